@@ -1,0 +1,113 @@
+//! The emulation's time: the system's, plus whatever it was advanced by.
+//!
+//! A visibility timeout of three minutes is real on AWS and a nuisance on a laptop: when nothing
+//! else is left to do, the emulation moves its clock to the next thing that is due. Tests use
+//! [`Clock::manual`] and own the time altogether.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+/// A shared clock; clones tell the same time.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    source: Source,
+    advanced_ms: AtomicU64,
+    moved: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+enum Source {
+    System,
+    Manual { start_ms: u64 },
+}
+
+impl Clock {
+    /// The system's time, plus what [`Clock::advance`] adds.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(Source::System)
+    }
+
+    /// A clock that stands still at `start_ms` (milliseconds since the Unix epoch) until advanced.
+    #[must_use]
+    pub fn manual(start_ms: u64) -> Self {
+        Self::new(Source::Manual { start_ms })
+    }
+
+    fn new(source: Source) -> Self {
+        let moved = watch::Sender::new(0);
+        Self { inner: Arc::new(Inner { source, advanced_ms: AtomicU64::new(0), moved }) }
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        let base = match self.inner.source {
+            Source::System => system_ms(),
+            Source::Manual { start_ms } => start_ms,
+        };
+        base + self.inner.advanced_ms.load(Ordering::Acquire)
+    }
+
+    /// Moves the time forward and wakes whoever waits for it.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX / 2);
+        let total = self.inner.advanced_ms.fetch_add(by, Ordering::AcqRel) + by;
+        self.inner.moved.send_replace(total);
+    }
+
+    /// Waits until the time is `deadline_ms` or later, whether it passes or is advanced.
+    pub async fn sleep_until(&self, deadline_ms: u64) {
+        let mut moved = self.inner.moved.subscribe();
+        loop {
+            let left = deadline_ms.saturating_sub(self.now_ms());
+            if left == 0 {
+                return;
+            }
+            let passes = async {
+                match self.inner.source {
+                    Source::System => tokio::time::sleep(Duration::from_millis(left)).await,
+                    Source::Manual { .. } => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = passes => {}
+                _ = moved.changed() => {}
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
+fn system_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_manual_clock_moves_only_when_advanced_and_wakes_its_sleepers() {
+        let clock = Clock::manual(1_000);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.sleep_until(61_000).await;
+                clock.now_ms()
+            }
+        });
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(sleeper.await.unwrap(), 61_000);
+    }
+}

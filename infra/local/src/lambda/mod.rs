@@ -1,0 +1,1 @@
+//! Lambda: environments, the Runtime API, invocation and event source mappings.

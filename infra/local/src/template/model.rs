@@ -1,0 +1,92 @@
+//! What a template declares, resolved: every intrinsic replaced, every name known.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The resources of one template, in the order in which it declares them.
+#[derive(Clone, Debug, Default)]
+pub struct Stack {
+    pub functions: Vec<Function>,
+    pub queues: Vec<Queue>,
+    pub tables: Vec<Table>,
+    pub buckets: Vec<Bucket>,
+    pub mappings: Vec<EventSourceMapping>,
+    pub outputs: BTreeMap<String, String>,
+    /// What is declared, harmless here, and not emulated: one line for each kind of property.
+    pub warnings: Vec<String>,
+}
+
+/// An `AWS::Serverless::Function` on `provided.al2023`.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub logical_id: String,
+    pub name: String,
+    pub arn: String,
+    /// The cargo binary that is its bootstrap: `Metadata.BuildProperties.Binary`.
+    pub binary: String,
+    pub timeout: Duration,
+    pub memory_mb: u32,
+    pub environment: BTreeMap<String, String>,
+    /// Folders whose content Lambda would unpack below `/opt`, in their order.
+    pub layers: Vec<PathBuf>,
+    pub reserved_concurrency: Option<u32>,
+    /// Declared `FunctionUrlConfig`.
+    pub has_url: bool,
+}
+
+/// An `AWS::SQS::Queue`: attributes as `CreateQueue` takes them (strings).
+#[derive(Clone, Debug)]
+pub struct Queue {
+    pub logical_id: String,
+    pub name: String,
+    pub arn: String,
+    pub url: String,
+    pub attributes: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An `AWS::DynamoDB::Table`.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub logical_id: String,
+    pub name: String,
+    /// The body of a `CreateTable` request.
+    pub create_table: serde_json::Value,
+    pub ttl_attribute: Option<String>,
+}
+
+/// An `AWS::S3::Bucket`.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    pub logical_id: String,
+    pub name: String,
+    pub notifications: Vec<BucketNotification>,
+}
+
+/// One entry of a bucket's `QueueConfigurations`.
+#[derive(Clone, Debug)]
+pub struct BucketNotification {
+    pub queue_arn: String,
+    /// As declared: `s3:ObjectCreated:*` and the like.
+    pub event: String,
+    pub prefix: Option<String>,
+    pub suffix: Option<String>,
+}
+
+/// An SQS event of a function, or an `AWS::Lambda::EventSourceMapping`.
+#[derive(Clone, Debug)]
+pub struct EventSourceMapping {
+    pub logical_id: String,
+    /// The function's name.
+    pub function: String,
+    pub queue_arn: String,
+    pub enabled: bool,
+    /// 10 where the template says nothing, as on AWS.
+    pub batch_size: u32,
+    pub window: Duration,
+    pub maximum_concurrency: Option<u32>,
+    /// `FilterCriteria.Filters[].Pattern`: JSON texts.
+    pub filters: Vec<String>,
+    pub report_batch_item_failures: bool,
+}
