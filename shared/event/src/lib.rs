@@ -1,1 +1,20 @@
-//! placeholder
+//! What every stage shares about one event: its envelope, its idempotency key, how it can fail, and
+//! what a dead letter says.
+//!
+//! Pure: no IO, no clock, no AWS type. Whoever calls passes the time in.
+
+mod canonical;
+mod dead_letter;
+mod envelope;
+mod failure;
+mod key;
+mod timestamp;
+mod trace;
+
+pub use canonical::{CanonicalError, Fingerprint};
+pub use dead_letter::{Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRIBUTE};
+pub use envelope::{Envelope, EnvelopeError, SPEC_VERSION};
+pub use failure::{Code, Failure, FailureKind};
+pub use key::{IdempotencyKey, KeyError};
+pub use timestamp::{Timestamp, TimestampError};
+pub use trace::TraceParent;
