@@ -181,7 +181,10 @@ pub(super) fn verify_md5(body: &[u8], sent: Option<&str>) -> S3Result<()> {
             if Md5::digest(body)[..] == digest[..] {
                 return Ok(());
             }
-            Err(s3_error!(BadDigest, "the Content-MD5 you specified did not match what we received"))
+            Err(s3_error!(
+                BadDigest,
+                "the Content-MD5 you specified did not match what we received"
+            ))
         }
         _ => Err(s3_error!(InvalidDigest, "the Content-MD5 you specified was invalid")),
     }

@@ -105,18 +105,17 @@ fn size(line: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    type Trailers<'a> = &'a [(&'a str, &'a str)];
+
     #[track_caller]
-    fn check(body: &str, expected: Result<(&str, &[(&str, &str)]), Malformed>) {
+    fn check(body: &str, expected: Result<(&str, Trailers<'_>), Malformed>) {
         let decoded = decode(&Bytes::copy_from_slice(body.as_bytes()));
-        let decoded = decoded.map(|(body, trailers)| {
-            let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
-            let trailers: Vec<_> =
-                trailers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-            (String::from_utf8(body.to_vec()).unwrap(), trailers)
+        let expected = expected.map(|(body, trailers)| {
+            let trailers = trailers.iter().map(|(name, value)| {
+                (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
+            });
+            (Bytes::copy_from_slice(body.as_bytes()), trailers.collect::<HeaderMap>())
         });
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let expected = expected
-            .map(|(body, trailers)| (body.to_owned(), trailers.iter().map(owned).collect()));
         assert_eq!(decoded, expected);
     }
 

@@ -103,7 +103,8 @@ where
     }
     // S3 answers a range that it cannot read with the whole object.
     let range = parts.headers.get(RANGE);
-    if range.is_some_and(|value| value.to_str().ok().is_none_or(|text| Range::parse(text).is_err())) {
+    if range.is_some_and(|value| value.to_str().ok().is_none_or(|text| Range::parse(text).is_err()))
+    {
         parts.headers.remove(RANGE);
     }
     Ok(Request::from_parts(parts, s3s::Body::from(body)))

@@ -79,7 +79,10 @@ impl Store {
         self.state(|state| {
             let bucket = state.buckets.get(name).ok_or_else(no_such_bucket)?;
             if !bucket.objects.is_empty() {
-                return Err(s3_error!(BucketNotEmpty, "the bucket you tried to delete is not empty"));
+                return Err(s3_error!(
+                    BucketNotEmpty,
+                    "the bucket you tried to delete is not empty"
+                ));
             }
             state.buckets.remove(name);
             Ok(())

@@ -158,9 +158,11 @@ fn refusal(unmet: Unmet, object: &Object) -> S3Error {
         Unmet::Failed(header) => precondition_failed(header),
         Unmet::NotModified => {
             let mut headers = HeaderMap::new();
-            headers.extend([(ETAG, format!("\"{}\"", object.e_tag))].into_iter().filter_map(
-                |(name, value)| Some((name, HeaderValue::try_from(value).ok()?)),
-            ));
+            headers.extend(
+                [(ETAG, format!("\"{}\"", object.e_tag))]
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))),
+            );
             let mut modified = Vec::new();
             let written = object.modified().format(TimestampFormat::HttpDate, &mut modified);
             if let (Ok(()), Ok(value)) = (written, HeaderValue::from_bytes(&modified)) {
