@@ -53,7 +53,7 @@ impl Object {
         timestamp(self.modified_ms)
     }
 
-    /// `None` for the class that every object has unless it names another.
+    /// `STANDARD` unless its writer named another.
     pub(super) fn storage_class(&self) -> &str {
         self.attributes.storage_class.as_ref().map_or("STANDARD", |class| class.as_str())
     }
