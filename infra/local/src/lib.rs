@@ -4,7 +4,9 @@
 //! never silently ignored.
 
 pub mod clock;
+pub mod dynamodb;
 pub mod lambda;
 pub mod s3;
 pub mod sqs;
 pub mod template;
+pub mod weather;

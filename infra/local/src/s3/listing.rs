@@ -1,0 +1,137 @@
+//! One page of a bucket's keys: prefix, delimiter, where to go on, how many.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>. Keys come in the order
+//! of their UTF-8 bytes. Both versions of the operation use this; their tokens are their own affair.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use s3s::dto::{self, EncodingType};
+use s3s::{S3Result, s3_error};
+
+use super::keys;
+use super::object::{Object, signed};
+
+/// At most this many keys and common prefixes in an answer, whatever was asked for.
+pub(super) const MAX_KEYS: i32 = 1_000;
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Query {
+    pub(super) prefix: String,
+    pub(super) delimiter: Option<String>,
+    /// Go on after this key, or after everything below this common prefix.
+    pub(super) after: Option<String>,
+    pub(super) max_keys: usize,
+}
+
+/// What was found, in order.
+#[derive(Default)]
+pub(super) struct Page {
+    pub(super) objects: Vec<(String, Arc<Object>)>,
+    pub(super) common_prefixes: Vec<String>,
+    /// The last key or common prefix, if there is more: the next page's `after`.
+    pub(super) next: Option<String>,
+}
+
+pub(super) fn page(objects: &BTreeMap<String, Arc<Object>>, query: &Query) -> Page {
+    let mut found = Page::default();
+    if query.max_keys == 0 {
+        return found;
+    }
+    let delimiter = query.delimiter.as_deref().filter(|text| !text.is_empty());
+    let mut last: Option<&str> = None;
+    for (key, object) in objects.range::<str, _>((start(query), Bound::Unbounded)) {
+        let Some(rest) = key.strip_prefix(query.prefix.as_str()) else { break };
+        let common = delimiter.and_then(|text| {
+            let end = rest.find(text)? + text.len();
+            Some(&key[..query.prefix.len() + end])
+        });
+        let entry = common.unwrap_or(key);
+        if common.is_some() && (last == common || query.after.as_deref() == common) {
+            continue;
+        }
+        if found.objects.len() + found.common_prefixes.len() == query.max_keys {
+            found.next = last.map(str::to_owned);
+            break;
+        }
+        last = Some(entry);
+        match common {
+            Some(common) => found.common_prefixes.push(common.to_owned()),
+            None => found.objects.push((key.clone(), Arc::clone(object))),
+        }
+    }
+    found
+}
+
+/// What was asked for, held to the limit that S3 sets.
+///
+/// # Errors
+/// `InvalidArgument` for a negative number.
+pub(super) fn limit(asked: Option<i32>, name: &str) -> S3Result<(i32, usize)> {
+    let limit = asked.unwrap_or(MAX_KEYS).min(MAX_KEYS);
+    let count = usize::try_from(limit)
+        .map_err(|_| s3_error!(InvalidArgument, "{name} must be a non-negative integer"))?;
+    Ok((limit, count))
+}
+
+/// An opaque continuation token, and back.
+pub(super) fn token(after: &str) -> String {
+    URL_SAFE_NO_PAD.encode(after)
+}
+
+/// # Errors
+/// `InvalidArgument` for a token that no page gave.
+pub(super) fn from_token(token: &str) -> S3Result<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let after = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    after.ok_or_else(|| s3_error!(InvalidArgument, "the continuation token provided is incorrect"))
+}
+
+/// Writes keys as the caller asked for them: plain or URL-encoded.
+pub(super) struct Writer {
+    encoded: bool,
+}
+
+impl Writer {
+    pub(super) fn new(encoding: Option<&EncodingType>) -> Self {
+        Self { encoded: encoding.is_some_and(|asked| asked.as_str() == EncodingType::URL) }
+    }
+
+    pub(super) fn key(&self, key: &str) -> String {
+        if self.encoded { keys::encode(key) } else { key.to_owned() }
+    }
+
+    pub(super) fn objects(
+        &self,
+        found: &[(String, Arc<Object>)],
+        with_owner: bool,
+    ) -> Vec<dto::Object> {
+        let object = |(key, object): &(String, Arc<Object>)| dto::Object {
+            key: Some(self.key(key)),
+            e_tag: Some(object.e_tag()),
+            last_modified: Some(object.modified()),
+            size: Some(signed(object.body.len())),
+            storage_class: Some(object.storage_class().to_owned().into()),
+            owner: with_owner.then(super::protocol::owner),
+            ..dto::Object::default()
+        };
+        found.iter().map(object).collect()
+    }
+
+    pub(super) fn common_prefixes(&self, found: &[String]) -> Vec<dto::CommonPrefix> {
+        let prefix = |prefix: &String| dto::CommonPrefix { prefix: Some(self.key(prefix)) };
+        found.iter().map(prefix).collect()
+    }
+}
+
+/// The first key that can be in the page.
+fn start(query: &Query) -> Bound<&str> {
+    match query.after.as_deref() {
+        Some(after) if after >= query.prefix.as_str() => Bound::Excluded(after),
+        _ => Bound::Included(&query.prefix),
+    }
+}

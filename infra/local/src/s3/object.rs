@@ -1,0 +1,82 @@
+//! What an object is: its bytes, what its writer declared about it, and what S3 derives from it.
+//!
+//! Nothing here knows of buckets, requests or conditions.
+
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use s3s::dto::{self, ETag, Timestamp};
+use time::OffsetDateTime;
+
+/// An object as stored; it never changes, a write puts another in its place.
+#[derive(Clone)]
+pub(super) struct Object {
+    pub(super) body: Bytes,
+    /// Without quotes.
+    pub(super) e_tag: String,
+    /// Milliseconds since the Unix epoch.
+    pub(super) modified_ms: u64,
+    pub(super) attributes: Attributes,
+    pub(super) checksum: dto::Checksum,
+    /// The sizes of the parts that it was uploaded in; empty if it was written at once.
+    pub(super) part_sizes: Vec<usize>,
+}
+
+/// What the writer of an object says about it.
+#[derive(Clone, Default)]
+pub(super) struct Attributes {
+    pub(super) cache_control: Option<String>,
+    pub(super) content_disposition: Option<String>,
+    pub(super) content_encoding: Option<String>,
+    pub(super) content_language: Option<String>,
+    pub(super) content_type: Option<String>,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) metadata: Option<dto::Metadata>,
+    pub(super) tags: Vec<dto::Tag>,
+    pub(super) storage_class: Option<dto::StorageClass>,
+    pub(super) encryption: Encryption,
+}
+
+/// What was asked for and is told again: nothing is encrypted here.
+#[derive(Clone, Default)]
+pub(super) struct Encryption {
+    pub(super) algorithm: Option<dto::ServerSideEncryption>,
+    pub(super) kms_key: Option<String>,
+    pub(super) bucket_key: Option<bool>,
+}
+
+impl Object {
+    pub(super) fn e_tag(&self) -> ETag {
+        ETag::Strong(self.e_tag.clone())
+    }
+
+    pub(super) fn modified(&self) -> Timestamp {
+        timestamp(self.modified_ms)
+    }
+
+    /// `STANDARD` unless its writer named another.
+    pub(super) fn storage_class(&self) -> &str {
+        self.attributes.storage_class.as_ref().map_or("STANDARD", |class| class.as_str())
+    }
+}
+
+/// `ms` since the Unix epoch; a time that no calendar holds becomes the epoch.
+pub(super) fn timestamp(ms: u64) -> Timestamp {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
+    time.unwrap_or(OffsetDateTime::UNIX_EPOCH).into()
+}
+
+/// The length of bytes in memory, as the protocol counts it.
+pub(super) fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// The entity tag of bytes written at once: their MD5 in hexadecimal.
+pub(super) fn e_tag_of(body: &[u8]) -> String {
+    hex(&Md5::digest(body))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0xf)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}

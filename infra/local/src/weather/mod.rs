@@ -1,0 +1,149 @@
+//! A weather service to enrich from: observations by airport and hour, over HTTP.
+//!
+//! It stands in for someone else's API, so it is nothing of AWS: it answers what it holds and counts
+//! the calls. Being slow, or away, is for whoever puts it behind a proxy.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+use serde_json::json;
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use tokio::net::TcpListener;
+
+#[cfg(test)]
+mod tests;
+
+/// A file that unpacks to more is refused.
+const MAX_BYTES: u64 = 256 << 20;
+
+const HOUR: &[BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:00:00Z");
+
+/// The observations, and how often they were asked for; clones share both.
+#[derive(Clone)]
+pub struct Weather {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// The answers, as they are sent, by origin and hour.
+    hours: HashMap<(String, String), Bytes>,
+    calls: AtomicU64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WeatherError {
+    #[error("the weather could not be unpacked")]
+    Unpack(#[source] io::Error),
+    #[error("the weather unpacks to more than {MAX_BYTES} bytes")]
+    TooLarge,
+    #[error("line {line} of the weather is no observation")]
+    Parse {
+        line: usize,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+#[derive(Deserialize)]
+struct Key {
+    origin: String,
+    time_hour: String,
+}
+
+impl Weather {
+    /// From newline-delimited JSON, gzipped or not: one object a line, with `origin` (`JFK`),
+    /// `time_hour` (`2013-01-01T10:00:00Z`) and whatever was observed. Of two lines for one hour the
+    /// later counts.
+    ///
+    /// # Errors
+    /// For what cannot be unpacked or parsed, with its line.
+    pub fn load(file: &[u8]) -> Result<Self, WeatherError> {
+        let unpacked;
+        let text = if file.starts_with(&[0x1f, 0x8b]) {
+            unpacked = unpack(file)?;
+            &unpacked
+        } else {
+            file
+        };
+        let mut hours = HashMap::new();
+        for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let key: Key = serde_json::from_slice(line)
+                .map_err(|source| WeatherError::Parse { line: index + 1, source })?;
+            hours.insert((key.origin, key.time_hour), Bytes::copy_from_slice(line));
+        }
+        Ok(Self { inner: Arc::new(Inner { hours, calls: AtomicU64::new(0) }) })
+    }
+
+    /// How many hours of how many airports it holds.
+    #[must_use]
+    pub fn observations(&self) -> usize {
+        self.inner.hours.len()
+    }
+
+    /// How often an hour was asked for, whatever the answer.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.inner.calls.load(Ordering::Relaxed)
+    }
+
+    /// Answers `GET /v1/stations/{origin}/hours/{time_hour}` until the listener fails: 200 with the
+    /// observation, 404 where there is none, 400 for a `time_hour` that is no hour.
+    ///
+    /// # Errors
+    /// Those of the listener.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        axum::serve(listener, self.router()).await
+    }
+
+    fn router(self) -> Router {
+        Router::new().route("/v1/stations/{origin}/hours/{time_hour}", get(hour)).with_state(self)
+    }
+}
+
+async fn hour(
+    State(weather): State<Weather>,
+    Path((origin, time_hour)): Path<(String, String)>,
+) -> Response {
+    weather.inner.calls.fetch_add(1, Ordering::Relaxed);
+    if PrimitiveDateTime::parse(&time_hour, HOUR).is_err() {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            "time_hour is not an hour like 2013-01-01T10:00:00Z",
+        );
+    }
+    match weather.inner.hours.get(&(origin, time_hour)) {
+        Some(observed) => ([(CONTENT_TYPE, "application/json")], observed.clone()).into_response(),
+        None => refusal(StatusCode::NOT_FOUND, "no observation"),
+    }
+}
+
+fn refusal(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({ "error": reason }))).into_response()
+}
+
+fn unpack(file: &[u8]) -> Result<Vec<u8>, WeatherError> {
+    let mut text = Vec::new();
+    let mut reader = MultiGzDecoder::new(file).take(MAX_BYTES + 1);
+    reader.read_to_end(&mut text).map_err(WeatherError::Unpack)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
+        return Err(WeatherError::TooLarge);
+    }
+    Ok(text)
+}

@@ -1,0 +1,223 @@
+//! DynamoDB as the official SDK sees it: what writing once rests on.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, PutRequest, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    WriteRequest,
+};
+use local::clock::Clock;
+use local::dynamodb::{Change, ChangeEvent, DynamoDb, DynamoDbError};
+use serde_json::json;
+
+const TABLE: &str = "dedupe";
+const START_MS: u64 = 1_800_000_000_000;
+
+struct World {
+    service: DynamoDb,
+    clock: Clock,
+    client: Client,
+}
+
+impl World {
+    async fn start() -> Self {
+        let clock = Clock::manual(START_MS);
+        let service = DynamoDb::start(clock.clone()).await.unwrap();
+        let table = json!({
+            "TableName": TABLE,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+        });
+        service.create_table(&table, Some("expires_at")).unwrap();
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("any", "thing", None, None, "test"))
+            .endpoint_url(format!("http://{}", service.address()))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        Self { service, clock, client: Client::from_conf(config) }
+    }
+
+    fn events(&self) -> Vec<(String, ChangeEvent)> {
+        let changes = self.service.changes(TABLE).unwrap();
+        let key = |change: &Change| change.key["pk"]["S"].as_str().unwrap().to_owned();
+        changes.iter().map(|change| (key(change), change.event)).collect()
+    }
+
+    async fn put(&self, pk: &str, name: &str, value: AttributeValue) {
+        let put = self.client.put_item().table_name(TABLE).item("pk", s(pk)).item(name, value);
+        put.send().await.unwrap();
+    }
+}
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn once(pk: &str, owner: &str) -> TransactWriteItem {
+    let put = Put::builder().table_name(TABLE).item("pk", s(pk)).item("owner", s(owner));
+    let put = put.condition_expression("attribute_not_exists(pk)");
+    let put = put
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()
+        .unwrap();
+    TransactWriteItem::builder().put(put).build()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_32_racing_puts_wins() {
+    let world = World::start().await;
+    for round in 0..5 {
+        let pk = format!("key-{round}");
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..32 {
+            let put = world.client.put_item().table_name(TABLE).item("pk", s(&pk));
+            let put = put.item("owner", s(&writer.to_string()));
+            let put = put.condition_expression("attribute_not_exists(pk)");
+            writers.spawn(async move { (writer, put.send().await) });
+        }
+        let mut winners = Vec::new();
+        while let Some(done) = writers.join_next().await {
+            match done.unwrap() {
+                (writer, Ok(_)) => winners.push(writer),
+                (_, Err(lost)) => assert_eq!(lost.code(), Some("ConditionalCheckFailedException")),
+            }
+        }
+        let [winner] = winners.as_slice() else { panic!("winners: {winners:?}") };
+        let got = world.client.get_item().table_name(TABLE).key("pk", s(&pk)).consistent_read(true);
+        let item = got.send().await.unwrap().item.unwrap();
+        assert_eq!(item["owner"], s(&winner.to_string()));
+        assert_eq!(world.events()[round], (pk, ChangeEvent::Insert));
+    }
+    assert_eq!(world.events().len(), 5);
+}
+
+#[tokio::test]
+async fn a_cancelled_transaction_says_why_and_what_was_there() {
+    let world = World::start().await;
+    let transact = |items: Vec<TransactWriteItem>| {
+        world.client.transact_write_items().set_transact_items(Some(items)).send()
+    };
+    transact(vec![once("a", "first")]).await.unwrap();
+    let refused = transact(vec![once("b", "second"), once("a", "second")]).await.unwrap_err();
+    let refused = refused.into_service_error();
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = refused else {
+        panic!("{refused:?}")
+    };
+    let [b, a] = cancelled.cancellation_reasons() else { panic!("{cancelled:?}") };
+    assert_eq!((b.code(), b.item()), (Some("None"), None));
+    assert_eq!(a.code(), Some("ConditionalCheckFailed"));
+    let expected: HashMap<_, _> =
+        [("pk".to_owned(), s("a")), ("owner".to_owned(), s("first"))].into();
+    assert_eq!(a.item(), Some(&expected));
+    assert_eq!(world.events(), [("a".to_owned(), ChangeEvent::Insert)]);
+}
+
+#[tokio::test]
+async fn a_token_makes_a_transaction_take_effect_once() {
+    let world = World::start().await;
+    let transact = |token: &'static str, owner: &'static str| {
+        let transact = world.client.transact_write_items().client_request_token(token);
+        transact.transact_items(once("a", owner)).send()
+    };
+    transact("token", "first").await.unwrap();
+    transact("token", "first").await.unwrap();
+    let other = transact("token", "second").await.unwrap_err();
+    assert_eq!(other.code(), Some("IdempotentParameterMismatchException"));
+    let fresh = transact("other", "first").await.unwrap_err();
+    assert_eq!(fresh.code(), Some("TransactionCanceledException"));
+    assert_eq!(world.events().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sweep_removes_what_has_expired_by_the_emulation_s_clock() {
+    let world = World::start().await;
+    let at = |seconds: u64| AttributeValue::N((START_MS / 1_000 + seconds).to_string());
+    world.put("short", "expires_at", at(60)).await;
+    world.put("long", "expires_at", at(120)).await;
+    world.put("text", "expires_at", s("0")).await;
+    assert_eq!(world.service.sweep().await.unwrap(), 0);
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(world.service.sweep().await.unwrap(), 1);
+    let left = world.service.scan_all(TABLE).unwrap();
+    let mut left: Vec<_> = left.iter().map(|item| item["pk"]["S"].as_str().unwrap()).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["long", "text"]);
+    assert_eq!(world.events().last().unwrap(), &("short".to_owned(), ChangeEvent::Remove));
+}
+
+#[tokio::test]
+async fn every_write_is_seen_however_many() {
+    let world = World::start().await;
+    for batch in 0..100 {
+        let request = |n: i32| {
+            let put = PutRequest::builder().item("pk", s(&format!("{batch}-{n}"))).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        };
+        let requests = (0..25).map(request).collect();
+        let write = world.client.batch_write_item().request_items(TABLE, requests);
+        write.send().await.unwrap();
+    }
+    world.put("0-0", "again", s("")).await;
+    world.put("0-0", "again", s("")).await;
+    let delete = world.client.delete_item().table_name(TABLE).key("pk", s("0-1"));
+    delete.send().await.unwrap();
+    let (written, after) = {
+        let mut events = world.events();
+        let after = events.split_off(2_500);
+        (events, after)
+    };
+    assert!(written.iter().all(|(_, event)| *event == ChangeEvent::Insert));
+    let keys: std::collections::HashSet<_> = written.iter().map(|(key, _)| key).collect();
+    assert_eq!(keys.len(), 2_500);
+    let (modified, removed) = (ChangeEvent::Modify, ChangeEvent::Remove);
+    let expected = [("0-0", modified), ("0-0", modified), ("0-1", removed)]
+        .map(|(key, e)| (key.to_owned(), e));
+    assert_eq!(after, expected);
+    assert_eq!(world.service.scan_all(TABLE).unwrap().len(), 2_499);
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_is_refused_with_aws_s_code() {
+    let world = World::start().await;
+    let code = |result: Result<(), DynamoDbError>| match result {
+        Err(DynamoDbError::Refused { code, message }) => {
+            assert!(!message.contains("VALIDATION:"), "{message}");
+            code
+        }
+        other => panic!("{other:?}"),
+    };
+    let table = json!({
+        "TableName": TABLE,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+        "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+    });
+    assert_eq!(code(world.service.create_table(&table, None)), "ResourceInUseException");
+    let bare = json!({ "TableName": "bare" });
+    assert_eq!(code(world.service.create_table(&bare, None)), "ValidationException");
+    let missing = world.service.changes("missing").map(drop);
+    assert_eq!(code(missing), "ResourceNotFoundException");
+    assert_eq!(world.service.table_names().unwrap(), [TABLE]);
+}
+
+#[tokio::test]
+async fn dropping_the_service_frees_its_port() {
+    let service = DynamoDb::start(Clock::manual(START_MS)).await.unwrap();
+    let address = service.address();
+    drop(service.clone());
+    tokio::net::TcpStream::connect(address).await.unwrap();
+    drop(service);
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
