@@ -1,0 +1,1 @@
+//! Whole templates in, stacks and errors out.
