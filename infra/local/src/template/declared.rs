@@ -164,19 +164,27 @@ pub(super) fn name_all(declared: &[Declared<'_>], root: &Path, scope: &mut Scope
         if let Err(rule) = one.kind.check_name(&name) {
             scope.problem(one.line, format!("{id}: its name {name} {rule}"));
         }
-        let taken = scope
-            .resources
-            .values()
-            .any(|known| known.kind == one.kind && known.name == name && one.kind != Kind::Layer);
-        if taken {
-            scope.problem(one.line, format!("{id}: the name {name} is already taken"));
-        }
         let owner = Some(id.clone());
         scope.resources.insert(id.clone(), Physical { kind: one.kind, name, owner });
     }
+    refuse_twins(declared, scope);
     add_what_sam_adds(declared, scope);
     // Names need no order of creation of their own: the properties that hold them do.
     scope.take_used();
+}
+
+/// Two resources of a type cannot have one name; two layers may share a folder.
+fn refuse_twins(declared: &[Declared<'_>], scope: &Scope<'_>) {
+    let mut taken = BTreeSet::new();
+    for one in declared.iter().filter(|one| one.kind != Kind::Layer) {
+        let name = scope.resources.get(one.logical_id).map(|physical| &physical.name);
+        if let Some(name) = name
+            && !taken.insert((one.kind.type_name(), name))
+        {
+            let message = format!("{}: the name {name} is already taken", one.logical_id);
+            scope.problem(one.line, message);
+        }
+    }
 }
 
 /// A function's role and URL, which can be referred to though the template does not declare them.

@@ -172,10 +172,10 @@ fn resolve_properties(one: &Declared<'_>, scope: &Scope<'_>) -> (Node, BTreeSet<
     let is_event = |key: &str| one.kind == Kind::Function && key == "Events";
     let mut events = None;
     let mut node = one.properties.clone();
-    if let Value::Mapping(entries) = &mut node.value {
-        if let Some(at) = entries.iter().position(|entry| is_event(&entry.key)) {
-            events = Some(entries.remove(at));
-        }
+    if let Value::Mapping(entries) = &mut node.value
+        && let Some(at) = entries.iter().position(|entry| is_event(&entry.key))
+    {
+        events = Some(entries.remove(at));
     }
     scope.take_used();
     let mut properties = scope.resolve(&node).unwrap_or_else(|| node.with(Value::Broken));

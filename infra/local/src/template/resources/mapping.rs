@@ -30,19 +30,17 @@ pub(super) fn events(
     for (entry, path) in fields.into_entries().iter().zip(paths) {
         let mut event = Fields::open(context.report, &entry.value, path);
         event.required("Type");
-        let properties = event
-            .one_of("Type", &["SQS"])
-            .and_then(|_| event.entry("Properties"))
-            .map(|entry| Fields::open(context.report, &entry.value, event.path("Properties")));
-        if let Some(properties) = properties {
+        if event.one_of("Type", &["SQS"]).is_none() {
+            continue;
+        }
+        event.required("Properties");
+        if let Some(properties) = event.fields("Properties") {
             let logical_id = format!("{}{}", context.id(), entry.key);
             let function = context.physical.name.clone();
             let mapping = mapping(logical_id, function, properties, "Queue");
             mappings.extend(mapping.map(|item| Located { item, line: entry.line }));
-            event.finish();
-        } else if event.one_of("Type", &["SQS"]).is_some() {
-            event.required("Properties");
         }
+        event.finish();
     }
     mappings
 }
