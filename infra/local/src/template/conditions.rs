@@ -21,7 +21,8 @@ pub(super) fn evaluate(
         scope.problem(section.line, "Conditions must be a mapping");
         return BTreeMap::new();
     };
-    let mut conditions = Conditions { scope, declared, states: BTreeMap::new() };
+    let by_name = declared.iter().map(|entry| (entry.key.as_str(), entry)).collect();
+    let mut conditions = Conditions { scope, declared: by_name, states: BTreeMap::new() };
     for entry in declared {
         conditions.named(&entry.key, entry.line, 0);
     }
@@ -34,7 +35,7 @@ pub(super) fn evaluate(
 
 struct Conditions<'a> {
     scope: &'a Scope<'a>,
-    declared: &'a [Entry],
+    declared: BTreeMap<&'a str, &'a Entry>,
     states: BTreeMap<String, State>,
 }
 
@@ -54,7 +55,7 @@ impl Conditions<'_> {
             }
             None => {}
         }
-        let Some(entry) = self.declared.iter().find(|entry| entry.key == name) else {
+        let Some(entry) = self.declared.get(name).copied() else {
             self.scope.problem(line, format!("there is no condition {name}"));
             return None;
         };

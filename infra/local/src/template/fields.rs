@@ -12,6 +12,9 @@ use super::report::Report;
 /// A property and what it stands for: `("SSESpecification", "encryption")`.
 pub(super) type Harmless = (&'static str, &'static str);
 
+/// Of parameters, outputs, mappings, and the keys of a mapping.
+const MAX_ENTRIES: usize = 200;
+
 /// A mapping of which keys are taken; ends with [`Fields::finish`].
 pub(super) struct Fields<'a> {
     report: &'a Report,
@@ -68,6 +71,17 @@ impl<'a> Fields<'a> {
         self.entries
     }
 
+    /// All entries of a section of which CloudFormation allows 200
+    /// (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html).
+    pub(super) fn into_few_entries(self) -> &'a [Entry] {
+        if self.entries.len() > MAX_ENTRIES {
+            let message = format!("{} has more than {MAX_ENTRIES} entries", self.path);
+            self.report.problem(self.line, message);
+            return &[];
+        }
+        self.entries
+    }
+
     /// A key's entry, whatever its value.
     pub(super) fn entry(&mut self, key: &str) -> Option<&'a Entry> {
         let at = self.entries.iter().position(|entry| entry.key == key)?;
@@ -108,6 +122,12 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// Every key with its text, where the keys are names that the template chooses.
+    pub(super) fn into_texts(self) -> Vec<(&'a Entry, &'a str)> {
+        let text = |entry| self.text_of(entry).map(|text| (entry, text));
+        self.entries.iter().filter_map(text).collect()
     }
 
     /// One of `allowed`; anything else is not emulated.

@@ -4,6 +4,8 @@
 //! else, intrinsics included, is the function's where it says so
 //! (docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html).
 
+use std::collections::BTreeMap;
+
 use super::fields::Fields;
 use super::node::{Entry, Node, Value};
 use super::report::Report;
@@ -31,16 +33,17 @@ pub(super) fn function<'a>(section: Option<&'a Node>, report: &'a Report) -> &'a
 
 /// A function's properties, with the shared ones where it has none of its own.
 pub(super) fn merge(shared: &[Entry], own: &[Entry]) -> Vec<Entry> {
-    let mut merged = shared.to_vec();
-    for entry in own {
-        match merged.iter_mut().find(|known| known.key == entry.key) {
-            Some(known) => {
-                known.value = merge_value(&entry.key, &known.value, &entry.value);
-                known.line = entry.line;
-            }
-            None => merged.push(entry.clone()),
+    let mut own_by_key =
+        own.iter().map(|entry| (entry.key.as_str(), entry)).collect::<BTreeMap<_, _>>();
+    let of_both = |entry: &Entry| match own_by_key.remove(entry.key.as_str()) {
+        Some(own) => {
+            Entry { value: merge_value(&own.key, &entry.value, &own.value), ..own.clone() }
         }
-    }
+        None => entry.clone(),
+    };
+    let mut merged = shared.iter().map(of_both).collect::<Vec<_>>();
+    let only_own = own.iter().filter(|entry| own_by_key.contains_key(entry.key.as_str()));
+    merged.extend(only_own.cloned());
     merged
 }
 

@@ -94,6 +94,9 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
     let mut scope = Scope::new(report, options);
     scope.parameters = parameters::read(section("Parameters"), &options.parameters, report);
     scope.mappings = section("Mappings");
+    if let Some(mappings) = scope.mappings {
+        check_mappings(mappings, report);
+    }
     scope.conditions = conditions::evaluate(section("Conditions"), &scope);
     let resources = sections.required("Resources");
     sections.finish();
@@ -113,6 +116,17 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
         outputs,
         warnings: Vec::new(),
     })
+}
+
+/// Maps are looked up key by key: that they are maps, and small, is checked once.
+fn check_mappings(section: &Node, report: &Report) {
+    for map in Fields::open(report, section, "Mappings").into_few_entries() {
+        let path = format!("Mappings.{}", map.key);
+        for entry in Fields::open(report, &map.value, &path).into_few_entries() {
+            let path = format!("{path}.{}", entry.key);
+            Fields::open(report, &entry.value, path).into_few_entries();
+        }
+    }
 }
 
 fn items<T>(located: Vec<Located<T>>) -> Vec<T> {

@@ -10,7 +10,7 @@ use super::scope::Scope;
 pub(super) fn read(section: Option<&Node>, scope: &Scope<'_>) -> BTreeMap<String, String> {
     let mut outputs = BTreeMap::new();
     let Some(section) = section else { return outputs };
-    for entry in Fields::open(scope.report, section, "Outputs").into_entries() {
+    for entry in Fields::open(scope.report, section, "Outputs").into_few_entries() {
         let path = format!("Outputs.{}", entry.key);
         let mut fields = Fields::open(scope.report, &entry.value, &path);
         let value = fields.required("Value");

@@ -22,7 +22,7 @@ pub(super) fn read(
     report: &Report,
 ) -> BTreeMap<String, Value> {
     let declared = section
-        .map_or(&[][..], |section| Fields::open(report, section, "Parameters").into_entries());
+        .map_or(&[][..], |section| Fields::open(report, section, "Parameters").into_few_entries());
     for name in given.keys() {
         if !declared.iter().any(|entry| entry.key == *name) {
             let line = section.map_or(1, |section| section.line);
@@ -80,7 +80,7 @@ fn parameter(
         .then(too_long)
         .or_else(|| items.iter().find_map(|item| rules.broken_by(item)));
     if let Some(wrong) = wrong {
-        let shown = if secret { "its value" } else { text.get(..80).unwrap_or(text) };
+        let shown = if secret { "its value" } else { text };
         report.problem(line, format!("parameter {name}: {shown} {wrong}"));
         return None;
     }

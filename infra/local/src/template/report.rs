@@ -7,6 +7,8 @@ use std::cell::{Cell, RefCell};
 
 /// Problems beyond this number are counted, not kept.
 const MAX_PROBLEMS: usize = 100;
+/// A message quotes the template, but not all of it.
+const MAX_MESSAGE_BYTES: usize = 1_000;
 
 /// One thing that is wrong, and the line it is on (the first is 1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +42,14 @@ fn lines(file: &str, problems: &[Problem], more: usize) -> String {
     text.join("\n")
 }
 
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        message.push('…');
+    }
+    message
+}
+
 /// Collects while a template is read.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -53,7 +63,7 @@ impl Report {
     pub(super) fn problem(&self, line: usize, message: impl Into<String>) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < MAX_PROBLEMS {
-            problems.push(Problem { line, message: message.into() });
+            problems.push(Problem { line, message: shortened(message.into()) });
         } else {
             self.more.set(self.more.get() + 1);
         }
@@ -63,7 +73,7 @@ impl Report {
     pub(super) fn harmless(&self, what: String, logical_id: &str) {
         let mut harmless = self.harmless.borrow_mut();
         match harmless.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, ids)) if ids.iter().any(|id| id == logical_id) => {}
+            Some((_, ids)) if ids.last().is_some_and(|id| id == logical_id) => {}
             Some((_, ids)) => ids.push(logical_id.to_owned()),
             None => harmless.push((what, vec![logical_id.to_owned()])),
         }

@@ -5,6 +5,8 @@
 //! Conditions are evaluated elsewhere; here `Fn::If` only chooses. An intrinsic that needs another
 //! stack, a network or a macro is refused.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -147,13 +149,15 @@ impl Scope<'_> {
             Ok(parts) => parts,
             Err(wrong) => return self.problem(line, format!("Sub {wrong}")),
         };
+        let variables =
+            variables.iter().map(|entry| (entry.key.as_str(), entry)).collect::<BTreeMap<_, _>>();
         let mut whole = String::new();
         let mut broken = false;
         for part in parts {
             match part {
                 Part::Literal(literal) => whole.push_str(literal),
                 Part::Variable(name) => {
-                    let value = match variables.iter().find(|entry| entry.key == name) {
+                    let value = match variables.get(name) {
                         Some(entry) => self.resolve(&entry.value).map(|node| node.value),
                         None => match name.split_once('.') {
                             Some((name, attribute)) => Some(self.attribute(name, attribute, line)),

@@ -61,7 +61,10 @@ pub(super) fn read(
     mut fields: Fields<'_>,
     layers: &BTreeMap<String, PathBuf>,
 ) -> (Function, Vec<Located<EventSourceMapping>>) {
-    fields.ignore(&["CodeUri", "Description", "FunctionName", "Handler"]);
+    for key in ["CodeUri", "Handler", "Runtime"] {
+        fields.required(key);
+    }
+    fields.ignore(&["Description", "FunctionName"]);
     fields.harmless(context.id(), HARMLESS);
     fields.one_of("Runtime", RUNTIMES);
     fields.one_of("PackageType", &["Zip"]);
@@ -125,22 +128,14 @@ fn function_url(context: &Context<'_>, mut fields: Fields<'_>) {
 fn environment(mut fields: Fields<'_>) -> BTreeMap<String, String> {
     let mut environment = BTreeMap::new();
     let mut bytes = 0;
-    if let Some(mut variables) = fields.fields("Variables") {
-        for name in variables.keys() {
-            let line = variables.entry(name).map_or(fields.line(), |entry| entry.line);
-            if RESERVED_VARIABLES.contains(&name) {
-                variables.problem(line, name, "is reserved: Lambda sets it");
+    if let Some(variables) = fields.fields("Variables") {
+        for (entry, value) in variables.into_texts() {
+            let name = entry.key.as_str();
+            if let Some(wrong) = wrong_with_variable(name) {
+                fields.problem(entry.line, &format!("Variables.{name}"), wrong);
             }
-            let letter = name.starts_with(|char: char| char.is_ascii_alphabetic());
-            let rest = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !letter || !rest || name.len() < 2 {
-                let rule = "must be two or more letters, digits and underscores, a letter first";
-                variables.problem(line, name, rule);
-            }
-            if let Some(value) = variables.text(name) {
-                bytes += name.len() + value.len();
-                environment.insert(name.to_owned(), value.to_owned());
-            }
+            bytes += name.len() + value.len();
+            environment.insert(name.to_owned(), value.to_owned());
         }
     }
     if bytes > MAX_ENVIRONMENT_BYTES {
@@ -149,6 +144,18 @@ fn environment(mut fields: Fields<'_>) -> BTreeMap<String, String> {
     }
     fields.finish();
     environment
+}
+
+fn wrong_with_variable(name: &str) -> Option<&'static str> {
+    let letter = name.starts_with(|char: char| char.is_ascii_alphabetic());
+    let allowed = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if RESERVED_VARIABLES.contains(&name) {
+        Some("is reserved: Lambda sets it")
+    } else if !letter || !allowed || name.len() < 2 {
+        Some("must be two or more letters, digits and underscores, a letter first")
+    } else {
+        None
+    }
 }
 
 fn used_layers(fields: &mut Fields<'_>, known: &BTreeMap<String, PathBuf>) -> Vec<PathBuf> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::{DEPLOYED, read_with, try_read};
-use crate::template::{EventSourceMapping, Function, Queue, Stack};
+use crate::template::node::Node;
+use crate::template::report::Report;
+use crate::template::{EventSourceMapping, Function, Queue, Stack, yaml};
 
 #[track_caller]
 fn deployed() -> Stack {
@@ -168,6 +170,38 @@ fn every_dead_letter_can_be_redriven() {
         assert_eq!((&route["dlq"], &route["queue"]), (dead_letters, &queue.url));
     }
     assert_eq!(routes.len(), consumers(&stack).len());
+}
+
+/// The texts of `node`, or of its items; intrinsics included, as written.
+fn texts(node: &Node) -> Vec<String> {
+    let text = |node: &Node| node.text().map_or_else(|| format!("{:?}", node.value), str::to_owned);
+    node.items().map_or_else(|| vec![text(node)], |items| items.iter().map(text).collect())
+}
+
+#[test]
+fn functions_are_granted_exact_actions_on_exact_resources() {
+    let root = yaml::parse(DEPLOYED, &Report::default()).unwrap();
+    let mut granted = 0;
+    for resource in root.entry("Resources").unwrap().value.entries().unwrap() {
+        let properties = &resource.value.entry("Properties").unwrap().value;
+        let Some(policies) = properties.entry("Policies") else { continue };
+        for policy in policies.value.items().unwrap() {
+            for statement in policy.entry("Statement").unwrap().value.items().unwrap() {
+                let of = |key: &str| texts(&statement.entry(key).unwrap().value);
+                assert_eq!(of("Effect"), ["Allow"]);
+                for action in of("Action") {
+                    assert!(!action.contains('*'), "{}: {action}", resource.key);
+                }
+                for named in of("Resource") {
+                    // A bucket's objects have no narrower name.
+                    let object = named.strip_suffix("Bucket.Arn}/*").unwrap_or(&named);
+                    assert!(!object.contains('*'), "{}: {named}", resource.key);
+                }
+                granted += 1;
+            }
+        }
+    }
+    assert!(granted >= 12, "{granted}");
 }
 
 #[test]

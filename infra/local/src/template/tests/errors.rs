@@ -2,7 +2,7 @@
 
 use super::{CONSUMER, errors};
 
-/// `line` is appended to the properties of the event of [`CONSUMER`], which is its line 15.
+/// `line` is appended to the properties of the event of [`CONSUMER`], which is its line 17.
 #[track_caller]
 fn check_event(line: &str, expected: &str) {
     let errors = errors(&format!("{CONSUMER}            {line}\n"));
@@ -10,11 +10,11 @@ fn check_event(line: &str, expected: &str) {
     assert_eq!(errors.lines().count(), 1, "{line}: {errors}");
 }
 
-/// `line` is appended to the properties of the function of [`CONSUMER`], as its line 15.
+/// `line` is appended to the properties of the function of [`CONSUMER`], as its line 17.
 #[track_caller]
 fn check_function(line: &str, expected: &str) {
     let errors = errors(&format!("{CONSUMER}      {line}\n"));
-    assert_eq!(errors, format!("template.yaml:15: Function.Properties.{expected}"), "{line}");
+    assert_eq!(errors, format!("template.yaml:17: Function.Properties.{expected}"), "{line}");
 }
 
 /// A template whose resources begin on line 2, and the only error it gives.
@@ -59,11 +59,13 @@ fn a_type_that_is_not_emulated_is_named() {
     let schedule = CONSUMER.replace("Type: SQS\n", "Type: Schedule\n");
     assert_eq!(
         errors(&schedule),
-        "template.yaml:12: Function.Properties.Events.Messages.Type Schedule is not emulated (only \
+        "template.yaml:14: Function.Properties.Events.Messages.Type Schedule is not emulated (only \
          SQS)"
     );
     let runtime = CONSUMER.replace("provided.al2023", "python3.13");
-    assert!(errors(&runtime).contains("9: Function.Properties.Runtime python3.13 is not emulated"));
+    assert!(
+        errors(&runtime).contains("11: Function.Properties.Runtime python3.13 is not emulated")
+    );
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn a_value_out_of_range_is_named() {
 fn a_large_batch_needs_a_window() {
     check_event(
         "BatchSize: 11",
-        "template.yaml:15: Function.Properties.Events.Messages.Properties.BatchSize is 11: above \
+        "template.yaml:17: Function.Properties.Events.Messages.Properties.BatchSize is 11: above \
          10, MaximumBatchingWindowInSeconds must be at least 1",
     );
 }
@@ -128,7 +130,7 @@ fn a_fifo_queue_has_small_batches_and_no_window() {
 fn a_visibility_timeout_below_the_functions_timeout_is_refused() {
     assert_eq!(
         errors(&format!("{CONSUMER}      Timeout: 31\n")),
-        "template.yaml:11: FunctionMessages: Queue's visibility timeout of 30 seconds is less than \
+        "template.yaml:13: FunctionMessages: Queue's visibility timeout of 30 seconds is less than \
          Function's timeout of 31 seconds"
     );
 }
@@ -137,19 +139,19 @@ fn a_visibility_timeout_below_the_functions_timeout_is_refused() {
 fn a_mapping_needs_its_queue_and_function_once() {
     let other = CONSUMER.replace("!GetAtt Queue.Arn", "arn:aws:sqs:eu-west-1:000000000000:other");
     assert!(
-        errors(&other).contains("11: FunctionMessages: arn:aws:sqs:eu-west-1:000000000000:other")
+        errors(&other).contains("13: FunctionMessages: arn:aws:sqs:eu-west-1:000000000000:other")
     );
     let twice = format!(
         "{CONSUMER}        Again: {{Type: SQS, Properties: {{Queue: !GetAtt Queue.Arn}}}}\n"
     );
     assert!(
-        errors(&twice).contains("15: FunctionAgain: sluicegate-Function already has a mapping")
+        errors(&twice).contains("17: FunctionAgain: sluicegate-Function already has a mapping")
     );
     let unknown = format!(
         "{CONSUMER}  Mapping:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties: \
          {{EventSourceArn: !GetAtt Queue.Arn, FunctionName: nobody}}\n"
     );
-    assert!(errors(&unknown).contains("15: Mapping: nobody is no function of this template"));
+    assert!(errors(&unknown).contains("17: Mapping: nobody is no function of this template"));
 }
 
 #[test]
@@ -260,13 +262,29 @@ fn a_function_says_which_binary_it_is() {
 }
 
 #[test]
+fn a_function_says_how_it_is_run() {
+    for key in ["CodeUri", "Handler", "Runtime"] {
+        let line = CONSUMER.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
+        let expected = format!("template.yaml:9: Function.Properties.{key} is required");
+        assert_eq!(errors(&CONSUMER.replace(&format!("{line}\n"), "")), expected);
+    }
+}
+
+#[test]
+fn a_long_message_is_cut() {
+    let name = "é".repeat(2_000);
+    let errors = errors(&format!("Resources: {{Q: {{Type: {name}}}}}"));
+    assert!(errors.len() < 1_100 && errors.ends_with("é…"), "{errors}");
+}
+
+#[test]
 fn all_errors_are_told_at_once_in_their_order() {
     let text = CONSUMER
         .replace("{Type: AWS::SQS::Queue}", "{Type: AWS::SQS::Queue, Properties: {A: 1}}")
         .replace("!GetAtt Queue.Arn", "!GetAtt Quue.Arn\n            BatchSize: 0");
     let errors = errors(&text);
     let lines = errors.lines().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>();
-    assert_eq!(lines, ["template.yaml:4:", "template.yaml:14:", "template.yaml:15:"], "{errors}");
+    assert_eq!(lines, ["template.yaml:4:", "template.yaml:16:", "template.yaml:17:"], "{errors}");
 }
 
 #[test]

@@ -82,6 +82,8 @@ fn deep_nesting_is_refused() {
     check(&"[".repeat(10_000), "column");
     check(&"- ".repeat(10_000), "column");
     check(&"{a: ".repeat(10_000), "column");
+    let blocks = "- ".repeat(40);
+    check(&format!("{blocks}{}x{}", "[".repeat(40), "]".repeat(40)), "nested deeper than 64");
     check(&format!("Resources: {}1{}", "!Sub [".repeat(200), "]".repeat(200)), "column");
 }
 
@@ -94,7 +96,7 @@ fn a_large_text_is_refused() {
 fn what_multiplies_is_refused() {
     let sub = "${P}".repeat(1_000);
     let outputs =
-        (0..200).map(|at| format!("  O{at}: {{Value: !Sub '{sub}'}}\n")).collect::<String>();
+        (0..150).map(|at| format!("  O{at}: {{Value: !Sub '{sub}'}}\n")).collect::<String>();
     let text = format!(
         "Parameters: {{P: {{Type: String, Default: {}}}}}\nResources: {{Q: {{Type: \
          AWS::SQS::Queue}}}}\nOutputs:\n{outputs}",

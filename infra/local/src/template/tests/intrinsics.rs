@@ -34,7 +34,7 @@ Resources:
   Function:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: it}}
-    Properties: {Runtime: provided.al2023, FunctionUrlConfig: {AuthType: NONE}}
+    Properties: {CodeUri: ., Handler: it, Runtime: provided.al2023, FunctionUrlConfig: {AuthType: NONE}}
   Absent: {Type: AWS::SQS::Queue, Condition: IsBig}
 Outputs:
   It:

@@ -48,6 +48,8 @@ Resources:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: consumer}}
     Properties:
+      CodeUri: .
+      Handler: bootstrap
       Runtime: provided.al2023
       Events:
         Messages:

@@ -139,8 +139,8 @@ fn globals_that_sam_refuses_are_refused() {
     let errors = errors(&format!(
         "{CONSUMER}Globals:\n  Function: {{FunctionName: a}}\n  Api: {{Name: b}}\n"
     ));
-    assert!(errors.contains("16: Globals.Function.FunctionName is not allowed by SAM"), "{errors}");
-    assert!(errors.contains("17: Globals.Api is not emulated"), "{errors}");
+    assert!(errors.contains("18: Globals.Function.FunctionName is not allowed by SAM"), "{errors}");
+    assert!(errors.contains("19: Globals.Api is not emulated"), "{errors}");
 }
 
 #[test]
@@ -161,6 +161,11 @@ fn the_template_around_its_sections_is_checked() {
     check(&format!("{QUEUE}{QUEUE}"), "2: Resources is declared twice");
     check("a: &a [b]\nc: *a", "template.yaml:2: CloudFormation does not support aliases");
     check("a: [b", "template.yaml:1: column");
+    let many = (0..201).map(|at| format!("P{at}: {{}}, ")).collect::<String>();
+    check(&format!("{QUEUE}Outputs: {{{many}}}"), "2: Outputs has more than 200 entries");
+    check(&format!("{QUEUE}Parameters: {{{many}}}"), "2: Parameters has more than 200 entries");
+    check(&format!("{QUEUE}Mappings: {{A: {{{many}}}}}"), "Mappings.A has more than 200 entries");
+    check(&format!("{QUEUE}Mappings: {{A: {{B: c}}}}"), "Mappings.A.B must be a mapping");
     check("? [a]\n: b", "a key must be a string");
     check(
         &CONSUMER.replace("Transform: AWS::Serverless-2016-10-31", ""),
