@@ -1,0 +1,126 @@
+//! What concerns several resources at once, checked as AWS does when it creates them.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::model::{Bucket, EventSourceMapping, Function, Queue};
+use super::report::Report;
+use super::resources::{Located, Parts};
+
+/// Where the template says nothing, in seconds.
+const DEFAULT_VISIBILITY_TIMEOUT: u64 = 30;
+/// A FIFO queue's batches are at most this large.
+const MAX_FIFO_BATCH: u32 = 10;
+
+pub(super) fn check(parts: &Parts, report: &Report) {
+    for queue in &parts.queues {
+        dead_letter_queue(queue, parts, report);
+    }
+    for bucket in &parts.buckets {
+        notifications(bucket, parts, report);
+    }
+    let mut pairs = BTreeSet::new();
+    for mapping in &parts.mappings {
+        event_source_mapping(mapping, parts, report);
+        let item = &mapping.item;
+        if !pairs.insert((&item.function, &item.queue_arn)) {
+            let message = format!(
+                "{}: {} already has a mapping from this queue",
+                item.logical_id, item.function
+            );
+            report.problem(mapping.line, message);
+        }
+    }
+}
+
+fn is_fifo(queue: &Queue) -> bool {
+    queue.attributes.contains_key("FifoQueue")
+}
+
+fn by_arn<'a>(parts: &'a Parts, arn: &str) -> Option<&'a Queue> {
+    parts.queues.iter().map(|queue| &queue.item).find(|queue| queue.arn == arn)
+}
+
+/// docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+fn dead_letter_queue(queue: &Located<Queue>, parts: &Parts, report: &Report) {
+    let Queue { logical_id, attributes, .. } = &queue.item;
+    let policy = attributes.get("RedrivePolicy");
+    let policy = policy.and_then(|text| serde_json::from_str::<Json>(text).ok());
+    let Some(arn) = policy.as_ref().and_then(|policy| policy["deadLetterTargetArn"].as_str())
+    else {
+        return;
+    };
+    let path = format!("{logical_id}.Properties.RedrivePolicy.deadLetterTargetArn");
+    match by_arn(parts, arn) {
+        None => {
+            report.problem(queue.line, format!("{path} is {arn}, no queue of this template"));
+        }
+        Some(target) if is_fifo(target) != is_fifo(&queue.item) => {
+            let message = format!(
+                "{path}: a FIFO queue's dead-letter queue is FIFO, a standard one's is not"
+            );
+            report.problem(queue.line, message);
+        }
+        Some(_) => {}
+    }
+}
+
+fn notifications(bucket: &Located<Bucket>, parts: &Parts, report: &Report) {
+    for notification in &bucket.item.notifications {
+        let arn = &notification.queue_arn;
+        let path = format!("{}.Properties.NotificationConfiguration", bucket.item.logical_id);
+        match by_arn(parts, arn) {
+            None => {
+                report.problem(bucket.line, format!("{path}: {arn} is no queue of this template"));
+            }
+            Some(queue) if is_fifo(queue) => {
+                report.problem(bucket.line, format!("{path}: S3 does not send to FIFO queues"));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+fn event_source_mapping(mapping: &Located<EventSourceMapping>, parts: &Parts, report: &Report) {
+    let EventSourceMapping { logical_id, function, queue_arn, batch_size, window, .. } =
+        &mapping.item;
+    let say = |message: String| report.problem(mapping.line, format!("{logical_id}: {message}"));
+    let queue = by_arn(parts, queue_arn);
+    if queue.is_none() {
+        say(format!("{queue_arn} is no queue of this template"));
+    }
+    let function = parts
+        .functions
+        .iter()
+        .map(|function| &function.item)
+        .find(|known| known.name == *function)
+        .or_else(|| {
+            say(format!("{function} is no function of this template"));
+            None
+        });
+    let (Some(queue), Some(function)) = (queue, function) else { return };
+    visibility_timeout(queue, function, say);
+    if is_fifo(queue) {
+        if *batch_size > MAX_FIFO_BATCH {
+            say(format!("BatchSize is {batch_size}: a FIFO queue allows {MAX_FIFO_BATCH}"));
+        }
+        if !window.is_zero() {
+            say("MaximumBatchingWindowInSeconds is not allowed on a FIFO queue".to_owned());
+        }
+    }
+}
+
+fn visibility_timeout(queue: &Queue, function: &Function, say: impl Fn(String)) {
+    let declared = queue.attributes.get("VisibilityTimeout").and_then(|text| text.parse().ok());
+    let visible_after: u64 = declared.unwrap_or(DEFAULT_VISIBILITY_TIMEOUT);
+    let timeout = function.timeout.as_secs();
+    if visible_after < timeout {
+        say(format!(
+            "{}'s visibility timeout of {visible_after} seconds is less than {}'s timeout of \
+             {timeout} seconds",
+            queue.logical_id, function.logical_id
+        ));
+    }
+}

@@ -1,0 +1,63 @@
+//! `Globals.Function`, merged into each function as SAM does.
+//!
+//! Mappings are merged key by key, lists are concatenated with the global one first, and anything
+//! else, intrinsics included, is the function's where it says so
+//! (docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html).
+
+use std::collections::BTreeMap;
+
+use super::fields::Fields;
+use super::node::{Entry, Node, Value};
+use super::report::Report;
+
+/// What a function must say for itself.
+const NOT_GLOBAL: [&str; 4] = ["Events", "FunctionName", "Policies", "Role"];
+/// The function's own list replaces the global one, unlike every other list.
+const REPLACED: &str = "Architectures";
+
+/// The properties that all functions share.
+pub(super) fn function<'a>(section: Option<&'a Node>, report: &'a Report) -> &'a [Entry] {
+    let Some(section) = section else { return &[] };
+    let mut globals = Fields::open(report, section, "Globals");
+    let shared = globals.fields("Function");
+    globals.finish();
+    let shared = shared.map_or(&[][..], Fields::into_entries);
+    for entry in shared {
+        if NOT_GLOBAL.contains(&entry.key.as_str()) {
+            let message = format!("Globals.Function.{} is not allowed by SAM", entry.key);
+            report.problem(entry.line, message);
+        }
+    }
+    shared
+}
+
+/// A function's properties, with the shared ones where it has none of its own.
+pub(super) fn merge(shared: &[Entry], own: &[Entry]) -> Vec<Entry> {
+    let mut own_by_key =
+        own.iter().map(|entry| (entry.key.as_str(), entry)).collect::<BTreeMap<_, _>>();
+    let of_both = |entry: &Entry| match own_by_key.remove(entry.key.as_str()) {
+        Some(own) => {
+            Entry { value: merge_value(&own.key, &entry.value, &own.value), ..own.clone() }
+        }
+        None => entry.clone(),
+    };
+    let mut merged = shared.iter().map(of_both).collect::<Vec<_>>();
+    let only_own = own.iter().filter(|entry| own_by_key.contains_key(entry.key.as_str()));
+    merged.extend(only_own.cloned());
+    merged
+}
+
+fn merge_value(key: &str, shared: &Node, own: &Node) -> Node {
+    if shared.intrinsic().is_some() || own.intrinsic().is_some() {
+        return own.clone();
+    }
+    match (&shared.value, &own.value) {
+        (Value::Mapping(shared), Value::Mapping(entries)) => {
+            own.with(Value::Mapping(merge(shared, entries)))
+        }
+        (Value::Sequence(shared), Value::Sequence(items)) if key != REPLACED => {
+            own.with(Value::Sequence(shared.iter().chain(items).cloned().collect()))
+        }
+        _ => own.clone(),
+    }
+}

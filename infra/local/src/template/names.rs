@@ -1,0 +1,205 @@
+//! Resource types, their physical names, and what `Ref` and `Fn::GetAtt` give of them.
+//!
+//! Where the template names nothing, AWS makes a name up and adds random characters; here it is
+//! `{stack}-{LogicalId}`, so that it can be typed.
+
+use std::path::Path;
+
+use super::Options;
+
+/// A resource type that is emulated, or harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Function,
+    Layer,
+    Queue,
+    QueuePolicy,
+    Table,
+    Bucket,
+    BucketPolicy,
+    Mapping,
+    LogGroup,
+    Role,
+    Policy,
+    /// What SAM makes of a function's `FunctionUrlConfig`.
+    FunctionUrl,
+}
+
+/// Every type that a template may declare.
+const DECLARABLE: [Kind; 11] = [
+    Kind::Function,
+    Kind::Layer,
+    Kind::Queue,
+    Kind::QueuePolicy,
+    Kind::Table,
+    Kind::Bucket,
+    Kind::BucketPolicy,
+    Kind::Mapping,
+    Kind::LogGroup,
+    Kind::Role,
+    Kind::Policy,
+];
+
+impl Kind {
+    pub(super) fn of(type_name: &str) -> Option<Self> {
+        DECLARABLE.into_iter().find(|kind| kind.type_name() == type_name)
+    }
+
+    pub(super) fn type_name(self) -> &'static str {
+        match self {
+            Self::Function => "AWS::Serverless::Function",
+            Self::Layer => "AWS::Serverless::LayerVersion",
+            Self::Queue => "AWS::SQS::Queue",
+            Self::QueuePolicy => "AWS::SQS::QueuePolicy",
+            Self::Table => "AWS::DynamoDB::Table",
+            Self::Bucket => "AWS::S3::Bucket",
+            Self::BucketPolicy => "AWS::S3::BucketPolicy",
+            Self::Mapping => "AWS::Lambda::EventSourceMapping",
+            Self::LogGroup => "AWS::Logs::LogGroup",
+            Self::Role => "AWS::IAM::Role",
+            Self::Policy => "AWS::IAM::Policy",
+            Self::FunctionUrl => "AWS::Lambda::Url",
+        }
+    }
+
+    /// The property that decides the physical name.
+    pub(super) fn name_property(self) -> Option<&'static str> {
+        match self {
+            Self::Function => Some("FunctionName"),
+            Self::Layer => Some("ContentUri"),
+            Self::Queue => Some("QueueName"),
+            Self::Table => Some("TableName"),
+            Self::Bucket => Some("BucketName"),
+            Self::LogGroup => Some("LogGroupName"),
+            Self::Role => Some("RoleName"),
+            Self::Policy => Some("PolicyName"),
+            Self::QueuePolicy | Self::BucketPolicy | Self::Mapping | Self::FunctionUrl => None,
+        }
+    }
+
+    /// A name that AWS would take: the rule that it breaks otherwise.
+    pub(super) fn check_name(self, name: &str) -> Result<(), &'static str> {
+        let chars = |extra: &str| {
+            name.chars().all(|char| char.is_ascii_alphanumeric() || extra.contains(char))
+        };
+        let (valid, rule) = match self {
+            Self::Function => {
+                let valid = (1..=64).contains(&name.len()) && chars("-_");
+                (valid, "must be 1 to 64 letters, digits, hyphens and underscores")
+            }
+            Self::Queue => {
+                let valid = (1..=80).contains(&name.len())
+                    && name
+                        .strip_suffix(".fifo")
+                        .unwrap_or(name)
+                        .chars()
+                        .all(|char| char.is_ascii_alphanumeric() || char == '-' || char == '_');
+                (valid, "must be 1 to 80 letters, digits, hyphens and underscores")
+            }
+            Self::Table => {
+                let valid = (3..=255).contains(&name.len()) && chars("-_.");
+                (valid, "must be 3 to 255 letters, digits, hyphens, underscores and periods")
+            }
+            Self::Bucket => {
+                let edge = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
+                let valid = (3..=63).contains(&name.len())
+                    && name.starts_with(edge)
+                    && name.ends_with(edge)
+                    && !name.contains("..")
+                    && name.chars().all(|char| edge(char) || char == '-' || char == '.');
+                (valid, "must be 3 to 63 lower-case letters, digits, hyphens and periods")
+            }
+            _ => (true, ""),
+        };
+        if valid { Ok(()) } else { Err(rule) }
+    }
+}
+
+/// A resource as others see it.
+#[derive(Clone, Debug)]
+pub(super) struct Physical {
+    pub(super) kind: Kind,
+    /// A layer's is its folder's path.
+    pub(super) name: String,
+    /// The declared resource that a reference to this one depends on; `None` for a function's
+    /// role, which exists before the function.
+    pub(super) owner: Option<String>,
+}
+
+impl Physical {
+    /// What `Ref` gives.
+    pub(super) fn reference(&self, options: &Options) -> String {
+        match self.kind {
+            Kind::Queue => options.queue_url(&self.name),
+            Kind::FunctionUrl => options.arn("lambda", &format!("function:{}", self.name)),
+            _ => self.name.clone(),
+        }
+    }
+
+    /// What `Fn::GetAtt` gives; `None` for an attribute that there is not.
+    pub(super) fn attribute(&self, attribute: &str, options: &Options) -> Option<String> {
+        let name = &self.name;
+        match (self.kind, attribute) {
+            (Kind::Function, "Arn") | (Kind::FunctionUrl, "FunctionArn") => {
+                Some(options.arn("lambda", &format!("function:{name}")))
+            }
+            (Kind::FunctionUrl, "FunctionUrl") => Some(options.function_url(name)),
+            (Kind::Queue, "Arn") => Some(options.arn("sqs", name)),
+            (Kind::Queue, "QueueName") => Some(name.clone()),
+            (Kind::Queue, "QueueUrl") => Some(options.queue_url(name)),
+            (Kind::Table, "Arn") => Some(options.arn("dynamodb", &format!("table/{name}"))),
+            (Kind::Bucket, "Arn") => Some(format!("arn:aws:s3:::{name}")),
+            (Kind::Bucket, "DomainName") => Some(format!("{name}.s3.amazonaws.com")),
+            (Kind::Bucket, "RegionalDomainName") => {
+                Some(format!("{name}.s3.{}.amazonaws.com", options.region))
+            }
+            (Kind::Mapping, "Id") => Some(name.clone()),
+            (Kind::LogGroup, "Arn") => Some(options.arn("logs", &format!("log-group:{name}:*"))),
+            (Kind::Role, "Arn") => Some(format!("arn:aws:iam::{}:role/{name}", options.account)),
+            _ => None,
+        }
+    }
+}
+
+impl Options {
+    /// Where SQS has a queue: `{endpoint}/{account}/{queue}`.
+    #[must_use]
+    pub fn queue_url(&self, queue: &str) -> String {
+        format!("{}/{}/{queue}", self.endpoint, self.account)
+    }
+
+    /// Where a function with a `FunctionUrlConfig` is called:
+    /// `{endpoint}/function-urls/{function}/`.
+    #[must_use]
+    pub fn function_url(&self, function: &str) -> String {
+        format!("{}/function-urls/{function}/", self.endpoint)
+    }
+
+    /// `arn:aws:{service}:{region}:{account}:{resource}`.
+    pub(super) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+    }
+
+    /// The physical name of a resource: as declared, or made up.
+    pub(super) fn physical_name(
+        &self,
+        root: &Path,
+        kind: Kind,
+        logical_id: &str,
+        declared: Option<&str>,
+        fifo: bool,
+    ) -> String {
+        if kind == Kind::Layer {
+            return root.join(declared.unwrap_or_default()).to_string_lossy().into_owned();
+        }
+        if let Some(declared) = declared {
+            return declared.to_owned();
+        }
+        let name = format!("{}-{logical_id}", self.stack_name);
+        match kind {
+            Kind::Bucket => name.to_lowercase(),
+            Kind::Queue if fifo => format!("{name}.fifo"),
+            _ => name,
+        }
+    }
+}

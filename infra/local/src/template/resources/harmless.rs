@@ -1,0 +1,39 @@
+//! Types that change who may do what, or where logs go: declared, checked for unknown properties,
+//! and without effect here.
+
+use super::super::fields::Fields;
+use super::super::names::Kind;
+use super::Context;
+
+pub(super) fn read(context: &Context<'_>, mut fields: Fields<'_>) {
+    let (what, properties): (_, &[&str]) = match context.declared.kind {
+        Kind::QueuePolicy => ("access control", &["PolicyDocument", "Queues"]),
+        Kind::BucketPolicy => ("access control", &["Bucket", "PolicyDocument"]),
+        Kind::Role => (
+            "access control",
+            &[
+                "AssumeRolePolicyDocument",
+                "Description",
+                "ManagedPolicyArns",
+                "MaxSessionDuration",
+                "Path",
+                "PermissionsBoundary",
+                "Policies",
+                "RoleName",
+                "Tags",
+            ],
+        ),
+        Kind::Policy => {
+            ("access control", &["Groups", "PolicyDocument", "PolicyName", "Roles", "Users"])
+        }
+        _ => (
+            "a log group's retention",
+            &["KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"],
+        ),
+    };
+    context
+        .report
+        .harmless(format!("{what} ({})", context.declared.kind.type_name()), context.id());
+    fields.ignore(properties);
+    fields.finish();
+}

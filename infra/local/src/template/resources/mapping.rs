@@ -1,0 +1,126 @@
+//! Event source mappings: a function's SQS events, and `AWS::Lambda::EventSourceMapping`.
+//!
+//! docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html,
+//! docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html and
+//! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-sqs.html.
+//! Of a filter's pattern only that it is a JSON object is checked here.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+
+use super::super::fields::{Fields, Harmless};
+use super::super::model::EventSourceMapping;
+use super::{Context, Located};
+
+const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
+/// Where the template says nothing.
+const DEFAULT_BATCH_SIZE: u32 = 10;
+/// Above it, Lambda wants a window to gather the batch in.
+const MAX_BATCH_WITHOUT_WINDOW: u32 = 10;
+const MAX_FILTERS: usize = 5;
+
+/// The mappings that a function's `Events` declare, in their order.
+pub(super) fn events(
+    context: &Context<'_>,
+    fields: Fields<'_>,
+) -> Vec<Located<EventSourceMapping>> {
+    let mut mappings = Vec::new();
+    let paths = fields.keys().into_iter().map(|key| fields.path(key)).collect::<Vec<_>>();
+    for (entry, path) in fields.into_entries().iter().zip(paths) {
+        let mut event = Fields::open(context.report, &entry.value, path);
+        event.required("Type");
+        if event.one_of("Type", &["SQS"]).is_none() {
+            continue;
+        }
+        event.required("Properties");
+        if let Some(properties) = event.fields("Properties") {
+            let logical_id = format!("{}{}", context.id(), entry.key);
+            let function = context.physical.name.clone();
+            let mapping = mapping(logical_id, function, properties, "Queue");
+            mappings.extend(mapping.map(|item| Located { item, line: entry.line }));
+        }
+        event.finish();
+    }
+    mappings
+}
+
+/// A mapping that is a resource of its own.
+pub(super) fn resource(
+    context: &Context<'_>,
+    mut fields: Fields<'_>,
+) -> Option<Located<EventSourceMapping>> {
+    fields.harmless(context.id(), HARMLESS);
+    let function = fields.required_text("FunctionName");
+    // A name, or an ARN, which ends with it.
+    let function = function.map(|text| text.rsplit(':').next().unwrap_or(text).to_owned());
+    let id = context.id().to_owned();
+    let mapping = mapping(id, function.clone().unwrap_or_default(), fields, "EventSourceArn");
+    function?;
+    mapping.map(|item| Located { item, line: context.declared.line })
+}
+
+/// `source` is the key that names the queue, by its ARN.
+fn mapping(
+    logical_id: String,
+    function: String,
+    mut fields: Fields<'_>,
+    source: &str,
+) -> Option<EventSourceMapping> {
+    let queue_arn = fields.required_text(source);
+    let enabled = fields.boolean("Enabled").unwrap_or(true);
+    let batch_size = fields.integer("BatchSize", 1..=10_000).unwrap_or(DEFAULT_BATCH_SIZE);
+    let window = fields.integer("MaximumBatchingWindowInSeconds", 0..=300).unwrap_or(0);
+    if batch_size > MAX_BATCH_WITHOUT_WINDOW && window == 0 {
+        let rule = format!(
+            "is {batch_size}: above {MAX_BATCH_WITHOUT_WINDOW}, MaximumBatchingWindowInSeconds \
+             must be at least 1"
+        );
+        fields.problem(fields.line_of("BatchSize"), "BatchSize", rule);
+    }
+    let maximum_concurrency = fields.fields("ScalingConfig").and_then(|mut scaling| {
+        let most = scaling.integer("MaximumConcurrency", 2..=1_000);
+        scaling.finish();
+        most
+    });
+    let types = fields.texts("FunctionResponseTypes");
+    for (response_type, line) in &types {
+        if *response_type != "ReportBatchItemFailures" {
+            let rule = format!("has {response_type} (only ReportBatchItemFailures is emulated)");
+            fields.problem(*line, "FunctionResponseTypes", rule);
+        }
+    }
+    let filters = fields.fields("FilterCriteria").map(filters).unwrap_or_default();
+    fields.finish();
+    Some(EventSourceMapping {
+        logical_id,
+        function,
+        queue_arn: queue_arn?.to_owned(),
+        enabled,
+        batch_size,
+        window: Duration::from_secs(window.into()),
+        maximum_concurrency,
+        filters,
+        report_batch_item_failures: !types.is_empty(),
+    })
+}
+
+fn filters(mut fields: Fields<'_>) -> Vec<String> {
+    let declared = fields.list_of_fields("Filters");
+    if declared.len() > MAX_FILTERS {
+        let rule = format!("are {}: Lambda allows {MAX_FILTERS}", declared.len());
+        fields.problem(fields.line(), "Filters", rule);
+    }
+    let mut patterns = Vec::new();
+    for mut filter in declared {
+        if let Some(pattern) = filter.required_text("Pattern") {
+            if serde_json::from_str::<Map<String, Json>>(pattern).is_err() {
+                filter.problem(filter.line_of("Pattern"), "Pattern", "must be a JSON object");
+            }
+            patterns.push(pattern.to_owned());
+        }
+        filter.finish();
+    }
+    fields.finish();
+    patterns
+}

@@ -1,0 +1,277 @@
+//! The template that is deployed, read whole, and what it promises of itself.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::{DEPLOYED, read_with, try_read};
+use crate::template::node::Node;
+use crate::template::report::Report;
+use crate::template::{EventSourceMapping, Function, Queue, Stack, yaml};
+
+#[track_caller]
+fn deployed() -> Stack {
+    read_with(DEPLOYED, &[("WeatherUrl", "http://127.0.0.1:9")])
+}
+
+fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
+    stack.functions.iter().find(|function| function.logical_id == id).unwrap()
+}
+
+/// Each mapping with its queue and its function.
+fn consumers(stack: &Stack) -> Vec<(&EventSourceMapping, &Queue, &Function)> {
+    let queue = |arn: &str| stack.queues.iter().find(|queue| queue.arn == arn).unwrap();
+    let function = |name: &str| stack.functions.iter().find(|known| known.name == name).unwrap();
+    stack
+        .mappings
+        .iter()
+        .map(|mapping| (mapping, queue(&mapping.queue_arn), function(&mapping.function)))
+        .collect()
+}
+
+fn redrive_policy(queue: &Queue) -> Json {
+    serde_json::from_str(&queue.attributes["RedrivePolicy"]).unwrap()
+}
+
+#[test]
+fn every_resource_is_read() {
+    let stack = deployed();
+    let ids = |ids: Vec<&String>| ids.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        ids(stack.functions.iter().map(|function| &function.logical_id).collect()),
+        "IngestFunction EnrichFunction SinkFunction RedriveFunction"
+    );
+    assert_eq!(
+        ids(stack.functions.iter().map(|function| &function.binary).collect()),
+        "ingest enrich sink redrive"
+    );
+    assert_eq!(
+        ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
+        "Inbox InboxDlq EnrichQueue EnrichDlq SinkQueue SinkDlq"
+    );
+    assert_eq!(
+        ids(stack.tables.iter().map(|table| &table.logical_id).collect()),
+        "RecordsTable DedupeTable"
+    );
+    assert_eq!(
+        ids(stack.buckets.iter().map(|bucket| &bucket.logical_id).collect()),
+        "LandingBucket ArchiveBucket"
+    );
+    assert_eq!(
+        ids(stack.mappings.iter().map(|mapping| &mapping.logical_id).collect()),
+        "IngestFunctionInbox EnrichFunctionEnrich SinkFunctionSink"
+    );
+}
+
+#[test]
+fn functions_have_their_settings_and_those_that_all_share() {
+    let stack = deployed();
+    let ingest = function(&stack, "IngestFunction");
+    assert_eq!(ingest.name, "sluicegate-IngestFunction");
+    assert_eq!(
+        ingest.arn,
+        "arn:aws:lambda:eu-west-1:000000000000:function:sluicegate-IngestFunction"
+    );
+    assert_eq!(ingest.timeout, Duration::from_secs(120));
+    assert_eq!(ingest.memory_mb, 256);
+    assert_eq!(ingest.layers, [Path::new("/project/infra/contracts")]);
+    assert!(ingest.has_url);
+    let expected = [
+        ("ARCHIVE_BUCKET", "sluicegate-archivebucket"),
+        ("CONTRACTS_DIR", "/opt"),
+        ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-InboxDlq"),
+        ("ENRICH_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-EnrichQueue"),
+        ("LOG_LEVEL", "info"),
+        ("MAX_RECEIVE_COUNT", "5"),
+        ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(ingest.environment, BTreeMap::from(expected));
+
+    let redrive = function(&stack, "RedriveFunction");
+    assert_eq!(redrive.reserved_concurrency, Some(1));
+    assert_eq!(redrive.timeout, Duration::from_secs(300));
+    assert!(redrive.layers.is_empty() && !redrive.has_url);
+    assert_eq!(function(&stack, "EnrichFunction").environment["WEATHER_URL"], "http://127.0.0.1:9");
+}
+
+#[test]
+fn variables_that_hold_json_are_json() {
+    let stack = deployed();
+    let url = |queue: &str| format!("http://127.0.0.1:4566/000000000000/sluicegate-{queue}");
+    #[track_caller]
+    fn check(function: &Function, variable: &str, expected: &Json) {
+        let found: Json = serde_json::from_str(&function.environment[variable]).unwrap();
+        assert_eq!(found, *expected);
+    }
+    let sinks = json!({ "table": url("SinkQueue") });
+    check(function(&stack, "EnrichFunction"), "SINK_QUEUES", &sinks);
+    let routes = json!({
+        "ingest": { "dlq": url("InboxDlq"), "queue": url("Inbox") },
+        "enrich": { "dlq": url("EnrichDlq"), "queue": url("EnrichQueue") },
+        "sink": { "dlq": url("SinkDlq"), "queue": url("SinkQueue") },
+    });
+    check(function(&stack, "RedriveFunction"), "ROUTES", &routes);
+}
+
+#[test]
+fn every_mapping_reports_partial_failures_in_small_batches() {
+    let stack = deployed();
+    for (mapping, ..) in consumers(&stack) {
+        assert_eq!(mapping.batch_size, 10);
+        assert_eq!(mapping.maximum_concurrency, Some(4));
+        assert_eq!(mapping.window, Duration::ZERO);
+        assert!(mapping.enabled && mapping.report_batch_item_failures);
+        assert!(mapping.filters.is_empty());
+    }
+}
+
+#[test]
+fn a_function_knows_its_queue_and_when_that_gives_up() {
+    let stack = deployed();
+    assert_eq!(consumers(&stack).len(), 3);
+    for (_, queue, function) in consumers(&stack) {
+        let environment = &function.environment;
+        let policy = redrive_policy(queue);
+        assert_eq!(environment["QUEUE_URL"], queue.url, "{}", function.logical_id);
+        assert_eq!(
+            environment["MAX_RECEIVE_COUNT"],
+            policy["maxReceiveCount"].to_string(),
+            "{}",
+            function.logical_id
+        );
+        let target = stack.queues.iter().find(|queue| policy["deadLetterTargetArn"] == queue.arn);
+        let target = target.unwrap_or_else(|| panic!("{} has no dead letters", queue.logical_id));
+        assert_eq!(environment["DEAD_LETTER_QUEUE_URL"], target.url, "{}", function.logical_id);
+        assert_eq!(target.attributes["MessageRetentionPeriod"], "1209600");
+    }
+}
+
+#[test]
+fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
+    let stack = deployed();
+    for (_, queue, function) in consumers(&stack) {
+        let hidden: u64 = queue.attributes["VisibilityTimeout"].parse().unwrap();
+        let timeout = function.timeout.as_secs();
+        assert!(hidden >= 6 * timeout, "{}: {hidden} < 6 * {timeout}", queue.logical_id);
+    }
+}
+
+#[test]
+fn every_dead_letter_can_be_redriven() {
+    let stack = deployed();
+    let routes: BTreeMap<String, BTreeMap<String, String>> =
+        serde_json::from_str(&function(&stack, "RedriveFunction").environment["ROUTES"]).unwrap();
+    for (_, queue, function) in consumers(&stack) {
+        let dead_letters = &function.environment["DEAD_LETTER_QUEUE_URL"];
+        let route = &routes[&function.binary];
+        assert_eq!((&route["dlq"], &route["queue"]), (dead_letters, &queue.url));
+    }
+    assert_eq!(routes.len(), consumers(&stack).len());
+}
+
+/// The texts of `node`, or of its items; intrinsics included, as written.
+fn texts(node: &Node) -> Vec<String> {
+    let text = |node: &Node| node.text().map_or_else(|| format!("{:?}", node.value), str::to_owned);
+    node.items().map_or_else(|| vec![text(node)], |items| items.iter().map(text).collect())
+}
+
+#[test]
+fn functions_are_granted_exact_actions_on_exact_resources() {
+    let root = yaml::parse(DEPLOYED, &Report::default()).unwrap();
+    let mut granted = 0;
+    for resource in root.entry("Resources").unwrap().value.entries().unwrap() {
+        let properties = &resource.value.entry("Properties").unwrap().value;
+        let Some(policies) = properties.entry("Policies") else { continue };
+        for policy in policies.value.items().unwrap() {
+            for statement in policy.entry("Statement").unwrap().value.items().unwrap() {
+                let of = |key: &str| texts(&statement.entry(key).unwrap().value);
+                assert_eq!(of("Effect"), ["Allow"]);
+                for action in of("Action") {
+                    assert!(!action.contains('*'), "{}: {action}", resource.key);
+                }
+                for named in of("Resource") {
+                    // A bucket's objects have no narrower name.
+                    let object = named.strip_suffix("Bucket.Arn}/*").unwrap_or(&named);
+                    assert!(!object.contains('*'), "{}: {named}", resource.key);
+                }
+                granted += 1;
+            }
+        }
+    }
+    assert!(granted >= 12, "{granted}");
+}
+
+#[test]
+fn objects_that_land_are_announced_to_the_inbox() {
+    let stack = deployed();
+    let landing = &stack.buckets[0];
+    assert_eq!(landing.name, "sluicegate-landing-000000000000");
+    assert_eq!(landing.notifications.len(), 1);
+    assert_eq!(landing.notifications[0].queue_arn, stack.queues[0].arn);
+    assert_eq!(landing.notifications[0].event, "s3:ObjectCreated:*");
+    assert!(stack.buckets[1].notifications.is_empty());
+}
+
+#[test]
+fn tables_are_created_as_declared() {
+    let stack = deployed();
+    let expected = |name: &str| {
+        json!({
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+        })
+    };
+    assert_eq!(stack.tables[0].create_table, expected("sluicegate-RecordsTable"));
+    assert_eq!(stack.tables[1].create_table, expected("sluicegate-DedupeTable"));
+    assert_eq!(stack.tables[0].ttl_attribute, None);
+    assert_eq!(stack.tables[1].ttl_attribute.as_deref(), Some("expires_at"));
+}
+
+#[test]
+fn outputs_say_where_things_are() {
+    let expected = [
+        ("IngestUrl", "http://127.0.0.1:4566/function-urls/sluicegate-IngestFunction/"),
+        ("InboxUrl", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
+        ("LandingBucketName", "sluicegate-landing-000000000000"),
+        ("RecordsTableName", "sluicegate-RecordsTable"),
+        ("RedriveFunctionName", "sluicegate-RedriveFunction"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(deployed().outputs, BTreeMap::from(expected));
+}
+
+#[test]
+fn what_is_harmless_is_warned_of_once_for_all() {
+    let warnings = deployed().warnings;
+    for expected in [
+        "encryption (SSESpecification) is not emulated: RecordsTable, DedupeTable",
+        "access control (AWS::SQS::QueuePolicy) is not emulated: InboxPolicy, QueuePolicy",
+        "versioning (VersioningConfiguration) is not emulated: ArchiveBucket",
+    ] {
+        assert!(warnings.iter().any(|warning| warning == expected), "{expected}: {warnings:#?}");
+    }
+}
+
+#[test]
+fn a_missing_parameter_is_named_with_how_to_give_it() {
+    let error = try_read(DEPLOYED, &[]).unwrap_err();
+    assert_eq!(error.problems.len(), 1, "{error}");
+    let message = error.to_string();
+    let line = DEPLOYED.lines().position(|line| line == "  WeatherUrl:").unwrap() + 1;
+    let expected = format!("template.yaml:{line}: parameter WeatherUrl has no default");
+    assert!(message.starts_with(&expected), "{message}");
+    assert!(message.contains("add WeatherUrl=<value>"), "{message}");
+}
+
+#[test]
+fn without_tls_there_is_no_denial() {
+    let stack = read_with(DEPLOYED, &[("WeatherUrl", "http://w"), ("RequireTls", "false")]);
+    let denied = |warning: &String| warning.contains("AWS::S3::BucketPolicy");
+    assert!(!stack.warnings.iter().any(denied), "{:#?}", stack.warnings);
+    assert!(deployed().warnings.iter().any(denied));
+}
