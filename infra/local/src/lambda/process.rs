@@ -1,0 +1,286 @@
+//! One function process: started, watched, signalled, reaped.
+//!
+//! A task owns the process until it is reaped, so that a signal never meets a number that the
+//! system has given to another. When the last handle is dropped the process group is killed.
+//! What the process says over the Runtime API is not known here.
+
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::logs::{EnvironmentLogs, LineSplitter};
+
+/// Reads of one turn: more than a pipe holds, so that a drain empties it, and yet an end.
+const READS_A_TURN: usize = 64;
+const READ_SIZE: usize = 8 * 1024;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// The system could not say.
+    Unknown,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Code(0) => f.write_str("Runtime exited without providing a reason"),
+            Self::Code(code) => write!(f, "Runtime exited with error: exit status {code}"),
+            Self::Signal(9) => f.write_str("Runtime exited with error: signal: killed"),
+            Self::Signal(signal) => match Signal::try_from(signal) {
+                Ok(signal) => write!(f, "Runtime exited with error: signal: {signal}"),
+                Err(_) => write!(f, "Runtime exited with error: signal: {signal}"),
+            },
+            Self::Unknown => f.write_str("Runtime exited with error: unknown status"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+/// Counts the processes that are not reaped yet.
+#[derive(Clone, Debug)]
+pub(super) struct Census {
+    alive: watch::Sender<usize>,
+}
+
+impl Census {
+    pub(super) fn new() -> Self {
+        Self { alive: watch::Sender::new(0) }
+    }
+
+    /// Returns once every process has been reaped.
+    pub(super) async fn empty(&self) {
+        // The sender is alive as long as `self`: waiting cannot fail.
+        let _ = self.alive.subscribe().wait_for(|alive| *alive == 0).await;
+    }
+
+    fn enter(&self) -> Counted {
+        self.alive.send_modify(|alive| *alive += 1);
+        Counted(self.alive.clone())
+    }
+}
+
+struct Counted(watch::Sender<usize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|alive| *alive -= 1);
+    }
+}
+
+/// A running process; dropping it kills its whole process group.
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: u32,
+    signals: mpsc::UnboundedSender<Signal>,
+    exit: watch::Receiver<Option<Exit>>,
+    drains: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+impl Process {
+    /// Starts `command` in a process group of its own, with both outputs going to `logs`.
+    pub(super) fn spawn(
+        mut command: Command,
+        logs: Arc<EnvironmentLogs>,
+        census: &Census,
+    ) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(writer.try_clone()?))
+            .stderr(Stdio::from(writer))
+            .process_group(0)
+            .kill_on_drop(true);
+        let child = command.spawn()?;
+        // The command holds the pipe's writing end: with it open the output would never end.
+        drop(command);
+        let counted = census.enter();
+        let pid = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
+        let (signals, incoming) = mpsc::unbounded_channel();
+        let (ended, exit) = watch::channel(None);
+        let (drains, requests) = mpsc::channel(1);
+        tokio::spawn(supervise(child, pid, incoming, ended, counted));
+        tokio::spawn(forward(output, logs, requests));
+        Ok(Self { pid, signals, exit, drains })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.exit.borrow().is_none()
+    }
+
+    /// Sends a signal to the process group; to one that has ended it does nothing.
+    pub(super) fn signal(&self, signal: Signal) {
+        // Without a receiver the process has ended, and there is nobody to tell.
+        let _ = self.signals.send(signal);
+    }
+
+    pub(super) async fn exited(&self) -> Exit {
+        match self.exit.clone().wait_for(Option::is_some).await {
+            Ok(exit) => exit.unwrap_or(Exit::Unknown),
+            Err(_) => Exit::Unknown,
+        }
+    }
+
+    /// Returns once everything written so far has been logged.
+    pub(super) async fn drain_output(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.drains.send(done).await.is_ok() {
+            // An error means that the output has ended, and then all of it has been logged.
+            let _ = wait.await;
+        }
+    }
+}
+
+async fn supervise(
+    mut child: Child,
+    pid: u32,
+    mut signals: mpsc::UnboundedReceiver<Signal>,
+    ended: watch::Sender<Option<Exit>>,
+    _counted: Counted,
+) {
+    let group = i32::try_from(pid).ok().map(Pid::from_raw);
+    let send = |signal| {
+        // The process is not reaped yet; a failure means that it is a zombie already.
+        let _ = group.map(|group| killpg(group, signal));
+    };
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            signal = signals.recv() => if let Some(signal) = signal {
+                send(signal);
+            } else {
+                send(Signal::SIGKILL);
+                break child.wait().await;
+            },
+        }
+    };
+    ended.send_replace(Some(status.map_or(Exit::Unknown, Exit::from)));
+}
+
+async fn forward(
+    output: pipe::Receiver,
+    logs: Arc<EnvironmentLogs>,
+    mut drains: mpsc::Receiver<oneshot::Sender<()>>,
+) {
+    let mut lines = LineSplitter::default();
+    let mut open = true;
+    let mut more = true;
+    while more {
+        tokio::select! {
+            biased;
+            request = drains.recv(), if open => {
+                open = request.is_some();
+                if let Some(done) = request {
+                    more = read_available(&output, &mut lines, &logs);
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
+                }
+            }
+            ready = output.readable() => {
+                more = ready.is_ok() && read_available(&output, &mut lines, &logs);
+            }
+        }
+    }
+    lines.finish(&mut |line| logs.function_line(line));
+}
+
+/// Logs what is in the pipe; false at its end.
+fn read_available(
+    output: &pipe::Receiver,
+    lines: &mut LineSplitter,
+    logs: &EnvironmentLogs,
+) -> bool {
+    let mut buffer = [0; READ_SIZE];
+    for _ in 0..READS_A_TURN {
+        match output.try_read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(read) => lines.push(&buffer[..read], &mut |line| logs.function_line(line)),
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::logs::LogLine;
+    use super::*;
+
+    fn shell(script: &str) -> (io::Result<Process>, Census, Arc<Mutex<Vec<String>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = {
+            let lines = lines.clone();
+            move |line: &LogLine<'_>| lines.lock().unwrap().push(line.text.to_owned())
+        };
+        let logs = EnvironmentLogs::new("f".to_owned(), "s".to_owned(), Arc::new(sink));
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(script);
+        let census = Census::new();
+        (Process::spawn(command, Arc::new(logs), &census), census, lines)
+    }
+
+    #[track_caller]
+    fn check(exit: Exit, expected: &str) {
+        assert_eq!(exit.to_string(), expected);
+    }
+
+    #[test]
+    fn an_exit_is_told_in_lambdas_words() {
+        check(Exit::Code(0), "Runtime exited without providing a reason");
+        check(Exit::Code(101), "Runtime exited with error: exit status 101");
+        check(Exit::Signal(9), "Runtime exited with error: signal: killed");
+        check(Exit::Signal(11), "Runtime exited with error: signal: SIGSEGV");
+    }
+
+    #[tokio::test]
+    async fn both_outputs_are_logged_in_the_order_of_writing() {
+        let (process, _, lines) = shell("echo a; echo b >&2; echo c; echo d >&2; exit 3");
+        let process = process.unwrap();
+        assert_eq!(process.exited().await, Exit::Code(3));
+        process.drain_output().await;
+        assert_eq!(*lines.lock().unwrap(), ["a", "b", "c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_process_takes_its_children_along() {
+        let (process, census, lines) = shell("sleep 1000 & echo $!; wait");
+        let process = process.unwrap();
+        while lines.lock().unwrap().is_empty() {
+            process.drain_output().await;
+            tokio::task::yield_now().await;
+        }
+        let grandchild: i32 = lines.lock().unwrap()[0].parse().unwrap();
+        drop(process);
+        census.empty().await;
+        let status = std::fs::read_to_string(format!("/proc/{grandchild}/stat"));
+        let gone = status.is_err() || status.is_ok_and(|stat| stat.contains(") Z "));
+        assert!(gone, "the grandchild is still alive");
+    }
+}
