@@ -1,15 +1,16 @@
 //! One function process: started, watched, signalled, reaped.
 //!
-//! A task owns the process until it is reaped, so that a signal never meets a number that the
-//! system has given to another. When the last handle is dropped the process group is killed.
+//! Signals and reaping exclude each other, so that a signal never meets a number that the system
+//! has given to another process. When the handle is dropped the process group is killed.
 //! What the process says over the Runtime API is not known here.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -17,6 +18,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::locked;
 use super::logs::{EnvironmentLogs, LineSplitter};
 
 /// Reads of one turn: more than a pipe holds, so that a drain empties it, and yet an end.
@@ -92,9 +94,32 @@ impl Drop for Counted {
 #[derive(Debug)]
 pub(super) struct Process {
     pid: u32,
-    signals: mpsc::UnboundedSender<Signal>,
+    group: Arc<Group>,
     exit: watch::Receiver<Option<Exit>>,
     drains: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+/// A process group whose leader may have been reaped.
+#[derive(Debug)]
+struct Group {
+    leader: Pid,
+    reaped: Mutex<bool>,
+}
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        let reaped = locked(&self.reaped);
+        if !*reaped {
+            // A failure means that the leader has just ended, and all others with it.
+            let _ = killpg(self.leader, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.group.signal(Signal::SIGKILL);
+    }
 }
 
 impl Process {
@@ -116,13 +141,15 @@ impl Process {
         // The command holds the pipe's writing end: with it open the output would never end.
         drop(command);
         let counted = census.enter();
-        let pid = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
-        let (signals, incoming) = mpsc::unbounded_channel();
+        let ended_at_once = || io::Error::other("the process ended at once");
+        let pid = child.id().ok_or_else(ended_at_once)?;
+        let leader = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
+        let group = Arc::new(Group { leader, reaped: Mutex::new(false) });
         let (ended, exit) = watch::channel(None);
         let (drains, requests) = mpsc::channel(1);
-        tokio::spawn(supervise(child, pid, incoming, ended, counted));
+        tokio::spawn(reap(child, group.clone(), ended, counted));
         tokio::spawn(forward(output, logs, requests));
-        Ok(Self { pid, signals, exit, drains })
+        Ok(Self { pid, group, exit, drains })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -133,10 +160,10 @@ impl Process {
         self.exit.borrow().is_none()
     }
 
-    /// Sends a signal to the process group; to one that has ended it does nothing.
+    /// Signals the process group; once this returns the process does nothing more after SIGKILL.
+    /// To one that has ended it does nothing.
     pub(super) fn signal(&self, signal: Signal) {
-        // Without a receiver the process has ended, and there is nobody to tell.
-        let _ = self.signals.send(signal);
+        self.group.signal(signal);
     }
 
     pub(super) async fn exited(&self) -> Exit {
@@ -156,29 +183,20 @@ impl Process {
     }
 }
 
-async fn supervise(
+async fn reap(
     mut child: Child,
-    pid: u32,
-    mut signals: mpsc::UnboundedReceiver<Signal>,
+    group: Arc<Group>,
     ended: watch::Sender<Option<Exit>>,
     _counted: Counted,
 ) {
-    let group = i32::try_from(pid).ok().map(Pid::from_raw);
-    let send = |signal| {
-        // The process is not reaped yet; a failure means that it is a zombie already.
-        let _ = group.map(|group| killpg(group, signal));
-    };
-    let status = loop {
-        tokio::select! {
-            status = child.wait() => break status,
-            signal = signals.recv() => if let Some(signal) = signal {
-                send(signal);
-            } else {
-                send(Signal::SIGKILL);
-                break child.wait().await;
-            },
-        }
-    };
+    let mut waiting = std::pin::pin!(child.wait());
+    let status = poll_fn(|context| {
+        let mut reaped = locked(&group.reaped);
+        let status = waiting.as_mut().poll(context);
+        *reaped = status.is_ready();
+        status
+    });
+    let status = status.await;
     ended.send_replace(Some(status.map_or(Exit::Unknown, Exit::from)));
 }
 
@@ -228,7 +246,7 @@ fn read_available(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, Weak};
+    use std::sync::Weak;
 
     use super::super::logs::LogLine;
     use super::*;
