@@ -5,6 +5,7 @@
 //! visibility timeout does. Queues are reached through [`MessageSource`], functions through
 //! [`Target`]. Not emulated: provisioned pollers, tags, metrics.
 
+mod delivery;
 mod event;
 mod filter;
 mod groups;

@@ -1,24 +1,21 @@
-//! The pollers of one mapping: receive, batch, invoke, delete; more of them while there is a
-//! backlog, fewer when there is none.
+//! The pollers of one mapping: they receive, filter and batch; more of them while there is a
+//! backlog, fewer when there is none. What becomes of a batch is in `delivery`.
 //!
 //! A batch belongs to one poller from its receipt to its end, and a poller has one batch at a
 //! time: there are never more invocations than pollers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::super::environment::millis;
 use super::super::locked;
-use super::super::outcome::InvokeError;
 use super::super::waits::{UnderWay, Waits};
 use super::groups::Groups;
-use super::response::{Verdict, classify};
 use super::{Activity, Control, Counters, MessageSource, Plan, Target, event};
 use crate::clock::Clock;
 use crate::sqs::{ReceivedMessage, SqsError};
@@ -27,8 +24,6 @@ use crate::sqs::{ReceivedMessage, SqsError};
 const LONG_POLL: Duration = Duration::from_secs(20);
 /// Pollers that stay when there is nothing to do.
 const LEAST_POLLERS: usize = 2;
-const THROTTLE_DELAY_MS: u64 = 100;
-const THROTTLE_DELAY_LIMIT_MS: u64 = 5_000;
 /// Between tries after the queue has answered with an error, in milliseconds.
 const ERROR_DELAY_MS: u64 = 1_000;
 
@@ -40,34 +35,35 @@ pub(super) enum Mode {
 }
 
 pub(super) struct Engine<S, T> {
-    plan: Plan,
-    clock: Clock,
+    pub(super) plan: Plan,
+    pub(super) clock: Clock,
     source: S,
-    target: T,
+    pub(super) target: T,
     mode: watch::Sender<Mode>,
     pollers: watch::Sender<usize>,
     waits: Waits,
-    groups: Groups,
+    pub(super) groups: Groups,
     counters: Mutex<Counters>,
     /// Whether it has been said that responses lack `batchItemFailures`.
-    noted_unsaid: AtomicBool,
+    pub(super) noted_unsaid: AtomicBool,
 }
 
 /// Messages received and not yet dealt with.
-struct Batch {
-    messages: Vec<Message>,
-    received_ms: u64,
+pub(super) struct Batch {
+    pub(super) messages: Vec<Message>,
+    pub(super) received_ms: u64,
     /// Whether there was more where they came from.
     full: bool,
-    under_way: UnderWay,
+    pub(super) under_way: UnderWay,
 }
 
-struct Message {
-    id: String,
-    receipt_handle: String,
-    group: Option<String>,
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) receipt_handle: String,
+    /// Where the queue is a FIFO one.
+    pub(super) group: Option<String>,
     /// As the event shows it.
-    record: String,
+    pub(super) record: String,
 }
 
 impl<S: MessageSource, T: Target> Engine<S, T> {
@@ -114,7 +110,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         })
     }
 
-    async fn until(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
+    pub(super) async fn until(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
         match self.mode.subscribe().wait_for(|mode| wanted(*mode)).await {
             Ok(mode) => *mode,
             // The sender is in `self`; were it gone, so would be the reason to run.
@@ -209,120 +205,14 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         bytes
     }
 
-    /// Invokes the function, once for as much as fits into a payload; false when any of it failed.
-    async fn process(&self, batch: &Batch) -> bool {
-        let groups = batch.messages.iter().filter_map(|message| message.group.clone()).collect();
-        let _held = self.groups.hold(groups).await;
-        let mut rest = batch.messages.as_slice();
-        let mut all_done = true;
-        while !rest.is_empty() {
-            let lengths = rest.iter().map(|message| message.record.len());
-            let (now, later) = rest.split_at(event::fitting(lengths, self.plan.payload_limit));
-            if self.plan.fifo && !all_done {
-                // What comes after a failure must not overtake it.
-                self.count(|counters| counters.failures += count(now));
-            } else {
-                all_done &= self.invoke(now, batch).await;
-            }
-            self.count(|counters| counters.in_flight -= count(now));
-            rest = later;
-        }
-        all_done
-    }
-
-    async fn invoke(&self, messages: &[Message], batch: &Batch) -> bool {
-        let payload = event::event(messages.iter().map(|message| message.record.as_str()));
-        let verdict = self.verdict(Bytes::from(payload), messages, batch).await;
-        let failed = match &verdict {
-            Verdict::Done => 0,
-            Verdict::DoneUnsaid => {
-                if !self.noted_unsaid.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        mapping.name = self.plan.name,
-                        function.name = self.plan.function,
-                        "a response lacks batchItemFailures: its whole batch is taken as done",
-                    );
-                }
-                0
-            }
-            Verdict::Partial(ids) => count_where(messages, |message| ids.contains(&message.id)),
-            Verdict::Failed(reason) => {
-                tracing::warn!(
-                    mapping.name = self.plan.name,
-                    function.name = self.plan.function,
-                    batch.messages = messages.len(),
-                    "a batch failed, its messages return when their visibility ends: {reason}",
-                );
-                count(messages)
-            }
-        };
-        self.count(|counters| {
-            counters.failures += failed;
-            counters.failed_invocations += u64::from(matches!(verdict, Verdict::Failed(_)));
-        });
-        let done = messages.iter().filter(|message| match &verdict {
-            Verdict::Done | Verdict::DoneUnsaid => true,
-            Verdict::Partial(failed) => !failed.contains(&message.id),
-            Verdict::Failed(_) => false,
-        });
-        done.for_each(|message| self.delete(&message.receipt_handle));
-        failed == 0
-    }
-
-    /// Invokes until the function was not throttled, or the messages are no longer ours.
-    async fn verdict(&self, payload: Bytes, messages: &[Message], batch: &Batch) -> Verdict {
-        let ends_ms = batch.received_ms.saturating_add(millis(self.plan.visibility));
-        let mut delay_ms = THROTTLE_DELAY_MS;
-        loop {
-            let error = match self.target.invoke(&self.plan.function, payload.clone()).await {
-                Ok(invocation) => {
-                    self.count(|counters| {
-                        counters.invocations += 1;
-                        counters.records += count(messages);
-                    });
-                    if invocation.function_error.is_some() {
-                        return Verdict::Failed("the function failed");
-                    }
-                    if !self.plan.report_batch_item_failures {
-                        return Verdict::Done;
-                    }
-                    let ids = messages.iter().map(|message| message.id.as_str()).collect();
-                    return classify(&invocation.payload, &ids);
-                }
-                Err(error) => error,
-            };
-            match error {
-                InvokeError::Throttled { .. } | InvokeError::QueueFull { .. } => {
-                    self.count(|counters| counters.throttles += 1);
-                }
-                InvokeError::NotFound { .. } => return Verdict::Failed("the function is unknown"),
-                InvokeError::PayloadTooLarge { .. } => {
-                    return Verdict::Failed("the event is too large");
-                }
-                InvokeError::ShuttingDown => return Verdict::Failed("everything shuts down"),
-            }
-            let next_ms = self.clock.now_ms().saturating_add(delay_ms);
-            if next_ms >= ends_ms {
-                return Verdict::Failed("throttled until the visibility timeout");
-            }
-            tokio::select! {
-                () = batch.under_way.sleep_until(&self.clock, next_ms) => {}
-                _ = self.until(|mode| mode == Mode::Stopped) => {
-                    return Verdict::Failed("throttled when the mapping was stopped");
-                }
-            }
-            delay_ms = (delay_ms * 2).min(THROTTLE_DELAY_LIMIT_MS);
-        }
-    }
-
-    fn delete(&self, receipt_handle: &str) {
+    pub(super) fn delete(&self, receipt_handle: &str) {
         if let Err(error) = self.source.delete(&self.plan.queue, receipt_handle) {
             let queue = &self.plan.queue;
             tracing::warn!(queue.name = queue, "a message is done but not deleted: {error}");
         }
     }
 
-    fn count(&self, change: impl FnOnce(&mut Counters)) {
+    pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {
         change(&mut locked(&self.counters));
     }
 }
@@ -395,12 +285,4 @@ impl<S: MessageSource, T: Target> Poller<S, T> {
             }
         }
     }
-}
-
-fn count(messages: &[Message]) -> u64 {
-    u64::try_from(messages.len()).unwrap_or(u64::MAX)
-}
-
-fn count_where(messages: &[Message], wanted: impl Fn(&Message) -> bool) -> u64 {
-    u64::try_from(messages.iter().filter(|message| wanted(message)).count()).unwrap_or(u64::MAX)
 }
