@@ -1,1 +1,19 @@
-//! placeholder
+//! What a dataset promises, and holding an event to it.
+//!
+//! A contract is a reviewed file, shipped with the functions. Pure: the files are read by whoever
+//! calls, and no schema refers to a network.
+
+mod catalog;
+mod contract;
+mod intake;
+mod schema;
+mod url;
+
+pub use catalog::{Catalog, CatalogError};
+pub use contract::{
+    Contract, ContractError, Enricher, HttpEnricher, Keys, MIN_RETENTION_DAYS, Missing, Sink,
+    SinkKind,
+};
+pub use intake::Accepted;
+pub use schema::{Schema, SchemaError};
+pub use url::{UrlError, UrlTemplate};

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn only_the_pointed_values_count() {
-        let one = key(&json!({"carrier": "UA", "flight": 1545, "delay": 2}), &["/carrier", "/flight"]);
+        let one =
+            key(&json!({"carrier": "UA", "flight": 1545, "delay": 2}), &["/carrier", "/flight"]);
         let two = key(&json!({"flight": 1545.0, "carrier": "UA"}), &["/carrier", "/flight"]);
         assert_eq!(one.unwrap(), two.unwrap());
     }

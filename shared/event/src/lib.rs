@@ -8,6 +8,7 @@ mod dead_letter;
 mod envelope;
 mod failure;
 mod key;
+mod payload;
 mod timestamp;
 mod trace;
 
@@ -16,5 +17,6 @@ pub use dead_letter::{Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRI
 pub use envelope::{Envelope, EnvelopeError, SPEC_VERSION};
 pub use failure::{Code, Failure, FailureKind};
 pub use key::{IdempotencyKey, KeyError};
+pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, too_large};
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace::TraceParent;

@@ -61,7 +61,10 @@ mod tests {
     #[test]
     fn only_well_formed_parents_are_taken() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(TraceParent::parse(good).unwrap().trace_id(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(
+            TraceParent::parse(good).unwrap().trace_id(),
+            "0af7651916cd43dd8448eb211c80319c"
+        );
         for bad in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",

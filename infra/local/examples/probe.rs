@@ -1,0 +1,70 @@
+//! A function for the tests of the Lambda emulation: it does what its event says.
+//!
+//! `{"do": "echo"}` answers with the event, `variables` with its environment, `fail` with an error;
+//! `panic`, `exit` and `hang` do so; `allocate` fills megabytes of memory first; `log` is printed.
+//! What the variable `PROBE_START` names happens before it asks for work.
+
+use std::collections::BTreeMap;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+struct Order {
+    #[serde(rename = "do", default)]
+    action: String,
+    #[serde(default)]
+    allocate: usize,
+    #[serde(default)]
+    log: Option<String>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "the probe has no configuration of its own")]
+    let start = std::env::var("PROBE_START").unwrap_or_default();
+    match start.as_str() {
+        "fail" => {
+            say("TABLE is missing: expected the name of a table");
+            return Err("cannot start".into());
+        }
+        "hang" => {
+            say("waiting for nothing");
+            std::future::pending::<()>().await;
+        }
+        _ => {}
+    }
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let order = Order::deserialize(&event.payload)?;
+    if let Some(text) = &order.log {
+        say(text);
+    }
+    let memory = vec![1_u8; order.allocate * 1024 * 1024];
+    match order.action.as_str() {
+        "variables" => {
+            #[expect(clippy::disallowed_methods, reason = "its environment is what is asked for")]
+            let variables: BTreeMap<String, String> = std::env::vars().collect();
+            Ok(json!(variables))
+        }
+        "context" => Ok(json!({
+            "requestId": event.context.request_id,
+            "functionArn": event.context.invoked_function_arn,
+            "traceId": event.context.xray_trace_id,
+        })),
+        "fail" => Err("told to fail".into()),
+        "panic" => panic!("told to panic"),
+        "exit" => std::process::exit(3),
+        "hang" => std::future::pending().await,
+        "allocate" => Ok(json!(memory.len())),
+        _ => Ok(event.payload),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a function's output is its log")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}

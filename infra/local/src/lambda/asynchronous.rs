@@ -1,0 +1,109 @@
+//! Asynchronous invocations (`Event`): accepted at once, run later, tried three times.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>: a function
+//! error is retried after one minute and again after two; throttling is retried with backoff for
+//! up to six hours. What fails for good is logged and gone: destinations and dead-letter queues of
+//! asynchronous invocations are not emulated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::environment::{Request, millis};
+use super::outcome::InvokeError;
+use super::pool::Pool;
+use super::waits::{UnderWay, Waits};
+use super::{Lambda, Shared};
+
+/// Largest payload of an asynchronous invocation, in bytes:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub(super) const PAYLOAD_LIMIT: usize = 1024 * 1024;
+/// Payloads waiting at once, in bytes; beyond them invocations are throttled.
+const ROOM: usize = 64 * 1024 * 1024;
+/// What a waiting invocation takes of the room at least, in bytes.
+const LEAST: usize = 1024;
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+const THROTTLE_DELAY: Duration = Duration::from_secs(1);
+const THROTTLE_DELAY_LIMIT: Duration = Duration::from_secs(300);
+const AGE_LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+/// The accepted invocations.
+pub(super) struct Queue {
+    room: Arc<Semaphore>,
+    pub(super) waits: Waits,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self { room: Arc::new(Semaphore::new(ROOM)), waits: Waits::default() }
+    }
+}
+
+impl Lambda {
+    /// Accepts an asynchronous invocation and gives its request id.
+    pub(super) fn enqueue(
+        &self,
+        function: &str,
+        payload: Bytes,
+        trace_id: Option<String>,
+    ) -> Result<String, InvokeError> {
+        if payload.len() > PAYLOAD_LIMIT {
+            let (size, limit) = (payload.len(), PAYLOAD_LIMIT);
+            return Err(InvokeError::PayloadTooLarge { size, limit });
+        }
+        let pool = self.pool(function)?;
+        let queue = &self.inner.queue;
+        let taken = u32::try_from(payload.len().max(LEAST)).unwrap_or(u32::MAX);
+        let Ok(room) = queue.room.clone().try_acquire_many_owned(taken) else {
+            return Err(InvokeError::QueueFull { function: function.to_owned() });
+        };
+        let id = uuid::Uuid::new_v4().to_string();
+        let trace_id = trace_id.unwrap_or_else(|| self.new_trace_id());
+        let request = Request { id: id.clone(), payload, trace_id };
+        let (shared, under_way) = (self.inner.shared.clone(), queue.waits.enter());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = run(&shared, &under_way, &pool, request) => {}
+                () = shared.closing() => {}
+            }
+            drop(room);
+        });
+        Ok(id)
+    }
+}
+
+async fn run(shared: &Shared, under_way: &UnderWay, pool: &Arc<Pool>, request: Request) {
+    let clock = &shared.clock;
+    let started_ms = clock.now_ms();
+    let mut retries = RETRY_DELAYS.iter();
+    let mut throttle_delay = THROTTLE_DELAY;
+    loop {
+        let delay = match pool.invoke(request.clone()).await {
+            Ok(invocation) if invocation.function_error.is_none() => return,
+            Ok(_) => retries.next().copied(),
+            Err(InvokeError::Throttled { .. } | InvokeError::QueueFull { .. }) => {
+                let delay = throttle_delay;
+                throttle_delay = (delay * 2).min(THROTTLE_DELAY_LIMIT);
+                Some(delay)
+            }
+            Err(
+                InvokeError::NotFound { .. }
+                | InvokeError::PayloadTooLarge { .. }
+                | InvokeError::ShuttingDown,
+            ) => return,
+        };
+        let now_ms = clock.now_ms();
+        let expired = now_ms.saturating_sub(started_ms) >= millis(AGE_LIMIT);
+        let Some(delay) = delay.filter(|_| !expired) else {
+            tracing::error!(
+                function.name = pool.function().name,
+                request.id = request.id,
+                "an asynchronous invocation failed for good and is dropped",
+            );
+            return;
+        };
+        under_way.sleep_until(clock, now_ms.saturating_add(millis(delay))).await;
+    }
+}

@@ -1,0 +1,216 @@
+//! The environments of one function: started on demand, kept warm, reused, retired.
+//!
+//! The one used last is used first, so that the others can be retired. A function runs no more
+//! often at once than its limit: beyond it, an invocation is throttled, as on Lambda
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::environment::{Environment, Request, millis};
+use super::outcome::{Ended, Invocation, InvokeError};
+use super::{EnvironmentInfo, EnvironmentState, Shared, locked};
+use crate::template::Function;
+
+pub(super) struct Pool {
+    function: Arc<Function>,
+    shared: Arc<Shared>,
+    limit: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next_number: u64,
+    /// Invocations under way, those whose environment is still starting included.
+    active: usize,
+    busy: BTreeMap<u64, Arc<Environment>>,
+    /// The one used last comes last.
+    idle: Vec<Idle>,
+}
+
+struct Idle {
+    environment: Arc<Environment>,
+    since_ms: u64,
+}
+
+/// A place among the concurrent invocations, given back when dropped.
+struct Slot {
+    pool: Arc<Pool>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        locked(&self.pool.state).active -= 1;
+        self.pool.shared.ended.notify_one();
+    }
+}
+
+impl Pool {
+    pub(super) fn new(function: Function, shared: Arc<Shared>) -> Self {
+        let own = function.reserved_concurrency.map(|own| usize::try_from(own).unwrap_or(0));
+        let limit = own.unwrap_or(usize::MAX).min(shared.config.concurrency);
+        Self { function: Arc::new(function), shared, limit, state: Mutex::default() }
+    }
+
+    pub(super) fn function(&self) -> &Function {
+        &self.function
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Invocations under way.
+    pub(super) fn active(&self) -> usize {
+        locked(&self.state).active
+    }
+
+    /// Runs one invocation to its end, also when nobody waits for it any more.
+    pub(super) async fn invoke(
+        self: &Arc<Self>,
+        request: Request,
+    ) -> Result<Invocation, InvokeError> {
+        let (slot, warm) = self.acquire()?;
+        let pool = self.clone();
+        let running = tokio::spawn(async move { pool.run(slot, warm, request).await });
+        running.await.unwrap_or(Err(InvokeError::ShuttingDown))
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        slot: Slot,
+        warm: Option<Arc<Environment>>,
+        request: Request,
+    ) -> Result<Invocation, InvokeError> {
+        let id = request.id.clone();
+        let environment = match warm {
+            Some(environment) => environment,
+            None => match self.start().await {
+                Some(Ok(environment)) => environment,
+                Some(Err(failure)) => return Ok(finished(id, &failure, String::new())),
+                None => return Err(InvokeError::ShuttingDown),
+            },
+        };
+        let (ended, log_tail) = environment.run(request).await;
+        self.release(environment, slot);
+        Ok(finished(id, &ended, log_tail))
+    }
+
+    /// A place, with a warm environment if there is one.
+    fn acquire(self: &Arc<Self>) -> Result<(Slot, Option<Arc<Environment>>), InvokeError> {
+        let mut state = locked(&self.state);
+        if self.shared.is_closing() {
+            return Err(InvokeError::ShuttingDown);
+        }
+        if state.active >= self.limit {
+            let function = self.function.name.clone();
+            return Err(InvokeError::Throttled { function, limit: self.limit });
+        }
+        state.active += 1;
+        let mut warm = None;
+        while let Some(idle) = state.idle.pop() {
+            if idle.environment.is_usable() {
+                warm = Some(idle.environment);
+                break;
+            }
+        }
+        if let Some(environment) = &warm {
+            state.busy.insert(environment.number(), environment.clone());
+        }
+        Ok((Slot { pool: self.clone() }, warm))
+    }
+
+    /// Starts an environment; `None` when everything shuts down meanwhile.
+    async fn start(&self) -> Option<Result<Arc<Environment>, Ended>> {
+        let number = {
+            let mut state = locked(&self.state);
+            state.next_number += 1;
+            state.next_number
+        };
+        let started = tokio::select! {
+            started = Environment::start(self.function.clone(), self.shared.clone(), number) => started,
+            () = self.shared.closing() => return None,
+        };
+        Some(match started {
+            Ok(environment) => {
+                let environment = Arc::new(environment);
+                locked(&self.state).busy.insert(number, environment.clone());
+                // Whoever closes kills what is listed: look again, now that this one is.
+                if self.shared.is_closing() {
+                    environment.kill_soon();
+                }
+                Ok(environment)
+            }
+            Err(failure) => Err(Ended::InitFailed(failure)),
+        })
+    }
+
+    fn release(&self, environment: Arc<Environment>, slot: Slot) {
+        let mut state = locked(&self.state);
+        state.busy.remove(&environment.number());
+        if environment.is_usable() && !self.shared.is_closing() {
+            state.idle.push(Idle { environment, since_ms: self.shared.clock.now_ms() });
+        }
+        drop(state);
+        drop(slot);
+    }
+
+    /// When the environment that has been idle longest is to be retired.
+    pub(super) fn next_retirement_ms(&self) -> Option<u64> {
+        let state = locked(&self.state);
+        state.idle.first().map(|idle| idle.since_ms.saturating_add(millis(self.shared.config.idle)))
+    }
+
+    /// Ends the environments that have been idle for the configured time.
+    pub(super) fn retire_expired(&self) {
+        let now_ms = self.shared.clock.now_ms();
+        let keep = millis(self.shared.config.idle);
+        let expired = |idle: &Idle| idle.since_ms.saturating_add(keep) <= now_ms;
+        locked(&self.state).idle.retain(|idle| !expired(idle));
+    }
+
+    /// Ends all idle environments and says how many there were.
+    pub(super) fn retire_all(&self) -> usize {
+        locked(&self.state).idle.drain(..).count()
+    }
+
+    /// Kills all environments, busy ones included.
+    pub(super) fn kill_all(&self) {
+        self.retire_all();
+        locked(&self.state).busy.values().for_each(|environment| environment.kill_soon());
+    }
+
+    /// Kills an environment that is in the middle of an invocation, the longest running first.
+    pub(super) fn kill_one(&self) -> bool {
+        let state = locked(&self.state);
+        let victim = state.busy.values().find(|environment| environment.current().is_some());
+        victim.inspect(|environment| environment.kill_soon()).is_some()
+    }
+
+    pub(super) fn environments(&self) -> Vec<EnvironmentInfo> {
+        let state = locked(&self.state);
+        let info = |environment: &Environment, state| EnvironmentInfo {
+            pid: environment.pid(),
+            state,
+            invocations: environment.invocations(),
+            peak_memory_mb: environment.peak_mb(),
+        };
+        let busy = state.busy.values().map(|environment| {
+            let request_id = environment.current().unwrap_or_default();
+            info(environment, EnvironmentState::Busy { request_id })
+        });
+        let idle = state.idle.iter().filter(|idle| idle.environment.is_usable());
+        let idle = idle.map(|idle| info(&idle.environment, EnvironmentState::Idle));
+        busy.chain(idle).collect()
+    }
+}
+
+fn finished(request_id: String, ended: &Ended, log_tail: String) -> Invocation {
+    Invocation {
+        payload: ended.payload(&request_id),
+        function_error: (!ended.is_response()).then_some("Unhandled"),
+        request_id,
+        log_tail,
+    }
+}

@@ -1,0 +1,316 @@
+//! One function process: started, watched, signalled, reaped.
+//!
+//! Signals and reaping exclude each other, so that a signal never meets a number that the system
+//! has given to another process. When the handle is dropped the process group is killed.
+//! What the process says over the Runtime API is not known here.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::locked;
+use super::logs::{EnvironmentLogs, LineSplitter};
+
+/// Reads of one turn: more than a pipe holds, so that a drain empties it, and yet an end.
+const READS_A_TURN: usize = 64;
+const READ_SIZE: usize = 8 * 1024;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// The system could not say.
+    Unknown,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Code(0) => f.write_str("Runtime exited without providing a reason"),
+            Self::Code(code) => write!(f, "Runtime exited with error: exit status {code}"),
+            Self::Signal(9) => f.write_str("Runtime exited with error: signal: killed"),
+            Self::Signal(signal) => match Signal::try_from(signal) {
+                Ok(signal) => write!(f, "Runtime exited with error: signal: {signal}"),
+                Err(_) => write!(f, "Runtime exited with error: signal: {signal}"),
+            },
+            Self::Unknown => f.write_str("Runtime exited with error: unknown status"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+/// Counts the processes that are not reaped yet.
+#[derive(Clone, Debug)]
+pub(super) struct Census {
+    alive: watch::Sender<usize>,
+}
+
+impl Census {
+    pub(super) fn new() -> Self {
+        Self { alive: watch::Sender::new(0) }
+    }
+
+    /// Returns once every process has been reaped.
+    pub(super) async fn empty(&self) {
+        // The sender is alive as long as `self`: waiting cannot fail.
+        let _ = self.alive.subscribe().wait_for(|alive| *alive == 0).await;
+    }
+
+    fn enter(&self) -> Counted {
+        self.alive.send_modify(|alive| *alive += 1);
+        Counted(self.alive.clone())
+    }
+}
+
+struct Counted(watch::Sender<usize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|alive| *alive -= 1);
+    }
+}
+
+/// A running process; dropping it kills its whole process group.
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: u32,
+    group: Arc<Group>,
+    exit: watch::Receiver<Option<Exit>>,
+    drains: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+/// A process group whose leader may have been reaped.
+#[derive(Debug)]
+struct Group {
+    leader: Pid,
+    reaped: Mutex<bool>,
+}
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        let reaped = locked(&self.reaped);
+        if !*reaped {
+            // A failure means that the leader has just ended, and all others with it.
+            let _ = killpg(self.leader, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.group.signal(Signal::SIGKILL);
+    }
+}
+
+impl Process {
+    /// Starts `command` in a process group of its own, with both outputs going to `logs`.
+    pub(super) fn spawn(
+        mut command: Command,
+        logs: Arc<EnvironmentLogs>,
+        census: &Census,
+    ) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(writer.try_clone()?))
+            .stderr(Stdio::from(writer))
+            .process_group(0)
+            .kill_on_drop(true);
+        let child = command.spawn()?;
+        // The command holds the pipe's writing end: with it open the output would never end.
+        drop(command);
+        let counted = census.enter();
+        let ended_at_once = || io::Error::other("the process ended at once");
+        let pid = child.id().ok_or_else(ended_at_once)?;
+        let leader = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
+        let group = Arc::new(Group { leader, reaped: Mutex::new(false) });
+        let (ended, exit) = watch::channel(None);
+        let (drains, requests) = mpsc::channel(1);
+        tokio::spawn(reap(child, group.clone(), ended, counted));
+        tokio::spawn(forward(output, logs, requests));
+        Ok(Self { pid, group, exit, drains })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.exit.borrow().is_none()
+    }
+
+    /// Signals the process group; once this returns the process does nothing more after SIGKILL.
+    /// To one that has ended it does nothing.
+    pub(super) fn signal(&self, signal: Signal) {
+        self.group.signal(signal);
+    }
+
+    pub(super) async fn exited(&self) -> Exit {
+        match self.exit.clone().wait_for(Option::is_some).await {
+            Ok(exit) => exit.unwrap_or(Exit::Unknown),
+            Err(_) => Exit::Unknown,
+        }
+    }
+
+    /// Returns once everything written so far has been logged.
+    pub(super) async fn drain_output(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.drains.send(done).await.is_ok() {
+            // An error means that the output has ended, and then all of it has been logged.
+            let _ = wait.await;
+        }
+    }
+}
+
+async fn reap(
+    mut child: Child,
+    group: Arc<Group>,
+    ended: watch::Sender<Option<Exit>>,
+    _counted: Counted,
+) {
+    let mut waiting = std::pin::pin!(child.wait());
+    let status = poll_fn(|context| {
+        let mut reaped = locked(&group.reaped);
+        let status = waiting.as_mut().poll(context);
+        *reaped = status.is_ready();
+        status
+    });
+    let status = status.await;
+    ended.send_replace(Some(status.map_or(Exit::Unknown, Exit::from)));
+}
+
+async fn forward(
+    output: pipe::Receiver,
+    logs: Arc<EnvironmentLogs>,
+    mut drains: mpsc::Receiver<oneshot::Sender<()>>,
+) {
+    let mut lines = LineSplitter::default();
+    let mut open = true;
+    let mut more = true;
+    while more {
+        tokio::select! {
+            biased;
+            request = drains.recv(), if open => {
+                open = request.is_some();
+                if let Some(done) = request {
+                    more = read_available(&output, &mut lines, &logs);
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
+                }
+            }
+            ready = output.readable() => {
+                more = ready.is_ok() && read_available(&output, &mut lines, &logs);
+            }
+        }
+    }
+    lines.finish(&mut |line| logs.function_line(line));
+}
+
+/// Logs what is in the pipe; false at its end.
+fn read_available(
+    output: &pipe::Receiver,
+    lines: &mut LineSplitter,
+    logs: &EnvironmentLogs,
+) -> bool {
+    let mut buffer = [0; READ_SIZE];
+    for _ in 0..READS_A_TURN {
+        match output.try_read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(read) => lines.push(&buffer[..read], &mut |line| logs.function_line(line)),
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::super::logs::LogLine;
+    use super::*;
+
+    struct Shell {
+        process: Process,
+        census: Census,
+        lines: Arc<Mutex<Vec<String>>>,
+        /// Gone when the output has ended.
+        logs: Weak<EnvironmentLogs>,
+    }
+
+    fn shell(script: &str) -> Shell {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = {
+            let lines = lines.clone();
+            move |line: &LogLine<'_>| lines.lock().unwrap().push(line.text.to_owned())
+        };
+        let sink = Arc::new(sink);
+        let logs = Arc::new(EnvironmentLogs::new("f".to_owned(), "s".to_owned(), sink));
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(script);
+        let census = Census::new();
+        let process = Process::spawn(command, logs.clone(), &census).unwrap();
+        Shell { process, census, lines, logs: Arc::downgrade(&logs) }
+    }
+
+    #[track_caller]
+    fn check(exit: Exit, expected: &str) {
+        assert_eq!(exit.to_string(), expected);
+    }
+
+    #[test]
+    fn an_exit_is_told_in_lambdas_words() {
+        check(Exit::Code(0), "Runtime exited without providing a reason");
+        check(Exit::Code(101), "Runtime exited with error: exit status 101");
+        check(Exit::Signal(9), "Runtime exited with error: signal: killed");
+        check(Exit::Signal(11), "Runtime exited with error: signal: SIGSEGV");
+    }
+
+    #[tokio::test]
+    async fn both_outputs_are_logged_in_the_order_of_writing() {
+        let shell = shell("echo a; echo b >&2; echo c; echo d >&2; exit 3");
+        assert_eq!(shell.process.exited().await, Exit::Code(3));
+        shell.process.drain_output().await;
+        assert_eq!(*shell.lines.lock().unwrap(), ["a", "b", "c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_process_takes_its_children_along() {
+        let Shell { process, census, lines, logs } = shell("sleep 1000 & echo started; wait");
+        while lines.lock().unwrap().is_empty() {
+            process.drain_output().await;
+            tokio::task::yield_now().await;
+        }
+        drop(process);
+        census.empty().await;
+        // The child holds the output open as long as it lives.
+        let ended = async {
+            while logs.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(60), ended).await;
+        assert!(ended.is_ok(), "the child is still alive");
+    }
+}

@@ -1,0 +1,557 @@
+//! Functions as processes, from the first invocation to the shutdown.
+//!
+//! Time stands still unless a test advances it: what is waited for happens, or the test hangs.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use base64::Engine;
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use local::clock::Clock;
+use local::lambda::{
+    AddError, Config, EnvironmentState, Invocation, InvokeError, Lambda, LogLine, Origin,
+};
+use local::template::Function;
+use serde_json::{Value, json};
+
+const START_MS: u64 = 1_584_000_000_000;
+const ENDPOINT: &str = "http://127.0.0.1:4566";
+
+/// The folder of the probe, which is built if it is not there.
+fn binaries() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
+        if !folder.join("probe").is_file() {
+            let build = ["build", "--package", "local", "--example", "probe"];
+            assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
+        }
+        folder
+    });
+    built.clone()
+}
+
+type Lines = Arc<Mutex<Vec<(Option<String>, Origin, String)>>>;
+
+struct World {
+    clock: Clock,
+    lambda: Lambda,
+    lines: Lines,
+}
+
+impl World {
+    fn new(configure: impl FnOnce(&mut Config)) -> Self {
+        let clock = Clock::manual(START_MS);
+        let mut config = Config::new("eu-west-1", ENDPOINT, binaries());
+        configure(&mut config);
+        let lines = Lines::default();
+        let sink = {
+            let lines = lines.clone();
+            move |line: &LogLine<'_>| {
+                let id = line.request_id.map(ToOwned::to_owned);
+                lines.lock().unwrap().push((id, line.origin, line.text.to_owned()));
+            }
+        };
+        let lambda = Lambda::new(clock.clone(), config, Arc::new(sink));
+        Self { clock, lambda, lines }
+    }
+
+    /// A world with the function `probe`.
+    fn with_probe(change: impl FnOnce(&mut Function)) -> Self {
+        let world = Self::new(|_| {});
+        world.lambda.add(probe(change)).unwrap();
+        world
+    }
+
+    async fn invoke(&self, payload: Value) -> Result<Invocation, InvokeError> {
+        self.lambda.invoke("probe", Bytes::from(payload.to_string())).await
+    }
+
+    /// Starts an invocation and returns when the function has it.
+    async fn begin(
+        &self,
+        payload: Value,
+    ) -> tokio::task::JoinHandle<Result<Invocation, InvokeError>> {
+        let (started, start) = tokio::sync::oneshot::channel();
+        let started = Mutex::new(Some(started));
+        self.lambda.on_invocation_start(move |_| {
+            if let Some(started) = started.lock().unwrap().take() {
+                started.send(()).unwrap();
+            }
+        });
+        let lambda = self.lambda.clone();
+        let invoking =
+            tokio::spawn(
+                async move { lambda.invoke("probe", Bytes::from(payload.to_string())).await },
+            );
+        start.await.unwrap();
+        invoking
+    }
+
+    async fn http(&self, request: Request<Body>) -> (StatusCode, http::HeaderMap, Bytes) {
+        let (parts, body) = self.lambda.handle(request).await.into_parts();
+        (parts.status, parts.headers, body.collect().await.unwrap().to_bytes())
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.lambda.environments("probe").iter().map(|environment| environment.pid).collect()
+    }
+
+    fn lines(&self, origin: Origin) -> Vec<String> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().filter(|line| line.1 == origin).map(|line| line.2.clone()).collect()
+    }
+}
+
+fn probe(change: impl FnOnce(&mut Function)) -> Function {
+    let mut function = Function {
+        logical_id: "Probe".to_owned(),
+        name: "probe".to_owned(),
+        arn: "arn:aws:lambda:eu-west-1:123456789012:function:probe".to_owned(),
+        binary: "probe".to_owned(),
+        timeout: Duration::from_secs(30),
+        memory_mb: 512,
+        environment: BTreeMap::new(),
+        layers: Vec::new(),
+        reserved_concurrency: None,
+        has_url: true,
+    };
+    change(&mut function);
+    function
+}
+
+fn document(invocation: &Invocation) -> Value {
+    serde_json::from_slice(&invocation.payload).unwrap()
+}
+
+fn post(path: &str) -> http::request::Builder {
+    Request::builder().method("POST").uri(path)
+}
+
+/// What the system says of a process: `None` when there is none.
+fn process_state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = Duration::from_secs(60);
+    assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "never: {what}");
+}
+
+#[tokio::test]
+async fn a_warm_environment_is_used_again_and_each_invocation_is_reported() {
+    let world = World::with_probe(|_| {});
+    let first = world.invoke(json!({ "n": 1, "log": "hello" })).await.unwrap();
+    assert_eq!((document(&first), first.function_error), (json!({ "n": 1, "log": "hello" }), None));
+    let second = world.invoke(json!({ "n": 2 })).await.unwrap();
+    assert_ne!(first.request_id, second.request_id);
+    let environments = world.lambda.environments("probe");
+    assert_eq!(environments.len(), 1);
+    assert_eq!((&environments[0].state, environments[0].invocations), (&EnvironmentState::Idle, 2));
+
+    let (id, lines) = (&first.request_id, world.lines.lock().unwrap().clone());
+    assert_eq!(lines[0].2, format!("START RequestId: {id} Version: $LATEST"));
+    assert_eq!(lines[1], (Some(id.clone()), Origin::Function, "hello".to_owned()));
+    assert_eq!(lines[2].2, format!("END RequestId: {id}"));
+    let report = format!(
+        "REPORT RequestId: {id}\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 512 MB\t\
+         Max Memory Used: "
+    );
+    assert!(lines[3].2.starts_with(&report), "{}", lines[3].2);
+    assert!(lines[3].2.ends_with(" MB\tInit Duration: 0.00 ms"), "{}", lines[3].2);
+    assert!(!lines[5].2.contains("Init Duration"), "only a cold start has one");
+    assert!(!lines[3].2.contains("Max Memory Used: 0 MB"));
+    assert_eq!(first.log_tail.lines().count(), 4);
+    world.lambda.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_process_has_lambdas_environment_and_nothing_of_ours() {
+    let layer = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let world = World::with_probe(|function| {
+        function.layers = vec![layer.clone()];
+        function.environment =
+            BTreeMap::from([("CONTRACTS_DIR".to_owned(), "/opt/src".to_owned())]);
+    });
+    let answer = world.invoke(json!({ "do": "variables" })).await.unwrap();
+    let variables: BTreeMap<String, String> = serde_json::from_slice(&answer.payload).unwrap();
+    let names: Vec<&str> = variables.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_DEFAULT_REGION",
+            "AWS_ENDPOINT_URL",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_REGION",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "CONTRACTS_DIR",
+            "LAMBDA_RUNTIME_DIR",
+            "LAMBDA_TASK_ROOT",
+            "LANG",
+            "PATH",
+            "TZ",
+            "_HANDLER",
+            "_X_AMZN_TRACE_ID",
+        ],
+        "the last is set by the runtime itself"
+    );
+    assert_eq!(variables["CONTRACTS_DIR"], layer.join("src").to_string_lossy());
+    assert_eq!(variables["AWS_ENDPOINT_URL"], ENDPOINT);
+    assert_eq!(variables["AWS_ACCESS_KEY_ID"], "probe");
+    assert!(variables["AWS_LAMBDA_LOG_STREAM_NAME"].starts_with("2020/03/12/[$LATEST]"));
+}
+
+#[tokio::test]
+async fn a_function_that_fails_or_panics_answers_with_its_error_and_lives_on() {
+    let world = World::with_probe(|_| {});
+    for (action, message) in [("fail", "told to fail"), ("panic", "told to panic")] {
+        let answer = world.invoke(json!({ "do": action })).await.unwrap();
+        assert_eq!(answer.function_error, Some("Unhandled"));
+        let text = document(&answer)["errorMessage"].to_string();
+        assert!(text.contains(message), "{text}");
+    }
+    assert_eq!(world.lambda.environments("probe")[0].invocations, 2);
+}
+
+#[tokio::test]
+async fn at_its_timeout_a_function_is_killed() {
+    let world = World::with_probe(|_| {});
+    let hanging = world.begin(json!({ "do": "hang" })).await;
+    let pid = world.pids()[0];
+    assert!(!world.lambda.is_idle());
+    world.clock.advance(Duration::from_secs(29));
+    assert!(!hanging.is_finished());
+    world.clock.advance(Duration::from_secs(1));
+    let answer = hanging.await.unwrap().unwrap();
+    let expected = format!(
+        "2020-03-12T08:00:30.000Z {} Task timed out after 30.00 seconds",
+        answer.request_id
+    );
+    assert_eq!(document(&answer), json!({ "errorMessage": expected }));
+    assert_eq!(answer.function_error, Some("Unhandled"));
+    assert_eq!(process_state(pid), None);
+    assert_eq!(world.pids(), [0; 0]);
+    assert!(world.lambda.is_idle());
+    assert!(world.lines(Origin::Platform).contains(&expected));
+    let report = world.lines(Origin::Platform).pop().unwrap();
+    assert!(report.contains("Duration: 30000.00 ms"), "{report}");
+    assert!(report.ends_with("Status: timeout"), "{report}");
+}
+
+#[tokio::test]
+async fn a_process_that_ends_during_an_invocation_fails_it_and_is_replaced() {
+    let world = World::with_probe(|_| {});
+    let answer = world.invoke(json!({ "do": "exit", "log": "last words" })).await.unwrap();
+    let message =
+        format!("RequestId: {} Error: Runtime exited with error: exit status 3", answer.request_id);
+    let expected = json!({ "errorType": "Runtime.ExitError", "errorMessage": message });
+    assert_eq!(document(&answer), expected);
+    assert_eq!(answer.function_error, Some("Unhandled"));
+    assert!(answer.log_tail.contains("last words\n"), "{}", answer.log_tail);
+    let next = world.invoke(json!({ "n": 1 })).await.unwrap();
+    assert_eq!(document(&next), json!({ "n": 1 }));
+}
+
+#[tokio::test]
+async fn an_environment_can_be_killed_in_the_middle_of_an_invocation() {
+    let world = World::with_probe(|_| {});
+    assert!(!world.lambda.kill_one("probe"), "nothing runs");
+    let killer = world.lambda.clone();
+    world.lambda.on_invocation_start(move |start| {
+        assert_eq!((start.function, start.ordinal), ("probe", 1));
+        assert!(killer.kill_one("probe"));
+    });
+    let answer = world.invoke(json!({ "do": "hang" })).await.unwrap();
+    let message = document(&answer)["errorMessage"].to_string();
+    assert!(message.contains("signal: killed"), "{message}");
+}
+
+#[tokio::test]
+async fn a_function_that_cannot_start_says_what_where_and_why() {
+    let fails = |function: &mut Function| {
+        function.environment = BTreeMap::from([("PROBE_START".to_owned(), "fail".to_owned())]);
+    };
+    let world = World::with_probe(fails);
+    let answer = world.invoke(json!({})).await.unwrap();
+    assert_eq!(answer.function_error, Some("Unhandled"));
+    let error = document(&answer);
+    assert_eq!(error["errorType"], "Runtime.ExitError");
+    let message = error["errorMessage"].as_str().unwrap();
+    for part in ["exit status 1", "examples/probe", "TABLE is missing", "cannot start"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(world.lambda.is_idle());
+}
+
+#[tokio::test]
+async fn a_function_that_does_not_ask_for_work_in_time_is_ended() {
+    let world = World::with_probe(|function| {
+        function.environment = BTreeMap::from([("PROBE_START".to_owned(), "hang".to_owned())]);
+    });
+    let lambda = world.lambda.clone();
+    let invoking =
+        tokio::spawn(async move { lambda.invoke("probe", Bytes::from_static(b"{}")).await });
+    until("started", || world.lines(Origin::Function) == ["waiting for nothing"]).await;
+    world.clock.advance(Duration::from_secs(10));
+    let error = document(&invoking.await.unwrap().unwrap());
+    assert_eq!(error["errorType"], "Sandbox.Timedout");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.contains("within 10.00 seconds"), "{message}");
+    assert!(message.contains("waiting for nothing"), "{message}");
+}
+
+#[tokio::test]
+async fn a_missing_binary_is_refused_with_the_command_that_builds_it() {
+    let world = World::new(|_| {});
+    let error = world.lambda.add(probe(|function| "nowhere".clone_into(&mut function.binary)));
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains("cargo build --bin nowhere"), "{message}");
+    world.lambda.add(probe(|_| {})).unwrap();
+    let again = world.lambda.add(probe(|_| {}));
+    assert_eq!(again, Err(AddError::Duplicate { function: "probe".to_owned() }));
+}
+
+#[tokio::test]
+async fn beyond_its_limit_a_function_is_throttled() {
+    let world = World::with_probe(|function| function.reserved_concurrency = Some(1));
+    let hanging = world.begin(json!({ "do": "hang" })).await;
+    let error = world.invoke(json!({})).await.unwrap_err();
+    assert_eq!(error, InvokeError::Throttled { function: "probe".to_owned(), limit: 1 });
+    let request = post("/2015-03-31/functions/probe/invocations").body(Body::from("{}")).unwrap();
+    let (status, headers, body) = world.http(request).await;
+    assert_eq!(status, 429);
+    assert_eq!(headers["x-amzn-errortype"], "TooManyRequestsException");
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["Reason"], "ReservedFunctionConcurrentInvocationLimitExceeded");
+    assert!(world.lambda.kill_one("probe"));
+    hanging.await.unwrap().unwrap();
+    assert!(world.invoke(json!({})).await.is_ok());
+}
+
+#[tokio::test]
+async fn concurrent_invocations_have_environments_of_their_own_which_are_retired_when_idle() {
+    let world = World::with_probe(|_| {});
+    let hanging = world.begin(json!({ "do": "hang" })).await;
+    world.invoke(json!({})).await.unwrap();
+    let states: Vec<_> =
+        world.lambda.environments("probe").into_iter().map(|it| it.state).collect();
+    assert!(matches!(states.as_slice(), [EnvironmentState::Busy { .. }, EnvironmentState::Idle]));
+    assert!(world.lambda.kill_one("probe"));
+    hanging.await.unwrap().unwrap();
+
+    let pid = world.pids()[0];
+    world.clock.advance(Duration::from_secs(599));
+    world.invoke(json!({})).await.unwrap();
+    assert_eq!(world.pids(), [pid], "use starts its time anew");
+    world.clock.advance(Duration::from_secs(600));
+    until("retired", || process_state(pid).is_none()).await;
+    assert_eq!(world.pids(), [0; 0]);
+
+    world.invoke(json!({})).await.unwrap();
+    assert_eq!(world.lambda.retire_idle("probe"), 1);
+    assert_eq!(world.pids(), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_function_that_takes_more_memory_than_it_has_is_ended() {
+    let world = World::with_probe(|function| function.memory_mb = 128);
+    let answer = world.invoke(json!({ "do": "allocate", "allocate": 200 })).await.unwrap();
+    assert_eq!(document(&answer)["errorType"], "Runtime.OutOfMemory");
+    assert_eq!(world.pids(), [0; 0]);
+    let report = world.lines(Origin::Platform).pop().unwrap();
+    assert!(report.contains("Error Type: Runtime.OutOfMemory"), "{report}");
+    let answer = world.invoke(json!({ "do": "allocate", "allocate": 20 })).await.unwrap();
+    assert_eq!(document(&answer), json!(20 * 1024 * 1024));
+    let peak = world.lambda.environments("probe")[0].peak_memory_mb;
+    assert!((20..128).contains(&peak), "{peak}");
+}
+
+#[tokio::test]
+async fn between_invocations_an_environment_can_be_frozen() {
+    let world = World::new(|config| config.freeze = true);
+    world.lambda.add(probe(|_| {})).unwrap();
+    for _ in 0..2 {
+        world.invoke(json!({})).await.unwrap();
+        let pid = world.pids()[0];
+        until("frozen", || process_state(pid) == Some('T')).await;
+    }
+    let pid = world.pids()[0];
+    world.lambda.shutdown().await;
+    assert_eq!(process_state(pid), None, "a frozen process is ended too");
+}
+
+#[tokio::test]
+async fn a_shutdown_leaves_no_process_behind() {
+    let world = World::with_probe(|_| {});
+    let hanging = world.begin(json!({ "do": "hang" })).await;
+    world.invoke(json!({})).await.unwrap();
+    let pids = world.pids();
+    assert_eq!(pids.len(), 2);
+    world.lambda.shutdown().await;
+    assert!(pids.iter().all(|pid| process_state(*pid).is_none()));
+    assert_eq!(hanging.await.unwrap().unwrap().function_error, Some("Unhandled"));
+    assert_eq!(world.invoke(json!({})).await, Err(InvokeError::ShuttingDown));
+}
+
+#[tokio::test]
+async fn a_dropped_service_ends_its_processes() {
+    let world = World::with_probe(|_| {});
+    world.invoke(json!({})).await.unwrap();
+    let pid = world.pids()[0];
+    drop(world);
+    until("ended", || process_state(pid).is_none()).await;
+}
+
+#[tokio::test]
+async fn invoke_answers_as_the_sdks_expect() {
+    let world = World::with_probe(|_| {});
+    let request = post("/2015-03-31/functions/probe/invocations?Qualifier=%24LATEST")
+        .header("x-amz-log-type", "Tail")
+        .header("x-amzn-trace-id", "Root=1-5e6a0e00-000000000000000000000001")
+        .body(Body::from(r#"{"do":"context","log":"hello"}"#))
+        .unwrap();
+    let (status, headers, body) = world.http(request).await;
+    assert_eq!(
+        (status, &headers["x-amz-executed-version"]),
+        (StatusCode::OK, &"$LATEST".parse().unwrap())
+    );
+    assert!(!headers.contains_key("x-amz-function-error"));
+    let context: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(context["requestId"], headers["x-amzn-requestid"].to_str().unwrap());
+    assert_eq!(context["functionArn"], "arn:aws:lambda:eu-west-1:123456789012:function:probe");
+    assert_eq!(context["traceId"], "Root=1-5e6a0e00-000000000000000000000001");
+    let log = base64::engine::general_purpose::STANDARD.decode(&headers["x-amz-log-result"]);
+    assert!(String::from_utf8(log.unwrap()).unwrap().contains("hello\nEND RequestId"));
+
+    let request = post("/2015-03-31/functions/123456789012:function:probe/invocations");
+    let (status, headers, _) =
+        world.http(request.body(Body::from(r#"{"do":"fail"}"#)).unwrap()).await;
+    assert_eq!(
+        (status, &headers["x-amz-function-error"]),
+        (StatusCode::OK, &"Unhandled".parse().unwrap())
+    );
+
+    let request = post("/2015-03-31/functions/probe/invocations").body(Body::empty()).unwrap();
+    let (status, _, body) = world.http(request).await;
+    assert_eq!((status, body.as_ref()), (StatusCode::OK, b"{}".as_slice()));
+
+    let get = |path: &str| Request::builder().uri(path).body(Body::empty()).unwrap();
+    let (_, _, body) = world.http(get("/2015-03-31/functions")).await;
+    let listed: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(listed["Functions"][0]["FunctionName"], "probe");
+    let (_, _, body) = world.http(get("/2015-03-31/functions/probe")).await;
+    let function: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(function["Configuration"]["MemorySize"], 512);
+}
+
+async fn check_error(world: &World, request: Request<Body>, status: u16, kind: &str) {
+    let uri = request.uri().to_string();
+    let (answered, headers, body) = world.http(request).await;
+    assert_eq!(
+        (answered.as_u16(), headers["x-amzn-errortype"].to_str().unwrap()),
+        (status, kind),
+        "{uri}"
+    );
+    assert!(serde_json::from_slice::<Value>(&body).unwrap()["message"].is_string());
+}
+
+#[tokio::test]
+async fn requests_that_lambda_refuses_are_refused_in_its_words() {
+    let world = World::with_probe(|_| {});
+    let path = "/2015-03-31/functions/probe/invocations";
+    let invoke = |payload: Vec<u8>| post(path).body(Body::from(payload)).unwrap();
+    let kind = |kind: &str, payload: Vec<u8>| {
+        post(path).header("x-amz-invocation-type", kind).body(Body::from(payload)).unwrap()
+    };
+    let plain = |method: &str, path: &str| {
+        Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
+    };
+    let large = |size: usize| format!("\"{}\"", "x".repeat(size - 2)).into_bytes();
+    let content = "InvalidRequestContentException";
+    check_error(&world, invoke(b"not json".to_vec()), 400, content).await;
+    check_error(&world, invoke(large(6_291_457)), 413, "RequestTooLargeException").await;
+    check_error(&world, kind("Event", large(1_048_577)), 413, "RequestTooLargeException").await;
+    check_error(&world, kind("Soon", vec![]), 400, "InvalidParameterValueException").await;
+    let unknown = plain("POST", "/2015-03-31/functions/none/invocations");
+    check_error(&world, unknown, 404, "ResourceNotFoundException").await;
+    let version = plain("POST", "/2015-03-31/functions/probe/invocations?Qualifier=7");
+    check_error(&world, version, 404, "ResourceNotFoundException").await;
+    let other = plain("DELETE", "/2015-03-31/functions/probe");
+    check_error(&world, other, 404, "UnknownOperationException").await;
+    check_error(&world, plain("GET", "/elsewhere"), 404, "UnknownOperationException").await;
+    assert_eq!(world.pids(), [0; 0], "none of it reached the function");
+
+    let (status, _, body) = world.http(kind("DryRun", b"{}".to_vec())).await;
+    assert_eq!((status, body.len()), (StatusCode::NO_CONTENT, 0));
+    let (status, _, body) = world.http(invoke(large(6_291_456))).await;
+    assert_eq!((status, body.is_empty()), (StatusCode::OK, false), "the limit itself is legal");
+}
+
+#[tokio::test]
+async fn an_asynchronous_invocation_is_accepted_at_once_and_tried_three_times() {
+    let world = World::with_probe(|_| {});
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let seen = attempts.clone();
+    world.lambda.on_invocation_start(move |start| {
+        seen.lock().unwrap().push(start.request_id.to_owned());
+    });
+    let request = post("/2015-03-31/functions/probe/invocations")
+        .header("x-amz-invocation-type", "Event")
+        .body(Body::from(r#"{"do":"fail"}"#))
+        .unwrap();
+    let (status, headers, body) = world.http(request).await;
+    assert_eq!((status, body.len()), (StatusCode::ACCEPTED, 0));
+    assert!(!world.lambda.is_idle());
+    for (attempt, wait) in [(1, 60), (2, 120)] {
+        let due_ms = world.clock.now_ms() + wait * 1000;
+        until("waiting", || world.lambda.next_due_ms() == Some(due_ms)).await;
+        assert!(world.lambda.is_idle(), "it waits for time alone");
+        assert_eq!(attempts.lock().unwrap().len(), attempt);
+        world.clock.advance(Duration::from_secs(wait));
+    }
+    until("given up", || attempts.lock().unwrap().len() == 3 && world.lambda.is_idle()).await;
+    assert_eq!(world.lambda.next_due_ms(), None);
+    let id = headers["x-amzn-requestid"].to_str().unwrap();
+    assert!(attempts.lock().unwrap().iter().all(|attempt| attempt == id), "one id for all");
+}
+
+#[tokio::test]
+async fn a_function_url_reaches_its_function_and_hides_its_errors() {
+    let world = World::with_probe(|_| {});
+    let request = post("/v1/events?x=1").header("content-type", "application/json");
+    let request = request.body(Body::from("{}")).unwrap();
+    let (parts, body) = world.lambda.function_url("probe", request).await.into_parts();
+    assert_eq!(parts.status, 200);
+    let event: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!((&event["rawPath"], &event["body"]), (&json!("/v1/events"), &json!("{}")));
+
+    let gone = world.lambda.function_url("none", post("/").body(Body::empty()).unwrap()).await;
+    assert_eq!(gone.status(), 404);
+    let killer = world.lambda.clone();
+    world.lambda.on_invocation_start(move |_| assert!(killer.kill_one("probe")));
+    let failed = world.lambda.function_url("probe", post("/").body(Body::empty()).unwrap()).await;
+    assert_eq!(failed.status(), 502);
+}

@@ -1,0 +1,271 @@
+//! The contract file: `contract.yaml` in the dataset's folder, beside its schema.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::schema::{Schema, SchemaError};
+use crate::url::{UrlError, UrlTemplate};
+
+/// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
+/// event that comes back from there must still be known.
+pub const MIN_RETENTION_DAYS: u32 = 15;
+
+/// One dataset's promises, checked.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    pub dataset: String,
+    pub description: String,
+    /// The team that answers for it.
+    pub owner: String,
+    pub version: u32,
+    pub schema: Schema,
+    pub keys: Keys,
+    /// The texts that mean that a CSV field has no value; an empty field always does.
+    pub csv_missing: Vec<String>,
+    pub enrichers: Vec<Enricher>,
+    pub sinks: Vec<Sink>,
+    /// How long an idempotency key is remembered.
+    pub retention_days: u32,
+}
+
+/// Where in a payload its identity is: JSON Pointers (RFC 6901).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    pub idempotency: Vec<String>,
+    pub business: Vec<String>,
+    /// An RFC 3339 time.
+    pub event_time: String,
+}
+
+/// A service that knows more about an event.
+#[derive(Clone, Debug)]
+pub struct Enricher {
+    pub name: String,
+    pub http: HttpEnricher,
+    /// The member of the payload that takes the answer.
+    pub into: String,
+    pub missing: Missing,
+}
+
+/// A `GET` whose answer is a JSON document.
+#[derive(Clone, Debug)]
+pub struct HttpEnricher {
+    pub url: UrlTemplate,
+    pub timeout_ms: u64,
+}
+
+/// What it means when the service has no answer for this event (404): an answer, not an outage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// The event goes on with null there, marked.
+    #[default]
+    Degrade,
+    /// The event is a dead letter.
+    Fail,
+}
+
+/// Where the events go.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sink {
+    pub name: String,
+    pub kind: SinkKind,
+}
+
+/// Each kind of sink is a queue and a function of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SinkKind {
+    /// A DynamoDB table.
+    Table,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ContractError {
+    /// With line and column.
+    #[error("{0}")]
+    Malformed(String),
+    #[error("`{field}`: {problem}")]
+    Invalid { field: &'static str, problem: String },
+    #[error("the schema file `{file}` is not there")]
+    SchemaMissing { file: String },
+    #[error("`{file}`: {source}")]
+    Schema {
+        file: String,
+        #[source]
+        source: SchemaError,
+    },
+    #[error("enricher `{name}`: {source}")]
+    Url {
+        name: String,
+        #[source]
+        source: UrlError,
+    },
+}
+
+/// The file, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    dataset: String,
+    description: String,
+    owner: String,
+    schema: WrittenSchema,
+    keys: Keys,
+    #[serde(default)]
+    csv: WrittenCsv,
+    #[serde(default)]
+    enrichers: Vec<WrittenEnricher>,
+    sinks: Vec<Sink>,
+    #[serde(default)]
+    retention: WrittenRetention,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSchema {
+    version: u32,
+    file: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCsv {
+    missing: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenEnricher {
+    name: String,
+    http: WrittenHttp,
+    into: String,
+    #[serde(default)]
+    missing: Missing,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenHttp {
+    url: String,
+    #[serde(default = "default_timeout_ms")]
+    timeout_ms: u64,
+}
+
+fn default_timeout_ms() -> u64 {
+    2_000
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRetention {
+    idempotency_days: u32,
+}
+
+impl Default for WrittenRetention {
+    fn default() -> Self {
+        Self { idempotency_days: 30 }
+    }
+}
+
+impl Contract {
+    /// Reads a contract from `yaml` and the texts of the schema files beside it, by name.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with where it is.
+    pub fn parse(yaml: &str, schemas: &BTreeMap<String, String>) -> Result<Self, ContractError> {
+        let written: Written = serde_saphyr::from_str(yaml)
+            .map_err(|error| ContractError::Malformed(error.to_string()))?;
+        check_name("dataset", &written.dataset)?;
+        check_pointers("keys.idempotency", &written.keys.idempotency)?;
+        check_pointers("keys.business", &written.keys.business)?;
+        check_pointers("keys.event_time", std::slice::from_ref(&written.keys.event_time))?;
+        if written.sinks.is_empty() {
+            return Err(invalid("sinks", "at least one is needed"));
+        }
+        for sink in &written.sinks {
+            check_name("sinks.name", &sink.name)?;
+        }
+        let retention_days = written.retention.idempotency_days;
+        if retention_days < MIN_RETENTION_DAYS {
+            let problem = format!(
+                "{retention_days} days; at least {MIN_RETENTION_DAYS}, since a dead letter can come back after 14"
+            );
+            return Err(ContractError::Invalid { field: "retention.idempotency_days", problem });
+        }
+        let file = written.schema.file;
+        let Some(text) = schemas.get(&file) else {
+            return Err(ContractError::SchemaMissing { file });
+        };
+        let schema =
+            Schema::parse(text).map_err(|source| ContractError::Schema { file, source })?;
+        let enrichers =
+            written.enrichers.into_iter().map(Enricher::checked).collect::<Result<_, _>>()?;
+        Ok(Self {
+            dataset: written.dataset,
+            description: written.description,
+            owner: written.owner,
+            version: written.schema.version,
+            schema,
+            keys: written.keys,
+            csv_missing: written.csv.missing,
+            enrichers,
+            sinks: written.sinks,
+            retention_days,
+        })
+    }
+
+    /// `<dataset>/<version>`, as the envelope's `dataschema` has it.
+    #[must_use]
+    pub fn dataschema(&self) -> String {
+        format!("{}/{}", self.dataset, self.version)
+    }
+}
+
+impl Enricher {
+    fn checked(written: WrittenEnricher) -> Result<Self, ContractError> {
+        check_name("enrichers.name", &written.name)?;
+        if !(1..=20_000).contains(&written.http.timeout_ms) {
+            return Err(invalid("enrichers.http.timeout_ms", "from 1 to 20000"));
+        }
+        if written.into.is_empty() {
+            return Err(invalid("enrichers.into", "the name of a member"));
+        }
+        let url = UrlTemplate::parse(&written.http.url)
+            .map_err(|source| ContractError::Url { name: written.name.clone(), source })?;
+        let http = HttpEnricher { url, timeout_ms: written.http.timeout_ms };
+        Ok(Self { name: written.name, http, into: written.into, missing: written.missing })
+    }
+}
+
+fn invalid(field: &'static str, problem: &str) -> ContractError {
+    ContractError::Invalid { field, problem: problem.to_owned() }
+}
+
+/// Names become parts of keys, paths and types: lower-case letters, digits and hyphens.
+fn check_name(field: &'static str, name: &str) -> Result<(), ContractError> {
+    let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(invalid(field, "1 to 64 lower-case letters, digits and hyphens"))
+}
+
+fn check_pointers(field: &'static str, pointers: &[String]) -> Result<(), ContractError> {
+    if pointers.is_empty() {
+        return Err(invalid(field, "at least one JSON Pointer is needed"));
+    }
+    match pointers.iter().find(|pointer| !pointer.starts_with('/')) {
+        Some(pointer) => {
+            let problem = format!("`{pointer}` is not a JSON Pointer such as /id");
+            Err(ContractError::Invalid { field, problem })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

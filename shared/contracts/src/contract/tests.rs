@@ -1,0 +1,57 @@
+use super::*;
+
+const YAML: &str = "
+dataset: orders
+description: What customers bought
+owner: sales
+schema: {version: 1, file: v1.schema.json}
+keys:
+  idempotency: [/id]
+  business: [/customer]
+  event_time: /at
+enrichers:
+  - name: rates
+    http: {url: '{RATES_URL}/{/currency}'}
+    into: rate
+sinks:
+  - {name: records, kind: table}
+";
+
+fn parse(yaml: &str) -> Result<Contract, ContractError> {
+    let schema = r#"{"type":"object","properties":{"id":{"type":"string"}}}"#.to_owned();
+    Contract::parse(yaml, &BTreeMap::from([("v1.schema.json".to_owned(), schema)]))
+}
+
+#[track_caller]
+fn check(from: &str, to: &str, expected: &str) {
+    assert!(YAML.contains(from), "the test's own text has no `{from}`");
+    let error = parse(&YAML.replace(from, to)).unwrap_err().to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn a_contract_is_read_with_its_defaults() {
+    let contract = parse(YAML).unwrap();
+    assert_eq!(contract.dataschema(), "orders/1");
+    assert_eq!(contract.retention_days, 30);
+    assert_eq!(contract.enrichers[0].http.timeout_ms, 2_000);
+    assert_eq!(contract.enrichers[0].missing, Missing::Degrade);
+}
+
+#[test]
+fn mistakes_are_named() {
+    check("dataset: orders", "dataset: My Orders", "dataset");
+    check("[/id]", "[id]", "not a JSON Pointer");
+    check("[/id]", "[]", "at least one");
+    check("v1.schema.json", "v2.schema.json", "v2.schema.json");
+    check("kind: table", "kind: tabel", "tabel");
+    check("into: rate", "inot: rate", "inot");
+    check("RATES_URL", "rates", "rates");
+    check("owner: sales", "owner: sales\nretention: {idempotency_days: 14}", "14");
+}
+
+#[test]
+fn a_mistake_in_the_yaml_has_its_line() {
+    let error = parse(&YAML.replace("owner: sales", "owner: [sales")).unwrap_err().to_string();
+    assert!(error.contains("line"), "{error}");
+}

@@ -1,0 +1,191 @@
+//! Holding one event to its contract.
+
+use event::{Code, Failure, Fingerprint, IdempotencyKey, KeyError, Payload, Timestamp, kind_of};
+use serde_json::{Map, Value};
+
+use crate::Contract;
+
+/// What the contract makes of a payload: all that an envelope needs to know of it.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    pub key: IdempotencyKey,
+    pub fingerprint: Fingerprint,
+    pub event_time: Timestamp,
+    /// The business key: its values joined by hyphens; none if a part of it is missing.
+    pub subject: Option<String>,
+}
+
+impl Contract {
+    /// # Errors
+    /// [`Code::ContractViolation`], [`Code::KeyMissing`] or [`Code::TimeInvalid`], with the JSON
+    /// Pointer; all permanent.
+    pub fn accept(&self, payload: &Payload) -> Result<Accepted, Failure> {
+        let value = &payload.value;
+        let key = IdempotencyKey::derive(&self.dataset, value, pointers(&self.keys.idempotency))
+            .map_err(|error| key_failure(&error))?;
+        self.schema.check(value).map_err(|violation| {
+            Failure::permanent(Code::ContractViolation, violation.problem).at(violation.at)
+        })?;
+        let fingerprint = Fingerprint::of(value)
+            .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
+        let event_time = self.event_time(value)?;
+        Ok(Accepted { key, fingerprint, event_time, subject: self.subject(value) })
+    }
+
+    fn event_time(&self, value: &Value) -> Result<Timestamp, Failure> {
+        let pointer = &self.keys.event_time;
+        let invalid =
+            |reason: String| Failure::permanent(Code::TimeInvalid, reason).at(pointer.as_str());
+        match value.pointer(pointer) {
+            Some(Value::String(text)) => {
+                text.parse().map_err(|_| invalid("not an RFC 3339 time".to_owned()))
+            }
+            Some(other) => {
+                Err(invalid(format!("expected an RFC 3339 time, found {}", kind_of(other))))
+            }
+            None => Err(invalid("expected an RFC 3339 time, found nothing".to_owned())),
+        }
+    }
+
+    fn subject(&self, value: &Value) -> Option<String> {
+        let part = |pointer: &String| match value.pointer(pointer)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let parts: Option<Vec<String>> = self.keys.business.iter().map(part).collect();
+        parts.map(|parts| parts.join("-"))
+    }
+
+    /// One CSV record as a payload: each field by the type that the schema names.
+    ///
+    /// # Errors
+    /// [`Code::DecodeCsv`] when the record does not fit its header, [`Code::ContractViolation`] when a
+    /// field does not fit its type; both permanent.
+    pub fn row(&self, header: &[String], fields: &[&str]) -> Result<Payload, Failure> {
+        if fields.len() != header.len() {
+            let reason = format!(
+                "expected {} fields as in the header, found {}",
+                header.len(),
+                fields.len()
+            );
+            return Err(Failure::permanent(Code::DecodeCsv, reason));
+        }
+        let mut object = Map::with_capacity(header.len());
+        for (name, text) in header.iter().zip(fields) {
+            let is_null = text.is_empty() || self.csv_missing.iter().any(|missing| missing == text);
+            let value = if is_null {
+                Value::Null
+            } else {
+                self.schema.typed(name, text).map_err(|violation| {
+                    Failure::permanent(Code::ContractViolation, violation.problem).at(violation.at)
+                })?
+            };
+            object.insert(name.clone(), value);
+        }
+        Payload::from_value(Value::Object(object))
+    }
+
+    /// Whether a CSV header can carry this dataset.
+    ///
+    /// # Errors
+    /// [`Code::DecodeFormat`], naming what is missing or doubled.
+    pub fn check_header(&self, header: &[String]) -> Result<(), Failure> {
+        if let Some(missing) = self.schema.required().iter().find(|name| !header.contains(name)) {
+            let reason = format!("no column `{missing}` in the header, which the schema requires");
+            return Err(Failure::permanent(Code::DecodeFormat, reason));
+        }
+        let doubled = header.iter().enumerate().find(|(n, name)| header[..*n].contains(name));
+        match doubled {
+            Some((_, name)) => {
+                let reason = format!("two columns `{name}` in the header");
+                Err(Failure::permanent(Code::DecodeFormat, reason))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn pointers(list: &[String]) -> impl Iterator<Item = &str> {
+    list.iter().map(String::as_str)
+}
+
+fn key_failure(error: &KeyError) -> Failure {
+    let failure = Failure::permanent(Code::KeyMissing, error.to_string());
+    match error.pointer() {
+        Some(pointer) => failure.at(pointer),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn contract() -> Contract {
+        let yaml = "
+dataset: readings
+description: What meters say
+owner: metering
+schema: {version: 2, file: v2.schema.json}
+keys: {idempotency: [/meter, /at], business: [/meter], event_time: /at}
+csv: {missing: [NA]}
+sinks: [{name: records, kind: table}]
+";
+        let schema = r#"{"type":"object","required":["meter","at"],"properties":{
+            "meter":{"type":"string"},"at":{"type":"string"},"kwh":{"type":["number","null"]}}}"#;
+        let schemas = BTreeMap::from([("v2.schema.json".to_owned(), schema.to_owned())]);
+        Contract::parse(yaml, &schemas).unwrap()
+    }
+
+    #[track_caller]
+    fn check(payload: &Value, code: Code, at: &str) {
+        let failure =
+            contract().accept(&Payload::from_value(payload.clone()).unwrap()).unwrap_err();
+        assert_eq!((failure.code, failure.at.as_deref()), (code, Some(at)), "{failure}");
+    }
+
+    #[test]
+    fn what_breaks_the_contract_is_named_with_its_pointer() {
+        check(&json!({"at": "2026-01-01T00:00:00Z"}), Code::KeyMissing, "/meter");
+        check(&json!({"meter": null, "at": "2026-01-01T00:00:00Z"}), Code::KeyMissing, "/meter");
+        check(&json!({"meter": "m", "at": "noon"}), Code::TimeInvalid, "/at");
+        let wrong = json!({"meter": "m", "at": "2026-01-01T00:00:00Z", "kwh": "1"});
+        check(&wrong, Code::ContractViolation, "/kwh");
+    }
+
+    #[test]
+    fn an_accepted_event_has_its_keys_and_time() {
+        let value = json!({"meter": "m-1", "at": "2026-01-01T01:00:00+01:00", "kwh": null});
+        let accepted = contract().accept(&Payload::from_value(value).unwrap()).unwrap();
+        assert_eq!(accepted.event_time.to_string(), "2026-01-01T00:00:00.000Z");
+        assert_eq!(accepted.subject.as_deref(), Some("m-1"));
+    }
+
+    #[test]
+    fn a_csv_row_and_the_same_json_are_one_event() {
+        let header = ["meter", "at", "kwh"].map(str::to_owned);
+        let row = |kwh| contract().row(&header, &["7", "2026-01-01T00:00:00Z", kwh]);
+        let json = br#"{"kwh":1.5,"meter":"7","at":"2026-01-01T00:00:00Z"}"#;
+        let from_json = contract().accept(&Payload::parse(json).unwrap()).unwrap();
+        let from_csv = contract().accept(&row("1.50").unwrap()).unwrap();
+        assert_eq!(from_csv.fingerprint, from_json.fingerprint);
+        assert_eq!(row("NA").unwrap().value["kwh"], Value::Null);
+        assert_eq!(row("x").unwrap_err().at.as_deref(), Some("/kwh"));
+        assert_eq!(contract().row(&header, &["7"]).unwrap_err().code, Code::DecodeCsv);
+    }
+
+    #[test]
+    fn a_header_must_have_the_required_columns_once() {
+        let check = |names: &[&str]| {
+            contract().check_header(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        };
+        assert!(check(&["at", "meter"]).is_ok());
+        assert!(check(&["at", "metre"]).unwrap_err().reason.contains("`meter`"));
+        assert!(check(&["at", "meter", "at"]).unwrap_err().reason.contains("two columns"));
+    }
+}

@@ -1,0 +1,341 @@
+//! The part of JSON Schema that is checked here: types, required members, enumerations, and what is
+//! below them.
+//!
+//! A keyword that would be ignored is refused when the contract is read: a schema never promises
+//! more than is checked.
+
+use std::collections::BTreeMap;
+
+use event::kind_of;
+use serde_json::{Map, Value};
+
+/// A JSON Schema whose every keyword is either checked or an annotation.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    types: Vec<Type>,
+    properties: BTreeMap<String, Schema>,
+    required: Vec<String>,
+    closed: bool,
+    items: Option<Box<Schema>>,
+    allowed: Option<Vec<Value>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Null,
+    Boolean,
+    Integer,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    #[error("malformed JSON: {0}")]
+    Json(#[source] serde_json::Error),
+    #[error("at `{at}`: {problem}")]
+    Invalid { at: String, problem: String },
+}
+
+/// How a value breaks its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// The JSON Pointer of the value, or of the member that is missing.
+    pub(crate) at: String,
+    pub(crate) problem: String,
+}
+
+/// Keywords that say something and demand nothing: `format` is an annotation unless a schema opts
+/// in, by JSON Schema 2020-12, validation, section 7.2.1.
+const ANNOTATIONS: &[&str] = &[
+    "$comment",
+    "$id",
+    "$schema",
+    "default",
+    "deprecated",
+    "description",
+    "examples",
+    "format",
+    "title",
+];
+
+impl Schema {
+    /// # Errors
+    /// When the text is no JSON, or holds a keyword that this does not check.
+    pub fn parse(text: &str) -> Result<Self, SchemaError> {
+        let value = serde_json::from_str(text).map_err(SchemaError::Json)?;
+        Self::read(&value, "")
+    }
+
+    fn read(value: &Value, at: &str) -> Result<Self, SchemaError> {
+        let object = value.as_object().ok_or_else(|| invalid(at, "a schema is an object"))?;
+        let mut schema = Self::default();
+        for (keyword, value) in object {
+            let here = format!("{at}/{keyword}");
+            match keyword.as_str() {
+                "type" => schema.types = read_types(value, &here)?,
+                "properties" => schema.properties = read_properties(value, &here)?,
+                "required" => schema.required = read_names(value, &here)?,
+                "items" => schema.items = Some(Box::new(Self::read(value, &here)?)),
+                "enum" => {
+                    let allowed = value.as_array().ok_or_else(|| invalid(&here, "not a list"))?;
+                    schema.allowed = Some(allowed.clone());
+                }
+                "additionalProperties" => {
+                    let open = value.as_bool();
+                    schema.closed =
+                        !open.ok_or_else(|| invalid(&here, "neither true nor false"))?;
+                }
+                annotation if ANNOTATIONS.contains(&annotation) => {}
+                other => {
+                    return Err(invalid(at, &format!("the keyword `{other}` is not checked here")));
+                }
+            }
+        }
+        Ok(schema)
+    }
+
+    /// The first violation in `value`, in the order of the document.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), Violation> {
+        self.check_at(value, &mut String::new())
+    }
+
+    fn check_at(&self, value: &Value, at: &mut String) -> Result<(), Violation> {
+        let violation = |at: &str, problem| Err(Violation { at: at.to_owned(), problem });
+        if !self.types.is_empty() && !self.types.iter().any(|expected| expected.admits(value)) {
+            let problem = format!("expected {}, found {}", self.expectation(), kind_of(value));
+            return violation(at, problem);
+        }
+        if let Some(allowed) = &self.allowed
+            && !allowed.contains(value)
+        {
+            return violation(at, format!("expected one of {} values", allowed.len()));
+        }
+        match value {
+            Value::Object(members) => self.check_members(members, at),
+            Value::Array(items) => {
+                let Some(schema) = &self.items else { return Ok(()) };
+                for (index, item) in items.iter().enumerate() {
+                    below(at, &index.to_string(), |at| schema.check_at(item, at))?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_members(
+        &self,
+        members: &Map<String, Value>,
+        at: &mut String,
+    ) -> Result<(), Violation> {
+        if let Some(missing) = self.required.iter().find(|name| !members.contains_key(*name)) {
+            return below(at, missing, |at| {
+                Err(Violation { at: at.clone(), problem: "required, and missing".to_owned() })
+            });
+        }
+        for (name, member) in members {
+            match self.properties.get(name) {
+                Some(schema) => below(at, name, |at| schema.check_at(member, at))?,
+                None if self.closed => {
+                    let problem = "not a member that the schema knows".to_owned();
+                    return below(at, name, |at| Err(Violation { at: at.clone(), problem }));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The types that this schema admits, for a person: `integer or null`.
+    fn expectation(&self) -> String {
+        self.types.iter().map(|t| t.name()).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// A CSV field as the JSON value that this schema's member of that name expects.
+    ///
+    /// A field with no declared type stays a string.
+    pub(crate) fn typed(&self, name: &str, text: &str) -> Result<Value, Violation> {
+        let Some(schema) = self.properties.get(name) else { return Ok(text.into()) };
+        for expected in &schema.types {
+            let value = match expected {
+                Type::Integer => text.parse::<i64>().ok().map(Value::from),
+                Type::Number => text
+                    .parse::<f64>()
+                    .ok()
+                    .and_then(serde_json::Number::from_f64)
+                    .map(Value::Number),
+                Type::Boolean => text.parse::<bool>().ok().map(Value::Bool),
+                Type::String => Some(Value::from(text)),
+                Type::Null | Type::Array | Type::Object => None,
+            };
+            if let Some(value) = value {
+                return Ok(value);
+            }
+        }
+        if schema.types.is_empty() {
+            return Ok(text.into());
+        }
+        let mut at = String::new();
+        below(&mut at, name, |at| {
+            let problem = format!("expected {}, found other text", schema.expectation());
+            Err(Violation { at: at.clone(), problem })
+        })
+    }
+
+    /// The members that must be there.
+    pub(crate) fn required(&self) -> &[String] {
+        &self.required
+    }
+}
+
+impl Type {
+    const ALL: [Self; 7] = [
+        Self::Null,
+        Self::Boolean,
+        Self::Integer,
+        Self::Number,
+        Self::String,
+        Self::Array,
+        Self::Object,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+
+    /// `1.0` is an integer too: JSON Schema 2020-12, core, section 4.2.3.
+    fn admits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Null, Value::Null)
+            | (Self::Boolean, Value::Bool(_))
+            | (Self::Number, Value::Number(_))
+            | (Self::String, Value::String(_))
+            | (Self::Array, Value::Array(_))
+            | (Self::Object, Value::Object(_)) => true,
+            (Self::Integer, Value::Number(number)) => {
+                !number.is_f64() || number.as_f64().is_some_and(|n| n.fract() == 0.0)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Runs `visit` with the pointer one level down; `~` and `/` are escaped as RFC 6901 says.
+fn below<T>(at: &mut String, name: &str, visit: impl FnOnce(&mut String) -> T) -> T {
+    let length = at.len();
+    at.push('/');
+    at.push_str(&name.replace('~', "~0").replace('/', "~1"));
+    let result = visit(at);
+    at.truncate(length);
+    result
+}
+
+fn invalid(at: &str, problem: &str) -> SchemaError {
+    SchemaError::Invalid { at: at.to_owned(), problem: problem.to_owned() }
+}
+
+fn read_types(value: &Value, at: &str) -> Result<Vec<Type>, SchemaError> {
+    let names = match value {
+        Value::String(name) => vec![name.clone()],
+        other => read_names(other, at)?,
+    };
+    names
+        .iter()
+        .map(|name| {
+            let found = Type::ALL.into_iter().find(|candidate| candidate.name() == name);
+            found.ok_or_else(|| invalid(at, &format!("no type is called `{name}`")))
+        })
+        .collect()
+}
+
+fn read_names(value: &Value, at: &str) -> Result<Vec<String>, SchemaError> {
+    let names: Option<Vec<String>> = value
+        .as_array()
+        .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+    names.ok_or_else(|| invalid(at, "not a list of names"))
+}
+
+fn read_properties(value: &Value, at: &str) -> Result<BTreeMap<String, Schema>, SchemaError> {
+    let object = value.as_object().ok_or_else(|| invalid(at, "not an object"))?;
+    object
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), Schema::read(value, &format!("{at}/{name}"))?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema() -> Schema {
+        let text = r#"{
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "required": ["id"],
+            "additionalProperties": false,
+            "properties": {
+                "id": {"type": "integer"},
+                "a/b": {"type": ["string", "null"], "format": "date-time"},
+                "list": {"type": "array", "items": {"type": "number"}},
+                "unit": {"enum": ["m", "ft"]}
+            }
+        }"#;
+        Schema::parse(text).unwrap()
+    }
+
+    #[track_caller]
+    fn check(value: &Value, at: &str, problem: &str) {
+        let violation = schema().check(value).unwrap_err();
+        assert_eq!(violation.at, at);
+        assert!(violation.problem.contains(problem), "{violation:?}");
+    }
+
+    #[test]
+    fn a_violation_names_the_pointer_and_what_was_expected() {
+        check(&json!({}), "/id", "missing");
+        check(&json!({"id": "1"}), "/id", "expected integer, found a string");
+        check(&json!({"id": 1.5}), "/id", "expected integer, found a number");
+        check(&json!({"id": 1, "a/b": 2}), "/a~1b", "expected string or null");
+        check(&json!({"id": 1, "list": [1, 2.5, "x"]}), "/list/2", "expected number");
+        check(&json!({"id": 1, "unit": "yd"}), "/unit", "one of 2 values");
+        check(&json!({"id": 1, "other": 2}), "/other", "not a member");
+        check(&json!([]), "", "expected object, found an array");
+    }
+
+    #[test]
+    fn what_fits_passes() {
+        let value = json!({"id": 1.0, "a/b": null, "list": [1], "unit": "m"});
+        assert_eq!(schema().check(&value), Ok(()));
+    }
+
+    #[test]
+    fn a_keyword_that_would_be_ignored_is_refused() {
+        let error = Schema::parse(r#"{"properties":{"id":{"minimum":1}}}"#).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "at `/properties/id`: the keyword `minimum` is not checked here"
+        );
+        assert!(Schema::parse(r#"{"type":"int"}"#).unwrap_err().to_string().contains("`int`"));
+    }
+
+    #[test]
+    fn a_csv_field_takes_the_type_that_its_schema_names() {
+        assert_eq!(schema().typed("id", "12").unwrap(), json!(12));
+        assert_eq!(schema().typed("a/b", "12").unwrap(), json!("12"));
+        assert_eq!(schema().typed("undeclared", "12").unwrap(), json!("12"));
+        assert_eq!(schema().typed("id", "1x").unwrap_err().at, "/id");
+    }
+}

@@ -1,0 +1,192 @@
+//! A URL with places: `{NAME}` from the environment at the start, `{/pointer}` from each payload.
+
+use std::collections::BTreeSet;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+/// A parsed template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlTemplate {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable(String),
+    Pointer(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    #[error(
+        "`{place}` is neither a variable such as {{WEATHER_URL}} nor a pointer such as {{/origin}}"
+    )]
+    Place { place: String },
+    #[error("a `{{` without its `}}`")]
+    Unclosed,
+    #[error(
+        "the URL begins with `{start}`; it must begin with http://, https:// or a variable, so that no event chooses the host"
+    )]
+    Host { start: String },
+    #[error("nothing at `{pointer}`, which the URL needs")]
+    Missing { pointer: String },
+    #[error("`{name}` is not set")]
+    Variable { name: String },
+}
+
+/// What may stand in a path segment or a query value as it is: RFC 3986, section 2.3.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl UrlTemplate {
+    /// # Errors
+    /// When a place is not understood, or the host could come from an event.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            if open > 0 {
+                parts.push(Part::Text(rest[..open].to_owned()));
+            }
+            let (place, after) = rest[open + 1..].split_once('}').ok_or(UrlError::Unclosed)?;
+            parts.push(Part::read(place)?);
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        let host_is_fixed = match parts.as_slice() {
+            [Part::Variable(_), Part::Text(next), ..] => next.starts_with(['/', '?']),
+            [Part::Variable(_)] => true,
+            [Part::Text(start), rest @ ..] => {
+                let host = start.strip_prefix("http://").or(start.strip_prefix("https://"));
+                host.is_some_and(|host| host.contains('/') || (rest.is_empty() && !host.is_empty()))
+            }
+            _ => false,
+        };
+        if !host_is_fixed {
+            return Err(UrlError::Host { start: text.chars().take(32).collect() });
+        }
+        Ok(Self { parts })
+    }
+
+    /// The variables that must be set.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<&str> {
+        self.parts.iter().filter_map(Part::variable).collect()
+    }
+
+    /// The template with its variables' values in place.
+    ///
+    /// # Errors
+    /// [`UrlError::Variable`] for one that `lookup` does not know.
+    pub fn bind(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
+        let bound = self.parts.iter().map(|part| match part {
+            Part::Variable(name) => {
+                let value =
+                    lookup(name).ok_or_else(|| UrlError::Variable { name: name.clone() })?;
+                Ok(Part::Text(value.trim_end_matches('/').to_owned()))
+            }
+            other => Ok(other.clone()),
+        });
+        Ok(Self { parts: bound.collect::<Result<_, _>>()? })
+    }
+
+    /// The URL for one payload; what comes from it is percent-encoded, slashes too.
+    ///
+    /// # Errors
+    /// [`UrlError::Missing`] when a pointer finds nothing that can stand in a URL.
+    pub fn render(&self, payload: &Value) -> Result<String, UrlError> {
+        let mut url = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => url.push_str(text),
+                Part::Variable(name) => return Err(UrlError::Variable { name: name.clone() }),
+                Part::Pointer(pointer) => {
+                    let missing = || UrlError::Missing { pointer: pointer.clone() };
+                    let text = match payload.pointer(pointer).ok_or_else(missing)? {
+                        Value::String(text) if !text.is_empty() => text.clone(),
+                        Value::Number(number) => number.to_string(),
+                        Value::Bool(flag) => flag.to_string(),
+                        _ => return Err(missing()),
+                    };
+                    url.extend(utf8_percent_encode(&text, KEPT));
+                }
+            }
+        }
+        Ok(url)
+    }
+}
+
+impl Part {
+    fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) => Some(name),
+            Self::Text(_) | Self::Pointer(_) => None,
+        }
+    }
+
+    fn read(place: &str) -> Result<Self, UrlError> {
+        if place.starts_with('/') {
+            return Ok(Self::Pointer(place.to_owned()));
+        }
+        let fits = |b: u8| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_');
+        if !place.is_empty() && place.bytes().all(fits) {
+            return Ok(Self::Variable(place.to_owned()));
+        }
+        Err(UrlError::Place { place: place.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn bound(text: &str) -> UrlTemplate {
+        let lookup = |name: &str| (name == "BASE").then(|| "http://127.0.0.1:9/".to_owned());
+        UrlTemplate::parse(text).unwrap().bind(lookup).unwrap()
+    }
+
+    #[test]
+    fn places_are_filled_and_encoded() {
+        let url = bound("{BASE}/v1/{/a/b}?n={/n}");
+        let payload = json!({"a": {"b": "../x y?&\u{e9}"}, "n": 7});
+        assert_eq!(
+            url.render(&payload).unwrap(),
+            "http://127.0.0.1:9/v1/..%2Fx%20y%3F%26%C3%A9?n=7"
+        );
+    }
+
+    #[test]
+    fn an_event_never_chooses_the_host() {
+        for bad in [
+            "{/host}/x",
+            "https://{/host}/x",
+            "https://a{/host}/x",
+            "{BASE}{/host}",
+            "ftp://a/b",
+            "",
+            "http://",
+        ] {
+            assert!(matches!(UrlTemplate::parse(bad), Err(UrlError::Host { .. })), "{bad}");
+        }
+        for good in
+            ["https://a.example/{/x}", "http://a.example", "{BASE}", "{BASE}/x", "{BASE}?q={/x}"]
+        {
+            assert!(UrlTemplate::parse(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let url = bound("{BASE}/{/a}");
+        for payload in [json!({}), json!({"a": null}), json!({"a": ""}), json!({"a": []})] {
+            assert_eq!(url.render(&payload), Err(UrlError::Missing { pointer: "/a".to_owned() }));
+        }
+        let unset = UrlTemplate::parse("{OTHER}/x").unwrap().bind(|_| None);
+        assert_eq!(unset, Err(UrlError::Variable { name: "OTHER".to_owned() }));
+    }
+}

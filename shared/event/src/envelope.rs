@@ -1,0 +1,119 @@
+//! The envelope of every message between stages: CloudEvents 1.0, structured JSON.
+//!
+//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md> and its JSON format. Read and
+//! written by types of our own, since all that stages need is to carry `data` without reading it:
+//! its bytes stay as they came.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Fingerprint, IdempotencyKey, Timestamp};
+
+/// The CloudEvents version that is read and written.
+pub const SPEC_VERSION: &str = "1.0";
+
+/// One event on its way. Extension attributes have names of lower-case letters and digits, as
+/// CloudEvents asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    pub specversion: String,
+    /// Unique within `source`: where in the source the event was found.
+    pub id: String,
+    /// Where it came from: the ARN of a queue or bucket, or the URL path of a request.
+    pub source: String,
+    /// `sluicegate.<dataset>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it happened, by the contract.
+    pub time: Timestamp,
+    /// The business key, by the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// `<dataset>/<schema version>`.
+    pub dataschema: String,
+    pub datacontenttype: String,
+
+    pub dataset: String,
+    pub idempotencykey: IdempotencyKey,
+    /// The payload's fingerprint as it was taken in, before any enrichment.
+    pub fingerprint: Fingerprint,
+    /// When Sluicegate took it in.
+    pub ingesttime: Timestamp,
+    /// W3C trace context: the CloudEvents Distributed Tracing extension.
+    pub traceparent: String,
+    /// The enrichers that had nothing to give, joined by commas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
+
+    pub data: Box<RawValue>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    #[error("not a CloudEvents envelope: {source}")]
+    Malformed {
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("CloudEvents version `{found}`; this reads {SPEC_VERSION}")]
+    Version { found: String },
+    #[error("not written as JSON")]
+    Unwritable {
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Envelope {
+    /// # Errors
+    /// When it is not JSON, lacks an attribute, or has another `specversion`.
+    pub fn from_json(text: &str) -> Result<Self, EnvelopeError> {
+        let envelope: Self =
+            serde_json::from_str(text).map_err(|source| EnvelopeError::Malformed { source })?;
+        if envelope.specversion != SPEC_VERSION {
+            let found = envelope.specversion.chars().take(16).collect();
+            return Err(EnvelopeError::Version { found });
+        }
+        Ok(envelope)
+    }
+
+    /// # Errors
+    /// Never for an envelope that was read or built from valid JSON.
+    pub fn to_json(&self) -> Result<String, EnvelopeError> {
+        serde_json::to_string(self).map_err(|source| EnvelopeError::Unwritable { source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN: &str = r#"{"specversion":"1.0","id":"e1:1","source":"arn:aws:s3:::landing/flights/a.ndjson","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","subject":"UA-1545","dataschema":"flights/1","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{"b": 1.00,  "a":"\u00e9"}}"#;
+
+    #[test]
+    fn an_envelope_is_written_as_it_was_read_and_its_data_byte_for_byte() {
+        assert_eq!(Envelope::from_json(WRITTEN).unwrap().to_json().unwrap(), WRITTEN);
+    }
+
+    /// The spec's rules for attribute names: lower-case letters and digits; `data` alone is exempt.
+    #[test]
+    fn attribute_names_are_those_that_cloudevents_allows() {
+        let value: serde_json::Value = serde_json::from_str(WRITTEN).unwrap();
+        for name in value.as_object().unwrap().keys() {
+            assert!(name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9')), "{name}");
+            assert!(name.len() <= 20, "{name}");
+        }
+        for required in ["id", "source", "specversion", "type"] {
+            let mut without = value.clone();
+            without.as_object_mut().unwrap().remove(required);
+            let error = Envelope::from_json(&without.to_string()).unwrap_err();
+            assert!(error.to_string().contains(required), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused_by_name() {
+        let error = Envelope::from_json(&WRITTEN.replace(r#""1.0""#, r#""0.3""#)).unwrap_err();
+        assert!(matches!(error, EnvelopeError::Version { found } if found == "0.3"));
+    }
+}

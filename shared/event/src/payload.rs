@@ -1,0 +1,157 @@
+//! A payload as it came, and what it says.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::{Code, Failure};
+
+/// The longest payload that one event may have, in bytes. A message between stages may have
+/// 1 MiB (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>),
+/// and the envelope, the enrichment and the message attributes need room in it too.
+pub const MAX_PAYLOAD_BYTES: usize = 900 * 1024;
+
+/// The deepest nesting that is read: far beyond any real payload, far below any stack.
+pub const MAX_DEPTH: usize = 64;
+
+/// A JSON object: its text byte for byte, and its value.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    pub text: Box<RawValue>,
+    pub value: Value,
+}
+
+impl Payload {
+    /// # Errors
+    /// [`Code::InputEmpty`], [`Code::SizeExceeded`], [`Code::DecodeUtf8`], [`Code::DepthExceeded`] or
+    /// [`Code::DecodeJson`]; all permanent.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
+        let bytes = bytes.trim_ascii();
+        if bytes.is_empty() {
+            return Err(Failure::permanent(
+                Code::InputEmpty,
+                "nothing where an event was expected",
+            ));
+        }
+        if bytes.len() > MAX_PAYLOAD_BYTES {
+            return Err(too_large(bytes.len()));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let reason = format!("invalid UTF-8 at byte {}", error.valid_up_to());
+            Failure::permanent(Code::DecodeUtf8, reason)
+        })?;
+        if depth_exceeds(bytes, MAX_DEPTH) {
+            let reason = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(Failure::permanent(Code::DepthExceeded, reason));
+        }
+        let not_json = |error: serde_json::Error| {
+            Failure::permanent(Code::DecodeJson, format!("malformed JSON: {error}"))
+        };
+        let value: Value = serde_json::from_str(text).map_err(not_json)?;
+        if !value.is_object() {
+            let reason = format!("expected a JSON object, found {}", kind_of(&value));
+            return Err(Failure::permanent(Code::DecodeJson, reason));
+        }
+        let text = RawValue::from_string(text.to_owned()).map_err(not_json)?;
+        Ok(Self { text, value })
+    }
+
+    /// A payload made here: a CSV row.
+    ///
+    /// # Errors
+    /// [`Code::SizeExceeded`].
+    pub fn from_value(value: Value) -> Result<Self, Failure> {
+        let text = value.to_string();
+        if text.len() > MAX_PAYLOAD_BYTES {
+            return Err(too_large(text.len()));
+        }
+        let text = RawValue::from_string(text)
+            .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
+        Ok(Self { text, value })
+    }
+}
+
+/// The failure of an event of so many bytes.
+#[must_use]
+pub fn too_large(bytes: usize) -> Failure {
+    let reason = format!("{bytes} bytes; an event may have {MAX_PAYLOAD_BYTES}");
+    Failure::permanent(Code::SizeExceeded, reason)
+}
+
+/// What a JSON value is, for a person.
+#[must_use]
+pub fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a number",
+        Value::Number(_) => "an integer",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Whether brackets outside of strings nest deeper than `limit`: found before anything is built.
+fn depth_exceeds(bytes: &[u8], limit: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (true, b'"') => in_string = false,
+            (false, b'"') => in_string = true,
+            (false, b'{' | b'[') => {
+                depth += 1;
+                if depth > limit {
+                    return true;
+                }
+            }
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], code: Code, reason: &str) {
+        let failure = Payload::parse(bytes).unwrap_err();
+        assert_eq!(failure.code, code, "{failure}");
+        assert!(failure.reason.contains(reason), "{failure}");
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        check(b"", Code::InputEmpty, "nothing");
+        check(b" \n", Code::InputEmpty, "nothing");
+        check(b"{\"a\":", Code::DecodeJson, "line 1 column 5");
+        check(b"[1]", Code::DecodeJson, "found an array");
+        check(b"{\"a\":\"\xff\"}", Code::DecodeUtf8, "byte 6");
+        check(&vec![b'['; 100_000], Code::DepthExceeded, "64 levels");
+        check(&vec![b' '; MAX_PAYLOAD_BYTES + 1], Code::InputEmpty, "nothing");
+        check(&vec![b'x'; 2 * 1024 * 1024], Code::SizeExceeded, "2097152 bytes");
+    }
+
+    #[test]
+    fn brackets_in_strings_are_not_depth() {
+        let text = format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(200), "{".repeat(200));
+        assert!(Payload::parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn the_text_stays_as_it_came() {
+        let text = r#"{"b": 1.00,  "a":"\u00e9"}"#;
+        assert_eq!(Payload::parse(text.as_bytes()).unwrap().text.get(), text);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..256)) {
+            let _ = Payload::parse(&bytes);
+        }
+    }
+}
