@@ -117,6 +117,12 @@ impl Fifo {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_ready(&self, group: &str) -> bool {
+        let turn = self.groups.get(group).and_then(|entry| entry.turn);
+        turn.is_some_and(|turn| self.ready.get(&turn).is_some_and(|ready| **ready == *group))
+    }
+
     /// The group whose turn it is.
     pub(super) fn next_group(&self) -> Option<Arc<str>> {
         self.ready.first_key_value().map(|(_, group)| Arc::clone(group))

@@ -326,6 +326,11 @@ impl Queue {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn check_consistency(&self) {
+        self.store.check_consistency();
+    }
+
     fn settle(&mut self, now_ms: u64) {
         self.store.settle(now_ms, ms(self.attributes.retention_seconds));
     }

@@ -87,6 +87,11 @@ mod tests {
         check_bogus(&format!("{genuine}AAAA"));
         check_bogus(&"A".repeat(genuine.len()));
         check_bogus(&"ä".repeat(genuine.len() / 2));
-        check_bogus(&genuine.replacen("AAAAB", "AAAAC", 1));
+        for at in 0..genuine.len() {
+            let other = if genuine[at..].starts_with('A') { "B" } else { "A" };
+            let mut changed = genuine.clone();
+            changed.replace_range(at..=at, other);
+            check_bogus(&changed);
+        }
     }
 }

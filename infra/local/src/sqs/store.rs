@@ -221,4 +221,37 @@ impl Store {
             }
         }
     }
+
+    /// Holds this module's invariants against the messages themselves.
+    #[cfg(test)]
+    pub(super) fn check_consistency(&self) {
+        let states = || self.messages.iter().map(|(number, message)| (*number, message.state));
+        let hidden: BTreeSet<_> = states()
+            .filter_map(|(number, state)| match state {
+                State::Delayed { until_ms } | State::InFlight { until_ms } => {
+                    Some((until_ms, number))
+                }
+                State::Available { .. } => None,
+            })
+            .collect();
+        assert_eq!(hidden, self.hidden);
+        let in_flight = |(_, state): &(u64, State)| matches!(state, State::InFlight { .. });
+        assert_eq!(states().filter(in_flight).count(), self.in_flight);
+        assert_eq!(hidden.len(), self.in_flight + self.delayed);
+        assert_eq!(self.ages.len(), self.messages.len());
+        let Some(fifo) = &self.fifo else {
+            let available = states().filter_map(|(number, state)| match state {
+                State::Available { since_ms } => Some((since_ms, number)),
+                _ => None,
+            });
+            assert_eq!(available.collect::<BTreeSet<_>>(), self.ready);
+            return;
+        };
+        assert!(self.ready.is_empty());
+        for message in self.messages.values() {
+            let group = message.content.group_id.as_deref().unwrap_or_default();
+            let is_head_available = fifo.head(group).is_some_and(|head| self.is_available(head));
+            assert_eq!(fifo.is_ready(group), is_head_available, "group {group}");
+        }
+    }
 }
