@@ -67,6 +67,11 @@ impl Moves {
         self.next_step_ms.load(Ordering::Acquire)
     }
 
+    /// Forgets the tasks of a source that is deleted.
+    pub(super) fn forget(&self, source_arn: &str) {
+        self.lock().remove(source_arn);
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<Task>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }

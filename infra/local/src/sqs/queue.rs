@@ -12,11 +12,11 @@ use sha2::{Digest as _, Sha256};
 use super::Depth;
 use super::attributes::Attributes;
 use super::content::Outgoing;
-use super::errors::{Code, Fault};
-use super::fifo::{Accepted, Attempted, DuplicateKey};
+use super::errors::Fault;
+use super::fifo::{Accepted, Attempted, DuplicateKey, Fifo};
 use super::limits;
 use super::message::{Content, Delivery, Message, State};
-use super::receipt::Receipt;
+use super::receipt::{Receipt, Unusable};
 use super::store::{Cursor, Store};
 
 /// How many dead letters one receive takes out at most, so that none lasts long.
@@ -59,18 +59,6 @@ pub(super) struct Received {
     pub(super) is_cut_short: bool,
     /// Nothing more can be received before something in flight is deleted.
     pub(super) is_over_limit: bool,
-}
-
-/// Why a receipt cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
-    /// Its message is deleted, or was received again since.
-    Gone,
-    /// Its visibility timeout has ended (FIFO queues alone mind).
-    Expired,
-    NotInFlight,
-    /// The message would be hidden for more than 12 hours since it was received.
-    TooLong,
 }
 
 impl Queue {
@@ -185,7 +173,7 @@ impl Queue {
         if delay_seconds > 0 {
             message.state = State::Delayed { until_ms: now_ms.saturating_add(ms(delay_seconds)) };
         }
-        let sequence_number = self.store.fifo.as_mut().map(super::fifo::Fifo::sequence_number);
+        let sequence_number = self.store.fifo.as_mut().map(Fifo::sequence_number);
         message.sequence_number = sequence_number;
         let id = Arc::clone(&message.id);
         self.store.insert(message);
@@ -218,7 +206,7 @@ impl Queue {
     /// Takes a message that a move task brings back: a new message, with a new id.
     pub(super) fn accept_moved(&mut self, content: Arc<Content>, id: Arc<str>, now_ms: u64) {
         let mut message = Message::new(id, content, now_ms);
-        message.sequence_number = self.store.fifo.as_mut().map(super::fifo::Fifo::sequence_number);
+        message.sequence_number = self.store.fifo.as_mut().map(Fifo::sequence_number);
         self.store.insert(message);
     }
 
@@ -383,27 +371,6 @@ impl Queue {
             self.store.transition(attempted.message, State::InFlight { until_ms }, |_| {});
         }
         Some(handed_out.iter().filter_map(|attempted| self.delivery(attempted.message)).collect())
-    }
-}
-
-impl Unusable {
-    /// In AWS's words.
-    pub(super) fn fault(self, handle: &str, seconds: i64) -> Fault {
-        let handle_is = |reason: &str| Fault::invalid("ReceiptHandle", handle, reason);
-        match self {
-            Self::Gone => handle_is(
-                "Message does not exist or is not available for visibility timeout change.",
-            ),
-            Self::Expired => handle_is("The receipt handle has expired."),
-            Self::NotInFlight => {
-                Fault::new(Code::MessageNotInflight, "The specified message isn't in flight.")
-            }
-            Self::TooLong => Fault::invalid(
-                "VisibilityTimeout",
-                seconds,
-                "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].",
-            ),
-        }
     }
 }
 

@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 
+use super::errors::{Code, Fault};
+
 /// Begins every handle, as those of AWS begin with `AQEB`.
 const MARK: [u8; 3] = [1, 1, 1];
 const LENGTH: usize = MARK.len() + 3 * 8 + 9;
@@ -18,6 +20,18 @@ pub(super) struct Receipt {
     pub(super) queue: u64,
     pub(super) message: u64,
     pub(super) receive: u64,
+}
+
+/// Why a receipt cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// Its message is deleted, or was received again since.
+    Gone,
+    /// Its visibility timeout has ended (FIFO queues alone mind).
+    Expired,
+    NotInFlight,
+    /// The message would be hidden for more than 12 hours since it was received.
+    TooLong,
 }
 
 impl Receipt {
@@ -54,6 +68,27 @@ impl Receipt {
         }
         let digest: [u8; 16] = hash.finalize().into();
         std::array::from_fn(|at| digest[at])
+    }
+}
+
+impl Unusable {
+    /// In AWS's words.
+    pub(super) fn fault(self, handle: &str, seconds: i64) -> Fault {
+        let handle_is = |reason: &str| Fault::invalid("ReceiptHandle", handle, reason);
+        match self {
+            Self::Gone => handle_is(
+                "Message does not exist or is not available for visibility timeout change.",
+            ),
+            Self::Expired => handle_is("The receipt handle has expired."),
+            Self::NotInFlight => {
+                Fault::new(Code::MessageNotInflight, "The specified message isn't in flight.")
+            }
+            Self::TooLong => Fault::invalid(
+                "VisibilityTimeout",
+                seconds,
+                "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].",
+            ),
+        }
     }
 }
 

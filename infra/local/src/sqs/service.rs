@@ -166,6 +166,7 @@ impl Service {
             directory.queues.remove(&cell.name);
             directory.deleted_ms.insert(cell.name.clone(), now_ms);
         }
+        self.moves.forget(&cell.arn);
         cell.ring();
         Ok(())
     }

@@ -53,6 +53,10 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    pub(crate) fn passed_ms(&self) -> u64 {
+        self.clock.now_ms() - START_MS
+    }
+
     /// Makes a queue, and answers its URL.
     pub(crate) async fn create(&self, name: &str, attributes: &[(&str, &str)]) -> String {
         let mut request = self.client.create_queue().queue_name(name);

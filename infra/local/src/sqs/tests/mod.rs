@@ -20,8 +20,8 @@ use super::attributes::Attributes;
 use super::content::Outgoing;
 use super::errors::Fault;
 use super::message::Delivery;
-use super::queue::{Queue, Receive, Sent, Unusable};
-use super::receipt::Receipt;
+use super::queue::{Queue, Receive, Sent};
+use super::receipt::{Receipt, Unusable};
 use super::{NewMessage, ReceivedMessage, Sqs};
 use crate::clock::Clock;
 
