@@ -1,0 +1,114 @@
+//! Batches: entries that fail alone, and what fails a batch as a whole.
+
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    SendMessageBatchRequestEntry,
+};
+
+use crate::rig::{World, code};
+
+fn send(id: &str, body: &str) -> SendMessageBatchRequestEntry {
+    SendMessageBatchRequestEntry::builder().id(id).message_body(body).build().unwrap()
+}
+
+/// Expects a batch to be refused with a code.
+async fn check(
+    world: &World,
+    queue: &str,
+    entries: Vec<SendMessageBatchRequestEntry>,
+    expected: &str,
+) {
+    let request = world.client.send_message_batch().queue_url(queue).set_entries(Some(entries));
+    assert_eq!(code(&request.send().await.unwrap_err()), expected);
+}
+
+#[tokio::test]
+async fn entries_sent_fail_alone() {
+    let world = World::new().await;
+    let queue = world.create("q", &[("MaximumMessageSize", "1024")]).await;
+    let entries = vec![
+        send("good", "a"),
+        send("large", &"x".repeat(1_025)),
+        send("empty", ""),
+        send("chars", "\u{1}"),
+    ];
+    let request = world.client.send_message_batch().queue_url(&queue);
+    let answer = request.set_entries(Some(entries)).send().await.unwrap();
+    assert_eq!(answer.successful.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["good"]);
+    let failed: Vec<_> = answer.failed.iter().map(|e| (e.id.as_str(), e.code.as_str())).collect();
+    let expected = [
+        ("large", "InvalidParameterValue"),
+        ("empty", "MissingParameter"),
+        ("chars", "InvalidMessageContents"),
+    ];
+    assert_eq!(failed, expected);
+    assert!(answer.failed.iter().all(|entry| entry.sender_fault));
+}
+
+#[tokio::test]
+async fn a_batch_has_from_1_to_10_entries_with_ids_of_their_own() {
+    let world = World::new().await;
+    let queue = world.create("q", &[]).await;
+    let many = |count: u32| (0..count).map(|n| send(&n.to_string(), "b")).collect::<Vec<_>>();
+    let empty = "AWS.SimpleQueueService.EmptyBatchRequest";
+    check(&world, &queue, vec![], empty).await;
+    let too_many = "AWS.SimpleQueueService.TooManyEntriesInBatchRequest";
+    check(&world, &queue, many(11), too_many).await;
+    let not_distinct = "AWS.SimpleQueueService.BatchEntryIdsNotDistinct";
+    check(&world, &queue, vec![send("a", "1"), send("a", "2")], not_distinct).await;
+    let bad_id = "AWS.SimpleQueueService.InvalidBatchEntryId";
+    for id in ["", "a b", "a.b", &"i".repeat(81)] {
+        check(&world, &queue, vec![send(id, "1")], bad_id).await;
+    }
+    assert_eq!(world.depth(&queue).await, (0, 0, 0));
+    let request = world.client.send_message_batch().queue_url(&queue);
+    let answer = request.set_entries(Some(many(10))).send().await.unwrap();
+    assert_eq!((answer.successful.len(), answer.failed.len()), (10, 0));
+    assert_eq!(world.receive(&queue).await.len(), 10);
+}
+
+#[tokio::test]
+async fn a_batch_is_a_mebibyte_at_most() {
+    let world = World::new().await;
+    let queue = world.create("q", &[]).await;
+    let half = "x".repeat(524_288);
+    let too_long = "AWS.SimpleQueueService.BatchRequestTooLong";
+    check(&world, &queue, vec![send("a", &half), send("b", &(half.clone() + "x"))], too_long).await;
+    let entries = vec![send("a", &half), send("b", &half)];
+    let request = world.client.send_message_batch().queue_url(&queue).set_entries(Some(entries));
+    assert_eq!(request.send().await.unwrap().successful.len(), 2);
+}
+
+#[tokio::test]
+async fn receipts_in_a_batch_fail_alone() {
+    let world = World::new().await;
+    let queue = world.create("q", &[]).await;
+    for body in ["a", "b"] {
+        world.send(&queue, body).await;
+    }
+    let handles: Vec<String> =
+        world.receive(&queue).await.into_iter().map(|m| m.receipt_handle.unwrap()).collect();
+    let named = || ["1", "2", "bogus"].into_iter().zip([&handles[0], &handles[1], "bogus"]);
+
+    let mut request = world.client.change_message_visibility_batch().queue_url(&queue);
+    for (id, handle) in named() {
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(id);
+        let entry = entry.receipt_handle(handle).visibility_timeout(300);
+        request = request.entries(entry.build().unwrap());
+    }
+    let answer = request.send().await.unwrap();
+    assert_eq!((answer.successful.len(), answer.failed.len()), (2, 1));
+    assert_eq!(answer.failed[0].code, "ReceiptHandleIsInvalid");
+    world.pass(299);
+    assert_eq!(world.depth(&queue).await, (0, 2, 0));
+
+    let mut request = world.client.delete_message_batch().queue_url(&queue);
+    for (id, handle) in named() {
+        let entry = DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle);
+        request = request.entries(entry.build().unwrap());
+    }
+    let answer = request.send().await.unwrap();
+    assert_eq!((answer.successful.len(), answer.failed.len()), (2, 1));
+    assert_eq!(answer.failed[0].code, "ReceiptHandleIsInvalid");
+    assert_eq!(world.depth(&queue).await, (0, 0, 0));
+}
