@@ -1,1 +1,31 @@
-//! placeholder
+//! What every function shares: the batch loop, the environment, the logs.
+//!
+//! Knows Lambda and the shape of an SQS event, and no AWS client: what it needs of SQS is the port
+//! [`Queue`], which `shared/aws` implements.
+
+mod backoff;
+mod batch;
+mod catalog;
+mod clock;
+mod dead_letters;
+mod deadline;
+pub mod env;
+mod logs;
+mod outbox;
+mod queue;
+mod record;
+mod serve;
+mod stage;
+
+pub use backoff::backoff;
+pub use batch::{BatchResponse, Batches, Failed, Policy};
+pub use catalog::{LoadError, load_contracts};
+pub use clock::{Clock, SystemClock};
+pub use dead_letters::{DeadLetters, Refused};
+pub use deadline::Deadline;
+pub use logs::init_logs;
+pub use outbox::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all};
+pub use queue::{Outgoing, Queue};
+pub use record::Record;
+pub use serve::serve_batches;
+pub use stage::{Done, Stage};

@@ -194,6 +194,18 @@ fn a_receive_attempt_repeated_gets_the_same_messages_hidden_anew() {
 }
 
 #[test]
+fn a_receive_attempt_is_not_repeated_once_a_timeout_of_it_was_changed() {
+    let mut lone = fifo();
+    lone.send_to("g", "a");
+    let request = Receive { max: 1, attempt: Some("attempt"), ..Receive::default() };
+    let first = lone.receive_with(&request);
+    lone.hide(&first[0], 60).unwrap();
+    assert!(lone.receive_with(&request).is_empty());
+    lone.pass(40 * SECOND);
+    assert_eq!(lone.depth(), (0, 1, 0), "the changed timeout stands");
+}
+
+#[test]
 fn a_receive_attempt_whose_messages_came_back_is_a_new_one() {
     let mut lone = fifo();
     lone.send_to("g", "a");

@@ -1,17 +1,25 @@
 //! Long polling: who waits is woken by what happens, and by nothing else.
 
+use tokio::task::JoinHandle;
+
 use super::*;
 
+type Answer = Result<Vec<ReceivedMessage>, crate::sqs::SqsError>;
+
 /// A receive that waits at most 20 seconds, and has begun to.
-async fn waiting(
-    world: &World,
-    queue: &str,
-) -> tokio::task::JoinHandle<Result<Vec<ReceivedMessage>, crate::sqs::SqsError>> {
+async fn waiting(world: &World, queue: &str) -> JoinHandle<Answer> {
     let (sqs, queue) = (world.sqs.clone(), queue.to_owned());
     let task = tokio::spawn(async move { sqs.receive(&queue, 10, Duration::from_secs(20)).await });
     settle().await;
     assert!(!task.is_finished());
     task
+}
+
+/// The answer of a receive that is awake by now.
+async fn woken(waits: JoinHandle<Answer>) -> Answer {
+    settle().await;
+    assert!(waits.is_finished(), "nothing woke it");
+    waits.await.unwrap()
 }
 
 /// Lets all tasks run until they wait.
@@ -27,7 +35,7 @@ async fn a_message_sent_wakes_who_waits() {
     world.create("q", &[]);
     let waits = waiting(&world, "q").await;
     world.send("q", "a");
-    assert_eq!(waits.await.unwrap().unwrap()[0].body, "a");
+    assert_eq!(woken(waits).await.unwrap()[0].body, "a");
 }
 
 #[tokio::test]
@@ -39,7 +47,7 @@ async fn a_wait_ends_with_its_time_and_without_a_message() {
     settle().await;
     assert!(!waits.is_finished());
     world.clock.advance(Duration::from_millis(1));
-    assert!(waits.await.unwrap().unwrap().is_empty());
+    assert!(woken(waits).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -51,7 +59,7 @@ async fn a_hidden_message_wakes_who_waits_when_its_time_comes() {
         let waits = waiting(&world, "q").await;
         assert_eq!(world.sqs.next_due_ms(), Some(world.clock.now_ms() + passes * SECOND));
         world.pass(passes);
-        assert_eq!(waits.await.unwrap().unwrap().len(), 1);
+        assert_eq!(woken(waits).await.unwrap().len(), 1);
     }
 }
 
@@ -63,7 +71,7 @@ async fn a_message_released_wakes_who_waits() {
     let received = world.receive("q").await;
     let waits = waiting(&world, "q").await;
     world.sqs.change_visibility("q", &received[0].receipt_handle, Duration::ZERO).unwrap();
-    assert_eq!(waits.await.unwrap().unwrap().len(), 1);
+    assert_eq!(woken(waits).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -77,7 +85,7 @@ async fn a_timeout_made_shorter_wakes_who_waits_at_the_new_time() {
     world.sqs.change_visibility("q", handle, Duration::from_secs(3)).unwrap();
     settle().await;
     world.pass(3);
-    assert_eq!(waits.await.unwrap().unwrap().len(), 1);
+    assert_eq!(woken(waits).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -92,7 +100,7 @@ async fn a_delete_that_frees_a_group_wakes_who_waits() {
     let first = world.sqs.receive("q.fifo", 1, Duration::ZERO).await.unwrap();
     let waits = waiting(&world, "q.fifo").await;
     world.sqs.delete("q.fifo", &first[0].receipt_handle).unwrap();
-    assert_eq!(waits.await.unwrap().unwrap()[0].body, "2");
+    assert_eq!(woken(waits).await.unwrap()[0].body, "2");
 }
 
 #[tokio::test]
@@ -105,7 +113,7 @@ async fn a_dead_letter_that_one_wait_finds_wakes_who_waits_for_it() {
     let of_source = waiting(&world, "q").await;
     let of_dead_letters = waiting(&world, "q-dlq").await;
     world.pass(10);
-    assert_eq!(of_dead_letters.await.unwrap().unwrap()[0].body, "a");
+    assert_eq!(woken(of_dead_letters).await.unwrap()[0].body, "a");
     assert!(!of_source.is_finished());
 }
 
@@ -122,10 +130,32 @@ async fn a_move_tasks_next_step_wakes_who_waits() {
     let first = waiting(&world, "q").await;
     let body = json!({ "SourceArn": arn("q-dlq"), "MaxNumberOfMessagesPerSecond": 1 });
     world.call("StartMessageMoveTask", body).await;
-    assert_eq!(first.await.unwrap().unwrap().len(), 1);
+    assert_eq!(woken(first).await.unwrap().len(), 1);
     let second = waiting(&world, "q").await;
     world.pass(1);
-    assert_eq!(second.await.unwrap().unwrap().len(), 1);
+    assert_eq!(woken(second).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_move_task_that_begins_elsewhere_wakes_who_waits_when_it_comes_to_them() {
+    let world = World::new();
+    world.create("q-dlq", &[]);
+    for queue in ["q", "r"] {
+        world.create(queue, &[("RedrivePolicy", &policy("q-dlq", "1"))]);
+        world.send(queue, queue);
+        world.receive(queue).await;
+    }
+    world.pass(30);
+    for queue in ["q", "r"] {
+        world.receive(queue).await;
+    }
+    let waits = waiting(&world, "r").await;
+    let body = json!({ "SourceArn": arn("q-dlq"), "MaxNumberOfMessagesPerSecond": 1 });
+    world.call("StartMessageMoveTask", body).await;
+    settle().await;
+    assert!(!waits.is_finished());
+    world.pass(1);
+    assert_eq!(woken(waits).await.unwrap()[0].body, "r");
 }
 
 #[tokio::test]
@@ -137,7 +167,7 @@ async fn one_message_reaches_one_of_those_who_wait() {
     settle().await;
     assert!(one.is_finished() != other.is_finished());
     world.send("q", "b");
-    let (one, other) = (one.await.unwrap().unwrap(), other.await.unwrap().unwrap());
+    let (one, other) = (woken(one).await.unwrap(), woken(other).await.unwrap());
     assert_eq!((one.len(), other.len()), (1, 1));
 }
 
@@ -147,7 +177,7 @@ async fn a_deleted_queue_ends_the_wait() {
     world.create("q", &[]);
     let waits = waiting(&world, "q").await;
     world.sqs.service.delete_queue("q").unwrap();
-    assert_eq!(waits.await.unwrap().unwrap_err().code, "QueueDoesNotExist");
+    assert_eq!(woken(waits).await.unwrap_err().code, "QueueDoesNotExist");
 }
 
 #[tokio::test]

@@ -1,0 +1,61 @@
+//! The contracts that were shipped with the function: a folder for each dataset.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use contracts::{Catalog, CatalogError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error("no contract in {}; expected <dataset>/contract.yaml below it", path.display())]
+    Empty { path: PathBuf },
+}
+
+/// Reads `<dir>/<dataset>/contract.yaml` and the JSON files beside each.
+///
+/// # Errors
+/// When a folder cannot be read, a contract is not valid, or there is none.
+pub fn load_contracts(dir: &Path) -> Result<Catalog, LoadError> {
+    let mut catalog = Catalog::default();
+    for folder in entries(dir)? {
+        let path = folder.join("contract.yaml");
+        if !path.is_file() {
+            continue;
+        }
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut files = BTreeMap::new();
+        for file in entries(&folder)? {
+            if file.extension().is_some_and(|extension| extension == "json") {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                files.insert(name, read(&file)?);
+            }
+        }
+        catalog.add(&name, &read(&path)?, &files)?;
+    }
+    if catalog.is_empty() {
+        return Err(LoadError::Empty { path: dir.to_owned() });
+    }
+    Ok(catalog)
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let io = |source| LoadError::Io { path: dir.to_owned(), source };
+    let mut paths = std::fs::read_dir(dir)
+        .map_err(io)?
+        .map(|entry| Ok(entry.map_err(io)?.path()))
+        .collect::<Result<Vec<_>, LoadError>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    std::fs::read_to_string(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })
+}

@@ -1,0 +1,52 @@
+//! Logs: one JSON object a line, for CloudWatch and for the local emulation alike.
+
+use tracing::level_filters::LevelFilter;
+
+use crate::env::{self, EnvError, Lookup};
+
+/// Starts logging to standard output from the level in `LOG_LEVEL` (`info` if it is not set).
+///
+/// A panic becomes one line with its place and without its message, which could quote a payload.
+///
+/// # Errors
+/// When `LOG_LEVEL` is set and is no level.
+pub fn init_logs(lookup: &dyn Lookup) -> Result<(), EnvError> {
+    let level = level(lookup)?;
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_max_level(level)
+        .finish();
+    // A second start in one process keeps the first subscriber: only tests do that.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(panic.place = place, "panicked");
+    }));
+    Ok(())
+}
+
+fn level(lookup: &dyn Lookup) -> Result<LevelFilter, EnvError> {
+    if lookup.get("LOG_LEVEL").is_none() {
+        return Ok(LevelFilter::INFO);
+    }
+    env::parsed(lookup, "LOG_LEVEL", "trace, debug, info, warn or error", |text| text.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_none_stops_the_start() {
+        assert_eq!(level(&BTreeMap::new()).unwrap(), LevelFilter::INFO);
+        assert_eq!(level(&BTreeMap::from([("LOG_LEVEL", "debug")])).unwrap(), LevelFilter::DEBUG);
+        let error = level(&BTreeMap::from([("LOG_LEVEL", "loud")])).unwrap_err().to_string();
+        assert!(error.contains("LOG_LEVEL is `loud`; expected trace"), "{error}");
+    }
+}

@@ -1,0 +1,48 @@
+//! From Lambda's invocations to the batch loop.
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::SqsEvent;
+use event::Timestamp;
+use lambda_runtime::{Context, LambdaEvent, service_fn};
+use tracing::Instrument;
+
+use crate::{BatchResponse, Batches, Clock, Deadline, Queue, Record, Stage, SystemClock};
+
+impl<S: Stage, Q: Queue> Batches<S, Q> {
+    /// One invocation, its log lines carrying its request and trace ids.
+    pub async fn invoke(&self, event: SqsEvent, context: &Context) -> BatchResponse {
+        let span = tracing::info_span!(
+            "invocation",
+            request.id = context.request_id,
+            xray.trace = context.xray_trace_id.as_deref(),
+        );
+        let records = event.records.into_iter().map(Record::new).collect();
+        self.run(records, &Deadline::of(context)).instrument(span).await
+    }
+}
+
+impl Deadline {
+    /// The invocation's, by the system's clock.
+    #[must_use]
+    pub fn of(context: &Context) -> Self {
+        let at = Timestamp::from_unix_ms(i64::try_from(context.deadline).unwrap_or(i64::MAX));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self::new(at, clock)
+    }
+}
+
+/// Serves a stage until Lambda ends the environment.
+///
+/// # Errors
+/// When the Runtime API cannot be reached.
+pub async fn serve_batches<S: Stage, Q: Queue>(
+    batches: Batches<S, Q>,
+) -> Result<(), lambda_runtime::Error> {
+    let batches = &batches;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let (payload, context) = event.into_parts();
+        Ok::<_, lambda_runtime::Error>(batches.invoke(payload, &context).await)
+    }))
+    .await
+}

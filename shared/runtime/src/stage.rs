@@ -1,0 +1,49 @@
+//! A stage of the pipeline: what it does to each record, and to a batch of them.
+
+use std::future::Future;
+
+use event::Failure;
+
+use crate::{Deadline, Record};
+
+/// What became of one record that got through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Events found in the record; one but for files.
+    pub taken: u64,
+    /// Events passed on, or written.
+    pub passed: u64,
+    /// Events that had passed before.
+    pub duplicates: u64,
+    /// Events of the record that are dead letters, already sent.
+    pub dead_lettered: u64,
+}
+
+impl Done {
+    /// One event, passed on.
+    pub const PASSED: Self = Self { taken: 1, passed: 1, duplicates: 0, dead_lettered: 0 };
+    /// One event, which had passed before.
+    pub const DUPLICATE: Self = Self { taken: 1, passed: 0, duplicates: 1, dead_lettered: 0 };
+}
+
+/// Each record is prepared on its own, concurrently, its panics and time-outs its own; what came
+/// of them is committed together, in as few calls as can be.
+pub trait Stage: Send + Sync {
+    /// As dead letters and logs name it.
+    const NAME: &'static str;
+
+    type Prepared: Send;
+
+    fn prepare(
+        &self,
+        record: &Record,
+        deadline: &Deadline,
+    ) -> impl Future<Output = Result<Self::Prepared, Failure>> + Send;
+
+    /// One result for each, in their order.
+    fn commit(
+        &self,
+        prepared: Vec<Self::Prepared>,
+        deadline: &Deadline,
+    ) -> impl Future<Output = Vec<Result<Done, Failure>>> + Send;
+}
