@@ -4,8 +4,6 @@
 //! in memory, and gone with the process.
 
 mod resources;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -163,6 +161,12 @@ impl Emulation {
                 s3: s3.service(),
                 dynamodb: dynamodb.address(),
                 lambda: lambda.clone(),
+                urls: stack
+                    .functions
+                    .iter()
+                    .filter(|each| each.has_url)
+                    .map(|each| each.name.clone())
+                    .collect(),
                 health: resources::health(&stack),
             },
         );

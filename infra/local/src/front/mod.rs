@@ -11,7 +11,7 @@ mod route;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,6 +52,8 @@ pub(crate) struct Backends {
     pub(crate) s3: s3::Service,
     pub(crate) dynamodb: SocketAddr,
     pub(crate) lambda: Lambda,
+    /// The functions that have a URL.
+    pub(crate) urls: BTreeSet<String>,
     /// The health check's answer.
     pub(crate) health: Value,
 }
@@ -158,6 +160,11 @@ impl Desk {
             Destination::S3 => self.backends.s3.call(Request::from_parts(parts, body)).await,
             Destination::Lambda => {
                 self.backends.lambda.handle(Request::from_parts(parts, body)).await
+            }
+            Destination::FunctionUrl { function, .. }
+                if !self.backends.urls.contains(&function) =>
+            {
+                error(StatusCode::NOT_FOUND, "there is no such function url")
             }
             Destination::FunctionUrl { function, path } => {
                 let mut parts = parts;

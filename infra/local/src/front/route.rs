@@ -31,7 +31,10 @@ pub(super) enum Destination {
     S3,
     Lambda,
     /// A function's own URL; the path is the one below it, with its query.
-    FunctionUrl { function: String, path: String },
+    FunctionUrl {
+        function: String,
+        path: String,
+    },
 }
 
 impl Destination {
