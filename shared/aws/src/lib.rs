@@ -1,1 +1,23 @@
-//! placeholder
+//! AWS clients, adapters to the ports, and what an SDK error means.
+//!
+//! A service is a feature, so that a function links only what it uses. The configuration is built
+//! by hand from what Lambda always sets: a chain of credential providers would be looked through at
+//! every cold start, to find the same environment variables.
+
+mod classify;
+mod config;
+#[cfg(feature = "dynamodb")]
+mod dedupe_store;
+#[cfg(feature = "s3")]
+mod objects;
+#[cfg(feature = "sqs")]
+mod queues;
+
+pub use classify::failure_of;
+pub use config::{ConfigError, sdk_config};
+#[cfg(feature = "dynamodb")]
+pub use dedupe_store::{Item, TableStore};
+#[cfg(feature = "s3")]
+pub use objects::Objects;
+#[cfg(feature = "sqs")]
+pub use queues::Queues;

@@ -1,0 +1,97 @@
+//! What an SDK error asks for.
+//!
+//! By AWS's own classes: throttling codes and transient ones as in
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>; the SDK has already
+//! retried both, so that what arrives here has outlasted it.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use event::{Code, Failure};
+
+/// Error codes that ask to slow down.
+const THROTTLING: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
+
+/// Error codes of credentials that have ended: a new environment has new ones.
+const EXPIRED: &[&str] =
+    &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"];
+
+/// The failure of a call that `what` names, such as `sending to the next queue`.
+pub fn failure_of<E>(what: &str, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata,
+{
+    match error {
+        SdkError::TimeoutError(_) => away(format!("{what}: no answer in time")),
+        SdkError::DispatchFailure(_) => away(format!("{what}: no connection")),
+        SdkError::ResponseError(_) => away(format!("{what}: an answer that is not understood")),
+        SdkError::ServiceError(context) => {
+            let status = context.raw().status().as_u16();
+            let code = context.err().code().unwrap_or("without a code");
+            of_service(what, code, status)
+        }
+        // Construction failures come before the wire: the request itself is at fault. The enum is
+        // open, so that new kinds fall here too.
+        _ => refused(format!("{what}: the request could not be built")),
+    }
+}
+
+fn of_service(what: &str, code: &str, status: u16) -> Failure {
+    let reason = format!("{what}: {code} (HTTP {status})");
+    if THROTTLING.contains(&code) || status == 429 {
+        Failure::throttled(None, reason)
+    } else if status >= 500 || EXPIRED.contains(&code) || status == 408 {
+        away(reason)
+    } else {
+        refused(reason)
+    }
+}
+
+fn away(reason: String) -> Failure {
+    Failure::transient(Code::DependencyUnavailable, reason)
+}
+
+/// A refusal is not the event's fault, and a right or a queue can be given back: it is retried, and
+/// becomes a dead letter with this reason on its last receive.
+fn refused(reason: String) -> Failure {
+    Failure::transient(Code::DependencyRefused, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use event::FailureKind;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(code: &str, status: u16, kind: FailureKind, expected: Code) {
+        let failure = of_service("writing", code, status);
+        assert_eq!((failure.kind, failure.code), (kind, expected));
+        assert!(failure.reason.contains(code), "{failure}");
+    }
+
+    #[test]
+    fn service_errors_have_awss_classes() {
+        let throttled = FailureKind::Throttled { retry_after: None };
+        check("ThrottlingException", 400, throttled, Code::DependencyThrottled);
+        check("SlowDown", 503, throttled, Code::DependencyThrottled);
+        check("InternalError", 500, FailureKind::Transient, Code::DependencyUnavailable);
+        check("ExpiredToken", 403, FailureKind::Transient, Code::DependencyUnavailable);
+        check("AccessDenied", 403, FailureKind::Transient, Code::DependencyRefused);
+    }
+}

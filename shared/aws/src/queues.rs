@@ -1,0 +1,184 @@
+//! SQS behind the [`Queue`] port.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName,
+    SendMessageBatchRequestEntry,
+};
+use aws_types::SdkConfig;
+use event::{Attribute, Attributes, Code, Failure};
+use runtime::{Outgoing, Queue, Record};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::failure_of;
+
+/// The SQS client; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    client: Client,
+}
+
+impl Queues {
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+
+    /// Receives up to ten messages, hidden for `hidden` from now, waiting up to `wait` for the first.
+    ///
+    /// # Errors
+    /// When SQS could not be asked.
+    pub async fn receive(
+        &self,
+        queue_url: &str,
+        wait: Duration,
+        hidden: Duration,
+    ) -> Result<Vec<Record>, Failure> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(queue_url)
+            .max_number_of_messages(10)
+            .wait_time_seconds(seconds(wait))
+            .visibility_timeout(seconds(hidden))
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .map_err(|error| failure_of("receiving", &error))?;
+        Ok(answer.messages.unwrap_or_default().into_iter().map(read_message).collect())
+    }
+
+    /// Deletes up to ten messages by receipt handle; says of each whether it is gone.
+    pub async fn delete_batch(&self, queue_url: &str, receipts: &[String]) -> Vec<bool> {
+        let entries = receipts.iter().enumerate().map(|(index, receipt)| {
+            DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(receipt)
+                .build()
+        });
+        let entries = entries.collect::<Result<Vec<_>, _>>().ok();
+        let call = self.client.delete_message_batch().queue_url(queue_url).set_entries(entries);
+        let failed = call.send().await.ok().map(|answer| answer.failed);
+        gone(receipts.len(), failed)
+    }
+}
+
+impl Queue for Queues {
+    async fn send_batch(&self, url: &str, messages: &[Outgoing]) -> Vec<Result<(), Failure>> {
+        let entries = messages.iter().enumerate().map(|(index, message)| {
+            let attributes =
+                message.attributes.iter().map(|(n, a)| (n.clone(), write_attribute(a)));
+            let (group, deduplication) = message.fifo.clone().unzip();
+            SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(&message.body)
+                .set_message_attributes(
+                    Some(attributes.collect()).filter(|_| !message.attributes.is_empty()),
+                )
+                .set_message_group_id(group)
+                .set_message_deduplication_id(deduplication)
+                .build()
+        });
+        let entries = match entries.collect::<Result<Vec<_>, _>>() {
+            Ok(entries) => entries,
+            Err(error) => {
+                let failure = Failure::permanent(Code::DependencyRefused, error.to_string());
+                return vec![Err(failure); messages.len()];
+            }
+        };
+        let call = self.client.send_message_batch().queue_url(url).set_entries(Some(entries));
+        match call.send().await {
+            Ok(answer) => each(messages.len(), &answer.failed),
+            Err(error) => vec![Err(failure_of("sending to a queue", &error)); messages.len()],
+        }
+    }
+
+    async fn hide_batch(&self, url: &str, messages: &[(&str, Duration)]) -> Vec<bool> {
+        let entries = messages.iter().enumerate().map(|(index, (receipt, hidden))| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(*receipt)
+                .visibility_timeout(seconds(*hidden))
+                .build()
+        });
+        let entries = entries.collect::<Result<Vec<_>, _>>().ok();
+        let call =
+            self.client.change_message_visibility_batch().queue_url(url).set_entries(entries);
+        let failed = call.send().await.ok().map(|answer| answer.failed);
+        gone(messages.len(), failed)
+    }
+}
+
+/// Whole seconds, rounded up: a wait is never shorter than was asked.
+fn seconds(wait: Duration) -> i32 {
+    i32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX)
+}
+
+/// One result for each entry, from the failed ones of an answer; ids are positions.
+fn each(count: usize, failed: &[BatchResultErrorEntry]) -> Vec<Result<(), Failure>> {
+    let mut results = vec![Ok(()); count];
+    for entry in failed {
+        let reason = format!("sending to a queue: {}", entry.code());
+        let failure = if entry.sender_fault() {
+            Failure::permanent(Code::DependencyRefused, reason)
+        } else {
+            Failure::transient(Code::DependencyUnavailable, reason)
+        };
+        if let Some(slot) = entry.id().parse().ok().and_then(|index: usize| results.get_mut(index))
+        {
+            *slot = Err(failure);
+        }
+    }
+    results
+}
+
+fn gone(count: usize, failed: Option<Vec<BatchResultErrorEntry>>) -> Vec<bool> {
+    match failed {
+        None => vec![false; count],
+        Some(failed) => each(count, &failed).iter().map(Result::is_ok).collect(),
+    }
+}
+
+fn write_attribute(attribute: &Attribute) -> MessageAttributeValue {
+    let value = MessageAttributeValue::builder();
+    let value = if attribute.data_type.starts_with("Binary") {
+        value.binary_value(Blob::new(STANDARD.decode(&attribute.value).unwrap_or_default()))
+    } else {
+        value.string_value(&attribute.value)
+    };
+    let value = value.data_type(&attribute.data_type).build();
+    // The builder fails without a data type, and one was just given.
+    value.unwrap_or_else(|_| unreachable!("a data type was given"))
+}
+
+fn read_message(message: aws_sdk_sqs::types::Message) -> Record {
+    let attribute = |value: MessageAttributeValue| {
+        let binary = value.binary_value.map(|blob| STANDARD.encode(blob.as_ref()));
+        let text = value.string_value.or(binary).unwrap_or_default();
+        Attribute { data_type: value.data_type, value: text }
+    };
+    let attributes: Attributes = message
+        .message_attributes
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, value)| (name, attribute(value)))
+        .collect();
+    let system = message.attributes.unwrap_or_default();
+    let number = |name| system.get(&name).and_then(|text: &String| text.parse().ok());
+    Record {
+        message_id: message.message_id.unwrap_or_default(),
+        receipt_handle: message.receipt_handle.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        attributes,
+        receive_count: number(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or(1),
+        group: system.get(&MessageSystemAttributeName::MessageGroupId).cloned(),
+        ..Record::default()
+    }
+}
