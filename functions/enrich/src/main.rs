@@ -1,1 +1,33 @@
-fn main() {}
+//! Enrich: adds what a service knows to each event, and passes it on to its sinks.
+
+mod answer;
+mod config;
+mod fetch;
+mod handler;
+mod merge;
+
+use aws::{Queues, sdk_config};
+use lambda_runtime::Error;
+use runtime::env::Process;
+use runtime::{Batches, DeadLetters, Policy, init_logs, load_contracts, serve_batches};
+
+use crate::config::Config;
+use crate::fetch::HttpFetch;
+use crate::handler::Enrich;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_logs(&Process)?;
+    let config = Config::read(&Process)?;
+    let contracts = load_contracts(&config.contracts_dir)?;
+    let enrichers = config::bind(&contracts, &Process)?;
+    let queue = Queues::new(&sdk_config(&Process)?);
+    let fetch = HttpFetch::new(&enrichers)?;
+    serve_batches(Batches {
+        stage: Enrich::new(contracts, enrichers, fetch, queue.clone(), config.sink_queues),
+        dead_letters: DeadLetters::new(queue.clone(), config.dead_letter_queue_url),
+        policy: Policy::new(config.queue_url, config.max_receive_count),
+        queue,
+    })
+    .await
+}

@@ -1,1 +1,30 @@
-fn main() {}
+//! The sink: writes each event once to a DynamoDB table.
+
+mod config;
+mod handler;
+mod item;
+
+use aws::{Queues, TableStore, sdk_config};
+use lambda_runtime::Error;
+use runtime::env::Process;
+use runtime::{Batches, DeadLetters, Policy, init_logs, load_contracts, serve_batches};
+
+use crate::config::Config;
+use crate::handler::TableSink;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_logs(&Process)?;
+    let config = Config::read(&Process)?;
+    let contracts = load_contracts(&config.contracts_dir)?;
+    let sdk = sdk_config(&Process)?;
+    let queue = Queues::new(&sdk);
+    let store = TableStore::new(&sdk, config.dedupe_table, config.records_table);
+    serve_batches(Batches {
+        stage: TableSink::new(contracts, store),
+        dead_letters: DeadLetters::new(queue.clone(), config.dead_letter_queue_url),
+        policy: Policy::new(config.queue_url, config.max_receive_count),
+        queue,
+    })
+    .await
+}

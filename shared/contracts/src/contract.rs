@@ -186,8 +186,11 @@ impl Contract {
         if written.sinks.is_empty() {
             return Err(invalid("sinks", "at least one is needed"));
         }
-        for sink in &written.sinks {
+        for (index, sink) in written.sinks.iter().enumerate() {
             check_name("sinks.name", &sink.name)?;
+            if written.sinks[..index].iter().any(|other| other.kind == sink.kind) {
+                return Err(invalid("sinks.kind", "two of one kind, which has one queue"));
+            }
         }
         let retention_days = written.retention.idempotency_days;
         if retention_days < MIN_RETENTION_DAYS {

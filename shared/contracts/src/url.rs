@@ -77,6 +77,12 @@ impl UrlTemplate {
         self.parts.iter().filter_map(Part::variable).collect()
     }
 
+    /// Whether what does not come from an event begins so; known once the variables are in place.
+    #[must_use]
+    pub fn begins_with(&self, start: &str) -> bool {
+        matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with(start))
+    }
+
     /// The template with its variables' values in place.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
 use event::Timestamp;
+use futures_util::FutureExt;
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use tracing::Instrument;
 
@@ -42,7 +43,8 @@ pub async fn serve_batches<S: Stage, Q: Queue>(
     let batches = &batches;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let (payload, context) = event.into_parts();
-        Ok::<_, lambda_runtime::Error>(batches.invoke(payload, &context).await)
+        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        Ok::<_, lambda_runtime::Error>(batches.invoke(payload, &context).boxed().await)
     }))
     .await
 }

@@ -1,0 +1,89 @@
+//! The environment of enrich, and the enrichers that it completes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use contracts::{Catalog, Enricher, SinkKind, UrlError};
+use runtime::env::{EnvError, Lookup, is_url, number, parsed, queue_url, required};
+
+/// What the template gives this function.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) contracts_dir: PathBuf,
+    pub(crate) dead_letter_queue_url: String,
+    pub(crate) max_receive_count: u32,
+    pub(crate) queue_url: String,
+    /// The queue of each kind of sink.
+    pub(crate) sink_queues: BTreeMap<SinkKind, String>,
+}
+
+impl Config {
+    pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+        let sinks =
+            r#"a JSON object from kinds of sink to queue URLs, such as {"table":"https://…"}"#;
+        Ok(Self {
+            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
+            dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
+            max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
+            queue_url: queue_url(lookup, "QUEUE_URL")?,
+            sink_queues: parsed(lookup, "SINK_QUEUES", sinks, read_sinks)?,
+        })
+    }
+}
+
+fn read_sinks(text: &str) -> Option<BTreeMap<SinkKind, String>> {
+    let queues: BTreeMap<SinkKind, String> = serde_json::from_str(text).ok()?;
+    (!queues.is_empty() && queues.values().all(|url| is_url(url))).then_some(queues)
+}
+
+/// The enrichers of each dataset, their URLs' variables filled in.
+pub(crate) type Bound = BTreeMap<String, Vec<Enricher>>;
+
+/// # Errors
+/// When a contract needs a variable that is not set, or that is no URL.
+pub(crate) fn bind(contracts: &Catalog, lookup: &dyn Lookup) -> Result<Bound, EnvError> {
+    let expected = "a URL such as https://weather.example.com";
+    let mut bound = Bound::new();
+    for contract in contracts.iter() {
+        for enricher in &contract.enrichers {
+            for name in enricher.http.url.variables() {
+                parsed(lookup, name, expected, |text| is_url(text).then_some(()))?;
+            }
+            let mut enricher = enricher.clone();
+            let url = enricher.http.url.bind(|name| lookup.get(name));
+            enricher.http.url = url.map_err(|error: UrlError| EnvError::Missing {
+                name: error.to_string(),
+                expected: expected.to_owned(),
+            })?;
+            bound.entry(contract.dataset.clone()).or_default().push(enricher);
+        }
+    }
+    Ok(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_variable_is_needed_and_named() {
+        let all = BTreeMap::from([
+            ("CONTRACTS_DIR", "/opt"),
+            ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
+            ("MAX_RECEIVE_COUNT", "5"),
+            ("QUEUE_URL", "http://127.0.0.1/1/queue"),
+            ("SINK_QUEUES", r#"{"table":"http://127.0.0.1/1/sink"}"#),
+        ]);
+        assert!(Config::read(&all).is_ok());
+        for name in all.keys() {
+            let mut without = all.clone();
+            without.remove(name);
+            let error = Config::read(&without).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        let mut wrong = all.clone();
+        wrong.insert("SINK_QUEUES", r#"{"tabel":"http://127.0.0.1/1/sink"}"#);
+        let error = Config::read(&wrong).unwrap_err().to_string();
+        assert!(error.contains("SINK_QUEUES is `{\"tabel\""), "{error}");
+    }
+}

@@ -1,0 +1,55 @@
+//! The sink's environment.
+
+use std::path::PathBuf;
+
+use runtime::env::{EnvError, Lookup, number, queue_url, required};
+
+/// What the template gives this function.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) contracts_dir: PathBuf,
+    pub(crate) dead_letter_queue_url: String,
+    pub(crate) dedupe_table: String,
+    pub(crate) max_receive_count: u32,
+    pub(crate) queue_url: String,
+    pub(crate) records_table: String,
+}
+
+impl Config {
+    pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+        Ok(Self {
+            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
+            dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
+            dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
+            max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
+            queue_url: queue_url(lookup, "QUEUE_URL")?,
+            records_table: required(lookup, "RECORDS_TABLE", "the name of a table")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn each_variable_is_needed_and_named() {
+        let all = BTreeMap::from([
+            ("CONTRACTS_DIR", "/opt"),
+            ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
+            ("DEDUPE_TABLE", "dedupe"),
+            ("MAX_RECEIVE_COUNT", "5"),
+            ("QUEUE_URL", "http://127.0.0.1/1/queue"),
+            ("RECORDS_TABLE", "records"),
+        ]);
+        assert!(Config::read(&all).is_ok());
+        for name in all.keys() {
+            let mut without = all.clone();
+            without.remove(name);
+            let error = Config::read(&without).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}
