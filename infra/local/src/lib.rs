@@ -3,10 +3,17 @@
 //! `template.yaml` says what exists. What the emulation does not implement is named in an error,
 //! never silently ignored.
 
+pub mod audit;
+pub mod builder;
 pub mod clock;
 pub mod dynamodb;
+mod emulation;
+pub mod front;
+pub mod idle;
 pub mod lambda;
 pub mod s3;
 pub mod sqs;
 pub mod template;
 pub mod weather;
+
+pub use emulation::{Emulation, Options, RunningMapping, StartError, binaries};

@@ -84,6 +84,15 @@ pub fn read(text: &str, root: &Path, options: &Options) -> Result<Stack, Templat
     Ok(Stack { warnings, ..stack.unwrap_or_default() })
 }
 
+/// The names of the parameters that a template declares; none where it cannot be read.
+#[must_use]
+pub fn parameter_names(text: &str) -> BTreeSet<String> {
+    let node = yaml::parse(text, &Report::default());
+    let section = node.as_ref().and_then(|node| node.entry("Parameters"));
+    let entries = section.and_then(|section| section.value.entries()).unwrap_or_default();
+    entries.iter().map(|entry| entry.key.clone()).collect()
+}
+
 fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> Option<Stack> {
     let mut sections = Fields::open(report, root_node, "");
     sections.ignore(&["Description", "Metadata"]);

@@ -1,0 +1,118 @@
+//! The template's resources, made in an order in which each finds what it needs.
+
+use serde_json::{Value, json};
+
+use super::{RunningMapping, StartError, visibility};
+use crate::clock::Clock;
+use crate::dynamodb::DynamoDb;
+use crate::lambda::Lambda;
+use crate::lambda::mapping::Mapping;
+use crate::s3::{S3, notify};
+use crate::sqs::{NewMessage, Sqs};
+use crate::template::{Bucket, Queue, Stack, Table};
+
+/// Makes the queues, dead-letter queues before those that name them.
+pub(super) fn create_queues(sqs: &Sqs, queues: &[Queue]) -> Result<(), StartError> {
+    let mut left: Vec<&Queue> = queues.iter().collect();
+    while !left.is_empty() {
+        let waits = |queue: &&Queue| {
+            let target = dead_letter_target(queue);
+            left.iter().any(|other| Some(&other.arn) == target.as_ref())
+        };
+        let (mut later, mut now): (Vec<&Queue>, Vec<&Queue>) = left.iter().partition(|&q| waits(q));
+        if now.is_empty() {
+            // A circle: whichever is first, SQS says what is wrong with it.
+            now = std::mem::take(&mut later);
+        }
+        for queue in now {
+            sqs.create_queue(&queue.name, &queue.attributes, &queue.tags)
+                .map_err(|source| StartError::Queue { name: queue.name.clone(), source })?;
+        }
+        left = later;
+    }
+    Ok(())
+}
+
+/// The ARN of a queue's dead-letter queue.
+fn dead_letter_target(queue: &Queue) -> Option<String> {
+    let policy: Value = serde_json::from_str(queue.attributes.get("RedrivePolicy")?).ok()?;
+    Some(policy.get("deadLetterTargetArn")?.as_str()?.to_owned())
+}
+
+/// Makes the buckets; what is written to them is announced as the template says.
+pub(super) fn create_buckets(
+    s3: &S3,
+    sqs: &Sqs,
+    buckets: &[Bucket],
+    region: &str,
+) -> Result<(), StartError> {
+    for bucket in buckets {
+        s3.create_bucket(&bucket.name)
+            .map_err(|source| StartError::Bucket { name: bucket.name.clone(), source })?;
+    }
+    let (buckets, sqs, region) = (buckets.to_vec(), sqs.clone(), region.to_owned());
+    s3.on_created(Box::new(move |event| {
+        let Some(bucket) = buckets.iter().find(|bucket| bucket.name == event.bucket) else {
+            return;
+        };
+        for (index, notification) in bucket.notifications.iter().enumerate() {
+            if !notify::is_due(notification, &event) {
+                continue;
+            }
+            let id = format!("{}-{index}", bucket.logical_id);
+            let body = notify::message(&event, &region, &id);
+            let message = NewMessage { body, ..NewMessage::default() };
+            if let Err(error) = sqs.send(&notification.queue_arn, message) {
+                tracing::warn!(bucket = bucket.name, %error, "an object could not be announced");
+            }
+        }
+    }));
+    Ok(())
+}
+
+pub(super) fn create_tables(dynamodb: &DynamoDb, tables: &[Table]) -> Result<(), StartError> {
+    for table in tables {
+        dynamodb
+            .create_table(&table.create_table, table.ttl_attribute.as_deref())
+            .map_err(|source| StartError::Table { name: table.name.clone(), source })?;
+    }
+    Ok(())
+}
+
+pub(super) fn start_mappings(
+    stack: &Stack,
+    clock: &Clock,
+    sqs: &Sqs,
+    lambda: &Lambda,
+) -> Result<Vec<RunningMapping>, StartError> {
+    let start = |declared: &crate::template::EventSourceMapping| {
+        let queue = stack.queues.iter().find(|queue| queue.arn == declared.queue_arn);
+        let timeout = visibility(queue.map_or(&Default::default(), |queue| &queue.attributes));
+        let mapping =
+            Mapping::start(declared, timeout, clock.clone(), sqs.clone(), lambda.clone())?;
+        Ok(RunningMapping {
+            logical_id: declared.logical_id.clone(),
+            queue: declared.queue_arn.rsplit(':').next().unwrap_or_default().to_owned(),
+            function: declared.function.clone(),
+            mapping,
+        })
+    };
+    stack.mappings.iter().map(start).collect()
+}
+
+/// What the health check answers: every service with what the template has of it, by name.
+pub(super) fn health(stack: &Stack) -> Value {
+    let functions: Vec<_> = stack.functions.iter().map(|function| &function.name).collect();
+    let queues: Vec<_> = stack.queues.iter().map(|queue| &queue.name).collect();
+    let tables: Vec<_> = stack.tables.iter().map(|table| &table.name).collect();
+    let buckets: Vec<_> = stack.buckets.iter().map(|bucket| &bucket.name).collect();
+    json!({
+        "status": "running",
+        "services": {
+            "dynamodb": { "tables": tables },
+            "lambda": { "functions": functions },
+            "s3": { "buckets": buckets },
+            "sqs": { "queues": queues },
+        },
+    })
+}

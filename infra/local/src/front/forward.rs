@@ -1,0 +1,58 @@
+//! DynamoDB's requests, passed on to its own server over connections that stay open.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
+use axum::http::request::Parts;
+use axum::http::{Request, Response, StatusCode, Uri};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::json;
+
+use super::json_response;
+
+pub(super) struct Forward {
+    client: Client<HttpConnector, Full<Bytes>>,
+    address: SocketAddr,
+}
+
+impl Forward {
+    pub(super) fn to(address: SocketAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self { client: Client::builder(TokioExecutor::new()).build(connector), address }
+    }
+
+    /// Sends a request on as it came; a server that does not answer is an `InternalServerError`.
+    pub(super) async fn send(&self, mut parts: Parts, body: Bytes) -> Response<Body> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let Ok(uri) = Uri::try_from(format!("http://{}{path}", self.address)) else {
+            return failed("the path is not one");
+        };
+        parts.uri = uri;
+        for name in [CONNECTION, HOST, TRANSFER_ENCODING] {
+            parts.headers.remove(name);
+        }
+        match self.client.request(Request::from_parts(parts, Full::new(body))).await {
+            Ok(response) => {
+                let mut response = response.map(Body::new);
+                response.headers_mut().remove(CONNECTION);
+                response
+            }
+            Err(error) => {
+                tracing::warn!(%error, "dynamodb did not answer");
+                failed("dynamodb did not answer")
+            }
+        }
+    }
+}
+
+fn failed(message: &str) -> Response<Body> {
+    let kind = "com.amazonaws.dynamodb.v20120810#InternalServerError";
+    let body = json!({ "__type": kind, "message": message });
+    json_response(StatusCode::INTERNAL_SERVER_ERROR, &body)
+}

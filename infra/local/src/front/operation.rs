@@ -1,0 +1,83 @@
+//! What a request's operation is called.
+//!
+//! S3 and Lambda tell it by method, path and query; the names are the API reference's. Only for
+//! counting: a wrong guess would count wrongly, and change nothing else.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
+
+use axum::http::Method;
+use axum::http::request::Parts;
+
+/// Longer than any operation's name, in bytes.
+const MAX_NAME: usize = 64;
+const UNKNOWN: &str = "Unknown";
+
+/// `SendMessage` of `AmazonSQS.SendMessage`.
+pub(super) fn of_target(target: &str) -> String {
+    let name = target.split_once('.').map_or("", |(_, name)| name);
+    let is_name = (1..=MAX_NAME).contains(&name.len());
+    let is_name = is_name && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_name { name } else { UNKNOWN }.to_owned()
+}
+
+pub(super) fn of_lambda(parts: &Parts) -> &'static str {
+    let path = parts.uri.path().trim_end_matches('/');
+    match parts.method {
+        Method::POST if path.ends_with("/invocations") => "Invoke",
+        Method::GET if path.ends_with("/functions") => "ListFunctions",
+        Method::GET => "GetFunction",
+        _ => UNKNOWN,
+    }
+}
+
+pub(super) fn of_s3(parts: &Parts) -> &'static str {
+    let path = parts.uri.path().trim_start_matches('/');
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    match (bucket, key) {
+        ("", _) if parts.method == Method::GET => "ListBuckets",
+        ("", _) => UNKNOWN,
+        (_, "") => of_bucket(parts),
+        _ => of_object(parts),
+    }
+}
+
+fn of_bucket(parts: &Parts) -> &'static str {
+    match parts.method {
+        Method::PUT => "CreateBucket",
+        Method::HEAD => "HeadBucket",
+        Method::DELETE => "DeleteBucket",
+        Method::POST if has(parts, "delete") => "DeleteObjects",
+        Method::GET if has(parts, "location") => "GetBucketLocation",
+        Method::GET if has(parts, "uploads") => "ListMultipartUploads",
+        Method::GET if has(parts, "list-type") => "ListObjectsV2",
+        Method::GET => "ListObjects",
+        _ => UNKNOWN,
+    }
+}
+
+fn of_object(parts: &Parts) -> &'static str {
+    let is_copy = parts.headers.contains_key("x-amz-copy-source");
+    match parts.method {
+        Method::PUT if has(parts, "tagging") => "PutObjectTagging",
+        Method::PUT if has(parts, "partNumber") && is_copy => "UploadPartCopy",
+        Method::PUT if has(parts, "partNumber") => "UploadPart",
+        Method::PUT if is_copy => "CopyObject",
+        Method::PUT => "PutObject",
+        Method::GET if has(parts, "uploadId") => "ListParts",
+        Method::GET if has(parts, "tagging") => "GetObjectTagging",
+        Method::GET if has(parts, "attributes") => "GetObjectAttributes",
+        Method::GET => "GetObject",
+        Method::HEAD => "HeadObject",
+        Method::DELETE if has(parts, "uploadId") => "AbortMultipartUpload",
+        Method::DELETE if has(parts, "tagging") => "DeleteObjectTagging",
+        Method::DELETE => "DeleteObject",
+        Method::POST if has(parts, "uploads") => "CreateMultipartUpload",
+        Method::POST if has(parts, "uploadId") => "CompleteMultipartUpload",
+        _ => UNKNOWN,
+    }
+}
+
+/// Whether the query has a parameter of this name.
+fn has(parts: &Parts, name: &str) -> bool {
+    let mut parameters = parts.uri.query().unwrap_or_default().split('&');
+    parameters.any(|parameter| parameter.split('=').next() == Some(name))
+}

@@ -1,0 +1,118 @@
+//! Whose a request is: by its signature, else by its target, else by its path; S3's if by none.
+//!
+//! Pure, and total: any request has a route, and each of its texts is short.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::operation;
+
+/// Of a caller, in bytes; access key ids have up to 128:
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html>
+const MAX_CALLER: usize = 128;
+const SQS_TARGET: &str = "AmazonSQS.";
+const DYNAMODB_TARGET: &str = "DynamoDB_20120810.";
+const LAMBDA_PATH: &str = "/2015-03-31/";
+const URL_PATH: &str = "/function-urls/";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) destination: Destination,
+    /// The access key id; empty for a request without.
+    pub(super) caller: String,
+    pub(super) operation: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    Sqs,
+    DynamoDb,
+    S3,
+    Lambda,
+    /// A function's own URL; the path is the one below it, with its query.
+    FunctionUrl {
+        function: String,
+        path: String,
+    },
+}
+
+impl Destination {
+    pub(super) fn service(&self) -> &'static str {
+        match self {
+            Self::Sqs => "sqs",
+            Self::DynamoDb => "dynamodb",
+            Self::S3 => "s3",
+            Self::Lambda => "lambda",
+            Self::FunctionUrl { .. } => "lambda-url",
+        }
+    }
+}
+
+impl Route {
+    pub(super) fn of(parts: &Parts) -> Self {
+        let credential = credential(parts);
+        let mut scope = credential.split('/');
+        let caller = scope.next().unwrap_or_default();
+        // After the key: date, region, service.
+        let service = scope.nth(2).unwrap_or_default();
+        let target = text(&parts.headers, "x-amz-target");
+        let destination = destination(parts, service, target);
+        let operation = match &destination {
+            Destination::Sqs | Destination::DynamoDb => operation::of_target(target),
+            Destination::S3 => operation::of_s3(parts).to_owned(),
+            Destination::Lambda => operation::of_lambda(parts).to_owned(),
+            Destination::FunctionUrl { .. } => "InvokeFunctionUrl".to_owned(),
+        };
+        let is_short = caller.len() <= MAX_CALLER;
+        let caller = if is_short { caller } else { "" }.to_owned();
+        Self { destination, caller, operation }
+    }
+}
+
+fn destination(parts: &Parts, service: &str, target: &str) -> Destination {
+    match service {
+        "sqs" => return Destination::Sqs,
+        "dynamodb" => return Destination::DynamoDb,
+        "s3" => return Destination::S3,
+        _ => {}
+    }
+    if target.starts_with(SQS_TARGET) {
+        return Destination::Sqs;
+    }
+    if target.starts_with(DYNAMODB_TARGET) {
+        return Destination::DynamoDb;
+    }
+    if let Some((function, path)) = function_url(parts) {
+        return Destination::FunctionUrl { function, path };
+    }
+    if service == "lambda" || parts.uri.path().starts_with(LAMBDA_PATH) {
+        return Destination::Lambda;
+    }
+    Destination::S3
+}
+
+/// The function and what is below its URL.
+fn function_url(parts: &Parts) -> Option<(String, String)> {
+    let below = parts.uri.path().strip_prefix(URL_PATH)?;
+    let (function, path) = below.split_once('/').unwrap_or((below, ""));
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    (!function.is_empty()).then(|| (function.to_owned(), format!("/{path}{query}")))
+}
+
+/// `AKID/20130101/eu-west-1/sqs/aws4_request`, from the header or from a presigned URL; else empty.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>
+fn credential(parts: &Parts) -> String {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if let Some((_, from)) = header.and_then(|header| header.split_once("Credential=")) {
+        return from.split([',', ' ']).next().unwrap_or_default().to_owned();
+    }
+    let mut parameters = parts.uri.query().unwrap_or_default().split('&');
+    let found = parameters.find_map(|parameter| parameter.strip_prefix("X-Amz-Credential="));
+    let Some(found) = found else { return String::new() };
+    percent_encoding::percent_decode_str(found).decode_utf8_lossy().into_owned()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

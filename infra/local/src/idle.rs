@@ -1,0 +1,182 @@
+//! Knowing when there is nothing left to do, and getting there without waiting for the clock.
+//!
+//! A visibility timeout of minutes is waited for on AWS; here the clock moves on when everything
+//! rests. Only then: invocations run in real time, and a clock that moved under them would end them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::emulation::Emulation;
+use crate::lambda::mapping::Activity;
+use crate::sqs::Depth;
+
+/// Between two looks. What a queue has just handed out shows in its mapping a moment later, so that
+/// only the second look at the same rest counts.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What is where, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Every queue of the template, in its order.
+    pub queues: Vec<QueueProgress>,
+    /// Every mapping of the template, in its order.
+    pub mappings: Vec<MappingProgress>,
+    /// Whether no function runs, and no asynchronous invocation waits for anything but time.
+    pub lambda_is_idle: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueProgress {
+    pub logical_id: String,
+    pub name: String,
+    /// Whether an event source mapping that the template enables takes from it.
+    pub is_consumed: bool,
+    pub depth: Depth,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingProgress {
+    pub logical_id: String,
+    pub activity: Activity,
+}
+
+/// It did not come to rest in time: what was where when the time was over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not at rest after {} s: {progress}", waited.as_secs())]
+pub struct Busy {
+    pub waited: Duration,
+    pub progress: Progress,
+}
+
+/// How much there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// Something runs, or is about to.
+    None,
+    /// All that is left waits for this time, in milliseconds since the Unix epoch.
+    Until(u64),
+    /// Nothing is left.
+    Complete,
+}
+
+impl Emulation {
+    /// Waits until nothing is left to do: queues with a mapping are empty, no function runs and no
+    /// asynchronous invocation waits. If [`crate::Options::skip_idle`] is set, the clock moves to the
+    /// next thing that is due whenever only time is waited for.
+    ///
+    /// # Errors
+    /// [`Busy`] after `timeout`, in real time.
+    pub async fn settle(&self, timeout: Duration) -> Result<(), Busy> {
+        let settled = tokio::time::timeout(timeout, self.settled()).await;
+        settled.map_err(|_| Busy { waited: timeout, progress: self.progress() })
+    }
+
+    /// What is where now.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let consumed = |name: &str| {
+            let mut mappings = self.mappings().iter().zip(&self.stack().mappings);
+            mappings.any(|(mapping, declared)| mapping.queue == name && declared.enabled)
+        };
+        let queue = |queue: &crate::template::Queue| QueueProgress {
+            logical_id: queue.logical_id.clone(),
+            name: queue.name.clone(),
+            is_consumed: consumed(&queue.name),
+            depth: self.sqs().depth(&queue.name).unwrap_or_default(),
+        };
+        // The queues are looked at first: a message that leaves one is then seen in a mapping, or
+        // in the next queue.
+        let queues = self.stack().queues.iter().map(queue).collect();
+        let lambda_is_idle = self.lambda().is_idle();
+        let mapping = |mapping: &crate::RunningMapping| MappingProgress {
+            logical_id: mapping.logical_id.clone(),
+            activity: mapping.mapping.activity(),
+        };
+        let mappings = self.mappings().iter().map(mapping).collect();
+        Progress { queues, mappings, lambda_is_idle }
+    }
+
+    async fn settled(&self) {
+        let mut before = Rest::None;
+        loop {
+            let now = self.rest();
+            if now == before {
+                match now {
+                    Rest::Complete => return,
+                    Rest::Until(due_ms) if self.skip_idle => {
+                        let left_ms = due_ms.saturating_sub(self.clock.now_ms());
+                        self.clock.advance(Duration::from_millis(left_ms));
+                    }
+                    Rest::Until(_) | Rest::None => {}
+                }
+            }
+            before = now;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn rest(&self) -> Rest {
+        let asynchronous = self.lambda().next_due_ms();
+        rest(&self.progress(), asynchronous, || self.sqs().next_due_ms())
+    }
+}
+
+/// `asynchronous` is when the next asynchronous invocation is tried again, `hidden` when the next
+/// message becomes visible.
+fn rest(
+    progress: &Progress,
+    asynchronous: Option<u64>,
+    hidden: impl FnOnce() -> Option<u64>,
+) -> Rest {
+    let is_busy = |mapping: &MappingProgress| mapping.activity == Activity::Busy;
+    if !progress.lambda_is_idle || progress.mappings.iter().any(is_busy) {
+        return Rest::None;
+    }
+    let windows = progress.mappings.iter().filter_map(|mapping| match mapping.activity {
+        Activity::WaitingUntil(due_ms) => Some(due_ms),
+        Activity::Idle | Activity::Busy => None,
+    });
+    let mut due_ms = windows.chain(asynchronous).min();
+    let consumed = || progress.queues.iter().filter(|queue| queue.is_consumed);
+    if due_ms.is_none() && consumed().any(|queue| queue.depth.visible > 0) {
+        return Rest::None;
+    }
+    if consumed().any(|queue| queue.depth.in_flight + queue.depth.delayed > 0) {
+        due_ms = due_ms.into_iter().chain(hidden()).min();
+        // It became visible between the two looks.
+        return due_ms.map_or(Rest::None, Rest::Until);
+    }
+    due_ms.map_or(Rest::Complete, Rest::Until)
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for queue in self.queues.iter().filter(|queue| queue.is_consumed) {
+            let Depth { visible, in_flight, delayed } = queue.depth;
+            if visible + in_flight + delayed > 0 {
+                let name = &queue.logical_id;
+                write!(f, "{separator}{name} holds {visible} visible, {in_flight} in flight")?;
+                write!(f, " and {delayed} delayed")?;
+                separator = "; ";
+            }
+        }
+        for mapping in &self.mappings {
+            let name = &mapping.logical_id;
+            match mapping.activity {
+                Activity::Idle => continue,
+                Activity::WaitingUntil(_) => write!(f, "{separator}mapping {name} waits")?,
+                Activity::Busy => write!(f, "{separator}mapping {name} is busy")?,
+            }
+            separator = "; ";
+        }
+        if !self.lambda_is_idle {
+            write!(f, "{separator}functions are running")?;
+            separator = "; ";
+        }
+        if separator.is_empty() { f.write_str("everything is at rest") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+use super::*;
+
+fn depth(visible: usize, in_flight: usize, delayed: usize) -> Depth {
+    Depth { visible, in_flight, delayed }
+}
+
+fn progress(depth: Depth, activity: Activity) -> Progress {
+    let queue = |name: &str, is_consumed, depth| QueueProgress {
+        logical_id: name.to_owned(),
+        name: name.to_owned(),
+        is_consumed,
+        depth,
+    };
+    Progress {
+        queues: vec![
+            queue("Inbox", true, depth),
+            // What is dead stays where it is.
+            queue("InboxDlq", false, Depth { visible: 3, in_flight: 1, delayed: 0 }),
+        ],
+        mappings: vec![MappingProgress { logical_id: "Mapping".to_owned(), activity }],
+        lambda_is_idle: true,
+    }
+}
+
+#[track_caller]
+fn check(depth: Depth, activity: Activity, due: (Option<u64>, Option<u64>), expected: Rest) {
+    let (asynchronous, hidden) = due;
+    assert_eq!(rest(&progress(depth, activity), asynchronous, || hidden), expected);
+}
+
+#[test]
+fn rest_is_complete_when_queues_with_a_consumer_are_empty_whatever_is_dead() {
+    check(depth(0, 0, 0), Activity::Idle, (None, Some(5)), Rest::Complete);
+    check(depth(1, 0, 0), Activity::Idle, (None, Some(5)), Rest::None);
+    check(depth(0, 0, 0), Activity::Busy, (None, None), Rest::None);
+}
+
+#[test]
+fn what_waits_for_time_waits_for_the_first_thing_that_is_due() {
+    check(depth(0, 1, 0), Activity::Idle, (None, Some(500)), Rest::Until(500));
+    check(depth(0, 0, 1), Activity::Idle, (Some(400), Some(500)), Rest::Until(400));
+    check(depth(0, 2, 0), Activity::WaitingUntil(300), (Some(400), Some(500)), Rest::Until(300));
+    check(depth(0, 0, 0), Activity::Idle, (Some(400), None), Rest::Until(400));
+}
+
+#[test]
+fn a_busy_function_is_never_overtaken_by_the_clock() {
+    check(depth(0, 1, 0), Activity::Busy, (Some(400), Some(500)), Rest::None);
+    let busy = Progress { lambda_is_idle: false, ..progress(depth(0, 1, 0), Activity::Idle) };
+    assert_eq!(rest(&busy, None, || Some(500)), Rest::None);
+}
+
+#[test]
+fn messages_that_a_throttled_mapping_leaves_wait_with_it() {
+    check(depth(7, 10, 0), Activity::WaitingUntil(300), (None, Some(900)), Rest::Until(300));
+}
+
+#[test]
+fn what_is_still_where_is_said_and_dead_letters_are_not_mentioned() {
+    let busy = Busy {
+        waited: Duration::from_secs(60),
+        progress: progress(depth(1, 2, 3), Activity::Busy),
+    };
+    assert_eq!(
+        busy.to_string(),
+        "not at rest after 60 s: Inbox holds 1 visible, 2 in flight and 3 delayed; \
+         mapping Mapping is busy"
+    );
+    let rest = progress(depth(0, 0, 0), Activity::Idle).to_string();
+    assert_eq!(rest, "everything is at rest");
+}

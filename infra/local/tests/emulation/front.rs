@@ -1,0 +1,120 @@
+//! One port, through the official SDKs and by hand.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_http_client::Builder;
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use local::Emulation;
+use serde_json::{Value, json};
+
+use super::{queue_name, start};
+
+/// A client's configuration, whichever service it is for.
+macro_rules! client {
+    ($sdk:ident, $world:expr, $caller:expr $(, $setting:ident($value:expr))*) => {{
+        let config = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::new("eu-west-1"))
+            .endpoint_url($world.endpoint())
+            .credentials_provider($sdk::config::Credentials::new($caller, "s", None, None, "t"))
+            .http_client(Builder::new().build_http())
+            $(.$setting($value))*
+            .build();
+        $sdk::Client::from_conf(config)
+    }};
+}
+
+async fn ask(world: &Emulation, path: &str, body: &str) -> (StatusCode, Value) {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(format!("{}{path}", world.endpoint()))
+        .body(Full::<Bytes>::from(body.to_owned()))
+        .unwrap();
+    let (parts, body) = client.request(request).await.unwrap().into_parts();
+    let text = body.collect().await.unwrap().to_bytes();
+    (parts.status, serde_json::from_slice(&text).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn every_service_answers_on_the_one_port_and_calls_are_counted_by_caller() {
+    let world = start().await;
+    let sqs = client!(aws_sdk_sqs, world, "alice");
+    let url = sqs.get_queue_url().queue_name(queue_name(&world, "Dead")).send().await.unwrap();
+    let url = url.queue_url.unwrap();
+    assert!(url.starts_with(world.endpoint()), "{url}");
+    for _ in 0..3 {
+        sqs.send_message().queue_url(&url).message_body("m").send().await.unwrap();
+    }
+
+    let s3 = client!(aws_sdk_s3, world, "bob", force_path_style(true));
+    let body = ByteStream::from_static(b"hello");
+    s3.put_object().bucket("landing").key("k").body(body).send().await.unwrap();
+    let got = s3.get_object().bucket("landing").key("k").send().await.unwrap();
+    assert_eq!(got.body.collect().await.unwrap().to_vec(), b"hello");
+
+    let dynamodb = client!(aws_sdk_dynamodb, world, "alice");
+    let key = AttributeValue::S("a".to_owned());
+    dynamodb.put_item().table_name("records").item("pk", key.clone()).send().await.unwrap();
+    let got = dynamodb.get_item().table_name("records").key("pk", key).send().await.unwrap();
+    assert_eq!(got.item.unwrap().len(), 1);
+    let refused = dynamodb.scan().table_name("nowhere").send().await.unwrap_err();
+    assert!(refused.into_service_error().is_resource_not_found_exception());
+
+    let calls = world.calls();
+    let calls: Vec<_> = calls
+        .iter()
+        .map(|(call, count)| format!("{} {} {} {count}", call.caller, call.service, call.operation))
+        .collect();
+    let expected = [
+        "alice dynamodb GetItem 1",
+        "alice dynamodb PutItem 1",
+        "alice dynamodb Scan 1",
+        "alice sqs GetQueueUrl 1",
+        "alice sqs SendMessage 3",
+        "bob s3 GetObject 1",
+        "bob s3 PutObject 1",
+    ];
+    assert_eq!(calls, expected);
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn functions_are_invoked_and_reached_by_their_urls() {
+    let world = start().await;
+    let path = "/2015-03-31/functions/echo/invocations";
+    assert_eq!(ask(&world, path, r#"{"a":1}"#).await, (StatusCode::OK, json!({"a": 1})));
+    let (status, event) = ask(&world, "/function-urls/echo/flights?day=1", "x").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (&event["rawPath"], &event["rawQueryString"]),
+        (&json!("/flights"), &json!("day=1"))
+    );
+    let (status, _) = ask(&world, "/function-urls/broken/", "x").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "it declares no url");
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_function_calls_back_under_its_own_name() {
+    let world = start().await;
+    let (_, variables) =
+        ask(&world, "/2015-03-31/functions/echo/invocations", r#"{"do":"variables"}"#).await;
+    assert_eq!(variables["AWS_ENDPOINT_URL"], world.endpoint());
+    assert_eq!(variables["AWS_ACCESS_KEY_ID"], "echo");
+    world.shutdown().await;
+}
+
+#[tokio::test]
+async fn health_names_what_runs() {
+    let world = start().await;
+    let (status, health) = ask(&world, local::front::HEALTH, "").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(health["status"], "running");
+    assert_eq!(health["services"]["lambda"]["functions"], json!(["echo", "broken"]));
+    assert_eq!(health["services"]["sqs"]["queues"].as_array().unwrap().len(), 3);
+    assert!(world.calls().is_empty(), "asking for health is no call");
+    world.shutdown().await;
+}
