@@ -1,1 +1,52 @@
-fn main() {}
+//! Ingest: takes events in from inbox messages, S3 objects and HTTP requests, holds each to its
+//! contract, and passes it on in its envelope.
+
+mod archive;
+mod config;
+mod emit;
+mod file;
+mod handler;
+mod http;
+mod notification;
+mod wrap;
+
+use aws::{Objects, Queues, sdk_config};
+use futures_util::FutureExt;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use runtime::env::Process;
+use runtime::{Batches, DeadLetters, Deadline, Policy, init_logs, load_contracts};
+
+use crate::config::Config;
+use crate::emit::Emit;
+use crate::handler::{Answer, Ingest, Trigger};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_logs(&Process)?;
+    let config = Config::read(&Process)?;
+    let contracts = load_contracts(&config.contracts_dir)?;
+    let sdk = sdk_config(&Process)?;
+    let queue = Queues::new(&sdk);
+    let dead_letters = DeadLetters::new(queue.clone(), config.dead_letter_queue_url);
+    let emit = Emit::new(queue.clone(), config.enrich_queue_url, dead_letters.clone());
+    let ingest = Ingest::new(contracts, Objects::new(&sdk), config.archive_bucket, emit);
+    let batches = &Batches {
+        stage: ingest,
+        dead_letters,
+        policy: Policy::new(config.queue_url, config.max_receive_count),
+        queue,
+    };
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Trigger>| {
+        let (trigger, context) = event.into_parts();
+        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        let answer = match trigger {
+            Trigger::Batch(batch) => Answer::Batch(batches.invoke(batch, &context).boxed().await),
+            Trigger::Request(request) => {
+                let deadline = Deadline::of(&context);
+                Answer::Response(http::answer(&batches.stage, *request, &deadline).boxed().await)
+            }
+        };
+        Ok::<_, Error>(answer)
+    }))
+    .await
+}

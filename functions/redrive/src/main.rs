@@ -1,1 +1,24 @@
-fn main() {}
+//! Redrive: an operator invokes it to move dead letters back to the stage at which they failed.
+
+mod config;
+mod handler;
+
+use aws::{Queues, sdk_config};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use runtime::env::Process;
+use runtime::{Deadline, init_logs};
+
+use crate::config::Config;
+use crate::handler::{Redrive, Request};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_logs(&Process)?;
+    let config = Config::read(&Process)?;
+    let redrive = &Redrive::new(config.routes, Queues::new(&sdk_config(&Process)?));
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Request>| {
+        let (request, context) = event.into_parts();
+        redrive.run(request, &Deadline::of(&context)).await
+    }))
+    .await
+}

@@ -5,8 +5,14 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_types::SdkConfig;
 use event::{Code, Failure};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::failure_of;
+
+/// What a key's path keeps as it is in `x-amz-copy-source`, which is URL-encoded:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>.
+const KEPT_IN_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The S3 client; clones share its connections.
 #[derive(Clone, Debug)]
@@ -40,6 +46,24 @@ impl Objects {
                 }
             }
         }
+    }
+
+    /// Copies an object within S3, up to 5 GB; its bytes do not come here.
+    ///
+    /// # Errors
+    /// When S3 did not confirm it.
+    pub async fn copy(&self, from: (&str, &str), bucket: &str, key: &str) -> Result<(), Failure> {
+        let (from_bucket, from_key) = from;
+        let source: String = utf8_percent_encode(from_key, KEPT_IN_PATH).collect();
+        self.client
+            .copy_object()
+            .copy_source(format!("{from_bucket}/{source}"))
+            .bucket(bucket)
+            .key(key)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| failure_of("archiving an object", &error))
     }
 
     /// Writes an object whole.

@@ -1,0 +1,75 @@
+//! The raw batch, as it came, before anything of it is passed on.
+
+use std::io::Write;
+
+use event::{Attributes, Failure, Timestamp};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+
+/// One raw event: a line of the archive's object.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Raw {
+    pub(crate) id: String,
+    pub(crate) source: String,
+    pub(crate) received_at: Timestamp,
+    pub(crate) attributes: Attributes,
+    pub(crate) body: String,
+}
+
+/// Where a batch's object is put.
+pub(crate) trait Store: Send + Sync {
+    fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Vec<u8>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Copies an object that is there already.
+    fn copy(
+        &self,
+        from: (&str, &str),
+        bucket: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+impl Store for aws::Objects {
+    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), Failure> {
+        aws::Objects::put(self, bucket, key, body, "application/gzip").await
+    }
+
+    async fn copy(&self, from: (&str, &str), bucket: &str, key: &str) -> Result<(), Failure> {
+        aws::Objects::copy(self, from, bucket, key).await
+    }
+}
+
+/// `messages/<day>/<hour>/<id of the first>-<count>.ndjson.gz`, the day and hour of receipt in UTC.
+pub(crate) fn batch_key(batch: &[Raw]) -> Option<String> {
+    let first = batch.first()?;
+    let at = first.received_at;
+    let time = at.unix_ms();
+    Some(format!(
+        "messages/{}/{:02}/{time}-{}-{}.ndjson.gz",
+        at.date(),
+        at.hour(),
+        first.id,
+        batch.len()
+    ))
+}
+
+/// `objects/<bucket>/<key>/<etag>`: each content of an object once.
+pub(crate) fn object_key(bucket: &str, key: &str, etag: &str) -> String {
+    format!("objects/{bucket}/{key}/{etag}")
+}
+
+/// Gzipped NDJSON.
+pub(crate) fn encode(batch: &[Raw]) -> std::io::Result<Vec<u8>> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    for raw in batch {
+        serde_json::to_writer(&mut gzip, raw)?;
+        gzip.write_all(b"\n")?;
+    }
+    gzip.finish()
+}

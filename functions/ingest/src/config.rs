@@ -1,0 +1,55 @@
+//! The environment of ingest.
+
+use std::path::PathBuf;
+
+use runtime::env::{EnvError, Lookup, number, queue_url, required};
+
+/// What the template gives this function.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) archive_bucket: String,
+    pub(crate) contracts_dir: PathBuf,
+    pub(crate) dead_letter_queue_url: String,
+    pub(crate) enrich_queue_url: String,
+    pub(crate) max_receive_count: u32,
+    pub(crate) queue_url: String,
+}
+
+impl Config {
+    pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+        Ok(Self {
+            archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
+            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
+            dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
+            enrich_queue_url: queue_url(lookup, "ENRICH_QUEUE_URL")?,
+            max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
+            queue_url: queue_url(lookup, "QUEUE_URL")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn each_variable_is_needed_and_named() {
+        let all = BTreeMap::from([
+            ("ARCHIVE_BUCKET", "archive"),
+            ("CONTRACTS_DIR", "/opt"),
+            ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
+            ("ENRICH_QUEUE_URL", "http://127.0.0.1/1/enrich"),
+            ("MAX_RECEIVE_COUNT", "5"),
+            ("QUEUE_URL", "http://127.0.0.1/1/inbox"),
+        ]);
+        assert!(Config::read(&all).is_ok());
+        for name in all.keys() {
+            let mut without = all.clone();
+            without.remove(name);
+            let error = Config::read(&without).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

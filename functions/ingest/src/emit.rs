@@ -1,0 +1,58 @@
+//! Passing events on and refusing others, many at a time.
+
+use event::{DeadLetter, Encoding, Failure, Timestamp};
+use runtime::{DeadLetters, Outgoing, Queue, Refused, send_all};
+
+use crate::wrap::Origin;
+
+/// Calls to a queue at a time.
+const SENDS: usize = 8;
+
+/// The next queue, and the dead-letter queue of what came in no message of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Emit<Q> {
+    queue: Q,
+    enrich_queue_url: String,
+    dead_letters: DeadLetters<Q>,
+}
+
+impl<Q: Queue> Emit<Q> {
+    pub(crate) fn new(queue: Q, enrich_queue_url: String, dead_letters: DeadLetters<Q>) -> Self {
+        Self { queue, enrich_queue_url, dead_letters }
+    }
+
+    /// One result for each, in their order.
+    pub(crate) async fn pass_on(&self, messages: &[Outgoing]) -> Vec<Result<(), Failure>> {
+        send_all(&self.queue, &self.enrich_queue_url, messages, SENDS).await
+    }
+
+    /// # Errors
+    /// The first that could not be sent.
+    pub(crate) async fn refuse(&self, refused: Vec<Refused>) -> Result<(), Failure> {
+        for refused in &refused {
+            tracing::warn!(
+                stage = "ingest",
+                event.id = refused.letter.message_id,
+                failure.code = %refused.letter.code,
+                failure.at = refused.letter.at,
+                failure.reason = refused.letter.reason,
+                "event dead-lettered"
+            );
+        }
+        self.dead_letters.send(refused).await.into_iter().collect()
+    }
+}
+
+/// A dead letter of something that came in no message of its own: a line of a file.
+pub(crate) fn refused(
+    bytes: &[u8],
+    dataset: &str,
+    origin: &Origin,
+    failure: &Failure,
+    now: Timestamp,
+) -> Refused {
+    let (encoding, body) = Encoding::of(bytes);
+    let mut letter = DeadLetter::new("ingest", failure, now, &origin.id);
+    letter.encoding = encoding;
+    Refused { body, attributes: origin.attributes(dataset), letter, group: None }
+}

@@ -1,0 +1,119 @@
+use std::sync::{Arc, Mutex};
+
+use event::{Attribute, Attributes, Code, Failure, Timestamp};
+use runtime::Clock;
+
+use super::*;
+
+/// Queues in memory: a dead-letter queue to take from, and what was sent.
+#[derive(Default)]
+struct Fake {
+    letters: Mutex<Vec<Record>>,
+    hidden: Mutex<Vec<Record>>,
+    sent: Mutex<Vec<Outgoing>>,
+    refuse: Option<&'static str>,
+}
+
+impl Queue for Fake {
+    async fn send_batch(&self, _: &str, messages: &[Outgoing]) -> Vec<Result<(), Failure>> {
+        let refused = |message: &Outgoing| Some(message.body.as_str()) == self.refuse;
+        messages
+            .iter()
+            .map(|message| {
+                if refused(message) {
+                    return Err(Failure::transient(Code::DependencyUnavailable, "away"));
+                }
+                self.sent.lock().unwrap().push(message.clone());
+                Ok(())
+            })
+            .collect()
+    }
+
+    async fn hide_batch(&self, _: &str, messages: &[(&str, Duration)]) -> Vec<bool> {
+        vec![true; messages.len()]
+    }
+}
+
+impl Letters for Fake {
+    async fn take(&self, _: &str) -> Result<Vec<Record>, String> {
+        let mut letters = self.letters.lock().unwrap();
+        let count = letters.len().min(10);
+        let taken: Vec<Record> = letters.drain(..count).collect();
+        self.hidden.lock().unwrap().extend(taken.clone());
+        Ok(taken)
+    }
+
+    async fn delete(&self, _: &str, receipts: &[String]) -> Vec<bool> {
+        self.hidden.lock().unwrap().retain(|r| !receipts.contains(&r.receipt_handle));
+        vec![true; receipts.len()]
+    }
+}
+
+struct Frozen;
+
+impl Clock for Frozen {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(0)
+    }
+}
+
+fn letter(n: usize) -> Record {
+    let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`");
+    let failure = DeadLetter::new("sink", &why, Timestamp::from_unix_ms(1), &format!("m{n}"));
+    let attributes: Attributes = [("dataset".to_owned(), Attribute::string("flights"))].into();
+    Record {
+        message_id: format!("m{n}"),
+        receipt_handle: format!("r{n}"),
+        body: format!("body {n}"),
+        attributes: failure.write(attributes),
+        ..Record::default()
+    }
+}
+
+fn redrive(count: usize, refuse: Option<&'static str>) -> Redrive<Fake> {
+    let route = Route { dlq: "http://h/dlq".to_owned(), queue: "http://h/queue".to_owned() };
+    let letters = Mutex::new((0..count).map(letter).collect());
+    let fake = Fake { letters, refuse, ..Fake::default() };
+    Redrive::new([("sink".to_owned(), route)].into(), fake)
+}
+
+async fn run(redrive: &Redrive<Fake>, stage: &str, limit: u64) -> Result<Report, RedriveError> {
+    let deadline = Deadline::new(Timestamp::from_unix_ms(300_000), Arc::new(Frozen));
+    redrive.run(Request { stage: stage.to_owned(), limit }, &deadline).await
+}
+
+#[tokio::test]
+async fn a_queue_is_drained_bodies_unchanged_and_redrives_counted() {
+    let redrive = redrive(25, None);
+    let report = run(&redrive, "sink", 1_000).await.unwrap();
+    assert_eq!(report, Report { stage: "sink".to_owned(), moved: 25, failed: 0, drained: true });
+    let sent = redrive.queues.sent.lock().unwrap();
+    assert_eq!(sent[24].body, "body 24");
+    assert_eq!(DeadLetter::read(&sent[24].attributes).unwrap().redrives, 1);
+    assert_eq!(sent[24].attributes["dataset"].value, "flights");
+}
+
+#[tokio::test]
+async fn a_limit_is_kept_and_the_rest_stays() {
+    let redrive = redrive(25, None);
+    let report = run(&redrive, "sink", 12).await.unwrap();
+    assert_eq!((report.moved, report.drained), (12, false));
+    assert_eq!(redrive.queues.sent.lock().unwrap().len(), 12);
+    assert_eq!(redrive.queues.hidden.lock().unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn what_is_not_sent_is_not_deleted() {
+    let redrive = redrive(3, Some("body 1"));
+    let report = run(&redrive, "sink", 10).await.unwrap();
+    assert_eq!((report.moved, report.failed), (2, 1));
+    assert_eq!(redrive.queues.hidden.lock().unwrap()[0].message_id, "m1");
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_meant_is_refused_with_what_can() {
+    let redrive = redrive(1, None);
+    let error = run(&redrive, "lake", 1).await.unwrap_err().to_string();
+    assert_eq!(error, "no stage `lake`; there are: sink");
+    assert_eq!(run(&redrive, "sink", 0).await, Err(RedriveError::Limit { limit: 0 }));
+}
