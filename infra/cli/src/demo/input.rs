@@ -121,7 +121,7 @@ fn next_record(reader: &mut dyn BufRead) -> io::Result<Option<Vec<u8>>> {
     while let Some(line) = next_line(reader)? {
         record.extend_from_slice(&line);
         let quotes = record.iter().filter(|byte| **byte == b'"').count();
-        if quotes % 2 == 0 && !record.trim_ascii().is_empty() {
+        if quotes.is_multiple_of(2) && !record.trim_ascii().is_empty() {
             break;
         }
         if u64::try_from(record.len()).unwrap_or(u64::MAX) > MAX_EVENT_BYTES {

@@ -42,7 +42,7 @@ pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<Exi
     tokio::select! {
         code = demo(root, args, output) => code,
         () = interrupted() => {
-            output.note("interrupted: the emulation ends, and what was in it is gone");
+            output.note("interrupted: everything ends, and what was in memory is gone");
             Ok(ExitCode::from(INTERRUPTED))
         }
     }

@@ -103,7 +103,8 @@ fn figures(report: &Report) -> Vec<String> {
         lines.push(format!("         {stage}: {}", pairs(calls, ", ")));
     }
     let batches = grouped(report.batches);
-    lines.push(format!("         and {batches} batches polled and deleted for them"));
+    lines
+        .push(format!("         batches that event source mappings polled and deleted: {batches}"));
     lines.push(format!("elapsed  {:.1} s", report.elapsed.as_secs_f64()));
     lines
 }
@@ -151,7 +152,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
