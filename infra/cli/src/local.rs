@@ -73,5 +73,6 @@ fn whereabouts(world: &Emulation) -> String {
         false => function.name.clone(),
     });
     section("functions", functions.collect());
+    section("declared, without effect here", stack.warnings.clone());
     text.trim_end().to_owned()
 }

@@ -60,6 +60,13 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
     };
     let world = world::start(plan, output).await?;
     output.note(&format!("emulation at {}", world.endpoint()));
+    let without_effect = world.stack().warnings.len();
+    if without_effect > 0 {
+        output.note(&format!(
+            "{without_effect} settings of template.yaml, such as encryption, have no effect here; \
+             `local up` lists them"
+        ));
+    }
 
     let started = Instant::now();
     let fed = feed::feed(&world, &args.dataset, events)?;
