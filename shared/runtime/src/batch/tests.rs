@@ -138,7 +138,7 @@ fn record(place: usize) -> Record {
     Record {
         message_id: format!("m{place}"),
         receipt_handle: format!("r{place}"),
-        body: format!("body {place} \u{e9}\t{{"),
+        body: format!(" Body {place} \u{e9}\t{{ \r\n"),
         receive_count: 1,
         ..Record::default()
     }
