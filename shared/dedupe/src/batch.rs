@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{Verdict, Write};
 
-/// A batch in which each key is written once.
+/// Deliveries among which each key is written once.
 pub(crate) struct Distinct {
     /// The positions of the first delivery of each key.
     pub(crate) firsts: Vec<usize>,
@@ -12,10 +12,12 @@ pub(crate) struct Distinct {
     pub(crate) repeats: Vec<(usize, usize, Verdict)>,
 }
 
-pub(crate) fn distinct<E>(writes: &[Write<E>]) -> Distinct {
+/// Of the writes at these positions, in their order.
+pub(crate) fn distinct<E>(writes: &[Write<E>], among: &[usize]) -> Distinct {
     let mut by_id = BTreeMap::new();
     let (mut firsts, mut repeats) = (Vec::new(), Vec::new());
-    for (position, write) in writes.iter().enumerate() {
+    for &position in among {
+        let write = &writes[position];
         match by_id.get(&write.id) {
             None => {
                 by_id.insert(&write.id, position);

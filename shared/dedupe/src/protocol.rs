@@ -1,9 +1,11 @@
 //! Writing a batch once: as few transactions as the limits allow, each cancelled one tried again
 //! without what its reasons have settled.
 
+use std::collections::BTreeSet;
+
 use event::{Code, Failure, Timestamp};
 
-use crate::batch::distinct;
+use crate::batch::{Distinct, distinct};
 use crate::{Reason, Store, Verdict, Write, WriteError};
 
 /// What one transaction may hold, and how often a contended one is tried.
@@ -32,8 +34,50 @@ pub async fn write_once<S: Store>(
     limits: Limits,
     now: Timestamp,
 ) -> Vec<Outcome> {
-    let batch = distinct(writes);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; writes.len()];
+    let mut waiting: Vec<usize> = (0..writes.len()).collect();
+    // One round, but for keys whose first delivery was rejected: their other payloads have the next.
+    while !waiting.is_empty() {
+        let batch = distinct(writes, &waiting);
+        let rejected = write_firsts(store, writes, &batch, limits, now, &mut outcomes).await;
+        waiting.clear();
+        for (position, first, verdict) in batch.repeats {
+            if rejected.contains(&first) && verdict != Verdict::Duplicate {
+                waiting.push(position);
+            } else {
+                outcomes[position] = Some(repeat(&outcomes[first], verdict, &writes[position]));
+            }
+        }
+    }
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
+}
+
+/// What a later delivery of a key is, from what became of the first one.
+fn repeat<E>(first: &Option<Outcome>, verdict: Verdict, write: &Write<E>) -> Outcome {
+    match first {
+        // What the store holds decides, where it had the key before this batch.
+        Some(Ok(Verdict::Conflict { first: stored })) if *stored == write.fingerprint => {
+            Ok(Verdict::Duplicate)
+        }
+        Some(Ok(Verdict::Conflict { first: stored })) => {
+            Ok(Verdict::Conflict { first: stored.clone() })
+        }
+        Some(Ok(Verdict::Written | Verdict::Duplicate)) => Ok(verdict),
+        Some(Err(failure)) => Err(failure.clone()),
+        None => Err(contended()),
+    }
+}
+
+/// Writes the first delivery of each key; returns those that the store will never take.
+async fn write_firsts<S: Store>(
+    store: &S,
+    writes: &[Write<S::Effect>],
+    batch: &Distinct,
+    limits: Limits,
+    now: Timestamp,
+    outcomes: &mut [Option<Outcome>],
+) -> BTreeSet<usize> {
+    let mut rejected = BTreeSet::new();
     let mut waiting = pack(writes, &batch.firsts, limits);
     while let Some(Transaction { positions, tries }) = waiting.pop() {
         let chunk: Vec<Write<S::Effect>> = positions.iter().map(|&at| writes[at].clone()).collect();
@@ -45,6 +89,7 @@ pub async fn write_once<S: Store>(
             }
             Err(WriteError::Rejected { reason }) => match positions.as_slice() {
                 [single] => {
+                    rejected.insert(*single);
                     settle(*single, Err(Failure::permanent(Code::DependencyRefused, reason)));
                 }
                 // One of them is at fault, and the store does not say which: halve until it stands
@@ -77,23 +122,7 @@ pub async fn write_once<S: Store>(
             }
         }
     }
-    for (position, first, verdict) in batch.repeats {
-        outcomes[position] = Some(match &outcomes[first] {
-            // What the store holds decides, where it had the key before this batch.
-            Some(Ok(Verdict::Conflict { first: stored })) => {
-                let stored = stored.clone();
-                if stored == writes[position].fingerprint {
-                    Ok(Verdict::Duplicate)
-                } else {
-                    Ok(Verdict::Conflict { first: stored })
-                }
-            }
-            Some(Ok(Verdict::Written | Verdict::Duplicate)) => Ok(verdict),
-            Some(Err(failure)) => Err(failure.clone()),
-            None => Err(contended()),
-        });
-    }
-    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
+    rejected
 }
 
 struct Transaction {

@@ -7,7 +7,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use event::{Code, Failure, FailureKind};
+use event::{Code, Failure, FailureKind, Timestamp};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub struct Policy {
     pub max_receive_count: u32,
     /// Records prepared at a time.
     pub concurrency: usize,
-    /// No record is started with less than this left.
+    /// No record is started with less than this left, and half of it is kept for the answer.
     pub reserve: Duration,
 }
 
@@ -95,14 +95,15 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         deadline: &Deadline,
         tally: &mut Tally,
     ) -> Vec<Record> {
-        // Half for preparing, half for committing: a record that hangs costs itself alone.
-        let limit = deadline.remaining() / 2;
         let attempts: Vec<_> = stream::iter(records)
             .map(|record| async move {
-                if deadline.remaining() < self.policy.reserve {
+                let remaining = deadline.remaining();
+                if remaining < self.policy.reserve {
                     return (record, None);
                 }
-                let prepared = self.prepare(&record, deadline, limit).await;
+                // Half of what is left, and half for those after it and for the commit: a record
+                // that hangs costs itself alone, and so do several in a row.
+                let prepared = self.prepare(&record, deadline, remaining / 2).await;
                 (record, Some(prepared))
             })
             .buffered(self.policy.concurrency)
@@ -159,7 +160,9 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             return Vec::new();
         }
         let attempt = AssertUnwindSafe(self.stage.commit(prepared, deadline)).catch_unwind();
-        let reason = match tokio::time::timeout(deadline.remaining(), attempt).await {
+        // What is left over is for telling Lambda and the queues what became of the batch.
+        let limit = deadline.remaining().saturating_sub(self.policy.reserve / 2);
+        let reason = match tokio::time::timeout(limit, attempt).await {
             Ok(Ok(results)) if results.len() == count => return results,
             Ok(Ok(results)) => format!("{} results for {count} records", results.len()),
             Ok(Err(_panic)) => "the batch's commit panicked; the log says where".to_owned(),
@@ -186,7 +189,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             }
         }
         retries.extend(self.dead_letter(dead, deadline, tally).await);
-        self.hide(&retries).await;
+        self.hide(&retries, deadline.now()).await;
         tally.retried += retries.len() as u64;
         let mut returned = Vec::with_capacity(retries.len());
         for (record, failure) in retries {
@@ -236,10 +239,10 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
     }
 
     /// Each waits as long as its failure asks, or by its receive count.
-    async fn hide(&self, retries: &[(Record, Failure)]) {
+    async fn hide(&self, retries: &[(Record, Failure)], now: Timestamp) {
         let waits: Vec<(&str, Duration)> = retries
             .iter()
-            .map(|(record, failure)| (record.receipt_handle.as_str(), wait(record, failure)))
+            .map(|(record, failure)| (record.receipt_handle.as_str(), wait(record, failure, now)))
             .collect();
         for chunk in waits.chunks(crate::MAX_BATCH_ENTRIES) {
             let hidden = self.queue.hide_batch(&self.policy.queue_url, chunk).await;
@@ -255,14 +258,11 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>.
 const LONGEST_WAIT: Duration = Duration::from_secs(11 * 60 * 60);
 
-fn wait(record: &Record, failure: &Failure) -> Duration {
+fn wait(record: &Record, failure: &Failure, now: Timestamp) -> Duration {
     let usual = backoff(record.receive_count, &record.message_id);
     match failure.kind {
         FailureKind::Throttled { retry_after: Some(asked) } => asked.max(usual).min(LONGEST_WAIT),
-        FailureKind::Unavailable { until } => {
-            let sent = record.sent_at.unwrap_or(until);
-            until.since(sent).max(usual).min(LONGEST_WAIT)
-        }
+        FailureKind::Unavailable { until } => until.since(now).max(usual).min(LONGEST_WAIT),
         FailureKind::Permanent | FailureKind::Transient | FailureKind::Throttled { .. } => usual,
     }
 }

@@ -1,1 +1,17 @@
-//! placeholder
+//! What tests share: a clock that they own, the ports in memory, the suites that every adapter of a
+//! port passes, and the repository's own samples.
+//!
+//! A dev-dependency only: nothing here is in a function's binary. Where something is not as the test
+//! laid it out, it panics.
+
+mod clock;
+mod dedupe_conformance;
+mod queue;
+mod samples;
+mod store;
+
+pub use clock::ManualClock;
+pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
+pub use queue::MemoryQueue;
+pub use samples::{Sample, contracts, sample, sample_bytes, samples_of};
+pub use store::{Answer, MemoryStore};

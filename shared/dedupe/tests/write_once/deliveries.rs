@@ -1,0 +1,144 @@
+//! Properties: whatever is delivered twice, races or fails, each key takes effect once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use testkit::Answer;
+
+use super::*;
+
+/// An effect that no store takes, by its payload.
+const POISON: usize = 1_000;
+
+/// A delivery: its key, its payload, its size.
+fn delivery() -> impl Strategy<Value = (u8, u8, usize)> {
+    (0_u8..12, 0_u8..3, 1_usize..2_000_000)
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        3 => Just(Answer::Honest),
+        1 => Just(Answer::Contended),
+        1 => Just(Answer::Failed),
+        1 => Just(Answer::Lost),
+    ]
+}
+
+/// Writes of one batch; the effect is the delivery's place, and poison for payload 2 of a key
+/// below `poisoned`.
+fn writes(batch: &[(u8, u8, usize)], poisoned: u8, first: usize) -> Vec<Write<Effect>> {
+    let place = |(n, (key, payload, bytes)): (usize, &(u8, u8, usize))| {
+        let poison = *payload == 2 && *key < poisoned;
+        let effect = first + n + if poison { POISON } else { 0 };
+        Write { bytes: *bytes, ..write(key, payload, effect) }
+    };
+    batch.iter().enumerate().map(place).collect()
+}
+
+proptest! {
+    #[test]
+    fn each_key_takes_effect_once_and_every_delivery_has_its_verdict(
+        batches in vec(vec(delivery(), 0..30), 1..8),
+        answers in vec(answer(), 0..20),
+        poisoned in 0_u8..4,
+    ) {
+        let store = MemoryStore::default();
+        store.answer(answers);
+        store.reject(|effect| *effect >= POISON);
+        // The payload that each key took effect with, once it did.
+        let mut effective: BTreeMap<RecordId, Fingerprint> = BTreeMap::new();
+        let mut first = 0;
+        for batch in &batches {
+            let mut delivered = writes(batch, poisoned, first);
+            first += delivered.len();
+            // Redelivered until none fails that may succeed.
+            for receive in 0.. {
+                prop_assert!(receive < 25, "never done");
+                let outcomes = run(&store, &delivered, Limits::DYNAMODB);
+                prop_assert_eq!(outcomes.len(), delivered.len());
+                for (write, outcome) in delivered.iter().zip(&outcomes) {
+                    match outcome {
+                        Ok(Verdict::Written) => {
+                            let before = effective.insert(write.id.clone(), write.fingerprint.clone());
+                            prop_assert_eq!(before, None, "{} was written twice", write.id);
+                        }
+                        Ok(Verdict::Duplicate) => {
+                            let held = effective.entry(write.id.clone());
+                            // After a lost answer, the first that is known of it.
+                            let held = held.or_insert_with(|| write.fingerprint.clone());
+                            prop_assert_eq!(&*held, &write.fingerprint);
+                        }
+                        Ok(Verdict::Conflict { first }) => {
+                            prop_assert_ne!(first, &write.fingerprint);
+                            let held = effective.entry(write.id.clone());
+                            prop_assert_eq!(&*held.or_insert_with(|| first.clone()), first);
+                        }
+                        Err(_) => {}
+                    }
+                }
+                let again: Vec<_> = delivered
+                    .into_iter()
+                    .zip(&outcomes)
+                    .filter(|(_, outcome)| {
+                        outcome.as_ref().is_err_and(|f| f.kind == event::FailureKind::Transient)
+                    })
+                    .map(|(write, _)| write)
+                    .collect();
+                delivered = again;
+                if delivered.is_empty() {
+                    break;
+                }
+            }
+        }
+        let effects = store.effects();
+        prop_assert!(effects.iter().all(|effect| *effect < POISON));
+        // Each key that has an effect has one: no more than are told of, and none untold.
+        let all: Vec<_> = batches.iter().flatten().collect();
+        let keys: BTreeSet<u8> = effects.iter().map(|&effect| all[effect].0).collect();
+        prop_assert_eq!(keys.len(), effects.len(), "a key took effect twice");
+        prop_assert_eq!(effects.len(), effective.len());
+        // And each key that could have one does.
+        let writable = all.iter().filter(|(key, payload, _)| *payload != 2 || *key >= poisoned);
+        let writable: BTreeSet<u8> = writable.map(|(key, _, _)| *key).collect();
+        prop_assert_eq!(keys, writable);
+    }
+
+    #[test]
+    fn no_transaction_exceeds_the_limits_but_one_write_that_does_alone(
+        batch in vec((0_u8..200, 1_usize..5_000_000), 0..150),
+        answers in vec(answer(), 0..6),
+    ) {
+        let store = MemoryStore::default();
+        store.answer(answers);
+        let size = |(n, (key, bytes)): (usize, &(u8, usize))| Write {
+            bytes: *bytes,
+            ..write(key, "p", n)
+        };
+        let writes: Vec<_> = batch.iter().enumerate().map(size).collect();
+        run(&store, &writes, Limits::DYNAMODB);
+        for call in store.calls() {
+            prop_assert!((1..=50).contains(&call.len()));
+            let keys: BTreeSet<_> = call.iter().map(|write| &write.id).collect();
+            prop_assert_eq!(keys.len(), call.len(), "a key twice in one transaction");
+            let bytes: usize = call.iter().map(|write| write.bytes).sum();
+            prop_assert!(bytes <= 4_000_000 || call.len() == 1, "{} bytes", bytes);
+        }
+    }
+
+    #[test]
+    fn a_fresh_batch_takes_no_more_calls_than_packing_in_order_needs(
+        sizes in vec(1_usize..1_000_000, 1..150),
+    ) {
+        let store = MemoryStore::default();
+        let size = |(n, bytes): (usize, &usize)| Write { bytes: *bytes, ..write(n, "p", n) };
+        let writes: Vec<_> = sizes.iter().enumerate().map(size).collect();
+        run(&store, &writes, Limits::DYNAMODB);
+        let calls = store.calls();
+        // No call's first write would have fitted into the call before it.
+        for pair in calls.windows(2) {
+            let bytes: usize = pair[0].iter().map(|write| write.bytes).sum();
+            prop_assert!(pair[0].len() == 50 || bytes + pair[1][0].bytes > 4_000_000);
+        }
+    }
+}

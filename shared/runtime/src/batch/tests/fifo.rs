@@ -1,0 +1,68 @@
+//! Message groups: order within each, and none across them.
+
+use super::*;
+
+const PERMANENT: Act = Act::Fail(FailureKind::Permanent);
+const TRANSIENT: Act = Act::Fail(FailureKind::Transient);
+
+/// Records of the groups that `groups` names, one letter for each.
+fn grouped(groups: &str) -> Vec<Record> {
+    let group =
+        |(place, name): (usize, char)| Record { group: Some(name.to_string()), ..record(place) };
+    groups.chars().enumerate().map(group).collect()
+}
+
+#[track_caller]
+fn check_prepared(rig: &Rig, expected: &[&str]) {
+    let mut prepared = rig.prepared();
+    prepared.sort();
+    assert_eq!(prepared, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_stops_at_its_first_retry_and_the_others_go_on() {
+    let acts = [Act::Pass, TRANSIENT, Act::Pass, Act::Pass, Act::Pass, Act::Pass];
+    let rig = Rig::of(&acts);
+    let found = rig.run(grouped("aababb")).await;
+    assert_eq!(found, ends(&["m0", "m2", "m4", "m5"], &[], &["m1", "m3"]));
+    check_prepared(&rig, &["m0", "m1", "m2", "m4", "m5"]);
+    // What was not tried keeps its place: hiding it is not this batch's to do.
+    assert_eq!(rig.hidden().into_keys().collect::<Vec<_>>(), ["r1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_does_not_stop_its_group() {
+    let acts = [PERMANENT, Act::Pass, Act::Panic, Act::Pass];
+    let rig = Rig::of(&acts);
+    let found = rig.run(grouped("aaaa")).await;
+    assert_eq!(found, ends(&["m1", "m3"], &["m0", "m2"], &[]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_cannot_be_sent_does() {
+    let acts = [PERMANENT, Act::Pass];
+    let queue = Memory { refused: vec![record(0).body], ..Memory::default() };
+    let rig = Rig::new(&acts, Commit::Each, queue);
+    let found = rig.run(grouped("aa")).await;
+    assert_eq!(found, ends(&[], &[], &["m0", "m1"]));
+    check_prepared(&rig, &["m0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_waits_until_those_before_it_are_committed() {
+    let acts = [Act::CommitFails(FailureKind::Transient), Act::Pass, Act::Pass];
+    let rig = Rig::of(&acts);
+    let found = rig.run(grouped("aab")).await;
+    assert_eq!(found, ends(&["m2"], &[], &["m0", "m1"]));
+    check_prepared(&rig, &["m0", "m2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_there_is_no_time_for_stops_its_group_too() {
+    let acts = [Act::Hang, Act::Pass, Act::Pass];
+    let mut rig = Rig::of(&acts);
+    rig.batches.policy.reserve = Duration::from_secs(20);
+    let found = rig.run(grouped("aba")).await;
+    assert_eq!(found, ends(&["m1"], &[], &["m0", "m2"]));
+    check_prepared(&rig, &["m0", "m1"]);
+}

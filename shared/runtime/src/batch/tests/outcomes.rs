@@ -1,0 +1,138 @@
+//! What each kind of failure comes to, and that it comes to its own record alone.
+
+use event::{Attribute, DeadLetter};
+
+use super::*;
+
+const PERMANENT: Act = Act::Fail(FailureKind::Permanent);
+const TRANSIENT: Act = Act::Fail(FailureKind::Transient);
+
+/// One record that fails among two that pass.
+async fn among(act: Act, receive_count: u32) -> (Rig, Ends) {
+    let acts = [Act::Pass, act, Act::Pass];
+    let rig = Rig::of(&acts);
+    let mut batch = records(&acts);
+    batch[1].receive_count = receive_count;
+    let ends = rig.run(batch).await;
+    (rig, ends)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_dead_letter_of_its_record_alone() {
+    let (rig, found) = among(Act::Panic, 1).await;
+    assert_eq!(found, ends(&["m0", "m2"], &["m1"], &[]));
+    let (_, letter) = &rig.letters()[0];
+    assert_eq!((letter.code, letter.kind.as_str()), (Code::RecordPanicked, "permanent"));
+    assert!(!letter.reason.contains("as the test says"), "a panic's message may quote a payload");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permanent_failure_is_a_dead_letter_whose_body_is_untouched() {
+    for act in [PERMANENT, Act::CommitFails(FailureKind::Permanent)] {
+        let (rig, found) = among(act, 1).await;
+        assert_eq!(found, ends(&["m0", "m2"], &["m1"], &[]), "{act:?}");
+        let (_, message) = &rig.batches.queue.sent.lock().unwrap()[0];
+        assert_eq!(message.body, record(1).body);
+        let letter = DeadLetter::read(&message.attributes).unwrap();
+        assert_eq!((letter.stage.as_str(), letter.attempts), ("script", 1));
+        assert_eq!((letter.code, &*letter.reason), (Code::ContractViolation, "as the test says"));
+        assert_eq!(letter.first_failed_at, Timestamp::from_unix_ms(START_MS));
+        assert!(rig.hidden().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_keeps_the_attributes_and_what_an_earlier_life_told() {
+    let acts = [PERMANENT];
+    let rig = Rig::of(&acts);
+    let mut batch = records(&acts);
+    let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`");
+    let earlier = DeadLetter::new("script", &why, Timestamp::from_unix_ms(7), "first-id");
+    batch[0].attributes = DeadLetter::revive(
+        earlier.write([("dataset".to_owned(), Attribute::string("flights"))].into()),
+    );
+    rig.run(batch).await;
+    let (_, message) = rig.batches.queue.sent.lock().unwrap()[0].clone();
+    let letter = DeadLetter::read(&message.attributes).unwrap();
+    assert_eq!(message.attributes["dataset"].value, "flights");
+    assert_eq!((letter.message_id.as_str(), letter.redrives), ("first-id", 1));
+    assert_eq!(letter.first_failed_at, Timestamp::from_unix_ms(7));
+    assert_eq!(letter.last_failed_at, Timestamp::from_unix_ms(START_MS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_succeed_is_returned_and_hidden_by_its_receive_count() {
+    for (act, receives) in [(TRANSIENT, 1), (TRANSIENT, 4), (Act::CommitFails(transient()), 3)] {
+        let (rig, found) = among(act, receives).await;
+        assert_eq!(found, ends(&["m0", "m2"], &[], &["m1"]));
+        let expected = backoff(receives, "m1");
+        assert_eq!(rig.hidden(), [("r1".to_owned(), expected)].into());
+    }
+}
+
+fn transient() -> FailureKind {
+    FailureKind::Transient
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_the_last_receive_a_failure_is_a_dead_letter_with_its_reason() {
+    let throttled = FailureKind::Throttled { retry_after: None };
+    for (act, kind) in [
+        (TRANSIENT, "transient"),
+        (Act::Fail(throttled), "throttled"),
+        (Act::CommitFails(FailureKind::Transient), "transient"),
+    ] {
+        for receives in [MAX_RECEIVES, MAX_RECEIVES + 1] {
+            let (rig, found) = among(act, receives).await;
+            assert_eq!(found, ends(&["m0", "m2"], &["m1"], &[]), "{act:?}");
+            let (_, letter) = &rig.letters()[0];
+            assert_eq!((letter.kind.as_str(), letter.attempts), (kind, receives));
+            assert_eq!(letter.reason, "as the test says");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_no_failure_of_the_event_however_often_it_was_received() {
+    let until = Timestamp::from_unix_ms(START_MS).plus(Duration::from_secs(60));
+    let (_, found) = among(Act::Fail(FailureKind::Unavailable { until }), 99).await;
+    assert_eq!(found, ends(&["m0", "m2"], &[], &["m1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_cannot_be_sent_leaves_its_message_where_it_is() {
+    let acts = [PERMANENT, Act::Pass, PERMANENT];
+    let queue = Memory { refused: vec![record(0).body], ..Memory::default() };
+    let rig = Rig::new(&acts, Commit::Each, queue);
+    let found = rig.run(records(&acts)).await;
+    assert_eq!(found, ends(&["m1"], &["m2"], &["m0"]));
+    assert_eq!(rig.hidden().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_panics_or_miscounts_settles_nothing() {
+    for commit in [Commit::Panics, Commit::OneTooFew] {
+        let acts = [Act::Pass, PERMANENT, Act::Pass];
+        let rig = Rig::new(&acts, commit, Memory::default());
+        let found = rig.run(records(&acts)).await;
+        assert_eq!(found, ends(&[], &["m1"], &["m0", "m2"]), "{commit:?}");
+        assert_eq!(rig.hidden().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_ten_dead_letters_and_retries_go_in_calls_of_ten() {
+    let acts: Vec<Act> = (0..50).map(|n| if n < 25 { PERMANENT } else { TRANSIENT }).collect();
+    let rig = Rig::of(&acts);
+    let found = rig.run(records(&acts)).await;
+    assert_eq!((found.dead.len(), found.returned.len(), rig.hidden().len()), (25, 25, 25));
+}
+
+#[test]
+fn the_response_is_what_lambda_reads() {
+    let failures = vec![Failed { message_id: "m1".to_owned() }];
+    let json = serde_json::to_string(&BatchResponse { failures }).unwrap();
+    assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
+    let none = serde_json::to_string(&BatchResponse::default()).unwrap();
+    assert_eq!(none, r#"{"batchItemFailures":[]}"#);
+}

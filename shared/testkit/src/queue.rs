@@ -1,0 +1,97 @@
+//! SQS in memory: what was sent where, and what was hidden for how long.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use event::Failure;
+use runtime::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue};
+
+/// Whether a message to this URL fails, and how.
+type Refusal = dyn Fn(&str, &Outgoing) -> Option<Failure> + Send + Sync;
+
+/// Clones are one queue service. A call beyond SQS's limits panics: the port promises none.
+#[derive(Clone, Default)]
+pub struct MemoryQueue(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    calls: Vec<(String, usize)>,
+    sent: Vec<(String, Outgoing)>,
+    hidden: Vec<(String, String, Duration)>,
+    refusal: Option<Box<Refusal>>,
+}
+
+impl MemoryQueue {
+    /// From now on the messages for which `refusal` has a failure are not sent.
+    pub fn refuse(
+        &self,
+        refusal: impl Fn(&str, &Outgoing) -> Option<Failure> + Send + Sync + 'static,
+    ) {
+        self.lock().refusal = Some(Box::new(refusal));
+    }
+
+    /// What was sent to a queue, in order.
+    #[must_use]
+    pub fn sent_to(&self, url: &str) -> Vec<Outgoing> {
+        let state = self.lock();
+        let there = state.sent.iter().filter(|(to, _)| to == url);
+        there.map(|(_, message)| message.clone()).collect()
+    }
+
+    /// How many messages each call had that sent to a queue, the refused ones too.
+    #[must_use]
+    pub fn calls_to(&self, url: &str) -> Vec<usize> {
+        let state = self.lock();
+        state.calls.iter().filter(|(to, _)| to == url).map(|(_, count)| *count).collect()
+    }
+
+    /// The receipt handles hidden in a queue, each with how long, in order.
+    #[must_use]
+    pub fn hidden_in(&self, url: &str) -> Vec<(String, Duration)> {
+        let state = self.lock();
+        let there = state.hidden.iter().filter(|(at, _, _)| at == url);
+        there.map(|(_, receipt, wait)| (receipt.clone(), *wait)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("MemoryQueue").field("sent", &state.sent).finish_non_exhaustive()
+    }
+}
+
+impl Queue for MemoryQueue {
+    async fn send_batch(&self, url: &str, messages: &[Outgoing]) -> Vec<Result<(), Failure>> {
+        let bytes: usize = messages.iter().map(Outgoing::size).sum();
+        assert!((1..=MAX_BATCH_ENTRIES).contains(&messages.len()), "{} entries", messages.len());
+        assert!(bytes <= MAX_BATCH_BYTES, "{bytes} bytes in one call");
+        let mut state = self.lock();
+        state.calls.push((url.to_owned(), messages.len()));
+        let send = |message: &Outgoing| match state
+            .refusal
+            .as_ref()
+            .and_then(|refusal| refusal(url, message))
+        {
+            Some(failure) => Err(failure),
+            None => {
+                state.sent.push((url.to_owned(), message.clone()));
+                Ok(())
+            }
+        };
+        messages.iter().map(send).collect()
+    }
+
+    async fn hide_batch(&self, url: &str, messages: &[(&str, Duration)]) -> Vec<bool> {
+        assert!((1..=MAX_BATCH_ENTRIES).contains(&messages.len()), "{} entries", messages.len());
+        let hidden =
+            messages.iter().map(|(receipt, wait)| (url.to_owned(), (*receipt).to_owned(), *wait));
+        self.lock().hidden.extend(hidden);
+        vec![true; messages.len()]
+    }
+}
