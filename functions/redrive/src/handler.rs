@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event::{DeadLetter, Timestamp};
+use event::DeadLetter;
 use lambda_runtime::Diagnostic;
 use runtime::{Deadline, Outgoing, Queue, Record};
 use serde::{Deserialize, Serialize};
@@ -97,8 +97,7 @@ impl<Q: Letters> Redrive<Q> {
         Self { routes, queues }
     }
 
-    /// Moves until the limit, the end of the queue, or the end of the invocation's time. What fails
-    /// again meanwhile stays: to move it once more would end only with the limit.
+    /// Moves until the limit, the end of the queue, or the end of the invocation's time.
     ///
     /// # Errors
     /// Before anything was moved.
@@ -115,7 +114,6 @@ impl<Q: Letters> Redrive<Q> {
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(RedriveError::Limit { limit });
         }
-        let begin = deadline.now();
         let mut report = Report { stage, moved: 0, failed: 0, drained: false };
         while report.moved + report.failed < limit && deadline.remaining() > RESERVE {
             let mut records = match self.queues.take(&route.dlq).await {
@@ -128,7 +126,6 @@ impl<Q: Letters> Redrive<Q> {
                     break;
                 }
             };
-            records.retain(|record| !has_failed_since(record, begin));
             if records.is_empty() {
                 report.drained = true;
                 break;
@@ -176,11 +173,6 @@ impl<Q: Letters> Redrive<Q> {
             report.failed += gone.len() as u64 - moved;
         }
     }
-}
-
-/// By the functions' clocks, both of them; a message that SQS moved by itself does not say.
-fn has_failed_since(record: &Record, begin: Timestamp) -> bool {
-    DeadLetter::read(&record.attributes).is_some_and(|letter| letter.last_failed_at > begin)
 }
 
 #[cfg(test)]

@@ -51,17 +51,15 @@ impl Letters for Fake {
 
 struct Frozen;
 
-const NOW_MS: i64 = 1_000;
-
 impl Clock for Frozen {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_ms(NOW_MS)
+        Timestamp::from_unix_ms(0)
     }
 }
 
 fn letter(n: usize) -> Record {
     let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`");
-    let failure = DeadLetter::new("sink", &why, Timestamp::from_unix_ms(NOW_MS), &format!("m{n}"));
+    let failure = DeadLetter::new("sink", &why, Timestamp::from_unix_ms(1), &format!("m{n}"));
     let attributes: Attributes = [("dataset".to_owned(), Attribute::string("flights"))].into();
     Record {
         message_id: format!("m{n}"),
@@ -110,18 +108,6 @@ async fn what_is_not_sent_is_not_deleted() {
     let report = run(&redrive, "sink", 10).await.unwrap();
     assert_eq!((report.moved, report.failed), (2, 1));
     assert_eq!(redrive.queues.hidden.lock().unwrap()[0].message_id, "m1");
-}
-
-#[tokio::test]
-async fn what_fails_again_while_it_runs_is_not_chased() {
-    let redrive = redrive(1, None);
-    let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`");
-    let later = DeadLetter::new("sink", &why, Timestamp::from_unix_ms(NOW_MS + 1), "again");
-    let again = Record { attributes: later.write(Attributes::new()), ..letter(9) };
-    redrive.queues.letters.lock().unwrap().push(again);
-    let report = run(&redrive, "sink", 10).await.unwrap();
-    assert_eq!((report.moved, report.failed, report.drained), (1, 0, true));
-    assert_eq!(redrive.queues.hidden.lock().unwrap()[0].message_id, "m9");
 }
 
 #[tokio::test]
