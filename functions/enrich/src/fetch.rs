@@ -10,6 +10,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
 
 use crate::answer::{Answer, FetchError};
 use crate::config::Bound;
@@ -46,8 +47,10 @@ impl HttpFetch {
             enrichers.values().flatten().any(|enricher| enricher.http.url.begins_with("https://"));
         let builder = Client::builder(TokioExecutor::new());
         let client = if needs_tls {
-            let connector =
-                HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1();
+            let connector = HttpsConnectorBuilder::new()
+                .with_provider_and_native_roots(ring::default_provider())?
+                .https_or_http()
+                .enable_http1();
             HttpClient::Tls(builder.build(connector.build()))
         } else {
             HttpClient::Plain(builder.build_http())

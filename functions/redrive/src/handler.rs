@@ -1,7 +1,7 @@
 //! Moving dead letters: received, sent to where they failed, then deleted. A copy that is sent twice
 //! is absorbed by the sink; a message is never between two places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use event::DeadLetter;
@@ -33,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) moved: u64,
     /// Still in the dead-letter queue: not sent, or sent and not deleted.
     pub(crate) failed: u64,
+    /// Failed again after they were moved, and left where they are.
+    pub(crate) came_back: u64,
     /// Whether the queue had no more to give; if not, invoke again.
     pub(crate) drained: bool,
 }
@@ -114,7 +116,8 @@ impl<Q: Letters> Redrive<Q> {
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(RedriveError::Limit { limit });
         }
-        let mut report = Report { stage, moved: 0, failed: 0, drained: false };
+        let mut report = Report { stage, moved: 0, failed: 0, came_back: 0, drained: false };
+        let mut seen = HashSet::new();
         while report.moved + report.failed < limit && deadline.remaining() > RESERVE {
             let mut records = match self.queues.take(&route.dlq).await {
                 Ok(records) => records,
@@ -130,6 +133,13 @@ impl<Q: Letters> Redrive<Q> {
                 report.drained = true;
                 break;
             }
+            // What fails again at once is in the queue again: it is not to go round until the limit.
+            let taken = records.len();
+            records.retain(|record| seen.insert(origin(record)));
+            report.came_back += (taken - records.len()) as u64;
+            if records.is_empty() {
+                break;
+            }
             let left = usize::try_from(limit - report.moved - report.failed).unwrap_or(usize::MAX);
             // What is beyond the limit comes back by itself when its time is up.
             records.truncate(left);
@@ -139,6 +149,7 @@ impl<Q: Letters> Redrive<Q> {
             stage = report.stage,
             redrive.moved = report.moved,
             redrive.failed = report.failed,
+            redrive.came_back = report.came_back,
             redrive.drained = report.drained,
             "redrive done"
         );
@@ -173,6 +184,12 @@ impl<Q: Letters> Redrive<Q> {
             report.failed += gone.len() as u64 - moved;
         }
     }
+}
+
+/// What stays the same when a message fails again: the id that it had when it first did.
+fn origin(record: &Record) -> String {
+    let letter = DeadLetter::read(&record.attributes);
+    letter.map_or_else(|| record.message_id.clone(), |letter| letter.message_id)
 }
 
 #[cfg(test)]

@@ -1,1 +1,46 @@
-fn main() {}
+//! `sluicegate`: the demo and the local emulation.
+//!
+//! Only wiring: arguments in, an exit status out. 0 is success, 1 a promise that was not kept, 2 a
+//! command that could not be done.
+
+mod args;
+mod demo;
+mod failure;
+mod local;
+mod logs;
+mod output;
+mod root;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command, Local};
+use crate::failure::Failure;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let output = Output::of_process();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(args, &output)),
+        Err(source) => Err(Failure::new("the asynchronous runtime did not start").because(source)),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            output.note(&failure.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
+    let root = root::find(args.root.as_deref())?;
+    match args.command.unwrap_or_default() {
+        Command::Demo(demo) => demo::run(&root, &demo, output).await,
+        Command::Local(Local::Up(up)) => local::up(&root, &up, output).await,
+    }
+}

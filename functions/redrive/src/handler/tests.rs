@@ -86,7 +86,8 @@ async fn run(redrive: &Redrive<Fake>, stage: &str, limit: u64) -> Result<Report,
 async fn a_queue_is_drained_bodies_unchanged_and_redrives_counted() {
     let redrive = redrive(25, None);
     let report = run(&redrive, "sink", 1_000).await.unwrap();
-    assert_eq!(report, Report { stage: "sink".to_owned(), moved: 25, failed: 0, drained: true });
+    let stage = "sink".to_owned();
+    assert_eq!(report, Report { stage, moved: 25, failed: 0, came_back: 0, drained: true });
     let sent = redrive.queues.sent.lock().unwrap();
     assert_eq!(sent[24].body, "body 24");
     assert_eq!(DeadLetter::read(&sent[24].attributes).unwrap().redrives, 1);
@@ -100,6 +101,17 @@ async fn a_limit_is_kept_and_the_rest_stays() {
     assert_eq!((report.moved, report.drained), (12, false));
     assert_eq!(redrive.queues.sent.lock().unwrap().len(), 12);
     assert_eq!(redrive.queues.hidden.lock().unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn what_fails_again_at_once_does_not_go_round() {
+    let redrive = redrive(3, None);
+    // The second life of the first letter, before the queue is drained.
+    let again = Record { message_id: "m9".to_owned(), ..letter(0) };
+    redrive.queues.letters.lock().unwrap().push(again);
+    let report = run(&redrive, "sink", 100).await.unwrap();
+    assert_eq!((report.moved, report.came_back, report.drained), (3, 1, true));
+    assert_eq!(redrive.queues.sent.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -1,0 +1,153 @@
+//! What can be asked for, and how it is spelled.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Sluicegate on this machine: the deployed functions, on emulated AWS services, without Docker.
+#[derive(Debug, Parser)]
+#[command(name = "sluicegate", version)]
+pub(crate) struct Args {
+    /// The folder of template.yaml [default: the nearest one above the current folder]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) root: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send events through the whole pipeline and prove that each was written once (the default)
+    Demo(Demo),
+    /// The emulation by itself
+    #[command(subcommand)]
+    Local(Local),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Demo(Demo::default())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Local {
+    /// Start the emulation, say where everything is, and run until Ctrl-C
+    Up(Up),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// How many events: the first of the input
+    #[arg(long, value_name = "N", default_value_t = Self::default().events,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) events: u64,
+    /// The events: .ndjson or .csv, gzipped or not [default: the flights in events/]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// The dataset that they belong to: a folder of infra/contracts
+    #[arg(long, value_name = "NAME", default_value_t = Self::default().dataset)]
+    pub(crate) dataset: String,
+    /// How the result is told on standard output
+    #[arg(long, value_enum, default_value_t = Self::default().format)]
+    pub(crate) format: Format,
+    /// The port of the emulation; 0 is any that is free
+    #[arg(long, default_value_t = Self::default().port)]
+    pub(crate) port: u16,
+    /// Build the functions optimised, as they are deployed (takes minutes)
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// For how long to wait, in seconds, until nothing is left to do
+    #[arg(long, value_name = "SECONDS", default_value_t = Self::default().timeout,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+}
+
+impl Default for Demo {
+    fn default() -> Self {
+        Self {
+            events: 2_000,
+            input: None,
+            dataset: "flights".to_owned(),
+            format: Format::Text,
+            port: 0,
+            release: false,
+            timeout: 600,
+        }
+    }
+}
+
+impl Demo {
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a person
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Up {
+    /// The port of the emulation; 0 is any that is free
+    #[arg(long, default_value_t = 4566)]
+    pub(crate) port: u16,
+    /// Build the functions optimised, as they are deployed (takes minutes)
+    #[arg(long)]
+    pub(crate) release: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn demo(words: &[&str]) -> Demo {
+        let args = Args::try_parse_from(words).unwrap();
+        match args.command.unwrap_or_default() {
+            Command::Demo(demo) => demo,
+            Command::Local(_) => panic!("{words:?} is no demo"),
+        }
+    }
+
+    #[test]
+    fn no_command_is_the_demo_as_it_is_by_default() {
+        Args::command().debug_assert();
+        let (none, named) = (demo(&["sluicegate"]), demo(&["sluicegate", "demo"]));
+        assert_eq!(format!("{none:?}"), format!("{named:?}"));
+        assert_eq!((none.events, none.dataset.as_str(), none.port), (2_000, "flights", 0));
+        assert_eq!(none.format, Format::Text);
+    }
+
+    #[track_caller]
+    fn check_refused(words: &[&str], about: &str) {
+        let error = Args::try_parse_from(words).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{words:?}");
+        assert!(error.to_string().contains(about), "{error}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        check_refused(&["sluicegate", "demo", "--events", "0"], "--events");
+        check_refused(&["sluicegate", "demo", "--events", "many"], "many");
+        check_refused(&["sluicegate", "demo", "--format", "xml"], "text, json");
+        check_refused(&["sluicegate", "demp"], "demo");
+        check_refused(&["sluicegate", "local", "up", "--port", "70000"], "70000");
+    }
+
+    #[test]
+    fn the_root_may_be_given_before_or_after_the_command() {
+        for words in
+            [["sluicegate", "--root", "/x", "demo"], ["sluicegate", "demo", "--root", "/x"]]
+        {
+            let args = Args::try_parse_from(words).unwrap();
+            assert_eq!(args.root, Some(PathBuf::from("/x")), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! How long events take, from the two times that each record carries.
+
+use event::Timestamp;
+use serde_json::{Map, Value};
+
+/// Of a set of durations, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Latency {
+    pub(super) p50_ms: u64,
+    pub(super) p99_ms: u64,
+    pub(super) max_ms: u64,
+}
+
+impl Latency {
+    /// By nearest rank: each is a duration that occurred. None of none.
+    pub(super) fn of(mut durations_ms: Vec<u64>) -> Option<Self> {
+        durations_ms.sort_unstable();
+        let max_ms = *durations_ms.last()?;
+        let rank = |percent: usize| {
+            let rank = (durations_ms.len() * percent).div_ceil(100).max(1);
+            durations_ms.get(rank - 1).copied().unwrap_or(max_ms)
+        };
+        Some(Self { p50_ms: rank(50), p99_ms: rank(99), max_ms })
+    }
+}
+
+/// From a record's `ingest_time` to its `written_at`, in milliseconds.
+pub(super) fn duration_ms(record: &Map<String, Value>) -> Option<u64> {
+    let time = |name: &str| record.get(name)?.as_str()?.parse::<Timestamp>().ok();
+    let duration = time("written_at")?.since(time("ingest_time")?);
+    u64::try_from(duration.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(durations_ms: impl IntoIterator<Item = u64>, expected: Option<(u64, u64, u64)>) {
+        let latency = Latency::of(durations_ms.into_iter().collect());
+        assert_eq!(latency.map(|each| (each.p50_ms, each.p99_ms, each.max_ms)), expected);
+    }
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        check([], None);
+        check([7], Some((7, 7, 7)));
+        check([2, 1], Some((1, 2, 2)));
+        check((1..=100).rev(), Some((50, 99, 100)));
+        check(1..=1_000, Some((500, 990, 1_000)));
+    }
+
+    #[test]
+    fn a_duration_needs_both_times() {
+        let record = json!({
+            "ingest_time": "2026-01-01T00:00:00.250Z",
+            "written_at": "2026-01-01T00:00:01.500Z",
+        });
+        let mut record = record.as_object().unwrap().clone();
+        assert_eq!(duration_ms(&record), Some(1_250));
+        record.insert("written_at".to_owned(), json!("soon"));
+        assert_eq!(duration_ms(&record), None);
+        record.remove("written_at");
+        assert_eq!(duration_ms(&record), None);
+    }
+}

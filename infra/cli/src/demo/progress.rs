@@ -1,0 +1,50 @@
+//! How far it is, in one line.
+
+use std::time::Duration;
+
+use local::idle::Progress;
+
+use super::summary::grouped;
+
+/// `12.0 s  1,240 of 2,000 written  Inbox 12+40`: each queue with what is visible and what is in
+/// flight; queues that are empty are left out.
+pub(super) fn line(progress: &Progress, written: u64, events: usize, elapsed: Duration) -> String {
+    let events = grouped(u64::try_from(events).unwrap_or(u64::MAX));
+    let seconds = elapsed.as_secs_f64();
+    let mut line = format!("{seconds:>5.1} s  {} of {events} written", grouped(written));
+    for queue in &progress.queues {
+        let (waiting, in_flight) =
+            (queue.depth.visible + queue.depth.delayed, queue.depth.in_flight);
+        if waiting + in_flight > 0 {
+            line.push_str(&format!("  {} {waiting}+{in_flight}", queue.logical_id));
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use local::idle::QueueProgress;
+    use local::sqs::Depth;
+
+    use super::*;
+
+    #[test]
+    fn a_line_tells_how_far_it_is_and_where_the_rest_is() {
+        let queue = |name: &str, visible, in_flight| QueueProgress {
+            logical_id: name.to_owned(),
+            name: name.to_owned(),
+            is_consumed: true,
+            depth: Depth { visible, in_flight, delayed: 1 - in_flight.min(1) },
+        };
+        let mut empty = queue("SinkQueue", 0, 0);
+        empty.depth = Depth::default();
+        let progress = Progress {
+            queues: vec![queue("Inbox", 12, 40), empty, queue("Dead", 2, 0)],
+            mappings: Vec::new(),
+            lambda_is_idle: false,
+        };
+        let line = line(&progress, 1_240, 2_000, Duration::from_millis(12_040));
+        assert_eq!(line, " 12.0 s  1,240 of 2,000 written  Inbox 12+40  Dead 3+0");
+    }
+}

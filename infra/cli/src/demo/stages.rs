@@ -1,0 +1,134 @@
+//! What each stage says of its own work, from the one line that each of its invocations logs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use local::lambda::{LogLine, LogSink, Origin};
+use serde_json::{Map, Value};
+
+use crate::logs;
+
+/// The stage whose events have arrived.
+const LAST_STAGE: &str = "sink";
+/// Of the lines that are kept to explain a failure.
+const KEPT_LINES: usize = 12;
+
+/// Counts of one stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stage {
+    pub(super) invocations: u64,
+    pub(super) events_in: u64,
+    pub(super) events_out: u64,
+    pub(super) duplicates: u64,
+    pub(super) retried: u64,
+}
+
+/// Takes the functions' lines while they work.
+#[derive(Default)]
+pub(super) struct StageLog {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    stages: BTreeMap<String, Stage>,
+    notable: VecDeque<String>,
+}
+
+impl LogSink for StageLog {
+    fn line(&self, line: &LogLine<'_>) {
+        let fields = logs::fields(line);
+        let mut state = self.locked();
+        if let Some(fields) = &fields
+            && let Some(name) = fields.get("stage").and_then(Value::as_str)
+            && fields.contains_key("events.in")
+        {
+            let stage = state.stages.entry(name.to_owned()).or_default();
+            stage.invocations += 1;
+            stage.events_in += number(fields, "events.in");
+            stage.events_out += number(fields, "events.out");
+            stage.duplicates += number(fields, "events.duplicate");
+            stage.retried += number(fields, "events.retried");
+            return;
+        }
+        let level = fields.as_ref().and_then(|fields| fields.get("level")).and_then(Value::as_str);
+        // A line that is not JSON is what a function writes when it breaks.
+        let is_plain = fields.is_none() && line.origin == Origin::Function;
+        if is_plain || matches!(level, Some("WARN" | "ERROR")) {
+            if state.notable.len() == KEPT_LINES {
+                state.notable.pop_front();
+            }
+            state.notable.push_back(logs::text(line));
+        }
+    }
+}
+
+impl StageLog {
+    pub(super) fn stages(&self) -> BTreeMap<String, Stage> {
+        self.locked().stages.clone()
+    }
+
+    /// How many events have arrived, as their stage tells.
+    pub(super) fn written(&self) -> u64 {
+        self.locked().stages.get(LAST_STAGE).map_or(0, |stage| stage.events_out)
+    }
+
+    /// The last warnings, errors, and lines that are no logs.
+    pub(super) fn notable(&self) -> Vec<String> {
+        self.locked().notable.iter().cloned().collect()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn number(fields: &Map<String, Value>, name: &str) -> u64 {
+    fields.get(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(lines: &[(Origin, &str)]) -> StageLog {
+        let log = StageLog::default();
+        for (origin, text) in lines {
+            let (function, stream) = ("sluicegate-Sink", "s");
+            log.line(&LogLine { function, stream, request_id: None, origin: *origin, text });
+        }
+        log
+    }
+
+    #[test]
+    fn invocations_of_a_stage_add_up() {
+        let line = r#"{"level":"INFO","message":"batch done","stage":"sink","batch.received":10,"events.in":10,"events.out":8,"events.duplicate":1,"events.retried":1}"#;
+        let log = log(&[(Origin::Function, line), (Origin::Function, line)]);
+        let expected =
+            Stage { invocations: 2, events_in: 20, events_out: 16, duplicates: 2, retried: 2 };
+        assert_eq!(log.stages(), BTreeMap::from([("sink".to_owned(), expected)]));
+        assert_eq!(log.written(), 16);
+        assert!(log.notable().is_empty());
+    }
+
+    #[test]
+    fn what_explains_a_failure_is_kept_and_bounded() {
+        let log = log(&[
+            (Origin::Platform, "START"),
+            (Origin::Function, r#"{"level":"INFO","message":"started"}"#),
+            (Origin::Function, r#"{"level":"WARN","message":"slow"}"#),
+            (Origin::Function, "QUEUE_URL is not set"),
+        ]);
+        assert_eq!(log.notable(), ["Sink WARN slow", "Sink QUEUE_URL is not set"]);
+        for _ in 0..100 {
+            log.line(&LogLine {
+                function: "f",
+                stream: "s",
+                request_id: None,
+                origin: Origin::Function,
+                text: "x",
+            });
+        }
+        assert_eq!(log.notable().len(), KEPT_LINES);
+    }
+}

@@ -1,0 +1,77 @@
+//! `sluicegate local up`: the emulation for whoever wants to talk to it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use local::Emulation;
+use local::lambda::LogLine;
+
+use crate::args::Up;
+use crate::failure::Failure;
+use crate::logs;
+use crate::output::Output;
+use crate::world::{self, Plan};
+
+/// Runs until it is interrupted.
+pub(crate) async fn up(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
+    let lines = Arc::new(Output::of_process());
+    let log = Arc::new(move |line: &LogLine<'_>| lines.note(&logs::text(line)));
+    let plan = Plan { root, release: args.release, port: args.port, log, skip_idle: false };
+    let world = tokio::select! {
+        world = world::start(plan, output) => world?,
+        () = interrupted() => return Ok(ExitCode::SUCCESS),
+    };
+    output.result(&whereabouts(&world));
+    output.note("running until Ctrl-C; what functions log follows");
+    interrupted().await;
+    output.note("stopping");
+    world.shutdown().await;
+    output.note("stopped: what was in memory is gone");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C, or a request to terminate.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        () = interrupted => {}
+    }
+}
+
+/// Where everything is, and how an AWS client gets there.
+fn whereabouts(world: &Emulation) -> String {
+    let (endpoint, stack) = (world.endpoint(), world.stack());
+    let mut text = format!(
+        "export AWS_ENDPOINT_URL={endpoint} AWS_REGION=eu-west-1 \\\n       \
+         AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
+    );
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            text.push_str(&format!("\n{title}\n"));
+            lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+        }
+    };
+    section("queues", stack.queues.iter().map(|queue| queue.url.clone()).collect());
+    let buckets = stack.buckets.iter().map(|bucket| format!("s3://{}", bucket.name));
+    section("buckets", buckets.collect());
+    section("tables", stack.tables.iter().map(|table| table.name.clone()).collect());
+    let functions = stack.functions.iter().map(|function| match function.has_url {
+        true => format!("{0}  {endpoint}/function-urls/{0}/", function.name),
+        false => function.name.clone(),
+    });
+    section("functions", functions.collect());
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,62 @@
+//! What functions log, for a person: one line of text for each of theirs.
+
+use local::lambda::{LogLine, Origin};
+use serde_json::{Map, Value};
+
+/// Members that say what the line already shows, or nothing that a person needs.
+const LEFT_OUT: [&str; 5] = ["timestamp", "level", "message", "target", "span"];
+
+/// `ingest INFO batch done  batch.received=10 events.in=10`: the function, then its line's level,
+/// message and fields; a line that is not JSON, as it is.
+pub(crate) fn text(line: &LogLine<'_>) -> String {
+    let function = short_name(line.function);
+    let Some(fields) = fields(line) else {
+        return format!("{function} {}", line.text);
+    };
+    let word = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut text = format!("{function} {} {}", word("level"), word("message"));
+    for (name, value) in fields.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())) {
+        match value {
+            Value::String(value) => text.push_str(&format!(" {name}={value}")),
+            value => text.push_str(&format!(" {name}={value}")),
+        }
+    }
+    text
+}
+
+/// The members of a line that is a JSON object.
+pub(crate) fn fields(line: &LogLine<'_>) -> Option<Map<String, Value>> {
+    let is_json = line.origin == Origin::Function && line.text.starts_with('{');
+    is_json.then(|| serde_json::from_str(line.text).ok()).flatten()
+}
+
+/// Without the stack's name: `IngestFunction` of `sluicegate-IngestFunction`.
+pub(crate) fn short_name(function: &str) -> &str {
+    function.split_once('-').map_or(function, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(origin: Origin, text_of_line: &str, expected: &str) {
+        let line = LogLine {
+            function: "sluicegate-SinkFunction",
+            stream: "s",
+            request_id: None,
+            origin,
+            text: text_of_line,
+        };
+        assert_eq!(text(&line), expected);
+    }
+
+    #[test]
+    fn a_json_line_is_told_in_words_and_any_other_as_it_is() {
+        let json = r#"{"timestamp":"t","level":"INFO","message":"batch done","events.in":2,"stage":"sink"}"#;
+        check(Origin::Function, json, "SinkFunction INFO batch done events.in=2 stage=sink");
+        check(Origin::Function, "oh no", "SinkFunction oh no");
+        check(Origin::Function, "{oh no", "SinkFunction {oh no");
+        check(Origin::Platform, "START", "SinkFunction START");
+    }
+}

@@ -1,0 +1,111 @@
+//! The emulation as both commands start it: functions built in view, the sample weather behind them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use local::builder::{Build, Profile, build_functions};
+use local::clock::Clock;
+use local::lambda::LogSink;
+use local::{Emulation, Options};
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What functions enrich from, below the root.
+const WEATHER: &str = "events/weather.ndjson.gz";
+/// Between two looks at how long the build takes.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How the emulation is started.
+pub(crate) struct Plan<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) release: bool,
+    pub(crate) port: u16,
+    pub(crate) log: Arc<dyn LogSink>,
+    /// Whether waiting is skipped where only time is waited for.
+    pub(crate) skip_idle: bool,
+}
+
+/// Builds the functions and starts everything.
+pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, Failure> {
+    let binaries = build(plan.root, plan.release, output).await?;
+    let options = Options {
+        root: plan.root.to_path_buf(),
+        port: plan.port,
+        parameters: BTreeMap::new(),
+        weather: weather(plan.root)?,
+        binaries,
+        log: plan.log,
+        clock: Clock::system(),
+        skip_idle: plan.skip_idle,
+    };
+    Emulation::start(options).await.map_err(|error| {
+        let failure = Failure::new("the emulation did not start").because(&error);
+        match error {
+            local::StartError::Listen { .. } => failure.next("give another --port, or 0 for any"),
+            _ => failure,
+        }
+    })
+}
+
+async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
+    let binaries = local::binaries(root, &BTreeMap::new())
+        .map_err(|error| Failure::new("the template cannot be used").because(error))?;
+    let is_optimised = release || !cfg!(debug_assertions);
+    let target = target();
+    let build = Build {
+        root,
+        profile: if is_optimised { Profile::Release } else { Profile::Dev },
+        binaries: &binaries,
+        alongside: Some(env!("CARGO_PKG_NAME")),
+        target: target.as_deref(),
+    };
+    output.note(&format!("building {} functions: {}", binaries.len(), binaries.join(", ")));
+    let started = Instant::now();
+    let last = std::cell::RefCell::new("cargo starts".to_owned());
+    let show = || {
+        let seconds = started.elapsed().as_secs();
+        output.status(&format!("  {seconds:>3} s  {}", last.borrow().trim()));
+    };
+    let mut built = std::pin::pin!(build_functions(&build, |line| {
+        line.trim().clone_into(&mut last.borrow_mut());
+        show();
+    }));
+    let mut ticks = tokio::time::interval(TICK);
+    let folder = loop {
+        tokio::select! {
+            built = &mut built => break built,
+            _ = ticks.tick() => show(),
+        }
+    };
+    let folder = folder.map_err(|error| {
+        Failure::new("the functions were not built")
+            .because(error)
+            .next("cargo build, to see it by itself")
+    })?;
+    output.note(&format!("built in {:.1} s", started.elapsed().as_secs_f64()));
+    Ok(folder)
+}
+
+/// The folder that cargo has built this program in, if it has: the functions belong beside it.
+fn target() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let target = program.parent()?.parent()?;
+    target.join(".rustc_info.json").is_file().then(|| target.to_path_buf())
+}
+
+/// A repository without sample weather is one without.
+fn weather(root: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let path = root.join(WEATHER);
+    match std::fs::read(&path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(Failure::new(format!("{} cannot be read", path.display())).because(error))
+        }
+    }
+}
