@@ -1,1 +1,21 @@
-//! placeholder
+//! The world that the end-to-end tests and the benchmark run in: the template's services, the real
+//! binaries, and New York's flights.
+//!
+//! What the services do is `local`'s affair; here is only what is fed to them, and what the promises
+//! ask of what came out. Everything panics with what it saw: there is nobody here but tests.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod binaries;
+mod flights;
+mod ledger;
+mod logs;
+mod web;
+mod world;
+
+pub use binaries::{BINARIES, build, root};
+pub use flights::{Flight, flights, gzip, has_weather, lines, weather};
+pub use ledger::Letter;
+pub use logs::Logs;
+pub use web::post;
+pub use world::{Settings, World};

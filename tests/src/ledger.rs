@@ -1,0 +1,137 @@
+//! What became of the events: written, once, or dead with a reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use event::{Attribute, Code, DeadLetter};
+use local::audit::written_twice;
+use local::dynamodb::ChangeEvent;
+use local::sqs::ReceivedMessage;
+use serde_json::{Map, Value, json};
+
+use crate::flights::id_of;
+use crate::{Flight, World};
+
+/// A message of a queue, with its failure if it has one.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    pub body: String,
+    pub failure: Option<DeadLetter>,
+}
+
+impl fmt::Display for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start: String = self.body.chars().take(60).collect();
+        match &self.failure {
+            None => write!(f, "without a reason: {start}"),
+            Some(DeadLetter { stage, code, reason, at, attempts, redrives, .. }) => {
+                let at = at.as_deref().unwrap_or_default();
+                write!(f, "{stage} {code} [{at}] {reason} ")?;
+                write!(f, "(attempts {attempts}, redrives {redrives}): {start}")
+            }
+        }
+    }
+}
+
+impl World {
+    /// All messages of a queue, whatever their state.
+    #[must_use]
+    pub fn letters(&self, queue: &str) -> Vec<Letter> {
+        self.emulation().sqs().peek(self.name(queue)).into_iter().map(letter).collect()
+    }
+
+    /// The records table's items, plain JSON, by their flights.
+    ///
+    /// # Panics
+    /// When two items are the same flight.
+    #[must_use]
+    pub fn records(&self) -> BTreeMap<String, Value> {
+        let items = self.emulation().dynamodb().scan_all(self.name("RecordsTable")).unwrap();
+        let count = items.len();
+        let records: BTreeMap<String, Value> = items
+            .iter()
+            .map(|item| plain(&json!({ "M": item })))
+            .map(|item| (id_of(&item["payload"]), item))
+            .collect();
+        assert_eq!(records.len(), count, "a flight is in the table under two keys");
+        records
+    }
+
+    /// Holds the world to its promises: exactly these flights are in the table, each as it was sent,
+    /// each written once, and nothing waits in a queue.
+    ///
+    /// # Panics
+    /// With what differs.
+    #[track_caller]
+    pub fn assert_written_once(&self, flights: &[Flight]) {
+        let records = self.records();
+        let sent: BTreeMap<String, &Value> =
+            flights.iter().map(|flight| (flight.id(), &flight.value)).collect();
+        let (in_table, expected): (BTreeSet<_>, BTreeSet<_>) =
+            (records.keys().collect(), sent.keys().collect());
+        let lost: Vec<_> = expected.difference(&in_table).collect();
+        let strange: Vec<_> = in_table.difference(&expected).collect();
+        assert!(lost.is_empty(), "{} lost: {lost:?}", lost.len());
+        assert!(strange.is_empty(), "never sent: {strange:?}");
+        for (id, record) in &records {
+            let mut payload = record["payload"].clone();
+            payload.as_object_mut().unwrap().remove("weather");
+            assert_eq!(&payload, sent[id], "{id} is not as it was sent");
+        }
+        for table in ["RecordsTable", "DedupeTable"] {
+            let changes = self.emulation().dynamodb().changes(self.name(table)).unwrap();
+            let twice = written_twice(&changes);
+            assert!(twice.is_empty(), "{table}: written more than once: {twice:?}");
+            let inserts = changes.iter().filter(|change| change.event == ChangeEvent::Insert);
+            assert_eq!(inserts.count(), expected.len(), "inserts into {table}");
+            assert_eq!(changes.len(), expected.len(), "changes of {table}");
+        }
+        for queue in ["Inbox", "EnrichQueue", "SinkQueue"] {
+            assert_eq!(self.letters(queue).len(), 0, "{queue} is not empty");
+        }
+    }
+
+    /// A queue's dead letters are these, whatever their order: the code, and a part of where and why.
+    ///
+    /// # Panics
+    /// With what is missing, or too many.
+    #[track_caller]
+    pub fn assert_letters(&self, queue: &str, expected: &[(Code, &str)]) {
+        let mut found: Vec<String> = self.letters(queue).iter().map(Letter::to_string).collect();
+        for (code, part) in expected {
+            let is_it = |text: &String| text.contains(&format!(" {code} [")) && text.contains(part);
+            let place = found.iter().position(is_it);
+            let place = place.unwrap_or_else(|| {
+                panic!("{queue}: no {code} with `{part}` in\n{}", found.join("\n"))
+            });
+            found.remove(place);
+        }
+        assert!(found.is_empty(), "{queue}: unexpected\n{}", found.join("\n"));
+    }
+}
+
+fn letter(message: ReceivedMessage) -> Letter {
+    let attributes = message.message_attributes.into_iter().map(|(name, attribute)| {
+        let value = attribute.string_value.unwrap_or_default();
+        (name, Attribute { data_type: attribute.data_type, value })
+    });
+    let failure = DeadLetter::read(&attributes.collect());
+    Letter { body: message.body, failure }
+}
+
+/// DynamoDB JSON as the JSON that it stands for.
+fn plain(attribute: &Value) -> Value {
+    let (kind, value) = attribute.as_object().unwrap().iter().next().unwrap();
+    match kind.as_str() {
+        "M" => {
+            let members = value.as_object().unwrap().iter();
+            Value::Object(
+                members.map(|(name, each)| (name.clone(), plain(each))).collect::<Map<_, _>>(),
+            )
+        }
+        "L" => value.as_array().unwrap().iter().map(plain).collect(),
+        "N" => serde_json::from_str(value.as_str().unwrap()).unwrap(),
+        "NULL" => Value::Null,
+        _ => value.clone(),
+    }
+}

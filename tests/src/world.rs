@@ -1,0 +1,183 @@
+//! One emulation, and the ways into it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use bytes::Bytes;
+use local::clock::Clock;
+use local::sqs::{MessageAttribute, NewMessage};
+use local::{Emulation, Options};
+use serde_json::Value;
+
+use crate::binaries::built;
+use crate::{Flight, Logs, post, root, weather};
+
+/// Far beyond what any test takes: real time, not the emulation's.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What differs from the template's own world.
+#[derive(Default)]
+pub struct Settings {
+    /// Where the weather is, instead of the emulation's own.
+    pub weather_url: Option<String>,
+}
+
+/// The template's world, with the real binaries. A test that fails is told what was where.
+pub struct World {
+    /// Gone once it is ended.
+    emulation: Option<Emulation>,
+    pub logs: Logs,
+}
+
+impl World {
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(settings: Settings) -> Self {
+        let logs = Logs::default();
+        let url = settings.weather_url.map(|url| ("WeatherUrl".to_owned(), url));
+        let options = Options {
+            root: root(),
+            port: 0,
+            parameters: url.into_iter().collect(),
+            weather: Some(weather()),
+            binaries: built().await,
+            log: Arc::new(logs.clone()),
+            clock: Clock::system(),
+            skip_idle: true,
+        };
+        let emulation = Emulation::start(options).await;
+        let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
+        Self { emulation: Some(emulation), logs }
+    }
+
+    #[must_use]
+    pub fn emulation(&self) -> &Emulation {
+        self.emulation.as_ref().unwrap()
+    }
+
+    /// The name of the queue, function or table that the template calls so.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn name(&self, logical_id: &str) -> &str {
+        let stack = self.emulation().stack();
+        let queues = stack.queues.iter().map(|each| (&each.logical_id, &each.name));
+        let functions = stack.functions.iter().map(|each| (&each.logical_id, &each.name));
+        let tables = stack.tables.iter().map(|each| (&each.logical_id, &each.name));
+        let mut all = queues.chain(functions).chain(tables);
+        let found = all.find(|(id, _)| *id == logical_id);
+        found.unwrap_or_else(|| panic!("the template has no {logical_id}")).1
+    }
+
+    /// One of the template's outputs.
+    #[must_use]
+    pub fn output(&self, name: &str) -> &str {
+        &self.emulation().stack().outputs[name]
+    }
+
+    /// A producer's SDK configuration.
+    ///
+    /// # Panics
+    /// Never: all that it needs is given.
+    #[must_use]
+    pub fn sdk(&self) -> SdkConfig {
+        let variables = BTreeMap::from([
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "producer"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL", self.emulation().endpoint()),
+        ]);
+        aws::sdk_config(&variables).unwrap()
+    }
+
+    /// Puts an object into the landing bucket.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn land(&self, key: &str, body: impl Into<Bytes>) {
+        let bucket = self.output("LandingBucketName");
+        let put = self.emulation().s3().put(bucket, key, body.into(), "application/octet-stream");
+        put.unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+
+    /// Sends a message to a queue, with string attributes.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn send(&self, queue: &str, body: &str, attributes: &[(&str, &str)]) {
+        let attribute = |&(name, value): &(&str, &str)| {
+            let value = MessageAttribute {
+                data_type: "String".to_owned(),
+                string_value: Some(value.to_owned()),
+                binary_value: None,
+            };
+            (name.to_owned(), value)
+        };
+        let message_attributes = attributes.iter().map(attribute).collect();
+        let message =
+            NewMessage { body: body.to_owned(), message_attributes, ..NewMessage::default() };
+        let sent = self.emulation().sqs().send(self.name(queue), message);
+        sent.unwrap_or_else(|error| panic!("{queue}: {error}"));
+    }
+
+    /// Sends flights to the inbox, a message each.
+    pub fn send_flights(&self, flights: &[Flight]) {
+        for flight in flights {
+            self.send("Inbox", &flight.line, &[("dataset", "flights")]);
+        }
+    }
+
+    /// Waits until nothing is left to do, over times in which nothing happens.
+    ///
+    /// # Panics
+    /// When it takes too long, with what was where.
+    pub async fn settle(&self) {
+        let settled = self.emulation().settle(PATIENCE).await;
+        settled.unwrap_or_else(|busy| panic!("{busy}"));
+    }
+
+    /// Invokes the redrive function over HTTP, as an operator does, and answers its report.
+    ///
+    /// # Panics
+    /// When the invocation is refused.
+    pub async fn redrive(&self, stage: &str) -> Value {
+        let (endpoint, name) = (self.emulation().endpoint(), self.name("RedriveFunction"));
+        let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
+        let (status, _, report) = post(&url, format!(r#"{{"stage":"{stage}"}}"#)).await;
+        assert_eq!(status, 200, "{report}");
+        report
+    }
+
+    /// Ends everything.
+    ///
+    /// # Panics
+    /// Never: it runs once.
+    pub async fn end(mut self) {
+        self.emulation.take().unwrap().shutdown().await;
+    }
+}
+
+impl Drop for World {
+    #[expect(clippy::print_stderr, reason = "what a failed test saw is for its output")]
+    fn drop(&mut self) {
+        let Some(emulation) = self.emulation.as_ref().filter(|_| std::thread::panicking()) else {
+            return;
+        };
+        eprintln!("what was where: {}", emulation.progress());
+        for queue in &emulation.stack().queues {
+            for letter in self.letters(&queue.logical_id).iter().take(20) {
+                eprintln!("in {}: {letter}", queue.logical_id);
+            }
+        }
+        eprintln!("the last lines:\n{}", self.logs.last(12).join("\n"));
+    }
+}
