@@ -96,8 +96,9 @@ impl<F: Fetch, Q: Queue> Stage for Enrich<F, Q> {
         let body = envelope
             .to_json()
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
-        let trace = Attribute::string(envelope.traceparent);
-        let attributes = [("traceparent".to_owned(), trace)].into();
+        let attributes = [("traceparent", envelope.traceparent), ("eventid", envelope.id)]
+            .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
+            .into();
         Ok(Enriched {
             message: Outgoing { body, attributes, fifo: None },
             sinks: contract.sinks.iter().map(|sink| sink.kind).collect(),

@@ -10,18 +10,24 @@ mod http;
 mod notification;
 mod wrap;
 
+use std::process::ExitCode;
+
 use aws::{Objects, Queues, sdk_config};
 use futures_util::FutureExt;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
-use runtime::{Batches, DeadLetters, Deadline, Policy, init_logs, load_contracts};
+use runtime::{Batches, DeadLetters, Deadline, Policy, exit_code, init_logs, load_contracts};
 
 use crate::config::Config;
 use crate::emit::Emit;
 use crate::handler::{Answer, Ingest, Trigger};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    exit_code(run().await)
+}
+
+async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = load_contracts(&config.contracts_dir)?;

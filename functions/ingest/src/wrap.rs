@@ -45,6 +45,10 @@ pub(crate) fn wrap(
 ) -> Result<Outgoing, Failure> {
     let accepted = contract.accept(&payload)?;
     let trace = origin.trace.unwrap_or_else(|| TraceParent::of_event(&origin.source, &origin.id));
+    let attributes = [
+        (TRACE.to_owned(), Attribute::string(trace.as_str())),
+        (EVENT_ID.to_owned(), Attribute::string(&origin.id)),
+    ];
     let envelope = Envelope {
         specversion: SPEC_VERSION.to_owned(),
         id: origin.id,
@@ -65,6 +69,5 @@ pub(crate) fn wrap(
     let body = envelope
         .to_json()
         .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
-    let attributes = [(TRACE.to_owned(), Attribute::string(trace.as_str()))].into();
-    Ok(Outgoing { body, attributes, fifo: None })
+    Ok(Outgoing { body, attributes: attributes.into(), fifo: None })
 }

@@ -3,16 +3,22 @@
 mod config;
 mod handler;
 
+use std::process::ExitCode;
+
 use aws::{Queues, sdk_config};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
-use runtime::{Deadline, init_logs};
+use runtime::{Deadline, exit_code, init_logs};
 
 use crate::config::Config;
 use crate::handler::{Redrive, Request};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    exit_code(run().await)
+}
+
+async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
     let redrive = &Redrive::new(config.routes, Queues::new(&sdk_config(&Process)?));

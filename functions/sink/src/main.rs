@@ -4,16 +4,22 @@ mod config;
 mod handler;
 mod item;
 
+use std::process::ExitCode;
+
 use aws::{Queues, TableStore, sdk_config};
 use lambda_runtime::Error;
 use runtime::env::Process;
-use runtime::{Batches, DeadLetters, Policy, init_logs, load_contracts, serve_batches};
+use runtime::{Batches, DeadLetters, Policy, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::handler::TableSink;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    exit_code(run().await)
+}
+
+async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = load_contracts(&config.contracts_dir)?;

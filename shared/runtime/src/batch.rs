@@ -292,6 +292,7 @@ fn log_failure(message: &'static str, stage: &str, record: &Record, failure: &Fa
         stage,
         message.id = record.message_id,
         message.receive_count = record.receive_count,
+        event.id = record.attribute("eventid"),
         trace.parent = record.attribute("traceparent"),
         failure.code = %failure.code,
         failure.kind = failure.kind.name(),

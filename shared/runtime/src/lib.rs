@@ -23,7 +23,7 @@ pub use catalog::{LoadError, load_contracts};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetters, Refused};
 pub use deadline::Deadline;
-pub use logs::init_logs;
+pub use logs::{exit_code, init_logs};
 pub use outbox::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all};
 pub use queue::{Outgoing, Queue};
 pub use record::Record;

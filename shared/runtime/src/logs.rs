@@ -1,5 +1,7 @@
 //! Logs: one JSON object a line, for CloudWatch and for the local emulation alike.
 
+use std::process::ExitCode;
+
 use tracing::level_filters::LevelFilter;
 
 use crate::env::{self, EnvError, Lookup};
@@ -11,14 +13,15 @@ use crate::env::{self, EnvError, Lookup};
 /// # Errors
 /// When `LOG_LEVEL` is set and is no level.
 pub fn init_logs(lookup: &dyn Lookup) -> Result<(), EnvError> {
-    let level = level(lookup)?;
+    let level = level(lookup);
+    let shown = level.as_ref().copied().unwrap_or(LevelFilter::INFO);
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
-        .with_max_level(level)
+        .with_max_level(shown)
         .finish();
     // A second start in one process keeps the first subscriber: only tests do that.
     let _ = tracing::subscriber::set_global_default(subscriber);
@@ -26,7 +29,23 @@ pub fn init_logs(lookup: &dyn Lookup) -> Result<(), EnvError> {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(panic.place = place, "panicked");
     }));
-    Ok(())
+    level.map(|_| ())
+}
+
+/// How a function's process ends: what stopped it is one log line, causes included.
+#[must_use]
+pub fn exit_code(result: Result<(), lambda_runtime::Error>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let mut reason = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let cause = cause.to_string();
+        // Some errors quote their cause.
+        if !reason.contains(&cause) {
+            reason = format!("{reason}; {cause}");
+        }
+    }
+    tracing::error!(failure.reason = reason, "the function cannot start");
+    ExitCode::FAILURE
 }
 
 fn level(lookup: &dyn Lookup) -> Result<LevelFilter, EnvError> {
