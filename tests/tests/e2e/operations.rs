@@ -14,7 +14,7 @@ async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
     // A port where nobody listens, until the service is back.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let weather_url = Some(format!("http://127.0.0.1:{port}"));
-    let world = World::start_with(Settings { weather_url }).await;
+    let world = World::start_with(Settings { weather_url, ..Settings::default() }).await;
     let sample = flights(0, 60);
     world.send_flights(&sample);
     world.send("Inbox", "{", &[("dataset", "flights")]);
