@@ -1,6 +1,7 @@
 //! One emulation, and the ways into it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Settings {
     /// Where the weather is, instead of the emulation's own.
     pub weather_url: Option<String>,
+    /// Binaries that are built already, instead of the tests' own.
+    pub binaries: Option<PathBuf>,
+    /// Leaves the queues to whoever measures: no event source mapping takes from them.
+    pub without_mappings: bool,
 }
 
 /// The template's world, with the real binaries. A test that fails is told what was where.
@@ -43,12 +48,17 @@ impl World {
     pub async fn start_with(settings: Settings) -> Self {
         let logs = Logs::default();
         let url = settings.weather_url.map(|url| ("WeatherUrl".to_owned(), url));
+        let root = if settings.without_mappings { unmapped() } else { root() };
+        let binaries = match settings.binaries {
+            Some(binaries) => binaries,
+            None => built().await,
+        };
         let options = Options {
-            root: root(),
+            root,
             port: 0,
             parameters: url.into_iter().collect(),
             weather: Some(weather()),
-            binaries: built().await,
+            binaries,
             log: Arc::new(logs.clone()),
             clock: Clock::system(),
             skip_idle: true,
@@ -164,6 +174,18 @@ impl World {
     pub async fn end(mut self) {
         self.emulation.take().unwrap().shutdown().await;
     }
+}
+
+/// A folder with the template, its mappings turned off.
+fn unmapped() -> PathBuf {
+    const FIELD: &str = "            BatchSize: 10\n";
+    let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    assert!(template.contains(FIELD), "the template's mappings look different now");
+    let template = template.replace(FIELD, &format!("{FIELD}            Enabled: false\n"));
+    let folder = std::env::temp_dir().join(format!("sluicegate-unmapped-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("template.yaml"), template).unwrap();
+    folder
 }
 
 impl Drop for World {

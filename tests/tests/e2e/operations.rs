@@ -14,7 +14,7 @@ async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
     // A port where nobody listens, until the service is back.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let weather_url = Some(format!("http://127.0.0.1:{port}"));
-    let world = World::start_with(Settings { weather_url }).await;
+    let world = World::start_with(Settings { weather_url, ..Settings::default() }).await;
     let sample = flights(0, 60);
     world.send_flights(&sample);
     world.send("Inbox", "{", &[("dataset", "flights")]);
@@ -33,7 +33,10 @@ async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let back = tokio::spawn(Weather::load(&weather()).unwrap().serve(listener));
     let report = world.redrive("enrich").await;
-    assert_eq!(report, json!({"stage": "enrich", "moved": 60, "failed": 0, "drained": true}));
+    assert_eq!(
+        report,
+        json!({"stage": "enrich", "moved": 60, "failed": 0, "came_back": 0, "drained": true})
+    );
     assert_eq!(world.redrive("ingest").await["moved"], 1);
     world.settle().await;
 

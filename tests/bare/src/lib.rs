@@ -1,0 +1,34 @@
+//! What the bare functions share, which is little: a variable, and a batch of messages.
+//!
+//! Each is what one would write without Sluicegate's promises: no contract, no envelope, no dead
+//! letter, no reason. A failed call fails its invocation.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use lambda_runtime::Error;
+use runtime::env::{Process, required};
+
+/// An environment variable.
+///
+/// # Errors
+/// When it is not set.
+pub fn variable(name: &str) -> Result<String, Error> {
+    Ok(required(&Process, name, "a value")?)
+}
+
+/// Sends up to ten messages in one call.
+///
+/// # Errors
+/// When SQS does not take them all.
+pub async fn send(
+    client: &Client,
+    url: &str,
+    bodies: impl IntoIterator<Item = String>,
+) -> Result<(), Error> {
+    let entries = bodies.into_iter().enumerate().map(|(index, body)| {
+        SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build()
+    });
+    let entries = entries.collect::<Result<Vec<_>, _>>()?;
+    let sent = client.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await?;
+    if sent.failed.is_empty() { Ok(()) } else { Err("not all were sent".into()) }
+}
