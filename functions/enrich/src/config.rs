@@ -1,18 +1,14 @@
 //! The environment of enrich, and the enrichers that it completes.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use contracts::{Catalog, Enricher, SinkKind, UrlError};
-use runtime::env::{EnvError, Lookup, is_url, number, parsed, queue_url, required};
+use runtime::Settings;
+use runtime::env::{EnvError, Lookup, is_url, parsed};
+use std::collections::BTreeMap;
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    pub(crate) contracts_dir: PathBuf,
-    pub(crate) dead_letter_queue_url: String,
-    pub(crate) max_receive_count: u32,
-    pub(crate) queue_url: String,
+    pub(crate) settings: Settings,
     /// The queue of each kind of sink.
     pub(crate) sink_queues: BTreeMap<SinkKind, String>,
 }
@@ -22,10 +18,7 @@ impl Config {
         let sinks =
             r#"a JSON object from kinds of sink to queue URLs, such as {"table":"https://…"}"#;
         Ok(Self {
-            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
-            dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
-            max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
-            queue_url: queue_url(lookup, "QUEUE_URL")?,
+            settings: Settings::read(lookup)?,
             sink_queues: parsed(lookup, "SINK_QUEUES", sinks, read_sinks)?,
         })
     }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use aws::{Queues, sdk_config};
 use lambda_runtime::Error;
 use runtime::env::Process;
-use runtime::{Batches, DeadLetters, Policy, exit_code, init_logs, load_contracts, serve_batches};
+use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::fetch::HttpFetch;
@@ -25,14 +25,14 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.contracts_dir)?;
+    let contracts = load_contracts(&config.settings.contracts_dir)?;
     let enrichers = config::bind(&contracts, &Process)?;
     let queue = Queues::new(&sdk_config(&Process)?);
     let fetch = HttpFetch::new(&enrichers)?;
     serve_batches(Batches {
         stage: Enrich::new(contracts, enrichers, fetch, queue.clone(), config.sink_queues),
-        dead_letters: DeadLetters::new(queue.clone(), config.dead_letter_queue_url),
-        policy: Policy::new(config.queue_url, config.max_receive_count),
+        dead_letters: config.settings.dead_letters(queue.clone()),
+        policy: config.settings.policy(),
         queue,
     })
     .await

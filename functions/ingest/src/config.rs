@@ -1,29 +1,22 @@
 //! The environment of ingest.
 
-use std::path::PathBuf;
-
-use runtime::env::{EnvError, Lookup, number, queue_url, required};
+use runtime::Settings;
+use runtime::env::{EnvError, Lookup, queue_url, required};
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    pub(crate) settings: Settings,
     pub(crate) archive_bucket: String,
-    pub(crate) contracts_dir: PathBuf,
-    pub(crate) dead_letter_queue_url: String,
     pub(crate) enrich_queue_url: String,
-    pub(crate) max_receive_count: u32,
-    pub(crate) queue_url: String,
 }
 
 impl Config {
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
+            settings: Settings::read(lookup)?,
             archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
-            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
-            dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
             enrich_queue_url: queue_url(lookup, "ENRICH_QUEUE_URL")?,
-            max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
-            queue_url: queue_url(lookup, "QUEUE_URL")?,
         })
     }
 }

@@ -16,7 +16,7 @@ use aws::{Objects, Queues, sdk_config};
 use futures_util::FutureExt;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
-use runtime::{Batches, DeadLetters, Deadline, Policy, exit_code, init_logs, load_contracts};
+use runtime::{Batches, Deadline, exit_code, init_logs, load_contracts};
 
 use crate::config::Config;
 use crate::emit::Emit;
@@ -30,18 +30,13 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.contracts_dir)?;
+    let contracts = load_contracts(&config.settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
-    let dead_letters = DeadLetters::new(queue.clone(), config.dead_letter_queue_url);
+    let dead_letters = config.settings.dead_letters(queue.clone());
     let emit = Emit::new(queue.clone(), config.enrich_queue_url, dead_letters.clone());
     let ingest = Ingest::new(contracts, Objects::new(&sdk), config.archive_bucket, emit);
-    let batches = &Batches {
-        stage: ingest,
-        dead_letters,
-        policy: Policy::new(config.queue_url, config.max_receive_count),
-        queue,
-    };
+    let batches = &Batches { stage: ingest, dead_letters, policy: config.settings.policy(), queue };
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Trigger>| {
         let (trigger, context) = event.into_parts();
         // Boxed, or the layers of futures nest deeper than the compiler follows.

@@ -1,28 +1,21 @@
 //! The sink's environment.
 
-use std::path::PathBuf;
-
-use runtime::env::{EnvError, Lookup, number, queue_url, required};
+use runtime::Settings;
+use runtime::env::{EnvError, Lookup, required};
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    pub(crate) contracts_dir: PathBuf,
-    pub(crate) dead_letter_queue_url: String,
+    pub(crate) settings: Settings,
     pub(crate) dedupe_table: String,
-    pub(crate) max_receive_count: u32,
-    pub(crate) queue_url: String,
     pub(crate) records_table: String,
 }
 
 impl Config {
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
-            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
-            dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
+            settings: Settings::read(lookup)?,
             dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
-            max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
-            queue_url: queue_url(lookup, "QUEUE_URL")?,
             records_table: required(lookup, "RECORDS_TABLE", "the name of a table")?,
         })
     }

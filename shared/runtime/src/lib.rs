@@ -15,6 +15,7 @@ mod outbox;
 mod queue;
 mod record;
 mod serve;
+mod settings;
 mod stage;
 
 pub use backoff::backoff;
@@ -28,4 +29,5 @@ pub use outbox::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all};
 pub use queue::{Outgoing, Queue};
 pub use record::Record;
 pub use serve::serve_batches;
+pub use settings::Settings;
 pub use stage::{Done, Stage};

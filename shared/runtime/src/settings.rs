@@ -1,0 +1,65 @@
+//! The environment that every stage of the pipeline shares.
+
+use std::path::PathBuf;
+
+use crate::env::{EnvError, Lookup, number, queue_url, required};
+use crate::{DeadLetters, Policy, Queue};
+
+/// What the template gives each function that a queue triggers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `CONTRACTS_DIR`: where the layer with the contracts is unpacked.
+    pub contracts_dir: PathBuf,
+    /// `DEAD_LETTER_QUEUE_URL`.
+    pub dead_letter_queue_url: String,
+    /// `MAX_RECEIVE_COUNT`: the source queue's `maxReceiveCount`, 1 to 1,000.
+    pub max_receive_count: u32,
+    /// `QUEUE_URL`: the source queue.
+    pub queue_url: String,
+}
+
+impl Settings {
+    /// # Errors
+    /// Naming the variable that is missing or malformed.
+    pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+        Ok(Self {
+            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
+            dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
+            max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
+            queue_url: queue_url(lookup, "QUEUE_URL")?,
+        })
+    }
+
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.queue_url.clone(), self.max_receive_count)
+    }
+
+    pub fn dead_letters<Q: Queue>(&self, queue: Q) -> DeadLetters<Q> {
+        DeadLetters::new(queue, self.dead_letter_queue_url.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn each_variable_is_needed_and_named() {
+        let all = BTreeMap::from([
+            ("CONTRACTS_DIR", "/opt"),
+            ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
+            ("MAX_RECEIVE_COUNT", "5"),
+            ("QUEUE_URL", "http://127.0.0.1/1/queue"),
+        ]);
+        assert!(Settings::read(&all).is_ok());
+        for name in all.keys() {
+            let mut without = all.clone();
+            without.remove(name);
+            let error = Settings::read(&without).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}
