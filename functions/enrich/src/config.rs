@@ -1,9 +1,10 @@
 //! The environment of enrich, and the enrichers that it completes.
 
+use std::collections::BTreeMap;
+
 use contracts::{Catalog, Enricher, SinkKind, UrlError};
 use runtime::Settings;
 use runtime::env::{EnvError, Lookup, is_url, parsed};
-use std::collections::BTreeMap;
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
