@@ -66,10 +66,13 @@ pub(crate) fn object_key(bucket: &str, key: &str, etag: &str) -> String {
 
 /// Gzipped NDJSON.
 pub(crate) fn encode(batch: &[Raw]) -> std::io::Result<Vec<u8>> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    // At once: the encoder does as much for each of serde's many small writes as for all of them.
+    let mut plain = Vec::new();
     for raw in batch {
-        serde_json::to_writer(&mut gzip, raw)?;
-        gzip.write_all(b"\n")?;
+        serde_json::to_writer(&mut plain, raw)?;
+        plain.push(b'\n');
     }
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&plain)?;
     gzip.finish()
 }
