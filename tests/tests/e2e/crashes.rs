@@ -3,74 +3,86 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use local::lambda::EnvironmentState;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use tests::{World, flights, gzip, lines};
 use tokio::sync::mpsc;
 
-/// By each of two ways; a message is received five times before SQS gives up on it, so that all four
-/// could hit the same one.
-const KILLS: usize = 2;
+/// A message is received five times before SQS gives up on it: all of them could hit the same one.
+const KILLS: usize = 4;
 
-/// How often a call is looked for.
+/// How far into a batch each of them comes, in milliseconds: as it is taken, and on its way.
+const DELAYS_MS: [u64; KILLS] = [0, 4, 8, 16];
+
+/// How often it is looked whether a killed one is gone.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// How long a batch is waited for before it is asked whether there will be any.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ingest_killed_in_a_batch_loses_nothing() {
-    check("IngestFunction", "SendMessageBatch").await;
+    check("IngestFunction").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn enrich_killed_in_a_batch_loses_nothing() {
-    check("EnrichFunction", "SendMessageBatch").await;
+    check("EnrichFunction").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sink_killed_in_a_batch_writes_nothing_twice() {
-    check("SinkFunction", "TransactWriteItems").await;
+    check("SinkFunction").await;
 }
 
-/// Kills a function as it takes its batch, and again just after it has made its effect known.
-async fn check(function: &str, effect: &str) {
+/// Kills a function in the middle of its batches, wherever that is.
+async fn check(function: &str) {
     let world = World::start().await;
-    let sample = flights(0, 300);
-    let (files, messages) = sample.split_at(150);
+    let sample = flights(0, 600);
+    let (files, messages) = sample.split_at(200);
     let (taken, mut takes) = mpsc::unbounded_channel();
     world.emulation().lambda().on_invocation_start(move |start| {
         // The receiver ends with its kills.
-        let _ = taken.send(start.function.to_owned());
+        let _ = taken.send((start.function.to_owned(), start.pid, start.request_id.to_owned()));
     });
-    world.land("flights/a.ndjson.gz", gzip(&lines(files)));
+    for (number, flights) in files.chunks(50).enumerate() {
+        world.land(&format!("flights/{number}.ndjson.gz"), gzip(&lines(flights)));
+    }
     world.send_flights(messages);
 
     let name = world.name(function);
     let settled = Cell::new(false);
-    let kill = || world.emulation().lambda().kill_one(name);
+    let crashes = || world.logs.lines_with("signal: killed").len();
     let settling = async {
         world.settle().await;
         settled.set(true);
     };
-    let at_start = async {
-        let mut kills = 0;
-        while kills < KILLS && !settled.get() {
-            let start = tokio::time::timeout(LOOK, takes.recv()).await;
-            kills += usize::from(start.is_ok_and(|took| took.as_deref() == Some(name)) && kill());
+    let killing = async {
+        while crashes() < KILLS && !settled.get() {
+            let took = tokio::time::timeout(PATIENCE, takes.recv()).await.ok().flatten();
+            let Some((function, pid, request_id)) = took else { continue };
+            if function != name {
+                continue;
+            }
+            tokio::time::sleep(Duration::from_millis(DELAYS_MS[crashes()])).await;
+            let is_busy = || {
+                let mut environments = world.emulation().lambda().environments(name).into_iter();
+                let state = EnvironmentState::Busy { request_id: request_id.clone() };
+                environments.any(|each| each.pid == pid && each.state == state)
+            };
+            if is_busy() {
+                kill(pid);
+            }
+            while is_busy() {
+                tokio::time::sleep(LOOK).await;
+            }
+            while takes.try_recv().is_ok() {}
         }
-        kills
     };
-    let after_effect = async {
-        let (mut kills, mut seen) = (0, 0);
-        while kills < KILLS && !settled.get() {
-            let calls = calls(&world, name, effect);
-            kills += usize::from(calls > seen && kill());
-            seen = calls;
-            tokio::time::sleep(LOOK).await;
-        }
-        kills
-    };
-    let ((), at_start, after_effect) = tokio::join!(settling, at_start, after_effect);
+    tokio::join!(settling, killing);
 
-    assert_eq!((at_start, after_effect), (KILLS, KILLS), "kills at the start, and after a call");
-    let crashes = world.logs.lines_with("signal: killed").len();
-    assert!(crashes >= 2, "{crashes} invocations ended by a kill");
+    assert_eq!(crashes(), KILLS, "invocations of {name} that were killed");
     world.assert_written_once(&sample);
     for queue in ["InboxDlq", "EnrichDlq", "SinkDlq"] {
         world.assert_letters(queue, &[]);
@@ -78,8 +90,7 @@ async fn check(function: &str, effect: &str) {
     world.end().await;
 }
 
-fn calls(world: &World, caller: &str, operation: &str) -> u64 {
-    let calls = world.emulation().calls();
-    let counts = calls.iter().filter(|(call, _)| call.caller == caller);
-    counts.filter(|(call, _)| call.operation == operation).map(|(_, count)| count).sum()
+fn kill(pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, Signal::SIGKILL).unwrap();
 }

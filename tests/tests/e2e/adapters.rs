@@ -1,0 +1,63 @@
+//! Adapters to the ports, held to the suites of their ports against the emulated services.
+
+use std::collections::BTreeMap;
+
+use aws::{Item, TableStore, sdk_config};
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::clock::Clock;
+use local::dynamodb::DynamoDb;
+use serde_json::{Value, json};
+use testkit::{StoreUnderTest, dedupe_conformance};
+
+/// A store on two empty tables.
+struct Tables {
+    store: TableStore,
+    dynamodb: DynamoDb,
+}
+
+impl Tables {
+    async fn new() -> Self {
+        let dynamodb = DynamoDb::start(Clock::system()).await.unwrap();
+        for name in ["dedupe", "records"] {
+            let request = json!({
+                "TableName": name,
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            });
+            dynamodb.create_table(&request, None).unwrap();
+        }
+        let endpoint = format!("http://{}", dynamodb.address());
+        let variables = BTreeMap::from([
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "suite"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ]);
+        let sdk = sdk_config(&variables).unwrap();
+        let store = TableStore::new(&sdk, "dedupe".to_owned(), "records".to_owned());
+        Self { store, dynamodb }
+    }
+}
+
+impl StoreUnderTest for Tables {
+    type Store = TableStore;
+
+    fn store(&self) -> &TableStore {
+        &self.store
+    }
+
+    fn effect(&self, name: &str) -> Item {
+        Item::from([("pk".to_owned(), AttributeValue::S(name.to_owned()))])
+    }
+
+    async fn is_applied(&self, name: &str) -> bool {
+        let items: Vec<Value> = self.dynamodb.scan_all("records").unwrap();
+        items.iter().any(|item| item["pk"]["S"] == name)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dynamodb_store_passes_the_suite_of_its_port() {
+    dedupe_conformance(Tables::new).await;
+}
