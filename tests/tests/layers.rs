@@ -36,8 +36,8 @@ impl Graph {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
         let mut command = MetadataCommand::new();
         command.manifest_path(manifest).features(CargoOpt::AllFeatures);
-        let metadata = command.other_options(["--offline".to_owned(), "--locked".to_owned()]);
-        let metadata = metadata.exec().unwrap();
+        let options = ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"];
+        let metadata = command.other_options(options.map(str::to_owned)).exec().unwrap();
         let nodes = metadata.resolve.clone().unwrap().nodes;
         let nodes = nodes.into_iter().map(|node| (node.id.clone(), node)).collect();
         Self { metadata, nodes }
