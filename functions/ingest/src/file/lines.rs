@@ -164,6 +164,23 @@ mod tests {
         assert_eq!(read, [whole(1, "a"), too_long, whole(3, "b")]);
     }
 
+    /// Moving what is left for each line would cost the square of what a slice inflates to.
+    #[test]
+    fn what_was_read_is_let_go_with_the_next_push_and_not_with_each_line() {
+        let mut lines = Lines::new(false);
+        lines.push(&b"\n".repeat(1_000));
+        for _ in 0..999 {
+            lines.next_line();
+        }
+        assert_eq!(lines.buffer.len(), 1_000);
+        lines.push(b"a\n");
+        assert_eq!(lines.buffer, b"\na\n");
+        assert_eq!(
+            (lines.next_line(), lines.next_line()),
+            (Some(whole(1_000, "")), Some(whole(1_001, "a")))
+        );
+    }
+
     #[test]
     fn an_open_quote_swallows_no_more_than_one_record_may_have() {
         let mut file = b"a\n\"open,".to_vec();

@@ -15,11 +15,11 @@ async fn a_gzip_bomb_of_one_line_is_one_dead_letter() {
 
 #[tokio::test]
 async fn a_gzip_bomb_of_empty_lines_costs_no_more_than_reading_it() {
-    let mut plain = vec![b'\n'; 8 * 1024 * 1024];
+    let mut plain = vec![b'\n'; 1024 * 1024];
     plain.extend(flight(1).as_bytes());
     let read = read("a.ndjson.gz", &gzip(&plain)).await;
     read.check(1, 0);
-    assert_eq!(read.ids(), ["e1:8388609"]);
+    assert_eq!(read.ids(), ["e1:1048577"]);
 }
 
 #[tokio::test]
