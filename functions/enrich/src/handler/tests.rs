@@ -17,10 +17,12 @@ const SINK: &str = "http://h/sink";
 const DLQ: &str = "http://h/dlq";
 const WEATHER: &str = r#"{"temp": 39.02,  "wind_gust":null}"#;
 
+type Behaviour = dyn Fn(&str) -> Result<Answer, FetchError> + Send + Sync;
+
 /// Answers by URL, and what was asked.
 #[derive(Clone)]
 struct Service {
-    answer: Arc<dyn Fn(&str) -> Result<Answer, FetchError> + Send + Sync>,
+    answer: Arc<Behaviour>,
     asked: Arc<Mutex<Vec<(String, Duration)>>>,
 }
 
