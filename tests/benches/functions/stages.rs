@@ -25,7 +25,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) const FULL: Self = Self { starts: 21, warm_up: 20, rounds: 10, batches: 20 };
+    pub(crate) const FULL: Self = Self { starts: 41, warm_up: 20, rounds: 10, batches: 20 };
     pub(crate) const QUICK: Self = Self { starts: 1, warm_up: 1, rounds: 1, batches: 2 };
 
     /// All batches of a stage.
