@@ -235,6 +235,17 @@ async fn a_refused_line_comes_back_as_the_event_that_it_was() {
 }
 
 #[tokio::test]
+async fn a_message_that_comes_back_keeps_the_id_of_its_first_life() {
+    let (objects, queue) = Default::default();
+    let why = Failure::permanent(Code::UnknownDataset, "no contract for `flights`");
+    let letter = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(0), "m1");
+    let mut record = message("m9", &flight(1), &[("dataset", "flights")]);
+    record.attributes = DeadLetter::revive(letter.write(record.attributes));
+    assert!(run(&objects, &queue, vec![record]).await.is_empty());
+    assert_eq!(events(&queue)[0].id, "m1");
+}
+
+#[tokio::test]
 async fn a_dead_letter_that_says_base64_and_is_not_is_refused() {
     let (objects, queue) = Default::default();
     let why = Failure::permanent(Code::DecodeUtf8, "invalid");

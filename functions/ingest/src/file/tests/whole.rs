@@ -29,6 +29,8 @@ async fn a_file_that_is_not_what_its_name_says_sends_nothing() {
     check("a.ndjson.gz", csv.as_bytes(), Code::DecodeFormat, "not gzip").await;
     check("a.ndjson", &gzip(csv.as_bytes()), Code::DecodeFormat, "it is gzip").await;
     check("a.csv", flight(1).as_bytes(), Code::DecodeFormat, "no column").await;
+    let long = vec!["x".repeat(500 * 1024); 16].join("\n");
+    check("a.ndjson", long.as_bytes(), Code::DecodeFormat, "first 16 lines").await;
     check("a.parquet", b"PAR1", Code::DecodeFormat, ".ndjson").await;
     check("a.ndjson", b"PAR1\n{}", Code::DecodeFormat, "Parquet").await;
 }
