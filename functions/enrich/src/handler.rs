@@ -128,3 +128,6 @@ impl<F: Fetch, Q: Queue> Stage for Enrich<F, Q> {
         results
     }
 }
+
+#[cfg(test)]
+mod tests;

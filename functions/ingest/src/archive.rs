@@ -50,14 +50,16 @@ pub(crate) fn batch_key(batch: &[Raw]) -> Option<String> {
     let first = batch.first()?;
     let at = first.received_at;
     let time = at.unix_ms();
-    Some(format!(
-        "messages/{}/{:02}/{time}-{}-{}.ndjson.gz",
-        at.date(),
-        at.hour(),
-        first.id,
-        batch.len()
-    ))
+    // A producer may have chosen the id: of any length, and of any characters.
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':');
+    let id: String = first.id.chars().filter(|c| fits(*c)).take(LONGEST_ID).collect();
+    let (date, hour, count) = (at.date(), at.hour(), batch.len());
+    Some(format!("messages/{date}/{hour:02}/{time}-{id}-{count}.ndjson.gz"))
 }
+
+/// What an id may take of a key, which may have 1,024 bytes:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>.
+const LONGEST_ID: usize = 128;
 
 /// `objects/<bucket>/<key>/<etag>`: each content of an object once.
 pub(crate) fn object_key(bucket: &str, key: &str, etag: &str) -> String {

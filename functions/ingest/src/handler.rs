@@ -164,3 +164,6 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
         results
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,20 +178,4 @@ fn response(status: i64, content_type: &'static str, body: &Value) -> LambdaFunc
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn count(body: &[u8]) -> Result<usize, Code> {
-        split(body).map(|events| events.len()).map_err(|failure| failure.code)
-    }
-
-    #[test]
-    fn a_body_is_one_event_an_array_or_lines() {
-        assert_eq!(count(b"{\"a\":\n1}"), Ok(1));
-        assert_eq!(count(b"[{\"a\":1}, 2]"), Ok(2));
-        assert_eq!(count(b"{\"a\":1}\n\n{\"a\":2}\r\n{"), Ok(3));
-        assert_eq!(count(b" \n"), Err(Code::InputEmpty));
-        assert_eq!(count(b"[1,"), Err(Code::DecodeJson));
-        assert_eq!(count(&b"1\n".repeat(1_001)), Err(Code::SizeExceeded));
-    }
-}
+mod tests;

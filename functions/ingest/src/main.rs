@@ -7,6 +7,8 @@ mod emit;
 mod file;
 mod handler;
 mod http;
+#[cfg(test)]
+mod memory;
 mod notification;
 mod wrap;
 

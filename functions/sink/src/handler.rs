@@ -77,3 +77,6 @@ fn done(verdict: Verdict, write: &Write<Item>) -> Result<Done, Failure> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

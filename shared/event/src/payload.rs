@@ -25,7 +25,8 @@ impl Payload {
     /// [`Code::InputEmpty`], [`Code::SizeExceeded`], [`Code::DecodeUtf8`], [`Code::DepthExceeded`] or
     /// [`Code::DecodeJson`]; all permanent.
     pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
-        let bytes = bytes.trim_ascii();
+        // A reader may ignore a byte order mark: RFC 8259, section 8.1.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
         if bytes.is_empty() {
             return Err(Failure::permanent(
                 Code::InputEmpty,
@@ -140,6 +141,11 @@ mod tests {
     fn brackets_in_strings_are_not_depth() {
         let text = format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(200), "{".repeat(200));
         assert!(Payload::parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_error() {
+        assert_eq!(Payload::parse(b"\xef\xbb\xbf{\"a\":1}").unwrap().text.get(), "{\"a\":1}");
     }
 
     #[test]

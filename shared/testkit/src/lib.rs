@@ -13,5 +13,5 @@ mod store;
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
 pub use queue::MemoryQueue;
-pub use samples::{Sample, contracts, sample, sample_bytes, samples_of};
+pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};
 pub use store::{Answer, MemoryStore};

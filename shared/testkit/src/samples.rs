@@ -4,9 +4,11 @@
 //! goes through [`samples_of`] it and refuses one that it does not know, so that no sample is listed
 //! without a test; a test here finds the files that are not listed.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use contracts::Catalog;
+use flate2::read::GzDecoder;
 
 /// A file below `events/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,18 @@ pub fn sample(path: &str) -> String {
 pub fn sample_bytes(path: &str) -> Vec<u8> {
     let path = root().join("events").join(path);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A sample's lines, by its path from `events/` on; those of a `.gz` are inflated.
+#[must_use]
+pub fn sample_lines(path: &str) -> Vec<String> {
+    let bytes = sample_bytes(path);
+    let lines: Result<Vec<String>, _> = if path.ends_with(".gz") {
+        BufReader::new(GzDecoder::new(bytes.as_slice())).lines().collect()
+    } else {
+        bytes.lines().collect()
+    };
+    lines.unwrap_or_else(|error| panic!("events/{path}: {error}"))
 }
 
 /// The contracts that are shipped with the functions.

@@ -34,6 +34,9 @@ const MAGIC: &[(&[u8], &str)] = &[
     (b"\xfe\xff", "UTF-16"),
 ];
 
+/// How many first bytes it takes to know each format.
+pub(super) const SNIFFED: usize = 4;
+
 /// Whether the first bytes contradict the name.
 pub(super) fn sniff(first: &[u8], gzipped: bool) -> Result<(), Failure> {
     let found = MAGIC.iter().find(|(magic, _)| first.starts_with(magic)).map(|(_, name)| *name);

@@ -35,7 +35,10 @@ impl Line {
 pub(super) struct Lines {
     csv: bool,
     buffer: Vec<u8>,
-    /// How much of `buffer` was looked at.
+    /// Where in `buffer` the current line begins. What is before it is let go with the next push,
+    /// all at once: a file of short lines is not moved for each of them.
+    start: usize,
+    /// Up to where `buffer` was looked at.
     scanned: usize,
     in_quotes: bool,
     /// The bytes of a line that is too long, dropped so far.
@@ -50,6 +53,7 @@ impl Lines {
         Self {
             csv,
             buffer: Vec::new(),
+            start: 0,
             scanned: 0,
             in_quotes: false,
             dropped: 0,
@@ -59,6 +63,9 @@ impl Lines {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.scanned -= self.start;
+        self.start = 0;
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -74,10 +81,9 @@ impl Lines {
                 }
                 self.inner += 1;
             }
-            if self.scanned > MAX_PAYLOAD_BYTES + 1 {
-                self.dropped += self.scanned as u64;
-                self.buffer.drain(..self.scanned);
-                self.scanned = 0;
+            if self.scanned - self.start > MAX_PAYLOAD_BYTES + 1 {
+                self.dropped += (self.scanned - self.start) as u64;
+                self.start = self.scanned;
                 // An open quote would swallow the rest of the file: the next line end closes it.
                 self.in_quotes = false;
             }
@@ -87,7 +93,7 @@ impl Lines {
 
     /// What follows the last line end, if anything does.
     pub(super) fn last_line(&mut self) -> Option<Line> {
-        if self.buffer.is_empty() && self.dropped == 0 {
+        if self.buffer.len() == self.start && self.dropped == 0 {
             return None;
         }
         let unclosed = self.in_quotes;
@@ -99,14 +105,11 @@ impl Lines {
     }
 
     fn cut(&mut self, end: usize) -> Line {
-        let mut bytes: Vec<u8> = self.buffer.drain(..self.scanned.max(end)).collect();
-        bytes.truncate(end);
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
+        let line = &self.buffer[self.start..end];
+        let bytes = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
         let number = self.number;
         self.number += 1 + std::mem::take(&mut self.inner);
-        self.scanned = 0;
+        self.start = self.scanned;
         self.in_quotes = false;
         match std::mem::take(&mut self.dropped) {
             0 => Line::Whole { number, bytes },
@@ -159,6 +162,23 @@ mod tests {
         let read = lines(false, &[b"a\n", &long, b"\nb\n"]);
         let too_long = Line::TooLong { number: 2, bytes: 2 * 1024 * 1024 };
         assert_eq!(read, [whole(1, "a"), too_long, whole(3, "b")]);
+    }
+
+    /// Moving what is left for each line would cost the square of what a slice inflates to.
+    #[test]
+    fn what_was_read_is_let_go_with_the_next_push_and_not_with_each_line() {
+        let mut lines = Lines::new(false);
+        lines.push(&b"\n".repeat(1_000));
+        for _ in 0..999 {
+            lines.next_line();
+        }
+        assert_eq!(lines.buffer.len(), 1_000);
+        lines.push(b"a\n");
+        assert_eq!(lines.buffer, b"\na\n");
+        assert_eq!(
+            (lines.next_line(), lines.next_line()),
+            (Some(whole(1_000, "")), Some(whole(1_001, "a")))
+        );
     }
 
     #[test]

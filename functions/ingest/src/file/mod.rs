@@ -10,9 +10,9 @@ use std::future::Future;
 use aws_sdk_s3::primitives::ByteStream;
 use contracts::Contract;
 use event::{Code, Failure, MAX_PAYLOAD_BYTES, Payload, Timestamp};
-use runtime::{Deadline, Done, Outgoing, Queue, Refused};
+use runtime::{Deadline, Done, MAX_BATCH_BYTES, Outgoing, Queue, Refused};
 
-use self::format::{Format, format_of, sniff};
+use self::format::{Format, SNIFFED, format_of, sniff};
 use self::inflate::Inflate;
 use self::lines::{Line, Lines};
 use self::rows::Rows;
@@ -55,8 +55,15 @@ impl Body for ByteStream {
     }
 }
 
-/// Events passed on at a time.
+/// Messages sent at a time: whole calls, some of them at once.
 const FLUSH: usize = 100;
+
+/// Fewer, when they are large: a batch may announce ten files, which are read at once.
+const FLUSH_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a dead letter's message needs beside its body: attributes with the object's key twice (at
+/// most 1,024 bytes each), and a reason of at most 1,000 characters.
+const LETTER_ROOM_BYTES: usize = 32 * 1024;
 
 /// A file whose first lines all fail is not what its name says: it is one dead letter, not one for
 /// each line.
@@ -81,22 +88,28 @@ pub(crate) async fn read_file<Q: Queue>(
     let (format, gzipped) = format_of(&object.key)?;
     let mut reader = Reader::new(object, contract, format, deadline.now());
     let mut inflate = Inflate::new(gzipped);
-    let mut first = true;
+    let mut first = Some(Vec::new());
     while let Some(bytes) = body.next().await? {
         let bytes = bytes.as_ref();
-        if std::mem::take(&mut first) && !bytes.is_empty() {
-            sniff(bytes, gzipped)?;
-        }
-        for slice in bytes.chunks(SLICE) {
-            let plain = inflate.push(slice)?;
-            reader.push(&plain)?;
-            if reader.waiting() >= FLUSH {
-                reader.flush(emit).await?;
-            }
+        let Some(mut head) = first.take() else {
+            reader.read(bytes, &mut inflate, emit).await?;
+            continue;
+        };
+        head.extend_from_slice(bytes);
+        if head.len() < SNIFFED {
+            first = Some(head);
+        } else {
+            sniff(&head, gzipped)?;
+            reader.read(&head, &mut inflate, emit).await?;
         }
     }
+    // A file shorter than what tells a format is still read.
+    if let Some(head) = first.filter(|head| !head.is_empty()) {
+        sniff(&head, gzipped)?;
+        reader.read(&head, &mut inflate, emit).await?;
+    }
     let plain = inflate.finish()?;
-    reader.push(&plain)?;
+    reader.read_plain(&plain, emit).await?;
     reader.finish()?;
     reader.flush(emit).await?;
     Ok(reader.done)
@@ -110,7 +123,9 @@ struct Reader<'a> {
     rows: Option<Rows>,
     now: Timestamp,
     passing: Vec<Outgoing>,
+    passing_bytes: usize,
     refusing: Vec<Refused>,
+    refusing_bytes: usize,
     /// Whether a line was understood: before, failures are held back.
     proven: bool,
     done: Done,
@@ -126,20 +141,39 @@ impl<'a> Reader<'a> {
             rows,
             now,
             passing: Vec::new(),
+            passing_bytes: 0,
             refusing: Vec::new(),
+            refusing_bytes: 0,
             proven: false,
             done: Done::default(),
         }
     }
 
-    fn waiting(&self) -> usize {
-        self.passing.len() + if self.proven { self.refusing.len() } else { 0 }
+    async fn read<Q: Queue>(
+        &mut self,
+        bytes: &[u8],
+        inflate: &mut Inflate,
+        emit: &Emit<Q>,
+    ) -> Result<(), Failure> {
+        for slice in bytes.chunks(SLICE) {
+            let plain = inflate.push(slice)?;
+            self.read_plain(&plain, emit).await?;
+        }
+        Ok(())
     }
 
-    fn push(&mut self, plain: &[u8]) -> Result<(), Failure> {
+    /// Sends as it goes: one slice may inflate to more lines than there is memory for as messages.
+    async fn read_plain<Q: Queue>(&mut self, plain: &[u8], emit: &Emit<Q>) -> Result<(), Failure> {
         self.lines.push(plain);
         while let Some(line) = self.lines.next_line() {
             self.take(line)?;
+            if self.passing.len() >= FLUSH || self.passing_bytes >= FLUSH_BYTES {
+                self.pass_on(emit).await?;
+            }
+            let refused = self.refusing.len() >= FLUSH || self.refusing_bytes >= FLUSH_BYTES;
+            if self.proven && refused {
+                self.refuse_waiting(emit).await?;
+            }
         }
         Ok(())
     }
@@ -181,6 +215,7 @@ impl<'a> Reader<'a> {
         match result {
             Ok(message) => {
                 self.proven = true;
+                self.passing_bytes += message.size();
                 self.passing.push(message);
                 Ok(())
             }
@@ -208,18 +243,23 @@ impl<'a> Reader<'a> {
         let failure = failure.at(at);
         let origin = self.origin(number);
         let dataset = &self.contract.dataset;
+        let place = |bytes: u64| {
+            let place = serde_json::json!({
+                "source": origin.source, "etag": self.object.etag, "line": number, "bytes": bytes,
+            });
+            refused(place.to_string().as_bytes(), dataset, &origin, &failure, self.now)
+        };
         let letter = match line {
-            Line::Whole { bytes, .. } | Line::Unclosed { bytes, .. } => {
-                refused(bytes, dataset, &origin, &failure, self.now)
-            }
             // No message could hold it: the dead letter says where it is.
-            Line::TooLong { bytes, .. } => {
-                let place = serde_json::json!({
-                    "source": origin.source, "etag": self.object.etag, "line": number, "bytes": bytes,
-                });
-                refused(place.to_string().as_bytes(), dataset, &origin, &failure, self.now)
+            Line::TooLong { bytes, .. } => place(*bytes),
+            Line::Whole { bytes, .. } | Line::Unclosed { bytes, .. } => {
+                let letter = refused(bytes, dataset, &origin, &failure, self.now);
+                // Nor this one, as base64.
+                let fits = letter.body.len() + LETTER_ROOM_BYTES <= MAX_BATCH_BYTES;
+                if fits { letter } else { place(bytes.len() as u64) }
             }
         };
+        self.refusing_bytes += letter.body.len();
         self.refusing.push(letter);
         if !self.proven && self.refusing.len() == FIRST_LINES {
             let reason = format!("none of its first {FIRST_LINES} lines is an event: {failure}");
@@ -229,13 +269,24 @@ impl<'a> Reader<'a> {
     }
 
     async fn flush<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
+        self.pass_on(emit).await?;
+        self.refuse_waiting(emit).await
+    }
+
+    async fn pass_on<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
         let passing = std::mem::take(&mut self.passing);
+        self.passing_bytes = 0;
         let sent = emit.pass_on(&passing).await;
         sent.into_iter().collect::<Result<(), Failure>>()?;
+        self.done.passed += passing.len() as u64;
+        Ok(())
+    }
+
+    async fn refuse_waiting<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
         let refusing = std::mem::take(&mut self.refusing);
+        self.refusing_bytes = 0;
         let count = refusing.len() as u64;
         emit.refuse(refusing).await?;
-        self.done.passed += passing.len() as u64;
         self.done.dead_lettered += count;
         Ok(())
     }

@@ -129,3 +129,23 @@ async fn a_request_that_cannot_be_meant_is_refused_with_what_can() {
     assert_eq!(error, "no stage `lake`; there are: sink");
     assert_eq!(run(&redrive, "sink", 0).await, Err(RedriveError::Limit { limit: 0 }));
 }
+
+/// Each sample is a request that moves.
+#[tokio::test]
+async fn the_samples_are_requests() {
+    for path in testkit::samples_of("redrive") {
+        let request: Request = serde_json::from_str(&testkit::sample(path)).unwrap();
+        let redrive = redrive(3, None);
+        let report = run(&redrive, &request.stage, request.limit).await.unwrap();
+        assert_eq!((report.moved, report.drained), (3, true), "{path}");
+    }
+}
+
+#[test]
+fn a_request_is_read_strictly() {
+    let request: Request = serde_json::from_str(r#"{"stage":"sink"}"#).unwrap();
+    assert_eq!(request.limit, 1_000);
+    for bad in ["{}", r#"{"stage":"sink","limt":5}"#, r#"{"stage":"sink","limit":-1}"#] {
+        assert!(serde_json::from_str::<Request>(bad).is_err(), "{bad}");
+    }
+}

@@ -110,6 +110,16 @@ fn a_contended_batch_is_tried_as_often_as_the_limit_says() {
 }
 
 #[test]
+fn settling_a_part_is_progress_and_costs_no_try() {
+    let store = MemoryStore::default();
+    run(&store, &[write("a", "p", 0)], Limits::DYNAMODB);
+    store.answer([Answer::Contended; 4]);
+    let outcomes = run(&store, &[write("a", "p", 1), write("b", "p", 2)], Limits::DYNAMODB);
+    assert_eq!(outcomes, [Ok(Verdict::Duplicate), Ok(Verdict::Written)]);
+    assert_eq!(calls(&store), [1, 2, 1, 1, 1, 1]);
+}
+
+#[test]
 fn a_lost_answer_is_a_failure_now_and_a_duplicate_then() {
     let store = MemoryStore::default();
     store.answer([Answer::Lost]);

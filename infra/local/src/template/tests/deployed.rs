@@ -74,7 +74,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ingest.arn,
         "arn:aws:lambda:eu-west-1:000000000000:function:sluicegate-IngestFunction"
     );
-    assert_eq!(ingest.timeout, Duration::from_secs(120));
+    assert_eq!(ingest.timeout, Duration::from_secs(300));
     assert_eq!(ingest.memory_mb, 256);
     assert_eq!(ingest.layers, [Path::new("/project/infra/contracts")]);
     assert!(ingest.has_url);

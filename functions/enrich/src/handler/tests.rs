@@ -1,0 +1,281 @@
+//! The stage under its batch loop, before a weather service that the test lays out.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use event::{DeadLetter, FailureKind, Payload, Timestamp};
+use runtime::{Batches, DeadLetters, Policy};
+use serde_json::json;
+use testkit::{ManualClock, MemoryQueue};
+
+use super::*;
+use crate::answer::{Answer, FetchError};
+use crate::config::bind;
+
+const QUEUE: &str = "http://h/queue";
+const SINK: &str = "http://h/sink";
+const DLQ: &str = "http://h/dlq";
+const WEATHER: &str = r#"{"temp": 39.02,  "wind_gust":null}"#;
+
+type Behaviour = dyn Fn(&str) -> Result<Answer, FetchError> + Send + Sync;
+
+/// Answers by URL, and what was asked.
+#[derive(Clone)]
+struct Service {
+    answer: Arc<Behaviour>,
+    asked: Arc<Mutex<Vec<(String, Duration)>>>,
+}
+
+impl Service {
+    fn new(answer: impl Fn(&str) -> Result<Answer, FetchError> + Send + Sync + 'static) -> Self {
+        Self { answer: Arc::new(answer), asked: Arc::default() }
+    }
+}
+
+impl Fetch for Service {
+    async fn get(&self, url: &str, timeout: Duration) -> Result<Answer, FetchError> {
+        self.asked.lock().unwrap().push((url.to_owned(), timeout));
+        (self.answer)(url)
+    }
+}
+
+fn answer(status: u16, body: &str) -> Result<Answer, FetchError> {
+    let body = Bytes::from(body.to_owned());
+    Ok(Answer { status, retry_after: (status == 429).then_some(Duration::from_secs(90)), body })
+}
+
+fn stage(service: Service, queue: &MemoryQueue) -> Enrich<Service, MemoryQueue> {
+    let contracts = testkit::contracts();
+    let lookup = BTreeMap::from([("WEATHER_URL", "http://weather.test")]);
+    let enrichers = bind(&contracts, &lookup).unwrap();
+    let sinks = BTreeMap::from([(SinkKind::Table, SINK.to_owned())]);
+    Enrich::new(contracts, enrichers, service, queue.clone(), sinks)
+}
+
+/// Runs a batch; returns the ids that stay in the queue.
+async fn run(service: Service, queue: &MemoryQueue, records: Vec<Record>) -> Vec<String> {
+    let batches = Batches {
+        stage: stage(service, queue),
+        dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+        policy: Policy::new(QUEUE.to_owned(), 5),
+        queue: queue.clone(),
+    };
+    let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
+    let response = batches.run(records, &deadline).await;
+    response.failures.into_iter().map(|failed| failed.message_id).collect()
+}
+
+/// A flight's payload: with spaces, an escape and a number that must stay as they are.
+fn payload(origin: &str) -> String {
+    format!(
+        r#"{{"year":2013, "month":1,"day":1,"sched_dep_time":515,"carrier":"UA","flight":1545,"origin":"{origin}","dest":"\u0049AH","time_hour":"2013-01-01T10:00:00Z","distance":1.400e3 }}"#
+    )
+}
+
+fn envelope(data: &str) -> String {
+    let rest = json!({
+        "specversion": "1.0", "id": "e1:1", "source": "s", "type": "sluicegate.flights",
+        "time": "2013-01-01T10:00:00Z", "dataschema": "flights/1",
+        "datacontenttype": "application/json", "dataset": "flights", "idempotencykey": "ab",
+        "fingerprint": "cd", "ingesttime": "2026-01-01T00:00:00Z",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    });
+    let rest = rest.to_string();
+    format!("{},\"data\":{data}}}", rest.strip_suffix('}').unwrap())
+}
+
+fn message(id: &str, body: String) -> Record {
+    Record {
+        message_id: id.to_owned(),
+        receipt_handle: format!("receipt of {id}"),
+        body,
+        receive_count: 1,
+        ..Record::default()
+    }
+}
+
+fn passed(queue: &MemoryQueue) -> Vec<Envelope> {
+    let sent = queue.sent_to(SINK);
+    sent.iter().map(|message| Envelope::from_json(&message.body).unwrap()).collect()
+}
+
+fn letter(queue: &MemoryQueue) -> DeadLetter {
+    DeadLetter::read(&queue.sent_to(DLQ)[0].attributes).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_service_knows_is_added_and_the_payloads_own_bytes_stay() {
+    let queue = MemoryQueue::default();
+    let service = Service::new(|_| answer(200, WEATHER));
+    let record = message("m1", envelope(&payload("EWR")));
+    assert!(run(service.clone(), &queue, vec![record]).await.is_empty());
+    let own = payload("EWR");
+    let own = own.strip_suffix(" }").unwrap();
+    let event = &passed(&queue)[0];
+    assert_eq!(event.data.get(), format!("{own},\"weather\":{WEATHER}}}"));
+    assert_eq!((event.degraded.as_deref(), event.fingerprint.as_str()), (None, "cd"));
+    assert_eq!(queue.sent_to(SINK)[0].attributes["traceparent"].value, event.traceparent);
+    let url = "http://weather.test/v1/stations/EWR/hours/2013-01-01T10%3A00%3A00Z";
+    assert_eq!(*service.asked.lock().unwrap(), [(url.to_owned(), Duration::from_secs(2))]);
+}
+
+#[tokio::test]
+async fn an_event_that_the_service_does_not_know_goes_on_without_and_says_so() {
+    let queue = MemoryQueue::default();
+    let service = Service::new(|_| answer(404, "{}"));
+    let record = message("m1", envelope(&payload("EWR")));
+    assert!(run(service, &queue, vec![record]).await.is_empty());
+    let event = &passed(&queue)[0];
+    assert!(event.data.get().ends_with(",\"weather\":null}"), "{}", event.data);
+    assert_eq!(event.degraded.as_deref(), Some("weather"));
+}
+
+#[tokio::test]
+async fn an_event_that_lacks_what_the_question_needs_is_not_asked_about() {
+    let queue = MemoryQueue::default();
+    let service = Service::new(|_| answer(200, WEATHER));
+    let body = envelope(&payload("EWR").replace("\"EWR\"", "null"));
+    assert!(run(service.clone(), &queue, vec![message("m1", body)]).await.is_empty());
+    assert!(service.asked.lock().unwrap().is_empty());
+    assert_eq!(passed(&queue)[0].degraded.as_deref(), Some("weather"));
+}
+
+/// What an answer makes of an event that the contract takes.
+async fn check(answer: fn() -> Result<Answer, FetchError>, kind: FailureKind, code: Code) {
+    let queue = MemoryQueue::default();
+    let enrich = stage(Service::new(move |_| answer()), &queue);
+    let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
+    let record = message("m1", envelope(&payload("EWR")));
+    let failure = enrich.prepare(&record, &deadline).await.err().unwrap();
+    assert_eq!((failure.kind, failure.code), (kind, code), "{failure}");
+    assert!(failure.reason.contains("weather"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_the_services_failure() {
+    let throttled = FailureKind::Throttled { retry_after: Some(Duration::from_secs(90)) };
+    check(|| answer(429, ""), throttled, Code::DependencyThrottled).await;
+    check(|| answer(500, ""), FailureKind::Transient, Code::DependencyUnavailable).await;
+    check(|| answer(200, "<html>"), FailureKind::Transient, Code::EnricherBadAnswer).await;
+    check(|| answer(400, ""), FailureKind::Permanent, Code::EnricherRefused).await;
+    let unreachable = || Err(FetchError::Connection);
+    check(unreachable, FailureKind::Transient, Code::DependencyUnavailable).await;
+    let late = || Err(FetchError::TimedOut { timeout_ms: 2_000 });
+    check(late, FailureKind::Transient, Code::DependencyUnavailable).await;
+}
+
+#[tokio::test]
+async fn each_event_of_a_batch_has_its_own_answer() {
+    let queue = MemoryQueue::default();
+    let service = Service::new(|url| match url {
+        _ if url.contains("EWR") => answer(200, WEATHER),
+        _ if url.contains("JFK") => answer(429, ""),
+        _ if url.contains("LGA") => answer(400, ""),
+        _ => answer(404, ""),
+    });
+    let batch = ["JFK", "EWR", "LGA", "ISP", "EWR"].iter().enumerate();
+    let batch = batch.map(|(n, origin)| message(&format!("m{n}"), envelope(&payload(origin))));
+    let mut batch: Vec<Record> = batch.collect();
+    batch.push(message("m5", "not an envelope".to_owned()));
+    assert_eq!(run(service, &queue, batch).await, ["m0"]);
+    let hidden = queue.hidden_in(QUEUE);
+    assert_eq!(hidden, [("receipt of m0".to_owned(), Duration::from_secs(90))]);
+    let degraded: Vec<_> = passed(&queue).into_iter().map(|event| event.degraded).collect();
+    assert_eq!(degraded, [None, Some("weather".to_owned()), None]);
+    assert_eq!(queue.calls_to(SINK), [3], "one call for a batch");
+    let codes: Vec<_> = queue
+        .sent_to(DLQ)
+        .iter()
+        .map(|message| DeadLetter::read(&message.attributes).unwrap().code)
+        .collect();
+    assert_eq!(codes.len(), 2);
+    assert!(codes.contains(&Code::EnricherRefused) && codes.contains(&Code::DecodeEnvelope));
+}
+
+#[tokio::test]
+async fn a_member_of_the_producers_own_is_never_overwritten() {
+    let queue = MemoryQueue::default();
+    let body = envelope(&payload("EWR").replace("\"year\"", "\"weather\":\"fine\",\"year\""));
+    let service = Service::new(|_| answer(200, WEATHER));
+    assert!(run(service, &queue, vec![message("m1", body.clone())]).await.is_empty());
+    let letter = letter(&queue);
+    assert_eq!((letter.code, letter.at.as_deref()), (Code::ContractViolation, Some("/weather")));
+    assert_eq!(queue.sent_to(DLQ)[0].body, body);
+}
+
+#[tokio::test]
+async fn an_answer_that_makes_an_event_too_large_harms_it_alone() {
+    let queue = MemoryQueue::default();
+    let service = Service::new(|url| match url {
+        _ if url.contains("EWR") => answer(200, &format!("{{\"a\":\"{}\"}}", "x".repeat(200_000))),
+        _ => answer(200, WEATHER),
+    });
+    let large = payload("EWR").replace("\\u0049AH", &"x".repeat(870_000));
+    let batch = vec![message("m1", envelope(&large)), message("m2", envelope(&payload("JFK")))];
+    assert!(run(service, &queue, batch).await.is_empty());
+    assert_eq!((passed(&queue).len(), letter(&queue).code), (1, Code::SizeExceeded));
+    assert_eq!(queue.sent_to(DLQ)[0].body, envelope(&large));
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_sent_stays_in_the_queue() {
+    let queue = MemoryQueue::default();
+    queue.refuse(|url, _| (url == SINK).then(|| Failure::throttled(None, "slow down")));
+    let service = Service::new(|_| answer(200, WEATHER));
+    let record = message("m1", envelope(&payload("EWR")));
+    assert_eq!(run(service, &queue, vec![record]).await, ["m1"]);
+}
+
+/// Each sample goes through what Lambda would call, before the sample of the weather.
+#[tokio::test]
+async fn the_samples_are_enriched() {
+    let hours = testkit::sample_lines("weather.ndjson.gz");
+    let service = Service::new(move |url| {
+        let url = url.replace("%3A", ":");
+        let known = hours.iter().find(|line| {
+            let hour: Value = serde_json::from_str(line).unwrap();
+            let text = |name: &str| hour[name].as_str().unwrap().to_owned();
+            url.ends_with(&format!("/{}/hours/{}", text("origin"), text("time_hour")))
+        });
+        known.map_or_else(|| answer(404, ""), |line| answer(200, line))
+    });
+    for path in testkit::samples_of("enrich") {
+        match path {
+            "sqs/enrich.json" => {
+                let queue = MemoryQueue::default();
+                let batch: aws_lambda_events::sqs::SqsEvent =
+                    serde_json::from_str(&testkit::sample(path)).unwrap();
+                let records: Vec<Record> = batch.records.into_iter().map(Record::new).collect();
+                records.iter().for_each(check_taken_in);
+                assert!(run(service.clone(), &queue, records).await.is_empty());
+                let events = passed(&queue);
+                assert!(events[0].data.get().contains("\"weather\":{\"origin\":\"EWR\""));
+                assert_eq!(events[1].degraded.as_deref(), Some("weather"));
+                let sink = testkit::sample("sqs/sink.json");
+                let sink: Value = serde_json::from_str(&sink).unwrap();
+                for (event, record) in events.iter().zip(sink["Records"].as_array().unwrap()) {
+                    let sample = record["body"].as_str().unwrap();
+                    let sample = Envelope::from_json(sample).unwrap();
+                    assert_eq!(event.to_json().unwrap(), sample.to_json().unwrap());
+                }
+            }
+            // What the service above answers with.
+            "weather.ndjson.gz" => {}
+            other => panic!("no test for {other}"),
+        }
+    }
+}
+
+/// The envelope is the one that ingest makes of its payload.
+fn check_taken_in(record: &Record) {
+    let envelope = Envelope::from_json(&record.body).unwrap();
+    let contracts = testkit::contracts();
+    let payload = Payload::parse(envelope.data.get().as_bytes()).unwrap();
+    let accepted = contracts.get(&envelope.dataset).unwrap().accept(&payload).unwrap();
+    assert_eq!(envelope.idempotencykey, accepted.key);
+    assert_eq!(envelope.fingerprint, accepted.fingerprint);
+    assert_eq!((envelope.time, &envelope.subject), (accepted.event_time, &accepted.subject));
+    assert!(envelope.ingesttime > Timestamp::from_unix_ms(0));
+    let trace = event::TraceParent::of_event(&envelope.source, &envelope.id);
+    assert_eq!(envelope.traceparent, trace.as_str());
+}

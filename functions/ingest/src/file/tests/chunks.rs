@@ -1,0 +1,58 @@
+//! A file is its bytes: how they are cut when they come does not matter.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Good lines, bad ones and empty ones, in both formats.
+fn files() -> Vec<(&'static str, Vec<u8>)> {
+    let (one, two) = (flight(1), flight(2));
+    let ndjson = lines(&[one.as_bytes(), b"{\"caf\xc3\xa9\":", b"", b"\xff", two.as_bytes(), b""]);
+    let quoted = row(2).replace("IAH", "\"I\r\nA\"\"H\"");
+    let csv = format!("\u{feff}{HEADER}\r\n{}\r\n{quoted}\r\n1,2\r\n{}", row(1), row(3));
+    vec![
+        ("a.ndjson.gz", gzip(&ndjson)),
+        ("a.csv.gz", gzip(csv.as_bytes())),
+        ("a.ndjson", ndjson),
+        ("a.csv", csv.into_bytes()),
+    ]
+}
+
+/// Cut at these places, each modulo what is left; a cut of zero is an empty chunk.
+fn cut(bytes: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
+    let (mut rest, mut chunks) = (bytes, Vec::new());
+    for cut in cuts {
+        let (chunk, after) = rest.split_at(cut % (rest.len() + 1));
+        chunks.push(chunk.to_vec());
+        rest = after;
+    }
+    chunks.push(rest.to_vec());
+    chunks
+}
+
+fn messages(name: &str, chunks: Vec<Vec<u8>>) -> (Result<Done, Failure>, Vec<Vec<Outgoing>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let read = runtime.block_on(read_chunks(name, chunks));
+    (read.result, [ENRICH, DLQ].map(|url| read.queue.sent_to(url)).into())
+}
+
+#[test]
+fn a_file_that_comes_byte_by_byte_is_the_same_file() {
+    for (name, bytes) in files() {
+        let whole = messages(name, vec![bytes.clone()]);
+        assert!(whole.0.is_ok(), "{name}: {:?}", whole.0);
+        let single = bytes.iter().map(|&byte| vec![byte]).collect();
+        assert_eq!(messages(name, single), whole, "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_cut_gives_the_same_messages(cuts in vec(0_usize..200, 0..12)) {
+        for (name, bytes) in files() {
+            let whole = messages(name, vec![bytes.clone()]);
+            prop_assert_eq!(messages(name, cut(&bytes, &cuts)), whole, "{}", name);
+        }
+    }
+}

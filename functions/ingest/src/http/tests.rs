@@ -1,0 +1,166 @@
+//! Requests and their answers.
+
+use std::time::Duration;
+
+use serde_json::from_str;
+use testkit::{ManualClock, MemoryQueue};
+
+use super::*;
+use crate::memory::{DLQ, ENRICH, MemoryObjects, events, flight, ingest};
+
+fn request(method: &str, path: &str, body: &[u8], is_base64: bool) -> LambdaFunctionUrlRequest {
+    let body = match is_base64 {
+        true => STANDARD.encode(body),
+        false => String::from_utf8(body.to_vec()).unwrap(),
+    };
+    let request = json!({
+        "version": "2.0", "rawPath": path, "rawQueryString": "", "headers": {},
+        "requestContext": {"requestId": "q1", "timeEpoch": 0, "http": {"method": method, "path": path}},
+        "body": body, "isBase64Encoded": is_base64,
+    });
+    serde_json::from_value(request).unwrap()
+}
+
+struct Answered {
+    status: i64,
+    content_type: String,
+    body: Value,
+    queue: MemoryQueue,
+    objects: MemoryObjects,
+}
+
+async fn ask_with(
+    request: LambdaFunctionUrlRequest,
+    objects: MemoryObjects,
+    queue: MemoryQueue,
+) -> Answered {
+    let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
+    let response = answer(&ingest(&objects, &queue), request, &deadline).await;
+    assert!(!response.is_base64_encoded);
+    Answered {
+        status: response.status_code,
+        content_type: response.headers["content-type"].to_str().unwrap().to_owned(),
+        body: from_str(response.body.as_deref().unwrap()).unwrap(),
+        queue,
+        objects,
+    }
+}
+
+async fn ask(request: LambdaFunctionUrlRequest) -> Answered {
+    ask_with(request, MemoryObjects::default(), MemoryQueue::default()).await
+}
+
+async fn post(body: &[u8]) -> Answered {
+    ask(request("POST", "/flights", body, false)).await
+}
+
+/// A whole request that is refused: problem details, and nothing kept.
+async fn check_problem(request: LambdaFunctionUrlRequest, status: i64, code: Code) {
+    let answered = ask(request).await;
+    assert_eq!(answered.status, status, "{}", answered.body);
+    assert_eq!(answered.content_type, "application/problem+json");
+    assert_eq!(answered.body["type"], format!("urn:sluicegate:{code}"));
+    assert_eq!(answered.body["status"], status);
+    assert!(answered.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+    assert!(answered.queue.calls_to(ENRICH).is_empty() && answered.objects.archived().is_empty());
+}
+
+#[tokio::test]
+async fn each_event_of_a_request_has_its_result() {
+    let wrong = flight(2).replace("\"flight\":2", "\"flight\":\"two\"");
+    for body in [
+        [flight(1), wrong.clone(), flight(3)].join("\n"),
+        format!("[{}, {wrong}, {}]", flight(1), flight(3)),
+    ] {
+        let answered = post(body.as_bytes()).await;
+        assert_eq!((answered.status, answered.content_type.as_str()), (202, "application/json"));
+        let refused = json!({"index": 1, "status": "refused", "code": "contract.violation",
+            "at": "/flight", "reason": answered.body["results"][1]["reason"], "retry": false});
+        let results = json!([
+            {"index": 0, "status": "accepted", "id": "q1:0"}, refused,
+            {"index": 2, "status": "accepted", "id": "q1:2"},
+        ]);
+        assert_eq!(answered.body["results"], results);
+        let ids: Vec<_> = events(&answered.queue).into_iter().map(|event| event.id).collect();
+        assert_eq!(ids, ["q1:0", "q1:2"]);
+        assert_eq!(events(&answered.queue)[0].source, "/flights");
+        assert_eq!(answered.objects.archived().len(), 1);
+        assert!(answered.queue.calls_to(DLQ).is_empty(), "its producer has been told");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_base64_is_its_bytes() {
+    let answered = ask(request("POST", "/flights/", flight(1).as_bytes(), true)).await;
+    assert_eq!(answered.status, 202);
+    assert_eq!(events(&answered.queue)[0].data.get(), flight(1));
+    let bytes = [flight(1).as_bytes(), b"\n{\"caf\xe9\":1}"].concat();
+    let answered = ask(request("POST", "/flights", &bytes, true)).await;
+    assert_eq!(answered.body["results"][1]["code"], "decode.utf8");
+    let mut broken = request("POST", "/flights", b"", true);
+    broken.body = Some("%%%".to_owned());
+    check_problem(broken, 400, Code::DecodeFormat).await;
+}
+
+#[tokio::test]
+async fn a_trace_goes_on() {
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let mut traced = request("POST", "/flights", flight(1).as_bytes(), false);
+    traced.headers.insert("traceparent", trace.parse().unwrap());
+    assert_eq!(events(&ask(traced).await.queue)[0].traceparent, trace);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_taken_says_why() {
+    let body = flight(1);
+    let body = body.as_bytes();
+    check_problem(request("GET", "/flights", body, false), 405, Code::DecodeFormat).await;
+    check_problem(request("POST", "/orders", body, false), 404, Code::UnknownDataset).await;
+    check_problem(request("POST", "/", body, false), 404, Code::UnknownDataset).await;
+    check_problem(request("POST", "/flights", b"", false), 400, Code::InputEmpty).await;
+    check_problem(request("POST", "/flights", b"[1,", false), 400, Code::DecodeJson).await;
+    let many = "{}\n".repeat(1_001);
+    let many = request("POST", "/flights", many.as_bytes(), false);
+    check_problem(many, 413, Code::SizeExceeded).await;
+}
+
+#[tokio::test]
+async fn a_request_without_one_good_event_is_unprocessable() {
+    let answered = post(b"{\"a\":1}\n{").await;
+    assert_eq!((answered.status, answered.content_type.as_str()), (422, "application/json"));
+    assert_eq!(answered.body["results"][0]["code"], "key.missing");
+    assert_eq!(answered.body["results"][1]["code"], "decode.json");
+    assert!(answered.objects.archived().is_empty(), "an empty batch was archived");
+}
+
+#[tokio::test]
+async fn what_may_succeed_later_is_unavailable_and_says_so() {
+    let objects = MemoryObjects::default();
+    objects.lose_archive();
+    let one = request("POST", "/flights", flight(1).as_bytes(), false);
+    let answered = ask_with(one.clone(), objects, MemoryQueue::default()).await;
+    assert_eq!(answered.status, 503);
+    assert_eq!(answered.body["results"][0]["retry"], true);
+    assert!(answered.queue.calls_to(ENRICH).is_empty(), "sent what is not archived");
+
+    let queue = MemoryQueue::default();
+    queue.refuse(|_, _| Some(Failure::throttled(None, "slow down")));
+    let answered = ask_with(one, MemoryObjects::default(), queue).await;
+    assert_eq!(answered.status, 503);
+    assert_eq!(answered.body["results"][0]["status"], "failed");
+    assert_eq!(answered.body["results"][0]["code"], "dependency.throttled");
+}
+
+fn count(body: &[u8]) -> Result<usize, Code> {
+    split(body).map(|events| events.len()).map_err(|failure| failure.code)
+}
+
+#[test]
+fn a_body_is_one_event_an_array_or_lines() {
+    assert_eq!(count(b"{\"a\":\n1}"), Ok(1));
+    assert_eq!(count(b"[{\"a\":1}, 2]"), Ok(2));
+    assert_eq!(count(b"{\"a\":1}\n\n{\"a\":2}\r\n{"), Ok(3));
+    assert_eq!(count(b" \n"), Err(Code::InputEmpty));
+    assert_eq!(count(b"[1,"), Err(Code::DecodeJson));
+    assert_eq!(count(&b"1\n".repeat(1_001)), Err(Code::SizeExceeded));
+}

@@ -1,0 +1,139 @@
+//! This function's ports in memory, and flights to send through them. For tests.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use event::{Code, DeadLetter, Envelope, Failure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use runtime::{DeadLetters, Outgoing};
+use testkit::MemoryQueue;
+
+use crate::archive::Store;
+use crate::emit::Emit;
+use crate::file::{Body, FileSource};
+use crate::handler::Ingest;
+
+pub(crate) const ENRICH: &str = "http://h/enrich";
+pub(crate) const DLQ: &str = "http://h/dlq";
+pub(crate) const ARCHIVE: &str = "archive";
+
+/// A file as its chunks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chunks(pub(crate) VecDeque<Vec<u8>>);
+
+impl Body for Chunks {
+    async fn next(&mut self) -> Result<Option<impl AsRef<[u8]> + Send>, Failure> {
+        Ok(self.0.pop_front())
+    }
+}
+
+/// Objects by bucket and key, each with its etag. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MemoryObjects(Arc<Mutex<Objects>>);
+
+#[derive(Debug, Default)]
+struct Objects {
+    files: BTreeMap<(String, String), (String, Vec<u8>)>,
+    archived: BTreeMap<String, Vec<u8>>,
+    is_away: bool,
+}
+
+impl MemoryObjects {
+    pub(crate) fn with(self, bucket: &str, key: &str, etag: &str, body: &[u8]) -> Self {
+        let place = (bucket.to_owned(), key.to_owned());
+        self.0.lock().unwrap().files.insert(place, (etag.to_owned(), body.to_vec()));
+        self
+    }
+
+    /// From now on nothing can be archived.
+    pub(crate) fn lose_archive(&self) {
+        self.0.lock().unwrap().is_away = true;
+    }
+
+    /// What was archived, by key.
+    pub(crate) fn archived(&self) -> BTreeMap<String, Vec<u8>> {
+        self.0.lock().unwrap().archived.clone()
+    }
+
+    fn archive(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), Failure> {
+        assert_eq!(bucket, ARCHIVE);
+        let mut objects = self.0.lock().unwrap();
+        if objects.is_away {
+            return Err(Failure::transient(Code::DependencyUnavailable, "the archive is away"));
+        }
+        objects.archived.insert(key.to_owned(), body);
+        Ok(())
+    }
+}
+
+impl Store for MemoryObjects {
+    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), Failure> {
+        self.archive(bucket, key, body)
+    }
+
+    async fn copy(&self, from: (&str, &str), bucket: &str, key: &str) -> Result<(), Failure> {
+        let place = (from.0.to_owned(), from.1.to_owned());
+        let body = self.0.lock().unwrap().files[&place].1.clone();
+        self.archive(bucket, key, body)
+    }
+}
+
+impl FileSource for MemoryObjects {
+    type Body = Chunks;
+
+    async fn open(&self, bucket: &str, key: &str, etag: &str) -> Result<Chunks, Failure> {
+        let objects = self.0.lock().unwrap();
+        match objects.files.get(&(bucket.to_owned(), key.to_owned())) {
+            Some((held, body)) if held == etag => Ok(Chunks([body.clone()].into())),
+            _ => Err(Failure::permanent(Code::InputNotFound, "no such object")),
+        }
+    }
+}
+
+pub(crate) fn emit(queue: &MemoryQueue) -> Emit<MemoryQueue> {
+    let dead_letters = DeadLetters::new(queue.clone(), DLQ.to_owned());
+    Emit::new(queue.clone(), ENRICH.to_owned(), dead_letters)
+}
+
+pub(crate) fn ingest(
+    objects: &MemoryObjects,
+    queue: &MemoryQueue,
+) -> Ingest<MemoryObjects, MemoryQueue> {
+    Ingest::new(testkit::contracts(), objects.clone(), ARCHIVE.to_owned(), emit(queue))
+}
+
+/// The events that were passed on.
+pub(crate) fn events(queue: &MemoryQueue) -> Vec<Envelope> {
+    let sent = queue.sent_to(ENRICH);
+    sent.iter().map(|message| Envelope::from_json(&message.body).unwrap()).collect()
+}
+
+/// The dead letters that were sent, each with its message.
+pub(crate) fn letters(queue: &MemoryQueue) -> Vec<(DeadLetter, Outgoing)> {
+    let read = |message: Outgoing| (DeadLetter::read(&message.attributes).unwrap(), message);
+    queue.sent_to(DLQ).into_iter().map(read).collect()
+}
+
+/// A flight of this number as JSON: what the contract requires, and no more.
+pub(crate) fn flight(number: u32) -> String {
+    format!(
+        r#"{{"year":2013,"month":1,"day":1,"sched_dep_time":515,"carrier":"UA","flight":{number},"origin":"EWR","dest":"IAH","time_hour":"2013-01-01T10:00:00Z"}}"#
+    )
+}
+
+/// The columns of [`row`].
+pub(crate) const HEADER: &str =
+    "year,month,day,sched_dep_time,carrier,flight,origin,dest,time_hour";
+
+/// The flight of [`flight`] as CSV.
+pub(crate) fn row(number: u32) -> String {
+    format!("2013,1,1,515,UA,{number},EWR,IAH,2013-01-01T10:00:00Z")
+}
+
+pub(crate) fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(plain).unwrap();
+    gzip.finish().unwrap()
+}

@@ -1,0 +1,137 @@
+//! The direction of dependencies, as cargo itself resolves it.
+//!
+//! Domain crates know no wire; functions know each other as little as the emulation; nothing that
+//! ships has test code in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, PackageId};
+
+/// Each layer may use those before it.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("event", &[]),
+    ("contracts", &["event"]),
+    ("dedupe", &["event"]),
+    ("runtime", &["contracts", "event"]),
+    ("aws", &["dedupe", "event", "runtime"]),
+    ("testkit", &["contracts", "dedupe", "event", "runtime"]),
+];
+
+const FUNCTIONS: &[&str] = &["enrich", "ingest", "redrive", "sink"];
+
+/// What a function may use.
+const BELOW_FUNCTIONS: &[&str] = &["aws", "contracts", "dedupe", "event", "runtime"];
+
+/// Domain crates: they decide, and do no IO.
+const PURE: &[&str] = &["contracts", "dedupe", "event"];
+
+struct Graph {
+    metadata: Metadata,
+    nodes: BTreeMap<PackageId, Node>,
+}
+
+impl Graph {
+    /// With every feature on: what no feature brings in, no build does.
+    fn read() -> Self {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let mut command = MetadataCommand::new();
+        command.manifest_path(manifest).features(CargoOpt::AllFeatures);
+        let options = ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"];
+        let metadata = command.other_options(options.map(str::to_owned)).exec();
+        let metadata = metadata.unwrap_or_else(|error| panic!("{error}"));
+        let nodes = metadata.resolve.iter().flat_map(|resolve| resolve.nodes.iter().cloned());
+        let nodes = nodes.map(|node| (node.id.clone(), node)).collect();
+        Self { metadata, nodes }
+    }
+
+    fn members(&self) -> BTreeSet<String> {
+        let packages = self.metadata.workspace_packages();
+        packages.iter().map(|package| package.name.to_string()).collect()
+    }
+
+    fn member(&self, name: &str) -> &PackageId {
+        let packages = self.metadata.workspace_packages();
+        let found = packages.into_iter().find(|package| package.name.as_str() == name);
+        &found.unwrap_or_else(|| panic!("no package `{name}`")).id
+    }
+
+    /// What is linked into this package's library or binary; tests and builds aside.
+    fn direct(&self, id: &PackageId) -> impl Iterator<Item = &PackageId> {
+        let deps = self.nodes[id].deps.iter();
+        let linked =
+            deps.filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal));
+        linked.map(|dep| &dep.pkg)
+    }
+
+    fn direct_members(&self, name: &str) -> BTreeSet<String> {
+        let members = self.members();
+        let names = self.direct(self.member(name)).map(|id| self.metadata[id].name.to_string());
+        names.filter(|name| members.contains(name)).collect()
+    }
+
+    fn transitive(&self, name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut waiting = vec![self.member(name)];
+        while let Some(id) = waiting.pop() {
+            waiting.extend(self.direct(id).filter(|id| found.insert((*id).clone())));
+        }
+        found.iter().map(|id| self.metadata[id].name.to_string()).collect()
+    }
+}
+
+fn owned(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+#[test]
+fn each_layer_uses_only_those_below_it() {
+    let graph = Graph::read();
+    for (layer, below) in LAYERS {
+        let used = graph.direct_members(layer);
+        assert!(used.is_subset(&owned(below)), "{layer} uses {used:?}; it may use {below:?}");
+    }
+    for function in FUNCTIONS {
+        let used = graph.direct_members(function);
+        let below = owned(BELOW_FUNCTIONS);
+        assert!(used.is_subset(&below), "{function} uses {used:?}; it may use {below:?}");
+    }
+}
+
+#[test]
+fn every_package_has_its_place() {
+    let layers = LAYERS.iter().map(|(layer, _)| *layer);
+    let placed: Vec<&str> =
+        layers.chain(FUNCTIONS.iter().copied()).chain(["cli", "local", "tests"]).collect();
+    assert_eq!(Graph::read().members(), owned(&placed), "a package without a layer");
+}
+
+#[test]
+fn domain_crates_know_no_wire_even_through_others() {
+    let graph = Graph::read();
+    let wires = ["tokio", "hyper", "aws", "lambda", "reqwest", "rustls", "axum"];
+    for name in PURE {
+        for other in graph.transitive(name) {
+            let known = |wire: &&str| {
+                other
+                    .strip_prefix(*wire)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+            };
+            assert!(!wires.iter().any(known), "{name} depends on {other}");
+        }
+    }
+}
+
+#[test]
+fn nothing_depends_on_a_function_and_what_ships_on_no_test_code() {
+    let graph = Graph::read();
+    for member in graph.members() {
+        let used = graph.transitive(&member);
+        for function in FUNCTIONS {
+            assert!(!used.contains(*function), "{member} depends on {function}");
+        }
+        assert!(!used.contains("testkit"), "{member} has testkit beyond its tests");
+        if FUNCTIONS.contains(&member.as_str()) {
+            assert!(!used.contains("local") && !used.contains("cli"), "{member}");
+        }
+    }
+}
