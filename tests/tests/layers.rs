@@ -101,7 +101,7 @@ fn each_layer_uses_only_those_below_it() {
 fn every_package_has_its_place() {
     let layers = LAYERS.iter().map(|(layer, _)| *layer);
     let placed: Vec<&str> =
-        layers.chain(FUNCTIONS.iter().copied()).chain(["cli", "local", "tests"]).collect();
+        layers.chain(FUNCTIONS.iter().copied()).chain(["bare", "cli", "local", "tests"]).collect();
     assert_eq!(Graph::read().members(), owned(&placed), "a package without a layer");
 }
 
