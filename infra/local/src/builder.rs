@@ -19,6 +19,19 @@ const LAST_LINES: usize = 40;
 /// The longest line that is read, in bytes: cargo's messages hold whole diagnostics.
 const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Set by cargo for a program that it runs:
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
+const OWN_PACKAGE: [&str; 8] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
 /// What is built, and how.
 #[derive(Clone, Debug)]
 pub struct Build<'a> {
@@ -94,6 +107,11 @@ pub async fn build_functions(
         "--profile",
         build.profile.name(),
     ]);
+    // What `cargo run` and `cargo test` tell the running program of its own package: some build
+    // scripts (ring's) watch these, and would be run again, with all that depends on them.
+    for variable in OWN_PACKAGE {
+        command.env_remove(variable);
+    }
     for package in packages.iter().map(String::as_str).chain(build.alongside) {
         command.args(["--package", package]);
     }
