@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bytes::Bytes;
+use local::adversary::Plan;
 use local::clock::Clock;
 use local::sqs::{MessageAttribute, NewMessage};
 use local::{Emulation, Options};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub binaries: Option<PathBuf>,
     /// Leaves the queues to whoever measures: no event source mapping takes from them.
     pub without_mappings: bool,
+    /// What goes wrong.
+    pub faults: Plan,
 }
 
 /// The template's world, with the real binaries. A test that fails is told what was where.
@@ -61,6 +64,7 @@ impl World {
             binaries,
             log: Arc::new(logs.clone()),
             clock: Clock::system(),
+            faults: settings.faults,
             skip_idle: true,
         };
         let emulation = Emulation::start(options).await;

@@ -3,6 +3,7 @@
 //! `template.yaml` says what exists. What the emulation does not implement is named in an error,
 //! never silently ignored.
 
+pub mod adversary;
 pub mod audit;
 pub mod builder;
 pub mod clock;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::adversary::{Adversary, Plan};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDb, DynamoDbError};
 use crate::front::{Backends, Call, Front};
@@ -48,6 +49,8 @@ pub struct Options {
     /// Takes what the functions log.
     pub log: Arc<dyn LogSink>,
     pub clock: Clock,
+    /// What is to go wrong from the start; more can be added to [`Emulation::adversary`].
+    pub faults: Plan,
     /// Whether [`Emulation::settle`] moves the clock over times in which nothing happens.
     pub skip_idle: bool,
 }
@@ -99,6 +102,7 @@ pub struct RunningMapping {
 pub struct Emulation {
     pub(crate) clock: Clock,
     pub(crate) skip_idle: bool,
+    adversary: Adversary,
     stack: Stack,
     endpoint: String,
     sqs: Sqs,
@@ -141,14 +145,19 @@ impl Emulation {
         let region = template_options.region.as_str();
 
         let clock = options.clock;
+        let adversary = Adversary::new(clock.clone(), &options.faults);
         let sqs = Sqs::new(clock.clone(), region, &template_options.account, &endpoint);
+        sqs.disturb(adversary.clone());
         resources::create_queues(&sqs, &stack.queues)?;
         let s3 = S3::new(clock.clone());
         resources::create_buckets(&s3, &sqs, &stack.buckets, region)?;
         let dynamodb = DynamoDb::start(clock.clone()).await.map_err(StartError::DynamoDb)?;
         resources::create_tables(&dynamodb, &stack.tables)?;
         background.spawn(sweep(dynamodb.clone(), clock.clone()));
-        let config = Config::new(region, &endpoint, options.binaries);
+        let config = Config {
+            adversary: Some(adversary.clone()),
+            ..Config::new(region, &endpoint, options.binaries)
+        };
         let lambda = Lambda::new(clock.clone(), config, options.log);
         for function in &stack.functions {
             lambda.add(function.clone())?;
@@ -168,12 +177,14 @@ impl Emulation {
                     .map(|each| each.name.clone())
                     .collect(),
                 health: resources::health(&stack),
+                adversary: adversary.clone(),
             },
         );
         let mappings = resources::start_mappings(&stack, &clock, &sqs, &lambda)?;
         Ok(Self {
             clock,
             skip_idle: options.skip_idle,
+            adversary,
             stack,
             endpoint,
             sqs,
@@ -223,6 +234,12 @@ impl Emulation {
     #[must_use]
     pub fn lambda(&self) -> &Lambda {
         &self.lambda
+    }
+
+    /// What goes wrong, and how often it did.
+    #[must_use]
+    pub fn adversary(&self) -> &Adversary {
+        &self.adversary
     }
 
     /// The weather service, where one was started.

@@ -1,7 +1,7 @@
 //! The one port: every service of the emulation behind it, as `AWS_ENDPOINT_URL` takes it.
 //!
-//! It routes and counts, and forwards DynamoDB to its own server; what a request means is the
-//! service's affair. Loopback only, plain HTTP/1.1; signatures are read for who calls what, never
+//! It routes and counts, forwards DynamoDB to its own server, and does to requests what the adversary
+//! says; what a request means is the service's affair. Loopback only, plain HTTP/1.1; signatures are read for who calls what, never
 //! checked.
 
 mod calls;
@@ -10,14 +10,15 @@ mod operation;
 mod route;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, Response, StatusCode, Uri};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -34,6 +35,7 @@ pub use self::calls::Call;
 use self::calls::Calls;
 use self::forward::Forward;
 use self::route::{Destination, Route};
+use crate::adversary::{Adversary, Trouble};
 use crate::lambda::Lambda;
 use crate::s3;
 use crate::sqs::Sqs;
@@ -56,6 +58,7 @@ pub(crate) struct Backends {
     pub(crate) urls: BTreeSet<String>,
     /// The health check's answer.
     pub(crate) health: Value,
+    pub(crate) adversary: Adversary,
 }
 
 /// The running server; dropping it closes every connection.
@@ -64,6 +67,11 @@ pub(crate) struct Front {
     closing: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
+
+/// A connection that is closed instead of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed without an answer")]
+struct Broken;
 
 /// What answers requests, whichever connection they come from.
 struct Desk {
@@ -129,7 +137,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, mut closing: watch::Recei
         connections.spawn(async move {
             let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                 let desk = Arc::clone(&desk);
-                async move { Ok::<_, Infallible>(desk.answer(request.map(Body::new)).await) }
+                async move { desk.answer(request.map(Body::new)).await }
             });
             let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(error) = served.await {
@@ -141,16 +149,55 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, mut closing: watch::Recei
 }
 
 impl Desk {
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
         if request.uri().path() == HEALTH {
-            return json_response(StatusCode::OK, &self.backends.health);
+            return Ok(json_response(StatusCode::OK, &self.backends.health));
         }
         let (parts, body) = request.into_parts();
         let route = Route::of(&parts);
-        self.calls.count(&route.caller, route.destination.service(), &route.operation);
+        let service = route.destination.service();
+        self.calls.count(&route.caller, service, &route.operation);
+        let adversary = &self.backends.adversary;
+        let fate = adversary.request(&route.caller, service, &route.operation);
+        if !fate.delay.is_zero() {
+            tokio::time::sleep(fate.delay).await;
+        }
+        let to = &route.destination;
+        match fate.trouble {
+            Some(Trouble::Throttled) => return Ok(trouble::throttled(to)),
+            Some(Trouble::Failed) => return Ok(trouble::failed(to)),
+            Some(Trouble::Expired) => return Ok(trouble::expired(to)),
+            Some(Trouble::Reset) => return Err(Broken),
+            Some(Trouble::Conflict(mut dice)) => {
+                let body = read(body).await;
+                return Ok(body.map_or_else(
+                    |refusal| refusal,
+                    |body| trouble::conflict(&route.operation, &body, &mut dice),
+                ));
+            }
+            Some(Trouble::Partial(_) | Trouble::AnswerLost) | None => {}
+        }
+        let token = route.token.clone();
+        let answer = self.serve(parts, body, route, fate.trouble).await;
+        // It has taken effect: whoever is to hear of it may be gone by now.
+        let is_lost = matches!(fate.trouble, Some(Trouble::AnswerLost));
+        if !token.is_empty() && adversary.is_last_call(&token) {
+            self.backends.lambda.kill(&token);
+            return Err(Broken);
+        }
+        if is_lost { Err(Broken) } else { Ok(answer) }
+    }
+
+    async fn serve(
+        &self,
+        parts: Parts,
+        body: Body,
+        route: Route,
+        trouble: Option<Trouble>,
+    ) -> Response<Body> {
         match route.destination {
             Destination::Sqs => match read(body).await {
-                Ok(body) => self.backends.sqs.call(&route.operation, &body).await.map(Body::from),
+                Ok(body) => self.sqs(&route.operation, body, trouble).await.map(Body::from),
                 Err(refusal) => refusal,
             },
             Destination::DynamoDb => match read(body).await {
@@ -175,6 +222,17 @@ impl Desk {
                 let request = Request::from_parts(parts, body);
                 self.backends.lambda.function_url(&function, request).await
             }
+        }
+    }
+
+    async fn sqs(&self, operation: &str, body: Bytes, trouble: Option<Trouble>) -> Response<Bytes> {
+        let part = match trouble {
+            Some(Trouble::Partial(mut dice)) => trouble::part(&body, &mut dice),
+            _ => None,
+        };
+        match part {
+            Some(part) => part.complete(self.backends.sqs.call(operation, &part.request).await),
+            None => self.backends.sqs.call(operation, &body).await,
         }
     }
 }

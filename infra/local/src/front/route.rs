@@ -21,6 +21,8 @@ pub(super) struct Route {
     pub(super) destination: Destination,
     /// The access key id; empty for a request without.
     pub(super) caller: String,
+    /// The session token; empty for a request without.
+    pub(super) token: String,
     pub(super) operation: String,
 }
 
@@ -66,7 +68,8 @@ impl Route {
         };
         let is_short = caller.len() <= MAX_CALLER;
         let caller = if is_short { caller } else { "" }.to_owned();
-        Self { destination, caller, operation }
+        let token = text(&parts.headers, "x-amz-security-token").to_owned();
+        Self { destination, caller, token, operation }
     }
 }
 

@@ -16,7 +16,8 @@ use super::outcome::{Ended, InitFailure, date};
 use super::process::Process;
 use super::runtime_api::{Offer, Phase, Reply, RuntimeApi};
 use super::variables::{Instance, variables};
-use super::{Hook, InvocationStart, Shared, locked, memory};
+use super::{InvocationStart, Shared, locked, memory};
+use crate::adversary::Doom;
 use crate::clock::Clock;
 use crate::template::Function;
 
@@ -35,6 +36,8 @@ pub(super) struct Environment {
     process: Process,
     api: RuntimeApi,
     logs: Arc<EnvironmentLogs>,
+    token: String,
+    clock_offset_ms: i64,
     init_ms: u64,
     invocations: AtomicU64,
     peak_kb: AtomicU64,
@@ -67,7 +70,17 @@ impl Environment {
         };
         let api = RuntimeApi::listen().await.map_err(spawn_failure)?;
         let task_root = binary.parent().unwrap_or(&shared.config.binaries);
-        let instance = Instance { port: api.port(), log_stream: &stream, task_root };
+        let adversary = shared.config.adversary.as_ref();
+        let token = format!("environment-{}", uuid::Uuid::new_v4().simple());
+        let clock_offset_ms =
+            adversary.map_or(0, |adversary| adversary.clock_offset_ms(&function.name));
+        let instance = Instance {
+            port: api.port(),
+            log_stream: &stream,
+            token: &token,
+            clock_offset_ms,
+            task_root,
+        };
         let mut command = Command::new(&binary);
         command
             .env_clear()
@@ -75,6 +88,9 @@ impl Environment {
             .current_dir(task_root);
         let process =
             Process::spawn(command, logs.clone(), &shared.census).map_err(spawn_failure)?;
+        if adversary.is_some_and(|adversary| adversary.dies_at_start(&function.name)) {
+            process.signal(Signal::SIGKILL);
+        }
 
         let limit = shared.config.init_timeout;
         let deadline_ms = started_ms.saturating_add(millis(limit));
@@ -111,6 +127,8 @@ impl Environment {
             process,
             api,
             logs,
+            token,
+            clock_offset_ms,
             init_ms,
             invocations: AtomicU64::new(0),
             peak_kb: AtomicU64::new(0),
@@ -153,12 +171,12 @@ impl Environment {
         let limit = self.function.timeout;
         let deadline_ms = started_ms.saturating_add(millis(limit));
         let (reply, replied) = oneshot::channel();
+        let doom = self.doom();
         self.api
             .offer(Offer {
-                taken: self.on_taken(&request.id, ordinal),
+                taken: self.on_taken(&request.id, ordinal, doom),
                 request_id: request.id,
-                // The function reads its system's time, which knows nothing of advances.
-                deadline_ms: Clock::system().now_ms().saturating_add(millis(limit)),
+                deadline_ms: self.own_time_ms().saturating_add(millis(limit)),
                 function_arn: self.function.arn.clone(),
                 trace_id: request.trace_id,
                 payload: request.payload,
@@ -168,6 +186,7 @@ impl Environment {
         let mut ended = tokio::select! {
             biased;
             reply = replied => match reply {
+                Ok(_) if doom == Some(Doom::Answer) => Ended::Exited(self.kill().await),
                 Ok(Reply::Response(payload)) => Ended::Response(payload),
                 Ok(Reply::Error(payload)) => Ended::Error(payload),
                 Err(_) => Ended::Exited(self.kill().await),
@@ -182,6 +201,9 @@ impl Environment {
                 self.out_of_memory(peak_kb)
             }
         };
+        if let Some(adversary) = &self.shared.config.adversary {
+            adversary.lift_limit(&self.token);
+        }
         // An invocation ends when the function asks for the next; what it does until then counts.
         if matches!(ended, Ended::Response(_) | Ended::Error(_)) {
             tokio::select! {
@@ -202,12 +224,33 @@ impl Environment {
         ended
     }
 
-    fn on_taken(&self, id: &str, ordinal: u64) -> Box<dyn FnOnce() + Send> {
-        let Some(hook) = locked(&self.shared.hook).clone() else { return Box::new(|| {}) };
+    /// How the invocation that begins is to end, if not by itself.
+    fn doom(&self) -> Option<Doom> {
+        let adversary = self.shared.config.adversary.as_ref()?;
+        let doom = adversary.doom(&self.function.name);
+        if let Some(Doom::Call(calls)) = doom {
+            adversary.limit_calls(&self.token, calls);
+        }
+        doom
+    }
+
+    /// The function reads its system's time, which knows nothing of the emulation's advances.
+    fn own_time_ms(&self) -> u64 {
+        Clock::system().now_ms().saturating_add_signed(self.clock_offset_ms)
+    }
+
+    fn on_taken(&self, id: &str, ordinal: u64, doom: Option<Doom>) -> Box<dyn FnOnce() + Send> {
+        let hook = locked(&self.shared.hook).clone();
+        let killer = (doom == Some(Doom::Taken)).then(|| self.process.killer());
         let (function, id) = (self.function.name.clone(), id.to_owned());
-        let (pid, hook): (_, Hook) = (self.process.pid(), hook);
+        let pid = self.process.pid();
         Box::new(move || {
-            hook(&InvocationStart { function: &function, request_id: &id, pid, ordinal });
+            if let Some(hook) = hook {
+                hook(&InvocationStart { function: &function, request_id: &id, pid, ordinal });
+            }
+            if let Some(kill) = killer {
+                kill();
+            }
         })
     }
 
@@ -235,6 +278,11 @@ impl Environment {
 
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What its calls are signed with besides its keys.
+    pub(super) fn token(&self) -> &str {
+        &self.token
     }
 
     pub(super) fn pid(&self) -> u32 {

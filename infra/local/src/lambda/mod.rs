@@ -34,6 +34,7 @@ use self::asynchronous::Queue;
 use self::environment::Request;
 use self::pool::Pool;
 use self::process::Census;
+use crate::adversary::Adversary;
 use crate::clock::Clock;
 use crate::template::Function;
 
@@ -58,6 +59,8 @@ pub struct Config {
     pub init_timeout: Duration,
     /// Whether processes are stopped between invocations, as Lambda freezes environments.
     pub freeze: bool,
+    /// Who kills environments and sets their clocks wrong.
+    pub adversary: Option<Adversary>,
 }
 
 impl Config {
@@ -72,6 +75,7 @@ impl Config {
             idle: Duration::from_secs(600),
             init_timeout: Duration::from_secs(10),
             freeze: false,
+            adversary: None,
         }
     }
 
@@ -236,6 +240,11 @@ impl Lambda {
     #[must_use]
     pub fn kill_one(&self, function: &str) -> bool {
         self.pool(function).is_ok_and(|pool| pool.kill_one())
+    }
+
+    /// Kills the environment whose session token this is, if it is in the middle of an invocation.
+    pub(crate) fn kill(&self, token: &str) {
+        self.pools().iter().for_each(|pool| pool.kill(token));
     }
 
     /// The started environments of a function.

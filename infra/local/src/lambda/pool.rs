@@ -188,6 +188,13 @@ impl Pool {
         victim.inspect(|environment| environment.kill_soon()).is_some()
     }
 
+    /// Kills the busy environment with this session token, if it is here.
+    pub(super) fn kill(&self, token: &str) {
+        let state = locked(&self.state);
+        let victims = state.busy.values().filter(|environment| environment.token() == token);
+        victims.for_each(|environment| environment.kill_soon());
+    }
+
     pub(super) fn environments(&self) -> Vec<EnvironmentInfo> {
         let state = locked(&self.state);
         let info = |environment: &Environment, state| EnvironmentInfo {

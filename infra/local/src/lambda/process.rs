@@ -166,6 +166,12 @@ impl Process {
         self.group.signal(signal);
     }
 
+    /// Kills the process group when called, from wherever that is.
+    pub(super) fn killer(&self) -> impl FnOnce() + Send + use<> {
+        let group = Arc::clone(&self.group);
+        move || group.signal(Signal::SIGKILL)
+    }
+
     pub(super) async fn exited(&self) -> Exit {
         match self.exit.clone().wait_for(Option::is_some).await {
             Ok(exit) => exit.unwrap_or(Exit::Unknown),

@@ -10,10 +10,18 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use crate::template::Function;
 
+/// What a function's clock adds to the system's, in milliseconds: Lambda has nothing like it, and
+/// where it is not set, it is nothing.
+const CLOCK_OFFSET: &str = "SLUICEGATE_CLOCK_OFFSET_MS";
+
 /// What differs from one environment to the next.
 pub(super) struct Instance<'a> {
     pub(super) port: u16,
     pub(super) log_stream: &'a str,
+    /// Tells the environment from all others when it calls.
+    pub(super) token: &'a str,
+    /// By how many milliseconds its clock is wrong.
+    pub(super) clock_offset_ms: i64,
     pub(super) task_root: &'a Path,
 }
 
@@ -42,7 +50,7 @@ pub(super) fn variables(
         ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{}", instance.port)),
         ("AWS_REGION", config.region.clone()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", instance.token.to_owned()),
         ("LAMBDA_RUNTIME_DIR", task_root.clone().into_owned()),
         ("LAMBDA_TASK_ROOT", task_root.into_owned()),
         ("_HANDLER", "bootstrap".to_owned()),
@@ -55,6 +63,9 @@ pub(super) fn variables(
         all.insert(name.clone(), below_layers(value, &function.layers));
     }
     all.extend(own(reserved.into()));
+    if instance.clock_offset_ms != 0 {
+        all.insert(CLOCK_OFFSET.to_owned(), instance.clock_offset_ms.to_string());
+    }
     all
 }
 
@@ -103,8 +114,17 @@ mod tests {
         function.environment.insert("AWS_REGION".to_owned(), "moon".to_owned());
         function.environment.insert("TABLE".to_owned(), "records".to_owned());
         let config = Config::new("eu-west-1", "http://127.0.0.1:1", source());
-        let instance = Instance { port: 99, log_stream: "stream", task_root: Path::new("/task") };
+        let instance = Instance {
+            port: 99,
+            log_stream: "stream",
+            token: "token",
+            clock_offset_ms: 0,
+            task_root: Path::new("/task"),
+        };
         let all = variables(&function, &config, &instance);
+        assert!(!all.contains_key(CLOCK_OFFSET));
+        let ahead = Instance { clock_offset_ms: -5, ..instance };
+        assert_eq!(variables(&function, &config, &ahead)[CLOCK_OFFSET], "-5");
         assert_eq!(all["TZ"], "Europe/Vienna");
         assert_eq!(all["AWS_REGION"], "eu-west-1");
         assert_eq!(all["TABLE"], "records");

@@ -33,7 +33,9 @@ impl Service {
     pub(super) fn send(&self, cell: &Cell, outgoing: Outgoing) -> Result<Sent, Fault> {
         outgoing.check()?;
         let now_ms = self.now_ms();
-        let sent = cell.open()?.queue.send(outgoing, || self.new_id(), now_ms)?;
+        let arrival = self.adversary.get().map(|adversary| adversary.arrival(&cell.name));
+        let arrival = arrival.unwrap_or_default();
+        let sent = cell.open()?.queue.send(outgoing, arrival, || self.new_id(), now_ms)?;
         cell.ring();
         Ok(sent)
     }
@@ -142,11 +144,14 @@ impl Service {
         options: &ReceiveOptions,
         now_ms: u64,
     ) -> Result<Received, Fault> {
+        let adversary = self.adversary.get();
+        let again = || adversary.and_then(|adversary| adversary.again_after_ms(&cell.name));
         let mut request = Receive {
-            max: options.max,
+            max: adversary.map_or(options.max, |each| each.at_most(&cell.name, options.max)),
             visibility_seconds: options.visibility_seconds,
             attempt: options.attempt.as_deref(),
             max_receive_count: None,
+            again_after_ms: Some(&again),
         };
         let redrive = cell.open()?.queue.attributes().redrive.clone();
         let target =

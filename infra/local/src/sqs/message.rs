@@ -46,7 +46,7 @@ pub(super) enum State {
 }
 
 /// A message in a queue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) id: Arc<str>,
     pub(super) content: Arc<Content>,

@@ -35,6 +35,7 @@ use uuid::Uuid;
 use self::consume::ReceiveOptions;
 use self::content::Outgoing;
 use self::service::Service;
+use crate::adversary::Adversary;
 use crate::clock::Clock;
 
 /// The service; clones share its queues.
@@ -111,6 +112,11 @@ impl Sqs {
     ) -> Self {
         let service = Service::new(clock, region, account, endpoint, Box::new(ids));
         Self { service: Arc::new(service) }
+    }
+
+    /// Lets an adversary decide what its standard queues do to their messages; the first one stays.
+    pub(crate) fn disturb(&self, adversary: Adversary) {
+        let _ = self.service.adversary.set(adversary);
     }
 
     /// One request of the JSON 1.0 protocol: operation from `X-Amz-Target`, without `AmazonSQS.`.

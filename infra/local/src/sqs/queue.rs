@@ -18,6 +18,7 @@ use super::limits;
 use super::message::{Content, Delivery, Message, State};
 use super::receipt::{Receipt, Unusable};
 use super::store::{Cursor, Store};
+use crate::adversary::Arrival;
 
 /// How many dead letters one receive takes out at most, so that none lasts long.
 const DEAD_LETTERS_AT_ONCE: usize = 1_000;
@@ -40,7 +41,7 @@ pub(super) struct Sent {
 }
 
 /// What a consumer asks for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Receive<'a> {
     pub(super) max: usize,
     /// The queue's, if not given.
@@ -48,6 +49,11 @@ pub(super) struct Receive<'a> {
     pub(super) attempt: Option<&'a str>,
     /// After how many receives a message is a dead letter; never, if not given.
     pub(super) max_receive_count: Option<u32>,
+    /// Asked of each message that a standard queue hands out: in how many milliseconds it is
+    /// delivered again, whatever becomes of it. AWS keeps copies on several servers, and one that was
+    /// away does not hear of a delete:
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
+    pub(super) again_after_ms: Option<&'a dyn Fn() -> Option<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -144,6 +150,7 @@ impl Queue {
     pub(super) fn send(
         &mut self,
         mut outgoing: Outgoing,
+        arrival: Arrival,
         new_id: impl FnOnce() -> Arc<str>,
         now_ms: u64,
     ) -> Result<Sent, Fault> {
@@ -170,9 +177,14 @@ impl Queue {
         }
 
         let mut message = Message::new(new_id(), Arc::clone(&content), now_ms);
-        if delay_seconds > 0 {
-            message.state = State::Delayed { until_ms: now_ms.saturating_add(ms(delay_seconds)) };
-        }
+        // Only a standard queue may be late, or in another order.
+        let arrival = if self.is_fifo() { Arrival::default() } else { arrival };
+        let delay_ms = ms(delay_seconds).saturating_add(arrival.late_ms);
+        message.state = if delay_ms > 0 {
+            State::Delayed { until_ms: now_ms.saturating_add(delay_ms) }
+        } else {
+            State::Available { since_ms: now_ms.saturating_sub(arrival.displaced_ms) }
+        };
         let sequence_number = self.store.fifo.as_mut().map(Fifo::sequence_number);
         message.sequence_number = sequence_number;
         let id = Arc::clone(&message.id);
@@ -252,6 +264,7 @@ impl Queue {
                 continue;
             }
             handed_out.push(self.hand_out(number, until_ms, now_ms));
+            self.deliver_again(number, request, now_ms);
             received.deliveries.extend(self.delivery(number));
         }
         if let (Some(fifo), Some(attempt)) = (&mut self.store.fifo, request.attempt)
@@ -341,6 +354,17 @@ impl Queue {
             message.receives_here = message.receives_here.saturating_add(1);
         });
         Attempted { message: number, receive }
+    }
+
+    /// Leaves a copy of a message that was handed out, if it is to be delivered again: the same
+    /// message to whoever receives it, counts included.
+    fn deliver_again(&mut self, number: u64, request: &Receive<'_>, now_ms: u64) {
+        let asked = request.again_after_ms.filter(|_| !self.is_fifo());
+        let Some(after_ms) = asked.and_then(|again_after_ms| again_after_ms()) else { return };
+        let Some(message) = self.store.get(number) else { return };
+        let mut copy = message.clone();
+        copy.state = State::Delayed { until_ms: now_ms.saturating_add(after_ms.max(1)) };
+        self.store.insert(copy);
     }
 
     fn delivery(&self, number: u64) -> Option<Delivery> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use super::errors::{Code, Fault};
 use super::limits;
 use super::moves::Moves;
 use super::queue::Queue;
+use crate::adversary::Adversary;
 use crate::clock::Clock;
 
 pub(super) type IdSource = Box<dyn Fn() -> Uuid + Send + Sync>;
@@ -23,6 +24,8 @@ pub(super) struct Service {
     pub(super) clock: Clock,
     pub(super) account: String,
     pub(super) moves: Moves,
+    /// What befalls messages of standard queues; FIFO queues deliver in order and once.
+    pub(super) adversary: OnceLock<Adversary>,
     region: String,
     endpoint: String,
     ids: IdSource,
@@ -49,6 +52,7 @@ impl Service {
             clock,
             account: account.to_owned(),
             moves: Moves::default(),
+            adversary: OnceLock::new(),
             region: region.to_owned(),
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             ids,

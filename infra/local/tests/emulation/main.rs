@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
+use local::adversary::Plan;
 use local::clock::Clock;
 use local::lambda::LogLine;
 use local::sqs::NewMessage;
@@ -109,6 +110,7 @@ impl Root {
             binaries: binaries(),
             log: Arc::new(|_: &LogLine<'_>| {}),
             clock: Clock::manual(START_MS),
+            faults: Plan::default(),
             skip_idle: true,
         }
     }

@@ -23,6 +23,7 @@ use super::message::Delivery;
 use super::queue::{Queue, Receive, Sent};
 use super::receipt::{Receipt, Unusable};
 use super::{NewMessage, ReceivedMessage, Sqs};
+use crate::adversary::Arrival;
 use crate::clock::Clock;
 
 const START_MS: u64 = 1_700_000_000_000;
@@ -61,7 +62,7 @@ impl Lone {
     fn try_send(&mut self, outgoing: Outgoing) -> Result<Sent, Fault> {
         self.sent += 1;
         let id = format!("id-{}", self.sent).into();
-        self.queue.send(outgoing, || id, self.now_ms)
+        self.queue.send(outgoing, Arrival::default(), || id, self.now_ms)
     }
 
     fn send(&mut self, body: &str) -> Sent {

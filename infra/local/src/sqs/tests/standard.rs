@@ -199,3 +199,54 @@ fn a_group_is_accepted_and_a_deduplication_id_is_not() {
     assert_eq!(deliveries[0].system_attributes("me")["MessageGroupId"], "tenant");
     assert_eq!(lone.bodies(1), ["b"], "a standard queue's groups lock nothing");
 }
+
+#[test]
+fn a_message_may_be_late_out_of_order_and_delivered_twice_in_a_standard_queue_only() {
+    for is_fifo in [false, true] {
+        let mut lone = if is_fifo { Lone::fifo(&[]) } else { Lone::standard(&[]) };
+        let outgoing = |body: &str| Outgoing {
+            body: body.to_owned(),
+            group_id: is_fifo.then(|| "g".to_owned()),
+            deduplication_id: is_fifo.then(|| body.to_owned()),
+            ..Outgoing::default()
+        };
+        let now_ms = lone.now_ms;
+        let mut send = |body: &str, late_ms, displaced_ms| {
+            let arrival = Arrival { late_ms, displaced_ms };
+            let sent = lone.queue.send(outgoing(body), arrival, || body.into(), now_ms);
+            sent.unwrap();
+        };
+        send("old", 0, 0);
+        send("late", 5_000, 0);
+        send("before", 0, 1_000);
+        let again = || Some(2_000);
+        let request = Receive { max: 10, again_after_ms: Some(&again), ..Receive::default() };
+        let received = lone.queue.receive(&request, now_ms);
+        let ids = |deliveries: &[Delivery]| -> Vec<String> {
+            deliveries.iter().map(|delivery| delivery.id.to_string()).collect()
+        };
+        let first = ids(&received.deliveries);
+        if is_fifo {
+            assert_eq!(first, ["old", "late", "before"]);
+            lone.now_ms += 2_000;
+            assert!(lone.receive(10).is_empty());
+            continue;
+        }
+        assert_eq!(first, ["before", "old"]);
+        for delivery in &received.deliveries {
+            lone.delete(delivery).unwrap();
+        }
+        lone.now_ms += 2_000;
+        let copies = lone.receive(10);
+        let mut again = ids(&copies);
+        again.sort_unstable();
+        assert_eq!(again, ["before", "old"], "deleted, and delivered all the same");
+        let counts = copies.iter().map(|copy| copy.system_attributes("me"));
+        for count in counts {
+            assert_eq!(count["ApproximateReceiveCount"], "2");
+        }
+        lone.now_ms += 3_000;
+        assert_eq!(ids(&lone.receive(10)), ["late"]);
+        lone.queue.check_consistency();
+    }
+}

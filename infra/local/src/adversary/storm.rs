@@ -1,0 +1,77 @@
+//! The plan of `--adversary SEED`: everything that AWS's contract allows, all at once.
+
+use super::dice::Dice;
+use super::plan::{Fault, Plan, Point, Rule};
+
+/// How often each goes wrong in a storm of middling strength. Most of it far oftener than on AWS,
+/// and each alone seldom enough that work gets done in between.
+const MIDDLING: &[(Fault, Option<Point>, f64)] = &[
+    (Fault::Slow, None, 0.05),
+    (Fault::Throttle, None, 0.02),
+    (Fault::Error, None, 0.02),
+    (Fault::Reset, None, 0.02),
+    (Fault::LostAnswer, None, 0.03),
+    (Fault::Partial, None, 0.06),
+    (Fault::Conflict, None, 0.05),
+    (Fault::ExpiredCredentials, None, 0.01),
+    (Fault::Twice, None, 0.06),
+    (Fault::Late, None, 0.10),
+    (Fault::Disorder, None, 0.30),
+    (Fault::Short, None, 0.20),
+    (Fault::Kill, Some(Point::Start), 0.03),
+    (Fault::Kill, Some(Point::Taken), 0.03),
+    (Fault::Kill, Some(Point::Call), 0.05),
+    (Fault::Kill, Some(Point::Answer), 0.03),
+    (Fault::ClockSkew, None, 0.50),
+];
+
+impl Plan {
+    /// A storm: from a half to twice the middling strength, each fault by itself, as the seed
+    /// decides.
+    #[must_use]
+    pub fn storm(seed: u64) -> Self {
+        let rule = |(number, &(fault, at, chance)): (u64, &(Fault, Option<Point>, f64))| {
+            let percent = 50 + Dice::new(seed, "storm", number).below(151);
+            #[expect(clippy::cast_precision_loss, reason = "at most 200")]
+            let chance = (chance * percent as f64 / 100.0).min(1.0);
+            Rule { at, chance, ..Rule::new(fault) }
+        };
+        Self { seed, rules: (0..).zip(MIDDLING).map(rule).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_has_every_fault_and_every_point_of_death() {
+        let storm = Plan::storm(7);
+        let shown = serde_json::to_string(&storm.rules).unwrap();
+        for name in [
+            "throttle",
+            "error",
+            "reset",
+            "lost-answer",
+            "slow",
+            "partial",
+            "conflict",
+            "expired-credentials",
+            "twice",
+            "late",
+            "disorder",
+            "short",
+            "clock-skew",
+            "start",
+            "taken",
+            "call",
+            "answer",
+        ] {
+            assert!(shown.contains(&format!("\"{name}\"")), "{name} is not in {shown}");
+        }
+        assert_eq!(storm, Plan::storm(7));
+        assert_ne!(storm.rules, Plan::storm(8).rules);
+        let text = serde_json::json!({"seed": 7, "faults": storm.rules}).to_string();
+        assert_eq!(Plan::parse(&text), Ok(storm));
+    }
+}
