@@ -5,6 +5,7 @@
 //! checked.
 
 mod calls;
+mod faults;
 mod forward;
 mod operation;
 mod route;
@@ -154,6 +155,9 @@ impl Desk {
             return Ok(json_response(StatusCode::OK, &self.backends.health));
         }
         let (parts, body) = request.into_parts();
+        if faults::is_about(parts.uri.path()) {
+            return Ok(faults::answer(&self.backends.adversary, &parts, body).await);
+        }
         let route = Route::of(&parts);
         let service = route.destination.service();
         self.calls.count(&route.caller, service, &route.operation);

@@ -28,11 +28,14 @@ macro_rules! client {
     }};
 }
 
-async fn ask(world: &Emulation, path: &str, body: &str) -> (StatusCode, Value) {
+pub(super) async fn ask(world: &Emulation, path: &str, body: &str) -> (StatusCode, Value) {
+    let request = Request::post(format!("{}{path}", world.endpoint()));
+    send(request.body(body.to_owned()).unwrap()).await
+}
+
+pub(super) async fn send(request: Request<String>) -> (StatusCode, Value) {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(format!("{}{path}", world.endpoint()))
-        .body(Full::<Bytes>::from(body.to_owned()))
-        .unwrap();
+    let request = request.map(Full::<Bytes>::from);
     let (parts, body) = client.request(request).await.unwrap().into_parts();
     let text = body.collect().await.unwrap().to_bytes();
     (parts.status, serde_json::from_slice(&text).unwrap_or_default())
