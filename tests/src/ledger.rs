@@ -110,6 +110,23 @@ impl World {
     }
 }
 
+impl World {
+    /// A queue's dead letters have these codes and no others, however many there are of each: what is
+    /// delivered twice may be dead twice.
+    ///
+    /// # Panics
+    /// With the letters, if they have others, or one has none.
+    #[track_caller]
+    pub fn assert_codes(&self, queue: &str, expected: &[Code]) {
+        let letters = self.letters(queue);
+        let all: Vec<String> = letters.iter().map(Letter::to_string).collect();
+        let code = |letter: &Letter| letter.failure.as_ref().map(|failure| failure.code.as_str());
+        let found: BTreeSet<_> = letters.iter().map(code).collect();
+        let expected: BTreeSet<_> = expected.iter().map(|code| Some(code.as_str())).collect();
+        assert_eq!(found, expected, "{queue}:\n{}", all.join("\n"));
+    }
+}
+
 fn letter(message: ReceivedMessage) -> Letter {
     let attributes = message.message_attributes.into_iter().map(|(name, attribute)| {
         let value = attribute.string_value.unwrap_or_default();

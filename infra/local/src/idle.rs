@@ -14,6 +14,10 @@ use crate::sqs::Depth;
 /// only the second look at the same rest counts.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// What is due within the same so many milliseconds is waited for together: a storm leaves hundreds of
+/// messages that become visible at a time of their own.
+const GRAIN_MS: u64 = 1_000;
+
 /// What is where, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -104,7 +108,8 @@ impl Emulation {
                 match now {
                     Rest::Complete => return,
                     Rest::Until(due_ms) if self.skip_idle => {
-                        let left_ms = due_ms.saturating_sub(self.clock.now_ms());
+                        let until_ms = due_ms.div_ceil(GRAIN_MS).saturating_mul(GRAIN_MS);
+                        let left_ms = until_ms.saturating_sub(self.clock.now_ms());
                         self.clock.advance(Duration::from_millis(left_ms));
                     }
                     Rest::Until(_) | Rest::None => {}
