@@ -70,7 +70,7 @@ fn add(table: &mut Table, who: &str, sends: &[Took], takes: &[Took], goal: Goal)
     let (send, take) = (middle(sends), middle(takes));
     table.add(format!("send, {who}"), send.a_second, "messages/s", goal);
     table.add(format!("send, {who}: CPU of the emulation"), send.cpu_us, "us/message", Goal::None);
-    table.add(format!("receive and delete, {who}"), take.a_second, "messages/s", Goal::None);
+    table.add(format!("receive and delete, {who}"), take.a_second, "messages/s", goal);
     let what = format!("receive and delete, {who}: CPU of the emulation");
     table.add(what, take.cpu_us, "us/message", Goal::None);
 }
