@@ -161,8 +161,9 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
     ) -> Option<Result<Vec<ReceivedMessage>, SqsError>> {
         tokio::select! {
             biased;
-            received = self.source.receive(&self.plan.queue, max, wait) => Some(received),
+            // First, so that what is sent after a pause stays in the queue.
             _ = self.until(|mode| mode != Mode::Running) => None,
+            received = self.source.receive(&self.plan.queue, max, wait) => Some(received),
         }
     }
 

@@ -425,9 +425,6 @@ async fn a_paused_mapping_receives_nothing_until_it_is_resumed() {
     mapping.resume();
     until("deleted", || world.queue.deleted() == ["a"]).await;
     mapping.pause();
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
     world.queue.put("b", "2", None);
     for _ in 0..200 {
         tokio::task::yield_now().await;
