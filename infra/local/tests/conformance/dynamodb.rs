@@ -126,7 +126,7 @@ async fn a_cancelled_transaction_says_why_and_what_was_there(world: &World) {
     let transact = |items: Vec<TransactWriteItem>| {
         world.client.transact_write_items().set_transact_items(Some(items)).send()
     };
-    transact(vec![once(world, "a", "first")]).await.unwrap();
+    transact(vec![once(world, "a", "first")]).await.answered();
     let refused =
         transact(vec![once(world, "b", "second"), once(world, "a", "second")]).await.refusal();
     let refused = refused.into_service_error();
@@ -142,15 +142,17 @@ async fn a_cancelled_transaction_says_why_and_what_was_there(world: &World) {
 }
 
 async fn a_token_makes_a_transaction_take_effect_once(world: &World) {
-    let transact = |token: &'static str, owner: &'static str| {
+    let transact = |token: &str, owner: &str| {
+        // A service that was here before may still remember the tokens of another run.
+        let token = format!("{}-{token}", world.table);
         let transact = world.client.transact_write_items().client_request_token(token);
         transact.transact_items(once(world, "a", owner)).send()
     };
-    transact("token", "first").await.unwrap();
-    transact("token", "first").await.unwrap();
-    let other = transact("token", "second").await.refusal();
+    transact("1", "first").await.answered();
+    transact("1", "first").await.answered();
+    let other = transact("1", "second").await.refusal();
     same!(other.code(), Some("IdempotentParameterMismatchException"));
-    let fresh = transact("other", "first").await.refusal();
+    let fresh = transact("2", "first").await.refusal();
     same!(fresh.code(), Some("TransactionCanceledException"));
 }
 

@@ -62,7 +62,7 @@ async fn a_receive_attempt_can_be_repeated(world: &World) {
         let request = world.client.receive_message().queue_url(&queue).max_number_of_messages(10);
         let request = request.receive_request_attempt_id("attempt").send();
         async move {
-            let messages = request.await.unwrap().messages.unwrap_or_default();
+            let messages = request.await.answered().messages.unwrap_or_default();
             messages.into_iter().map(|m| m.receipt_handle.unwrap()).collect::<Vec<_>>()
         }
     };

@@ -227,7 +227,7 @@ async fn a_mebibyte_is_the_most_with_attributes_included(world: &World) {
         let request = world.client.send_message().queue_url(&queue).message_body(body);
         request.message_attributes("n", text("String", "v")).send()
     };
-    send(body.clone()).await.unwrap();
+    send(body.clone()).await.answered();
     same!(send(body + "x").await.refused(), "InvalidParameterValue");
     same!(world.receive(&queue).await.len(), 1);
 }
