@@ -1,18 +1,12 @@
-//! DynamoDB as the official SDK sees it: what writing once rests on.
+//! What DynamoDB has here beyond its port: the clock, every write seen, and its end.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, PutRequest, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    WriteRequest,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use local::clock::Clock;
 use local::dynamodb::{Change, ChangeEvent, DynamoDb, DynamoDbError};
 use serde_json::json;
@@ -61,81 +55,6 @@ impl World {
 
 fn s(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
-}
-
-fn once(pk: &str, owner: &str) -> TransactWriteItem {
-    let put = Put::builder().table_name(TABLE).item("pk", s(pk)).item("owner", s(owner));
-    let put = put.condition_expression("attribute_not_exists(pk)");
-    let put = put
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-        .build()
-        .unwrap();
-    TransactWriteItem::builder().put(put).build()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_32_racing_puts_wins() {
-    let world = World::start().await;
-    for round in 0..5 {
-        let pk = format!("key-{round}");
-        let mut writers = tokio::task::JoinSet::new();
-        for writer in 0..32 {
-            let put = world.client.put_item().table_name(TABLE).item("pk", s(&pk));
-            let put = put.item("owner", s(&writer.to_string()));
-            let put = put.condition_expression("attribute_not_exists(pk)");
-            writers.spawn(async move { (writer, put.send().await) });
-        }
-        let mut winners = Vec::new();
-        while let Some(done) = writers.join_next().await {
-            match done.unwrap() {
-                (writer, Ok(_)) => winners.push(writer),
-                (_, Err(lost)) => assert_eq!(lost.code(), Some("ConditionalCheckFailedException")),
-            }
-        }
-        let [winner] = winners.as_slice() else { panic!("winners: {winners:?}") };
-        let got = world.client.get_item().table_name(TABLE).key("pk", s(&pk)).consistent_read(true);
-        let item = got.send().await.unwrap().item.unwrap();
-        assert_eq!(item["owner"], s(&winner.to_string()));
-        assert_eq!(world.events()[round], (pk, ChangeEvent::Insert));
-    }
-    assert_eq!(world.events().len(), 5);
-}
-
-#[tokio::test]
-async fn a_cancelled_transaction_says_why_and_what_was_there() {
-    let world = World::start().await;
-    let transact = |items: Vec<TransactWriteItem>| {
-        world.client.transact_write_items().set_transact_items(Some(items)).send()
-    };
-    transact(vec![once("a", "first")]).await.unwrap();
-    let refused = transact(vec![once("b", "second"), once("a", "second")]).await.unwrap_err();
-    let refused = refused.into_service_error();
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = refused else {
-        panic!("{refused:?}")
-    };
-    let [b, a] = cancelled.cancellation_reasons() else { panic!("{cancelled:?}") };
-    assert_eq!((b.code(), b.item()), (Some("None"), None));
-    assert_eq!(a.code(), Some("ConditionalCheckFailed"));
-    let expected: HashMap<_, _> =
-        [("pk".to_owned(), s("a")), ("owner".to_owned(), s("first"))].into();
-    assert_eq!(a.item(), Some(&expected));
-    assert_eq!(world.events(), [("a".to_owned(), ChangeEvent::Insert)]);
-}
-
-#[tokio::test]
-async fn a_token_makes_a_transaction_take_effect_once() {
-    let world = World::start().await;
-    let transact = |token: &'static str, owner: &'static str| {
-        let transact = world.client.transact_write_items().client_request_token(token);
-        transact.transact_items(once("a", owner)).send()
-    };
-    transact("token", "first").await.unwrap();
-    transact("token", "first").await.unwrap();
-    let other = transact("token", "second").await.unwrap_err();
-    assert_eq!(other.code(), Some("IdempotentParameterMismatchException"));
-    let fresh = transact("other", "first").await.unwrap_err();
-    assert_eq!(fresh.code(), Some("TransactionCanceledException"));
-    assert_eq!(world.events().len(), 1);
 }
 
 #[tokio::test]
