@@ -16,7 +16,7 @@ use super::outcome::{Ended, InitFailure, date};
 use super::process::Process;
 use super::runtime_api::{Offer, Phase, Reply, RuntimeApi};
 use super::variables::{Instance, variables};
-use super::{Hook, InvocationStart, Shared, locked, memory};
+use super::{Hook, InvocationStart, Shared, locked, memory, reload};
 use crate::clock::Clock;
 use crate::template::Function;
 
@@ -68,13 +68,15 @@ impl Environment {
         let api = RuntimeApi::listen().await.map_err(spawn_failure)?;
         let task_root = binary.parent().unwrap_or(&shared.config.binaries);
         let instance = Instance { port: api.port(), log_stream: &stream, task_root };
-        let mut command = Command::new(&binary);
-        command
-            .env_clear()
-            .envs(variables(&function, &shared.config, &instance))
-            .current_dir(task_root);
-        let process =
-            Process::spawn(command, logs.clone(), &shared.census).map_err(spawn_failure)?;
+        let spawn = || {
+            let mut command = Command::new(&binary);
+            command
+                .env_clear()
+                .envs(variables(&function, &shared.config, &instance))
+                .current_dir(task_root);
+            Process::spawn(command, logs.clone(), &shared.census)
+        };
+        let process = reload::patiently(spawn).await.map_err(spawn_failure)?;
 
         let limit = shared.config.init_timeout;
         let deadline_ms = started_ms.saturating_add(millis(limit));

@@ -14,6 +14,7 @@ mod memory;
 mod outcome;
 mod pool;
 mod process;
+mod reload;
 mod runtime_api;
 mod url;
 mod variables;
@@ -177,6 +178,7 @@ impl Lambda {
         });
         let inner = Arc::new(Inner { shared, pools: RwLock::default(), queue: Queue::new() });
         tokio::spawn(retire(Arc::downgrade(&inner)));
+        tokio::spawn(reload::watch(Arc::downgrade(&inner)));
         Self { inner }
     }
 
