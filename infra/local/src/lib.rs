@@ -8,6 +8,7 @@ pub mod builder;
 pub mod clock;
 pub mod dynamodb;
 mod emulation;
+mod filter;
 pub mod front;
 pub mod idle;
 pub mod lambda;

@@ -3,15 +3,13 @@
 //! docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html,
 //! docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html and
 //! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-sqs.html.
-//! Of a filter's pattern only that it is a JSON object is checked here.
 
 use std::time::Duration;
-
-use serde_json::{Map, Value as Json};
 
 use super::super::fields::{Fields, Harmless};
 use super::super::model::EventSourceMapping;
 use super::{Context, Located};
+use crate::filter::{self, Subject};
 
 const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
 /// Where the template says nothing.
@@ -90,7 +88,7 @@ fn mapping(
             fields.problem(*line, "FunctionResponseTypes", rule);
         }
     }
-    let filters = fields.fields("FilterCriteria").map(filters).unwrap_or_default();
+    let filters = filter_criteria(&mut fields, Subject::QueueMessage);
     fields.finish();
     Some(EventSourceMapping {
         logical_id,
@@ -105,21 +103,26 @@ fn mapping(
     })
 }
 
-fn filters(mut fields: Fields<'_>) -> Vec<String> {
+fn filter_criteria(fields: &mut Fields<'_>, subject: Subject) -> Vec<String> {
+    let criteria = fields.fields("FilterCriteria");
+    criteria.map(|criteria| filters(criteria, subject)).unwrap_or_default()
+}
+
+fn filters(mut fields: Fields<'_>, subject: Subject) -> Vec<String> {
     let declared = fields.list_of_fields("Filters");
     if declared.len() > MAX_FILTERS {
         let rule = format!("are {}: Lambda allows {MAX_FILTERS}", declared.len());
         fields.problem(fields.line(), "Filters", rule);
     }
     let mut patterns = Vec::new();
-    for mut filter in declared {
-        if let Some(pattern) = filter.required_text("Pattern") {
-            if serde_json::from_str::<Map<String, Json>>(pattern).is_err() {
-                filter.problem(filter.line_of("Pattern"), "Pattern", "must be a JSON object");
+    for mut each in declared {
+        if let Some(pattern) = each.required_text("Pattern") {
+            if let Err(reason) = filter::check(subject, pattern) {
+                each.problem(each.line_of("Pattern"), "Pattern", format!("is refused: {reason}"));
             }
             patterns.push(pattern.to_owned());
         }
-        filter.finish();
+        each.finish();
     }
     fields.finish();
     patterns
