@@ -13,6 +13,7 @@ pub mod front;
 pub mod idle;
 pub mod lambda;
 pub mod s3;
+mod schedule;
 pub mod sqs;
 pub mod template;
 pub mod weather;

@@ -29,6 +29,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 pub use self::logs::{LogLine, LogSink, Origin};
+pub(crate) use self::outcome::timestamp;
 pub use self::outcome::{Invocation, InvokeError};
 
 use self::asynchronous::Queue;

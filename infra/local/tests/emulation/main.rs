@@ -4,6 +4,7 @@
 
 mod front;
 mod lifecycle;
+mod schedules;
 mod settling;
 
 use std::collections::BTreeMap;

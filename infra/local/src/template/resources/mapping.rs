@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
-use super::super::model::EventSourceMapping;
-use super::{Context, Located};
+use super::super::model::{EventSourceMapping, Schedule};
+use super::{Context, Located, schedule};
 use crate::filter::{self, Subject};
 
 const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
@@ -18,29 +18,34 @@ const DEFAULT_BATCH_SIZE: u32 = 10;
 const MAX_BATCH_WITHOUT_WINDOW: u32 = 10;
 const MAX_FILTERS: usize = 5;
 
-/// The mappings that a function's `Events` declare, in their order.
-pub(super) fn events(
-    context: &Context<'_>,
-    fields: Fields<'_>,
-) -> Vec<Located<EventSourceMapping>> {
-    let mut mappings = Vec::new();
+/// What a function's `Events` declare, in their order.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) mappings: Vec<Located<EventSourceMapping>>,
+    pub(super) schedules: Vec<Schedule>,
+}
+
+pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
+    let mut events = Events::default();
     let paths = fields.keys().into_iter().map(|key| fields.path(key)).collect::<Vec<_>>();
     for (entry, path) in fields.into_entries().iter().zip(paths) {
         let mut event = Fields::open(context.report, &entry.value, path);
         event.required("Type");
-        if event.one_of("Type", &["SQS"]).is_none() {
-            continue;
-        }
+        let Some(kind) = event.one_of("Type", &["SQS", "Schedule"]) else { continue };
         event.required("Properties");
         if let Some(properties) = event.fields("Properties") {
             let logical_id = format!("{}{}", context.id(), entry.key);
-            let function = context.physical.name.clone();
-            let mapping = mapping(logical_id, function, properties, "Queue");
-            mappings.extend(mapping.map(|item| Located { item, line: entry.line }));
+            if kind == "Schedule" {
+                events.schedules.extend(schedule::read(context, logical_id, properties));
+            } else {
+                let function = context.physical.name.clone();
+                let mapping = mapping(logical_id, function, properties, "Queue");
+                events.mappings.extend(mapping.map(|item| Located { item, line: entry.line }));
+            }
         }
         event.finish();
     }
-    mappings
+    events
 }
 
 /// A mapping that is a resource of its own.

@@ -56,11 +56,11 @@ fn a_type_that_is_not_emulated_is_named() {
         "template.yaml:2: Topic: the type AWS::SNS::Topic is not emulated",
     );
     check("  Topic: {}", "template.yaml:2: Topic.Type is required");
-    let schedule = CONSUMER.replace("Type: SQS\n", "Type: Schedule\n");
+    let schedule = CONSUMER.replace("Type: SQS\n", "Type: ScheduleV2\n");
     assert_eq!(
         errors(&schedule),
-        "template.yaml:14: Function.Properties.Events.Messages.Type Schedule is not emulated (only \
-         SQS)"
+        "template.yaml:14: Function.Properties.Events.Messages.Type ScheduleV2 is not emulated \
+         (only SQS, Schedule)"
     );
     let runtime = CONSUMER.replace("provided.al2023", "python3.13");
     assert!(
@@ -151,6 +151,28 @@ fn a_filter_that_lambda_would_refuse_is_refused_with_its_line() {
         &format!("FilterCriteria: {{Filters: [{}]}}", ["{Pattern: '{}'}"; 6].join(", ")),
         "FilterCriteria.Filters are 6: Lambda allows 5",
     );
+}
+
+#[test]
+fn a_schedule_that_eventbridge_would_refuse_is_refused_with_its_line() {
+    let check = |properties: &str, expected: &str| {
+        let event = format!("        Tick: {{Type: Schedule, Properties: {{{properties}}}}}");
+        let errors = errors(&format!("{CONSUMER}{event}\n"));
+        let place = "template.yaml:17: Function.Properties.Events.Tick.Properties.";
+        assert_eq!(errors, format!("{place}{expected}"));
+    };
+    check("Input: '{}'", "Schedule is required");
+    check(
+        "Schedule: rate(1 hours)",
+        "Schedule is rate(1 hours): its unit must be minute, hour or day after 1, and else minutes, \
+         hours or days",
+    );
+    check(
+        "Schedule: rate(1 hour), Enabled: true, State: ENABLED",
+        "State and Enabled exclude each other",
+    );
+    check("Schedule: rate(1 hour), Input: '{'", "Input must be JSON of at most 8192 bytes");
+    check("Schedule: rate(1 hour), RetryPolicy: {}", "RetryPolicy is not emulated");
 }
 
 #[test]
