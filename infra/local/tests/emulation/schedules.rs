@@ -21,7 +21,9 @@ Resources:
       Timeout: 5
       Events:
         Often: {Type: Schedule, Properties: {Schedule: rate(5 minutes), Input: '{"log":"tick"}'}}
-        Never: {Type: Schedule, Properties: {Schedule: rate(1 minute), State: DISABLED}}
+        Never:
+          Type: Schedule
+          Properties: {Schedule: rate(1 minute), State: DISABLED, Input: '{"log":"tick"}'}
 "#;
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use self::poller::{Engine, Mode};
 use super::outcome::{Invocation, InvokeError};
 use super::{Lambda, PAYLOAD_LIMIT};
 use crate::clock::Clock;
-use crate::filter::{Filters, Subject};
+use crate::filter::Filters;
 use crate::sqs::{ReceivedMessage, Sqs, SqsError};
 use crate::template::EventSourceMapping;
 
@@ -231,7 +231,7 @@ impl Plan {
         };
         let fifo = queue.ends_with(".fifo");
         check_limits(mapping, fifo)?;
-        let filters = Filters::parse(Subject::QueueMessage, &mapping.filters)
+        let filters = Filters::parse(&mapping.filters)
             .map_err(|source| MappingError::Filter { mapping: name.clone(), source })?;
         let available = target
             .concurrency(&mapping.function)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::super::fields::{Fields, Harmless};
 use super::super::model::{EventSourceMapping, Schedule};
 use super::{Context, Located, schedule};
-use crate::filter::{self, Subject};
+use crate::filter;
 
 const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
 /// Where the template says nothing.
@@ -93,7 +93,7 @@ fn mapping(
             fields.problem(*line, "FunctionResponseTypes", rule);
         }
     }
-    let filters = filter_criteria(&mut fields, Subject::QueueMessage);
+    let filters = fields.fields("FilterCriteria").map(filters).unwrap_or_default();
     fields.finish();
     Some(EventSourceMapping {
         logical_id,
@@ -108,12 +108,7 @@ fn mapping(
     })
 }
 
-fn filter_criteria(fields: &mut Fields<'_>, subject: Subject) -> Vec<String> {
-    let criteria = fields.fields("FilterCriteria");
-    criteria.map(|criteria| filters(criteria, subject)).unwrap_or_default()
-}
-
-fn filters(mut fields: Fields<'_>, subject: Subject) -> Vec<String> {
+fn filters(mut fields: Fields<'_>) -> Vec<String> {
     let declared = fields.list_of_fields("Filters");
     if declared.len() > MAX_FILTERS {
         let rule = format!("are {}: Lambda allows {MAX_FILTERS}", declared.len());
@@ -122,7 +117,7 @@ fn filters(mut fields: Fields<'_>, subject: Subject) -> Vec<String> {
     let mut patterns = Vec::new();
     for mut each in declared {
         if let Some(pattern) = each.required_text("Pattern") {
-            if let Err(reason) = filter::check(subject, pattern) {
+            if let Err(reason) = filter::check(pattern) {
                 each.problem(each.line_of("Pattern"), "Pattern", format!("is refused: {reason}"));
             }
             patterns.push(pattern.to_owned());
