@@ -1,10 +1,13 @@
 //! A function for the tests of the Lambda emulation: it does what its event says.
 //!
 //! `{"do": "echo"}` answers with the event, `variables` with its environment, `fail` with an error;
-//! `panic`, `exit` and `hang` do so; `allocate` fills megabytes of memory first; `log` is printed.
-//! What the variable `PROBE_START` names happens before it asks for work.
+//! `panic`, `exit` and `hang` do so; `await` answers once `file` is there; `allocate` fills megabytes
+//! of memory first; `log` is printed. What the variable `PROBE_START` names happens before it asks for
+//! work.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize;
@@ -18,6 +21,8 @@ struct Order {
     allocate: usize,
     #[serde(default)]
     log: Option<String>,
+    #[serde(default)]
+    file: PathBuf,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -59,6 +64,12 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         "panic" => panic!("told to panic"),
         "exit" => std::process::exit(3),
         "hang" => std::future::pending().await,
+        "await" => {
+            while !order.file.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok(json!("opened"))
+        }
         "allocate" => Ok(json!(memory.len())),
         _ => Ok(event.payload),
     }

@@ -23,6 +23,7 @@ use crate::front::{Backends, Call, Front};
 use crate::lambda::mapping::{Mapping, MappingError};
 use crate::lambda::{AddError, Config, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
+use crate::schedule;
 use crate::sqs::{Sqs, SqsError};
 use crate::template::{self, Stack, TemplateError};
 use crate::weather::{Weather, WeatherError};
@@ -112,7 +113,7 @@ pub struct Emulation {
     weather: Option<Weather>,
     mappings: Vec<RunningMapping>,
     front: Front,
-    /// The weather's server and the sweeping of tables; aborted when dropped.
+    /// The weather's server, the sweeping of tables and the schedules; aborted when dropped.
     _background: JoinSet<()>,
 }
 
@@ -181,6 +182,9 @@ impl Emulation {
             },
         );
         let mappings = resources::start_mappings(&stack, &clock, &sqs, &lambda)?;
+        for each in stack.schedules.iter().filter(|each| each.enabled) {
+            background.spawn(schedule::run(each.clone(), clock.clone(), lambda.clone()));
+        }
         Ok(Self {
             clock,
             skip_idle: options.skip_idle,

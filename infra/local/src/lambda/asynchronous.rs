@@ -42,6 +42,15 @@ impl Queue {
 }
 
 impl Lambda {
+    /// Invokes a function asynchronously and gives the request id: it runs later, and is tried again
+    /// when it fails.
+    ///
+    /// # Errors
+    /// When it was not accepted: unknown, payload too large, or too many waiting.
+    pub fn invoke_later(&self, function: &str, payload: Bytes) -> Result<String, InvokeError> {
+        self.enqueue(function, payload, None)
+    }
+
     /// Accepts an asynchronous invocation and gives its request id.
     pub(super) fn enqueue(
         &self,

@@ -16,7 +16,7 @@ use super::outcome::{Ended, InitFailure, date};
 use super::process::Process;
 use super::runtime_api::{Offer, Phase, Reply, RuntimeApi};
 use super::variables::{Instance, variables};
-use super::{InvocationStart, Shared, locked, memory};
+use super::{InvocationStart, Shared, locked, memory, reload};
 use crate::adversary::Doom;
 use crate::clock::Clock;
 use crate::template::Function;
@@ -81,13 +81,15 @@ impl Environment {
             clock_offset_ms,
             task_root,
         };
-        let mut command = Command::new(&binary);
-        command
-            .env_clear()
-            .envs(variables(&function, &shared.config, &instance))
-            .current_dir(task_root);
-        let process =
-            Process::spawn(command, logs.clone(), &shared.census).map_err(spawn_failure)?;
+        let spawn = || {
+            let mut command = Command::new(&binary);
+            command
+                .env_clear()
+                .envs(variables(&function, &shared.config, &instance))
+                .current_dir(task_root);
+            Process::spawn(command, logs.clone(), &shared.census)
+        };
+        let process = reload::patiently(spawn).await.map_err(spawn_failure)?;
         if adversary.is_some_and(|adversary| adversary.dies_at_start(&function.name)) {
             process.signal(Signal::SIGKILL);
         }

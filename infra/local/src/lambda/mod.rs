@@ -14,6 +14,7 @@ mod memory;
 mod outcome;
 mod pool;
 mod process;
+mod reload;
 mod runtime_api;
 mod url;
 mod variables;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 pub use self::logs::{LogLine, LogSink, Origin};
+pub(crate) use self::outcome::timestamp;
 pub use self::outcome::{Invocation, InvokeError};
 
 use self::asynchronous::Queue;
@@ -181,6 +183,7 @@ impl Lambda {
         });
         let inner = Arc::new(Inner { shared, pools: RwLock::default(), queue: Queue::new() });
         tokio::spawn(retire(Arc::downgrade(&inner)));
+        tokio::spawn(reload::watch(Arc::downgrade(&inner)));
         Self { inner }
     }
 

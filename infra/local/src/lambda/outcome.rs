@@ -126,7 +126,7 @@ impl Ended {
 }
 
 /// `2026-11-23T02:12:39.000Z`, from milliseconds since the Unix epoch.
-pub(super) fn timestamp(at_ms: u64) -> String {
+pub(crate) fn timestamp(at_ms: u64) -> String {
     let time = date(at_ms);
     let (hour, minute, second, milli) = time.time().as_hms_milli();
     let (year, month, day) = (time.year(), u8::from(time.month()), time.day());

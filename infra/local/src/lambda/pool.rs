@@ -5,10 +5,11 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>).
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::environment::{Environment, Request, millis};
 use super::outcome::{Ended, Invocation, InvokeError};
+use super::reload::Watched;
 use super::{EnvironmentInfo, EnvironmentState, Shared, locked};
 use crate::template::Function;
 
@@ -17,11 +18,14 @@ pub(super) struct Pool {
     shared: Arc<Shared>,
     limit: usize,
     state: Mutex<State>,
+    watched: Mutex<Watched>,
 }
 
 #[derive(Default)]
 struct State {
     next_number: u64,
+    /// Environments up to this number run a binary that has been replaced.
+    replaced: u64,
     /// Invocations under way, those whose environment is still starting included.
     active: usize,
     busy: BTreeMap<u64, Arc<Environment>>,
@@ -50,7 +54,8 @@ impl Pool {
     pub(super) fn new(function: Function, shared: Arc<Shared>) -> Self {
         let own = function.reserved_concurrency.map(|own| usize::try_from(own).unwrap_or(0));
         let limit = own.unwrap_or(usize::MAX).min(shared.config.concurrency);
-        Self { function: Arc::new(function), shared, limit, state: Mutex::default() }
+        let watched = Mutex::new(Watched::begin(&shared.config.binary(&function)));
+        Self { function: Arc::new(function), shared, limit, state: Mutex::default(), watched }
     }
 
     pub(super) fn function(&self) -> &Function {
@@ -149,7 +154,8 @@ impl Pool {
     fn release(&self, environment: Arc<Environment>, slot: Slot) {
         let mut state = locked(&self.state);
         state.busy.remove(&environment.number());
-        if environment.is_usable() && !self.shared.is_closing() {
+        let current = environment.number() > state.replaced;
+        if current && environment.is_usable() && !self.shared.is_closing() {
             state.idle.push(Idle { environment, since_ms: self.shared.clock.now_ms() });
         }
         drop(state);
@@ -173,6 +179,19 @@ impl Pool {
     /// Ends all idle environments and says how many there were.
     pub(super) fn retire_all(&self) -> usize {
         locked(&self.state).idle.drain(..).count()
+    }
+
+    /// The binary, as it was when it was last looked at.
+    pub(super) fn watched(&self) -> MutexGuard<'_, Watched> {
+        locked(&self.watched)
+    }
+
+    /// Ends all idle environments, and lets the busy ones end with their invocation; says how many
+    /// each are.
+    pub(super) fn replace_all(&self) -> (usize, usize) {
+        let mut state = locked(&self.state);
+        state.replaced = state.next_number;
+        (state.idle.drain(..).count(), state.active)
     }
 
     /// Kills all environments, busy ones included.

@@ -102,6 +102,7 @@ fn event_source_mapping(mapping: &Located<EventSourceMapping>, parts: &Parts, re
         });
     let (Some(queue), Some(function)) = (queue, function) else { return };
     visibility_timeout(queue, function, say);
+    concurrency(&mapping.item, function, say);
     if is_fifo(queue) {
         if *batch_size > MAX_FIFO_BATCH {
             say(format!("BatchSize is {batch_size}: a FIFO queue allows {MAX_FIFO_BATCH}"));
@@ -109,6 +110,18 @@ fn event_source_mapping(mapping: &Located<EventSourceMapping>, parts: &Parts, re
         if !window.is_zero() {
             say("MaximumBatchingWindowInSeconds is not allowed on a FIFO queue".to_owned());
         }
+    }
+}
+
+/// Lambda's advice, and a lasting throttle where it is not taken:
+/// docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
+fn concurrency(mapping: &EventSourceMapping, function: &Function, say: impl Fn(String)) {
+    if let (Some(most), Some(reserved)) =
+        (mapping.maximum_concurrency, function.reserved_concurrency)
+        && most > reserved
+    {
+        let name = &function.logical_id;
+        say(format!("MaximumConcurrency is {most}: {name} reserves {reserved} executions"));
     }
 }
 

@@ -122,6 +122,7 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
         tables: parts.tables,
         buckets: items(parts.buckets),
         mappings: items(parts.mappings),
+        schedules: parts.schedules,
         outputs,
         warnings: Vec::new(),
     })

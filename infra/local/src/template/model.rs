@@ -12,6 +12,7 @@ pub struct Stack {
     pub tables: Vec<Table>,
     pub buckets: Vec<Bucket>,
     pub mappings: Vec<EventSourceMapping>,
+    pub schedules: Vec<Schedule>,
     pub outputs: BTreeMap<String, String>,
     /// What is declared, harmless here, and not emulated: one line for each kind of property.
     pub warnings: Vec<String>,
@@ -89,4 +90,19 @@ pub struct EventSourceMapping {
     /// `FilterCriteria.Filters[].Pattern`: JSON texts.
     pub filters: Vec<String>,
     pub report_batch_item_failures: bool,
+}
+
+/// A `Schedule` event of a function: a rule of EventBridge.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pub logical_id: String,
+    /// The rule's.
+    pub arn: String,
+    /// The function's name.
+    pub function: String,
+    /// `rate(…)` or `cron(…)`.
+    pub expression: String,
+    pub enabled: bool,
+    /// JSON that the function gets in place of EventBridge's event.
+    pub input: Option<String>,
 }

@@ -5,6 +5,7 @@
 mod faults;
 mod front;
 mod lifecycle;
+mod schedules;
 mod settling;
 
 use std::collections::BTreeMap;

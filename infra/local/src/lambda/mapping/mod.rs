@@ -7,7 +7,6 @@
 
 mod delivery;
 mod event;
-mod filter;
 mod groups;
 mod poller;
 mod response;
@@ -18,14 +17,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use self::filter::FilterError;
+pub use crate::filter::FilterError;
 
 use self::event::Source;
-use self::filter::Filters;
 use self::poller::{Engine, Mode};
 use super::outcome::{Invocation, InvokeError};
 use super::{Lambda, PAYLOAD_LIMIT};
 use crate::clock::Clock;
+use crate::filter::Filters;
 use crate::sqs::{ReceivedMessage, Sqs, SqsError};
 use crate::template::EventSourceMapping;
 

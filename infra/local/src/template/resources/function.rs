@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
-use super::super::model::{EventSourceMapping, Function};
-use super::{Context, Located, mapping};
+use super::super::model::Function;
+use super::mapping::Events;
+use super::{Context, mapping};
 
 const HARMLESS: &[Harmless] = &[
     ("Architectures", "a function's architecture"),
@@ -55,12 +56,12 @@ const RESERVED_VARIABLES: [&str; 18] = [
     "_X_AMZN_TRACE_ID",
 ];
 
-/// A function, and the mappings that its `Events` declare.
+/// A function, and what its `Events` declare.
 pub(super) fn read(
     context: &Context<'_>,
     mut fields: Fields<'_>,
     layers: &BTreeMap<String, PathBuf>,
-) -> (Function, Vec<Located<EventSourceMapping>>) {
+) -> (Function, Events) {
     for key in ["CodeUri", "Handler", "Runtime"] {
         fields.required(key);
     }
@@ -76,7 +77,7 @@ pub(super) fn read(
     let environment = fields.fields("Environment").map(environment).unwrap_or_default();
     let layers = used_layers(&mut fields, layers);
     let events = fields.entry("Events").map(|entry| &entry.value);
-    let mappings = events.map(|node| {
+    let events = events.map(|node| {
         let path = fields.path("Events");
         mapping::events(context, Fields::open(context.report, node, path))
     });
@@ -93,7 +94,7 @@ pub(super) fn read(
         reserved_concurrency,
         has_url,
     };
-    (function, mappings.unwrap_or_default())
+    (function, events.unwrap_or_default())
 }
 
 /// A layer's folder, relative to the template's.

@@ -3,15 +3,13 @@
 //! docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html,
 //! docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html and
 //! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-sqs.html.
-//! Of a filter's pattern only that it is a JSON object is checked here.
 
 use std::time::Duration;
 
-use serde_json::{Map, Value as Json};
-
 use super::super::fields::{Fields, Harmless};
-use super::super::model::EventSourceMapping;
-use super::{Context, Located};
+use super::super::model::{EventSourceMapping, Schedule};
+use super::{Context, Located, schedule};
+use crate::filter;
 
 const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
 /// Where the template says nothing.
@@ -20,29 +18,34 @@ const DEFAULT_BATCH_SIZE: u32 = 10;
 const MAX_BATCH_WITHOUT_WINDOW: u32 = 10;
 const MAX_FILTERS: usize = 5;
 
-/// The mappings that a function's `Events` declare, in their order.
-pub(super) fn events(
-    context: &Context<'_>,
-    fields: Fields<'_>,
-) -> Vec<Located<EventSourceMapping>> {
-    let mut mappings = Vec::new();
+/// What a function's `Events` declare, in their order.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) mappings: Vec<Located<EventSourceMapping>>,
+    pub(super) schedules: Vec<Schedule>,
+}
+
+pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
+    let mut events = Events::default();
     let paths = fields.keys().into_iter().map(|key| fields.path(key)).collect::<Vec<_>>();
     for (entry, path) in fields.into_entries().iter().zip(paths) {
         let mut event = Fields::open(context.report, &entry.value, path);
         event.required("Type");
-        if event.one_of("Type", &["SQS"]).is_none() {
-            continue;
-        }
+        let Some(kind) = event.one_of("Type", &["SQS", "Schedule"]) else { continue };
         event.required("Properties");
         if let Some(properties) = event.fields("Properties") {
             let logical_id = format!("{}{}", context.id(), entry.key);
-            let function = context.physical.name.clone();
-            let mapping = mapping(logical_id, function, properties, "Queue");
-            mappings.extend(mapping.map(|item| Located { item, line: entry.line }));
+            if kind == "Schedule" {
+                events.schedules.extend(schedule::read(context, logical_id, properties));
+            } else {
+                let function = context.physical.name.clone();
+                let mapping = mapping(logical_id, function, properties, "Queue");
+                events.mappings.extend(mapping.map(|item| Located { item, line: entry.line }));
+            }
         }
         event.finish();
     }
-    mappings
+    events
 }
 
 /// A mapping that is a resource of its own.
@@ -112,14 +115,14 @@ fn filters(mut fields: Fields<'_>) -> Vec<String> {
         fields.problem(fields.line(), "Filters", rule);
     }
     let mut patterns = Vec::new();
-    for mut filter in declared {
-        if let Some(pattern) = filter.required_text("Pattern") {
-            if serde_json::from_str::<Map<String, Json>>(pattern).is_err() {
-                filter.problem(filter.line_of("Pattern"), "Pattern", "must be a JSON object");
+    for mut each in declared {
+        if let Some(pattern) = each.required_text("Pattern") {
+            if let Err(reason) = filter::check(pattern) {
+                each.problem(each.line_of("Pattern"), "Pattern", format!("is refused: {reason}"));
             }
             patterns.push(pattern.to_owned());
         }
-        filter.finish();
+        each.finish();
     }
     fields.finish();
     patterns

@@ -8,6 +8,7 @@ mod function;
 mod harmless;
 mod mapping;
 mod queue;
+mod schedule;
 mod table;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 
 use super::declared::Declared;
 use super::fields::Fields;
-use super::model::{Bucket, EventSourceMapping, Function, Queue, Table};
+use super::model::{Bucket, EventSourceMapping, Function, Queue, Schedule, Table};
 use super::names::{Kind, Physical};
 use super::node::Node;
 use super::report::Report;
@@ -29,6 +30,7 @@ pub(super) struct Parts {
     pub(super) tables: Vec<Table>,
     pub(super) buckets: Vec<Located<Bucket>>,
     pub(super) mappings: Vec<Located<EventSourceMapping>>,
+    pub(super) schedules: Vec<Schedule>,
     /// Layers' folders, by what `Ref` gives of them.
     pub(super) layers: BTreeMap<String, PathBuf>,
 }
@@ -74,9 +76,10 @@ pub(super) fn read(
     let line = declared.line;
     match declared.kind {
         Kind::Function => {
-            let (function, mappings) = function::read(&context, fields, &parts.layers);
+            let (function, events) = function::read(&context, fields, &parts.layers);
             parts.functions.push(Located { item: function, line });
-            parts.mappings.extend(mappings);
+            parts.mappings.extend(events.mappings);
+            parts.schedules.extend(events.schedules);
         }
         Kind::Layer => {
             let folder = function::layer(&context, fields);

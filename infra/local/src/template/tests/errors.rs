@@ -56,11 +56,11 @@ fn a_type_that_is_not_emulated_is_named() {
         "template.yaml:2: Topic: the type AWS::SNS::Topic is not emulated",
     );
     check("  Topic: {}", "template.yaml:2: Topic.Type is required");
-    let schedule = CONSUMER.replace("Type: SQS\n", "Type: Schedule\n");
+    let schedule = CONSUMER.replace("Type: SQS\n", "Type: ScheduleV2\n");
     assert_eq!(
         errors(&schedule),
-        "template.yaml:14: Function.Properties.Events.Messages.Type Schedule is not emulated (only \
-         SQS)"
+        "template.yaml:14: Function.Properties.Events.Messages.Type ScheduleV2 is not emulated \
+         (only SQS, Schedule)"
     );
     let runtime = CONSUMER.replace("provided.al2023", "python3.13");
     assert!(
@@ -98,7 +98,6 @@ fn a_value_out_of_range_is_named() {
     check_event("MaximumBatchingWindowInSeconds: 301", "must be an integer from 0 to 300");
     check_event("Enabled: maybe", "Enabled is maybe, and must be true or false");
     check_event("FunctionResponseTypes: [All]", "FunctionResponseTypes has All");
-    check_event("FilterCriteria: {Filters: [{Pattern: '{'}]}", "Pattern must be a JSON object");
     check(
         "  Queue: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 43201}}",
         "template.yaml:2: Queue.Properties.VisibilityTimeout is 43201, and must be an integer from \
@@ -133,6 +132,60 @@ fn a_visibility_timeout_below_the_functions_timeout_is_refused() {
         "template.yaml:13: FunctionMessages: Queue's visibility timeout of 30 seconds is less than \
          Function's timeout of 31 seconds"
     );
+}
+
+#[test]
+fn a_filter_that_lambda_would_refuse_is_refused_with_its_line() {
+    let check = |pattern: &str, expected: &str| {
+        let line = format!("FilterCriteria: {{Filters: [{{Pattern: '{pattern}'}}]}}");
+        let place = "template.yaml:17: Function.Properties.Events.Messages.Properties.\
+                     FilterCriteria.Filters[0].Pattern is refused: ";
+        check_event(&line, &format!("{place}{expected}"));
+    };
+    check("{", "not a JSON object: EOF while parsing");
+    check("[]", "not a JSON object");
+    check(r#"{"body":{"a":[{"regex":"x"}]}}"#, r#""a": operator "regex" is not one of Lambda's"#);
+    check(r#"{"body":{"a":"b"}}"#, r#""a" is neither an object nor a list of conditions"#);
+    check(r#"{"attributes":{"a":["b"]}}"#, r#"key "attributes": for SQS only "body""#);
+    check_event(
+        &format!("FilterCriteria: {{Filters: [{}]}}", ["{Pattern: '{}'}"; 6].join(", ")),
+        "FilterCriteria.Filters are 6: Lambda allows 5",
+    );
+}
+
+#[test]
+fn a_schedule_that_eventbridge_would_refuse_is_refused_with_its_line() {
+    let check = |properties: &str, expected: &str| {
+        let event = format!("        Tick: {{Type: Schedule, Properties: {{{properties}}}}}");
+        let errors = errors(&format!("{CONSUMER}{event}\n"));
+        let place = "template.yaml:17: Function.Properties.Events.Tick.Properties.";
+        assert_eq!(errors, format!("{place}{expected}"));
+    };
+    check("Input: '{}'", "Schedule is required");
+    check(
+        "Schedule: rate(1 hours)",
+        "Schedule is rate(1 hours): its unit must be minute, hour or day after 1, and else minutes, \
+         hours or days",
+    );
+    check(
+        "Schedule: rate(1 hour), Enabled: true, State: ENABLED",
+        "State and Enabled exclude each other",
+    );
+    check("Schedule: rate(1 hour), Input: '{'", "Input must be JSON of at most 8192 bytes");
+    check("Schedule: rate(1 hour), RetryPolicy: {}", "RetryPolicy is not emulated");
+}
+
+#[test]
+fn a_mapping_does_not_run_more_often_than_its_function_reserves() {
+    let scaling = "            ScalingConfig: {MaximumConcurrency: 5}\n";
+    let text = |reserved: u32| {
+        format!("{CONSUMER}{scaling}      ReservedConcurrentExecutions: {reserved}\n")
+    };
+    assert_eq!(
+        errors(&text(4)),
+        "template.yaml:13: FunctionMessages: MaximumConcurrency is 5: Function reserves 4 executions"
+    );
+    assert_eq!(super::read_with(&text(5), &[]).mappings[0].maximum_concurrency, Some(5));
 }
 
 #[test]

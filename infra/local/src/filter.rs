@@ -2,8 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>, and for SQS
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html>: patterns are on `body`
-//! alone. Whatever a pattern says that is not understood here is an error when the mapping is
-//! made, never a pattern that quietly matches otherwise.
+//! alone. Whatever a pattern says that is not understood here is an error when the template is
+//! read, never a pattern that quietly matches otherwise.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ pub enum FilterError {
 
 /// The filters of one mapping; a message passes if any of them matches, or if there are none.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Filters {
+pub(crate) struct Filters {
     patterns: Vec<Pattern>,
 }
 
@@ -76,7 +76,7 @@ enum Comparison {
 }
 
 impl Filters {
-    pub(super) fn parse(patterns: &[String]) -> Result<Self, FilterError> {
+    pub(crate) fn parse(patterns: &[String]) -> Result<Self, FilterError> {
         if patterns.len() > FILTER_LIMIT {
             return Err(FilterError::TooMany { count: patterns.len() });
         }
@@ -86,7 +86,8 @@ impl Filters {
         Ok(Self { patterns: parsed.collect::<Result<_, _>>()? })
     }
 
-    pub(super) fn pass(&self, body: &str) -> bool {
+    /// Whether the function gets to see a message with this body.
+    pub(crate) fn pass(&self, body: &str) -> bool {
         if self.patterns.is_empty() {
             return true;
         }
@@ -103,6 +104,11 @@ impl Filters {
             (Pattern::Text(_), Some(_)) | (Pattern::Object(_), None) => false,
         })
     }
+}
+
+/// Whether a pattern can be used, and what is wrong with it otherwise.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    pattern(text).map(|_| ())
 }
 
 fn pattern(text: &str) -> Result<Pattern, String> {

@@ -1,0 +1,179 @@
+//! Hot restart: when a function's binary changes on disk, its environments are replaced.
+//!
+//! Lambda does so when new code is deployed; here `cargo build` in another terminal is the
+//! deployment. Idle environments end at once, busy ones finish their invocation and are not used
+//! again. Cargo removes a binary before it puts the new one in its place: what counts is a file that
+//! looks the same twice, and while there is none, everything stays as it is.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::logs::{LogLine, Origin};
+use super::pool::Pool;
+use super::{Inner, Lambda};
+
+/// Between two looks, in real time: files know no other.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// How often a start is tried while its binary is being replaced.
+const START_TRIES: usize = 20;
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified_s: i64,
+    modified_ns: i64,
+}
+
+/// A binary, as its environments know it, and what it may have become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Watched {
+    current: Option<Stamp>,
+    /// Another state, seen once.
+    candidate: Option<Stamp>,
+}
+
+impl Watched {
+    /// The binary as it is now.
+    pub(super) fn begin(path: &Path) -> Self {
+        Self { current: stamp(path.metadata()), candidate: None }
+    }
+
+    /// Takes a look; true once when what is there now is whole, and other than before.
+    fn look(&mut self, seen: Option<Stamp>) -> bool {
+        let other = seen.filter(|stamp| self.current != Some(*stamp) && stamp.size > 0);
+        let replaced = other.is_some() && other == self.candidate;
+        if replaced {
+            self.current = other;
+        }
+        self.candidate = other.filter(|_| !replaced);
+        replaced
+    }
+}
+
+fn stamp(metadata: io::Result<std::fs::Metadata>) -> Option<Stamp> {
+    let metadata = metadata.ok().filter(std::fs::Metadata::is_file)?;
+    Some(Stamp {
+        inode: metadata.ino(),
+        size: metadata.size(),
+        modified_s: metadata.mtime(),
+        modified_ns: metadata.mtime_nsec(),
+    })
+}
+
+/// Watches the binaries of all functions until the service is gone.
+pub(super) async fn watch(inner: Weak<Inner>) {
+    loop {
+        let Some(strong) = inner.upgrade() else { return };
+        let lambda = Lambda { inner: strong };
+        let shared = lambda.inner.shared.clone();
+        let pools = lambda.pools();
+        drop(lambda);
+        for pool in &pools {
+            let path = shared.config.binary(pool.function());
+            let seen = stamp(tokio::fs::metadata(path).await);
+            if pool.watched().look(seen) {
+                replace(pool, shared.sink.as_ref());
+            }
+        }
+        drop(pools);
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            () = shared.closing() => return,
+        }
+    }
+}
+
+fn replace(pool: &Pool, sink: &dyn super::LogSink) {
+    let (ended, busy) = pool.replace_all();
+    let text = format!(
+        "RELOAD {} has changed: {ended} idle environments ended, {busy} end after their invocation",
+        pool.function().binary
+    );
+    let function = &pool.function().name;
+    let origin = Origin::Platform;
+    sink.line(&LogLine { function, stream: "", request_id: None, origin, text: &text });
+}
+
+/// Starts a process, again and again for a few seconds while its binary is being replaced.
+///
+/// # Errors
+/// The last try's.
+pub(super) async fn patiently<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut tries = 1;
+    loop {
+        let result = start();
+        let replacing = result.as_ref().is_err_and(|error| {
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ExecutableFileBusy)
+        });
+        if !replacing || tries == START_TRIES {
+            return result;
+        }
+        tries += 1;
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of this size and inode.
+    fn file(inode: u64, size: u64) -> Option<Stamp> {
+        Some(Stamp { inode, size, modified_s: 7, modified_ns: 0 })
+    }
+
+    /// `looks` are what is seen, and whether that makes a replacement.
+    #[track_caller]
+    fn check(looks: &[(Option<Stamp>, bool)]) {
+        let mut watched = Watched { current: file(1, 9), candidate: None };
+        for (at, (seen, replaced)) in looks.iter().enumerate() {
+            assert_eq!(watched.look(*seen), *replaced, "look {at} of {looks:?}");
+        }
+    }
+
+    #[test]
+    fn a_binary_that_stays_is_not_replaced() {
+        check(&[(file(1, 9), false), (file(1, 9), false), (file(1, 9), false)]);
+    }
+
+    #[test]
+    fn a_new_binary_counts_once_it_has_been_seen_twice_and_only_once() {
+        check(&[(file(2, 9), false), (file(2, 9), true), (file(2, 9), false), (file(2, 9), false)]);
+        let touched = Some(Stamp { inode: 1, size: 9, modified_s: 7, modified_ns: 1 });
+        check(&[(touched, false), (touched, true), (touched, false)]);
+    }
+
+    #[test]
+    fn a_missing_or_growing_binary_changes_nothing_until_it_is_whole() {
+        check(&[(None, false), (None, false), (None, false), (file(1, 9), false)]);
+        let growing = [file(2, 0), file(2, 0), file(2, 3), file(2, 5), None, file(2, 5)];
+        let mut looks: Vec<_> = growing.map(|seen| (seen, false)).to_vec();
+        looks.extend([(file(2, 9), false), (file(2, 9), true), (None, false), (file(2, 9), false)]);
+        check(&looks);
+    }
+
+    #[test]
+    fn what_returns_as_it_was_is_no_replacement() {
+        check(&[(file(2, 9), false), (file(1, 9), false), (file(2, 9), false), (file(2, 9), true)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_while_its_binary_is_replaced_but_not_for_another_failure() {
+        let mut tries = 0;
+        let mut start = |kinds: &[io::ErrorKind]| {
+            tries += 1;
+            kinds.get(tries - 1).map_or(Ok(tries), |kind| Err(io::Error::from(*kind)))
+        };
+        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::ExecutableFileBusy];
+        assert_eq!(patiently(|| start(&kinds)).await.unwrap(), 3);
+        let refused = || -> io::Result<()> { Err(io::ErrorKind::PermissionDenied.into()) };
+        assert_eq!(patiently(refused).await.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        let gone = || -> io::Result<()> { Err(io::ErrorKind::NotFound.into()) };
+        assert_eq!(patiently(gone).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

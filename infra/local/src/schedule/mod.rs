@@ -1,0 +1,86 @@
+//! Schedules: rules of EventBridge that invoke a function at their times.
+//!
+//! On the emulation's clock, asynchronously, as EventBridge does. That a rule is due some day is
+//! nothing that is left to do: the clock is never moved to it, and one that is moved over several of
+//! its times sets it off once.
+
+mod expression;
+
+use std::future::Future;
+
+use bytes::Bytes;
+use serde_json::json;
+
+pub(crate) use self::expression::Expression;
+
+use crate::clock::Clock;
+use crate::lambda::{Lambda, timestamp};
+use crate::template::Schedule;
+
+/// Invokes the function at its times, from now on until it is dropped.
+pub(crate) fn run(
+    schedule: Schedule,
+    clock: Clock,
+    lambda: Lambda,
+) -> impl Future<Output = ()> + Send + 'static {
+    let created_ms = clock.now_ms();
+    async move {
+        let Ok(expression) = Expression::parse(&schedule.expression) else { return };
+        let mut now_ms = created_ms;
+        while let Some(due_ms) = expression.next_after(created_ms, now_ms) {
+            clock.sleep_until(due_ms).await;
+            let payload = schedule.input.clone().unwrap_or_else(|| event(&schedule.arn, due_ms));
+            if let Err(error) = lambda.invoke_later(&schedule.function, Bytes::from(payload)) {
+                tracing::warn!(schedule.name = schedule.logical_id, "not invoked: {error}");
+            }
+            now_ms = clock.now_ms();
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html> and
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>
+fn event(rule_arn: &str, due_ms: u64) -> String {
+    let mut parts = rule_arn.split(':').skip(3);
+    let (region, account) = (parts.next(), parts.next());
+    let time = timestamp(due_ms);
+    // Events tell whole seconds.
+    let time = time.split('.').next().unwrap_or_default();
+    let event = json!({
+        "version": "0",
+        "id": uuid::Uuid::new_v4().to_string(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": account,
+        "time": format!("{time}Z"),
+        "region": region,
+        "resources": [rule_arn],
+        "detail": {},
+    });
+    event.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_is_eventbridges() {
+        let arn = "arn:aws:events:eu-west-1:123456789012:rule/nightly";
+        let event = event(arn, 1_700_000_000_000);
+        let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+        let expected = json!({
+            "version": "0",
+            "id": event["id"],
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "123456789012",
+            "time": "2023-11-14T22:13:20Z",
+            "region": "eu-west-1",
+            "resources": [arn],
+            "detail": {},
+        });
+        assert_eq!(event, expected);
+        assert_eq!(event["id"].as_str().map(str::len), Some(36));
+    }
+}
