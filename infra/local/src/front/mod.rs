@@ -4,6 +4,7 @@
 //! service's affair. Loopback only, plain HTTP/1.1; signatures are read for who calls what, never
 //! checked.
 
+mod admin;
 mod calls;
 mod forward;
 mod operation;
@@ -29,8 +30,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+pub(crate) use self::admin::StatusSource;
+pub use self::admin::{HEALTH, STATUS};
 pub use self::calls::Call;
 
+use self::admin::Admin;
 use self::calls::Calls;
 use self::forward::Forward;
 use self::route::{Destination, Route};
@@ -38,8 +42,6 @@ use crate::lambda::Lambda;
 use crate::s3;
 use crate::sqs::Sqs;
 
-/// The health check's path.
-pub const HEALTH: &str = "/_sluicegate/health";
 /// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024 + 64 * 1024;
@@ -70,15 +72,22 @@ struct Desk {
     backends: Backends,
     forward: Forward,
     calls: Calls,
+    admin: Admin,
 }
 
 impl Front {
     pub(crate) fn start(listener: TcpListener, backends: Backends) -> Self {
         let forward = Forward::to(backends.dynamodb);
-        let desk = Arc::new(Desk { backends, forward, calls: Calls::default() });
+        let admin = Admin::new(backends.health.clone());
+        let desk = Arc::new(Desk { backends, forward, calls: Calls::default(), admin });
         let (closing, closed) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, Arc::clone(&desk), closed));
         Self { desk, closing, serving }
+    }
+
+    /// Says where the status comes from, once everything that it tells of runs.
+    pub(crate) fn tell_status(&self, source: StatusSource) {
+        self.desk.admin.tell_status(source);
     }
 
     pub(crate) fn calls(&self) -> BTreeMap<Call, u64> {
@@ -142,8 +151,8 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, mut closing: watch::Recei
 
 impl Desk {
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        if request.uri().path() == HEALTH {
-            return json_response(StatusCode::OK, &self.backends.health);
+        if admin::is_meant(request.uri().path()) {
+            return self.admin.answer(&request);
         }
         let (parts, body) = request.into_parts();
         let route = Route::of(&parts);
