@@ -35,6 +35,10 @@ impl Default for Command {
 pub(crate) enum Local {
     /// Start the emulation, say where everything is, and run until Ctrl-C
     Up(Up),
+    /// Send a file's events into a pipeline that runs
+    Send(Send),
+    /// Show queues, dead letters, functions and mappings
+    Status(Status),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -100,6 +104,45 @@ pub(crate) struct Up {
     /// Build the functions optimised, as they are deployed (takes minutes)
     #[arg(long)]
     pub(crate) release: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Send {
+    /// The dataset that they belong to: a folder of infra/contracts
+    pub(crate) dataset: String,
+    /// The events: .ndjson or .csv, gzipped or not
+    pub(crate) file: PathBuf,
+    /// Where to: a URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Objects in the landing bucket, or messages to the inbox
+    #[arg(long = "as", value_enum, value_name = "HOW", default_value_t = SendAs::Objects)]
+    pub(crate) r#as: SendAs,
+    /// The landing bucket [default: the template's, on this machine]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
+    /// The inbox, by its name or URL [default: the template's, on this machine]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SendAs {
+    Objects,
+    Messages,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Of what: a URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// How it is told on standard output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Again and again, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[cfg(test)]
