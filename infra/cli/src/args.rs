@@ -1,9 +1,12 @@
 //! What can be asked for, and how it is spelled.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use local::adversary::Plan;
+
+use crate::failure::Failure;
 
 /// Sluicegate on this machine: the deployed functions, on emulated AWS services, without Docker.
 #[derive(Debug, Parser)]
@@ -35,6 +38,10 @@ impl Default for Command {
 pub(crate) enum Local {
     /// Start the emulation, say where everything is, and run until Ctrl-C
     Up(Up),
+    /// Send a file's events into a pipeline that runs
+    Send(Send),
+    /// Show queues, dead letters, functions and mappings
+    Status(Status),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -62,6 +69,46 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "SECONDS", default_value_t = Self::default().timeout,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) faults: Faults,
+}
+
+/// What goes wrong on purpose.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Faults {
+    /// Let everything go wrong that AWS allows to, as this seed decides: the same seed, the same faults
+    #[arg(long, value_name = "SEED")]
+    pub(crate) adversary: Option<u64>,
+    /// A fault plan (YAML): what goes wrong, where, how often, until when
+    #[arg(long = "faults", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Faults {
+    /// The storm of the seed, and what the file adds to it.
+    pub(crate) fn plan(&self) -> Result<Plan, Failure> {
+        let mut plan = self.adversary.map(Plan::storm).unwrap_or_default();
+        if let Some(path) = &self.file {
+            let given = read_plan(path)?;
+            if self.adversary.is_none() {
+                plan.seed = given.seed;
+            }
+            plan.rules.extend(given.rules);
+        }
+        Ok(plan)
+    }
+}
+
+/// Reads a fault plan.
+pub(crate) fn read_plan(path: &Path) -> Result<Plan, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(format!("{} cannot be read", path.display())).because(error)
+    })?;
+    Plan::parse(&text).map_err(|error| {
+        Failure::new(format!("{} cannot be used", path.display()))
+            .because(error)
+            .next("events/faults.yaml is a plan that shows what can be said")
+    })
 }
 
 impl Default for Demo {
@@ -74,6 +121,7 @@ impl Default for Demo {
             port: 0,
             release: false,
             timeout: 600,
+            faults: Faults::default(),
         }
     }
 }
@@ -100,6 +148,47 @@ pub(crate) struct Up {
     /// Build the functions optimised, as they are deployed (takes minutes)
     #[arg(long)]
     pub(crate) release: bool,
+    #[command(flatten)]
+    pub(crate) faults: Faults,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Send {
+    /// The dataset that they belong to: a folder of infra/contracts
+    pub(crate) dataset: String,
+    /// The events: .ndjson or .csv, gzipped or not
+    pub(crate) file: PathBuf,
+    /// Where to: a URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Objects in the landing bucket, or messages to the inbox
+    #[arg(long = "as", value_enum, value_name = "HOW", default_value_t = SendAs::Objects)]
+    pub(crate) r#as: SendAs,
+    /// The landing bucket [default: the template's, on this machine]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
+    /// The inbox, by its name or URL [default: the template's, on this machine]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SendAs {
+    Objects,
+    Messages,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Of what: a URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// How it is told on standard output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Again and again, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command, Local};
+use crate::args::{Args, Command};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -41,6 +41,6 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     let root = root::find(args.root.as_deref())?;
     match args.command.unwrap_or_default() {
         Command::Demo(demo) => demo::run(&root, &demo, output).await,
-        Command::Local(Local::Up(up)) => local::up(&root, &up, output).await,
+        Command::Local(verb) => local::run(&root, verb, output).await,
     }
 }

@@ -47,6 +47,12 @@ impl Output {
         let _ = writeln!(stdout().lock(), "{text}");
     }
 
+    /// Prints a result in place of the last one, on a terminal; below it elsewhere.
+    pub(crate) fn screen(&self, text: &str) {
+        let clear = if stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+        let _ = writeln!(stdout().lock(), "{clear}{text}");
+    }
+
     /// Prints a line for whoever watches.
     pub(crate) fn note(&self, text: &str) {
         self.clear_status();

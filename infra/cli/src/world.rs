@@ -26,6 +26,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) release: bool,
     pub(crate) port: u16,
     pub(crate) log: Arc<dyn LogSink>,
+    /// What goes wrong.
+    pub(crate) faults: local::adversary::Plan,
     /// Whether waiting is skipped where only time is waited for.
     pub(crate) skip_idle: bool,
 }
@@ -41,6 +43,7 @@ pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, 
         binaries,
         log: plan.log,
         clock: Clock::system(),
+        faults: plan.faults,
         skip_idle: plan.skip_idle,
     };
     Emulation::start(options).await.map_err(|error| {

@@ -19,4 +19,4 @@ pub mod sqs;
 pub mod template;
 pub mod weather;
 
-pub use emulation::{Emulation, Options, RunningMapping, StartError, binaries};
+pub use emulation::{Emulation, Options, RunningMapping, StartError, binaries, stack};

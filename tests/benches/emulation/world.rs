@@ -54,6 +54,7 @@ impl World {
             binaries: folder.clone(),
             log: Arc::new(|_: &LogLine<'_>| {}),
             clock: Clock::system(),
+            faults: local::adversary::Plan::default(),
             skip_idle: false,
         };
         let emulation = Emulation::start(options).await;

@@ -16,9 +16,9 @@ use super::input::Event;
 use crate::failure::Failure;
 
 /// Of one object.
-const MAX_EVENTS: usize = 500;
-const BUCKET_OUTPUT: &str = "LandingBucketName";
-const QUEUE_OUTPUT: &str = "InboxUrl";
+pub(crate) const MAX_EVENTS: usize = 500;
+pub(crate) const BUCKET_OUTPUT: &str = "LandingBucketName";
+pub(crate) const QUEUE_OUTPUT: &str = "InboxUrl";
 
 /// What was sent.
 pub(super) struct Fed {
@@ -83,7 +83,7 @@ fn put_objects(
     Ok(count)
 }
 
-fn gzipped(events: &[&mut Event]) -> std::io::Result<Bytes> {
+pub(crate) fn gzipped(events: &[&mut Event]) -> std::io::Result<Bytes> {
     let mut file = GzEncoder::new(Vec::new(), Compression::default());
     let header = events.first().and_then(|event| event.header.as_ref());
     let lines = header.into_iter().chain(events.iter().map(|event| &event.bytes));

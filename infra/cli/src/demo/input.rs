@@ -17,19 +17,19 @@ const MAX_EVENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// One event of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Event {
+pub(crate) struct Event {
     /// A line of JSON, or a record of CSV, as it is in the file.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// The CSV header that it needs to be read.
-    pub(super) header: Option<Vec<u8>>,
-    pub(super) expected: Expected,
+    pub(crate) header: Option<Vec<u8>>,
+    pub(crate) expected: Expected,
     /// The object that it was put into; none while it is not, and for a message.
-    pub(super) object: Option<String>,
+    pub(crate) object: Option<String>,
 }
 
 /// What the pipeline has to make of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     /// Written under its key. Two payloads under one key are a conflict.
     Accepted { key: String, fingerprint: String },
     /// A dead letter.
@@ -37,7 +37,7 @@ pub(super) enum Expected {
 }
 
 /// Reads the first `wanted` events: `.ndjson` or `.csv`, either with `.gz`.
-pub(super) fn read(path: &Path, contract: &Contract, wanted: usize) -> Result<Vec<Event>, Failure> {
+pub(crate) fn read(path: &Path, contract: &Contract, wanted: usize) -> Result<Vec<Event>, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     let is_csv = plain.ends_with(".csv");

@@ -4,8 +4,8 @@
 //! compared with the table and the dead-letter queues.
 
 mod dead;
-mod feed;
-mod input;
+pub(crate) mod feed;
+pub(crate) mod input;
 mod item;
 mod latency;
 mod progress;
@@ -56,6 +56,7 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
         release: args.release,
         port: args.port,
         log: Arc::clone(&log) as _,
+        faults: args.faults.plan()?,
         skip_idle: true,
     };
     let world = world::start(plan, output).await?;
@@ -117,7 +118,7 @@ fn read(root: &Path, args: &Demo, output: &Output) -> Result<Vec<Event>, Failure
     Ok(events)
 }
 
-fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
+pub(crate) fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
     let folder = root.join("infra").join("contracts");
     runtime::load_contracts(&folder)
         .map_err(|error| Failure::new("the contracts cannot be used").because(error))

@@ -4,6 +4,7 @@
 //! in memory, and gone with the process.
 
 mod resources;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -111,7 +112,7 @@ pub struct Emulation {
     dynamodb: DynamoDb,
     lambda: Lambda,
     weather: Option<Weather>,
-    mappings: Vec<RunningMapping>,
+    mappings: Arc<Vec<RunningMapping>>,
     front: Front,
     /// The weather's server, the sweeping of tables and the schedules; aborted when dropped.
     _background: JoinSet<()>,
@@ -181,7 +182,8 @@ impl Emulation {
                 adversary: adversary.clone(),
             },
         );
-        let mappings = resources::start_mappings(&stack, &clock, &sqs, &lambda)?;
+        let mappings = Arc::new(resources::start_mappings(&stack, &clock, &sqs, &lambda)?);
+        front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
         for each in stack.schedules.iter().filter(|each| each.enabled) {
             background.spawn(schedule::run(each.clone(), clock.clone(), lambda.clone()));
         }
@@ -275,6 +277,16 @@ pub fn binaries(
     root: &Path,
     parameters: &BTreeMap<String, String>,
 ) -> Result<Vec<String>, StartError> {
+    let stack = stack(root, parameters)?;
+    let binaries: BTreeSet<_> = stack.functions.into_iter().map(|each| each.binary).collect();
+    Ok(binaries.into_iter().collect())
+}
+
+/// What the template declares, by the names that it has here, without starting any of it.
+///
+/// # Errors
+/// When the template cannot be read.
+pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
     let text = read_template(root)?;
     let mut parameters = parameters.clone();
     if wants_weather(&text, &parameters) {
@@ -282,9 +294,7 @@ pub fn binaries(
         parameters.insert(WEATHER_PARAMETER.to_owned(), "http://127.0.0.1".to_owned());
     }
     let options = template::Options { parameters, ..template::Options::default() };
-    let stack = template::read(&text, root, &options)?;
-    let binaries: BTreeSet<_> = stack.functions.into_iter().map(|each| each.binary).collect();
-    Ok(binaries.into_iter().collect())
+    Ok(template::read(&text, root, &options)?)
 }
 
 fn read_template(root: &Path) -> Result<String, StartError> {

@@ -1,12 +1,9 @@
 //! The adversary's rules over HTTP: read, added, taken away, while everything runs.
 //!
 //! `GET` tells them, `POST` adds a plan's (YAML or JSON, as [`Plan::parse`] takes it), `DELETE`
-//! removes all, or below the path the one of that number. Only programs are answered: a request that
-//! a browser sends for a page is refused.
+//! removes all, or below the path the one of that number.
 
 use axum::body::Body;
-use axum::http::header::ORIGIN;
-use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
@@ -19,17 +16,19 @@ pub(super) const FAULTS: &str = "/_sluicegate/faults";
 /// Longer than any plan, in bytes.
 const MAX_PLAN_BYTES: usize = 1024 * 1024;
 
-/// Whether a request is for the rules, or for one of them.
-pub(super) fn is_about(path: &str) -> bool {
-    path.strip_prefix(FAULTS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// What a path says below the rules' own: nothing, or a rule's number.
+pub(super) fn below(path: &str) -> Option<&str> {
+    let below = path.strip_prefix(FAULTS)?;
+    (below.is_empty() || below.starts_with('/')).then(|| below.trim_matches('/'))
 }
 
-pub(super) async fn answer(adversary: &Adversary, parts: &Parts, body: Body) -> Response<Body> {
-    if parts.headers.contains_key(ORIGIN) {
-        return error(StatusCode::FORBIDDEN, "a page in a browser has no business here");
-    }
-    let below = parts.uri.path().strip_prefix(FAULTS).unwrap_or_default().trim_matches('/');
-    match (&parts.method, below) {
+pub(super) async fn answer(
+    adversary: &Adversary,
+    method: &Method,
+    below: &str,
+    body: Body,
+) -> Response<Body> {
+    match (method, below) {
         (&Method::GET, "") => {
             json_response(StatusCode::OK, &json!({ "faults": adversary.status() }))
         }

@@ -1,9 +1,10 @@
 //! The one port: every service of the emulation behind it, as `AWS_ENDPOINT_URL` takes it.
 //!
 //! It routes and counts, forwards DynamoDB to its own server, and does to requests what the adversary
-//! says; what a request means is the service's affair. Loopback only, plain HTTP/1.1; signatures are read for who calls what, never
-//! checked.
+//! says; what a request means is the service's affair. Loopback only, plain HTTP/1.1; signatures are
+//! read for who calls what, never checked.
 
+mod admin;
 mod calls;
 mod faults;
 mod forward;
@@ -31,8 +32,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+pub(crate) use self::admin::StatusSource;
+pub use self::admin::{HEALTH, STATUS};
 pub use self::calls::Call;
 
+use self::admin::Admin;
 use self::calls::Calls;
 use self::forward::Forward;
 use self::route::{Destination, Route};
@@ -41,8 +45,6 @@ use crate::lambda::Lambda;
 use crate::s3;
 use crate::sqs::Sqs;
 
-/// The health check's path.
-pub const HEALTH: &str = "/_sluicegate/health";
 /// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024 + 64 * 1024;
@@ -79,15 +81,22 @@ struct Desk {
     backends: Backends,
     forward: Forward,
     calls: Calls,
+    admin: Admin,
 }
 
 impl Front {
     pub(crate) fn start(listener: TcpListener, backends: Backends) -> Self {
         let forward = Forward::to(backends.dynamodb);
-        let desk = Arc::new(Desk { backends, forward, calls: Calls::default() });
+        let admin = Admin::new(backends.health.clone(), backends.adversary.clone());
+        let desk = Arc::new(Desk { backends, forward, calls: Calls::default(), admin });
         let (closing, closed) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, Arc::clone(&desk), closed));
         Self { desk, closing, serving }
+    }
+
+    /// Says where the status comes from, once everything that it tells of runs.
+    pub(crate) fn tell_status(&self, source: StatusSource) {
+        self.desk.admin.tell_status(source);
     }
 
     pub(crate) fn calls(&self) -> BTreeMap<Call, u64> {
@@ -151,12 +160,9 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, mut closing: watch::Recei
 
 impl Desk {
     async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
-        if request.uri().path() == HEALTH {
-            return Ok(json_response(StatusCode::OK, &self.backends.health));
-        }
         let (parts, body) = request.into_parts();
-        if faults::is_about(parts.uri.path()) {
-            return Ok(faults::answer(&self.backends.adversary, &parts, body).await);
+        if admin::is_meant(parts.uri.path()) {
+            return Ok(self.admin.answer(&parts, body).await);
         }
         let route = Route::of(&parts);
         let service = route.destination.service();

@@ -205,6 +205,15 @@ impl Sqs {
         Some(cell.open().ok()?.queue.depth(now_ms))
     }
 
+    /// How long ago the oldest message of a queue was sent; `None` where there is none.
+    #[must_use]
+    pub fn oldest_age(&self, queue: &str) -> Option<Duration> {
+        let cell = self.service.cell(queue).ok()?;
+        let now_ms = self.service.now_ms();
+        let sent_ms = cell.open().ok()?.queue.oldest_sent_ms(now_ms)?;
+        Some(Duration::from_millis(now_ms.saturating_sub(sent_ms)))
+    }
+
     /// All messages of a queue, whatever their state, without receiving them: the oldest first,
     /// receipt handles empty.
     #[must_use]

@@ -101,6 +101,12 @@ impl Queue {
         self.store.depth()
     }
 
+    /// When the oldest message was sent, whatever its state.
+    pub(super) fn oldest_sent_ms(&mut self, now_ms: u64) -> Option<u64> {
+        self.settle(now_ms);
+        self.store.oldest_sent_ms()
+    }
+
     /// When the next hidden message becomes available, if that is not now.
     pub(super) fn next_due_ms(&mut self, now_ms: u64) -> Option<u64> {
         self.settle(now_ms);

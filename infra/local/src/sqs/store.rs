@@ -55,6 +55,11 @@ impl Store {
         }
     }
 
+    /// When the oldest message was sent.
+    pub(super) fn oldest_sent_ms(&self) -> Option<u64> {
+        self.ages.first().map(|(sent_ms, _)| *sent_ms)
+    }
+
     /// When the next hidden message becomes available.
     pub(super) fn next_due_ms(&self) -> Option<u64> {
         self.hidden.first().map(|(until_ms, _)| *until_ms)

@@ -42,6 +42,37 @@ pub(super) async fn send(request: Request<String>) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
+async fn the_status_tells_of_messages_where_they_are_and_of_queues_made_since() {
+    let world = start().await;
+    let dead = queue_name(&world, "Dead").to_owned();
+    let sqs = client!(aws_sdk_sqs, world, "alice");
+    let made = sqs.create_queue().queue_name("made-since").send().await.unwrap();
+    let url = sqs.get_queue_url().queue_name(&dead).send().await.unwrap().queue_url.unwrap();
+    for queue in [&url, &url, made.queue_url.as_ref().unwrap()] {
+        sqs.send_message().queue_url(queue).message_body("m").send().await.unwrap();
+    }
+    sqs.receive_message().queue_url(&url).send().await.unwrap();
+
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::get(format!("{}/_sluicegate/status", world.endpoint()));
+    let answer = client.request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap();
+    let text = answer.into_body().collect().await.unwrap().to_bytes();
+    let status: Value = serde_json::from_slice(&text).unwrap();
+    let queue = |name: &str| {
+        let queues = status["queues"].as_array().unwrap();
+        queues.iter().find(|queue| queue["name"] == name).unwrap().clone()
+    };
+    assert_eq!((&queue(&dead)["visible"], &queue(&dead)["in_flight"]), (&json!(1), &json!(1)));
+    assert_eq!(queue(&dead)["logical_id"], "Dead");
+    assert_eq!(
+        (&queue("made-since")["visible"], &queue("made-since")["oldest_s"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(status["mappings"].as_array().unwrap().len(), world.mappings().len());
+    world.shutdown().await;
+}
+
+#[tokio::test]
 async fn every_service_answers_on_the_one_port_and_calls_are_counted_by_caller() {
     let world = start().await;
     let sqs = client!(aws_sdk_sqs, world, "alice");

@@ -9,15 +9,17 @@ use local::lambda::LogLine;
 
 use crate::args::Up;
 use crate::failure::Failure;
+use crate::local::interrupted;
 use crate::logs;
 use crate::output::Output;
 use crate::world::{self, Plan};
 
 /// Runs until it is interrupted.
-pub(crate) async fn up(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
     let lines = Arc::new(Output::of_process());
     let log = Arc::new(move |line: &LogLine<'_>| lines.note(&logs::text(line)));
-    let plan = Plan { root, release: args.release, port: args.port, log, skip_idle: false };
+    let faults = args.faults.plan()?;
+    let plan = Plan { root, release: args.release, port: args.port, log, faults, skip_idle: false };
     let world = tokio::select! {
         world = world::start(plan, output) => world?,
         () = interrupted() => return Ok(ExitCode::SUCCESS),
@@ -29,26 +31,6 @@ pub(crate) async fn up(root: &Path, args: &Up, output: &Output) -> Result<ExitCo
     world.shutdown().await;
     output.note("stopped: what was in memory is gone");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ctrl-C, or a request to terminate.
-pub(crate) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = terminated => {}
-        () = interrupted => {}
-    }
 }
 
 /// Where everything is, and how an AWS client gets there.

@@ -1,0 +1,172 @@
+//! Which AWS is talked to: the emulation, another emulator, or AWS itself; and as whom.
+//!
+//! Region and credentials come from the environment, by the AWS CLI's names; profiles and files are
+//! not read. An emulator on this machine needs none of it.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use runtime::env::{self, Lookup};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// Where `local up` listens unless it is told otherwise.
+const OURS: &str = "http://127.0.0.1:4566";
+/// What stands for AWS itself, in place of a URL.
+const AWS: &str = "aws";
+/// For an answer of the emulation about itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct Endpoint {
+    /// None is AWS itself.
+    pub(super) url: Option<String>,
+    pub(super) config: SdkConfig,
+}
+
+impl Endpoint {
+    /// The one given, or else `AWS_ENDPOINT_URL`'s, or else where `local up` is by default.
+    pub(super) fn of(given: Option<&str>, lookup: &dyn Lookup) -> Result<Self, Failure> {
+        let url = match given.map(str::to_owned).or_else(|| lookup.get("AWS_ENDPOINT_URL")) {
+            Some(word) if word == AWS => None,
+            Some(url) if env::is_url(&url) => Some(url.trim_end_matches('/').to_owned()),
+            Some(other) => {
+                return Err(Failure::new(format!("`{other}` is no endpoint"))
+                    .next(format!("give a URL such as {OURS}, or `{AWS}` for AWS itself")));
+            }
+            None => Some(OURS.to_owned()),
+        };
+        let variables = Variables { lookup, url: url.clone() };
+        let config = aws::sdk_config(&variables).map_err(|error| {
+            Failure::new("this endpoint wants to know who you are").because(error).next(
+                "aws configure export-credentials --format env, and AWS_REGION: set what it prints",
+            )
+        })?;
+        Ok(Self { url, config })
+    }
+
+    /// For messages.
+    pub(super) fn name(&self) -> &str {
+        self.url.as_deref().unwrap_or("AWS")
+    }
+
+    pub(super) fn is_loopback(&self) -> bool {
+        self.url.as_deref().is_some_and(is_loopback)
+    }
+
+    pub(super) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// With paths for buckets where there is an emulator: it has no names of its own in the DNS.
+    pub(super) fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config);
+        let config = config.force_path_style(self.url.is_some()).build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// What the emulation says of itself; none where something else answers, and none where nothing
+    /// does.
+    pub(super) async fn ours(&self, path: &str) -> Option<Value> {
+        let url = self.url.as_deref().filter(|url| url.starts_with("http://"))?;
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+        let asked = client.get(format!("{url}{path}").parse().ok()?);
+        let answer = tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()?;
+        if !answer.status().is_success() {
+            return None;
+        }
+        let body = tokio::time::timeout(PATIENCE, answer.into_body().collect()).await.ok()?.ok()?;
+        let body: Value = serde_json::from_slice(&body.to_bytes()).ok()?;
+        body.is_object().then_some(body)
+    }
+
+    /// What to do when nothing answers.
+    pub(super) fn advice(&self) -> String {
+        match self.is_loopback() {
+            true => {
+                "is it running? `sluicegate local up` starts it and prints its endpoint".to_owned()
+            }
+            false => "check the endpoint, the region and the credentials".to_owned(),
+        }
+    }
+}
+
+/// The environment, with what a loopback emulator does not mind filled in.
+struct Variables<'a> {
+    lookup: &'a dyn Lookup,
+    url: Option<String>,
+}
+
+impl Lookup for Variables<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        let filled = match name {
+            "AWS_ENDPOINT_URL" => return self.url.clone(),
+            "AWS_REGION" => {
+                self.lookup.get("AWS_DEFAULT_REGION").or_else(|| self.local("eu-west-1"))
+            }
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => self.local("local"),
+            _ => None,
+        };
+        self.lookup.get(name).or(filled)
+    }
+}
+
+impl Variables<'_> {
+    fn local(&self, value: &str) -> Option<String> {
+        self.url.as_deref().filter(|url| is_loopback(url)).map(|_| value.to_owned())
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    let is_v4 = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+    matches!(host, "localhost" | "[::1]") || is_v4(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(
+        given: Option<&str>,
+        variables: &[(&str, &str)],
+        expected: Result<Option<&str>, &str>,
+    ) {
+        let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
+        match (Endpoint::of(given, &variables), expected) {
+            (Ok(endpoint), Ok(url)) => assert_eq!(endpoint.url.as_deref(), url),
+            (Err(failure), Err(about)) => {
+                assert!(failure.to_string().contains(about), "{failure}");
+            }
+            (got, _) => panic!("{:?}", got.map(|endpoint| endpoint.url)),
+        }
+    }
+
+    #[test]
+    fn an_emulator_on_this_machine_needs_no_setup_and_aws_says_what_it_lacks() {
+        let known =
+            [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "r")];
+        check(None, &[], Ok(Some(OURS)));
+        check(None, &[("AWS_ENDPOINT_URL", "http://localhost:9/")], Ok(Some("http://localhost:9")));
+        check(
+            Some("http://127.0.0.1:1"),
+            &[("AWS_ENDPOINT_URL", "http://b")],
+            Ok(Some("http://127.0.0.1:1")),
+        );
+        check(Some("aws"), &[], Err("AWS_REGION"));
+        check(Some("aws"), &known[..2], Err("AWS_REGION"));
+        check(Some("aws"), &known, Ok(None));
+        check(Some("http://127.example.com"), &[], Err("AWS_REGION"));
+        check(Some("localhost:4566"), &[], Err("give a URL"));
+    }
+}

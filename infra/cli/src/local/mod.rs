@@ -1,0 +1,42 @@
+//! `sluicegate local`: the emulation by itself, and what is done with one that runs, ours or another.
+
+mod endpoint;
+mod send;
+mod status;
+mod table;
+mod up;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::args::Local;
+use crate::failure::Failure;
+use crate::output::Output;
+
+pub(crate) async fn run(root: &Path, verb: Local, output: &Output) -> Result<ExitCode, Failure> {
+    match verb {
+        Local::Up(args) => up::run(root, &args, output).await,
+        Local::Send(args) => send::run(root, &args, output).await,
+        Local::Status(args) => status::run(&args, output).await,
+    }
+}
+
+/// Ctrl-C, or a request to terminate.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        () = interrupted => {}
+    }
+}

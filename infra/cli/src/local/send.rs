@@ -1,0 +1,176 @@
+//! `sluicegate local send`: a file's events into a pipeline that runs, here or elsewhere.
+//!
+//! Through the official SDK, so that any endpoint will do. A file of any size goes in slices, as
+//! objects; or as messages, ten to a call.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use flate2::Crc;
+use local::template::Stack;
+use runtime::env::Process;
+
+use super::endpoint::Endpoint;
+use crate::args::{Send, SendAs};
+use crate::demo::contracts_of;
+use crate::demo::feed::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, gzipped};
+use crate::demo::input::{self, Event};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Of one `SendMessageBatch`.
+const MAX_ENTRIES: usize = 10;
+/// Of one `SendMessageBatch` in all, in bytes, with room for the attributes:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+const MAX_BATCH_BYTES: usize = 1_000_000;
+
+pub(super) async fn run(root: &Path, args: &Send, output: &Output) -> Result<ExitCode, Failure> {
+    let catalog = contracts_of(root)?;
+    let contract = catalog.get(&args.dataset).map_err(|failure| {
+        Failure::new(failure.reason.into_owned())
+            .next("give one of the known ones, or add its contract below infra/contracts")
+    })?;
+    let mut events = input::read(&args.file, contract, usize::MAX)?;
+    if events.is_empty() {
+        return Err(Failure::new(format!("there is no event in {}", args.file.display())));
+    }
+    let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
+    let stack = local::stack(root, &BTreeMap::new())
+        .map_err(|error| Failure::new("the template cannot be used").because(error))?;
+    let sent = match args.r#as {
+        SendAs::Objects => put(&endpoint, &stack, args, &mut events, output).await?,
+        SendAs::Messages => send(&endpoint, &stack, args, &events, output).await?,
+    };
+    output.result(&sent);
+    output.note("what becomes of them: sluicegate local status --watch");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn put(
+    endpoint: &Endpoint,
+    stack: &Stack,
+    args: &Send,
+    events: &mut [Event],
+    output: &Output,
+) -> Result<String, Failure> {
+    let bucket = name(endpoint, stack, args.bucket.as_deref(), BUCKET_OUTPUT, "--bucket")?;
+    let s3 = endpoint.s3();
+    let total = events.len();
+    let (mut objects, mut done) = (0_usize, 0);
+    for slice in events.chunks_mut(MAX_EVENTS) {
+        let kind = if slice.iter().any(|event| event.header.is_some()) { "csv" } else { "ndjson" };
+        let mut slice: Vec<&mut Event> = slice.iter_mut().collect();
+        let failed =
+            || Failure::new(format!("s3://{bucket} did not take an object ({done} events sent)"));
+        let body = gzipped(&slice).map_err(|error| failed().because(error))?;
+        // The content in the key: the same file again is the same objects, another is others.
+        let mut crc = Crc::new();
+        crc.update(&body);
+        let stem = args.file.file_name().unwrap_or_default().to_string_lossy();
+        let stem = stem.split('.').next().unwrap_or_default();
+        let key = format!("{}/{stem}-{objects:04}-{:08x}.{kind}.gz", args.dataset, crc.sum());
+        let put = s3.put_object().bucket(&bucket).key(&key).content_type("application/gzip");
+        let put = put.body(ByteStream::from(body)).send().await;
+        put.map_err(|error| {
+            failed().because(aws_sdk_s3::Error::from(error)).next(endpoint.advice())
+        })?;
+        objects += 1;
+        done += slice.len();
+        slice.clear();
+        output.status(&format!("  {done} of {total} events"));
+    }
+    Ok(format!("sent {done} events in {objects} objects to s3://{bucket}/{}/", args.dataset))
+}
+
+async fn send(
+    endpoint: &Endpoint,
+    stack: &Stack,
+    args: &Send,
+    events: &[Event],
+    output: &Output,
+) -> Result<String, Failure> {
+    if events.iter().any(|event| event.header.is_some()) {
+        return Err(Failure::new(
+            "a CSV record says nothing without its header, and is no message",
+        )
+        .next("send the file --as objects"));
+    }
+    let queue = name(endpoint, stack, args.queue.as_deref(), QUEUE_OUTPUT, "--queue")?;
+    let queue = queue.rsplit('/').next().unwrap_or_default();
+    let sqs = endpoint.sqs();
+    let failed =
+        |done: usize| Failure::new(format!("{queue} did not take a message ({done} events sent)"));
+    let url = sqs.get_queue_url().queue_name(queue).send().await.map_err(|error| {
+        failed(0).because(aws_sdk_sqs::Error::from(error)).next(endpoint.advice())
+    })?;
+    let url = url.queue_url.unwrap_or_default();
+    let mut done = 0;
+    while done < events.len() {
+        let batch = batch(&events[done..]);
+        let entries: Result<Vec<_>, _> =
+            batch.iter().enumerate().map(|(at, event)| entry(at, event, &args.dataset)).collect();
+        let entries = entries.map_err(|error| failed(done).because(error))?;
+        let call = sqs.send_message_batch().queue_url(&url).set_entries(Some(entries));
+        let answer = call.send().await.map_err(|error| {
+            failed(done).because(aws_sdk_sqs::Error::from(error)).next(endpoint.advice())
+        })?;
+        if let Some(refused) = answer.failed.first() {
+            let line = batch.iter().enumerate().find(|(at, _)| at.to_string() == refused.id);
+            let size = line.map_or(0, |(_, event)| event.bytes.len());
+            let reason = refused.message().unwrap_or(refused.code());
+            return Err(failed(done + answer.successful.len())
+                .because(std::io::Error::other(format!("an event of {size} bytes: {reason}"))));
+        }
+        done += batch.len();
+        output.status(&format!("  {done} of {} events", events.len()));
+    }
+    Ok(format!("sent {done} events as messages to {queue}"))
+}
+
+/// As many of the next events as one call takes; at least one.
+fn batch(events: &[Event]) -> &[Event] {
+    let mut bytes = 0;
+    let fits = events.iter().take(MAX_ENTRIES).take_while(|event| {
+        bytes += event.bytes.len();
+        bytes <= MAX_BATCH_BYTES
+    });
+    &events[..fits.count().max(1)]
+}
+
+fn entry(
+    at: usize,
+    event: &Event,
+    dataset: &str,
+) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
+    let dataset = MessageAttributeValue::builder().data_type("String").string_value(dataset);
+    SendMessageBatchRequestEntry::builder()
+        .id(at.to_string())
+        .message_body(String::from_utf8_lossy(&event.bytes))
+        .message_attributes("dataset", dataset.build()?)
+        .build()
+}
+
+/// The bucket's or queue's name: the one given, or on this machine the one that the template makes.
+fn name(
+    endpoint: &Endpoint,
+    stack: &Stack,
+    given: Option<&str>,
+    output: &str,
+    flag: &str,
+) -> Result<String, Failure> {
+    if let Some(name) = given {
+        return Ok(name.to_owned());
+    }
+    if !endpoint.is_loopback() {
+        let what = format!("at {} the names follow from account and stack", endpoint.name());
+        let next = format!("give {flag}: the stack's output {output} has it");
+        return Err(Failure::new(what).next(next));
+    }
+    stack.outputs.get(output).cloned().ok_or_else(|| {
+        Failure::new(format!("template.yaml has no output {output}"))
+            .next(format!("restore it, or give {flag}"))
+    })
+}

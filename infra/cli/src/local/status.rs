@@ -1,0 +1,102 @@
+//! `sluicegate local status`: what waits where, and who works on it.
+//!
+//! The emulation tells all of it; of another emulator, or of AWS, the queues can be asked through SQS.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use local::front::STATUS;
+use runtime::env::Process;
+use serde_json::{Value, json};
+
+use super::endpoint::Endpoint;
+use super::{interrupted, table};
+use crate::args::{Format, Status};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Between two looks.
+const TICK: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Failure> {
+    let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
+    loop {
+        let status = match endpoint.ours(STATUS).await {
+            Some(status) => status,
+            None => of_sqs(&endpoint).await?,
+        };
+        let text = match args.format {
+            Format::Json => status.to_string(),
+            Format::Text => table::text(&status, endpoint.name()),
+        };
+        if !args.watch {
+            output.result(&text);
+            return Ok(ExitCode::SUCCESS);
+        }
+        match args.format {
+            Format::Json => output.result(&text),
+            Format::Text => output.screen(&text),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            () = interrupted() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// The queues alone, as SQS has them.
+async fn of_sqs(endpoint: &Endpoint) -> Result<Value, Failure> {
+    let sqs = endpoint.sqs();
+    let refused = |error: aws_sdk_sqs::Error| {
+        Failure::new(format!("{} does not tell its queues", endpoint.name()))
+            .because(error)
+            .next(endpoint.advice())
+    };
+    let mut urls = sqs.list_queues().into_paginator().items().send();
+    let mut queues = Vec::new();
+    while let Some(url) = urls.next().await {
+        let url = url.map_err(|error| refused(error.into()))?;
+        let asked = sqs.get_queue_attributes().queue_url(&url);
+        let answer = asked.attribute_names(QueueAttributeName::All).send().await;
+        let answer = answer.map_err(|error| refused(error.into()))?;
+        queues.push(queue(&url, answer.attributes.unwrap_or_default().into_iter().collect()));
+    }
+    Ok(json!({ "queues": queues }))
+}
+
+fn queue(url: &str, attributes: BTreeMap<QueueAttributeName, String>) -> Value {
+    use QueueAttributeName as Name;
+    let count = |name| attributes.get(&name).and_then(|text| text.parse::<u64>().ok());
+    let policy = attributes.get(&Name::RedrivePolicy);
+    let policy: Option<Value> = policy.and_then(|text| serde_json::from_str(text).ok());
+    let target = policy.as_ref().and_then(|policy| policy.get("deadLetterTargetArn")?.as_str());
+    json!({
+        "name": url.rsplit('/').next(),
+        "visible": count(Name::ApproximateNumberOfMessages),
+        "in_flight": count(Name::ApproximateNumberOfMessagesNotVisible),
+        "delayed": count(Name::ApproximateNumberOfMessagesDelayed),
+        "dead_letter_queue": target.and_then(|arn| arn.rsplit(':').next()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_of_sqs_is_told_as_one_of_ours() {
+        let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:r:1:dead","maxReceiveCount":"3"}"#;
+        let attributes = BTreeMap::from([
+            (QueueAttributeName::ApproximateNumberOfMessages, "7".to_owned()),
+            (QueueAttributeName::RedrivePolicy, policy.to_owned()),
+        ]);
+        let queue = queue("http://h/1/work", attributes);
+        assert_eq!((&queue["name"], &queue["visible"]), (&json!("work"), &json!(7)));
+        assert_eq!(
+            (&queue["dead_letter_queue"], &queue["delayed"]),
+            (&json!("dead"), &json!(null))
+        );
+    }
+}
