@@ -42,6 +42,76 @@ pub(crate) enum Local {
     Send(Send),
     /// Show queues, dead letters, functions and mappings
     Status(Status),
+    /// See and change what goes wrong on purpose in an emulation that runs
+    #[command(subcommand)]
+    Faults(FaultsVerb),
+    /// Run the pipeline under many adversaries, and prove that each lost nothing
+    Soak(Soak),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FaultsVerb {
+    /// The rules in force, and how often each has struck
+    List(Where),
+    /// Put a plan's rules in force
+    Add {
+        /// A fault plan (YAML); - reads it from standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Take a rule out of force, or all of them
+    Clear {
+        /// A rule's number, as `list` shows it [default: all]
+        #[arg(value_name = "NUMBER")]
+        number: Option<u64>,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
+/// Which emulation is meant.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Where {
+    /// Where it listens [default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Soak {
+    /// How many adversaries
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) seeds: u64,
+    /// The first one's seed; each next one's is one more
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) first: u64,
+    /// How many events each has to get through: the first of the input
+    #[arg(long, value_name = "N", default_value_t = 2_000,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) events: u64,
+    /// The events: .ndjson or .csv, gzipped or not [default: the flights in events/]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// The dataset that they belong to: a folder of infra/contracts
+    #[arg(long, value_name = "NAME", default_value = "flights")]
+    pub(crate) dataset: String,
+    /// A fault plan (YAML) in place of the adversary's own; its rules are drawn with each seed
+    #[arg(long = "faults", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How many run at a time: most of each is waiting
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub(crate) at_once: u64,
+    /// Build the functions optimised, as they are deployed (takes minutes)
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// For how long one may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
 }
 
 #[derive(Clone, Debug, clap::Args)]

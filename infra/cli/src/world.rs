@@ -35,6 +35,11 @@ pub(crate) struct Plan<'a> {
 /// Builds the functions and starts everything.
 pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, Failure> {
     let binaries = build(plan.root, plan.release, output).await?;
+    start_built(plan, binaries).await
+}
+
+/// Starts everything with functions that are built already.
+pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emulation, Failure> {
     let options = Options {
         root: plan.root.to_path_buf(),
         port: plan.port,
@@ -55,7 +60,8 @@ pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, 
     })
 }
 
-async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
+/// Builds the functions in view, and answers their folder.
+pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
     let binaries = local::binaries(root, &BTreeMap::new())
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let is_optimised = release || !cfg!(debug_assertions);

@@ -13,11 +13,11 @@ use serde_json::Value;
 use super::input::Event;
 
 /// The reason of a letter that says none: SQS itself moved it, after the last receive.
-pub(super) const UNEXPLAINED: &str = "sqs.max-receive-count";
+pub(crate) const UNEXPLAINED: &str = "sqs.max-receive-count";
 
 /// The dead letters of all queues.
 #[derive(Debug, Default)]
-pub(super) struct DeadLetters {
+pub(crate) struct DeadLetters {
     /// Of envelopes: idempotency key and fingerprint.
     keys: BTreeSet<(String, String)>,
     /// Of events as they came in: how many of each.
@@ -25,11 +25,11 @@ pub(super) struct DeadLetters {
     /// Of announcements: the keys of the objects.
     objects: BTreeSet<String>,
     /// Why, by stage: how many letters for each code.
-    pub(super) reasons: BTreeMap<String, BTreeMap<String, u64>>,
+    pub(crate) reasons: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl DeadLetters {
-    pub(super) fn of(world: &Emulation) -> Self {
+    pub(crate) fn of(world: &Emulation) -> Self {
         let mut letters = Self::default();
         for (queue, stage) in dead_letter_queues(world) {
             for message in world.sqs().peek(&queue) {
@@ -84,7 +84,7 @@ impl DeadLetters {
 }
 
 /// Every dead-letter queue's name, with the stage that its letters come from.
-fn dead_letter_queues(world: &Emulation) -> Vec<(String, String)> {
+pub(crate) fn dead_letter_queues(world: &Emulation) -> Vec<(String, String)> {
     let stack = world.stack();
     let stage_of = |queue_arn: &str| {
         let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == queue_arn)?;

@@ -21,9 +21,9 @@ pub(crate) const BUCKET_OUTPUT: &str = "LandingBucketName";
 pub(crate) const QUEUE_OUTPUT: &str = "InboxUrl";
 
 /// What was sent.
-pub(super) struct Fed {
+pub(crate) struct Fed {
     /// All events, those in objects with their object's key.
-    pub(super) events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     objects: usize,
     in_objects: usize,
 }
@@ -40,7 +40,7 @@ impl Fed {
 
 /// Sends the first half as objects and the second as messages; CSV only as objects, for a record
 /// says nothing without its header.
-pub(super) fn feed(
+pub(crate) fn feed(
     world: &Emulation,
     dataset: &str,
     mut events: Vec<Event>,

@@ -3,16 +3,16 @@
 //! The proof trusts no function: what should have happened is computed here from the contract, and
 //! compared with the table and the dead-letter queues.
 
-mod dead;
+pub(crate) mod dead;
 pub(crate) mod feed;
 pub(crate) mod input;
 mod item;
 mod latency;
 mod progress;
-mod reconcile;
-mod report;
+pub(crate) mod reconcile;
+pub(crate) mod report;
 mod stages;
-mod summary;
+pub(crate) mod summary;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -49,7 +49,7 @@ pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<Exi
 }
 
 async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Failure> {
-    let events = read(root, args, output)?;
+    let events = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
     let log = Arc::new(StageLog::default());
     let plan = Plan {
         root,
@@ -99,14 +99,20 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
 }
 
 /// The events, and what the contract makes of each.
-fn read(root: &Path, args: &Demo, output: &Output) -> Result<Vec<Event>, Failure> {
+pub(crate) fn read(
+    root: &Path,
+    dataset: &str,
+    input: Option<&Path>,
+    events: u64,
+    output: &Output,
+) -> Result<Vec<Event>, Failure> {
     let catalog = contracts_of(root)?;
-    let contract = catalog.get(&args.dataset).map_err(|failure| {
+    let contract = catalog.get(dataset).map_err(|failure| {
         let next = "give one of the known ones with --dataset, or add its contract";
         Failure::new(failure.reason.into_owned()).next(next)
     })?;
-    let path = args.input.clone().unwrap_or_else(|| root.join(input::DEFAULT));
-    let wanted = usize::try_from(args.events).unwrap_or(usize::MAX);
+    let path = input.map_or_else(|| root.join(input::DEFAULT), Path::to_path_buf);
+    let wanted = usize::try_from(events).unwrap_or(usize::MAX);
     let events = input::read(&path, contract, wanted)?;
     if events.is_empty() {
         return Err(Failure::new(format!("there is no event in {}", path.display())));

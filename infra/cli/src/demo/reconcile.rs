@@ -8,32 +8,32 @@ use super::input::{Event, Expected};
 
 /// The balance. Events are those of the input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Balance {
+pub(crate) struct Balance {
     /// All events.
-    pub(super) events: u64,
+    pub(crate) events: u64,
     /// Accepted by the contract, each key and payload once.
-    pub(super) accepted: u64,
+    pub(crate) accepted: u64,
     /// Accepted, and the same as an earlier one.
-    pub(super) repeated: u64,
+    pub(crate) repeated: u64,
     /// Refused by the contract, or unreadable.
-    pub(super) rejected: u64,
+    pub(crate) rejected: u64,
     /// Keys in the table.
-    pub(super) written: u64,
+    pub(crate) written: u64,
     /// Events in dead-letter queues: the rejected, and `accepted_dead`.
-    pub(super) dead_lettered: u64,
+    pub(crate) dead_lettered: u64,
     /// Accepted, not written, and in a dead-letter queue.
-    pub(super) accepted_dead: u64,
+    pub(crate) accepted_dead: u64,
     /// Events that are nowhere.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
     /// Keys whose record was written more than once.
-    pub(super) duplicated: u64,
+    pub(crate) duplicated: u64,
     /// Keys in the table that no event has.
-    pub(super) strange: u64,
+    pub(crate) strange: u64,
 }
 
 impl Balance {
     /// Whether every promise was kept.
-    pub(super) fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         self.lost == 0 && self.duplicated == 0 && self.accepted == self.written + self.accepted_dead
     }
 }

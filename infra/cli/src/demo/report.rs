@@ -60,18 +60,13 @@ impl Report {
         is_settled: bool,
     ) -> Result<Self, Failure> {
         let records = records(world)?;
-        let text = |record: &Map<String, Value>, name: &str| {
-            record.get(name).and_then(Value::as_str).map(str::to_owned)
-        };
-        let written: BTreeSet<String> =
-            records.iter().filter_map(|record| text(record, "idempotency_key")).collect();
         let dead = DeadLetters::of(world);
-        let duplicated = duplicated(world)?;
+        let balance = balance_of(world, events, &records, &dead)?;
         let counters = world.mappings().iter().map(|each| each.mapping.counters());
         Ok(Self {
             dataset: args.dataset.clone(),
             is_settled,
-            balance: reconcile(events, &written, duplicated, &dead),
+            balance,
             stages: stages(log, &dead),
             latency: Latency::of(records.iter().filter_map(duration_ms).collect()),
             calls: calls(world),
@@ -143,6 +138,27 @@ impl Report {
 }
 
 /// The table's records as plain JSON, in the order of their keys.
+/// What became of every event.
+pub(crate) fn balance(
+    world: &Emulation,
+    events: &[Event],
+    dead: &DeadLetters,
+) -> Result<Balance, Failure> {
+    balance_of(world, events, &records(world)?, dead)
+}
+
+fn balance_of(
+    world: &Emulation,
+    events: &[Event],
+    records: &[Map<String, Value>],
+    dead: &DeadLetters,
+) -> Result<Balance, Failure> {
+    let key =
+        |record: &Map<String, Value>| Some(record.get("idempotency_key")?.as_str()?.to_owned());
+    let written: BTreeSet<String> = records.iter().filter_map(key).collect();
+    Ok(reconcile(events, &written, duplicated(world)?, dead))
+}
+
 fn records(world: &Emulation) -> Result<Vec<Map<String, Value>>, Failure> {
     let items = world.dynamodb().scan_all(table(world)?);
     let items = items.map_err(|error| Failure::new("the table was not read").because(error))?;

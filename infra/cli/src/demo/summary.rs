@@ -148,7 +148,7 @@ fn pairs(counts: &BTreeMap<String, u64>, separator: &str) -> String {
 }
 
 /// `1,240`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Empty, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use runtime::env::{self, Lookup};
@@ -83,6 +84,35 @@ impl Endpoint {
         let body = tokio::time::timeout(PATIENCE, answer.into_body().collect()).await.ok()?.ok()?;
         let body: Value = serde_json::from_slice(&body.to_bytes()).ok()?;
         body.is_object().then_some(body)
+    }
+
+    /// Asks the emulation to do something, and answers what it says.
+    pub(super) async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Value, Failure> {
+        let name = self.name();
+        let failed = || Failure::new(format!("no emulation of ours answers at {name}"));
+        let url = self.url.as_deref().filter(|url| url.starts_with("http://"));
+        let url = url.ok_or_else(|| failed().next(self.advice()))?;
+        let request = Request::builder().method(method).uri(format!("{url}{path}"));
+        let request = request.body(Full::new(body)).map_err(|error| failed().because(error))?;
+        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+        let told = async {
+            let answer = client.request(request).await.ok()?;
+            let status = answer.status();
+            let body = answer.into_body().collect().await.ok()?.to_bytes();
+            Some((status, serde_json::from_slice::<Value>(&body).unwrap_or_default()))
+        };
+        let told = tokio::time::timeout(PATIENCE, told).await.ok().flatten();
+        let (status, told) = told.ok_or_else(|| failed().next(self.advice()))?;
+        match told["message"].as_str() {
+            _ if status.is_success() && told.is_object() => Ok(told),
+            Some(message) => Err(Failure::new(format!("{name} refuses: {message}"))),
+            None => Err(failed().next(self.advice())),
+        }
     }
 
     /// What to do when nothing answers.

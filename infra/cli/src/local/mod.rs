@@ -1,7 +1,9 @@
 //! `sluicegate local`: the emulation by itself, and what is done with one that runs, ours or another.
 
 mod endpoint;
+mod faults;
 mod send;
+mod soak;
 mod status;
 mod table;
 mod up;
@@ -18,6 +20,8 @@ pub(crate) async fn run(root: &Path, verb: Local, output: &Output) -> Result<Exi
         Local::Up(args) => up::run(root, &args, output).await,
         Local::Send(args) => send::run(root, &args, output).await,
         Local::Status(args) => status::run(&args, output).await,
+        Local::Faults(verb) => faults::run(verb, output).await,
+        Local::Soak(args) => soak::run(root, &args, output).await,
     }
 }
 

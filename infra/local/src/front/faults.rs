@@ -12,7 +12,7 @@ use super::{error, json_response};
 use crate::adversary::{Adversary, Plan};
 
 /// Where the rules are.
-pub(super) const FAULTS: &str = "/_sluicegate/faults";
+pub const FAULTS: &str = "/_sluicegate/faults";
 /// Longer than any plan, in bytes.
 const MAX_PLAN_BYTES: usize = 1024 * 1024;
 

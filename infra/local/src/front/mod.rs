@@ -35,6 +35,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub(crate) use self::admin::StatusSource;
 pub use self::admin::{HEALTH, STATUS};
 pub use self::calls::Call;
+pub use self::faults::FAULTS;
 
 use self::admin::Admin;
 use self::calls::Calls;

@@ -1,0 +1,112 @@
+//! `sluicegate local faults`: what goes wrong on purpose in an emulation that runs.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use http::Method;
+use local::adversary::Plan;
+use local::front::FAULTS;
+use runtime::env::Process;
+use serde_json::Value;
+
+use super::endpoint::Endpoint;
+use crate::args::{FaultsVerb, read_plan};
+use crate::demo::summary::grouped;
+use crate::failure::Failure;
+use crate::output::Output;
+
+pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, Failure> {
+    let told = match verb {
+        FaultsVerb::List(at) => {
+            let endpoint = Endpoint::of(at.endpoint.as_deref(), &Process)?;
+            table(&endpoint.tell(Method::GET, FAULTS, Bytes::new()).await?)
+        }
+        FaultsVerb::Add { file, at } => {
+            let endpoint = Endpoint::of(at.endpoint.as_deref(), &Process)?;
+            let plan = plan(&file)?;
+            let body = serde_json::json!({ "seed": plan.seed, "faults": plan.rules }).to_string();
+            endpoint.tell(Method::POST, FAULTS, Bytes::from(body)).await?;
+            table(&endpoint.tell(Method::GET, FAULTS, Bytes::new()).await?)
+        }
+        FaultsVerb::Clear { number, at } => {
+            let endpoint = Endpoint::of(at.endpoint.as_deref(), &Process)?;
+            let path = number.map_or_else(|| FAULTS.to_owned(), |n| format!("{FAULTS}/{n}"));
+            let told = endpoint.tell(Method::DELETE, &path, Bytes::new()).await?;
+            format!("{} taken out of force", told["removed"].as_u64().unwrap_or(0))
+        }
+    };
+    output.result(&told);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plan(file: &Path) -> Result<Plan, Failure> {
+    if file != Path::new("-") {
+        return read_plan(file);
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|error| Failure::new("standard input cannot be read").because(error))?;
+    Plan::parse(&text).map_err(|error| Failure::new("standard input cannot be used").because(error))
+}
+
+/// A line a rule: its number, how often it has struck, and the rule in its own words.
+fn table(told: &Value) -> String {
+    let faults = told["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if faults.is_empty() {
+        return "nothing goes wrong on purpose".to_owned();
+    }
+    let mut text = format!("{:>6}  {:>9}  rule", "number", "struck");
+    for fault in faults {
+        let number = fault["number"].as_u64().unwrap_or(0);
+        let done = grouped(fault["done"].as_u64().unwrap_or(0));
+        text.push_str(&format!("\n{number:>6}  {done:>9}  {}", rule(fault)));
+    }
+    text
+}
+
+/// `lost-answer on dynamodb from SinkFunction, chance 0.1, 25 s left`.
+fn rule(fault: &Value) -> String {
+    let text = |name: &str| fault[name].as_str().filter(|text| *text != "*");
+    let mut rule = text("fault").unwrap_or_default().to_owned();
+    for (word, name) in [("on", "on"), ("from", "from"), ("at", "at"), ("by up to", "by")] {
+        if let Some(value) = text(name) {
+            rule.push_str(&format!(" {word} {value}"));
+        }
+    }
+    if let Some(chance) = fault["chance"].as_f64().filter(|chance| *chance < 1.0) {
+        rule.push_str(&format!(", chance {chance:.3}"));
+    }
+    if let Some(after) = fault["after"].as_u64().filter(|after| *after > 0) {
+        rule.push_str(&format!(", after {after}"));
+    }
+    if let Some(times) = fault["times"].as_u64() {
+        rule.push_str(&format!(", {times} times at most"));
+    }
+    if let Some(left_ms) = fault["left_ms"].as_u64() {
+        rule.push_str(&format!(", {} s left", left_ms.div_ceil(1_000)));
+    }
+    rule
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_is_told_in_its_own_words() {
+        assert_eq!(table(&json!({ "faults": [] })), "nothing goes wrong on purpose");
+        let told = table(&json!({ "faults": [
+            {"number": 1, "done": 1200, "fault": "slow", "on": "*", "chance": 1.0, "by": "200ms"},
+            {"number": 2, "done": 0, "fault": "kill", "on": "Sink", "at": "call", "chance": 0.25,
+             "after": 3, "times": 2, "left_ms": 1500},
+        ]}));
+        let expected = "number     struck  rule\n     \
+            1      1,200  slow by up to 200ms\n     \
+            2          0  kill on Sink at call, chance 0.250, after 3, 2 times at most, 2 s left";
+        assert_eq!(told, expected);
+    }
+}
