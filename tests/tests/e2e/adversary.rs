@@ -6,6 +6,7 @@
 //! without a reason; when it is over, a redrive brings all of them home.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use event::Code;
 use futures_util::{StreamExt as _, stream};
@@ -19,6 +20,8 @@ const AT_ONCE: usize = 6;
 /// Every queue of dead letters, with the stage that they come from.
 const DEAD: [(&str, &str); 3] =
     [("ingest", "InboxDlq"), ("enrich", "EnrichDlq"), ("sink", "SinkDlq")];
+/// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
+const HIDDEN: Duration = Duration::from_secs(120);
 /// Once a letter has come back for good it says so: one redrive tells, and one is to spare.
 const REDRIVES: u32 = 3;
 
@@ -61,6 +64,7 @@ async fn check(seed: u64, sample: &[Flight]) -> Vec<Fault> {
 
     world.emulation().adversary().clear();
     for _ in 0..REDRIVES {
+        world.emulation().pass(HIDDEN);
         for (stage, queue) in DEAD {
             // Those that came back from a redrive are poison, and stay.
             let has_come_back = |letter: &Letter| {

@@ -31,6 +31,8 @@ use crate::world::{self, Plan};
 
 /// The template's output that names the redrive function.
 const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
+/// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
+const HIDDEN: Duration = Duration::from_secs(120);
 /// One brings home what the storm left, one what met a full queue meanwhile, one tells.
 const REDRIVES: usize = 3;
 
@@ -125,6 +127,7 @@ async fn one(
         world.adversary().clear();
         let mut redriven = 0;
         for _ in 0..REDRIVES {
+            world.pass(HIDDEN);
             redriven += redrive(&world).await?;
             is_settled &= world.settle(patience).await.is_ok();
         }
