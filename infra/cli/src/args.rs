@@ -102,7 +102,7 @@ pub(crate) struct Soak {
     #[arg(long = "faults", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// How many run at a time: most of each is waiting
-    #[arg(long, value_name = "N", default_value_t = 4,
+    #[arg(long, value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u64).range(1..=64))]
     pub(crate) at_once: u64,
     /// Build the functions optimised, as they are deployed (takes minutes)

@@ -326,6 +326,16 @@ mod tests {
         assert_eq!(Plan::parse(&shown), Ok(plan));
     }
 
+    #[test]
+    fn the_sample_plan_can_be_read() {
+        let sample = include_str!("../../../../events/faults.yaml");
+        let plan = Plan::parse(sample).unwrap();
+        assert_eq!((plan.seed, plan.rules.len()), (7, 4));
+        // The faults that its comment names are all that there are.
+        let all = Plan::storm(0).rules.into_iter().map(|rule| rule.fault.to_string());
+        assert!(all.into_iter().all(|fault| sample.contains(&fault)));
+    }
+
     #[track_caller]
     fn check_refused(rule: &str, about: &str) {
         let error = Plan::parse(&format!("faults:\n  - {rule}\n")).unwrap_err().to_string();
