@@ -15,6 +15,7 @@ mod outcome;
 mod pool;
 mod process;
 mod reload;
+mod report;
 mod runtime_api;
 mod url;
 mod variables;
@@ -122,6 +123,14 @@ pub enum EnvironmentState {
     Busy { request_id: String },
 }
 
+/// What a caller says besides the payload.
+#[derive(Default)]
+struct Caller {
+    trace_id: Option<String>,
+    /// JSON on one line.
+    client_context: Option<String>,
+}
+
 type Hook = Arc<dyn Fn(&InvocationStart<'_>) + Send + Sync>;
 
 /// The service; clones share its functions. The last one dropped ends their processes;
@@ -215,14 +224,14 @@ impl Lambda {
     /// # Errors
     /// When it was not invoked: unknown, at its limit, payload too large, or shutting down.
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
-        self.invoke_traced(function, payload, None).await
+        self.invoke_as(function, payload, Caller::default()).await
     }
 
-    async fn invoke_traced(
+    async fn invoke_as(
         &self,
         function: &str,
         payload: Bytes,
-        trace_id: Option<String>,
+        caller: Caller,
     ) -> Result<Invocation, InvokeError> {
         if payload.len() > PAYLOAD_LIMIT {
             let (size, limit) = (payload.len(), PAYLOAD_LIMIT);
@@ -230,8 +239,9 @@ impl Lambda {
         }
         let pool = self.pool(function)?;
         let id = uuid::Uuid::new_v4().to_string();
-        let trace_id = trace_id.unwrap_or_else(|| self.new_trace_id());
-        pool.invoke(Request { id, payload, trace_id }).await
+        let trace_id = caller.trace_id.unwrap_or_else(|| self.new_trace_id());
+        let client_context = caller.client_context;
+        pool.invoke(Request { id, payload, trace_id, client_context }).await
     }
 
     /// Calls `hook` at the start of each invocation, before the function has read it.

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::body::{self, BodyError};
 use super::outcome::{InvokeError, date};
-use super::{Lambda, PAYLOAD_LIMIT};
+use super::{Caller, Lambda, PAYLOAD_LIMIT};
 
 /// What a function may answer with.
 #[derive(Deserialize)]
@@ -49,8 +49,8 @@ impl Lambda {
         let (now_ms, region) = (self.inner.shared.clock.now_ms(), &self.inner.shared.config.region);
         let event = event(function, region, now_ms, &parts, &body).to_string();
         let trace_id = parts.headers.get("x-amzn-trace-id").and_then(|id| id.to_str().ok());
-        let trace_id = trace_id.map(ToOwned::to_owned);
-        match self.invoke_traced(function, Bytes::from(event), trace_id).await {
+        let caller = Caller { trace_id: trace_id.map(ToOwned::to_owned), ..Caller::default() };
+        match self.invoke_as(function, Bytes::from(event), caller).await {
             Ok(invocation) if invocation.function_error.is_none() => response(invocation.payload),
             Ok(_) => plain(StatusCode::BAD_GATEWAY, "Internal Server Error"),
             Err(InvokeError::NotFound { .. }) => plain(StatusCode::NOT_FOUND, "Not Found"),
