@@ -41,7 +41,7 @@ use self::calls::Calls;
 use self::forward::Forward;
 use self::route::{Destination, Route};
 use crate::adversary::{Adversary, Trouble};
-use crate::lambda::Lambda;
+use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
 use crate::sqs::Sqs;
 
@@ -59,6 +59,8 @@ pub(crate) struct Backends {
     pub(crate) lambda: Lambda,
     /// The functions that have a URL.
     pub(crate) urls: BTreeSet<String>,
+    /// By their logical ids.
+    pub(crate) apis: BTreeMap<String, HttpApi>,
     /// The health check's answer.
     pub(crate) health: Value,
     pub(crate) adversary: Adversary,
@@ -223,14 +225,16 @@ impl Desk {
             {
                 error(StatusCode::NOT_FOUND, "there is no such function url")
             }
-            Destination::FunctionUrl { function, path } => {
-                let mut parts = parts;
-                let Ok(uri) = Uri::try_from(path) else {
-                    return error(StatusCode::BAD_REQUEST, "not a path below a function url");
-                };
-                parts.uri = uri;
-                let request = Request::from_parts(parts, body);
-                self.backends.lambda.function_url(&function, request).await
+            Destination::FunctionUrl { function, path } => match moved(parts, body, path) {
+                Ok(request) => self.backends.lambda.function_url(&function, request).await,
+                Err(refusal) => refusal,
+            },
+            Destination::HttpApi { api, path } => {
+                match (self.backends.apis.get(&api), moved(parts, body, path)) {
+                    (Some(api), Ok(request)) => self.backends.lambda.http_api(api, request).await,
+                    (None, _) => error(StatusCode::NOT_FOUND, "there is no such http api"),
+                    (_, Err(refusal)) => refusal,
+                }
             }
         }
     }
@@ -245,6 +249,13 @@ impl Desk {
             None => self.backends.sqs.call(operation, &body).await,
         }
     }
+}
+
+/// The request as it would be at its own host: with the path below the URL.
+fn moved(mut parts: Parts, body: Body, path: String) -> Result<Request<Body>, Response<Body>> {
+    parts.uri = Uri::try_from(path)
+        .map_err(|_| error(StatusCode::BAD_REQUEST, "not a path below this url"))?;
+    Ok(Request::from_parts(parts, body))
 }
 
 async fn read(body: Body) -> Result<Bytes, Response<Body>> {

@@ -7,6 +7,7 @@
 mod asynchronous;
 mod body;
 mod environment;
+mod http;
 mod invoke;
 mod logs;
 pub mod mapping;
@@ -17,7 +18,6 @@ mod process;
 mod reload;
 mod report;
 mod runtime_api;
-mod url;
 mod variables;
 mod waits;
 
@@ -29,6 +29,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
+pub(crate) use self::http::HttpApi;
 pub use self::logs::{LogLine, LogSink, Origin};
 pub(crate) use self::outcome::timestamp;
 pub use self::outcome::{Invocation, InvokeError};
