@@ -226,14 +226,14 @@ impl Desk {
                 error(StatusCode::NOT_FOUND, "there is no such function url")
             }
             Destination::FunctionUrl { function, path } => match moved(parts, body, path) {
-                Ok(request) => self.backends.lambda.function_url(&function, request).await,
-                Err(refusal) => refusal,
+                Some(request) => self.backends.lambda.function_url(&function, request).await,
+                None => not_a_path(),
             },
             Destination::HttpApi { api, path } => {
                 match (self.backends.apis.get(&api), moved(parts, body, path)) {
-                    (Some(api), Ok(request)) => self.backends.lambda.http_api(api, request).await,
+                    (Some(api), Some(request)) => self.backends.lambda.http_api(api, request).await,
                     (None, _) => error(StatusCode::NOT_FOUND, "there is no such http api"),
-                    (_, Err(refusal)) => refusal,
+                    (_, None) => not_a_path(),
                 }
             }
         }
@@ -251,11 +251,15 @@ impl Desk {
     }
 }
 
-/// The request as it would be at its own host: with the path below the URL.
-fn moved(mut parts: Parts, body: Body, path: String) -> Result<Request<Body>, Response<Body>> {
-    parts.uri = Uri::try_from(path)
-        .map_err(|_| error(StatusCode::BAD_REQUEST, "not a path below this url"))?;
-    Ok(Request::from_parts(parts, body))
+/// The request as it would be at its own host, with the path below the URL; `None` where that is
+/// no path.
+fn moved(mut parts: Parts, body: Body, path: String) -> Option<Request<Body>> {
+    parts.uri = Uri::try_from(path).ok()?;
+    Some(Request::from_parts(parts, body))
+}
+
+fn not_a_path() -> Response<Body> {
+    error(StatusCode::BAD_REQUEST, "not a path below this url")
 }
 
 async fn read(body: Body) -> Result<Bytes, Response<Body>> {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use local::Emulation;
+use local::adversary::Plan;
+use local::{Emulation, Options};
 use serde_json::json;
 
 use super::Root;
@@ -96,4 +97,18 @@ async fn without_a_route_or_an_answer_the_api_speaks_for_itself() {
     let (status, _) = send(other.body(String::new()).unwrap()).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     world.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_the_adversary_does_to_a_request_is_said_as_the_api_would() {
+    for (fault, expected) in [("throttle", 429), ("error", 500), ("expired-credentials", 403)] {
+        let faults = format!("faults: [{{fault: {fault}, on: execute-api.Invoke}}]");
+        let faults = Plan::parse(&faults).unwrap();
+        let root = Root::new(TEMPLATE);
+        let world = Emulation::start(Options { faults, ..root.options() }).await.unwrap();
+        let (status, body) = send(request(&world, "GET", "/flights/1")).await;
+        assert_eq!(status.as_u16(), expected, "{fault}");
+        assert!(body["message"].is_string() && body.get("__type").is_none(), "{body}");
+        world.shutdown().await;
+    }
 }

@@ -143,6 +143,14 @@ async fn a_function_url_reaches_its_function_and_hides_its_errors() {
     assert_eq!(parts.status, 200);
     let event: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
     assert_eq!((&event["rawPath"], &event["body"]), (&json!("/v1/events"), &json!("{}")));
+    let context = &event["requestContext"];
+    assert_eq!(
+        (&context["accountId"], &context["routeKey"]),
+        (&json!("anonymous"), &json!("$default"))
+    );
+    let domain = context["domainName"].as_str().unwrap().split_once('.').unwrap();
+    assert_eq!(domain, (context["apiId"].as_str().unwrap(), "lambda-url.eu-west-1.on.aws"));
+    assert_eq!(event.get("pathParameters"), None);
 
     let gone = world.lambda.function_url("none", post("/").body(Body::empty()).unwrap()).await;
     assert_eq!(gone.status(), 404);

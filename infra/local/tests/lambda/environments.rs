@@ -201,8 +201,8 @@ async fn durations_are_measured_to_the_fraction_of_a_millisecond() {
     let mut fractions = BTreeSet::new();
     for report in reports {
         let field = |name: &str| {
-            let fields = report.split('\t').filter_map(|field| field.strip_prefix(name));
-            let text = fields.last()?.strip_suffix(" ms")?.to_owned();
+            let text = report.split('\t').find_map(|field| field.strip_prefix(name))?;
+            let text = text.strip_suffix(" ms")?;
             fractions.insert(text.split_once('.').map_or("", |(_, after)| after).to_owned());
             text.parse::<f64>().ok()
         };
