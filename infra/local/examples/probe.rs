@@ -3,9 +3,11 @@
 //! `{"do": "echo"}` answers with the event, `variables` with its environment, `fail` with an error;
 //! `panic`, `exit` and `hang` do so; `await` answers once `file` is there; `allocate` fills megabytes
 //! of memory first; `log` is printed. What the variable `PROBE_START` names happens before it asks for
-//! work.
+//! work: `fail`, `hang`, or `report`, which posts an init error and then does nothing.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +40,10 @@ async fn main() -> Result<(), Error> {
             say("waiting for nothing");
             std::future::pending::<()>().await;
         }
+        "report" => {
+            report_init_error()?;
+            std::future::pending::<()>().await;
+        }
         _ => {}
     }
     lambda_runtime::run(service_fn(handle)).await
@@ -59,6 +65,8 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             "requestId": event.context.request_id,
             "functionArn": event.context.invoked_function_arn,
             "traceId": event.context.xray_trace_id,
+            "deadlineMs": event.context.deadline,
+            "clientContext": event.context.client_context,
         })),
         "fail" => Err("told to fail".into()),
         "panic" => panic!("told to panic"),
@@ -73,6 +81,21 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         "allocate" => Ok(json!(memory.len())),
         _ => Ok(event.payload),
     }
+}
+
+/// By hand, since the runtime's crate never does it.
+fn report_init_error() -> std::io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the Runtime API's address is told so")]
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API").unwrap_or_default();
+    let body = r#"{"errorType":"Config.Missing","errorMessage":"TABLE is missing"}"#;
+    let mut stream = TcpStream::connect(&api)?;
+    write!(
+        stream,
+        "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len(),
+    )?;
+    stream.read_to_end(&mut Vec::new()).map(|_| ())
 }
 
 #[expect(clippy::print_stderr, reason = "a function's output is its log")]

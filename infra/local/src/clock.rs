@@ -50,11 +50,18 @@ impl Clock {
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        let base = match self.inner.source {
-            Source::System => system_ms(),
-            Source::Manual { start_ms } => start_ms,
+        self.now_us() / 1_000
+    }
+
+    /// Microseconds since the Unix epoch: what durations are measured with.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        let base_us = match self.inner.source {
+            Source::System => system_us(),
+            Source::Manual { start_ms } => start_ms.saturating_mul(1_000),
         };
-        base + self.inner.advanced_ms.load(Ordering::Acquire)
+        let advanced_ms = self.inner.advanced_ms.load(Ordering::Acquire);
+        base_us.saturating_add(advanced_ms.saturating_mul(1_000))
     }
 
     /// Moves the time forward and wakes whoever waits for it.
@@ -87,9 +94,9 @@ impl Clock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
-fn system_ms() -> u64 {
+fn system_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -55,6 +55,11 @@ fn whereabouts(world: &Emulation) -> String {
         false => function.name.clone(),
     });
     section("functions", functions.collect());
+    let routes = stack.http_apis.iter().flat_map(|api| {
+        let url = format!("{endpoint}/http-apis/{}", api.logical_id);
+        api.routes.iter().map(move |route| format!("{url}  {}  {}", route.key(), route.function))
+    });
+    section("http apis", routes.collect());
     section("declared, without effect here", stack.warnings.clone());
     text.trim_end().to_owned()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use local::template::{Options, Stack, TemplateError, parameter_names, read};
+use local::template::{HttpRoute, Options, Stack, TemplateError, parameter_names, read};
 
 /// What a report keeps, at most; in bytes, a message.
 const MAX_PROBLEMS: usize = 100;
@@ -33,6 +33,12 @@ fn check_stack(stack: &Stack) {
     for mapping in &stack.mappings {
         assert!(functions.contains(&mapping.function.as_str()), "{mapping:?}");
         assert!(queues.contains(&mapping.queue_arn.as_str()), "{mapping:?}");
+    }
+    for api in &stack.http_apis {
+        let keys: Vec<_> = api.routes.iter().map(|route| route.key()).collect();
+        names(keys.iter().map(String::as_str));
+        let known = |route: &HttpRoute| functions.contains(&route.function.as_str());
+        assert!(!keys.is_empty() && api.routes.iter().all(known), "{api:?}");
     }
     for function in &stack.functions {
         assert!(!function.binary.is_empty() && !function.timeout.is_zero(), "{function:?}");

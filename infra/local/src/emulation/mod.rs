@@ -178,6 +178,7 @@ impl Emulation {
                     .filter(|each| each.has_url)
                     .map(|each| each.name.clone())
                     .collect(),
+                apis: resources::http_apis(&stack, &template_options.account),
                 health: resources::health(&stack),
                 adversary: adversary.clone(),
             },

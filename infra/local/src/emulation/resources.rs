@@ -1,15 +1,17 @@
 //! The template's resources, made in an order in which each finds what it needs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{RunningMapping, StartError, visibility};
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
-use crate::lambda::Lambda;
 use crate::lambda::mapping::Mapping;
+use crate::lambda::{HttpApi, Lambda};
 use crate::s3::{S3, notify};
 use crate::sqs::{NewMessage, Sqs};
-use crate::template::{Bucket, Queue, Stack, Table};
+use crate::template::{self, Bucket, Queue, Stack, Table};
 
 /// Makes the queues, dead-letter queues before those that name them.
 pub(super) fn create_queues(sqs: &Sqs, queues: &[Queue]) -> Result<(), StartError> {
@@ -98,6 +100,12 @@ pub(super) fn start_mappings(
         })
     };
     stack.mappings.iter().map(start).collect()
+}
+
+/// The HTTP APIs by their logical ids.
+pub(super) fn http_apis(stack: &Stack, account: &str) -> BTreeMap<String, HttpApi> {
+    let api = |api: &template::HttpApi| (api.logical_id.clone(), HttpApi::new(api, account));
+    stack.http_apis.iter().map(api).collect()
 }
 
 /// What the health check answers: every service with what the template has of it, by name.

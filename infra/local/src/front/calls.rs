@@ -12,7 +12,8 @@ pub struct Call {
     /// The access key id that the request was signed with: a function's name, for its own calls.
     /// Empty if it was not signed.
     pub caller: String,
-    /// `sqs`, `dynamodb`, `s3`, `lambda`, or `lambda-url` for a request to a function's URL.
+    /// `sqs`, `dynamodb`, `s3`, `lambda`, `lambda-url` for a request to a function's URL, or
+    /// `execute-api` for one to an HTTP API.
     pub service: &'static str,
     /// As the API reference names it: `ReceiveMessage`, `PutObject`.
     pub operation: String,

@@ -42,7 +42,7 @@ use self::calls::Calls;
 use self::forward::Forward;
 use self::route::{Destination, Route};
 use crate::adversary::{Adversary, Trouble};
-use crate::lambda::Lambda;
+use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
 use crate::sqs::Sqs;
 
@@ -60,6 +60,8 @@ pub(crate) struct Backends {
     pub(crate) lambda: Lambda,
     /// The functions that have a URL.
     pub(crate) urls: BTreeSet<String>,
+    /// By their logical ids.
+    pub(crate) apis: BTreeMap<String, HttpApi>,
     /// The health check's answer.
     pub(crate) health: Value,
     pub(crate) adversary: Adversary,
@@ -224,14 +226,16 @@ impl Desk {
             {
                 error(StatusCode::NOT_FOUND, "there is no such function url")
             }
-            Destination::FunctionUrl { function, path } => {
-                let mut parts = parts;
-                let Ok(uri) = Uri::try_from(path) else {
-                    return error(StatusCode::BAD_REQUEST, "not a path below a function url");
-                };
-                parts.uri = uri;
-                let request = Request::from_parts(parts, body);
-                self.backends.lambda.function_url(&function, request).await
+            Destination::FunctionUrl { function, path } => match moved(parts, body, path) {
+                Some(request) => self.backends.lambda.function_url(&function, request).await,
+                None => not_a_path(),
+            },
+            Destination::HttpApi { api, path } => {
+                match (self.backends.apis.get(&api), moved(parts, body, path)) {
+                    (Some(api), Some(request)) => self.backends.lambda.http_api(api, request).await,
+                    (None, _) => error(StatusCode::NOT_FOUND, "there is no such http api"),
+                    (_, None) => not_a_path(),
+                }
             }
         }
     }
@@ -246,6 +250,17 @@ impl Desk {
             None => self.backends.sqs.call(operation, &body).await,
         }
     }
+}
+
+/// The request as it would be at its own host, with the path below the URL; `None` where that is
+/// no path.
+fn moved(mut parts: Parts, body: Body, path: String) -> Option<Request<Body>> {
+    parts.uri = Uri::try_from(path).ok()?;
+    Some(Request::from_parts(parts, body))
+}
+
+fn not_a_path() -> Response<Body> {
+    error(StatusCode::BAD_REQUEST, "not a path below this url")
 }
 
 async fn read(body: Body) -> Result<Bytes, Response<Body>> {

@@ -15,6 +15,7 @@ const SQS_TARGET: &str = "AmazonSQS.";
 const DYNAMODB_TARGET: &str = "DynamoDB_20120810.";
 const LAMBDA_PATH: &str = "/2015-03-31/";
 const URL_PATH: &str = "/function-urls/";
+const API_PATH: &str = "/http-apis/";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
@@ -37,6 +38,12 @@ pub(super) enum Destination {
         function: String,
         path: String,
     },
+    /// An HTTP API; the path is the one below its URL, with its query.
+    HttpApi {
+        /// By its logical id.
+        api: String,
+        path: String,
+    },
 }
 
 impl Destination {
@@ -47,6 +54,7 @@ impl Destination {
             Self::S3 => "s3",
             Self::Lambda => "lambda",
             Self::FunctionUrl { .. } => "lambda-url",
+            Self::HttpApi { .. } => "execute-api",
         }
     }
 }
@@ -65,6 +73,7 @@ impl Route {
             Destination::S3 => operation::of_s3(parts).to_owned(),
             Destination::Lambda => operation::of_lambda(parts).to_owned(),
             Destination::FunctionUrl { .. } => "InvokeFunctionUrl".to_owned(),
+            Destination::HttpApi { .. } => "Invoke".to_owned(),
         };
         let is_short = caller.len() <= MAX_CALLER;
         let caller = if is_short { caller } else { "" }.to_owned();
@@ -86,8 +95,11 @@ fn destination(parts: &Parts, service: &str, target: &str) -> Destination {
     if target.starts_with(DYNAMODB_TARGET) {
         return Destination::DynamoDb;
     }
-    if let Some((function, path)) = function_url(parts) {
+    if let Some((function, path)) = below(parts, URL_PATH) {
         return Destination::FunctionUrl { function, path };
+    }
+    if let Some((api, path)) = below(parts, API_PATH) {
+        return Destination::HttpApi { api, path };
     }
     if service == "lambda" || parts.uri.path().starts_with(LAMBDA_PATH) {
         return Destination::Lambda;
@@ -95,12 +107,12 @@ fn destination(parts: &Parts, service: &str, target: &str) -> Destination {
     Destination::S3
 }
 
-/// The function and what is below its URL.
-fn function_url(parts: &Parts) -> Option<(String, String)> {
-    let below = parts.uri.path().strip_prefix(URL_PATH)?;
-    let (function, path) = below.split_once('/').unwrap_or((below, ""));
+/// The name after `prefix`, and the path below it.
+fn below(parts: &Parts, prefix: &str) -> Option<(String, String)> {
+    let below = parts.uri.path().strip_prefix(prefix)?;
+    let (name, path) = below.split_once('/').unwrap_or((below, ""));
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    (!function.is_empty()).then(|| (function.to_owned(), format!("/{path}{query}")))
+    (!name.is_empty()).then(|| (name.to_owned(), format!("/{path}{query}")))
 }
 
 /// `AKID/20130101/eu-west-1/sqs/aws4_request`, from the header or from a presigned URL; else empty.

@@ -106,3 +106,16 @@ fn what_callers_invent_is_counted_as_unknown_and_bounded() {
     let first = counted.iter().find(|(call, _)| call.caller == "0").unwrap();
     assert_eq!(*first.1, 10_001, "what is known is counted on");
 }
+
+#[test]
+fn an_http_api_keeps_the_path_below_it_and_the_query() {
+    let request = parts("GET", "/http-apis/ServerlessHttpApi/flights/7?a=1", &[]);
+    let route = Route::of(&request);
+    let expected = Destination::HttpApi {
+        api: "ServerlessHttpApi".to_owned(),
+        path: "/flights/7?a=1".to_owned(),
+    };
+    assert_eq!(route.destination, expected);
+    check("GET", "/http-apis/Api/", &[], ("", "execute-api", "Invoke"));
+    check("GET", "/http-apis", &[], ("", "s3", "ListObjects"));
+}

@@ -88,6 +88,10 @@ fn refuse(by: &Destination, refusal: &Refusal) -> Response<Body> {
             );
             answer(status, "application/xml", body)
         }
+        Destination::HttpApi { .. } => {
+            let body = json!({ "message": message });
+            answer(refusal.lambda.1, "application/json", body.to_string())
+        }
         Destination::Lambda | Destination::FunctionUrl { .. } => {
             let (kind, status) = refusal.lambda;
             let mut response = typed(kind, status, message);

@@ -70,7 +70,7 @@ impl Lambda {
         };
         let id = uuid::Uuid::new_v4().to_string();
         let trace_id = trace_id.unwrap_or_else(|| self.new_trace_id());
-        let request = Request { id: id.clone(), payload, trace_id };
+        let request = Request { id: id.clone(), payload, trace_id, client_context: None };
         let (shared, under_way) = (self.inner.shared.clone(), queue.waits.enter());
         tokio::spawn(async move {
             tokio::select! {

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::logs::EnvironmentLogs;
 use super::outcome::{Ended, InitFailure, date};
 use super::process::Process;
+use super::report::Report;
 use super::runtime_api::{Offer, Phase, Reply, RuntimeApi};
 use super::variables::{Instance, variables};
 use super::{InvocationStart, Shared, locked, memory, reload};
@@ -27,6 +28,8 @@ pub(super) struct Request {
     pub(super) id: String,
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
+    /// What the caller says of itself: JSON on one line.
+    pub(super) client_context: Option<String>,
 }
 
 pub(super) struct Environment {
@@ -38,7 +41,7 @@ pub(super) struct Environment {
     logs: Arc<EnvironmentLogs>,
     token: String,
     clock_offset_ms: i64,
-    init_ms: u64,
+    init_us: u64,
     invocations: AtomicU64,
     peak_kb: AtomicU64,
     current: Mutex<Option<String>>,
@@ -52,7 +55,7 @@ impl Environment {
         number: u64,
     ) -> Result<Self, InitFailure> {
         let clock = &shared.clock;
-        let started_ms = clock.now_ms();
+        let (started_ms, started_us) = (clock.now_ms(), clock.now_us());
         let stream = log_stream(started_ms);
         let sink = shared.sink.clone();
         let logs = Arc::new(EnvironmentLogs::new(function.name.clone(), stream.clone(), sink));
@@ -121,7 +124,7 @@ impl Environment {
             tracing::error!(function.name = function.name, "{failure}");
             return Err(failure);
         }
-        let init_ms = clock.now_ms().saturating_sub(started_ms);
+        let init_us = clock.now_us().saturating_sub(started_us);
         Ok(Self {
             number,
             shared: shared.clone(),
@@ -131,7 +134,7 @@ impl Environment {
             logs,
             token,
             clock_offset_ms,
-            init_ms,
+            init_us,
             invocations: AtomicU64::new(0),
             peak_kb: AtomicU64::new(0),
             current: Mutex::default(),
@@ -150,17 +153,25 @@ impl Environment {
         *locked(&self.current) = Some(id.clone());
         self.logs.begin(&id);
         self.logs.platform_line(&format!("START RequestId: {id} Version: $LATEST"));
-        let started_ms = clock.now_ms();
+        let (started_ms, started_us) = (clock.now_ms(), clock.now_us());
         let ordinal = self.invocations.fetch_add(1, Ordering::AcqRel) + 1;
 
         let ended = self.await_reply(request, ordinal, started_ms).await;
-        let duration_ms = clock.now_ms().saturating_sub(started_ms);
+        let duration_us = clock.now_us().saturating_sub(started_us);
         self.process.drain_output().await;
         if let Some(text) = ended.log_line(&id) {
             text.lines().for_each(|line| self.logs.platform_line(line));
         }
         self.logs.platform_line(&format!("END RequestId: {id}"));
-        self.logs.platform_line(&self.report(&id, duration_ms, ordinal == 1, &ended));
+        let report = Report {
+            request_id: &id,
+            duration_us,
+            init_us: (ordinal == 1).then_some(self.init_us),
+            memory_mb: self.function.memory_mb,
+            peak_mb: self.peak_mb(),
+            ended: &ended,
+        };
+        self.logs.platform_line(&report.to_string());
         *locked(&self.current) = None;
         if self.shared.config.freeze && self.is_usable() {
             self.process.signal(Signal::SIGSTOP);
@@ -181,6 +192,7 @@ impl Environment {
                 deadline_ms: self.own_time_ms().saturating_add(millis(limit)),
                 function_arn: self.function.arn.clone(),
                 trace_id: request.trace_id,
+                client_context: request.client_context,
                 payload: request.payload,
                 reply,
             })
@@ -302,23 +314,6 @@ impl Environment {
     /// The request id of the invocation that is running.
     pub(super) fn current(&self) -> Option<String> {
         locked(&self.current).clone()
-    }
-
-    fn report(&self, id: &str, duration_ms: u64, cold: bool, ended: &Ended) -> String {
-        let init_ms = self.init_ms;
-        // On an OS-only runtime the start is billed too.
-        let billed_ms = if cold { duration_ms + init_ms } else { duration_ms };
-        let mut report = format!(
-            "REPORT RequestId: {id}\tDuration: {duration_ms}.00 ms\tBilled Duration: {billed_ms} ms\t\
-             Memory Size: {} MB\tMax Memory Used: {} MB",
-            self.function.memory_mb,
-            self.peak_mb(),
-        );
-        if cold {
-            report.push_str(&format!("\tInit Duration: {init_ms}.00 ms"));
-        }
-        report.push_str(ended.report_status());
-        report
     }
 }
 

@@ -11,17 +11,20 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::body::{self, BodyError};
 use super::outcome::{Invocation, InvokeError};
-use super::{Lambda, PAYLOAD_LIMIT, asynchronous};
+use super::{Caller, Lambda, PAYLOAD_LIMIT, asynchronous};
 use crate::template::Function;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 /// Longest function name with its ARN, in bytes:
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestParameters>
 const NAME_LIMIT: usize = 170;
+/// Of a client context in base64, in bytes; only synchronous invocations hand it on:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestSyntax>
+const CLIENT_CONTEXT_LIMIT: usize = 3_583;
 
 /// An error in Lambda's REST shape: the type in a header, the message in the body.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,7 +88,10 @@ impl Lambda {
         let trace_id = header("x-amzn-trace-id").map(ToOwned::to_owned);
         match kind {
             "RequestResponse" => {
-                let invocation = self.invoke_traced(&function, payload, trace_id).await?;
+                let client_context =
+                    header("x-amz-client-context").map(client_context).transpose()?;
+                let caller = Caller { trace_id, client_context };
+                let invocation = self.invoke_as(&function, payload, caller).await?;
                 Ok(answer(&invocation, header("x-amz-log-type") == Some("Tail")))
             }
             "Event" => {
@@ -162,6 +168,19 @@ fn function_name(encoded: &str) -> Result<String, ApiError> {
     }
     check_version(qualifier)?;
     Ok(name.to_owned())
+}
+
+/// The JSON in a client context, on one line, so that a header can hold it.
+fn client_context(encoded: &str) -> Result<String, ApiError> {
+    if encoded.len() > CLIENT_CONTEXT_LIMIT {
+        let message = format!("Client context must be at most {CLIENT_CONTEXT_LIMIT} bytes");
+        return Err(invalid_content(&message));
+    }
+    let decoded = STANDARD.decode(encoded).ok();
+    let object = decoded.and_then(|json| serde_json::from_slice::<Map<String, Value>>(&json).ok());
+    object.map(|object| Value::Object(object).to_string()).ok_or_else(|| {
+        invalid_content("Client context must be a valid Base64-encoded JSON object.")
+    })
 }
 
 fn check_qualifier(query: Option<&str>) -> Result<(), ApiError> {
@@ -292,5 +311,21 @@ mod tests {
         assert_eq!(check_qualifier(None), Ok(()));
         assert_eq!(check_qualifier(Some("Qualifier=%24LATEST")), Ok(()));
         assert!(check_qualifier(Some("a=b&Qualifier=3")).is_err());
+    }
+    #[track_caller]
+    fn check_context(json: &str, expected: Result<&str, &str>) {
+        let context = client_context(&STANDARD.encode(json));
+        assert_eq!(context.as_deref().map_err(|error| error.kind), expected, "{json}");
+    }
+
+    #[test]
+    fn a_client_context_is_an_object_that_fits_a_header() {
+        check_context("{\n \"custom\": {\"n\": \"a\\nb\"}\n}", Ok(r#"{"custom":{"n":"a\nb"}}"#));
+        let invalid = Err("InvalidRequestContentException");
+        check_context("[]", invalid);
+        check_context("{", invalid);
+        check_context(&format!("{{{}}}", " ".repeat(2_684)), invalid);
+        check_context(&format!("{{{}}}", " ".repeat(2_683)), Ok("{}"));
+        assert_eq!(client_context("%").map_err(|error| error.kind), invalid.map(str::to_owned));
     }
 }

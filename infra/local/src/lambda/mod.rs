@@ -7,6 +7,7 @@
 mod asynchronous;
 mod body;
 mod environment;
+mod http;
 mod invoke;
 mod logs;
 pub mod mapping;
@@ -15,8 +16,8 @@ mod outcome;
 mod pool;
 mod process;
 mod reload;
+mod report;
 mod runtime_api;
-mod url;
 mod variables;
 mod waits;
 
@@ -28,6 +29,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
+pub(crate) use self::http::HttpApi;
 pub use self::logs::{LogLine, LogSink, Origin};
 pub(crate) use self::outcome::timestamp;
 pub use self::outcome::{Invocation, InvokeError};
@@ -120,6 +122,14 @@ pub struct EnvironmentInfo {
 pub enum EnvironmentState {
     Idle,
     Busy { request_id: String },
+}
+
+/// What a caller says besides the payload.
+#[derive(Default)]
+struct Caller {
+    trace_id: Option<String>,
+    /// JSON on one line.
+    client_context: Option<String>,
 }
 
 type Hook = Arc<dyn Fn(&InvocationStart<'_>) + Send + Sync>;
@@ -215,14 +225,14 @@ impl Lambda {
     /// # Errors
     /// When it was not invoked: unknown, at its limit, payload too large, or shutting down.
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
-        self.invoke_traced(function, payload, None).await
+        self.invoke_as(function, payload, Caller::default()).await
     }
 
-    async fn invoke_traced(
+    async fn invoke_as(
         &self,
         function: &str,
         payload: Bytes,
-        trace_id: Option<String>,
+        caller: Caller,
     ) -> Result<Invocation, InvokeError> {
         if payload.len() > PAYLOAD_LIMIT {
             let (size, limit) = (payload.len(), PAYLOAD_LIMIT);
@@ -230,8 +240,9 @@ impl Lambda {
         }
         let pool = self.pool(function)?;
         let id = uuid::Uuid::new_v4().to_string();
-        let trace_id = trace_id.unwrap_or_else(|| self.new_trace_id());
-        pool.invoke(Request { id, payload, trace_id }).await
+        let trace_id = caller.trace_id.unwrap_or_else(|| self.new_trace_id());
+        let client_context = caller.client_context;
+        pool.invoke(Request { id, payload, trace_id, client_context }).await
     }
 
     /// Calls `hook` at the start of each invocation, before the function has read it.

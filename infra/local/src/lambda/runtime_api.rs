@@ -36,6 +36,8 @@ pub(super) struct Offer {
     pub(super) deadline_ms: u64,
     pub(super) function_arn: String,
     pub(super) trace_id: String,
+    /// JSON on one line.
+    pub(super) client_context: Option<String>,
     pub(super) payload: Bytes,
     pub(super) reply: oneshot::Sender<Reply>,
     /// Called when the function has asked for work and this is what it gets.
@@ -140,13 +142,16 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
     let Some(offer) = offers.recv().await else {
         return refusal(StatusCode::GONE, "Runtime.Closed", "the environment is shutting down");
     };
-    let response = Response::builder()
+    let mut response = Response::builder()
         .header("content-type", "application/json")
         .header("lambda-runtime-aws-request-id", &offer.request_id)
         .header("lambda-runtime-deadline-ms", offer.deadline_ms)
         .header("lambda-runtime-invoked-function-arn", &offer.function_arn)
-        .header("lambda-runtime-trace-id", &offer.trace_id)
-        .body(Body::from(offer.payload));
+        .header("lambda-runtime-trace-id", &offer.trace_id);
+    if let Some(context) = &offer.client_context {
+        response = response.header("lambda-runtime-client-context", context.as_bytes());
+    }
+    let response = response.body(Body::from(offer.payload));
     *locked(&shared.running) = Some((offer.request_id, offer.reply));
     shared.phase.send_replace(Phase::Running);
     (offer.taken)();

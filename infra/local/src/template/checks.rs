@@ -20,6 +20,7 @@ pub(super) fn check(parts: &Parts, report: &Report) {
     for bucket in &parts.buckets {
         notifications(bucket, parts, report);
     }
+    routes(parts, report);
     let mut pairs = BTreeSet::new();
     for mapping in &parts.mappings {
         event_source_mapping(mapping, parts, report);
@@ -30,6 +31,18 @@ pub(super) fn check(parts: &Parts, report: &Report) {
                 item.logical_id, item.function
             );
             report.problem(mapping.line, message);
+        }
+    }
+}
+
+/// SAM refuses a method that a path has twice.
+fn routes(parts: &Parts, report: &Report) {
+    let mut keys = BTreeSet::new();
+    for route in &parts.routes {
+        let key = route.item.key();
+        if !keys.insert(key.clone()) {
+            let message = format!("{}: there is another route {key}", route.item.logical_id);
+            report.problem(route.line, message);
         }
     }
 }

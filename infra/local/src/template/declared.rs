@@ -8,7 +8,7 @@ use std::path::Path;
 use super::fields::Fields;
 use super::globals;
 use super::graph;
-use super::names::{Kind, Physical};
+use super::names::{IMPLICIT_HTTP_API, Kind, Physical};
 use super::node::{Entry, Node, Value};
 use super::report::Report;
 use super::scope::Scope;
@@ -164,8 +164,8 @@ pub(super) fn name_all(declared: &[Declared<'_>], root: &Path, scope: &mut Scope
         if let Err(rule) = one.kind.check_name(&name) {
             scope.problem(one.line, format!("{id}: its name {name} {rule}"));
         }
-        let owner = Some(id.clone());
-        scope.resources.insert(id.clone(), Physical { kind: one.kind, name, owner });
+        let owners = vec![id.clone()];
+        scope.resources.insert(id.clone(), Physical { kind: one.kind, name, owners });
     }
     refuse_twins(declared, scope);
     add_what_sam_adds(declared, scope);
@@ -187,8 +187,17 @@ fn refuse_twins(declared: &[Declared<'_>], scope: &Scope<'_>) {
     }
 }
 
-/// A function's role and URL, which can be referred to though the template does not declare them.
+/// A function's role and URL, and the functions' API, which can be referred to though the template
+/// does not declare them.
 fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
+    // The API comes after every function that it calls.
+    let routed = declared.iter().filter(|one| has_route(one));
+    let owners: Vec<String> = routed.map(|one| one.logical_id.to_owned()).collect();
+    if !owners.is_empty() {
+        let id = IMPLICIT_HTTP_API.to_owned();
+        let physical = Physical { kind: Kind::HttpApi, name: id.clone(), owners };
+        scope.resources.entry(id).or_insert(physical);
+    }
     for one in declared.iter().filter(|one| one.kind == Kind::Function) {
         let id = one.logical_id;
         let Some(name) = scope.resources.get(id).map(|physical| physical.name.clone()) else {
@@ -197,13 +206,23 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
         if one.properties.entry("Role").is_none() {
             let role = format!("{id}Role");
             let name = format!("{}-{role}", scope.options.stack_name);
-            let physical = Physical { kind: Kind::Role, name, owner: None };
+            let physical = Physical { kind: Kind::Role, name, owners: Vec::new() };
             scope.resources.entry(role).or_insert(physical);
         }
         if one.properties.entry("FunctionUrlConfig").is_some() {
-            let owner = Some(id.to_owned());
-            let physical = Physical { kind: Kind::FunctionUrl, name, owner };
+            let owners = vec![id.to_owned()];
+            let physical = Physical { kind: Kind::FunctionUrl, name, owners };
             scope.resources.entry(format!("{id}Url")).or_insert(physical);
         }
     }
+}
+
+/// Whether it is a function with an `HttpApi` event.
+fn has_route(one: &Declared<'_>) -> bool {
+    let events = one.properties.entry("Events").filter(|_| one.kind == Kind::Function);
+    let events = events.and_then(|events| events.value.entries()).unwrap_or_default();
+    events.iter().any(|event| {
+        let kind = event.value.entry("Type");
+        kind.is_some_and(|kind| kind.value.text() == Some("HttpApi"))
+    })
 }

@@ -33,7 +33,7 @@ pub use report::{Problem, TemplateError};
 
 use declared::Declared;
 use fields::Fields;
-use names::Kind;
+use names::{IMPLICIT_HTTP_API, Kind};
 use node::{Node, Value};
 use report::Report;
 use resources::{Located, Parts};
@@ -123,6 +123,7 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
         buckets: items(parts.buckets),
         mappings: items(parts.mappings),
         schedules: parts.schedules,
+        http_apis: http_apis(items(parts.routes)),
         outputs,
         warnings: Vec::new(),
     })
@@ -141,6 +142,14 @@ fn check_mappings(section: &Node, report: &Report) {
 
 fn items<T>(located: Vec<Located<T>>) -> Vec<T> {
     located.into_iter().map(|located| located.item).collect()
+}
+
+/// The one API that SAM makes of all routes, where there are any.
+fn http_apis(routes: Vec<HttpRoute>) -> Vec<HttpApi> {
+    if routes.is_empty() {
+        return Vec::new();
+    }
+    vec![HttpApi { logical_id: IMPLICIT_HTTP_API.to_owned(), routes }]
 }
 
 /// Whether the template declares SAM's transform; any other is not emulated.

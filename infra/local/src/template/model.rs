@@ -13,6 +13,7 @@ pub struct Stack {
     pub buckets: Vec<Bucket>,
     pub mappings: Vec<EventSourceMapping>,
     pub schedules: Vec<Schedule>,
+    pub http_apis: Vec<HttpApi>,
     pub outputs: BTreeMap<String, String>,
     /// What is declared, harmless here, and not emulated: one line for each kind of property.
     pub warnings: Vec<String>,
@@ -105,4 +106,40 @@ pub struct Schedule {
     pub enabled: bool,
     /// JSON that the function gets in place of EventBridge's event.
     pub input: Option<String>,
+}
+
+/// What an HTTP API's route is called that takes whatever no other does.
+pub const DEFAULT_ROUTE: &str = "$default";
+/// What a route's method is called that is every method.
+pub const ANY_METHOD: &str = "ANY";
+
+/// An HTTP API: the one that SAM makes of functions' `HttpApi` events.
+#[derive(Clone, Debug)]
+pub struct HttpApi {
+    pub logical_id: String,
+    /// No two have the same key.
+    pub routes: Vec<HttpRoute>,
+}
+
+/// An `HttpApi` event of a function.
+#[derive(Clone, Debug)]
+pub struct HttpRoute {
+    pub logical_id: String,
+    /// The function's name.
+    pub function: String,
+    /// `GET`, or [`ANY_METHOD`].
+    pub method: String,
+    /// `/flights/{id}`, or [`DEFAULT_ROUTE`].
+    pub path: String,
+    /// How long the API waits for the function.
+    pub timeout: Duration,
+}
+
+impl HttpRoute {
+    /// `GET /flights/{id}`, as API Gateway writes it.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let Self { method, path, .. } = self;
+        if path == DEFAULT_ROUTE { path.clone() } else { format!("{method} {path}") }
+    }
 }

@@ -23,7 +23,12 @@ pub(super) enum Kind {
     Policy,
     /// What SAM makes of a function's `FunctionUrlConfig`.
     FunctionUrl,
+    /// What SAM makes of functions' `HttpApi` events.
+    HttpApi,
 }
+
+/// The logical id that SAM gives the API of the events that name none.
+pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
 
 /// Every type that a template may declare.
 const DECLARABLE: [Kind; 11] = [
@@ -59,6 +64,7 @@ impl Kind {
             Self::Role => "AWS::IAM::Role",
             Self::Policy => "AWS::IAM::Policy",
             Self::FunctionUrl => "AWS::Lambda::Url",
+            Self::HttpApi => "AWS::ApiGatewayV2::Api",
         }
     }
 
@@ -73,7 +79,11 @@ impl Kind {
             Self::LogGroup => Some("LogGroupName"),
             Self::Role => Some("RoleName"),
             Self::Policy => Some("PolicyName"),
-            Self::QueuePolicy | Self::BucketPolicy | Self::Mapping | Self::FunctionUrl => None,
+            Self::QueuePolicy
+            | Self::BucketPolicy
+            | Self::Mapping
+            | Self::FunctionUrl
+            | Self::HttpApi => None,
         }
     }
 
@@ -121,9 +131,9 @@ pub(super) struct Physical {
     pub(super) kind: Kind,
     /// A layer's is its folder's path.
     pub(super) name: String,
-    /// The declared resource that a reference to this one depends on; `None` for a function's
-    /// role, which exists before the function.
-    pub(super) owner: Option<String>,
+    /// The declared resources that a reference to this one depends on; none for a function's role,
+    /// which exists before the function.
+    pub(super) owners: Vec<String>,
 }
 
 impl Physical {
@@ -144,6 +154,8 @@ impl Physical {
                 Some(options.arn("lambda", &format!("function:{name}")))
             }
             (Kind::FunctionUrl, "FunctionUrl") => Some(options.function_url(name)),
+            (Kind::HttpApi, "ApiEndpoint") => Some(options.http_api_url(name)),
+            (Kind::HttpApi, "ApiId") => Some(name.clone()),
             (Kind::Queue, "Arn") => Some(options.arn("sqs", name)),
             (Kind::Queue, "QueueName") => Some(name.clone()),
             (Kind::Queue, "QueueUrl") => Some(options.queue_url(name)),
@@ -173,6 +185,17 @@ impl Options {
     #[must_use]
     pub fn function_url(&self, function: &str) -> String {
         format!("{}/function-urls/{function}/", self.endpoint)
+    }
+
+    /// Where an HTTP API is called: `{endpoint}/http-apis/{LogicalId}`.
+    #[must_use]
+    pub fn http_api_url(&self, logical_id: &str) -> String {
+        format!("{}/http-apis/{logical_id}", self.endpoint)
+    }
+
+    /// Where AWS would have an HTTP API.
+    pub(super) fn aws_http_api_url(&self, logical_id: &str) -> String {
+        format!("https://{logical_id}.execute-api.{}.amazonaws.com", self.region)
     }
 
     /// `arn:aws:{service}:{region}:{account}:{resource}`.

@@ -178,7 +178,7 @@ impl Scope<'_> {
                 return Value::Broken;
             }
         }
-        if broken { Value::Broken } else { self.scalar(&whole, line) }
+        if broken { Value::Broken } else { self.scalar(&self.with_local_urls(whole), line) }
     }
 
     /// Whether a text that is still growing may go on to grow.
@@ -205,7 +205,7 @@ impl Scope<'_> {
         if length > super::yaml::MAX_BYTES {
             return self.problem(line, "a resolved string is too long");
         }
-        Value::Scalar(texts.join(delimiter))
+        Value::Scalar(self.with_local_urls(texts.join(delimiter)))
     }
 
     fn select(&self, argument: &Node, at: &Node) -> Option<Node> {

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Options;
-use super::names::Physical;
+use super::names::{IMPLICIT_HTTP_API, Kind, Physical};
 use super::node::{NODE_BYTES, Node, Value};
 use super::report::Report;
 
@@ -69,11 +69,26 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The text with the HTTP API's URL as it is here, in place of the one that AWS would give it:
+    /// templates put that one together from the API's id, as SAM's own examples do.
+    pub(super) fn with_local_urls(&self, text: String) -> String {
+        match self.resources.get(IMPLICIT_HTTP_API) {
+            Some(api) if api.kind == Kind::HttpApi => {
+                let (there, here) = (
+                    self.options.aws_http_api_url(&api.name),
+                    self.options.http_api_url(&api.name),
+                );
+                text.replace(&there, &here)
+            }
+            _ => text,
+        }
+    }
+
     fn resource(&self, name: &str, line: usize) -> Option<&Physical> {
         let found = self.resources.get(name);
         match found {
             Some(physical) => {
-                self.used.borrow_mut().extend(physical.owner.clone());
+                self.used.borrow_mut().extend(physical.owners.iter().cloned());
             }
             None if self.absent.contains(name) => {
                 self.problem(line, format!("{name} is absent: its condition is false"));

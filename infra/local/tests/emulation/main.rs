@@ -4,6 +4,7 @@
 
 mod faults;
 mod front;
+mod http_apis;
 mod lifecycle;
 mod schedules;
 mod settling;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use local::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::{World, post, until};
@@ -17,9 +19,12 @@ async fn invoke_answers_as_the_sdks_expect() {
     let request = post("/2015-03-31/functions/probe/invocations?Qualifier=%24LATEST")
         .header("x-amz-log-type", "Tail")
         .header("x-amzn-trace-id", "Root=1-5e6a0e00-000000000000000000000001")
+        .header("x-amz-client-context", STANDARD.encode(r#"{ "custom": {"team": "data"} }"#))
         .body(Body::from(r#"{"do":"context","log":"hello"}"#))
         .unwrap();
+    let called_ms = Clock::system().now_ms();
     let (status, headers, body) = world.http(request).await;
+    let answered_ms = Clock::system().now_ms();
     assert_eq!(
         (status, &headers["x-amz-executed-version"]),
         (StatusCode::OK, &"$LATEST".parse().unwrap())
@@ -29,7 +34,10 @@ async fn invoke_answers_as_the_sdks_expect() {
     assert_eq!(context["requestId"], headers["x-amzn-requestid"].to_str().unwrap());
     assert_eq!(context["functionArn"], "arn:aws:lambda:eu-west-1:123456789012:function:probe");
     assert_eq!(context["traceId"], "Root=1-5e6a0e00-000000000000000000000001");
-    let log = base64::engine::general_purpose::STANDARD.decode(&headers["x-amz-log-result"]);
+    assert_eq!(context["clientContext"]["custom"], json!({ "team": "data" }));
+    let deadline_ms = context["deadlineMs"].as_u64().unwrap();
+    assert!((called_ms + 30_000..=answered_ms + 30_000).contains(&deadline_ms), "{deadline_ms}");
+    let log = STANDARD.decode(&headers["x-amz-log-result"]);
     assert!(String::from_utf8(log.unwrap()).unwrap().contains("hello\nEND RequestId"));
 
     let request = post("/2015-03-31/functions/123456789012:function:probe/invocations");
@@ -81,6 +89,8 @@ async fn requests_that_lambda_refuses_are_refused_in_its_words() {
     check_error(&world, invoke(large(6_291_457)), 413, "RequestTooLargeException").await;
     check_error(&world, kind("Event", large(1_048_577)), 413, "RequestTooLargeException").await;
     check_error(&world, kind("Soon", vec![]), 400, "InvalidParameterValueException").await;
+    let odd = post(path).header("x-amz-client-context", "%").body(Body::empty()).unwrap();
+    check_error(&world, odd, 400, content).await;
     let unknown = plain("POST", "/2015-03-31/functions/none/invocations");
     check_error(&world, unknown, 404, "ResourceNotFoundException").await;
     let version = plain("POST", "/2015-03-31/functions/probe/invocations?Qualifier=7");
@@ -133,6 +143,14 @@ async fn a_function_url_reaches_its_function_and_hides_its_errors() {
     assert_eq!(parts.status, 200);
     let event: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
     assert_eq!((&event["rawPath"], &event["body"]), (&json!("/v1/events"), &json!("{}")));
+    let context = &event["requestContext"];
+    assert_eq!(
+        (&context["accountId"], &context["routeKey"]),
+        (&json!("anonymous"), &json!("$default"))
+    );
+    let domain = context["domainName"].as_str().unwrap().split_once('.').unwrap();
+    assert_eq!(domain, (context["apiId"].as_str().unwrap(), "lambda-url.eu-west-1.on.aws"));
+    assert_eq!(event.get("pathParameters"), None);
 
     let gone = world.lambda.function_url("none", post("/").body(Body::empty()).unwrap()).await;
     assert_eq!(gone.status(), 404);

@@ -1,16 +1,18 @@
 //! Environments: started, used again, reported, ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use local::lambda::{AddError, EnvironmentState, InvokeError, Origin};
+use local::clock::Clock;
+use local::lambda::{AddError, Config, EnvironmentState, InvokeError, Lambda, LogLine, Origin};
 use local::template::Function;
 use serde_json::{Value, json};
 
-use crate::{ENDPOINT, World, document, post, probe, process_state, until};
+use crate::{ENDPOINT, World, binaries, document, post, probe, process_state, until};
 
 #[tokio::test]
 async fn a_warm_environment_is_used_again_and_each_invocation_is_reported() {
@@ -163,6 +165,56 @@ async fn a_function_that_cannot_start_says_what_where_and_why() {
         assert!(message.contains(part), "{message}");
     }
     assert!(world.lambda.is_idle());
+}
+
+#[tokio::test]
+async fn an_init_error_that_a_function_reports_is_what_its_caller_gets() {
+    let world = World::with_probe(|function| {
+        function.environment = BTreeMap::from([("PROBE_START".to_owned(), "report".to_owned())]);
+    });
+    let request = post("/2015-03-31/functions/probe/invocations").body(Body::empty()).unwrap();
+    let (status, headers, body) = world.http(request).await;
+    assert_eq!(
+        (status.as_u16(), &headers["x-amz-function-error"]),
+        (200, &"Unhandled".parse().unwrap())
+    );
+    let error: Value = serde_json::from_slice(&body).unwrap();
+    let expected = json!({ "errorType": "Config.Missing", "errorMessage": "TABLE is missing" });
+    assert_eq!(error, expected);
+    assert_eq!(world.pids(), [0; 0], "it is ended, though it does not end by itself");
+    world.lambda.shutdown().await;
+}
+
+#[tokio::test]
+async fn durations_are_measured_to_the_fraction_of_a_millisecond() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = lines.clone();
+    let sink = move |line: &LogLine<'_>| seen.lock().unwrap().push(line.text.to_owned());
+    let config = Config::new("eu-west-1", ENDPOINT, binaries());
+    let lambda = Lambda::new(Clock::system(), config, Arc::new(sink));
+    lambda.add(probe(|_| {})).unwrap();
+    for _ in 0..8 {
+        lambda.invoke("probe", Bytes::from_static(b"{}")).await.unwrap();
+    }
+    let lines = lines.lock().unwrap().clone();
+    let reports = lines.iter().filter(|line| line.starts_with("REPORT "));
+    let mut fractions = BTreeSet::new();
+    for report in reports {
+        let field = |name: &str| {
+            let text = report.split('\t').find_map(|field| field.strip_prefix(name))?;
+            let text = text.strip_suffix(" ms")?;
+            fractions.insert(text.split_once('.').map_or("", |(_, after)| after).to_owned());
+            text.parse::<f64>().ok()
+        };
+        let measured = ["Duration: ", "Init Duration: "].map(field);
+        let measured = measured[0].unwrap() + measured[1].unwrap_or(0.0);
+        let billed = report.split_once("Billed Duration: ").unwrap().1.split(' ').next().unwrap();
+        let billed: f64 = billed.parse().unwrap();
+        assert!((measured - 0.02..measured + 1.02).contains(&billed), "{report}");
+    }
+    fractions.remove("00");
+    assert!(!fractions.is_empty(), "whole milliseconds alone: {lines:?}");
+    lambda.shutdown().await;
 }
 
 #[tokio::test]

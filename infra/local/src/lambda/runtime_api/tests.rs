@@ -50,6 +50,7 @@ fn offer(id: &str) -> (Offer, oneshot::Receiver<Reply>) {
         deadline_ms: 1_584_000_030_000,
         function_arn: "arn:aws:lambda:eu-west-1:1:function:f".to_owned(),
         trace_id: "Root=1-5e6a0e00-0;Parent=1;Sampled=0".to_owned(),
+        client_context: Some(r#"{"custom":{"é":"1"}}"#.to_owned()),
         payload: Bytes::from_static(b"{\"n\":1}"),
         reply,
         taken: Box::new(|| {}),
@@ -87,6 +88,8 @@ async fn an_invocation_is_handed_over_with_its_metadata_and_answered_once() {
         "arn:aws:lambda:eu-west-1:1:function:f"
     );
     assert_eq!(header("lambda-runtime-trace-id"), "Root=1-5e6a0e00-0;Parent=1;Sampled=0");
+    let context = next.headers()["lambda-runtime-client-context"].as_bytes();
+    assert_eq!(context, r#"{"custom":{"é":"1"}}"#.as_bytes());
 
     let accepted = runtime.post("invocation/id-1/response", b"{\"ok\":true}").await;
     assert_eq!(accepted.status(), 202);

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
-use super::super::model::{EventSourceMapping, Schedule};
-use super::{Context, Located, schedule};
+use super::super::model::{EventSourceMapping, HttpRoute, Schedule};
+use super::{Context, Located, http_api, schedule};
 use crate::filter;
 
 const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
@@ -23,6 +23,7 @@ const MAX_FILTERS: usize = 5;
 pub(super) struct Events {
     pub(super) mappings: Vec<Located<EventSourceMapping>>,
     pub(super) schedules: Vec<Schedule>,
+    pub(super) routes: Vec<Located<HttpRoute>>,
 }
 
 pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
@@ -31,10 +32,17 @@ pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
     for (entry, path) in fields.into_entries().iter().zip(paths) {
         let mut event = Fields::open(context.report, &entry.value, path);
         event.required("Type");
-        let Some(kind) = event.one_of("Type", &["SQS", "Schedule"]) else { continue };
+        let kinds = ["SQS", "Schedule", "HttpApi"];
+        let Some(kind) = event.one_of("Type", &kinds) else { continue };
+        let logical_id = format!("{}{}", context.id(), entry.key);
+        if kind == "HttpApi" {
+            let route = http_api::read(context, logical_id, event.fields("Properties"));
+            events.routes.extend(route.map(|item| Located { item, line: entry.line }));
+            event.finish();
+            continue;
+        }
         event.required("Properties");
         if let Some(properties) = event.fields("Properties") {
-            let logical_id = format!("{}{}", context.id(), entry.key);
             if kind == "Schedule" {
                 events.schedules.extend(schedule::read(context, logical_id, properties));
             } else {

@@ -6,6 +6,7 @@
 mod bucket;
 mod function;
 mod harmless;
+mod http_api;
 mod mapping;
 mod queue;
 mod schedule;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 
 use super::declared::Declared;
 use super::fields::Fields;
-use super::model::{Bucket, EventSourceMapping, Function, Queue, Schedule, Table};
+use super::model::{Bucket, EventSourceMapping, Function, HttpRoute, Queue, Schedule, Table};
 use super::names::{Kind, Physical};
 use super::node::Node;
 use super::report::Report;
@@ -31,6 +32,7 @@ pub(super) struct Parts {
     pub(super) buckets: Vec<Located<Bucket>>,
     pub(super) mappings: Vec<Located<EventSourceMapping>>,
     pub(super) schedules: Vec<Schedule>,
+    pub(super) routes: Vec<Located<HttpRoute>>,
     /// Layers' folders, by what `Ref` gives of them.
     pub(super) layers: BTreeMap<String, PathBuf>,
 }
@@ -80,6 +82,7 @@ pub(super) fn read(
             parts.functions.push(Located { item: function, line });
             parts.mappings.extend(events.mappings);
             parts.schedules.extend(events.schedules);
+            parts.routes.extend(events.routes);
         }
         Kind::Layer => {
             let folder = function::layer(&context, fields);
@@ -98,6 +101,7 @@ pub(super) fn read(
         | Kind::LogGroup
         | Kind::Role
         | Kind::Policy
-        | Kind::FunctionUrl => harmless::read(&context, fields),
+        | Kind::FunctionUrl
+        | Kind::HttpApi => harmless::read(&context, fields),
     }
 }

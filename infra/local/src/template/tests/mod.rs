@@ -3,6 +3,7 @@
 mod deployed;
 mod errors;
 mod hostile;
+mod http_api;
 mod intrinsics;
 mod resources;
 mod sections;
