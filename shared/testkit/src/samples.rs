@@ -26,6 +26,7 @@ const SAMPLES: &[Sample] = &[
     Sample { path: "api/ingest.json", tested_by: &["ingest"] },
     Sample { path: "flights-2013-01.ndjson.gz", tested_by: &["testkit", "ingest"] },
     Sample { path: "planes.ndjson.gz", tested_by: &["testkit"] },
+    Sample { path: "faults.yaml", tested_by: &["local"] },
     Sample { path: "redrive.json", tested_by: &["redrive"] },
     Sample { path: "s3/inbox-notification.json", tested_by: &["ingest"] },
     Sample { path: "sqs/enrich.json", tested_by: &["enrich"] },
