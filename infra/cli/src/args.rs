@@ -220,6 +220,29 @@ pub(crate) struct Up {
     pub(crate) release: bool,
     #[command(flatten)]
     pub(crate) faults: Faults,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
+}
+
+/// What is shown of what functions log.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Shown {
+    /// Only what this function logs; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) function: Vec<String>,
+    /// Each line whole, and the START, END and REPORT of each invocation
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Colours for functions and levels; auto is on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Clone, Debug, clap::Args)]

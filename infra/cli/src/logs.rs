@@ -13,9 +13,15 @@ pub(crate) fn text(line: &LogLine<'_>) -> String {
     let Some(fields) = fields(line) else {
         return format!("{function} {}", line.text);
     };
+    format!("{function} {}", words(&fields, |_, _| true))
+}
+
+/// Level, message and those fields that are kept.
+pub(crate) fn words(fields: &Map<String, Value>, keep: impl Fn(&str, &Value) -> bool) -> String {
     let word = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let mut text = format!("{function} {} {}", word("level"), word("message"));
-    for (name, value) in fields.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())) {
+    let mut text = format!("{} {}", word("level"), word("message"));
+    let told = fields.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
+    for (name, value) in told.filter(|(name, value)| keep(name, value)) {
         match value {
             Value::String(value) => text.push_str(&format!(" {name}={value}")),
             value => text.push_str(&format!(" {name}={value}")),

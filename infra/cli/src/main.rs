@@ -38,9 +38,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
-    let root = root::find(args.root.as_deref())?;
+    let root = args.root.as_deref();
     match args.command.unwrap_or_default() {
-        Command::Demo(demo) => demo::run(&root, &demo, output).await,
-        Command::Local(verb) => local::run(&root, verb, output).await,
+        Command::Demo(demo) => demo::run(&root::find(root)?, &demo, output).await,
+        Command::Local(verb) => local::run(root, verb, output).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,10 @@ pub(crate) struct Plan<'a> {
 
 /// Builds the functions and starts everything.
 pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, Failure> {
+    // Before the build: nobody wants to wait for it only to hear this.
+    if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.port)) {
+        return Err(not_started(local::StartError::Listen { port: plan.port, source }));
+    }
     let binaries = build(plan.root, plan.release, output).await?;
     start_built(plan, binaries).await
 }
@@ -51,13 +56,17 @@ pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emu
         faults: plan.faults,
         skip_idle: plan.skip_idle,
     };
-    Emulation::start(options).await.map_err(|error| {
-        let failure = Failure::new("the emulation did not start").because(&error);
-        match error {
-            local::StartError::Listen { .. } => failure.next("give another --port, or 0 for any"),
-            _ => failure,
+    Emulation::start(options).await.map_err(not_started)
+}
+
+fn not_started(error: local::StartError) -> Failure {
+    let failure = Failure::new("the emulation did not start").because(&error);
+    match error {
+        local::StartError::Listen { .. } => {
+            failure.next("is another `local up` running? End it, or give another --port; 0 is any")
         }
-    })
+        _ => failure,
+    }
 }
 
 /// Builds the functions in view, and answers their folder.

@@ -69,7 +69,8 @@ fn put_objects(
     for (index, slice) in slices.enumerate() {
         let kind = if slice.iter().any(|event| event.header.is_some()) { "csv" } else { "ndjson" };
         let key = format!("{dataset}/demo-{index:04}.{kind}.gz");
-        let body = gzipped(slice);
+        let header = slice.first().and_then(|event| event.header.as_deref());
+        let body = gzipped(header, slice.iter().map(|event| event.bytes.as_slice()));
         let put = body.and_then(|body| {
             world.s3().put(bucket, &key, body, "application/gzip").map_err(std::io::Error::other)
         });
@@ -83,11 +84,13 @@ fn put_objects(
     Ok(count)
 }
 
-pub(crate) fn gzipped(events: &[&mut Event]) -> std::io::Result<Bytes> {
+/// Lines, below their CSV header if they have one.
+pub(crate) fn gzipped<'a>(
+    header: Option<&'a [u8]>,
+    lines: impl IntoIterator<Item = &'a [u8]>,
+) -> std::io::Result<Bytes> {
     let mut file = GzEncoder::new(Vec::new(), Compression::default());
-    let header = events.first().and_then(|event| event.header.as_ref());
-    let lines = header.into_iter().chain(events.iter().map(|event| &event.bytes));
-    for line in lines {
+    for line in header.into_iter().chain(lines) {
         file.write_all(line)?;
         file.write_all(b"\n")?;
     }

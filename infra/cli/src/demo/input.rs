@@ -27,6 +27,14 @@ pub(crate) struct Event {
     pub(crate) object: Option<String>,
 }
 
+/// An event as it is in its file, whatever a contract makes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) bytes: Vec<u8>,
+    /// The CSV header that it needs to be read.
+    pub(crate) header: Option<Vec<u8>>,
+}
+
 /// What the pipeline has to make of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
@@ -36,73 +44,85 @@ pub(crate) enum Expected {
     Rejected(Code),
 }
 
-/// Reads the first `wanted` events: `.ndjson` or `.csv`, either with `.gz`.
+/// Reads the first `wanted` events, and what the contract makes of each.
 pub(crate) fn read(path: &Path, contract: &Contract, wanted: usize) -> Result<Vec<Event>, Failure> {
+    Ok(judged(contract, records(path, wanted)?))
+}
+
+fn judged(contract: &Contract, records: Vec<Record>) -> Vec<Event> {
+    let header = records.first().and_then(|record| record.header.as_deref());
+    let names = header.and_then(fields).unwrap_or_default();
+    let header_refused = header.and_then(|_| contract.check_header(&names).err());
+    let events = records.into_iter().map(|Record { bytes, header }| {
+        let payload = match (&header, &header_refused) {
+            (None, _) => Payload::parse(&bytes),
+            (Some(_), Some(failure)) => Err(failure.clone()),
+            (Some(_), None) => row(contract, &names, &bytes),
+        };
+        Event { expected: expected(contract, payload), bytes, header, object: None }
+    });
+    events.collect()
+}
+
+/// Reads the first `wanted` events: `.ndjson`, `.jsonl` or `.csv`, each with `.gz` or without.
+pub(crate) fn records(path: &Path, wanted: usize) -> Result<Vec<Record>, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     let is_csv = plain.ends_with(".csv");
-    if !is_csv && !plain.ends_with(".ndjson") {
+    if !is_csv && !plain.ends_with(".ndjson") && !plain.ends_with(".jsonl") {
         return Err(Failure::new(format!("{} is of no kind that is read", path.display()))
-            .next("give a file that ends with .ndjson, .ndjson.gz, .csv or .csv.gz"));
+            .next("give a file that ends with .ndjson, .jsonl or .csv, or with .gz after that"));
     }
     let unreadable = |error: io::Error| {
-        Failure::new(format!("{} cannot be read", path.display())).because(error)
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        let failure = Failure::new(format!("{} cannot be read", path.display())).because(error);
+        match is_missing {
+            true => failure.next("give the path of a file, as seen from the current folder"),
+            false => failure,
+        }
     };
     let file = File::open(path).map_err(unreadable)?;
     let mut reader: Box<dyn BufRead> = match name.ends_with(".gz") {
         true => Box::new(BufReader::new(MultiGzDecoder::new(file))),
         false => Box::new(BufReader::new(file)),
     };
-    let events = match is_csv {
-        true => read_csv(&mut reader, contract, wanted),
-        false => read_lines(&mut reader, contract, wanted),
+    let records = match is_csv {
+        true => read_csv(&mut reader, wanted),
+        false => read_lines(&mut reader, wanted),
     };
-    events.map_err(unreadable)
+    records.map_err(unreadable)
 }
 
-fn read_lines(
-    reader: &mut dyn BufRead,
-    contract: &Contract,
-    wanted: usize,
-) -> io::Result<Vec<Event>> {
-    let mut events = Vec::new();
-    while events.len() < wanted
+fn read_lines(reader: &mut dyn BufRead, wanted: usize) -> io::Result<Vec<Record>> {
+    let mut records = Vec::new();
+    while records.len() < wanted
         && let Some(line) = next_line(reader)?
     {
         let bytes = line.trim_ascii();
-        if bytes.is_empty() {
-            continue;
+        if !bytes.is_empty() {
+            records.push(Record { bytes: bytes.to_vec(), header: None });
         }
-        let expected = expected(contract, Payload::parse(bytes));
-        events.push(Event { bytes: bytes.to_vec(), header: None, expected, object: None });
     }
-    Ok(events)
+    Ok(records)
 }
 
-fn read_csv(
-    reader: &mut dyn BufRead,
-    contract: &Contract,
-    wanted: usize,
-) -> io::Result<Vec<Event>> {
+fn read_csv(reader: &mut dyn BufRead, wanted: usize) -> io::Result<Vec<Record>> {
     let Some(header) = next_record(reader)? else { return Ok(Vec::new()) };
-    let names = fields(&header).unwrap_or_default();
-    let header_refused = contract.check_header(&names).err();
-    let mut events = Vec::new();
-    while events.len() < wanted
+    let mut records = Vec::new();
+    while records.len() < wanted
         && let Some(bytes) = next_record(reader)?
     {
-        let payload = match (&header_refused, fields(&bytes)) {
-            (Some(failure), _) => Err(failure.clone()),
-            (None, None) => Err(EventFailure::permanent(Code::DecodeUtf8, "not UTF-8")),
-            (None, Some(fields)) => {
-                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-                contract.row(&names, &fields)
-            }
-        };
-        let expected = expected(contract, payload);
-        events.push(Event { bytes, header: Some(header.clone()), expected, object: None });
+        records.push(Record { bytes, header: Some(header.clone()) });
     }
-    Ok(events)
+    Ok(records)
+}
+
+fn row(contract: &Contract, names: &[String], bytes: &[u8]) -> Result<Payload, EventFailure> {
+    let Some(fields) = fields(bytes) else {
+        return Err(EventFailure::permanent(Code::DecodeUtf8, "not UTF-8"));
+    };
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    contract.row(names, &fields)
 }
 
 fn expected(contract: &Contract, payload: Result<Payload, EventFailure>) -> Expected {

@@ -3,12 +3,15 @@
 //! Region and credentials come from the environment, by the AWS CLI's names; profiles and files are
 //! not read. An emulator on this machine needs none of it.
 
+use std::error::Error;
+use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use aws_sdk_sqs::error::ErrorMetadata;
 use aws_types::SdkConfig;
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -71,19 +74,33 @@ impl Endpoint {
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    /// What the emulation says of itself; none where something else answers, and none where nothing
-    /// does.
-    pub(super) async fn ours(&self, path: &str) -> Option<Value> {
-        let url = self.url.as_deref().filter(|url| url.starts_with("http://"))?;
-        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let asked = client.get(format!("{url}{path}").parse().ok()?);
-        let answer = tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()?;
-        if !answer.status().is_success() {
-            return None;
-        }
-        let body = tokio::time::timeout(PATIENCE, answer.into_body().collect()).await.ok()?.ok()?;
-        let body: Value = serde_json::from_slice(&body.to_bytes()).ok()?;
-        body.is_object().then_some(body)
+    /// What the emulation says of itself.
+    pub(super) async fn ours(&self, path: &str) -> Result<Value, NotOurs> {
+        let url = self.url.as_deref().filter(|url| url.starts_with("http://"));
+        let uri = url.and_then(|url| format!("{url}{path}").parse::<Uri>().ok());
+        let uri = uri.ok_or(NotOurs::Another)?;
+        let told = async {
+            let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+            let answer = client.get(uri).await.map_err(|error| match error.is_connect() {
+                true => NotOurs::Another,
+                false => NotOurs::Unwell(format!("{path} got no answer")),
+            })?;
+            let status = answer.status();
+            let body = answer.into_body().collect().await;
+            let body = body.map_err(|_| NotOurs::Unwell(format!("{path} got half an answer")))?;
+            let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+            match body["message"].as_str() {
+                _ if status.is_success() && body.is_object() => Ok(body),
+                Some(message) if status.is_server_error() => {
+                    Err(NotOurs::Unwell(message.to_owned()))
+                }
+                // An emulator that does not know the path says so, or takes it for a bucket's name.
+                _ if status.is_client_error() => Err(NotOurs::Another),
+                _ => Err(NotOurs::Unwell(format!("{path} was answered with status {status}"))),
+            }
+        };
+        let late = format!("{path} got no answer in {} s", PATIENCE.as_secs());
+        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NotOurs::Unwell(late)))
     }
 
     /// Asks the emulation to do something, and answers what it says.
@@ -115,6 +132,26 @@ impl Endpoint {
         }
     }
 
+    /// A call that failed, by its deepest cause: what the SDK wraps around it says nothing more.
+    pub(super) fn refused(&self, what: impl Into<String>, error: impl Error + 'static) -> Failure {
+        let mut deepest: &(dyn Error + 'static) = &error;
+        while let Some(source) = deepest.source() {
+            deepest = source;
+        }
+        let failure = match deepest.downcast_ref::<ErrorMetadata>() {
+            Some(answer) => {
+                let words = [answer.code(), answer.message()];
+                let words: Vec<&str> = words.into_iter().flatten().collect();
+                Failure::new(what).because(io::Error::other(words.join(": ")))
+            }
+            None => Failure::new(what).because(deepest),
+        };
+        match self.is_loopback() && !deepest.is::<io::Error>() {
+            true => failure.next("is it the endpoint that you mean, and the name?"),
+            false => failure.next(self.advice()),
+        }
+    }
+
     /// What to do when nothing answers.
     pub(super) fn advice(&self) -> String {
         match self.is_loopback() {
@@ -124,6 +161,15 @@ impl Endpoint {
             false => "check the endpoint, the region and the credentials".to_owned(),
         }
     }
+}
+
+/// Why there is no word of the emulation about itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotOurs {
+    /// Nobody listens there, or another emulator does: the services' own answers will tell.
+    Another,
+    /// Somebody took the question, and did not answer it as ours does.
+    Unwell(String),
 }
 
 /// The environment, with what a loopback emulator does not mind filled in.

@@ -7,6 +7,7 @@ mod soak;
 mod status;
 mod table;
 mod up;
+mod view;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,14 +15,20 @@ use std::process::ExitCode;
 use crate::args::Local;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::root;
 
-pub(crate) async fn run(root: &Path, verb: Local, output: &Output) -> Result<ExitCode, Failure> {
+/// Whoever only talks to an endpoint needs no template: the root is looked for where it is needed.
+pub(crate) async fn run(
+    root: Option<&Path>,
+    verb: Local,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     match verb {
-        Local::Up(args) => up::run(root, &args, output).await,
+        Local::Up(args) => up::run(&root::find(root)?, &args, output).await,
         Local::Send(args) => send::run(root, &args, output).await,
         Local::Status(args) => status::run(&args, output).await,
         Local::Faults(verb) => faults::run(verb, output).await,
-        Local::Soak(args) => soak::run(root, &args, output).await,
+        Local::Soak(args) => soak::run(&root::find(root)?, &args, output).await,
     }
 }
 

@@ -4,22 +4,23 @@
 //! objects; or as messages, ten to a call.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use flate2::Crc;
-use local::template::Stack;
 use runtime::env::Process;
 
 use super::endpoint::Endpoint;
 use crate::args::{Send, SendAs};
 use crate::demo::contracts_of;
 use crate::demo::feed::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, gzipped};
-use crate::demo::input::{self, Event};
+use crate::demo::input::{self, Record};
+use crate::demo::summary::grouped;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::root;
 
 /// Of one `SendMessageBatch`.
 const MAX_ENTRIES: usize = 10;
@@ -27,22 +28,37 @@ const MAX_ENTRIES: usize = 10;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 const MAX_BATCH_BYTES: usize = 1_000_000;
 
-pub(super) async fn run(root: &Path, args: &Send, output: &Output) -> Result<ExitCode, Failure> {
-    let catalog = contracts_of(root)?;
-    let contract = catalog.get(&args.dataset).map_err(|failure| {
-        Failure::new(failure.reason.into_owned())
-            .next("give one of the known ones, or add its contract below infra/contracts")
-    })?;
-    let mut events = input::read(&args.file, contract, usize::MAX)?;
+pub(super) async fn run(
+    root: Option<&Path>,
+    args: &Send,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let root = match root {
+        Some(given) => Ok(root::find(Some(given))?),
+        None => root::find(None),
+    };
+    // Outside the repository, nobody here knows which datasets there are.
+    if let Ok(root) = &root {
+        contracts_of(root)?.get(&args.dataset).map_err(|failure| {
+            Failure::new(failure.reason.into_owned())
+                .next("give one of the known ones, or add its contract below infra/contracts")
+        })?;
+    }
+    let events = input::records(&args.file, usize::MAX)?;
     if events.is_empty() {
         return Err(Failure::new(format!("there is no event in {}", args.file.display())));
     }
     let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
-    let stack = local::stack(root, &BTreeMap::new())
-        .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let sent = match args.r#as {
-        SendAs::Objects => put(&endpoint, &stack, args, &mut events, output).await?,
-        SendAs::Messages => send(&endpoint, &stack, args, &events, output).await?,
+        SendAs::Objects => {
+            let bucket = name(&endpoint, root, args.bucket.as_deref(), BUCKET_OUTPUT, "--bucket")?;
+            put(&endpoint, &bucket, args, &events, output).await?
+        }
+        SendAs::Messages => {
+            let queue = name(&endpoint, root, args.queue.as_deref(), QUEUE_OUTPUT, "--queue")?;
+            let queue = queue.rsplit('/').next().unwrap_or_default();
+            send(&endpoint, queue, &args.dataset, &events, output).await?
+        }
     };
     output.result(&sent);
     output.note("what becomes of them: sluicegate local status --watch");
@@ -51,45 +67,42 @@ pub(super) async fn run(root: &Path, args: &Send, output: &Output) -> Result<Exi
 
 async fn put(
     endpoint: &Endpoint,
-    stack: &Stack,
+    bucket: &str,
     args: &Send,
-    events: &mut [Event],
+    events: &[Record],
     output: &Output,
 ) -> Result<String, Failure> {
-    let bucket = name(endpoint, stack, args.bucket.as_deref(), BUCKET_OUTPUT, "--bucket")?;
     let s3 = endpoint.s3();
     let total = events.len();
     let (mut objects, mut done) = (0_usize, 0);
-    for slice in events.chunks_mut(MAX_EVENTS) {
-        let kind = if slice.iter().any(|event| event.header.is_some()) { "csv" } else { "ndjson" };
-        let mut slice: Vec<&mut Event> = slice.iter_mut().collect();
-        let failed =
-            || Failure::new(format!("s3://{bucket} did not take an object ({done} events sent)"));
-        let body = gzipped(&slice).map_err(|error| failed().because(error))?;
+    for slice in events.chunks(MAX_EVENTS) {
+        let header = slice.first().and_then(|event| event.header.as_deref());
+        let kind = if header.is_some() { "csv" } else { "ndjson" };
+        let failed = || format!("s3://{bucket} did not take an object ({done} events sent)");
+        let body = gzipped(header, slice.iter().map(|event| event.bytes.as_slice()))
+            .map_err(|error| Failure::new(failed()).because(error))?;
         // The content in the key: the same file again is the same objects, another is others.
         let mut crc = Crc::new();
         crc.update(&body);
         let stem = args.file.file_name().unwrap_or_default().to_string_lossy();
         let stem = stem.split('.').next().unwrap_or_default();
         let key = format!("{}/{stem}-{objects:04}-{:08x}.{kind}.gz", args.dataset, crc.sum());
-        let put = s3.put_object().bucket(&bucket).key(&key).content_type("application/gzip");
+        let put = s3.put_object().bucket(bucket).key(&key).content_type("application/gzip");
         let put = put.body(ByteStream::from(body)).send().await;
-        put.map_err(|error| {
-            failed().because(aws_sdk_s3::Error::from(error)).next(endpoint.advice())
-        })?;
+        put.map_err(|error| endpoint.refused(failed(), aws_sdk_s3::Error::from(error)))?;
         objects += 1;
         done += slice.len();
-        slice.clear();
         output.status(&format!("  {done} of {total} events"));
     }
-    Ok(format!("sent {done} events in {objects} objects to s3://{bucket}/{}/", args.dataset))
+    let (events, objects) = (counted(done, "event"), counted(objects, "object"));
+    Ok(format!("sent {events} in {objects} to s3://{bucket}/{}/", args.dataset))
 }
 
 async fn send(
     endpoint: &Endpoint,
-    stack: &Stack,
-    args: &Send,
-    events: &[Event],
+    queue: &str,
+    dataset: &str,
+    events: &[Record],
     output: &Output,
 ) -> Result<String, Failure> {
     if events.iter().any(|event| event.header.is_some()) {
@@ -98,40 +111,47 @@ async fn send(
         )
         .next("send the file --as objects"));
     }
-    let queue = name(endpoint, stack, args.queue.as_deref(), QUEUE_OUTPUT, "--queue")?;
-    let queue = queue.rsplit('/').next().unwrap_or_default();
     let sqs = endpoint.sqs();
-    let failed =
-        |done: usize| Failure::new(format!("{queue} did not take a message ({done} events sent)"));
-    let url = sqs.get_queue_url().queue_name(queue).send().await.map_err(|error| {
-        failed(0).because(aws_sdk_sqs::Error::from(error)).next(endpoint.advice())
-    })?;
+    let failed = |done: usize| format!("{queue} did not take a message ({done} events sent)");
+    let url = sqs
+        .get_queue_url()
+        .queue_name(queue)
+        .send()
+        .await
+        .map_err(|error| endpoint.refused(failed(0), aws_sdk_sqs::Error::from(error)))?;
     let url = url.queue_url.unwrap_or_default();
     let mut done = 0;
     while done < events.len() {
         let batch = batch(&events[done..]);
         let entries: Result<Vec<_>, _> =
-            batch.iter().enumerate().map(|(at, event)| entry(at, event, &args.dataset)).collect();
-        let entries = entries.map_err(|error| failed(done).because(error))?;
+            batch.iter().enumerate().map(|(at, event)| entry(at, event, dataset)).collect();
+        let entries = entries.map_err(|error| Failure::new(failed(done)).because(error))?;
         let call = sqs.send_message_batch().queue_url(&url).set_entries(Some(entries));
-        let answer = call.send().await.map_err(|error| {
-            failed(done).because(aws_sdk_sqs::Error::from(error)).next(endpoint.advice())
-        })?;
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| endpoint.refused(failed(done), aws_sdk_sqs::Error::from(error)))?;
         if let Some(refused) = answer.failed.first() {
             let line = batch.iter().enumerate().find(|(at, _)| at.to_string() == refused.id);
             let size = line.map_or(0, |(_, event)| event.bytes.len());
             let reason = refused.message().unwrap_or(refused.code());
-            return Err(failed(done + answer.successful.len())
+            return Err(Failure::new(failed(done + answer.successful.len()))
                 .because(std::io::Error::other(format!("an event of {size} bytes: {reason}"))));
         }
         done += batch.len();
         output.status(&format!("  {done} of {} events", events.len()));
     }
-    Ok(format!("sent {done} events as messages to {queue}"))
+    Ok(format!("sent {} as messages to {queue}", counted(done, "event")))
+}
+
+/// `1 event`, `2,000 events`.
+fn counted(count: usize, what: &str) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{} {what}{many}", grouped(u64::try_from(count).unwrap_or(u64::MAX)))
 }
 
 /// As many of the next events as one call takes; at least one.
-fn batch(events: &[Event]) -> &[Event] {
+fn batch(events: &[Record]) -> &[Record] {
     let mut bytes = 0;
     let fits = events.iter().take(MAX_ENTRIES).take_while(|event| {
         bytes += event.bytes.len();
@@ -142,7 +162,7 @@ fn batch(events: &[Event]) -> &[Event] {
 
 fn entry(
     at: usize,
-    event: &Event,
+    event: &Record,
     dataset: &str,
 ) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
     let dataset = MessageAttributeValue::builder().data_type("String").string_value(dataset);
@@ -156,7 +176,7 @@ fn entry(
 /// The bucket's or queue's name: the one given, or on this machine the one that the template makes.
 fn name(
     endpoint: &Endpoint,
-    stack: &Stack,
+    root: Result<PathBuf, Failure>,
     given: Option<&str>,
     output: &str,
     flag: &str,
@@ -169,6 +189,9 @@ fn name(
         let next = format!("give {flag}: the stack's output {output} has it");
         return Err(Failure::new(what).next(next));
     }
+    let root = root.map_err(|failure| failure.next(format!("give {flag}, or --root FOLDER")))?;
+    let stack = local::stack(&root, &BTreeMap::new())
+        .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     stack.outputs.get(output).cloned().ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {output}"))
             .next(format!("restore it, or give {flag}"))

@@ -11,7 +11,7 @@ use local::front::STATUS;
 use runtime::env::Process;
 use serde_json::{Value, json};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, NotOurs};
 use super::{interrupted, table};
 use crate::args::{Format, Status};
 use crate::failure::Failure;
@@ -23,13 +23,22 @@ const TICK: Duration = Duration::from_secs(2);
 pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Failure> {
     let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
     loop {
-        let status = match endpoint.ours(STATUS).await {
-            Some(status) => status,
-            None => of_sqs(&endpoint).await?,
+        let (status, unwell) = match endpoint.ours(STATUS).await {
+            Ok(status) => (status, None),
+            Err(NotOurs::Another) => (of_sqs(&endpoint).await?, None),
+            Err(NotOurs::Unwell(why)) => {
+                let told = format!("{why}: asking SQS for the queues alone");
+                output.note(&told);
+                (of_sqs(&endpoint).await?, Some(told))
+            }
         };
-        let text = match args.format {
-            Format::Json => status.to_string(),
-            Format::Text => table::text(&status, endpoint.name()),
+        let text = match (args.format, unwell.filter(|_| args.watch)) {
+            (Format::Json, _) => status.to_string(),
+            (Format::Text, None) => table::text(&status, endpoint.name()),
+            // The screen has been cleared of the note.
+            (Format::Text, Some(told)) => {
+                table::text(&status, &format!("{}\n{told}", endpoint.name()))
+            }
         };
         if !args.watch {
             output.result(&text);
@@ -50,9 +59,7 @@ pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Fail
 async fn of_sqs(endpoint: &Endpoint) -> Result<Value, Failure> {
     let sqs = endpoint.sqs();
     let refused = |error: aws_sdk_sqs::Error| {
-        Failure::new(format!("{} does not tell its queues", endpoint.name()))
-            .because(error)
-            .next(endpoint.advice())
+        endpoint.refused(format!("{} does not tell its queues", endpoint.name()), error)
     };
     let mut urls = sqs.list_queues().into_paginator().items().send();
     let mut queues = Vec::new();

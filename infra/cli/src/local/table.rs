@@ -35,6 +35,9 @@ pub(super) fn text(status: &Value, endpoint: &str) -> String {
         row
     });
     parts.extend(table(&["mapping", "now", "records", "failed", "throttled"], &mappings));
+    if parts.len() == 1 {
+        parts.push("there is no queue".to_owned());
+    }
     parts.join("\n\n")
 }
 

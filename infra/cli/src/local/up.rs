@@ -1,36 +1,46 @@
 //! `sluicegate local up`: the emulation for whoever wants to talk to it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use local::Emulation;
-use local::lambda::LogLine;
+use runtime::env::Process;
 
+use super::interrupted;
+use super::view::View;
 use crate::args::Up;
 use crate::failure::Failure;
-use crate::local::interrupted;
-use crate::logs;
 use crate::output::Output;
 use crate::world::{self, Plan};
 
+/// As a shell reports a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 /// Runs until it is interrupted.
 pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
-    let lines = Arc::new(Output::of_process());
-    let log = Arc::new(move |line: &LogLine<'_>| lines.note(&logs::text(line)));
+    let stack = local::stack(root, &BTreeMap::new())
+        .map_err(|error| Failure::new("the template cannot be used").because(error))?;
+    let log = Arc::new(View::new(&args.shown, &stack.functions, &Process)?);
     let faults = args.faults.plan()?;
     let plan = Plan { root, release: args.release, port: args.port, log, faults, skip_idle: false };
     let world = tokio::select! {
         world = world::start(plan, output) => world?,
-        () = interrupted() => return Ok(ExitCode::SUCCESS),
+        () = interrupted() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     output.result(&whereabouts(&world));
     output.note("running until Ctrl-C; what functions log follows");
     interrupted().await;
-    output.note("stopping");
-    world.shutdown().await;
-    output.note("stopped: what was in memory is gone");
-    Ok(ExitCode::SUCCESS)
+    output.note("stopping; Ctrl-C again ends it at once");
+    // Dropped halfway, it kills what still runs.
+    tokio::select! {
+        () = world.shutdown() => {
+            output.note("stopped: what was in memory is gone");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
+    }
 }
 
 /// Where everything is, and how an AWS client gets there.

@@ -29,27 +29,27 @@ fn keys(events: &[Event]) -> Vec<Result<&str, Code>> {
 #[test]
 fn lines_are_judged_by_the_contract_and_blank_ones_are_none() {
     let text = "{\"meter\":\"m\",\"at\":\"2026-01-01T00:00:00Z\"}\n\n{\"meter\":\"m\"}\n{\n";
-    let events = read_lines(&mut text.as_bytes(), &contract(), 10).unwrap();
+    let events = judged(&contract(), read_lines(&mut text.as_bytes(), 10).unwrap());
     assert_eq!(keys(&events), [Ok("key"), Err(Code::KeyMissing), Err(Code::DecodeJson)]);
     assert_eq!(events[2].bytes, b"{");
-    assert_eq!(read_lines(&mut text.as_bytes(), &contract(), 1).unwrap().len(), 1);
+    assert_eq!(read_lines(&mut text.as_bytes(), 1).unwrap().len(), 1);
 }
 
 #[test]
 fn a_csv_record_and_its_json_have_one_key() {
     let csv = "meter,at,kwh\r\n\"m\",2026-01-01T00:00:00Z,1.5\r\nm,2026-01-01T00:00:00Z\n";
-    let events = read_csv(&mut csv.as_bytes(), &contract(), 10).unwrap();
+    let events = judged(&contract(), read_csv(&mut csv.as_bytes(), 10).unwrap());
     assert_eq!(keys(&events), [Ok("key"), Err(Code::DecodeCsv)]);
     assert_eq!(events[0].bytes, b"\"m\",2026-01-01T00:00:00Z,1.5");
     let json = br#"{"meter":"m","at":"2026-01-01T00:00:00Z","kwh":1.5}"#;
-    let lines = read_lines(&mut json.as_slice(), &contract(), 1).unwrap();
+    let lines = judged(&contract(), read_lines(&mut json.as_slice(), 1).unwrap());
     assert_eq!(events[0].expected, lines[0].expected);
 }
 
 #[test]
 fn a_header_that_cannot_carry_the_dataset_refuses_every_record() {
     let csv = "metre,at\nm,2026-01-01T00:00:00Z\n";
-    let events = read_csv(&mut csv.as_bytes(), &contract(), 10).unwrap();
+    let events = judged(&contract(), read_csv(&mut csv.as_bytes(), 10).unwrap());
     assert_eq!(keys(&events), [Err(Code::DecodeFormat)]);
 }
 
@@ -78,7 +78,7 @@ fn a_quoted_record_goes_on_over_lines() {
 #[test]
 fn a_file_of_another_kind_is_refused_with_what_is_read() {
     let failure = read(Path::new("events.xml"), &contract(), 1).unwrap_err().to_string();
-    assert!(failure.contains(".ndjson.gz"), "{failure}");
+    assert!(failure.contains(".ndjson, .jsonl or .csv, or with .gz"), "{failure}");
     let failure = read(Path::new("/nowhere/a.csv"), &contract(), 1).unwrap_err().to_string();
     assert!(failure.contains("/nowhere/a.csv"), "{failure}");
 }

@@ -1,0 +1,207 @@
+//! What `local up` shows of what functions log: in words, each function in its own colour, and
+//! without what most lines only repeat.
+
+use std::io::{IsTerminal as _, stderr};
+
+use local::lambda::{LogLine, LogSink, Origin};
+use local::template::Function;
+use runtime::env::Lookup;
+use serde_json::Value;
+
+use crate::args::{Color, Shown};
+use crate::failure::Failure;
+use crate::logs::{fields, short_name, words};
+use crate::output::Output;
+
+/// For functions, in the template's order; red and yellow are the levels'.
+const COLOURS: [&str; 6] = ["36", "32", "35", "34", "96", "95"];
+const RED: &str = "31";
+const YELLOW: &str = "33";
+const FAINT: &str = "2";
+
+pub(super) struct View {
+    functions: Vec<String>,
+    /// Nothing is everything.
+    only: Vec<String>,
+    is_verbose: bool,
+    is_coloured: bool,
+    output: Output,
+}
+
+impl View {
+    /// Refuses to filter by a function that there is not.
+    pub(super) fn new(
+        shown: &Shown,
+        functions: &[Function],
+        lookup: &dyn Lookup,
+    ) -> Result<Self, Failure> {
+        let functions: Vec<String> = functions.iter().map(|each| each.name.clone()).collect();
+        let mut only = Vec::new();
+        for asked in &shown.function {
+            let is_meant = |name: &&String| {
+                name.eq_ignore_ascii_case(asked) || short_name(name).eq_ignore_ascii_case(asked)
+            };
+            let name = functions.iter().find(is_meant).ok_or_else(|| {
+                let known: Vec<&str> = functions.iter().map(|name| short_name(name)).collect();
+                Failure::new(format!("there is no function {asked}"))
+                    .next(format!("give one of {}", known.join(", ")))
+            })?;
+            only.push(name.clone());
+        }
+        let is_coloured = is_coloured(shown.color, stderr().is_terminal(), lookup);
+        let output = Output::of_process();
+        Ok(Self { functions, only, is_verbose: shown.verbose, is_coloured, output })
+    }
+
+    /// Nothing for a line that is not shown.
+    fn text(&self, line: &LogLine<'_>) -> Option<String> {
+        if !self.only.is_empty() && !self.only.iter().any(|name| name == line.function) {
+            return None;
+        }
+        let at = self.functions.iter().position(|name| name == line.function).unwrap_or(0);
+        let name = self.paint(short_name(line.function), COLOURS[at % COLOURS.len()]);
+        let said = match (line.origin, fields(line)) {
+            (_, Some(fields)) => {
+                let words = words(&fields, |name, value| self.is_verbose || says(name, value));
+                let (level, rest) = words.split_once(' ').unwrap_or(("", &words));
+                match level {
+                    "ERROR" => format!("{} {rest}", self.paint(level, RED)),
+                    "WARN" => format!("{} {rest}", self.paint(level, YELLOW)),
+                    _ => format!("{} {rest}", self.paint(level, FAINT)),
+                }
+            }
+            (Origin::Function, None) => line.text.to_owned(),
+            (Origin::Platform, None) if self.is_verbose => self.paint(line.text, FAINT),
+            (Origin::Platform, None) => match line.text.split(' ').next() {
+                Some("START" | "END") => return None,
+                Some("REPORT") => self.paint(&report(line.text), FAINT),
+                _ => self.paint(line.text, RED),
+            },
+        };
+        Some(format!("{name} {said}"))
+    }
+
+    fn paint(&self, text: &str, colour: &str) -> String {
+        match self.is_coloured && !text.is_empty() {
+            true => format!("\x1b[{colour}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
+impl LogSink for View {
+    fn line(&self, line: &LogLine<'_>) {
+        if let Some(text) = self.text(line) {
+            self.output.note(&text);
+        }
+    }
+}
+
+/// Whether a field says more than the function's name does, or than its absence would.
+fn says(name: &str, value: &Value) -> bool {
+    name != "stage" && value.as_u64() != Some(0)
+}
+
+/// `12 ms, 9 MB of 256`, of a REPORT line; with the start and what went wrong, if they were.
+fn report(line: &str) -> String {
+    let field = |name: &str| {
+        let found = line.split('\t').find_map(|field| field.strip_prefix(name));
+        found.and_then(|value| value.strip_prefix(": ")).map(str::trim)
+    };
+    let millis = |name: &str| {
+        let value = field(name)?.strip_suffix(" ms")?.parse::<f64>().ok()?;
+        Some(if value < 1.0 { format!("{value} ms") } else { format!("{value:.0} ms") })
+    };
+    let used = field("Max Memory Used").unwrap_or_default();
+    let size = field("Memory Size").unwrap_or_default().trim_end_matches(" MB");
+    let mut told = format!("{}, {used} of {size}", millis("Duration").unwrap_or_default());
+    if let Some(start) = millis("Init Duration") {
+        told.push_str(&format!(", after {start} of start"));
+    }
+    for more in ["Status", "Error Type"].into_iter().filter_map(field) {
+        told.push_str(&format!(", {more}"));
+    }
+    told
+}
+
+/// As <https://no-color.org> asks: any value but the empty one turns colours off.
+fn is_coloured(asked: Color, is_terminal: bool, lookup: &dyn Lookup) -> bool {
+    let is_refused = lookup.get("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || lookup.get("TERM").is_some_and(|value| value == "dumb");
+    match asked {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => is_terminal && !is_refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const REPORT: &str = "REPORT RequestId: 1\tDuration: 12.34 ms\tBilled Duration: 13 ms\t\
+         Memory Size: 256 MB\tMax Memory Used: 9 MB";
+    const BATCH: &str =
+        r#"{"level":"INFO","message":"batch done","events.in":2,"events.out":0,"stage":"sink"}"#;
+
+    fn view(is_verbose: bool, is_coloured: bool, only: &[&str]) -> View {
+        View {
+            functions: ["s-Ingest", "s-Sink"].map(str::to_owned).into(),
+            only: only.iter().map(|&name| name.to_owned()).collect(),
+            is_verbose,
+            is_coloured,
+            output: Output::of_process(),
+        }
+    }
+
+    #[track_caller]
+    fn check(view: &View, origin: Origin, text: &str, expected: Option<&str>) {
+        let line = LogLine { function: "s-Sink", stream: "", request_id: None, origin, text };
+        assert_eq!(view.text(&line).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_line_is_short_and_what_only_repeats_is_left_out() {
+        let view = view(false, false, &[]);
+        check(&view, Origin::Platform, "START RequestId: 1 Version: $LATEST", None);
+        check(&view, Origin::Platform, "END RequestId: 1", None);
+        check(&view, Origin::Platform, REPORT, Some("Sink 12 ms, 9 MB of 256"));
+        let cold = format!("{REPORT}\tInit Duration: 28.00 ms\tStatus: timeout");
+        let told = "Sink 12 ms, 9 MB of 256, after 28 ms of start, timeout";
+        check(&view, Origin::Platform, &cold, Some(told));
+        check(&view, Origin::Platform, "Task timed out", Some("Sink Task timed out"));
+        check(&view, Origin::Function, BATCH, Some("Sink INFO batch done events.in=2"));
+        check(&view, Origin::Function, "START of mine", Some("Sink START of mine"));
+    }
+
+    #[test]
+    fn verbose_is_everything_and_a_filter_leaves_the_others_out() {
+        let verbose = view(true, false, &["s-Sink"]);
+        check(&verbose, Origin::Platform, "END RequestId: 1", Some("Sink END RequestId: 1"));
+        let told = "Sink INFO batch done events.in=2 events.out=0 stage=sink";
+        check(&verbose, Origin::Function, BATCH, Some(told));
+        check(&view(true, false, &["s-Ingest"]), Origin::Function, BATCH, None);
+    }
+
+    #[test]
+    fn a_function_has_its_colour_and_a_level_its_own() {
+        let error = r#"{"level":"ERROR","message":"broke"}"#;
+        let told = "\x1b[32mSink\x1b[0m \x1b[31mERROR\x1b[0m broke";
+        check(&view(false, true, &[]), Origin::Function, error, Some(told));
+    }
+
+    #[test]
+    fn colours_are_for_terminals_and_whoever_insists() {
+        let none = BTreeMap::new();
+        let refused: BTreeMap<&str, &str> = BTreeMap::from([("NO_COLOR", "1")]);
+        let empty: BTreeMap<&str, &str> = BTreeMap::from([("NO_COLOR", "")]);
+        assert!(is_coloured(Color::Auto, true, &none));
+        assert!(is_coloured(Color::Auto, true, &empty));
+        assert!(is_coloured(Color::Always, false, &refused));
+        assert!(!is_coloured(Color::Auto, true, &refused));
+        assert!(!is_coloured(Color::Auto, false, &none));
+        assert!(!is_coloured(Color::Never, true, &none));
+    }
+}

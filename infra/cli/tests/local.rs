@@ -1,0 +1,196 @@
+//! The program as it is used: started, sent to, asked, interrupted.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// For what has to happen; a build of the functions is the longest of it.
+const PATIENCE: Duration = Duration::from_secs(600);
+const FLIGHTS: usize = 20;
+
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap()
+}
+
+fn sluicegate(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+    command.args(words).current_dir(folder).env_remove("AWS_ENDPOINT_URL");
+    command
+}
+
+/// Runs to its end.
+fn run(folder: &Path, words: &[&str]) -> Output {
+    sluicegate(folder, words).output().unwrap()
+}
+
+#[track_caller]
+fn check_failed(output: &Output, told: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    for each in told {
+        assert!(text.contains(each), "{each} is not in: {text}");
+    }
+}
+
+/// `local up`, killed when the test fails.
+struct Up {
+    child: Child,
+    address: String,
+    pids: Vec<u64>,
+}
+
+impl Up {
+    fn start() -> Self {
+        let mut command = sluicegate(root(), &["local", "up", "--port", "0"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let url = first.split(['=', ' ']).find(|word| word.starts_with("http://"));
+        let address = url.unwrap_or_else(|| panic!("{first}")).trim_start_matches("http://");
+        Self { child, address: address.to_owned(), pids: Vec::new() }
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn status(&mut self) -> Value {
+        let endpoint = self.endpoint();
+        // Whoever asks from outside the repository is answered too.
+        let asked = ["local", "status", "--format", "json", "--endpoint", &endpoint];
+        let output = run(Path::new("/"), &asked);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let functions = status["functions"].as_array().unwrap();
+        let all = functions.iter().flat_map(|each| each["environments"].as_array().unwrap());
+        self.pids.extend(all.filter_map(|each| each["pid"].as_u64()));
+        status
+    }
+
+    /// Asks until the sink has been given as many records, each without a failure.
+    fn wait_for_sink(&mut self, records: u64) {
+        let started = Instant::now();
+        loop {
+            let status = self.status();
+            let mappings = status["mappings"].as_array().unwrap();
+            let sink = mappings.iter().find(|each| each["queue"] == "sluicegate-SinkQueue");
+            let sink = sink.unwrap();
+            let is_done = sink["records"].as_u64() >= Some(records) && sink["activity"] == "idle";
+            if is_done {
+                assert_eq!(sink["failures"], 0, "{status}");
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "still not there: {status}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The first flights of the sample, in a file of their own.
+fn sample() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("flights.ndjson");
+    let file = std::fs::File::open(root().join("events/flights-2013-01.ndjson.gz")).unwrap();
+    let mut sample = std::fs::File::create(&path).unwrap();
+    for line in BufReader::new(GzDecoder::new(file)).lines().take(FLIGHTS) {
+        writeln!(sample, "{}", line.unwrap()).unwrap();
+    }
+    path
+}
+
+/// Ports are free again, and processes gone.
+#[track_caller]
+fn check_nothing_left(up: &Up) {
+    assert!(TcpStream::connect(&up.address).is_err(), "{} still listens", up.address);
+    assert!(!up.pids.is_empty());
+    for pid in &up.pids {
+        assert!(!Path::new(&format!("/proc/{pid}/exe")).exists(), "{pid} still runs");
+    }
+}
+
+#[test]
+fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
+    let sample = sample();
+    let sample = sample.to_str().unwrap();
+    let mut up = Up::start();
+    let endpoint = up.endpoint();
+    for (number, how) in [(1, "objects"), (2, "messages")] {
+        let words = ["local", "send", "flights", sample, "--as", how, "--endpoint", &endpoint];
+        let sent = run(root(), &words);
+        let told = String::from_utf8_lossy(&sent.stdout);
+        assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+        assert!(told.starts_with("sent 20 events "), "{told}");
+        // The second time they are duplicates, and go all the way nevertheless.
+        up.wait_for_sink(number * 20);
+    }
+    let text = run(root(), &["local", "status", "--endpoint", &endpoint]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("SinkQueue to SinkFunction") && !text.contains('\x1b'), "{text}");
+    // From elsewhere with the bucket's name, and with a wrong one.
+    let words = ["local", "send", "flights", sample, "--endpoint", &endpoint, "--bucket"];
+    let bucket = "sluicegate-landing-000000000000";
+    assert!(run(Path::new("/"), &[&words[..], &[bucket]].concat()).status.success());
+    let wrong = run(Path::new("/"), &[&words[..], &["nowhere"]].concat());
+    check_failed(&wrong, &["s3://nowhere did not take an object", "NoSuchBucket"]);
+
+    let port = up.address.rsplit(':').next().unwrap().to_owned();
+    let busy = run(root(), &["local", "up", "--port", &port]);
+    check_failed(&busy, &[&port, "is another `local up` running?"]);
+
+    up.wait_for_sink(60);
+    up.interrupt();
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+    check_nothing_left(&up);
+}
+
+#[test]
+fn nobody_there_is_told_in_one_line_with_what_to_do() {
+    // Bound and closed again: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let asked = run(Path::new("/"), &["local", "status", "--endpoint", &endpoint]);
+    check_failed(&asked, &[&endpoint, "refused", "`sluicegate local up` starts it"]);
+    let text = String::from_utf8_lossy(&asked.stderr);
+    assert_eq!(text.matches("because: ").count(), 1, "{text}");
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_before_anyone_is_asked() {
+    let send = |words: &[&str]| run(root(), &[&["local", "send"], words].concat());
+    check_failed(&send(&["flights", "no.ndjson"]), &["no.ndjson", "because: No such", "next: "]);
+    check_failed(&send(&["flights", "README.md"]), &["README.md", ".ndjson, .jsonl or .csv"]);
+    check_failed(&send(&["nights", "no.ndjson"]), &["nights", "next: "]);
+    let outside = run(Path::new("/"), &["local", "send", "x", sample().to_str().unwrap()]);
+    check_failed(&outside, &["there is no template.yaml", "give --bucket"]);
+}
+
+#[test]
+fn a_hung_answer_is_told_of() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    // The first question's connection is closed without a word, and then nobody listens any more.
+    let closing = std::thread::spawn(move || drop(listener.accept()));
+    let asked = run(Path::new("/"), &["local", "status", "--endpoint", &endpoint]);
+    closing.join().unwrap();
+    check_failed(&asked, &["/_sluicegate/status got no answer: asking SQS", "refused"]);
+}
