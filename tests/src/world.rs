@@ -17,7 +17,7 @@ use crate::binaries::built;
 use crate::{Flight, Logs, post, root, weather};
 
 /// Far beyond what any test takes: real time, not the emulation's.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// What differs from the template's own world.
 #[derive(Default)]

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// What is due within the same so many milliseconds is waited for together: a storm leaves hundreds of
 /// messages that become visible at a time of their own.
-const GRAIN_MS: u64 = 1_000;
+const GRAIN_MS: u64 = 10_000;
 
 /// What is where, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
