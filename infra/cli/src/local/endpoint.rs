@@ -11,8 +11,8 @@ use std::time::Duration;
 use aws_sdk_sqs::error::ErrorMetadata;
 use aws_types::SdkConfig;
 use bytes::Bytes;
-use http::{Method, Request, Uri};
-use http_body_util::{BodyExt as _, Empty, Full};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use runtime::env::{self, Lookup};
@@ -76,31 +76,14 @@ impl Endpoint {
 
     /// What the emulation says of itself.
     pub(super) async fn ours(&self, path: &str) -> Result<Value, NotOurs> {
-        let url = self.url.as_deref().filter(|url| url.starts_with("http://"));
-        let uri = url.and_then(|url| format!("{url}{path}").parse::<Uri>().ok());
-        let uri = uri.ok_or(NotOurs::Another)?;
-        let told = async {
-            let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-            let answer = client.get(uri).await.map_err(|error| match error.is_connect() {
-                true => NotOurs::Another,
-                false => NotOurs::Unwell(format!("{path} got no answer")),
-            })?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await;
-            let body = body.map_err(|_| NotOurs::Unwell(format!("{path} got half an answer")))?;
-            let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
-            match body["message"].as_str() {
-                _ if status.is_success() && body.is_object() => Ok(body),
-                Some(message) if status.is_server_error() => {
-                    Err(NotOurs::Unwell(message.to_owned()))
-                }
-                // An emulator that does not know the path says so, or takes it for a bucket's name.
-                _ if status.is_client_error() => Err(NotOurs::Another),
-                _ => Err(NotOurs::Unwell(format!("{path} was answered with status {status}"))),
-            }
-        };
-        let late = format!("{path} got no answer in {} s", PATIENCE.as_secs());
-        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NotOurs::Unwell(late)))
+        let (status, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
+        match body["message"].as_str() {
+            _ if status.is_success() && body.is_object() => Ok(body),
+            Some(message) if status.is_server_error() => Err(NotOurs::Unwell(message.to_owned())),
+            // An emulator that does not know the path says so, or takes it for a bucket's name.
+            _ if status.is_client_error() => Err(NotOurs::Another),
+            _ => Err(NotOurs::Unwell(format!("{path} was answered with status {status}"))),
+        }
     }
 
     /// Asks the emulation to do something, and answers what it says.
@@ -111,25 +94,41 @@ impl Endpoint {
         body: Bytes,
     ) -> Result<Value, Failure> {
         let name = self.name();
-        let failed = || Failure::new(format!("no emulation of ours answers at {name}"));
-        let url = self.url.as_deref().filter(|url| url.starts_with("http://"));
-        let url = url.ok_or_else(|| failed().next(self.advice()))?;
-        let request = Request::builder().method(method).uri(format!("{url}{path}"));
-        let request = request.body(Full::new(body)).map_err(|error| failed().because(error))?;
-        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-        let told = async {
-            let answer = client.request(request).await.ok()?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await.ok()?.to_bytes();
-            Some((status, serde_json::from_slice::<Value>(&body).unwrap_or_default()))
-        };
-        let told = tokio::time::timeout(PATIENCE, told).await.ok().flatten();
-        let (status, told) = told.ok_or_else(|| failed().next(self.advice()))?;
+        let failed =
+            || Failure::new(format!("no emulation of ours answers at {name}")).next(self.advice());
+        let (status, told) = self.exchange(method, path, body).await.map_err(|_| failed())?;
         match told["message"].as_str() {
             _ if status.is_success() && told.is_object() => Ok(told),
             Some(message) => Err(Failure::new(format!("{name} refuses: {message}"))),
-            None => Err(failed().next(self.advice())),
+            None => Err(failed()),
         }
+    }
+
+    /// One request and its answer: null for a body that is no JSON.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Value), NotOurs> {
+        let url = self.url.as_deref().filter(|url| url.starts_with("http://"));
+        let uri = url.and_then(|url| format!("{url}{path}").parse::<Uri>().ok());
+        let request = Request::builder().method(method).uri(uri.ok_or(NotOurs::Another)?);
+        let request = request.body(Full::new(body)).map_err(|_| NotOurs::Another)?;
+        let told = async {
+            let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+            let answer =
+                client.request(request).await.map_err(|error| match error.is_connect() {
+                    true => NotOurs::Another,
+                    false => NotOurs::Unwell(format!("{path} got no answer")),
+                })?;
+            let status = answer.status();
+            let body = answer.into_body().collect().await;
+            let body = body.map_err(|_| NotOurs::Unwell(format!("{path} got half an answer")))?;
+            Ok((status, serde_json::from_slice(&body.to_bytes()).unwrap_or_default()))
+        };
+        let late = format!("{path} got no answer in {} s", PATIENCE.as_secs());
+        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NotOurs::Unwell(late)))
     }
 
     /// A call that failed, by its deepest cause: what the SDK wraps around it says nothing more.

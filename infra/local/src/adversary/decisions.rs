@@ -50,7 +50,7 @@ pub(crate) enum Doom {
 impl Adversary {
     /// Of a request: `caller` is the function that sends it, or whoever else.
     pub(crate) fn request(&self, caller: &str, service: &str, operation: &str) -> Fate {
-        let stream = format!("{caller}/{service}.{operation}");
+        let stream = || format!("{caller}/{service}.{operation}");
         let fits = |rule: &Rule| {
             rule.fault.realm() == Realm::Requests
                 && is_on(&rule.on, service, operation)
@@ -58,7 +58,8 @@ impl Adversary {
                 && can_befall(rule.fault, service, operation)
         };
         let mut fate = Fate::default();
-        for (rule, mut dice) in self.strikes(&stream, fits) {
+        for (struck, mut dice) in self.strikes(stream, fits) {
+            let rule = &struck.rule;
             let trouble = match rule.fault {
                 Fault::Slow => {
                     fate.delay += share(&mut dice, rule.amount());
@@ -85,12 +86,13 @@ impl Adversary {
 
     /// Of a message that is sent to a standard queue.
     pub(crate) fn arrival(&self, queue: &str) -> Arrival {
-        let stream = format!("send {queue}");
+        let stream = || format!("send {queue}");
         let fits = |rule: &Rule| {
             matches!(rule.fault, Fault::Late | Fault::Disorder) && names(&rule.on, queue)
         };
         let mut arrival = Arrival::default();
-        for (rule, mut dice) in self.strikes(&stream, fits) {
+        for (struck, mut dice) in self.strikes(stream, fits) {
+            let rule = &struck.rule;
             if rule.fault == Fault::Late {
                 arrival.late_ms = millis(share(&mut dice, rule.amount()));
             } else {
@@ -102,9 +104,9 @@ impl Adversary {
 
     /// How many messages a receive from a standard queue gives at most, of those asked for.
     pub(crate) fn at_most(&self, queue: &str, asked: usize) -> usize {
-        let stream = format!("receive {queue}");
+        let stream = || format!("receive {queue}");
         let fits = |rule: &Rule| rule.fault == Fault::Short && names(&rule.on, queue);
-        let Some((_, mut dice)) = self.strikes(&stream, fits).into_iter().next() else {
+        let Some((_, mut dice)) = self.strikes(stream, fits).into_iter().next() else {
             return asked;
         };
         let fewer = dice.below(u64::try_from(asked).unwrap_or(u64::MAX).saturating_sub(1));
@@ -113,36 +115,39 @@ impl Adversary {
 
     /// In how many milliseconds a delivered message of a standard queue is delivered again.
     pub(crate) fn again_after_ms(&self, queue: &str) -> Option<u64> {
-        let stream = format!("deliver {queue}");
+        let stream = || format!("deliver {queue}");
         let fits = |rule: &Rule| rule.fault == Fault::Twice && names(&rule.on, queue);
-        let (rule, mut dice) = self.strikes(&stream, fits).into_iter().next()?;
+        let (struck, mut dice) = self.strikes(stream, fits).into_iter().next()?;
+        let rule = &struck.rule;
         Some(millis(share(&mut dice, rule.amount())))
     }
 
     /// Whether an environment is killed before it asks for work.
     pub(crate) fn dies_at_start(&self, function: &str) -> bool {
-        let stream = format!("start {function}");
+        let stream = || format!("start {function}");
         let fits = |rule: &Rule| is_kill(rule, function, &[Point::Start]);
-        !self.strikes(&stream, fits).is_empty()
+        !self.strikes(stream, fits).is_empty()
     }
 
     /// By how many milliseconds an environment's clock is wrong.
     pub(crate) fn clock_offset_ms(&self, function: &str) -> i64 {
-        let stream = format!("clock {function}");
+        let stream = || format!("clock {function}");
         let fits = |rule: &Rule| rule.fault == Fault::ClockSkew && names(&rule.on, function);
-        let Some((rule, mut dice)) = self.strikes(&stream, fits).into_iter().next() else {
+        let Some((struck, mut dice)) = self.strikes(stream, fits).into_iter().next() else {
             return 0;
         };
+        let rule = &struck.rule;
         let offset_ms = i64::try_from(millis(share(&mut dice, rule.amount()))).unwrap_or(0);
         if dice.below(2) == 0 { offset_ms } else { -offset_ms }
     }
 
     /// Of an invocation. A rule without a point means any but the start.
     pub(crate) fn doom(&self, function: &str) -> Option<Doom> {
-        let stream = format!("invoke {function}");
+        let stream = || format!("invoke {function}");
         let points = [Point::Taken, Point::Call, Point::Answer];
         let fits = |rule: &Rule| is_kill(rule, function, &points);
-        let (rule, mut dice) = self.strikes(&stream, fits).into_iter().next()?;
+        let (struck, mut dice) = self.strikes(stream, fits).into_iter().next()?;
+        let rule = &struck.rule;
         let point = rule.at.unwrap_or_else(|| match dice.below(3) {
             0 => Point::Taken,
             1 => Point::Call,

@@ -189,19 +189,30 @@ impl Adversary {
         *rules = Arc::new(next);
     }
 
-    /// The rules that fit an occasion and strike now, each with its dice.
-    fn strikes(&self, stream: &str, fits: impl Fn(&Rule) -> bool) -> Vec<(Rule, Dice)> {
+    /// The rules that fit an occasion and strike now, each with its dice. The stream is named only where
+    /// a rule fits: without rules, a request costs a lock and a comparison.
+    fn strikes(
+        &self,
+        stream: impl FnOnce() -> String,
+        fits: impl Fn(&Rule) -> bool,
+    ) -> Vec<(Arc<InForce>, Dice)> {
         let rules = self.rules();
         if rules.is_empty() {
             return Vec::new();
         }
         let now_ms = self.inner.clock.now_ms();
+        let mut fitting =
+            rules.iter().filter(|each| each.is_in_force(now_ms) && fits(&each.rule)).peekable();
+        if fitting.peek().is_none() {
+            return Vec::new();
+        }
+        let stream = stream();
         let mut strikes = Vec::new();
-        for each in rules.iter().filter(|each| each.is_in_force(now_ms) && fits(&each.rule)) {
-            if let Some((number, dice)) = each.strike(stream) {
+        for each in fitting {
+            if let Some((number, dice)) = each.strike(&stream) {
                 let fault = each.rule.fault;
-                self.note(Done { stream: stream.to_owned(), number, fault });
-                strikes.push((each.rule.clone(), dice));
+                self.note(Done { stream: stream.clone(), number, fault });
+                strikes.push((Arc::clone(each), dice));
             }
         }
         strikes
