@@ -83,8 +83,10 @@ impl World {
             let twice = written_twice(&changes);
             assert!(twice.is_empty(), "{table}: written more than once: {twice:?}");
             let inserts = changes.iter().filter(|change| change.event == ChangeEvent::Insert);
-            assert_eq!(inserts.count(), expected.len(), "inserts into {table}");
-            assert_eq!(changes.len(), expected.len(), "changes of {table}");
+            // A row that is only ever inserted is its own dedupe record.
+            let wanted = if table == "RecordsTable" { expected.len() } else { 0 };
+            assert_eq!(inserts.count(), wanted, "inserts into {table}");
+            assert_eq!(changes.len(), wanted, "changes of {table}");
         }
         for queue in ["Inbox", "EnrichQueue", "SinkQueue"] {
             assert_eq!(self.letters(queue).len(), 0, "{queue} is not empty");

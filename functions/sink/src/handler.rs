@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use aws::Item;
+use aws::{Insert, TableEffect};
 use contracts::{Catalog, SinkKind};
-use dedupe::{Limits, RecordId, Store, Verdict, Write, write_once};
-use event::{Code, Envelope, Failure};
+use dedupe::transactional::{Write, write_once};
+use dedupe::{Limits, RecordId, Store, Verdict};
+use event::{Code, Envelope, Failure, Fingerprint};
 use runtime::{Deadline, Done, Record, Stage};
 
 use crate::item::{item_of, stamp};
@@ -16,10 +17,6 @@ pub(crate) struct TableSink<S> {
     store: S,
 }
 
-/// What the dedupe record adds to a transaction's size, at most: its key, two fingerprints' worth
-/// of attributes, names.
-const DEDUPE_RECORD_BYTES: usize = 512;
-
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl<S> TableSink<S> {
@@ -28,12 +25,16 @@ impl<S> TableSink<S> {
     }
 }
 
-impl<S: Store<Effect = Item>> Stage for TableSink<S> {
+impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
     const NAME: &'static str = "sink";
 
-    type Prepared = Write<Item>;
+    type Prepared = Write<TableEffect>;
 
-    async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Write<Item>, Failure> {
+    async fn prepare(
+        &self,
+        record: &Record,
+        deadline: &Deadline,
+    ) -> Result<Write<TableEffect>, Failure> {
         let envelope = Envelope::from_json(&record.body)
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
         let contract = self.contracts.get(&envelope.dataset)?;
@@ -42,37 +43,43 @@ impl<S: Store<Effect = Item>> Stage for TableSink<S> {
             let reason = format!("`{}` has no sink of kind table", contract.dataset);
             Failure::permanent(Code::ContractViolation, reason)
         })?;
-        let (effect, bytes) = item_of(&envelope)?;
+        let (item, bytes) = item_of(&envelope)?;
+        let id = RecordId { sink: sink.name.clone(), key: envelope.idempotencykey };
+        let fingerprint = envelope.fingerprint;
         Ok(Write {
-            id: RecordId { sink: sink.name.clone(), key: envelope.idempotencykey },
-            fingerprint: envelope.fingerprint,
+            id: id.clone(),
+            fingerprint: fingerprint.clone(),
             expires_at: deadline.now().plus(DAY * contract.retention_days),
-            effect,
-            bytes: bytes + DEDUPE_RECORD_BYTES,
+            effect: TableEffect::Insert(Insert { id, fingerprint, item }),
+            bytes,
         })
     }
 
     async fn commit(
         &self,
-        mut writes: Vec<Write<Item>>,
+        mut writes: Vec<Write<TableEffect>>,
         deadline: &Deadline,
     ) -> Vec<Result<Done, Failure>> {
         let now = deadline.now();
-        writes.iter_mut().for_each(|write| stamp(&mut write.effect, now));
-        let verdicts = write_once(&self.store, &writes, Limits::DYNAMODB, now).await;
-        verdicts.into_iter().zip(&writes).map(|(verdict, write)| done(verdict?, write)).collect()
+        let mut delivered = Vec::with_capacity(writes.len());
+        for write in &mut writes {
+            let TableEffect::Insert(insert) = &mut write.effect;
+            stamp(&mut insert.item, now);
+            delivered.push((write.id.clone(), write.fingerprint.clone()));
+        }
+        let verdicts = write_once(&self.store, writes, Limits::DYNAMODB, now).await;
+        verdicts.into_iter().zip(&delivered).map(|(verdict, each)| done(verdict?, each)).collect()
     }
 }
 
-fn done(verdict: Verdict, write: &Write<Item>) -> Result<Done, Failure> {
+fn done(verdict: Verdict, (id, delivered): &(RecordId, Fingerprint)) -> Result<Done, Failure> {
     match verdict {
         Verdict::Written => Ok(Done::PASSED),
-        Verdict::Duplicate => Ok(Done::DUPLICATE),
+        Verdict::Duplicate | Verdict::Stale => Ok(Done::DUPLICATE),
         Verdict::Conflict { first } => {
-            let reason = format!(
-                "key {} took effect with payload {first}; this one is {}",
-                write.id.key, write.fingerprint
-            );
+            let key = &id.key;
+            let reason =
+                format!("key {key} took effect with payload {first}; this one is {delivered}");
             Err(Failure::permanent(Code::Conflict, reason))
         }
     }

@@ -13,7 +13,8 @@ const MAX_ITEM_BYTES: usize = 400 * 1024;
 /// DynamoDB nests 32 levels (same page), and the payload is one level down.
 const MAX_PAYLOAD_DEPTH: usize = 31;
 
-/// The item without `written_at`, which is known when it is written, and its size in bytes.
+/// The item without `fingerprint` and `written_at`, which its writing adds, and its size with them in
+/// bytes.
 ///
 /// `pk` is `<dataset>#<idempotency key>`; the payload, enrichment included, is a map.
 pub(crate) fn item_of(envelope: &Envelope) -> Result<(Item, usize), Failure> {
@@ -34,7 +35,8 @@ pub(crate) fn item_of(envelope: &Envelope) -> Result<(Item, usize), Failure> {
     item.extend(envelope.subject.clone().map(|subject| text("subject", subject)));
     item.extend(envelope.degraded.clone().map(|degraded| text("degraded", degraded)));
     item.insert("payload".to_owned(), attribute(payload));
-    let bytes = size(&item) + "written_at".len() + "2026-01-01T00:00:00.000Z".len();
+    let fingerprint = "fingerprint".len() + envelope.fingerprint.to_string().len();
+    let bytes = size(&item) + fingerprint + "written_at".len() + "2026-01-01T00:00:00.000Z".len();
     if bytes > MAX_ITEM_BYTES {
         let reason = format!("{bytes} bytes as an item; DynamoDB takes {MAX_ITEM_BYTES}");
         return Err(Failure::permanent(Code::SizeExceeded, reason));

@@ -6,18 +6,18 @@
 
 mod classify;
 mod config;
-#[cfg(feature = "dynamodb")]
-mod dedupe_store;
 #[cfg(feature = "s3")]
 mod objects;
 #[cfg(feature = "sqs")]
 mod queues;
+#[cfg(feature = "dynamodb")]
+mod table;
 
 pub use classify::failure_of;
 pub use config::{ConfigError, sdk_config};
-#[cfg(feature = "dynamodb")]
-pub use dedupe_store::{Item, TableStore};
 #[cfg(feature = "s3")]
 pub use objects::Objects;
 #[cfg(feature = "sqs")]
 pub use queues::Queues;
+#[cfg(feature = "dynamodb")]
+pub use table::{Insert, Item, TableEffect, TableStore};

@@ -2,36 +2,77 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Verdict, Write};
+use event::{Code, Failure, Fingerprint};
+
+use crate::{RecordId, Verdict};
+
+/// What became of one delivery, or why it is not known.
+pub type Outcome = Result<Verdict, Failure>;
 
 /// Deliveries among which each key is written once.
 pub(crate) struct Distinct {
     /// The positions of the first delivery of each key.
     pub(crate) firsts: Vec<usize>,
-    /// For each later delivery: its position, its first's, and its verdict if the first is written.
-    pub(crate) repeats: Vec<(usize, usize, Verdict)>,
+    pub(crate) repeats: Vec<Repeat>,
 }
 
-/// Of the writes at these positions, in their order.
-pub(crate) fn distinct<E>(writes: &[Write<E>], among: &[usize]) -> Distinct {
+/// A later delivery of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Repeat {
+    pub(crate) position: usize,
+    pub(crate) first: usize,
+    /// What it is, if the first one is written.
+    pub(crate) verdict: Verdict,
+}
+
+/// Of the deliveries at these positions, in their order.
+pub(crate) fn distinct<'a>(
+    among: impl IntoIterator<Item = usize>,
+    delivery: impl Fn(usize) -> (&'a RecordId, &'a Fingerprint),
+) -> Distinct {
     let mut by_id = BTreeMap::new();
     let (mut firsts, mut repeats) = (Vec::new(), Vec::new());
-    for &position in among {
-        let write = &writes[position];
-        match by_id.get(&write.id) {
+    for position in among {
+        let (id, fingerprint) = delivery(position);
+        match by_id.get(id) {
             None => {
-                by_id.insert(&write.id, position);
+                by_id.insert(id, position);
                 firsts.push(position);
             }
             Some(&first) => {
-                let verdict = if writes[first].fingerprint == write.fingerprint {
+                let (_, written) = delivery(first);
+                let verdict = if written == fingerprint {
                     Verdict::Duplicate
                 } else {
-                    Verdict::Conflict { first: writes[first].fingerprint.clone() }
+                    Verdict::Conflict { first: written.clone() }
                 };
-                repeats.push((position, first, verdict));
+                repeats.push(Repeat { position, first, verdict });
             }
         }
     }
     Distinct { firsts, repeats }
+}
+
+impl Repeat {
+    /// What it is, from what became of the first one. `fingerprint` is its own.
+    pub(crate) fn outcome(&self, first: Option<&Outcome>, fingerprint: &Fingerprint) -> Outcome {
+        match first {
+            // What the store holds decides, where it had the key before this batch.
+            Some(Ok(Verdict::Conflict { first: stored })) if stored == fingerprint => {
+                Ok(Verdict::Duplicate)
+            }
+            Some(Ok(Verdict::Conflict { first: stored })) => {
+                Ok(Verdict::Conflict { first: stored.clone() })
+            }
+            Some(Ok(Verdict::Written | Verdict::Duplicate | Verdict::Stale)) => {
+                Ok(self.verdict.clone())
+            }
+            Some(Err(failure)) => Err(failure.clone()),
+            None => Err(contended()),
+        }
+    }
+}
+
+pub(crate) fn contended() -> Failure {
+    Failure::transient(Code::DependencyUnavailable, "another writer holds this key's item")
 }

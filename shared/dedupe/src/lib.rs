@@ -1,14 +1,18 @@
 //! Each idempotency key takes effect once in each sink.
 //!
-//! Pure: the protocol decides, a [`Store`] writes. Here is the transactional form: dedupe record and
-//! effect in one transaction, so that there is no state between the two and nothing to recover.
+//! Pure: the protocol decides, a [`Store`] writes. Two forms: [`transactional`], where dedupe record
+//! and effect share a transaction, and [`fenced`], where many effects share an object that is
+//! elsewhere.
 
+mod backoff;
 mod batch;
-mod protocol;
+pub mod fenced;
 mod record;
-
-pub use protocol::{Limits, write_once};
-pub use record::{Completed, RecordId, Verdict};
-pub use store::{Reason, Store, Write, WriteError};
-
 mod store;
+pub mod transactional;
+
+pub use batch::Outcome;
+pub use record::{Completed, DedupeRecord, InProgress, Owner, RecordId, Verdict};
+pub use store::{
+    Change, CommitError, Effect, Expected, Limits, Merged, NoEffect, Reason, Store, Transaction,
+};

@@ -18,22 +18,79 @@ impl fmt::Display for RecordId {
     }
 }
 
-/// What a store remembers of a key that took effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who claimed a key: never used twice, so that nobody completes or removes what another now holds.
+///
+/// For an object it is also where the object is: one owner writes one object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(String);
+
+impl Owner {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Owner {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a store remembers of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DedupeRecord {
+    /// Somebody is about to let it take effect.
+    InProgress(InProgress),
+    /// It took effect.
+    Completed(Completed),
+}
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InProgress {
+    pub owner: Owner,
+    /// Until then its owner is taken to be alive. Nothing that must hold rests on it: an owner that
+    /// lives longer is fenced.
+    pub lease_ends_at: Timestamp,
+    pub fingerprint: Fingerprint,
+    pub expires_at: Timestamp,
+}
+
+/// A key that took effect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Completed {
     pub fingerprint: Fingerprint,
+    /// Where the effect is, unless the sink has one place for all.
+    pub place: Option<String>,
     /// From here on the record counts as absent, whether or not the store has removed it: DynamoDB
     /// takes up to a few days
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>).
     pub expires_at: Timestamp,
 }
 
-impl Completed {
+impl DedupeRecord {
     #[must_use]
-    pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at <= now
+    pub fn expires_at(&self) -> Timestamp {
+        match self {
+            Self::InProgress(claim) => claim.expires_at,
+            Self::Completed(completed) => completed.expires_at,
+        }
     }
 
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at() <= now
+    }
+}
+
+impl Completed {
     /// What a delivery with this payload is, now that the key has taken effect.
     #[must_use]
     pub fn judge(&self, delivered: &Fingerprint) -> Verdict {
@@ -46,12 +103,14 @@ impl Completed {
 }
 
 /// What became of one delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// It took effect now.
     Written,
     /// It had taken effect before.
     Duplicate,
+    /// What it would have changed is newer already: remembered, and changed nothing.
+    Stale,
     /// Its key had taken effect with another payload: never applied, never dropped.
     Conflict { first: Fingerprint },
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 
 /// What a failure asks for. Only the batch layer turns it into an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// It will fail again: dead letter at once.
     Permanent,
@@ -108,7 +108,7 @@ impl fmt::Display for Code {
 }
 
 /// Why one record did not get through a stage.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{code}: {reason}")]
 pub struct Failure {
     pub kind: FailureKind,

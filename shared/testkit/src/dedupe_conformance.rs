@@ -3,7 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use dedupe::{Completed, Reason, RecordId, Store, Write, WriteError};
+use dedupe::{
+    Change, CommitError, Completed, DedupeRecord, Effect, Expected, InProgress, Owner, Reason,
+    RecordId, Store, Transaction,
+};
 use event::{Fingerprint, IdempotencyKey, Timestamp};
 
 /// An empty store, and a look at what was written to it.
@@ -12,11 +15,11 @@ pub trait StoreUnderTest {
 
     fn store(&self) -> &Self::Store;
 
-    /// An effect that can be told from those of other names.
-    fn effect(&self, name: &str) -> <Self::Store as Store>::Effect;
+    /// An effect that is its own dedupe record, under this id and with this payload.
+    fn effect(&self, id: &RecordId, fingerprint: &Fingerprint) -> <Self::Store as Store>::Effect;
 
-    /// Whether the effect of this name was applied.
-    fn is_applied(&self, name: &str) -> impl Future<Output = bool>;
+    /// Whether the effect under this id was applied.
+    fn is_applied(&self, id: &RecordId) -> impl Future<Output = bool>;
 }
 
 /// Runs every case of the suite, each on a store from `fresh`; panics at the first that fails.
@@ -24,11 +27,14 @@ pub trait StoreUnderTest {
 /// Times are whole seconds apart: what an expiry is worth in DynamoDB.
 pub async fn dedupe_conformance<T: StoreUnderTest>(fresh: impl AsyncFn() -> T) {
     what_is_free_is_written(&fresh().await).await;
-    a_key_that_took_effect_is_named_with_its_first_fingerprint(&fresh().await).await;
+    what_took_effect_is_named_as_it_was_written(&fresh().await).await;
     sinks_do_not_share_keys(&fresh().await).await;
     an_expired_record_counts_as_absent(&fresh().await).await;
     a_transaction_is_written_whole_or_not_at_all(&fresh().await).await;
-    a_cancellation_has_a_reason_for_each_write_in_order(&fresh().await).await;
+    a_cancellation_has_a_reason_for_each_part_in_order(&fresh().await).await;
+    a_claim_is_changed_by_its_owner_alone(&fresh().await).await;
+    a_claim_passes_to_whoever_names_its_owner(&fresh().await).await;
+    an_effect_can_be_its_own_record(&fresh().await).await;
 }
 
 /// 2026-01-01T00:00:00Z.
@@ -45,109 +51,207 @@ fn expiry() -> Timestamp {
     at(0).plus(DAY)
 }
 
-/// An effect of this name, under this key, with this payload.
-fn write<T: StoreUnderTest>(
-    it: &T,
-    key: &str,
-    payload: &str,
-    name: &str,
-) -> Write<<T::Store as Store>::Effect> {
-    Write {
-        id: RecordId { sink: "records".to_owned(), key: IdempotencyKey::from(key.to_owned()) },
-        fingerprint: Fingerprint::from(payload.to_owned()),
-        expires_at: expiry(),
-        effect: it.effect(name),
-        bytes: 1_024,
-    }
+fn id(key: &str) -> RecordId {
+    RecordId { sink: "records".to_owned(), key: IdempotencyKey::from(key.to_owned()) }
 }
 
-async fn written<T: StoreUnderTest>(it: &T, writes: &[Write<<T::Store as Store>::Effect>]) {
-    let result = it.store().write_all(writes, at(0)).await;
+fn payload(text: &str) -> Fingerprint {
+    Fingerprint::from(text.to_owned())
+}
+
+fn completed(fingerprint: &str) -> DedupeRecord {
+    DedupeRecord::Completed(Completed {
+        fingerprint: payload(fingerprint),
+        place: None,
+        expires_at: expiry(),
+    })
+}
+
+fn claim(owner: &str) -> DedupeRecord {
+    DedupeRecord::InProgress(InProgress {
+        owner: Owner::from(owner.to_owned()),
+        lease_ends_at: at(60),
+        fingerprint: payload("1"),
+        expires_at: expiry(),
+    })
+}
+
+fn held(owner: &str) -> Expected {
+    Expected::Held(Owner::from(owner.to_owned()))
+}
+
+fn change(key: &str, expected: Expected, to: Option<DedupeRecord>) -> Change {
+    Change { id: id(key), expected, to }
+}
+
+fn write(key: &str, fingerprint: &str) -> Change {
+    change(key, Expected::Free, Some(completed(fingerprint)))
+}
+
+fn found(record: DedupeRecord) -> Reason {
+    Reason::Found(Some(record))
+}
+
+type EffectOf<T> = <<T as StoreUnderTest>::Store as Store>::Effect;
+
+fn insert<T: StoreUnderTest>(it: &T, key: &str, fingerprint: &str) -> EffectOf<T> {
+    it.effect(&id(key), &payload(fingerprint))
+}
+
+async fn commit<E: Effect>(
+    store: &impl Store<Effect = E>,
+    changes: &[Change],
+    effects: &[E],
+    now: Timestamp,
+) -> Result<(), CommitError> {
+    let transaction = Transaction { changes: changes.to_vec(), effects: effects.to_vec() };
+    store.commit(transaction, now).await
+}
+
+async fn written<T: StoreUnderTest>(it: &T, changes: &[Change], effects: &[EffectOf<T>]) {
+    let result = commit(it.store(), changes, effects, at(0)).await;
     assert!(result.is_ok(), "not written: {result:?}");
 }
 
-async fn check_applied<T: StoreUnderTest>(it: &T, name: &str, expected: bool) {
-    assert_eq!(it.is_applied(name).await, expected, "whether `{name}` was applied");
-}
-
-/// The reasons with which these are cancelled.
+/// The reasons with which these are cancelled: those of the changes, then those of the effects.
 async fn cancelled<T: StoreUnderTest>(
     it: &T,
-    writes: &[Write<<T::Store as Store>::Effect>],
+    changes: &[Change],
+    effects: &[EffectOf<T>],
     now: Timestamp,
 ) -> Vec<Reason> {
-    match it.store().write_all(writes, now).await {
-        Err(WriteError::Cancelled(reasons)) => reasons,
+    match commit(it.store(), changes, effects, now).await {
+        Err(CommitError::Cancelled { changes: mut reasons, effects }) => {
+            reasons.extend(effects);
+            reasons
+        }
         other => panic!("expected a cancellation, found {other:?}"),
     }
 }
 
-fn exists(payload: &str) -> Reason {
-    let fingerprint = Fingerprint::from(payload.to_owned());
-    Reason::Exists(Completed { fingerprint, expires_at: expiry() })
+/// A record is looked at by asking for what cannot be.
+async fn check_record<T: StoreUnderTest>(it: &T, key: &str, expected: Option<DedupeRecord>) {
+    let nobodys = change(key, held("nobody"), None);
+    assert_eq!(cancelled(it, &[nobodys], &[], at(0)).await, [Reason::Found(expected)], "{key}");
+}
+
+async fn check_applied<T: StoreUnderTest>(it: &T, key: &str, expected: bool) {
+    assert_eq!(it.is_applied(&id(key)).await, expected, "whether `{key}` was applied");
 }
 
 async fn what_is_free_is_written<T: StoreUnderTest>(it: &T) {
-    written(it, &[write(it, "a", "1", "first"), write(it, "b", "1", "second")]).await;
-    check_applied(it, "first", true).await;
-    check_applied(it, "second", true).await;
-    check_applied(it, "third", false).await;
+    check_record(it, "a", None).await;
+    written(it, &[write("a", "1"), write("b", "2")], &[insert(it, "c", "1")]).await;
+    check_record(it, "a", Some(completed("1"))).await;
+    check_record(it, "b", Some(completed("2"))).await;
+    check_applied(it, "c", true).await;
+    check_applied(it, "d", false).await;
 }
 
-async fn a_key_that_took_effect_is_named_with_its_first_fingerprint<T: StoreUnderTest>(it: &T) {
-    written(it, &[write(it, "a", "1", "first")]).await;
-    let duplicate = write(it, "a", "1", "again");
-    assert_eq!(cancelled(it, &[duplicate], at(0)).await, [exists("1")]);
-    let conflict = write(it, "a", "2", "other");
-    assert_eq!(cancelled(it, &[conflict], at(0)).await, [exists("1")]);
-    check_applied(it, "first", true).await;
-    check_applied(it, "again", false).await;
-    check_applied(it, "other", false).await;
+async fn what_took_effect_is_named_as_it_was_written<T: StoreUnderTest>(it: &T) {
+    let placed = DedupeRecord::Completed(Completed {
+        fingerprint: payload("1"),
+        place: Some("flights/day=1/x.parquet".to_owned()),
+        expires_at: expiry(),
+    });
+    written(it, &[change("a", Expected::Free, Some(placed.clone()))], &[]).await;
+    assert_eq!(cancelled(it, &[write("a", "1")], &[], at(0)).await, [found(placed.clone())]);
+    assert_eq!(cancelled(it, &[write("a", "2")], &[], at(0)).await, [found(placed)]);
 }
 
 async fn sinks_do_not_share_keys<T: StoreUnderTest>(it: &T) {
-    written(it, &[write(it, "a", "1", "first")]).await;
-    let mut other = write(it, "a", "1", "second");
+    written(it, &[write("a", "1")], &[]).await;
+    let mut other = write("a", "2");
     other.id.sink = "mirror".to_owned();
-    written(it, &[other]).await;
-    check_applied(it, "second", true).await;
+    written(it, &[other], &[]).await;
+    check_record(it, "a", Some(completed("1"))).await;
 }
 
 async fn an_expired_record_counts_as_absent<T: StoreUnderTest>(it: &T) {
-    written(it, &[write(it, "a", "1", "first")]).await;
-    let mut next = write(it, "a", "2", "second");
-    next.expires_at = expiry().plus(DAY);
-    let last_second = expiry().unix_ms() - 1_000;
-    let before = cancelled(it, &[next.clone()], Timestamp::from_unix_ms(last_second)).await;
-    assert_eq!(before, [exists("1")]);
-    let result = it.store().write_all(&[next.clone()], expiry()).await;
+    written(it, &[write("a", "1"), change("b", Expected::Free, Some(claim("w1")))], &[]).await;
+    let later = DedupeRecord::Completed(Completed {
+        fingerprint: payload("2"),
+        place: None,
+        expires_at: expiry().plus(DAY),
+    });
+    let next = ["a", "b"].map(|key| change(key, Expected::Free, Some(later.clone())));
+    let last_second = Timestamp::from_unix_ms(expiry().unix_ms() - 1_000);
+    let before = cancelled(it, &next, &[], last_second).await;
+    assert_eq!(before, [found(completed("1")), found(claim("w1"))]);
+    let result = commit(it.store(), &next, &[], expiry()).await;
     assert!(result.is_ok(), "an expired record held its key: {result:?}");
-    check_applied(it, "second", true).await;
     // From here on it is the second one's.
-    let completed =
-        Completed { fingerprint: next.fingerprint.clone(), expires_at: next.expires_at };
-    let third = write(it, "a", "3", "third");
-    assert_eq!(cancelled(it, &[third], expiry()).await, [Reason::Exists(completed)]);
+    let third = write("a", "3");
+    assert_eq!(cancelled(it, &[third], &[], expiry()).await, [found(later)]);
 }
 
 async fn a_transaction_is_written_whole_or_not_at_all<T: StoreUnderTest>(it: &T) {
-    written(it, &[write(it, "b", "1", "first")]).await;
-    let batch =
-        [write(it, "a", "1", "left"), write(it, "b", "1", "middle"), write(it, "c", "1", "right")];
-    cancelled(it, &batch, at(0)).await;
-    for name in ["left", "middle", "right"] {
-        check_applied(it, name, false).await;
+    written(it, &[write("b", "1")], &[]).await;
+    let changes = [write("a", "1"), write("b", "1"), write("c", "1")];
+    let effect = insert(it, "d", "1");
+    cancelled(it, &changes, std::slice::from_ref(&effect), at(0)).await;
+    for key in ["a", "c"] {
+        check_record(it, key, None).await;
     }
+    check_applied(it, "d", false).await;
     // Nor were their keys taken.
-    let [left, _, right] = batch;
-    written(it, &[left, right]).await;
-    check_applied(it, "left", true).await;
-    check_applied(it, "right", true).await;
+    let [left, _, right] = changes;
+    written(it, &[left, right], &[effect]).await;
+    check_applied(it, "d", true).await;
 }
 
-async fn a_cancellation_has_a_reason_for_each_write_in_order<T: StoreUnderTest>(it: &T) {
-    written(it, &[write(it, "b", "1", "first"), write(it, "d", "2", "second")]).await;
-    let batch = ["a", "b", "c", "d"].map(|key| write(it, key, "1", key));
-    let expected = [Reason::Innocent, exists("1"), Reason::Innocent, exists("2")];
-    assert_eq!(cancelled(it, &batch, at(0)).await, expected);
+async fn a_cancellation_has_a_reason_for_each_part_in_order<T: StoreUnderTest>(it: &T) {
+    written(it, &[write("b", "1"), write("d", "2")], &[insert(it, "f", "3")]).await;
+    let changes = ["a", "b", "c", "d"].map(|key| write(key, "1"));
+    let effects = ["e", "f"].map(|key| insert(it, key, "1"));
+    let reasons = cancelled(it, &changes, &effects, at(0)).await;
+    let expected = [
+        Reason::Innocent,
+        found(completed("1")),
+        Reason::Innocent,
+        found(completed("2")),
+        Reason::Innocent,
+    ];
+    assert_eq!(reasons[..5], expected);
+    assert!(is_completed(&reasons[5], "3"), "{reasons:?}");
+}
+
+async fn a_claim_is_changed_by_its_owner_alone<T: StoreUnderTest>(it: &T) {
+    written(it, &[change("a", Expected::Free, Some(claim("w1")))], &[]).await;
+    for to in [None, Some(completed("1")), Some(claim("w2"))] {
+        let others = change("a", held("w2"), to);
+        assert_eq!(cancelled(it, &[others], &[], at(3_600)).await, [found(claim("w1"))]);
+    }
+    // Nor is it free once its lease has ended.
+    let reasons = cancelled(it, &[write("a", "1")], &[], at(3_600)).await;
+    assert_eq!(reasons, [found(claim("w1"))]);
+    written(it, &[change("a", held("w1"), Some(completed("1")))], &[]).await;
+    // What is completed is nobody's.
+    let again = change("a", held("w1"), None);
+    assert_eq!(cancelled(it, &[again], &[], at(0)).await, [found(completed("1"))]);
+}
+
+async fn a_claim_passes_to_whoever_names_its_owner<T: StoreUnderTest>(it: &T) {
+    written(it, &[change("a", Expected::Free, Some(claim("w1")))], &[]).await;
+    written(it, &[change("a", held("w1"), Some(claim("w2")))], &[]).await;
+    let late = change("a", held("w1"), Some(completed("1")));
+    assert_eq!(cancelled(it, &[late], &[], at(0)).await, [found(claim("w2"))]);
+    written(it, &[change("a", held("w2"), None)], &[]).await;
+    check_record(it, "a", None).await;
+    written(it, &[write("a", "1")], &[]).await;
+}
+
+async fn an_effect_can_be_its_own_record<T: StoreUnderTest>(it: &T) {
+    written(it, &[], &[insert(it, "a", "1"), insert(it, "b", "1")]).await;
+    let effects = [insert(it, "a", "1"), insert(it, "b", "2"), insert(it, "c", "1")];
+    let reasons = cancelled(it, &[], &effects, at(0)).await;
+    assert!(is_completed(&reasons[0], "1") && is_completed(&reasons[1], "1"), "{reasons:?}");
+    assert_eq!(reasons[2], Reason::Innocent);
+    check_applied(it, "c", false).await;
+}
+
+/// Whether it tells of a key that took effect with this payload, whenever that expires.
+fn is_completed(reason: &Reason, fingerprint: &str) -> bool {
+    let Reason::Found(Some(DedupeRecord::Completed(completed))) = reason else { return false };
+    completed.fingerprint == payload(fingerprint)
 }

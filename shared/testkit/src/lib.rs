@@ -6,12 +6,14 @@
 
 mod clock;
 mod dedupe_conformance;
+mod effect;
 mod queue;
 mod samples;
 mod store;
 
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
+pub use effect::{Meeting, TestEffect};
 pub use queue::MemoryQueue;
 pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};
 pub use store::{Answer, MemoryStore};

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Item, TableStore, sdk_config};
+use aws::{Insert, Item, TableEffect, TableStore, sdk_config};
 use aws_sdk_dynamodb::types::AttributeValue;
+use dedupe::RecordId;
+use event::Fingerprint;
 use local::clock::Clock;
 use local::dynamodb::DynamoDb;
 use serde_json::{Value, json};
@@ -47,13 +49,14 @@ impl StoreUnderTest for Tables {
         &self.store
     }
 
-    fn effect(&self, name: &str) -> Item {
-        Item::from([("pk".to_owned(), AttributeValue::S(name.to_owned()))])
+    fn effect(&self, id: &RecordId, fingerprint: &Fingerprint) -> TableEffect {
+        let item = Item::from([("pk".to_owned(), AttributeValue::S(id.to_string()))]);
+        TableEffect::Insert(Insert { id: id.clone(), fingerprint: fingerprint.clone(), item })
     }
 
-    async fn is_applied(&self, name: &str) -> bool {
+    async fn is_applied(&self, id: &RecordId) -> bool {
         let items: Vec<Value> = self.dynamodb.scan_all("records").unwrap();
-        items.iter().any(|item| item["pk"]["S"] == name)
+        items.iter().any(|item| item["pk"]["S"] == id.to_string())
     }
 }
 

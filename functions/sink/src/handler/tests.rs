@@ -7,13 +7,14 @@ use serde_json::json;
 use testkit::{Answer, ManualClock, MemoryQueue, MemoryStore};
 
 use super::*;
+use aws::Item;
 
 const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
 
 #[derive(Default)]
 struct Rig {
-    store: MemoryStore<Item>,
+    store: MemoryStore<TableEffect>,
     queue: MemoryQueue,
     clock: ManualClock,
 }
@@ -64,6 +65,14 @@ fn event(id: &str, key: &str, fingerprint: &str) -> Record {
     message(id, envelope(key, fingerprint, "{\"flight\":1545}"))
 }
 
+/// The rows, in the order in which they were written.
+fn rows(rig: &Rig) -> Vec<Item> {
+    let row = |effect: TableEffect| match effect {
+        TableEffect::Insert(insert) => insert.item,
+    };
+    rig.store.effects().into_iter().map(row).collect()
+}
+
 fn text(item: &Item, name: &str) -> String {
     item[name].as_s().unwrap().clone()
 }
@@ -75,29 +84,26 @@ async fn an_event_is_written_once_with_the_time_of_its_writing() {
     assert!(rig.run(batch()).await.failures.is_empty());
     rig.clock.advance(Duration::from_secs(60));
     assert!(rig.run(batch()).await.failures.is_empty());
-    let items = rig.store.effects();
+    let items = rows(&rig);
     assert_eq!(items.len(), 2);
     assert_eq!(text(&items[0], "pk"), "flights#k1");
     assert_eq!(text(&items[0], "written_at"), "2026-01-01T00:00:00.000Z");
     let payload = items[0]["payload"].as_m().unwrap();
     assert_eq!(payload["flight"], AttributeValue::N("1545".to_owned()));
     assert!(rig.letters().is_empty(), "a duplicate is no failure");
-    let calls: Vec<usize> = rig.store.calls().iter().map(Vec::len).collect();
+    let calls: Vec<usize> = rig.store.calls().iter().map(|call| call.effects.len()).collect();
     assert_eq!(calls, [2, 2], "one call for a batch");
 }
 
 #[tokio::test]
-async fn a_key_is_remembered_as_long_as_its_contract_says() {
+async fn a_row_is_its_own_dedupe_record_and_is_remembered_as_long_as_it_is_there() {
     let rig = Rig::default();
     rig.run(vec![event("m1", "k1", "p")]).await;
-    let id = &rig.store.calls()[0][0];
-    assert_eq!(id.id.to_string(), "records#k1");
-    rig.clock.advance(30 * DAY - Duration::from_millis(1));
-    rig.run(vec![event("m2", "k1", "p")]).await;
+    assert!(rig.store.calls()[0].changes.is_empty(), "an item for the row alone");
+    rig.clock.advance(400 * DAY);
+    rig.run(vec![event("m2", "k1", "p"), event("m3", "k1", "q")]).await;
     assert_eq!(rig.store.effects().len(), 1);
-    rig.clock.advance(Duration::from_millis(1));
-    rig.run(vec![event("m3", "k1", "p")]).await;
-    assert_eq!(rig.store.effects().len(), 2);
+    assert_eq!(rig.letters()[0].0, Code::Conflict);
 }
 
 #[tokio::test]
@@ -146,7 +152,7 @@ async fn what_no_item_can_be_is_a_dead_letter_and_the_others_are_written() {
 #[tokio::test]
 async fn what_the_store_refuses_harms_itself_alone() {
     let rig = Rig::default();
-    rig.store.reject(|item| text(item, "pk") == "flights#k2");
+    rig.store.reject(|TableEffect::Insert(insert)| text(&insert.item, "pk") == "flights#k2");
     let batch = (1..5).map(|n| event(&format!("m{n}"), &format!("k{n}"), "p")).collect();
     assert!(rig.run(batch).await.failures.is_empty());
     assert_eq!((rig.letters()[0].0, rig.letters().len()), (Code::DependencyRefused, 1));
@@ -177,7 +183,7 @@ async fn the_samples_are_written() {
                 let records: Vec<Record> = batch.records.into_iter().map(Record::new).collect();
                 records.iter().for_each(check_key);
                 assert!(rig.run(records).await.failures.is_empty());
-                let items = rig.store.effects();
+                let items = rows(&rig);
                 assert_eq!((items.len(), rig.letters().len()), (2, 0));
                 assert!(items[0]["payload"].as_m().unwrap()["weather"].is_m());
                 assert_eq!(text(&items[1], "degraded"), "weather");

@@ -27,7 +27,7 @@ fn answer() -> impl Strategy<Value = Answer> {
 
 /// Writes of one batch; the effect is the delivery's place, and poison for payload 2 of a key
 /// below `poisoned`.
-fn writes(batch: &[(u8, u8, usize)], poisoned: u8, first: usize) -> Vec<Write<Effect>> {
+fn writes(batch: &[(u8, u8, usize)], poisoned: u8, first: usize) -> Vec<Write> {
     let place = |(n, (key, payload, bytes)): (usize, &(u8, u8, usize))| {
         let poison = *payload == 2 && *key < poisoned;
         let effect = first + n + if poison { POISON } else { 0 };
@@ -43,9 +43,9 @@ proptest! {
         answers in vec(answer(), 0..20),
         poisoned in 0_u8..4,
     ) {
-        let store = MemoryStore::default();
+        let store = Store::default();
         store.answer(answers);
-        store.reject(|effect| *effect >= POISON);
+        store.reject(|effect| effect.value >= POISON);
         // The payload that each key took effect with, once it did.
         let mut effective: BTreeMap<RecordId, Fingerprint> = BTreeMap::new();
         let mut first = 0;
@@ -74,6 +74,7 @@ proptest! {
                             let held = effective.entry(write.id.clone());
                             prop_assert_eq!(&*held.or_insert_with(|| first.clone()), first);
                         }
+                        Ok(Verdict::Stale) => prop_assert!(false, "nothing is newer here"),
                         Err(_) => {}
                     }
                 }
@@ -91,7 +92,7 @@ proptest! {
                 }
             }
         }
-        let effects = store.effects();
+        let effects = applied(&store);
         prop_assert!(effects.iter().all(|effect| *effect < POISON));
         // Each key that has an effect has one: no more than are told of, and none untold.
         let all: Vec<_> = batches.iter().flatten().collect();
@@ -109,7 +110,7 @@ proptest! {
         batch in vec((0_u8..200, 1_usize..5_000_000), 0..150),
         answers in vec(answer(), 0..6),
     ) {
-        let store = MemoryStore::default();
+        let store = Store::default();
         store.answer(answers);
         let size = |(n, (key, bytes)): (usize, &(u8, usize))| Write {
             bytes: *bytes,
@@ -117,12 +118,14 @@ proptest! {
         };
         let writes: Vec<_> = batch.iter().enumerate().map(size).collect();
         run(&store, &writes, Limits::DYNAMODB);
+        let bytes: BTreeMap<_, _> = writes.iter().rev().map(|w| (&w.id, w.bytes)).collect();
         for call in store.calls() {
-            prop_assert!((1..=50).contains(&call.len()));
-            let keys: BTreeSet<_> = call.iter().map(|write| &write.id).collect();
-            prop_assert_eq!(keys.len(), call.len(), "a key twice in one transaction");
-            let bytes: usize = call.iter().map(|write| write.bytes).sum();
-            prop_assert!(bytes <= 4_000_000 || call.len() == 1, "{} bytes", bytes);
+            let changes = call.changes;
+            prop_assert!((1..=50).contains(&changes.len()));
+            let keys: BTreeSet<_> = changes.iter().map(|change| &change.id).collect();
+            prop_assert_eq!(keys.len(), changes.len(), "a key twice in one transaction");
+            let bytes: usize = changes.iter().map(|change| bytes[&change.id]).sum();
+            prop_assert!(bytes <= 4_000_000 || changes.len() == 1, "{} bytes", bytes);
         }
     }
 
@@ -130,15 +133,17 @@ proptest! {
     fn a_fresh_batch_takes_no_more_calls_than_packing_in_order_needs(
         sizes in vec(1_usize..1_000_000, 1..150),
     ) {
-        let store = MemoryStore::default();
+        let store = Store::default();
         let size = |(n, bytes): (usize, &usize)| Write { bytes: *bytes, ..write(n, "p", n) };
         let writes: Vec<_> = sizes.iter().enumerate().map(size).collect();
         run(&store, &writes, Limits::DYNAMODB);
         let calls = store.calls();
+        let sizes: BTreeMap<_, _> = writes.iter().map(|write| (&write.id, write.bytes)).collect();
         // No call's first write would have fitted into the call before it.
         for pair in calls.windows(2) {
-            let bytes: usize = pair[0].iter().map(|write| write.bytes).sum();
-            prop_assert!(pair[0].len() == 50 || bytes + pair[1][0].bytes > 4_000_000);
+            let bytes: usize = pair[0].changes.iter().map(|change| sizes[&change.id]).sum();
+            let next = sizes[&pair[1].changes[0].id];
+            prop_assert!(pair[0].changes.len() == 50 || bytes + next > 4_000_000);
         }
     }
 }

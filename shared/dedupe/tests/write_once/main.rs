@@ -3,25 +3,28 @@
 mod batches;
 mod deliveries;
 
-use dedupe::{Limits, RecordId, Verdict, Write, write_once};
-use event::{Failure, Fingerprint, IdempotencyKey, Timestamp};
+use dedupe::transactional::write_once;
+use dedupe::{Limits, Outcome, RecordId, Verdict};
+use event::{Fingerprint, IdempotencyKey, Timestamp};
 use futures_util::FutureExt;
-use testkit::MemoryStore;
+use testkit::{MemoryStore, TestEffect};
 
-/// What the tests write: which delivery it is.
-type Effect = usize;
+type Write = dedupe::transactional::Write<TestEffect>;
+
+/// The store whose effects tell which delivery they are.
+type Store = MemoryStore<TestEffect>;
 
 fn now() -> Timestamp {
     Timestamp::from_unix_ms(1_767_225_600_000)
 }
 
-fn write(key: impl ToString, payload: impl ToString, effect: Effect) -> Write<Effect> {
+fn write(key: impl ToString, payload: impl ToString, effect: usize) -> Write {
     let key = IdempotencyKey::from(key.to_string());
     Write {
         id: RecordId { sink: "records".to_owned(), key },
         fingerprint: Fingerprint::from(payload.to_string()),
         expires_at: Timestamp::from_unix_ms(now().unix_ms() + 1),
-        effect,
+        effect: TestEffect::new(effect),
         bytes: 1,
     }
 }
@@ -30,17 +33,18 @@ fn conflict(first: impl ToString) -> Verdict {
     Verdict::Conflict { first: Fingerprint::from(first.to_string()) }
 }
 
-fn run(
-    store: &MemoryStore<Effect>,
-    writes: &[Write<Effect>],
-    limits: Limits,
-) -> Vec<Result<Verdict, Failure>> {
+fn run(store: &Store, writes: &[Write], limits: Limits) -> Vec<Outcome> {
     // The store in memory answers at once.
-    let verdicts = write_once(store, writes, limits, now()).now_or_never();
+    let verdicts = write_once(store, writes.to_vec(), limits, now()).now_or_never();
     verdicts.unwrap_or_else(|| panic!("the store in memory made its caller wait"))
 }
 
 /// How many writes each call had.
-fn calls(store: &MemoryStore<Effect>) -> Vec<usize> {
-    store.calls().iter().map(Vec::len).collect()
+fn calls(store: &Store) -> Vec<usize> {
+    store.calls().iter().map(|call| call.changes.len()).collect()
+}
+
+/// The effects that were applied, by the numbers of their deliveries.
+fn applied(store: &Store) -> Vec<usize> {
+    store.effects().iter().map(|effect| effect.value).collect()
 }

@@ -1,20 +1,23 @@
-use crate::{StoreUnderTest, dedupe_conformance};
+use dedupe::RecordId;
+use event::Fingerprint;
+
+use crate::{StoreUnderTest, TestEffect, dedupe_conformance};
 
 use super::*;
 
-impl StoreUnderTest for MemoryStore<String> {
+impl StoreUnderTest for MemoryStore<TestEffect> {
     type Store = Self;
 
     fn store(&self) -> &Self {
         self
     }
 
-    fn effect(&self, name: &str) -> String {
-        name.to_owned()
+    fn effect(&self, id: &RecordId, fingerprint: &Fingerprint) -> TestEffect {
+        TestEffect::new(0).own_record(id, fingerprint)
     }
 
-    async fn is_applied(&self, name: &str) -> bool {
-        self.effects().iter().any(|effect| effect == name)
+    async fn is_applied(&self, id: &RecordId) -> bool {
+        self.effects().iter().filter_map(Effect::own_record).any(|(own, _)| own == id)
     }
 }
 

@@ -1,0 +1,96 @@
+//! A dedupe record as an item, and what a change of it is conditional on.
+//!
+//! `pk` is `<sink>#<key>`. A record in progress has `owner` and `lease_ends_at` (milliseconds); a
+//! completed one has neither, and `place` where its effect has one. `expires_at` (seconds) is the
+//! table's TTL attribute.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use dedupe::{Completed, DedupeRecord, InProgress, Owner};
+use event::{Fingerprint, Timestamp};
+
+use super::Item;
+
+/// A condition expression with what it names.
+pub(super) struct Condition {
+    pub(super) expression: &'static str,
+    pub(super) names: Option<HashMap<String, String>>,
+    pub(super) values: Item,
+}
+
+impl Condition {
+    /// Absent, or expired and not yet swept.
+    pub(super) fn free(now: Timestamp) -> Self {
+        Self {
+            expression: "attribute_not_exists(pk) OR expires_at <= :now",
+            names: None,
+            values: HashMap::from([(":now".to_owned(), seconds(now))]),
+        }
+    }
+
+    /// In progress, and this owner's.
+    pub(super) fn held(owner: &Owner) -> Self {
+        Self {
+            expression: "#owner = :owner",
+            // A reserved word:
+            // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
+            names: Some(HashMap::from([("#owner".to_owned(), "owner".to_owned())])),
+            values: HashMap::from([(
+                ":owner".to_owned(),
+                AttributeValue::S(owner.as_str().to_owned()),
+            )]),
+        }
+    }
+}
+
+/// All but `pk`.
+pub(super) fn attributes(record: &DedupeRecord) -> Item {
+    let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
+    let fingerprint = |of: &Fingerprint| text("fingerprint", &of.to_string());
+    let expiry = ("expires_at".to_owned(), seconds(record.expires_at()));
+    let mut item = HashMap::from([expiry]);
+    match record {
+        DedupeRecord::InProgress(claim) => {
+            let lease = AttributeValue::N(claim.lease_ends_at.unix_ms().to_string());
+            item.extend([
+                fingerprint(&claim.fingerprint),
+                text("owner", claim.owner.as_str()),
+                ("lease_ends_at".to_owned(), lease),
+            ]);
+        }
+        DedupeRecord::Completed(completed) => {
+            item.extend([fingerprint(&completed.fingerprint)]);
+            item.extend(completed.place.as_deref().map(|place| text("place", place)));
+        }
+    }
+    item
+}
+
+/// The record that an item is, be it a row that holds its own.
+pub(super) fn read(item: &Item) -> Option<DedupeRecord> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());
+    let fingerprint = Fingerprint::from(text("fingerprint")?);
+    // A row without one is kept for ever.
+    let expires_s: i64 = number("expires_at").unwrap_or(i64::MAX / 1_000);
+    let expires_at = Timestamp::from_unix_ms(expires_s.saturating_mul(1_000));
+    let Some(owner) = text("owner") else {
+        return Some(DedupeRecord::Completed(Completed {
+            fingerprint,
+            place: text("place"),
+            expires_at,
+        }));
+    };
+    Some(DedupeRecord::InProgress(InProgress {
+        owner: Owner::from(owner),
+        lease_ends_at: Timestamp::from_unix_ms(number("lease_ends_at")?),
+        fingerprint,
+        expires_at,
+    }))
+}
+
+/// DynamoDB's TTL counts whole seconds.
+fn seconds(at: Timestamp) -> AttributeValue {
+    AttributeValue::N(at.unix_ms().div_euclid(1_000).to_string())
+}

@@ -1,0 +1,134 @@
+//! One event's way through the fenced protocol.
+
+use event::{Code, Failure, Fingerprint, Timestamp};
+
+use crate::{
+    Change, Completed, DedupeRecord, Expected, InProgress, Outcome, Owner, Reason, RecordId,
+    Verdict,
+};
+
+/// An event to be written once, into the object of its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    pub id: RecordId,
+    pub fingerprint: Fingerprint,
+    pub expires_at: Timestamp,
+    /// Of this attempt alone; the events of one object have the same.
+    pub owner: Owner,
+}
+
+/// How far it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    /// To be claimed, from nobody or from an owner that does not hold it after all.
+    Claim(Expected),
+    /// Another's, whose lease has not ended.
+    Wait(InProgress),
+    /// Another's, whose lease has ended: its object is to be looked for.
+    Settle(InProgress),
+    /// It is in another's object, whose claim is to be completed.
+    CompleteFor(InProgress),
+    /// Claimed: to be written.
+    Write,
+    /// In this attempt's object: to be completed.
+    Complete,
+    Done(Outcome),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Entry {
+    pub(super) claim: Claim,
+    pub(super) step: Step,
+    /// Whether its dedupe record is changed in a transaction of its own.
+    pub(super) is_alone: bool,
+}
+
+impl Entry {
+    pub(super) fn new(claim: Claim) -> Self {
+        Self { claim, step: Step::Claim(Expected::Free), is_alone: false }
+    }
+
+    /// The change of its dedupe record that its step asks for.
+    pub(super) fn change(&self, lease_ends_at: Timestamp) -> Option<Change> {
+        let Claim { id, fingerprint, expires_at, owner } = self.claim.clone();
+        let completed = |fingerprint, place: &Owner, expires_at| {
+            let place = Some(place.to_string());
+            Some(DedupeRecord::Completed(Completed { fingerprint, place, expires_at }))
+        };
+        match &self.step {
+            Step::Claim(expected) => {
+                let claim = InProgress { owner, lease_ends_at, fingerprint, expires_at };
+                let to = Some(DedupeRecord::InProgress(claim));
+                Some(Change { id, expected: expected.clone(), to })
+            }
+            Step::CompleteFor(claim) => {
+                let InProgress { owner, fingerprint, expires_at, .. } = claim.clone();
+                let to = completed(fingerprint, &owner, expires_at);
+                Some(Change { id, expected: Expected::Held(owner), to })
+            }
+            Step::Complete => {
+                let to = completed(fingerprint, &owner, expires_at);
+                Some(Change { id, expected: Expected::Held(owner), to })
+            }
+            Step::Wait(_) | Step::Settle(_) | Step::Write | Step::Done(_) => None,
+        }
+    }
+
+    /// Its change was made.
+    pub(super) fn committed(&mut self) {
+        self.step = match &self.step {
+            Step::Claim(_) => Step::Write,
+            Step::CompleteFor(claim) => Step::Done(Ok(self.judge(&claim.fingerprint))),
+            Step::Complete => Step::Done(Ok(Verdict::Written)),
+            other => other.clone(),
+        };
+    }
+
+    /// Its change was not made; whether that brought it on.
+    pub(super) fn cancelled(&mut self, reason: &Reason, now: Timestamp) -> bool {
+        let Reason::Found(found) = reason else { return false };
+        self.step = match (&self.step, found) {
+            // The object that holds it is there: whoever completed it did so for that.
+            (Step::Complete, _) => Step::Done(Ok(Verdict::Written)),
+            (_, Some(DedupeRecord::Completed(completed))) => {
+                Step::Done(Ok(completed.judge(&self.claim.fingerprint)))
+            }
+            // An earlier try, whose answer was lost.
+            (_, Some(DedupeRecord::InProgress(claim))) if claim.owner == self.claim.owner => {
+                Step::Write
+            }
+            (_, Some(DedupeRecord::InProgress(claim))) if claim.lease_ends_at > now => {
+                Step::Wait(claim.clone())
+            }
+            (_, Some(DedupeRecord::InProgress(claim))) => Step::Settle(claim.clone()),
+            (_, None) => Step::Claim(Expected::Free),
+        };
+        true
+    }
+
+    /// It cannot be told whether its change was made.
+    pub(super) fn gave_up(&mut self, failure: &Failure) {
+        self.step = match &self.step {
+            // What the object says counts: whoever meets the claim reads it there.
+            Step::Complete => Step::Done(Ok(Verdict::Written)),
+            Step::CompleteFor(claim) => Step::Done(Ok(self.judge(&claim.fingerprint))),
+            _ => Step::Done(Err(failure.clone())),
+        };
+    }
+
+    fn judge(&self, written: &Fingerprint) -> Verdict {
+        if self.claim.fingerprint == *written {
+            Verdict::Duplicate
+        } else {
+            Verdict::Conflict { first: written.clone() }
+        }
+    }
+}
+
+/// Its time was over before another's lease was.
+pub(super) fn held(claim: &InProgress, now: Timestamp) -> Failure {
+    let reason = "another invocation is about to write this key";
+    let mut failure = Failure::throttled(Some(claim.lease_ends_at.since(now)), reason);
+    failure.code = Code::DependencyUnavailable;
+    failure
+}

@@ -1,0 +1,65 @@
+//! Effects for tests of the protocol: a number, and what becomes of two numbers at one place.
+
+use dedupe::{Effect, Merged, RecordId};
+use event::Fingerprint;
+
+/// An effect that can be told from others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TestEffect {
+    pub value: usize,
+    own: Option<(RecordId, Fingerprint)>,
+    place: Option<(String, Meeting)>,
+}
+
+/// What two effects at one target do to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Meeting {
+    /// They add up.
+    Add,
+    /// The one with the greater value stays.
+    Newest,
+    /// They need a transaction each.
+    Apart,
+}
+
+impl TestEffect {
+    /// Of no target.
+    #[must_use]
+    pub fn new(value: usize) -> Self {
+        Self { value, own: None, place: None }
+    }
+
+    #[must_use]
+    pub fn own_record(mut self, id: &RecordId, fingerprint: &Fingerprint) -> Self {
+        self.own = Some((id.clone(), fingerprint.clone()));
+        self
+    }
+
+    #[must_use]
+    pub fn at(mut self, target: impl Into<String>, meeting: Meeting) -> Self {
+        self.place = Some((target.into(), meeting));
+        self
+    }
+}
+
+impl Effect for TestEffect {
+    fn target(&self) -> Option<&str> {
+        self.place.as_ref().map(|(target, _)| target.as_str())
+    }
+
+    fn merge(&self, other: &Self) -> Merged<Self> {
+        match self.place {
+            Some((_, Meeting::Add)) => {
+                let value = self.value + other.value;
+                Merged::Both(Self { value, ..self.clone() })
+            }
+            Some((_, Meeting::Newest)) if other.value > self.value => Merged::Other,
+            Some((_, Meeting::Newest)) => Merged::This,
+            Some((_, Meeting::Apart)) | None => Merged::Apart,
+        }
+    }
+
+    fn own_record(&self) -> Option<(&RecordId, &Fingerprint)> {
+        self.own.as_ref().map(|(id, fingerprint)| (id, fingerprint))
+    }
+}
