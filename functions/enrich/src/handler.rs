@@ -101,7 +101,7 @@ impl<F: Fetch, Q: Queue> Stage for Enrich<F, Q> {
             .into();
         Ok(Enriched {
             message: Outgoing { body, attributes, fifo: None },
-            sinks: contract.sinks.iter().map(|sink| sink.kind).collect(),
+            sinks: contract.sinks.iter().map(contracts::Sink::kind).collect(),
         })
     }
 

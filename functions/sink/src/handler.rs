@@ -38,7 +38,7 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
         let envelope = Envelope::from_json(&record.body)
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
         let contract = self.contracts.get(&envelope.dataset)?;
-        let sink = contract.sinks.iter().find(|sink| sink.kind == SinkKind::Table);
+        let sink = contract.sinks.iter().find(|sink| sink.kind() == SinkKind::Table);
         let sink = sink.ok_or_else(|| {
             let reason = format!("`{}` has no sink of kind table", contract.dataset);
             Failure::permanent(Code::ContractViolation, reason)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::schema::{Schema, SchemaError};
+use crate::sink::{self, Sink, WrittenSink};
 use crate::url::{UrlError, UrlTemplate};
 
 /// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
@@ -67,22 +68,6 @@ pub enum Missing {
     Fail,
 }
 
-/// Where the events go.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sink {
-    pub name: String,
-    pub kind: SinkKind,
-}
-
-/// Each kind of sink is a queue and a function of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SinkKind {
-    /// A DynamoDB table.
-    Table,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum ContractError {
     /// With line and column.
@@ -119,7 +104,7 @@ struct Written {
     csv: WrittenCsv,
     #[serde(default)]
     enrichers: Vec<WrittenEnricher>,
-    sinks: Vec<Sink>,
+    sinks: Vec<WrittenSink>,
     #[serde(default)]
     retention: WrittenRetention,
 }
@@ -183,15 +168,6 @@ impl Contract {
         check_pointers("keys.idempotency", &written.keys.idempotency)?;
         check_pointers("keys.business", &written.keys.business)?;
         check_pointers("keys.event_time", std::slice::from_ref(&written.keys.event_time))?;
-        if written.sinks.is_empty() {
-            return Err(invalid("sinks", "at least one is needed"));
-        }
-        for (index, sink) in written.sinks.iter().enumerate() {
-            check_name("sinks.name", &sink.name)?;
-            if written.sinks[..index].iter().any(|other| other.kind == sink.kind) {
-                return Err(invalid("sinks.kind", "two of one kind, which has one queue"));
-            }
-        }
         let retention_days = written.retention.idempotency_days;
         if retention_days < MIN_RETENTION_DAYS {
             let problem = format!(
@@ -216,7 +192,7 @@ impl Contract {
             keys: written.keys,
             csv_missing: written.csv.missing,
             enrichers,
-            sinks: written.sinks,
+            sinks: sink::checked(written.sinks)?,
             retention_days,
         })
     }
@@ -244,12 +220,12 @@ impl Enricher {
     }
 }
 
-fn invalid(field: &'static str, problem: &str) -> ContractError {
+pub(crate) fn invalid(field: &'static str, problem: &str) -> ContractError {
     ContractError::Invalid { field, problem: problem.to_owned() }
 }
 
 /// Names become parts of keys, paths and types: lower-case letters, digits and hyphens.
-fn check_name(field: &'static str, name: &str) -> Result<(), ContractError> {
+pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), ContractError> {
     let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
     if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
         return Ok(());

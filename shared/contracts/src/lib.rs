@@ -7,13 +7,14 @@ mod catalog;
 mod contract;
 mod intake;
 mod schema;
+mod sink;
 mod url;
 
 pub use catalog::{Catalog, CatalogError};
 pub use contract::{
-    Contract, ContractError, Enricher, HttpEnricher, Keys, MIN_RETENTION_DAYS, Missing, Sink,
-    SinkKind,
+    Contract, ContractError, Enricher, HttpEnricher, Keys, MIN_RETENTION_DAYS, Missing,
 };
 pub use intake::Accepted;
 pub use schema::{Schema, SchemaError};
+pub use sink::{LakeFormat, LakeSink, Sink, SinkKind, TableMode, TableSink, Target};
 pub use url::{UrlError, UrlTemplate};

@@ -45,6 +45,9 @@ fn mistakes_are_named() {
     check("[/id]", "[]", "at least one");
     check("v1.schema.json", "v2.schema.json", "v2.schema.json");
     check("kind: table", "kind: tabel", "tabel");
+    check("kind: table", "kind: table, mode: inzert", "inzert");
+    check("kind: table", "kind: table, moed: insert", "moed");
+    check("kind: table}", "kind: table}\n  - {name: records, kind: lake}", "two of one name");
     check("into: rate", "inot: rate", "inot");
     check("RATES_URL", "rates", "rates");
     check("owner: sales", "owner: sales\nretention: {idempotency_days: 14}", "14");
