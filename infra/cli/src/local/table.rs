@@ -29,7 +29,11 @@ pub(super) fn text(status: &Value, endpoint: &str) -> String {
     let mappings = rows(status, "mappings", |mapping| {
         let short =
             |member: &str| short_name(mapping[member].as_str().unwrap_or_default()).to_owned();
-        let mut row = vec![format!("{} to {}", short("queue"), short("function"))];
+        let source = match mapping["table"].is_string() {
+            true => format!("{} (stream)", short("table")),
+            false => short("queue"),
+        };
+        let mut row = vec![format!("{source} to {}", short("function"))];
         row.push(mapping["activity"].as_str().unwrap_or_default().to_owned());
         row.extend(["records", "failures", "throttles"].map(|member| number(&mapping[member])));
         row

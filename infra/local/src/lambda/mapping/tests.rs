@@ -136,7 +136,7 @@ impl FakeFunction {
     }
 }
 
-fn invocation(payload: &str, function_error: Option<&'static str>) -> Invocation {
+pub(super) fn invocation(payload: &str, function_error: Option<&'static str>) -> Invocation {
     Invocation {
         request_id: "id".to_owned(),
         payload: Bytes::from(payload.to_owned()),
@@ -205,7 +205,7 @@ fn declared() -> EventSourceMapping {
 
 /// Lets all tasks run until `holds`, on a clock that stands still.
 #[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) -> impl Future<Output = ()> {
+pub(super) fn until(what: &str, holds: impl Fn() -> bool) -> impl Future<Output = ()> {
     let message = format!("never: {what}, awaited at {}", std::panic::Location::caller());
     async move {
         for _ in 0..10_000 {
