@@ -110,4 +110,20 @@ mod tests {
              other        1"
         );
     }
+
+    #[test]
+    fn a_mapping_is_told_by_its_queue_or_by_its_stream_s_table() {
+        let mapping = |source: &str, name: &str| {
+            json!({ source: name, "function": "s-Sink", "activity": "idle", "records": 3,
+                    "failures": 0, "throttles": 0 })
+        };
+        let mappings = [mapping("queue", "s-Inbox"), mapping("table", "s-Records")];
+        assert_eq!(
+            text(&json!({ "mappings": mappings }), "http://e"),
+            "http://e\n\n\
+             mapping                    now  records  failed  throttled\n\
+             Inbox to Sink             idle        3       0          0\n\
+             Records (stream) to Sink  idle        3       0          0"
+        );
+    }
 }

@@ -86,6 +86,8 @@ async fn records_that_grow_too_old_are_given_up_and_the_younger_ones_tried_on() 
     assert_eq!(letter["requestContext"]["condition"], "RecordAgeExceeded");
     assert_eq!(letter["requestContext"]["approximateInvokeCount"], seen.len() - 1);
     assert_eq!(letter["DDBStreamBatchInfo"]["batchSize"], 1);
+    let passed_s = (world.clock.now_ms() - START_MS) / 1_000;
+    assert!((60..120).contains(&passed_s), "{passed_s} s");
 }
 
 #[tokio::test]
