@@ -18,7 +18,7 @@ pub const MAX_PAGE: usize = 1_000;
 
 /// Where in a stream to read on; it stays good.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position(pub String);
+pub struct Position(pub(crate) String);
 
 /// One write, as a stream tells of it.
 #[derive(Clone, Debug, PartialEq)]

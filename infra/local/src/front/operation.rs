@@ -87,3 +87,24 @@ fn has(parts: &Parts, name: &str) -> bool {
     let mut parameters = parts.uri.query().unwrap_or_default().split('&');
     parameters.any(|parameter| parameter.split('=').next() == Some(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(operations: &[&str], expected: bool) {
+        for operation in operations {
+            assert_eq!(only_reads(operation), expected, "{operation}");
+        }
+    }
+
+    #[test]
+    fn whatever_may_write_is_no_mere_reading() {
+        check(&["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"], true);
+        check(&["DescribeTable", "ListTables", "GetRecords", "GetShardIterator"], true);
+        check(&["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"], false);
+        check(&["TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement"], false);
+        check(&["ExecuteTransaction", "CreateTable", "DeleteTable", UNKNOWN, ""], false);
+    }
+}

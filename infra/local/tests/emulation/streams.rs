@@ -290,3 +290,14 @@ async fn the_status_tells_of_a_stream_by_its_table() {
     assert_eq!((&told["records"], &told["activity"]), (&json!(1), &json!("idle")));
     world.emulation.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_mapping_rests_when_its_table_is_gone() {
+    let world = World::start(&[], "").await;
+    world.put("a", &[]).await;
+    world.emulation.settle(LONG).await.unwrap();
+    world.client.delete_table().table_name("records").send().await.unwrap();
+    world.emulation.settle(LONG).await.unwrap();
+    assert_eq!(world.keys(), ["a"]);
+    world.emulation.shutdown().await;
+}

@@ -3,7 +3,8 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>. A stream has one shard here, and a
 //! shard has one batch at a time: what fails holds up all that comes after it, until it is done or
 //! given up. Streams are reached through [`StreamSource`], functions through [`Target`], and the queue
-//! that is told of what was given up through [`Letters`].
+//! that is told of what was given up through [`Letters`]. Not emulated: several batches of a shard at
+//! once (`ParallelizationFactor`), tumbling windows.
 
 mod batch;
 mod delivery;
