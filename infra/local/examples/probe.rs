@@ -4,6 +4,10 @@
 //! `panic`, `exit` and `hang` do so; `await` answers once `file` is there; `allocate` fills megabytes
 //! of memory first; `log` is printed. What the variable `PROBE_START` names happens before it asks for
 //! work: `fail`, `hang`, or `report`, which posts an init error and then does nothing.
+//!
+//! A batch of a stream's records is printed, as JSON on one line. An item of it that says `do`: `fail`
+//! fails the batch, and one that says `report` is reported; if it has a `file`, only until that is
+//! there, which it then is.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -50,6 +54,9 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    if event.payload["Records"][0]["eventSource"] == "aws:dynamodb" {
+        return changes(&event.payload["Records"]);
+    }
     let order = Order::deserialize(&event.payload)?;
     if let Some(text) = &order.log {
         say(text);
@@ -81,6 +88,27 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         "allocate" => Ok(json!(memory.len())),
         _ => Ok(event.payload),
     }
+}
+
+fn changes(records: &Value) -> Result<Value, Error> {
+    say(&records.to_string());
+    let mut failures = Vec::new();
+    for record in records.as_array().into_iter().flatten() {
+        let change = &record["dynamodb"];
+        let told = |name: &str| change["NewImage"][name]["S"].as_str();
+        let Some(action) = told("do") else { continue };
+        if let Some(file) = told("file") {
+            if std::fs::exists(file)? {
+                continue;
+            }
+            std::fs::write(file, "")?;
+        }
+        match action {
+            "fail" => return Err("told to fail".into()),
+            _ => failures.push(json!({ "itemIdentifier": change["SequenceNumber"] })),
+        }
+    }
+    Ok(json!({ "batchItemFailures": failures }))
 }
 
 /// By hand, since the runtime's crate never does it.

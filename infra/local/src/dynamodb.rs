@@ -5,21 +5,24 @@
 //! never answers `TransactionConflict`: it does one thing at a time. Its ten minutes of
 //! `ClientRequestToken` pass on the system's clock.
 
+mod stream;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use dynoxide::actions::create_table::{CreateTableRequest, StreamSpecification};
-use dynoxide::actions::get_records::{GetRecordsRequest, Record};
-use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
+use dynoxide::actions::get_records::Record;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::actions::update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest};
 use dynoxide::storage::Storage;
-use dynoxide::{Database, DynoxideError, server, storage_backend, streams};
+use dynoxide::{Database, DynoxideError, server, storage_backend};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task;
 use uuid::Uuid;
+
+pub use self::stream::{MAX_PAGE, Page, Position, StreamRecord, TableStream};
 
 use crate::clock::Clock;
 
@@ -33,6 +36,8 @@ const STREAM_INDEX: &str = "CREATE INDEX stream_order ON _stream_records \
 pub struct DynamoDb {
     database: Database,
     address: SocketAddr,
+    /// Grows with every write to any table.
+    writes: Arc<watch::Sender<u64>>,
     _running: Arc<oneshot::Sender<()>>,
 }
 
@@ -84,7 +89,8 @@ impl DynamoDb {
                 tracing::error!(reason, "dynamodb stopped");
             }
         });
-        Ok(Self { database, address, _running: Arc::new(running) })
+        let writes = Arc::new(watch::Sender::new(0));
+        Ok(Self { database, address, writes, _running: Arc::new(running) })
     }
 
     /// Where it listens, for plain HTTP.
@@ -164,28 +170,18 @@ impl DynamoDb {
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
     pub fn changes(&self, table: &str) -> Result<Vec<Change>, DynamoDbError> {
-        let mut next = self
-            .database
-            .get_shard_iterator(GetShardIteratorRequest {
-                stream_arn: streams::stream_arn(table, ""),
-                shard_id: streams::shard_id(table),
-                shard_iterator_type: "TRIM_HORIZON".to_owned(),
-                sequence_number: None,
-            })?
-            .shard_iterator;
+        let mut from = self.iterator(table, "TRIM_HORIZON")?;
         let mut changes = Vec::new();
-        while let Some(shard_iterator) = next {
-            let page =
-                self.database.get_records(GetRecordsRequest { shard_iterator, limit: None })?;
-            if page.records.is_empty() {
-                break;
+        loop {
+            let (records, next) = self.page(from, MAX_PAGE)?;
+            if records.is_empty() {
+                return Ok(changes);
             }
-            for record in &page.records {
+            for record in &records {
                 changes.push(change(record)?);
             }
-            next = page.next_shard_iterator;
+            from = next;
         }
-        Ok(changes)
     }
 
     /// Deletes what has expired by the emulation's clock; tells how many items that was.
@@ -196,6 +192,7 @@ impl DynamoDb {
         let database = self.database.clone();
         let swept = task::spawn_blocking(move || database.sweep_ttl()).await;
         let swept = swept.map_err(|error| DynamoDbError::Storage { message: error.to_string() })?;
+        self.has_written();
         Ok(swept?)
     }
 }

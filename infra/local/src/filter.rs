@@ -1,4 +1,4 @@
-//! Filter criteria of an event source mapping: which messages the function gets to see.
+//! Filter criteria of an event source mapping: which messages or records the function gets to see.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>, and for SQS
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html>: patterns are on `body`
@@ -22,20 +22,41 @@ pub enum FilterError {
     Invalid { pattern: String, reason: String },
 }
 
+/// What is filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    QueueMessage,
+    /// A record of a DynamoDB stream:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html>
+    StreamRecord,
+}
+
+/// The keys of a stream's record.
+const RECORD_KEYS: [&str; 8] = [
+    "awsRegion",
+    "dynamodb",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventSourceARN",
+    "eventVersion",
+    "userIdentity",
+];
+
 /// The filters of one mapping; a message passes if any of them matches, or if there are none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filters {
     patterns: Vec<Pattern>,
 }
 
-/// What a pattern asks of a body.
+/// What a pattern asks of a body or a record.
 #[derive(Clone, Debug)]
 enum Pattern {
-    /// No condition on the body at all.
+    /// No condition at all.
     Anything,
     /// A body that is not JSON, held against conditions on the plain text.
     Text(Vec<Condition>),
-    /// A body that is a JSON object.
+    /// A body that is a JSON object, or a record.
     Object(Node),
 }
 
@@ -76,12 +97,13 @@ enum Comparison {
 }
 
 impl Filters {
-    pub(crate) fn parse(patterns: &[String]) -> Result<Self, FilterError> {
+    pub(crate) fn parse(subject: Subject, patterns: &[String]) -> Result<Self, FilterError> {
         if patterns.len() > FILTER_LIMIT {
             return Err(FilterError::TooMany { count: patterns.len() });
         }
         let parsed = patterns.iter().map(|text| {
-            pattern(text).map_err(|reason| FilterError::Invalid { pattern: text.clone(), reason })
+            pattern(subject, text)
+                .map_err(|reason| FilterError::Invalid { pattern: text.clone(), reason })
         });
         Ok(Self { patterns: parsed.collect::<Result<_, _>>()? })
     }
@@ -104,19 +126,32 @@ impl Filters {
             (Pattern::Text(_), Some(_)) | (Pattern::Object(_), None) => false,
         })
     }
+
+    /// Whether the function gets to see this record of a stream.
+    pub(crate) fn pass_record(&self, record: &Map<String, Value>) -> bool {
+        let passes = |pattern: &Pattern| match pattern {
+            Pattern::Anything => true,
+            Pattern::Object(node) => node.holds(record),
+            Pattern::Text(_) => false,
+        };
+        self.patterns.is_empty() || self.patterns.iter().any(passes)
+    }
 }
 
 /// Whether a pattern can be used, and what is wrong with it otherwise.
-pub(crate) fn check(text: &str) -> Result<(), String> {
-    pattern(text).map(|_| ())
+pub(crate) fn check(subject: Subject, text: &str) -> Result<(), String> {
+    pattern(subject, text).map(|_| ())
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
+fn pattern(subject: Subject, text: &str) -> Result<Pattern, String> {
     if text.len() > PATTERN_LIMIT {
         return Err(format!("longer than {PATTERN_LIMIT} bytes"));
     }
     let root: Map<String, Value> =
         serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))?;
+    if subject == Subject::StreamRecord {
+        return record_pattern(&root);
+    }
     if let Some(key) = root.keys().find(|key| *key != "body") {
         return Err(format!("key {key:?}: for SQS only \"body\" can be filtered on"));
     }
@@ -125,6 +160,15 @@ fn pattern(text: &str) -> Result<Pattern, String> {
         Some(Value::Object(body)) => Ok(Pattern::Object(Node::parse(body)?)),
         Some(Value::Array(conditions)) => Ok(Pattern::Text(parse_conditions("body", conditions)?)),
         Some(_) => Err("\"body\" is neither an object nor a list of conditions".to_owned()),
+    }
+}
+
+fn record_pattern(root: &Map<String, Value>) -> Result<Pattern, String> {
+    let known = |key: &String| key == "$or" || RECORD_KEYS.contains(&key.as_str());
+    match root.keys().find(|key| !known(key)) {
+        Some(key) => Err(format!("key {key:?}: a stream's record has none of that name")),
+        None if root.is_empty() => Ok(Pattern::Anything),
+        None => Ok(Pattern::Object(Node::parse(root)?)),
     }
 }
 

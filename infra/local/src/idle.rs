@@ -86,7 +86,7 @@ impl Emulation {
     pub fn progress(&self) -> Progress {
         let consumed = |name: &str| {
             let mut mappings = self.mappings().iter().zip(&self.stack().mappings);
-            mappings.any(|(mapping, declared)| mapping.queue == name && declared.enabled)
+            mappings.any(|(mapping, declared)| mapping.queue() == Some(name) && declared.enabled)
         };
         let queue = |queue: &crate::template::Queue| QueueProgress {
             logical_id: queue.logical_id.clone(),

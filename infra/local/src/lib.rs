@@ -19,4 +19,6 @@ pub mod sqs;
 pub mod template;
 pub mod weather;
 
-pub use emulation::{Emulation, Options, RunningMapping, StartError, binaries, stack};
+pub use emulation::{
+    Emulation, MappingSource, Options, RunningMapping, StartError, binaries, stack,
+};

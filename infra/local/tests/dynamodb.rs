@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use local::clock::Clock;
-use local::dynamodb::{Change, ChangeEvent, DynamoDb, DynamoDbError};
+use local::dynamodb::{Change, ChangeEvent, DynamoDb, DynamoDbError, Page, StreamRecord};
 use serde_json::json;
 
 const TABLE: &str = "dedupe";
@@ -103,6 +103,52 @@ async fn every_write_is_seen_however_many() {
         .map(|(key, e)| (key.to_owned(), e));
     assert_eq!(after, expected);
     assert_eq!(world.service.scan_all(TABLE).unwrap().len(), 2_499);
+}
+
+#[tokio::test]
+async fn a_stream_is_read_on_from_where_one_is() {
+    let world = World::start().await;
+    let table = json!({
+        "TableName": "watched",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+        "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+        "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" },
+    });
+    world.service.create_table(&table, None).unwrap();
+    let stream = world.service.stream("watched", "eu-west-1");
+    let put = async |pk: &str, name: &str| {
+        let put = world.client.put_item().table_name("watched").item("pk", s(pk));
+        put.item("name", s(name)).send().await.unwrap();
+    };
+    let told = |page: &Page| {
+        let name = |record: &StreamRecord| {
+            let image = &record.body["dynamodb"]["NewImage"];
+            format!("{}{}", image["pk"]["S"], image["name"]["S"]).replace('"', "")
+        };
+        (page.records.iter().map(name).collect::<Vec<_>>().join(" "), page.is_last)
+    };
+    let begin = stream.oldest().unwrap();
+    let empty = stream.read(&begin, 10).await.unwrap();
+    assert_eq!(told(&empty), (String::new(), true));
+    put("a", "1").await;
+    let latest = stream.latest().unwrap();
+    put("b", "1").await;
+    // Which changes nothing.
+    put("b", "1").await;
+    put("b", "2").await;
+    let first = stream.read(&empty.next, 3).await.unwrap();
+    assert_eq!(told(&first), ("a1 b1".to_owned(), false));
+    let second = stream.read(&first.next, 3).await.unwrap();
+    assert_eq!(told(&second), ("b2".to_owned(), true));
+    assert_eq!(stream.read(&begin, 10).await.unwrap().next, second.next);
+    let since = stream.read(&latest, 10).await.unwrap();
+    assert_eq!(told(&since), ("b1 b2".to_owned(), true));
+    assert_eq!(since.records[0].created_ms, START_MS);
+    assert_eq!(since.records[0].body["awsRegion"], "eu-west-1");
+    assert!(since.records[0].sequence_number < since.records[1].sequence_number);
+    let missing = world.service.stream("missing", "eu-west-1").oldest();
+    assert!(matches!(missing, Err(DynamoDbError::Refused { .. })), "{missing:?}");
 }
 
 #[tokio::test]

@@ -29,7 +29,11 @@ pub(super) fn text(status: &Value, endpoint: &str) -> String {
     let mappings = rows(status, "mappings", |mapping| {
         let short =
             |member: &str| short_name(mapping[member].as_str().unwrap_or_default()).to_owned();
-        let mut row = vec![format!("{} to {}", short("queue"), short("function"))];
+        let source = match mapping["table"].is_string() {
+            true => format!("{} (stream)", short("table")),
+            false => short("queue"),
+        };
+        let mut row = vec![format!("{source} to {}", short("function"))];
         row.push(mapping["activity"].as_str().unwrap_or_default().to_owned());
         row.extend(["records", "failures", "throttles"].map(|member| number(&mapping[member])));
         row
@@ -104,6 +108,22 @@ mod tests {
              queue  visible  in flight  delayed  oldest  dead letters to\n\
              Inbox       12          3        0   5 min  InboxDlq\n\
              other        1"
+        );
+    }
+
+    #[test]
+    fn a_mapping_is_told_by_its_queue_or_by_its_stream_s_table() {
+        let mapping = |source: &str, name: &str| {
+            json!({ source: name, "function": "s-Sink", "activity": "idle", "records": 3,
+                    "failures": 0, "throttles": 0 })
+        };
+        let mappings = [mapping("queue", "s-Inbox"), mapping("table", "s-Records")];
+        assert_eq!(
+            text(&json!({ "mappings": mappings }), "http://e"),
+            "http://e\n\n\
+             mapping                    now  records  failed  throttled\n\
+             Inbox to Sink             idle        3       0          0\n\
+             Records (stream) to Sink  idle        3       0          0"
         );
     }
 }

@@ -29,10 +29,17 @@ fn check_stack(stack: &Stack) {
     let functions = names(stack.functions.iter().map(|each| each.name.as_str()));
     let queues = names(stack.queues.iter().map(|each| each.arn.as_str()));
     names(stack.tables.iter().map(|each| each.name.as_str()));
+    let streams = names(stack.tables.iter().filter_map(|each| each.stream_arn.as_deref()));
     names(stack.buckets.iter().map(|each| each.name.as_str()));
     for mapping in &stack.mappings {
         assert!(functions.contains(&mapping.function.as_str()), "{mapping:?}");
         assert!(queues.contains(&mapping.queue_arn.as_str()), "{mapping:?}");
+    }
+    for mapping in &stack.stream_mappings {
+        assert!(functions.contains(&mapping.function.as_str()), "{mapping:?}");
+        assert!(streams.contains(&mapping.stream_arn.as_str()), "{mapping:?}");
+        let told = mapping.on_failure.as_deref();
+        assert!(told.is_none_or(|queue| queues.contains(&queue)), "{mapping:?}");
     }
     for api in &stack.http_apis {
         let keys: Vec<_> = api.routes.iter().map(|route| route.key()).collect();

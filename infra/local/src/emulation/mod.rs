@@ -93,11 +93,30 @@ pub enum StartError {
 /// An event source mapping of the template, running.
 pub struct RunningMapping {
     pub logical_id: String,
-    /// The name of its queue.
-    pub queue: String,
+    pub source: MappingSource,
     /// The name of its function.
     pub function: String,
     pub mapping: Mapping,
+}
+
+/// What a mapping takes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MappingSource {
+    /// A queue, by its name.
+    Queue(String),
+    /// The stream of a table, by the table's name.
+    Stream(String),
+}
+
+impl RunningMapping {
+    /// The name of its queue, if it has one.
+    #[must_use]
+    pub fn queue(&self) -> Option<&str> {
+        match &self.source {
+            MappingSource::Queue(queue) => Some(queue),
+            MappingSource::Stream(_) => None,
+        }
+    }
 }
 
 /// A running world. Ended by [`Emulation::shutdown`]; dropping it ends it too, without waiting.
@@ -170,7 +189,7 @@ impl Emulation {
             Backends {
                 sqs: sqs.clone(),
                 s3: s3.service(),
-                dynamodb: dynamodb.address(),
+                dynamodb: dynamodb.clone(),
                 lambda: lambda.clone(),
                 urls: stack
                     .functions
@@ -183,7 +202,10 @@ impl Emulation {
                 adversary: adversary.clone(),
             },
         );
-        let mappings = Arc::new(resources::start_mappings(&stack, &clock, &sqs, &lambda)?);
+        let services = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };
+        let mut mappings = resources::start_mappings(&stack, &services)?;
+        mappings.extend(resources::start_stream_mappings(&stack, &services, &dynamodb, region)?);
+        let mappings = Arc::new(mappings);
         front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
         for each in stack.schedules.iter().filter(|each| each.enabled) {
             background.spawn(schedule::run(each.clone(), clock.clone(), lambda.clone()));
@@ -255,7 +277,7 @@ impl Emulation {
         self.weather.as_ref()
     }
 
-    /// In the order of the template.
+    /// Those of queues in the order of the template, then those of streams in theirs.
     #[must_use]
     pub fn mappings(&self) -> &[RunningMapping] {
         &self.mappings

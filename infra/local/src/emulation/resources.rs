@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{RunningMapping, StartError, visibility};
+use super::{MappingSource, RunningMapping, StartError, visibility};
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::lambda::mapping::Mapping;
@@ -81,25 +81,64 @@ pub(super) fn create_tables(dynamodb: &DynamoDb, tables: &[Table]) -> Result<(),
     Ok(())
 }
 
+/// What mappings use, whatever their source.
+pub(super) struct Services<'a> {
+    pub(super) clock: &'a Clock,
+    pub(super) sqs: &'a Sqs,
+    pub(super) lambda: &'a Lambda,
+}
+
 pub(super) fn start_mappings(
     stack: &Stack,
-    clock: &Clock,
-    sqs: &Sqs,
-    lambda: &Lambda,
+    services: &Services<'_>,
 ) -> Result<Vec<RunningMapping>, StartError> {
+    let &Services { clock, sqs, lambda } = services;
     let start = |declared: &crate::template::EventSourceMapping| {
         let queue = stack.queues.iter().find(|queue| queue.arn == declared.queue_arn);
         let timeout = visibility(queue.map_or(&Default::default(), |queue| &queue.attributes));
         let mapping =
             Mapping::start(declared, timeout, clock.clone(), sqs.clone(), lambda.clone())?;
+        let name = declared.queue_arn.rsplit(':').next().unwrap_or_default().to_owned();
         Ok(RunningMapping {
             logical_id: declared.logical_id.clone(),
-            queue: declared.queue_arn.rsplit(':').next().unwrap_or_default().to_owned(),
+            source: MappingSource::Queue(name),
             function: declared.function.clone(),
             mapping,
         })
     };
     stack.mappings.iter().map(start).collect()
+}
+
+pub(super) fn start_stream_mappings(
+    stack: &Stack,
+    services: &Services<'_>,
+    dynamodb: &DynamoDb,
+    region: &str,
+) -> Result<Vec<RunningMapping>, StartError> {
+    let &Services { clock, sqs, lambda } = services;
+    let start = |declared: &template::StreamMapping| {
+        // Both are there: the template was checked.
+        let arn = Some(&declared.stream_arn);
+        let table = stack.tables.iter().find(|table| table.stream_arn.as_ref() == arn);
+        let table = table.map(|table| table.name.clone()).unwrap_or_default();
+        let function = stack.functions.iter().find(|each| each.name == declared.function);
+        let function_arn = function.map(|function| function.arn.as_str()).unwrap_or_default();
+        let mapping = Mapping::start_stream(
+            declared,
+            function_arn,
+            clock.clone(),
+            dynamodb.stream(&table, region),
+            lambda.clone(),
+            sqs.clone(),
+        )?;
+        Ok(RunningMapping {
+            logical_id: declared.logical_id.clone(),
+            source: MappingSource::Stream(table),
+            function: declared.function.clone(),
+            mapping,
+        })
+    };
+    stack.stream_mappings.iter().map(start).collect()
 }
 
 /// The HTTP APIs by their logical ids.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use serde_json::{Value, json};
 
-use super::RunningMapping;
+use super::{MappingSource, RunningMapping};
 use crate::front::StatusSource;
 use crate::lambda::mapping::{Activity, Counters};
 use crate::lambda::{EnvironmentState, Lambda};
@@ -93,6 +93,10 @@ fn mapping(running: &RunningMapping) -> Value {
         Activity::WaitingUntil(_) => "waiting",
         Activity::Busy => "busy",
     };
+    let table = match &running.source {
+        MappingSource::Queue(_) => None,
+        MappingSource::Stream(table) => Some(table),
+    };
     let Counters {
         invocations,
         failed_invocations,
@@ -100,11 +104,13 @@ fn mapping(running: &RunningMapping) -> Value {
         records,
         failures,
         filtered,
+        discarded,
         in_flight,
     } = running.mapping.counters();
     json!({
         "logical_id": running.logical_id,
-        "queue": running.queue,
+        "queue": running.queue(),
+        "table": table,
         "function": running.function,
         "activity": activity,
         "invocations": invocations,
@@ -113,6 +119,7 @@ fn mapping(running: &RunningMapping) -> Value {
         "records": records,
         "failures": failures,
         "filtered": filtered,
+        "discarded": discarded,
         "in_flight": in_flight,
     })
 }

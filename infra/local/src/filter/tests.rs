@@ -2,13 +2,13 @@ use super::*;
 
 #[track_caller]
 fn check(pattern: &str, body: &str, passes: bool) {
-    let filters = Filters::parse(&[pattern.to_owned()]).unwrap();
+    let filters = Filters::parse(Subject::QueueMessage, &[pattern.to_owned()]).unwrap();
     assert_eq!(filters.pass(body), passes, "{pattern} on {body}");
 }
 
 #[track_caller]
 fn check_refused(pattern: &str, expected: &str) {
-    let Err(error) = Filters::parse(&[pattern.to_owned()]) else {
+    let Err(error) = Filters::parse(Subject::QueueMessage, &[pattern.to_owned()]) else {
         panic!("accepted: {pattern}");
     };
     let error = error.to_string();
@@ -111,10 +111,10 @@ fn patterns_on_text_and_on_json_drop_each_others_messages() {
 #[test]
 fn a_message_passes_when_any_filter_matches_or_there_are_none() {
     let patterns = [r#"{"body":{"a":[1]}}"#.to_owned(), r#"{"body":{"a":[2]}}"#.to_owned()];
-    let filters = Filters::parse(&patterns).unwrap();
+    let filters = Filters::parse(Subject::QueueMessage, &patterns).unwrap();
     assert!(filters.pass(r#"{"a":2}"#));
     assert!(!filters.pass(r#"{"a":3}"#));
-    assert!(Filters::parse(&[]).unwrap().pass("anything"));
+    assert!(Filters::parse(Subject::QueueMessage, &[]).unwrap().pass("anything"));
 }
 
 #[test]
@@ -139,5 +139,34 @@ fn a_pattern_that_is_not_understood_is_refused() {
     let nested = format!(r#"{{"body":{}1{}}}"#, r#"{"a":"#.repeat(500), "}".repeat(500));
     check_refused(&nested, "not a JSON object");
     let many = vec!["{}".to_owned(); 11];
-    assert_eq!(Filters::parse(&many).unwrap_err(), FilterError::TooMany { count: 11 });
+    assert_eq!(
+        Filters::parse(Subject::QueueMessage, &many).unwrap_err(),
+        FilterError::TooMany { count: 11 }
+    );
+}
+
+#[track_caller]
+fn check_record(pattern: &str, passes: bool) {
+    let record = serde_json::json!({
+        "eventName": "MODIFY",
+        "dynamodb": { "Keys": { "pk": { "S": "a" } }, "NewImage": { "n": { "N": "7" } } },
+    });
+    let filters = Filters::parse(Subject::StreamRecord, &[pattern.to_owned()]).unwrap();
+    assert_eq!(filters.pass_record(record.as_object().unwrap()), passes, "{pattern}");
+}
+
+#[test]
+fn a_streams_record_is_filtered_by_all_that_it_says() {
+    check_record("{}", true);
+    check_record(r#"{"eventName":["INSERT","MODIFY"]}"#, true);
+    check_record(r#"{"eventName":["INSERT"]}"#, false);
+    check_record(r#"{"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"a"}]}}}}"#, true);
+    check_record(r#"{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"m":{"S":["x"]}}}}"#, false);
+    check_record(r#"{"dynamodb":{"OldImage":{"n":{"N":[{"exists":false}]}}}}"#, true);
+    // A number is a string in a record.
+    check_record(r#"{"dynamodb":{"NewImage":{"n":{"N":["7"]}}}}"#, true);
+    check_record(r#"{"dynamodb":{"NewImage":{"n":{"N":[{"numeric":["=",7]}]}}}}"#, false);
+    let other = [r#"{"body":{"a":[1]}}"#.to_owned()];
+    let error = Filters::parse(Subject::StreamRecord, &other).unwrap_err().to_string();
+    assert!(error.contains("key \"body\": a stream's record has none"), "{error}");
 }

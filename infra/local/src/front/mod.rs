@@ -15,7 +15,6 @@ mod tests;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -42,6 +41,7 @@ use self::calls::Calls;
 use self::forward::Forward;
 use self::route::{Destination, Route};
 use crate::adversary::{Adversary, Trouble};
+use crate::dynamodb::DynamoDb;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
 use crate::sqs::Sqs;
@@ -56,7 +56,7 @@ const MAX_CONNECTIONS: usize = 1_024;
 pub(crate) struct Backends {
     pub(crate) sqs: Sqs,
     pub(crate) s3: s3::Service,
-    pub(crate) dynamodb: SocketAddr,
+    pub(crate) dynamodb: DynamoDb,
     pub(crate) lambda: Lambda,
     /// The functions that have a URL.
     pub(crate) urls: BTreeSet<String>,
@@ -89,7 +89,7 @@ struct Desk {
 
 impl Front {
     pub(crate) fn start(listener: TcpListener, backends: Backends) -> Self {
-        let forward = Forward::to(backends.dynamodb);
+        let forward = Forward::to(backends.dynamodb.address());
         let admin = Admin::new(backends.health.clone(), backends.adversary.clone());
         let desk = Arc::new(Desk { backends, forward, calls: Calls::default(), admin });
         let (closing, closed) = watch::channel(false);
@@ -214,7 +214,13 @@ impl Desk {
                 Err(refusal) => refusal,
             },
             Destination::DynamoDb => match read(body).await {
-                Ok(body) => self.forward.send(parts, body).await,
+                Ok(body) => {
+                    let answer = self.forward.send(parts, body).await;
+                    if !operation::only_reads(&route.operation) {
+                        self.backends.dynamodb.has_written();
+                    }
+                    answer
+                }
                 Err(refusal) => refusal,
             },
             Destination::S3 => self.backends.s3.call(Request::from_parts(parts, body)).await,

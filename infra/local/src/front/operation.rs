@@ -1,7 +1,7 @@
 //! What a request's operation is called.
 //!
-//! S3 and Lambda tell it by method, path and query; the names are the API reference's. Only for
-//! counting: a wrong guess would count wrongly, and change nothing else.
+//! S3 and Lambda tell it by method, path and query; the names are the API reference's. Mostly for
+//! counting: a wrong guess would count wrongly, and at worst wake a stream's reader for nothing.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
 use axum::http::Method;
@@ -17,6 +17,12 @@ pub(super) fn of_target(target: &str) -> String {
     let is_name = (1..=MAX_NAME).contains(&name.len());
     let is_name = is_name && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if is_name { name } else { UNKNOWN }.to_owned()
+}
+
+/// Whether an operation of DynamoDB, by its name, writes nothing.
+pub(super) fn only_reads(operation: &str) -> bool {
+    let reads = ["BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet"];
+    reads.iter().any(|read| operation.starts_with(read))
 }
 
 pub(super) fn of_lambda(parts: &Parts) -> &'static str {
@@ -80,4 +86,25 @@ fn of_object(parts: &Parts) -> &'static str {
 fn has(parts: &Parts, name: &str) -> bool {
     let mut parameters = parts.uri.query().unwrap_or_default().split('&');
     parameters.any(|parameter| parameter.split('=').next() == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(operations: &[&str], expected: bool) {
+        for operation in operations {
+            assert_eq!(only_reads(operation), expected, "{operation}");
+        }
+    }
+
+    #[test]
+    fn whatever_may_write_is_no_mere_reading() {
+        check(&["GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"], true);
+        check(&["DescribeTable", "ListTables", "GetRecords", "GetShardIterator"], true);
+        check(&["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"], false);
+        check(&["TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement"], false);
+        check(&["ExecuteTransaction", "CreateTable", "DeleteTable", UNKNOWN, ""], false);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::model::{Bucket, EventSourceMapping, Function, Queue};
+use super::model::{Bucket, EventSourceMapping, Function, Queue, StreamMapping};
 use super::report::Report;
 use super::resources::{Located, Parts};
 
@@ -33,6 +33,16 @@ pub(super) fn check(parts: &Parts, report: &Report) {
             report.problem(mapping.line, message);
         }
     }
+    let mut pairs = BTreeSet::new();
+    for mapping in &parts.stream_mappings {
+        stream_mapping(mapping, parts, report);
+        let StreamMapping { logical_id, function, stream_arn, .. } = &mapping.item;
+        if !pairs.insert((function, stream_arn)) {
+            let message =
+                format!("{logical_id}: {function} already has a mapping from this stream");
+            report.problem(mapping.line, message);
+        }
+    }
 }
 
 /// SAM refuses a method that a path has twice.
@@ -49,6 +59,10 @@ fn routes(parts: &Parts, report: &Report) {
 
 fn is_fifo(queue: &Queue) -> bool {
     queue.attributes.contains_key("FifoQueue")
+}
+
+fn by_name<'a>(parts: &'a Parts, function: &str) -> Option<&'a Function> {
+    parts.functions.iter().map(|known| &known.item).find(|known| known.name == function)
 }
 
 fn by_arn<'a>(parts: &'a Parts, arn: &str) -> Option<&'a Queue> {
@@ -104,15 +118,10 @@ fn event_source_mapping(mapping: &Located<EventSourceMapping>, parts: &Parts, re
     if queue.is_none() {
         say(format!("{queue_arn} is no queue of this template"));
     }
-    let function = parts
-        .functions
-        .iter()
-        .map(|function| &function.item)
-        .find(|known| known.name == *function)
-        .or_else(|| {
-            say(format!("{function} is no function of this template"));
-            None
-        });
+    let function = by_name(parts, function).or_else(|| {
+        say(format!("{function} is no function of this template"));
+        None
+    });
     let (Some(queue), Some(function)) = (queue, function) else { return };
     visibility_timeout(queue, function, say);
     concurrency(&mapping.item, function, say);
@@ -123,6 +132,25 @@ fn event_source_mapping(mapping: &Located<EventSourceMapping>, parts: &Parts, re
         if !window.is_zero() {
             say("MaximumBatchingWindowInSeconds is not allowed on a FIFO queue".to_owned());
         }
+    }
+}
+
+/// docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+fn stream_mapping(mapping: &Located<StreamMapping>, parts: &Parts, report: &Report) {
+    let StreamMapping { logical_id, function, stream_arn, on_failure, .. } = &mapping.item;
+    let say = |message: String| report.problem(mapping.line, format!("{logical_id}: {message}"));
+    if !parts.tables.iter().any(|table| table.stream_arn.as_ref() == Some(stream_arn)) {
+        say(format!("{stream_arn} is no stream of this template"));
+    }
+    if by_name(parts, function).is_none() {
+        say(format!("{function} is no function of this template"));
+    }
+    match on_failure.as_deref().map(|arn| (arn, by_arn(parts, arn))) {
+        Some((arn, None)) => say(format!("{arn} is no queue of this template")),
+        Some((_, Some(queue))) if is_fifo(queue) => {
+            say(format!("{}: a FIFO queue cannot be told of failures", queue.logical_id));
+        }
+        Some((_, Some(_))) | None => {}
     }
 }
 

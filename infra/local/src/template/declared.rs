@@ -165,12 +165,20 @@ pub(super) fn name_all(declared: &[Declared<'_>], root: &Path, scope: &mut Scope
             scope.problem(one.line, format!("{id}: its name {name} {rule}"));
         }
         let owners = vec![id.clone()];
-        scope.resources.insert(id.clone(), Physical { kind: one.kind, name, owners });
+        let has_stream = one.kind == Kind::Table && declares_stream(one, scope);
+        let physical = Physical { kind: one.kind, name, owners, has_stream };
+        scope.resources.insert(id.clone(), physical);
     }
     refuse_twins(declared, scope);
     add_what_sam_adds(declared, scope);
     // Names need no order of creation of their own: the properties that hold them do.
     scope.take_used();
+}
+
+/// Whether a table has a `StreamSpecification`; it may be `AWS::NoValue` under a condition.
+fn declares_stream(one: &Declared<'_>, scope: &Scope<'_>) -> bool {
+    let Some(entry) = one.properties.entry("StreamSpecification") else { return false };
+    entry.value.intrinsic().is_none() || scope.resolve(&entry.value).is_some()
 }
 
 /// Two resources of a type cannot have one name; two layers may share a folder.
@@ -195,7 +203,7 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
     let owners: Vec<String> = routed.map(|one| one.logical_id.to_owned()).collect();
     if !owners.is_empty() {
         let id = IMPLICIT_HTTP_API.to_owned();
-        let physical = Physical { kind: Kind::HttpApi, name: id.clone(), owners };
+        let physical = Physical::new(Kind::HttpApi, id.clone(), owners);
         scope.resources.entry(id).or_insert(physical);
     }
     for one in declared.iter().filter(|one| one.kind == Kind::Function) {
@@ -206,12 +214,12 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
         if one.properties.entry("Role").is_none() {
             let role = format!("{id}Role");
             let name = format!("{}-{role}", scope.options.stack_name);
-            let physical = Physical { kind: Kind::Role, name, owners: Vec::new() };
+            let physical = Physical::new(Kind::Role, name, Vec::new());
             scope.resources.entry(role).or_insert(physical);
         }
         if one.properties.entry("FunctionUrlConfig").is_some() {
             let owners = vec![id.to_owned()];
-            let physical = Physical { kind: Kind::FunctionUrl, name, owners };
+            let physical = Physical::new(Kind::FunctionUrl, name, owners);
             scope.resources.entry(format!("{id}Url")).or_insert(physical);
         }
     }

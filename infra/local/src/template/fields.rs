@@ -155,6 +155,20 @@ impl<'a> Fields<'a> {
         number
     }
 
+    /// An integer within `range`; -1 is none, and stands for no limit.
+    pub(super) fn limit(&mut self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let entry = self.entry(key)?;
+        let text = self.text_of(entry)?;
+        let number = text.parse::<u32>().ok().filter(|number| range.contains(number));
+        if number.is_none() && text != "-1" {
+            let (least, most) = range.into_inner();
+            let expected =
+                format!("is {text}, and must be -1 or an integer from {least} to {most}");
+            self.problem(entry.line, key, expected);
+        }
+        number
+    }
+
     pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
         let entry = self.entry(key)?;
         match self.text_of(entry)? {
@@ -206,6 +220,15 @@ impl<'a> Fields<'a> {
             }
         }
         texts
+    }
+
+    /// Takes keys that AWS refuses in this place.
+    pub(super) fn refuse(&mut self, keys: &[&str], rule: &str) {
+        for key in keys {
+            if let Some(entry) = self.entry(key) {
+                self.problem(entry.line, key, rule);
+            }
+        }
     }
 
     /// Takes keys that change nothing anywhere, such as `Description`.

@@ -122,6 +122,7 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
         tables: parts.tables,
         buckets: items(parts.buckets),
         mappings: items(parts.mappings),
+        stream_mappings: items(parts.stream_mappings),
         schedules: parts.schedules,
         http_apis: http_apis(items(parts.routes)),
         outputs,

@@ -12,6 +12,7 @@ pub struct Stack {
     pub tables: Vec<Table>,
     pub buckets: Vec<Bucket>,
     pub mappings: Vec<EventSourceMapping>,
+    pub stream_mappings: Vec<StreamMapping>,
     pub schedules: Vec<Schedule>,
     pub http_apis: Vec<HttpApi>,
     pub outputs: BTreeMap<String, String>,
@@ -56,6 +57,8 @@ pub struct Table {
     /// The body of a `CreateTable` request.
     pub create_table: serde_json::Value,
     pub ttl_attribute: Option<String>,
+    /// Where it declares a stream.
+    pub stream_arn: Option<String>,
 }
 
 /// An `AWS::S3::Bucket`.
@@ -76,7 +79,7 @@ pub struct BucketNotification {
     pub suffix: Option<String>,
 }
 
-/// An SQS event of a function, or an `AWS::Lambda::EventSourceMapping`.
+/// An SQS event of a function, or an `AWS::Lambda::EventSourceMapping` from a queue.
 #[derive(Clone, Debug)]
 pub struct EventSourceMapping {
     pub logical_id: String,
@@ -91,6 +94,40 @@ pub struct EventSourceMapping {
     /// `FilterCriteria.Filters[].Pattern`: JSON texts.
     pub filters: Vec<String>,
     pub report_batch_item_failures: bool,
+}
+
+/// A DynamoDB event of a function, or an `AWS::Lambda::EventSourceMapping` from a table's stream.
+#[derive(Clone, Debug)]
+pub struct StreamMapping {
+    pub logical_id: String,
+    /// The function's name.
+    pub function: String,
+    pub stream_arn: String,
+    pub starting_position: StartingPosition,
+    pub enabled: bool,
+    /// 100 where the template says nothing, as on AWS.
+    pub batch_size: u32,
+    pub window: Duration,
+    /// `FilterCriteria.Filters[].Pattern`: JSON texts.
+    pub filters: Vec<String>,
+    pub report_batch_item_failures: bool,
+    /// `BisectBatchOnFunctionError`.
+    pub bisect: bool,
+    /// `None` for as long as the stream has the records.
+    pub maximum_retries: Option<u32>,
+    /// `None` for as long as the stream has the records.
+    pub maximum_record_age: Option<Duration>,
+    /// The ARN of the queue that is told of records that are given up.
+    pub on_failure: Option<String>,
+}
+
+/// Where in a stream a mapping begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartingPosition {
+    /// With the oldest record that the stream has.
+    TrimHorizon,
+    /// With what is written from now on.
+    Latest,
 }
 
 /// A `Schedule` event of a function: a rule of EventBridge.

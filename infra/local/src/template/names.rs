@@ -30,6 +30,9 @@ pub(super) enum Kind {
 /// The logical id that SAM gives the API of the events that name none.
 pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
 
+/// On AWS it is the time at which the stream was enabled; here a template's ARNs are known before.
+const STREAM_LABEL: &str = "2020-01-01T00:00:00.000";
+
 /// Every type that a template may declare.
 const DECLARABLE: [Kind; 11] = [
     Kind::Function,
@@ -134,9 +137,16 @@ pub(super) struct Physical {
     /// The declared resources that a reference to this one depends on; none for a function's role,
     /// which exists before the function.
     pub(super) owners: Vec<String>,
+    /// Whether it is a table that declares a stream.
+    pub(super) has_stream: bool,
 }
 
 impl Physical {
+    /// One without a stream.
+    pub(super) fn new(kind: Kind, name: String, owners: Vec<String>) -> Self {
+        Self { kind, name, owners, has_stream: false }
+    }
+
     /// What `Ref` gives.
     pub(super) fn reference(&self, options: &Options) -> String {
         match self.kind {
@@ -160,6 +170,9 @@ impl Physical {
             (Kind::Queue, "QueueName") => Some(name.clone()),
             (Kind::Queue, "QueueUrl") => Some(options.queue_url(name)),
             (Kind::Table, "Arn") => Some(options.arn("dynamodb", &format!("table/{name}"))),
+            (Kind::Table, "StreamArn") if self.has_stream => {
+                Some(options.arn("dynamodb", &format!("table/{name}/stream/{STREAM_LABEL}")))
+            }
             (Kind::Bucket, "Arn") => Some(format!("arn:aws:s3:::{name}")),
             (Kind::Bucket, "DomainName") => Some(format!("{name}.s3.amazonaws.com")),
             (Kind::Bucket, "RegionalDomainName") => {

@@ -62,6 +62,10 @@ impl<'a> Scope<'a> {
         let Some(physical) = self.resource(name, line) else { return Value::Broken };
         match physical.attribute(attribute, self.options) {
             Some(text) => Value::Scalar(text),
+            None if physical.kind == Kind::Table && attribute == "StreamArn" => {
+                let message = "the table declares no StreamSpecification";
+                self.problem(line, format!("{name}.{attribute}: {message}"))
+            }
             None => {
                 let kind = physical.kind.type_name();
                 self.problem(line, format!("{name}.{attribute}: {kind} has no such attribute here"))

@@ -19,7 +19,7 @@ async fn start(rules: &str) -> Emulation {
     Emulation::start(Options { faults, ..root.options() }).await.unwrap()
 }
 
-fn config(world: &Emulation) -> aws_types::SdkConfig {
+pub(super) fn config(world: &Emulation) -> aws_types::SdkConfig {
     let variables = std::collections::BTreeMap::from([
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ACCESS_KEY_ID", "producer"),
@@ -147,7 +147,8 @@ async fn a_message_that_is_delivered_twice_reaches_its_function_twice() {
     let inbox = queue_name(&world, "Inbox");
     world.sqs().send(&inbox, message("{}")).unwrap();
     world.settle(std::time::Duration::from_secs(30)).await.unwrap();
-    let mapping = world.mappings().iter().find(|mapping| mapping.queue == inbox).unwrap();
+    let mapping =
+        world.mappings().iter().find(|mapping| mapping.queue() == Some(inbox.as_str())).unwrap();
     assert_eq!(mapping.mapping.counters().records, 2);
     world.shutdown().await;
 }

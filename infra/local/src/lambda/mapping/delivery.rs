@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use super::super::environment::millis;
 use super::super::outcome::InvokeError;
-use super::poller::{Batch, Engine, Message, Mode};
+use super::mode::Mode;
+use super::poller::{Batch, Engine, Message};
 use super::response::{Verdict, classify};
 use super::{MessageSource, Target, event};
 

@@ -1,4 +1,5 @@
-//! Event source mappings: what takes messages from a queue to a function.
+//! Event source mappings: what takes messages from a queue to a function; those that read a table's
+//! stream are in [`stream`].
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>. A mapping receives, filters,
 //! batches, invokes, and deletes what is done; it never makes a failed message visible: its
@@ -8,8 +9,10 @@
 mod delivery;
 mod event;
 mod groups;
+mod mode;
 mod poller;
 mod response;
+pub mod stream;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,11 +23,13 @@ use bytes::Bytes;
 pub use crate::filter::FilterError;
 
 use self::event::Source;
-use self::poller::{Engine, Mode};
+use self::mode::{Mode, Switch};
+use self::poller::Engine;
 use super::outcome::{Invocation, InvokeError};
+use super::waits::Waits;
 use super::{Lambda, PAYLOAD_LIMIT};
 use crate::clock::Clock;
-use crate::filter::Filters;
+use crate::filter::{Filters, Subject};
 use crate::sqs::{ReceivedMessage, Sqs, SqsError};
 use crate::template::EventSourceMapping;
 
@@ -90,6 +95,10 @@ impl Target for Lambda {
 pub enum MappingError {
     #[error("{mapping}: {arn} is not the ARN of an SQS queue")]
     NotAQueue { mapping: String, arn: String },
+    #[error("{mapping}: {arn} is not the ARN of a table's stream")]
+    NotAStream { mapping: String, arn: String },
+    #[error("{mapping}: its stream cannot be read: {reason}")]
+    Unreadable { mapping: String, reason: String },
     #[error("{mapping}: {property} is {value}, and must be {expected}")]
     OutOfRange { mapping: String, property: &'static str, value: u64, expected: &'static str },
     #[error("{mapping}: {source}")]
@@ -107,25 +116,37 @@ pub struct Counters {
     pub failed_invocations: u64,
     /// Attempts that were throttled.
     pub throttles: u64,
-    /// Messages that were part of an invocation.
+    /// Messages or records that were part of an invocation.
     pub records: u64,
-    /// Messages that failed, alone or with their batch.
+    /// Messages or records that failed, alone or with their batch.
     pub failures: u64,
-    /// Messages deleted because no filter matches them.
+    /// Messages deleted, or records passed over, because no filter matches them.
     pub filtered: u64,
-    /// Messages received and not dealt with yet.
+    /// Records of a stream that were given up.
+    pub discarded: u64,
+    /// Messages or records that were received and are not dealt with yet.
     pub in_flight: u64,
 }
 
 /// Whether a mapping has anything to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
-    /// It waits for messages, or is paused.
+    /// It waits for messages or records, or is paused.
     Idle,
-    /// It has messages, and waits for this time (milliseconds since the Unix epoch) at the latest:
-    /// the end of a batching window, or the next try after throttling.
+    /// It has messages or records, and waits for this time (milliseconds since the Unix epoch) at the latest:
+    /// the end of a batching window, or the next try after a failure or throttling.
     WaitingUntil(u64),
     Busy,
+}
+
+impl Activity {
+    fn of(waits: &Waits) -> Self {
+        match (waits.is_quiet(), waits.next_due_ms()) {
+            (true, None) => Self::Idle,
+            (true, Some(due_ms)) => Self::WaitingUntil(due_ms),
+            (false, _) => Self::Busy,
+        }
+    }
 }
 
 /// A running mapping; when dropped it ends once its current batches are done.
@@ -162,8 +183,8 @@ impl Mapping {
         target: T,
     ) -> Result<Self, MappingError> {
         let plan = Plan::new(mapping, visibility, &target)?;
-        let mode = if mapping.enabled { Mode::Running } else { Mode::Paused };
-        let engine = Arc::new(Engine::new(plan, mode, clock, source, target));
+        let switch = Switch::new(mapping.enabled);
+        let engine = Arc::new(Engine::new(plan, switch, clock, source, target));
         engine.start();
         Ok(Self { engine })
     }
@@ -231,7 +252,7 @@ impl Plan {
         };
         let fifo = queue.ends_with(".fifo");
         check_limits(mapping, fifo)?;
-        let filters = Filters::parse(&mapping.filters)
+        let filters = Filters::parse(Subject::QueueMessage, &mapping.filters)
             .map_err(|source| MappingError::Filter { mapping: name.clone(), source })?;
         let available = target
             .concurrency(&mapping.function)

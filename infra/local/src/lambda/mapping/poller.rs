@@ -16,6 +16,7 @@ use super::super::environment::millis;
 use super::super::locked;
 use super::super::waits::{UnderWay, Waits};
 use super::groups::Groups;
+use super::mode::{Mode, Switch};
 use super::{Activity, Control, Counters, MessageSource, Plan, Target, event};
 use crate::clock::Clock;
 use crate::sqs::{ReceivedMessage, SqsError};
@@ -27,19 +28,12 @@ const LEAST_POLLERS: usize = 2;
 /// Between tries after the queue has answered with an error, in milliseconds.
 const ERROR_DELAY_MS: u64 = 1_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    Running,
-    Paused,
-    Stopped,
-}
-
 pub(super) struct Engine<S, T> {
     pub(super) plan: Plan,
     pub(super) clock: Clock,
     source: S,
     pub(super) target: T,
-    mode: watch::Sender<Mode>,
+    switch: Switch,
     pollers: watch::Sender<usize>,
     waits: Waits,
     pub(super) groups: Groups,
@@ -67,13 +61,13 @@ pub(super) struct Message {
 }
 
 impl<S: MessageSource, T: Target> Engine<S, T> {
-    pub(super) fn new(plan: Plan, mode: Mode, clock: Clock, source: S, target: T) -> Self {
+    pub(super) fn new(plan: Plan, switch: Switch, clock: Clock, source: S, target: T) -> Self {
         Self {
             plan,
             clock,
             source,
             target,
-            mode: watch::Sender::new(mode),
+            switch,
             pollers: watch::Sender::new(0),
             waits: Waits::default(),
             groups: Groups::default(),
@@ -111,11 +105,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
     }
 
     pub(super) async fn until(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
-        match self.mode.subscribe().wait_for(|mode| wanted(*mode)).await {
-            Ok(mode) => *mode,
-            // The sender is in `self`; were it gone, so would be the reason to run.
-            Err(_) => Mode::Stopped,
-        }
+        self.switch.until(wanted).await
     }
 
     /// The next batch; `None` when nothing came, or the mapping no longer runs.
@@ -220,14 +210,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
 
 impl<S: MessageSource, T: Target> Control for Engine<S, T> {
     fn set(&self, mode: Mode) {
-        // What is stopped stays so.
-        self.mode.send_if_modified(|now| {
-            let changes = *now != Mode::Stopped && *now != mode;
-            if changes {
-                *now = mode;
-            }
-            changes
-        });
+        self.switch.set(mode);
     }
 
     fn counters(&self) -> Counters {
@@ -235,11 +218,7 @@ impl<S: MessageSource, T: Target> Control for Engine<S, T> {
     }
 
     fn activity(&self) -> Activity {
-        match (self.waits.is_quiet(), self.waits.next_due_ms()) {
-            (true, None) => Activity::Idle,
-            (true, Some(due_ms)) => Activity::WaitingUntil(due_ms),
-            (false, _) => Activity::Busy,
-        }
+        Activity::of(&self.waits)
     }
 
     fn finished(&self) -> BoxFuture<'_, ()> {

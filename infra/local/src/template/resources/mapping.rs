@@ -1,4 +1,5 @@
-//! Event source mappings: a function's SQS events, and `AWS::Lambda::EventSourceMapping`.
+//! Event source mappings: a function's events, and `AWS::Lambda::EventSourceMapping`; here those of
+//! queues.
 //!
 //! docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html,
 //! docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html and
@@ -7,9 +8,9 @@
 use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
-use super::super::model::{EventSourceMapping, HttpRoute, Schedule};
-use super::{Context, Located, http_api, schedule};
-use crate::filter;
+use super::super::model::{EventSourceMapping, HttpRoute, Schedule, StreamMapping};
+use super::{Context, Located, Parts, http_api, schedule, stream};
+use crate::filter::{self, Subject};
 
 const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
 /// Where the template says nothing.
@@ -17,11 +18,23 @@ const DEFAULT_BATCH_SIZE: u32 = 10;
 /// Above it, Lambda wants a window to gather the batch in.
 const MAX_BATCH_WITHOUT_WINDOW: u32 = 10;
 const MAX_FILTERS: usize = 5;
+/// Lambda has these for streams.
+const OF_STREAMS: [&str; 8] = [
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "TumblingWindowInSeconds",
+];
 
 /// What a function's `Events` declare, in their order.
 #[derive(Default)]
 pub(super) struct Events {
     pub(super) mappings: Vec<Located<EventSourceMapping>>,
+    pub(super) stream_mappings: Vec<Located<StreamMapping>>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) routes: Vec<Located<HttpRoute>>,
 }
@@ -32,7 +45,7 @@ pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
     for (entry, path) in fields.into_entries().iter().zip(paths) {
         let mut event = Fields::open(context.report, &entry.value, path);
         event.required("Type");
-        let kinds = ["SQS", "Schedule", "HttpApi"];
+        let kinds = ["SQS", "DynamoDB", "Schedule", "HttpApi"];
         let Some(kind) = event.one_of("Type", &kinds) else { continue };
         let logical_id = format!("{}{}", context.id(), entry.key);
         if kind == "HttpApi" {
@@ -43,12 +56,19 @@ pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
         }
         event.required("Properties");
         if let Some(properties) = event.fields("Properties") {
-            if kind == "Schedule" {
-                events.schedules.extend(schedule::read(context, logical_id, properties));
-            } else {
-                let function = context.physical.name.clone();
-                let mapping = mapping(logical_id, function, properties, "Queue");
-                events.mappings.extend(mapping.map(|item| Located { item, line: entry.line }));
+            let (function, line) = (context.physical.name.clone(), entry.line);
+            match kind {
+                "Schedule" => {
+                    events.schedules.extend(schedule::read(context, logical_id, properties));
+                }
+                "DynamoDB" => {
+                    let mapping = stream::mapping(logical_id, function, properties, "Stream");
+                    events.stream_mappings.extend(mapping.map(|item| Located { item, line }));
+                }
+                _ => {
+                    let mapping = mapping(logical_id, function, properties, "Queue");
+                    events.mappings.extend(mapping.map(|item| Located { item, line }));
+                }
             }
         }
         event.finish();
@@ -56,19 +76,24 @@ pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
     events
 }
 
-/// A mapping that is a resource of its own.
-pub(super) fn resource(
-    context: &Context<'_>,
-    mut fields: Fields<'_>,
-) -> Option<Located<EventSourceMapping>> {
+/// A mapping that is a resource of its own; its source's ARN tells which kind it is.
+pub(super) fn resource(context: &Context<'_>, mut fields: Fields<'_>, parts: &mut Parts) {
+    const SOURCE: &str = "EventSourceArn";
     fields.harmless(context.id(), HARMLESS);
     let function = fields.required_text("FunctionName");
     // A name, or an ARN, which ends with it.
     let function = function.map(|text| text.rsplit(':').next().unwrap_or(text).to_owned());
-    let id = context.id().to_owned();
-    let mapping = mapping(id, function.clone().unwrap_or_default(), fields, "EventSourceArn");
-    function?;
-    mapping.map(|item| Located { item, line: context.declared.line })
+    let (id, line) = (context.id().to_owned(), context.declared.line);
+    let known = function.is_some();
+    let function = function.unwrap_or_default();
+    let source = fields.entry(SOURCE).and_then(|entry| entry.value.text());
+    if source.and_then(|arn| arn.split(':').nth(2)) == Some("dynamodb") {
+        let mapping = stream::mapping(id, function, fields, SOURCE).filter(|_| known);
+        parts.stream_mappings.extend(mapping.map(|item| Located { item, line }));
+    } else {
+        let mapping = mapping(id, function, fields, SOURCE).filter(|_| known);
+        parts.mappings.extend(mapping.map(|item| Located { item, line }));
+    }
 }
 
 /// `source` is the key that names the queue, by its ARN.
@@ -94,14 +119,12 @@ fn mapping(
         scaling.finish();
         most
     });
-    let types = fields.texts("FunctionResponseTypes");
-    for (response_type, line) in &types {
-        if *response_type != "ReportBatchItemFailures" {
-            let rule = format!("has {response_type} (only ReportBatchItemFailures is emulated)");
-            fields.problem(*line, "FunctionResponseTypes", rule);
-        }
-    }
-    let filters = fields.fields("FilterCriteria").map(filters).unwrap_or_default();
+    let report_batch_item_failures = reports_failures(&mut fields);
+    let filters = fields
+        .fields("FilterCriteria")
+        .map(|criteria| filters(criteria, Subject::QueueMessage))
+        .unwrap_or_default();
+    fields.refuse(&OF_STREAMS, "is for streams: a queue's mapping has none");
     fields.finish();
     Some(EventSourceMapping {
         logical_id,
@@ -112,11 +135,23 @@ fn mapping(
         window: Duration::from_secs(window.into()),
         maximum_concurrency,
         filters,
-        report_batch_item_failures: !types.is_empty(),
+        report_batch_item_failures,
     })
 }
 
-fn filters(mut fields: Fields<'_>) -> Vec<String> {
+/// Whether the function tells which records failed.
+pub(super) fn reports_failures(fields: &mut Fields<'_>) -> bool {
+    let types = fields.texts("FunctionResponseTypes");
+    for (response_type, line) in &types {
+        if *response_type != "ReportBatchItemFailures" {
+            let rule = format!("has {response_type} (only ReportBatchItemFailures is emulated)");
+            fields.problem(*line, "FunctionResponseTypes", rule);
+        }
+    }
+    !types.is_empty()
+}
+
+pub(super) fn filters(mut fields: Fields<'_>, subject: Subject) -> Vec<String> {
     let declared = fields.list_of_fields("Filters");
     if declared.len() > MAX_FILTERS {
         let rule = format!("are {}: Lambda allows {MAX_FILTERS}", declared.len());
@@ -125,7 +160,7 @@ fn filters(mut fields: Fields<'_>) -> Vec<String> {
     let mut patterns = Vec::new();
     for mut each in declared {
         if let Some(pattern) = each.required_text("Pattern") {
-            if let Err(reason) = filter::check(pattern) {
+            if let Err(reason) = filter::check(subject, pattern) {
                 each.problem(each.line_of("Pattern"), "Pattern", format!("is refused: {reason}"));
             }
             patterns.push(pattern.to_owned());

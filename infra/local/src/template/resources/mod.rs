@@ -10,6 +10,7 @@ mod http_api;
 mod mapping;
 mod queue;
 mod schedule;
+mod stream;
 mod table;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,9 @@ use std::path::PathBuf;
 
 use super::declared::Declared;
 use super::fields::Fields;
-use super::model::{Bucket, EventSourceMapping, Function, HttpRoute, Queue, Schedule, Table};
+use super::model::{
+    Bucket, EventSourceMapping, Function, HttpRoute, Queue, Schedule, StreamMapping, Table,
+};
 use super::names::{Kind, Physical};
 use super::node::Node;
 use super::report::Report;
@@ -31,6 +34,7 @@ pub(super) struct Parts {
     pub(super) tables: Vec<Table>,
     pub(super) buckets: Vec<Located<Bucket>>,
     pub(super) mappings: Vec<Located<EventSourceMapping>>,
+    pub(super) stream_mappings: Vec<Located<StreamMapping>>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) routes: Vec<Located<HttpRoute>>,
     /// Layers' folders, by what `Ref` gives of them.
@@ -81,6 +85,7 @@ pub(super) fn read(
             let (function, events) = function::read(&context, fields, &parts.layers);
             parts.functions.push(Located { item: function, line });
             parts.mappings.extend(events.mappings);
+            parts.stream_mappings.extend(events.stream_mappings);
             parts.schedules.extend(events.schedules);
             parts.routes.extend(events.routes);
         }
@@ -95,7 +100,7 @@ pub(super) fn read(
         Kind::Bucket => {
             parts.buckets.push(Located { item: bucket::read(&context, fields), line });
         }
-        Kind::Mapping => parts.mappings.extend(mapping::resource(&context, fields)),
+        Kind::Mapping => mapping::resource(&context, fields, parts),
         Kind::QueuePolicy
         | Kind::BucketPolicy
         | Kind::LogGroup

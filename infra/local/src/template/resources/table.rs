@@ -59,7 +59,9 @@ pub(super) fn read(context: &Context<'_>, mut fields: Fields<'_>) -> Table {
             body.insert(key.to_owned(), Json::Array(indexes));
         }
     }
+    let mut stream_arn = None;
     if let Some(mut stream) = fields.fields("StreamSpecification") {
+        stream_arn = Some(context.attribute("StreamArn"));
         stream.required("StreamViewType");
         let view = stream.one_of("StreamViewType", VIEWS);
         let specification = json!({ "StreamEnabled": true, "StreamViewType": view });
@@ -73,6 +75,7 @@ pub(super) fn read(context: &Context<'_>, mut fields: Fields<'_>) -> Table {
         name,
         create_table: Json::Object(body),
         ttl_attribute,
+        stream_arn,
     }
 }
 

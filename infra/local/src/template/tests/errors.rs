@@ -60,7 +60,7 @@ fn a_type_that_is_not_emulated_is_named() {
     assert_eq!(
         errors(&schedule),
         "template.yaml:14: Function.Properties.Events.Messages.Type ScheduleV2 is not emulated \
-         (only SQS, Schedule, HttpApi)"
+         (only SQS, DynamoDB, Schedule, HttpApi)"
     );
     let runtime = CONSUMER.replace("provided.al2023", "python3.13");
     assert!(

@@ -7,6 +7,7 @@ mod http_api;
 mod intrinsics;
 mod resources;
 mod sections;
+mod streams;
 
 use std::path::Path;
 
