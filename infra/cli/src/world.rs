@@ -55,6 +55,7 @@ pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emu
         clock: Clock::system(),
         faults: plan.faults,
         skip_idle: plan.skip_idle,
+        state: None,
     };
     Emulation::start(options).await.map_err(not_started)
 }

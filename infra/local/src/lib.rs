@@ -16,7 +16,9 @@ pub mod lambda;
 pub mod s3;
 mod schedule;
 pub mod sqs;
+mod state;
 pub mod template;
 pub mod weather;
 
 pub use emulation::{Emulation, Options, RunningMapping, StartError, binaries, stack};
+pub use state::StateError;

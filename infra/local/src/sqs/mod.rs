@@ -20,6 +20,7 @@ mod receipt;
 mod recent;
 mod redrive;
 mod service;
+pub(crate) mod snapshot;
 mod store;
 
 #[cfg(test)]

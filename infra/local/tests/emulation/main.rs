@@ -115,6 +115,7 @@ impl Root {
             clock: Clock::manual(START_MS),
             faults: Plan::default(),
             skip_idle: true,
+            state: None,
         }
     }
 }
