@@ -264,3 +264,6 @@ fn declared(stack: &Stack) -> Declared {
         tables: stack.tables.iter().map(|table| table.name.clone()).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ async fn start(rules: &str) -> Emulation {
     Emulation::start(Options { faults, ..root.options() }).await.unwrap()
 }
 
-fn config(world: &Emulation) -> aws_types::SdkConfig {
+pub(super) fn config(world: &Emulation) -> aws_types::SdkConfig {
     let variables = std::collections::BTreeMap::from([
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ACCESS_KEY_ID", "producer"),

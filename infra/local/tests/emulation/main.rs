@@ -8,6 +8,7 @@ mod http_apis;
 mod lifecycle;
 mod schedules;
 mod settling;
+mod state;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
