@@ -31,6 +31,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) faults: local::adversary::Plan,
     /// Whether waiting is skipped where only time is waited for.
     pub(crate) skip_idle: bool,
+    /// The folder that the state is kept in.
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Builds the functions and starts everything.
@@ -55,7 +57,7 @@ pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emu
         clock: Clock::system(),
         faults: plan.faults,
         skip_idle: plan.skip_idle,
-        state: None,
+        state: plan.state,
     };
     Emulation::start(options).await.map_err(not_started)
 }

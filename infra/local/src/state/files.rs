@@ -37,7 +37,9 @@ impl Writer {
             }
             _ => {}
         }
-        make_folder(&folder).map_err(StateError::io("made", &folder))?;
+        // Not with the folder that it is in: without its lock nothing is to be written there.
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        made.map_err(StateError::io("made", &folder))?;
         Ok(Self { folder, before, files: BTreeMap::new() })
     }
 
