@@ -4,6 +4,8 @@
 //! bytes follow their line as they are. Nothing of it is announced when it is taken up again.
 
 mod form;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
