@@ -41,6 +41,9 @@ pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, 
     if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.port)) {
         return Err(not_started(local::StartError::Listen { port: plan.port, source }));
     }
+    if let Some(folder) = &plan.state {
+        local::check_state(folder).map_err(|error| not_started(error.into()))?;
+    }
     let binaries = build(plan.root, plan.release, output).await?;
     start_built(plan, binaries).await
 }

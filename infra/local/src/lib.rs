@@ -21,4 +21,4 @@ pub mod template;
 pub mod weather;
 
 pub use emulation::{Emulation, Options, RunningMapping, StartError, binaries, stack};
-pub use state::StateError;
+pub use state::{StateError, check_state};

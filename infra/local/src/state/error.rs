@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    #[error("{path}: it cannot be {done}")]
+    #[error("{path}: it cannot be {done}: {source}")]
     Io {
         path: PathBuf,
         /// `read`, `written`.

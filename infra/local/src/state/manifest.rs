@@ -79,7 +79,8 @@ impl Manifest {
         manifest.map(Some).map_err(|error| StateError::damaged(&path, error))
     }
 
-    /// Puts it in the place of the one before, which is there until then.
+    /// Puts it in the place of the one before, which is there until then; in a loss of power, until the
+    /// folder is synchronised.
     pub(super) fn replace(&self, folder: &Path) -> Result<(), StateError> {
         let (next, path) = (folder.join(NEXT_MANIFEST), folder.join(MANIFEST));
         let error = StateError::io("written", &path);
@@ -88,7 +89,6 @@ impl Manifest {
         let mut file = files::create(&next).map_err(&error)?;
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(&error)?;
         file.sync_all().map_err(&error)?;
-        fs::rename(&next, &path).map_err(&error)?;
-        files::sync_folder(folder).map_err(&error)
+        fs::rename(&next, &path).map_err(&error)
     }
 }

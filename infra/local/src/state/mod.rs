@@ -52,13 +52,7 @@ impl Folder {
     /// [`StateError`], each of them but [`StateError::Table`].
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
         files::make_folder(path).map_err(StateError::io("made", path))?;
-        let path = path.canonicalize().map_err(StateError::io("found", path))?;
-        check_ours(&path)?;
-        // Before anything is done to it; it may change until the lock is held.
-        Manifest::read(&path)?;
-        let lock = lock(&path)?;
-        let manifest = Manifest::read(&path)?;
-        let folder = Self { path, manifest, _lock: lock };
+        let folder = Self::claim(path)?;
         folder.clean();
         if let (Some(manifest), Some(generation)) = (&folder.manifest, folder.generation()) {
             for (name, sum) in &manifest.files {
@@ -66,6 +60,16 @@ impl Folder {
             }
         }
         Ok(folder)
+    }
+
+    fn claim(path: &Path) -> Result<Self, StateError> {
+        let path = path.canonicalize().map_err(StateError::io("found", path))?;
+        check_ours(&path)?;
+        // Before anything is done to it; it may change until the lock is held.
+        Manifest::read(&path)?;
+        let lock = lock(&path)?;
+        let manifest = Manifest::read(&path)?;
+        Ok(Self { path, manifest, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -109,6 +113,8 @@ impl Folder {
                 return Err(error);
             }
         }
+        // Until this is done, the generation before may be the one that a loss of power leaves.
+        files::sync_folder(&self.path).map_err(StateError::io("written", &self.path))?;
         self.clean();
         Ok(())
     }
@@ -131,6 +137,15 @@ impl Folder {
             }
         }
     }
+}
+
+/// Looks whether a state can be kept in a folder, as far as that can be told without reading what is
+/// kept: for whoever has something long to do before.
+///
+/// # Errors
+/// [`StateError`], as the start of an emulation with this folder would answer.
+pub fn check_state(path: &Path) -> Result<(), StateError> {
+    if path.exists() { Folder::claim(path).map(drop) } else { Ok(()) }
 }
 
 /// A folder with anything else in it is somebody's, and nothing is to be done to it.

@@ -98,7 +98,10 @@ fn a_write_that_fails_leaves_the_state_before() {
         to.write("other", |_| Err(io::Error::other("the disk is full")))
     });
     let error = failed.unwrap_err();
-    assert!(error.to_string().ends_with("kept/2/other: it cannot be written"), "{error}");
+    assert!(
+        error.to_string().ends_with("kept/2/other: it cannot be written: the disk is full"),
+        "{error}"
+    );
     drop(folder);
     assert_eq!(place.text(), "before");
     assert_eq!(place.entries(), ["1", "lock", "state.json"]);

@@ -176,7 +176,7 @@ fn pass(clock: &Clock, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn a_service_goes_on_where_its_snapshot_was_taken(
