@@ -102,9 +102,9 @@ fn a_write_that_fails_leaves_the_state_before() {
         error.to_string().ends_with("kept/2/other: it cannot be written: the disk is full"),
         "{error}"
     );
+    assert_eq!(place.entries(), ["1", "lock", "state.json"]);
     drop(folder);
     assert_eq!(place.text(), "before");
-    assert_eq!(place.entries(), ["1", "lock", "state.json"]);
 }
 
 #[test]
