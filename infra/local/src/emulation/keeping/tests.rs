@@ -1,5 +1,7 @@
 //! Snapshots while the services are at work.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::thread;
 
 use bytes::Bytes;
@@ -89,4 +91,44 @@ fn what_is_done_after_a_send_is_not_kept_without_it() {
         seen = noted;
     }
     writer.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_not_written_again() {
+    let (sqs, s3) = services();
+    let clock = Clock::manual(1_700_000_000_000);
+    let dynamodb = DynamoDb::start(clock.clone()).await.unwrap();
+    let path = std::env::temp_dir().join(format!("keeping-{}", uuid::Uuid::new_v4()));
+    let kept = Kept::read(&path).unwrap();
+    let keeper = kept.go_on(&Stack::default(), &clock, (&sqs, &s3, &dynamodb)).unwrap().unwrap();
+    let requests = Arc::new(AtomicU64::new(0));
+    let keeper = keeper.watching(Arc::clone(&requests));
+    // The generation, and which files of it are not those of the one before.
+    let inode = |generation: u64, name: &str| {
+        let file = path.join(generation.to_string()).join(name);
+        fs::metadata(file).map(|metadata| metadata.ino()).ok()
+    };
+    let mut before = [None; 3];
+    let mut write = |is_last| {
+        keeper.write(is_last).unwrap();
+        let manifest = fs::read(path.join("state.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let generation = manifest["generation"].as_u64().unwrap();
+        let now = [SQS, OBJECTS, TABLES].map(|name| inode(generation, name));
+        assert!(now.iter().all(Option::is_some));
+        let changed = [0, 1, 2].map(|at| before[at] != now[at]);
+        before = now;
+        (generation, changed)
+    };
+    assert_eq!(write(false), (1, [true; 3]));
+    assert_eq!(write(false), (1, [false; 3]));
+    send(&sqs);
+    assert_eq!(write(false), (2, [true, false, false]));
+    s3.put("bucket", "key", Bytes::new(), "text/plain").unwrap();
+    assert_eq!(write(false), (3, [false, true, false]));
+    requests.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(write(false), (4, [false, false, true]));
+    assert_eq!(write(false).0, 4);
+    assert_eq!(write(true), (5, [false, false, true]));
+    fs::remove_dir_all(&path).unwrap();
 }
