@@ -70,9 +70,9 @@ enum StateForm {
 #[derive(Serialize, Deserialize)]
 pub(super) struct DuplicateForm {
     until_ms: u64,
-    group: Option<Arc<str>>,
+    group: Option<String>,
     deduplication_id: String,
-    message_id: Arc<str>,
+    message_id: String,
     sequence_number: Option<u64>,
 }
 
@@ -86,7 +86,7 @@ pub(super) struct AttemptForm {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct TaskForm {
-    id: Arc<str>,
+    id: String,
     source_arn: String,
     destination_arn: Option<String>,
     per_second: Option<i64>,
@@ -206,16 +206,17 @@ impl DuplicateForm {
     pub(super) fn of((until_ms, key, accepted): &(u64, DuplicateKey, Accepted)) -> Self {
         Self {
             until_ms: *until_ms,
-            group: key.group.clone(),
+            group: key.group.as_deref().map(str::to_owned),
             deduplication_id: key.id.clone(),
-            message_id: Arc::clone(&accepted.id),
+            message_id: accepted.id.to_string(),
             sequence_number: accepted.sequence_number,
         }
     }
 
     pub(super) fn duplicate(self) -> (u64, DuplicateKey, Accepted) {
-        let key = DuplicateKey { group: self.group, id: self.deduplication_id };
-        let accepted = Accepted { id: self.message_id, sequence_number: self.sequence_number };
+        let key = DuplicateKey { group: self.group.map(Arc::from), id: self.deduplication_id };
+        let accepted =
+            Accepted { id: self.message_id.into(), sequence_number: self.sequence_number };
         (self.until_ms, key, accepted)
     }
 }
@@ -242,7 +243,7 @@ impl TaskForm {
             Status::Failed { reason } => StatusForm::Failed { reason: reason.to_owned() },
         };
         Self {
-            id: Arc::clone(&task.id),
+            id: task.id.to_string(),
             source_arn: task.source_arn.clone(),
             destination_arn: task.destination_arn.clone(),
             per_second: task.per_second,
@@ -267,7 +268,7 @@ impl TaskForm {
             }
         };
         Ok(Task {
-            id: self.id,
+            id: self.id.into(),
             source_arn: self.source_arn,
             destination_arn: self.destination_arn,
             per_second: self.per_second,

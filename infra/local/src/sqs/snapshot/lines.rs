@@ -22,7 +22,7 @@ enum Line<'a> {
     Queue(Cow<'a, Head>),
     Fifo {
         next_sequence_number: u64,
-        turns: Vec<Arc<str>>,
+        turns: Vec<String>,
     },
     Duplicate(DuplicateForm),
     Attempt(AttemptForm),
@@ -41,7 +41,8 @@ impl Snapshot {
         for kept in &self.queues {
             put(to, &Line::Queue(Cow::Borrowed(&kept.head)))?;
             if let Some(fifo) = &kept.fifo {
-                let (next_sequence_number, turns) = (fifo.next_sequence_number, fifo.turns.clone());
+                let next_sequence_number = fifo.next_sequence_number;
+                let turns = fifo.turns.iter().map(|group| group.to_string()).collect();
                 put(to, &Line::Fifo { next_sequence_number, turns })?;
                 for each in &fifo.duplicates {
                     put(to, &Line::Duplicate(DuplicateForm::of(each)))?;
@@ -90,6 +91,7 @@ impl Snapshot {
                 self.queues.push(KeptQueue { head, attributes, changes: 0, messages, fifo });
             }
             Line::Fifo { next_sequence_number, turns } => {
+                let turns = turns.into_iter().map(Arc::from).collect();
                 let (duplicates, attempts) = (Vec::new(), Vec::new());
                 queue.ok_or(ORPHAN)?.fifo =
                     Some(FifoMemory { next_sequence_number, turns, duplicates, attempts });
