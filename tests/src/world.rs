@@ -66,6 +66,7 @@ impl World {
             clock: Clock::system(),
             faults: settings.faults,
             skip_idle: true,
+            state: None,
         };
         let emulation = Emulation::start(options).await;
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));

@@ -215,6 +215,9 @@ pub(crate) struct Up {
     /// The port of the emulation; 0 is any that is free
     #[arg(long, default_value_t = 4566)]
     pub(crate) port: u16,
+    /// Keep queues, objects and tables in this folder, and go on with what it holds; made if missing
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
     /// Build the functions optimised, as they are deployed (takes minutes)
     #[arg(long)]
     pub(crate) release: bool,

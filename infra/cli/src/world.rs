@@ -31,6 +31,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) faults: local::adversary::Plan,
     /// Whether waiting is skipped where only time is waited for.
     pub(crate) skip_idle: bool,
+    /// The folder that the state is kept in.
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Builds the functions and starts everything.
@@ -38,6 +40,9 @@ pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, 
     // Before the build: nobody wants to wait for it only to hear this.
     if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.port)) {
         return Err(not_started(local::StartError::Listen { port: plan.port, source }));
+    }
+    if let Some(folder) = &plan.state {
+        local::check_state(folder).map_err(|error| not_started(error.into()))?;
     }
     let binaries = build(plan.root, plan.release, output).await?;
     start_built(plan, binaries).await
@@ -55,6 +60,7 @@ pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emu
         clock: Clock::system(),
         faults: plan.faults,
         skip_idle: plan.skip_idle,
+        state: plan.state,
     };
     Emulation::start(options).await.map_err(not_started)
 }

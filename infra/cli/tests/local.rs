@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -50,7 +50,12 @@ struct Up {
 
 impl Up {
     fn start() -> Self {
-        let mut command = sluicegate(root(), &["local", "up", "--port", "0"]);
+        Self::start_with(&[])
+    }
+
+    fn start_with(options: &[&str]) -> Self {
+        let words = [&["local", "up", "--port", "0"], options].concat();
+        let mut command = sluicegate(root(), &words);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
@@ -161,6 +166,79 @@ fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
     up.interrupt();
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
     check_nothing_left(&up);
+}
+
+/// A folder that is not there yet; removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        let _ = std::fs::remove_dir_all(&folder.0);
+        folder
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Asks SQS, and answers what it says.
+fn ask_sqs(up: &Up, operation: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(&up.address).unwrap();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: AmazonSQS.{operation}\r\n\
+         Content-Type: application/x-amz-json-1.0\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        up.address,
+        body.len(),
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+/// How many messages a queue holds, by the status.
+fn held(status: &Value, queue: &str) -> u64 {
+    let queues = status["queues"].as_array().unwrap();
+    let queue = queues.iter().find(|each| each["name"] == queue).unwrap();
+    ["visible", "in_flight", "delayed"].iter().map(|state| queue[state].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn what_was_there_is_there_when_it_is_started_again_with_its_state() {
+    let folder = Folder::new("kept");
+    let options = ["--state", folder.path()];
+    let mut up = Up::start_with(&options);
+    let url = format!("{}/000000000000/by-hand", up.endpoint());
+    ask_sqs(&up, "CreateQueue", r#"{"QueueName":"by-hand"}"#);
+    ask_sqs(&up, "SendMessage", &format!(r#"{{"QueueUrl":"{url}","MessageBody":"kept"}}"#));
+    assert_eq!(held(&up.status(), "by-hand"), 1);
+    // It has the folder to itself.
+    let second = run(root(), &[&["local", "up", "--port", "0"], &options[..]].concat());
+    check_failed(&second, &[folder.path(), "another emulation keeps its state there"]);
+    up.interrupt();
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+
+    let mut up = Up::start_with(&options);
+    assert_eq!(held(&up.status(), "by-hand"), 1);
+    // A folder that cannot be written to any more is no reason to say that all is well.
+    std::fs::remove_dir_all(&folder.0).unwrap();
+    up.interrupt();
+    assert_eq!(up.child.wait().unwrap().code(), Some(2));
+
+    let foreign =
+        run(root(), &["local", "up", "--port", "0", "--state", env!("CARGO_MANIFEST_DIR")]);
+    check_failed(&foreign, &["no emulation's state", "give a folder that is empty"]);
 }
 
 #[test]

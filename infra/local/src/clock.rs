@@ -71,6 +71,20 @@ impl Clock {
         self.inner.moved.send_replace(total);
     }
 
+    /// By how much the time is before that of its source.
+    pub(crate) fn advanced_ms(&self) -> u64 {
+        self.inner.advanced_ms.load(Ordering::Acquire)
+    }
+
+    /// Goes on from where a clock was that was advanced by `advanced_ms` and told `now_ms`: advanced as
+    /// much, and never before that time, should the system's clock have been set back since.
+    pub(crate) fn go_on(&self, advanced_ms: u64, now_ms: u64) {
+        let missing_ms = advanced_ms.saturating_sub(self.advanced_ms());
+        self.advance(Duration::from_millis(missing_ms));
+        let missing_ms = now_ms.saturating_sub(self.now_ms());
+        self.advance(Duration::from_millis(missing_ms));
+    }
+
     /// Waits until the time is `deadline_ms` or later, whether it passes or is advanced.
     pub async fn sleep_until(&self, deadline_ms: u64) {
         let mut moved = self.inner.moved.subscribe();
@@ -116,5 +130,22 @@ mod tests {
         tokio::task::yield_now().await;
         clock.advance(Duration::from_secs(60));
         assert_eq!(sleeper.await.unwrap(), 61_000);
+    }
+
+    #[track_caller]
+    fn check_goes_on(clock: &Clock, advanced_ms: u64, now_ms: u64, expected_ms: u64) {
+        clock.go_on(advanced_ms, now_ms);
+        assert_eq!(clock.now_ms(), expected_ms);
+    }
+
+    #[test]
+    fn a_clock_goes_on_as_far_ahead_as_it_was_and_never_back() {
+        // Stopped at 5,000 after 2,000 ms of advance; 500 ms have passed since.
+        check_goes_on(&Clock::manual(3_500), 2_000, 5_000, 5_500);
+        // The system's clock was set back.
+        check_goes_on(&Clock::manual(1_000), 2_000, 5_000, 5_000);
+        let advanced = Clock::manual(3_000);
+        advanced.advance(Duration::from_secs(9));
+        check_goes_on(&advanced, 2_000, 5_000, 12_000);
     }
 }

@@ -5,6 +5,7 @@
 //! never answers `TransactionConflict`: it does one thing at a time. Its ten minutes of
 //! `ClientRequestToken` pass on the system's clock.
 
+mod kept;
 mod stream;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,6 +17,7 @@ use dynoxide::actions::scan::ScanRequest;
 use dynoxide::actions::update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest};
 use dynoxide::storage::Storage;
 use dynoxide::{Database, DynoxideError, server, storage_backend};
+use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -246,7 +248,7 @@ fn change(record: &Record) -> Result<Change, DynamoDbError> {
     Ok(Change { key: json(&record.dynamodb.keys)?, event })
 }
 
-fn json(item: &dynoxide::Item) -> Result<Value, DynamoDbError> {
-    let value = serde_json::to_value(item);
+fn json(value: &impl Serialize) -> Result<Value, DynamoDbError> {
+    let value = serde_json::to_value(value);
     value.map_err(|error| DynamoDbError::Storage { message: error.to_string() })
 }

@@ -16,9 +16,11 @@ pub mod lambda;
 pub mod s3;
 mod schedule;
 pub mod sqs;
+mod state;
 pub mod template;
 pub mod weather;
 
 pub use emulation::{
     Emulation, MappingSource, Options, RunningMapping, StartError, binaries, stack,
 };
+pub use state::{StateError, check_state};

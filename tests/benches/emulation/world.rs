@@ -56,6 +56,7 @@ impl World {
             clock: Clock::system(),
             faults: local::adversary::Plan::default(),
             skip_idle: false,
+            state: None,
         };
         let emulation = Emulation::start(options).await;
         Self { emulation: emulation.unwrap_or_else(|error| panic!("{error}")), folder }

@@ -58,6 +58,7 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
         log: Arc::clone(&log) as _,
         faults: args.faults.plan()?,
         skip_idle: true,
+        state: None,
     };
     let world = world::start(plan, output).await?;
     output.note(&format!("emulation at {}", world.endpoint()));

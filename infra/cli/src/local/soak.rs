@@ -117,7 +117,8 @@ async fn one(
 ) -> Result<Ended, Failure> {
     let (seed, started) = (faults.seed, Instant::now());
     let log = Arc::new(|_: &LogLine<'_>| {});
-    let plan = Plan { root, release: args.release, port: 0, log, faults, skip_idle: true };
+    let plan =
+        Plan { root, release: args.release, port: 0, log, faults, skip_idle: true, state: None };
     let world = world::start_built(plan, binaries).await?;
     let ended = async {
         let fed = feed::feed(&world, &args.dataset, events.to_vec())?;

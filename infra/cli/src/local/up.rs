@@ -24,19 +24,38 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let log = Arc::new(View::new(&args.shown, &stack.functions, &Process)?);
     let faults = args.faults.plan()?;
-    let plan = Plan { root, release: args.release, port: args.port, log, faults, skip_idle: false };
+    let plan = Plan {
+        root,
+        release: args.release,
+        port: args.port,
+        log,
+        faults,
+        skip_idle: false,
+        state: args.state.clone(),
+    };
     let world = tokio::select! {
         world = world::start(plan, output) => world?,
         () = interrupted() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     output.result(&whereabouts(&world));
+    if !world.leftovers().is_empty() {
+        let names = world.leftovers().join(", ");
+        output.note(&format!("kept, though the template names them no more: {names}"));
+    }
     output.note("running until Ctrl-C; what functions log follows");
     interrupted().await;
     output.note("stopping; Ctrl-C again ends it at once");
-    // Dropped halfway, it kills what still runs.
+    let kept = world.state_folder().map(|folder| folder.display().to_string());
+    // Dropped halfway, it kills what still runs; what is kept is then what was written last.
     tokio::select! {
-        () = world.shutdown() => {
-            output.note("stopped: what was in memory is gone");
+        closed = world.close() => {
+            closed.map_err(|error| Failure::new("the state was not kept").because(error).next(
+                "make room or give rights there; what was written before is still there",
+            ))?;
+            match kept {
+                Some(folder) => output.note(&format!("stopped: its state is kept in {folder}")),
+                None => output.note("stopped: what was in memory is gone"),
+            }
             Ok(ExitCode::SUCCESS)
         }
         () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
@@ -71,5 +90,7 @@ fn whereabouts(world: &Emulation) -> String {
     });
     section("http apis", routes.collect());
     section("declared, without effect here", stack.warnings.clone());
+    let kept = world.state_folder().map(|folder| folder.display().to_string());
+    section("state", kept.into_iter().collect());
     text.trim_end().to_owned()
 }

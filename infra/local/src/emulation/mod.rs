@@ -1,8 +1,9 @@
 //! The pipeline's whole world, started from one template and ended without leftovers.
 //!
 //! The services know nothing of each other: what joins them is here and in `resources`. All state is
-//! in memory, and gone with the process.
+//! in memory, and gone with the process unless [`Options::state`] names a folder to keep it in.
 
+mod keeping;
 mod resources;
 mod status;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use self::keeping::{Keeper, Kept};
 use crate::adversary::{Adversary, Plan};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDb, DynamoDbError};
@@ -26,6 +28,7 @@ use crate::lambda::{AddError, Config, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
 use crate::schedule;
 use crate::sqs::{Sqs, SqsError};
+use crate::state::StateError;
 use crate::template::{self, Stack, TemplateError};
 use crate::weather::{Weather, WeatherError};
 
@@ -55,6 +58,10 @@ pub struct Options {
     pub faults: Plan,
     /// Whether [`Emulation::settle`] moves the clock over times in which nothing happens.
     pub skip_idle: bool,
+    /// The folder that queues, objects and tables are kept in, so that the next emulation with it goes
+    /// on from there; made if it is missing. What the template declares is then as it declares it, with
+    /// what was in it: attributes and tags that were set since are its own again.
+    pub state: Option<PathBuf>,
 }
 
 /// Why the emulation did not start; what had started has ended again.
@@ -86,6 +93,8 @@ pub enum StartError {
     DynamoDb(DynamoDbError),
     #[error(transparent)]
     Function(#[from] AddError),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error("event source mapping {0}")]
     Mapping(#[from] MappingError),
 }
@@ -133,8 +142,10 @@ pub struct Emulation {
     weather: Option<Weather>,
     mappings: Arc<Vec<RunningMapping>>,
     front: Front,
-    /// The weather's server, the sweeping of tables and the schedules; aborted when dropped.
-    _background: JoinSet<()>,
+    keeper: Option<Arc<Keeper>>,
+    /// The weather's server, the sweeping of tables, the schedules and the keeping of the state; aborted
+    /// when dropped.
+    background: JoinSet<()>,
 }
 
 impl Emulation {
@@ -166,14 +177,17 @@ impl Emulation {
         let region = template_options.region.as_str();
 
         let clock = options.clock;
+        let mut kept = Kept::open(options.state, &clock).await?;
         let adversary = Adversary::new(clock.clone(), &options.faults);
         let sqs = Sqs::new(clock.clone(), region, &template_options.account, &endpoint);
         sqs.disturb(adversary.clone());
-        resources::create_queues(&sqs, &stack.queues)?;
+        resources::create_queues(&sqs, &stack.queues, &mut kept.sqs)?;
         let s3 = S3::new(clock.clone());
         resources::create_buckets(&s3, &sqs, &stack.buckets, region)?;
         let dynamodb = DynamoDb::start(clock.clone()).await.map_err(StartError::DynamoDb)?;
-        resources::create_tables(&dynamodb, &stack.tables)?;
+        kept.restore_tables(&dynamodb)?;
+        resources::create_tables(&dynamodb, &stack.tables, kept.folder())?;
+        let keeper = kept.go_on(&stack, &clock, (&sqs, &s3, &dynamodb))?;
         background.spawn(sweep(dynamodb.clone(), clock.clone()));
         let config = Config {
             adversary: Some(adversary.clone()),
@@ -207,6 +221,10 @@ impl Emulation {
         mappings.extend(resources::start_stream_mappings(&stack, &services, &dynamodb, region)?);
         let mappings = Arc::new(mappings);
         front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
+        let keeper = keeper.map(|keeper| keeper.watching(front.dynamodb_requests()));
+        if let Some(keeper) = &keeper {
+            background.spawn(Arc::clone(keeper).run());
+        }
         for each in stack.schedules.iter().filter(|each| each.enabled) {
             background.spawn(schedule::run(each.clone(), clock.clone(), lambda.clone()));
         }
@@ -223,15 +241,45 @@ impl Emulation {
             weather,
             mappings,
             front,
-            _background: background,
+            keeper,
+            background,
         })
     }
 
-    /// Ends everything: invocations at work are killed, and when it returns no process is left.
+    /// Ends everything: invocations at work are killed, and when it returns no process is left. A state
+    /// that cannot be kept is logged.
     pub async fn shutdown(self) {
+        if let Err(error) = self.close().await {
+            tracing::error!(%error, "the state was not kept");
+        }
+    }
+
+    /// As [`Emulation::shutdown`], and tells whether the state is kept.
+    ///
+    /// # Errors
+    /// [`StateError`] where it could not be written; the one before is then still there.
+    pub async fn close(mut self) -> Result<(), StateError> {
         drop(self.mappings);
         self.lambda.shutdown().await;
         self.front.shutdown().await;
+        self.background.shutdown().await;
+        match self.keeper {
+            Some(keeper) => keeper.end().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The folder that the state is kept in, if it is.
+    #[must_use]
+    pub fn state_folder(&self) -> Option<&Path> {
+        self.keeper.as_ref().map(|keeper| keeper.path())
+    }
+
+    /// What is there from an earlier run, declared by its template and by this one no more: `queue Old`,
+    /// `bucket old`, `table old`.
+    #[must_use]
+    pub fn leftovers(&self) -> &[String] {
+        self.keeper.as_ref().map_or(&[], |keeper| keeper.leftovers())
     }
 
     /// Where every service is: `http://127.0.0.1:4566`.

@@ -1,6 +1,7 @@
 //! The template's resources, made in an order in which each finds what it needs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -10,11 +11,17 @@ use crate::dynamodb::DynamoDb;
 use crate::lambda::mapping::Mapping;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3::{S3, notify};
+use crate::sqs::snapshot::Snapshot;
 use crate::sqs::{NewMessage, Sqs};
+use crate::state::StateError;
 use crate::template::{self, Bucket, Queue, Stack, Table};
 
-/// Makes the queues, dead-letter queues before those that name them.
-pub(super) fn create_queues(sqs: &Sqs, queues: &[Queue]) -> Result<(), StartError> {
+/// Makes the queues, dead-letter queues before those that name them, with what is kept of them.
+pub(super) fn create_queues(
+    sqs: &Sqs,
+    queues: &[Queue],
+    kept: &mut Snapshot,
+) -> Result<(), StartError> {
     let mut left: Vec<&Queue> = queues.iter().collect();
     while !left.is_empty() {
         let waits = |queue: &&Queue| {
@@ -27,7 +34,7 @@ pub(super) fn create_queues(sqs: &Sqs, queues: &[Queue]) -> Result<(), StartErro
             now = std::mem::take(&mut later);
         }
         for queue in now {
-            sqs.create_queue(&queue.name, &queue.attributes, &queue.tags)
+            sqs.create_queue_from(kept, &queue.name, &queue.attributes, &queue.tags)
                 .map_err(|source| StartError::Queue { name: queue.name.clone(), source })?;
         }
         left = later;
@@ -72,11 +79,26 @@ pub(super) fn create_buckets(
     Ok(())
 }
 
-pub(super) fn create_tables(dynamodb: &DynamoDb, tables: &[Table]) -> Result<(), StartError> {
-    for table in tables {
-        dynamodb
-            .create_table(&table.create_table, table.ttl_attribute.as_deref())
-            .map_err(|source| StartError::Table { name: table.name.clone(), source })?;
+/// Makes the tables that are not there. One that is there, from the folder of an earlier run, has to
+/// have the keys and indexes that the template declares.
+pub(super) fn create_tables(
+    dynamodb: &DynamoDb,
+    tables: &[Table],
+    kept: Option<&Path>,
+) -> Result<(), StartError> {
+    let names = dynamodb.table_names().map_err(StartError::DynamoDb)?;
+    for Table { name, create_table, ttl_attribute, .. } in tables {
+        let error = |source| StartError::Table { name: name.clone(), source };
+        let ttl_attribute = ttl_attribute.as_deref();
+        let Some(folder) = kept.filter(|_| names.contains(name)) else {
+            dynamodb.create_table(create_table, ttl_attribute).map_err(error)?;
+            continue;
+        };
+        if let Some(part) = dynamodb.difference(name, create_table).map_err(error)? {
+            let (folder, table) = (folder.to_path_buf(), name.clone());
+            return Err(StateError::Table { folder, table, part }.into());
+        }
+        dynamodb.expire_by(name, ttl_attribute).map_err(error)?;
     }
     Ok(())
 }

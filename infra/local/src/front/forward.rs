@@ -1,6 +1,8 @@
 //! DynamoDB's requests, passed on to its own server over connections that stay open.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
@@ -18,18 +20,26 @@ use super::json_response;
 pub(super) struct Forward {
     client: Client<HttpConnector, Full<Bytes>>,
     address: SocketAddr,
+    /// Counts requests when they are over, answered or not.
+    over: Arc<AtomicU64>,
 }
 
 impl Forward {
     pub(super) fn to(address: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), address }
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { client, address, over: Arc::default() }
+    }
+
+    pub(super) fn over(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.over)
     }
 
     /// Sends a request on as it came; a server that does not answer is an `InternalServerError`.
     pub(super) async fn send(&self, mut parts: Parts, body: Bytes) -> Response<Body> {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let _over = Over(&self.over);
         let Ok(uri) = Uri::try_from(format!("http://{}{path}", self.address)) else {
             return failed("the path is not one");
         };
@@ -48,6 +58,15 @@ impl Forward {
                 failed("dynamodb did not answer")
             }
         }
+    }
+}
+
+/// Counts a request when it ends, however it does.
+struct Over<'a>(&'a AtomicU64);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Release);
     }
 }
 

@@ -16,6 +16,7 @@ mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -104,6 +105,12 @@ impl Front {
 
     pub(crate) fn calls(&self) -> BTreeMap<Call, u64> {
         self.desk.calls.snapshot()
+    }
+
+    /// How many requests to DynamoDB are over: as long as it is the same, no table has changed by one
+    /// that had been answered.
+    pub(crate) fn dynamodb_requests(&self) -> Arc<AtomicU64> {
+        self.desk.forward.over()
     }
 
     /// Closes every connection, answered or not.

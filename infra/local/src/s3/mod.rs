@@ -15,6 +15,7 @@ pub mod notify;
 mod object;
 mod protocol;
 mod service;
+pub(crate) mod snapshot;
 mod store;
 mod tags;
 

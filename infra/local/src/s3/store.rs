@@ -20,6 +20,8 @@ type Observer = Arc<dyn Fn(ObjectCreated) + Send + Sync>;
 pub(super) struct Store {
     clock: Clock,
     state: Mutex<State>,
+    /// Read by a write until it has been told to the observers, so that a snapshot holds both or none.
+    telling: RwLock<()>,
     observers: RwLock<Vec<Observer>>,
 }
 
@@ -28,8 +30,11 @@ struct State {
     buckets: BTreeMap<String, Bucket>,
     /// Counts writes: what orders the events of a key.
     writes: u64,
+    /// Counts whatever was changed.
+    changes: u64,
 }
 
+#[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) created_ms: u64,
     /// `None` in `us-east-1`, which is how S3 tells it.
@@ -41,7 +46,12 @@ pub(super) struct Bucket {
 
 impl Store {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, state: Mutex::default(), observers: RwLock::default() }
+        Self {
+            clock,
+            state: Mutex::default(),
+            telling: RwLock::default(),
+            observers: RwLock::default(),
+        }
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -69,6 +79,7 @@ impl Store {
             let (objects, uploads) = (BTreeMap::new(), BTreeMap::new());
             let bucket = Bucket { created_ms, location, objects, uploads };
             state.buckets.insert(name.to_owned(), bucket);
+            state.changes += 1;
             Ok(())
         })
     }
@@ -85,6 +96,7 @@ impl Store {
                 ));
             }
             state.buckets.remove(name);
+            state.changes += 1;
             Ok(())
         })
     }
@@ -101,9 +113,24 @@ impl Store {
     pub(super) fn bucket<T>(
         &self,
         name: &str,
+        with: impl FnOnce(&Bucket) -> S3Result<T>,
+    ) -> S3Result<T> {
+        self.state(|state| with(state.buckets.get(name).ok_or_else(no_such_bucket)?))
+    }
+
+    /// As [`Store::bucket`], to change it.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, and those of `with`.
+    pub(super) fn bucket_mut<T>(
+        &self,
+        name: &str,
         with: impl FnOnce(&mut Bucket) -> S3Result<T>,
     ) -> S3Result<T> {
-        self.state(|state| with(state.buckets.get_mut(name).ok_or_else(no_such_bucket)?))
+        self.state(|state| {
+            state.changes += 1;
+            with(state.buckets.get_mut(name).ok_or_else(no_such_bucket)?)
+        })
     }
 
     /// # Errors
@@ -138,12 +165,14 @@ impl Store {
         also: impl FnOnce(&mut Bucket) -> S3Result<()>,
     ) -> S3Result<Arc<Object>> {
         let object = Arc::new(object);
+        let _telling = self.telling.read().unwrap_or_else(PoisonError::into_inner);
         let write = self.state(|state| {
             let at = state.buckets.get_mut(bucket).ok_or_else(no_such_bucket)?;
             condition.check(at.objects.get(key).map(Arc::as_ref))?;
             also(at)?;
             at.objects.insert(key.to_owned(), Arc::clone(&object));
             state.writes += 1;
+            state.changes += 1;
             Ok::<_, S3Error>(state.writes)
         })?;
         self.tell(&ObjectCreated {
@@ -168,11 +197,34 @@ impl Store {
         key: &str,
         condition: &WriteCondition,
     ) -> S3Result<()> {
-        self.bucket(bucket, |each| {
+        self.bucket_mut(bucket, |each| {
             condition.check(each.objects.get(key).map(Arc::as_ref))?;
             each.objects.remove(key);
             Ok(())
         })
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.state(|state| state.changes)
+    }
+
+    /// Lets `with` see the counts of changes and of writes, and all buckets; no write is between its
+    /// effect and its observers.
+    pub(super) fn capture<T>(
+        &self,
+        with: impl FnOnce(u64, u64, &BTreeMap<String, Bucket>) -> T,
+    ) -> T {
+        let _told = self.telling.write().unwrap_or_else(PoisonError::into_inner);
+        self.state(|state| with(state.changes, state.writes, &state.buckets))
+    }
+
+    /// Puts buckets in place as they were, untold; `writes` is how many there had been.
+    pub(super) fn restore(&self, writes: u64, buckets: Vec<(String, Bucket)>) {
+        self.state(|state| {
+            state.writes = state.writes.max(writes);
+            state.changes += 1;
+            state.buckets.extend(buckets);
+        });
     }
 
     fn state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {

@@ -152,6 +152,17 @@ impl Attributes {
         }
     }
 
+    /// All that is set, as [`Attributes::with`] takes it.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        let shown =
+            SETTABLE.into_iter().filter_map(|name| Some((name.to_owned(), self.get(name)?)));
+        let mut texts: BTreeMap<_, _> = shown.collect();
+        // Shown with a key alone, and kept without one.
+        let reuse_seconds = self.kms_reuse_seconds.to_string();
+        texts.insert("KmsDataKeyReusePeriodSeconds".to_owned(), reuse_seconds);
+        texts
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         match name {
             "DelaySeconds" => {

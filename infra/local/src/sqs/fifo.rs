@@ -27,6 +27,17 @@ pub(super) struct Fifo {
     attempts: Recent<String, Vec<Attempted>>,
 }
 
+/// What a snapshot keeps of it: all but the groups' messages, which tell of their groups themselves.
+#[derive(Debug)]
+pub(super) struct FifoMemory {
+    pub(super) next_sequence_number: u64,
+    /// The ready groups in the order of their turns.
+    pub(super) turns: Vec<Arc<str>>,
+    /// Each with the time until when it is remembered.
+    pub(super) duplicates: Vec<(u64, DuplicateKey, Accepted)>,
+    pub(super) attempts: Vec<(u64, String, Vec<Attempted>)>,
+}
+
 #[derive(Debug, Default)]
 struct Group {
     messages: BTreeSet<u64>,
@@ -63,6 +74,39 @@ impl Fifo {
             next_sequence_number: FIRST_SEQUENCE_NUMBER,
             duplicates: Recent::new(limits::DEDUPLICATION_MS),
             attempts: Recent::new(limits::DEDUPLICATION_MS),
+        }
+    }
+
+    /// What a snapshot was taken of, without its messages and with the turns of their groups waiting
+    /// in [`Fifo::take_turns`].
+    pub(super) fn restored(memory: FifoMemory) -> Self {
+        let mut fifo = Self::new();
+        fifo.next_sequence_number = memory.next_sequence_number;
+        fifo.ready = (0..).zip(memory.turns).collect();
+        for (ends_ms, key, accepted) in memory.duplicates {
+            fifo.duplicates.restore(ends_ms, key, accepted);
+        }
+        for (ends_ms, id, handed_out) in memory.attempts {
+            fifo.attempts.restore(ends_ms, id, handed_out);
+        }
+        fifo
+    }
+
+    /// The groups in the order of their turns, which are then forgotten.
+    pub(super) fn take_turns(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.ready).into_values().collect()
+    }
+
+    pub(super) fn memory(&self) -> FifoMemory {
+        let duplicates = self.duplicates.iter();
+        let attempts = self.attempts.iter();
+        FifoMemory {
+            next_sequence_number: self.next_sequence_number,
+            turns: self.ready.values().cloned().collect(),
+            duplicates: duplicates
+                .map(|(until, key, was)| (until, key.clone(), was.clone()))
+                .collect(),
+            attempts: attempts.map(|(until, id, out)| (until, id.clone(), out.clone())).collect(),
         }
     }
 

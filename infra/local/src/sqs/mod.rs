@@ -1,8 +1,9 @@
 //! SQS, our own: no emulation to be had is faithful enough to test promises against.
 //!
 //! Queues are pure state machines told the time with every call; around them are locks, long
-//! polling and the JSON 1.0 protocol. All is in memory. Left alone: the query protocol, identities
-//! and access policies (kept, not enforced), encryption (likewise), and quotas on throughput.
+//! polling and the JSON 1.0 protocol. All is in memory; `snapshot` is of what outlasts the process.
+//! Left alone: the query protocol, identities and access policies (kept, not enforced), encryption
+//! (likewise), and quotas on throughput.
 
 mod attributes;
 mod cell;
@@ -20,6 +21,7 @@ mod receipt;
 mod recent;
 mod redrive;
 mod service;
+pub(crate) mod snapshot;
 mod store;
 
 #[cfg(test)]

@@ -18,6 +18,11 @@ use super::errors::{Code, Fault};
 use super::limits;
 use super::service::Service;
 
+/// Why a task ends before its messages do, in AWS's words.
+pub(super) const REASONS: [&str; 2] = [NO_SOURCE, NO_QUEUE];
+const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
+const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
+
 /// The tasks of all queues.
 pub(super) struct Moves {
     /// By the source's ARN, the newest first, no more than can be listed.
@@ -72,7 +77,16 @@ impl Moves {
         self.lock().remove(source_arn);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<Task>>> {
+    /// Takes up tasks as they were, each source's newest first; those that ran go on.
+    pub(super) fn restore(&self, kept: Vec<Task>) {
+        let mut tasks = self.lock();
+        for task in kept {
+            tasks.entry(task.source_arn.clone()).or_default().push_back(task);
+        }
+        self.next_step_ms.store(0, Ordering::Release);
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<Task>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -237,7 +251,7 @@ impl Service {
 
     fn step(&self, task: &mut Task, now_ms: u64) {
         let Some(source) = self.cell_of_arn(&task.source_arn) else {
-            task.status = Status::Failed { reason: "AWS.SimpleQueueService.NonExistentQueue" };
+            task.status = Status::Failed { reason: NO_QUEUE };
             return;
         };
         let allowed = task.rate().saturating_mul(task.seconds(now_ms) + 1);
@@ -266,15 +280,15 @@ impl Service {
                 None => return Moved::NothingLeft,
             };
             let Some(arn) = destination_arn.or(origin.as_deref()) else {
-                return Moved::Failed("CouldNotDetermineMessageSource");
+                return Moved::Failed(NO_SOURCE);
             };
             let destination = self.cell_of_arn(arn).filter(|cell| cell.number != source.number);
             let Some(destination) = destination else {
-                return Moved::Failed("AWS.SimpleQueueService.NonExistentQueue");
+                return Moved::Failed(NO_QUEUE);
             };
             let (mut from, mut to) = lock_both(source, &destination);
             if to.is_deleted || from.is_deleted {
-                return Moved::Failed("AWS.SimpleQueueService.NonExistentQueue");
+                return Moved::Failed(NO_QUEUE);
             }
             // A consumer may have taken the message between the locks, and the next one may be of
             // another origin: then look anew.

@@ -75,8 +75,27 @@ impl Queue {
         Self { number, attributes, store, last_receive: 0 }
     }
 
+    /// The queue that a snapshot was taken of.
+    pub(super) fn restored(
+        number: u64,
+        attributes: Attributes,
+        last_receive: u64,
+        store: Store,
+    ) -> Self {
+        Self { number, attributes, store, last_receive }
+    }
+
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The number of its latest receive.
+    pub(super) fn last_receive(&self) -> u64 {
+        self.last_receive
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(super) fn attributes(&self) -> &Attributes {

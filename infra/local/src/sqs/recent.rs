@@ -25,7 +25,20 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 
     pub(super) fn insert(&mut self, key: K, value: V, now_ms: u64) {
         self.forget(now_ms);
-        let ends_ms = now_ms.saturating_add(self.lifetime_ms);
+        self.restore(now_ms.saturating_add(self.lifetime_ms), key, value);
+    }
+
+    /// What is remembered, and until when: the oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &K, &V)> {
+        let latest = |(ends_ms, key): &'_ (u64, K)| {
+            let (until_ms, value) = self.entries.get(key)?;
+            (until_ms == ends_ms).then_some(value)
+        };
+        self.order.iter().filter_map(move |entry| Some((entry.0, &entry.1, latest(entry)?)))
+    }
+
+    /// Remembers until a time that is not before those of the entries that are there.
+    pub(super) fn restore(&mut self, ends_ms: u64, key: K, value: V) {
         self.order.push_back((ends_ms, key.clone()));
         self.entries.insert(key, (ends_ms, value));
     }

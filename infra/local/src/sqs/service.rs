@@ -29,8 +29,9 @@ pub(super) struct Service {
     region: String,
     endpoint: String,
     ids: IdSource,
-    directory: RwLock<Directory>,
-    queues_made: AtomicU64,
+    pub(super) directory: RwLock<Directory>,
+    /// Numbers the queues.
+    pub(super) queues_made: AtomicU64,
 }
 
 #[derive(Default)]
@@ -112,6 +113,21 @@ impl Service {
         attributes: &BTreeMap<String, String>,
         tags: &BTreeMap<String, String>,
     ) -> Result<Arc<Cell>, Fault> {
+        self.create_from(None, name, attributes, tags)
+    }
+
+    /// As [`Service::create`], of the state that a queue of that name and type had: new are its
+    /// attributes and tags alone.
+    ///
+    /// # Errors
+    /// As [`Service::create`].
+    pub(super) fn create_from(
+        &self,
+        kept: Option<CellState>,
+        name: &str,
+        attributes: &BTreeMap<String, String>,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Arc<Cell>, Fault> {
         let asks_fifo = attributes.get("FifoQueue").and_then(|value| truth(value)) == Some(true);
         check_name(name, asks_fifo)?;
         check_tags(tags)?;
@@ -140,19 +156,31 @@ impl Service {
         });
         check_redrive(&arn, &typed, attributes, target.map(AsRef::as_ref))?;
 
-        let queue = Queue::new(self.queues_made.fetch_add(1, Ordering::Relaxed), typed);
-        let state = CellState {
-            queue,
-            tags: tags.clone(),
-            created_ms: now_ms,
-            modified_ms: now_ms,
-            purged_ms: None,
-            is_deleted: false,
+        let state = match kept {
+            Some(mut state) => {
+                if state.queue.attributes().texts() != typed.texts() {
+                    state.queue.set_attributes(typed, now_ms);
+                    state.modified_ms = now_ms;
+                }
+                CellState { tags: tags.clone(), ..state }
+            }
+            None => CellState {
+                queue: Queue::new(self.queues_made.fetch_add(1, Ordering::Relaxed), typed),
+                tags: tags.clone(),
+                created_ms: now_ms,
+                modified_ms: now_ms,
+                purged_ms: None,
+                is_deleted: false,
+            },
         };
-        let url = format!("{}/{}/{name}", self.endpoint, self.account);
-        let cell = Arc::new(Cell::new(name, arn, url, state));
+        let cell = self.new_cell(name, state);
         directory.queues.insert(name.to_owned(), Arc::clone(&cell));
         Ok(cell)
+    }
+
+    pub(super) fn new_cell(&self, name: &str, state: CellState) -> Arc<Cell> {
+        let url = format!("{}/{}/{name}", self.endpoint, self.account);
+        Arc::new(Cell::new(name, self.arn(name), url, state))
     }
 
     /// Deletes a queue and its messages.
@@ -215,7 +243,7 @@ impl Service {
         cells
     }
 
-    fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+    pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
         self.directory.read().unwrap_or_else(PoisonError::into_inner)
     }
 

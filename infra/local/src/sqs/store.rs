@@ -23,6 +23,8 @@ pub(super) struct Store {
     in_flight: usize,
     delayed: usize,
     next_number: u64,
+    /// Counts what became of messages: equal counts, equal messages.
+    changes: u64,
     pub(super) fifo: Option<Fifo>,
 }
 
@@ -43,8 +45,42 @@ impl Store {
             in_flight: 0,
             delayed: 0,
             next_number: 0,
+            changes: 0,
             fifo: is_fifo.then(Fifo::new),
         }
+    }
+
+    /// The store that a snapshot was taken of.
+    pub(super) fn restored(
+        messages: Vec<(u64, Message)>,
+        next_number: u64,
+        fifo: Option<Fifo>,
+    ) -> Self {
+        let mut store = Self { next_number, ..Self::new(false) };
+        store.fifo = fifo;
+        let mut groups = BTreeSet::new();
+        for (number, message) in messages {
+            store.next_number = store.next_number.max(number.saturating_add(1));
+            store.ages.insert((message.sent_ms, number));
+            store.place(number, message.state);
+            if let (Some(fifo), Some(group)) = (&mut store.fifo, &message.content.group_id) {
+                fifo.add(group, number);
+                groups.insert(Arc::clone(group));
+            }
+            store.messages.insert(number, message);
+        }
+        // Those whose turn was known keep their order; the others were not ready.
+        let turns = store.fifo.as_mut().map(Fifo::take_turns).unwrap_or_default();
+        turns.iter().chain(&groups).for_each(|group| store.refresh(group));
+        store
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
     }
 
     pub(super) fn depth(&self) -> Depth {
@@ -77,6 +113,7 @@ impl Store {
     pub(super) fn insert(&mut self, message: Message) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
+        self.changes += 1;
         self.ages.insert((message.sent_ms, number));
         self.place(number, message.state);
         let group = message.content.group_id.clone();
@@ -90,6 +127,7 @@ impl Store {
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Message> {
         let message = self.messages.remove(&number)?;
+        self.changes += 1;
         self.unplace(number, message.state);
         self.ages.remove(&(message.sent_ms, number));
         if let (Some(fifo), Some(group)) = (&mut self.fifo, &message.content.group_id) {
@@ -100,6 +138,7 @@ impl Store {
     }
 
     pub(super) fn purge(&mut self) {
+        self.changes += 1;
         self.messages.clear();
         self.ready.clear();
         self.hidden.clear();
@@ -122,6 +161,7 @@ impl Store {
         let before = std::mem::replace(&mut message.state, state);
         note(message);
         let group = message.content.group_id.clone();
+        self.changes += 1;
         self.unplace(number, before);
         self.place(number, state);
         if let Some(group) = group {

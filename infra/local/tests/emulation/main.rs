@@ -8,6 +8,7 @@ mod http_apis;
 mod lifecycle;
 mod schedules;
 mod settling;
+mod state;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -116,6 +117,7 @@ impl Root {
             clock: Clock::manual(START_MS),
             faults: Plan::default(),
             skip_idle: true,
+            state: None,
         }
     }
 }

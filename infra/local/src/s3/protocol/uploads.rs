@@ -34,7 +34,7 @@ impl Protocol {
         };
         let encryption = upload.attributes.encryption.clone();
         let id = Uuid::new_v4().simple().to_string();
-        self.store.bucket(&input.bucket, |each| {
+        self.store.bucket_mut(&input.bucket, |each| {
             each.uploads.insert((input.key.clone(), id.clone()), upload);
             Ok(())
         })?;
@@ -86,7 +86,7 @@ impl Protocol {
             ..UploadPartOutput::default()
         };
         tell_checksum!(output, &part.checksum);
-        self.store.bucket(&input.bucket, |each| {
+        self.store.bucket_mut(&input.bucket, |each| {
             let upload = each.uploads.get_mut(&at).ok_or_else(no_such_upload)?;
             upload.parts.insert(input.part_number, part);
             Ok(())
@@ -142,7 +142,7 @@ impl Protocol {
         &self,
         input: AbortMultipartUploadInput,
     ) -> S3Result<AbortMultipartUploadOutput> {
-        self.store.bucket(&input.bucket, |each| {
+        self.store.bucket_mut(&input.bucket, |each| {
             let removed = each.uploads.remove(&(input.key, input.upload_id));
             removed.map(drop).ok_or_else(no_such_upload)
         })?;

@@ -217,7 +217,7 @@ impl Protocol {
 
     /// Tags are no part of what was written: neither the entity tag nor the time changes.
     fn retag(&self, bucket: &str, key: &str, tags: Vec<Tag>) -> S3Result<()> {
-        self.store.bucket(bucket, |each| {
+        self.store.bucket_mut(bucket, |each| {
             let object = each.objects.get_mut(key).ok_or_else(no_such_key)?;
             Arc::make_mut(object).attributes.tags = tags;
             Ok(())

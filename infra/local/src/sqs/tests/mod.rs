@@ -6,6 +6,7 @@ mod moves;
 mod polling;
 mod protocol;
 mod redrive;
+mod snapshots;
 mod standard;
 
 use std::collections::BTreeMap;
