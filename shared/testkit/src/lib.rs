@@ -10,6 +10,7 @@ mod effect;
 mod queue;
 mod samples;
 mod store;
+mod tables;
 
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
@@ -17,3 +18,4 @@ pub use effect::{Meeting, TestEffect};
 pub use queue::MemoryQueue;
 pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};
 pub use store::{Answer, MemoryStore};
+pub use tables::Tables;

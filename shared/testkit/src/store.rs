@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dedupe::{
-    Change, CommitError, Completed, DedupeRecord, Effect, Merged, Reason, RecordId, Store,
-    Transaction,
-};
+use dedupe::{CommitError, DedupeRecord, Effect, Reason, RecordId, Store, Transaction};
 use event::{Code, Failure, Timestamp};
+
+use crate::Tables;
 
 /// How a call ends that does not end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +28,7 @@ pub struct MemoryStore<E>(Arc<Mutex<State<E>>>);
 
 #[derive(Debug)]
 struct State<E> {
-    records: BTreeMap<RecordId, DedupeRecord>,
-    /// What is at each target.
-    rows: BTreeMap<String, E>,
-    effects: Vec<E>,
+    tables: Tables<E>,
     answers: VecDeque<Answer>,
     poison: fn(&E) -> bool,
     calls: Vec<Transaction<E>>,
@@ -48,9 +44,7 @@ impl<E> Clone for MemoryStore<E> {
 impl<E> Default for MemoryStore<E> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State {
-            records: BTreeMap::new(),
-            rows: BTreeMap::new(),
-            effects: Vec::new(),
+            tables: Tables::default(),
             answers: VecDeque::new(),
             poison: |_| false,
             calls: Vec::new(),
@@ -73,19 +67,19 @@ impl<E: Clone> MemoryStore<E> {
     /// The effects that were applied, in order.
     #[must_use]
     pub fn effects(&self) -> Vec<E> {
-        self.lock().effects.clone()
+        self.lock().tables.effects.clone()
     }
 
     /// What is at each target now.
     #[must_use]
     pub fn rows(&self) -> BTreeMap<String, E> {
-        self.lock().rows.clone()
+        self.lock().tables.rows.clone()
     }
 
     /// The dedupe records, expired ones too.
     #[must_use]
     pub fn records(&self) -> BTreeMap<RecordId, DedupeRecord> {
-        self.lock().records.clone()
+        self.lock().tables.records.clone()
     }
 
     /// What each call was to write.
@@ -111,82 +105,27 @@ impl<E: Effect> Store for MemoryStore<E> {
     async fn commit(&self, transaction: Transaction<E>, now: Timestamp) -> Result<(), CommitError> {
         let mut state = self.lock();
         state.calls.push(transaction.clone());
-        match state.answers.pop_front().unwrap_or(Answer::Honest) {
-            Answer::Honest => state.commit(transaction, now),
-            Answer::Contended => Err(state.cancel(&transaction, now, true)),
-            Answer::Failed => Err(CommitError::Failed(away())),
-            Answer::Lost => {
-                // Whether it was written is what the caller never learns.
-                let _ = state.commit(transaction, now);
-                Err(CommitError::Failed(away()))
-            }
+        let answer = state.answers.pop_front().unwrap_or(Answer::Honest);
+        if answer == Answer::Failed {
+            return Err(CommitError::Failed(away()));
+        }
+        if answer == Answer::Contended {
+            return Err(state.tables.cancel(&transaction, now, &Reason::Contended));
+        }
+        let committed = if transaction.effects.iter().any(state.poison) {
+            Err(CommitError::Rejected { reason: "an effect that no item can hold".to_owned() })
+        } else {
+            state.tables.commit(transaction, now)
+        };
+        match answer {
+            // Whether it was written is what the caller never learns.
+            Answer::Lost => Err(CommitError::Failed(away())),
+            Answer::Honest | Answer::Contended | Answer::Failed => committed,
         }
     }
 
     async fn pause(&self, time: Duration) {
         self.lock().pauses.push(time);
-    }
-}
-
-impl<E: Effect> State<E> {
-    fn commit(&mut self, transaction: Transaction<E>, now: Timestamp) -> Result<(), CommitError> {
-        if transaction.effects.iter().any(self.poison) {
-            let reason = "an effect that no item can hold".to_owned();
-            return Err(CommitError::Rejected { reason });
-        }
-        let cancelled = self.cancel(&transaction, now, false);
-        if let CommitError::Cancelled { changes, effects } = &cancelled
-            && changes.iter().chain(effects).any(|reason| *reason != Reason::Innocent)
-        {
-            return Err(cancelled);
-        }
-        for Change { id, to, .. } in transaction.changes {
-            match to {
-                Some(record) => self.records.insert(id, record),
-                None => self.records.remove(&id),
-            };
-        }
-        for effect in transaction.effects {
-            if let Some((id, fingerprint)) = effect.own_record() {
-                let expires_at = Timestamp::from_unix_ms(i64::MAX);
-                let fingerprint = fingerprint.clone();
-                let completed = Completed { fingerprint, place: None, expires_at };
-                self.records.insert(id.clone(), DedupeRecord::Completed(completed));
-            }
-            if let Some(target) = effect.target() {
-                let row = match self.rows.get(target).map(|row| row.merge(&effect)) {
-                    Some(Merged::Both(both)) => both,
-                    Some(Merged::This | Merged::Other | Merged::Apart) | None => effect.clone(),
-                };
-                self.rows.insert(target.to_owned(), row);
-            }
-            self.effects.push(effect);
-        }
-        Ok(())
-    }
-
-    fn cancel(&self, transaction: &Transaction<E>, now: Timestamp, contended: bool) -> CommitError {
-        let free = if contended { Reason::Contended } else { Reason::Innocent };
-        let change = |change: &Change| {
-            let found = self.records.get(&change.id);
-            let is_allowed = change.expected.allows(found, now);
-            if is_allowed { free.clone() } else { Reason::Found(found.cloned()) }
-        };
-        let effect = |effect: &E| {
-            let own = effect.own_record().and_then(|(id, _)| self.records.get(id));
-            let row = effect.target().and_then(|target| self.rows.get(target));
-            match (own, row.map(|row| row.merge(effect))) {
-                (Some(record), _) => Reason::Found(Some(record.clone())),
-                (None, Some(Merged::This)) => Reason::Superseded,
-                (None, Some(Merged::Both(_) | Merged::Other | Merged::Apart) | None) => {
-                    free.clone()
-                }
-            }
-        };
-        CommitError::Cancelled {
-            changes: transaction.changes.iter().map(change).collect(),
-            effects: transaction.effects.iter().map(effect).collect(),
-        }
     }
 }
 

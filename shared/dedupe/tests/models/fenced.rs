@@ -1,0 +1,450 @@
+//! The fenced protocol: three workers write objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dedupe::fenced::{Answer, Call, Claim, Lease, Put, Rounds};
+use dedupe::{
+    Change, CommitError, Completed, DedupeRecord, Expected, Limits, NoEffect, Outcome, Owner,
+    RecordId, Transaction,
+};
+use event::{IdempotencyKey, Timestamp};
+use stateright::{Model, Property};
+use testkit::Tables;
+
+use super::world::{
+    Delivery, Faults, Run, Step, Worker, check_holds, check_is_found, keys_of, lost, steps,
+};
+use super::{id, payload};
+
+/// What is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    Nothing,
+    /// A claim is changed by whoever finds one, whoever owns it.
+    OwnerCondition,
+    /// A dead writer's object is taken for missing without a tombstone in its place.
+    Tombstone,
+    /// What is to be written is taken for written, and is written later.
+    Order,
+}
+
+#[derive(Clone, Debug)]
+struct Protocol {
+    batches: Vec<Vec<Delivery>>,
+    faults: Faults,
+    broken: Broken,
+}
+
+/// A call, and the keys of what it writes.
+type Asked = (Call, BTreeSet<IdempotencyKey>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct World {
+    tables: Tables<NoEffect>,
+    /// A tombstone has no keys.
+    objects: BTreeMap<Owner, BTreeSet<IdempotencyKey>>,
+    published: BTreeSet<Owner>,
+    workers: Vec<Worker<Rounds, Asked, Answer>>,
+    late: Vec<Asked>,
+    faults: Faults,
+    /// Every record that was once completed.
+    completed: BTreeMap<RecordId, Completed>,
+    /// Deliveries that were acknowledged, a conflict aside.
+    kept: BTreeSet<Delivery>,
+}
+
+/// Before leases end, and after.
+fn at(ended: bool) -> Timestamp {
+    Timestamp::from_unix_ms(i64::from(ended))
+}
+
+impl World {
+    fn is_done(&self) -> bool {
+        self.workers.iter().all(Worker::is_done)
+    }
+
+    /// In how many objects a key is.
+    fn times(&self, key: u8) -> usize {
+        self.objects.values().filter(|keys| keys.contains(&id(key).key)).count()
+    }
+
+    /// An owner that nothing tells of any more is as good as a new one.
+    fn new_owner(&self, worker: usize) -> Owner {
+        let mut names = (0..).map(|attempt| Owner::from(format!("{worker}.{attempt}")));
+        let is_free = |owner: &Owner| !self.tells_of(owner);
+        names.find(is_free).unwrap_or_else(|| unreachable!("names do not end"))
+    }
+
+    fn tells_of(&self, owner: &Owner) -> bool {
+        let is_held = |record: &DedupeRecord| match record {
+            DedupeRecord::InProgress(claim) => claim.owner == *owner,
+            DedupeRecord::Completed(done) => done.place.as_deref() == Some(owner.as_str()),
+        };
+        let is_late = |(call, _): &Asked| match call {
+            Call::Commit(changes) => changes.iter().any(|change| {
+                change.to.as_ref().is_some_and(is_held)
+                    || change.expected == Expected::Held(owner.clone())
+            }),
+            Call::Put { owner: other, .. }
+            | Call::Look(other)
+            | Call::Fence(other)
+            | Call::Publish(other) => other == owner,
+        };
+        // What the rounds of others remember is in a record, or there is an object of it.
+        self.tables.records.values().any(is_held)
+            || self.objects.contains_key(owner)
+            || self.late.iter().any(is_late)
+    }
+
+    /// Whether it matters to a call whether the leases of others have ended.
+    fn finds_anothers_claim(&self, worker: usize, call: usize) -> bool {
+        let Some(run) = &self.workers[worker].run else { return false };
+        let Call::Commit(changes) = &run.calls[call].0 else { return false };
+        changes.iter().any(|change| match self.tables.records.get(&change.id) {
+            Some(DedupeRecord::InProgress(claim)) => {
+                !claim.owner.as_str().starts_with(&format!("{worker}."))
+                    || change.expected == Expected::Free
+            }
+            Some(DedupeRecord::Completed(_)) | None => false,
+        })
+    }
+
+    fn delay(&mut self, asked: Asked) {
+        if matches!(asked.0, Call::Look(_)) {
+            // Nobody notices.
+            return;
+        }
+        self.late.push(asked);
+        // Their order says nothing, and would make many states of one.
+        self.late.sort_by_cached_key(|asked| format!("{asked:?}"));
+    }
+
+    fn serve(&mut self, (call, keys): Asked, broken: Broken) -> Answer {
+        match call {
+            Call::Commit(changes) => Answer::Committed(self.commit(changes, broken)),
+            Call::Put { owner, .. } if broken == Broken::Order => {
+                if self.objects.contains_key(&owner) {
+                    return Answer::Put(Ok(Put::Exists));
+                }
+                let late = Call::Put { owner, positions: Vec::new() };
+                if !self.late.iter().any(|(call, _)| *call == late) {
+                    self.late.push((late, keys));
+                }
+                Answer::Put(Ok(Put::Created))
+            }
+            Call::Put { owner, .. } => Answer::Put(Ok(self.put(owner, keys))),
+            Call::Look(owner) => Answer::Looked(Ok(self.objects.get(&owner).cloned())),
+            Call::Fence(_) if broken == Broken::Tombstone => Answer::Fenced(Ok(Put::Created)),
+            Call::Fence(owner) => Answer::Fenced(Ok(self.put(owner, BTreeSet::new()))),
+            Call::Publish(owner) => {
+                self.published.insert(owner);
+                Answer::Published(Ok(()))
+            }
+        }
+    }
+
+    fn put(&mut self, owner: Owner, keys: BTreeSet<IdempotencyKey>) -> Put {
+        if self.objects.contains_key(&owner) {
+            return Put::Exists;
+        }
+        self.objects.insert(owner, keys);
+        Put::Created
+    }
+
+    fn commit(&mut self, mut changes: Vec<Change>, broken: Broken) -> Result<(), CommitError> {
+        if broken == Broken::OwnerCondition {
+            for change in &mut changes {
+                let found = self.tables.records.get(&change.id);
+                if let (Expected::Held(owner), Some(DedupeRecord::InProgress(claim))) =
+                    (&mut change.expected, found)
+                {
+                    *owner = claim.owner.clone();
+                }
+            }
+        }
+        let transaction = Transaction { changes, effects: Vec::new() };
+        let result = self.tables.commit(transaction, at(false));
+        for (id, record) in &self.tables.records {
+            if let DedupeRecord::Completed(completed) = record {
+                self.completed.entry(id.clone()).or_insert_with(|| completed.clone());
+            }
+        }
+        result
+    }
+
+    fn start(&mut self, worker: usize) {
+        let owner = self.new_owner(worker);
+        let claim = |&(key, fingerprint): &Delivery| Claim {
+            id: id(key),
+            fingerprint: payload(fingerprint),
+            expires_at: Timestamp::from_unix_ms(1_000_000),
+            owner: owner.clone(),
+        };
+        let claims = self.workers[worker].left.iter().map(claim).collect();
+        let limits = Limits { contended_tries: 0, ..Limits::DYNAMODB };
+        let lease = Lease { ends_at: at(true), wait_until: at(false), limits, tries: 1 };
+        self.go_on(worker, Rounds::new(claims, lease), false);
+    }
+
+    /// Begins the next round, or ends the invocation.
+    fn go_on(&mut self, worker: usize, mut rounds: Rounds, leases_ended: bool) {
+        let calls = rounds.calls(at(leases_ended));
+        let worker = &mut self.workers[worker];
+        if calls.is_empty() {
+            let outcomes: Vec<Outcome> = rounds.into_outcomes();
+            let delivered = std::mem::take(&mut worker.left).into_iter().zip(outcomes);
+            let (done, left): (Vec<_>, Vec<_>) = delivered.partition(|(_, o)| o.is_ok());
+            worker.left = left.into_iter().map(|(delivery, _)| delivery).collect();
+            self.kept.extend(done.into_iter().map(|(delivery, _)| delivery));
+            worker.run = None;
+            return;
+        }
+        let keys = |call: &Call| match call {
+            Call::Put { positions, .. } => {
+                positions.iter().map(|&at| id(worker.left[at].0).key).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        let calls = calls.into_iter().map(|call| (call.clone(), keys(&call))).collect();
+        worker.run = Some(Run::new(rounds, calls));
+    }
+
+    fn take(&mut self, step: Step, broken: Broken) -> Option<()> {
+        match step {
+            Step::Start { worker } => self.start(worker),
+            Step::Serve { worker, call, leases_ended } => {
+                if leases_ended
+                    && self.workers.iter().filter(|other| other.run.is_some()).count() > 1
+                {
+                    // Somebody else is at work, whose lease this clock takes to have ended.
+                    self.faults.early_ends = self.faults.early_ends.checked_sub(1)?;
+                }
+                let asked = self.workers[worker].run.as_ref()?.calls[call].clone();
+                let answer = self.serve(asked, broken);
+                self.answer(worker, call, answer, leases_ended)?;
+            }
+            Step::Delay { worker, call } => {
+                self.faults.delays -= 1;
+                let asked = self.workers[worker].run.as_ref()?.calls[call].clone();
+                let answer = failed(&asked.0);
+                self.delay(asked);
+                self.answer(worker, call, answer, false)?;
+            }
+            Step::Arrive { late } => {
+                let asked = self.late.remove(late);
+                // An order that is broken writes late what it is to write late, not later still.
+                let honest = if broken == Broken::Order { Broken::Nothing } else { broken };
+                let _ = self.serve(asked, honest);
+            }
+            Step::Crash { worker } => {
+                self.faults.crashes -= 1;
+                let run = self.workers[worker].run.take()?;
+                run.open().into_iter().for_each(|at| self.delay(run.calls[at].clone()));
+            }
+        }
+        Some(())
+    }
+
+    /// A call's answer; the last one of a round begins the next.
+    fn answer(
+        &mut self,
+        worker: usize,
+        call: usize,
+        answer: Answer,
+        leases_ended: bool,
+    ) -> Option<()> {
+        let mut run = self.workers[worker].run.take()?;
+        run.answers[call] = Some(answer);
+        if run.is_answered() {
+            let answers = run.take_answers();
+            run.rounds.answer(answers, at(leases_ended));
+            self.go_on(worker, run.rounds, leases_ended);
+        } else {
+            self.workers[worker].run = Some(run);
+        }
+        Some(())
+    }
+
+    /// Without any more faults, and once leases have ended, everything comes to its end; what is late
+    /// arrives before that, or after.
+    fn healed(mut self, broken: Broken, late_first: bool) -> Self {
+        let arrive = |world: &mut Self| {
+            while !world.late.is_empty() {
+                world.take(Step::Arrive { late: 0 }, broken);
+            }
+        };
+        if late_first {
+            arrive(&mut self);
+        }
+        self.faults = Faults { crashes: 0, delays: 0, early_ends: u8::MAX };
+        for _ in 0..200 {
+            let Some(step) = steps(&self.workers, 0, self.faults).first().copied() else { break };
+            let step = match step {
+                Step::Serve { worker, call, .. } => {
+                    Step::Serve { worker, call, leases_ended: true }
+                }
+                other => other,
+            };
+            self.take(step, broken);
+        }
+        arrive(&mut self);
+        self
+    }
+}
+
+impl Model for Protocol {
+    type State = World;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World {
+            tables: Tables::default(),
+            objects: BTreeMap::new(),
+            published: BTreeSet::new(),
+            workers: self.batches.iter().map(|batch| Worker::new(batch)).collect(),
+            late: Vec::new(),
+            faults: self.faults,
+            completed: BTreeMap::new(),
+            kept: BTreeSet::new(),
+        }]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Step>) {
+        for step in steps(&world.workers, world.late.len(), world.faults) {
+            actions.push(step);
+            if let Step::Serve { worker, call, .. } = step
+                && world.finds_anothers_claim(worker, call)
+            {
+                actions.push(Step::Serve { worker, call, leases_ended: true });
+            }
+        }
+    }
+
+    fn next_state(&self, world: &World, step: Step) -> Option<World> {
+        let mut next = world.clone();
+        next.take(step, self.broken)?;
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("no key is in two objects", |model: &Self, world: &World| {
+                keys_of(&model.batches).all(|key| world.times(key) <= 1)
+            }),
+            Property::always("what is completed is there", |_: &Self, world: &World| {
+                world.completed.iter().all(|(id, completed)| {
+                    let place = Owner::from(completed.place.clone().unwrap_or_default());
+                    let keys = world.objects.get(&place);
+                    world.published.contains(&place)
+                        && keys.is_some_and(|keys| keys.contains(&id.key))
+                })
+            }),
+            Property::always("what is completed stays so", |_: &Self, world: &World| {
+                world.completed.iter().all(|(id, completed)| {
+                    let record = world.tables.records.get(id);
+                    record == Some(&DedupeRecord::Completed(completed.clone()))
+                })
+            }),
+            Property::always("what is acknowledged is there", |_: &Self, world: &World| {
+                world.kept.iter().all(|(key, _)| world.times(*key) == 1)
+            }),
+            Property::always(
+                "whatever happened, each key is written",
+                |model: &Self, world: &World| {
+                    // What is stuck stays stuck: it is enough to look where invocations have ended.
+                    if world.workers.iter().any(|worker| worker.run.is_some()) {
+                        return true;
+                    }
+                    let orders = if world.late.is_empty() { &[true][..] } else { &[true, false] };
+                    orders.iter().all(|&late_first| {
+                        let end = world.clone().healed(model.broken, late_first);
+                        end.is_done() && keys_of(&model.batches).all(|key| end.times(key) == 1)
+                    })
+                },
+            ),
+            Property::sometimes("all is done", |_: &Self, world: &World| world.is_done()),
+            Property::sometimes("a tombstone is needed", |_: &Self, world: &World| {
+                world.objects.values().any(BTreeSet::is_empty)
+            }),
+            Property::sometimes(
+                "another completes a dead writer's claim",
+                |_: &Self, world: &World| {
+                    world.workers.iter().enumerate().any(|(worker, state)| {
+                        let calls = state.run.iter().flat_map(|run| &run.calls);
+                        calls.into_iter().any(|(call, _)| completes_for_another(call, worker))
+                    })
+                },
+            ),
+        ]
+    }
+}
+
+fn completes_for_another(call: &Call, worker: usize) -> bool {
+    let Call::Commit(changes) = call else { return false };
+    changes.iter().any(|change| match (&change.expected, &change.to) {
+        (Expected::Held(owner), Some(DedupeRecord::Completed(_))) => {
+            !owner.as_str().starts_with(&format!("{worker}."))
+        }
+        _ => false,
+    })
+}
+
+/// What a caller learns of a call whose answer does not come.
+fn failed(call: &Call) -> Answer {
+    match call {
+        Call::Commit(_) => Answer::Committed(Err(CommitError::Failed(lost()))),
+        Call::Put { .. } => Answer::Put(Err(lost())),
+        Call::Look(_) => Answer::Looked(Err(lost())),
+        Call::Fence(_) => Answer::Fenced(Err(lost())),
+        Call::Publish(_) => Answer::Published(Err(lost())),
+    }
+}
+
+fn protocol(broken: Broken, batches: &[&[Delivery]], faults: Faults) -> Protocol {
+    Protocol { batches: batches.iter().map(|batch| batch.to_vec()).collect(), faults, broken }
+}
+
+/// Two batches that overlap in key 1.
+const FIRST: &[Delivery] = &[(0, 1), (1, 1)];
+const SECOND: &[Delivery] = &[(1, 1), (2, 1)];
+
+#[track_caller]
+fn check(name: &str, batches: &[&[Delivery]], faults: Faults) {
+    check_holds(name, protocol(Broken::Nothing, batches, faults));
+}
+
+#[test]
+fn each_key_is_written_once_whenever_writers_die() {
+    let faults = Faults { crashes: 1, delays: 0, early_ends: 1 };
+    check("fenced, crashes", &[FIRST, SECOND, FIRST], faults);
+}
+
+#[test]
+fn each_key_is_written_once_whenever_requests_arrive() {
+    let faults = Faults { crashes: 0, delays: 1, early_ends: 1 };
+    check("fenced, late requests", &[FIRST, SECOND, FIRST], faults);
+}
+
+#[test]
+fn each_key_is_written_once_when_all_of_it_happens() {
+    let faults = Faults { crashes: 1, delays: 1, early_ends: 1 };
+    check("fenced, all of it", &[FIRST, SECOND], faults);
+}
+
+#[test]
+fn another_payload_of_a_key_is_never_written_with_the_first() {
+    let faults = Faults { crashes: 1, delays: 0, early_ends: 1 };
+    check("fenced, a conflict", &[FIRST, &[(1, 2), (2, 1)]], faults);
+}
+
+#[test]
+fn the_check_finds_what_is_broken_on_purpose() {
+    let found = |broken, batches: &[&[Delivery]], faults, property| {
+        check_is_found(&protocol(broken, batches, faults), property);
+    };
+    let three: &[&[Delivery]] = &[&[(0, 1)], &[(0, 1)], &[(0, 1)]];
+    let faults = Faults { crashes: 1, delays: 0, early_ends: 1 };
+    found(Broken::OwnerCondition, three, faults, "no key is in two objects");
+    found(Broken::Tombstone, three, faults, "no key is in two objects");
+    found(Broken::Order, three, faults, "what is completed is there");
+}
