@@ -57,6 +57,8 @@ pub struct Rounds {
     firsts: Vec<usize>,
     repeats: Vec<Repeat>,
     objects: BTreeMap<Owner, Object>,
+    /// How often an owner's object could not be written. To look for it then brings nothing on.
+    failed_writes: BTreeMap<Owner, u32>,
     /// What the calls under way are about.
     asked: Vec<Asked>,
     pause: Option<Duration>,
@@ -95,6 +97,7 @@ impl Rounds {
             firsts,
             repeats,
             objects: own,
+            failed_writes: BTreeMap::new(),
             entries: claims.into_iter().map(Entry::new).collect(),
             asked: Vec::new(),
             pause: None,
@@ -140,11 +143,14 @@ impl Rounds {
             }
         }
         self.fruitless = if is_fruitful { 0 } else { self.fruitless + 1 };
-        if self.fruitless >= self.lease.tries {
-            self.fruitless = 0;
-            for (asked, failure) in unmoved {
+        let is_over = self.fruitless >= self.lease.tries;
+        for (asked, failure) in unmoved {
+            if is_over || self.is_written_in_vain(&asked) {
                 self.give_up(&asked, &failure);
             }
+        }
+        if is_over {
+            self.fruitless = 0;
         }
     }
 
@@ -347,11 +353,17 @@ impl Rounds {
             Answer::Put(Err(failure)) | Answer::Fenced(Err(failure)) => {
                 // It may have been written, and may be yet.
                 self.objects.insert(owner.clone(), Object::Unseen);
+                *self.failed_writes.entry(owner.clone()).or_default() += 1;
                 return Err(failure);
             }
             Answer::Looked(Err(failure)) | Answer::Published(Err(failure)) => return Err(failure),
             Answer::Committed(_) => return Err(contended()),
         })
+    }
+
+    fn is_written_in_vain(&self, asked: &Asked) -> bool {
+        let Asked::Object(owner) = asked else { return false };
+        self.failed_writes.get(owner).is_some_and(|times| *times >= self.lease.tries)
     }
 
     fn give_up(&mut self, asked: &Asked, failure: &Failure) {

@@ -1,4 +1,4 @@
-//! The fenced protocol: three workers write objects.
+//! What the workers share: dedupe records, objects, and the network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,17 +8,14 @@ use dedupe::{
     RecordId, Transaction,
 };
 use event::{IdempotencyKey, Timestamp};
-use stateright::{Model, Property};
 use testkit::Tables;
 
-use super::world::{
-    Delivery, Faults, Run, Step, Worker, check_holds, check_is_found, keys_of, lost, steps,
-};
-use super::{id, payload};
+use super::super::world::{Delivery, Faults, Run, Step, Worker, lost, steps};
+use super::super::{id, payload};
 
 /// What is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Broken {
+pub(super) enum Broken {
     Nothing,
     /// A claim is changed by whoever finds one, whoever owns it.
     OwnerCondition,
@@ -28,29 +25,22 @@ enum Broken {
     Order,
 }
 
-#[derive(Clone, Debug)]
-struct Protocol {
-    batches: Vec<Vec<Delivery>>,
-    faults: Faults,
-    broken: Broken,
-}
-
 /// A call, and the keys of what it writes.
-type Asked = (Call, BTreeSet<IdempotencyKey>);
+pub(super) type Asked = (Call, BTreeSet<IdempotencyKey>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct World {
-    tables: Tables<NoEffect>,
+pub(super) struct World {
+    pub(super) tables: Tables<NoEffect>,
     /// A tombstone has no keys.
-    objects: BTreeMap<Owner, BTreeSet<IdempotencyKey>>,
-    published: BTreeSet<Owner>,
-    workers: Vec<Worker<Rounds, Asked, Answer>>,
-    late: Vec<Asked>,
-    faults: Faults,
+    pub(super) objects: BTreeMap<Owner, BTreeSet<IdempotencyKey>>,
+    pub(super) published: BTreeSet<Owner>,
+    pub(super) workers: Vec<Worker<Rounds, Asked, Answer>>,
+    pub(super) late: Vec<Asked>,
+    pub(super) faults: Faults,
     /// Every record that was once completed.
-    completed: BTreeMap<RecordId, Completed>,
+    pub(super) completed: BTreeMap<RecordId, Completed>,
     /// Deliveries that were acknowledged, a conflict aside.
-    kept: BTreeSet<Delivery>,
+    pub(super) kept: BTreeSet<Delivery>,
 }
 
 /// Before leases end, and after.
@@ -59,12 +49,12 @@ fn at(ended: bool) -> Timestamp {
 }
 
 impl World {
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.workers.iter().all(Worker::is_done)
     }
 
     /// In how many objects a key is.
-    fn times(&self, key: u8) -> usize {
+    pub(super) fn times(&self, key: u8) -> usize {
         self.objects.values().filter(|keys| keys.contains(&id(key).key)).count()
     }
 
@@ -97,7 +87,7 @@ impl World {
     }
 
     /// Whether it matters to a call whether the leases of others have ended.
-    fn finds_anothers_claim(&self, worker: usize, call: usize) -> bool {
+    pub(super) fn finds_anothers_claim(&self, worker: usize, call: usize) -> bool {
         let Some(run) = &self.workers[worker].run else { return false };
         let Call::Commit(changes) = &run.calls[call].0 else { return false };
         changes.iter().any(|change| match self.tables.records.get(&change.id) {
@@ -209,7 +199,7 @@ impl World {
         worker.run = Some(Run::new(rounds, calls));
     }
 
-    fn take(&mut self, step: Step, broken: Broken) -> Option<()> {
+    pub(super) fn take(&mut self, step: Step, broken: Broken) -> Option<()> {
         match step {
             Step::Start { worker } => self.start(worker),
             Step::Serve { worker, call, leases_ended } => {
@@ -267,7 +257,7 @@ impl World {
 
     /// Without any more faults, and once leases have ended, everything comes to its end; what is late
     /// arrives before that, or after.
-    fn healed(mut self, broken: Broken, late_first: bool) -> Self {
+    pub(super) fn healed(mut self, broken: Broken, late_first: bool) -> Self {
         let arrive = |world: &mut Self| {
             while !world.late.is_empty() {
                 world.take(Step::Arrive { late: 0 }, broken);
@@ -292,103 +282,6 @@ impl World {
     }
 }
 
-impl Model for Protocol {
-    type State = World;
-    type Action = Step;
-
-    fn init_states(&self) -> Vec<World> {
-        vec![World {
-            tables: Tables::default(),
-            objects: BTreeMap::new(),
-            published: BTreeSet::new(),
-            workers: self.batches.iter().map(|batch| Worker::new(batch)).collect(),
-            late: Vec::new(),
-            faults: self.faults,
-            completed: BTreeMap::new(),
-            kept: BTreeSet::new(),
-        }]
-    }
-
-    fn actions(&self, world: &World, actions: &mut Vec<Step>) {
-        for step in steps(&world.workers, world.late.len(), world.faults) {
-            actions.push(step);
-            if let Step::Serve { worker, call, .. } = step
-                && world.finds_anothers_claim(worker, call)
-            {
-                actions.push(Step::Serve { worker, call, leases_ended: true });
-            }
-        }
-    }
-
-    fn next_state(&self, world: &World, step: Step) -> Option<World> {
-        let mut next = world.clone();
-        next.take(step, self.broken)?;
-        Some(next)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("no key is in two objects", |model: &Self, world: &World| {
-                keys_of(&model.batches).all(|key| world.times(key) <= 1)
-            }),
-            Property::always("what is completed is there", |_: &Self, world: &World| {
-                world.completed.iter().all(|(id, completed)| {
-                    let place = Owner::from(completed.place.clone().unwrap_or_default());
-                    let keys = world.objects.get(&place);
-                    world.published.contains(&place)
-                        && keys.is_some_and(|keys| keys.contains(&id.key))
-                })
-            }),
-            Property::always("what is completed stays so", |_: &Self, world: &World| {
-                world.completed.iter().all(|(id, completed)| {
-                    let record = world.tables.records.get(id);
-                    record == Some(&DedupeRecord::Completed(completed.clone()))
-                })
-            }),
-            Property::always("what is acknowledged is there", |_: &Self, world: &World| {
-                world.kept.iter().all(|(key, _)| world.times(*key) == 1)
-            }),
-            Property::always(
-                "whatever happened, each key is written",
-                |model: &Self, world: &World| {
-                    // What is stuck stays stuck: it is enough to look where invocations have ended.
-                    if world.workers.iter().any(|worker| worker.run.is_some()) {
-                        return true;
-                    }
-                    let orders = if world.late.is_empty() { &[true][..] } else { &[true, false] };
-                    orders.iter().all(|&late_first| {
-                        let end = world.clone().healed(model.broken, late_first);
-                        end.is_done() && keys_of(&model.batches).all(|key| end.times(key) == 1)
-                    })
-                },
-            ),
-            Property::sometimes("all is done", |_: &Self, world: &World| world.is_done()),
-            Property::sometimes("a tombstone is needed", |_: &Self, world: &World| {
-                world.objects.values().any(BTreeSet::is_empty)
-            }),
-            Property::sometimes(
-                "another completes a dead writer's claim",
-                |_: &Self, world: &World| {
-                    world.workers.iter().enumerate().any(|(worker, state)| {
-                        let calls = state.run.iter().flat_map(|run| &run.calls);
-                        calls.into_iter().any(|(call, _)| completes_for_another(call, worker))
-                    })
-                },
-            ),
-        ]
-    }
-}
-
-fn completes_for_another(call: &Call, worker: usize) -> bool {
-    let Call::Commit(changes) = call else { return false };
-    changes.iter().any(|change| match (&change.expected, &change.to) {
-        (Expected::Held(owner), Some(DedupeRecord::Completed(_))) => {
-            !owner.as_str().starts_with(&format!("{worker}."))
-        }
-        _ => false,
-    })
-}
-
 /// What a caller learns of a call whose answer does not come.
 fn failed(call: &Call) -> Answer {
     match call {
@@ -398,53 +291,4 @@ fn failed(call: &Call) -> Answer {
         Call::Fence(_) => Answer::Fenced(Err(lost())),
         Call::Publish(_) => Answer::Published(Err(lost())),
     }
-}
-
-fn protocol(broken: Broken, batches: &[&[Delivery]], faults: Faults) -> Protocol {
-    Protocol { batches: batches.iter().map(|batch| batch.to_vec()).collect(), faults, broken }
-}
-
-/// Two batches that overlap in key 1.
-const FIRST: &[Delivery] = &[(0, 1), (1, 1)];
-const SECOND: &[Delivery] = &[(1, 1), (2, 1)];
-
-#[track_caller]
-fn check(name: &str, batches: &[&[Delivery]], faults: Faults) {
-    check_holds(name, protocol(Broken::Nothing, batches, faults));
-}
-
-#[test]
-fn each_key_is_written_once_whenever_writers_die() {
-    let faults = Faults { crashes: 1, delays: 0, early_ends: 1 };
-    check("fenced, crashes", &[FIRST, SECOND, FIRST], faults);
-}
-
-#[test]
-fn each_key_is_written_once_whenever_requests_arrive() {
-    let faults = Faults { crashes: 0, delays: 1, early_ends: 1 };
-    check("fenced, late requests", &[FIRST, SECOND, FIRST], faults);
-}
-
-#[test]
-fn each_key_is_written_once_when_all_of_it_happens() {
-    let faults = Faults { crashes: 1, delays: 1, early_ends: 1 };
-    check("fenced, all of it", &[FIRST, SECOND], faults);
-}
-
-#[test]
-fn another_payload_of_a_key_is_never_written_with_the_first() {
-    let faults = Faults { crashes: 1, delays: 0, early_ends: 1 };
-    check("fenced, a conflict", &[FIRST, &[(1, 2), (2, 1)]], faults);
-}
-
-#[test]
-fn the_check_finds_what_is_broken_on_purpose() {
-    let found = |broken, batches: &[&[Delivery]], faults, property| {
-        check_is_found(&protocol(broken, batches, faults), property);
-    };
-    let three: &[&[Delivery]] = &[&[(0, 1)], &[(0, 1)], &[(0, 1)]];
-    let faults = Faults { crashes: 1, delays: 0, early_ends: 1 };
-    found(Broken::OwnerCondition, three, faults, "no key is in two objects");
-    found(Broken::Tombstone, three, faults, "no key is in two objects");
-    found(Broken::Order, three, faults, "what is completed is there");
 }

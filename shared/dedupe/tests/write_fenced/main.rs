@@ -1,0 +1,228 @@
+//! Writing into objects once: what a batch costs, and what becomes of each of its claims. That no order
+//! of events breaks the promise is shown in `models`.
+
+mod objects;
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use dedupe::fenced::{Claim, Lease, write_fenced};
+use dedupe::{DedupeRecord, Limits, NoEffect, Outcome, Owner, RecordId, Verdict};
+use event::{Code, FailureKind, Fingerprint, IdempotencyKey, Timestamp};
+use futures_util::FutureExt;
+use testkit::{Answer, MemoryStore};
+
+use self::objects::{Fault, MemoryObjects};
+
+type Store = MemoryStore<NoEffect>;
+
+/// A lease of a minute, from the beginning.
+const LEASE: Duration = Duration::from_secs(60);
+
+fn start() -> Timestamp {
+    Timestamp::from_unix_ms(1_767_225_600_000)
+}
+
+fn claim(key: &str, payload: &str, owner: &str) -> Claim {
+    Claim {
+        id: RecordId { sink: "lake".to_owned(), key: IdempotencyKey::from(key.to_owned()) },
+        fingerprint: Fingerprint::from(payload.to_owned()),
+        expires_at: start().plus(30 * 24 * 60 * LEASE),
+        owner: Owner::from(owner.to_owned()),
+    }
+}
+
+fn claims(keys: &str, owner: &str) -> Vec<Claim> {
+    keys.chars().map(|key| claim(&key.to_string(), "p", owner)).collect()
+}
+
+/// Begins `after` the start; waits for nobody.
+fn run(
+    store: &Store,
+    objects: &MemoryObjects,
+    claims: Vec<Claim>,
+    after: Duration,
+) -> Vec<Outcome> {
+    let now = start().plus(after);
+    let limits = Limits { actions: 3, ..Limits::DYNAMODB };
+    let lease = Lease { ends_at: now.plus(LEASE), wait_until: now, limits, tries: 3 };
+    objects.holds(&claims);
+    ended(write_fenced(store, objects, claims, lease, || now).now_or_never())
+}
+
+fn ended(outcomes: Option<Vec<Outcome>>) -> Vec<Outcome> {
+    outcomes.unwrap_or_else(|| panic!("what is in memory made its caller wait"))
+}
+
+fn conflict(first: &str) -> Verdict {
+    Verdict::Conflict { first: Fingerprint::from(first.to_owned()) }
+}
+
+/// The claims of a writer that died before it wrote, or after.
+fn dead_writer(store: &Store, objects: &MemoryObjects, keys: &str, has_written: bool) {
+    objects.fail(if has_written { Fault::Publishing } else { Fault::Writing });
+    let outcomes = run(store, objects, claims(keys, "dead"), Duration::ZERO);
+    assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+    objects.fail(Fault::None);
+}
+
+#[test]
+fn a_fresh_batch_is_claimed_written_published_and_completed() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    let outcomes = run(&store, &objects, claims("abcd", "w1"), Duration::ZERO);
+    assert_eq!(outcomes, vec![Ok(Verdict::Written); 4]);
+    // Three actions to a transaction: two for the claims, two for their completion.
+    let changes: Vec<usize> = store.calls().iter().map(|call| call.changes.len()).collect();
+    assert_eq!(changes, [3, 1, 3, 1]);
+    assert_eq!(objects.calls(), ["put w1", "publish w1"]);
+    assert_eq!(objects.keys("w1"), ["a", "b", "c", "d"]);
+    for record in store.records().into_values() {
+        let DedupeRecord::Completed(completed) = record else { panic!("{record:?}") };
+        assert_eq!(completed.place.as_deref(), Some("w1"));
+    }
+}
+
+#[test]
+fn several_owners_share_transactions_and_have_an_object_each() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    let batch = vec![claim("a", "p", "w1"), claim("b", "p", "w2"), claim("c", "p", "w1")];
+    assert_eq!(run(&store, &objects, batch, Duration::ZERO), vec![Ok(Verdict::Written); 3]);
+    assert_eq!(store.calls().len(), 2);
+    assert_eq!(objects.keys("w1"), ["a", "c"]);
+    assert_eq!(objects.keys("w2"), ["b"]);
+}
+
+#[test]
+fn duplicates_and_conflicts_are_not_written() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    run(&store, &objects, claims("ab", "w1"), Duration::ZERO);
+    let batch = vec![
+        claim("a", "p", "w2"),
+        claim("b", "q", "w2"),
+        claim("c", "p", "w2"),
+        claim("c", "p", "w2"),
+        claim("c", "q", "w2"),
+    ];
+    let expected = [
+        Ok(Verdict::Duplicate),
+        Ok(conflict("p")),
+        Ok(Verdict::Written),
+        Ok(Verdict::Duplicate),
+        Ok(conflict("p")),
+    ];
+    assert_eq!(run(&store, &objects, batch, Duration::ZERO), expected);
+    assert_eq!(objects.keys("w2"), ["c"]);
+}
+
+#[test]
+fn a_batch_of_duplicates_asks_for_no_object() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    run(&store, &objects, claims("abc", "w1"), Duration::ZERO);
+    let before = (store.calls().len(), objects.calls().len());
+    let outcomes = run(&store, &objects, claims("abc", "w2"), Duration::ZERO);
+    assert_eq!(outcomes, vec![Ok(Verdict::Duplicate); 3]);
+    assert_eq!((store.calls().len(), objects.calls().len()), (before.0 + 1, before.1));
+}
+
+#[test]
+fn what_a_dead_writer_wrote_is_completed_for_it() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    dead_writer(&store, &objects, "ab", true);
+    let batch = vec![claim("a", "p", "w2"), claim("b", "q", "w2"), claim("c", "p", "w2")];
+    let outcomes = run(&store, &objects, batch, LEASE);
+    assert_eq!(outcomes, [Ok(Verdict::Duplicate), Ok(conflict("p")), Ok(Verdict::Written)]);
+    assert_eq!(objects.keys("dead"), ["a", "b"]);
+    assert_eq!(objects.keys("w2"), ["c"]);
+    assert!(objects.is_published("dead"));
+}
+
+#[test]
+fn what_a_dead_writer_did_not_write_is_fenced_and_written() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    dead_writer(&store, &objects, "ab", false);
+    let outcomes = run(&store, &objects, claims("ab", "w2"), LEASE);
+    assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
+    assert_eq!(objects.keys("dead"), Vec::<&str>::new());
+    assert_eq!(objects.keys("w2"), ["a", "b"]);
+}
+
+#[test]
+fn a_fenced_writer_gives_its_events_back() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    objects.fence_before_put("w1");
+    let outcomes = run(&store, &objects, claims("ab", "w1"), Duration::ZERO);
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap_err().kind, FailureKind::Transient);
+    }
+}
+
+#[test]
+fn what_another_holds_is_returned_for_when_its_lease_ends() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    dead_writer(&store, &objects, "a", false);
+    let ten = Duration::from_secs(10);
+    let outcomes = run(&store, &objects, claims("ab", "w2"), ten);
+    let held = outcomes[0].clone().unwrap_err();
+    assert_eq!(held.kind, FailureKind::Throttled { retry_after: Some(LEASE - ten) });
+    assert_eq!(held.code, Code::DependencyUnavailable);
+    assert_eq!(outcomes[1], Ok(Verdict::Written));
+}
+
+#[test]
+fn what_another_holds_is_waited_for_while_there_is_time() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    dead_writer(&store, &objects, "a", false);
+    // Each look at the clock finds it ten seconds on.
+    let looks = Cell::new(0);
+    let now = || {
+        looks.set(looks.get() + 1);
+        start().plus(Duration::from_secs(10 * looks.get()))
+    };
+    let limits = Limits::DYNAMODB;
+    let ends_at = start().plus(10 * LEASE);
+    let lease = Lease { ends_at, wait_until: ends_at, limits, tries: 3 };
+    let batch = claims("a", "w2");
+    objects.holds(&batch);
+    let outcomes = ended(write_fenced(&store, &objects, batch, lease, now).now_or_never());
+    assert_eq!(outcomes, [Ok(Verdict::Written)]);
+    assert!(!store.pauses().is_empty(), "it waited before it asked again");
+}
+
+#[test]
+fn an_object_whose_answer_was_lost_is_found_to_be_ones_own() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    objects.fail(Fault::AnswerOfPut);
+    let outcomes = run(&store, &objects, claims("ab", "w1"), Duration::ZERO);
+    assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
+    assert_eq!(objects.calls(), ["put w1", "look w1", "publish w1"]);
+}
+
+#[test]
+fn claims_whose_answer_was_lost_are_found_to_be_ones_own() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    store.answer([Answer::Lost]);
+    let outcomes = run(&store, &objects, claims("ab", "w1"), Duration::ZERO);
+    assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
+    assert_eq!(objects.keys("w1"), ["a", "b"]);
+}
+
+#[test]
+fn what_is_written_is_done_whether_or_not_its_record_says_so() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    store.answer([Answer::Honest, Answer::Failed, Answer::Failed, Answer::Failed]);
+    let outcomes = run(&store, &objects, claims("ab", "w1"), Duration::ZERO);
+    assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
+    // The next delivery reads it in the object.
+    let outcomes = run(&store, &objects, claims("ab", "w2"), LEASE);
+    assert_eq!(outcomes, vec![Ok(Verdict::Duplicate); 2]);
+}
+
+#[test]
+fn a_store_that_is_away_returns_the_batch_and_writes_nothing() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    store.answer([Answer::Failed; 3]);
+    let outcomes = run(&store, &objects, claims("ab", "w1"), Duration::ZERO);
+    assert!(outcomes.iter().all(Result::is_err));
+    assert!(objects.calls().is_empty());
+    assert_eq!(store.pauses().len(), 2, "it waits before it tries again");
+}
