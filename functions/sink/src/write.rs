@@ -48,10 +48,7 @@ impl Event<'_> {
                 let is_deleted = self.is_deleted(tombstone.as_ref());
                 self.upsert(to, order, &self.envelope.dataset, is_deleted)?
             }
-            TableMode::Delete { order, rows_of } => {
-                let dataset = rows_of.as_ref().unwrap_or(&self.envelope.dataset);
-                self.upsert(to, order, dataset, true)?
-            }
+            TableMode::Delete { order, rows_of } => self.upsert(to, order, rows_of, true)?,
             TableMode::Merge { order, tombstone } => {
                 self.merge(to, order, self.is_deleted(tombstone.as_ref()))?
             }

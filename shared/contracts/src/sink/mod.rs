@@ -34,6 +34,15 @@ pub enum SinkKind {
     Lake,
 }
 
+impl Target {
+    pub(crate) fn is_upserted(&self) -> bool {
+        match self {
+            Self::Table(table) => matches!(table.mode, TableMode::Upsert { .. }),
+            Self::Lake(_) => false,
+        }
+    }
+}
+
 impl Sink {
     #[must_use]
     pub fn kind(&self) -> SinkKind {

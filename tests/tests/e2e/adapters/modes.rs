@@ -1,7 +1,7 @@
 //! The modes of a table, against the emulated DynamoDB: whatever comes late, twice or at once, rows end
 //! the same.
 
-use aws::{Accumulate, Field, Head, Item, Merge, Row, TableEffect, Upsert, Version};
+use aws::{Accumulate, Field, Head, Insert, Item, Merge, Row, TableEffect, Upsert, Version};
 use aws_sdk_dynamodb::types::AttributeValue;
 use dedupe::transactional::{Write, write_once};
 use dedupe::{Limits, Outcome, RecordId, Verdict};
@@ -188,6 +188,23 @@ async fn a_merge_that_is_partly_stale_shares_its_transaction_with_others() {
     let merged = rows.iter().find(|row| row["pk"]["S"] == "r").unwrap();
     assert_eq!((&merged["a"]["S"], &merged["b"]["S"]), (&"1".into(), &"2".into()));
     assert_eq!((&merged["event_id"]["S"], &merged["version"]["N"]), (&"e2".into(), &"2".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_inserts_with_one_row_the_first_stays_and_the_second_is_a_conflict() {
+    let tables = Tables::new().await;
+    let insert = |key: &str| {
+        let Write { id, fingerprint, .. } = write(key, addition("r", "1"));
+        let (row, item) = (Row::new("records", "r"), Item::from([("a".to_owned(), text(key))]));
+        let effect = Insert { row, id, fingerprint, item };
+        write(key, TableEffect::Insert(effect))
+    };
+    let conflict = || Ok(Verdict::Conflict { first: Fingerprint::from("payload of 1".to_owned()) });
+    let expected = [Ok(Verdict::Written), conflict()];
+    assert_eq!(run(&tables, vec![insert("1"), insert("2")]).await, expected);
+    let expected = [conflict(), Ok(Verdict::Duplicate)];
+    assert_eq!(run(&tables, vec![insert("3"), insert("1")]).await, expected);
+    assert_eq!(tables.rows()[0]["a"]["S"], "1");
 }
 
 fn addition(row: &str, amount: &str) -> TableEffect {

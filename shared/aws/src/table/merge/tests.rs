@@ -64,6 +64,57 @@ fn what_is_older_than_the_row_goes_and_the_rest_stays() {
     assert!(wholly.drop_older(&found) && wholly.is_empty(), "its own version is not newer");
 }
 
+/// What DynamoDB makes of a row.
+fn apply(row: &mut Item, mut merge: Merge) {
+    merge.drop_older(row);
+    if let Some(head) = merge.head {
+        row.insert(ORDER.to_owned(), head.version.order());
+        row.insert(KEY.to_owned(), head.version.key());
+        row.extend(head.item);
+    }
+    for (name, field) in merge.fields {
+        row.insert(version_of(&name), text(&field.version.sortable()));
+        row.extend(field.value.map(|value| (name, value)));
+    }
+}
+
+proptest::proptest! {
+    /// Alone or merged with others before, in any order, and any of them twice.
+    #[test]
+    fn rows_end_the_same_however_events_come_together(
+        events in proptest::collection::vec((-3_i64..9, proptest::sample::subsequence(vec!["a", "b", "c"], 0..=3)), 1..8),
+        order in proptest::collection::vec((0_usize..8, proptest::bool::ANY), 8..24),
+    ) {
+        // No two events are equally new.
+        let effect = |n: usize| {
+            let (order, fields) = &events[n];
+            merge(order * 10 + i64::try_from(n).unwrap(), fields)
+        };
+        let mut expected = Item::new();
+        (0..events.len()).for_each(|n| apply(&mut expected, effect(n)));
+        let mut row = Item::new();
+        let mut together: Option<Merge> = None;
+        for (n, joins) in order.into_iter().chain((0..events.len()).map(|n| (n, true))) {
+            let next = effect(n % events.len());
+            together = Some(match together.take() {
+                Some(before) if joins => match before.merge(&next) {
+                    Merged::Both(both) => both,
+                    Merged::This => before,
+                    Merged::Other => next,
+                    Merged::Apart => panic!("apart"),
+                },
+                Some(before) => {
+                    apply(&mut row, before);
+                    next
+                }
+                None => next,
+            });
+        }
+        together.into_iter().for_each(|last| apply(&mut row, last));
+        proptest::prop_assert_eq!(row, expected);
+    }
+}
+
 /// DynamoDB takes expressions of 4 KB with 300 operators:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
 #[test]

@@ -45,8 +45,8 @@ pub enum TableMode {
     /// Deletes it, unless it is newer.
     Delete {
         order: Order,
-        /// The dataset whose rows they are; the event's own if there is none.
-        rows_of: Option<String>,
+        /// The dataset whose rows they are: it upserts them by a sink of the same name.
+        rows_of: String,
     },
     /// Adds to its counter and sums.
     Accumulate(Accumulate),

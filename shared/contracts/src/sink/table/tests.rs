@@ -51,8 +51,8 @@ fn each_mode_is_read_with_its_defaults() {
     check("mode: upsert", business(), upsert);
     let merge = TableMode::Merge { order: Order::EventTime, tombstone: None };
     check("mode: merge, attributes: {state: /state}", business(), merge);
-    let delete = TableMode::Delete { order: Order::EventTime, rows_of: None };
-    check("mode: delete", business(), delete);
+    let delete = TableMode::Delete { order: Order::EventTime, rows_of: "old".to_owned() };
+    check("mode: delete, rows_of: old", business(), delete);
     let count = Some("orders".to_owned());
     let sums = named(&[("spent", "/total")]);
     let totals = Accumulate { window: Window::Month, count, sums };
@@ -77,9 +77,8 @@ fn what_a_mode_has_is_read() {
         ttl_days: Some(1),
     };
     assert_eq!(parse(sink).unwrap(), expected);
-    let explicit = parse("mode: delete, order_by: event_time, rows_of: old-orders").unwrap();
-    let rows_of = Some("old-orders".to_owned());
-    assert_eq!(explicit.mode, TableMode::Delete { order: Order::EventTime, rows_of });
+    let explicit = parse("mode: upsert, order_by: event_time").unwrap();
+    assert_eq!(explicit.mode, TableMode::Upsert { order: Order::EventTime, tombstone: None });
 }
 
 #[test]
@@ -93,7 +92,7 @@ fn a_field_that_the_mode_does_not_have_is_refused() {
     refused("mode: merge, attributes: {a: /a}, sums: {b: /b}", "sinks.sums", "merge has none");
     refused("mode: delete, attributes: {a: /a}", "sinks.attributes", "mode delete has none");
     refused(
-        "mode: delete, tombstone: {at: /op, values: [d]}",
+        "mode: delete, rows_of: old, tombstone: {at: /op, values: [d]}",
         "sinks.tombstone",
         "delete has none",
     );
@@ -108,6 +107,7 @@ fn a_field_that_the_mode_does_not_have_is_refused() {
 #[test]
 fn a_field_that_the_mode_needs_is_missed() {
     refused("mode: merge", "sinks.attributes", "mode merge needs it");
+    refused("mode: delete", "sinks.rows_of", "mode delete needs it");
     refused("mode: accumulate, window: day, count: n", "sinks.key", "mode accumulate needs it");
     refused("mode: accumulate, key: [/id], count: n", "sinks.window", "hour, day, month and none");
     refused("mode: accumulate, key: [/id], window: day", "sinks.sums", "needs count or sums");

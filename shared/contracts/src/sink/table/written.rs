@@ -84,8 +84,8 @@ impl Written {
             }
             Mode::Merge => TableMode::Merge { order: self.order()?, tombstone: self.tombstone()? },
             Mode::Delete => {
-                let rows_of = self.rows_of.take();
-                rows_of.iter().try_for_each(|name| check_name("sinks.rows_of", name))?;
+                let rows_of = self.rows_of.take().ok_or_else(|| needed("sinks.rows_of", mode))?;
+                check_name("sinks.rows_of", &rows_of)?;
                 TableMode::Delete { order: self.order()?, rows_of }
             }
             Mode::Accumulate => TableMode::Accumulate(self.accumulate()?),
