@@ -85,14 +85,14 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
         let limits = Limits::DYNAMODB;
         let outcomes = write_once_with(&self.recent, &self.store, writes, limits, now).await;
         let mut outcomes = outcomes.into_iter();
-        let mut settle = |delivered: Vec<Result<Delivered, Failure>>| {
+        let settle = |delivered: Vec<Result<Delivered, Failure>>| {
             let of_sink = |sink: Result<Delivered, Failure>| {
                 let delivered = sink?;
                 settled(outcomes.next(), &delivered)
             };
             of_event(delivered.into_iter().map(of_sink).collect())
         };
-        events.into_iter().map(|delivered| settle(delivered)).collect()
+        events.into_iter().map(settle).collect()
     }
 }
 

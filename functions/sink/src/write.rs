@@ -104,9 +104,9 @@ impl Event<'_> {
         item.extend(self.expiry(to, self.envelope.time));
         // The version has it.
         item.remove("idempotency_key");
-        let mut without = vec!["subject", "degraded", "deleted"];
-        without.retain(|name| !item.contains_key(*name) && !(is_deleted && *name == "deleted"));
         item.extend(is_deleted.then(deleted));
+        let mut without = vec!["subject", "degraded", "deleted"];
+        without.retain(|name| !item.contains_key(*name));
         let mut bytes = sized(&item, row.pk().len() + OVERHEAD)?;
         let mut content = content(&to.sink.attributes, &self.payload)?;
         bytes += sized(&content, (OVERHEAD + 2) * content.len())?;

@@ -60,7 +60,7 @@ pub(crate) enum WrittenSink {
     Table {
         name: String,
         #[serde(flatten)]
-        table: table::Written,
+        table: Box<table::Written>,
     },
     Lake {
         name: String,

@@ -125,13 +125,17 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
+fn number(text: &str) -> u8 {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
 /// What stands at each target, from the keys that took effect.
 fn expected_rows(store: &Store) -> BTreeMap<String, usize> {
     let mut rows = BTreeMap::new();
     for (id, record) in store.records() {
         let dedupe::DedupeRecord::Completed(completed) = record else { panic!("{record:?}") };
-        let key: u8 = id.key.as_str().parse().unwrap();
-        let effect = delivery(key, completed.fingerprint.as_str().parse().unwrap(), 1).effect;
+        let key = number(id.key.as_str());
+        let effect = delivery(key, number(completed.fingerprint.as_str()), 1).effect;
         let row = rows.entry((key % 4).to_string()).or_insert(0);
         *row = if key % 4 < 2 { *row + effect.value } else { effect.value.max(*row) };
     }
@@ -173,7 +177,7 @@ proptest! {
             store.rows().into_iter().map(|(target, effect)| (target, effect.value)).collect();
         prop_assert_eq!(rows, expected_rows(&store));
         for id in stale {
-            let key: u8 = id.key.as_str().parse().unwrap();
+            let key = number(id.key.as_str());
             prop_assert!(key % 4 >= 2, "nothing is newer where all adds up: {}", id);
         }
     }
