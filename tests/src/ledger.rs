@@ -10,6 +10,7 @@ use local::sqs::ReceivedMessage;
 use serde_json::{Map, Value, json};
 
 use crate::flights::id_of;
+use crate::totals::totals_of;
 use crate::{Flight, World};
 
 /// A message of a queue, with its failure if it has one.
@@ -58,12 +59,21 @@ impl World {
     }
 
     /// Holds the world to its promises: exactly these flights are in the table, each as it was sent,
-    /// each written once, and nothing waits in a queue.
+    /// each written once, the totals are theirs, and nothing waits in a queue.
     ///
     /// # Panics
     /// With what differs.
     #[track_caller]
     pub fn assert_written_once(&self, flights: &[Flight]) {
+        self.assert_written_once_but(flights, &[]);
+    }
+
+    /// The same, but for flights that no record could be made of, and that are in the totals.
+    ///
+    /// # Panics
+    /// With what differs.
+    #[track_caller]
+    pub fn assert_written_once_but(&self, flights: &[Flight], of_totals_alone: &[Flight]) {
         let records = self.records();
         let sent: BTreeMap<String, &Value> =
             flights.iter().map(|flight| (flight.id(), &flight.value)).collect();
@@ -78,16 +88,18 @@ impl World {
             payload.as_object_mut().unwrap().remove("weather");
             assert_eq!(&payload, sent[id], "{id} is not as it was sent");
         }
-        for table in ["RecordsTable", "DedupeTable"] {
+        // A row that is only ever inserted is its own dedupe record; what is added to the totals has one
+        // beside it.
+        let counted = flights.len() + of_totals_alone.len();
+        for (table, wanted) in [("RecordsTable", expected.len()), ("DedupeTable", counted)] {
             let changes = self.emulation().dynamodb().changes(self.name(table)).unwrap();
             let twice = written_twice(&changes);
             assert!(twice.is_empty(), "{table}: written more than once: {twice:?}");
             let inserts = changes.iter().filter(|change| change.event == ChangeEvent::Insert);
-            // A row that is only ever inserted is its own dedupe record.
-            let wanted = if table == "RecordsTable" { expected.len() } else { 0 };
             assert_eq!(inserts.count(), wanted, "inserts into {table}");
             assert_eq!(changes.len(), wanted, "changes of {table}");
         }
+        assert_eq!(self.totals(), totals_of(flights.iter().chain(of_totals_alone)));
         for queue in ["Inbox", "EnrichQueue", "SinkQueue"] {
             assert_eq!(self.letters(queue).len(), 0, "{queue} is not empty");
         }
@@ -139,7 +151,7 @@ fn letter(message: ReceivedMessage) -> Letter {
 }
 
 /// DynamoDB JSON as the JSON that it stands for.
-fn plain(attribute: &Value) -> Value {
+pub(crate) fn plain(attribute: &Value) -> Value {
     let (kind, value) = attribute.as_object().unwrap().iter().next().unwrap();
     match kind.as_str() {
         "M" => {

@@ -10,6 +10,7 @@ mod binaries;
 mod flights;
 mod ledger;
 mod logs;
+mod totals;
 mod web;
 mod world;
 
@@ -17,5 +18,6 @@ pub use binaries::{BINARIES, build, root};
 pub use flights::{Flight, flights, gzip, has_weather, lines, weather};
 pub use ledger::Letter;
 pub use logs::Logs;
+pub use totals::Totals;
 pub use web::post;
 pub use world::{Settings, World};

@@ -1,14 +1,16 @@
 //! The sink's environment.
 
 use runtime::Settings;
-use runtime::env::{EnvError, Lookup, required};
+use runtime::env::{EnvError, Lookup, parsed, required};
+
+use crate::tables::Tables;
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) dedupe_table: String,
-    pub(crate) records_table: String,
+    pub(crate) tables: Tables,
 }
 
 impl Config {
@@ -16,7 +18,7 @@ impl Config {
         Ok(Self {
             settings: Settings::read(lookup)?,
             dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
-            records_table: required(lookup, "RECORDS_TABLE", "the name of a table")?,
+            tables: parsed(lookup, "TABLES", Tables::EXPECTED, Tables::parse)?,
         })
     }
 }
@@ -35,7 +37,7 @@ mod tests {
             ("DEDUPE_TABLE", "dedupe"),
             ("MAX_RECEIVE_COUNT", "5"),
             ("QUEUE_URL", "http://127.0.0.1/1/queue"),
-            ("RECORDS_TABLE", "records"),
+            ("TABLES", r#"{"records":"sluicegate-RecordsTable"}"#),
         ]);
         assert!(Config::read(&all).is_ok());
         for name in all.keys() {
@@ -43,6 +45,12 @@ mod tests {
             without.remove(name);
             let error = Config::read(&without).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
+        }
+        for malformed in ["records", "{}", r#"{"records":""}"#, r#"["records"]"#] {
+            let mut with = all.clone();
+            with.insert("TABLES", malformed);
+            let error = Config::read(&with).unwrap_err().to_string();
+            assert!(error.contains("TABLES") && error.contains("a JSON object from"), "{error}");
         }
     }
 }

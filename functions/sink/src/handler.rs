@@ -1,88 +1,140 @@
-//! The stage: an envelope becomes an item, and a batch of items is written once.
+//! The stage: an envelope becomes a write for each table sink of its dataset, and a batch of them is
+//! written once.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
-use aws::{Insert, TableEffect};
-use contracts::{Catalog, SinkKind};
-use dedupe::transactional::{Write, write_once};
-use dedupe::{Limits, RecordId, Store, Verdict};
-use event::{Code, Envelope, Failure, Fingerprint};
+use aws::TableEffect;
+use contracts::Catalog;
+use dedupe::transactional::{Write, write_once_with};
+use dedupe::{Limits, Outcome, Recent, RecordId, Store, Verdict};
+use event::{Code, Envelope, Failure, FailureKind, Fingerprint};
 use runtime::{Deadline, Done, Record, Stage};
 
-use crate::item::{item_of, stamp};
+use crate::tables::{Destination, Tables, TablesError};
+use crate::write::Event;
 
-/// Writes to the table of a dataset's `table` sink.
+/// Writes to the tables of a dataset's sinks.
 pub(crate) struct TableSink<S> {
     contracts: Catalog,
+    destinations: BTreeMap<String, Vec<Destination>>,
     store: S,
+    /// What this environment wrote, from one invocation to the next.
+    recent: Mutex<Recent>,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Half a megabyte: what came within the last minute or so is where duplicates are.
+const RECENT_KEYS: usize = 2_000;
 
 impl<S> TableSink<S> {
-    pub(crate) fn new(contracts: Catalog, store: S) -> Self {
-        Self { contracts, store }
+    pub(crate) fn new(contracts: Catalog, tables: &Tables, store: S) -> Result<Self, TablesError> {
+        let destinations = tables.destinations(&contracts)?;
+        let recent = Mutex::new(Recent::new(RECENT_KEYS));
+        Ok(Self { contracts, destinations, store, recent })
     }
 }
 
 impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
     const NAME: &'static str = "sink";
 
-    type Prepared = Write<TableEffect>;
+    /// One for each sink: what cannot be written to one table can be to another.
+    type Prepared = Vec<Result<Write<TableEffect>, Failure>>;
 
     async fn prepare(
         &self,
         record: &Record,
         deadline: &Deadline,
-    ) -> Result<Write<TableEffect>, Failure> {
-        let envelope = Envelope::from_json(&record.body)
-            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+    ) -> Result<Self::Prepared, Failure> {
+        let malformed = |reason: String| Failure::permanent(Code::DecodeEnvelope, reason);
+        let envelope =
+            Envelope::from_json(&record.body).map_err(|error| malformed(error.to_string()))?;
         let contract = self.contracts.get(&envelope.dataset)?;
-        let sink = contract.sinks.iter().find(|sink| sink.kind() == SinkKind::Table);
-        let sink = sink.ok_or_else(|| {
+        let destinations = self.destinations.get(&envelope.dataset).filter(|all| !all.is_empty());
+        let destinations = destinations.ok_or_else(|| {
             let reason = format!("`{}` has no sink of kind table", contract.dataset);
             Failure::permanent(Code::ContractViolation, reason)
         })?;
-        let (item, bytes) = item_of(&envelope)?;
-        let id = RecordId { sink: sink.name.clone(), key: envelope.idempotencykey };
-        let fingerprint = envelope.fingerprint;
-        Ok(Write {
-            id: id.clone(),
-            fingerprint: fingerprint.clone(),
-            expires_at: deadline.now().plus(DAY * contract.retention_days),
-            effect: TableEffect::Insert(Insert { id, fingerprint, item }),
-            bytes,
-        })
+        let payload = serde_json::from_str(envelope.data.get())
+            .map_err(|error| malformed(error.to_string()))?;
+        let event = Event {
+            envelope: &envelope,
+            payload,
+            now: deadline.now(),
+            retention_days: contract.retention_days,
+        };
+        Ok(destinations.iter().map(|to| event.write(to)).collect())
     }
 
     async fn commit(
         &self,
-        mut writes: Vec<Write<TableEffect>>,
+        prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
     ) -> Vec<Result<Done, Failure>> {
-        let now = deadline.now();
-        let mut delivered = Vec::with_capacity(writes.len());
-        for write in &mut writes {
-            let TableEffect::Insert(insert) = &mut write.effect;
-            stamp(&mut insert.item, now);
-            delivered.push((write.id.clone(), write.fingerprint.clone()));
+        let mut writes = Vec::new();
+        let mut events = Vec::with_capacity(prepared.len());
+        for sinks in prepared {
+            let mut delivered = Vec::with_capacity(sinks.len());
+            for sink in sinks {
+                let key = sink.as_ref().map(|write| (write.id.clone(), write.fingerprint.clone()));
+                delivered.push(key.map_err(Clone::clone));
+                writes.extend(sink);
+            }
+            events.push(delivered);
         }
-        let verdicts = write_once(&self.store, writes, Limits::DYNAMODB, now).await;
-        verdicts.into_iter().zip(&delivered).map(|(verdict, each)| done(verdict?, each)).collect()
+        let now = deadline.now();
+        let limits = Limits::DYNAMODB;
+        let outcomes = write_once_with(&self.recent, &self.store, writes, limits, now).await;
+        let mut outcomes = outcomes.into_iter();
+        let settle = |delivered: Vec<Result<Delivered, Failure>>| {
+            let of_sink = |sink: Result<Delivered, Failure>| {
+                let delivered = sink?;
+                settled(outcomes.next(), &delivered)
+            };
+            of_event(delivered.into_iter().map(of_sink).collect())
+        };
+        events.into_iter().map(settle).collect()
     }
 }
 
-fn done(verdict: Verdict, (id, delivered): &(RecordId, Fingerprint)) -> Result<Done, Failure> {
-    match verdict {
-        Verdict::Written => Ok(Done::PASSED),
-        Verdict::Duplicate | Verdict::Stale => Ok(Done::DUPLICATE),
+type Delivered = (RecordId, Fingerprint);
+
+/// What an outcome is to the event: a conflict is a failure, which names both payloads.
+fn settled(outcome: Option<Outcome>, (id, delivered): &Delivered) -> Result<Verdict, Failure> {
+    let unknown = || Failure::transient(Code::DependencyUnavailable, "a write without an outcome");
+    match outcome.unwrap_or_else(|| Err(unknown()))? {
         Verdict::Conflict { first } => {
             let key = &id.key;
             let reason =
                 format!("key {key} took effect with payload {first}; this one is {delivered}");
             Err(Failure::permanent(Code::Conflict, reason))
         }
+        verdict @ (Verdict::Written | Verdict::Duplicate | Verdict::Stale) => Ok(verdict),
     }
+}
+
+/// An event is done when all of its sinks are. Until none of them can still succeed, it is tried again:
+/// those that did succeed then find a duplicate.
+fn of_event(sinks: Vec<Result<Verdict, Failure>>) -> Result<Done, Failure> {
+    let is_final = |failure: &Failure| match failure.kind {
+        FailureKind::Permanent => true,
+        FailureKind::Transient
+        | FailureKind::Throttled { .. }
+        | FailureKind::Unavailable { .. } => false,
+    };
+    let mut failures: Vec<&Failure> = sinks.iter().filter_map(|sink| sink.as_ref().err()).collect();
+    failures.sort_by_key(|failure| is_final(failure));
+    if let Some(&failure) = failures.first() {
+        return Err(failure.clone());
+    }
+    let any = |verdict| sinks.contains(&Ok(verdict));
+    let (is_written, is_stale) = (any(Verdict::Written), any(Verdict::Stale));
+    Ok(Done {
+        taken: 1,
+        passed: u64::from(is_written),
+        duplicates: u64::from(!is_written && !is_stale),
+        stale: u64::from(is_stale),
+        dead_lettered: 0,
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! An event as an item of the records table.
+//! An event as the attributes of an item.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws::Item;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,49 +8,69 @@ use event::{Code, Envelope, Failure, Timestamp};
 use serde_json::Value;
 
 /// 400 KB, names included: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
-const MAX_ITEM_BYTES: usize = 400 * 1024;
+pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024;
 
-/// DynamoDB nests 32 levels (same page), and the payload is one level down.
-const MAX_PAYLOAD_DEPTH: usize = 31;
+/// DynamoDB nests 32 levels (same page), and an attribute's value is one level down.
+const MAX_DEPTH: usize = 31;
 
-/// The item without `fingerprint` and `written_at`, which its writing adds, and its size with them in
-/// bytes.
-///
-/// `pk` is `<dataset>#<idempotency key>`; the payload, enrichment included, is a map.
-pub(crate) fn item_of(envelope: &Envelope) -> Result<(Item, usize), Failure> {
-    let payload: Value = serde_json::from_str(envelope.data.get())
-        .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
-    if depth(&payload) > MAX_PAYLOAD_DEPTH {
-        let reason = format!("nested deeper than the {MAX_PAYLOAD_DEPTH} levels that fit an item");
-        return Err(Failure::permanent(Code::DepthExceeded, reason));
-    }
+/// What is known of any event, without its payload.
+pub(crate) fn about(envelope: &Envelope, now: Timestamp) -> Item {
     let mut item: Item = HashMap::from([
-        text("pk", format!("{}#{}", envelope.dataset, envelope.idempotencykey)),
         text("idempotency_key", envelope.idempotencykey.to_string()),
         text("dataset", envelope.dataset.clone()),
         text("event_id", envelope.id.clone()),
         text("event_time", envelope.time.to_string()),
         text("ingest_time", envelope.ingesttime.to_string()),
+        text("written_at", now.to_string()),
     ]);
     item.extend(envelope.subject.clone().map(|subject| text("subject", subject)));
     item.extend(envelope.degraded.clone().map(|degraded| text("degraded", degraded)));
-    item.insert("payload".to_owned(), attribute(payload));
-    let fingerprint = "fingerprint".len() + envelope.fingerprint.to_string().len();
-    let bytes = size(&item) + fingerprint + "written_at".len() + "2026-01-01T00:00:00.000Z".len();
+    item
+}
+
+/// The payload, enrichment included, as the contract maps it: a map, or what its pointers find.
+pub(crate) fn content(
+    attributes: &BTreeMap<String, String>,
+    payload: &Value,
+) -> Result<Item, Failure> {
+    if attributes.is_empty() {
+        return Ok(Item::from([("payload".to_owned(), attribute(payload)?)]));
+    }
+    let mut item = Item::new();
+    for (name, pointer) in attributes {
+        if let Some(value) = payload.pointer(pointer) {
+            item.insert(name.clone(), attribute(value).map_err(|failure| failure.at(pointer))?);
+        }
+    }
+    Ok(item)
+}
+
+/// What counts towards DynamoDB's limits, with `more` bytes beside the item.
+pub(crate) fn sized(item: &Item, more: usize) -> Result<usize, Failure> {
+    let bytes = size(item) + more;
     if bytes > MAX_ITEM_BYTES {
         let reason = format!("{bytes} bytes as an item; DynamoDB takes {MAX_ITEM_BYTES}");
         return Err(Failure::permanent(Code::SizeExceeded, reason));
     }
-    Ok((item, bytes))
+    Ok(bytes)
 }
 
-/// Adds the time at which the item is written.
-pub(crate) fn stamp(item: &mut Item, now: Timestamp) {
-    item.extend([text("written_at", now.to_string())]);
-}
-
-fn text(name: &str, value: String) -> (String, AttributeValue) {
+pub(crate) fn text(name: &str, value: String) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(value))
+}
+
+/// DynamoDB's TTL counts whole seconds.
+pub(crate) fn expires_at(at: Timestamp) -> (String, AttributeValue) {
+    let seconds = at.unix_ms().div_euclid(1_000);
+    ("expires_at".to_owned(), AttributeValue::N(seconds.to_string()))
+}
+
+pub(crate) fn attribute(value: &Value) -> Result<AttributeValue, Failure> {
+    if depth(value) > MAX_DEPTH {
+        let reason = format!("nested deeper than the {MAX_DEPTH} levels that fit an item");
+        return Err(Failure::permanent(Code::DepthExceeded, reason));
+    }
+    Ok(convert(value))
 }
 
 fn depth(value: &Value) -> usize {
@@ -61,15 +81,15 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-fn attribute(value: Value) -> AttributeValue {
+fn convert(value: &Value) -> AttributeValue {
     match value {
         Value::Null => AttributeValue::Null(true),
-        Value::Bool(flag) => AttributeValue::Bool(flag),
+        Value::Bool(flag) => AttributeValue::Bool(*flag),
         Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::String(text) => AttributeValue::S(text),
-        Value::Array(items) => AttributeValue::L(items.into_iter().map(attribute).collect()),
+        Value::String(text) => AttributeValue::S(text.clone()),
+        Value::Array(items) => AttributeValue::L(items.iter().map(convert).collect()),
         Value::Object(members) => AttributeValue::M(
-            members.into_iter().map(|(name, member)| (name, attribute(member))).collect(),
+            members.iter().map(|(name, member)| (name.clone(), convert(member))).collect(),
         ),
     }
 }
@@ -94,33 +114,44 @@ fn value_size(value: &AttributeValue) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn envelope(data: &str) -> Envelope {
-        let text = format!(
-            r#"{{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2013-01-01T10:00:00Z",
-            "dataschema":"flights/1","datacontenttype":"application/json","dataset":"flights",
-            "idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00Z",
-            "traceparent":"x","data":{data}}}"#
-        );
-        Envelope::from_json(&text).unwrap()
-    }
-
     #[test]
-    fn an_event_becomes_an_item_with_its_payload_as_a_map() {
-        let (item, bytes) = item_of(&envelope(r#"{"a":1.50,"b":[null,true],"c":""}"#)).unwrap();
-        assert_eq!(item["pk"], AttributeValue::S("flights#ab".to_owned()));
+    fn a_payload_is_a_map_and_keeps_what_it_says() {
+        let payload = json!({"a": 1.5, "b": [null, true], "c": ""});
+        let item = content(&BTreeMap::new(), &payload).unwrap();
         let payload = item["payload"].as_m().unwrap();
         assert_eq!(payload["a"], AttributeValue::N("1.5".to_owned()));
         assert_eq!(payload["b"].as_l().unwrap()[0], AttributeValue::Null(true));
-        assert!((150..400).contains(&bytes), "{bytes}");
+        assert_eq!(sized(&item, 10).unwrap(), 7 + 3 + 3 + 1 + 4 + 1 + (3 + 2 + 2) + 1 + 10);
+    }
+
+    #[test]
+    fn mapped_attributes_are_what_the_pointers_find_and_no_more() {
+        let named = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect()
+        };
+        let payload = json!({"a": {"b": 2}, "c": null, "d": 4});
+        let item = content(&named(&[("x", "/a/b"), ("y", "/c"), ("z", "/e")]), &payload).unwrap();
+        let expected = Item::from([
+            ("x".to_owned(), AttributeValue::N("2".to_owned())),
+            ("y".to_owned(), AttributeValue::Null(true)),
+        ]);
+        assert_eq!(item, expected);
     }
 
     #[test]
     fn what_no_item_can_hold_is_refused_before_it_reaches_its_batch() {
-        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(31), "]".repeat(31));
-        assert_eq!(item_of(&envelope(&deep)).unwrap_err().code, Code::DepthExceeded);
-        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_ITEM_BYTES));
-        assert_eq!(item_of(&envelope(&large)).unwrap_err().code, Code::SizeExceeded);
+        let nested = |levels: usize| {
+            let text = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        assert!(attribute(&nested(31)).is_ok());
+        assert_eq!(attribute(&nested(32)).unwrap_err().code, Code::DepthExceeded);
+        let large = Item::from([text("a", "x".repeat(MAX_ITEM_BYTES - 1))]);
+        assert_eq!(sized(&large, 0), Ok(MAX_ITEM_BYTES));
+        assert_eq!(sized(&large, 1).unwrap_err().code, Code::SizeExceeded);
     }
 }

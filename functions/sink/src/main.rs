@@ -1,8 +1,10 @@
-//! The sink: writes each event once to a DynamoDB table.
+//! The sink: writes each event once to the DynamoDB tables of its dataset.
 
 mod config;
 mod handler;
 mod item;
+mod tables;
+mod write;
 
 use std::process::ExitCode;
 
@@ -25,9 +27,9 @@ async fn run() -> Result<(), Error> {
     let contracts = load_contracts(&config.settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
-    let store = TableStore::new(&sdk, config.dedupe_table, config.records_table);
+    let store = TableStore::new(&sdk, config.dedupe_table);
     serve_batches(Batches {
-        stage: TableSink::new(contracts, store),
+        stage: TableSink::new(contracts, &config.tables, store)?,
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: config.settings.policy(),
         queue,

@@ -20,4 +20,6 @@ pub use objects::Objects;
 #[cfg(feature = "sqs")]
 pub use queues::Queues;
 #[cfg(feature = "dynamodb")]
-pub use table::{Insert, Item, TableEffect, TableStore};
+pub use table::{
+    Accumulate, Field, Head, Insert, Item, Merge, Row, TableEffect, TableStore, Upsert, Version,
+};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use event::{Code, Failure};
 
-use crate::{Contract, ContractError};
+use crate::{Contract, ContractError, TableMode, TableSink, Target};
 
 /// Contracts by dataset.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,10 @@ pub enum CatalogError {
     },
     #[error("{folder}/contract.yaml: its dataset is `{dataset}`; folder and dataset have one name")]
     Name { folder: String, dataset: String },
+    #[error(
+        "{folder}/contract.yaml: its sink `{sink}` deletes rows of `{rows_of}`, which upserts none by a sink of that name"
+    )]
+    Rows { folder: String, sink: String, rows_of: String },
 }
 
 impl Catalog {
@@ -45,6 +49,33 @@ impl Catalog {
         Ok(())
     }
 
+    /// What contracts say of each other.
+    ///
+    /// # Errors
+    /// When one deletes rows that no other writes: only an upserted row has one version that a deletion
+    /// can be older than.
+    pub fn check(&self) -> Result<(), CatalogError> {
+        for contract in self.contracts.values() {
+            for sink in &contract.sinks {
+                let Target::Table(TableSink { mode: TableMode::Delete { rows_of, .. }, .. }) =
+                    &sink.target
+                else {
+                    continue;
+                };
+                let other = self.contracts.get(rows_of).into_iter().flat_map(|it| &it.sinks);
+                let mut same = other.filter(|other| other.name == sink.name);
+                if !same.any(|other| other.target.is_upserted()) {
+                    return Err(CatalogError::Rows {
+                        folder: contract.dataset.clone(),
+                        sink: sink.name.clone(),
+                        rows_of: rows_of.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// # Errors
     /// [`Code::UnknownDataset`], permanent, naming the datasets that are known.
     pub fn get(&self, dataset: &str) -> Result<&Contract, Failure> {
@@ -63,5 +94,45 @@ impl Catalog {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.contracts.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog(contracts: &[(&str, &str)]) -> Catalog {
+        let files =
+            BTreeMap::from([("v1.schema.json".to_owned(), r#"{"type":"object"}"#.to_owned())]);
+        let mut catalog = Catalog::default();
+        for (dataset, sink) in contracts {
+            let yaml = format!(
+                "
+dataset: {dataset}
+description: Rows
+owner: team
+schema: {{version: 1, file: v1.schema.json}}
+keys: {{idempotency: [/id], business: [/id], event_time: /at}}
+sinks: [{{kind: table, {sink}}}]
+"
+            );
+            catalog.add(dataset, &yaml, &files).unwrap();
+        }
+        catalog
+    }
+
+    #[test]
+    fn rows_are_deleted_only_where_another_dataset_upserts_them() {
+        const DELETE: (&str, &str) = ("gone", "name: rows, mode: delete, rows_of: orders");
+        assert!(catalog(&[DELETE, ("orders", "name: rows, mode: upsert")]).check().is_ok());
+        for other in [
+            ("orders", "name: others, mode: upsert"),
+            ("orders", "name: rows, mode: merge, attributes: {a: /a}"),
+            ("orders", "name: rows"),
+            ("others", "name: rows, mode: upsert"),
+        ] {
+            let error = catalog(&[DELETE, other]).check().unwrap_err().to_string();
+            assert!(error.starts_with("gone/contract.yaml: its sink `rows` deletes"), "{error}");
+        }
     }
 }

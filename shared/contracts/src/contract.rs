@@ -162,7 +162,9 @@ impl Contract {
     /// # Errors
     /// The first thing that is wrong, with where it is.
     pub fn parse(yaml: &str, schemas: &BTreeMap<String, String>) -> Result<Self, ContractError> {
-        let written: Written = serde_saphyr::from_str(yaml)
+        // Without YAML 1.1's booleans: `n` is a name, and no `false`.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let written: Written = serde_saphyr::from_str_with_options(yaml, options)
             .map_err(|error| ContractError::Malformed(error.to_string()))?;
         check_name("dataset", &written.dataset)?;
         check_pointers("keys.idempotency", &written.keys.idempotency)?;
@@ -189,10 +191,10 @@ impl Contract {
             owner: written.owner,
             version: written.schema.version,
             schema,
+            sinks: sink::checked(written.sinks, &written.keys)?,
             keys: written.keys,
             csv_missing: written.csv.missing,
             enrichers,
-            sinks: sink::checked(written.sinks)?,
             retention_days,
         })
     }
@@ -233,7 +235,10 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Contract
     Err(invalid(field, "1 to 64 lower-case letters, digits and hyphens"))
 }
 
-fn check_pointers(field: &'static str, pointers: &[String]) -> Result<(), ContractError> {
+pub(crate) fn check_pointers(
+    field: &'static str,
+    pointers: &[String],
+) -> Result<(), ContractError> {
     if pointers.is_empty() {
         return Err(invalid(field, "at least one JSON Pointer is needed"));
     }

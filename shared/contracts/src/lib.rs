@@ -16,5 +16,8 @@ pub use contract::{
 };
 pub use intake::Accepted;
 pub use schema::{Schema, SchemaError};
-pub use sink::{LakeFormat, LakeSink, Sink, SinkKind, TableMode, TableSink, Target};
+pub use sink::{
+    Accumulate, LakeFormat, LakeSink, Opened, Order, RowKey, Sink, SinkKind, TableMode, TableSink,
+    Target, Tombstone, Window,
+};
 pub use url::{UrlError, UrlTemplate};

@@ -7,11 +7,13 @@
 mod backoff;
 mod batch;
 pub mod fenced;
+mod recent;
 mod record;
 mod store;
 pub mod transactional;
 
 pub use batch::Outcome;
+pub use recent::Recent;
 pub use record::{Completed, DedupeRecord, InProgress, Owner, RecordId, Verdict};
 pub use store::{
     Change, CommitError, Effect, Expected, Limits, Merged, NoEffect, Reason, Store, Transaction,

@@ -73,6 +73,19 @@ pub enum Merged<E> {
     Apart,
 }
 
+impl<E> Merged<E> {
+    /// The same, of another kind of effect.
+    #[must_use]
+    pub fn map<F>(self, of: impl FnOnce(E) -> F) -> Merged<F> {
+        match self {
+            Self::Both(both) => Merged::Both(of(both)),
+            Self::Other => Merged::Other,
+            Self::This => Merged::This,
+            Self::Apart => Merged::Apart,
+        }
+    }
+}
+
 /// Of a store whose effects are elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoEffect {}

@@ -17,9 +17,9 @@ pub struct IdempotencyKey(String);
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    #[error("nothing at `{pointer}`, which is part of the idempotency key")]
+    #[error("nothing at `{pointer}`, which is part of the key")]
     Missing { pointer: String },
-    #[error("`{pointer}` is part of the idempotency key and holds no {expected}")]
+    #[error("`{pointer}` is part of the key and holds no {expected}")]
     Unusable { pointer: String, expected: &'static str },
     #[error(transparent)]
     Canonical(#[from] CanonicalError),
@@ -37,13 +37,7 @@ impl IdempotencyKey {
     ) -> Result<Self, KeyError> {
         let mut parts = vec![Value::String(dataset.to_owned())];
         for pointer in pointers {
-            let found = payload.pointer(pointer).filter(|value| !value.is_null());
-            let value = found.ok_or_else(|| KeyError::Missing { pointer: pointer.to_owned() })?;
-            if value.as_f64().is_some_and(|number| value.is_f64() && number.abs() >= LARGEST) {
-                let expected = "number below 2^53 (send a larger one as a string)";
-                return Err(KeyError::Unusable { pointer: pointer.to_owned(), expected });
-            }
-            parts.push(value.clone());
+            parts.push(part(payload, pointer)?);
         }
         Ok(Self(hex_sha256(&canonical(&Value::Array(parts))?)))
     }
@@ -52,6 +46,32 @@ impl IdempotencyKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The canonical JSON of `[value, …]`, one value for each pointer: the key of a row, readable and without
+/// two values that would run together.
+///
+/// # Errors
+/// As [`IdempotencyKey::derive`].
+pub fn row_key<'a>(
+    payload: &Value,
+    pointers: impl IntoIterator<Item = &'a str>,
+) -> Result<String, KeyError> {
+    let parts: Result<Vec<Value>, _> =
+        pointers.into_iter().map(|pointer| part(payload, pointer)).collect();
+    let text = canonical(&Value::Array(parts?))?;
+    // Canonical JSON is UTF-8.
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn part(payload: &Value, pointer: &str) -> Result<Value, KeyError> {
+    let found = payload.pointer(pointer).filter(|value| !value.is_null());
+    let value = found.ok_or_else(|| KeyError::Missing { pointer: pointer.to_owned() })?;
+    if value.as_f64().is_some_and(|number| value.is_f64() && number.abs() >= LARGEST) {
+        let expected = "number below 2^53 (send a larger one as a string)";
+        return Err(KeyError::Unusable { pointer: pointer.to_owned(), expected });
+    }
+    Ok(value.clone())
 }
 
 /// 2^53: from here on doubles skip integers.
@@ -118,6 +138,14 @@ mod tests {
             let error = key(&payload, &["/id"]).unwrap_err();
             assert_eq!(error.pointer(), Some("/id"), "{payload}");
         }
+    }
+
+    #[test]
+    fn the_key_of_a_row_can_be_read() {
+        let payload = json!({"carrier": "U\"A", "flight": 1545.0, "at": {"x": 1}});
+        let key = row_key(&payload, ["/carrier", "/flight", "/at"]).unwrap();
+        assert_eq!(key, r#"["U\"A",1545,{"x":1}]"#);
+        assert_eq!(row_key(&payload, ["/id"]).unwrap_err().pointer(), Some("/id"));
     }
 
     #[test]

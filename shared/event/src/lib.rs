@@ -5,6 +5,7 @@
 
 mod canonical;
 mod dead_letter;
+mod decimal;
 mod envelope;
 mod failure;
 mod key;
@@ -14,9 +15,10 @@ mod trace;
 
 pub use canonical::{CanonicalError, Fingerprint};
 pub use dead_letter::{Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRIBUTE};
+pub use decimal::{Decimal, DecimalError};
 pub use envelope::{Envelope, EnvelopeError, SPEC_VERSION};
 pub use failure::{Code, Failure, FailureKind};
-pub use key::{IdempotencyKey, KeyError};
-pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, too_large};
+pub use key::{IdempotencyKey, KeyError, row_key};
+pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, raw_at, too_large};
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace::TraceParent;

@@ -1,5 +1,8 @@
 //! A payload as it came, and what it says.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -69,6 +72,27 @@ impl Payload {
             .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
         Ok(Self { text, value })
     }
+}
+
+/// The text at a JSON Pointer (RFC 6901), as it is written: a number keeps all of its digits. As in a
+/// [`Value`], the last of two members of one name counts.
+#[must_use]
+pub fn raw_at<'a>(data: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
+    let Some(path) = pointer.strip_prefix('/') else {
+        return pointer.is_empty().then_some(data);
+    };
+    path.split('/').try_fold(data, |data, token| {
+        let text = data.get();
+        if text.starts_with('[') {
+            let is_index = token == "0" || !token.starts_with(['0', '+']);
+            let index: usize = token.parse().ok().filter(|_| is_index)?;
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            return items.get(index).copied();
+        }
+        let name = token.replace("~1", "/").replace("~0", "~");
+        let mut members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
+        members.remove(name.as_str())
+    })
 }
 
 /// The failure of an event of so many bytes.
@@ -152,6 +176,26 @@ mod tests {
     fn the_text_stays_as_it_came() {
         let text = r#"{"b": 1.00,  "a":"\u00e9"}"#;
         assert_eq!(Payload::parse(text.as_bytes()).unwrap().text.get(), text);
+    }
+
+    #[test]
+    fn what_is_at_a_pointer_keeps_its_digits() {
+        let text = r#"{"a":{"n":1.50, "n":0.10000000000000000000000001},"b":[1,[2E2]],"c/~":3,"\u0064":4}"#;
+        let data = RawValue::from_string(text.to_owned()).unwrap();
+        let check = |pointer: &str, expected: Option<&str>| {
+            assert_eq!(raw_at(&data, pointer).map(RawValue::get), expected, "{pointer}");
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(value.pointer(pointer).is_some(), expected.is_some(), "{pointer}");
+        };
+        check("/a/n", Some("0.10000000000000000000000001"));
+        check("/b/1/0", Some("2E2"));
+        check("/b/1", Some("[2E2]"));
+        check("/c~1~0", Some("3"));
+        check("/d", Some("4"));
+        check("", Some(text));
+        for nothing in ["/x", "/a/n/x", "/b/2", "/b/01", "/b/-", "a"] {
+            check(nothing, None);
+        }
     }
 
     proptest::proptest! {

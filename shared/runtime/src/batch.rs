@@ -227,6 +227,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             match sent {
                 Ok(()) => {
                     tally.dead_lettered += 1;
+                    tally.conflicts += u64::from(failure.code == Code::Conflict);
                     log_failure("record dead-lettered", S::NAME, &record, &failure);
                 }
                 Err(error) => {
@@ -310,6 +311,8 @@ struct Tally {
     done: Done,
     retried: u64,
     dead_lettered: u64,
+    /// Those of them that came with another payload under a used key.
+    conflicts: u64,
 }
 
 impl Tally {
@@ -317,6 +320,7 @@ impl Tally {
         self.done.taken += done.taken;
         self.done.passed += done.passed;
         self.done.duplicates += done.duplicates;
+        self.done.stale += done.stale;
         self.done.dead_lettered += done.dead_lettered;
     }
 
@@ -329,6 +333,8 @@ impl Tally {
             events.in = self.done.taken + self.dead_lettered,
             events.out = self.done.passed,
             events.duplicate = self.done.duplicates,
+            events.stale = self.done.stale,
+            events.conflict = self.conflicts,
             events.retried = self.retried,
             events.dead_lettered = self.done.dead_lettered + self.dead_lettered,
             "batch done"

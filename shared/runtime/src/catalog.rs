@@ -22,7 +22,7 @@ pub enum LoadError {
 /// Reads `<dir>/<dataset>/contract.yaml` and the JSON files beside each.
 ///
 /// # Errors
-/// When a folder cannot be read, a contract is not valid, or there is none.
+/// When a folder cannot be read, a contract is not valid or at odds with another, or there is none.
 pub fn load_contracts(dir: &Path) -> Result<Catalog, LoadError> {
     let mut catalog = Catalog::default();
     for folder in entries(dir)? {
@@ -43,6 +43,7 @@ pub fn load_contracts(dir: &Path) -> Result<Catalog, LoadError> {
     if catalog.is_empty() {
         return Err(LoadError::Empty { path: dir.to_owned() });
     }
+    catalog.check()?;
     Ok(catalog)
 }
 

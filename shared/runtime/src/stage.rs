@@ -15,15 +15,19 @@ pub struct Done {
     pub passed: u64,
     /// Events that had passed before.
     pub duplicates: u64,
+    /// Events that came after what is newer, somewhere, and changed nothing there.
+    pub stale: u64,
     /// Events of the record that are dead letters, already sent.
     pub dead_lettered: u64,
 }
 
 impl Done {
     /// One event, passed on.
-    pub const PASSED: Self = Self { taken: 1, passed: 1, duplicates: 0, dead_lettered: 0 };
+    pub const PASSED: Self =
+        Self { taken: 1, passed: 1, duplicates: 0, stale: 0, dead_lettered: 0 };
     /// One event, which had passed before.
-    pub const DUPLICATE: Self = Self { taken: 1, passed: 0, duplicates: 1, dead_lettered: 0 };
+    pub const DUPLICATE: Self =
+        Self { taken: 1, passed: 0, duplicates: 1, stale: 0, dead_lettered: 0 };
 }
 
 /// Each record is prepared on its own, concurrently, its panics and time-outs its own; what came

@@ -1,9 +1,10 @@
 //! Adapters to the ports, held to the suites of their ports against the emulated services.
 
+mod modes;
+
 use std::collections::BTreeMap;
 
-use aws::{Insert, Item, TableEffect, TableStore, sdk_config};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws::{Insert, Item, Row, TableEffect, TableStore, sdk_config};
 use dedupe::RecordId;
 use event::Fingerprint;
 use local::clock::Clock;
@@ -37,8 +38,12 @@ impl Tables {
             ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ]);
         let sdk = sdk_config(&variables).unwrap();
-        let store = TableStore::new(&sdk, "dedupe".to_owned(), "records".to_owned());
-        Self { store, dynamodb }
+        Self { store: TableStore::new(&sdk, "dedupe".to_owned()), dynamodb }
+    }
+
+    /// The items of the table of records, as DynamoDB JSON.
+    fn rows(&self) -> Vec<Value> {
+        self.dynamodb.scan_all("records").unwrap()
     }
 }
 
@@ -50,13 +55,13 @@ impl StoreUnderTest for Tables {
     }
 
     fn effect(&self, id: &RecordId, fingerprint: &Fingerprint) -> TableEffect {
-        let item = Item::from([("pk".to_owned(), AttributeValue::S(id.to_string()))]);
-        TableEffect::Insert(Insert { id: id.clone(), fingerprint: fingerprint.clone(), item })
+        let row = Row::new("records", &id.to_string());
+        let (id, fingerprint, item) = (id.clone(), fingerprint.clone(), Item::new());
+        TableEffect::Insert(Insert { row, id, fingerprint, item })
     }
 
     async fn is_applied(&self, id: &RecordId) -> bool {
-        let items: Vec<Value> = self.dynamodb.scan_all("records").unwrap();
-        items.iter().any(|item| item["pk"]["S"] == id.to_string())
+        self.rows().iter().any(|item| item["pk"]["S"] == id.to_string())
     }
 }
 

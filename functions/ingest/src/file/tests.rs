@@ -51,7 +51,7 @@ impl Read {
     #[track_caller]
     fn check(&self, passed: u64, dead_lettered: u64) {
         let taken = passed + dead_lettered;
-        let expected = Done { taken, passed, duplicates: 0, dead_lettered };
+        let expected = Done { taken, passed, dead_lettered, ..Done::default() };
         assert_eq!(self.result.as_ref().unwrap(), &expected);
         assert_eq!(self.events.len() as u64, passed);
         assert_eq!(self.letters.len() as u64, dead_lettered);

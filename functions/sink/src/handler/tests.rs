@@ -1,33 +1,65 @@
 //! The stage under its batch loop, over the store in memory.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
-use event::{DeadLetter, Payload};
+use event::{DeadLetter, Decimal, Payload};
 use runtime::{BatchResponse, Batches, DeadLetters, Policy};
 use serde_json::json;
 use testkit::{Answer, ManualClock, MemoryQueue, MemoryStore};
 
 use super::*;
-use aws::Item;
+use aws::{Accumulate, Insert};
 
 const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What a flight needs to be in both of its dataset's tables.
+const FLIGHT: &str = r#"{"flight":1545,"carrier":"UA","distance":1400,"dep_delay":null}"#;
 
-#[derive(Default)]
+/// One environment: its stage lives from invocation to invocation.
 struct Rig {
+    batches: Batches<TableSink<MemoryStore<TableEffect>>, MemoryQueue>,
     store: MemoryStore<TableEffect>,
     queue: MemoryQueue,
     clock: ManualClock,
 }
 
+impl Default for Rig {
+    fn default() -> Self {
+        Self::on(MemoryStore::default())
+    }
+}
+
 impl Rig {
-    async fn run(&self, records: Vec<Record>) -> BatchResponse {
+    fn on(store: MemoryStore<TableEffect>) -> Self {
+        let queue = MemoryQueue::default();
+        let tables = Tables::parse(r#"{"records":"r","totals":"t"}"#).unwrap();
         let batches = Batches {
-            stage: TableSink::new(testkit::contracts(), self.store.clone()),
-            dead_letters: DeadLetters::new(self.queue.clone(), DLQ.to_owned()),
+            stage: TableSink::new(testkit::contracts(), &tables, store.clone()).unwrap(),
+            dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
-            queue: self.queue.clone(),
+            queue: queue.clone(),
         };
-        batches.run(records, &self.clock.deadline_in(Duration::from_secs(30))).await
+        Self { batches, store, queue, clock: ManualClock::default() }
+    }
+
+    async fn run(&self, records: Vec<Record>) -> BatchResponse {
+        self.batches.run(records, &self.clock.deadline_in(Duration::from_secs(30))).await
+    }
+
+    /// The rows of records, in the order in which they were written.
+    fn rows(&self) -> Vec<Insert> {
+        let effects = self.store.effects().into_iter();
+        effects.filter_map(inserted).collect()
+    }
+
+    /// How many flights the totals of this airline and day count.
+    fn counted(&self, key: &str) -> Option<Decimal> {
+        match &self.store.rows().get(&format!("t#flights#{key}"))? {
+            TableEffect::Accumulate(Accumulate { sums, .. }) => sums.get("flights").copied(),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The dead letters' codes and reasons.
@@ -62,19 +94,22 @@ fn message(id: &str, body: String) -> Record {
 }
 
 fn event(id: &str, key: &str, fingerprint: &str) -> Record {
-    message(id, envelope(key, fingerprint, "{\"flight\":1545}"))
+    message(id, envelope(key, fingerprint, FLIGHT))
 }
 
-/// The rows, in the order in which they were written.
-fn rows(rig: &Rig) -> Vec<Item> {
-    let row = |effect: TableEffect| match effect {
-        TableEffect::Insert(insert) => insert.item,
-    };
-    rig.store.effects().into_iter().map(row).collect()
+fn inserted(effect: TableEffect) -> Option<Insert> {
+    match effect {
+        TableEffect::Insert(insert) => Some(insert),
+        TableEffect::Upsert(_) | TableEffect::Merge(_) | TableEffect::Accumulate(_) => None,
+    }
 }
 
-fn text(item: &Item, name: &str) -> String {
-    item[name].as_s().unwrap().clone()
+fn text(row: &Insert, name: &str) -> String {
+    row.item[name].as_s().unwrap().clone()
+}
+
+fn number(n: u32) -> Option<Decimal> {
+    n.to_string().parse().ok()
 }
 
 #[tokio::test]
@@ -84,25 +119,93 @@ async fn an_event_is_written_once_with_the_time_of_its_writing() {
     assert!(rig.run(batch()).await.failures.is_empty());
     rig.clock.advance(Duration::from_secs(60));
     assert!(rig.run(batch()).await.failures.is_empty());
-    let items = rows(&rig);
-    assert_eq!(items.len(), 2);
-    assert_eq!(text(&items[0], "pk"), "flights#k1");
-    assert_eq!(text(&items[0], "written_at"), "2026-01-01T00:00:00.000Z");
-    let payload = items[0]["payload"].as_m().unwrap();
+    let rows = rig.rows();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((rows[0].row.table(), rows[0].row.pk()), ("r", "flights#k1"));
+    assert_eq!(text(&rows[0], "written_at"), "2026-01-01T00:00:00.000Z");
+    let payload = rows[0].item["payload"].as_m().unwrap();
     assert_eq!(payload["flight"], AttributeValue::N("1545".to_owned()));
     assert!(rig.letters().is_empty(), "a duplicate is no failure");
     let calls: Vec<usize> = rig.store.calls().iter().map(|call| call.effects.len()).collect();
-    assert_eq!(calls, [2, 2], "one call for a batch");
+    assert_eq!(calls, [3], "one call for two rows and a total, and none for what is known");
+}
+
+#[tokio::test]
+async fn each_sink_of_the_dataset_is_written_once_in_one_call() {
+    let rig = Rig::default();
+    let batch = || (0..10).map(|n| event(&format!("m{n}"), &format!("k{n}"), "p")).collect();
+    rig.run(batch()).await;
+    let calls = rig.store.calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!((calls[0].changes.len(), calls[0].effects.len()), (10, 11));
+    assert!(calls[0].changes.iter().all(|change| change.id.sink == "totals"));
+    assert_eq!((rig.rows().len(), rig.counted("[\"UA\"]#2013-01-01")), (10, number(10)));
+    // In an environment that has not seen them, they cost a call, and then nothing.
+    let other = Rig::on(rig.store.clone());
+    assert!(other.run(batch()).await.failures.is_empty());
+    assert_eq!((other.store.calls().len(), other.counted("[\"UA\"]#2013-01-01")), (2, number(10)));
+}
+
+#[tokio::test]
+async fn what_one_table_cannot_take_is_in_the_other_and_a_dead_letter() {
+    let rig = Rig::default();
+    let deep =
+        format!("{},\"a\":{}1{}}}", &FLIGHT[..FLIGHT.len() - 1], "[".repeat(40), "]".repeat(40));
+    let no_airline = FLIGHT.replace("\"UA\"", "null");
+    let no_number = FLIGHT.replace("1400", "\"far\"");
+    let batch = vec![
+        message("m1", envelope("k1", "p", &deep)),
+        message("m2", envelope("k2", "p", &no_airline)),
+        message("m3", envelope("k3", "p", &no_number)),
+        event("m4", "k4", "p"),
+    ];
+    assert!(rig.run(batch).await.failures.is_empty());
+    let codes: Vec<Code> = rig.letters().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::DepthExceeded, Code::KeyMissing, Code::ContractViolation]);
+    let rows: Vec<String> = rig.rows().iter().map(|row| row.row.pk().to_owned()).collect();
+    assert_eq!(rows, ["flights#k2", "flights#k3", "flights#k4"]);
+    assert_eq!(rig.counted("[\"UA\"]#2013-01-01"), number(2), "the deep one and the good one");
+}
+
+#[tokio::test]
+async fn a_failure_that_may_pass_is_tried_again_before_one_that_stays_is_told() {
+    let rig = Rig::default();
+    let no_airline = FLIGHT.replace("\"UA\"", "null");
+    let batch = || vec![message("m1", envelope("k1", "p", &no_airline))];
+    rig.store.answer([Answer::Failed]);
+    assert_eq!(rig.run(batch()).await.failures.len(), 1, "its record may still be written");
+    assert!(rig.letters().is_empty());
+    assert!(rig.run(batch()).await.failures.is_empty());
+    assert_eq!((rig.rows().len(), rig.letters()[0].0), (1, Code::KeyMissing));
+}
+
+#[test]
+fn an_event_is_what_its_sinks_say() {
+    let (written, duplicate, stale) = (Verdict::Written, Verdict::Duplicate, Verdict::Stale);
+    let done = |passed, duplicates, stale| {
+        Ok(Done { taken: 1, passed, duplicates, stale, dead_lettered: 0 })
+    };
+    for (verdicts, expected) in [
+        ([&written, &written], done(1, 0, 0)),
+        ([&written, &duplicate], done(1, 0, 0)),
+        ([&duplicate, &duplicate], done(0, 1, 0)),
+        ([&stale, &duplicate], done(0, 0, 1)),
+        ([&written, &stale], done(1, 0, 1)),
+    ] {
+        let sinks = verdicts.map(|verdict| Ok(verdict.clone())).to_vec();
+        assert_eq!(of_event(sinks), expected, "{verdicts:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_row_is_its_own_dedupe_record_and_is_remembered_as_long_as_it_is_there() {
     let rig = Rig::default();
     rig.run(vec![event("m1", "k1", "p")]).await;
-    assert!(rig.store.calls()[0].changes.is_empty(), "an item for the row alone");
+    let changes = rig.store.calls()[0].changes.clone();
+    assert!(changes.iter().all(|change| change.id.sink == "totals"), "an item for the row alone");
     rig.clock.advance(400 * DAY);
     rig.run(vec![event("m2", "k1", "p"), event("m3", "k1", "q")]).await;
-    assert_eq!(rig.store.effects().len(), 1);
+    assert_eq!(rig.rows().len(), 1);
     assert_eq!(rig.letters()[0].0, Code::Conflict);
 }
 
@@ -115,7 +218,7 @@ async fn another_payload_under_a_used_key_is_a_dead_letter_that_names_both() {
     let expected = "key k1 took effect with payload first-payload; this one is second-payload";
     assert_eq!(rig.letters(), [(Code::Conflict, expected.to_owned())]);
     assert_eq!(rig.queue.sent_to(DLQ)[0].body, event("m2", "k1", "second-payload").body);
-    assert_eq!(rig.store.effects().len(), 2);
+    assert_eq!((rig.rows().len(), rig.counted("[\"UA\"]#2013-01-01")), (2, number(2)));
 }
 
 #[tokio::test]
@@ -124,7 +227,7 @@ async fn duplicates_and_conflicts_within_a_batch_cost_no_call() {
     let mut batch: Vec<_> = (0..9).map(|n| event(&format!("m{n}"), "k1", "p")).collect();
     batch.push(event("m9", "k1", "q"));
     assert!(rig.run(batch).await.failures.is_empty());
-    assert_eq!((rig.store.calls().len(), rig.store.effects().len()), (1, 1));
+    assert_eq!((rig.store.calls().len(), rig.rows().len()), (1, 1));
     assert_eq!(rig.letters()[0].0, Code::Conflict);
 }
 
@@ -144,19 +247,19 @@ async fn what_no_item_can_be_is_a_dead_letter_and_the_others_are_written() {
     assert!(rig.run(batch).await.failures.is_empty());
     let codes: Vec<Code> = rig.letters().into_iter().map(|(code, _)| code).collect();
     let expected =
-        [Code::DecodeEnvelope, Code::DepthExceeded, Code::SizeExceeded, Code::UnknownDataset];
+        [Code::DecodeEnvelope, Code::UnknownDataset, Code::DepthExceeded, Code::SizeExceeded];
     assert_eq!(codes, expected);
-    assert_eq!(rig.store.effects().len(), 1);
+    assert_eq!(rig.rows().len(), 1);
 }
 
 #[tokio::test]
 async fn what_the_store_refuses_harms_itself_alone() {
     let rig = Rig::default();
-    rig.store.reject(|TableEffect::Insert(insert)| text(&insert.item, "pk") == "flights#k2");
+    rig.store.reject(|effect| dedupe::Effect::target(effect) == Some("r#flights#k2"));
     let batch = (1..5).map(|n| event(&format!("m{n}"), &format!("k{n}"), "p")).collect();
     assert!(rig.run(batch).await.failures.is_empty());
     assert_eq!((rig.letters()[0].0, rig.letters().len()), (Code::DependencyRefused, 1));
-    assert_eq!(rig.store.effects().len(), 3);
+    assert_eq!((rig.rows().len(), rig.counted("[\"UA\"]#2013-01-01")), (3, number(4)));
 }
 
 #[tokio::test]
@@ -167,7 +270,7 @@ async fn a_lost_answer_returns_the_batch_and_its_redelivery_is_duplicates() {
     assert_eq!(rig.run(batch()).await.failures.len(), 2);
     assert_eq!(rig.queue.hidden_in(QUEUE).len(), 2);
     assert!(rig.run(batch()).await.failures.is_empty());
-    assert_eq!(rig.store.effects().len(), 2);
+    assert_eq!((rig.rows().len(), rig.counted("[\"UA\"]#2013-01-01")), (2, number(2)));
     assert!(rig.letters().is_empty());
 }
 
@@ -183,10 +286,10 @@ async fn the_samples_are_written() {
                 let records: Vec<Record> = batch.records.into_iter().map(Record::new).collect();
                 records.iter().for_each(check_key);
                 assert!(rig.run(records).await.failures.is_empty());
-                let items = rows(&rig);
-                assert_eq!((items.len(), rig.letters().len()), (2, 0));
-                assert!(items[0]["payload"].as_m().unwrap()["weather"].is_m());
-                assert_eq!(text(&items[1], "degraded"), "weather");
+                let rows = rig.rows();
+                assert_eq!((rows.len(), rig.letters().len()), (2, 0));
+                assert!(rows[0].item["payload"].as_m().unwrap()["weather"].is_m());
+                assert_eq!(text(&rows[1], "degraded"), "weather");
             }
             other => panic!("no test for {other}"),
         }

@@ -1,60 +1,116 @@
-//! What an event does to the records table.
+//! What an event does to a row.
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use dedupe::{Effect, Merged, RecordId};
 use event::Fingerprint;
 
-use super::Item;
+use super::expression::Expression;
+use super::row::{KEY, ORDER};
+use super::{Accumulate, Item, Merge, Row, Version};
 
-/// An effect on the records table.
+/// An effect on a row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableEffect {
     Insert(Insert),
+    Upsert(Upsert),
+    Merge(Merge),
+    Accumulate(Accumulate),
 }
 
-/// A new row, never overwritten. It is its own dedupe record, which is one item instead of two: its
-/// `pk` holds the idempotency key.
+/// A new row, never overwritten. It is its own dedupe record, which is one item instead of two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insert {
+    pub row: Row,
     pub id: RecordId,
     /// Written as the item's `fingerprint`.
     pub fingerprint: Fingerprint,
+    /// Without its key.
+    pub item: Item,
+}
+
+/// A row as a whole, unless it is newer; or what is left of it, where the event deletes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upsert {
+    pub row: Row,
+    pub version: Version,
+    /// Without key and version.
     pub item: Item,
 }
 
 impl TableEffect {
-    /// The action that does it; `None` if it has no item.
-    pub(super) fn action(self, table: &str) -> Option<TransactWriteItem> {
+    /// The action that does it.
+    pub(super) fn action(self) -> Result<TransactWriteItem, BuildError> {
         let put = match self {
-            Self::Insert(Insert { fingerprint, item, .. }) => Put::builder()
-                .table_name(table)
+            Self::Insert(Insert { row, fingerprint, item, .. }) => Put::builder()
+                .table_name(row.table())
                 .set_item(Some(item))
+                .item("pk", row.key())
                 .item("fingerprint", AttributeValue::S(fingerprint.to_string()))
                 .condition_expression("attribute_not_exists(pk)")
                 .return_values_on_condition_check_failure(
                     ReturnValuesOnConditionCheckFailure::AllOld,
                 ),
+            Self::Upsert(Upsert { row, version, item }) => {
+                let mut expression = Expression::default();
+                expression.older(&version);
+                Put::builder()
+                    .table_name(row.table())
+                    .set_item(Some(item))
+                    .item("pk", row.key())
+                    .item(ORDER, version.order())
+                    .item(KEY, version.key())
+                    .set_condition_expression(expression.condition())
+                    .set_expression_attribute_names(Some(expression.names))
+                    .set_expression_attribute_values(Some(expression.values))
+            }
+            Self::Merge(merge) => return merge.action(),
+            Self::Accumulate(accumulate) => return accumulate.action(),
         };
-        Some(TransactWriteItem::builder().put(put.build().ok()?).build())
+        Ok(TransactWriteItem::builder().put(put.build()?).build())
+    }
+
+    fn row(&self) -> &Row {
+        match self {
+            Self::Insert(insert) => &insert.row,
+            Self::Upsert(upsert) => &upsert.row,
+            Self::Merge(merge) => &merge.row,
+            Self::Accumulate(accumulate) => &accumulate.row,
+        }
     }
 }
 
 impl Effect for TableEffect {
     fn target(&self) -> Option<&str> {
-        match self {
-            Self::Insert(_) => None,
-        }
+        Some(self.row().as_str())
     }
 
-    fn merge(&self, _: &Self) -> Merged<Self> {
-        Merged::Apart
+    fn merge(&self, other: &Self) -> Merged<Self> {
+        match (self, other) {
+            (Self::Upsert(this), Self::Upsert(other)) if this.version < other.version => {
+                Merged::Other
+            }
+            (Self::Upsert(_), Self::Upsert(_)) => Merged::This,
+            (Self::Merge(this), Self::Merge(other)) => this.merge(other).map(Self::Merge),
+            (Self::Accumulate(this), Self::Accumulate(other)) => {
+                this.merge(other).map(Self::Accumulate)
+            }
+            // One of its row's two is no insert, or comes under another key: the store decides.
+            (Self::Insert(_) | Self::Upsert(_) | Self::Merge(_) | Self::Accumulate(_), _) => {
+                Merged::Apart
+            }
+        }
     }
 
     fn own_record(&self) -> Option<(&RecordId, &Fingerprint)> {
         match self {
             Self::Insert(insert) => Some((&insert.id, &insert.fingerprint)),
+            Self::Upsert(_) | Self::Merge(_) | Self::Accumulate(_) => None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,18 @@
 //! DynamoDB behind the dedupe [`Store`] port: dedupe records and effects in one `TransactWriteItems`.
 
+mod accumulate;
 mod effect;
+mod expression;
+mod merge;
 mod reasons;
 mod record;
+mod row;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
@@ -16,28 +21,31 @@ use aws_types::SdkConfig;
 use dedupe::{Change, CommitError, Expected, Store, Transaction};
 use event::Timestamp;
 
-pub use self::effect::{Insert, TableEffect};
+pub use self::accumulate::Accumulate;
+pub use self::effect::{Insert, TableEffect, Upsert};
+pub use self::merge::{Field, Head, Merge};
+use self::reasons::Condition as EffectCondition;
 use self::record::{Condition, attributes};
+pub use self::row::{Row, Version};
 
 /// An item of a table.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The dedupe table, and the table that the effects are written to.
+/// The dedupe table, and all tables that effects are written to.
 #[derive(Clone, Debug)]
 pub struct TableStore {
     client: Client,
     dedupe_table: String,
-    records_table: String,
 }
 
 impl TableStore {
     #[must_use]
-    pub fn new(config: &SdkConfig, dedupe_table: String, records_table: String) -> Self {
-        Self { client: Client::new(config), dedupe_table, records_table }
+    pub fn new(config: &SdkConfig, dedupe_table: String) -> Self {
+        Self { client: Client::new(config), dedupe_table }
     }
 
     /// The write of one dedupe record.
-    fn change(&self, change: &Change, now: Timestamp) -> Option<TransactWriteItem> {
+    fn change(&self, change: &Change, now: Timestamp) -> Result<TransactWriteItem, BuildError> {
         let pk = AttributeValue::S(change.id.to_string());
         let Condition { expression, names, values } = Condition::of(&change.expected, now);
         let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
@@ -52,8 +60,7 @@ impl TableStore {
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(Some(values))
                     .return_values_on_condition_check_failure(all_old)
-                    .build()
-                    .ok()?,
+                    .build()?,
             ),
             None => action.delete(
                 Delete::builder()
@@ -63,11 +70,10 @@ impl TableStore {
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(Some(values))
                     .return_values_on_condition_check_failure(all_old)
-                    .build()
-                    .ok()?,
+                    .build()?,
             ),
         };
-        Some(action.build())
+        Ok(action.build())
     }
 }
 
@@ -76,19 +82,32 @@ impl Store for TableStore {
 
     async fn commit(
         &self,
-        transaction: Transaction<TableEffect>,
+        mut transaction: Transaction<TableEffect>,
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let changes = transaction.changes.len();
-        let actions: Option<Vec<_>> = transaction
-            .changes
-            .iter()
-            .map(|change| self.change(change, now))
-            .chain(transaction.effects.into_iter().map(|it| it.action(&self.records_table)))
-            .collect();
-        // The SDK gives each call a client request token, so that its own retries are one write.
-        let call = self.client.transact_write_items().set_transact_items(actions);
-        call.send().await.map(|_| ()).map_err(|error| reasons::commit_error(&error, changes))
+        loop {
+            let conditions: Vec<_> = transaction.effects.iter().map(EffectCondition::of).collect();
+            let is_merge = |it: &EffectCondition| matches!(it, EffectCondition::Attributes(_));
+            let again = conditions.iter().any(is_merge).then(|| transaction.clone());
+            let of_changes = transaction.changes.iter().map(|change| self.change(change, now));
+            let of_effects = transaction.effects.into_iter().map(TableEffect::action);
+            let actions: Result<Vec<_>, _> = of_changes.chain(of_effects).collect();
+            let actions = actions
+                .map_err(|error| CommitError::Rejected { reason: format!("no action: {error}") })?;
+            // The SDK gives each call a client request token, so that its own retries are one write.
+            let call = self.client.transact_write_items().set_transact_items(Some(actions));
+            let Err(error) = call.send().await else { return Ok(()) };
+            match (again, reasons::narrowed(&error, changes, &conditions)) {
+                (Some(mut again), Some(left)) => {
+                    for (place, merge) in left {
+                        again.effects[place] = TableEffect::Merge(merge);
+                    }
+                    transaction = again;
+                }
+                _ => return Err(reasons::commit_error(&error, changes, &conditions)),
+            }
+        }
     }
 
     async fn pause(&self, time: Duration) {

@@ -8,14 +8,35 @@ use aws_sdk_dynamodb::types::CancellationReason;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use dedupe::{CommitError, Reason};
 
-use super::record;
+use super::{Merge, TableEffect, record};
 use crate::failure_of;
 
+type Error = SdkError<TransactWriteItemsError>;
+
+/// What is needed of an effect to know why it was cancelled.
+pub(super) enum Condition {
+    /// The row is its own dedupe record.
+    OwnRecord,
+    /// The row has a version.
+    Older,
+    /// Each attribute has a version.
+    Attributes(Merge),
+    None,
+}
+
+impl Condition {
+    pub(super) fn of(effect: &TableEffect) -> Self {
+        match effect {
+            TableEffect::Insert(_) => Self::OwnRecord,
+            TableEffect::Upsert(_) => Self::Older,
+            TableEffect::Merge(merge) => Self::Attributes(merge.clone()),
+            TableEffect::Accumulate(_) => Self::None,
+        }
+    }
+}
+
 /// The first `changes` actions were of dedupe records, the others are effects.
-pub(super) fn commit_error(
-    error: &SdkError<TransactWriteItemsError>,
-    changes: usize,
-) -> CommitError {
+pub(super) fn commit_error(error: &Error, changes: usize, effects: &[Condition]) -> CommitError {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             let reasons = cancelled.cancellation_reasons();
@@ -23,10 +44,11 @@ pub(super) fn commit_error(
             if let Some(reason) = rejected {
                 return CommitError::Rejected { reason: explain(reason.message()) };
             }
-            let (changes, effects) = reasons.split_at(changes.min(reasons.len()));
+            let (changes, of_effects) = reasons.split_at(changes.min(reasons.len()));
+            let effects = effects.iter().zip(of_effects);
             CommitError::Cancelled {
                 changes: changes.iter().map(of_change).collect(),
-                effects: effects.iter().map(of_effect).collect(),
+                effects: effects.map(|(effect, reason)| of_effect(effect, reason)).collect(),
             }
         }
         Some(other) if other.code() == Some("ValidationException") => {
@@ -36,31 +58,83 @@ pub(super) fn commit_error(
     }
 }
 
+/// What is left of the merges that were in the way of a transaction, by their places among the effects,
+/// where nothing else was: without what the rows have newer, it can be written at once. Each time there
+/// is less of it.
+pub(super) fn narrowed(
+    error: &Error,
+    changes: usize,
+    effects: &[Condition],
+) -> Option<Vec<(usize, Merge)>> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return None;
+    };
+    let mut left = Vec::new();
+    for (place, reason) in cancelled.cancellation_reasons().iter().enumerate() {
+        if is_innocent(reason) {
+            continue;
+        }
+        let place = place.checked_sub(changes)?;
+        let Condition::Attributes(merge) = effects.get(place)? else { return None };
+        let found = reason.item.as_ref().filter(|_| is_condition(reason))?;
+        let mut merge = merge.clone();
+        if !merge.drop_older(found) || merge.is_empty() {
+            return None;
+        }
+        left.push((place, merge));
+    }
+    (!left.is_empty()).then_some(left)
+}
+
 fn explain(message: Option<&str>) -> String {
     format!("writing to the table: {}", message.unwrap_or("refused as invalid"))
 }
 
+fn is_innocent(reason: &CancellationReason) -> bool {
+    reason.code().is_none_or(|code| code == "None")
+}
+
+fn is_condition(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
 fn of_change(reason: &CancellationReason) -> Reason {
-    match reason.code() {
-        None | Some("None") => Reason::Innocent,
-        Some("ConditionalCheckFailed") => match &reason.item {
-            None => Reason::Found(None),
-            Some(item) => match record::read(item) {
-                Some(record) => Reason::Found(Some(record)),
-                // Not one of ours: nothing is known of it.
-                None => Reason::Contended,
-            },
-        },
-        Some(_) => Reason::Contended,
+    match &reason.item {
+        _ if is_innocent(reason) => Reason::Innocent,
+        _ if !is_condition(reason) => Reason::Contended,
+        None => Reason::Found(None),
+        // Where it is not one of ours, nothing is known of it.
+        Some(item) => {
+            record::read(item).map_or(Reason::Contended, |record| Reason::Found(Some(record)))
+        }
     }
 }
 
-fn of_effect(reason: &CancellationReason) -> Reason {
-    match (reason.code(), &reason.item) {
-        (None | Some("None"), _) => Reason::Innocent,
-        // Only a row that holds its own dedupe record asks for what was there.
-        (Some("ConditionalCheckFailed"), Some(_)) => of_change(reason),
-        (Some("ConditionalCheckFailed"), None) => Reason::Superseded,
-        (Some(_), _) => Reason::Contended,
+fn of_effect(condition: &Condition, reason: &CancellationReason) -> Reason {
+    if is_innocent(reason) {
+        return Reason::Innocent;
+    }
+    if !is_condition(reason) {
+        return Reason::Contended;
+    }
+    match (condition, &reason.item) {
+        (Condition::OwnRecord, Some(item)) => {
+            record::of_row(item).map_or(Reason::Contended, |record| Reason::Found(Some(record)))
+        }
+        (Condition::Older, _) => Reason::Superseded,
+        (Condition::Attributes(merge), Some(found)) => {
+            let mut left = merge.clone();
+            match left.drop_older(found) {
+                true if left.is_empty() => Reason::Superseded,
+                // It is written once the others are out of its way.
+                true => Reason::Innocent,
+                false => Reason::Contended,
+            }
+        }
+        (Condition::OwnRecord | Condition::Attributes(_), None) | (Condition::None, _) => {
+            Reason::Contended
+        }
     }
 }

@@ -67,7 +67,13 @@ pub(super) fn attributes(record: &DedupeRecord) -> Item {
     item
 }
 
-/// The record that an item is, be it a row that holds its own.
+/// The record that a row holds, whatever else it has: a contract may name its attributes as ours are.
+pub(super) fn of_row(item: &Item) -> Option<DedupeRecord> {
+    let own = |name: &str| Some((name.to_owned(), item.get(name)?.clone()));
+    read(&["fingerprint", "expires_at"].into_iter().filter_map(own).collect())
+}
+
+/// The record that an item is.
 pub(super) fn read(item: &Item) -> Option<DedupeRecord> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());

@@ -6,8 +6,8 @@ mod table;
 use serde::Deserialize;
 
 pub use self::lake::{LakeFormat, LakeSink};
-pub use self::table::{TableMode, TableSink};
-use crate::contract::{ContractError, check_name, invalid};
+pub use self::table::{Accumulate, Opened, Order, RowKey, TableMode, TableSink, Tombstone, Window};
+use crate::contract::{ContractError, Keys, check_name, invalid};
 
 /// One place that the events go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,15 @@ pub enum SinkKind {
     Lake,
 }
 
+impl Target {
+    pub(crate) fn is_upserted(&self) -> bool {
+        match self {
+            Self::Table(table) => matches!(table.mode, TableMode::Upsert { .. }),
+            Self::Lake(_) => false,
+        }
+    }
+}
+
 impl Sink {
     #[must_use]
     pub fn kind(&self) -> SinkKind {
@@ -51,7 +60,7 @@ pub(crate) enum WrittenSink {
     Table {
         name: String,
         #[serde(flatten)]
-        table: table::Written,
+        table: Box<table::Written>,
     },
     Lake {
         name: String,
@@ -61,14 +70,14 @@ pub(crate) enum WrittenSink {
 }
 
 /// The sinks of a contract, checked.
-pub(crate) fn checked(written: Vec<WrittenSink>) -> Result<Vec<Sink>, ContractError> {
+pub(crate) fn checked(written: Vec<WrittenSink>, keys: &Keys) -> Result<Vec<Sink>, ContractError> {
     if written.is_empty() {
         return Err(invalid("sinks", "at least one is needed"));
     }
     let mut sinks: Vec<Sink> = Vec::new();
     for each in written {
         let (name, target) = match each {
-            WrittenSink::Table { name, table } => (name, Target::Table(table.checked()?)),
+            WrittenSink::Table { name, table } => (name, Target::Table(table.checked(keys)?)),
             WrittenSink::Lake { name, lake } => (name, Target::Lake(lake.checked()?)),
         };
         check_name("sinks.name", &name)?;

@@ -7,11 +7,14 @@
 mod packing;
 mod rounds;
 
+use std::sync::Mutex;
+
 use event::{Fingerprint, Timestamp};
 use futures_util::future::join_all;
 
 pub use self::rounds::Rounds;
-use crate::{Effect, Limits, Outcome, RecordId, Store};
+use crate::batch::contended;
+use crate::{Effect, Limits, Outcome, Recent, RecordId, Store, Verdict};
 
 /// One effect under its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,4 +52,42 @@ where
         let calls = transactions.into_iter().map(|transaction| store.commit(transaction, now));
         rounds.answer(join_all(calls).await);
     }
+}
+
+/// As [`write_once`], and with the same outcomes; what is known to have taken effect costs no call, and
+/// what is written now is known from here on.
+pub async fn write_once_with<S: Store>(
+    recent: &Mutex<Recent>,
+    store: &S,
+    writes: Vec<Write<S::Effect>>,
+    limits: Limits,
+    now: Timestamp,
+) -> Vec<Outcome>
+where
+    S::Effect: Effect,
+{
+    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(writes.len());
+    let mut unknown = Vec::new();
+    {
+        let known = Recent::lock(recent);
+        for write in writes {
+            let is_known = known.is_duplicate(&write.id, &write.fingerprint, now);
+            outcomes.push(is_known.then_some(Ok(Verdict::Duplicate)));
+            unknown.extend((!is_known).then_some(write));
+        }
+    }
+    let key =
+        |write: &Write<S::Effect>| (write.id.clone(), write.fingerprint.clone(), write.expires_at);
+    let keys: Vec<_> = unknown.iter().map(key).collect();
+    let answered = write_once(store, unknown, limits, now).await;
+    let mut known = Recent::lock(recent);
+    for ((id, fingerprint, expires_at), outcome) in keys.into_iter().zip(&answered) {
+        // The expiry of a record that was there before is not known here.
+        if matches!(outcome, Ok(Verdict::Written | Verdict::Stale)) {
+            known.remember(id, fingerprint, expires_at);
+        }
+    }
+    let mut answered = answered.into_iter();
+    let open = outcomes.into_iter().map(|outcome| outcome.or_else(|| answered.next()));
+    open.map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
 }

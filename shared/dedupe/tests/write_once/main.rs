@@ -2,12 +2,14 @@
 
 mod batches;
 mod deliveries;
+mod meetings;
+mod recent;
 
 use dedupe::transactional::write_once;
 use dedupe::{Limits, Outcome, RecordId, Verdict};
 use event::{Fingerprint, IdempotencyKey, Timestamp};
 use futures_util::FutureExt;
-use testkit::{MemoryStore, TestEffect};
+use testkit::{Meeting, MemoryStore, TestEffect};
 
 type Write = dedupe::transactional::Write<TestEffect>;
 
@@ -27,6 +29,12 @@ fn write(key: impl ToString, payload: impl ToString, effect: usize) -> Write {
         effect: TestEffect::new(effect),
         bytes: 1,
     }
+}
+
+/// A write to a place that others write to.
+fn write_at(key: impl ToString, target: &str, meeting: Meeting, value: usize) -> Write {
+    let write = write(key, "p", value);
+    Write { effect: write.effect.clone().at(target, meeting), ..write }
 }
 
 fn conflict(first: impl ToString) -> Verdict {

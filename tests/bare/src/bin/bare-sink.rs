@@ -11,7 +11,9 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let dynamodb = &aws_sdk_dynamodb::Client::new(&sdk_config(&Process)?);
-    let (dedupe, records) = (&variable("DEDUPE_TABLE")?, &variable("RECORDS_TABLE")?);
+    let tables: Value = serde_json::from_str(&variable("TABLES")?)?;
+    let (dedupe, records) =
+        (&variable("DEDUPE_TABLE")?, tables["records"].as_str().unwrap_or_default());
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let mut puts = Vec::new();
         for record in event.payload.records {

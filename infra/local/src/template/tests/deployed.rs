@@ -53,7 +53,7 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.tables.iter().map(|table| &table.logical_id).collect()),
-        "RecordsTable DedupeTable"
+        "RecordsTable TotalsTable DedupeTable"
     );
     assert_eq!(
         ids(stack.buckets.iter().map(|bucket| &bucket.logical_id).collect()),
@@ -108,6 +108,9 @@ fn variables_that_hold_json_are_json() {
     }
     let sinks = json!({ "table": url("SinkQueue") });
     check(function(&stack, "EnrichFunction"), "SINK_QUEUES", &sinks);
+    let tables =
+        json!({ "records": "sluicegate-RecordsTable", "totals": "sluicegate-TotalsTable" });
+    check(function(&stack, "SinkFunction"), "TABLES", &tables);
     let routes = json!({
         "ingest": { "dlq": url("InboxDlq"), "queue": url("Inbox") },
         "enrich": { "dlq": url("EnrichDlq"), "queue": url("EnrichQueue") },
@@ -227,9 +230,10 @@ fn tables_are_created_as_declared() {
         })
     };
     assert_eq!(stack.tables[0].create_table, expected("sluicegate-RecordsTable"));
-    assert_eq!(stack.tables[1].create_table, expected("sluicegate-DedupeTable"));
-    assert_eq!(stack.tables[0].ttl_attribute, None);
-    assert_eq!(stack.tables[1].ttl_attribute.as_deref(), Some("expires_at"));
+    assert_eq!(stack.tables[1].create_table, expected("sluicegate-TotalsTable"));
+    assert_eq!(stack.tables[2].create_table, expected("sluicegate-DedupeTable"));
+    let ttl: Vec<_> = stack.tables.iter().map(|table| table.ttl_attribute.as_deref()).collect();
+    assert_eq!(ttl, [None, None, Some("expires_at")]);
 }
 
 #[test]
@@ -249,7 +253,7 @@ fn outputs_say_where_things_are() {
 fn what_is_harmless_is_warned_of_once_for_all() {
     let warnings = deployed().warnings;
     for expected in [
-        "encryption (SSESpecification) is not emulated: RecordsTable, DedupeTable",
+        "encryption (SSESpecification) is not emulated: RecordsTable, TotalsTable, DedupeTable",
         "access control (AWS::SQS::QueuePolicy) is not emulated: InboxPolicy, QueuePolicy",
         "versioning (VersioningConfiguration) is not emulated: ArchiveBucket",
     ] {

@@ -1,0 +1,195 @@
+use std::collections::BTreeMap;
+
+use aws::Item;
+use contracts::Catalog;
+use event::IdempotencyKey;
+use serde_json::json;
+
+use super::*;
+use crate::tables::Tables;
+
+/// The one destination of a dataset with this sink.
+fn destination(sink: &str) -> Destination {
+    let yaml = format!(
+        "
+dataset: orders
+description: What customers bought
+owner: sales
+schema: {{version: 1, file: v1.schema.json}}
+keys: {{idempotency: [/id, /version], business: [/id], event_time: /at}}
+sinks:
+  - {{name: rows, kind: table, {sink}}}
+"
+    );
+    let schema = r#"{"type":"object"}"#.to_owned();
+    let mut catalog = Catalog::default();
+    catalog.add("orders", &yaml, &BTreeMap::from([("v1.schema.json".to_owned(), schema)])).unwrap();
+    let tables = Tables::parse(r#"{"rows":"table"}"#).unwrap();
+    tables.destinations(&catalog).unwrap().remove("orders").unwrap().remove(0)
+}
+
+/// 2026-01-01T00:00:00Z, and as many days later.
+fn day(days: u32) -> Timestamp {
+    Timestamp::from_unix_ms(1_767_225_600_000).plus(DAY * days)
+}
+
+/// What becomes of an event of the first day, written on the tenth.
+fn try_write(sink: &str, data: &str) -> Result<Write<TableEffect>, Failure> {
+    let rest = json!({
+        "specversion": "1.0", "id": "e1", "source": "s", "type": "t", "time": day(0),
+        "dataschema": "orders/1", "datacontenttype": "application/json", "dataset": "orders",
+        "idempotencykey": "ab", "fingerprint": "cd", "ingesttime": day(9), "traceparent": "x",
+    });
+    let rest = rest.to_string();
+    let text = format!("{},\"data\":{data}}}", rest.strip_suffix('}').unwrap());
+    let envelope = Envelope::from_json(&text).unwrap();
+    let payload = serde_json::from_str(data).unwrap();
+    let event = Event { envelope: &envelope, payload, now: day(10), retention_days: 30 };
+    event.write(&destination(sink))
+}
+
+fn effect(sink: &str, data: &str) -> TableEffect {
+    try_write(sink, data).unwrap_or_else(|failure| panic!("{failure}")).effect
+}
+
+fn upsert(sink: &str, data: &str) -> Upsert {
+    match effect(sink, data) {
+        TableEffect::Upsert(upsert) => upsert,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn version(order: i64) -> Version {
+    Version { order, key: IdempotencyKey::from("ab".to_owned()) }
+}
+
+fn seconds(item: &Item) -> Option<i64> {
+    item.get("expires_at").map(|value| value.as_n().unwrap().parse().unwrap())
+}
+
+#[track_caller]
+fn refused(sink: &str, data: &str, code: Code, at: &str, reason: &str) {
+    let failure = try_write(sink, data).unwrap_err();
+    assert_eq!((failure.code, failure.at.as_deref()), (code, Some(at)), "{failure}");
+    assert!(failure.reason.contains(reason), "{failure}");
+}
+
+#[test]
+fn an_inserted_row_stays_at_least_as_long_as_its_key_is_remembered() {
+    let insert = |sink: &str| match effect(sink, r#"{"id":1}"#) {
+        TableEffect::Insert(insert) => insert,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(insert("mode: insert").row, Row::new("table", "orders#ab"));
+    assert_eq!(seconds(&insert("mode: insert").item), None);
+    let expected = |days| Some(day(days).unix_ms() / 1_000);
+    assert_eq!(seconds(&insert("ttl_days: 90").item), expected(90), "of the event");
+    assert_eq!(seconds(&insert("ttl_days: 15").item), expected(40), "of the dedupe record");
+    assert_eq!(insert("key: [/id]").row, Row::new("table", "orders#[1]"));
+}
+
+#[test]
+fn an_upsert_is_ordered_by_what_the_contract_says() {
+    let data = r#"{"id":"a#1","version":7,"state":"paid"}"#;
+    let by_time = upsert("mode: upsert", data);
+    assert_eq!(by_time.row, Row::new("table", r#"orders#["a#1"]"#));
+    assert_eq!(by_time.version, version(day(0).unix_ms()));
+    assert_eq!(by_time.item["payload"].as_m().unwrap()["state"].as_s().unwrap(), "paid");
+    let sink = "mode: upsert, order_by: /version, attributes: {state: /state}, ttl_days: 3";
+    let mapped = upsert(sink, data);
+    assert_eq!(
+        (mapped.version, seconds(&mapped.item)),
+        (version(7), Some(day(3).unix_ms() / 1_000))
+    );
+    assert_eq!(mapped.item["state"].as_s().unwrap(), "paid");
+    assert!(!mapped.item.contains_key("payload") && mapped.item.contains_key("event_time"));
+    for bad in ["null", "1.5", "\"7\"", "1e30"] {
+        let data = format!(r#"{{"id":1,"version":{bad}}}"#);
+        refused(sink, &data, Code::ContractViolation, "/version", "which orders events");
+    }
+    refused("mode: upsert", "{}", Code::KeyMissing, "/id", "part of the key");
+}
+
+#[test]
+fn a_tombstone_is_a_row_without_content() {
+    let sink = "mode: upsert, tombstone: {at: /op, values: [d]}, ttl_days: 3";
+    let dead = upsert(sink, r#"{"id":1,"op":"d","state":"paid"}"#);
+    assert_eq!(dead.item["deleted"], AttributeValue::Bool(true));
+    assert!(!dead.item.contains_key("payload") && seconds(&dead.item).is_some());
+    let alive = upsert(sink, r#"{"id":1,"op":"u"}"#);
+    assert!(!alive.item.contains_key("deleted") && alive.item.contains_key("payload"));
+    let deleted = upsert("mode: delete, rows_of: old-orders", r#"{"id":1}"#);
+    assert_eq!(deleted.row, Row::new("table", "old-orders#[1]"));
+    assert_eq!(deleted.item["deleted"], AttributeValue::Bool(true));
+}
+
+#[test]
+fn a_merge_has_the_attributes_that_the_event_has() {
+    let sink = "mode: merge, order_by: /version, tombstone: {at: /op, values: [d]}, \
+        attributes: {state: /state, note: /note, paid: /paid}";
+    let merge = |data: &str| match effect(sink, data) {
+        TableEffect::Merge(merge) => merge,
+        other => panic!("{other:?}"),
+    };
+    let changed = merge(r#"{"id":1,"version":7,"state":"sent","note":null}"#);
+    let field = |value| Field { version: version(7), value };
+    let expected = BTreeMap::from([
+        ("state".to_owned(), field(Some(AttributeValue::S("sent".to_owned())))),
+        ("note".to_owned(), field(Some(AttributeValue::Null(true)))),
+    ]);
+    assert_eq!(changed.fields, expected);
+    let head = changed.head.unwrap();
+    assert_eq!((head.version, head.without), (version(7), vec!["subject", "degraded", "deleted"]));
+    assert!(head.item.contains_key("event_time") && !head.item.contains_key("idempotency_key"));
+
+    let dead = merge(r#"{"id":1,"version":7,"op":"d","state":"sent"}"#);
+    let names: Vec<&str> = dead.fields.keys().map(String::as_str).collect();
+    assert_eq!(names, ["note", "paid", "state"]);
+    assert!(dead.fields.values().all(|each| *each == field(None)));
+    let head = dead.head.unwrap();
+    assert_eq!((head.item["deleted"].clone(), head.without.len()), (AttributeValue::Bool(true), 2));
+}
+
+#[test]
+fn totals_are_of_their_key_and_window_and_exact() {
+    let sink = "mode: accumulate, key: [/shop], window: month, ttl_days: 2, count: orders, \
+        sums: {spent: /total, items: /items/count}";
+    let accumulate = |data: &str| match effect(sink, data) {
+        TableEffect::Accumulate(accumulate) => accumulate,
+        other => panic!("{other:?}"),
+    };
+    let data = r#"{"shop":"NY","total":0.10000000000000000000000001,"items":{"count":3}}"#;
+    let found = accumulate(data);
+    assert_eq!(found.row, Row::new("table", r#"orders#["NY"]#2026-01"#));
+    let sums: Vec<String> = found.sums.iter().map(|(name, sum)| format!("{name} {sum}")).collect();
+    assert_eq!(sums, ["items 3", "orders 1", "spent 0.10000000000000000000000001"]);
+    assert_eq!(found.labels["window"], AttributeValue::S("2026-01".to_owned()));
+    let key = vec![AttributeValue::S("NY".to_owned())];
+    assert_eq!(found.labels["key"], AttributeValue::L(key));
+    // Two days after the month's end, whatever the day of the event.
+    assert_eq!(seconds(&found.labels), Some(day(33).unix_ms() / 1_000));
+    for nothing in [r#"{"shop":"NY"}"#, r#"{"shop":"NY","total":null,"items":{}}"#] {
+        assert_eq!(accumulate(nothing).sums["spent"], Decimal::ZERO, "{nothing}");
+        assert_eq!(accumulate(nothing).sums["orders"], Decimal::ONE, "{nothing}");
+    }
+    let bad = |total: &str| format!(r#"{{"shop":"NY","total":{total}}}"#);
+    refused(sink, &bad("\"12\""), Code::ContractViolation, "/total", "expected a number");
+    let wide = format!("0.{}1", "1".repeat(40));
+    refused(sink, &bad(&wide), Code::ContractViolation, "/total", "38 digits");
+    refused(sink, r#"{"shop":null}"#, Code::KeyMissing, "/shop", "part of the key");
+}
+
+#[test]
+fn what_no_row_can_hold_is_refused() {
+    let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(2_048));
+    let failure = try_write("mode: upsert", &long).unwrap_err();
+    assert_eq!(failure.code, Code::SizeExceeded, "{failure}");
+    let large = format!(r#"{{"id":1,"note":"{}"}}"#, "x".repeat(410_000));
+    for sink in ["mode: insert", "mode: upsert", "mode: merge, attributes: {note: /note}"] {
+        assert_eq!(try_write(sink, &large).unwrap_err().code, Code::SizeExceeded, "{sink}");
+    }
+    assert!(try_write("mode: delete, rows_of: other", &large).is_ok(), "a deletion has no content");
+    let deep = format!(r#"{{"id":1,"note":{}{}}}"#, "[".repeat(40), "]".repeat(40));
+    let merge = "mode: merge, attributes: {note: /note}";
+    refused(merge, &deep, Code::DepthExceeded, "/note", "31 levels");
+}

@@ -1,0 +1,94 @@
+//! A sink that is a DynamoDB table: which row an event is about, and what it does to it.
+
+mod window;
+mod written;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use self::window::{Opened, Window};
+pub(crate) use self::written::Written;
+
+/// Rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSink {
+    pub key: RowKey,
+    pub mode: TableMode,
+    /// JSON Pointers by the names of the attributes that take what is there; none means the whole
+    /// payload, as the attribute `payload`.
+    pub attributes: BTreeMap<String, String>,
+    /// How long a row stays, counted from its event's time, or from the end of its window; for ever if
+    /// there is none.
+    pub ttl_days: Option<u32>,
+}
+
+/// What makes a row's key, after the dataset's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowKey {
+    /// Each event has a row of its own.
+    Idempotency,
+    /// The values at these JSON Pointers.
+    Pointers(Vec<String>),
+}
+
+/// What an event does to its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TableMode {
+    /// Makes it, and is its dedupe record too. A row that is there is never changed.
+    Insert,
+    /// Replaces it, unless it is newer.
+    Upsert { order: Order, tombstone: Option<Tombstone> },
+    /// Replaces those of its attributes that the event has and that are not newer.
+    Merge { order: Order, tombstone: Option<Tombstone> },
+    /// Deletes it, unless it is newer.
+    Delete {
+        order: Order,
+        /// The dataset whose rows they are: it upserts them by a sink of the same name.
+        rows_of: String,
+    },
+    /// Adds to its counter and sums.
+    Accumulate(Accumulate),
+}
+
+/// Which of two events is the newer one. Where they are equal, the greater idempotency key is: every
+/// order of arrival ends in the same row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    EventTime,
+    /// The integer at this JSON Pointer.
+    Pointer(String),
+}
+
+/// How an event says that its row is deleted, as change data capture does.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tombstone {
+    /// A JSON Pointer.
+    pub at: String,
+    /// Any of which, there, means a deletion.
+    pub values: Vec<Value>,
+}
+
+/// What is added up for each key and window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accumulate {
+    pub window: Window,
+    /// The attribute that counts the events.
+    pub count: Option<String>,
+    /// JSON Pointers to what is summed, by the names of the attributes that hold the sums. Nothing
+    /// there, or null, counts as 0.
+    pub sums: BTreeMap<String, String>,
+}
+
+impl Tombstone {
+    #[must_use]
+    pub fn is_in(&self, payload: &Value) -> bool {
+        payload.pointer(&self.at).is_some_and(|found| self.values.contains(found))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! The fields of a table sink as they are written, and which of them a mode has.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Accumulate, Order, RowKey, TableMode, TableSink, Tombstone, Window};
+use crate::contract::{
+    ContractError, Keys, MIN_RETENTION_DAYS, check_name, check_pointers, invalid,
+};
+
+/// What rows have besides the attributes of their contract.
+const RESERVED: &[&str] = &[
+    "dataset",
+    "degraded",
+    "deleted",
+    "event_id",
+    "event_time",
+    "expires_at",
+    "fingerprint",
+    "idempotency_key",
+    "ingest_time",
+    "key",
+    "pk",
+    "subject",
+    "version",
+    "window",
+    "written_at",
+];
+
+/// An update names each attribute four times, and an expression may have 4 KB:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
+const MAX_MERGED: usize = 50;
+
+#[derive(Deserialize)]
+pub(crate) struct Written {
+    #[serde(default)]
+    mode: Mode,
+    key: Option<Vec<String>>,
+    order_by: Option<String>,
+    tombstone: Option<Tombstone>,
+    attributes: Option<BTreeMap<String, String>>,
+    ttl_days: Option<u32>,
+    rows_of: Option<String>,
+    window: Option<Window>,
+    count: Option<String>,
+    sums: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Insert,
+    Upsert,
+    Merge,
+    Delete,
+    Accumulate,
+}
+
+impl Written {
+    pub(crate) fn checked(mut self, keys: &Keys) -> Result<TableSink, ContractError> {
+        let mode = self.mode;
+        let key = match self.key.take() {
+            Some(pointers) => RowKey::Pointers(pointers),
+            None => match mode {
+                Mode::Insert => RowKey::Idempotency,
+                Mode::Upsert | Mode::Merge | Mode::Delete => {
+                    RowKey::Pointers(keys.business.clone())
+                }
+                Mode::Accumulate => return Err(needed("sinks.key", mode)),
+            },
+        };
+        if let RowKey::Pointers(pointers) = &key {
+            check_pointers("sinks.key", pointers)?;
+        }
+        let attributes = self.attributes()?;
+        let ttl_days = self.ttl_days()?;
+        let mode = match mode {
+            Mode::Insert => TableMode::Insert,
+            Mode::Upsert => {
+                TableMode::Upsert { order: self.order()?, tombstone: self.tombstone()? }
+            }
+            Mode::Merge => TableMode::Merge { order: self.order()?, tombstone: self.tombstone()? },
+            Mode::Delete => {
+                let rows_of = self.rows_of.take().ok_or_else(|| needed("sinks.rows_of", mode))?;
+                check_name("sinks.rows_of", &rows_of)?;
+                TableMode::Delete { order: self.order()?, rows_of }
+            }
+            Mode::Accumulate => TableMode::Accumulate(self.accumulate()?),
+        };
+        self.check_nothing_is_left()?;
+        Ok(TableSink { key, mode, attributes, ttl_days })
+    }
+
+    fn attributes(&mut self) -> Result<BTreeMap<String, String>, ContractError> {
+        const FIELD: &str = "sinks.attributes";
+        let mode = self.mode;
+        match (mode, &self.attributes) {
+            (Mode::Merge, None) => return Err(needed(FIELD, mode)),
+            (Mode::Merge, Some(all)) if all.len() > MAX_MERGED => {
+                let problem = format!("{}; an update takes {MAX_MERGED}", all.len());
+                return Err(invalid(FIELD, &problem));
+            }
+            (Mode::Delete | Mode::Accumulate, Some(_)) => return Err(strange(FIELD, mode)),
+            (_, Some(all)) if all.is_empty() => {
+                return Err(invalid(FIELD, "at least one is needed"));
+            }
+            _ => {}
+        }
+        let attributes = self.attributes.take().unwrap_or_default();
+        check_attributes(FIELD, attributes.keys())?;
+        check_values(FIELD, &attributes)?;
+        Ok(attributes)
+    }
+
+    fn ttl_days(&mut self) -> Result<Option<u32>, ContractError> {
+        const FIELD: &str = "sinks.ttl_days";
+        let days = self.ttl_days.take();
+        let problem = match (self.mode, days) {
+            (Mode::Insert, Some(days)) if days < MIN_RETENTION_DAYS => format!(
+                "{days} days; at least {MIN_RETENTION_DAYS}, since the row is its own dedupe record, and a dead letter can come back after 14"
+            ),
+            (Mode::Accumulate, Some(_)) if self.window == Some(Window::None) => {
+                "counted from the end of a window, and there is none".to_owned()
+            }
+            (_, Some(0)) => "at least 1".to_owned(),
+            _ => return Ok(days),
+        };
+        Err(invalid(FIELD, &problem))
+    }
+
+    fn order(&mut self) -> Result<Order, ContractError> {
+        match self.order_by.take() {
+            None => Ok(Order::EventTime),
+            Some(text) if text == "event_time" => Ok(Order::EventTime),
+            Some(pointer) if pointer.starts_with('/') => Ok(Order::Pointer(pointer)),
+            Some(other) => {
+                let problem = format!("`{other}` is neither event_time nor a JSON Pointer");
+                Err(invalid("sinks.order_by", &problem))
+            }
+        }
+    }
+
+    fn tombstone(&mut self) -> Result<Option<Tombstone>, ContractError> {
+        let Some(tombstone) = self.tombstone.take() else { return Ok(None) };
+        check_pointers("sinks.tombstone.at", std::slice::from_ref(&tombstone.at))?;
+        let is_scalar =
+            |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
+        if tombstone.values.is_empty() || !tombstone.values.iter().all(is_scalar) {
+            return Err(invalid(
+                "sinks.tombstone.values",
+                "texts, numbers or booleans, at least one",
+            ));
+        }
+        Ok(Some(tombstone))
+    }
+
+    fn accumulate(&mut self) -> Result<Accumulate, ContractError> {
+        let Some(window) = self.window.take() else {
+            return Err(invalid("sinks.window", "one of hour, day, month and none is needed"));
+        };
+        let (count, sums) = (self.count.take(), self.sums.take().unwrap_or_default());
+        if count.is_none() && sums.is_empty() {
+            return Err(invalid("sinks.sums", "a mode that accumulates needs count or sums"));
+        }
+        check_attributes("sinks.count", count.as_ref())?;
+        check_attributes("sinks.sums", sums.keys())?;
+        check_values("sinks.sums", &sums)?;
+        if count.as_ref().is_some_and(|count| sums.contains_key(count)) {
+            return Err(invalid("sinks.sums", "one is called as the count is"));
+        }
+        Ok(Accumulate { window, count, sums })
+    }
+
+    /// What the mode has was taken.
+    fn check_nothing_is_left(&self) -> Result<(), ContractError> {
+        let left = [
+            ("sinks.order_by", self.order_by.is_some()),
+            ("sinks.tombstone", self.tombstone.is_some()),
+            ("sinks.rows_of", self.rows_of.is_some()),
+            ("sinks.window", self.window.is_some()),
+            ("sinks.count", self.count.is_some()),
+            ("sinks.sums", self.sums.is_some()),
+        ];
+        match left.into_iter().find(|(_, is_left)| *is_left) {
+            Some((field, _)) => Err(strange(field, self.mode)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Upsert => "upsert",
+            Self::Merge => "merge",
+            Self::Delete => "delete",
+            Self::Accumulate => "accumulate",
+        }
+    }
+}
+
+fn needed(field: &'static str, mode: Mode) -> ContractError {
+    invalid(field, &format!("mode {} needs it", mode.name()))
+}
+
+fn strange(field: &'static str, mode: Mode) -> ContractError {
+    invalid(field, &format!("mode {} has none", mode.name()))
+}
+
+fn check_attributes<'a>(
+    field: &'static str,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<(), ContractError> {
+    for name in names {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if !(1..=128).contains(&name.len()) || !name.bytes().all(fits) {
+            let problem = format!("`{name}`: 1 to 128 letters, digits, `_`, `-` and `.`");
+            return Err(invalid(field, &problem));
+        }
+        if RESERVED.contains(&name.as_str()) {
+            return Err(invalid(field, &format!("`{name}` is written to each row as it is")));
+        }
+    }
+    Ok(())
+}
+
+fn check_values(
+    field: &'static str,
+    pointers: &BTreeMap<String, String>,
+) -> Result<(), ContractError> {
+    pointers.values().try_for_each(|pointer| check_pointers(field, std::slice::from_ref(pointer)))
+}

@@ -1,0 +1,195 @@
+//! A number as it is written, added without loss: what is counted in money or miles never passes through
+//! a double.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A decimal of at most [`Decimal::DIGITS`] digits, exact. Written without an exponent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Decimal {
+    /// Ends with no zero, unless it is zero.
+    digits: i128,
+    /// The value is `digits` times ten to the power of this.
+    exponent: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    #[error("not a number")]
+    Malformed,
+    #[error("a number of more than 38 digits, or beyond 10^±125")]
+    OutOfRange,
+}
+
+impl Decimal {
+    pub const ZERO: Self = Self { digits: 0, exponent: 0 };
+
+    pub const ONE: Self = Self { digits: 1, exponent: 0 };
+
+    /// As many as DynamoDB keeps, whose numbers lie between 10^-130 and 10^126:
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
+    pub const DIGITS: u32 = 38;
+
+    /// Within that, on the safe side of both ends.
+    const LARGEST_EXPONENT: i64 = 125;
+
+    /// Both together; `None` if that has more digits than are kept.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        if self.digits == 0 {
+            return Some(other);
+        }
+        if other.digits == 0 {
+            return Some(self);
+        }
+        let exponent = self.exponent.min(other.exponent);
+        let scaled = |it: Self| {
+            let power = u32::try_from(it.exponent - exponent).ok()?;
+            it.digits.checked_mul(10_i128.checked_pow(power)?)
+        };
+        Self::new(scaled(self)?.checked_add(scaled(other)?)?, i64::from(exponent)).ok()
+    }
+
+    fn new(mut digits: i128, mut exponent: i64) -> Result<Self, DecimalError> {
+        if digits == 0 {
+            return Ok(Self::ZERO);
+        }
+        while digits % 10 == 0 {
+            digits /= 10;
+            exponent += 1;
+        }
+        let length = digits.unsigned_abs().ilog10() + 1;
+        let is_within = length <= Self::DIGITS
+            && exponent >= -Self::LARGEST_EXPONENT
+            && exponent + i64::from(length) <= Self::LARGEST_EXPONENT;
+        match i32::try_from(exponent) {
+            Ok(exponent) if is_within => Ok(Self { digits, exponent }),
+            _ => Err(DecimalError::OutOfRange),
+        }
+    }
+}
+
+/// A JSON number: RFC 8259, section 6.
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            None => (text, 0),
+            Some((mantissa, exponent)) => {
+                let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+                if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
+                    return Err(DecimalError::Malformed);
+                }
+                (mantissa, exponent.parse::<i64>().map_err(|_| DecimalError::OutOfRange)?)
+            }
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        let (is_negative, whole) = match whole.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, whole),
+        };
+        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !is_digits(whole) || !is_digits(fraction) {
+            return Err(DecimalError::Malformed);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        let digits = format!("{whole}{fraction}");
+        let digits = digits.trim_start_matches('0');
+        if digits.is_empty() {
+            return Ok(Self::ZERO);
+        }
+        // Zeros at the end are of the exponent, and no digits that count.
+        let kept = digits.trim_end_matches('0');
+        let zeros = i64::try_from(digits.len() - kept.len()).unwrap_or(i64::MAX);
+        if kept.len() > Self::DIGITS as usize {
+            return Err(DecimalError::OutOfRange);
+        }
+        let value: i128 = kept.parse().map_err(|_| DecimalError::OutOfRange)?;
+        let places = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
+        let exponent = exponent.saturating_sub(places).saturating_add(zeros);
+        Self::new(if is_negative { -value } else { value }, exponent)
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.digits < 0 { "-" } else { "" };
+        let digits = self.digits.unsigned_abs().to_string();
+        let Ok(places) = usize::try_from(-i64::from(self.exponent)) else {
+            let zeros = usize::try_from(self.exponent).unwrap_or(0);
+            return write!(f, "{sign}{digits}{}", "0".repeat(zeros));
+        };
+        match digits.len().checked_sub(places) {
+            _ if places == 0 => write!(f, "{sign}{digits}"),
+            Some(whole) if whole > 0 => {
+                write!(f, "{sign}{}.{}", &digits[..whole], &digits[whole..])
+            }
+            _ => write!(f, "{sign}0.{}{digits}", "0".repeat(places - digits.len())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let number: Decimal = text.parse().unwrap();
+        assert_eq!(number.to_string(), expected);
+        assert_eq!(expected.parse::<Decimal>(), Ok(number));
+    }
+
+    #[test]
+    fn a_number_is_written_without_an_exponent() {
+        check("0", "0");
+        check("-0.0", "0");
+        check("0e999", "0");
+        check("-17", "-17");
+        check("1.50", "1.5");
+        check("-0.007", "-0.007");
+        check("1200", "1200");
+        check("12E2", "1200");
+        check("12e-1", "1.2");
+        check("1e-9", "0.000000001");
+        check("99999999999999999999999999999999999999", "99999999999999999999999999999999999999");
+        check("0.10000000000000000000000001", "0.10000000000000000000000001");
+    }
+
+    #[test]
+    fn what_would_lose_digits_is_refused() {
+        let wide = format!("1{}1", "0".repeat(37));
+        for text in [wide.as_str(), "1e126", "1e-126", "1e99999999999999999999"] {
+            assert_eq!(text.parse::<Decimal>(), Err(DecimalError::OutOfRange), "{text}");
+        }
+        for text in ["", "-", "+1", "1.", ".5", "1e", "1e+-1", "0x1", " 1", "NaN", "1_0"] {
+            assert_eq!(text.parse::<Decimal>(), Err(DecimalError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn sums_are_exact_where_doubles_are_not() {
+        let sum = |texts: &[&str]| {
+            texts.iter().try_fold(Decimal::ZERO, |sum, text| sum.plus(text.parse().unwrap()))
+        };
+        assert_eq!(sum(&["0.1", "0.2"]).unwrap().to_string(), "0.3");
+        assert_eq!(sum(&["9007199254740993", "0.5", "-9007199254740993"]), "0.5".parse().ok());
+        assert_eq!(sum(&["99.99", "0.01"]).unwrap().to_string(), "100");
+        assert_eq!(sum(&["1e30", "1e-30"]), None, "61 digits");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn addition_is_that_of_integers(a in -1_000_000_000_i64..1_000_000_000, b in -1_000_000_000_i64..1_000_000_000, places in 0_u32..9) {
+            let scaled = |n: i64| format!("{n}e-{places}").parse::<Decimal>().unwrap();
+            proptest::prop_assert_eq!(scaled(a).plus(scaled(b)), Some(scaled(a + b)));
+        }
+
+        #[test]
+        fn a_number_is_read_as_it_is_written(digits in proptest::prelude::any::<i64>(), exponent in -60_i32..60) {
+            let number: Decimal = format!("{digits}e{exponent}").parse().unwrap();
+            proptest::prop_assert_eq!(number.to_string().parse::<Decimal>(), Ok(number));
+        }
+    }
+}
