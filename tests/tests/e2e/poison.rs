@@ -167,5 +167,6 @@ async fn another_payload_under_a_used_key_is_a_conflict_that_names_both() {
     world.assert_letters("SinkDlq", &[(Code::Conflict, &refused)]);
     assert!(world.letters("SinkDlq")[0].body.contains(r#""arr_delay":999"#));
     assert_eq!(world.logs.sum("sink", "events.duplicate"), 1);
+    assert_eq!(world.logs.sum("sink", "events.conflict"), 1);
     world.end().await;
 }
