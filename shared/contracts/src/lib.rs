@@ -15,6 +15,6 @@ pub use contract::{
     Contract, ContractError, Enricher, HttpEnricher, Keys, MIN_RETENTION_DAYS, Missing,
 };
 pub use intake::Accepted;
-pub use schema::{Schema, SchemaError};
-pub use sink::{LakeFormat, LakeSink, Sink, SinkKind, TableMode, TableSink, Target};
+pub use schema::{Property, Schema, SchemaError, ValueKind};
+pub use sink::{Compression, LakeFormat, LakeSink, Sink, SinkKind, TableMode, TableSink, Target};
 pub use url::{UrlError, UrlTemplate};

@@ -5,7 +5,7 @@ mod table;
 
 use serde::Deserialize;
 
-pub use self::lake::{LakeFormat, LakeSink};
+pub use self::lake::{Compression, LakeFormat, LakeSink};
 pub use self::table::{TableMode, TableSink};
 use crate::contract::{ContractError, check_name, invalid};
 
