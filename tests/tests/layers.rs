@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("contracts", &["event"]),
     ("dedupe", &["event"]),
-    ("runtime", &["contracts", "event"]),
+    ("runtime", &["contracts", "dedupe", "event"]),
     ("aws", &["dedupe", "event", "runtime"]),
     ("testkit", &["contracts", "dedupe", "event", "runtime"]),
 ];

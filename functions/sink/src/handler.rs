@@ -5,9 +5,9 @@ use std::time::Duration;
 use aws::{Insert, TableEffect};
 use contracts::{Catalog, SinkKind};
 use dedupe::transactional::{Write, write_once};
-use dedupe::{Limits, RecordId, Store, Verdict};
-use event::{Code, Envelope, Failure, Fingerprint};
-use runtime::{Deadline, Done, Record, Stage};
+use dedupe::{Limits, RecordId, Store};
+use event::{Code, Envelope, Failure};
+use runtime::{Deadline, Done, Record, Stage, done};
 
 use crate::item::{item_of, stamp};
 
@@ -68,20 +68,8 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
             delivered.push((write.id.clone(), write.fingerprint.clone()));
         }
         let verdicts = write_once(&self.store, writes, Limits::DYNAMODB, now).await;
-        verdicts.into_iter().zip(&delivered).map(|(verdict, each)| done(verdict?, each)).collect()
-    }
-}
-
-fn done(verdict: Verdict, (id, delivered): &(RecordId, Fingerprint)) -> Result<Done, Failure> {
-    match verdict {
-        Verdict::Written => Ok(Done::PASSED),
-        Verdict::Duplicate | Verdict::Stale => Ok(Done::DUPLICATE),
-        Verdict::Conflict { first } => {
-            let key = &id.key;
-            let reason =
-                format!("key {key} took effect with payload {first}; this one is {delivered}");
-            Err(Failure::permanent(Code::Conflict, reason))
-        }
+        let outcomes = verdicts.into_iter().zip(&delivered);
+        outcomes.map(|(outcome, (id, fingerprint))| done(outcome, id, fingerprint)).collect()
     }
 }
 
