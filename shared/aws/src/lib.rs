@@ -20,4 +20,4 @@ pub use objects::Objects;
 #[cfg(feature = "sqs")]
 pub use queues::Queues;
 #[cfg(feature = "dynamodb")]
-pub use table::{Insert, Item, TableEffect, TableStore};
+pub use table::{ClaimStore, Insert, Item, TableEffect, TableStore};

@@ -1,5 +1,6 @@
 //! DynamoDB behind the dedupe [`Store`] port: dedupe records and effects in one `TransactWriteItems`.
 
+mod claims;
 mod effect;
 mod reasons;
 mod record;
@@ -16,6 +17,7 @@ use aws_types::SdkConfig;
 use dedupe::{Change, CommitError, Expected, Store, Transaction};
 use event::Timestamp;
 
+pub use self::claims::ClaimStore;
 pub use self::effect::{Insert, TableEffect};
 use self::record::{Condition, attributes};
 
