@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("testkit", &["contracts", "dedupe", "event", "runtime"]),
 ];
 
-const FUNCTIONS: &[&str] = &["enrich", "ingest", "redrive", "sink"];
+const FUNCTIONS: &[&str] = &["enrich", "ingest", "lake", "redrive", "sink"];
 
 /// What a function may use.
 const BELOW_FUNCTIONS: &[&str] = &["aws", "contracts", "dedupe", "event", "runtime"];
