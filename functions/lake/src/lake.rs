@@ -25,6 +25,22 @@ pub(crate) enum Row {
     Line(String),
 }
 
+impl Row {
+    fn cells(&self) -> Option<&[Cell]> {
+        match self {
+            Self::Cells(cells) => Some(cells),
+            Self::Line(_) => None,
+        }
+    }
+
+    fn line(&self) -> Option<&str> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Cells(_) => None,
+        }
+    }
+}
+
 /// The lakes of each dataset, by the names of their sinks.
 pub(crate) type Lakes = BTreeMap<String, BTreeMap<String, Lake>>;
 
@@ -60,32 +76,24 @@ impl Lake {
     /// # Errors
     /// When the encoder fails: a fault of this program.
     pub(crate) fn object(&self, format: LakeFormat, rows: &[&Row]) -> Result<Vec<u8>, Failure> {
+        // A row left out would be lost: its key is claimed.
+        let mixed = || unwritable("a row of another format");
         match format {
             LakeFormat::Parquet => {
-                let cells: Vec<&[Cell]> = rows
-                    .iter()
-                    .filter_map(|row| match row {
-                        Row::Cells(cells) => Some(cells.as_slice()),
-                        Row::Line(_) => None,
-                    })
-                    .collect();
+                let cells: Option<Vec<&[Cell]>> = rows.iter().map(|row| row.cells()).collect();
+                let cells = cells.ok_or_else(mixed)?;
                 parquet_file::write(&self.columns, &cells).map_err(unwritable)
             }
             LakeFormat::Ndjson(compression) => {
-                let lines: Vec<&str> = rows
-                    .iter()
-                    .filter_map(|row| match row {
-                        Row::Line(line) => Some(line.as_str()),
-                        Row::Cells(_) => None,
-                    })
-                    .collect();
+                let lines: Option<Vec<&str>> = rows.iter().map(|row| row.line()).collect();
+                let lines = lines.ok_or_else(mixed)?;
                 ndjson::write(&lines, compression).map_err(unwritable)
             }
         }
     }
 }
 
-/// The keys that an object holds, and its rows' number.
+/// The keys that an object holds: as many as it has rows.
 ///
 /// # Errors
 /// [`Code::DecodeFormat`], permanent, when it is none of a lake.
