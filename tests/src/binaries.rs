@@ -6,7 +6,7 @@ use local::builder::{Build, Profile, build_functions};
 use tokio::sync::OnceCell;
 
 /// The functions' binaries, as `template.yaml` names them.
-pub const BINARIES: &[&str] = &["enrich", "ingest", "redrive", "sink"];
+pub const BINARIES: &[&str] = &["enrich", "ingest", "lake", "redrive", "sink"];
 
 /// The workspace.
 #[must_use]

@@ -5,12 +5,11 @@ use std::fmt;
 
 use event::{Attribute, Code, DeadLetter};
 use local::audit::written_twice;
-use local::dynamodb::ChangeEvent;
+use local::dynamodb::{Change, ChangeEvent};
 use local::sqs::ReceivedMessage;
 use serde_json::{Map, Value, json};
 
 use crate::flights::id_of;
-use crate::totals::totals_of;
 use crate::{Flight, World};
 
 /// A message of a queue, with its failure if it has one.
@@ -58,48 +57,29 @@ impl World {
         records
     }
 
-    /// Holds the world to its promises: exactly these flights are in the table, each as it was sent,
-    /// each written once, the totals are theirs, and nothing waits in a queue.
+    /// Holds the world to its promises: exactly these flights are in the table and in the lake, each as
+    /// it was sent, each written once, the totals are theirs, and nothing waits in a queue.
     ///
     /// # Panics
     /// With what differs.
     #[track_caller]
     pub fn assert_written_once(&self, flights: &[Flight]) {
-        self.assert_written_once_but(flights, &[]);
+        self.assert_in_table(flights);
+        self.assert_in_totals(flights);
+        self.assert_in_lake(flights);
     }
 
-    /// The same, but for flights that no record could be made of, and that are in the totals.
+    /// The records table's part of it. A row that is only ever inserted is its own dedupe record.
     ///
     /// # Panics
     /// With what differs.
     #[track_caller]
-    pub fn assert_written_once_but(&self, flights: &[Flight], of_totals_alone: &[Flight]) {
+    pub fn assert_in_table(&self, flights: &[Flight]) {
         let records = self.records();
-        let sent: BTreeMap<String, &Value> =
-            flights.iter().map(|flight| (flight.id(), &flight.value)).collect();
-        let (in_table, expected): (BTreeSet<_>, BTreeSet<_>) =
-            (records.keys().collect(), sent.keys().collect());
-        let lost: Vec<_> = expected.difference(&in_table).collect();
-        let strange: Vec<_> = in_table.difference(&expected).collect();
-        assert!(lost.is_empty(), "{} lost: {lost:?}", lost.len());
-        assert!(strange.is_empty(), "never sent: {strange:?}");
-        for (id, record) in &records {
-            let mut payload = record["payload"].clone();
-            payload.as_object_mut().unwrap().remove("weather");
-            assert_eq!(&payload, sent[id], "{id} is not as it was sent");
-        }
-        // A row that is only ever inserted is its own dedupe record; what is added to the totals has one
-        // beside it.
-        let counted = flights.len() + of_totals_alone.len();
-        for (table, wanted) in [("RecordsTable", expected.len()), ("DedupeTable", counted)] {
-            let changes = self.emulation().dynamodb().changes(self.name(table)).unwrap();
-            let twice = written_twice(&changes);
-            assert!(twice.is_empty(), "{table}: written more than once: {twice:?}");
-            let inserts = changes.iter().filter(|change| change.event == ChangeEvent::Insert);
-            assert_eq!(inserts.count(), wanted, "inserts into {table}");
-            assert_eq!(changes.len(), wanted, "changes of {table}");
-        }
-        assert_eq!(self.totals(), totals_of(flights.iter().chain(of_totals_alone)));
+        let payloads = records.iter().map(|(id, record)| (id.clone(), record["payload"].clone()));
+        assert_as_sent(payloads.collect(), flights);
+        let changes = self.emulation().dynamodb().changes(self.name("RecordsTable")).unwrap();
+        assert_inserted_once(&changes, flights.len());
         for queue in ["Inbox", "EnrichQueue", "SinkQueue"] {
             assert_eq!(self.letters(queue).len(), 0, "{queue} is not empty");
         }
@@ -138,6 +118,33 @@ impl World {
         let found: BTreeSet<_> = letters.iter().map(code).collect();
         let expected: BTreeSet<_> = expected.iter().map(|code| Some(code.as_str())).collect();
         assert_eq!(found, expected, "{queue}:\n{}", all.join("\n"));
+    }
+}
+
+/// A table was written to so often, and never twice under one key.
+#[track_caller]
+pub(crate) fn assert_inserted_once(changes: &[Change], expected: usize) {
+    let twice = written_twice(changes);
+    assert!(twice.is_empty(), "written more than once: {twice:?}");
+    let inserts = changes.iter().filter(|change| change.event == ChangeEvent::Insert);
+    assert_eq!(inserts.count(), expected, "inserts into the table");
+    assert_eq!(changes.len(), expected, "changes of the table");
+}
+
+/// Exactly these flights, each as it was sent; what an enricher added aside.
+#[track_caller]
+pub(crate) fn assert_as_sent(written: BTreeMap<String, Value>, flights: &[Flight]) {
+    let sent: BTreeMap<String, &Value> =
+        flights.iter().map(|flight| (flight.id(), &flight.value)).collect();
+    let (found, expected): (BTreeSet<_>, BTreeSet<_>) =
+        (written.keys().collect(), sent.keys().collect());
+    let lost: Vec<_> = expected.difference(&found).collect();
+    let strange: Vec<_> = found.difference(&expected).collect();
+    assert!(lost.is_empty(), "{} lost: {lost:?}", lost.len());
+    assert!(strange.is_empty(), "never sent: {strange:?}");
+    for (id, mut payload) in written {
+        payload.as_object_mut().unwrap().remove("weather");
+        assert_eq!(&payload, sent[&id], "{id} is not as it was sent");
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod binaries;
 mod flights;
+mod lake;
 mod ledger;
 mod logs;
 mod totals;
@@ -16,6 +17,7 @@ mod world;
 
 pub use binaries::{BINARIES, build, root};
 pub use flights::{Flight, flights, gzip, has_weather, lines, weather};
+pub use lake::LakeObject;
 pub use ledger::Letter;
 pub use logs::Logs;
 pub use totals::Totals;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::ledger::plain;
+use crate::ledger::{assert_inserted_once, plain};
 use crate::{Flight, World};
 
 /// What flights come to.
@@ -41,10 +41,26 @@ impl World {
     }
 }
 
+/// What idempotency keys are remembered under.
+const SINK: &str = "totals#";
+
+impl World {
+    /// The totals' part of the promises: they are those of these flights, each of which has a dedupe
+    /// record that was written once.
+    ///
+    /// # Panics
+    /// With what differs.
+    #[track_caller]
+    pub fn assert_in_totals(&self, flights: &[Flight]) {
+        assert_eq!(self.totals(), totals_of(flights));
+        let mut changes = self.emulation().dynamodb().changes(self.name("DedupeTable")).unwrap();
+        changes.retain(|change| text(&change.key["pk"]["S"]).starts_with(SINK));
+        assert_inserted_once(&changes, flights.len());
+    }
+}
+
 /// The same from the flights, by the hour that their contract takes as event time.
-pub(crate) fn totals_of<'a>(
-    flights: impl IntoIterator<Item = &'a Flight>,
-) -> BTreeMap<(String, String), Totals> {
+fn totals_of(flights: &[Flight]) -> BTreeMap<(String, String), Totals> {
     let mut totals = BTreeMap::<_, Totals>::new();
     for Flight { value, .. } in flights {
         let day = text(&value["time_hour"])[..10].to_owned();

@@ -183,10 +183,10 @@ impl World {
 
 /// A folder with the template, its mappings turned off.
 fn unmapped() -> PathBuf {
-    const FIELD: &str = "            BatchSize: 10\n";
+    const FIELD: &str = "            BatchSize: ";
     let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     assert!(template.contains(FIELD), "the template's mappings look different now");
-    let template = template.replace(FIELD, &format!("{FIELD}            Enabled: false\n"));
+    let template = template.replace(FIELD, &format!("            Enabled: false\n{FIELD}"));
     let folder = std::env::temp_dir().join(format!("sluicegate-unmapped-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("template.yaml"), template).unwrap();

@@ -12,12 +12,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("contracts", &["event"]),
     ("dedupe", &["event"]),
-    ("runtime", &["contracts", "event"]),
+    ("runtime", &["contracts", "dedupe", "event"]),
     ("aws", &["dedupe", "event", "runtime"]),
     ("testkit", &["contracts", "dedupe", "event", "runtime"]),
 ];
 
-const FUNCTIONS: &[&str] = &["enrich", "ingest", "redrive", "sink"];
+const FUNCTIONS: &[&str] = &["enrich", "ingest", "lake", "redrive", "sink"];
 
 /// What a function may use.
 const BELOW_FUNCTIONS: &[&str] = &["aws", "contracts", "dedupe", "event", "runtime"];

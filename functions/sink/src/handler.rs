@@ -9,7 +9,7 @@ use contracts::Catalog;
 use dedupe::transactional::{Write, write_once_with};
 use dedupe::{Limits, Outcome, Recent, RecordId, Store, Verdict};
 use event::{Code, Envelope, Failure, FailureKind, Fingerprint};
-use runtime::{Deadline, Done, Record, Stage};
+use runtime::{Deadline, Done, Record, Stage, settled};
 
 use crate::tables::{Destination, Tables, TablesError};
 use crate::write::Event;
@@ -87,8 +87,8 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
         let mut outcomes = outcomes.into_iter();
         let settle = |delivered: Vec<Result<Delivered, Failure>>| {
             let of_sink = |sink: Result<Delivered, Failure>| {
-                let delivered = sink?;
-                settled(outcomes.next(), &delivered)
+                let (id, fingerprint) = sink?;
+                settled(outcomes.next().unwrap_or_else(unknown), &id, &fingerprint)
             };
             of_event(delivered.into_iter().map(of_sink).collect())
         };
@@ -98,18 +98,8 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
 
 type Delivered = (RecordId, Fingerprint);
 
-/// What an outcome is to the event: a conflict is a failure, which names both payloads.
-fn settled(outcome: Option<Outcome>, (id, delivered): &Delivered) -> Result<Verdict, Failure> {
-    let unknown = || Failure::transient(Code::DependencyUnavailable, "a write without an outcome");
-    match outcome.unwrap_or_else(|| Err(unknown()))? {
-        Verdict::Conflict { first } => {
-            let key = &id.key;
-            let reason =
-                format!("key {key} took effect with payload {first}; this one is {delivered}");
-            Err(Failure::permanent(Code::Conflict, reason))
-        }
-        verdict @ (Verdict::Written | Verdict::Duplicate | Verdict::Stale) => Ok(verdict),
-    }
+fn unknown() -> Outcome {
+    Err(Failure::transient(Code::DependencyUnavailable, "a write without an outcome"))
 }
 
 /// An event is done when all of its sinks are. Until none of them can still succeed, it is tried again:

@@ -60,8 +60,13 @@ impl Clock {
             Source::System => system_us(),
             Source::Manual { start_ms } => start_ms.saturating_mul(1_000),
         };
-        let advanced_ms = self.inner.advanced_ms.load(Ordering::Acquire);
-        base_us.saturating_add(advanced_ms.saturating_mul(1_000))
+        base_us.saturating_add(self.advanced_ms().saturating_mul(1_000))
+    }
+
+    /// What it was advanced by so far, in milliseconds.
+    #[must_use]
+    pub fn advanced_ms(&self) -> u64 {
+        self.inner.advanced_ms.load(Ordering::Acquire)
     }
 
     /// Moves the time forward and wakes whoever waits for it.
@@ -69,11 +74,6 @@ impl Clock {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX / 2);
         let total = self.inner.advanced_ms.fetch_add(by, Ordering::AcqRel) + by;
         self.inner.moved.send_replace(total);
-    }
-
-    /// By how much the time is before that of its source.
-    pub(crate) fn advanced_ms(&self) -> u64 {
-        self.inner.advanced_ms.load(Ordering::Acquire)
     }
 
     /// Goes on from where a clock was that was advanced by `advanced_ms` and told `now_ms`: advanced as

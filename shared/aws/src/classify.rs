@@ -27,6 +27,9 @@ const THROTTLING: &[&str] = &[
     "TransactionInProgressException",
 ];
 
+/// Error codes of two writes at once: the next try sees what the other has done.
+const CONFLICTING: &[&str] = &["ConditionalRequestConflict", "OperationAborted"];
+
 /// Error codes of credentials that have ended: a new environment has new ones.
 const EXPIRED: &[&str] =
     &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"];
@@ -55,7 +58,11 @@ fn of_service(what: &str, code: &str, status: u16) -> Failure {
     let reason = format!("{what}: {code} (HTTP {status})");
     if THROTTLING.contains(&code) || status == 429 {
         Failure::throttled(None, reason)
-    } else if status >= 500 || EXPIRED.contains(&code) || status == 408 {
+    } else if status >= 500
+        || status == 408
+        || EXPIRED.contains(&code)
+        || CONFLICTING.contains(&code)
+    {
         away(reason)
     } else {
         refused(reason)
@@ -92,6 +99,8 @@ mod tests {
         check("SlowDown", 503, throttled, Code::DependencyThrottled);
         check("InternalError", 500, FailureKind::Transient, Code::DependencyUnavailable);
         check("ExpiredToken", 403, FailureKind::Transient, Code::DependencyUnavailable);
+        let conflict = "ConditionalRequestConflict";
+        check(conflict, 409, FailureKind::Transient, Code::DependencyUnavailable);
         check("AccessDenied", 403, FailureKind::Transient, Code::DependencyRefused);
     }
 }

@@ -21,5 +21,6 @@ pub use objects::Objects;
 pub use queues::Queues;
 #[cfg(feature = "dynamodb")]
 pub use table::{
-    Accumulate, Field, Head, Insert, Item, Merge, Row, TableEffect, TableStore, Upsert, Version,
+    Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, TableEffect, TableStore, Upsert,
+    Version,
 };

@@ -1,9 +1,13 @@
 //! S3, as far as the functions need it.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
+use bytes::Bytes;
 use event::{Code, Failure};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -48,6 +52,55 @@ impl Objects {
         }
     }
 
+    /// An object whole, with its entity tag; `None` where there is none. That needs the right to list
+    /// the bucket, or S3 says that it is forbidden
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>).
+    ///
+    /// # Errors
+    /// When S3 failed, or its answer broke off.
+    pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<(Bytes, String)>, Failure> {
+        match self.client.get_object().bucket(bucket).key(key).send().await {
+            Ok(answer) => {
+                let etag = answer.e_tag.unwrap_or_default();
+                let body = answer.body.collect().await.map_err(|_| {
+                    let reason = "reading an object: it broke off";
+                    Failure::transient(Code::DependencyUnavailable, reason)
+                })?;
+                Ok(Some((body.into_bytes(), etag)))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(GetObjectError::NoSuchKey(_)) => Ok(None),
+                _ => Err(failure_of("reading an object", &error)),
+            },
+        }
+    }
+
+    /// Writes an object whole, if it replaces the one with this entity tag, or, without a tag, if it
+    /// replaces none; whether it did. An earlier try of the SDK's own may be what is there.
+    ///
+    /// # Errors
+    /// When S3 did not say, be it that another write of this key was under way: to be tried again
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+    pub async fn put_if(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Vec<u8>,
+        content_type: &str,
+        replaced: Option<&str>,
+    ) -> Result<bool, Failure> {
+        let call = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
+        let call = match replaced {
+            Some(etag) => call.if_match(etag),
+            None => call.if_none_match("*"),
+        };
+        match call.body(ByteStream::from(body)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_refused(&error, replaced.is_some()) => Ok(false),
+            Err(error) => Err(failure_of("writing an object", &error)),
+        }
+    }
+
     /// Copies an object within S3, up to 5 GB; its bytes do not come here.
     ///
     /// # Errors
@@ -88,6 +141,13 @@ impl Objects {
             .map(|_| ())
             .map_err(|error| failure_of("writing an object", &error))
     }
+}
+
+/// Whether the condition of a write did not hold: 412, or 404 where there is nothing to replace.
+fn is_refused(error: &SdkError<PutObjectError>, replaces: bool) -> bool {
+    let status = error.raw_response().map(|raw| raw.status().as_u16());
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    status == Some(412) || (replaces && code == Some("NoSuchKey"))
 }
 
 fn not_found(reason: &'static str) -> Failure {

@@ -15,9 +15,9 @@ pub use contract::{
     Contract, ContractError, Enricher, HttpEnricher, Keys, MIN_RETENTION_DAYS, Missing,
 };
 pub use intake::Accepted;
-pub use schema::{Schema, SchemaError};
+pub use schema::{Property, Schema, SchemaError, ValueKind};
 pub use sink::{
-    Accumulate, LakeFormat, LakeSink, Opened, Order, RowKey, Sink, SinkKind, TableMode, TableSink,
-    Target, Tombstone, Window,
+    Accumulate, Compression, LakeFormat, LakeSink, Opened, Order, RowKey, Sink, SinkKind,
+    TableMode, TableSink, Target, Tombstone, Window,
 };
 pub use url::{UrlError, UrlTemplate};

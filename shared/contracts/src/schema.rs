@@ -4,10 +4,14 @@
 //! A keyword that would be ignored is refused when the contract is read: a schema never promises
 //! more than is checked.
 
+mod properties;
+
 use std::collections::BTreeMap;
 
 use event::kind_of;
 use serde_json::{Map, Value};
+
+pub use self::properties::{Property, ValueKind};
 
 /// A JSON Schema whose every keyword is either checked or an annotation.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +22,8 @@ pub struct Schema {
     closed: bool,
     items: Option<Box<Schema>>,
     allowed: Option<Vec<Value>>,
+    /// Noted, not checked.
+    format: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +53,10 @@ pub(crate) struct Violation {
     pub(crate) problem: String,
 }
 
-/// Keywords that say something and demand nothing: `format` is an annotation unless a schema opts
-/// in, by JSON Schema 2020-12, validation, section 7.2.1.
-const ANNOTATIONS: &[&str] = &[
-    "$comment",
-    "$id",
-    "$schema",
-    "default",
-    "deprecated",
-    "description",
-    "examples",
-    "format",
-    "title",
-];
+/// Keywords that say something and demand nothing. So does `format`, which is an annotation unless a
+/// schema opts in (JSON Schema 2020-12, validation, section 7.2.1), but a sink may go by it.
+const ANNOTATIONS: &[&str] =
+    &["$comment", "$id", "$schema", "default", "deprecated", "description", "examples", "title"];
 
 impl Schema {
     /// # Errors
@@ -88,6 +85,7 @@ impl Schema {
                     schema.closed =
                         !open.ok_or_else(|| invalid(&here, "neither true nor false"))?;
                 }
+                "format" => schema.format = value.as_str().map(str::to_owned),
                 annotation if ANNOTATIONS.contains(&annotation) => {}
                 other => {
                     return Err(invalid(at, &format!("the keyword `{other}` is not checked here")));

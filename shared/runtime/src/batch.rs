@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use event::{Code, Failure, FailureKind, Timestamp};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
@@ -245,15 +246,22 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             .iter()
             .map(|(record, failure)| (record.receipt_handle.as_str(), wait(record, failure, now)))
             .collect();
-        for chunk in waits.chunks(crate::MAX_BATCH_ENTRIES) {
-            let hidden = self.queue.hide_batch(&self.policy.queue_url, chunk).await;
-            let failed = hidden.iter().filter(|hidden| !**hidden).count();
+        for several in waits.chunks(HIDES * crate::MAX_BATCH_ENTRIES) {
+            let mut calls = Vec::with_capacity(HIDES);
+            for chunk in several.chunks(crate::MAX_BATCH_ENTRIES) {
+                calls.push(self.queue.hide_batch(&self.policy.queue_url, chunk));
+            }
+            let hidden = join_all(calls).await;
+            let failed = hidden.iter().flatten().filter(|hidden| !**hidden).count();
             if failed > 0 {
                 tracing::warn!(stage = S::NAME, batch.unhidden = failed, "retries not delayed");
             }
         }
     }
 }
+
+/// Calls that hide messages at a time: a batch of thousands takes as many as hundreds.
+const HIDES: usize = 8;
 
 /// The longest that a message can be hidden, counted from its receive, is 12 hours:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>.

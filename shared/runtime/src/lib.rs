@@ -17,6 +17,7 @@ mod record;
 mod serve;
 mod settings;
 mod stage;
+mod verdict;
 
 pub use backoff::backoff;
 pub use batch::{BatchResponse, Batches, Failed, Policy};
@@ -31,3 +32,4 @@ pub use record::Record;
 pub use serve::serve_batches;
 pub use settings::Settings;
 pub use stage::{Done, Stage};
+pub use verdict::{done, settled};

@@ -31,6 +31,7 @@ const SAMPLES: &[Sample] = &[
     Sample { path: "s3/inbox-notification.json", tested_by: &["ingest"] },
     Sample { path: "sqs/enrich.json", tested_by: &["enrich"] },
     Sample { path: "sqs/ingest.json", tested_by: &["ingest"] },
+    Sample { path: "sqs/lake.json", tested_by: &["lake"] },
     Sample { path: "sqs/sink.json", tested_by: &["sink"] },
     Sample { path: "weather.ndjson.gz", tested_by: &["testkit", "enrich"] },
 ];

@@ -36,6 +36,11 @@ async fn the_sink_killed_in_a_batch_writes_nothing_twice() {
     check("SinkFunction").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lake_killed_in_a_batch_writes_nothing_twice() {
+    check("LakeFunction").await;
+}
+
 /// Kills a function in the middle of its batches, wherever that is.
 async fn check(function: &str) {
     let world = World::start().await;
@@ -84,7 +89,7 @@ async fn check(function: &str) {
 
     assert_eq!(crashes(), KILLS, "invocations of {name} that were killed");
     world.assert_written_once(&sample);
-    for queue in ["InboxDlq", "EnrichDlq", "SinkDlq"] {
+    for queue in ["InboxDlq", "EnrichDlq", "SinkDlq", "LakeDlq"] {
         world.assert_letters(queue, &[]);
     }
     world.end().await;

@@ -20,7 +20,7 @@ async fn flights_from_files_and_messages_are_in_the_table_with_their_weather() {
     world.settle().await;
 
     world.assert_written_once(&sample);
-    for queue in ["InboxDlq", "EnrichDlq", "SinkDlq"] {
+    for queue in ["InboxDlq", "EnrichDlq", "SinkDlq", "LakeDlq"] {
         world.assert_letters(queue, &[]);
     }
     let (mut cancelled, mut degraded) = (0, 0);
@@ -41,6 +41,7 @@ async fn flights_from_files_and_messages_are_in_the_table_with_their_weather() {
     assert!(cancelled > 0 && degraded > 0, "{cancelled} cancelled, {degraded} degraded");
     assert_eq!(world.emulation().weather().unwrap().calls(), 600, "one question a flight");
     assert_eq!(world.logs.sum("sink", "events.out"), 600);
+    assert_eq!(world.logs.sum("lake", "events.out"), 600);
     world.end().await;
 }
 
@@ -84,6 +85,9 @@ async fn what_is_delivered_twice_is_written_once_and_counted() {
     assert_eq!(world.logs.sum("ingest", "events.out"), 400);
     assert_eq!(world.logs.sum("sink", "events.out"), 200);
     assert_eq!(world.logs.sum("sink", "events.duplicate"), 200);
+    assert_eq!(world.logs.sum("lake", "events.out"), 200);
+    assert_eq!(world.logs.sum("lake", "events.duplicate"), 200);
     world.assert_letters("SinkDlq", &[]);
+    world.assert_letters("LakeDlq", &[]);
     world.end().await;
 }

@@ -46,7 +46,7 @@ async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
     world.assert_letters("InboxDlq", &[(Code::DecodeJson, "redrives 1")]);
     let (url, name) = (world.emulation().endpoint(), world.name("RedriveFunction"));
     let url = format!("{url}/2015-03-31/functions/{name}/invocations");
-    let (_, _, refused) = post(&url, r#"{"stage":"lake"}"#).await;
+    let (_, _, refused) = post(&url, r#"{"stage":"pond"}"#).await;
     assert_eq!(refused["errorType"], "Redrive.UnknownStage", "{refused}");
     back.abort();
     world.end().await;

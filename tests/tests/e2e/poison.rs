@@ -30,17 +30,25 @@ async fn a_poison_message_is_a_dead_letter_and_its_neighbours_are_written() {
     send(&poison(5).with("note", nested(64)).line, FLIGHTS);
     send(&poison(6).with("distance", "far".into()).line, FLIGHTS);
     // Within what ingest reads, and beyond what an item holds: the sink's to refuse.
-    send(&poison(7).with("note", nested(40)).line, FLIGHTS);
-    send(&poison(8).with("note", "x".repeat(500 * 1024).into()).line, FLIGHTS);
+    let deep = poison(7).with("note", nested(40));
+    let large = poison(8).with("note", "x".repeat(500 * 1024).into());
+    send(&deep.line, FLIGHTS);
+    send(&large.line, FLIGHTS);
+    // No column holds it: the lake's to refuse.
+    let number = poison(9).with("air_time", u64::MAX.into());
+    send(&number.line, FLIGHTS);
     send("[1]", FLIGHTS);
     world.send("EnrichQueue", "garbage", &[]);
     world.send("EnrichQueue", r#"{"specversion":"1.0"}"#, &[]);
     world.send("SinkQueue", "\u{1f525}", &[]);
     world.send("SinkQueue", r#"{"Records":[]}"#, &[]);
+    world.send("LakeQueue", "\u{1f525}", &[]);
     world.settle().await;
 
-    // Each table is a sink of its own: what no record can hold was counted.
-    world.assert_written_once_but(good, &[poison(7), poison(8)]);
+    // Each sink is its own: what no record can hold was counted, and is in the lake.
+    world.assert_in_table(&[good, &[number.clone()]].concat());
+    world.assert_in_totals(&[good, &[deep.clone(), large.clone(), number]].concat());
+    world.assert_in_lake(&[good, &[deep, large]].concat());
     world.assert_letters(
         "InboxDlq",
         &[
@@ -66,6 +74,10 @@ async fn a_poison_message_is_a_dead_letter_and_its_neighbours_are_written() {
             (Code::DepthExceeded, "31 levels"),
             (Code::SizeExceeded, "DynamoDB takes 409600"),
         ],
+    );
+    world.assert_letters(
+        "LakeDlq",
+        &[(Code::DecodeEnvelope, "\u{1f525}"), (Code::ContractViolation, "[/air_time]")],
     );
     let body = poison(0).line[..60].to_owned();
     let letters = world.letters("InboxDlq");
@@ -163,10 +175,12 @@ async fn another_payload_under_a_used_key_is_a_conflict_that_names_both() {
     let (held, refused) = (Fingerprint::of(&first.value), Fingerprint::of(&changed.value));
     let (held, refused) = (held.unwrap().to_string(), refused.unwrap().to_string());
     assert_ne!(held, refused);
-    world.assert_letters("SinkDlq", &[(Code::Conflict, &held)]);
-    world.assert_letters("SinkDlq", &[(Code::Conflict, &refused)]);
-    assert!(world.letters("SinkDlq")[0].body.contains(r#""arr_delay":999"#));
-    assert_eq!(world.logs.sum("sink", "events.duplicate"), 1);
-    assert_eq!(world.logs.sum("sink", "events.conflict"), 1);
+    for (stage, queue) in [("sink", "SinkDlq"), ("lake", "LakeDlq")] {
+        world.assert_letters(queue, &[(Code::Conflict, &held)]);
+        world.assert_letters(queue, &[(Code::Conflict, &refused)]);
+        assert!(world.letters(queue)[0].body.contains(r#""arr_delay":999"#));
+        assert_eq!(world.logs.sum(stage, "events.duplicate"), 1);
+        assert_eq!(world.logs.sum(stage, "events.conflict"), 1);
+    }
     world.end().await;
 }

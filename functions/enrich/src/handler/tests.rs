@@ -14,6 +14,7 @@ use crate::config::bind;
 
 const QUEUE: &str = "http://h/queue";
 const SINK: &str = "http://h/sink";
+const LAKE: &str = "http://h/lake";
 const DLQ: &str = "http://h/dlq";
 const WEATHER: &str = r#"{"temp": 39.02,  "wind_gust":null}"#;
 
@@ -48,7 +49,8 @@ fn stage(service: Service, queue: &MemoryQueue) -> Enrich<Service, MemoryQueue> 
     let contracts = testkit::contracts();
     let lookup = BTreeMap::from([("WEATHER_URL", "http://weather.test")]);
     let enrichers = bind(&contracts, &lookup).unwrap();
-    let sinks = BTreeMap::from([(SinkKind::Table, SINK.to_owned())]);
+    let sinks =
+        BTreeMap::from([(SinkKind::Table, SINK.to_owned()), (SinkKind::Lake, LAKE.to_owned())]);
     Enrich::new(contracts, enrichers, service, queue.clone(), sinks)
 }
 
@@ -94,8 +96,10 @@ fn message(id: &str, body: String) -> Record {
     }
 }
 
+/// What went to the table, and to the lake as well.
 fn passed(queue: &MemoryQueue) -> Vec<Envelope> {
     let sent = queue.sent_to(SINK);
+    assert_eq!(queue.sent_to(LAKE), sent);
     sent.iter().map(|message| Envelope::from_json(&message.body).unwrap()).collect()
 }
 

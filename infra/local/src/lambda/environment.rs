@@ -32,6 +32,9 @@ pub(super) struct Request {
     pub(super) client_context: Option<String>,
 }
 
+/// A clock may be off by so much without anyone's minding.
+const MOST_BEHIND_MS: u64 = 2_000;
+
 pub(super) struct Environment {
     number: u64,
     function: Arc<Function>,
@@ -41,6 +44,8 @@ pub(super) struct Environment {
     logs: Arc<EnvironmentLogs>,
     token: String,
     clock_offset_ms: i64,
+    /// What the emulation's clock had been advanced by when it started.
+    advanced_ms: u64,
     init_us: u64,
     invocations: AtomicU64,
     peak_kb: AtomicU64,
@@ -75,8 +80,9 @@ impl Environment {
         let task_root = binary.parent().unwrap_or(&shared.config.binaries);
         let adversary = shared.config.adversary.as_ref();
         let token = format!("environment-{}", uuid::Uuid::new_v4().simple());
-        let clock_offset_ms =
-            adversary.map_or(0, |adversary| adversary.clock_offset_ms(&function.name));
+        let skew_ms = adversary.map_or(0, |adversary| adversary.clock_offset_ms(&function.name));
+        let advanced_ms = clock.advanced_ms();
+        let clock_offset_ms = skew_ms.saturating_add_unsigned(advanced_ms);
         let instance = Instance {
             port: api.port(),
             log_stream: &stream,
@@ -134,6 +140,7 @@ impl Environment {
             logs,
             token,
             clock_offset_ms,
+            advanced_ms,
             init_us,
             invocations: AtomicU64::new(0),
             peak_kb: AtomicU64::new(0),
@@ -248,7 +255,14 @@ impl Environment {
         doom
     }
 
-    /// The function reads its system's time, which knows nothing of the emulation's advances.
+    /// Whether its clock is behind the emulation's by more than clocks are apart: it was told once, at
+    /// its start, by how much that is ahead of the system's, and time was skipped since.
+    pub(super) fn is_behind(&self) -> bool {
+        let skipped_ms = self.shared.clock.advanced_ms().saturating_sub(self.advanced_ms);
+        skipped_ms > MOST_BEHIND_MS
+    }
+
+    /// The function reads its system's time, and adds what it was told at its start.
     fn own_time_ms(&self) -> u64 {
         Clock::system().now_ms().saturating_add_signed(self.clock_offset_ms)
     }

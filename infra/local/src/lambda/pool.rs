@@ -115,7 +115,9 @@ impl Pool {
         state.active += 1;
         let mut warm = None;
         while let Some(idle) = state.idle.pop() {
-            if idle.environment.is_usable() {
+            // On Lambda a frozen environment wakes to the present time; a process that has the wrong
+            // one cannot be told.
+            if idle.environment.is_usable() && !idle.environment.is_behind() {
                 warm = Some(idle.environment);
                 break;
             }

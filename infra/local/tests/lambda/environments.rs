@@ -274,16 +274,34 @@ async fn concurrent_invocations_have_environments_of_their_own_which_are_retired
     hanging.await.unwrap().unwrap();
 
     let pid = world.pids()[0];
-    world.clock.advance(Duration::from_secs(599));
+    world.clock.advance(Duration::from_secs(2));
     world.invoke(json!({})).await.unwrap();
+    world.clock.advance(Duration::from_secs(599));
     assert_eq!(world.pids(), [pid], "use starts its time anew");
-    world.clock.advance(Duration::from_secs(600));
+    world.clock.advance(Duration::from_secs(1));
     until("retired", || process_state(pid).is_none()).await;
     assert_eq!(world.pids(), [0; 0]);
 
     world.invoke(json!({})).await.unwrap();
     assert_eq!(world.lambda.retire_idle("probe"), 1);
     assert_eq!(world.pids(), [0; 0]);
+}
+
+/// It was told at its start what time it is, and its own clock has not been advanced.
+#[tokio::test]
+async fn after_a_time_that_was_skipped_an_environment_with_the_present_time_takes_over() {
+    let world = World::with_probe(|_| {});
+    let offset = async || {
+        let answer = world.invoke(json!({ "do": "variables" })).await.unwrap();
+        document(&answer)["SLUICEGATE_CLOCK_OFFSET_MS"].clone()
+    };
+    assert_eq!(offset().await, Value::Null);
+    let pids = world.pids();
+    world.clock.advance(Duration::from_secs(2));
+    assert_eq!((offset().await, world.pids()), (Value::Null, pids.clone()));
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(offset().await, json!("62000"));
+    assert_ne!(world.pids(), pids);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! DynamoDB behind the dedupe [`Store`] port: dedupe records and effects in one `TransactWriteItems`.
 
 mod accumulate;
+mod claims;
 mod effect;
 mod expression;
 mod merge;
@@ -22,6 +23,7 @@ use dedupe::{Change, CommitError, Expected, Store, Transaction};
 use event::Timestamp;
 
 pub use self::accumulate::Accumulate;
+pub use self::claims::ClaimStore;
 pub use self::effect::{Insert, TableEffect, Upsert};
 pub use self::merge::{Field, Head, Merge};
 use self::reasons::Condition as EffectCondition;

@@ -5,7 +5,7 @@ mod table;
 
 use serde::Deserialize;
 
-pub use self::lake::{LakeFormat, LakeSink};
+pub use self::lake::{Compression, LakeFormat, LakeSink};
 pub use self::table::{Accumulate, Opened, Order, RowKey, TableMode, TableSink, Tombstone, Window};
 use crate::contract::{ContractError, Keys, check_name, invalid};
 

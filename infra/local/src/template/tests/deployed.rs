@@ -41,15 +41,15 @@ fn every_resource_is_read() {
     let ids = |ids: Vec<&String>| ids.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.logical_id).collect()),
-        "IngestFunction EnrichFunction SinkFunction RedriveFunction"
+        "IngestFunction EnrichFunction SinkFunction LakeFunction RedriveFunction"
     );
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.binary).collect()),
-        "ingest enrich sink redrive"
+        "ingest enrich sink lake redrive"
     );
     assert_eq!(
         ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
-        "Inbox InboxDlq EnrichQueue EnrichDlq SinkQueue SinkDlq"
+        "Inbox InboxDlq EnrichQueue EnrichDlq SinkQueue SinkDlq LakeQueue LakeDlq"
     );
     assert_eq!(
         ids(stack.tables.iter().map(|table| &table.logical_id).collect()),
@@ -57,11 +57,11 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.buckets.iter().map(|bucket| &bucket.logical_id).collect()),
-        "LandingBucket ArchiveBucket"
+        "LandingBucket ArchiveBucket LakeBucket"
     );
     assert_eq!(
         ids(stack.mappings.iter().map(|mapping| &mapping.logical_id).collect()),
-        "IngestFunctionInbox EnrichFunctionEnrich SinkFunctionSink"
+        "IngestFunctionInbox EnrichFunctionEnrich SinkFunctionSink LakeFunctionLake"
     );
 }
 
@@ -106,7 +106,7 @@ fn variables_that_hold_json_are_json() {
         let found: Json = serde_json::from_str(&function.environment[variable]).unwrap();
         assert_eq!(found, *expected);
     }
-    let sinks = json!({ "table": url("SinkQueue") });
+    let sinks = json!({ "table": url("SinkQueue"), "lake": url("LakeQueue") });
     check(function(&stack, "EnrichFunction"), "SINK_QUEUES", &sinks);
     let tables =
         json!({ "records": "sluicegate-RecordsTable", "totals": "sluicegate-TotalsTable" });
@@ -115,17 +115,21 @@ fn variables_that_hold_json_are_json() {
         "ingest": { "dlq": url("InboxDlq"), "queue": url("Inbox") },
         "enrich": { "dlq": url("EnrichDlq"), "queue": url("EnrichQueue") },
         "sink": { "dlq": url("SinkDlq"), "queue": url("SinkQueue") },
+        "lake": { "dlq": url("LakeDlq"), "queue": url("LakeQueue") },
     });
     check(function(&stack, "RedriveFunction"), "ROUTES", &routes);
 }
 
 #[test]
-fn every_mapping_reports_partial_failures_in_small_batches() {
+fn every_mapping_reports_partial_failures_in_small_batches_but_for_the_lake() {
     let stack = deployed();
-    for (mapping, ..) in consumers(&stack) {
-        assert_eq!(mapping.batch_size, 10);
-        assert_eq!(mapping.maximum_concurrency, Some(4));
-        assert_eq!(mapping.window, Duration::ZERO);
+    for (mapping, _, function) in consumers(&stack) {
+        let batches = (mapping.batch_size, mapping.maximum_concurrency, mapping.window);
+        let expected = match function.binary.as_str() {
+            "lake" => (10_000, Some(2), Duration::from_secs(20)),
+            _ => (10, Some(4), Duration::ZERO),
+        };
+        assert_eq!(batches, expected, "{}", mapping.logical_id);
         assert!(mapping.enabled && mapping.report_batch_item_failures);
         assert!(mapping.filters.is_empty());
     }
@@ -134,7 +138,7 @@ fn every_mapping_reports_partial_failures_in_small_batches() {
 #[test]
 fn a_function_knows_its_queue_and_when_that_gives_up() {
     let stack = deployed();
-    assert_eq!(consumers(&stack).len(), 3);
+    assert_eq!(consumers(&stack).len(), 4);
     for (_, queue, function) in consumers(&stack) {
         let environment = &function.environment;
         let policy = redrive_policy(queue);
@@ -155,10 +159,10 @@ fn a_function_knows_its_queue_and_when_that_gives_up() {
 #[test]
 fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
     let stack = deployed();
-    for (_, queue, function) in consumers(&stack) {
+    for (mapping, queue, function) in consumers(&stack) {
         let hidden: u64 = queue.attributes["VisibilityTimeout"].parse().unwrap();
-        let timeout = function.timeout.as_secs();
-        assert!(hidden >= 6 * timeout, "{}: {hidden} < 6 * {timeout}", queue.logical_id);
+        let least = 6 * function.timeout.as_secs() + mapping.window.as_secs();
+        assert!(hidden >= least, "{}: {hidden} < {least}", queue.logical_id);
     }
 }
 
@@ -241,6 +245,7 @@ fn outputs_say_where_things_are() {
     let expected = [
         ("IngestUrl", "http://127.0.0.1:4566/function-urls/sluicegate-IngestFunction/"),
         ("InboxUrl", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
+        ("LakeBucketName", "sluicegate-lakebucket"),
         ("LandingBucketName", "sluicegate-landing-000000000000"),
         ("RecordsTableName", "sluicegate-RecordsTable"),
         ("RedriveFunctionName", "sluicegate-RedriveFunction"),

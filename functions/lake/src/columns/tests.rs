@@ -1,0 +1,308 @@
+//! Names, types and values of columns, read back from a file with the reader of another's making.
+
+use bytes::Bytes;
+use parquet::basic::{Compression, ConvertedType};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::statistics::Statistics;
+use parquet::record::{Field, RowAccessor};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::parquet_file;
+use crate::samples::envelope;
+
+const SCHEMA: &str = r#"{"type": "object", "required": ["id"], "properties": {
+    "id": {"type": "integer"},
+    "delay": {"type": ["integer", "null"]},
+    "kwh": {"type": "number"},
+    "ok": {"type": "boolean"},
+    "name": {"type": ["string", "null"]},
+    "at": {"type": "string", "format": "date-time"},
+    "tags": {"type": "array", "items": {"type": "string"}},
+    "either": {"type": ["integer", "string"]}
+}}"#;
+
+fn contract(schema: &str) -> Contract {
+    let yaml = "
+dataset: readings
+description: What meters say
+owner: metering
+schema: {version: 1, file: s.json}
+keys: {idempotency: [/id], business: [/id], event_time: /at}
+enrichers: [{name: weather, http: {url: \"{WEATHER_URL}/x\"}, into: weather}]
+sinks: [{name: lake, kind: lake}]
+";
+    let schemas = BTreeMap::from([("s.json".to_owned(), schema.to_owned())]);
+    Contract::parse(yaml, &schemas).unwrap()
+}
+
+fn columns() -> Columns {
+    Columns::of(&contract(SCHEMA)).unwrap()
+}
+
+fn read(columns: &Columns, payloads: &[Value]) -> SerializedFileReader<Bytes> {
+    let rows: Vec<Vec<Cell>> = payloads
+        .iter()
+        .enumerate()
+        .map(|(n, payload)| columns.row(&envelope(&format!("k{n}"), &payload.to_string())).unwrap())
+        .collect();
+    let rows: Vec<&[Cell]> = rows.iter().map(Vec::as_slice).collect();
+    let file = Bytes::from(parquet_file::write(columns, &rows).unwrap());
+    let keys = parquet_file::keys(file.clone()).unwrap();
+    let expected: Vec<String> = (0..payloads.len()).map(|n| format!("k{n}")).collect();
+    assert_eq!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>(), expected);
+    SerializedFileReader::new(file).unwrap()
+}
+
+/// A row as the JSON that its columns stand for; those without a value are left out.
+fn payload(row: &parquet::record::Row) -> Value {
+    let mut members = Map::new();
+    for (name, field) in row.get_column_iter() {
+        let value = match field {
+            Field::Null => continue,
+            Field::Bool(value) => json!(value),
+            Field::Long(value) => json!(value),
+            Field::Double(value) => json!(value),
+            Field::TimestampMillis(ms) => json!(Timestamp::from_unix_ms(*ms).to_string()),
+            Field::Str(text) if ["tags", "either", "weather", "_rest"].contains(&name.as_str()) => {
+                serde_json::from_str(text).unwrap()
+            }
+            Field::Str(text) => json!(text),
+            other => panic!("{name}: {other}"),
+        };
+        if name == "_rest" {
+            members.extend(value.as_object().unwrap().clone());
+        } else if !name.starts_with('_') {
+            members.insert(name.clone(), value);
+        }
+    }
+    Value::Object(members)
+}
+
+#[test]
+fn a_column_has_the_type_that_the_schema_says() {
+    let columns = columns();
+    let printed: Vec<String> = columns
+        .schema
+        .get_fields()
+        .iter()
+        .map(|field| {
+            let info = field.get_basic_info();
+            let logical = match info.converted_type() {
+                ConvertedType::NONE => String::new(),
+                converted => format!(" {converted}"),
+            };
+            let (physical, repetition) = (field.get_physical_type(), info.repetition());
+            format!("{} {repetition} {physical}{logical}", field.name())
+        })
+        .collect();
+    assert_eq!(
+        printed,
+        [
+            "at OPTIONAL INT64 TIMESTAMP_MILLIS",
+            "delay OPTIONAL INT64",
+            "either OPTIONAL BYTE_ARRAY JSON",
+            "id REQUIRED INT64",
+            "kwh OPTIONAL DOUBLE",
+            "name OPTIONAL BYTE_ARRAY UTF8",
+            "ok OPTIONAL BOOLEAN",
+            "tags OPTIONAL BYTE_ARRAY JSON",
+            "weather OPTIONAL BYTE_ARRAY JSON",
+            "_rest OPTIONAL BYTE_ARRAY JSON",
+            "_event_id REQUIRED BYTE_ARRAY UTF8",
+            "_event_time REQUIRED INT64 TIMESTAMP_MILLIS",
+            "_ingest_time REQUIRED INT64 TIMESTAMP_MILLIS",
+            "_idempotency_key REQUIRED BYTE_ARRAY UTF8",
+            "_fingerprint REQUIRED BYTE_ARRAY UTF8",
+            "_subject OPTIONAL BYTE_ARRAY UTF8",
+            "_degraded OPTIONAL BYTE_ARRAY UTF8",
+        ]
+    );
+}
+
+#[test]
+fn a_row_group_is_compressed_and_has_statistics() {
+    let columns = columns();
+    let file = read(&columns, &[json!({"id": 5, "delay": null}), json!({"id": -7, "delay": 3})]);
+    assert_eq!(file.num_row_groups(), 1);
+    let group = file.metadata().row_group(0);
+    for column in group.columns() {
+        assert!(matches!(column.compression(), Compression::ZSTD(_)), "{column:?}");
+        assert!(column.statistics().is_some(), "{column:?}");
+    }
+    let column = |name: &str| {
+        group.columns().iter().find(|column| column.column_descr().name() == name).unwrap()
+    };
+    let Some(Statistics::Int64(ids)) = column("id").statistics() else { panic!("no statistics") };
+    assert_eq!((ids.min_opt(), ids.max_opt()), (Some(&-7), Some(&5)));
+    assert_eq!(column("delay").statistics().unwrap().null_count_opt(), Some(1));
+}
+
+#[test]
+fn what_the_envelope_says_is_beside_the_payload() {
+    let columns = columns();
+    let file =
+        read(&columns, &[json!({"id": 1, "weather": {"t": 1.0}, "other": [null], "z": "é"})]);
+    let row = file.get_row_iter(None).unwrap().next().unwrap().unwrap();
+    let at = |name: &str| columns.iter().position(|column| column.name == name).unwrap();
+    assert_eq!(row.get_string(at("_event_id")).unwrap(), "e1:1");
+    assert_eq!(row.get_string(at("_subject")).unwrap(), "UA-1545");
+    assert_eq!(row.get_string(at("_fingerprint")).unwrap(), "cd");
+    let time = row.get_timestamp_millis(at("_event_time")).unwrap();
+    assert_eq!(Timestamp::from_unix_ms(time).to_string(), "2013-01-01T10:00:00.000Z");
+    assert_eq!(row.get_string(at("_rest")).unwrap(), r#"{"other":[null],"z":"é"}"#);
+    assert_eq!(row.get_string(at("weather")).unwrap(), r#"{"t":1.0}"#, "as it came");
+}
+
+#[test]
+fn a_file_without_rows_is_a_file_with_the_same_columns() {
+    let columns = columns();
+    let file = read(&columns, &[]);
+    assert_eq!((file.num_row_groups(), file.metadata().file_metadata().num_rows()), (0, 0));
+    let (of_none, of_one) = (file.metadata(), read(&columns, &[json!({"id": 1})]));
+    let schema = |metadata: &parquet::file::metadata::ParquetMetaData| {
+        metadata.file_metadata().schema().clone()
+    };
+    assert_eq!(schema(of_none), schema(of_one.metadata()));
+}
+
+#[test]
+fn what_is_no_file_has_no_keys() {
+    assert!(parquet_file::keys(Bytes::from_static(b"PAR1")).is_err());
+    assert!(parquet_file::keys(Bytes::new()).is_err());
+}
+
+#[track_caller]
+fn check_names(members: &[&str], expected: &[&str]) {
+    let properties: Map<String, Value> =
+        members.iter().map(|&name| (name.to_owned(), json!({"type": "integer"}))).collect();
+    let columns = Columns::of(&contract(&json!({"properties": properties}).to_string())).unwrap();
+    let name = |member: &&str| {
+        let is_it = |column: &&Column| matches!(&column.source, Source::Member(source) if source == *member);
+        columns.iter().find(is_it).unwrap().name.clone()
+    };
+    assert_eq!(members.iter().map(name).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_members_column_has_its_name_unless_that_is_taken() {
+    check_names(&["event_id", "subject"], &["event_id", "subject"]);
+    check_names(&["_event_id", "_Subject", "_rest"], &["_event_id_", "_Subject_", "_rest_"]);
+    check_names(&["date", "date_", "Date"], &["date___", "date_", "Date__"]);
+    check_names(&["ID", "id", "iD"], &["ID", "id__", "iD_"]);
+    check_names(&["", "a/b", "a.b"], &["_", "a/b", "a.b"]);
+}
+
+#[track_caller]
+fn check_refused(payload: &Value, at: &str, expected: &str) {
+    let failure = columns().row(&envelope("k", &payload.to_string())).unwrap_err();
+    assert_eq!((failure.code, failure.at.as_deref()), (Code::ContractViolation, Some(at)));
+    assert!(failure.reason.contains(expected), "{failure}");
+}
+
+#[test]
+fn what_does_not_fit_its_column_is_named() {
+    check_refused(&json!({"id": u64::MAX}), "/id", "64 bits");
+    check_refused(&json!({"id": 9.3e18}), "/id", "64 bits");
+    check_refused(&json!({"id": 1.5}), "/id", "64 bits");
+    check_refused(&json!({"id": null}), "/id", "not null");
+    check_refused(&json!({}), "/id", "not null");
+    check_refused(&json!({"id": 1, "at": "soon"}), "/at", "RFC 3339");
+    check_refused(&json!({"id": 1, "kwh": "inf"}), "/kwh", "double");
+    check_refused(&json!({"id": 1, "ok": 1}), "/ok", "boolean");
+    check_refused(&json!({"id": 1, "name": 1}), "/name", "string");
+    let failure = columns().row(&envelope("k", "[1]")).unwrap_err();
+    assert_eq!(failure.code, Code::DecodeEnvelope);
+}
+
+#[track_caller]
+fn check_integer(text: &str, expected: Option<i64>) {
+    assert_eq!(integer(text), expected, "{text}");
+}
+
+#[test]
+fn an_integer_is_whole_however_it_is_written() {
+    check_integer("-9223372036854775808", Some(i64::MIN));
+    check_integer("9223372036854775807", Some(i64::MAX));
+    check_integer("9223372036854775808", None);
+    check_integer("-9223372036854775809", Some(i64::MIN));
+    check_integer("1.0", Some(1));
+    check_integer("1e2", Some(100));
+    check_integer("-0", Some(0));
+    check_integer("1e400", None);
+    check_integer("0.5", None);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(".{0,4}", inner, 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// A payload of [`SCHEMA`], with members that it does not know.
+fn any_payload() -> impl Strategy<Value = Value> {
+    fn maybe<T: Into<Value> + std::fmt::Debug>(
+        strategy: impl Strategy<Value = T>,
+    ) -> impl Strategy<Value = Option<Value>> {
+        prop::option::of(strategy.prop_map(Into::into))
+    }
+    let time = (-62_167_219_200_000..=253_402_300_799_999_i64)
+        .prop_map(|ms| Timestamp::from_unix_ms(ms).to_string());
+    let known = (
+        any::<i64>(),
+        maybe(any::<i64>()),
+        maybe(prop::num::f64::NORMAL | prop::num::f64::ZERO),
+        maybe(any::<bool>()),
+        maybe(".{0,12}"),
+        maybe(time),
+        maybe(prop::collection::vec(".{0,4}", 0..3)),
+        maybe("[a-z]{0,3}"),
+        maybe(any_json().prop_filter("null is no value", |value| !value.is_null())),
+    );
+    let unknown = prop::collection::btree_map("[A-Z]{1,3}", any_json(), 0..3);
+    (known, unknown).prop_map(|(known, unknown)| {
+        let (id, delay, kwh, ok, name, at, tags, either, weather) = known;
+        let mut members: Map<String, Value> = unknown.into_iter().collect();
+        members.insert("id".to_owned(), id.into());
+        let optional = [
+            ("delay", delay),
+            ("kwh", kwh),
+            ("ok", ok),
+            ("name", name),
+            ("at", at),
+            ("tags", tags),
+            ("either", either),
+            ("weather", weather),
+        ];
+        for (name, value) in optional {
+            members.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        Value::Object(members)
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(payloads in prop::collection::vec(any_payload(), 1..12)) {
+        let file = read(&columns(), &payloads);
+        let rows: Vec<Value> =
+            file.get_row_iter(None).unwrap().map(|row| payload(&row.unwrap())).collect();
+        prop_assert_eq!(rows, payloads);
+    }
+
+    #[test]
+    fn no_bytes_make_reading_keys_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = parquet_file::keys(Bytes::from(bytes));
+    }
+}

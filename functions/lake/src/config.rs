@@ -1,0 +1,48 @@
+//! The lake's environment.
+
+use runtime::Settings;
+use runtime::env::{EnvError, Lookup, required};
+
+/// What the template gives this function.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) settings: Settings,
+    pub(crate) dedupe_table: String,
+    pub(crate) lake_bucket: String,
+}
+
+impl Config {
+    pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+        Ok(Self {
+            settings: Settings::read(lookup)?,
+            dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
+            lake_bucket: required(lookup, "LAKE_BUCKET", "the name of a bucket")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn each_variable_is_needed_and_named() {
+        let all = BTreeMap::from([
+            ("CONTRACTS_DIR", "/opt"),
+            ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
+            ("DEDUPE_TABLE", "dedupe"),
+            ("LAKE_BUCKET", "lake"),
+            ("MAX_RECEIVE_COUNT", "5"),
+            ("QUEUE_URL", "http://127.0.0.1/1/queue"),
+        ]);
+        assert!(Config::read(&all).is_ok());
+        for name in all.keys() {
+            let mut without = all.clone();
+            without.remove(name);
+            let error = Config::read(&without).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The stage: an envelope becomes a row of each of its dataset's lakes, and a batch of rows is written
+//! once, an object for each partition.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use contracts::{Catalog, LakeFormat};
+use dedupe::fenced::{Claim, Lease, write_fenced};
+use dedupe::{Limits, NoEffect, Outcome, Owner, RecordId, Store};
+use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp};
+use runtime::{Deadline, Done, Record, Stage, done};
+
+use crate::bucket::Bucket;
+use crate::lake::{Lake, Lakes, Row};
+use crate::objects::BatchObjects;
+use crate::place::Partition;
+
+/// Writes to the lakes of a dataset.
+pub(crate) struct LakeStage<S, B> {
+    contracts: Catalog,
+    lakes: Lakes,
+    store: S,
+    bucket: B,
+    /// A name that was never used.
+    name: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
+}
+
+/// An event for one lake.
+pub(crate) struct Line {
+    id: RecordId,
+    fingerprint: Fingerprint,
+    expires_at: Timestamp,
+    partition: Partition,
+    format: LakeFormat,
+    row: Row,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often a call is made whose outcome is not known; the SDK has tried each three times.
+const TRIES: u32 = 3;
+
+/// The rest of a batch waits no longer than this for the keys that another invocation has claimed.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+impl<S, B> LakeStage<S, B> {
+    pub(crate) fn new(
+        contracts: Catalog,
+        lakes: Lakes,
+        store: S,
+        bucket: B,
+        name: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
+    ) -> Self {
+        Self { contracts, lakes, store, bucket, name }
+    }
+}
+
+impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
+    const NAME: &'static str = "lake";
+
+    /// An event, for each of its lakes.
+    type Prepared = Vec<Line>;
+
+    async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Vec<Line>, Failure> {
+        let envelope = Envelope::from_json(&record.body)
+            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+        let contract = self.contracts.get(&envelope.dataset)?;
+        let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
+        let lakes = lakes.ok_or_else(|| {
+            let reason = format!("`{}` has no sink of kind lake", contract.dataset);
+            Failure::permanent(Code::ContractViolation, reason)
+        })?;
+        let line = |(sink, lake): (&String, &Lake)| {
+            Ok(Line {
+                id: RecordId { sink: sink.clone(), key: envelope.idempotencykey.clone() },
+                fingerprint: envelope.fingerprint.clone(),
+                expires_at: deadline.now().plus(DAY * contract.retention_days),
+                partition: Partition::of(sink, &envelope),
+                format: lake.format,
+                row: lake.row(&envelope)?,
+            })
+        };
+        lakes.iter().map(line).collect()
+    }
+
+    async fn commit(
+        &self,
+        batch: Vec<Vec<Line>>,
+        deadline: &Deadline,
+    ) -> Vec<Result<Done, Failure>> {
+        let (now, left) = (deadline.now(), deadline.remaining());
+        let lines: Vec<&Line> = batch.iter().flatten().collect();
+        let mut owners: BTreeMap<&Partition, Owner> = BTreeMap::new();
+        let claims = lines.iter().copied().map(|line| {
+            let owner = owners
+                .entry(&line.partition)
+                .or_insert_with(|| line.partition.owner(&(self.name)(now), line.format));
+            Claim {
+                id: line.id.clone(),
+                fingerprint: line.fingerprint.clone(),
+                expires_at: line.expires_at,
+                owner: owner.clone(),
+            }
+        });
+        let claims = claims.collect();
+        let lease = Lease {
+            ends_at: now.plus(left),
+            wait_until: now.plus((left / 10).min(LONGEST_WAIT)),
+            limits: Limits::DYNAMODB,
+            tries: TRIES,
+        };
+        let rows = lines.iter().map(|line| &line.row).collect();
+        let objects = BatchObjects::new(&self.bucket, &self.lakes, rows);
+        let outcomes = write_fenced(&self.store, &objects, claims, lease, || deadline.now()).await;
+        let mut outcomes = lines.iter().zip(outcomes);
+        batch.iter().map(|of_record| joined(outcomes.by_ref().take(of_record.len()))).collect()
+    }
+}
+
+/// What became of an event, from what became of it in each lake. What can be tried again is, before
+/// anything is given up: until then it is in the queue.
+fn joined<'a>(outcomes: impl Iterator<Item = (&'a &'a Line, Outcome)>) -> Result<Done, Failure> {
+    let mut joined = Ok(Done::DUPLICATE);
+    for (line, outcome) in outcomes {
+        let next = done(outcome, &line.id, &line.fingerprint);
+        joined = match (joined, next) {
+            (Err(first), Err(next)) if first.kind == FailureKind::Permanent => Err(next),
+            (Err(failure), _) | (Ok(_), Err(failure)) => Err(failure),
+            (Ok(one), Ok(other)) => {
+                Ok(if one == Done::PASSED || other == Done::PASSED { Done::PASSED } else { one })
+            }
+        };
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests;

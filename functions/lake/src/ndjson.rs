@@ -1,0 +1,152 @@
+//! Events as lines of JSON, compressed as a whole, and the keys that such an object holds.
+//!
+//! A line has the envelope's attributes under the names that the Parquet columns have, and the payload
+//! as it came as its member `payload`: nothing of it can be in the way of anything else.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use contracts::Compression;
+use event::{Code, Envelope, Failure, Fingerprint, IdempotencyKey, Timestamp};
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// As for Parquet.
+const ZSTD_LEVEL: i32 = 3;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(rename = "_event_id")]
+    event_id: &'a str,
+    #[serde(rename = "_event_time")]
+    event_time: Timestamp,
+    #[serde(rename = "_ingest_time")]
+    ingest_time: Timestamp,
+    #[serde(rename = "_idempotency_key")]
+    idempotency_key: &'a IdempotencyKey,
+    #[serde(rename = "_fingerprint")]
+    fingerprint: &'a Fingerprint,
+    #[serde(rename = "_subject")]
+    subject: Option<&'a str>,
+    #[serde(rename = "_degraded")]
+    degraded: Option<&'a str>,
+    payload: &'a RawValue,
+}
+
+/// What is read back of a line.
+#[derive(Deserialize)]
+struct Keyed {
+    #[serde(rename = "_idempotency_key")]
+    key: IdempotencyKey,
+}
+
+/// An event as a line, without its end.
+///
+/// # Errors
+/// Never for an envelope that was read.
+pub(crate) fn line(envelope: &Envelope) -> Result<String, Failure> {
+    let broken =
+        |error: serde_json::Error| Failure::permanent(Code::DecodeEnvelope, error.to_string());
+    let payload = match on_one_line(envelope.data.get()) {
+        Cow::Borrowed(_) => Cow::Borrowed(&*envelope.data),
+        Cow::Owned(text) => Cow::Owned(RawValue::from_string(text).map_err(broken)?),
+    };
+    let line = Line {
+        event_id: &envelope.id,
+        event_time: envelope.time,
+        ingest_time: envelope.ingesttime,
+        idempotency_key: &envelope.idempotencykey,
+        fingerprint: &envelope.fingerprint,
+        subject: envelope.subject.as_deref(),
+        degraded: envelope.degraded.as_deref(),
+        payload: &payload,
+    };
+    serde_json::to_string(&line).map_err(broken)
+}
+
+/// Between tokens a line end is a space; within a string JSON has none (RFC 8259, section 7).
+fn on_one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) {
+        Cow::Owned(json.replace(['\n', '\r'], " "))
+    } else {
+        Cow::Borrowed(json)
+    }
+}
+
+/// # Errors
+/// When the compressor fails: never in memory.
+pub(crate) fn write(lines: &[&str], compression: Compression) -> io::Result<Vec<u8>> {
+    match compression {
+        Compression::Gzip => {
+            let mut writer = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            write_lines(&mut writer, lines)?;
+            writer.finish()
+        }
+        Compression::Zstd => {
+            let mut writer = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
+            write_lines(&mut writer, lines)?;
+            writer.finish()
+        }
+    }
+}
+
+fn write_lines(writer: &mut impl Write, lines: &[&str]) -> io::Result<()> {
+    for line in lines {
+        writer.write_all(line.as_bytes())?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// The keys of an object that [`write`] made.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn keys(object: &[u8], compression: Compression) -> io::Result<Vec<IdempotencyKey>> {
+    let lines: Box<dyn Read + '_> = match compression {
+        Compression::Gzip => Box::new(MultiGzDecoder::new(object)),
+        Compression::Zstd => Box::new(zstd::Decoder::new(object)?),
+    };
+    let key = |line: io::Result<String>| {
+        serde_json::from_str(&line?).map(|Keyed { key }| key).map_err(io::Error::from)
+    };
+    BufReader::new(lines).lines().map(key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::envelope;
+
+    #[track_caller]
+    fn check(compression: Compression) {
+        let events: Vec<Envelope> =
+            (0..3).map(|n| envelope(&format!("k{n}"), r#"{"a": 1.50}"#)).collect();
+        let lines: Vec<String> = events.iter().map(|event| line(event).unwrap()).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let object = write(&lines, compression).unwrap();
+        let expected: Vec<_> = events.iter().map(|event| event.idempotencykey.clone()).collect();
+        assert_eq!(keys(&object, compression).unwrap(), expected);
+        let none = write(&[], compression).unwrap();
+        assert_eq!(keys(&none, compression).unwrap(), []);
+        assert!(keys(&object[..object.len() - 4], compression).is_err(), "cut short");
+        assert!(keys(b"PAR1", compression).is_err());
+    }
+
+    #[test]
+    fn an_object_tells_its_keys() {
+        check(Compression::Gzip);
+        check(Compression::Zstd);
+    }
+
+    #[test]
+    fn a_line_is_the_envelope_and_the_payload_as_it_came() {
+        let pretty = "{\n  \"weather\": {\"t\": 1.0},\r\n  \"note\": \"a\\nb\"\n}";
+        let line = line(&envelope("k", pretty)).unwrap();
+        assert_eq!(line.lines().count(), 1);
+        let expected = r#""_idempotency_key":"k","_fingerprint":"cd","_subject":"UA-1545","_degraded":null,"payload":{   "weather": {"t": 1.0},    "note": "a\nb" }}"#;
+        assert!(line.ends_with(expected), "{line}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Rows as a Parquet file, and the keys that such a file holds.
+//!
+//! One row group: an object has at most what one invocation was given. Each column is compressed with
+//! ZSTD and has the minimum, the maximum and the nulls of its row group, by which engines skip it
+//! (<https://parquet.apache.org/docs/file-format/metadata/>). What is different in each row has no
+//! dictionary.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contracts::ValueKind;
+use event::IdempotencyKey;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::column::reader::ColumnReader;
+use parquet::column::writer::ColumnWriterImpl;
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::types::ColumnPath;
+
+use crate::columns::{Cell, Column, Columns, KEY_COLUMN};
+
+/// The default of the `zstd` tool.
+const LEVEL: i32 = 3;
+
+/// Text that no two rows share.
+const DISTINCT: [&str; 3] = ["_event_id", KEY_COLUMN, "_fingerprint"];
+
+/// A file of these rows, each with a cell for each column; of none, a file without a row group.
+pub(crate) fn write(columns: &Columns, rows: &[&[Cell]]) -> Result<Vec<u8>, ParquetError> {
+    let mut writer = SerializedFileWriter::new(Vec::new(), columns.schema(), properties()?)?;
+    if !rows.is_empty() {
+        let mut group = writer.next_row_group()?;
+        for (at, column) in columns.iter().enumerate() {
+            let Some(mut writer) = group.next_column()? else { break };
+            write_column(&mut writer, column, rows.iter().filter_map(|row| row.get(at)))?;
+            writer.close()?;
+        }
+        group.close()?;
+    }
+    writer.into_inner()
+}
+
+/// The keys of a file that [`write`] made.
+pub(crate) fn keys(file: Bytes) -> Result<Vec<IdempotencyKey>, ParquetError> {
+    let reader = SerializedFileReader::new(file)?;
+    let metadata = reader.metadata().file_metadata();
+    let columns = metadata.schema_descr().columns();
+    let at = columns.iter().position(|column| column.name() == KEY_COLUMN);
+    let at = at.ok_or_else(|| ParquetError::General(format!("no column {KEY_COLUMN}")))?;
+    let mut keys = Vec::new();
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group)?;
+        let rows = usize::try_from(group.metadata().num_rows()).unwrap_or_default();
+        let ColumnReader::ByteArrayColumnReader(mut column) = group.get_column_reader(at)? else {
+            return Err(ParquetError::General(format!("{KEY_COLUMN} is no text")));
+        };
+        let mut values: Vec<ByteArray> = Vec::with_capacity(rows);
+        while values.len() < rows {
+            let (read, ..) = column.read_records(rows - values.len(), None, None, &mut values)?;
+            if read == 0 {
+                return Err(ParquetError::EOF(format!("{KEY_COLUMN} ends early")));
+            }
+        }
+        for value in &values {
+            keys.push(IdempotencyKey::from(value.as_utf8()?.to_owned()));
+        }
+    }
+    Ok(keys)
+}
+
+fn properties() -> Result<WriterPropertiesPtr, ParquetError> {
+    let level = ZstdLevel::try_new(LEVEL)?;
+    let properties = WriterProperties::builder()
+        .set_created_by(concat!("sluicegate version ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(level))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    let distinct = DISTINCT.map(|name| ColumnPath::new(vec![name.to_owned()]));
+    let properties = distinct.into_iter().fold(properties, |properties, column| {
+        properties.set_column_dictionary_enabled(column, false)
+    });
+    Ok(Arc::new(properties.build()))
+}
+
+fn write_column<'a>(
+    writer: &mut SerializedColumnWriter<'_>,
+    column: &Column,
+    cells: impl Iterator<Item = &'a Cell>,
+) -> Result<(), ParquetError> {
+    let is_nullable = column.is_nullable;
+    match column.kind {
+        ValueKind::Boolean => write_cells(writer.typed::<BoolType>(), is_nullable, cells, |cell| {
+            if let Cell::Boolean(value) = cell { Some(*value) } else { None }
+        }),
+        ValueKind::Integer | ValueKind::Time => {
+            write_cells(writer.typed::<Int64Type>(), is_nullable, cells, |cell| {
+                if let Cell::Integer(value) = cell { Some(*value) } else { None }
+            })
+        }
+        ValueKind::Number => {
+            write_cells(writer.typed::<DoubleType>(), is_nullable, cells, |cell| {
+                if let Cell::Number(value) = cell { Some(*value) } else { None }
+            })
+        }
+        ValueKind::Text | ValueKind::Json => {
+            write_cells(writer.typed::<ByteArrayType>(), is_nullable, cells, |cell| {
+                if let Cell::Text(text) = cell {
+                    Some(ByteArray::from(text.as_str()))
+                } else {
+                    None
+                }
+            })
+        }
+    }
+}
+
+/// What is there as values, and for each row whether it is.
+fn write_cells<'a, T: DataType>(
+    writer: &mut ColumnWriterImpl<'_, T>,
+    is_nullable: bool,
+    cells: impl Iterator<Item = &'a Cell>,
+    value: impl Fn(&Cell) -> Option<T::T>,
+) -> Result<(), ParquetError> {
+    let (mut values, mut levels) = (Vec::new(), Vec::new());
+    for cell in cells {
+        let value = value(cell);
+        levels.push(i16::from(value.is_some()));
+        values.extend(value);
+    }
+    writer.write_batch(&values, is_nullable.then_some(levels.as_slice()), None)?;
+    Ok(())
+}
