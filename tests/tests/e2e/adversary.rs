@@ -87,7 +87,7 @@ async fn check(seed: u64, sample: &[Flight]) -> Vec<Fault> {
     };
     world.assert_in_table(&expected(&world.records()[&first.id()]["payload"]));
     // What the two payloads differ in is not added up.
-    world.assert_in_totals(&sample);
+    world.assert_in_totals(sample);
     world.assert_in_lake(&expected(&world.lake()[&first.id()]));
     for (queue, expected) in [
         ("InboxDlq", &[Code::DecodeJson] as &[_]),
