@@ -7,6 +7,7 @@
 use dynoxide::actions::get_records::{GetRecordsRequest, Record};
 use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
 use dynoxide::streams;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio::task;
@@ -16,8 +17,8 @@ use super::{DynamoDb, DynamoDbError};
 /// As many records as one request gives at most.
 pub const MAX_PAGE: usize = 1_000;
 
-/// Where in a stream to read on; it stays good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where in a stream to read on; it stays good, also where the stream was copied with its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position(pub(crate) String);
 
 /// One write, as a stream tells of it.
@@ -63,11 +64,20 @@ impl DynamoDb {
 
     /// A shard iterator; `from` is `TRIM_HORIZON` or `LATEST`.
     pub(super) fn iterator(&self, table: &str, from: &str) -> Result<String, DynamoDbError> {
+        self.iterator_at(table, from, None)
+    }
+
+    fn iterator_at(
+        &self,
+        table: &str,
+        from: &str,
+        sequence_number: Option<String>,
+    ) -> Result<String, DynamoDbError> {
         let answer = self.database.get_shard_iterator(GetShardIteratorRequest {
             stream_arn: streams::stream_arn(table, ""),
             shard_id: streams::shard_id(table),
             shard_iterator_type: from.to_owned(),
-            sequence_number: None,
+            sequence_number,
         })?;
         answer.shard_iterator.ok_or_else(|| storage("a stream has no iterator"))
     }
@@ -105,6 +115,19 @@ impl TableStream {
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
     pub fn latest(&self) -> Result<Position, DynamoDbError> {
         self.dynamodb.iterator(&self.table, "LATEST").map(Position)
+    }
+
+    /// Before the record of a sequence number.
+    ///
+    /// # Errors
+    /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`, or where it is no such number.
+    pub async fn at(&self, sequence_number: &str) -> Result<Position, DynamoDbError> {
+        let (stream, number) = (self.clone(), sequence_number.to_owned());
+        let found = task::spawn_blocking(move || {
+            let TableStream { dynamodb, table, .. } = &stream;
+            dynamodb.iterator_at(table, "AT_SEQUENCE_NUMBER", Some(number)).map(Position)
+        });
+        found.await.map_err(|error| storage(&error.to_string()))?
     }
 
     /// The records from a position on: `limit` or [`MAX_PAGE`] at most. Writes that left their item

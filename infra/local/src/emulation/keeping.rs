@@ -1,14 +1,17 @@
 //! Keeping the emulation's state in a folder, and going on from it.
 //!
 //! What is written is of one moment in all services: an object with the message that announces it, a
-//! message that was sent with the item that says so. A killed process loses what happened since it was
+//! message that was sent with the item that says so. The checkpoints of mappings from streams are never
+//! ahead of anything that came of the records before them; behind, a record is delivered again. A killed process loses what happened since it was
 //! last written, which is half a minute ago at most, and the next one finds the world as it was then: a
 //! message deleted since is delivered again, as a standard queue may deliver any twice. Not kept are
 //! invocations at work (their messages become visible again by their timeouts), the events of
 //! asynchronous ones that wait, environments, faults that were added, and what was counted.
 
+mod checkpoints;
+
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +21,10 @@ use std::time::Duration;
 use tokio::task;
 use tokio::time::MissedTickBehavior;
 
-use super::StartError;
+pub(super) use self::checkpoints::Checkpoints;
+
+use self::checkpoints::Running;
+use super::{RunningMapping, StartError};
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::s3::{self, S3};
@@ -33,6 +39,7 @@ const EVERY: Duration = Duration::from_secs(30);
 const SQS: &str = "sqs";
 const OBJECTS: &str = "s3";
 const TABLES: &str = "dynamodb";
+const CHECKPOINTS: &str = "lambda";
 
 /// What is kept of the run before, on its way into the services; nothing without a folder.
 #[derive(Default)]
@@ -40,6 +47,7 @@ pub(super) struct Kept {
     folder: Option<Folder>,
     pub(super) sqs: sqs::snapshot::Snapshot,
     pub(super) s3: s3::snapshot::Snapshot,
+    pub(super) checkpoints: Checkpoints,
     /// What the templates of the runs before declared.
     declared: Declared,
 }
@@ -52,6 +60,7 @@ pub(super) struct Keeper {
     dynamodb: DynamoDb,
     /// Counts what may have changed tables.
     requests: Arc<AtomicU64>,
+    mappings: Running,
     declared: Declared,
     path: PathBuf,
     leftovers: Vec<String>,
@@ -70,6 +79,7 @@ struct Marks {
     sqs: sqs::snapshot::Mark,
     s3: u64,
     requests: u64,
+    checkpoints: Checkpoints,
 }
 
 impl Kept {
@@ -97,6 +107,11 @@ impl Kept {
             let file = File::open(&path).map_err(|error| StateError::damaged(&path, error))?;
             kept.s3 = s3::snapshot::Snapshot::read(BufReader::new(file))
                 .map_err(|error| StateError::damaged(&path, error))?;
+        }
+        if let Some(path) = folder.file(CHECKPOINTS) {
+            let text = fs::read(&path).map_err(|error| StateError::damaged(&path, error))?;
+            kept.checkpoints =
+                serde_json::from_slice(&text).map_err(|error| StateError::damaged(&path, error))?;
         }
         if let Some((_, declared)) = folder.kept() {
             kept.declared = declared.clone();
@@ -156,6 +171,7 @@ impl Kept {
             s3: s3.clone(),
             dynamodb: dynamodb.clone(),
             requests: Arc::default(),
+            mappings: Running::default(),
             declared: Declared {
                 queues: all(&before.queues, of_template.queues),
                 buckets: all(&before.buckets, of_template.buckets),
@@ -169,9 +185,13 @@ impl Kept {
 }
 
 impl Keeper {
-    /// With the counter of requests to DynamoDB that are over.
-    pub(super) fn watching(self, requests: Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Self { requests, ..self })
+    /// With the counter of requests to DynamoDB that are over, and the mappings that run.
+    pub(super) fn watching(
+        self,
+        requests: Arc<AtomicU64>,
+        mappings: &[RunningMapping],
+    ) -> Arc<Self> {
+        Arc::new(Self { requests, mappings: Running::of(mappings), ..self })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -215,7 +235,8 @@ impl Keeper {
         let Written { folder: Some(folder), marks } = &mut *written else { return Ok(()) };
         // Before the capture: what is over by now is in it.
         let requests = self.requests.load(Ordering::Acquire);
-        let now = Marks { sqs: self.sqs.mark(), s3: self.s3.mark(), requests };
+        let checkpoints = self.mappings.now();
+        let now = Marks { sqs: self.sqs.mark(), s3: self.s3.mark(), requests, checkpoints };
         if !is_last && marks.as_ref() == Some(&now) {
             return Ok(());
         }
@@ -223,16 +244,26 @@ impl Keeper {
         let times = Times { now_ms: self.clock.now_ms(), advanced_ms: self.clock.advanced_ms() };
         let mut captured = None;
         folder.write(times, self.declared.clone(), |to| {
-            // In the end, also what was done without a request.
-            let same_tables = !is_last && before.is_some_and(|marks| marks.requests == requests);
             let file = to.path(TABLES);
-            let copy = || if same_tables { Ok(()) } else { self.dynamodb.copy_to(&file) };
-            let (s3, (sqs, copied)) = self.s3.capture(|| self.sqs.capture(copy));
+            let copy = || {
+                // Before the tables, and while nothing else can change.
+                let checkpoints = self.mappings.now();
+                // A record that was delivered may be of a write that no request tells of; in the end,
+                // any write may be.
+                let same_tables = !is_last
+                    && before.is_some_and(|marks| {
+                        marks.requests == requests && marks.checkpoints == checkpoints
+                    });
+                let copied = if same_tables { Ok(()) } else { self.dynamodb.copy_to(&file) };
+                (checkpoints, same_tables, copied)
+            };
+            let (s3, (sqs, (checkpoints, same_tables, copied))) =
+                self.s3.capture(|| self.sqs.capture(copy));
             copied.map_err(|error| StateError::Tables {
                 path: file.clone(),
                 reason: error.to_string(),
             })?;
-            let now = Marks { sqs: sqs.mark(), s3: s3.mark(), requests };
+            let now = Marks { sqs: sqs.mark(), s3: s3.mark(), requests, checkpoints };
             if same_tables {
                 to.link(TABLES)?
             } else {
@@ -248,6 +279,7 @@ impl Keeper {
             } else {
                 to.write(SQS, |mut to| sqs.write(&mut to))?;
             }
+            to.write(CHECKPOINTS, |to| Ok(serde_json::to_writer(to, &now.checkpoints)?))?;
             captured = Some(now);
             Ok(())
         })?;

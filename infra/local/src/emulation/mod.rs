@@ -5,38 +5,30 @@
 
 mod keeping;
 mod resources;
+mod starting;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use self::keeping::{Keeper, Kept};
+pub use self::starting::{binaries, stack};
+
+use self::keeping::Keeper;
 use crate::adversary::{Adversary, Plan};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDb, DynamoDbError};
-use crate::front::{Backends, Call, Front};
+use crate::front::{Call, Front};
 use crate::lambda::mapping::{Mapping, MappingError};
-use crate::lambda::{AddError, Config, Lambda, LogSink};
+use crate::lambda::{AddError, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
-use crate::schedule;
 use crate::sqs::{Sqs, SqsError};
 use crate::state::StateError;
-use crate::template::{self, Stack, TemplateError};
+use crate::template::{Stack, TemplateError};
 use crate::weather::{Weather, WeatherError};
-
-/// The template's parameter that takes the weather service's URL.
-const WEATHER_PARAMETER: &str = "WeatherUrl";
-/// How often expired items are looked for, in milliseconds; DynamoDB takes up to days:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
-const SWEEP_MS: u64 = 60_000;
 
 /// What is started, and how.
 pub struct Options {
@@ -149,103 +141,6 @@ pub struct Emulation {
 }
 
 impl Emulation {
-    /// Starts what the template declares. To be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// Naming the resource that could not be started, and why.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
-        let text = read_template(&options.root)?;
-        let (listener, address) = listen(options.port).await?;
-        let endpoint = format!("http://{address}");
-        let mut background = JoinSet::new();
-
-        let mut parameters = options.parameters;
-        let weather = match options.weather {
-            Some(file) if wants_weather(&text, &parameters) => {
-                let (weather, url) = serve_weather(&file, &mut background).await?;
-                parameters.insert(WEATHER_PARAMETER.to_owned(), url);
-                Some(weather)
-            }
-            _ => None,
-        };
-        let template_options = template::Options {
-            endpoint: endpoint.clone(),
-            parameters,
-            ..template::Options::default()
-        };
-        let stack = template::read(&text, &options.root, &template_options)?;
-        let region = template_options.region.as_str();
-
-        let clock = options.clock;
-        let mut kept = Kept::open(options.state, &clock).await?;
-        let adversary = Adversary::new(clock.clone(), &options.faults);
-        let sqs = Sqs::new(clock.clone(), region, &template_options.account, &endpoint);
-        sqs.disturb(adversary.clone());
-        resources::create_queues(&sqs, &stack.queues, &mut kept.sqs)?;
-        let s3 = S3::new(clock.clone());
-        resources::create_buckets(&s3, &sqs, &stack.buckets, region)?;
-        let dynamodb = DynamoDb::start(clock.clone()).await.map_err(StartError::DynamoDb)?;
-        kept.restore_tables(&dynamodb)?;
-        resources::create_tables(&dynamodb, &stack.tables, kept.folder())?;
-        let keeper = kept.go_on(&stack, &clock, (&sqs, &s3, &dynamodb))?;
-        background.spawn(sweep(dynamodb.clone(), clock.clone()));
-        let config = Config {
-            adversary: Some(adversary.clone()),
-            ..Config::new(region, &endpoint, options.binaries)
-        };
-        let lambda = Lambda::new(clock.clone(), config, options.log);
-        for function in &stack.functions {
-            lambda.add(function.clone())?;
-        }
-        // Before the mappings: what they invoke calls back.
-        let front = Front::start(
-            listener,
-            Backends {
-                sqs: sqs.clone(),
-                s3: s3.service(),
-                dynamodb: dynamodb.clone(),
-                lambda: lambda.clone(),
-                urls: stack
-                    .functions
-                    .iter()
-                    .filter(|each| each.has_url)
-                    .map(|each| each.name.clone())
-                    .collect(),
-                apis: resources::http_apis(&stack, &template_options.account),
-                health: resources::health(&stack),
-                adversary: adversary.clone(),
-            },
-        );
-        let services = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };
-        let mut mappings = resources::start_mappings(&stack, &services)?;
-        mappings.extend(resources::start_stream_mappings(&stack, &services, &dynamodb, region)?);
-        let mappings = Arc::new(mappings);
-        front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
-        let keeper = keeper.map(|keeper| keeper.watching(front.dynamodb_requests()));
-        if let Some(keeper) = &keeper {
-            background.spawn(Arc::clone(keeper).run());
-        }
-        for each in stack.schedules.iter().filter(|each| each.enabled) {
-            background.spawn(schedule::run(each.clone(), clock.clone(), lambda.clone()));
-        }
-        Ok(Self {
-            clock,
-            skip_idle: options.skip_idle,
-            adversary,
-            stack,
-            endpoint,
-            sqs,
-            s3,
-            dynamodb,
-            lambda,
-            weather,
-            mappings,
-            front,
-            keeper,
-            background,
-        })
-    }
-
     /// Ends everything: invocations at work are killed, and when it returns no process is left. A state
     /// that cannot be kept is logged.
     pub async fn shutdown(self) {
@@ -337,81 +232,4 @@ impl Emulation {
     pub fn calls(&self) -> BTreeMap<Call, u64> {
         self.front.calls()
     }
-}
-
-/// The functions' binaries that the template names, each once, in alphabetical order: what has to be
-/// built before an emulation of it can start.
-///
-/// # Errors
-/// When the template cannot be read.
-pub fn binaries(
-    root: &Path,
-    parameters: &BTreeMap<String, String>,
-) -> Result<Vec<String>, StartError> {
-    let stack = stack(root, parameters)?;
-    let binaries: BTreeSet<_> = stack.functions.into_iter().map(|each| each.binary).collect();
-    Ok(binaries.into_iter().collect())
-}
-
-/// What the template declares, by the names that it has here, without starting any of it.
-///
-/// # Errors
-/// When the template cannot be read.
-pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
-    let text = read_template(root)?;
-    let mut parameters = parameters.clone();
-    if wants_weather(&text, &parameters) {
-        // Whatever it is going to be.
-        parameters.insert(WEATHER_PARAMETER.to_owned(), "http://127.0.0.1".to_owned());
-    }
-    let options = template::Options { parameters, ..template::Options::default() };
-    Ok(template::read(&text, root, &options)?)
-}
-
-fn read_template(root: &Path) -> Result<String, StartError> {
-    let path = root.join("template.yaml");
-    fs::read_to_string(&path).map_err(|source| StartError::Read { path, source })
-}
-
-fn wants_weather(template: &str, parameters: &BTreeMap<String, String>) -> bool {
-    let declared = template::parameter_names(template);
-    !parameters.contains_key(WEATHER_PARAMETER) && declared.contains(WEATHER_PARAMETER)
-}
-
-async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
-    let error = |source| StartError::Listen { port, source };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(error)?;
-    let address = listener.local_addr().map_err(error)?;
-    Ok((listener, address))
-}
-
-async fn serve_weather(
-    file: &[u8],
-    background: &mut JoinSet<()>,
-) -> Result<(Weather, String), StartError> {
-    let weather = Weather::load(file)?;
-    let (listener, address) = listen(0).await?;
-    let served = weather.clone();
-    background.spawn(async move {
-        if let Err(error) = served.serve(listener).await {
-            tracing::error!(%error, "weather stopped");
-        }
-    });
-    Ok((weather, format!("http://{address}")))
-}
-
-/// Deletes what has expired, again and again.
-async fn sweep(dynamodb: DynamoDb, clock: Clock) {
-    loop {
-        clock.sleep_until(clock.now_ms().saturating_add(SWEEP_MS)).await;
-        if let Err(error) = dynamodb.sweep().await {
-            tracing::warn!(%error, "expired items were not deleted");
-        }
-    }
-}
-
-/// A queue's visibility timeout, as its mapping needs to know it; SQS's default is 30 seconds.
-fn visibility(attributes: &BTreeMap<String, String>) -> Duration {
-    let seconds = attributes.get("VisibilityTimeout").and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(30))
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{MappingSource, RunningMapping, StartError, visibility};
+use super::keeping::Checkpoints;
+use super::{MappingSource, RunningMapping, StartError};
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::lambda::mapping::Mapping;
@@ -85,6 +87,7 @@ pub(super) fn create_tables(
     dynamodb: &DynamoDb,
     tables: &[Table],
     kept: Option<&Path>,
+    checkpoints: &mut Checkpoints,
 ) -> Result<(), StartError> {
     let names = dynamodb.table_names().map_err(StartError::DynamoDb)?;
     for Table { name, create_table, ttl_attribute, .. } in tables {
@@ -92,6 +95,8 @@ pub(super) fn create_tables(
         let ttl_attribute = ttl_attribute.as_deref();
         let Some(folder) = kept.filter(|_| names.contains(name)) else {
             dynamodb.create_table(create_table, ttl_attribute).map_err(error)?;
+            let begin = dynamodb.stream(name, "").latest();
+            checkpoints.made(name, begin.map_err(error)?);
             continue;
         };
         if let Some(part) = dynamodb.difference(name, create_table).map_err(error)? {
@@ -131,11 +136,13 @@ pub(super) fn start_mappings(
     stack.mappings.iter().map(start).collect()
 }
 
+/// A mapping that has a checkpoint goes on from there.
 pub(super) fn start_stream_mappings(
     stack: &Stack,
     services: &Services<'_>,
     dynamodb: &DynamoDb,
     region: &str,
+    checkpoints: &Checkpoints,
 ) -> Result<Vec<RunningMapping>, StartError> {
     let &Services { clock, sqs, lambda } = services;
     let start = |declared: &template::StreamMapping| {
@@ -148,6 +155,7 @@ pub(super) fn start_stream_mappings(
         let mapping = Mapping::start_stream(
             declared,
             function_arn,
+            checkpoints.of(&declared.logical_id, &table),
             clock.clone(),
             dynamodb.stream(&table, region),
             lambda.clone(),
@@ -184,4 +192,10 @@ pub(super) fn health(stack: &Stack) -> Value {
             "sqs": { "queues": queues },
         },
     })
+}
+
+/// A queue's visibility timeout, as its mapping needs to know it; SQS's default is 30 seconds.
+fn visibility(attributes: &BTreeMap<String, String>) -> Duration {
+    let seconds = attributes.get("VisibilityTimeout").and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(30))
 }

@@ -47,15 +47,14 @@ Resources:
           Type: DynamoDB
           Properties:
             Stream: !GetAtt Table.StreamArn
-            StartingPosition: TRIM_HORIZON
 ";
 
 /// A property of the event, until [`World::resume`].
-const PAUSED: &str = "Enabled: false";
+pub(super) const PAUSED: &str = "Enabled: false";
 
-struct World {
-    emulation: Emulation,
-    client: Client,
+pub(super) struct World {
+    pub(super) emulation: Emulation,
+    pub(super) client: Client,
     /// The records of each invocation that began.
     batches: Arc<Mutex<Vec<Vec<Value>>>>,
     root: Root,
@@ -64,8 +63,27 @@ struct World {
 impl World {
     /// `properties` are more lines of the event's.
     async fn start(properties: &[&str], faults: &str) -> Self {
-        let lines = properties.iter().map(|line| format!("            {line}\n"));
-        let root = Root::new(&format!("{TEMPLATE}{}", lines.collect::<String>()));
+        Self::start_in(Root::new(&template("Changes", properties)), faults, false).await
+    }
+
+    /// One that keeps its state, for [`World::restart`].
+    pub(super) async fn kept(properties: &[&str]) -> Self {
+        Self::start_in(Root::new(&template("Changes", properties)), "", true).await
+    }
+
+    /// Ends the world, and starts it from what it has kept.
+    pub(super) async fn restart(self, properties: &[&str]) -> Self {
+        self.restart_as("Changes", properties).await
+    }
+
+    /// As [`World::restart`], with another name for the event.
+    pub(super) async fn restart_as(self, event: &str, properties: &[&str]) -> Self {
+        self.emulation.close().await.unwrap();
+        std::fs::write(self.root.path.join("template.yaml"), template(event, properties)).unwrap();
+        Self::start_in(self.root, "", true).await
+    }
+
+    async fn start_in(root: Root, faults: &str, is_kept: bool) -> Self {
         let batches = Arc::new(Mutex::new(Vec::new()));
         let seen = batches.clone();
         let log = move |line: &LogLine<'_>| {
@@ -74,13 +92,14 @@ impl World {
             }
         };
         let faults = Plan::parse(&format!("seed: 7\nfaults: [{faults}]")).unwrap();
-        let options = Options { log: Arc::new(log), faults, ..root.options() };
+        let state = is_kept.then(|| root.path.join("kept"));
+        let options = Options { log: Arc::new(log), faults, state, ..root.options() };
         let emulation = Emulation::start(options).await.unwrap();
         let client = Client::new(&config(&emulation));
         Self { emulation, client, batches, root }
     }
 
-    async fn put(&self, pk: &str, more: &[(&str, AttributeValue)]) {
+    pub(super) async fn put(&self, pk: &str, more: &[(&str, AttributeValue)]) {
         let put = self.client.put_item().table_name("records").item("pk", text(pk));
         let put = more.iter().fold(put, |put, (name, value)| put.item(*name, value.clone()));
         put.send().await.unwrap();
@@ -89,11 +108,15 @@ impl World {
     /// Starts a mapping that is [`PAUSED`], which thus finds all that was written so far at once.
     async fn resume(&self) {
         self.emulation.mappings()[0].mapping.resume();
+        self.settle().await;
+    }
+
+    pub(super) async fn settle(&self) {
         self.emulation.settle(LONG).await.unwrap();
     }
 
     /// Of each invocation, the keys of its records.
-    fn keys(&self) -> Vec<String> {
+    pub(super) fn keys(&self) -> Vec<String> {
         let key = |record: &Value| {
             record["dynamodb"]["Keys"]["pk"]["S"].as_str().unwrap_or_default().to_owned()
         };
@@ -106,12 +129,21 @@ impl World {
     }
 
     /// A file for an item that is to fail once.
-    fn once(&self, name: &str) -> AttributeValue {
+    pub(super) fn once(&self, name: &str) -> AttributeValue {
         text(&self.root.path.join(name).to_string_lossy())
     }
 }
 
-fn text(value: &str) -> AttributeValue {
+/// The template with an event of this name, at `TRIM_HORIZON` unless its properties say otherwise.
+fn template(event: &str, properties: &[&str]) -> String {
+    let says = properties.iter().any(|line| line.starts_with("StartingPosition"));
+    let default = ["StartingPosition: TRIM_HORIZON"].into_iter().filter(|_| !says);
+    let lines =
+        properties.iter().copied().chain(default).map(|line| format!("            {line}\n"));
+    TEMPLATE.replace("Changes:", &format!("{event}:")) + &lines.collect::<String>()
+}
+
+pub(super) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 

@@ -25,6 +25,7 @@ pub use crate::filter::FilterError;
 use self::event::Source;
 use self::mode::{Mode, Switch};
 use self::poller::Engine;
+use self::stream::Checkpoint;
 use super::outcome::{Invocation, InvokeError};
 use super::waits::Waits;
 use super::{Lambda, PAYLOAD_LIMIT};
@@ -159,6 +160,7 @@ trait Control: Send + Sync {
     fn set(&self, mode: Mode);
     fn counters(&self) -> Counters;
     fn activity(&self) -> Activity;
+    fn checkpoint(&self) -> Option<Checkpoint>;
     fn finished(&self) -> futures_util::future::BoxFuture<'_, ()>;
 }
 

@@ -17,6 +17,7 @@ use super::super::locked;
 use super::super::waits::{UnderWay, Waits};
 use super::groups::Groups;
 use super::mode::{Mode, Switch};
+use super::stream::Checkpoint;
 use super::{Activity, Control, Counters, MessageSource, Plan, Target, event};
 use crate::clock::Clock;
 use crate::sqs::{ReceivedMessage, SqsError};
@@ -219,6 +220,10 @@ impl<S: MessageSource, T: Target> Control for Engine<S, T> {
 
     fn activity(&self) -> Activity {
         Activity::of(&self.waits)
+    }
+
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        None
     }
 
     fn finished(&self) -> BoxFuture<'_, ()> {

@@ -20,18 +20,24 @@ use super::record::Entry;
 use super::{Letters, StreamSource};
 
 impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
-    /// Returns early only when the mapping is stopped.
-    pub(super) async fn deliver(&self, entries: Vec<Entry>, under_way: &mut Option<UnderWay>) {
+    /// Whether all is dealt with: it is not when the mapping is stopped, or everything shuts down.
+    pub(super) async fn deliver(
+        &self,
+        entries: Vec<Entry>,
+        under_way: &mut Option<UnderWay>,
+    ) -> bool {
+        let mut first = entries.first().map(|entry| entry.sequence_number.clone());
         // The last comes first.
         let mut left = vec![Batch::new(entries)];
         while let Some(batch) = left.pop() {
+            self.reach(&batch, &mut first).await;
             if !self.may_go_on(under_way).await {
-                return;
+                return false;
             }
             let Some(batch) = self.without_expired(batch) else { continue };
             let (mut batch, rest) = batch.fitting(self.plan.payload_limit);
             left.extend(rest);
-            let Some(attempt) = self.attempt(&mut batch).await else { return };
+            let Some(attempt) = self.attempt(&mut batch).await else { return false };
             let before = batch.records.len();
             match attempt {
                 Attempt::Done => self.leave(before),
@@ -42,6 +48,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
                 Next::Nothing => {}
                 Next::AtOnce(batches) => left.extend(batches.into_iter().rev()),
                 Next::After { delay_ms, batch } => {
+                    self.reach(&batch, &mut first).await;
                     let due_ms = self.clock.now_ms().saturating_add(delay_ms);
                     if let Some(under_way) = under_way.as_ref() {
                         tokio::select! {
@@ -53,6 +60,20 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
                 }
                 Next::GiveUp(batch) => self.give_up(&batch, Condition::RetryAttemptsExhausted),
             }
+        }
+        true
+    }
+
+    /// Moves the checkpoint to a batch that comes next, if it begins later than the one before.
+    async fn reach(&self, next: &Batch, first: &mut Option<String>) {
+        let Some(next) = next.records.first().map(|record| &record.sequence_number) else { return };
+        if first.as_ref() == Some(next) {
+            return;
+        }
+        *first = Some(next.clone());
+        // Where the stream does not tell, the checkpoint stays behind.
+        if let Ok(position) = self.source.at(next).await {
+            self.checkpoint.reach(position);
         }
     }
 

@@ -14,6 +14,7 @@ use super::super::super::locked;
 use super::super::super::waits::{UnderWay, Waits};
 use super::super::mode::{Mode, Switch};
 use super::super::{Activity, Control, Counters, Target};
+use super::checkpoint::Checkpoint;
 use super::record::Entry;
 use super::{Letters, Plan, StreamSource};
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ pub(super) struct Engine<S, T, L> {
     pub(super) letters: L,
     pub(super) switch: Switch,
     pub(super) waits: Waits,
+    pub(super) checkpoint: Checkpoint,
     counters: Mutex<Counters>,
     writes: watch::Receiver<u64>,
     /// As many writes there were when the stream was last read to its end.
@@ -62,6 +64,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
         plan: Plan,
         switch: Switch,
         clock: Clock,
+        from: Position,
         source: S,
         target: T,
         letters: L,
@@ -75,6 +78,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
             letters,
             switch,
             waits: Waits::default(),
+            checkpoint: Checkpoint::new(from),
             counters: Mutex::default(),
             writes,
             seen: AtomicU64::new(NEVER),
@@ -85,8 +89,9 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
         }
     }
 
-    pub(super) fn start(self: &Arc<Self>, mut position: Position) {
+    pub(super) fn start(self: &Arc<Self>) {
         let engine = self.clone();
+        let mut position = engine.checkpoint.position();
         tokio::spawn(async move {
             let _end = End(&engine.has_ended);
             while engine.switch.until(|mode| mode != Mode::Paused).await == Mode::Running {
@@ -95,7 +100,11 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
                 {
                     engine.is_delivering.store(true, Ordering::Release);
                     let mut under_way = Some(under_way);
-                    engine.deliver(entries, &mut under_way).await;
+                    if !engine.deliver(entries, &mut under_way).await {
+                        // What comes after it is not to be dealt with before it.
+                        break;
+                    }
+                    engine.checkpoint.reach(position.clone());
                     // First, so that what has been written meanwhile is not overlooked.
                     engine.is_delivering.store(false, Ordering::Release);
                     drop(under_way);
@@ -121,6 +130,9 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
                     let is_last = page.is_last;
                     *position = page.next.clone();
                     self.take(&mut gathering, page);
+                    if gathering.is_none() {
+                        self.checkpoint.reach(position.clone());
+                    }
                     is_last
                 }
                 Err(error) => {
@@ -219,6 +231,10 @@ impl<S: StreamSource, T: Target, L: Letters> Control for Engine<S, T, L> {
             return Activity::Busy;
         }
         Activity::of(&self.waits)
+    }
+
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        Some(self.checkpoint.clone())
     }
 
     fn finished(&self) -> BoxFuture<'_, ()> {

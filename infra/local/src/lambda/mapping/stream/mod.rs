@@ -7,6 +7,7 @@
 //! once (`ParallelizationFactor`), tumbling windows.
 
 mod batch;
+mod checkpoint;
 mod delivery;
 mod engine;
 mod letter;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+pub use self::checkpoint::Checkpoint;
 
 use self::batch::Rules;
 use self::engine::Engine;
@@ -41,6 +44,12 @@ pub trait StreamSource: Send + Sync + 'static {
     /// # Errors
     /// When the table has no stream.
     fn begin(&self, from: StartingPosition) -> Result<Position, DynamoDbError>;
+
+    /// Before the record of a sequence number.
+    fn at(
+        &self,
+        sequence_number: &str,
+    ) -> impl Future<Output = Result<Position, DynamoDbError>> + Send;
 
     /// Up to `limit` records from a position on.
     fn read(
@@ -74,6 +83,10 @@ impl StreamSource for TableStream {
         }
     }
 
+    async fn at(&self, sequence_number: &str) -> Result<Position, DynamoDbError> {
+        TableStream::at(self, sequence_number).await
+    }
+
     async fn read(&self, from: &Position, limit: usize) -> Result<Page, DynamoDbError> {
         TableStream::read(self, from, limit).await
     }
@@ -92,27 +105,37 @@ impl Letters for Sqs {
 
 impl Mapping {
     /// Checks a mapping from a stream and starts it, paused where the template disables it. What is
-    /// written from now on is read in any case. To be called within a tokio runtime.
+    /// written from now on is read in any case. One that was there before goes on from its checkpoint,
+    /// whatever its starting position; its failures are counted from zero again. To be called within a
+    /// tokio runtime.
     ///
     /// # Errors
     /// When Lambda would refuse it: its stream, its limits, its filters, its function.
     pub fn start_stream<S: StreamSource, T: Target, L: Letters>(
         mapping: &StreamMapping,
         function_arn: &str,
+        checkpoint: Option<Position>,
         clock: Clock,
         source: S,
         target: T,
         letters: L,
     ) -> Result<Self, MappingError> {
         let plan = Plan::new(mapping, function_arn, &target)?;
-        let from = source.begin(mapping.starting_position).map_err(|error| {
+        let begin = source.begin(mapping.starting_position).map_err(|error| {
             let mapping = mapping.logical_id.clone();
             MappingError::Unreadable { mapping, reason: error.to_string() }
         })?;
+        let from = checkpoint.unwrap_or(begin);
         let switch = Switch::new(mapping.enabled);
-        let engine = Arc::new(Engine::new(plan, switch, clock, source, target, letters));
-        engine.start(from);
+        let engine = Arc::new(Engine::new(plan, switch, clock, from, source, target, letters));
+        engine.start();
         Ok(Self { engine })
+    }
+
+    /// How far it is with its stream; `None` for a mapping from a queue.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.engine.checkpoint()
     }
 }
 

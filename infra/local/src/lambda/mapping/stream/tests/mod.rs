@@ -2,6 +2,7 @@
 //!
 //! A record's sequence number is a letter; a batch is the letters of its records.
 
+mod checkpoints;
 mod delivery;
 mod letters;
 mod reading;
@@ -65,6 +66,12 @@ impl StreamSource for FakeShard {
             StartingPosition::TrimHorizon => "0".to_owned(),
             StartingPosition::Latest => self.records.lock().unwrap().len().to_string(),
         }))
+    }
+
+    async fn at(&self, sequence_number: &str) -> Result<Position, DynamoDbError> {
+        let records = self.records.lock().unwrap();
+        let at = records.iter().position(|each| each.sequence_number == sequence_number);
+        Ok(Position(at.unwrap().to_string()))
     }
 
     async fn read(&self, from: &Position, limit: usize) -> Result<Page, DynamoDbError> {
@@ -177,9 +184,17 @@ impl World {
     }
 
     fn try_start(&self, declared: &StreamMapping) -> Result<Mapping, MappingError> {
+        self.start_from(declared, None)
+    }
+
+    fn start_from(
+        &self,
+        declared: &StreamMapping,
+        checkpoint: Option<Position>,
+    ) -> Result<Mapping, MappingError> {
         let (shard, function) = (self.shard.clone(), self.function.clone());
         let (clock, letters) = (self.clock.clone(), self.letters.clone());
-        Mapping::start_stream(declared, "arn:sink", clock, shard, function, letters)
+        Mapping::start_stream(declared, "arn:sink", checkpoint, clock, shard, function, letters)
     }
 
     /// Lets time pass whenever the mapping waits for it, until it is idle.
