@@ -7,6 +7,8 @@ mod faults;
 mod front;
 mod http_apis;
 mod lifecycle;
+#[path = "../probe/mod.rs"]
+mod probe;
 mod schedules;
 mod settling;
 mod state;
@@ -14,14 +16,15 @@ mod streams;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use local::adversary::Plan;
 use local::clock::Clock;
 use local::lambda::LogLine;
 use local::sqs::NewMessage;
 use local::{Emulation, Options};
+
+use self::probe::binaries;
 
 const START_MS: u64 = 1_700_000_000_000;
 
@@ -77,21 +80,6 @@ Resources:
       Events:
         Messages: {Type: SQS, Properties: {Queue: !GetAtt Poisoned.Arn}}
 ";
-
-/// The folder of the probe, which is built if it is not there.
-fn binaries() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
-        if !folder.join("probe").is_file() {
-            let build = ["build", "--package", "local", "--example", "probe"];
-            assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
-        }
-        folder
-    });
-    built.clone()
-}
 
 /// A folder with a template; removed when dropped.
 struct Root {

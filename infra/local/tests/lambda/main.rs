@@ -6,12 +6,12 @@
 
 mod api;
 mod environments;
+#[path = "../probe/mod.rs"]
+mod probe;
 mod reload;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -23,23 +23,10 @@ use local::lambda::{Config, Invocation, InvokeError, Lambda, LogLine, Origin};
 use local::template::Function;
 use serde_json::Value;
 
+use self::probe::binaries;
+
 const START_MS: u64 = 1_584_000_000_000;
 const ENDPOINT: &str = "http://127.0.0.1:4566";
-
-/// The folder of the probe, which is built if it is not there.
-fn binaries() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
-        if !folder.join("probe").is_file() {
-            let build = ["build", "--package", "local", "--example", "probe"];
-            assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
-        }
-        folder
-    });
-    built.clone()
-}
 
 type Lines = Arc<Mutex<Vec<(Option<String>, Origin, String)>>>;
 

@@ -75,10 +75,8 @@ async fn what_is_being_delivered_or_gathered_is_not_dealt_with() {
 #[tokio::test]
 async fn when_everything_shuts_down_nothing_is_passed_over() {
     let world = World::new();
-    let mut answers = world.function.answers.lock().unwrap();
-    answers.push_back(Ok(invocation("{}", None)));
-    answers.push_back(Err(InvokeError::ShuttingDown));
-    drop(answers);
+    let answers = [Ok(invocation("{}", None)), Err(InvokeError::ShuttingDown)];
+    world.function.answers.lock().unwrap().extend(answers);
     world.shard.put("abc");
     let mapping = world.start(&StreamMapping { batch_size: 1, ..declared() });
     let checkpoint = mapping.checkpoint().unwrap();
