@@ -1,7 +1,7 @@
 //! Moving dead letters: received, sent to where they failed, then deleted. A copy that is sent twice
 //! is absorbed by the sink; a message is never between two places.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use event::DeadLetter;
@@ -117,7 +117,7 @@ impl<Q: Letters> Redrive<Q> {
             return Err(RedriveError::Limit { limit });
         }
         let mut report = Report { stage, moved: 0, failed: 0, came_back: 0, drained: false };
-        let mut seen = HashSet::new();
+        let mut moved = HashMap::new();
         while report.moved + report.failed < limit && deadline.remaining() > RESERVE {
             let mut records = match self.queues.take(&route.dlq).await {
                 Ok(records) => records,
@@ -135,7 +135,7 @@ impl<Q: Letters> Redrive<Q> {
             }
             // What fails again at once is in the queue again: it is not to go round until the limit.
             let taken = records.len();
-            records.retain(|record| seen.insert(origin(record)));
+            records.retain(|record| !has_come_back(record, &mut moved));
             report.came_back += (taken - records.len()) as u64;
             if records.is_empty() {
                 break;
@@ -186,10 +186,18 @@ impl<Q: Letters> Redrive<Q> {
     }
 }
 
-/// What stays the same when a message fails again: the id that it had when it first did.
-fn origin(record: &Record) -> String {
+/// Whether it was moved before in this run, which `moved` tells: how often what has the same origin had
+/// been redriven then. Copies of one message have one origin, and are moved each; what comes back has
+/// been redriven once more.
+fn has_come_back(record: &Record, moved: &mut HashMap<String, u32>) -> bool {
     let letter = DeadLetter::read(&record.attributes);
-    letter.map_or_else(|| record.message_id.clone(), |letter| letter.message_id)
+    let redrives = letter.as_ref().map_or(0, |letter| letter.redrives);
+    // What stays the same when a message fails again: the id that it had when it first did.
+    let origin = letter.map_or_else(|| record.message_id.clone(), |letter| letter.message_id);
+    let fewest = moved.entry(origin).or_insert(redrives);
+    let is_back = redrives > *fewest;
+    *fewest = redrives.min(*fewest);
+    is_back
 }
 
 #[cfg(test)]

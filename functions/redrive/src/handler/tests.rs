@@ -58,8 +58,14 @@ impl Clock for Frozen {
 }
 
 fn letter(n: usize) -> Record {
+    redriven(n, 0)
+}
+
+/// A letter that was redriven so often before.
+fn redriven(n: usize, redrives: u32) -> Record {
     let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`");
-    let failure = DeadLetter::new("sink", &why, Timestamp::from_unix_ms(1), &format!("m{n}"));
+    let mut failure = DeadLetter::new("sink", &why, Timestamp::from_unix_ms(1), &format!("m{n}"));
+    failure.redrives = redrives;
     let attributes: Attributes = [("dataset".to_owned(), Attribute::string("flights"))].into();
     Record {
         message_id: format!("m{n}"),
@@ -107,11 +113,22 @@ async fn a_limit_is_kept_and_the_rest_stays() {
 async fn what_fails_again_at_once_does_not_go_round() {
     let redrive = redrive(3, None);
     // The second life of the first letter, before the queue is drained.
-    let again = Record { message_id: "m9".to_owned(), ..letter(0) };
+    let again = Record { message_id: "m9".to_owned(), ..redriven(0, 1) };
     redrive.queues.letters.lock().unwrap().push(again);
     let report = run(&redrive, "sink", 100).await.unwrap();
     assert_eq!((report.moved, report.came_back, report.drained), (3, 1, true));
     assert_eq!(redrive.queues.sent.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn copies_of_one_message_are_moved_each() {
+    let redrive = redrive(2, None);
+    let copies = ["m8", "m9"].map(|id| Record { message_id: id.to_owned(), ..letter(0) });
+    // And one that SQS moved: it has no attributes, and the message's own id.
+    let without_a_reason = Record { attributes: Attributes::new(), ..letter(0) };
+    redrive.queues.letters.lock().unwrap().extend(copies.into_iter().chain([without_a_reason]));
+    let report = run(&redrive, "sink", 100).await.unwrap();
+    assert_eq!((report.moved, report.came_back, report.drained), (5, 0, true));
 }
 
 #[tokio::test]
