@@ -68,13 +68,7 @@ mod tests {
             ("QUEUE_URL", "http://127.0.0.1/1/queue"),
             ("SINK_QUEUES", r#"{"table":"http://127.0.0.1/1/sink"}"#),
         ]);
-        assert!(Config::read(&all).is_ok());
-        for name in all.keys() {
-            let mut without = all.clone();
-            without.remove(name);
-            let error = Config::read(&without).unwrap_err().to_string();
-            assert!(error.contains(name), "{error}");
-        }
+        testkit::check_each_is_needed(&all, |variables| Config::read(variables));
         let mut wrong = all.clone();
         wrong.insert("SINK_QUEUES", r#"{"tabel":"http://127.0.0.1/1/sink"}"#);
         let error = Config::read(&wrong).unwrap_err().to_string();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use contracts::{Catalog, LakeFormat};
 use dedupe::fenced::{Claim, Lease, write_fenced};
-use dedupe::{Limits, NoEffect, Outcome, Owner, RecordId, Store};
-use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp};
-use runtime::{Deadline, Done, Record, Stage, done};
+use dedupe::{Limits, NoEffect, Owner, RecordId, Store};
+use event::{Code, Envelope, Failure, Fingerprint, Timestamp};
+use runtime::{Deadline, Done, Record, Stage, joined, settled};
 
 use crate::bucket::Bucket;
 use crate::lake::{Lake, Lakes, Row};
@@ -112,26 +112,13 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         let rows = lines.iter().map(|line| &line.row).collect();
         let objects = BatchObjects::new(&self.bucket, &self.lakes, rows);
         let outcomes = write_fenced(&self.store, &objects, claims, lease, || deadline.now()).await;
-        let mut outcomes = lines.iter().zip(outcomes);
-        batch.iter().map(|of_record| joined(outcomes.by_ref().take(of_record.len()))).collect()
+        let mut settled = lines
+            .iter()
+            .zip(outcomes)
+            .map(|(line, outcome)| settled(outcome, &line.id, &line.fingerprint));
+        let join = |of_record: &Vec<Line>| joined(settled.by_ref().take(of_record.len()).collect());
+        batch.iter().map(join).collect()
     }
-}
-
-/// What became of an event, from what became of it in each lake. What can be tried again is, before
-/// anything is given up: until then it is in the queue.
-fn joined<'a>(outcomes: impl Iterator<Item = (&'a &'a Line, Outcome)>) -> Result<Done, Failure> {
-    let mut joined = Ok(Done::DUPLICATE);
-    for (line, outcome) in outcomes {
-        let next = done(outcome, &line.id, &line.fingerprint);
-        joined = match (joined, next) {
-            (Err(first), Err(next)) if first.kind == FailureKind::Permanent => Err(next),
-            (Err(failure), _) | (Ok(_), Err(failure)) => Err(failure),
-            (Ok(one), Ok(other)) => {
-                Ok(if one == Done::PASSED || other == Done::PASSED { Done::PASSED } else { one })
-            }
-        };
-    }
-    joined
 }
 
 #[cfg(test)]

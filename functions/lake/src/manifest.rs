@@ -5,9 +5,9 @@
 //! was written since; S3 refuses all but one, and those begin again
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use dedupe::backoff;
 use event::{Code, Failure};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,6 @@ use crate::bucket::{Bucket, Condition, Stored};
 
 /// Writers in each other's way lose once for each that wins; a handful is at work at a time.
 const TRIES: u32 = 10;
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// An object that is there whole, with rows.
@@ -38,7 +37,8 @@ pub(crate) async fn add<B: Bucket>(
 ) -> Result<(), Failure> {
     for tried in 0..TRIES {
         if tried > 0 {
-            bucket.pause(pause(tried, entry)).await;
+            // By the entry's key, so that two writers do not keep step.
+            bucket.pause(backoff(tried + 1, LONGEST_PAUSE, &entry.key)).await;
         }
         let (mut entries, condition) = match bucket.get(manifest).await? {
             Some(found) => (read(&found.body)?, Condition::Unchanged(found.etag)),
@@ -67,16 +67,6 @@ fn unusable(error: &serde_json::Error) -> Failure {
         Code::DecodeFormat,
         format!("a partition's manifest is no such list: {error}"),
     )
-}
-
-/// Between half and the whole of 20 ms, doubled with each try; by an entry's key, so that two writers
-/// do not keep step.
-fn pause(tried: u32, entry: &Entry) -> Duration {
-    let most = FIRST_PAUSE.saturating_mul(1 << tried.min(10)).min(LONGEST_PAUSE);
-    let mut hasher = DefaultHasher::new();
-    (tried, &entry.key).hash(&mut hasher);
-    let permille = u32::try_from(hasher.finish() % 1_000).unwrap_or(0);
-    most / 2 + most / 2 * permille / 1_000
 }
 
 #[cfg(test)]

@@ -39,13 +39,7 @@ mod tests {
             ("QUEUE_URL", "http://127.0.0.1/1/queue"),
             ("TABLES", r#"{"records":"sluicegate-RecordsTable"}"#),
         ]);
-        assert!(Config::read(&all).is_ok());
-        for name in all.keys() {
-            let mut without = all.clone();
-            without.remove(name);
-            let error = Config::read(&without).unwrap_err().to_string();
-            assert!(error.contains(name), "{error}");
-        }
+        testkit::check_each_is_needed(&all, |variables| Config::read(variables));
         for malformed in ["records", "{}", r#"{"records":""}"#, r#"["records"]"#] {
             let mut with = all.clone();
             with.insert("TABLES", malformed);

@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use aws::TableEffect;
 use contracts::Catalog;
 use dedupe::transactional::{Write, write_once_with};
-use dedupe::{Limits, Outcome, Recent, RecordId, Store, Verdict};
-use event::{Code, Envelope, Failure, FailureKind, Fingerprint};
-use runtime::{Deadline, Done, Record, Stage, settled};
+use dedupe::{Limits, Outcome, Recent, RecordId, Store};
+use event::{Code, Envelope, Failure, Fingerprint};
+use runtime::{Deadline, Done, Record, Stage, joined, settled};
 
 use crate::tables::{Destination, Tables, TablesError};
 use crate::write::Event;
@@ -90,7 +90,7 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
                 let (id, fingerprint) = sink?;
                 settled(outcomes.next().unwrap_or_else(unknown), &id, &fingerprint)
             };
-            of_event(delivered.into_iter().map(of_sink).collect())
+            joined(delivered.into_iter().map(of_sink).collect())
         };
         events.into_iter().map(settle).collect()
     }
@@ -100,31 +100,6 @@ type Delivered = (RecordId, Fingerprint);
 
 fn unknown() -> Outcome {
     Err(Failure::transient(Code::DependencyUnavailable, "a write without an outcome"))
-}
-
-/// An event is done when all of its sinks are. Until none of them can still succeed, it is tried again:
-/// those that did succeed then find a duplicate.
-fn of_event(sinks: Vec<Result<Verdict, Failure>>) -> Result<Done, Failure> {
-    let is_final = |failure: &Failure| match failure.kind {
-        FailureKind::Permanent => true,
-        FailureKind::Transient
-        | FailureKind::Throttled { .. }
-        | FailureKind::Unavailable { .. } => false,
-    };
-    let mut failures: Vec<&Failure> = sinks.iter().filter_map(|sink| sink.as_ref().err()).collect();
-    failures.sort_by_key(|failure| is_final(failure));
-    if let Some(&failure) = failures.first() {
-        return Err(failure.clone());
-    }
-    let any = |verdict| sinks.contains(&Ok(verdict));
-    let (is_written, is_stale) = (any(Verdict::Written), any(Verdict::Stale));
-    Ok(Done {
-        taken: 1,
-        passed: u64::from(is_written),
-        duplicates: u64::from(!is_written && !is_stale),
-        stale: u64::from(is_stale),
-        dead_lettered: 0,
-    })
 }
 
 #[cfg(test)]

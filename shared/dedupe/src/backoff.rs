@@ -4,16 +4,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(20);
-const LONGEST: Duration = Duration::from_secs(1);
 
-/// Before the `tries`-th repetition: between half and the whole of 20 ms, doubled with each, up to a
-/// second. What is added by chance follows from `seed`, so that two writers in each other's way, who
+/// Before the `tries`-th repetition: between half and the whole of 20 ms, doubled with each, up to
+/// `longest`. What is added by chance follows from `seed`, so that two writers in each other's way, who
 /// have not the same one, do not meet again:
 /// <https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/>.
-pub(crate) fn backoff(tries: u32, seed: &impl Hash) -> Duration {
+#[must_use]
+pub fn backoff(tries: u32, longest: Duration, seed: &impl Hash) -> Duration {
     let doubled =
         FIRST.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
-    let most = doubled.min(LONGEST);
+    let most = doubled.min(longest);
     let mut hasher = DefaultHasher::new();
     (tries, seed).hash(&mut hasher);
     let half = most / 2;

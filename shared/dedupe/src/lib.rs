@@ -12,6 +12,7 @@ mod record;
 mod store;
 pub mod transactional;
 
+pub use backoff::backoff;
 pub use batch::Outcome;
 pub use recent::Recent;
 pub use record::{Completed, DedupeRecord, InProgress, Owner, RecordId, Verdict};

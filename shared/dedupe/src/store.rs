@@ -143,6 +143,9 @@ pub trait Store: Send + Sync {
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
+/// The longest wait for what another transaction or invocation holds.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// What one transaction may hold, and how often a contended one is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {

@@ -32,4 +32,4 @@ pub use record::Record;
 pub use serve::serve_batches;
 pub use settings::Settings;
 pub use stage::{Done, Stage};
-pub use verdict::{done, settled};
+pub use verdict::{joined, settled};

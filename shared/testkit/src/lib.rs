@@ -11,6 +11,7 @@ mod queue;
 mod samples;
 mod store;
 mod tables;
+mod variables;
 
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
@@ -19,3 +20,4 @@ pub use queue::MemoryQueue;
 pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};
 pub use store::{Answer, MemoryStore};
 pub use tables::Tables;
+pub use variables::check_each_is_needed;

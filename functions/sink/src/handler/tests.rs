@@ -179,24 +179,6 @@ async fn a_failure_that_may_pass_is_tried_again_before_one_that_stays_is_told() 
     assert_eq!((rig.rows().len(), rig.letters()[0].0), (1, Code::KeyMissing));
 }
 
-#[test]
-fn an_event_is_what_its_sinks_say() {
-    let (written, duplicate, stale) = (Verdict::Written, Verdict::Duplicate, Verdict::Stale);
-    let done = |passed, duplicates, stale| {
-        Ok(Done { taken: 1, passed, duplicates, stale, dead_lettered: 0 })
-    };
-    for (verdicts, expected) in [
-        ([&written, &written], done(1, 0, 0)),
-        ([&written, &duplicate], done(1, 0, 0)),
-        ([&duplicate, &duplicate], done(0, 1, 0)),
-        ([&stale, &duplicate], done(0, 0, 1)),
-        ([&written, &stale], done(1, 0, 1)),
-    ] {
-        let sinks = verdicts.map(|verdict| Ok(verdict.clone())).to_vec();
-        assert_eq!(of_event(sinks), expected, "{verdicts:?}");
-    }
-}
-
 #[tokio::test]
 async fn a_row_is_its_own_dedupe_record_and_is_remembered_as_long_as_it_is_there() {
     let rig = Rig::default();

@@ -7,9 +7,9 @@ use event::{Code, Failure, IdempotencyKey, Timestamp};
 
 use super::Put;
 use super::entry::{Claim, Entry, Step, held};
-use crate::backoff::backoff;
 use crate::batch::{Distinct, Repeat, contended, distinct};
-use crate::{Change, CommitError, Expected, Limits, Outcome, Owner};
+use crate::store::LONGEST_PAUSE;
+use crate::{Change, CommitError, Expected, Limits, Outcome, Owner, backoff};
 
 /// What one attempt may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,7 +174,7 @@ impl Rounds {
     fn fruitful_or_backoff(&self) -> Option<Duration> {
         let first = self.firsts.first()?;
         let id = &self.entries[*first].claim.id;
-        (self.fruitless > 0).then(|| backoff(self.fruitless, id))
+        (self.fruitless > 0).then(|| backoff(self.fruitless, LONGEST_PAUSE, id))
     }
 
     /// What is known of the objects moves those on that wait for it.
@@ -246,7 +246,7 @@ impl Rounds {
             self.waits += 1;
             // So many waits double their time up to a second each.
             let id = self.firsts.first().map(|&at| &self.entries[at].claim.id);
-            self.pause = Some(backoff(self.waits, &id));
+            self.pause = Some(backoff(self.waits, LONGEST_PAUSE, &id));
         }
     }
 

@@ -7,11 +7,11 @@ use event::{Code, Failure};
 
 use super::Write;
 use super::packing::{Call, Packed, pack};
-use crate::backoff::backoff;
 use crate::batch::{Repeat, contended, distinct};
+use crate::store::LONGEST_PAUSE;
 use crate::{
     Change, CommitError, Completed, DedupeRecord, Effect, Expected, Limits, Outcome, Reason,
-    Transaction, Verdict,
+    Transaction, Verdict, backoff,
 };
 
 /// A batch on its way. Ask for [`Rounds::transactions`], give [`Rounds::answer`] an answer to each,
@@ -68,7 +68,7 @@ impl<E: Effect> Rounds<E> {
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         let seed = self.calls.first()?.positions.first()?;
-        (self.fruitless > 0).then(|| backoff(self.fruitless, &self.writes[*seed].id))
+        (self.fruitless > 0).then(|| backoff(self.fruitless, LONGEST_PAUSE, &self.writes[*seed].id))
     }
 
     /// Takes the answer to each of [`Rounds::transactions`], in their order.

@@ -1,0 +1,20 @@
+//! What holds of every function's environment.
+
+use std::collections::BTreeMap;
+
+use runtime::env::EnvError;
+
+/// A configuration can be read from these variables, and from no fewer: what is missing is named.
+#[track_caller]
+pub fn check_each_is_needed<T>(
+    all: &BTreeMap<&str, &str>,
+    read: impl Fn(&BTreeMap<&str, &str>) -> Result<T, EnvError>,
+) {
+    assert!(read(all).is_ok(), "not all that is needed");
+    for name in all.keys() {
+        let mut without = all.clone();
+        without.remove(name);
+        let Err(error) = read(&without) else { panic!("{name} is not needed") };
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
