@@ -87,15 +87,12 @@ impl<F: Fetch, Q: Queue> Stage for Enrich<F, Q> {
     type Prepared = Enriched;
 
     async fn prepare(&self, record: &Record, _deadline: &Deadline) -> Result<Enriched, Failure> {
-        let mut envelope = Envelope::from_json(&record.body)
-            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+        let mut envelope = Envelope::from_json(&record.body)?;
         let contract = self.contracts.get(&envelope.dataset)?;
         for enricher in self.enrichers.get(&envelope.dataset).into_iter().flatten() {
             self.enrich(&mut envelope, enricher).await?;
         }
-        let body = envelope
-            .to_json()
-            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+        let body = envelope.to_json()?;
         let attributes = [("traceparent", envelope.traceparent), ("eventid", envelope.id)]
             .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
             .into();

@@ -62,8 +62,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
     type Prepared = Vec<Line>;
 
     async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Vec<Line>, Failure> {
-        let envelope = Envelope::from_json(&record.body)
-            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+        let envelope = Envelope::from_json(&record.body)?;
         let contract = self.contracts.get(&envelope.dataset)?;
         let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
         let lakes = lakes.ok_or_else(|| {

@@ -45,9 +45,7 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
         record: &Record,
         deadline: &Deadline,
     ) -> Result<Self::Prepared, Failure> {
-        let malformed = |reason: String| Failure::permanent(Code::DecodeEnvelope, reason);
-        let envelope =
-            Envelope::from_json(&record.body).map_err(|error| malformed(error.to_string()))?;
+        let envelope = Envelope::from_json(&record.body)?;
         let contract = self.contracts.get(&envelope.dataset)?;
         let destinations = self.destinations.get(&envelope.dataset).filter(|all| !all.is_empty());
         let destinations = destinations.ok_or_else(|| {
@@ -55,7 +53,7 @@ impl<S: Store<Effect = TableEffect>> Stage for TableSink<S> {
             Failure::permanent(Code::ContractViolation, reason)
         })?;
         let payload = serde_json::from_str(envelope.data.get())
-            .map_err(|error| malformed(error.to_string()))?;
+            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
         let event = Event {
             envelope: &envelope,
             payload,

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Fingerprint, IdempotencyKey, Timestamp};
+use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timestamp};
 
 /// The CloudEvents version that is read and written.
 pub const SPEC_VERSION: &str = "1.0";
@@ -62,6 +62,13 @@ pub enum EnvelopeError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+/// To the stage that was given the message: it will never be an envelope.
+impl From<EnvelopeError> for Failure {
+    fn from(error: EnvelopeError) -> Self {
+        Self::permanent(Code::DecodeEnvelope, error.to_string())
+    }
 }
 
 impl Envelope {

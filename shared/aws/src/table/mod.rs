@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_smithy_async::rt::sleep::{AsyncSleep, TokioSleep};
 use aws_types::SdkConfig;
-use dedupe::{Change, CommitError, Expected, Store, Transaction};
+use dedupe::{Change, CommitError, Store, Transaction};
 use event::Timestamp;
 
 pub use self::accumulate::Accumulate;
@@ -114,15 +114,5 @@ impl Store for TableStore {
 
     async fn pause(&self, time: Duration) {
         TokioSleep::new().sleep(time).await;
-    }
-}
-
-/// The conditions on what is expected of a dedupe record.
-impl Condition {
-    fn of(expected: &Expected, now: Timestamp) -> Self {
-        match expected {
-            Expected::Free => Self::free(now),
-            Expected::Held(owner) => Self::held(owner),
-        }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use dedupe::{Completed, DedupeRecord, InProgress, Owner};
+use dedupe::{Completed, DedupeRecord, Expected, InProgress, Owner};
 use event::{Fingerprint, Timestamp};
 
 use super::Item;
@@ -20,26 +20,24 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// Absent, or expired and not yet swept.
-    pub(super) fn free(now: Timestamp) -> Self {
-        Self {
-            expression: "attribute_not_exists(pk) OR expires_at <= :now",
-            names: None,
-            values: HashMap::from([(":now".to_owned(), seconds(now))]),
-        }
-    }
-
-    /// In progress, and this owner's.
-    pub(super) fn held(owner: &Owner) -> Self {
-        Self {
-            expression: "#owner = :owner",
-            // A reserved word:
-            // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
-            names: Some(HashMap::from([("#owner".to_owned(), "owner".to_owned())])),
-            values: HashMap::from([(
-                ":owner".to_owned(),
-                AttributeValue::S(owner.as_str().to_owned()),
-            )]),
+    pub(super) fn of(expected: &Expected, now: Timestamp) -> Self {
+        match expected {
+            Expected::Free => Self {
+                // Absent, or expired and not yet swept.
+                expression: "attribute_not_exists(pk) OR expires_at <= :now",
+                names: None,
+                values: HashMap::from([(":now".to_owned(), seconds(now))]),
+            },
+            Expected::Held(owner) => Self {
+                expression: "#owner = :owner",
+                // A reserved word:
+                // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
+                names: Some(HashMap::from([("#owner".to_owned(), "owner".to_owned())])),
+                values: HashMap::from([(
+                    ":owner".to_owned(),
+                    AttributeValue::S(owner.as_str().to_owned()),
+                )]),
+            },
         }
     }
 }

@@ -181,32 +181,28 @@ impl Rounds {
     fn settle_by_objects(&mut self) {
         for &at in &self.firsts {
             let entry = &mut self.entries[at];
+            let owner = match &entry.step {
+                Step::Settle(claim) => &claim.owner,
+                Step::Write => &entry.claim.owner,
+                Step::Claim(_)
+                | Step::Wait(_)
+                | Step::CompleteFor(_)
+                | Step::Complete
+                | Step::Done(_) => continue,
+            };
             let key = &entry.claim.id.key;
-            match &entry.step {
-                Step::Settle(claim) => match self.objects.get(&claim.owner) {
-                    Some(Object::Published(keys)) if keys.contains(key) => {
-                        entry.step = Step::CompleteFor(claim.clone());
-                    }
-                    Some(Object::Published(keys) | Object::Unpublished(keys))
-                        if !keys.contains(key) =>
-                    {
-                        entry.step = Step::Claim(Expected::Held(claim.owner.clone()));
-                    }
-                    Some(_) | None => {}
-                },
-                Step::Write => match self.objects.get(&entry.claim.owner) {
-                    Some(Object::Published(keys)) if keys.contains(key) => {
-                        entry.step = Step::Complete;
-                    }
-                    Some(Object::Published(keys) | Object::Unpublished(keys))
-                        if !keys.contains(key) =>
-                    {
-                        entry.step = Step::Done(Err(fenced()));
-                    }
-                    Some(_) | None => {}
-                },
-                _ => {}
-            }
+            let is_in = match self.objects.get(owner) {
+                Some(Object::Published(keys)) => keys.contains(key),
+                Some(Object::Unpublished(keys)) if !keys.contains(key) => false,
+                // It is to be published first, written, or looked for.
+                Some(Object::Unpublished(_) | Object::Missing | Object::Unseen) | None => continue,
+            };
+            entry.step = match (&entry.step, is_in) {
+                (Step::Settle(claim), true) => Step::CompleteFor(claim.clone()),
+                (Step::Settle(claim), false) => Step::Claim(Expected::Held(claim.owner.clone())),
+                (_, true) => Step::Complete,
+                (_, false) => Step::Done(Err(fenced())),
+            };
         }
     }
 

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 
 pub use self::rounds::Rounds;
 use crate::batch::contended;
-use crate::{Effect, Limits, Outcome, Recent, RecordId, Store, Verdict};
+use crate::{Limits, Outcome, Recent, RecordId, Store, Verdict};
 
 /// One effect under its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,10 +36,7 @@ pub async fn write_once<S: Store>(
     writes: Vec<Write<S::Effect>>,
     limits: Limits,
     now: Timestamp,
-) -> Vec<Outcome>
-where
-    S::Effect: Effect,
-{
+) -> Vec<Outcome> {
     let mut rounds = Rounds::new(writes, limits);
     loop {
         let transactions = rounds.transactions();
@@ -62,10 +59,7 @@ pub async fn write_once_with<S: Store>(
     writes: Vec<Write<S::Effect>>,
     limits: Limits,
     now: Timestamp,
-) -> Vec<Outcome>
-where
-    S::Effect: Effect,
-{
+) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(writes.len());
     let mut unknown = Vec::new();
     {

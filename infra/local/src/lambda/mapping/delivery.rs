@@ -4,8 +4,6 @@
 //! when its visibility timeout ends
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>).
 
-use std::sync::atomic::Ordering;
-
 use bytes::Bytes;
 
 use super::super::environment::millis;
@@ -46,13 +44,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         let failed = match &verdict {
             Verdict::Done => 0,
             Verdict::DoneUnsaid => {
-                if !self.noted_unsaid.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        mapping.name = self.plan.name,
-                        function.name = self.plan.function,
-                        "a response lacks batchItemFailures: its whole batch is taken as done",
-                    );
-                }
+                self.unsaid.note(&self.plan.name, &self.plan.function);
                 0
             }
             Verdict::Partial(ids) => count_where(messages, |message| ids.contains(&message.id)),

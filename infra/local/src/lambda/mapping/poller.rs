@@ -4,7 +4,6 @@
 //! A batch belongs to one poller from its receipt to its end, and a poller has one batch at a
 //! time: there are never more invocations than pollers.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::super::locked;
 use super::super::waits::{UnderWay, Waits};
 use super::groups::Groups;
 use super::mode::{Mode, Switch};
+use super::response::Unsaid;
 use super::stream::Checkpoint;
 use super::{Activity, Control, Counters, MessageSource, Plan, Target, event};
 use crate::clock::Clock;
@@ -39,8 +39,7 @@ pub(super) struct Engine<S, T> {
     waits: Waits,
     pub(super) groups: Groups,
     counters: Mutex<Counters>,
-    /// Whether it has been said that responses lack `batchItemFailures`.
-    pub(super) noted_unsaid: AtomicBool,
+    pub(super) unsaid: Unsaid,
 }
 
 /// Messages received and not yet dealt with.
@@ -73,7 +72,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
             waits: Waits::default(),
             groups: Groups::default(),
             counters: Mutex::default(),
-            noted_unsaid: AtomicBool::new(false),
+            unsaid: Unsaid::default(),
         }
     }
 

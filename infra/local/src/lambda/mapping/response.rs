@@ -5,6 +5,7 @@
 //! under its key fails the whole batch.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -20,6 +21,22 @@ pub(super) enum Verdict {
     Partial(HashSet<String>),
     /// Every message failed, for this reason.
     Failed(&'static str),
+}
+
+/// Says once of a mapping that its function's responses lack `batchItemFailures`.
+#[derive(Default)]
+pub(super) struct Unsaid(AtomicBool);
+
+impl Unsaid {
+    pub(super) fn note(&self, mapping: &str, function: &str) {
+        if !self.0.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                mapping.name = mapping,
+                function.name = function,
+                "a response lacks batchItemFailures: its whole batch is taken as done",
+            );
+        }
+    }
 }
 
 /// Reads the answer of a function whose mapping has `ReportBatchItemFailures`, to a batch of the

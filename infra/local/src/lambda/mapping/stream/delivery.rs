@@ -2,7 +2,6 @@
 //! given up. Order is kept: nothing is tried before what comes before it is dealt with.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -152,13 +151,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
         match classify(answer, &numbers.collect::<HashSet<_>>()) {
             Verdict::Done => Ok(Attempt::Done),
             Verdict::DoneUnsaid => {
-                if !self.noted_unsaid.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        mapping.name = self.plan.name,
-                        function.name = self.plan.function,
-                        "a response lacks batchItemFailures: its whole batch is taken as done",
-                    );
-                }
+                self.unsaid.note(&self.plan.name, &self.plan.function);
                 Ok(Attempt::Done)
             }
             Verdict::Partial(failed) => {

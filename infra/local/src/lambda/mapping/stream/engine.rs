@@ -13,6 +13,7 @@ use super::super::super::environment::millis;
 use super::super::super::locked;
 use super::super::super::waits::{UnderWay, Waits};
 use super::super::mode::{Mode, Switch};
+use super::super::response::Unsaid;
 use super::super::{Activity, Control, Counters, Target};
 use super::checkpoint::Checkpoint;
 use super::record::Entry;
@@ -47,8 +48,7 @@ pub(super) struct Engine<S, T, L> {
     has_ended: watch::Sender<bool>,
     /// Whether it has been said that the stream cannot be read, since it last could.
     noted_unreadable: AtomicBool,
-    /// Whether it has been said that responses lack `batchItemFailures`.
-    pub(super) noted_unsaid: AtomicBool,
+    pub(super) unsaid: Unsaid,
 }
 
 /// A batch in the making.
@@ -85,7 +85,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
             is_delivering: AtomicBool::new(false),
             has_ended: watch::Sender::new(false),
             noted_unreadable: AtomicBool::new(false),
-            noted_unsaid: AtomicBool::new(false),
+            unsaid: Unsaid::default(),
         }
     }
 
