@@ -10,7 +10,7 @@ use crate::emulation::Emulation;
 use crate::lambda::mapping::Activity;
 use crate::sqs::Depth;
 
-/// Between two looks. What a queue has just handed out shows in its mapping a moment later, so that
+/// Between two looks. What one stage has just passed on may show in no other yet, so that
 /// only the second look at the same rest counts.
 const PAUSE: Duration = Duration::from_millis(20);
 

@@ -3,6 +3,8 @@
 //! The emulation moves its clock when all that is left waits for time; this is how it knows.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use super::locked;
@@ -52,6 +54,17 @@ impl Waits {
         UnderWay { waits: self.clone() }
     }
 
+    /// Waits for what a future brings, which is under way from before the future takes it from where it
+    /// was. While the future itself waits, nothing is.
+    pub(super) async fn entered_by<F: Future>(&self, future: F) -> (F::Output, UnderWay) {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            let under_way = self.enter();
+            future.as_mut().poll(context).map(|brought| (brought, under_way))
+        })
+        .await
+    }
+
     /// Whether everything under way waits for time to pass.
     pub(super) fn is_quiet(&self) -> bool {
         let inner = locked(&self.inner);
@@ -86,6 +99,25 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_future_brings_is_under_way_before_it_takes_it() {
+        let waits = Waits::default();
+        let (inside, goes_on) = (waits.clone(), tokio::sync::Notify::new());
+        let takes = async {
+            goes_on.notified().await;
+            inside.is_quiet()
+        };
+        let (brought, ()) = tokio::join!(waits.entered_by(takes), async {
+            tokio::task::yield_now().await;
+            assert!(waits.is_quiet(), "the future waits");
+            goes_on.notify_one();
+        });
+        let (was_quiet, under_way) = brought;
+        assert!(!was_quiet && !waits.is_quiet());
+        drop(under_way);
+        assert!(waits.is_quiet());
+    }
 
     #[tokio::test]
     async fn what_only_waits_for_time_is_quiet_and_says_until_when() {

@@ -216,8 +216,7 @@ impl Mapping {
         self.engine.activity()
     }
 
-    /// Whether it has no messages. A message that the queue has just handed out is known here a
-    /// moment later: look at the queue again before taking it for granted.
+    /// Whether it has no messages. It is not idle from before its queue hands one out.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.activity() == Activity::Idle

@@ -111,7 +111,8 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
     /// The next batch; `None` when nothing came, or the mapping no longer runs.
     async fn gather(&self) -> Option<Batch> {
         let size = self.plan.batch_size;
-        let first = match self.receive(size, LONG_POLL).await? {
+        let (first, under_way) = self.waits.entered_by(self.receive(size, LONG_POLL)).await;
+        let first = match first? {
             Ok(messages) if messages.is_empty() => return None,
             Ok(messages) => messages,
             Err(error) => {
@@ -119,7 +120,6 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
                 return None;
             }
         };
-        let under_way = self.waits.enter();
         let received_ms = self.clock.now_ms();
         let mut batch = Batch { messages: Vec::new(), received_ms, full: false, under_way };
         let mut bytes = self.take(&mut batch, first);

@@ -28,6 +28,8 @@ struct QueueState {
     arrived: Notify,
     deleted: Mutex<Vec<String>>,
     largest_request: Mutex<usize>,
+    /// Called before messages are handed out.
+    hands_out: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
 
 impl FakeQueue {
@@ -54,6 +56,10 @@ impl FakeQueue {
     fn try_receive(&self, max: usize) -> Vec<ReceivedMessage> {
         let mut waiting = self.inner.waiting.lock().unwrap();
         let count = max.min(waiting.len());
+        if let Some(hands_out) = self.inner.hands_out.lock().unwrap().as_ref().filter(|_| count > 0)
+        {
+            hands_out();
+        }
         let taken = waiting.drain(..count).collect();
         if !waiting.is_empty() {
             self.inner.arrived.notify_one();

@@ -44,6 +44,20 @@ async fn pollers_leave_when_there_is_nothing_to_do_but_never_all() {
 }
 
 #[tokio::test]
+async fn a_mapping_is_busy_before_its_queue_hands_out() {
+    let world = World::new(10);
+    let mapping = Arc::new(world.start(&declared()));
+    until("at rest", || mapping.is_idle()).await;
+    let (seen, looked_at) = (Arc::new(Mutex::new(Vec::new())), Arc::clone(&mapping));
+    let sees = Arc::clone(&seen);
+    let look = move || sees.lock().unwrap().push(looked_at.activity());
+    *world.queue.inner.hands_out.lock().unwrap() = Some(Box::new(look));
+    world.queue.put("a", "1", None);
+    until("deleted", || world.queue.deleted() == ["a"]).await;
+    assert_eq!(*seen.lock().unwrap(), [Activity::Busy]);
+}
+
+#[tokio::test]
 async fn a_paused_mapping_receives_nothing_until_it_is_resumed() {
     let world = World::new(10);
     let mapping = world.start(&EventSourceMapping { enabled: false, ..declared() });
