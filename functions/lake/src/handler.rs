@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contracts::{Catalog, LakeFormat};
-use dedupe::fenced::{Claim, Lease, write_fenced};
-use dedupe::{Limits, NoEffect, Owner, RecordId, Store};
+use dedupe::fenced::write_fenced;
+use dedupe::{Claim, Lease, Limits, NoEffect, Owner, RecordId, Store};
 use event::{Code, Envelope, Failure, Fingerprint, Timestamp};
 use runtime::{Deadline, Done, Record, Stage, joined, settled};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use event::{Code, Failure, Fingerprint};
 
-use crate::{RecordId, Verdict};
+use crate::{Limits, RecordId, Verdict};
 
 /// What became of one delivery, or why it is not known.
 pub type Outcome = Result<Verdict, Failure>;
@@ -71,6 +71,29 @@ impl Repeat {
             None => Err(contended()),
         }
     }
+}
+
+/// One for each delivery, from those of the first ones.
+pub(crate) fn join_repeats<'a>(
+    mut outcomes: Vec<Option<Outcome>>,
+    repeats: &[Repeat],
+    fingerprint: impl Fn(usize) -> &'a Fingerprint,
+) -> Vec<Outcome> {
+    for repeat in repeats {
+        let outcome = repeat.outcome(outcomes[repeat.first].as_ref(), fingerprint(repeat.position));
+        outcomes[repeat.position] = Some(outcome);
+    }
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
+}
+
+/// These positions, as many to a transaction as it takes changes; some only by themselves.
+pub(crate) fn in_transactions(
+    positions: impl Iterator<Item = usize>,
+    limits: Limits,
+    is_alone: impl Fn(usize) -> bool,
+) -> Vec<Vec<usize>> {
+    let (alone, together): (Vec<usize>, Vec<usize>) = positions.partition(|&at| is_alone(at));
+    together.chunks(limits.actions).chain(alone.chunks(1)).map(<[usize]>::to_vec).collect()
 }
 
 pub(crate) fn contended() -> Failure {

@@ -1,21 +1,10 @@
 //! One event's way through the fenced protocol.
 
-use event::{Code, Failure, Fingerprint, Timestamp};
+use event::{Failure, Fingerprint, Timestamp};
 
 use crate::{
-    Change, Completed, DedupeRecord, Expected, InProgress, Outcome, Owner, Reason, RecordId,
-    Verdict,
+    Change, Claim, Completed, DedupeRecord, Expected, InProgress, Outcome, Owner, Reason, Verdict,
 };
-
-/// An event to be written once, into the object of its owner.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Claim {
-    pub id: RecordId,
-    pub fingerprint: Fingerprint,
-    pub expires_at: Timestamp,
-    /// Of this attempt alone; the events of one object have the same.
-    pub owner: Owner,
-}
 
 /// How far it has come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -123,12 +112,4 @@ impl Entry {
             Verdict::Conflict { first: written.clone() }
         }
     }
-}
-
-/// Its time was over before another's lease was.
-pub(super) fn held(claim: &InProgress, now: Timestamp) -> Failure {
-    let reason = "another invocation is about to write this key";
-    let mut failure = Failure::throttled(Some(claim.lease_ends_at.since(now)), reason);
-    failure.code = Code::DependencyUnavailable;
-    failure
 }

@@ -20,9 +20,8 @@ use std::future::Future;
 use event::{Failure, IdempotencyKey, Timestamp};
 use futures_util::future::join_all;
 
-pub use self::entry::Claim;
-pub use self::rounds::{Answer, Call, Lease, Rounds};
-use crate::{Outcome, Owner, Store, Transaction};
+pub use self::rounds::{Answer, Call, Rounds};
+use crate::{Claim, Lease, Outcome, Owner, Store, Transaction};
 
 /// Where the objects are. All of it may be repeated.
 pub trait Objects: Send + Sync {

@@ -6,22 +6,11 @@ use std::time::Duration;
 use event::{Code, Failure, IdempotencyKey, Timestamp};
 
 use super::Put;
-use super::entry::{Claim, Entry, Step, held};
-use crate::batch::{Distinct, Repeat, contended, distinct};
+use super::entry::{Entry, Step};
+use crate::batch::{Distinct, Repeat, contended, distinct, in_transactions, join_repeats};
+use crate::claim::held;
 use crate::store::LONGEST_PAUSE;
-use crate::{Change, CommitError, Expected, Limits, Outcome, Owner, backoff};
-
-/// What one attempt may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Lease {
-    /// When nothing of this attempt runs any more.
-    pub ends_at: Timestamp,
-    /// Until when it waits for what others hold, at most.
-    pub wait_until: Timestamp,
-    pub limits: Limits,
-    /// How often a call is made whose outcome is not known.
-    pub tries: u32,
-}
+use crate::{Change, Claim, CommitError, Expected, Lease, Outcome, Owner, backoff};
 
 /// Something to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -157,18 +146,12 @@ impl Rounds {
     /// One for each claim, in their order.
     #[must_use]
     pub fn into_outcomes(self) -> Vec<Outcome> {
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; self.entries.len()];
-        for &at in &self.firsts {
-            if let Step::Done(outcome) = &self.entries[at].step {
-                outcomes[at] = Some(outcome.clone());
-            }
-        }
-        for repeat in &self.repeats {
-            let fingerprint = &self.entries[repeat.position].claim.fingerprint;
-            let outcome = repeat.outcome(outcomes[repeat.first].as_ref(), fingerprint);
-            outcomes[repeat.position] = Some(outcome);
-        }
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
+        let outcome = |entry: &Entry| match &entry.step {
+            Step::Done(outcome) => Some(outcome.clone()),
+            _ => None,
+        };
+        let fingerprint = |at: usize| &self.entries[at].claim.fingerprint;
+        join_repeats(self.entries.iter().map(outcome).collect(), &self.repeats, fingerprint)
     }
 
     fn fruitful_or_backoff(&self) -> Option<Duration> {
@@ -272,15 +255,13 @@ impl Rounds {
     /// The changes that these steps ask for, as many to a call as fit.
     fn commits(&self, wanted: impl Fn(&Step) -> bool) -> Vec<(Call, Asked)> {
         let positions = self.firsts.iter().copied().filter(|&at| wanted(&self.entries[at].step));
-        let (alone, together): (Vec<_>, Vec<_>) =
-            positions.partition(|&at| self.entries[at].is_alone);
-        let chunks = together.chunks(self.lease.limits.actions).chain(alone.chunks(1));
-        let call = |positions: &[usize]| {
+        let call = |positions: Vec<usize>| {
             let change = |&at: &usize| self.entries[at].change(self.lease.ends_at);
             let changes = positions.iter().filter_map(change).collect();
-            (Call::Commit(changes), Asked::Records(positions.to_vec()))
+            (Call::Commit(changes), Asked::Records(positions))
         };
-        chunks.map(call).collect()
+        let is_alone = |at: usize| self.entries[at].is_alone;
+        in_transactions(positions, self.lease.limits, is_alone).into_iter().map(call).collect()
     }
 
     /// Whether an answer brought anything on; if not, why.

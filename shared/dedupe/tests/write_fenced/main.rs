@@ -6,8 +6,8 @@ mod objects;
 use std::cell::Cell;
 use std::time::Duration;
 
-use dedupe::fenced::{Claim, Lease, write_fenced};
-use dedupe::{DedupeRecord, Limits, NoEffect, Outcome, Owner, RecordId, Verdict};
+use dedupe::fenced::write_fenced;
+use dedupe::{Claim, DedupeRecord, Lease, Limits, NoEffect, Outcome, Owner, RecordId, Verdict};
 use event::{Code, FailureKind, Fingerprint, IdempotencyKey, Timestamp};
 use futures_util::FutureExt;
 use testkit::{Answer, MemoryStore};

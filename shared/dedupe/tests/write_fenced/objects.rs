@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use dedupe::Claim;
 use dedupe::Owner;
-use dedupe::fenced::{Claim, Objects, Put};
+use dedupe::fenced::{Objects, Put};
 use event::{Code, Failure, IdempotencyKey};
 
 /// What does not work, from now on.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dedupe::fenced::{Answer, Call, Claim, Lease, Put, Rounds};
+use dedupe::fenced::{Answer, Call, Put, Rounds};
 use dedupe::{
-    Change, CommitError, Completed, DedupeRecord, Expected, Limits, NoEffect, Outcome, Owner,
-    RecordId, Transaction,
+    Change, Claim, CommitError, Completed, DedupeRecord, Expected, Lease, Limits, NoEffect,
+    Outcome, Owner, RecordId, Transaction,
 };
 use event::{IdempotencyKey, Timestamp};
 use testkit::Tables;
