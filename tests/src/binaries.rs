@@ -6,7 +6,7 @@ use local::builder::{Build, Profile, build_functions};
 use tokio::sync::OnceCell;
 
 /// The functions' binaries, as `template.yaml` names them.
-pub const BINARIES: &[&str] = &["enrich", "ingest", "lake", "redrive", "sink"];
+pub const BINARIES: &[&str] = &["deliver", "enrich", "ingest", "lake", "redrive", "sink"];
 
 /// The workspace.
 #[must_use]

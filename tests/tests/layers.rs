@@ -11,16 +11,17 @@ use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, 
 const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("contracts", &["event"]),
+    ("outbound", &["event"]),
     ("dedupe", &["event"]),
     ("runtime", &["contracts", "dedupe", "event"]),
     ("aws", &["dedupe", "event", "runtime"]),
     ("testkit", &["contracts", "dedupe", "event", "runtime"]),
 ];
 
-const FUNCTIONS: &[&str] = &["enrich", "ingest", "lake", "redrive", "sink"];
+const FUNCTIONS: &[&str] = &["deliver", "enrich", "ingest", "lake", "redrive", "sink"];
 
 /// What a function may use.
-const BELOW_FUNCTIONS: &[&str] = &["aws", "contracts", "dedupe", "event", "runtime"];
+const BELOW_FUNCTIONS: &[&str] = &["aws", "contracts", "dedupe", "event", "outbound", "runtime"];
 
 /// Domain crates: they decide, and do no IO.
 const PURE: &[&str] = &["contracts", "dedupe", "event"];

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use contracts::{Catalog, Enricher, SinkKind, UrlError};
+use contracts::{Catalog, Enricher, SinkKind};
 use runtime::Settings;
-use runtime::env::{EnvError, Lookup, is_url, parsed};
+use runtime::env::{EnvError, Lookup, bind_url, is_url, parsed};
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
@@ -36,23 +36,19 @@ pub(crate) type Bound = BTreeMap<String, Vec<Enricher>>;
 /// # Errors
 /// When a contract needs a variable that is not set, or that is no URL.
 pub(crate) fn bind(contracts: &Catalog, lookup: &dyn Lookup) -> Result<Bound, EnvError> {
-    let expected = "a URL such as https://weather.example.com";
     let mut bound = Bound::new();
     for contract in contracts.iter() {
         for enricher in &contract.enrichers {
-            for name in enricher.http.url.variables() {
-                parsed(lookup, name, expected, |text| is_url(text).then_some(()))?;
-            }
             let mut enricher = enricher.clone();
-            let url = enricher.http.url.bind(|name| lookup.get(name));
-            enricher.http.url = url.map_err(|error: UrlError| EnvError::Missing {
-                name: error.to_string(),
-                expected: expected.to_owned(),
-            })?;
+            enricher.http.url = bind_url(lookup, &enricher.http.url)?;
             bound.entry(contract.dataset.clone()).or_default().push(enricher);
         }
     }
     Ok(bound)
+}
+
+pub(crate) fn needs_tls(enrichers: &Bound) -> bool {
+    enrichers.values().flatten().any(|enricher| enricher.http.url.begins_with("https://"))
 }
 
 #[cfg(test)]

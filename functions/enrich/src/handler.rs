@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use contracts::{Catalog, Enricher, Missing, SinkKind};
 use event::{Attribute, Code, Envelope, Failure};
+use http::{HeaderMap, HeaderValue, Method, header};
+use outbound::{Ask, Request};
 use runtime::{Deadline, Done, Outgoing, Queue, Record, Stage, send_all};
 use serde_json::Value;
 
+use crate::answer::{document, failure};
 use crate::config::Bound;
-use crate::fetch::Fetch;
 use crate::merge::with_member;
 
 /// Calls to a queue at a time.
 const SENDS: usize = 4;
 
-pub(crate) struct Enrich<F, Q> {
+pub(crate) struct Enrich<A, Q> {
     contracts: Catalog,
     enrichers: Bound,
-    fetch: F,
+    service: A,
     queue: Q,
     sink_queues: BTreeMap<SinkKind, String>,
 }
@@ -29,15 +32,15 @@ pub(crate) struct Enriched {
     sinks: Vec<SinkKind>,
 }
 
-impl<F: Fetch, Q: Queue> Enrich<F, Q> {
+impl<A: Ask, Q: Queue> Enrich<A, Q> {
     pub(crate) fn new(
         contracts: Catalog,
         enrichers: Bound,
-        fetch: F,
+        service: A,
         queue: Q,
         sink_queues: BTreeMap<SinkKind, String>,
     ) -> Self {
-        Self { contracts, enrichers, fetch, queue, sink_queues }
+        Self { contracts, enrichers, service, queue, sink_queues }
     }
 
     /// Adds what one enricher knows.
@@ -67,8 +70,15 @@ impl<F: Fetch, Q: Queue> Enrich<F, Q> {
         // An event that lacks what the question needs has no answer.
         let Ok(url) = enricher.http.url.render(&payload) else { return Ok(None) };
         let timeout = Duration::from_millis(enricher.http.timeout_ms);
-        let answer = self.fetch.get(&url, timeout).await;
-        answer.map_err(|error| error.failure(&enricher.name))?.document(&enricher.name)
+        let json = HeaderValue::from_static("application/json");
+        let request = Request {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::from_iter([(header::ACCEPT, json)]),
+            body: Bytes::new(),
+        };
+        let answer = self.service.ask(request, timeout).await;
+        document(&answer.map_err(|error| failure(&error, &enricher.name))?, &enricher.name)
     }
 }
 
@@ -81,7 +91,7 @@ fn mark(envelope: &mut Envelope, enricher: &str) {
     });
 }
 
-impl<F: Fetch, Q: Queue> Stage for Enrich<F, Q> {
+impl<A: Ask, Q: Queue> Stage for Enrich<A, Q> {
     const NAME: &'static str = "enrich";
 
     type Prepared = Enriched;
@@ -118,7 +128,7 @@ impl<F: Fetch, Q: Queue> Stage for Enrich<F, Q> {
         }
         for (result, enriched) in results.iter_mut().zip(&batch) {
             if let Some(kind) = enriched.sinks.iter().find(|k| !self.sink_queues.contains_key(k)) {
-                let reason = format!("no queue in SINK_QUEUES for a sink of kind {kind:?}");
+                let reason = format!("no queue in SINK_QUEUES for a sink of kind {kind}");
                 *result = Err(Failure::transient(Code::DependencyRefused, reason));
             }
         }

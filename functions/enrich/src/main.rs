@@ -2,7 +2,6 @@
 
 mod answer;
 mod config;
-mod fetch;
 mod handler;
 mod merge;
 
@@ -10,11 +9,11 @@ use std::process::ExitCode;
 
 use aws::{Queues, sdk_config};
 use lambda_runtime::Error;
+use outbound::Client;
 use runtime::env::Process;
 use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
-use crate::fetch::HttpFetch;
 use crate::handler::Enrich;
 
 #[tokio::main(flavor = "current_thread")]
@@ -28,9 +27,9 @@ async fn run() -> Result<(), Error> {
     let contracts = load_contracts(&config.settings.contracts_dir)?;
     let enrichers = config::bind(&contracts, &Process)?;
     let queue = Queues::new(&sdk_config(&Process)?);
-    let fetch = HttpFetch::new(&enrichers)?;
+    let service = Client::new(config::needs_tls(&enrichers))?;
     serve_batches(Batches {
-        stage: Enrich::new(contracts, enrichers, fetch, queue.clone(), config.sink_queues),
+        stage: Enrich::new(contracts, enrichers, service, queue.clone(), config.sink_queues),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: config.settings.policy(),
         queue,

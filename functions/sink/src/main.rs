@@ -11,10 +11,11 @@ use std::process::ExitCode;
 use aws::{Queues, TableStore, sdk_config};
 use lambda_runtime::Error;
 use runtime::env::Process;
+use runtime::sink::Transactional;
 use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
-use crate::handler::TableSink;
+use crate::handler::TableSinks;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -28,8 +29,9 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
     let store = TableStore::new(&sdk, config.dedupe_table);
+    let sinks = TableSinks::new(&contracts, config.tables)?;
     serve_batches(Batches {
-        stage: TableSink::new(contracts, &config.tables, store)?,
+        stage: Transactional::new(contracts, sinks, store),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: config.settings.policy(),
         queue,

@@ -2,20 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::{Catalog, Contract, TableSink, Target};
+use contracts::{Catalog, Sink, SinkKind};
 
 /// Tables by the names of the sinks that write to them: datasets that name a sink alike share a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables(BTreeMap<String, String>);
-
-/// A table sink with its table.
-#[derive(Clone, Debug)]
-pub(crate) struct Destination {
-    /// The sink's name.
-    pub(crate) name: String,
-    pub(crate) table: String,
-    pub(crate) sink: TableSink,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TablesError {
@@ -37,34 +28,29 @@ impl Tables {
         is_whole.then_some(Self(tables))
     }
 
-    /// The destinations of each dataset that has any.
+    /// Whether each table sink of each dataset has a table, and no other of its dataset has the same.
     ///
     /// # Errors
-    /// When a sink has no table, or shares it with another of its dataset.
-    pub(crate) fn destinations(
-        &self,
-        contracts: &Catalog,
-    ) -> Result<BTreeMap<String, Vec<Destination>>, TablesError> {
-        let of = |contract: &Contract| Ok((contract.dataset.clone(), self.of(contract)?));
-        contracts.iter().map(of).collect()
+    /// Naming the first that has not.
+    pub(crate) fn check(&self, contracts: &Catalog) -> Result<(), TablesError> {
+        for contract in contracts.iter() {
+            let mut taken = BTreeSet::new();
+            for sink in contract.sinks.iter().filter(|it| it.kind() == SinkKind::Table) {
+                let dataset = contract.dataset.clone();
+                let Some(table) = self.of(sink) else {
+                    return Err(TablesError::Missing { dataset, sink: sink.name.clone() });
+                };
+                if !taken.insert(table) {
+                    return Err(TablesError::Shared { dataset, table: table.to_owned() });
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn of(&self, contract: &Contract) -> Result<Vec<Destination>, TablesError> {
-        let dataset = || contract.dataset.clone();
-        let mut taken = BTreeSet::new();
-        let mut destinations = Vec::new();
-        for sink in &contract.sinks {
-            let Target::Table(target) = &sink.target else { continue };
-            let name = sink.name.clone();
-            let Some(table) = self.0.get(&name).cloned() else {
-                return Err(TablesError::Missing { dataset: dataset(), sink: name });
-            };
-            if !taken.insert(table.clone()) {
-                return Err(TablesError::Shared { dataset: dataset(), table });
-            }
-            destinations.push(Destination { name, table, sink: target.clone() });
-        }
-        Ok(destinations)
+    /// The table of a sink.
+    pub(crate) fn of(&self, sink: &Sink) -> Option<&str> {
+        self.0.get(&sink.name).map(String::as_str)
     }
 }
 
@@ -75,7 +61,7 @@ mod tests {
     #[track_caller]
     fn check(tables: &str, expected: &str) {
         let tables = Tables::parse(tables).unwrap();
-        let error = tables.destinations(&testkit::contracts()).unwrap_err().to_string();
+        let error = tables.check(&testkit::contracts()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 
@@ -84,8 +70,6 @@ mod tests {
         check(r#"{"totals":"t"}"#, "no table for the sink `records` of `flights`; expected a JSON");
         check(r#"{"records":"t","totals":"t"}"#, "two sinks of `flights` write to the table `t`");
         let tables = Tables::parse(r#"{"records":"r","totals":"t","other":"o"}"#).unwrap();
-        let destinations = tables.destinations(&testkit::contracts()).unwrap();
-        let names: Vec<&str> = destinations["flights"].iter().map(|it| it.table.as_str()).collect();
-        assert_eq!(names, ["r", "t"]);
+        tables.check(&testkit::contracts()).unwrap();
     }
 }

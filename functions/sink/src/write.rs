@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use aws::{Accumulate, Field, Head, Insert, Merge, Row, TableEffect, Upsert, Version};
 use aws_sdk_dynamodb::types::AttributeValue;
-use contracts::{Order, RowKey, TableMode, Tombstone};
+use contracts::{Order, RowKey, TableMode, TableSink, Tombstone};
 use dedupe::RecordId;
-use dedupe::transactional::Write;
-use event::{
-    Code, Decimal, DecimalError, Envelope, Failure, KeyError, Timestamp, kind_of, raw_at, row_key,
-};
+use event::{Code, Decimal, DecimalError, Failure, KeyError, Timestamp, kind_of, raw_at, row_key};
+use runtime::sink::Event;
 use serde_json::Value;
 
 use crate::item::{about, attribute, content, expires_at, sized, text};
-use crate::tables::Destination;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -25,93 +22,93 @@ const MAX_KEY_BYTES: usize = 2_048;
 /// and versions that are added when it is written.
 const OVERHEAD: usize = 160;
 
-/// An event on its way into its tables.
-pub(crate) struct Event<'a> {
-    pub(crate) envelope: &'a Envelope,
-    pub(crate) payload: Value,
-    pub(crate) now: Timestamp,
-    /// How long its key is remembered.
-    pub(crate) retention_days: u32,
+/// What an event does to its row in a sink's table, and what that and its dedupe record count towards
+/// the limit on a transaction, in bytes.
+///
+/// # Errors
+/// Permanent: what no row can be made of.
+pub(crate) fn effect(
+    event: &Event<'_>,
+    sink: &contracts::Sink,
+    to: &TableSink,
+    table: &str,
+) -> Result<(TableEffect, usize), Failure> {
+    let id = event.id(sink);
+    // The dedupe record has key and fingerprint too, whichever item that is.
+    let fingerprint = event.envelope.fingerprint.as_str();
+    let dedupe = id.key.as_str().len() + fingerprint.len() + id.sink.len() + OVERHEAD;
+    let writing = Writing { event, to, table };
+    let (effect, bytes) = match &to.mode {
+        TableMode::Insert => writing.insert(id)?,
+        TableMode::Upsert { order, tombstone } => {
+            let is_deleted = writing.is_deleted(tombstone.as_ref());
+            writing.upsert(order, &event.envelope.dataset, is_deleted)?
+        }
+        TableMode::Delete { order, rows_of } => writing.upsert(order, rows_of, true)?,
+        TableMode::Merge { order, tombstone } => {
+            writing.merge(order, writing.is_deleted(tombstone.as_ref()))?
+        }
+        TableMode::Accumulate(accumulate) => writing.accumulate(accumulate)?,
+    };
+    Ok((effect, bytes + dedupe))
 }
 
-impl Event<'_> {
-    /// # Errors
-    /// Permanent: what no row can be made of.
-    pub(crate) fn write(&self, to: &Destination) -> Result<Write<TableEffect>, Failure> {
-        let id = RecordId { sink: to.name.clone(), key: self.envelope.idempotencykey.clone() };
-        let fingerprint = self.envelope.fingerprint.clone();
-        // The dedupe record has key and fingerprint too, whichever item that is.
-        let dedupe = id.key.as_str().len() + fingerprint.as_str().len() + id.sink.len() + OVERHEAD;
-        let (effect, bytes) = match &to.sink.mode {
-            TableMode::Insert => self.insert(to, &id)?,
-            TableMode::Upsert { order, tombstone } => {
-                let is_deleted = self.is_deleted(tombstone.as_ref());
-                self.upsert(to, order, &self.envelope.dataset, is_deleted)?
-            }
-            TableMode::Delete { order, rows_of } => self.upsert(to, order, rows_of, true)?,
-            TableMode::Merge { order, tombstone } => {
-                self.merge(to, order, self.is_deleted(tombstone.as_ref()))?
-            }
-            TableMode::Accumulate(accumulate) => self.accumulate(to, accumulate)?,
-        };
-        let expires_at = self.now.plus(DAY * self.retention_days);
-        Ok(Write { id, fingerprint, expires_at, effect, bytes: bytes + dedupe })
-    }
+/// An event on its way into one table.
+struct Writing<'a> {
+    event: &'a Event<'a>,
+    to: &'a TableSink,
+    table: &'a str,
+}
 
-    fn insert(&self, to: &Destination, id: &RecordId) -> Result<(TableEffect, usize), Failure> {
-        let row = self.row(to, &self.envelope.dataset, None)?;
-        let mut item = about(self.envelope, self.now);
-        item.extend(content(&to.sink.attributes, &self.payload)?);
-        if let Some(days) = to.sink.ttl_days {
+impl Writing<'_> {
+    fn insert(&self, id: RecordId) -> Result<(TableEffect, usize), Failure> {
+        let row = self.row(&self.event.envelope.dataset, None)?;
+        let mut item = about(&self.event.envelope, self.event.now);
+        item.extend(content(&self.to.attributes, &self.event.payload)?);
+        if let Some(days) = self.to.ttl_days {
             // It is the dedupe record too, and an old event is not to be forgotten at once.
-            let remembered = self.now.plus(DAY * self.retention_days);
-            item.extend([expires_at(self.envelope.time.plus(DAY * days).max(remembered))]);
+            let remembered = self.event.expires_at();
+            item.extend([expires_at(self.event.envelope.time.plus(DAY * days).max(remembered))]);
         }
-        let fingerprint = self.envelope.fingerprint.clone();
+        let fingerprint = self.event.envelope.fingerprint.clone();
         let bytes = sized(&item, row.pk().len() + fingerprint.as_str().len() + OVERHEAD)?;
-        Ok((TableEffect::Insert(Insert { row, id: id.clone(), fingerprint, item }), bytes))
+        Ok((TableEffect::Insert(Insert { row, id, fingerprint, item }), bytes))
     }
 
     fn upsert(
         &self,
-        to: &Destination,
         order: &Order,
         dataset: &str,
         is_deleted: bool,
     ) -> Result<(TableEffect, usize), Failure> {
-        let row = self.row(to, dataset, None)?;
+        let row = self.row(dataset, None)?;
         let version = self.version(order)?;
-        let mut item = about(self.envelope, self.now);
-        item.extend(self.expiry(to, self.envelope.time));
+        let mut item = about(&self.event.envelope, self.event.now);
+        item.extend(self.expiry(self.event.envelope.time));
         if is_deleted {
             item.extend([deleted()]);
         } else {
-            item.extend(content(&to.sink.attributes, &self.payload)?);
+            item.extend(content(&self.to.attributes, &self.event.payload)?);
         }
         let bytes = sized(&item, row.pk().len() + OVERHEAD)?;
         Ok((TableEffect::Upsert(Upsert { row, version, item }), bytes))
     }
 
-    fn merge(
-        &self,
-        to: &Destination,
-        order: &Order,
-        is_deleted: bool,
-    ) -> Result<(TableEffect, usize), Failure> {
-        let row = self.row(to, &self.envelope.dataset, None)?;
+    fn merge(&self, order: &Order, is_deleted: bool) -> Result<(TableEffect, usize), Failure> {
+        let row = self.row(&self.event.envelope.dataset, None)?;
         let version = self.version(order)?;
-        let mut item = about(self.envelope, self.now);
-        item.extend(self.expiry(to, self.envelope.time));
+        let mut item = about(&self.event.envelope, self.event.now);
+        item.extend(self.expiry(self.event.envelope.time));
         // The version has it.
         item.remove("idempotency_key");
         item.extend(is_deleted.then(deleted));
         let mut without = vec!["subject", "degraded", "deleted"];
         without.retain(|name| !item.contains_key(*name));
         let mut bytes = sized(&item, row.pk().len() + OVERHEAD)?;
-        let mut content = content(&to.sink.attributes, &self.payload)?;
+        let mut content = content(&self.to.attributes, &self.event.payload)?;
         bytes += sized(&content, (OVERHEAD + 2) * content.len())?;
         let field = |value| Field { version: version.clone(), value };
-        let fields = to.sink.attributes.keys().filter_map(|name| match content.remove(name) {
+        let fields = self.to.attributes.keys().filter_map(|name| match content.remove(name) {
             _ if is_deleted => Some((name.clone(), field(None))),
             Some(value) => Some((name.clone(), field(Some(value)))),
             None => None,
@@ -123,23 +120,22 @@ impl Event<'_> {
 
     fn accumulate(
         &self,
-        to: &Destination,
         accumulate: &contracts::Accumulate,
     ) -> Result<(TableEffect, usize), Failure> {
-        let window = accumulate.window.around(self.envelope.time);
+        let window = accumulate.window.around(self.event.envelope.time);
         let name = window.as_ref().map(|window| window.name.as_str());
-        let row = self.row(to, &self.envelope.dataset, name)?;
+        let row = self.row(&self.event.envelope.dataset, name)?;
         let mut labels = aws::Item::from([
-            text("dataset", self.envelope.dataset.clone()),
-            text("written_at", self.now.to_string()),
+            text("dataset", self.event.envelope.dataset.clone()),
+            text("written_at", self.event.now.to_string()),
         ]);
-        if let RowKey::Pointers(pointers) = &to.sink.key {
-            let values = pointers.iter().filter_map(|pointer| self.payload.pointer(pointer));
+        if let RowKey::Pointers(pointers) = &self.to.key {
+            let values = pointers.iter().filter_map(|pointer| self.event.payload.pointer(pointer));
             let values: Result<Vec<_>, _> = values.map(attribute).collect();
             labels.insert("key".to_owned(), AttributeValue::L(values?));
         }
         if let Some(window) = window {
-            labels.extend(self.expiry(to, window.ends_at));
+            labels.extend(self.expiry(window.ends_at));
             labels.extend([text("window", window.name)]);
         }
         let count = accumulate.count.iter().map(|name| Ok((name.clone(), Decimal::ONE)));
@@ -150,12 +146,12 @@ impl Event<'_> {
     }
 
     /// `<dataset>#<idempotency key>`, or `<dataset>#["a",1]` and a window's name.
-    fn row(&self, to: &Destination, dataset: &str, window: Option<&str>) -> Result<Row, Failure> {
-        let key = match &to.sink.key {
-            RowKey::Idempotency => self.envelope.idempotencykey.to_string(),
+    fn row(&self, dataset: &str, window: Option<&str>) -> Result<Row, Failure> {
+        let key = match &self.to.key {
+            RowKey::Idempotency => self.event.envelope.idempotencykey.to_string(),
             RowKey::Pointers(pointers) => {
                 let pointers = pointers.iter().map(String::as_str);
-                row_key(&self.payload, pointers).map_err(|error| key_failure(&error))?
+                row_key(&self.event.payload, pointers).map_err(|error| key_failure(&error))?
             }
         };
         let pk = match window {
@@ -166,15 +162,15 @@ impl Event<'_> {
             let reason = format!("a row's key of {} bytes; at most {MAX_KEY_BYTES}", pk.len());
             return Err(Failure::permanent(Code::SizeExceeded, reason));
         }
-        Ok(Row::new(&to.table, &pk))
+        Ok(Row::new(self.table, &pk))
     }
 
     fn version(&self, order: &Order) -> Result<Version, Failure> {
-        let key = self.envelope.idempotencykey.clone();
+        let key = self.event.envelope.idempotencykey.clone();
         let order = match order {
-            Order::EventTime => self.envelope.time.unix_ms(),
+            Order::EventTime => self.event.envelope.time.unix_ms(),
             Order::Pointer(pointer) => {
-                let found = self.payload.pointer(pointer).unwrap_or(&Value::Null);
+                let found = self.event.payload.pointer(pointer).unwrap_or(&Value::Null);
                 found.as_i64().ok_or_else(|| {
                     let what = kind_of(found);
                     let reason = format!(
@@ -188,11 +184,11 @@ impl Event<'_> {
     }
 
     fn is_deleted(&self, tombstone: Option<&Tombstone>) -> bool {
-        tombstone.is_some_and(|tombstone| tombstone.is_in(&self.payload))
+        tombstone.is_some_and(|tombstone| tombstone.is_in(&self.event.payload))
     }
 
-    fn expiry(&self, to: &Destination, from: Timestamp) -> Option<(String, AttributeValue)> {
-        to.sink.ttl_days.map(|days| expires_at(from.plus(DAY * days)))
+    fn expiry(&self, from: Timestamp) -> Option<(String, AttributeValue)> {
+        self.to.ttl_days.map(|days| expires_at(from.plus(DAY * days)))
     }
 
     /// Nothing there, or null, is 0: what a flight that was cancelled lacks is no reason to count it
@@ -201,11 +197,11 @@ impl Event<'_> {
         let refused =
             |reason: String| Failure::permanent(Code::ContractViolation, reason).at(pointer);
         let unfit = |error: DecimalError| refused(format!("to be summed: {error}"));
-        match self.payload.pointer(pointer) {
+        match self.event.payload.pointer(pointer) {
             None | Some(Value::Null) => Ok(Decimal::ZERO),
             // As it is written: a double would lose digits.
             Some(Value::Number(number)) if number.is_f64() => {
-                let raw = raw_at(&self.envelope.data, pointer).map_or("", |raw| raw.get());
+                let raw = raw_at(&self.event.envelope.data, pointer).map_or("", |raw| raw.get());
                 raw.parse().map_err(unfit)
             }
             Some(Value::Number(number)) => number.to_string().parse().map_err(unfit),

@@ -83,6 +83,12 @@ pub enum ContractError {
         #[source]
         source: SchemaError,
     },
+    #[error("sink `{name}`: {source}")]
+    SinkUrl {
+        name: String,
+        #[source]
+        source: UrlError,
+    },
     #[error("enricher `{name}`: {source}")]
     Url {
         name: String,

@@ -17,7 +17,7 @@ pub use contract::{
 pub use intake::Accepted;
 pub use schema::{Property, Schema, SchemaError, ValueKind};
 pub use sink::{
-    Accumulate, Compression, LakeFormat, LakeSink, Opened, Order, RowKey, Sink, SinkKind,
-    TableMode, TableSink, Target, Tombstone, Window,
+    Accumulate, Compression, CustomSink, HttpBody, HttpMethod, HttpSink, LakeFormat, LakeSink,
+    Opened, Order, RowKey, Sink, SinkKind, TableMode, TableSink, Target, Tombstone, Window,
 };
-pub use url::{UrlError, UrlTemplate};
+pub use url::{TextTemplate, UrlError, UrlTemplate};

@@ -1,6 +1,8 @@
-//! A URL with places: `{NAME}` from the environment at the start, `{/pointer}` from each payload.
+//! Texts with places: `{NAME}` from the environment at the start, and in a URL `{/pointer}` from each
+//! payload.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -34,6 +36,14 @@ pub enum UrlError {
     Missing { pointer: String },
     #[error("`{name}` is not set")]
     Variable { name: String },
+    #[error("`{pointer}`: a header comes from the contract and the environment, not from an event")]
+    Header { pointer: String },
+}
+
+/// A text whose places are variables.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TextTemplate {
+    parts: Vec<Part>,
 }
 
 /// What may stand in a path segment or a query value as it is: RFC 3986, section 2.3.
@@ -43,19 +53,7 @@ impl UrlTemplate {
     /// # Errors
     /// When a place is not understood, or the host could come from an event.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(open) = rest.find('{') {
-            if open > 0 {
-                parts.push(Part::Text(rest[..open].to_owned()));
-            }
-            let (place, after) = rest[open + 1..].split_once('}').ok_or(UrlError::Unclosed)?;
-            parts.push(Part::read(place)?);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
+        let parts = read_parts(text)?;
         let host_is_fixed = match parts.as_slice() {
             [Part::Variable(_), Part::Text(next), ..] => next.starts_with(['/', '?']),
             [Part::Variable(_)] => true,
@@ -74,7 +72,7 @@ impl UrlTemplate {
     /// The variables that must be set.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<&str> {
-        self.parts.iter().filter_map(Part::variable).collect()
+        variables(&self.parts)
     }
 
     /// Whether what does not come from an event begins so; known once the variables are in place.
@@ -88,15 +86,8 @@ impl UrlTemplate {
     /// # Errors
     /// [`UrlError::Variable`] for one that `lookup` does not know.
     pub fn bind(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
-        let bound = self.parts.iter().map(|part| match part {
-            Part::Variable(name) => {
-                let value =
-                    lookup(name).ok_or_else(|| UrlError::Variable { name: name.clone() })?;
-                Ok(Part::Text(value.trim_end_matches('/').to_owned()))
-            }
-            other => Ok(other.clone()),
-        });
-        Ok(Self { parts: bound.collect::<Result<_, _>>()? })
+        let bound = |value: &str| value.trim_end_matches('/').to_owned();
+        Ok(Self { parts: bind(&self.parts, lookup, bound)? })
     }
 
     /// The URL for one payload; what comes from it is percent-encoded, slashes too.
@@ -123,6 +114,91 @@ impl UrlTemplate {
         }
         Ok(url)
     }
+}
+
+impl TextTemplate {
+    /// # Errors
+    /// When a place is not understood, or is a pointer.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let parts = read_parts(text)?;
+        for part in &parts {
+            if let Part::Pointer(pointer) = part {
+                return Err(UrlError::Header { pointer: pointer.clone() });
+            }
+        }
+        Ok(Self { parts })
+    }
+
+    /// The variables that must be set.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<&str> {
+        variables(&self.parts)
+    }
+
+    /// The template with its variables' values in place.
+    ///
+    /// # Errors
+    /// [`UrlError::Variable`] for one that `lookup` does not know.
+    pub fn bind(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
+        Ok(Self { parts: bind(&self.parts, lookup, str::to_owned)? })
+    }
+
+    /// What it says, once it is bound.
+    ///
+    /// # Errors
+    /// [`UrlError::Variable`] before.
+    pub fn text(&self) -> Result<String, UrlError> {
+        let text = |part: &Part| match part {
+            Part::Text(text) => Ok(text.clone()),
+            Part::Variable(name) | Part::Pointer(name) => {
+                Err(UrlError::Variable { name: name.clone() })
+            }
+        };
+        self.parts.iter().map(text).collect()
+    }
+}
+
+/// A bound one may be a secret.
+impl fmt::Debug for TextTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TextTemplate")
+    }
+}
+
+fn read_parts(text: &str) -> Result<Vec<Part>, UrlError> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('{') {
+        if open > 0 {
+            parts.push(Part::Text(rest[..open].to_owned()));
+        }
+        let (place, after) = rest[open + 1..].split_once('}').ok_or(UrlError::Unclosed)?;
+        parts.push(Part::read(place)?);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Ok(parts)
+}
+
+fn variables(parts: &[Part]) -> BTreeSet<&str> {
+    parts.iter().filter_map(Part::variable).collect()
+}
+
+fn bind(
+    parts: &[Part],
+    lookup: impl Fn(&str) -> Option<String>,
+    bound: impl Fn(&str) -> String,
+) -> Result<Vec<Part>, UrlError> {
+    let bind = |part: &Part| match part {
+        Part::Variable(name) => {
+            let value = lookup(name).ok_or_else(|| UrlError::Variable { name: name.clone() })?;
+            Ok(Part::Text(bound(&value)))
+        }
+        other => Ok(other.clone()),
+    };
+    parts.iter().map(bind).collect()
 }
 
 impl Part {

@@ -89,6 +89,8 @@ codes! {
     EnricherBadAnswer = "enricher.bad-answer",
     /// An enricher refused this event.
     EnricherRefused = "enricher.refused",
+    /// The service that an event is delivered to refused it.
+    DeliveryRefused = "delivery.refused",
     /// A service that this stage needs did not answer.
     DependencyUnavailable = "dependency.unavailable",
     /// A service that this stage needs asked to slow down.

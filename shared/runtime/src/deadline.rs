@@ -11,19 +11,27 @@ use crate::Clock;
 #[derive(Clone)]
 pub struct Deadline {
     at: Timestamp,
+    /// Kept of the time before that.
+    reserve: Duration,
     clock: Arc<dyn Clock>,
 }
 
 impl Deadline {
     #[must_use]
     pub fn new(at: Timestamp, clock: Arc<dyn Clock>) -> Self {
-        Self { at, clock }
+        Self { at, reserve: Duration::ZERO, clock }
     }
 
     /// Zero once it has passed: never "no limit".
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        self.at.since(self.clock.now())
+        self.at.since(self.clock.now()).saturating_sub(self.reserve)
+    }
+
+    /// One by which something has to be back, so much before this one.
+    #[must_use]
+    pub fn earlier(&self, by: Duration) -> Self {
+        Self { reserve: self.reserve + by, ..self.clone() }
     }
 
     #[must_use]

@@ -2,14 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use event::{DeadLetter, FailureKind, Payload, Timestamp};
+use outbound::{Answer, AskError};
 use runtime::{Batches, DeadLetters, Policy};
 use serde_json::json;
 use testkit::{ManualClock, MemoryQueue};
 
 use super::*;
-use crate::answer::{Answer, FetchError};
 use crate::config::bind;
 
 const QUEUE: &str = "http://h/queue";
@@ -18,7 +17,7 @@ const LAKE: &str = "http://h/lake";
 const DLQ: &str = "http://h/dlq";
 const WEATHER: &str = r#"{"temp": 39.02,  "wind_gust":null}"#;
 
-type Behaviour = dyn Fn(&str) -> Result<Answer, FetchError> + Send + Sync;
+type Behaviour = dyn Fn(&str) -> Result<Answer, AskError> + Send + Sync;
 
 /// Answers by URL, and what was asked.
 #[derive(Clone)]
@@ -28,19 +27,20 @@ struct Service {
 }
 
 impl Service {
-    fn new(answer: impl Fn(&str) -> Result<Answer, FetchError> + Send + Sync + 'static) -> Self {
+    fn new(answer: impl Fn(&str) -> Result<Answer, AskError> + Send + Sync + 'static) -> Self {
         Self { answer: Arc::new(answer), asked: Arc::default() }
     }
 }
 
-impl Fetch for Service {
-    async fn get(&self, url: &str, timeout: Duration) -> Result<Answer, FetchError> {
-        self.asked.lock().unwrap().push((url.to_owned(), timeout));
-        (self.answer)(url)
+impl Ask for Service {
+    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
+        let url = request.url;
+        self.asked.lock().unwrap().push((url.clone(), limit));
+        (self.answer)(&url)
     }
 }
 
-fn answer(status: u16, body: &str) -> Result<Answer, FetchError> {
+fn answer(status: u16, body: &str) -> Result<Answer, AskError> {
     let body = Bytes::from(body.to_owned());
     Ok(Answer { status, retry_after: (status == 429).then_some(Duration::from_secs(90)), body })
 }
@@ -145,7 +145,7 @@ async fn an_event_that_lacks_what_the_question_needs_is_not_asked_about() {
 }
 
 /// What an answer makes of an event that the contract takes.
-async fn check(answer: fn() -> Result<Answer, FetchError>, kind: FailureKind, code: Code) {
+async fn check(answer: fn() -> Result<Answer, AskError>, kind: FailureKind, code: Code) {
     let queue = MemoryQueue::default();
     let enrich = stage(Service::new(move |_| answer()), &queue);
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
@@ -162,9 +162,9 @@ async fn an_answer_that_is_none_is_the_services_failure() {
     check(|| answer(500, ""), FailureKind::Transient, Code::DependencyUnavailable).await;
     check(|| answer(200, "<html>"), FailureKind::Transient, Code::EnricherBadAnswer).await;
     check(|| answer(400, ""), FailureKind::Permanent, Code::EnricherRefused).await;
-    let unreachable = || Err(FetchError::Connection);
+    let unreachable = || Err(AskError::Connection);
     check(unreachable, FailureKind::Transient, Code::DependencyUnavailable).await;
-    let late = || Err(FetchError::TimedOut { timeout_ms: 2_000 });
+    let late = || Err(AskError::TimedOut { limit_ms: 2_000 });
     check(late, FailureKind::Transient, Code::DependencyUnavailable).await;
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use event::{DeadLetter, Decimal, Payload};
-use runtime::{BatchResponse, Batches, DeadLetters, Policy};
+use event::{DeadLetter, Decimal, Envelope, Payload};
+use runtime::sink::Transactional;
+use runtime::{BatchResponse, Batches, DeadLetters, Policy, Record};
 use serde_json::json;
 use testkit::{Answer, ManualClock, MemoryQueue, MemoryStore};
 
@@ -19,7 +20,7 @@ const FLIGHT: &str = r#"{"flight":1545,"carrier":"UA","distance":1400,"dep_delay
 
 /// One environment: its stage lives from invocation to invocation.
 struct Rig {
-    batches: Batches<TableSink<MemoryStore<TableEffect>>, MemoryQueue>,
+    batches: Batches<Transactional<TableSinks, MemoryStore<TableEffect>>, MemoryQueue>,
     store: MemoryStore<TableEffect>,
     queue: MemoryQueue,
     clock: ManualClock,
@@ -35,8 +36,10 @@ impl Rig {
     fn on(store: MemoryStore<TableEffect>) -> Self {
         let queue = MemoryQueue::default();
         let tables = Tables::parse(r#"{"records":"r","totals":"t"}"#).unwrap();
+        let contracts = testkit::contracts();
+        let sinks = TableSinks::new(&contracts, tables).unwrap();
         let batches = Batches {
-            stage: TableSink::new(testkit::contracts(), &tables, store.clone()).unwrap(),
+            stage: Transactional::new(contracts, sinks, store.clone()),
             dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
             queue: queue.clone(),

@@ -1,15 +1,14 @@
 use std::collections::BTreeMap;
 
 use aws::Item;
-use contracts::Catalog;
-use event::IdempotencyKey;
+use contracts::{Contract, Target};
+use event::{Envelope, IdempotencyKey};
 use serde_json::json;
 
 use super::*;
-use crate::tables::Tables;
 
-/// The one destination of a dataset with this sink.
-fn destination(sink: &str) -> Destination {
+/// A dataset with this sink.
+fn contract(sink: &str) -> Contract {
     let yaml = format!(
         "
 dataset: orders
@@ -22,10 +21,7 @@ sinks:
 "
     );
     let schema = r#"{"type":"object"}"#.to_owned();
-    let mut catalog = Catalog::default();
-    catalog.add("orders", &yaml, &BTreeMap::from([("v1.schema.json".to_owned(), schema)])).unwrap();
-    let tables = Tables::parse(r#"{"rows":"table"}"#).unwrap();
-    tables.destinations(&catalog).unwrap().remove("orders").unwrap().remove(0)
+    Contract::parse(&yaml, &BTreeMap::from([("v1.schema.json".to_owned(), schema)])).unwrap()
 }
 
 /// 2026-01-01T00:00:00Z, and as many days later.
@@ -34,7 +30,7 @@ fn day(days: u32) -> Timestamp {
 }
 
 /// What becomes of an event of the first day, written on the tenth.
-fn try_write(sink: &str, data: &str) -> Result<Write<TableEffect>, Failure> {
+fn try_effect(sink: &str, data: &str) -> Result<TableEffect, Failure> {
     let rest = json!({
         "specversion": "1.0", "id": "e1", "source": "s", "type": "t", "time": day(0),
         "dataschema": "orders/1", "datacontenttype": "application/json", "dataset": "orders",
@@ -44,12 +40,15 @@ fn try_write(sink: &str, data: &str) -> Result<Write<TableEffect>, Failure> {
     let text = format!("{},\"data\":{data}}}", rest.strip_suffix('}').unwrap());
     let envelope = Envelope::from_json(&text).unwrap();
     let payload = serde_json::from_str(data).unwrap();
-    let event = Event { envelope: &envelope, payload, now: day(10), retention_days: 30 };
-    event.write(&destination(sink))
+    let contract = contract(sink);
+    let event = Event { envelope, contract: &contract, payload, now: day(10) };
+    let sink = &contract.sinks[0];
+    let Target::Table(to) = &sink.target else { panic!("{sink:?}") };
+    super::effect(&event, sink, to, "table").map(|(effect, _)| effect)
 }
 
 fn effect(sink: &str, data: &str) -> TableEffect {
-    try_write(sink, data).unwrap_or_else(|failure| panic!("{failure}")).effect
+    try_effect(sink, data).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 fn upsert(sink: &str, data: &str) -> Upsert {
@@ -69,7 +68,7 @@ fn seconds(item: &Item) -> Option<i64> {
 
 #[track_caller]
 fn refused(sink: &str, data: &str, code: Code, at: &str, reason: &str) {
-    let failure = try_write(sink, data).unwrap_err();
+    let failure = try_effect(sink, data).unwrap_err();
     assert_eq!((failure.code, failure.at.as_deref()), (code, Some(at)), "{failure}");
     assert!(failure.reason.contains(reason), "{failure}");
 }
@@ -182,13 +181,16 @@ fn totals_are_of_their_key_and_window_and_exact() {
 #[test]
 fn what_no_row_can_hold_is_refused() {
     let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(2_048));
-    let failure = try_write("mode: upsert", &long).unwrap_err();
+    let failure = try_effect("mode: upsert", &long).unwrap_err();
     assert_eq!(failure.code, Code::SizeExceeded, "{failure}");
     let large = format!(r#"{{"id":1,"note":"{}"}}"#, "x".repeat(410_000));
     for sink in ["mode: insert", "mode: upsert", "mode: merge, attributes: {note: /note}"] {
-        assert_eq!(try_write(sink, &large).unwrap_err().code, Code::SizeExceeded, "{sink}");
+        assert_eq!(try_effect(sink, &large).unwrap_err().code, Code::SizeExceeded, "{sink}");
     }
-    assert!(try_write("mode: delete, rows_of: other", &large).is_ok(), "a deletion has no content");
+    assert!(
+        try_effect("mode: delete, rows_of: other", &large).is_ok(),
+        "a deletion has no content"
+    );
     let deep = format!(r#"{{"id":1,"note":{}{}}}"#, "[".repeat(40), "]".repeat(40));
     let merge = "mode: merge, attributes: {note: /note}";
     refused(merge, &deep, Code::DepthExceeded, "/note", "31 levels");

@@ -1,16 +1,19 @@
-//! A weather service to enrich from: observations by airport and hour, over HTTP.
+//! A weather service to enrich from and to deliver to: observations by airport and hour, over HTTP.
 //!
-//! It stands in for someone else's API, so it is nothing of AWS: it answers what it holds and counts
-//! the calls. Being slow, or away, is for whoever puts it behind a proxy.
+//! It stands in for someone else's API, so it is nothing of AWS: it answers what it holds, takes what is
+//! put, once under each key, and counts the calls. Being slow, or away, is for whoever puts it behind a
+//! proxy.
 
-use std::collections::HashMap;
+mod deliveries;
+
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -22,6 +25,9 @@ use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use tokio::net::TcpListener;
+
+pub use self::deliveries::Delivered;
+use self::deliveries::{Deliveries, Taken};
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +46,8 @@ pub struct Weather {
 
 struct Inner {
     /// The answers, as they are sent, by origin and hour.
-    hours: HashMap<(String, String), Bytes>,
+    hours: RwLock<HashMap<(String, String), Bytes>>,
+    deliveries: Deliveries,
     calls: AtomicU64,
 }
 
@@ -88,13 +95,24 @@ impl Weather {
                 .map_err(|source| WeatherError::Parse { line: index + 1, source })?;
             hours.insert((key.origin, key.time_hour), Bytes::copy_from_slice(line));
         }
-        Ok(Self { inner: Arc::new(Inner { hours, calls: AtomicU64::new(0) }) })
+        let inner = Inner {
+            hours: RwLock::new(hours),
+            deliveries: Deliveries::default(),
+            calls: AtomicU64::new(0),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// How many hours of how many airports it holds.
     #[must_use]
     pub fn observations(&self) -> usize {
-        self.inner.hours.len()
+        self.inner.hours.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// What was put, under each key that it was put under.
+    #[must_use]
+    pub fn deliveries(&self) -> BTreeMap<String, Delivered> {
+        self.inner.deliveries.all()
     }
 
     /// How often an hour was asked for, whatever the answer.
@@ -106,6 +124,9 @@ impl Weather {
     /// Answers `GET /v1/stations/{origin}/hours/{time_hour}` until the listener fails: 200 with the
     /// observation, 404 where there is none, 400 for a `time_hour` that is no hour.
     ///
+    /// Answers `PUT` there: 201 for an observation under a new `Idempotency-Key`, 200 for the same one
+    /// again, 422 for another one or for one of another place or hour, 400 without a key.
+    ///
     /// # Errors
     /// Those of the listener.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
@@ -113,7 +134,9 @@ impl Weather {
     }
 
     fn router(self) -> Router {
-        Router::new().route("/v1/stations/{origin}/hours/{time_hour}", get(hour)).with_state(self)
+        Router::new()
+            .route("/v1/stations/{origin}/hours/{time_hour}", get(hour).put(observe))
+            .with_state(self)
     }
 }
 
@@ -122,16 +145,51 @@ async fn hour(
     Path((origin, time_hour)): Path<(String, String)>,
 ) -> Response {
     weather.inner.calls.fetch_add(1, Ordering::Relaxed);
-    if PrimitiveDateTime::parse(&time_hour, HOUR).is_err() {
-        return refusal(
-            StatusCode::BAD_REQUEST,
-            "time_hour is not an hour like 2013-01-01T10:00:00Z",
-        );
+    if !is_hour(&time_hour) {
+        return refusal(StatusCode::BAD_REQUEST, NO_HOUR);
     }
-    match weather.inner.hours.get(&(origin, time_hour)) {
+    let hours = weather.inner.hours.read().unwrap_or_else(PoisonError::into_inner);
+    match hours.get(&(origin, time_hour)) {
         Some(observed) => ([(CONTENT_TYPE, "application/json")], observed.clone()).into_response(),
         None => refusal(StatusCode::NOT_FOUND, "no observation"),
     }
+}
+
+async fn observe(
+    State(weather): State<Weather>,
+    Path((origin, time_hour)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
+        return refusal(StatusCode::BAD_REQUEST, "an Idempotency-Key is needed");
+    };
+    if !is_hour(&time_hour) {
+        return refusal(StatusCode::BAD_REQUEST, NO_HOUR);
+    }
+    let place = (origin, time_hour);
+    let is_its_own = serde_json::from_slice::<Key>(&body)
+        .is_ok_and(|key| (&key.origin, &key.time_hour) == (&place.0, &place.1));
+    if !is_its_own {
+        return refusal(StatusCode::UNPROCESSABLE_ENTITY, "no observation of this place and hour");
+    }
+    match weather.inner.deliveries.take(key, &body) {
+        Taken::Now => {
+            let mut hours = weather.inner.hours.write().unwrap_or_else(PoisonError::into_inner);
+            hours.insert(place, body);
+            StatusCode::CREATED.into_response()
+        }
+        Taken::Before => StatusCode::OK.into_response(),
+        Taken::Otherwise => {
+            refusal(StatusCode::UNPROCESSABLE_ENTITY, "the key was used with another observation")
+        }
+    }
+}
+
+const NO_HOUR: &str = "time_hour is not an hour like 2013-01-01T10:00:00Z";
+
+fn is_hour(text: &str) -> bool {
+    PrimitiveDateTime::parse(text, HOUR).is_ok()
 }
 
 fn refusal(status: StatusCode, reason: &str) -> Response {

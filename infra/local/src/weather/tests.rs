@@ -16,8 +16,22 @@ async fn start(weather: &Weather) -> SocketAddr {
 }
 
 async fn call(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    send(address, method, path, "", "").await
+}
+
+async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    header: &str,
+    body: &str,
+) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\r\n");
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\
+         content-length: {length}\r\n{header}\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -71,4 +85,26 @@ fn plain_lines_are_read_as_well_and_bad_ones_named() {
     let bad = Weather::load(format!("{line}\n{{}}\n").as_bytes());
     assert!(matches!(bad, Err(WeatherError::Parse { line: 2, .. })));
     assert!(matches!(Weather::load(&FILE[..1_000]), Err(WeatherError::Unpack(_))));
+}
+
+#[tokio::test]
+async fn what_is_put_takes_effect_once_under_its_key() {
+    const PATH: &str = "/v1/stations/EWR/hours/2013-01-01T06:00:00Z";
+    let weather = Weather::load(FILE).unwrap();
+    let address = start(&weather).await;
+    let put = async |key: &str, temp: u32| {
+        let body =
+            format!(r#"{{"origin":"EWR","time_hour":"2013-01-01T06:00:00Z","temp":{temp}}}"#);
+        let header = format!("idempotency-key: {key}\r\n");
+        send(address, "PUT", PATH, &header, &body).await.0
+    };
+    assert_eq!((put("\"a\"", 1).await, put("\"a\"", 1).await), (201, 200));
+    assert_eq!((put("\"a\"", 2).await, put("\"b\"", 3).await), (422, 201));
+    let first = &weather.deliveries()["\"a\""];
+    assert_eq!((first.times, first.conflicts), (2, 1));
+    let (_, body) = call(address, "GET", PATH).await;
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["temp"], 3);
+    assert_eq!(send(address, "PUT", PATH, "", "{}").await.0, 400);
+    let elsewhere = r#"{"origin":"JFK","time_hour":"2013-01-01T06:00:00Z"}"#;
+    assert_eq!(send(address, "PUT", PATH, "idempotency-key: c\r\n", elsewhere).await.0, 422);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{SinkKind, Target};
 
 const YAML: &str = "
 dataset: orders
@@ -48,6 +49,9 @@ fn mistakes_are_named() {
     check("kind: table", "kind: table, mode: inzert", "inzert");
     check("kind: table", "kind: table, moed: insert", "moed");
     check("kind: table}", "kind: table}\n  - {name: records, kind: lake}", "two of one name");
+    check("kind: table", "kind: http", "url");
+    check("kind: table", "kind: http, url: '{host}'", "sink `records`: `host` is neither");
+    check("kind: table", "kind: custom", "by");
     check("into: rate", "inot: rate", "inot");
     check("RATES_URL", "rates", "rates");
     check("owner: sales", "owner: sales\nretention: {idempotency_days: 14}", "14");
@@ -57,4 +61,23 @@ fn mistakes_are_named() {
 fn a_mistake_in_the_yaml_has_its_line() {
     let error = parse(&YAML.replace("owner: sales", "owner: [sales")).unwrap_err().to_string();
     assert!(error.contains("line"), "{error}");
+}
+
+#[test]
+fn a_sink_of_ones_own_names_its_function_and_says_what_it_wants() {
+    let own = "kind: custom, by: alerts, options: {above: 30}";
+    let contract = parse(&YAML.replace("kind: table", own)).unwrap();
+    assert_eq!(contract.sinks[0].kind(), SinkKind::Custom("alerts".to_owned()));
+    let Target::Custom(custom) = &contract.sinks[0].target else { panic!("{contract:?}") };
+    assert_eq!(custom.options["above"], 30);
+}
+
+#[test]
+fn a_kind_of_sink_is_read_as_it_is_told() {
+    for text in ["table", "lake", "http", "custom:alerts"] {
+        assert_eq!(SinkKind::try_from(text.to_owned()).unwrap().to_string(), text);
+    }
+    for text in ["tabel", "custom", "custom:"] {
+        assert!(SinkKind::try_from(text.to_owned()).unwrap_err().contains("none of table"));
+    }
 }

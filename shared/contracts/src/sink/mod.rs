@@ -1,10 +1,16 @@
 //! Where a dataset's events go, as its contract declares it: one module for each kind.
 
+mod http;
 mod lake;
 mod table;
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use self::http::{HttpBody, HttpMethod, HttpSink};
 pub use self::lake::{Compression, LakeFormat, LakeSink};
 pub use self::table::{Accumulate, Opened, Order, RowKey, TableMode, TableSink, Tombstone, Window};
 use crate::contract::{ContractError, Keys, check_name, invalid};
@@ -22,23 +28,67 @@ pub struct Sink {
 pub enum Target {
     Table(TableSink),
     Lake(LakeSink),
+    Http(HttpSink),
+    Custom(CustomSink),
 }
 
-/// Each kind of sink is a queue and a function of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// A sink that a function of one's own writes to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct CustomSink {
+    /// The function, as its `NAME` has it.
+    pub by: String,
+    /// Whatever it wants to know.
+    #[serde(default)]
+    pub options: BTreeMap<String, Value>,
+}
+
+/// Each kind of sink is a queue and a function of its own. As text: `table`, `lake`, `http`, or
+/// `custom:` and the function's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub enum SinkKind {
     /// A DynamoDB table.
     Table,
     /// Objects in S3.
     Lake,
+    /// A service.
+    Http,
+    /// What a function of one's own writes to.
+    Custom(String),
+}
+
+impl TryFrom<String> for SinkKind {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "table" => Ok(Self::Table),
+            "lake" => Ok(Self::Lake),
+            "http" => Ok(Self::Http),
+            other => match other.strip_prefix("custom:") {
+                Some(name) if !name.is_empty() => Ok(Self::Custom(name.to_owned())),
+                _ => Err(format!("`{other}` is none of table, lake, http and custom:<function>")),
+            },
+        }
+    }
+}
+
+impl fmt::Display for SinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table => f.write_str("table"),
+            Self::Lake => f.write_str("lake"),
+            Self::Http => f.write_str("http"),
+            Self::Custom(name) => write!(f, "custom:{name}"),
+        }
+    }
 }
 
 impl Target {
     pub(crate) fn is_upserted(&self) -> bool {
         match self {
             Self::Table(table) => matches!(table.mode, TableMode::Upsert { .. }),
-            Self::Lake(_) => false,
+            Self::Lake(_) | Self::Http(_) | Self::Custom(_) => false,
         }
     }
 }
@@ -46,9 +96,11 @@ impl Target {
 impl Sink {
     #[must_use]
     pub fn kind(&self) -> SinkKind {
-        match self.target {
+        match &self.target {
             Target::Table(_) => SinkKind::Table,
             Target::Lake(_) => SinkKind::Lake,
+            Target::Http(_) => SinkKind::Http,
+            Target::Custom(custom) => SinkKind::Custom(custom.by.clone()),
         }
     }
 }
@@ -67,6 +119,16 @@ pub(crate) enum WrittenSink {
         #[serde(flatten)]
         lake: lake::Written,
     },
+    Http {
+        name: String,
+        #[serde(flatten)]
+        http: Box<http::Written>,
+    },
+    Custom {
+        name: String,
+        #[serde(flatten)]
+        custom: CustomSink,
+    },
 }
 
 /// The sinks of a contract, checked.
@@ -79,6 +141,14 @@ pub(crate) fn checked(written: Vec<WrittenSink>, keys: &Keys) -> Result<Vec<Sink
         let (name, target) = match each {
             WrittenSink::Table { name, table } => (name, Target::Table(table.checked(keys)?)),
             WrittenSink::Lake { name, lake } => (name, Target::Lake(lake.checked()?)),
+            WrittenSink::Http { name, http } => {
+                let target = Target::Http(http.checked(&name)?);
+                (name, target)
+            }
+            WrittenSink::Custom { name, custom } => {
+                check_name("sinks.by", &custom.by)?;
+                (name, Target::Custom(custom))
+            }
         };
         check_name("sinks.name", &name)?;
         if sinks.iter().any(|other| other.name == name) {

@@ -41,15 +41,16 @@ fn every_resource_is_read() {
     let ids = |ids: Vec<&String>| ids.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.logical_id).collect()),
-        "IngestFunction EnrichFunction SinkFunction LakeFunction RedriveFunction"
+        "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction RedriveFunction"
     );
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.binary).collect()),
-        "ingest enrich sink lake redrive"
+        "ingest enrich sink lake deliver redrive"
     );
     assert_eq!(
         ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
-        "Inbox InboxDlq EnrichQueue EnrichDlq SinkQueue SinkDlq LakeQueue LakeDlq"
+        "Inbox InboxDlq EnrichQueue EnrichDlq SinkQueue SinkDlq LakeQueue LakeDlq DeliverQueue \
+         DeliverDlq"
     );
     assert_eq!(
         ids(stack.tables.iter().map(|table| &table.logical_id).collect()),
@@ -61,7 +62,8 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.mappings.iter().map(|mapping| &mapping.logical_id).collect()),
-        "IngestFunctionInbox EnrichFunctionEnrich SinkFunctionSink LakeFunctionLake"
+        "IngestFunctionInbox EnrichFunctionEnrich SinkFunctionSink LakeFunctionLake \
+         DeliverFunctionDeliver"
     );
 }
 
@@ -106,7 +108,9 @@ fn variables_that_hold_json_are_json() {
         let found: Json = serde_json::from_str(&function.environment[variable]).unwrap();
         assert_eq!(found, *expected);
     }
-    let sinks = json!({ "table": url("SinkQueue"), "lake": url("LakeQueue") });
+    let sinks = json!({
+        "table": url("SinkQueue"), "lake": url("LakeQueue"), "http": url("DeliverQueue"),
+    });
     check(function(&stack, "EnrichFunction"), "SINK_QUEUES", &sinks);
     let tables =
         json!({ "records": "sluicegate-RecordsTable", "totals": "sluicegate-TotalsTable" });
@@ -116,6 +120,7 @@ fn variables_that_hold_json_are_json() {
         "enrich": { "dlq": url("EnrichDlq"), "queue": url("EnrichQueue") },
         "sink": { "dlq": url("SinkDlq"), "queue": url("SinkQueue") },
         "lake": { "dlq": url("LakeDlq"), "queue": url("LakeQueue") },
+        "deliver": { "dlq": url("DeliverDlq"), "queue": url("DeliverQueue") },
     });
     check(function(&stack, "RedriveFunction"), "ROUTES", &routes);
 }
@@ -138,7 +143,7 @@ fn every_mapping_reports_partial_failures_in_small_batches_but_for_the_lake() {
 #[test]
 fn a_function_knows_its_queue_and_when_that_gives_up() {
     let stack = deployed();
-    assert_eq!(consumers(&stack).len(), 4);
+    assert_eq!(consumers(&stack).len(), 5);
     for (_, queue, function) in consumers(&stack) {
         let environment = &function.environment;
         let policy = redrive_policy(queue);

@@ -1,0 +1,140 @@
+//! What a service's answer means.
+
+use dedupe::leased::Delivery;
+use event::{Code, Failure};
+use outbound::{Answer, AskError};
+
+/// What became of an attempt, and whether the next one may fare better.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    pub(crate) delivery: Delivery,
+    pub(crate) is_worth_another: bool,
+}
+
+impl Meaning {
+    fn last(delivery: Delivery) -> Self {
+        Self { delivery, is_worth_another: false }
+    }
+
+    fn passing(delivery: Delivery) -> Self {
+        Self { delivery, is_worth_another: true }
+    }
+}
+
+/// `who` is the service as a person knows it; `is_repeat` says that an earlier attempt may have taken
+/// effect.
+///
+/// | answer | means |
+/// | --- | --- |
+/// | 2xx | taken |
+/// | 429, 503 with `Retry-After` | tried again, not before the time it asks for |
+/// | 408, 425, 5xx, none in time | tried again; it may have been taken |
+/// | no connection | tried again; nothing was sent |
+/// | 401, 403, 407 | the credentials' fault, not the event's: tried again, in another invocation |
+/// | 409 to a repeat | the service is still at work on the key (the draft, section 2.6): tried again |
+/// | any other, 409 and 422 too | refused: a dead letter |
+pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bool) -> Meaning {
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) => return no_answer(&error, who),
+    };
+    let reason = format!("{who}: HTTP {}", answer.status);
+    if let Some(outage) = answer.outage(who) {
+        return Meaning::passing(match answer.status {
+            // Turned away at the door.
+            429 => Delivery::Refused(outage),
+            _ => Delivery::Unknown(outage),
+        });
+    }
+    match answer.status {
+        200..=299 => Meaning::last(Delivery::Taken),
+        401 | 403 | 407 => {
+            Meaning::last(Delivery::Refused(Failure::transient(Code::DependencyRefused, reason)))
+        }
+        409 if is_repeat => {
+            let failure = Failure::transient(Code::DependencyUnavailable, reason);
+            Meaning::passing(Delivery::Unknown(failure))
+        }
+        _ => Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason))),
+    }
+}
+
+fn no_answer(error: &AskError, who: &str) -> Meaning {
+    let reason = format!("{who}: {error}");
+    let unavailable = |reason| Failure::transient(Code::DependencyUnavailable, reason);
+    match error {
+        AskError::Url => {
+            Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason)))
+        }
+        AskError::Connection => Meaning::passing(Delivery::Refused(unavailable(reason))),
+        AskError::BrokenOff | AskError::TimedOut { .. } | AskError::Body { .. } => {
+            Meaning::passing(Delivery::Unknown(unavailable(reason)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use event::FailureKind;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Was {
+        Taken,
+        Refused(FailureKind, Code),
+        Unknown(FailureKind, Code),
+    }
+
+    fn was(delivery: Delivery) -> Was {
+        match delivery {
+            Delivery::Taken => Was::Taken,
+            Delivery::Refused(failure) => Was::Refused(failure.kind, failure.code),
+            Delivery::Unknown(failure) => Was::Unknown(failure.kind, failure.code),
+        }
+    }
+
+    #[track_caller]
+    fn check(status: u16, is_repeat: bool, expected: Was, is_worth_another: bool) {
+        let retry_after = (status == 429).then_some(Duration::from_secs(7));
+        let answer = Answer { status, retry_after, body: bytes::Bytes::new() };
+        let found = meaning(Ok(answer), "sink s", is_repeat);
+        assert_eq!(was(found.delivery), expected, "{status}");
+        assert_eq!(found.is_worth_another, is_worth_another, "{status}");
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        use Code::{
+            DeliveryRefused, DependencyRefused, DependencyThrottled, DependencyUnavailable,
+        };
+        use FailureKind::{Permanent, Transient};
+        for status in [200, 201, 202, 204] {
+            check(status, false, Was::Taken, false);
+        }
+        for status in [301, 400, 404, 409, 410, 413, 422] {
+            check(status, false, Was::Refused(Permanent, DeliveryRefused), false);
+        }
+        check(422, true, Was::Refused(Permanent, DeliveryRefused), false);
+        check(409, true, Was::Unknown(Transient, DependencyUnavailable), true);
+        let throttled = FailureKind::Throttled { retry_after: Some(Duration::from_secs(7)) };
+        check(429, false, Was::Refused(throttled, DependencyThrottled), true);
+        for status in [408, 425, 500, 502, 503, 504] {
+            check(status, false, Was::Unknown(Transient, DependencyUnavailable), true);
+        }
+        for status in [401, 403] {
+            check(status, false, Was::Refused(Transient, DependencyRefused), false);
+        }
+    }
+
+    #[test]
+    fn what_was_never_sent_took_no_effect() {
+        let of = |error| was(meaning(Err(error), "sink s", false).delivery);
+        let away = (FailureKind::Transient, Code::DependencyUnavailable);
+        assert_eq!(of(AskError::Connection), Was::Refused(away.0, away.1));
+        assert_eq!(of(AskError::BrokenOff), Was::Unknown(away.0, away.1));
+        assert_eq!(of(AskError::TimedOut { limit_ms: 1 }), Was::Unknown(away.0, away.1));
+    }
+}

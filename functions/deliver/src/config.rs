@@ -1,0 +1,39 @@
+//! The environment of deliver.
+
+use runtime::Settings;
+use runtime::env::{EnvError, Lookup, required};
+
+/// What the template gives this function, besides the variables that contracts name.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) settings: Settings,
+    pub(crate) dedupe_table: String,
+}
+
+impl Config {
+    pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+        Ok(Self {
+            settings: Settings::read(lookup)?,
+            dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn each_variable_is_needed_and_named() {
+        let all = BTreeMap::from([
+            ("CONTRACTS_DIR", "/opt"),
+            ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
+            ("DEDUPE_TABLE", "dedupe"),
+            ("MAX_RECEIVE_COUNT", "5"),
+            ("QUEUE_URL", "http://127.0.0.1/1/queue"),
+        ]);
+        testkit::check_each_is_needed(&all, |variables| Config::read(variables));
+    }
+}

@@ -1,0 +1,43 @@
+//! Deliver: sends each event to a service over HTTP, once where the service honours its key.
+
+mod answer;
+mod config;
+mod request;
+mod service;
+mod services;
+
+use std::process::ExitCode;
+
+use aws::{ClaimStore, Queues, sdk_config};
+use lambda_runtime::Error;
+use outbound::Client;
+use runtime::env::Process;
+use runtime::sink::Leased;
+use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
+
+use crate::config::Config;
+use crate::service::{Delivering, Sleep};
+use crate::services::Services;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    exit_code(run().await)
+}
+
+async fn run() -> Result<(), Error> {
+    init_logs(&Process)?;
+    let config = Config::read(&Process)?;
+    let contracts = load_contracts(&config.settings.contracts_dir)?;
+    let services = Services::bind(&contracts, &Process)?;
+    let sdk = sdk_config(&Process)?;
+    let queue = Queues::new(&sdk);
+    let store = ClaimStore::new(&sdk, config.dedupe_table);
+    let client = Client::new(services.need_tls())?;
+    serve_batches(Batches {
+        stage: Leased::new(contracts, Delivering::new(services, client, Sleep), store),
+        dead_letters: config.settings.dead_letters(queue.clone()),
+        policy: config.settings.policy(),
+        queue,
+    })
+    .await
+}

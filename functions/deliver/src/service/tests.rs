@@ -1,0 +1,337 @@
+//! The stage under its batch loop, before a service that the test lays out.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use contracts::Catalog;
+use dedupe::{DedupeRecord, NoEffect};
+use event::{DeadLetter, Envelope, Payload};
+use outbound::{Answer, AskError};
+use runtime::sink::Leased;
+use runtime::{BatchResponse, Batches, Clock, DeadLetters, Policy, Record};
+use serde_json::json;
+use testkit::{ManualClock, MemoryQueue, MemoryStore};
+
+use super::*;
+
+const QUEUE: &str = "http://h/queue";
+const DLQ: &str = "http://h/dlq";
+const INVOCATION: Duration = Duration::from_secs(30);
+
+type Result = std::result::Result<Answer, AskError>;
+
+/// Answers in the order that the test says, and notes what it was asked.
+#[derive(Clone, Default)]
+struct Scripted {
+    answers: Arc<Mutex<Vec<Result>>>,
+    asked: Arc<Mutex<Vec<(Request, Duration)>>>,
+}
+
+impl Ask for Scripted {
+    async fn ask(&self, request: Request, limit: Duration) -> Result {
+        self.asked.lock().unwrap().push((request, limit));
+        let mut answers = self.answers.lock().unwrap();
+        if answers.is_empty() { answer(200, None) } else { answers.remove(0) }
+    }
+}
+
+fn answer(status: u16, retry_after: Option<u64>) -> Result {
+    let retry_after = retry_after.map(Duration::from_secs);
+    Ok(Answer { status, retry_after, body: Bytes::new() })
+}
+
+/// Lets the test's own time pass.
+struct Passing(ManualClock);
+
+impl Pause for Passing {
+    async fn pause(&self, time: Duration) {
+        self.0.advance(time);
+    }
+}
+
+struct Rig {
+    batches: Batches<Leased<Delivering<Scripted, Passing>, MemoryStore<NoEffect>>, MemoryQueue>,
+    service: Scripted,
+    store: MemoryStore<NoEffect>,
+    queue: MemoryQueue,
+    clock: ManualClock,
+}
+
+fn rig(contracts: Catalog) -> Rig {
+    let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
+    let (service, store) = (Scripted::default(), MemoryStore::default());
+    let variables = BTreeMap::from([("WEATHER_URL", "http://weather.test"), ("TOKEN", "s3cret")]);
+    let services = Services::bind(&contracts, &variables).unwrap();
+    let sink = Delivering::new(services, service.clone(), Passing(clock.clone()));
+    let batches = Batches {
+        stage: Leased::new(contracts, sink, store.clone()),
+        dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+        policy: Policy::new(QUEUE.to_owned(), 5),
+        queue: queue.clone(),
+    };
+    Rig { batches, service, store, queue, clock }
+}
+
+/// That of the contracts that are shipped.
+fn shipped() -> Rig {
+    rig(testkit::contracts())
+}
+
+impl Rig {
+    async fn run(&self, records: Vec<Record>) -> BatchResponse {
+        self.batches.run(records, &self.clock.deadline_in(INVOCATION)).await
+    }
+
+    async fn run_one(&self, temp: u32) -> bool {
+        self.run(vec![observation("m", temp)]).await.failures.is_empty()
+    }
+
+    fn will_answer(&self, answers: impl IntoIterator<Item = Result>) {
+        self.service.answers.lock().unwrap().extend(answers);
+    }
+
+    fn times_asked(&self) -> usize {
+        self.service.asked.lock().unwrap().len()
+    }
+
+    fn letters(&self) -> Vec<DeadLetter> {
+        let sent = self.queue.sent_to(DLQ);
+        sent.iter().map(|message| DeadLetter::read(&message.attributes).unwrap()).collect()
+    }
+
+    fn record(&self) -> Option<DedupeRecord> {
+        self.store.records().into_values().next()
+    }
+
+    fn is_completed(&self) -> bool {
+        matches!(self.record(), Some(DedupeRecord::Completed(_)))
+    }
+}
+
+fn envelope(dataset: &str, key: &str, fingerprint: &str, data: &str) -> String {
+    let rest = json!({
+        "specversion": "1.0", "id": "e1:1", "source": "s", "type": "t",
+        "time": "2013-01-01T10:00:00Z", "dataschema": format!("{dataset}/1"),
+        "datacontenttype": "application/json", "dataset": dataset, "idempotencykey": key,
+        "fingerprint": fingerprint, "ingesttime": "2026-01-01T00:00:00Z", "traceparent": "00-1-2-00",
+    });
+    let rest = rest.to_string();
+    format!("{},\"data\":{data}}}", rest.strip_suffix('}').unwrap())
+}
+
+fn message(id: &str, body: String) -> Record {
+    Record {
+        message_id: id.to_owned(),
+        receipt_handle: format!("receipt of {id}"),
+        body,
+        receive_count: 1,
+        ..Record::default()
+    }
+}
+
+fn data(temp: u32) -> String {
+    format!(r#"{{"origin":"EWR", "time_hour":"2013-01-01T10:00:00Z","temp":{temp}.0}}"#)
+}
+
+/// An hour's weather, the same but for its temperature, by which its payload is known.
+fn observation(id: &str, temp: u32) -> Record {
+    message(id, envelope("weather", "k1", &temp.to_string(), &data(temp)))
+}
+
+#[tokio::test]
+async fn an_event_is_delivered_once_under_its_key_with_its_own_bytes() {
+    let rig = shipped();
+    assert!(rig.run_one(39).await && rig.run_one(39).await);
+    assert!(rig.is_completed());
+    let asked = rig.service.asked.lock().unwrap();
+    let [(request, limit)] = &asked[..] else { panic!("asked {} times", asked.len()) };
+    assert_eq!(request.method, http::Method::PUT);
+    assert_eq!(request.url, "http://weather.test/v1/stations/EWR/hours/2013-01-01T10%3A00%3A00Z");
+    assert_eq!(request.headers["idempotency-key"], "\"stations#k1\"");
+    assert_eq!(request.headers["content-type"], "application/json");
+    assert_eq!(request.headers["traceparent"], "00-1-2-00");
+    assert_eq!((request.body.as_ref(), *limit), (data(39).as_bytes(), Duration::from_secs(2)));
+    // A claim, and its completion; of the duplicate, the question.
+    assert_eq!(rig.store.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_for_a_moment_is_asked_again() {
+    let rig = shipped();
+    let start = rig.clock.now();
+    rig.will_answer([Err(AskError::Connection), answer(503, None), answer(429, Some(3))]);
+    assert!(rig.run_one(39).await && rig.is_completed());
+    assert_eq!(rig.times_asked(), 4);
+    let waited = rig.clock.now().since(start);
+    assert!(waited >= Duration::from_secs(3) && waited < Duration::from_secs(5), "{waited:?}");
+}
+
+#[tokio::test]
+async fn what_a_service_asks_for_beyond_the_invocation_is_left_to_the_queue() {
+    let rig = shipped();
+    rig.will_answer([answer(503, Some(600))]);
+    assert!(!rig.run_one(39).await);
+    assert_eq!(rig.times_asked(), 1);
+    let hidden = rig.queue.hidden_in(QUEUE);
+    assert_eq!(hidden, [("receipt of m".to_owned(), Duration::from_secs(600))]);
+    // The key is this payload's, and its next delivery need not wait for the lease.
+    assert!(rig.run_one(39).await && rig.is_completed());
+}
+
+#[tokio::test]
+async fn an_outage_ends_in_a_retry_and_never_beyond_the_invocations_time() {
+    let rig = shipped();
+    let start = rig.clock.now();
+    rig.will_answer((0..20).map(|_| answer(500, None)));
+    assert!(!rig.run_one(39).await);
+    assert!(rig.letters().is_empty());
+    assert!(rig.times_asked() > 1 && rig.clock.now().since(start) < INVOCATION);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_dead_letter_and_gives_its_key_back() {
+    for status in [409, 422] {
+        let rig = shipped();
+        rig.will_answer([answer(status, None)]);
+        assert!(rig.run_one(39).await);
+        let letters = rig.letters();
+        assert_eq!((letters.len(), letters[0].code), (1, Code::DeliveryRefused));
+        assert_eq!(letters[0].reason, format!("sink stations: HTTP {status}"));
+        assert_eq!((rig.times_asked(), rig.record()), (1, None));
+        // The mended event is another payload under the same key.
+        assert!(rig.run_one(40).await && rig.is_completed());
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_taken_effect_keeps_its_key_from_another_payload() {
+    let rig = shipped();
+    rig.will_answer([Err(AskError::TimedOut { limit_ms: 2_000 }), answer(422, None)]);
+    assert!(rig.run_one(39).await);
+    assert_eq!(rig.letters()[0].code, Code::DeliveryRefused);
+    assert!(rig.run_one(40).await);
+    assert_eq!((rig.letters()[1].code, rig.times_asked()), (Code::Conflict, 2));
+    assert!(rig.letters()[1].reason.contains("payload 39; this one is 40"));
+    // Redriven, it is asked once more, and then it is known.
+    assert!(rig.run_one(39).await && rig.is_completed());
+}
+
+#[tokio::test]
+async fn a_service_that_is_still_at_work_on_a_key_is_asked_again() {
+    let rig = shipped();
+    rig.will_answer([Err(AskError::BrokenOff), answer(409, None), answer(201, None)]);
+    assert!(rig.run_one(39).await && rig.is_completed());
+    assert_eq!((rig.times_asked(), rig.letters().len()), (3, 0));
+}
+
+#[tokio::test]
+async fn a_refused_token_is_no_fault_of_the_event() {
+    let rig = shipped();
+    rig.will_answer([answer(401, None)]);
+    assert!(!rig.run_one(39).await);
+    assert_eq!((rig.times_asked(), rig.letters().len(), rig.record()), (1, 0, None));
+}
+
+#[tokio::test]
+async fn each_event_of_a_batch_has_its_own_answer() {
+    let rig = shipped();
+    rig.will_answer([answer(200, None), answer(400, None), answer(401, None)]);
+    let event =
+        |n: u32| message(&format!("m{n}"), envelope("weather", &format!("k{n}"), "p", &data(n)));
+    let batch = vec![event(0), event(1), event(2), event(3), message("m4", "{".to_owned())];
+    let response = rig.run(batch).await;
+    let failed: Vec<_> = response.failures.iter().map(|it| it.message_id.as_str()).collect();
+    assert_eq!(failed, ["m2"]);
+    let codes: Vec<_> = rig.letters().iter().map(|letter| letter.code).collect();
+    assert_eq!(codes.len(), 2);
+    assert!(codes.contains(&Code::DeliveryRefused) && codes.contains(&Code::DecodeEnvelope));
+    // All claims in one call; all that follows from the answers in another.
+    assert_eq!(rig.store.calls().len(), 2);
+}
+
+fn contract(sink: &str) -> Catalog {
+    let yaml = format!(
+        "
+dataset: orders
+description: What customers bought
+owner: sales
+schema: {{version: 1, file: v1.schema.json}}
+keys: {{idempotency: [/id], business: [/id], event_time: /at}}
+sinks: [{{name: partner, kind: http, {sink}}}]
+"
+    );
+    let schema = r#"{"type":"object"}"#.to_owned();
+    let mut catalog = Catalog::default();
+    catalog.add("orders", &yaml, &BTreeMap::from([("v1.schema.json".to_owned(), schema)])).unwrap();
+    catalog
+}
+
+#[tokio::test]
+async fn a_whole_envelope_goes_with_a_token_that_nothing_shows() {
+    let rig = rig(contract(
+        "url: 'http://a.test/{/id}', body: envelope, headers: {authorization: 'Bearer {TOKEN}'}",
+    ));
+    let body = envelope("orders", "k", "p", r#"{"id":7}"#);
+    assert!(rig.run(vec![message("m", body.clone())]).await.failures.is_empty());
+    let asked = rig.service.asked.lock().unwrap();
+    let request = &asked[0].0;
+    assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "http://a.test/7"));
+    assert_eq!(request.headers["content-type"], "application/cloudevents+json");
+    assert_eq!(request.headers["authorization"], "Bearer s3cret");
+    let sent = Envelope::from_json(std::str::from_utf8(&request.body).unwrap()).unwrap();
+    assert_eq!(sent.to_json().unwrap(), Envelope::from_json(&body).unwrap().to_json().unwrap());
+    assert!(!format!("{request:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn an_event_without_what_the_url_needs_is_a_dead_letter_with_its_pointer() {
+    let rig = rig(contract("url: 'http://a.test/{/id}'"));
+    rig.run(vec![message("m", envelope("orders", "k", "p", "{}"))]).await;
+    let letter = &rig.letters()[0];
+    assert_eq!((letter.code, letter.at.as_deref()), (Code::ContractViolation, Some("/id")));
+    assert_eq!(rig.times_asked(), 0);
+}
+
+#[test]
+fn what_a_contract_needs_of_the_environment_is_named() {
+    let bind = |sink: &str, variables: &BTreeMap<&str, &str>| {
+        Services::bind(&contract(sink), variables).err().unwrap().to_string()
+    };
+    let token = "url: 'http://a.test', headers: {authorization: '{TOKEN}'}";
+    let error = bind(token, &BTreeMap::new());
+    assert!(error.starts_with("the sink `partner` of `orders`: environment variable TOKEN is not"));
+    let error = bind(token, &BTreeMap::from([("TOKEN", "two\nlines")]));
+    assert!(error.contains("its header `authorization`") && !error.contains("lines"), "{error}");
+    let error = bind("url: '{PARTNER_URL}/x'", &BTreeMap::from([("PARTNER_URL", "partner")]));
+    assert!(error.contains("PARTNER_URL is `partner`"), "{error}");
+}
+
+/// Each sample goes through what Lambda would call.
+#[tokio::test]
+async fn the_samples_are_delivered() {
+    for path in testkit::samples_of("deliver") {
+        match path {
+            "sqs/deliver.json" => {
+                let rig = shipped();
+                let batch: aws_lambda_events::sqs::SqsEvent =
+                    serde_json::from_str(&testkit::sample(path)).unwrap();
+                let records: Vec<Record> = batch.records.into_iter().map(Record::new).collect();
+                records.iter().for_each(check_key);
+                assert!(rig.run(records).await.failures.is_empty());
+                assert_eq!((rig.times_asked(), rig.letters().len()), (2, 0));
+            }
+            other => panic!("no test for {other}"),
+        }
+    }
+}
+
+/// Key and fingerprint are those that ingest makes of the payload.
+fn check_key(record: &Record) {
+    let envelope = Envelope::from_json(&record.body).unwrap();
+    let payload = Payload::parse(envelope.data.get().as_bytes()).unwrap();
+    let contracts = testkit::contracts();
+    let accepted = contracts.get(&envelope.dataset).unwrap().accept(&payload).unwrap();
+    assert_eq!(envelope.idempotencykey, accepted.key);
+    assert_eq!(envelope.fingerprint, accepted.fingerprint);
+}

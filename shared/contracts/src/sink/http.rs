@@ -1,0 +1,154 @@
+//! A sink that is a service, asked over HTTP for each event.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::contract::{ContractError, invalid};
+use crate::url::{TextTemplate, UrlError, UrlTemplate};
+
+/// One request an event, with its idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpSink {
+    pub method: HttpMethod,
+    pub url: UrlTemplate,
+    /// By lower-case names; their variables come from the environment, so that a token is in no file.
+    pub headers: BTreeMap<String, TextTemplate>,
+    pub body: HttpBody,
+    /// How long one attempt may take.
+    pub timeout_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    #[default]
+    Post,
+    Put,
+    Patch,
+}
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpBody {
+    /// The payload, enriched: `application/json`.
+    #[default]
+    Payload,
+    /// The whole envelope: `application/cloudevents+json`, the structured mode of
+    /// <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>.
+    Envelope,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Written {
+    #[serde(default)]
+    method: HttpMethod,
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: HttpBody,
+    #[serde(default = "default_timeout_ms")]
+    timeout_ms: u64,
+}
+
+fn default_timeout_ms() -> u64 {
+    2_000
+}
+
+/// What is said of a request by others than the contract.
+const TAKEN: [&str; 6] =
+    ["connection", "content-length", "content-type", "host", "idempotency-key", "traceparent"];
+
+impl Written {
+    pub(super) fn checked(self, name: &str) -> Result<HttpSink, ContractError> {
+        if !(1..=20_000).contains(&self.timeout_ms) {
+            return Err(invalid("sinks.timeout_ms", "from 1 to 20000"));
+        }
+        let unusable = |source| ContractError::SinkUrl { name: name.to_owned(), source };
+        let header = |(header, text): (String, String)| {
+            check_header(&header)?;
+            Ok((header, TextTemplate::parse(&text).map_err(unusable)?))
+        };
+        Ok(HttpSink {
+            method: self.method,
+            url: UrlTemplate::parse(&self.url).map_err(unusable)?,
+            headers: self.headers.into_iter().map(header).collect::<Result<_, _>>()?,
+            body: self.body,
+            timeout_ms: self.timeout_ms,
+        })
+    }
+}
+
+/// A token of RFC 9110, section 5.6.2, in lower case.
+fn check_header(name: &str) -> Result<(), ContractError> {
+    let is_token = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    if name.is_empty() || !name.bytes().all(is_token) {
+        let problem = format!("`{name}` is no header's name in lower case");
+        return Err(invalid("sinks.headers", &problem));
+    }
+    if TAKEN.contains(&name) {
+        let problem = format!("`{name}` is not the contract's to say");
+        return Err(invalid("sinks.headers", &problem));
+    }
+    Ok(())
+}
+
+impl HttpSink {
+    /// With its variables' values in place.
+    ///
+    /// # Errors
+    /// [`UrlError::Variable`] for one that `lookup` does not know.
+    pub fn bind(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
+        let header =
+            |(name, text): (&String, &TextTemplate)| Ok((name.clone(), text.bind(&lookup)?));
+        Ok(Self {
+            url: self.url.bind(&lookup)?,
+            headers: self.headers.iter().map(header).collect::<Result<_, UrlError>>()?,
+            ..self.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(yaml: &str, expected: Result<(HttpMethod, HttpBody, u64), &str>) {
+        let written: Written = serde_saphyr::from_str(yaml).unwrap();
+        let found = written.checked("s").map(|sink| (sink.method, sink.body, sink.timeout_ms));
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{yaml}"),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (found, _) => panic!("{yaml}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_is_as_it_is_declared() {
+        let url = "url: 'https://a.example/{/id}'";
+        let default = (HttpMethod::Post, HttpBody::Payload, 2_000);
+        check(url, Ok(default));
+        let whole = format!(
+            "{url}\nmethod: PUT\nbody: envelope\ntimeout_ms: 500\nheaders: {{authorization: 'Bearer {{T}}'}}"
+        );
+        check(&whole, Ok((HttpMethod::Put, HttpBody::Envelope, 500)));
+        check("url: '{/host}/x'", Err("so that no event chooses the host"));
+        check(&format!("{url}\ntimeout_ms: 0"), Err("sinks.timeout_ms"));
+    }
+
+    #[test]
+    fn a_header_comes_from_the_environment_alone() {
+        let with = |header: &str| format!("url: https://a.example\nheaders: {{{header}}}");
+        check(&with("x-a: '{/a}'"), Err("not from an event"));
+        check(&with("X-A: b"), Err("no header's name in lower case"));
+        check(&with("idempotency-key: b"), Err("not the contract's to say"));
+        let written: Written = serde_saphyr::from_str(&with("x-a: 'a {T} b'")).unwrap();
+        let sink = written.checked("s").unwrap();
+        let bound = sink.bind(|name| (name == "T").then(|| "t".to_owned())).unwrap();
+        assert_eq!(bound.headers["x-a"].text().unwrap(), "a t b");
+        assert!(sink.bind(|_| None).is_err());
+    }
+}

@@ -1,0 +1,79 @@
+//! HTTP requests to services that are not AWS's: one pool of connections, a time limit, an answer of
+//! bounded size. Redirects are answers, never followed: an event must not steer a request.
+
+mod client;
+mod retry_after;
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use event::{Code, Failure, FailureKind};
+use http::{HeaderMap, Method};
+
+pub use client::Client;
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: Method,
+    pub url: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// How long the service asks to be left alone.
+    pub retry_after: Option<Duration>,
+    pub body: Bytes,
+}
+
+/// There is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    #[error("the URL is not one that can be asked")]
+    Url,
+    /// Nothing was sent.
+    #[error("no connection")]
+    Connection,
+    /// It may have arrived.
+    #[error("the connection broke off")]
+    BrokenOff,
+    /// It may have arrived.
+    #[error("no answer within {limit_ms} ms")]
+    TimedOut { limit_ms: u128 },
+    /// It has arrived.
+    #[error("the answer broke off, or is longer than {limit} bytes")]
+    Body { limit: usize },
+}
+
+/// The port to such services.
+pub trait Ask: Send + Sync {
+    /// Sends a request, and waits no longer than this for the whole of its answer.
+    fn ask(
+        &self,
+        request: Request,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Answer, AskError>> + Send;
+}
+
+impl Answer {
+    /// What an answer means that says nothing of the event: the service is away, or busy. `who` is the
+    /// service, as a person knows it.
+    #[must_use]
+    pub fn outage(&self, who: &str) -> Option<Failure> {
+        let reason = format!("{who}: HTTP {}", self.status);
+        match self.status {
+            429 => Some(Failure::throttled(self.retry_after, reason)),
+            503 if self.retry_after.is_some() => {
+                let kind = FailureKind::Throttled { retry_after: self.retry_after };
+                let failure = Failure::transient(Code::DependencyUnavailable, reason);
+                Some(Failure { kind, ..failure })
+            }
+            408 | 425 | 500.. => Some(Failure::transient(Code::DependencyUnavailable, reason)),
+            _ => None,
+        }
+    }
+}

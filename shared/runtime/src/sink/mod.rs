@@ -1,0 +1,150 @@
+//! What every function does that writes to sinks: an envelope becomes something for each of its
+//! dataset's sinks that are the function's, and a batch of that is written once.
+//!
+//! A function of one's own implements one of two traits: [`TransactionalSink`], where dedupe record and
+//! effect share a transaction, or [`LeasedSink`], where the effect is somewhere else. [`Transactional`]
+//! and [`Leased`] make stages of them.
+
+mod leased;
+mod transactional;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use contracts::{Catalog, Contract, SinkKind};
+use dedupe::{Lease, Limits, Outcome, RecordId};
+use event::{Code, Envelope, Failure, Fingerprint, Timestamp};
+use serde_json::Value;
+
+pub use self::leased::{Leased, LeasedSink};
+pub use self::transactional::{Transactional, TransactionalSink};
+use crate::{Deadline, Done, Record, joined, settled};
+
+/// An event on its way into a function's sinks.
+pub struct Event<'a> {
+    pub envelope: Envelope,
+    pub contract: &'a Contract,
+    /// What the envelope carries, parsed.
+    pub payload: Value,
+    pub now: Timestamp,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Event<'_> {
+    /// What happens once.
+    #[must_use]
+    pub fn id(&self, sink: &contracts::Sink) -> RecordId {
+        RecordId { sink: sink.name.clone(), key: self.envelope.idempotencykey.clone() }
+    }
+
+    /// Until when its key is remembered.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.now.plus(DAY * self.contract.retention_days)
+    }
+}
+
+/// The sinks of all datasets that are one function's.
+struct Own {
+    contracts: Catalog,
+    /// Their places in their contracts.
+    of_dataset: BTreeMap<String, Vec<usize>>,
+}
+
+impl Own {
+    fn of(contracts: Catalog, is_own: impl Fn(&contracts::Sink) -> bool) -> Self {
+        let own = |contract: &Contract| {
+            let sinks = contract.sinks.iter().enumerate();
+            let own = sinks.filter(|(_, sink)| is_own(sink)).map(|(at, _)| at).collect();
+            (contract.dataset.clone(), own)
+        };
+        let of_dataset = contracts.iter().map(own).collect();
+        Self { contracts, of_dataset }
+    }
+
+    /// A record's event, with the sinks that it is for.
+    fn read(
+        &self,
+        stage: &str,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<(Event<'_>, impl Iterator<Item = &contracts::Sink>), Failure> {
+        let envelope = Envelope::from_json(&record.body)?;
+        let contract = self.contracts.get(&envelope.dataset)?;
+        let own = self.of_dataset.get(&envelope.dataset).filter(|own| !own.is_empty());
+        let own = own.ok_or_else(|| {
+            let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
+            Failure::permanent(Code::ContractViolation, reason)
+        })?;
+        let payload = serde_json::from_str(envelope.data.get())
+            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+        let event = Event { envelope, contract, payload, now };
+        Ok((event, own.iter().map(|&at| &contract.sinks[at])))
+    }
+}
+
+/// Whether a sink is that of a function of one's own.
+fn is_custom(sink: &contracts::Sink, name: &str) -> bool {
+    matches!(sink.kind(), SinkKind::Custom(by) if by == name)
+}
+
+/// What one event is for each of its sinks. What one sink cannot take, another can.
+type Prepared<W> = Vec<Result<W, Failure>>;
+
+/// A sink and a key, and the payload that came under it.
+type Delivered = (RecordId, Fingerprint);
+
+/// What is to be written of a batch, and for each event and sink which, or why it is not.
+fn to_write<W>(
+    prepared: Vec<Prepared<W>>,
+    delivered: impl Fn(&W) -> Delivered,
+) -> (Vec<W>, Vec<Vec<Result<Delivered, Failure>>>) {
+    let mut writes = Vec::new();
+    let mut events = Vec::with_capacity(prepared.len());
+    for sinks in prepared {
+        let mut of_event = Vec::with_capacity(sinks.len());
+        for sink in sinks {
+            of_event.push(sink.as_ref().map(&delivered).map_err(Clone::clone));
+            writes.extend(sink);
+        }
+        events.push(of_event);
+    }
+    (writes, events)
+}
+
+/// What became of each event, from one outcome for each write.
+fn settle_events(
+    events: Vec<Vec<Result<Delivered, Failure>>>,
+    outcomes: Vec<Outcome>,
+) -> Vec<Result<Done, Failure>> {
+    let mut outcomes = outcomes.into_iter();
+    let unknown =
+        || Err(Failure::transient(Code::DependencyUnavailable, "a write without an outcome"));
+    let settle = |of_event: Vec<Result<Delivered, Failure>>| {
+        let of_sink = |sink: Result<Delivered, Failure>| {
+            let (id, fingerprint) = sink?;
+            settled(outcomes.next().unwrap_or_else(unknown), &id, &fingerprint)
+        };
+        joined(of_event.into_iter().map(of_sink).collect())
+    };
+    events.into_iter().map(settle).collect()
+}
+
+/// How often a call is made whose outcome is not known; the SDK has tried each three times.
+const TRIES: u32 = 3;
+
+/// The rest of a batch waits no longer than this for the keys that another invocation has claimed.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// A claim lasts as long as its invocation.
+#[must_use]
+pub fn lease(deadline: &Deadline) -> Lease {
+    let (now, left) = (deadline.now(), deadline.remaining());
+    Lease {
+        ends_at: now.plus(left),
+        wait_until: now.plus((left / 10).min(LONGEST_WAIT)),
+        limits: Limits::DYNAMODB,
+        tries: TRIES,
+    }
+}
