@@ -5,6 +5,7 @@
 mod adapters;
 mod adversary;
 mod crashes;
+mod deliver;
 mod delivery;
 mod operations;
 mod poison;

@@ -1,0 +1,66 @@
+//! A sink of one's own: another team's FIFO queue is told of each event, once.
+//!
+//! A contract declares it as `{name: partners, kind: custom, by: announce}`; enrich finds its queue in
+//! `SINK_QUEUES`, as `custom:announce`.
+
+use std::process::ExitCode;
+
+use aws::{ClaimStore, Queues, sdk_config};
+use contracts::Sink;
+use dedupe::RecordId;
+use dedupe::leased::Delivery;
+use event::Failure;
+use lambda_runtime::Error;
+use runtime::env::{Process, queue_url, required};
+use runtime::sink::{Event, Leased, LeasedSink};
+use runtime::{Batches, Deadline, Outgoing, Queue, Settings};
+
+/// Announces events to a queue.
+pub(crate) struct Announce<Q> {
+    pub(crate) queue: Q,
+    pub(crate) url: String,
+}
+
+impl<Q: Queue> LeasedSink for Announce<Q> {
+    const NAME: &'static str = "announce";
+
+    type Request = Outgoing;
+
+    fn request(&self, event: &Event<'_>, sink: &Sink) -> Result<Outgoing, Failure> {
+        let envelope = &event.envelope;
+        let group = envelope.subject.clone().unwrap_or_else(|| envelope.dataset.clone());
+        let key = event.id(sink).to_string();
+        Ok(Outgoing { body: envelope.to_json()?, fifo: Some((group, key)), ..Outgoing::default() })
+    }
+
+    async fn send(&self, request: &Outgoing, _: &RecordId, _: bool, _: &Deadline) -> Delivery {
+        let sent = self.queue.send_batch(&self.url, std::slice::from_ref(request)).await;
+        match sent.into_iter().next() {
+            Some(Ok(())) => Delivery::Taken,
+            // It may have arrived. Within five minutes SQS drops a second one by its key.
+            Some(Err(failure)) => Delivery::Unknown(failure),
+            None => Delivery::Refused(Failure::throttled(None, "nothing was sent")),
+        }
+    }
+}
+
+async fn run() -> Result<(), Error> {
+    let settings = Settings::read(&Process)?;
+    let contracts = runtime::load_contracts(&settings.contracts_dir)?;
+    let sdk = sdk_config(&Process)?;
+    let queue = Queues::new(&sdk);
+    let store = ClaimStore::new(&sdk, required(&Process, "DEDUPE_TABLE", "the name of a table")?);
+    let sink = Announce { queue: queue.clone(), url: queue_url(&Process, "PARTNERS_QUEUE_URL")? };
+    runtime::serve_batches(Batches {
+        stage: Leased::new(contracts, sink, store),
+        dead_letters: settings.dead_letters(queue.clone()),
+        policy: settings.policy(),
+        queue,
+    })
+    .await
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    runtime::exit_code(run().await)
+}
