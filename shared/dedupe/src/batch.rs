@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{Code, Failure, Fingerprint};
+use event::{Code, Failure, FailureKind, Fingerprint};
 
 use crate::{Limits, RecordId, Verdict};
 
@@ -67,6 +67,12 @@ impl Repeat {
             Some(Ok(Verdict::Written | Verdict::Duplicate | Verdict::Stale)) => {
                 Ok(self.verdict.clone())
             }
+            // What is wrong with one payload says nothing of another.
+            Some(Err(failure))
+                if failure.kind == FailureKind::Permanent && self.verdict != Verdict::Duplicate =>
+            {
+                Err(undecided())
+            }
             Some(Err(failure)) => Err(failure.clone()),
             None => Err(contended()),
         }
@@ -98,4 +104,11 @@ pub(crate) fn in_transactions(
 
 pub(crate) fn contended() -> Failure {
     Failure::transient(Code::DependencyUnavailable, "another writer holds this key's item")
+}
+
+/// Of a delivery whose key another payload may take.
+pub(crate) fn undecided() -> Failure {
+    let reason =
+        "another payload came first under this key, and what becomes of it is not known yet";
+    Failure::transient(Code::Conflict, reason)
 }

@@ -18,6 +18,8 @@ pub enum Answer {
     Contended,
     /// Nothing is written, and the caller learns only that it failed.
     Failed,
+    /// The store will never take it.
+    Rejected,
     /// The store decides, and its answer is lost.
     Lost,
 }
@@ -112,15 +114,16 @@ impl<E: Effect> Store for MemoryStore<E> {
         if answer == Answer::Contended {
             return Err(state.tables.cancel(&transaction, now, &Reason::Contended));
         }
-        let committed = if transaction.effects.iter().any(state.poison) {
-            Err(CommitError::Rejected { reason: "an effect that no item can hold".to_owned() })
+        let is_poison = transaction.effects.iter().any(state.poison);
+        let committed = if is_poison || answer == Answer::Rejected {
+            Err(CommitError::Rejected { reason: "what no item can hold".to_owned() })
         } else {
             state.tables.commit(transaction, now)
         };
         match answer {
             // Whether it was written is what the caller never learns.
             Answer::Lost => Err(CommitError::Failed(away())),
-            Answer::Honest | Answer::Contended | Answer::Failed => committed,
+            Answer::Honest | Answer::Contended | Answer::Failed | Answer::Rejected => committed,
         }
     }
 

@@ -3,6 +3,8 @@
 use event::{Failure, Timestamp};
 
 use super::Delivery;
+use crate::batch::undecided;
+use crate::claim::held;
 use crate::{
     Change, Claim, Completed, DedupeRecord, Expected, InProgress, Outcome, Reason, Verdict,
 };
@@ -82,7 +84,8 @@ impl Entry {
             (Step::Claim(expected), Some(DedupeRecord::InProgress(claim))) => {
                 self.met(claim, expected, now)
             }
-            (Step::Claim(_), Some(DedupeRecord::Completed(completed))) => {
+            // Of what is to be given back, another attempt of the same event did it.
+            (Step::Claim(_) | Step::GiveBack { .. }, Some(DedupeRecord::Completed(completed))) => {
                 Step::Done(Ok(completed.judge(&self.claim.fingerprint)))
             }
             (Step::Claim(_), None) => Step::Claim(Expected::Free),
@@ -91,14 +94,16 @@ impl Entry {
                 let by_another = matches!(verdict, Verdict::Conflict { .. });
                 Step::Done(Ok(if by_another { verdict } else { Verdict::Written }))
             }
-            // Somebody took this attempt for dead, delivers once more under the same key, and
-            // completes it.
-            (Step::Complete(_), Some(DedupeRecord::InProgress(_))) => {
-                Step::Done(Ok(Verdict::Written))
+            // Somebody took this attempt for dead, and delivers once more under the same key. Whether
+            // it completes that is known once its lease has ended.
+            (Step::Complete(_), Some(DedupeRecord::InProgress(claim))) => {
+                Step::Done(Err(held(claim, now)))
             }
             (Step::Complete(_), None) => Step::Complete(Expected::Free),
             // It is another's by now.
-            (Step::GiveBack { failure, .. }, _) => Step::Done(Err(failure.clone())),
+            (Step::GiveBack { failure, .. }, Some(DedupeRecord::InProgress(_)) | None) => {
+                Step::Done(Err(failure.clone()))
+            }
             (step @ (Step::Wait(_) | Step::Deliver { .. } | Step::Done(_)), _) => step.clone(),
         };
         true
@@ -113,8 +118,8 @@ impl Entry {
             return Step::Wait(claim.clone());
         }
         if claim.fingerprint != self.claim.fingerprint {
-            // The other payload may have taken effect, and its message still comes again.
-            return Step::Done(Ok(Verdict::Conflict { first: claim.fingerprint.clone() }));
+            // It may have taken effect, or never will: a conflict is only with what did.
+            return Step::Done(Err(undecided()));
         }
         Step::Claim(Expected::Held(claim.owner.clone()))
     }

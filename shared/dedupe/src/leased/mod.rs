@@ -5,12 +5,15 @@
 //! claim whose lease has ended delivers once more, under the same key: whether the attempt before took
 //! effect only the target knows. So a key takes effect once where the target honours it (the
 //! `Idempotency-Key` header: <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>),
-//! and at least once elsewhere: twice only after an attempt of which nobody knows what became.
+//! and at least once elsewhere: once as long as nobody dies, no answer is lost and no lease ends while
+//! its owner is at work.
 //!
 //! What is certain here needs no target's help: a completed key is not delivered again; another payload
-//! is never delivered while one may have taken effect under its key; nobody completes or removes what
-//! another now holds. What was refused gives its key back; what may have taken effect keeps it, with
-//! its lease ended, so that the next attempt need not wait.
+//! is never delivered while one may have taken effect under its key, and is in conflict only with one
+//! that did; nobody completes or removes what another now holds. What was refused gives its key back;
+//! what may have taken effect keeps it, with its lease ended, so that the next attempt need not wait.
+//! Another payload waits meanwhile. It waits in vain where a repeated attempt is refused for good: the
+//! one before may have taken effect, and nobody will ever say so.
 //!
 //! [`Rounds`] decides and knows no store, so that a model checker can take every way through it;
 //! [`write_leased`] is the loop that asks a [`Store`] and a [`Target`].

@@ -1,40 +1,15 @@
-//! Writing into objects once: what a batch costs, and what becomes of each of its claims. That no order
-//! of events breaks the promise is shown in `models`.
+//! Events into objects, many to one.
 
-mod objects;
-
-use std::cell::Cell;
 use std::time::Duration;
 
 use dedupe::fenced::write_fenced;
-use dedupe::{Claim, DedupeRecord, Lease, Limits, NoEffect, Outcome, Owner, RecordId, Verdict};
-use event::{Code, FailureKind, Fingerprint, IdempotencyKey, Timestamp};
+use dedupe::{Claim, DedupeRecord, Lease, Limits, Outcome, Verdict};
+use event::{Code, FailureKind};
 use futures_util::FutureExt;
-use testkit::{Answer, MemoryStore};
+use testkit::Answer;
 
-use self::objects::{Fault, MemoryObjects};
-
-type Store = MemoryStore<NoEffect>;
-
-/// A lease of a minute, from the beginning.
-const LEASE: Duration = Duration::from_secs(60);
-
-fn start() -> Timestamp {
-    Timestamp::from_unix_ms(1_767_225_600_000)
-}
-
-fn claim(key: &str, payload: &str, owner: &str) -> Claim {
-    Claim {
-        id: RecordId { sink: "lake".to_owned(), key: IdempotencyKey::from(key.to_owned()) },
-        fingerprint: Fingerprint::from(payload.to_owned()),
-        expires_at: start().plus(30 * 24 * 60 * LEASE),
-        owner: Owner::from(owner.to_owned()),
-    }
-}
-
-fn claims(keys: &str, owner: &str) -> Vec<Claim> {
-    keys.chars().map(|key| claim(&key.to_string(), "p", owner)).collect()
-}
+use super::objects::{Fault, MemoryObjects};
+use super::{LEASE, Store, claim, claims, conflict, ended, lease, start, ticking};
 
 /// Begins `after` the start; waits for nobody.
 fn run(
@@ -45,17 +20,9 @@ fn run(
 ) -> Vec<Outcome> {
     let now = start().plus(after);
     let limits = Limits { actions: 3, ..Limits::DYNAMODB };
-    let lease = Lease { ends_at: now.plus(LEASE), wait_until: now, limits, tries: 3 };
     objects.holds(&claims);
+    let lease = Lease { limits, ..lease(now) };
     ended(write_fenced(store, objects, claims, lease, || now).now_or_never())
-}
-
-fn ended(outcomes: Option<Vec<Outcome>>) -> Vec<Outcome> {
-    outcomes.unwrap_or_else(|| panic!("what is in memory made its caller wait"))
-}
-
-fn conflict(first: &str) -> Verdict {
-    Verdict::Conflict { first: Fingerprint::from(first.to_owned()) }
 }
 
 /// The claims of a writer that died before it wrote, or after.
@@ -172,18 +139,10 @@ fn what_another_holds_is_returned_for_when_its_lease_ends() {
 fn what_another_holds_is_waited_for_while_there_is_time() {
     let (store, objects) = (Store::default(), MemoryObjects::default());
     dead_writer(&store, &objects, "a", false);
-    // Each look at the clock finds it ten seconds on.
-    let looks = Cell::new(0);
-    let now = || {
-        looks.set(looks.get() + 1);
-        start().plus(Duration::from_secs(10 * looks.get()))
-    };
-    let limits = Limits::DYNAMODB;
-    let ends_at = start().plus(10 * LEASE);
-    let lease = Lease { ends_at, wait_until: ends_at, limits, tries: 3 };
+    let lease = Lease { wait_until: start().plus(10 * LEASE), ..lease(start()) };
     let batch = claims("a", "w2");
     objects.holds(&batch);
-    let outcomes = ended(write_fenced(&store, &objects, batch, lease, now).now_or_never());
+    let outcomes = ended(write_fenced(&store, &objects, batch, lease, ticking()).now_or_never());
     assert_eq!(outcomes, [Ok(Verdict::Written)]);
     assert!(!store.pauses().is_empty(), "it waited before it asked again");
 }

@@ -1,0 +1,60 @@
+//! Claiming keys first, and then letting them take effect where no transaction reaches: what a batch
+//! costs, and what becomes of each of its claims. That no order of events breaks the promise is shown in
+//! `models`.
+
+mod fenced;
+mod leased;
+mod objects;
+mod target;
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use dedupe::{Claim, Lease, Limits, NoEffect, Outcome, Owner, RecordId, Verdict};
+use event::{Fingerprint, IdempotencyKey, Timestamp};
+use testkit::MemoryStore;
+
+type Store = MemoryStore<NoEffect>;
+
+/// How long a lease lasts, from the beginning.
+const LEASE: Duration = Duration::from_secs(60);
+
+fn start() -> Timestamp {
+    Timestamp::from_unix_ms(1_767_225_600_000)
+}
+
+/// Of an attempt that begins now and waits for nobody.
+fn lease(now: Timestamp) -> Lease {
+    Lease { ends_at: now.plus(LEASE), wait_until: now, limits: Limits::DYNAMODB, tries: 3 }
+}
+
+/// Each look at this clock finds it ten seconds on.
+fn ticking() -> impl Fn() -> Timestamp {
+    let looks = Cell::new(0);
+    move || {
+        looks.set(looks.get() + 1);
+        start().plus(Duration::from_secs(10 * looks.get()))
+    }
+}
+
+fn claim(key: &str, payload: &str, owner: &str) -> Claim {
+    Claim {
+        id: RecordId { sink: "s".to_owned(), key: IdempotencyKey::from(key.to_owned()) },
+        fingerprint: Fingerprint::from(payload.to_owned()),
+        expires_at: start().plus(30 * 24 * 60 * LEASE),
+        owner: Owner::from(owner.to_owned()),
+    }
+}
+
+/// One for each character.
+fn claims(keys: &str, owner: &str) -> Vec<Claim> {
+    keys.chars().map(|key| claim(&key.to_string(), "p", owner)).collect()
+}
+
+fn ended(outcomes: Option<Vec<Outcome>>) -> Vec<Outcome> {
+    outcomes.unwrap_or_else(|| panic!("what is in memory made its caller wait"))
+}
+
+fn conflict(first: &str) -> Verdict {
+    Verdict::Conflict { first: Fingerprint::from(first.to_owned()) }
+}

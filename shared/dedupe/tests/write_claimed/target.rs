@@ -1,0 +1,52 @@
+//! A service in memory, which says what it is told to.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use dedupe::Claim;
+use dedupe::leased::{Delivery, Target};
+use event::{Code, Failure};
+
+#[derive(Default)]
+pub(crate) struct MemoryTarget(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    answers: VecDeque<Delivery>,
+    calls: Vec<String>,
+}
+
+impl MemoryTarget {
+    /// What comes of the next deliveries; those after them are taken.
+    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Delivery>) {
+        self.lock().answers.extend(answers);
+    }
+
+    /// What was delivered, in order: key and payload, and whether it may have been before.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.lock().calls.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Target for MemoryTarget {
+    async fn deliver(&self, _: usize, claim: &Claim, is_repeat: bool) -> Delivery {
+        let mut state = self.lock();
+        let again = if is_repeat { " again" } else { "" };
+        state.calls.push(format!("{}:{}{again}", claim.id.key, claim.fingerprint));
+        state.answers.pop_front().unwrap_or(Delivery::Taken)
+    }
+}
+
+/// No answer in time.
+pub(crate) fn unknown() -> Delivery {
+    Delivery::Unknown(Failure::transient(Code::DependencyUnavailable, "no answer"))
+}
+
+/// Refused, and it will be again.
+pub(crate) fn refused() -> Delivery {
+    Delivery::Refused(Failure::permanent(Code::DependencyRefused, "bad request"))
+}
