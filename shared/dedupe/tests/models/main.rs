@@ -7,6 +7,7 @@
 //! unless it would have.
 
 mod fenced;
+mod leased;
 mod transactional;
 mod world;
 

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::io::Write as _;
 
+use dedupe::Owner;
 use event::{Code, Failure};
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -118,6 +119,14 @@ pub(crate) fn steps<R, C: Clone, A: Clone>(
         steps.extend((faults.crashes > 0).then_some(Step::Crash { worker }));
     }
     steps
+}
+
+/// An owner that nothing in the world tells of any more is as good as a new one.
+pub(crate) fn new_owner(worker: usize, world: &impl Debug) -> Owner {
+    let told = format!("{world:?}");
+    let mut names = (0..).map(|attempt| format!("{worker}.{attempt}"));
+    let name = names.find(|name| !told.contains(&format!("{name:?}")));
+    Owner::from(name.unwrap_or_else(|| unreachable!("names do not end")))
 }
 
 pub(crate) fn lost() -> Failure {

@@ -10,7 +10,7 @@ use dedupe::{
 use event::{IdempotencyKey, Timestamp};
 use testkit::Tables;
 
-use super::super::world::{Delivery, Faults, Run, Step, Worker, lost, steps};
+use super::super::world::{Delivery, Faults, Run, Step, Worker, lost, new_owner, steps};
 use super::super::{id, payload};
 
 /// What is broken on purpose.
@@ -56,34 +56,6 @@ impl World {
     /// In how many objects a key is.
     pub(super) fn times(&self, key: u8) -> usize {
         self.objects.values().filter(|keys| keys.contains(&id(key).key)).count()
-    }
-
-    /// An owner that nothing tells of any more is as good as a new one.
-    fn new_owner(&self, worker: usize) -> Owner {
-        let mut names = (0..).map(|attempt| Owner::from(format!("{worker}.{attempt}")));
-        let is_free = |owner: &Owner| !self.tells_of(owner);
-        names.find(is_free).unwrap_or_else(|| unreachable!("names do not end"))
-    }
-
-    fn tells_of(&self, owner: &Owner) -> bool {
-        let is_held = |record: &DedupeRecord| match record {
-            DedupeRecord::InProgress(claim) => claim.owner == *owner,
-            DedupeRecord::Completed(done) => done.place.as_deref() == Some(owner.as_str()),
-        };
-        let is_late = |(call, _): &Asked| match call {
-            Call::Commit(changes) => changes.iter().any(|change| {
-                change.to.as_ref().is_some_and(is_held)
-                    || change.expected == Expected::Held(owner.clone())
-            }),
-            Call::Put { owner: other, .. }
-            | Call::Look(other)
-            | Call::Fence(other)
-            | Call::Publish(other) => other == owner,
-        };
-        // What the rounds of others remember is in a record, or there is an object of it.
-        self.tables.records.values().any(is_held)
-            || self.objects.contains_key(owner)
-            || self.late.iter().any(is_late)
     }
 
     /// Whether it matters to a call whether the leases of others have ended.
@@ -163,7 +135,7 @@ impl World {
     }
 
     fn start(&mut self, worker: usize) {
-        let owner = self.new_owner(worker);
+        let owner = new_owner(worker, self);
         let claim = |&(key, fingerprint): &Delivery| Claim {
             id: id(key),
             fingerprint: payload(fingerprint),

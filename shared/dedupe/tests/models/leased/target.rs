@@ -1,0 +1,39 @@
+//! The service that the workers deliver to.
+
+use std::collections::BTreeMap;
+
+use dedupe::leased::Delivery as Delivered;
+use event::{Code, Failure};
+
+use super::super::world::Delivery;
+
+/// A service; the same in all states but for its effects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Target {
+    /// Whether a key that took effect takes none again.
+    pub(super) honours_keys: bool,
+    /// The payload that it never takes.
+    pub(super) refuses: Option<u8>,
+    /// What took effect under each key, in order.
+    pub(super) effects: BTreeMap<u8, Vec<u8>>,
+}
+
+impl Target {
+    pub(super) fn deliver(&mut self, (key, payload): Delivery) -> Delivered {
+        if self.refuses == Some(payload) {
+            return Delivered::Refused(refused("never"));
+        }
+        let effects = self.effects.entry(key).or_default();
+        if self.honours_keys && effects.first().is_some_and(|first| *first != payload) {
+            return Delivered::Refused(refused("another payload has this key"));
+        }
+        if !(self.honours_keys && effects.contains(&payload)) {
+            effects.push(payload);
+        }
+        Delivered::Taken
+    }
+}
+
+fn refused(reason: &'static str) -> Failure {
+    Failure::permanent(Code::DependencyRefused, reason)
+}
