@@ -16,7 +16,7 @@ use crate::objects::BatchObjects;
 use crate::place::Partition;
 
 /// Writes to the lakes of a dataset.
-pub(crate) struct LakeStage<S, B> {
+pub struct LakeStage<S, B> {
     contracts: Catalog,
     lakes: Lakes,
     store: S,
@@ -26,7 +26,7 @@ pub(crate) struct LakeStage<S, B> {
 }
 
 /// An event for one lake.
-pub(crate) struct Line {
+pub struct Line {
     id: RecordId,
     fingerprint: Fingerprint,
     expires_at: Timestamp,
@@ -44,7 +44,8 @@ const TRIES: u32 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 impl<S, B> LakeStage<S, B> {
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         contracts: Catalog,
         lakes: Lakes,
         store: S,

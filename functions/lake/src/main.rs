@@ -1,36 +1,13 @@
-//! The lake: writes each event once to S3, many to an object.
-
-mod bucket;
-mod columns;
-mod config;
-mod handler;
-mod lake;
-mod manifest;
-#[cfg(test)]
-mod memory;
-mod names;
-mod ndjson;
-mod objects;
-mod parquet_file;
-mod place;
-#[cfg(test)]
-mod samples;
-mod store;
+//! The lake's function: only wiring.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws::{ClaimStore, Objects, Queues, sdk_config};
+use lake::{Config, LakeStage, Limited, S3Bucket, lakes, uuid_v7};
 use lambda_runtime::Error;
 use runtime::env::Process;
 use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches};
-
-use crate::bucket::S3Bucket;
-use crate::config::Config;
-use crate::handler::LakeStage;
-use crate::lake::lakes;
-use crate::names::uuid_v7;
-use crate::store::Limited;
 
 /// A batch of thousands takes longer to give back than one of ten.
 const RESERVE: Duration = Duration::from_secs(20);

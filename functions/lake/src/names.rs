@@ -5,10 +5,18 @@ use uuid::{NoContext, Uuid};
 
 /// A UUID of version 7 (RFC 9562, section 5.7): by its time, so that a listing is in the order of
 /// writing, and by 74 random bits, so that no two attempts have one name.
-pub(crate) fn uuid_v7(now: Timestamp) -> String {
+#[must_use]
+pub fn uuid_v7(now: Timestamp) -> String {
     let ms = u64::try_from(now.unix_ms()).unwrap_or(0);
     let nanos = u32::try_from(ms % 1_000 * 1_000_000).unwrap_or(0);
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos)).to_string()
+}
+
+/// When such a name was made; `None` of any other.
+pub(crate) fn time_of(name: &str) -> Option<Timestamp> {
+    let (seconds, nanos) = Uuid::try_parse(name).ok()?.get_timestamp()?.to_unix();
+    let ms = seconds.checked_mul(1_000)?.checked_add(u64::from(nanos / 1_000_000))?;
+    Some(Timestamp::from_unix_ms(i64::try_from(ms).ok()?))
 }
 
 #[cfg(test)]
@@ -20,5 +28,14 @@ mod tests {
         let at = |ms| uuid_v7(Timestamp::from_unix_ms(ms));
         assert_ne!(at(1_767_225_600_000), at(1_767_225_600_000));
         assert!(at(1_767_225_600_000) < at(1_767_225_600_001));
+    }
+
+    #[test]
+    fn a_name_tells_its_time_and_no_other_does() {
+        let at = Timestamp::from_unix_ms(1_767_225_600_789);
+        assert_eq!(time_of(&uuid_v7(at)), Some(at));
+        for name in ["", "part-0", "9b2cf535-f277-4197-8744-643645a39853"] {
+            assert_eq!(time_of(name), None, "{name}");
+        }
     }
 }
