@@ -1,5 +1,6 @@
 //! The port to the lake's bucket, and S3 behind it.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -8,14 +9,14 @@ use event::Failure;
 
 /// An object, and the tag by which this state of it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) body: Bytes,
-    pub(crate) etag: String,
+pub struct Found {
+    pub body: Bytes,
+    pub etag: String,
 }
 
 /// What must hold for a write to take effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub enum Condition {
     /// Nothing is there.
     Absent,
     /// What is there has this tag.
@@ -23,14 +24,14 @@ pub(crate) enum Condition {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stored {
+pub enum Stored {
     Written,
     /// The condition did not hold, be it for an earlier write of one's own.
     Refused,
 }
 
 /// A bucket with conditional writes. All of it may be repeated.
-pub(crate) trait Bucket: Send + Sync {
+pub trait Bucket: Send + Sync {
     /// # Errors
     /// When whether it is there is not known.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Found>, Failure>> + Send;
@@ -49,14 +50,39 @@ pub(crate) trait Bucket: Send + Sync {
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
+/// What only a compaction asks of a bucket. All of it may be repeated.
+pub trait Shelves: Bucket {
+    /// What is there below a prefix, with its size in bytes.
+    ///
+    /// # Errors
+    /// When that is not known.
+    fn list(
+        &self,
+        prefix: &str,
+    ) -> impl Future<Output = Result<BTreeMap<String, u64>, Failure>> + Send;
+
+    /// The folders right below a prefix, each from its beginning to its slash.
+    ///
+    /// # Errors
+    /// When they are not known.
+    fn folders(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, Failure>> + Send;
+
+    /// Sees to it that nothing is there.
+    ///
+    /// # Errors
+    /// When whether something is is not known.
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
 /// A bucket of S3.
-pub(crate) struct S3Bucket {
+pub struct S3Bucket {
     objects: aws::Objects,
     name: String,
 }
 
 impl S3Bucket {
-    pub(crate) fn new(objects: aws::Objects, name: String) -> Self {
+    #[must_use]
+    pub fn new(objects: aws::Objects, name: String) -> Self {
         Self { objects, name }
     }
 }
@@ -84,5 +110,19 @@ impl Bucket for S3Bucket {
 
     async fn pause(&self, time: Duration) {
         tokio::time::sleep(time).await;
+    }
+}
+
+impl Shelves for S3Bucket {
+    async fn list(&self, prefix: &str) -> Result<BTreeMap<String, u64>, Failure> {
+        Ok(self.objects.list(&self.name, prefix).await?.into_iter().collect())
+    }
+
+    async fn folders(&self, prefix: &str) -> Result<Vec<String>, Failure> {
+        self.objects.folders(&self.name, prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Failure> {
+        self.objects.delete(&self.name, key).await
     }
 }

@@ -5,14 +5,16 @@ use runtime::env::{EnvError, Lookup, required};
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
-pub(crate) struct Config {
-    pub(crate) settings: Settings,
-    pub(crate) dedupe_table: String,
-    pub(crate) lake_bucket: String,
+pub struct Config {
+    pub settings: Settings,
+    pub dedupe_table: String,
+    pub lake_bucket: String,
 }
 
 impl Config {
-    pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
             settings: Settings::read(lookup)?,
             dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use contracts::{Catalog, LakeFormat};
 use dedupe::fenced::write_fenced;
-use dedupe::{Claim, Lease, Limits, NoEffect, Owner, RecordId, Store};
+use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
 use event::{Code, Envelope, Failure, Fingerprint, Timestamp};
+use runtime::sink::lease;
 use runtime::{Deadline, Done, Record, Stage, joined, settled};
 
 use crate::bucket::Bucket;
@@ -16,7 +17,7 @@ use crate::objects::BatchObjects;
 use crate::place::Partition;
 
 /// Writes to the lakes of a dataset.
-pub(crate) struct LakeStage<S, B> {
+pub struct LakeStage<S, B> {
     contracts: Catalog,
     lakes: Lakes,
     store: S,
@@ -26,7 +27,7 @@ pub(crate) struct LakeStage<S, B> {
 }
 
 /// An event for one lake.
-pub(crate) struct Line {
+pub struct Line {
     id: RecordId,
     fingerprint: Fingerprint,
     expires_at: Timestamp,
@@ -37,14 +38,9 @@ pub(crate) struct Line {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often a call is made whose outcome is not known; the SDK has tried each three times.
-const TRIES: u32 = 3;
-
-/// The rest of a batch waits no longer than this for the keys that another invocation has claimed.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
 impl<S, B> LakeStage<S, B> {
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         contracts: Catalog,
         lakes: Lakes,
         store: S,
@@ -87,7 +83,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         batch: Vec<Vec<Line>>,
         deadline: &Deadline,
     ) -> Vec<Result<Done, Failure>> {
-        let (now, left) = (deadline.now(), deadline.remaining());
+        let now = deadline.now();
         let lines: Vec<&Line> = batch.iter().flatten().collect();
         let mut owners: BTreeMap<&Partition, Owner> = BTreeMap::new();
         let claims = lines.iter().copied().map(|line| {
@@ -102,15 +98,10 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
             }
         });
         let claims = claims.collect();
-        let lease = Lease {
-            ends_at: now.plus(left),
-            wait_until: now.plus((left / 10).min(LONGEST_WAIT)),
-            limits: Limits::DYNAMODB,
-            tries: TRIES,
-        };
         let rows = lines.iter().map(|line| &line.row).collect();
         let objects = BatchObjects::new(&self.bucket, &self.lakes, rows);
-        let outcomes = write_fenced(&self.store, &objects, claims, lease, || deadline.now()).await;
+        let outcomes =
+            write_fenced(&self.store, &objects, claims, lease(deadline), || deadline.now()).await;
         let mut settled = lines
             .iter()
             .zip(outcomes)

@@ -12,7 +12,7 @@ use crate::{ndjson, parquet_file};
 
 /// A sink of a dataset.
 #[derive(Debug)]
-pub(crate) struct Lake {
+pub struct Lake {
     /// How its objects are written from now on; older ones may be of another format.
     pub(crate) format: LakeFormat,
     columns: Columns,
@@ -42,11 +42,11 @@ impl Row {
 }
 
 /// The lakes of each dataset, by the names of their sinks.
-pub(crate) type Lakes = BTreeMap<String, BTreeMap<String, Lake>>;
+pub type Lakes = BTreeMap<String, BTreeMap<String, Lake>>;
 
 /// # Errors
 /// When a contract has no Parquet schema.
-pub(crate) fn lakes(contracts: &Catalog) -> Result<Lakes, ParquetError> {
+pub fn lakes(contracts: &Catalog) -> Result<Lakes, ParquetError> {
     let mut lakes = Lakes::new();
     for contract in contracts.iter() {
         let of_dataset = lakes.entry(contract.dataset.clone()).or_default();

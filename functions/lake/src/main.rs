@@ -1,36 +1,13 @@
-//! The lake: writes each event once to S3, many to an object.
-
-mod bucket;
-mod columns;
-mod config;
-mod handler;
-mod lake;
-mod manifest;
-#[cfg(test)]
-mod memory;
-mod names;
-mod ndjson;
-mod objects;
-mod parquet_file;
-mod place;
-#[cfg(test)]
-mod samples;
-mod store;
+//! The lake's function: only wiring.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws::{ClaimStore, Objects, Queues, sdk_config};
+use lake::{Config, LakeStage, Limited, S3Bucket, lakes};
 use lambda_runtime::Error;
 use runtime::env::Process;
-use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches};
-
-use crate::bucket::S3Bucket;
-use crate::config::Config;
-use crate::handler::LakeStage;
-use crate::lake::lakes;
-use crate::names::uuid_v7;
-use crate::store::Limited;
+use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches, unique_name};
 
 /// A batch of thousands takes longer to give back than one of ten.
 const RESERVE: Duration = Duration::from_secs(20);
@@ -50,7 +27,7 @@ async fn run() -> Result<(), Error> {
     let store = Limited::new(ClaimStore::new(&sdk, config.dedupe_table));
     let bucket = S3Bucket::new(Objects::new(&sdk), config.lake_bucket);
     serve_batches(Batches {
-        stage: LakeStage::new(contracts, lakes, store, bucket, Box::new(uuid_v7)),
+        stage: LakeStage::new(contracts, lakes, store, bucket, Box::new(unique_name)),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy { reserve: RESERVE, ..config.settings.policy() },
         queue,

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use dedupe::backoff;
-use event::{Code, Failure};
+use event::{Code, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Bucket, Condition, Stored};
@@ -24,9 +24,39 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
+    /// How often what it replaces has changed. So no list is ever as one before it was, and a write that
+    /// comes late, on condition that nothing has changed, never holds for one that looks the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) revision: u64,
+    /// Objects whose rows are in listed ones, and that may be there still: never to be listed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replaces: Vec<Replaced>,
 }
 
-/// Sees to it that the list has this entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Replaced {
+    pub(crate) key: String,
+    /// Since when.
+    pub(crate) at: Timestamp,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Entry {
+    pub(crate) fn new(key: String, rows: usize, bytes: usize) -> Self {
+        Self { key, rows, bytes, revision: 0, replaces: Vec::new() }
+    }
+
+    /// Whether this is the object of that key, or has its rows.
+    pub(crate) fn covers(&self, key: &str) -> bool {
+        self.key == key || self.replaces.iter().any(|replaced| replaced.key == key)
+    }
+}
+
+/// Sees to it that the list has this entry, or one that replaces it: whoever recovers a dead writer's
+/// object may have read it before a compaction did.
 ///
 /// # Errors
 /// When S3 fails, or others were faster each time; and permanently, when what is there is no list.
@@ -40,22 +70,46 @@ pub(crate) async fn add<B: Bucket>(
             // By the entry's key, so that two writers do not keep step.
             bucket.pause(backoff(tried + 1, LONGEST_PAUSE, &entry.key)).await;
         }
-        let (mut entries, condition) = match bucket.get(manifest).await? {
-            Some(found) => (read(&found.body)?, Condition::Unchanged(found.etag)),
-            None => (Vec::new(), Condition::Absent),
-        };
-        if entries.iter().any(|known| known.key == entry.key) {
+        let (mut entries, condition) = load(bucket, manifest).await?;
+        if entries.iter().any(|known| known.covers(&entry.key)) {
             return Ok(());
         }
         entries.push(entry.clone());
-        let body = serde_json::to_vec(&entries).map_err(|error| unusable(&error))?;
-        match bucket.put(manifest, body, "application/json", condition).await? {
+        match store(bucket, manifest, &entries, condition).await? {
             Stored::Written => return Ok(()),
             Stored::Refused => {}
         }
     }
     let reason = format!("others wrote the partition's manifest {TRIES} times in a row");
     Err(Failure::throttled(None, reason))
+}
+
+/// The list as it is, and the condition on which it may be replaced.
+///
+/// # Errors
+/// When S3 fails; and permanently, when what is there is no list.
+pub(crate) async fn load<B: Bucket>(
+    bucket: &B,
+    manifest: &str,
+) -> Result<(Vec<Entry>, Condition), Failure> {
+    Ok(match bucket.get(manifest).await? {
+        Some(found) => (read(&found.body)?, Condition::Unchanged(found.etag)),
+        None => (Vec::new(), Condition::Absent),
+    })
+}
+
+/// Replaces the list, on this condition.
+///
+/// # Errors
+/// When S3 fails.
+pub(crate) async fn store<B: Bucket>(
+    bucket: &B,
+    manifest: &str,
+    entries: &[Entry],
+    condition: Condition,
+) -> Result<Stored, Failure> {
+    let body = serde_json::to_vec(entries).map_err(|error| unusable(&error))?;
+    bucket.put(manifest, body, "application/json", condition).await
 }
 
 fn read(body: &[u8]) -> Result<Vec<Entry>, Failure> {

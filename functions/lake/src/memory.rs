@@ -1,13 +1,13 @@
 //! A bucket in memory, which can be told to fail in each way that S3 does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use event::{Code, Failure};
 
-use crate::bucket::{Bucket, Condition, Found, Stored};
+use crate::bucket::{Bucket, Condition, Found, Shelves, Stored};
 
 /// How a call ends that does not end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,11 @@ impl MemoryBucket {
 
     pub(crate) fn keys(&self) -> Vec<String> {
         self.lock().objects.keys().cloned().collect()
+    }
+
+    /// The tag of what is there.
+    pub(crate) fn etag(&self, key: &str) -> String {
+        self.lock().objects[key].etag.clone()
     }
 
     pub(crate) fn body(&self, key: &str) -> Bytes {
@@ -123,6 +128,28 @@ impl Bucket for MemoryBucket {
 
     async fn pause(&self, _: Duration) {
         self.lock().pauses += 1;
+    }
+}
+
+/// Honest, whatever it was told for the other calls.
+impl Shelves for MemoryBucket {
+    async fn list(&self, prefix: &str) -> Result<BTreeMap<String, u64>, Failure> {
+        let state = self.lock();
+        let below = state.objects.iter().filter(|(key, _)| key.starts_with(prefix));
+        Ok(below.map(|(key, found)| (key.clone(), found.body.len() as u64)).collect())
+    }
+
+    async fn folders(&self, prefix: &str) -> Result<Vec<String>, Failure> {
+        let keys = self.keys();
+        let below = keys.iter().filter_map(|key| key.strip_prefix(prefix)?.split_once('/'));
+        let folders: BTreeSet<String> =
+            below.map(|(folder, _)| format!("{prefix}{folder}/")).collect();
+        Ok(folders.into_iter().collect())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Failure> {
+        self.lock().objects.remove(key);
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use bytes::Bytes;
 use contracts::Compression;
 use event::{Code, Envelope, Failure, Fingerprint, IdempotencyKey, Timestamp};
 use flate2::read::MultiGzDecoder;
@@ -78,26 +79,31 @@ fn on_one_line(json: &str) -> Cow<'_, str> {
 /// # Errors
 /// When the compressor fails: never in memory.
 pub(crate) fn write(lines: &[&str], compression: Compression) -> io::Result<Vec<u8>> {
+    write_with(compression, |writer| {
+        for line in lines {
+            writer.write_all(line.as_bytes())?;
+            writer.write_all(b"\n")?;
+        }
+        Ok(())
+    })
+}
+
+fn write_with(
+    compression: Compression,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<Vec<u8>> {
     match compression {
         Compression::Gzip => {
             let mut writer = GzEncoder::new(Vec::new(), flate2::Compression::default());
-            write_lines(&mut writer, lines)?;
+            write(&mut writer)?;
             writer.finish()
         }
         Compression::Zstd => {
             let mut writer = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
-            write_lines(&mut writer, lines)?;
+            write(&mut writer)?;
             writer.finish()
         }
     }
-}
-
-fn write_lines(writer: &mut impl Write, lines: &[&str]) -> io::Result<()> {
-    for line in lines {
-        writer.write_all(line.as_bytes())?;
-        writer.write_all(b"\n")?;
-    }
-    Ok(())
 }
 
 /// The keys of an object that [`write`] made.
@@ -105,14 +111,59 @@ fn write_lines(writer: &mut impl Write, lines: &[&str]) -> io::Result<()> {
 /// # Errors
 /// When it is none.
 pub(crate) fn keys(object: &[u8], compression: Compression) -> io::Result<Vec<IdempotencyKey>> {
-    let lines: Box<dyn Read + '_> = match compression {
-        Compression::Gzip => Box::new(MultiGzDecoder::new(object)),
-        Compression::Zstd => Box::new(zstd::Decoder::new(object)?),
-    };
     let key = |line: io::Result<String>| {
         serde_json::from_str(&line?).map(|Keyed { key }| key).map_err(io::Error::from)
     };
-    BufReader::new(lines).lines().map(key).collect()
+    text(object, compression)?.lines().map(key).collect()
+}
+
+/// All lines of these objects as one, and how many each has.
+///
+/// # Errors
+/// With the place of an object that cannot be read.
+pub(crate) fn merge(
+    objects: &[Bytes],
+    compression: Compression,
+) -> Result<(Vec<u8>, Vec<usize>), (usize, io::Error)> {
+    let mut rows = Vec::with_capacity(objects.len());
+    let body = write_with(compression, |writer| {
+        for object in objects {
+            rows.push(copy_lines(object, compression, writer)?);
+        }
+        Ok(())
+    });
+    match body {
+        Ok(body) => Ok((body, rows)),
+        // The one that was under way.
+        Err(error) => Err((rows.len(), error)),
+    }
+}
+
+fn copy_lines(
+    object: &[u8],
+    compression: Compression,
+    writer: &mut dyn Write,
+) -> io::Result<usize> {
+    let mut lines = text(object, compression)?;
+    let (mut line, mut rows) = (Vec::new(), 0);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        if !line.ends_with(b"\n") {
+            line.push(b'\n');
+        }
+        writer.write_all(&line)?;
+        line.clear();
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// Of one member or frame, or of several in a row.
+fn text(object: &[u8], compression: Compression) -> io::Result<BufReader<Box<dyn Read + '_>>> {
+    let text: Box<dyn Read + '_> = match compression {
+        Compression::Gzip => Box::new(MultiGzDecoder::new(object)),
+        Compression::Zstd => Box::new(zstd::Decoder::new(object)?),
+    };
+    Ok(BufReader::new(text))
 }
 
 #[cfg(test)]
@@ -133,6 +184,9 @@ mod tests {
         assert_eq!(keys(&none, compression).unwrap(), []);
         assert!(keys(&object[..object.len() - 4], compression).is_err(), "cut short");
         assert!(keys(b"PAR1", compression).is_err());
+        let twice = [object.as_slice(), &object].concat();
+        let both = [expected.as_slice(), &expected].concat();
+        assert_eq!(keys(&twice, compression).unwrap(), both, "members in a row are one object");
     }
 
     #[test]

@@ -115,6 +115,7 @@ impl<B: Bucket> Objects for BatchObjects<'_, B> {
         };
         let manifest = self.place(owner)?.partition.manifest();
         let _permit = self.permits.acquire().await;
-        manifest::add(self.bucket, &manifest, &Entry { key: owner.to_string(), rows, bytes }).await
+        let entry = Entry::new(owner.to_string(), rows, bytes);
+        manifest::add(self.bucket, &manifest, &entry).await
     }
 }

@@ -71,7 +71,11 @@ pub(crate) fn keys(file: Bytes) -> Result<Vec<IdempotencyKey>, ParquetError> {
     Ok(keys)
 }
 
-fn properties() -> Result<WriterPropertiesPtr, ParquetError> {
+/// How every file is written.
+///
+/// # Errors
+/// Never: the level is one of ZSTD's.
+pub(crate) fn properties() -> Result<WriterPropertiesPtr, ParquetError> {
     let level = ZstdLevel::try_new(LEVEL)?;
     let properties = WriterProperties::builder()
         .set_created_by(concat!("sluicegate version ", env!("CARGO_PKG_VERSION")).to_owned())

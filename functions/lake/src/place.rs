@@ -6,14 +6,19 @@
 
 use contracts::{Compression, LakeFormat};
 use dedupe::Owner;
-use event::Envelope;
+use event::{Envelope, Timestamp};
+use runtime::time_of_name;
+
+/// What the name of a compaction's object begins with: it is nobody's owner.
+const RESULT: &str = "compacted-";
 
 /// All objects of a sink, a dataset and a day (UTC) of event time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Partition {
-    pub(crate) sink: String,
-    pub(crate) dataset: String,
-    date: String,
+pub struct Partition {
+    pub sink: String,
+    pub dataset: String,
+    /// Such as `2013-01-31`.
+    pub date: String,
 }
 
 impl Partition {
@@ -36,9 +41,51 @@ impl Partition {
         format!("{}_manifest.json", self.prefix())
     }
 
-    fn prefix(&self) -> String {
+    /// The key of an object that a compaction makes; `name` is not used twice.
+    pub(crate) fn result(&self, name: &str, format: LakeFormat) -> String {
+        format!("{}{RESULT}{name}{}", self.prefix(), suffix(format))
+    }
+
+    /// What the keys of its objects begin with.
+    pub(crate) fn prefix(&self) -> String {
         format!("{}/{}/date={}/", self.sink, self.dataset, self.date)
     }
+
+    /// The partition of a [`Partition::prefix`].
+    pub(crate) fn of_prefix(prefix: &str) -> Option<Self> {
+        let mut parts = prefix.strip_suffix('/')?.split('/');
+        let (sink, dataset) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        let date = parts.next()?.strip_prefix("date=")?.to_owned();
+        parts.next().is_none().then_some(Self { sink, dataset, date })
+    }
+}
+
+/// `<sink>/<dataset>/date=2013-01-31`.
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/date={}", self.sink, self.dataset, self.date)
+    }
+}
+
+/// What an object's key tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) format: LakeFormat,
+    /// When its writer began.
+    pub(crate) made: Timestamp,
+    /// Whether a compaction wrote it, and no owner.
+    pub(crate) is_result: bool,
+}
+
+/// `None` for what neither a lake nor its compaction writes.
+pub(crate) fn named(key: &str) -> Option<Named> {
+    let (_, format) = parse(&Owner::from(key.to_owned()))?;
+    let name = key.rsplit('/').next()?.strip_suffix(suffix(format))?;
+    let (name, is_result) = match name.strip_prefix(RESULT) {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    Some(Named { format, made: time_of_name(name)?, is_result })
 }
 
 /// Where an owner's object is, and how it is written; `None` for what is no owner of a lake.
@@ -88,6 +135,23 @@ mod tests {
             let owner = partition.owner("a", format);
             assert_eq!(owner.as_str(), format!("lake/flights/date=2013-02-01/{name}"));
             assert_eq!(parse(&owner), Some((partition, format)));
+        }
+    }
+
+    #[test]
+    fn a_key_tells_when_and_by_whom_it_was_written() {
+        let partition = Partition::of("lake", &envelope_at("k", "2013-01-31T10:00:00Z", "{}"));
+        assert_eq!(Partition::of_prefix(&partition.prefix()), Some(partition.clone()));
+        let made = Timestamp::from_unix_ms(1_767_225_600_000);
+        let name = runtime::unique_name(made);
+        for format in FORMATS {
+            let own = partition.owner(&name, format);
+            assert_eq!(named(own.as_str()), Some(Named { format, made, is_result: false }));
+            let result = partition.result(&name, format);
+            assert_eq!(named(&result), Some(Named { format, made, is_result: true }));
+        }
+        for foreign in [partition.manifest(), format!("{}a.parquet", partition.prefix())] {
+            assert_eq!(named(&foreign), None, "{foreign}");
         }
     }
 

@@ -12,13 +12,14 @@ use tokio::sync::Semaphore;
 /// Enough that the time is DynamoDB's, and not the way there.
 const AT_ONCE: usize = 16;
 
-pub(crate) struct Limited<S> {
+pub struct Limited<S> {
     store: S,
     permits: Semaphore,
 }
 
 impl<S> Limited<S> {
-    pub(crate) fn new(store: S) -> Self {
+    #[must_use]
+    pub fn new(store: S) -> Self {
         Self { store, permits: Semaphore::new(AT_ONCE) }
     }
 }

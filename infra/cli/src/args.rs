@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use local::adversary::Plan;
 
 use crate::failure::Failure;
+use crate::lake::args::Lake;
 
 /// Sluicegate on this machine: the deployed functions, on emulated AWS services, without Docker.
 #[derive(Debug, Parser)]
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     /// The emulation by itself
     #[command(subcommand)]
     Local(Local),
+    /// The lake, here or on AWS
+    #[command(subcommand)]
+    Lake(Lake),
 }
 
 impl Default for Command {
@@ -297,7 +301,7 @@ mod tests {
         let args = Args::try_parse_from(words).unwrap();
         match args.command.unwrap_or_default() {
             Command::Demo(demo) => demo,
-            Command::Local(_) => panic!("{words:?} is no demo"),
+            Command::Local(_) | Command::Lake(_) => panic!("{words:?} is no demo"),
         }
     }
 

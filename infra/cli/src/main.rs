@@ -1,4 +1,4 @@
-//! `sluicegate`: the demo and the local emulation.
+//! `sluicegate`: the demo, the local emulation, and the lake.
 //!
 //! Only wiring: arguments in, an exit status out. 0 is success, 1 a promise that was not kept, 2 a
 //! command that could not be done.
@@ -6,6 +6,7 @@
 mod args;
 mod demo;
 mod failure;
+mod lake;
 mod local;
 mod logs;
 mod output;
@@ -42,5 +43,6 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     match args.command.unwrap_or_default() {
         Command::Demo(demo) => demo::run(&root::find(root)?, &demo, output).await,
         Command::Local(verb) => local::run(root, verb, output).await,
+        Command::Lake(verb) => lake::run(root, verb, output).await,
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 /// For what has to happen; a build of the functions is the longest of it.
 const PATIENCE: Duration = Duration::from_secs(600);
 const FLIGHTS: usize = 20;
+const SINK: &str = "sluicegate-SinkQueue";
 
 fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -81,17 +82,17 @@ impl Up {
         status
     }
 
-    /// Asks until the sink has been given as many records, each without a failure.
-    fn wait_for_sink(&mut self, records: u64) {
+    /// Asks until the function behind a queue has been given as many records, each without a failure.
+    fn wait_for(&mut self, queue: &str, records: u64) {
         let started = Instant::now();
         loop {
             let status = self.status();
             let mappings = status["mappings"].as_array().unwrap();
-            let sink = mappings.iter().find(|each| each["queue"] == "sluicegate-SinkQueue");
-            let sink = sink.unwrap();
-            let is_done = sink["records"].as_u64() >= Some(records) && sink["activity"] == "idle";
+            let mapping = mappings.iter().find(|each| each["queue"] == queue).unwrap();
+            let is_done =
+                mapping["records"].as_u64() >= Some(records) && mapping["activity"] == "idle";
             if is_done {
-                assert_eq!(sink["failures"], 0, "{status}");
+                assert_eq!(mapping["failures"], 0, "{status}");
                 return;
             }
             assert!(started.elapsed() < PATIENCE, "still not there: {status}");
@@ -146,7 +147,7 @@ fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
         assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
         assert!(told.starts_with("sent 20 events "), "{told}");
         // The second time they are duplicates, and go all the way nevertheless.
-        up.wait_for_sink(number * 20);
+        up.wait_for(SINK, number * 20);
     }
     let text = run(root(), &["local", "status", "--endpoint", &endpoint]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
@@ -162,10 +163,36 @@ fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
     let busy = run(root(), &["local", "up", "--port", &port]);
     check_failed(&busy, &[&port, "is another `local up` running?"]);
 
-    up.wait_for_sink(60);
+    up.wait_for(SINK, 60);
+    check_compacted(&mut up);
     up.interrupt();
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
     check_nothing_left(&up);
+}
+
+/// The lake has what was sent, in few objects, and is told of in words and as JSON.
+fn check_compacted(up: &mut Up) {
+    up.wait_for("sluicegate-LakeQueue", 60);
+    let endpoint = up.endpoint();
+    let compact = |words: &[&str]| {
+        let words = [&["lake", "compact", "--endpoint", &endpoint], words].concat();
+        // All is older than an hour by this clock.
+        let mut command = sluicegate(root(), &words);
+        let output = command.env("SLUICEGATE_CLOCK_OFFSET_MS", "7200000").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = compact(&["--dry-run"]);
+    assert!(told.ends_with("that is what would be done; nothing was\n"), "{told}");
+    assert!(told.lines().all(|line| line.len() <= 80), "{told}");
+    let told = compact(&["--sink", "lake", "--dataset", "flights"]);
+    assert!(told.contains("1 partition: "), "{told}");
+    let told: Value = serde_json::from_str(&compact(&["--format", "json"])).unwrap();
+    assert_eq!((&told["failed"], &told["dry_run"]), (&Value::from(0), &Value::from(false)));
+    assert_eq!(told["total"]["after"]["objects"], 1, "{told}");
+    assert_eq!(told["total"]["after"]["rows"], FLIGHTS, "{told}");
+    let words = ["lake", "compact", "--endpoint", &endpoint, "--date", "1999-01-01"];
+    check_failed(&run(root(), &words), &["sluicegate-lakebucket", "next: ", "--date"]);
 }
 
 /// A folder that is not there yet; removed when dropped.
@@ -260,6 +287,21 @@ fn what_cannot_be_sent_is_refused_before_anyone_is_asked() {
     check_failed(&send(&["nights", "no.ndjson"]), &["nights", "next: "]);
     let outside = run(Path::new("/"), &["local", "send", "x", sample().to_str().unwrap()]);
     check_failed(&outside, &["there is no template.yaml", "give --bucket"]);
+}
+
+#[test]
+fn what_cannot_be_compacted_is_refused_with_what_to_do() {
+    let compact = |folder: &Path, words: &[&str]| {
+        run(folder, &[&["lake", "compact", "--endpoint", "http://127.0.0.1:9"], words].concat())
+    };
+    check_failed(&compact(root(), &["--older-than", "5m"]), &["too short", "give at least 20m"]);
+    check_failed(&compact(root(), &["--keep-replaced", "19m"]), &["too short", "20 minutes"]);
+    check_failed(&compact(root(), &["--target-size", "128"]), &["--target-size", "such as 128MB"]);
+    let outside = compact(Path::new("/"), &["--bucket", "lake"]);
+    check_failed(&outside, &["there is no template.yaml", "--dedupe-table"]);
+    let named = ["--bucket", "lake", "--dedupe-table", "dedupe"];
+    let nobody = compact(Path::new("/"), &named);
+    check_failed(&nobody, &["s3://lake cannot be listed", "`sluicegate local up` starts it"]);
 }
 
 #[test]

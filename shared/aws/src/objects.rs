@@ -101,6 +101,46 @@ impl Objects {
         }
     }
 
+    /// What is in a bucket below a prefix, in the order of its keys: each key, and its size in bytes.
+    ///
+    /// # Errors
+    /// When S3 failed.
+    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, u64)>, Failure> {
+        let pages = self.client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator();
+        let (mut pages, mut found) = (pages.send(), Vec::new());
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failure_of("listing a bucket", &error))?;
+            found.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                Some((object.key?, u64::try_from(object.size.unwrap_or(0)).unwrap_or(0)))
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The folders right below a prefix, each from its beginning to its slash.
+    ///
+    /// # Errors
+    /// When S3 failed.
+    pub async fn folders(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Failure> {
+        let call = self.client.list_objects_v2().bucket(bucket).prefix(prefix).delimiter("/");
+        let (mut pages, mut found) = (call.into_paginator().send(), Vec::new());
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failure_of("listing a bucket", &error))?;
+            let folders = page.common_prefixes.unwrap_or_default().into_iter();
+            found.extend(folders.filter_map(|folder| folder.prefix));
+        }
+        Ok(found)
+    }
+
+    /// Deletes an object, be it there or not.
+    ///
+    /// # Errors
+    /// When S3 did not confirm it.
+    pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), Failure> {
+        let deleted = self.client.delete_object().bucket(bucket).key(key).send().await;
+        deleted.map(|_| ()).map_err(|error| failure_of("deleting an object", &error))
+    }
+
     /// Copies an object within S3, up to 5 GB; its bytes do not come here.
     ///
     /// # Errors
@@ -140,6 +180,13 @@ impl Objects {
             .await
             .map(|_| ())
             .map_err(|error| failure_of("writing an object", &error))
+    }
+}
+
+/// With a client of the caller's own making.
+impl From<Client> for Objects {
+    fn from(client: Client) -> Self {
+        Self { client }
     }
 }
 

@@ -67,7 +67,8 @@ pub struct InProgress {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Completed {
     pub fingerprint: Fingerprint,
-    /// Where the effect is, unless the sink has one place for all.
+    /// Where the effect was put, unless the sink has one place for all. A lake's compaction may have put
+    /// it together with others since.
     pub place: Option<String>,
     /// From here on the record counts as absent, whether or not the store has removed it: DynamoDB
     /// takes up to a few days

@@ -28,7 +28,7 @@ pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetters, Refused};
 pub use deadline::Deadline;
 pub use logs::{exit_code, init_logs};
-pub use names::unique_name;
+pub use names::{time_of_name, unique_name};
 pub use outbox::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all};
 pub use queue::{Outgoing, Queue};
 pub use record::Record;

@@ -12,6 +12,14 @@ pub fn unique_name(now: Timestamp) -> String {
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos)).to_string()
 }
 
+/// When such a name was made; `None` of any other.
+#[must_use]
+pub fn time_of_name(name: &str) -> Option<Timestamp> {
+    let (seconds, nanos) = Uuid::try_parse(name).ok()?.get_timestamp()?.to_unix();
+    let ms = seconds.checked_mul(1_000)?.checked_add(u64::from(nanos / 1_000_000))?;
+    Some(Timestamp::from_unix_ms(i64::try_from(ms).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,5 +29,14 @@ mod tests {
         let at = |ms| unique_name(Timestamp::from_unix_ms(ms));
         assert_ne!(at(1_767_225_600_000), at(1_767_225_600_000));
         assert!(at(1_767_225_600_000) < at(1_767_225_600_001));
+    }
+
+    #[test]
+    fn a_name_tells_its_time_and_no_other_does() {
+        let at = Timestamp::from_unix_ms(1_767_225_600_789);
+        assert_eq!(time_of_name(&unique_name(at)), Some(at));
+        for name in ["", "part-0", "9b2cf535-f277-4197-8744-643645a39853"] {
+            assert_eq!(time_of_name(name), None, "{name}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod adapters;
 mod adversary;
+mod compaction;
 mod crashes;
 mod deliver;
 mod delivery;

@@ -6,7 +6,7 @@ use crate::memory::{Answer, MemoryBucket};
 const KEY: &str = "lake/flights/date=2013-01-01/_manifest.json";
 
 fn entry(name: &str) -> Entry {
-    Entry { key: name.to_owned(), rows: 2, bytes: 100 }
+    Entry::new(name.to_owned(), 2, 100)
 }
 
 fn listed(bucket: &MemoryBucket) -> Vec<String> {
@@ -33,6 +33,22 @@ async fn a_lost_answer_leaves_an_entry_that_is_found() {
     assert!(add(&bucket, KEY, &entry("a")).await.is_err());
     add(&bucket, KEY, &entry("a")).await.unwrap();
     assert_eq!(listed(&bucket), ["a"]);
+}
+
+/// A compaction was faster: its rows are in another object.
+#[tokio::test]
+async fn what_is_replaced_is_not_listed_again() {
+    let bucket = MemoryBucket::default();
+    let at = Timestamp::from_unix_ms(1_767_225_600_000);
+    let replaces = vec![Replaced { key: "a".to_owned(), at }];
+    let merged = Entry { replaces, revision: 1, ..entry("c") };
+    bucket.set(KEY, serde_json::to_vec(&[merged.clone()]).unwrap());
+    add(&bucket, KEY, &entry("a")).await.unwrap();
+    assert_eq!(listed(&bucket), ["c"]);
+    add(&bucket, KEY, &entry("b")).await.unwrap();
+    assert_eq!(read(&bucket.body(KEY)).unwrap(), [merged, entry("b")]);
+    let told = r#""revision":1,"replaces":[{"key":"a","at":"2026-01-01T00:00:00.000Z"}]"#;
+    assert!(bucket.body(KEY).windows(told.len()).any(|part| part == told.as_bytes()));
 }
 
 /// Another adds an entry of its own before each of the first three writes.

@@ -27,15 +27,15 @@ const AWS: &str = "aws";
 /// For an answer of the emulation about itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     /// None is AWS itself.
     pub(super) url: Option<String>,
-    pub(super) config: SdkConfig,
+    pub(crate) config: SdkConfig,
 }
 
 impl Endpoint {
     /// The one given, or else `AWS_ENDPOINT_URL`'s, or else where `local up` is by default.
-    pub(super) fn of(given: Option<&str>, lookup: &dyn Lookup) -> Result<Self, Failure> {
+    pub(crate) fn of(given: Option<&str>, lookup: &dyn Lookup) -> Result<Self, Failure> {
         let url = match given.map(str::to_owned).or_else(|| lookup.get("AWS_ENDPOINT_URL")) {
             Some(word) if word == AWS => None,
             Some(url) if env::is_url(&url) => Some(url.trim_end_matches('/').to_owned()),
@@ -55,11 +55,11 @@ impl Endpoint {
     }
 
     /// For messages.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.url.as_deref().unwrap_or("AWS")
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.url.as_deref().is_some_and(is_loopback)
     }
 
@@ -68,7 +68,7 @@ impl Endpoint {
     }
 
     /// With paths for buckets where there is an emulator: it has no names of its own in the DNS.
-    pub(super) fn s3(&self) -> aws_sdk_s3::Client {
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config);
         let config = config.force_path_style(self.url.is_some()).build();
         aws_sdk_s3::Client::from_conf(config)
@@ -152,7 +152,7 @@ impl Endpoint {
     }
 
     /// What to do when nothing answers.
-    pub(super) fn advice(&self) -> String {
+    pub(crate) fn advice(&self) -> String {
         match self.is_loopback() {
             true => {
                 "is it running? `sluicegate local up` starts it and prints its endpoint".to_owned()

@@ -1,6 +1,6 @@
 //! `sluicegate local`: the emulation by itself, and what is done with one that runs, ours or another.
 
-mod endpoint;
+pub(crate) mod endpoint;
 mod faults;
 mod send;
 mod soak;

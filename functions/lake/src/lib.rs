@@ -1,0 +1,28 @@
+//! The lake: writes each event once to S3, many to an object; and what makes few large objects of a
+//! partition's many small ones.
+//!
+//! The function's binary links the stage, and an operator's program [`compact`].
+
+mod bucket;
+mod columns;
+pub mod compact;
+mod config;
+mod handler;
+mod lake;
+mod manifest;
+#[cfg(test)]
+mod memory;
+mod ndjson;
+mod objects;
+mod parquet_file;
+mod place;
+#[cfg(test)]
+mod samples;
+mod store;
+
+pub use bucket::{Bucket, Condition, Found, S3Bucket, Shelves, Stored};
+pub use config::Config;
+pub use handler::{LakeStage, Line};
+pub use lake::{Lake, Lakes, lakes};
+pub use place::Partition;
+pub use store::Limited;

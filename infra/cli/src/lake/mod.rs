@@ -1,0 +1,152 @@
+//! `sluicegate lake`: what an operator does with a lake that is there, here or on AWS.
+
+pub(crate) mod args;
+mod told;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ::lake::compact::{Compaction, LONGEST_LIFE, Selection, Settings, Tally, partitions};
+use ::lake::{Partition, S3Bucket};
+use aws::{ClaimStore, Objects};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use runtime::SystemClock;
+use runtime::env::Process;
+
+use self::args::{Compact, Lake};
+use self::told::Done;
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::local::endpoint::Endpoint;
+use crate::output::Output;
+use crate::root;
+
+/// For a large object, over a slow line.
+const LONGEST_CALL: Duration = Duration::from_secs(600);
+
+pub(crate) async fn run(
+    root: Option<&Path>,
+    verb: Lake,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    match verb {
+        Lake::Compact(args) => compact(root, &args, output).await,
+    }
+}
+
+async fn compact(
+    root: Option<&Path>,
+    args: &Compact,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let settings = Settings::new(args.older_than, args.keep_replaced, args.target_size);
+    let settings = settings.map_err(|error| {
+        let least = LONGEST_LIFE.as_secs() / 60;
+        Failure::new("--older-than or --keep-replaced is too short")
+            .because(error)
+            .next(format!("give at least {least}m"))
+    })?;
+    let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
+    let names = Names::of(&endpoint, root, args)?;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(LONGEST_CALL)
+        .operation_timeout(LONGEST_CALL);
+    let s3 = endpoint.s3().config().to_builder().timeout_config(timeouts.build()).build();
+    let s3 = aws_sdk_s3::Client::from_conf(s3);
+    let bucket = S3Bucket::new(Objects::from(s3), names.bucket.clone());
+    let records = ClaimStore::new(&endpoint.config, names.dedupe_table);
+    let selection = Selection {
+        sink: args.sink.clone(),
+        dataset: args.dataset.clone(),
+        date: args.date.clone(),
+    };
+    let failed = |what: String, failure: event::Failure| {
+        Failure::new(what).because(std::io::Error::other(failure.to_string()))
+    };
+    let found = partitions(&bucket, &selection).await.map_err(|failure| {
+        failed(format!("s3://{} cannot be listed", names.bucket), failure).next(endpoint.advice())
+    })?;
+    if found.is_empty() {
+        return Err(Failure::new(format!("s3://{} has no such partition", names.bucket))
+            .next("is it the bucket that you mean, and --sink, --dataset and --date?"));
+    }
+    let compaction = Compaction {
+        bucket: &bucket,
+        records: &records,
+        clock: &SystemClock,
+        name: &runtime::unique_name,
+        settings,
+        watch: &|text| output.status(&format!("  {text}")),
+    };
+    let mut done =
+        Done { is_dry_run: args.dry_run, keep_replaced: args.keep_replaced, ..Done::default() };
+    for (at, partition) in found.iter().enumerate() {
+        output.status(&format!("  {partition}, {} of {}", at + 1, found.len()));
+        match one(&compaction, partition, args.dry_run).await {
+            Ok(tally) => done.partitions.push((partition.to_string(), tally)),
+            Err(failure) => {
+                let failure = failed(format!("{partition} is not done"), failure);
+                output.note(&failure.to_string());
+                done.failed += 1;
+            }
+        }
+    }
+    match args.format {
+        Format::Json => output.result(&done.json().to_string()),
+        Format::Text => output.result(&done.text()),
+    }
+    if done.failed == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new(format!("{} of {} partitions are not done", done.failed, found.len()))
+        .next("run it again: what was done is done, and it begins where it ended"))
+}
+
+async fn one(
+    compaction: &Compaction<'_, S3Bucket, ClaimStore>,
+    partition: &Partition,
+    is_dry_run: bool,
+) -> Result<Tally, event::Failure> {
+    if is_dry_run {
+        compaction.outlook(partition).await
+    } else {
+        compaction.partition(partition).await
+    }
+}
+
+/// Where the lake is: as given, or on this machine as the template makes it.
+struct Names {
+    bucket: String,
+    dedupe_table: String,
+}
+
+impl Names {
+    fn of(endpoint: &Endpoint, root: Option<&Path>, args: &Compact) -> Result<Self, Failure> {
+        if let (Some(bucket), Some(table)) = (&args.bucket, &args.dedupe_table) {
+            return Ok(Self { bucket: bucket.clone(), dedupe_table: table.clone() });
+        }
+        let give = "give --bucket and --dedupe-table";
+        if !endpoint.is_loopback() {
+            let what = format!("at {} the names follow from account and stack", endpoint.name());
+            let next =
+                format!("{give}: the lake function's variables LAKE_BUCKET and DEDUPE_TABLE");
+            return Err(Failure::new(what).next(next));
+        }
+        let root = root::find(root)
+            .map_err(|failure| failure.next(format!("{give}, or --root FOLDER")))?;
+        let stack = local::stack(&root, &BTreeMap::new())
+            .map_err(|error| Failure::new("the template cannot be used").because(error))?;
+        let variable = |name: &str| {
+            stack.functions.iter().find_map(|function| function.environment.get(name)).cloned()
+        };
+        let bucket = args.bucket.clone().or_else(|| variable("LAKE_BUCKET"));
+        let table = args.dedupe_table.clone().or_else(|| variable("DEDUPE_TABLE"));
+        let (Some(bucket), Some(dedupe_table)) = (bucket, table) else {
+            return Err(Failure::new("template.yaml has no lake function").next(give));
+        };
+        Ok(Self { bucket, dedupe_table })
+    }
+}

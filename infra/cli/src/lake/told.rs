@@ -1,0 +1,164 @@
+//! What a compaction did, for a person within 80 columns, and for machines.
+
+use std::time::Duration;
+
+use ::lake::compact::Tally;
+use serde_json::{Value, json};
+
+use crate::demo::summary::grouped;
+
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) is_dry_run: bool,
+    pub(super) keep_replaced: Duration,
+    /// By their names.
+    pub(super) partitions: Vec<(String, Tally)>,
+    pub(super) failed: usize,
+}
+
+impl Done {
+    fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for (_, tally) in &self.partitions {
+            total += *tally;
+        }
+        total
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let partitions: Vec<Value> = self
+            .partitions
+            .iter()
+            .map(|(name, tally)| json!({ "partition": name, "done": tally }))
+            .collect();
+        json!({
+            "dry_run": self.is_dry_run,
+            "partitions": partitions,
+            "total": self.total(),
+            "failed": self.failed,
+        })
+    }
+
+    /// A line for each partition in which something was done, and the sums.
+    pub(super) fn text(&self) -> String {
+        let total = self.total();
+        let changed: Vec<&(String, Tally)> =
+            self.partitions.iter().filter(|(_, tally)| !tally.is_idle()).collect();
+        let mut lines = Vec::new();
+        if !changed.is_empty() {
+            let names = changed.iter().map(|(name, _)| name.chars().count());
+            let width = names.max().unwrap_or(0).max("partition".len());
+            lines.push(format!("{:<width$}  {:>17}  {:>19}", "partition", "objects", "bytes"));
+            for (name, Tally { before, after, .. }) in changed {
+                let objects = format!("{} to {}", count(before.objects), count(after.objects));
+                // Nobody knows before how well they will be compressed.
+                let bytes = match self.is_dry_run {
+                    true => bytes(before.bytes),
+                    false => format!("{} to {}", bytes(before.bytes), bytes(after.bytes)),
+                };
+                lines.push(format!("{name:<width$}  {objects:>17}  {bytes:>19}"));
+            }
+            lines.push(String::new());
+        }
+        lines.push(format!(
+            "{}: {} put together as {}",
+            plural(self.partitions.len(), "partition"),
+            plural(total.merged, "object"),
+            count(total.made),
+        ));
+        lines.push(format!(
+            "{} swept, {} listed, {} completed",
+            plural(total.tombstones, "tombstone"),
+            plural(total.orphans, "orphan"),
+            plural(total.completed, "claim"),
+        ));
+        lines.push(format!(
+            "{} deleted{}",
+            plural(total.deleted, "replaced object"),
+            self.kept(total)
+        ));
+        if self.is_dry_run {
+            lines.push("that is what would be done; nothing was".to_owned());
+        }
+        lines.join("\n")
+    }
+
+    fn kept(&self, total: Tally) -> String {
+        if total.kept == 0 {
+            return String::new();
+        }
+        let minutes = self.keep_replaced.as_secs().div_ceil(60);
+        format!(", {} more by a run after {minutes} minutes", count(total.kept))
+    }
+}
+
+fn count(number: usize) -> String {
+    grouped(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// `1 object`, `2,000 objects`.
+fn plural(number: usize, what: &str) -> String {
+    let many = if number == 1 { "" } else { "s" };
+    format!("{} {what}{many}", count(number))
+}
+
+/// `812 B`, `41.5 KB`, `1.2 GB`: of 1,000 each.
+fn bytes(number: usize) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
+    match units.into_iter().find(|(size, _)| number >= *size) {
+        Some((size, unit)) => {
+            let tenths = number / (size / 10);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{number} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::lake::compact::Size;
+
+    use super::*;
+
+    fn done() -> Done {
+        let before = Size { objects: 1_312, rows: 9_000, bytes: 4_150_000 };
+        let after = Size { objects: 1, rows: 9_000, bytes: 1_249_999 };
+        let tally = Tally {
+            before,
+            after,
+            merged: 1_312,
+            made: 1,
+            tombstones: 1,
+            kept: 1_312,
+            ..Tally::default()
+        };
+        let idle = Tally { before: after, after, ..Tally::default() };
+        let names = ["lake/flights/date=2013-01-01", "lake/flights/date=2013-01-02"];
+        let partitions = names.map(str::to_owned).into_iter().zip([tally, idle]).collect();
+        Done { partitions, keep_replaced: Duration::from_secs(3_600), ..Done::default() }
+    }
+
+    #[test]
+    fn what_was_done_is_told_within_80_columns() {
+        let expected = "\
+partition                               objects                bytes
+lake/flights/date=2013-01-01         1,312 to 1     4.1 MB to 1.2 MB
+
+2 partitions: 1,312 objects put together as 1
+1 tombstone swept, 0 orphans listed, 0 claims completed
+0 replaced objects deleted, 1,312 more by a run after 60 minutes";
+        assert_eq!(done().text(), expected);
+        let told = Done { is_dry_run: true, ..done() }.text();
+        assert!(told.ends_with("nothing was") && !told.contains("1.2 MB"), "{told}");
+        assert!(told.lines().all(|line| line.len() <= 80), "{told}");
+    }
+
+    #[test]
+    fn machines_are_told_each_partition_and_the_sum() {
+        let told = done().json();
+        assert_eq!(told["partitions"][0]["partition"], "lake/flights/date=2013-01-01");
+        assert_eq!(told["partitions"][0]["done"]["before"]["objects"], 1_312);
+        assert_eq!(told["total"]["after"]["bytes"], 2 * 1_249_999);
+        assert_eq!((&told["failed"], &told["dry_run"]), (&json!(0), &json!(false)));
+    }
+}
