@@ -8,11 +8,13 @@
 //! record that is removed by hand is remembered until the environment ends.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use event::{Fingerprint, Timestamp};
 
-use crate::RecordId;
+use crate::batch::contended;
+use crate::{Outcome, RecordId, Verdict};
 
 /// At most so many of the keys that were written last; clones know nothing of each other.
 #[derive(Clone, Debug)]
@@ -65,8 +67,47 @@ impl Recent {
         self.young.insert(id, Known { fingerprint, expires_at });
     }
 
+    /// One outcome for each of these, in their order: what is known to have taken effect is a duplicate,
+    /// and for all others `write` is asked. What that has written is known from here on.
+    pub async fn spare<T, F>(
+        shared: &Mutex<Self>,
+        all: Vec<T>,
+        key: impl Fn(&T) -> (RecordId, Fingerprint, Timestamp),
+        now: Timestamp,
+        write: impl FnOnce(Vec<T>) -> F,
+    ) -> Vec<Outcome>
+    where
+        F: Future<Output = Vec<Outcome>>,
+    {
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(all.len());
+        let (mut unknown, mut keys) = (Vec::new(), Vec::new());
+        {
+            let known = Self::lock(shared);
+            for each in all {
+                let (id, fingerprint, expires_at) = key(&each);
+                let is_known = known.is_duplicate(&id, &fingerprint, now);
+                outcomes.push(is_known.then_some(Ok(Verdict::Duplicate)));
+                if !is_known {
+                    unknown.push(each);
+                    keys.push((id, fingerprint, expires_at));
+                }
+            }
+        }
+        let answered = if unknown.is_empty() { Vec::new() } else { write(unknown).await };
+        let mut known = Self::lock(shared);
+        for ((id, fingerprint, expires_at), outcome) in keys.into_iter().zip(&answered) {
+            // The expiry of a record that was there before is not known here.
+            if matches!(outcome, Ok(Verdict::Written | Verdict::Stale)) {
+                known.remember(id, fingerprint, expires_at);
+            }
+        }
+        let mut answered = answered.into_iter();
+        let open = outcomes.into_iter().map(|outcome| outcome.or_else(|| answered.next()));
+        open.map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
+    }
+
     /// Nothing is left half done where a holder panics: what is known is known.
-    pub(crate) fn lock(shared: &Mutex<Self>) -> MutexGuard<'_, Self> {
+    fn lock(shared: &Mutex<Self>) -> MutexGuard<'_, Self> {
         shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,8 +13,7 @@ use event::{Fingerprint, Timestamp};
 use futures_util::future::join_all;
 
 pub use self::rounds::Rounds;
-use crate::batch::contended;
-use crate::{Limits, Outcome, Recent, RecordId, Store, Verdict};
+use crate::{Limits, Outcome, Recent, RecordId, Store};
 
 /// One effect under its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,28 +59,8 @@ pub async fn write_once_with<S: Store>(
     limits: Limits,
     now: Timestamp,
 ) -> Vec<Outcome> {
-    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(writes.len());
-    let mut unknown = Vec::new();
-    {
-        let known = Recent::lock(recent);
-        for write in writes {
-            let is_known = known.is_duplicate(&write.id, &write.fingerprint, now);
-            outcomes.push(is_known.then_some(Ok(Verdict::Duplicate)));
-            unknown.extend((!is_known).then_some(write));
-        }
-    }
     let key =
         |write: &Write<S::Effect>| (write.id.clone(), write.fingerprint.clone(), write.expires_at);
-    let keys: Vec<_> = unknown.iter().map(key).collect();
-    let answered = write_once(store, unknown, limits, now).await;
-    let mut known = Recent::lock(recent);
-    for ((id, fingerprint, expires_at), outcome) in keys.into_iter().zip(&answered) {
-        // The expiry of a record that was there before is not known here.
-        if matches!(outcome, Ok(Verdict::Written | Verdict::Stale)) {
-            known.remember(id, fingerprint, expires_at);
-        }
-    }
-    let mut answered = answered.into_iter();
-    let open = outcomes.into_iter().map(|outcome| outcome.or_else(|| answered.next()));
-    open.map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
+    let ask = |unknown| write_once(store, unknown, limits, now);
+    Recent::spare(recent, writes, key, now, ask).await
 }

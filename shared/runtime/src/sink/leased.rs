@@ -1,14 +1,15 @@
 //! Sinks whose effects are somewhere else, where only a key tells that they are there.
 
 use std::future::Future;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use contracts::Catalog;
 use dedupe::leased::{Delivery, Target, write_leased};
-use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
+use dedupe::{Claim, NoEffect, Outcome, Owner, Recent, RecordId, Store};
 use event::{Failure, Fingerprint, Timestamp};
 
-use super::{Event, Own, Prepared, is_custom, lease, settle_events, to_write};
+use super::{Event, Own, Prepared, RECENT_KEYS, is_custom, lease, settle_events, to_write};
 use crate::{Deadline, Done, Record, Stage, unique_name};
 
 /// What a function knows of its sinks.
@@ -48,6 +49,8 @@ pub struct Leased<K, S> {
     own: Own,
     sink: K,
     store: S,
+    /// What this environment delivered, from one invocation to the next.
+    recent: Mutex<Recent>,
 }
 
 /// An event for one sink.
@@ -64,7 +67,24 @@ const COMPLETION: Duration = Duration::from_secs(4);
 impl<K: LeasedSink, S> Leased<K, S> {
     #[must_use]
     pub fn new(contracts: Catalog, sink: K, store: S) -> Self {
-        Self { own: Own::of(contracts, |each| sink.is_own(each)), sink, store }
+        let own = Own::of(contracts, |each| sink.is_own(each));
+        Self { own, sink, store, recent: Mutex::new(Recent::new(RECENT_KEYS)) }
+    }
+}
+
+impl<K: LeasedSink, S: Store<Effect = NoEffect>> Leased<K, S> {
+    async fn send(&self, sendings: Vec<Sending<K::Request>>, deadline: &Deadline) -> Vec<Outcome> {
+        let owner = Owner::from(unique_name(deadline.now()));
+        let claim = |each: &Sending<K::Request>| Claim {
+            id: each.id.clone(),
+            fingerprint: each.fingerprint.clone(),
+            expires_at: each.expires_at,
+            owner: owner.clone(),
+        };
+        let claims = sendings.iter().map(claim).collect();
+        let completion = COMPLETION.min(deadline.remaining() / 3);
+        let target = Sender { sink: &self.sink, sendings, deadline: deadline.earlier(completion) };
+        write_leased(&self.store, &target, claims, lease(deadline), || deadline.now()).await
     }
 }
 
@@ -101,18 +121,12 @@ where
     ) -> Vec<Result<Done, Failure>> {
         let key = |each: &Sending<K::Request>| (each.id.clone(), each.fingerprint.clone());
         let (sendings, events) = to_write(prepared, key);
-        let owner = Owner::from(unique_name(deadline.now()));
-        let claim = |each: &Sending<K::Request>| Claim {
-            id: each.id.clone(),
-            fingerprint: each.fingerprint.clone(),
-            expires_at: each.expires_at,
-            owner: owner.clone(),
+        let known_by = |each: &Sending<K::Request>| {
+            (each.id.clone(), each.fingerprint.clone(), each.expires_at)
         };
-        let claims = sendings.iter().map(claim).collect();
-        let completion = COMPLETION.min(deadline.remaining() / 3);
-        let target = Sender { sink: &self.sink, sendings, deadline: deadline.earlier(completion) };
-        let lease = lease(deadline);
-        let outcomes = write_leased(&self.store, &target, claims, lease, || deadline.now()).await;
+        let send = |unknown| self.send(unknown, deadline);
+        let now = deadline.now();
+        let outcomes = Recent::spare(&self.recent, sendings, known_by, now, send).await;
         settle_events(events, outcomes)
     }
 }

@@ -131,6 +131,9 @@ fn settle_events(
     events.into_iter().map(settle).collect()
 }
 
+/// Half a megabyte: what came within the last minute or so is where duplicates are.
+const RECENT_KEYS: usize = 2_000;
+
 /// How often a call is made whose outcome is not known; the SDK has tried each three times.
 const TRIES: u32 = 3;
 

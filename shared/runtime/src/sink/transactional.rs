@@ -7,7 +7,7 @@ use dedupe::transactional::{Write, write_once_with};
 use dedupe::{Effect, Limits, Recent, Store};
 use event::Failure;
 
-use super::{Event, Own, Prepared, is_custom, settle_events, to_write};
+use super::{Event, Own, Prepared, RECENT_KEYS, is_custom, settle_events, to_write};
 use crate::{Deadline, Done, Record, Stage};
 
 /// What a function knows of its sinks.
@@ -43,9 +43,6 @@ pub struct Transactional<K, S> {
     /// What this environment wrote, from one invocation to the next.
     recent: Mutex<Recent>,
 }
-
-/// Half a megabyte: what came within the last minute or so is where duplicates are.
-const RECENT_KEYS: usize = 2_000;
 
 impl<K: TransactionalSink, S> Transactional<K, S> {
     #[must_use]
