@@ -4,6 +4,8 @@
 
 mod adapters;
 mod adversary;
+mod calls;
+mod costs;
 mod crashes;
 mod delivery;
 mod operations;
