@@ -82,12 +82,12 @@ impl Table {
         let [left, right] = self.sides;
         println!("\n{}", self.title);
         println!(
-            "{:<8} {:<44} {left:>11} {right:>11} {:>7} {:>8}",
+            "{:<8} {:<50} {left:>9} {right:>9} {:>7} {:>8}",
             "stage", "metric", "ratio", "budget"
         );
         for row in &self.rows {
             println!(
-                "{:<8} {:<44} {:>11.4} {:>11.4} {:>7} {:>8} {}",
+                "{:<8} {:<50} {:>9.4} {:>9.4} {:>7} {:>8} {}",
                 row.stage,
                 row.metric,
                 row.left,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tests::{Settings, World, root};
+use tests::{World, root};
 
 /// Messages of a sink's sample, `count` times the first one, with keys of their own and dates in turn.
 fn batch(sample: &str, count: usize, days: usize) -> Bytes {
@@ -48,7 +48,7 @@ fn these<const N: usize>(calls: [(&str, u64); N]) -> BTreeMap<String, u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_events_are_written_to_the_tables_in_one_call_and_known_again_in_at_most_one() {
-    let world = World::start_with(Settings { without_mappings: true, ..Settings::default() }).await;
+    let world = World::start().await;
     let batch = batch("sink.json", 10, 3);
     let one = these([("TransactWriteItems", 1)]);
     assert_eq!(calls(&world, "SinkFunction", &batch).await, one);
@@ -60,7 +60,7 @@ async fn ten_events_are_written_to_the_tables_in_one_call_and_known_again_in_at_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_of_the_lake_costs_two_calls_a_hundred_events_and_three_a_day() {
-    let world = World::start_with(Settings { without_mappings: true, ..Settings::default() }).await;
+    let world = World::start().await;
     let batch = batch("lake.json", 250, 2);
     let fresh = these([("GetObject", 2), ("PutObject", 4), ("TransactWriteItems", 6)]);
     assert_eq!(calls(&world, "LakeFunction", &batch).await, fresh);
