@@ -16,7 +16,8 @@ use dynoxide::actions::get_records::Record;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::actions::update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest};
 use dynoxide::storage::Storage;
-use dynoxide::{Database, DynoxideError, server, storage_backend};
+use dynoxide::types::Item;
+use dynoxide::{Database, DynoxideError, ImportOptions, server, storage_backend};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -141,6 +142,21 @@ impl DynamoDb {
     /// [`DynamoDbError::Storage`].
     pub fn table_names(&self) -> Result<Vec<String>, DynamoDbError> {
         Ok(self.database.table_stats()?.into_iter().map(|table| table.table_name).collect())
+    }
+
+    /// Puts items, as DynamoDB JSON, into a table, all or none: a table that is large from the start
+    /// costs no request for each item. Its stream does not tell of them. Blocks.
+    ///
+    /// # Errors
+    /// [`DynamoDbError::Refused`], as a request would have been.
+    pub fn fill(&self, table: &str, items: Vec<Value>) -> Result<(), DynamoDbError> {
+        let items: Result<Vec<Item>, _> = items.into_iter().map(serde_json::from_value).collect();
+        let items = items.map_err(|error| DynamoDbError::Refused {
+            code: "ValidationException".to_owned(),
+            message: error.to_string(),
+        })?;
+        self.database.import_items(table, items, ImportOptions::default())?;
+        Ok(())
     }
 
     /// Every item of a table, as DynamoDB JSON. Blocks while it reads.

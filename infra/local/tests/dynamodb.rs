@@ -106,6 +106,23 @@ async fn every_write_is_seen_however_many() {
 }
 
 #[tokio::test]
+async fn a_filled_table_holds_its_items_as_if_each_had_been_put() {
+    let world = World::start().await;
+    let items = (0..1_200).map(|n| json!({ "pk": { "S": format!("k{n}") } })).collect();
+    world.service.fill(TABLE, items).unwrap();
+    let put = world.client.put_item().table_name(TABLE).item("pk", s("k1199"));
+    let again = put.condition_expression("attribute_not_exists(pk)").send().await.unwrap_err();
+    assert!(again.into_service_error().is_conditional_check_failed_exception());
+    assert_eq!(world.service.scan_all(TABLE).unwrap().len(), 1_200);
+    assert_eq!(world.events(), []);
+
+    let keyless = vec![json!({ "pk": { "S": "good" } }), json!({ "other": { "S": "bad" } })];
+    let refused = world.service.fill(TABLE, keyless);
+    assert!(matches!(refused, Err(DynamoDbError::Refused { .. })), "{refused:?}");
+    assert_eq!(world.service.scan_all(TABLE).unwrap().len(), 1_200);
+}
+
+#[tokio::test]
 async fn a_stream_is_read_on_from_where_one_is() {
     let world = World::start().await;
     let table = json!({

@@ -1,12 +1,14 @@
-//! What the bare functions share, which is little: a variable, and a batch of messages.
+//! What the bare functions share, which is little: a variable, a batch of messages, an item.
 //!
 //! Each is what one would write without Sluicegate's promises: no contract, no envelope, no dead
 //! letter, no reason. A failed call fails its invocation.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use lambda_runtime::Error;
 use runtime::env::{Process, required};
+use serde_json::Value;
 
 /// An environment variable.
 ///
@@ -31,4 +33,21 @@ pub async fn send(
     let entries = entries.collect::<Result<Vec<_>, _>>()?;
     let sent = client.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await?;
     if sent.failed.is_empty() { Ok(()) } else { Err("not all were sent".into()) }
+}
+
+/// A member of an event that is a text; empty without one.
+#[must_use]
+pub fn text<'a>(event: &'a Value, name: &str) -> &'a str {
+    event[name].as_str().unwrap_or_default()
+}
+
+#[must_use]
+pub fn string(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+/// Numbers are texts to DynamoDB.
+#[must_use]
+pub fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }

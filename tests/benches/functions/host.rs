@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// No invocation takes longer.
-const DEADLINE_MS: u64 = 30_000;
+const DEADLINE_MS: u64 = 120_000;
 
 /// A function that waits for its next invocation; killed when dropped.
 pub(crate) struct Host {

@@ -5,27 +5,27 @@ use serde_json::{Value, json};
 /// What a metric may be.
 #[derive(Clone, Copy)]
 pub(crate) enum Budget {
-    /// Ours is at most so many times the bare one.
+    /// The left is at most so many times the right.
     Ratio(f64),
-    /// Ours is below so much.
+    /// The left is below so much.
     Below(f64),
     /// It is shown, and judged by nobody.
     None,
 }
 
 struct Row {
-    stage: &'static str,
+    stage: String,
     metric: String,
-    ours: f64,
-    bare: f64,
+    left: f64,
+    right: f64,
     budget: Budget,
 }
 
 impl Row {
     fn is_within(&self) -> bool {
         match self.budget {
-            Budget::Ratio(most) => self.ours / self.bare <= most,
-            Budget::Below(limit) => self.ours < limit,
+            Budget::Ratio(most) => self.left <= most * self.right,
+            Budget::Below(limit) => self.left < limit,
             Budget::None => true,
         }
     }
@@ -37,22 +37,40 @@ impl Row {
             Budget::None => String::new(),
         }
     }
+
+    /// Of nothing to nothing there is none.
+    fn ratio(&self) -> String {
+        if self.right == 0.0 { "-".to_owned() } else { format!("{:.2}x", self.left / self.right) }
+    }
 }
 
-#[derive(Default)]
+/// Two sides of each metric.
 pub(crate) struct Table {
+    title: &'static str,
+    sides: [&'static str; 2],
     rows: Vec<Row>,
+    notes: Vec<String>,
 }
 
 impl Table {
+    pub(crate) fn new(title: &'static str, sides: [&'static str; 2]) -> Self {
+        Self { title, sides, rows: Vec::new(), notes: Vec::new() }
+    }
+
     pub(crate) fn add(
         &mut self,
-        stage: &'static str,
+        stage: &str,
         metric: impl Into<String>,
-        (ours, bare): (f64, f64),
+        (left, right): (f64, f64),
         budget: Budget,
     ) {
-        self.rows.push(Row { stage, metric: metric.into(), ours, bare, budget });
+        let (stage, metric) = (stage.to_owned(), metric.into());
+        self.rows.push(Row { stage, metric, left, right, budget });
+    }
+
+    /// Said below the rows.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
     }
 
     pub(crate) fn is_within_budgets(&self) -> bool {
@@ -61,26 +79,30 @@ impl Table {
 
     #[expect(clippy::print_stdout, reason = "the benchmark's results")]
     pub(crate) fn print(&self) {
+        let [left, right] = self.sides;
+        println!("\n{}", self.title);
         println!(
-            "{:<8} {:<34} {:>9} {:>9} {:>7} {:>8}",
-            "stage", "metric", "ours", "bare", "ratio", "budget"
+            "{:<8} {:<50} {left:>9} {right:>9} {:>7} {:>8}",
+            "stage", "metric", "ratio", "budget"
         );
         for row in &self.rows {
             println!(
-                "{:<8} {:<34} {:>9.3} {:>9.3} {:>6.2}x {:>8} {}",
+                "{:<8} {:<50} {:>9.4} {:>9.4} {:>7} {:>8} {}",
                 row.stage,
                 row.metric,
-                row.ours,
-                row.bare,
-                row.ours / row.bare,
+                row.left,
+                row.right,
+                row.ratio(),
                 row.budget(),
                 if row.is_within() { "" } else { "EXCEEDED" },
             );
         }
-        println!("{}", json!({ "benchmark": "functions", "rows": self.rows() }));
+        self.notes.iter().for_each(|note| println!("{note}"));
+        println!("{}", json!({ "benchmark": self.title, "rows": self.rows() }));
     }
 
     fn rows(&self) -> Vec<Value> {
+        let [left, right] = self.sides;
         let row = |row: &Row| {
             let budget = match row.budget {
                 Budget::Ratio(most) => json!({ "ratio": most }),
@@ -90,13 +112,39 @@ impl Table {
             json!({
                 "stage": row.stage,
                 "metric": row.metric,
-                "ours": row.ours,
-                "bare": row.bare,
+                left: row.left,
+                right: row.right,
                 "budget": budget,
                 "within": row.is_within(),
             })
         };
         self.rows.iter().map(row).collect()
+    }
+}
+
+/// Figures without another side.
+pub(crate) struct Figures {
+    title: String,
+    rows: Vec<(String, f64, &'static str)>,
+}
+
+impl Figures {
+    pub(crate) fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), rows: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
+        self.rows.push((name.into(), value, unit));
+    }
+
+    #[expect(clippy::print_stdout, reason = "the benchmark's results")]
+    pub(crate) fn print(&self) {
+        println!("\n{}", self.title);
+        for (name, value, unit) in &self.rows {
+            println!("{name:<44} {value:>14.4} {unit}");
+        }
+        let figures = self.rows.iter().map(|(name, value, unit)| json!([name, value, unit]));
+        println!("{}", json!({ "benchmark": self.title, "figures": figures.collect::<Vec<_>>() }));
     }
 }
 

@@ -4,7 +4,9 @@
 
 mod adapters;
 mod adversary;
+mod calls;
 mod compaction;
+mod costs;
 mod crashes;
 mod deliver;
 mod delivery;

@@ -148,7 +148,7 @@ async fn an_event_is_delivered_once_under_its_key_with_its_own_bytes() {
     let rig = shipped();
     assert!(rig.run_one(39).await && rig.run_one(39).await);
     assert!(rig.is_completed());
-    let asked = rig.service.asked.lock().unwrap();
+    let asked = rig.service.asked.lock().unwrap().clone();
     let [(request, limit)] = &asked[..] else { panic!("asked {} times", asked.len()) };
     assert_eq!(request.method, http::Method::PUT);
     assert_eq!(request.url, "http://weather.test/v1/stations/EWR/hours/2013-01-01T10%3A00%3A00Z");

@@ -42,7 +42,7 @@ async fn what_is_replaced_is_not_listed_again() {
     let at = Timestamp::from_unix_ms(1_767_225_600_000);
     let replaces = vec![Replaced { key: "a".to_owned(), at }];
     let merged = Entry { replaces, revision: 1, ..entry("c") };
-    bucket.set(KEY, serde_json::to_vec(&[merged.clone()]).unwrap());
+    bucket.set(KEY, serde_json::to_vec(std::slice::from_ref(&merged)).unwrap());
     add(&bucket, KEY, &entry("a")).await.unwrap();
     assert_eq!(listed(&bucket), ["c"]);
     add(&bucket, KEY, &entry("b")).await.unwrap();

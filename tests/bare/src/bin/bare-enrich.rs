@@ -1,8 +1,11 @@
-//! Enrich without its promises: asks for the weather of each event, and passes both on.
+//! Enrich without its promises: asks for the weather of each event, and passes both on to each kind of
+//! sink.
+
+use std::collections::BTreeMap;
 
 use aws::sdk_config;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use bare::{send, variable};
+use bare::{send, text, variable};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http_body_util::{BodyExt as _, Empty};
@@ -17,20 +20,20 @@ async fn main() -> Result<(), Error> {
     let sqs = &aws_sdk_sqs::Client::new(&sdk_config(&Process)?);
     let http = &Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let weather = &variable("WEATHER_URL")?;
-    let queues: Value = serde_json::from_str(&variable("SINK_QUEUES")?)?;
-    let queue = queues["table"].as_str().unwrap_or_default();
+    let queues: &BTreeMap<String, String> = &serde_json::from_str(&variable("SINK_QUEUES")?)?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let asked = event.payload.records.into_iter().map(async |record| {
             let body = record.body.unwrap_or_default();
             let event: Value = serde_json::from_str(&body)?;
-            let part = |name: &str| event["data"][name].as_str().unwrap_or_default();
-            let (origin, hour) = (part("origin"), part("time_hour"));
+            let (origin, hour) =
+                (text(&event["data"], "origin"), text(&event["data"], "time_hour"));
             let url = format!("{weather}/v1/stations/{origin}/hours/{hour}");
             let answer = http.get(url.parse()?).await?.into_body().collect().await?.to_bytes();
             let answer = std::str::from_utf8(&answer)?;
             Ok::<_, Error>(format!(r#"{{"event":{body},"weather":{answer}}}"#))
         });
-        send(sqs, queue, try_join_all(asked).await?).await?;
+        let bodies = try_join_all(asked).await?;
+        try_join_all(queues.values().map(|queue| send(sqs, queue, bodies.clone()))).await?;
         Ok::<_, Error>(SqsBatchResponse::default())
     }))
     .await
