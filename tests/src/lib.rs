@@ -20,6 +20,6 @@ pub use flights::{Flight, flights, gzip, has_weather, lines, weather};
 pub use lake::LakeObject;
 pub use ledger::Letter;
 pub use logs::Logs;
-pub use totals::Totals;
+pub use totals::{Day, Totals};
 pub use web::post;
 pub use world::{Settings, World};

@@ -30,12 +30,15 @@ pub struct Settings {
     pub without_mappings: bool,
     /// What goes wrong.
     pub faults: Plan,
+    /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
+    pub patience: Option<Duration>,
 }
 
 /// The template's world, with the real binaries. A test that fails is told what was where.
 pub struct World {
     /// Gone once it is ended.
     emulation: Option<Emulation>,
+    patience: Duration,
     pub logs: Logs,
 }
 
@@ -70,7 +73,7 @@ impl World {
         };
         let emulation = Emulation::start(options).await;
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
-        Self { emulation: Some(emulation), logs }
+        Self { emulation: Some(emulation), patience: settings.patience.unwrap_or(PATIENCE), logs }
     }
 
     #[must_use]
@@ -156,7 +159,7 @@ impl World {
     /// # Panics
     /// When it takes too long, with what was where.
     pub async fn settle(&self) {
-        let settled = self.emulation().settle(PATIENCE).await;
+        let settled = self.emulation().settle(self.patience).await;
         settled.unwrap_or_else(|busy| panic!("{busy}"));
     }
 
@@ -167,7 +170,8 @@ impl World {
     pub async fn redrive(&self, stage: &str) -> Value {
         let (endpoint, name) = (self.emulation().endpoint(), self.name("RedriveFunction"));
         let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
-        let (status, _, report) = post(&url, format!(r#"{{"stage":"{stage}"}}"#)).await;
+        let request = format!(r#"{{"stage":"{stage}","limit":100000}}"#);
+        let (status, _, report) = post(&url, request).await;
         assert_eq!(status, 200, "{report}");
         report
     }
