@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub binaries: Option<PathBuf>,
     /// Leaves the queues to whoever measures: no event source mapping takes from them.
     pub without_mappings: bool,
+    /// How many batches each queue's function may have at a time, where the template says four.
+    pub concurrency: Option<usize>,
     /// What goes wrong.
     pub faults: Plan,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
@@ -54,7 +57,11 @@ impl World {
     pub async fn start_with(settings: Settings) -> Self {
         let logs = Logs::default();
         let url = settings.weather_url.map(|url| ("WeatherUrl".to_owned(), url));
-        let root = if settings.without_mappings { unmapped() } else { root() };
+        let root = match settings.concurrency {
+            _ if settings.without_mappings => unmapped(),
+            Some(many) => concurrent(many),
+            None => root(),
+        };
         let binaries = match settings.binaries {
             Some(binaries) => binaries,
             None => built().await,
@@ -185,15 +192,30 @@ impl World {
     }
 }
 
-/// A folder with the template, its mappings turned off.
+/// Turns the mappings of a template off.
 fn unmapped() -> PathBuf {
     const FIELD: &str = "            BatchSize: ";
+    altered("unmapped", FIELD, &format!("            Enabled: false\n{FIELD}"))
+}
+
+fn concurrent(many: usize) -> PathBuf {
+    const FIELD: &str = "MaximumConcurrency: ";
+    altered(&format!("concurrent-{many}"), &format!("{FIELD}4"), &format!("{FIELD}{many}"))
+}
+
+/// A folder with the template, its fields replaced, and with what the template names.
+fn altered(name: &str, field: &str, by: &str) -> PathBuf {
+    // Worlds do not share a file that is being written.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
     let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    assert!(template.contains(FIELD), "the template's mappings look different now");
-    let template = template.replace(FIELD, &format!("            Enabled: false\n{FIELD}"));
-    let folder = std::env::temp_dir().join(format!("sluicegate-unmapped-{}", std::process::id()));
+    assert!(template.contains(field), "the template's mappings look different now");
+    let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed), std::process::id());
+    let folder = std::env::temp_dir().join(format!("sluicegate-{name}-{process}-{number}"));
+    // A process of this number may have left one.
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("template.yaml"), template).unwrap();
+    std::fs::write(folder.join("template.yaml"), template.replace(field, by)).unwrap();
+    std::os::unix::fs::symlink(root().join("infra"), folder.join("infra")).unwrap();
     folder
 }
 

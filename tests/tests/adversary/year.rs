@@ -19,10 +19,13 @@ use crate::say;
 
 /// Far beyond what a year takes, in real time.
 const PATIENCE: Duration = Duration::from_secs(6 * 60 * 60);
+/// Batches of a queue at a time: most of each is waiting for retries, and a year has 34,000 of them.
+const CONCURRENCY: usize = 16;
 /// Between two words about how far it is.
 const WORD: Duration = Duration::from_secs(60);
-/// Flights of an object: one that fails is read again whole.
-const OBJECT: usize = 1_000;
+/// Flights of an object: one that fails is read again whole, and the more calls it takes, the oftener it
+/// fails.
+const OBJECT: usize = 100;
 
 /// A file of flights.
 pub(crate) struct Year {
@@ -86,7 +89,8 @@ fn of_csv(header: &str, line: &str) -> Value {
 /// Answers what was done to the world.
 pub(crate) async fn check(seed: u64, year: &Year, copies: u64) -> BTreeMap<Fault, u64> {
     let faults = Plan::storm(seed);
-    let settings = Settings { faults, patience: Some(PATIENCE), ..Settings::default() };
+    let (patience, concurrency) = (Some(PATIENCE), Some(CONCURRENCY));
+    let settings = Settings { faults, patience, concurrency, ..Settings::default() };
     let world = World::start_with(settings).await;
     let sent = repeated(&year.objects, seed, copies);
     say(&format!("seed {seed}: {} flights, {} objects put", year.flights, sent.len()));
