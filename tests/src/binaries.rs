@@ -29,5 +29,6 @@ pub async fn build(profile: Profile, binaries: &[&str], alongside: Option<&str>)
 /// As the tests themselves are built, so that both share what is compiled.
 pub(crate) async fn built() -> PathBuf {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-    BUILT.get_or_init(|| build(Profile::Dev, BINARIES, Some("tests"))).await.clone()
+    let profile = if cfg!(debug_assertions) { Profile::Dev } else { Profile::Release };
+    BUILT.get_or_init(|| build(profile, BINARIES, Some("tests"))).await.clone()
 }

@@ -108,6 +108,11 @@ impl World {
         assert_eq!(self.letters("LakeQueue").len(), 0, "LakeQueue is not empty");
     }
 
+    /// How many rows the partitions' manifests tell of.
+    pub(crate) fn lake_rows(&self) -> usize {
+        self.listed().values().map(|(rows, _)| usize::try_from(*rows).unwrap()).sum()
+    }
+
     /// What the partitions' manifests list: each object's rows and bytes.
     fn listed(&self) -> BTreeMap<String, (u64, u64)> {
         let mut listed = BTreeMap::new();

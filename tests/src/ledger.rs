@@ -78,8 +78,25 @@ impl World {
         let records = self.records();
         let payloads = records.iter().map(|(id, record)| (id.clone(), record["payload"].clone()));
         assert_as_sent(payloads.collect(), flights);
+        self.assert_rows(flights.len());
+    }
+
+    /// So many flights are in the records table and in the lake, whichever they are: each row was
+    /// written once, and nothing waits in a queue. For more of them than can be compared one by one.
+    ///
+    /// # Panics
+    /// With what differs.
+    #[track_caller]
+    pub fn assert_counts(&self, flights: usize) {
+        self.assert_rows(flights);
+        assert_eq!(self.lake_rows(), flights, "rows in the lake's manifests");
+        assert_eq!(self.letters("LakeQueue").len(), 0, "LakeQueue is not empty");
+    }
+
+    #[track_caller]
+    fn assert_rows(&self, flights: usize) {
         let changes = self.emulation().dynamodb().changes(self.name("RecordsTable")).unwrap();
-        assert_inserted_once(&changes, flights.len());
+        assert_inserted_once(&changes, flights);
         for queue in ["Inbox", "EnrichQueue", "SinkQueue"] {
             assert_eq!(self.letters(queue).len(), 0, "{queue} is not empty");
         }

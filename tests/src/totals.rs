@@ -1,11 +1,14 @@
 //! The totals of each airline and day: what the sink added up, and what the flights themselves come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::ledger::{assert_inserted_once, plain};
 use crate::{Flight, World};
+
+/// An airline, and a day in UTC.
+pub type Day = (String, String);
 
 /// What flights come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,13 +18,28 @@ pub struct Totals {
     pub dep_delay: i64,
 }
 
+impl Totals {
+    /// Adds a flight to those of its airline and day: by the hour that its contract takes as event time.
+    ///
+    /// # Panics
+    /// When it has no airline, hour or distance.
+    pub fn add(totals: &mut BTreeMap<Day, Self>, flight: &Value) {
+        let day = text(&flight["time_hour"])[..10].to_owned();
+        let row = totals.entry((text(&flight["carrier"]), day)).or_default();
+        row.flights += 1;
+        row.distance += flight["distance"].as_i64().unwrap();
+        // A flight that was cancelled has none.
+        row.dep_delay += flight["dep_delay"].as_i64().unwrap_or(0);
+    }
+}
+
 impl World {
     /// The totals table's rows, by airline and day.
     ///
     /// # Panics
     /// When two rows are of the same, or one is not as rows of totals are.
     #[must_use]
-    pub fn totals(&self) -> BTreeMap<(String, String), Totals> {
+    pub fn totals(&self) -> BTreeMap<Day, Totals> {
         let items = self.emulation().dynamodb().scan_all(self.name("TotalsTable")).unwrap();
         let mut totals = BTreeMap::new();
         for item in &items {
@@ -52,25 +70,27 @@ impl World {
     /// With what differs.
     #[track_caller]
     pub fn assert_in_totals(&self, flights: &[Flight]) {
-        assert_eq!(self.totals(), totals_of(flights));
+        let mut totals = BTreeMap::new();
+        flights.iter().for_each(|flight| Totals::add(&mut totals, &flight.value));
+        self.assert_totals(&totals, flights.len());
+    }
+
+    /// The same of so many flights, by what they come to.
+    ///
+    /// # Panics
+    /// With what differs.
+    #[track_caller]
+    pub fn assert_totals(&self, expected: &BTreeMap<Day, Totals>, flights: usize) {
+        let found = self.totals();
+        let days: BTreeSet<&Day> = found.keys().chain(expected.keys()).collect();
+        let differ = days.into_iter().filter(|day| found.get(day) != expected.get(day));
+        let differ: Vec<_> =
+            differ.map(|day| (day, found.get(day), expected.get(day))).take(10).collect();
+        assert!(differ.is_empty(), "(day, found, expected), the first ten: {differ:#?}");
         let mut changes = self.emulation().dynamodb().changes(self.name("DedupeTable")).unwrap();
         changes.retain(|change| text(&change.key["pk"]["S"]).starts_with(SINK));
-        assert_inserted_once(&changes, flights.len());
+        assert_inserted_once(&changes, flights);
     }
-}
-
-/// The same from the flights, by the hour that their contract takes as event time.
-fn totals_of(flights: &[Flight]) -> BTreeMap<(String, String), Totals> {
-    let mut totals = BTreeMap::<_, Totals>::new();
-    for Flight { value, .. } in flights {
-        let day = text(&value["time_hour"])[..10].to_owned();
-        let row = totals.entry((text(&value["carrier"]), day)).or_default();
-        row.flights += 1;
-        row.distance += value["distance"].as_i64().unwrap();
-        // A flight that was cancelled has none.
-        row.dep_delay += value["dep_delay"].as_i64().unwrap_or(0);
-    }
-    totals
 }
 
 fn text(value: &Value) -> String {

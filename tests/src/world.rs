@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
@@ -28,14 +29,19 @@ pub struct Settings {
     pub binaries: Option<PathBuf>,
     /// Leaves the queues to whoever measures: no event source mapping takes from them.
     pub without_mappings: bool,
+    /// How many batches each queue's function may have at a time, where the template says four.
+    pub concurrency: Option<usize>,
     /// What goes wrong.
     pub faults: Plan,
+    /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
+    pub patience: Option<Duration>,
 }
 
 /// The template's world, with the real binaries. A test that fails is told what was where.
 pub struct World {
     /// Gone once it is ended.
     emulation: Option<Emulation>,
+    patience: Duration,
     pub logs: Logs,
 }
 
@@ -51,7 +57,11 @@ impl World {
     pub async fn start_with(settings: Settings) -> Self {
         let logs = Logs::default();
         let url = settings.weather_url.map(|url| ("WeatherUrl".to_owned(), url));
-        let root = if settings.without_mappings { unmapped() } else { root() };
+        let root = match settings.concurrency {
+            _ if settings.without_mappings => unmapped(),
+            Some(many) => concurrent(many),
+            None => root(),
+        };
         let binaries = match settings.binaries {
             Some(binaries) => binaries,
             None => built().await,
@@ -70,7 +80,7 @@ impl World {
         };
         let emulation = Emulation::start(options).await;
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
-        Self { emulation: Some(emulation), logs }
+        Self { emulation: Some(emulation), patience: settings.patience.unwrap_or(PATIENCE), logs }
     }
 
     #[must_use]
@@ -156,7 +166,7 @@ impl World {
     /// # Panics
     /// When it takes too long, with what was where.
     pub async fn settle(&self) {
-        let settled = self.emulation().settle(PATIENCE).await;
+        let settled = self.emulation().settle(self.patience).await;
         settled.unwrap_or_else(|busy| panic!("{busy}"));
     }
 
@@ -167,7 +177,8 @@ impl World {
     pub async fn redrive(&self, stage: &str) -> Value {
         let (endpoint, name) = (self.emulation().endpoint(), self.name("RedriveFunction"));
         let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
-        let (status, _, report) = post(&url, format!(r#"{{"stage":"{stage}"}}"#)).await;
+        let request = format!(r#"{{"stage":"{stage}","limit":100000}}"#);
+        let (status, _, report) = post(&url, request).await;
         assert_eq!(status, 200, "{report}");
         report
     }
@@ -181,15 +192,30 @@ impl World {
     }
 }
 
-/// A folder with the template, its mappings turned off.
+/// Turns the mappings of a template off.
 fn unmapped() -> PathBuf {
     const FIELD: &str = "            BatchSize: ";
+    altered("unmapped", FIELD, &format!("            Enabled: false\n{FIELD}"))
+}
+
+fn concurrent(many: usize) -> PathBuf {
+    const FIELD: &str = "MaximumConcurrency: ";
+    altered(&format!("concurrent-{many}"), &format!("{FIELD}4"), &format!("{FIELD}{many}"))
+}
+
+/// A folder with the template, its fields replaced, and with what the template names.
+fn altered(name: &str, field: &str, by: &str) -> PathBuf {
+    // Worlds do not share a file that is being written.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
     let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    assert!(template.contains(FIELD), "the template's mappings look different now");
-    let template = template.replace(FIELD, &format!("            Enabled: false\n{FIELD}"));
-    let folder = std::env::temp_dir().join(format!("sluicegate-unmapped-{}", std::process::id()));
+    assert!(template.contains(field), "the template's mappings look different now");
+    let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed), std::process::id());
+    let folder = std::env::temp_dir().join(format!("sluicegate-{name}-{process}-{number}"));
+    // A process of this number may have left one.
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("template.yaml"), template).unwrap();
+    std::fs::write(folder.join("template.yaml"), template.replace(field, by)).unwrap();
+    std::os::unix::fs::symlink(root().join("infra"), folder.join("infra")).unwrap();
     folder
 }
 

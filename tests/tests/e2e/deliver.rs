@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use event::Code;
 use futures_util::future::join_all;
 use local::adversary::Plan;
 use local::weather::Weather;
 use serde_json::{Value, json};
-use tests::{Letter, Settings, World, weather};
+use tests::{Settings, World, weather};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -101,12 +100,6 @@ async fn relay(mut client: TcpStream, upstream: SocketAddr, exchanges: Arc<Atomi
 }
 
 const SEEDS: std::ops::Range<u64> = 0..6;
-const STAGES: [(&str, &str); 4] = [
-    ("ingest", "InboxDlq"),
-    ("enrich", "EnrichDlq"),
-    ("sink", "SinkDlq"),
-    ("deliver", "DeliverDlq"),
-];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_lost_or_killed_each_observation_takes_effect_once() {
@@ -130,19 +123,7 @@ async fn check(seed: u64) {
     send(&world, std::slice::from_ref(&second));
     world.settle().await;
 
-    world.emulation().adversary().clear();
-    for _ in 0..3 {
-        world.emulation().pass(Duration::from_secs(120));
-        for (stage, queue) in STAGES {
-            let has_come_back = |letter: &Letter| {
-                letter.failure.as_ref().is_some_and(|failure| failure.redrives > 0)
-            };
-            if !world.letters(queue).iter().all(has_come_back) {
-                world.redrive(stage).await;
-            }
-        }
-        world.settle().await;
-    }
+    world.after_the_storm().await;
     let (taken, repeats) = taken(&service);
     let mut expected = by_hour(&sample);
     if taken[&hour_of(&second)]["temp"] == 999 {

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod adapters;
-mod adversary;
 mod calls;
 mod compaction;
 mod costs;

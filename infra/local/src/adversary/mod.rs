@@ -43,6 +43,7 @@ struct Inner {
     rules: RwLock<Arc<Vec<Arc<InForce>>>>,
     next_number: AtomicU64,
     history: Mutex<VecDeque<Done>>,
+    tally: Mutex<BTreeMap<Fault, u64>>,
     /// How many more calls environments may make, by their session tokens.
     calls_left: Mutex<HashMap<String, u64>>,
 }
@@ -104,6 +105,7 @@ impl Adversary {
             rules: RwLock::default(),
             next_number: AtomicU64::new(1),
             history: Mutex::default(),
+            tally: Mutex::default(),
             calls_left: Mutex::default(),
         };
         let adversary = Self { inner: Arc::new(inner) };
@@ -168,14 +170,10 @@ impl Adversary {
         locked(&self.inner.history).iter().cloned().collect()
     }
 
-    /// How often each fault was among the last that were done.
+    /// How often each fault was done so far.
     #[must_use]
     pub fn tally(&self) -> BTreeMap<Fault, u64> {
-        let mut tally = BTreeMap::new();
-        for done in locked(&self.inner.history).iter() {
-            *tally.entry(done.fault).or_default() += 1;
-        }
-        tally
+        locked(&self.inner.tally).clone()
     }
 
     fn rules(&self) -> Arc<Vec<Arc<InForce>>> {
@@ -220,6 +218,7 @@ impl Adversary {
 
     fn note(&self, done: Done) {
         tracing::debug!(stream = done.stream, fault = %done.fault, "the adversary struck");
+        *locked(&self.inner.tally).entry(done.fault).or_default() += 1;
         let mut history = locked(&self.inner.history);
         if history.len() == REMEMBERED {
             history.pop_front();

@@ -122,5 +122,14 @@ fn invented_callers_cost_no_memory() {
     }
     let rules = adversary.rules();
     assert_eq!(locked(&rules[0].streams).len(), MAX_STREAMS + 1);
-    assert!(adversary.history().len() <= REMEMBERED);
+}
+
+#[test]
+fn what_is_counted_is_not_forgotten_with_the_history() {
+    let adversary = adversary("{fault: error}");
+    for _ in 0..(REMEMBERED + 5) {
+        adversary.request("producer", "sqs", "SendMessage");
+    }
+    assert_eq!(adversary.history().len(), REMEMBERED);
+    assert_eq!(adversary.tally()[&Fault::Error], u64::try_from(REMEMBERED).unwrap() + 5);
 }

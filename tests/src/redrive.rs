@@ -1,0 +1,46 @@
+//! What operators do when the storm is over: the dead letters go back to where they failed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use local::adversary::Fault;
+
+use crate::{Letter, World};
+
+/// Every queue of dead letters, with the stage that they come from.
+const DEAD: [(&str, &str); 5] = [
+    ("ingest", "InboxDlq"),
+    ("enrich", "EnrichDlq"),
+    ("sink", "SinkDlq"),
+    ("lake", "LakeDlq"),
+    ("deliver", "DeliverDlq"),
+];
+/// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
+const HIDDEN: Duration = Duration::from_secs(120);
+/// Once a letter has come back for good it says so: one redrive tells, and one is to spare.
+const REDRIVES: u32 = 3;
+
+impl World {
+    /// Ends the storm, brings home all that can be, and answers what had been done until then.
+    ///
+    /// # Panics
+    /// When it takes too long, with what was where.
+    pub async fn after_the_storm(&self) -> BTreeMap<Fault, u64> {
+        let faults = self.emulation().adversary().tally();
+        self.emulation().adversary().clear();
+        for _ in 0..REDRIVES {
+            self.emulation().pass(HIDDEN);
+            for (stage, queue) in DEAD {
+                // Those that came back from a redrive are poison, and stay.
+                let has_come_back = |letter: &Letter| {
+                    letter.failure.as_ref().is_some_and(|failure| failure.redrives > 0)
+                };
+                if !self.letters(queue).iter().all(has_come_back) {
+                    self.redrive(stage).await;
+                }
+            }
+            self.settle().await;
+        }
+        faults
+    }
+}

@@ -1,0 +1,128 @@
+//! The pipeline while everything goes wrong that AWS allows to: whatever the seed, nothing is lost and
+//! nothing is written twice.
+//!
+//! `cargo test` runs fifty seeds of 80 flights, each a world of its own. For more of both, or for the
+//! totals of a file of any length:
+//!
+//! ```sh
+//! cargo test --release --workspace --test adversary -- --seeds 0..200 --flights 2000
+//! cargo test --release --workspace --test adversary -- --seeds 0..1 --totals-of FILE
+//! ```
+//!
+//! Each seed tells how it ended when it does, so that a run that was stopped is worth what it did; a name
+//! (`seed_17`) filters, as in any test.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod feed;
+mod storm;
+mod year;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use clap::Parser;
+use libtest_mimic::{Arguments, Trial};
+use local::adversary::{Fault, Plan};
+use tests::flights;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
+
+use self::year::Year;
+
+/// Worlds at a time: most of a seed is waiting for retries.
+const AT_ONCE: usize = 6;
+/// So many seeds have every fault among them, however few flights there are.
+const MANY: usize = 50;
+
+#[derive(Parser)]
+#[command(about = "The pipeline while everything goes wrong", long_about = None)]
+struct Command {
+    /// From the first up to the last, which is not among them
+    #[arg(long, value_name = "FROM..TO", default_value = "0..50", value_parser = seeds)]
+    seeds: Range<u64>,
+    /// Of each seed, from the sample's beginning
+    #[arg(long, value_name = "COUNT", default_value_t = 80)]
+    flights: usize,
+    /// The producer sends each flight from once up to so many times
+    #[arg(long, value_name = "COUNT", default_value_t = 3)]
+    copies: u64,
+    /// All flights of this file (NDJSON or CSV, gzipped or not), judged by their totals and counts
+    #[arg(long, value_name = "FILE")]
+    totals_of: Option<PathBuf>,
+    #[command(flatten)]
+    harness: Arguments,
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let ends = text.split_once("..").and_then(|(from, to)| from.parse().ok().zip(to.parse().ok()));
+    ends.map(|(from, to)| from..to).ok_or_else(|| "expected seeds such as 0..200".to_owned())
+}
+
+/// What was done to all worlds so far.
+type Struck = Arc<Mutex<BTreeMap<Fault, u64>>>;
+
+fn main() -> ExitCode {
+    let Command { seeds, flights: count, copies, totals_of, mut harness } = Command::parse();
+    harness.test_threads.get_or_insert(AT_ONCE);
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (runtime, struck) = (Arc::new(runtime), Struck::default());
+    let trials: Vec<Trial> = match totals_of {
+        Some(file) => {
+            let year = Arc::new(Year::read(&file));
+            let check = |seed| {
+                let year = Arc::clone(&year);
+                move || async move { year::check(seed, &year, copies).await }
+            };
+            seeds.map(|seed| trial(seed, &runtime, &struck, check(seed))).collect()
+        }
+        None => {
+            let sample = Arc::new(flights(0, count));
+            let check = |seed| {
+                let sample = Arc::clone(&sample);
+                move || async move { storm::check(seed, &sample, copies).await }
+            };
+            seeds.map(|seed| trial(seed, &runtime, &struck, check(seed))).collect()
+        }
+    };
+    let are_many = trials.len() >= MANY;
+    let ended = libtest_mimic::run(&harness, trials);
+    let struck = struck.lock().unwrap();
+    if !struck.is_empty() {
+        let each = struck.iter().map(|(fault, count)| format!("{fault} {count}"));
+        say(&format!("faults: {}", each.collect::<Vec<_>>().join(", ")));
+    }
+    if are_many && ended.num_filtered_out == 0 && !ended.has_failed() && !harness.list {
+        let all: BTreeSet<Fault> = Plan::storm(0).rules.iter().map(|rule| rule.fault).collect();
+        assert_eq!(struck.keys().copied().collect::<BTreeSet<_>>(), all, "faults that struck");
+    }
+    ended.exit_code()
+}
+
+/// One seed, whose check answers what was done to its world.
+fn trial<Check, Checking>(seed: u64, runtime: &Arc<Runtime>, struck: &Struck, check: Check) -> Trial
+where
+    Check: FnOnce() -> Checking + Send + 'static,
+    Checking: Future<Output = BTreeMap<Fault, u64>>,
+{
+    let (runtime, struck) = (Arc::clone(runtime), Arc::clone(struck));
+    Trial::test(format!("seed_{seed}"), move || {
+        let started = Instant::now();
+        let faults = runtime.block_on(check());
+        let count: u64 = faults.values().sum();
+        let elapsed = started.elapsed().as_secs_f64();
+        say(&format!("seed {seed} kept every promise: {count} faults, {elapsed:.1} s"));
+        let mut struck = struck.lock().unwrap();
+        faults.into_iter().for_each(|(fault, count)| *struck.entry(fault).or_default() += count);
+        Ok(())
+    })
+}
+
+/// A reader that went away is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
