@@ -33,7 +33,9 @@ async fn main() -> Result<(), Error> {
             Ok::<_, Error>(format!(r#"{{"event":{body},"weather":{answer}}}"#))
         });
         let bodies = try_join_all(asked).await?;
-        try_join_all(queues.values().map(|queue| send(sqs, queue, bodies.clone()))).await?;
+        // A flight's sinks: tables and the lake.
+        let queues = ["table", "lake"].iter().filter_map(|kind| queues.get(*kind));
+        try_join_all(queues.map(|queue| send(sqs, queue, bodies.clone()))).await?;
         Ok::<_, Error>(SqsBatchResponse::default())
     }))
     .await
