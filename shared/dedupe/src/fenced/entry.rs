@@ -2,6 +2,7 @@
 
 use event::{Failure, Fingerprint, Timestamp};
 
+use crate::claim::Claiming;
 use crate::{
     Change, Claim, Completed, DedupeRecord, Expected, InProgress, Outcome, Owner, Reason, Verdict,
 };
@@ -62,9 +63,10 @@ impl Entry {
             Step::Wait(_) | Step::Settle(_) | Step::Write | Step::Done(_) => None,
         }
     }
+}
 
-    /// Its change was made.
-    pub(super) fn committed(&mut self) {
+impl Claiming for Entry {
+    fn committed(&mut self) {
         self.step = match &self.step {
             Step::Claim(_) => Step::Write,
             Step::CompleteFor(claim) => Step::Done(Ok(self.judge(&claim.fingerprint))),
@@ -73,8 +75,7 @@ impl Entry {
         };
     }
 
-    /// Its change was not made; whether that brought it on.
-    pub(super) fn cancelled(&mut self, reason: &Reason, now: Timestamp) -> bool {
+    fn cancelled(&mut self, reason: &Reason, now: Timestamp) -> bool {
         let Reason::Found(found) = reason else { return false };
         self.step = match (&self.step, found) {
             // The object that holds it is there: whoever completed it did so for that.
@@ -95,8 +96,7 @@ impl Entry {
         true
     }
 
-    /// It cannot be told whether its change was made.
-    pub(super) fn gave_up(&mut self, failure: &Failure) {
+    fn gave_up(&mut self, failure: &Failure) {
         self.step = match &self.step {
             // What the object says counts: whoever meets the claim reads it there.
             Step::Complete => Step::Done(Ok(Verdict::Written)),
@@ -105,6 +105,12 @@ impl Entry {
         };
     }
 
+    fn stand_alone(&mut self) {
+        self.is_alone = true;
+    }
+}
+
+impl Entry {
     fn judge(&self, written: &Fingerprint) -> Verdict {
         if self.claim.fingerprint == *written {
             Verdict::Duplicate

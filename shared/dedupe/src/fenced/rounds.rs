@@ -8,7 +8,7 @@ use event::{Code, Failure, IdempotencyKey, Timestamp};
 use super::Put;
 use super::entry::{Entry, Step};
 use crate::batch::{Distinct, Repeat, contended, distinct, in_transactions, join_repeats};
-use crate::claim::held;
+use crate::claim::{Claiming, committed, held};
 use crate::store::LONGEST_PAUSE;
 use crate::{Change, Claim, CommitError, Expected, Lease, Outcome, Owner, backoff};
 
@@ -268,7 +268,7 @@ impl Rounds {
     fn take(&mut self, asked: &Asked, answer: Answer, now: Timestamp) -> Result<(), Failure> {
         match (asked, answer) {
             (Asked::Records(positions), Answer::Committed(result)) => {
-                self.committed(positions, result, now)
+                committed(&mut self.entries, positions, result, now)
             }
             (Asked::Object(owner), answer) => {
                 let next = self.seen(owner, answer)?;
@@ -276,35 +276,6 @@ impl Rounds {
                 Ok(())
             }
             (Asked::Records(_), _) => Err(contended()),
-        }
-    }
-
-    fn committed(
-        &mut self,
-        positions: &[usize],
-        result: Result<(), CommitError>,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        match result {
-            Ok(()) => {
-                positions.iter().for_each(|&at| self.entries[at].committed());
-                Ok(())
-            }
-            Err(CommitError::Cancelled { changes, .. }) => {
-                let moved = positions.iter().zip(&changes);
-                let moved = moved.map(|(&at, reason)| self.entries[at].cancelled(reason, now));
-                if moved.filter(|moved| *moved).count() > 0 { Ok(()) } else { Err(contended()) }
-            }
-            Err(CommitError::Rejected { reason }) => {
-                let failure = Failure::permanent(Code::DependencyRefused, reason);
-                match positions {
-                    [single] => self.entries[*single].gave_up(&failure),
-                    // One of them is at fault, and the store does not say which.
-                    several => several.iter().for_each(|&at| self.entries[at].is_alone = true),
-                }
-                Ok(())
-            }
-            Err(CommitError::Failed(failure)) => Err(failure),
         }
     }
 

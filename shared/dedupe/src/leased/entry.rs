@@ -4,7 +4,7 @@ use event::{Failure, Timestamp};
 
 use super::Delivery;
 use crate::batch::undecided;
-use crate::claim::held;
+use crate::claim::{Claiming, held};
 use crate::{
     Change, Claim, Completed, DedupeRecord, Expected, InProgress, Outcome, Reason, Verdict,
 };
@@ -66,9 +66,10 @@ impl Entry {
         };
         Some(Change { id, expected, to })
     }
+}
 
-    /// Its change was made.
-    pub(super) fn committed(&mut self) {
+impl Claiming for Entry {
+    fn committed(&mut self) {
         self.step = match &self.step {
             Step::Claim(expected) => Step::Deliver { is_repeat: *expected != Expected::Free },
             Step::Complete(_) => Step::Done(Ok(Verdict::Written)),
@@ -77,8 +78,7 @@ impl Entry {
         };
     }
 
-    /// Its change was not made; whether that brought it on.
-    pub(super) fn cancelled(&mut self, reason: &Reason, now: Timestamp) -> bool {
+    fn cancelled(&mut self, reason: &Reason, now: Timestamp) -> bool {
         let Reason::Found(found) = reason else { return false };
         self.step = match (&self.step, found) {
             (Step::Claim(expected), Some(DedupeRecord::InProgress(claim))) => {
@@ -109,6 +109,21 @@ impl Entry {
         true
     }
 
+    // What is delivered and not known to be completed comes again: else a later duplicate would
+    // find the key open.
+    fn gave_up(&mut self, failure: &Failure) {
+        self.step = match &self.step {
+            Step::GiveBack { failure: of_delivery, .. } => Step::Done(Err(of_delivery.clone())),
+            _ => Step::Done(Err(failure.clone())),
+        };
+    }
+
+    fn stand_alone(&mut self) {
+        self.is_alone = true;
+    }
+}
+
+impl Entry {
     fn met(&self, claim: &InProgress, expected: &Expected, now: Timestamp) -> Step {
         if claim.owner == self.claim.owner {
             // An earlier try, whose answer was lost.
@@ -133,15 +148,6 @@ impl Entry {
                 Step::GiveBack { failure, may_have_taken_effect: is_repeat }
             }
             Delivery::Unknown(failure) => Step::GiveBack { failure, may_have_taken_effect: true },
-        };
-    }
-
-    /// It cannot be told whether its change was made. A delivery that is not known to be completed
-    /// comes again: else a later duplicate would find the key open.
-    pub(super) fn gave_up(&mut self, failure: &Failure) {
-        self.step = match &self.step {
-            Step::GiveBack { failure: of_delivery, .. } => Step::Done(Err(of_delivery.clone())),
-            _ => Step::Done(Err(failure.clone())),
         };
     }
 }

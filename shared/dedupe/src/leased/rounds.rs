@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use event::{Code, Failure, Timestamp};
+use event::Timestamp;
 
 use super::Delivery;
 use super::entry::{Entry, Step};
 use crate::batch::{Distinct, Repeat, contended, distinct, in_transactions, join_repeats};
-use crate::claim::held;
+use crate::claim::{Claiming, committed, held};
 use crate::store::LONGEST_PAUSE;
 use crate::{Change, Claim, CommitError, Expected, Lease, Outcome, backoff};
 
@@ -108,7 +108,7 @@ impl Rounds {
                     is_fruitful = true;
                 }
                 (Asked::Records(positions), Answer::Committed(result)) => {
-                    match self.committed(&positions, result, now) {
+                    match committed(&mut self.entries, &positions, result, now) {
                         Ok(()) => is_fruitful = true,
                         Err(failure) => unmoved.push((positions, failure)),
                     }
@@ -181,34 +181,5 @@ impl Rounds {
         };
         let is_alone = |at: usize| self.entries[at].is_alone;
         in_transactions(positions, self.lease.limits, is_alone).into_iter().map(call).collect()
-    }
-
-    /// Whether an answer brought anything on; if not, why.
-    fn committed(
-        &mut self,
-        positions: &[usize],
-        result: Result<(), CommitError>,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        match result {
-            Ok(()) => positions.iter().for_each(|&at| self.entries[at].committed()),
-            Err(CommitError::Cancelled { changes, .. }) => {
-                let moved = positions.iter().zip(&changes);
-                let moved = moved.map(|(&at, reason)| self.entries[at].cancelled(reason, now));
-                if moved.filter(|moved| *moved).count() == 0 {
-                    return Err(contended());
-                }
-            }
-            Err(CommitError::Rejected { reason }) => match positions {
-                [single] => {
-                    let failure = Failure::permanent(Code::DependencyRefused, reason);
-                    self.entries[*single].gave_up(&failure);
-                }
-                // One of them is at fault, and the store does not say which.
-                several => several.iter().for_each(|&at| self.entries[at].is_alone = true),
-            },
-            Err(CommitError::Failed(failure)) => return Err(failure),
-        }
-        Ok(())
     }
 }
