@@ -13,6 +13,7 @@ mod logs;
 pub mod mapping;
 mod memory;
 mod outcome;
+mod output;
 mod pool;
 mod process;
 mod reload;

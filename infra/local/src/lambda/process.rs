@@ -16,14 +16,11 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 use super::locked;
-use super::logs::{EnvironmentLogs, LineSplitter};
-
-/// Reads of one turn: more than a pipe holds, so that a drain empties it, and yet an end.
-const READS_A_TURN: usize = 64;
-const READ_SIZE: usize = 8 * 1024;
+use super::logs::EnvironmentLogs;
+use super::output::Output;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +93,7 @@ pub(super) struct Process {
     pid: u32,
     group: Arc<Group>,
     exit: watch::Receiver<Option<Exit>>,
-    drains: mpsc::Sender<oneshot::Sender<()>>,
+    output: Output,
 }
 
 /// A process group whose leader may have been reaped.
@@ -130,7 +127,7 @@ impl Process {
         census: &Census,
     ) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
-        let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+        let pipe = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
         command
             .stdin(Stdio::null())
             .stdout(Stdio::from(writer.try_clone()?))
@@ -146,10 +143,8 @@ impl Process {
         let leader = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
         let group = Arc::new(Group { leader, reaped: Mutex::new(false) });
         let (ended, exit) = watch::channel(None);
-        let (drains, requests) = mpsc::channel(1);
         tokio::spawn(reap(child, group.clone(), ended, counted));
-        tokio::spawn(forward(output, logs, requests));
-        Ok(Self { pid, group, exit, drains })
+        Ok(Self { pid, group, exit, output: Output::forward(pipe, logs) })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -181,11 +176,7 @@ impl Process {
 
     /// Returns once everything written so far has been logged.
     pub(super) async fn drain_output(&self) {
-        let (done, wait) = oneshot::channel();
-        if self.drains.send(done).await.is_ok() {
-            // An error means that the output has ended, and then all of it has been logged.
-            let _ = wait.await;
-        }
+        self.output.drain().await;
     }
 }
 
@@ -204,50 +195,6 @@ async fn reap(
     });
     let status = status.await;
     ended.send_replace(Some(status.map_or(Exit::Unknown, Exit::from)));
-}
-
-async fn forward(
-    output: pipe::Receiver,
-    logs: Arc<EnvironmentLogs>,
-    mut drains: mpsc::Receiver<oneshot::Sender<()>>,
-) {
-    let mut lines = LineSplitter::default();
-    let mut open = true;
-    let mut more = true;
-    while more {
-        tokio::select! {
-            biased;
-            request = drains.recv(), if open => {
-                open = request.is_some();
-                if let Some(done) = request {
-                    more = read_available(&output, &mut lines, &logs);
-                    // Whoever asked may have gone.
-                    let _ = done.send(());
-                }
-            }
-            ready = output.readable() => {
-                more = ready.is_ok() && read_available(&output, &mut lines, &logs);
-            }
-        }
-    }
-    lines.finish(&mut |line| logs.function_line(line));
-}
-
-/// Logs what is in the pipe; false at its end.
-fn read_available(
-    output: &pipe::Receiver,
-    lines: &mut LineSplitter,
-    logs: &EnvironmentLogs,
-) -> bool {
-    let mut buffer = [0; READ_SIZE];
-    for _ in 0..READS_A_TURN {
-        match output.try_read(&mut buffer) {
-            Ok(0) => return false,
-            Ok(read) => lines.push(&buffer[..read], &mut |line| logs.function_line(line)),
-            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-        }
-    }
-    true
 }
 
 #[cfg(test)]
