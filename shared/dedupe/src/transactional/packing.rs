@@ -18,8 +18,9 @@ pub(super) struct Call<E> {
 /// One effect of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Carried<E> {
-    pub(super) effect: E,
-    /// The deliveries that it takes effect for.
+    /// What the effects of several deliveries come to; that of a single one is its own.
+    merged: Option<E>,
+    /// The deliveries that it takes effect for: one, or those that are merged.
     pub(super) members: Vec<usize>,
     /// Those of the same target that are older than what it writes.
     pub(super) superseded: Vec<usize>,
@@ -64,13 +65,12 @@ pub(super) fn pack<E: Effect>(
     for group in groups {
         let mut call = Call::empty();
         for &position in group {
-            let write = &writes[position];
             let is_stale = stale.contains(&position);
-            let mut placed = place(&mut call, position, write, is_stale, &taken, limits);
+            let mut placed = place(&mut call, position, writes, is_stale, &taken, limits);
             if matches!(placed, Placed::Full) {
                 taken.extend(targets(&call, writes));
                 packed.calls.push(std::mem::replace(&mut call, Call::empty()));
-                placed = place(&mut call, position, write, is_stale, &taken, limits);
+                placed = place(&mut call, position, writes, is_stale, &taken, limits);
             }
             if matches!(placed, Placed::Deferred) {
                 packed.deferred.push(position);
@@ -94,15 +94,16 @@ fn targets<'a, E: Effect>(call: &Call<E>, writes: &'a [Write<E>]) -> impl Iterat
 fn place<E: Effect>(
     call: &mut Call<E>,
     position: usize,
-    write: &Write<E>,
+    writes: &[Write<E>],
     is_stale: bool,
     taken: &BTreeSet<&str>,
     limits: Limits,
 ) -> Placed {
+    let write = &writes[position];
     let change = usize::from(is_stale || write.effect.own_record().is_none());
     let target = write.effect.target().filter(|_| !is_stale);
     let same = target.and_then(|target| {
-        call.carried.iter_mut().position(|carried| carried.effect.target() == Some(target))
+        call.carried.iter().position(|carried| carried.effect(writes).target() == Some(target))
     });
     if same.is_none() && target.is_some_and(|target| taken.contains(target)) {
         return Placed::Deferred;
@@ -114,12 +115,12 @@ fn place<E: Effect>(
         return if same.is_some() { Placed::Deferred } else { Placed::Full };
     }
     if let Some(at) = same {
-        if !call.carried[at].join(position, &write.effect) {
+        if !call.carried[at].join(position, writes) {
             return Placed::Deferred;
         }
     } else if !is_stale {
-        let effect = write.effect.clone();
-        call.carried.push(Carried { effect, members: vec![position], superseded: Vec::new() });
+        let (members, superseded) = (vec![position], Vec::new());
+        call.carried.push(Carried { merged: None, members, superseded });
     }
     call.positions.push(position);
     call.recorded.extend((change == 1).then_some(position));
@@ -128,17 +129,21 @@ fn place<E: Effect>(
 }
 
 impl<E: Effect> Carried<E> {
+    pub(super) fn effect<'a>(&'a self, writes: &'a [Write<E>]) -> &'a E {
+        self.merged.as_ref().unwrap_or_else(|| &writes[self.members[0]].effect)
+    }
+
     /// Lets it take effect for one more delivery, where the two can be one.
-    fn join(&mut self, position: usize, effect: &E) -> bool {
-        match self.effect.merge(effect) {
+    fn join(&mut self, position: usize, writes: &[Write<E>]) -> bool {
+        match self.effect(writes).merge(&writes[position].effect) {
             Merged::Apart => return false,
             Merged::Both(both) => {
-                self.effect = both;
+                self.merged = Some(both);
                 self.members.push(position);
             }
             Merged::This => self.superseded.push(position),
             Merged::Other => {
-                self.effect = effect.clone();
+                self.merged = None;
                 let older = std::mem::replace(&mut self.members, vec![position]);
                 self.superseded.extend(older);
             }

@@ -59,7 +59,7 @@ impl<E: Effect> Rounds<E> {
     pub fn transactions(&self) -> Vec<Transaction<E>> {
         let transaction = |call: &Call<E>| Transaction {
             changes: call.recorded.iter().map(|&at| complete(&self.writes[at])).collect(),
-            effects: call.carried.iter().map(|carried| carried.effect.clone()).collect(),
+            effects: call.carried.iter().map(|each| each.effect(&self.writes).clone()).collect(),
         };
         self.calls.iter().map(transaction).collect()
     }
