@@ -2,14 +2,13 @@
 //! once, an object for each partition.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use contracts::{Catalog, LakeFormat};
 use dedupe::fenced::write_fenced;
 use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
 use event::{Code, Envelope, Failure, Fingerprint, Timestamp};
-use runtime::sink::lease;
-use runtime::{Deadline, Done, Record, Stage, joined, settled};
+use runtime::sink::{Prepared, check_remembered, lease, remembered_until, settle_events, to_write};
+use runtime::{Deadline, Done, Record, Stage};
 
 use crate::bucket::Bucket;
 use crate::lake::{Lake, Lakes, Row};
@@ -36,8 +35,6 @@ pub struct Line {
     row: Row,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 impl<S, B> LakeStage<S, B> {
     #[must_use]
     pub fn new(
@@ -54,12 +51,16 @@ impl<S, B> LakeStage<S, B> {
 impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
     const NAME: &'static str = "lake";
 
-    /// An event, for each of its lakes.
-    type Prepared = Vec<Line>;
+    type Prepared = Prepared<Line>;
 
-    async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Vec<Line>, Failure> {
+    async fn prepare(
+        &self,
+        record: &Record,
+        deadline: &Deadline,
+    ) -> Result<Self::Prepared, Failure> {
         let envelope = Envelope::from_json(&record.body)?;
         let contract = self.contracts.get(&envelope.dataset)?;
+        check_remembered(&envelope, contract, deadline.now())?;
         let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
         let lakes = lakes.ok_or_else(|| {
             let reason = format!("`{}` has no sink of kind lake", contract.dataset);
@@ -69,24 +70,25 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
             Ok(Line {
                 id: RecordId { sink: sink.clone(), key: envelope.idempotencykey.clone() },
                 fingerprint: envelope.fingerprint.clone(),
-                expires_at: deadline.now().plus(DAY * contract.retention_days),
+                expires_at: remembered_until(contract, deadline.now()),
                 partition: Partition::of(sink, &envelope),
                 format: lake.format,
                 row: lake.row(&envelope)?,
             })
         };
-        lakes.iter().map(line).collect()
+        Ok(lakes.iter().map(line).collect())
     }
 
     async fn commit(
         &self,
-        batch: Vec<Vec<Line>>,
+        prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
     ) -> Vec<Result<Done, Failure>> {
         let now = deadline.now();
-        let lines: Vec<&Line> = batch.iter().flatten().collect();
+        let key = |line: &Line| (line.id.clone(), line.fingerprint.clone());
+        let (lines, events) = to_write(prepared, key);
         let mut owners: BTreeMap<&Partition, Owner> = BTreeMap::new();
-        let claims = lines.iter().copied().map(|line| {
+        let claims = lines.iter().map(|line| {
             let owner = owners
                 .entry(&line.partition)
                 .or_insert_with(|| line.partition.owner(&(self.name)(now), line.format));
@@ -102,12 +104,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         let objects = BatchObjects::new(&self.bucket, &self.lakes, rows);
         let outcomes =
             write_fenced(&self.store, &objects, claims, lease(deadline), || deadline.now()).await;
-        let mut settled = lines
-            .iter()
-            .zip(outcomes)
-            .map(|(line, outcome)| settled(outcome, &line.id, &line.fingerprint));
-        let join = |of_record: &Vec<Line>| joined(settled.by_ref().take(of_record.len()).collect());
-        batch.iter().map(join).collect()
+        settle_events(events, outcomes)
     }
 }
 

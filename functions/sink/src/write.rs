@@ -65,14 +65,12 @@ impl Writing<'_> {
         let row = self.row(&self.event.envelope.dataset, None)?;
         let mut item = about(&self.event.envelope, self.event.now);
         item.extend(content(&self.to.attributes, &self.event.payload)?);
-        if let Some(days) = self.to.ttl_days {
-            // It is the dedupe record too, and an old event is not to be forgotten at once.
-            let remembered = self.event.expires_at();
-            item.extend([expires_at(self.event.envelope.time.plus(DAY * days).max(remembered))]);
-        }
+        // It is the dedupe record too, and an old event is not to be forgotten at once.
+        let expiry = |days| self.event.envelope.time.plus(DAY * days).max(self.event.expires_at());
+        let expires_at = self.to.ttl_days.map(expiry);
         let fingerprint = self.event.envelope.fingerprint.clone();
         let bytes = sized(&item, row.pk().len() + fingerprint.as_str().len() + OVERHEAD)?;
-        Ok((TableEffect::Insert(Insert { row, id, fingerprint, item }), bytes))
+        Ok((TableEffect::Insert(Insert { row, id, fingerprint, expires_at, item }), bytes))
     }
 
     fn upsert(

@@ -20,5 +20,6 @@ pub use claim::{Claim, Lease};
 pub use recent::Recent;
 pub use record::{Completed, DedupeRecord, InProgress, Owner, RecordId, Verdict};
 pub use store::{
-    Change, CommitError, Effect, Expected, Limits, Merged, NoEffect, Reason, Store, Transaction,
+    Change, CommitError, Effect, Expected, Limits, Merged, NoEffect, OwnRecord, Reason, Store,
+    Transaction,
 };

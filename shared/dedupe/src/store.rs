@@ -55,9 +55,17 @@ pub trait Effect: Clone + Send + Sync {
     where
         Self: Sized;
 
-    /// Where the effect is its own dedupe record, so that it needs no change beside it: whose, and with
-    /// which payload. Such a record does not expire.
-    fn own_record(&self) -> Option<(&RecordId, &Fingerprint)>;
+    /// Where the effect is its own dedupe record, so that it needs no change beside it.
+    fn own_record(&self) -> Option<OwnRecord<'_>>;
+}
+
+/// What an effect says that is its own dedupe record, completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnRecord<'a> {
+    pub id: &'a RecordId,
+    pub fingerprint: &'a Fingerprint,
+    /// From then on it counts as absent; `None` where that is never.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Two effects on one target.
@@ -99,7 +107,7 @@ impl Effect for NoEffect {
         match *self {}
     }
 
-    fn own_record(&self) -> Option<(&RecordId, &Fingerprint)> {
+    fn own_record(&self) -> Option<OwnRecord<'_>> {
         match *self {}
     }
 }

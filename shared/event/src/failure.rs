@@ -85,6 +85,8 @@ codes! {
     TimeInvalid = "time.invalid",
     /// The same idempotency key came with another payload.
     Conflict = "dedupe.conflict",
+    /// Its idempotency key may be forgotten by now: written again, it could take effect twice.
+    Forgotten = "dedupe.forgotten",
     /// An enricher's answer could not be used.
     EnricherBadAnswer = "enricher.bad-answer",
     /// An enricher refused this event.

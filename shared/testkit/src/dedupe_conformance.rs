@@ -4,8 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use dedupe::{
-    Change, CommitError, Completed, DedupeRecord, Effect, Expected, InProgress, Owner, Reason,
-    RecordId, Store, Transaction,
+    Change, CommitError, Completed, DedupeRecord, Effect, Expected, InProgress, OwnRecord, Owner,
+    Reason, RecordId, Store, Transaction,
 };
 use event::{Fingerprint, IdempotencyKey, Timestamp};
 
@@ -15,8 +15,8 @@ pub trait StoreUnderTest {
 
     fn store(&self) -> &Self::Store;
 
-    /// An effect that is its own dedupe record, under this id and with this payload.
-    fn effect(&self, id: &RecordId, fingerprint: &Fingerprint) -> <Self::Store as Store>::Effect;
+    /// An effect that is this dedupe record.
+    fn effect(&self, own: OwnRecord<'_>) -> <Self::Store as Store>::Effect;
 
     /// Whether the effect under this id was applied.
     fn is_applied(&self, id: &RecordId) -> impl Future<Output = bool>;
@@ -35,6 +35,7 @@ pub async fn dedupe_conformance<T: StoreUnderTest>(fresh: impl AsyncFn() -> T) {
     a_claim_is_changed_by_its_owner_alone(&fresh().await).await;
     a_claim_passes_to_whoever_names_its_owner(&fresh().await).await;
     an_effect_can_be_its_own_record(&fresh().await).await;
+    an_effect_that_has_expired_counts_as_absent(&fresh().await).await;
 }
 
 /// 2026-01-01T00:00:00Z.
@@ -95,7 +96,8 @@ fn found(record: DedupeRecord) -> Reason {
 type EffectOf<T> = <<T as StoreUnderTest>::Store as Store>::Effect;
 
 fn insert<T: StoreUnderTest>(it: &T, key: &str, fingerprint: &str) -> EffectOf<T> {
-    it.effect(&id(key), &payload(fingerprint))
+    let (id, fingerprint) = (id(key), payload(fingerprint));
+    it.effect(OwnRecord { id: &id, fingerprint: &fingerprint, expires_at: None })
 }
 
 async fn commit<E: Effect>(
@@ -248,6 +250,23 @@ async fn an_effect_can_be_its_own_record<T: StoreUnderTest>(it: &T) {
     assert!(is_completed(&reasons[0], "1") && is_completed(&reasons[1], "1"), "{reasons:?}");
     assert_eq!(reasons[2], Reason::Innocent);
     check_applied(it, "c", false).await;
+}
+
+async fn an_effect_that_has_expired_counts_as_absent<T: StoreUnderTest>(it: &T) {
+    let effect = |fingerprint, expires_at| {
+        let (id, fingerprint) = (id("a"), payload(fingerprint));
+        it.effect(OwnRecord { id: &id, fingerprint: &fingerprint, expires_at: Some(expires_at) })
+    };
+    written(it, &[], &[effect("1", expiry())]).await;
+    let next = [effect("2", expiry().plus(DAY))];
+    let last_second = Timestamp::from_unix_ms(expiry().unix_ms() - 1_000);
+    let reasons = cancelled(it, &[], &next, last_second).await;
+    assert!(is_completed(&reasons[0], "1"), "{reasons:?}");
+    let result = commit(it.store(), &[], &next, expiry()).await;
+    assert!(result.is_ok(), "an expired effect held its key: {result:?}");
+    // From here on it is the second one's.
+    let reasons = cancelled(it, &[], &[effect("3", expiry().plus(DAY))], expiry()).await;
+    assert!(is_completed(&reasons[0], "2"), "{reasons:?}");
 }
 
 /// Whether it tells of a key that took effect with this payload, whenever that expires.

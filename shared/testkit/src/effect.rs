@@ -1,13 +1,13 @@
 //! Effects for tests of the protocol: a number, and what becomes of two numbers at one place.
 
-use dedupe::{Effect, Merged, RecordId};
-use event::Fingerprint;
+use dedupe::{Effect, Merged, OwnRecord, RecordId};
+use event::{Fingerprint, Timestamp};
 
 /// An effect that can be told from others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TestEffect {
     pub value: usize,
-    own: Option<(RecordId, Fingerprint)>,
+    own: Option<(RecordId, Fingerprint, Option<Timestamp>)>,
     place: Option<(String, Meeting)>,
 }
 
@@ -30,8 +30,8 @@ impl TestEffect {
     }
 
     #[must_use]
-    pub fn own_record(mut self, id: &RecordId, fingerprint: &Fingerprint) -> Self {
-        self.own = Some((id.clone(), fingerprint.clone()));
+    pub fn own_record(mut self, own: OwnRecord<'_>) -> Self {
+        self.own = Some((own.id.clone(), own.fingerprint.clone(), own.expires_at));
         self
     }
 
@@ -59,7 +59,8 @@ impl Effect for TestEffect {
         }
     }
 
-    fn own_record(&self) -> Option<(&RecordId, &Fingerprint)> {
-        self.own.as_ref().map(|(id, fingerprint)| (id, fingerprint))
+    fn own_record(&self) -> Option<OwnRecord<'_>> {
+        let (id, fingerprint, expires_at) = self.own.as_ref()?;
+        Some(OwnRecord { id, fingerprint, expires_at: *expires_at })
     }
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use dedupe::{
-    Change, CommitError, Completed, DedupeRecord, Effect, Merged, Reason, RecordId, Transaction,
+    Change, CommitError, Completed, DedupeRecord, Effect, Merged, OwnRecord, Reason, RecordId,
+    Transaction,
 };
 use event::Timestamp;
 
@@ -48,8 +49,8 @@ impl<E: Effect> Tables<E> {
             };
         }
         for effect in transaction.effects {
-            if let Some((id, fingerprint)) = effect.own_record() {
-                let expires_at = Timestamp::from_unix_ms(i64::MAX);
+            if let Some(OwnRecord { id, fingerprint, expires_at }) = effect.own_record() {
+                let expires_at = expires_at.unwrap_or(Timestamp::from_unix_ms(i64::MAX));
                 let fingerprint = fingerprint.clone();
                 let completed = Completed { fingerprint, place: None, expires_at };
                 self.records.insert(id.clone(), DedupeRecord::Completed(completed));
@@ -81,7 +82,8 @@ impl<E: Effect> Tables<E> {
             if is_allowed { free.clone() } else { Reason::Found(found.cloned()) }
         };
         let effect = |effect: &E| {
-            let own = effect.own_record().and_then(|(id, _)| self.records.get(id));
+            let own = effect.own_record().and_then(|own| self.records.get(own.id));
+            let own = own.filter(|record| !record.is_expired(now));
             let row = effect.target().and_then(|target| self.rows.get(target));
             match (own, row.map(|row| row.merge(effect))) {
                 (Some(record), _) => Reason::Found(Some(record.clone())),

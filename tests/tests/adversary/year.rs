@@ -24,7 +24,7 @@ const CONCURRENCY: usize = 16;
 const WORD: Duration = Duration::from_secs(60);
 /// Flights of an object: one that fails is read again whole, and the more calls it takes, the oftener it
 /// fails.
-const OBJECT: usize = 100;
+const OBJECT: usize = 20;
 
 /// A file of flights.
 pub(crate) struct Year {

@@ -5,8 +5,7 @@ mod modes;
 use std::collections::BTreeMap;
 
 use aws::{Insert, Item, Row, TableEffect, TableStore, sdk_config};
-use dedupe::RecordId;
-use event::Fingerprint;
+use dedupe::{OwnRecord, RecordId};
 use local::clock::Clock;
 use local::dynamodb::DynamoDb;
 use serde_json::{Value, json};
@@ -54,10 +53,10 @@ impl StoreUnderTest for Tables {
         &self.store
     }
 
-    fn effect(&self, id: &RecordId, fingerprint: &Fingerprint) -> TableEffect {
-        let row = Row::new("records", &id.to_string());
-        let (id, fingerprint, item) = (id.clone(), fingerprint.clone(), Item::new());
-        TableEffect::Insert(Insert { row, id, fingerprint, item })
+    fn effect(&self, own: OwnRecord<'_>) -> TableEffect {
+        let row = Row::new("records", &own.id.to_string());
+        let (id, fingerprint, item) = (own.id.clone(), own.fingerprint.clone(), Item::new());
+        TableEffect::Insert(Insert { row, id, fingerprint, expires_at: own.expires_at, item })
     }
 
     async fn is_applied(&self, id: &RecordId) -> bool {

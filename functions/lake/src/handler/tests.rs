@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use dedupe::{Change, CommitError, DedupeRecord, Expected, InProgress, Transaction};
 use event::{DeadLetter, IdempotencyKey};
@@ -14,6 +15,7 @@ use crate::memory::{Answer, MemoryBucket};
 use crate::place::parse;
 use crate::samples::{envelope_at, envelope_text};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
 const FIRST: &str = "2013-01-01T10:00:00Z";
@@ -205,7 +207,7 @@ async fn what_no_column_holds_is_a_dead_letter_and_its_neighbours_are_written() 
     ];
     assert!(rig.run(batch).await.failures.is_empty());
     let expected =
-        [Code::ContractViolation, Code::DecodeEnvelope, Code::UnknownDataset, Code::DecodeEnvelope];
+        [Code::DecodeEnvelope, Code::UnknownDataset, Code::ContractViolation, Code::DecodeEnvelope];
     assert_eq!(rig.letters(), expected);
     assert_eq!(rig.objects().into_values().flatten().collect::<Vec<_>>(), ["k1"]);
 }
@@ -331,6 +333,26 @@ sinks:
         ("lines/flights/date=2013-01-01/n1.ndjson.zst", &["k1", "k2"]),
     ]);
     assert_eq!((rig.objects(), rig.listed()), (expected.clone(), expected));
+    // What the one cannot take, the other can; the event is a dead letter for the first one's sake.
+    let large = FLIGHT.replace("1545", "18446744073709551615");
+    let batch = vec![record("m3", envelope_text("k3", "p", FIRST, &large))];
+    assert!(rig.run(batch).await.failures.is_empty());
+    assert_eq!(rig.letters(), [Code::ContractViolation]);
+    assert_eq!(rig.listed()["lines/flights/date=2013-01-01/n2.ndjson.zst"], ["k3"]);
+    assert_eq!(rig.listed().len(), 3);
+}
+
+/// An event that one redrive after another has kept from its sink for as long as its key is remembered.
+#[tokio::test]
+async fn what_may_be_forgotten_is_written_no_more() {
+    let rig = Rig::new();
+    rig.store.clock.advance(29 * DAY);
+    assert!(rig.run(vec![event("k1", "p", FIRST)]).await.failures.is_empty());
+    assert_eq!(rig.objects().into_values().flatten().collect::<Vec<_>>(), ["k1"]);
+    rig.store.clock.advance(DAY);
+    assert!(rig.run(vec![event("k2", "p", FIRST)]).await.failures.is_empty());
+    assert_eq!(rig.letters(), [Code::Forgotten]);
+    assert_eq!(rig.objects().into_values().flatten().collect::<Vec<_>>(), ["k1"]);
 }
 
 /// Each sample goes through what Lambda would call.

@@ -189,9 +189,24 @@ async fn a_row_is_its_own_dedupe_record_and_is_remembered_as_long_as_it_is_there
     let changes = rig.store.calls()[0].changes.clone();
     assert!(changes.iter().all(|change| change.id.sink == "totals"), "an item for the row alone");
     rig.clock.advance(400 * DAY);
-    rig.run(vec![event("m2", "k1", "p"), event("m3", "k1", "q")]).await;
+    let sent_again = |id, fingerprint| {
+        let envelope = envelope("k1", fingerprint, FLIGHT);
+        message(id, envelope.replace("\"ingesttime\":\"2026-01-01", "\"ingesttime\":\"2027-02-05"))
+    };
+    rig.run(vec![sent_again("m2", "p"), sent_again("m3", "q")]).await;
     assert_eq!(rig.rows().len(), 1);
     assert_eq!(rig.letters()[0].0, Code::Conflict);
+}
+
+/// One redrive after another keeps an event, and not its key.
+#[tokio::test]
+async fn what_may_be_forgotten_is_written_no_more() {
+    let rig = Rig::default();
+    rig.clock.advance(29 * DAY);
+    rig.run(vec![event("m1", "k1", "p")]).await;
+    rig.clock.advance(DAY);
+    assert!(rig.run(vec![event("m2", "k2", "p")]).await.failures.is_empty());
+    assert_eq!((rig.rows().len(), rig.letters()[0].0), (1, Code::Forgotten));
 }
 
 #[tokio::test]

@@ -80,10 +80,9 @@ fn an_inserted_row_stays_at_least_as_long_as_its_key_is_remembered() {
         other => panic!("{other:?}"),
     };
     assert_eq!(insert("mode: insert").row, Row::new("table", "orders#ab"));
-    assert_eq!(seconds(&insert("mode: insert").item), None);
-    let expected = |days| Some(day(days).unix_ms() / 1_000);
-    assert_eq!(seconds(&insert("ttl_days: 90").item), expected(90), "of the event");
-    assert_eq!(seconds(&insert("ttl_days: 15").item), expected(40), "of the dedupe record");
+    assert_eq!(insert("mode: insert").expires_at, None);
+    assert_eq!(insert("ttl_days: 90").expires_at, Some(day(90)), "of the event");
+    assert_eq!(insert("ttl_days: 15").expires_at, Some(day(40)), "of the dedupe record");
     assert_eq!(insert("key: [/id]").row, Row::new("table", "orders#[1]"));
 }
 

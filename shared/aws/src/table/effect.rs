@@ -4,10 +4,11 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use dedupe::{Effect, Merged, RecordId};
-use event::Fingerprint;
+use dedupe::{Effect, Expected, Merged, OwnRecord, RecordId};
+use event::{Fingerprint, Timestamp};
 
 use super::expression::Expression;
+use super::record::{Condition, seconds};
 use super::row::{KEY, ORDER};
 use super::{Accumulate, Item, Merge, Row, Version};
 
@@ -27,6 +28,9 @@ pub struct Insert {
     pub id: RecordId,
     /// Written as the item's `fingerprint`.
     pub fingerprint: Fingerprint,
+    /// Written as the item's `expires_at`. From then on the row counts as absent, whether DynamoDB has
+    /// deleted it or not.
+    pub expires_at: Option<Timestamp>,
     /// Without its key.
     pub item: Item,
 }
@@ -42,17 +46,25 @@ pub struct Upsert {
 
 impl TableEffect {
     /// The action that does it.
-    pub(super) fn action(self) -> Result<TransactWriteItem, BuildError> {
+    /// What it is at `now`.
+    pub(super) fn action(self, now: Timestamp) -> Result<TransactWriteItem, BuildError> {
         let put = match self {
-            Self::Insert(Insert { row, fingerprint, item, .. }) => Put::builder()
-                .table_name(row.table())
-                .set_item(Some(item))
-                .item("pk", row.key())
-                .item("fingerprint", AttributeValue::S(fingerprint.to_string()))
-                .condition_expression("attribute_not_exists(pk)")
-                .return_values_on_condition_check_failure(
-                    ReturnValuesOnConditionCheckFailure::AllOld,
-                ),
+            Self::Insert(Insert { row, fingerprint, expires_at, mut item, .. }) => {
+                let expiry = expires_at.map(|at| ("expires_at".to_owned(), seconds(at)));
+                item.extend(expiry);
+                let Condition { expression, names, values } = Condition::of(&Expected::Free, now);
+                Put::builder()
+                    .table_name(row.table())
+                    .set_item(Some(item))
+                    .item("pk", row.key())
+                    .item("fingerprint", AttributeValue::S(fingerprint.to_string()))
+                    .condition_expression(expression)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(Some(values))
+                    .return_values_on_condition_check_failure(
+                        ReturnValuesOnConditionCheckFailure::AllOld,
+                    )
+            }
             Self::Upsert(Upsert { row, version, item }) => {
                 let mut expression = Expression::default();
                 expression.older(&version);
@@ -104,9 +116,11 @@ impl Effect for TableEffect {
         }
     }
 
-    fn own_record(&self) -> Option<(&RecordId, &Fingerprint)> {
+    fn own_record(&self) -> Option<OwnRecord<'_>> {
         match self {
-            Self::Insert(insert) => Some((&insert.id, &insert.fingerprint)),
+            Self::Insert(Insert { id, fingerprint, expires_at, .. }) => {
+                Some(OwnRecord { id, fingerprint, expires_at: *expires_at })
+            }
             Self::Upsert(_) | Self::Merge(_) | Self::Accumulate(_) => None,
         }
     }

@@ -26,7 +26,7 @@ pub use self::accumulate::Accumulate;
 pub use self::claims::ClaimStore;
 pub use self::effect::{Insert, TableEffect, Upsert};
 pub use self::merge::{Field, Head, Merge};
-use self::reasons::Condition as EffectCondition;
+use self::reasons::EffectKind;
 use self::record::{Condition, attributes};
 pub use self::row::{Row, Version};
 
@@ -89,25 +89,25 @@ impl Store for TableStore {
     ) -> Result<(), CommitError> {
         let changes = transaction.changes.len();
         loop {
-            let conditions: Vec<_> = transaction.effects.iter().map(EffectCondition::of).collect();
-            let is_merge = |it: &EffectCondition| matches!(it, EffectCondition::Attributes(_));
-            let again = conditions.iter().any(is_merge).then(|| transaction.clone());
+            let kinds: Vec<_> = transaction.effects.iter().map(EffectKind::of).collect();
+            let is_merge = |it: &EffectKind| matches!(it, EffectKind::Attributes(_));
+            let again = kinds.iter().any(is_merge).then(|| transaction.clone());
             let of_changes = transaction.changes.iter().map(|change| self.change(change, now));
-            let of_effects = transaction.effects.into_iter().map(TableEffect::action);
+            let of_effects = transaction.effects.into_iter().map(|effect| effect.action(now));
             let actions: Result<Vec<_>, _> = of_changes.chain(of_effects).collect();
             let actions = actions
                 .map_err(|error| CommitError::Rejected { reason: format!("no action: {error}") })?;
             // The SDK gives each call a client request token, so that its own retries are one write.
             let call = self.client.transact_write_items().set_transact_items(Some(actions));
             let Err(error) = call.send().await else { return Ok(()) };
-            match (again, reasons::narrowed(&error, changes, &conditions)) {
+            match (again, reasons::narrowed(&error, changes, &kinds)) {
                 (Some(mut again), Some(left)) => {
                     for (place, merge) in left {
                         again.effects[place] = TableEffect::Merge(merge);
                     }
                     transaction = again;
                 }
-                _ => return Err(reasons::commit_error(&error, changes, &conditions)),
+                _ => return Err(reasons::commit_error(&error, changes, &kinds)),
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::failure_of;
 type Error = SdkError<TransactWriteItemsError>;
 
 /// What is needed of an effect to know why it was cancelled.
-pub(super) enum Condition {
+pub(super) enum EffectKind {
     /// The row is its own dedupe record.
     OwnRecord,
     /// The row has a version.
@@ -24,7 +24,7 @@ pub(super) enum Condition {
     None,
 }
 
-impl Condition {
+impl EffectKind {
     pub(super) fn of(effect: &TableEffect) -> Self {
         match effect {
             TableEffect::Insert(_) => Self::OwnRecord,
@@ -36,7 +36,7 @@ impl Condition {
 }
 
 /// The first `changes` actions were of dedupe records, the others are effects.
-pub(super) fn commit_error(error: &Error, changes: usize, effects: &[Condition]) -> CommitError {
+pub(super) fn commit_error(error: &Error, changes: usize, effects: &[EffectKind]) -> CommitError {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             let reasons = cancelled.cancellation_reasons();
@@ -64,7 +64,7 @@ pub(super) fn commit_error(error: &Error, changes: usize, effects: &[Condition])
 pub(super) fn narrowed(
     error: &Error,
     changes: usize,
-    effects: &[Condition],
+    effects: &[EffectKind],
 ) -> Option<Vec<(usize, Merge)>> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
         error.as_service_error()
@@ -77,7 +77,7 @@ pub(super) fn narrowed(
             continue;
         }
         let place = place.checked_sub(changes)?;
-        let Condition::Attributes(merge) = effects.get(place)? else { return None };
+        let EffectKind::Attributes(merge) = effects.get(place)? else { return None };
         let found = reason.item.as_ref().filter(|_| is_condition(reason))?;
         let mut merge = merge.clone();
         if !merge.drop_older(found) || merge.is_empty() {
@@ -112,19 +112,19 @@ fn of_change(reason: &CancellationReason) -> Reason {
     }
 }
 
-fn of_effect(condition: &Condition, reason: &CancellationReason) -> Reason {
+fn of_effect(kind: &EffectKind, reason: &CancellationReason) -> Reason {
     if is_innocent(reason) {
         return Reason::Innocent;
     }
     if !is_condition(reason) {
         return Reason::Contended;
     }
-    match (condition, &reason.item) {
-        (Condition::OwnRecord, Some(item)) => {
+    match (kind, &reason.item) {
+        (EffectKind::OwnRecord, Some(item)) => {
             record::of_row(item).map_or(Reason::Contended, |record| Reason::Found(Some(record)))
         }
-        (Condition::Older, _) => Reason::Superseded,
-        (Condition::Attributes(merge), Some(found)) => {
+        (EffectKind::Older, _) => Reason::Superseded,
+        (EffectKind::Attributes(merge), Some(found)) => {
             let mut left = merge.clone();
             match left.drop_older(found) {
                 true if left.is_empty() => Reason::Superseded,
@@ -133,7 +133,7 @@ fn of_effect(condition: &Condition, reason: &CancellationReason) -> Reason {
                 false => Reason::Contended,
             }
         }
-        (Condition::OwnRecord | Condition::Attributes(_), None) | (Condition::None, _) => {
+        (EffectKind::OwnRecord | EffectKind::Attributes(_), None) | (EffectKind::None, _) => {
             Reason::Contended
         }
     }

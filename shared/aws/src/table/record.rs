@@ -95,6 +95,7 @@ pub(super) fn read(item: &Item) -> Option<DedupeRecord> {
 }
 
 /// DynamoDB's TTL counts whole seconds.
-fn seconds(at: Timestamp) -> AttributeValue {
+/// As DynamoDB's TTL counts.
+pub(super) fn seconds(at: Timestamp) -> AttributeValue {
     AttributeValue::N(at.unix_ms().div_euclid(1_000).to_string())
 }

@@ -41,8 +41,39 @@ impl Event<'_> {
     /// Until when its key is remembered.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.now.plus(DAY * self.contract.retention_days)
+        remembered_until(self.contract, self.now)
     }
+}
+
+/// Until when a key is remembered that is written now.
+#[must_use]
+pub fn remembered_until(contract: &Contract, now: Timestamp) -> Timestamp {
+    now.plus(DAY * contract.retention_days)
+}
+
+/// Clocks of functions that differ by more are broken.
+const CLOCKS: Duration = Duration::from_secs(60 * 60);
+
+/// A letter lives 14 days, and a redrive makes a new one of what fails again: there is no end to how old
+/// an event may be. No key of it is forgotten sooner than this allows, for none was written before it
+/// was taken in.
+///
+/// # Errors
+/// [`Code::Forgotten`], permanent, where one may be.
+pub fn check_remembered(
+    envelope: &Envelope,
+    contract: &Contract,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if now.plus(CLOCKS) < remembered_until(contract, envelope.ingesttime) {
+        return Ok(());
+    }
+    let (taken_in, days) = (envelope.ingesttime, contract.retention_days);
+    let reason = format!(
+        "taken in at {taken_in}; what became of it is remembered for {days} days, and it could take \
+         effect twice"
+    );
+    Err(Failure::permanent(Code::Forgotten, reason))
 }
 
 /// The sinks of all datasets that are one function's.
@@ -72,6 +103,7 @@ impl Own {
     ) -> Result<(Event<'_>, impl Iterator<Item = &contracts::Sink>), Failure> {
         let envelope = Envelope::from_json(&record.body)?;
         let contract = self.contracts.get(&envelope.dataset)?;
+        check_remembered(&envelope, contract, now)?;
         let own = self.of_dataset.get(&envelope.dataset).filter(|own| !own.is_empty());
         let own = own.ok_or_else(|| {
             let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
@@ -90,13 +122,13 @@ fn is_custom(sink: &contracts::Sink, name: &str) -> bool {
 }
 
 /// What one event is for each of its sinks. What one sink cannot take, another can.
-type Prepared<W> = Vec<Result<W, Failure>>;
+pub type Prepared<W> = Vec<Result<W, Failure>>;
 
 /// A sink and a key, and the payload that came under it.
-type Delivered = (RecordId, Fingerprint);
+pub type Delivered = (RecordId, Fingerprint);
 
 /// What is to be written of a batch, and for each event and sink which, or why it is not.
-fn to_write<W>(
+pub fn to_write<W>(
     prepared: Vec<Prepared<W>>,
     delivered: impl Fn(&W) -> Delivered,
 ) -> (Vec<W>, Vec<Vec<Result<Delivered, Failure>>>) {
@@ -114,7 +146,8 @@ fn to_write<W>(
 }
 
 /// What became of each event, from one outcome for each write.
-fn settle_events(
+#[must_use]
+pub fn settle_events(
     events: Vec<Vec<Result<Delivered, Failure>>>,
     outcomes: Vec<Outcome>,
 ) -> Vec<Result<Done, Failure>> {

@@ -1,5 +1,4 @@
-use dedupe::RecordId;
-use event::Fingerprint;
+use dedupe::{OwnRecord, RecordId};
 
 use crate::{StoreUnderTest, TestEffect, dedupe_conformance};
 
@@ -12,12 +11,12 @@ impl StoreUnderTest for MemoryStore<TestEffect> {
         self
     }
 
-    fn effect(&self, id: &RecordId, fingerprint: &Fingerprint) -> TestEffect {
-        TestEffect::new(0).own_record(id, fingerprint)
+    fn effect(&self, own: OwnRecord<'_>) -> TestEffect {
+        TestEffect::new(0).own_record(own)
     }
 
     async fn is_applied(&self, id: &RecordId) -> bool {
-        self.effects().iter().filter_map(Effect::own_record).any(|(own, _)| own == id)
+        self.effects().iter().filter_map(Effect::own_record).any(|own| own.id == id)
     }
 }
 

@@ -196,7 +196,7 @@ async fn of_two_inserts_with_one_row_the_first_stays_and_the_second_is_a_conflic
     let insert = |key: &str| {
         let Write { id, fingerprint, .. } = write(key, addition("r", "1"));
         let (row, item) = (Row::new("records", "r"), Item::from([("a".to_owned(), text(key))]));
-        let effect = Insert { row, id, fingerprint, item };
+        let effect = Insert { row, id, fingerprint, expires_at: None, item };
         write(key, TableEffect::Insert(effect))
     };
     let conflict = || Ok(Verdict::Conflict { first: Fingerprint::from("payload of 1".to_owned()) });

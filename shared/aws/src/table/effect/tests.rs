@@ -22,7 +22,8 @@ fn accumulate(sums: &[(&str, &str)]) -> TableEffect {
 fn insert() -> TableEffect {
     let id = RecordId { sink: "records".to_owned(), key: "k".to_owned().into() };
     let fingerprint = Fingerprint::from("p".to_owned());
-    TableEffect::Insert(Insert { row: Row::new("t", "a"), id, fingerprint, item: Item::new() })
+    let (row, item) = (Row::new("t", "a"), Item::new());
+    TableEffect::Insert(Insert { row, id, fingerprint, expires_at: None, item })
 }
 
 /// A text with its placeholders replaced by what they stand for.
@@ -40,7 +41,7 @@ fn told(text: &str, names: &[(&String, &String)], values: &[(&String, &Attribute
 
 #[test]
 fn a_row_is_replaced_where_it_is_older_and_among_equals_by_the_greater_key() {
-    let action = upsert(7, "k").action().unwrap();
+    let action = upsert(7, "k").action(Timestamp::from_unix_ms(0)).unwrap();
     let put = action.put().unwrap();
     let names: Vec<_> = put.expression_attribute_names().unwrap().iter().collect();
     let values: Vec<_> = put.expression_attribute_values().unwrap().iter().collect();
@@ -56,7 +57,8 @@ fn a_row_is_replaced_where_it_is_older_and_among_equals_by_the_greater_key() {
 
 #[test]
 fn an_addition_has_no_condition_and_every_digit() {
-    let action = accumulate(&[("n", "1"), ("sum", "-0.10000000000000000000000001")]).action();
+    let action = accumulate(&[("n", "1"), ("sum", "-0.10000000000000000000000001")]);
+    let action = action.action(Timestamp::from_unix_ms(0));
     let action = action.unwrap();
     let update = action.update().unwrap();
     let names: Vec<_> = update.expression_attribute_names().unwrap().iter().collect();
