@@ -22,7 +22,7 @@ impl Meaning {
 }
 
 /// `who` is the service as a person knows it; `is_repeat` says that an earlier attempt may have taken
-/// effect.
+/// effect. The status alone counts, whatever becomes of the body.
 ///
 /// | answer | means |
 /// | --- | --- |
@@ -67,7 +67,7 @@ fn no_answer(error: &AskError, who: &str) -> Meaning {
             Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason)))
         }
         AskError::Connection => Meaning::passing(Delivery::Refused(unavailable(reason))),
-        AskError::BrokenOff | AskError::TimedOut { .. } | AskError::Body { .. } => {
+        AskError::BrokenOff | AskError::TimedOut { .. } => {
             Meaning::passing(Delivery::Unknown(unavailable(reason)))
         }
     }
@@ -78,6 +78,7 @@ mod tests {
     use std::time::Duration;
 
     use event::FailureKind;
+    use outbound::BodyError;
 
     use super::*;
 
@@ -99,7 +100,8 @@ mod tests {
     #[track_caller]
     fn check(status: u16, is_repeat: bool, expected: Was, is_worth_another: bool) {
         let retry_after = (status == 429).then_some(Duration::from_secs(7));
-        let answer = Answer { status, retry_after, body: bytes::Bytes::new() };
+        let body = Err(BodyError::BrokenOff);
+        let answer = Answer { status, retry_after, body };
         let found = meaning(Ok(answer), "sink s", is_repeat);
         assert_eq!(was(found.delivery), expected, "{status}");
         assert_eq!(found.is_worth_another, is_worth_another, "{status}");

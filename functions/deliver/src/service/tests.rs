@@ -38,7 +38,7 @@ impl Ask for Scripted {
 
 fn answer(status: u16, retry_after: Option<u64>) -> Result {
     let retry_after = retry_after.map(Duration::from_secs);
-    Ok(Answer { status, retry_after, body: Bytes::new() })
+    Ok(Answer { status, retry_after, body: Ok(Bytes::new()) })
 }
 
 /// Lets the test's own time pass.
