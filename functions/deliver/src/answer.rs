@@ -32,6 +32,7 @@ impl Meaning {
 /// | no connection | tried again; nothing was sent |
 /// | 401, 403, 407 | the credentials' fault, not the event's: tried again, in another invocation |
 /// | 409 to a repeat | the service is still at work on the key (the draft, section 2.6): tried again |
+/// | 422 to a repeat | a copy with another body may have the key (section 2.7): tried again, in another invocation |
 /// | any other, 409 and 422 too | refused: a dead letter |
 pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bool) -> Meaning {
     let answer = match result {
@@ -54,6 +55,9 @@ pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bo
         409 if is_repeat => {
             let failure = Failure::transient(Code::DependencyUnavailable, reason);
             Meaning::passing(Delivery::Unknown(failure))
+        }
+        422 if is_repeat => {
+            Meaning::last(Delivery::Refused(Failure::transient(Code::DeliveryRefused, reason)))
         }
         _ => Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason))),
     }
@@ -119,7 +123,8 @@ mod tests {
         for status in [301, 400, 404, 409, 410, 413, 422] {
             check(status, false, Was::Refused(Permanent, DeliveryRefused), false);
         }
-        check(422, true, Was::Refused(Permanent, DeliveryRefused), false);
+        check(400, true, Was::Refused(Permanent, DeliveryRefused), false);
+        check(422, true, Was::Refused(Transient, DeliveryRefused), false);
         check(409, true, Was::Unknown(Transient, DependencyUnavailable), true);
         let throttled = FailureKind::Throttled { retry_after: Some(Duration::from_secs(7)) };
         check(429, false, Was::Refused(throttled, DependencyThrottled), true);

@@ -221,7 +221,7 @@ async fn a_refusal_is_a_dead_letter_and_gives_its_key_back() {
 #[tokio::test]
 async fn what_may_have_taken_effect_keeps_its_key_from_another_payload() {
     let rig = shipped();
-    rig.will_answer([Err(AskError::TimedOut { limit_ms: 2_000 }), answer(422, None)]);
+    rig.will_answer([Err(AskError::TimedOut { limit_ms: 2_000 }), answer(400, None)]);
     assert!(rig.run_one(39).await);
     assert_eq!(rig.letters()[0].code, Code::DeliveryRefused);
     // It waits for what becomes of the first one, as long as it is received.
@@ -239,6 +239,32 @@ async fn a_service_that_is_still_at_work_on_a_key_is_asked_again() {
     rig.will_answer([Err(AskError::BrokenOff), answer(409, None), answer(201, None)]);
     assert!(rig.run_one(39).await && rig.is_completed());
     assert_eq!((rig.times_asked(), rig.letters().len()), (3, 0));
+}
+
+/// Enriched at another time, a copy may have another body, which the service refuses if it took the first.
+#[tokio::test]
+async fn a_copy_that_a_service_refuses_waits_for_the_one_that_it_took() {
+    let rig = shipped();
+    let copy = |id: &str, temp| message(id, envelope("weather", "k1", "39", &data(temp)));
+    let lost = || Err(AskError::BrokenOff);
+    rig.will_answer([lost(), lost(), lost(), lost(), answer(422, None), answer(200, None)]);
+    assert!(!rig.run_one(39).await);
+    let failures = rig.run(vec![copy("m2", 40)]).await.failures;
+    assert_eq!((failures.len(), rig.times_asked(), rig.letters().len()), (1, 5, 0));
+    assert!(rig.run_one(39).await && rig.is_completed());
+    assert!(rig.run(vec![copy("m2", 40)]).await.failures.is_empty());
+    assert_eq!((rig.times_asked(), rig.letters().len()), (6, 0));
+}
+
+/// Nobody else brings it to an end.
+#[tokio::test]
+async fn a_repeat_that_a_service_always_refuses_is_a_dead_letter_in_the_end() {
+    let rig = shipped();
+    rig.will_answer([Err(AskError::BrokenOff), answer(422, None), answer(422, None)]);
+    assert!(!rig.run_one(39).await);
+    let last = Record { receive_count: 5, ..observation("m", 39) };
+    assert!(rig.run(vec![last]).await.failures.is_empty());
+    assert_eq!((rig.letters()[0].code, rig.times_asked()), (Code::DeliveryRefused, 3));
 }
 
 #[tokio::test]
