@@ -22,7 +22,7 @@ impl Meaning {
 }
 
 /// `who` is the service as a person knows it; `is_repeat` says that an earlier attempt may have taken
-/// effect.
+/// effect. The status alone counts, whatever becomes of the body.
 ///
 /// | answer | means |
 /// | --- | --- |
@@ -32,6 +32,7 @@ impl Meaning {
 /// | no connection | tried again; nothing was sent |
 /// | 401, 403, 407 | the credentials' fault, not the event's: tried again, in another invocation |
 /// | 409 to a repeat | the service is still at work on the key (the draft, section 2.6): tried again |
+/// | 422 to a repeat | a copy with another body may have the key (section 2.7): tried again, in another invocation |
 /// | any other, 409 and 422 too | refused: a dead letter |
 pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bool) -> Meaning {
     let answer = match result {
@@ -55,6 +56,9 @@ pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bo
             let failure = Failure::transient(Code::DependencyUnavailable, reason);
             Meaning::passing(Delivery::Unknown(failure))
         }
+        422 if is_repeat => {
+            Meaning::last(Delivery::Refused(Failure::transient(Code::DeliveryRefused, reason)))
+        }
         _ => Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason))),
     }
 }
@@ -67,7 +71,7 @@ fn no_answer(error: &AskError, who: &str) -> Meaning {
             Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason)))
         }
         AskError::Connection => Meaning::passing(Delivery::Refused(unavailable(reason))),
-        AskError::BrokenOff | AskError::TimedOut { .. } | AskError::Body { .. } => {
+        AskError::BrokenOff | AskError::TimedOut { .. } => {
             Meaning::passing(Delivery::Unknown(unavailable(reason)))
         }
     }
@@ -78,6 +82,7 @@ mod tests {
     use std::time::Duration;
 
     use event::FailureKind;
+    use outbound::BodyError;
 
     use super::*;
 
@@ -99,7 +104,8 @@ mod tests {
     #[track_caller]
     fn check(status: u16, is_repeat: bool, expected: Was, is_worth_another: bool) {
         let retry_after = (status == 429).then_some(Duration::from_secs(7));
-        let answer = Answer { status, retry_after, body: bytes::Bytes::new() };
+        let body = Err(BodyError::BrokenOff);
+        let answer = Answer { status, retry_after, body };
         let found = meaning(Ok(answer), "sink s", is_repeat);
         assert_eq!(was(found.delivery), expected, "{status}");
         assert_eq!(found.is_worth_another, is_worth_another, "{status}");
@@ -117,7 +123,8 @@ mod tests {
         for status in [301, 400, 404, 409, 410, 413, 422] {
             check(status, false, Was::Refused(Permanent, DeliveryRefused), false);
         }
-        check(422, true, Was::Refused(Permanent, DeliveryRefused), false);
+        check(400, true, Was::Refused(Permanent, DeliveryRefused), false);
+        check(422, true, Was::Refused(Transient, DeliveryRefused), false);
         check(409, true, Was::Unknown(Transient, DependencyUnavailable), true);
         let throttled = FailureKind::Throttled { retry_after: Some(Duration::from_secs(7)) };
         check(429, false, Was::Refused(throttled, DependencyThrottled), true);

@@ -26,7 +26,7 @@ pub(crate) fn request(
     let url = service.url.render(&event.payload).map_err(|error| {
         let failure = Failure::permanent(Code::ContractViolation, error.to_string());
         match error {
-            UrlError::Missing { pointer } => failure.at(pointer),
+            UrlError::Missing { pointer } | UrlError::DotSegment { pointer } => failure.at(pointer),
             _ => failure,
         }
     })?;

@@ -22,7 +22,9 @@ const AT_ONCE: usize = 10;
 /// Attempts in one invocation. What fails more often comes again by its queue, later.
 const ATTEMPTS: u32 = 4;
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest that one request waits between its attempts in one invocation, all in all: what the
+/// others of its batch were answered is completed after it. Who asks for more is left to the queue.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lets time pass.
 pub(crate) trait Pause: Send + Sync {
@@ -86,6 +88,7 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
         let _permit = self.permits.acquire().await;
         let who = format!("sink {}", key.sink);
         let mut may_have_taken_effect = is_repeat;
+        let mut patience = PATIENCE;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -105,9 +108,11 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
                 }
             };
             let wait = wait(failure, attempt, key);
-            if !is_worth_another || attempt == ATTEMPTS || wait >= deadline.remaining() {
+            let is_too_long = wait > patience || wait >= deadline.remaining();
+            if !is_worth_another || attempt == ATTEMPTS || is_too_long {
                 return told(delivery, may_have_taken_effect);
             }
+            patience -= wait;
             self.pause.pause(wait).await;
         }
     }
@@ -115,7 +120,7 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
 
 /// As long as the service asks for, and never without a pause.
 fn wait(failure: &Failure, attempt: u32, key: &RecordId) -> Duration {
-    let usual = backoff(attempt + 2, LONGEST_PAUSE, key);
+    let usual = backoff(attempt + 2, PATIENCE, key);
     match failure.kind {
         FailureKind::Throttled { retry_after: Some(asked) } => asked.max(usual),
         _ => usual,

@@ -1,7 +1,7 @@
 //! What a service's answer means.
 
 use event::{Code, Failure, Payload};
-use outbound::{Answer, AskError};
+use outbound::{Answer, AskError, BodyError};
 use serde_json::value::RawValue;
 
 /// Why there is no answer.
@@ -12,8 +12,16 @@ pub(crate) fn failure(error: &AskError, enricher: &str) -> Failure {
         AskError::Connection | AskError::BrokenOff | AskError::TimedOut { .. } => {
             Failure::transient(Code::DependencyUnavailable, reason)
         }
-        AskError::Body { .. } => Failure::transient(Code::EnricherBadAnswer, reason),
     }
+}
+
+/// Why there is no document, though the service has one.
+fn unread(error: &BodyError, enricher: &str) -> Failure {
+    let code = match error {
+        BodyError::TooLong { .. } => Code::EnricherBadAnswer,
+        BodyError::BrokenOff | BodyError::TimedOut { .. } => Code::DependencyUnavailable,
+    };
+    Failure::transient(code, format!("enricher {enricher}: {error}"))
 }
 
 /// The document that the service gave; `None` where it has none for this event.
@@ -26,13 +34,16 @@ pub(crate) fn document(answer: &Answer, enricher: &str) -> Result<Option<Box<Raw
     }
     let reason = format!("enricher {enricher}: HTTP {}", answer.status);
     match answer.status {
-        200 => match Payload::parse(&answer.body) {
-            Ok(payload) => Ok(Some(payload.text)),
-            Err(bad) => {
-                let reason = format!("enricher {enricher}: {}", bad.reason);
-                Err(Failure::transient(Code::EnricherBadAnswer, reason))
+        200 => {
+            let body = answer.body.as_ref().map_err(|error| unread(error, enricher))?;
+            match Payload::parse(body) {
+                Ok(payload) => Ok(Some(payload.text)),
+                Err(bad) => {
+                    let reason = format!("enricher {enricher}: {}", bad.reason);
+                    Err(Failure::transient(Code::EnricherBadAnswer, reason))
+                }
             }
-        },
+        }
         204 | 404 | 410 => Ok(None),
         201..=203 | 205..=299 => Err(Failure::transient(Code::EnricherBadAnswer, reason)),
         _ => Err(Failure::permanent(Code::EnricherRefused, reason)),
@@ -48,7 +59,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &'static str) -> Answer {
-        Answer { status, retry_after: Some(Duration::from_secs(7)), body: body.into() }
+        Answer { status, retry_after: Some(Duration::from_secs(7)), body: Ok(body.into()) }
     }
 
     #[track_caller]
@@ -72,5 +83,24 @@ mod tests {
             document(&answer(200, "{\"t\": 1.0}"), "w").unwrap().unwrap().get(),
             "{\"t\": 1.0}"
         );
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_matters_where_there_is_a_document() {
+        let of = |status, error: BodyError| {
+            let answer = Answer { status, retry_after: None, body: Err(error) };
+            document(&answer, "weather").map_err(|failure| (failure.kind, failure.code))
+        };
+        let transient = |code| (FailureKind::Transient, code);
+        let check = |error: BodyError, code| {
+            assert_eq!(of(200, error.clone()).unwrap_err(), transient(code));
+            assert!(of(404, error.clone()).unwrap().is_none());
+            let refused = (FailureKind::Permanent, Code::EnricherRefused);
+            assert_eq!(of(400, error.clone()).unwrap_err(), refused);
+            assert_eq!(of(500, error).unwrap_err(), transient(Code::DependencyUnavailable));
+        };
+        check(BodyError::TooLong { limit: 1 }, Code::EnricherBadAnswer);
+        check(BodyError::BrokenOff, Code::DependencyUnavailable);
+        check(BodyError::TimedOut { limit_ms: 1 }, Code::DependencyUnavailable);
     }
 }

@@ -15,7 +15,7 @@ use crate::config::Route;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
-    /// Whose dead letters: `ingest`, `enrich` or `sink`.
+    /// Whose dead letters: `ingest`, `enrich`, `sink`, `lake`, `deliver` or a sink of one's own.
     pub(crate) stage: String,
     /// Messages at most, 1 to 100,000.
     #[serde(default = "default_limit")]

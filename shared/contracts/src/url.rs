@@ -34,6 +34,10 @@ pub enum UrlError {
     Host { start: String },
     #[error("nothing at `{pointer}`, which the URL needs")]
     Missing { pointer: String },
+    #[error(
+        "with what is at `{pointer}`, a segment of the URL is `.` or `..`, which leads elsewhere"
+    )]
+    DotSegment { pointer: String },
     #[error("`{name}` is not set")]
     Variable { name: String },
     #[error("`{pointer}`: a header comes from the contract and the environment, not from an event")]
@@ -93,9 +97,14 @@ impl UrlTemplate {
     /// The URL for one payload; what comes from it is percent-encoded, slashes too.
     ///
     /// # Errors
-    /// [`UrlError::Missing`] when a pointer finds nothing that can stand in a URL.
+    /// [`UrlError::Missing`] when a pointer finds nothing that can stand in a URL;
+    /// [`UrlError::DotSegment`] when, with what it finds, a segment of the path is `.` or `..`. Whoever
+    /// normalises the path takes that for a step, encoded too:
+    /// <https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2>,
+    /// <https://url.spec.whatwg.org/#double-dot-path-segment>.
     pub fn render(&self, payload: &Value) -> Result<String, UrlError> {
         let mut url = String::new();
+        let mut places = Vec::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => url.push_str(text),
@@ -108,12 +117,25 @@ impl UrlTemplate {
                         Value::Bool(flag) => flag.to_string(),
                         _ => return Err(missing()),
                     };
+                    places.push((url.len(), pointer));
                     url.extend(utf8_percent_encode(&text, KEPT));
                 }
             }
         }
-        Ok(url)
+        match places.into_iter().find(|(at, _)| is_dot_segment(&url, *at)) {
+            Some((_, pointer)) => Err(UrlError::DotSegment { pointer: pointer.clone() }),
+            None => Ok(url),
+        }
     }
+}
+
+/// Whether the path's segment at this position is one.
+fn is_dot_segment(url: &str, at: usize) -> bool {
+    let (before, after) = url.split_at(at);
+    let begins = before.rfind('/').map_or(0, |slash| slash + 1);
+    let ends = after.find(['/', '?', '#']).map_or(url.len(), |end| at + end);
+    let segment = url[begins..ends].to_ascii_lowercase().replace("%2e", ".");
+    !before.contains(['?', '#']) && matches!(segment.as_str(), "." | "..")
 }
 
 impl TextTemplate {
@@ -260,6 +282,38 @@ mod tests {
         {
             assert!(UrlTemplate::parse(good).is_ok(), "{good}");
         }
+    }
+
+    #[track_caller]
+    fn check_dots(url: &str, value: &str, is_refused: bool) {
+        let refused = UrlError::DotSegment { pointer: "/a".to_owned() };
+        let rendered = bound(url).render(&json!({"a": value}));
+        assert_eq!(rendered.err(), is_refused.then_some(refused), "{url} with {value}");
+    }
+
+    #[test]
+    fn an_event_never_climbs_the_path() {
+        for value in [".", ".."] {
+            check_dots("{BASE}/v1/{/a}", value, true);
+            check_dots("{BASE}/v1/{/a}/x", value, true);
+            check_dots("{BASE}/v1/{/a}?b", value, true);
+            check_dots("{BASE}/v1/{/a}#b", value, true);
+            check_dots("{BASE}/v1/x{/a}", value, false);
+            check_dots("{BASE}/v1/{/a}.json", value, false);
+            check_dots("{BASE}/v1?a={/a}", value, false);
+            check_dots("{BASE}/v1?a=/{/a}/", value, false);
+            check_dots("{BASE}/v1/../{/a}x", value, false);
+        }
+        for (url, value) in
+            [("/.{/a}", "."), ("/{/a}.", "."), ("/%2E{/a}", "."), ("/%2e{/a}/", ".")]
+        {
+            check_dots(&format!("{{BASE}}{url}"), value, true);
+        }
+        for value in ["...", "%2e", "%2e%2e", "./", "../..", "a", "a..", ". "] {
+            check_dots("{BASE}/v1/{/a}/x", value, false);
+        }
+        let two = bound("{BASE}/{/a}{/b}").render(&json!({"a": ".", "b": "."}));
+        assert_eq!(two, Err(UrlError::DotSegment { pointer: "/a".to_owned() }));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub enum Encoding {
 /// Why a message is in a dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// The stage that gave up: `ingest`, `enrich`, `sink`.
+    /// The stage that gave up: `ingest`, `enrich`, `sink`, `lake`, `deliver` or a sink of one's own.
     pub stage: String,
     pub code: Code,
     pub kind: String,

@@ -4,15 +4,18 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http::Response;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
+use tokio::time::{Instant, timeout_at};
 
 use crate::retry_after::retry_after;
-use crate::{Answer, Ask, AskError, Request};
+use crate::{Answer, Ask, AskError, BodyError, Request};
 
 /// The longest answer that is read.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -45,7 +48,8 @@ impl Client {
         Ok(Self { pool })
     }
 
-    async fn exchange(&self, request: Request) -> Result<Answer, AskError> {
+    /// As far as its body.
+    async fn response(&self, request: Request) -> Result<Response<Incoming>, AskError> {
         let Request { method, url, headers, body } = request;
         let mut asked = http::Request::new(Full::new(body));
         *asked.method_mut() = method;
@@ -55,20 +59,34 @@ impl Client {
             Connections::Plain(pool) => pool.request(asked).await,
             Connections::Tls(pool) => pool.request(asked).await,
         };
-        let response = response.map_err(|error| {
+        response.map_err(|error| {
             if error.is_connect() { AskError::Connection } else { AskError::BrokenOff }
-        })?;
-        let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers());
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|_| AskError::Body { limit: MAX_ANSWER_BYTES })?.to_bytes();
-        Ok(Answer { status, retry_after, body })
+        })
     }
 }
 
 impl Ask for Client {
     async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
-        let answer = tokio::time::timeout(limit, self.exchange(request)).await;
-        answer.map_err(|_| AskError::TimedOut { limit_ms: limit.as_millis() })?
+        let (ends_at, limit_ms) = (Instant::now() + limit, limit.as_millis());
+        let response = timeout_at(ends_at, self.response(request)).await;
+        let response = response.map_err(|_| AskError::TimedOut { limit_ms })??;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let body = timeout_at(ends_at, read(response.into_body())).await;
+        let body = body.unwrap_or(Err(BodyError::TimedOut { limit_ms }));
+        Ok(Answer { status, retry_after, body })
     }
 }
+
+async fn read(body: Incoming) -> Result<Bytes, BodyError> {
+    match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(BodyError::TooLong { limit: MAX_ANSWER_BYTES })
+        }
+        Err(_) => Err(BodyError::BrokenOff),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,18 @@ pub struct Answer {
     pub status: u16,
     /// How long the service asks to be left alone.
     pub retry_after: Option<Duration>,
-    pub body: Bytes,
+    pub body: Result<Bytes, BodyError>,
+}
+
+/// A body cannot be read. The status that came before it stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    #[error("the answer is longer than {limit} bytes")]
+    TooLong { limit: usize },
+    #[error("the answer broke off")]
+    BrokenOff,
+    #[error("the answer did not end within {limit_ms} ms")]
+    TimedOut { limit_ms: u128 },
 }
 
 /// There is no answer.
@@ -44,9 +55,6 @@ pub enum AskError {
     /// It may have arrived.
     #[error("no answer within {limit_ms} ms")]
     TimedOut { limit_ms: u128 },
-    /// It has arrived.
-    #[error("the answer broke off, or is longer than {limit} bytes")]
-    Body { limit: usize },
 }
 
 /// The port to such services.

@@ -58,9 +58,11 @@ struct Command {
     harness: Arguments,
 }
 
+/// At least one: a run without any would pass.
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let ends = text.split_once("..").and_then(|(from, to)| from.parse().ok().zip(to.parse().ok()));
-    ends.map(|(from, to)| from..to).ok_or_else(|| "expected seeds such as 0..200".to_owned())
+    let seeds = ends.map(|(from, to)| from..to).filter(|seeds| !seeds.is_empty());
+    seeds.ok_or_else(|| "expected seeds such as 0..200, at least one".to_owned())
 }
 
 /// What was done to all worlds so far.

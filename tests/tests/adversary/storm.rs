@@ -1,6 +1,8 @@
-//! All of the pipeline in one storm: files and messages, events that are sent again and again, poison at
-//! each stage, a second payload under a used key. While the storm lasts, a healthy event may become a
-//! dead letter, with or without a reason; when it is over, a redrive brings all of them home.
+//! The pipeline in one storm, from its sources to table and lake: files and messages, events that are sent
+//! again and again, poison at each stage, a second payload under a used key. While the storm lasts, a
+//! healthy event may become a dead letter, with or without a reason; when it is over, a redrive brings all
+//! of them home. Deliver is left out: a flight goes to no service, and `e2e/deliver.rs` has storms of its
+//! own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -41,7 +41,7 @@ impl Ask for Service {
 }
 
 fn answer(status: u16, body: &str) -> Result<Answer, AskError> {
-    let body = Bytes::from(body.to_owned());
+    let body = Ok(Bytes::from(body.to_owned()));
     Ok(Answer { status, retry_after: (status == 429).then_some(Duration::from_secs(90)), body })
 }
 
