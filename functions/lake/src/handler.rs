@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use contracts::{Catalog, LakeFormat};
 use dedupe::fenced::write_fenced;
 use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
-use event::{Code, Envelope, Failure, Fingerprint, Timestamp};
-use runtime::sink::{Prepared, check_remembered, lease, remembered_until, settle_events, to_write};
+use event::{Code, Failure, Fingerprint, Timestamp};
+use runtime::sink::{Prepared, accept, lease, remembered_until, settle_events, to_write};
 use runtime::{Deadline, Done, Record, Stage};
 
 use crate::bucket::Bucket;
@@ -58,9 +58,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         record: &Record,
         deadline: &Deadline,
     ) -> Result<Self::Prepared, Failure> {
-        let envelope = Envelope::from_json(&record.body)?;
-        let contract = self.contracts.get(&envelope.dataset)?;
-        check_remembered(&envelope, contract, deadline.now())?;
+        let (envelope, contract) = accept(&self.contracts, record, deadline.now())?;
         let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
         let lakes = lakes.ok_or_else(|| {
             let reason = format!("`{}` has no sink of kind lake", contract.dataset);

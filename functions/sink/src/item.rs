@@ -59,12 +59,6 @@ pub(crate) fn text(name: &str, value: String) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(value))
 }
 
-/// DynamoDB's TTL counts whole seconds.
-pub(crate) fn expires_at(at: Timestamp) -> (String, AttributeValue) {
-    let seconds = at.unix_ms().div_euclid(1_000);
-    ("expires_at".to_owned(), AttributeValue::N(seconds.to_string()))
-}
-
 pub(crate) fn attribute(value: &Value) -> Result<AttributeValue, Failure> {
     if depth(value) > MAX_DEPTH {
         let reason = format!("nested deeper than the {MAX_DEPTH} levels that fit an item");

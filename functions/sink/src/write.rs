@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws::{Accumulate, Field, Head, Insert, Merge, Row, TableEffect, Upsert, Version};
+use aws::{Accumulate, Field, Head, Insert, Merge, Row, TableEffect, Upsert, Version, expires_at};
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Order, RowKey, TableMode, TableSink, Tombstone};
 use dedupe::RecordId;
@@ -10,7 +10,7 @@ use event::{Code, Decimal, DecimalError, Failure, KeyError, Timestamp, kind_of, 
 use runtime::sink::Event;
 use serde_json::Value;
 
-use crate::item::{about, attribute, content, expires_at, sized, text};
+use crate::item::{about, attribute, content, sized, text};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

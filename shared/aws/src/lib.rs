@@ -22,5 +22,5 @@ pub use queues::Queues;
 #[cfg(feature = "dynamodb")]
 pub use table::{
     Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, TableEffect, TableStore, Upsert,
-    Version,
+    Version, expires_at,
 };

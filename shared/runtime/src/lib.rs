@@ -35,4 +35,3 @@ pub use record::Record;
 pub use serve::serve_batches;
 pub use settings::Settings;
 pub use stage::{Done, Stage};
-pub use verdict::{joined, settled};

@@ -9,7 +9,7 @@ use crate::Done;
 ///
 /// # Errors
 /// Why the outcome is not known, or [`Code::Conflict`], permanent, with both fingerprints.
-pub fn settled(
+pub(crate) fn settled(
     outcome: Outcome,
     id: &RecordId,
     delivered: &Fingerprint,
@@ -30,7 +30,7 @@ pub fn settled(
 ///
 /// # Errors
 /// The first failure that may pass, or else the first.
-pub fn joined(sinks: Vec<Result<Verdict, Failure>>) -> Result<Done, Failure> {
+pub(crate) fn joined(sinks: Vec<Result<Verdict, Failure>>) -> Result<Done, Failure> {
     let is_final = |failure: &Failure| match failure.kind {
         FailureKind::Permanent => true,
         FailureKind::Transient

@@ -27,7 +27,7 @@ pub struct Tally {
     pub tombstones: usize,
     /// Claims of dead writers.
     pub completed: usize,
-    /// Replaced objects that were deleted, and those that stay for now.
+    /// Replaced objects that were deleted, and those whose time to be kept was not over.
     pub deleted: usize,
     pub kept: usize,
 }

@@ -8,7 +8,7 @@ use dedupe::{Effect, Expected, Merged, OwnRecord, RecordId};
 use event::{Fingerprint, Timestamp};
 
 use super::expression::Expression;
-use super::record::{Condition, seconds};
+use super::record::{self, Condition};
 use super::row::{KEY, ORDER};
 use super::{Accumulate, Item, Merge, Row, Version};
 
@@ -50,8 +50,7 @@ impl TableEffect {
     pub(super) fn action(self, now: Timestamp) -> Result<TransactWriteItem, BuildError> {
         let put = match self {
             Self::Insert(Insert { row, fingerprint, expires_at, mut item, .. }) => {
-                let expiry = expires_at.map(|at| ("expires_at".to_owned(), seconds(at)));
-                item.extend(expiry);
+                item.extend(expires_at.map(record::expires_at));
                 let Condition { expression, names, values } = Condition::of(&Expected::Free, now);
                 Put::builder()
                     .table_name(row.table())

@@ -27,6 +27,7 @@ pub use self::claims::ClaimStore;
 pub use self::effect::{Insert, TableEffect, Upsert};
 pub use self::merge::{Field, Head, Merge};
 use self::reasons::EffectKind;
+pub use self::record::expires_at;
 use self::record::{Condition, attributes};
 pub use self::row::{Row, Version};
 

@@ -46,8 +46,7 @@ impl Condition {
 pub(super) fn attributes(record: &DedupeRecord) -> Item {
     let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
     let fingerprint = |of: &Fingerprint| text("fingerprint", &of.to_string());
-    let expiry = ("expires_at".to_owned(), seconds(record.expires_at()));
-    let mut item = HashMap::from([expiry]);
+    let mut item = HashMap::from([expires_at(record.expires_at())]);
     match record {
         DedupeRecord::InProgress(claim) => {
             let lease = AttributeValue::N(claim.lease_ends_at.unix_ms().to_string());
@@ -95,7 +94,12 @@ pub(super) fn read(item: &Item) -> Option<DedupeRecord> {
 }
 
 /// DynamoDB's TTL counts whole seconds.
-/// As DynamoDB's TTL counts.
-pub(super) fn seconds(at: Timestamp) -> AttributeValue {
+/// The attribute by which DynamoDB deletes an item. Its TTL counts whole seconds.
+#[must_use]
+pub fn expires_at(at: Timestamp) -> (String, AttributeValue) {
+    ("expires_at".to_owned(), seconds(at))
+}
+
+fn seconds(at: Timestamp) -> AttributeValue {
     AttributeValue::N(at.unix_ms().div_euclid(1_000).to_string())
 }

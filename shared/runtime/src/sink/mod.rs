@@ -18,7 +18,8 @@ use serde_json::Value;
 
 pub use self::leased::{Leased, LeasedSink};
 pub use self::transactional::{Transactional, TransactionalSink};
-use crate::{Deadline, Done, Record, joined, settled};
+use crate::verdict::{joined, settled};
+use crate::{Deadline, Done, Record};
 
 /// An event on its way into a function's sinks.
 pub struct Event<'a> {
@@ -60,7 +61,7 @@ const CLOCKS: Duration = Duration::from_secs(60 * 60);
 ///
 /// # Errors
 /// [`Code::Forgotten`], permanent, where one may be.
-pub fn check_remembered(
+fn check_remembered(
     envelope: &Envelope,
     contract: &Contract,
     now: Timestamp,
@@ -74,6 +75,21 @@ pub fn check_remembered(
          effect twice"
     );
     Err(Failure::permanent(Code::Forgotten, reason))
+}
+
+/// A record's envelope, of an event that may still be written, and its dataset's contract.
+///
+/// # Errors
+/// Permanent: it is no envelope, has no contract, or its key may be forgotten ([`Code::Forgotten`]).
+pub fn accept<'a>(
+    contracts: &'a Catalog,
+    record: &Record,
+    now: Timestamp,
+) -> Result<(Envelope, &'a Contract), Failure> {
+    let envelope = Envelope::from_json(&record.body)?;
+    let contract = contracts.get(&envelope.dataset)?;
+    check_remembered(&envelope, contract, now)?;
+    Ok((envelope, contract))
 }
 
 /// The sinks of all datasets that are one function's.
@@ -101,9 +117,7 @@ impl Own {
         record: &Record,
         now: Timestamp,
     ) -> Result<(Event<'_>, impl Iterator<Item = &contracts::Sink>), Failure> {
-        let envelope = Envelope::from_json(&record.body)?;
-        let contract = self.contracts.get(&envelope.dataset)?;
-        check_remembered(&envelope, contract, now)?;
+        let (envelope, contract) = accept(&self.contracts, record, now)?;
         let own = self.of_dataset.get(&envelope.dataset).filter(|own| !own.is_empty());
         let own = own.ok_or_else(|| {
             let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
