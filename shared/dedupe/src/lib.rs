@@ -7,6 +7,7 @@
 mod backoff;
 mod batch;
 mod claim;
+mod claims;
 pub mod fenced;
 pub mod leased;
 mod recent;

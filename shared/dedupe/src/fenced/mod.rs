@@ -11,8 +11,8 @@
 //! [`Rounds`] decides and knows no store, so that a model checker can take every way through it;
 //! [`write_fenced`] is the loop that asks a [`Store`] and [`Objects`].
 
-mod entry;
 mod rounds;
+mod step;
 
 use std::collections::BTreeSet;
 use std::future::Future;

@@ -6,11 +6,10 @@ use std::time::Duration;
 use event::{Code, Failure, IdempotencyKey, Timestamp};
 
 use super::Put;
-use super::entry::{Entry, Step};
-use crate::batch::{Distinct, Repeat, contended, distinct, in_transactions, join_repeats};
-use crate::claim::{Claiming, committed, held};
-use crate::store::LONGEST_PAUSE;
-use crate::{Change, Claim, CommitError, Expected, Lease, Outcome, Owner, backoff};
+use super::step::Step;
+use crate::batch::contended;
+use crate::claims::{Claims, Commit, Entry};
+use crate::{Change, Claim, CommitError, Expected, Lease, Outcome, Owner};
 
 /// Something to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,21 +39,12 @@ pub enum Answer {
 /// begin again, until there are none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rounds {
-    lease: Lease,
-    /// One for each claim; of a key's repeats, only the first is asked for.
-    entries: Vec<Entry>,
-    firsts: Vec<usize>,
-    repeats: Vec<Repeat>,
+    claims: Claims<Step>,
     objects: BTreeMap<Owner, Object>,
     /// How often an owner's object could not be written. To look for it then brings nothing on.
     failed_writes: BTreeMap<Owner, u32>,
     /// What the calls under way are about.
     asked: Vec<Asked>,
-    pause: Option<Duration>,
-    /// Rounds in a row that brought nothing on.
-    fruitless: u32,
-    /// Rounds that began with waiting for others.
-    waits: u32,
 }
 
 /// What is known of an owner's object.
@@ -78,36 +68,27 @@ enum Asked {
 impl Rounds {
     #[must_use]
     pub fn new(claims: Vec<Claim>, lease: Lease) -> Self {
-        let delivery = |at: usize| (&claims[at].id, &claims[at].fingerprint);
-        let Distinct { firsts, repeats } = distinct(0..claims.len(), delivery);
-        let own = claims.iter().map(|claim| (claim.owner.clone(), Object::Missing)).collect();
         Self {
-            lease,
-            firsts,
-            repeats,
-            objects: own,
+            objects: claims.iter().map(|claim| (claim.owner.clone(), Object::Missing)).collect(),
             failed_writes: BTreeMap::new(),
-            entries: claims.into_iter().map(Entry::new).collect(),
+            claims: Claims::new(claims, lease),
             asked: Vec::new(),
-            pause: None,
-            fruitless: 0,
-            waits: 0,
         }
     }
 
     /// What is to be asked now, after [`Rounds::wait`], in any order or at once; nothing once all is
     /// settled.
     pub fn calls(&mut self, now: Timestamp) -> Vec<Call> {
-        self.pause = self.fruitful_or_backoff();
+        self.claims.begin();
         self.settle_by_objects();
-        let mut calls = self.claim_calls();
+        let mut calls = self.claim_calls(now);
         if calls.is_empty() {
             // Nothing is written before it is known what can be: one object for all of it.
-            self.ask_again_for_the_held(now);
-            calls = self.claim_calls();
+            self.claims.ask_again_for_the_held(now);
+            calls = self.claim_calls(now);
         }
         if calls.is_empty() {
-            calls = self.write_calls();
+            calls = self.write_calls(now);
         }
         let (calls, asked) = calls.into_iter().unzip();
         self.asked = asked;
@@ -117,7 +98,7 @@ impl Rounds {
     /// How long to wait before that.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
-        self.pause
+        self.claims.wait()
     }
 
     /// Takes the answer to each of the calls, in their order.
@@ -131,69 +112,56 @@ impl Rounds {
                 Err(failure) => unmoved.push((asked, failure)),
             }
         }
-        self.fruitless = if is_fruitful { 0 } else { self.fruitless + 1 };
-        let is_over = self.fruitless >= self.lease.tries;
+        let is_over = self.claims.end(is_fruitful);
         for (asked, failure) in unmoved {
             if is_over || self.is_written_in_vain(&asked) {
                 self.give_up(&asked, &failure);
             }
-        }
-        if is_over {
-            self.fruitless = 0;
         }
     }
 
     /// One for each claim, in their order.
     #[must_use]
     pub fn into_outcomes(self) -> Vec<Outcome> {
-        let outcome = |entry: &Entry| match &entry.step {
-            Step::Done(outcome) => Some(outcome.clone()),
-            _ => None,
-        };
-        let fingerprint = |at: usize| &self.entries[at].claim.fingerprint;
-        join_repeats(self.entries.iter().map(outcome).collect(), &self.repeats, fingerprint)
-    }
-
-    fn fruitful_or_backoff(&self) -> Option<Duration> {
-        let first = self.firsts.first()?;
-        let id = &self.entries[*first].claim.id;
-        (self.fruitless > 0).then(|| backoff(self.fruitless, LONGEST_PAUSE, id))
+        self.claims.into_outcomes()
     }
 
     /// What is known of the objects moves those on that wait for it.
     fn settle_by_objects(&mut self) {
-        for &at in &self.firsts {
-            let entry = &mut self.entries[at];
-            let owner = match &entry.step {
-                Step::Settle(claim) => &claim.owner,
-                Step::Write => &entry.claim.owner,
+        let objects = &self.objects;
+        self.claims.step_each(|Entry { claim, step, .. }| {
+            let owner = match step {
+                Step::Settle(theirs) => &theirs.owner,
+                Step::Write => &claim.owner,
                 Step::Claim(_)
                 | Step::Wait(_)
                 | Step::CompleteFor(_)
                 | Step::Complete
-                | Step::Done(_) => continue,
+                | Step::Done(_) => return None,
             };
-            let key = &entry.claim.id.key;
-            let is_in = match self.objects.get(owner) {
+            let key = &claim.id.key;
+            let is_in = match objects.get(owner) {
                 Some(Object::Published(keys)) => keys.contains(key),
                 Some(Object::Unpublished(keys)) if !keys.contains(key) => false,
                 // It is to be published first, written, or looked for.
-                Some(Object::Unpublished(_) | Object::Missing | Object::Unseen) | None => continue,
+                Some(Object::Unpublished(_) | Object::Missing | Object::Unseen) | None => {
+                    return None;
+                }
             };
-            entry.step = match (&entry.step, is_in) {
-                (Step::Settle(claim), true) => Step::CompleteFor(claim.clone()),
-                (Step::Settle(claim), false) => Step::Claim(Expected::Held(claim.owner.clone())),
+            Some(match (step, is_in) {
+                (Step::Settle(theirs), true) => Step::CompleteFor(theirs.clone()),
+                (Step::Settle(theirs), false) => Step::Claim(Expected::Held(theirs.owner.clone())),
                 (_, true) => Step::Complete,
                 (_, false) => Step::Done(Err(fenced())),
-            };
-        }
+            })
+        });
     }
 
     /// Claims, and whatever stands before them.
-    fn claim_calls(&self) -> Vec<(Call, Asked)> {
+    fn claim_calls(&self, now: Timestamp) -> Vec<(Call, Asked)> {
         let wanted = |step: &Step| matches!(step, Step::Claim(_) | Step::CompleteFor(_));
-        let mut calls = self.commits(wanted);
-        let settling = self.firsts.iter().filter_map(|&at| match &self.entries[at].step {
+        let mut calls = self.commits(wanted, now);
+        let settling = self.claims.each().filter_map(|(_, entry)| match &entry.step {
             Step::Settle(claim) => Some(claim.owner.clone()),
             _ => None,
         });
@@ -208,34 +176,12 @@ impl Rounds {
         calls
     }
 
-    /// Once nothing else is to be claimed: asks again for what others held, or gives it up.
-    fn ask_again_for_the_held(&mut self, now: Timestamp) {
-        let mut is_waiting = false;
-        for &at in &self.firsts {
-            let entry = &mut self.entries[at];
-            let Step::Wait(claim) = &entry.step else { continue };
-            if now >= self.lease.wait_until {
-                entry.step = Step::Done(Err(held(claim, now)));
-            } else {
-                entry.step = Step::Claim(Expected::Free);
-                is_waiting = true;
-            }
-        }
-        if is_waiting {
-            self.waits += 1;
-            // So many waits double their time up to a second each.
-            let id = self.firsts.first().map(|&at| &self.entries[at].claim.id);
-            self.pause = Some(backoff(self.waits, LONGEST_PAUSE, &id));
-        }
-    }
-
     /// Each owner's object, then what it says is completed.
-    fn write_calls(&self) -> Vec<(Call, Asked)> {
+    fn write_calls(&self, now: Timestamp) -> Vec<(Call, Asked)> {
         let mut by_owner: BTreeMap<&Owner, Vec<usize>> = BTreeMap::new();
-        for &at in &self.firsts {
-            let Entry { claim, step, .. } = &self.entries[at];
-            if *step == Step::Write {
-                by_owner.entry(&claim.owner).or_default().push(at);
+        for (at, entry) in self.claims.each() {
+            if entry.step == Step::Write {
+                by_owner.entry(&entry.claim.owner).or_default().push(at);
             }
         }
         let call = |(owner, positions): (&Owner, Vec<usize>)| {
@@ -248,27 +194,21 @@ impl Rounds {
             (call, Asked::Object(owner))
         };
         let mut calls: Vec<_> = by_owner.into_iter().map(call).collect();
-        calls.extend(self.commits(|step| *step == Step::Complete));
+        calls.extend(self.commits(|step| *step == Step::Complete, now));
         calls
     }
 
-    /// The changes that these steps ask for, as many to a call as fit.
-    fn commits(&self, wanted: impl Fn(&Step) -> bool) -> Vec<(Call, Asked)> {
-        let positions = self.firsts.iter().copied().filter(|&at| wanted(&self.entries[at].step));
-        let call = |positions: Vec<usize>| {
-            let change = |&at: &usize| self.entries[at].change(self.lease.ends_at);
-            let changes = positions.iter().filter_map(change).collect();
-            (Call::Commit(changes), Asked::Records(positions))
-        };
-        let is_alone = |at: usize| self.entries[at].is_alone;
-        in_transactions(positions, self.lease.limits, is_alone).into_iter().map(call).collect()
+    fn commits(&self, wanted: impl Fn(&Step) -> bool, now: Timestamp) -> Vec<(Call, Asked)> {
+        let call =
+            |commit: Commit| (Call::Commit(commit.changes), Asked::Records(commit.positions));
+        self.claims.commits(wanted, now).into_iter().map(call).collect()
     }
 
     /// Whether an answer brought anything on; if not, why.
     fn take(&mut self, asked: &Asked, answer: Answer, now: Timestamp) -> Result<(), Failure> {
         match (asked, answer) {
             (Asked::Records(positions), Answer::Committed(result)) => {
-                committed(&mut self.entries, positions, result, now)
+                self.claims.committed(positions, result, now)
             }
             (Asked::Object(owner), answer) => {
                 let next = self.seen(owner, answer)?;
@@ -281,12 +221,12 @@ impl Rounds {
 
     /// What an answer says of an owner's object.
     fn seen(&mut self, owner: &Owner, answer: Answer) -> Result<Object, Failure> {
-        let is_written = |entry: &&Entry| entry.claim.owner == *owner && entry.step == Step::Write;
+        let is_written =
+            |entry: &Entry<Step>| entry.claim.owner == *owner && entry.step == Step::Write;
         Ok(match answer {
             Answer::Put(Ok(Put::Created)) => {
-                let entries = self.firsts.iter().map(|&at| &self.entries[at]);
-                let keys = entries.filter(is_written).map(|entry| entry.claim.id.key.clone());
-                Object::Unpublished(keys.collect())
+                let written = self.claims.each().filter(|(_, entry)| is_written(entry));
+                Object::Unpublished(written.map(|(_, entry)| entry.claim.id.key.clone()).collect())
             }
             Answer::Put(Ok(Put::Exists)) | Answer::Fenced(Ok(Put::Exists)) => Object::Unseen,
             Answer::Fenced(Ok(Put::Created)) => Object::Unpublished(BTreeSet::new()),
@@ -311,22 +251,23 @@ impl Rounds {
 
     fn is_written_in_vain(&self, asked: &Asked) -> bool {
         let Asked::Object(owner) = asked else { return false };
-        self.failed_writes.get(owner).is_some_and(|times| *times >= self.lease.tries)
+        self.failed_writes.get(owner).is_some_and(|times| *times >= self.claims.tries())
     }
 
     fn give_up(&mut self, asked: &Asked, failure: &Failure) {
-        for &at in &self.firsts {
-            let entry = &mut self.entries[at];
-            let is_asked = match (asked, &entry.step) {
-                (Asked::Records(positions), _) => positions.contains(&at),
-                (Asked::Object(owner), Step::Settle(claim)) => claim.owner == *owner,
-                (Asked::Object(owner), Step::Write) => entry.claim.owner == *owner,
-                (Asked::Object(_), _) => false,
-            };
-            if is_asked {
-                entry.gave_up(failure);
+        let is_of = |owner: &Owner, entry: &Entry<Step>| match &entry.step {
+            Step::Settle(claim) => claim.owner == *owner,
+            Step::Write => entry.claim.owner == *owner,
+            _ => false,
+        };
+        let positions: Vec<usize> = match asked {
+            Asked::Records(positions) => positions.clone(),
+            Asked::Object(owner) => {
+                let all = self.claims.each().filter(|(_, entry)| is_of(owner, entry));
+                all.map(|(at, _)| at).collect()
             }
-        }
+        };
+        self.claims.gave_up(&positions, failure);
     }
 }
 

@@ -18,8 +18,8 @@
 //! [`Rounds`] decides and knows no store, so that a model checker can take every way through it;
 //! [`write_leased`] is the loop that asks a [`Store`] and a [`Target`].
 
-mod entry;
 mod rounds;
+mod step;
 
 use std::future::Future;
 
