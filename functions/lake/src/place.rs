@@ -53,10 +53,15 @@ impl Partition {
 
     /// The partition of a [`Partition::prefix`].
     pub(crate) fn of_prefix(prefix: &str) -> Option<Self> {
-        let mut parts = prefix.strip_suffix('/')?.split('/');
+        Self::split(prefix).filter(|(_, name)| name.is_empty()).map(|(partition, _)| partition)
+    }
+
+    /// The partition of a key, and what the key has below its prefix.
+    fn split(key: &str) -> Option<(Self, &str)> {
+        let mut parts = key.splitn(4, '/');
         let (sink, dataset) = (parts.next()?.to_owned(), parts.next()?.to_owned());
         let date = parts.next()?.strip_prefix("date=")?.to_owned();
-        parts.next().is_none().then_some(Self { sink, dataset, date })
+        Some((Self { sink, dataset, date }, parts.next()?))
     }
 }
 
@@ -90,12 +95,10 @@ pub(crate) fn named(key: &str) -> Option<Named> {
 
 /// Where an owner's object is, and how it is written; `None` for what is no owner of a lake.
 pub(crate) fn parse(owner: &Owner) -> Option<(Partition, LakeFormat)> {
-    let mut parts = owner.as_str().split('/');
-    let (sink, dataset) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-    let date = parts.next()?.strip_prefix("date=")?.to_owned();
-    let name = parts.next()?;
+    let (partition, name) =
+        Partition::split(owner.as_str()).filter(|(_, name)| !name.contains('/'))?;
     let format = FORMATS.into_iter().find(|format| name.ends_with(suffix(*format)))?;
-    parts.next().is_none().then_some((Partition { sink, dataset, date }, format))
+    Some((partition, format))
 }
 
 const FORMATS: [LakeFormat; 3] = [
