@@ -140,6 +140,22 @@ fn a_row_group_is_compressed_and_has_statistics() {
 }
 
 #[test]
+fn only_what_repeats_in_many_rows_has_a_dictionary() {
+    let columns = columns();
+    let payload = |id: usize| json!({"id": id, "name": "O'Hare", "at": "2026-01-01T00:00:00Z"});
+    let with_dictionary = |rows: usize| -> Vec<String> {
+        let file = read(&columns, &(0..rows).map(payload).collect::<Vec<_>>());
+        let all = file.metadata().row_group(0).columns();
+        let all = all.iter().filter(|column| column.dictionary_page_offset().is_some());
+        all.map(|column| column.column_path().string()).collect()
+    };
+    assert_eq!(with_dictionary(499), Vec::<String>::new());
+    let of_many = with_dictionary(500);
+    assert!(of_many.contains(&"name".to_owned()), "{of_many:?}");
+    assert!(!of_many.contains(&"_event_id".to_owned()), "{of_many:?}");
+}
+
+#[test]
 fn what_the_envelope_says_is_beside_the_payload() {
     let columns = columns();
     let file =

@@ -47,12 +47,14 @@ pub(super) fn merge(files: &[Bytes]) -> Result<(Vec<u8>, Vec<usize>), (usize, Pa
     let files: Vec<File> = files.iter().enumerate().map(open).collect::<Result<_, _>>()?;
     let groups: Vec<Group> = files.iter().enumerate().flat_map(groups).collect();
     let of_file = |at| groups.iter().filter(move |group| group.file == at);
-    let rows = (0..files.len()).map(|at| of_file(at).map(|group| group.rows).sum()).collect();
+    let rows: Vec<usize> =
+        (0..files.len()).map(|at| of_file(at).map(|group| group.rows).sum()).collect();
     let Some(first) = files.first() else {
         return Err((0, ParquetError::General("no file".to_owned())));
     };
     let schema = first.metadata().file_metadata().schema_descr().root_schema_ptr();
-    let started = properties().and_then(|it| SerializedFileWriter::new(Vec::new(), schema, it));
+    let all = rows.iter().sum();
+    let started = properties(all).and_then(|it| SerializedFileWriter::new(Vec::new(), schema, it));
     let mut writer = started.map_err(|error| (0, error))?;
     let mut rest = groups.as_slice();
     while !rest.is_empty() {
