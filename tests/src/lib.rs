@@ -24,3 +24,7 @@ pub use logs::Logs;
 pub use totals::{Day, Totals};
 pub use web::post;
 pub use world::{Settings, World};
+
+/// The emulation runs within the tests: give it what `sluicegate` gives it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

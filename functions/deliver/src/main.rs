@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use aws::{ClaimStore, Queues, sdk_config};
 use lambda_runtime::Error;
+use mimalloc::MiMalloc;
 use outbound::Client;
 use runtime::env::Process;
 use runtime::sink::Leased;
@@ -18,6 +19,9 @@ use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
 use crate::config::Config;
 use crate::service::{Delivering, Sleep};
 use crate::services::Services;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -9,12 +9,16 @@ use std::process::ExitCode;
 
 use aws::{Queues, sdk_config};
 use lambda_runtime::Error;
+use mimalloc::MiMalloc;
 use outbound::Client;
 use runtime::env::Process;
 use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::handler::Enrich;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

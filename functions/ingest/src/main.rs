@@ -17,12 +17,16 @@ use std::process::ExitCode;
 use aws::{Objects, Queues, sdk_config};
 use futures_util::FutureExt;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{Batches, Deadline, exit_code, init_logs, load_contracts};
 
 use crate::config::Config;
 use crate::emit::Emit;
 use crate::handler::{Answer, Ingest, Trigger};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

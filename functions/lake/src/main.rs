@@ -6,11 +6,15 @@ use std::time::Duration;
 use aws::{ClaimStore, Objects, Queues, sdk_config};
 use lake::{Config, LakeStage, Limited, S3Bucket, lakes};
 use lambda_runtime::Error;
+use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches, unique_name};
 
 /// A batch of thousands takes longer to give back than one of ten.
 const RESERVE: Duration = Duration::from_secs(20);
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -7,11 +7,15 @@ use std::process::ExitCode;
 
 use aws::{Queues, sdk_config};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{Deadline, exit_code, init_logs};
 
 use crate::config::Config;
 use crate::handler::{Redrive, Request};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

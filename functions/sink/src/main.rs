@@ -10,12 +10,16 @@ use std::process::ExitCode;
 
 use aws::{Queues, TableStore, sdk_config};
 use lambda_runtime::Error;
+use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::Transactional;
 use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::handler::TableSinks;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -16,10 +16,14 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
 
 use crate::args::{Args, Command};
 use crate::failure::Failure;
 use crate::output::Output;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();

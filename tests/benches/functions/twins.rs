@@ -35,8 +35,6 @@ impl Twins {
         let endpoint = world.emulation().endpoint();
         let env = |side: &str| variables(world, function, &format!("{side}-{callers}"), endpoint);
         let mut bare_env = env("bare");
-        // What the template tells the allocator is a part of ours.
-        bare_env.retain(|name, _| !name.starts_with("MALLOC_"));
         bare_env.extend(bare_only.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         Self {
             name,

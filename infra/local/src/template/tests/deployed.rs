@@ -86,8 +86,6 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-InboxDlq"),
         ("ENRICH_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-EnrichQueue"),
         ("LOG_LEVEL", "info"),
-        ("MALLOC_MMAP_THRESHOLD_", "33554432"),
-        ("MALLOC_TRIM_THRESHOLD_", "67108864"),
         ("MAX_RECEIVE_COUNT", "5"),
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
     ];
