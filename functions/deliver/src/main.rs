@@ -34,7 +34,7 @@ async fn run() -> Result<(), Error> {
     let contracts = load_contracts(&config.settings.contracts_dir)?;
     let services = Services::bind(&contracts, &Process)?;
     let sdk = sdk_config(&Process)?;
-    let queue = Queues::new(&sdk);
+    let queue = Queues::when_asked(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
     let client = Client::new(services.need_tls())?;
     serve_batches(Batches {

@@ -27,7 +27,7 @@ async fn run() -> Result<(), Error> {
     let contracts = load_contracts(&config.settings.contracts_dir)?;
     let lakes = lakes(&contracts)?;
     let sdk = sdk_config(&Process)?;
-    let queue = Queues::new(&sdk);
+    let queue = Queues::when_asked(&sdk);
     let store = Limited::new(ClaimStore::new(&sdk, config.dedupe_table));
     let bucket = S3Bucket::new(Objects::new(&sdk), config.lake_bucket);
     serve_batches(Batches {

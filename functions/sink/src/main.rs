@@ -31,7 +31,7 @@ async fn run() -> Result<(), Error> {
     let config = Config::read(&Process)?;
     let contracts = load_contracts(&config.settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
-    let queue = Queues::new(&sdk);
+    let queue = Queues::when_asked(&sdk);
     let store = TableStore::new(&sdk, config.dedupe_table);
     let sinks = TableSinks::new(&contracts, config.tables)?;
     serve_batches(Batches {
