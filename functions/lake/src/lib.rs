@@ -4,6 +4,7 @@
 //! The function's binary links the stage, and an operator's program [`compact`].
 
 mod bucket;
+mod chunks;
 mod columns;
 pub mod compact;
 mod config;

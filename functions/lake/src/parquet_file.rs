@@ -10,20 +10,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use contracts::ValueKind;
 use event::IdempotencyKey;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::reader::ColumnReader;
-use parquet::column::writer::ColumnWriterImpl;
+use parquet::column::writer::{
+    ColumnWriter, ColumnWriterImpl, get_typed_column_writer_mut as typed,
+};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
+use crate::chunks::Chunks;
 use crate::columns::{Cell, Column, Columns, KEY_COLUMN};
-
-/// The default of the `zstd` tool.
-const LEVEL: i32 = 3;
 
 /// Text that no two rows share.
 const DISTINCT: [&str; 3] = ["_event_id", KEY_COLUMN, "_fingerprint"];
@@ -35,14 +34,15 @@ const DICTIONARY_FROM: usize = 500;
 
 /// A file of these rows, each with a cell for each column; of none, a file without a row group.
 pub(crate) fn write(columns: &Columns, rows: &[&[Cell]]) -> Result<Vec<u8>, ParquetError> {
-    let mut writer =
-        SerializedFileWriter::new(Vec::new(), columns.schema(), properties(rows.len())?)?;
+    let properties = properties(rows.len());
+    let mut chunks = Chunks::new(Arc::clone(&properties))?;
+    let mut writer = SerializedFileWriter::new(Vec::new(), columns.schema(), properties)?;
     if !rows.is_empty() {
+        let all = writer.schema_descr().columns().to_vec();
         let mut group = writer.next_row_group()?;
-        for (at, column) in columns.iter().enumerate() {
-            let Some(mut writer) = group.next_column()? else { break };
-            write_column(&mut writer, column, rows.iter().filter_map(|row| row.get(at)))?;
-            writer.close()?;
+        for (at, (column, descriptor)) in columns.iter().zip(all).enumerate() {
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            chunks.write(&mut group, descriptor, |writer| write_column(writer, column, cells))?;
         }
         group.close()?;
     }
@@ -77,46 +77,39 @@ pub(crate) fn keys(file: Bytes) -> Result<Vec<IdempotencyKey>, ParquetError> {
     Ok(keys)
 }
 
-/// How a file of so many rows is written.
-///
-/// # Errors
-/// Never: the level is one of ZSTD's.
-pub(crate) fn properties(rows: usize) -> Result<WriterPropertiesPtr, ParquetError> {
-    let level = ZstdLevel::try_new(LEVEL)?;
+/// How a file of so many rows is written, but for its compression, which is for [`Chunks`].
+pub(crate) fn properties(rows: usize) -> WriterPropertiesPtr {
     let properties = WriterProperties::builder()
         .set_created_by(concat!("sluicegate version ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(level))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_dictionary_enabled(rows >= DICTIONARY_FROM);
     let distinct = DISTINCT.map(|name| ColumnPath::new(vec![name.to_owned()]));
     let properties = distinct.into_iter().fold(properties, |properties, column| {
         properties.set_column_dictionary_enabled(column, false)
     });
-    Ok(Arc::new(properties.build()))
+    Arc::new(properties.build())
 }
 
 fn write_column<'a>(
-    writer: &mut SerializedColumnWriter<'_>,
+    writer: &mut ColumnWriter<'_>,
     column: &Column,
     cells: impl Iterator<Item = &'a Cell>,
 ) -> Result<(), ParquetError> {
     let is_nullable = column.is_nullable;
     match column.kind {
-        ValueKind::Boolean => write_cells(writer.typed::<BoolType>(), is_nullable, cells, |cell| {
+        ValueKind::Boolean => write_cells(typed::<BoolType>(writer), is_nullable, cells, |cell| {
             if let Cell::Boolean(value) = cell { Some(*value) } else { None }
         }),
         ValueKind::Integer | ValueKind::Time => {
-            write_cells(writer.typed::<Int64Type>(), is_nullable, cells, |cell| {
+            write_cells(typed::<Int64Type>(writer), is_nullable, cells, |cell| {
                 if let Cell::Integer(value) = cell { Some(*value) } else { None }
             })
         }
-        ValueKind::Number => {
-            write_cells(writer.typed::<DoubleType>(), is_nullable, cells, |cell| {
-                if let Cell::Number(value) = cell { Some(*value) } else { None }
-            })
-        }
+        ValueKind::Number => write_cells(typed::<DoubleType>(writer), is_nullable, cells, |cell| {
+            if let Cell::Number(value) = cell { Some(*value) } else { None }
+        }),
         ValueKind::Text | ValueKind::Json => {
-            write_cells(writer.typed::<ByteArrayType>(), is_nullable, cells, |cell| {
+            write_cells(typed::<ByteArrayType>(writer), is_nullable, cells, |cell| {
                 if let Cell::Text(text) = cell {
                     Some(ByteArray::from(text.as_str()))
                 } else {
