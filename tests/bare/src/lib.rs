@@ -1,7 +1,9 @@
-//! What the bare functions share, which is little: a variable, a batch of messages, an item.
+//! What the bare functions share, which is little: a variable, a batch of messages, an item, claims.
 //!
 //! Each is what one would write without Sluicegate's promises: no contract, no envelope, no dead
 //! letter, no reason. A failed call fails its invocation.
+
+mod claims;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::Client;
@@ -9,6 +11,8 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use lambda_runtime::Error;
 use runtime::env::{Process, required};
 use serde_json::Value;
+
+pub use claims::{Claim, Claims};
 
 /// An environment variable.
 ///

@@ -2,6 +2,7 @@
 //! make in a benchmark's time.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -61,40 +62,63 @@ impl Events {
         })
     }
 
+    /// January's observations, in their order, as deliver gets them.
+    pub(crate) fn of_weather(&self, count: usize) -> Vec<String> {
+        let contract = self.contracts.get("weather").unwrap();
+        let lines = testkit::sample_lines("weather.ndjson.gz");
+        let observed = |(number, line): (usize, &String)| {
+            let payload = Payload::parse(line.as_bytes()).unwrap();
+            envelope(contract, &payload, &number, payload.text.clone(), None)
+        };
+        lines.iter().take(count).enumerate().map(observed).collect()
+    }
+
     fn flights(&self) -> &Contract {
         self.contracts.get("flights").unwrap()
     }
 
     /// With the weather of that airport and hour in January, whichever month it is of.
     fn event(&self, payload: Payload) -> String {
-        let contract = self.flights();
-        let accepted = contract.accept(&payload).unwrap();
         let text = |name: &str| payload.value[name].as_str().unwrap();
         let hour = format!("2013-01-{}", &text("time_hour")["2013-01-".len()..]);
         let observed = self.weather.get(&(text("origin").to_owned(), hour));
         let data = payload.text.get().strip_suffix('}').unwrap();
         let weather = observed.map_or("null", String::as_str);
-        let id = format!("9b2cf535f27731c974343645a3985328:{}", payload.value["flight"]);
-        let envelope = Envelope {
-            specversion: SPEC_VERSION.to_owned(),
-            traceparent: TraceParent::of_event(SOURCE, &id).as_str().to_owned(),
-            id,
-            source: SOURCE.to_owned(),
-            kind: format!("sluicegate.{}", contract.dataset),
-            time: accepted.event_time,
-            subject: accepted.subject,
-            dataschema: contract.dataschema(),
-            datacontenttype: "application/json".to_owned(),
-            dataset: contract.dataset.clone(),
-            idempotencykey: accepted.key,
-            fingerprint: accepted.fingerprint,
-            // In 2100: a sink takes no event that is older than its key is remembered.
-            ingesttime: Timestamp::from_unix_ms(4_102_444_800_000),
-            degraded: observed.is_none().then(|| "weather".to_owned()),
-            data: RawValue::from_string(format!("{data},\"weather\":{weather}}}")).unwrap(),
-        };
-        envelope.to_json().unwrap()
+        let degraded = observed.is_none().then(|| "weather".to_owned());
+        let data = RawValue::from_string(format!("{data},\"weather\":{weather}}}")).unwrap();
+        envelope(self.flights(), &payload, &payload.value["flight"], data, degraded)
     }
+}
+
+/// What ingest takes in as line `number` of an object, as the message of what became of it.
+fn envelope(
+    contract: &Contract,
+    payload: &Payload,
+    number: &dyn Display,
+    data: Box<RawValue>,
+    degraded: Option<String>,
+) -> String {
+    let accepted = contract.accept(payload).unwrap();
+    let id = format!("9b2cf535f27731c974343645a3985328:{number}");
+    let envelope = Envelope {
+        specversion: SPEC_VERSION.to_owned(),
+        traceparent: TraceParent::of_event(SOURCE, &id).as_str().to_owned(),
+        id,
+        source: SOURCE.to_owned(),
+        kind: format!("sluicegate.{}", contract.dataset),
+        time: accepted.event_time,
+        subject: accepted.subject,
+        dataschema: contract.dataschema(),
+        datacontenttype: "application/json".to_owned(),
+        dataset: contract.dataset.clone(),
+        idempotencykey: accepted.key,
+        fingerprint: accepted.fingerprint,
+        // In 2100: a sink takes no event that is older than its key is remembered.
+        ingesttime: Timestamp::from_unix_ms(4_102_444_800_000),
+        degraded,
+        data,
+    };
+    envelope.to_json().unwrap()
 }
 
 /// The day (UTC) of an event, which is its partition in the lake, and its airline: with the day, whose

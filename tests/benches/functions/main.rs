@@ -43,7 +43,8 @@ use crate::events::Events;
 use crate::lake::Batches;
 use crate::table::{Figures, Table};
 
-const BARE: &[&str] = &["bare-enrich", "bare-ingest", "bare-lake", "bare-redrive", "bare-sink"];
+const BARE: &[&str] =
+    &["bare-deliver", "bare-enrich", "bare-ingest", "bare-lake", "bare-redrive", "bare-sink"];
 
 /// January's flights.
 const JANUARY: usize = 27_004;
@@ -141,7 +142,7 @@ async fn main() -> ExitCode {
     let events = Events::new();
     let mut is_within = true;
     if arguments.wants("stages") {
-        is_within &= stages(&folder, &plan).await;
+        is_within &= stages(&folder, &plan, &events).await;
     }
     if arguments.wants("lake") {
         is_within &= lake(&folder, &plan, &events).await;
@@ -158,11 +159,13 @@ async fn main() -> ExitCode {
     if is_within || arguments.quick { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn stages(folder: &Path, plan: &Plan) -> bool {
+async fn stages(folder: &Path, plan: &Plan, events: &Events) -> bool {
     let world = world(folder).await;
     let mut table = Table::new("functions beside bare ones", ["ours", "bare"]);
     let flights = flights(0, plan.all_batches() * 10);
-    stages::run(&world, folder, plan, &flights, &mut table).await;
+    let flights = flights.into_iter().map(|flight| flight.line).collect();
+    let observations = events.of_weather(plan.all_batches() * 10);
+    stages::run(&world, folder, plan, flights, observations, &mut table).await;
     world.end().await;
     table.print();
     table.is_within_budgets()

@@ -7,9 +7,10 @@ use std::time::Duration;
 use axum::body::Bytes;
 use event::{Attribute, Attributes, Code, DeadLetter, Failure, Timestamp};
 use serde_json::json;
-use tests::{Flight, World};
+use tests::World;
 
 use crate::Plan;
+use crate::events::ATTRIBUTES;
 use crate::invocation::Messages;
 use crate::side::Side;
 use crate::table::{Budget, Table};
@@ -26,7 +27,7 @@ struct Stage {
     attributes: &'static [(&'static str, &'static str)],
 }
 
-const STAGES: [Stage; 4] = [
+const STAGES: &[Stage] = &[
     Stage {
         name: "ingest",
         function: "IngestFunction",
@@ -57,43 +58,67 @@ const STAGES: [Stage; 4] = [
     },
 ];
 
+/// It takes what the others do not: observations of the weather.
+const DELIVER: Stage = Stage {
+    name: "deliver",
+    function: "DeliverFunction",
+    input: "DeliverQueue",
+    outputs: &[],
+    attributes: ATTRIBUTES,
+};
+
 pub(crate) async fn run(
     world: &World,
     folder: &Path,
     plan: &Plan,
-    flights: &[Flight],
+    flights: Vec<String>,
+    observations: Vec<String>,
     table: &mut Table,
 ) {
-    let mut bodies: Vec<String> = flights.iter().map(|flight| flight.line.clone()).collect();
-    for stage in &STAGES {
-        let twins = Twins::new(world, folder, stage.name, stage.function, stage.name, &[]);
-        twins.starts(plan.starts, table).await;
-        let messages = Messages::of(world, stage.input, stage.attributes);
-        let (mut ours, mut bare) = (twins.ours().await, twins.bare().await);
-        let mut passed_on = Vec::new();
-        let mut batches = bodies.chunks(10);
-        for batch in batches.by_ref().take(plan.warm_up) {
-            passed_on.extend(work_off(&mut ours, world, stage, &messages, batch).await);
-            work_off(&mut bare, world, stage, &messages, batch).await;
-        }
-        for _ in 0..plan.rounds {
-            ours.begin();
-            bare.begin();
-            for batch in batches.by_ref().take(plan.batches) {
-                passed_on.extend(work_off(&mut ours, world, stage, &messages, batch).await);
-                work_off(&mut bare, world, stage, &messages, batch).await;
-            }
-            ours.end();
-            bare.end();
-        }
-        twins.cpu("", &mut ours, &mut bare, table);
-        twins.memory("", &ours, &bare, Budget::Below(16.0), table);
-        twins.sizes(5.0, table);
-        twins.calls(world, "10 events", plan.all_batches(), table);
+    let mut bodies = flights;
+    for stage in STAGES {
+        let passed_on = measure(world, folder, plan, stage, &bodies, table).await;
         if stage.name != "redrive" {
             bodies = passed_on;
         }
     }
+    measure(world, folder, plan, &DELIVER, &observations, table).await;
+}
+
+/// Answers what ours passed on.
+async fn measure(
+    world: &World,
+    folder: &Path,
+    plan: &Plan,
+    stage: &Stage,
+    bodies: &[String],
+    table: &mut Table,
+) -> Vec<String> {
+    let twins = Twins::new(world, folder, stage.name, stage.function, stage.name, &[]);
+    twins.starts(plan.starts, table).await;
+    let messages = Messages::of(world, stage.input, stage.attributes);
+    let (mut ours, mut bare) = (twins.ours().await, twins.bare().await);
+    let mut passed_on = Vec::new();
+    let mut batches = bodies.chunks(10);
+    for batch in batches.by_ref().take(plan.warm_up) {
+        passed_on.extend(work_off(&mut ours, world, stage, &messages, batch).await);
+        work_off(&mut bare, world, stage, &messages, batch).await;
+    }
+    for _ in 0..plan.rounds {
+        ours.begin();
+        bare.begin();
+        for batch in batches.by_ref().take(plan.batches) {
+            passed_on.extend(work_off(&mut ours, world, stage, &messages, batch).await);
+            work_off(&mut bare, world, stage, &messages, batch).await;
+        }
+        ours.end();
+        bare.end();
+    }
+    twins.cpu("", &mut ours, &mut bare, table);
+    twins.memory("", &ours, &bare, Budget::Below(16.0), table);
+    twins.sizes(5.0, table);
+    twins.calls(world, "10 events", plan.all_batches(), table);
+    passed_on
 }
 
 /// Has a batch worked off, and answers what was passed on.

@@ -5,46 +5,34 @@ use std::collections::BTreeMap;
 
 use aws::sdk_config;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use bare::{number, string, text, variable};
+use bare::{Claim, Claims, text, variable};
 use futures_util::future::try_join_all;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
 use serde_json::{Value, json};
 
-/// As many actions as a transaction takes.
-const ACTIONS: usize = 100;
-
 struct Lake {
-    dynamodb: aws_sdk_dynamodb::Client,
     s3: aws_sdk_s3::Client,
-    table: String,
     bucket: String,
     /// What a row comes to in ours.
     bytes_per_row: usize,
 }
 
-struct Row {
-    key: String,
-    fingerprint: String,
-    object: String,
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let claims = &Claims::new(dynamodb, variable("DEDUPE_TABLE")?, "bare-lake");
     let lake = &Lake {
-        dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
         s3: aws_sdk_s3::Client::new(&sdk),
-        table: variable("DEDUPE_TABLE")?,
         bucket: variable("LAKE_BUCKET")?,
         bytes_per_row: variable("BYTES_PER_ROW")?.parse()?,
     };
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let mut days: BTreeMap<String, (String, usize)> = BTreeMap::new();
-        let mut rows = Vec::with_capacity(event.payload.records.len());
+        let mut claimed = Vec::with_capacity(event.payload.records.len());
         for record in event.payload.records {
             let event: Value = serde_json::from_str(&record.body.unwrap_or_default())?;
             let day = text(&event, "time").get(..10).unwrap_or_default().to_owned();
@@ -52,35 +40,18 @@ async fn main() -> Result<(), Error> {
             let object = || format!("bare/flights/date={day}/{key}.parquet");
             let (object, rows_of_day) = days.entry(day.clone()).or_insert_with(|| (object(), 0));
             *rows_of_day += 1;
-            let fingerprint = text(&event, "fingerprint").to_owned();
-            rows.push(Row { key: key.to_owned(), fingerprint, object: object.clone() });
+            claimed.push(Claim::of(&event, object.clone()));
         }
-        lake.commit(&rows, claim).await?;
+        claims.take(&claimed).await?;
         let written = days.iter().map(|(day, (object, count))| lake.write(day, object, *count));
         try_join_all(written).await?;
-        lake.commit(&rows, completion).await?;
+        claims.complete(&claimed).await?;
         Ok::<_, Error>(SqsBatchResponse::default())
     }))
     .await
 }
 
 impl Lake {
-    async fn commit(
-        &self,
-        rows: &[Row],
-        change: fn(&str, &Row) -> Result<Put, Error>,
-    ) -> Result<(), Error> {
-        let calls = rows.chunks(ACTIONS).map(async |rows| {
-            let action =
-                |row| Ok(TransactWriteItem::builder().put(change(&self.table, row)?).build());
-            let actions = rows.iter().map(action).collect::<Result<Vec<_>, Error>>()?;
-            self.dynamodb.transact_write_items().set_transact_items(Some(actions)).send().await?;
-            Ok::<_, Error>(())
-        });
-        try_join_all(calls).await?;
-        Ok(())
-    }
-
     async fn write(&self, day: &str, object: &str, rows: usize) -> Result<(), Error> {
         let bytes = rows * self.bytes_per_row;
         let call = self.s3.put_object().bucket(&self.bucket).key(object).if_none_match("*");
@@ -109,30 +80,4 @@ impl Lake {
             },
         }
     }
-}
-
-fn claim(table: &str, row: &Row) -> Result<Put, Error> {
-    Ok(Put::builder()
-        .table_name(table)
-        .item("pk", AttributeValue::S(format!("bare-lake#{}", row.key)))
-        .item("fingerprint", string(&row.fingerprint))
-        .item("expires_at", number(4_102_444_800))
-        .item("owner", string(&row.object))
-        .item("lease_ends_at", number(1_800_000_000_000))
-        .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
-        .expression_attribute_values(":now", number(1_400_000_000))
-        .build()?)
-}
-
-fn completion(table: &str, row: &Row) -> Result<Put, Error> {
-    Ok(Put::builder()
-        .table_name(table)
-        .item("pk", AttributeValue::S(format!("bare-lake#{}", row.key)))
-        .item("fingerprint", string(&row.fingerprint))
-        .item("expires_at", number(4_102_444_800))
-        .item("place", string(&row.object))
-        .condition_expression("#owner = :owner")
-        .expression_attribute_names("#owner", "owner")
-        .expression_attribute_values(":owner", string(&row.object))
-        .build()?)
 }
