@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod binaries;
+mod compact;
 mod flights;
 mod lake;
 mod ledger;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lake::compact::Tally;
 use serde_json::Value;
 use tests::World;
 use tokio::time::Instant;
@@ -59,6 +60,23 @@ pub(crate) async fn measure(
     figures.add("resident at the end", resident, "MB");
     figures.add("resident at its peak", peak, "MB");
     objects(world, figures);
+    compact(world, figures).await;
+}
+
+/// Puts the objects of each day together.
+async fn compact(world: &World, figures: &mut Figures) {
+    let calls = || -> u64 { world.emulation().calls().values().sum() };
+    let (before, begun) = (calls(), Instant::now());
+    let Tally { before: size, after, .. } = world.compact(Duration::ZERO).await;
+    let took = begun.elapsed();
+    assert_eq!(after.rows, size.rows, "no row is lost");
+    figures.add("compacted: objects before", float(size.objects as u64), "");
+    figures.add("compacted: objects after", float(after.objects as u64), "");
+    figures.add("compacted: together before", float(size.bytes as u64) / 1e6, "MB");
+    figures.add("compacted: together after", float(after.bytes as u64) / 1e6, "MB");
+    figures.add("compacted: rows a second", float(after.rows as u64) / took.as_secs_f64(), "/s");
+    let calls = float(calls() - before);
+    figures.add("compacted: calls an object before", calls / float(size.objects as u64), "");
 }
 
 /// The objects that the manifests list.

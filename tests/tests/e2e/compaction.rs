@@ -3,12 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws::{ClaimStore, Objects};
-use lake::S3Bucket;
-use lake::compact::{Compaction, Selection, Settings, Tally, partitions};
 use local::adversary::Plan;
-use runtime::{Clock, SystemClock};
-use testkit::ManualClock;
 use tests::{Flight, World, flights};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -21,28 +16,6 @@ seed: 3
 faults:
   - {fault: kill, on: LakeFunction, at: call, chance: 0.5, times: 4}
 ";
-
-/// Of all partitions, so long after now, over HTTP as an operator's program does it.
-async fn compact(world: &World, later: Duration) -> Tally {
-    let sdk = world.sdk();
-    let bucket = S3Bucket::new(Objects::new(&sdk), world.output("LakeBucketName").to_owned());
-    let records = ClaimStore::new(&sdk, world.name("DedupeTable").to_owned());
-    // The emulation's clock is ahead of the system's by what it has skipped: less than a day.
-    let clock = ManualClock::at(SystemClock.now().plus(24 * HOUR).plus(later));
-    let compaction = Compaction {
-        bucket: &bucket,
-        records: &records,
-        clock: &clock,
-        name: &runtime::unique_name,
-        settings: Settings::new(HOUR, HOUR, 128_000_000).unwrap(),
-        watch: &|_| {},
-    };
-    let mut total = Tally::default();
-    for partition in partitions(&bucket, &Selection::default()).await.unwrap() {
-        total += compaction.partition(&partition).await.unwrap();
-    }
-    total
-}
 
 async fn deliver(world: &World, flights: &[Flight]) {
     for flights in flights.chunks(flights.len().div_ceil(ROUNDS)) {
@@ -68,7 +41,7 @@ async fn a_lake_put_together_holds_each_event_once_and_takes_none_again() {
     world.assert_written_once(&sample);
 
     let days = days(&sample);
-    let first = compact(&world, Duration::ZERO).await;
+    let first = world.compact(Duration::ZERO).await;
     world.assert_written_once(&sample);
     assert!(first.before.objects >= ROUNDS && first.merged >= ROUNDS, "{first:?}");
     assert_eq!((first.after.objects, first.after.rows), (days, 160), "{first:?}");
@@ -78,7 +51,7 @@ async fn a_lake_put_together_holds_each_event_once_and_takes_none_again() {
 
     deliver(&world, &sample).await;
     world.assert_written_once(&sample);
-    let second = compact(&world, 2 * HOUR).await;
+    let second = world.compact(2 * HOUR).await;
     world.assert_written_once(&sample);
     assert_eq!((second.deleted, second.made, second.kept), (first.merged, 0, 0), "{second:?}");
     assert_eq!(listed(&world), days);
@@ -87,7 +60,7 @@ async fn a_lake_put_together_holds_each_event_once_and_takes_none_again() {
     let more = flights(600, 200);
     deliver(&world, &more).await;
     world.assert_written_once(&more);
-    let third = compact(&world, 48 * HOUR).await;
+    let third = world.compact(48 * HOUR).await;
     world.assert_written_once(&more);
     assert!(third.made > 0, "{third:?}");
     assert_eq!((third.after.objects, third.after.rows), (days, 200), "{third:?}");
