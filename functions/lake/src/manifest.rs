@@ -24,8 +24,9 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
-    /// How often what it replaces has changed. So no list is ever as one before it was, and a write that
-    /// comes late, on condition that nothing has changed, never holds for one that looks the same.
+    /// How often something was added to what it replaces; it may be gone from there again. So no list is
+    /// ever as one before it was, and a write that comes late, on condition that nothing has changed, never
+    /// holds for one that looks the same.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) revision: u64,
     /// Objects whose rows are in listed ones, and that may be there still: never to be listed again.

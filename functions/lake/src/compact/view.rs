@@ -109,11 +109,9 @@ impl View {
     pub(super) fn tidied(&self, orphans: &[Entry], settings: &Settings, now: Timestamp) -> Edit {
         let mut entries = self.entries.clone();
         for entry in &mut entries {
-            let before = entry.replaces.len();
             entry.replaces.retain(|replaced| {
                 self.there.contains_key(&replaced.key) || !settings.is_due(replaced.at, now)
             });
-            entry.revision += u64::from(entry.replaces.len() < before);
         }
         let abandoned = self.unknown(settings, now).filter(|(_, named)| named.is_result);
         let abandoned: Vec<Replaced> =

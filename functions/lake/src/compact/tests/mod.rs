@@ -66,9 +66,7 @@ fn ends_well(world: &World, told: &str) {
     let mut keys = world.keys_of(&entry.key);
     keys.sort();
     assert_eq!(keys, ALL, "{told}");
-    let is_open =
-        |record: &dedupe::DedupeRecord| matches!(record, dedupe::DedupeRecord::InProgress(_));
-    assert!(!world.store.records().values().any(is_open), "{told}: a claim is left");
+    assert!(!world.has_claims(), "{told}: a claim is left");
     let acknowledged = world.run(world.deliver(&ALL, &alive), told);
     assert_eq!(acknowledged, [true; 14], "{told}");
     assert_eq!(world.entries().len(), 1, "{told}: a duplicate was written");
@@ -197,6 +195,80 @@ fn compactions_and_writers_may_meet_at_any_step() {
         }
         ends_well(&world, &told);
     }
+}
+
+/// At each step of a compaction, a writer adds an object to the list.
+#[test]
+fn a_list_that_grows_meanwhile_delays_a_compaction_and_no_more() {
+    for at in 0.. {
+        let told = format!("grown at step {at}");
+        let world = history();
+        let alive = Caller::default();
+        let mut running = world.compact(settings(), &alive);
+        let is_over = (0..at).any(|_| world.step(&mut running, &told).is_some());
+        if is_over {
+            assert!(at > 15, "{told}");
+            break;
+        }
+        world.run(world.deliver(&["h1"], &Caller::default()), &told);
+        let tally = world.run(running, &told).unwrap();
+        assert_eq!((tally.merged, tally.made, tally.orphans), (6, 1, 1), "{told}");
+        let mut rows: Vec<usize> = world.entries().iter().map(|entry| entry.rows).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, [1, 11], "{told}");
+    }
+}
+
+#[test]
+fn an_orphan_is_listed_and_then_its_claims_are_completed() {
+    let world = World::new(testkit::contracts());
+    world.run(world.deliver(&["a1", "a2"], &Caller::ending(2, End::DiesBefore)), "orphan");
+    world.wait(2 * HOUR);
+    let tally = world.run(world.compact(settings(), &Caller::default()), "alone").unwrap();
+    assert_eq!((tally.orphans, tally.completed, tally.made), (1, 2, 0));
+    assert!(!world.has_claims());
+}
+
+/// A key is forgotten after a month, and may be another event's by then.
+#[test]
+fn a_claim_on_a_key_of_an_object_is_completed_only_for_its_own_writer() {
+    let world = World::new(testkit::contracts());
+    for key in ["a1", "b1"] {
+        world.run(world.deliver(&[key], &Caller::default()), "written");
+    }
+    world.wait(31 * 24 * HOUR);
+    let owner = world.partition.owner(&world.name(world.clock.now()), LakeFormat::Parquet);
+    world.claim("a1", owner.as_str());
+    let tally = world.run(world.compact(settings(), &Caller::default()), "later").unwrap();
+    assert_eq!((tally.merged, tally.made, tally.completed), (2, 1, 0));
+    assert!(world.has_claims());
+}
+
+/// Else a write that comes late, on condition that the list is as it was, would be taken.
+#[test]
+fn a_list_is_never_as_it_was_before() {
+    let world = World::new(testkit::contracts());
+    let alive = Caller::default();
+    world.run(world.deliver(&["a1"], &alive), "written");
+    let list = || world.bucket.body(&world.partition.manifest());
+    let mut lists = vec![list()];
+    for _ in 0..2 {
+        // One that no compaction will ever list: noticed, deleted, forgotten.
+        let name = world.name(world.clock.now());
+        let body = world.bucket.body(&world.entries()[0].key);
+        world.put(&world.partition.result(&name, LakeFormat::Parquet), body);
+        for _ in 0..3 {
+            world.wait(2 * HOUR);
+            world.run(world.compact(settings(), &alive), "swept").unwrap();
+            if lists.last() != Some(&list()) {
+                assert!(!lists.contains(&list()), "{:?}", list());
+                lists.push(list());
+            }
+        }
+        assert_eq!(world.unlisted(), Vec::<String>::new());
+        assert!(world.entries()[0].replaces.is_empty());
+    }
+    assert_eq!(lists.len(), 5);
 }
 
 #[test]

@@ -361,6 +361,12 @@ impl World {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Whether any is left that is not completed.
+    pub(super) fn has_claims(&self) -> bool {
+        let records = self.store.records();
+        records.values().any(|record| matches!(record, DedupeRecord::InProgress(_)))
+    }
+
     /// A claim of an owner that never wrote this key.
     pub(super) fn claim(&self, key: &str, owner: &str) {
         let now = self.clock.now();
