@@ -148,6 +148,12 @@ fn each_key_is_written_once_when_all_of_it_happens() {
 }
 
 #[test]
+fn one_key_is_written_once_among_three_when_all_of_it_happens() {
+    let faults = Faults { crashes: 1, delays: 1, early_ends: 1 };
+    check("fenced, one key and all of it", &[&[(0, 1)], &[(0, 1)], &[(0, 1)]], faults);
+}
+
+#[test]
 fn another_payload_of_a_key_is_never_written_with_the_first() {
     let faults = Faults { crashes: 1, delays: 0, early_ends: 1 };
     check("fenced, a conflict", &[FIRST, &[(1, 2), (2, 1)]], faults);
