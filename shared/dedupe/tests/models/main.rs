@@ -2,6 +2,8 @@
 //! delivered twice, they crash between any two steps, their leases end early, answers are lost after
 //! the commit, and requests arrive late or never.
 //!
+//! The widest check of all is left to `cargo test --workspace --test models -- --ignored`.
+//!
 //! What is checked are the `Rounds` that the functions run, not a copy of them. The world around them
 //! can be broken on purpose, and then the check fails: a model that finds nothing proves nothing
 //! unless it would have.

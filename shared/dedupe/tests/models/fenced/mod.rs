@@ -147,6 +147,14 @@ fn each_key_is_written_once_when_all_of_it_happens() {
     check("fenced, all of it", &[FIRST, SECOND], faults);
 }
 
+/// 9,520,333 states.
+#[test]
+#[ignore = "takes minutes, and 7 GB"]
+fn each_key_is_written_once_among_three_when_all_of_it_happens() {
+    let faults = Faults { crashes: 1, delays: 1, early_ends: 1 };
+    check("fenced, three and all of it", &[FIRST, SECOND, FIRST], faults);
+}
+
 #[test]
 fn one_key_is_written_once_among_three_when_all_of_it_happens() {
     let faults = Faults { crashes: 1, delays: 1, early_ends: 1 };
