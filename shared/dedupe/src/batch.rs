@@ -41,11 +41,7 @@ pub(crate) fn distinct<'a>(
             }
             Some(&first) => {
                 let (_, written) = delivery(first);
-                let verdict = if written == fingerprint {
-                    Verdict::Duplicate
-                } else {
-                    Verdict::Conflict { first: written.clone() }
-                };
+                let verdict = Verdict::after(written, fingerprint);
                 repeats.push(Repeat { position, first, verdict });
             }
         }

@@ -14,6 +14,18 @@ pub struct Claim {
     pub owner: Owner,
 }
 
+impl Claim {
+    /// Its dedupe record, held until then.
+    pub(crate) fn until(&self, lease_ends_at: Timestamp) -> InProgress {
+        InProgress {
+            owner: self.owner.clone(),
+            lease_ends_at,
+            fingerprint: self.fingerprint.clone(),
+            expires_at: self.expires_at,
+        }
+    }
+}
+
 /// What one attempt may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {

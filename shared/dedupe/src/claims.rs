@@ -11,36 +11,101 @@ use crate::{
     Change, Claim, CommitError, DedupeRecord, Expected, InProgress, Lease, Outcome, Reason, backoff,
 };
 
-/// How far a claim has come by its protocol.
-pub(crate) trait Step: Sized {
+/// How far a claim has come; `P` is what its protocol alone knows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step<P> {
     /// To be claimed, where this is in its place.
-    fn claim(expected: Expected) -> Self;
+    Claim(Expected),
+    /// Another's, whose lease has not ended.
+    Wait(InProgress),
+    Own(P),
+    Done(Outcome),
+}
 
-    fn done(outcome: Outcome) -> Self;
+/// The steps of a protocol, beside those that every one has.
+pub(crate) trait Protocol: Clone {
+    /// After it was claimed, where this was in its place.
+    fn claimed(expected: &Expected) -> Self;
 
-    /// Once it is done.
-    fn outcome(&self) -> Option<&Outcome>;
+    /// After it was found in the hands of another, whose lease has ended.
+    fn abandoned(claim: &Claim, theirs: &InProgress) -> Step<Self>;
 
-    /// Another's claim, whose lease has not ended.
-    fn waits_for(&self) -> Option<&InProgress>;
-
-    /// The change of its dedupe record that it asks for.
-    fn change(&self, claim: &Claim, lease_ends_at: Timestamp, now: Timestamp) -> Option<Change>;
+    /// What it wants of its dedupe record: what is expected there, and what to put in its place.
+    fn change(&self, claim: &Claim, now: Timestamp) -> Option<(Expected, Option<DedupeRecord>)>;
 
     /// After its change was made.
-    fn committed(&self, claim: &Claim) -> Self;
+    fn committed(&self, claim: &Claim) -> Step<Self>;
 
     /// After its change was not made, since this was found instead.
-    fn found(&self, claim: &Claim, found: Option<&DedupeRecord>, now: Timestamp) -> Self;
+    fn found(&self, claim: &Claim, found: Option<&DedupeRecord>, now: Timestamp) -> Step<Self>;
 
     /// After it could not be told whether its change was made.
-    fn gave_up(&self, claim: &Claim, failure: &Failure) -> Self;
+    fn gave_up(&self, claim: &Claim, failure: &Failure) -> Step<Self>;
+}
+
+impl<P: Protocol> Step<P> {
+    fn change(&self, claim: &Claim, lease_ends_at: Timestamp, now: Timestamp) -> Option<Change> {
+        let (expected, to) = match self {
+            Self::Claim(expected) => {
+                (expected.clone(), Some(DedupeRecord::InProgress(claim.until(lease_ends_at))))
+            }
+            Self::Own(own) => own.change(claim, now)?,
+            Self::Wait(_) | Self::Done(_) => return None,
+        };
+        Some(Change { id: claim.id.clone(), expected, to })
+    }
+
+    fn committed(&self, claim: &Claim) -> Self {
+        match self {
+            Self::Claim(expected) => Self::Own(P::claimed(expected)),
+            Self::Own(own) => own.committed(claim),
+            Self::Wait(_) | Self::Done(_) => self.clone(),
+        }
+    }
+
+    fn found(&self, claim: &Claim, found: Option<&DedupeRecord>, now: Timestamp) -> Self {
+        match self {
+            Self::Claim(expected) => Self::met(expected, claim, found, now),
+            Self::Own(own) => own.found(claim, found, now),
+            Self::Wait(_) | Self::Done(_) => self.clone(),
+        }
+    }
+
+    fn gave_up(&self, claim: &Claim, failure: &Failure) -> Self {
+        match self {
+            Self::Own(own) => own.gave_up(claim, failure),
+            Self::Claim(_) | Self::Wait(_) | Self::Done(_) => Self::Done(Err(failure.clone())),
+        }
+    }
+
+    /// After this was found in the place of what was to be claimed.
+    pub(crate) fn met(
+        expected: &Expected,
+        claim: &Claim,
+        found: Option<&DedupeRecord>,
+        now: Timestamp,
+    ) -> Self {
+        match found {
+            None => Self::Claim(Expected::Free),
+            Some(DedupeRecord::Completed(completed)) => {
+                Self::Done(Ok(completed.judge(&claim.fingerprint)))
+            }
+            // An earlier try, whose answer was lost.
+            Some(DedupeRecord::InProgress(theirs)) if theirs.owner == claim.owner => {
+                Self::Own(P::claimed(expected))
+            }
+            Some(DedupeRecord::InProgress(theirs)) if theirs.lease_ends_at > now => {
+                Self::Wait(theirs.clone())
+            }
+            Some(DedupeRecord::InProgress(theirs)) => P::abandoned(claim, theirs),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Entry<S> {
+pub(crate) struct Entry<P> {
     pub(crate) claim: Claim,
-    pub(crate) step: S,
+    pub(crate) step: Step<P>,
     /// Whether its dedupe record is changed in a transaction of its own.
     is_alone: bool,
 }
@@ -52,10 +117,10 @@ pub(crate) struct Commit {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Claims<S> {
+pub(crate) struct Claims<P> {
     lease: Lease,
     /// One for each claim; of a key's repeats, only the first is asked for.
-    entries: Vec<Entry<S>>,
+    entries: Vec<Entry<P>>,
     firsts: Vec<usize>,
     repeats: Vec<Repeat>,
     pause: Option<Duration>,
@@ -65,29 +130,29 @@ pub(crate) struct Claims<S> {
     waits: u32,
 }
 
-impl<S: Step> Claims<S> {
+impl<P: Protocol> Claims<P> {
     pub(crate) fn new(claims: Vec<Claim>, lease: Lease) -> Self {
         let delivery = |at: usize| (&claims[at].id, &claims[at].fingerprint);
         let Distinct { firsts, repeats } = distinct(0..claims.len(), delivery);
-        let entry = |claim| Entry { claim, step: S::claim(Expected::Free), is_alone: false };
+        let entry = |claim| Entry { claim, step: Step::Claim(Expected::Free), is_alone: false };
         let entries = claims.into_iter().map(entry).collect();
         Self { lease, entries, firsts, repeats, pause: None, fruitless: 0, waits: 0 }
     }
 
     /// Those that are asked for, with their positions.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &Entry<S>)> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &Entry<P>)> {
         self.firsts.iter().map(|&at| (at, &self.entries[at]))
     }
 
     /// Moves on those of [`Claims::each`] that have a next step, whatever their dedupe records say.
-    pub(crate) fn step_each(&mut self, mut next: impl FnMut(&Entry<S>) -> Option<S>) {
+    pub(crate) fn step_each(&mut self, mut next: impl FnMut(&Entry<P>) -> Option<Step<P>>) {
         for at in 0..self.firsts.len() {
             self.step(self.firsts[at], &mut next);
         }
     }
 
     /// As [`Claims::step_each`], for the one at this position.
-    pub(crate) fn step(&mut self, at: usize, next: impl FnOnce(&Entry<S>) -> Option<S>) {
+    pub(crate) fn step(&mut self, at: usize, next: impl FnOnce(&Entry<P>) -> Option<Step<P>>) {
         if let Some(next) = next(&self.entries[at]) {
             self.entries[at].step = next;
         }
@@ -109,7 +174,7 @@ impl<S: Step> Claims<S> {
     }
 
     /// The changes that these steps ask for, as many to a transaction as fit.
-    pub(crate) fn commits(&self, wanted: impl Fn(&S) -> bool, now: Timestamp) -> Vec<Commit> {
+    pub(crate) fn commits(&self, wanted: impl Fn(&Step<P>) -> bool, now: Timestamp) -> Vec<Commit> {
         let positions = self.firsts.iter().copied().filter(|&at| wanted(&self.entries[at].step));
         let commit = |positions: Vec<usize>| {
             let change = |&at: &usize| {
@@ -173,12 +238,12 @@ impl<S: Step> Claims<S> {
         let wait_until = self.lease.wait_until;
         let mut is_waiting = false;
         self.step_each(|entry| {
-            let claim = entry.step.waits_for()?;
+            let Step::Wait(theirs) = &entry.step else { return None };
             if now >= wait_until {
-                return Some(S::done(Err(held(claim, now))));
+                return Some(Step::Done(Err(held(theirs, now))));
             }
             is_waiting = true;
-            Some(S::claim(Expected::Free))
+            Some(Step::Claim(Expected::Free))
         });
         if is_waiting {
             self.waits += 1;
@@ -199,7 +264,11 @@ impl<S: Step> Claims<S> {
 
     /// One for each claim, in their order.
     pub(crate) fn into_outcomes(self) -> Vec<Outcome> {
-        let outcomes = self.entries.iter().map(|entry| entry.step.outcome().cloned()).collect();
+        let outcome = |entry: &Entry<P>| match &entry.step {
+            Step::Done(outcome) => Some(outcome.clone()),
+            Step::Claim(_) | Step::Wait(_) | Step::Own(_) => None,
+        };
+        let outcomes = self.entries.iter().map(outcome).collect();
         let fingerprint = |at: usize| &self.entries[at].claim.fingerprint;
         join_repeats(outcomes, &self.repeats, fingerprint)
     }

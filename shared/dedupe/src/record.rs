@@ -95,11 +95,7 @@ impl Completed {
     /// What a delivery with this payload is, now that the key has taken effect.
     #[must_use]
     pub fn judge(&self, delivered: &Fingerprint) -> Verdict {
-        if self.fingerprint == *delivered {
-            Verdict::Duplicate
-        } else {
-            Verdict::Conflict { first: self.fingerprint.clone() }
-        }
+        Verdict::after(&self.fingerprint, delivered)
     }
 }
 
@@ -114,4 +110,11 @@ pub enum Verdict {
     Stale,
     /// Its key had taken effect with another payload: never applied, never dropped.
     Conflict { first: Fingerprint },
+}
+
+impl Verdict {
+    /// Of a delivery whose key has taken effect with the payload `first`.
+    pub(crate) fn after(first: &Fingerprint, delivered: &Fingerprint) -> Self {
+        if first == delivered { Self::Duplicate } else { Self::Conflict { first: first.clone() } }
+    }
 }

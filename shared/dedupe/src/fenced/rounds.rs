@@ -6,7 +6,7 @@ use std::time::Duration;
 use event::{Code, Failure, IdempotencyKey, Timestamp};
 
 use super::Put;
-use super::step::Step;
+use super::step::{Fenced, Step};
 use crate::batch::contended;
 use crate::claims::{Claims, Commit, Entry};
 use crate::{Change, Claim, CommitError, Expected, Lease, Outcome, Owner};
@@ -39,7 +39,7 @@ pub enum Answer {
 /// begin again, until there are none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rounds {
-    claims: Claims<Step>,
+    claims: Claims<Fenced>,
     objects: BTreeMap<Owner, Object>,
     /// How often an owner's object could not be written. To look for it then brings nothing on.
     failed_writes: BTreeMap<Owner, u32>,
@@ -130,14 +130,11 @@ impl Rounds {
     fn settle_by_objects(&mut self) {
         let objects = &self.objects;
         self.claims.step_each(|Entry { claim, step, .. }| {
-            let owner = match step {
-                Step::Settle(theirs) => &theirs.owner,
-                Step::Write => &claim.owner,
-                Step::Claim(_)
-                | Step::Wait(_)
-                | Step::CompleteFor(_)
-                | Step::Complete
-                | Step::Done(_) => return None,
+            let Step::Own(own) = step else { return None };
+            let owner = match own {
+                Fenced::Settle(theirs) => &theirs.owner,
+                Fenced::Write => &claim.owner,
+                Fenced::CompleteFor(_) | Fenced::Complete => return None,
             };
             let key = &claim.id.key;
             let is_in = match objects.get(owner) {
@@ -148,10 +145,10 @@ impl Rounds {
                     return None;
                 }
             };
-            Some(match (step, is_in) {
-                (Step::Settle(theirs), true) => Step::CompleteFor(theirs.clone()),
-                (Step::Settle(theirs), false) => Step::Claim(Expected::Held(theirs.owner.clone())),
-                (_, true) => Step::Complete,
+            Some(match (own, is_in) {
+                (Fenced::Settle(theirs), true) => Step::Own(Fenced::CompleteFor(theirs.clone())),
+                (Fenced::Settle(_), false) => Step::Claim(Expected::Held(owner.clone())),
+                (_, true) => Step::Own(Fenced::Complete),
                 (_, false) => Step::Done(Err(fenced())),
             })
         });
@@ -159,10 +156,11 @@ impl Rounds {
 
     /// Claims, and whatever stands before them.
     fn claim_calls(&self, now: Timestamp) -> Vec<(Call, Asked)> {
-        let wanted = |step: &Step| matches!(step, Step::Claim(_) | Step::CompleteFor(_));
+        let wanted =
+            |step: &Step| matches!(step, Step::Claim(_) | Step::Own(Fenced::CompleteFor(_)));
         let mut calls = self.commits(wanted, now);
         let settling = self.claims.each().filter_map(|(_, entry)| match &entry.step {
-            Step::Settle(claim) => Some(claim.owner.clone()),
+            Step::Own(Fenced::Settle(theirs)) => Some(theirs.owner.clone()),
             _ => None,
         });
         for owner in settling.collect::<BTreeSet<Owner>>() {
@@ -180,7 +178,7 @@ impl Rounds {
     fn write_calls(&self, now: Timestamp) -> Vec<(Call, Asked)> {
         let mut by_owner: BTreeMap<&Owner, Vec<usize>> = BTreeMap::new();
         for (at, entry) in self.claims.each() {
-            if entry.step == Step::Write {
+            if entry.step == Step::Own(Fenced::Write) {
                 by_owner.entry(&entry.claim.owner).or_default().push(at);
             }
         }
@@ -194,7 +192,7 @@ impl Rounds {
             (call, Asked::Object(owner))
         };
         let mut calls: Vec<_> = by_owner.into_iter().map(call).collect();
-        calls.extend(self.commits(|step| *step == Step::Complete, now));
+        calls.extend(self.commits(|step| *step == Step::Own(Fenced::Complete), now));
         calls
     }
 
@@ -221,8 +219,9 @@ impl Rounds {
 
     /// What an answer says of an owner's object.
     fn seen(&mut self, owner: &Owner, answer: Answer) -> Result<Object, Failure> {
-        let is_written =
-            |entry: &Entry<Step>| entry.claim.owner == *owner && entry.step == Step::Write;
+        let is_written = |entry: &Entry<Fenced>| {
+            entry.claim.owner == *owner && entry.step == Step::Own(Fenced::Write)
+        };
         Ok(match answer {
             Answer::Put(Ok(Put::Created)) => {
                 let written = self.claims.each().filter(|(_, entry)| is_written(entry));
@@ -255,9 +254,9 @@ impl Rounds {
     }
 
     fn give_up(&mut self, asked: &Asked, failure: &Failure) {
-        let is_of = |owner: &Owner, entry: &Entry<Step>| match &entry.step {
-            Step::Settle(claim) => claim.owner == *owner,
-            Step::Write => entry.claim.owner == *owner,
+        let is_of = |owner: &Owner, entry: &Entry<Fenced>| match &entry.step {
+            Step::Own(Fenced::Settle(theirs)) => theirs.owner == *owner,
+            Step::Own(Fenced::Write) => entry.claim.owner == *owner,
             _ => false,
         };
         let positions: Vec<usize> = match asked {

@@ -2,17 +2,14 @@
 
 use event::{Failure, Fingerprint, Timestamp};
 
-use crate::{
-    Change, Claim, Completed, DedupeRecord, Expected, InProgress, Outcome, Owner, Verdict, claims,
-};
+use crate::claims::{self, Protocol};
+use crate::{Claim, Completed, DedupeRecord, Expected, InProgress, Owner, Verdict};
 
-/// How far it has come.
+pub(super) type Step = claims::Step<Fenced>;
+
+/// What there is to do besides claiming.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Step {
-    /// To be claimed, from nobody or from an owner that does not hold it after all.
-    Claim(Expected),
-    /// Another's, whose lease has not ended.
-    Wait(InProgress),
+pub(super) enum Fenced {
     /// Another's, whose lease has ended: its object is to be looked for.
     Settle(InProgress),
     /// It is in another's object, whose claim is to be completed.
@@ -21,91 +18,60 @@ pub(super) enum Step {
     Write,
     /// In this attempt's object: to be completed.
     Complete,
-    Done(Outcome),
 }
 
-impl claims::Step for Step {
-    fn claim(expected: Expected) -> Self {
-        Self::Claim(expected)
+impl Protocol for Fenced {
+    fn claimed(_: &Expected) -> Self {
+        Self::Write
     }
 
-    fn done(outcome: Outcome) -> Self {
-        Self::Done(outcome)
+    fn abandoned(_: &Claim, theirs: &InProgress) -> Step {
+        Step::Own(Self::Settle(theirs.clone()))
     }
 
-    fn outcome(&self) -> Option<&Outcome> {
-        if let Self::Done(outcome) = self { Some(outcome) } else { None }
-    }
-
-    fn waits_for(&self) -> Option<&InProgress> {
-        if let Self::Wait(claim) = self { Some(claim) } else { None }
-    }
-
-    fn change(&self, claim: &Claim, lease_ends_at: Timestamp, _: Timestamp) -> Option<Change> {
-        let Claim { id, fingerprint, expires_at, owner } = claim.clone();
-        let completed = |fingerprint, place: &Owner, expires_at| {
-            let place = Some(place.to_string());
-            Some(DedupeRecord::Completed(Completed { fingerprint, place, expires_at }))
+    fn change(&self, claim: &Claim, _: Timestamp) -> Option<(Expected, Option<DedupeRecord>)> {
+        let completed = |owner: &Owner, fingerprint: &Fingerprint, expires_at| {
+            let (fingerprint, place) = (fingerprint.clone(), Some(owner.to_string()));
+            let to = DedupeRecord::Completed(Completed { fingerprint, place, expires_at });
+            Some((Expected::Held(owner.clone()), Some(to)))
         };
         match self {
-            Self::Claim(expected) => {
-                let claim = InProgress { owner, lease_ends_at, fingerprint, expires_at };
-                let to = Some(DedupeRecord::InProgress(claim));
-                Some(Change { id, expected: expected.clone(), to })
-            }
             Self::CompleteFor(theirs) => {
-                let InProgress { owner, fingerprint, expires_at, .. } = theirs.clone();
-                let to = completed(fingerprint, &owner, expires_at);
-                Some(Change { id, expected: Expected::Held(owner), to })
+                completed(&theirs.owner, &theirs.fingerprint, theirs.expires_at)
             }
-            Self::Complete => {
-                let to = completed(fingerprint, &owner, expires_at);
-                Some(Change { id, expected: Expected::Held(owner), to })
-            }
-            Self::Wait(_) | Self::Settle(_) | Self::Write | Self::Done(_) => None,
+            Self::Complete => completed(&claim.owner, &claim.fingerprint, claim.expires_at),
+            Self::Settle(_) | Self::Write => None,
         }
     }
 
-    fn committed(&self, claim: &Claim) -> Self {
+    fn committed(&self, claim: &Claim) -> Step {
         match self {
-            Self::Claim(_) => Self::Write,
-            Self::CompleteFor(theirs) => Self::Done(Ok(judge(claim, &theirs.fingerprint))),
-            Self::Complete => Self::Done(Ok(Verdict::Written)),
-            other => other.clone(),
+            Self::CompleteFor(theirs) => Step::Done(Ok(judge(claim, theirs))),
+            Self::Complete => Step::Done(Ok(Verdict::Written)),
+            Self::Settle(_) | Self::Write => Step::Own(self.clone()),
         }
     }
 
-    fn found(&self, claim: &Claim, found: Option<&DedupeRecord>, now: Timestamp) -> Self {
-        match (self, found) {
+    fn found(&self, claim: &Claim, found: Option<&DedupeRecord>, now: Timestamp) -> Step {
+        match self {
             // The object that holds it is there: whoever completed it did so for that.
-            (Self::Complete, _) => Self::Done(Ok(Verdict::Written)),
-            (_, Some(DedupeRecord::Completed(completed))) => {
-                Self::Done(Ok(completed.judge(&claim.fingerprint)))
+            Self::Complete => Step::Done(Ok(Verdict::Written)),
+            Self::CompleteFor(_) | Self::Settle(_) | Self::Write => {
+                Step::met(&Expected::Free, claim, found, now)
             }
-            // An earlier try, whose answer was lost.
-            (_, Some(DedupeRecord::InProgress(found))) if found.owner == claim.owner => Self::Write,
-            (_, Some(DedupeRecord::InProgress(found))) if found.lease_ends_at > now => {
-                Self::Wait(found.clone())
-            }
-            (_, Some(DedupeRecord::InProgress(found))) => Self::Settle(found.clone()),
-            (_, None) => Self::Claim(Expected::Free),
         }
     }
 
-    fn gave_up(&self, claim: &Claim, failure: &Failure) -> Self {
-        match self {
+    fn gave_up(&self, claim: &Claim, failure: &Failure) -> Step {
+        Step::Done(match self {
             // What the object says counts: whoever meets the claim reads it there.
-            Self::Complete => Self::Done(Ok(Verdict::Written)),
-            Self::CompleteFor(theirs) => Self::Done(Ok(judge(claim, &theirs.fingerprint))),
-            _ => Self::Done(Err(failure.clone())),
-        }
+            Self::Complete => Ok(Verdict::Written),
+            Self::CompleteFor(theirs) => Ok(judge(claim, theirs)),
+            Self::Settle(_) | Self::Write => Err(failure.clone()),
+        })
     }
 }
 
-fn judge(claim: &Claim, written: &Fingerprint) -> Verdict {
-    if claim.fingerprint == *written {
-        Verdict::Duplicate
-    } else {
-        Verdict::Conflict { first: written.clone() }
-    }
+fn judge(claim: &Claim, written: &InProgress) -> Verdict {
+    Verdict::after(&written.fingerprint, &claim.fingerprint)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::Timestamp;
 
 use super::Delivery;
-use super::step::{Step, delivered};
+use super::step::{Leased, Step, delivered};
 use crate::batch::contended;
 use crate::claims::{Claims, Commit, Entry};
 use crate::{Change, Claim, CommitError, Lease, Outcome};
@@ -33,7 +33,7 @@ pub enum Answer {
 /// begin again, until there are none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rounds {
-    claims: Claims<Step>,
+    claims: Claims<Leased>,
     /// What the calls under way are about.
     asked: Vec<Asked>,
 }
@@ -58,7 +58,9 @@ impl Rounds {
         let mut calls = self.commits(is_claim, now);
         if calls.is_empty() {
             calls = self.deliveries();
-            let is_after = |step: &Step| matches!(step, Step::Complete(_) | Step::GiveBack { .. });
+            let is_after = |step: &Step| {
+                matches!(step, Step::Own(Leased::Complete(_) | Leased::GiveBack { .. }))
+            };
             calls.extend(self.commits(is_after, now));
         }
         if calls.is_empty() {
@@ -110,8 +112,8 @@ impl Rounds {
     }
 
     fn deliveries(&self) -> Vec<(Call, Asked)> {
-        let call = |(at, entry): (usize, &Entry<Step>)| match entry.step {
-            Step::Deliver { is_repeat } => {
+        let call = |(at, entry): (usize, &Entry<Leased>)| match entry.step {
+            Step::Own(Leased::Deliver { is_repeat }) => {
                 Some((Call::Deliver { position: at, is_repeat }, Asked::Delivery(at)))
             }
             _ => None,
