@@ -4,10 +4,10 @@
 //! The function's binary links the stage, and an operator's program [`compact`].
 
 mod bucket;
-mod chunks;
 mod columns;
 pub mod compact;
 mod config;
+mod file_writer;
 mod handler;
 mod lake;
 mod manifest;

@@ -5,8 +5,6 @@
 //! (<https://parquet.apache.org/docs/file-format/metadata/>). What is different in each row has no
 //! dictionary, and nothing has one in a file of few rows.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use contracts::ValueKind;
 use event::IdempotencyKey;
@@ -16,37 +14,21 @@ use parquet::column::writer::{
 };
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
 
-use crate::chunks::Chunks;
 use crate::columns::{Cell, Column, Columns, KEY_COLUMN};
-
-/// Text that no two rows share.
-const DISTINCT: [&str; 3] = ["_event_id", KEY_COLUMN, "_fingerprint"];
-
-/// Rows from which on a column's repeated values are worth a dictionary, which a writer sets up with
-/// 72 KB. Of flights, ten are 13% larger with dictionaries than without, 500 are as large, and 3,000 are
-/// 5% smaller.
-const DICTIONARY_FROM: usize = 500;
+use crate::file_writer::FileWriter;
 
 /// A file of these rows, each with a cell for each column; of none, a file without a row group.
 pub(crate) fn write(columns: &Columns, rows: &[&[Cell]]) -> Result<Vec<u8>, ParquetError> {
-    let properties = properties(rows.len());
-    let mut chunks = Chunks::new(Arc::clone(&properties))?;
-    let mut writer = SerializedFileWriter::new(Vec::new(), columns.schema(), properties)?;
+    let mut file = FileWriter::new(columns.schema(), rows.len())?;
     if !rows.is_empty() {
-        let all = writer.schema_descr().columns().to_vec();
-        let mut group = writer.next_row_group()?;
-        for (at, (column, descriptor)) in columns.iter().zip(all).enumerate() {
-            let cells = rows.iter().filter_map(|row| row.get(at));
-            chunks.write(&mut group, descriptor, |writer| write_column(writer, column, cells))?;
-        }
-        group.close()?;
+        let all: Vec<&Column> = columns.iter().collect();
+        file.row_group(|at, to| {
+            write_column(to, all[at], rows.iter().filter_map(|row| row.get(at)))
+        })?;
     }
-    writer.into_inner()
+    file.finish()
 }
 
 /// The keys of a file that [`write`] made.
@@ -75,19 +57,6 @@ pub(crate) fn keys(file: Bytes) -> Result<Vec<IdempotencyKey>, ParquetError> {
         }
     }
     Ok(keys)
-}
-
-/// How a file of so many rows is written, but for its compression, which is for [`Chunks`].
-pub(crate) fn properties(rows: usize) -> WriterPropertiesPtr {
-    let properties = WriterProperties::builder()
-        .set_created_by(concat!("sluicegate version ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_dictionary_enabled(rows >= DICTIONARY_FROM);
-    let distinct = DISTINCT.map(|name| ColumnPath::new(vec![name.to_owned()]));
-    let properties = distinct.into_iter().fold(properties, |properties, column| {
-        properties.set_column_dictionary_enabled(column, false)
-    });
-    Arc::new(properties.build())
 }
 
 fn write_column<'a>(

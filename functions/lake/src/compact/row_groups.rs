@@ -3,19 +3,15 @@
 //! Column by column, and some thousand values at a time: decoded is never more than a page of each
 //! column. What is written has the statistics and the compression that all files have.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::column::writer::{ColumnWriter, ColumnWriterImpl};
 use parquet::data_type::{BoolType, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::TypePtr;
 
-use crate::chunks::Chunks;
-use crate::parquet_file::properties;
+use crate::file_writer::FileWriter;
 
 /// Rows of a group: between 100,000 and 1,000,000 is what DuckDB advises
 /// (<https://duckdb.org/docs/stable/guides/performance/file_formats>).
@@ -56,17 +52,15 @@ pub(super) fn merge(files: &[Bytes]) -> Result<(Vec<u8>, Vec<usize>), (usize, Pa
         return Err((0, ParquetError::General("no file".to_owned())));
     };
     let schema = first.metadata().file_metadata().schema_descr().root_schema_ptr();
-    let properties = properties(rows.iter().sum());
-    let mut chunks = Chunks::new(Arc::clone(&properties)).map_err(|error| (0, error))?;
-    let writer = SerializedFileWriter::new(Vec::new(), schema, properties);
+    let writer = FileWriter::new(schema, rows.iter().sum());
     let mut writer = writer.map_err(|error| (0, error))?;
     let mut rest = groups.as_slice();
     while !rest.is_empty() {
         let (next, after) = rest.split_at(fitting(rest));
-        write_group(&mut writer, &mut chunks, &files, next)?;
+        write_group(&mut writer, &files, next)?;
         rest = after;
     }
-    let body = writer.into_inner().map_err(|error| (0, error))?;
+    let body = writer.finish().map_err(|error| (0, error))?;
     Ok((body, rows))
 }
 
@@ -90,27 +84,19 @@ fn fitting(groups: &[Group]) -> usize {
 }
 
 fn write_group(
-    writer: &mut SerializedFileWriter<Vec<u8>>,
-    chunks: &mut Chunks,
+    writer: &mut FileWriter,
     files: &[File],
     groups: &[Group],
 ) -> Result<(), (usize, ParquetError)> {
-    let first = groups.first().map_or(0, |group| group.file);
-    let at_first = |error| (first, error);
-    let columns = writer.schema_descr().columns().to_vec();
-    let mut out = writer.next_row_group().map_err(at_first)?;
-    for (place, column) in columns.into_iter().enumerate() {
-        let mut at = first;
-        let written = chunks.write(&mut out, column, |to| {
-            groups.iter().try_for_each(|group| {
-                at = group.file;
-                let from = files[at].get_row_group(group.place)?.get_column_reader(place)?;
-                copy(from, to, group.rows)
-            })
-        });
-        written.map_err(|error| (at, error))?;
-    }
-    out.close().map(|_| ()).map_err(at_first)
+    let mut at = groups.first().map_or(0, |group| group.file);
+    let written = writer.row_group(|place, to| {
+        groups.iter().try_for_each(|group| {
+            at = group.file;
+            let from = files[at].get_row_group(group.place)?.get_column_reader(place)?;
+            copy(from, to, group.rows)
+        })
+    });
+    written.map_err(|error| (at, error))
 }
 
 fn copy(from: ColumnReader, to: &mut ColumnWriter<'_>, rows: usize) -> Result<(), ParquetError> {
