@@ -1,6 +1,8 @@
 //! What a service's answer means.
 
-use event::{Code, Failure, Payload};
+use std::fmt::Display;
+
+use event::{Code, Failure, Payload, check_numbers};
 use outbound::{Answer, AskError, BodyError};
 use serde_json::value::RawValue;
 
@@ -36,13 +38,13 @@ pub(crate) fn document(answer: &Answer, enricher: &str) -> Result<Option<Box<Raw
     match answer.status {
         200 => {
             let body = answer.body.as_ref().map_err(|error| unread(error, enricher))?;
-            match Payload::parse(body) {
-                Ok(payload) => Ok(Some(payload.text)),
-                Err(bad) => {
-                    let reason = format!("enricher {enricher}: {}", bad.reason);
-                    Err(Failure::transient(Code::EnricherBadAnswer, reason))
-                }
-            }
+            let bad_answer = |reason: &dyn Display| {
+                let reason = format!("enricher {enricher}: {reason}");
+                Failure::transient(Code::EnricherBadAnswer, reason)
+            };
+            let payload = Payload::parse(body).map_err(|bad| bad_answer(&bad.reason))?;
+            check_numbers(&payload.value).map_err(|bad| bad_answer(&bad).at(bad.at))?;
+            Ok(Some(payload.text))
         }
         204 | 404 | 410 => Ok(None),
         201..=203 | 205..=299 => Err(Failure::transient(Code::EnricherBadAnswer, reason)),
@@ -76,6 +78,7 @@ mod tests {
         check(500, "", FailureKind::Transient, Code::DependencyUnavailable);
         check(400, "", FailureKind::Permanent, Code::EnricherRefused);
         check(302, "", FailureKind::Permanent, Code::EnricherRefused);
+        check(200, "{\"t\":1e200}", FailureKind::Transient, Code::EnricherBadAnswer);
         check(200, "<html>", FailureKind::Transient, Code::EnricherBadAnswer);
         check(200, "", FailureKind::Transient, Code::EnricherBadAnswer);
         assert!(document(&answer(404, "{}"), "weather").unwrap().is_none());

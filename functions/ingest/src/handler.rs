@@ -7,7 +7,9 @@ use aws_lambda_events::sqs::SqsEvent;
 use contracts::Catalog;
 use event::{Code, DeadLetter, Failure, Payload, Timestamp, TraceParent};
 use runtime::{BatchResponse, Deadline, Done, Outgoing, Queue, Record, Stage};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use crate::archive::{self, Raw, Store};
 use crate::emit::Emit;
@@ -16,12 +18,29 @@ use crate::notification::{Announced, announced};
 use crate::wrap::{DATASET, EVENT_ID, Origin, SOURCE, TRACE, wrap};
 
 /// What invokes this function.
-#[derive(Deserialize)]
-#[serde(untagged)]
 pub(crate) enum Trigger {
     Batch(SqsEvent),
     /// A function URL's or an HTTP API's request: both have payload format 2.0.
     Request(Box<LambdaFunctionUrlRequest>),
+}
+
+/// A batch has records. Told by that, and not by trying one after the other: serde's untagged
+/// enumerations keep no number whose digits `serde_json` keeps.
+impl<'de> Deserialize<'de> for Trigger {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Records {
+            #[serde(rename = "Records")]
+            records: Option<IgnoredAny>,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let Records { records } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+        let trigger = match records {
+            Some(_) => serde_json::from_str(text.get()).map(Self::Batch),
+            None => serde_json::from_str(text.get()).map(Self::Request),
+        };
+        trigger.map_err(D::Error::custom)
+    }
 }
 
 #[derive(Serialize)]

@@ -2,7 +2,8 @@
 
 use contracts::Contract;
 use event::{
-    Attribute, Attributes, Code, Envelope, Failure, Payload, SPEC_VERSION, Timestamp, TraceParent,
+    Attribute, Attributes, Code, ENVELOPE_VERSION, Envelope, Failure, Payload, SPEC_VERSION,
+    Timestamp, TraceParent,
 };
 use runtime::Outgoing;
 
@@ -51,6 +52,7 @@ pub(crate) fn wrap(
     ];
     let envelope = Envelope {
         specversion: SPEC_VERSION.to_owned(),
+        envelopeversion: ENVELOPE_VERSION,
         id: origin.id,
         source: origin.source,
         kind: format!("sluicegate.{}", contract.dataset),

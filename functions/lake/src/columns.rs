@@ -13,16 +13,21 @@
 //! | --- | --- |
 //! | `boolean` | BOOLEAN |
 //! | `integer` | INT64; one beyond 64 bits is refused |
-//! | `number` | DOUBLE, which is what JSON's numbers are (RFC 8259, section 6) |
+//! | `number` | DOUBLE |
+//! | `number` or `integer` that the sink's `decimals` names | DECIMAL of 38 digits; what needs more digits before or after the point is refused |
 //! | `string` | UTF-8 |
 //! | `string`, its format `date-time` | TIMESTAMP in UTC, to the millisecond; what is no RFC 3339 time is refused |
 //! | any other, and enrichers' members | JSON text, as it came |
+//!
+//! A column changes no value silently. Where a double is another number than the one that came, or a time
+//! has more than milliseconds, the column has the nearest value, for engines to compute with, and the
+//! member's exact text is in `_rest` too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use contracts::{Contract, ValueKind};
-use event::{Code, Envelope, Failure, Timestamp};
+use contracts::{Contract, LakeSink, ValueKind};
+use event::{Code, Decimal, Envelope, Failure, Timestamp};
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{Type, TypePtr};
@@ -41,7 +46,16 @@ pub(crate) enum Cell {
     Boolean(bool),
     Integer(i64),
     Number(f64),
+    /// In units of its column's last decimal.
+    Decimal(i128),
     Text(String),
+}
+
+/// A value in a column.
+enum Placed {
+    Exactly(Cell),
+    /// The nearest that the column has.
+    Nearly(Cell),
 }
 
 #[derive(Debug)]
@@ -70,12 +84,13 @@ pub(crate) struct Columns {
 impl Columns {
     /// # Errors
     /// When Parquet has no such schema: never for one that was read from a contract.
-    pub(crate) fn of(contract: &Contract) -> Result<Self, ParquetError> {
-        let mut members: BTreeMap<&str, (ValueKind, bool)> = contract
-            .schema
-            .properties()
-            .map(|property| (property.name, (property.kind, property.is_nullable)))
-            .collect();
+    pub(crate) fn of(contract: &Contract, sink: &LakeSink) -> Result<Self, ParquetError> {
+        let mut members: BTreeMap<&str, (ValueKind, bool)> = BTreeMap::new();
+        for property in contract.schema.properties() {
+            let decimal = sink.decimals.get(property.name);
+            let kind = decimal.map_or(property.kind, |&scale| ValueKind::Decimal { scale });
+            members.insert(property.name, (kind, property.is_nullable));
+        }
         for enricher in &contract.enrichers {
             members.insert(&enricher.into, (ValueKind::Json, true));
         }
@@ -108,16 +123,26 @@ impl Columns {
     pub(crate) fn row(&self, envelope: &Envelope) -> Result<Vec<Cell>, Failure> {
         let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(envelope.data.get())
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
-        let cell = |column: &Column| match &column.source {
-            Source::Member(name) => {
-                let text = members.remove(name).map_or("null", RawValue::get);
-                column.cell(text).map_err(|expected| unfit(name, expected))
-            }
-            // After the members: it has what they left.
-            Source::Rest => Ok(rest(&members)),
-            Source::Envelope(cell) => Ok(cell(envelope)),
-        };
-        self.all.iter().map(cell).collect()
+        let mut row = Vec::with_capacity(self.all.len());
+        for column in &self.all {
+            row.push(match &column.source {
+                Source::Member(name) => {
+                    let text = members.get(name).map_or("null", |text| text.get());
+                    match column.place(text).map_err(|expected| unfit(name, expected))? {
+                        Placed::Exactly(cell) => {
+                            members.remove(name);
+                            cell
+                        }
+                        // Its text stays for `_rest`.
+                        Placed::Nearly(cell) => cell,
+                    }
+                }
+                // After the members: it has what they left.
+                Source::Rest => rest(&members),
+                Source::Envelope(cell) => cell(envelope),
+            });
+        }
+        Ok(row)
     }
 }
 
@@ -127,56 +152,97 @@ impl Column {
             ValueKind::Boolean => (Physical::BOOLEAN, None),
             ValueKind::Integer => (Physical::INT64, None),
             ValueKind::Number => (Physical::DOUBLE, None),
+            ValueKind::Decimal { scale } => {
+                let scale = i32::try_from(scale).unwrap_or(0);
+                let logical = LogicalType::decimal(scale, DECIMAL_DIGITS);
+                return Type::primitive_type_builder(&self.name, Physical::FIXED_LEN_BYTE_ARRAY)
+                    .with_length(DECIMAL_BYTES)
+                    .with_precision(DECIMAL_DIGITS)
+                    .with_scale(scale)
+                    .with_logical_type(Some(logical))
+                    .with_repetition(self.repetition())
+                    .build();
+            }
             ValueKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
             ValueKind::Time => {
                 (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS)))
             }
             ValueKind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
         };
-        let repetition = if self.is_nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
         Type::primitive_type_builder(&self.name, physical)
             .with_logical_type(logical)
-            .with_repetition(repetition)
+            .with_repetition(self.repetition())
             .build()
     }
 
+    fn repetition(&self) -> Repetition {
+        if self.is_nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED }
+    }
+
     /// The cell of a JSON text, or what was expected of it.
-    fn cell(&self, text: &str) -> Result<Cell, &'static str> {
+    fn place(&self, text: &str) -> Result<Placed, &'static str> {
         if text == "null" {
             let expected = "a value that is not null";
-            return if self.is_nullable { Ok(Cell::Null) } else { Err(expected) };
+            return if self.is_nullable { Ok(Placed::Exactly(Cell::Null)) } else { Err(expected) };
         }
-        let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        match self.kind {
+            ValueKind::Number => double(text).ok_or("a number that a double can hold"),
+            ValueKind::Time => time(text).ok_or("an RFC 3339 time"),
+            _ => self.exact_cell(text).map(Placed::Exactly),
+        }
+    }
+
+    fn exact_cell(&self, text: &str) -> Result<Cell, &'static str> {
         match self.kind {
             ValueKind::Boolean => text.parse().map(Cell::Boolean).map_err(|_| "a boolean"),
             ValueKind::Integer => {
                 integer(text).map(Cell::Integer).ok_or("an integer of at most 64 bits")
             }
-            ValueKind::Number => {
-                let number =
-                    text.parse().ok().filter(|number: &f64| is_number && number.is_finite());
-                number.map(Cell::Number).ok_or("a number that a double can hold")
+            ValueKind::Decimal { scale } => {
+                let unscaled =
+                    text.parse::<Decimal>().ok().and_then(|number| number.unscaled(scale));
+                unscaled
+                    .map(Cell::Decimal)
+                    .ok_or("a number of 38 digits, as many after the point as its contract says")
             }
             ValueKind::Text => serde_json::from_str(text).map(Cell::Text).map_err(|_| "a string"),
-            ValueKind::Time => {
-                let time = serde_json::from_str::<Timestamp>(text);
-                time.map(|time| Cell::Integer(time.unix_ms())).map_err(|_| "an RFC 3339 time")
-            }
+            // Placed already.
+            ValueKind::Number | ValueKind::Time => Err("another column"),
             ValueKind::Json => Ok(Cell::Text(text.to_owned())),
         }
     }
 }
 
+/// All digits that a number may have: DynamoDB's, and those of the widest DECIMAL.
+const DECIMAL_DIGITS: i32 = 38;
+
+/// A signed integer of 38 digits takes 127 bits.
+pub(crate) const DECIMAL_BYTES: i32 = 16;
+
 /// `1.0` and `1e2` are integers too: JSON Schema 2020-12, core, section 4.2.3.
 fn integer(text: &str) -> Option<i64> {
-    /// 2^63, which a double holds exactly and an i64 just not.
-    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
-    text.parse().ok().or_else(|| {
-        let number: f64 = text.parse().ok()?;
-        let fits = number.fract() == 0.0 && (-BEYOND..BEYOND).contains(&number);
-        #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range")]
-        fits.then_some(number as i64)
-    })
+    text.parse().ok().or_else(|| text.parse::<Decimal>().ok()?.to_i64())
+}
+
+fn double(text: &str) -> Option<Placed> {
+    let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let number: f64 = text.parse().ok().filter(|number: &f64| is_number && number.is_finite())?;
+    let cell = Cell::Number(number);
+    Some(if is_kept(text, number) { Placed::Exactly(cell) } else { Placed::Nearly(cell) })
+}
+
+/// Whether readers find the number that came: a double's shortest text is that of the number. It always
+/// is with at most 15 digits.
+fn is_kept(text: &str, number: f64) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let exact = || text.parse::<Decimal>().ok();
+    digits <= 15 || exact().is_some_and(|exact| format!("{number:e}").parse() == Ok(exact))
+}
+
+fn time(text: &str) -> Option<Placed> {
+    let time: Timestamp = serde_json::from_str(text).ok()?;
+    let cell = Cell::Integer(time.unix_ms());
+    Some(if time.nanos_of_ms() == 0 { Placed::Exactly(cell) } else { Placed::Nearly(cell) })
 }
 
 /// The columns that are no member's own.

@@ -52,7 +52,7 @@ pub fn lakes(contracts: &Catalog) -> Result<Lakes, ParquetError> {
         let of_dataset = lakes.entry(contract.dataset.clone()).or_default();
         for sink in &contract.sinks {
             if let Target::Lake(lake) = &sink.target {
-                let lake = Lake { format: lake.format, columns: Columns::of(contract)? };
+                let lake = Lake { format: lake.format, columns: Columns::of(contract, lake)? };
                 of_dataset.insert(sink.name.clone(), lake);
             }
         }

@@ -12,7 +12,10 @@ use parquet::column::reader::ColumnReader;
 use parquet::column::writer::{
     ColumnWriter, ColumnWriterImpl, get_typed_column_writer_mut as typed,
 };
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray,
+    FixedLenByteArrayType, Int64Type,
+};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
@@ -77,6 +80,17 @@ fn write_column<'a>(
         ValueKind::Number => write_cells(typed::<DoubleType>(writer), is_nullable, cells, |cell| {
             if let Cell::Number(value) = cell { Some(*value) } else { None }
         }),
+        ValueKind::Decimal { .. } => {
+            write_cells(typed::<FixedLenByteArrayType>(writer), is_nullable, cells, |cell| {
+                // Two's complement, the most significant byte first:
+                // <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#decimal>.
+                if let Cell::Decimal(value) = cell {
+                    Some(FixedLenByteArray::from(value.to_be_bytes().to_vec()))
+                } else {
+                    None
+                }
+            })
+        }
         ValueKind::Text | ValueKind::Json => {
             write_cells(typed::<ByteArrayType>(writer), is_nullable, cells, |cell| {
                 if let Cell::Text(text) = cell {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws::Item;
 use aws_sdk_dynamodb::types::AttributeValue;
-use event::{Code, Envelope, Failure, Timestamp};
+use event::{Code, Decimal, DecimalError, Envelope, Failure, Timestamp};
 use serde_json::Value;
 
 /// 400 KB, names included: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
@@ -64,7 +64,7 @@ pub(crate) fn attribute(value: &Value) -> Result<AttributeValue, Failure> {
         let reason = format!("nested deeper than the {MAX_DEPTH} levels that fit an item");
         return Err(Failure::permanent(Code::DepthExceeded, reason));
     }
-    Ok(convert(value))
+    convert(value).map_err(|error| Failure::permanent(Code::NumberOutOfRange, error.to_string()))
 }
 
 fn depth(value: &Value) -> usize {
@@ -75,17 +75,23 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-fn convert(value: &Value) -> AttributeValue {
-    match value {
+fn convert(value: &Value) -> Result<AttributeValue, DecimalError> {
+    Ok(match value {
         Value::Null => AttributeValue::Null(true),
         Value::Bool(flag) => AttributeValue::Bool(*flag),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
+        Value::Number(number) => AttributeValue::N(Decimal::plain_text(number)?),
         Value::String(text) => AttributeValue::S(text.clone()),
-        Value::Array(items) => AttributeValue::L(items.iter().map(convert).collect()),
-        Value::Object(members) => AttributeValue::M(
-            members.iter().map(|(name, member)| (name.clone(), convert(member))).collect(),
-        ),
-    }
+        Value::Array(items) => {
+            AttributeValue::L(items.iter().map(convert).collect::<Result<_, _>>()?)
+        }
+        Value::Object(members) => {
+            let mut map = HashMap::with_capacity(members.len());
+            for (name, member) in members {
+                map.insert(name.clone(), convert(member)?);
+            }
+            AttributeValue::M(map)
+        }
+    })
 }
 
 /// As DynamoDB counts: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use aws::{Accumulate, Field, Head, Insert, Merge, Row, TableEffect, Upsert, Version, expires_at};
+use aws::{
+    Accumulate, Field, Head, Insert, Merge, Row, RowOrder, TableEffect, Upsert, Version, expires_at,
+};
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Order, RowKey, TableMode, TableSink, Tombstone};
 use dedupe::RecordId;
-use event::{Code, Decimal, DecimalError, Failure, KeyError, Timestamp, kind_of, raw_at, row_key};
+use event::{Code, Decimal, Failure, Timestamp, kind_of, row_key};
 use runtime::sink::Event;
 use serde_json::Value;
 
@@ -149,7 +151,7 @@ impl Writing<'_> {
             RowKey::Idempotency => self.event.envelope.idempotencykey.to_string(),
             RowKey::Pointers(pointers) => {
                 let pointers = pointers.iter().map(String::as_str);
-                row_key(&self.event.payload, pointers).map_err(|error| key_failure(&error))?
+                row_key(&self.event.payload, pointers)?
             }
         };
         let pk = match window {
@@ -166,16 +168,18 @@ impl Writing<'_> {
     fn version(&self, order: &Order) -> Result<Version, Failure> {
         let key = self.event.envelope.idempotencykey.clone();
         let order = match order {
-            Order::EventTime => self.event.envelope.time.unix_ms(),
+            Order::EventTime => RowOrder::of_time(self.event.envelope.time),
             Order::Pointer(pointer) => {
                 let found = self.event.payload.pointer(pointer).unwrap_or(&Value::Null);
-                found.as_i64().ok_or_else(|| {
+                let integer =
+                    found.as_number().and_then(|number| Decimal::of(number).ok()?.to_i64());
+                RowOrder::from(integer.ok_or_else(|| {
                     let what = kind_of(found);
                     let reason = format!(
                         "expected an integer of 64 bits, which orders events, found {what}"
                     );
                     Failure::permanent(Code::ContractViolation, reason).at(pointer)
-                })?
+                })?)
             }
         };
         Ok(Version { order, key })
@@ -194,15 +198,11 @@ impl Writing<'_> {
     fn summand(&self, pointer: &str) -> Result<Decimal, Failure> {
         let refused =
             |reason: String| Failure::permanent(Code::ContractViolation, reason).at(pointer);
-        let unfit = |error: DecimalError| refused(format!("to be summed: {error}"));
         match self.event.payload.pointer(pointer) {
             None | Some(Value::Null) => Ok(Decimal::ZERO),
-            // As it is written: a double would lose digits.
-            Some(Value::Number(number)) if number.is_f64() => {
-                let raw = raw_at(&self.event.envelope.data, pointer).map_or("", |raw| raw.get());
-                raw.parse().map_err(unfit)
+            Some(Value::Number(number)) => {
+                Decimal::of(number).map_err(|error| refused(format!("to be summed: {error}")))
             }
-            Some(Value::Number(number)) => number.to_string().parse().map_err(unfit),
             Some(other) => Err(refused(format!("expected a number, found {}", kind_of(other)))),
         }
     }
@@ -210,14 +210,6 @@ impl Writing<'_> {
 
 fn deleted() -> (String, AttributeValue) {
     ("deleted".to_owned(), AttributeValue::Bool(true))
-}
-
-fn key_failure(error: &KeyError) -> Failure {
-    let failure = Failure::permanent(Code::KeyMissing, error.to_string());
-    match error.pointer() {
-        Some(pointer) => failure.at(pointer),
-        None => failure,
-    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,6 @@ pub use objects::Objects;
 pub use queues::Queues;
 #[cfg(feature = "dynamodb")]
 pub use table::{
-    Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, TableEffect, TableStore, Upsert,
-    Version, expires_at,
+    Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, RowOrder, TableEffect,
+    TableStore, Upsert, Version, expires_at,
 };

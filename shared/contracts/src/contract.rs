@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::schema::{Schema, SchemaError};
-use crate::sink::{self, Sink, WrittenSink};
+use crate::sink::{self, Sink, Target, WrittenSink};
 use crate::url::{UrlError, UrlTemplate};
 
 /// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
@@ -191,13 +191,19 @@ impl Contract {
             Schema::parse(text).map_err(|source| ContractError::Schema { file, source })?;
         let enrichers =
             written.enrichers.into_iter().map(Enricher::checked).collect::<Result<_, _>>()?;
+        let sinks = sink::checked(written.sinks, &written.keys)?;
+        for sink in &sinks {
+            if let Target::Lake(lake) = &sink.target {
+                lake.check(&schema)?;
+            }
+        }
         Ok(Self {
             dataset: written.dataset,
             description: written.description,
             owner: written.owner,
             version: written.schema.version,
             schema,
-            sinks: sink::checked(written.sinks, &written.keys)?,
+            sinks,
             keys: written.keys,
             csv_missing: written.csv.missing,
             enrichers,

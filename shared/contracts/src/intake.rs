@@ -1,6 +1,9 @@
 //! Holding one event to its contract.
 
-use event::{Code, Failure, Fingerprint, IdempotencyKey, KeyError, Payload, Timestamp, kind_of};
+use event::{
+    Code, Failure, Fingerprint, IdempotencyKey, Payload, Timestamp, TimestampError,
+    canonical_number, kind_of,
+};
 use serde_json::{Map, Value};
 
 use crate::Contract;
@@ -11,23 +14,25 @@ pub struct Accepted {
     pub key: IdempotencyKey,
     pub fingerprint: Fingerprint,
     pub event_time: Timestamp,
-    /// The business key: its values joined by hyphens; none if a part of it is missing.
+    /// The business key: its values joined by hyphens, numbers in their canonical form; none if a part of
+    /// it is missing.
     pub subject: Option<String>,
 }
 
 impl Contract {
     /// # Errors
-    /// [`Code::ContractViolation`], [`Code::KeyMissing`] or [`Code::TimeInvalid`], with the JSON
-    /// Pointer; all permanent.
+    /// [`Code::NumberOutOfRange`], [`Code::ContractViolation`], [`Code::KeyMissing`] or
+    /// [`Code::TimeInvalid`], with the JSON Pointer; all permanent.
     pub fn accept(&self, payload: &Payload) -> Result<Accepted, Failure> {
         let value = &payload.value;
-        let key = IdempotencyKey::derive(&self.dataset, value, pointers(&self.keys.idempotency))
-            .map_err(|error| key_failure(&error))?;
+        // First, since it looks at every number: what no sink's table could keep goes to no sink.
+        let fingerprint = Fingerprint::of(value).map_err(|error| {
+            Failure::permanent(Code::NumberOutOfRange, error.to_string()).at(error.at)
+        })?;
+        let key = IdempotencyKey::derive(&self.dataset, value, pointers(&self.keys.idempotency))?;
         self.schema.check(value).map_err(|violation| {
             Failure::permanent(Code::ContractViolation, violation.problem).at(violation.at)
         })?;
-        let fingerprint = Fingerprint::of(value)
-            .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
         let event_time = self.event_time(value)?;
         Ok(Accepted { key, fingerprint, event_time, subject: self.subject(value) })
     }
@@ -37,9 +42,14 @@ impl Contract {
         let invalid =
             |reason: String| Failure::permanent(Code::TimeInvalid, reason).at(pointer.as_str());
         match value.pointer(pointer) {
-            Some(Value::String(text)) => {
-                text.parse().map_err(|_| invalid("not an RFC 3339 time".to_owned()))
-            }
+            Some(Value::String(text)) => text.parse().map_err(|error| {
+                invalid(match error {
+                    TimestampError::Malformed { .. } => "not an RFC 3339 time".to_owned(),
+                    TimestampError::OutOfRange { .. } => {
+                        "a time that is, in UTC, not within the years 0 to 9999".to_owned()
+                    }
+                })
+            }),
             Some(other) => {
                 Err(invalid(format!("expected an RFC 3339 time, found {}", kind_of(other))))
             }
@@ -50,7 +60,7 @@ impl Contract {
     fn subject(&self, value: &Value) -> Option<String> {
         let part = |pointer: &String| match value.pointer(pointer)? {
             Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => canonical_number(number).ok(),
             _ => None,
         };
         let parts: Option<Vec<String>> = self.keys.business.iter().map(part).collect();
@@ -83,7 +93,7 @@ impl Contract {
             };
             object.insert(name.clone(), value);
         }
-        Payload::from_value(Value::Object(object))
+        Payload::from_members(object)
     }
 
     /// Whether a CSV header can carry this dataset.
@@ -108,14 +118,6 @@ impl Contract {
 
 fn pointers(list: &[String]) -> impl Iterator<Item = &str> {
     list.iter().map(String::as_str)
-}
-
-fn key_failure(error: &KeyError) -> Failure {
-    let failure = Failure::permanent(Code::KeyMissing, error.to_string());
-    match error.pointer() {
-        Some(pointer) => failure.at(pointer),
-        None => failure,
-    }
 }
 
 #[cfg(test)]
@@ -144,8 +146,9 @@ sinks: [{name: records, kind: table}]
 
     #[track_caller]
     fn check(payload: &Value, code: Code, at: &str) {
-        let failure =
-            contract().accept(&Payload::from_value(payload.clone()).unwrap()).unwrap_err();
+        let failure = contract()
+            .accept(&Payload::parse(payload.to_string().as_bytes()).unwrap())
+            .unwrap_err();
         assert_eq!((failure.code, failure.at.as_deref()), (code, Some(at)), "{failure}");
     }
 
@@ -156,12 +159,35 @@ sinks: [{name: records, kind: table}]
         check(&json!({"meter": "m", "at": "noon"}), Code::TimeInvalid, "/at");
         let wrong = json!({"meter": "m", "at": "2026-01-01T00:00:00Z", "kwh": "1"});
         check(&wrong, Code::ContractViolation, "/kwh");
+        check(&json!({"meter": "m", "at": "0000-01-01T00:00:00+01:00"}), Code::TimeInvalid, "/at");
+    }
+
+    /// DynamoDB's range, which ends at 38 digits and 9.99E+125; a member that no schema knows counts too.
+    #[test]
+    fn a_number_that_no_table_keeps_is_refused_with_its_pointer() {
+        for number in ["1e300", "1e126", "1e-131", "123456789012345678901234567890123456789"] {
+            let text = format!(
+                r#"{{"meter":"m","at":"2026-01-01T00:00:00Z","other":{{"list":[1,{number}]}}}}"#
+            );
+            let failure = contract().accept(&Payload::parse(text.as_bytes()).unwrap()).unwrap_err();
+            let place = failure.at.as_deref();
+            assert_eq!((failure.code, place), (Code::NumberOutOfRange, Some("/other/list/1")));
+        }
+    }
+
+    #[test]
+    fn a_time_keeps_its_fraction() {
+        let value = json!({"meter": "m", "at": "2026-01-01T00:00:00.123456789Z"});
+        let accepted =
+            contract().accept(&Payload::parse(value.to_string().as_bytes()).unwrap()).unwrap();
+        assert_eq!(accepted.event_time.to_string(), "2026-01-01T00:00:00.123456789Z");
     }
 
     #[test]
     fn an_accepted_event_has_its_keys_and_time() {
         let value = json!({"meter": "m-1", "at": "2026-01-01T01:00:00+01:00", "kwh": null});
-        let accepted = contract().accept(&Payload::from_value(value).unwrap()).unwrap();
+        let accepted =
+            contract().accept(&Payload::parse(value.to_string().as_bytes()).unwrap()).unwrap();
         assert_eq!(accepted.event_time.to_string(), "2026-01-01T00:00:00.000Z");
         assert_eq!(accepted.subject.as_deref(), Some("m-1"));
     }

@@ -4,13 +4,15 @@
 //! A keyword that would be ignored is refused when the contract is read: a schema never promises
 //! more than is checked.
 
+mod csv;
 mod properties;
 
 use std::collections::BTreeMap;
 
-use event::kind_of;
-use serde_json::{Map, Value};
+use event::{Decimal, is_same_value, kind_of};
+use serde_json::{Map, Number, Value};
 
+use self::csv::csv_number;
 pub use self::properties::{Property, ValueKind};
 
 /// A JSON Schema whose every keyword is either checked or an annotation.
@@ -80,6 +82,7 @@ impl Schema {
                     let allowed = value.as_array().ok_or_else(|| invalid(&here, "not a list"))?;
                     schema.allowed = Some(allowed.clone());
                 }
+                "const" => schema.allowed = Some(vec![value.clone()]),
                 "additionalProperties" => {
                     let open = value.as_bool();
                     schema.closed =
@@ -107,9 +110,13 @@ impl Schema {
             return violation(at, problem);
         }
         if let Some(allowed) = &self.allowed
-            && !allowed.contains(value)
+            && !allowed.iter().any(|allowed| is_same_value(allowed, value))
         {
-            return violation(at, format!("expected one of {} values", allowed.len()));
+            let problem = match allowed.len() {
+                1 => "expected the one value that is allowed".to_owned(),
+                count => format!("expected one of {count} values"),
+            };
+            return violation(at, problem);
         }
         match value {
             Value::Object(members) => self.check_members(members, at),
@@ -159,12 +166,8 @@ impl Schema {
         let Some(schema) = self.properties.get(name) else { return Ok(text.into()) };
         for expected in &schema.types {
             let value = match expected {
-                Type::Integer => text.parse::<i64>().ok().map(Value::from),
-                Type::Number => text
-                    .parse::<f64>()
-                    .ok()
-                    .and_then(serde_json::Number::from_f64)
-                    .map(Value::Number),
+                Type::Integer => csv_number(text).and_then(integer).map(Value::Number),
+                Type::Number => csv_number(text).map(Value::Number),
                 Type::Boolean => text.parse::<bool>().ok().map(Value::Bool),
                 Type::String => Some(Value::from(text)),
                 Type::Null | Type::Array | Type::Object => None,
@@ -221,12 +224,24 @@ impl Type {
             | (Self::String, Value::String(_))
             | (Self::Array, Value::Array(_))
             | (Self::Object, Value::Object(_)) => true,
-            (Self::Integer, Value::Number(number)) => {
-                !number.is_f64() || number.as_f64().is_some_and(|n| n.fract() == 0.0)
-            }
+            (Self::Integer, Value::Number(number)) => is_integer(number),
             _ => false,
         }
     }
+}
+
+fn is_integer(number: &Number) -> bool {
+    let is_written_as_one = !number.as_str().contains(['.', 'e', 'E']);
+    is_written_as_one || Decimal::of(number).is_ok_and(Decimal::is_integer)
+}
+
+/// A whole number without a fraction: spreadsheets write `141.0`. `None` for any other.
+fn integer(number: Number) -> Option<Number> {
+    if !number.as_str().contains(['.', 'e', 'E']) {
+        return Some(number);
+    }
+    let whole = Decimal::of(&number).ok().filter(|number| number.is_integer())?;
+    whole.to_string().parse().ok()
 }
 
 /// Runs `visit` with the pointer one level down; `~` and `/` are escaped as RFC 6901 says.
@@ -288,7 +303,10 @@ mod tests {
                 "id": {"type": "integer"},
                 "a/b": {"type": ["string", "null"], "format": "date-time"},
                 "list": {"type": "array", "items": {"type": "number"}},
-                "unit": {"enum": ["m", "ft"]}
+                "unit": {"enum": ["m", "ft"]},
+                "kind": {"const": "a"},
+                "level": {"enum": [1, 2.50]},
+                "amount": {"type": "number"}
             }
         }"#;
         Schema::parse(text).unwrap()
@@ -309,6 +327,7 @@ mod tests {
         check(&json!({"id": 1, "a/b": 2}), "/a~1b", "expected string or null");
         check(&json!({"id": 1, "list": [1, 2.5, "x"]}), "/list/2", "expected number");
         check(&json!({"id": 1, "unit": "yd"}), "/unit", "one of 2 values");
+        check(&json!({"id": 1, "kind": "b"}), "/kind", "the one value");
         check(&json!({"id": 1, "other": 2}), "/other", "not a member");
         check(&json!([]), "", "expected object, found an array");
     }
@@ -317,6 +336,17 @@ mod tests {
     fn what_fits_passes() {
         let value = json!({"id": 1.0, "a/b": null, "list": [1], "unit": "m"});
         assert_eq!(schema().check(&value), Ok(()));
+    }
+
+    #[test]
+    fn numbers_are_integers_and_members_of_enumerations_by_their_value() {
+        let passes = |text: &str| schema().check(&serde_json::from_str(text).unwrap()).is_ok();
+        assert!(passes(r#"{"id": 12345678901234567890123}"#));
+        assert!(passes(r#"{"id": 1e3, "level": 2.5}"#));
+        assert!(passes(r#"{"id": 1.000, "level": 1.0}"#));
+        assert!(!passes(r#"{"id": 10e-2}"#));
+        assert!(!passes(r#"{"id": 1, "level": 2.51}"#));
+        assert!(!passes(r#"{"id": 12345678901234567890.5}"#));
     }
 
     #[test]
@@ -335,5 +365,23 @@ mod tests {
         assert_eq!(schema().typed("a/b", "12").unwrap(), json!("12"));
         assert_eq!(schema().typed("undeclared", "12").unwrap(), json!("12"));
         assert_eq!(schema().typed("id", "1x").unwrap_err().at, "/id");
+    }
+
+    #[track_caller]
+    fn check_typed(name: &str, text: &str, expected: Option<&str>) {
+        let typed = schema().typed(name, text).ok().map(|value| value.to_string());
+        assert_eq!(typed.as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_csv_number_keeps_its_digits_and_an_integer_may_be_written_as_a_decimal() {
+        check_typed("id", "141.0", Some("141"));
+        check_typed("id", "1e3", Some("1000"));
+        check_typed("id", "1.5", None);
+        check_typed("id", "12345678901234567890", Some("12345678901234567890"));
+        check_typed("amount", "9007199254740993", Some("9007199254740993"));
+        check_typed("amount", "12345678901234567.89", Some("12345678901234567.89"));
+        check_typed("amount", "1.50", Some("1.50"));
+        check_typed("amount", "inf", None);
     }
 }

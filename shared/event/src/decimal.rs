@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_json::Number;
+
 /// A decimal of at most [`Decimal::DIGITS`] digits, exact. Written without an exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal {
@@ -17,7 +19,7 @@ pub struct Decimal {
 pub enum DecimalError {
     #[error("not a number")]
     Malformed,
-    #[error("a number of more than 38 digits, or beyond 10^±125")]
+    #[error("a number of more than 38 significant digits, or not within 1E-130 to 9.99E+125")]
     OutOfRange,
 }
 
@@ -26,12 +28,68 @@ impl Decimal {
 
     pub const ONE: Self = Self { digits: 1, exponent: 0 };
 
-    /// As many as DynamoDB keeps, whose numbers lie between 10^-130 and 10^126:
+    /// As many significant digits as DynamoDB keeps:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
     pub const DIGITS: u32 = 38;
 
-    /// Within that, on the safe side of both ends.
-    const LARGEST_EXPONENT: i64 = 125;
+    /// The powers of ten of the first significant digit: DynamoDB's magnitudes are from 1E-130 to
+    /// 9.9999999999999999999999999999999999999E+125 (same page).
+    const MAGNITUDES: std::ops::RangeInclusive<i64> = -130..=125;
+
+    /// The exact value of a JSON number.
+    ///
+    /// # Errors
+    /// [`DecimalError::OutOfRange`] where DynamoDB would not keep it.
+    pub fn of(number: &Number) -> Result<Self, DecimalError> {
+        number.as_str().parse()
+    }
+
+    /// Whether it has no fraction.
+    #[must_use]
+    pub fn is_integer(self) -> bool {
+        self.exponent >= 0
+    }
+
+    /// The same as an integer of 64 bits, if it is one.
+    #[must_use]
+    pub fn to_i64(self) -> Option<i64> {
+        let power = 10_i128.checked_pow(u32::try_from(self.exponent).ok()?)?;
+        i64::try_from(self.digits.checked_mul(power)?).ok()
+    }
+
+    /// The significant digits, without a sign: `"0"` for zero.
+    pub(crate) fn significant(self) -> String {
+        self.digits.unsigned_abs().to_string()
+    }
+
+    pub(crate) fn is_negative(self) -> bool {
+        self.digits < 0
+    }
+
+    /// The power of ten of the last significant digit.
+    pub(crate) fn exponent(self) -> i64 {
+        i64::from(self.exponent)
+    }
+
+    /// The value in units of ten to the power of minus `scale`, if it is a whole number of them and has
+    /// at most [`Self::DIGITS`] digits.
+    #[must_use]
+    pub fn unscaled(self, scale: u32) -> Option<i128> {
+        let power = u32::try_from(self.exponent() + i64::from(scale)).ok()?;
+        let value = self.digits.checked_mul(10_i128.checked_pow(power)?)?;
+        (value == 0 || value.unsigned_abs().ilog10() < Self::DIGITS).then_some(value)
+    }
+
+    /// The digits of a number as a table keeps them: without an exponent, and without zeros that say
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn plain_text(number: &Number) -> Result<String, DecimalError> {
+        let text = number.as_str();
+        let is_plain = text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_plain { Ok(text.to_owned()) } else { Ok(Self::of(number)?.to_string()) }
+    }
 
     /// Both together; `None` if that has more digits than are kept.
     #[must_use]
@@ -59,9 +117,8 @@ impl Decimal {
             exponent += 1;
         }
         let length = digits.unsigned_abs().ilog10() + 1;
-        let is_within = length <= Self::DIGITS
-            && exponent >= -Self::LARGEST_EXPONENT
-            && exponent + i64::from(length) <= Self::LARGEST_EXPONENT;
+        let magnitude = exponent.saturating_add(i64::from(length) - 1);
+        let is_within = length <= Self::DIGITS && Self::MAGNITUDES.contains(&magnitude);
         match i32::try_from(exponent) {
             Ok(exponent) if is_within => Ok(Self { digits, exponent }),
             _ => Err(DecimalError::OutOfRange),
@@ -160,12 +217,58 @@ mod tests {
     #[test]
     fn what_would_lose_digits_is_refused() {
         let wide = format!("1{}1", "0".repeat(37));
-        for text in [wide.as_str(), "1e126", "1e-126", "1e99999999999999999999"] {
+        for text in [wide.as_str(), "1e126", "9.9e-131", "1e99999999999999999999"] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError::OutOfRange), "{text}");
         }
         for text in ["", "-", "+1", "1.", ".5", "1e", "1e+-1", "0x1", " 1", "NaN", "1_0"] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError::Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn the_range_is_that_of_dynamodb() {
+        let largest = format!("{}E+125", format_args!("9.{}", "9".repeat(37)));
+        for text in [largest.as_str(), "-1e125", "1e-130", "-1E-130"] {
+            let number: Decimal = text.parse().unwrap();
+            assert_eq!(number.to_string().parse(), Ok(number), "{text}");
+        }
+        let finest = format!("1.{}1E-130", "0".repeat(36));
+        assert_eq!(finest.parse::<Decimal>().unwrap().significant().len(), 38);
+    }
+
+    #[test]
+    fn an_integer_is_one_however_it_is_written() {
+        let check = |text: &str, is_integer: bool, expected: Option<i64>| {
+            let number: Decimal = text.parse().unwrap();
+            assert_eq!((number.is_integer(), number.to_i64()), (is_integer, expected), "{text}");
+        };
+        check("7.0", true, Some(7));
+        check("-7e2", true, Some(-700));
+        check("0.0", true, Some(0));
+        check("0.5", false, None);
+        check("9223372036854775807", true, Some(i64::MAX));
+        check("-9223372036854775808.0", true, Some(i64::MIN));
+        check("9223372036854775808", true, None);
+        check("1e30", true, None);
+        check("1e125", true, None);
+    }
+
+    #[test]
+    fn a_number_is_scaled_where_nothing_of_it_is_lost() {
+        let check = |text: &str, scale: u32, expected: Option<i128>| {
+            assert_eq!(text.parse::<Decimal>().unwrap().unscaled(scale), expected, "{text}");
+        };
+        check("12.34", 2, Some(1_234));
+        check("-12.3", 2, Some(-1_230));
+        check("0", 9, Some(0));
+        check("12.345", 2, None);
+        check("99999999999999999999999999999999999999", 0, "9".repeat(38).parse().ok());
+        check("99999999999999999999999999999999999999", 1, None);
+        check(
+            "12345678901234567890123456789.123456789",
+            9,
+            "12345678901234567890123456789123456789".parse().ok(),
+        );
     }
 
     #[test]

@@ -12,11 +12,26 @@ use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timestamp};
 /// The CloudEvents version that is read and written.
 pub const SPEC_VERSION: &str = "1.0";
 
+/// The version of the envelope's own attributes that is written. An envelope without one is of version 1.
+///
+/// | version | what changed |
+/// | --- | --- |
+/// | 1 | |
+/// | 2 | `time` has up to nine decimals; keys and fingerprints tell numbers by all their digits |
+pub const ENVELOPE_VERSION: u32 = 2;
+
+fn first_version() -> u32 {
+    1
+}
+
 /// One event on its way. Extension attributes have names of lower-case letters and digits, as
 /// CloudEvents asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
     pub specversion: String,
+    /// [`ENVELOPE_VERSION`] when it was written. All up to that are read.
+    #[serde(default = "first_version")]
+    pub envelopeversion: u32,
     /// Unique within `source`: where in the source the event was found.
     pub id: String,
     /// Where it came from: the ARN of a queue or bucket, or the URL path of a request.
@@ -57,6 +72,8 @@ pub enum EnvelopeError {
     },
     #[error("CloudEvents version `{found}`; this reads {SPEC_VERSION}")]
     Version { found: String },
+    #[error("an envelope of version {found}; this deployment reads those up to {ENVELOPE_VERSION}")]
+    Newer { found: u32 },
     #[error("not written as JSON")]
     Unwritable {
         #[source]
@@ -64,19 +81,38 @@ pub enum EnvelopeError {
     },
 }
 
-/// To the stage that was given the message: it will never be an envelope.
+/// To the stage that was given the message: it will never be an envelope, unless it is a newer
+/// deployment's, which is on its way to this stage too.
 impl From<EnvelopeError> for Failure {
     fn from(error: EnvelopeError) -> Self {
-        Self::permanent(Code::DecodeEnvelope, error.to_string())
+        match error {
+            EnvelopeError::Newer { .. } => Self::transient(Code::DecodeEnvelope, error.to_string()),
+            EnvelopeError::Malformed { .. }
+            | EnvelopeError::Version { .. }
+            | EnvelopeError::Unwritable { .. } => {
+                Self::permanent(Code::DecodeEnvelope, error.to_string())
+            }
+        }
     }
+}
+
+/// What is read first of an envelope that cannot be read whole.
+#[derive(Deserialize)]
+struct VersionOnly {
+    #[serde(default = "first_version")]
+    envelopeversion: u32,
 }
 
 impl Envelope {
     /// # Errors
-    /// When it is not JSON, lacks an attribute, or has another `specversion`.
+    /// When it is not JSON, lacks an attribute, has another `specversion`, or was written by a newer
+    /// deployment.
     pub fn from_json(text: &str) -> Result<Self, EnvelopeError> {
         let envelope: Self =
-            serde_json::from_str(text).map_err(|source| EnvelopeError::Malformed { source })?;
+            serde_json::from_str(text).map_err(|source| unreadable(text, source))?;
+        if envelope.envelopeversion > ENVELOPE_VERSION {
+            return Err(EnvelopeError::Newer { found: envelope.envelopeversion });
+        }
         if envelope.specversion != SPEC_VERSION {
             let found = envelope.specversion.chars().take(16).collect();
             return Err(EnvelopeError::Version { found });
@@ -91,11 +127,21 @@ impl Envelope {
     }
 }
 
+/// A newer envelope may lack what this one needs.
+fn unreadable(text: &str, source: serde_json::Error) -> EnvelopeError {
+    match serde_json::from_str(text) {
+        Ok(VersionOnly { envelopeversion: found }) if found > ENVELOPE_VERSION => {
+            EnvelopeError::Newer { found }
+        }
+        _ => EnvelopeError::Malformed { source },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const WRITTEN: &str = r#"{"specversion":"1.0","id":"e1:1","source":"arn:aws:s3:::landing/flights/a.ndjson","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","subject":"UA-1545","dataschema":"flights/1","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{"b": 1.00,  "a":"\u00e9"}}"#;
+    const WRITTEN: &str = r#"{"specversion":"1.0","envelopeversion":2,"id":"e1:1","source":"arn:aws:s3:::landing/flights/a.ndjson","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","subject":"UA-1545","dataschema":"flights/1","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{"b": 1.00,  "a":"\u00e9"}}"#;
 
     #[test]
     fn an_envelope_is_written_as_it_was_read_and_its_data_byte_for_byte() {
@@ -116,6 +162,27 @@ mod tests {
             let error = Envelope::from_json(&without.to_string()).unwrap_err();
             assert!(error.to_string().contains(required), "{error}");
         }
+    }
+
+    #[test]
+    fn an_envelope_of_the_version_before_is_read() {
+        let first = WRITTEN.replace(r#""envelopeversion":2,"#, "");
+        let envelope = Envelope::from_json(&first).unwrap();
+        assert_eq!((envelope.envelopeversion, envelope.id.as_str()), (1, "e1:1"));
+    }
+
+    #[test]
+    fn an_envelope_of_a_newer_deployment_is_tried_again() {
+        for newer in [
+            WRITTEN.replace(r#"version":2"#, r#"version":3"#),
+            r#"{"envelopeversion":3}"#.to_owned(),
+        ] {
+            let error = Envelope::from_json(&newer).unwrap_err();
+            assert!(matches!(error, EnvelopeError::Newer { found: 3 }), "{error}");
+            assert_eq!(Failure::from(error).kind, crate::FailureKind::Transient);
+        }
+        let malformed = Failure::from(Envelope::from_json("{}").unwrap_err());
+        assert_eq!(malformed.kind, crate::FailureKind::Permanent);
     }
 
     #[test]

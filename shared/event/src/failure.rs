@@ -79,6 +79,8 @@ codes! {
     UnknownDataset = "contract.unknown-dataset",
     /// Against the contract's schema.
     ContractViolation = "contract.violation",
+    /// A number that no table could keep: of too many digits, too large or too small.
+    NumberOutOfRange = "number.out-of-range",
     /// A part of the idempotency key is missing.
     KeyMissing = "key.missing",
     /// The event time is missing or is no time.

@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::canonical::{CanonicalError, canonical, hex_sha256};
+use crate::canonical::{CanonicalError, hex_sha256, write_canonical, write_string};
+use crate::{Code, Failure};
 
-/// SHA-256, in hex, over the canonical JSON of `[dataset, value, …]`, one value for each of the
+/// SHA-256, in hex, over the canonical JSON (see [`crate::Fingerprint`]) of `[dataset, value, …]`, one value for each of the
 /// contract's pointers, in its order.
 ///
 /// Never made from an SQS message id, which a redrive changes.
@@ -19,27 +20,32 @@ pub struct IdempotencyKey(String);
 pub enum KeyError {
     #[error("nothing at `{pointer}`, which is part of the key")]
     Missing { pointer: String },
-    #[error("`{pointer}` is part of the key and holds no {expected}")]
-    Unusable { pointer: String, expected: &'static str },
-    #[error(transparent)]
-    Canonical(#[from] CanonicalError),
+    #[error("`{pointer}` is part of the key and holds {source}")]
+    Unusable {
+        pointer: String,
+        #[source]
+        source: CanonicalError,
+    },
 }
 
 impl IdempotencyKey {
     /// # Errors
     /// [`KeyError::Missing`] when a pointer finds nothing, or null: a hash of nothing would be the
     /// same for every such event, and all but the first would be lost as duplicates.
-    /// [`KeyError::Unusable`] when it finds a number that a double cannot tell from its neighbours.
+    /// [`KeyError::Unusable`] when it finds a number that no table could keep.
     pub fn derive<'a>(
         dataset: &str,
         payload: &Value,
         pointers: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, KeyError> {
-        let mut parts = vec![Value::String(dataset.to_owned())];
+        let mut text = vec![b'['];
+        write_string(&mut text, dataset);
         for pointer in pointers {
-            parts.push(part(payload, pointer)?);
+            text.push(b',');
+            write_part(&mut text, payload, pointer)?;
         }
-        Ok(Self(hex_sha256(&canonical(&Value::Array(parts))?)))
+        text.push(b']');
+        Ok(Self(hex_sha256(&text)))
     }
 
     #[must_use]
@@ -57,34 +63,43 @@ pub fn row_key<'a>(
     payload: &Value,
     pointers: impl IntoIterator<Item = &'a str>,
 ) -> Result<String, KeyError> {
-    let parts: Result<Vec<Value>, _> =
-        pointers.into_iter().map(|pointer| part(payload, pointer)).collect();
-    let text = canonical(&Value::Array(parts?))?;
+    let mut text = vec![b'['];
+    for (index, pointer) in pointers.into_iter().enumerate() {
+        if index > 0 {
+            text.push(b',');
+        }
+        write_part(&mut text, payload, pointer)?;
+    }
+    text.push(b']');
     // Canonical JSON is UTF-8.
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn part(payload: &Value, pointer: &str) -> Result<Value, KeyError> {
+fn write_part(text: &mut Vec<u8>, payload: &Value, pointer: &str) -> Result<(), KeyError> {
     let found = payload.pointer(pointer).filter(|value| !value.is_null());
     let value = found.ok_or_else(|| KeyError::Missing { pointer: pointer.to_owned() })?;
-    if value.as_f64().is_some_and(|number| value.is_f64() && number.abs() >= LARGEST) {
-        let expected = "number below 2^53 (send a larger one as a string)";
-        return Err(KeyError::Unusable { pointer: pointer.to_owned(), expected });
-    }
-    Ok(value.clone())
+    write_canonical(text, value)
+        .map_err(|source| KeyError::Unusable { pointer: pointer.to_owned(), source })
 }
 
-/// 2^53: from here on doubles skip integers.
-const LARGEST: f64 = 9_007_199_254_740_992.0;
-
 impl KeyError {
-    /// The JSON Pointer that failed, where one did.
+    /// The JSON Pointer that failed.
     #[must_use]
-    pub fn pointer(&self) -> Option<&str> {
+    pub fn pointer(&self) -> &str {
         match self {
-            Self::Missing { pointer } | Self::Unusable { pointer, .. } => Some(pointer),
-            Self::Canonical(_) => None,
+            Self::Missing { pointer } | Self::Unusable { pointer, .. } => pointer,
         }
+    }
+}
+
+/// Permanent, with the pointer.
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let code = match &error {
+            KeyError::Missing { .. } => Code::KeyMissing,
+            KeyError::Unusable { .. } => Code::NumberOutOfRange,
+        };
+        Self::permanent(code, error.to_string()).at(error.pointer())
     }
 }
 
@@ -136,7 +151,7 @@ mod tests {
     fn a_pointer_that_finds_nothing_or_null_is_an_error_that_names_it() {
         for payload in [json!({}), json!({"id": null}), json!([1])] {
             let error = key(&payload, &["/id"]).unwrap_err();
-            assert_eq!(error.pointer(), Some("/id"), "{payload}");
+            assert_eq!(error.pointer(), "/id", "{payload}");
         }
     }
 
@@ -145,12 +160,20 @@ mod tests {
         let payload = json!({"carrier": "U\"A", "flight": 1545.0, "at": {"x": 1}});
         let key = row_key(&payload, ["/carrier", "/flight", "/at"]).unwrap();
         assert_eq!(key, r#"["U\"A",1545,{"x":1}]"#);
-        assert_eq!(row_key(&payload, ["/id"]).unwrap_err().pointer(), Some("/id"));
+        assert_eq!(row_key(&payload, ["/id"]).unwrap_err().pointer(), "/id");
     }
 
     #[test]
-    fn a_number_that_has_lost_its_digits_is_refused() {
-        let payload = serde_json::from_str(r#"{"id": 123456789012345678901234567890}"#).unwrap();
-        assert!(matches!(key(&payload, &["/id"]), Err(KeyError::Unusable { .. })));
+    fn every_digit_of_a_number_counts() {
+        let of = |text: &str| key(&serde_json::from_str(text).unwrap(), &["/id"]);
+        let one = of(r#"{"id": 12345678901234567890123456789}"#).unwrap();
+        let other = of(r#"{"id": 12345678901234567890123456788}"#).unwrap();
+        assert_ne!(one, other);
+        assert_eq!(one.as_str().len(), 64);
+        let error = of(r#"{"id": 1e126}"#).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`/id` is part of the key and holds a number of more than 38 significant digits, or not within 1E-130 to 9.99E+125"
+        );
     }
 }

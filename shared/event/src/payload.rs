@@ -1,11 +1,9 @@
 //! A payload as it came, and what it says.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
+use crate::reserved::{is_reserved, reserved_name};
 use crate::{Code, Failure};
 
 /// The longest payload that one event may have, in bytes. A message between stages may have
@@ -50,6 +48,9 @@ impl Payload {
         let not_json = |error: serde_json::Error| {
             Failure::permanent(Code::DecodeJson, format!("malformed JSON: {error}"))
         };
+        if let Some(name) = reserved_name(text) {
+            return Err(reserved(name));
+        }
         let value: Value = serde_json::from_str(text).map_err(not_json)?;
         if !value.is_object() {
             let reason = format!("expected a JSON object, found {}", kind_of(&value));
@@ -62,8 +63,12 @@ impl Payload {
     /// A payload made here: a CSV row.
     ///
     /// # Errors
-    /// [`Code::SizeExceeded`].
-    pub fn from_value(value: Value) -> Result<Self, Failure> {
+    /// [`Code::SizeExceeded`], or [`Code::DecodeJson`] for a member of a reserved name; both permanent.
+    pub fn from_members(members: Map<String, Value>) -> Result<Self, Failure> {
+        if let Some(name) = members.keys().find_map(|name| is_reserved(name)) {
+            return Err(reserved(name));
+        }
+        let value = Value::Object(members);
         let text = value.to_string();
         if text.len() > MAX_PAYLOAD_BYTES {
             return Err(too_large(text.len()));
@@ -74,25 +79,8 @@ impl Payload {
     }
 }
 
-/// The text at a JSON Pointer (RFC 6901), as it is written: a number keeps all of its digits. As in a
-/// [`Value`], the last of two members of one name counts.
-#[must_use]
-pub fn raw_at<'a>(data: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
-    let Some(path) = pointer.strip_prefix('/') else {
-        return pointer.is_empty().then_some(data);
-    };
-    path.split('/').try_fold(data, |data, token| {
-        let text = data.get();
-        if text.starts_with('[') {
-            let is_index = token == "0" || !token.starts_with(['0', '+']);
-            let index: usize = token.parse().ok().filter(|_| is_index)?;
-            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-            return items.get(index).copied();
-        }
-        let name = token.replace("~1", "/").replace("~0", "~");
-        let mut members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
-        members.remove(name.as_str())
-    })
+fn reserved(name: &str) -> Failure {
+    Failure::permanent(Code::DecodeJson, format!("a member is called `{name}`, which is reserved"))
 }
 
 /// The failure of an event of so many bytes.
@@ -108,7 +96,7 @@ pub fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a number",
+        Value::Number(number) if number.as_str().contains(['.', 'e', 'E']) => "a number",
         Value::Number(_) => "an integer",
         Value::String(_) => "a string",
         Value::Array(_) => "an array",
@@ -156,6 +144,7 @@ mod tests {
         check(b"{\"a\":", Code::DecodeJson, "line 1 column 5");
         check(b"[1]", Code::DecodeJson, "found an array");
         check(b"{\"a\":\"\xff\"}", Code::DecodeUtf8, "byte 6");
+        check(br#"{"a":{"$serde_json::private::Number":"1"}}"#, Code::DecodeJson, "reserved");
         check(&vec![b'['; 100_000], Code::DepthExceeded, "64 levels");
         check(&vec![b' '; MAX_PAYLOAD_BYTES + 1], Code::InputEmpty, "nothing");
         check(&vec![b'x'; 2 * 1024 * 1024], Code::SizeExceeded, "2097152 bytes");
@@ -179,23 +168,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_at_a_pointer_keeps_its_digits() {
-        let text = r#"{"a":{"n":1.50, "n":0.10000000000000000000000001},"b":[1,[2E2]],"c/~":3,"\u0064":4}"#;
-        let data = RawValue::from_string(text.to_owned()).unwrap();
-        let check = |pointer: &str, expected: Option<&str>| {
-            assert_eq!(raw_at(&data, pointer).map(RawValue::get), expected, "{pointer}");
-            let value: Value = serde_json::from_str(text).unwrap();
-            assert_eq!(value.pointer(pointer).is_some(), expected.is_some(), "{pointer}");
+    fn a_number_keeps_its_digits() {
+        let text = r#"{"a":0.10000000000000000000000001,"b":12345678901234567890123,"c":1.50}"#;
+        let payload = Payload::parse(text.as_bytes()).unwrap();
+        assert_eq!(payload.value.to_string(), text);
+    }
+
+    #[test]
+    fn what_a_value_is_follows_from_how_it_is_written() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(kind_of(&serde_json::from_str(text).unwrap()), expected, "{text}");
         };
-        check("/a/n", Some("0.10000000000000000000000001"));
-        check("/b/1/0", Some("2E2"));
-        check("/b/1", Some("[2E2]"));
-        check("/c~1~0", Some("3"));
-        check("/d", Some("4"));
-        check("", Some(text));
-        for nothing in ["/x", "/a/n/x", "/b/2", "/b/01", "/b/-", "a"] {
-            check(nothing, None);
-        }
+        check("12345678901234567890123", "an integer");
+        check("-1", "an integer");
+        check("1.0", "a number");
+        check("1e400", "a number");
+        check("1E2", "a number");
+    }
+
+    #[test]
+    fn depth_is_counted_outside_of_strings_alone() {
+        let check = |text: &str, limit: usize, expected: bool| {
+            assert_eq!(depth_exceeds(text.as_bytes(), limit), expected, "{text}");
+        };
+        check("[[]]", 2, false);
+        check("[[]]", 1, true);
+        check("[],[]", 1, false);
+        check(r#"["[["]"#, 1, false);
+        check(r#"["\\",[]]"#, 1, true);
+        check(r#"["\"[["]"#, 1, false);
+        check(r#"["\\\"[["]"#, 1, false);
+        check("]]]][[", 1, true);
+        check("{\"a\":{}}", 1, true);
     }
 
     proptest::proptest! {

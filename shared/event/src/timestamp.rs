@@ -1,4 +1,4 @@
-//! A point in time, in whole milliseconds: as fine as SQS and Lambda tell it.
+//! A point in time, to the nanosecond.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,40 +8,59 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Milliseconds since the Unix epoch; written as RFC 3339 in UTC with three decimals.
+/// Nanoseconds since the Unix epoch, within the years 0 to 9999; written as RFC 3339 in UTC with three
+/// decimals, or with as many as it takes, up to nine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+pub struct Timestamp(i128);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an RFC 3339 time such as 2013-01-01T10:00:00Z")]
-pub struct TimestampError {
-    text: String,
+pub enum TimestampError {
+    #[error("`{text}` is not an RFC 3339 time such as 2013-01-01T10:00:00Z")]
+    Malformed { text: String },
+    #[error("`{text}` is, in UTC, not within the years 0 to 9999")]
+    OutOfRange { text: String },
 }
 
-/// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z: the years that RFC 3339 can write.
-const RANGE_MS: (i64, i64) = (-62_167_219_200_000, 253_402_300_799_999);
+/// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999999999Z: what RFC 3339 can write.
+const RANGE: std::ops::RangeInclusive<i128> =
+    -62_167_219_200_000_000_000..=253_402_300_799_999_999_999;
+
+const NANOS_PER_MS: i128 = 1_000_000;
 
 impl Timestamp {
     /// Times outside the years 0 to 9999 are moved to the nearest end.
     #[must_use]
     pub fn from_unix_ms(ms: i64) -> Self {
-        Self(ms.clamp(RANGE_MS.0, RANGE_MS.1))
+        Self::within(i128::from(ms) * NANOS_PER_MS)
     }
 
+    fn within(nanos: i128) -> Self {
+        Self(nanos.clamp(*RANGE.start(), *RANGE.end()))
+    }
+
+    /// Whole milliseconds since the epoch, rounded down.
     #[must_use]
     pub fn unix_ms(self) -> i64 {
-        self.0
+        // The range has 15 digits of them.
+        i64::try_from(self.0.div_euclid(NANOS_PER_MS)).unwrap_or(i64::MAX)
+    }
+
+    /// The nanoseconds beyond the whole milliseconds: 0 to 999,999.
+    #[must_use]
+    pub fn nanos_of_ms(self) -> u32 {
+        u32::try_from(self.0.rem_euclid(NANOS_PER_MS)).unwrap_or(0)
     }
 
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self::from_unix_ms(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self::within(self.0.saturating_add(i128::try_from(by.as_nanos()).unwrap_or(i128::MAX)))
     }
 
     /// How long after `earlier` this is; zero if it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+        let nanos = u128::try_from(self.0 - earlier.0).unwrap_or(0);
+        Duration::from_nanos_u128(nanos)
     }
 
     /// The calendar day in UTC, as `2013-01-31`.
@@ -58,12 +77,12 @@ impl Timestamp {
     }
 
     fn offset_date_time(self) -> OffsetDateTime {
-        let nanos = i128::from(self.0) * 1_000_000;
-        // `from_unix_ms` keeps every value inside the years that the calendar has.
-        OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        // Every value is inside the years that the calendar has.
+        OffsetDateTime::from_unix_timestamp_nanos(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 
+/// A clock's time, to the millisecond: as fine as SQS and Lambda tell it.
 impl From<SystemTime> for Timestamp {
     fn from(at: SystemTime) -> Self {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -74,19 +93,29 @@ impl From<SystemTime> for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.offset_date_time();
+        let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
         let (hour, minute, second, ms) = at.to_hms_milli();
-        write!(f, "{}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z", self.date())
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}")?;
+        if self.nanos_of_ms() > 0 {
+            f.write_str(format!("{:06}", self.nanos_of_ms()).trim_end_matches('0'))?;
+        }
+        f.write_str("Z")
     }
 }
 
+/// An RFC 3339 time of any offset. Decimals of a second beyond the ninth are cut off.
 impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let shown = || text.chars().take(64).collect();
         let at = OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| TimestampError { text: text.chars().take(64).collect() })?;
-        let ms = at.unix_timestamp_nanos().div_euclid(1_000_000);
-        Ok(Self::from_unix_ms(i64::try_from(ms).unwrap_or(i64::MAX)))
+            .map_err(|_| TimestampError::Malformed { text: shown() })?;
+        let nanos = at.unix_timestamp_nanos();
+        if !RANGE.contains(&nanos) {
+            return Err(TimestampError::OutOfRange { text: shown() });
+        }
+        Ok(Self(nanos))
     }
 }
 
@@ -112,10 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn any_offset_is_written_in_utc_with_milliseconds() {
+    fn any_offset_is_written_in_utc_with_the_fraction_it_came_with() {
         check("2013-01-01T10:00:00Z", "2013-01-01T10:00:00.000Z");
-        check("2013-01-01T05:00:00.1239-05:00", "2013-01-01T10:00:00.123Z");
-        check("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z");
+        check("2013-01-01T05:00:00.1239-05:00", "2013-01-01T10:00:00.1239Z");
+        check("2013-01-01T10:00:00.000001Z", "2013-01-01T10:00:00.000001Z");
+        check("2013-01-01T10:00:00.123456789Z", "2013-01-01T10:00:00.123456789Z");
+        check("2013-01-01T10:00:00.12345678951Z", "2013-01-01T10:00:00.123456789Z");
+        check("1969-12-31T23:59:59.9999Z", "1969-12-31T23:59:59.9999Z");
+        check("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z");
+        check("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999999Z");
     }
 
     #[test]
@@ -124,10 +158,41 @@ mod tests {
         assert!(error.to_string().contains("yesterday"), "{error}");
     }
 
+    #[test]
+    fn a_time_that_utc_has_in_another_year_than_0_to_9999_is_refused() {
+        for text in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"] {
+            let error = text.parse::<Timestamp>().unwrap_err();
+            assert_eq!(error, TimestampError::OutOfRange { text: text.to_owned() });
+        }
+    }
+
+    #[test]
+    fn a_fraction_orders_times() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (one, other) = (at("2026-11-28T00:00:00.123003Z"), at("2026-11-28T00:00:00.123008Z"));
+        assert!(one < other);
+        assert_eq!((one.unix_ms(), one.nanos_of_ms()), (other.unix_ms(), 3_000));
+        let before_1970 = at("1969-12-31T23:59:59.9999Z");
+        assert_eq!((before_1970.unix_ms(), before_1970.nanos_of_ms()), (-1, 900_000));
+    }
+
+    #[test]
+    fn time_passes() {
+        let at = Timestamp::from_unix_ms(1_000);
+        let later = at.plus(Duration::from_nanos(1_500_000));
+        assert_eq!(later.since(at), Duration::from_nanos(1_500_000));
+        assert_eq!(at.since(later), Duration::ZERO);
+        assert_eq!(at.since(at), Duration::ZERO);
+        let last = Timestamp::from_unix_ms(i64::MAX);
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999999999Z");
+        assert_eq!(last.plus(Duration::MAX), last);
+        assert_eq!(last.since(Timestamp::from_unix_ms(i64::MIN)).as_secs(), 315_569_519_999);
+    }
+
     proptest::proptest! {
         #[test]
-        fn a_time_survives_being_written(ms in RANGE_MS.0..=RANGE_MS.1) {
-            let at = Timestamp::from_unix_ms(ms);
+        fn a_time_survives_being_written(nanos in RANGE) {
+            let at = Timestamp(nanos);
             proptest::prop_assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at);
         }
     }

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use contracts::{Catalog, Contract};
-use event::{Envelope, Payload, SPEC_VERSION, Timestamp, TraceParent};
+use event::{ENVELOPE_VERSION, Envelope, Payload, SPEC_VERSION, Timestamp, TraceParent};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -102,6 +102,7 @@ fn envelope(
     let id = format!("9b2cf535f27731c974343645a3985328:{number}");
     let envelope = Envelope {
         specversion: SPEC_VERSION.to_owned(),
+        envelopeversion: ENVELOPE_VERSION,
         traceparent: TraceParent::of_event(SOURCE, &id).as_str().to_owned(),
         id,
         source: SOURCE.to_owned(),

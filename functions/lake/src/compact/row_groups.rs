@@ -6,7 +6,9 @@
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::column::writer::{ColumnWriter, ColumnWriterImpl};
-use parquet::data_type::{BoolType, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{
+    BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, Int64Type,
+};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::TypePtr;
@@ -114,6 +116,9 @@ fn copy(from: ColumnReader, to: &mut ColumnWriter<'_>, rows: usize) -> Result<()
         }
         (From::ByteArrayColumnReader(from), To::ByteArrayColumnWriter(to)) => {
             copy_values::<ByteArrayType>(from, to, rows)
+        }
+        (From::FixedLenByteArrayColumnReader(from), To::FixedLenByteArrayColumnWriter(to)) => {
+            copy_values::<FixedLenByteArrayType>(from, to, rows)
         }
         _ => Err(ParquetError::General("a column of a type that no lake writes".to_owned())),
     }

@@ -45,12 +45,12 @@ pub struct Upsert {
 }
 
 impl TableEffect {
-    /// The action that does it.
-    /// What it is at `now`.
+    /// The action that does it at `now`.
     pub(super) fn action(self, now: Timestamp) -> Result<TransactWriteItem, BuildError> {
         let put = match self {
             Self::Insert(Insert { row, fingerprint, expires_at, mut item, .. }) => {
                 item.extend(expires_at.map(record::expires_at));
+                item.extend([record::record_format()]);
                 let Condition { expression, names, values } = Condition::of(&Expected::Free, now);
                 Put::builder()
                     .table_name(row.table())

@@ -2,7 +2,7 @@
 //!
 //! `pk` is `<sink>#<key>`. A record in progress has `owner` and `lease_ends_at` (milliseconds); a
 //! completed one has neither, and `place` where its effect has one. `expires_at` (seconds) is the
-//! table's TTL attribute.
+//! table's TTL attribute, and `record_format` is the [version](RECORD_FORMAT) in which it was written.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,19 @@ use dedupe::{Completed, DedupeRecord, Expected, InProgress, Owner};
 use event::{Fingerprint, Timestamp};
 
 use super::Item;
+
+/// The version in which a record is written. A record without one is of version 1.
+///
+/// | version | what changed |
+/// | --- | --- |
+/// | 1 | |
+/// | 2 | the fingerprint tells numbers by all their digits |
+const RECORD_FORMAT: u32 = 2;
+
+/// The attribute that holds it.
+pub(super) fn record_format() -> (String, AttributeValue) {
+    ("record_format".to_owned(), AttributeValue::N(RECORD_FORMAT.to_string()))
+}
 
 /// A condition expression with what it names.
 pub(super) struct Condition {
@@ -46,7 +59,7 @@ impl Condition {
 pub(super) fn attributes(record: &DedupeRecord) -> Item {
     let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
     let fingerprint = |of: &Fingerprint| text("fingerprint", &of.to_string());
-    let mut item = HashMap::from([expires_at(record.expires_at())]);
+    let mut item = HashMap::from([expires_at(record.expires_at()), record_format()]);
     match record {
         DedupeRecord::InProgress(claim) => {
             let lease = AttributeValue::N(claim.lease_ends_at.unix_ms().to_string());
@@ -93,7 +106,6 @@ pub(super) fn read(item: &Item) -> Option<DedupeRecord> {
     }))
 }
 
-/// DynamoDB's TTL counts whole seconds.
 /// The attribute by which DynamoDB deletes an item. Its TTL counts whole seconds.
 #[must_use]
 pub fn expires_at(at: Timestamp) -> (String, AttributeValue) {
@@ -102,4 +114,65 @@ pub fn expires_at(at: Timestamp) -> (String, AttributeValue) {
 
 fn seconds(at: Timestamp) -> AttributeValue {
     AttributeValue::N(at.unix_ms().div_euclid(1_000).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &str, text: &str) -> (String, AttributeValue) {
+        (name.to_owned(), AttributeValue::S(text.to_owned()))
+    }
+
+    fn number(name: &str, number: &str) -> (String, AttributeValue) {
+        (name.to_owned(), AttributeValue::N(number.to_owned()))
+    }
+
+    fn records() -> [(DedupeRecord, Vec<(String, AttributeValue)>); 2] {
+        let (fingerprint, expires_at) =
+            (Fingerprint::from("cd".to_owned()), Timestamp::from_unix_ms(1_795_824_000_000));
+        let claim = InProgress {
+            owner: Owner::from("o-1".to_owned()),
+            lease_ends_at: Timestamp::from_unix_ms(1_795_823_999_123),
+            fingerprint: fingerprint.clone(),
+            expires_at,
+        };
+        let completed = Completed { fingerprint, place: Some("a/b".to_owned()), expires_at };
+        [
+            (
+                DedupeRecord::InProgress(claim),
+                vec![
+                    text("fingerprint", "cd"),
+                    text("owner", "o-1"),
+                    number("lease_ends_at", "1795823999123"),
+                    number("expires_at", "1795824000"),
+                ],
+            ),
+            (
+                DedupeRecord::Completed(completed),
+                vec![
+                    text("fingerprint", "cd"),
+                    text("place", "a/b"),
+                    number("expires_at", "1795824000"),
+                ],
+            ),
+        ]
+    }
+
+    /// What is pinned here is in tables: another form would open a new dedupe space.
+    #[test]
+    fn a_record_is_written_in_the_form_that_is_pinned() {
+        for (record, pinned) in records() {
+            let pinned: Item = pinned.into_iter().chain([number("record_format", "2")]).collect();
+            assert_eq!(attributes(&record), pinned);
+            assert_eq!(read(&pinned), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_record_of_the_version_before_is_read() {
+        for (record, pinned) in records() {
+            assert_eq!(read(&pinned.into_iter().collect()), Some(record));
+        }
+    }
 }

@@ -17,6 +17,10 @@ pub enum ValueKind {
     Boolean,
     Integer,
     Number,
+    /// A number of at most so many decimals and 38 digits, where a lake sink says that it is one.
+    Decimal {
+        scale: u32,
+    },
     Text,
     /// Text whose `format` is `date-time`; whether it is one is not checked here.
     Time,

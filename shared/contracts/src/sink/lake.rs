@@ -1,13 +1,20 @@
 //! A sink that is objects in S3, partitioned by dataset and event date.
 
+use std::collections::BTreeMap;
+
+use event::Decimal;
 use serde::Deserialize;
 
 use crate::contract::{ContractError, invalid};
+use crate::schema::{Schema, ValueKind};
 
 /// Objects of many events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LakeSink {
     pub format: LakeFormat,
+    /// Members of the payload whose column is a decimal of 38 digits instead of a double: how many of
+    /// them are after the point.
+    pub decimals: BTreeMap<String, u32>,
 }
 
 /// How an object is written.
@@ -33,6 +40,8 @@ pub(crate) struct Written {
     #[serde(default)]
     format: WrittenFormat,
     compression: Option<Compression>,
+    #[serde(default)]
+    decimals: BTreeMap<String, u32>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -54,7 +63,29 @@ impl Written {
                 LakeFormat::Ndjson(compression.unwrap_or_default())
             }
         };
-        Ok(LakeSink { format })
+        if !self.decimals.is_empty() && format != LakeFormat::Parquet {
+            return Err(invalid("sinks.decimals", "only Parquet has columns"));
+        }
+        if self.decimals.values().any(|scale| *scale >= Decimal::DIGITS) {
+            return Err(invalid("sinks.decimals", "0 to 37 digits after the point"));
+        }
+        Ok(LakeSink { format, decimals: self.decimals })
+    }
+}
+
+impl LakeSink {
+    /// Whether each of its decimals is a number of the schema.
+    pub(crate) fn check(&self, schema: &Schema) -> Result<(), ContractError> {
+        for name in self.decimals.keys() {
+            let property = schema.properties().find(|property| property.name == name);
+            if !property.is_some_and(|it| matches!(it.kind, ValueKind::Integer | ValueKind::Number))
+            {
+                let problem =
+                    format!("`{name}` is no member of type number or integer in the schema");
+                return Err(invalid("sinks.decimals", &problem));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -79,5 +110,22 @@ mod tests {
         check("{format: parquet, compression: gzip}", Err("sinks.compression"));
         check("{format: ndjson}", Ok(LakeFormat::Ndjson(Compression::Gzip)));
         check("{format: ndjson, compression: zstd}", Ok(LakeFormat::Ndjson(Compression::Zstd)));
+        check("{decimals: {amount: 37}}", Ok(LakeFormat::Parquet));
+        check("{decimals: {amount: 38}}", Err("sinks.decimals"));
+        check("{decimals: {amount: 2}, format: ndjson}", Err("sinks.decimals"));
+    }
+
+    #[test]
+    fn a_decimal_is_a_number_of_the_schema() {
+        let schema = r#"{"properties": {"amount": {"type": ["number", "null"]}, "note": {"type": "string"}}}"#;
+        let schema = Schema::parse(schema).unwrap();
+        let check = |name: &str| {
+            let decimals = BTreeMap::from([(name.to_owned(), 2)]);
+            LakeSink { format: LakeFormat::Parquet, decimals }.check(&schema)
+        };
+        check("amount").unwrap();
+        for other in ["note", "missing"] {
+            assert!(check(other).unwrap_err().to_string().contains(&format!("`{other}`")));
+        }
     }
 }

@@ -40,7 +40,7 @@ struct Event {
 
 impl Event {
     fn version(&self) -> Version {
-        Version { order: self.order, key: self.key.to_owned().into() }
+        Version { order: self.order.into(), key: self.key.to_owned().into() }
     }
 
     fn item(&self) -> Item {

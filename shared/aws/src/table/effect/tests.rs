@@ -5,7 +5,7 @@ use event::{Decimal, IdempotencyKey};
 use super::*;
 
 fn version(order: i64, key: &str) -> Version {
-    Version { order, key: IdempotencyKey::from(key.to_owned()) }
+    Version { order: order.into(), key: IdempotencyKey::from(key.to_owned()) }
 }
 
 fn upsert(order: i64, key: &str) -> TableEffect {

@@ -1,7 +1,8 @@
 use super::*;
+use crate::RowOrder;
 
 fn version(order: i64) -> Version {
-    Version { order, key: "k".to_owned().into() }
+    Version { order: order.into(), key: "k".to_owned().into() }
 }
 
 fn text(text: &str) -> AttributeValue {
@@ -19,7 +20,7 @@ fn merge(order: i64, fields: &[&str]) -> Merge {
 }
 
 /// What is left of an effect: its head's order, and its fields' values.
-fn left(merge: &Merge) -> (Option<i64>, Vec<String>) {
+fn left(merge: &Merge) -> (Option<RowOrder>, Vec<String>) {
     let value = |field: &Field| field.value.as_ref().unwrap().as_s().unwrap().clone();
     let head = merge.head.as_ref().map(|head| head.version.order);
     (head, merge.fields.values().map(value).collect())
@@ -27,7 +28,8 @@ fn left(merge: &Merge) -> (Option<i64>, Vec<String>) {
 
 #[track_caller]
 fn check(one: &Merge, other: &Merge, expected: (i64, &[&str])) {
-    let expected = (Some(expected.0), expected.1.iter().map(|&text| text.to_owned()).collect());
+    let expected =
+        (Some(expected.0.into()), expected.1.iter().map(|&text| text.to_owned()).collect());
     for (one, other) in [(one, other), (other, one)] {
         let merged = match one.merge(other) {
             Merged::Both(both) => both,

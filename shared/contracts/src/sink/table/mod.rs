@@ -5,6 +5,7 @@ mod written;
 
 use std::collections::BTreeMap;
 
+use event::is_same_value;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -58,7 +59,7 @@ pub enum TableMode {
 pub enum Order {
     #[default]
     EventTime,
-    /// The integer at this JSON Pointer.
+    /// The integer of 64 bits at this JSON Pointer; `7.0` is one.
     Pointer(String),
 }
 
@@ -86,7 +87,8 @@ pub struct Accumulate {
 impl Tombstone {
     #[must_use]
     pub fn is_in(&self, payload: &Value) -> bool {
-        payload.pointer(&self.at).is_some_and(|found| self.values.contains(found))
+        let Some(found) = payload.pointer(&self.at) else { return false };
+        self.values.iter().any(|value| is_same_value(value, found))
     }
 }
 

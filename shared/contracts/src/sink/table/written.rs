@@ -23,6 +23,7 @@ const RESERVED: &[&str] = &[
     "ingest_time",
     "key",
     "pk",
+    "record_format",
     "subject",
     "version",
     "window",

@@ -1,0 +1,61 @@
+//! What is stored and compared across deployments, pinned: a change of any of these opens a new dedupe
+//! space, in which everything that is delivered again takes effect again.
+//!
+//! The hashes were computed by another program: Python's `json`, `decimal` and `hashlib`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use event::{Envelope, Fingerprint, IdempotencyKey, row_key};
+use serde_json::Value;
+
+const FLIGHT: &str = r#"{"carrier":"UA","flight":1545,"origin":"EWR","delay":2.50,"note":"café \u0001","at":null,"list":[true,-0,1e21,1E-7]}"#;
+const ORDER: &str = r#"{"id":12345678901234567890123,"amount":0.10000000000000000000000001}"#;
+const BEYOND_ASCII: &str =
+    "{\"id\":9007199254740993,\"\u{20ac}\":1,\"\u{1f600}\":2,\"\u{fb33}\":3}";
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn fingerprints_stay_what_they_are() {
+    for (payload, pinned) in [
+        (FLIGHT, "9b6fa288b5b1bc57836d5f7e995e7f4e7f882c3d19d606fad7f684b7302a0fb9"),
+        (ORDER, "17e35f24b0c35cf919787d3461058c60659fedd156fc5ba83c5e98ffa6b31999"),
+        (BEYOND_ASCII, "135edc7f3f33e26ab90a24a608c0cff5848fcfbd2c7ec094792cb7eebee4004f"),
+        ("{}", "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"),
+    ] {
+        assert_eq!(Fingerprint::of(&parsed(payload)).unwrap().as_str(), pinned, "{payload}");
+    }
+}
+
+#[test]
+fn idempotency_keys_stay_what_they_are() {
+    let flight =
+        IdempotencyKey::derive("flights", &parsed(FLIGHT), ["/carrier", "/flight", "/origin"]);
+    let order = IdempotencyKey::derive("orders", &parsed(ORDER), ["/id", "/amount"]);
+    let pinned = "aca5d9503d763da655af78bb4da9c47b1ce23b357d5702ed0aecf863a75defb3";
+    assert_eq!(flight.unwrap().as_str(), pinned);
+    let pinned = "6fce385115567aa659b6328ba26ebdf9cc8a1d7776ab31ec94ceeba92f3154d6";
+    assert_eq!(order.unwrap().as_str(), pinned);
+}
+
+#[test]
+fn the_keys_of_rows_stay_what_they_are() {
+    let key = row_key(&parsed(FLIGHT), ["/carrier", "/flight", "/delay", "/list"]).unwrap();
+    assert_eq!(key, r#"["UA",1545,2.5,[true,0,1e+21,1e-7]]"#);
+    let key = row_key(&parsed(ORDER), ["/id", "/amount"]).unwrap();
+    assert_eq!(key, "[1.2345678901234567890123e+22,0.10000000000000000000000001]");
+}
+
+/// An envelope of each version that is read, and the one that is written.
+#[test]
+fn envelopes_stay_what_they_are() {
+    const FIRST: &str = r#"{"specversion":"1.0","id":"e1:1","source":"arn:aws:s3:::landing/flights/a.ndjson","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","subject":"UA-1545","dataschema":"flights/1","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","degraded":"weather","data":{"b": 1.00,  "a":"\u00e9"}}"#;
+    const SECOND: &str = r#"{"specversion":"1.0","envelopeversion":2,"id":"e1:1","source":"arn:aws:s3:::landing/flights/a.ndjson","type":"sluicegate.flights","time":"2013-01-01T10:00:00.123456789Z","subject":"UA-1545","dataschema":"flights/1","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","degraded":"weather","data":{"b": 1.00,  "a":"\u00e9"}}"#;
+    let first = Envelope::from_json(FIRST).unwrap();
+    assert_eq!((first.envelopeversion, first.idempotencykey.as_str()), (1, "ab"));
+    assert_eq!(first.fingerprint.as_str(), "cd", "an envelope in flight keeps what it carries");
+    let second = Envelope::from_json(SECOND).unwrap();
+    assert_eq!(second.to_json().unwrap(), SECOND);
+}
