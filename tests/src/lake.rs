@@ -37,6 +37,50 @@ impl World {
         objects.map(read).collect()
     }
 
+    /// A text column's values over all Parquet objects; a row without one has none.
+    ///
+    /// # Panics
+    /// When an object cannot be read, or the column has other values.
+    #[must_use]
+    pub fn lake_texts(&self, column: &str) -> Vec<String> {
+        let text = |field: &Field| match field {
+            Field::Str(text) => text.clone(),
+            other => panic!("{column}: {other}"),
+        };
+        self.lake_column(column, text)
+    }
+
+    /// The same of a decimal column, each value with all of its decimals.
+    ///
+    /// # Panics
+    /// When an object cannot be read, or the column has other values.
+    #[must_use]
+    pub fn lake_decimals(&self, column: &str) -> Vec<String> {
+        let text = |field: &Field| match field {
+            Field::Decimal(decimal) => {
+                let unscaled = i128::from_be_bytes(decimal.data().try_into().unwrap());
+                let places = usize::try_from(decimal.scale()).unwrap();
+                let digits = format!("{:0width$}", unscaled.unsigned_abs(), width = places + 1);
+                let (whole, fraction) = digits.split_at(digits.len() - places);
+                format!("{}{whole}.{fraction}", if unscaled < 0 { "-" } else { "" })
+            }
+            other => panic!("{column}: {other}"),
+        };
+        self.lake_column(column, text)
+    }
+
+    fn lake_column(&self, column: &str, text: impl Fn(&Field) -> String) -> Vec<String> {
+        let mut values = Vec::new();
+        for object in self.stored().into_iter().filter(|object| object.key.ends_with(".parquet")) {
+            for row in SerializedFileReader::new(object.body).unwrap().get_row_iter(None).unwrap() {
+                let row = row.unwrap();
+                let found = row.get_column_iter().filter(|(name, _)| name.as_str() == column);
+                values.extend(found.filter(|(_, it)| **it != Field::Null).map(|(_, it)| text(it)));
+            }
+        }
+        values
+    }
+
     /// Those that no other one replaces.
     fn current(&self) -> Vec<LakeObject> {
         let replaced: BTreeSet<String> = self.entries().iter().flat_map(replaced).collect();

@@ -31,6 +31,8 @@ pub struct Settings {
     pub without_mappings: bool,
     /// How many batches each queue's function may have at a time, where the template says four.
     pub concurrency: Option<usize>,
+    /// Datasets beside the template's own, each a folder of `tests/datasets`.
+    pub datasets: &'static [&'static str],
     /// What goes wrong.
     pub faults: Plan,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
@@ -60,6 +62,7 @@ impl World {
         let root = match settings.concurrency {
             _ if settings.without_mappings => unmapped(),
             Some(many) => concurrent(many),
+            None if !settings.datasets.is_empty() => with_datasets(settings.datasets),
             None => root(),
         };
         let binaries = match settings.binaries {
@@ -205,17 +208,39 @@ fn concurrent(many: usize) -> PathBuf {
 
 /// A folder with the template, its fields replaced, and with what the template names.
 fn altered(name: &str, field: &str, by: &str) -> PathBuf {
-    // Worlds do not share a file that is being written.
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
     let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     assert!(template.contains(field), "the template's mappings look different now");
+    let folder = new_folder(name);
+    std::fs::write(folder.join("template.yaml"), template.replace(field, by)).unwrap();
+    std::os::unix::fs::symlink(root().join("infra"), folder.join("infra")).unwrap();
+    folder
+}
+
+/// A folder with the template, its contracts, and those of more datasets.
+fn with_datasets(names: &[&str]) -> PathBuf {
+    let folder = new_folder("datasets");
+    std::fs::copy(root().join("template.yaml"), folder.join("template.yaml")).unwrap();
+    let contracts = folder.join("infra/contracts");
+    std::fs::create_dir_all(&contracts).unwrap();
+    for each in std::fs::read_dir(root().join("infra/contracts")).unwrap() {
+        let each = each.unwrap();
+        std::os::unix::fs::symlink(each.path(), contracts.join(each.file_name())).unwrap();
+    }
+    for name in names {
+        let dataset = root().join("tests/datasets").join(name);
+        std::os::unix::fs::symlink(dataset, contracts.join(name)).unwrap();
+    }
+    folder
+}
+
+/// An empty folder that no other world has.
+fn new_folder(name: &str) -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
     let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed), std::process::id());
     let folder = std::env::temp_dir().join(format!("sluicegate-{name}-{process}-{number}"));
     // A process of this number may have left one.
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("template.yaml"), template.replace(field, by)).unwrap();
-    std::os::unix::fs::symlink(root().join("infra"), folder.join("infra")).unwrap();
     folder
 }
 

@@ -9,5 +9,7 @@ mod costs;
 mod crashes;
 mod deliver;
 mod delivery;
+mod exact;
+mod inputs;
 mod operations;
 mod poison;
