@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use contracts::{Contract, LakeSink, ValueKind};
-use event::{Code, Decimal, Envelope, Failure, Timestamp};
+use event::{Code, Decimal, Envelope, Failure, Timestamp, pointer_to};
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{Type, TypePtr};
@@ -303,9 +303,8 @@ fn column_names(
 }
 
 fn unfit(member: &str, expected: &str) -> Failure {
-    let pointer = format!("/{}", member.replace('~', "~0").replace('/', "~1"));
     let reason = format!("the lake's column takes {expected}");
-    Failure::permanent(Code::ContractViolation, reason).at(pointer)
+    Failure::permanent(Code::ContractViolation, reason).at(pointer_to(member))
 }
 
 #[cfg(test)]

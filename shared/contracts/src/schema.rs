@@ -9,7 +9,7 @@ mod properties;
 
 use std::collections::BTreeMap;
 
-use event::{Decimal, is_same_value, kind_of};
+use event::{Decimal, is_same_value, kind_of, pointer_to};
 use serde_json::{Map, Number, Value};
 
 use self::csv::csv_number;
@@ -53,6 +53,18 @@ pub(crate) struct Violation {
     /// The JSON Pointer of the value, or of the member that is missing.
     pub(crate) at: String,
     pub(crate) problem: String,
+}
+
+impl Violation {
+    fn here(problem: String) -> Self {
+        Self { at: String::new(), problem }
+    }
+
+    /// The same, told from one level up.
+    fn below(mut self, name: &str) -> Self {
+        self.at.insert_str(0, &pointer_to(name));
+        self
+    }
 }
 
 /// Keywords that say something and demand nothing. So does `format`, which is an annotation unless a
@@ -100,14 +112,9 @@ impl Schema {
 
     /// The first violation in `value`, in the order of the document.
     pub(crate) fn check(&self, value: &Value) -> Result<(), Violation> {
-        self.check_at(value, &mut String::new())
-    }
-
-    fn check_at(&self, value: &Value, at: &mut String) -> Result<(), Violation> {
-        let violation = |at: &str, problem| Err(Violation { at: at.to_owned(), problem });
         if !self.types.is_empty() && !self.types.iter().any(|expected| expected.admits(value)) {
             let problem = format!("expected {}, found {}", self.expectation(), kind_of(value));
-            return violation(at, problem);
+            return Err(Violation::here(problem));
         }
         if let Some(allowed) = &self.allowed
             && !allowed.iter().any(|allowed| is_same_value(allowed, value))
@@ -116,37 +123,33 @@ impl Schema {
                 1 => "expected the one value that is allowed".to_owned(),
                 count => format!("expected one of {count} values"),
             };
-            return violation(at, problem);
+            return Err(Violation::here(problem));
         }
         match value {
-            Value::Object(members) => self.check_members(members, at),
-            Value::Array(items) => {
-                let Some(schema) = &self.items else { return Ok(()) };
-                for (index, item) in items.iter().enumerate() {
-                    below(at, &index.to_string(), |at| schema.check_at(item, at))?;
-                }
-                Ok(())
-            }
+            Value::Object(members) => self.check_members(members),
+            Value::Array(items) => self.check_items(items),
             _ => Ok(()),
         }
     }
 
-    fn check_members(
-        &self,
-        members: &Map<String, Value>,
-        at: &mut String,
-    ) -> Result<(), Violation> {
+    fn check_items(&self, items: &[Value]) -> Result<(), Violation> {
+        let Some(schema) = &self.items else { return Ok(()) };
+        for (index, item) in items.iter().enumerate() {
+            schema.check(item).map_err(|violation| violation.below(&index.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn check_members(&self, members: &Map<String, Value>) -> Result<(), Violation> {
         if let Some(missing) = self.required.iter().find(|name| !members.contains_key(*name)) {
-            return below(at, missing, |at| {
-                Err(Violation { at: at.clone(), problem: "required, and missing".to_owned() })
-            });
+            return Err(Violation::here("required, and missing".to_owned()).below(missing));
         }
         for (name, member) in members {
             match self.properties.get(name) {
-                Some(schema) => below(at, name, |at| schema.check_at(member, at))?,
+                Some(schema) => schema.check(member).map_err(|violation| violation.below(name))?,
                 None if self.closed => {
                     let problem = "not a member that the schema knows".to_owned();
-                    return below(at, name, |at| Err(Violation { at: at.clone(), problem }));
+                    return Err(Violation::here(problem).below(name));
                 }
                 None => {}
             }
@@ -179,11 +182,8 @@ impl Schema {
         if schema.types.is_empty() {
             return Ok(text.into());
         }
-        let mut at = String::new();
-        below(&mut at, name, |at| {
-            let problem = format!("expected {}, found other text", schema.expectation());
-            Err(Violation { at: at.clone(), problem })
-        })
+        let problem = format!("expected {}, found other text", schema.expectation());
+        Err(Violation::here(problem).below(name))
     }
 
     /// The members that must be there.
@@ -242,16 +242,6 @@ fn integer(number: Number) -> Option<Number> {
     }
     let whole = Decimal::of(&number).ok().filter(|number| number.is_integer())?;
     whole.to_string().parse().ok()
-}
-
-/// Runs `visit` with the pointer one level down; `~` and `/` are escaped as RFC 6901 says.
-fn below<T>(at: &mut String, name: &str, visit: impl FnOnce(&mut String) -> T) -> T {
-    let length = at.len();
-    at.push('/');
-    at.push_str(&name.replace('~', "~0").replace('/', "~1"));
-    let result = visit(at);
-    at.truncate(length);
-    result
 }
 
 fn invalid(at: &str, problem: &str) -> SchemaError {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
-use crate::{Decimal, DecimalError};
+use crate::{Decimal, DecimalError, pointer_to};
 
 /// The SHA-256 of a payload's canonical JSON, in hex: equal where the payloads mean the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -171,7 +171,7 @@ fn ecmascript(number: Decimal) -> String {
 
 impl CanonicalError {
     fn below(mut self, name: &str) -> Self {
-        self.at.insert_str(0, &format!("/{}", name.replace('~', "~0").replace('/', "~1")));
+        self.at.insert_str(0, &pointer_to(name));
         self
     }
 }

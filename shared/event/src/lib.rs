@@ -22,6 +22,6 @@ pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError, SPEC_VERSION};
 pub use equality::is_same_value;
 pub use failure::{Code, Failure, FailureKind};
 pub use key::{IdempotencyKey, KeyError, row_key};
-pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, too_large};
+pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, pointer_to, too_large};
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace::TraceParent;

@@ -90,6 +90,12 @@ pub fn too_large(bytes: usize) -> Failure {
     Failure::permanent(Code::SizeExceeded, reason)
 }
 
+/// The JSON Pointer to a member, or to an item by its index: RFC 6901, section 3.
+#[must_use]
+pub fn pointer_to(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 /// What a JSON value is, for a person.
 #[must_use]
 pub fn kind_of(value: &Value) -> &'static str {
