@@ -14,7 +14,9 @@ mod timestamp;
 mod trace;
 
 pub use canonical::{CanonicalError, Fingerprint};
-pub use dead_letter::{Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRIBUTE};
+pub use dead_letter::{
+    Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRIBUTE, Form, attributes_size,
+};
 pub use decimal::{Decimal, DecimalError};
 pub use envelope::{Envelope, EnvelopeError, SPEC_VERSION};
 pub use failure::{Code, Failure, FailureKind};
