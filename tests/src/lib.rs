@@ -23,7 +23,7 @@ pub use lake::LakeObject;
 pub use ledger::Letter;
 pub use logs::Logs;
 pub use totals::{Day, Totals};
-pub use web::post;
+pub use web::{ask, post};
 pub use world::{Settings, World};
 
 /// The emulation runs within the tests: give it what `sluicegate` gives it.

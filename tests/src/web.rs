@@ -1,7 +1,7 @@
 //! Plain HTTP, for what is not behind an SDK here.
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -12,12 +12,29 @@ use serde_json::Value;
 /// # Panics
 /// When there is no answer.
 pub async fn post(url: &str, body: impl Into<Bytes>) -> (u16, String, Value) {
+    let json = [("content-type", "application/json")];
+    let (status, headers, body) = ask(Method::POST, url, &json, body).await;
+    let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
+    (status, content_type.unwrap_or_default().to_owned(), body)
+}
+
+/// Asks, and answers status, headers, and body as JSON (null if it is none).
+///
+/// # Panics
+/// When there is no answer.
+pub async fn ask(
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> (u16, HeaderMap, Value) {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(url).header("content-type", "application/json");
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
     let request = request.body(Full::new(body.into())).unwrap();
     let (parts, body) = client.request(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let content_type = parts.headers.get("content-type").and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_owned();
-    (parts.status.as_u16(), content_type, serde_json::from_slice(&body).unwrap_or_default())
+    (parts.status.as_u16(), parts.headers, serde_json::from_slice(&body).unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use contracts::{Catalog, Enricher, Missing, SinkKind};
 use event::{Attribute, Code, Envelope, Failure};
 use http::{HeaderMap, HeaderValue, Method, header};
 use outbound::{Ask, Request};
+use runtime::sink::known_later;
 use runtime::{Deadline, Done, Outgoing, Queue, Record, Stage, send_all};
 use serde_json::Value;
 
@@ -98,7 +99,7 @@ impl<A: Ask, Q: Queue> Stage for Enrich<A, Q> {
 
     async fn prepare(&self, record: &Record, _deadline: &Deadline) -> Result<Enriched, Failure> {
         let mut envelope = Envelope::from_json(&record.body)?;
-        let contract = self.contracts.get(&envelope.dataset)?;
+        let contract = self.contracts.get(&envelope.dataset).map_err(known_later)?;
         for enricher in self.enrichers.get(&envelope.dataset).into_iter().flatten() {
             self.enrich(&mut envelope, enricher).await?;
         }
@@ -107,7 +108,7 @@ impl<A: Ask, Q: Queue> Stage for Enrich<A, Q> {
             .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
             .into();
         Ok(Enriched {
-            message: Outgoing { body, attributes, fifo: None },
+            message: Outgoing::for_stage(body, attributes)?,
             sinks: contract.sinks.iter().map(contracts::Sink::kind).collect(),
         })
     }

@@ -1,7 +1,7 @@
 //! The environment of ingest.
 
-use runtime::Settings;
 use runtime::env::{EnvError, Lookup, queue_url, required};
+use runtime::{Senders, Settings};
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) archive_bucket: String,
     pub(crate) enrich_queue_url: String,
+    /// Whose messages in the inbox may say that they failed before; anybody may send there.
+    pub(crate) trusted_senders: Senders,
 }
 
 impl Config {
@@ -17,6 +19,7 @@ impl Config {
             settings: Settings::read(lookup)?,
             archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
             enrich_queue_url: queue_url(lookup, "ENRICH_QUEUE_URL")?,
+            trusted_senders: Senders::read(lookup)?,
         })
     }
 }
@@ -36,6 +39,7 @@ mod tests {
             ("ENRICH_QUEUE_URL", "http://127.0.0.1/1/enrich"),
             ("MAX_RECEIVE_COUNT", "5"),
             ("QUEUE_URL", "http://127.0.0.1/1/inbox"),
+            ("TRUSTED_SENDERS", "AROAREDRIVE"),
         ]);
         testkit::check_each_is_needed(&all, |variables| Config::read(variables));
     }

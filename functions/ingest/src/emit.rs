@@ -1,6 +1,6 @@
 //! Passing events on and refusing others, many at a time.
 
-use event::{DeadLetter, Encoding, Failure, Timestamp};
+use event::{DeadLetter, Encoding, Failure, Form, Timestamp};
 use runtime::{DeadLetters, Outgoing, Queue, Refused, send_all};
 
 use crate::wrap::Origin;
@@ -43,9 +43,11 @@ impl<Q: Queue> Emit<Q> {
     }
 }
 
-/// A dead letter of something that came in no message of its own: a line of a file.
+/// A dead letter of something that came in no message of its own: a line of a file. `form` says what the
+/// bytes are: what cannot be read again without its file is not read again, and keeps this failure.
 pub(crate) fn refused(
     bytes: &[u8],
+    form: Form,
     dataset: &str,
     origin: &Origin,
     failure: &Failure,
@@ -53,6 +55,8 @@ pub(crate) fn refused(
 ) -> Refused {
     let (encoding, body) = Encoding::of(bytes);
     let mut letter = DeadLetter::new("ingest", failure, now, &origin.id);
+    letter.taken_in_at = Some(origin.taken_in);
     letter.encoding = encoding;
+    letter.form = form;
     Refused { body, attributes: origin.attributes(dataset), letter, group: None }
 }

@@ -5,8 +5,8 @@ use aws_lambda_events::lambda_function_urls::{
 };
 use aws_lambda_events::sqs::SqsEvent;
 use contracts::Catalog;
-use event::{Code, DeadLetter, Failure, Payload, Timestamp, TraceParent};
-use runtime::{BatchResponse, Deadline, Done, Outgoing, Queue, Record, Stage};
+use event::{Code, DeadLetter, Encoding, Failure, Payload, Timestamp, TraceParent};
+use runtime::{BatchResponse, Deadline, Done, Outgoing, Queue, Record, Refused, Stage};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -14,8 +14,9 @@ use serde_json::value::RawValue;
 use crate::archive::{self, Raw, Store};
 use crate::emit::Emit;
 use crate::file::{FileSource, read_file};
+use crate::letters;
 use crate::notification::{Announced, announced};
-use crate::wrap::{DATASET, EVENT_ID, Origin, SOURCE, TRACE, wrap};
+use crate::wrap::{DATASET, Origin, TRACE, source_of, wrap};
 
 /// What invokes this function.
 pub(crate) enum Trigger {
@@ -57,6 +58,19 @@ pub(crate) struct Ingest<O, Q> {
     pub(crate) emit: Emit<Q>,
 }
 
+/// A message as its producer sent it, and what is known of an earlier life in which it failed.
+struct Message<'a> {
+    record: &'a Record,
+    encoding: Encoding,
+    letter: Option<&'a DeadLetter>,
+}
+
+impl Message<'_> {
+    fn taken_in(&self, now: Timestamp) -> Timestamp {
+        self.letter.map_or(now, DeadLetter::taken_in)
+    }
+}
+
 /// What a message came to.
 pub(crate) enum Taken {
     /// One event, to be archived and passed on with its batch.
@@ -75,23 +89,45 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         Self { contracts, objects, archive_bucket, emit }
     }
 
-    fn event(&self, record: &Record, dataset: &str, now: Timestamp) -> Result<Taken, Failure> {
+    /// The message is one event, or announces files.
+    async fn take(&self, message: &Message<'_>, deadline: &Deadline) -> Result<Taken, Failure> {
+        let record = message.record;
+        if let Some(dataset) = record.attribute(DATASET) {
+            return self.event(message, dataset, deadline.now());
+        }
+        let objects = announced(&record.body).ok_or_else(|| {
+            let reason = "no message attribute `dataset`, and not an S3 notification";
+            Failure::permanent(Code::UnknownDataset, reason)
+        })?;
+        let taken_in = message.taken_in(deadline.now());
+        let mut total = Done::default();
+        for object in &objects {
+            let done = self.file(object, taken_in, deadline).await?;
+            total.taken += done.taken;
+            total.passed += done.passed;
+            total.dead_lettered += done.dead_lettered;
+        }
+        Ok(Taken::Files(total))
+    }
+
+    fn event(
+        &self,
+        message: &Message<'_>,
+        dataset: &str,
+        now: Timestamp,
+    ) -> Result<Taken, Failure> {
         let contract = self.contracts.get(dataset)?;
-        // A dead letter that came back may hold its bytes in base64.
-        let earlier = DeadLetter::read(&record.attributes);
-        let encoding = earlier.as_ref().map(|letter| letter.encoding).unwrap_or_default();
+        let Message { record, encoding, letter } = *message;
         let bytes = encoding.decode(&record.body).ok_or_else(|| {
             Failure::permanent(Code::DecodeUtf8, "a dead letter whose body is not base64")
         })?;
-        let id = earlier.map(|letter| letter.message_id);
+        let source = letter.and_then(|letter| source_of(letter, &record.attributes));
+        let id = letter.map_or(&record.message_id, |letter| &letter.message_id);
         let origin = Origin {
-            source: record.attribute(SOURCE).unwrap_or(&record.queue_arn).to_owned(),
-            id: record
-                .attribute(EVENT_ID)
-                .map(str::to_owned)
-                .or(id)
-                .unwrap_or_else(|| record.message_id.clone()),
+            source: source.unwrap_or_else(|| record.queue_arn.clone()),
+            id: id.clone(),
             trace: record.attribute(TRACE).and_then(TraceParent::parse),
+            taken_in: message.taken_in(now),
         };
         let raw = Raw {
             id: origin.id.clone(),
@@ -100,11 +136,16 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
             attributes: record.attributes.clone(),
             body: record.body.clone(),
         };
-        let message = wrap(contract, Payload::parse(&bytes)?, origin, now)?;
+        let message = wrap(contract, Payload::parse(&bytes)?, origin)?;
         Ok(Taken::Event { raw, message })
     }
 
-    async fn file(&self, object: &Announced, deadline: &Deadline) -> Result<Done, Failure> {
+    async fn file(
+        &self,
+        object: &Announced,
+        taken_in: Timestamp,
+        deadline: &Deadline,
+    ) -> Result<Done, Failure> {
         let Announced { bucket, key, etag } = object;
         let dataset = key.split_once('/').map(|(dataset, _)| dataset).ok_or_else(|| {
             let reason = format!("the key `{key}` has no folder; expected <dataset>/<file>");
@@ -114,7 +155,7 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         let copy = archive::object_key(bucket, key, etag);
         let body = self.objects.open(bucket, key, etag).await?;
         self.objects.copy((bucket, key), &self.archive_bucket, &copy).await?;
-        read_file(object, contract, body, &self.emit, deadline).await
+        read_file(object, contract, body, &self.emit, taken_in, deadline).await
     }
 
     /// Puts the raw batch into the archive, and then passes its events on.
@@ -144,21 +185,23 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
     type Prepared = Taken;
 
     async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Taken, Failure> {
-        if let Some(dataset) = record.attribute(DATASET) {
-            return self.event(record, dataset, deadline.now());
-        }
-        let objects = announced(&record.body).ok_or_else(|| {
-            let reason = "no message attribute `dataset`, and not an S3 notification";
-            Failure::permanent(Code::UnknownDataset, reason)
-        })?;
-        let mut total = Done::default();
-        for object in &objects {
-            let done = self.file(object, deadline).await?;
-            total.taken += done.taken;
-            total.passed += done.passed;
-            total.dead_lettered += done.dead_lettered;
-        }
-        Ok(Taken::Files(total))
+        let Some(letter) = record.earlier() else {
+            let message = Message { record, encoding: Encoding::Text, letter: None };
+            return self.take(&message, deadline).await;
+        };
+        let (record, encoding) =
+            letters::original(&self.objects, &self.archive_bucket, record, &letter).await?;
+        let message = Message { record: &record, encoding, letter: Some(&letter) };
+        self.take(&message, deadline).await
+    }
+
+    async fn keep_elsewhere(
+        &self,
+        refused: &mut Refused,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let (objects, bucket) = (&self.objects, &self.archive_bucket);
+        letters::put_elsewhere(objects, bucket, refused, deadline.now()).await
     }
 
     async fn commit(&self, batch: Vec<Taken>, _: &Deadline) -> Vec<Result<Done, Failure>> {

@@ -7,6 +7,7 @@ mod emit;
 mod file;
 mod handler;
 mod http;
+mod letters;
 #[cfg(test)]
 mod memory;
 mod notification;
@@ -19,7 +20,8 @@ use futures_util::FutureExt;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Batches, Deadline, exit_code, init_logs, load_contracts};
+use runtime::{Batches, Deadline, Policy, exit_code, init_logs, invocation_span, load_contracts};
+use tracing::Instrument;
 
 use crate::config::Config;
 use crate::emit::Emit;
@@ -42,7 +44,9 @@ async fn run() -> Result<(), Error> {
     let dead_letters = config.settings.dead_letters(queue.clone());
     let emit = Emit::new(queue.clone(), config.enrich_queue_url, dead_letters.clone());
     let ingest = Ingest::new(contracts, Objects::new(&sdk), config.archive_bucket, emit);
-    let batches = &Batches { stage: ingest, dead_letters, policy: config.settings.policy(), queue };
+    let trusted_senders = Some(config.trusted_senders);
+    let policy = Policy { trusted_senders, ..config.settings.policy() };
+    let batches = &Batches { stage: ingest, dead_letters, policy, queue };
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Trigger>| {
         let (trigger, context) = event.into_parts();
         // Boxed, or the layers of futures nest deeper than the compiler follows.
@@ -50,7 +54,8 @@ async fn run() -> Result<(), Error> {
             Trigger::Batch(batch) => Answer::Batch(batches.invoke(batch, &context).boxed().await),
             Trigger::Request(request) => {
                 let deadline = Deadline::of(&context);
-                Answer::Response(http::answer(&batches.stage, *request, &deadline).boxed().await)
+                let answer = http::answer(&batches.stage, *request, &deadline);
+                Answer::Response(answer.instrument(invocation_span(&context)).boxed().await)
             }
         };
         Ok::<_, Error>(answer)

@@ -2,8 +2,8 @@
 
 use contracts::Contract;
 use event::{
-    Attribute, Attributes, Code, ENVELOPE_VERSION, Envelope, Failure, Payload, SPEC_VERSION,
-    Timestamp, TraceParent,
+    Attribute, Attributes, Code, DeadLetter, ENVELOPE_VERSION, Envelope, Failure, Payload,
+    SPEC_VERSION, Timestamp, TraceParent,
 };
 use runtime::Outgoing;
 
@@ -16,11 +16,14 @@ pub(crate) struct Origin {
     pub(crate) id: String,
     /// The producer's trace, if it sent one.
     pub(crate) trace: Option<TraceParent>,
+    /// When it was first taken in.
+    pub(crate) taken_in: Timestamp,
 }
 
 /// The attribute that names the dataset of an inbox message.
 pub(crate) const DATASET: &str = "dataset";
-/// The attributes with which a refused line of a file keeps its origin when it comes back.
+/// The attributes with which a refused line of a file keeps its origin when it comes back: see
+/// [`source_of`].
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const EVENT_ID: &str = "eventid";
 pub(crate) const TRACE: &str = "traceparent";
@@ -36,13 +39,21 @@ impl Origin {
     }
 }
 
+/// Where a dead letter that came back was found: a line of a file says so in its attributes. It is told
+/// by its id, which is in an attribute and in the failure: in the failure of a message it is SQS's own id,
+/// which no producer knew beforehand.
+pub(crate) fn source_of(letter: &DeadLetter, attributes: &Attributes) -> Option<String> {
+    let is_line = attributes.get(EVENT_ID).is_some_and(|id| id.value == letter.message_id);
+    let source = attributes.get(SOURCE).filter(|_| is_line);
+    source.map(|source| source.value.clone())
+}
+
 /// # Errors
-/// What the contract finds wrong with the payload.
+/// What the contract finds wrong with the payload, or that it is too large for a message.
 pub(crate) fn wrap(
     contract: &Contract,
     payload: Payload,
     origin: Origin,
-    now: Timestamp,
 ) -> Result<Outgoing, Failure> {
     let accepted = contract.accept(&payload)?;
     let trace = origin.trace.unwrap_or_else(|| TraceParent::of_event(&origin.source, &origin.id));
@@ -63,7 +74,7 @@ pub(crate) fn wrap(
         dataset: contract.dataset.clone(),
         idempotencykey: accepted.key,
         fingerprint: accepted.fingerprint,
-        ingesttime: now,
+        ingesttime: origin.taken_in,
         traceparent: trace.as_str().to_owned(),
         degraded: None,
         data: payload.text,
@@ -71,5 +82,5 @@ pub(crate) fn wrap(
     let body = envelope
         .to_json()
         .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
-    Ok(Outgoing { body, attributes: attributes.into(), fifo: None })
+    Outgoing::for_stage(body, attributes.into())
 }

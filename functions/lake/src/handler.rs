@@ -7,7 +7,9 @@ use contracts::{Catalog, LakeFormat};
 use dedupe::fenced::write_fenced;
 use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
 use event::{Code, Failure, Fingerprint, Timestamp};
-use runtime::sink::{Prepared, accept, lease, remembered_until, settle_events, to_write};
+use runtime::sink::{
+    Prepared, accept, known_later, lease, remembered_until, settle_events, to_write,
+};
 use runtime::{Deadline, Done, Record, Stage};
 
 use crate::bucket::Bucket;
@@ -62,7 +64,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
         let lakes = lakes.ok_or_else(|| {
             let reason = format!("`{}` has no sink of kind lake", contract.dataset);
-            Failure::permanent(Code::ContractViolation, reason)
+            known_later(Failure::permanent(Code::ContractViolation, reason))
         })?;
         let line = |(sink, lake): (&String, &Lake)| {
             Ok(Line {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runtime::Senders;
 use runtime::env::{EnvError, Lookup, is_url, parsed};
 use serde::Deserialize;
 
@@ -10,6 +11,8 @@ use serde::Deserialize;
 pub(crate) struct Config {
     /// By stage. What is not here is not ours to move.
     pub(crate) routes: BTreeMap<String, Route>,
+    /// Whose messages may say that they failed before, where SQS itself moved them.
+    pub(crate) trusted_senders: Senders,
 }
 
 /// A dead-letter queue, and the queue whose messages failed.
@@ -23,7 +26,8 @@ pub(crate) struct Route {
 impl Config {
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         let expected = r#"a JSON object such as {"sink":{"dlq":"https://…","queue":"https://…"}}"#;
-        Ok(Self { routes: parsed(lookup, "ROUTES", expected, read_routes)? })
+        let routes = parsed(lookup, "ROUTES", expected, read_routes)?;
+        Ok(Self { routes, trusted_senders: Senders::read(lookup)? })
     }
 }
 
@@ -39,7 +43,9 @@ mod tests {
 
     #[test]
     fn routes_are_checked_and_named() {
-        let read = |text| Config::read(&BTreeMap::from([("ROUTES", text)]));
+        let read = |text| {
+            Config::read(&BTreeMap::from([("ROUTES", text), ("TRUSTED_SENDERS", "AROAREDRIVE")]))
+        };
         assert!(read(r#"{"sink":{"dlq":"http://h/d","queue":"http://h/q"}}"#).is_ok());
         for bad in ["", "{}", "[]", r#"{"sink":{"dlq":"d","queue":"http://h/q"}}"#] {
             let error = read(bad).unwrap_err().to_string();

@@ -25,7 +25,8 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let redrive = &Redrive::new(config.routes, Queues::new(&sdk_config(&Process)?));
+    let queues = Queues::new(&sdk_config(&Process)?);
+    let redrive = &Redrive::new(config.routes, config.trusted_senders, queues);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Request>| {
         let (request, context) = event.into_parts();
         redrive.run(request, &Deadline::of(&context)).await

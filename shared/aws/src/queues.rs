@@ -8,10 +8,10 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
     DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName,
-    SendMessageBatchRequestEntry,
+    QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use aws_types::SdkConfig;
-use event::{Attribute, Attributes, Code, Failure};
+use event::{Attribute, Attributes, Code, Failure, Timestamp};
 use runtime::{Outgoing, Queue, Record};
 
 use base64::Engine;
@@ -70,6 +70,28 @@ impl Queues {
         Ok(answer.messages.unwrap_or_default().into_iter().map(read_message).collect())
     }
 
+    /// How many messages of a queue nobody can receive now: received and neither deleted nor visible
+    /// again, or sent with a delay. SQS counts them approximately.
+    ///
+    /// # Errors
+    /// When SQS could not be asked.
+    pub async fn hidden_messages(&self, queue_url: &str) -> Result<u64, Failure> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let call = self.client().get_queue_attributes().queue_url(queue_url);
+        let answer = call.set_attribute_names(Some(names.to_vec())).send().await;
+        let answer = answer.map_err(|error| failure_of("asking for a queue's depth", &error))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let counts = names.iter().map(|name| attributes.get(name)?.parse::<u64>().ok());
+        let sum: Option<u64> = counts.sum();
+        sum.ok_or_else(|| {
+            let reason = "asking for a queue's depth: an answer without it";
+            Failure::transient(Code::DependencyUnavailable, reason)
+        })
+    }
+
     /// Deletes up to ten messages by receipt handle; says of each whether it is gone.
     pub async fn delete_batch(&self, queue_url: &str, receipts: &[String]) -> Vec<bool> {
         let entries = receipts.iter().enumerate().map(|(index, receipt)| {
@@ -80,8 +102,9 @@ impl Queues {
         });
         let entries = entries.collect::<Result<Vec<_>, _>>().ok();
         let call = self.client().delete_message_batch().queue_url(queue_url).set_entries(entries);
-        let failed = call.send().await.ok().map(|answer| answer.failed);
-        gone(receipts.len(), failed)
+        let Ok(answer) = call.send().await else { return vec![false; receipts.len()] };
+        let deleted = answer.successful.iter().map(|entry| entry.id());
+        are_done(receipts.len(), deleted, &answer.failed)
     }
 }
 
@@ -90,15 +113,14 @@ impl Queue for Queues {
         let entries = messages.iter().enumerate().map(|(index, message)| {
             let attributes =
                 message.attributes.iter().map(|(n, a)| (n.clone(), write_attribute(a)));
-            let (group, deduplication) = message.fifo.clone().unzip();
             SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .message_body(&message.body)
                 .set_message_attributes(
                     Some(attributes.collect()).filter(|_| !message.attributes.is_empty()),
                 )
-                .set_message_group_id(group)
-                .set_message_deduplication_id(deduplication)
+                .set_message_group_id(message.group.clone())
+                .set_message_deduplication_id(message.deduplication_id.clone())
                 .build()
         });
         let entries = match entries.collect::<Result<Vec<_>, _>>() {
@@ -110,7 +132,10 @@ impl Queue for Queues {
         };
         let call = self.client().send_message_batch().queue_url(url).set_entries(Some(entries));
         match call.send().await {
-            Ok(answer) => each(messages.len(), &answer.failed),
+            Ok(answer) => {
+                let sent = answer.successful.iter().map(|entry| entry.id());
+                outcomes(messages.len(), sent, &answer.failed)
+            }
             Err(error) => vec![Err(failure_of("sending to a queue", &error)); messages.len()],
         }
     }
@@ -126,8 +151,9 @@ impl Queue for Queues {
         let entries = entries.collect::<Result<Vec<_>, _>>().ok();
         let call =
             self.client().change_message_visibility_batch().queue_url(url).set_entries(entries);
-        let failed = call.send().await.ok().map(|answer| answer.failed);
-        gone(messages.len(), failed)
+        let Ok(answer) = call.send().await else { return vec![false; messages.len()] };
+        let hidden = answer.successful.iter().map(|entry| entry.id());
+        are_done(messages.len(), hidden, &answer.failed)
     }
 }
 
@@ -136,9 +162,21 @@ fn seconds(wait: Duration) -> i32 {
     i32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX)
 }
 
-/// One result for each entry, from the failed ones of an answer; ids are positions.
-fn each(count: usize, failed: &[BatchResultErrorEntry]) -> Vec<Result<(), Failure>> {
-    let mut results = vec![Ok(()); count];
+/// One result for each entry of a batch; ids are positions. An entry of which the answer says nothing
+/// was not done, as far as anybody knows.
+fn outcomes<'a>(
+    count: usize,
+    done: impl Iterator<Item = &'a str>,
+    failed: &[BatchResultErrorEntry],
+) -> Vec<Result<(), Failure>> {
+    let unknown = Failure::transient(
+        Code::DependencyUnavailable,
+        "sending to a queue: the answer does not say what became of it",
+    );
+    let mut results = vec![Err(unknown); count];
+    for id in done {
+        set(&mut results, id, Ok(()));
+    }
     for entry in failed {
         let reason = format!("sending to a queue: {}", entry.code());
         let failure = if entry.sender_fault() {
@@ -146,19 +184,23 @@ fn each(count: usize, failed: &[BatchResultErrorEntry]) -> Vec<Result<(), Failur
         } else {
             Failure::transient(Code::DependencyUnavailable, reason)
         };
-        if let Some(slot) = entry.id().parse().ok().and_then(|index: usize| results.get_mut(index))
-        {
-            *slot = Err(failure);
-        }
+        set(&mut results, entry.id(), Err(failure));
     }
     results
 }
 
-fn gone(count: usize, failed: Option<Vec<BatchResultErrorEntry>>) -> Vec<bool> {
-    match failed {
-        None => vec![false; count],
-        Some(failed) => each(count, &failed).iter().map(Result::is_ok).collect(),
+fn set(results: &mut [Result<(), Failure>], id: &str, result: Result<(), Failure>) {
+    if let Some(slot) = id.parse().ok().and_then(|index: usize| results.get_mut(index)) {
+        *slot = result;
     }
+}
+
+fn are_done<'a>(
+    count: usize,
+    done: impl Iterator<Item = &'a str>,
+    failed: &[BatchResultErrorEntry],
+) -> Vec<bool> {
+    outcomes(count, done, failed).iter().map(Result::is_ok).collect()
 }
 
 fn write_attribute(attribute: &Attribute) -> MessageAttributeValue {
@@ -186,14 +228,38 @@ fn read_message(message: aws_sdk_sqs::types::Message) -> Record {
         .map(|(name, value)| (name, attribute(value)))
         .collect();
     let system = message.attributes.unwrap_or_default();
-    let number = |name| system.get(&name).and_then(|text: &String| text.parse().ok());
+    let number = |name| system.get(&name).and_then(|text: &String| text.parse::<i64>().ok());
+    let receives = number(MessageSystemAttributeName::ApproximateReceiveCount);
     Record {
         message_id: message.message_id.unwrap_or_default(),
         receipt_handle: message.receipt_handle.unwrap_or_default(),
         body: message.body.unwrap_or_default(),
         attributes,
-        receive_count: number(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or(1),
+        receive_count: receives.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
         group: system.get(&MessageSystemAttributeName::MessageGroupId).cloned(),
+        sender: system.get(&MessageSystemAttributeName::SenderId).cloned(),
+        moved_from: system.get(&MessageSystemAttributeName::DeadLetterQueueSourceArn).cloned(),
+        sent_at: number(MessageSystemAttributeName::SentTimestamp).map(Timestamp::from_unix_ms),
         ..Record::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_which_the_answer_says_nothing_was_not_done() {
+        let failed = BatchResultErrorEntry::builder().id("3").code("InternalError");
+        let failed = failed.sender_fault(false).build().unwrap();
+        // Ids that were never sent are nobody's.
+        let done = ["2", "0", "7", "x"];
+        let results = outcomes(5, done.into_iter(), std::slice::from_ref(&failed));
+        let is_ok: Vec<bool> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(is_ok, [true, false, true, false, false]);
+        assert!(results[1].as_ref().unwrap_err().reason.contains("does not say"));
+        assert_eq!(are_done(2, std::iter::empty(), &[]), [false, false]);
+        // What is in both lists did not work.
+        assert_eq!(are_done(4, ["3"].into_iter(), &[failed]), [false; 4]);
     }
 }

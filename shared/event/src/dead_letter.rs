@@ -2,7 +2,8 @@
 //!
 //! The body is untouched, so that AWS's own redrive works on it too. All of the failure is one
 //! attribute, as JSON: SQS allows ten, and nine are left to the producer. If the producer used all
-//! ten, the last by name is kept inside the failure, and comes back with the redrive.
+//! ten, one of them is kept inside the failure: [`DeadLetter::original`] gives it back. Where a message
+//! leaves too little room, the reason is shortened.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Failure, Timestamp};
+use crate::{Code, Failure, FailureKind, Timestamp};
 
 /// The message attribute that holds a [`DeadLetter`] as JSON.
 pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
@@ -18,6 +19,9 @@ pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 /// SQS allows ten message attributes:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
 const MOST_ATTRIBUTES: usize = 10;
+
+/// What a letter is routed and traced by: never displaced, since another one always can be.
+const KEPT_ATTRIBUTES: [&str; 4] = ["dataset", "eventid", "source", "traceparent"];
 
 /// Message attributes by name.
 pub type Attributes = BTreeMap<String, Attribute>;
@@ -35,6 +39,25 @@ impl Attribute {
     pub fn string(value: impl Into<String>) -> Self {
         Self { data_type: "String".to_owned(), value: value.into() }
     }
+
+    /// What SQS counts of the value: a binary one by its bytes, not by their base64.
+    fn value_size(&self) -> usize {
+        if !self.data_type.starts_with("Binary") {
+            return self.value.len();
+        }
+        let padding = self.value.bytes().rev().take_while(|&byte| byte == b'=').count();
+        (self.value.len() / 4 * 3).saturating_sub(padding)
+    }
+}
+
+/// The bytes of attributes that count towards a message's limit: name, type and value of each.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
+#[must_use]
+pub fn attributes_size(attributes: &Attributes) -> usize {
+    let sizes = attributes
+        .iter()
+        .map(|(name, attribute)| name.len() + attribute.data_type.len() + attribute.value_size());
+    sizes.sum()
 }
 
 /// How the body holds the original bytes.
@@ -46,6 +69,21 @@ pub enum Encoding {
     Text,
     /// In base64: they hold what an SQS body may not.
     Base64,
+    /// Elsewhere: the body says where. No message had room for them and for the failure.
+    Claim,
+}
+
+/// What the body of a dead letter stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// A message as it was, or what should have been an event.
+    #[default]
+    Message,
+    /// A record of a CSV file. Its header is not with it, so that it cannot be read again.
+    Csv,
+    /// Where in a file a line is that no message could hold. There is nothing to be read again.
+    Place,
 }
 
 /// Why a message is in a dead-letter queue.
@@ -59,6 +97,10 @@ pub struct DeadLetter {
     /// The JSON Pointer, or the line of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// When the message that failed first was sent, or, of a line of a file, when it was first read:
+    /// none of its effects is older. Letters of earlier versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_in_at: Option<Timestamp>,
     pub first_failed_at: Timestamp,
     pub last_failed_at: Timestamp,
     /// Receives in this life, the last one included.
@@ -72,8 +114,15 @@ pub struct DeadLetter {
     pub traceparent: Option<String>,
     #[serde(default)]
     pub encoding: Encoding,
+    #[serde(default, skip_serializing_if = "is_message")]
+    pub form: Form,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     displaced: Option<(String, Attribute)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_message(form: &Form) -> bool {
+    *form == Form::Message
 }
 
 impl DeadLetter {
@@ -86,6 +135,7 @@ impl DeadLetter {
             kind: failure.kind.name().to_owned(),
             reason: failure.reason.clone().into_owned(),
             at: failure.at.clone(),
+            taken_in_at: None,
             first_failed_at: now,
             last_failed_at: now,
             attempts: 1,
@@ -93,6 +143,7 @@ impl DeadLetter {
             message_id: message_id.to_owned(),
             traceparent: None,
             encoding: Encoding::Text,
+            form: Form::Message,
             displaced: None,
         }
     }
@@ -103,44 +154,115 @@ impl DeadLetter {
         serde_json::from_str(&attributes.get(FAILURE_ATTRIBUTE)?.value).ok()
     }
 
-    /// Carries on what an earlier life had told.
+    /// Carries on what an earlier life had told, and how the body was held in it.
     #[must_use]
     pub fn following(mut self, earlier: Option<&Self>) -> Self {
         if let Some(earlier) = earlier {
+            self.taken_in_at = Some(earlier.taken_in());
             self.first_failed_at = earlier.first_failed_at;
             self.redrives = earlier.redrives;
             self.message_id.clone_from(&earlier.message_id);
+            self.encoding = earlier.encoding;
+            self.form = earlier.form;
+            self.displaced.clone_from(&earlier.displaced);
         }
         self
     }
 
+    /// When it was first taken in, as far as it is known.
+    #[must_use]
+    pub fn taken_in(&self) -> Timestamp {
+        self.taken_in_at.unwrap_or(self.first_failed_at)
+    }
+
+    /// The failure that it tells of, once more: permanent.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let reason = self.reason.clone().into();
+        Failure { kind: FailureKind::Permanent, code: self.code, reason, at: self.at.clone() }
+    }
+
     /// The attributes of the dead letter, from those of the message.
     #[must_use]
-    pub fn write(mut self, mut attributes: Attributes) -> Attributes {
+    pub fn write(self, attributes: Attributes) -> Attributes {
+        self.write_within(attributes, usize::MAX)
+    }
+
+    /// As [`DeadLetter::write`], in at most so many bytes as SQS counts them ([`attributes_size`]), as
+    /// far as that can be: the reason is shortened, then the place, and then the trace goes. Stage,
+    /// code, kind and times stay, whatever the size.
+    #[must_use]
+    pub fn write_within(mut self, mut attributes: Attributes, room: usize) -> Attributes {
         attributes.remove(FAILURE_ATTRIBUTE);
         if attributes.len() >= MOST_ATTRIBUTES {
-            self.displaced = attributes.pop_last();
+            let is_kept = |name: &String| KEPT_ATTRIBUTES.contains(&name.as_str());
+            let last = attributes.keys().rev().find(|name| !is_kept(name)).cloned();
+            self.displaced = last.and_then(|name| attributes.remove_entry(&name));
         }
-        if let Ok(json) = serde_json::to_string(&self) {
-            attributes.insert(FAILURE_ATTRIBUTE.to_owned(), Attribute::string(json));
-        }
+        let failure = Attribute::string("");
+        let others =
+            attributes_size(&attributes) + FAILURE_ATTRIBUTE.len() + failure.data_type.len();
+        let value = self.json_within(room.saturating_sub(others));
+        attributes.insert(FAILURE_ATTRIBUTE.to_owned(), Attribute { value, ..failure });
         attributes
     }
 
-    /// The attributes with which a dead letter goes back: its own and, so that a second failure
-    /// knows of the first, the failure with one redrive more. Where there is no room for both, the
-    /// producer's attribute comes back and the failure goes.
-    #[must_use]
-    pub fn revive(mut attributes: Attributes) -> Attributes {
-        let Some(mut failure) = Self::read(&attributes) else { return attributes };
-        if let Some((name, displaced)) = failure.displaced.take() {
-            attributes.remove(FAILURE_ATTRIBUTE);
-            attributes.insert(name, displaced);
-            return attributes;
+    fn json_within(&mut self, room: usize) -> String {
+        let mut json = self.json();
+        if json.len() > room {
+            self.reason = shortened(&self.reason, json.len() - room);
+            json = self.json();
         }
-        failure.redrives = failure.redrives.saturating_add(1);
-        failure.write(attributes)
+        if let Some(at) = self.at.take_if(|_| json.len() > room) {
+            self.at = Some(shortened(&at, json.len() - room));
+            json = self.json();
+        }
+        if json.len() > room && self.traceparent.take().is_some() {
+            json = self.json();
+        }
+        json
     }
+
+    /// It is texts, numbers and times: serde cannot fail on them.
+    fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The attributes with which a dead letter goes back, in at most so many bytes: its own and, so
+    /// that a second failure knows of the first, the failure with one redrive more.
+    #[must_use]
+    pub fn revive(attributes: Attributes, room: usize) -> Attributes {
+        let Some(mut failure) = Self::read(&attributes) else { return attributes };
+        failure.redrives = failure.redrives.saturating_add(1);
+        failure.write_within(attributes, room)
+    }
+
+    /// Lets go of the attribute that it displaced: it is kept somewhere else.
+    pub fn forget_displaced(&mut self) {
+        self.displaced = None;
+    }
+
+    /// The message's attributes as its producer sent them, from those of the dead letter.
+    #[must_use]
+    pub fn original(&self, mut attributes: Attributes) -> Attributes {
+        attributes.remove(FAILURE_ATTRIBUTE);
+        attributes.extend(self.displaced.clone());
+        attributes
+    }
+}
+
+/// A text that takes at least so many bytes less in JSON, if it has as many.
+fn shortened(text: &str, less: usize) -> String {
+    const CUT: char = '…';
+    let mut kept = text.to_owned();
+    let mut spared = 0;
+    while spared < less + CUT.len_utf8() {
+        let Some(last) = kept.pop() else { break };
+        // Within quotes.
+        spared += serde_json::to_string(&last).map_or(1, |json| json.len() - 2);
+    }
+    kept.push(CUT);
+    kept
 }
 
 impl Encoding {
@@ -159,71 +281,17 @@ impl Encoding {
         }
     }
 
-    /// The original bytes of a body; `None` if it is not base64 that says it is.
+    /// The original bytes of a body; `None` if it is not base64 that says it is, or if they are
+    /// elsewhere.
     #[must_use]
     pub fn decode(self, body: &str) -> Option<Vec<u8>> {
         match self {
             Self::Text => Some(body.as_bytes().to_vec()),
             Self::Base64 => STANDARD.decode(body).ok(),
+            Self::Claim => None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failure() -> DeadLetter {
-        let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`").at("/id");
-        DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(1_000), "m-1")
-    }
-
-    fn attributes(count: usize) -> Attributes {
-        (0..count).map(|n| (format!("a{n}"), Attribute::string("v"))).collect()
-    }
-
-    #[test]
-    fn a_dead_letter_tells_its_reason_from_its_attributes_alone() {
-        let read = DeadLetter::read(&failure().write(attributes(2))).unwrap();
-        assert_eq!(read, failure());
-    }
-
-    #[test]
-    fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
-        let before = attributes(10);
-        let dead = failure().write(before.clone());
-        assert_eq!(dead.len(), 10);
-        assert_eq!(DeadLetter::read(&dead).unwrap().code, Code::KeyMissing);
-        assert_eq!(DeadLetter::revive(dead), before);
-    }
-
-    #[test]
-    fn a_second_failure_remembers_the_first() {
-        let revived = DeadLetter::revive(failure().write(attributes(1)));
-        let earlier = DeadLetter::read(&revived);
-        let why = Failure::transient(Code::DependencyUnavailable, "away");
-        let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9_000), "m-2")
-            .following(earlier.as_ref());
-        assert_eq!((again.redrives, again.message_id.as_str()), (1, "m-1"));
-        assert_eq!(again.first_failed_at, Timestamp::from_unix_ms(1_000));
-        assert_eq!(again.last_failed_at, Timestamp::from_unix_ms(9_000));
-    }
-
-    #[test]
-    fn a_message_that_sqs_moved_goes_back_as_it_is() {
-        assert_eq!(DeadLetter::revive(attributes(3)), attributes(3));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_come_back_from_a_body(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
-            let (encoding, body) = Encoding::of(&bytes);
-            proptest::prop_assert_eq!(encoding.decode(&body), Some(bytes));
-        }
-
-        #[test]
-        fn text_that_sqs_takes_stays_readable(text in "[a-z{}\":\\t ]{1,20}") {
-            proptest::prop_assert_eq!(Encoding::of(text.as_bytes()), (Encoding::Text, text.clone()));
-        }
-    }
-}
+mod tests;

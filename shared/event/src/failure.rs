@@ -105,6 +105,8 @@ codes! {
     RecordPanicked = "record.panicked",
     /// The record's own processing took too long.
     RecordTimedOut = "record.timed-out",
+    /// SQS moved it: each of its receives ended without an answer, by a crash or a time-out.
+    RecordAbandoned = "record.abandoned",
 }
 
 impl fmt::Display for Code {

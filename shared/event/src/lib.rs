@@ -16,7 +16,9 @@ mod timestamp;
 mod trace;
 
 pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers};
-pub use dead_letter::{Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRIBUTE};
+pub use dead_letter::{
+    Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRIBUTE, Form, attributes_size,
+};
 pub use decimal::{Decimal, DecimalError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError, SPEC_VERSION};
 pub use equality::is_same_value;

@@ -30,7 +30,12 @@ impl<Q: Queue> LeasedSink for Announce<Q> {
         let envelope = &event.envelope;
         let group = envelope.subject.clone().unwrap_or_else(|| envelope.dataset.clone());
         let key = event.id(sink).to_string();
-        Ok(Outgoing { body: envelope.to_json()?, fifo: Some((group, key)), ..Outgoing::default() })
+        Ok(Outgoing {
+            body: envelope.to_json()?,
+            group: Some(group),
+            deduplication_id: Some(key),
+            ..Outgoing::default()
+        })
     }
 
     async fn send(&self, request: &Outgoing, _: &RecordId, _: bool, _: &Deadline) -> Delivery {

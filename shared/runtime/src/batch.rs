@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
-use crate::{DeadLetters, Deadline, Done, Queue, Record, Refused, Stage, backoff};
+use crate::{DeadLetters, Deadline, Done, Queue, Record, Refused, Senders, Stage, Tally, backoff};
 
 /// What Lambda is told: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,13 +41,16 @@ pub struct Policy {
     pub concurrency: usize,
     /// No record is started with less than this left, and half of it is kept for the answer.
     pub reserve: Duration,
+    /// Whose messages may say that they failed before. Not given, all: where only functions may send.
+    pub trusted_senders: Option<Senders>,
 }
 
 impl Policy {
-    /// Ten at a time, two seconds in reserve.
+    /// Ten at a time, two seconds in reserve, every sender believed.
     #[must_use]
     pub fn new(queue_url: String, max_receive_count: u32) -> Self {
-        Self { queue_url, max_receive_count, concurrency: 10, reserve: Duration::from_secs(2) }
+        let reserve = Duration::from_secs(2);
+        Self { queue_url, max_receive_count, concurrency: 10, reserve, trusted_senders: None }
     }
 }
 
@@ -64,7 +67,12 @@ type Outcome = (Record, Result<Done, Failure>);
 
 impl<S: Stage, Q: Queue> Batches<S, Q> {
     /// Works off a batch; never fails as a whole.
-    pub async fn run(&self, records: Vec<Record>, deadline: &Deadline) -> BatchResponse {
+    pub async fn run(&self, mut records: Vec<Record>, deadline: &Deadline) -> BatchResponse {
+        if let Some(trusted) = &self.policy.trusted_senders {
+            for record in &mut records {
+                record.is_strangers = !trusted.include(record);
+            }
+        }
         let mut tally = Tally { received: records.len(), ..Tally::default() };
         let mut response = BatchResponse::default();
         // A standard queue is one wave; a FIFO queue has one for each place in its groups.
@@ -85,7 +93,8 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
                 response.failures.push(Failed { message_id: record.message_id });
             }
         }
-        tally.log(S::NAME, response.failures.len());
+        tally.failed = response.failures.len();
+        tally.log(S::NAME);
         response
     }
 
@@ -221,14 +230,20 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             return Vec::new();
         }
         let now = deadline.now();
-        let refused = dead.iter().map(|(record, why)| Refused::message(S::NAME, record, why, now));
-        let sent = self.dead_letters.send(refused.collect()).await;
+        let mut refused: Vec<Refused> =
+            dead.iter().map(|(record, why)| Refused::message(S::NAME, record, why, now)).collect();
+        for refused in refused.iter_mut().filter(|refused| !refused.fits()) {
+            if let Err(error) = self.stage.keep_elsewhere(refused, deadline).await {
+                // It is not sent, then: no message could hold it.
+                tracing::warn!(stage = S::NAME, failure.reason = %error, "body not kept elsewhere");
+            }
+        }
+        let sent = self.dead_letters.send(refused).await;
         let mut kept = Vec::new();
         for ((record, failure), sent) in dead.into_iter().zip(sent) {
             match sent {
                 Ok(()) => {
-                    tally.dead_lettered += 1;
-                    tally.conflicts += u64::from(failure.code == Code::Conflict);
+                    tally.add_dead_letter(&failure);
                     log_failure("record dead-lettered", S::NAME, &record, &failure);
                 }
                 Err(error) => {
@@ -309,45 +324,6 @@ fn log_failure(message: &'static str, stage: &str, record: &Record, failure: &Fa
         failure.reason = %failure.reason,
         "{message}"
     );
-}
-
-/// What an invocation did, for its one log line.
-#[derive(Default)]
-struct Tally {
-    received: usize,
-    untouched: u64,
-    done: Done,
-    retried: u64,
-    dead_lettered: u64,
-    /// Those of them that came with another payload under a used key.
-    conflicts: u64,
-}
-
-impl Tally {
-    fn add(&mut self, done: Done) {
-        self.done.taken += done.taken;
-        self.done.passed += done.passed;
-        self.done.duplicates += done.duplicates;
-        self.done.stale += done.stale;
-        self.done.dead_lettered += done.dead_lettered;
-    }
-
-    fn log(&self, stage: &str, failed: usize) {
-        tracing::info!(
-            stage,
-            batch.received = self.received,
-            batch.failed = failed,
-            batch.untouched = self.untouched,
-            events.in = self.done.taken + self.dead_lettered,
-            events.out = self.done.passed,
-            events.duplicate = self.done.duplicates,
-            events.stale = self.done.stale,
-            events.conflict = self.conflicts,
-            events.retried = self.retried,
-            events.dead_lettered = self.done.dead_lettered + self.dead_lettered,
-            "batch done"
-        );
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The way to a dead-letter queue: sent before the original is let go.
 
-use event::{Attributes, DeadLetter, Failure, Timestamp, TraceParent};
+use event::{Attributes, DeadLetter, Failure, Timestamp, TraceParent, attributes_size};
 
-use crate::{Outgoing, Queue, Record, send_all};
+use crate::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue, Record, send_all};
 
 /// What cannot be processed, on its way to a dead-letter queue.
 #[derive(Clone, Debug)]
@@ -17,10 +17,11 @@ impl Refused {
     /// A received message, body and attributes as they came.
     #[must_use]
     pub fn message(stage: &str, record: &Record, failure: &Failure, now: Timestamp) -> Self {
-        let earlier = DeadLetter::read(&record.attributes);
+        let earlier = record.earlier();
         let mut letter = DeadLetter::new(stage, failure, now, &record.message_id);
         letter.attempts = record.receive_count;
-        letter.encoding = earlier.as_ref().map(|earlier| earlier.encoding).unwrap_or_default();
+        // An earlier receive may have had an effect, and none came before the message was sent.
+        letter.taken_in_at = Some(record.sent_at.map_or(now, |sent_at| sent_at.min(now)));
         letter.traceparent = record
             .attribute("traceparent")
             .and_then(TraceParent::parse)
@@ -32,6 +33,32 @@ impl Refused {
             group: record.group.clone(),
         }
     }
+
+    /// Whether one message has room for it and for why, be it shortened.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        let plain = self.body.len() + attributes_size(&self.attributes);
+        plain <= MAX_STAGE_MESSAGE_BYTES
+            || self.clone().outgoing(Kind::Standard).size() <= MAX_BATCH_BYTES
+    }
+
+    fn outgoing(self, kind: Kind) -> Outgoing {
+        let id = self.letter.message_id.clone();
+        let room = MAX_BATCH_BYTES.saturating_sub(self.body.len());
+        let attributes = self.letter.write_within(self.attributes, room);
+        let (group, deduplication_id) = match kind {
+            Kind::Standard => (None, None),
+            Kind::Fifo => (Some(self.group.unwrap_or_else(|| id.clone())), Some(id)),
+        };
+        Outgoing { body: self.body, attributes, group, deduplication_id }
+    }
+}
+
+/// Which of SQS's two kinds a queue is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Standard,
+    Fifo,
 }
 
 /// One dead-letter queue.
@@ -48,17 +75,9 @@ impl<Q: Queue> DeadLetters<Q> {
 
     /// One result for each, in their order; a failed one is still where it was.
     pub async fn send(&self, refused: Vec<Refused>) -> Vec<Result<(), Failure>> {
-        let fifo = self.url.ends_with(".fifo");
-        let outgoing = |refused: Refused| {
-            let id = refused.letter.message_id.clone();
-            let group = refused.group.unwrap_or_else(|| id.clone());
-            Outgoing {
-                body: refused.body,
-                fifo: fifo.then_some((group, id)),
-                attributes: refused.letter.write(refused.attributes),
-            }
-        };
-        let messages: Vec<Outgoing> = refused.into_iter().map(outgoing).collect();
+        let kind = if self.url.ends_with(".fifo") { Kind::Fifo } else { Kind::Standard };
+        let messages: Vec<Outgoing> =
+            refused.into_iter().map(|refused| refused.outgoing(kind)).collect();
         send_all(&self.queue, &self.url, &messages, CONCURRENCY).await
     }
 }

@@ -3,25 +3,50 @@
 use std::future::Future;
 use std::time::Duration;
 
-use event::{Attributes, Failure};
+use event::{Attributes, Code, Failure, attributes_size};
+
+use crate::MAX_BATCH_BYTES;
+
+/// What a message between stages leaves free, so that whichever stage it fails at can say why: a
+/// failure has a reason of at most 1,000 characters, a place as long, and names.
+const LETTER_ROOM_BYTES: usize = 32 * 1024;
+
+/// What a message between stages may have, body and attributes, in bytes.
+pub const MAX_STAGE_MESSAGE_BYTES: usize = MAX_BATCH_BYTES - LETTER_ROOM_BYTES;
 
 /// A message to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outgoing {
     pub body: String,
     pub attributes: Attributes,
-    /// For a FIFO queue: its group, and the id by which SQS drops a second copy.
-    pub fifo: Option<(String, String)>,
+    /// The message group: of a FIFO queue, where it is needed, or of a fair standard queue.
+    pub group: Option<String>,
+    /// For a FIFO queue alone, which needs it: the id by which SQS drops a second copy.
+    pub deduplication_id: Option<String>,
 }
 
 impl Outgoing {
+    /// A message for the next stage.
+    ///
+    /// # Errors
+    /// [`Code::SizeExceeded`], permanent, if it left no room for a failure.
+    pub fn for_stage(body: String, attributes: Attributes) -> Result<Self, Failure> {
+        let message = Self { body, attributes, ..Self::default() };
+        let size = message.size();
+        if size <= MAX_STAGE_MESSAGE_BYTES {
+            return Ok(message);
+        }
+        let reason = format!(
+            "{size} bytes with all that is added to it; between stages it may have \
+             {MAX_STAGE_MESSAGE_BYTES}"
+        );
+        Err(Failure::permanent(Code::SizeExceeded, reason))
+    }
+
     /// What SQS counts towards its limit: body, and name, type and value of each attribute.
     #[must_use]
     pub fn size(&self) -> usize {
-        let attribute = |(name, attribute): (&String, &event::Attribute)| {
-            name.len() + attribute.data_type.len() + attribute.value.len()
-        };
-        self.body.len() + self.attributes.iter().map(attribute).sum::<usize>()
+        self.body.len() + attributes_size(&self.attributes)
     }
 }
 
@@ -51,5 +76,33 @@ impl<Q: Queue> Queue for std::sync::Arc<Q> {
 
     async fn hide_batch(&self, url: &str, messages: &[(&str, Duration)]) -> Vec<bool> {
         self.as_ref().hide_batch(url, messages).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Attribute, DeadLetter, Timestamp};
+
+    use super::*;
+
+    /// However long a reason and a place are, and however they are written in JSON.
+    #[test]
+    fn a_message_for_a_stage_leaves_room_for_any_failure() {
+        let attributes: Attributes = [("eventid".to_owned(), Attribute::string("e1:1"))].into();
+        let rest = attributes_size(&attributes);
+        let body = |bytes: usize| "x".repeat(bytes);
+        let most = MAX_STAGE_MESSAGE_BYTES - rest;
+        let message = Outgoing::for_stage(body(most), attributes.clone()).unwrap();
+        let refused = Outgoing::for_stage(body(most + 1), attributes).unwrap_err();
+        assert_eq!(refused.code, Code::SizeExceeded);
+        for worst in ["\u{1}", "\u{1f525}", "\""] {
+            let failure = Failure::permanent(Code::ContractViolation, worst.repeat(5_000));
+            let failure = failure.at(worst.repeat(5_000));
+            let id = worst.repeat(300);
+            let letter = DeadLetter::new("enrich", &failure, Timestamp::from_unix_ms(0), &id);
+            let attributes = letter.write(message.attributes.clone());
+            let dead = Outgoing { attributes, ..message.clone() };
+            assert!(dead.size() <= MAX_BATCH_BYTES, "{worst:?}: {} bytes", dead.size());
+        }
     }
 }

@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use event::{Attribute, Attributes, Timestamp};
+use event::{Attribute, Attributes, DeadLetter, Timestamp};
 
 /// A record of an SQS batch.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,12 @@ pub struct Record {
     pub queue_arn: String,
     /// On a FIFO queue: its message group.
     pub group: Option<String>,
+    /// Who sent it, as SQS tells it; see [`Senders`](crate::Senders).
+    pub sender: Option<String>,
+    /// The queue that SQS itself moved it from, into the dead-letter queue where it was received.
+    pub moved_from: Option<String>,
+    /// Whether whoever sent it is not believed in what only Sluicegate's functions write.
+    pub is_strangers: bool,
 }
 
 impl Record {
@@ -34,6 +40,9 @@ impl Record {
                 .and_then(|text| text.parse().ok())
                 .map(Timestamp::from_unix_ms),
             group: group.flatten(),
+            sender: system("SenderId").cloned(),
+            moved_from: system("DeadLetterQueueSourceArn").cloned(),
+            is_strangers: false,
             message_id: message.message_id.unwrap_or_default(),
             receipt_handle: message.receipt_handle.unwrap_or_default(),
             body: message.body.unwrap_or_default(),
@@ -50,6 +59,12 @@ impl Record {
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(|attribute| attribute.value.as_str())
+    }
+
+    /// What is known of an earlier life in which it failed; nothing of what a stranger says of one.
+    #[must_use]
+    pub fn earlier(&self) -> Option<DeadLetter> {
+        if self.is_strangers { None } else { DeadLetter::read(&self.attributes) }
     }
 }
 

@@ -13,14 +13,20 @@ use crate::{BatchResponse, Batches, Clock, Deadline, Queue, Record, Stage, Syste
 impl<S: Stage, Q: Queue> Batches<S, Q> {
     /// One invocation, its log lines carrying its request and trace ids.
     pub async fn invoke(&self, event: SqsEvent, context: &Context) -> BatchResponse {
-        let span = tracing::info_span!(
-            "invocation",
-            request.id = context.request_id,
-            xray.trace = context.xray_trace_id.as_deref(),
-        );
+        let span = invocation_span(context);
         let records = event.records.into_iter().map(Record::new).collect();
         self.run(records, &Deadline::of(context)).instrument(span).await
     }
+}
+
+/// What each log line of an invocation carries.
+#[must_use]
+pub fn invocation_span(context: &Context) -> tracing::Span {
+    tracing::info_span!(
+        "invocation",
+        request.id = context.request_id,
+        xray.trace = context.xray_trace_id.as_deref(),
+    )
 }
 
 impl Deadline {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use event::Failure;
 
-use crate::{Deadline, Record};
+use crate::{Deadline, Record, Refused};
 
 /// What became of one record that got through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,4 +50,18 @@ pub trait Stage: Send + Sync {
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
     ) -> impl Future<Output = Vec<Result<Done, Failure>>> + Send;
+
+    /// Puts what no message has room for elsewhere ([`Refused::fits`]), and leaves in the dead letter
+    /// where. A stage that is given only what its predecessor sends needs no such place: messages
+    /// between stages leave room for a failure. By default the letter stays as it is.
+    ///
+    /// # Errors
+    /// When it could not be put there.
+    fn keep_elsewhere(
+        &self,
+        _refused: &mut Refused,
+        _deadline: &Deadline,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
 }

@@ -77,7 +77,8 @@ async fn an_event_is_announced_once_and_another_payload_of_its_key_is_a_conflict
     assert!(run(&batches, "b").await.failures.is_empty());
     let sent = queue.sent_to(PARTNERS);
     assert_eq!(sent.len(), 1);
-    assert_eq!(sent[0].fifo, Some(("c7".to_owned(), "partners#k".to_owned())));
+    assert_eq!(sent[0].group.as_deref(), Some("c7"));
+    assert_eq!(sent[0].deduplication_id.as_deref(), Some("partners#k"));
     let letter = event::DeadLetter::read(&queue.sent_to(DLQ)[0].attributes).unwrap();
     assert_eq!((letter.stage.as_str(), letter.code), ("announce", Code::Conflict));
 }

@@ -2,8 +2,9 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use local::adversary::{Fault, Plan};
 use serde_json::Value;
-use tests::{Flight, World, flights, gzip, has_weather, lines};
+use tests::{Flight, Settings, World, flights, gzip, has_weather, lines};
 
 /// The last of 1 January's 842: those of the hours without weather and the cancelled are among them.
 fn sample() -> Vec<Flight> {
@@ -89,5 +90,21 @@ async fn what_is_delivered_twice_is_written_once_and_counted() {
     assert_eq!(world.logs.sum("lake", "events.duplicate"), 200);
     world.assert_letters("SinkDlq", &[]);
     world.assert_letters("LakeDlq", &[]);
+    world.end().await;
+}
+
+/// An entry that an answer does not list is sent again: it may be there, and it may not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_that_answers_leave_out_are_neither_lost_nor_written_twice() {
+    let faults = Plan::parse("seed: 7\nfaults: [{fault: unlisted, chance: 0.3}]").unwrap();
+    let world = World::start_with(Settings { faults, ..Settings::default() }).await;
+    let sample = flights(0, 200);
+    let (files, messages) = sample.split_at(100);
+    world.land("flights/a.ndjson.gz", gzip(&lines(files)));
+    world.send_flights(messages);
+    world.settle().await;
+    let faults = world.after_the_storm().await;
+    assert!(faults[&Fault::Unlisted] > 3, "{faults:?}");
+    world.assert_written_once(&sample);
     world.end().await;
 }

@@ -5,9 +5,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 
 use event::Code;
+use http::Method;
+use local::sqs::{MessageAttribute, NewMessage};
 use local::weather::Weather;
 use serde_json::{Value, json};
-use tests::{Settings, World, flights, post, root, weather};
+use tests::{Settings, World, ask, flights, gzip, post, root, weather};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
@@ -67,7 +69,7 @@ async fn events_posted_over_http_are_answered_one_by_one_and_written() {
     let mixed =
         format!("{}\n{{\"carrier\":\n", String::from_utf8(tests::lines(&sample[6..])).unwrap());
     let (status, _, answer) = post(&format!("{url}/flights"), mixed).await;
-    assert_eq!(status, 202, "{answer}");
+    assert_eq!(status, 207, "{answer}");
     assert_eq!(answer["results"][6]["code"], "decode.json", "{answer}");
     assert_eq!(answer["results"][6]["status"], "refused", "{answer}");
 
@@ -76,10 +78,154 @@ async fn events_posted_over_http_are_answered_one_by_one_and_written() {
     assert_eq!(answer["title"], "contract.unknown-dataset", "{answer}");
     assert_eq!(post(&format!("{url}/flights"), "{}").await.0, 422);
     assert_eq!(post(&format!("{url}/flights"), "").await.0, 400);
+    // Again, and compressed, with a byte order mark: known by their keys.
+    let zipped = gzip(&[b"\xef\xbb\xbf", &*tests::lines(&sample)].concat());
+    let headers = [("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
+    let (status, _, answer) = ask(Method::POST, &format!("{url}/flights"), &headers, zipped).await;
+    assert_eq!((status, answer["results"].as_array().unwrap().len()), (202, 12), "{answer}");
+    let brotli = [("content-type", "application/x-ndjson"), ("content-encoding", "br")];
+    let (status, headers, _) = ask(Method::POST, &format!("{url}/flights"), &brotli, "x").await;
+    assert_eq!((status, &headers["accept-encoding"]), (415, &"gzip".parse().unwrap()));
+    let (status, headers, _) = ask(Method::GET, &format!("{url}/flights"), &[], "").await;
+    assert_eq!((status, &headers["allow"]), (405, &"POST".parse().unwrap()));
     world.settle().await;
 
     world.assert_written_once(&sample);
     world.assert_letters("InboxDlq", &[]);
+    // Each request says what came of its events, and they add up.
+    let logged = |field| world.logs.sum("ingest", field);
+    assert_eq!((logged("batch.received"), logged("events.in")), (9, 26));
+    assert_eq!((logged("events.out"), logged("events.refused")), (24, 2));
+    world.end().await;
+}
+
+/// Whoever may send to the inbox may say anything there; it is not an earlier life.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_producer_says_of_an_earlier_life_is_not_believed() {
+    let world = World::start().await;
+    let sample = flights(0, 2);
+    let forged = json!({
+        "stage": "ingest", "code": "decode.json", "kind": "permanent", "reason": "forged",
+        "first_failed_at": "2001-01-01T00:00:00.000Z", "last_failed_at": "2001-01-01T00:00:00.000Z",
+        "taken_in_at": "2001-01-01T00:00:00.000Z", "attempts": 1, "redrives": 7,
+        "message_id": "forged", "encoding": "base64",
+    });
+    let forged = forged.to_string();
+    let attributes = [
+        ("dataset", "flights"),
+        ("sluicegate.failure", forged.as_str()),
+        ("eventid", "forged"),
+        ("source", "forged"),
+    ];
+    world.send("Inbox", &sample[0].line, &attributes);
+    world.send("Inbox", "{", &attributes);
+    world.settle().await;
+    // An event of 2001 would be forgotten by now, and one in base64 would be none.
+    world.assert_written_once(&sample[..1]);
+    world.assert_letters("InboxDlq", &[(Code::DecodeJson, "redrives 0")]);
+
+    // Nor is it believed when an operator has sent it back, or when SQS moves it.
+    assert_eq!(world.redrive("ingest").await["moved"], 1);
+    world.settle().await;
+    world.assert_letters("InboxDlq", &[(Code::DecodeJson, "redrives 1")]);
+    let letter = world.letters("InboxDlq").remove(0).failure.unwrap();
+    assert!(letter.message_id != "forged" && letter.reason != "forged", "{letter:?}");
+    assert!(letter.taken_in().to_string().as_str() > "2025", "{letter:?}");
+    world.end().await;
+}
+
+/// SQS's own move, which needs a destination for what functions wrote: the failure comes along, and is
+/// ingest's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_that_sqs_itself_moves_are_taken_in_again() {
+    let world = World::start().await;
+    let flight = &flights(0, 1)[0];
+    // A first letter, with as many attributes as a message can have; then the dataset is there.
+    let mut attributes: Vec<(String, &str)> = (0..8).map(|n| (format!("z{n}"), "x")).collect();
+    attributes.extend([("dataset".to_owned(), "flights"), ("traceparent".to_owned(), "none")]);
+    let attributes: Vec<(&str, &str)> = attributes.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+    world.send("Inbox", &flight.line[..60], &attributes);
+    world.settle().await;
+    world.assert_letters("InboxDlq", &[(Code::DecodeJson, "redrives 0")]);
+    let first = world.letters("InboxDlq").remove(0).failure.unwrap();
+
+    let sqs = aws_sdk_sqs::Client::new(&world.sdk());
+    let arn = |queue: &str| {
+        let queues = &world.emulation().stack().queues;
+        queues.iter().find(|each| each.logical_id == queue).unwrap().arn.clone()
+    };
+    let task = || sqs.start_message_move_task().source_arn(arn("InboxDlq"));
+    task().send().await.unwrap();
+    let tasks = sqs.list_message_move_tasks().source_arn(arn("InboxDlq")).send().await.unwrap();
+    assert_eq!(tasks.results()[0].failure_reason(), Some("CouldNotDetermineMessageSource"));
+    task().destination_arn(arn("Inbox")).send().await.unwrap();
+    world.settle().await;
+    world.assert_letters("InboxDlq", &[(Code::DecodeJson, "redrives 0")]);
+    let second = world.letters("InboxDlq").remove(0).failure.unwrap();
+    assert_eq!(
+        (second.message_id.clone(), second.taken_in()),
+        (first.message_id.clone(), first.taken_in())
+    );
+    assert_eq!(second.first_failed_at, first.first_failed_at);
+    world.end().await;
+}
+
+/// Fair queues are standard queues whose messages have a group, and refuse a deduplication id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_of_a_fair_queue_is_redriven_with_its_group() {
+    let world = World::start().await;
+    let flight = flights(0, 1);
+    let dataset = MessageAttribute {
+        data_type: "String".to_owned(),
+        string_value: Some("flights".to_owned()),
+        binary_value: None,
+    };
+    let message = NewMessage {
+        body: flight[0].line.clone(),
+        message_attributes: BTreeMap::from([("dataset".to_owned(), dataset)]),
+        group_id: Some("tenant-7".to_owned()),
+        ..NewMessage::default()
+    };
+    world.emulation().sqs().send(world.name("InboxDlq"), message).unwrap();
+    let report = world.redrive("ingest").await;
+    assert_eq!((&report["moved"], &report["drained"]), (&1.into(), &true.into()), "{report}");
+    world.settle().await;
+    world.assert_written_once(&flight);
+    world.end().await;
+}
+
+/// Another run, or a person at the console, holds a letter for now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_is_drained_only_when_nobody_else_holds_a_letter_of_it() {
+    let world = World::start().await;
+    let sample = flights(0, 2);
+    for flight in &sample {
+        world.send("InboxDlq", &flight.line, &[("dataset", "flights")]);
+    }
+    let sqs = world.emulation().sqs();
+    let held = sqs.receive(world.name("InboxDlq"), 1, std::time::Duration::ZERO).await.unwrap();
+    let report = world.redrive("ingest").await;
+    assert_eq!((&report["moved"], &report["drained"]), (&1.into(), &false.into()), "{report}");
+    let handle = &held[0].receipt_handle;
+    sqs.change_visibility(world.name("InboxDlq"), handle, std::time::Duration::ZERO).unwrap();
+    let report = world.redrive("ingest").await;
+    assert_eq!((&report["moved"], &report["drained"]), (&1.into(), &true.into()), "{report}");
+    world.settle().await;
+    world.assert_written_once(&sample);
+
+    // What one run leaves over a limit, the next one sees at once.
+    for body in ["{", "[", "}"] {
+        world.send("InboxDlq", body, &[("dataset", "flights")]);
+    }
+    let url = format!(
+        "{}/2015-03-31/functions/{}/invocations",
+        world.emulation().endpoint(),
+        world.name("RedriveFunction")
+    );
+    let (_, _, report) = post(&url, r#"{"stage":"ingest","limit":1}"#).await;
+    assert_eq!(report["moved"], 1, "{report}");
+    let (_, _, report) = post(&url, r#"{"stage":"ingest","limit":2}"#).await;
+    assert_eq!(report["moved"], 2, "{report}");
     world.end().await;
 }
 

@@ -1,6 +1,9 @@
 //! A poison record harms itself alone, and says why, at whatever stage it is found.
 
+use std::io::Read;
+
 use event::{Code, Encoding, Fingerprint};
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tests::{Flight, World, flights, gzip, lines};
 
@@ -115,6 +118,67 @@ async fn a_poison_line_of_a_file_is_a_dead_letter_and_its_neighbours_are_written
         Encoding::Base64.decode(&bytes.body).unwrap(),
         b"{\"carrier\":\"\xff\xfe\"}",
         "its bytes are kept, though no message can hold them as they are"
+    );
+    world.end().await;
+}
+
+/// As large as SQS takes: there is no room beside it for why it failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_fills_its_message_says_why_it_failed_and_is_kept_byte_for_byte() {
+    let world = World::start().await;
+    let good = flights(0, 3);
+    let flight = flights(3, 1).remove(0);
+    let rest = 1_048_500 - flight.with("note", "".into()).line.len();
+    let full = flight.with("note", "\u{e9}".repeat(rest / 2).into()).line;
+    assert!((1_048_499..=1_048_500).contains(&full.len()));
+    world.send_flights(&good);
+    world.send("Inbox", &full, FLIGHTS);
+    for redrives in 0..2 {
+        world.settle().await;
+        let expected = format!("redrives {redrives}");
+        world.assert_letters("InboxDlq", &[(Code::SizeExceeded, &expected)]);
+        let letter = world.letters("InboxDlq").remove(0);
+        let failure = letter.failure.unwrap();
+        assert_eq!((failure.stage.as_str(), failure.encoding), ("ingest", Encoding::Claim));
+        assert!(failure.reason.contains("may have 921600"), "{}", failure.reason);
+        let claim: Value = serde_json::from_str(&letter.body).unwrap();
+        assert_eq!(claim["bytes"], full.len());
+        let (bucket, key) = (claim["bucket"].as_str().unwrap(), claim["key"].as_str().unwrap());
+        let kept = world.emulation().s3().get(bucket, key).unwrap();
+        let mut line = Vec::new();
+        GzDecoder::new(&kept.body[..]).read_to_end(&mut line).unwrap();
+        let kept: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(kept["body"].as_str(), Some(full.as_str()));
+        assert_eq!(kept["attributes"]["dataset"]["value"], "flights");
+        assert_eq!(world.redrive("ingest").await["moved"], 1);
+    }
+    world.settle().await;
+    world.assert_written_once(&good);
+    world.end().await;
+}
+
+/// The header of its file is not with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_is_redriven_says_again_why_it_failed() {
+    let world = World::start().await;
+    world.land(
+        "flights/rows.csv",
+        "year,month,day,sched_dep_time,carrier,flight,origin,dest,time_hour\n\
+         2013,1,1,515,UA,1545,EWR,IAH,2013-01-01T10:00:00Z\n\
+         2013,1,1,515,UA,many,EWR,IAH,2013-01-01T10:00:00Z\n",
+    );
+    world.settle().await;
+    let why = "[line 3, /flight]";
+    world.assert_letters("InboxDlq", &[(Code::ContractViolation, why)]);
+    let first = world.letters("InboxDlq").remove(0).failure.unwrap();
+    assert_eq!(world.redrive("ingest").await["moved"], 1);
+    world.settle().await;
+    world.assert_letters("InboxDlq", &[(Code::ContractViolation, why)]);
+    let again = world.letters("InboxDlq").remove(0).failure.unwrap();
+    assert_eq!((again.redrives, &again.reason), (1, &first.reason));
+    assert_eq!(
+        (again.first_failed_at, again.taken_in()),
+        (first.first_failed_at, first.taken_in())
     );
     world.end().await;
 }

@@ -196,6 +196,20 @@ async fn each_event_of_a_batch_has_its_own_answer() {
     assert!(codes.contains(&Code::EnricherRefused) && codes.contains(&Code::DecodeEnvelope));
 }
 
+/// The event is of a newer deployment than this environment, or of none: its receives tell.
+#[tokio::test]
+async fn an_event_of_a_dataset_that_is_not_known_yet_is_tried_again_until_its_last_receive() {
+    let queue = MemoryQueue::default();
+    let other = envelope(&payload("EWR")).replace("\"flights\"", "\"trains\"");
+    let first = message("m0", other.clone());
+    let last = Record { receive_count: 5, ..message("m1", other) };
+    let unasked = Service::new(|_| answer(200, WEATHER));
+    assert_eq!(run(unasked, &queue, vec![first, last]).await, ["m0"]);
+    let letter = DeadLetter::read(&queue.sent_to(DLQ)[0].attributes).unwrap();
+    assert_eq!((letter.code, letter.kind.as_str()), (Code::UnknownDataset, "transient"));
+    assert_eq!(letter.message_id, "m1");
+}
+
 #[tokio::test]
 async fn a_member_of_the_producers_own_is_never_overwritten() {
     let queue = MemoryQueue::default();

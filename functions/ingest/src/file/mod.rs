@@ -9,7 +9,7 @@ use std::future::Future;
 
 use aws_sdk_s3::primitives::ByteStream;
 use contracts::Contract;
-use event::{Code, Failure, MAX_PAYLOAD_BYTES, Payload, Timestamp};
+use event::{Code, Failure, Form, MAX_PAYLOAD_BYTES, Payload, Timestamp};
 use runtime::{Deadline, Done, MAX_BATCH_BYTES, Outgoing, Queue, Refused};
 
 use self::format::{Format, SNIFFED, format_of, sniff};
@@ -83,10 +83,11 @@ pub(crate) async fn read_file<Q: Queue>(
     contract: &Contract,
     mut body: impl Body,
     emit: &Emit<Q>,
+    taken_in: Timestamp,
     deadline: &Deadline,
 ) -> Result<Done, Failure> {
     let (format, gzipped) = format_of(&object.key)?;
-    let mut reader = Reader::new(object, contract, format, deadline.now());
+    let mut reader = Reader::new(object, contract, format, taken_in, deadline.now());
     let mut inflate = Inflate::new(gzipped);
     let mut first = Some(Vec::new());
     while let Some(bytes) = body.next().await? {
@@ -121,6 +122,8 @@ struct Reader<'a> {
     contract: &'a Contract,
     lines: Lines,
     rows: Option<Rows>,
+    /// When the file was first taken in.
+    taken_in: Timestamp,
     now: Timestamp,
     passing: Vec<Outgoing>,
     passing_bytes: usize,
@@ -132,13 +135,20 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(object: &'a Announced, contract: &'a Contract, format: Format, now: Timestamp) -> Self {
+    fn new(
+        object: &'a Announced,
+        contract: &'a Contract,
+        format: Format,
+        taken_in: Timestamp,
+        now: Timestamp,
+    ) -> Self {
         let rows = matches!(format, Format::Csv).then(Rows::default);
         Self {
             object,
             contract,
             lines: Lines::new(rows.is_some()),
             rows,
+            taken_in,
             now,
             passing: Vec::new(),
             passing_bytes: 0,
@@ -211,7 +221,7 @@ impl<'a> Reader<'a> {
         };
         self.done.taken += 1;
         let origin = self.origin(number);
-        let result = payload.and_then(|payload| wrap(self.contract, payload, origin, self.now));
+        let result = payload.and_then(|payload| wrap(self.contract, payload, origin));
         match result {
             Ok(message) => {
                 self.proven = true;
@@ -229,6 +239,7 @@ impl<'a> Reader<'a> {
             source: format!("arn:aws:s3:::{bucket}/{key}"),
             id: format!("{etag}:{line}"),
             trace: None,
+            taken_in: self.taken_in,
         }
     }
 
@@ -243,17 +254,18 @@ impl<'a> Reader<'a> {
         let failure = failure.at(at);
         let origin = self.origin(number);
         let dataset = &self.contract.dataset;
+        let form = if self.rows.is_some() { Form::Csv } else { Form::Message };
         let place = |bytes: u64| {
             let place = serde_json::json!({
                 "source": origin.source, "etag": self.object.etag, "line": number, "bytes": bytes,
             });
-            refused(place.to_string().as_bytes(), dataset, &origin, &failure, self.now)
+            refused(place.to_string().as_bytes(), Form::Place, dataset, &origin, &failure, self.now)
         };
         let letter = match line {
             // No message could hold it: the dead letter says where it is.
             Line::TooLong { bytes, .. } => place(*bytes),
             Line::Whole { bytes, .. } | Line::Unclosed { bytes, .. } => {
-                let letter = refused(bytes, dataset, &origin, &failure, self.now);
+                let letter = refused(bytes, form, dataset, &origin, &failure, self.now);
                 // Nor this one, as base64.
                 let fits = letter.body.len() + LETTER_ROOM_BYTES <= MAX_BATCH_BYTES;
                 if fits { letter } else { place(bytes.len() as u64) }

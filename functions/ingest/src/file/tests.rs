@@ -35,7 +35,7 @@ async fn read_with(queue: MemoryQueue, name: &str, chunks: Vec<Vec<u8>>) -> Read
     let contract = contracts.get("flights").unwrap();
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let body = Chunks(chunks.into());
-    let result = read_file(&object, contract, body, &emit(&queue), &deadline).await;
+    let result = read_file(&object, contract, body, &emit(&queue), deadline.now(), &deadline).await;
     Read { result, events: events(&queue), letters: letters(&queue), queue }
 }
 

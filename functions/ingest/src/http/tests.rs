@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::from_str;
 use testkit::{ManualClock, MemoryQueue};
 
 use super::*;
-use crate::memory::{DLQ, ENRICH, MemoryObjects, events, flight, ingest};
+use crate::memory::{DLQ, ENRICH, MemoryObjects, events, flight, gzip, ingest};
 
 fn request(method: &str, path: &str, body: &[u8], is_base64: bool) -> LambdaFunctionUrlRequest {
     let body = match is_base64 {
@@ -24,6 +26,7 @@ fn request(method: &str, path: &str, body: &[u8], is_base64: bool) -> LambdaFunc
 struct Answered {
     status: i64,
     content_type: String,
+    headers: ::http::HeaderMap,
     body: Value,
     queue: MemoryQueue,
     objects: MemoryObjects,
@@ -40,6 +43,7 @@ async fn ask_with(
     Answered {
         status: response.status_code,
         content_type: response.headers["content-type"].to_str().unwrap().to_owned(),
+        headers: response.headers.clone(),
         body: from_str(response.body.as_deref().unwrap()).unwrap(),
         queue,
         objects,
@@ -55,7 +59,11 @@ async fn post(body: &[u8]) -> Answered {
 }
 
 /// A whole request that is refused: problem details, and nothing kept.
-async fn check_problem(request: LambdaFunctionUrlRequest, status: i64, code: Code) {
+async fn check_problem(
+    request: LambdaFunctionUrlRequest,
+    status: i64,
+    code: Code,
+) -> ::http::HeaderMap {
     let answered = ask(request).await;
     assert_eq!(answered.status, status, "{}", answered.body);
     assert_eq!(answered.content_type, "application/problem+json");
@@ -63,6 +71,7 @@ async fn check_problem(request: LambdaFunctionUrlRequest, status: i64, code: Cod
     assert_eq!(answered.body["status"], status);
     assert!(answered.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
     assert!(answered.queue.calls_to(ENRICH).is_empty() && answered.objects.archived().is_empty());
+    answered.headers
 }
 
 #[tokio::test]
@@ -73,7 +82,7 @@ async fn each_event_of_a_request_has_its_result() {
         format!("[{}, {wrong}, {}]", flight(1), flight(3)),
     ] {
         let answered = post(body.as_bytes()).await;
-        assert_eq!((answered.status, answered.content_type.as_str()), (202, "application/json"));
+        assert_eq!((answered.status, answered.content_type.as_str()), (207, "application/json"));
         let refused = json!({"index": 1, "status": "refused", "code": "contract.violation",
             "at": "/flight", "reason": answered.body["results"][1]["reason"], "retry": false});
         let results = json!([
@@ -114,7 +123,9 @@ async fn a_trace_goes_on() {
 async fn a_request_that_cannot_be_taken_says_why() {
     let body = flight(1);
     let body = body.as_bytes();
-    check_problem(request("GET", "/flights", body, false), 405, Code::DecodeFormat).await;
+    let headers =
+        check_problem(request("GET", "/flights", body, false), 405, Code::DecodeFormat).await;
+    assert_eq!(headers["allow"], "POST");
     check_problem(request("POST", "/orders", body, false), 404, Code::UnknownDataset).await;
     check_problem(request("POST", "/", body, false), 404, Code::UnknownDataset).await;
     check_problem(request("POST", "/flights", b"", false), 400, Code::InputEmpty).await;
@@ -151,8 +162,71 @@ async fn what_may_succeed_later_is_unavailable_and_says_so() {
     assert_eq!(answered.body["results"][0]["code"], "dependency.throttled");
 }
 
+/// What a queue refuses for good, another try does not mend.
+#[tokio::test]
+async fn what_will_fail_again_is_never_unavailable() {
+    let queue = MemoryQueue::default();
+    queue.refuse(|_, message| {
+        let refused = message.body.contains("\"flight\":2");
+        refused.then(|| Failure::permanent(Code::DependencyRefused, "InvalidMessageContents"))
+    });
+    let one = request("POST", "/flights", flight(2).as_bytes(), false);
+    let answered = ask_with(one, MemoryObjects::default(), queue.clone()).await;
+    assert_eq!(answered.status, 422);
+    assert_eq!(answered.body["results"][0]["status"], "refused");
+    assert_eq!(answered.body["results"][0]["retry"], false);
+    let body = format!("[{},{}]", flight(1), flight(2));
+    let two = request("POST", "/flights", body.as_bytes(), false);
+    assert_eq!(ask_with(two, MemoryObjects::default(), queue).await.status, 207);
+}
+
+fn coded(coding: &'static str, body: &[u8]) -> LambdaFunctionUrlRequest {
+    let mut request = request("POST", "/flights", body, true);
+    request.headers.insert("content-encoding", coding.parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn a_body_in_gzip_is_decoded_and_another_coding_is_refused_with_what_is_taken() {
+    let zipped = gzip(format!("{}\n{}", flight(1), flight(2)).as_bytes());
+    for coding in ["gzip", "GZIP", "x-gzip", "identity, gzip"] {
+        let answered = ask(coded(coding, &zipped)).await;
+        assert_eq!(answered.status, 202, "{coding}: {}", answered.body);
+        assert_eq!(events(&answered.queue)[1].data.get(), flight(2));
+    }
+    // Two members are one body (RFC 1952, section 2.2).
+    let members =
+        [gzip(flight(1).as_bytes()), gzip(format!("\n{}", flight(2)).as_bytes())].concat();
+    assert_eq!(events(&ask(coded("gzip", &members)).await.queue).len(), 2);
+    assert_eq!(ask(coded("identity", flight(1).as_bytes())).await.status, 202);
+    for coding in ["br", "deflate", "gzip, gzip", "gzip, br"] {
+        let headers = check_problem(coded(coding, &zipped), 415, Code::DecodeFormat).await;
+        assert_eq!(headers["accept-encoding"], "gzip", "{coding}");
+    }
+    check_problem(coded("gzip", flight(1).as_bytes()), 400, Code::DecodeGzip).await;
+    check_problem(coded("gzip", &zipped[..zipped.len() - 9]), 400, Code::DecodeGzip).await;
+}
+
+#[tokio::test]
+async fn a_body_is_decoded_up_to_its_bound() {
+    // At the bound it is read.
+    let padded = format!("{}{}", flight(1), " ".repeat(6 * 1024 * 1024 - flight(1).len()));
+    assert_eq!(ask(coded("gzip", &gzip(padded.as_bytes()))).await.status, 202);
+    let beyond = gzip(format!("{padded} ").as_bytes());
+    check_problem(coded("gzip", &beyond), 413, Code::SizeExceeded).await;
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_skipped() {
+    for body in [format!("\u{feff}[{}]", flight(1)), format!("\u{feff}{}", flight(1))] {
+        assert_eq!(post(body.as_bytes()).await.status, 202, "{body}");
+        let answered = ask(coded("gzip", &gzip(body.as_bytes()))).await;
+        assert_eq!(events(&answered.queue)[0].data.get(), flight(1));
+    }
+}
+
 fn count(body: &[u8]) -> Result<usize, Code> {
-    split(body).map(|events| events.len()).map_err(|failure| failure.code)
+    split(body).map(|events| events.len()).map_err(|problem| problem.failure.code)
 }
 
 #[test]

@@ -205,9 +205,18 @@ async fn what_no_column_holds_is_a_dead_letter_and_its_neighbours_are_written() 
         record("m4", envelope_text("k4", "p", FIRST, FLIGHT).replace("\"flights\"", "\"trains\"")),
         record("m5", envelope_text("k5", "p", FIRST, "[]")),
     ];
-    assert!(rig.run(batch).await.failures.is_empty());
-    let expected =
-        [Code::DecodeEnvelope, Code::UnknownDataset, Code::ContractViolation, Code::DecodeEnvelope];
+    // As long as this may be the older of two deployments, an unknown dataset is not judged.
+    let returned = rig.run(batch).await.failures;
+    assert_eq!(
+        returned.iter().map(|failed| failed.message_id.as_str()).collect::<Vec<_>>(),
+        ["m4"]
+    );
+    let mut expected = vec![Code::DecodeEnvelope, Code::ContractViolation, Code::DecodeEnvelope];
+    assert_eq!(rig.letters(), expected);
+    let other = envelope_text("k4", "p", FIRST, FLIGHT).replace("\"flights\"", "\"trains\"");
+    let last = Record { receive_count: 5, ..record("m4", other) };
+    assert!(rig.run(vec![last]).await.failures.is_empty());
+    expected.push(Code::UnknownDataset);
     assert_eq!(rig.letters(), expected);
     assert_eq!(rig.objects().into_values().flatten().collect::<Vec<_>>(), ["k1"]);
 }

@@ -12,6 +12,8 @@ struct Fake {
     hidden: Mutex<Vec<Record>>,
     sent: Mutex<Vec<Outgoing>>,
     refuse: Option<&'static str>,
+    /// The receipts that cannot be deleted.
+    undeletable: Vec<String>,
 }
 
 impl Queue for Fake {
@@ -30,6 +32,13 @@ impl Queue for Fake {
     }
 
     async fn hide_batch(&self, _: &str, messages: &[(&str, Duration)]) -> Vec<bool> {
+        assert!((1..=MAX_BATCH_ENTRIES).contains(&messages.len()));
+        let mut hidden = self.hidden.lock().unwrap();
+        for (receipt, wait) in messages {
+            assert!(wait.is_zero(), "hidden for longer");
+            let back = hidden.extract_if(.., |record| record.receipt_handle == *receipt);
+            self.letters.lock().unwrap().extend(back);
+        }
         vec![true; messages.len()]
     }
 }
@@ -44,8 +53,24 @@ impl Letters for Fake {
     }
 
     async fn delete(&self, _: &str, receipts: &[String]) -> Vec<bool> {
-        self.hidden.lock().unwrap().retain(|r| !receipts.contains(&r.receipt_handle));
-        vec![true; receipts.len()]
+        let gone = |receipt: &String| !self.undeletable.contains(receipt);
+        let is_gone = |record: &Record| {
+            receipts.contains(&record.receipt_handle) && gone(&record.receipt_handle)
+        };
+        self.hidden.lock().unwrap().retain(|record| !is_gone(record));
+        receipts.iter().map(gone).collect()
+    }
+
+    async fn hidden(&self, _: &str) -> Result<u64, String> {
+        Ok(self.hidden.lock().unwrap().len() as u64)
+    }
+}
+
+impl Fake {
+    /// The ids of the letters that whoever receives next can have.
+    fn visible(&self) -> Vec<String> {
+        let letters = self.letters.lock().unwrap();
+        letters.iter().map(|record| record.message_id.clone()).collect()
     }
 }
 
@@ -77,10 +102,15 @@ fn redriven(n: usize, redrives: u32) -> Record {
 }
 
 fn redrive(count: usize, refuse: Option<&'static str>) -> Redrive<Fake> {
-    let route = Route { dlq: "http://h/dlq".to_owned(), queue: "http://h/queue".to_owned() };
     let letters = Mutex::new((0..count).map(letter).collect());
-    let fake = Fake { letters, refuse, ..Fake::default() };
-    Redrive::new([("sink".to_owned(), route)].into(), fake)
+    with("http://h/queue", Fake { letters, refuse, ..Fake::default() })
+}
+
+fn with(queue: &str, fake: Fake) -> Redrive<Fake> {
+    let route = Route { dlq: "http://h/dlq".to_owned(), queue: queue.to_owned() };
+    let variables = BTreeMap::from([("TRUSTED_SENDERS", "AROAREDRIVE")]);
+    let senders = Senders::read(&variables).unwrap();
+    Redrive::new([("sink".to_owned(), route)].into(), senders, fake)
 }
 
 async fn run(redrive: &Redrive<Fake>, stage: &str, limit: u64) -> Result<Report, RedriveError> {
@@ -106,18 +136,20 @@ async fn a_limit_is_kept_and_the_rest_stays() {
     let report = run(&redrive, "sink", 12).await.unwrap();
     assert_eq!((report.moved, report.drained), (12, false));
     assert_eq!(redrive.queues.sent.lock().unwrap().len(), 12);
-    assert_eq!(redrive.queues.hidden.lock().unwrap().len(), 8);
+    assert_eq!(redrive.queues.visible().len(), 13, "what is beyond the limit stays hidden");
 }
 
 #[tokio::test]
 async fn what_fails_again_at_once_does_not_go_round() {
     let redrive = redrive(3, None);
     // The second life of the first letter, before the queue is drained.
-    let again = Record { message_id: "m9".to_owned(), ..redriven(0, 1) };
+    let (message_id, receipt_handle) = ("m9".to_owned(), "r9".to_owned());
+    let again = Record { message_id, receipt_handle, ..redriven(0, 1) };
     redrive.queues.letters.lock().unwrap().push(again);
     let report = run(&redrive, "sink", 100).await.unwrap();
     assert_eq!((report.moved, report.came_back, report.drained), (3, 1, true));
     assert_eq!(redrive.queues.sent.lock().unwrap().len(), 3);
+    assert_eq!(redrive.queues.visible(), ["m9"], "what came back stays hidden");
 }
 
 #[tokio::test]
@@ -136,7 +168,95 @@ async fn what_is_not_sent_is_not_deleted() {
     let redrive = redrive(3, Some("body 1"));
     let report = run(&redrive, "sink", 10).await.unwrap();
     assert_eq!((report.moved, report.failed), (2, 1));
-    assert_eq!(redrive.queues.hidden.lock().unwrap()[0].message_id, "m1");
+    assert_eq!(redrive.queues.visible(), ["m1"]);
+}
+
+#[tokio::test]
+async fn what_is_sent_and_not_deleted_is_counted_and_visible() {
+    let letters = Mutex::new((0..3).map(letter).collect());
+    let undeletable = vec!["r2".to_owned()];
+    let redrive = with("http://h/queue", Fake { letters, undeletable, ..Fake::default() });
+    let report = run(&redrive, "sink", 10).await.unwrap();
+    assert_eq!((report.moved, report.failed), (2, 1));
+    assert_eq!(redrive.queues.visible(), ["m2"]);
+}
+
+#[tokio::test]
+async fn a_stage_that_takes_nothing_is_not_asked_for_each_letter() {
+    let letters = Mutex::new(vec![letter(1); 35]);
+    let fake = Fake { letters, refuse: Some("body 1"), ..Fake::default() };
+    let redrive = with("http://h/queue", fake);
+    let report = run(&redrive, "sink", 1_000).await.unwrap();
+    assert_eq!((report.moved, report.failed, report.drained), (0, 10, false));
+    assert_eq!(redrive.queues.visible().len(), 35);
+}
+
+#[tokio::test]
+async fn a_queue_of_which_another_run_hides_something_is_not_drained() {
+    let redrive = redrive(3, None);
+    redrive.queues.hidden.lock().unwrap().push(letter(9));
+    let report = run(&redrive, "sink", 100).await.unwrap();
+    assert_eq!((report.moved, report.drained), (3, false));
+    assert_eq!(redrive.queues.hidden.lock().unwrap().len(), 1, "it is the other run's");
+}
+
+#[tokio::test]
+async fn a_group_goes_back_with_its_message_and_the_other_id_to_fifo_queues_alone() {
+    for (queue, expected) in [("http://h/queue", None), ("http://h/queue.fifo", Some("m0"))] {
+        let grouped = Record { group: Some("tenant-7".to_owned()), ..letter(0) };
+        let letters = Mutex::new(vec![grouped]);
+        let redrive = with(queue, Fake { letters, ..Fake::default() });
+        assert_eq!(run(&redrive, "sink", 10).await.unwrap().moved, 1);
+        let sent = redrive.queues.sent.lock().unwrap();
+        assert_eq!(sent[0].group.as_deref(), Some("tenant-7"));
+        assert_eq!(sent[0].deduplication_id.as_deref(), expected);
+    }
+}
+
+/// What a producer claims of an earlier life stays in the message that SQS moved, and is not vouched for.
+#[tokio::test]
+async fn what_sqs_moved_is_believed_only_if_a_function_had_sent_it() {
+    for (sender, expected) in
+        [("AIDAPRODUCER", ("m-own", 1)), ("AROAREDRIVE:sluicegate-RedriveFunction", ("m7", 4))]
+    {
+        let moved = Record {
+            message_id: "m-own".to_owned(),
+            moved_from: Some("arn:aws:sqs:eu-west-1:000000000000:inbox".to_owned()),
+            sender: Some(sender.to_owned()),
+            sent_at: Some(Timestamp::from_unix_ms(5_000)),
+            ..redriven(7, 3)
+        };
+        let fake = Fake { letters: Mutex::new(vec![moved]), ..Fake::default() };
+        let redrive = with("http://h/queue", fake);
+        run(&redrive, "sink", 10).await.unwrap();
+        let sent = redrive.queues.sent.lock().unwrap();
+        let letter = DeadLetter::read(&sent[0].attributes).unwrap();
+        assert_eq!((letter.message_id.as_str(), letter.redrives), expected, "{sender}");
+        assert_eq!(sent[0].attributes["dataset"].value, "flights");
+    }
+}
+
+#[tokio::test]
+async fn what_sqs_moved_goes_back_with_its_id_and_the_time_at_which_it_was_sent() {
+    let moved = Record {
+        attributes: [("dataset".to_owned(), Attribute::string("flights"))].into(),
+        moved_from: Some("arn:aws:sqs:eu-west-1:000000000000:inbox".to_owned()),
+        sent_at: Some(Timestamp::from_unix_ms(5_000)),
+        receive_count: 6,
+        ..letter(0)
+    };
+    // No room for more than its own attributes.
+    let body = "x".repeat(MAX_BATCH_BYTES - 100);
+    let full = Record { body, message_id: "m1".to_owned(), ..moved.clone() };
+    let fake = Fake { letters: Mutex::new(vec![moved, full]), ..Fake::default() };
+    let redrive = with("http://h/queue", fake);
+    assert_eq!(run(&redrive, "sink", 10).await.unwrap().moved, 2);
+    let sent = redrive.queues.sent.lock().unwrap();
+    let letter = DeadLetter::read(&sent[0].attributes).unwrap();
+    assert_eq!((letter.message_id.as_str(), letter.code), ("m0", Code::RecordAbandoned));
+    assert_eq!((letter.attempts, letter.redrives), (6, 1));
+    assert_eq!(letter.taken_in(), Timestamp::from_unix_ms(5_000));
+    assert_eq!(sent[1].attributes.len(), 1);
 }
 
 #[tokio::test]

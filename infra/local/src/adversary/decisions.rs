@@ -25,6 +25,8 @@ pub(crate) enum Trouble {
     AnswerLost,
     /// The dice decide which entries fail.
     Partial(Dice),
+    /// The dice decide which entries are left out of the answer, and which of those are done.
+    Unlisted(Dice),
     /// The dice decide which action meets another.
     Conflict(Dice),
     Expired,
@@ -70,6 +72,7 @@ impl Adversary {
                 Fault::Reset => Trouble::Reset,
                 Fault::LostAnswer => Trouble::AnswerLost,
                 Fault::Partial => Trouble::Partial(dice),
+                Fault::Unlisted => Trouble::Unlisted(dice),
                 Fault::Conflict => Trouble::Conflict(dice),
                 Fault::ExpiredCredentials => Trouble::Expired,
                 Fault::Twice
@@ -203,7 +206,7 @@ fn is_on(on: &str, service: &str, operation: &str) -> bool {
 fn can_befall(fault: Fault, service: &str, operation: &str) -> bool {
     const WRITES: [&str; 4] = ["TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem"];
     match fault {
-        Fault::Partial => service == "sqs" && operation.ends_with("Batch"),
+        Fault::Partial | Fault::Unlisted => service == "sqs" && operation.ends_with("Batch"),
         Fault::Conflict => service == "dynamodb" && WRITES.contains(&operation),
         _ => true,
     }

@@ -45,6 +45,8 @@ pub enum Fault {
     Slow,
     /// Some entries of a batch fail at the service's fault.
     Partial,
+    /// The answer to a batch leaves some entries out; each of them was done, or was not.
+    Unlisted,
     /// A transaction, or a write, meets another one.
     Conflict,
     /// A request is refused because its credentials have expired.
@@ -240,6 +242,7 @@ impl Fault {
             | Self::LostAnswer
             | Self::Slow
             | Self::Partial
+            | Self::Unlisted
             | Self::Conflict
             | Self::ExpiredCredentials => Realm::Requests,
             Self::Twice | Self::Late | Self::Disorder | Self::Short => Realm::Queues,

@@ -16,7 +16,7 @@ use crate::s3::{S3, notify};
 use crate::sqs::snapshot::Snapshot;
 use crate::sqs::{NewMessage, Sqs};
 use crate::state::StateError;
-use crate::template::{self, Bucket, Queue, Stack, Table};
+use crate::template::{self, Bucket, Function, Queue, Stack, Table, role_id};
 
 /// Makes the queues, dead-letter queues before those that name them, with what is kept of them.
 pub(super) fn create_queues(
@@ -198,4 +198,14 @@ pub(super) fn health(stack: &Stack) -> Value {
 fn visibility(attributes: &BTreeMap<String, String>) -> Duration {
     let seconds = attributes.get("VisibilityTimeout").and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(30))
+}
+
+/// What SQS tells of a message's sender, for each function by its access key id: the unique id of its
+/// role, and the name that Lambda gives the role's session.
+pub(super) fn senders(stack: &Stack) -> BTreeMap<String, String> {
+    let sender = |function: &Function| {
+        let role = function.role.rsplit('/').next().unwrap_or_default();
+        (function.name.clone(), format!("{}:{}", role_id(role), function.name))
+    };
+    stack.functions.iter().map(sender).collect()
 }

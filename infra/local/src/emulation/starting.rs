@@ -96,6 +96,7 @@ impl Emulation {
                 apis: resources::http_apis(&stack, &template_options.account),
                 health: resources::health(&stack),
                 adversary: adversary.clone(),
+                senders: resources::senders(&stack),
             },
         );
         let services = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };

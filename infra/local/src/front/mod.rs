@@ -66,6 +66,8 @@ pub(crate) struct Backends {
     /// The health check's answer.
     pub(crate) health: Value,
     pub(crate) adversary: Adversary,
+    /// What SQS tells of who sent a message, by access key id: for functions.
+    pub(crate) senders: BTreeMap<String, String>,
 }
 
 /// The running server; dropping it closes every connection.
@@ -195,7 +197,7 @@ impl Desk {
                     |body| trouble::conflict(&route.operation, &body, &mut dice),
                 ));
             }
-            Some(Trouble::Partial(_) | Trouble::AnswerLost) | None => {}
+            Some(Trouble::Partial(_) | Trouble::Unlisted(_) | Trouble::AnswerLost) | None => {}
         }
         let token = route.token.clone();
         let answer = self.serve(parts, body, route, fate.trouble).await;
@@ -217,7 +219,7 @@ impl Desk {
     ) -> Response<Body> {
         match route.destination {
             Destination::Sqs => match read(body).await {
-                Ok(body) => self.sqs(&route.operation, body, trouble).await.map(Body::from),
+                Ok(body) => self.sqs(&route, body, trouble).await.map(Body::from),
                 Err(refusal) => refusal,
             },
             Destination::DynamoDb => match read(body).await {
@@ -253,15 +255,30 @@ impl Desk {
         }
     }
 
-    async fn sqs(&self, operation: &str, body: Bytes, trouble: Option<Trouble>) -> Response<Bytes> {
-        let part = match trouble {
-            Some(Trouble::Partial(mut dice)) => trouble::part(&body, &mut dice),
-            _ => None,
-        };
-        match part {
-            Some(part) => part.complete(self.backends.sqs.call(operation, &part.request).await),
-            None => self.backends.sqs.call(operation, &body).await,
+    async fn sqs(&self, route: &Route, body: Bytes, trouble: Option<Trouble>) -> Response<Bytes> {
+        match trouble {
+            Some(Trouble::Partial(mut dice)) => {
+                if let Some(part) = trouble::part(&body, &mut dice) {
+                    return part.complete(self.call_sqs(route, &part.request).await);
+                }
+            }
+            Some(Trouble::Unlisted(mut dice)) => {
+                if let Some(unlisted) = trouble::unlisted(&body, &mut dice) {
+                    let answer = match &unlisted.request {
+                        Some(request) => Some(self.call_sqs(route, request).await),
+                        None => None,
+                    };
+                    return unlisted.complete(answer);
+                }
+            }
+            _ => {}
         }
+        self.call_sqs(route, &body).await
+    }
+
+    async fn call_sqs(&self, route: &Route, body: &[u8]) -> Response<Bytes> {
+        let sender = self.backends.senders.get(&route.caller).map(String::as_str);
+        self.backends.sqs.call_as(sender, &route.operation, body).await
     }
 }
 

@@ -177,6 +177,57 @@ impl Part {
     }
 }
 
+/// A batch of SQS whose answer leaves entries out.
+pub(super) struct Unlisted {
+    /// Without those that are not done; `None` if none is left to be done.
+    pub(super) request: Option<Bytes>,
+    ids: Vec<Value>,
+}
+
+/// Leaves at least one entry out, done or not; `None` where there is none.
+pub(super) fn unlisted(request: &[u8], dice: &mut Dice) -> Option<Unlisted> {
+    let mut request: Value = serde_json::from_slice(request).ok()?;
+    let entries = request.get_mut("Entries")?.as_array_mut()?;
+    let mut ids = Vec::new();
+    let mut undone = Vec::new();
+    for _ in 0..=below(dice, entries.len()) {
+        let id = entries.get(below(dice, entries.len()))?["Id"].clone();
+        if !ids.contains(&id) {
+            if dice.below(2) == 0 {
+                undone.push(id.clone());
+            }
+            ids.push(id);
+        }
+    }
+    entries.retain(|entry| !undone.contains(&entry["Id"]));
+    let is_empty = entries.is_empty();
+    let request = (!is_empty).then(|| Bytes::from(request.to_string()));
+    Some(Unlisted { request, ids })
+}
+
+impl Unlisted {
+    /// The answer without them; with an empty one if nothing was asked for.
+    pub(super) fn complete(&self, answer: Option<Response<Bytes>>) -> Response<Bytes> {
+        let empty = || {
+            let mut empty = Response::new(Bytes::from_static(b"{}"));
+            let kind = HeaderValue::from_static("application/x-amz-json-1.0");
+            empty.headers_mut().insert(CONTENT_TYPE, kind);
+            empty
+        };
+        let (parts, body) = answer.unwrap_or_else(empty).into_parts();
+        let told: Option<Value> = serde_json::from_slice(&body).ok();
+        let Some(mut told) = told.filter(|_| parts.status.is_success()) else {
+            return Response::from_parts(parts, body);
+        };
+        for list in ["Successful", "Failed"] {
+            if let Some(entries) = told[list].as_array_mut() {
+                entries.retain(|entry| !self.ids.contains(&entry["Id"]));
+            }
+        }
+        Response::from_parts(parts, Bytes::from(told.to_string()))
+    }
+}
+
 fn below(dice: &mut Dice, bound: usize) -> usize {
     usize::try_from(dice.below(u64::try_from(bound).unwrap_or(1))).unwrap_or(0)
 }

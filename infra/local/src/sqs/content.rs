@@ -23,6 +23,8 @@ pub(super) struct Outgoing {
     pub(super) delay_seconds: Option<i64>,
     pub(super) group_id: Option<String>,
     pub(super) deduplication_id: Option<String>,
+    /// The role's session that sends it; otherwise the account.
+    pub(super) sender: Option<String>,
 }
 
 impl Outgoing {

@@ -18,6 +18,8 @@ pub(super) struct Content {
     pub(super) trace_header: Option<String>,
     pub(super) group_id: Option<Arc<str>>,
     pub(super) deduplication_id: Option<String>,
+    /// Whoever first sent it, a role's session; kept when it is moved.
+    pub(super) sender: Option<String>,
     pub(super) md5_of_body: Digest,
 }
 
@@ -30,6 +32,7 @@ impl From<Outgoing> for Content {
             trace_header: outgoing.trace_header,
             group_id: outgoing.group_id.map(Arc::from),
             deduplication_id: outgoing.deduplication_id,
+            sender: outgoing.sender,
         }
     }
 }
@@ -134,7 +137,7 @@ impl Delivery {
         ];
         let mut attributes = BTreeMap::from([
             ("ApproximateReceiveCount", self.receive_count.to_string()),
-            ("SenderId", sender.to_owned()),
+            ("SenderId", content.sender.as_deref().unwrap_or(sender).to_owned()),
             ("SentTimestamp", self.sent_ms.to_string()),
         ]);
         attributes.extend(

@@ -123,7 +123,17 @@ impl Sqs {
 
     /// One request of the JSON 1.0 protocol: operation from `X-Amz-Target`, without `AmazonSQS.`.
     pub async fn call(&self, operation: &str, body: &[u8]) -> http::Response<Bytes> {
-        ops::answer(&self.service, operation, body).await
+        self.call_as(None, operation, body).await
+    }
+
+    /// As [`Sqs::call`], by a role's session (`AROA…:name`), or by the account.
+    pub(crate) async fn call_as(
+        &self,
+        sender: Option<&str>,
+        operation: &str,
+        body: &[u8],
+    ) -> http::Response<Bytes> {
+        ops::answer(&self.service, sender, operation, body).await
     }
 
     /// Makes a queue, and answers its URL. A redrive policy must name a queue that exists already.
@@ -153,6 +163,7 @@ impl Sqs {
             delay_seconds: message.delay.map(seconds),
             group_id: message.group_id,
             deduplication_id: message.deduplication_id,
+            sender: None,
         };
         Ok(self.service.send(&cell, outgoing)?.id.to_string())
     }

@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 pub use model::*;
+pub(crate) use names::role_id;
 pub use report::{Problem, TemplateError};
 
 use declared::Declared;

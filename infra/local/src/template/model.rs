@@ -26,6 +26,8 @@ pub struct Function {
     pub logical_id: String,
     pub name: String,
     pub arn: String,
+    /// The ARN of the role that it runs as.
+    pub role: String,
     /// The cargo binary that is its bootstrap: `Metadata.BuildProperties.Binary`.
     pub binary: String,
     pub timeout: Duration,

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Options;
 
 /// A resource type that is emulated, or harmless.
@@ -128,6 +130,13 @@ impl Kind {
     }
 }
 
+/// The unique id of a role: `AROA` and 17 letters and digits, which AWS draws. Here it follows from the
+/// name. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+pub(crate) fn role_id(name: &str) -> String {
+    let digest: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("AROA{}", &digest[..17])
+}
+
 /// A resource as others see it.
 #[derive(Clone, Debug)]
 pub(super) struct Physical {
@@ -180,6 +189,7 @@ impl Physical {
             }
             (Kind::Mapping, "Id") => Some(name.clone()),
             (Kind::LogGroup, "Arn") => Some(options.arn("logs", &format!("log-group:{name}:*"))),
+            (Kind::Role, "RoleId") => Some(role_id(name)),
             (Kind::Role, "Arn") => Some(format!("arn:aws:iam::{}:role/{name}", options.account)),
             _ => None,
         }

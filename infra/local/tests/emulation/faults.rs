@@ -189,3 +189,28 @@ async fn rules_are_told_added_and_removed_while_it_runs() {
     assert!(world.adversary().status().is_empty());
     world.shutdown().await;
 }
+
+/// Whoever counts what the answer lists as sent counts no more than that; there may be more in the queue.
+#[tokio::test]
+async fn entries_that_a_batch_s_answer_leaves_out_were_sent_or_not() {
+    let (mut left_out, mut sent_unheard) = (0, 0);
+    let world = start("{fault: unlisted}").await;
+    let sqs = aws_sdk_sqs::Client::new(&config(&world));
+    let queue = queue_name(&world, "Dead");
+    for count in [10, 10, 10, 3, 1, 1, 1, 1] {
+        let before = world.sqs().depth(&queue).unwrap().visible;
+        let entries = (0..count).map(|n| {
+            let entry = SendMessageBatchRequestEntry::builder().id(n.to_string());
+            entry.message_body(n.to_string()).build().unwrap()
+        });
+        let call = sqs.send_message_batch().queue_url(&queue).set_entries(Some(entries.collect()));
+        let answer = call.send().await.unwrap();
+        assert!(answer.failed.is_empty() && answer.successful.len() < count, "{answer:?}");
+        let sent = world.sqs().depth(&queue).unwrap().visible - before;
+        assert!(sent >= answer.successful.len(), "told to be sent and not there");
+        left_out += count - answer.successful.len();
+        sent_unheard += sent - answer.successful.len();
+    }
+    assert!(0 < sent_unheard && sent_unheard < left_out, "{sent_unheard} of {left_out} were sent");
+    world.shutdown().await;
+}

@@ -105,6 +105,7 @@ fn probe(change: impl FnOnce(&mut Function)) -> Function {
         logical_id: "Probe".to_owned(),
         name: "probe".to_owned(),
         arn: "arn:aws:lambda:eu-west-1:123456789012:function:probe".to_owned(),
+        role: "arn:aws:iam::123456789012:role/r".to_owned(),
         binary: "probe".to_owned(),
         timeout: Duration::from_secs(30),
         memory_mb: 512,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use contracts::{Catalog, Contract, SinkKind};
 use dedupe::{Lease, Limits, Outcome, RecordId};
-use event::{Code, Envelope, Failure, Fingerprint, Timestamp};
+use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp};
 use serde_json::Value;
 
 pub use self::leased::{Leased, LeasedSink};
@@ -80,16 +80,25 @@ fn check_remembered(
 /// A record's envelope, of an event that may still be written, and its dataset's contract.
 ///
 /// # Errors
-/// Permanent: it is no envelope, has no contract, or its key may be forgotten ([`Code::Forgotten`]).
+/// Permanent: it is no envelope, or its key may be forgotten ([`Code::Forgotten`]). Transient: it has no
+/// contract here, as [`known_later`] says.
 pub fn accept<'a>(
     contracts: &'a Catalog,
     record: &Record,
     now: Timestamp,
 ) -> Result<(Envelope, &'a Contract), Failure> {
     let envelope = Envelope::from_json(&record.body)?;
-    let contract = contracts.get(&envelope.dataset)?;
+    let contract = contracts.get(&envelope.dataset).map_err(known_later)?;
     check_remembered(&envelope, contract, now)?;
     Ok((envelope, contract))
+}
+
+/// Of what an earlier stage knew and this one does not: it is of a newer deployment, as there is one
+/// while functions are replaced one after another. This one will be replaced too; if it still does not
+/// know on the last receive, the event is a dead letter like any other.
+#[must_use]
+pub fn known_later(failure: Failure) -> Failure {
+    Failure { kind: FailureKind::Transient, ..failure }
 }
 
 /// The sinks of all datasets that are one function's.
@@ -121,7 +130,7 @@ impl Own {
         let own = self.of_dataset.get(&envelope.dataset).filter(|own| !own.is_empty());
         let own = own.ok_or_else(|| {
             let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
-            Failure::permanent(Code::ContractViolation, reason)
+            known_later(Failure::permanent(Code::ContractViolation, reason))
         })?;
         let payload = serde_json::from_str(envelope.data.get())
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;

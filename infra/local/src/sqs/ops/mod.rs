@@ -56,6 +56,7 @@ pub(super) const OPERATIONS: [&str; 23] = [
 /// Answers one request; a refusal is an answer, too.
 pub(super) async fn answer(
     service: &Service,
+    sender: Option<&str>,
     operation: &str,
     body: &[u8],
 ) -> http::Response<Bytes> {
@@ -65,7 +66,7 @@ pub(super) async fn answer(
             format!("The action {operation} is not valid for this endpoint."),
         )),
         Err(fault) => Err(fault),
-        Ok(input) => dispatch(service, operation, input).await,
+        Ok(input) => dispatch(service, sender, operation, input).await,
     };
     let (status, body, query_error) = match answer {
         Ok(body) => (http::StatusCode::OK, body, None),
@@ -89,7 +90,12 @@ pub(super) async fn answer(
     response
 }
 
-async fn dispatch(service: &Service, operation: &str, input: Input) -> Result<Value, Fault> {
+async fn dispatch(
+    service: &Service,
+    sender: Option<&str>,
+    operation: &str,
+    input: Input,
+) -> Result<Value, Fault> {
     match operation {
         "AddPermission" => permissions::add(service, input),
         "CancelMessageMoveTask" => move_tasks::cancel(service, input),
@@ -108,8 +114,8 @@ async fn dispatch(service: &Service, operation: &str, input: Input) -> Result<Va
         "PurgeQueue" => queues::purge(service, input),
         "ReceiveMessage" => receive::receive(service, input).await,
         "RemovePermission" => permissions::remove(service, input),
-        "SendMessage" => send::send(service, input),
-        "SendMessageBatch" => send::send_batch(service, input),
+        "SendMessage" => send::send(service, sender, input),
+        "SendMessageBatch" => send::send_batch(service, sender, input),
         "SetQueueAttributes" => queues::set_attributes(service, input),
         "StartMessageMoveTask" => move_tasks::start(service, input),
         "TagQueue" => tags::add(service, input),

@@ -17,19 +17,27 @@ use crate::sqs::service::Service;
 
 const TRACE_HEADER: &str = "AWSTraceHeader";
 
-pub(super) fn send(service: &Service, mut input: Input) -> Result<Value, Fault> {
+pub(super) fn send(
+    service: &Service,
+    sender: Option<&str>,
+    mut input: Input,
+) -> Result<Value, Fault> {
     let cell = service.cell(&input.required("QueueUrl")?)?;
-    let outgoing = outgoing(&mut input)?;
+    let outgoing = outgoing(&mut input, sender)?;
     service.send(&cell, outgoing).map(|sent| shown(&sent))
 }
 
 /// Entries fail one by one, except for what AWS refuses the whole batch for: its size, and ids that
 /// a FIFO queue requires.
-pub(super) fn send_batch(service: &Service, mut input: Input) -> Result<Value, Fault> {
+pub(super) fn send_batch(
+    service: &Service,
+    sender: Option<&str>,
+    mut input: Input,
+) -> Result<Value, Fault> {
     let cell = service.cell(&input.required("QueueUrl")?)?;
     let mut outgoing_entries = Vec::new();
     for (id, mut entry) in batch::entries(&mut input, "SendMessageBatchRequestEntry")? {
-        let outgoing = match outgoing(&mut entry) {
+        let outgoing = match outgoing(&mut entry, sender) {
             Err(fault) if fault.code == Code::Serialization => return Err(fault),
             other => other,
         };
@@ -64,7 +72,7 @@ pub(super) fn send_batch(service: &Service, mut input: Input) -> Result<Value, F
     Ok(batch::answer(results.collect()))
 }
 
-fn outgoing(input: &mut Input) -> Result<Outgoing, Fault> {
+fn outgoing(input: &mut Input, sender: Option<&str>) -> Result<Outgoing, Fault> {
     Ok(Outgoing {
         body: input.string("MessageBody")?.unwrap_or_default(),
         delay_seconds: input.integer("DelaySeconds")?,
@@ -72,6 +80,7 @@ fn outgoing(input: &mut Input) -> Result<Outgoing, Fault> {
         deduplication_id: input.string("MessageDeduplicationId")?,
         attributes: attributes(input)?,
         trace_header: trace_header(input)?,
+        sender: sender.map(str::to_owned),
     })
 }
 

@@ -33,6 +33,8 @@ pub(super) struct MessageForm<'a> {
     group_id: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     deduplication_id: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    sender: Option<Text<'a>>,
     sent_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sequence_number: Option<u64>,
@@ -119,6 +121,7 @@ impl<'a> MessageForm<'a> {
             trace_header: content.trace_header.as_deref().map(Cow::Borrowed),
             group_id: content.group_id.as_deref().map(Cow::Borrowed),
             deduplication_id: content.deduplication_id.as_deref().map(Cow::Borrowed),
+            sender: content.sender.as_deref().map(Cow::Borrowed),
             sent_ms: message.sent_ms,
             sequence_number: message.sequence_number,
             state: StateForm::of(message.state),
@@ -146,6 +149,7 @@ impl<'a> MessageForm<'a> {
             delay_seconds: None,
             group_id: self.group_id.map(Cow::into_owned),
             deduplication_id: self.deduplication_id.map(Cow::into_owned),
+            sender: self.sender.map(Cow::into_owned),
         });
         let message = Message {
             id: self.id.into(),

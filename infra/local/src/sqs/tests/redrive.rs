@@ -199,3 +199,25 @@ async fn an_allow_policy_is_enforced_when_a_source_asks_and_when_a_letter_moves(
     assert!(world.receive("q").await.is_empty());
     assert_eq!(world.depth("q-dlq"), (1, 0, 0));
 }
+
+/// What SQS moves is whose it was: by its own policy, and by a task.
+#[tokio::test]
+async fn a_message_keeps_its_sender_wherever_sqs_moves_it() {
+    let world = World::new();
+    world.create_pair("q", 1);
+    let sent = format!(r#"{{"QueueUrl":"{}","MessageBody":"a"}}"#, "q");
+    let role = Some("AROA1:sluicegate-Enrich");
+    assert_eq!(world.sqs.call_as(role, "SendMessage", sent.as_bytes()).await.status(), 200);
+    world.send("q", "b");
+    let senders = |mut messages: Vec<crate::sqs::ReceivedMessage>| {
+        messages.sort_by(|a, b| a.body.cmp(&b.body));
+        messages.into_iter().map(|m| m.attributes["SenderId"].clone()).collect::<Vec<_>>()
+    };
+    let expected = ["AROA1:sluicegate-Enrich", "123456789012"];
+    assert_eq!(senders(world.receive("q").await), expected);
+    world.pass(30);
+    assert!(world.receive("q").await.is_empty());
+    assert_eq!(senders(world.sqs.peek("q-dlq")), expected);
+    world.sqs.service.start_move(&arn("q-dlq"), None, None).unwrap();
+    assert_eq!(senders(world.receive("q").await), expected);
+}

@@ -23,7 +23,6 @@ const HARMLESS: &[Harmless] = &[
     ("Policies", "access control"),
     ("PropagateTags", "tagging"),
     ("RecursiveLoop", "loop detection"),
-    ("Role", "access control"),
     ("RolePath", "access control"),
     ("RuntimeManagementConfig", "runtime updates"),
     ("Tags", "tagging"),
@@ -76,6 +75,15 @@ pub(super) fn read(
         fields.fields("FunctionUrlConfig").map(|url| function_url(context, url)).is_some();
     let environment = fields.fields("Environment").map(environment).unwrap_or_default();
     let layers = used_layers(&mut fields, layers);
+    let role = fields.text("Role").map(str::to_owned);
+    if role.is_some() {
+        context.report.harmless("access control (Role)".to_owned(), context.id());
+    }
+    // SAM makes one for a function without.
+    let role = role.unwrap_or_else(|| {
+        let options = context.scope.options;
+        format!("arn:aws:iam::{}:role/{}-{}Role", options.account, options.stack_name, context.id())
+    });
     let events = fields.entry("Events").map(|entry| &entry.value);
     let events = events.map(|node| {
         let path = fields.path("Events");
@@ -86,6 +94,7 @@ pub(super) fn read(
         logical_id: context.id().to_owned(),
         name: context.physical.name.clone(),
         arn: context.attribute("Arn"),
+        role,
         binary: binary(context),
         timeout: Duration::from_secs(timeout.into()),
         memory_mb,

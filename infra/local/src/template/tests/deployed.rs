@@ -90,7 +90,15 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(ingest.environment, BTreeMap::from(expected));
+    let mut environment = ingest.environment.clone();
+    let trusted = environment.remove("TRUSTED_SENDERS");
+    assert_eq!(environment, BTreeMap::from(expected));
+    let role = |function: &str| {
+        let arn = &self::function(&stack, function).role;
+        crate::template::role_id(arn.rsplit('/').next().unwrap())
+    };
+    let redrive_and_ingest = [role("RedriveFunction"), role("IngestFunction")].join(",");
+    assert_eq!(trusted, Some(redrive_and_ingest));
 
     let redrive = function(&stack, "RedriveFunction");
     assert_eq!(redrive.reserved_concurrency, Some(1));
@@ -206,7 +214,9 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
                 }
                 for named in of("Resource") {
                     // A bucket's objects have no narrower name.
-                    let object = named.strip_suffix("Bucket.Arn}/*").unwrap_or(&named);
+                    let objects = ["Bucket.Arn}/*", "Bucket.Arn}/letters/*"];
+                    let object = objects.iter().find_map(|of| named.strip_suffix(of));
+                    let object = object.unwrap_or(&named);
                     assert!(!object.contains('*'), "{}: {named}", resource.key);
                 }
                 granted += 1;

@@ -1,6 +1,6 @@
 //! What each kind of failure comes to, and that it comes to its own record alone.
 
-use event::{Attribute, DeadLetter};
+use event::{Attribute, Attributes, DeadLetter};
 
 use super::*;
 
@@ -50,6 +50,7 @@ async fn a_dead_letter_keeps_the_attributes_and_what_an_earlier_life_told() {
     let earlier = DeadLetter::new("script", &why, Timestamp::from_unix_ms(7), "first-id");
     batch[0].attributes = DeadLetter::revive(
         earlier.write([("dataset".to_owned(), Attribute::string("flights"))].into()),
+        usize::MAX,
     );
     rig.run(batch).await;
     let (_, message) = rig.batches.queue.sent.lock().unwrap()[0].clone();
@@ -135,4 +136,39 @@ fn the_response_is_what_lambda_reads() {
     assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
     let none = serde_json::to_string(&BatchResponse::default()).unwrap();
     assert_eq!(none, r#"{"batchItemFailures":[]}"#);
+}
+
+/// A stage that has no other place for it: the reason gives way, and nothing else.
+#[tokio::test(start_paused = true)]
+async fn a_failure_takes_the_room_that_its_message_leaves() {
+    let mut room = 600;
+    for expected in ["as the test says", "as the t…"] {
+        let rig = Rig::of(&[PERMANENT]);
+        let body = "x".repeat(crate::MAX_BATCH_BYTES - room);
+        rig.run(vec![Record { body: body.clone(), ..record(0) }]).await;
+        let (_, message) = rig.batches.queue.sent.lock().unwrap()[0].clone();
+        let letter = DeadLetter::read(&message.attributes).unwrap();
+        assert_eq!(letter.reason, expected, "in {room} bytes");
+        assert_eq!((letter.code, letter.stage.as_str()), (Code::ContractViolation, "script"));
+        assert_eq!(message.body, body);
+        let size = message.size() - body.len();
+        assert!(size <= room, "{size} bytes in {room}");
+        room = size - 5;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_s_word_of_an_earlier_life_is_not_carried_on() {
+    let why = Failure::permanent(Code::KeyMissing, "forged");
+    let forged = DeadLetter::new("script", &why, Timestamp::from_unix_ms(7), "forged");
+    let attributes = DeadLetter::revive(forged.write(Attributes::new()), usize::MAX);
+    for (sender, expected) in [("AROASELF:function", ("forged", 1)), ("AIDAOTHER", ("m0", 0))] {
+        let mut rig = Rig::of(&[PERMANENT]);
+        let variables = BTreeMap::from([("TRUSTED_SENDERS", "AROASELF")]);
+        rig.batches.policy.trusted_senders = Some(Senders::read(&variables).unwrap());
+        let sender = Some(sender.to_owned());
+        rig.run(vec![Record { sender, attributes: attributes.clone(), ..record(0) }]).await;
+        let (_, letter) = &rig.letters()[0];
+        assert_eq!((letter.message_id.as_str(), letter.redrives), expected);
+    }
 }

@@ -1,0 +1,139 @@
+use super::*;
+
+fn failure() -> DeadLetter {
+    let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`").at("/id");
+    DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(1_000), "m-1")
+}
+
+fn attributes(count: usize) -> Attributes {
+    (0..count).map(|n| (format!("a{n}"), Attribute::string("v"))).collect()
+}
+
+#[test]
+fn a_dead_letter_tells_its_reason_from_its_attributes_alone() {
+    let read = DeadLetter::read(&failure().write(attributes(2))).unwrap();
+    assert_eq!(read, failure());
+}
+
+#[test]
+fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
+    let before = attributes(10);
+    let dead = failure().write(before.clone());
+    assert_eq!(dead.len(), 10);
+    assert_eq!(DeadLetter::read(&dead).unwrap().code, Code::KeyMissing);
+    let revived = DeadLetter::revive(dead, usize::MAX);
+    assert_eq!(revived.len(), 10);
+    let letter = DeadLetter::read(&revived).unwrap();
+    assert_eq!((letter.redrives, letter.original(revived)), (1, before.clone()));
+
+    // A second failure of it has them still.
+    let why = Failure::permanent(Code::KeyMissing, "again");
+    let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9), "m-9");
+    let dead = again.following(Some(&letter)).write(letter.original(before.clone()));
+    let letter = DeadLetter::read(&dead).unwrap();
+    assert_eq!((dead.len(), letter.original(dead)), (10, before));
+}
+
+#[test]
+fn what_a_letter_is_routed_by_is_never_displaced() {
+    let mut before = attributes(6);
+    for name in KEPT_ATTRIBUTES {
+        before.insert(name.to_owned(), Attribute::string("x"));
+    }
+    let dead = failure().write(before.clone());
+    assert!(KEPT_ATTRIBUTES.iter().all(|name| dead.contains_key(*name)), "{dead:?}");
+    assert_eq!(DeadLetter::read(&dead).unwrap().original(dead), before);
+}
+
+#[test]
+fn a_second_failure_remembers_the_first() {
+    let revived = DeadLetter::revive(failure().write(attributes(1)), usize::MAX);
+    let earlier = DeadLetter::read(&revived);
+    let why = Failure::transient(Code::DependencyUnavailable, "away");
+    let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9_000), "m-2")
+        .following(earlier.as_ref());
+    assert_eq!((again.redrives, again.message_id.as_str()), (1, "m-1"));
+    assert_eq!(again.first_failed_at, Timestamp::from_unix_ms(1_000));
+    assert_eq!(again.last_failed_at, Timestamp::from_unix_ms(9_000));
+}
+
+#[test]
+fn the_time_at_which_it_was_taken_in_stays_through_further_lives() {
+    let first = DeadLetter { taken_in_at: Some(Timestamp::from_unix_ms(7)), ..failure() };
+    let why = Failure::permanent(Code::KeyMissing, "again");
+    let mut letter = first;
+    for life in 1..4 {
+        let revived = DeadLetter::revive(letter.write(attributes(1)), usize::MAX);
+        let earlier = DeadLetter::read(&revived).unwrap();
+        let now = Timestamp::from_unix_ms(life * 100_000);
+        letter = DeadLetter::new("ingest", &why, now, "m").following(Some(&earlier));
+        letter.taken_in_at = Some(letter.taken_in());
+    }
+    assert_eq!((letter.taken_in(), letter.redrives), (Timestamp::from_unix_ms(7), 3));
+}
+
+/// As the versions before this one wrote them.
+#[test]
+fn a_letter_of_an_earlier_version_is_read() {
+    const WRITTEN: &str = r#"{"stage":"ingest","code":"contract.violation","kind":"permanent","reason":"expected integer, found a string","at":"line 17, /distance","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-02T00:00:00.000Z","attempts":1,"redrives":2,"message_id":"9b2c:17","encoding":"base64","displaced":["z",{"type":"String","value":"v"}]}"#;
+    let attribute = (FAILURE_ATTRIBUTE.to_owned(), Attribute::string(WRITTEN));
+    let letter = DeadLetter::read(&Attributes::from([attribute])).unwrap();
+    assert_eq!(letter.taken_in(), letter.first_failed_at);
+    assert_eq!((letter.encoding, letter.form), (Encoding::Base64, Form::Message));
+    assert_eq!(letter.original(attributes(1)).len(), 2);
+    assert_eq!(letter.failure().at.as_deref(), Some("line 17, /distance"));
+}
+
+#[test]
+fn a_message_that_sqs_moved_goes_back_as_it_is() {
+    assert_eq!(DeadLetter::revive(attributes(3), usize::MAX), attributes(3));
+}
+
+#[test]
+fn a_binary_attribute_counts_by_its_bytes() {
+    for bytes in [&b"a"[..], b"ab", b"abc", b"abcd"] {
+        let value = STANDARD.encode(bytes);
+        let attribute = Attribute { data_type: "Binary.x".to_owned(), value };
+        let size = attributes_size(&Attributes::from([("n".to_owned(), attribute)]));
+        assert_eq!(size, "n".len() + "Binary.x".len() + bytes.len());
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_come_back_from_a_body(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
+        let (encoding, body) = Encoding::of(&bytes);
+        proptest::prop_assert_eq!(encoding.decode(&body), Some(bytes));
+    }
+
+    /// Whatever the reason holds and however little room there is: what fits is as full as can be.
+    #[test]
+    fn a_letter_takes_the_room_that_it_has_and_always_says_what_and_when(
+        reason in "\\PC{0,300}", at in proptest::option::of("[a-z/\"]{0,40}"), less in 0_usize..400
+    ) {
+        let why = Failure::permanent(Code::KeyMissing, reason.clone());
+        let now = Timestamp::from_unix_ms(1_000);
+        let letter = DeadLetter { at, ..DeadLetter::new("ingest", &why, now, "m-1") };
+        let whole = letter.clone().write(attributes(2));
+        let least = DeadLetter { reason: "…".to_owned(), at: letter.at.as_ref().map(|_| "…".to_owned()), ..letter.clone() };
+        let least = attributes_size(&least.write(attributes(2)));
+        let room = attributes_size(&whole).saturating_sub(less);
+        let fitted = letter.clone().write_within(attributes(2), room);
+        let size = attributes_size(&fitted);
+        if attributes_size(&whole) <= room {
+            proptest::prop_assert_eq!(&fitted, &whole);
+        } else if room >= least {
+            proptest::prop_assert!(size <= room, "{size} bytes in {room}");
+        }
+        let read = DeadLetter::read(&fitted).unwrap();
+        proptest::prop_assert_eq!((read.stage, read.code, read.kind), (letter.stage, letter.code, letter.kind));
+        proptest::prop_assert_eq!((read.first_failed_at, read.last_failed_at), (now, now));
+        let start = read.reason.trim_end_matches('…');
+        proptest::prop_assert!(reason.starts_with(start), "`{}` of `{reason}`", read.reason);
+    }
+
+    #[test]
+    fn text_that_sqs_takes_stays_readable(text in "[a-z{}\":\\t ]{1,20}") {
+        proptest::prop_assert_eq!(Encoding::of(text.as_bytes()), (Encoding::Text, text.clone()));
+    }
+}
