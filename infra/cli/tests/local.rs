@@ -154,7 +154,7 @@ fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
     assert!(text.contains("SinkQueue to SinkFunction") && !text.contains('\x1b'), "{text}");
     // From elsewhere with the bucket's name, and with a wrong one.
     let words = ["local", "send", "flights", sample, "--endpoint", &endpoint, "--bucket"];
-    let bucket = "sluicegate-landing-000000000000";
+    let bucket = "sluicegate-landing-000000000000-eu-west-1";
     assert!(run(Path::new("/"), &[&words[..], &[bucket]].concat()).status.success());
     let wrong = run(Path::new("/"), &[&words[..], &["nowhere"]].concat());
     check_failed(&wrong, &["s3://nowhere did not take an object", "NoSuchBucket"]);

@@ -11,3 +11,4 @@ mod deliver;
 mod delivery;
 mod operations;
 mod poison;
+mod rights;

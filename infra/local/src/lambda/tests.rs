@@ -10,6 +10,8 @@ pub(super) fn function(name: &str, binary: &str) -> Function {
         logical_id: name.to_owned(),
         name: name.to_owned(),
         arn: format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}"),
+        role: format!("arn:aws:iam::123456789012:role/{name}"),
+        log_group: None,
         binary: binary.to_owned(),
         timeout: Duration::from_secs(30),
         memory_mb: 128,

@@ -105,6 +105,8 @@ fn probe(change: impl FnOnce(&mut Function)) -> Function {
         logical_id: "Probe".to_owned(),
         name: "probe".to_owned(),
         arn: "arn:aws:lambda:eu-west-1:123456789012:function:probe".to_owned(),
+        role: "arn:aws:iam::123456789012:role/probe".to_owned(),
+        log_group: None,
         binary: "probe".to_owned(),
         timeout: Duration::from_secs(30),
         memory_mb: 512,
