@@ -191,8 +191,8 @@ fn check_denied(world: &World, function: &str, action: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_right_to_read_files_none_is_ingested_and_each_says_why() {
-    let objects = "Action: [s3:GetObject, s3:GetObjectTagging]";
-    let world = without(objects, "Action: s3:GetObjectTagging").await;
+    let objects = "Resource: !Sub '${LandingBucket.Arn}/*'";
+    let world = without(objects, "Resource: !Sub '${LandingBucket.Arn}/none/*'").await;
     world.land("flights/a.ndjson.gz", gzip(&lines(&flights(0, 10))));
     world.settle().await;
     world.assert_written_once(&[]);
