@@ -24,7 +24,7 @@ pub use ledger::Letter;
 pub use logs::Logs;
 pub use totals::{Day, Totals};
 pub use web::{ask, post};
-pub use world::{Settings, World};
+pub use world::{Edit, Settings, World};
 
 /// The emulation runs within the tests: give it what `sluicegate` gives it.
 #[global_allocator]

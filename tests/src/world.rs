@@ -35,8 +35,16 @@ pub struct Settings {
     pub datasets: &'static [&'static str],
     /// What goes wrong.
     pub faults: Plan,
+    /// What is different in the template.
+    pub edit: Option<Edit>,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
     pub patience: Option<Duration>,
+}
+
+/// A part of the template, and what takes its place wherever it is.
+pub struct Edit {
+    pub old: &'static str,
+    pub new: &'static str,
 }
 
 /// The template's world, with the real binaries. A test that fails is told what was where.
@@ -44,6 +52,8 @@ pub struct World {
     /// Gone once it is ended.
     emulation: Option<Emulation>,
     patience: Duration,
+    /// Whether the functions have the rights that the template grants.
+    is_granted: bool,
     pub logs: Logs,
 }
 
@@ -59,11 +69,12 @@ impl World {
     pub async fn start_with(settings: Settings) -> Self {
         let logs = Logs::default();
         let url = settings.weather_url.map(|url| ("WeatherUrl".to_owned(), url));
-        let root = match settings.concurrency {
-            _ if settings.without_mappings => unmapped(),
-            Some(many) => concurrent(many),
-            None if !settings.datasets.is_empty() => with_datasets(settings.datasets),
-            None => root(),
+        let root = match (&settings.edit, settings.concurrency) {
+            (Some(edit), _) => altered("edited", edit.old, edit.new),
+            (None, _) if settings.without_mappings => unmapped(),
+            (None, Some(many)) => concurrent(many),
+            (None, None) if !settings.datasets.is_empty() => with_datasets(settings.datasets),
+            (None, None) => root(),
         };
         let binaries = match settings.binaries {
             Some(binaries) => binaries,
@@ -83,7 +94,9 @@ impl World {
         };
         let emulation = Emulation::start(options).await;
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
-        Self { emulation: Some(emulation), patience: settings.patience.unwrap_or(PATIENCE), logs }
+        let patience = settings.patience.unwrap_or(PATIENCE);
+        let is_granted = settings.edit.is_none();
+        Self { emulation: Some(emulation), patience, is_granted, logs }
     }
 
     #[must_use]
@@ -189,8 +202,10 @@ impl World {
     /// Ends everything.
     ///
     /// # Panics
-    /// Never: it runs once.
+    /// When a function asked for what the template does not let it do.
     pub async fn end(mut self) {
+        let denied = self.emulation().denied();
+        assert!(!self.is_granted || denied.is_empty(), "the template does not grant {denied:?}");
         self.emulation.take().unwrap().shutdown().await;
     }
 }

@@ -11,6 +11,7 @@ pub mod dynamodb;
 mod emulation;
 mod filter;
 pub mod front;
+pub mod iam;
 pub mod idle;
 pub mod lambda;
 pub mod s3;

@@ -13,3 +13,4 @@ mod exact;
 mod inputs;
 mod operations;
 mod poison;
+mod rights;

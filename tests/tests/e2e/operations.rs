@@ -1,7 +1,6 @@
 //! What operators and producers do: start it with a mistake, post to it, bring dead letters back.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 
 use event::Code;
@@ -10,12 +9,14 @@ use local::sqs::{MessageAttribute, NewMessage};
 use local::weather::Weather;
 use serde_json::{Value, json};
 use tests::{Settings, World, ask, flights, gzip, post, root, weather};
+use tokio::net::TcpSocket;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
-    // A port where nobody listens, until the service is back.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let weather_url = Some(format!("http://127.0.0.1:{port}"));
+    // The port is the test's own from here on; connections are refused until the service listens.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let weather_url = Some(format!("http://{}", socket.local_addr().unwrap()));
     let world = World::start_with(Settings { weather_url, ..Settings::default() }).await;
     let sample = flights(0, 60);
     world.send_flights(&sample);
@@ -32,7 +33,7 @@ async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
         assert_eq!((failure.stage.as_str(), failure.redrives), ("enrich", 0), "{letter}");
     }
 
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    let listener = socket.listen(1_024).unwrap();
     let back = tokio::spawn(Weather::load(&weather()).unwrap().serve(listener));
     let report = world.redrive("enrich").await;
     assert_eq!(

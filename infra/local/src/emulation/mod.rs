@@ -8,7 +8,7 @@ mod resources;
 mod starting;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use self::keeping::Keeper;
 use crate::adversary::{Adversary, Plan};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDb, DynamoDbError};
-use crate::front::{Call, Front};
+use crate::front::{Access, Call, Front};
 use crate::lambda::mapping::{Mapping, MappingError};
 use crate::lambda::{AddError, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
@@ -231,5 +231,22 @@ impl Emulation {
     #[must_use]
     pub fn calls(&self) -> BTreeMap<Call, u64> {
         self.front.calls()
+    }
+
+    /// From now on, keeps what functions were allowed to do, for [`Emulation::allowed`].
+    pub fn record_access(&self) {
+        self.front.judge().record();
+    }
+
+    /// What functions were allowed to do over HTTP since [`Emulation::record_access`].
+    #[must_use]
+    pub fn allowed(&self) -> BTreeSet<Access> {
+        self.front.judge().allowed()
+    }
+
+    /// What functions asked for over HTTP and their roles do not allow, from the start.
+    #[must_use]
+    pub fn denied(&self) -> BTreeSet<Access> {
+        self.front.judge().denied()
     }
 }

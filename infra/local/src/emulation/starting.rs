@@ -15,7 +15,7 @@ use super::{Emulation, Options, StartError, resources, status};
 use crate::adversary::Adversary;
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
-use crate::front::{Backends, Front};
+use crate::front::{Backends, Front, Judge, Place};
 use crate::lambda::{Config, Lambda};
 use crate::s3::S3;
 use crate::schedule;
@@ -79,6 +79,7 @@ impl Emulation {
         for function in &stack.functions {
             lambda.add(function.clone())?;
         }
+        let place = Place { region: region.to_owned(), account: template_options.account.clone() };
         // Before the mappings: what they invoke calls back.
         let front = Front::start(
             listener,
@@ -97,6 +98,7 @@ impl Emulation {
                 health: resources::health(&stack),
                 adversary: adversary.clone(),
                 senders: resources::senders(&stack),
+                judge: Judge::new(&stack, place, s3.clone()),
             },
         );
         let services = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };

@@ -1,13 +1,17 @@
 //! The one port: every service of the emulation behind it, as `AWS_ENDPOINT_URL` takes it.
 //!
-//! It routes and counts, forwards DynamoDB to its own server, and does to requests what the adversary
-//! says; what a request means is the service's affair. Loopback only, plain HTTP/1.1; signatures are
-//! read for who calls what, never checked.
+//! It routes and counts, asks the judge whether a function's role allows what is asked for, forwards
+//! DynamoDB to its own server, and does to requests what the adversary says; what a request means is the
+//! service's affair. Loopback only, plain HTTP/1.1; signatures are read for who calls what, never
+//! checked.
 
+mod access;
 mod admin;
 mod calls;
+mod denied;
 mod faults;
 mod forward;
+mod needs;
 mod operation;
 mod route;
 #[cfg(test)]
@@ -32,10 +36,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use self::access::Access;
+pub(crate) use self::access::Judge;
 pub(crate) use self::admin::StatusSource;
 pub use self::admin::{HEALTH, STATUS};
 pub use self::calls::Call;
 pub use self::faults::FAULTS;
+pub(crate) use self::needs::Place;
 
 use self::admin::Admin;
 use self::calls::Calls;
@@ -68,6 +75,7 @@ pub(crate) struct Backends {
     pub(crate) adversary: Adversary,
     /// What SQS tells of who sent a message, by access key id: for functions.
     pub(crate) senders: BTreeMap<String, String>,
+    pub(crate) judge: Judge,
 }
 
 /// The running server; dropping it closes every connection.
@@ -107,6 +115,10 @@ impl Front {
 
     pub(crate) fn calls(&self) -> BTreeMap<Call, u64> {
         self.desk.calls.snapshot()
+    }
+
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.desk.backends.judge
     }
 
     /// How many requests to DynamoDB are over: as long as it is the same, no table has changed by one
@@ -217,6 +229,10 @@ impl Desk {
         route: Route,
         trouble: Option<Trouble>,
     ) -> Response<Body> {
+        let body = match self.judged(&route, &parts, body).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
+        };
         match route.destination {
             Destination::Sqs => match read(body).await {
                 Ok(body) => self.sqs(&route, body, trouble).await.map(Body::from),
@@ -232,7 +248,12 @@ impl Desk {
                 }
                 Err(refusal) => refusal,
             },
-            Destination::S3 => self.backends.s3.call(Request::from_parts(parts, body)).await,
+            Destination::S3 => {
+                let request = Request::from_parts(parts.clone(), body);
+                let mut answer = self.backends.s3.call(request).await;
+                self.backends.judge.hide_tags(&route, &parts, &mut answer);
+                answer
+            }
             Destination::Lambda => {
                 self.backends.lambda.handle(Request::from_parts(parts, body)).await
             }
@@ -253,6 +274,24 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// The request's body, if the caller may do what the request asks for.
+    ///
+    /// # Errors
+    /// The answer, if not.
+    async fn judged(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Body, Response<Body>> {
+        let judge = &self.backends.judge;
+        if !judge.reads_body(route) {
+            return judge.judge(route, parts, &Bytes::new()).map(|()| body);
+        }
+        let body = read(body).await?;
+        judge.judge(route, parts, &body).map(|()| Body::from(body))
     }
 
     async fn sqs(&self, route: &Route, body: Bytes, trouble: Option<Trouble>) -> Response<Bytes> {

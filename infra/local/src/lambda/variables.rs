@@ -32,6 +32,8 @@ pub(super) fn variables(
     instance: &Instance<'_>,
 ) -> BTreeMap<String, String> {
     let task_root = instance.task_root.to_string_lossy();
+    let log_group = function.log_group.clone();
+    let log_group = log_group.unwrap_or_else(|| format!("/aws/lambda/{}", function.name));
     let defaults = [
         ("LANG", "en_US.UTF-8".to_owned()),
         ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned()),
@@ -45,7 +47,7 @@ pub(super) fn variables(
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", log_group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", instance.log_stream.to_owned()),
         ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{}", instance.port)),
         ("AWS_REGION", config.region.clone()),
@@ -131,5 +133,8 @@ mod tests {
         assert_eq!(all["AWS_ACCESS_KEY_ID"], "sink");
         assert_eq!(all["AWS_LAMBDA_RUNTIME_API"], "127.0.0.1:99");
         assert_eq!(all["AWS_LAMBDA_LOG_GROUP_NAME"], "/aws/lambda/sink");
+        function.log_group = Some("own".to_owned());
+        let named = variables(&function, &config, &ahead);
+        assert_eq!(named["AWS_LAMBDA_LOG_GROUP_NAME"], "own");
     }
 }

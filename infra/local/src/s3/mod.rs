@@ -143,6 +143,14 @@ impl S3 {
         Ok(stored(key, &*self.store.get(bucket, key)?))
     }
 
+    /// How many tags an object has.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, `NoSuchKey`.
+    pub fn tag_count(&self, bucket: &str, key: &str) -> Result<usize, S3Error> {
+        Ok(self.store.get(bucket, key)?.attributes.tags.len())
+    }
+
     /// All objects whose keys begin with `prefix`, in the order of their keys; bodies are shared.
     ///
     /// # Errors

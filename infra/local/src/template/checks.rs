@@ -4,16 +4,41 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::model::{Bucket, EventSourceMapping, Function, Queue, StreamMapping};
+use super::model::{Bucket, EventSourceMapping, Function, Queue, Role, StreamMapping};
 use super::report::Report;
 use super::resources::{Located, Parts};
+use crate::iam::Decision;
 
 /// Where the template says nothing, in seconds.
 const DEFAULT_VISIBILITY_TIMEOUT: u64 = 30;
 /// A FIFO queue's batches are at most this large.
 const MAX_FIFO_BATCH: u32 = 10;
 
+/// Gives roles the policies that are resources of their own.
+pub(super) fn attach_policies(parts: &mut Parts, report: &Report) {
+    for attached in std::mem::take(&mut parts.attached) {
+        for (name, line) in &attached.roles {
+            let role = parts.roles.iter_mut().find(|role| role.item.name == *name);
+            match role {
+                Some(role) => role.item.rights.attach(attached.policy.clone()),
+                None => report.problem(*line, format!("{name} is no role of this template")),
+            }
+        }
+    }
+}
+
 pub(super) fn check(parts: &Parts, report: &Report) {
+    // A policy that could not be read is told of already, and so is missing here.
+    if report.is_empty() {
+        rights(parts, report);
+    }
+    for function in &parts.functions {
+        if role_of(parts, &function.item).is_none() {
+            let Function { logical_id, role, .. } = &function.item;
+            let message = format!("{logical_id}: its role {role} is no role of this template");
+            report.problem(function.line, message);
+        }
+    }
     for queue in &parts.queues {
         dead_letter_queue(queue, parts, report);
     }
@@ -67,6 +92,52 @@ fn by_name<'a>(parts: &'a Parts, function: &str) -> Option<&'a Function> {
 
 fn by_arn<'a>(parts: &'a Parts, arn: &str) -> Option<&'a Queue> {
     parts.queues.iter().map(|queue| &queue.item).find(|queue| queue.arn == arn)
+}
+
+fn role_of<'a>(parts: &'a Parts, function: &Function) -> Option<&'a Role> {
+    parts.roles.iter().map(|role| &role.item).find(|role| role.arn == function.role)
+}
+
+/// Lambda makes no mapping whose function's role may not do what the mapping does with its source.
+fn rights(parts: &Parts, report: &Report) {
+    for Located { item, line } in &parts.mappings {
+        for action in EventSourceMapping::ACTIONS {
+            let needed = Right { function: &item.function, action, resource: &item.queue_arn };
+            needed.check(parts, &item.logical_id, *line, report);
+        }
+    }
+    for Located { item, line } in &parts.stream_mappings {
+        for action in StreamMapping::ACTIONS {
+            let needed = Right { function: &item.function, action, resource: &item.stream_arn };
+            needed.check(parts, &item.logical_id, *line, report);
+        }
+        if let Some(queue) = &item.on_failure {
+            let action = "sqs:SendMessage";
+            let needed = Right { function: &item.function, action, resource: queue };
+            needed.check(parts, &item.logical_id, *line, report);
+        }
+    }
+}
+
+/// What a mapping needs of its function's role.
+struct Right<'a> {
+    /// By its name.
+    function: &'a str,
+    action: &'a str,
+    resource: &'a str,
+}
+
+impl Right<'_> {
+    fn check(&self, parts: &Parts, mapping: &str, line: usize, report: &Report) {
+        let Self { function, action, resource } = self;
+        let function = by_name(parts, function);
+        let Some(role) = function.and_then(|function| role_of(parts, function)) else { return };
+        if role.rights.decide(action, resource) != Decision::Allowed {
+            let name = &role.logical_id;
+            let rule = format!("the function's role {name} has no right to {action} on {resource}");
+            report.problem(line, format!("{mapping}: {rule}"));
+        }
+    }
 }
 
 /// docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html

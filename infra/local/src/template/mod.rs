@@ -114,11 +114,13 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
     let shared = globals::function(globals, report);
     let declared = declared::read(&resources?.value, shared, has_transform, report, &mut scope);
     declared::name_all(&declared, root, &mut scope);
-    let parts = read_all(&declared, &scope);
+    let mut parts = read_all(&declared, &scope);
+    checks::attach_policies(&mut parts, report);
     checks::check(&parts, report);
     let outputs = outputs::read(outputs, &scope);
     Some(Stack {
         functions: items(parts.functions),
+        roles: items(parts.roles),
         queues: items(parts.queues),
         tables: parts.tables,
         buckets: items(parts.buckets),

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::iam;
+
 /// The resources of one template, in the order in which it declares them.
 #[derive(Clone, Debug, Default)]
 pub struct Stack {
     pub functions: Vec<Function>,
+    /// Those that the template declares, and those that SAM makes for functions without one.
+    pub roles: Vec<Role>,
     pub queues: Vec<Queue>,
     pub tables: Vec<Table>,
     pub buckets: Vec<Bucket>,
@@ -28,6 +32,8 @@ pub struct Function {
     pub arn: String,
     /// The ARN of the role that it runs as.
     pub role: String,
+    /// Where the template names one.
+    pub log_group: Option<String>,
     /// The cargo binary that is its bootstrap: `Metadata.BuildProperties.Binary`.
     pub binary: String,
     pub timeout: Duration,
@@ -38,6 +44,15 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// Declared `FunctionUrlConfig`.
     pub has_url: bool,
+}
+
+/// An `AWS::IAM::Role`, with all policies that are attached to it.
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub logical_id: String,
+    pub name: String,
+    pub arn: String,
+    pub rights: iam::Role,
 }
 
 /// An `AWS::SQS::Queue`: attributes as `CreateQueue` takes them (strings).
@@ -98,6 +113,13 @@ pub struct EventSourceMapping {
     pub report_batch_item_failures: bool,
 }
 
+impl EventSourceMapping {
+    /// The actions that Lambda uses on the queue, as the function's role:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
+    pub const ACTIONS: [&str; 3] =
+        ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+}
+
 /// A DynamoDB event of a function, or an `AWS::Lambda::EventSourceMapping` from a table's stream.
 #[derive(Clone, Debug)]
 pub struct StreamMapping {
@@ -121,6 +143,17 @@ pub struct StreamMapping {
     pub maximum_record_age: Option<Duration>,
     /// The ARN of the queue that is told of records that are given up.
     pub on_failure: Option<String>,
+}
+
+impl StreamMapping {
+    /// The actions that Lambda uses on the stream, as the function's role:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>.
+    pub const ACTIONS: [&str; 4] = [
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+    ];
 }
 
 /// Where in a stream a mapping begins.

@@ -82,6 +82,39 @@ impl Node {
         }
     }
 
+    /// The resolved node as JSON, all scalars strings; `None` where something in it is broken, which
+    /// is reported already.
+    pub(super) fn to_json(&self) -> Option<serde_json::Value> {
+        match &self.value {
+            Value::Scalar(text) => Some(serde_json::Value::String(text.clone())),
+            Value::Sequence(items) => items.iter().map(Self::to_json).collect(),
+            Value::Mapping(entries) => {
+                let member = |entry: &Entry| Some((entry.key.clone(), entry.value.to_json()?));
+                entries
+                    .iter()
+                    .map(member)
+                    .collect::<Option<serde_json::Map<_, _>>>()
+                    .map(Into::into)
+            }
+            Value::Broken => None,
+        }
+    }
+
+    /// The line of what is reached by these keys and indexes, as far as they lead.
+    pub(super) fn line_at(&self, steps: &[String]) -> usize {
+        let Some((step, rest)) = steps.split_first() else { return self.line };
+        let index = || step.parse::<usize>().ok();
+        match (&self.value, self.entry(step)) {
+            (Value::Sequence(items), _) => {
+                let item = index().and_then(|index| items.get(index));
+                item.map_or(self.line, |item| item.line_at(rest))
+            }
+            (_, Some(entry)) if rest.is_empty() => entry.line,
+            (_, Some(entry)) => entry.value.line_at(rest),
+            (_, None) => self.line,
+        }
+    }
+
     /// What a copy of this node costs, in bytes, roughly.
     pub(super) fn weight(&self) -> usize {
         let content = match &self.value {

@@ -69,6 +69,10 @@ impl Report {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
     /// `what` reads as a sentence's subject: `encryption (SSESpecification)`.
     pub(super) fn harmless(&self, what: String, logical_id: &str) {
         let mut harmless = self.harmless.borrow_mut();

@@ -9,6 +9,7 @@ mod http_apis;
 mod lifecycle;
 #[path = "../probe/mod.rs"]
 mod probe;
+mod rights;
 mod schedules;
 mod settling;
 mod state;

@@ -9,24 +9,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
-use super::super::model::Function;
+use super::super::model::{Function, Role};
 use super::mapping::Events;
-use super::{Context, mapping};
+use super::{Context, mapping, role};
 
 const HARMLESS: &[Harmless] = &[
     ("Architectures", "a function's architecture"),
-    ("AssumeRolePolicyDocument", "access control"),
     ("EphemeralStorage", "the size of /tmp"),
     ("KmsKeyArn", "encryption"),
-    ("LoggingConfig", "a function's log configuration"),
-    ("PermissionsBoundary", "access control"),
-    ("Policies", "access control"),
     ("PropagateTags", "tagging"),
     ("RecursiveLoop", "loop detection"),
-    ("RolePath", "access control"),
     ("RuntimeManagementConfig", "runtime updates"),
     ("Tags", "tagging"),
-    ("Tracing", "X-Ray tracing"),
 ];
 const RUNTIMES: &[&str] = &["provided.al2023"];
 const MAX_LAYERS: usize = 5;
@@ -55,12 +49,12 @@ const RESERVED_VARIABLES: [&str; 18] = [
     "_X_AMZN_TRACE_ID",
 ];
 
-/// A function, and what its `Events` declare.
+/// A function, the role that SAM makes for it if it names none, and what its `Events` declare.
 pub(super) fn read(
     context: &Context<'_>,
     mut fields: Fields<'_>,
     layers: &BTreeMap<String, PathBuf>,
-) -> (Function, Events) {
+) -> (Function, Option<Role>, Events) {
     for key in ["CodeUri", "Handler", "Runtime"] {
         fields.required(key);
     }
@@ -75,26 +69,25 @@ pub(super) fn read(
         fields.fields("FunctionUrlConfig").map(|url| function_url(context, url)).is_some();
     let environment = fields.fields("Environment").map(environment).unwrap_or_default();
     let layers = used_layers(&mut fields, layers);
-    let role = fields.text("Role").map(str::to_owned);
-    if role.is_some() {
-        context.report.harmless("access control (Role)".to_owned(), context.id());
+    let log_group = fields.fields("LoggingConfig").and_then(|config| log_group(context, config));
+    let is_traced = fields.one_of("Tracing", &["Active", "PassThrough", "Disabled"]);
+    if is_traced.is_some() {
+        context.report.harmless("X-Ray tracing (Tracing)".to_owned(), context.id());
     }
-    // SAM makes one for a function without.
-    let role = role.unwrap_or_else(|| {
-        let options = context.scope.options;
-        format!("arn:aws:iam::{}:role/{}-{}Role", options.account, options.stack_name, context.id())
-    });
     let events = fields.entry("Events").map(|entry| &entry.value);
     let events = events.map(|node| {
         let path = fields.path("Events");
         mapping::events(context, Fields::open(context.report, node, path))
     });
+    let events = events.unwrap_or_default();
+    let given = role::of_function(context, &mut fields, is_traced == Some("Active"), &events);
     fields.finish();
     let function = Function {
         logical_id: context.id().to_owned(),
         name: context.physical.name.clone(),
         arn: context.attribute("Arn"),
-        role,
+        role: given.arn,
+        log_group,
         binary: binary(context),
         timeout: Duration::from_secs(timeout.into()),
         memory_mb,
@@ -103,7 +96,7 @@ pub(super) fn read(
         reserved_concurrency,
         has_url,
     };
-    (function, events.unwrap_or_default())
+    (function, given.made, events)
 }
 
 /// A layer's folder, relative to the template's.
@@ -133,6 +126,16 @@ fn function_url(context: &Context<'_>, mut fields: Fields<'_>) {
     }
     fields.one_of("InvokeMode", &["BUFFERED"]);
     fields.finish();
+}
+
+/// The log group of a function's own; how its lines are formatted makes no difference here.
+fn log_group(context: &Context<'_>, mut fields: Fields<'_>) -> Option<String> {
+    let format = "a function's log format (LoggingConfig)";
+    context.report.harmless(format.to_owned(), context.id());
+    fields.ignore(&["ApplicationLogLevel", "LogFormat", "SystemLogLevel"]);
+    let log_group = fields.text("LogGroup").map(str::to_owned);
+    fields.finish();
+    log_group
 }
 
 fn environment(mut fields: Fields<'_>) -> BTreeMap<String, String> {

@@ -9,23 +9,6 @@ pub(super) fn read(context: &Context<'_>, mut fields: Fields<'_>) {
     let (what, properties): (_, &[&str]) = match context.declared.kind {
         Kind::QueuePolicy => ("access control", &["PolicyDocument", "Queues"]),
         Kind::BucketPolicy => ("access control", &["Bucket", "PolicyDocument"]),
-        Kind::Role => (
-            "access control",
-            &[
-                "AssumeRolePolicyDocument",
-                "Description",
-                "ManagedPolicyArns",
-                "MaxSessionDuration",
-                "Path",
-                "PermissionsBoundary",
-                "Policies",
-                "RoleName",
-                "Tags",
-            ],
-        ),
-        Kind::Policy => {
-            ("access control", &["Groups", "PolicyDocument", "PolicyName", "Roles", "Users"])
-        }
         _ => (
             "a log group's retention",
             &["KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"],

@@ -9,6 +9,7 @@ mod harmless;
 mod http_api;
 mod mapping;
 mod queue;
+mod role;
 mod schedule;
 mod stream;
 mod table;
@@ -19,17 +20,21 @@ use std::path::PathBuf;
 use super::declared::Declared;
 use super::fields::Fields;
 use super::model::{
-    Bucket, EventSourceMapping, Function, HttpRoute, Queue, Schedule, StreamMapping, Table,
+    Bucket, EventSourceMapping, Function, HttpRoute, Queue, Role, Schedule, StreamMapping, Table,
 };
 use super::names::{Kind, Physical};
 use super::node::Node;
 use super::report::Report;
 use super::scope::Scope;
+use crate::iam::Policy;
 
 /// What is read so far, each with the place that declares it.
 #[derive(Default)]
 pub(super) struct Parts {
     pub(super) functions: Vec<Located<Function>>,
+    pub(super) roles: Vec<Located<Role>>,
+    /// Policies that are resources of their own, for the roles of these names.
+    pub(super) attached: Vec<Attached>,
     pub(super) queues: Vec<Located<Queue>>,
     pub(super) tables: Vec<Table>,
     pub(super) buckets: Vec<Located<Bucket>>,
@@ -44,6 +49,12 @@ pub(super) struct Parts {
 pub(super) struct Located<T> {
     pub(super) item: T,
     pub(super) line: usize,
+}
+
+/// A policy, and the names of the roles that it is attached to, with their lines.
+pub(super) struct Attached {
+    pub(super) policy: Policy,
+    pub(super) roles: Vec<(String, usize)>,
 }
 
 /// What a type's module needs to know besides the properties.
@@ -82,8 +93,9 @@ pub(super) fn read(
     let line = declared.line;
     match declared.kind {
         Kind::Function => {
-            let (function, events) = function::read(&context, fields, &parts.layers);
+            let (function, role, events) = function::read(&context, fields, &parts.layers);
             parts.functions.push(Located { item: function, line });
+            parts.roles.extend(role.map(|item| Located { item, line }));
             parts.mappings.extend(events.mappings);
             parts.stream_mappings.extend(events.stream_mappings);
             parts.schedules.extend(events.schedules);
@@ -101,11 +113,13 @@ pub(super) fn read(
             parts.buckets.push(Located { item: bucket::read(&context, fields), line });
         }
         Kind::Mapping => mapping::resource(&context, fields, parts),
+        Kind::Role => {
+            parts.roles.push(Located { item: role::read(&context, fields), line });
+        }
+        Kind::Policy => parts.attached.extend(role::policy(&context, fields)),
         Kind::QueuePolicy
         | Kind::BucketPolicy
         | Kind::LogGroup
-        | Kind::Role
-        | Kind::Policy
         | Kind::FunctionUrl
         | Kind::HttpApi => harmless::read(&context, fields),
     }

@@ -1,15 +1,14 @@
 //! The template that is deployed, read whole, and what it promises of itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
 use super::{DEPLOYED, read_with, try_read};
-use crate::template::node::Node;
-use crate::template::report::Report;
-use crate::template::{EventSourceMapping, Function, Queue, Stack, yaml};
+use crate::iam::Grant;
+use crate::template::{EventSourceMapping, Function, Queue, Stack};
 
 #[track_caller]
 fn deployed() -> Stack {
@@ -101,7 +100,10 @@ fn functions_have_their_settings_and_those_that_all_share() {
     assert_eq!(trusted, Some(redrive_and_ingest));
 
     let redrive = function(&stack, "RedriveFunction");
-    assert_eq!(redrive.reserved_concurrency, Some(1));
+    assert_eq!(redrive.reserved_concurrency, None, "a new account has none to spare");
+    let parameters = [("WeatherUrl", "http://w"), ("RedriveReserved", "true")];
+    let reserved = read_with(DEPLOYED, &parameters);
+    assert_eq!(function(&reserved, "RedriveFunction").reserved_concurrency, Some(1));
     assert_eq!(redrive.timeout, Duration::from_secs(300));
     assert!(redrive.layers.is_empty() && !redrive.has_url);
     assert_eq!(function(&stack, "EnrichFunction").environment["WEATHER_URL"], "http://127.0.0.1:9");
@@ -192,45 +194,56 @@ fn every_dead_letter_can_be_redriven() {
     assert_eq!(routes.len(), consumers(&stack).len());
 }
 
-/// The texts of `node`, or of its items; intrinsics included, as written.
-fn texts(node: &Node) -> Vec<String> {
-    let text = |node: &Node| node.text().map_or_else(|| format!("{:?}", node.value), str::to_owned);
-    node.items().map_or_else(|| vec![text(node)], |items| items.iter().map(text).collect())
+#[test]
+fn each_function_has_a_role_of_its_own_and_logs_of_its_own() {
+    let stack = deployed();
+    let roles: BTreeSet<_> = stack.functions.iter().map(|function| &function.role).collect();
+    assert_eq!((roles.len(), stack.roles.len()), (stack.functions.len(), stack.functions.len()));
+    let logs: BTreeSet<_> =
+        stack.functions.iter().filter_map(|each| each.log_group.as_ref()).collect();
+    assert_eq!(logs.len(), stack.functions.len());
 }
 
 #[test]
 fn functions_are_granted_exact_actions_on_exact_resources() {
-    let root = yaml::parse(DEPLOYED, &Report::default()).unwrap();
-    let mut granted = 0;
-    for resource in root.entry("Resources").unwrap().value.entries().unwrap() {
-        let properties = &resource.value.entry("Properties").unwrap().value;
-        let Some(policies) = properties.entry("Policies") else { continue };
-        for policy in policies.value.items().unwrap() {
-            for statement in policy.entry("Statement").unwrap().value.items().unwrap() {
-                let of = |key: &str| texts(&statement.entry(key).unwrap().value);
-                assert_eq!(of("Effect"), ["Allow"]);
-                for action in of("Action") {
-                    assert!(!action.contains('*'), "{}: {action}", resource.key);
-                }
-                for named in of("Resource") {
-                    // A bucket's objects have no narrower name.
-                    let objects = ["Bucket.Arn}/*", "Bucket.Arn}/letters/*"];
-                    let object = objects.iter().find_map(|of| named.strip_suffix(of));
-                    let object = object.unwrap_or(&named);
-                    assert!(!object.contains('*'), "{}: {named}", resource.key);
-                }
-                granted += 1;
-            }
+    for role in deployed().roles {
+        let grants = role.rights.grants();
+        assert!(grants.len() >= 8, "{}: {grants:?}", role.name);
+        let distinct: BTreeSet<_> = grants.iter().collect();
+        assert_eq!(distinct.len(), grants.len(), "{}: {grants:?}", role.name);
+        for Grant { action, resource } in grants {
+            assert!(!action.contains('*'), "{}: {action}", role.name);
+            // A bucket's objects and a group's log streams have no narrower names, and traces none.
+            let narrow = match action.split_once(':').unwrap().0 {
+                "s3" => resource.strip_suffix("/letters/*").or(resource.strip_suffix("/*")),
+                "logs" => resource.strip_suffix(":*"),
+                "xray" => resource.strip_suffix('*'),
+                _ => None,
+            };
+            assert!(!narrow.unwrap_or(&resource).contains('*'), "{}: {resource}", role.name);
         }
     }
-    assert!(granted >= 12, "{granted}");
+}
+
+#[test]
+fn a_queue_keeps_for_less_time_than_its_dead_letter_queue() {
+    let stack = deployed();
+    for (_, queue, _) in consumers(&stack) {
+        let kept =
+            |queue: &Queue| queue.attributes["MessageRetentionPeriod"].parse::<u64>().unwrap();
+        let policy = redrive_policy(queue);
+        let dead =
+            stack.queues.iter().find(|each| policy["deadLetterTargetArn"] == each.arn).unwrap();
+        // What SQS moves there keeps its age.
+        assert!(kept(queue) <= kept(dead) / 2, "{}", queue.logical_id);
+    }
 }
 
 #[test]
 fn objects_that_land_are_announced_to_the_inbox() {
     let stack = deployed();
     let landing = &stack.buckets[0];
-    assert_eq!(landing.name, "sluicegate-landing-000000000000");
+    assert_eq!(landing.name, "sluicegate-landing-000000000000-eu-west-1");
     assert_eq!(landing.notifications.len(), 1);
     assert_eq!(landing.notifications[0].queue_arn, stack.queues[0].arn);
     assert_eq!(landing.notifications[0].event, "s3:ObjectCreated:*");
@@ -261,7 +274,7 @@ fn outputs_say_where_things_are() {
         ("IngestUrl", "http://127.0.0.1:4566/function-urls/sluicegate-IngestFunction/"),
         ("InboxUrl", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
         ("LakeBucketName", "sluicegate-lakebucket"),
-        ("LandingBucketName", "sluicegate-landing-000000000000"),
+        ("LandingBucketName", "sluicegate-landing-000000000000-eu-west-1"),
         ("RecordsTableName", "sluicegate-RecordsTable"),
         ("RedriveFunctionName", "sluicegate-RedriveFunction"),
     ];

@@ -6,6 +6,7 @@ mod hostile;
 mod http_api;
 mod intrinsics;
 mod resources;
+mod roles;
 mod sections;
 mod streams;
 

@@ -102,9 +102,10 @@ fn minus_one_is_no_limit() {
 
 #[test]
 fn a_stream_s_mapping_may_be_a_resource_of_its_own() {
-    let (events, _) = READER.split_once("      Events:").unwrap();
+    let (function, _) = READER.split_once("      Events:").unwrap();
     let text = format!(
-        "{events}  Mapping:
+        "{function}      Policies: AWSLambdaDynamoDBExecutionRole
+  Mapping:
     Type: AWS::Lambda::EventSourceMapping
     Properties:
       EventSourceArn: !GetAtt Table.StreamArn
@@ -116,8 +117,15 @@ fn a_stream_s_mapping_may_be_a_resource_of_its_own() {
     let mapping = &stack.stream_mappings[0];
     assert_eq!((&*mapping.logical_id, &*mapping.function), ("Mapping", "sluicegate-Function"));
     assert!(stack.mappings.is_empty());
+    let unable = errors(&text.replace("      Policies: AWSLambdaDynamoDBExecutionRole\n", ""));
+    for action in ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"] {
+        let expected = format!(
+            "19: Mapping: the function's role FunctionRole has no right to dynamodb:{action}"
+        );
+        assert!(unable.contains(&expected), "{unable}");
+    }
     let errors = errors(&text.replace("      FunctionName: !GetAtt Function.Arn\n", ""));
-    assert_eq!(errors, "template.yaml:22: Mapping.Properties.FunctionName is required");
+    assert_eq!(errors, "template.yaml:23: Mapping.Properties.FunctionName is required");
 }
 
 #[test]

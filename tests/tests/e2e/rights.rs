@@ -1,0 +1,229 @@
+//! The rights that the template grants: each is needed, and nothing else is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+use event::Code;
+use local::adversary::{Fault, Plan, Rule};
+use local::front::Access;
+use local::iam::{Decision, Grant};
+use local::template::{EventSourceMapping, Role};
+use serde_json::{Value, json};
+use tests::{Edit, Settings, World, flights, gzip, lines, root};
+
+/// What no run of seconds on one machine needs, each with the reason why it is granted all the same.
+const RARE: &[(&str, &str)] = &[
+    ("logs:CreateLogStream", "Lambda writes the logs, as the function"),
+    ("logs:PutLogEvents", "Lambda writes the logs, as the function"),
+    ("xray:PutTraceSegments", "Lambda writes the traces, as the function"),
+    ("xray:PutTelemetryRecords", "Lambda writes the traces, as the function"),
+    ("s3:AbortMultipartUpload", "a copy of more than 5 GB, in parts, fails"),
+];
+
+/// Who meets an outage, and of what; each lasts until it made the function hide a message.
+const OUTAGES: [(&str, &str); 5] = [
+    ("IngestFunction", "s3.GetObject"),
+    ("EnrichFunction", "sqs.SendMessageBatch"),
+    ("SinkFunction", "dynamodb"),
+    ("LakeFunction", "dynamodb"),
+    ("DeliverFunction", "dynamodb"),
+];
+/// The lake loses two environments in the middle of a batch.
+const DEATHS: &str = "
+seed: 3
+faults:
+  - {fault: kill, on: LakeFunction, at: call, chance: 0.3, times: 2}
+";
+/// How often it is looked whether an outage has had its effect.
+const LOOK: Duration = Duration::from_millis(10);
+
+const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
+    let faults = Plan::parse(DEATHS).unwrap();
+    let world = World::start_with(Settings { faults, ..Settings::default() }).await;
+    world.emulation().record_access();
+    let outages = begin_outages(&world);
+    tokio::join!(run(&world), end_outages(&world, outages));
+
+    let mut used = world.emulation().allowed();
+    used.extend(used_by_mappings(&world));
+    let unneeded = unneeded(&world, &used);
+    assert!(unneeded.is_empty(), "granted, and never needed:\n{}", unneeded.join("\n"));
+    world.end().await;
+}
+
+/// A bit of everything: files, messages, deliveries, duplicates, conflicts, poison at every stage, and a
+/// redrive of each.
+async fn run(world: &World) {
+    let sample = flights(0, 60);
+    let (files, messages) = sample.split_at(30);
+    put_tagged(world, "flights/tagged.ndjson.gz", gzip(&lines(&files[..15]))).await;
+    let bad_line = [lines(&files[15..]), b"{\n".to_vec()].concat();
+    world.land("flights/mixed.ndjson.gz", gzip(&bad_line));
+    world.send("Inbox", &announcement(world, "flights/gone.ndjson.gz"), &[]);
+    world.send_flights(messages);
+    world.send_flights(&messages[..10]);
+    for observation in testkit::sample_lines("weather.ndjson.gz").iter().take(10) {
+        world.send("Inbox", observation, &[("dataset", "weather")]);
+    }
+    // It leaves no room for why it is a dead letter.
+    world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
+    // The service has whole hours alone, and refuses it.
+    let mut observation: Value =
+        serde_json::from_str(&testkit::sample_lines("weather.ndjson.gz")[20]).unwrap();
+    observation["time_hour"] = json!("2013-01-01T10:30:00Z");
+    world.send("Inbox", &observation.to_string(), &[("dataset", "weather")]);
+    for queue in ["Inbox", "EnrichQueue", "SinkQueue", "LakeQueue", "DeliverQueue"] {
+        world.send(queue, "garbage", &[]);
+    }
+    world.settle().await;
+    world.send_flights(&[messages[0].with("dep_delay", 999.into())]);
+    world.settle().await;
+    for stage in STAGES {
+        let report = world.redrive(stage).await;
+        assert_ne!(report["moved"], 0, "{report}");
+    }
+    world.settle().await;
+    assert_eq!(world.emulation().denied(), BTreeSet::new(), "the template does not grant it");
+    world.assert_in_totals(&sample);
+    assert!(!world.logs.lines_with("signal: killed").is_empty(), "the lake was not killed");
+}
+
+/// The numbers of the faults, as the adversary counts them, by their functions.
+fn begin_outages(world: &World) -> BTreeMap<String, u64> {
+    let begin = |(function, what): (&str, &str)| {
+        let outage = Rule {
+            on: what.to_owned(),
+            from: Some(function.to_owned()),
+            ..Rule::new(Fault::Error)
+        };
+        let plan = Plan { seed: 0, rules: vec![outage] };
+        (world.name(function).to_owned(), world.emulation().adversary().add(&plan)[0])
+    };
+    OUTAGES.map(begin).into_iter().collect()
+}
+
+async fn end_outages(world: &World, mut outages: BTreeMap<String, u64>) {
+    while !outages.is_empty() {
+        for call in world.emulation().calls().into_keys() {
+            if call.operation.starts_with("ChangeMessageVisibility")
+                && let Some(number) = outages.remove(&call.caller)
+            {
+                assert!(world.emulation().adversary().remove(number));
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn put_tagged(world: &World, key: &str, body: Vec<u8>) {
+    let s3 = aws_sdk_s3::Client::new(&world.sdk());
+    let put = s3.put_object().bucket(world.output("LandingBucketName")).key(key).tagging("a=b");
+    put.body(ByteStream::from(body)).send().await.unwrap();
+}
+
+/// What S3 says of a new object, for one that is there no more.
+fn announcement(world: &World, key: &str) -> String {
+    let text = std::fs::read_to_string(root().join("events/s3/inbox-notification.json")).unwrap();
+    let sample: Value = serde_json::from_str(&text).unwrap();
+    let mut body: Value =
+        serde_json::from_str(sample["Records"][0]["body"].as_str().unwrap()).unwrap();
+    let s3 = &mut body["Records"][0]["s3"];
+    s3["bucket"]["name"] = json!(world.output("LandingBucketName"));
+    s3["object"]["key"] = json!(key);
+    body.to_string()
+}
+
+/// Lambda made these mappings, and so their functions' roles let it.
+fn used_by_mappings(world: &World) -> impl Iterator<Item = Access> {
+    world.emulation().stack().mappings.iter().flat_map(|mapping| {
+        EventSourceMapping::ACTIONS.map(|action| Access {
+            function: mapping.function.clone(),
+            action: action.to_owned(),
+            resource: mapping.queue_arn.clone(),
+        })
+    })
+}
+
+/// The grants without which all of `used` would have been allowed as well.
+fn unneeded(world: &World, used: &BTreeSet<Access>) -> Vec<String> {
+    let stack = world.emulation().stack();
+    let mut unneeded = Vec::new();
+    for function in &stack.functions {
+        let role = stack.roles.iter().find(|role| role.arn == function.role).unwrap();
+        let own: Vec<_> = used.iter().filter(|access| access.function == function.name).collect();
+        for grant in role.rights.grants() {
+            let is_rare = RARE.iter().any(|(action, _)| *action == grant.action);
+            if is_needed(role, &grant, &own) == is_rare {
+                let Grant { action, resource } = grant;
+                unneeded.push(format!("{} {action} {resource} (rare: {is_rare})", function.name));
+            }
+        }
+    }
+    unneeded
+}
+
+fn is_needed(role: &Role, grant: &Grant, used: &[&Access]) -> bool {
+    let less = role.rights.without(grant);
+    used.iter().any(|access| less.decide(&access.action, &access.resource) != Decision::Allowed)
+}
+
+/// Starts the template's world with one right less.
+async fn without(old: &'static str, new: &'static str) -> World {
+    let edit = Some(Edit { old, new });
+    World::start_with(Settings { edit, ..Settings::default() }).await
+}
+
+/// The actions that were denied, whatever on.
+fn denied(world: &World) -> BTreeSet<(String, String)> {
+    let denied = world.emulation().denied().into_iter();
+    denied.map(|access| (access.function, access.action)).collect()
+}
+
+#[track_caller]
+fn check_denied(world: &World, function: &str, action: &str) {
+    let expected = BTreeSet::from([(world.name(function).to_owned(), action.to_owned())]);
+    assert_eq!(denied(world), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_right_to_read_files_none_is_ingested_and_each_says_why() {
+    let objects = "Resource: !Sub '${LandingBucket.Arn}/*'";
+    let world = without(objects, "Resource: !Sub '${LandingBucket.Arn}/none/*'").await;
+    world.land("flights/a.ndjson.gz", gzip(&lines(&flights(0, 10))));
+    world.settle().await;
+    world.assert_written_once(&[]);
+    world.assert_letters("InboxDlq", &[(Code::DependencyRefused, "AccessDenied (HTTP 403)")]);
+    check_denied(&world, "IngestFunction", "s3:GetObject");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_right_to_its_records_the_sink_writes_nothing_at_all() {
+    let tables = "Resource: [!GetAtt RecordsTable.Arn, !GetAtt DedupeTable.Arn]";
+    let world = without(tables, "Resource: !GetAtt RecordsTable.Arn").await;
+    let sample = flights(0, 5);
+    world.send_flights(&sample);
+    world.settle().await;
+    world.assert_in_table(&[]);
+    world.assert_in_totals(&[]);
+    world.assert_in_lake(&sample);
+    world.assert_codes("SinkDlq", &[Code::DependencyRefused]);
+    check_denied(&world, "SinkFunction", "dynamodb:PutItem");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_right_to_its_dead_letters_enrich_leaves_them_to_sqs() {
+    let world = without("                  - !GetAtt EnrichDlq.Arn\n", "").await;
+    world.send("EnrichQueue", "garbage", &[]);
+    world.settle().await;
+    let letters = world.letters("EnrichDlq");
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0].failure.is_none(), "SQS moved it, and gives no reason");
+    check_denied(&world, "EnrichFunction", "sqs:SendMessage");
+    world.end().await;
+}
