@@ -129,7 +129,8 @@ fn body_of(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Failure> {
 
 /// One object, an array, or a line for each event; each as its bytes came.
 fn split(body: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
-    let body = body.trim_ascii();
+    // A reader may ignore a byte order mark: RFC 8259, section 8.1.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
     let events: Vec<Vec<u8>> = if body.starts_with(b"[") {
         let items: Vec<Box<RawValue>> = serde_json::from_slice(body).map_err(|error| {
             Failure::permanent(Code::DecodeJson, format!("malformed JSON: {error}"))

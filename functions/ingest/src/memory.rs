@@ -12,8 +12,9 @@ use testkit::MemoryQueue;
 
 use crate::archive::Store;
 use crate::emit::Emit;
-use crate::file::{Body, FileSource};
+use crate::file::{Body, FileSource, Opened};
 use crate::handler::Ingest;
+use crate::notification::Announced;
 
 pub(crate) const ENRICH: &str = "http://h/enrich";
 pub(crate) const DLQ: &str = "http://h/dlq";
@@ -38,6 +39,8 @@ struct Objects {
     files: BTreeMap<(String, String), (String, Vec<u8>)>,
     archived: BTreeMap<String, Vec<u8>>,
     is_away: bool,
+    /// Put in place of what is there once it is opened.
+    overwrite: Option<((String, String), (String, Vec<u8>))>,
 }
 
 impl MemoryObjects {
@@ -45,6 +48,12 @@ impl MemoryObjects {
         let place = (bucket.to_owned(), key.to_owned());
         self.0.lock().unwrap().files.insert(place, (etag.to_owned(), body.to_vec()));
         self
+    }
+
+    /// Once this object is opened, it is overwritten.
+    pub(crate) fn overwrite_once_opened(&self, bucket: &str, key: &str, etag: &str, body: &[u8]) {
+        let place = (bucket.to_owned(), key.to_owned());
+        self.0.lock().unwrap().overwrite = Some((place, (etag.to_owned(), body.to_vec())));
     }
 
     /// From now on nothing can be archived.
@@ -73,22 +82,39 @@ impl Store for MemoryObjects {
         self.archive(bucket, key, body)
     }
 
-    async fn copy(&self, from: (&str, &str), bucket: &str, key: &str) -> Result<(), Failure> {
-        let place = (from.0.to_owned(), from.1.to_owned());
-        let body = self.0.lock().unwrap().files[&place].1.clone();
+    async fn copy(
+        &self,
+        from: &Announced,
+        _bytes: u64,
+        bucket: &str,
+        key: &str,
+    ) -> Result<(), Failure> {
+        let body = self.0.lock().unwrap().read(from)?.1;
         self.archive(bucket, key, body)
+    }
+}
+
+impl Objects {
+    /// As S3 does it: by the entity tag, where one is given.
+    fn read(&self, object: &Announced) -> Result<(String, Vec<u8>), Failure> {
+        match self.files.get(&(object.bucket.clone(), object.key.clone())) {
+            Some(found) if object.etag.is_empty() || found.0 == object.etag => Ok(found.clone()),
+            _ => Err(Failure::permanent(Code::InputNotFound, "no such object")),
+        }
     }
 }
 
 impl FileSource for MemoryObjects {
     type Body = Chunks;
 
-    async fn open(&self, bucket: &str, key: &str, etag: &str) -> Result<Chunks, Failure> {
-        let objects = self.0.lock().unwrap();
-        match objects.files.get(&(bucket.to_owned(), key.to_owned())) {
-            Some((held, body)) if held == etag => Ok(Chunks([body.clone()].into())),
-            _ => Err(Failure::permanent(Code::InputNotFound, "no such object")),
+    async fn open(&self, object: &Announced) -> Result<Opened<Chunks>, Failure> {
+        let mut objects = self.0.lock().unwrap();
+        let (etag, body) = objects.read(object)?;
+        if let Some((place, file)) = objects.overwrite.take() {
+            objects.files.insert(place, file);
         }
+        let bytes = body.len() as u64;
+        Ok(Opened { body: Chunks([body].into()), etag, bytes })
     }
 }
 

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::noncharacters::escape_noncharacters;
 use crate::{Code, Failure, Timestamp};
 
 /// The message attribute that holds a [`DeadLetter`] as JSON.
@@ -122,7 +123,8 @@ impl DeadLetter {
             self.displaced = attributes.pop_last();
         }
         if let Ok(json) = serde_json::to_string(&self) {
-            attributes.insert(FAILURE_ATTRIBUTE.to_owned(), Attribute::string(json));
+            let json = Attribute::string(escape_noncharacters(json));
+            attributes.insert(FAILURE_ATTRIBUTE.to_owned(), json);
         }
         attributes
     }

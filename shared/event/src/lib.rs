@@ -9,6 +9,7 @@ mod decimal;
 mod envelope;
 mod failure;
 mod key;
+mod noncharacters;
 mod payload;
 mod timestamp;
 mod trace;
