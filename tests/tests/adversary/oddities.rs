@@ -92,19 +92,26 @@ fn line_of(before: &[u8]) -> u64 {
 
 // CSV
 
-const COLUMNS: [&str; 14] = [
+/// Those of the flights' schema, each of which a lake has a column for, and one that it does not know.
+const COLUMNS: [&str; 20] = [
     "year",
     "month",
     "day",
     "dep_time",
     "sched_dep_time",
     "dep_delay",
+    "arr_time",
+    "sched_arr_time",
+    "arr_delay",
     "carrier",
     "flight",
     "tailnum",
     "origin",
     "dest",
+    "air_time",
     "distance",
+    "hour",
+    "minute",
     "time_hour",
     "note",
 ];
@@ -146,12 +153,18 @@ fn good_row(dice: &mut Dice, number: u32) -> (Vec<String>, Flight) {
         departed,
         "515",
         delay,
+        "830",
+        "819",
+        "",
         carrier,
         &number,
         "N14228",
         "EWR",
         "IAH",
+        "NA",
         "1400",
+        "5",
+        "15",
         "2013-01-01T10:00:00Z",
         note,
     ];
@@ -192,7 +205,7 @@ fn bad_row(dice: &mut Dice, mut fields: Vec<String>, number: u32) -> (Vec<u8>, F
             Fate::Refused(Code::TimeInvalid, Some("/time_hour"))
         }
         3 => {
-            fields.truncate(3 + dice.roll(10));
+            fields.truncate(3 + dice.roll(COLUMNS.len() - 3));
             Fate::Refused(Code::DecodeCsv, None)
         }
         4 => {
@@ -280,9 +293,11 @@ fn good_line(dice: &mut Dice, number: u32) -> String {
     let delay = dice.pick(&["-3", "0", "12", "null"]);
     let space = dice.pick(&["", " ", "\t", " \r "]);
     format!(
-        "{{\"year\":{space}2013,\"month\":1,\"day\":2,\"sched_dep_time\":515,\"dep_delay\":{delay},\
-         \"carrier\":\"UA\",\"flight\":{number},{space}\"origin\":\"EWR\",\"dest\":\"IAH\",\
-         \"distance\":1400,\"time_hour\":\"2013-01-02T10:00:00Z\",\"note\":{text}}}"
+        "{{\"year\":{space}2013,\"month\":1,\"day\":2,\"dep_time\":null,\"sched_dep_time\":515,\
+         \"dep_delay\":{delay},\"arr_time\":830,\"sched_arr_time\":819,\"arr_delay\":11,\
+         \"carrier\":\"UA\",\"flight\":{number},{space}\"tailnum\":\"N14228\",\"origin\":\"EWR\",\
+         \"dest\":\"IAH\",\"air_time\":null,\"distance\":1400,\"hour\":5,\"minute\":15,\
+         \"time_hour\":\"2013-01-02T10:00:00Z\",\"note\":{text}}}"
     )
 }
 

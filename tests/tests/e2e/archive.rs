@@ -1,7 +1,6 @@
 //! The archive's adapter against the emulated S3: it holds the bytes that were read, whatever the object.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aws::{CopyLimits, CopySource, Objects, sdk_config};
 use aws_sdk_s3::Client;
