@@ -41,6 +41,9 @@ struct Objects {
     is_away: bool,
     /// Put in place of what is there once it is opened.
     overwrite: Option<((String, String), (String, Vec<u8>))>,
+    /// How large every object is said to be.
+    size: Option<u64>,
+    opened: usize,
 }
 
 impl MemoryObjects {
@@ -54,6 +57,17 @@ impl MemoryObjects {
     pub(crate) fn overwrite_once_opened(&self, bucket: &str, key: &str, etag: &str, body: &[u8]) {
         let place = (bucket.to_owned(), key.to_owned());
         self.0.lock().unwrap().overwrite = Some((place, (etag.to_owned(), body.to_vec())));
+    }
+
+    /// Says of each object that it has so many bytes.
+    pub(crate) fn with_size(self, bytes: u64) -> Self {
+        self.0.lock().unwrap().size = Some(bytes);
+        self
+    }
+
+    /// How often an object was opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.0.lock().unwrap().opened
     }
 
     /// From now on nothing can be archived.
@@ -113,7 +127,8 @@ impl FileSource for MemoryObjects {
         if let Some((place, file)) = objects.overwrite.take() {
             objects.files.insert(place, file);
         }
-        let bytes = body.len() as u64;
+        objects.opened += 1;
+        let bytes = objects.size.unwrap_or(body.len() as u64);
         Ok(Opened { body: Chunks([body].into()), etag, bytes })
     }
 }

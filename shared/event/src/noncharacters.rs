@@ -18,6 +18,18 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::{Code, DeadLetter, FAILURE_ATTRIBUTE, Failure, Timestamp};
+
+    /// An id, a reason and a place may hold what a producer wrote.
+    #[test]
+    fn the_failure_of_a_dead_letter_is_an_attribute_that_sqs_takes() {
+        let why = Failure::permanent(Code::DecodeFormat, "two columns `\u{fffe}`").at("/\u{ffff}");
+        let letter = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(0), "\u{ffff}:1");
+        let attributes = letter.clone().write(Default::default());
+        let text = &attributes[FAILURE_ATTRIBUTE].value;
+        assert!(text.chars().all(|c| c <= '\u{fffd}'), "{text}");
+        assert_eq!(DeadLetter::read(&attributes).unwrap(), letter);
+    }
 
     proptest! {
         #[test]

@@ -65,3 +65,17 @@ async fn what_is_overwritten_between_reading_and_copying_is_not_archived_as_what
     assert_eq!(failure.code, event::Code::InputNotFound);
     assert!(objects.archived().is_empty());
 }
+
+/// Nobody reads from the first connection while a large copy is made.
+#[tokio::test]
+async fn a_file_whose_copy_takes_long_is_opened_again_after_it() {
+    for (bytes, opened) in [(LONG_COPY_BYTES - 1, 1), (LONG_COPY_BYTES, 2)] {
+        let objects = MemoryObjects::default().with_size(bytes);
+        let objects = objects.with("landing", "flights/a.ndjson", "e1", b"{}");
+        let Archived { mut body, .. } =
+            open_archived(&objects, announced("e1"), "archive").await.unwrap();
+        assert_eq!(objects.opened(), opened, "{bytes} bytes");
+        let first = crate::file::Body::next(&mut body).await.unwrap().unwrap().as_ref().to_vec();
+        assert_eq!(first, b"{}");
+    }
+}

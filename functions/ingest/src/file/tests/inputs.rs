@@ -115,3 +115,18 @@ async fn no_character_of_a_key_or_a_column_fails_a_file() {
     assert_eq!(message.attributes["source"].value, source);
     assert_eq!(letter.encoding, Encoding::Base64);
 }
+
+/// A line of white space is nothing among rows of three columns; in a file of one column it is a text.
+#[tokio::test]
+async fn white_space_is_a_row_only_where_there_is_one_column() {
+    let schema = r#"{"type":"object","required":["at"],"properties":{"at":{"type":"string"}}}"#;
+    let yaml = include_str!("inputs/probe.contract.yaml").replace("[/id]", "[/at]");
+    let yaml = yaml.split("  - name: totals").next().unwrap();
+    let schemas = [("v1.schema.json".to_owned(), schema.to_owned())].into();
+    let contract = Contract::parse(yaml, &schemas).unwrap();
+    let csv = b"at\n2026-11-28T00:00:00Z\n\n  \n2026-11-28T00:00:01Z\n".to_vec();
+    let read = read_under(&contract, MemoryQueue::default(), "a.csv", vec![csv]).await;
+    read.check(2, 1);
+    assert_eq!(read.letters[0].0.at.as_deref(), Some("line 4, /at"));
+    read_input("a.csv", b"id,at\n  \n1,2026-11-28T00:00:00Z\n").await.check(1, 0);
+}
