@@ -29,18 +29,26 @@ impl World {
         let faults = self.emulation().adversary().tally();
         self.emulation().adversary().clear();
         for _ in 0..REDRIVES {
-            self.emulation().pass(HIDDEN);
-            for (stage, queue) in DEAD {
-                // Those that came back from a redrive are poison, and stay.
-                let has_come_back = |letter: &Letter| {
-                    letter.failure.as_ref().is_some_and(|failure| failure.redrives > 0)
-                };
-                if !self.letters(queue).iter().all(has_come_back) {
-                    self.redrive(stage).await;
-                }
-            }
-            self.settle().await;
+            self.redrive_once().await;
         }
         faults
+    }
+
+    /// Brings back the dead letters of each stage, unless all of them have come back before: those are
+    /// poison, and stay.
+    ///
+    /// # Panics
+    /// When it takes too long, with what was where.
+    pub async fn redrive_once(&self) {
+        self.emulation().pass(HIDDEN);
+        for (stage, queue) in DEAD {
+            let has_come_back = |letter: &Letter| {
+                letter.failure.as_ref().is_some_and(|failure| failure.redrives > 0)
+            };
+            if !self.letters(queue).iter().all(has_come_back) {
+                self.redrive(stage).await;
+            }
+        }
+        self.settle().await;
     }
 }

@@ -95,7 +95,7 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         if let Some(dataset) = record.attribute(DATASET) {
             return self.event(message, dataset, deadline.now());
         }
-        let objects = announced(&record.body).ok_or_else(|| {
+        let objects = announced(&record.body, &record.queue_arn).ok_or_else(|| {
             let reason = "no message attribute `dataset`, and not an S3 notification";
             Failure::permanent(Code::UnknownDataset, reason)
         })?;
@@ -146,16 +146,15 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         taken_in: Timestamp,
         deadline: &Deadline,
     ) -> Result<Done, Failure> {
-        let Announced { bucket, key, etag } = object;
+        let key = &object.key;
         let dataset = key.split_once('/').map(|(dataset, _)| dataset).ok_or_else(|| {
             let reason = format!("the key `{key}` has no folder; expected <dataset>/<file>");
             Failure::permanent(Code::UnknownDataset, reason)
         })?;
         let contract = self.contracts.get(dataset)?;
-        let copy = archive::object_key(bucket, key, etag);
-        let body = self.objects.open(bucket, key, etag).await?;
-        self.objects.copy((bucket, key), &self.archive_bucket, &copy).await?;
-        read_file(object, contract, body, &self.emit, taken_in, deadline).await
+        let archived =
+            archive::open_archived(&self.objects, object.clone(), &self.archive_bucket).await?;
+        read_file(&archived.object, contract, archived.body, &self.emit, taken_in, deadline).await
     }
 
     /// Puts the raw batch into the archive, and then passes its events on.

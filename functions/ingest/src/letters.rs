@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::archive::{self, Raw, Store};
-use crate::file::{Body, FileSource};
+use crate::file::{Body, FileSource, Opened};
+use crate::notification::Announced;
 use crate::wrap::{DATASET, EVENT_ID, SOURCE, TRACE};
 
 /// The body of a dead letter whose message is in the archive bucket.
@@ -136,9 +137,15 @@ async fn take_back(
     bucket: &str,
     claim: &Claim,
 ) -> Result<Kept, Failure> {
-    let mut object = objects.open(bucket, &claim.key, "").await?;
+    let object = Announced {
+        partition: String::new(),
+        bucket: bucket.to_owned(),
+        key: claim.key.clone(),
+        etag: String::new(),
+    };
+    let Opened { mut body, .. } = objects.open(&object).await?;
     let mut zipped = Vec::new();
-    while let Some(bytes) = object.next().await? {
+    while let Some(bytes) = body.next().await? {
         zipped.extend_from_slice(bytes.as_ref());
         if zipped.len() > MOST_BYTES {
             return Err(another(claim));

@@ -12,8 +12,9 @@ use testkit::MemoryQueue;
 
 use crate::archive::Store;
 use crate::emit::Emit;
-use crate::file::{Body, FileSource};
+use crate::file::{Body, FileSource, Opened};
 use crate::handler::Ingest;
+use crate::notification::Announced;
 
 pub(crate) const ENRICH: &str = "http://h/enrich";
 pub(crate) const DLQ: &str = "http://h/dlq";
@@ -38,6 +39,11 @@ struct Objects {
     files: BTreeMap<(String, String), (String, Vec<u8>)>,
     archived: BTreeMap<String, Vec<u8>>,
     is_away: bool,
+    /// Put in place of what is there once it is opened.
+    overwrite: Option<((String, String), (String, Vec<u8>))>,
+    /// How large every object is said to be.
+    size: Option<u64>,
+    opened: usize,
 }
 
 impl MemoryObjects {
@@ -45,6 +51,23 @@ impl MemoryObjects {
         let place = (bucket.to_owned(), key.to_owned());
         self.0.lock().unwrap().files.insert(place, (etag.to_owned(), body.to_vec()));
         self
+    }
+
+    /// Once this object is opened, it is overwritten.
+    pub(crate) fn overwrite_once_opened(&self, bucket: &str, key: &str, etag: &str, body: &[u8]) {
+        let place = (bucket.to_owned(), key.to_owned());
+        self.0.lock().unwrap().overwrite = Some((place, (etag.to_owned(), body.to_vec())));
+    }
+
+    /// Says of each object that it has so many bytes.
+    pub(crate) fn with_size(self, bytes: u64) -> Self {
+        self.0.lock().unwrap().size = Some(bytes);
+        self
+    }
+
+    /// How often an object was opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.0.lock().unwrap().opened
     }
 
     /// From now on nothing can be archived.
@@ -78,27 +101,46 @@ impl Store for MemoryObjects {
         self.archive(bucket, key, body)
     }
 
-    async fn copy(&self, from: (&str, &str), bucket: &str, key: &str) -> Result<(), Failure> {
-        let place = (from.0.to_owned(), from.1.to_owned());
-        let body = self.0.lock().unwrap().files[&place].1.clone();
+    async fn copy(
+        &self,
+        from: &Announced,
+        _bytes: u64,
+        bucket: &str,
+        key: &str,
+    ) -> Result<(), Failure> {
+        let body = self.0.lock().unwrap().read(from)?.1;
         self.archive(bucket, key, body)
+    }
+}
+
+impl Objects {
+    /// As S3 does it: by the entity tag, where one is given.
+    fn read(&self, object: &Announced) -> Result<(String, Vec<u8>), Failure> {
+        match self.files.get(&(object.bucket.clone(), object.key.clone())) {
+            Some(found) if object.etag.is_empty() || found.0 == object.etag => Ok(found.clone()),
+            _ => Err(Failure::permanent(Code::InputNotFound, "no such object")),
+        }
     }
 }
 
 impl FileSource for MemoryObjects {
     type Body = Chunks;
 
-    async fn open(&self, bucket: &str, key: &str, etag: &str) -> Result<Chunks, Failure> {
-        let objects = self.0.lock().unwrap();
-        if bucket == ARCHIVE {
-            let kept = objects.archived.get(key).cloned();
+    async fn open(&self, object: &Announced) -> Result<Opened<Chunks>, Failure> {
+        let mut objects = self.0.lock().unwrap();
+        if object.bucket == ARCHIVE {
+            let kept = objects.archived.get(&object.key).cloned();
             let gone = || Failure::permanent(Code::InputNotFound, "no such object");
-            return kept.map(|body| Chunks([body].into())).ok_or_else(gone);
+            let (bytes, kept) = kept.map(|body| (body.len() as u64, body)).ok_or_else(gone)?;
+            return Ok(Opened { body: Chunks([kept].into()), etag: String::new(), bytes });
         }
-        match objects.files.get(&(bucket.to_owned(), key.to_owned())) {
-            Some((held, body)) if held == etag => Ok(Chunks([body.clone()].into())),
-            _ => Err(Failure::permanent(Code::InputNotFound, "no such object")),
+        let (etag, body) = objects.read(object)?;
+        if let Some((place, file)) = objects.overwrite.take() {
+            objects.files.insert(place, file);
         }
+        objects.opened += 1;
+        let bytes = objects.size.unwrap_or(body.len() as u64);
+        Ok(Opened { body: Chunks([body].into()), etag, bytes })
     }
 }
 

@@ -2,16 +2,58 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
 
 use aws_lambda_events::s3::S3Event;
-use percent_encoding::percent_decode_str;
+use event::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
+
+use crate::wrap::Origin;
 
 /// An object that was announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Announced {
+    /// Of AWS: `aws`, `aws-cn`, `aws-us-gov` and others.
+    pub(crate) partition: String,
     pub(crate) bucket: String,
     pub(crate) key: String,
     /// Without quotes; empty if the announcement has none.
     pub(crate) etag: String,
+}
+
+/// What the path of a URI has as it is: RFC 3986, section 3.3, with the slash.
+const KEPT_IN_URI: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/');
+
+impl Announced {
+    /// The CloudEvents `source`, which is a URI: a key's other characters are percent-encoded, among
+    /// them those that SQS takes in no attribute.
+    pub(crate) fn source(&self) -> String {
+        let Self { partition, bucket, key, .. } = self;
+        let key = utf8_percent_encode(key, KEPT_IN_URI);
+        format!("arn:{partition}:s3:::{bucket}/{key}")
+    }
+
+    /// Where the event on a line was found.
+    pub(crate) fn origin(&self, line: u64, taken_in: Timestamp) -> Origin {
+        let etag = utf8_percent_encode(&self.etag, KEPT_IN_URI);
+        Origin { source: self.source(), id: format!("{etag}:{line}"), trace: None, taken_in }
+    }
 }
 
 /// What S3 sends once when a notification is set up.
@@ -21,8 +63,11 @@ struct TestEvent {
     event: String,
 }
 
-/// The objects that a message announces; `None` if it is no announcement.
-pub(crate) fn announced(body: &str) -> Option<Vec<Announced>> {
+/// The objects that a message announces, in the partition of the queue that it came from; `None` if it
+/// is no announcement.
+pub(crate) fn announced(body: &str, queue_arn: &str) -> Option<Vec<Announced>> {
+    let partition = queue_arn.split(':').nth(1).filter(|partition| !partition.is_empty());
+    let partition = partition.unwrap_or("aws");
     if let Ok(event) = serde_json::from_str::<S3Event>(body) {
         return event
             .records
@@ -31,6 +76,7 @@ pub(crate) fn announced(body: &str) -> Option<Vec<Announced>> {
                 let object = record.s3.object;
                 (record.event_source.as_deref() == Some("aws:s3")).then_some(())?;
                 Some(Announced {
+                    partition: partition.to_owned(),
                     bucket: record.s3.bucket.name?,
                     key: decode_key(&object.key?)?,
                     etag: object.e_tag.unwrap_or_default(),
@@ -63,19 +109,40 @@ mod tests {
     #[test]
     fn an_announcement_names_its_object_as_it_was_written() {
         let expected = Announced {
+            partition: "aws-cn".to_owned(),
             bucket: "landing".to_owned(),
             key: "flights/a b+c.ndjson".to_owned(),
             etag: "ab".to_owned(),
         };
-        assert_eq!(announced(BODY), Some(vec![expected]));
+        let found = announced(BODY, "arn:aws-cn:sqs:cn-north-1:123456789012:inbox");
+        assert_eq!(found, Some(vec![expected.clone()]));
+        let origin = expected.origin(7, Timestamp::from_unix_ms(0));
+        assert_eq!(origin.source, "arn:aws-cn:s3:::landing/flights/a%20b+c.ndjson");
+        assert_eq!(origin.id, "ab:7");
+    }
+
+    /// <https://www.rfc-editor.org/rfc/rfc3986#section-3.3>: what is no `pchar` is percent-encoded.
+    #[test]
+    fn a_source_is_a_uri_whatever_the_key() {
+        let key = "flights/\u{1}\u{ffff}é%#?[]\\-._~!$&'()*+,;=:@.csv".to_owned();
+        let object = Announced {
+            partition: "aws".to_owned(),
+            bucket: "b".to_owned(),
+            key,
+            etag: "\u{ffff}".to_owned(),
+        };
+        let origin = object.origin(1, Timestamp::from_unix_ms(0));
+        let expected = "flights/%01%EF%BF%BF%C3%A9%25%23%3F%5B%5D%5C-._~!$&'()*+,;=:@.csv";
+        assert_eq!(origin.source, format!("arn:aws:s3:::b/{expected}"));
+        assert_eq!(origin.id, "%EF%BF%BF:1");
     }
 
     #[test]
     fn the_test_event_announces_nothing_and_other_messages_are_none() {
         let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"landing"}"#;
-        assert_eq!(announced(test), Some(Vec::new()));
+        assert_eq!(announced(test, ""), Some(Vec::new()));
         for other in ["", "{}", r#"{"Records":[{"eventSource":"aws:sns"}]}"#, r#"{"Event":"x"}"#] {
-            assert_eq!(announced(other), None, "{other}");
+            assert_eq!(announced(other, ""), None, "{other}");
         }
     }
 }

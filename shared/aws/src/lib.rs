@@ -16,7 +16,7 @@ mod table;
 pub use classify::failure_of;
 pub use config::{ConfigError, sdk_config};
 #[cfg(feature = "s3")]
-pub use objects::Objects;
+pub use objects::{CopyLimits, CopySource, Objects};
 #[cfg(feature = "sqs")]
 pub use queues::Queues;
 #[cfg(feature = "dynamodb")]

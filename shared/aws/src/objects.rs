@@ -9,25 +9,39 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use event::{Code, Failure};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::failure_of;
 
-/// What a key's path keeps as it is in `x-amz-copy-source`, which is URL-encoded:
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>.
-const KEPT_IN_PATH: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+mod copy;
+
+pub use copy::{CopyLimits, CopySource};
 
 /// The S3 client; clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Objects {
     client: Client,
+    copy_limits: CopyLimits,
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+pub struct Found {
+    pub body: ByteStream,
+    /// Without quotes.
+    pub etag: String,
+    pub bytes: u64,
 }
 
 impl Objects {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config) }
+        Self::from(Client::new(config))
+    }
+
+    /// With other limits of what is copied at once.
+    #[must_use]
+    pub fn with_copy_limits(self, copy_limits: CopyLimits) -> Self {
+        Self { copy_limits, ..self }
     }
 
     /// The content of an object as it was when it was announced: with an `etag`, an object that was
@@ -36,11 +50,15 @@ impl Objects {
     /// # Errors
     /// [`Code::InputNotFound`] (permanent) when it is gone or was overwritten: the overwrite has an
     /// announcement of its own; or a failure of S3.
-    pub async fn get(&self, bucket: &str, key: &str, etag: &str) -> Result<ByteStream, Failure> {
+    pub async fn get(&self, bucket: &str, key: &str, etag: &str) -> Result<Found, Failure> {
         let call = self.client.get_object().bucket(bucket).key(key);
-        let etag = Some(format!("\"{etag}\"")).filter(|_| !etag.is_empty());
+        let etag = Some(quoted(etag)).filter(|_| !etag.is_empty());
         match call.set_if_match(etag).send().await {
-            Ok(answer) => Ok(answer.body),
+            Ok(answer) => {
+                let etag = answer.e_tag.unwrap_or_default().trim_matches('"').to_owned();
+                let bytes = answer.content_length.and_then(|bytes| u64::try_from(bytes).ok());
+                Ok(Found { body: answer.body, etag, bytes: bytes.unwrap_or(0) })
+            }
             Err(error) => {
                 let gone = matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_)));
                 match error.raw_response().map(|raw| raw.status().as_u16()) {
@@ -141,24 +159,6 @@ impl Objects {
         deleted.map(|_| ()).map_err(|error| failure_of("deleting an object", &error))
     }
 
-    /// Copies an object within S3, up to 5 GB; its bytes do not come here.
-    ///
-    /// # Errors
-    /// When S3 did not confirm it.
-    pub async fn copy(&self, from: (&str, &str), bucket: &str, key: &str) -> Result<(), Failure> {
-        let (from_bucket, from_key) = from;
-        let source: String = utf8_percent_encode(from_key, KEPT_IN_PATH).collect();
-        self.client
-            .copy_object()
-            .copy_source(format!("{from_bucket}/{source}"))
-            .bucket(bucket)
-            .key(key)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| failure_of("archiving an object", &error))
-    }
-
     /// Writes an object whole.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ impl Objects {
 /// With a client of the caller's own making.
 impl From<Client> for Objects {
     fn from(client: Client) -> Self {
-        Self { client }
+        Self { client, copy_limits: CopyLimits::default() }
     }
 }
 
@@ -195,6 +195,10 @@ fn is_refused(error: &SdkError<PutObjectError>, replaces: bool) -> bool {
     let status = error.raw_response().map(|raw| raw.status().as_u16());
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     status == Some(412) || (replaces && code == Some("NoSuchKey"))
+}
+
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
 }
 
 fn not_found(reason: &'static str) -> Failure {

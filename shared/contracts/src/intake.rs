@@ -99,8 +99,13 @@ impl Contract {
     /// Whether a CSV header can carry this dataset.
     ///
     /// # Errors
-    /// [`Code::DecodeFormat`], naming what is missing or doubled.
+    /// [`Code::DecodeFormat`], naming what is missing, doubled or without a name.
     pub fn check_header(&self, header: &[String]) -> Result<(), Failure> {
+        // No table has a column without a name: a DynamoDB attribute's has at least one character.
+        if let Some(place) = header.iter().position(String::is_empty) {
+            let reason = format!("column {} of the header has no name", place + 1);
+            return Err(Failure::permanent(Code::DecodeFormat, reason));
+        }
         if let Some(missing) = self.schema.required().iter().find(|name| !header.contains(name)) {
             let reason = format!("no column `{missing}` in the header, which the schema requires");
             return Err(Failure::permanent(Code::DecodeFormat, reason));
@@ -212,6 +217,8 @@ sinks: [{name: records, kind: table}]
         };
         assert!(check(&["at", "meter"]).is_ok());
         assert!(check(&["at", "metre"]).unwrap_err().reason.contains("`meter`"));
+        assert!(check(&["", "at", "meter"]).unwrap_err().reason.contains("column 1 of the header"));
+        assert!(check(&["at", "meter", ""]).unwrap_err().reason.contains("column 3 of the header"));
         assert!(check(&["at", "meter", "at"]).unwrap_err().reason.contains("two columns"));
     }
 }

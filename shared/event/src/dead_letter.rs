@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::noncharacters::escape_noncharacters;
 use crate::{Code, Failure, FailureKind, Timestamp};
 
 /// The message attribute that holds a [`DeadLetter`] as JSON.
@@ -225,7 +226,7 @@ impl DeadLetter {
 
     /// It is texts, numbers and times: serde cannot fail on them.
     fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        serde_json::to_string(self).map(escape_noncharacters).unwrap_or_default()
     }
 
     /// The attributes with which a dead letter goes back, in at most so many bytes: its own and, so

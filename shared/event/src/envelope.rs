@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::noncharacters::escape_noncharacters;
 use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timestamp};
 
 /// The CloudEvents version that is read and written.
@@ -120,10 +121,14 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// As an SQS body: what SQS takes in none is escaped, in `data` too.
+    ///
     /// # Errors
     /// Never for an envelope that was read or built from valid JSON.
     pub fn to_json(&self) -> Result<String, EnvelopeError> {
-        serde_json::to_string(self).map_err(|source| EnvelopeError::Unwritable { source })
+        serde_json::to_string(self)
+            .map(escape_noncharacters)
+            .map_err(|source| EnvelopeError::Unwritable { source })
     }
 }
 

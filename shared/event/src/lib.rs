@@ -10,6 +10,7 @@ mod envelope;
 mod equality;
 mod failure;
 mod key;
+mod noncharacters;
 mod payload;
 mod reserved;
 mod timestamp;

@@ -4,7 +4,9 @@
 //! A dev-dependency only: nothing here is in a function's binary. Where something is not as the test
 //! laid it out, it panics.
 
+mod chunks;
 mod clock;
+pub mod csv;
 mod dedupe_conformance;
 mod effect;
 mod queue;
@@ -13,6 +15,7 @@ mod store;
 mod tables;
 mod variables;
 
+pub use chunks::cut;
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
 pub use effect::{Meeting, TestEffect};

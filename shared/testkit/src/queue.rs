@@ -10,7 +10,7 @@ use runtime::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue};
 /// Whether a message to this URL fails, and how.
 type Refusal = dyn Fn(&str, &Outgoing) -> Option<Failure> + Send + Sync;
 
-/// Clones are one queue service. A call beyond SQS's limits panics: the port promises none.
+/// Clones are one queue service. A call or a message beyond SQS's limits panics: the port promises none.
 #[derive(Clone, Default)]
 pub struct MemoryQueue(Arc<Mutex<State>>);
 
@@ -71,6 +71,7 @@ impl Queue for MemoryQueue {
         let bytes: usize = messages.iter().map(Outgoing::size).sum();
         assert!((1..=MAX_BATCH_ENTRIES).contains(&messages.len()), "{} entries", messages.len());
         assert!(bytes <= MAX_BATCH_BYTES, "{bytes} bytes in one call");
+        messages.iter().for_each(assert_characters);
         let mut state = self.lock();
         state.calls.push((url.to_owned(), messages.len()));
         let send = |message: &Outgoing| match state
@@ -93,5 +94,17 @@ impl Queue for MemoryQueue {
             messages.iter().map(|(receipt, wait)| (url.to_owned(), (*receipt).to_owned(), *wait));
         self.lock().hidden.extend(hidden);
         vec![true; messages.len()]
+    }
+}
+
+/// What SQS takes in a body and in an attribute:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
+fn assert_characters(message: &Outgoing) {
+    let attributes = message.attributes.values().map(|attribute| &attribute.value);
+    for text in attributes.chain([&message.body]) {
+        for c in text.chars() {
+            let is_allowed = matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+            assert!(is_allowed, "SQS takes no {c:?}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The pipeline while everything goes wrong that AWS allows to: whatever the seed, nothing is lost and
 //! nothing is written twice.
 //!
-//! `cargo test` runs fifty seeds of 80 flights, each a world of its own. For more of both, or for the
-//! totals of a file of any length:
+//! `cargo test` runs fifty seeds of 80 flights, each a world of its own, and fifty of files whose rows are
+//! odd in all ways that are known. For more of both, or for the totals of a file of any length:
 //!
 //! ```sh
 //! cargo test --release --workspace --test adversary -- --seeds 0..200 --flights 2000
@@ -15,6 +15,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod feed;
+mod odd_files;
+mod oddities;
 mod storm;
 mod year;
 
@@ -80,7 +82,7 @@ fn main() -> ExitCode {
                 let year = Arc::clone(&year);
                 move || async move { year::check(seed, &year, copies).await }
             };
-            seeds.map(|seed| trial(seed, &runtime, &struck, check(seed))).collect()
+            seeds.map(|seed| trial("seed", seed, &runtime, &struck, check(seed))).collect()
         }
         None => {
             let sample = Arc::new(flights(0, count));
@@ -88,7 +90,12 @@ fn main() -> ExitCode {
                 let sample = Arc::clone(&sample);
                 move || async move { storm::check(seed, &sample, copies).await }
             };
-            seeds.map(|seed| trial(seed, &runtime, &struck, check(seed))).collect()
+            let odd = seeds.clone().map(|seed| {
+                trial("odd_files", seed, &runtime, &struck, move || odd_files::check(seed))
+            });
+            let odd: Vec<Trial> = odd.collect();
+            let storms = seeds.map(|seed| trial("seed", seed, &runtime, &struck, check(seed)));
+            storms.chain(odd).collect()
         }
     };
     let are_many = trials.len() >= MANY;
@@ -106,18 +113,24 @@ fn main() -> ExitCode {
 }
 
 /// One seed, whose check answers what was done to its world.
-fn trial<Check, Checking>(seed: u64, runtime: &Arc<Runtime>, struck: &Struck, check: Check) -> Trial
+fn trial<Check, Checking>(
+    kind: &'static str,
+    seed: u64,
+    runtime: &Arc<Runtime>,
+    struck: &Struck,
+    check: Check,
+) -> Trial
 where
     Check: FnOnce() -> Checking + Send + 'static,
     Checking: Future<Output = BTreeMap<Fault, u64>>,
 {
     let (runtime, struck) = (Arc::clone(runtime), Arc::clone(struck));
-    Trial::test(format!("seed_{seed}"), move || {
+    Trial::test(format!("{kind}_{seed}"), move || {
         let started = Instant::now();
         let faults = runtime.block_on(check());
         let count: u64 = faults.values().sum();
         let elapsed = started.elapsed().as_secs_f64();
-        say(&format!("seed {seed} kept every promise: {count} faults, {elapsed:.1} s"));
+        say(&format!("{kind} {seed} kept every promise: {count} faults, {elapsed:.1} s"));
         let mut struck = struck.lock().unwrap();
         faults.into_iter().for_each(|(fault, count)| *struck.entry(fault).or_default() += count);
         Ok(())

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod adapters;
+mod archive;
 mod calls;
 mod compaction;
 mod costs;

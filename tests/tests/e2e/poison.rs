@@ -188,8 +188,16 @@ async fn a_file_that_cannot_be_read_is_one_dead_letter() {
     let world = World::start().await;
     let good = flights(0, 20);
     let zipped = gzip(&lines(&good[..10]));
-    world.land("flights/empty.ndjson", Vec::new());
-    world.land("flights/blank.ndjson.gz", gzip(b"\n\n"));
+    // Nights without data.
+    world.land("flights/none.ndjson", Vec::new());
+    world.land("flights/none.ndjson.gz", gzip(b"\n\n"));
+    world.land(
+        "flights/none.csv",
+        "year,month,day,sched_dep_time,carrier,flight,origin,dest,time_hour\n",
+    );
+    // What was not written.
+    world.land("flights/empty.csv", Vec::new());
+    world.land("flights/empty.ndjson.gz", Vec::new());
     world.land("flights/plain.ndjson.gz", lines(&good[..10]));
     world.land("flights/zipped.ndjson", zipped.clone());
     world.land("flights/text.ndjson", "not an event\n".repeat(50));
@@ -210,8 +218,8 @@ async fn a_file_that_cannot_be_read_is_one_dead_letter() {
     world.assert_letters(
         "InboxDlq",
         &[
-            (Code::InputEmpty, "no event"),
-            (Code::InputEmpty, "no event"),
+            (Code::InputEmpty, "without a header"),
+            (Code::InputEmpty, "no byte"),
             (Code::DecodeFormat, "not gzip"),
             (Code::DecodeFormat, "it is gzip"),
             (Code::DecodeFormat, "none of its first 16 lines"),

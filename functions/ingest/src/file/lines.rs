@@ -1,64 +1,36 @@
-//! Lines, as the bytes come, each bounded.
+//! The lines of NDJSON: LF ends one, as <https://github.com/ndjson/ndjson-spec> says.
+//!
+//! Memory is bounded: of a line that is longer than an event may be only its length is kept.
 
-use event::MAX_PAYLOAD_BYTES;
+use super::entries::{Content, Entry};
 
-/// One line of a file; numbers count from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    Whole {
-        number: u64,
-        bytes: Vec<u8>,
-    },
-    /// Longer than an event may be; its bytes are not kept.
-    TooLong {
-        number: u64,
-        bytes: u64,
-    },
-    /// A CSV record whose quote was still open at the end of the file or at the bound.
-    Unclosed {
-        number: u64,
-        bytes: Vec<u8>,
-    },
-}
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-impl Line {
-    pub(super) fn number(&self) -> u64 {
-        match self {
-            Self::Whole { number, .. }
-            | Self::TooLong { number, .. }
-            | Self::Unclosed { number, .. } => *number,
-        }
-    }
-}
-
-/// Splits bytes at line ends; in CSV, at those outside of quotes (RFC 4180, section 2).
 pub(super) struct Lines {
-    csv: bool,
+    longest: usize,
     buffer: Vec<u8>,
     /// Where in `buffer` the current line begins. What is before it is let go with the next push,
     /// all at once: a file of short lines is not moved for each of them.
     start: usize,
-    /// Up to where `buffer` was looked at.
+    /// Up to where no LF is in `buffer`.
     scanned: usize,
-    in_quotes: bool,
-    /// The bytes of a line that is too long, dropped so far.
+    /// The bytes of the current line that are not in `buffer` any more: it is too long.
     dropped: u64,
-    number: u64,
-    /// Line ends inside the current CSV record.
-    inner: u64,
+    line: u64,
+    is_ended: bool,
 }
 
 impl Lines {
-    pub(super) fn new(csv: bool) -> Self {
+    /// With the length of the longest line that is kept, in bytes.
+    pub(super) fn new(longest: usize) -> Self {
         Self {
-            csv,
+            longest,
             buffer: Vec::new(),
             start: 0,
             scanned: 0,
-            in_quotes: false,
             dropped: 0,
-            number: 1,
-            inner: 0,
+            line: 1,
+            is_ended: false,
         }
     }
 
@@ -69,124 +41,140 @@ impl Lines {
         self.buffer.extend_from_slice(bytes);
     }
 
-    pub(super) fn next_line(&mut self) -> Option<Line> {
-        while let Some(&byte) = self.buffer.get(self.scanned) {
-            self.scanned += 1;
-            if self.csv && byte == b'"' {
-                self.in_quotes = !self.in_quotes;
-            }
-            if byte == b'\n' {
-                if !self.in_quotes {
-                    return Some(self.cut(self.scanned - 1));
+    pub(super) fn end(&mut self) {
+        self.is_ended = true;
+    }
+
+    /// The next line; the last one needs no line end.
+    pub(super) fn next(&mut self) -> Option<Entry<'_>> {
+        let unread = &self.buffer[self.scanned..];
+        let (end, line_end) = match unread.iter().position(|&byte| byte == b'\n') {
+            Some(place) => (self.scanned + place, 1),
+            None => {
+                self.scanned = self.buffer.len();
+                if self.scanned - self.start > self.longest {
+                    self.dropped += (self.scanned - self.start) as u64;
+                    self.start = self.scanned;
                 }
-                self.inner += 1;
+                let is_last = self.is_ended && (self.dropped > 0 || self.start < self.buffer.len());
+                if !is_last {
+                    return None;
+                }
+                (self.buffer.len(), 0)
             }
-            if self.scanned - self.start > MAX_PAYLOAD_BYTES + 1 {
-                self.dropped += (self.scanned - self.start) as u64;
-                self.start = self.scanned;
-                // An open quote would swallow the rest of the file: the next line end closes it.
-                self.in_quotes = false;
-            }
-        }
-        None
+        };
+        let text = &self.buffer[self.start..end];
+        let length = std::mem::take(&mut self.dropped) + text.len() as u64;
+        let content = if length > self.longest as u64 {
+            Content::TooLong { bytes: length }
+        } else if is_blank(text) {
+            Content::Blank
+        } else {
+            Content::Line(text)
+        };
+        let entry = Entry { line: self.line, bytes: length + line_end as u64, content };
+        self.line += 1;
+        self.start = end + line_end;
+        self.scanned = self.start;
+        Some(entry)
     }
+}
 
-    /// What follows the last line end, if anything does.
-    pub(super) fn last_line(&mut self) -> Option<Line> {
-        if self.buffer.len() == self.start && self.dropped == 0 {
-            return None;
-        }
-        let unclosed = self.in_quotes;
-        let line = self.cut(self.buffer.len());
-        Some(match line {
-            Line::Whole { number, bytes } if unclosed => Line::Unclosed { number, bytes },
-            line => line,
-        })
-    }
-
-    fn cut(&mut self, end: usize) -> Line {
-        let line = &self.buffer[self.start..end];
-        let bytes = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
-        let number = self.number;
-        self.number += 1 + std::mem::take(&mut self.inner);
-        self.start = self.scanned;
-        self.in_quotes = false;
-        match std::mem::take(&mut self.dropped) {
-            0 => Line::Whole { number, bytes },
-            dropped => Line::TooLong { number, bytes: dropped + bytes.len() as u64 },
-        }
-    }
+/// White space, or a byte order mark and nothing else.
+fn is_blank(text: &[u8]) -> bool {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii().is_empty()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn lines(csv: bool, chunks: &[&[u8]]) -> Vec<Line> {
-        let mut lines = Lines::new(csv);
-        let mut all = Vec::new();
+    /// An entry as this test compares it: its line, its length, and its text.
+    type Found = (u64, u64, Option<Vec<u8>>);
+
+    fn entries(longest: usize, chunks: &[&[u8]]) -> Vec<Found> {
+        let mut lines = Lines::new(longest);
+        let mut found = Vec::new();
         for chunk in chunks {
             lines.push(chunk);
-            while let Some(line) = lines.next_line() {
-                all.push(line);
-            }
+            take_all(&mut lines, &mut found);
         }
-        all.extend(lines.last_line());
-        all
+        lines.end();
+        take_all(&mut lines, &mut found);
+        found
     }
 
-    fn whole(number: u64, text: &str) -> Line {
-        Line::Whole { number, bytes: text.as_bytes().to_vec() }
+    fn take_all(lines: &mut Lines, found: &mut Vec<Found>) {
+        while let Some(entry) = lines.next() {
+            let text = match entry.content {
+                Content::Line(text) => Some(text.to_vec()),
+                Content::Blank => Some(Vec::new()),
+                Content::TooLong { .. } => None,
+                other => panic!("{other:?}"),
+            };
+            found.push((entry.line, entry.bytes, text));
+        }
+    }
+
+    fn line(number: u64, bytes: u64, text: &str) -> Found {
+        (number, bytes, Some(text.as_bytes().to_vec()))
     }
 
     #[test]
     fn lines_are_cut_wherever_the_chunks_are() {
-        let expected = [whole(1, "ab"), whole(2, ""), whole(3, "c")];
-        assert_eq!(lines(false, &[b"ab\r\n\nc"]), expected);
-        assert_eq!(lines(false, &[b"a", b"b\r", b"\n\n", b"c"]), expected);
-    }
-
-    #[test]
-    fn a_csv_record_may_hold_line_ends_in_quotes_and_counts_them() {
-        let expected = [whole(1, "a,\"b\nc\""), whole(3, "d,e")];
-        assert_eq!(lines(true, &[b"a,\"b\nc\"\nd,e\n"]), expected);
-        assert_eq!(
-            lines(true, &[b"a\n\"b\nc"]),
-            [whole(1, "a"), Line::Unclosed { number: 2, bytes: b"\"b\nc".to_vec() }]
-        );
+        let expected = [line(1, 4, "ab\r"), line(2, 1, ""), line(3, 1, "c")];
+        assert_eq!(entries(9, &[b"ab\r\n\nc"]), expected);
+        assert_eq!(entries(9, &[b"a", b"b\r", b"\n\n", b"c"]), expected);
     }
 
     #[test]
     fn a_line_that_is_too_long_is_measured_and_the_next_ones_go_on() {
         let long = vec![b'x'; 2 * 1024 * 1024];
-        let read = lines(false, &[b"a\n", &long, b"\nb\n"]);
-        let too_long = Line::TooLong { number: 2, bytes: 2 * 1024 * 1024 };
-        assert_eq!(read, [whole(1, "a"), too_long, whole(3, "b")]);
+        let read = entries(100, &[b"a\n", &long, b"\nb\n"]);
+        assert_eq!(read, [line(1, 2, "a"), (2, 2 * 1024 * 1024 + 1, None), line(3, 2, "b")]);
     }
 
     /// Moving what is left for each line would cost the square of what a slice inflates to.
     #[test]
     fn what_was_read_is_let_go_with_the_next_push_and_not_with_each_line() {
-        let mut lines = Lines::new(false);
+        let mut lines = Lines::new(100);
         lines.push(&b"\n".repeat(1_000));
         for _ in 0..999 {
-            lines.next_line();
+            lines.next();
         }
         assert_eq!(lines.buffer.len(), 1_000);
         lines.push(b"a\n");
         assert_eq!(lines.buffer, b"\na\n");
-        assert_eq!(
-            (lines.next_line(), lines.next_line()),
-            (Some(whole(1_000, "")), Some(whole(1_001, "a")))
-        );
     }
 
-    #[test]
-    fn an_open_quote_swallows_no_more_than_one_record_may_have() {
-        let mut file = b"a\n\"open,".to_vec();
-        file.extend(vec![b'x'; MAX_PAYLOAD_BYTES + 10]);
-        file.extend(b"\nb\n");
-        let read = lines(true, &[&file]);
-        assert_eq!((read.len(), &read[2]), (3, &whole(3, "b")));
+    proptest! {
+        /// Against nothing but `split`.
+        #[test]
+        fn entries_are_the_file_split_at_line_feeds(
+            file in vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b' '), any::<u8>()], 0..80),
+            cuts in vec(0_usize..80, 0..6),
+            longest in 1_usize..20,
+        ) {
+            let chunks = testkit::cut(&file, &cuts);
+            let found = entries(longest, &chunks);
+            let mut expected: Vec<&[u8]> = file.split(|&byte| byte == b'\n').collect();
+            if expected.last().is_some_and(|last| last.is_empty()) {
+                expected.pop();
+            }
+            prop_assert_eq!(found.len(), expected.len());
+            for (number, ((line, _, text), expected)) in found.iter().zip(&expected).enumerate() {
+                prop_assert_eq!(*line, number as u64 + 1);
+                match text {
+                    None => prop_assert!(expected.len() > longest),
+                    Some(text) if text.is_empty() => prop_assert!(is_blank(expected)),
+                    Some(text) => prop_assert_eq!(text, expected),
+                }
+            }
+            let bytes: u64 = found.iter().map(|(_, bytes, _)| bytes).sum();
+            prop_assert_eq!(bytes, file.len() as u64);
+        }
     }
 }

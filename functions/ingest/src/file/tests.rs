@@ -2,12 +2,16 @@
 
 mod chunks;
 mod hostile;
+mod independent;
+mod inputs;
 mod whole;
 
 use std::time::Duration;
 
 use event::{DeadLetter, Encoding, Envelope};
 use testkit::{ManualClock, MemoryQueue};
+
+use runtime::Outgoing;
 
 use super::*;
 use crate::memory::{Chunks, DLQ, ENRICH, HEADER, emit, events, flight, gzip, letters, row};
@@ -26,13 +30,22 @@ async fn read_chunks(name: &str, chunks: Vec<Vec<u8>>) -> Read {
 }
 
 async fn read_with(queue: MemoryQueue, name: &str, chunks: Vec<Vec<u8>>) -> Read {
+    let contracts = testkit::contracts();
+    read_under(contracts.get("flights").unwrap(), queue, name, chunks).await
+}
+
+async fn read_under(
+    contract: &Contract,
+    queue: MemoryQueue,
+    name: &str,
+    chunks: Vec<Vec<u8>>,
+) -> Read {
     let object = Announced {
+        partition: "aws".to_owned(),
         bucket: "landing".to_owned(),
         key: format!("flights/{name}"),
         etag: "e1".to_owned(),
     };
-    let contracts = testkit::contracts();
-    let contract = contracts.get("flights").unwrap();
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let body = Chunks(chunks.into());
     let result = read_file(&object, contract, body, &emit(&queue), deadline.now(), &deadline).await;

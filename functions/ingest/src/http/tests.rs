@@ -238,3 +238,34 @@ fn a_body_is_one_event_an_array_or_lines() {
     assert_eq!(count(b"[1,"), Err(Code::DecodeJson));
     assert_eq!(count(&b"1\n".repeat(1_001)), Err(Code::SizeExceeded));
 }
+
+/// RFC 8259, section 8.1, lets a reader skip a byte order mark, before an array as before an object.
+#[tokio::test]
+async fn a_byte_order_mark_before_an_array_is_skipped() {
+    let array = format!("\u{feff}[{},{}]", flight(1), flight(2));
+    let answered = ask_with(
+        request("POST", "/flights", array.as_bytes(), true),
+        MemoryObjects::default(),
+        MemoryQueue::default(),
+    )
+    .await;
+    assert_eq!((answered.status, events(&answered.queue).len()), (202, 2), "{}", answered.body);
+}
+
+/// What JSON allows and SQS does not is nobody's outage.
+#[tokio::test]
+async fn a_character_that_sqs_refuses_is_accepted() {
+    let flight = flight(1).replace("UA", "\u{fffe}\u{ffff}");
+    let answered = ask_with(
+        request("POST", "/flights", flight.as_bytes(), false),
+        MemoryObjects::default(),
+        MemoryQueue::default(),
+    )
+    .await;
+    assert_eq!(answered.status, 202, "{}", answered.body);
+    let event = &events(&answered.queue)[0];
+    assert_eq!(
+        event.data.get(),
+        flight.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+    );
+}

@@ -5,6 +5,7 @@
 
 mod buckets;
 mod lists;
+mod part_copies;
 mod reads;
 mod uploads;
 mod writes;
@@ -190,6 +191,13 @@ impl S3 for Protocol {
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let body = collect(request.input.body.take()).await?;
         answer(self.upload_part(request.input, body))
+    }
+
+    async fn upload_part_copy(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        answer(self.upload_part_copy(request.input))
     }
 
     async fn complete_multipart_upload(

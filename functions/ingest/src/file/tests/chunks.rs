@@ -19,16 +19,8 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Cut at these places, each modulo what is left; a cut of zero is an empty chunk.
-fn cut(bytes: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
-    let (mut rest, mut chunks) = (bytes, Vec::new());
-    for cut in cuts {
-        let (chunk, after) = rest.split_at(cut % (rest.len() + 1));
-        chunks.push(chunk.to_vec());
-        rest = after;
-    }
-    chunks.push(rest.to_vec());
-    chunks
+fn chunks(bytes: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
+    testkit::cut(bytes, cuts).into_iter().map(<[u8]>::to_vec).collect()
 }
 
 fn messages(name: &str, chunks: Vec<Vec<u8>>) -> (Result<Done, Failure>, Vec<Vec<Outgoing>>) {
@@ -52,7 +44,7 @@ proptest! {
     fn any_cut_gives_the_same_messages(cuts in vec(0_usize..200, 0..12)) {
         for (name, bytes) in files() {
             let whole = messages(name, vec![bytes.clone()]);
-            prop_assert_eq!(messages(name, cut(&bytes, &cuts)), whole, "{}", name);
+            prop_assert_eq!(messages(name, chunks(&bytes, &cuts)), whole, "{}", name);
         }
     }
 }

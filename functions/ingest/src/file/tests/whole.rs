@@ -13,11 +13,41 @@ async fn check(name: &str, bytes: &[u8], code: Code, reason: &str) {
 }
 
 #[tokio::test]
-async fn a_file_without_an_event_is_empty() {
-    check("a.ndjson", b"", Code::InputEmpty, "no event").await;
-    check("a.ndjson", b"\n \r\n\n", Code::InputEmpty, "no event").await;
-    check("a.csv", HEADER.as_bytes(), Code::InputEmpty, "no event").await;
-    check("a.ndjson.gz", &gzip(b""), Code::InputEmpty, "no event").await;
+async fn a_file_without_an_event_is_a_night_without_data() {
+    let marked = [b"\xef\xbb\xbf", HEADER.as_bytes(), b"\r\n\r\n"].concat();
+    for (name, bytes) in [
+        ("a.csv", HEADER.as_bytes()),
+        ("a.csv", &marked),
+        ("a.csv.gz", &gzip(HEADER.as_bytes())),
+        ("a.ndjson", b""),
+        ("a.ndjson", b"\n \r\n\n"),
+        ("a.ndjson", b"\xef\xbb\xbf"),
+        ("a.ndjson.gz", &gzip(b"")),
+    ] {
+        read(name, bytes).await.check(0, 0);
+    }
+}
+
+/// What was to be written was not: not even a header, or not even an empty gzip stream.
+#[tokio::test]
+async fn a_file_that_was_not_written_is_empty() {
+    check("a.csv", b"", Code::InputEmpty, "without a header").await;
+    check("a.csv", b"\xef\xbb\xbf\r\n  \n", Code::InputEmpty, "without a header").await;
+    check("a.csv.gz", &gzip(b""), Code::InputEmpty, "without a header").await;
+    check("a.csv.gz", b"", Code::InputEmpty, "no byte").await;
+    check("a.ndjson.gz", b"", Code::InputEmpty, "no byte").await;
+}
+
+#[tokio::test]
+async fn a_header_that_names_no_columns_is_one_refusal() {
+    let rows: Vec<String> = (1..40).map(row).collect();
+    let unnamed = format!(",{HEADER}\n{}", rows.join("\n"));
+    check("a.csv", unnamed.as_bytes(), Code::DecodeFormat, "column 1 of the header").await;
+    let open = format!("\"{HEADER}\n{}", rows.join("\n"));
+    check("a.csv", open.as_bytes(), Code::DecodeFormat, "never closed").await;
+    let long = format!("{}\n{}", "x".repeat(1024 * 1024), rows.join("\n"));
+    check("a.csv", long.as_bytes(), Code::DecodeFormat, "1048576 bytes").await;
+    check("a.csv", b"year,caf\xe9\n", Code::DecodeUtf8, "field 2").await;
 }
 
 #[tokio::test]
@@ -32,7 +62,7 @@ async fn a_file_that_is_not_what_its_name_says_sends_nothing() {
     let long = vec!["x".repeat(500 * 1024); 16].join("\n");
     check("a.ndjson", long.as_bytes(), Code::DecodeFormat, "first 16 lines").await;
     check("a.parquet", b"PAR1", Code::DecodeFormat, ".ndjson").await;
-    check("a.ndjson", b"PAR1\n{}", Code::DecodeFormat, "Parquet").await;
+    check("a.ndjson", b"PAR1\x15\x04\x15\x10", Code::DecodeFormat, "Parquet").await;
 }
 
 #[tokio::test]
@@ -45,6 +75,47 @@ async fn a_gzip_stream_that_breaks_off_is_named() {
     for bytes in [cut, &wrong, &whole[..3]] {
         let failure = read("a.ndjson.gz", bytes).await.result.unwrap_err();
         assert_eq!((failure.kind, failure.code), (FailureKind::Permanent, Code::DecodeGzip));
+        assert!(failure.reason.contains("cut short"), "{failure}");
+    }
+}
+
+/// A line without an end may be the beginning of one: half of a row would be another row.
+#[tokio::test]
+async fn what_came_before_a_gzip_stream_breaks_off_is_passed_on_and_half_a_line_is_not() {
+    let csv = format!("{HEADER}\n{}\n1,2\n{}", row(1), row(2));
+    let whole = gzip(csv.as_bytes());
+    let read = read("a.csv.gz", &whole[..whole.len() - 1]).await;
+    assert_eq!(read.result.as_ref().unwrap_err().code, Code::DecodeGzip);
+    assert_eq!(read.ids(), ["e1:2"]);
+    assert_eq!(read.letters[0].0.at.as_deref(), Some("line 3"));
+    assert_eq!(read.letters.len(), 1);
+}
+
+#[tokio::test]
+async fn zeros_after_gzip_are_padding() {
+    let (one, two) = (gzip(format!("{}\n", flight(1)).as_bytes()), gzip(flight(2).as_bytes()));
+    let zeros = vec![0; 5_000];
+    for (events, bytes) in [
+        (1, [one.as_slice(), &zeros].concat()),
+        (2, [one.as_slice(), &two, &[0]].concat()),
+        (2, [one.as_slice(), &[0; 3], &two, &zeros].concat()),
+    ] {
+        read("a.ndjson.gz", &bytes).await.check(events, 0);
+        let single = bytes.iter().map(|&byte| vec![byte]).collect();
+        read_chunks("a.ndjson.gz", single).await.check(events, 0);
+    }
+}
+
+/// gzip(1) warns and ignores it; here it is told, and nothing that was read is lost.
+#[tokio::test]
+async fn what_follows_gzip_and_is_none_is_told_and_the_events_before_are_passed_on() {
+    for garbage in [b"garbage".as_slice(), b"garbage that is longer than a header", b"\0\0x"] {
+        let whole = gzip(format!("{}\n{}", flight(1), flight(2)).as_bytes());
+        let read = read("a.ndjson.gz", &[&whole, garbage].concat()).await;
+        let failure = read.result.as_ref().unwrap_err();
+        assert_eq!((failure.kind, failure.code), (FailureKind::Permanent, Code::DecodeGzip));
+        assert!(failure.reason.contains("neither gzip nor zeros"), "{failure}");
+        assert_eq!(read.ids(), ["e1:1", "e1:2"]);
     }
 }
 

@@ -95,19 +95,15 @@ impl Protocol {
         input: CopyObjectInput,
         headers: &HeaderMap,
     ) -> S3Result<CopyObjectOutput> {
-        let (from_bucket, from_key) = source(&input.copy_source)?;
-        let from = self.store.get(from_bucket, from_key)?;
         let condition = ReadCondition {
             if_match: input.copy_source_if_match.clone(),
             if_none_match: input.copy_source_if_none_match.clone(),
             if_modified_since: input.copy_source_if_modified_since.clone(),
             if_unmodified_since: input.copy_source_if_unmodified_since.clone(),
         };
-        condition.check(&from).map_err(|unmet| match unmet {
-            Unmet::NotModified => precondition_failed("x-amz-copy-source-If-None-Match"),
-            Unmet::Failed(header) => precondition_failed(&format!("x-amz-copy-source-{header}")),
-        })?;
+        let from = self.copied_object(&input.copy_source, &condition)?;
         let attributes = copied_attributes(&input, &from)?;
+        let (from_bucket, from_key) = source(&input.copy_source)?;
         if (from_bucket, from_key) == (&input.bucket, &input.key) && changes_nothing(&input) {
             return Err(s3_error!(
                 InvalidRequest,
@@ -148,6 +144,24 @@ impl Protocol {
             bucket_key_enabled: encryption.bucket_key,
             ..CopyObjectOutput::default()
         })
+    }
+
+    /// What is copied, if it is as the request wants it.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
+    pub(super) fn copied_object(
+        &self,
+        copy_source: &CopySource,
+        condition: &ReadCondition,
+    ) -> S3Result<Arc<Object>> {
+        let (bucket, key) = source(copy_source)?;
+        let from = self.store.get(bucket, key)?;
+        condition.check(&from).map_err(|unmet| match unmet {
+            Unmet::NotModified => precondition_failed("x-amz-copy-source-If-None-Match"),
+            Unmet::Failed(header) => precondition_failed(&format!("x-amz-copy-source-{header}")),
+        })?;
+        Ok(from)
     }
 
     pub(super) fn delete_object(&self, input: DeleteObjectInput) -> S3Result<DeleteObjectOutput> {

@@ -7,7 +7,7 @@ use super::{PART, World, check_refused};
 use crate::answers::{Answer as _, same};
 use crate::rig::cases;
 
-cases!(World: an_upload_in_parts_is_seen_once_it_is_complete, an_upload_that_does_not_hold_together_is_refused_and_stays, parts_have_checksums_that_make_the_whole_s);
+cases!(World: an_upload_in_parts_is_seen_once_it_is_complete, an_upload_that_does_not_hold_together_is_refused_and_stays, parts_have_checksums_that_make_the_whole_s, parts_may_be_ranges_of_objects_that_are_as_they_were);
 
 struct Parts<'a> {
     world: &'a World,
@@ -137,4 +137,38 @@ async fn parts_have_checksums_that_make_the_whole_s(world: &World) {
         .copy_source(format!("{}/whole", world.bucket));
     let copy = copy.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).send().await.answered();
     same!(copy.copy_object_result().unwrap().checksum_crc64_nvme(), done.checksum_crc64_nvme());
+}
+
+async fn parts_may_be_ranges_of_objects_that_are_as_they_were(world: &World) {
+    let body = ["a".repeat(PART), "b".repeat(PART), "end".to_owned()].concat();
+    let e_tag = world.put("from x", &body).await;
+    let mut parts = Parts::start(world, None).await;
+    let copy = |number: i32, range: &str| {
+        let copy = world.client.upload_part_copy().bucket(&world.bucket).key("big");
+        copy.upload_id(&parts.upload)
+            .part_number(number)
+            .copy_source(format!("{}/from%20x", world.bucket))
+            .copy_source_range(range)
+    };
+    let mut done = Vec::new();
+    let ranges = [(0, PART - 1), (PART, 2 * PART - 1), (2 * PART, 2 * PART + 2)];
+    for (number, (first, last)) in (1..).zip(ranges) {
+        let copy = copy(number, &format!("bytes={first}-{last}")).copy_source_if_match(&e_tag);
+        let copied = copy.send().await.answered().copy_part_result.unwrap();
+        let part = CompletedPart::builder().part_number(number).set_e_tag(copied.e_tag);
+        let part = part.set_checksum_crc32(copied.checksum_crc32);
+        done.push(part.set_checksum_crc64_nvme(copied.checksum_crc64_nvme).build());
+    }
+    let unmet = copy(4, "bytes=0-1").copy_source_if_match("\"x\"").send().await;
+    check_refused(unmet, 412, "PreconditionFailed");
+    for range in ["bytes=0-", "bytes=2-1", "0-1", &format!("bytes=0-{}", body.len())] {
+        check_refused(copy(4, range).send().await, 400, "InvalidArgument");
+    }
+    parts.done = done;
+    parts.complete(parts.done.clone()).send().await.answered();
+    assert!(world.text("big").await == body, "not the bytes that were copied");
+    let gone = world.client.upload_part_copy().bucket(&world.bucket).key("big");
+    let gone = gone.upload_id(&parts.upload).part_number(1);
+    let gone = gone.copy_source(format!("{}/from%20x", world.bucket));
+    check_refused(gone.send().await, 404, "NoSuchUpload");
 }

@@ -1,0 +1,241 @@
+//! From the entries of a file to events and dead letters.
+
+use contracts::Contract;
+use event::{Code, Failure, Form, Payload, Timestamp, too_large};
+use runtime::{MAX_BATCH_BYTES, Outgoing, Refused};
+
+use super::entries::{Content, Entry};
+use super::format::Format;
+use crate::emit::refused;
+use crate::notification::Announced;
+use crate::wrap::{Origin, wrap};
+
+/// What a dead letter's message needs beside its body: attributes with the object's key twice (at
+/// most 1,024 bytes each), and a reason of at most 1,000 characters.
+const LETTER_ROOM_BYTES: usize = 32 * 1024;
+
+/// A file whose first lines all fail is not what its name says: it is one dead letter, not one for
+/// each line.
+const FIRST_LINES: usize = 16;
+
+/// What became of the bytes of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) header: u64,
+    pub(super) blank: u64,
+    pub(super) events: u64,
+    pub(super) letters: u64,
+}
+
+impl Account {
+    pub(super) fn bytes(&self) -> u64 {
+        self.header + self.blank + self.events + self.letters
+    }
+}
+
+/// The names of a file's columns.
+#[derive(Debug)]
+enum Header {
+    /// NDJSON has none.
+    Unneeded,
+    /// The first record of CSV will be it.
+    Awaited,
+    Known(Vec<String>),
+}
+
+/// Takes entries, and holds what they come to until it is sent.
+pub(super) struct Intake<'a> {
+    object: &'a Announced,
+    contract: &'a Contract,
+    /// When the file was first taken in.
+    taken_in: Timestamp,
+    now: Timestamp,
+    header: Header,
+    pub(super) passing: Vec<Outgoing>,
+    pub(super) passing_bytes: usize,
+    pub(super) refusing: Vec<Refused>,
+    pub(super) refusing_bytes: usize,
+    /// Whether an entry was understood: before, failures are held back.
+    pub(super) is_proven: bool,
+    /// Events found, be they good or bad.
+    pub(super) taken: u64,
+    pub(super) account: Account,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(
+        object: &'a Announced,
+        contract: &'a Contract,
+        format: Format,
+        taken_in: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let header = match format {
+            Format::Ndjson => Header::Unneeded,
+            Format::Csv => Header::Awaited,
+        };
+        Self {
+            object,
+            contract,
+            taken_in,
+            now,
+            header,
+            passing: Vec::new(),
+            passing_bytes: 0,
+            refusing: Vec::new(),
+            refusing_bytes: 0,
+            is_proven: false,
+            taken: 0,
+            account: Account::default(),
+        }
+    }
+
+    /// Of the file, as a URI.
+    pub(super) fn source(&self) -> String {
+        self.object.source()
+    }
+
+    /// # Errors
+    /// What concerns the file as a whole.
+    pub(super) fn take(&mut self, entry: &Entry<'_>) -> Result<(), Failure> {
+        if self.is_blank(&entry.content) {
+            self.account.blank += entry.bytes;
+            return Ok(());
+        }
+        if matches!(self.header, Header::Awaited) {
+            self.header = Header::Known(self.columns(&entry.content)?);
+            self.account.header = entry.bytes;
+            return Ok(());
+        }
+        self.taken += 1;
+        let origin = self.object.origin(entry.line, self.taken_in);
+        let payload = self.payload(&entry.content);
+        match payload.and_then(|payload| wrap(self.contract, payload, origin)) {
+            Ok(message) => {
+                self.is_proven = true;
+                self.passing_bytes += message.size();
+                self.passing.push(message);
+                self.account.events += entry.bytes;
+                Ok(())
+            }
+            Err(failure) => {
+                self.refuse(entry, failure);
+                self.account.letters += entry.bytes;
+                self.check_first_lines()
+            }
+        }
+    }
+
+    /// # Errors
+    /// When there is no header where one must be.
+    pub(super) fn end(&self) -> Result<(), Failure> {
+        match self.header {
+            // No event is not a failure: a night without data.
+            Header::Unneeded | Header::Known(_) => Ok(()),
+            // Whoever writes CSV writes its header first: without one, the file was not written.
+            Header::Awaited => {
+                Err(Failure::permanent(Code::InputEmpty, "a CSV file without a header"))
+            }
+        }
+    }
+
+    /// A row of white space is none, unless the file has but one column.
+    fn is_blank(&self, content: &Content<'_>) -> bool {
+        let has_one_column = matches!(&self.header, Header::Known(names) if names.len() == 1);
+        match content {
+            Content::Blank => true,
+            Content::Record { raw, .. } => !has_one_column && raw.trim_ascii().is_empty(),
+            Content::Line(_) | Content::Unclosed { .. } | Content::TooLong { .. } => false,
+        }
+    }
+
+    /// The columns that a header names.
+    fn columns(&self, content: &Content<'_>) -> Result<Vec<String>, Failure> {
+        let no_header =
+            |why: &str| Failure::permanent(Code::DecodeFormat, format!("no header: {why}"));
+        match content {
+            Content::Record { fields, .. } => {
+                let names: Vec<String> = fields.texts()?.into_iter().map(str::to_owned).collect();
+                self.contract.check_header(&names)?;
+                Ok(names)
+            }
+            Content::TooLong { bytes } => {
+                Err(no_header(&format!("a first record of {bytes} bytes")))
+            }
+            Content::Unclosed { .. } => Err(no_header("its quote is never closed")),
+            Content::Blank | Content::Line(_) => Err(no_header("a line without columns")),
+        }
+    }
+
+    fn payload(&self, content: &Content<'_>) -> Result<Payload, Failure> {
+        match (content, &self.header) {
+            (Content::Line(text), _) => Payload::parse(text),
+            (Content::Record { fields, .. }, Header::Known(names)) => {
+                self.contract.row(names, &fields.texts()?)
+            }
+            (Content::TooLong { bytes }, _) => {
+                Err(too_large(usize::try_from(*bytes).unwrap_or(usize::MAX)))
+            }
+            (Content::Unclosed { .. }, _) => {
+                Err(Failure::permanent(Code::DecodeCsv, "a quote that is never closed"))
+            }
+            (Content::Blank | Content::Record { .. }, _) => {
+                Err(Failure::permanent(Code::InputEmpty, "nothing where an event was expected"))
+            }
+        }
+    }
+
+    /// Makes a dead letter of an entry: its bytes, or, where no message could hold them, where they are.
+    fn refuse(&mut self, entry: &Entry<'_>, failure: Failure) {
+        let is_undecodable = matches!(failure.code, Code::DecodeJson | Code::DecodeCsv);
+        self.is_proven |= !is_undecodable;
+        let at = match &failure.at {
+            Some(pointer) => format!("line {}, {pointer}", entry.line),
+            None => format!("line {}", entry.line),
+        };
+        let failure = failure.at(at);
+        let origin = self.object.origin(entry.line, self.taken_in);
+        let dataset = &self.contract.dataset;
+        let letter = match &entry.content {
+            Content::Line(raw) | Content::Record { raw, .. } | Content::Unclosed { raw } => {
+                let form = match self.header {
+                    Header::Unneeded => Form::Message,
+                    Header::Awaited | Header::Known(_) => Form::Csv,
+                };
+                let letter = refused(raw, form, dataset, &origin, &failure, self.now);
+                let fits = letter.body.len() + LETTER_ROOM_BYTES <= MAX_BATCH_BYTES;
+                if fits {
+                    letter
+                } else {
+                    self.place(&origin, entry.line, raw.len() as u64, &failure)
+                }
+            }
+            Content::TooLong { bytes } => self.place(&origin, entry.line, *bytes, &failure),
+            Content::Blank => self.place(&origin, entry.line, entry.bytes, &failure),
+        };
+        self.refusing_bytes += letter.body.len();
+        self.refusing.push(letter);
+    }
+
+    /// The dead letter that says where its bytes are.
+    fn place(&self, origin: &Origin, line: u64, bytes: u64, failure: &Failure) -> Refused {
+        let place = serde_json::json!({
+            "source": origin.source, "etag": self.object.etag, "line": line, "bytes": bytes,
+        });
+        let dataset = &self.contract.dataset;
+        refused(place.to_string().as_bytes(), Form::Place, dataset, origin, failure, self.now)
+    }
+
+    fn check_first_lines(&self) -> Result<(), Failure> {
+        let last = self.refusing.last().filter(|_| !self.is_proven);
+        match last.filter(|_| self.refusing.len() == FIRST_LINES) {
+            Some(last) => {
+                let (code, reason) = (last.letter.code, &last.letter.reason);
+                let reason =
+                    format!("none of its first {FIRST_LINES} lines is an event: {code}: {reason}");
+                Err(Failure::permanent(Code::DecodeFormat, reason))
+            }
+            None => Ok(()),
+        }
+    }
+}

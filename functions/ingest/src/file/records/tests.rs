@@ -1,0 +1,165 @@
+//! Records against a reader that shares nothing with them, for any bytes in any chunks.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use testkit::csv::{self, Row, RowKind};
+
+use super::super::entries::MAX_FIELDS;
+use super::*;
+
+/// What a file came to.
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
+    rows: Vec<Row>,
+    blank_bytes: u64,
+    all_bytes: u64,
+}
+
+fn read(longest: usize, chunks: &[&[u8]]) -> Read {
+    let mut records = Records::new(longest);
+    let mut read = Read { rows: Vec::new(), blank_bytes: 0, all_bytes: 0 };
+    for chunk in chunks {
+        records.push(chunk);
+        take_all(&mut records, &mut read);
+    }
+    records.end();
+    take_all(&mut records, &mut read);
+    read
+}
+
+fn take_all(records: &mut Records, read: &mut Read) {
+    while let Some(Entry { line, bytes, content }) = records.next() {
+        read.all_bytes += bytes;
+        let (raw, kind) = match content {
+            Content::Blank => {
+                read.blank_bytes += bytes;
+                continue;
+            }
+            Content::Record { raw, fields } => {
+                let mut start = 0;
+                let mut texts = Vec::new();
+                for &end in fields.ends {
+                    texts.push(fields.text[start..end].to_vec());
+                    start = end;
+                }
+                (raw.to_vec(), RowKind::Whole { fields: texts })
+            }
+            Content::Unclosed { raw } => (raw.to_vec(), RowKind::Unclosed),
+            Content::TooLong { bytes } => (Vec::new(), RowKind::TooLong { bytes }),
+            Content::Line(line) => panic!("a line of CSV: {line:?}"),
+        };
+        read.rows.push(Row { line, raw, kind });
+    }
+}
+
+#[track_caller]
+fn check(file: &[u8], expected: &[(u64, &[&str])]) {
+    let found = read(1_000, &[file]);
+    let rows = found.rows.iter().map(|row| match &row.kind {
+        RowKind::Whole { fields } => {
+            let texts = fields.iter().map(|field| String::from_utf8(field.clone()).unwrap());
+            (row.line, texts.collect::<Vec<_>>())
+        }
+        other => panic!("{other:?}"),
+    });
+    let rows: Vec<_> = rows.collect();
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(line, fields)| (*line, fields.iter().map(|&field| field.to_owned()).collect()))
+        .collect::<Vec<(u64, Vec<String>)>>();
+    assert_eq!(rows, expected);
+    assert_eq!(found.all_bytes, file.len() as u64);
+}
+
+#[test]
+fn each_kind_of_line_end_ends_a_record_and_is_counted_once() {
+    check(b"a\rb\nc\r\nd", &[(1, &["a"]), (2, &["b"]), (3, &["c"]), (4, &["d"])]);
+    check(b"a\r\rb\n\nc\r\n\r\nd", &[(1, &["a"]), (3, &["b"]), (5, &["c"]), (7, &["d"])]);
+    check(b"\"1\r2\n3\r\n4\"\nb", &[(1, &["1\r2\n3\r\n4"]), (5, &["b"])]);
+    check(b"\xef\xbb\xbf\na\n", &[(2, &["a"])]);
+}
+
+#[test]
+fn a_quote_opens_a_field_only_at_its_beginning() {
+    check(b"5\" pipe,x\n6\" pipe,\"y\"\"\"", &[(1, &["5\" pipe", "x"]), (2, &["6\" pipe", "y\""])]);
+    check(b"\"a\"b\"c,d\n", &[(1, &["ab\"c", "d"])]);
+}
+
+#[test]
+fn what_never_closes_is_unclosed_and_what_does_is_not() {
+    let kind = |file: &[u8]| read(100, &[file]).rows.pop().unwrap().kind;
+    assert_eq!(kind(b"a\n\"b\nc"), RowKind::Unclosed);
+    assert_eq!(kind(b"a\n\"b\"\""), RowKind::Unclosed);
+    for closed in [b"a\n\"b\"".as_slice(), b"a\n\"\"", b"a,b\"", b"a,"] {
+        assert!(matches!(kind(closed), RowKind::Whole { .. }), "{closed:?}");
+    }
+}
+
+#[test]
+fn a_record_that_is_too_long_ends_at_the_next_line_end_and_the_next_ones_go_on() {
+    let file = b"a\n\"open\n1234567890\nb\n";
+    let found = read(8, &[file]);
+    let kinds: Vec<_> = found.rows.iter().map(|row| (row.line, &row.kind)).collect();
+    let whole = |text: &str| RowKind::Whole { fields: vec![text.as_bytes().to_vec()] };
+    // The bound is within line 3, whose end is the first after it.
+    assert_eq!(kinds, [(1, &whole("a")), (2, &RowKind::TooLong { bytes: 16 }), (4, &whole("b"))]);
+    assert_eq!(found.all_bytes, file.len() as u64);
+}
+
+#[test]
+fn more_fields_than_any_table_has_are_told_and_the_next_record_is_whole() {
+    for (fields, are_too_many) in [(MAX_FIELDS, false), (MAX_FIELDS + 1, true), (20_000, true)] {
+        let file = [",".repeat(fields - 1).as_bytes(), b"\nb,c\n"].concat();
+        let mut records = Records::new(100_000);
+        records.push(&file);
+        let told = |entry: Entry<'_>| match entry.content {
+            Content::Record { raw, fields } => (raw.len(), fields.texts().map(|all| all.len())),
+            other => panic!("{other:?}"),
+        };
+        let (raw, texts) = told(records.next().unwrap());
+        assert_eq!((raw, texts.is_err()), (fields - 1, are_too_many), "{fields} fields");
+        assert_eq!(told(records.next().unwrap()).1.unwrap(), 2);
+    }
+}
+
+#[test]
+fn a_field_that_is_no_utf_8_is_named() {
+    let mut records = Records::new(100);
+    records.push(b"abc,d\xff\n");
+    let Content::Record { fields, .. } = records.next().unwrap().content else { panic!() };
+    assert!(fields.texts().unwrap_err().reason.contains("byte 1 of field 2"));
+}
+
+fn odd_byte() -> impl Strategy<Value = u8> {
+    prop_oneof![
+        4 => Just(b'"'),
+        3 => Just(b','),
+        2 => Just(b'\r'),
+        2 => Just(b'\n'),
+        1 => prop_oneof![Just(0xef_u8), Just(0xbb), Just(0xbf), Just(0), Just(0xff)],
+        2 => prop_oneof![Just(b'a'), Just(b' ')],
+        1 => any::<u8>(),
+    ]
+}
+
+/// Any bytes, often after a byte order mark.
+fn odd_file() -> impl Strategy<Value = Vec<u8>> {
+    let mark = prop_oneof![3 => Just(b"".as_slice()), 1 => Just(BYTE_ORDER_MARK)];
+    (mark, vec(odd_byte(), 0..120)).prop_map(|(mark, bytes)| [mark, &bytes].concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_chunks_give_what_an_independent_reader_finds_in_the_whole(
+        file in odd_file(),
+        cuts in vec(0_usize..120, 0..10),
+        longest in prop_oneof![3 => Just(1_000_usize), 2 => 1_usize..30],
+    ) {
+        let found = read(longest, &testkit::cut(&file, &cuts));
+        prop_assert_eq!(&found.rows, &csv::read(&file, longest));
+        prop_assert_eq!(found.all_bytes, file.len() as u64, "bytes are missing");
+        prop_assert_eq!(found, read(longest, &[&file]), "chunks matter");
+    }
+}
