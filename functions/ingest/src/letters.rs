@@ -6,8 +6,6 @@
 
 use std::io::Read;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use event::{Attributes, Code, DeadLetter, Encoding, Failure, Form, Timestamp, attributes_size};
 use flate2::read::GzDecoder;
 use runtime::{MAX_BATCH_BYTES, Record, Refused};
@@ -28,7 +26,7 @@ struct Claim {
     key: String,
     /// Of the body.
     bytes: usize,
-    /// Of the body, in base64.
+    /// Of the body, as `sha256sum` shows it.
     sha256: String,
     /// How the body holds the original bytes.
     encoding: Encoding,
@@ -50,11 +48,12 @@ const LONGEST_ATTRIBUTE: usize = 1_024;
 /// What one message can come to as a line of JSON, compressed or not: a byte takes six at most.
 const MOST_BYTES: usize = 8 * MAX_BATCH_BYTES;
 
-/// `letters/<day>/<id>.ndjson.gz`, the day in UTC; SQS's ids are UUIDs.
-fn key_of(message_id: &str, now: Timestamp) -> String {
+/// `letters/<day>/<id>-<hash>.ndjson.gz`: the day in UTC, the id as SQS gave it, the begin of the body's
+/// hash. No two bodies share a key.
+fn key_of(message_id: &str, sha256: &str, now: Timestamp) -> String {
     let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let id: String = message_id.chars().filter(fits).take(128).collect();
-    format!("{FOLDER}{}/{id}.ndjson.gz", now.date())
+    format!("{FOLDER}{}/{id}-{}.ndjson.gz", now.date(), &sha256[..16])
 }
 
 /// Puts a message into the archive, and makes its dead letter one that says where.
@@ -67,12 +66,13 @@ pub(crate) async fn put_elsewhere(
     refused: &mut Refused,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let key = key_of(&refused.letter.message_id, now);
+    let sha256 = digest(&refused.body);
+    let key = key_of(&refused.letter.message_id, &sha256, now);
     let claim = Claim {
         bucket: bucket.to_owned(),
         key: key.clone(),
         bytes: refused.body.len(),
-        sha256: digest(&refused.body),
+        sha256,
         encoding: refused.letter.encoding,
     };
     let claim = serde_json::to_string(&claim).map_err(|error| unwritable(&error))?;
@@ -165,7 +165,7 @@ fn another(claim: &Claim) -> Failure {
 }
 
 fn digest(body: &str) -> String {
-    STANDARD.encode(Sha256::digest(body))
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unwritable(error: &dyn std::error::Error) -> Failure {

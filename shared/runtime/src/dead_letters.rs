@@ -30,7 +30,7 @@ impl Refused {
             body: record.body.clone(),
             attributes: record.attributes.clone(),
             letter: letter.following(earlier.as_ref()),
-            group: record.group.clone(),
+            group: record.group.clone().or_else(|| record.fair_group.clone()),
         }
     }
 
@@ -47,7 +47,7 @@ impl Refused {
         let room = MAX_BATCH_BYTES.saturating_sub(self.body.len());
         let attributes = self.letter.write_within(self.attributes, room);
         let (group, deduplication_id) = match kind {
-            Kind::Standard => (None, None),
+            Kind::Standard => (self.group, None),
             Kind::Fifo => (Some(self.group.unwrap_or_else(|| id.clone())), Some(id)),
         };
         Outgoing { body: self.body, attributes, group, deduplication_id }

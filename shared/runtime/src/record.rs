@@ -18,6 +18,8 @@ pub struct Record {
     pub queue_arn: String,
     /// On a FIFO queue: its message group.
     pub group: Option<String>,
+    /// On a standard queue: its message group, by which fair queues share; it orders nothing.
+    pub fair_group: Option<String>,
     /// Who sent it, as SQS tells it; see [`Senders`](crate::Senders).
     pub sender: Option<String>,
     /// The queue that SQS itself moved it from, into the dead-letter queue where it was received.
@@ -32,14 +34,16 @@ impl Record {
         let system = |name: &str| message.attributes.get(name);
         let number = |name: &str| system(name).and_then(|text| text.parse().ok());
         let queue_arn = message.event_source_arn.clone().unwrap_or_default();
-        // Standard queues take a group too (fair queues), and do not order by it.
-        let group = queue_arn.ends_with(".fifo").then(|| system("MessageGroupId").cloned());
+        let group = system("MessageGroupId").cloned();
+        let (group, fair_group) =
+            if queue_arn.ends_with(".fifo") { (group, None) } else { (None, group) };
         Self {
             receive_count: number("ApproximateReceiveCount").unwrap_or(1),
             sent_at: system("SentTimestamp")
                 .and_then(|text| text.parse().ok())
                 .map(Timestamp::from_unix_ms),
-            group: group.flatten(),
+            group,
+            fair_group,
             sender: system("SenderId").cloned(),
             moved_from: system("DeadLetterQueueSourceArn").cloned(),
             is_strangers: false,

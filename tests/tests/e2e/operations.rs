@@ -187,11 +187,40 @@ async fn a_message_of_a_fair_queue_is_redriven_with_its_group() {
         group_id: Some("tenant-7".to_owned()),
         ..NewMessage::default()
     };
-    world.emulation().sqs().send(world.name("InboxDlq"), message).unwrap();
+    let poison = NewMessage { body: "{".to_owned(), ..message.clone() };
+    let (sqs, dead) = (world.emulation().sqs(), world.name("InboxDlq"));
+    sqs.send(world.name("Inbox"), poison).unwrap();
+    sqs.send(dead, message).unwrap();
+    world.settle().await;
     let report = world.redrive("ingest").await;
-    assert_eq!((&report["moved"], &report["drained"]), (&1.into(), &true.into()), "{report}");
+    assert_eq!((&report["moved"], &report["failed"]), (&2.into(), &0.into()), "{report}");
     world.settle().await;
     world.assert_written_once(&flight);
+    world.assert_letters("InboxDlq", &[(Code::DecodeJson, "redrives 1")]);
+    assert_eq!(sqs.peek(dead)[0].attributes["MessageGroupId"], "tenant-7");
+    world.end().await;
+}
+
+/// What became of it then is known no more, and a letter that is redriven is as old as its first life.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_that_was_taken_in_too_long_ago_is_not_written() {
+    let world = World::start().await;
+    let flight = &flights(0, 1)[0];
+    let failure = json!({
+        "stage": "ingest", "code": "contract.unknown-dataset", "kind": "permanent", "reason": "none",
+        "taken_in_at": "2020-01-01T00:00:00.000Z", "first_failed_at": "2026-11-01T00:00:00.000Z",
+        "last_failed_at": "2026-11-01T00:00:00.000Z", "attempts": 1, "redrives": 40,
+        "message_id": "9b2cf535-f277-4197-8744-643645a39853",
+    });
+    let failure = failure.to_string();
+    let attributes = [("dataset", "flights"), ("sluicegate.failure", failure.as_str())];
+    world.send("InboxDlq", &flight.line, &attributes);
+    assert_eq!(world.redrive("ingest").await["moved"], 1);
+    world.settle().await;
+    world.assert_written_once(&[]);
+    for queue in ["SinkDlq", "LakeDlq"] {
+        world.assert_letters(queue, &[(Code::Forgotten, "taken in at 2020-01-01")]);
+    }
     world.end().await;
 }
 

@@ -250,7 +250,7 @@ async fn a_message_that_leaves_no_room_keeps_its_reason_and_comes_back_byte_for_
     let claim: serde_json::Value = serde_json::from_str(&dead.body).unwrap();
     assert_eq!((&claim["bucket"], &claim["bytes"]), (&ARCHIVE.into(), &flight(1).len().into()));
     let key = claim["key"].as_str().unwrap();
-    assert_eq!(key, "letters/2026-01-01/m1.ndjson.gz");
+    assert!(key.starts_with("letters/2026-01-01/m1-") && key.ends_with(".ndjson.gz"), "{key}");
 
     // It fails once more, and its letter still says where it is.
     run(&objects, &queue, vec![Record { receive_count: 5, ..redriven(&dead) }]).await;

@@ -172,3 +172,13 @@ async fn a_stranger_s_word_of_an_earlier_life_is_not_carried_on() {
         assert_eq!((letter.message_id.as_str(), letter.redrives), expected);
     }
 }
+
+/// Tenants share a dead-letter queue as fairly as the queue before it.
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_of_a_fair_queue_keeps_its_group() {
+    let rig = Rig::of(&[PERMANENT, Act::Pass]);
+    let tenant = |place| Record { fair_group: Some("tenant".to_owned()), ..record(place) };
+    assert_eq!(rig.run(vec![tenant(0), tenant(1)]).await, ends(&["m1"], &["m0"], &[]));
+    let (_, message) = rig.batches.queue.sent.lock().unwrap()[0].clone();
+    assert_eq!((message.group.as_deref(), message.deduplication_id), (Some("tenant"), None));
+}
