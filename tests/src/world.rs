@@ -191,9 +191,17 @@ impl World {
     /// # Panics
     /// When the invocation is refused.
     pub async fn redrive(&self, stage: &str) -> Value {
+        self.redrive_up_to(stage, 100_000).await
+    }
+
+    /// As [`World::redrive`], with at most so many letters.
+    ///
+    /// # Panics
+    /// When the invocation is refused.
+    pub async fn redrive_up_to(&self, stage: &str, limit: u64) -> Value {
         let (endpoint, name) = (self.emulation().endpoint(), self.name("RedriveFunction"));
         let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
-        let request = format!(r#"{{"stage":"{stage}","limit":100000}}"#);
+        let request = format!(r#"{{"stage":"{stage}","limit":{limit}}}"#);
         let (status, _, report) = post(&url, request).await;
         assert_eq!(status, 200, "{report}");
         report

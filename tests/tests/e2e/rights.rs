@@ -58,6 +58,10 @@ async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
 /// A bit of everything: files, messages, deliveries, duplicates, conflicts, poison at every stage, and a
 /// redrive of each.
 async fn run(world: &World) {
+    for stage in STAGES {
+        let report = world.redrive(stage).await;
+        assert_eq!((&report["moved"], &report["drained"]), (&json!(0), &json!(true)), "{report}");
+    }
     let sample = flights(0, 60);
     let (files, messages) = sample.split_at(30);
     put_tagged(world, "flights/tagged.ndjson.gz", gzip(&lines(&files[..15]))).await;
@@ -78,15 +82,18 @@ async fn run(world: &World) {
     world.send("Inbox", &observation.to_string(), &[("dataset", "weather")]);
     for queue in ["Inbox", "EnrichQueue", "SinkQueue", "LakeQueue", "DeliverQueue"] {
         world.send(queue, "garbage", &[]);
+        world.send(queue, "rubbish", &[]);
     }
     world.settle().await;
     world.send_flights(&[messages[0].with("dep_delay", 999.into())]);
     world.settle().await;
-    for stage in STAGES {
-        let report = world.redrive(stage).await;
-        assert_ne!(report["moved"], 0, "{report}");
+    for limit in [1, 1_000] {
+        for stage in STAGES {
+            let report = world.redrive_up_to(stage, limit).await;
+            assert_ne!(report["moved"], 0, "{report}");
+        }
+        world.settle().await;
     }
-    world.settle().await;
     assert_eq!(world.emulation().denied(), BTreeSet::new(), "the template does not grant it");
     world.assert_in_totals(&sample);
     assert!(!world.logs.lines_with("signal: killed").is_empty(), "the lake was not killed");
