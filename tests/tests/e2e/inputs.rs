@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use event::Code;
 use serde_json::{Value, json};
-use tests::{Settings, World, root};
+use tests::{Settings, World, post, root};
 
 fn input(name: &str) -> Vec<u8> {
     std::fs::read(root().join("tests/inputs").join(name)).unwrap()
@@ -55,8 +55,54 @@ async fn check_file(name: &str, expected: &[&str], letters: &[(Code, &str)]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quote_within_a_field_ends_no_record() {
+    check_file("stray-quote.csv", &["101", "102", "103"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_line_end_ends_a_record() {
+    check_file("carriage-returns.csv", &["111", "112", "113"], &[]).await;
+    check_file("mixed-line-ends.csv", &["121", "122", "123"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_integer_may_be_written_as_a_decimal() {
     check_file("integers-as-floats.csv", &["141"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_csv_is_one_whatever_its_first_column_is_called() {
+    check_file("header-like-magic.csv", &["161"], &[]).await;
+    check_file("empty-column-name.csv", &[], &[(Code::DecodeFormat, "column")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_night_without_data_is_no_failure() {
+    check_file("header-only.csv", &[], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn zeros_after_gzip_are_ignored() {
+    let world = world().await;
+    world.land("probe/zero-padded.ndjson.gz", input("zero-padded.ndjson.gz"));
+    world.settle().await;
+    assert_eq!(rows(&world).len(), 1);
+    world.assert_letters("InboxDlq", &[]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_character_that_sqs_does_not_take_harms_no_other_line() {
+    let world = world().await;
+    world.land("probe/noncharacter.ndjson", input("noncharacter.ndjson"));
+    world.settle().await;
+    let rows = rows(&world);
+    assert_eq!(rows.len(), 50);
+    let noncharacters =
+        |payload: &Value| payload["size"]["S"].as_str().is_some_and(|s| s.contains('\u{ffff}'));
+    assert_eq!(rows.values().filter(|payload| noncharacters(payload)).count(), 1, "{rows:?}");
+    world.assert_letters("InboxDlq", &[]);
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,5 +174,16 @@ async fn microseconds_order_events_whatever_comes_first() {
     let row = json!(items[0]);
     assert_eq!(row["payload"]["M"]["at"]["S"], "2026-11-28T00:00:00.123008Z");
     assert_eq!(row["event_time"]["S"], "2026-11-28T00:00:00.123008Z");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_byte_order_mark_before_an_array_is_skipped() {
+    let world = world().await;
+    let url = world.output("IngestUrl").trim_end_matches('/').to_owned();
+    let (status, _, answer) = post(&format!("{url}/probe"), input("bom-array.json")).await;
+    assert_eq!(status, 202, "{answer}");
+    world.settle().await;
+    assert_eq!(ids(&rows(&world)), ["361"]);
     world.end().await;
 }
