@@ -187,10 +187,10 @@ sinks: [{sinks}]
     fn a_sink_without_its_place_in_the_template_is_refused_with_what_to_add() {
         check_refused(
             "table",
-            "{name: state, kind: table, mode: upsert}",
+            "{name: nowhere, kind: table, mode: upsert}",
             &[
-                "the sink `state` of `orders` has no table",
-                "\"state\":\"${YourTable}\" to TABLES of SinkFunction",
+                "the sink `nowhere` of `orders` has no table",
+                "\"nowhere\":\"${YourTable}\" to TABLES of SinkFunction",
                 "records (sluicegate-RecordsTable)",
             ],
         );

@@ -77,11 +77,19 @@ impl Instant {
         let nanos = |of: Self| i128::from(of.seconds) * 1_000_000_000 + i128::from(of.nanos);
         u64::try_from((nanos(self) - nanos(earlier)).div_euclid(1_000_000)).ok()
     }
+}
 
-    /// Its fraction cut to milliseconds.
-    #[must_use]
-    pub fn cut_to_ms(self) -> Self {
-        Self { nanos: self.nanos / 1_000_000 * 1_000_000, ..self }
+/// In UTC, as RFC 3339 has it; its fraction without zeros at the end.
+impl std::fmt::Display for Instant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of_day = self.seconds.rem_euclid(DAY);
+        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+        write!(f, "{}T{hour:02}:{minute:02}:{second:02}", self.date())?;
+        if self.nanos > 0 {
+            let nanos = format!("{:09}", self.nanos);
+            write!(f, ".{}", nanos.trim_end_matches('0'))?;
+        }
+        f.write_str("Z")
     }
 }
 
@@ -220,6 +228,8 @@ mod tests {
         let earlier = instant("2013-02-01T00:29:59Z");
         assert_eq!((one.ms_since(earlier), earlier.ms_since(one)), (Some(1_250), None));
         assert_eq!(one.plus_days(28).date(), "2013-03-01");
+        assert_eq!(one.to_string(), "2013-02-01T00:30:00.25Z");
+        assert_eq!(earlier.to_string(), "2013-02-01T00:29:59Z");
         assert_eq!(Instant::from_unix_ms(-1), instant("1969-12-31T23:59:59.999Z"));
     }
 }

@@ -61,8 +61,11 @@ impl LogSink for StageLog {
         if is_start && (is_plain || level == Some("ERROR")) {
             let reason = reason(fields.as_ref()).unwrap_or_else(|| line.text.to_owned());
             state.not_started.insert(logs::short_name(line.function).to_owned(), reason);
+            return;
         }
-        if is_plain || matches!(level, Some("WARN" | "ERROR")) {
+        // What became a dead letter is told by the letter.
+        let is_of_letter = fields.as_ref().is_some_and(|it| it.contains_key("failure.code"));
+        if !is_of_letter && (is_plain || matches!(level, Some("WARN" | "ERROR"))) {
             if state.notable.len() == KEPT_LINES {
                 state.notable.pop_front();
             }
@@ -113,10 +116,14 @@ mod tests {
     use super::*;
 
     fn log(lines: &[(Origin, &str)]) -> StageLog {
+        log_in(Some("r"), lines)
+    }
+
+    fn log_in(request_id: Option<&str>, lines: &[(Origin, &str)]) -> StageLog {
         let log = StageLog::default();
         for (origin, text) in lines {
             let (function, stream) = ("sluicegate-Sink", "s");
-            log.line(&LogLine { function, stream, request_id: None, origin: *origin, text });
+            log.line(&LogLine { function, stream, request_id, origin: *origin, text });
         }
         log
     }
@@ -137,9 +144,10 @@ mod tests {
     #[test]
     fn why_a_function_does_not_start_is_kept() {
         let line = r#"{"level":"ERROR","message":"the function cannot start","failure.reason":"TABLES has no table"}"#;
-        let log = log(&[(Origin::Function, line)]);
+        let log = log_in(None, &[(Origin::Function, line)]);
         let expected = [("Sink".to_owned(), "TABLES has no table".to_owned())];
         assert_eq!(log.not_started(), BTreeMap::from(expected));
+        assert!(log.notable().is_empty(), "it is told once");
     }
 
     #[test]
@@ -148,6 +156,7 @@ mod tests {
             (Origin::Platform, "START"),
             (Origin::Function, r#"{"level":"INFO","message":"started"}"#),
             (Origin::Function, r#"{"level":"WARN","message":"slow"}"#),
+            (Origin::Function, r#"{"level":"WARN","message":"dead","failure.code":"decode.json"}"#),
             (Origin::Function, "QUEUE_URL is not set"),
         ]);
         assert_eq!(log.notable(), ["Sink WARN slow", "Sink QUEUE_URL is not set"]);
@@ -155,7 +164,7 @@ mod tests {
             log.line(&LogLine {
                 function: "f",
                 stream: "s",
-                request_id: None,
+                request_id: Some("r"),
                 origin: Origin::Function,
                 text: "x",
             });

@@ -50,6 +50,11 @@ fn headline(report: &Report) -> String {
     ];
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     match (report.is_kept(), report.is_settled) {
+        (true, _) if verdict.dead_lettered > 0 => format!(
+            "{name}: nothing lost, nothing written twice; {} dead through {} own fault",
+            grouped(verdict.dead_lettered),
+            if verdict.dead_lettered == 1 { "its" } else { "their" }
+        ),
         (true, _) => format!("{name}: nothing lost, nothing written twice"),
         (false, false) => format!("{name}: NOT FINISHED in time"),
         (false, true) => format!("{name}: PROMISE BROKEN: {}", wrong.join(", ")),
@@ -78,15 +83,14 @@ fn balance(report: &Report) -> String {
     parts.join(", ")
 }
 
-/// What is wrong, with examples and how to look; nothing where all is well.
+/// What is dead or wrong, with examples and how to look; nothing where all is well.
 fn problems(report: &Report, args: &Demo) -> Vec<String> {
     let mut lines = Vec::new();
     for (function, reason) in &report.not_started {
         lines.push(format!("{function} did not start: {}", shortened(reason)));
     }
-    let failures: Vec<&LetterGroup> = report.verdict.failures().collect();
-    for group in &failures {
-        lines.extend(failure(group));
+    for group in &report.verdict.letters {
+        lines.extend(dead_letters(group));
     }
     for sink in &report.verdict.sinks {
         for example in &sink.examples {
@@ -95,7 +99,7 @@ fn problems(report: &Report, args: &Demo) -> Vec<String> {
     }
     lines.extend(report.verdict.examples.iter().map(|example| shortened(example)));
     if !report.is_kept() {
-        lines.extend(how_to_look(report, args, failures.first().copied()));
+        lines.extend(how_to_look(report, args, report.verdict.failures().next()));
     }
     if !lines.is_empty() {
         lines.push(String::new());
@@ -103,8 +107,8 @@ fn problems(report: &Report, args: &Demo) -> Vec<String> {
     lines
 }
 
-/// `200 dead letters of sink: dependency.refused, "no such table"`, and one of them.
-fn failure(group: &LetterGroup) -> [String; 2] {
+/// `200 dead letters of sink, dependency.refused: no such table`, and one of them.
+fn dead_letters(group: &LetterGroup) -> [String; 2] {
     let letters = if group.count == 1 { "dead letter" } else { "dead letters" };
     let why = match (group.code.as_str(), group.reason.as_str()) {
         (UNEXPLAINED, _) => {

@@ -182,6 +182,13 @@ impl<'a> Book<'a> {
         records.all(|record| self.has_letter(*record, |letter| self.concerns(letter, sink)))
     }
 
+    /// The same, and through their own fault alone.
+    pub(super) fn is_dead_by_itself(&self, variant: usize, sink: &Sink) -> bool {
+        let is_own = |it: &Letter| self.concerns(it, sink) && it.fault() == Fault::Event;
+        let mut records = self.variants[variant].records.iter();
+        records.all(|record| self.has_letter(*record, is_own))
+    }
+
     /// Whether a record got no further than the stages before the sinks, through its own fault.
     pub(super) fn is_record_refused(&self, record: usize) -> bool {
         self.has_letter(record, |it| is_before_sinks(it) && it.fault() == Fault::Event)

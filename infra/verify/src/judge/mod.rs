@@ -78,7 +78,7 @@ pub struct Verdict {
     pub repeated: u64,
     /// Refused where they came in, through their own fault.
     pub rejected: u64,
-    /// Identities that are in each sink that they should be in.
+    /// Identities that are in a sink, and in each other one too, or dead there by their own fault.
     pub written: u64,
     /// Records about which there is a dead letter.
     pub dead_lettered: u64,
@@ -225,12 +225,16 @@ impl Judged {
 pub fn judge(dataset: &Dataset, sent: &[Sent], seen: &Observed) -> Verdict {
     let book = Book::of(dataset, sent, seen);
     let mut verdict = Verdict { events: number(sent.len()), ..Verdict::default() };
-    let mut is_written = vec![true; book.groups.len()];
+    let mut is_whole = vec![true; book.groups.len()];
+    let mut is_anywhere = vec![false; book.groups.len()];
     let mut is_lost = vec![false; book.variants.len()];
     for sink in &dataset.sinks {
         let judged = judge_sink(&book, sink, seen);
-        for (written, present) in is_written.iter_mut().zip(&judged.is_present) {
-            *written &= present;
+        for (group, variants) in book.groups.iter().enumerate() {
+            let is_present = judged.is_present[group];
+            let is_dead = variants.iter().all(|variant| book.is_dead_by_itself(*variant, sink));
+            is_whole[group] &= is_present || is_dead;
+            is_anywhere[group] |= is_present;
         }
         judged.lost.iter().for_each(|variant| is_lost[*variant] = true);
         for record in &judged.refused {
@@ -243,7 +247,8 @@ pub fn judge(dataset: &Dataset, sent: &[Sent], seen: &Observed) -> Verdict {
         verdict.strange += judged.verdict.strange;
         verdict.sinks.push(judged.verdict);
     }
-    verdict.written = number(is_written.iter().filter(|is_written| **is_written).count());
+    let is_written = is_whole.iter().zip(&is_anywhere).map(|(whole, anywhere)| *whole && *anywhere);
+    verdict.written = number(is_written.filter(|is_written| *is_written).count());
     verdict.lost = number(is_lost.iter().filter(|is_lost| **is_lost).count());
     count_records(&book, &mut verdict);
     check_letters(&book, &mut verdict);
@@ -333,6 +338,26 @@ fn check_letters(book: &Book<'_>, verdict: &mut Verdict) {
         }
     }
     check_conflicts(book, verdict);
+    check_refusals(book, verdict);
+}
+
+/// What can be read here is not refused as unreadable: a line of JSON, and a file that has events.
+fn check_refusals(book: &Book<'_>, verdict: &mut Verdict) {
+    for (record, sent) in book.sent.iter().enumerate().filter(|(_, sent)| sent.payload.is_some()) {
+        let letters = book.letters_of[record].iter().map(|letter| &book.letters[*letter]);
+        for letter in letters.filter(|letter| letter.stage == "ingest") {
+            let is_false = match letter.code.as_str() {
+                "decode.json" => letter.objects.is_empty(),
+                "decode.gzip" | "input.empty" => sent.place.is_some(),
+                _ => false,
+            };
+            if is_false {
+                verdict.contradictions += 1;
+                let what = book.about(record);
+                note(verdict, format!("refused by {}, and can be read: {what}", letter.code));
+            }
+        }
+    }
 }
 
 fn names_line(at: Option<&str>, line: u64) -> bool {

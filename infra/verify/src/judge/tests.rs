@@ -150,7 +150,7 @@ fn a_dead_letter_is_in_order_only_if_it_is_the_event_s_own_fault() {
     ] {
         let dead = Scene::new(RECORDS, &[ONE, TWO]).inserted("tag:1", ONE);
         let verdict = dead.letter("sink", code, "tag:2", "").broken(told);
-        assert_eq!((verdict.failed, verdict.lost), (1, 0), "{code}");
+        assert_eq!((verdict.failed, verdict.lost, verdict.written), (1, 0, 1), "{code}");
     }
     let strange = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
     strange
@@ -160,6 +160,8 @@ fn a_dead_letter_is_in_order_only_if_it_is_the_event_s_own_fault() {
 
 #[test]
 fn what_is_refused_before_the_sinks_is_not_in_them() {
+    let readable = Scene::new(RECORDS, &[ONE]).letter("ingest", "decode.json", "tag:1", "line 1");
+    readable.broken("refused by decode.json, and can be read: line 1");
     let both = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
     both.letter("ingest", "time.invalid", "tag:1", "line 1, /at")
         .broken("and a dead letter as well");
@@ -183,7 +185,11 @@ fn a_file_that_is_dead_as_a_whole_holds_all_its_lines() {
     let verdict = object(Scene::new(RECORDS, &[ONE, "{"]), "decode.format").kept();
     assert_eq!((verdict.rejected, verdict.dead_lettered), (2, 2));
     let partly = Scene::new(RECORDS, &[ONE, TWO]).inserted("tag:1", ONE);
-    object(partly, "decode.gzip").broken("in `records`, and a dead letter as well");
+    object(partly, "decode.format").broken("in `records`, and a dead letter as well");
+    for code in ["decode.gzip", "input.empty"] {
+        let told = format!("refused by {code}, and can be read: line 1");
+        object(Scene::new(RECORDS, &[ONE]), code).broken(&told);
+    }
     object(Scene::new(RECORDS, &[ONE]), "sqs.max-receive-count").broken("sqs.max-receive-count");
 }
 
