@@ -62,6 +62,13 @@ impl Decimal {
         Self { is_negative, digits, exponent }
     }
 
+    /// The sign (`-` or nothing), the significant digits, and where the point is: so many digits after
+    /// the first one's left.
+    pub(crate) fn parts(&self) -> (&'static str, String, i64) {
+        let digits = self.digits.iter().map(|digit| char::from(b'0' + digit)).collect();
+        (if self.is_negative { "-" } else { "" }, digits, self.magnitude())
+    }
+
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.exponent >= 0

@@ -12,6 +12,7 @@ use crate::contract::Dataset;
 use crate::input::gunzip;
 use crate::instant::Instant;
 use crate::json::Json;
+use crate::shown;
 
 /// One event as the lake has it.
 #[derive(Clone, Debug)]
@@ -204,9 +205,10 @@ impl LakeRow {
             if !is_right {
                 let found = match (rest.member(name), cells.first()) {
                     (Some(found), _) => found.to_string(),
-                    (None, Some(cell)) => format!("{cell:?}"),
+                    (None, Some(cell)) => cell.to_string(),
                     (None, None) => "nothing".to_owned(),
                 };
+                let (found, value) = (shown(&found), shown(&value.to_string()));
                 return Err(format!("`{name}` is {found}, and was sent as {value}"));
             }
             explained.extend(names);
@@ -216,6 +218,17 @@ impl LakeRow {
         match strange {
             Some(name) => Err(format!("column `{name}` has a value that was not sent")),
             None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(digits) => f.write_str(digits),
+            Self::Text(text) => f.write_str(text),
+            Self::Time(time) => write!(f, "{time}"),
         }
     }
 }
@@ -252,7 +265,10 @@ fn check_object<'a>(
     for (name, value) in members {
         match found.remove(name) {
             Some(found) if found == *value => {}
-            Some(found) => return Err(format!("`{name}` is {found}, and was sent as {value}")),
+            Some(found) => {
+                let (found, value) = (shown(&found.to_string()), shown(&value.to_string()));
+                return Err(format!("`{name}` is {found}, and was sent as {value}"));
+            }
             None => return Err(format!("`{name}` is missing")),
         }
     }

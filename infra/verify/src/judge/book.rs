@@ -7,6 +7,7 @@ use crate::contract::{Dataset, Kind, Mode, RowKey, Sink, Table};
 use crate::json::Json;
 use crate::lake::check_payload;
 use crate::letters::{Fault, Letter};
+use crate::shown;
 
 /// Records of one identity and one payload.
 pub(super) struct Variant<'a> {
@@ -227,7 +228,7 @@ impl<'a> Book<'a> {
     /// An event in few words: where it came from, and the beginning of what it is.
     pub(super) fn about(&self, record: usize) -> String {
         let sent = &self.sent[record];
-        let text = String::from_utf8_lossy(&sent.bytes).replace(char::is_control, " ");
+        let text = shown(&String::from_utf8_lossy(&sent.bytes));
         match &sent.place {
             Some(place) => format!("line {} of {}: {text}", place.line, place.key),
             None => format!("message {}: {text}", sent.id),

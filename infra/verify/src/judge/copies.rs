@@ -9,6 +9,7 @@ use crate::input::object;
 use crate::instant::Instant;
 use crate::json::Json;
 use crate::lake::{LakeRow, check_payload};
+use crate::{identity, shown};
 
 /// Variants of which one at most can be there: those of one identity, or of one row.
 struct Places {
@@ -51,7 +52,16 @@ pub(super) fn inserted(
             payload: row.member("payload").cloned(),
             about: item::text(row, "pk").to_owned(),
         };
-        let check = |payload: &Json| item::check(row, table, payload, book.dataset);
+        let check = |payload: &Json| {
+            item::check(row, table, payload, book.dataset)?;
+            let found = item::text(row, "idempotency_key");
+            match identity::key(payload, book.dataset) {
+                Some(key) if key != found && !found.is_empty() => {
+                    Err(format!("its idempotency key is {found}, and must be {key}"))
+                }
+                _ => Ok(()),
+            }
+        };
         places.enter(book, &copy, check, &mut judged);
     }
     for (pk, times) in seen.writes.iter().filter(|(_, times)| **times > 1) {
@@ -101,7 +111,7 @@ pub(super) fn delivered(
         let copy = Copy {
             event_id: if sends_envelope { item::text(&body, "id") } else { "" },
             payload: payload.cloned(),
-            about: String::from_utf8_lossy(&delivered.body).into_owned(),
+            about: shown(&String::from_utf8_lossy(&delivered.body)),
         };
         let found = payload.unwrap_or(&Json::Null);
         let check = |sent: &Json| check_payload(sent, found, book.dataset);

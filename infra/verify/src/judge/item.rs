@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::contract::{Dataset, Table};
 use crate::json::Json;
 use crate::lake::check_payload;
+use crate::shown;
 
 /// An item of DynamoDB JSON without its types: `{"a":{"N":"1"}}` is `{"a":1}`.
 #[must_use]
@@ -77,7 +78,8 @@ pub(super) fn check_attribute(
     if found == expected {
         return Ok(());
     }
-    let told = |value: Option<&Json>| value.map_or("nothing".to_owned(), Json::to_string);
+    let told =
+        |value: Option<&Json>| value.map_or("nothing".to_owned(), |it| shown(&it.to_string()));
     Err(format!("`{name}` is {}, and was sent as {}", told(found), told(expected)))
 }
 

@@ -16,6 +16,7 @@ use crate::instant::Instant;
 use crate::json::Json;
 use crate::lake::LakeRow;
 use crate::letters::{Fault, Letter};
+use crate::shown;
 
 /// A record as it was sent.
 #[derive(Clone, Debug)]
@@ -320,7 +321,7 @@ fn check_letters(book: &Book<'_>, verdict: &mut Verdict) {
             continue;
         }
         verdict.contradictions += 1;
-        let body = String::from_utf8_lossy(&letter.body).replace(char::is_control, " ");
+        let body = shown(&String::from_utf8_lossy(&letter.body));
         note(verdict, format!("a dead letter of nothing that was sent: {}: {body}", letter.code));
     }
     for (record, sent) in book.sent.iter().enumerate() {

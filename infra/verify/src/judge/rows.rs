@@ -6,6 +6,7 @@ use super::book::{Book, key_of};
 use super::{Judged, SeenTable, SinkVerdict, item};
 use crate::contract::{Mode, Order, RowKey, Sink, Table, Tombstone};
 use crate::decimal::Decimal;
+use crate::identity;
 use crate::instant::Instant;
 use crate::json::Json;
 
@@ -128,8 +129,25 @@ impl Rows<'_> {
         let due = row.due.iter().copied().filter(|variant| counts(*variant));
         let rank = due.clone().filter_map(|variant| self.rank(variant)).max();
         let possible = row.possible.iter().copied().filter(|variant| counts(*variant));
-        let newest = due.filter(|variant| self.rank(*variant) == rank);
+        let newest = due.filter(|variant| self.rank(*variant) == rank).collect();
+        let newest = self.of_greatest_key(newest).into_iter();
         newest.chain(possible.filter(|variant| self.rank(*variant) >= rank)).collect()
+    }
+
+    /// Of those that are equally new: the one whose idempotency key is the greatest; all of them where a
+    /// key cannot be told.
+    fn of_greatest_key(&self, newest: Vec<usize>) -> Vec<usize> {
+        let key = |variant: &usize| {
+            identity::key(self.book.variants[*variant].payload, self.book.dataset)
+        };
+        let keys: Option<Vec<String>> = newest.iter().map(key).collect();
+        match keys.as_ref().and_then(|keys| keys.iter().max()) {
+            Some(greatest) => newest
+                .into_iter()
+                .filter(|variant| key(variant).as_ref() == Some(greatest))
+                .collect(),
+            None => newest,
+        }
     }
 
     /// Whether a row may be gone by now, or have been made anew since it was.

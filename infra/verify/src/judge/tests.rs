@@ -220,6 +220,17 @@ fn an_upserted_row_is_its_newest_event_to_the_microsecond() {
         .broken("a row that nobody sent");
 }
 
+/// `printf '["probe",1]' | sha256sum` is 1414…, and that of `["probe",2]` is b5a5….
+#[test]
+fn of_equally_new_events_the_greater_key_is_the_row() {
+    let event = |id: u8| format!(r#"{{"id":{id},"k":"a","at":"2026-11-28T00:00:00Z"}}"#);
+    let (one, two) = (event(1), event(2));
+    let scene = || Scene::new(STATE, &[&one, &two]);
+    let row = |id: &str, event: &str| state(id, &format!(r#""payload":{event}"#));
+    scene().row("state", &row("tag:2", &two)).kept();
+    scene().row("state", &row("tag:1", &one)).broken("the newest is line 2");
+}
+
 #[test]
 fn a_tombstone_leaves_a_deleted_row() {
     let deletion = r#"{"id":2,"k":"a","op":"d","at":"2026-11-28T01:00:00Z"}"#;
