@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event::Timestamp;
 use local::dynamodb::ChangeEvent;
 use local::s3::StoredObject;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Map, Value, json};
+use verify::Instant;
 
 use crate::flights::id_of;
 use crate::ledger::{assert_as_sent, plain};
@@ -212,9 +212,7 @@ fn value(name: &str, field: &Field) -> Value {
         Field::Bool(value) => json!(value),
         Field::Long(value) => json!(value),
         Field::Double(value) => json!(value),
-        Field::TimestampMillis(ms) => {
-            json!(Timestamp::from_unix_ms(*ms).to_string().replace(".000Z", "Z"))
-        }
+        Field::TimestampMillis(ms) => json!(Instant::from_unix_ms(*ms).to_string()),
         Field::Str(text) if ["_rest", "weather"].contains(&name) => {
             serde_json::from_str(text).unwrap()
         }

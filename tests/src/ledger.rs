@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use event::{Attribute, Code, DeadLetter};
+use event::Code;
 use local::audit::written_twice;
 use local::dynamodb::{Change, ChangeEvent};
 use local::sqs::ReceivedMessage;
@@ -16,7 +16,46 @@ use crate::{Flight, World};
 #[derive(Clone, Debug)]
 pub struct Letter {
     pub body: String,
-    pub failure: Option<DeadLetter>,
+    pub failure: Option<Failed>,
+}
+
+/// What a dead letter says of its failure, read as anybody can: an attribute that is JSON. Not by the
+/// code that writes it.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    pub stage: String,
+    pub code: Code,
+    pub reason: String,
+    pub at: Option<String>,
+    pub attempts: u64,
+    pub redrives: u64,
+    pub first_failed_at: String,
+    pub last_failed_at: String,
+    pub message_id: String,
+}
+
+impl Failed {
+    /// # Panics
+    /// When a member is missing, or is something else: every failure says why.
+    fn read(attribute: &str) -> Self {
+        let failure: Value = serde_json::from_str(attribute).unwrap();
+        let text = |name: &str| {
+            let text = failure[name].as_str();
+            text.unwrap_or_else(|| panic!("no `{name}` in {failure}")).to_owned()
+        };
+        let code = Code::ALL.iter().find(|code| code.as_str() == text("code"));
+        Self {
+            stage: text("stage"),
+            code: *code.unwrap_or_else(|| panic!("a code that nobody knows: {failure}")),
+            reason: text("reason"),
+            at: failure.get("at").map(|_| text("at")),
+            attempts: failure["attempts"].as_u64().unwrap(),
+            redrives: failure["redrives"].as_u64().unwrap(),
+            first_failed_at: text("first_failed_at"),
+            last_failed_at: text("last_failed_at"),
+            message_id: text("message_id"),
+        }
+    }
 }
 
 impl fmt::Display for Letter {
@@ -24,7 +63,7 @@ impl fmt::Display for Letter {
         let start: String = self.body.chars().take(60).collect();
         match &self.failure {
             None => write!(f, "without a reason: {start}"),
-            Some(DeadLetter { stage, code, reason, at, attempts, redrives, .. }) => {
+            Some(Failed { stage, code, reason, at, attempts, redrives, .. }) => {
                 let at = at.as_deref().unwrap_or_default();
                 write!(f, "{stage} {code} [{at}] {reason} ")?;
                 write!(f, "(attempts {attempts}, redrives {redrives}): {start}")
@@ -166,12 +205,9 @@ pub(crate) fn assert_as_sent(written: BTreeMap<String, Value>, flights: &[Flight
 }
 
 fn letter(message: ReceivedMessage) -> Letter {
-    let attributes = message.message_attributes.into_iter().map(|(name, attribute)| {
-        let value = attribute.string_value.unwrap_or_default();
-        (name, Attribute { data_type: attribute.data_type, value })
-    });
-    let failure = DeadLetter::read(&attributes.collect());
-    Letter { body: message.body, failure }
+    let attribute = message.message_attributes.get("sluicegate.failure");
+    let failure = attribute.and_then(|attribute| attribute.string_value.as_deref());
+    Letter { body: message.body, failure: failure.map(Failed::read) }
 }
 
 /// DynamoDB JSON as the JSON that it stands for.

@@ -20,7 +20,7 @@ mod world;
 pub use binaries::{BINARIES, build, root};
 pub use flights::{Flight, flights, gzip, has_weather, lines, weather};
 pub use lake::LakeObject;
-pub use ledger::Letter;
+pub use ledger::{Failed, Letter};
 pub use logs::Logs;
 pub use totals::{Day, Totals};
 pub use web::{ask, post};

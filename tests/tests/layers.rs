@@ -26,6 +26,9 @@ const OPERATED: &[(&str, &str)] = &[("cli", "lake"), ("tests", "lake")];
 /// What a function may use.
 const BELOW_FUNCTIONS: &[&str] = &["aws", "contracts", "dedupe", "event", "outbound", "runtime"];
 
+/// The judge of the demo: it shares no code with what it judges, and so uses no member at all.
+const WITNESS: &str = "verify";
+
 /// Domain crates: they decide, and do no IO.
 const PURE: &[&str] = &["contracts", "dedupe", "event"];
 
@@ -104,9 +107,27 @@ fn each_layer_uses_only_those_below_it() {
 #[test]
 fn every_package_has_its_place() {
     let layers = LAYERS.iter().map(|(layer, _)| *layer);
-    let placed: Vec<&str> =
-        layers.chain(FUNCTIONS.iter().copied()).chain(["bare", "cli", "local", "tests"]).collect();
+    let placed: Vec<&str> = layers
+        .chain(FUNCTIONS.iter().copied())
+        .chain(["bare", "cli", "local", "tests", WITNESS])
+        .collect();
     assert_eq!(Graph::read().members(), owned(&placed), "a package without a layer");
+}
+
+#[test]
+fn what_checks_a_promise_shares_no_code_with_what_keeps_it() {
+    let graph = Graph::read();
+    assert_eq!(graph.direct_members(WITNESS), BTreeSet::new(), "{WITNESS} uses members");
+    // Nor the crates by which ingest reads: a fault of theirs would be seen by nobody.
+    for reader in ["csv", "csv-core", "serde_json", "serde_json_canonicalizer"] {
+        let direct = graph.direct(graph.member(WITNESS));
+        let mut names = direct.map(|id| graph.metadata[id].name.to_string());
+        assert!(!names.any(|name| name == reader), "{WITNESS} uses {reader}");
+    }
+    // And nothing that ships has a judge in it.
+    for function in FUNCTIONS {
+        assert!(!graph.transitive(function).contains(WITNESS), "{function} uses {WITNESS}");
+    }
 }
 
 #[test]

@@ -159,6 +159,11 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
+    /// Whether anything is to go wrong.
+    pub(crate) fn is_any(&self) -> bool {
+        self.adversary.is_some() || self.file.is_some()
+    }
+
     /// The storm of the seed, and what the file adds to it.
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         let mut plan = self.adversary.map(Plan::storm).unwrap_or_default();

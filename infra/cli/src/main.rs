@@ -4,6 +4,7 @@
 //! command that could not be done.
 
 mod args;
+mod check;
 mod demo;
 mod failure;
 mod lake;

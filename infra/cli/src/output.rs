@@ -41,6 +41,11 @@ impl Output {
         self.width
     }
 
+    /// As much of a line as fits.
+    pub(crate) fn cut(&self, line: &str) -> String {
+        cut(line, self.width)
+    }
+
     /// Prints a result.
     pub(crate) fn result(&self, text: &str) {
         self.clear_status();
@@ -79,5 +84,48 @@ impl Output {
         if std::mem::take(&mut state.has_status) {
             let _ = write!(stderr().lock(), "\r\x1b[K");
         }
+    }
+}
+
+/// At most `width` characters of a line; `…` where it went on.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => {
+            let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+            format!("{kept}…")
+        }
+    }
+}
+
+/// `1 event`, `2,000 events`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{} {what}{many}", grouped(u64::try_from(count).unwrap_or(u64::MAX)))
+}
+
+/// `1,240`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands_and_one_is_not_many() {
+        let grouped = [0, 999, 1_000, 27_004, 1_000_000].map(grouped);
+        assert_eq!(grouped, ["0", "999", "1,000", "27,004", "1,000,000"]);
+        let counted = [0, 1, 2_000].map(|count| counted(count, "seed"));
+        assert_eq!(counted, ["0 seeds", "1 seed", "2,000 seeds"]);
     }
 }

@@ -13,6 +13,7 @@ use local::lambda::LogSink;
 use local::{Emulation, Options};
 use tokio::time::Instant;
 
+use crate::check::check;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -75,10 +76,12 @@ fn not_started(error: local::StartError) -> Failure {
     }
 }
 
-/// Builds the functions in view, and answers their folder.
+/// Checks that contracts and template fit each other, builds the functions in view, and answers their
+/// folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
-    let binaries = local::binaries(root, &BTreeMap::new())
-        .map_err(|error| Failure::new("the template cannot be used").because(error))?;
+    let unusable = |error| Failure::new("the template cannot be used").because(error);
+    check(root, &local::stack(root, &BTreeMap::new()).map_err(unusable)?)?;
+    let binaries = local::binaries(root, &BTreeMap::new()).map_err(unusable)?;
     let is_optimised = release || !cfg!(debug_assertions);
     let target = target();
     let build = Build {

@@ -6,14 +6,17 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use event::Encoding;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use local::Emulation;
 use local::sqs::{MessageAttribute, NewMessage};
+use verify::contract::Dataset;
+use verify::input::{File, Format, object};
+use verify::judge::{Place, Sent};
 
-use super::input::Event;
+use super::input::Input;
 use crate::failure::Failure;
+use crate::output::counted;
 
 /// Of one object.
 pub(crate) const MAX_EVENTS: usize = 500;
@@ -21,100 +24,124 @@ pub(crate) const BUCKET_OUTPUT: &str = "LandingBucketName";
 pub(crate) const QUEUE_OUTPUT: &str = "InboxUrl";
 
 /// What was sent.
+#[derive(Default)]
 pub(crate) struct Fed {
-    /// All events, those in objects with their object's key.
-    pub(crate) events: Vec<Event>,
+    pub(crate) sent: Vec<Sent>,
     objects: usize,
     in_objects: usize,
 }
 
 impl Fed {
-    pub(super) fn told(&self) -> String {
-        let messages = self.events.len() - self.in_objects;
-        format!(
-            "sent {} events in {} objects and {messages} as messages",
-            self.in_objects, self.objects
-        )
+    pub(super) fn about(&self) -> String {
+        let (events, objects) =
+            (counted(self.in_objects, "event"), counted(self.objects, "object"));
+        let messages = counted(self.sent.len() - self.in_objects, "message");
+        format!("sent {events} in {objects}, and {messages}")
     }
 }
 
-/// Sends the first half as objects and the second as messages; CSV only as objects, for a record
-/// says nothing without its header.
-pub(crate) fn feed(
-    world: &Emulation,
-    dataset: &str,
-    mut events: Vec<Event>,
-) -> Result<Fed, Failure> {
-    let half = events.len().div_ceil(2);
-    let (mut as_objects, mut as_messages) = (Vec::new(), Vec::new());
-    for (index, event) in events.iter_mut().enumerate() {
-        // What SQS takes in a body is less than what an object may hold.
-        let fits = event.header.is_none() && Encoding::of(&event.bytes).0 == Encoding::Text;
-        if index >= half && fits { as_messages.push(event) } else { as_objects.push(event) }
+/// Sends the first half as objects and the second as messages; CSV only as objects, for a record says
+/// nothing without its header. A file that is one object goes as it is, byte for byte.
+pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Result<Fed, Failure> {
+    let mut fed = Fed::default();
+    let file = &input.file;
+    let in_objects = match file.format {
+        Format::Csv => input.wanted,
+        Format::Ndjson => input.wanted.div_ceil(2),
+    };
+    if let Some(whole) = input.whole.as_ref().filter(|_| in_objects == file.records.len())
+        && in_objects <= MAX_EVENTS
+    {
+        let body = Bytes::from(whole.bytes.clone());
+        put(world, dataset, &whole.extension, body, file, &mut fed)?;
+        return Ok(fed);
     }
-    let in_objects = as_objects.len();
-    let objects = put_objects(world, dataset, &mut as_objects)?;
-    send_messages(world, dataset, &as_messages)?;
-    Ok(Fed { events, objects, in_objects })
-}
-
-fn put_objects(
-    world: &Emulation,
-    dataset: &str,
-    events: &mut [&mut Event],
-) -> Result<usize, Failure> {
-    let bucket = output(world, BUCKET_OUTPUT)?;
-    let slices = events.chunks_mut(MAX_EVENTS);
-    let count = slices.len();
-    for (index, slice) in slices.enumerate() {
-        let kind = if slice.iter().any(|event| event.header.is_some()) { "csv" } else { "ndjson" };
-        let key = format!("{dataset}/demo-{index:04}.{kind}.gz");
-        let header = slice.first().and_then(|event| event.header.as_deref());
-        let body = gzipped(header, slice.iter().map(|event| event.bytes.as_slice()));
-        let put = body.and_then(|body| {
-            world.s3().put(bucket, &key, body, "application/gzip").map_err(std::io::Error::other)
-        });
-        put.map_err(|error| {
-            Failure::new(format!("s3://{bucket}/{key} was not written")).because(error)
-        })?;
-        for event in slice {
-            event.object = Some(key.clone());
+    for start in (0..in_objects).step_by(MAX_EVENTS) {
+        let part = file.part(start, in_objects.min(start + MAX_EVENTS));
+        let extension = format!("{}.gz", file.format.extension());
+        let part = File::read(file.format, part);
+        let body = gzipped(&part.bytes)
+            .map_err(|error| Failure::new("an object was not compressed").because(error))?;
+        put(world, dataset, &extension, body, &part, &mut fed)?;
+    }
+    let mut unfit = Vec::new();
+    for record in &file.records[in_objects..input.wanted] {
+        match message(file.bytes_of(record)) {
+            Some(text) => send(world, dataset, text, &mut fed)?,
+            None => unfit.push(record),
         }
     }
-    Ok(count)
-}
-
-/// Lines, below their CSV header if they have one.
-pub(crate) fn gzipped<'a>(
-    header: Option<&'a [u8]>,
-    lines: impl IntoIterator<Item = &'a [u8]>,
-) -> std::io::Result<Bytes> {
-    let mut file = GzEncoder::new(Vec::new(), Compression::default());
-    for line in header.into_iter().chain(lines) {
-        file.write_all(line)?;
-        file.write_all(b"\n")?;
+    if !unfit.is_empty() {
+        let lines = unfit.iter().flat_map(|record| [file.bytes_of(record), b"\n"].concat());
+        let part = File::read(file.format, lines.collect());
+        let body = gzipped(&part.bytes)
+            .map_err(|error| Failure::new("an object was not compressed").because(error))?;
+        put(world, dataset, "ndjson.gz", body, &part, &mut fed)?;
     }
-    Ok(file.finish()?.into())
+    Ok(fed)
 }
 
-fn send_messages(world: &Emulation, dataset: &str, events: &[&mut Event]) -> Result<(), Failure> {
+/// A record as the body of a message, if SQS takes it:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
+fn message(record: &[u8]) -> Option<&str> {
+    const MAX_BYTES: usize = 1_000_000;
+    let is_taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+    let text = str::from_utf8(record).ok()?;
+    (text.len() <= MAX_BYTES && text.chars().all(is_taken)).then_some(text)
+}
+
+fn put(
+    world: &Emulation,
+    dataset: &Dataset,
+    extension: &str,
+    body: Bytes,
+    file: &File,
+    fed: &mut Fed,
+) -> Result<(), Failure> {
+    let bucket = output(world, BUCKET_OUTPUT)?;
+    let key = format!("{}/demo-{:04}.{extension}", dataset.name, fed.objects);
+    let tag = world.s3().put(bucket, &key, body, "application/octet-stream");
+    let tag = tag.map_err(|error| {
+        Failure::new(format!("s3://{bucket}/{key} was not written")).because(error)
+    })?;
+    let tag = tag.trim_matches('"');
+    for record in &file.records {
+        fed.sent.push(Sent {
+            id: format!("{tag}:{}", record.line),
+            place: Some(Place { key: key.clone(), line: record.line }),
+            bytes: file.bytes_of(record).to_vec(),
+            payload: file.payload(record, dataset),
+        });
+    }
+    fed.objects += 1;
+    fed.in_objects += file.records.len();
+    Ok(())
+}
+
+fn send(world: &Emulation, dataset: &Dataset, text: &str, fed: &mut Fed) -> Result<(), Failure> {
     let queue = output(world, QUEUE_OUTPUT)?;
     let attribute = MessageAttribute {
         data_type: "String".to_owned(),
-        string_value: Some(dataset.to_owned()),
+        string_value: Some(dataset.name.clone()),
         binary_value: None,
     };
-    for event in events {
-        let message = NewMessage {
-            body: String::from_utf8_lossy(&event.bytes).into_owned(),
-            message_attributes: [("dataset".to_owned(), attribute.clone())].into(),
-            ..NewMessage::default()
-        };
-        world.sqs().send(queue, message).map_err(|error| {
-            Failure::new(format!("a message was not sent to {queue}")).because(error)
-        })?;
-    }
+    let message = NewMessage {
+        body: text.to_owned(),
+        message_attributes: [("dataset".to_owned(), attribute)].into(),
+        ..NewMessage::default()
+    };
+    let id = world.sqs().send(queue, message).map_err(|error| {
+        Failure::new(format!("a message was not sent to {queue}")).because(error)
+    })?;
+    let bytes = text.as_bytes().to_vec();
+    fed.sent.push(Sent { id, place: None, payload: object(&bytes), bytes });
     Ok(())
+}
+
+pub(crate) fn gzipped(bytes: &[u8]) -> std::io::Result<Bytes> {
+    let mut file = GzEncoder::new(Vec::new(), Compression::default());
+    file.write_all(bytes)?;
+    Ok(file.finish()?.into())
 }
 
 /// One of the template's outputs.

@@ -1,7 +1,6 @@
 //! How long events take, from the two times that each record carries.
 
-use event::Timestamp;
-use serde_json::{Map, Value};
+use verify::{Instant, Json};
 
 /// Of a set of durations, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +23,14 @@ impl Latency {
     }
 }
 
-/// From a record's `ingest_time` to its `written_at`, in milliseconds.
-pub(super) fn duration_ms(record: &Map<String, Value>) -> Option<u64> {
-    let time = |name: &str| record.get(name)?.as_str()?.parse::<Timestamp>().ok();
-    let duration = time("written_at")?.since(time("ingest_time")?);
-    u64::try_from(duration.as_millis()).ok()
+/// From a row's `ingest_time` to its `written_at`, in milliseconds.
+pub(super) fn duration_ms(row: &Json) -> Option<u64> {
+    let time = |name: &str| Instant::parse(row.member(name)?.as_text()?);
+    time("written_at")?.ms_since(time("ingest_time")?)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[track_caller]
@@ -54,15 +50,11 @@ mod tests {
 
     #[test]
     fn a_duration_needs_both_times() {
-        let record = json!({
-            "ingest_time": "2026-01-01T00:00:00.250Z",
-            "written_at": "2026-01-01T00:00:01.500Z",
-        });
-        let mut record = record.as_object().unwrap().clone();
-        assert_eq!(duration_ms(&record), Some(1_250));
-        record.insert("written_at".to_owned(), json!("soon"));
-        assert_eq!(duration_ms(&record), None);
-        record.remove("written_at");
-        assert_eq!(duration_ms(&record), None);
+        let duration = |row: &str| duration_ms(&Json::parse(row).unwrap());
+        let row =
+            r#"{"ingest_time":"2026-01-01T00:00:00.250Z","written_at":"2026-01-01T00:00:01.5Z"}"#;
+        assert_eq!(duration(row), Some(1_250));
+        assert_eq!(duration(&row.replace("2026-01-01T00:00:01.5Z", "soon")), None);
+        assert_eq!(duration("{}"), None);
     }
 }

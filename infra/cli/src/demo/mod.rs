@@ -1,41 +1,50 @@
 //! `sluicegate demo`: events in, the deployed functions at work, and a proof of what became of each.
 //!
-//! The proof trusts no function: what should have happened is computed here from the contract, and
-//! compared with the table and the dead-letter queues.
+//! The proof trusts no function: the `verify` crate reads the file and the contract by itself, and holds
+//! tables, lake, services and dead letters to them.
 
-pub(crate) mod dead;
 pub(crate) mod feed;
 pub(crate) mod input;
-mod item;
 mod latency;
+pub(crate) mod observe;
 mod progress;
-pub(crate) mod reconcile;
-pub(crate) mod report;
+pub(crate) mod redrive;
+mod report;
 mod stages;
-pub(crate) mod summary;
+mod summary;
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::Catalog;
 use local::Emulation;
 use tokio::time::Instant;
+use verify::contract::Dataset;
+use verify::judge::{Observed, Sent, Verdict, judge};
 
-use self::input::Event;
-use self::report::Report;
+use self::input::Input;
+use self::report::{Report, Run};
 use self::stages::StageLog;
 use crate::args::{Demo, Format};
+use crate::check::contracts_of;
 use crate::failure::Failure;
 use crate::local::interrupted;
-use crate::output::Output;
+use crate::output::{Output, counted, grouped};
 use crate::world::{self, Plan};
 
 /// Between two looks at the queues.
 const TICK: Duration = Duration::from_millis(250);
 /// As a shell reports a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
+
+/// What is sent, and what must come out.
+pub(crate) struct Task {
+    pub(crate) dataset: Dataset,
+    pub(crate) input: Input,
+}
 
 /// Runs the demo: 0 if every promise was kept, 1 if not.
 pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Failure> {
@@ -49,14 +58,15 @@ pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<Exi
 }
 
 async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Failure> {
-    let events = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
+    let task = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
     let log = Arc::new(StageLog::default());
+    let faults = args.faults.plan()?;
     let plan = Plan {
         root,
         release: args.release,
         port: args.port,
         log: Arc::clone(&log) as _,
-        faults: args.faults.plan()?,
+        faults,
         skip_idle: true,
         state: None,
     };
@@ -69,87 +79,135 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
              `local up` lists them"
         ));
     }
-
-    let started = Instant::now();
-    let fed = feed::feed(&world, &args.dataset, events)?;
-    output.note(&fed.told());
-    let settled = watch(&world, args, &log, &fed.events, started, output).await;
-    let report = Report::of(&world, args, &fed.events, &log, started.elapsed(), settled.is_ok());
-    let report = match report {
-        Ok(report) => report,
-        Err(failure) => {
-            world.shutdown().await;
-            return Err(failure);
-        }
-    };
+    let report = work(&world, args, &task, &log, output).await;
     world.shutdown().await;
-
-    if let Err(busy) = &settled {
-        output.note(&format!("not finished: {busy}"));
-    }
+    let report = report?;
     if !report.is_kept() {
         for line in log.notable() {
-            output.note(&line);
+            output.note(&output.cut(&line));
         }
     }
     match args.format {
         Format::Json => output.result(&report.json().to_string()),
-        Format::Text => output.result(&summary::text(&report, output.width())),
+        Format::Text => output.result(&summary::text(&report, args, output.width())),
     }
     Ok(ExitCode::from(u8::from(!report.is_kept())))
 }
 
-/// The events, and what the contract makes of each.
+/// Sends everything, waits until nothing is left to do, and judges what came of it.
+async fn work(
+    world: &Emulation,
+    args: &Demo,
+    task: &Task,
+    log: &StageLog,
+    output: &Output,
+) -> Result<Report, Failure> {
+    let started = Instant::now();
+    let fed = feed::feed(world, &task.dataset, &task.input)?;
+    output.note(&fed.about());
+    let watch = Watch { world, log, task, started };
+    let settled = watch.until_settled(args.timeout(), output).await;
+    if let Err(busy) = &settled {
+        output.note(&format!("not finished: {busy}"));
+    }
+    let mut is_settled = settled.is_ok();
+    let mut redriven = 0;
+    // What a storm has left is no fault of the events: it is brought back once the storm is over.
+    if args.faults.is_any() && is_settled {
+        world.adversary().clear();
+        let back = redrive::redrive(world, args.timeout()).await?;
+        redriven = back.letters;
+        is_settled = back.is_settled;
+        output.note(&format!("the storm is over: {} redriven", counted_letters(redriven)));
+    }
+    let seen = observe::observe(world, &task.dataset)?;
+    let verdict = judge(&task.dataset, &fed.sent, &seen);
+    let (dataset, elapsed) = (&task.dataset, started.elapsed());
+    let run = Run { dataset, verdict, seen: &seen, is_settled, redriven, elapsed };
+    Ok(Report::of(world, log, run))
+}
+
+/// Judges what there is of a dataset.
+pub(crate) fn judged(
+    world: &Emulation,
+    dataset: &Dataset,
+    sent: &[Sent],
+) -> Result<Verdict, Failure> {
+    let seen: Observed = observe::observe(world, dataset)?;
+    Ok(judge(dataset, sent, &seen))
+}
+
+fn counted_letters(count: u64) -> String {
+    let many = if count == 1 { "letter" } else { "letters" };
+    format!("{} dead {many}", grouped(count))
+}
+
+/// The dataset as its contract has it, and the first events of the file.
 pub(crate) fn read(
     root: &Path,
     dataset: &str,
     input: Option<&Path>,
     events: u64,
     output: &Output,
-) -> Result<Vec<Event>, Failure> {
+) -> Result<Task, Failure> {
     let catalog = contracts_of(root)?;
-    let contract = catalog.get(dataset).map_err(|failure| {
+    catalog.get(dataset).map_err(|failure| {
         let next = "give one of the known ones with --dataset, or add its contract";
         Failure::new(failure.reason.into_owned()).next(next)
     })?;
+    let dataset = read_dataset(root, dataset)?;
     let path = input.map_or_else(|| root.join(input::DEFAULT), Path::to_path_buf);
     let wanted = usize::try_from(events).unwrap_or(usize::MAX);
-    let events = input::read(&path, contract, wanted)?;
-    if events.is_empty() {
+    let input = input::read(&path, wanted)?;
+    if input.wanted == 0 {
         return Err(Failure::new(format!("there is no event in {}", path.display())));
     }
-    if events.len() < wanted {
-        let told = format!("{} holds {} events: all are taken", path.display(), events.len());
-        output.note(&told);
+    if input.wanted < wanted {
+        let count = counted(input.wanted, "event");
+        output.note(&format!("{} holds {count}: all are taken", path.display()));
     }
-    Ok(events)
+    Ok(Task { dataset, input })
 }
 
-pub(crate) fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
-    let folder = root.join("infra").join("contracts");
-    runtime::load_contracts(&folder)
-        .map_err(|error| Failure::new("the contracts cannot be used").because(error))
+/// By the judge's own reader.
+fn read_dataset(root: &Path, name: &str) -> Result<Dataset, Failure> {
+    let folder = root.join("infra").join("contracts").join(name);
+    let path = folder.join("contract.yaml");
+    let yaml = fs::read_to_string(&path).map_err(|error| {
+        Failure::new(format!("{} cannot be read", path.display())).because(error)
+    })?;
+    Dataset::read(&yaml, |file| fs::read_to_string(folder.join(file)).ok()).map_err(|error| {
+        Failure::new(format!("{} says too little to judge by", path.display())).because(error)
+    })
 }
 
-/// Shows how far it is until nothing is left to do.
-async fn watch(
-    world: &Emulation,
-    args: &Demo,
-    log: &StageLog,
-    events: &[Event],
+/// Shows how far it is.
+struct Watch<'a> {
+    world: &'a Emulation,
+    log: &'a StageLog,
+    task: &'a Task,
     started: Instant,
-    output: &Output,
-) -> Result<(), local::idle::Busy> {
-    let mut settled = std::pin::pin!(world.settle(args.timeout()));
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        tokio::select! {
-            settled = &mut settled => return settled,
-            _ = ticks.tick() => {
-                let written = log.written();
-                let progress = world.progress();
-                let line = progress::line(&progress, written, events.len(), started.elapsed());
-                output.status(&line);
+}
+
+impl Watch<'_> {
+    /// Until nothing is left to do.
+    async fn until_settled(
+        &self,
+        patience: Duration,
+        output: &Output,
+    ) -> Result<(), local::idle::Busy> {
+        let last: BTreeSet<String> = observe::last_stages(self.world, &self.task.dataset);
+        let mut settled = std::pin::pin!(self.world.settle(patience));
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                settled = &mut settled => return settled,
+                _ = ticks.tick() => {
+                    let (written, events) = (self.log.written(&last), self.task.input.wanted);
+                    let progress = self.world.progress();
+                    let elapsed = self.started.elapsed();
+                    output.status(&progress::line(&progress, written, events, elapsed));
+                }
             }
         }
     }

@@ -3,37 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use local::{Emulation, audit};
+use local::Emulation;
 use serde_json::{Map, Value, json};
+use verify::Json;
+use verify::contract::{Dataset, Kind, Mode, Sink, Table};
+use verify::judge::{LetterGroup, Observed, SinkVerdict, Verdict};
+use verify::letters::Fault;
 
-use super::dead::DeadLetters;
-use super::input::Event;
-use super::item::plain;
 use super::latency::{Latency, duration_ms};
-use super::reconcile::{Balance, reconcile};
 use super::stages::{Stage, StageLog};
-use crate::args::Demo;
-use crate::failure::Failure;
 
-/// The template's output that names the table.
-const TABLE_OUTPUT: &str = "RecordsTableName";
 /// The order in which events pass the stages; any other comes after them.
-const STAGES: [&str; 3] = ["ingest", "enrich", "sink"];
+const STAGES: [&str; 2] = ["ingest", "enrich"];
 
 /// The result of a demo.
 pub(super) struct Report {
     pub(super) dataset: String,
     /// Whether everything came to rest in time.
     pub(super) is_settled: bool,
-    pub(super) balance: Balance,
+    pub(super) verdict: Verdict,
+    /// How many letters were sent back after a storm.
+    pub(super) redriven: u64,
+    /// The functions that could not start, and why.
+    pub(super) not_started: BTreeMap<String, String>,
     pub(super) stages: Vec<StageReport>,
     pub(super) latency: Option<Latency>,
     /// By stage, then by `service.Operation`: the functions' own calls.
     pub(super) calls: BTreeMap<String, BTreeMap<String, u64>>,
     /// Batches that event source mappings handed to functions: AWS polls and deletes for each.
     pub(super) batches: u64,
-    /// A few records, as plain JSON.
-    pub(super) samples: Vec<Map<String, Value>>,
+    /// A few rows.
+    pub(super) samples: Vec<Json>,
     pub(super) elapsed: Duration,
 }
 
@@ -50,50 +50,54 @@ impl StageReport {
     }
 }
 
+/// What is judged, and how it went otherwise.
+pub(super) struct Run<'a> {
+    pub(super) dataset: &'a Dataset,
+    pub(super) verdict: Verdict,
+    pub(super) seen: &'a Observed,
+    pub(super) is_settled: bool,
+    pub(super) redriven: u64,
+    pub(super) elapsed: Duration,
+}
+
 impl Report {
-    pub(super) fn of(
-        world: &Emulation,
-        args: &Demo,
-        events: &[Event],
-        log: &StageLog,
-        elapsed: Duration,
-        is_settled: bool,
-    ) -> Result<Self, Failure> {
-        let records = records(world)?;
-        let dead = DeadLetters::of(world);
-        let balance = balance_of(world, events, &records, &dead)?;
+    pub(super) fn of(world: &Emulation, log: &StageLog, run: Run<'_>) -> Self {
         let counters = world.mappings().iter().map(|each| each.mapping.counters());
-        Ok(Self {
-            dataset: args.dataset.clone(),
-            is_settled,
-            balance,
-            stages: stages(log, &dead),
-            latency: Latency::of(records.iter().filter_map(duration_ms).collect()),
+        let rows = rows(run.dataset, run.seen);
+        Self {
+            dataset: run.dataset.name.clone(),
+            is_settled: run.is_settled,
+            redriven: run.redriven,
+            not_started: log.not_started(),
+            stages: stages(log, &run.verdict.letters),
+            latency: Latency::of(rows.iter().filter_map(|row| duration_ms(row)).collect()),
             calls: calls(world),
             batches: counters.map(|counters| counters.invocations).sum(),
-            samples: samples(records),
-            elapsed,
-        })
+            samples: samples(&rows),
+            elapsed: run.elapsed,
+            verdict: run.verdict,
+        }
     }
 
     /// Whether every promise was kept.
     pub(super) fn is_kept(&self) -> bool {
-        self.is_settled && self.balance.is_kept()
+        self.is_settled && self.verdict.is_kept()
     }
 
     /// Calls of AWS operations by functions, for each event of the input.
     pub(super) fn calls_per_event(&self) -> f64 {
         let calls: u64 = self.calls.values().flat_map(BTreeMap::values).sum();
-        ratio(calls, self.balance.events)
+        ratio(calls, self.verdict.events)
     }
 
     pub(super) fn json(&self) -> Value {
-        let balance = &self.balance;
+        let verdict = &self.verdict;
         let latency = self.latency.map(|latency| {
             json!({ "p50": latency.p50_ms, "p99": latency.p99_ms, "max": latency.max_ms })
         });
-        let stage = |stage: &StageReport| {
-            let value = json!({
+        let mut stages = Map::new();
+        for stage in &self.stages {
+            let told = json!({
                 "in": stage.counts.events_in,
                 "out": stage.counts.events_out,
                 "duplicates": stage.counts.duplicates,
@@ -102,26 +106,35 @@ impl Report {
                 "reasons": stage.reasons,
                 "invocations": stage.counts.invocations,
             });
-            (stage.name.clone(), value)
-        };
+            stages.insert(stage.name.clone(), told);
+        }
         json!({
             "dataset": self.dataset,
+            "kept": self.is_kept(),
             "settled": self.is_settled,
-            "events": balance.events,
-            "accepted": balance.accepted,
-            "repeated": balance.repeated,
-            "rejected": balance.rejected,
-            "written": balance.written,
-            "dead_lettered": balance.dead_lettered,
+            "events": verdict.events,
+            "accepted": verdict.accepted,
+            "repeated": verdict.repeated,
+            "rejected": verdict.rejected,
+            "written": verdict.written,
+            "dead_lettered": verdict.dead_lettered,
+            "failed": verdict.failed,
             "parked": 0,
-            "lost": balance.lost,
-            "duplicated": balance.duplicated,
-            "strange": balance.strange,
+            "lost": verdict.lost,
+            "duplicated": verdict.duplicated,
+            "wrong": verdict.wrong,
+            "strange": verdict.strange,
+            "contradictions": verdict.contradictions,
+            "redriven": self.redriven,
+            "sinks": verdict.sinks.iter().map(sink).collect::<Vec<_>>(),
+            "dead_letters": verdict.letters.iter().map(letters).collect::<Vec<_>>(),
+            "examples": verdict.examples,
+            "not_started": self.not_started,
             "latency_ms": latency,
             "calls_per_event": rounded(self.calls_per_event()),
             "calls": self.calls,
             "polled_batches": self.batches,
-            "stages": self.stages.iter().map(stage).collect::<Map<_, _>>(),
+            "stages": stages,
             "dead_letter_reasons": self.reasons(),
             "elapsed_s": rounded(self.elapsed.as_secs_f64()),
         })
@@ -130,65 +143,69 @@ impl Report {
     /// Of all stages together: dead letters by code.
     fn reasons(&self) -> BTreeMap<&str, u64> {
         let mut reasons = BTreeMap::new();
-        for (code, count) in self.stages.iter().flat_map(|stage| &stage.reasons) {
-            *reasons.entry(code.as_str()).or_default() += count;
+        for group in &self.verdict.letters {
+            *reasons.entry(group.code.as_str()).or_default() += group.count;
         }
         reasons
     }
 }
 
-/// The table's records as plain JSON, in the order of their keys.
-/// What became of every event.
-pub(crate) fn balance(
-    world: &Emulation,
-    events: &[Event],
-    dead: &DeadLetters,
-) -> Result<Balance, Failure> {
-    balance_of(world, events, &records(world)?, dead)
-}
-
-fn balance_of(
-    world: &Emulation,
-    events: &[Event],
-    records: &[Map<String, Value>],
-    dead: &DeadLetters,
-) -> Result<Balance, Failure> {
-    let key =
-        |record: &Map<String, Value>| Some(record.get("idempotency_key")?.as_str()?.to_owned());
-    let written: BTreeSet<String> = records.iter().filter_map(key).collect();
-    Ok(reconcile(events, &written, duplicated(world)?, dead))
-}
-
-fn records(world: &Emulation) -> Result<Vec<Map<String, Value>>, Failure> {
-    let items = world.dynamodb().scan_all(table(world)?);
-    let items = items.map_err(|error| Failure::new("the table was not read").because(error))?;
-    Ok(items.iter().map(plain).collect())
-}
-
-fn duplicated(world: &Emulation) -> Result<u64, Failure> {
-    let changes = world.dynamodb().changes(table(world)?);
-    let changes =
-        changes.map_err(|error| Failure::new("the table's history was not read").because(error))?;
-    Ok(u64::try_from(audit::written_twice(&changes).len()).unwrap_or(u64::MAX))
-}
-
-fn table(world: &Emulation) -> Result<&str, Failure> {
-    world.stack().outputs.get(TABLE_OUTPUT).map(String::as_str).ok_or_else(|| {
-        Failure::new(format!("template.yaml has no output {TABLE_OUTPUT}"))
-            .next("the demo finds the table by it: restore it")
+fn sink(sink: &SinkVerdict) -> Value {
+    json!({
+        "name": sink.name,
+        "into": sink.about,
+        "seen": sink.is_seen,
+        "expected": sink.expected,
+        "present": sink.present,
+        "items": sink.items,
+        "lost": sink.lost,
+        "duplicated": sink.duplicated,
+        "wrong": sink.wrong,
+        "strange": sink.strange,
+        "examples": sink.examples,
     })
 }
 
-fn stages(log: &StageLog, dead: &DeadLetters) -> Vec<StageReport> {
+fn letters(group: &LetterGroup) -> Value {
+    json!({
+        "stage": group.stage,
+        "code": group.code,
+        "fault": match group.fault { Fault::Event => "event", Fault::Pipeline => "pipeline" },
+        "count": group.count,
+        "queue": group.queue,
+        "reason": group.reason,
+        "at": group.at,
+        "id": group.id,
+    })
+}
+
+/// The rows of the first table that has one for each event.
+fn rows<'a>(dataset: &Dataset, seen: &'a Observed) -> Vec<&'a Json> {
+    let is_row_each = |sink: &&Sink| match &sink.kind {
+        Kind::Table(Table { mode, .. }) => !matches!(mode, Mode::Accumulate { .. }),
+        _ => false,
+    };
+    let mut tables = dataset.sinks.iter().filter(is_row_each);
+    let table = tables.find_map(|sink| seen.tables.get(&sink.name));
+    table.map(|table| table.rows.iter().collect()).unwrap_or_default()
+}
+
+fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
     let counts = log.stages();
-    let names: BTreeSet<&String> = counts.keys().chain(dead.reasons.keys()).collect();
+    let mut reasons = BTreeMap::<&str, BTreeMap<String, u64>>::new();
+    for group in letters {
+        *reasons.entry(&group.stage).or_default().entry(group.code.clone()).or_default() +=
+            group.count;
+    }
+    let names: BTreeSet<&str> =
+        counts.keys().map(String::as_str).chain(reasons.keys().copied()).collect();
     let place = |name: &str| STAGES.iter().position(|stage| *stage == name).unwrap_or(STAGES.len());
     let mut stages: Vec<StageReport> = names
         .into_iter()
         .map(|name| StageReport {
-            name: name.clone(),
+            name: name.to_owned(),
             counts: counts.get(name).copied().unwrap_or_default(),
-            reasons: dead.reasons.get(name).cloned().unwrap_or_default(),
+            reasons: reasons.get(name).cloned().unwrap_or_default(),
         })
         .collect();
     stages.sort_by_key(|stage| place(&stage.name));
@@ -207,10 +224,10 @@ fn calls(world: &Emulation) -> BTreeMap<String, BTreeMap<String, u64>> {
     calls
 }
 
-/// Three of the records, from all over the table.
-fn samples(records: Vec<Map<String, Value>>) -> Vec<Map<String, Value>> {
-    let step = (records.len() / 3).max(1);
-    records.into_iter().step_by(step).take(3).collect()
+/// Three of the rows, from all over the table.
+fn samples(rows: &[&Json]) -> Vec<Json> {
+    let step = (rows.len() / 3).max(1);
+    rows.iter().step_by(step).take(3).map(|row| (*row).clone()).collect()
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {

@@ -1,6 +1,6 @@
 //! What each stage says of its own work, from the one line that each of its invocations logs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use local::lambda::{LogLine, LogSink, Origin};
@@ -8,8 +8,6 @@ use serde_json::{Map, Value};
 
 use crate::logs;
 
-/// The stage whose events have arrived.
-const LAST_STAGE: &str = "sink";
 /// Of the lines that are kept to explain a failure.
 const KEPT_LINES: usize = 12;
 
@@ -33,7 +31,12 @@ pub(super) struct StageLog {
 struct State {
     stages: BTreeMap<String, Stage>,
     notable: VecDeque<String>,
+    /// By function: the last that it said before an invocation, if that was no mere log line.
+    not_started: BTreeMap<String, String>,
 }
+
+/// What a function says that cannot start.
+const CANNOT_START: &str = "the function cannot start";
 
 impl LogSink for StageLog {
     fn line(&self, line: &LogLine<'_>) {
@@ -54,7 +57,15 @@ impl LogSink for StageLog {
         let level = fields.as_ref().and_then(|fields| fields.get("level")).and_then(Value::as_str);
         // A line that is not JSON is what a function writes when it breaks.
         let is_plain = fields.is_none() && line.origin == Origin::Function;
-        if is_plain || matches!(level, Some("WARN" | "ERROR")) {
+        let is_start = line.request_id.is_none() && line.origin == Origin::Function;
+        if is_start && (is_plain || level == Some("ERROR")) {
+            let reason = reason(fields.as_ref()).unwrap_or_else(|| line.text.to_owned());
+            state.not_started.insert(logs::short_name(line.function).to_owned(), reason);
+            return;
+        }
+        // What became a dead letter is told by the letter.
+        let is_of_letter = fields.as_ref().is_some_and(|it| it.contains_key("failure.code"));
+        if !is_of_letter && (is_plain || matches!(level, Some("WARN" | "ERROR"))) {
             if state.notable.len() == KEPT_LINES {
                 state.notable.pop_front();
             }
@@ -68,9 +79,16 @@ impl StageLog {
         self.locked().stages.clone()
     }
 
-    /// How many events have arrived, as their stage tells.
-    pub(super) fn written(&self) -> u64 {
-        self.locked().stages.get(LAST_STAGE).map_or(0, |stage| stage.events_out)
+    /// How many events have passed the first of these stages, as they tell.
+    pub(super) fn written(&self, stages: &BTreeSet<String>) -> u64 {
+        let state = self.locked();
+        let passed = |name| state.stages.get(name).map_or(0, |stage: &Stage| stage.events_out);
+        stages.iter().map(passed).max().unwrap_or_default()
+    }
+
+    /// The functions that could not start, and why.
+    pub(super) fn not_started(&self) -> BTreeMap<String, String> {
+        self.locked().not_started.clone()
     }
 
     /// The last warnings, errors, and lines that are no logs.
@@ -83,6 +101,12 @@ impl StageLog {
     }
 }
 
+/// Why a function cannot start, as it says in its log.
+fn reason(fields: Option<&Map<String, Value>>) -> Option<String> {
+    let fields = fields.filter(|fields| fields.get("message") == Some(&CANNOT_START.into()))?;
+    fields.get("failure.reason").and_then(Value::as_str).map(str::to_owned)
+}
+
 fn number(fields: &Map<String, Value>, name: &str) -> u64 {
     fields.get(name).and_then(Value::as_u64).unwrap_or(0)
 }
@@ -92,10 +116,14 @@ mod tests {
     use super::*;
 
     fn log(lines: &[(Origin, &str)]) -> StageLog {
+        log_in(Some("r"), lines)
+    }
+
+    fn log_in(request_id: Option<&str>, lines: &[(Origin, &str)]) -> StageLog {
         let log = StageLog::default();
         for (origin, text) in lines {
             let (function, stream) = ("sluicegate-Sink", "s");
-            log.line(&LogLine { function, stream, request_id: None, origin: *origin, text });
+            log.line(&LogLine { function, stream, request_id, origin: *origin, text });
         }
         log
     }
@@ -107,8 +135,19 @@ mod tests {
         let expected =
             Stage { invocations: 2, events_in: 20, events_out: 16, duplicates: 2, retried: 2 };
         assert_eq!(log.stages(), BTreeMap::from([("sink".to_owned(), expected)]));
-        assert_eq!(log.written(), 16);
+        let stages = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(log.written(&stages(&["sink"])), 16);
+        assert_eq!(log.written(&stages(&["lake", "sink"])), 16);
         assert!(log.notable().is_empty());
+    }
+
+    #[test]
+    fn why_a_function_does_not_start_is_kept() {
+        let line = r#"{"level":"ERROR","message":"the function cannot start","failure.reason":"TABLES has no table"}"#;
+        let log = log_in(None, &[(Origin::Function, line)]);
+        let expected = [("Sink".to_owned(), "TABLES has no table".to_owned())];
+        assert_eq!(log.not_started(), BTreeMap::from(expected));
+        assert!(log.notable().is_empty(), "it is told once");
     }
 
     #[test]
@@ -117,6 +156,7 @@ mod tests {
             (Origin::Platform, "START"),
             (Origin::Function, r#"{"level":"INFO","message":"started"}"#),
             (Origin::Function, r#"{"level":"WARN","message":"slow"}"#),
+            (Origin::Function, r#"{"level":"WARN","message":"dead","failure.code":"decode.json"}"#),
             (Origin::Function, "QUEUE_URL is not set"),
         ]);
         assert_eq!(log.notable(), ["Sink WARN slow", "Sink QUEUE_URL is not set"]);
@@ -124,7 +164,7 @@ mod tests {
             log.line(&LogLine {
                 function: "f",
                 stream: "s",
-                request_id: None,
+                request_id: Some("r"),
                 origin: Origin::Function,
                 text: "x",
             });

@@ -2,65 +2,175 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use verify::Json;
+use verify::judge::{LetterGroup, SinkVerdict};
+use verify::letters::UNEXPLAINED;
 
 use super::report::{Report, StageReport};
+use crate::args::Demo;
+use crate::output::{cut, grouped};
 
 /// The whole summary, without a line break at its end.
-pub(super) fn text(report: &Report, width: usize) -> String {
-    let mut lines = vec![verdict(report), balance(report), String::new()];
+pub(super) fn text(report: &Report, args: &Demo, width: usize) -> String {
+    let mut lines = vec![headline(report), balance(report), String::new()];
+    lines.extend(problems(report, args));
+    lines.extend(sinks(&report.verdict.sinks));
+    lines.push(String::new());
     lines.extend(stages(&report.stages));
     lines.push(String::new());
     lines.extend(figures(report));
+    let mut text: Vec<String> = lines.iter().flat_map(|line| fit(line, width)).collect();
     if !report.samples.is_empty() {
-        lines.push(String::new());
-        lines.push("some of the records".to_owned());
-        lines.extend(report.samples.iter().map(|record| format!("  {}", sample(record))));
+        text.extend([String::new(), "some of the rows".to_owned()]);
+        text.extend(report.samples.iter().map(|row| cut(&format!("  {}", sample(row)), width)));
     }
-    lines.push(String::new());
-    lines.extend(
-        [
+    if report.is_kept() {
+        let closing = [
+            "",
             "The table, the queues and the buckets were in this process's memory, and are gone.",
             "Next:",
             "  cargo run -- demo --events 27004    all flights of January 2013",
             "  cargo run -- local up               the same services, until Ctrl-C",
-        ]
-        .map(str::to_owned),
-    );
-    let fitted: Vec<String> = lines.iter().flat_map(|line| fit(line, width)).collect();
-    fitted.join("\n")
+        ];
+        text.extend(closing.iter().flat_map(|line| fit(line, width)));
+    }
+    text.join("\n")
 }
 
-fn verdict(report: &Report) -> String {
-    let name = &report.dataset;
+fn headline(report: &Report) -> String {
+    let (name, verdict) = (&report.dataset, &report.verdict);
+    let count = |count: u64, what: &str| (count > 0).then(|| format!("{} {what}", grouped(count)));
+    let wrong = [
+        count(verdict.lost, "lost"),
+        count(verdict.duplicated, "duplicated"),
+        count(verdict.wrong, "wrong"),
+        count(verdict.strange, "that nobody sent"),
+        count(verdict.contradictions, "told of in two ways"),
+        count(verdict.failed, "dead through no fault of their own"),
+    ];
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     match (report.is_kept(), report.is_settled) {
+        (true, _) if verdict.dead_lettered > 0 => format!(
+            "{name}: nothing lost, nothing written twice; {} dead through {} own fault",
+            grouped(verdict.dead_lettered),
+            if verdict.dead_lettered == 1 { "its" } else { "their" }
+        ),
         (true, _) => format!("{name}: nothing lost, nothing written twice"),
         (false, false) => format!("{name}: NOT FINISHED in time"),
-        (false, true) => format!("{name}: PROMISE BROKEN"),
+        (false, true) => format!("{name}: PROMISE BROKEN: {}", wrong.join(", ")),
     }
 }
 
 fn balance(report: &Report) -> String {
-    let balance = &report.balance;
+    let verdict = &report.verdict;
+    let events = if verdict.events == 1 { "event" } else { "events" };
     let mut parts = vec![
-        format!("{} events", grouped(balance.events)),
-        format!("{} accepted", grouped(balance.accepted)),
-        format!("{} written", grouped(balance.written)),
+        format!("{} {events}", grouped(verdict.events)),
+        format!("{} accepted", grouped(verdict.accepted)),
+        format!("{} written", grouped(verdict.written)),
     ];
     let rest = [
-        (balance.repeated, "repeated"),
-        (balance.rejected, "rejected"),
-        (balance.dead_lettered, "in dead-letter queues"),
-        (balance.strange, "written that no event asked for"),
+        (verdict.repeated, "repeated"),
+        (verdict.rejected, "rejected"),
+        (verdict.dead_lettered, "in dead-letter queues"),
+        (report.redriven, "redriven"),
     ];
-    parts.extend(
-        rest.iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{} {what}", grouped(*count))),
-    );
-    parts.push(format!("{} lost", grouped(balance.lost)));
-    parts.push(format!("{} duplicated", grouped(balance.duplicated)));
+    for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
+        parts.push(format!("{} {what}", grouped(count)));
+    }
+    parts.push(format!("{} lost", grouped(verdict.lost)));
+    parts.push(format!("{} duplicated", grouped(verdict.duplicated)));
     parts.join(", ")
+}
+
+/// What is dead or wrong, with examples and how to look; nothing where all is well.
+fn problems(report: &Report, args: &Demo) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (function, reason) in &report.not_started {
+        lines.push(format!("{function} did not start: {}", shortened(reason)));
+    }
+    for group in &report.verdict.letters {
+        lines.extend(dead_letters(group));
+    }
+    for sink in &report.verdict.sinks {
+        for example in &sink.examples {
+            lines.push(format!("{}: {}", sink.name, shortened(example)));
+        }
+    }
+    lines.extend(report.verdict.examples.iter().map(|example| shortened(example)));
+    if !report.is_kept() {
+        lines.extend(how_to_look(report, args, report.verdict.failures().next()));
+    }
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
+/// `200 dead letters of sink, dependency.refused: no such table`, and one of them.
+fn dead_letters(group: &LetterGroup) -> [String; 2] {
+    let letters = if group.count == 1 { "dead letter" } else { "dead letters" };
+    let why = match (group.code.as_str(), group.reason.as_str()) {
+        (UNEXPLAINED, _) => {
+            "without a reason: its function crashed, did not start or ran out of time".to_owned()
+        }
+        (code, reason) => format!("{code}: {}", shortened(reason)),
+    };
+    let at = group.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    [
+        format!("{} {letters} of {}, {why}", grouped(group.count), group.stage),
+        format!("  such as event {}{at}, in {}", group.id, group.queue),
+    ]
+}
+
+/// The commands that show it again, and keep it.
+fn how_to_look(report: &Report, args: &Demo, failure: Option<&LetterGroup>) -> Vec<String> {
+    let (dataset, file) = (&report.dataset, file_of(args));
+    let mut lines = vec![
+        "to look at it:".to_owned(),
+        "  cargo run -- local up --state /tmp/sluicegate      and in another terminal:".to_owned(),
+        format!("  cargo run -- local send {dataset} {file}"),
+        "  cargo run -- local status                          queues and dead letters".to_owned(),
+    ];
+    if let Some(failure) = failure {
+        lines.push(format!(
+            "  aws sqs receive-message --message-attribute-names All --queue-url \
+             http://127.0.0.1:4566/000000000000/{}",
+            failure.queue
+        ));
+    }
+    lines
+}
+
+fn file_of(args: &Demo) -> String {
+    match &args.input {
+        Some(path) => path.display().to_string(),
+        None => super::input::DEFAULT.to_owned(),
+    }
+}
+
+fn sinks(sinks: &[SinkVerdict]) -> Vec<String> {
+    let row = |cells: [&str; 6]| {
+        let [name, into, events, items, lost, wrong] = cells;
+        let line = format!("{name:<10}{into:<19}{events:>9}{items:>9}{lost:>9}{wrong:>9}");
+        line.trim_end().to_owned()
+    };
+    let mut lines = vec![row(["sink", "into", "events", "items", "lost", "wrong"])];
+    for sink in sinks {
+        if !sink.is_seen {
+            lines.push(format!("{:<10}{:<19} not looked into from here", sink.name, sink.about));
+            continue;
+        }
+        lines.push(row([
+            &sink.name,
+            &sink.about,
+            &grouped(sink.present),
+            &grouped(sink.items),
+            &grouped(sink.lost),
+            &grouped(sink.duplicated + sink.wrong + sink.strange),
+        ]));
+    }
+    lines
 }
 
 fn stages(stages: &[StageReport]) -> Vec<String> {
@@ -109,17 +219,17 @@ fn figures(report: &Report) -> Vec<String> {
     lines
 }
 
-/// A record in words: a flight as one knows flights, anything else by what every record has.
-fn sample(record: &Map<String, Value>) -> String {
-    let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
-    let payload = record.get("payload").unwrap_or(&Value::Null);
-    let member = |name: &str| payload.get(name).filter(|value| !value.is_null()).map(shown);
+/// A row in words: a flight as one knows flights, anything else by what every row has.
+fn sample(row: &Json) -> String {
+    let text = |name: &str| row.member(name).and_then(Json::as_text).unwrap_or_default();
+    let payload = row.member("payload").unwrap_or(row);
+    let member = |name: &str| payload.member(name).filter(|value| !value.is_null()).map(shown);
     let dataset = text("dataset");
     if let (Some(carrier), Some(flight), Some(origin), Some(dest)) =
         (member("carrier"), member("flight"), member("origin"), member("dest"))
     {
         let time: String = text("event_time").chars().take(16).collect();
-        let weather = weather(payload.get("weather").unwrap_or(&Value::Null));
+        let weather = weather(payload.member("weather").unwrap_or(&Json::Null));
         let time = time.replace('T', " ");
         return format!("{dataset} {carrier}{flight} {origin}→{dest} {time} UTC, {weather}");
     }
@@ -127,8 +237,11 @@ fn sample(record: &Map<String, Value>) -> String {
 }
 
 /// As the sample's source has it: degrees Fahrenheit, miles an hour.
-fn weather(weather: &Value) -> String {
-    let number = |name: &str| weather.get(name).and_then(Value::as_f64);
+fn weather(weather: &Json) -> String {
+    let number = |name: &str| match weather.member(name) {
+        Some(Json::Number(digits)) => digits.parse::<f64>().ok(),
+        _ => None,
+    };
     match (number("temp"), number("wind_speed")) {
         (Some(temp), Some(wind)) => format!("{temp:.0} °F, wind {wind:.0} mph"),
         (Some(temp), None) => format!("{temp:.0} °F"),
@@ -137,27 +250,21 @@ fn weather(weather: &Value) -> String {
     }
 }
 
-fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn shown(value: &Json) -> String {
+    value.as_text().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// At most so much of what a payload may be part of.
+const LONGEST: usize = 200;
+
+fn shortened(text: &str) -> String {
+    cut(&text.replace(char::is_control, " "), LONGEST)
 }
 
 fn pairs(counts: &BTreeMap<String, u64>, separator: &str) -> String {
     let pairs: Vec<String> =
         counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
     pairs.join(separator)
-}
-
-/// `1,240`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Milliseconds as `850 ms` or `1.25 s`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::lake::compact::Tally;
 use serde_json::{Value, json};
 
-use crate::demo::summary::grouped;
+use crate::output::grouped;
 
 #[derive(Default)]
 pub(super) struct Done {

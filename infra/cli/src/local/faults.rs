@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use crate::args::{FaultsVerb, read_plan};
-use crate::demo::summary::grouped;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::output::grouped;
 
 pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, Failure> {
     let told = match verb {

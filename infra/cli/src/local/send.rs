@@ -11,15 +11,15 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use flate2::Crc;
 use runtime::env::Process;
+use verify::input::{File, Format};
 
 use super::endpoint::Endpoint;
 use crate::args::{Send, SendAs};
-use crate::demo::contracts_of;
+use crate::check::contracts_of;
 use crate::demo::feed::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, gzipped};
-use crate::demo::input::{self, Record};
-use crate::demo::summary::grouped;
+use crate::demo::input;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::root;
 
 /// Of one `SendMessageBatch`.
@@ -44,20 +44,20 @@ pub(super) async fn run(
                 .next("give one of the known ones, or add its contract below infra/contracts")
         })?;
     }
-    let events = input::records(&args.file, usize::MAX)?;
-    if events.is_empty() {
+    let file = input::read(&args.file, usize::MAX)?.file;
+    if file.records.is_empty() {
         return Err(Failure::new(format!("there is no event in {}", args.file.display())));
     }
     let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
     let sent = match args.r#as {
         SendAs::Objects => {
             let bucket = name(&endpoint, root, args.bucket.as_deref(), BUCKET_OUTPUT, "--bucket")?;
-            put(&endpoint, &bucket, args, &events, output).await?
+            put(&endpoint, &bucket, args, &file, output).await?
         }
         SendAs::Messages => {
             let queue = name(&endpoint, root, args.queue.as_deref(), QUEUE_OUTPUT, "--queue")?;
             let queue = queue.rsplit('/').next().unwrap_or_default();
-            send(&endpoint, queue, &args.dataset, &events, output).await?
+            send(&endpoint, queue, &args.dataset, &file, output).await?
         }
     };
     output.result(&sent);
@@ -69,17 +69,16 @@ async fn put(
     endpoint: &Endpoint,
     bucket: &str,
     args: &Send,
-    events: &[Record],
+    file: &File,
     output: &Output,
 ) -> Result<String, Failure> {
     let s3 = endpoint.s3();
-    let total = events.len();
+    let (total, kind) = (file.records.len(), file.format.extension());
     let (mut objects, mut done) = (0_usize, 0);
-    for slice in events.chunks(MAX_EVENTS) {
-        let header = slice.first().and_then(|event| event.header.as_deref());
-        let kind = if header.is_some() { "csv" } else { "ndjson" };
+    for start in (0..total).step_by(MAX_EVENTS) {
+        let end = total.min(start + MAX_EVENTS);
         let failed = || format!("s3://{bucket} did not take an object ({done} events sent)");
-        let body = gzipped(header, slice.iter().map(|event| event.bytes.as_slice()))
+        let body = gzipped(&file.part(start, end))
             .map_err(|error| Failure::new(failed()).because(error))?;
         // The content in the key: the same file again is the same objects, another is others.
         let mut crc = Crc::new();
@@ -91,7 +90,7 @@ async fn put(
         let put = put.body(ByteStream::from(body)).send().await;
         put.map_err(|error| endpoint.refused(failed(), aws_sdk_s3::Error::from(error)))?;
         objects += 1;
-        done += slice.len();
+        done = end;
         output.status(&format!("  {done} of {total} events"));
     }
     let (events, objects) = (counted(done, "event"), counted(objects, "object"));
@@ -102,15 +101,16 @@ async fn send(
     endpoint: &Endpoint,
     queue: &str,
     dataset: &str,
-    events: &[Record],
+    file: &File,
     output: &Output,
 ) -> Result<String, Failure> {
-    if events.iter().any(|event| event.header.is_some()) {
+    if file.format == Format::Csv {
         return Err(Failure::new(
             "a CSV record says nothing without its header, and is no message",
         )
         .next("send the file --as objects"));
     }
+    let events: Vec<&[u8]> = file.records.iter().map(|it| file.bytes_of(it).trim_ascii()).collect();
     let sqs = endpoint.sqs();
     let failed = |done: usize| format!("{queue} did not take a message ({done} events sent)");
     let url = sqs
@@ -133,10 +133,16 @@ async fn send(
             .map_err(|error| endpoint.refused(failed(done), aws_sdk_sqs::Error::from(error)))?;
         if let Some(refused) = answer.failed.first() {
             let line = batch.iter().enumerate().find(|(at, _)| at.to_string() == refused.id);
-            let size = line.map_or(0, |(_, event)| event.bytes.len());
+            let size = line.map_or(0, |(_, event)| event.len());
             let reason = refused.message().unwrap_or(refused.code());
             return Err(Failure::new(failed(done + answer.successful.len()))
                 .because(std::io::Error::other(format!("an event of {size} bytes: {reason}"))));
+        }
+        // What the answer lists in neither way was not sent.
+        if answer.successful.len() < batch.len() {
+            let missing = counted(batch.len() - answer.successful.len(), "event");
+            return Err(Failure::new(failed(done + answer.successful.len()))
+                .because(std::io::Error::other(format!("the answer says nothing of {missing}"))));
         }
         done += batch.len();
         output.status(&format!("  {done} of {} events", events.len()));
@@ -144,17 +150,11 @@ async fn send(
     Ok(format!("sent {} as messages to {queue}", counted(done, "event")))
 }
 
-/// `1 event`, `2,000 events`.
-fn counted(count: usize, what: &str) -> String {
-    let many = if count == 1 { "" } else { "s" };
-    format!("{} {what}{many}", grouped(u64::try_from(count).unwrap_or(u64::MAX)))
-}
-
 /// As many of the next events as one call takes; at least one.
-fn batch(events: &[Record]) -> &[Record] {
+fn batch<'a, 'b>(events: &'b [&'a [u8]]) -> &'b [&'a [u8]] {
     let mut bytes = 0;
     let fits = events.iter().take(MAX_ENTRIES).take_while(|event| {
-        bytes += event.bytes.len();
+        bytes += event.len();
         bytes <= MAX_BATCH_BYTES
     });
     &events[..fits.count().max(1)]
@@ -162,13 +162,13 @@ fn batch(events: &[Record]) -> &[Record] {
 
 fn entry(
     at: usize,
-    event: &Record,
+    event: &[u8],
     dataset: &str,
 ) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
     let dataset = MessageAttributeValue::builder().data_type("String").string_value(dataset);
     SendMessageBatchRequestEntry::builder()
         .id(at.to_string())
-        .message_body(String::from_utf8_lossy(&event.bytes))
+        .message_body(String::from_utf8_lossy(event))
         .message_attributes("dataset", dataset.build()?)
         .build()
 }

@@ -1,7 +1,7 @@
 //! `sluicegate local soak`: the pipeline under one adversary after another.
 //!
 //! For each seed a world of its own: events in, a storm while they pass, then a redrive of what the
-//! storm left in dead-letter queues, and a balance that trusts no function.
+//! storm left in dead-letter queues, and a judgement that trusts no function.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,47 +9,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use event::Code;
 use futures_util::{StreamExt as _, stream};
-use local::Emulation;
 use local::adversary::{Fault, Plan as Faults};
 use local::lambda::LogLine;
-use serde_json::json;
 use tokio::time::Instant;
+use verify::judge::Verdict;
 
 use super::interrupted;
 use crate::args::{Soak, read_plan};
-use crate::demo::dead::{DeadLetters, UNEXPLAINED, dead_letter_queues};
-use crate::demo::input::Event;
-use crate::demo::reconcile::Balance;
-use crate::demo::summary::grouped;
-use crate::demo::{feed, read, report};
+use crate::demo::redrive::redrive;
+use crate::demo::{Task, feed, judged, read};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, counted, grouped};
 use crate::world::{self, Plan};
-
-/// The template's output that names the redrive function.
-const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
-/// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
-const HIDDEN: Duration = Duration::from_secs(120);
-/// One brings home what the storm left, one what met a full queue meanwhile, one tells.
-const REDRIVES: usize = 3;
-
-/// What is left in dead-letter queues for a passing reason, after all redrives, is a failure.
-const PASSING: [Code; 4] = [
-    Code::DependencyRefused,
-    Code::DependencyThrottled,
-    Code::DependencyUnavailable,
-    Code::RecordTimedOut,
-];
 
 /// How one seed ended.
 struct Ended {
     seed: u64,
-    balance: Balance,
-    /// What is dead for a passing reason: its code, and how many.
-    stranded: BTreeMap<String, u64>,
+    verdict: Verdict,
     redriven: u64,
     faults: BTreeMap<Fault, u64>,
     is_settled: bool,
@@ -58,10 +35,10 @@ struct Ended {
 
 /// Runs all seeds: 0 if each kept every promise, 1 if one did not.
 pub(super) async fn run(root: &Path, args: &Soak, output: &Output) -> Result<ExitCode, Failure> {
-    let events = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
+    let task = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
     let rules = args.file.as_deref().map(read_plan).transpose()?;
     tokio::select! {
-        code = soak(root, args, &events, rules.as_ref(), output) => code,
+        code = soak(root, args, &task, rules.as_ref(), output) => code,
         () = interrupted() => {
             output.note("interrupted");
             Ok(ExitCode::from(130))
@@ -72,7 +49,7 @@ pub(super) async fn run(root: &Path, args: &Soak, output: &Output) -> Result<Exi
 async fn soak(
     root: &Path,
     args: &Soak,
-    events: &[Event],
+    task: &Task,
     rules: Option<&Faults>,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
@@ -84,7 +61,7 @@ async fn soak(
             Some(plan) => Faults { seed, ..plan.clone() },
             None => Faults::storm(seed),
         };
-        one(root, args, events, faults, binaries.clone())
+        one(root, args, task, faults, binaries.clone())
     });
     let mut ends = worlds.buffer_unordered(usize::try_from(args.at_once).unwrap_or(1));
     let (mut done, mut broken) = (0_u64, Vec::new());
@@ -97,13 +74,16 @@ async fn soak(
         }
         output.note(&line(&ended));
         if !ended.is_kept() {
+            for what in ended.verdict.broken_promises() {
+                output.note(&output.cut(&format!("            {what}")));
+            }
             broken.push(ended.seed);
         }
         let left = args.seeds - done;
         output.status(&format!("{done} done, {left} left, {} broken", broken.len()));
     }
     broken.sort_unstable();
-    output.result(&summary(args, events.len(), &all, &broken, started.elapsed()));
+    output.result(&summary(args, task.input.wanted, &all, &broken, started.elapsed()));
     Ok(ExitCode::from(u8::from(!broken.is_empty())))
 }
 
@@ -111,7 +91,7 @@ async fn soak(
 async fn one(
     root: &Path,
     args: &Soak,
-    events: &[Event],
+    task: &Task,
     faults: Faults,
     binaries: PathBuf,
 ) -> Result<Ended, Failure> {
@@ -121,85 +101,41 @@ async fn one(
         Plan { root, release: args.release, port: 0, log, faults, skip_idle: true, state: None };
     let world = world::start_built(plan, binaries).await?;
     let ended = async {
-        let fed = feed::feed(&world, &args.dataset, events.to_vec())?;
+        let fed = feed::feed(&world, &task.dataset, &task.input)?;
         let patience = Duration::from_secs(args.timeout);
-        let mut is_settled = world.settle(patience).await.is_ok();
+        let was_settled = world.settle(patience).await.is_ok();
         let faults = world.adversary().tally();
         world.adversary().clear();
-        let mut redriven = 0;
-        for _ in 0..REDRIVES {
-            world.pass(HIDDEN);
-            redriven += redrive(&world).await?;
-            is_settled &= world.settle(patience).await.is_ok();
-        }
-        let dead = DeadLetters::of(&world);
-        let balance = report::balance(&world, &fed.events, &dead)?;
-        let (stranded, elapsed) = (stranded(&dead), started.elapsed());
-        Ok(Ended { seed, balance, stranded, redriven, faults, is_settled, elapsed })
+        let back = redrive(&world, patience).await?;
+        let verdict = judged(&world, &task.dataset, &fed.sent)?;
+        let (redriven, elapsed) = (back.letters, started.elapsed());
+        let is_settled = was_settled && back.is_settled;
+        Ok(Ended { seed, verdict, redriven, faults, is_settled, elapsed })
     };
     let ended = ended.await;
     world.shutdown().await;
     ended
 }
 
-/// Sends the letters of every stage back that has any, and answers how many went.
-async fn redrive(world: &Emulation) -> Result<u64, Failure> {
-    let function = world.stack().outputs.get(REDRIVE_OUTPUT).ok_or_else(|| {
-        Failure::new(format!("template.yaml has no output {REDRIVE_OUTPUT}"))
-            .next("the soak brings dead letters back by it: restore it")
-    })?;
-    let mut moved = 0;
-    for (queue, stage) in dead_letter_queues(world) {
-        if world.sqs().peek(&queue).is_empty() {
-            continue;
-        }
-        let request = Bytes::from(json!({ "stage": stage, "limit": 100_000 }).to_string());
-        let invoked = world.lambda().invoke(function, request).await;
-        let answer = invoked.map_err(|error| Failure::new("no redrive").because(error))?;
-        let told: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
-        moved += told["moved"]
-            .as_u64()
-            .ok_or_else(|| Failure::new(format!("the redrive of {stage} failed: {told}")))?;
-    }
-    Ok(moved)
-}
-
-fn stranded(dead: &DeadLetters) -> BTreeMap<String, u64> {
-    let is_passing =
-        |code: &str| code == UNEXPLAINED || PASSING.iter().any(|passing| passing.as_str() == code);
-    let mut stranded = BTreeMap::new();
-    for (code, count) in dead.reasons.values().flatten().filter(|(code, _)| is_passing(code)) {
-        *stranded.entry(code.clone()).or_default() += count;
-    }
-    stranded
-}
-
 impl Ended {
     fn is_kept(&self) -> bool {
-        self.is_settled && self.balance.is_kept() && self.stranded.is_empty()
+        self.is_settled && self.verdict.is_kept()
     }
 }
 
 /// `seed 17  kept    2,000 written  14 redriven  1,312 faults  23.1 s`
 fn line(ended: &Ended) -> String {
-    let balance = &ended.balance;
     let verdict = if ended.is_kept() { "kept" } else { "BROKEN" };
     let mut line = format!(
         "seed {:<6} {verdict:<6} {:>7} written {:>6} redriven {:>7} faults {:>6.1} s",
         ended.seed,
-        grouped(balance.written),
+        grouped(ended.verdict.written),
         grouped(ended.redriven),
         grouped(ended.faults.values().sum()),
         ended.elapsed.as_secs_f64(),
     );
-    if !ended.is_kept() {
-        line.push_str(&format!("  {} lost, {} duplicated", balance.lost, balance.duplicated));
-        if !ended.is_settled {
-            line.push_str(", not at rest in time");
-        }
-        for (code, count) in &ended.stranded {
-            line.push_str(&format!(", {count} still dead of {code}"));
-        }
+    if !ended.is_settled {
+        line.push_str("  not at rest in time");
     }
     line
 }
@@ -211,23 +147,76 @@ fn summary(
     broken: &[u64],
     elapsed: Duration,
 ) -> String {
-    let events = grouped(u64::try_from(events).unwrap_or(u64::MAX));
+    let seeds = usize::try_from(args.seeds).unwrap_or(usize::MAX);
     let verdict = match broken {
         [] => "nothing lost, nothing written twice".to_owned(),
         [first, ..] => format!(
-            "{} of them broke a promise: {broken:?}\nagain: sluicegate local soak --first {first} \
-             --seeds 1 --events {}",
+            "{} of them broke a promise: {broken:?}\nagain: {}",
             broken.len(),
-            args.events
+            again(args, *first)
         ),
     };
     let struck: Vec<String> =
         faults.iter().map(|(fault, count)| format!("{fault} {}", grouped(*count))).collect();
     format!(
-        "{} seeds from {}, {events} events each, in {:.0} s: {verdict}\nfaults: {}",
-        grouped(args.seeds),
+        "{} from {}, {} each, in {:.0} s: {verdict}\nfaults: {}",
+        counted(seeds, "seed"),
         args.first,
+        counted(events, "event"),
         elapsed.as_secs_f64(),
         struck.join(", ")
     )
+}
+
+/// The command that runs one seed again, with all that it was run with.
+fn again(args: &Soak, seed: u64) -> String {
+    let mut command = format!(
+        "sluicegate local soak --first {seed} --seeds 1 --events {} --dataset {}",
+        args.events, args.dataset
+    );
+    if let Some(input) = &args.input {
+        command.push_str(&format!(" --input {}", input.display()));
+    }
+    if let Some(file) = &args.file {
+        command.push_str(&format!(" --faults {}", file.display()));
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Args, Command, Local};
+
+    fn soak(words: &str) -> Soak {
+        let args =
+            Args::parse_from(["sluicegate", "local", "soak"].into_iter().chain(words.split(' ')));
+        match args.command {
+            Some(Command::Local(Local::Soak(soak))) => soak,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_seed_is_run_again_with_all_that_it_was_run_with() {
+        let args =
+            soak("--seeds 9 --events 200 --dataset orders --input my/orders.csv --faults f.yaml");
+        let again = again(&args, 4);
+        let expected = "sluicegate local soak --first 4 --seeds 1 --events 200 --dataset orders \
+                        --input my/orders.csv --faults f.yaml";
+        assert_eq!(again, expected);
+        let again = soak(again.trim_start_matches("sluicegate local soak "));
+        assert_eq!((again.first, again.events, again.input), (4, 200, args.input));
+    }
+
+    #[test]
+    fn one_seed_is_no_seeds() {
+        let summary = summary(&soak("--seeds 1"), 1, &BTreeMap::new(), &[], Duration::from_secs(2));
+        assert!(
+            summary.starts_with("1 seed from 0, 1 event each, in 2 s: nothing lost"),
+            "{summary}"
+        );
+    }
 }

@@ -5,7 +5,8 @@
 //! ahead of anything that came of the records before them; behind, a record is delivered again. A killed process loses what happened since it was
 //! last written, which is half a minute ago at most, and the next one finds the world as it was then: a
 //! message deleted since is delivered again, as a standard queue may deliver any twice. Not kept are
-//! invocations at work (their messages become visible again by their timeouts), the events of
+//! invocations at work (their messages are given back before the last writing; those of a killed process
+//! become visible again by their timeouts), the events of
 //! asynchronous ones that wait, environments, faults that were added, and what was counted.
 
 mod checkpoints;

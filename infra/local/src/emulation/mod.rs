@@ -149,19 +149,31 @@ impl Emulation {
         }
     }
 
-    /// As [`Emulation::shutdown`], and tells whether the state is kept.
+    /// As [`Emulation::shutdown`], and tells whether the state is kept. What was polled and not finished
+    /// is visible in its queue again.
     ///
     /// # Errors
     /// [`StateError`] where it could not be written; the one before is then still there.
     pub async fn close(mut self) -> Result<(), StateError> {
-        drop(self.mappings);
+        // First, so that nothing is polled for functions that are no more.
+        self.mappings.iter().for_each(|each| each.mapping.begin_stop());
         self.lambda.shutdown().await;
+        for each in self.mappings.iter() {
+            each.mapping.stopped().await;
+        }
+        drop(self.mappings);
         self.front.shutdown().await;
         self.background.shutdown().await;
         match self.keeper {
             Some(keeper) => keeper.end().await,
             None => Ok(()),
         }
+    }
+
+    /// The emulation's time, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 
     /// The folder that the state is kept in, if it is.

@@ -140,6 +140,33 @@ async fn what_waited_is_handed_to_its_function() {
     world.shutdown().await;
 }
 
+/// Ctrl-C in the middle of work: nobody waits for the visibility timeout of what a killed function had.
+#[tokio::test]
+async fn what_was_polled_and_not_finished_is_visible_again() {
+    let hangs = "FunctionName: echo\n      Environment: {Variables: {PROBE_START: hang}}";
+    let root = Root::new(&TEMPLATE.replace("FunctionName: echo", hangs));
+    let world = root.start().await;
+    let inbox = queue_name(&world, "Inbox");
+    for body in ["one", "two", "three"] {
+        world.sqs().send(&inbox, message(body)).unwrap();
+    }
+    while depth(&world, "Inbox").in_flight < 3 {
+        tokio::task::yield_now().await;
+    }
+    world.close().await.unwrap();
+
+    let takes = "{Queue: !GetAtt Inbox.Arn}";
+    let paused = TEMPLATE.replace(takes, "{Queue: !GetAtt Inbox.Arn, Enabled: false}");
+    assert_ne!(paused, TEMPLATE);
+    fs::write(root.path.join("template.yaml"), paused).unwrap();
+    let world = root.start().await;
+    assert_eq!(depth(&world, "Inbox"), Depth { visible: 3, in_flight: 0, delayed: 0 });
+    for message in world.sqs().peek(&inbox) {
+        assert_eq!(message.attributes["ApproximateReceiveCount"], "1", "{}", message.body);
+    }
+    world.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn the_clock_stays_ahead_as_far_as_it_was() {
     let root = Root::new(TEMPLATE);

@@ -2,7 +2,8 @@
 //!
 //! A message is deleted when its function is done with it, and otherwise left alone: it returns
 //! when its visibility timeout ends
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>).
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Where the mapping was
+//! stopped meanwhile, nobody is left to wait for that: a batch that failed is then given back at once.
 
 use bytes::Bytes;
 
@@ -29,6 +30,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
             if self.plan.fifo && !all_done {
                 // What comes after a failure must not overtake it.
                 self.count(|counters| counters.failures += count(now));
+                self.give_back_if_stopped(now);
             } else {
                 all_done &= self.invoke(now, batch).await;
             }
@@ -48,6 +50,10 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
                 0
             }
             Verdict::Partial(ids) => count_where(messages, |message| ids.contains(&message.id)),
+            Verdict::Failed(_) if self.mode() == Mode::Stopped => {
+                self.give_back_if_stopped(messages);
+                count(messages)
+            }
             Verdict::Failed(reason) => {
                 tracing::warn!(
                     mapping.name = self.plan.name,
@@ -69,6 +75,17 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         });
         done.for_each(|message| self.delete(&message.receipt_handle));
         failed == 0
+    }
+
+    /// Makes messages visible again that a stopped mapping did not finish.
+    fn give_back_if_stopped(&self, messages: &[Message]) {
+        if self.mode() != Mode::Stopped {
+            return;
+        }
+        // The first one last: a FIFO queue's group goes on with the first that is visible.
+        for message in messages.iter().rev() {
+            self.give_back(&message.receipt_handle);
+        }
     }
 
     /// Invokes until the function was not throttled, or the messages are no longer ours.

@@ -2,8 +2,9 @@
 //! stream are in [`stream`].
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>. A mapping receives, filters,
-//! batches, invokes, and deletes what is done; it never makes a failed message visible: its
-//! visibility timeout does. Queues are reached through [`MessageSource`], functions through
+//! batches, invokes, and deletes what is done. It never makes a failed message visible: its visibility
+//! timeout does. Only a stopped mapping gives back at once what it had received and did not finish, so
+//! that nothing stays hidden for a consumer that is gone. Queues are reached through [`MessageSource`], functions through
 //! [`Target`]. Not emulated: provisioned pollers, tags, metrics.
 
 mod delivery;
@@ -49,6 +50,12 @@ pub trait MessageSource: Send + Sync + 'static {
     /// # Errors
     /// When the queue or the handle is unknown.
     fn delete(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError>;
+
+    /// Makes a received message visible again; how often it was received stays.
+    ///
+    /// # Errors
+    /// When the queue or the handle is unknown, or the message is no longer in flight.
+    fn give_back(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError>;
 }
 
 /// The functions, as a mapping uses them.
@@ -78,6 +85,10 @@ impl MessageSource for Sqs {
 
     fn delete(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
         Sqs::delete(self, queue, receipt_handle)
+    }
+
+    fn give_back(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
+        self.change_visibility(queue, receipt_handle, Duration::ZERO)
     }
 }
 
@@ -200,9 +211,20 @@ impl Mapping {
         self.engine.set(Mode::Running);
     }
 
-    /// Receives no more, and returns once the batches at work are finished.
+    /// Receives no more, and returns once the batches at work are finished. What they did not finish is
+    /// visible in the queue again.
     pub async fn stop(self) {
+        self.begin_stop();
+        self.stopped().await;
+    }
+
+    /// Receives no more, from now on; [`Mapping::stopped`] waits for the batches at work.
+    pub fn begin_stop(&self) {
         self.engine.set(Mode::Stopped);
+    }
+
+    /// Returns once the batches at work are finished, after [`Mapping::begin_stop`].
+    pub async fn stopped(&self) {
         self.engine.finished().await;
     }
 

@@ -104,6 +104,10 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         })
     }
 
+    pub(super) fn mode(&self) -> Mode {
+        self.switch.mode()
+    }
+
     pub(super) async fn until(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
         self.switch.until(wanted).await
     }
@@ -200,6 +204,13 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         if let Err(error) = self.source.delete(&self.plan.queue, receipt_handle) {
             let queue = &self.plan.queue;
             tracing::warn!(queue.name = queue, "a message is done but not deleted: {error}");
+        }
+    }
+
+    pub(super) fn give_back(&self, receipt_handle: &str) {
+        if let Err(error) = self.source.give_back(&self.plan.queue, receipt_handle) {
+            let queue = &self.plan.queue;
+            tracing::warn!(queue.name = queue, "a message stays hidden until its timeout: {error}");
         }
     }
 

@@ -118,3 +118,44 @@ async fn a_batch_is_split_where_it_exceeds_a_payload() {
     assert_eq!(sizes, [6, 2]);
     drop(mapping);
 }
+
+#[tokio::test]
+async fn a_stopped_mapping_gives_back_what_it_does_not_finish() {
+    let world = World::new(10);
+    world.function.inner.open.send_replace(false);
+    world.queue.put("a", "1", None);
+    world.function.will(Err(InvokeError::ShuttingDown));
+    let mapping = world.start(&declared());
+    world.function.running(1).await;
+    mapping.begin_stop();
+    world.queue.put("b", "2", None);
+    world.function.inner.open.send_replace(true);
+    mapping.stopped().await;
+    assert_eq!(world.queue.given_back(), ["a"]);
+    assert_eq!(world.queue.deleted(), [""; 0]);
+    assert_eq!(world.function.seen(), [["a"]], "what came after the stop is left alone");
+}
+
+#[tokio::test]
+async fn a_batch_that_waits_for_its_window_is_given_back_when_the_mapping_stops() {
+    let world = World::new(10);
+    let windowed =
+        EventSourceMapping { batch_size: 100, window: Duration::from_secs(5), ..declared() };
+    world.queue.put("a", "1", None);
+    world.function.will(Err(InvokeError::ShuttingDown));
+    let mapping = world.start(&windowed);
+    until("gathered", || mapping.counters().in_flight == 1).await;
+    mapping.stop().await;
+    assert_eq!(world.queue.given_back(), ["a"]);
+}
+
+#[tokio::test]
+async fn what_fails_while_the_mapping_runs_is_left_to_its_visibility_timeout() {
+    let world = World::new(10);
+    world.queue.put("a", "1", None);
+    world.function.will_fail();
+    let mapping = world.start(&declared());
+    until("handled", || mapping.counters().failures == 1 && mapping.is_idle()).await;
+    mapping.stop().await;
+    assert_eq!(world.queue.given_back(), [""; 0]);
+}

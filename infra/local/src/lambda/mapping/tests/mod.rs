@@ -27,6 +27,7 @@ struct QueueState {
     waiting: Mutex<VecDeque<ReceivedMessage>>,
     arrived: Notify,
     deleted: Mutex<Vec<String>>,
+    given_back: Mutex<Vec<String>>,
     largest_request: Mutex<usize>,
     /// Called before messages are handed out.
     hands_out: Mutex<Option<Box<dyn Fn() + Send>>>,
@@ -51,6 +52,12 @@ impl FakeQueue {
         let mut deleted = self.inner.deleted.lock().unwrap().clone();
         deleted.sort();
         deleted
+    }
+
+    fn given_back(&self) -> Vec<String> {
+        let mut given_back = self.inner.given_back.lock().unwrap().clone();
+        given_back.sort();
+        given_back
     }
 
     fn try_receive(&self, max: usize) -> Vec<ReceivedMessage> {
@@ -96,6 +103,11 @@ impl MessageSource for FakeQueue {
 
     fn delete(&self, _queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
         self.inner.deleted.lock().unwrap().push(receipt_handle.replace("handle-", ""));
+        Ok(())
+    }
+
+    fn give_back(&self, _queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
+        self.inner.given_back.lock().unwrap().push(receipt_handle.replace("handle-", ""));
         Ok(())
     }
 }

@@ -1,0 +1,224 @@
+//! What cannot work, found before anything is started: contracts against the template.
+//!
+//! Functions refuse to start for the same reasons. Here they are told at once, and with what to add.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use contracts::{Catalog, Contract, Sink, SinkKind, Target};
+use local::template::{Function, Stack};
+
+use crate::demo::observe::{SINK_QUEUES, TABLES};
+use crate::failure::Failure;
+
+/// Reads all contracts of a repository.
+pub(crate) fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
+    let folder = root.join("infra").join("contracts");
+    runtime::load_contracts(&folder).map_err(|error| {
+        Failure::new("the contracts cannot be used")
+            .because(error)
+            .next("mend the contract: each function reads all of them, and starts with none that is wrong")
+    })
+}
+
+/// Holds each sink of each contract to what the template has for it.
+pub(crate) fn check(root: &Path, stack: &Stack) -> Result<(), Failure> {
+    let catalog = contracts_of(root)?;
+    for contract in catalog.iter() {
+        for sink in &contract.sinks {
+            check_queue(contract, sink, stack)?;
+            check_table(contract, sink, stack)?;
+        }
+        check_shared_tables(contract, stack)?;
+        check_variables(contract, stack)?;
+    }
+    Ok(())
+}
+
+/// The first function that has this variable, and what it holds, if it is a JSON object of texts.
+fn variable<'a>(stack: &'a Stack, name: &str) -> Option<(&'a Function, BTreeMap<String, String>)> {
+    let mut functions = stack.functions.iter();
+    let function = functions.find(|function| function.environment.contains_key(name))?;
+    let held = serde_json::from_str(function.environment.get(name)?).ok()?;
+    Some((function, held))
+}
+
+fn check_queue(contract: &Contract, sink: &Sink, stack: &Stack) -> Result<(), Failure> {
+    let Some((function, queues)) = variable(stack, SINK_QUEUES) else { return Ok(()) };
+    let kind = sink.kind().to_string();
+    if queues.contains_key(&kind) {
+        return Ok(());
+    }
+    let known: Vec<&str> = queues.keys().map(String::as_str).collect();
+    let (dataset, name) = (&contract.dataset, &sink.name);
+    let what = format!("the sink `{name}` of `{dataset}` is of kind `{kind}`, which has no queue");
+    Err(Failure::new(what).next(format!(
+        "add \"{kind}\":\"${{YourQueue}}\" to {SINK_QUEUES} of {} in template.yaml, with the queue and \
+         its function; there are queues for {}",
+        function.logical_id,
+        known.join(", ")
+    )))
+}
+
+fn check_table(contract: &Contract, sink: &Sink, stack: &Stack) -> Result<(), Failure> {
+    let Some((function, tables)) = variable(stack, TABLES) else { return Ok(()) };
+    if sink.kind() != SinkKind::Table || tables.contains_key(&sink.name) {
+        return Ok(());
+    }
+    let (dataset, name) = (&contract.dataset, &sink.name);
+    let known: Vec<String> =
+        tables.iter().map(|(sink, table)| format!("{sink} ({table})")).collect();
+    let what = format!("the sink `{name}` of `{dataset}` has no table");
+    Err(Failure::new(what).next(format!(
+        "add \"{name}\":\"${{YourTable}}\" to {TABLES} of {} in template.yaml, the table itself as a \
+         resource, and the right to write to it; the sinks with a table are {}",
+        function.logical_id,
+        known.join(", ")
+    )))
+}
+
+fn check_shared_tables(contract: &Contract, stack: &Stack) -> Result<(), Failure> {
+    let Some((function, tables)) = variable(stack, TABLES) else { return Ok(()) };
+    let mut taken = BTreeMap::new();
+    for sink in contract.sinks.iter().filter(|sink| sink.kind() == SinkKind::Table) {
+        let Some(table) = tables.get(&sink.name) else { continue };
+        if let Some(other) = taken.insert(table, &sink.name) {
+            let dataset = &contract.dataset;
+            let what = format!(
+                "the sinks `{other}` and `{}` of `{dataset}` have one table, {table}",
+                sink.name
+            );
+            let next = format!("give each its own in {TABLES} of {}", function.logical_id);
+            return Err(Failure::new(what).next(next));
+        }
+    }
+    Ok(())
+}
+
+/// What contracts' URLs and headers name is a variable of the function that asks there.
+fn check_variables(contract: &Contract, stack: &Stack) -> Result<(), Failure> {
+    let Some((enrich, queues)) = variable(stack, SINK_QUEUES) else { return Ok(()) };
+    let dataset = &contract.dataset;
+    for enricher in &contract.enrichers {
+        let bound = enricher.http.url.bind(|name| enrich.environment.get(name).cloned());
+        bound.map_err(|error| {
+            let what = format!("the enricher `{}` of `{dataset}` cannot be asked", enricher.name);
+            missing(what, error, &enrich.logical_id)
+        })?;
+    }
+    let Some(deliver) = function_of(stack, queues.get("http")) else { return Ok(()) };
+    for sink in &contract.sinks {
+        let Target::Http(http) = &sink.target else { continue };
+        http.bind(|name| deliver.environment.get(name).cloned()).map_err(|error| {
+            let what = format!("the sink `{}` of `{dataset}` cannot be delivered to", sink.name);
+            missing(what, error, &deliver.logical_id)
+        })?;
+    }
+    Ok(())
+}
+
+fn missing(what: String, error: impl std::error::Error, function: &str) -> Failure {
+    let next = format!("add the variable to {function} in template.yaml");
+    Failure::new(what).because(error).next(next)
+}
+
+/// The function that takes from a queue.
+fn function_of<'a>(stack: &'a Stack, url: Option<&String>) -> Option<&'a Function> {
+    let queue = stack.queues.iter().find(|queue| Some(&queue.url) == url)?;
+    let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == queue.arn)?;
+    stack.functions.iter().find(|function| function.name == mapping.function)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn repository() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
+    }
+
+    fn stack() -> Stack {
+        local::stack(repository(), &BTreeMap::new()).unwrap()
+    }
+
+    /// A repository with one contract; removed when dropped.
+    struct Root(PathBuf);
+
+    impl Root {
+        fn new(name: &str, sinks: &str) -> Self {
+            let root = std::env::temp_dir().join(format!("check-{name}-{}", std::process::id()));
+            let folder = root.join("infra/contracts/orders");
+            fs::create_dir_all(&folder).unwrap();
+            let yaml = format!(
+                "
+dataset: orders
+description: Orders
+owner: shop
+schema: {{version: 1, file: v1.schema.json}}
+keys: {{idempotency: [/id], business: [/id], event_time: /at}}
+sinks: [{sinks}]
+"
+            );
+            fs::write(folder.join("contract.yaml"), yaml).unwrap();
+            fs::write(folder.join("v1.schema.json"), r#"{"type":"object"}"#).unwrap();
+            Self(root)
+        }
+    }
+
+    impl Drop for Root {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[track_caller]
+    fn check_refused(name: &str, sinks: &str, told: &[&str]) {
+        let root = Root::new(name, sinks);
+        let failure = check(&root.0, &stack()).unwrap_err().to_string();
+        for each in told {
+            assert!(failure.contains(each), "{each} is not in: {failure}");
+        }
+    }
+
+    #[test]
+    fn a_sink_without_its_place_in_the_template_is_refused_with_what_to_add() {
+        check_refused(
+            "table",
+            "{name: nowhere, kind: table, mode: upsert}",
+            &[
+                "the sink `nowhere` of `orders` has no table",
+                "\"nowhere\":\"${YourTable}\" to TABLES of SinkFunction",
+                "records (sluicegate-RecordsTable)",
+            ],
+        );
+        check_refused(
+            "queue",
+            "{name: own, kind: custom, by: announce}",
+            &[
+                "kind `custom:announce`, which has no queue",
+                "SINK_QUEUES of EnrichFunction",
+                "there are queues for http, lake, table",
+            ],
+        );
+        check_refused(
+            "url",
+            "{name: out, kind: http, url: '{ORDERS_URL}/x'}",
+            &["the sink `out` of `orders` cannot be delivered to", "ORDERS_URL", "DeliverFunction"],
+        );
+        check_refused(
+            "broken",
+            "{name: state, kind: table, mode: replace}",
+            &["the contracts cannot be used", "orders/contract.yaml", "mend the contract"],
+        );
+    }
+
+    #[test]
+    fn what_the_repository_has_is_right() {
+        check(repository(), &stack()).unwrap();
+        let root = Root::new("right", "{name: records, kind: table}, {name: lake, kind: lake}");
+        check(&root.0, &stack()).unwrap();
+    }
+}

@@ -1,0 +1,165 @@
+//! What there is when all has come to rest: tables, lake, services and dead letters, as the judge takes
+//! them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use local::Emulation;
+use local::dynamodb::{Change, ChangeEvent};
+use local::sqs::ReceivedMessage;
+use serde_json::Value;
+use verify::contract::{Dataset, Kind};
+use verify::judge::item::plain;
+use verify::judge::{Delivered, Observed, SeenTable};
+use verify::lake::{self, LakeRow};
+use verify::letters::Letter;
+use verify::{Instant, Json};
+
+use crate::failure::Failure;
+
+/// The variables by which functions know where sinks are.
+pub(crate) const TABLES: &str = "TABLES";
+pub(crate) const SINK_QUEUES: &str = "SINK_QUEUES";
+const LAKE_BUCKET: &str = "LAKE_BUCKET";
+/// What the contract of a sink that the emulation's own service stands for begins with.
+const OWN_SERVICE: &str = "{WEATHER_URL}";
+
+/// Looks at all that concerns a dataset.
+pub(crate) fn observe(world: &Emulation, dataset: &Dataset) -> Result<Observed, Failure> {
+    let mut seen = Observed {
+        letters: letters(world),
+        kinds: kinds(world),
+        now: i64::try_from(world.now_ms()).ok().map(Instant::from_unix_ms),
+        ..Observed::default()
+    };
+    let tables = variable(world, TABLES).and_then(|text| Json::parse(&text));
+    let bucket = variable(world, LAKE_BUCKET);
+    for sink in &dataset.sinks {
+        let name = sink.name.clone();
+        match &sink.kind {
+            Kind::Table(_) => {
+                let table = tables.as_ref().and_then(|tables| tables.member(&sink.name)?.as_text());
+                if let Some(table) = table {
+                    seen.tables.insert(name, seen_table(world, table)?);
+                }
+            }
+            Kind::Lake => {
+                let bucket = bucket.as_deref().unwrap_or_default();
+                let prefix = format!("{}/{}/", sink.name, dataset.name);
+                seen.lakes.insert(name, lake_rows(world, bucket, &prefix)?);
+            }
+            Kind::Http { url, .. } if url.starts_with(OWN_SERVICE) => {
+                seen.services.extend(deliveries(world, &sink.name).map(|it| (name, it)));
+            }
+            Kind::Http { .. } | Kind::Custom { .. } => {}
+        }
+    }
+    Ok(seen)
+}
+
+/// A variable of the first function that has it.
+fn variable(world: &Emulation, name: &str) -> Option<String> {
+    world.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
+}
+
+fn seen_table(world: &Emulation, table: &str) -> Result<SeenTable, Failure> {
+    let unread = |error| Failure::new(format!("the table {table} was not read")).because(error);
+    let items = world.dynamodb().scan_all(table).map_err(unread)?;
+    let rows = items.iter().filter_map(|item| Json::parse(&item.to_string()));
+    let rows = rows.map(|item| plain(&item)).collect();
+    let changes = world.dynamodb().changes(table).map_err(unread)?;
+    Ok(SeenTable { rows, writes: writes(&changes) })
+}
+
+fn writes(changes: &[Change]) -> BTreeMap<String, u64> {
+    let mut writes = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.event != ChangeEvent::Remove) {
+        let key = change.key["pk"]["S"].as_str().unwrap_or_default();
+        *writes.entry(key.to_owned()).or_default() += 1;
+    }
+    writes
+}
+
+/// The rows of all objects that the manifests list.
+fn lake_rows(world: &Emulation, bucket: &str, prefix: &str) -> Result<Vec<LakeRow>, Failure> {
+    let unread = |error| Failure::new("the lake was not read").because(error);
+    let objects = world.s3().list(bucket, prefix).map_err(|error| {
+        Failure::new(format!("s3://{bucket}/{prefix} was not listed")).because(error)
+    })?;
+    let mut listed = BTreeSet::new();
+    for manifest in objects.iter().filter(|it| it.key.ends_with("/_manifest.json")) {
+        listed.extend(lake::listed(&manifest.key, &manifest.body).map_err(unread)?);
+    }
+    let mut rows = Vec::new();
+    for object in objects.into_iter().filter(|object| listed.contains(&object.key)) {
+        rows.extend(lake::rows(&object.key, object.body).map_err(unread)?);
+    }
+    Ok(rows)
+}
+
+/// What the emulation's own service took for a sink.
+fn deliveries(world: &Emulation, sink: &str) -> Option<Vec<Delivered>> {
+    let all = world.weather()?.deliveries();
+    let of_sink = |key: &String| key.trim_start_matches('"').starts_with(&format!("{sink}#"));
+    let own = all.into_iter().filter(|(key, _)| of_sink(key));
+    Some(own.map(|(_, taken)| Delivered { body: taken.body.to_vec() }).collect())
+}
+
+/// By stage: the kind of sink whose queue its function takes from.
+fn kinds(world: &Emulation) -> HashMap<String, String> {
+    let queues = variable(world, SINK_QUEUES).unwrap_or_default();
+    let queues: BTreeMap<String, String> = serde_json::from_str(&queues).unwrap_or_default();
+    let stack = world.stack();
+    let stage = |url: &String| {
+        let queue = stack.queues.iter().find(|queue| queue.url == *url)?;
+        stage_of(world, &queue.arn)
+    };
+    queues.into_iter().filter_map(|(kind, url)| Some((stage(&url)?, kind))).collect()
+}
+
+/// The stages that a dataset's events end at.
+pub(crate) fn last_stages(world: &Emulation, dataset: &Dataset) -> BTreeSet<String> {
+    let kinds: BTreeSet<String> = dataset.sinks.iter().map(|sink| sink.kind_name()).collect();
+    let of_dataset = self::kinds(world).into_iter().filter(|(_, kind)| kinds.contains(kind));
+    of_dataset.map(|(stage, _)| stage).collect()
+}
+
+/// The letters of all dead-letter queues, read without receiving them.
+pub(crate) fn letters(world: &Emulation) -> Vec<Letter> {
+    let mut letters = Vec::new();
+    for (queue, stage) in dead_letter_queues(world) {
+        for message in world.sqs().peek(&queue) {
+            letters.push(letter(&queue, &stage, message));
+        }
+    }
+    letters
+}
+
+fn letter(queue: &str, stage: &str, message: ReceivedMessage) -> Letter {
+    let attributes = message.message_attributes.into_iter();
+    let texts = attributes.filter_map(|(name, attribute)| Some((name, attribute.string_value?)));
+    Letter::read(queue, stage, &message.message_id, &message.body, &texts.collect())
+}
+
+/// Every dead-letter queue's name, with the stage that its letters come from.
+pub(crate) fn dead_letter_queues(world: &Emulation) -> Vec<(String, String)> {
+    let stack = world.stack();
+    let mut queues = BTreeMap::new();
+    for queue in &stack.queues {
+        let policy = queue.attributes.get("RedrivePolicy");
+        let policy: Option<Value> = policy.and_then(|text| serde_json::from_str(text).ok());
+        let target = policy.as_ref().and_then(|policy| policy["deadLetterTargetArn"].as_str());
+        if let Some(dead) = stack.queues.iter().find(|dead| Some(dead.arn.as_str()) == target) {
+            let stage = stage_of(world, &queue.arn).unwrap_or_else(|| queue.logical_id.clone());
+            queues.insert(dead.name.clone(), stage);
+        }
+    }
+    queues.into_iter().collect()
+}
+
+/// The stage that takes from a queue.
+fn stage_of(world: &Emulation, queue_arn: &str) -> Option<String> {
+    let stack = world.stack();
+    let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == queue_arn)?;
+    let function = stack.functions.iter().find(|each| each.name == mapping.function)?;
+    Some(function.binary.clone())
+}

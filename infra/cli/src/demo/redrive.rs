@@ -1,0 +1,58 @@
+//! After a storm: what it left in dead-letter queues is sent back to where it failed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use local::Emulation;
+use serde_json::{Value, json};
+
+use super::observe::dead_letter_queues;
+use crate::failure::Failure;
+
+/// The template's output that names the redrive function.
+const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
+/// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
+const HIDDEN: Duration = Duration::from_secs(120);
+/// One brings home what the storm left, one what met a full queue meanwhile, one tells.
+const REDRIVES: usize = 3;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Redriven {
+    pub(crate) letters: u64,
+    /// Whether everything came to rest in time.
+    pub(crate) is_settled: bool,
+}
+
+/// Redrives every stage, until nothing that can be mended is left.
+pub(crate) async fn redrive(world: &Emulation, patience: Duration) -> Result<Redriven, Failure> {
+    let mut redriven = Redriven { letters: 0, is_settled: true };
+    for _ in 0..REDRIVES {
+        world.pass(HIDDEN);
+        redriven.letters += redrive_once(world).await?;
+        redriven.is_settled &= world.settle(patience).await.is_ok();
+    }
+    Ok(redriven)
+}
+
+/// Sends the letters of every stage back that has any, and answers how many went.
+async fn redrive_once(world: &Emulation) -> Result<u64, Failure> {
+    let function = world.stack().outputs.get(REDRIVE_OUTPUT).ok_or_else(|| {
+        Failure::new(format!("template.yaml has no output {REDRIVE_OUTPUT}"))
+            .next("dead letters are brought back by it: restore it")
+    })?;
+    let mut moved = 0;
+    for (queue, stage) in dead_letter_queues(world) {
+        if world.sqs().peek(&queue).is_empty() {
+            continue;
+        }
+        let request = Bytes::from(json!({ "stage": stage, "limit": 100_000 }).to_string());
+        let invoked = world.lambda().invoke(function, request).await;
+        let answer = invoked.map_err(|error| Failure::new("no redrive").because(error))?;
+        let report: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
+        moved += report["moved"]
+            .as_u64()
+            .ok_or_else(|| Failure::new(format!("the redrive of {stage} failed: {report}")))?;
+    }
+    Ok(moved)
+}

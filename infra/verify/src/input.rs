@@ -1,0 +1,321 @@
+//! A file of events as this reads it: its records, and what each of them says.
+
+use std::io::{self, Read as _};
+
+use flate2::bufread::GzDecoder;
+
+use crate::contract::Dataset;
+use crate::csv;
+use crate::decimal::Decimal;
+use crate::json::Json;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Csv,
+    /// A JSON object a line; a line ends at LF.
+    Ndjson,
+}
+
+/// A file, unpacked.
+#[derive(Clone, Debug)]
+pub struct File {
+    pub format: Format,
+    pub bytes: Vec<u8>,
+    /// Of a CSV file with one.
+    pub header: Option<Header>,
+    /// Without empty lines.
+    pub records: Vec<Record>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub names: Vec<Vec<u8>>,
+    /// Where the line after it begins.
+    pub end: usize,
+}
+
+/// One record of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The line that it begins on, from 1.
+    pub line: u64,
+    pub start: usize,
+    /// Without its line end.
+    pub end: usize,
+    /// Of a CSV record whose quotes are closed.
+    pub fields: Option<Vec<Vec<u8>>>,
+}
+
+impl Format {
+    /// By a file's name, with `.gz` or without.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let plain = name.strip_suffix(".gz").unwrap_or(name);
+        match plain.rsplit_once('.')?.1 {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
+/// The content of a gzip file: all its members; zeros after the last are padding, as gzip(1) has it.
+///
+/// # Errors
+/// When it is no gzip, or is cut short.
+pub fn gunzip(mut packed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    loop {
+        let mut decoder = GzDecoder::new(packed);
+        decoder.read_to_end(&mut plain)?;
+        packed = decoder.into_inner();
+        if packed.iter().all(|byte| *byte == 0) {
+            return Ok(plain);
+        }
+    }
+}
+
+impl File {
+    #[must_use]
+    pub fn read(format: Format, bytes: Vec<u8>) -> Self {
+        match format {
+            Format::Csv => Self::read_csv(bytes),
+            Format::Ndjson => Self::read_lines(bytes),
+        }
+    }
+
+    fn read_csv(bytes: Vec<u8>) -> Self {
+        let marked = if bytes.starts_with(MARK) { MARK.len() } else { 0 };
+        let mut rows = csv::rows(&bytes[marked..]).into_iter();
+        let header = rows.next().map(|row| {
+            let end = line_end(&bytes, marked + row.end);
+            Header { names: row.fields, end }
+        });
+        let records = rows.map(|row| Record {
+            line: row.line,
+            start: marked + row.start,
+            end: marked + row.end,
+            fields: row.is_closed.then_some(row.fields),
+        });
+        let records = records.collect();
+        Self { format: Format::Csv, bytes, header, records }
+    }
+
+    fn read_lines(bytes: Vec<u8>) -> Self {
+        let (mut records, mut start, mut number) = (Vec::new(), 0, 0);
+        for line in bytes.split(|byte| *byte == b'\n') {
+            number += 1;
+            let end = start + line.strip_suffix(b"\r").unwrap_or(line).len();
+            if !bytes[start..end].trim_ascii().is_empty() {
+                records.push(Record { line: number, start, end, fields: None });
+            }
+            start += line.len() + 1;
+        }
+        Self { format: Format::Ndjson, bytes, header: None, records }
+    }
+
+    /// A record's bytes, without its line end.
+    #[must_use]
+    pub fn bytes_of(&self, record: &Record) -> &[u8] {
+        &self.bytes[record.start..record.end]
+    }
+
+    /// A file of these records alone, byte for byte, below the header.
+    #[must_use]
+    pub fn part(&self, from: usize, to: usize) -> Vec<u8> {
+        let header = self.header.as_ref().map_or(0, |header| header.end);
+        let start_of = |at: usize| self.records.get(at).map_or(self.bytes.len(), |it| it.start);
+        let start = if from == 0 { header } else { start_of(from) };
+        [&self.bytes[..header], &self.bytes[start..start_of(to)]].concat()
+    }
+
+    /// What a record says, each CSV field as the schema types it; `None` where it is no event: not a
+    /// JSON object, or other fields than the header has, or not UTF-8.
+    #[must_use]
+    pub fn payload(&self, record: &Record, dataset: &Dataset) -> Option<Json> {
+        match self.format {
+            Format::Ndjson => object(self.bytes_of(record)),
+            Format::Csv => {
+                let header = self.header.as_ref()?;
+                let fields = record.fields.as_ref()?;
+                if fields.len() != header.names.len() {
+                    return None;
+                }
+                let mut members = std::collections::BTreeMap::new();
+                for (name, field) in header.names.iter().zip(fields) {
+                    let (name, field) = (str::from_utf8(name).ok()?, str::from_utf8(field).ok()?);
+                    let is_new =
+                        members.insert(name.to_owned(), typed(dataset, name, field)).is_none();
+                    if !is_new {
+                        return None;
+                    }
+                }
+                Some(Json::Object(members))
+            }
+        }
+    }
+}
+
+/// UTF-8's byte order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A JSON object of these bytes.
+#[must_use]
+pub fn object(bytes: &[u8]) -> Option<Json> {
+    let value = Json::parse(str::from_utf8(bytes).ok()?)?;
+    matches!(value, Json::Object(_)).then_some(value)
+}
+
+/// Where the line after this one begins.
+fn line_end(bytes: &[u8], end: usize) -> usize {
+    match bytes.get(end) {
+        Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => end + 2,
+        Some(_) => end + 1,
+        None => end,
+    }
+}
+
+/// A field as the first of its member's types that it can be; a text where none is named, or none fits.
+fn typed(dataset: &Dataset, name: &str, field: &str) -> Json {
+    if field.is_empty() || dataset.missing.contains(field) {
+        return Json::Null;
+    }
+    for named in dataset.types.get(name).into_iter().flatten() {
+        let number = || Decimal::parse(field);
+        match named.as_str() {
+            "integer" if number().is_some_and(|number| number.is_whole()) => {
+                return Json::Number(field.to_owned());
+            }
+            "number" if number().is_some() => return Json::Number(field.to_owned()),
+            "boolean" if matches!(field, "true" | "false") => return Json::Bool(field == "true"),
+            "string" => break,
+            _ => {}
+        }
+    }
+    Json::text(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn dataset() -> Dataset {
+        let yaml = "
+dataset: probe
+schema: {version: 1, file: s}
+keys: {idempotency: [/id], business: [/id], event_time: /at}
+csv: {missing: [NA]}
+sinks: [{name: records, kind: table}]
+";
+        let schema = r#"{"properties": {"id": {"type": "integer"}, "size": {"type": "string"},
+            "amount": {"type": ["number", "null"]}, "ok": {"type": ["boolean", "string"]}}}"#;
+        Dataset::read(yaml, |_| Some(schema.to_owned())).unwrap()
+    }
+
+    #[track_caller]
+    fn check(format: Format, text: &str, expected: &[(u64, Option<&str>)]) {
+        let (dataset, file) = (dataset(), File::read(format, text.as_bytes().to_vec()));
+        let payload = |record: &Record| file.payload(record, &dataset).map(|it| it.to_string());
+        let found: Vec<(u64, Option<String>)> =
+            file.records.iter().map(|record| (record.line, payload(record))).collect();
+        let expected: Vec<(u64, Option<String>)> =
+            expected.iter().map(|(line, text)| (*line, text.map(str::to_owned))).collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn csv_fields_take_the_schema_s_types_and_keep_their_digits() {
+        check(
+            Format::Csv,
+            "\u{feff}id,size,amount,ok,more\r\n7,007,12345678901234567.890,true,x\r\n8,,NA,yes,\r\n",
+            &[
+                (
+                    2,
+                    Some(
+                        r#"{"amount":12345678901234567.890,"id":7,"more":"x","ok":true,"size":"007"}"#,
+                    ),
+                ),
+                (3, Some(r#"{"amount":null,"id":8,"more":null,"ok":"yes","size":null}"#)),
+            ],
+        );
+    }
+
+    /// What people have sent, and other readers have lost.
+    #[test]
+    fn every_row_of_an_odd_file_is_there() {
+        check(
+            Format::Csv,
+            "id,size\n101,5\" pipe\n102,6\" pipe\n103,x\n",
+            &[
+                (2, Some(r#"{"id":101,"size":"5\" pipe"}"#)),
+                (3, Some(r#"{"id":102,"size":"6\" pipe"}"#)),
+                (4, Some(r#"{"id":103,"size":"x"}"#)),
+            ],
+        );
+        for text in ["id\r1\r2\r3\r", "id\n1\r2\r3\n", "id\r\n1\n2\r3"] {
+            let expected =
+                [(2, Some(r#"{"id":1}"#)), (3, Some(r#"{"id":2}"#)), (4, Some(r#"{"id":3}"#))];
+            check(Format::Csv, text, &expected);
+        }
+        check(Format::Csv, "id,size\n1\n2,a,b\n3,\"open\n", &[(2, None), (3, None), (4, None)]);
+        check(Format::Csv, "id,id\n1,2\n", &[(2, None)]);
+        check(Format::Csv, "id,size\n", &[]);
+        check(Format::Csv, "", &[]);
+    }
+
+    #[test]
+    fn lines_end_at_lf_and_blank_ones_are_none() {
+        let text = "\u{feff}{\"id\":1}\r\n\n  \n{\"id\":2.50}\n[1]\n{";
+        let expected =
+            [(1, Some(r#"{"id":1}"#)), (4, Some(r#"{"id":2.50}"#)), (5, None), (6, None)];
+        check(Format::Ndjson, text, &expected);
+    }
+
+    #[test]
+    fn parts_are_the_file_s_own_bytes_below_its_header() {
+        let text = b"\xef\xbb\xbfid,size\r\n\r\n1,\"a\nb\"\r2,c\n\n3,d".to_vec();
+        let file = File::read(Format::Csv, text.clone());
+        assert_eq!(file.part(0, 3), text);
+        assert_eq!(file.part(0, 1), b"\xef\xbb\xbfid,size\r\n\r\n1,\"a\nb\"\r");
+        assert_eq!(file.part(1, 3), b"\xef\xbb\xbfid,size\r\n2,c\n\n3,d");
+        let lines = File::read(Format::Ndjson, b"{}\n\n{}\n".to_vec());
+        assert_eq!((lines.part(0, 1), lines.part(1, 2)), (b"{}\n\n".to_vec(), b"{}\n".to_vec()));
+    }
+
+    #[test]
+    fn zeros_after_gzip_are_padding_and_members_follow_each_other() {
+        let packed = |text: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let file = [packed(b"a\n"), packed(b"b\n"), vec![0; 300]].concat();
+        assert_eq!(gunzip(&file).unwrap(), b"a\nb\n");
+        assert!(gunzip(&packed(b"a")[..8]).is_err());
+        assert!(gunzip(b"no gzip").is_err());
+    }
+
+    #[test]
+    fn a_name_says_what_is_read() {
+        let of = |name| Format::of_name(name);
+        assert_eq!((of("a.csv"), of("a.b.csv.gz")), (Some(Format::Csv), Some(Format::Csv)));
+        assert_eq!(
+            (of("a.jsonl.gz"), of("a.ndjson")),
+            (Some(Format::Ndjson), Some(Format::Ndjson))
+        );
+        assert_eq!((of("a.xml"), of("csv"), of("a.gz")), (None, None, None));
+    }
+}

@@ -1,0 +1,253 @@
+//! Rows that newer events replace: `upsert`, `merge` and `delete`.
+
+use std::collections::HashMap;
+
+use super::book::{Book, key_of};
+use super::{Judged, SeenTable, SinkVerdict, item};
+use crate::contract::{Mode, Order, RowKey, Sink, Table, Tombstone};
+use crate::decimal::Decimal;
+use crate::identity;
+use crate::instant::Instant;
+use crate::json::Json;
+
+/// How new an event is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Time(Instant),
+    Number(Decimal),
+}
+
+/// The events of one row.
+#[derive(Default)]
+struct Row {
+    /// What must have been taken in.
+    due: Vec<usize>,
+    /// Dead letters: whether they were taken in before is not known.
+    possible: Vec<usize>,
+}
+
+struct Rows<'a> {
+    book: &'a Book<'a>,
+    table: &'a Table,
+    order: &'a Order,
+    tombstone: Option<&'a Tombstone>,
+    /// Every event of it is a deletion.
+    deletes: bool,
+    now: Option<Instant>,
+}
+
+pub(super) fn judge(
+    book: &Book<'_>,
+    sink: &Sink,
+    table: &Table,
+    seen: &SeenTable,
+    now: Option<Instant>,
+) -> Judged {
+    let mut judged = Judged::new(SinkVerdict::of(sink), book);
+    let (order, tombstone, deletes, owner) = match &table.mode {
+        Mode::Upsert { order, tombstone } | Mode::Merge { order, tombstone } => {
+            (order, tombstone.as_ref(), false, &book.dataset.name)
+        }
+        Mode::Delete { order, rows_of } => (order, None, true, rows_of),
+        Mode::Insert | Mode::Accumulate { .. } => return judged,
+    };
+    let RowKey::Pointers(pointers) = &table.key else { return judged };
+    let rules = Rows { book, table, order, tombstone, deletes, now };
+    let mut found = rows_by_key(seen, owner);
+    judged.verdict.items = super::number(found.len());
+    for (key, row) in rules.rows(sink, pointers, &mut judged) {
+        let there = found.remove(&key);
+        rules.check(&row, there, &mut judged);
+    }
+    for (key, _) in found {
+        judged.verdict.strange += 1;
+        judged.verdict.example(format!("a row that nobody sent: {key}"));
+    }
+    judged
+}
+
+/// The rows of a dataset, by the canonical text of their keys' values.
+fn rows_by_key<'a>(seen: &'a SeenTable, owner: &str) -> HashMap<String, &'a Json> {
+    let prefix = format!("{owner}#");
+    let keyed = seen.rows.iter().filter_map(|row| {
+        let key = item::text(row, "pk").strip_prefix(&prefix)?;
+        Some((Json::parse(key)?.canonical(), row))
+    });
+    keyed.collect()
+}
+
+impl Rows<'_> {
+    /// All rows that there have to be, or may be.
+    fn rows(&self, sink: &Sink, pointers: &[String], judged: &mut Judged) -> HashMap<String, Row> {
+        let mut rows = HashMap::<String, Row>::new();
+        for group in &self.book.groups {
+            let is_due = |variant: &usize| !self.book.is_dead(*variant, sink);
+            let mut due: Vec<usize> = group.iter().copied().filter(is_due).collect();
+            // One identity has one effect: of two payloads, one is a conflict.
+            for dropped in due.split_off(due.len().min(1)) {
+                judged.lose(self.book, dropped, "dropped for another event under its key");
+            }
+            judged.verdict.expected += super::number(due.len());
+            for variant in group {
+                let payload = self.book.variants[*variant].payload;
+                let key = key_of(payload, pointers).filter(|_| self.rank(*variant).is_some());
+                match (key, due.contains(variant)) {
+                    (Some(key), true) => rows.entry(key).or_default().due.push(*variant),
+                    (Some(key), false) => rows.entry(key).or_default().possible.push(*variant),
+                    (None, true) => {
+                        let why = "without a row's key or order, and no dead letter";
+                        judged.lose(self.book, *variant, why);
+                    }
+                    (None, false) => {}
+                }
+            }
+        }
+        rows
+    }
+
+    fn rank(&self, variant: usize) -> Option<Rank> {
+        let payload = self.book.variants[variant].payload;
+        match self.order {
+            Order::EventTime => {
+                let time = payload.at(&self.book.dataset.event_time)?.as_text()?;
+                Instant::parse(time).map(Rank::Time)
+            }
+            Order::Pointer(pointer) => payload.at(pointer)?.as_decimal().map(Rank::Number),
+        }
+    }
+
+    fn is_deletion(&self, variant: usize) -> bool {
+        let payload = self.book.variants[variant].payload;
+        let says = |tombstone: &Tombstone| {
+            payload.at(&tombstone.at).is_some_and(|found| tombstone.values.contains(found))
+        };
+        self.deletes || self.tombstone.is_some_and(says)
+    }
+
+    /// Those that the row may be of: the newest of what is due, and what is not older than that.
+    fn newest(&self, row: &Row, counts: impl Fn(usize) -> bool) -> Vec<usize> {
+        let due = row.due.iter().copied().filter(|variant| counts(*variant));
+        let rank = due.clone().filter_map(|variant| self.rank(variant)).max();
+        let possible = row.possible.iter().copied().filter(|variant| counts(*variant));
+        let newest = due.filter(|variant| self.rank(*variant) == rank).collect();
+        let newest = self.of_greatest_key(newest).into_iter();
+        newest.chain(possible.filter(|variant| self.rank(*variant) >= rank)).collect()
+    }
+
+    /// Of those that are equally new: the one whose idempotency key is the greatest; all of them where a
+    /// key cannot be told.
+    fn of_greatest_key(&self, newest: Vec<usize>) -> Vec<usize> {
+        let key = |variant: &usize| {
+            identity::key(self.book.variants[*variant].payload, self.book.dataset)
+        };
+        let keys: Option<Vec<String>> = newest.iter().map(key).collect();
+        match keys.as_ref().and_then(|keys| keys.iter().max()) {
+            Some(greatest) => newest
+                .into_iter()
+                .filter(|variant| key(variant).as_ref() == Some(greatest))
+                .collect(),
+            None => newest,
+        }
+    }
+
+    /// Whether a row may be gone by now, or have been made anew since it was.
+    fn may_have_expired(&self, row: &Row) -> bool {
+        let (Some(days), Some(now)) = (self.table.ttl_days, self.now) else { return false };
+        let time = |variant: &usize| {
+            let payload = self.book.variants[*variant].payload;
+            payload.at(&self.book.dataset.event_time)?.as_text().and_then(Instant::parse)
+        };
+        let times = row.due.iter().chain(&row.possible).filter_map(time);
+        times.map(|time| time.plus_days(days)).any(|expires| expires <= now)
+    }
+
+    fn check(&self, row: &Row, there: Option<&Json>, judged: &mut Judged) {
+        let may_have_expired = self.may_have_expired(row);
+        let Some(there) = there else {
+            match may_have_expired {
+                true => self.count_present(row, judged),
+                false => {
+                    for variant in &row.due {
+                        judged.lose(self.book, *variant, "its row is not there");
+                    }
+                }
+            }
+            return;
+        };
+        let problem = match &self.table.mode {
+            Mode::Merge { .. } => self.merged(row, there),
+            _ => self.replaced(row, there),
+        };
+        match problem {
+            Some(problem) if !may_have_expired => {
+                judged.verdict.wrong += 1;
+                let key = item::text(there, "pk");
+                judged.verdict.example(format!("{problem}: the row {key}"));
+            }
+            _ => self.count_present(row, judged),
+        }
+    }
+
+    fn count_present(&self, row: &Row, judged: &mut Judged) {
+        judged.verdict.present += super::number(row.due.len());
+        for variant in row.due.iter().chain(&row.possible) {
+            judged.is_present[self.book.variants[*variant].group] = true;
+        }
+    }
+
+    /// What is wrong with a row that is as its newest event left it.
+    fn replaced(&self, row: &Row, there: &Json) -> Option<String> {
+        let mut problem = None;
+        for variant in self.newest(row, |_| true) {
+            match self.check_as(variant, there) {
+                Ok(()) => return None,
+                Err(wrong) => problem = problem.or(Some((variant, wrong))),
+            }
+        }
+        let (variant, wrong) = problem?;
+        Some(format!("{wrong}; the newest is {}", self.book.about_variant(variant)))
+    }
+
+    fn check_as(&self, variant: usize, there: &Json) -> Result<(), String> {
+        let payload = self.book.variants[variant].payload;
+        let is_deleted = there.member("deleted") == Some(&Json::Bool(true));
+        match (self.is_deletion(variant), is_deleted) {
+            (true, true) => Ok(()),
+            (true, false) => Err("it is not deleted".to_owned()),
+            (false, true) => Err("it is deleted".to_owned()),
+            (false, false) => item::check(there, self.table, payload, self.book.dataset),
+        }
+    }
+
+    /// What is wrong with a row of which each attribute is as its newest event left it.
+    fn merged(&self, row: &Row, there: &Json) -> Option<String> {
+        for (name, pointer) in &self.table.attributes {
+            if item::is_enriched(pointer, self.book.dataset) {
+                continue;
+            }
+            let says = |variant: usize| {
+                self.is_deletion(variant)
+                    || self.book.variants[variant].payload.at(pointer).is_some()
+            };
+            let newest = self.newest(row, says);
+            let expected: Vec<Option<&Json>> = newest
+                .iter()
+                .map(|variant| match self.is_deletion(*variant) {
+                    true => None,
+                    false => self.book.variants[*variant].payload.at(pointer),
+                })
+                .collect();
+            let is_due = row.due.iter().any(|variant| says(*variant));
+            let found = there.member(name);
+            let is_right = expected.contains(&found) || (!is_due && found.is_none());
+            if !is_right {
+                let expected = expected.first().copied().flatten();
+                return item::check_attribute(there, name, expected).err();
+            }
+        }
+        let newest = self.newest(row, |_| true);
+        let is_deleted = there.member("deleted") == Some(&Json::Bool(true));
+        let is_right = newest.iter().any(|variant| self.is_deletion(*variant) == is_deleted);
+        (!is_right).then(|| "whether it is deleted is wrong".to_owned())
+    }
+}

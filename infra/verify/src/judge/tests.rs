@@ -1,0 +1,391 @@
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::input::{File, Format};
+use crate::lake;
+
+const KEY: &str = "probe/a.ndjson";
+
+/// What was sent in one object, and what was seen.
+struct Scene {
+    dataset: Dataset,
+    sent: Vec<Sent>,
+    seen: Observed,
+}
+
+impl Scene {
+    fn new(sinks: &str, lines: &[&str]) -> Self {
+        let yaml = format!(
+            "
+dataset: probe
+schema: {{version: 1, file: s}}
+keys: {{idempotency: [/id], business: [/k], event_time: /at}}
+enrichers: [{{into: weather}}]
+sinks: [{sinks}]
+"
+        );
+        let dataset = Dataset::read(&yaml, |_| Some("{}".to_owned())).unwrap();
+        let file = File::read(Format::Ndjson, lines.join("\n").into_bytes());
+        let sent = file.records.iter().map(|record| Sent {
+            id: format!("tag:{}", record.line),
+            place: Some(Place { key: KEY.to_owned(), line: record.line }),
+            bytes: file.bytes_of(record).to_vec(),
+            payload: file.payload(record, &dataset),
+        });
+        let kinds = [("sink", "table"), ("lake", "lake"), ("deliver", "http")];
+        let kinds = kinds.map(|(stage, kind)| (stage.to_owned(), kind.to_owned())).into();
+        let seen = Observed { kinds, ..Observed::default() };
+        Self { sent: sent.collect(), dataset, seen }
+    }
+
+    fn row(mut self, sink: &str, row: &str) -> Self {
+        let row = Json::parse(row).unwrap_or_else(|| panic!("{row}"));
+        let table = self.seen.tables.entry(sink.to_owned()).or_default();
+        let pk = row.member("pk").and_then(Json::as_text).unwrap().to_owned();
+        *table.writes.entry(pk).or_default() += 1;
+        table.rows.push(row);
+        self
+    }
+
+    /// The row of an inserted payload.
+    fn inserted(self, id: &str, payload: &str) -> Self {
+        let row = format!(
+            r#"{{"pk":"probe#{id}","dataset":"probe","event_id":"{id}","payload":{payload}}}"#
+        );
+        self.row("records", &row)
+    }
+
+    fn total(self, key: &str, window: &str, n: &str, amount: &str) -> Self {
+        let row = format!(
+            r#"{{"pk":"probe#[\"{key}\"]#{window}","dataset":"probe","key":["{key}"],
+                "window":"{window}","n":{n},"amount":{amount}}}"#
+        );
+        self.row("totals", &row)
+    }
+
+    fn letter(mut self, stage: &str, code: &str, id: &str, at: &str) -> Self {
+        let failure = format!(
+            r#"{{"stage":"{stage}","code":"{code}","reason":"so","at":"{at}","message_id":"{id}"}}"#
+        );
+        let attributes = [("sluicegate.failure", failure.as_str()), ("eventid", id)];
+        let attributes = attributes.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let letter = Letter::read("Dlq", stage, "m", "", &attributes.into());
+        self.seen.letters.push(letter);
+        self
+    }
+
+    fn verdict(&self) -> Verdict {
+        judge(&self.dataset, &self.sent, &self.seen)
+    }
+
+    #[track_caller]
+    fn kept(self) -> Verdict {
+        let verdict = self.verdict();
+        assert!(verdict.is_kept(), "{:#?}", verdict.broken_promises());
+        verdict
+    }
+
+    /// Not kept, for this.
+    #[track_caller]
+    fn broken(self, told: &str) -> Verdict {
+        let verdict = self.verdict();
+        let promises = verdict.broken_promises().join("\n");
+        assert!(!verdict.is_kept() && promises.contains(told), "{told} is not in: {promises}");
+        verdict
+    }
+}
+
+const RECORDS: &str = "{name: records, kind: table}";
+const ONE: &str = r#"{"id":1,"k":"a","at":"2026-11-28T00:00:00Z","amount":12345678901234567.89}"#;
+const TWO: &str = r#"{"id":2,"k":"a","at":"2026-11-28T01:00:00Z","amount":0.11}"#;
+const OTHER_ONE: &str = r#"{"id":1,"k":"a","at":"2026-11-28T00:00:00Z","amount":5}"#;
+
+#[test]
+fn each_inserted_event_is_there_once_as_it_was_sent() {
+    let both = || Scene::new(RECORDS, &[ONE, TWO, ONE]);
+    let enriched = ONE.replace("{\"id\"", "{\"weather\":{\"temp\":1},\"id\"");
+    let verdict = both().inserted("tag:1", &enriched).inserted("tag:2", TWO).kept();
+    assert_eq!((verdict.events, verdict.accepted, verdict.repeated, verdict.written), (3, 2, 1, 2));
+
+    let verdict = both().inserted("tag:1", ONE).broken("records: 1 lost");
+    assert_eq!((verdict.lost, verdict.written), (1, 1));
+    let rounded = ONE.replace("12345678901234567.89", "12345678901234568");
+    let both_rows = both().inserted("tag:2", TWO);
+    both_rows.inserted("tag:1", &rounded).broken("`amount` is 12345678901234568, and was sent as");
+    let more = r#"{"id":3,"at":"2026-11-28T00:00:00Z"}"#;
+    let all = both().inserted("tag:1", ONE).inserted("tag:2", TWO);
+    all.inserted("tag:9", more).broken("1 that nobody sent");
+    let twice = both().inserted("tag:1", ONE).inserted("tag:2", TWO).inserted("tag:2", TWO);
+    let verdict = twice.broken("records: 2 duplicated");
+    assert_eq!(verdict.duplicated, 2, "a row too many, and a write too many");
+}
+
+#[test]
+fn a_conflict_is_a_dead_letter_and_takes_two() {
+    let conflict = || Scene::new(RECORDS, &[ONE, OTHER_ONE]).inserted("tag:1", ONE);
+    conflict().letter("sink", "dedupe.conflict", "tag:2", "").kept();
+    let verdict = conflict().broken("dropped for another event under its key: line 2 of");
+    assert_eq!((verdict.accepted, verdict.lost), (2, 1));
+    let alone = Scene::new(RECORDS, &[ONE]).letter("sink", "dedupe.conflict", "tag:1", "");
+    alone.broken("a conflict with no other event");
+}
+
+#[test]
+fn a_dead_letter_is_in_order_only_if_it_is_the_event_s_own_fault() {
+    let refused = || Scene::new(RECORDS, &[ONE, "{\"id\":"]).inserted("tag:1", ONE);
+    let verdict = refused().letter("ingest", "decode.json", "tag:2", "line 2").kept();
+    assert_eq!((verdict.rejected, verdict.dead_lettered, verdict.accepted), (1, 1, 1));
+    let verdict = refused().broken("no event, and no dead letter: line 2 of probe/a.ndjson");
+    assert_eq!(verdict.lost, 1);
+    let misplaced = refused().letter("ingest", "decode.json", "tag:2", "line 12, /id");
+    misplaced.broken("a dead letter that names line 12, /id: line 2");
+
+    for (code, told) in [
+        ("dependency.refused", "sink: 1 dead of dependency.refused (so), such as tag:2"),
+        ("record.panicked", "record.panicked"),
+        ("contract.unknown-dataset", "contract.unknown-dataset"),
+    ] {
+        let dead = Scene::new(RECORDS, &[ONE, TWO]).inserted("tag:1", ONE);
+        let verdict = dead.letter("sink", code, "tag:2", "").broken(told);
+        assert_eq!((verdict.failed, verdict.lost, verdict.written), (1, 0, 1), "{code}");
+    }
+    let strange = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
+    strange
+        .letter("ingest", "decode.json", "x", "")
+        .broken("a dead letter of nothing that was sent");
+}
+
+#[test]
+fn what_is_refused_before_the_sinks_is_not_in_them() {
+    let readable = Scene::new(RECORDS, &[ONE]).letter("ingest", "decode.json", "tag:1", "line 1");
+    readable.broken("refused by decode.json, and can be read: line 1");
+    let both = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
+    both.letter("ingest", "time.invalid", "tag:1", "line 1, /at")
+        .broken("and a dead letter as well");
+    let unreadable = Scene::new(RECORDS, &["[1]"]).inserted("tag:1", ONE);
+    let verdict = unreadable.letter("ingest", "decode.json", "tag:1", "line 1");
+    verdict.broken("it is no event, and is there");
+}
+
+/// A letter of an announcement is about every line of its object.
+#[test]
+fn a_file_that_is_dead_as_a_whole_holds_all_its_lines() {
+    let object = |scene: Scene, code: &str| {
+        let body = r#"{"Records":[{"s3":{"object":{"key":"probe/a.ndjson","eTag":"tag"}}}]}"#;
+        let failure = format!(r#"{{"stage":"ingest","code":"{code}","reason":"so"}}"#);
+        let attributes = BTreeMap::from([("sluicegate.failure".to_owned(), failure)]);
+        let letter = Letter::read("Dlq", "ingest", "m", body, &attributes);
+        let mut scene = scene;
+        scene.seen.letters.push(letter);
+        scene
+    };
+    let verdict = object(Scene::new(RECORDS, &[ONE, "{"]), "decode.format").kept();
+    assert_eq!((verdict.rejected, verdict.dead_lettered), (2, 2));
+    let partly = Scene::new(RECORDS, &[ONE, TWO]).inserted("tag:1", ONE);
+    object(partly, "decode.format").broken("in `records`, and a dead letter as well");
+    for code in ["decode.gzip", "input.empty"] {
+        let told = format!("refused by {code}, and can be read: line 1");
+        object(Scene::new(RECORDS, &[ONE]), code).broken(&told);
+    }
+    object(Scene::new(RECORDS, &[ONE]), "sqs.max-receive-count").broken("sqs.max-receive-count");
+}
+
+const STATE: &str = "{name: state, kind: table, mode: upsert, tombstone: {at: /op, values: [d]}}";
+
+fn state(id: &str, rest: &str) -> String {
+    format!(r#"{{"pk":"probe#[\"a\"]","dataset":"probe","event_id":"{id}",{rest}}}"#)
+}
+
+#[test]
+fn an_upserted_row_is_its_newest_event_to_the_microsecond() {
+    let event =
+        |id: &str, at: &str| format!(r#"{{"id":{id},"k":"a","at":"2026-11-28T00:00:00.{at}Z"}}"#);
+    let events =
+        [event("1", "123003"), event("2", "123008"), event("3", "1"), event("4", "123001")];
+    let lines: Vec<&str> = events.iter().map(String::as_str).collect();
+    let scene = || Scene::new(STATE, &lines);
+    let row = |id: &str, event: &str| state(id, &format!(r#""payload":{event}"#));
+    let verdict = scene().row("state", &row("tag:2", &events[1])).kept();
+    assert_eq!((verdict.written, verdict.sinks[0].items, verdict.sinks[0].present), (4, 1, 4));
+    scene().row("state", &row("tag:4", &events[3])).broken("the newest is line 2 of");
+    let verdict = scene().broken("its row is not there");
+    assert_eq!(verdict.lost, 4);
+    let other = state("tag:2", r#""payload":{}"#).replace("\\\"a", "\\\"b");
+    scene()
+        .row("state", &row("tag:2", &events[1]))
+        .row("state", &other)
+        .broken("a row that nobody sent");
+}
+
+/// `printf '["probe",1]' | sha256sum` is 1414…, and that of `["probe",2]` is b5a5….
+#[test]
+fn of_equally_new_events_the_greater_key_is_the_row() {
+    let event = |id: u8| format!(r#"{{"id":{id},"k":"a","at":"2026-11-28T00:00:00Z"}}"#);
+    let (one, two) = (event(1), event(2));
+    let scene = || Scene::new(STATE, &[&one, &two]);
+    let row = |id: &str, event: &str| state(id, &format!(r#""payload":{event}"#));
+    scene().row("state", &row("tag:2", &two)).kept();
+    scene().row("state", &row("tag:1", &one)).broken("the newest is line 2");
+}
+
+#[test]
+fn a_tombstone_leaves_a_deleted_row() {
+    let deletion = r#"{"id":2,"k":"a","op":"d","at":"2026-11-28T01:00:00Z"}"#;
+    let scene = || Scene::new(STATE, &[ONE, deletion]);
+    scene().row("state", &state("tag:2", r#""deleted":true"#)).kept();
+    let left = state("tag:1", &format!(r#""payload":{ONE}"#));
+    scene().row("state", &left).broken("it is not deleted");
+}
+
+#[test]
+fn what_failed_in_the_sink_may_or_may_not_have_been_taken_in() {
+    let scene = || {
+        let scene = Scene::new(STATE, &[ONE, TWO]);
+        scene.letter("sink", "contract.violation", "tag:2", "/order")
+    };
+    for (id, event) in [("tag:1", ONE), ("tag:2", TWO)] {
+        scene().row("state", &state(id, &format!(r#""payload":{event}"#))).kept();
+    }
+}
+
+#[test]
+fn each_merged_attribute_is_its_newest_event_s() {
+    let sink = "{name: state, kind: table, mode: merge, order_by: /v, attributes: {x: /x, y: /y}}";
+    let lines = [
+        r#"{"id":1,"k":"a","at":"2026-11-28T00:00:00Z","v":1,"x":"old","y":7.0}"#,
+        r#"{"id":2,"k":"a","at":"2026-11-28T00:00:00Z","v":2,"x":"new"}"#,
+    ];
+    let scene = || Scene::new(sink, &lines);
+    scene().row("state", &state("tag:2", r#""x":"new","y":7"#)).kept();
+    scene().row("state", &state("tag:2", r#""x":"old","y":7"#)).broken(r#"`x` is "old""#);
+    scene()
+        .row("state", &state("tag:2", r#""x":"new""#))
+        .broken("`y` is nothing, and was sent as 7.0");
+}
+
+#[test]
+fn rows_of_another_dataset_are_deleted() {
+    let sink = "{name: state, kind: table, mode: delete, rows_of: orders}";
+    let row = |rest: &str| state("tag:1", rest).replace("probe#", "orders#");
+    let scene = || Scene::new(sink, &[ONE]);
+    scene().row("state", &row(r#""deleted":true"#)).kept();
+    scene().row("state", &row(r#""payload":{}"#)).broken("it is not deleted");
+}
+
+#[test]
+fn what_has_expired_may_be_gone() {
+    let sink = "{name: state, kind: table, mode: upsert, ttl_days: 1}";
+    let at = |now: &str| {
+        let mut scene = Scene::new(sink, &[ONE]);
+        scene.seen.now = Instant::parse(now);
+        scene
+    };
+    at("2026-11-29T00:00:00Z").kept();
+    at("2026-11-28T23:59:59Z").broken("its row is not there");
+}
+
+const TOTALS: &str =
+    "{name: totals, kind: table, mode: accumulate, key: [/k], window: day, count: n,
+    sums: {amount: /amount}}";
+
+#[test]
+fn totals_are_right_to_the_last_digit() {
+    let scene = || Scene::new(TOTALS, &[ONE, TWO, ONE]);
+    scene().total("a", "2026-11-28", "2", "12345678901234568.00").kept();
+    scene().total("a", "2026-11-28", "2", "12345678901234568.01").broken(
+        r#"["a"] 2026-11-28: amount 1234567890123456801e-2, n 2; it must be amount 12345678901234568, n 2"#,
+    );
+    scene().total("a", "2026-11-28", "3", "24691357802469135.89").broken("1 wrong");
+    scene().broken("not there; it must be");
+    let more = scene().total("a", "2026-11-28", "2", "12345678901234568");
+    more.total("b", "2026-11-28", "1", "1").broken("a total of nothing that was sent");
+}
+
+/// A letter of the sink does not say which of its tables it is about.
+#[test]
+fn an_event_may_be_a_row_and_not_in_a_total() {
+    let keyless = r#"{"id":1,"at":"2026-11-28T00:00:00Z"}"#;
+    let both = format!("{RECORDS}, {TOTALS}");
+    let scene = || Scene::new(&both, &[keyless, TWO]);
+    let scene = || {
+        let scene = scene().inserted("tag:1", keyless).inserted("tag:2", TWO);
+        scene.total("a", "2026-11-28", "1", "0.11")
+    };
+    scene().letter("sink", "key.missing", "tag:1", "/k").kept();
+    scene().broken("cannot be added, and is no dead letter: line 1");
+}
+
+#[test]
+fn of_two_payloads_under_one_key_the_total_has_one() {
+    let conflict = |amount: &str| {
+        let scene = Scene::new(TOTALS, &[ONE, OTHER_ONE, TWO]);
+        let scene = scene.letter("sink", "dedupe.conflict", "tag:1", "");
+        let scene = scene.letter("sink", "dedupe.conflict", "tag:2", "");
+        scene.total("a", "2026-11-28", "2", amount)
+    };
+    conflict("5.11").kept();
+    conflict("12345678901234568").kept();
+    conflict("12345678901234573").broken("1 wrong");
+}
+
+#[test]
+fn the_lake_has_each_event_once_on_its_day() {
+    let object = |scene: &mut Scene, key: &str, lines: &[(&str, &str)]| {
+        let mut file = GzEncoder::new(Vec::new(), Compression::fast());
+        for (id, payload) in lines {
+            writeln!(file, r#"{{"_event_id":"{id}","payload":{payload}}}"#).unwrap();
+        }
+        let rows = lake::rows(key, file.finish().unwrap().into()).unwrap();
+        scene.seen.lakes.entry("lake".to_owned()).or_default().extend(rows);
+    };
+    let scene = |key: &str, lines: &[(&str, &str)]| {
+        let mut scene = Scene::new("{name: lake, kind: lake}", &[ONE, TWO]);
+        object(&mut scene, key, lines);
+        scene
+    };
+    let right = "lake/probe/date=2026-11-28/a.ndjson.gz";
+    scene(right, &[("tag:1", ONE), ("tag:2", TWO)]).kept();
+    scene(right, &[("tag:1", ONE)]).broken("lake: 1 lost");
+    scene(right, &[("tag:1", ONE), ("tag:2", TWO), ("tag:1", ONE)]).broken("there 2 times: line 1");
+    scene(right, &[("tag:1", OTHER_ONE), ("tag:2", TWO)]).broken("`amount` is 5, and was sent as");
+    let wrong = "lake/probe/date=2026-11-27/a.ndjson.gz";
+    scene(wrong, &[("tag:1", ONE), ("tag:2", TWO)]).broken("in the partition of 2026-11-27");
+}
+
+#[test]
+fn a_service_has_each_event_and_what_cannot_be_seen_is_not_judged() {
+    let sinks =
+        "{name: out, kind: http, url: 'https://a.example'}, {name: own, kind: custom, by: x}";
+    let scene = |bodies: &[&str]| {
+        let mut scene = Scene::new(sinks, &[ONE, TWO]);
+        let all = bodies.iter().map(|body| Delivered { body: body.as_bytes().to_vec() });
+        scene.seen.services.insert("out".to_owned(), all.collect());
+        scene
+    };
+    let verdict = scene(&[TWO, ONE]).kept();
+    assert_eq!((verdict.sinks[0].is_seen, verdict.sinks[1].is_seen), (true, false));
+    scene(&[TWO]).broken("out: 1 lost");
+    scene(&[TWO, OTHER_ONE]).broken("out: 1 that nobody sent");
+}
+
+/// SQS moves a message under its own id; brought back, it is another message.
+#[test]
+fn a_message_that_came_back_under_another_id_is_the_same_event() {
+    let mut scene = Scene::new(RECORDS, &[ONE, TWO]);
+    for (number, sent) in scene.sent.iter_mut().enumerate() {
+        sent.place = None;
+        sent.id = format!("message-{number}");
+    }
+    scene.inserted("message-0", ONE).inserted("another", TWO).kept();
+}
+
+#[test]
+fn a_line_of_blanks_may_be_taken_for_an_empty_one() {
+    let mut scene = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
+    let place = Some(Place { key: KEY.to_owned(), line: 2 });
+    scene.sent.push(Sent { id: "tag:2".to_owned(), place, bytes: b"  ".to_vec(), payload: None });
+    scene.kept();
+}

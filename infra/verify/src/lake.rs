@@ -1,0 +1,286 @@
+//! The lake's objects, read by the Parquet crate's own reader, or as lines of JSON.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::Field;
+
+use crate::contract::Dataset;
+use crate::input::gunzip;
+use crate::instant::Instant;
+use crate::json::Json;
+use crate::shown;
+
+/// One event as the lake has it.
+#[derive(Clone, Debug)]
+pub struct LakeRow {
+    /// The object's key.
+    pub object: String,
+    pub event_id: String,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Columns(BTreeMap<String, Cell>),
+    /// A line's payload, as it came.
+    Payload(Json),
+}
+
+/// A value of a column that is not null.
+#[derive(Clone, Debug)]
+enum Cell {
+    Bool(bool),
+    Number(String),
+    Text(String),
+    Time(Instant),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    #[error("{key}: {source}")]
+    Parquet {
+        key: String,
+        #[source]
+        source: ParquetError,
+    },
+    #[error("{key}: {source}")]
+    Unpack {
+        key: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{key}: {problem}")]
+    Content { key: String, problem: &'static str },
+}
+
+/// The members that a row has beside its payload's begin so.
+const OWN: char = '_';
+const REST: &str = "_rest";
+const EVENT_ID: &str = "_event_id";
+
+/// The keys that a partition's manifest lists.
+///
+/// # Errors
+/// When it is no list of entries.
+pub fn listed(key: &str, manifest: &[u8]) -> Result<Vec<String>, LakeError> {
+    let broken = || LakeError::Content { key: key.to_owned(), problem: "no list of objects" };
+    let text = str::from_utf8(manifest).ok();
+    let Some(Json::List(entries)) = text.and_then(Json::parse) else { return Err(broken()) };
+    let keys = entries.iter().map(|entry| entry.member("key").and_then(Json::as_text));
+    keys.map(|key| key.map(str::to_owned).ok_or_else(broken)).collect()
+}
+
+/// An object's rows.
+///
+/// # Errors
+/// When it cannot be read as what its name says.
+pub fn rows(key: &str, object: Bytes) -> Result<Vec<LakeRow>, LakeError> {
+    let unpack = |source| LakeError::Unpack { key: key.to_owned(), source };
+    if key.ends_with(".parquet") {
+        let parquet = |source| LakeError::Parquet { key: key.to_owned(), source };
+        return parquet_rows(key, object).map_err(parquet);
+    }
+    let lines = match key.rsplit('.').next() {
+        Some("gz") => gunzip(&object).map_err(unpack)?,
+        Some("zst") => zstd::decode_all(object.as_ref()).map_err(unpack)?,
+        _ => {
+            let problem = "neither Parquet nor lines of JSON";
+            return Err(LakeError::Content { key: key.to_owned(), problem });
+        }
+    };
+    let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| json_row(key, line)).collect()
+}
+
+fn json_row(key: &str, line: &[u8]) -> Result<LakeRow, LakeError> {
+    let broken = |problem| LakeError::Content { key: key.to_owned(), problem };
+    let line = crate::input::object(line).ok_or_else(|| broken("a line that is no object"))?;
+    let event_id = line.member(EVENT_ID).and_then(Json::as_text);
+    let payload = line.member("payload").ok_or_else(|| broken("a line without a payload"))?;
+    Ok(LakeRow {
+        object: key.to_owned(),
+        event_id: event_id.unwrap_or_default().to_owned(),
+        content: Content::Payload(payload.clone()),
+    })
+}
+
+fn parquet_rows(key: &str, object: Bytes) -> Result<Vec<LakeRow>, ParquetError> {
+    let reader = SerializedFileReader::new(object)?;
+    let mut rows = Vec::new();
+    for row in reader.get_row_iter(None)? {
+        let mut columns = BTreeMap::new();
+        for (name, field) in row?.get_column_iter() {
+            if let Some(cell) = cell(field) {
+                columns.insert(name.clone(), cell);
+            }
+        }
+        let event_id = match columns.get(EVENT_ID) {
+            Some(Cell::Text(id)) => id.clone(),
+            _ => String::new(),
+        };
+        rows.push(LakeRow { object: key.to_owned(), event_id, content: Content::Columns(columns) });
+    }
+    Ok(rows)
+}
+
+/// Doubles as the shortest text that is that double: a value that one cannot hold is another then.
+fn cell(field: &Field) -> Option<Cell> {
+    Some(match field {
+        Field::Null => return None,
+        Field::Bool(value) => Cell::Bool(*value),
+        Field::Str(text) => Cell::Text(text.clone()),
+        Field::TimestampMillis(ms) => Cell::Time(Instant::from_unix_ms(*ms)),
+        Field::TimestampMicros(us) => Cell::Time(Instant::from_unix_nanos(i128::from(*us) * 1_000)),
+        Field::Double(number) => Cell::Number(number.to_string()),
+        Field::Float(number) => Cell::Number(number.to_string()),
+        other => Cell::Number(other.to_string()),
+    })
+}
+
+impl LakeRow {
+    /// The day that its partition is of.
+    #[must_use]
+    pub fn date(&self) -> &str {
+        let part = self.object.split('/').find_map(|part| part.strip_prefix("date="));
+        part.unwrap_or_default()
+    }
+
+    /// The payload, as far as it can be told without knowing what was sent.
+    pub(crate) fn payload(&self) -> Json {
+        let columns = match &self.content {
+            Content::Payload(payload) => return payload.clone(),
+            Content::Columns(columns) => columns,
+        };
+        let mut members = match self.rest() {
+            Json::Object(members) => members,
+            _ => BTreeMap::new(),
+        };
+        for (name, cell) in columns.iter().filter(|(name, _)| !name.starts_with(OWN)) {
+            let value = match cell {
+                Cell::Bool(value) => Json::Bool(*value),
+                Cell::Number(digits) => Json::Number(digits.clone()),
+                Cell::Text(text) => Json::text(text),
+                Cell::Time(_) => continue,
+            };
+            members.entry(name.clone()).or_insert(value);
+        }
+        Json::Object(members)
+    }
+
+    /// What has no column of its own.
+    fn rest(&self) -> Json {
+        match &self.content {
+            Content::Columns(columns) => match columns.get(REST) {
+                Some(Cell::Text(text)) => Json::parse(text).unwrap_or(Json::Null),
+                _ => Json::Null,
+            },
+            Content::Payload(_) => Json::Null,
+        }
+    }
+
+    /// Whether it says what the payload says, what enrichers add aside.
+    pub(crate) fn check(&self, payload: &Json, dataset: &Dataset) -> Result<(), String> {
+        let Json::Object(members) = payload else { return Err("it is no object".to_owned()) };
+        let members = members.iter().filter(|(name, _)| !dataset.enriched.contains(*name));
+        let columns = match &self.content {
+            Content::Payload(found) => return check_object(members, found, dataset),
+            Content::Columns(columns) => columns,
+        };
+        let rest = self.rest();
+        let mut explained: Vec<String> = dataset.enriched.iter().cloned().collect();
+        for (name, value) in members {
+            // A member's column has its name, or that and underscores where the name was taken.
+            let names: Vec<String> =
+                (0..4).map(|more| format!("{name}{}", "_".repeat(more))).collect();
+            let cells: Vec<&Cell> = names.iter().filter_map(|name| columns.get(name)).collect();
+            let is_right = match rest.member(name) {
+                Some(found) => found == value,
+                None if value.is_null() => true,
+                None => cells.iter().any(|cell| cell.says(value)),
+            };
+            if !is_right {
+                let found = match (rest.member(name), cells.first()) {
+                    (Some(found), _) => found.to_string(),
+                    (None, Some(cell)) => cell.to_string(),
+                    (None, None) => "nothing".to_owned(),
+                };
+                let (found, value) = (shown(&found), shown(&value.to_string()));
+                return Err(format!("`{name}` is {found}, and was sent as {value}"));
+            }
+            explained.extend(names);
+        }
+        let strange =
+            columns.keys().find(|name| !name.starts_with(OWN) && !explained.contains(name));
+        match strange {
+            Some(name) => Err(format!("column `{name}` has a value that was not sent")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(digits) => f.write_str(digits),
+            Self::Text(text) => f.write_str(text),
+            Self::Time(time) => write!(f, "{time}"),
+        }
+    }
+}
+
+impl Cell {
+    fn says(&self, value: &Json) -> bool {
+        match (self, value) {
+            (Self::Bool(one), Json::Bool(two)) => one == two,
+            (Self::Number(digits), Json::Number(_)) => Json::Number(digits.clone()) == *value,
+            (Self::Text(one), Json::Text(two)) if one == two => true,
+            (Self::Time(time), Json::Text(text)) => Instant::parse(text) == Some(*time),
+            // The reader tells nanoseconds as the integers that they are.
+            (Self::Number(digits), Json::Text(text)) => {
+                let nanos = digits.parse().map(Instant::from_unix_nanos).ok();
+                nanos.is_some() && Instant::parse(text) == nanos
+            }
+            // A column of JSON.
+            (Self::Text(text), value) => Json::parse(text).is_some_and(|found| found == *value),
+            _ => false,
+        }
+    }
+}
+
+fn check_object<'a>(
+    members: impl Iterator<Item = (&'a String, &'a Json)>,
+    found: &Json,
+    dataset: &Dataset,
+) -> Result<(), String> {
+    let mut found = match found {
+        Json::Object(found) => found.clone(),
+        _ => BTreeMap::new(),
+    };
+    found.retain(|name, _| !dataset.enriched.contains(name));
+    for (name, value) in members {
+        match found.remove(name) {
+            Some(found) if found == *value => {}
+            Some(found) => {
+                let (found, value) = (shown(&found.to_string()), shown(&value.to_string()));
+                return Err(format!("`{name}` is {found}, and was sent as {value}"));
+            }
+            None => return Err(format!("`{name}` is missing")),
+        }
+    }
+    match found.keys().next() {
+        Some(name) => Err(format!("`{name}` was not sent")),
+        None => Ok(()),
+    }
+}
+
+/// Whether a payload that was found says what was sent, what enrichers add aside.
+pub(crate) fn check_payload(sent: &Json, found: &Json, dataset: &Dataset) -> Result<(), String> {
+    let Json::Object(members) = sent else { return Err("it is no object".to_owned()) };
+    let members = members.iter().filter(|(name, _)| !dataset.enriched.contains(*name));
+    check_object(members, found, dataset)
+}

@@ -1,0 +1,221 @@
+//! Dead letters as anybody can read them: an SQS message whose attribute `sluicegate.failure` is JSON.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::json::Json;
+
+/// What a letter is told to have failed of that says nothing: SQS itself moved it.
+pub const UNEXPLAINED: &str = "sqs.max-receive-count";
+
+const FAILURE: &str = "sluicegate.failure";
+
+/// A message of a dead-letter queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter {
+    /// The queue's name.
+    pub queue: String,
+    /// The stage that gave up; where the letter does not say, the one that the queue is of.
+    pub stage: String,
+    /// [`UNEXPLAINED`] where the letter has none.
+    pub code: String,
+    pub reason: String,
+    /// The line of a file, the JSON Pointer, or both.
+    pub at: Option<String>,
+    /// As it was before it was put into a message.
+    pub body: Vec<u8>,
+    /// What may be the id of its event, the likeliest first.
+    pub ids: Vec<String>,
+    /// The object that it was in, where it says so: `arn:aws:s3:::bucket/key`.
+    pub source: Option<String>,
+    /// The objects that it announces: keys and entity tags.
+    pub objects: Vec<(String, String)>,
+    /// The payload of the envelope that it is.
+    pub data: Option<Json>,
+}
+
+/// Whose fault it is that an event is a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The event's own: it cannot be read, breaks its contract, or is in conflict with another.
+    Event,
+    /// The pipeline's, or that of what it depends on.
+    Pipeline,
+}
+
+impl Letter {
+    /// Reads a message: its id, body, and its attributes' texts by their names.
+    #[must_use]
+    pub fn read(
+        queue: &str,
+        stage: &str,
+        message_id: &str,
+        body: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Self {
+        let failure = attributes.get(FAILURE).and_then(|text| Json::parse(text));
+        let said = |name: &str| {
+            let member = failure.as_ref().and_then(|failure| failure.member(name));
+            member.and_then(Json::as_text).map(str::to_owned)
+        };
+        let body = match said("encoding").as_deref() {
+            Some("base64") => STANDARD.decode(body).unwrap_or_else(|_| body.as_bytes().to_vec()),
+            _ => body.as_bytes().to_vec(),
+        };
+        let json = str::from_utf8(&body).ok().and_then(Json::parse);
+        let envelope = json.as_ref().filter(|it| it.member("specversion").is_some());
+        let of_envelope = |name: &str| {
+            envelope.and_then(|it| it.member(name)).and_then(Json::as_text).map(str::to_owned)
+        };
+        let ids = [
+            of_envelope("id"),
+            attributes.get("eventid").cloned(),
+            said("message_id"),
+            Some(message_id.to_owned()),
+        ];
+        Self {
+            queue: queue.to_owned(),
+            stage: said("stage").unwrap_or_else(|| stage.to_owned()),
+            code: said("code").unwrap_or_else(|| UNEXPLAINED.to_owned()),
+            reason: said("reason").unwrap_or_default(),
+            at: said("at"),
+            ids: ids.into_iter().flatten().collect(),
+            source: of_envelope("source").or_else(|| attributes.get("source").cloned()),
+            objects: json.as_ref().map(announced).unwrap_or_default(),
+            data: envelope.and_then(|it| it.member("data")).cloned(),
+            body,
+        }
+    }
+
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self.code.as_str() {
+            "contract.violation" | "dedupe.conflict" | "key.missing" | "time.invalid" => {
+                Fault::Event
+            }
+            // Nobody takes the demo's objects away, or sends to the queues between stages.
+            "decode.envelope" | "input.not-found" => Fault::Pipeline,
+            code => match code.split('.').next() {
+                Some("decode" | "input" | "size" | "depth" | "number") => Fault::Event,
+                _ => Fault::Pipeline,
+            },
+        }
+    }
+}
+
+/// The objects of an S3 notification, their keys as they were written.
+fn announced(body: &Json) -> Vec<(String, String)> {
+    let Some(Json::List(records)) = body.member("Records") else { return Vec::new() };
+    let mut objects = Vec::new();
+    for record in records {
+        let text = |pointer: &str| record.at(pointer).and_then(Json::as_text);
+        if let Some(key) = text("/s3/object/key") {
+            let tag = text("/s3/object/eTag").unwrap_or_default();
+            objects.push((unescaped(key), tag.to_owned()));
+        }
+    }
+    objects
+}
+
+/// Keys come as in a form: spaces as `+`, the rest percent-encoded.
+fn unescaped(key: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), key.as_bytes());
+    while let Some((first, others)) = rest.split_first() {
+        let hex = others.get(..2).and_then(|hex| str::from_utf8(hex).ok());
+        let escaped = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match (first, escaped) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &others[2..];
+            }
+            (b'+', _) => {
+                bytes.push(b' ');
+                rest = others;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(body: &str, attributes: &[(&str, &str)]) -> Letter {
+        let attributes = attributes.iter().map(|&(name, text)| (name.to_owned(), text.to_owned()));
+        Letter::read("InboxDlq", "ingest", "m-2", body, &attributes.collect())
+    }
+
+    #[test]
+    fn a_letter_says_why_where_and_what_it_was() {
+        let failure = r#"{"stage":"ingest","code":"decode.json","kind":"permanent","reason":"no JSON",
+            "at":"line 3","message_id":"tag:3","encoding":"base64","attempts":1}"#;
+        let attributes = [
+            (FAILURE, failure),
+            ("eventid", "tag:3"),
+            ("source", "arn:aws:s3:::landing/probe/a.csv"),
+        ];
+        let read = letter("/w==", &attributes);
+        assert_eq!(read.body, [0xff]);
+        assert_eq!((read.code.as_str(), read.at.as_deref()), ("decode.json", Some("line 3")));
+        assert_eq!(read.ids, ["tag:3", "tag:3", "m-2"]);
+        assert_eq!(read.fault(), Fault::Event);
+    }
+
+    #[test]
+    fn what_sqs_moved_itself_is_nobody_s_fault_but_the_pipeline_s() {
+        let body = r#"{"Records":[{"s3":{"object":{"key":"probe/a+b%2Bc.csv","eTag":"tag"}}}]}"#;
+        let read = letter(body, &[("dataset", "probe")]);
+        assert_eq!((read.stage.as_str(), read.code.as_str()), ("ingest", UNEXPLAINED));
+        assert_eq!(read.objects, [("probe/a b+c.csv".to_owned(), "tag".to_owned())]);
+        assert_eq!(
+            (read.ids.as_slice(), read.fault()),
+            (["m-2".to_owned()].as_slice(), Fault::Pipeline)
+        );
+    }
+
+    #[test]
+    fn an_envelope_is_known_by_its_own_id() {
+        let read =
+            letter(r#"{"specversion":"1.0","id":"tag:7","source":"s","data":{"id":1}}"#, &[]);
+        assert_eq!(
+            (read.ids[0].as_str(), read.data.unwrap().to_string()),
+            ("tag:7", r#"{"id":1}"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn codes_say_whose_fault_it_is() {
+        let fault = |code: &str| Letter { code: code.to_owned(), ..letter("", &[]) }.fault();
+        for code in [
+            "decode.csv",
+            "input.empty",
+            "size.exceeded",
+            "depth.exceeded",
+            "number.range",
+            "contract.violation",
+            "key.missing",
+            "time.invalid",
+            "dedupe.conflict",
+        ] {
+            assert_eq!(fault(code), Fault::Event, "{code}");
+        }
+        for code in [
+            "dependency.refused",
+            "record.panicked",
+            "contract.unknown-dataset",
+            "delivery.refused",
+            "dedupe.forgotten",
+            "decode.envelope",
+            "what.ever",
+        ] {
+            assert_eq!(fault(code), Fault::Pipeline, "{code}");
+        }
+    }
+}
