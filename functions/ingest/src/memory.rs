@@ -34,13 +34,19 @@ impl Body for Chunks {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryObjects(Arc<Mutex<Objects>>);
 
+/// A bucket and a key.
+type At = (String, String);
+
+/// An entity tag and a body.
+type File = (String, Vec<u8>);
+
 #[derive(Debug, Default)]
 struct Objects {
-    files: BTreeMap<(String, String), (String, Vec<u8>)>,
+    files: BTreeMap<At, File>,
     archived: BTreeMap<String, Vec<u8>>,
     is_away: bool,
     /// Put in place of what is there once it is opened.
-    overwrite: Option<((String, String), (String, Vec<u8>))>,
+    overwrite: Option<(At, File)>,
     /// How large every object is said to be.
     size: Option<u64>,
     opened: usize,

@@ -122,6 +122,18 @@ sinks: [{{kind: table, {sink}}}]
     }
 
     #[test]
+    fn a_catalog_knows_what_was_added_to_it() {
+        assert!(Catalog::default().is_empty());
+        let catalog = catalog(&[("orders", "name: rows"), ("gone", "name: rows")]);
+        assert!(!catalog.is_empty());
+        let datasets: Vec<&str> = catalog.iter().map(|it| it.dataset.as_str()).collect();
+        assert_eq!(datasets, ["gone", "orders"]);
+        let failure = catalog.get("trains").unwrap_err();
+        assert_eq!(failure.code, Code::UnknownDataset);
+        assert!(failure.reason.contains("`trains`; known: gone, orders"), "{failure}");
+    }
+
+    #[test]
     fn rows_are_deleted_only_where_another_dataset_upserts_them() {
         const DELETE: (&str, &str) = ("gone", "name: rows, mode: delete, rows_of: orders");
         assert!(catalog(&[DELETE, ("orders", "name: rows, mode: upsert")]).check().is_ok());

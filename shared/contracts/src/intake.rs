@@ -198,6 +198,18 @@ sinks: [{name: records, kind: table}]
     }
 
     #[test]
+    fn a_business_key_has_its_numbers_in_one_form() {
+        let mut contract = contract();
+        contract.keys.business = vec!["/meter".to_owned(), "/kwh".to_owned()];
+        let text = r#"{"meter":"m","at":"2026-01-01T00:00:00Z","kwh":10.50}"#;
+        let accepted = contract.accept(&Payload::parse(text.as_bytes()).unwrap()).unwrap();
+        assert_eq!(accepted.subject.as_deref(), Some("m-10.5"));
+        let nothing = text.replace("10.50", "null");
+        let accepted = contract.accept(&Payload::parse(nothing.as_bytes()).unwrap()).unwrap();
+        assert_eq!(accepted.subject, None);
+    }
+
+    #[test]
     fn a_csv_row_and_the_same_json_are_one_event() {
         let header = ["meter", "at", "kwh"].map(str::to_owned);
         let row = |kwh| contract().row(&header, &["7", "2026-01-01T00:00:00Z", kwh]);

@@ -329,6 +329,12 @@ mod tests {
     }
 
     #[test]
+    fn an_open_schema_takes_members_that_it_does_not_know() {
+        let open = Schema::parse(r#"{"properties":{"id":{"type":"integer"}}}"#).unwrap();
+        assert_eq!(open.check(&json!({"id": 1, "other": 2})), Ok(()));
+    }
+
+    #[test]
     fn numbers_are_integers_and_members_of_enumerations_by_their_value() {
         let passes = |text: &str| schema().check(&serde_json::from_str(text).unwrap()).is_ok();
         assert!(passes(r#"{"id": 12345678901234567890123}"#));

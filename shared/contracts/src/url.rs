@@ -265,6 +265,31 @@ mod tests {
     }
 
     #[test]
+    fn a_number_and_a_boolean_are_written_as_they_are() {
+        let payload = r#"{"n":12345678901234567890.10,"flag":false}"#;
+        let payload = serde_json::from_str(payload).unwrap();
+        let url = bound("{BASE}/{/n}/{/flag}").render(&payload).unwrap();
+        assert_eq!(url, "http://127.0.0.1:9/12345678901234567890.10/false");
+    }
+
+    #[test]
+    fn a_template_tells_its_variables_until_they_are_in_place() {
+        let template = UrlTemplate::parse("{BASE}/{/a}?key={KEY}").unwrap();
+        assert_eq!(template.variables(), BTreeSet::from(["BASE", "KEY"]));
+        assert!(!template.begins_with("https://"));
+        let filled = template.bind(|name| Some(format!("https://{name}"))).unwrap();
+        assert_eq!(filled.variables(), BTreeSet::new());
+        assert!(filled.begins_with("https://BASE") && !filled.begins_with("http://"));
+
+        let header = TextTemplate::parse("Bearer {TOKEN}").unwrap();
+        assert_eq!(header.variables(), BTreeSet::from(["TOKEN"]));
+        assert_eq!(header.text(), Err(UrlError::Variable { name: "TOKEN".to_owned() }));
+        let filled = header.bind(|_| Some("secret".to_owned())).unwrap();
+        assert_eq!(filled.text().unwrap(), "Bearer secret");
+        assert_eq!(format!("{filled:?}"), "TextTemplate", "a header may be a secret");
+    }
+
+    #[test]
     fn an_event_never_chooses_the_host() {
         for bad in [
             "{/host}/x",

@@ -37,6 +37,9 @@ fn a_contract_is_read_with_its_defaults() {
     assert_eq!(contract.retention_days, 30);
     assert_eq!(contract.enrichers[0].http.timeout_ms, 2_000);
     assert_eq!(contract.enrichers[0].missing, Missing::Degrade);
+    let least =
+        parse(&YAML.replace("owner: sales", "owner: sales\nretention: {idempotency_days: 15}"));
+    assert_eq!(least.unwrap().retention_days, 15);
 }
 
 #[test]

@@ -151,4 +151,16 @@ mod tests {
         assert_eq!(bound.headers["x-a"].text().unwrap(), "a t b");
         assert!(sink.bind(|_| None).is_err());
     }
+
+    #[test]
+    fn variables_are_put_into_url_and_headers() {
+        let yaml = "{url: '{BASE}/x', headers: {authorization: 'Bearer {TOKEN}'}}";
+        let written: Written = serde_saphyr::from_str(yaml).unwrap();
+        let sink = written.checked("s").unwrap();
+        let bound = sink.bind(|name| Some(format!("http://{name}"))).unwrap();
+        assert!(bound.url.begins_with("http://BASE"));
+        assert_eq!(bound.headers["authorization"].text().unwrap(), "Bearer http://TOKEN");
+        let unknown = UrlError::Variable { name: "BASE".to_owned() };
+        assert_eq!(sink.bind(|_| None), Err(unknown));
+    }
 }
