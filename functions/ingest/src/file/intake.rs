@@ -46,6 +46,9 @@ enum Header {
 /// Takes entries, and holds what they come to until it is sent.
 pub(super) struct Intake<'a> {
     object: &'a Announced,
+    /// Of each event, and what begins its id.
+    pub(super) source: String,
+    id_prefix: String,
     contract: &'a Contract,
     now: Timestamp,
     header: Header,
@@ -73,6 +76,8 @@ impl<'a> Intake<'a> {
         };
         Self {
             object,
+            source: object.source(),
+            id_prefix: object.id_prefix(),
             contract,
             now,
             header,
@@ -84,11 +89,6 @@ impl<'a> Intake<'a> {
             taken: 0,
             account: Account::default(),
         }
-    }
-
-    /// Of the file, as a URI.
-    pub(super) fn source(&self) -> String {
-        self.object.source()
     }
 
     /// # Errors
@@ -104,7 +104,7 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         self.taken += 1;
-        let origin = self.object.origin(entry.line);
+        let origin = self.origin(entry.line);
         let payload = self.payload(&entry.content);
         match payload.and_then(|payload| wrap(self.contract, payload, origin, self.now)) {
             Ok(message) => {
@@ -133,6 +133,12 @@ impl<'a> Intake<'a> {
                 Err(Failure::permanent(Code::InputEmpty, "a CSV file without a header"))
             }
         }
+    }
+
+    /// Where the event on a line was found.
+    fn origin(&self, line: u64) -> Origin {
+        let id = format!("{}:{line}", self.id_prefix);
+        Origin { source: self.source.clone(), id, trace: None }
     }
 
     /// A row of white space is none, unless the file has but one column.
@@ -190,7 +196,7 @@ impl<'a> Intake<'a> {
             None => format!("line {}", entry.line),
         };
         let failure = failure.at(at);
-        let origin = self.object.origin(entry.line);
+        let origin = self.origin(entry.line);
         let dataset = &self.contract.dataset;
         let letter = match &entry.content {
             Content::Line(raw) | Content::Record { raw, .. } | Content::Unclosed { raw } => {
