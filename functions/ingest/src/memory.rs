@@ -34,19 +34,18 @@ impl Body for Chunks {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryObjects(Arc<Mutex<Objects>>);
 
-/// A bucket and a key.
-type At = (String, String);
-
-/// An entity tag and a body.
-type File = (String, Vec<u8>);
+/// Bucket and key.
+type Place = (String, String);
+/// Entity tag and bytes.
+type Object = (String, Vec<u8>);
 
 #[derive(Debug, Default)]
 struct Objects {
-    files: BTreeMap<At, File>,
+    files: BTreeMap<Place, Object>,
     archived: BTreeMap<String, Vec<u8>>,
     is_away: bool,
     /// Put in place of what is there once it is opened.
-    overwrite: Option<(At, File)>,
+    overwrite: Option<(Place, Object)>,
     /// How large every object is said to be.
     size: Option<u64>,
     opened: usize,
@@ -121,7 +120,7 @@ impl Store for MemoryObjects {
 
 impl Objects {
     /// As S3 does it: by the entity tag, where one is given.
-    fn read(&self, object: &Announced) -> Result<(String, Vec<u8>), Failure> {
+    fn read(&self, object: &Announced) -> Result<Object, Failure> {
         match self.files.get(&(object.bucket.clone(), object.key.clone())) {
             Some(found) if object.etag.is_empty() || found.0 == object.etag => Ok(found.clone()),
             _ => Err(Failure::permanent(Code::InputNotFound, "no such object")),

@@ -2,11 +2,8 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
 
 use aws_lambda_events::s3::S3Event;
-use event::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
-
-use crate::wrap::Origin;
 
 /// An object that was announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +46,9 @@ impl Announced {
         format!("arn:{partition}:s3:::{bucket}/{key}")
     }
 
-    /// Where the event on a line was found.
-    pub(crate) fn origin(&self, line: u64, taken_in: Timestamp) -> Origin {
-        let etag = utf8_percent_encode(&self.etag, KEPT_IN_URI);
-        Origin { source: self.source(), id: format!("{etag}:{line}"), trace: None, taken_in }
+    /// What begins the id of each event of it: the entity tag, as a URI would have it.
+    pub(crate) fn id_prefix(&self) -> String {
+        utf8_percent_encode(&self.etag, KEPT_IN_URI).to_string()
     }
 }
 
@@ -116,9 +112,8 @@ mod tests {
         };
         let found = announced(BODY, "arn:aws-cn:sqs:cn-north-1:123456789012:inbox");
         assert_eq!(found, Some(vec![expected.clone()]));
-        let origin = expected.origin(7, Timestamp::from_unix_ms(0));
-        assert_eq!(origin.source, "arn:aws-cn:s3:::landing/flights/a%20b+c.ndjson");
-        assert_eq!(origin.id, "ab:7");
+        assert_eq!(expected.source(), "arn:aws-cn:s3:::landing/flights/a%20b+c.ndjson");
+        assert_eq!(expected.id_prefix(), "ab");
     }
 
     /// <https://www.rfc-editor.org/rfc/rfc3986#section-3.3>: what is no `pchar` is percent-encoded.
@@ -131,10 +126,9 @@ mod tests {
             key,
             etag: "\u{ffff}".to_owned(),
         };
-        let origin = object.origin(1, Timestamp::from_unix_ms(0));
         let expected = "flights/%01%EF%BF%BF%C3%A9%25%23%3F%5B%5D%5C-._~!$&'()*+,;=:@.csv";
-        assert_eq!(origin.source, format!("arn:aws:s3:::b/{expected}"));
-        assert_eq!(origin.id, "%EF%BF%BF:1");
+        assert_eq!(object.source(), format!("arn:aws:s3:::b/{expected}"));
+        assert_eq!(object.id_prefix(), "%EF%BF%BF");
     }
 
     #[test]

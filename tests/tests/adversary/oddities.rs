@@ -37,7 +37,7 @@ impl OddFile {
         let is_blank = |bytes: &[u8]| bytes.trim_ascii().is_empty();
         if self.name == "csv" {
             let rows = csv::read(&self.bytes, MAX_PAYLOAD_BYTES);
-            let is_nothing = |row: &&Row| row.raw.first().is_some() && is_blank(&row.raw);
+            let is_nothing = |row: &&Row| !row.raw.is_empty() && is_blank(&row.raw);
             return rows.iter().skip(1).filter(|row| !is_nothing(row)).count();
         }
         let text = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);

@@ -17,6 +17,11 @@ fn an_objects_copy_is_found_by_its_key() {
     assert!(key.starts_with("objects/landing/flights/ééé") && key.ends_with("/e1"), "{key}");
     let same_beginning = format!("flights/{}.csw", "é".repeat(506));
     assert_ne!(object_key("landing", &same_beginning, "e1"), key);
+    for length in 900..=1_024 {
+        let key = object_key("landing", &"k".repeat(length), "e1");
+        assert!(key.len() <= 1_024, "{length} bytes become {}", key.len());
+        assert_eq!(key.contains('~'), length + "objects/landing//e1".len() > 1_024, "{length}");
+    }
 }
 
 proptest! {

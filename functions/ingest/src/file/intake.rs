@@ -46,6 +46,9 @@ enum Header {
 /// Takes entries, and holds what they come to until it is sent.
 pub(super) struct Intake<'a> {
     object: &'a Announced,
+    /// Of each event, and what begins its id.
+    pub(super) source: String,
+    id_prefix: String,
     contract: &'a Contract,
     /// When the file was first taken in.
     taken_in: Timestamp,
@@ -76,6 +79,8 @@ impl<'a> Intake<'a> {
         };
         Self {
             object,
+            source: object.source(),
+            id_prefix: object.id_prefix(),
             contract,
             taken_in,
             now,
@@ -88,11 +93,6 @@ impl<'a> Intake<'a> {
             taken: 0,
             account: Account::default(),
         }
-    }
-
-    /// Of the file, as a URI.
-    pub(super) fn source(&self) -> String {
-        self.object.source()
     }
 
     /// # Errors
@@ -108,7 +108,7 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         self.taken += 1;
-        let origin = self.object.origin(entry.line, self.taken_in);
+        let origin = self.origin(entry.line);
         let payload = self.payload(&entry.content);
         match payload.and_then(|payload| wrap(self.contract, payload, origin)) {
             Ok(message) => {
@@ -137,6 +137,12 @@ impl<'a> Intake<'a> {
                 Err(Failure::permanent(Code::InputEmpty, "a CSV file without a header"))
             }
         }
+    }
+
+    /// Where the event on a line was found.
+    fn origin(&self, line: u64) -> Origin {
+        let id = format!("{}:{line}", self.id_prefix);
+        Origin { source: self.source.clone(), id, trace: None, taken_in: self.taken_in }
     }
 
     /// A row of white space is none, unless the file has but one column.
@@ -194,7 +200,7 @@ impl<'a> Intake<'a> {
             None => format!("line {}", entry.line),
         };
         let failure = failure.at(at);
-        let origin = self.object.origin(entry.line, self.taken_in);
+        let origin = self.origin(entry.line);
         let dataset = &self.contract.dataset;
         let letter = match &entry.content {
             Content::Line(raw) | Content::Record { raw, .. } | Content::Unclosed { raw } => {

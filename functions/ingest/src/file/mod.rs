@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         let Done { taken, passed, dead_lettered, .. } = self.done;
         tracing::info!(
             stage = "ingest",
-            file.source = self.intake.source(),
+            file.source = self.intake.source,
             file.bytes = self.bytes,
             file.events = taken,
             file.passed = passed,
