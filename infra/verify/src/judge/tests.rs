@@ -296,7 +296,7 @@ fn totals_are_right_to_the_last_digit() {
     let scene = || Scene::new(TOTALS, &[ONE, TWO, ONE]);
     scene().total("a", "2026-11-28", "2", "12345678901234568.00").kept();
     scene().total("a", "2026-11-28", "2", "12345678901234568.01").broken(
-        r#"["a"] 2026-11-28: amount 1234567890123456801e-2, n 2; it must be amount 12345678901234568, n 2"#,
+        r#"["a"] 2026-11-28: amount 12345678901234568.01, n 2; it must be amount 12345678901234568, n 2"#,
     );
     scene().total("a", "2026-11-28", "3", "24691357802469135.89").broken("1 wrong");
     scene().broken("not there; it must be");
