@@ -143,6 +143,10 @@ fn a_dead_letter_is_in_order_only_if_it_is_the_event_s_own_fault() {
     let misplaced = refused().letter("ingest", "decode.json", "tag:2", "line 12, /id");
     misplaced.broken("a dead letter that names line 12, /id: line 2");
 
+    let mut redriven = refused().letter("ingest", "decode.json", "tag:2", "");
+    redriven.seen.letters[0].was_redriven = true;
+    redriven.kept();
+
     for (code, told) in [
         ("dependency.refused", "sink: 1 dead of dependency.refused (so), such as tag:2"),
         ("record.panicked", "record.panicked"),
