@@ -140,18 +140,27 @@ impl PartialOrd for Decimal {
     }
 }
 
-/// `125e-1`: the digits, and the power of ten.
+/// As a person writes it, `-12.5`; with an exponent, `125e-70`, where that would be long.
 impl std::fmt::Display for Decimal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.digits.is_empty() {
+        const LONGEST: i64 = 45;
+        let (sign, digits, point) = self.parts();
+        let count = i64::try_from(digits.len()).unwrap_or(i64::MAX);
+        let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or_default());
+        if digits.is_empty() {
             return f.write_str("0");
         }
-        let sign = if self.is_negative { "-" } else { "" };
-        let digits: String = self.digits.iter().map(|digit| char::from(b'0' + digit)).collect();
-        match self.exponent {
-            0 => write!(f, "{sign}{digits}"),
-            exponent => write!(f, "{sign}{digits}e{exponent}"),
+        if !(-LONGEST..=LONGEST).contains(&point) {
+            return write!(f, "{sign}{digits}e{}", self.exponent);
         }
+        if point >= count {
+            return write!(f, "{sign}{digits}{}", zeros(point - count));
+        }
+        if point <= 0 {
+            return write!(f, "{sign}0.{}{digits}", zeros(-point));
+        }
+        let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or_default());
+        write!(f, "{sign}{whole}.{fraction}")
     }
 }
 
@@ -215,6 +224,19 @@ mod tests {
         assert_ne!(decimal("123456789012345678901"), decimal("123456789012345678902"));
         for text in ["", "-", ".", "e1", "1e", "NaN", "1_0", "0x1", "1 ", "١"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_shown_as_a_person_writes_it() {
+        for (text, expected) in [
+            ("1.250e1", "12.5"),
+            ("-5e-3", "-0.005"),
+            ("12345678901234567890123e2", "1234567890123456789012300"),
+            ("1e100", "1e100"),
+            ("0e5", "0"),
+        ] {
+            assert_eq!(decimal(text).to_string(), expected);
         }
     }
 

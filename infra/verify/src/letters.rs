@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::decimal::Decimal;
 use crate::json::Json;
 
 /// What a letter is told to have failed of that says nothing: SQS itself moved it.
@@ -24,6 +25,8 @@ pub struct Letter {
     pub reason: String,
     /// The line of a file, the JSON Pointer, or both.
     pub at: Option<String>,
+    /// Whether it was brought back before, and has failed again as a message of its own.
+    pub was_redriven: bool,
     /// As it was before it was put into a message.
     pub body: Vec<u8>,
     /// What may be the id of its event, the likeliest first.
@@ -64,6 +67,7 @@ impl Letter {
             Some("base64") => STANDARD.decode(body).unwrap_or_else(|_| body.as_bytes().to_vec()),
             _ => body.as_bytes().to_vec(),
         };
+        let redrives = failure.as_ref().and_then(|it| it.member("redrives")?.as_decimal());
         let json = str::from_utf8(&body).ok().and_then(Json::parse);
         let envelope = json.as_ref().filter(|it| it.member("specversion").is_some());
         let of_envelope = |name: &str| {
@@ -81,6 +85,7 @@ impl Letter {
             code: said("code").unwrap_or_else(|| UNEXPLAINED.to_owned()),
             reason: said("reason").unwrap_or_default(),
             at: said("at"),
+            was_redriven: redrives.is_some_and(|count| count > Decimal::zero()),
             ids: ids.into_iter().flatten().collect(),
             source: of_envelope("source").or_else(|| attributes.get("source").cloned()),
             objects: json.as_ref().map(announced).unwrap_or_default(),

@@ -150,15 +150,17 @@ fn file_of(args: &Demo) -> String {
 }
 
 fn sinks(sinks: &[SinkVerdict]) -> Vec<String> {
+    let widest = sinks.iter().map(|sink| sink.name.len()).max().unwrap_or_default();
+    let width = (widest + 2).max(10);
     let row = |cells: [&str; 6]| {
         let [name, into, events, items, lost, wrong] = cells;
-        let line = format!("{name:<10}{into:<19}{events:>9}{items:>9}{lost:>9}{wrong:>9}");
-        line.trim_end().to_owned()
+        format!("{name:<width$}{into:<19}{events:>9}{items:>9}{lost:>9}{wrong:>9}")
     };
     let mut lines = vec![row(["sink", "into", "events", "items", "lost", "wrong"])];
     for sink in sinks {
         if !sink.is_seen {
-            lines.push(format!("{:<10}{:<19} not looked into from here", sink.name, sink.about));
+            let (name, about) = (&sink.name, &sink.about);
+            lines.push(format!("{name:<width$}{about:<19} not looked into from here"));
             continue;
         }
         lines.push(row([

@@ -330,7 +330,10 @@ fn check_letters(book: &Book<'_>, verdict: &mut Verdict) {
             let is_of_line = letter.stage == "ingest"
                 && letter.fault() == Fault::Event
                 && letter.objects.is_empty();
-            if is_of_line && !names_line(letter.at.as_deref(), place.line) {
+            // A line that was redriven is a message, and its id alone says where it was.
+            let is_named = names_line(letter.at.as_deref(), place.line)
+                || (letter.was_redriven && letter.ids.contains(&sent.id));
+            if is_of_line && !is_named {
                 verdict.contradictions += 1;
                 let at = letter.at.as_deref().unwrap_or("nothing");
                 let what = format!("a dead letter that names {at}: {}", book.about(record));

@@ -143,6 +143,10 @@ fn a_dead_letter_is_in_order_only_if_it_is_the_event_s_own_fault() {
     let misplaced = refused().letter("ingest", "decode.json", "tag:2", "line 12, /id");
     misplaced.broken("a dead letter that names line 12, /id: line 2");
 
+    let mut redriven = refused().letter("ingest", "decode.json", "tag:2", "");
+    redriven.seen.letters[0].was_redriven = true;
+    redriven.kept();
+
     for (code, told) in [
         ("dependency.refused", "sink: 1 dead of dependency.refused (so), such as tag:2"),
         ("record.panicked", "record.panicked"),
@@ -296,7 +300,7 @@ fn totals_are_right_to_the_last_digit() {
     let scene = || Scene::new(TOTALS, &[ONE, TWO, ONE]);
     scene().total("a", "2026-11-28", "2", "12345678901234568.00").kept();
     scene().total("a", "2026-11-28", "2", "12345678901234568.01").broken(
-        r#"["a"] 2026-11-28: amount 1234567890123456801e-2, n 2; it must be amount 12345678901234568, n 2"#,
+        r#"["a"] 2026-11-28: amount 12345678901234568.01, n 2; it must be amount 12345678901234568, n 2"#,
     );
     scene().total("a", "2026-11-28", "3", "24691357802469135.89").broken("1 wrong");
     scene().broken("not there; it must be");
