@@ -1,0 +1,98 @@
+//! Dead letters: whether each is about something that was sent, is right, and says where.
+
+use std::collections::BTreeMap;
+
+use super::book::Book;
+use super::{LetterGroup, Verdict, note};
+use crate::letters::{Fault, Letter};
+use crate::shown;
+
+/// Whether each letter is about something that was sent, and says where it was and why.
+pub(super) fn check(book: &Book<'_>, verdict: &mut Verdict) {
+    for stray in &book.stray {
+        // An object without an event may well be a letter.
+        let letter = &book.letters[*stray];
+        if !letter.objects.is_empty() && letter.fault() == Fault::Event {
+            continue;
+        }
+        verdict.contradictions += 1;
+        let body = shown(&String::from_utf8_lossy(&letter.body));
+        note(verdict, format!("a dead letter of nothing that was sent: {}: {body}", letter.code));
+    }
+    for (record, sent) in book.sent.iter().enumerate() {
+        let Some(place) = &sent.place else { continue };
+        for letter in book.letters_of[record].iter().map(|letter| &book.letters[*letter]) {
+            let is_of_line = letter.stage == "ingest"
+                && letter.fault() == Fault::Event
+                && letter.objects.is_empty();
+            // A line that was redriven is a message, and its id alone says where it was.
+            let is_named = names_line(letter.at.as_deref(), place.line)
+                || (letter.was_redriven && letter.ids.contains(&sent.id));
+            if is_of_line && !is_named {
+                verdict.contradictions += 1;
+                let at = letter.at.as_deref().unwrap_or("nothing");
+                let what = format!("a dead letter that names {at}: {}", book.about(record));
+                note(verdict, what);
+            }
+        }
+    }
+    check_conflicts(book, verdict);
+    check_refusals(book, verdict);
+}
+
+/// What can be read here is not refused as unreadable: a line of JSON, and a file that has events.
+fn check_refusals(book: &Book<'_>, verdict: &mut Verdict) {
+    for (record, sent) in book.sent.iter().enumerate().filter(|(_, sent)| sent.payload.is_some()) {
+        let letters = book.letters_of[record].iter().map(|letter| &book.letters[*letter]);
+        for letter in letters.filter(|letter| letter.stage == "ingest") {
+            let is_false = match letter.code.as_str() {
+                "decode.json" => letter.objects.is_empty(),
+                "decode.gzip" | "input.empty" => sent.place.is_some(),
+                _ => false,
+            };
+            if is_false {
+                verdict.contradictions += 1;
+                let what = book.about(record);
+                note(verdict, format!("refused by {}, and can be read: {what}", letter.code));
+            }
+        }
+    }
+}
+
+fn names_line(at: Option<&str>, line: u64) -> bool {
+    let line = line.to_string();
+    at.is_some_and(|at| at.split(|c: char| !c.is_ascii_digit()).any(|number| number == line))
+}
+
+/// A conflict takes two.
+fn check_conflicts(book: &Book<'_>, verdict: &mut Verdict) {
+    for (number, variant) in book.variants.iter().enumerate() {
+        let is_alone = book.groups[variant.group].len() == 1 && !book.shares_row(number);
+        let letters = variant.records.iter().flat_map(|record| &book.letters_of[*record]);
+        let mut letters = letters.map(|letter| &book.letters[*letter]);
+        if is_alone && letters.any(|letter| letter.code == "dedupe.conflict") {
+            verdict.contradictions += 1;
+            let what = book.about_variant(number);
+            note(verdict, format!("a conflict with no other event: {what}"));
+        }
+    }
+}
+
+/// In the order of the stages' and codes' names.
+pub(super) fn groups(letters: &[Letter]) -> Vec<LetterGroup> {
+    let mut groups = BTreeMap::<(&str, &str), LetterGroup>::new();
+    for letter in letters {
+        let group = groups.entry((&letter.stage, &letter.code)).or_insert_with(|| LetterGroup {
+            stage: letter.stage.clone(),
+            code: letter.code.clone(),
+            fault: letter.fault(),
+            count: 0,
+            queue: letter.queue.clone(),
+            reason: letter.reason.clone(),
+            at: letter.at.clone(),
+            id: letter.ids.first().cloned().unwrap_or_default(),
+        });
+        group.count += 1;
+    }
+    groups.into_values().collect()
+}
