@@ -31,7 +31,11 @@ pub struct Failed {
     pub redrives: u64,
     pub first_failed_at: String,
     pub last_failed_at: String,
+    /// When it first came in; a letter of before that was told has none.
+    pub taken_in_at: Option<String>,
     pub message_id: String,
+    /// How the body holds the original bytes: `text`, `base64` or `claim`.
+    pub encoding: String,
 }
 
 impl Failed {
@@ -53,7 +57,9 @@ impl Failed {
             redrives: failure["redrives"].as_u64().unwrap(),
             first_failed_at: text("first_failed_at"),
             last_failed_at: text("last_failed_at"),
+            taken_in_at: failure.get("taken_in_at").map(|_| text("taken_in_at")),
             message_id: text("message_id"),
+            encoding: text("encoding"),
         }
     }
 }

@@ -139,7 +139,7 @@ async fn a_message_that_fills_its_message_says_why_it_failed_and_is_kept_byte_fo
         world.assert_letters("InboxDlq", &[(Code::SizeExceeded, &expected)]);
         let letter = world.letters("InboxDlq").remove(0);
         let failure = letter.failure.unwrap();
-        assert_eq!((failure.stage.as_str(), failure.encoding), ("ingest", Encoding::Claim));
+        assert_eq!((failure.stage.as_str(), failure.encoding.as_str()), ("ingest", "claim"));
         assert!(failure.reason.contains("may have 921600"), "{}", failure.reason);
         let claim: Value = serde_json::from_str(&letter.body).unwrap();
         assert_eq!(claim["bytes"], full.len());
@@ -177,8 +177,8 @@ async fn a_row_that_is_redriven_says_again_why_it_failed() {
     let again = world.letters("InboxDlq").remove(0).failure.unwrap();
     assert_eq!((again.redrives, &again.reason), (1, &first.reason));
     assert_eq!(
-        (again.first_failed_at, again.taken_in()),
-        (first.first_failed_at, first.taken_in())
+        (again.first_failed_at, again.taken_in_at),
+        (first.first_failed_at, first.taken_in_at)
     );
     world.end().await;
 }

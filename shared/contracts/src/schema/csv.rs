@@ -100,7 +100,7 @@ mod tests {
         ) {
             let number = csv_number(&format!("{sign}{zeros}{whole}.{fraction}")).unwrap();
             let places = fraction.len();
-            let expected: Decimal = format!("{}e-{places}", format!("{whole}{fraction}")).parse().unwrap();
+            let expected: Decimal = format!("{whole}{fraction}e-{places}").parse().unwrap();
             prop_assert_eq!(Decimal::of(&number).unwrap(), expected);
         }
 
