@@ -11,7 +11,7 @@ use aws_sdk_s3::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::timeout::TimeoutConfig;
-use event::{Code, Failure, FailureKind};
+use event::Failure;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -70,7 +70,7 @@ impl Objects {
     /// behind: they need rights of their own.
     ///
     /// # Errors
-    /// [`Code::InputNotFound`] (permanent) when the object is gone or was overwritten: the overwrite has
+    /// [`event::Code::InputNotFound`] (permanent) when the object is gone or was overwritten: the overwrite has
     /// an announcement of its own. Whatever else keeps S3 from copying is transient: an object that can
     /// be read is not at fault.
     pub async fn copy(
@@ -174,12 +174,7 @@ fn failed<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure
     match (status, code) {
         (Some(412), _) => not_found("the object was overwritten since"),
         (_, Some("NoSuchKey")) => not_found("the object is gone"),
-        _ => match failure_of("archiving an object", error) {
-            Failure { kind: FailureKind::Permanent, reason, .. } => {
-                Failure::transient(Code::DependencyRefused, reason)
-            }
-            failure => failure,
-        },
+        _ => failure_of("archiving an object", error),
     }
 }
 
