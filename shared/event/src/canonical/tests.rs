@@ -55,6 +55,17 @@ fn numbers_of_few_digits_are_written_as_the_rfc_has_them() {
     }
 }
 
+/// What is told apart from a payload is written as it is within one.
+#[test]
+fn a_number_by_itself_has_the_same_form() {
+    for text in ["7", "7.0", "-0", "12345678901234567890123", "1e-7", "123456789012345"] {
+        let number: Number = serde_json::from_str(text).unwrap();
+        assert_eq!(canonical_number(&number).unwrap(), canonical(text));
+    }
+    let beyond: Number = serde_json::from_str("1e126").unwrap();
+    assert_eq!(canonical_number(&beyond), Err(DecimalError::OutOfRange));
+}
+
 #[test]
 fn neighbours_beyond_a_doubles_digits_stay_apart() {
     check("9007199254740993", "9007199254740993");
