@@ -63,7 +63,7 @@ impl Decimal {
     }
 
     pub(crate) fn is_negative(self) -> bool {
-        self.digits < 0
+        self.digits.is_negative()
     }
 
     /// The power of ten of the last significant digit.
@@ -264,11 +264,28 @@ mod tests {
         check("12.345", 2, None);
         check("99999999999999999999999999999999999999", 0, "9".repeat(38).parse().ok());
         check("99999999999999999999999999999999999999", 1, None);
+        check("1e37", 1, None);
+        check("1e37", 0, Some(10_i128.pow(37)));
         check(
             "12345678901234567890123456789.123456789",
             9,
             "12345678901234567890123456789123456789".parse().ok(),
         );
+    }
+
+    #[test]
+    fn a_table_is_given_the_digits_and_no_exponent() {
+        let check = |text: &str, expected: Result<&str, DecimalError>| {
+            let number: Number = serde_json::from_str(text).unwrap();
+            let found = Decimal::plain_text(&number);
+            assert_eq!(found.as_deref().map_err(Clone::clone), expected, "{text}");
+        };
+        check("1200", Ok("1200"));
+        check("1.50", Ok("1.5"));
+        check("-1.5e3", Ok("-1500"));
+        check("12345678901234567890123", Ok("12345678901234567890123"));
+        check("123456789012345678901234567890123456789", Err(DecimalError::OutOfRange));
+        check("1e126", Err(DecimalError::OutOfRange));
     }
 
     #[test]

@@ -176,6 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_has_a_name() {
+        let until = Timestamp::from_unix_ms(0);
+        let kinds = [
+            (FailureKind::Permanent, "permanent"),
+            (FailureKind::Transient, "transient"),
+            (FailureKind::Throttled { retry_after: None }, "throttled"),
+            (FailureKind::Unavailable { until }, "unavailable"),
+        ];
+        for (kind, name) in kinds {
+            assert_eq!(kind.name(), name);
+        }
+    }
+
+    #[test]
     fn a_long_reason_is_cut_at_a_character() {
         let failure = Failure::permanent(Code::DecodeJson, "é".repeat(5_000));
         assert_eq!(failure.reason.chars().count(), LONGEST_REASON + 1);

@@ -169,7 +169,7 @@ mod tests {
         let one = of(r#"{"id": 12345678901234567890123456789}"#).unwrap();
         let other = of(r#"{"id": 12345678901234567890123456788}"#).unwrap();
         assert_ne!(one, other);
-        assert_eq!(one.as_str().len(), 64);
+        assert_eq!((one.as_str().len(), one.to_string()), (64, one.as_str().to_owned()));
         let error = of(r#"{"id": 1e126}"#).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -157,6 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn the_bound_on_its_size_is_exact() {
+        let of_bytes = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+        assert!(Payload::parse(of_bytes(MAX_PAYLOAD_BYTES).as_bytes()).is_ok());
+        check(of_bytes(MAX_PAYLOAD_BYTES + 1).as_bytes(), Code::SizeExceeded, "921601 bytes");
+        let members = |bytes: usize| -> Map<String, Value> {
+            Map::from_iter([("a".to_owned(), "x".repeat(bytes - 8).into())])
+        };
+        assert!(Payload::from_members(members(MAX_PAYLOAD_BYTES)).is_ok());
+        let failure = Payload::from_members(members(MAX_PAYLOAD_BYTES + 1)).unwrap_err();
+        assert_eq!(failure.code, Code::SizeExceeded);
+        let reserved = Map::from_iter([("$serde_json::private::Number".to_owned(), "1".into())]);
+        assert_eq!(Payload::from_members(reserved).unwrap_err().code, Code::DecodeJson);
+    }
+
+    #[test]
     fn brackets_in_strings_are_not_depth() {
         let text = format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(200), "{".repeat(200));
         assert!(Payload::parse(text.as_bytes()).is_ok());

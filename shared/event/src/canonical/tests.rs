@@ -86,6 +86,7 @@ fn a_number_without_a_canonical_form_is_named_by_its_pointer() {
     ] {
         let error = Fingerprint::of(&serde_json::from_str(text).unwrap()).unwrap_err();
         assert_eq!(error.at, at);
+        assert!(check_numbers(&serde_json::from_str(text).unwrap()).is_err_and(|it| it.at == at));
         assert!(error.to_string().contains("38 significant digits"), "{error}");
     }
 }
@@ -95,6 +96,7 @@ fn a_fingerprint_is_the_sha256_of_the_canonical_text() {
     // printf '{}' | sha256sum
     let expected = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
     assert_eq!(Fingerprint::of(&json!({})).unwrap().as_str(), expected);
+    assert_eq!(Fingerprint::of(&json!({})).unwrap().to_string(), expected);
 }
 
 /// A number of at most 15 significant digits within a double's range, in one of its spellings.
