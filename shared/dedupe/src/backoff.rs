@@ -20,3 +20,31 @@ pub fn backoff(tries: u32, longest: Duration, seed: &impl Hash) -> Duration {
     let permille = u32::try_from(hasher.finish() % 1_000).unwrap_or(0);
     half + half * permille / 1_000
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn waits_double_between_half_and_the_whole_up_to_the_longest() {
+        for (tries, whole_ms) in [(0, 20), (1, 20), (2, 40), (3, 80), (5, 320), (6, 500), (99, 500)]
+        {
+            let (whole, mut waits) = (Duration::from_millis(whole_ms), BTreeSet::new());
+            for seed in 0..100 {
+                let wait = backoff(tries, LONGEST, &seed);
+                assert!((whole / 2..=whole).contains(&wait), "{tries} {seed}: {wait:?}");
+                waits.insert(wait);
+            }
+            // Spread over what is between the two: in each quarter of it are some.
+            for quarter in 0..4 {
+                let from = whole / 2 + whole / 8 * quarter;
+                let is_in = |wait: &&Duration| (from..=from + whole / 8).contains(*wait);
+                assert!(waits.iter().filter(is_in).count() > 5, "{tries}: {waits:?}");
+            }
+        }
+    }
+}
