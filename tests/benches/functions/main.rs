@@ -11,7 +11,8 @@
 //! - `scale`: the same costs with 10,000 and with 10,000,000 dedupe records.
 //! - `year`: the lake, with January's flights or those of `--flights FILE.csv.gz`.
 //!
-//! `--binaries FOLDER` takes functions that are built already. Exits with 1 if a budget is exceeded.
+//! `--up-to STAGE` ends `stages` after that one, be it `ingest`, the first. `--binaries FOLDER` takes functions
+//! that are built already. Exits with 1 if a budget is exceeded.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -101,6 +102,7 @@ impl Plan {
 struct Arguments {
     quick: bool,
     flights: Option<PathBuf>,
+    last_stage: Option<String>,
     binaries: Option<PathBuf>,
     parts: Vec<String>,
 }
@@ -112,6 +114,7 @@ impl Arguments {
         while let Some(argument) = all.next() {
             match argument.as_str() {
                 "--quick" => arguments.quick = true,
+                "--up-to" => arguments.last_stage = Some(all.next().unwrap()),
                 "--flights" => arguments.flights = Some(all.next().unwrap().into()),
                 "--binaries" => arguments.binaries = Some(all.next().unwrap().into()),
                 // Cargo's own.
@@ -142,7 +145,7 @@ async fn main() -> ExitCode {
     let events = Events::new();
     let mut is_within = true;
     if arguments.wants("stages") {
-        is_within &= stages(&folder, &plan, &events).await;
+        is_within &= stages(&folder, &plan, &events, arguments.last_stage.as_deref()).await;
     }
     if arguments.wants("lake") {
         is_within &= lake(&folder, &plan, &events).await;
@@ -159,13 +162,14 @@ async fn main() -> ExitCode {
     if is_within || arguments.quick { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn stages(folder: &Path, plan: &Plan, events: &Events) -> bool {
+async fn stages(folder: &Path, plan: &Plan, events: &Events, last_stage: Option<&str>) -> bool {
     let world = world(folder).await;
     let mut table = Table::new("functions beside bare ones", ["ours", "bare"]);
     let flights = flights(0, plan.all_batches() * 10);
     let flights = flights.into_iter().map(|flight| flight.line).collect();
     let observations = events.of_weather(plan.all_batches() * 10);
-    stages::run(&world, folder, plan, flights, observations, &mut table).await;
+    let input = stages::Input { flights, observations };
+    stages::run(&world, folder, plan, input, last_stage, &mut table).await;
     world.end().await;
     table.print();
     table.is_within_budgets()

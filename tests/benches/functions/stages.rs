@@ -67,17 +67,27 @@ const DELIVER: Stage = Stage {
     attributes: ATTRIBUTES,
 };
 
+/// What is sent to the first stage, and to deliver.
+pub(crate) struct Input {
+    pub(crate) flights: Vec<String>,
+    pub(crate) observations: Vec<String>,
+}
+
+/// All stages, or those up to `last_stage`.
 pub(crate) async fn run(
     world: &World,
     folder: &Path,
     plan: &Plan,
-    flights: Vec<String>,
-    observations: Vec<String>,
+    Input { flights, observations }: Input,
+    last_stage: Option<&str>,
     table: &mut Table,
 ) {
     let mut bodies = flights;
     for stage in STAGES {
         let passed_on = measure(world, folder, plan, stage, &bodies, table).await;
+        if last_stage == Some(stage.name) {
+            return;
+        }
         if stage.name != "redrive" {
             bodies = passed_on;
         }
