@@ -1,7 +1,6 @@
 //! S3's announcements of objects:
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
 
-use aws_lambda_events::s3::S3Event;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -52,6 +51,39 @@ impl Announced {
     }
 }
 
+/// What is read of an announcement. `aws_lambda_events` reads all of it, its times too, for which ingest
+/// would carry a calendar of 60 KB.
+#[derive(Deserialize)]
+struct Announcement {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_source: String,
+    s3: Entity,
+}
+
+#[derive(Deserialize)]
+struct Entity {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Object {
+    key: String,
+    e_tag: Option<String>,
+}
+
 /// What S3 sends once when a notification is set up.
 #[derive(Deserialize)]
 struct TestEvent {
@@ -64,24 +96,23 @@ struct TestEvent {
 pub(crate) fn announced(body: &str, queue_arn: &str) -> Option<Vec<Announced>> {
     let partition = queue_arn.split(':').nth(1).filter(|partition| !partition.is_empty());
     let partition = partition.unwrap_or("aws");
-    if let Ok(event) = serde_json::from_str::<S3Event>(body) {
-        return event
-            .records
-            .into_iter()
-            .map(|record| {
-                let object = record.s3.object;
-                (record.event_source.as_deref() == Some("aws:s3")).then_some(())?;
-                Some(Announced {
-                    partition: partition.to_owned(),
-                    bucket: record.s3.bucket.name?,
-                    key: decode_key(&object.key?)?,
-                    etag: object.e_tag.unwrap_or_default(),
-                })
-            })
-            .collect();
+    let Ok(Announcement { records }) = serde_json::from_str(body) else {
+        let test: TestEvent = serde_json::from_str(body).ok()?;
+        return (test.event == "s3:TestEvent").then(Vec::new);
+    };
+    let mut objects = Vec::with_capacity(records.len());
+    for Record { event_source, s3: Entity { bucket, object } } in records {
+        if event_source != "aws:s3" {
+            return None;
+        }
+        objects.push(Announced {
+            partition: partition.to_owned(),
+            bucket: bucket.name,
+            key: decode_key(&object.key)?,
+            etag: object.e_tag.unwrap_or_default(),
+        });
     }
-    let test: TestEvent = serde_json::from_str(body).ok()?;
-    (test.event == "s3:TestEvent").then(Vec::new)
+    Some(objects)
 }
 
 /// Keys come as in a form: spaces as `+`, the rest percent-encoded.

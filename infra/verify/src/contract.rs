@@ -24,6 +24,8 @@ pub struct Dataset {
     pub sinks: Vec<Sink>,
     /// What the schema says of each member of its own: the types that it may have.
     pub types: BTreeMap<String, Vec<String>>,
+    /// The schema itself; null where it cannot be read.
+    pub schema: Json,
 }
 
 #[derive(Clone, Debug)]
@@ -262,6 +264,7 @@ impl Dataset {
             sinks: sinks.collect::<Result<_, _>>()?,
             identity: written.keys.idempotency,
             types: schema.as_ref().map(types_of).unwrap_or_default(),
+            schema: schema.unwrap_or(Json::Null),
         })
     }
 }

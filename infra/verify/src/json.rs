@@ -17,7 +17,7 @@ pub enum Json {
     Number(String),
     Text(String),
     List(Vec<Json>),
-    /// Of two members with one name, the last.
+    /// Two members of one name make no object here: what it says is left open (RFC 8259, section 4).
     Object(BTreeMap<String, Json>),
 }
 
@@ -234,7 +234,10 @@ impl Reader<'_> {
             let name = self.string()?;
             self.skip_space();
             self.take(":")?;
-            members.insert(name, self.value(depth + 1)?);
+            let value = self.value(depth + 1)?;
+            if members.insert(name, value).is_some() {
+                return None;
+            }
             self.skip_space();
             if self.take("}").is_some() {
                 return Some(Json::Object(members));

@@ -6,7 +6,8 @@
 //! was seen is handed in.
 //!
 //! It does not foretell which events a contract refuses. Whichever happened must be whole: an event is in
-//! each of its sinks as the sink's mode says, or it is a dead letter through a fault of its own.
+//! each of its sinks as the sink's mode says, or it is a dead letter through a fault of its own, which is
+//! looked for in the event.
 
 pub mod contract;
 mod csv;

@@ -2,7 +2,7 @@
 
 use event::{
     Code, Failure, Fingerprint, IdempotencyKey, Payload, Timestamp, TimestampError,
-    canonical_number, kind_of,
+    canonical_number, kind_of, pointer_to,
 };
 use serde_json::{Map, Value};
 
@@ -29,6 +29,10 @@ impl Contract {
         let fingerprint = Fingerprint::of(value).map_err(|error| {
             Failure::permanent(Code::NumberOutOfRange, error.to_string()).at(error.at)
         })?;
+        if let Some(at) = nameless(value) {
+            let reason = "a member without a name, which no table can keep";
+            return Err(Failure::permanent(Code::ContractViolation, reason).at(at));
+        }
         let key = IdempotencyKey::derive(&self.dataset, value, pointers(&self.keys.idempotency))?;
         self.schema.check(value).map_err(|violation| {
             Failure::permanent(Code::ContractViolation, violation.problem).at(violation.at)
@@ -121,6 +125,21 @@ impl Contract {
     }
 }
 
+/// The JSON Pointer of a member without a name. A DynamoDB attribute's has at least one character, those
+/// within maps too:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
+fn nameless(value: &Value) -> Option<String> {
+    let below = |name: &str, value| nameless(value).map(|at| pointer_to(name) + &at);
+    match value {
+        Value::Object(members) if members.contains_key("") => Some(pointer_to("")),
+        Value::Object(members) => members.iter().find_map(|(name, value)| below(name, value)),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| below(&index.to_string(), item))
+        }
+        _ => None,
+    }
+}
+
 fn pointers(list: &[String]) -> impl Iterator<Item = &str> {
     list.iter().map(String::as_str)
 }
@@ -178,6 +197,19 @@ sinks: [{name: records, kind: table}]
             let place = failure.at.as_deref();
             assert_eq!((failure.code, place), (Code::NumberOutOfRange, Some("/other/list/1")));
         }
+    }
+
+    #[test]
+    fn a_member_without_a_name_is_refused_before_any_sink_has_it() {
+        let at = "2026-01-01T00:00:00Z";
+        let check = |more: &Value, place| {
+            let value = json!({"meter": "m", "at": at, "more": more});
+            check(&value, Code::ContractViolation, place);
+        };
+        check(&json!({"": 1}), "/more/");
+        check(&json!([1, {"a/b": {"": null}}]), "/more/1/a~1b/");
+        let top = json!({"meter": "m", "at": at, "": 1});
+        self::check(&top, Code::ContractViolation, "/");
     }
 
     #[test]

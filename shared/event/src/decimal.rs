@@ -138,7 +138,9 @@ impl FromStr for Decimal {
                 if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
                     return Err(DecimalError::Malformed);
                 }
-                (mantissa, exponent.parse::<i64>().map_err(|_| DecimalError::OutOfRange)?)
+                // Beyond 64 bits it is out of range, unless it is zero's.
+                let beyond = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+                (mantissa, exponent.parse().unwrap_or(beyond))
             }
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
@@ -203,6 +205,8 @@ mod tests {
         check("0", "0");
         check("-0.0", "0");
         check("0e999", "0");
+        check("-0.0e99999999999999999999", "0");
+        check("0e-99999999999999999999", "0");
         check("-17", "-17");
         check("1.50", "1.5");
         check("-0.007", "-0.007");
@@ -217,7 +221,13 @@ mod tests {
     #[test]
     fn what_would_lose_digits_is_refused() {
         let wide = format!("1{}1", "0".repeat(37));
-        for text in [wide.as_str(), "1e126", "9.9e-131", "1e99999999999999999999"] {
+        for text in [
+            wide.as_str(),
+            "1e126",
+            "9.9e-131",
+            "1e99999999999999999999",
+            "1e-99999999999999999999",
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError::OutOfRange), "{text}");
         }
         for text in ["", "-", "+1", "1.", ".5", "1e", "1e+-1", "0x1", " 1", "NaN", "1_0"] {

@@ -1,5 +1,9 @@
 //! A payload as it came, and what it says.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -52,6 +56,9 @@ impl Payload {
             return Err(reserved(name));
         }
         let value: Value = serde_json::from_str(text).map_err(not_json)?;
+        if count_members(&value) < count_colons(bytes) {
+            serde_json::from_str::<DistinctNames>(text).map_err(not_json)?;
+        }
         if !value.is_object() {
             let reason = format!("expected a JSON object, found {}", kind_of(&value));
             return Err(Failure::permanent(Code::DecodeJson, reason));
@@ -132,6 +139,93 @@ fn depth_exceeds(bytes: &[u8], limit: usize) -> bool {
     false
 }
 
+/// Colons outside of strings: a JSON text has one for each member.
+fn count_colons(bytes: &[u8]) -> usize {
+    let (mut colons, mut in_string, mut escaped) = (0, false, false);
+    for byte in bytes {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b':') => colons += 1,
+            _ => {}
+        }
+    }
+    colons
+}
+
+/// The members of all objects in a value.
+fn count_members(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(count_members).sum(),
+        Value::Object(members) => {
+            members.len() + members.values().map(count_members).sum::<usize>()
+        }
+        _ => 0,
+    }
+}
+
+/// Any JSON whose objects have no two members of one name. RFC 8259, section 4, leaves open which of the
+/// two counts, and RFC 8785, section 3.1, has no canonical form for them: a value keeps the last, and the
+/// others would be gone without a word.
+struct DistinctNames;
+
+impl<'de> Deserialize<'de> for DistinctNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for DistinctNames {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    /// A number may be a map too, whose one member has its digits as text.
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if names.contains(&name) {
+                return Err(A::Error::custom(format!("two members `{name}` of one object")));
+            }
+            names.insert(name);
+            members.next_value::<Self>()?;
+        }
+        Ok(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +248,29 @@ mod tests {
         check(&vec![b'['; 100_000], Code::DepthExceeded, "64 levels");
         check(&vec![b' '; MAX_PAYLOAD_BYTES + 1], Code::InputEmpty, "nothing");
         check(&vec![b'x'; 2 * 1024 * 1024], Code::SizeExceeded, "2097152 bytes");
+    }
+
+    /// What a reader keeps of two members is one, and the other would be lost without a word.
+    #[test]
+    fn two_members_of_one_name_are_refused_by_that_name() {
+        check(
+            br#"{"a":1,"a":2}"#,
+            Code::DecodeJson,
+            "two members `a` of one object at line 1 column 10",
+        );
+        check(br#"{"a":1,"a":1}"#, Code::DecodeJson, "two members `a`");
+        check(br#"{"a":1,"\u0061":2}"#, Code::DecodeJson, "two members `a`");
+        check(
+            br#"{"b":[1.5,{"c":"x:\"","d":null,"c":true}]}"#,
+            Code::DecodeJson,
+            "two members `c`",
+        );
+        for good in [
+            r#"{"a":{"a":[{"a":1e5},{"a":true}]},"b":"a\":1,","c":null}"#,
+            r#"{"a":"::::","\":":"\\","b":[":"]}"#,
+        ] {
+            assert!(Payload::parse(good.as_bytes()).is_ok(), "{good}");
+        }
     }
 
     #[test]
@@ -224,6 +341,19 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// By making the text, and not by reading it.
+        #[test]
+        fn an_object_is_refused_if_and_only_if_a_name_comes_twice(
+            names in proptest::collection::vec("[ab:\"\\\\]{0,2}", 0..5),
+        ) {
+            let member = |name: &String| format!("{}:[{{\"x:\":-0.5}}]", serde_json::json!(name));
+            let members: Vec<String> = names.iter().map(member).collect();
+            let text = format!("{{{}}}", members.join(","));
+            let distinct: BTreeSet<&String> = names.iter().collect();
+            let is_read = Payload::parse(text.as_bytes()).is_ok();
+            proptest::prop_assert_eq!(is_read, distinct.len() == names.len(), "{}", text);
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..256)) {
             let _ = Payload::parse(&bytes);

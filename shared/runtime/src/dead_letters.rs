@@ -37,8 +37,9 @@ impl Refused {
     /// Whether one message has room for it and for why, be it shortened.
     #[must_use]
     pub fn fits(&self) -> bool {
-        let plain = self.body.len() + attributes_size(&self.attributes);
-        plain <= MAX_STAGE_MESSAGE_BYTES
+        // One attribute may go into the failure, which is JSON: a character of it takes two bytes at most.
+        let most = self.body.len() + 2 * attributes_size(&self.attributes);
+        most <= MAX_STAGE_MESSAGE_BYTES
             || self.clone().outgoing(Kind::Standard).size() <= MAX_BATCH_BYTES
     }
 

@@ -40,6 +40,8 @@ fn what_is_not_json_is_none() {
         "1 2",
         "[1] x",
         "{\"a\":1,}",
+        "{\"a\":1,\"a\":1}",
+        "[{\"a\":1,\"\\u0061\":2}]",
     ] {
         assert!(Json::parse(text).is_none(), "{text}");
     }
@@ -47,8 +49,8 @@ fn what_is_not_json_is_none() {
 }
 
 #[test]
-fn values_are_equal_by_value_and_the_last_of_two_members_counts() {
-    assert_eq!(parse(r#"{"a":1.0,"b":[2e1]}"#), parse(r#"{"b":[20],"a":0,"a":1}"#));
+fn values_are_equal_by_value() {
+    assert_eq!(parse(r#"{"a":1.0,"b":[2e1]}"#), parse(r#"{"b":[20],"a":1}"#));
     let (one, two) = (parse("[123456789012345678901]"), parse("[123456789012345678902]"));
     assert_ne!(one, two);
     assert_ne!(one.canonical(), two.canonical());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::book::Book;
-use super::{LetterGroup, Verdict, note};
+use super::{LetterGroup, Verdict, grounds, note};
 use crate::letters::{Fault, Letter};
 use crate::shown;
 
@@ -40,20 +40,23 @@ pub(super) fn check(book: &Book<'_>, verdict: &mut Verdict) {
     check_refusals(book, verdict);
 }
 
-/// What can be read here is not refused as unreadable: a line of JSON, and a file that has events.
+/// What is refused where it comes in is at fault: a record as its letter says, and a file without events.
 fn check_refusals(book: &Book<'_>, verdict: &mut Verdict) {
-    for (record, sent) in book.sent.iter().enumerate().filter(|(_, sent)| sent.payload.is_some()) {
+    for (record, sent) in book.sent.iter().enumerate() {
+        let Some(payload) = &sent.payload else { continue };
         let letters = book.letters_of[record].iter().map(|letter| &book.letters[*letter]);
         for letter in letters.filter(|letter| letter.stage == "ingest") {
             let is_false = match letter.code.as_str() {
-                "decode.json" => letter.objects.is_empty(),
                 "decode.gzip" | "input.empty" => sent.place.is_some(),
+                code if letter.objects.is_empty() => {
+                    !grounds::may_be(code, payload, sent.bytes.len(), book.dataset)
+                }
                 _ => false,
             };
             if is_false {
                 verdict.contradictions += 1;
-                let what = book.about(record);
-                note(verdict, format!("refused by {}, and can be read: {what}", letter.code));
+                let (code, what) = (&letter.code, book.about(record));
+                note(verdict, format!("refused by {code}, of which nothing is found: {what}"));
             }
         }
     }

@@ -3,6 +3,7 @@
 mod book;
 mod copies;
 mod dead;
+mod grounds;
 pub mod item;
 mod rows;
 #[cfg(test)]

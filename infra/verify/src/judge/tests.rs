@@ -165,13 +165,60 @@ fn a_dead_letter_is_in_order_only_if_it_is_the_event_s_own_fault() {
 #[test]
 fn what_is_refused_before_the_sinks_is_not_in_them() {
     let readable = Scene::new(RECORDS, &[ONE]).letter("ingest", "decode.json", "tag:1", "line 1");
-    readable.broken("refused by decode.json, and can be read: line 1");
+    readable.broken("refused by decode.json, of which nothing is found: line 1");
     let both = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
     both.letter("ingest", "time.invalid", "tag:1", "line 1, /at")
         .broken("and a dead letter as well");
     let unreadable = Scene::new(RECORDS, &["[1]"]).inserted("tag:1", ONE);
     let verdict = unreadable.letter("ingest", "decode.json", "tag:1", "line 1");
     verdict.broken("it is no event, and is there");
+}
+
+/// Of letters that blame the event, those that nothing in it bears out.
+#[test]
+fn a_refusal_without_a_ground_in_the_event_is_told() {
+    let schema = r#"{"type":"object","required":["k"],"additionalProperties":false,"properties":{
+        "id":{"type":"integer"},"k":{"enum":["a","b"]},"at":{"type":"string"},
+        "amount":{"type":["number","null"]},"list":{"type":"array","items":{"const":1}}}}"#;
+    let refused = |line: &str, code: &str| {
+        let mut scene = Scene::new(RECORDS, &[line]);
+        scene.dataset.schema = Json::parse(schema).unwrap();
+        scene.letter("ingest", code, "tag:1", "line 1")
+    };
+    let at = r#""at":"2026-11-28T00:00:00Z""#;
+    let good = format!(r#"{{"id":1.0,"k":"a",{at},"amount":1E125,"list":[1,1.0]}}"#);
+    for code in [
+        "decode.json",
+        "decode.csv",
+        "decode.utf8",
+        "key.missing",
+        "time.invalid",
+        "number.out-of-range",
+        "size.exceeded",
+        "depth.exceeded",
+        "contract.violation",
+    ] {
+        refused(&good, code).broken("of which nothing is found: line 1 of probe/a.ndjson");
+    }
+    for (code, line) in [
+        ("key.missing", format!(r#"{{"id":null,"k":"a",{at}}}"#)),
+        ("time.invalid", r#"{"id":1,"k":"a","at":"today"}"#.to_owned()),
+        ("time.invalid", r#"{"id":1,"k":"a","at":"0000-01-01T00:00:00+01:00"}"#.to_owned()),
+        ("number.out-of-range", good.replace("1E125", "1E126")),
+        ("number.out-of-range", good.replace("1E125", "1e-131")),
+        ("number.out-of-range", good.replace("1E125", &"1".repeat(39))),
+        ("size.exceeded", good.replace("\"a\"", &format!("\"{}\"", "a".repeat(900_000)))),
+        ("depth.exceeded", good.replace("1E125", &("[".repeat(65) + &"]".repeat(65)))),
+        ("contract.violation", good.replace("1.0,\"k\"", "1.5,\"k\"")),
+        ("contract.violation", good.replace("\"k\":\"a\",", "")),
+        ("contract.violation", good.replace("\"a\"", "\"c\"")),
+        ("contract.violation", good.replace("1E125", "\"1\"")),
+        ("contract.violation", good.replace("[1,1.0]", "[1,2]")),
+        ("contract.violation", good.replace("\"list\"", "\"other\"")),
+        ("contract.violation", good.replace("\"list\"", "\"\"")),
+    ] {
+        refused(&line, code).kept();
+    }
 }
 
 /// A letter of an announcement is about every line of its object.
@@ -191,7 +238,7 @@ fn a_file_that_is_dead_as_a_whole_holds_all_its_lines() {
     let partly = Scene::new(RECORDS, &[ONE, TWO]).inserted("tag:1", ONE);
     object(partly, "decode.format").broken("in `records`, and a dead letter as well");
     for code in ["decode.gzip", "input.empty"] {
-        let told = format!("refused by {code}, and can be read: line 1");
+        let told = format!("refused by {code}, of which nothing is found: line 1");
         object(Scene::new(RECORDS, &[ONE]), code).broken(&told);
     }
     object(Scene::new(RECORDS, &[ONE]), "sqs.max-receive-count").broken("sqs.max-receive-count");

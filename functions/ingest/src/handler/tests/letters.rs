@@ -284,6 +284,25 @@ async fn a_message_that_leaves_no_room_keeps_its_reason_and_comes_back_byte_for_
     }
 }
 
+/// Within the failure, which is JSON, each of its quotes takes two bytes.
+#[tokio::test]
+async fn an_attribute_that_takes_more_room_when_it_is_displaced_leaves_no_room_either() {
+    let (objects, queue): (MemoryObjects, MemoryQueue) = Default::default();
+    let body = "x".repeat(700_000);
+    let quotes = "\"".repeat(200_000);
+    let names: Vec<String> = (0..8).map(|n| format!("a{n}")).collect();
+    let mut attributes: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    attributes.extend([("dataset", "flights"), ("z", quotes.as_str())]);
+    let sent = message("m1", &body, &attributes);
+    assert!(run(&objects, &queue, vec![sent]).await.is_empty(), "it waits without a reason");
+    let (letter, dead) = letters(&queue).remove(0);
+    assert_eq!((letter.code, letter.encoding), (Code::DecodeJson, Encoding::Claim));
+    assert!(dead.size() <= MAX_BATCH_BYTES);
+    let (_, kept) = objects.archived().pop_first().unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&unzipped(&kept)).unwrap();
+    assert_eq!(kept["attributes"]["z"]["value"], quotes);
+}
+
 #[tokio::test]
 async fn a_letter_that_almost_fits_has_a_shorter_reason_instead() {
     let (objects, queue): (MemoryObjects, MemoryQueue) = Default::default();
