@@ -144,6 +144,9 @@ def stack(client):
     check("s3: get", s3.get_object(Bucket=bucket, Key=key)["Body"].read(), b"object")
     again = code_of(s3.put_object, Bucket=bucket, Key=key, Body=b"x", IfNoneMatch="*")
     check("s3: a second conditional put", again, "PreconditionFailed")
+    for body in [b"", b"", b"object"]:
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    check("s3: an object after empty ones", s3.get_object(Bucket=bucket, Key=key)["Body"].read(), b"object")
     s3.delete_object(Bucket=bucket, Key=key)
     dynamodb = client("dynamodb")
     table = f"boto3-{RUN}"

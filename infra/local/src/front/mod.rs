@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, Response, StatusCode, Uri};
 use bytes::Bytes;
@@ -252,6 +252,9 @@ impl Desk {
                 let request = Request::from_parts(parts.clone(), body);
                 let mut answer = self.backends.s3.call(request).await;
                 self.backends.judge.hide_tags(&route, &parts, &mut answer);
+                if awaits_leave_to_send_nothing(&parts) {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 answer
             }
             Destination::Lambda => {
@@ -319,6 +322,14 @@ impl Desk {
         let sender = self.backends.senders.get(&route.caller).map(String::as_str);
         self.backends.sqs.call_as(sender, &route.operation, body).await
     }
+}
+
+/// Whether a client asks for leave to send a body that is empty, as boto3 does for an empty object. It has
+/// its answer at once instead, and what boto3 then sends over the same connection it reads no answer to:
+/// <https://github.com/boto/botocore/blob/develop/botocore/awsrequest.py>.
+fn awaits_leave_to_send_nothing(parts: &Parts) -> bool {
+    let is_empty = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
+    is_empty && parts.headers.contains_key(EXPECT)
 }
 
 /// The request as it would be at its own host, with the path below the URL; `None` where that is

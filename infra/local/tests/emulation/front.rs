@@ -41,6 +41,27 @@ pub(super) async fn send(request: Request<String>) -> (StatusCode, Value) {
     (parts.status, serde_json::from_slice(&text).unwrap_or_default())
 }
 
+/// boto3 asks for leave to send an empty object too, and is confused by the connection after that.
+#[tokio::test]
+async fn a_connection_whose_empty_body_was_awaited_is_closed() {
+    let world = start().await;
+    let url = format!("{}/{}/k", world.endpoint(), world.stack().buckets[0].name);
+    for (body, expect, expected) in
+        [("", true, Some("close")), ("", false, None), ("b", true, None)]
+    {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut request = Request::put(&url).header("content-length", body.len());
+        if expect {
+            request = request.header("expect", "100-continue");
+        }
+        let answer =
+            client.request(request.body(Full::<Bytes>::from(body)).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let connection = answer.headers().get("connection").map(|value| value.to_str().unwrap());
+        assert_eq!(connection, expected, "{body:?} {expect}");
+    }
+}
+
 #[tokio::test]
 async fn the_status_tells_of_messages_where_they_are_and_of_queues_made_since() {
     let world = start().await;
