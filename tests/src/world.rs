@@ -125,6 +125,16 @@ impl World {
         &self.emulation().stack().outputs[name]
     }
 
+    /// The archive's bucket.
+    ///
+    /// # Panics
+    /// When the template has none.
+    #[must_use]
+    pub fn archive(&self) -> &str {
+        let buckets = &self.emulation().stack().buckets;
+        &buckets.iter().find(|bucket| bucket.logical_id == "ArchiveBucket").unwrap().name
+    }
+
     /// A producer's SDK configuration.
     ///
     /// # Panics

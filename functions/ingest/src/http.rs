@@ -66,12 +66,19 @@ impl Taken {
                 "index": index,
                 "status": if self.may_be_tried_again() { "failed" } else { "refused" },
                 "code": failure.code,
-                "reason": failure.reason,
-                "at": failure.at,
+                "reason": shortened(&failure.reason),
+                "at": failure.at.as_deref().map(shortened),
                 "retry": self.may_be_tried_again(),
             }),
         }
     }
+}
+
+/// The answer has a result for each of up to a thousand events, and Lambda passes on 6 MB of it, in which a
+/// control character takes six bytes:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+fn shortened(text: &str) -> String {
+    text.chars().take(300).collect()
 }
 
 /// 207 has a result for each, as in RFC 4918, section 13.

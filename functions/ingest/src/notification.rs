@@ -52,7 +52,7 @@ impl Announced {
 }
 
 /// What is read of an announcement. `aws_lambda_events` reads all of it, its times too, for which ingest
-/// would carry a calendar of 60 KB.
+/// would carry a second calendar.
 #[derive(Deserialize)]
 struct Announcement {
     #[serde(rename = "Records")]

@@ -214,10 +214,8 @@ impl<P: Protocol> Claims<P> {
                     return Err(contended());
                 }
             }
-            Err(CommitError::Rejected { reason }) => match positions {
-                [_] => {
-                    self.gave_up(positions, &Failure::permanent(Code::DependencyRefused, reason))
-                }
+            Err(CommitError::Rejected { code, reason }) => match positions {
+                [_] => self.gave_up(positions, &Failure::permanent(code, reason)),
                 // One of them is at fault, and the store does not say which.
                 several => several.iter().for_each(|&at| entries[at].is_alone = true),
             },

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use event::{Failure, Fingerprint, Timestamp};
+use event::{Code, Failure, Fingerprint, Timestamp};
 
 use crate::{DedupeRecord, Owner, RecordId};
 
@@ -118,7 +118,7 @@ pub enum CommitError {
     /// Cancelled; a reason for each change and for each effect, in their order.
     Cancelled { changes: Vec<Reason>, effects: Vec<Reason> },
     /// The store will never take it as it is: something in it is at fault.
-    Rejected { reason: String },
+    Rejected { code: Code, reason: String },
     /// The store could not, and may later; whether it wrote is not known.
     Failed(Failure),
 }

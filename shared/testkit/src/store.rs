@@ -116,7 +116,8 @@ impl<E: Effect> Store for MemoryStore<E> {
         }
         let is_poison = transaction.effects.iter().any(state.poison);
         let committed = if is_poison || answer == Answer::Rejected {
-            Err(CommitError::Rejected { reason: "what no item can hold".to_owned() })
+            let reason = "what no item can hold".to_owned();
+            Err(CommitError::Rejected { code: Code::DependencyRefused, reason })
         } else {
             state.tables.commit(transaction, now)
         };

@@ -160,6 +160,21 @@ async fn a_number_that_no_table_keeps_reaches_no_sink() {
     world.end().await;
 }
 
+/// Each of the two is a number that a table keeps; both together are none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_amount_that_a_total_cannot_take_says_that_it_is_the_number() {
+    let world = world().await;
+    for (id, amount) in [("1", "1e30"), ("2", "1e-30")] {
+        let event =
+            format!(r#"{{"id":{id},"at":"2026-11-28T00:00:00Z","k":"a","amount":{amount}}}"#);
+        world.send("Inbox", &event, &[("dataset", "probe")]);
+        world.settle().await;
+    }
+    assert_eq!(ids(&rows(&world)), ["1", "2"]);
+    world.assert_letters("SinkDlq", &[(Code::NumberOutOfRange, "38 significant digits")]);
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn microseconds_order_events_whatever_comes_first() {
     let settings = Settings { datasets: &["readings"], ..Settings::default() };

@@ -94,6 +94,12 @@ async fn run(world: &World) {
         }
         world.settle().await;
     }
+    lose_letters(world).await;
+    assert_eq!(world.redrive("ingest").await["moved"], 5, "a line, a file, three messages");
+    world.settle().await;
+    let letters = world.letters("InboxDlq").into_iter().filter_map(|letter| letter.failure);
+    let gone = letters.filter(|failure| failure.code == Code::InputNotFound);
+    assert_eq!(gone.count(), 2, "the file, and the message that was in the archive");
     assert_eq!(world.emulation().denied(), BTreeSet::new(), "the template does not grant it");
     world.assert_in_totals(&sample);
     assert!(!world.logs.lines_with("signal: killed").is_empty(), "the lake was not killed");
@@ -130,6 +136,15 @@ async fn put_tagged(world: &World, key: &str, body: Vec<u8>) {
     let s3 = aws_sdk_s3::Client::new(&world.sdk());
     let put = s3.put_object().bucket(world.output("LandingBucketName")).key(key).tagging("a=b");
     put.body(ByteStream::from(body)).send().await.unwrap();
+}
+
+/// The message of a letter that had no room for it is kept in the archive, and is there no more.
+async fn lose_letters(world: &World) {
+    let s3 = aws_sdk_s3::Client::new(&world.sdk());
+    let bucket = world.archive();
+    for object in world.emulation().s3().list(bucket, "letters/").unwrap() {
+        s3.delete_object().bucket(bucket).key(object.key).send().await.unwrap();
+    }
 }
 
 /// What S3 says of a new object, for one that is there no more.

@@ -98,6 +98,17 @@ async fn each_event_of_a_request_has_its_result() {
     }
 }
 
+/// Lambda passes on an answer of 6 MB.
+#[tokio::test]
+async fn an_answer_has_room_for_a_result_of_each_event_whatever_is_wrong_with_it() {
+    let name = "\\u0001".repeat(1_000);
+    let event = format!("{{\"{name}\":1e400}}");
+    let answered = post(format!("[{}]", vec![event; 1_000].join(",")).as_bytes()).await;
+    assert_eq!(answered.body["results"].as_array().unwrap().len(), 1_000);
+    let bytes = answered.body.to_string().len();
+    assert!(bytes < 6 * 1024 * 1024, "{bytes} bytes");
+}
+
 #[tokio::test]
 async fn a_body_in_base64_is_its_bytes() {
     let answered = ask(request("POST", "/flights/", flight(1).as_bytes(), true)).await;

@@ -75,7 +75,7 @@ pub(super) async fn complete<R: Records>(
                 Ok(()) => completed += claims.len(),
                 // Somebody else has completed some of them: looked at again.
                 Err(CommitError::Cancelled { .. }) => {}
-                Err(CommitError::Rejected { reason }) => {
+                Err(CommitError::Rejected { reason, .. }) => {
                     return Err(Failure::permanent(Code::DependencyRefused, reason));
                 }
                 Err(CommitError::Failed(failure)) => return Err(failure),

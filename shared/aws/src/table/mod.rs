@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_async::rt::sleep::{AsyncSleep, TokioSleep};
 use aws_types::SdkConfig;
 use dedupe::{Change, CommitError, Store, Transaction};
-use event::Timestamp;
+use event::{Code, Timestamp};
 
 pub use self::accumulate::Accumulate;
 pub use self::claims::ClaimStore;
@@ -96,8 +96,10 @@ impl Store for TableStore {
             let of_changes = transaction.changes.iter().map(|change| self.change(change, now));
             let of_effects = transaction.effects.into_iter().map(|effect| effect.action(now));
             let actions: Result<Vec<_>, _> = of_changes.chain(of_effects).collect();
-            let actions = actions
-                .map_err(|error| CommitError::Rejected { reason: format!("no action: {error}") })?;
+            let actions = actions.map_err(|error| CommitError::Rejected {
+                code: Code::DependencyRefused,
+                reason: format!("no action: {error}"),
+            })?;
             // The SDK gives each call a client request token, so that its own retries are one write.
             let call = self.client.transact_write_items().set_transact_items(Some(actions));
             let Err(error) = call.send().await else { return Ok(()) };

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::CancellationReason;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use dedupe::{CommitError, Reason};
+use event::Code;
 
 use super::{Merge, TableEffect, record};
 use crate::failure_of;
@@ -40,9 +41,9 @@ pub(super) fn commit_error(error: &Error, changes: usize, effects: &[EffectKind]
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             let reasons = cancelled.cancellation_reasons();
-            let rejected = reasons.iter().find(|reason| reason.code() == Some("ValidationError"));
-            if let Some(reason) = rejected {
-                return CommitError::Rejected { reason: explain(reason.message()) };
+            let invalid = reasons.iter().find(|reason| reason.code() == Some("ValidationError"));
+            if let Some(reason) = invalid {
+                return rejected(reason.message());
             }
             let (changes, of_effects) = reasons.split_at(changes.min(reasons.len()));
             let effects = effects.iter().zip(of_effects);
@@ -51,9 +52,7 @@ pub(super) fn commit_error(error: &Error, changes: usize, effects: &[EffectKind]
                 effects: effects.map(|(effect, reason)| of_effect(effect, reason)).collect(),
             }
         }
-        Some(other) if other.code() == Some("ValidationException") => {
-            CommitError::Rejected { reason: explain(other.message()) }
-        }
+        Some(other) if other.code() == Some("ValidationException") => rejected(other.message()),
         _ => CommitError::Failed(failure_of("writing to the table", error)),
     }
 }
@@ -88,8 +87,14 @@ pub(super) fn narrowed(
     (!left.is_empty()).then_some(left)
 }
 
-fn explain(message: Option<&str>) -> String {
-    format!("writing to the table: {}", message.unwrap_or("refused as invalid"))
+/// Each number of an event fits a table by itself: what does not fit is the total that it is added to.
+fn rejected(message: Option<&str>) -> CommitError {
+    let message = message.unwrap_or("refused as invalid");
+    let is_of_a_number = ["more than 38 significant digits", "Number overflow", "Number underflow"]
+        .iter()
+        .any(|part| message.contains(part));
+    let code = if is_of_a_number { Code::NumberOutOfRange } else { Code::DependencyRefused };
+    CommitError::Rejected { code, reason: format!("writing to the table: {message}") }
 }
 
 fn is_innocent(reason: &CancellationReason) -> bool {

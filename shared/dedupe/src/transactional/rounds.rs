@@ -78,7 +78,7 @@ impl<E: Effect> Rounds<E> {
             is_fruitful |= match answer {
                 Ok(()) => self.written(&call),
                 Err(CommitError::Failed(failure)) => self.failed(&call, &failure),
-                Err(CommitError::Rejected { reason }) => self.rejected(&call, reason),
+                Err(CommitError::Rejected { code, reason }) => self.rejected(&call, code, reason),
                 Err(CommitError::Cancelled { changes, effects }) => {
                     self.cancelled(&call, &changes, &effects)
                 }
@@ -138,10 +138,10 @@ impl<E: Effect> Rounds<E> {
         true
     }
 
-    fn rejected(&mut self, call: &Call<E>, reason: String) -> bool {
+    fn rejected(&mut self, call: &Call<E>, code: Code, reason: String) -> bool {
         if let [single] = call.positions[..] {
             self.rejected.insert(single);
-            self.settle(single, Err(Failure::permanent(Code::DependencyRefused, reason)));
+            self.settle(single, Err(Failure::permanent(code, reason)));
         } else {
             // One of them is at fault, and the store does not say which: halve until it stands alone.
             let (left, right) = call.positions.split_at(call.positions.len() / 2);
