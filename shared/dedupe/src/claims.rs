@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event::{Code, Failure, Timestamp};
+use event::{Failure, Timestamp};
 
 use crate::batch::{Distinct, Repeat, contended, distinct, in_transactions, join_repeats};
 use crate::claim::held;
