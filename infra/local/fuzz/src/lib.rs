@@ -9,6 +9,8 @@ pub mod clock;
 mod expression;
 #[path = "../../src/filter.rs"]
 mod filter;
+#[path = "../../src/iam/mod.rs"]
+pub mod iam;
 #[path = "../../src/sqs/mod.rs"]
 pub mod sqs;
 #[path = "../../src/template/mod.rs"]
