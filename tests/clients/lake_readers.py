@@ -149,6 +149,9 @@ def main(endpoint):
             if len(items) >= FLIGHTS and written == len(items) or time.monotonic() > deadline:
                 break
             time.sleep(1)
+        # Nothing more is written: what was put between the listing and the reading is in both now.
+        keys = fetch(s3, lake, folder)
+        entries = listed(folder, keys)
         check("flights in the table", len(items) >= FLIGHTS, True)
         check("rows that the manifests list", written, len(items))
         objects = {key: folder / key for key in keys if key.endswith(".parquet")}
