@@ -5,7 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use event::{Envelope, Fingerprint, IdempotencyKey, row_key};
+use event::{
+    Attribute, Attributes, DeadLetter, Envelope, FAILURE_ATTRIBUTE, Fingerprint, Form,
+    IdempotencyKey, row_key,
+};
 use serde_json::Value;
 
 const FLIGHT: &str = r#"{"carrier":"UA","flight":1545,"origin":"EWR","delay":2.50,"note":"café \u0001","at":null,"list":[true,-0,1e21,1E-7]}"#;
@@ -58,4 +61,22 @@ fn envelopes_stay_what_they_are() {
     assert_eq!(first.fingerprint.as_str(), "cd", "an envelope in flight keeps what it carries");
     let second = Envelope::from_json(SECOND).unwrap();
     assert_eq!(second.to_json().unwrap(), SECOND);
+}
+
+/// A failure as an earlier deployment wrote it, and as it is written.
+#[test]
+fn dead_letters_stay_what_they_are() {
+    const FIRST: &str = r#"{"stage":"ingest","code":"contract.violation","kind":"permanent","reason":"expected integer, found a string","at":"line 17, /distance","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T00:00:00.000Z","attempts":1,"redrives":0,"message_id":"e1:17","encoding":"text"}"#;
+    const SECOND: &str = r#"{"stage":"ingest","code":"contract.violation","kind":"permanent","reason":"expected integer, found a string","at":"line 17, /distance","taken_in_at":"2025-12-31T00:00:00.000Z","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T00:00:00.000Z","attempts":1,"redrives":0,"message_id":"e1:17","encoding":"text","form":"csv"}"#;
+    let read = |json: &str| {
+        let attribute = (FAILURE_ATTRIBUTE.to_owned(), Attribute::string(json));
+        DeadLetter::read(&[attribute].into()).unwrap()
+    };
+    let written =
+        |letter: DeadLetter| letter.write(Attributes::new())[FAILURE_ATTRIBUTE].value.clone();
+    assert_eq!(read(FIRST).form, Form::Message);
+    assert_eq!(read(FIRST).taken_in().to_string(), "2026-01-01T00:00:00.000Z");
+    assert_eq!(written(read(FIRST)), FIRST, "what is not known of it is not made up");
+    assert_eq!(read(SECOND).form, Form::Csv);
+    assert_eq!(written(read(SECOND)), SECOND);
 }
