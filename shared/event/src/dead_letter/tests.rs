@@ -99,6 +99,55 @@ fn a_binary_attribute_counts_by_its_bytes() {
     }
 }
 
+/// What gives way when there is less room than the failure takes, in this order, and never more of it than
+/// has to: the reason, the place, the trace.
+#[test]
+fn what_a_failure_loses_is_as_little_as_can_be() {
+    let why = Failure::permanent(Code::KeyMissing, "nothing at \"id\" here").at("/id/of/it");
+    let mut letter = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(0), "m-1");
+    letter.traceparent = Some("t".repeat(20));
+    let whole = attributes_size(&letter.clone().write(Attributes::new()));
+    let within = |room: usize| {
+        let written = letter.clone().write_within(Attributes::new(), room);
+        let read = DeadLetter::read(&written).unwrap();
+        (read.reason, read.at.unwrap(), read.traceparent.is_some(), attributes_size(&written))
+    };
+    let check = |less: usize, reason: &str, at: &str, is_traced: bool, size: usize| {
+        let expected = (reason.to_owned(), at.to_owned(), is_traced, whole - size);
+        assert_eq!(within(whole - less), expected, "{less} less");
+    };
+    check(0, "nothing at \"id\" here", "/id/of/it", true, 0);
+    // The mark of the cut has three bytes itself, a quote two.
+    check(1, "nothing at \"id\" …", "/id/of/it", true, 1);
+    check(2, "nothing at \"id\"…", "/id/of/it", true, 2);
+    check(3, "nothing at \"id…", "/id/of/it", true, 4);
+    check(19, "…", "/id/of/it", true, 19);
+    check(20, "…", "/id/o…", true, 20);
+    check(25, "…", "…", true, 25);
+    // `,"traceparent":""` and what it holds.
+    check(26, "…", "…", false, 25 + 37);
+    check(whole, "…", "…", false, 25 + 37);
+}
+
+#[test]
+fn an_attribute_that_is_kept_elsewhere_is_not_in_the_letter() {
+    let displaced = failure().write(attributes(10));
+    let mut letter = DeadLetter::read(&displaced).unwrap();
+    assert_eq!(letter.original(displaced.clone()), attributes(10));
+    letter.forget_displaced();
+    assert_eq!(letter.original(displaced), attributes(9));
+}
+
+#[test]
+fn what_sqs_takes_in_no_body_is_in_base64() {
+    for bytes in [&b""[..], b"\x00", b"a\x1f", b"\xff", "\u{ffff}".as_bytes()] {
+        assert_eq!(Encoding::of(bytes).0, Encoding::Base64, "{bytes:?}");
+    }
+    for text in ["a", "\t\r\n", "\u{7f}", "\u{fffd}", "\u{10ffff}"] {
+        assert_eq!(Encoding::of(text.as_bytes()).0, Encoding::Text, "{text:?}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_come_back_from_a_body(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
