@@ -129,6 +129,13 @@ fn what_a_failure_loses_is_as_little_as_can_be() {
     check(whole, "…", "…", false, 25 + 37);
 }
 
+/// A control character takes six bytes in JSON.
+#[test]
+fn a_text_is_shortened_by_what_it_takes_in_json() {
+    assert_eq!(shortened("ab\u{1}", 3), "ab…");
+    assert_eq!(shortened("ab\u{1}", 4), "a…");
+}
+
 #[test]
 fn an_attribute_that_is_kept_elsewhere_is_not_in_the_letter() {
     let displaced = failure().write(attributes(10));
