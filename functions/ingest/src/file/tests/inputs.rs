@@ -7,9 +7,10 @@ use super::*;
 
 /// All of these files are held to this contract.
 fn contract() -> Contract {
-    let schema = include_str!("inputs/probe.schema.json").to_owned();
+    let schema = include_str!("../../../../../tests/datasets/probe/v1.schema.json").to_owned();
     let schemas = [("v1.schema.json".to_owned(), schema)].into();
-    Contract::parse(include_str!("inputs/probe.contract.yaml"), &schemas).unwrap()
+    Contract::parse(include_str!("../../../../../tests/datasets/probe/contract.yaml"), &schemas)
+        .unwrap()
 }
 
 async fn read_input(name: &str, bytes: &[u8]) -> Read {
@@ -29,7 +30,11 @@ fn row(id: u32, size: &str) -> serde_json::Value {
 /// RFC 4180, section 2: a quote opens a field only at its beginning.
 #[tokio::test]
 async fn a_stray_quote_is_text() {
-    let read = read_input("stray-quote.csv", include_bytes!("inputs/stray-quote.csv")).await;
+    let read = read_input(
+        "stray-quote.csv",
+        include_bytes!("../../../../../tests/inputs/stray-quote.csv"),
+    )
+    .await;
     read.check(3, 0);
     let expected =
         [("e1:2", row(101, "5\" pipe")), ("e1:3", row(102, "6\" pipe")), ("e1:4", row(103, "x"))];
@@ -40,8 +45,12 @@ async fn a_stray_quote_is_text() {
 #[tokio::test]
 async fn carriage_returns_end_records_alone_and_among_others() {
     for (name, bytes, first) in [
-        ("old.csv", include_bytes!("inputs/carriage-returns.csv").as_slice(), 111),
-        ("mixed.csv", include_bytes!("inputs/mixed-line-ends.csv"), 121),
+        (
+            "old.csv",
+            include_bytes!("../../../../../tests/inputs/carriage-returns.csv").as_slice(),
+            111,
+        ),
+        ("mixed.csv", include_bytes!("../../../../../tests/inputs/mixed-line-ends.csv"), 121),
     ] {
         let read = read_input(name, bytes).await;
         read.check(3, 0);
@@ -57,13 +66,15 @@ async fn carriage_returns_end_records_alone_and_among_others() {
 /// A night without data is no failure.
 #[tokio::test]
 async fn a_header_alone_is_no_event_and_no_dead_letter() {
-    read_input("header-only.csv", include_bytes!("inputs/header-only.csv")).await.check(0, 0);
+    read_input("header-only.csv", include_bytes!("../../../../../tests/inputs/header-only.csv"))
+        .await
+        .check(0, 0);
 }
 
 /// It is a CSV, whatever its first letters are elsewhere.
 #[tokio::test]
 async fn a_header_that_begins_like_parquet_is_a_header() {
-    let bytes = include_bytes!("inputs/header-like-magic.csv");
+    let bytes = include_bytes!("../../../../../tests/inputs/header-like-magic.csv");
     let read = read_input("header-like-magic.csv", bytes).await;
     read.check(1, 0);
     assert_eq!(payloads(&read)[0].1["PAR1"], "0");
@@ -72,7 +83,7 @@ async fn a_header_that_begins_like_parquet_is_a_header() {
 /// A DynamoDB attribute has a name: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
 #[tokio::test]
 async fn a_column_without_a_name_is_one_refusal_that_names_the_header() {
-    let bytes = include_bytes!("inputs/empty-column-name.csv");
+    let bytes = include_bytes!("../../../../../tests/inputs/empty-column-name.csv");
     let read = read_input("empty-column-name.csv", bytes).await;
     let failure = read.result.unwrap_err();
     assert_eq!(failure.code, Code::DecodeFormat);
@@ -83,7 +94,7 @@ async fn a_column_without_a_name_is_one_refusal_that_names_the_header() {
 /// U+FFFF is legal in JSON and in no SQS message; a poison record harms itself alone.
 #[tokio::test]
 async fn a_character_that_sqs_refuses_is_written_as_its_escape() {
-    let bytes = include_bytes!("inputs/noncharacter.ndjson");
+    let bytes = include_bytes!("../../../../../tests/inputs/noncharacter.ndjson");
     let read = read_input("noncharacter.ndjson", bytes).await;
     read.check(50, 0);
     let sent = read.queue.sent_to(ENRICH);
@@ -97,7 +108,7 @@ async fn a_character_that_sqs_refuses_is_written_as_its_escape() {
 /// gzip(1) ignores trailing zeros.
 #[tokio::test]
 async fn zeros_after_gzip_are_no_failure() {
-    let bytes = include_bytes!("inputs/zero-padded.ndjson.gz");
+    let bytes = include_bytes!("../../../../../tests/inputs/zero-padded.ndjson.gz");
     read_input("zero-padded.ndjson.gz", bytes).await.check(1, 0);
 }
 
@@ -120,7 +131,8 @@ async fn no_character_of_a_key_or_a_column_fails_a_file() {
 #[tokio::test]
 async fn white_space_is_a_row_only_where_there_is_one_column() {
     let schema = r#"{"type":"object","required":["at"],"properties":{"at":{"type":"string"}}}"#;
-    let yaml = include_str!("inputs/probe.contract.yaml").replace("[/id]", "[/at]");
+    let yaml =
+        include_str!("../../../../../tests/datasets/probe/contract.yaml").replace("[/id]", "[/at]");
     let yaml = yaml.split("  - name: totals").next().unwrap();
     let schemas = [("v1.schema.json".to_owned(), schema.to_owned())].into();
     let contract = Contract::parse(yaml, &schemas).unwrap();
