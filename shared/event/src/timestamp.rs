@@ -96,8 +96,9 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
         let (hour, minute, second, ms) = at.to_hms_milli();
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}")?;
-        if self.nanos_of_ms() > 0 {
-            f.write_str(format!("{:06}", self.nanos_of_ms()).trim_end_matches('0'))?;
+        match self.nanos_of_ms() {
+            0 => {}
+            nanos => f.write_str(format!("{nanos:06}").trim_end_matches('0'))?,
         }
         f.write_str("Z")
     }
@@ -174,6 +175,17 @@ mod tests {
         assert_eq!((one.unix_ms(), one.nanos_of_ms()), (other.unix_ms(), 3_000));
         let before_1970 = at("1969-12-31T23:59:59.9999Z");
         assert_eq!((before_1970.unix_ms(), before_1970.nanos_of_ms()), (-1, 900_000));
+    }
+
+    #[test]
+    fn a_time_has_a_day_and_an_hour_in_utc() {
+        let at: Timestamp = "2013-01-31T23:30:00.5-01:00".parse().unwrap();
+        assert_eq!(
+            (at.date(), at.hour(), at.unix_ms()),
+            ("2013-02-01".to_owned(), 0, 1_359_678_600_500)
+        );
+        let at: Timestamp = "0001-02-03T14:00:00Z".parse().unwrap();
+        assert_eq!((at.date(), at.hour()), ("0001-02-03".to_owned(), 14));
     }
 
     #[test]
