@@ -81,6 +81,7 @@ mod tests {
     fn an_event_without_a_trace_gets_the_same_one_each_time() {
         let made = TraceParent::of_event("arn:aws:s3:::landing/a", "1");
         assert_eq!(TraceParent::parse(made.as_str()), Some(made.clone()));
+        assert_eq!(made.to_string(), made.as_str());
         assert_eq!(made, TraceParent::of_event("arn:aws:s3:::landing/a", "1"));
         assert_ne!(made, TraceParent::of_event("arn:aws:s3:::landing/a", "2"));
     }
