@@ -2,11 +2,10 @@
 
 use std::io::Write;
 
-use event::{Attributes, Failure, Timestamp};
+use event::{Attributes, Failure, Timestamp, hex_sha256};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::file::{FileSource, Opened};
 use crate::notification::Announced;
@@ -79,7 +78,8 @@ const LONG_COPY_BYTES: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// When the file is gone or was overwritten since it was announced, which an announcement of its own
-/// tells; when it cannot be read; or, for now, when it could not be copied.
+/// tells; when it cannot be read; or, with a failure that may pass, when it could not be
+/// copied.
 pub(crate) async fn open_archived<O: Store + FileSource>(
     objects: &O,
     mut object: Announced,
@@ -126,7 +126,7 @@ fn object_key(bucket: &str, key: &str, etag: &str) -> String {
     if whole.len() <= LONGEST_KEY {
         return whole;
     }
-    let hash: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex_sha256(key.as_bytes());
     let end = format!("~{hash}/{etag}");
     let begin = format!("objects/{bucket}/{key}");
     let length = begin.floor_char_boundary(LONGEST_KEY.saturating_sub(end.len()));

@@ -6,11 +6,12 @@
 
 use std::io::Read;
 
-use event::{Attributes, Code, DeadLetter, Encoding, Failure, Form, Timestamp, attributes_size};
+use event::{
+    Attributes, Code, DeadLetter, Encoding, Failure, Form, Timestamp, attributes_size, hex_sha256,
+};
 use flate2::read::GzDecoder;
 use runtime::{MAX_BATCH_BYTES, Record, Refused};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::archive::{self, Raw, Store};
 use crate::file::{Body, FileSource, Opened};
@@ -66,7 +67,7 @@ pub(crate) async fn put_elsewhere(
     refused: &mut Refused,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sha256 = digest(&refused.body);
+    let sha256 = hex_sha256(refused.body.as_bytes());
     let key = key_of(&refused.letter.message_id, &sha256, now);
     let claim = Claim {
         bucket: bucket.to_owned(),
@@ -155,17 +156,15 @@ async fn take_back(
     let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
     let read = GzDecoder::new(&zipped[..]).take(most).read_to_end(&mut line);
     let kept: Option<Kept> = read.ok().and_then(|_| serde_json::from_slice(&line).ok());
-    let is_it = |kept: &Kept| kept.body.len() == claim.bytes && digest(&kept.body) == claim.sha256;
+    let is_it = |kept: &Kept| {
+        kept.body.len() == claim.bytes && hex_sha256(kept.body.as_bytes()) == claim.sha256
+    };
     kept.filter(is_it).ok_or_else(|| another(claim))
 }
 
 fn another(claim: &Claim) -> Failure {
     let reason = format!("{} is not the message that was put there", claim.key);
     Failure::permanent(Code::InputNotFound, reason)
-}
-
-fn digest(body: &str) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unwritable(error: &dyn std::error::Error) -> Failure {

@@ -176,7 +176,9 @@ impl CanonicalError {
     }
 }
 
-pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
+/// The SHA-256 of some bytes, as 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn hex_sha256(bytes: &[u8]) -> String {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {

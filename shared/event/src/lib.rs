@@ -16,7 +16,7 @@ mod reserved;
 mod timestamp;
 mod trace;
 
-pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers};
+pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers, hex_sha256};
 pub use dead_letter::{
     Attribute, Attributes, DeadLetter, Encoding, FAILURE_ATTRIBUTE, Form, attributes_size,
 };
