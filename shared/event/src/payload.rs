@@ -45,7 +45,8 @@ impl Payload {
             let reason = format!("invalid UTF-8 at byte {}", error.valid_up_to());
             Failure::permanent(Code::DecodeUtf8, reason)
         })?;
-        if depth_exceeds(bytes, MAX_DEPTH) {
+        let outline = Outline::of(bytes);
+        if outline.depth > MAX_DEPTH {
             let reason = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(Failure::permanent(Code::DepthExceeded, reason));
         }
@@ -56,7 +57,7 @@ impl Payload {
             return Err(reserved(name));
         }
         let value: Value = serde_json::from_str(text).map_err(not_json)?;
-        if count_members(&value) < count_colons(bytes) {
+        if count_members(&value) < outline.colons {
             serde_json::from_str::<DistinctNames>(text).map_err(not_json)?;
         }
         if !value.is_object() {
@@ -117,41 +118,35 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// Whether brackets outside of strings nest deeper than `limit`: found before anything is built.
-fn depth_exceeds(bytes: &[u8], limit: usize) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in bytes {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (true, b'"') => in_string = false,
-            (false, b'"') => in_string = true,
-            (false, b'{' | b'[') => {
-                depth += 1;
-                if depth > limit {
-                    return true;
-                }
-            }
-            (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
+/// What a JSON text has outside of its strings: found in one pass, before anything is built.
+struct Outline {
+    /// Of its deepest bracket.
+    depth: usize,
+    /// One for each member.
+    colons: usize,
 }
 
-/// Colons outside of strings: a JSON text has one for each member.
-fn count_colons(bytes: &[u8]) -> usize {
-    let (mut colons, mut in_string, mut escaped) = (0, false, false);
-    for byte in bytes {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => in_string = !in_string,
-            (false, b':') => colons += 1,
-            _ => {}
+impl Outline {
+    fn of(bytes: &[u8]) -> Self {
+        let mut outline = Self { depth: 0, colons: 0 };
+        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+        for byte in bytes {
+            match (in_string, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (true, b'"') => in_string = false,
+                (false, b'"') => in_string = true,
+                (false, b'{' | b'[') => {
+                    depth += 1;
+                    outline.depth = outline.depth.max(depth);
+                }
+                (false, b'}' | b']') => depth = depth.saturating_sub(1),
+                (false, b':') => outline.colons += 1,
+                _ => {}
+            }
         }
+        outline
     }
-    colons
 }
 
 /// The members of all objects in a value.
@@ -327,7 +322,7 @@ mod tests {
     #[test]
     fn depth_is_counted_outside_of_strings_alone() {
         let check = |text: &str, limit: usize, expected: bool| {
-            assert_eq!(depth_exceeds(text.as_bytes(), limit), expected, "{text}");
+            assert_eq!(Outline::of(text.as_bytes()).depth > limit, expected, "{text}");
         };
         check("[[]]", 2, false);
         check("[[]]", 1, true);
