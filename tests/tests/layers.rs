@@ -10,12 +10,13 @@ use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, 
 /// Each layer may use those before it.
 const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
-    ("contracts", &["event"]),
+    ("breaker", &["event"]),
+    ("contracts", &["breaker", "event"]),
     ("outbound", &["event"]),
     ("dedupe", &["event"]),
-    ("runtime", &["contracts", "dedupe", "event"]),
-    ("aws", &["dedupe", "event", "runtime"]),
-    ("testkit", &["contracts", "dedupe", "event", "runtime"]),
+    ("runtime", &["breaker", "contracts", "dedupe", "event"]),
+    ("aws", &["breaker", "dedupe", "event", "runtime"]),
+    ("testkit", &["breaker", "contracts", "dedupe", "event", "runtime"]),
 ];
 
 const FUNCTIONS: &[&str] = &["deliver", "enrich", "ingest", "lake", "redrive", "sink"];
@@ -24,13 +25,14 @@ const FUNCTIONS: &[&str] = &["deliver", "enrich", "ingest", "lake", "redrive", "
 const OPERATED: &[(&str, &str)] = &[("cli", "lake"), ("tests", "lake")];
 
 /// What a function may use.
-const BELOW_FUNCTIONS: &[&str] = &["aws", "contracts", "dedupe", "event", "outbound", "runtime"];
+const BELOW_FUNCTIONS: &[&str] =
+    &["aws", "breaker", "contracts", "dedupe", "event", "outbound", "runtime"];
 
 /// The judge of the demo: it shares no code with what it judges, and so uses no member at all.
 const WITNESS: &str = "verify";
 
 /// Domain crates: they decide, and do no IO.
-const PURE: &[&str] = &["contracts", "dedupe", "event"];
+const PURE: &[&str] = &["breaker", "contracts", "dedupe", "event"];
 
 struct Graph {
     metadata: Metadata,

@@ -4,6 +4,8 @@
 //! A dev-dependency only: nothing here is in a function's binary. Where something is not as the test
 //! laid it out, it panics.
 
+mod breaker_conformance;
+mod breakers;
 mod chunks;
 mod clock;
 pub mod csv;
@@ -15,6 +17,8 @@ mod store;
 mod tables;
 mod variables;
 
+pub use breaker_conformance::breaker_conformance;
+pub use breakers::{Calls, MemoryBreakers};
 pub use chunks::cut;
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};

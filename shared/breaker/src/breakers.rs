@@ -1,0 +1,188 @@
+//! The loop around the breakers of one environment: it asks the store for them.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use event::Timestamp;
+use futures_util::lock::Mutex as AsyncMutex;
+
+use crate::{
+    Admission, Answer, Away, Environment, Moment, Outcome, Pass, Request, Settings, Snapshot,
+    Status, Store, Wait, WaitReason,
+};
+
+/// What a breaker needs of the world beside its store.
+pub trait Surroundings: Send + Sync {
+    fn now(&self) -> Timestamp;
+
+    /// Any number: it spreads waits and chooses shares of calls.
+    fn roll(&self) -> u64;
+}
+
+/// All breakers that an environment needs, by the names of their dependencies.
+pub struct Breakers<S, W> {
+    store: S,
+    surroundings: W,
+    environments: Mutex<BTreeMap<String, Environment>>,
+    /// Held while the store is asked: calls that begin together are one question.
+    asking: AsyncMutex<()>,
+}
+
+/// Leave to make one call. Dropped without [`Permit::finish`], the call says nothing.
+pub struct Permit<'a, S: Store, W: Surroundings> {
+    breakers: &'a Breakers<S, W>,
+    dependency: String,
+    pass: Option<Pass>,
+    began: Timestamp,
+}
+
+/// Questions to the store that one call waits for, at most: a record that many write is left to them.
+const MOST_ASKS: u32 = 6;
+
+/// How long a call waits that could not find out.
+const CONTENDED: Duration = Duration::from_secs(1);
+
+impl<S: Store, W: Surroundings> Breakers<S, W> {
+    /// `id` is unique among all environments that use the store.
+    pub fn new(
+        store: S,
+        surroundings: W,
+        id: &str,
+        settings: impl IntoIterator<Item = (String, Settings)>,
+    ) -> Self {
+        let environments = settings
+            .into_iter()
+            .map(|(name, settings)| (name, Environment::new(id.to_owned(), settings)))
+            .collect();
+        let environments = Mutex::new(environments);
+        Self { store, surroundings, environments, asking: AsyncMutex::new(()) }
+    }
+
+    /// Leave to call a dependency, for no longer than `limit`. One that has no breaker is always called.
+    ///
+    /// # Errors
+    /// [`Wait`]: when to ask again.
+    pub async fn admit(&self, dependency: &str, limit: Duration) -> Result<Permit<'_, S, W>, Wait> {
+        let _asking = self.asking.lock().await;
+        for _ in 0..MOST_ASKS {
+            let at = self.moment();
+            let admission = match self.locked().get_mut(dependency) {
+                Some(environment) => environment.admit(limit, at),
+                None => Admission::Call(Pass::Uncounted),
+            };
+            match admission {
+                Admission::Call(pass) => return Ok(self.permit(dependency, pass, at.now)),
+                Admission::Wait(wait) => return Err(wait),
+                Admission::Ask(request) => self.ask(dependency, request).await,
+            }
+        }
+        let until = self.surroundings.now().plus(CONTENDED);
+        Err(Wait { until, reason: WaitReason::Probing, since: None })
+    }
+
+    /// To be called at the end of each invocation, when no call is under way: afterwards the environment
+    /// may freeze, for good.
+    pub async fn end_invocation(&self) {
+        let _asking = self.asking.lock().await;
+        let dependencies: Vec<String> = self.locked().keys().cloned().collect();
+        for dependency in dependencies {
+            for _ in 0..MOST_ASKS {
+                let at = self.moment();
+                let request =
+                    self.locked().get_mut(&dependency).and_then(|it| it.end_invocation(at));
+                let Some(request) = request else { break };
+                self.ask(&dependency, request).await;
+            }
+        }
+    }
+
+    /// What each of them is like now.
+    pub fn status(&self) -> BTreeMap<String, Status> {
+        let now = self.surroundings.now();
+        let environments = self.locked();
+        environments.iter().map(|(name, it)| (name.clone(), it.status(now))).collect()
+    }
+
+    async fn tell(&self, dependency: &str) {
+        let _asking = self.asking.lock().await;
+        for _ in 0..MOST_ASKS {
+            let at = self.moment();
+            let request = self.locked().get_mut(dependency).and_then(|it| it.news(at));
+            let Some(request) = request else { return };
+            self.ask(dependency, request).await;
+        }
+    }
+
+    async fn ask(&self, dependency: &str, request: Request) {
+        let answer = match request {
+            Request::Read => {
+                let found = self.store.read().await;
+                return self.have_read(found);
+            }
+            Request::Replace { expected, record } => {
+                let replaced = self.store.replace(dependency, expected, &record).await;
+                Answer::Replaced(record, replaced)
+            }
+            Request::Publish(publication) => {
+                let window = self.locked().get(dependency).map(|it| it.settings().window);
+                let Some(window) = window else { return };
+                let published = self.store.publish(dependency, window, &publication).await;
+                Answer::Published(publication, published)
+            }
+        };
+        let now = self.surroundings.now();
+        if let Some(environment) = self.locked().get_mut(dependency) {
+            environment.answered(answer, now);
+        }
+    }
+
+    /// One answer is all breakers' answer.
+    fn have_read(&self, mut found: Result<BTreeMap<String, Snapshot>, Away>) {
+        let now = self.surroundings.now();
+        for (name, environment) in self.locked().iter_mut() {
+            let snapshot = match &mut found {
+                Ok(found) => Ok(found.remove(name).unwrap_or_default()),
+                Err(away) => Err(away.clone()),
+            };
+            environment.answered(Answer::Read(snapshot), now);
+        }
+    }
+
+    fn permit(&self, dependency: &str, pass: Pass, began: Timestamp) -> Permit<'_, S, W> {
+        Permit { breakers: self, dependency: dependency.to_owned(), pass: Some(pass), began }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.surroundings.now(), roll: self.surroundings.roll() }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, Environment>> {
+        self.environments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, dependency: &str, pass: &Pass, outcome: Outcome, began: Timestamp) {
+        let now = self.surroundings.now();
+        if let Some(environment) = self.locked().get_mut(dependency) {
+            environment.finish(pass, outcome, now.since(began), now);
+        }
+    }
+}
+
+impl<S: Store, W: Surroundings> Permit<'_, S, W> {
+    /// What came of the call. Tells the fleet, if there is something to tell.
+    pub async fn finish(mut self, outcome: Outcome) {
+        if let Some(pass) = self.pass.take() {
+            self.breakers.finish(&self.dependency, &pass, outcome, self.began);
+            self.breakers.tell(&self.dependency).await;
+        }
+    }
+}
+
+impl<S: Store, W: Surroundings> Drop for Permit<'_, S, W> {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.breakers.finish(&self.dependency, &pass, Outcome::Ignored, self.began);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The calls that one environment made lately.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use event::Timestamp;
+
+use crate::counts::Slot;
+use crate::{Counts, Settings, Window};
+
+/// Calls of one generation, as far as the window looks back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Recent {
+    window: Window,
+    /// Of a window of calls: each by itself, the oldest first.
+    calls: VecDeque<(Timestamp, Counts)>,
+    /// Of a window of time.
+    slots: BTreeMap<Slot, Counts>,
+}
+
+impl Recent {
+    pub(crate) fn new(window: Window) -> Self {
+        Self { window, calls: VecDeque::new(), slots: BTreeMap::new() }
+    }
+
+    pub(crate) fn add(&mut self, call: Counts, now: Timestamp) {
+        match self.window {
+            Window::Count(size) => {
+                self.calls.push_back((now, call));
+                while self.calls.len() > usize::try_from(size).unwrap_or(usize::MAX) {
+                    self.calls.pop_front();
+                }
+            }
+            Window::Time(_) => {
+                let counts = self.slots.entry(self.window.slot(now)).or_default();
+                *counts = counts.plus(call);
+                self.slots.retain(|slot, _| self.window.has(*slot, now));
+            }
+        }
+    }
+
+    pub(crate) fn sum(&self, now: Timestamp) -> Counts {
+        match self.window {
+            Window::Count(_) => {
+                let mut sum = Counts::default();
+                for (at, call) in &self.calls {
+                    if now.since(*at) < self.window.horizon() {
+                        sum = sum.plus(*call);
+                    }
+                }
+                sum
+            }
+            Window::Time(_) => self.window.sum(&self.slots, now),
+        }
+    }
+
+    /// Whether one of them counts towards a rate, be it too old.
+    pub(crate) fn has_sign(&self, settings: &Settings) -> bool {
+        let calls = self.calls.iter().map(|(_, call)| call);
+        calls.chain(self.slots.values()).any(|counts| counts.has_sign(settings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_ms(seconds * 1_000)
+    }
+
+    fn failed() -> Counts {
+        Counts { calls: 1, failures: 1, ..Counts::default() }
+    }
+
+    fn answered() -> Counts {
+        Counts { calls: 1, ..Counts::default() }
+    }
+
+    #[test]
+    fn a_window_of_calls_forgets_the_oldest_beyond_its_size_and_what_is_too_old() {
+        let mut recent = Recent::new(Window::Count(3));
+        recent.add(failed(), at(0));
+        for second in 1..=3 {
+            assert!(recent.has_sign(&Settings::default()));
+            recent.add(answered(), at(second));
+        }
+        assert!(!recent.has_sign(&Settings::default()), "the failure is the fourth last");
+        recent.add(failed(), at(4));
+        assert_eq!(recent.sum(at(4)), Counts { calls: 3, failures: 1, ..Counts::default() });
+        assert_eq!(recent.sum(at(62)).calls, 2, "frozen for a minute, it knows less");
+        assert_eq!(recent.sum(at(64)).calls, 0);
+    }
+
+    #[test]
+    fn a_window_of_time_counts_all_of_its_calls() {
+        let mut recent = Recent::new(Window::Time(Duration::from_secs(10)));
+        for second in 0..20 {
+            recent.add(if second < 10 { failed() } else { answered() }, at(second));
+        }
+        assert_eq!(recent.sum(at(19)), Counts { calls: 10, ..Counts::default() });
+        assert_eq!(recent.sum(at(25)).calls, 4);
+    }
+}

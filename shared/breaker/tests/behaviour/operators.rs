@@ -1,0 +1,68 @@
+//! What operators force.
+
+use std::time::Duration;
+
+use breaker::{
+    Event, Forced, ForcedState, Moment, Outcome, Record, Settings, StateName, Store, step,
+};
+use futures_util::FutureExt;
+
+use super::Fleet;
+
+impl Fleet {
+    fn operate(&self, event: Event) {
+        let record = self.store.snapshot("weather").record.unwrap_or_else(Record::unwritten);
+        let at = Moment { now: self.now(), roll: 0 };
+        let next = step(&record, event, at, &Settings::default()).unwrap();
+        self.store.replace("weather", record.version, &next).now_or_never().unwrap();
+    }
+
+    fn force(&self, to: ForcedState, for_s: Option<u64>) {
+        let (by, why) = ("ann".to_owned(), "planned work".to_owned());
+        let until = for_s.map(|seconds| self.now().plus(Duration::from_secs(seconds)));
+        self.operate(Event::Force(Forced { to, by, why, since: self.now(), until }));
+    }
+}
+
+#[test]
+fn forced_open_no_call_is_made_from_the_next_interval_on() {
+    let fleet = Fleet::new(2, &Settings::default());
+    fleet.calls(0, 30, Outcome::Answered);
+    fleet.force(ForcedState::Open, Some(60));
+    fleet.pass_s(1);
+    for environment in 0..2 {
+        let wait = fleet.call(environment, Outcome::Answered).unwrap_err();
+        assert_eq!(wait.until.since(fleet.now()), Duration::from_secs(59));
+        assert_eq!(fleet.state(environment), StateName::ForcedOpen);
+    }
+    fleet.pass_s(59);
+    fleet.calls(0, 2, Outcome::Answered);
+    assert_eq!(fleet.state(0), StateName::Closed, "probes have looked first");
+}
+
+#[test]
+fn forced_closed_or_disabled_every_call_is_made() {
+    for to in [ForcedState::Closed, ForcedState::Disabled] {
+        let fleet = Fleet::new(1, &Settings::default());
+        fleet.trip();
+        fleet.force(to, None);
+        fleet.pass_s(1);
+        fleet.calls(0, 100, Outcome::Failed);
+        fleet.operate(Event::Release);
+        fleet.pass_s(1);
+        let _ = fleet.call(0, Outcome::Failed);
+        let _ = fleet.call(0, Outcome::Failed);
+        assert_eq!(fleet.state(0), StateName::Open, "{to:?}: released, it is as it finds it");
+    }
+}
+
+#[test]
+fn reset_it_begins_anew() {
+    let fleet = Fleet::new(2, &Settings::default());
+    fleet.trip();
+    fleet.operate(Event::Reset);
+    fleet.pass_s(1);
+    fleet.calls(1, 10, Outcome::Answered);
+    fleet.calls(0, 19, Outcome::Failed);
+    assert_eq!(fleet.state(0), StateName::Closed, "what was before does not count");
+}

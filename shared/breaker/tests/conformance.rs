@@ -1,0 +1,9 @@
+//! The store in memory passes the suite that the real one passes.
+
+use testkit::{MemoryBreakers, breaker_conformance};
+
+#[test]
+fn the_store_in_memory_is_a_store() {
+    let suite = breaker_conformance(async || MemoryBreakers::default());
+    futures_util::FutureExt::now_or_never(suite).unwrap();
+}
