@@ -15,3 +15,4 @@ mod inputs;
 mod operations;
 mod poison;
 mod rights;
+mod time;

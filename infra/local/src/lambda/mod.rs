@@ -6,6 +6,7 @@
 
 mod asynchronous;
 mod body;
+mod clock_offset;
 mod environment;
 mod http;
 mod invoke;

@@ -35,6 +35,7 @@ struct State {
 
 struct Idle {
     environment: Arc<Environment>,
+    /// By [`Clock::lived_ms`](crate::clock::Clock::lived_ms).
     since_ms: u64,
 }
 
@@ -115,9 +116,7 @@ impl Pool {
         state.active += 1;
         let mut warm = None;
         while let Some(idle) = state.idle.pop() {
-            // On Lambda a frozen environment wakes to the present time; a process that has the wrong
-            // one cannot be told.
-            if idle.environment.is_usable() && !idle.environment.is_behind() {
+            if idle.environment.is_usable() {
                 warm = Some(idle.environment);
                 break;
             }
@@ -158,23 +157,25 @@ impl Pool {
         state.busy.remove(&environment.number());
         let current = environment.number() > state.replaced;
         if current && environment.is_usable() && !self.shared.is_closing() {
-            state.idle.push(Idle { environment, since_ms: self.shared.clock.now_ms() });
+            state.idle.push(Idle { environment, since_ms: self.shared.clock.lived_ms() });
         }
         drop(state);
         drop(slot);
     }
 
-    /// When the environment that has been idle longest is to be retired.
+    /// When the environment that has been idle longest is to be retired, if nothing is skipped until then.
     pub(super) fn next_retirement_ms(&self) -> Option<u64> {
         let state = locked(&self.state);
-        state.idle.first().map(|idle| idle.since_ms.saturating_add(millis(self.shared.config.idle)))
+        let clock = &self.shared.clock;
+        let ends_ms = state.idle.first()?.since_ms.saturating_add(millis(self.shared.config.idle));
+        Some(clock.now_ms().saturating_add(ends_ms.saturating_sub(clock.lived_ms())))
     }
 
     /// Ends the environments that have been idle for the configured time.
     pub(super) fn retire_expired(&self) {
-        let now_ms = self.shared.clock.now_ms();
+        let lived_ms = self.shared.clock.lived_ms();
         let keep = millis(self.shared.config.idle);
-        let expired = |idle: &Idle| idle.since_ms.saturating_add(keep) <= now_ms;
+        let expired = |idle: &Idle| idle.since_ms.saturating_add(keep) <= lived_ms;
         locked(&self.state).idle.retain(|idle| !expired(idle));
     }
 
