@@ -25,6 +25,7 @@ use crate::front::{Access, Call, Front};
 use crate::lambda::mapping::{Mapping, MappingError};
 use crate::lambda::{AddError, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
+use crate::schedule::Rule;
 use crate::sqs::{Sqs, SqsError};
 use crate::state::StateError;
 use crate::template::{Stack, TemplateError};
@@ -133,6 +134,8 @@ pub struct Emulation {
     lambda: Lambda,
     weather: Option<Weather>,
     mappings: Arc<Vec<RunningMapping>>,
+    /// Those that are enabled.
+    schedules: Vec<Rule>,
     front: Front,
     keeper: Option<Arc<Keeper>>,
     /// The weather's server, the sweeping of tables, the schedules and the keeping of the state; aborted
@@ -236,6 +239,12 @@ impl Emulation {
     #[must_use]
     pub fn mappings(&self) -> &[RunningMapping] {
         &self.mappings
+    }
+
+    /// When the next schedule is due, in milliseconds since the Unix epoch.
+    pub(crate) fn next_schedule_ms(&self) -> Option<u64> {
+        let now_ms = self.clock.now_ms();
+        self.schedules.iter().filter_map(|rule| rule.next_due_ms(now_ms)).min()
     }
 
     /// How often each caller used each operation over HTTP, from the start. In-process accessors

@@ -16,9 +16,10 @@ use crate::adversary::Adversary;
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::front::{Backends, Front, Judge, Place};
+use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{Config, Lambda};
 use crate::s3::S3;
-use crate::schedule;
+use crate::schedule::Rule;
 use crate::sqs::Sqs;
 use crate::template::{self, Stack};
 use crate::weather::Weather;
@@ -80,6 +81,7 @@ impl Emulation {
             lambda.add(function.clone())?;
         }
         let place = Place { region: region.to_owned(), account: template_options.account.clone() };
+        let known_mappings = EventSourceMappings::default();
         // Before the mappings: what they invoke calls back.
         let front = Front::start(
             listener,
@@ -88,6 +90,7 @@ impl Emulation {
                 s3: s3.service(),
                 dynamodb: dynamodb.clone(),
                 lambda: lambda.clone(),
+                mappings: known_mappings.clone(),
                 urls: stack
                     .functions
                     .iter()
@@ -110,14 +113,18 @@ impl Emulation {
             region,
             &checkpoints,
         )?);
+        mappings.iter().for_each(|each| known_mappings.add(&each.mapping));
         let mappings = Arc::new(mappings);
         front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
         let keeper = keeper.map(|keeper| keeper.watching(front.dynamodb_requests(), &mappings));
         if let Some(keeper) = &keeper {
             background.spawn(Arc::clone(keeper).run());
         }
-        for each in stack.schedules.iter().filter(|each| each.enabled) {
-            background.spawn(schedule::run(each.clone(), clock.clone(), lambda.clone()));
+        let enabled = stack.schedules.iter().filter(|each| each.enabled).cloned();
+        let schedules: Vec<Rule> =
+            enabled.filter_map(|each| Rule::new(each, clock.now_ms())).collect();
+        for rule in &schedules {
+            background.spawn(rule.clone().run(clock.clone(), lambda.clone()));
         }
         Ok(Self {
             clock,
@@ -131,6 +138,7 @@ impl Emulation {
             lambda,
             weather,
             mappings,
+            schedules,
             front,
             keeper,
             background,

@@ -112,6 +112,7 @@ fn mapping(running: &RunningMapping) -> Value {
         "queue": running.queue(),
         "table": table,
         "function": running.function,
+        "state": running.mapping.state().as_str(),
         "activity": activity,
         "invocations": invocations,
         "failed_invocations": failed_invocations,

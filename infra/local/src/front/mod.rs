@@ -50,6 +50,7 @@ use self::forward::Forward;
 use self::route::{Destination, Route};
 use crate::adversary::{Adversary, Trouble};
 use crate::dynamodb::DynamoDb;
+use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
 use crate::sqs::Sqs;
@@ -66,6 +67,7 @@ pub(crate) struct Backends {
     pub(crate) s3: s3::Service,
     pub(crate) dynamodb: DynamoDb,
     pub(crate) lambda: Lambda,
+    pub(crate) mappings: EventSourceMappings,
     /// The functions that have a URL.
     pub(crate) urls: BTreeSet<String>,
     /// By their logical ids.
@@ -256,6 +258,9 @@ impl Desk {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 answer
+            }
+            Destination::Lambda if EventSourceMappings::is_meant(parts.uri.path()) => {
+                self.backends.mappings.handle(Request::from_parts(parts, body)).await
             }
             Destination::Lambda => {
                 self.backends.lambda.handle(Request::from_parts(parts, body)).await

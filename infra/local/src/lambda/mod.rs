@@ -19,6 +19,7 @@ mod pool;
 mod process;
 mod reload;
 mod report;
+mod rest;
 mod runtime_api;
 mod variables;
 mod waits;

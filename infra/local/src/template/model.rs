@@ -100,6 +100,8 @@ pub struct BucketNotification {
 #[derive(Clone, Debug)]
 pub struct EventSourceMapping {
     pub logical_id: String,
+    /// What `Ref` gives of it.
+    pub uuid: String,
     /// The function's name.
     pub function: String,
     pub queue_arn: String,
@@ -124,6 +126,8 @@ impl EventSourceMapping {
 #[derive(Clone, Debug)]
 pub struct StreamMapping {
     pub logical_id: String,
+    /// What `Ref` gives of it.
+    pub uuid: String,
     /// The function's name.
     pub function: String,
     pub stream_arn: String,

@@ -7,6 +7,7 @@ mod faults;
 mod front;
 mod http_apis;
 mod lifecycle;
+mod mappings;
 #[path = "../probe/mod.rs"]
 mod probe;
 mod rights;
@@ -131,4 +132,15 @@ fn message(body: &str) -> NewMessage {
 fn queue_name(world: &Emulation, logical_id: &str) -> String {
     let mut queues = world.stack().queues.iter();
     queues.find(|queue| queue.logical_id == logical_id).unwrap().name.clone()
+}
+
+/// Waits in real time for what happens by itself, or fails.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "never: {what}");
 }

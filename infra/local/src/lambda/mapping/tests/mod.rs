@@ -214,6 +214,7 @@ impl World {
 fn declared() -> EventSourceMapping {
     EventSourceMapping {
         logical_id: "SinkQueueEvent".to_owned(),
+        uuid: "b3c4".to_owned(),
         function: "sink".to_owned(),
         queue_arn: "arn:aws:sqs:eu-west-1:123456789012:inbox".to_owned(),
         enabled: true,

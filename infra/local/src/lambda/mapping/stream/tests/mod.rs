@@ -219,6 +219,7 @@ impl World {
 fn declared() -> StreamMapping {
     StreamMapping {
         logical_id: "SinkChanges".to_owned(),
+        uuid: "b3c4".to_owned(),
         function: "sink".to_owned(),
         stream_arn: "arn:aws:dynamodb:eu-west-1:000000000000:table/t/stream/s".to_owned(),
         starting_position: StartingPosition::TrimHorizon,
