@@ -12,6 +12,7 @@ mod deliver;
 mod delivery;
 mod exact;
 mod inputs;
+mod lineage;
 mod operations;
 mod poison;
 mod rights;

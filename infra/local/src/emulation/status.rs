@@ -83,6 +83,7 @@ fn function(function: &Function, lambda: &Lambda) -> Value {
         "name": function.name,
         "logical_id": function.logical_id,
         "memory_mb": function.memory_mb,
+        "recursive_invocations_dropped": lambda.recursive_invocations_dropped(&function.name),
         "environments": environments.collect::<Vec<_>>(),
     })
 }

@@ -53,7 +53,7 @@ use crate::dynamodb::DynamoDb;
 use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
-use crate::sqs::Sqs;
+use crate::sqs::{self, Sqs};
 
 /// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
@@ -237,7 +237,10 @@ impl Desk {
         };
         match route.destination {
             Destination::Sqs => match read(body).await {
-                Ok(body) => self.sqs(&route, body, trouble).await.map(Body::from),
+                Ok(body) => {
+                    let caller = self.sqs_caller(&route, &parts);
+                    self.sqs(&route, caller, body, trouble).await.map(Body::from)
+                }
                 Err(refusal) => refusal,
             },
             Destination::DynamoDb => match read(body).await {
@@ -302,17 +305,32 @@ impl Desk {
         judge.judge(route, parts, &body).map(|()| Body::from(body))
     }
 
-    async fn sqs(&self, route: &Route, body: Bytes, trouble: Option<Trouble>) -> Response<Bytes> {
+    /// What SQS tells of the caller with each message.
+    fn sqs_caller<'a>(&'a self, route: &Route, parts: &'a Parts) -> sqs::Caller<'a> {
+        let trace = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+        let session = self.backends.senders.get(&route.caller).map(String::as_str);
+        sqs::Caller { session, trace }
+    }
+
+    async fn sqs(
+        &self,
+        route: &Route,
+        caller: sqs::Caller<'_>,
+        body: Bytes,
+        trouble: Option<Trouble>,
+    ) -> Response<Bytes> {
+        let operation = route.operation.as_str();
+        let call = async |body: &[u8]| self.backends.sqs.call_as(caller, operation, body).await;
         match trouble {
             Some(Trouble::Partial(mut dice)) => {
                 if let Some(part) = trouble::part(&body, &mut dice) {
-                    return part.complete(self.call_sqs(route, &part.request).await);
+                    return part.complete(call(&part.request).await);
                 }
             }
             Some(Trouble::Unlisted(mut dice)) => {
                 if let Some(unlisted) = trouble::unlisted(&body, &mut dice) {
                     let answer = match &unlisted.request {
-                        Some(request) => Some(self.call_sqs(route, request).await),
+                        Some(request) => Some(call(request).await),
                         None => None,
                     };
                     return unlisted.complete(answer);
@@ -320,12 +338,7 @@ impl Desk {
             }
             _ => {}
         }
-        self.call_sqs(route, &body).await
-    }
-
-    async fn call_sqs(&self, route: &Route, body: &[u8]) -> Response<Bytes> {
-        let sender = self.backends.senders.get(&route.caller).map(String::as_str);
-        self.backends.sqs.call_as(sender, &route.operation, body).await
+        call(&body).await
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::environment::{Environment, Request, millis};
 use super::outcome::{Ended, Invocation, InvokeError};
 use super::reload::Watched;
-use super::{EnvironmentInfo, EnvironmentState, Shared, locked};
-use crate::template::Function;
+use super::{EnvironmentInfo, EnvironmentState, Shared, lineage, locked};
+use crate::template::{Function, RecursiveLoop};
 
 pub(super) struct Pool {
     function: Arc<Function>,
@@ -31,6 +31,7 @@ struct State {
     busy: BTreeMap<u64, Arc<Environment>>,
     /// The one used last comes last.
     idle: Vec<Idle>,
+    recursive_drops: u64,
 }
 
 struct Idle {
@@ -75,12 +76,39 @@ impl Pool {
     /// Runs one invocation to its end, also when nobody waits for it any more.
     pub(super) async fn invoke(
         self: &Arc<Self>,
-        request: Request,
+        mut request: Request,
     ) -> Result<Invocation, InvokeError> {
+        if self.drops_recursive(&request.trace_id) {
+            return Err(InvokeError::RecursiveLoop { function: self.function.name.clone() });
+        }
+        request.trace_id = lineage::next(&request.trace_id, &self.function.arn).header;
         let (slot, warm) = self.acquire()?;
         let pool = self.clone();
         let running = tokio::spawn(async move { pool.run(slot, warm, request).await });
         running.await.unwrap_or(Err(InvokeError::ShuttingDown))
+    }
+
+    /// Whether an invocation with this trace header would go on with a loop that has to end: then it is
+    /// dropped, counted and logged.
+    pub(super) fn drops_recursive(&self, trace_header: &str) -> bool {
+        if self.function.recursive_loop == RecursiveLoop::Allow
+            || lineage::next(trace_header, &self.function.arn).before < lineage::MOST
+        {
+            return false;
+        }
+        locked(&self.state).recursive_drops += 1;
+        tracing::warn!(
+            function.name = self.function.name,
+            "an invocation was dropped: it was the {}th of a recursive loop, which RecursiveLoop: Allow \
+             would let go on",
+            lineage::MOST + 1
+        );
+        true
+    }
+
+    /// Invocations that were dropped to end a loop; CloudWatch's `RecursiveInvocationsDropped`.
+    pub(super) fn recursive_drops(&self) -> u64 {
+        locked(&self.state).recursive_drops
     }
 
     async fn run(

@@ -71,6 +71,9 @@ impl From<InvokeError> for ApiError {
             InvokeError::PayloadTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException")
             }
+            InvokeError::RecursiveLoop { .. } => {
+                (StatusCode::BAD_REQUEST, "RecursiveInvocationException")
+            }
             InvokeError::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "ServiceException"),
         };
         Self { status, kind, message: error.to_string() }

@@ -44,6 +44,17 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// Declared `FunctionUrlConfig`.
     pub has_url: bool,
+    pub recursive_loop: RecursiveLoop,
+}
+
+/// What becomes of a loop of a function with itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecursiveLoop {
+    /// It goes on.
+    Allow,
+    /// Lambda ends it after about 16 rounds.
+    #[default]
+    Terminate,
 }
 
 /// An `AWS::IAM::Role`, with all policies that are attached to it.

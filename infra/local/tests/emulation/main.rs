@@ -7,6 +7,7 @@ mod faults;
 mod front;
 mod http_apis;
 mod lifecycle;
+mod loops;
 mod mappings;
 #[path = "../probe/mod.rs"]
 mod probe;

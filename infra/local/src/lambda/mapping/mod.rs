@@ -37,7 +37,7 @@ use self::poller::Engine;
 use self::stream::Checkpoint;
 use super::outcome::{Invocation, InvokeError};
 use super::waits::Waits;
-use super::{Lambda, PAYLOAD_LIMIT};
+use super::{Caller, Lambda, PAYLOAD_LIMIT};
 use crate::clock::Clock;
 use crate::filter::{Filters, Subject};
 use crate::sqs::{ReceivedMessage, Sqs, SqsError};
@@ -68,11 +68,17 @@ pub trait MessageSource: Send + Sync + 'static {
 
 /// The functions, as a mapping uses them.
 pub trait Target: Send + Sync + 'static {
+    /// `trace` is a trace header; a new one is made up without.
     fn invoke(
         &self,
         function: &str,
         payload: Bytes,
+        trace: Option<String>,
     ) -> impl Future<Output = Result<Invocation, InvokeError>> + Send;
+
+    /// Whether an invocation with this trace header is dropped, because it would go on with a recursive
+    /// loop that has to end.
+    fn drops_recursive(&self, function: &str, trace: &str) -> bool;
 
     /// How often the function may run at once.
     ///
@@ -101,8 +107,18 @@ impl MessageSource for Sqs {
 }
 
 impl Target for Lambda {
-    async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
-        Lambda::invoke(self, function, payload).await
+    async fn invoke(
+        &self,
+        function: &str,
+        payload: Bytes,
+        trace: Option<String>,
+    ) -> Result<Invocation, InvokeError> {
+        let caller = Caller { trace_id: trace, client_context: None };
+        self.invoke_as(function, payload, caller).await
+    }
+
+    fn drops_recursive(&self, function: &str, trace: &str) -> bool {
+        self.pool(function).is_ok_and(|pool| pool.drops_recursive(trace))
     }
 
     fn concurrency(&self, function: &str) -> Result<usize, InvokeError> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::super::RecursiveLoop;
 use super::{CONSUMER, errors, read_with};
 
 #[test]
@@ -220,4 +221,18 @@ fn a_function_cannot_refer_to_its_own_mapping() {
     let own = "      Environment: {Variables: {MAPPING: !Ref FunctionMessages}}\n";
     let text = errors(&CONSUMER.replace("      Events:\n", &format!("{own}      Events:\n")));
     assert!(text.contains("circular dependency between resources: Function"), "{text}");
+}
+
+#[test]
+fn loops_are_ended_unless_a_function_allows_them() {
+    let declared = |text: &str| {
+        let property = format!("      RecursiveLoop: {text}\n      Events:\n");
+        read_with(&CONSUMER.replace("      Events:\n", &property), &[]).functions[0].recursive_loop
+    };
+    assert_eq!(read_with(CONSUMER, &[]).functions[0].recursive_loop, RecursiveLoop::Terminate);
+    assert_eq!(declared("Terminate"), RecursiveLoop::Terminate);
+    assert_eq!(declared("Allow"), RecursiveLoop::Allow);
+    let text =
+        errors(&CONSUMER.replace("      Events:\n", "      RecursiveLoop: No\n      Events:\n"));
+    assert!(text.contains("RecursiveLoop"), "{text}");
 }
