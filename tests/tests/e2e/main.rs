@@ -16,4 +16,5 @@ mod lineage;
 mod operations;
 mod poison;
 mod rights;
+mod services;
 mod time;

@@ -39,7 +39,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use self::access::Access;
 pub(crate) use self::access::Judge;
 pub(crate) use self::admin::StatusSource;
-pub use self::admin::{HEALTH, STATUS};
+pub use self::admin::{HEALTH, SERVICES, STATUS};
 pub use self::calls::Call;
 pub use self::faults::FAULTS;
 pub(crate) use self::needs::Place;
@@ -53,6 +53,7 @@ use crate::dynamodb::DynamoDb;
 use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
+use crate::services::Services;
 use crate::sqs::{self, Sqs};
 
 /// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
@@ -75,6 +76,8 @@ pub(crate) struct Backends {
     /// The health check's answer.
     pub(crate) health: Value,
     pub(crate) adversary: Adversary,
+    /// Those that are not AWS's.
+    pub(crate) services: Services,
     /// What SQS tells of who sent a message, by access key id: for functions.
     pub(crate) senders: BTreeMap<String, String>,
     pub(crate) judge: Judge,
@@ -103,7 +106,11 @@ struct Desk {
 impl Front {
     pub(crate) fn start(listener: TcpListener, backends: Backends) -> Self {
         let forward = Forward::to(backends.dynamodb.address());
-        let admin = Admin::new(backends.health.clone(), backends.adversary.clone());
+        let admin = Admin::new(
+            backends.health.clone(),
+            backends.adversary.clone(),
+            backends.services.clone(),
+        );
         let desk = Arc::new(Desk { backends, forward, calls: Calls::default(), admin });
         let (closing, closed) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, Arc::clone(&desk), closed));

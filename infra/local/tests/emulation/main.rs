@@ -104,6 +104,7 @@ impl Root {
             port: 0,
             parameters: BTreeMap::new(),
             weather: None,
+            services: Vec::new(),
             binaries: binaries(),
             log: Arc::new(|_: &LogLine<'_>| {}),
             clock: Clock::manual(START_MS),
