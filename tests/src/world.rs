@@ -85,6 +85,7 @@ impl World {
             port: 0,
             parameters: url.into_iter().collect(),
             weather: Some(weather()),
+            services: Vec::new(),
             binaries,
             log: Arc::new(logs.clone()),
             clock: Clock::system(),

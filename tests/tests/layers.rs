@@ -163,3 +163,15 @@ fn nothing_depends_on_a_function_but_its_operator_and_what_ships_on_no_test_code
         }
     }
 }
+
+/// Whatever serves invocations by itself has the wrong time in the emulation.
+#[test]
+fn functions_serve_through_the_runtime() {
+    for function in FUNCTIONS {
+        let folder = format!("{}/../functions/{function}/src", env!("CARGO_MANIFEST_DIR"));
+        let main = std::fs::read_to_string(format!("{folder}/main.rs"));
+        let main = main.unwrap_or_else(|error| panic!("{function}: {error}"));
+        assert!(main.contains("serve"), "{function} serves otherwise than by `runtime::serve`");
+        assert!(!main.contains("lambda_runtime::run"), "{function} serves by itself");
+    }
+}

@@ -17,10 +17,12 @@ use std::process::ExitCode;
 
 use aws::{Objects, Queues, sdk_config};
 use futures_util::FutureExt;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Batches, Deadline, Policy, exit_code, init_logs, invocation_span, load_contracts};
+use runtime::{
+    Batches, Deadline, Policy, exit_code, init_logs, invocation_span, load_contracts, serve,
+};
 use tracing::Instrument;
 
 use crate::config::Config;
@@ -47,8 +49,7 @@ async fn run() -> Result<(), Error> {
     let trusted_senders = Some(config.trusted_senders);
     let policy = Policy { trusted_senders, ..config.settings.policy() };
     let batches = &Batches { stage: ingest, dead_letters, policy, queue };
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Trigger>| {
-        let (trigger, context) = event.into_parts();
+    serve(async |trigger: Trigger, context: Context| {
         // Boxed, or the layers of futures nest deeper than the compiler follows.
         let answer = match trigger {
             Trigger::Batch(batch) => Answer::Batch(batches.invoke(batch, &context).boxed().await),
@@ -59,6 +60,6 @@ async fn run() -> Result<(), Error> {
             }
         };
         Ok::<_, Error>(answer)
-    }))
+    })
     .await
 }

@@ -6,10 +6,10 @@ mod handler;
 use std::process::ExitCode;
 
 use aws::{Queues, sdk_config};
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Deadline, exit_code, init_logs};
+use runtime::{Deadline, exit_code, init_logs, serve};
 
 use crate::config::Config;
 use crate::handler::{Redrive, Request};
@@ -27,9 +27,8 @@ async fn run() -> Result<(), Error> {
     let config = Config::read(&Process)?;
     let queues = Queues::new(&sdk_config(&Process)?);
     let redrive = &Redrive::new(config.routes, config.trusted_senders, queues);
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Request>| {
-        let (request, context) = event.into_parts();
+    serve(async |request: Request, context: Context| {
         redrive.run(request, &Deadline::of(&context)).await
-    }))
+    })
     .await
 }

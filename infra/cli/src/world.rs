@@ -56,6 +56,7 @@ pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emu
         port: plan.port,
         parameters: BTreeMap::new(),
         weather: weather(plan.root)?,
+        services: Vec::new(),
         binaries,
         log: plan.log,
         clock: Clock::system(),

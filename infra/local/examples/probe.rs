@@ -5,6 +5,9 @@
 //! of memory first; `log` is printed. What the variable `PROBE_START` names happens before it asks for
 //! work: `fail`, `hang`, or `report`, which posts an init error and then does nothing.
 //!
+//! A message of a queue whose body says `{"do": "again"}` is sent to its queue once more, as the AWS SDK
+//! sends it: with the trace header of the invocation.
+//!
 //! A batch of a stream's records is printed, as JSON on one line. An item of it that says `do`: `fail`
 //! fails the batch, and one that says `report` is reported; if it has a `file`, only until that is
 //! there, which it then is.
@@ -56,6 +59,9 @@ async fn main() -> Result<(), Error> {
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     if event.payload["Records"][0]["eventSource"] == "aws:dynamodb" {
         return changes(&event.payload["Records"]);
+    }
+    if event.payload["Records"][0]["eventSource"] == "aws:sqs" {
+        send_again(&event.payload["Records"])?;
     }
     let order = Order::deserialize(&event.payload)?;
     if let Some(text) = &order.log {
@@ -109,6 +115,39 @@ fn changes(records: &Value) -> Result<Value, Error> {
         }
     }
     Ok(json!({ "batchItemFailures": failures }))
+}
+
+fn send_again(messages: &Value) -> Result<(), Error> {
+    for message in messages.as_array().into_iter().flatten() {
+        let body = message["body"].as_str().unwrap_or_default();
+        let order = serde_json::from_str::<Order>(body);
+        if order.is_ok_and(|order| order.action == "again") {
+            let queue = &message["eventSourceARN"];
+            send(&json!({ "QueueUrl": queue, "MessageBody": body }).to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// By hand: the SDK would take minutes to compile.
+fn send(message: &str) -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "what the SDK reads, too")]
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let endpoint = variable("AWS_ENDPOINT_URL");
+    let host = endpoint.trim_start_matches("http://");
+    let caller = variable("AWS_ACCESS_KEY_ID");
+    let mut stream = TcpStream::connect(host)?;
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nX-Amz-Target: AmazonSQS.SendMessage\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={caller}/20260101/eu-west-1/sqs/aws4_request\r\n\
+         X-Amzn-Trace-Id: {}\r\nContent-Length: {}\r\n\r\n{message}",
+        variable("_X_AMZN_TRACE_ID"),
+        message.len(),
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer.into()) }
 }
 
 /// By hand, since the runtime's crate never does it.

@@ -20,6 +20,8 @@ pub struct Clock {
 struct Inner {
     source: Source,
     advanced_ms: AtomicU64,
+    /// What of it was [skipped](Clock::skip).
+    skipped_ms: AtomicU64,
     moved: watch::Sender<u64>,
 }
 
@@ -44,7 +46,8 @@ impl Clock {
 
     fn new(source: Source) -> Self {
         let moved = watch::Sender::new(0);
-        Self { inner: Arc::new(Inner { source, advanced_ms: AtomicU64::new(0), moved }) }
+        let (advanced_ms, skipped_ms) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { inner: Arc::new(Inner { source, advanced_ms, skipped_ms, moved }) }
     }
 
     /// Milliseconds since the Unix epoch.
@@ -74,6 +77,22 @@ impl Clock {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX / 2);
         let total = self.inner.advanced_ms.fetch_add(by, Ordering::AcqRel) + by;
         self.inner.moved.send_replace(total);
+    }
+
+    /// Moves the time forward over a span in which nothing is used: it does not count as a time in which
+    /// something was left unused, so that what is kept warm stays so.
+    pub fn skip(&self, by: Duration) {
+        let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX / 2);
+        // First: `lived_ms` may then fall behind for a moment, and never jump ahead.
+        self.inner.skipped_ms.fetch_add(by_ms, Ordering::AcqRel);
+        self.advance(by);
+    }
+
+    /// Milliseconds since the Unix epoch, without what was skipped: its differences are how long
+    /// something was there.
+    #[must_use]
+    pub(crate) fn lived_ms(&self) -> u64 {
+        self.now_ms().saturating_sub(self.inner.skipped_ms.load(Ordering::Acquire))
     }
 
     /// Goes on from where a clock was that was advanced by `advanced_ms` and told `now_ms`: advanced as
@@ -130,6 +149,15 @@ mod tests {
         tokio::task::yield_now().await;
         clock.advance(Duration::from_secs(60));
         assert_eq!(sleeper.await.unwrap(), 61_000);
+    }
+
+    #[test]
+    fn what_is_skipped_is_later_and_not_lived() {
+        let clock = Clock::manual(1_000);
+        clock.advance(Duration::from_secs(2));
+        clock.skip(Duration::from_secs(30));
+        assert_eq!((clock.now_ms(), clock.lived_ms()), (33_000, 3_000));
+        assert_eq!(clock.advanced_ms(), 32_000);
     }
 
     #[track_caller]

@@ -33,7 +33,7 @@ pub struct Progress {
 pub struct QueueProgress {
     pub logical_id: String,
     pub name: String,
-    /// Whether an event source mapping that the template enables takes from it.
+    /// Whether an event source mapping takes from it, which one that is disabled does not.
     pub is_consumed: bool,
     pub depth: Depth,
 }
@@ -42,6 +42,20 @@ pub struct QueueProgress {
 pub struct MappingProgress {
     pub logical_id: String,
     pub activity: Activity,
+    /// When it is enabled or disabled, in milliseconds since the Unix epoch, if that is under way.
+    pub change_due_ms: Option<u64>,
+    /// Whether its queue holds messages that it does not take, since it was disabled.
+    pub is_holding_back: bool,
+}
+
+/// When something is due that no mapping waits for, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Due {
+    /// The next try of an asynchronous invocation.
+    asynchronous: Option<u64>,
+    schedule: Option<u64>,
+    /// The next message becomes visible.
+    message: Option<u64>,
 }
 
 /// It did not come to rest in time: what was where when the time was over.
@@ -68,6 +82,11 @@ impl Emulation {
     /// asynchronous invocation waits. If [`crate::Options::skip_idle`] is set, the clock moves to the
     /// next thing that is due whenever only time is waited for.
     ///
+    /// What is in a queue whose mapping is disabled is not left to do, and a mapping that is being enabled
+    /// or disabled is waited for. Where a mapping was disabled since the start, and its queue holds
+    /// messages, whoever disabled it may enable it again: then the schedules are waited for, too, as long as
+    /// there are any.
+    ///
     /// # Errors
     /// [`Busy`] after `timeout`, in real time.
     pub async fn settle(&self, timeout: Duration) -> Result<(), Busy> {
@@ -78,15 +97,15 @@ impl Emulation {
     /// Lets time pass at once: what nobody waits for, such as a letter that is hidden in a dead-letter
     /// queue, becomes visible. To be called at rest.
     pub fn pass(&self, time: Duration) {
-        self.clock.advance(time);
+        self.clock.skip(time);
     }
 
     /// What is where now.
     #[must_use]
     pub fn progress(&self) -> Progress {
         let consumed = |name: &str| {
-            let mut mappings = self.mappings().iter().zip(&self.stack().mappings);
-            mappings.any(|(mapping, declared)| mapping.queue() == Some(name) && declared.enabled)
+            let mut mappings = self.mappings().iter();
+            mappings.any(|each| each.queue() == Some(name) && each.mapping.polls())
         };
         let queue = |queue: &crate::template::Queue| QueueProgress {
             logical_id: queue.logical_id.clone(),
@@ -98,9 +117,14 @@ impl Emulation {
         // in the next queue.
         let queues = self.stack().queues.iter().map(queue).collect();
         let lambda_is_idle = self.lambda().is_idle();
-        let mapping = |mapping: &crate::RunningMapping| MappingProgress {
-            logical_id: mapping.logical_id.clone(),
-            activity: mapping.mapping.activity(),
+        let holds_messages =
+            |queue: &str| self.sqs().depth(queue).is_some_and(|depth| depth != Depth::default());
+        let mapping = |running: &crate::RunningMapping| MappingProgress {
+            logical_id: running.logical_id.clone(),
+            activity: running.mapping.activity(),
+            change_due_ms: running.mapping.change_due_ms(),
+            is_holding_back: running.mapping.was_disabled()
+                && running.queue().is_some_and(holds_messages),
         };
         let mappings = self.mappings().iter().map(mapping).collect();
         Progress { queues, mappings, lambda_is_idle }
@@ -116,7 +140,7 @@ impl Emulation {
                     Rest::Until(due_ms) if self.skip_idle => {
                         let until_ms = due_ms.div_ceil(GRAIN_MS).saturating_mul(GRAIN_MS);
                         let left_ms = until_ms.saturating_sub(self.clock.now_ms());
-                        self.clock.advance(Duration::from_millis(left_ms));
+                        self.clock.skip(Duration::from_millis(left_ms));
                     }
                     Rest::Until(_) | Rest::None => {}
                 }
@@ -127,18 +151,17 @@ impl Emulation {
     }
 
     fn rest(&self) -> Rest {
-        let asynchronous = self.lambda().next_due_ms();
-        rest(&self.progress(), asynchronous, || self.sqs().next_due_ms())
+        // The times first: what is due by the time of the look is then no longer awaited.
+        let due = Due {
+            asynchronous: self.lambda().next_due_ms(),
+            schedule: self.next_schedule_ms(),
+            message: self.sqs().next_due_ms(),
+        };
+        rest(&self.progress(), due)
     }
 }
 
-/// `asynchronous` is when the next asynchronous invocation is tried again, `hidden` when the next
-/// message becomes visible.
-fn rest(
-    progress: &Progress,
-    asynchronous: Option<u64>,
-    hidden: impl FnOnce() -> Option<u64>,
-) -> Rest {
+fn rest(progress: &Progress, due: Due) -> Rest {
     let is_busy = |mapping: &MappingProgress| mapping.activity == Activity::Busy;
     if !progress.lambda_is_idle || progress.mappings.iter().any(is_busy) {
         return Rest::None;
@@ -147,13 +170,18 @@ fn rest(
         Activity::WaitingUntil(due_ms) => Some(due_ms),
         Activity::Idle | Activity::Busy => None,
     });
-    let mut due_ms = windows.chain(asynchronous).min();
+    let mut due_ms = windows.chain(due.asynchronous).min();
     let consumed = || progress.queues.iter().filter(|queue| queue.is_consumed);
     if due_ms.is_none() && consumed().any(|queue| queue.depth.visible > 0) {
         return Rest::None;
     }
+    let changes = progress.mappings.iter().filter_map(|mapping| mapping.change_due_ms);
+    due_ms = due_ms.into_iter().chain(changes).min();
+    if progress.mappings.iter().any(|mapping| mapping.is_holding_back) {
+        due_ms = due_ms.into_iter().chain(due.schedule).min();
+    }
     if consumed().any(|queue| queue.depth.in_flight + queue.depth.delayed > 0) {
-        due_ms = due_ms.into_iter().chain(hidden()).min();
+        due_ms = due_ms.into_iter().chain(due.message).min();
         // It became visible between the two looks.
         return due_ms.map_or(Rest::None, Rest::Until);
     }
@@ -174,6 +202,10 @@ impl fmt::Display for Progress {
         }
         for mapping in &self.mappings {
             let name = &mapping.logical_id;
+            if mapping.is_holding_back {
+                write!(f, "{separator}mapping {name} is disabled, and its queue is not empty")?;
+                separator = "; ";
+            }
             match mapping.activity {
                 Activity::Idle => continue,
                 Activity::WaitingUntil(_) => write!(f, "{separator}mapping {name} waits")?,

@@ -35,7 +35,7 @@ pub use outbox::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all};
 pub use queue::{MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue};
 pub use record::Record;
 pub use senders::Senders;
-pub use serve::{invocation_span, serve_batches};
+pub use serve::{invocation_span, serve, serve_batches};
 pub use settings::Settings;
 pub use stage::{Done, Stage};
 pub use tally::Tally;

@@ -51,6 +51,7 @@ impl World {
             port: 0,
             parameters: BTreeMap::new(),
             weather: None,
+            services: Vec::new(),
             binaries: folder.clone(),
             log: Arc::new(|_: &LogLine<'_>| {}),
             clock: Clock::system(),

@@ -70,10 +70,18 @@ fn table(told: &Value) -> String {
 fn rule(fault: &Value) -> String {
     let text = |name: &str| fault[name].as_str().filter(|text| *text != "*");
     let mut rule = text("fault").unwrap_or_default().to_owned();
-    for (word, name) in [("on", "on"), ("from", "from"), ("at", "at"), ("by up to", "by")] {
+    let by = if rule == "host-slow" { "by" } else { "by up to" };
+    let words = [("on", "on"), ("from", "from"), ("at", "at"), (by, "by"), ("with", "answer")];
+    for (word, name) in words {
         if let Some(value) = text(name) {
             rule.push_str(&format!(" {word} {value}"));
         }
+    }
+    if let Some(status) = fault["status"].as_u64() {
+        rule.push_str(&format!(" with {status}"));
+    }
+    if let Some(after) = text("retry-after") {
+        rule.push_str(&format!(", Retry-After {after}"));
     }
     if let Some(chance) = fault["chance"].as_f64().filter(|chance| *chance < 1.0) {
         rule.push_str(&format!(", chance {chance:.3}"));
@@ -103,10 +111,15 @@ mod tests {
             {"number": 1, "done": 1200, "fault": "slow", "on": "*", "chance": 1.0, "by": "200ms"},
             {"number": 2, "done": 0, "fault": "kill", "on": "Sink", "at": "call", "chance": 0.25,
              "after": 3, "times": 2, "left_ms": 1500},
+            {"number": 3, "done": 4, "fault": "host-failing", "on": "weather", "status": 429,
+             "retry-after": "30s"},
+            {"number": 4, "done": 0, "fault": "host-slow", "on": "weather", "by": "2s"},
         ]}));
         let expected = "number     struck  rule\n     \
             1      1,200  slow by up to 200ms\n     \
-            2          0  kill on Sink at call, chance 0.250, after 3, 2 times at most, 2 s left";
+            2          0  kill on Sink at call, chance 0.250, after 3, 2 times at most, 2 s left\n     \
+            3          4  host-failing on weather with 429, Retry-After 30s\n     \
+            4          0  host-slow on weather by 2s";
         assert_eq!(told, expected);
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::plan::{Fault, Point, Realm, Rule};
+use super::fault::{Fault, Point, Realm};
+use super::plan::Rule;
 use super::{Adversary, locked, millis, names};
 
 /// A killed environment may make so many calls at most, the last without an answer.
@@ -80,7 +81,11 @@ impl Adversary {
                 | Fault::Disorder
                 | Fault::Short
                 | Fault::Kill
-                | Fault::ClockSkew => continue,
+                | Fault::ClockSkew
+                | Fault::HostAway
+                | Fault::HostSlow
+                | Fault::HostFailing
+                | Fault::HostNonsense => continue,
             };
             fate.trouble.get_or_insert(trouble);
         }

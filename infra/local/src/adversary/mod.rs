@@ -1,6 +1,7 @@
 //! The adversary: what AWS may do at its worst, done on purpose and so that it can be repeated.
 //!
-//! It decides; whoever asks (the front, the queues, the functions) does what it says. A decision
+//! It decides; whoever asks (the front, the queues, the functions, the services that are not AWS's) does
+//! what it says. A decision
 //! follows from the seed, the rule, the stream that it is in (a caller's use of one operation, a
 //! queue's sends, a function's invocations) and how many came before in that stream: the same seed
 //! gives the same faults in the same order per stream, however streams interleave. It knows neither
@@ -8,7 +9,10 @@
 
 mod decisions;
 mod dice;
+mod fault;
+mod hosts;
 mod plan;
+mod span;
 mod storm;
 #[cfg(test)]
 mod tests;
@@ -21,10 +25,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::plan::{Fault, Plan, PlanError, Point, Rule, Span};
+pub use self::fault::{Fault, Nonsense, Point};
+pub use self::plan::{Plan, PlanError, Rule};
+pub use self::span::Span;
 
 pub(crate) use self::decisions::{Arrival, Doom, Trouble};
 pub(crate) use self::dice::Dice;
+pub(crate) use self::hosts::HostTrouble;
 use crate::clock::Clock;
 
 /// Streams of a rule; all beyond share one more, so that invented callers cost no memory.

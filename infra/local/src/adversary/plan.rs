@@ -14,85 +14,31 @@
 //!     after: 20                        # not the first 20 invocations
 //!     times: 3
 //!     for: 5m                          # from when the plan is put in force
+//!   - fault: host-failing              # a service that is not AWS's
+//!     on: weather                      # by its name, of those that the emulation serves
+//!     status: 429
+//!     retry-after: 30s
 //! ```
 //!
 //! A name is a resource's own, or what comes after the stack's: `SinkQueue` of
 //! `sluicegate-SinkQueue`.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::{Fault, Nonsense, Point, Realm};
+use super::span::Span;
+
 /// More would only slow every request down.
 const MAX_RULES: usize = 256;
-/// Longer than any fault that is of use.
-const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fault {
-    /// A request is refused with the service's throttling error.
-    Throttle,
-    /// A request is answered with the service's 5xx, and has no effect.
-    Error,
-    /// A request's connection breaks before it has an effect.
-    Reset,
-    /// A request takes effect, and its connection breaks instead of an answer.
-    LostAnswer,
-    /// A request waits, up to `by`, before it is looked at.
-    Slow,
-    /// Some entries of a batch fail at the service's fault.
-    Partial,
-    /// The answer to a batch leaves some entries out; each of them was done, or was not.
-    Unlisted,
-    /// A transaction, or a write, meets another one.
-    Conflict,
-    /// A request is refused because its credentials have expired.
-    ExpiredCredentials,
-    /// A standard queue delivers a message again, up to `by` later, whatever becomes of the first.
-    Twice,
-    /// A message arrives in a standard queue up to `by` later than it was sent.
-    Late,
-    /// A standard queue puts a message before older ones, or behind newer ones.
-    Disorder,
-    /// A receive gives fewer messages than there are.
-    Short,
-    /// An environment of a function is killed, `at` some point.
-    Kill,
-    /// An environment's clock is wrong by up to `by`, before or behind.
-    ClockSkew,
-}
-
-/// Of what a fault befalls, and so what `on` names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Realm {
-    Requests,
-    Queues,
-    Functions,
-}
-
-/// When an environment is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Point {
-    /// Before it asks for work.
-    Start,
-    /// As soon as it has its work.
-    Taken,
-    /// After one of its first ten calls has taken effect, before it has the answer.
-    Call,
-    /// When it has answered, before anybody heard it.
-    Answer,
-}
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub fault: Fault,
-    /// A service or an operation, a queue, or a function; everything, if not given.
+    /// A service or an operation, a queue, a function, or a host; everything, if not given.
     #[serde(default = "everything")]
     pub on: String,
     /// The function that calls; whoever it is, if not given. For faults of requests.
@@ -110,18 +56,23 @@ pub struct Rule {
     /// How long it is in force, on the emulation's clock: `30s`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub lasts: Option<Span>,
-    /// The most that it amounts to, where it is an amount of time: `200ms`.
+    /// The most that it amounts to, where it is an amount of time: `200ms`. Of `host-slow` what it always
+    /// amounts to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Span>,
     /// For `kill`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Point>,
+    /// For `host-failing`: 503, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// For `host-failing`: what the answer's `Retry-After` says, in whole seconds.
+    #[serde(default, rename = "retry-after", skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Span>,
+    /// For `host-nonsense`: any, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Nonsense>,
 }
-
-/// A duration as text: `200ms`, `30s`, `5m`, `2h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Span(pub Duration);
 
 /// The rules in force, in their order: the first that fits decides.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -197,6 +148,9 @@ impl Rule {
             lasts: None,
             by: None,
             at: None,
+            status: None,
+            retry_after: None,
+            answer: None,
         }
     }
 
@@ -209,10 +163,20 @@ impl Rule {
             return Err("`from` is for faults of requests".to_owned());
         }
         if self.by.is_some() && self.fault.default_amount().is_none() {
-            return Err("`by` is for slow, twice, late and clock-skew".to_owned());
+            return Err("`by` is for slow, twice, late, clock-skew and host-slow".to_owned());
         }
         if self.at.is_some() && self.fault != Fault::Kill {
             return Err("`at` is for kill".to_owned());
+        }
+        let is_answered = self.status.is_some() || self.retry_after.is_some();
+        if is_answered && self.fault != Fault::HostFailing {
+            return Err("`status` and `retry-after` are for host-failing".to_owned());
+        }
+        if let Some(status) = self.status.filter(|status| !(400..=599).contains(status)) {
+            return Err(format!("`status` is {status}, and must be from 400 to 599"));
+        }
+        if self.answer.is_some() && self.fault != Fault::HostNonsense {
+            return Err("`answer` is for host-nonsense".to_owned());
         }
         let known = ["*", "sqs", "dynamodb", "s3", "lambda", "lambda-url", "execute-api"];
         let service = self.on.split('.').next().unwrap_or_default();
@@ -233,76 +197,6 @@ impl Rule {
     }
 }
 
-impl Fault {
-    pub(super) fn realm(self) -> Realm {
-        match self {
-            Self::Throttle
-            | Self::Error
-            | Self::Reset
-            | Self::LostAnswer
-            | Self::Slow
-            | Self::Partial
-            | Self::Unlisted
-            | Self::Conflict
-            | Self::ExpiredCredentials => Realm::Requests,
-            Self::Twice | Self::Late | Self::Disorder | Self::Short => Realm::Queues,
-            Self::Kill | Self::ClockSkew => Realm::Functions,
-        }
-    }
-
-    /// Up to how much, if the rule does not say.
-    fn default_amount(self) -> Option<Duration> {
-        match self {
-            Self::Slow => Some(Duration::from_millis(200)),
-            Self::Twice => Some(Duration::from_secs(60)),
-            Self::Late => Some(Duration::from_secs(10)),
-            Self::ClockSkew => Some(Duration::from_secs(120)),
-            _ => None,
-        }
-    }
-}
-
-/// As it is written.
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let factor = match unit {
-            "ms" => Some(1),
-            "s" => Some(1_000),
-            "m" => Some(60_000),
-            "h" => Some(3_600_000),
-            _ => None,
-        };
-        let number = number.parse::<u64>().ok();
-        let span = number.zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-        let span = span.map(Duration::from_millis).filter(|span| *span <= LONGEST);
-        span.map(Self)
-            .ok_or_else(|| format!("`{text}` is no duration up to 12h, such as 200ms, 30s or 5m"))
-    }
-}
-
-impl From<Span> for String {
-    fn from(Span(span): Span) -> Self {
-        let ms = span.as_millis();
-        match ms {
-            0 => "0s".to_owned(),
-            _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
-            _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
-            _ if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
-            _ => format!("{ms}ms"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,7 +205,8 @@ mod tests {
     fn a_rule_says_what_where_how_often_and_until_when() {
         let plan = Plan::parse(
             "seed: 7\nfaults:\n  - {fault: kill, on: SinkFunction, at: call, chance: 0.5, after: 2, \
-             times: 3, for: 5m}\n  - fault: lost-answer\n",
+             times: 3, for: 5m}\n  - fault: lost-answer\n  - {fault: host-failing, on: weather, \
+             status: 429, retry-after: 30s}\n  - {fault: host-nonsense, answer: wrong-coding}\n",
         )
         .unwrap();
         let kill = Rule {
@@ -323,7 +218,16 @@ mod tests {
             lasts: Some(Span(Duration::from_secs(300))),
             ..Rule::new(Fault::Kill)
         };
-        assert_eq!(plan, Plan { seed: 7, rules: vec![kill, Rule::new(Fault::LostAnswer)] });
+        let failing = Rule {
+            on: "weather".to_owned(),
+            status: Some(429),
+            retry_after: Some(Span(Duration::from_secs(30))),
+            ..Rule::new(Fault::HostFailing)
+        };
+        let nonsense =
+            Rule { answer: Some(Nonsense::WrongCoding), ..Rule::new(Fault::HostNonsense) };
+        let rules = vec![kill, Rule::new(Fault::LostAnswer), failing, nonsense];
+        assert_eq!(plan, Plan { seed: 7, rules });
         // As it is shown, it can be read again.
         let shown = serde_json::json!({"seed": 7, "faults": plan.rules}).to_string();
         assert_eq!(Plan::parse(&shown), Ok(plan));
@@ -333,10 +237,12 @@ mod tests {
     fn the_sample_plan_can_be_read() {
         let sample = include_str!("../../../../events/faults.yaml");
         let plan = Plan::parse(sample).unwrap();
-        assert_eq!((plan.seed, plan.rules.len()), (7, 4));
+        assert_eq!((plan.seed, plan.rules.len()), (7, 5));
         // The faults that its comment names are all that there are.
         let all = Plan::storm(0).rules.into_iter().map(|rule| rule.fault.to_string());
-        assert!(all.into_iter().all(|fault| sample.contains(&fault)));
+        let of_hosts =
+            ["host-away", "host-slow", "host-failing", "host-nonsense"].map(str::to_owned);
+        assert!(all.chain(of_hosts).all(|fault| sample.contains(&fault)));
     }
 
     #[track_caller]
@@ -356,22 +262,14 @@ mod tests {
         check_refused("{fault: error, at: call}", "`at` is for kill");
         check_refused("{fault: late, from: SinkFunction}", "`from` is for");
         check_refused("{fault: error, on: SinkQueue}", "must be one of sqs");
+        check_refused("{fault: host-away, from: SinkFunction}", "`from` is for");
+        check_refused("{fault: host-away, by: 5s}", "`by` is for");
+        check_refused("{fault: host-away, status: 500}", "are for host-failing");
+        check_refused("{fault: host-slow, retry-after: 5s}", "are for host-failing");
+        check_refused("{fault: host-failing, status: 200}", "from 400 to 599");
+        check_refused("{fault: host-failing, answer: html}", "`answer` is for");
+        check_refused("{fault: host-nonsense, answer: xml}", "xml");
         let many = format!("faults: [{}]", "{fault: error},".repeat(MAX_RULES + 1));
         assert_eq!(Plan::parse(&many), Err(PlanError::TooMany(MAX_RULES + 1)));
-    }
-
-    #[track_caller]
-    fn check_span(text: &str, shown: &str) {
-        assert_eq!(String::from(Span::try_from(text.to_owned()).unwrap()), shown);
-    }
-
-    #[test]
-    fn a_duration_is_shown_as_it_is_written() {
-        check_span("200ms", "200ms");
-        check_span("1000ms", "1s");
-        check_span("90s", "90s");
-        check_span("120s", "2m");
-        check_span("2h", "2h");
-        check_span("0s", "0s");
     }
 }

@@ -1,9 +1,10 @@
 //! The plan of `--adversary SEED`: everything that AWS's contract allows, all at once.
 
 use super::dice::Dice;
-use super::plan::{Fault, Plan, Point, Rule};
+use super::fault::{Fault, Point};
+use super::plan::{Plan, Rule};
 
-/// How often each goes wrong in a storm of middling strength. Most of it far oftener than on AWS,
+/// How often each of AWS's goes wrong in a storm of middling strength. Most of it far oftener than on AWS,
 /// and each alone seldom enough that work gets done in between.
 const MIDDLING: &[(Fault, Option<Point>, f64)] = &[
     (Fault::Slow, None, 0.05),

@@ -25,6 +25,8 @@ use crate::front::{Access, Call, Front};
 use crate::lambda::mapping::{Mapping, MappingError};
 use crate::lambda::{AddError, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
+use crate::schedule::Rule;
+use crate::services::{Service, Services};
 use crate::sqs::{Sqs, SqsError};
 use crate::state::StateError;
 use crate::template::{Stack, TemplateError};
@@ -39,8 +41,11 @@ pub struct Options {
     /// Values for the template's parameters.
     pub parameters: BTreeMap<String, String>,
     /// Weather to enrich from, as [`Weather::load`] takes it: served where the template has a
-    /// parameter `WeatherUrl` that `parameters` leaves out.
+    /// parameter `WeatherUrl` that `parameters` leaves out, as the service `weather`.
     pub weather: Option<Vec<u8>>,
+    /// More services that are not AWS's. How functions are told where they are is up to whoever starts
+    /// the emulation; [`Emulation::services`] knows.
+    pub services: Vec<Service>,
     /// The folder of the functions' binaries.
     pub binaries: PathBuf,
     /// Takes what the functions log.
@@ -132,10 +137,13 @@ pub struct Emulation {
     dynamodb: DynamoDb,
     lambda: Lambda,
     weather: Option<Weather>,
+    services: Services,
     mappings: Arc<Vec<RunningMapping>>,
+    /// Those that are enabled.
+    schedules: Vec<Rule>,
     front: Front,
     keeper: Option<Arc<Keeper>>,
-    /// The weather's server, the sweeping of tables, the schedules and the keeping of the state; aborted
+    /// The services' servers, the sweeping of tables, the schedules and the keeping of the state; aborted
     /// when dropped.
     background: JoinSet<()>,
 }
@@ -232,10 +240,22 @@ impl Emulation {
         self.weather.as_ref()
     }
 
+    /// The services that are not AWS's: where they are, and how often they were called.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
     /// Those of queues in the order of the template, then those of streams in theirs.
     #[must_use]
     pub fn mappings(&self) -> &[RunningMapping] {
         &self.mappings
+    }
+
+    /// When the next schedule is due, in milliseconds since the Unix epoch.
+    pub(crate) fn next_schedule_ms(&self) -> Option<u64> {
+        let now_ms = self.clock.now_ms();
+        self.schedules.iter().filter_map(|rule| rule.next_due_ms(now_ms)).min()
     }
 
     /// How often each caller used each operation over HTTP, from the start. In-process accessors

@@ -16,15 +16,19 @@ use crate::adversary::Adversary;
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::front::{Backends, Front, Judge, Place};
+use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{Config, Lambda};
 use crate::s3::S3;
-use crate::schedule;
+use crate::schedule::Rule;
+use crate::services::{Listening, Service, Services, Upstream};
 use crate::sqs::Sqs;
 use crate::template::{self, Stack};
 use crate::weather::Weather;
 
 /// The template's parameter that takes the weather service's URL.
 const WEATHER_PARAMETER: &str = "WeatherUrl";
+/// What fault plans call it.
+const WEATHER: &str = "weather";
 /// How often expired items are looked for, in milliseconds; DynamoDB takes up to days:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 const SWEEP_MS: u64 = 60_000;
@@ -41,14 +45,22 @@ impl Emulation {
         let mut background = JoinSet::new();
 
         let mut parameters = options.parameters;
+        let mut listening = Vec::new();
         let weather = match options.weather {
             Some(file) if wants_weather(&text, &parameters) => {
-                let (weather, url) = serve_weather(&file, &mut background).await?;
-                parameters.insert(WEATHER_PARAMETER.to_owned(), url);
+                let weather = Weather::load(&file)?;
+                let upstream = Upstream::Router(weather.clone().router());
+                let service = Service { name: WEATHER.to_owned(), port: 0, upstream };
+                let service = listen_as(service).await?;
+                parameters.insert(WEATHER_PARAMETER.to_owned(), service.url().to_owned());
+                listening.push(service);
                 Some(weather)
             }
             _ => None,
         };
+        for service in options.services {
+            listening.push(listen_as(service).await?);
+        }
         let template_options = template::Options {
             endpoint: endpoint.clone(),
             parameters,
@@ -60,6 +72,7 @@ impl Emulation {
         let clock = options.clock;
         let mut kept = Kept::open(options.state, &clock).await?;
         let adversary = Adversary::new(clock.clone(), &options.faults);
+        let services = Services::start(listening, &adversary, &clock, &mut background);
         let sqs = Sqs::new(clock.clone(), region, &template_options.account, &endpoint);
         sqs.disturb(adversary.clone());
         resources::create_queues(&sqs, &stack.queues, &mut kept.sqs)?;
@@ -80,6 +93,7 @@ impl Emulation {
             lambda.add(function.clone())?;
         }
         let place = Place { region: region.to_owned(), account: template_options.account.clone() };
+        let known_mappings = EventSourceMappings::default();
         // Before the mappings: what they invoke calls back.
         let front = Front::start(
             listener,
@@ -88,6 +102,7 @@ impl Emulation {
                 s3: s3.service(),
                 dynamodb: dynamodb.clone(),
                 lambda: lambda.clone(),
+                mappings: known_mappings.clone(),
                 urls: stack
                     .functions
                     .iter()
@@ -97,27 +112,32 @@ impl Emulation {
                 apis: resources::http_apis(&stack, &template_options.account),
                 health: resources::health(&stack),
                 adversary: adversary.clone(),
+                services: services.clone(),
                 senders: resources::senders(&stack),
                 judge: Judge::new(&stack, place, s3.clone()),
             },
         );
-        let services = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };
-        let mut mappings = resources::start_mappings(&stack, &services)?;
+        let wired = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };
+        let mut mappings = resources::start_mappings(&stack, &wired)?;
         mappings.extend(resources::start_stream_mappings(
             &stack,
-            &services,
+            &wired,
             &dynamodb,
             region,
             &checkpoints,
         )?);
+        mappings.iter().for_each(|each| known_mappings.add(&each.mapping));
         let mappings = Arc::new(mappings);
         front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
         let keeper = keeper.map(|keeper| keeper.watching(front.dynamodb_requests(), &mappings));
         if let Some(keeper) = &keeper {
             background.spawn(Arc::clone(keeper).run());
         }
-        for each in stack.schedules.iter().filter(|each| each.enabled) {
-            background.spawn(schedule::run(each.clone(), clock.clone(), lambda.clone()));
+        let enabled = stack.schedules.iter().filter(|each| each.enabled).cloned();
+        let schedules: Vec<Rule> =
+            enabled.filter_map(|each| Rule::new(each, clock.now_ms())).collect();
+        for rule in &schedules {
+            background.spawn(rule.clone().run(clock.clone(), lambda.clone()));
         }
         Ok(Self {
             clock,
@@ -130,7 +150,9 @@ impl Emulation {
             dynamodb,
             lambda,
             weather,
+            services,
             mappings,
+            schedules,
             front,
             keeper,
             background,
@@ -184,19 +206,9 @@ async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
     Ok((listener, address))
 }
 
-async fn serve_weather(
-    file: &[u8],
-    background: &mut JoinSet<()>,
-) -> Result<(Weather, String), StartError> {
-    let weather = Weather::load(file)?;
-    let (listener, address) = listen(0).await?;
-    let served = weather.clone();
-    background.spawn(async move {
-        if let Err(error) = served.serve(listener).await {
-            tracing::error!(%error, "weather stopped");
-        }
-    });
-    Ok((weather, format!("http://{address}")))
+async fn listen_as(service: Service) -> Result<Listening, StartError> {
+    let port = service.port;
+    Listening::start(service).await.map_err(|source| StartError::Listen { port, source })
 }
 
 /// Deletes what has expired, again and again.

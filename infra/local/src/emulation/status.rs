@@ -83,6 +83,7 @@ fn function(function: &Function, lambda: &Lambda) -> Value {
         "name": function.name,
         "logical_id": function.logical_id,
         "memory_mb": function.memory_mb,
+        "recursive_invocations_dropped": lambda.recursive_invocations_dropped(&function.name),
         "environments": environments.collect::<Vec<_>>(),
     })
 }
@@ -112,6 +113,7 @@ fn mapping(running: &RunningMapping) -> Value {
         "queue": running.queue(),
         "table": table,
         "function": running.function,
+        "state": running.mapping.state().as_str(),
         "activity": activity,
         "invocations": invocations,
         "failed_invocations": failed_invocations,

@@ -14,11 +14,15 @@ use serde_json::Value;
 
 use super::{error, faults, json_response};
 use crate::adversary::Adversary;
+use crate::services::Services;
 
 /// The health check's path.
 pub const HEALTH: &str = "/_sluicegate/health";
 /// Queues, functions and mappings, as they are now.
 pub const STATUS: &str = "/_sluicegate/status";
+/// The services that are not AWS's, and their calls by the second; `?since=` leaves out what was before
+/// that second since the Unix epoch.
+pub const SERVICES: &str = "/_sluicegate/services";
 const BELOW: &str = "/_sluicegate/";
 
 /// What the status is, when it is asked for.
@@ -28,6 +32,7 @@ pub(super) struct Admin {
     health: Value,
     status: OnceLock<StatusSource>,
     adversary: Adversary,
+    services: Services,
 }
 
 /// Whether a path is one of these, known or not.
@@ -36,8 +41,8 @@ pub(super) fn is_meant(path: &str) -> bool {
 }
 
 impl Admin {
-    pub(super) fn new(health: Value, adversary: Adversary) -> Self {
-        Self { health, status: OnceLock::new(), adversary }
+    pub(super) fn new(health: Value, adversary: Adversary, services: Services) -> Self {
+        Self { health, status: OnceLock::new(), adversary, services }
     }
 
     /// The first source stays.
@@ -52,25 +57,35 @@ impl Admin {
         match parts.uri.path() {
             // Health checks of all kinds may ask for health as they like.
             HEALTH => json_response(StatusCode::OK, &self.health),
-            STATUS => self.tell(&parts.method),
+            STATUS => match self.status.get() {
+                Some(status) => tell(&parts.method, status),
+                None => error(StatusCode::SERVICE_UNAVAILABLE, "it is still starting"),
+            },
+            SERVICES => {
+                let since_s = since_s(parts.uri.query().unwrap_or_default());
+                tell(&parts.method, || self.services.told(since_s))
+            }
             path => match faults::below(path) {
                 Some(below) => faults::answer(&self.adversary, &parts.method, below, body).await,
                 None => error(StatusCode::NOT_FOUND, "there is no such path"),
             },
         }
     }
+}
 
-    fn tell(&self, method: &Method) -> Response<Body> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            let mut refusal = error(StatusCode::METHOD_NOT_ALLOWED, "only GET");
-            refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return refusal;
-        }
-        match self.status.get() {
-            Some(status) => json_response(StatusCode::OK, &status()),
-            None => error(StatusCode::SERVICE_UNAVAILABLE, "it is still starting"),
-        }
+fn tell(method: &Method, what: impl FnOnce() -> Value) -> Response<Body> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut refusal = error(StatusCode::METHOD_NOT_ALLOWED, "only GET");
+        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refusal;
     }
+    json_response(StatusCode::OK, &what())
+}
+
+/// What is no number is from the start.
+fn since_s(query: &str) -> u64 {
+    let mut pairs = query.split('&').filter_map(|pair| pair.strip_prefix("since="));
+    pairs.next().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -83,7 +98,8 @@ mod tests {
     use crate::clock::Clock;
 
     fn admin() -> Admin {
-        Admin::new(json!({}), Adversary::new(Clock::manual(0), &Plan::default()))
+        let adversary = Adversary::new(Clock::manual(0), &Plan::default());
+        Admin::new(json!({}), adversary, Services::default())
     }
 
     async fn ask(admin: &Admin, method: Method, path: &str, origin: Option<&str>) -> u16 {
@@ -104,10 +120,13 @@ mod tests {
             (Method::GET, HEALTH, None, 200),
             (Method::GET, STATUS, None, 200),
             (Method::POST, STATUS, None, 405),
+            (Method::GET, SERVICES, None, 200),
+            (Method::POST, SERVICES, None, 405),
             (Method::GET, "/_sluicegate/nothing", None, 404),
             (Method::GET, faults::FAULTS, None, 200),
             (Method::GET, "/_sluicegate/faultsome", None, 404),
             (Method::GET, STATUS, page, 403),
+            (Method::GET, SERVICES, page, 403),
             (Method::DELETE, faults::FAULTS, page, 403),
             (Method::GET, HEALTH, Some("null"), 403),
         ] {

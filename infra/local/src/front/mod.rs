@@ -39,7 +39,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use self::access::Access;
 pub(crate) use self::access::Judge;
 pub(crate) use self::admin::StatusSource;
-pub use self::admin::{HEALTH, STATUS};
+pub use self::admin::{HEALTH, SERVICES, STATUS};
 pub use self::calls::Call;
 pub use self::faults::FAULTS;
 pub(crate) use self::needs::Place;
@@ -50,9 +50,11 @@ use self::forward::Forward;
 use self::route::{Destination, Route};
 use crate::adversary::{Adversary, Trouble};
 use crate::dynamodb::DynamoDb;
+use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
-use crate::sqs::Sqs;
+use crate::services::Services;
+use crate::sqs::{self, Sqs};
 
 /// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
@@ -66,6 +68,7 @@ pub(crate) struct Backends {
     pub(crate) s3: s3::Service,
     pub(crate) dynamodb: DynamoDb,
     pub(crate) lambda: Lambda,
+    pub(crate) mappings: EventSourceMappings,
     /// The functions that have a URL.
     pub(crate) urls: BTreeSet<String>,
     /// By their logical ids.
@@ -73,6 +76,8 @@ pub(crate) struct Backends {
     /// The health check's answer.
     pub(crate) health: Value,
     pub(crate) adversary: Adversary,
+    /// Those that are not AWS's.
+    pub(crate) services: Services,
     /// What SQS tells of who sent a message, by access key id: for functions.
     pub(crate) senders: BTreeMap<String, String>,
     pub(crate) judge: Judge,
@@ -101,7 +106,11 @@ struct Desk {
 impl Front {
     pub(crate) fn start(listener: TcpListener, backends: Backends) -> Self {
         let forward = Forward::to(backends.dynamodb.address());
-        let admin = Admin::new(backends.health.clone(), backends.adversary.clone());
+        let admin = Admin::new(
+            backends.health.clone(),
+            backends.adversary.clone(),
+            backends.services.clone(),
+        );
         let desk = Arc::new(Desk { backends, forward, calls: Calls::default(), admin });
         let (closing, closed) = watch::channel(false);
         let serving = tokio::spawn(serve(listener, Arc::clone(&desk), closed));
@@ -235,7 +244,10 @@ impl Desk {
         };
         match route.destination {
             Destination::Sqs => match read(body).await {
-                Ok(body) => self.sqs(&route, body, trouble).await.map(Body::from),
+                Ok(body) => {
+                    let caller = self.sqs_caller(&route, &parts);
+                    self.sqs(&route, caller, body, trouble).await.map(Body::from)
+                }
                 Err(refusal) => refusal,
             },
             Destination::DynamoDb => match read(body).await {
@@ -256,6 +268,9 @@ impl Desk {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 answer
+            }
+            Destination::Lambda if EventSourceMappings::is_meant(parts.uri.path()) => {
+                self.backends.mappings.handle(Request::from_parts(parts, body)).await
             }
             Destination::Lambda => {
                 self.backends.lambda.handle(Request::from_parts(parts, body)).await
@@ -297,17 +312,32 @@ impl Desk {
         judge.judge(route, parts, &body).map(|()| Body::from(body))
     }
 
-    async fn sqs(&self, route: &Route, body: Bytes, trouble: Option<Trouble>) -> Response<Bytes> {
+    /// What SQS tells of the caller with each message.
+    fn sqs_caller<'a>(&'a self, route: &Route, parts: &'a Parts) -> sqs::Caller<'a> {
+        let trace = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+        let session = self.backends.senders.get(&route.caller).map(String::as_str);
+        sqs::Caller { session, trace }
+    }
+
+    async fn sqs(
+        &self,
+        route: &Route,
+        caller: sqs::Caller<'_>,
+        body: Bytes,
+        trouble: Option<Trouble>,
+    ) -> Response<Bytes> {
+        let operation = route.operation.as_str();
+        let call = async |body: &[u8]| self.backends.sqs.call_as(caller, operation, body).await;
         match trouble {
             Some(Trouble::Partial(mut dice)) => {
                 if let Some(part) = trouble::part(&body, &mut dice) {
-                    return part.complete(self.call_sqs(route, &part.request).await);
+                    return part.complete(call(&part.request).await);
                 }
             }
             Some(Trouble::Unlisted(mut dice)) => {
                 if let Some(unlisted) = trouble::unlisted(&body, &mut dice) {
                     let answer = match &unlisted.request {
-                        Some(request) => Some(self.call_sqs(route, request).await),
+                        Some(request) => Some(call(request).await),
                         None => None,
                     };
                     return unlisted.complete(answer);
@@ -315,12 +345,7 @@ impl Desk {
             }
             _ => {}
         }
-        self.call_sqs(route, &body).await
-    }
-
-    async fn call_sqs(&self, route: &Route, body: &[u8]) -> Response<Bytes> {
-        let sender = self.backends.senders.get(&route.caller).map(String::as_str);
-        self.backends.sqs.call_as(sender, &route.operation, body).await
+        call(&body).await
     }
 }
 

@@ -27,7 +27,11 @@ pub(super) fn only_reads(operation: &str) -> bool {
 
 pub(super) fn of_lambda(parts: &Parts) -> &'static str {
     let path = parts.uri.path().trim_end_matches('/');
+    let is_mapping = path.contains("/event-source-mappings/");
     match parts.method {
+        Method::PUT if is_mapping => "UpdateEventSourceMapping",
+        Method::GET if is_mapping => "GetEventSourceMapping",
+        Method::GET if path.ends_with("/event-source-mappings") => "ListEventSourceMappings",
         Method::POST if path.ends_with("/invocations") => "Invoke",
         Method::GET if path.ends_with("/functions") => "ListFunctions",
         Method::GET => "GetFunction",

@@ -17,15 +17,21 @@ fn progress(depth: Depth, activity: Activity) -> Progress {
             // What is dead stays where it is.
             queue("InboxDlq", false, Depth { visible: 3, in_flight: 1, delayed: 0 }),
         ],
-        mappings: vec![MappingProgress { logical_id: "Mapping".to_owned(), activity }],
+        mappings: vec![MappingProgress {
+            logical_id: "Mapping".to_owned(),
+            activity,
+            change_due_ms: None,
+            is_holding_back: false,
+        }],
         lambda_is_idle: true,
     }
 }
 
 #[track_caller]
 fn check(depth: Depth, activity: Activity, due: (Option<u64>, Option<u64>), expected: Rest) {
-    let (asynchronous, hidden) = due;
-    assert_eq!(rest(&progress(depth, activity), asynchronous, || hidden), expected);
+    let (asynchronous, message) = due;
+    let due = Due { asynchronous, message, schedule: Some(1) };
+    assert_eq!(rest(&progress(depth, activity), due), expected, "no schedule is waited for");
 }
 
 #[test]
@@ -47,12 +53,35 @@ fn what_waits_for_time_waits_for_the_first_thing_that_is_due() {
 fn a_busy_function_is_never_overtaken_by_the_clock() {
     check(depth(0, 1, 0), Activity::Busy, (Some(400), Some(500)), Rest::None);
     let busy = Progress { lambda_is_idle: false, ..progress(depth(0, 1, 0), Activity::Idle) };
-    assert_eq!(rest(&busy, None, || Some(500)), Rest::None);
+    assert_eq!(rest(&busy, Due { message: Some(500), ..Due::default() }), Rest::None);
 }
 
 #[test]
 fn messages_that_a_throttled_mapping_leaves_wait_with_it() {
     check(depth(7, 10, 0), Activity::WaitingUntil(300), (None, Some(900)), Rest::Until(300));
+}
+
+#[test]
+fn a_change_of_a_mapping_is_waited_for_and_a_schedule_where_messages_wait_behind_one() {
+    let changed = |change_due_ms, is_holding_back, depth| {
+        let mut progress = progress(depth, Activity::Idle);
+        let mapping = &mut progress.mappings[0];
+        (mapping.change_due_ms, mapping.is_holding_back) = (change_due_ms, is_holding_back);
+        progress
+    };
+    let due = Due { schedule: Some(700), message: Some(300), ..Due::default() };
+    let empty = depth(0, 0, 0);
+    assert_eq!(rest(&changed(Some(500), false, empty), due), Rest::Until(500));
+    assert_eq!(rest(&changed(None, true, empty), due), Rest::Until(700));
+    assert_eq!(rest(&changed(Some(500), true, depth(0, 1, 0)), due), Rest::Until(300));
+    assert_eq!(
+        rest(&changed(Some(500), false, depth(1, 0, 0)), due),
+        Rest::None,
+        "it is taken first"
+    );
+    assert_eq!(rest(&changed(None, true, empty), Due::default()), Rest::Complete);
+    let text = changed(None, true, empty).to_string();
+    assert_eq!(text, "mapping Mapping is disabled, and its queue is not empty");
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Lambda {
             return Err(InvokeError::QueueFull { function: function.to_owned() });
         };
         let id = uuid::Uuid::new_v4().to_string();
-        let trace_id = trace_id.unwrap_or_else(|| self.new_trace_id());
+        let trace_id = self.trace_id(trace_id);
         let request = Request { id: id.clone(), payload, trace_id, client_context: None };
         let (shared, under_way) = (self.inner.shared.clone(), queue.waits.enter());
         tokio::spawn(async move {
@@ -100,6 +100,7 @@ async fn run(shared: &Shared, under_way: &UnderWay, pool: &Arc<Pool>, request: R
             Err(
                 InvokeError::NotFound { .. }
                 | InvokeError::PayloadTooLarge { .. }
+                | InvokeError::RecursiveLoop { .. }
                 | InvokeError::ShuttingDown,
             ) => return,
         };

@@ -17,7 +17,7 @@ use super::process::Process;
 use super::report::Report;
 use super::runtime_api::{Offer, Phase, Reply, RuntimeApi};
 use super::variables::{Instance, variables};
-use super::{InvocationStart, Shared, locked, memory, reload};
+use super::{InvocationStart, Shared, clock_offset, locked, memory, reload};
 use crate::adversary::Doom;
 use crate::clock::Clock;
 use crate::template::Function;
@@ -32,9 +32,6 @@ pub(super) struct Request {
     pub(super) client_context: Option<String>,
 }
 
-/// A clock may be off by so much without anyone's minding.
-const MOST_BEHIND_MS: u64 = 2_000;
-
 pub(super) struct Environment {
     number: u64,
     function: Arc<Function>,
@@ -43,9 +40,8 @@ pub(super) struct Environment {
     api: RuntimeApi,
     logs: Arc<EnvironmentLogs>,
     token: String,
-    clock_offset_ms: i64,
-    /// What the emulation's clock had been advanced by when it started.
-    advanced_ms: u64,
+    /// By how much its clock is wrong.
+    clock_skew_ms: i64,
     init_us: u64,
     invocations: AtomicU64,
     peak_kb: AtomicU64,
@@ -80,14 +76,13 @@ impl Environment {
         let task_root = binary.parent().unwrap_or(&shared.config.binaries);
         let adversary = shared.config.adversary.as_ref();
         let token = format!("environment-{}", uuid::Uuid::new_v4().simple());
-        let skew_ms = adversary.map_or(0, |adversary| adversary.clock_offset_ms(&function.name));
-        let advanced_ms = clock.advanced_ms();
-        let clock_offset_ms = skew_ms.saturating_add_unsigned(advanced_ms);
+        let clock_skew_ms =
+            adversary.map_or(0, |adversary| adversary.clock_offset_ms(&function.name));
         let instance = Instance {
             port: api.port(),
             log_stream: &stream,
             token: &token,
-            clock_offset_ms,
+            clock_offset_ms: clock_skew_ms.saturating_add_unsigned(clock.advanced_ms()),
             task_root,
         };
         let spawn = || {
@@ -139,8 +134,7 @@ impl Environment {
             api,
             logs,
             token,
-            clock_offset_ms,
-            advanced_ms,
+            clock_skew_ms,
             init_us,
             invocations: AtomicU64::new(0),
             peak_kb: AtomicU64::new(0),
@@ -192,14 +186,17 @@ impl Environment {
         let deadline_ms = started_ms.saturating_add(millis(limit));
         let (reply, replied) = oneshot::channel();
         let doom = self.doom();
+        // Once, so that the deadline is in the very time that the function is told.
+        let clock_offset_ms = self.clock_offset_ms();
+        let own_time_ms = Clock::system().now_ms().saturating_add_signed(clock_offset_ms);
         self.api
             .offer(Offer {
                 taken: self.on_taken(&request.id, ordinal, doom),
                 request_id: request.id,
-                deadline_ms: self.own_time_ms().saturating_add(millis(limit)),
+                deadline_ms: own_time_ms.saturating_add(millis(limit)),
                 function_arn: self.function.arn.clone(),
                 trace_id: request.trace_id,
-                client_context: request.client_context,
+                client_context: clock_offset::told(request.client_context, clock_offset_ms),
                 payload: request.payload,
                 reply,
             })
@@ -255,16 +252,9 @@ impl Environment {
         doom
     }
 
-    /// Whether its clock is behind the emulation's by more than clocks are apart: it was told once, at
-    /// its start, by how much that is ahead of the system's, and time was skipped since.
-    pub(super) fn is_behind(&self) -> bool {
-        let skipped_ms = self.shared.clock.advanced_ms().saturating_sub(self.advanced_ms);
-        skipped_ms > MOST_BEHIND_MS
-    }
-
-    /// The function reads its system's time, and adds what it was told at its start.
-    fn own_time_ms(&self) -> u64 {
-        Clock::system().now_ms().saturating_add_signed(self.clock_offset_ms)
+    /// What the function's clock adds to its system's, now.
+    fn clock_offset_ms(&self) -> i64 {
+        self.clock_skew_ms.saturating_add_unsigned(self.shared.clock.advanced_ms())
     }
 
     fn on_taken(&self, id: &str, ordinal: u64, doom: Option<Doom>) -> Box<dyn FnOnce() + Send> {

@@ -4,7 +4,7 @@
 //! and there is one version of a function, `$LATEST`.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,8 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::body::{self, BodyError};
-use super::outcome::{Invocation, InvokeError};
+use super::outcome::Invocation;
+use super::rest::{ApiError, insert, json_response, with_request_id};
 use super::{Caller, Lambda, PAYLOAD_LIMIT, asynchronous};
 use crate::template::Function;
 
@@ -25,14 +26,6 @@ const NAME_LIMIT: usize = 170;
 /// Of a client context in base64, in bytes; only synchronous invocations hand it on:
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestSyntax>
 const CLIENT_CONTEXT_LIMIT: usize = 3_583;
-
-/// An error in Lambda's REST shape: the type in a header, the message in the body.
-#[derive(Debug, PartialEq, Eq)]
-struct ApiError {
-    status: StatusCode,
-    kind: &'static str,
-    message: String,
-}
 
 impl Lambda {
     /// Answers one request of Lambda's REST API. Paths start at `/2015-03-31/functions`.
@@ -147,7 +140,7 @@ fn configuration(function: &Function) -> Value {
 }
 
 /// The name in a name, a partial ARN or an ARN, with the qualifier `$LATEST` or none.
-fn function_name(encoded: &str) -> Result<String, ApiError> {
+pub(super) fn function_name(encoded: &str) -> Result<String, ApiError> {
     let decoded = percent_decode_str(encoded).decode_utf8_lossy();
     let invalid = || ApiError {
         status: StatusCode::BAD_REQUEST,
@@ -219,61 +212,6 @@ fn answer(invocation: &Invocation, with_log: bool) -> Response<Body> {
         insert(headers, "x-amz-log-result", &STANDARD.encode(&invocation.log_tail));
     }
     response
-}
-
-fn with_request_id(status: StatusCode, id: &str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    insert(response.headers_mut(), "x-amzn-requestid", id);
-    response
-}
-
-fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
-    }
-}
-
-fn json_response(body: &Value) -> Response<Body> {
-    let id = uuid::Uuid::new_v4().to_string();
-    let mut response = with_request_id(StatusCode::OK, &id, Body::from(body.to_string()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-impl ApiError {
-    fn response(&self) -> Response<Body> {
-        // Lambda is not of one mind about the key's case; SDKs read either.
-        let body = if self.kind == "TooManyRequestsException" {
-            json!({
-                "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
-                "Type": "User",
-                "message": self.message,
-            })
-        } else {
-            json!({ "Type": "User", "Message": self.message, "message": self.message })
-        };
-        let mut response = json_response(&body);
-        *response.status_mut() = self.status;
-        insert(response.headers_mut(), "x-amzn-errortype", self.kind);
-        response
-    }
-}
-
-impl From<InvokeError> for ApiError {
-    fn from(error: InvokeError) -> Self {
-        let (status, kind) = match &error {
-            InvokeError::NotFound { .. } => (StatusCode::NOT_FOUND, "ResourceNotFoundException"),
-            InvokeError::Throttled { .. } | InvokeError::QueueFull { .. } => {
-                (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")
-            }
-            InvokeError::PayloadTooLarge { .. } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException")
-            }
-            InvokeError::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "ServiceException"),
-        };
-        Self { status, kind, message: error.to_string() }
-    }
 }
 
 #[cfg(test)]

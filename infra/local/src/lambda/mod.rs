@@ -6,9 +6,11 @@
 
 mod asynchronous;
 mod body;
+mod clock_offset;
 mod environment;
 mod http;
 mod invoke;
+mod lineage;
 mod logs;
 pub mod mapping;
 mod memory;
@@ -18,6 +20,7 @@ mod pool;
 mod process;
 mod reload;
 mod report;
+mod rest;
 mod runtime_api;
 mod variables;
 mod waits;
@@ -241,9 +244,16 @@ impl Lambda {
         }
         let pool = self.pool(function)?;
         let id = uuid::Uuid::new_v4().to_string();
-        let trace_id = caller.trace_id.unwrap_or_else(|| self.new_trace_id());
+        let trace_id = self.trace_id(caller.trace_id);
         let client_context = caller.client_context;
         pool.invoke(Request { id, payload, trace_id, client_context }).await
+    }
+
+    /// How many invocations of a function were dropped, because they would have gone on with a recursive
+    /// loop.
+    #[must_use]
+    pub fn recursive_invocations_dropped(&self, function: &str) -> u64 {
+        self.pool(function).map_or(0, |pool| pool.recursive_drops())
     }
 
     /// Calls `hook` at the start of each invocation, before the function has read it.
@@ -310,6 +320,12 @@ impl Lambda {
     fn pools(&self) -> Vec<Arc<Pool>> {
         let pools = self.inner.pools.read().unwrap_or_else(PoisonError::into_inner);
         pools.values().cloned().collect()
+    }
+
+    /// The caller's, or a new one.
+    fn trace_id(&self, of_caller: Option<String>) -> String {
+        let sound = of_caller.filter(|header| lineage::is_sound(header));
+        sound.unwrap_or_else(|| self.new_trace_id())
     }
 
     /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>

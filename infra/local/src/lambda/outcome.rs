@@ -35,6 +35,12 @@ pub enum InvokeError {
     QueueFull { function: String },
     #[error("{size} byte payload is too large (limit {limit} bytes)")]
     PayloadTooLarge { size: usize, limit: usize },
+    /// In Lambda's words.
+    #[error(
+        "Lambda has detected your function being invoked in a recursive loop with other AWS resources \
+         and stopped your function's invocation."
+    )]
+    RecursiveLoop { function: String },
     #[error("the emulation is shutting down")]
     ShuttingDown,
 }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::environment::{Environment, Request, millis};
 use super::outcome::{Ended, Invocation, InvokeError};
 use super::reload::Watched;
-use super::{EnvironmentInfo, EnvironmentState, Shared, locked};
-use crate::template::Function;
+use super::{EnvironmentInfo, EnvironmentState, Shared, lineage, locked};
+use crate::template::{Function, RecursiveLoop};
 
 pub(super) struct Pool {
     function: Arc<Function>,
@@ -31,10 +31,12 @@ struct State {
     busy: BTreeMap<u64, Arc<Environment>>,
     /// The one used last comes last.
     idle: Vec<Idle>,
+    recursive_drops: u64,
 }
 
 struct Idle {
     environment: Arc<Environment>,
+    /// By [`Clock::lived_ms`](crate::clock::Clock::lived_ms).
     since_ms: u64,
 }
 
@@ -74,12 +76,39 @@ impl Pool {
     /// Runs one invocation to its end, also when nobody waits for it any more.
     pub(super) async fn invoke(
         self: &Arc<Self>,
-        request: Request,
+        mut request: Request,
     ) -> Result<Invocation, InvokeError> {
+        if self.drops_recursive(&request.trace_id) {
+            return Err(InvokeError::RecursiveLoop { function: self.function.name.clone() });
+        }
+        request.trace_id = lineage::next(&request.trace_id, &self.function.arn).header;
         let (slot, warm) = self.acquire()?;
         let pool = self.clone();
         let running = tokio::spawn(async move { pool.run(slot, warm, request).await });
         running.await.unwrap_or(Err(InvokeError::ShuttingDown))
+    }
+
+    /// Whether an invocation with this trace header would go on with a loop that has to end: then it is
+    /// dropped, counted and logged.
+    pub(super) fn drops_recursive(&self, trace_header: &str) -> bool {
+        if self.function.recursive_loop == RecursiveLoop::Allow
+            || lineage::next(trace_header, &self.function.arn).before < lineage::MOST
+        {
+            return false;
+        }
+        locked(&self.state).recursive_drops += 1;
+        tracing::warn!(
+            function.name = self.function.name,
+            "an invocation was dropped: it was the {}th of a recursive loop, which RecursiveLoop: Allow \
+             would let go on",
+            lineage::MOST + 1
+        );
+        true
+    }
+
+    /// Invocations that were dropped to end a loop; CloudWatch's `RecursiveInvocationsDropped`.
+    pub(super) fn recursive_drops(&self) -> u64 {
+        locked(&self.state).recursive_drops
     }
 
     async fn run(
@@ -115,9 +144,7 @@ impl Pool {
         state.active += 1;
         let mut warm = None;
         while let Some(idle) = state.idle.pop() {
-            // On Lambda a frozen environment wakes to the present time; a process that has the wrong
-            // one cannot be told.
-            if idle.environment.is_usable() && !idle.environment.is_behind() {
+            if idle.environment.is_usable() {
                 warm = Some(idle.environment);
                 break;
             }
@@ -158,23 +185,25 @@ impl Pool {
         state.busy.remove(&environment.number());
         let current = environment.number() > state.replaced;
         if current && environment.is_usable() && !self.shared.is_closing() {
-            state.idle.push(Idle { environment, since_ms: self.shared.clock.now_ms() });
+            state.idle.push(Idle { environment, since_ms: self.shared.clock.lived_ms() });
         }
         drop(state);
         drop(slot);
     }
 
-    /// When the environment that has been idle longest is to be retired.
+    /// When the environment that has been idle longest is to be retired, if nothing is skipped until then.
     pub(super) fn next_retirement_ms(&self) -> Option<u64> {
         let state = locked(&self.state);
-        state.idle.first().map(|idle| idle.since_ms.saturating_add(millis(self.shared.config.idle)))
+        let clock = &self.shared.clock;
+        let ends_ms = state.idle.first()?.since_ms.saturating_add(millis(self.shared.config.idle));
+        Some(clock.now_ms().saturating_add(ends_ms.saturating_sub(clock.lived_ms())))
     }
 
     /// Ends the environments that have been idle for the configured time.
     pub(super) fn retire_expired(&self) {
-        let now_ms = self.shared.clock.now_ms();
+        let lived_ms = self.shared.clock.lived_ms();
         let keep = millis(self.shared.config.idle);
-        let expired = |idle: &Idle| idle.since_ms.saturating_add(keep) <= now_ms;
+        let expired = |idle: &Idle| idle.since_ms.saturating_add(keep) <= lived_ms;
         locked(&self.state).idle.retain(|idle| !expired(idle));
     }
 

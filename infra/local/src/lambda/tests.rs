@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::template::Function;
+use crate::template::{Function, RecursiveLoop};
 
 pub(super) fn function(name: &str, binary: &str) -> Function {
     Function {
@@ -19,5 +19,6 @@ pub(super) fn function(name: &str, binary: &str) -> Function {
         layers: Vec::new(),
         reserved_concurrency: None,
         has_url: false,
+        recursive_loop: RecursiveLoop::Terminate,
     }
 }

@@ -7,12 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::{Config, clock_offset};
 use crate::template::Function;
-
-/// What a function's clock adds to the system's, in milliseconds: Lambda has nothing like it, and
-/// where it is not set, it is nothing.
-const CLOCK_OFFSET: &str = "SLUICEGATE_CLOCK_OFFSET_MS";
 
 /// What differs from one environment to the next.
 pub(super) struct Instance<'a> {
@@ -20,7 +16,7 @@ pub(super) struct Instance<'a> {
     pub(super) log_stream: &'a str,
     /// Tells the environment from all others when it calls.
     pub(super) token: &'a str,
-    /// By how many milliseconds its clock is wrong.
+    /// What its clock adds to its system's at the start, in milliseconds.
     pub(super) clock_offset_ms: i64,
     pub(super) task_root: &'a Path,
 }
@@ -65,9 +61,7 @@ pub(super) fn variables(
         all.insert(name.clone(), below_layers(value, &function.layers));
     }
     all.extend(own(reserved.into()));
-    if instance.clock_offset_ms != 0 {
-        all.insert(CLOCK_OFFSET.to_owned(), instance.clock_offset_ms.to_string());
-    }
+    all.insert(clock_offset::VARIABLE.to_owned(), instance.clock_offset_ms.to_string());
     all
 }
 
@@ -120,13 +114,11 @@ mod tests {
             port: 99,
             log_stream: "stream",
             token: "token",
-            clock_offset_ms: 0,
+            clock_offset_ms: -5,
             task_root: Path::new("/task"),
         };
         let all = variables(&function, &config, &instance);
-        assert!(!all.contains_key(CLOCK_OFFSET));
-        let ahead = Instance { clock_offset_ms: -5, ..instance };
-        assert_eq!(variables(&function, &config, &ahead)[CLOCK_OFFSET], "-5");
+        assert_eq!(all["SLUICEGATE_CLOCK_OFFSET_MS"], "-5");
         assert_eq!(all["TZ"], "Europe/Vienna");
         assert_eq!(all["AWS_REGION"], "eu-west-1");
         assert_eq!(all["TABLE"], "records");
@@ -134,7 +126,7 @@ mod tests {
         assert_eq!(all["AWS_LAMBDA_RUNTIME_API"], "127.0.0.1:99");
         assert_eq!(all["AWS_LAMBDA_LOG_GROUP_NAME"], "/aws/lambda/sink");
         function.log_group = Some("own".to_owned());
-        let named = variables(&function, &config, &ahead);
+        let named = variables(&function, &config, &instance);
         assert_eq!(named["AWS_LAMBDA_LOG_GROUP_NAME"], "own");
     }
 }

@@ -1,12 +1,10 @@
 //! Schedules: rules of EventBridge that invoke a function at their times.
 //!
 //! On the emulation's clock, asynchronously, as EventBridge does. That a rule is due some day is
-//! nothing that is left to do: the clock is never moved to it, and one that is moved over several of
-//! its times sets it off once.
+//! nothing that is left to do: the clock is moved to it only where messages wait behind a mapping that was
+//! disabled, and one that is moved over several of its times sets it off once.
 
 mod expression;
-
-use std::future::Future;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -17,17 +15,31 @@ use crate::clock::Clock;
 use crate::lambda::{Lambda, timestamp};
 use crate::template::Schedule;
 
-/// Invokes the function at its times, from now on until it is dropped.
-pub(crate) fn run(
+/// A schedule that is in force.
+#[derive(Clone)]
+pub(crate) struct Rule {
     schedule: Schedule,
-    clock: Clock,
-    lambda: Lambda,
-) -> impl Future<Output = ()> + Send + 'static {
-    let created_ms = clock.now_ms();
-    async move {
-        let Ok(expression) = Expression::parse(&schedule.expression) else { return };
-        let mut now_ms = created_ms;
-        while let Some(due_ms) = expression.next_after(created_ms, now_ms) {
+    expression: Expression,
+    created_ms: u64,
+}
+
+impl Rule {
+    /// In force from now on; `None` for one whose expression is none, which the template's reader refuses.
+    pub(crate) fn new(schedule: Schedule, now_ms: u64) -> Option<Self> {
+        let expression = Expression::parse(&schedule.expression).ok()?;
+        Some(Self { schedule, expression, created_ms: now_ms })
+    }
+
+    /// When it is due next, in milliseconds since the Unix epoch.
+    pub(crate) fn next_due_ms(&self, now_ms: u64) -> Option<u64> {
+        self.expression.next_after(self.created_ms, now_ms)
+    }
+
+    /// Invokes the function at its times, until it is dropped.
+    pub(crate) async fn run(self, clock: Clock, lambda: Lambda) {
+        let schedule = &self.schedule;
+        let mut now_ms = self.created_ms;
+        while let Some(due_ms) = self.next_due_ms(now_ms) {
             clock.sleep_until(due_ms).await;
             let payload = schedule.input.clone().unwrap_or_else(|| event(&schedule.arn, due_ms));
             if let Err(error) = lambda.invoke_later(&schedule.function, Bytes::from(payload)) {

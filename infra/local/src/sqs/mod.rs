@@ -88,6 +88,16 @@ pub struct NewMessage {
     pub deduplication_id: Option<String>,
 }
 
+/// Who calls, as far as a message tells of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Caller<'a> {
+    /// A role's session (`AROA…:name`); the account, if not given.
+    pub(crate) session: Option<&'a str>,
+    /// The trace header of the request, which messages keep that have none of their own:
+    /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html>.
+    pub(crate) trace: Option<&'a str>,
+}
+
 /// How many messages a queue holds, by their state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
@@ -123,17 +133,17 @@ impl Sqs {
 
     /// One request of the JSON 1.0 protocol: operation from `X-Amz-Target`, without `AmazonSQS.`.
     pub async fn call(&self, operation: &str, body: &[u8]) -> http::Response<Bytes> {
-        self.call_as(None, operation, body).await
+        self.call_as(Caller::default(), operation, body).await
     }
 
-    /// As [`Sqs::call`], by a role's session (`AROA…:name`), or by the account.
+    /// As [`Sqs::call`], by whoever it is.
     pub(crate) async fn call_as(
         &self,
-        sender: Option<&str>,
+        caller: Caller<'_>,
         operation: &str,
         body: &[u8],
     ) -> http::Response<Bytes> {
-        ops::answer(&self.service, sender, operation, body).await
+        ops::answer(&self.service, caller, operation, body).await
     }
 
     /// Makes a queue, and answers its URL. A redrive policy must name a queue that exists already.

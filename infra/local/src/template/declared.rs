@@ -195,11 +195,11 @@ fn refuse_twins(declared: &[Declared<'_>], scope: &Scope<'_>) {
     }
 }
 
-/// A function's role and URL, and the functions' API, which can be referred to though the template
-/// does not declare them.
+/// A function's role, URL and event source mappings, and the functions' API, which can be referred to
+/// though the template does not declare them.
 fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
     // The API comes after every function that it calls.
-    let routed = declared.iter().filter(|one| has_route(one));
+    let routed = declared.iter().filter(|one| events(one, &["HttpApi"]).next().is_some());
     let owners: Vec<String> = routed.map(|one| one.logical_id.to_owned()).collect();
     if !owners.is_empty() {
         let id = IMPLICIT_HTTP_API.to_owned();
@@ -217,6 +217,12 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
             let physical = Physical::new(Kind::Role, name, Vec::new());
             scope.resources.entry(role).or_insert(physical);
         }
+        for event in events(one, &["SQS", "DynamoDB"]) {
+            let (id, owners) = (format!("{id}{event}"), vec![id.to_owned()]);
+            let uuid = scope.options.mapping_uuid(&id);
+            let physical = Physical::new(Kind::Mapping, uuid, owners);
+            scope.resources.entry(id).or_insert(physical);
+        }
         if one.properties.entry("FunctionUrlConfig").is_some() {
             let owners = vec![id.to_owned()];
             let physical = Physical::new(Kind::FunctionUrl, name, owners);
@@ -225,12 +231,13 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
     }
 }
 
-/// Whether it is a function with an `HttpApi` event.
-fn has_route(one: &Declared<'_>) -> bool {
+/// The names of a function's events of some types.
+fn events<'a>(one: &'a Declared<'_>, types: &'a [&str]) -> impl Iterator<Item = &'a str> {
     let events = one.properties.entry("Events").filter(|_| one.kind == Kind::Function);
     let events = events.and_then(|events| events.value.entries()).unwrap_or_default();
-    events.iter().any(|event| {
-        let kind = event.value.entry("Type");
-        kind.is_some_and(|kind| kind.value.text() == Some("HttpApi"))
-    })
+    let is_meant = |event: &&Entry| {
+        let kind = event.value.entry("Type").and_then(|kind| kind.value.text());
+        kind.is_some_and(|kind| types.contains(&kind))
+    };
+    events.iter().filter(is_meant).map(|event| event.key.as_str())
 }

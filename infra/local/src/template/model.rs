@@ -44,6 +44,17 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// Declared `FunctionUrlConfig`.
     pub has_url: bool,
+    pub recursive_loop: RecursiveLoop,
+}
+
+/// What becomes of a loop of a function with itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecursiveLoop {
+    /// It goes on.
+    Allow,
+    /// Lambda ends it after about 16 rounds.
+    #[default]
+    Terminate,
 }
 
 /// An `AWS::IAM::Role`, with all policies that are attached to it.
@@ -100,6 +111,8 @@ pub struct BucketNotification {
 #[derive(Clone, Debug)]
 pub struct EventSourceMapping {
     pub logical_id: String,
+    /// What `Ref` gives of it.
+    pub uuid: String,
     /// The function's name.
     pub function: String,
     pub queue_arn: String,
@@ -124,6 +137,8 @@ impl EventSourceMapping {
 #[derive(Clone, Debug)]
 pub struct StreamMapping {
     pub logical_id: String,
+    /// What `Ref` gives of it.
+    pub uuid: String,
     /// The function's name.
     pub function: String,
     pub stream_arn: String,

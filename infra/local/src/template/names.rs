@@ -188,6 +188,9 @@ impl Physical {
                 Some(format!("{name}.s3.{}.amazonaws.com", options.region))
             }
             (Kind::Mapping, "Id") => Some(name.clone()),
+            (Kind::Mapping, "EventSourceMappingArn") => {
+                Some(options.arn("lambda", &format!("event-source-mapping:{name}")))
+            }
             (Kind::LogGroup, "Arn") => Some(options.arn("logs", &format!("log-group:{name}:*"))),
             (Kind::Role, "RoleId") => Some(role_id(name)),
             (Kind::Role, "Arn") => Some(format!("arn:aws:iam::{}:role/{name}", options.account)),
@@ -216,6 +219,15 @@ impl Options {
         format!("{}/http-apis/{logical_id}", self.endpoint)
     }
 
+    /// The UUID of an event source mapping, which AWS draws. Here it follows from stack and logical id, so
+    /// that it is the same at each start.
+    pub(super) fn mapping_uuid(&self, logical_id: &str) -> String {
+        let digest = Sha256::digest(format!("{}-{logical_id}", self.stack_name));
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
     /// Where AWS would have an HTTP API.
     pub(super) fn aws_http_api_url(&self, logical_id: &str) -> String {
         format!("https://{logical_id}.execute-api.{}.amazonaws.com", self.region)
@@ -235,6 +247,9 @@ impl Options {
         declared: Option<&str>,
         fifo: bool,
     ) -> String {
+        if kind == Kind::Mapping {
+            return self.mapping_uuid(logical_id);
+        }
         if kind == Kind::Layer {
             return root.join(declared.unwrap_or_default()).to_string_lossy().into_owned();
         }

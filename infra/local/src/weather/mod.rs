@@ -1,8 +1,8 @@
 //! A weather service to enrich from and to deliver to: observations by airport and hour, over HTTP.
 //!
 //! It stands in for someone else's API, so it is nothing of AWS: it answers what it holds, takes what is
-//! put, once under each key, and counts the calls. Being slow, or away, is for whoever puts it behind a
-//! proxy.
+//! put, once under each key, and counts the calls. Being slow, or away, is for [`services`](crate::services),
+//! which it is one of.
 
 mod deliveries;
 
@@ -133,7 +133,8 @@ impl Weather {
         axum::serve(listener, self.router()).await
     }
 
-    fn router(self) -> Router {
+    /// As [`Weather::serve`] answers.
+    pub fn router(self) -> Router {
         Router::new()
             .route("/v1/stations/{origin}/hours/{time_hour}", get(hour).put(observe))
             .with_state(self)

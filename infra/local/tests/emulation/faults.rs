@@ -1,5 +1,7 @@
 //! What the adversary does, as the official SDKs and functions meet it.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
@@ -161,6 +163,14 @@ async fn an_environment_has_a_clock_of_its_own() {
     let variables: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
     let offset: i64 = variables["SLUICEGATE_CLOCK_OFFSET_MS"].as_str().unwrap().parse().unwrap();
     assert!(offset != 0 && offset.abs() <= 60_000, "{offset}");
+    // It stays as wrong as it is, whatever time it becomes.
+    world.pass(Duration::from_secs(600));
+    let asked = Bytes::from_static(br#"{"do":"context"}"#);
+    let answer = world.lambda().invoke("echo", asked).await.unwrap();
+    let context: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+    let told = &context["clientContext"]["custom"]["sluicegate-clock-offset-ms"];
+    assert_eq!(told, &(offset + 600_000).to_string());
+    assert_eq!(world.lambda().environments("echo").len(), 1);
     world.shutdown().await;
 }
 

@@ -7,6 +7,8 @@ mod faults;
 mod front;
 mod http_apis;
 mod lifecycle;
+mod loops;
+mod mappings;
 #[path = "../probe/mod.rs"]
 mod probe;
 mod rights;
@@ -102,6 +104,7 @@ impl Root {
             port: 0,
             parameters: BTreeMap::new(),
             weather: None,
+            services: Vec::new(),
             binaries: binaries(),
             log: Arc::new(|_: &LogLine<'_>| {}),
             clock: Clock::manual(START_MS),
@@ -131,4 +134,15 @@ fn message(body: &str) -> NewMessage {
 fn queue_name(world: &Emulation, logical_id: &str) -> String {
     let mut queues = world.stack().queues.iter();
     queues.find(|queue| queue.logical_id == logical_id).unwrap().name.clone()
+}
+
+/// Waits in real time for what happens by itself, or fails.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "never: {what}");
 }

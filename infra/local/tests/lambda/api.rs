@@ -33,7 +33,8 @@ async fn invoke_answers_as_the_sdks_expect() {
     let context: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(context["requestId"], headers["x-amzn-requestid"].to_str().unwrap());
     assert_eq!(context["functionArn"], "arn:aws:lambda:eu-west-1:123456789012:function:probe");
-    assert_eq!(context["traceId"], "Root=1-5e6a0e00-000000000000000000000001");
+    let trace = context["traceId"].as_str().unwrap();
+    assert!(trace.starts_with("Root=1-5e6a0e00-000000000000000000000001;Lineage="), "{trace}");
     assert_eq!(context["clientContext"]["custom"], json!({ "team": "data" }));
     let deadline_ms = context["deadlineMs"].as_u64().unwrap();
     assert!((called_ms + 30_000..=answered_ms + 30_000).contains(&deadline_ms), "{deadline_ms}");

@@ -73,6 +73,7 @@ async fn a_process_has_lambdas_environment_and_nothing_of_ours() {
             "LAMBDA_TASK_ROOT",
             "LANG",
             "PATH",
+            "SLUICEGATE_CLOCK_OFFSET_MS",
             "TZ",
             "_HANDLER",
             "_X_AMZN_TRACE_ID",
@@ -287,21 +288,21 @@ async fn concurrent_invocations_have_environments_of_their_own_which_are_retired
     assert_eq!(world.pids(), [0; 0]);
 }
 
-/// It was told at its start what time it is, and its own clock has not been advanced.
 #[tokio::test]
-async fn after_a_time_that_was_skipped_an_environment_with_the_present_time_takes_over() {
+async fn an_environment_lives_on_over_a_skip_of_time_and_is_told_what_time_it_is() {
     let world = World::with_probe(|_| {});
-    let offset = async || {
-        let answer = world.invoke(json!({ "do": "variables" })).await.unwrap();
-        document(&answer)["SLUICEGATE_CLOCK_OFFSET_MS"].clone()
-    };
-    assert_eq!(offset().await, Value::Null);
+    let told = async || document(&world.invoke(json!({ "do": "context" })).await.unwrap());
+    let first = told().await;
+    assert_eq!(first["clientContext"], Value::Null);
     let pids = world.pids();
-    world.clock.advance(Duration::from_secs(2));
-    assert_eq!((offset().await, world.pids()), (Value::Null, pids.clone()));
-    world.clock.advance(Duration::from_secs(60));
-    assert_eq!(offset().await, json!("62000"));
-    assert_ne!(world.pids(), pids);
+    world.clock.skip(Duration::from_secs(7_200));
+    let second = told().await;
+    let offset = json!({ "sluicegate-clock-offset-ms": "7200000" });
+    assert_eq!(second["clientContext"]["custom"], offset);
+    let deadline_ms = |context: &Value| context["deadlineMs"].as_u64().unwrap();
+    let later_ms = deadline_ms(&second) - deadline_ms(&first);
+    assert!((7_200_000..7_320_000).contains(&later_ms), "{later_ms}");
+    assert_eq!(world.pids(), pids, "idle for longer than it may be, were it not skipped");
 }
 
 #[tokio::test]

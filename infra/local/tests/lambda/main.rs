@@ -20,7 +20,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use local::clock::Clock;
 use local::lambda::{Config, Invocation, InvokeError, Lambda, LogLine, Origin};
-use local::template::Function;
+use local::template::{Function, RecursiveLoop};
 use serde_json::Value;
 
 use self::probe::binaries;
@@ -114,6 +114,7 @@ fn probe(change: impl FnOnce(&mut Function)) -> Function {
         layers: Vec::new(),
         reserved_concurrency: None,
         has_url: true,
+        recursive_loop: RecursiveLoop::Terminate,
     };
     change(&mut function);
     function

@@ -74,6 +74,13 @@ fn lambda(operation: &str, path: &str, place: &Place) -> Need {
         "Invoke" => "lambda:InvokeFunction".to_owned(),
         other => format!("lambda:{other}"),
     };
+    // Those that list have no resource.
+    if let Some((_, uuid)) = path.split_once("/event-source-mappings") {
+        return match uuid.trim_matches('/') {
+            "" => Need::new(action, "*"),
+            uuid => Need::new(action, place.arn("lambda", &format!("event-source-mapping:{uuid}"))),
+        };
+    }
     let named = path.split_once("/functions/").map_or("", |(_, rest)| rest);
     let named = percent_encoding::percent_decode_str(named.split('/').next().unwrap_or_default());
     let named = named.decode_utf8_lossy();
@@ -108,5 +115,20 @@ pub(super) mod tests {
         let arn = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Ar%3A1%3Afunction%3Asink/invocations";
         check("Invoke", arn, invoked);
         check("ListFunctions", "/2015-03-31/functions/", "lambda:ListFunctions *");
+    }
+
+    #[test]
+    fn a_mapping_is_named_by_its_path_and_the_list_of_them_is_everybodys() {
+        #[track_caller]
+        fn check(operation: &str, path: &str, expected: &str) {
+            let path = format!("/2015-03-31/event-source-mappings{path}");
+            assert_eq!(texts(&[lambda(operation, &path, &place())]), [expected]);
+        }
+        let arn = "arn:aws:lambda:r:1:event-source-mapping:1b-2c";
+        let update = format!("lambda:UpdateEventSourceMapping {arn}");
+        check("UpdateEventSourceMapping", "/1b-2c", &update);
+        check("GetEventSourceMapping", "/1b-2c/", &format!("lambda:GetEventSourceMapping {arn}"));
+        check("ListEventSourceMappings", "/", "lambda:ListEventSourceMappings *");
+        check("ListEventSourceMappings", "", "lambda:ListEventSourceMappings *");
     }
 }

@@ -67,6 +67,7 @@ impl From<InvokeError> for Failure {
             InvokeError::NotFound { .. } => Self::NoFunction,
             InvokeError::Throttled { .. } | InvokeError::QueueFull { .. } => Self::Throttled,
             InvokeError::PayloadTooLarge { .. } => Self::TooLarge,
+            InvokeError::RecursiveLoop { .. } => Self::Function,
             InvokeError::ShuttingDown => Self::ShuttingDown,
         }
     }

@@ -8,6 +8,7 @@
 use bytes::Bytes;
 
 use super::super::environment::millis;
+use super::super::lineage;
 use super::super::outcome::InvokeError;
 use super::mode::Mode;
 use super::poller::{Batch, Engine, Message};
@@ -92,8 +93,11 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
     async fn verdict(&self, payload: Bytes, messages: &[Message], batch: &Batch) -> Verdict {
         let ends_ms = batch.received_ms.saturating_add(millis(self.plan.visibility));
         let mut delay_ms = THROTTLE_DELAY_MS;
+        let trace = lineage::shared(messages.iter().filter_map(|each| each.trace.as_deref()));
         loop {
-            let error = match self.target.invoke(&self.plan.function, payload.clone()).await {
+            let invoked =
+                self.target.invoke(&self.plan.function, payload.clone(), trace.clone()).await;
+            let error = match invoked {
                 Ok(invocation) => {
                     self.count(|counters| {
                         counters.invocations += 1;
@@ -117,6 +121,9 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
                 InvokeError::NotFound { .. } => return Verdict::Failed("the function is unknown"),
                 InvokeError::PayloadTooLarge { .. } => {
                     return Verdict::Failed("the event is too large");
+                }
+                InvokeError::RecursiveLoop { .. } => {
+                    return Verdict::Failed("the function is in a recursive loop");
                 }
                 InvokeError::ShuttingDown => return Verdict::Failed("everything shuts down"),
             }

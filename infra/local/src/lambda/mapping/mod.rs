@@ -7,9 +7,13 @@
 //! that nothing stays hidden for a consumer that is gone. Queues are reached through [`MessageSource`], functions through
 //! [`Target`]. Not emulated: provisioned pollers, tags, metrics.
 
+mod api;
+mod controlled;
 mod delivery;
+mod description;
 mod event;
 mod groups;
+mod lifecycle;
 mod mode;
 mod poller;
 mod response;
@@ -21,15 +25,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub(crate) use self::api::EventSourceMappings;
+pub use self::lifecycle::State;
 pub use crate::filter::FilterError;
 
+use self::controlled::Controlled;
+use self::description::Description;
 use self::event::Source;
 use self::mode::{Mode, Switch};
 use self::poller::Engine;
 use self::stream::Checkpoint;
 use super::outcome::{Invocation, InvokeError};
 use super::waits::Waits;
-use super::{Lambda, PAYLOAD_LIMIT};
+use super::{Caller, Lambda, PAYLOAD_LIMIT};
 use crate::clock::Clock;
 use crate::filter::{Filters, Subject};
 use crate::sqs::{ReceivedMessage, Sqs, SqsError};
@@ -60,11 +68,17 @@ pub trait MessageSource: Send + Sync + 'static {
 
 /// The functions, as a mapping uses them.
 pub trait Target: Send + Sync + 'static {
+    /// `trace` is a trace header; a new one is made up without.
     fn invoke(
         &self,
         function: &str,
         payload: Bytes,
+        trace: Option<String>,
     ) -> impl Future<Output = Result<Invocation, InvokeError>> + Send;
+
+    /// Whether an invocation with this trace header is dropped, because it would go on with a recursive
+    /// loop that has to end.
+    fn drops_recursive(&self, function: &str, trace: &str) -> bool;
 
     /// How often the function may run at once.
     ///
@@ -93,8 +107,18 @@ impl MessageSource for Sqs {
 }
 
 impl Target for Lambda {
-    async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
-        Lambda::invoke(self, function, payload).await
+    async fn invoke(
+        &self,
+        function: &str,
+        payload: Bytes,
+        trace: Option<String>,
+    ) -> Result<Invocation, InvokeError> {
+        let caller = Caller { trace_id: trace, client_context: None };
+        self.invoke_as(function, payload, caller).await
+    }
+
+    fn drops_recursive(&self, function: &str, trace: &str) -> bool {
+        self.pool(function).is_ok_and(|pool| pool.drops_recursive(trace))
     }
 
     fn concurrency(&self, function: &str) -> Result<usize, InvokeError> {
@@ -163,7 +187,7 @@ impl Activity {
 
 /// A running mapping; when dropped it ends once its current batches are done.
 pub struct Mapping {
-    engine: Arc<dyn Control>,
+    controlled: Arc<Controlled>,
 }
 
 /// What a handle needs of an engine, whatever its source and target.
@@ -177,7 +201,7 @@ trait Control: Send + Sync {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        self.engine.set(Mode::Stopped);
+        self.controlled.engine.set(Mode::Stopped);
     }
 }
 
@@ -197,18 +221,51 @@ impl Mapping {
     ) -> Result<Self, MappingError> {
         let plan = Plan::new(mapping, visibility, &target)?;
         let switch = Switch::new(mapping.enabled);
-        let engine = Arc::new(Engine::new(plan, switch, clock, source, target));
+        let engine = Arc::new(Engine::new(plan, switch, clock.clone(), source, target));
         engine.start();
-        Ok(Self { engine })
+        Ok(Self::of(engine, Description::of_queue(mapping), clock, mapping.enabled))
+    }
+
+    fn of(engine: Arc<dyn Control>, description: Description, clock: Clock, enabled: bool) -> Self {
+        Self { controlled: Arc::new(Controlled::new(engine, description, clock, enabled)) }
     }
 
     /// Receives no more; batches at work are finished.
     pub fn pause(&self) {
-        self.engine.set(Mode::Paused);
+        self.controlled.set(false);
     }
 
     pub fn resume(&self) {
-        self.engine.set(Mode::Running);
+        self.controlled.set(true);
+    }
+
+    /// What Lambda's API tells of it.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let (lifecycle, now_ms) = self.controlled.lifecycle();
+        lifecycle.state(now_ms)
+    }
+
+    /// Whether it polls its source, which it does while it is being disabled, and does not yet while it is
+    /// being enabled.
+    #[must_use]
+    pub fn polls(&self) -> bool {
+        let (lifecycle, now_ms) = self.controlled.lifecycle();
+        lifecycle.polls(now_ms)
+    }
+
+    /// When a change of its state takes effect, in milliseconds since the Unix epoch, if one is under way.
+    #[must_use]
+    pub fn change_due_ms(&self) -> Option<u64> {
+        let (lifecycle, now_ms) = self.controlled.lifecycle();
+        lifecycle.due_ms(now_ms)
+    }
+
+    /// Whether it polls no more because it was disabled over Lambda's API.
+    #[must_use]
+    pub fn was_disabled(&self) -> bool {
+        let (lifecycle, now_ms) = self.controlled.lifecycle();
+        lifecycle.was_disabled(now_ms)
     }
 
     /// Receives no more, and returns once the batches at work are finished. What they did not finish is
@@ -220,22 +277,22 @@ impl Mapping {
 
     /// Receives no more, from now on; [`Mapping::stopped`] waits for the batches at work.
     pub fn begin_stop(&self) {
-        self.engine.set(Mode::Stopped);
+        self.controlled.engine.set(Mode::Stopped);
     }
 
     /// Returns once the batches at work are finished, after [`Mapping::begin_stop`].
     pub async fn stopped(&self) {
-        self.engine.finished().await;
+        self.controlled.engine.finished().await;
     }
 
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.engine.counters()
+        self.controlled.engine.counters()
     }
 
     #[must_use]
     pub fn activity(&self) -> Activity {
-        self.engine.activity()
+        self.controlled.engine.activity()
     }
 
     /// Whether it has no messages. It is not idle from before its queue hands one out.

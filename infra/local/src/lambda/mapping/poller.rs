@@ -4,6 +4,7 @@
 //! A batch belongs to one poller from its receipt to its end, and a poller has one batch at a
 //! time: there are never more invocations than pollers.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub(super) struct Message {
     pub(super) receipt_handle: String,
     /// Where the queue is a FIFO one.
     pub(super) group: Option<String>,
+    /// The trace header that it was sent with.
+    pub(super) trace: Option<String>,
     /// As the event shows it.
     pub(super) record: String,
 }
@@ -171,24 +174,39 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         }
     }
 
-    /// Adds to a batch what the filters let pass, deletes the rest, and gives the added bytes.
+    /// Adds to a batch what the filters let pass and no loop has to end with, deletes what they do not, and
+    /// gives the added bytes.
     fn take(&self, batch: &mut Batch, received: Vec<ReceivedMessage>) -> usize {
         let mut bytes = 0;
+        // Groups of a FIFO queue, one of whose messages stays behind: none must overtake it.
+        let mut behind = BTreeSet::new();
         for message in received {
+            let group = message.attributes.get("MessageGroupId").cloned();
+            let group = group.filter(|_| self.plan.fifo);
+            if group.as_ref().is_some_and(|group| behind.contains(group)) {
+                continue;
+            }
             if !self.plan.filters.pass(&message.body) {
                 self.count(|counters| counters.filtered += 1);
                 self.delete(&message.receipt_handle);
+                continue;
+            }
+            let trace = message.attributes.get("AWSTraceHeader").cloned();
+            let function = &self.plan.function;
+            if trace.as_ref().is_some_and(|trace| self.target.drops_recursive(function, trace)) {
+                // It comes back when its visibility ends, until its queue moves it away.
+                behind.extend(group);
                 continue;
             }
             match event::record(&message, &self.plan.source) {
                 Ok(record) => {
                     bytes += record.len() + 1;
                     self.count(|counters| counters.in_flight += 1);
-                    let group = message.attributes.get("MessageGroupId").cloned();
                     batch.messages.push(Message {
                         id: message.message_id,
                         receipt_handle: message.receipt_handle,
-                        group: group.filter(|_| self.plan.fifo),
+                        group,
+                        trace,
                         record,
                     });
                 }

@@ -19,6 +19,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use self::input::Input;
+use super::Caller;
 use super::errors::{Code, Fault};
 use super::service::Service;
 
@@ -56,7 +57,7 @@ pub(super) const OPERATIONS: [&str; 23] = [
 /// Answers one request; a refusal is an answer, too.
 pub(super) async fn answer(
     service: &Service,
-    sender: Option<&str>,
+    caller: Caller<'_>,
     operation: &str,
     body: &[u8],
 ) -> http::Response<Bytes> {
@@ -66,7 +67,7 @@ pub(super) async fn answer(
             format!("The action {operation} is not valid for this endpoint."),
         )),
         Err(fault) => Err(fault),
-        Ok(input) => dispatch(service, sender, operation, input).await,
+        Ok(input) => dispatch(service, caller, operation, input).await,
     };
     let (status, body, query_error) = match answer {
         Ok(body) => (http::StatusCode::OK, body, None),
@@ -92,7 +93,7 @@ pub(super) async fn answer(
 
 async fn dispatch(
     service: &Service,
-    sender: Option<&str>,
+    caller: Caller<'_>,
     operation: &str,
     input: Input,
 ) -> Result<Value, Fault> {
@@ -114,8 +115,8 @@ async fn dispatch(
         "PurgeQueue" => queues::purge(service, input),
         "ReceiveMessage" => receive::receive(service, input).await,
         "RemovePermission" => permissions::remove(service, input),
-        "SendMessage" => send::send(service, sender, input),
-        "SendMessageBatch" => send::send_batch(service, sender, input),
+        "SendMessage" => send::send(service, caller, input),
+        "SendMessageBatch" => send::send_batch(service, caller, input),
         "SetQueueAttributes" => queues::set_attributes(service, input),
         "StartMessageMoveTask" => move_tasks::start(service, input),
         "TagQueue" => tags::add(service, input),

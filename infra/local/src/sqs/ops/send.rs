@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 
 use super::batch;
 use super::input::Input;
-use crate::sqs::MessageAttribute;
 use crate::sqs::content::Outgoing;
 use crate::sqs::digest::Digest;
 use crate::sqs::errors::{Code, Fault};
 use crate::sqs::limits;
 use crate::sqs::queue::Sent;
 use crate::sqs::service::Service;
+use crate::sqs::{Caller, MessageAttribute};
 
 const TRACE_HEADER: &str = "AWSTraceHeader";
 
 pub(super) fn send(
     service: &Service,
-    sender: Option<&str>,
+    caller: Caller<'_>,
     mut input: Input,
 ) -> Result<Value, Fault> {
     let cell = service.cell(&input.required("QueueUrl")?)?;
-    let outgoing = outgoing(&mut input, sender)?;
+    let outgoing = outgoing(&mut input, caller)?;
     service.send(&cell, outgoing).map(|sent| shown(&sent))
 }
 
@@ -31,13 +31,13 @@ pub(super) fn send(
 /// a FIFO queue requires.
 pub(super) fn send_batch(
     service: &Service,
-    sender: Option<&str>,
+    caller: Caller<'_>,
     mut input: Input,
 ) -> Result<Value, Fault> {
     let cell = service.cell(&input.required("QueueUrl")?)?;
     let mut outgoing_entries = Vec::new();
     for (id, mut entry) in batch::entries(&mut input, "SendMessageBatchRequestEntry")? {
-        let outgoing = match outgoing(&mut entry, sender) {
+        let outgoing = match outgoing(&mut entry, caller) {
             Err(fault) if fault.code == Code::Serialization => return Err(fault),
             other => other,
         };
@@ -72,15 +72,15 @@ pub(super) fn send_batch(
     Ok(batch::answer(results.collect()))
 }
 
-fn outgoing(input: &mut Input, sender: Option<&str>) -> Result<Outgoing, Fault> {
+fn outgoing(input: &mut Input, caller: Caller<'_>) -> Result<Outgoing, Fault> {
     Ok(Outgoing {
         body: input.string("MessageBody")?.unwrap_or_default(),
         delay_seconds: input.integer("DelaySeconds")?,
         group_id: input.string("MessageGroupId")?,
         deduplication_id: input.string("MessageDeduplicationId")?,
         attributes: attributes(input)?,
-        trace_header: trace_header(input)?,
-        sender: sender.map(str::to_owned),
+        trace_header: trace_header(input)?.or_else(|| caller.trace.map(str::to_owned)),
+        sender: caller.session.map(str::to_owned),
     })
 }
 

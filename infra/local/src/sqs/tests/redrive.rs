@@ -1,7 +1,7 @@
 //! Dead letters: when a message becomes one, and what it takes along.
 
 use super::*;
-use crate::sqs::MessageAttribute;
+use crate::sqs::{Caller, MessageAttribute};
 
 #[tokio::test]
 async fn a_message_is_received_so_often_and_then_is_in_the_dead_letter_queue() {
@@ -207,7 +207,14 @@ async fn a_message_keeps_its_sender_wherever_sqs_moves_it() {
     world.create_pair("q", 1);
     let sent = format!(r#"{{"QueueUrl":"{}","MessageBody":"a"}}"#, "q");
     let role = Some("AROA1:sluicegate-Enrich");
-    assert_eq!(world.sqs.call_as(role, "SendMessage", sent.as_bytes()).await.status(), 200);
+    assert_eq!(
+        world
+            .sqs
+            .call_as(Caller { session: role, trace: None }, "SendMessage", sent.as_bytes())
+            .await
+            .status(),
+        200
+    );
     world.send("q", "b");
     let senders = |mut messages: Vec<crate::sqs::ReceivedMessage>| {
         messages.sort_by(|a, b| a.body.cmp(&b.body));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
-use super::super::model::{Function, Role};
+use super::super::model::{Function, RecursiveLoop, Role};
 use super::mapping::Events;
 use super::{Context, mapping, role};
 
@@ -18,7 +18,6 @@ const HARMLESS: &[Harmless] = &[
     ("EphemeralStorage", "the size of /tmp"),
     ("KmsKeyArn", "encryption"),
     ("PropagateTags", "tagging"),
-    ("RecursiveLoop", "loop detection"),
     ("RuntimeManagementConfig", "runtime updates"),
     ("Tags", "tagging"),
 ];
@@ -67,6 +66,10 @@ pub(super) fn read(
     let reserved_concurrency = fields.integer("ReservedConcurrentExecutions", 0..=100_000);
     let has_url =
         fields.fields("FunctionUrlConfig").map(|url| function_url(context, url)).is_some();
+    let recursive_loop = match fields.one_of("RecursiveLoop", &["Allow", "Terminate"]) {
+        Some("Allow") => RecursiveLoop::Allow,
+        _ => RecursiveLoop::Terminate,
+    };
     let environment = fields.fields("Environment").map(environment).unwrap_or_default();
     let layers = used_layers(&mut fields, layers);
     let log_group = fields.fields("LoggingConfig").and_then(|config| log_group(context, config));
@@ -95,6 +98,7 @@ pub(super) fn read(
         layers,
         reserved_concurrency,
         has_url,
+        recursive_loop,
     };
     (function, given.made, events)
 }

@@ -30,6 +30,13 @@ const OF_STREAMS: [&str; 8] = [
     "TumblingWindowInSeconds",
 ];
 
+/// A mapping, and the function that it invokes, by its name.
+pub(super) struct Named {
+    pub(super) logical_id: String,
+    pub(super) uuid: String,
+    pub(super) function: String,
+}
+
 /// What a function's `Events` declare, in their order.
 #[derive(Default)]
 pub(super) struct Events {
@@ -56,17 +63,20 @@ pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
         }
         event.required("Properties");
         if let Some(properties) = event.fields("Properties") {
-            let (function, line) = (context.physical.name.clone(), entry.line);
+            let function = context.physical.name.clone();
+            let (uuid, line) = (context.scope.options.mapping_uuid(&logical_id), entry.line);
             match kind {
                 "Schedule" => {
                     events.schedules.extend(schedule::read(context, logical_id, properties));
                 }
                 "DynamoDB" => {
-                    let mapping = stream::mapping(logical_id, function, properties, "Stream");
+                    let named = Named { logical_id, uuid, function };
+                    let mapping = stream::mapping(named, properties, "Stream");
                     events.stream_mappings.extend(mapping.map(|item| Located { item, line }));
                 }
                 _ => {
-                    let mapping = mapping(logical_id, function, properties, "Queue");
+                    let named = Named { logical_id, uuid, function };
+                    let mapping = mapping(named, properties, "Queue");
                     events.mappings.extend(mapping.map(|item| Located { item, line }));
                 }
             }
@@ -86,23 +96,21 @@ pub(super) fn resource(context: &Context<'_>, mut fields: Fields<'_>, parts: &mu
     let (id, line) = (context.id().to_owned(), context.declared.line);
     let known = function.is_some();
     let function = function.unwrap_or_default();
+    let uuid = context.physical.name.clone();
+    let named = Named { logical_id: id, uuid, function };
     let source = fields.entry(SOURCE).and_then(|entry| entry.value.text());
     if source.and_then(|arn| arn.split(':').nth(2)) == Some("dynamodb") {
-        let mapping = stream::mapping(id, function, fields, SOURCE).filter(|_| known);
+        let mapping = stream::mapping(named, fields, SOURCE).filter(|_| known);
         parts.stream_mappings.extend(mapping.map(|item| Located { item, line }));
     } else {
-        let mapping = mapping(id, function, fields, SOURCE).filter(|_| known);
+        let mapping = mapping(named, fields, SOURCE).filter(|_| known);
         parts.mappings.extend(mapping.map(|item| Located { item, line }));
     }
 }
 
 /// `source` is the key that names the queue, by its ARN.
-fn mapping(
-    logical_id: String,
-    function: String,
-    mut fields: Fields<'_>,
-    source: &str,
-) -> Option<EventSourceMapping> {
+fn mapping(named: Named, mut fields: Fields<'_>, source: &str) -> Option<EventSourceMapping> {
+    let Named { logical_id, uuid, function } = named;
     let queue_arn = fields.required_text(source);
     let enabled = fields.boolean("Enabled").unwrap_or(true);
     let batch_size = fields.integer("BatchSize", 1..=10_000).unwrap_or(DEFAULT_BATCH_SIZE);
@@ -128,6 +136,7 @@ fn mapping(
     fields.finish();
     Some(EventSourceMapping {
         logical_id,
+        uuid,
         function,
         queue_arn: queue_arn?.to_owned(),
         enabled,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::fields::Fields;
 use super::super::model::{StartingPosition, StreamMapping};
-use super::mapping::{filters, reports_failures};
+use super::mapping::{Named, filters, reports_failures};
 use crate::filter::Subject;
 
 /// Where the template says nothing.
@@ -17,12 +17,8 @@ const DEFAULT_BATCH_SIZE: u32 = 100;
 const OF_QUEUES: [&str; 1] = ["ScalingConfig"];
 
 /// `source` is the key that names the stream, by its ARN.
-pub(super) fn mapping(
-    logical_id: String,
-    function: String,
-    mut fields: Fields<'_>,
-    source: &str,
-) -> Option<StreamMapping> {
+pub(super) fn mapping(named: Named, mut fields: Fields<'_>, source: &str) -> Option<StreamMapping> {
+    let Named { logical_id, uuid, function } = named;
     let stream_arn = fields.required_text(source);
     let starting_position = starting_position(&mut fields);
     let enabled = fields.boolean("Enabled").unwrap_or(true);
@@ -42,6 +38,7 @@ pub(super) fn mapping(
     fields.finish();
     Some(StreamMapping {
         logical_id,
+        uuid,
         function,
         stream_arn: stream_arn?.to_owned(),
         starting_position: starting_position?,

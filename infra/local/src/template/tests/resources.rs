@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::{CONSUMER, read_with};
+use super::super::RecursiveLoop;
+use super::{CONSUMER, errors, read_with};
 
 #[test]
 fn a_function_that_says_little_has_lambdas_defaults() {
@@ -186,4 +187,52 @@ Outputs: {Logs: {Value: !GetAtt Logs.Arn}}
     assert_eq!(stack.outputs["Logs"], arn);
     let warning = "a log group's retention (AWS::Logs::LogGroup) is not emulated: Logs";
     assert_eq!(stack.warnings, [warning]);
+}
+
+#[test]
+fn a_mapping_that_sam_makes_has_a_uuid_and_an_arn_to_refer_to() {
+    let outputs = "
+  Other:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Function, EventSourceArn: !GetAtt Second.Arn}
+  Second: {Type: AWS::SQS::Queue}
+Outputs:
+  Uuid: {Value: !Ref FunctionMessages}
+  Arn: {Value: !GetAtt FunctionMessages.EventSourceMappingArn}
+  Text: {Value: !Sub 'event-source-mapping:${FunctionMessages}'}
+  Other: {Value: !GetAtt Other.Id}
+";
+    let stack = read_with(&format!("{CONSUMER}{outputs}"), &[]);
+    let uuid = &stack.mappings[0].uuid;
+    assert_eq!(stack.mappings[0].logical_id, "FunctionMessages");
+    let expected = format!("arn:aws:lambda:eu-west-1:000000000000:event-source-mapping:{uuid}");
+    assert_eq!(stack.outputs["Arn"], expected);
+    assert_eq!(stack.outputs["Text"], format!("event-source-mapping:{uuid}"));
+    assert_eq!(&stack.outputs["Uuid"], uuid);
+    assert_eq!(stack.outputs["Other"], stack.mappings[1].uuid);
+    assert_ne!(stack.mappings[1].uuid, *uuid);
+    let lengths: Vec<_> = uuid.split('-').map(str::len).collect();
+    assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+}
+
+/// CloudFormation makes the function before its mapping.
+#[test]
+fn a_function_cannot_refer_to_its_own_mapping() {
+    let own = "      Environment: {Variables: {MAPPING: !Ref FunctionMessages}}\n";
+    let text = errors(&CONSUMER.replace("      Events:\n", &format!("{own}      Events:\n")));
+    assert!(text.contains("circular dependency between resources: Function"), "{text}");
+}
+
+#[test]
+fn loops_are_ended_unless_a_function_allows_them() {
+    let declared = |text: &str| {
+        let property = format!("      RecursiveLoop: {text}\n      Events:\n");
+        read_with(&CONSUMER.replace("      Events:\n", &property), &[]).functions[0].recursive_loop
+    };
+    assert_eq!(read_with(CONSUMER, &[]).functions[0].recursive_loop, RecursiveLoop::Terminate);
+    assert_eq!(declared("Terminate"), RecursiveLoop::Terminate);
+    assert_eq!(declared("Allow"), RecursiveLoop::Allow);
+    let text =
+        errors(&CONSUMER.replace("      Events:\n", "      RecursiveLoop: No\n      Events:\n"));
+    assert!(text.contains("RecursiveLoop"), "{text}");
 }

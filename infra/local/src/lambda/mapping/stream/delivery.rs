@@ -99,7 +99,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
     /// Invokes the function once; `None` when everything shuts down.
     async fn attempt(&self, batch: &mut Batch) -> Option<Attempt> {
         let payload = event::event(batch.records.iter().map(|record| record.text.as_str()));
-        let invoked = self.target.invoke(&self.plan.function, Bytes::from(payload)).await;
+        let invoked = self.target.invoke(&self.plan.function, Bytes::from(payload), None).await;
         let records = count(batch.records.len());
         let reason = match invoked {
             Ok(invocation) => {
@@ -127,6 +127,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
             }
             Err(InvokeError::ShuttingDown) => return None,
             Err(InvokeError::NotFound { .. }) => "the function is unknown",
+            Err(InvokeError::RecursiveLoop { .. }) => "the function is in a recursive loop",
             Err(InvokeError::PayloadTooLarge { .. }) => "the event is too large",
         };
         self.count(|counters| {

@@ -27,7 +27,7 @@ use self::batch::Rules;
 use self::engine::Engine;
 use super::super::PAYLOAD_LIMIT;
 use super::mode::Switch;
-use super::{Mapping, MappingError, Target};
+use super::{Description, Mapping, MappingError, Target};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDbError, Page, Position, TableStream};
 use crate::filter::{Filters, Subject};
@@ -127,15 +127,16 @@ impl Mapping {
         })?;
         let from = checkpoint.unwrap_or(begin);
         let switch = Switch::new(mapping.enabled);
-        let engine = Arc::new(Engine::new(plan, switch, clock, from, source, target, letters));
+        let begun = clock.clone();
+        let engine = Arc::new(Engine::new(plan, switch, begun, from, source, target, letters));
         engine.start();
-        Ok(Self { engine })
+        Ok(Self::of(engine, Description::of_stream(mapping), clock, mapping.enabled))
     }
 
     /// How far it is with its stream; `None` for a mapping from a queue.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Checkpoint> {
-        self.engine.checkpoint()
+        self.controlled.engine.checkpoint()
     }
 }
 

@@ -38,3 +38,24 @@ async fn a_fifo_batch_stops_at_its_first_failed_part() {
     assert_eq!(world.function.seen().len(), 1);
     assert_eq!(world.queue.deleted(), ["0", "1", "2", "4", "5"]);
 }
+
+#[tokio::test]
+async fn what_a_loop_has_to_end_with_stays_and_so_does_what_is_behind_it_in_its_group() {
+    let world = World::new(10);
+    let looping = |group| [("MessageGroupId", group), ("AWSTraceHeader", "loop")];
+    world.queue.put_with("a1", "1", looping("a"));
+    world.queue.put("a2", "2", Some("a"));
+    world.queue.put("b1", "3", Some("b"));
+    let queue_arn = "arn:aws:sqs:eu-west-1:123456789012:inbox.fifo".to_owned();
+    let mapping = world.start(&EventSourceMapping { queue_arn, ..declared() });
+    until("deleted", || world.queue.deleted() == ["b1"]).await;
+    assert_eq!(world.function.seen().concat(), ["b1"]);
+    drop(mapping);
+
+    let world = World::new(10);
+    world.queue.put_with("a1", "1", looping("a"));
+    world.queue.put("a2", "2", Some("a"));
+    let _mapping = world.start(&declared());
+    until("deleted", || world.queue.deleted() == ["a2"]).await;
+    assert_eq!(world.function.seen().concat(), ["a2"], "a standard queue has no order to keep");
+}

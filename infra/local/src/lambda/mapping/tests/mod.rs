@@ -35,13 +35,24 @@ struct QueueState {
 
 impl FakeQueue {
     fn put(&self, id: &str, body: &str, group: Option<&str>) {
-        let group = group.map(|group| ("MessageGroupId".to_owned(), group.to_owned()));
+        self.put_with(id, body, group.map(|group| ("MessageGroupId", group)));
+    }
+
+    /// With system attributes.
+    fn put_with<'a>(
+        &self,
+        id: &str,
+        body: &str,
+        attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
+        let attributes = attributes.into_iter();
+        let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
         self.inner.waiting.lock().unwrap().push_back(ReceivedMessage {
             message_id: id.to_owned(),
             receipt_handle: format!("handle-{id}"),
             body: body.to_owned(),
             md5_of_body: String::new(),
-            attributes: group.into_iter().collect(),
+            attributes: attributes.collect(),
             message_attributes: BTreeMap::new(),
             md5_of_message_attributes: None,
         });
@@ -168,7 +179,12 @@ pub(super) fn invocation(payload: &str, function_error: Option<&'static str>) ->
 }
 
 impl Target for FakeFunction {
-    async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
+    async fn invoke(
+        &self,
+        function: &str,
+        payload: Bytes,
+        _: Option<String>,
+    ) -> Result<Invocation, InvokeError> {
         assert_eq!(function, "sink");
         let event: SqsEvent = serde_json::from_slice(&payload).unwrap();
         let ids = event.records.into_iter().map(|record| record.message_id.unwrap()).collect();
@@ -178,6 +194,10 @@ impl Target for FakeFunction {
         self.inner.running.send_modify(|running| *running -= 1);
         let answer = self.inner.answers.lock().unwrap().pop_front();
         answer.unwrap_or_else(|| Ok(invocation("null", None)))
+    }
+
+    fn drops_recursive(&self, _: &str, trace: &str) -> bool {
+        trace == "loop"
     }
 
     fn concurrency(&self, function: &str) -> Result<usize, InvokeError> {
@@ -214,6 +234,7 @@ impl World {
 fn declared() -> EventSourceMapping {
     EventSourceMapping {
         logical_id: "SinkQueueEvent".to_owned(),
+        uuid: "b3c4".to_owned(),
         function: "sink".to_owned(),
         queue_arn: "arn:aws:sqs:eu-west-1:123456789012:inbox".to_owned(),
         enabled: true,

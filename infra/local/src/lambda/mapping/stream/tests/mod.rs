@@ -126,7 +126,12 @@ impl FakeFunction {
 }
 
 impl Target for FakeFunction {
-    async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
+    async fn invoke(
+        &self,
+        function: &str,
+        payload: Bytes,
+        _: Option<String>,
+    ) -> Result<Invocation, InvokeError> {
         assert_eq!(function, "sink");
         let event: Event = serde_json::from_slice(&payload).unwrap();
         let numbers = event.records.into_iter().map(|each| each.change.sequence_number.unwrap());
@@ -137,6 +142,10 @@ impl Target for FakeFunction {
         }
         let is_poisoned = batch.contains(|name| self.poison.lock().unwrap().contains(name));
         Ok(invocation("null", is_poisoned.then_some("Unhandled")))
+    }
+
+    fn drops_recursive(&self, _: &str, trace: &str) -> bool {
+        trace == "loop"
     }
 
     fn concurrency(&self, function: &str) -> Result<usize, InvokeError> {
@@ -219,6 +228,7 @@ impl World {
 fn declared() -> StreamMapping {
     StreamMapping {
         logical_id: "SinkChanges".to_owned(),
+        uuid: "b3c4".to_owned(),
         function: "sink".to_owned(),
         stream_arn: "arn:aws:dynamodb:eu-west-1:000000000000:table/t/stream/s".to_owned(),
         starting_position: StartingPosition::TrimHorizon,
