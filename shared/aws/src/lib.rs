@@ -4,6 +4,8 @@
 //! by hand from what Lambda always sets: a chain of credential providers would be looked through at
 //! every cold start, to find the same environment variables.
 
+#[cfg(feature = "breakers")]
+mod breakers;
 mod classify;
 mod config;
 #[cfg(feature = "s3")]
@@ -13,6 +15,8 @@ mod queues;
 #[cfg(feature = "dynamodb")]
 mod table;
 
+#[cfg(feature = "breakers")]
+pub use breakers::BreakerTable;
 pub use classify::failure_of;
 pub use config::{ConfigError, sdk_config};
 #[cfg(feature = "s3")]

@@ -3,13 +3,15 @@
 mod modes;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws::{Insert, Item, Row, TableEffect, TableStore, sdk_config};
+use aws::{BreakerTable, Insert, Item, Row, TableEffect, TableStore, sdk_config};
+use aws_types::SdkConfig;
 use dedupe::{OwnRecord, RecordId};
 use local::clock::Clock;
 use local::dynamodb::DynamoDb;
 use serde_json::{Value, json};
-use testkit::{StoreUnderTest, dedupe_conformance};
+use testkit::{StoreUnderTest, breaker_conformance, dedupe_conformance};
 
 /// A store on two empty tables.
 struct Tables {
@@ -29,14 +31,7 @@ impl Tables {
             });
             dynamodb.create_table(&request, None).unwrap();
         }
-        let endpoint = format!("http://{}", dynamodb.address());
-        let variables = BTreeMap::from([
-            ("AWS_REGION", "eu-west-1"),
-            ("AWS_ACCESS_KEY_ID", "suite"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ]);
-        let sdk = sdk_config(&variables).unwrap();
+        let sdk = sdk(&dynamodb);
         Self { store: TableStore::new(&sdk, "dedupe".to_owned()), dynamodb }
     }
 
@@ -44,6 +39,17 @@ impl Tables {
     fn rows(&self) -> Vec<Value> {
         self.dynamodb.scan_all("records").unwrap()
     }
+}
+
+fn sdk(dynamodb: &DynamoDb) -> SdkConfig {
+    let endpoint = format!("http://{}", dynamodb.address());
+    let variables = BTreeMap::from([
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "suite"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+    ]);
+    sdk_config(&variables).unwrap()
 }
 
 impl StoreUnderTest for Tables {
@@ -67,4 +73,26 @@ impl StoreUnderTest for Tables {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dynamodb_store_passes_the_suite_of_its_port() {
     dedupe_conformance(Tables::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dynamodb_breakers_pass_the_suite_of_their_port() {
+    let dynamodb = DynamoDb::start(Clock::system()).await.unwrap();
+    let next = AtomicUsize::new(0);
+    breaker_conformance(async || {
+        let name = format!("breakers-{}", next.fetch_add(1, Ordering::Relaxed));
+        let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
+        let request = json!({
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [attribute("pk"), attribute("sk")],
+            "KeySchema": [
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        });
+        dynamodb.create_table(&request, None).unwrap();
+        BreakerTable::new(&sdk(&dynamodb), name)
+    })
+    .await;
 }

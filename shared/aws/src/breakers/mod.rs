@@ -1,0 +1,172 @@
+//! DynamoDB behind the breakers' [`Store`] port: all breakers of a stack are one partition of a table, so
+//! that one query reads them.
+//!
+//! `pk` is always the same; `sk` is `record#<breaker>`, or `counts#<window in ms>#<breaker>`.
+
+mod publication;
+mod record;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Builder, Config};
+use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use breaker::{Away, Publication, Published, Record, Replaced, Snapshot, Store, Window};
+
+use self::publication::Update;
+
+type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// Where a stack's breakers are kept.
+#[derive(Clone, Debug)]
+pub struct BreakerTable {
+    client: Client,
+    table: String,
+}
+
+/// What the store may take: a breaker must not hold up its calls for longer.
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// Pages of a query. Each has 1 MB: some thousand breakers.
+const MOST_PAGES: usize = 4;
+
+const PARTITION: &str = "breakers";
+
+impl BreakerTable {
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_timeout(LIMIT).build();
+        // A write that was answered to no one is not made again: counts would be added twice.
+        let config: Config = Builder::from(config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .build();
+        Self { client: Client::from_conf(config), table }
+    }
+}
+
+fn key(sort_key: String) -> Item {
+    Item::from([
+        ("pk".to_owned(), AttributeValue::S(PARTITION.to_owned())),
+        ("sk".to_owned(), AttributeValue::S(sort_key)),
+    ])
+}
+
+fn away(reason: impl Display) -> Away {
+    Away { reason: reason.to_string() }
+}
+
+impl Store for BreakerTable {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+        let mut breakers: BTreeMap<String, Snapshot> = BTreeMap::new();
+        let mut from = None;
+        for _ in 0..MOST_PAGES {
+            let query = self.client.query().table_name(&self.table).consistent_read(true);
+            let query = query
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(PARTITION.to_owned()))
+                .set_exclusive_start_key(from.take());
+            let page = query.send().await.map_err(|error| away(DisplayErrorContext(error)))?;
+            for item in page.items() {
+                add(&mut breakers, item);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(breakers);
+            }
+        }
+        Err(away("there are more breakers than are read"))
+    }
+
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+        let mut item = key(format!("record#{breaker}"));
+        item.extend(record::attributes(record));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = match expected {
+            0 => put.condition_expression("attribute_not_exists(pk)"),
+            version => put
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        let old = ReturnValuesOnConditionCheckFailure::AllOld;
+        match put.return_values_on_condition_check_failure(old).send().await {
+            Ok(_) => Replaced::Written,
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Replaced::Conflict(failed.item().and_then(record::read))
+                }
+                _ => Replaced::Unknown(away(DisplayErrorContext(error))),
+            },
+        }
+    }
+
+    async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
+        let horizon_ms = window.horizon().as_millis();
+        let key = key(format!("counts#{horizon_ms}#{breaker}"));
+        if publication.is_first_of_generation() {
+            return self.begin_counts(key, publication).await;
+        }
+        let Update { expression, condition, values } = Update::of(publication);
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
+        let update = update
+            .update_expression(expression)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values));
+        match update.send().await {
+            Ok(_) => Published::Added,
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Published::Conflict,
+                _ => Published::Unknown(away(DisplayErrorContext(error))),
+            },
+        }
+    }
+}
+
+impl BreakerTable {
+    /// In place of the counts of an earlier generation.
+    async fn begin_counts(&self, mut item: Item, publication: &Publication) -> Published {
+        item.extend(publication::attributes(publication));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = put
+            .condition_expression(if publication.seen.places.is_empty() {
+                "attribute_not_exists(pk)"
+            } else {
+                "generation = :seen"
+            })
+            .set_expression_attribute_values((!publication.seen.places.is_empty()).then(|| {
+                let seen = AttributeValue::N(publication.seen.generation.to_string());
+                Item::from([(":seen".to_owned(), seen)])
+            }));
+        match put.send().await {
+            Ok(_) => Published::Added,
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Published::Conflict,
+                _ => Published::Unknown(away(DisplayErrorContext(error))),
+            },
+        }
+    }
+}
+
+/// What one item says. An item that is not understood is of a later version, or not ours.
+fn add(breakers: &mut BTreeMap<String, Snapshot>, item: &Item) {
+    let Some(Ok(sort_key)) = item.get("sk").map(|key| key.as_s()) else { return };
+    if let Some(breaker) = sort_key.strip_prefix("record#") {
+        if let Some(record) = record::read(item) {
+            breakers.entry(breaker.to_owned()).or_default().record = Some(record);
+        }
+    } else if let Some(rest) = sort_key.strip_prefix("counts#")
+        && let Some((horizon_ms, breaker)) = rest.split_once('#')
+        && let (Ok(horizon_ms), Some(counts)) = (horizon_ms.parse(), publication::read(item))
+    {
+        let snapshot = breakers.entry(breaker.to_owned()).or_default();
+        snapshot.counts.insert(Duration::from_millis(horizon_ms), counts);
+    }
+}
