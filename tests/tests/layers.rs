@@ -11,10 +11,10 @@ use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, 
 const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("contracts", &["event"]),
-    ("outbound", &["event"]),
+    ("outbound", &["contracts", "event"]),
     ("dedupe", &["event"]),
     ("runtime", &["contracts", "dedupe", "event"]),
-    ("aws", &["dedupe", "event", "runtime"]),
+    ("aws", &["dedupe", "event", "outbound", "runtime"]),
     ("testkit", &["contracts", "dedupe", "event", "runtime"]),
 ];
 

@@ -22,6 +22,6 @@ pub mod template;
 pub mod weather;
 
 pub use emulation::{
-    Emulation, MappingSource, Options, RunningMapping, StartError, binaries, stack,
+    Emulation, LOCAL_WEATHER, MappingSource, Options, RunningMapping, StartError, binaries, stack,
 };
 pub use state::{StateError, check_state};

@@ -4,6 +4,7 @@
 //! in memory, and gone with the process unless [`Options::state`] names a folder to keep it in.
 
 mod keeping;
+mod layers;
 mod resources;
 mod starting;
 mod status;
@@ -15,9 +16,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+pub use self::layers::LOCAL_WEATHER;
 pub use self::starting::{binaries, stack};
 
 use self::keeping::Keeper;
+use self::layers::FilledLayers;
 use crate::adversary::{Adversary, Plan};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDb, DynamoDbError};
@@ -38,9 +41,11 @@ pub struct Options {
     pub port: u16,
     /// Values for the template's parameters.
     pub parameters: BTreeMap<String, String>,
-    /// Weather to enrich from, as [`Weather::load`] takes it: served where the template has a
-    /// parameter `WeatherUrl` that `parameters` leaves out.
+    /// Weather to enrich from, as [`Weather::load`] takes it: served where a layer's variables have the
+    /// place [`LOCAL_WEATHER`] that `places` leaves out.
     pub weather: Option<Vec<u8>>,
+    /// What stands in layers' variables in the place of `{NAME}`: what is known only now, such as a port.
+    pub places: BTreeMap<String, String>,
     /// The folder of the functions' binaries.
     pub binaries: PathBuf,
     /// Takes what the functions log.
@@ -75,6 +80,14 @@ pub enum StartError {
     },
     #[error("weather: {0}")]
     Weather(#[from] WeatherError),
+    #[error("{path}: the layer's variables cannot be filled in")]
+    Layer {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{path}: nothing is known that could stand for {{{place}}}")]
+    Place { path: PathBuf, place: String },
     #[error("queue {name}: {source}")]
     Queue { name: String, source: SqsError },
     #[error("bucket {name}: {source}")]
@@ -132,6 +145,8 @@ pub struct Emulation {
     dynamodb: DynamoDb,
     lambda: Lambda,
     weather: Option<Weather>,
+    /// Removed when dropped.
+    layers: FilledLayers,
     mappings: Arc<Vec<RunningMapping>>,
     front: Front,
     keeper: Option<Arc<Keeper>>,
@@ -230,6 +245,12 @@ impl Emulation {
     #[must_use]
     pub fn weather(&self) -> Option<&Weather> {
         self.weather.as_ref()
+    }
+
+    /// What stands in layers' variables for a place, such as [`LOCAL_WEATHER`].
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<&str> {
+        self.layers.place(name)
     }
 
     /// Those of queues in the order of the template, then those of streams in theirs.

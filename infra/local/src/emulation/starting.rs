@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::keeping::Kept;
-use super::{Emulation, Options, StartError, resources, status};
+use super::layers::{FilledLayers, LOCAL_WEATHER};
+use super::{Emulation, Options, StartError, layers, resources, status};
 use crate::adversary::Adversary;
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
@@ -23,8 +24,8 @@ use crate::sqs::Sqs;
 use crate::template::{self, Stack};
 use crate::weather::Weather;
 
-/// The template's parameter that takes the weather service's URL.
-const WEATHER_PARAMETER: &str = "WeatherUrl";
+/// The template's parameter that chooses whose services are used, and what it is here.
+const ENVIRONMENT: (&str, &str) = ("Environment", "local");
 /// How often expired items are looked for, in milliseconds; DynamoDB takes up to days:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 const SWEEP_MS: u64 = 60_000;
@@ -40,21 +41,22 @@ impl Emulation {
         let endpoint = format!("http://{address}");
         let mut background = JoinSet::new();
 
-        let mut parameters = options.parameters;
+        let template_options = template::Options {
+            endpoint: endpoint.clone(),
+            parameters: with_environment(&text, options.parameters),
+            ..template::Options::default()
+        };
+        let mut stack = template::read(&text, &options.root, &template_options)?;
+        let mut places = options.places;
         let weather = match options.weather {
-            Some(file) if wants_weather(&text, &parameters) => {
+            Some(file) if wants_weather(&stack, &places)? => {
                 let (weather, url) = serve_weather(&file, &mut background).await?;
-                parameters.insert(WEATHER_PARAMETER.to_owned(), url);
+                places.insert(LOCAL_WEATHER.to_owned(), url);
                 Some(weather)
             }
             _ => None,
         };
-        let template_options = template::Options {
-            endpoint: endpoint.clone(),
-            parameters,
-            ..template::Options::default()
-        };
-        let stack = template::read(&text, &options.root, &template_options)?;
+        let layers = FilledLayers::make(&mut stack, places)?;
         let region = template_options.region.as_str();
 
         let clock = options.clock;
@@ -130,6 +132,7 @@ impl Emulation {
             dynamodb,
             lambda,
             weather,
+            layers,
             mappings,
             front,
             keeper,
@@ -158,11 +161,7 @@ pub fn binaries(
 /// When the template cannot be read.
 pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
     let text = read_template(root)?;
-    let mut parameters = parameters.clone();
-    if wants_weather(&text, &parameters) {
-        // Whatever it is going to be.
-        parameters.insert(WEATHER_PARAMETER.to_owned(), "http://127.0.0.1".to_owned());
-    }
+    let parameters = with_environment(&text, parameters.clone());
     let options = template::Options { parameters, ..template::Options::default() };
     Ok(template::read(&text, root, &options)?)
 }
@@ -172,9 +171,20 @@ fn read_template(root: &Path) -> Result<String, StartError> {
     fs::read_to_string(&path).map_err(|source| StartError::Read { path, source })
 }
 
-fn wants_weather(template: &str, parameters: &BTreeMap<String, String>) -> bool {
-    let declared = template::parameter_names(template);
-    !parameters.contains_key(WEATHER_PARAMETER) && declared.contains(WEATHER_PARAMETER)
+/// Whatever the template's default is: a local run uses no other environment's services by accident.
+fn with_environment(
+    template: &str,
+    mut parameters: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let (name, local) = ENVIRONMENT;
+    if template::parameter_names(template).contains(name) {
+        parameters.entry(name.to_owned()).or_insert_with(|| local.to_owned());
+    }
+    parameters
+}
+
+fn wants_weather(stack: &Stack, places: &BTreeMap<String, String>) -> Result<bool, StartError> {
+    Ok(!places.contains_key(LOCAL_WEATHER) && layers::places_of(stack)?.contains(LOCAL_WEATHER))
 }
 
 async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {

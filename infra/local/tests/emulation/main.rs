@@ -101,6 +101,7 @@ impl Root {
             root: self.path.clone(),
             port: 0,
             parameters: BTreeMap::new(),
+            places: BTreeMap::new(),
             weather: None,
             binaries: binaries(),
             log: Arc::new(|_: &LogLine<'_>| {}),
