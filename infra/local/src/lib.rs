@@ -16,6 +16,7 @@ pub mod idle;
 pub mod lambda;
 pub mod s3;
 mod schedule;
+pub mod secrets;
 pub mod sqs;
 mod state;
 pub mod template;

@@ -28,6 +28,7 @@ use crate::front::{Access, Call, Front};
 use crate::lambda::mapping::{Mapping, MappingError};
 use crate::lambda::{AddError, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
+use crate::secrets::SecretsManager;
 use crate::sqs::{Sqs, SqsError};
 use crate::state::StateError;
 use crate::template::{Stack, TemplateError};
@@ -143,6 +144,7 @@ pub struct Emulation {
     sqs: Sqs,
     s3: S3,
     dynamodb: DynamoDb,
+    secrets: SecretsManager,
     lambda: Lambda,
     weather: Option<Weather>,
     /// Removed when dropped.
@@ -228,6 +230,11 @@ impl Emulation {
     #[must_use]
     pub fn dynamodb(&self) -> &DynamoDb {
         &self.dynamodb
+    }
+
+    #[must_use]
+    pub fn secrets(&self) -> &SecretsManager {
+        &self.secrets
     }
 
     #[must_use]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::keeping::Kept;
+use super::keeping::{Kept, Stores};
 use super::layers::{FilledLayers, LOCAL_WEATHER};
 use super::{Emulation, Options, StartError, layers, resources, status};
 use crate::adversary::Adversary;
@@ -20,6 +20,7 @@ use crate::front::{Backends, Front, Judge, Place};
 use crate::lambda::{Config, Lambda};
 use crate::s3::S3;
 use crate::schedule;
+use crate::secrets::SecretsManager;
 use crate::sqs::Sqs;
 use crate::template::{self, Stack};
 use crate::weather::Weather;
@@ -71,7 +72,9 @@ impl Emulation {
         kept.restore_tables(&dynamodb)?;
         let mut checkpoints = std::mem::take(&mut kept.checkpoints);
         resources::create_tables(&dynamodb, &stack.tables, kept.folder(), &mut checkpoints)?;
-        let keeper = kept.go_on(&stack, &clock, (&sqs, &s3, &dynamodb))?;
+        let secrets = SecretsManager::new(clock.clone(), region, &template_options.account);
+        let stores = Stores { sqs: &sqs, s3: &s3, dynamodb: &dynamodb, secrets: &secrets };
+        let keeper = kept.go_on(&stack, &clock, &stores)?;
         background.spawn(sweep(dynamodb.clone(), clock.clone()));
         let config = Config {
             adversary: Some(adversary.clone()),
@@ -89,6 +92,7 @@ impl Emulation {
                 sqs: sqs.clone(),
                 s3: s3.service(),
                 dynamodb: dynamodb.clone(),
+                secrets: secrets.clone(),
                 lambda: lambda.clone(),
                 urls: stack
                     .functions
@@ -130,6 +134,7 @@ impl Emulation {
             sqs,
             s3,
             dynamodb,
+            secrets,
             lambda,
             weather,
             layers,

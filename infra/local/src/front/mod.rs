@@ -52,6 +52,7 @@ use crate::adversary::{Adversary, Trouble};
 use crate::dynamodb::DynamoDb;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
+use crate::secrets::SecretsManager;
 use crate::sqs::Sqs;
 
 /// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
@@ -65,6 +66,7 @@ pub(crate) struct Backends {
     pub(crate) sqs: Sqs,
     pub(crate) s3: s3::Service,
     pub(crate) dynamodb: DynamoDb,
+    pub(crate) secrets: SecretsManager,
     pub(crate) lambda: Lambda,
     /// The functions that have a URL.
     pub(crate) urls: BTreeSet<String>,
@@ -246,6 +248,10 @@ impl Desk {
                     }
                     answer
                 }
+                Err(refusal) => refusal,
+            },
+            Destination::SecretsManager => match read(body).await {
+                Ok(body) => self.backends.secrets.call(&route.operation, &body).map(Body::from),
                 Err(refusal) => refusal,
             },
             Destination::S3 => {

@@ -11,6 +11,7 @@ mod lifecycle;
 mod probe;
 mod rights;
 mod schedules;
+mod secrets;
 mod settling;
 mod state;
 mod streams;
