@@ -32,7 +32,7 @@ pub(crate) struct ServiceError {
     dataset: String,
     sink: String,
     #[source]
-    source: Unbound,
+    source: Box<Unbound>,
 }
 
 /// Why a service is not ready to be asked.
@@ -56,7 +56,7 @@ impl Services {
                 let service = Service::bind(http, variables).map_err(|source| ServiceError {
                     dataset: contract.dataset.clone(),
                     sink: sink.name.clone(),
-                    source,
+                    source: Box::new(source),
                 })?;
                 of_dataset.insert(sink.name.clone(), service);
             }

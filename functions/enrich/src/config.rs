@@ -49,7 +49,7 @@ pub(crate) struct BindError {
     dataset: String,
     enricher: String,
     #[source]
-    source: UrlError,
+    source: Box<UrlError>,
 }
 
 /// # Errors
@@ -62,7 +62,7 @@ pub(crate) fn bind(contracts: &Catalog, variables: &Variables) -> Result<Bound, 
             enricher.http.url = enricher.http.url.bind(variables).map_err(|source| BindError {
                 dataset: contract.dataset.clone(),
                 enricher: enricher.name.clone(),
-                source,
+                source: Box::new(source),
             })?;
             bound.entry(contract.dataset.clone()).or_default().push(enricher);
         }
