@@ -8,13 +8,13 @@ mod services;
 
 use std::process::ExitCode;
 
-use aws::{ClaimStore, Queues, sdk_config};
+use aws::{ClaimStore, Queues, SecretsManager, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
-use outbound::Client;
+use outbound::{Client, Secrets};
 use runtime::env::Process;
 use runtime::sink::Leased;
-use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
+use runtime::{Batches, exit_code, init_logs, load_contracts, load_variables, serve_batches};
 
 use crate::config::Config;
 use crate::service::{Delivering, Sleep};
@@ -32,13 +32,14 @@ async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = load_contracts(&config.settings.contracts_dir)?;
-    let services = Services::bind(&contracts, &Process)?;
+    let services = Services::bind(&contracts, &load_variables(&config.variables_file)?)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::when_asked(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
-    let client = Client::new(services.need_tls())?;
+    let secrets = Secrets::new(SecretsManager::when_asked(&sdk, config.secrets_prefix));
+    let client = Client::new(services.need_tls(), config.reach)?;
     serve_batches(Batches {
-        stage: Leased::new(contracts, Delivering::new(services, client, Sleep), store),
+        stage: Leased::new(contracts, Delivering::new(services, client, secrets, Sleep), store),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: config.settings.policy(),
         queue,

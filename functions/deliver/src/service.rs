@@ -1,13 +1,16 @@
 //! The sink: a request for each event, tried as often as its invocation allows.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{Sink, Target};
 use dedupe::leased::Delivery;
 use dedupe::{RecordId, backoff};
 use event::{Code, Failure, FailureKind};
-use outbound::{Ask, Request};
+use outbound::{
+    Answer, Ask, AskError, FilledHeaders, HeaderTemplates, Request, SecretStore, Secrets,
+};
 use runtime::Deadline;
 use runtime::sink::{Event, LeasedSink};
 use tokio::sync::Semaphore;
@@ -41,9 +44,10 @@ impl Pause for Sleep {
 }
 
 /// Delivers to services.
-pub(crate) struct Delivering<A, P> {
+pub(crate) struct Delivering<A, S, P> {
     services: Services,
     client: A,
+    secrets: Secrets<S>,
     pause: P,
     permits: Semaphore,
 }
@@ -51,16 +55,50 @@ pub(crate) struct Delivering<A, P> {
 /// One event's request, and how long an attempt may take.
 pub(crate) struct Prepared {
     request: Request,
+    headers: Arc<HeaderTemplates>,
     limit: Duration,
 }
 
-impl<A, P> Delivering<A, P> {
-    pub(crate) fn new(services: Services, client: A, pause: P) -> Self {
-        Self { services, client, pause, permits: Semaphore::new(AT_ONCE) }
+impl<A, S, P> Delivering<A, S, P> {
+    pub(crate) fn new(services: Services, client: A, secrets: Secrets<S>, pause: P) -> Self {
+        Self { services, client, secrets, pause, permits: Semaphore::new(AT_ONCE) }
     }
 }
 
-impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
+impl<A: Ask, S: SecretStore, P: Pause> Delivering<A, S, P> {
+    /// One attempt. What a service refuses for its credentials is sent once more, if a secret has changed
+    /// since: that is a rotation, and no fault of anybody.
+    ///
+    /// # Errors
+    /// When a secret that the request needs cannot be had: nothing was sent.
+    async fn attempt(
+        &self,
+        prepared: &Prepared,
+        deadline: &Deadline,
+    ) -> Result<Result<Answer, AskError>, Failure> {
+        let filled = self.secrets.fill(&prepared.headers, deadline.remaining()).await?;
+        let answer = self.ask(prepared, &filled, deadline).await;
+        let is_refused = matches!(&answer, Ok(answer) if matches!(answer.status, 401 | 403));
+        if !is_refused || !self.secrets.renew(&filled).await {
+            return Ok(answer);
+        }
+        let renewed = self.secrets.fill(&prepared.headers, deadline.remaining()).await?;
+        Ok(self.ask(prepared, &renewed, deadline).await)
+    }
+
+    async fn ask(
+        &self,
+        prepared: &Prepared,
+        filled: &FilledHeaders,
+        deadline: &Deadline,
+    ) -> Result<Answer, AskError> {
+        let mut request = prepared.request.clone();
+        request.headers.extend(filled.headers.clone());
+        self.client.ask(request, prepared.limit.min(deadline.remaining())).await
+    }
+}
+
+impl<A: Ask, S: SecretStore, P: Pause> LeasedSink for Delivering<A, S, P> {
     const NAME: &'static str = "deliver";
 
     type Request = Prepared;
@@ -74,7 +112,11 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
             let reason = format!("`{}` has no service", sink.name);
             Failure::permanent(Code::DependencyRefused, reason)
         })?;
-        Ok(Prepared { request: request(event, &event.id(sink), service)?, limit: service.limit })
+        Ok(Prepared {
+            request: request(event, &event.id(sink), service)?,
+            headers: Arc::clone(&service.headers),
+            limit: service.limit,
+        })
     }
 
     async fn send(
@@ -92,11 +134,17 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let limit = prepared.limit.min(deadline.remaining());
-            if limit.is_zero() {
+            if deadline.remaining().is_zero() {
                 return ended(&who, may_have_taken_effect);
             }
-            let answer = self.client.ask(prepared.request.clone(), limit).await;
+            let answer = match self.attempt(prepared, deadline).await {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    let reason = format!("{who}: {}", failure.reason);
+                    let refused = Delivery::Refused(Failure { reason: reason.into(), ..failure });
+                    return told(refused, may_have_taken_effect);
+                }
+            };
             let Meaning { delivery, is_worth_another } =
                 meaning(answer, &who, may_have_taken_effect);
             let failure = match &delivery {

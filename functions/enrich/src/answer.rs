@@ -11,6 +11,7 @@ pub(crate) fn failure(error: &AskError, enricher: &str) -> Failure {
     let reason = format!("enricher {enricher}: {error}");
     match error {
         AskError::Url => Failure::permanent(Code::EnricherRefused, reason),
+        AskError::Forbidden { .. } => Failure::transient(Code::DependencyRefused, reason),
         AskError::Connection | AskError::BrokenOff | AskError::TimedOut { .. } => {
             Failure::transient(Code::DependencyUnavailable, reason)
         }
@@ -20,7 +21,7 @@ pub(crate) fn failure(error: &AskError, enricher: &str) -> Failure {
 /// Why there is no document, though the service has one.
 fn unread(error: &BodyError, enricher: &str) -> Failure {
     let code = match error {
-        BodyError::TooLong { .. } => Code::EnricherBadAnswer,
+        BodyError::TooLong { .. } | BodyError::Coding { .. } => Code::EnricherBadAnswer,
         BodyError::BrokenOff | BodyError::TimedOut { .. } => Code::DependencyUnavailable,
     };
     Failure::transient(code, format!("enricher {enricher}: {error}"))

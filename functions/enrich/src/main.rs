@@ -12,7 +12,7 @@ use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use outbound::Client;
 use runtime::env::Process;
-use runtime::{Batches, exit_code, init_logs, load_contracts, serve_batches};
+use runtime::{Batches, exit_code, init_logs, load_contracts, load_variables, serve_batches};
 
 use crate::config::Config;
 use crate::handler::Enrich;
@@ -29,9 +29,9 @@ async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = load_contracts(&config.settings.contracts_dir)?;
-    let enrichers = config::bind(&contracts, &Process)?;
+    let enrichers = config::bind(&contracts, &load_variables(&config.variables_file)?)?;
     let queue = Queues::new(&sdk_config(&Process)?);
-    let service = Client::new(config::needs_tls(&enrichers))?;
+    let service = Client::new(config::needs_tls(&enrichers), config.reach)?;
     serve_batches(Batches {
         stage: Enrich::new(contracts, enrichers, service, queue.clone(), config.sink_queues),
         dead_letters: config.settings.dead_letters(queue.clone()),

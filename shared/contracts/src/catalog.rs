@@ -18,7 +18,7 @@ pub enum CatalogError {
     Contract {
         folder: String,
         #[source]
-        source: ContractError,
+        source: Box<ContractError>,
     },
     #[error("{folder}/contract.yaml: its dataset is `{dataset}`; folder and dataset have one name")]
     Name { folder: String, dataset: String },
@@ -39,8 +39,10 @@ impl Catalog {
         yaml: &str,
         files: &BTreeMap<String, String>,
     ) -> Result<(), CatalogError> {
-        let contract = Contract::parse(yaml, files)
-            .map_err(|source| CatalogError::Contract { folder: folder.to_owned(), source })?;
+        let contract = Contract::parse(yaml, files).map_err(|source| CatalogError::Contract {
+            folder: folder.to_owned(),
+            source: Box::new(source),
+        })?;
         if contract.dataset != folder {
             let dataset = contract.dataset;
             return Err(CatalogError::Name { folder: folder.to_owned(), dataset });

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::schema::{Schema, SchemaError};
 use crate::sink::{self, Sink, Target, WrittenSink};
-use crate::url::{UrlError, UrlTemplate};
+use crate::{UrlError, UrlTemplate};
 
 /// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
 /// event that comes back from there must still be known.

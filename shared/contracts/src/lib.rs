@@ -6,9 +6,13 @@
 mod catalog;
 mod contract;
 mod intake;
+mod place;
 mod schema;
+mod secret;
 mod sink;
+mod text;
 mod url;
+mod variables;
 
 pub use catalog::{Catalog, CatalogError};
 pub use contract::{
@@ -16,8 +20,11 @@ pub use contract::{
 };
 pub use intake::Accepted;
 pub use schema::{Property, Schema, SchemaError, ValueKind};
+pub use secret::SecretReference;
 pub use sink::{
     Accumulate, Compression, CustomSink, HttpBody, HttpMethod, HttpSink, LakeFormat, LakeSink,
     Opened, Order, RowKey, Sink, SinkKind, TableMode, TableSink, Target, Tombstone, Window,
 };
-pub use url::{TextTemplate, UrlError, UrlTemplate};
+pub use text::TextTemplate;
+pub use url::{UrlError, UrlTemplate};
+pub use variables::{NameError, Variables, VariablesError};

@@ -273,6 +273,9 @@ async fn a_function_without_one_of_its_variables_does_not_start_and_names_it() {
         }
         let contracts = root().join("infra/contracts").display().to_string();
         all.entry("CONTRACTS_DIR".to_owned()).and_modify(|dir| *dir = contracts);
+        if let Some(file) = all.get_mut("VARIABLES_FILE") {
+            *file = function.layers[0].join("variables/local.yaml").display().to_string();
+        }
         for name in
             all.keys().filter(|name| function.binary != "redrive" || *name != "CONTRACTS_DIR")
         {

@@ -43,7 +43,9 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let faults = Plan::parse(DEATHS).unwrap();
-    let world = World::start_with(Settings { faults, ..Settings::default() }).await;
+    let datasets = &["guarded"];
+    let world = World::start_with(Settings { faults, datasets, ..Settings::default() }).await;
+    world.emulation().secrets().put("sluicegate/guarded", r#"{"token":"t"}"#).unwrap();
     world.emulation().record_access();
     let outages = begin_outages(&world);
     tokio::join!(run(&world), end_outages(&world, outages));
@@ -73,6 +75,9 @@ async fn run(world: &World) {
     for observation in testkit::sample_lines("weather.ndjson.gz").iter().take(10) {
         world.send("Inbox", observation, &[("dataset", "weather")]);
     }
+    // Delivered with a token.
+    let guarded = &testkit::sample_lines("weather.ndjson.gz")[30];
+    world.send("Inbox", guarded, &[("dataset", "guarded")]);
     // It leaves no room for why it is a dead letter.
     world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
     // The service has whole hours alone, and refuses it.
@@ -247,5 +252,22 @@ async fn without_the_right_to_its_dead_letters_enrich_leaves_them_to_sqs() {
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert!(letters[0].failure.is_none(), "SQS moved it, and gives no reason");
     check_denied(&world, "EnrichFunction", "sqs:SendMessage");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_right_to_its_secrets_deliver_sends_nothing_and_each_letter_says_why() {
+    let secrets = "Action: secretsmanager:GetSecretValue";
+    let edit = Some(Edit { old: secrets, new: "Action: secretsmanager:DescribeSecret" });
+    let datasets = &["guarded"];
+    let world = World::start_with(Settings { edit, datasets, ..Settings::default() }).await;
+    world.emulation().secrets().put("sluicegate/guarded", r#"{"token":"t"}"#).unwrap();
+    let observation = &testkit::sample_lines("weather.ndjson.gz")[0];
+    world.send("Inbox", observation, &[("dataset", "guarded")]);
+    world.settle().await;
+    assert!(world.emulation().weather().unwrap().deliveries().is_empty());
+    let why = "reading the secret `sluicegate/guarded`: AccessDeniedException (HTTP 400)";
+    world.assert_letters("DeliverDlq", &[(Code::DependencyRefused, why)]);
+    check_denied(&world, "DeliverFunction", "secretsmanager:GetSecretValue");
     world.end().await;
 }

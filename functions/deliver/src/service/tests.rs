@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use contracts::Catalog;
+use contracts::{Catalog, Variables};
 use dedupe::{DedupeRecord, NoEffect};
 use event::{DeadLetter, Envelope, Payload};
-use outbound::{Answer, AskError};
+use outbound::{Answer, AskError, SecretText};
 use runtime::sink::Leased;
 use runtime::{BatchResponse, Batches, Clock, DeadLetters, Policy, Record};
 use serde_json::json;
@@ -50,12 +50,40 @@ impl Pause for Passing {
     }
 }
 
+/// Holds one text for every name, or is away.
+#[derive(Clone, Default)]
+struct Vault(Arc<Mutex<Option<String>>>);
+
+impl Vault {
+    fn set(&self, text: &str) {
+        *self.0.lock().unwrap() = Some(text.to_owned());
+    }
+}
+
+impl SecretStore for Vault {
+    async fn read(&self, name: &str) -> std::result::Result<SecretText, Failure> {
+        let text = self.0.lock().unwrap().clone();
+        let gone = || Failure::transient(Code::DependencyRefused, format!("no secret `{name}`"));
+        text.map(SecretText::new).ok_or_else(gone)
+    }
+}
+
+type Sink = Delivering<Scripted, Vault, Passing>;
+
 struct Rig {
-    batches: Batches<Leased<Delivering<Scripted, Passing>, MemoryStore<NoEffect>>, MemoryQueue>,
+    batches: Batches<Leased<Sink, MemoryStore<NoEffect>>, MemoryQueue>,
     service: Scripted,
+    vault: Vault,
     store: MemoryStore<NoEffect>,
     queue: MemoryQueue,
     clock: ManualClock,
+}
+
+const VALUES: &str =
+    "WEATHER_URL: http://weather.test, TOKEN: 'secret:partner#token', PLAIN: plain";
+
+fn variables(values: &str) -> Variables {
+    Variables::parse("variables/test.yaml", &format!("variables: {{{values}}}")).unwrap()
 }
 
 fn rig(contracts: Catalog) -> Rig {
@@ -64,17 +92,17 @@ fn rig(contracts: Catalog) -> Rig {
 
 fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
-    let service = Scripted::default();
-    let variables = BTreeMap::from([("WEATHER_URL", "http://weather.test"), ("TOKEN", "s3cret")]);
-    let services = Services::bind(&contracts, &variables).unwrap();
-    let sink = Delivering::new(services, service.clone(), Passing(clock.clone()));
+    let (service, vault) = (Scripted::default(), Vault::default());
+    let services = Services::bind(&contracts, &variables(VALUES)).unwrap();
+    let secrets = Secrets::new(vault.clone());
+    let sink = Delivering::new(services, service.clone(), secrets, Passing(clock.clone()));
     let batches = Batches {
         stage: Leased::new(contracts, sink, store.clone()),
         dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new(QUEUE.to_owned(), 5),
         queue: queue.clone(),
     };
-    Rig { batches, service, store, queue, clock }
+    Rig { batches, service, vault, store, queue, clock }
 }
 
 /// That of the contracts that are shipped.
@@ -312,8 +340,9 @@ sinks: [{{name: partner, kind: http, {sink}}}]
 #[tokio::test]
 async fn a_whole_envelope_goes_with_a_token_that_nothing_shows() {
     let rig = rig(contract(
-        "url: 'http://a.test/{/id}', body: envelope, headers: {authorization: 'Bearer {TOKEN}'}",
+        "url: 'http://a.test/{/id}', body: envelope, headers: {authorization: 'Bearer {TOKEN}', x-a: '{PLAIN}'}",
     ));
+    rig.vault.set(r#"{"token":"s3cret"}"#);
     let body = envelope("orders", "k", "p", r#"{"id":7}"#);
     assert!(rig.run(vec![message("m", body.clone())]).await.failures.is_empty());
     let asked = rig.service.asked.lock().unwrap();
@@ -321,6 +350,7 @@ async fn a_whole_envelope_goes_with_a_token_that_nothing_shows() {
     assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "http://a.test/7"));
     assert_eq!(request.headers["content-type"], "application/cloudevents+json");
     assert_eq!(request.headers["authorization"], "Bearer s3cret");
+    assert_eq!(request.headers["x-a"], "plain");
     let sent = Envelope::from_json(std::str::from_utf8(&request.body).unwrap()).unwrap();
     assert_eq!(sent.to_json().unwrap(), Envelope::from_json(&body).unwrap().to_json().unwrap());
     assert!(!format!("{request:?}").contains("s3cret"));
@@ -337,17 +367,79 @@ async fn an_event_without_what_the_url_needs_is_a_dead_letter_with_its_pointer()
     }
 }
 
+/// An order of the dataset that delivers with a token.
+fn order(id: &str) -> Record {
+    message(id, envelope("orders", id, "p", r#"{"id":7}"#))
+}
+
+fn with_token() -> Rig {
+    rig(contract("url: 'http://a.test', headers: {authorization: '{TOKEN}'}"))
+}
+
+impl Rig {
+    fn tokens_sent(&self) -> Vec<String> {
+        let asked = self.service.asked.lock().unwrap();
+        let token = |(request, _): &(Request, Duration)| {
+            request.headers["authorization"].to_str().unwrap().to_owned()
+        };
+        asked.iter().map(token).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_rotated_costs_one_more_request_and_no_failure() {
+    for status in [401, 403] {
+        let rig = with_token();
+        rig.vault.set(r#"{"token":"first"}"#);
+        assert!(rig.run(vec![order("m1")]).await.failures.is_empty());
+        rig.vault.set(r#"{"token":"second"}"#);
+        rig.will_answer([answer(status, None)]);
+        assert!(rig.run(vec![order("m2")]).await.failures.is_empty());
+        assert!(rig.run(vec![order("m3")]).await.failures.is_empty());
+        assert_eq!(rig.tokens_sent(), ["first", "first", "second", "second"]);
+        assert_eq!(rig.letters().len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_stands_where_the_secret_has_not_changed_or_the_new_one_is_refused_too() {
+    let rig = with_token();
+    rig.vault.set(r#"{"token":"wrong"}"#);
+    rig.will_answer([answer(401, None)]);
+    assert_eq!(rig.run(vec![order("m1")]).await.failures.len(), 1);
+    assert_eq!(rig.tokens_sent(), ["wrong"]);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    rig.vault.set(r#"{"token":"as wrong"}"#);
+    rig.will_answer([answer(401, None), answer(401, None)]);
+    assert_eq!(rig.run(vec![order("m2")]).await.failures.len(), 1);
+    assert_eq!(rig.tokens_sent(), ["wrong", "wrong", "as wrong"]);
+    assert_eq!(rig.letters().len(), 0, "it is tried again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_secret_nothing_is_sent_and_the_event_keeps_its_turn() {
+    let rig = with_token();
+    assert_eq!(rig.run(vec![order("m1")]).await.failures.len(), 1);
+    assert_eq!((rig.times_asked(), rig.record()), (0, None));
+    let last = Record { receive_count: 5, ..order("m1") };
+    assert!(rig.run(vec![last]).await.failures.is_empty());
+    let letter = &rig.letters()[0];
+    assert_eq!(letter.code, Code::DependencyRefused);
+    assert_eq!(letter.reason, "sink partner: no secret `partner`");
+}
+
 #[test]
-fn what_a_contract_needs_of_the_environment_is_named() {
-    let bind = |sink: &str, variables: &BTreeMap<&str, &str>| {
-        Services::bind(&contract(sink), variables).err().unwrap().to_string()
+fn what_a_contract_needs_of_its_variables_is_named() {
+    let bind = |sink: &str, values: &str| {
+        Services::bind(&contract(sink), &variables(values)).err().unwrap().to_string()
     };
     let token = "url: 'http://a.test', headers: {authorization: '{TOKEN}'}";
-    let error = bind(token, &BTreeMap::new());
-    assert!(error.starts_with("the sink `partner` of `orders`: environment variable TOKEN is not"));
-    let error = bind(token, &BTreeMap::from([("TOKEN", "two\nlines")]));
+    let error = bind(token, "OTHER: a");
+    let expected = "the sink `partner` of `orders`: variables/test.yaml has no TOKEN";
+    assert!(error.starts_with(expected), "{error}");
+    let error = bind(token, r#"TOKEN: "two\nlines""#);
     assert!(error.contains("its header `authorization`") && !error.contains("lines"), "{error}");
-    let error = bind("url: '{PARTNER_URL}/x'", &BTreeMap::from([("PARTNER_URL", "partner")]));
+    let error = bind("url: '{PARTNER_URL}/x'", "PARTNER_URL: partner");
     assert!(error.contains("PARTNER_URL is `partner`"), "{error}");
 }
 

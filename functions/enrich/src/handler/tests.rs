@@ -47,8 +47,9 @@ fn answer(status: u16, body: &str) -> Result<Answer, AskError> {
 
 fn stage(service: Service, queue: &MemoryQueue) -> Enrich<Service, MemoryQueue> {
     let contracts = testkit::contracts();
-    let lookup = BTreeMap::from([("WEATHER_URL", "http://weather.test")]);
-    let enrichers = bind(&contracts, &lookup).unwrap();
+    let variables = "variables: {WEATHER_URL: http://weather.test}";
+    let variables = contracts::Variables::parse("variables/test.yaml", variables).unwrap();
+    let enrichers = bind(&contracts, &variables).unwrap();
     let sinks =
         BTreeMap::from([(SinkKind::Table, SINK.to_owned()), (SinkKind::Lake, LAKE.to_owned())]);
     Enrich::new(contracts, enrichers, service, queue.clone(), sinks)

@@ -11,8 +11,9 @@
 //! FOLDER/state.json       the manifest: whose folder it is, its version, and the generation that counts
 //! FOLDER/7/dynamodb       that generation: a SQLite database,
 //! FOLDER/7/s3             lines of JSON with the objects' bytes between them,
-//! FOLDER/7/sqs            lines of JSON, and
-//! FOLDER/7/lambda         JSON: how far mappings are with their streams
+//! FOLDER/7/sqs            lines of JSON,
+//! FOLDER/7/lambda         JSON: how far mappings are with their streams, and
+//! FOLDER/7/secrets        JSON: secrets, as they are
 //! ```
 
 mod error;

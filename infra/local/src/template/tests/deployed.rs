@@ -12,7 +12,7 @@ use crate::template::{EventSourceMapping, Function, Queue, Stack};
 
 #[track_caller]
 fn deployed() -> Stack {
-    read_with(DEPLOYED, &[("WeatherUrl", "http://127.0.0.1:9")])
+    read_with(DEPLOYED, &[("Environment", "local")])
 }
 
 fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
@@ -101,12 +101,15 @@ fn functions_have_their_settings_and_those_that_all_share() {
 
     let redrive = function(&stack, "RedriveFunction");
     assert_eq!(redrive.reserved_concurrency, None, "a new account has none to spare");
-    let parameters = [("WeatherUrl", "http://w"), ("RedriveReserved", "true")];
+    let parameters = [("Environment", "local"), ("RedriveReserved", "true")];
     let reserved = read_with(DEPLOYED, &parameters);
     assert_eq!(function(&reserved, "RedriveFunction").reserved_concurrency, Some(1));
     assert_eq!(redrive.timeout, Duration::from_secs(300));
     assert!(redrive.layers.is_empty() && !redrive.has_url);
-    assert_eq!(function(&stack, "EnrichFunction").environment["WEATHER_URL"], "http://127.0.0.1:9");
+    for asking in ["EnrichFunction", "DeliverFunction"] {
+        let variables = &function(&stack, asking).environment["VARIABLES_FILE"];
+        assert_eq!(variables, "/opt/variables/local.yaml");
+    }
 }
 
 #[test]
@@ -216,6 +219,8 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
             // A bucket's objects and a group's log streams have no narrower names, and traces none.
             let narrow = match action.split_once(':').unwrap().0 {
                 "s3" => resource.strip_suffix("/letters/*").or(resource.strip_suffix("/*")),
+                // A stack's secrets are known by their names' beginning.
+                "secretsmanager" => resource.strip_suffix("/*"),
                 "logs" => resource.strip_suffix(":*"),
                 "xray" => resource.strip_suffix('*'),
                 _ => None,
@@ -299,15 +304,15 @@ fn a_missing_parameter_is_named_with_how_to_give_it() {
     let error = try_read(DEPLOYED, &[]).unwrap_err();
     assert_eq!(error.problems.len(), 1, "{error}");
     let message = error.to_string();
-    let line = DEPLOYED.lines().position(|line| line == "  WeatherUrl:").unwrap() + 1;
-    let expected = format!("template.yaml:{line}: parameter WeatherUrl has no default");
+    let line = DEPLOYED.lines().position(|line| line == "  Environment:").unwrap() + 1;
+    let expected = format!("template.yaml:{line}: parameter Environment has no default");
     assert!(message.starts_with(&expected), "{message}");
-    assert!(message.contains("add WeatherUrl=<value>"), "{message}");
+    assert!(message.contains("add Environment=<value>"), "{message}");
 }
 
 #[test]
 fn without_tls_there_is_no_denial() {
-    let stack = read_with(DEPLOYED, &[("WeatherUrl", "http://w"), ("RequireTls", "false")]);
+    let stack = read_with(DEPLOYED, &[("Environment", "local"), ("RequireTls", "false")]);
     let denied = |warning: &String| warning.contains("AWS::S3::BucketPolicy");
     assert!(!stack.warnings.iter().any(denied), "{:#?}", stack.warnings);
     assert!(deployed().warnings.iter().any(denied));
