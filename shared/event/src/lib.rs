@@ -23,7 +23,7 @@ pub use dead_letter::{
 pub use decimal::{Decimal, DecimalError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError, SPEC_VERSION};
 pub use equality::is_same_value;
-pub use failure::{Code, Failure, FailureKind};
+pub use failure::{Code, DEFAULT_LONGEST_WAIT, Failure, FailureKind, MAX_LONGEST_WAIT};
 pub use key::{IdempotencyKey, KeyError, row_key};
 pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, pointer_to, too_large};
 pub use timestamp::{Timestamp, TimestampError};

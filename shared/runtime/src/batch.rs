@@ -286,7 +286,7 @@ fn wait(record: &Record, failure: &Failure, now: Timestamp) -> Duration {
     let usual = backoff(record.receive_count, &record.message_id);
     match failure.kind {
         FailureKind::Throttled { retry_after: Some(asked) } => asked.max(usual).min(LONGEST_WAIT),
-        FailureKind::Unavailable { until } => until.since(now).max(usual).min(LONGEST_WAIT),
+        FailureKind::Unavailable { until, .. } => until.since(now).max(usual).min(LONGEST_WAIT),
         FailureKind::Permanent | FailureKind::Transient | FailureKind::Throttled { .. } => usual,
     }
 }

@@ -20,7 +20,7 @@ fn kind() -> impl Strategy<Value = FailureKind> {
         Just(FailureKind::Transient),
         (0_u64..100)
             .prop_map(|s| FailureKind::Throttled { retry_after: Some(Duration::from_secs(s)) }),
-        Just(FailureKind::Unavailable { until }),
+        Just(FailureKind::Unavailable { until, longest_wait: event::DEFAULT_LONGEST_WAIT }),
     ]
 }
 

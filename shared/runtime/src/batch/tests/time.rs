@@ -79,7 +79,7 @@ async fn a_throttled_record_waits_at_least_as_long_as_was_asked() {
 async fn an_event_waits_out_an_outage_and_no_longer() {
     let until = |s| {
         let until = Timestamp::from_unix_ms(START_MS).plus(Duration::from_secs(s));
-        FailureKind::Unavailable { until }
+        FailureKind::Unavailable { until, longest_wait: event::DEFAULT_LONGEST_WAIT }
     };
     assert_eq!(hidden(until(60), 1).await, Duration::from_secs(60));
     assert_eq!(hidden(until(0), 3).await, backoff(3, "m0"));
