@@ -55,14 +55,11 @@ async fn with_too_little_time_left_nothing_is_started_and_nothing_hidden() {
     assert!(rig.prepared().is_empty() && rig.hidden().is_empty());
 }
 
-/// How long a record is hidden that was sent an hour ago.
+/// A record that has failed once, of a message that cannot be delayed.
 async fn hidden(kind: FailureKind, receive_count: u32) -> Duration {
-    let acts = [Act::Fail(kind)];
-    let rig = Rig::of(&acts);
-    let mut batch = records(&acts);
-    batch[0].receive_count = receive_count;
-    batch[0].sent_at = Some(Timestamp::from_unix_ms(START_MS - 3_600_000));
-    rig.run(batch).await;
+    let rig = Rig::of(&[Act::Fail(kind)]);
+    let group = Some("g".to_owned());
+    rig.run(vec![Record { receive_count, group, ..record(0) }]).await;
     rig.hidden()["r0"]
 }
 
