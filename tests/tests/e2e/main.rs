@@ -13,5 +13,6 @@ mod delivery;
 mod exact;
 mod inputs;
 mod operations;
+mod outages;
 mod poison;
 mod rights;
