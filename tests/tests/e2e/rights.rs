@@ -32,11 +32,11 @@ const OUTAGES: [(&str, &str); 5] = [
     ("LakeFunction", "dynamodb"),
     ("DeliverFunction", "dynamodb"),
 ];
-/// The lake loses two environments in the middle of a batch.
+/// The lake loses environments in the middle of a batch; in its outage, no call gets as far as that.
 const DEATHS: &str = "
 seed: 3
 faults:
-  - {fault: kill, on: LakeFunction, at: call, chance: 0.3, times: 2}
+  - {fault: kill, on: LakeFunction, at: call, chance: 0.4, times: 12}
 ";
 /// How often it is looked whether an outage has had its effect.
 const LOOK: Duration = Duration::from_millis(10);
