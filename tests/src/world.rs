@@ -38,6 +38,8 @@ pub struct Settings {
     pub faults: Plan,
     /// What is different in the template.
     pub edit: Option<Edit>,
+    /// The emulation's clock, instead of one that tells the system's time.
+    pub clock: Option<Clock>,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
     pub patience: Option<Duration>,
 }
@@ -84,7 +86,7 @@ impl World {
             services: Vec::new(),
             binaries,
             log: Arc::new(logs.clone()),
-            clock: Clock::system(),
+            clock: settings.clock.unwrap_or_else(Clock::system),
             faults: settings.faults,
             skip_idle: true,
             state: None,

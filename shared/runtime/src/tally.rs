@@ -14,7 +14,10 @@ pub struct Tally {
     /// Those of them that were not looked at.
     pub untouched: u64,
     pub done: Done,
+    /// Records that are hidden in their queue until their next try.
     pub retried: u64,
+    /// Records of which a copy waits in their queue until their next try.
+    pub parked: u64,
     pub dead_lettered: u64,
     /// Dead letters that came with another payload under a used key.
     pub conflicts: u64,
@@ -39,7 +42,7 @@ impl Tally {
     }
 
     /// The line `batch done`: what came in is what went out, was a duplicate or stale, was retried,
-    /// dead-lettered or refused.
+    /// parked, dead-lettered or refused.
     pub fn log(&self, stage: &str) {
         tracing::info!(
             stage,
@@ -53,6 +56,7 @@ impl Tally {
             events.stale = self.done.stale,
             events.conflict = self.conflicts,
             events.retried = self.retried,
+            events.parked = self.parked,
             events.refused = self.refused,
             events.dead_lettered = self.done.dead_lettered + self.dead_lettered,
             "batch done"

@@ -14,6 +14,7 @@ mod exact;
 mod inputs;
 mod lineage;
 mod operations;
+mod outages;
 mod poison;
 mod rights;
 mod services;

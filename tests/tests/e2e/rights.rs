@@ -1,6 +1,8 @@
 //! The rights that the template grants: each is needed, and nothing else is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -21,7 +23,8 @@ const RARE: &[(&str, &str)] = &[
     ("s3:AbortMultipartUpload", "a copy of more than 5 GB, in parts, fails"),
 ];
 
-/// Who meets an outage, and of what; each lasts until it made the function hide a message.
+/// Who meets an outage, and of what; each lasts until it made the function park a message, after some that it
+/// hid.
 const OUTAGES: [(&str, &str); 5] = [
     ("IngestFunction", "s3.GetObject"),
     ("EnrichFunction", "sqs.SendMessageBatch"),
@@ -29,11 +32,11 @@ const OUTAGES: [(&str, &str); 5] = [
     ("LakeFunction", "dynamodb"),
     ("DeliverFunction", "dynamodb"),
 ];
-/// The lake loses two environments in the middle of a batch.
+/// The lake loses environments in the middle of a batch; in its outage, no call gets as far as that.
 const DEATHS: &str = "
 seed: 3
 faults:
-  - {fault: kill, on: LakeFunction, at: call, chance: 0.3, times: 2}
+  - {fault: kill, on: LakeFunction, at: call, chance: 0.4, times: 12}
 ";
 /// How often it is looked whether an outage has had its effect.
 const LOOK: Duration = Duration::from_millis(10);
@@ -44,11 +47,14 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let faults = Plan::parse(DEATHS).unwrap();
     let datasets = &["guarded"];
-    let world = World::start_with(Settings { faults, datasets, ..Settings::default() }).await;
+    let is_throttling = Arc::new(AtomicBool::new(true));
+    let weather_url = Some(throttling_weather(&is_throttling).await);
+    let settings = Settings { faults, datasets, weather_url, ..Settings::default() };
+    let world = World::start_with(settings).await;
     world.emulation().secrets().put("sluicegate/guarded", r#"{"token":"t"}"#).unwrap();
     world.emulation().record_access();
     let outages = begin_outages(&world);
-    tokio::join!(run(&world), end_outages(&world, outages));
+    tokio::join!(run(&world), end_outages(&world, outages, &is_throttling));
 
     let mut used = world.emulation().allowed();
     used.extend(used_by_mappings(&world));
@@ -124,17 +130,59 @@ fn begin_outages(world: &World) -> BTreeMap<String, u64> {
     OUTAGES.map(begin).into_iter().collect()
 }
 
-async fn end_outages(world: &World, mut outages: BTreeMap<String, u64>) {
-    while !outages.is_empty() {
-        for call in world.emulation().calls().into_keys() {
-            if call.operation.starts_with("ChangeMessageVisibility")
-                && let Some(number) = outages.remove(&call.caller)
-            {
+/// Enrich parks nothing while it cannot send to any queue: it hides then, and parks what this service asks it
+/// to keep for a while.
+async fn throttling_weather(is_throttling: &Arc<AtomicBool>) -> String {
+    let is_throttling = Arc::clone(is_throttling);
+    tests::answering_instead(move || {
+        let throttles = is_throttling.load(Ordering::Relaxed);
+        throttles.then(|| tests::status("429 Too Many Requests", "retry-after: 90\r\n"))
+    })
+    .await
+}
+
+async fn end_outages(
+    world: &World,
+    mut outages: BTreeMap<String, u64>,
+    is_throttling: &AtomicBool,
+) {
+    let enrich = world.name("EnrichFunction");
+    while !outages.is_empty() || is_throttling.load(Ordering::Relaxed) {
+        let parking = parking_functions(world);
+        if parking.contains(enrich) {
+            is_throttling.store(false, Ordering::Relaxed);
+        }
+        let over: Vec<String> = if outages.contains_key(enrich) && hides(world, enrich) {
+            vec![enrich.to_owned()]
+        } else {
+            parking.into_iter().collect()
+        };
+        for function in over {
+            if let Some(number) = outages.remove(&function) {
                 assert!(world.emulation().adversary().remove(number));
             }
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn hides(world: &World, function: &str) -> bool {
+    world.emulation().calls().into_keys().any(|call| {
+        call.caller == function && call.operation.starts_with("ChangeMessageVisibility")
+    })
+}
+
+/// The functions that have sent to their own queue.
+fn parking_functions(world: &World) -> BTreeSet<String> {
+    let mappings = &world.emulation().stack().mappings;
+    let is_own = |access: &Access| {
+        access.action == "sqs:SendMessage"
+            && mappings.iter().any(|mapping| {
+                mapping.function == access.function && mapping.queue_arn == access.resource
+            })
+    };
+    let sent = world.emulation().allowed().into_iter().filter(is_own);
+    sent.map(|access| access.function).collect()
 }
 
 async fn put_tagged(world: &World, key: &str, body: Vec<u8>) {

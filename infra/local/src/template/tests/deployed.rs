@@ -85,7 +85,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-InboxDlq"),
         ("ENRICH_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-EnrichQueue"),
         ("LOG_LEVEL", "info"),
-        ("MAX_RECEIVE_COUNT", "5"),
+        ("MAX_RECEIVE_COUNT", "15"),
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -181,6 +181,43 @@ fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
         let hidden: u64 = queue.attributes["VisibilityTimeout"].parse().unwrap();
         let least = 6 * function.timeout.as_secs() + mapping.window.as_secs();
         assert!(hidden >= least, "{}: {hidden} < {least}", queue.logical_id);
+    }
+}
+
+/// A record whose receives all crash comes back when its visibility timeout ends, each time.
+#[test]
+fn crashes_are_tried_for_as_long_as_failures_and_end_days_before_the_queue_forgets() {
+    let stack = deployed();
+    for (_, queue, _) in consumers(&stack) {
+        let number = |name: &str| queue.attributes[name].parse::<u64>().unwrap();
+        let receives = redrive_policy(queue)["maxReceiveCount"].as_u64().unwrap();
+        let crashing = receives * number("VisibilityTimeout");
+        let kept = number("MessageRetentionPeriod");
+        assert!(crashing >= 45 * 60, "{}: {crashing} s", queue.logical_id);
+        // The longest wait that a contract may allow, and two days to spare.
+        let (longest_wait, spare) = (4 * 24 * 60 * 60, 2 * 24 * 60 * 60);
+        assert!(crashing + longest_wait + spare <= kept, "{}: {crashing} s", queue.logical_id);
+    }
+}
+
+#[test]
+fn patience_is_one_parameter() {
+    let parameters = [("WeatherUrl", "http://w"), ("MaxReceiveCount", "20")];
+    let stack = read_with(DEPLOYED, &parameters);
+    for (_, queue, function) in consumers(&stack) {
+        assert_eq!(redrive_policy(queue)["maxReceiveCount"], 20, "{}", queue.logical_id);
+        assert_eq!(function.environment["MAX_RECEIVE_COUNT"], "20", "{}", function.logical_id);
+    }
+}
+
+/// What waits for more than a minute is sent there once more.
+#[test]
+fn a_function_may_send_to_its_own_queue() {
+    let stack = deployed();
+    for (_, queue, function) in consumers(&stack) {
+        let role = stack.roles.iter().find(|role| role.arn == function.role).unwrap();
+        let own = Grant { action: "sqs:SendMessage".to_owned(), resource: queue.arn.clone() };
+        assert!(role.rights.grants().contains(&own), "{}", function.logical_id);
     }
 }
 
