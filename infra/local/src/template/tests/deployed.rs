@@ -202,7 +202,7 @@ fn crashes_are_tried_for_as_long_as_failures_and_end_days_before_the_queue_forge
 
 #[test]
 fn patience_is_one_parameter() {
-    let parameters = [("WeatherUrl", "http://w"), ("MaxReceiveCount", "20")];
+    let parameters = [("Environment", "production"), ("MaxReceiveCount", "20")];
     let stack = read_with(DEPLOYED, &parameters);
     for (_, queue, function) in consumers(&stack) {
         assert_eq!(redrive_policy(queue)["maxReceiveCount"], 20, "{}", queue.logical_id);
