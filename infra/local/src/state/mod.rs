@@ -43,7 +43,15 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// What was written last.
     manifest: Option<Manifest>,
-    _lock: File,
+    lock: File,
+}
+
+/// A process that is being started has a copy of each open file for a moment, and would hold the lock for
+/// as long: it is given up explicitly.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Folder {
@@ -71,7 +79,7 @@ impl Folder {
         Manifest::read(&path)?;
         let lock = lock(&path)?;
         let manifest = Manifest::read(&path)?;
-        Ok(Self { path, manifest, _lock: lock })
+        Ok(Self { path, manifest, lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
