@@ -73,6 +73,9 @@ impl World {
         let logs = Logs::default();
         let url = settings.weather_url.clone().map(|url| (LOCAL_WEATHER.to_owned(), url));
         let root = settings.root();
+        let many =
+            settings.concurrency.map(|many| ("ServiceConcurrency".to_owned(), many.to_string()));
+        let parameters = many.into_iter().collect();
         let binaries = match settings.binaries {
             Some(binaries) => binaries,
             None => built().await,
@@ -80,7 +83,7 @@ impl World {
         let options = Options {
             root,
             port: 0,
-            parameters: BTreeMap::new(),
+            parameters,
             places: url.into_iter().collect(),
             weather: Some(weather()),
             services: Vec::new(),

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("breaker", &["event"]),
     ("contracts", &["breaker", "event"]),
-    ("outbound", &["contracts", "event"]),
+    ("outbound", &["breaker", "contracts", "event"]),
     ("dedupe", &["event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event"]),
     ("aws", &["breaker", "dedupe", "event", "outbound", "runtime"]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{
-    Catalog, HttpBody, HttpMethod, HttpSink, Target, UrlError, UrlTemplate, Variables,
+    Catalog, Dependency, HttpBody, HttpMethod, HttpSink, Target, UrlError, UrlTemplate, Variables,
 };
 use http::Method;
 use outbound::{HeaderError, HeaderTemplates};
@@ -20,10 +20,15 @@ pub(crate) struct Service {
     pub(crate) body: HttpBody,
     /// Of one attempt.
     pub(crate) limit: Duration,
+    /// As its circuit breaker is called.
+    pub(crate) dependency: String,
 }
 
 /// Those of each dataset, by the names of its sinks.
-pub(crate) struct Services(BTreeMap<String, BTreeMap<String, Service>>);
+pub(crate) struct Services {
+    by_dataset: BTreeMap<String, BTreeMap<String, Service>>,
+    dependencies: BTreeMap<String, Dependency>,
+}
 
 /// A sink cannot be delivered to.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,7 @@ impl Services {
     /// # Errors
     /// When a contract needs a variable that is not in the file, or that is not what it is used for.
     pub(crate) fn bind(contracts: &Catalog, variables: &Variables) -> Result<Self, ServiceError> {
-        let mut all = BTreeMap::new();
+        let (mut by_dataset, mut dependencies) = (BTreeMap::new(), BTreeMap::new());
         for contract in contracts.iter() {
             let mut of_dataset = BTreeMap::new();
             for sink in &contract.sinks {
@@ -58,19 +63,26 @@ impl Services {
                     sink: sink.name.clone(),
                     source: Box::new(source),
                 })?;
+                let name = service.dependency.clone();
+                dependencies.insert(name, contracts.dependency(&service.dependency));
                 of_dataset.insert(sink.name.clone(), service);
             }
-            all.insert(contract.dataset.clone(), of_dataset);
+            by_dataset.insert(contract.dataset.clone(), of_dataset);
         }
-        Ok(Self(all))
+        Ok(Self { by_dataset, dependencies })
     }
 
     pub(crate) fn of(&self, dataset: &str, sink: &str) -> Option<&Service> {
-        self.0.get(dataset)?.get(sink)
+        self.by_dataset.get(dataset)?.get(sink)
+    }
+
+    /// What they depend on, by name.
+    pub(crate) fn dependencies(&self) -> BTreeMap<String, Dependency> {
+        self.dependencies.clone()
     }
 
     pub(crate) fn need_tls(&self) -> bool {
-        let mut all = self.0.values().flat_map(BTreeMap::values);
+        let mut all = self.by_dataset.values().flat_map(BTreeMap::values);
         all.any(|service| service.url.begins_with("https://"))
     }
 }
@@ -88,6 +100,7 @@ impl Service {
             url: sink.url,
             body: sink.body,
             limit: Duration::from_millis(sink.timeout_ms),
+            dependency: sink.dependency,
         })
     }
 }

@@ -129,7 +129,7 @@ fn variables_files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn check_variables(contract: &Contract, variables: &Variables) -> Result<(), Failure> {
     let dataset = &contract.dataset;
     for enricher in &contract.enrichers {
-        if let Some(error) = missing(enricher.http.url.bind(variables).err()) {
+        if let Some(error) = missing(enricher.http.bind(variables).err()) {
             let what = format!("the enricher `{}` of `{dataset}` cannot be asked", enricher.name);
             return Err(Failure::new(what).because(error));
         }

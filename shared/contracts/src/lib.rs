@@ -5,6 +5,8 @@
 
 mod catalog;
 mod contract;
+mod dependencies;
+mod enricher;
 mod intake;
 mod place;
 mod schema;
@@ -15,9 +17,9 @@ mod url;
 mod variables;
 
 pub use catalog::{Catalog, CatalogError};
-pub use contract::{
-    Contract, ContractError, Enricher, HttpEnricher, Keys, MIN_RETENTION_DAYS, Missing,
-};
+pub use contract::{Contract, ContractError, Keys, MIN_RETENTION_DAYS};
+pub use dependencies::{CallFailure, Dependencies, DependenciesError, Dependency, Limits, Retries};
+pub use enricher::{AskMethod, Enricher, HttpEnricher, Missing, Unavailable, in_rounds};
 pub use intake::Accepted;
 pub use schema::{Property, Schema, SchemaError, ValueKind};
 pub use secret::SecretReference;

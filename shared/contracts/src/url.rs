@@ -87,6 +87,14 @@ impl UrlTemplate {
         variables(&self.parts).collect()
     }
 
+    /// The places that are filled in from each payload.
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Pointer(pointer) => Some(pointer.as_str()),
+            Part::Text(_) | Part::Variable(_) | Part::Secret(_) => None,
+        })
+    }
+
     /// Whether what does not come from an event begins so; known once the variables are in place.
     #[must_use]
     pub fn begins_with(&self, start: &str) -> bool {

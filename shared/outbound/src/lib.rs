@@ -1,10 +1,11 @@
 //! HTTP requests to services that are not AWS's: one pool of connections, a time limit, an answer of
-//! bounded size, headers that hold secrets. Redirects are answers, never followed, and no request goes to
+//! bounded size, headers that hold secrets, circuit breakers and limits (`dependency`). Redirects are answers, never followed, and no request goes to
 //! this machine or its cloud's metadata: an event must not steer a request.
 
 mod body;
 mod client;
 mod connect;
+mod dependency;
 mod headers;
 mod reach;
 mod retry_after;
@@ -19,6 +20,9 @@ use event::{Code, Failure, FailureKind};
 use http::{HeaderMap, Method};
 
 pub use client::Client;
+pub use dependency::{
+    BreakersOf, Call, DependencyClient, Judged, NotAsked, Pause, Retrying, Sign, Sleeping,
+};
 pub use headers::{FilledHeaders, HeaderError, HeaderTemplates};
 pub use reach::Reach;
 pub use secrets::{SecretStore, SecretText, Secrets};

@@ -108,7 +108,17 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         }
         tally.failed = response.failures.len();
         tally.log(S::NAME);
+        self.end_invocation(deadline).await;
         response
+    }
+
+    /// What became of the batch is decided: nothing that goes wrong here changes it.
+    async fn end_invocation(&self, deadline: &Deadline) {
+        let ending = AssertUnwindSafe(self.stage.end_invocation()).catch_unwind();
+        let limit = deadline.remaining().saturating_sub(self.policy.reserve / 4);
+        if !matches!(tokio::time::timeout(limit, ending).await, Ok(Ok(()))) {
+            tracing::warn!(stage = S::NAME, "the end of the invocation was cut short");
+        }
     }
 
     /// Returns the records that stay in their queue.

@@ -31,7 +31,8 @@ pub enum LoadError {
     Empty { path: PathBuf },
 }
 
-/// Reads `<dir>/<dataset>/contract.yaml` and the JSON files beside each.
+/// Reads `<dir>/<dataset>/contract.yaml` and the JSON files beside each, and `<dir>/dependencies.yaml`, if it
+/// is there.
 ///
 /// # Errors
 /// When a folder cannot be read, a contract is not valid or at odds with another, or there is none.
@@ -54,6 +55,10 @@ pub fn load_contracts(dir: &Path) -> Result<Catalog, LoadError> {
     }
     if catalog.is_empty() {
         return Err(LoadError::Empty { path: dir.to_owned() });
+    }
+    let dependencies = dir.join("dependencies.yaml");
+    if dependencies.is_file() {
+        catalog.declare_dependencies(&read(&dependencies)?)?;
     }
     catalog.check()?;
     Ok(catalog)

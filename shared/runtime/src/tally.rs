@@ -34,6 +34,7 @@ impl Tally {
         self.done.duplicates += done.duplicates;
         self.done.stale += done.stale;
         self.done.dead_lettered += done.dead_lettered;
+        self.done.degraded += done.degraded;
     }
 
     pub(crate) fn add_dead_letter(&mut self, failure: &Failure) {
@@ -54,6 +55,7 @@ impl Tally {
             events.out = self.done.passed,
             events.duplicate = self.done.duplicates,
             events.stale = self.done.stale,
+            events.degraded = self.done.degraded,
             events.conflict = self.conflicts,
             events.retried = self.retried,
             events.parked = self.parked,

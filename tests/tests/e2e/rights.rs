@@ -46,12 +46,14 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let faults = Plan::parse(DEATHS).unwrap();
-    let datasets = &["guarded"];
+    let datasets = &["guarded", "authorized"];
     let is_throttling = Arc::new(AtomicBool::new(true));
     let weather_url = Some(throttling_weather(&is_throttling).await);
     let settings = Settings { faults, datasets, weather_url, ..Settings::default() };
     let world = World::start_with(settings).await;
-    world.emulation().secrets().put("sluicegate/guarded", r#"{"token":"t"}"#).unwrap();
+    for secret in ["sluicegate/guarded", "sluicegate/authorized"] {
+        world.emulation().secrets().put(secret, r#"{"token":"t"}"#).unwrap();
+    }
     world.emulation().record_access();
     let outages = begin_outages(&world);
     tokio::join!(run(&world), end_outages(&world, outages, &is_throttling));
@@ -84,6 +86,8 @@ async fn run(world: &World) {
     // Delivered with a token.
     let guarded = &testkit::sample_lines("weather.ndjson.gz")[30];
     world.send("Inbox", guarded, &[("dataset", "guarded")]);
+    // Enriched with a token.
+    world.send("Inbox", guarded, &[("dataset", "authorized")]);
     // It leaves no room for why it is a dead letter.
     world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
     // The service has whole hours alone, and refuses it.

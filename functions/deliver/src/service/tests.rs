@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use contracts::{Catalog, Variables};
 use dedupe::{DedupeRecord, NoEffect};
-use event::{DeadLetter, Envelope, Payload};
-use outbound::{Answer, AskError, SecretText};
+use event::{DeadLetter, Envelope, Payload, Timestamp};
+use outbound::{Answer, AskError, BreakersOf, SecretText, Secrets};
 use runtime::sink::Leased;
 use runtime::{BatchResponse, Batches, Clock, DeadLetters, Policy, Record};
 use serde_json::json;
-use testkit::{ManualClock, MemoryQueue, MemoryStore};
+use testkit::{ManualClock, MemoryBreakers, MemoryQueue, MemoryStore};
 
 use super::*;
 
@@ -42,7 +42,18 @@ fn answer(status: u16, retry_after: Option<u64>) -> Result {
 }
 
 /// Lets the test's own time pass.
+#[derive(Clone)]
 struct Passing(ManualClock);
+
+impl Surroundings for Passing {
+    fn now(&self) -> Timestamp {
+        Clock::now(&self.0)
+    }
+
+    fn roll(&self) -> u64 {
+        7
+    }
+}
 
 impl Pause for Passing {
     async fn pause(&self, time: Duration) {
@@ -68,7 +79,7 @@ impl SecretStore for Vault {
     }
 }
 
-type Sink = Delivering<Scripted, Vault, Passing>;
+type Sink = Delivering<Scripted, Vault, MemoryBreakers, Passing>;
 
 struct Rig {
     batches: Batches<Leased<Sink, MemoryStore<NoEffect>>, MemoryQueue>,
@@ -94,8 +105,16 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
     let (service, vault) = (Scripted::default(), Vault::default());
     let services = Services::bind(&contracts, &variables(VALUES)).unwrap();
+    let breakers = BreakersOf {
+        store: MemoryBreakers::default(),
+        surroundings: Passing(clock.clone()),
+        environment: "e".to_owned(),
+        environments: 1,
+    };
     let secrets = Secrets::new(vault.clone());
-    let sink = Delivering::new(services, service.clone(), secrets, Passing(clock.clone()));
+    let dependencies = services.dependencies();
+    let client = DependencyClient::new(service.clone(), secrets, breakers, dependencies);
+    let sink = Delivering::new(services, client);
     let batches = Batches {
         stage: Leased::new(contracts, sink, store.clone()),
         dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
@@ -196,9 +215,9 @@ async fn an_event_is_delivered_once_under_its_key_with_its_own_bytes() {
 async fn a_service_that_is_away_for_a_moment_is_asked_again() {
     let rig = shipped();
     let start = rig.clock.now();
-    rig.will_answer([Err(AskError::Connection), answer(503, None), answer(429, Some(1))]);
+    rig.will_answer([Err(AskError::Connection), answer(429, Some(1))]);
     assert!(rig.run_one(39).await && rig.is_completed());
-    assert_eq!(rig.times_asked(), 4);
+    assert_eq!(rig.times_asked(), 3);
     let waited = rig.clock.now().since(start);
     assert!(waited >= Duration::from_secs(1) && waited < Duration::from_secs(2), "{waited:?}");
 }
@@ -214,12 +233,17 @@ async fn a_long_wait_is_left_to_the_queue() {
         assert_eq!((is_parked, rig.is_completed()), (waits > 60, false));
         assert_eq!(rig.times_asked(), asked);
         // The others of its batch are not completed before this one ends.
-        assert!(rig.clock.now().since(start) <= PATIENCE);
+        assert!(rig.clock.now().since(start) <= Duration::from_secs(2));
         let parked = rig.queue.sent_to(QUEUE).into_iter().filter_map(|message| message.delay);
         let hidden = rig.queue.hidden_in(QUEUE).into_iter().map(|(_, wait)| wait);
         let [wait] = parked.chain(hidden).collect::<Vec<_>>()[..] else { panic!("not one wait") };
         assert!(wait >= Duration::from_secs(waits), "{wait:?}");
-        // The key is this payload's, and its next delivery need not wait for the lease.
+        // The key is this payload's, and its next delivery need not wait for the lease. For so long, the
+        // service is left alone.
+        let asked = rig.times_asked();
+        rig.run_one(39).await;
+        assert_eq!(rig.times_asked(), asked);
+        rig.clock.advance(Duration::from_secs(waits));
         assert!(rig.run_one(39).await && rig.is_completed());
     }
 }
@@ -278,13 +302,13 @@ async fn a_copy_that_a_service_refuses_waits_for_the_one_that_it_took() {
     let rig = shipped();
     let copy = |id: &str, temp| message(id, envelope("weather", "k1", "39", &data(temp)));
     let lost = || Err(AskError::BrokenOff);
-    rig.will_answer([lost(), lost(), lost(), lost(), answer(422, None), answer(200, None)]);
+    rig.will_answer([lost(), lost(), lost(), answer(422, None), answer(200, None)]);
     assert!(!rig.run_one(39).await);
     let failures = rig.run(vec![copy("m2", 40)]).await.failures;
-    assert_eq!((failures.len(), rig.times_asked(), rig.letters().len()), (1, 5, 0));
+    assert_eq!((failures.len(), rig.times_asked(), rig.letters().len()), (1, 4, 0));
     assert!(rig.run_one(39).await && rig.is_completed());
     assert!(rig.run(vec![copy("m2", 40)]).await.failures.is_empty());
-    assert_eq!((rig.times_asked(), rig.letters().len()), (6, 0));
+    assert_eq!((rig.times_asked(), rig.letters().len()), (5, 0));
 }
 
 /// Nobody else brings it to an end.
@@ -321,6 +345,35 @@ async fn each_event_of_a_batch_has_its_own_answer() {
     assert!(codes.contains(&Code::DeliveryRefused) && codes.contains(&Code::DecodeEnvelope));
     // All claims in one call; all that follows from the answers in another.
     assert_eq!(rig.store.calls().len(), 2);
+}
+
+/// Twenty calls that fail, of three attempts each, are enough to open its breaker.
+#[tokio::test]
+async fn an_event_waits_for_a_service_whose_breaker_is_open_and_its_key_is_free() {
+    let rig = shipped();
+    rig.will_answer((0..20).map(|_| Err(AskError::Connection)));
+    for n in 0..10 {
+        let key = format!("k{n}");
+        let event = message(&key, envelope("weather", &key, "p", &data(n)));
+        rig.run(vec![event]).await;
+    }
+    let asked = rig.times_asked();
+    assert_eq!(asked, 20, "no retry once the breaker is open");
+    let parked = rig.queue.sent_to(QUEUE).len();
+    assert!(rig.run(vec![observation("m", 39)]).await.failures.is_empty());
+    let copies = rig.queue.sent_to(QUEUE);
+    assert_eq!((copies.len(), rig.times_asked(), rig.letters().len()), (parked + 1, asked, 0));
+    assert!(copies[parked].delay >= Some(Duration::from_secs(7)), "{:?}", copies[parked].delay);
+    assert_eq!(rig.record(), None);
+    // Back, its probes decide, and the event is delivered.
+    rig.clock.advance(Duration::from_secs(20));
+    for n in 20..24 {
+        let key = format!("p{n}");
+        rig.run(vec![message(&key, envelope("weather", &key, "p", &data(n)))]).await;
+    }
+    rig.clock.advance(Duration::from_secs(60));
+    assert!(rig.run_one(39).await);
+    assert_eq!(rig.times_asked(), asked + 5);
 }
 
 fn contract(sink: &str) -> Catalog {

@@ -129,10 +129,7 @@ impl Environment {
             StateName::Disabled => Admission::Call(Pass::Uncounted),
             StateName::ForcedClosed | StateName::MetricsOnly => Admission::Call(self.pass()),
             StateName::ForcedOpen => {
-                let forced = self.view.record.forced_at(at.now);
-                let until = forced.and_then(|forced| forced.until);
-                let until = until.unwrap_or(at.now.plus(self.settings.wait.longest));
-                self.wait(until, WaitReason::Open(Cause::Operator))
+                self.wait(self.forced_open_until(at.now), WaitReason::Open(Cause::Operator))
             }
             StateName::Closed => self.admit_closed(at),
             StateName::Open | StateName::HalfOpen => self.admit_probe(limit, at),
@@ -194,6 +191,12 @@ impl Environment {
     fn open_until(&self) -> Timestamp {
         let State::Open { until, .. } = self.view.record.state else { return self.view.seen_at };
         until.min(self.view.seen_at.plus(self.settings.wait.longest + CLOCK_SKEW))
+    }
+
+    /// Where an operator gave no end, it is looked again after the longest wait.
+    fn forced_open_until(&self, now: Timestamp) -> Timestamp {
+        let until = self.view.record.forced_at(now).and_then(|forced| forced.until);
+        until.unwrap_or(now.plus(self.settings.wait.longest))
     }
 
     fn pass(&self) -> Pass {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::contract::{ContractError, invalid};
+use crate::contract::{ContractError, check_name, invalid};
 use crate::{TextTemplate, UrlError, UrlTemplate, Variables};
 
 /// One request an event, with its idempotency key.
@@ -17,6 +17,8 @@ pub struct HttpSink {
     pub body: HttpBody,
     /// How long one attempt may take.
     pub timeout_ms: u64,
+    /// The service, as [`crate::Dependencies`] and its circuit breaker call it.
+    pub dependency: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -51,6 +53,7 @@ pub(crate) struct Written {
     body: HttpBody,
     #[serde(default = "default_timeout_ms")]
     timeout_ms: u64,
+    dependency: Option<String>,
 }
 
 fn default_timeout_ms() -> u64 {
@@ -67,8 +70,10 @@ impl Written {
             return Err(invalid("sinks.timeout_ms", "from 1 to 20000"));
         }
         let unusable = |source| ContractError::SinkUrl { name: name.to_owned(), source };
+        let dependency = self.dependency.unwrap_or_else(|| name.to_owned());
+        check_name("sinks.dependency", &dependency)?;
         let header = |(header, text): (String, String)| {
-            check_header(&header)?;
+            check_header("sinks.headers", &header)?;
             Ok((header, TextTemplate::parse(&text).map_err(unusable)?))
         };
         Ok(HttpSink {
@@ -77,20 +82,21 @@ impl Written {
             headers: self.headers.into_iter().map(header).collect::<Result<_, _>>()?,
             body: self.body,
             timeout_ms: self.timeout_ms,
+            dependency,
         })
     }
 }
 
 /// A token of RFC 9110, section 5.6.2, in lower case.
-fn check_header(name: &str) -> Result<(), ContractError> {
+pub(crate) fn check_header(field: &'static str, name: &str) -> Result<(), ContractError> {
     let is_token = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     if name.is_empty() || !name.bytes().all(is_token) {
         let problem = format!("`{name}` is no header's name in lower case");
-        return Err(invalid("sinks.headers", &problem));
+        return Err(invalid(field, &problem));
     }
     if TAKEN.contains(&name) {
         let problem = format!("`{name}` is not the contract's to say");
-        return Err(invalid("sinks.headers", &problem));
+        return Err(invalid(field, &problem));
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.tables.iter().map(|table| &table.logical_id).collect()),
-        "RecordsTable TotalsTable DedupeTable"
+        "RecordsTable TotalsTable DedupeTable BreakersTable"
     );
     assert_eq!(
         ids(stack.buckets.iter().map(|bucket| &bucket.logical_id).collect()),
@@ -109,6 +109,11 @@ fn functions_have_their_settings_and_those_that_all_share() {
     for asking in ["EnrichFunction", "DeliverFunction"] {
         let variables = &function(&stack, asking).environment["VARIABLES_FILE"];
         assert_eq!(variables, "/opt/variables/local.yaml");
+        let fleet = read_with(DEPLOYED, &[("Environment", "local"), ("ServiceConcurrency", "9")]);
+        assert_eq!(function(&fleet, asking).environment["MAXIMUM_CONCURRENCY"], "9");
+        let mut mappings = fleet.mappings.iter();
+        let mapping = mappings.find(|mapping| mapping.logical_id.starts_with(asking)).unwrap();
+        assert_eq!(mapping.maximum_concurrency, Some(9));
     }
 }
 
@@ -306,8 +311,13 @@ fn tables_are_created_as_declared() {
     assert_eq!(stack.tables[0].create_table, expected("sluicegate-RecordsTable"));
     assert_eq!(stack.tables[1].create_table, expected("sluicegate-TotalsTable"));
     assert_eq!(stack.tables[2].create_table, expected("sluicegate-DedupeTable"));
+    let keys = &stack.tables[3].create_table["KeySchema"];
+    let hash_and_range = [("pk", "HASH"), ("sk", "RANGE")];
+    let hash_and_range =
+        hash_and_range.map(|(name, kind)| json!({ "AttributeName": name, "KeyType": kind }));
+    assert_eq!(*keys, json!(hash_and_range));
     let ttl: Vec<_> = stack.tables.iter().map(|table| table.ttl_attribute.as_deref()).collect();
-    assert_eq!(ttl, [None, None, Some("expires_at")]);
+    assert_eq!(ttl, [None, None, Some("expires_at"), None]);
 }
 
 #[test]
@@ -328,7 +338,8 @@ fn outputs_say_where_things_are() {
 fn what_is_harmless_is_warned_of_once_for_all() {
     let warnings = deployed().warnings;
     for expected in [
-        "encryption (SSESpecification) is not emulated: RecordsTable, TotalsTable, DedupeTable",
+        "encryption (SSESpecification) is not emulated: RecordsTable, TotalsTable, DedupeTable, \
+         BreakersTable",
         "access control (AWS::SQS::QueuePolicy) is not emulated: InboxPolicy, QueuePolicy",
         "versioning (VersioningConfiguration) is not emulated: ArchiveBucket",
     ] {
