@@ -23,7 +23,7 @@ pub use lake::LakeObject;
 pub use ledger::{Failed, Letter};
 pub use logs::Logs;
 pub use totals::{Day, Totals};
-pub use web::{ask, post};
+pub use web::{SIGNED, ask, post, post_signed};
 pub use world::{Edit, Settings, World};
 
 /// The emulation runs within the tests: give it what `sluicegate` gives it.

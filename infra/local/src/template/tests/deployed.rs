@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::{DEPLOYED, read_with, try_read};
 use crate::iam::Grant;
-use crate::template::{EventSourceMapping, Function, Queue, Stack};
+use crate::template::{EventSourceMapping, Function, Queue, Stack, UrlAuth};
 
 #[track_caller]
 fn deployed() -> Stack {
@@ -78,7 +78,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
     assert_eq!(ingest.timeout, Duration::from_secs(300));
     assert_eq!(ingest.memory_mb, 256);
     assert_eq!(ingest.layers, [Path::new("/project/infra/contracts")]);
-    assert!(ingest.has_url);
+    assert_eq!(ingest.url, Some(UrlAuth::AwsIam));
     let expected = [
         ("ARCHIVE_BUCKET", "sluicegate-archivebucket"),
         ("CONTRACTS_DIR", "/opt"),
@@ -105,7 +105,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
     let reserved = read_with(DEPLOYED, &parameters);
     assert_eq!(function(&reserved, "RedriveFunction").reserved_concurrency, Some(1));
     assert_eq!(redrive.timeout, Duration::from_secs(300));
-    assert!(redrive.layers.is_empty() && !redrive.has_url);
+    assert!(redrive.layers.is_empty() && redrive.url.is_none());
     assert_eq!(function(&stack, "EnrichFunction").environment["WEATHER_URL"], "http://127.0.0.1:9");
 }
 
