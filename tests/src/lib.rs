@@ -12,6 +12,7 @@ mod flights;
 mod lake;
 mod ledger;
 mod logs;
+mod operators;
 mod redrive;
 mod totals;
 mod web;

@@ -40,11 +40,12 @@ fn every_resource_is_read() {
     let ids = |ids: Vec<&String>| ids.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.logical_id).collect()),
-        "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction RedriveFunction"
+        "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction RedriveFunction \
+         OperatorsFunction"
     );
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.binary).collect()),
-        "ingest enrich sink lake deliver redrive"
+        "ingest enrich sink lake deliver redrive operators"
     );
     assert_eq!(
         ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
@@ -53,7 +54,7 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.tables.iter().map(|table| &table.logical_id).collect()),
-        "RecordsTable TotalsTable DedupeTable"
+        "RecordsTable TotalsTable DedupeTable BreakersTable"
     );
     assert_eq!(
         ids(stack.buckets.iter().map(|bucket| &bucket.logical_id).collect()),
@@ -106,6 +107,8 @@ fn functions_have_their_settings_and_those_that_all_share() {
     assert_eq!(function(&reserved, "RedriveFunction").reserved_concurrency, Some(1));
     assert_eq!(redrive.timeout, Duration::from_secs(300));
     assert!(redrive.layers.is_empty() && redrive.url.is_none());
+    let operators = function(&stack, "OperatorsFunction");
+    assert_eq!(operators.url, Some(UrlAuth::AwsIam), "whoever acts is known");
     assert_eq!(function(&stack, "EnrichFunction").environment["WEATHER_URL"], "http://127.0.0.1:9");
 }
 
@@ -133,6 +136,8 @@ fn variables_that_hold_json_are_json() {
         "deliver": { "dlq": url("DeliverDlq"), "queue": url("DeliverQueue") },
     });
     check(function(&stack, "RedriveFunction"), "ROUTES", &routes);
+    let parking = json!({ "enrich": url("EnrichQueue"), "deliver": url("DeliverQueue") });
+    check(function(&stack, "OperatorsFunction"), "PARKING_QUEUES", &parking);
 }
 
 #[test]
@@ -264,8 +269,21 @@ fn tables_are_created_as_declared() {
     assert_eq!(stack.tables[0].create_table, expected("sluicegate-RecordsTable"));
     assert_eq!(stack.tables[1].create_table, expected("sluicegate-TotalsTable"));
     assert_eq!(stack.tables[2].create_table, expected("sluicegate-DedupeTable"));
+    let breakers = json!({
+        "TableName": "sluicegate-BreakersTable",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            { "AttributeName": "pk", "AttributeType": "S" },
+            { "AttributeName": "sk", "AttributeType": "S" },
+        ],
+        "KeySchema": [
+            { "AttributeName": "pk", "KeyType": "HASH" },
+            { "AttributeName": "sk", "KeyType": "RANGE" },
+        ],
+    });
+    assert_eq!(stack.tables[3].create_table, breakers);
     let ttl: Vec<_> = stack.tables.iter().map(|table| table.ttl_attribute.as_deref()).collect();
-    assert_eq!(ttl, [None, None, Some("expires_at")]);
+    assert_eq!(ttl, [None, None, Some("expires_at"), None]);
 }
 
 #[test]
@@ -275,6 +293,7 @@ fn outputs_say_where_things_are() {
         ("InboxUrl", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
         ("LakeBucketName", "sluicegate-lakebucket"),
         ("LandingBucketName", "sluicegate-landing-000000000000-eu-west-1"),
+        ("OperatorsUrl", "http://127.0.0.1:4566/function-urls/sluicegate-OperatorsFunction/"),
         ("RecordsTableName", "sluicegate-RecordsTable"),
         ("RedriveFunctionName", "sluicegate-RedriveFunction"),
     ];
@@ -286,7 +305,8 @@ fn outputs_say_where_things_are() {
 fn what_is_harmless_is_warned_of_once_for_all() {
     let warnings = deployed().warnings;
     for expected in [
-        "encryption (SSESpecification) is not emulated: RecordsTable, TotalsTable, DedupeTable",
+        "encryption (SSESpecification) is not emulated: RecordsTable, TotalsTable, DedupeTable, \
+         BreakersTable",
         "access control (AWS::SQS::QueuePolicy) is not emulated: InboxPolicy, QueuePolicy",
         "versioning (VersioningConfiguration) is not emulated: ArchiveBucket",
     ] {
