@@ -6,7 +6,8 @@ use local::builder::{Build, Profile, build_functions};
 use tokio::sync::OnceCell;
 
 /// The functions' binaries, as `template.yaml` names them.
-pub const BINARIES: &[&str] = &["deliver", "enrich", "ingest", "lake", "redrive", "sink"];
+pub const BINARIES: &[&str] =
+    &["deliver", "enrich", "ingest", "lake", "operators", "redrive", "sink"];
 
 /// The workspace.
 #[must_use]

@@ -12,6 +12,7 @@ mod flights;
 mod lake;
 mod ledger;
 mod logs;
+mod operators;
 mod redrive;
 mod service;
 mod totals;
@@ -25,7 +26,7 @@ pub use ledger::{Failed, Letter};
 pub use logs::Logs;
 pub use service::{answering_instead, status};
 pub use totals::{Day, Totals};
-pub use web::{ask, post};
+pub use web::{SIGNED, ask, post, post_signed};
 pub use world::{Edit, Settings, World};
 
 /// The emulation runs within the tests: give it what `sluicegate` gives it.

@@ -7,13 +7,35 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+/// What a producer's request to a function's URL has. The emulation does not check signatures.
+pub const SIGNED: (&str, &str) = (
+    "authorization",
+    "AWS4-HMAC-SHA256 Credential=producer/20260101/eu-west-1/lambda/aws4_request, \
+     SignedHeaders=host, Signature=0",
+);
+
+/// Posts to a function's URL, signed, and answers as [`post`] does.
+///
+/// # Panics
+/// When there is no answer.
+pub async fn post_signed(url: &str, body: impl Into<Bytes>) -> (u16, String, Value) {
+    post_with(url, &[("content-type", "application/json"), SIGNED], body).await
+}
+
 /// Posts, and answers status, content type, and body as JSON (null if it is none).
 ///
 /// # Panics
 /// When there is no answer.
 pub async fn post(url: &str, body: impl Into<Bytes>) -> (u16, String, Value) {
-    let json = [("content-type", "application/json")];
-    let (status, headers, body) = ask(Method::POST, url, &json, body).await;
+    post_with(url, &[("content-type", "application/json")], body).await
+}
+
+async fn post_with(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> (u16, String, Value) {
+    let (status, headers, body) = ask(Method::POST, url, headers, body).await;
     let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
     (status, content_type.unwrap_or_default().to_owned(), body)
 }

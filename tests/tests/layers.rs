@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("testkit", &["breaker", "contracts", "dedupe", "event", "runtime"]),
 ];
 
-const FUNCTIONS: &[&str] = &["deliver", "enrich", "ingest", "lake", "redrive", "sink"];
+const FUNCTIONS: &[&str] = &["deliver", "enrich", "ingest", "lake", "operators", "redrive", "sink"];
 
 /// Programs that operate on what a function writes, by its own library.
 const OPERATED: &[(&str, &str)] = &[("cli", "lake"), ("tests", "lake")];

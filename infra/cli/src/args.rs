@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use local::adversary::Plan;
 
+use crate::breaker::args::Breaker;
 use crate::failure::Failure;
 use crate::lake::args::Lake;
 
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     /// The lake, here or on AWS
     #[command(subcommand)]
     Lake(Lake),
+    /// Circuit breakers, seen and moved by hand, here or on AWS
+    #[command(subcommand)]
+    Breaker(Breaker),
 }
 
 impl Default for Command {
@@ -306,7 +310,9 @@ mod tests {
         let args = Args::try_parse_from(words).unwrap();
         match args.command.unwrap_or_default() {
             Command::Demo(demo) => demo,
-            Command::Local(_) | Command::Lake(_) => panic!("{words:?} is no demo"),
+            Command::Local(_) | Command::Lake(_) | Command::Breaker(_) => {
+                panic!("{words:?} is no demo")
+            }
         }
     }
 

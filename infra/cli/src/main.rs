@@ -1,15 +1,17 @@
-//! `sluicegate`: the demo, the local emulation, and the lake.
+//! `sluicegate`: the demo, the local emulation, the lake, and circuit breakers.
 //!
 //! Only wiring: arguments in, an exit status out. 0 is success, 1 a promise that was not kept, 2 a
 //! command that could not be done.
 
 mod args;
+mod breaker;
 mod check;
 mod demo;
 mod failure;
 mod lake;
 mod local;
 mod logs;
+mod operators;
 mod output;
 mod root;
 mod world;
@@ -49,5 +51,6 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         Command::Demo(demo) => demo::run(&root::find(root)?, &demo, output).await,
         Command::Local(verb) => local::run(root, verb, output).await,
         Command::Lake(verb) => lake::run(root, verb, output).await,
+        Command::Breaker(verb) => breaker::run(root, verb, output).await,
     }
 }

@@ -182,6 +182,7 @@ fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
 
     up.wait_for(SINK, 60);
     check_compacted(&mut up);
+    check_breakers_are_moved(&endpoint);
     up.interrupt();
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
     check_nothing_left(&up);
@@ -210,6 +211,51 @@ fn check_compacted(up: &mut Up) {
     assert_eq!(told["total"]["after"]["rows"], FLIGHTS, "{told}");
     let words = ["lake", "compact", "--endpoint", &endpoint, "--date", "1999-01-01"];
     check_failed(&run(root(), &words), &["sluicegate-lakebucket", "next: ", "--date"]);
+}
+
+/// An operator's verbs, told in words and as JSON, and refused with what to do.
+fn check_breakers_are_moved(endpoint: &str) {
+    let breaker = |words: &[&str]| {
+        let output = run(root(), &[&["breaker"], words, &["--endpoint", endpoint]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let refused = |words: &[&str], told: &[&str]| {
+        let words = [&["breaker"], words, &["--endpoint", endpoint]].concat();
+        check_failed(&run(root(), &words), told);
+    };
+    assert!(breaker(&["list"]).contains("no call has failed so far"));
+    refused(&["show", "weather"], &["none is known so far", "next: ", "--new"]);
+    refused(&["reset", "weather", "--why", " "], &["1 to 500 characters", "next: "]);
+
+    let why = "the vendor says so";
+    let told = breaker(&["force-open", "weather", "--why", why, "--for", "2h", "--new"]);
+    assert!(told.starts_with("weather is now forced-open until "), "{told}");
+    assert!(told.contains("(in 2 h)") && told.contains("-intent.json"), "{told}");
+    assert!(told.contains("arn:aws:iam::000000000000:root"), "{told}");
+    let shown = breaker(&["show", "weather"]);
+    assert!(shown.starts_with("weather is forced-open since ") && shown.contains(why), "{shown}");
+    assert!(shown.contains("no event, as far as SQS counts"), "{shown}");
+    let listed = breaker(&["list"]);
+    assert!(listed.contains("\nweather  forced-open    "), "{listed}");
+    for text in [&told, &shown, &listed] {
+        assert!(!text.contains('\x1b'), "colours are for terminals: {text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+    let json = |words: &[&str]| -> Value {
+        serde_json::from_str(&breaker(&[words, &["--format", "json"]].concat())).unwrap()
+    };
+    assert_eq!(json(&["show", "weather"])["breaker"]["forced"]["why"], why);
+    assert_eq!(json(&["list"])["breakers"][0]["state"], "forced-open");
+    let done = json(&["release", "weather", "--why", "it is back"]);
+    assert_eq!((&done["act"], &done["breaker"]["forced"]), (&"release".into(), &Value::Null));
+    refused(&["release", "weather", "--why", "again"], &["nothing to release", "breaker show"]);
+    let done = json(&["force-close", "weather", "--why", "w"]);
+    assert!(done["until"].is_string(), "it ends, unless it is said otherwise: {done}");
+    let done = json(&["disable", "weather", "--why", "w", "--indefinitely"]);
+    assert_eq!((&done["breaker"]["state"], &done["until"]), (&"disabled".into(), &Value::Null));
+    let done = json(&["reset", "weather", "--why", "w"]);
+    assert_eq!(done["breaker"]["state"], "closed");
 }
 
 /// A folder that is not there yet; removed when dropped.
@@ -318,6 +364,23 @@ fn what_cannot_be_compacted_is_refused_with_what_to_do() {
     let named = ["--bucket", "lake", "--dedupe-table", "dedupe"];
     let nobody = compact(Path::new("/"), &named);
     check_failed(&nobody, &["s3://lake cannot be listed", "`sluicegate local up` starts it"]);
+}
+
+#[test]
+fn a_breaker_that_cannot_be_reached_is_told_of_with_what_to_do() {
+    let Nobody { endpoint, .. } = &Nobody::there();
+    let list = |folder: &Path, words: &[&str]| run(folder, &[&["breaker", "list"], words].concat());
+    let here = ["--endpoint", endpoint];
+    check_failed(&list(root(), &here), &["does not answer", "`sluicegate local up` starts it"]);
+    check_failed(&list(Path::new("/"), &here), &["there is no template.yaml", "give --url"]);
+    let url = format!("{endpoint}/function-urls/operators/");
+    check_failed(&list(Path::new("/"), &["--url", &url]), &[&url[..20], "does not answer"]);
+    let mut away = sluicegate(Path::new("/"), &["breaker", "list", "--endpoint", "aws"]);
+    let away = away
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "s")
+        .env("AWS_REGION", "eu-west-1");
+    check_failed(&away.output().unwrap(), &["OperatorsUrl", "give --url"]);
 }
 
 #[test]

@@ -80,6 +80,19 @@ impl Queues {
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
             QueueAttributeName::ApproximateNumberOfMessagesDelayed,
         ];
+        self.sum_of(queue_url, &names).await
+    }
+
+    /// How many messages of a queue were sent with a delay that is not over. SQS counts them
+    /// approximately.
+    ///
+    /// # Errors
+    /// When SQS could not be asked.
+    pub async fn delayed_messages(&self, queue_url: &str) -> Result<u64, Failure> {
+        self.sum_of(queue_url, &[QueueAttributeName::ApproximateNumberOfMessagesDelayed]).await
+    }
+
+    async fn sum_of(&self, queue_url: &str, names: &[QueueAttributeName]) -> Result<u64, Failure> {
         let call = self.client().get_queue_attributes().queue_url(queue_url);
         let answer = call.set_attribute_names(Some(names.to_vec())).send().await;
         let answer = answer.map_err(|error| failure_of("asking for a queue's depth", &error))?;

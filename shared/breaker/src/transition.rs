@@ -105,6 +105,7 @@ pub fn step(
         Event::Force(forced) => force(&mut next, forced, at.now),
         Event::Release => {
             next.forced.take().ok_or(Illegal::NotForced)?;
+            end_operators_wait(&mut next, at.now);
         }
         Event::Reset => {
             next.forced = None;
@@ -231,6 +232,13 @@ fn force(next: &mut Record, forced: Forced, now: Timestamp) {
         ForcedState::Disabled => {}
     }
     next.forced = Some(forced);
+}
+
+/// What was forced open for a time, and is released before, is probed by the next call.
+fn end_operators_wait(next: &mut Record, now: Timestamp) {
+    if let State::Open { until, cause: Cause::Operator, .. } = &mut next.state {
+        *until = now.min(*until);
+    }
 }
 
 fn open(next: &mut Record, cause: Cause, at: Moment, settings: &Settings) {

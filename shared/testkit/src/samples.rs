@@ -24,6 +24,7 @@ const SAMPLES: &[Sample] = &[
     Sample { path: "airlines.csv", tested_by: &["testkit"] },
     Sample { path: "api/http-api.json", tested_by: &["ingest"] },
     Sample { path: "api/ingest.json", tested_by: &["ingest"] },
+    Sample { path: "api/operators.json", tested_by: &["operators"] },
     Sample { path: "flights-2013-01.ndjson.gz", tested_by: &["testkit", "ingest"] },
     Sample { path: "planes.ndjson.gz", tested_by: &["testkit"] },
     Sample { path: "faults.yaml", tested_by: &["local"] },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use event::Code;
 use serde_json::{Value, json};
-use tests::{Settings, World, post, root};
+use tests::{Settings, World, post_signed, root};
 
 fn input(name: &str) -> Vec<u8> {
     std::fs::read(root().join("tests/inputs").join(name)).unwrap()
@@ -196,7 +196,7 @@ async fn microseconds_order_events_whatever_comes_first() {
 async fn a_byte_order_mark_before_an_array_is_skipped() {
     let world = world().await;
     let url = world.output("IngestUrl").trim_end_matches('/').to_owned();
-    let (status, _, answer) = post(&format!("{url}/probe"), input("bom-array.json")).await;
+    let (status, _, answer) = post_signed(&format!("{url}/probe"), input("bom-array.json")).await;
     assert_eq!(status, 202, "{answer}");
     world.settle().await;
     assert_eq!(ids(&rows(&world)), ["361"]);

@@ -14,6 +14,7 @@ mod exact;
 mod inputs;
 mod lineage;
 mod operations;
+mod operators;
 mod outages;
 mod poison;
 mod rights;

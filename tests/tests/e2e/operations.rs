@@ -8,7 +8,7 @@ use http::Method;
 use local::sqs::{MessageAttribute, NewMessage};
 use local::weather::Weather;
 use serde_json::{Value, json};
-use tests::{Settings, World, ask, flights, gzip, post, root, weather};
+use tests::{SIGNED, Settings, World, ask, flights, gzip, post, post_signed, root, weather};
 use tokio::net::TcpSocket;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,34 +61,37 @@ async fn events_posted_over_http_are_answered_one_by_one_and_written() {
     let sample = flights(0, 12);
     let url = world.output("IngestUrl").trim_end_matches('/').to_owned();
 
-    let (status, kind, answer) = post(&format!("{url}/flights"), sample[0].line.clone()).await;
+    let (status, kind, answer) =
+        post_signed(&format!("{url}/flights"), sample[0].line.clone()).await;
     assert_eq!((status, kind.as_str()), (202, "application/json"), "{answer}");
     assert_eq!(answer["results"][0]["status"], "accepted", "{answer}");
     let array: Value = sample[1..6].iter().map(|flight| flight.value.clone()).collect();
-    let (status, _, answer) = post(&format!("{url}/flights"), array.to_string()).await;
+    let (status, _, answer) = post_signed(&format!("{url}/flights"), array.to_string()).await;
     assert_eq!((status, answer["results"].as_array().unwrap().len()), (202, 5), "{answer}");
     let mixed =
         format!("{}\n{{\"carrier\":\n", String::from_utf8(tests::lines(&sample[6..])).unwrap());
-    let (status, _, answer) = post(&format!("{url}/flights"), mixed).await;
+    let (status, _, answer) = post_signed(&format!("{url}/flights"), mixed).await;
     assert_eq!(status, 207, "{answer}");
     assert_eq!(answer["results"][6]["code"], "decode.json", "{answer}");
     assert_eq!(answer["results"][6]["status"], "refused", "{answer}");
 
-    let (status, kind, answer) = post(&format!("{url}/trains"), "{}").await;
+    let (status, kind, answer) = post_signed(&format!("{url}/trains"), "{}").await;
     assert_eq!((status, kind.as_str()), (404, "application/problem+json"), "{answer}");
     assert_eq!(answer["title"], "contract.unknown-dataset", "{answer}");
-    assert_eq!(post(&format!("{url}/flights"), "{}").await.0, 422);
-    assert_eq!(post(&format!("{url}/flights"), "").await.0, 400);
+    assert_eq!(post_signed(&format!("{url}/flights"), "{}").await.0, 422);
+    assert_eq!(post_signed(&format!("{url}/flights"), "").await.0, 400);
     // Again, and compressed, with a byte order mark: known by their keys.
     let zipped = gzip(&[b"\xef\xbb\xbf", &*tests::lines(&sample)].concat());
-    let headers = [("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
+    let headers = [("content-type", "application/x-ndjson"), ("content-encoding", "gzip"), SIGNED];
     let (status, _, answer) = ask(Method::POST, &format!("{url}/flights"), &headers, zipped).await;
     assert_eq!((status, answer["results"].as_array().unwrap().len()), (202, 12), "{answer}");
-    let brotli = [("content-type", "application/x-ndjson"), ("content-encoding", "br")];
+    let brotli = [("content-type", "application/x-ndjson"), ("content-encoding", "br"), SIGNED];
     let (status, headers, _) = ask(Method::POST, &format!("{url}/flights"), &brotli, "x").await;
     assert_eq!((status, &headers["accept-encoding"]), (415, &"gzip".parse().unwrap()));
-    let (status, headers, _) = ask(Method::GET, &format!("{url}/flights"), &[], "").await;
+    let (status, headers, _) = ask(Method::GET, &format!("{url}/flights"), &[SIGNED], "").await;
     assert_eq!((status, &headers["allow"]), (405, &"POST".parse().unwrap()));
+    let (status, _, answer) = post(&format!("{url}/flights"), "{}").await;
+    assert_eq!((status, answer), (403, json!({ "Message": "Forbidden" })), "nobody signed it");
     world.settle().await;
 
     world.assert_written_once(&sample);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use event::Code;
+use http::Method;
 use local::adversary::{Fault, Plan, Rule};
 use local::front::Access;
 use local::iam::{Decision, Grant};
@@ -109,6 +110,7 @@ async fn run(world: &World) {
         }
         world.settle().await;
     }
+    move_a_breaker(world).await;
     lose_letters(world).await;
     assert_eq!(world.redrive("ingest").await["moved"], 5, "a line, a file, three messages");
     world.settle().await;
@@ -135,6 +137,17 @@ async fn lose_environments(world: &World) -> Vec<Flight> {
         sent.extend(flights);
     }
     panic!("too few of the lake's environments were killed");
+}
+
+/// An operator does it, and looks at it.
+async fn move_a_breaker(world: &World) {
+    let body = json!({ "why": "to see whether it may be done", "for_s": 60, "new": true });
+    let (status, done) =
+        world.operators(Method::POST, "/v1/breakers/weather/force-open", &body).await;
+    assert_eq!(status, 200, "{done}");
+    assert!(done["audit"]["outcome"].is_string(), "{done}");
+    let (_, shown) = world.operators(Method::GET, "/v1/breakers/weather", &Value::Null).await;
+    assert!(shown["parked"]["about"].is_u64(), "{shown}");
 }
 
 /// The numbers of the faults, as the adversary counts them, by their functions.

@@ -70,7 +70,7 @@ fn size(text: &str) -> Result<usize, String> {
 }
 
 /// `20m`, `1h`, `2d`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let seconds = match unit {
         "s" => Some(1),

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Endpoint {
     /// None is AWS itself.
-    pub(super) url: Option<String>,
+    pub(crate) url: Option<String>,
     pub(crate) config: SdkConfig,
 }
 
@@ -197,7 +197,7 @@ impl Variables<'_> {
     }
 }
 
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);

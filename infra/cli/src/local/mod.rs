@@ -7,7 +7,7 @@ mod soak;
 mod status;
 mod table;
 mod up;
-mod view;
+pub(crate) mod view;
 
 use std::path::Path;
 use std::process::ExitCode;

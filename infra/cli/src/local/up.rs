@@ -79,7 +79,7 @@ fn whereabouts(world: &Emulation) -> String {
     let buckets = stack.buckets.iter().map(|bucket| format!("s3://{}", bucket.name));
     section("buckets", buckets.collect());
     section("tables", stack.tables.iter().map(|table| table.name.clone()).collect());
-    let functions = stack.functions.iter().map(|function| match function.has_url {
+    let functions = stack.functions.iter().map(|function| match function.url.is_some() {
         true => format!("{0}  {endpoint}/function-urls/{0}/", function.name),
         false => function.name.clone(),
     });

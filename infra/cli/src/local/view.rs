@@ -125,7 +125,7 @@ fn report(line: &str) -> String {
 }
 
 /// As <https://no-color.org> asks: any value but the empty one turns colours off.
-fn is_coloured(asked: Color, is_terminal: bool, lookup: &dyn Lookup) -> bool {
+pub(crate) fn is_coloured(asked: Color, is_terminal: bool, lookup: &dyn Lookup) -> bool {
     let is_refused = lookup.get("NO_COLOR").is_some_and(|value| !value.is_empty())
         || lookup.get("TERM").is_some_and(|value| value == "dumb");
     match asked {

@@ -112,8 +112,7 @@ impl Emulation {
                 urls: stack
                     .functions
                     .iter()
-                    .filter(|each| each.has_url)
-                    .map(|each| each.name.clone())
+                    .filter_map(|each| Some((each.name.clone(), each.url?)))
                     .collect(),
                 apis: resources::http_apis(&stack, &template_options.account),
                 health: resources::health(&stack),

@@ -18,8 +18,9 @@ use super::denied;
 use super::needs::{self, Need, Objects, Place};
 use super::route::{Destination, Route};
 use crate::iam::{Decision, Role};
+use crate::lambda::Identity;
 use crate::s3::S3;
-use crate::template::Stack;
+use crate::template::{Stack, role_id};
 
 const TAGGING_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
 /// What is recorded of each kind; nobody's honest use is beyond this.
@@ -40,6 +41,8 @@ pub struct Access {
 struct Principal {
     /// The ARN of its role's session.
     user: String,
+    /// The role's unique id, and the session's name.
+    id: String,
     role: Role,
 }
 
@@ -63,7 +66,8 @@ impl Judge {
                 role.map(|role| (role.name.as_str(), role.rights.clone())).unwrap_or_default();
             let account = &place.account;
             let user = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{}", function.name);
-            functions.insert(function.name.clone(), Principal { user, role });
+            let id = format!("{}:{}", role_id(role_name), function.name);
+            functions.insert(function.name.clone(), Principal { user, id, role });
         }
         Self {
             place,
@@ -73,6 +77,17 @@ impl Judge {
             allowed: Mutex::default(),
             denied: Mutex::default(),
         }
+    }
+
+    /// Who signs with this access key: a function, or the account's owner.
+    pub(super) fn identity(&self, access_key: &str) -> Identity {
+        let account = &self.place.account;
+        let (caller_id, user_arn) = match self.functions.get(access_key) {
+            Some(principal) => (principal.id.clone(), principal.user.clone()),
+            None => (account.clone(), format!("arn:aws:iam::{account}:root")),
+        };
+        let access_key = access_key.to_owned();
+        Identity { access_key, account: account.clone(), caller_id, user_arn }
     }
 
     /// Whether the caller's requests are judged, and the judge must see the body of this one.

@@ -66,6 +66,14 @@ pub(super) fn response(
     }
 }
 
+/// To a request without a signature, where a function's URL asks for one.
+pub(super) fn unsigned() -> Response<Body> {
+    let body = json!({ "Message": "Forbidden" }).to_string();
+    let mut response = answer(StatusCode::FORBIDDEN, "application/json", body);
+    response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(CODE));
+    response
+}
+
 /// SQS writes its actions in lower case, and S3 its resources in quotation marks.
 fn message(by: &Destination, user: &str, need: &Need, decision: Decision) -> String {
     let action = match by {

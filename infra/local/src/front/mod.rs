@@ -18,7 +18,7 @@ mod route;
 mod tests;
 mod trouble;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -56,6 +56,7 @@ use crate::s3;
 use crate::secrets::SecretsManager;
 use crate::services::Services;
 use crate::sqs::{self, Sqs};
+use crate::template::UrlAuth;
 
 /// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
@@ -71,8 +72,8 @@ pub(crate) struct Backends {
     pub(crate) secrets: SecretsManager,
     pub(crate) lambda: Lambda,
     pub(crate) mappings: EventSourceMappings,
-    /// The functions that have a URL.
-    pub(crate) urls: BTreeSet<String>,
+    /// The functions that have a URL, and who may call it.
+    pub(crate) urls: BTreeMap<String, UrlAuth>,
     /// By their logical ids.
     pub(crate) apis: BTreeMap<String, HttpApi>,
     /// The health check's answer.
@@ -281,13 +282,8 @@ impl Desk {
             Destination::Lambda => {
                 self.backends.lambda.handle(Request::from_parts(parts, body)).await
             }
-            Destination::FunctionUrl { function, .. }
-                if !self.backends.urls.contains(&function) =>
-            {
-                error(StatusCode::NOT_FOUND, "there is no such function url")
-            }
             Destination::FunctionUrl { function, path } => match moved(parts, body, path) {
-                Some(request) => self.backends.lambda.function_url(&function, request).await,
+                Some(request) => self.function_url(&route.caller, &function, request).await,
                 None => not_a_path(),
             },
             Destination::HttpApi { api, path } => {
@@ -298,6 +294,22 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Whether the caller's role lets it has been judged.
+    async fn function_url(
+        &self,
+        caller: &str,
+        function: &str,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let identity = match self.backends.urls.get(function) {
+            None => return error(StatusCode::NOT_FOUND, "there is no such function url"),
+            Some(UrlAuth::None) => None,
+            Some(UrlAuth::AwsIam) if caller.is_empty() => return denied::unsigned(),
+            Some(UrlAuth::AwsIam) => Some(self.backends.judge.identity(caller)),
+        };
+        self.backends.lambda.function_url(function, identity.as_ref(), request).await
     }
 
     /// The request's body, if the caller may do what the request asks for.

@@ -34,6 +34,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 pub(crate) use self::http::HttpApi;
+pub use self::http::Identity;
 pub use self::logs::{LogLine, LogSink, Origin};
 pub(crate) use self::outcome::timestamp;
 pub use self::outcome::{Invocation, InvokeError};

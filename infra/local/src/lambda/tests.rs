@@ -18,7 +18,7 @@ pub(super) fn function(name: &str, binary: &str) -> Function {
         environment: BTreeMap::new(),
         layers: Vec::new(),
         reserved_concurrency: None,
-        has_url: false,
+        url: None,
         recursive_loop: RecursiveLoop::Terminate,
     }
 }

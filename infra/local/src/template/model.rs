@@ -42,9 +42,18 @@ pub struct Function {
     /// Folders whose content Lambda would unpack below `/opt`, in their order.
     pub layers: Vec<PathBuf>,
     pub reserved_concurrency: Option<u32>,
-    /// Declared `FunctionUrlConfig`.
-    pub has_url: bool,
+    /// Who may call its URL; `None` where it declares no `FunctionUrlConfig`.
+    pub url: Option<UrlAuth>,
     pub recursive_loop: RecursiveLoop,
+}
+
+/// The `AuthType` of a function's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlAuth {
+    /// Whoever signs, and whom IAM lets.
+    AwsIam,
+    /// Anybody.
+    None,
 }
 
 /// What becomes of a loop of a function with itself.

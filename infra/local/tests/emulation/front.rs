@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use local::Emulation;
 use serde_json::{Value, json};
 
-use super::{queue_name, start};
+use super::{Root, TEMPLATE, queue_name, start};
 
 /// A client's configuration, whichever service it is for.
 macro_rules! client {
@@ -149,6 +149,56 @@ async fn functions_are_invoked_and_reached_by_their_urls() {
     );
     let (status, _) = ask(&world, "/function-urls/broken/", "x").await;
     assert_eq!(status, StatusCode::NOT_FOUND, "it declares no url");
+    world.shutdown().await;
+}
+
+/// The signature itself is never checked.
+fn signed_by(access_key: &str) -> (&'static str, String) {
+    let credential = format!("Credential={access_key}/20260101/eu-west-1/lambda/aws4_request");
+    let value = format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0");
+    ("authorization", value)
+}
+
+#[tokio::test]
+async fn a_url_of_aws_iam_takes_signed_requests_and_tells_whose_they_are() {
+    const RIGHTS: &str = "
+      Policies:
+        - Version: '2012-10-17'
+          Statement:
+            - Effect: Allow
+              Action: [lambda:InvokeFunctionUrl, lambda:InvokeFunction]
+              Resource: !GetAtt Echo.Arn";
+    let guarded = TEMPLATE.replace("AuthType: NONE", "AuthType: AWS_IAM");
+    let broken = "      FunctionName: broken";
+    let root = Root::new(&guarded.replace(broken, &format!("{broken}{RIGHTS}")));
+    let world = Emulation::start(root.options()).await.unwrap();
+    let call = async |(name, value): (&str, String)| {
+        let request = Request::post(format!("{}/function-urls/echo/", world.endpoint()));
+        send(request.header(name, value).body(String::new()).unwrap()).await
+    };
+    let forbidden = (StatusCode::FORBIDDEN, json!({ "Message": "Forbidden" }));
+    assert_eq!(call(("x-nothing", String::new())).await, forbidden);
+
+    let (status, event) = call(signed_by("alice")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(event["requestContext"]["accountId"], "000000000000");
+    let iam = &event["requestContext"]["authorizer"]["iam"];
+    assert_eq!(
+        (&iam["accessKey"], &iam["userArn"]),
+        (&json!("alice"), &json!("arn:aws:iam::000000000000:root"))
+    );
+    let (status, event) = call(signed_by("broken")).await;
+    assert_eq!(status, StatusCode::OK);
+    let iam = &event["requestContext"]["authorizer"]["iam"];
+    let user = iam["userArn"].as_str().unwrap();
+    assert!(user.starts_with("arn:aws:sts::000000000000:assumed-role/"), "{user}");
+    assert!(user.ends_with("/broken"), "{user}");
+    let id = iam["callerId"].as_str().unwrap().split_once(':').unwrap();
+    assert!(id.0.starts_with("AROA") && id.1 == "broken", "{id:?}");
+
+    let (status, refused) = call(signed_by("echo")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(refused["Message"].as_str().unwrap().contains("lambda:InvokeFunctionUrl"), "{refused}");
     world.shutdown().await;
 }
 

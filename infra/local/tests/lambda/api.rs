@@ -140,7 +140,7 @@ async fn a_function_url_reaches_its_function_and_hides_its_errors() {
     let world = World::with_probe(|_| {});
     let request = post("/v1/events?x=1").header("content-type", "application/json");
     let request = request.body(Body::from("{}")).unwrap();
-    let (parts, body) = world.lambda.function_url("probe", request).await.into_parts();
+    let (parts, body) = world.lambda.function_url("probe", None, request).await.into_parts();
     assert_eq!(parts.status, 200);
     let event: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
     assert_eq!((&event["rawPath"], &event["body"]), (&json!("/v1/events"), &json!("{}")));
@@ -153,10 +153,12 @@ async fn a_function_url_reaches_its_function_and_hides_its_errors() {
     assert_eq!(domain, (context["apiId"].as_str().unwrap(), "lambda-url.eu-west-1.on.aws"));
     assert_eq!(event.get("pathParameters"), None);
 
-    let gone = world.lambda.function_url("none", post("/").body(Body::empty()).unwrap()).await;
+    let gone =
+        world.lambda.function_url("none", None, post("/").body(Body::empty()).unwrap()).await;
     assert_eq!(gone.status(), 404);
     let killer = world.lambda.clone();
     world.lambda.on_invocation_start(move |_| assert!(killer.kill_one("probe")));
-    let failed = world.lambda.function_url("probe", post("/").body(Body::empty()).unwrap()).await;
+    let failed =
+        world.lambda.function_url("probe", None, post("/").body(Body::empty()).unwrap()).await;
     assert_eq!(failed.status(), 502);
 }

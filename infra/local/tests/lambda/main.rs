@@ -113,7 +113,7 @@ fn probe(change: impl FnOnce(&mut Function)) -> Function {
         environment: BTreeMap::new(),
         layers: Vec::new(),
         reserved_concurrency: None,
-        has_url: true,
+        url: Some(local::template::UrlAuth::None),
         recursive_loop: RecursiveLoop::Terminate,
     };
     change(&mut function);

@@ -143,6 +143,16 @@ fn forced_open_ends_with_probes_and_forced_closed_with_a_new_life() {
     assert_eq!(probed.state.name(), StateName::HalfOpen);
     assert_eq!(probed.forced, None);
 
+    // Released before its time, it waits no longer; nor where another act was put over it.
+    let act = Event::Force(Forced { until, ..forced(ForcedState::Disabled) });
+    let disabled = step(&record, act, at(NOW + 1), &settings).unwrap();
+    for record in [&record, &disabled] {
+        let released = step(record, Event::Release, at(NOW + 1), &settings).unwrap();
+        assert_eq!(released.state_name(&settings, time(NOW + 1)), StateName::Open);
+        let probed = step(&released, lease_of("a"), at(NOW + 1), &settings).unwrap();
+        assert_eq!(probed.state.name(), StateName::HalfOpen);
+    }
+
     let act = Event::Force(forced(ForcedState::Closed));
     let record = step(&open(NOW + 99), act, at(NOW), &settings).unwrap();
     let released = step(&record, Event::Release, at(NOW + 1), &settings).unwrap();

@@ -47,6 +47,7 @@ impl Lambda {
             domain: &format!("{id}.execute-api.{}.amazonaws.com", shared.config.region),
             route_key: &route.key(),
             path_parameters,
+            identity: None,
         };
         let deadline_ms = shared.clock.now_ms().saturating_add(millis(route.timeout));
         tokio::select! {

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::super::outcome::date;
+use super::identity::Identity;
 
 /// Where a request came in, as its event tells.
 pub(super) struct Entrance<'a> {
@@ -22,10 +23,12 @@ pub(super) struct Entrance<'a> {
     pub(super) domain: &'a str,
     pub(super) route_key: &'a str,
     pub(super) path_parameters: BTreeMap<String, String>,
+    /// Whoever signed the request, where the entrance asks for a signature.
+    pub(super) identity: Option<&'a Identity>,
 }
 
 pub(super) fn event(entrance: &Entrance<'_>, now_ms: u64, parts: &Parts, body: &Bytes) -> Value {
-    let Entrance { account, id, domain, route_key, path_parameters } = entrance;
+    let Entrance { account, id, domain, route_key, path_parameters, identity } = entrance;
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
     let headers = joined_headers(&parts.headers);
@@ -57,6 +60,10 @@ pub(super) fn event(entrance: &Entrance<'_>, now_ms: u64, parts: &Parts, body: &
         },
         "isBase64Encoded": !body.is_empty() && text.is_none(),
     });
+    if let Some(identity) = identity {
+        event["requestContext"]["authentication"] = Value::Null;
+        event["requestContext"]["authorizer"] = identity.authorizer();
+    }
     if !body.is_empty() {
         event["body"] = Value::from(text.map_or_else(|| STANDARD.encode(body), ToOwned::to_owned));
     }

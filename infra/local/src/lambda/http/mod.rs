@@ -5,6 +5,7 @@
 
 mod api;
 mod event;
+mod identity;
 mod response;
 mod routes;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 pub(crate) use self::api::HttpApi;
+pub use self::identity::Identity;
 
 use self::event::{Entrance, event};
 use super::body::{self, BodyError};

@@ -9,12 +9,21 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::event::{Entrance, event};
+use super::identity::Identity;
 use super::response::response;
 use super::url::url_id;
 
 const NOW_MS: u64 = 1_584_039_838_000;
 
 fn event_of(request: axum::http::request::Builder, body: &'static [u8]) -> Value {
+    event_by(None, request, body)
+}
+
+fn event_by(
+    identity: Option<&Identity>,
+    request: axum::http::request::Builder,
+    body: &'static [u8],
+) -> Value {
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let entrance = Entrance {
         account: "123456789012",
@@ -22,6 +31,7 @@ fn event_of(request: axum::http::request::Builder, body: &'static [u8]) -> Value
         domain: "api.execute-api.eu-west-1.amazonaws.com",
         route_key: "POST /v1/{rest+}",
         path_parameters: BTreeMap::from([("rest".to_owned(), "events/orders".to_owned())]),
+        identity,
     };
     event(&entrance, NOW_MS, &parts, &Bytes::from_static(body))
 }
@@ -58,6 +68,30 @@ fn a_request_becomes_an_event_of_format_two() {
     assert_eq!((&context["apiId"], &context["domainPrefix"]), (&json!("api"), &json!("api")));
     assert_eq!(context["domainName"], "api.execute-api.eu-west-1.amazonaws.com");
     assert_eq!((&context["routeKey"], &context["stage"]), (&event["routeKey"], &json!("$default")));
+}
+
+/// As the payload in AWS's guide has it.
+#[test]
+fn a_function_is_told_who_signed_and_of_nobody_who_did_not() {
+    let identity = Identity {
+        access_key: "AKIA1".to_owned(),
+        account: "111122223333".to_owned(),
+        caller_id: "AIDA1".to_owned(),
+        user_arn: "arn:aws:iam::111122223333:user/example-user".to_owned(),
+    };
+    let event = event_by(Some(&identity), Request::builder().uri("/"), b"");
+    let iam = json!({
+        "accessKey": "AKIA1",
+        "accountId": "111122223333",
+        "callerId": "AIDA1",
+        "cognitoIdentity": null,
+        "principalOrgId": null,
+        "userArn": "arn:aws:iam::111122223333:user/example-user",
+        "userId": "AIDA1",
+    });
+    assert_eq!(event["requestContext"]["authorizer"], json!({ "iam": iam }));
+    let event = event_of(Request::builder().uri("/"), b"");
+    assert_eq!(event["requestContext"].get("authorizer"), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Function URLs: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
 //!
-//! Authorisation and CORS are not emulated.
+//! Who may call one is the front's to say; CORS is not emulated.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,28 @@ use sha2::{Digest, Sha256};
 
 use super::super::Lambda;
 use super::event::Entrance;
+use super::identity::Identity;
 use super::{Failure, json_answer};
 
 impl Lambda {
     /// Sends a request to a function as its URL would; the request's path is the one below the
-    /// URL. Failures of the function are a 502, as on Lambda.
-    pub async fn function_url(&self, function: &str, request: Request<Body>) -> Response<Body> {
+    /// URL. `identity` is whoever signed it, where the URL asks for that. Failures of the function are a
+    /// 502, as on Lambda.
+    pub async fn function_url(
+        &self,
+        function: &str,
+        identity: Option<&Identity>,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let id = url_id(function);
         let region = &self.inner.shared.config.region;
         let entrance = Entrance {
-            account: "anonymous",
+            account: identity.map_or("anonymous", |identity| &identity.account),
             id: &id,
             domain: &format!("{id}.lambda-url.{region}.on.aws"),
             route_key: "$default",
             path_parameters: BTreeMap::new(),
+            identity,
         };
         let (parts, body) = request.into_parts();
         self.call(function, &entrance, &parts, body).await.unwrap_or_else(refusal)

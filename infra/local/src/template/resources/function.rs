@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
-use super::super::model::{Function, RecursiveLoop, Role};
+use super::super::model::{Function, RecursiveLoop, Role, UrlAuth};
 use super::mapping::Events;
 use super::{Context, mapping, role};
 
@@ -64,8 +64,7 @@ pub(super) fn read(
     let timeout = fields.integer("Timeout", 1..=900).unwrap_or(3);
     let memory_mb = fields.integer("MemorySize", 128..=10_240).unwrap_or(128);
     let reserved_concurrency = fields.integer("ReservedConcurrentExecutions", 0..=100_000);
-    let has_url =
-        fields.fields("FunctionUrlConfig").map(|url| function_url(context, url)).is_some();
+    let url = fields.fields("FunctionUrlConfig").map(function_url);
     let recursive_loop = match fields.one_of("RecursiveLoop", &["Allow", "Terminate"]) {
         Some("Allow") => RecursiveLoop::Allow,
         _ => RecursiveLoop::Terminate,
@@ -97,7 +96,7 @@ pub(super) fn read(
         environment,
         layers,
         reserved_concurrency,
-        has_url,
+        url,
         recursive_loop,
     };
     (function, given.made, events)
@@ -123,13 +122,15 @@ pub(super) fn layer(context: &Context<'_>, mut fields: Fields<'_>) -> PathBuf {
     PathBuf::from(&context.physical.name)
 }
 
-fn function_url(context: &Context<'_>, mut fields: Fields<'_>) {
+fn function_url(mut fields: Fields<'_>) -> UrlAuth {
     fields.required("AuthType");
-    if fields.one_of("AuthType", &["AWS_IAM", "NONE"]) == Some("AWS_IAM") {
-        context.report.harmless("access control (FunctionUrlConfig)".to_owned(), context.id());
-    }
+    let auth = match fields.one_of("AuthType", &["AWS_IAM", "NONE"]) {
+        Some("NONE") => UrlAuth::None,
+        _ => UrlAuth::AwsIam,
+    };
     fields.one_of("InvokeMode", &["BUFFERED"]);
     fields.finish();
+    auth
 }
 
 /// The log group of a function's own; how its lines are formatted makes no difference here.

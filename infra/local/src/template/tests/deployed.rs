@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::{DEPLOYED, read_with, try_read};
 use crate::iam::Grant;
-use crate::template::{EventSourceMapping, Function, Queue, Stack};
+use crate::template::{EventSourceMapping, Function, Queue, Stack, UrlAuth};
 
 #[track_caller]
 fn deployed() -> Stack {
@@ -40,11 +40,12 @@ fn every_resource_is_read() {
     let ids = |ids: Vec<&String>| ids.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.logical_id).collect()),
-        "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction RedriveFunction"
+        "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction RedriveFunction \
+         OperatorsFunction"
     );
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.binary).collect()),
-        "ingest enrich sink lake deliver redrive"
+        "ingest enrich sink lake deliver redrive operators"
     );
     assert_eq!(
         ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
@@ -78,7 +79,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
     assert_eq!(ingest.timeout, Duration::from_secs(300));
     assert_eq!(ingest.memory_mb, 256);
     assert_eq!(ingest.layers, [Path::new("/project/infra/contracts")]);
-    assert!(ingest.has_url);
+    assert_eq!(ingest.url, Some(UrlAuth::AwsIam));
     let expected = [
         ("ARCHIVE_BUCKET", "sluicegate-archivebucket"),
         ("CONTRACTS_DIR", "/opt"),
@@ -105,7 +106,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
     let reserved = read_with(DEPLOYED, &parameters);
     assert_eq!(function(&reserved, "RedriveFunction").reserved_concurrency, Some(1));
     assert_eq!(redrive.timeout, Duration::from_secs(300));
-    assert!(redrive.layers.is_empty() && !redrive.has_url);
+    assert!(redrive.layers.is_empty() && redrive.url.is_none());
     for asking in ["EnrichFunction", "DeliverFunction"] {
         let variables = &function(&stack, asking).environment["VARIABLES_FILE"];
         assert_eq!(variables, "/opt/variables/local.yaml");
@@ -115,6 +116,8 @@ fn functions_have_their_settings_and_those_that_all_share() {
         let mapping = mappings.find(|mapping| mapping.logical_id.starts_with(asking)).unwrap();
         assert_eq!(mapping.maximum_concurrency, Some(9));
     }
+    let operators = function(&stack, "OperatorsFunction");
+    assert_eq!(operators.url, Some(UrlAuth::AwsIam), "whoever acts is known");
 }
 
 #[test]
@@ -141,6 +144,8 @@ fn variables_that_hold_json_are_json() {
         "deliver": { "dlq": url("DeliverDlq"), "queue": url("DeliverQueue") },
     });
     check(function(&stack, "RedriveFunction"), "ROUTES", &routes);
+    let parking = json!({ "enrich": url("EnrichQueue"), "deliver": url("DeliverQueue") });
+    check(function(&stack, "OperatorsFunction"), "PARKING_QUEUES", &parking);
 }
 
 #[test]
@@ -311,11 +316,19 @@ fn tables_are_created_as_declared() {
     assert_eq!(stack.tables[0].create_table, expected("sluicegate-RecordsTable"));
     assert_eq!(stack.tables[1].create_table, expected("sluicegate-TotalsTable"));
     assert_eq!(stack.tables[2].create_table, expected("sluicegate-DedupeTable"));
-    let keys = &stack.tables[3].create_table["KeySchema"];
-    let hash_and_range = [("pk", "HASH"), ("sk", "RANGE")];
-    let hash_and_range =
-        hash_and_range.map(|(name, kind)| json!({ "AttributeName": name, "KeyType": kind }));
-    assert_eq!(*keys, json!(hash_and_range));
+    let breakers = json!({
+        "TableName": "sluicegate-BreakersTable",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            { "AttributeName": "pk", "AttributeType": "S" },
+            { "AttributeName": "sk", "AttributeType": "S" },
+        ],
+        "KeySchema": [
+            { "AttributeName": "pk", "KeyType": "HASH" },
+            { "AttributeName": "sk", "KeyType": "RANGE" },
+        ],
+    });
+    assert_eq!(stack.tables[3].create_table, breakers);
     let ttl: Vec<_> = stack.tables.iter().map(|table| table.ttl_attribute.as_deref()).collect();
     assert_eq!(ttl, [None, None, Some("expires_at"), None]);
 }
@@ -327,6 +340,7 @@ fn outputs_say_where_things_are() {
         ("InboxUrl", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
         ("LakeBucketName", "sluicegate-lakebucket"),
         ("LandingBucketName", "sluicegate-landing-000000000000-eu-west-1"),
+        ("OperatorsUrl", "http://127.0.0.1:4566/function-urls/sluicegate-OperatorsFunction/"),
         ("RecordsTableName", "sluicegate-RecordsTable"),
         ("RedriveFunctionName", "sluicegate-RedriveFunction"),
     ];

@@ -13,7 +13,7 @@ fn a_function_that_says_little_has_lambdas_defaults() {
     let function = &stack.functions[0];
     assert_eq!(function.binary, "consumer");
     assert_eq!((function.timeout, function.memory_mb), (Duration::from_secs(3), 128));
-    assert_eq!((function.reserved_concurrency, function.has_url), (None, false));
+    assert_eq!((function.reserved_concurrency, function.url), (None, None));
     assert!(function.environment.is_empty() && function.layers.is_empty());
     let mapping = &stack.mappings[0];
     assert_eq!(mapping.logical_id, "FunctionMessages");

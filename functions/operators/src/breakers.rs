@@ -1,0 +1,295 @@
+//! Breakers, seen and moved by hand: what each verb does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use breaker::{Away, Illegal, Moment, Record, Replaced, Settings, Snapshot, Store, step};
+use event::Timestamp;
+use runtime::{Clock, unique_name};
+use serde_json::{Value, json};
+
+use crate::act::{Act, ActKind, refusal};
+use crate::audit::{Audit, Entry, Keys, Phase, Told};
+use crate::parked::{Depths, Parking};
+use crate::problem::{Problem, ProblemKind};
+use crate::request::{Asked, Verb};
+use crate::view::BreakerView;
+
+/// What operators see breakers with, and move them by.
+pub(crate) struct Breakers<S, A, D, C> {
+    pub(crate) store: S,
+    pub(crate) audit: A,
+    pub(crate) parking: Parking<D>,
+    /// Of the breakers that are known to be, be they written of or not.
+    pub(crate) settings: BTreeMap<String, Settings>,
+    pub(crate) clock: C,
+}
+
+/// How often the store is asked to read, or to write one act.
+const TRIES: u32 = 5;
+
+/// Before the second try; before the third, twice that, and so on.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// An act that has taken effect.
+struct Changed {
+    before: Record,
+    after: Record,
+}
+
+/// An act that has not, or of which that is not known.
+struct Unchanged {
+    problem: Problem,
+    /// As it was read last.
+    before: Record,
+}
+
+/// One act on one breaker, at one time: repeated, it is the same.
+struct Doing<'a> {
+    breaker: &'a str,
+    act: &'a Act,
+    operator: &'a str,
+    now: Timestamp,
+    settings: Settings,
+}
+
+impl Doing<'_> {
+    /// The record after the act.
+    fn after(&self, record: &Record) -> Result<Record, Problem> {
+        let Self { breaker, act, operator, now, settings } = self;
+        let is_idle = act.kind == ActKind::Release && record.forced_at(*now).is_none();
+        let stepped = match is_idle {
+            true => Err(Illegal::NotForced),
+            false => {
+                let at = Moment { now: *now, roll: 0 };
+                step(record, act.event(operator, *now), at, settings)
+            }
+        };
+        stepped.map_err(|illegal| {
+            let detail = refusal(breaker, act.kind, illegal, record, *now);
+            Problem::new(ProblemKind::Illegal, detail)
+        })
+    }
+
+    fn view(&self, record: &Record) -> BreakerView {
+        BreakerView::of_record(self.breaker, record, &self.settings, self.now)
+    }
+}
+
+impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) async fn answer(&self, asked: &Asked) -> Result<Value, Problem> {
+        match &asked.verb {
+            Verb::List => self.list().await,
+            Verb::Show { breaker } => self.show(breaker).await,
+            Verb::Act { breaker, act } => self.act(asked, breaker, act).await,
+        }
+    }
+
+    async fn list(&self) -> Result<Value, Problem> {
+        let (mut snapshots, parked) = tokio::join!(self.read(), self.parking.parked());
+        if let Ok(snapshots) = &mut snapshots {
+            for name in self.settings.keys() {
+                snapshots.entry(name.clone()).or_default();
+            }
+        }
+        let now = self.clock.now();
+        let view = |(name, snapshot): (&String, &Snapshot)| {
+            BreakerView::new(name, snapshot, &self.settings_of(name), now)
+        };
+        let breakers: Vec<BreakerView> = snapshots?.iter().map(view).collect();
+        Ok(json!({ "at": now, "breakers": breakers, "parked": parked }))
+    }
+
+    async fn show(&self, breaker: &str) -> Result<Value, Problem> {
+        let (snapshots, parked) = tokio::join!(self.read(), self.parking.parked());
+        let snapshots = snapshots?;
+        self.check_known(breaker, &snapshots)?;
+        let now = self.clock.now();
+        let snapshot = snapshots.get(breaker).cloned().unwrap_or_default();
+        let view = BreakerView::new(breaker, &snapshot, &self.settings_of(breaker), now);
+        let longest_wait = self.parking.longest_wait;
+        Ok(json!({
+            "at": now,
+            "breaker": view,
+            "parked": parked,
+            "longest_wait_s": longest_wait.as_secs(),
+            "first_dead_letter_at": view.first_dead_letter_at(longest_wait),
+        }))
+    }
+
+    async fn act(&self, asked: &Asked, breaker: &str, act: &Act) -> Result<Value, Problem> {
+        let now = self.clock.now();
+        let mut snapshots = self.read().await?;
+        if !act.is_new {
+            self.check_known(breaker, &snapshots)?;
+        }
+        let settings = self.settings_of(breaker);
+        let refresh = settings.refresh;
+        let doing = Doing { breaker, act, operator: &asked.operator.arn, now, settings };
+        let found = snapshots.remove(breaker).unwrap_or_default().record;
+        let before = found.unwrap_or_else(Record::unwritten);
+        let after = doing.after(&before)?;
+        let keys = Keys::new(now, &unique_name(now));
+        let entry = Entry {
+            at: now,
+            operator: (&asked.operator).into(),
+            request_id: &asked.request_id,
+            act: act.kind,
+            breaker,
+            why: &act.why,
+            until: act.until,
+        };
+        let (shown, planned) = (doing.view(&before), doing.view(&after));
+        let intent =
+            Told { phase: Phase::Intent, before: &shown, after: Some(&planned), reason: None };
+        self.audit.add(&keys.intent, entry.body(&intent)).await.map_err(|reason| {
+            let detail = format!(
+                "nothing was changed, since it could not be written down in the audit log: {reason}"
+            );
+            Problem::new(ProblemKind::AuditAway, detail)
+        })?;
+        let changed = self.change(&doing, before, after).await;
+        let (before, after, problem) = match &changed {
+            Ok(changed) => (&changed.before, Some(doing.view(&changed.after)), None),
+            Err(unchanged) => (&unchanged.before, None, Some(&unchanged.problem)),
+        };
+        let before = doing.view(before);
+        let phase = match problem.map(|problem| problem.kind) {
+            None => Phase::Done,
+            Some(ProblemKind::OutcomeUnknown) => Phase::Unknown,
+            Some(_) => Phase::NotDone,
+        };
+        let reason = problem.map(|problem| problem.detail.as_str());
+        let outcome = Told { phase, before: &before, after: after.as_ref(), reason };
+        let written = self.audit.add(&keys.outcome, entry.body(&outcome)).await;
+        if let Err(reason) = &written {
+            tracing::error!(
+                audit.key = keys.outcome,
+                failure.reason = reason,
+                "the outcome is not in the audit log"
+            );
+        }
+        if let Err(unchanged) = changed {
+            return Err(unchanged.problem);
+        }
+        Ok(json!({
+            "at": now,
+            "act": act.kind,
+            "by": asked.operator.arn,
+            "why": act.why,
+            "until": act.until,
+            "before": before,
+            "breaker": after,
+            "reaches_fleet_within_ms": u64::try_from(refresh.as_millis()).unwrap_or(u64::MAX),
+            "audit": { "intent": keys.intent, "outcome": written.is_ok().then_some(keys.outcome) },
+        }))
+    }
+
+    /// Writes the record after the act, over whatever others write meanwhile.
+    async fn change(
+        &self,
+        doing: &Doing<'_>,
+        mut before: Record,
+        mut after: Record,
+    ) -> Result<Changed, Unchanged> {
+        let mut is_in_doubt = false;
+        for attempt in 0..TRIES {
+            pause(attempt).await;
+            let found = match self.store.replace(doing.breaker, before.version, &after).await {
+                Replaced::Written => return Ok(Changed { before, after }),
+                Replaced::Conflict(found) => found.unwrap_or_else(Record::unwritten),
+                // It may have been written: what is there now tells.
+                Replaced::Unknown(_) => {
+                    is_in_doubt = true;
+                    match self.store.read().await {
+                        Ok(mut found) => {
+                            let found = found.remove(doing.breaker).and_then(|it| it.record);
+                            found.unwrap_or_else(Record::unwritten)
+                        }
+                        Err(_) => continue,
+                    }
+                }
+            };
+            if found == after {
+                return Ok(Changed { before, after });
+            }
+            if found.version != before.version {
+                before = found;
+                after = match doing.after(&before) {
+                    Ok(after) => after,
+                    Err(problem) => return Err(Unchanged { problem, before }),
+                };
+            }
+        }
+        let problem = match is_in_doubt {
+            true => Problem::new(
+                ProblemKind::OutcomeUnknown,
+                format!(
+                    "the breakers' table did not say whether it was written; show `{}`, and try again \
+                     if it is not as you want it",
+                    doing.breaker
+                ),
+            ),
+            false => Problem::new(
+                ProblemKind::Contended,
+                format!("`{}` was changed {TRIES} times meanwhile; try again", doing.breaker),
+            ),
+        };
+        Err(Unchanged { problem, before })
+    }
+
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Problem> {
+        let mut reason = String::new();
+        for attempt in 0..TRIES {
+            pause(attempt).await;
+            match self.store.read().await {
+                Ok(snapshots) => return Ok(snapshots),
+                Err(Away { reason: why }) => reason = why,
+            }
+        }
+        let detail = format!(
+            "the breakers' table did not answer ({reason}): each environment goes by what it sees itself \
+             meanwhile; try again"
+        );
+        Err(Problem::new(ProblemKind::StoreAway, detail))
+    }
+
+    fn settings_of(&self, breaker: &str) -> Settings {
+        self.settings.get(breaker).cloned().unwrap_or_default()
+    }
+
+    /// A name that is mistyped would be moved, and nothing with it.
+    fn check_known(
+        &self,
+        breaker: &str,
+        snapshots: &BTreeMap<String, Snapshot>,
+    ) -> Result<(), Problem> {
+        if snapshots.contains_key(breaker) || self.settings.contains_key(breaker) {
+            return Ok(());
+        }
+        let mut known: Vec<String> = snapshots.keys().map(|name| format!("`{name}`")).collect();
+        known.extend(self.settings.keys().map(|name| format!("`{name}`")));
+        known.sort();
+        known.dedup();
+        let known = match known.is_empty() {
+            true => "none is known so far".to_owned(),
+            false => format!("there are {}", known.join(", ")),
+        };
+        let detail = format!(
+            "no breaker `{breaker}` is known: {known}. A breaker is known from its first failed call on, \
+             or from an operator's first act with `new`"
+        );
+        Err(Problem::new(ProblemKind::UnknownBreaker, detail))
+    }
+}
+
+async fn pause(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(PAUSE * attempt).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

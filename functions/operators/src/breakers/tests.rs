@@ -1,0 +1,367 @@
+//! Verbs over a store in memory: what they do, what they refuse, and what is written down.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
+use breaker::{Cause, Event, Publication, Published, State, Window};
+use testkit::{ManualClock, MemoryBreakers};
+
+use super::*;
+use crate::response::answer;
+
+const ARN: &str = "arn:aws:iam::123456789012:user/ada";
+
+/// Entries as they were added, or a log that is away from the nth entry on.
+#[derive(Clone, Default)]
+struct MemoryAudit {
+    entries: Arc<Mutex<Vec<(String, Value)>>>,
+    away_from: Option<usize>,
+}
+
+impl Audit for MemoryAudit {
+    async fn add(&self, key: &str, body: Vec<u8>) -> Result<(), String> {
+        let mut entries = self.entries.lock().unwrap();
+        if self.away_from.is_some_and(|from| entries.len() >= from) {
+            return Err("told to be away".to_owned());
+        }
+        assert!(entries.iter().all(|(known, _)| known != key), "nothing is replaced");
+        entries.push((key.to_owned(), serde_json::from_slice(&body).unwrap()));
+        Ok(())
+    }
+}
+
+impl MemoryAudit {
+    fn entries(&self) -> Vec<(String, Value)> {
+        self.entries.lock().unwrap().clone()
+    }
+
+    /// The phase of each entry.
+    fn phases(&self) -> Vec<Value> {
+        self.entries().into_iter().map(|(_, entry)| entry["phase"].clone()).collect()
+    }
+}
+
+#[derive(Clone)]
+struct Delayed(Result<u64, String>);
+
+impl Depths for Delayed {
+    async fn delayed(&self, queue_url: &str) -> Result<u64, String> {
+        assert!(queue_url.starts_with("http://h/"), "{queue_url}");
+        self.0.clone()
+    }
+}
+
+/// What a write meets before it reaches the store, or after.
+#[derive(Clone, Copy)]
+enum Meets {
+    /// Another operator's reset, first.
+    Another,
+    /// Its answer is lost.
+    LostAnswer,
+    /// It is lost.
+    LostRequest,
+}
+
+/// A store whose next writes meet something.
+#[derive(Clone, Default)]
+struct Troubled {
+    inner: MemoryBreakers,
+    meets: Arc<Mutex<VecDeque<Meets>>>,
+}
+
+impl Store for Troubled {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+        self.inner.read().await
+    }
+
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+        let meets = self.meets.lock().unwrap().pop_front();
+        let lost = Replaced::Unknown(Away { reason: "no answer".to_owned() });
+        match meets {
+            None => self.inner.replace(breaker, expected, record).await,
+            Some(Meets::LostRequest) => lost,
+            Some(Meets::LostAnswer) => {
+                self.inner.replace(breaker, expected, record).await;
+                lost
+            }
+            Some(Meets::Another) => {
+                write(&self.inner, breaker, Event::Reset).await;
+                self.inner.replace(breaker, expected, record).await
+            }
+        }
+    }
+
+    async fn publish(&self, breaker: &str, window: Window, it: &Publication) -> Published {
+        self.inner.publish(breaker, window, it).await
+    }
+}
+
+/// Something that happens to a breaker, by the clock's first time.
+async fn write(store: &MemoryBreakers, breaker: &str, event: Event) {
+    let record = store.snapshot(breaker).record.unwrap_or_else(Record::unwritten);
+    let at = Moment { now: ManualClock::default().now(), roll: 0 };
+    let next = step(&record, event, at, &Settings::default()).unwrap();
+    assert_eq!(store.replace(breaker, record.version, &next).await, Replaced::Written);
+}
+
+struct World {
+    breakers: Breakers<Troubled, MemoryAudit, Delayed, ManualClock>,
+}
+
+impl World {
+    /// With a breaker `weather` that is open.
+    async fn new() -> Self {
+        let store = Troubled::default();
+        write(&store.inner, "weather", Event::Trip { cause: Cause::FailureRate }).await;
+        let queues =
+            ["deliver", "enrich"].map(|stage| (stage.to_owned(), format!("http://h/{stage}")));
+        let parking = Parking {
+            queues: queues.into(),
+            depths: Delayed(Ok(7)),
+            longest_wait: Duration::from_secs(21_600),
+        };
+        let clock = ManualClock::default();
+        let (audit, settings) = (MemoryAudit::default(), BTreeMap::new());
+        Self { breakers: Breakers { store, audit, parking, settings, clock } }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &Value) -> (i64, Value) {
+        let request: LambdaFunctionUrlRequest = serde_json::from_value(json!({
+            "rawPath": format!("/v1/breakers{path}"),
+            "requestContext": {
+                "requestId": "q1", "timeEpoch": 0, "http": { "method": method },
+                "authorizer": { "iam": { "userArn": ARN } },
+            },
+            "body": body.to_string(), "isBase64Encoded": false,
+        }))
+        .unwrap();
+        let response = answer(&self.breakers, &request).await;
+        (response.status_code, serde_json::from_str(response.body.as_deref().unwrap()).unwrap())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask("GET", path, &json!(null)).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    async fn act(&self, path: &str, body: Value) -> (i64, Value) {
+        self.ask("POST", path, &body).await
+    }
+
+    fn record(&self) -> Record {
+        self.breakers.store.inner.snapshot("weather").record.unwrap()
+    }
+
+    fn meets(&self, meets: impl IntoIterator<Item = Meets>) {
+        self.breakers.store.meets.lock().unwrap().extend(meets);
+    }
+
+    #[track_caller]
+    fn check_phases(&self, expected: &[&str]) {
+        assert_eq!(self.breakers.audit.phases(), expected);
+    }
+}
+
+fn until() -> Value {
+    json!({ "why": "the vendor says so", "until": "2026-01-01T02:00:00Z" })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_is_shown_with_what_waits_for_it() {
+    let world = World::new().await;
+    let shown = world.get("/weather").await;
+    assert_eq!(shown["breaker"]["state"], "open");
+    let queues = json!([{ "stage": "deliver", "about": 7 }, { "stage": "enrich", "about": 7 }]);
+    assert_eq!(shown["parked"], json!({ "about": 14, "queues": queues }));
+    assert_eq!(shown["breaker"]["unavailable_since"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(shown["first_dead_letter_at"], "2026-01-01T06:00:00.000Z");
+    let listed = world.get("").await;
+    assert_eq!(listed["breakers"], json!([shown["breaker"]]));
+    world.check_phases(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_parked_may_be_unknown_and_the_breaker_is_shown_all_the_same() {
+    let mut world = World::new().await;
+    world.breakers.parking.depths = Delayed(Err("away".to_owned()));
+    let shown = world.get("/weather").await;
+    assert_eq!(
+        (&shown["breaker"]["state"], &shown["parked"]["about"]),
+        (&json!("open"), &json!(null))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_is_done_and_written_down_before_and_after() {
+    let world = World::new().await;
+    let (status, done) = world.act("/weather/force-open", until()).await;
+    assert_eq!(status, 200, "{done}");
+    let forced = world.record().forced.unwrap();
+    assert_eq!((forced.by.as_str(), forced.why.as_str()), (ARN, "the vendor says so"));
+    assert_eq!(forced.until, Some("2026-01-01T02:00:00Z".parse().unwrap()));
+    assert_eq!(
+        (&done["before"]["state"], &done["breaker"]["state"]),
+        (&json!("open"), &json!("forced-open"))
+    );
+    assert_eq!(done["reaches_fleet_within_ms"], 1_000);
+
+    let entries = world.breakers.audit.entries();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(done["audit"], json!({ "intent": entries[0].0, "outcome": entries[1].0 }));
+    for ((key, entry), phase) in entries.iter().zip(["intent", "done"]) {
+        assert!(key.starts_with("audit/2026/01/01/000000.000Z-"), "{key}");
+        assert_eq!((&entry["phase"], &entry["act"]), (&json!(phase), &json!("force-open")));
+        assert_eq!((&entry["operator"]["arn"], &entry["request_id"]), (&json!(ARN), &json!("q1")));
+        assert_eq!(
+            (&entry["breaker"], &entry["why"]),
+            (&json!("weather"), &json!("the vendor says so"))
+        );
+        assert_eq!(entry["until"], "2026-01-01T02:00:00.000Z");
+        assert_eq!((&entry["before"], &entry["after"]), (&done["before"], &done["breaker"]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sample_of_the_repository_is_done() {
+    for path in testkit::samples_of("operators") {
+        assert_eq!(path, "api/operators.json", "a sample without a test");
+        let world = World::new().await;
+        let request = serde_json::from_str(&testkit::sample(path)).unwrap();
+        let response = answer(&world.breakers, &request).await;
+        assert_eq!(response.status_code, 200, "{:?}", response.body);
+        let forced = world.record().forced.unwrap();
+        assert_eq!(forced.by, "arn:aws:sts::123456789012:assumed-role/operators/ada@example.com");
+        assert_eq!(forced.until, Some("2026-01-01T02:00:00Z".parse().unwrap()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_act_is_what_the_breaker_makes_of_it() {
+    let world = World::new().await;
+    let without_end = json!({ "why": "w", "indefinitely": true });
+    for (act, body, state) in [
+        ("force-close", &without_end, "forced-closed"),
+        ("disable", &without_end, "disabled"),
+        ("release", &json!({ "why": "w" }), "closed"),
+        ("force-open", &until(), "forced-open"),
+        ("reset", &json!({ "why": "w" }), "closed"),
+    ] {
+        let (status, done) = world.act(&format!("/weather/{act}"), body.clone()).await;
+        assert_eq!((status, &done["breaker"]["state"]), (200, &json!(state)), "{act}: {done}");
+    }
+    assert!(matches!(world.record().state, State::Closed { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_that_makes_no_sense_is_told_and_is_not_in_the_log() {
+    let world = World::new().await;
+    let release = json!({ "why": "w" });
+    let (status, refused) = world.act("/weather/release", release.clone()).await;
+    assert_eq!(status, 409, "{refused}");
+    assert_eq!(refused["type"], "urn:sluicegate:operators.illegal");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("no operator forces or disables it"), "{detail}");
+
+    world.act("/weather/force-open", until()).await;
+    world.breakers.clock.advance(Duration::from_secs(7_200));
+    let (status, refused) = world.act("/weather/release", release).await;
+    assert_eq!(status, 409, "{refused}");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains(ARN) && detail.contains("ended at 2026-01-01T02:00"), "{detail}");
+    world.check_phases(&["intent", "done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_nobody_knows_is_not_moved_unless_it_is_meant() {
+    let world = World::new().await;
+    let (status, refused) = world.act("/wether/force-open", until()).await;
+    assert_eq!(status, 404, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("there are `weather`"), "{refused}");
+    assert_eq!(world.ask("GET", "/wether", &json!(null)).await.0, 404);
+    world.check_phases(&[]);
+    let mut meant = until();
+    meant["new"] = json!(true);
+    assert_eq!(world.act("/stations/force-open", meant).await.0, 200);
+    assert_eq!(world.get("").await["breakers"][0]["name"], "stations");
+
+    let known = BTreeMap::from([("tides".to_owned(), Settings::default())]);
+    let world = World { breakers: Breakers { settings: known, ..World::new().await.breakers } };
+    assert_eq!(world.get("/tides").await["breaker"]["state"], "closed", "a contract names it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_goes_over_what_others_write_meanwhile() {
+    let world = World::new().await;
+    world.meets([Meets::Another, Meets::Another]);
+    let (status, done) = world.act("/weather/force-close", until()).await;
+    assert_eq!(status, 200, "{done}");
+    assert_eq!(done["before"]["state"], "closed", "as the other has left it");
+    assert_eq!(world.record().version, 4);
+    world.check_phases(&["intent", "done"]);
+    let entries = world.breakers.audit.entries();
+    assert_eq!(
+        (&entries[0].1["before"]["state"], &entries[1].1["before"]["state"]),
+        (&json!("open"), &json!("closed"))
+    );
+
+    // And is refused, if they have left nothing to do.
+    world.meets([Meets::Another]);
+    let (status, refused) = world.act("/weather/release", json!({ "why": "w" })).await;
+    assert_eq!(status, 409, "{refused}");
+    world.check_phases(&["intent", "done", "intent", "not-done"]);
+
+    world.meets([Meets::Another; 5]);
+    let (status, refused) = world.act("/weather/disable", until()).await;
+    assert_eq!((status, &refused["type"]), (503, &json!("urn:sluicegate:operators.contended")));
+    assert_eq!(world.breakers.audit.phases().last(), Some(&json!("not-done")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_answer_is_lost_is_looked_for() {
+    for meets in [Meets::LostAnswer, Meets::LostRequest] {
+        let world = World::new().await;
+        world.meets([meets]);
+        let (status, done) = world.act("/weather/force-open", until()).await;
+        assert_eq!((status, &done["breaker"]["version"]), (200, &json!(2)), "{done}");
+        assert_eq!(world.record().version, 2, "written once");
+        world.check_phases(&["intent", "done"]);
+    }
+    let world = World::new().await;
+    world.meets([Meets::LostRequest; 5]);
+    let (status, told) = world.act("/weather/force-open", until()).await;
+    assert_eq!((status, &told["type"]), (503, &json!("urn:sluicegate:operators.outcome-unknown")));
+    world.check_phases(&["intent", "unknown"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_changed_of_which_there_would_be_no_record() {
+    let mut world = World::new().await;
+    world.breakers.audit.away_from = Some(0);
+    let (status, told) = world.act("/weather/force-open", until()).await;
+    assert_eq!((status, &told["type"]), (503, &json!("urn:sluicegate:operators.audit-away")));
+    assert_eq!(world.record().forced, None);
+
+    // The intent is enough of a record, and whoever asked is told that the outcome is not there.
+    world.breakers.audit.away_from = Some(1);
+    let (status, told) = world.act("/weather/force-open", until()).await;
+    assert_eq!((status, &told["audit"]["outcome"]), (200, &json!(null)), "{told}");
+    assert!(world.record().forced.is_some());
+    world.check_phases(&["intent"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_table_nothing_is_said_to_be_known() {
+    let world = World::new().await;
+    world.breakers.store.inner.set_away(true);
+    for (method, path, body) in [
+        ("GET", "", json!(null)),
+        ("GET", "/weather", json!(null)),
+        ("POST", "/weather/force-open", until()),
+    ] {
+        let (status, told) = world.ask(method, path, &body).await;
+        assert_eq!((status, &told["type"]), (503, &json!("urn:sluicegate:operators.store-away")));
+    }
+    world.check_phases(&[]);
+}

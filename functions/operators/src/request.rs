@@ -1,0 +1,216 @@
+//! What is asked, by whom: the request of a function URL, understood.
+//!
+//! | route | what |
+//! | --- | --- |
+//! | `GET /v1/breakers` | all of them |
+//! | `GET /v1/breakers/{name}` | one |
+//! | `POST /v1/breakers/{name}/force-open`, `force-close`, `disable` | `{"why": …, "until": …}`; in place of `until`, `"for_s": 3600` or `"indefinitely": true` |
+//! | `POST /v1/breakers/{name}/reset`, `release` | `{"why": …}` |
+//!
+//! Who asks is what the authorizer of `AWS_IAM` says, and never what the body says.
+
+use std::time::Duration;
+
+use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use event::Timestamp;
+use serde::Deserialize;
+
+use crate::act::{Act, ActKind};
+use crate::problem::{Problem, ProblemKind};
+
+/// A request that is understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) operator: Operator,
+    /// The function URL's, as its caller was told it.
+    pub(crate) request_id: String,
+    pub(crate) verb: Verb,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operator {
+    pub(crate) arn: String,
+    pub(crate) source_ip: String,
+    pub(crate) user_agent: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    List,
+    Show { breaker: String },
+    Act { breaker: String, act: Act },
+}
+
+/// The body of an act.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    why: String,
+    until: Option<String>,
+    /// In place of `until`: so many seconds from now, by the function's clock.
+    for_s: Option<u64>,
+    #[serde(default)]
+    indefinitely: bool,
+    /// That the name is meant although no breaker of it is known yet.
+    #[serde(default)]
+    new: bool,
+}
+
+/// Of a body, in bytes: a reason of the longest, whatever is in it, and all else.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// Of a reason, in characters.
+const MAX_WHY: usize = 500;
+
+/// Of a breaker's name, in characters.
+const MAX_NAME: usize = 64;
+
+/// How far ahead an act may end. What is to last for longer is said to have no end.
+const MAX_TIME: Duration = Duration::from_secs(7 * 86_400);
+
+const ROUTES: &str = "there are GET /v1/breakers, GET /v1/breakers/{name} and \
+                      POST /v1/breakers/{name}/{force-open, force-close, disable, reset or release}";
+
+impl Asked {
+    /// # Errors
+    /// What is wrong with the request.
+    pub(crate) fn read(
+        request: &LambdaFunctionUrlRequest,
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
+        let operator = operator(request)?;
+        let path = request.raw_path.as_deref().unwrap_or_default();
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let verb = match segments[..] {
+            ["v1", "breakers"] => {
+                method_is(request, "GET")?;
+                Verb::List
+            }
+            ["v1", "breakers", breaker] => {
+                let breaker = name(breaker)?;
+                method_is(request, "GET")?;
+                Verb::Show { breaker }
+            }
+            ["v1", "breakers", breaker, act] => {
+                let breaker = name(breaker)?;
+                let kind = ActKind::ALL.into_iter().find(|kind| kind.as_str() == act);
+                let kind = kind.ok_or_else(|| Problem::new(ProblemKind::UnknownRoute, ROUTES))?;
+                method_is(request, "POST")?;
+                Verb::Act { breaker, act: read_act(kind, &body(request)?, now)? }
+            }
+            _ => return Err(Problem::new(ProblemKind::UnknownRoute, ROUTES)),
+        };
+        let request_id = request.request_context.request_id.clone().unwrap_or_default();
+        Ok(Self { operator, request_id, verb })
+    }
+}
+
+/// The caller that Lambda has authorized:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>.
+fn operator(request: &LambdaFunctionUrlRequest) -> Result<Operator, Problem> {
+    let context = &request.request_context;
+    let iam = context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
+    let arn = iam.and_then(|iam| iam.user_arn.clone()).filter(|arn| !arn.is_empty());
+    let arn = arn.ok_or_else(|| {
+        let detail = "the function's URL tells who asks, to requests that are signed with SigV4; \
+                      nobody is known to have sent this one";
+        Problem::new(ProblemKind::UnknownOperator, detail)
+    })?;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let http = &context.http;
+    Ok(Operator { arn, source_ip: text(&http.source_ip), user_agent: text(&http.user_agent) })
+}
+
+fn method_is(request: &LambdaFunctionUrlRequest, expected: &'static str) -> Result<(), Problem> {
+    if request.request_context.http.method.as_deref() == Some(expected) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::Method(expected), format!("expected {expected}")))
+}
+
+/// As contracts write names; nothing in it needs to be encoded.
+fn name(text: &str) -> Result<String, Problem> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if (1..=MAX_NAME).contains(&text.len()) && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    let detail = format!(
+        "a breaker's name has 1 to {MAX_NAME} letters, digits, hyphens, underscores and periods"
+    );
+    Err(malformed(detail))
+}
+
+fn body(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Problem> {
+    let text = request.body.as_deref().unwrap_or_default();
+    let is_large = text.len() > MAX_BODY_BYTES * 4 / 3 + 4;
+    let bytes = match request.is_base64_encoded && !is_large {
+        true => STANDARD.decode(text).map_err(|_| malformed("the body is not base64"))?,
+        false => text.as_bytes().to_vec(),
+    };
+    if bytes.len() > MAX_BODY_BYTES {
+        let detail = format!("a body has at most {MAX_BODY_BYTES} bytes");
+        return Err(Problem::new(ProblemKind::TooLarge, detail));
+    }
+    Ok(bytes)
+}
+
+fn read_act(kind: ActKind, body: &[u8], now: Timestamp) -> Result<Act, Problem> {
+    let body: Body = serde_json::from_slice(body)
+        .map_err(|error| malformed(format!("expected {{\"why\": …}}: {error}")))?;
+    let until = read_end(kind, &body, now)?;
+    Ok(Act { kind, why: read_why(&body.why)?, until, is_new: body.new })
+}
+
+/// When an act ends; `None` of one that has no end, or does not last.
+fn read_end(kind: ActKind, body: &Body, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+    let act = kind.as_str();
+    let lasts = kind.forces().is_some();
+    let end = match (lasts, &body.until, body.for_s, body.indefinitely) {
+        (true, None, None, true) | (false, None, None, false) => return Ok(None),
+        (true, Some(until), None, false) => {
+            until.parse().map_err(|error| malformed(format!("`until`: {error}")))?
+        }
+        (true, None, Some(seconds), false) => now.plus(Duration::from_secs(seconds)),
+        (true, ..) => {
+            return Err(malformed(format!(
+                "{act} lasts: give one of `until`, `for_s`, and `indefinitely` as true"
+            )));
+        }
+        (false, ..) => return Err(malformed(format!("{act} does not last: it has no end"))),
+    };
+    check_end(end, now).map(Some)
+}
+
+/// A text that a terminal can show: whoever reads the log must not be told to do something by it.
+fn read_why(text: &str) -> Result<String, Problem> {
+    let why = text.trim();
+    if !(1..=MAX_WHY).contains(&why.chars().count()) || why.chars().any(char::is_control) {
+        return Err(malformed(format!(
+            "`why` has 1 to {MAX_WHY} characters on one line: those who come after you read it"
+        )));
+    }
+    Ok(why.to_owned())
+}
+
+fn check_end(end: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
+    if end <= now {
+        return Err(malformed(format!("it would end at {end}, which has passed: it is {now}")));
+    }
+    if end.since(now) > MAX_TIME {
+        let days = MAX_TIME.as_secs() / 86_400;
+        return Err(malformed(format!(
+            "it would end in more than {days} days; give a nearer time, or `indefinitely` as true"
+        )));
+    }
+    Ok(end)
+}
+
+fn malformed(detail: impl Into<String>) -> Problem {
+    Problem::new(ProblemKind::Malformed, detail)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! A breaker as it is shown, and as the audit log keeps it.
+
+use std::time::Duration;
+
+use breaker::{Forced, Lease, Record, Settings, Snapshot, State, StateName, Window};
+use event::Timestamp;
+use serde::Serialize;
+
+/// What is known of one breaker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct BreakerView {
+    pub(crate) name: String,
+    /// The version of its record; 0: nobody has written one.
+    pub(crate) version: u64,
+    /// What is in force: `closed`, `open`, `half-open`, `forced-open`, `forced-closed`, `disabled`,
+    /// `metrics-only`.
+    pub(crate) state: &'static str,
+    /// Since when that is so. Null of a breaker that nobody has written of.
+    pub(crate) since: Option<Timestamp>,
+    /// What it is by itself, beneath an operator's act.
+    pub(crate) automatic_state: &'static str,
+    /// Why it is open.
+    pub(crate) cause: Option<&'static str>,
+    /// How often it opened in a row.
+    pub(crate) opens: u32,
+    pub(crate) unavailable_since: Option<Timestamp>,
+    /// From then on the next call is a probe; null where there will be none by itself.
+    pub(crate) next_probe_at: Option<Timestamp>,
+    /// Until then only a share of the calls is let through.
+    pub(crate) ramp_ends_at: Option<Timestamp>,
+    pub(crate) half_open: Option<HalfOpenView>,
+    /// The fleet's calls, by the length of their window. None as long as none has failed.
+    pub(crate) counts: Vec<CountsView>,
+    pub(crate) forced: Option<ForcedView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct HalfOpenView {
+    /// How many calls decide.
+    pub(crate) permitted: u32,
+    /// Those of them that have ended.
+    pub(crate) settled: u32,
+    pub(crate) failures: u32,
+    pub(crate) leases: Vec<LeaseView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct LeaseView {
+    pub(crate) environment: String,
+    pub(crate) permits: u32,
+    pub(crate) ends_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CountsView {
+    pub(crate) window_s: u64,
+    pub(crate) calls: u32,
+    pub(crate) failures: u32,
+    pub(crate) slow: u32,
+    pub(crate) absent: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ForcedView {
+    pub(crate) to: &'static str,
+    pub(crate) by: String,
+    pub(crate) why: String,
+    pub(crate) since: Timestamp,
+    /// Null: until it is released.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl BreakerView {
+    pub(crate) fn new(
+        name: &str,
+        snapshot: &Snapshot,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Self {
+        let unwritten = Record::unwritten();
+        let record = snapshot.record.as_ref().unwrap_or(&unwritten);
+        let mut view = Self::of_record(name, record, settings, now);
+        for (horizon, shared) in &snapshot.counts {
+            // How many calls another version of the settings counts is not known here.
+            let is_ours = settings.window.horizon() == *horizon;
+            let window = if is_ours { settings.window } else { Window::Time(*horizon) };
+            let counts = window.sum(&shared.slots(record.generation), now);
+            if counts.calls > 0 {
+                view.counts.push(CountsView {
+                    window_s: horizon.as_secs(),
+                    calls: counts.calls,
+                    failures: counts.failures,
+                    slow: counts.slow,
+                    absent: counts.absent,
+                });
+            }
+        }
+        view
+    }
+
+    /// Without counts.
+    pub(crate) fn of_record(
+        name: &str,
+        record: &Record,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Self {
+        let forced = record.forced_at(now);
+        let state = record.state_name(settings, now);
+        let mut view = Self {
+            name: name.to_owned(),
+            version: record.version,
+            state: state.as_str(),
+            since: None,
+            automatic_state: record.state.name().as_str(),
+            cause: None,
+            opens: record.opens,
+            unavailable_since: record.unavailable_since,
+            next_probe_at: None,
+            ramp_ends_at: None,
+            half_open: None,
+            counts: Vec::new(),
+            forced: forced.map(ForcedView::new),
+        };
+        let since = match &record.state {
+            State::Closed { since, ramp_ends_at } => {
+                view.ramp_ends_at = Some(*ramp_ends_at).filter(|ends_at| now < *ends_at);
+                since
+            }
+            State::Open { since, until, cause } => {
+                view.cause = Some(cause.as_str());
+                view.next_probe_at = Some(*until);
+                since
+            }
+            State::HalfOpen { since, permitted, leases, results } => {
+                let leases = leases.iter().filter(|(_, lease)| now < lease.ends_at);
+                view.half_open = Some(HalfOpenView {
+                    permitted: *permitted,
+                    settled: results.calls,
+                    failures: results.failures,
+                    leases: leases.map(LeaseView::new).collect(),
+                });
+                since
+            }
+        };
+        view.since = (record.version > 0).then(|| forced.map_or(*since, |forced| forced.since));
+        let probes = match state {
+            StateName::Open => true,
+            // Its end is the end of the wait.
+            StateName::ForcedOpen => forced.is_some_and(|forced| forced.until.is_some()),
+            StateName::Closed
+            | StateName::HalfOpen
+            | StateName::ForcedClosed
+            | StateName::Disabled
+            | StateName::MetricsOnly => false,
+        };
+        if !probes {
+            view.next_probe_at = None;
+        }
+        view
+    }
+
+    /// When the first of the events that wait would be a dead letter.
+    pub(crate) fn first_dead_letter_at(&self, longest_wait: Duration) -> Option<Timestamp> {
+        self.unavailable_since.map(|since| since.plus(longest_wait))
+    }
+}
+
+impl LeaseView {
+    fn new((environment, lease): (&String, &Lease)) -> Self {
+        let Lease { permits, ends_at } = *lease;
+        Self { environment: environment.clone(), permits, ends_at }
+    }
+}
+
+impl ForcedView {
+    fn new(forced: &Forced) -> Self {
+        Self {
+            to: forced.to.as_str(),
+            by: forced.by.clone(),
+            why: forced.why.clone(),
+            since: forced.since,
+            until: forced.until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! `sluicegate breaker`: circuit breakers, seen and moved by hand, through the operators' function.
+
+pub(crate) mod args;
+mod report;
+mod show;
+mod times;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use self::args::{Breaker, Lasting, Once, Shown};
+use self::report::Report;
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::operators::{NoAnswer, OperatorsFunction, Refusal, Where};
+use crate::output::Output;
+
+/// For how long an act lasts if nobody says: long enough to look into it, and not until next week.
+const USUAL_TIME: Duration = Duration::from_secs(3_600);
+
+pub(crate) async fn run(
+    root: Option<&Path>,
+    verb: Breaker,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    match verb {
+        Breaker::List(args) => {
+            let found = get(root, &args.at, "/v1/breakers", "list").await?;
+            tell(output, &args.shown, &found, Report::list);
+        }
+        Breaker::Show(args) => {
+            let path = format!("/v1/breakers/{}", args.breaker);
+            let found = get(root, &args.at, &path, &format!("show {}", args.breaker)).await?;
+            tell(output, &args.shown, &found, Report::show);
+        }
+        Breaker::ForceOpen(args) => last(root, "force-open", &args, output).await?,
+        Breaker::ForceClose(args) => last(root, "force-close", &args, output).await?,
+        Breaker::Disable(args) => last(root, "disable", &args, output).await?,
+        Breaker::Reset(args) => act(root, "reset", &args, json!({}), output).await?,
+        Breaker::Release(args) => act(root, "release", &args, json!({}), output).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn last(
+    root: Option<&Path>,
+    verb: &str,
+    args: &Lasting,
+    output: &Output,
+) -> Result<(), Failure> {
+    let body = match &args.until {
+        _ if args.indefinitely => json!({ "indefinitely": true }),
+        Some(until) => json!({ "until": until }),
+        None => json!({ "for_s": args.time.unwrap_or(USUAL_TIME).as_secs() }),
+    };
+    act(root, verb, &args.once, body, output).await
+}
+
+async fn act(
+    root: Option<&Path>,
+    verb: &str,
+    args: &Once,
+    mut body: Value,
+    output: &Output,
+) -> Result<(), Failure> {
+    body["why"] = json!(args.why);
+    if args.new {
+        body["new"] = json!(true);
+    }
+    let function = OperatorsFunction::find(root, &args.at).await?;
+    let path = format!("/v1/breakers/{}/{verb}", args.breaker);
+    let done = function.ask(Method::POST, &path, Some(&body)).await;
+    let done = done.map_err(|error| failure(&format!("{verb} {}", args.breaker), error))?;
+    tell(output, &args.shown, &done, Report::done);
+    Ok(())
+}
+
+async fn get(root: Option<&Path>, at: &Where, path: &str, what: &str) -> Result<Value, Failure> {
+    let function = OperatorsFunction::find(root, at).await?;
+    let found = function.ask(Method::GET, path, None).await;
+    found.map_err(|error| failure(what, error))
+}
+
+fn tell(output: &Output, shown: &Shown, answer: &Value, text: fn(&Report, &Value) -> String) {
+    let report = Report::new(output.width(), shown.color);
+    match shown.format {
+        Format::Json => output.result(&answer.to_string()),
+        Format::Text => output.result(&text(&report, answer)),
+    }
+}
+
+/// What to do about a refusal, by what was refused.
+fn failure(what: &str, error: NoAnswer) -> Failure {
+    let Refusal { status, code, detail } = match error {
+        NoAnswer::Failed(failure) => return failure,
+        NoAnswer::Refused(refusal) => refusal,
+    };
+    let failure = Failure::new(format!("{what} was refused"));
+    let failure = failure.because(std::io::Error::other(detail));
+    let next = match code.as_str() {
+        "operators.unknown-breaker" => {
+            "`sluicegate breaker list` shows those that are known; if it is one that has not failed \
+             yet, say so with --new"
+        }
+        "operators.illegal" | "operators.outcome-unknown" => {
+            "`sluicegate breaker show NAME` says how it is now"
+        }
+        "operators.store-away" | "operators.contended" | "operators.audit-away" => {
+            "the same again, in a moment"
+        }
+        "operators.malformed" | "operators.too-large" => {
+            "`sluicegate breaker --help` says what each verb takes"
+        }
+        _ if status == StatusCode::FORBIDDEN => {
+            "your credentials need lambda:InvokeFunctionUrl and lambda:InvokeFunction on the \
+             operators' function"
+        }
+        _ if status.is_server_error() => "the function failed: its log group has the reason",
+        _ => return failure,
+    };
+    failure.next(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, code: &str, next: &str) {
+        let status = StatusCode::from_u16(status).unwrap();
+        let refusal = Refusal { status, code: code.to_owned(), detail: "why it is so".to_owned() };
+        let told = failure("release weather", NoAnswer::Refused(refusal)).to_string();
+        assert!(told.starts_with("error: release weather was refused"), "{told}");
+        assert!(told.contains("because: why it is so"), "{told}");
+        assert!(told.contains(next), "{told}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do_next() {
+        check(404, "operators.unknown-breaker", "--new");
+        check(409, "operators.illegal", "breaker show");
+        check(503, "operators.outcome-unknown", "breaker show");
+        check(503, "operators.audit-away", "again");
+        check(400, "operators.malformed", "--help");
+        check(403, "", "lambda:InvokeFunctionUrl");
+        check(502, "", "log group");
+    }
+}

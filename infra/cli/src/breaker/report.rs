@@ -1,0 +1,234 @@
+//! Breakers as a person reads them: within 80 columns, and wider where there is more to read.
+
+use std::io::{IsTerminal as _, stdout};
+use std::time::Duration;
+
+use runtime::env::Process;
+use serde_json::Value;
+
+use super::show;
+use super::times::{Times, length};
+use crate::args::Color;
+use crate::local::view::is_coloured;
+use crate::output::{cut, grouped};
+
+const RED: &str = "1;31";
+const YELLOW: &str = "33";
+const GREEN: &str = "32";
+
+pub(super) struct Report {
+    pub(super) width: usize,
+    is_coloured: bool,
+}
+
+impl Report {
+    pub(super) fn new(width: usize, asked: Color) -> Self {
+        Self { width, is_coloured: is_coloured(asked, stdout().is_terminal(), &Process) }
+    }
+
+    /// A state, in the colour of how bad it is.
+    pub(super) fn state(&self, state: &str, text: &str) -> String {
+        let colour = match state {
+            "open" | "forced-open" => RED,
+            "closed" => GREEN,
+            _ => YELLOW,
+        };
+        match self.is_coloured {
+            true => format!("\x1b[{colour}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+
+    /// A line for each breaker, and what is parked.
+    pub(super) fn list(&self, answer: &Value) -> String {
+        let breakers = answer["breakers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if breakers.is_empty() {
+            return "no breaker has been written of: no call has failed so far".to_owned();
+        }
+        let times = Times::of(answer);
+        let rows: Vec<Row> = breakers.iter().map(|breaker| Row::of(breaker, &times)).collect();
+        let width = |head: &str, of: fn(&Row) -> &str| {
+            let widths = rows.iter().map(|row| of(row).chars().count());
+            widths.max().unwrap_or(0).max(head.len())
+        };
+        let name = width("breaker", |row| &row.name).min(20);
+        let since = width("since", |row| &row.since);
+        let probe = width("next probe", |row| &row.next_probe);
+        let room = self.width.saturating_sub(name + since + probe + 13 + 8).max(8);
+        let mut lines = vec![format!(
+            "{:<name$}  {:<13}  {:<since$}  {:<probe$}  why",
+            "breaker", "state", "since", "next probe"
+        )];
+        for row in &rows {
+            let state = self.state(&row.state, &format!("{:<13}", row.state));
+            let line = format!(
+                "{:<name$}  {state}  {:<since$}  {:<probe$}  {}",
+                cut(&row.name, name),
+                row.since,
+                row.next_probe,
+                cut(&row.why, room)
+            );
+            lines.push(line.trim_end().to_owned());
+        }
+        lines.push(String::new());
+        lines.push(format!("parked: {}", parked(&answer["parked"])));
+        lines.join("\n")
+    }
+
+    /// All of one.
+    pub(super) fn show(&self, answer: &Value) -> String {
+        show::text(self, answer)
+    }
+
+    /// What an act has changed.
+    pub(super) fn done(&self, answer: &Value) -> String {
+        let times = Times::of(answer);
+        let breaker = &answer["breaker"];
+        let (name, state) = (string(&breaker["name"]), string(&breaker["state"]));
+        let was = &answer["before"];
+        let until = times.at(&answer["until"]).map(|until| format!(" until {until}"));
+        let until = match (until, breaker["forced"].is_object()) {
+            (Some(until), _) => until,
+            (None, true) => " until it is released".to_owned(),
+            (None, false) => String::new(),
+        };
+        let mut lines = vec![format!("{name} is now {}{until}", self.state(state, state))];
+        lines.extend(self.line("before", &before(was)));
+        lines.extend(self.line("by", string(&answer["by"])));
+        lines.extend(self.line("why", string(&answer["why"])));
+        let within = Duration::from_millis(answer["reaches_fleet_within_ms"].as_u64().unwrap_or(0));
+        let reaches = format!("every environment that makes a call, within {}", length(within));
+        lines.extend(self.line("reaches", &reaches));
+        let audit = &answer["audit"];
+        lines.extend(self.line("audit log", string(&audit["intent"])));
+        match audit["outcome"].as_str() {
+            Some(outcome) => lines.extend(self.line("", outcome)),
+            None => lines.extend(self.line("", "the outcome could not be written down")),
+        }
+        if breaker["forced"].is_object() {
+            let next = format!("`sluicegate breaker release {name} --why …` ends it");
+            lines.extend(self.line("next", &next));
+        }
+        lines.join("\n")
+    }
+
+    /// `  label         what is said of it`, wrapped at words; what is longer than a line, anywhere.
+    pub(super) fn line(&self, label: &str, said: &str) -> Vec<String> {
+        const INDENT: usize = 17;
+        let room = self.width.saturating_sub(INDENT).max(20);
+        let mut lines = vec![String::new()];
+        for word in said.split(' ') {
+            let mut word = word.to_owned();
+            loop {
+                let line = lines.last().map_or(0, |line| line.chars().count());
+                let gap = usize::from(line > 0);
+                if line + gap + word.chars().count() <= room {
+                    break;
+                }
+                if line > 0 {
+                    lines.push(String::new());
+                    continue;
+                }
+                let rest = word.chars().skip(room).collect();
+                lines.push(String::new());
+                let at = lines.len() - 2;
+                lines[at] = word.chars().take(room).collect();
+                word = rest;
+            }
+            if let Some(line) = lines.last_mut() {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(&word);
+            }
+        }
+        let mut label = label;
+        let indented = lines.into_iter().map(|line| {
+            let line = format!("  {label:<15}{line}");
+            label = "";
+            line.trim_end().to_owned()
+        });
+        indented.collect()
+    }
+}
+
+/// A breaker's line in the list.
+struct Row {
+    name: String,
+    state: String,
+    since: String,
+    next_probe: String,
+    why: String,
+}
+
+impl Row {
+    fn of(breaker: &Value, times: &Times) -> Self {
+        let relative =
+            |name: &str| times.relative(&breaker[name]).unwrap_or_else(|| "-".to_owned());
+        Self {
+            name: string(&breaker["name"]).to_owned(),
+            state: string(&breaker["state"]).to_owned(),
+            since: relative("since"),
+            next_probe: relative("next_probe_at"),
+            why: why(breaker),
+        }
+    }
+}
+
+pub(super) fn string(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// In a few words.
+fn why(breaker: &Value) -> String {
+    if breaker["forced"].is_object() {
+        return string(&breaker["forced"]["why"]).to_owned();
+    }
+    match cause(&breaker["cause"]) {
+        Some(cause) => cause.to_owned(),
+        None if breaker["ramp_ends_at"].is_string() => "calls ramp up".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// A cause, in words.
+pub(super) fn cause(cause: &Value) -> Option<&'static str> {
+    Some(match cause.as_str()? {
+        "failure-rate" => "too many calls failed",
+        "slow-call-rate" => "too many calls were slow",
+        "absent-rate" => "too many answers had nothing",
+        "undecided" => "probes did not decide in time",
+        "operator" => "an operator forced it open",
+        _ => "for a reason that this version does not know",
+    })
+}
+
+fn before(breaker: &Value) -> String {
+    let state = string(&breaker["state"]);
+    match breaker["forced"].as_object() {
+        Some(forced) => {
+            let of = |name: &str| forced.get(name).and_then(Value::as_str).unwrap_or_default();
+            format!("{state}, by {}: {}", of("by"), of("why"))
+        }
+        None => state.to_owned(),
+    }
+}
+
+/// `about 312 events (enrich 300, deliver 12)`.
+pub(super) fn parked(parked: &Value) -> String {
+    let queues = parked["queues"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of = |queue: &Value| {
+        let about = queue["about"].as_u64().map_or("not known".to_owned(), grouped);
+        format!("{} {about}", string(&queue["stage"]))
+    };
+    let each: Vec<String> = queues.iter().map(of).collect();
+    match parked["about"].as_u64() {
+        Some(0) => "no event, as far as SQS counts".to_owned(),
+        Some(1) => format!("about 1 event ({})", each.join(", ")),
+        Some(about) => format!("about {} events ({})", grouped(about), each.join(", ")),
+        None => format!("not known ({})", each.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

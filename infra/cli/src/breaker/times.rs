@@ -1,0 +1,103 @@
+//! Times as a person reads them at night: the time of day, and how long ago or ahead it is.
+
+use std::time::Duration;
+
+use event::Timestamp;
+use serde_json::Value;
+
+/// The answer's own time, by which all of its times are told: a laptop's clock may be another.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    now: Timestamp,
+}
+
+impl Times {
+    pub(super) fn of(answer: &Value) -> Self {
+        Self { now: time(&answer["at"]).unwrap_or(Timestamp::from_unix_ms(0)) }
+    }
+
+    /// `03:02:11 UTC (12 min ago)`, with the day where it is another.
+    pub(super) fn at(&self, value: &Value) -> Option<String> {
+        let at = time(value)?;
+        let text = at.to_string();
+        let (date, clock) = text.split_once('T')?;
+        let clock = clock.get(..8)?;
+        let relative = self.relative(value)?;
+        match date == self.now.date() {
+            true => Some(format!("{clock} UTC ({relative})")),
+            false => Some(format!("{date} {clock} UTC ({relative})")),
+        }
+    }
+
+    /// `12 min ago`, `in 45 s`, `now`.
+    pub(super) fn relative(&self, value: &Value) -> Option<String> {
+        let at = time(value)?;
+        let (ago, ahead) = (self.now.since(at), at.since(self.now));
+        Some(match (rounded(ago), rounded(ahead)) {
+            (0, 0) => "now".to_owned(),
+            (_, 0) => format!("{} ago", length(ago)),
+            (_, _) => format!("in {}", length(ahead)),
+        })
+    }
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    value.as_str()?.parse().ok()
+}
+
+/// To whole seconds.
+fn rounded(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_millis() >= 500)
+}
+
+/// `45 s`, `12 min`, `5 h 48 min`, `3 d 2 h`: two units at most, rounded to the last of them.
+pub(super) fn length(time: Duration) -> String {
+    let seconds = rounded(time);
+    let minutes = (seconds + 30) / 60;
+    let hours = (minutes + 30) / 60;
+    let two = |whole: u64, unit: &str, rest: u64, smaller: &str| match rest {
+        0 => format!("{whole} {unit}"),
+        rest => format!("{whole} {unit} {rest} {smaller}"),
+    };
+    match () {
+        () if seconds < 120 => format!("{seconds} s"),
+        () if minutes < 120 => format!("{minutes} min"),
+        () if hours < 48 => two(minutes / 60, "h", minutes % 60, "min"),
+        () => two(hours / 24, "d", hours % 24, "h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_length_has_two_units_at_most() {
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_169, "119 min"),
+            (7_200, "2 h"),
+            (20_880, "5 h 48 min"),
+            (172_800, "2 d"),
+            (266_400, "3 d 2 h"),
+        ] {
+            assert_eq!(length(Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_by_the_answers_own() {
+        let times = Times::of(&json!({ "at": "2026-11-29T03:00:00.000Z" }));
+        let at = |text: &str| times.at(&json!(text));
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(at("2026-11-29T02:48:00.400Z"), some("02:48:00 UTC (12 min ago)"));
+        assert_eq!(at("2026-11-29T03:00:45.000Z"), some("03:00:45 UTC (in 45 s)"));
+        assert_eq!(at("2026-11-29T03:00:00.100Z"), some("03:00:00 UTC (now)"));
+        assert_eq!(at("2026-11-28T03:00:00.000Z"), some("2026-11-28 03:00:00 UTC (24 h ago)"));
+        assert_eq!(times.at(&json!(null)), None);
+    }
+}
