@@ -22,7 +22,7 @@ impl Environment {
         let state = self.view.record.state_name(&self.settings, now);
         Status {
             state,
-            is_store_away: self.view.away.is_some(),
+            is_store_away: self.view.is_store_away(now),
             recent: self.recent.sum(now),
             would_trip: state == StateName::MetricsOnly && self.cause(now).is_some(),
         }

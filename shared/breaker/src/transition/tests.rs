@@ -59,7 +59,7 @@ fn counts(calls: u32, failures: u32) -> Counts {
 
 fn lease_of(environment: &str) -> Event {
     let environment = environment.to_owned();
-    Event::Lease { environment, wanted: 9, ends_at: time(NOW + 5) }
+    Event::Lease { environment, wanted: 9, ends_at: time(NOW + 5), seen_since: time(NOW) }
 }
 
 fn settle(failures: u32) -> Event {
@@ -83,6 +83,7 @@ fn check(record: &Record, event: &Event, expected: Result<StateName, Illegal>) {
 fn the_table_of_transitions() {
     use StateName::{Closed, Disabled, ForcedClosed, ForcedOpen, HalfOpen, Open};
     let trip = Event::Trip { cause: Cause::FailureRate };
+    let expire = Event::Expire { seen_since: time(NOW) };
     let from_closed = Illegal::State { state: "closed" };
     let from_open = Illegal::State { state: "open" };
     let from_half_open = Illegal::State { state: "half-open" };
@@ -91,13 +92,13 @@ fn the_table_of_transitions() {
     check(&closed, &trip, Ok(Open));
     check(&closed, &lease_of("a"), Err(from_closed));
     check(&closed, &settle(0), Err(from_closed));
-    check(&closed, &Event::Expire, Err(from_closed));
+    check(&closed, &expire, Err(from_closed));
 
     let waiting = self::open(NOW + 1);
     check(&waiting, &trip, Err(from_open));
     check(&waiting, &lease_of("a"), Err(Illegal::Waiting));
     check(&waiting, &settle(0), Err(from_open));
-    check(&waiting, &Event::Expire, Err(from_open));
+    check(&waiting, &expire, Err(from_open));
     check(&self::open(NOW), &lease_of("a"), Ok(HalfOpen));
 
     let probed = half_open(NOW - 1);
@@ -106,10 +107,10 @@ fn the_table_of_transitions() {
     check(&probed, &settle(0), Ok(Closed));
     check(&probed, &settle(1), Ok(HalfOpen));
     check(&probed, &settle(2), Ok(Open));
-    check(&probed, &Event::Expire, Err(Illegal::TooEarly));
+    check(&probed, &expire, Err(Illegal::TooEarly));
     let nobodys = Event::Settle { environment: "z".to_owned(), results: counts(2, 0) };
     check(&probed, &nobodys, Err(Illegal::NoLease));
-    check(&half_open(NOW - 60), &Event::Expire, Ok(Open));
+    check(&half_open(NOW - 60), &expire, Ok(Open));
     check(&half_open(NOW - 60), &lease_of("b"), Err(Illegal::NoPermit));
 
     for record in [closed, waiting, probed] {
@@ -121,7 +122,7 @@ fn the_table_of_transitions() {
     }
     for to in ForcedState::ALL {
         let record = under(to);
-        for event in [trip.clone(), lease_of("a"), settle(0), Event::Expire] {
+        for event in [trip.clone(), lease_of("a"), settle(0), expire.clone()] {
             check(&record, &event, Err(Illegal::Forced));
         }
         check(&record, &Event::Release, Ok(Closed));
@@ -187,7 +188,7 @@ fn permits_are_as_many_as_are_neither_used_nor_out() {
     };
     let lease = |environment: &str, wanted| {
         let environment = environment.to_owned();
-        Event::Lease { environment, wanted, ends_at: time(NOW + 5) }
+        Event::Lease { environment, wanted, ends_at: time(NOW + 5), seen_since: time(NOW) }
     };
     let permits = |record: &Record, environment: &str| match &record.state {
         State::HalfOpen { leases, .. } => leases.get(environment).map(|lease| lease.permits),
