@@ -24,7 +24,7 @@ impl Environment {
         }
         let is_due =
             self.published_at.is_none_or(|at| now.since(at) >= self.settings.refresh_interval());
-        if !is_due || self.unpublished.is_empty() || self.view.shared.generation > generation {
+        if !is_due || self.unpublished.is_empty() || self.is_generation_over() {
             return None;
         }
         let shared = self.view.shared.slots(generation);
@@ -46,6 +46,13 @@ impl Environment {
         self.published_at = Some(now);
         let (added, seen) = (self.publishing.clone(), self.view.shared.clone());
         Some(Request::Publish(Publication { generation, added, seen }))
+    }
+
+    /// Whether others count a later generation already. Where there is no record, it was deleted, and the
+    /// counts are left over.
+    fn is_generation_over(&self) -> bool {
+        let Record { version, generation, .. } = self.view.record;
+        version > 0 && self.view.shared.generation > generation
     }
 
     /// Takes the store's answer to what was asked last.
@@ -79,10 +86,8 @@ impl Environment {
                     *sum = sum.plus(counts);
                 }
             }
-            Answer::Published(_, Published::Unknown(_)) => {
-                self.publishing.clear();
-                self.view.could_not_write(&self.settings, now);
-            }
+            // That is no reason to keep a trip back: a large fleet's counts may be throttled just then.
+            Answer::Published(_, Published::Unknown(_)) => self.publishing.clear(),
         }
     }
 

@@ -152,6 +152,64 @@ fn forced_open_ends_with_probes_and_forced_closed_with_a_new_life() {
 }
 
 #[test]
+fn half_open_for_too_long_what_is_known_decides() {
+    let expire = Event::Expire { seen_since: time(NOW) };
+    let after = |results| {
+        let mut record = half_open(NOW - 60);
+        if let State::HalfOpen { results: known, .. } = &mut record.state {
+            *known = results;
+        }
+        step(&record, expire.clone(), at(NOW), &Settings::default()).unwrap().state
+    };
+    assert_eq!(after(counts(1, 0)).name(), StateName::Closed);
+    let cause = |state| match state {
+        State::Open { cause, .. } => cause,
+        _ => panic!("{state:?}"),
+    };
+    assert_eq!(cause(after(counts(2, 1))), Cause::FailureRate);
+    assert_eq!(cause(after(counts(0, 0))), Cause::Undecided);
+}
+
+/// As seen by the environment's own clock, where the one that wrote the record was wrong.
+#[test]
+fn what_an_environment_has_seen_for_long_enough_is_over() {
+    let settings = Settings::default();
+    let (open, half_open) = (open(NOW + 3_600), half_open(NOW + 3_600));
+    let lease = |seen_since| {
+        let seen_since = time(seen_since);
+        Event::Lease { environment: "b".to_owned(), wanted: 1, ends_at: time(NOW + 5), seen_since }
+    };
+    let expire = |seen_since| Event::Expire { seen_since: time(seen_since) };
+    assert_eq!(step(&open, lease(NOW - 301), at(NOW), &settings), Err(Illegal::Waiting));
+    assert!(step(&open, lease(NOW - 302), at(NOW), &settings).is_ok());
+    assert!(step(&half_open, lease(NOW - 59), at(NOW), &settings).is_ok());
+    assert_eq!(step(&half_open, lease(NOW - 60), at(NOW), &settings), Err(Illegal::NoPermit));
+    assert_eq!(step(&half_open, expire(NOW - 59), at(NOW), &settings), Err(Illegal::TooEarly));
+    assert!(step(&half_open, expire(NOW - 60), at(NOW), &settings).is_ok());
+}
+
+#[test]
+fn an_open_wait_outlasts_the_leases_that_are_out() {
+    let settings = Settings::default();
+    let until = |lease_ends: i64| {
+        let mut record = half_open(NOW - 60);
+        if let State::HalfOpen { leases, .. } = &mut record.state {
+            leases.insert("b".to_owned(), Lease { permits: 1, ends_at: time(lease_ends) });
+        }
+        let expire = Event::Expire { seen_since: time(NOW) };
+        match step(&record, expire, at(NOW), &settings).unwrap().state {
+            State::Open { until, .. } => until.since(time(NOW)).as_secs(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((until(NOW + 29), until(NOW + 31)), (30, 31));
+    assert_eq!(until(NOW + 3_600), 300, "no longer than the longest wait");
+    let force = Event::Force(forced(ForcedState::Open));
+    let forced = step(&half_open(NOW), force, at(NOW), &settings).unwrap();
+    assert!(matches!(forced.state, State::Open { until, .. } if until == time(NOW + 5)));
+}
+
+#[test]
 fn each_wait_in_a_row_is_longer_until_a_lasting_recovery() {
     let settings = Settings::default();
     let trip = Event::Trip { cause: Cause::FailureRate };

@@ -1,5 +1,7 @@
 //! When the store is read and not written: it is throttled, or the function lacks the right.
 
+use std::time::Duration;
+
 use breaker::{Outcome, Record, Settings, Snapshot, StateName};
 use testkit::StoreFault;
 
@@ -43,9 +45,7 @@ fn an_environment_that_cannot_write_still_finds_out_that_the_dependency_is_back(
     for _ in 0..120 {
         for _ in 0..10 {
             made += u32::from(
-                fleet
-                    .slow_call(0, Outcome::Answered, std::time::Duration::from_millis(100))
-                    .is_ok(),
+                fleet.slow_call(0, Outcome::Answered, Duration::from_millis(100)).is_ok(),
             );
         }
         fleet.end_invocation(0);
@@ -91,6 +91,37 @@ fn a_record_that_is_deleted_is_a_breaker_that_no_one_has_written_of() {
     assert_eq!(fleet.state(1), StateName::Closed);
     fleet.calls(1, 19, Outcome::Failed);
     assert_eq!(fleet.state(1), StateName::Open);
+}
+
+/// Counts that are throttled keep no one from hearing of a trip.
+#[test]
+fn a_trip_is_written_though_counts_could_not_be() {
+    let fleet = Fleet::new(2, &Settings::default());
+    fleet.store.set_fault(StoreFault::ReadOnly);
+    fleet.calls(0, 1, Outcome::Failed);
+    fleet.store.set_fault(StoreFault::None);
+    fleet.calls(0, 19, Outcome::Failed);
+    assert!(fleet.call(1, Outcome::Answered).is_err(), "the other one knows at once");
+}
+
+/// Its counts, of a generation that no record knows of, keep no one from counting together.
+#[test]
+fn counts_that_are_left_of_a_deleted_record_are_begun_anew() {
+    let fleet = Fleet::new(10, &Settings::default());
+    for _ in 0..3 {
+        fleet.operate(breaker::Event::Reset);
+    }
+    fleet.calls(0, 1, Outcome::Failed);
+    let left_over = Snapshot { record: None, ..fleet.store.snapshot("weather") };
+    fleet.store.put("weather", left_over);
+    fleet.pass_s(1);
+    let mut is_refused = false;
+    for environment in (0..10).cycle().take(40) {
+        is_refused |= fleet.call(environment, Outcome::Failed).is_err();
+        fleet.end_invocation(environment);
+        fleet.pass(Duration::from_millis(300));
+    }
+    assert!(is_refused, "4 calls of each of 10 environments failed, and none is refused");
 }
 
 /// A read that is not the newest: what follows from it is not written over what is.
