@@ -19,7 +19,7 @@ mod tables;
 mod variables;
 
 pub use breaker_conformance::breaker_conformance;
-pub use breakers::{Calls, MemoryBreakers};
+pub use breakers::{Calls, MemoryBreakers, StoreFault};
 pub use chunks::cut;
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};

@@ -3,6 +3,7 @@
 use event::Timestamp;
 
 use super::{Environment, PROBING};
+use crate::transition::open_until;
 use crate::{Cause, Counts, State, StateName, Wait, WaitReason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Environment {
         let state = self.view.record.state_name(&self.settings, now);
         Status {
             state,
-            is_store_away: self.view.away.is_some(),
+            is_store_away: self.view.is_store_away(now),
             recent: self.recent.sum(now),
             would_trip: state == StateName::MetricsOnly && self.cause(now).is_some(),
             wait: self.unavailable_wait(state, now),
@@ -33,8 +34,9 @@ impl Environment {
 
     fn unavailable_wait(&self, state: StateName, now: Timestamp) -> Option<Wait> {
         let (until, reason) = match (state, &self.view.record.state) {
-            (StateName::Open, State::Open { cause, .. }) => {
-                (self.open_until().max(now), WaitReason::Open(*cause))
+            (StateName::Open, State::Open { until, cause, .. }) => {
+                let until = open_until(*until, self.view.seen_since, &self.settings);
+                (until.max(now), WaitReason::Open(*cause))
             }
             (StateName::HalfOpen, _) => (now.plus(PROBING), WaitReason::Probing),
             (StateName::ForcedOpen, _) => {
