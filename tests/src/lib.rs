@@ -12,6 +12,7 @@ mod flights;
 mod lake;
 mod ledger;
 mod logs;
+pub mod outage;
 mod redrive;
 mod service;
 mod totals;
