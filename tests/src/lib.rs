@@ -13,6 +13,7 @@ mod lake;
 mod ledger;
 mod logs;
 mod operators;
+pub mod outage;
 mod redrive;
 mod service;
 mod totals;

@@ -38,6 +38,8 @@ pub struct Settings {
     pub faults: Plan,
     /// What is different in the template.
     pub edit: Option<Edit>,
+    /// What is different in files of `infra/contracts`.
+    pub contract_edits: Vec<(&'static str, Edit)>,
     /// The emulation's clock, instead of one that tells the system's time.
     pub clock: Option<Clock>,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
@@ -245,7 +247,7 @@ impl Settings {
         if let Some(many) = self.concurrency {
             edits.push((format!("{CONCURRENCY}4"), format!("{CONCURRENCY}{many}")));
         }
-        if edits.is_empty() && self.datasets.is_empty() {
+        if edits.is_empty() && self.datasets.is_empty() && self.contract_edits.is_empty() {
             return root();
         }
         let folder = new_folder();
@@ -255,7 +257,11 @@ impl Settings {
             template = template.replace(&old, &new);
         }
         std::fs::write(folder.join("template.yaml"), template).unwrap();
-        make_contracts(&folder.join("infra/contracts"), self.datasets);
+        let contracts = folder.join("infra/contracts");
+        make_contracts(&contracts, self.datasets);
+        for (file, edit) in &self.contract_edits {
+            edit_contract(&contracts, file, edit);
+        }
         folder
     }
 }
@@ -279,6 +285,27 @@ fn make_contracts(folder: &Path, datasets: &[&str]) {
         symlink(dataset, folder.join(name)).unwrap();
     }
     std::fs::write(folder.join("variables/local.yaml"), variables).unwrap();
+}
+
+/// Changes a file that is linked, or whose folder is, and leaves the repository as it is.
+fn edit_contract(contracts: &Path, file: &str, edit: &Edit) {
+    let path = contracts.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(edit.old), "{file} looks different now: no {}", edit.old);
+    if let Some((folder, _)) = file.split_once('/') {
+        let linked = contracts.join(folder);
+        if let Ok(original) = std::fs::read_link(&linked) {
+            std::fs::remove_file(&linked).unwrap();
+            std::fs::create_dir(&linked).unwrap();
+            for each in std::fs::read_dir(&original).unwrap() {
+                let each = each.unwrap();
+                std::fs::copy(each.path(), linked.join(each.file_name())).unwrap();
+            }
+        }
+    } else if path.is_symlink() {
+        std::fs::remove_file(&path).unwrap();
+    }
+    std::fs::write(&path, text.replace(edit.old, edit.new)).unwrap();
 }
 
 /// An empty folder that no other world has.
