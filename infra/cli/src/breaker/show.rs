@@ -93,11 +93,11 @@ fn automatic(report: &Report, times: &Times, breaker: &Value) -> Vec<String> {
 
 /// What waits for it, or for another: a queue does not say.
 fn waiting(report: &Report, times: &Times, answer: &Value) -> Vec<String> {
-    let mut about = parked(&answer["parked"]);
-    if answer["parked"]["about"].as_u64() != Some(0) {
-        about.push_str(", whichever breaker they wait for");
+    let about = parked(&answer["parked"]);
+    if answer["parked"]["about"].as_u64() == Some(0) {
+        return report.line("parked", &about);
     }
-    let mut lines = report.line("parked", &about);
+    let mut lines = report.line("parked", &format!("{about}, whichever breaker they wait for"));
     if let Some(oldest) = times.at(&answer["breaker"]["unavailable_since"]) {
         lines.extend(report.line("oldest", &format!("waits since about {oldest}")));
     }
