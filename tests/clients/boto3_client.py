@@ -162,6 +162,30 @@ def stack(client):
     dynamodb.delete_table(TableName=table)
 
 
+def secrets(manager):
+    name = f"boto3-{RUN}/weather"
+    made = manager.create_secret(Name=name, SecretString="first", Tags=[{"Key": "a", "Value": "b"}])
+    check("secrets: the ARN ends in six characters", made["ARN"][:-7].endswith(name), True)
+    check("secrets: made twice", code_of(manager.create_secret, Name=name, SecretString="x"),
+          "ResourceExistsException")
+    manager.put_secret_value(SecretId=made["ARN"], SecretString="second")
+    read = manager.get_secret_value(SecretId=name)
+    check("secrets: the current version", (read["SecretString"], read["VersionStages"]),
+          ("second", ["AWSCURRENT"]))
+    previous = manager.get_secret_value(SecretId=name, VersionStage="AWSPREVIOUS")
+    check("secrets: the previous version", previous["SecretString"], "first")
+    manager.update_secret(SecretId=name, SecretBinary=b"\x00\xff", Description="bytes")
+    check("secrets: bytes", manager.get_secret_value(SecretId=name)["SecretBinary"], b"\x00\xff")
+    told = manager.describe_secret(SecretId=name)
+    check("secrets: described", (told["Description"], told["Tags"], len(told["VersionIdsToStages"])),
+          ("bytes", [{"Key": "a", "Value": "b"}], 2))
+    listed = [each["Name"] for each in manager.list_secrets()["SecretList"]]
+    check("secrets: listed", name in listed, True)
+    manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    check("secrets: gone", code_of(manager.get_secret_value, SecretId=name),
+          "ResourceNotFoundException")
+
+
 def main(endpoint):
     config = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"})
 
@@ -174,6 +198,7 @@ def main(endpoint):
     fifo(sqs)
     dead_letters(sqs)
     stack(client)
+    secrets(client("secretsmanager"))
 
 
 if __name__ == "__main__":

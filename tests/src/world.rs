@@ -1,7 +1,8 @@
 //! One emulation, and the ways into it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use local::adversary::Plan;
 use local::clock::Clock;
 use local::sqs::{MessageAttribute, NewMessage};
-use local::{Emulation, Options};
+use local::{Emulation, LOCAL_WEATHER, Options};
 use serde_json::Value;
 
 use crate::binaries::built;
@@ -37,6 +38,10 @@ pub struct Settings {
     pub faults: Plan,
     /// What is different in the template.
     pub edit: Option<Edit>,
+    /// What is different in files of `infra/contracts`.
+    pub contract_edits: Vec<(&'static str, Edit)>,
+    /// The emulation's clock, instead of one that tells the system's time.
+    pub clock: Option<Clock>,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
     pub patience: Option<Duration>,
 }
@@ -68,14 +73,11 @@ impl World {
     /// When it does not start.
     pub async fn start_with(settings: Settings) -> Self {
         let logs = Logs::default();
-        let url = settings.weather_url.map(|url| ("WeatherUrl".to_owned(), url));
-        let root = match (&settings.edit, settings.concurrency) {
-            (Some(edit), _) => altered("edited", edit.old, edit.new),
-            (None, _) if settings.without_mappings => unmapped(),
-            (None, Some(many)) => concurrent(many),
-            (None, None) if !settings.datasets.is_empty() => with_datasets(settings.datasets),
-            (None, None) => root(),
-        };
+        let url = settings.weather_url.clone().map(|url| (LOCAL_WEATHER.to_owned(), url));
+        let root = settings.root();
+        let many =
+            settings.concurrency.map(|many| ("ServiceConcurrency".to_owned(), many.to_string()));
+        let parameters = many.into_iter().collect();
         let binaries = match settings.binaries {
             Some(binaries) => binaries,
             None => built().await,
@@ -83,12 +85,13 @@ impl World {
         let options = Options {
             root,
             port: 0,
-            parameters: url.into_iter().collect(),
+            parameters,
+            places: url.into_iter().collect(),
             weather: Some(weather()),
             services: Vec::new(),
             binaries,
             log: Arc::new(logs.clone()),
-            clock: Clock::system(),
+            clock: settings.clock.unwrap_or_else(Clock::system),
             faults: settings.faults,
             skip_idle: true,
             state: None,
@@ -229,49 +232,87 @@ impl World {
     }
 }
 
-/// Turns the mappings of a template off.
-fn unmapped() -> PathBuf {
-    const FIELD: &str = "            BatchSize: ";
-    altered("unmapped", FIELD, &format!("            Enabled: false\n{FIELD}"))
+impl Settings {
+    /// The repository, or a folder with what is different in it.
+    fn root(&self) -> PathBuf {
+        const BATCHES: &str = "            BatchSize: ";
+        const CONCURRENCY: &str = "MaximumConcurrency: ";
+        let mut edits = Vec::new();
+        if let Some(edit) = &self.edit {
+            edits.push((edit.old.to_owned(), edit.new.to_owned()));
+        }
+        if self.without_mappings {
+            edits.push((BATCHES.to_owned(), format!("            Enabled: false\n{BATCHES}")));
+        }
+        if let Some(many) = self.concurrency {
+            edits.push((format!("{CONCURRENCY}4"), format!("{CONCURRENCY}{many}")));
+        }
+        if edits.is_empty() && self.datasets.is_empty() && self.contract_edits.is_empty() {
+            return root();
+        }
+        let folder = new_folder();
+        let mut template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+        for (old, new) in edits {
+            assert!(template.contains(&old), "the template looks different now: no {old}");
+            template = template.replace(&old, &new);
+        }
+        std::fs::write(folder.join("template.yaml"), template).unwrap();
+        let contracts = folder.join("infra/contracts");
+        make_contracts(&contracts, self.datasets);
+        for (file, edit) in &self.contract_edits {
+            edit_contract(&contracts, file, edit);
+        }
+        folder
+    }
 }
 
-fn concurrent(many: usize) -> PathBuf {
-    const FIELD: &str = "MaximumConcurrency: ";
-    altered(&format!("concurrent-{many}"), &format!("{FIELD}4"), &format!("{FIELD}{many}"))
-}
-
-/// A folder with the template, its fields replaced, and with what the template names.
-fn altered(name: &str, field: &str, by: &str) -> PathBuf {
-    let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    assert!(template.contains(field), "the template's mappings look different now");
-    let folder = new_folder(name);
-    std::fs::write(folder.join("template.yaml"), template.replace(field, by)).unwrap();
-    std::os::unix::fs::symlink(root().join("infra"), folder.join("infra")).unwrap();
-    folder
-}
-
-/// A folder with the template, its contracts, and those of more datasets.
-fn with_datasets(names: &[&str]) -> PathBuf {
-    let folder = new_folder("datasets");
-    std::fs::copy(root().join("template.yaml"), folder.join("template.yaml")).unwrap();
-    let contracts = folder.join("infra/contracts");
-    std::fs::create_dir_all(&contracts).unwrap();
-    for each in std::fs::read_dir(root().join("infra/contracts")).unwrap() {
+/// The template's contracts with those of more datasets, each with the variables that it brings along.
+fn make_contracts(folder: &Path, datasets: &[&str]) {
+    let own = root().join("infra/contracts");
+    std::fs::create_dir_all(folder.join("variables")).unwrap();
+    for each in std::fs::read_dir(&own).unwrap() {
         let each = each.unwrap();
-        std::os::unix::fs::symlink(each.path(), contracts.join(each.file_name())).unwrap();
+        if each.file_name() != "variables" {
+            symlink(each.path(), folder.join(each.file_name())).unwrap();
+        }
     }
-    for name in names {
+    let mut variables = std::fs::read_to_string(own.join("variables/local.yaml")).unwrap();
+    for name in datasets {
         let dataset = root().join("tests/datasets").join(name);
-        std::os::unix::fs::symlink(dataset, contracts.join(name)).unwrap();
+        if let Ok(more) = std::fs::read_to_string(dataset.join("variables.yaml")) {
+            variables.push_str(&more);
+        }
+        symlink(dataset, folder.join(name)).unwrap();
     }
-    folder
+    std::fs::write(folder.join("variables/local.yaml"), variables).unwrap();
+}
+
+/// Changes a file that is linked, or whose folder is, and leaves the repository as it is.
+fn edit_contract(contracts: &Path, file: &str, edit: &Edit) {
+    let path = contracts.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(edit.old), "{file} looks different now: no {}", edit.old);
+    if let Some((folder, _)) = file.split_once('/') {
+        let linked = contracts.join(folder);
+        if let Ok(original) = std::fs::read_link(&linked) {
+            std::fs::remove_file(&linked).unwrap();
+            std::fs::create_dir(&linked).unwrap();
+            for each in std::fs::read_dir(&original).unwrap() {
+                let each = each.unwrap();
+                std::fs::copy(each.path(), linked.join(each.file_name())).unwrap();
+            }
+        }
+    } else if path.is_symlink() {
+        std::fs::remove_file(&path).unwrap();
+    }
+    std::fs::write(&path, text.replace(edit.old, edit.new)).unwrap();
 }
 
 /// An empty folder that no other world has.
-fn new_folder(name: &str) -> PathBuf {
+fn new_folder() -> PathBuf {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed), std::process::id());
-    let folder = std::env::temp_dir().join(format!("sluicegate-{name}-{process}-{number}"));
+    let folder = std::env::temp_dir().join(format!("sluicegate-world-{process}-{number}"));
     // A process of this number may have left one.
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();

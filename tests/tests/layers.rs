@@ -12,10 +12,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("breaker", &["event"]),
     ("contracts", &["breaker", "event"]),
-    ("outbound", &["event"]),
+    ("outbound", &["breaker", "contracts", "event"]),
     ("dedupe", &["event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event"]),
-    ("aws", &["breaker", "dedupe", "event", "runtime"]),
+    ("aws", &["breaker", "dedupe", "event", "outbound", "runtime"]),
     ("testkit", &["breaker", "contracts", "dedupe", "event", "runtime"]),
 ];
 

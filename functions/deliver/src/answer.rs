@@ -30,7 +30,8 @@ impl Meaning {
 /// | 429, 503 with `Retry-After` | tried again, not before the time it asks for |
 /// | 408, 425, 5xx, none in time | tried again; it may have been taken |
 /// | no connection | tried again; nothing was sent |
-/// | 401, 403, 407 | the credentials' fault, not the event's: tried again, in another invocation |
+/// | an address that no request may go to | tried again, in another invocation; nothing was sent |
+/// | 401, 403, 407 | the credentials' fault, not the event's: tried again, in another invocation, and after a 401 or 403 at once where a secret has changed (`service.rs`) |
 /// | 409 to a repeat | the service is still at work on the key (the draft, section 2.6): tried again |
 /// | 422 to a repeat | a copy with another body may have the key (section 2.7): tried again, in another invocation |
 /// | any other, 409 and 422 too | refused: a dead letter |
@@ -69,6 +70,10 @@ fn no_answer(error: &AskError, who: &str) -> Meaning {
     match error {
         AskError::Url => {
             Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason)))
+        }
+        // The configuration's fault, or a name server's.
+        AskError::Forbidden { .. } => {
+            Meaning::last(Delivery::Refused(Failure::transient(Code::DependencyRefused, reason)))
         }
         AskError::Connection => Meaning::passing(Delivery::Refused(unavailable(reason))),
         AskError::BrokenOff | AskError::TimedOut { .. } => {
@@ -141,6 +146,8 @@ mod tests {
         let of = |error| was(meaning(Err(error), "sink s", false).delivery);
         let away = (FailureKind::Transient, Code::DependencyUnavailable);
         assert_eq!(of(AskError::Connection), Was::Refused(away.0, away.1));
+        let forbidden = AskError::Forbidden { address: "127.0.0.1".parse().unwrap() };
+        assert_eq!(of(forbidden), Was::Refused(away.0, Code::DependencyRefused));
         assert_eq!(of(AskError::BrokenOff), Was::Unknown(away.0, away.1));
         assert_eq!(of(AskError::TimedOut { limit_ms: 1 }), Was::Unknown(away.0, away.1));
     }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use contracts::{HttpBody, UrlError};
 use dedupe::RecordId;
 use event::{Code, Failure};
-use http::HeaderValue;
-use http::header::HeaderName;
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue};
 use outbound::Request;
 use runtime::sink::Event;
 
@@ -16,6 +16,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// <https://www.w3.org/TR/trace-context/>
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// Without the headers of the contract, which are filled in for each attempt.
+///
 /// # Errors
 /// Permanent: what the URL needs is not in the event.
 pub(crate) fn request(
@@ -34,7 +36,8 @@ pub(crate) fn request(
         HttpBody::Payload => event.envelope.data.get().to_owned(),
         HttpBody::Envelope => event.envelope.to_json()?,
     };
-    let mut headers = service.headers.clone();
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(service.body)));
     headers.insert(IDEMPOTENCY_KEY, key(id)?);
     // A producer's own text may be none that a header can hold.
     headers.extend(
@@ -50,4 +53,11 @@ fn key(id: &RecordId) -> Result<HeaderValue, Failure> {
         let reason = "the idempotency key is not one that a header can hold";
         Failure::permanent(Code::DecodeEnvelope, reason)
     })
+}
+
+fn content_type(body: HttpBody) -> &'static str {
+    match body {
+        HttpBody::Payload => "application/json",
+        HttpBody::Envelope => "application/cloudevents+json",
+    }
 }

@@ -1,66 +1,51 @@
 //! The sink: a request for each event, tried as often as its invocation allows.
 
-use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
+use breaker::{Store, Surroundings};
 use contracts::{Sink, Target};
+use dedupe::RecordId;
 use dedupe::leased::Delivery;
-use dedupe::{RecordId, backoff};
 use event::{Code, Failure, FailureKind};
-use outbound::{Ask, Request};
+use outbound::{
+    Ask, Call, DependencyClient, HeaderTemplates, Judged, NotAsked, Pause, Request, SecretStore,
+    Sign,
+};
 use runtime::Deadline;
 use runtime::sink::{Event, LeasedSink};
-use tokio::sync::Semaphore;
 
 use crate::answer::{Meaning, meaning};
 use crate::request::request;
 use crate::services::Services;
 
-/// Requests at a time, whatever the batch.
-const AT_ONCE: usize = 10;
-
-/// Attempts in one invocation. What fails more often comes again by its queue, later.
-const ATTEMPTS: u32 = 4;
-
-/// The longest that one request waits between its attempts in one invocation, all in all: what the
-/// others of its batch were answered is completed after it. Who asks for more is left to the queue.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Lets time pass.
-pub(crate) trait Pause: Send + Sync {
-    fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
-}
-
-/// Really.
-pub(crate) struct Sleep;
-
-impl Pause for Sleep {
-    async fn pause(&self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-}
-
 /// Delivers to services.
-pub(crate) struct Delivering<A, P> {
+pub(crate) struct Delivering<A, K, B: Store, W: Surroundings> {
     services: Services,
-    client: A,
-    pause: P,
-    permits: Semaphore,
+    client: DependencyClient<A, K, B, W>,
 }
 
 /// One event's request, and how long an attempt may take.
 pub(crate) struct Prepared {
     request: Request,
+    headers: Arc<HeaderTemplates>,
     limit: Duration,
+    dependency: String,
 }
 
-impl<A, P> Delivering<A, P> {
-    pub(crate) fn new(services: Services, client: A, pause: P) -> Self {
-        Self { services, client, pause, permits: Semaphore::new(AT_ONCE) }
+impl<A, K, B: Store, W: Surroundings> Delivering<A, K, B, W> {
+    pub(crate) fn new(services: Services, client: DependencyClient<A, K, B, W>) -> Self {
+        Self { services, client }
     }
 }
 
-impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
+impl<A, K, B, W> LeasedSink for Delivering<A, K, B, W>
+where
+    A: Ask,
+    K: SecretStore,
+    B: Store,
+    W: Surroundings + Pause + Clone,
+{
     const NAME: &'static str = "deliver";
 
     type Request = Prepared;
@@ -74,7 +59,12 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
             let reason = format!("`{}` has no service", sink.name);
             Failure::permanent(Code::DependencyRefused, reason)
         })?;
-        Ok(Prepared { request: request(event, &event.id(sink), service)?, limit: service.limit })
+        Ok(Prepared {
+            request: request(event, &event.id(sink), service)?,
+            headers: Arc::clone(&service.headers),
+            limit: service.limit,
+            dependency: service.dependency.clone(),
+        })
     }
 
     async fn send(
@@ -84,21 +74,29 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
         is_repeat: bool,
         deadline: &Deadline,
     ) -> Delivery {
-        // Never closed: an error is no permit, and no reason not to send.
-        let _permit = self.permits.acquire().await;
         let who = format!("sink {}", key.sink);
+        let call = Call {
+            dependency: &prepared.dependency,
+            who: &who,
+            request: &prepared.request,
+            headers: &prepared.headers,
+            limit: prepared.limit,
+            ends_at: deadline.now().plus(deadline.remaining()),
+        };
         let mut may_have_taken_effect = is_repeat;
-        let mut patience = PATIENCE;
-        let mut attempt = 0;
+        let mut retrying = self.client.begin(&call);
         loop {
-            attempt += 1;
-            let limit = prepared.limit.min(deadline.remaining());
-            if limit.is_zero() {
-                return ended(&who, may_have_taken_effect);
-            }
-            let answer = self.client.ask(prepared.request.clone(), limit).await;
-            let Meaning { delivery, is_worth_another } =
-                meaning(answer, &who, may_have_taken_effect);
+            let attempt = self.client.attempt(&call, |result| Judged {
+                sign: Sign::of(&result),
+                value: meaning(result, &who, may_have_taken_effect),
+            });
+            let Meaning { delivery, is_worth_another } = match attempt.await {
+                Ok(meaning) => meaning,
+                Err(not_asked) => {
+                    let refused = Delivery::Refused(not_asked.into_failure());
+                    return outcome(refused, may_have_taken_effect);
+                }
+            };
             let failure = match &delivery {
                 Delivery::Taken => return delivery,
                 Delivery::Refused(failure) => failure,
@@ -107,38 +105,46 @@ impl<A: Ask, P: Pause> LeasedSink for Delivering<A, P> {
                     failure
                 }
             };
-            let wait = wait(failure, attempt, key);
-            let is_too_long = wait > patience || wait >= deadline.remaining();
-            if !is_worth_another || attempt == ATTEMPTS || is_too_long {
-                return told(delivery, may_have_taken_effect);
+            let asked = asked_wait(failure);
+            if !is_worth_another
+                || !self.client.pause_before_next(&call, &mut retrying, asked).await
+            {
+                let held_back = self.client.held_back(&call).map(NotAsked::into_failure);
+                return outcome(waiting(delivery, held_back), may_have_taken_effect);
             }
-            patience -= wait;
-            self.pause.pause(wait).await;
         }
+    }
+
+    async fn end_invocation(&self) {
+        self.client.end_invocation().await;
     }
 }
 
-/// As long as the service asks for, and never without a pause.
-fn wait(failure: &Failure, attempt: u32, key: &RecordId) -> Duration {
-    let usual = backoff(attempt + 2, PATIENCE, key);
+/// How long the service asks to be left alone.
+fn asked_wait(failure: &Failure) -> Option<Duration> {
     match failure.kind {
-        FailureKind::Throttled { retry_after: Some(asked) } => asked.max(usual),
-        _ => usual,
+        FailureKind::Throttled { retry_after } => retry_after,
+        FailureKind::Permanent | FailureKind::Transient | FailureKind::Unavailable { .. } => None,
+    }
+}
+
+/// The same, where what may succeed later waits for a dependency that is known to be unavailable.
+fn waiting(delivery: Delivery, held_back: Option<Failure>) -> Delivery {
+    match (delivery, held_back) {
+        (Delivery::Refused(failure), Some(wait)) if failure.kind != FailureKind::Permanent => {
+            Delivery::Refused(wait)
+        }
+        (Delivery::Unknown(_), Some(wait)) => Delivery::Unknown(wait),
+        (delivery, _) => delivery,
     }
 }
 
 /// What the last attempt says counts for all of them only if no other may have taken effect.
-fn told(last: Delivery, may_have_taken_effect: bool) -> Delivery {
+fn outcome(last: Delivery, may_have_taken_effect: bool) -> Delivery {
     match last {
         Delivery::Refused(failure) if may_have_taken_effect => Delivery::Unknown(failure),
         other => other,
     }
-}
-
-fn ended(who: &str, may_have_taken_effect: bool) -> Delivery {
-    let reason = format!("{who}: not asked, since the invocation ends");
-    let failure = Failure::transient(Code::RecordTimedOut, reason);
-    told(Delivery::Refused(failure), may_have_taken_effect)
 }
 
 #[cfg(test)]

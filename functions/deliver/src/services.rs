@@ -1,125 +1,106 @@
 //! The services that contracts deliver to, ready to be asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{Catalog, HttpBody, HttpMethod, HttpSink, Target, TextTemplate, UrlTemplate};
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method};
-use runtime::env::{EnvError, Lookup, bind_url, required};
+use contracts::{
+    Catalog, Dependency, HttpBody, HttpMethod, HttpSink, Target, UrlError, UrlTemplate, Variables,
+};
+use http::Method;
+use outbound::{HeaderError, HeaderTemplates};
 
 /// One sink of one dataset.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) method: Method,
     pub(crate) url: UrlTemplate,
-    /// What every request says.
-    pub(crate) headers: HeaderMap,
+    /// What every request says, as the contract has it.
+    pub(crate) headers: Arc<HeaderTemplates>,
     pub(crate) body: HttpBody,
     /// Of one attempt.
     pub(crate) limit: Duration,
+    /// As its circuit breaker is called.
+    pub(crate) dependency: String,
 }
 
 /// Those of each dataset, by the names of its sinks.
-pub(crate) struct Services(BTreeMap<String, BTreeMap<String, Service>>);
+pub(crate) struct Services {
+    by_dataset: BTreeMap<String, BTreeMap<String, Service>>,
+    dependencies: BTreeMap<String, Dependency>,
+}
 
+/// A sink cannot be delivered to.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ServiceError {
-    #[error("the sink `{sink}` of `{dataset}`: {source}")]
-    Variable {
-        dataset: String,
-        sink: String,
-        #[source]
-        source: EnvError,
-    },
-    /// Without the value, which may be a secret.
-    #[error(
-        "the sink `{sink}` of `{dataset}`: what its header `{header}` says is no header's value"
-    )]
-    Header { dataset: String, sink: String, header: String },
+#[error("the sink `{sink}` of `{dataset}`: {source}")]
+pub(crate) struct ServiceError {
+    dataset: String,
+    sink: String,
+    #[source]
+    source: Box<Unbound>,
+}
+
+/// Why a service is not ready to be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unbound {
+    #[error(transparent)]
+    Variable(#[from] UrlError),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
 }
 
 impl Services {
     /// # Errors
-    /// When a contract needs a variable that is not set, or that is not what it is used for.
-    pub(crate) fn bind(contracts: &Catalog, lookup: &dyn Lookup) -> Result<Self, ServiceError> {
-        let mut all = BTreeMap::new();
+    /// When a contract needs a variable that is not in the file, or that is not what it is used for.
+    pub(crate) fn bind(contracts: &Catalog, variables: &Variables) -> Result<Self, ServiceError> {
+        let (mut by_dataset, mut dependencies) = (BTreeMap::new(), BTreeMap::new());
         for contract in contracts.iter() {
             let mut of_dataset = BTreeMap::new();
             for sink in &contract.sinks {
                 let Target::Http(http) = &sink.target else { continue };
-                let service = Service::bind(http, lookup, &contract.dataset, &sink.name)?;
+                let service = Service::bind(http, variables).map_err(|source| ServiceError {
+                    dataset: contract.dataset.clone(),
+                    sink: sink.name.clone(),
+                    source: Box::new(source),
+                })?;
+                let name = service.dependency.clone();
+                dependencies.insert(name, contracts.dependency(&service.dependency));
                 of_dataset.insert(sink.name.clone(), service);
             }
-            all.insert(contract.dataset.clone(), of_dataset);
+            by_dataset.insert(contract.dataset.clone(), of_dataset);
         }
-        Ok(Self(all))
+        Ok(Self { by_dataset, dependencies })
     }
 
     pub(crate) fn of(&self, dataset: &str, sink: &str) -> Option<&Service> {
-        self.0.get(dataset)?.get(sink)
+        self.by_dataset.get(dataset)?.get(sink)
+    }
+
+    /// What they depend on, by name.
+    pub(crate) fn dependencies(&self) -> BTreeMap<String, Dependency> {
+        self.dependencies.clone()
     }
 
     pub(crate) fn need_tls(&self) -> bool {
-        let mut all = self.0.values().flat_map(BTreeMap::values);
+        let mut all = self.by_dataset.values().flat_map(BTreeMap::values);
         all.any(|service| service.url.begins_with("https://"))
     }
 }
 
 impl Service {
-    fn bind(
-        sink: &HttpSink,
-        lookup: &dyn Lookup,
-        dataset: &str,
-        name: &str,
-    ) -> Result<Self, ServiceError> {
-        let unset = |source| ServiceError::Variable {
-            dataset: dataset.to_owned(),
-            sink: name.to_owned(),
-            source,
-        };
-        let mut headers = HeaderMap::new();
-        for (header, text) in &sink.headers {
-            let text = header_text(text, lookup).map_err(unset)?;
-            let unfit = || ServiceError::Header {
-                dataset: dataset.to_owned(),
-                sink: name.to_owned(),
-                header: header.clone(),
-            };
-            let mut value = HeaderValue::try_from(text).map_err(|_| unfit())?;
-            value.set_sensitive(true);
-            headers.insert(HeaderName::try_from(header).map_err(|_| unfit())?, value);
-        }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(sink.body)));
+    fn bind(sink: &HttpSink, variables: &Variables) -> Result<Self, Unbound> {
+        let sink = sink.bind(variables)?;
         Ok(Self {
             method: match sink.method {
                 HttpMethod::Post => Method::POST,
                 HttpMethod::Put => Method::PUT,
                 HttpMethod::Patch => Method::PATCH,
             },
-            url: bind_url(lookup, &sink.url).map_err(unset)?,
-            headers,
+            headers: Arc::new(HeaderTemplates::new(&sink.headers)?),
+            url: sink.url,
             body: sink.body,
             limit: Duration::from_millis(sink.timeout_ms),
+            dependency: sink.dependency,
         })
-    }
-}
-
-fn header_text(text: &TextTemplate, lookup: &dyn Lookup) -> Result<String, EnvError> {
-    let expected = "what a header of a contract's request says";
-    for name in text.variables() {
-        required(lookup, name, expected)?;
-    }
-    let unset = |error: contracts::UrlError| EnvError::Missing {
-        name: error.to_string(),
-        expected: expected.to_owned(),
-    };
-    text.bind(|name| lookup.get(name)).and_then(|bound| bound.text()).map_err(unset)
-}
-
-fn content_type(body: HttpBody) -> &'static str {
-    match body {
-        HttpBody::Payload => "application/json",
-        HttpBody::Envelope => "application/cloudevents+json",
     }
 }

@@ -2,15 +2,17 @@
 
 use std::fmt::Display;
 
+use contracts::Enricher;
 use event::{Code, Failure, Payload, check_numbers};
 use outbound::{Answer, AskError, BodyError};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Why there is no answer.
 pub(crate) fn failure(error: &AskError, enricher: &str) -> Failure {
     let reason = format!("enricher {enricher}: {error}");
     match error {
         AskError::Url => Failure::permanent(Code::EnricherRefused, reason),
+        AskError::Forbidden { .. } => Failure::transient(Code::DependencyRefused, reason),
         AskError::Connection | AskError::BrokenOff | AskError::TimedOut { .. } => {
             Failure::transient(Code::DependencyUnavailable, reason)
         }
@@ -20,7 +22,7 @@ pub(crate) fn failure(error: &AskError, enricher: &str) -> Failure {
 /// Why there is no document, though the service has one.
 fn unread(error: &BodyError, enricher: &str) -> Failure {
     let code = match error {
-        BodyError::TooLong { .. } => Code::EnricherBadAnswer,
+        BodyError::TooLong { .. } | BodyError::Coding { .. } => Code::EnricherBadAnswer,
         BodyError::BrokenOff | BodyError::TimedOut { .. } => Code::DependencyUnavailable,
     };
     Failure::transient(code, format!("enricher {enricher}: {error}"))
@@ -28,9 +30,13 @@ fn unread(error: &BodyError, enricher: &str) -> Failure {
 
 /// The document that the service gave; `None` where it has none for this event.
 ///
-/// A 404 is an answer, not an outage. A bad answer is the service's failure, not the event's: it is
-/// tried again.
-pub(crate) fn document(answer: &Answer, enricher: &str) -> Result<Option<Box<RawValue>>, Failure> {
+/// A 404 is an answer, not an outage, and so is one without the part that is kept. A bad answer is the
+/// service's failure, not the event's, and so are refused credentials: it is tried again.
+pub(crate) fn document(
+    answer: &Answer,
+    enricher: &Enricher,
+) -> Result<Option<Box<RawValue>>, Failure> {
+    let Enricher { name: enricher, keep, .. } = enricher;
     if let Some(outage) = answer.outage(&format!("enricher {enricher}")) {
         return Err(outage);
     }
@@ -44,10 +50,15 @@ pub(crate) fn document(answer: &Answer, enricher: &str) -> Result<Option<Box<Raw
             };
             let payload = Payload::parse(body).map_err(|bad| bad_answer(&bad.reason))?;
             check_numbers(&payload.value).map_err(|bad| bad_answer(&bad).at(bad.at))?;
-            Ok(Some(payload.text))
+            if keep.is_empty() {
+                return Ok(Some(payload.text));
+            }
+            let kept = payload.value.pointer(keep).filter(|kept| !kept.is_null());
+            kept.map(to_raw_value).transpose().map_err(|error| bad_answer(&error))
         }
         204 | 404 | 410 => Ok(None),
         201..=203 | 205..=299 => Err(Failure::transient(Code::EnricherBadAnswer, reason)),
+        401 | 403 | 407 => Err(Failure::transient(Code::DependencyRefused, reason)),
         _ => Err(Failure::permanent(Code::EnricherRefused, reason)),
     }
 }
@@ -60,13 +71,18 @@ mod tests {
 
     use super::*;
 
+    fn enricher(keep: &str) -> Enricher {
+        let weather = testkit::contracts().get("flights").unwrap().enrichers[0].clone();
+        Enricher { keep: keep.to_owned(), ..weather }
+    }
+
     fn answer(status: u16, body: &'static str) -> Answer {
         Answer { status, retry_after: Some(Duration::from_secs(7)), body: Ok(body.into()) }
     }
 
     #[track_caller]
     fn check(status: u16, body: &'static str, kind: FailureKind, code: Code) {
-        let failure = document(&answer(status, body), "weather").unwrap_err();
+        let failure = document(&answer(status, body), &enricher("")).unwrap_err();
         assert_eq!((failure.kind, failure.code), (kind, code), "{failure}");
     }
 
@@ -77,22 +93,36 @@ mod tests {
         check(503, "", throttled, Code::DependencyUnavailable);
         check(500, "", FailureKind::Transient, Code::DependencyUnavailable);
         check(400, "", FailureKind::Permanent, Code::EnricherRefused);
+        for status in [401, 403, 407] {
+            check(status, "", FailureKind::Transient, Code::DependencyRefused);
+        }
         check(302, "", FailureKind::Permanent, Code::EnricherRefused);
         check(200, "{\"t\":1e200}", FailureKind::Transient, Code::EnricherBadAnswer);
         check(200, "<html>", FailureKind::Transient, Code::EnricherBadAnswer);
         check(200, "", FailureKind::Transient, Code::EnricherBadAnswer);
-        assert!(document(&answer(404, "{}"), "weather").unwrap().is_none());
+        assert!(document(&answer(404, "{}"), &enricher("")).unwrap().is_none());
         assert_eq!(
-            document(&answer(200, "{\"t\": 1.0}"), "w").unwrap().unwrap().get(),
+            document(&answer(200, "{\"t\": 1.0}"), &enricher("")).unwrap().unwrap().get(),
             "{\"t\": 1.0}"
         );
+    }
+
+    #[test]
+    fn a_part_of_the_answer_is_kept_with_its_digits() {
+        let kept = |keep: &str, body| document(&answer(200, body), &enricher(keep)).unwrap();
+        let body = r#"{"now": {"t": 1.50, "n": [null, 12345678901234567890]}}"#;
+        assert_eq!(kept("/now/t", body).unwrap().get(), "1.50");
+        assert_eq!(kept("/now/n", body).unwrap().get(), "[null,12345678901234567890]");
+        for absent in ["/later", "/now/n/0"] {
+            assert!(kept(absent, body).is_none(), "{absent}");
+        }
     }
 
     #[test]
     fn a_body_that_cannot_be_read_matters_where_there_is_a_document() {
         let of = |status, error: BodyError| {
             let answer = Answer { status, retry_after: None, body: Err(error) };
-            document(&answer, "weather").map_err(|failure| (failure.kind, failure.code))
+            document(&answer, &enricher("")).map_err(|failure| (failure.kind, failure.code))
         };
         let transient = |code| (FailureKind::Transient, code);
         let check = |error: BodyError, code| {

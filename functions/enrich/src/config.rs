@@ -1,10 +1,14 @@
 //! The environment of enrich, and the enrichers that it completes.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use contracts::{Catalog, Enricher, SinkKind};
+use contracts::{Catalog, Dependency, Enricher, SinkKind, UrlError, Variables, in_rounds};
+use outbound::{HeaderError, HeaderTemplates, Reach};
 use runtime::Settings;
-use runtime::env::{EnvError, Lookup, bind_url, is_url, parsed};
+use runtime::env::{EnvError, Lookup, is_url, number, parsed, required};
+
+const VARIABLES_FILE: &str = "a file such as /opt/variables/production.yaml";
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
@@ -12,6 +16,15 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// The queue of each kind of sink.
     pub(crate) sink_queues: BTreeMap<SinkKind, String>,
+    /// `VARIABLES_FILE`: what the contracts' variables stand for.
+    pub(crate) variables_file: PathBuf,
+    /// `SECRETS_PREFIX`: what the stack's secrets begin with in Secrets Manager.
+    pub(crate) secrets_prefix: String,
+    /// `BREAKERS_TABLE`: where the fleet's circuit breakers are kept.
+    pub(crate) breakers_table: String,
+    /// `MAXIMUM_CONCURRENCY`: how many environments share a limit of calls a second.
+    pub(crate) maximum_concurrency: u32,
+    pub(crate) reach: Reach,
 }
 
 impl Config {
@@ -21,6 +34,11 @@ impl Config {
         Ok(Self {
             settings: Settings::read(lookup)?,
             sink_queues: parsed(lookup, "SINK_QUEUES", sinks, read_sinks)?,
+            variables_file: required(lookup, "VARIABLES_FILE", VARIABLES_FILE)?.into(),
+            secrets_prefix: required(lookup, "SECRETS_PREFIX", "a prefix such as sluicegate/")?,
+            breakers_table: required(lookup, "BREAKERS_TABLE", "the name of a table")?,
+            maximum_concurrency: number(lookup, "MAXIMUM_CONCURRENCY", 2..=1_000)?,
+            reach: Reach::beside(lookup.get("AWS_ENDPOINT_URL").as_deref()),
         })
     }
 }
@@ -30,25 +48,79 @@ fn read_sinks(text: &str) -> Option<BTreeMap<SinkKind, String>> {
     (!queues.is_empty() && queues.values().all(|url| is_url(url))).then_some(queues)
 }
 
-/// The enrichers of each dataset, their URLs' variables filled in.
-pub(crate) type Bound = BTreeMap<String, Vec<Enricher>>;
-
-/// # Errors
-/// When a contract needs a variable that is not set, or that is no URL.
-pub(crate) fn bind(contracts: &Catalog, lookup: &dyn Lookup) -> Result<Bound, EnvError> {
-    let mut bound = Bound::new();
-    for contract in contracts.iter() {
-        for enricher in &contract.enrichers {
-            let mut enricher = enricher.clone();
-            enricher.http.url = bind_url(lookup, &enricher.http.url)?;
-            bound.entry(contract.dataset.clone()).or_default().push(enricher);
-        }
-    }
-    Ok(bound)
+/// An enricher that can be asked: its variables are in place.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) enricher: Enricher,
+    pub(crate) headers: HeaderTemplates,
 }
 
-pub(crate) fn needs_tls(enrichers: &Bound) -> bool {
-    enrichers.values().flatten().any(|enricher| enricher.http.url.begins_with("https://"))
+/// The enrichers of each dataset, in rounds: those of one are asked at the same time.
+#[derive(Debug, Default)]
+pub(crate) struct Enrichers {
+    pub(crate) by_dataset: BTreeMap<String, Vec<Vec<Ready>>>,
+    /// What they depend on, by name.
+    pub(crate) dependencies: BTreeMap<String, Dependency>,
+}
+
+/// An enricher cannot be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the enricher `{enricher}` of `{dataset}`: {source}")]
+pub(crate) struct BindError {
+    dataset: String,
+    enricher: String,
+    #[source]
+    source: Box<Unbound>,
+}
+
+/// Why an enricher is not ready to be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unbound {
+    #[error(transparent)]
+    Variable(#[from] UrlError),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+}
+
+impl Enrichers {
+    /// # Errors
+    /// When a contract needs a variable that is not in the file, or that is not what it is used for.
+    pub(crate) fn bind(contracts: &Catalog, variables: &Variables) -> Result<Self, BindError> {
+        let mut bound = Self::default();
+        for contract in contracts.iter() {
+            let mut rounds = Vec::new();
+            for positions in in_rounds(&contract.enrichers) {
+                let mut round = Vec::new();
+                for position in positions {
+                    let enricher = &contract.enrichers[position];
+                    let ready = Ready::bind(enricher, variables).map_err(|source| BindError {
+                        dataset: contract.dataset.clone(),
+                        enricher: enricher.name.clone(),
+                        source: Box::new(source),
+                    })?;
+                    let dependency = contracts.dependency(&enricher.dependency);
+                    bound.dependencies.insert(enricher.dependency.clone(), dependency);
+                    round.push(ready);
+                }
+                rounds.push(round);
+            }
+            bound.by_dataset.insert(contract.dataset.clone(), rounds);
+        }
+        Ok(bound)
+    }
+
+    pub(crate) fn need_tls(&self) -> bool {
+        let mut all = self.by_dataset.values().flatten().flatten();
+        all.any(|ready| ready.enricher.http.url.begins_with("https://"))
+    }
+}
+
+impl Ready {
+    fn bind(enricher: &Enricher, variables: &Variables) -> Result<Self, Unbound> {
+        let http = enricher.http.bind(variables)?;
+        let headers = HeaderTemplates::new(&http.headers)?;
+        Ok(Self { enricher: Enricher { http, ..enricher.clone() }, headers })
+    }
 }
 
 #[cfg(test)]
@@ -58,16 +130,27 @@ mod tests {
     #[test]
     fn each_variable_is_needed_and_named() {
         let all = BTreeMap::from([
+            ("BREAKERS_TABLE", "breakers"),
+            ("MAXIMUM_CONCURRENCY", "4"),
+            ("SECRETS_PREFIX", "stack/"),
             ("CONTRACTS_DIR", "/opt"),
             ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
             ("MAX_RECEIVE_COUNT", "5"),
             ("QUEUE_URL", "http://127.0.0.1/1/queue"),
             ("SINK_QUEUES", r#"{"table":"http://127.0.0.1/1/sink"}"#),
+            ("VARIABLES_FILE", "/opt/variables/local.yaml"),
         ]);
         testkit::check_each_is_needed(&all, |variables| Config::read(variables));
         let mut wrong = all.clone();
         wrong.insert("SINK_QUEUES", r#"{"tabel":"http://127.0.0.1/1/sink"}"#);
         let error = Config::read(&wrong).unwrap_err().to_string();
         assert!(error.contains("SINK_QUEUES is `{\"tabel\""), "{error}");
+    }
+    #[test]
+    fn an_enricher_whose_variable_is_not_in_the_file_is_named() {
+        let variables = Variables::parse("variables/a.yaml", "variables: {OTHER: a}").unwrap();
+        let error = Enrichers::bind(&testkit::contracts(), &variables).unwrap_err().to_string();
+        let expected = "the enricher `weather` of `flights`: variables/a.yaml has no WEATHER_URL";
+        assert!(error.starts_with(expected), "{error}");
     }
 }

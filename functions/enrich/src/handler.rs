@@ -1,28 +1,27 @@
 //! The stage: each event is completed on its own, and a batch is passed on together.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use bytes::Bytes;
-use contracts::{Catalog, Enricher, Missing, SinkKind};
-use event::{Attribute, Code, Envelope, Failure};
-use http::{HeaderMap, HeaderValue, Method, header};
-use outbound::{Ask, Request};
+use breaker::{Store, Surroundings};
+use contracts::{Catalog, SinkKind};
+use event::{Attribute, Code, Envelope, Failure, FailureKind, Timestamp};
+use futures_util::future::join_all;
+use outbound::{Ask, DependencyClient, Pause, SecretStore};
 use runtime::sink::known_later;
 use runtime::{Deadline, Done, Outgoing, Queue, Record, Stage, send_all};
 use serde_json::Value;
 
-use crate::answer::{document, failure};
-use crate::config::Bound;
+use crate::ask::{Found, Question, ask};
+use crate::config::{Enrichers, Ready};
 use crate::merge::with_member;
 
 /// Calls to a queue at a time.
 const SENDS: usize = 4;
 
-pub(crate) struct Enrich<A, Q> {
+pub(crate) struct Enrich<A, K, B: Store, W: Surroundings, Q> {
     contracts: Catalog,
-    enrichers: Bound,
-    service: A,
+    enrichers: Enrichers,
+    client: DependencyClient<A, K, B, W>,
     queue: Q,
     sink_queues: BTreeMap<SinkKind, String>,
 }
@@ -31,55 +30,82 @@ pub(crate) struct Enrich<A, Q> {
 pub(crate) struct Enriched {
     message: Outgoing,
     sinks: Vec<SinkKind>,
+    is_degraded: bool,
 }
 
-impl<A: Ask, Q: Queue> Enrich<A, Q> {
+impl<A, K, B: Store, W: Surroundings, Q> Enrich<A, K, B, W, Q> {
     pub(crate) fn new(
         contracts: Catalog,
-        enrichers: Bound,
-        service: A,
+        enrichers: Enrichers,
+        client: DependencyClient<A, K, B, W>,
         queue: Q,
         sink_queues: BTreeMap<SinkKind, String>,
     ) -> Self {
-        Self { contracts, enrichers, service, queue, sink_queues }
+        Self { contracts, enrichers, client, queue, sink_queues }
     }
+}
 
-    /// Adds what one enricher knows.
-    async fn enrich(&self, envelope: &mut Envelope, enricher: &Enricher) -> Result<(), Failure> {
-        let document = self.ask(envelope, enricher).await?;
-        if document.is_none() {
-            match enricher.missing {
-                Missing::Fail => {
-                    let reason = format!("enricher {} knows nothing of this event", enricher.name);
-                    return Err(Failure::permanent(Code::EnricherRefused, reason));
-                }
-                Missing::Degrade => mark(envelope, &enricher.name),
-            }
-        }
-        let document = document.as_ref().map_or("null", |document| document.get());
-        envelope.data = with_member(&envelope.data, &enricher.into, document)?;
-        Ok(())
-    }
-
-    async fn ask(
+impl<A, K, B, W, Q> Enrich<A, K, B, W, Q>
+where
+    A: Ask,
+    K: SecretStore,
+    B: Store,
+    W: Surroundings + Pause + Clone,
+{
+    /// Adds what the enrichers of one round know. They are asked at the same time, and each adds its member
+    /// in the order in which the contract has them.
+    async fn enrich(
         &self,
-        envelope: &Envelope,
-        enricher: &Enricher,
-    ) -> Result<Option<Box<serde_json::value::RawValue>>, Failure> {
+        envelope: &mut Envelope,
+        round: &[Ready],
+        ends_at: Timestamp,
+    ) -> Result<(), Failure> {
         let payload: Value = serde_json::from_str(envelope.data.get())
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
-        // An event that lacks what the question needs has no answer.
-        let Ok(url) = enricher.http.url.render(&payload) else { return Ok(None) };
-        let timeout = Duration::from_millis(enricher.http.timeout_ms);
-        let json = HeaderValue::from_static("application/json");
-        let request = Request {
-            method: Method::GET,
-            url,
-            headers: HeaderMap::from_iter([(header::ACCEPT, json)]),
-            body: Bytes::new(),
-        };
-        let answer = self.service.ask(request, timeout).await;
-        document(&answer.map_err(|error| failure(&error, &enricher.name))?, &enricher.name)
+        let question = Question { payload: &payload, text: envelope.data.get(), ends_at };
+        let mut asking = Vec::with_capacity(round.len());
+        for ready in round {
+            asking.push(ask(&self.client, ready, &question));
+        }
+        let answers = join_all(asking).await;
+        let mut found = Vec::with_capacity(round.len());
+        let mut gravest: Option<Failure> = None;
+        for answer in answers {
+            match answer {
+                Ok(answer) => found.push(answer),
+                Err(failure) => gravest = Some(graver(gravest, failure)),
+            }
+        }
+        if let Some(failure) = gravest {
+            return Err(failure);
+        }
+        for (ready, found) in round.iter().zip(found) {
+            let document = match &found {
+                Found::Document(document) => document.get(),
+                Found::Nothing => {
+                    mark(envelope, &ready.enricher.name);
+                    "null"
+                }
+            };
+            envelope.data = with_member(&envelope.data, &ready.enricher.into, document)?;
+        }
+        Ok(())
+    }
+}
+
+/// Of the failures of one event's enrichers, the one that decides: what fails for good before what can be
+/// waited for, and what is known to be away before what may be back at the next try.
+fn graver(one: Option<Failure>, other: Failure) -> Failure {
+    let Some(one) = one else { return other };
+    if gravity(&other) > gravity(&one) { other } else { one }
+}
+
+fn gravity(failure: &Failure) -> u8 {
+    match failure.kind {
+        FailureKind::Permanent => 3,
+        FailureKind::Unavailable { .. } => 2,
+        FailureKind::Throttled { .. } => 1,
+        FailureKind::Transient => 0,
     }
 }
 
@@ -92,17 +118,28 @@ fn mark(envelope: &mut Envelope, enricher: &str) {
     });
 }
 
-impl<A: Ask, Q: Queue> Stage for Enrich<A, Q> {
+impl<A, K, B, W, Q> Stage for Enrich<A, K, B, W, Q>
+where
+    A: Ask,
+    K: SecretStore,
+    B: Store,
+    W: Surroundings + Pause + Clone,
+    Q: Queue,
+{
     const NAME: &'static str = "enrich";
 
     type Prepared = Enriched;
 
-    async fn prepare(&self, record: &Record, _deadline: &Deadline) -> Result<Enriched, Failure> {
+    async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Enriched, Failure> {
         let mut envelope = Envelope::from_json(&record.body)?;
         let contract = self.contracts.get(&envelope.dataset).map_err(known_later)?;
-        for enricher in self.enrichers.get(&envelope.dataset).into_iter().flatten() {
-            self.enrich(&mut envelope, enricher).await?;
+        // A record has half of what is left of its invocation (runtime::Batches). Its calls are to be back before
+        // that, so that one that was cut short is known for it.
+        let ends_at = deadline.now().plus(deadline.remaining() * 2 / 5);
+        for round in self.enrichers.by_dataset.get(&envelope.dataset).into_iter().flatten() {
+            self.enrich(&mut envelope, round, ends_at).await?;
         }
+        let is_degraded = envelope.degraded.is_some();
         let body = envelope.to_json()?;
         let attributes = [("traceparent", envelope.traceparent), ("eventid", envelope.id)]
             .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
@@ -110,11 +147,16 @@ impl<A: Ask, Q: Queue> Stage for Enrich<A, Q> {
         Ok(Enriched {
             message: Outgoing::for_stage(body, attributes)?,
             sinks: contract.sinks.iter().map(contracts::Sink::kind).collect(),
+            is_degraded,
         })
     }
 
     async fn commit(&self, batch: Vec<Enriched>, _: &Deadline) -> Vec<Result<Done, Failure>> {
-        let mut results: Vec<Result<Done, Failure>> = vec![Ok(Done::PASSED); batch.len()];
+        let mut results: Vec<Result<Done, Failure>> = Vec::with_capacity(batch.len());
+        for enriched in &batch {
+            let degraded = u64::from(enriched.is_degraded);
+            results.push(Ok(Done { degraded, ..Done::PASSED }));
+        }
         for (kind, url) in &self.sink_queues {
             let chosen: Vec<usize> =
                 (0..batch.len()).filter(|&at| batch[at].sinks.contains(kind)).collect();
@@ -134,6 +176,10 @@ impl<A: Ask, Q: Queue> Stage for Enrich<A, Q> {
             }
         }
         results
+    }
+
+    async fn end_invocation(&self) {
+        self.client.end_invocation().await;
     }
 }
 

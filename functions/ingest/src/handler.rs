@@ -67,7 +67,7 @@ struct Message<'a> {
 
 impl Message<'_> {
     fn taken_in(&self, now: Timestamp) -> Timestamp {
-        self.letter.map_or(now, DeadLetter::taken_in)
+        self.letter.map_or_else(|| self.record.taken_in(now), DeadLetter::taken_in)
     }
 }
 

@@ -179,6 +179,7 @@ impl<Q: Letters> Redrive<Q> {
             }
             for record in &mut records {
                 record.is_strangers = self.is_strangers(record);
+                record.unpark();
             }
             // What fails again at once is in the queue again: it is not to go round until the limit.
             let (back, mut records): (Vec<Record>, Vec<Record>) =
@@ -273,7 +274,8 @@ fn revived(record: Record, stage: &str, queue: &str) -> Outgoing {
     };
     // A fair queue takes a group too, and no other id.
     let deduplication_id = queue.ends_with(".fifo").then_some(record.message_id);
-    Outgoing { body: record.body, attributes, group: record.group, deduplication_id }
+    let (body, group) = (record.body, record.group);
+    Outgoing { body, attributes, group, deduplication_id, delay: None }
 }
 
 /// The attributes of a message that SQS moved, with what is known of its life: its stage keeps its id and
@@ -288,6 +290,11 @@ fn abandoned(record: &Record, stage: &str, room: usize) -> Attributes {
     letter.taken_in_at = Some(sent_at);
     letter.attempts = record.receive_count;
     letter.redrives = 1;
+    if let Some(parked) = &record.parked {
+        letter.first_failed_at = parked.first_failed_at;
+        letter.parks = parked.parks;
+        letter.unavailable_since = parked.unavailable_since;
+    }
     let with_letter = letter.write_within(attributes.clone(), room);
     if attributes_size(&with_letter) <= room { with_letter } else { attributes }
 }

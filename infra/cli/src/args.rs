@@ -143,6 +143,9 @@ pub(crate) struct Demo {
     /// Build the functions optimised, as they are deployed (takes minutes)
     #[arg(long)]
     pub(crate) release: bool,
+    /// Let the weather service go away in the middle, and watch what becomes of the events; takes a minute
+    #[arg(long, conflicts_with_all = ["adversary", "file", "format"])]
+    pub(crate) outage: bool,
     /// For how long to wait, in seconds, until nothing is left to do
     #[arg(long, value_name = "SECONDS", default_value_t = Self::default().timeout,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -203,6 +206,7 @@ impl Default for Demo {
             format: Format::Text,
             port: 0,
             release: false,
+            outage: false,
             timeout: 600,
             faults: Faults::default(),
         }

@@ -3,13 +3,16 @@
 //! Functions refuse to start for the same reasons. Here they are told at once, and with what to add.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use contracts::{Catalog, Contract, Sink, SinkKind, Target};
+use contracts::{Catalog, Contract, Sink, SinkKind, Target, UrlError, Variables};
 use local::template::{Function, Stack};
 
 use crate::demo::observe::{SINK_QUEUES, TABLES};
 use crate::failure::Failure;
+
+/// The file of variables that the local emulation reads.
+const LOCAL_VARIABLES: &str = "local.yaml";
 
 /// Reads all contracts of a repository.
 pub(crate) fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
@@ -30,7 +33,14 @@ pub(crate) fn check(root: &Path, stack: &Stack) -> Result<(), Failure> {
             check_table(contract, sink, stack)?;
         }
         check_shared_tables(contract, stack)?;
-        check_variables(contract, stack)?;
+    }
+    for path in variables_files(root)? {
+        let variables = runtime::load_variables(&path).map_err(|error| {
+            Failure::new("the contracts' variables cannot be used").because(error)
+        })?;
+        for contract in catalog.iter() {
+            check_variables(contract, &variables)?;
+        }
     }
     Ok(())
 }
@@ -95,38 +105,47 @@ fn check_shared_tables(contract: &Contract, stack: &Stack) -> Result<(), Failure
     Ok(())
 }
 
-/// What contracts' URLs and headers name is a variable of the function that asks there.
-fn check_variables(contract: &Contract, stack: &Stack) -> Result<(), Failure> {
-    let Some((enrich, queues)) = variable(stack, SINK_QUEUES) else { return Ok(()) };
+/// The file of each environment; that of the local emulation is always one.
+fn variables_files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let folder = root.join("infra").join("contracts").join("variables");
+    let mut files = vec![folder.join(LOCAL_VARIABLES)];
+    let unread =
+        |error| Failure::new(format!("{} cannot be read", folder.display())).because(error);
+    if folder.is_dir() {
+        for entry in std::fs::read_dir(&folder).map_err(unread)? {
+            let path = entry.map_err(unread)?.path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+/// What contracts' URLs and headers name has a value in each environment. Whether that is an example, or
+/// waits for the emulation, is for those who start there.
+fn check_variables(contract: &Contract, variables: &Variables) -> Result<(), Failure> {
     let dataset = &contract.dataset;
     for enricher in &contract.enrichers {
-        let bound = enricher.http.url.bind(|name| enrich.environment.get(name).cloned());
-        bound.map_err(|error| {
+        if let Some(error) = missing(enricher.http.bind(variables).err()) {
             let what = format!("the enricher `{}` of `{dataset}` cannot be asked", enricher.name);
-            missing(what, error, &enrich.logical_id)
-        })?;
+            return Err(Failure::new(what).because(error));
+        }
     }
-    let Some(deliver) = function_of(stack, queues.get("http")) else { return Ok(()) };
     for sink in &contract.sinks {
         let Target::Http(http) = &sink.target else { continue };
-        http.bind(|name| deliver.environment.get(name).cloned()).map_err(|error| {
+        if let Some(error) = missing(http.bind(variables).err()) {
             let what = format!("the sink `{}` of `{dataset}` cannot be delivered to", sink.name);
-            missing(what, error, &deliver.logical_id)
-        })?;
+            return Err(Failure::new(what).because(error));
+        }
     }
     Ok(())
 }
 
-fn missing(what: String, error: impl std::error::Error, function: &str) -> Failure {
-    let next = format!("add the variable to {function} in template.yaml");
-    Failure::new(what).because(error).next(next)
-}
-
-/// The function that takes from a queue.
-fn function_of<'a>(stack: &'a Stack, url: Option<&String>) -> Option<&'a Function> {
-    let queue = stack.queues.iter().find(|queue| Some(&queue.url) == url)?;
-    let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == queue.arn)?;
-    stack.functions.iter().find(|function| function.name == mapping.function)
+fn missing(error: Option<UrlError>) -> Option<UrlError> {
+    error.filter(|error| !matches!(error, UrlError::Placeholder { .. }))
 }
 
 #[cfg(test)]
@@ -163,6 +182,12 @@ sinks: [{sinks}]
 "
             );
             fs::write(folder.join("contract.yaml"), yaml).unwrap();
+            let variables = root.join("infra/contracts/variables");
+            fs::create_dir_all(&variables).unwrap();
+            let values = "variables: {ORDERS: 'https://orders.example', LOCAL: '{LOCAL_WEATHER}'}";
+            fs::write(variables.join("local.yaml"), values).unwrap();
+            fs::write(variables.join("production.yaml"), "variables: {LOCAL: https://a.test}")
+                .unwrap();
             fs::write(folder.join("v1.schema.json"), r#"{"type":"object"}"#).unwrap();
             Self(root)
         }
@@ -206,7 +231,20 @@ sinks: [{sinks}]
         check_refused(
             "url",
             "{name: out, kind: http, url: '{ORDERS_URL}/x'}",
-            &["the sink `out` of `orders` cannot be delivered to", "ORDERS_URL", "DeliverFunction"],
+            &[
+                "the sink `out` of `orders` cannot be delivered to",
+                "variables/local.yaml has no ORDERS_URL; expected `ORDERS_URL: <value>`",
+            ],
+        );
+        check_refused(
+            "deployed",
+            "{name: out, kind: http, url: '{ORDERS}/x'}",
+            &["variables/production.yaml has no ORDERS"],
+        );
+        check_refused(
+            "reserved",
+            "{name: out, kind: http, url: 'https://a.test', headers: {x-a: '{AWS_SESSION_TOKEN}'}}",
+            &["`AWS_SESSION_TOKEN` is a name of Lambda's own environment"],
         );
         check_refused(
             "broken",
@@ -218,7 +256,9 @@ sinks: [{sinks}]
     #[test]
     fn what_the_repository_has_is_right() {
         check(repository(), &stack()).unwrap();
-        let root = Root::new("right", "{name: records, kind: table}, {name: lake, kind: lake}");
+        let sinks = "{name: records, kind: table}, {name: lake, kind: lake}, \
+                     {name: out, kind: http, url: '{LOCAL}/x'}";
+        let root = Root::new("right", sinks);
         check(&root.0, &stack()).unwrap();
     }
 }

@@ -55,6 +55,7 @@ pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emu
         root: plan.root.to_path_buf(),
         port: plan.port,
         parameters: BTreeMap::new(),
+        places: BTreeMap::new(),
         weather: weather(plan.root)?,
         services: Vec::new(),
         binaries,

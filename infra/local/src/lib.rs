@@ -16,6 +16,7 @@ pub mod idle;
 pub mod lambda;
 pub mod s3;
 mod schedule;
+pub mod secrets;
 pub mod services;
 pub mod sqs;
 mod state;
@@ -23,6 +24,6 @@ pub mod template;
 pub mod weather;
 
 pub use emulation::{
-    Emulation, MappingSource, Options, RunningMapping, StartError, binaries, stack,
+    Emulation, LOCAL_WEATHER, MappingSource, Options, RunningMapping, StartError, binaries, stack,
 };
 pub use state::{StateError, check_state};

@@ -12,6 +12,8 @@ mod config;
 mod objects;
 #[cfg(feature = "sqs")]
 mod queues;
+#[cfg(feature = "secrets")]
+mod secrets;
 #[cfg(feature = "dynamodb")]
 mod table;
 
@@ -23,6 +25,8 @@ pub use config::{ConfigError, sdk_config};
 pub use objects::{CopyLimits, CopySource, Objects};
 #[cfg(feature = "sqs")]
 pub use queues::Queues;
+#[cfg(feature = "secrets")]
+pub use secrets::SecretsManager;
 #[cfg(feature = "dynamodb")]
 pub use table::{
     Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, RowOrder, TableEffect,

@@ -134,6 +134,7 @@ impl Queue for Queues {
                 )
                 .set_message_group_id(message.group.clone())
                 .set_message_deduplication_id(message.deduplication_id.clone())
+                .set_delay_seconds(message.delay.map(seconds))
                 .build()
         });
         let entries = match entries.collect::<Result<Vec<_>, _>>() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use event::Timestamp;
 use futures_util::lock::Mutex as AsyncMutex;
 
+use crate::environment::lease_length;
 use crate::{
     Admission, Answer, Away, Environment, Moment, Outcome, Pass, Request, Settings, Snapshot,
     Status, Store, Wait, WaitReason,
@@ -35,6 +36,7 @@ pub struct Permit<'a, S: Store, W: Surroundings> {
     dependency: String,
     pass: Option<Pass>,
     began: Timestamp,
+    limit: Duration,
 }
 
 /// Questions to the store that one call waits for, at most: a record that many write is left to them.
@@ -60,6 +62,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
     }
 
     /// Leave to call a dependency, for no longer than `limit`. One that has no breaker is always called.
+    /// Given up before it is ready, or dropped without [`Permit::finish`], it has done nothing.
     ///
     /// # Errors
     /// [`Wait`]: when to ask again.
@@ -72,7 +75,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
                 None => Admission::Call(Pass::Uncounted),
             };
             match admission {
-                Admission::Call(pass) => return Ok(self.permit(dependency, pass, at.now)),
+                Admission::Call(pass) => return Ok(self.permit(dependency, pass, at.now, limit)),
                 Admission::Wait(wait) => return Err(wait),
                 Admission::Ask(request) => self.ask(dependency, request).await,
             }
@@ -149,8 +152,15 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
         }
     }
 
-    fn permit(&self, dependency: &str, pass: Pass, began: Timestamp) -> Permit<'_, S, W> {
-        Permit { breakers: self, dependency: dependency.to_owned(), pass: Some(pass), began }
+    fn permit(
+        &self,
+        dependency: &str,
+        pass: Pass,
+        began: Timestamp,
+        limit: Duration,
+    ) -> Permit<'_, S, W> {
+        let dependency = dependency.to_owned();
+        Permit { breakers: self, dependency, pass: Some(pass), began, limit }
     }
 
     fn moment(&self) -> Moment {
@@ -161,10 +171,10 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(&self, dependency: &str, pass: &Pass, outcome: Outcome, began: Timestamp) {
+    fn finish(&self, dependency: &str, pass: &Pass, outcome: Outcome, took: Duration) {
         let now = self.surroundings.now();
         if let Some(environment) = self.locked().get_mut(dependency) {
-            environment.finish(pass, outcome, now.since(began), now);
+            environment.finish(pass, outcome, took, now);
         }
     }
 }
@@ -173,7 +183,11 @@ impl<S: Store, W: Surroundings> Permit<'_, S, W> {
     /// What came of the call. Tells the fleet, if there is something to tell.
     pub async fn finish(mut self, outcome: Outcome) {
         if let Some(pass) = self.pass.take() {
-            self.breakers.finish(&self.dependency, &pass, outcome, self.began);
+            let took = self.breakers.surroundings.now().since(self.began);
+            // No call takes so much longer than its limit: it was frozen with its environment.
+            let was_frozen = took > lease_length(self.limit);
+            let outcome = if was_frozen { Outcome::Ignored } else { outcome };
+            self.breakers.finish(&self.dependency, &pass, outcome, took);
             self.breakers.tell(&self.dependency).await;
         }
     }
@@ -182,7 +196,7 @@ impl<S: Store, W: Surroundings> Permit<'_, S, W> {
 impl<S: Store, W: Surroundings> Drop for Permit<'_, S, W> {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
-            self.breakers.finish(&self.dependency, &pass, Outcome::Ignored, self.began);
+            self.breakers.finish(&self.dependency, &pass, Outcome::Ignored, Duration::ZERO);
         }
     }
 }

@@ -60,7 +60,7 @@ impl Counts {
     /// Why a breaker trips at them, if it does.
     #[must_use]
     pub fn cause(self, settings: &Settings) -> Option<Cause> {
-        if self.calls < settings.minimum_calls.max(1) {
+        if self.calls < settings.minimum_in_window() {
             return None;
         }
         self.rate_reached(settings, self.calls)
@@ -86,7 +86,7 @@ impl Counts {
 }
 
 impl Window {
-    /// How long a slot of its is.
+    /// How long each of its slots is.
     #[must_use]
     pub fn slot_length(self) -> Duration {
         self.horizon() / 10
@@ -101,8 +101,7 @@ impl Window {
     /// Whether a slot is within the window. One that is ahead is another clock's present.
     #[must_use]
     pub fn has(self, slot: Slot, now: Timestamp) -> bool {
-        let present = self.slot(now);
-        present < slot + SLOTS && slot < present + SLOTS
+        self.slot(now).abs_diff(slot) < SLOTS
     }
 
     /// What the window holds of these slots: all within its time, and of as many calls as it counts,

@@ -22,7 +22,7 @@
 //! - If the store is away, an environment goes by what it saw itself ([`Environment::status`] says so).
 //!
 //! Pure: [`Environment`] says what to ask the store and takes its answer, [`Breakers`] is the loop that
-//! does the asking. `tests/model.rs` checks the protocol in every state that a small fleet can reach.
+//! does the asking. `tests/model` checks the protocol in every state that a small fleet can reach.
 
 mod breakers;
 mod counts;

@@ -26,7 +26,8 @@ impl Recent {
         match self.window {
             Window::Count(size) => {
                 self.calls.push_back((now, call));
-                while self.calls.len() > usize::try_from(size).unwrap_or(usize::MAX) {
+                let size = usize::try_from(size.max(1)).unwrap_or(usize::MAX);
+                while self.calls.len() > size || self.is_oldest_outside(now) {
                     self.calls.pop_front();
                 }
             }
@@ -43,7 +44,7 @@ impl Recent {
             Window::Count(_) => {
                 let mut sum = Counts::default();
                 for (at, call) in &self.calls {
-                    if now.since(*at) < self.window.horizon() {
+                    if self.is_within(*at, now) {
                         sum = sum.plus(*call);
                     }
                 }
@@ -51,6 +52,16 @@ impl Recent {
             }
             Window::Time(_) => self.window.sum(&self.slots, now),
         }
+    }
+
+    fn is_oldest_outside(&self, now: Timestamp) -> bool {
+        self.calls.front().is_some_and(|(at, _)| !self.is_within(*at, now))
+    }
+
+    /// Whether the window reaches back to a time. One far ahead is from before the clock went back.
+    fn is_within(&self, at: Timestamp, now: Timestamp) -> bool {
+        let horizon = self.window.horizon();
+        now.since(at) < horizon && at.since(now) < horizon
     }
 
     /// Whether one of them counts towards a rate, be it too old.

@@ -13,7 +13,8 @@ use serde::Deserialize;
 pub struct Settings {
     pub mode: Mode,
     pub window: Window,
-    /// Rates of fewer calls say nothing. resilience4j has 100, which few environments see in time.
+    /// Rates of fewer calls say nothing; of a window of calls, its size is enough. resilience4j has 100,
+    /// which few environments see in time.
     pub minimum_calls: u32,
     /// The share of calls that failed, at which the breaker trips.
     pub failure_rate: Percent,
@@ -29,7 +30,8 @@ pub struct Settings {
     /// After a recovery, the share of calls that are let through grows to all of them in this time, or
     /// in half of the wait before it where that is shorter.
     pub ramp: Duration,
-    /// How old an environment's view of the fleet may be, and how often it tells its own at most.
+    /// How old an environment's view of the fleet may be, and how often it tells its own at most. At
+    /// least [`Settings::SHORTEST_REFRESH`].
     pub refresh: Duration,
 }
 
@@ -71,7 +73,8 @@ pub struct HalfOpen {
     /// Calls of the whole fleet that decide, by the same rates. resilience4j has 10: ours come from
     /// events that wait, and each of these may wait again.
     pub permitted_calls: u32,
-    /// Half-open for so long without a decision, it opens again.
+    /// Half-open for so long without a decision, what is known decides: it closes if the calls that were
+    /// made did well, and opens again if they did not, or if there was none.
     pub longest: Duration,
 }
 
@@ -118,6 +121,23 @@ impl Window {
         match self {
             Self::Count(_) => Self::COUNT_HORIZON,
             Self::Time(time) => time,
+        }
+    }
+}
+
+impl Settings {
+    /// No interval between reads is shorter, whatever is configured.
+    pub const SHORTEST_REFRESH: Duration = Duration::from_millis(100);
+
+    pub(crate) fn refresh_interval(&self) -> Duration {
+        self.refresh.max(Self::SHORTEST_REFRESH)
+    }
+
+    /// As many calls as rates need: a window of calls never holds more than its size.
+    pub(crate) fn minimum_in_window(&self) -> u32 {
+        match self.window {
+            Window::Count(size) => self.minimum_calls.min(size).max(1),
+            Window::Time(_) => self.minimum_calls.max(1),
         }
     }
 }

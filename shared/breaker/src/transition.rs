@@ -8,7 +8,8 @@
 //! | half-open | results settle, and leave it undecided | half-open |
 //! | half-open | results settle: a rate is reached, whatever the rest would do | open, for longer |
 //! | half-open | results settle: no rate can be reached any more | closed, ramping |
-//! | half-open for too long | anyone sees it | open, for longer |
+//! | half-open for too long, and the results so far reach no rate | anyone sees it | closed, ramping |
+//! | half-open for too long, and they do, or there is none | anyone sees it | open, for longer |
 //! | any | an operator forces it open | forced-open; afterwards open, its wait over |
 //! | any | an operator forces it closed | forced-closed; afterwards closed |
 //! | any | an operator disables it | disabled; afterwards as it was |
@@ -16,13 +17,18 @@
 //! | any | an operator resets it | closed |
 //!
 //! All else is [`Illegal`]. Under an operator's act nothing happens by itself.
+//!
+//! Times in a record are of the clock that wrote it, which may be wrong. So that it holds up no one for
+//! long, an environment says since when it has seen the state, by its own clock, and that counts too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event::Timestamp;
 
-use crate::{Cause, Counts, EnvironmentId, Forced, ForcedState, Lease, Record, Settings, State};
+use crate::{
+    CLOCK_SKEW, Cause, Counts, EnvironmentId, Forced, ForcedState, Lease, Record, Settings, State,
+};
 
 /// Something that may change a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +41,8 @@ pub enum Event {
         environment: EnvironmentId,
         wanted: u32,
         ends_at: Timestamp,
+        /// Since when it has seen the breaker in its state.
+        seen_since: Timestamp,
     },
     /// What came of an environment's probes. Its permits that were not used are given back.
     Settle {
@@ -42,7 +50,10 @@ pub enum Event {
         results: Counts,
     },
     /// Nobody has decided for too long.
-    Expire,
+    Expire {
+        /// Since when the environment has seen the breaker half-open.
+        seen_since: Timestamp,
+    },
     Force(Forced),
     Release,
     Reset,
@@ -88,20 +99,23 @@ pub fn step(
     if !is_of_operator && record.forced_at(at.now).is_some() {
         return Err(Illegal::Forced);
     }
-    let mut next = Record { version: record.version + 1, ..record.clone() };
+    // 0 is the version of no record.
+    let version = record.version.checked_add(1).unwrap_or(1);
+    let mut next = Record { version, ..record.clone() };
     if !is_of_operator {
         // Its time is over.
         next.forced = None;
     }
     match event {
         Event::Trip { cause } => trip(&mut next, cause, at, settings)?,
-        Event::Lease { environment, wanted, ends_at } => {
-            lease(&mut next, environment, wanted, ends_at, at.now, settings)?;
+        Event::Lease { environment, wanted, ends_at, seen_since } => {
+            begin_half_open(&mut next, seen_since, at.now, settings)?;
+            lease(&mut next, environment, Lease { permits: wanted, ends_at }, at.now)?;
         }
         Event::Settle { environment, results } => {
             settle(&mut next, &environment, results, at, settings)?;
         }
-        Event::Expire => expire(&mut next, at, settings)?,
+        Event::Expire { seen_since } => expire(&mut next, seen_since, at, settings)?,
         Event::Force(forced) => force(&mut next, forced, at.now),
         Event::Release => {
             next.forced.take().ok_or(Illegal::NotForced)?;
@@ -126,35 +140,73 @@ fn trip(next: &mut Record, cause: Cause, at: Moment, settings: &Settings) -> Res
     Ok(())
 }
 
-fn lease(
+/// When an open breaker's wait is over for an environment that has seen it open since a time of its own
+/// clock. Whatever clock wrote `until`, that is not later than the longest wait from then.
+pub(crate) fn open_until(
+    until: Timestamp,
+    seen_since: Timestamp,
+    settings: &Settings,
+) -> Timestamp {
+    let longest = settings.wait.longest.saturating_add(CLOCK_SKEW);
+    until.min(seen_since.plus(longest))
+}
+
+/// Whether it has been half-open for too long, by the clock that wrote since when, or by one's own.
+pub(crate) fn is_half_open_too_long(
+    since: Timestamp,
+    seen_since: Timestamp,
+    now: Timestamp,
+    settings: &Settings,
+) -> bool {
+    since.min(seen_since).plus(settings.half_open.longest) <= now
+}
+
+/// An open breaker becomes half-open once its wait is over; one that is half-open stays so for a time.
+fn begin_half_open(
     next: &mut Record,
-    environment: EnvironmentId,
-    wanted: u32,
-    ends_at: Timestamp,
+    seen_since: Timestamp,
     now: Timestamp,
     settings: &Settings,
 ) -> Result<(), Illegal> {
-    if let State::Open { until, .. } = next.state {
-        if now < until {
-            return Err(Illegal::Waiting);
+    match next.state {
+        State::Open { until, .. } if now < open_until(until, seen_since, settings) => {
+            Err(Illegal::Waiting)
         }
-        let permitted = settings.half_open.permitted_calls.max(1);
-        let (leases, results) = (BTreeMap::new(), Counts::default());
-        next.state = State::HalfOpen { since: now, permitted, leases, results };
+        State::Open { .. } => {
+            let permitted = settings.half_open.permitted_calls.max(1);
+            let (leases, results) = (BTreeMap::new(), Counts::default());
+            next.state = State::HalfOpen { since: now, permitted, leases, results };
+            Ok(())
+        }
+        State::HalfOpen { since, .. }
+            if is_half_open_too_long(since, seen_since, now, settings) =>
+        {
+            Err(Illegal::NoPermit)
+        }
+        State::HalfOpen { .. } | State::Closed { .. } => Ok(()),
     }
-    let State::HalfOpen { since, permitted, leases, results } = &mut next.state else {
+}
+
+/// Leases as many of the permits that are wanted as are neither used nor out.
+fn lease(
+    next: &mut Record,
+    environment: EnvironmentId,
+    wanted: Lease,
+    now: Timestamp,
+) -> Result<(), Illegal> {
+    let State::HalfOpen { permitted, leases, results, .. } = &mut next.state else {
         return Err(illegal(&next.state));
     };
-    if since.plus(settings.half_open.longest) <= now {
-        return Err(Illegal::NoPermit);
-    }
     leases.retain(|holder, lease| *holder != environment && now < lease.ends_at);
-    let leased: u32 = leases.values().map(|lease| lease.permits).sum();
-    let permits = permitted.saturating_sub(results.calls + leased).min(wanted);
+    let mut taken = results.calls;
+    for lease in leases.values() {
+        taken = taken.saturating_add(lease.permits);
+    }
+    let permits = permitted.saturating_sub(taken).min(wanted.permits);
     if permits == 0 {
         return Err(Illegal::NoPermit);
     }
-    leases.insert(environment, Lease { permits, ends_at });
+    leases.insert(environment, Lease { permits, ..wanted });
     Ok(())
 }
 
@@ -173,17 +225,14 @@ fn settle(
     match verdict(*results, *permitted, settings) {
         Verdict::Undecided => {}
         Verdict::Unavailable(cause) => open(next, cause, at, settings),
-        Verdict::Recovered => {
-            let wait = settings.wait.whole(next.opens);
-            close(next, at.now, settings.ramp.min(wait / 2));
-        }
+        Verdict::Recovered => recover(next, at.now, settings),
     }
     Ok(())
 }
 
 /// What probes say of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+enum Verdict {
     Undecided,
     Recovered,
     Unavailable(Cause),
@@ -191,16 +240,16 @@ pub(crate) enum Verdict {
 
 /// Decided as soon as the calls that are still permitted could not change it. (resilience4j waits for
 /// all of them, and decides the same.)
-pub(crate) fn verdict(results: Counts, permitted: u32, settings: &Settings) -> Verdict {
+fn verdict(results: Counts, permitted: u32, settings: &Settings) -> Verdict {
     if let Some(cause) = results.rate_reached(settings, permitted) {
         return Verdict::Unavailable(cause);
     }
     let rest = permitted.saturating_sub(results.calls);
     let worst = Counts {
         calls: permitted,
-        failures: results.failures + rest,
-        slow: results.slow + if settings.slow_call.is_some() { rest } else { 0 },
-        absent: results.absent + rest,
+        failures: results.failures.saturating_add(rest),
+        slow: results.slow.saturating_add(if settings.slow_call.is_some() { rest } else { 0 }),
+        absent: results.absent.saturating_add(rest),
     };
     match worst.rate_reached(settings, permitted) {
         Some(_) => Verdict::Undecided,
@@ -208,12 +257,24 @@ pub(crate) fn verdict(results: Counts, permitted: u32, settings: &Settings) -> V
     }
 }
 
-fn expire(next: &mut Record, at: Moment, settings: &Settings) -> Result<(), Illegal> {
-    let State::HalfOpen { since, .. } = next.state else { return Err(illegal(&next.state)) };
-    if at.now < since.plus(settings.half_open.longest) {
+/// What is known decides. With few calls that is fewer than are permitted: a breaker that waited for the
+/// rest of them would never close.
+fn expire(
+    next: &mut Record,
+    seen_since: Timestamp,
+    at: Moment,
+    settings: &Settings,
+) -> Result<(), Illegal> {
+    let State::HalfOpen { since, results, .. } = next.state else {
+        return Err(illegal(&next.state));
+    };
+    if !is_half_open_too_long(since, seen_since, at.now, settings) {
         return Err(Illegal::TooEarly);
     }
-    open(next, Cause::Undecided, at, settings);
+    match results.rate_reached(settings, results.calls) {
+        None if results.calls > 0 => recover(next, at.now, settings),
+        cause => open(next, cause.unwrap_or(Cause::Undecided), at, settings),
+    }
     Ok(())
 }
 
@@ -221,7 +282,7 @@ fn force(next: &mut Record, forced: Forced, now: Timestamp) {
     match forced.to {
         // Once it is released, probes say whether the dependency is there.
         ForcedState::Open => {
-            let until = forced.until.unwrap_or(now);
+            let until = leases_end(&next.state).map_or(now, |end| end.max(now));
             next.state = State::Open { since: now, until, cause: Cause::Operator };
             next.unavailable_since.get_or_insert(now);
         }
@@ -241,15 +302,31 @@ fn end_operators_wait(next: &mut Record, now: Timestamp) {
     }
 }
 
+/// Opens it for a wait, and for as long as probes may be under way: those that follow it would be too many
+/// beside them.
 fn open(next: &mut Record, cause: Cause, at: Moment, settings: &Settings) {
     next.opens = next.opens.saturating_add(1);
-    let until = at.now.plus(settings.wait.of(next.opens, at.roll));
+    let wait_ends = at.now.plus(settings.wait.of(next.opens, at.roll));
+    let latest = at.now.plus(settings.wait.longest);
+    let until = leases_end(&next.state).map_or(wait_ends, |end| end.min(latest).max(wait_ends));
     next.state = State::Open { since: at.now, until, cause };
+}
+
+/// When the last lease that is out ends.
+fn leases_end(state: &State) -> Option<Timestamp> {
+    let State::HalfOpen { leases, .. } = state else { return None };
+    leases.values().map(|lease| lease.ends_at).max()
+}
+
+/// Closes it after probes did well: calls ramp up.
+fn recover(next: &mut Record, now: Timestamp, settings: &Settings) {
+    let wait = settings.wait.whole(next.opens);
+    close(next, now, settings.ramp.min(wait / 2));
 }
 
 fn close(next: &mut Record, now: Timestamp, ramp: Duration) {
     next.state = State::Closed { since: now, ramp_ends_at: now.plus(ramp) };
-    next.generation += 1;
+    next.generation = next.generation.wrapping_add(1);
     next.unavailable_since = None;
 }
 

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use event::{Code, Failure};
 
-use crate::{Contract, ContractError, TableMode, TableSink, Target};
+use crate::{
+    Contract, ContractError, Dependencies, DependenciesError, Dependency, TableMode, TableSink,
+    Target,
+};
 
 /// Contracts by dataset.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     contracts: BTreeMap<String, Contract>,
+    dependencies: Dependencies,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +22,7 @@ pub enum CatalogError {
     Contract {
         folder: String,
         #[source]
-        source: ContractError,
+        source: Box<ContractError>,
     },
     #[error("{folder}/contract.yaml: its dataset is `{dataset}`; folder and dataset have one name")]
     Name { folder: String, dataset: String },
@@ -26,6 +30,12 @@ pub enum CatalogError {
         "{folder}/contract.yaml: its sink `{sink}` deletes rows of `{rows_of}`, which upserts none by a sink of that name"
     )]
     Rows { folder: String, sink: String, rows_of: String },
+    #[error(transparent)]
+    Dependencies(#[from] DependenciesError),
+    #[error(
+        "{folder}/contract.yaml: `{user}` names the dependency `{dependency}`, which dependencies.yaml does not declare; it declares {declared}"
+    )]
+    Undeclared { folder: String, user: String, dependency: String, declared: String },
 }
 
 impl Catalog {
@@ -39,8 +49,10 @@ impl Catalog {
         yaml: &str,
         files: &BTreeMap<String, String>,
     ) -> Result<(), CatalogError> {
-        let contract = Contract::parse(yaml, files)
-            .map_err(|source| CatalogError::Contract { folder: folder.to_owned(), source })?;
+        let contract = Contract::parse(yaml, files).map_err(|source| CatalogError::Contract {
+            folder: folder.to_owned(),
+            source: Box::new(source),
+        })?;
         if contract.dataset != folder {
             let dataset = contract.dataset;
             return Err(CatalogError::Name { folder: folder.to_owned(), dataset });
@@ -49,12 +61,61 @@ impl Catalog {
         Ok(())
     }
 
-    /// What contracts say of each other.
+    /// Takes what `dependencies.yaml` declares.
+    ///
+    /// # Errors
+    /// When it is not valid.
+    pub fn declare_dependencies(&mut self, yaml: &str) -> Result<(), CatalogError> {
+        self.dependencies = Dependencies::parse(yaml)?;
+        Ok(())
+    }
+
+    /// How a dependency is called: as it is declared, or with the defaults.
+    #[must_use]
+    pub fn dependency(&self, name: &str) -> Dependency {
+        self.dependencies.of(name)
+    }
+
+    /// What contracts say of each other, and of dependencies.
     ///
     /// # Errors
     /// When one deletes rows that no other writes: only an upserted row has one version that a deletion
-    /// can be older than.
+    /// can be older than. When one names a dependency that is not declared.
     pub fn check(&self) -> Result<(), CatalogError> {
+        for contract in self.contracts.values() {
+            self.check_dependencies(contract)?;
+        }
+        self.check_deleted_rows()
+    }
+
+    /// What has no dependency but its own name need not be declared.
+    fn check_dependencies(&self, contract: &Contract) -> Result<(), CatalogError> {
+        let mut users: Vec<(&str, &str)> = Vec::new();
+        for enricher in &contract.enrichers {
+            users.push((&enricher.name, &enricher.dependency));
+        }
+        for sink in &contract.sinks {
+            if let Target::Http(http) = &sink.target {
+                users.push((&sink.name, &http.dependency));
+            }
+        }
+        for (user, dependency) in users {
+            if user != dependency && !self.dependencies.declares(dependency) {
+                let declared: Vec<&str> = self.dependencies.names().take(20).collect();
+                let declared =
+                    if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+                return Err(CatalogError::Undeclared {
+                    folder: contract.dataset.clone(),
+                    user: user.to_owned(),
+                    dependency: dependency.to_owned(),
+                    declared,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_deleted_rows(&self) -> Result<(), CatalogError> {
         for contract in self.contracts.values() {
             for sink in &contract.sinks {
                 let Target::Table(TableSink { mode: TableMode::Delete { rows_of, .. }, .. }) =
@@ -131,6 +192,23 @@ sinks: [{{kind: table, {sink}}}]
         let failure = catalog.get("trains").unwrap_err();
         assert_eq!(failure.code, Code::UnknownDataset);
         assert!(failure.reason.contains("`trains`; known: gone, orders"), "{failure}");
+    }
+
+    #[test]
+    fn a_dependency_that_is_named_is_declared() {
+        let sink = (
+            "orders",
+            "name: rows}, {kind: http, name: partner, url: http://a.test/, dependency: crm",
+        );
+        let mut catalog = catalog(&[sink]);
+        let error = catalog.check().unwrap_err().to_string();
+        let expected = "orders/contract.yaml: `partner` names the dependency `crm`, which";
+        assert!(error.starts_with(expected) && error.ends_with("it declares none"), "{error}");
+        catalog.declare_dependencies("dependencies: {crm: {longest_wait_s: 60}}").unwrap();
+        catalog.check().unwrap();
+        assert_eq!(catalog.dependency("crm").longest_wait.as_secs(), 60);
+        assert_eq!(catalog.dependency("partner"), Dependency::default());
+        assert!(catalog.declare_dependencies("dependencies: {crm: {longest_wait_s: 1}}").is_err());
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::UrlError;
+use crate::enricher::{self, Enricher, WrittenEnricher};
 use crate::schema::{Schema, SchemaError};
 use crate::sink::{self, Sink, Target, WrittenSink};
-use crate::url::{UrlError, UrlTemplate};
 
 /// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
 /// event that comes back from there must still be known.
@@ -38,34 +39,6 @@ pub struct Keys {
     pub business: Vec<String>,
     /// An RFC 3339 time.
     pub event_time: String,
-}
-
-/// A service that knows more about an event.
-#[derive(Clone, Debug)]
-pub struct Enricher {
-    pub name: String,
-    pub http: HttpEnricher,
-    /// The member of the payload that takes the answer.
-    pub into: String,
-    pub missing: Missing,
-}
-
-/// A `GET` whose answer is a JSON document.
-#[derive(Clone, Debug)]
-pub struct HttpEnricher {
-    pub url: UrlTemplate,
-    pub timeout_ms: u64,
-}
-
-/// What it means when the service has no answer for this event (404): an answer, not an outage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Missing {
-    /// The event goes on with null there, marked.
-    #[default]
-    Degrade,
-    /// The event is a dead letter.
-    Fail,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -130,28 +103,6 @@ struct WrittenCsv {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenEnricher {
-    name: String,
-    http: WrittenHttp,
-    into: String,
-    #[serde(default)]
-    missing: Missing,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenHttp {
-    url: String,
-    #[serde(default = "default_timeout_ms")]
-    timeout_ms: u64,
-}
-
-fn default_timeout_ms() -> u64 {
-    2_000
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct WrittenRetention {
     idempotency_days: u32,
 }
@@ -189,8 +140,7 @@ impl Contract {
         };
         let schema =
             Schema::parse(text).map_err(|source| ContractError::Schema { file, source })?;
-        let enrichers =
-            written.enrichers.into_iter().map(Enricher::checked).collect::<Result<_, _>>()?;
+        let enrichers = enricher::checked(written.enrichers)?;
         let sinks = sink::checked(written.sinks, &written.keys)?;
         for sink in &sinks {
             if let Target::Lake(lake) = &sink.target {
@@ -218,33 +168,21 @@ impl Contract {
     }
 }
 
-impl Enricher {
-    fn checked(written: WrittenEnricher) -> Result<Self, ContractError> {
-        check_name("enrichers.name", &written.name)?;
-        if !(1..=20_000).contains(&written.http.timeout_ms) {
-            return Err(invalid("enrichers.http.timeout_ms", "from 1 to 20000"));
-        }
-        if written.into.is_empty() {
-            return Err(invalid("enrichers.into", "the name of a member"));
-        }
-        let url = UrlTemplate::parse(&written.http.url)
-            .map_err(|source| ContractError::Url { name: written.name.clone(), source })?;
-        let http = HttpEnricher { url, timeout_ms: written.http.timeout_ms };
-        Ok(Self { name: written.name, http, into: written.into, missing: written.missing })
-    }
-}
-
 pub(crate) fn invalid(field: &'static str, problem: &str) -> ContractError {
     ContractError::Invalid { field, problem: problem.to_owned() }
 }
 
 /// Names become parts of keys, paths and types: lower-case letters, digits and hyphens.
 pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), ContractError> {
-    let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
+    if is_name(name) {
         return Ok(());
     }
     Err(invalid(field, "1 to 64 lower-case letters, digits and hyphens"))
+}
+
+pub(crate) fn is_name(name: &str) -> bool {
+    let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=64).contains(&name.len()) && name.bytes().all(fits)
 }
 
 pub(crate) fn check_pointers(

@@ -5,19 +5,28 @@
 
 mod catalog;
 mod contract;
+mod dependencies;
+mod enricher;
 mod intake;
+mod place;
 mod schema;
+mod secret;
 mod sink;
+mod text;
 mod url;
+mod variables;
 
 pub use catalog::{Catalog, CatalogError};
-pub use contract::{
-    Contract, ContractError, Enricher, HttpEnricher, Keys, MIN_RETENTION_DAYS, Missing,
-};
+pub use contract::{Contract, ContractError, Keys, MIN_RETENTION_DAYS};
+pub use dependencies::{CallFailure, Dependencies, DependenciesError, Dependency, Limits, Retries};
+pub use enricher::{AskMethod, Enricher, HttpEnricher, Missing, Unavailable, in_rounds};
 pub use intake::Accepted;
 pub use schema::{Property, Schema, SchemaError, ValueKind};
+pub use secret::SecretReference;
 pub use sink::{
     Accumulate, Compression, CustomSink, HttpBody, HttpMethod, HttpSink, LakeFormat, LakeSink,
     Opened, Order, RowKey, Sink, SinkKind, TableMode, TableSink, Target, Tombstone, Window,
 };
-pub use url::{TextTemplate, UrlError, UrlTemplate};
+pub use text::TextTemplate;
+pub use url::{UrlError, UrlTemplate};
+pub use variables::{NameError, Variables, VariablesError};

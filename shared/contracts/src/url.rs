@@ -1,11 +1,14 @@
-//! Texts with places: `{NAME}` from the environment at the start, and in a URL `{/pointer}` from each
-//! payload.
+//! URLs with places: `{NAME}`, a variable whose value is put in at the start, and `{/pointer}`, filled in
+//! from each payload.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+
+use crate::Variables;
+use crate::place::{Part, check_is_ready, read_parts, variables};
+use crate::variables::{NameError, VariableValue};
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,21 +16,17 @@ pub struct UrlTemplate {
     parts: Vec<Part>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Variable(String),
-    Pointer(String),
-}
-
+/// Why a template cannot be read, bound or filled in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     #[error(
-        "`{place}` is neither a variable such as {{WEATHER_URL}} nor a pointer such as {{/origin}}"
+        "`{place}` is neither a variable such as {{WEATHER_URL}} nor a pointer such as {{/origin}} nor, in a header, a secret such as {{secret:weather#token}}"
     )]
     Place { place: String },
     #[error("a `{{` without its `}}`")]
     Unclosed,
+    #[error(transparent)]
+    Name(NameError),
     #[error(
         "the URL begins with `{start}`; it must begin with http://, https:// or a variable, so that no event chooses the host"
     )]
@@ -38,16 +37,22 @@ pub enum UrlError {
         "with what is at `{pointer}`, a segment of the URL is `.` or `..`, which leads elsewhere"
     )]
     DotSegment { pointer: String },
-    #[error("`{name}` is not set")]
-    Variable { name: String },
-    #[error("`{pointer}`: a header comes from the contract and the environment, not from an event")]
+    #[error("{file} has no {name}; expected `{name}: <value>` below `variables`")]
+    Variable { file: String, name: String },
+    #[error("{file}: {name} is `{found}`; expected {expected}")]
+    Malformed { file: String, name: String, found: String, expected: &'static str },
+    #[error("{file}: {name} is `{found}`, {why}")]
+    Placeholder { file: String, name: String, found: String, why: &'static str },
+    #[error("{file}: {name} is a secret, which no URL may hold: others log URLs. Use a header")]
+    Secret { file: String, name: String },
+    #[error("a URL may hold no secret: others log URLs. Use a header")]
+    SecretPlace,
+    #[error("a secret in a header is a place, such as {{secret:weather#token}}")]
+    BareSecret,
+    #[error("the variable `{name}` has no value yet")]
+    Unbound { name: String },
+    #[error("`{pointer}`: a header comes from the contract and its variables, not from an event")]
     Header { pointer: String },
-}
-
-/// A text whose places are variables.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TextTemplate {
-    parts: Vec<Part>,
 }
 
 /// What may stand in a path segment or a query value as it is: RFC 3986, section 2.3.
@@ -58,6 +63,9 @@ impl UrlTemplate {
     /// When a place is not understood, or the host could come from an event.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let parts = read_parts(text)?;
+        if parts.iter().any(|part| matches!(part, Part::Secret(_))) {
+            return Err(UrlError::SecretPlace);
+        }
         let host_is_fixed = match parts.as_slice() {
             [Part::Variable(_), Part::Text(next), ..] => next.starts_with(['/', '?']),
             [Part::Variable(_)] => true,
@@ -73,10 +81,18 @@ impl UrlTemplate {
         Ok(Self { parts })
     }
 
-    /// The variables that must be set.
+    /// The variables that are not in place yet.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<&str> {
-        variables(&self.parts)
+        variables(&self.parts).collect()
+    }
+
+    /// The places that are filled in from each payload.
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Pointer(pointer) => Some(pointer.as_str()),
+            Part::Text(_) | Part::Variable(_) | Part::Secret(_) => None,
+        })
     }
 
     /// Whether what does not come from an event begins so; known once the variables are in place.
@@ -85,13 +101,43 @@ impl UrlTemplate {
         matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with(start))
     }
 
-    /// The template with its variables' values in place.
+    /// The template with its variables' values in place. The one that the URL begins with is the beginning
+    /// of a URL; the others are parts of one.
     ///
     /// # Errors
-    /// [`UrlError::Variable`] for one that `lookup` does not know.
-    pub fn bind(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
-        let bound = |value: &str| value.trim_end_matches('/').to_owned();
-        Ok(Self { parts: bind(&self.parts, lookup, bound)? })
+    /// [`UrlError::Variable`] for one that is not in the file, [`UrlError::Malformed`] for one that cannot
+    /// stand there, [`UrlError::Secret`] for a secret, [`UrlError::Placeholder`] for one that is no value yet.
+    pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
+        let mut parts = Vec::new();
+        for (position, part) in self.parts.iter().enumerate() {
+            let Part::Variable(name) = part else {
+                parts.push(part.clone());
+                continue;
+            };
+            let text = match variables.get(name) {
+                Some(VariableValue::Text(text)) => text,
+                Some(VariableValue::Secret(_)) => {
+                    let (file, name) = (variables.file().to_owned(), name.clone());
+                    return Err(UrlError::Secret { file, name });
+                }
+                None => return Err(UrlError::missing(variables, name)),
+            };
+            check_is_ready(variables, name, text)?;
+            let (fits, expected) = match position {
+                0 => (is_base(text), "a URL such as https://weather.example.com, without a user"),
+                _ => (is_part(text), "a part of a URL, percent-encoded"),
+            };
+            if !fits {
+                return Err(UrlError::Malformed {
+                    file: variables.file().to_owned(),
+                    name: name.clone(),
+                    found: text.chars().take(120).collect(),
+                    expected,
+                });
+            }
+            parts.push(Part::Text(text.trim_end_matches('/').to_owned()));
+        }
+        Ok(Self { parts })
     }
 
     /// The URL for one payload; what comes from it is percent-encoded, slashes too.
@@ -108,7 +154,8 @@ impl UrlTemplate {
         for part in &self.parts {
             match part {
                 Part::Text(text) => url.push_str(text),
-                Part::Variable(name) => return Err(UrlError::Variable { name: name.clone() }),
+                Part::Variable(name) => return Err(UrlError::Unbound { name: name.clone() }),
+                Part::Secret(_) => return Err(UrlError::SecretPlace),
                 Part::Pointer(pointer) => {
                     let missing = || UrlError::Missing { pointer: pointer.clone() };
                     let text = match payload.pointer(pointer).ok_or_else(missing)? {
@@ -129,6 +176,24 @@ impl UrlTemplate {
     }
 }
 
+impl UrlError {
+    pub(crate) fn missing(variables: &Variables, name: &str) -> Self {
+        Self::Variable { file: variables.file().to_owned(), name: name.to_owned() }
+    }
+}
+
+/// Whether a URL can begin with it: a scheme and a host, to which no user's name and password are given.
+fn is_base(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    host.is_some_and(|host| !host.is_empty() && !host.contains('@')) && is_part(text)
+}
+
+/// Whether it has only characters of a URL: <https://www.rfc-editor.org/rfc/rfc3986#section-2>.
+fn is_part(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&b))
+}
+
 /// Whether the path's segment at this position is one.
 fn is_dot_segment(url: &str, at: usize) -> bool {
     let (before, after) = url.split_at(at);
@@ -138,120 +203,29 @@ fn is_dot_segment(url: &str, at: usize) -> bool {
     !before.contains(['?', '#']) && matches!(segment.as_str(), "." | "..")
 }
 
-impl TextTemplate {
-    /// # Errors
-    /// When a place is not understood, or is a pointer.
-    pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let parts = read_parts(text)?;
-        for part in &parts {
-            if let Part::Pointer(pointer) = part {
-                return Err(UrlError::Header { pointer: pointer.clone() });
-            }
-        }
-        Ok(Self { parts })
-    }
-
-    /// The variables that must be set.
-    #[must_use]
-    pub fn variables(&self) -> BTreeSet<&str> {
-        variables(&self.parts)
-    }
-
-    /// The template with its variables' values in place.
-    ///
-    /// # Errors
-    /// [`UrlError::Variable`] for one that `lookup` does not know.
-    pub fn bind(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
-        Ok(Self { parts: bind(&self.parts, lookup, str::to_owned)? })
-    }
-
-    /// What it says, once it is bound.
-    ///
-    /// # Errors
-    /// [`UrlError::Variable`] before.
-    pub fn text(&self) -> Result<String, UrlError> {
-        let text = |part: &Part| match part {
-            Part::Text(text) => Ok(text.clone()),
-            Part::Variable(name) | Part::Pointer(name) => {
-                Err(UrlError::Variable { name: name.clone() })
-            }
-        };
-        self.parts.iter().map(text).collect()
-    }
-}
-
-/// A bound one may be a secret.
-impl fmt::Debug for TextTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TextTemplate")
-    }
-}
-
-fn read_parts(text: &str) -> Result<Vec<Part>, UrlError> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some(open) = rest.find('{') {
-        if open > 0 {
-            parts.push(Part::Text(rest[..open].to_owned()));
-        }
-        let (place, after) = rest[open + 1..].split_once('}').ok_or(UrlError::Unclosed)?;
-        parts.push(Part::read(place)?);
-        rest = after;
-    }
-    if !rest.is_empty() {
-        parts.push(Part::Text(rest.to_owned()));
-    }
-    Ok(parts)
-}
-
-fn variables(parts: &[Part]) -> BTreeSet<&str> {
-    parts.iter().filter_map(Part::variable).collect()
-}
-
-fn bind(
-    parts: &[Part],
-    lookup: impl Fn(&str) -> Option<String>,
-    bound: impl Fn(&str) -> String,
-) -> Result<Vec<Part>, UrlError> {
-    let bind = |part: &Part| match part {
-        Part::Variable(name) => {
-            let value = lookup(name).ok_or_else(|| UrlError::Variable { name: name.clone() })?;
-            Ok(Part::Text(bound(&value)))
-        }
-        other => Ok(other.clone()),
-    };
-    parts.iter().map(bind).collect()
-}
-
-impl Part {
-    fn variable(&self) -> Option<&str> {
-        match self {
-            Self::Variable(name) => Some(name),
-            Self::Text(_) | Self::Pointer(_) => None,
-        }
-    }
-
-    fn read(place: &str) -> Result<Self, UrlError> {
-        if place.starts_with('/') {
-            return Ok(Self::Pointer(place.to_owned()));
-        }
-        let fits = |b: u8| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_');
-        if !place.is_empty() && place.bytes().all(fits) {
-            return Ok(Self::Variable(place.to_owned()));
-        }
-        Err(UrlError::Place { place: place.to_owned() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
+    fn variables() -> Variables {
+        let yaml = "
+variables:
+  BASE: http://127.0.0.1:9/
+  KEY: a%20b
+  TOKEN: secret:weather
+  LOCAL: '{LOCAL_WEATHER}'
+  EXAMPLE: https://weather.example/v1
+  WORD: weather
+  USER: https://me@weather.test
+  SPACE: https://weather.test/a b
+";
+        Variables::parse("variables/test.yaml", yaml).unwrap()
+    }
+
     fn bound(text: &str) -> UrlTemplate {
-        let lookup = |name: &str| (name == "BASE").then(|| "http://127.0.0.1:9/".to_owned());
-        UrlTemplate::parse(text).unwrap().bind(lookup).unwrap()
+        UrlTemplate::parse(text).unwrap().bind(&variables()).unwrap()
     }
 
     #[test]
@@ -276,17 +250,40 @@ mod tests {
     fn a_template_tells_its_variables_until_they_are_in_place() {
         let template = UrlTemplate::parse("{BASE}/{/a}?key={KEY}").unwrap();
         assert_eq!(template.variables(), BTreeSet::from(["BASE", "KEY"]));
-        assert!(!template.begins_with("https://"));
-        let filled = template.bind(|name| Some(format!("https://{name}"))).unwrap();
+        assert!(!template.begins_with("http://"));
+        let unbound = template.render(&json!({"a": 1}));
+        assert_eq!(unbound, Err(UrlError::Unbound { name: "BASE".to_owned() }));
+        let filled = template.bind(&variables()).unwrap();
         assert_eq!(filled.variables(), BTreeSet::new());
-        assert!(filled.begins_with("https://BASE") && !filled.begins_with("http://"));
+        assert!(filled.begins_with("http://127") && !filled.begins_with("https://"));
+        let url = filled.render(&json!({"a": 1})).unwrap();
+        assert_eq!(url, "http://127.0.0.1:9/1?key=a%20b");
+    }
 
-        let header = TextTemplate::parse("Bearer {TOKEN}").unwrap();
-        assert_eq!(header.variables(), BTreeSet::from(["TOKEN"]));
-        assert_eq!(header.text(), Err(UrlError::Variable { name: "TOKEN".to_owned() }));
-        let filled = header.bind(|_| Some("secret".to_owned())).unwrap();
-        assert_eq!(filled.text().unwrap(), "Bearer secret");
-        assert_eq!(format!("{filled:?}"), "TextTemplate", "a header may be a secret");
+    #[track_caller]
+    fn check_bound(text: &str, expected: &str) {
+        let error = UrlTemplate::parse(text).and_then(|url| url.bind(&variables())).unwrap_err();
+        assert!(error.to_string().contains(expected), "{text}: {error}");
+    }
+
+    #[test]
+    fn a_value_that_cannot_stand_there_is_named_with_its_file() {
+        let missing = "variables/test.yaml has no OTHER; expected `OTHER: <value>` below";
+        check_bound("{OTHER}/x", missing);
+        check_bound("{WORD}/x", "variables/test.yaml: WORD is `weather`; expected a URL");
+        check_bound(
+            "{USER}/x",
+            "expected a URL such as https://weather.example.com, without a user",
+        );
+        check_bound("{SPACE}/x", "SPACE is `https://weather.test/a b`");
+        check_bound("{BASE}/x?a={SPACE}", "expected a part of a URL");
+        check_bound("{LOCAL}/x", "`{LOCAL_WEATHER}`, which only the local emulation fills in");
+        check_bound("{EXAMPLE}/x", "`https://weather.example/v1`, an example");
+        check_bound("{TOKEN}/x", "TOKEN is a secret");
+        check_bound("{BASE}/x?key={TOKEN}", "TOKEN is a secret");
+        check_bound("https://a.test/?key={secret:a}", "no secret: others log URLs");
+        check_bound("{AWS_SECRET_ACCESS_KEY}", "`AWS_SECRET_ACCESS_KEY` is a name of Lambda's");
+        check_bound("https://a.test/{_HANDLER}", "`_HANDLER` is a name of Lambda's");
     }
 
     #[test]
@@ -347,7 +344,5 @@ mod tests {
         for payload in [json!({}), json!({"a": null}), json!({"a": ""}), json!({"a": []})] {
             assert_eq!(url.render(&payload), Err(UrlError::Missing { pointer: "/a".to_owned() }));
         }
-        let unset = UrlTemplate::parse("{OTHER}/x").unwrap().bind(|_| None);
-        assert_eq!(unset, Err(UrlError::Variable { name: "OTHER".to_owned() }));
     }
 }

@@ -38,16 +38,6 @@ impl Recent {
         Self { capacity, young: HashMap::new(), old: HashMap::new() }
     }
 
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.young.len() + self.old.len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Whether this very payload is known to have taken effect under this key.
     #[must_use]
     pub fn is_duplicate(&self, id: &RecordId, delivered: &Fingerprint, now: Timestamp) -> bool {

@@ -118,3 +118,24 @@ impl Verdict {
         if first == delivered { Self::Duplicate } else { Self::Conflict { first: first.clone() } }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key under which a dedupe record is stored: with another one, everything that was written
+    /// before would be written again.
+    #[test]
+    fn a_record_is_found_under_its_sink_and_its_key() {
+        let key = IdempotencyKey::from("[\"UA\",\"2013-02-01\"]".to_owned());
+        let id = RecordId { sink: "flights-table".to_owned(), key };
+        assert_eq!(id.to_string(), "flights-table#[\"UA\",\"2013-02-01\"]");
+    }
+
+    #[test]
+    fn an_owner_reads_as_it_was_named() {
+        let owner = Owner::from("lake/flights/a1".to_owned());
+        assert_eq!(owner.as_str(), "lake/flights/a1");
+        assert_eq!(owner.to_string(), "lake/flights/a1");
+    }
+}

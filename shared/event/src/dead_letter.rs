@@ -5,61 +5,16 @@
 //! ten, one of them is kept inside the failure: [`DeadLetter::original`] gives it back. Where a message
 //! leaves too little room, the reason is shortened.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::attributes::{displace, shortened};
 use crate::noncharacters::escape_noncharacters;
-use crate::{Code, Failure, FailureKind, Timestamp};
+use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp, attributes_size};
 
 /// The message attribute that holds a [`DeadLetter`] as JSON.
 pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
-
-/// SQS allows ten message attributes:
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
-const MOST_ATTRIBUTES: usize = 10;
-
-/// What a letter is routed and traced by: never displaced, since another one always can be.
-const KEPT_ATTRIBUTES: [&str; 4] = ["dataset", "eventid", "source", "traceparent"];
-
-/// Message attributes by name.
-pub type Attributes = BTreeMap<String, Attribute>;
-
-/// One SQS message attribute: a type (`String`, `Number`, `Binary`, with an optional `.suffix`) and
-/// a value; a binary one in base64.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attribute {
-    #[serde(rename = "type")]
-    pub data_type: String,
-    pub value: String,
-}
-
-impl Attribute {
-    pub fn string(value: impl Into<String>) -> Self {
-        Self { data_type: "String".to_owned(), value: value.into() }
-    }
-
-    /// What SQS counts of the value: a binary one by its bytes, not by their base64.
-    fn value_size(&self) -> usize {
-        if !self.data_type.starts_with("Binary") {
-            return self.value.len();
-        }
-        let padding = self.value.bytes().rev().take_while(|&byte| byte == b'=').count();
-        (self.value.len() / 4 * 3).saturating_sub(padding)
-    }
-}
-
-/// The bytes of attributes that count towards a message's limit: name, type and value of each.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
-#[must_use]
-pub fn attributes_size(attributes: &Attributes) -> usize {
-    let sizes = attributes
-        .iter()
-        .map(|(name, attribute)| name.len() + attribute.data_type.len() + attribute.value_size());
-    sizes.sum()
-}
 
 /// How the body holds the original bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +59,15 @@ pub struct DeadLetter {
     pub taken_in_at: Option<Timestamp>,
     pub first_failed_at: Timestamp,
     pub last_failed_at: Timestamp,
-    /// Receives in this life, the last one included.
+    /// How often it was tried in this life, the last time included: what its parked copies were received
+    /// counts, and what was a wait for an unavailable dependency does not.
     pub attempts: u32,
+    /// How often it was parked in this life.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parks: u32,
+    /// Since when in this life it waited for a dependency that was known to be unavailable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable_since: Option<Timestamp>,
     /// How often it was brought back from a dead-letter queue.
     #[serde(default)]
     pub redrives: u32,
@@ -126,6 +88,11 @@ fn is_message(form: &Form) -> bool {
     *form == Form::Message
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl DeadLetter {
     /// A first failure.
     #[must_use]
@@ -140,6 +107,8 @@ impl DeadLetter {
             first_failed_at: now,
             last_failed_at: now,
             attempts: 1,
+            parks: 0,
+            unavailable_since: None,
             redrives: 0,
             message_id: message_id.to_owned(),
             traceparent: None,
@@ -195,10 +164,8 @@ impl DeadLetter {
     #[must_use]
     pub fn write_within(mut self, mut attributes: Attributes, room: usize) -> Attributes {
         attributes.remove(FAILURE_ATTRIBUTE);
-        if attributes.len() >= MOST_ATTRIBUTES {
-            let is_kept = |name: &String| KEPT_ATTRIBUTES.contains(&name.as_str());
-            let last = attributes.keys().rev().find(|name| !is_kept(name)).cloned();
-            self.displaced = last.and_then(|name| attributes.remove_entry(&name));
+        if let Some(displaced) = displace(&mut attributes) {
+            self.displaced = Some(displaced);
         }
         let failure = Attribute::string("");
         let others =
@@ -250,20 +217,6 @@ impl DeadLetter {
         attributes.extend(self.displaced.clone());
         attributes
     }
-}
-
-/// A text that takes at least so many bytes less in JSON, if it has as many.
-fn shortened(text: &str, less: usize) -> String {
-    const CUT: char = '…';
-    let mut kept = text.to_owned();
-    let mut spared = 0;
-    while spared < less + CUT.len_utf8() {
-        let Some(last) = kept.pop() else { break };
-        // Within quotes.
-        spared += serde_json::to_string(&last).map_or(1, |json| json.len() - 2);
-    }
-    kept.push(CUT);
-    kept
 }
 
 impl Encoding {

@@ -17,9 +17,18 @@ pub enum FailureKind {
     Transient,
     /// It may succeed later: retry, not before the time that was asked for.
     Throttled { retry_after: Option<Duration> },
-    /// A dependency is known to be away: wait until then.
-    Unavailable { until: Timestamp },
+    /// A dependency is known to be away: wait until then. The wait is no attempt, and is parked. Once the
+    /// event has waited for `longest_wait`, from when it first had to, it is a dead letter.
+    Unavailable { until: Timestamp, longest_wait: Duration },
 }
+
+/// How long an event waits for an unavailable dependency where its contract does not say: longer than most
+/// incidents, and over before the end of a working day.
+pub const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// The most that a contract may say: a queue keeps a message for seven days, so that three are left for
+/// what went wrong besides.
+pub const MAX_LONGEST_WAIT: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 
 impl FailureKind {
     #[must_use]
@@ -141,6 +150,17 @@ impl Failure {
         Self { kind, code: Code::DependencyThrottled, reason: bounded(reason.into()), at: None }
     }
 
+    /// A dependency is away: the event is to wait until then, and not for longer than `longest_wait`
+    /// altogether ([`DEFAULT_LONGEST_WAIT`], [`MAX_LONGEST_WAIT`]).
+    pub fn unavailable(
+        until: Timestamp,
+        longest_wait: Duration,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let kind = FailureKind::Unavailable { until, longest_wait };
+        Self { kind, code: Code::DependencyUnavailable, reason: bounded(reason.into()), at: None }
+    }
+
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         let place: String = place.into();
@@ -182,7 +202,7 @@ mod tests {
             (FailureKind::Permanent, "permanent"),
             (FailureKind::Transient, "transient"),
             (FailureKind::Throttled { retry_after: None }, "throttled"),
-            (FailureKind::Unavailable { until }, "unavailable"),
+            (FailureKind::Unavailable { until, longest_wait: Duration::ZERO }, "unavailable"),
         ];
         for (kind, name) in kinds {
             assert_eq!(kind.name(), name);

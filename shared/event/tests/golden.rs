@@ -7,7 +7,7 @@
 
 use event::{
     Attribute, Attributes, DeadLetter, Envelope, FAILURE_ATTRIBUTE, Fingerprint, Form,
-    IdempotencyKey, row_key,
+    IdempotencyKey, PARKED_ATTRIBUTE, Parked, row_key,
 };
 use serde_json::Value;
 
@@ -79,4 +79,23 @@ fn dead_letters_stay_what_they_are() {
     assert_eq!(written(read(FIRST)), FIRST, "what is not known of it is not made up");
     assert_eq!(read(SECOND).form, Form::Csv);
     assert_eq!(written(read(SECOND)), SECOND);
+    // Of an event that was parked, and waited for too long.
+    const THIRD: &str = r#"{"stage":"enrich","code":"dependency.unavailable","kind":"unavailable","reason":"weather is away","taken_in_at":"2025-12-31T00:00:00.000Z","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T06:00:00.000Z","attempts":2,"parks":30,"unavailable_since":"2026-01-01T00:01:00.000Z","redrives":0,"message_id":"m-1","encoding":"text"}"#;
+    assert_eq!((read(THIRD).parks, read(FIRST).parks), (30, 0));
+    assert_eq!(written(read(THIRD)), THIRD);
+}
+
+/// What parked copies carry, which are in queues while a deployment replaces the functions.
+#[test]
+fn parked_copies_stay_what_they_are() {
+    const LEAST: &str = r#"{"parked_format":1,"message_id":"m-1","attempts":7,"parks":1,"first_failed_at":"2026-01-01T00:00:00.000Z","code":"dependency.throttled","reason":"later"}"#;
+    const FULL: &str = r#"{"parked_format":1,"message_id":"m-1","sent_at":"2025-12-31T23:59:00.000Z","attempts":2,"parks":30,"first_failed_at":"2026-01-01T00:00:00.000Z","unavailable_since":"2026-01-01T00:01:00.000Z","not_before":"2026-01-01T02:00:00.000Z","code":"dependency.unavailable","reason":"weather is away","at":"line 3","displaced":["z",{"type":"String","value":"v"}]}"#;
+    let nine = (0..9).map(|n| (format!("a{n}"), Attribute::string("v")));
+    for (json, attributes) in [(LEAST, Attributes::new()), (FULL, nine.collect())] {
+        let mut copy = attributes.clone();
+        copy.insert(PARKED_ATTRIBUTE.to_owned(), Attribute::string(json));
+        let parked = Parked::read(&copy).unwrap();
+        let original = parked.original(copy.clone());
+        assert_eq!(parked.write_within(original, usize::MAX), copy);
+    }
 }

@@ -4,21 +4,21 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderValue, Response};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
 use tokio::time::{Instant, timeout_at};
 
+use crate::body::{Coding, read};
+use crate::connect::{GuardedConnector, forbidden};
+use crate::reach::Reach;
 use crate::retry_after::retry_after;
 use crate::{Answer, Ask, AskError, BodyError, Request};
-
-/// The longest answer that is read.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// A client with one pool of kept-alive connections.
 pub struct Client {
@@ -27,23 +27,24 @@ pub struct Client {
 
 enum Connections {
     /// Nobody needs TLS: its roots are not loaded.
-    Plain(Pool<HttpConnector, Full<Bytes>>),
-    Tls(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Plain(Pool<GuardedConnector, Full<Bytes>>),
+    Tls(Pool<HttpsConnector<GuardedConnector>, Full<Bytes>>),
 }
 
 impl Client {
     /// # Errors
     /// When TLS is needed and the system has no root certificates.
-    pub fn new(needs_tls: bool) -> io::Result<Self> {
+    pub fn new(needs_tls: bool, reach: Reach) -> io::Result<Self> {
         let builder = Pool::builder(TokioExecutor::new());
         let pool = if needs_tls {
             let connector = HttpsConnectorBuilder::new()
                 .with_provider_and_native_roots(ring::default_provider())?
                 .https_or_http()
                 .enable_http1();
-            Connections::Tls(builder.build(connector.build()))
+            let connector = connector.wrap_connector(GuardedConnector::below_tls(reach));
+            Connections::Tls(builder.build(connector))
         } else {
-            Connections::Plain(builder.build_http())
+            Connections::Plain(builder.build(GuardedConnector::plain(reach)))
         };
         Ok(Self { pool })
     }
@@ -55,11 +56,16 @@ impl Client {
         *asked.method_mut() = method;
         *asked.uri_mut() = url.parse().map_err(|_| AskError::Url)?;
         *asked.headers_mut() = headers;
+        let gzip = HeaderValue::from_static("gzip");
+        asked.headers_mut().entry(ACCEPT_ENCODING).or_insert(gzip);
         let response = match &self.pool {
             Connections::Plain(pool) => pool.request(asked).await,
             Connections::Tls(pool) => pool.request(asked).await,
         };
         response.map_err(|error| {
+            if let Some(forbidden) = forbidden(&error) {
+                return AskError::Forbidden { address: forbidden.0 };
+            }
             if error.is_connect() { AskError::Connection } else { AskError::BrokenOff }
         })
     }
@@ -72,19 +78,10 @@ impl Ask for Client {
         let response = response.map_err(|_| AskError::TimedOut { limit_ms })??;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
-        let body = timeout_at(ends_at, read(response.into_body())).await;
+        let coding = Coding::of(response.headers());
+        let body = timeout_at(ends_at, read(response.into_body(), coding)).await;
         let body = body.unwrap_or(Err(BodyError::TimedOut { limit_ms }));
         Ok(Answer { status, retry_after, body })
-    }
-}
-
-async fn read(body: Incoming) -> Result<Bytes, BodyError> {
-    match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(BodyError::TooLong { limit: MAX_ANSWER_BYTES })
-        }
-        Err(_) => Err(BodyError::BrokenOff),
     }
 }
 

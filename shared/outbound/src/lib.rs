@@ -1,10 +1,18 @@
 //! HTTP requests to services that are not AWS's: one pool of connections, a time limit, an answer of
-//! bounded size. Redirects are answers, never followed: an event must not steer a request.
+//! bounded size, headers that hold secrets, circuit breakers and limits (`dependency`). Redirects are answers, never followed, and no request goes to
+//! this machine or its cloud's metadata: an event must not steer a request.
 
+mod body;
 mod client;
+mod connect;
+mod dependency;
+mod headers;
+mod reach;
 mod retry_after;
+mod secrets;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +20,12 @@ use event::{Code, Failure, FailureKind};
 use http::{HeaderMap, Method};
 
 pub use client::Client;
+pub use dependency::{
+    BreakersOf, Call, DependencyClient, Judged, NotAsked, Pause, Retrying, Sign, Sleeping,
+};
+pub use headers::{FilledHeaders, HeaderError, HeaderTemplates};
+pub use reach::Reach;
+pub use secrets::{SecretStore, SecretText, Secrets};
 
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -39,6 +53,8 @@ pub enum BodyError {
     BrokenOff,
     #[error("the answer did not end within {limit_ms} ms")]
     TimedOut { limit_ms: u128 },
+    #[error("the answer cannot be decoded as {coding}; it may be as it is, or gzip")]
+    Coding { coding: String },
 }
 
 /// There is no answer.
@@ -46,6 +62,9 @@ pub enum BodyError {
 pub enum AskError {
     #[error("the URL is not one that can be asked")]
     Url,
+    /// Nothing was sent: the URL's host is this machine, its link or its metadata.
+    #[error("{address} is an address to which no request may go")]
+    Forbidden { address: IpAddr },
     /// Nothing was sent.
     #[error("no connection")]
     Connection,

@@ -1,19 +1,22 @@
 //! The batch loop: an SQS batch in, `batchItemFailures` out.
 //!
-//! The one place where a failure's kind becomes an action. Every record ends in one of three ways:
-//! done (acknowledged), dead-lettered with its reason (acknowledged after the dead letter was
-//! sent), or returned to its queue. What is not acknowledged cannot be lost.
+//! The one place where a failure's kind becomes an action ([`wait`] decides, [`settle`] acts). Every record
+//! ends in one of four ways: done (acknowledged), dead-lettered with its reason (acknowledged after the
+//! dead letter was sent), parked (acknowledged after its copy was sent), or returned to its queue. What is
+//! not acknowledged cannot be lost.
+
+mod settle;
+mod wait;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use event::{Code, Failure, FailureKind, Timestamp};
+use event::{Code, Failure};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
-use crate::{DeadLetters, Deadline, Done, Queue, Record, Refused, Senders, Stage, Tally, backoff};
+use crate::{DeadLetters, Deadline, Done, Queue, Record, Senders, Stage, Tally};
 
 /// What Lambda is told: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -29,13 +32,22 @@ pub struct Failed {
     pub message_id: String,
 }
 
+impl Failed {
+    fn of(record: &Record) -> Self {
+        Self { message_id: record.received_id().to_owned() }
+    }
+}
+
 /// How records are tried.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The queue that the records come from.
+    /// The queue that the records come from. What waits for more than a minute is sent there once more,
+    /// with a delay, and Lambda takes that for a loop: the function needs `RecursiveLoop: Allow`.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
     pub queue_url: String,
-    /// The queue's `maxReceiveCount`: a failure on the last receive is a dead letter with its
-    /// reason, where SQS's own move would have none.
+    /// How often a record is tried, over all of its copies: a failure of the last attempt is a dead letter
+    /// with its reason. The queue's `maxReceiveCount`, by which SQS itself moves what ends each of its
+    /// receives without an answer, and gives no reason.
     pub max_receive_count: u32,
     /// Records prepared at a time.
     pub concurrency: usize,
@@ -68,10 +80,11 @@ type Outcome = (Record, Result<Done, Failure>);
 impl<S: Stage, Q: Queue> Batches<S, Q> {
     /// Works off a batch; never fails as a whole.
     pub async fn run(&self, mut records: Vec<Record>, deadline: &Deadline) -> BatchResponse {
-        if let Some(trusted) = &self.policy.trusted_senders {
-            for record in &mut records {
+        for record in &mut records {
+            if let Some(trusted) = &self.policy.trusted_senders {
                 record.is_strangers = !trusted.include(record);
             }
+            record.unpark();
         }
         let mut tally = Tally { received: records.len(), ..Tally::default() };
         let mut response = BatchResponse::default();
@@ -86,16 +99,26 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
                     for later in &mut waves {
                         for follower in later.extract_if(.., |r| r.group.as_ref() == Some(group)) {
                             tally.untouched += 1;
-                            response.failures.push(Failed { message_id: follower.message_id });
+                            response.failures.push(Failed::of(&follower));
                         }
                     }
                 }
-                response.failures.push(Failed { message_id: record.message_id });
+                response.failures.push(Failed::of(&record));
             }
         }
         tally.failed = response.failures.len();
         tally.log(S::NAME);
+        self.end_invocation(deadline).await;
         response
+    }
+
+    /// What became of the batch is decided: nothing that goes wrong here changes it.
+    async fn end_invocation(&self, deadline: &Deadline) {
+        let ending = AssertUnwindSafe(self.stage.end_invocation()).catch_unwind();
+        let limit = deadline.remaining().saturating_sub(self.policy.reserve / 4);
+        if !matches!(tokio::time::timeout(limit, ending).await, Ok(Ok(()))) {
+            tracing::warn!(stage = S::NAME, "the end of the invocation was cut short");
+        }
     }
 
     /// Returns the records that stay in their queue.
@@ -105,7 +128,15 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         deadline: &Deadline,
         tally: &mut Tally,
     ) -> Vec<Record> {
-        let attempts: Vec<_> = stream::iter(records)
+        let mut outcomes = Vec::new();
+        let mut due = Vec::with_capacity(records.len());
+        for record in records {
+            match wait::before_due(&record, deadline.now()) {
+                Some(failure) => outcomes.push((record, Err(failure))),
+                None => due.push(record),
+            }
+        }
+        let attempts: Vec<_> = stream::iter(due)
             .map(|record| async move {
                 let remaining = deadline.remaining();
                 if remaining < self.policy.reserve {
@@ -120,7 +151,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             .collect()
             .await;
         let mut returned = Vec::new();
-        let (mut ready, mut prepared, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ready, mut prepared) = (Vec::new(), Vec::new());
         for (record, attempt) in attempts {
             match attempt {
                 None => {
@@ -182,113 +213,6 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         let failure = Failure::transient(Code::RecordTimedOut, reason);
         vec![Err(failure); count]
     }
-
-    /// Acts on the outcomes; returns the records that stay in their queue.
-    async fn settle(
-        &self,
-        outcomes: Vec<Outcome>,
-        deadline: &Deadline,
-        tally: &mut Tally,
-    ) -> Vec<Record> {
-        let (mut dead, mut retries) = (Vec::new(), Vec::new());
-        for (record, outcome) in outcomes {
-            match outcome {
-                Ok(done) => tally.add(done),
-                Err(failure) if self.is_final(&record, &failure) => dead.push((record, failure)),
-                Err(failure) => retries.push((record, failure)),
-            }
-        }
-        retries.extend(self.dead_letter(dead, deadline, tally).await);
-        self.hide(&retries, deadline.now()).await;
-        tally.retried += retries.len() as u64;
-        let mut returned = Vec::with_capacity(retries.len());
-        for (record, failure) in retries {
-            log_failure("record will be retried", S::NAME, &record, &failure);
-            returned.push(record);
-        }
-        returned
-    }
-
-    fn is_final(&self, record: &Record, failure: &Failure) -> bool {
-        match failure.kind {
-            FailureKind::Permanent => true,
-            FailureKind::Transient | FailureKind::Throttled { .. } => {
-                record.receive_count >= self.policy.max_receive_count
-            }
-            FailureKind::Unavailable { .. } => false,
-        }
-    }
-
-    /// Returns those whose dead letter could not be sent.
-    async fn dead_letter(
-        &self,
-        dead: Vec<(Record, Failure)>,
-        deadline: &Deadline,
-        tally: &mut Tally,
-    ) -> Vec<(Record, Failure)> {
-        if dead.is_empty() {
-            return Vec::new();
-        }
-        let now = deadline.now();
-        let mut refused: Vec<Refused> =
-            dead.iter().map(|(record, why)| Refused::message(S::NAME, record, why, now)).collect();
-        for refused in refused.iter_mut().filter(|refused| !refused.fits()) {
-            if let Err(error) = self.stage.keep_elsewhere(refused, deadline).await {
-                // It is not sent, then: no message could hold it.
-                tracing::warn!(stage = S::NAME, failure.reason = %error, "body not kept elsewhere");
-            }
-        }
-        let sent = self.dead_letters.send(refused).await;
-        let mut kept = Vec::new();
-        for ((record, failure), sent) in dead.into_iter().zip(sent) {
-            match sent {
-                Ok(()) => {
-                    tally.add_dead_letter(&failure);
-                    log_failure("record dead-lettered", S::NAME, &record, &failure);
-                }
-                Err(error) => {
-                    log_failure("dead letter not sent", S::NAME, &record, &error);
-                    kept.push((record, failure));
-                }
-            }
-        }
-        kept
-    }
-
-    /// Each waits as long as its failure asks, or by its receive count.
-    async fn hide(&self, retries: &[(Record, Failure)], now: Timestamp) {
-        let waits: Vec<(&str, Duration)> = retries
-            .iter()
-            .map(|(record, failure)| (record.receipt_handle.as_str(), wait(record, failure, now)))
-            .collect();
-        for several in waits.chunks(HIDES * crate::MAX_BATCH_ENTRIES) {
-            let mut calls = Vec::with_capacity(HIDES);
-            for chunk in several.chunks(crate::MAX_BATCH_ENTRIES) {
-                calls.push(self.queue.hide_batch(&self.policy.queue_url, chunk));
-            }
-            let hidden = join_all(calls).await;
-            let failed = hidden.iter().flatten().filter(|hidden| !**hidden).count();
-            if failed > 0 {
-                tracing::warn!(stage = S::NAME, batch.unhidden = failed, "retries not delayed");
-            }
-        }
-    }
-}
-
-/// Calls that hide messages at a time: a batch of thousands takes as many as hundreds.
-const HIDES: usize = 8;
-
-/// The longest that a message can be hidden, counted from its receive, is 12 hours:
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>.
-const LONGEST_WAIT: Duration = Duration::from_secs(11 * 60 * 60);
-
-fn wait(record: &Record, failure: &Failure, now: Timestamp) -> Duration {
-    let usual = backoff(record.receive_count, &record.message_id);
-    match failure.kind {
-        FailureKind::Throttled { retry_after: Some(asked) } => asked.max(usual).min(LONGEST_WAIT),
-        FailureKind::Unavailable { until } => until.since(now).max(usual).min(LONGEST_WAIT),
-        FailureKind::Permanent | FailureKind::Transient | FailureKind::Throttled { .. } => usual,
-    }
 }
 
 /// Splits a batch so that a wave holds at most one record of each FIFO group, in their order.
@@ -308,22 +232,6 @@ fn waves(records: Vec<Record>) -> Vec<Vec<Record>> {
         }
     }
     waves
-}
-
-/// What is known of a failed record, without its payload.
-fn log_failure(message: &'static str, stage: &str, record: &Record, failure: &Failure) {
-    tracing::warn!(
-        stage,
-        message.id = record.message_id,
-        message.receive_count = record.receive_count,
-        event.id = record.attribute("eventid"),
-        trace.parent = record.attribute("traceparent"),
-        failure.code = %failure.code,
-        failure.kind = failure.kind.name(),
-        failure.at = failure.at.as_deref(),
-        failure.reason = %failure.reason,
-        "{message}"
-    );
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! The contracts that were shipped with the function: a folder for each dataset.
+//! The contracts that were shipped with the function, a folder for each dataset, and the variables of its
+//! environment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use contracts::{Catalog, CatalogError};
+use contracts::{Catalog, CatalogError, Variables, VariablesError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -15,11 +16,23 @@ pub enum LoadError {
     },
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error(
+        "cannot read {}: {source}; expected a file of variables, which the template's parameter Environment chooses from variables/ beside the contracts",
+        path.display()
+    )]
+    NoVariables {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Variables(#[from] VariablesError),
     #[error("no contract in {}; expected <dataset>/contract.yaml below it", path.display())]
     Empty { path: PathBuf },
 }
 
-/// Reads `<dir>/<dataset>/contract.yaml` and the JSON files beside each.
+/// Reads `<dir>/<dataset>/contract.yaml` and the JSON files beside each, and `<dir>/dependencies.yaml`, if it
+/// is there.
 ///
 /// # Errors
 /// When a folder cannot be read, a contract is not valid or at odds with another, or there is none.
@@ -43,8 +56,22 @@ pub fn load_contracts(dir: &Path) -> Result<Catalog, LoadError> {
     if catalog.is_empty() {
         return Err(LoadError::Empty { path: dir.to_owned() });
     }
+    let dependencies = dir.join("dependencies.yaml");
+    if dependencies.is_file() {
+        catalog.declare_dependencies(&read(&dependencies)?)?;
+    }
     catalog.check()?;
     Ok(catalog)
+}
+
+/// Reads the file that holds the values of the contracts' variables in one environment.
+///
+/// # Errors
+/// When it cannot be read, or is not one.
+pub fn load_variables(path: &Path) -> Result<Variables, LoadError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| LoadError::NoVariables { path: path.to_owned(), source })?;
+    Ok(Variables::parse(&path.display().to_string(), &text)?)
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
@@ -59,4 +86,17 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
 
 fn read(path: &Path) -> Result<String, LoadError> {
     std::fs::read_to_string(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_variables_that_is_missing_is_named_with_what_is_expected() {
+        let error = load_variables(Path::new("/nowhere/variables/moon.yaml")).unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with("cannot read /nowhere/variables/moon.yaml: "), "{error}");
+        assert!(error.contains("the template's parameter Environment chooses"), "{error}");
+    }
 }

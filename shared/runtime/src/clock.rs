@@ -4,10 +4,12 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use breaker::Surroundings;
 use event::Timestamp;
 use lambda_runtime::Context;
 
 use crate::env::{Lookup, Process};
+use crate::names::any_number;
 
 /// What the local emulation sets for each environment it starts: what the environment's clock adds to its
 /// system's at the start, in milliseconds, before or behind. Not set on Lambda.
@@ -29,6 +31,17 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one adapter to the system's time")]
     fn now(&self) -> Timestamp {
         shifted(SystemTime::now(), OFFSET.ms()).into()
+    }
+}
+
+/// What breakers need of the machine.
+impl Surroundings for SystemClock {
+    fn now(&self) -> Timestamp {
+        Clock::now(self)
+    }
+
+    fn roll(&self) -> u64 {
+        any_number(Clock::now(self))
     }
 }
 

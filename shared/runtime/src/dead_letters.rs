@@ -19,7 +19,12 @@ impl Refused {
     pub fn message(stage: &str, record: &Record, failure: &Failure, now: Timestamp) -> Self {
         let earlier = record.earlier();
         let mut letter = DeadLetter::new(stage, failure, now, &record.message_id);
-        letter.attempts = record.receive_count;
+        letter.attempts = record.attempts(failure);
+        if let Some(parked) = &record.parked {
+            letter.first_failed_at = parked.first_failed_at;
+            letter.parks = parked.parks;
+            letter.unavailable_since = parked.unavailable_since;
+        }
         // An earlier receive may have had an effect, and none came before the message was sent.
         letter.taken_in_at = Some(record.sent_at.map_or(now, |sent_at| sent_at.min(now)));
         letter.traceparent = record
@@ -51,7 +56,7 @@ impl Refused {
             Kind::Standard => (self.group, None),
             Kind::Fifo => (Some(self.group.unwrap_or_else(|| id.clone())), Some(id)),
         };
-        Outgoing { body: self.body, attributes, group, deduplication_id }
+        Outgoing { body: self.body, attributes, group, deduplication_id, delay: None }
     }
 }
 

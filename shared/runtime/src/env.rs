@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use contracts::UrlTemplate;
-
 /// Where variables come from; a test gives a map.
 pub trait Lookup {
     fn get(&self, name: &str) -> Option<String>;
@@ -90,21 +88,6 @@ pub fn number(
 pub fn is_url(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !host.contains(' '))
-}
-
-/// A contract's URL with its variables' values in place, each of which is a URL.
-///
-/// # Errors
-/// [`EnvError`], naming the variable.
-pub fn bind_url(lookup: &dyn Lookup, url: &UrlTemplate) -> Result<UrlTemplate, EnvError> {
-    let expected = "a URL such as https://weather.example.com";
-    for name in url.variables() {
-        parsed(lookup, name, expected, |text| is_url(text).then_some(()))?;
-    }
-    url.bind(|name| lookup.get(name)).map_err(|error| EnvError::Missing {
-        name: error.to_string(),
-        expected: expected.to_owned(),
-    })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod verdict;
 
 pub use backoff::backoff;
 pub use batch::{BatchResponse, Batches, Failed, Policy};
-pub use catalog::{LoadError, load_contracts};
+pub use catalog::{LoadError, load_contracts, load_variables};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetters, Refused};
 pub use deadline::Deadline;

@@ -7,9 +7,18 @@ use uuid::{NoContext, Uuid};
 /// naming, and by 74 random bits, so that no two attempts have one name.
 #[must_use]
 pub fn unique_name(now: Timestamp) -> String {
+    unique(now).to_string()
+}
+
+/// Any number: the 62 bits of chance at the end of such a name.
+pub(crate) fn any_number(now: Timestamp) -> u64 {
+    unique(now).as_u64_pair().1
+}
+
+fn unique(now: Timestamp) -> Uuid {
     let ms = u64::try_from(now.unix_ms()).unwrap_or(0);
     let nanos = u32::try_from(ms % 1_000 * 1_000_000).unwrap_or(0);
-    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos)).to_string()
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos))
 }
 
 /// When such a name was made; `None` of any other.

@@ -23,6 +23,11 @@ pub struct Outgoing {
     pub group: Option<String>,
     /// For a FIFO queue alone, which needs it: the id by which SQS drops a second copy.
     pub deduplication_id: Option<String>,
+    /// For a standard queue alone: how long nobody can receive it, at most 15 minutes. What is delayed is
+    /// not in flight, of which a queue can have 120,000 messages, and so can be of any number.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html>,
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+    pub delay: Option<Duration>,
 }
 
 impl Outgoing {

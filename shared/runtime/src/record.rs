@@ -3,16 +3,19 @@
 use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use event::{Attribute, Attributes, DeadLetter, Timestamp};
+use event::{
+    Attribute, Attributes, DeadLetter, Failure, FailureKind, PARKED_ATTRIBUTE, Parked, Timestamp,
+};
 
-/// A record of an SQS batch.
+/// A record of an SQS batch. One that is a parked copy is the message that was first sent, once
+/// [`Record::unpark`] has read what it carries.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     pub message_id: String,
     pub receipt_handle: String,
     pub body: String,
     pub attributes: Attributes,
-    /// At least 1: this receive included.
+    /// At least 1: this receive included, and the attempts of earlier copies.
     pub receive_count: u32,
     pub sent_at: Option<Timestamp>,
     pub queue_arn: String,
@@ -26,6 +29,10 @@ pub struct Record {
     pub moved_from: Option<String>,
     /// Whether whoever sent it is not believed in what only Sluicegate's functions write.
     pub is_strangers: bool,
+    /// Of a parked copy: what it carried.
+    pub parked: Option<Parked>,
+    /// Of a parked copy: its own id.
+    pub copy_id: Option<String>,
 }
 
 impl Record {
@@ -47,6 +54,8 @@ impl Record {
             sender: system("SenderId").cloned(),
             moved_from: system("DeadLetterQueueSourceArn").cloned(),
             is_strangers: false,
+            parked: None,
+            copy_id: None,
             message_id: message.message_id.unwrap_or_default(),
             receipt_handle: message.receipt_handle.unwrap_or_default(),
             body: message.body.unwrap_or_default(),
@@ -65,6 +74,61 @@ impl Record {
         self.attributes.get(name).map(|attribute| attribute.value.as_str())
     }
 
+    /// Makes of a parked copy the message that it is a copy of: its id, its time, its attributes, and the
+    /// attempts of all copies. What a stranger says of such a message is taken away.
+    pub fn unpark(&mut self) {
+        if self.is_strangers {
+            self.attributes.remove(PARKED_ATTRIBUTE);
+            return;
+        }
+        let Some(parked) = Parked::read(&self.attributes) else { return };
+        self.attributes = parked.original(std::mem::take(&mut self.attributes));
+        let copy_id = std::mem::replace(&mut self.message_id, parked.message_id.clone());
+        self.copy_id = Some(copy_id);
+        self.sent_at = parked.sent_at;
+        self.receive_count = self.receive_count.saturating_add(parked.attempts);
+        self.parked = Some(parked);
+    }
+
+    /// The id by which Lambda and SQS know what was received.
+    #[must_use]
+    pub fn received_id(&self) -> &str {
+        self.copy_id.as_deref().unwrap_or(&self.message_id)
+    }
+
+    /// Whether SQS can delay a copy of it: not on a FIFO queue, where a delay is the queue's alone.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html>
+    #[must_use]
+    pub(crate) fn can_be_parked(&self) -> bool {
+        self.group.is_none()
+    }
+
+    /// How often it was tried, this time included. Finding its dependency unavailable is no attempt, as
+    /// long as the wait can be parked.
+    #[must_use]
+    pub(crate) fn attempts(&self, failure: &Failure) -> u32 {
+        match failure.kind {
+            FailureKind::Unavailable { .. } if self.can_be_parked() => {
+                self.receive_count.saturating_sub(1)
+            }
+            FailureKind::Permanent
+            | FailureKind::Transient
+            | FailureKind::Throttled { .. }
+            | FailureKind::Unavailable { .. } => self.receive_count,
+        }
+    }
+
+    /// When an event of it is taken in that is read now, where it has not failed before
+    /// ([`Record::earlier`]): none of its effects is older. A parked message may have had one before, and
+    /// none came before it was sent.
+    #[must_use]
+    pub fn taken_in(&self, now: Timestamp) -> Timestamp {
+        match &self.parked {
+            Some(parked) => parked.sent_at.unwrap_or(parked.first_failed_at).min(now),
+            None => now,
+        }
+    }
+
     /// What is known of an earlier life in which it failed; nothing of what a stranger says of one.
     #[must_use]
     pub fn earlier(&self) -> Option<DeadLetter> {
@@ -77,5 +141,58 @@ fn read_attribute(attribute: SqsMessageAttribute) -> Attribute {
     Attribute {
         data_type: attribute.data_type.unwrap_or_else(|| "String".to_owned()),
         value: attribute.string_value.or(binary).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use event::Code;
+
+    use super::*;
+
+    fn time(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    /// A copy that was received twice, of a message that was tried six times before it was parked.
+    fn copy() -> Record {
+        let why = Failure::transient(Code::DependencyUnavailable, "away");
+        let mut parked = Parked::new("first", Some(time(1_000)), &why, time(2_000));
+        parked.attempts = 6;
+        let attributes = BTreeMap::from([("a".to_owned(), Attribute::string("v"))]);
+        Record {
+            message_id: "copy".to_owned(),
+            attributes: parked.write_within(attributes, usize::MAX),
+            receive_count: 2,
+            sent_at: Some(time(9_000)),
+            ..Record::default()
+        }
+    }
+
+    #[test]
+    fn a_parked_copy_is_the_message_that_was_first_sent() {
+        let mut record = copy();
+        assert_eq!(record.received_id(), "copy");
+        record.unpark();
+        assert_eq!((record.message_id.as_str(), record.received_id()), ("first", "copy"));
+        assert_eq!((record.receive_count, record.sent_at), (8, Some(time(1_000))));
+        assert_eq!(record.attributes.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(record.taken_in(time(10_000)), time(1_000));
+        let until = time(0);
+        let away = Failure::unavailable(until, std::time::Duration::ZERO, "away");
+        assert_eq!(record.attempts(&away), 7, "to find it unavailable is no attempt");
+        assert_eq!(record.attempts(&Failure::throttled(None, "later")), 8);
+    }
+
+    #[test]
+    fn a_stranger_s_word_of_a_copy_is_taken_away() {
+        let mut record = Record { is_strangers: true, ..copy() };
+        record.unpark();
+        assert_eq!((record.message_id.as_str(), record.received_id()), ("copy", "copy"));
+        assert_eq!((record.receive_count, record.sent_at), (2, Some(time(9_000))));
+        assert_eq!(record.attributes.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(record.taken_in(time(10_000)), time(10_000));
     }
 }

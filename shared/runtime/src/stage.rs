@@ -19,15 +19,17 @@ pub struct Done {
     pub stale: u64,
     /// Events of the record that are dead letters, already sent.
     pub dead_lettered: u64,
+    /// Events passed on without something that was to be added to them.
+    pub degraded: u64,
 }
 
 impl Done {
     /// One event, passed on.
     pub const PASSED: Self =
-        Self { taken: 1, passed: 1, duplicates: 0, stale: 0, dead_lettered: 0 };
+        Self { taken: 1, passed: 1, duplicates: 0, stale: 0, dead_lettered: 0, degraded: 0 };
     /// One event, which had passed before.
     pub const DUPLICATE: Self =
-        Self { taken: 1, passed: 0, duplicates: 1, stale: 0, dead_lettered: 0 };
+        Self { taken: 1, passed: 0, duplicates: 1, stale: 0, dead_lettered: 0, degraded: 0 };
 }
 
 /// Each record is prepared on its own, concurrently, its panics and time-outs its own; what came
@@ -63,5 +65,11 @@ pub trait Stage: Send + Sync {
         _deadline: &Deadline,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         std::future::ready(Ok(()))
+    }
+
+    /// The last that is done in an invocation, after which the environment may freeze, for good. By default
+    /// nothing.
+    fn end_invocation(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
     }
 }

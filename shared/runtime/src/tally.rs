@@ -14,7 +14,10 @@ pub struct Tally {
     /// Those of them that were not looked at.
     pub untouched: u64,
     pub done: Done,
+    /// Records that are hidden in their queue until their next try.
     pub retried: u64,
+    /// Records of which a copy waits in their queue until their next try.
+    pub parked: u64,
     pub dead_lettered: u64,
     /// Dead letters that came with another payload under a used key.
     pub conflicts: u64,
@@ -31,6 +34,7 @@ impl Tally {
         self.done.duplicates += done.duplicates;
         self.done.stale += done.stale;
         self.done.dead_lettered += done.dead_lettered;
+        self.done.degraded += done.degraded;
     }
 
     pub(crate) fn add_dead_letter(&mut self, failure: &Failure) {
@@ -39,7 +43,7 @@ impl Tally {
     }
 
     /// The line `batch done`: what came in is what went out, was a duplicate or stale, was retried,
-    /// dead-lettered or refused.
+    /// parked, dead-lettered or refused.
     pub fn log(&self, stage: &str) {
         tracing::info!(
             stage,
@@ -51,8 +55,10 @@ impl Tally {
             events.out = self.done.passed,
             events.duplicate = self.done.duplicates,
             events.stale = self.done.stale,
+            events.degraded = self.done.degraded,
             events.conflict = self.conflicts,
             events.retried = self.retried,
+            events.parked = self.parked,
             events.refused = self.refused,
             events.dead_lettered = self.done.dead_lettered + self.dead_lettered,
             "batch done"

@@ -49,6 +49,7 @@ pub(crate) fn joined(sinks: Vec<Result<Verdict, Failure>>) -> Result<Done, Failu
         duplicates: u64::from(!is_written && !is_stale),
         stale: u64::from(is_stale),
         dead_lettered: 0,
+        degraded: 0,
     })
 }
 
@@ -60,7 +61,7 @@ mod tests {
     fn an_event_is_what_its_sinks_say() {
         let (written, duplicate, stale) = (Verdict::Written, Verdict::Duplicate, Verdict::Stale);
         let done = |passed, duplicates, stale| {
-            Ok(Done { taken: 1, passed, duplicates, stale, dead_lettered: 0 })
+            Ok(Done { taken: 1, passed, duplicates, stale, dead_lettered: 0, degraded: 0 })
         };
         for (verdicts, expected) in [
             ([&written, &written], done(1, 0, 0)),

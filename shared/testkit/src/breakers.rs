@@ -1,4 +1,4 @@
-//! A store of breakers in memory, which can be told to be away.
+//! A store of breakers in memory, which can be told to fail.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +12,39 @@ pub struct MemoryBreakers(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     breakers: BTreeMap<String, Snapshot>,
-    is_away: bool,
+    fault: StoreFault,
     reads: usize,
     writes: usize,
+}
+
+/// How the store fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreFault {
+    #[default]
+    None,
+    /// Nothing is answered and nothing is written.
+    Away,
+    /// Reads are answered, and nothing is written.
+    ReadOnly,
+    /// Everything takes effect, and nothing is ever answered.
+    Silent,
+    /// Reads are answered. Writes take effect, and are never answered.
+    SilentWrites,
 }
 
 impl MemoryBreakers {
     /// From now on nothing is answered and nothing is written, or everything again.
     pub fn set_away(&self, is_away: bool) {
-        self.state().is_away = is_away;
+        self.set_fault(if is_away { StoreFault::Away } else { StoreFault::None });
+    }
+
+    pub fn set_fault(&self, fault: StoreFault) {
+        self.state().fault = fault;
+    }
+
+    /// Puts something in the place of what it holds of one breaker, whatever that is.
+    pub fn put(&self, breaker: &str, snapshot: Snapshot) {
+        self.state().breakers.insert(breaker.to_owned(), snapshot);
     }
 
     /// How often it was read, and how often something was to be written, since the last time.
@@ -53,20 +77,18 @@ fn away() -> Away {
     Away { reason: "told to be away".to_owned() }
 }
 
-impl Store for MemoryBreakers {
-    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
-        let mut state = self.state();
-        state.reads += 1;
-        if state.is_away { Err(away()) } else { Ok(state.breakers.clone()) }
+impl State {
+    fn read(&mut self) -> Result<BTreeMap<String, Snapshot>, Away> {
+        self.reads += 1;
+        if self.fault == StoreFault::Away { Err(away()) } else { Ok(self.breakers.clone()) }
     }
 
-    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
-        let mut state = self.state();
-        state.writes += 1;
-        if state.is_away {
+    fn replace(&mut self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+        self.writes += 1;
+        if self.is_not_written() {
             return Replaced::Unknown(away());
         }
-        let snapshot = state.breakers.entry(breaker.to_owned()).or_default();
+        let snapshot = self.breakers.entry(breaker.to_owned()).or_default();
         if snapshot.record.as_ref().map_or(0, |record| record.version) != expected {
             return Replaced::Conflict(snapshot.record.clone());
         }
@@ -74,16 +96,48 @@ impl Store for MemoryBreakers {
         Replaced::Written
     }
 
-    async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
-        let mut state = self.state();
-        state.writes += 1;
-        if state.is_away {
+    fn publish(&mut self, breaker: &str, window: Window, publication: &Publication) -> Published {
+        self.writes += 1;
+        if self.is_not_written() {
             return Published::Unknown(away());
         }
-        let snapshot = state.breakers.entry(breaker.to_owned()).or_default();
+        let snapshot = self.breakers.entry(breaker.to_owned()).or_default();
         let found = snapshot.counts.entry(window.horizon()).or_default();
         let Some(shared) = publication.applied_to(found) else { return Published::Conflict };
         *found = shared;
         Published::Added
+    }
+
+    fn is_not_written(&self) -> bool {
+        matches!(self.fault, StoreFault::Away | StoreFault::ReadOnly)
+    }
+}
+
+impl MemoryBreakers {
+    async fn answer<T>(&self, answer: T, silent: &[StoreFault]) -> T {
+        if silent.contains(&self.state().fault) {
+            return std::future::pending().await;
+        }
+        answer
+    }
+}
+
+const SILENT_READS: &[StoreFault] = &[StoreFault::Silent];
+const SILENT_WRITES: &[StoreFault] = &[StoreFault::Silent, StoreFault::SilentWrites];
+
+impl Store for MemoryBreakers {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+        let found = self.state().read();
+        self.answer(found, SILENT_READS).await
+    }
+
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+        let replaced = self.state().replace(breaker, expected, record);
+        self.answer(replaced, SILENT_WRITES).await
+    }
+
+    async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
+        let published = self.state().publish(breaker, window, publication);
+        self.answer(published, SILENT_WRITES).await
     }
 }

@@ -71,7 +71,7 @@ impl Queue for MemoryQueue {
         let bytes: usize = messages.iter().map(Outgoing::size).sum();
         assert!((1..=MAX_BATCH_ENTRIES).contains(&messages.len()), "{} entries", messages.len());
         assert!(bytes <= MAX_BATCH_BYTES, "{bytes} bytes in one call");
-        messages.iter().for_each(assert_characters);
+        messages.iter().for_each(assert_is_sendable);
         let mut state = self.lock();
         state.calls.push((url.to_owned(), messages.len()));
         let send = |message: &Outgoing| match state
@@ -97,6 +97,14 @@ impl Queue for MemoryQueue {
     }
 }
 
+/// What SQS takes of one message.
+pub(crate) fn assert_is_sendable(message: &Outgoing) {
+    assert_characters(message);
+    assert_delay(message);
+    assert!(message.size() <= MAX_BATCH_BYTES, "{} bytes in a message", message.size());
+    assert!(message.attributes.len() <= 10, "{} attributes", message.attributes.len());
+}
+
 /// What SQS takes in a body and in an attribute:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
 fn assert_characters(message: &Outgoing) {
@@ -106,5 +114,14 @@ fn assert_characters(message: &Outgoing) {
             let is_allowed = matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
             assert!(is_allowed, "SQS takes no {c:?}");
         }
+    }
+}
+
+/// How long SQS delays a message, and that a FIFO queue delays none.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html>
+fn assert_delay(message: &Outgoing) {
+    if let Some(delay) = message.delay {
+        assert!(delay <= Duration::from_secs(900), "SQS delays by no {delay:?}");
+        assert_eq!(message.deduplication_id, None, "a FIFO queue delays no single message");
     }
 }

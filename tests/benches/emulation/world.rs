@@ -50,6 +50,7 @@ impl World {
             root: folder.clone(),
             port: 0,
             parameters: BTreeMap::new(),
+            places: BTreeMap::new(),
             weather: None,
             services: Vec::new(),
             binaries: folder.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
+use local::LOCAL_WEATHER;
 use local::clock::Clock;
 use local::lambda::PAYLOAD_LIMIT;
 use serde_json::{Map, Value, json};
@@ -18,6 +19,12 @@ pub(crate) fn variables(
     let stack = world.emulation().stack();
     let function = stack.functions.iter().find(|each| each.logical_id == function).unwrap();
     let mut all = function.environment.clone();
+    if let Some(file) = all.get_mut("VARIABLES_FILE") {
+        *file = function.layers[0].join("variables/local.yaml").display().to_string();
+        // What the bare functions know of services.
+        let weather = world.emulation().place(LOCAL_WEATHER).unwrap().to_owned();
+        all.insert("WEATHER_URL".to_owned(), weather);
+    }
     let contracts = root().join("infra/contracts").display().to_string();
     let own = [
         ("CONTRACTS_DIR", contracts),

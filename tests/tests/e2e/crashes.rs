@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use tests::{World, flights, gzip, lines};
 use tokio::sync::mpsc;
 
-/// A message is received five times before SQS gives up on it: all of them could hit the same one.
+/// Far fewer than a message is received before SQS gives up on it: all of them could hit the same one.
 const KILLS: usize = 4;
 
 /// How far into a batch each of them comes, in milliseconds: as it is taken, and on its way.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use event::Code;
 use futures_util::future::join_all;
@@ -13,6 +14,9 @@ use serde_json::{Value, json};
 use tests::{Settings, World, weather};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+/// How often it is looked how far deliveries are.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The weather of so many hours, each a line.
 fn observations(count: usize) -> Vec<Value> {
@@ -132,5 +136,47 @@ async fn check(seed: u64) {
     assert_eq!(taken, expected, "seed {seed}");
     assert!(repeats > 0, "seed {seed}: nothing was lost");
     world.assert_codes("DeliverDlq", &[Code::Conflict]);
+    world.end().await;
+}
+
+const TOKENS: [&str; 2] = ["hush-one", "hush-two"];
+
+fn send_guarded(world: &World, observations: &[Value]) {
+    for each in observations {
+        world.send("Inbox", &each.to_string(), &[("dataset", "guarded")]);
+    }
+}
+
+/// The service takes one token at a time: from now on this one, and no more the one before.
+fn rotate(world: &World, token: &str) {
+    let secret = json!({ "token": token }).to_string();
+    world.emulation().secrets().put("sluicegate/guarded", &secret).unwrap();
+    world.emulation().weather().unwrap().require_token(token);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_is_rotated_in_the_middle_of_deliveries_causes_no_dead_letter() {
+    let world = World::start_with(Settings { datasets: &["guarded"], ..Settings::default() }).await;
+    let weather = world.emulation().weather().unwrap();
+    rotate(&world, TOKENS[0]);
+    let sample = observations(200);
+    let (before, after) = sample.split_at(100);
+    send_guarded(&world, before);
+    while weather.deliveries().len() < 20 {
+        tokio::time::sleep(LOOK).await;
+    }
+    rotate(&world, TOKENS[1]);
+    send_guarded(&world, after);
+    world.settle().await;
+
+    assert_eq!(taken(weather), (by_hour(&sample), 0));
+    assert!(weather.refusals() > 0, "no environment had an old token");
+    assert_eq!(world.logs.sum("deliver", "events.retried"), 0, "an event had to come again");
+    for queue in ["InboxDlq", "EnrichDlq", "DeliverDlq"] {
+        world.assert_letters(queue, &[]);
+    }
+    for token in TOKENS {
+        assert_eq!(world.logs.lines_with(token), Vec::<String>::new(), "a log tells a token");
+    }
     world.end().await;
 }

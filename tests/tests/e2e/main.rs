@@ -15,6 +15,7 @@ mod inputs;
 mod lineage;
 mod operations;
 mod operators;
+mod outages;
 mod poison;
 mod rights;
 mod services;

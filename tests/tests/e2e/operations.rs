@@ -28,7 +28,7 @@ async fn dead_letters_of_an_outage_come_back_and_are_written_once() {
     assert_eq!(dead.len(), sample.len());
     for letter in &dead {
         let failure = letter.failure.as_ref().unwrap();
-        assert_eq!((failure.code, failure.attempts), (Code::DependencyUnavailable, 5), "{letter}");
+        assert_eq!((failure.code, failure.attempts), (Code::DependencyUnavailable, 15), "{letter}");
         assert!(failure.first_failed_at <= failure.last_failed_at, "{letter}");
         assert_eq!((failure.stage.as_str(), failure.redrives), ("enrich", 0), "{letter}");
     }
@@ -276,6 +276,9 @@ async fn a_function_without_one_of_its_variables_does_not_start_and_names_it() {
         }
         let contracts = root().join("infra/contracts").display().to_string();
         all.entry("CONTRACTS_DIR".to_owned()).and_modify(|dir| *dir = contracts);
+        if let Some(file) = all.get_mut("VARIABLES_FILE") {
+            *file = function.layers[0].join("variables/local.yaml").display().to_string();
+        }
         for name in
             all.keys().filter(|name| function.binary != "redrive" || *name != "CONTRACTS_DIR")
         {

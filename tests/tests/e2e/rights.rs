@@ -1,6 +1,8 @@
 //! The rights that the template grants: each is needed, and nothing else is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -11,7 +13,7 @@ use local::front::Access;
 use local::iam::{Decision, Grant};
 use local::template::{EventSourceMapping, Role};
 use serde_json::{Value, json};
-use tests::{Edit, Settings, World, flights, gzip, lines, root};
+use tests::{Edit, Flight, Settings, World, flights, gzip, lines, root};
 
 /// What no run of seconds on one machine needs, each with the reason why it is granted all the same.
 const RARE: &[(&str, &str)] = &[
@@ -22,7 +24,8 @@ const RARE: &[(&str, &str)] = &[
     ("s3:AbortMultipartUpload", "a copy of more than 5 GB, in parts, fails"),
 ];
 
-/// Who meets an outage, and of what; each lasts until it made the function hide a message.
+/// Who meets an outage, and of what; each lasts until it made the function park a message, after some that it
+/// hid.
 const OUTAGES: [(&str, &str); 5] = [
     ("IngestFunction", "s3.GetObject"),
     ("EnrichFunction", "sqs.SendMessageBatch"),
@@ -30,11 +33,11 @@ const OUTAGES: [(&str, &str); 5] = [
     ("LakeFunction", "dynamodb"),
     ("DeliverFunction", "dynamodb"),
 ];
-/// The lake loses two environments in the middle of a batch.
+/// The lake loses environments in the middle of a batch; in its outage, no call gets as far as that.
 const DEATHS: &str = "
 seed: 3
 faults:
-  - {fault: kill, on: LakeFunction, at: call, chance: 0.3, times: 2}
+  - {fault: kill, on: LakeFunction, at: call, chance: 0.4, times: 12}
 ";
 /// How often it is looked whether an outage has had its effect.
 const LOOK: Duration = Duration::from_millis(10);
@@ -44,10 +47,17 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let faults = Plan::parse(DEATHS).unwrap();
-    let world = World::start_with(Settings { faults, ..Settings::default() }).await;
+    let datasets = &["guarded", "authorized"];
+    let is_throttling = Arc::new(AtomicBool::new(true));
+    let weather_url = Some(throttling_weather(&is_throttling).await);
+    let settings = Settings { faults, datasets, weather_url, ..Settings::default() };
+    let world = World::start_with(settings).await;
+    for secret in ["sluicegate/guarded", "sluicegate/authorized"] {
+        world.emulation().secrets().put(secret, r#"{"token":"t"}"#).unwrap();
+    }
     world.emulation().record_access();
     let outages = begin_outages(&world);
-    tokio::join!(run(&world), end_outages(&world, outages));
+    tokio::join!(run(&world), end_outages(&world, outages, &is_throttling));
 
     let mut used = world.emulation().allowed();
     used.extend(used_by_mappings(&world));
@@ -74,6 +84,11 @@ async fn run(world: &World) {
     for observation in testkit::sample_lines("weather.ndjson.gz").iter().take(10) {
         world.send("Inbox", observation, &[("dataset", "weather")]);
     }
+    // Delivered with a token.
+    let guarded = &testkit::sample_lines("weather.ndjson.gz")[30];
+    world.send("Inbox", guarded, &[("dataset", "guarded")]);
+    // Enriched with a token.
+    world.send("Inbox", guarded, &[("dataset", "authorized")]);
     // It leaves no room for why it is a dead letter.
     world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
     // The service has whole hours alone, and refuses it.
@@ -103,8 +118,25 @@ async fn run(world: &World) {
     let gone = letters.filter(|failure| failure.code == Code::InputNotFound);
     assert_eq!(gone.count(), 2, "the file, and the message that was in the archive");
     assert_eq!(world.emulation().denied(), BTreeSet::new(), "the template does not grant it");
-    world.assert_in_totals(&sample);
-    assert!(!world.logs.lines_with("signal: killed").is_empty(), "the lake was not killed");
+    let later = lose_environments(world).await;
+    world.assert_in_totals(&[sample, later].concat());
+}
+
+/// Sends more flights, until enough of the lake's environments have died in the middle of a batch: each death
+/// leaves a claim that the next one settles. Answers what was sent.
+async fn lose_environments(world: &World) -> Vec<Flight> {
+    const ENOUGH: usize = 4;
+    let mut sent = Vec::new();
+    for round in 0..40 {
+        if world.logs.lines_with("signal: killed").len() >= ENOUGH {
+            return sent;
+        }
+        let flights = flights(60 + 2 * round, 2);
+        world.send_flights(&flights);
+        world.settle().await;
+        sent.extend(flights);
+    }
+    panic!("too few of the lake's environments were killed");
 }
 
 /// An operator does it, and looks at it.
@@ -132,17 +164,59 @@ fn begin_outages(world: &World) -> BTreeMap<String, u64> {
     OUTAGES.map(begin).into_iter().collect()
 }
 
-async fn end_outages(world: &World, mut outages: BTreeMap<String, u64>) {
-    while !outages.is_empty() {
-        for call in world.emulation().calls().into_keys() {
-            if call.operation.starts_with("ChangeMessageVisibility")
-                && let Some(number) = outages.remove(&call.caller)
-            {
+/// Enrich parks nothing while it cannot send to any queue: it hides then, and parks what this service asks it
+/// to keep for a while.
+async fn throttling_weather(is_throttling: &Arc<AtomicBool>) -> String {
+    let is_throttling = Arc::clone(is_throttling);
+    tests::answering_instead(move || {
+        let throttles = is_throttling.load(Ordering::Relaxed);
+        throttles.then(|| tests::status("429 Too Many Requests", "retry-after: 90\r\n"))
+    })
+    .await
+}
+
+async fn end_outages(
+    world: &World,
+    mut outages: BTreeMap<String, u64>,
+    is_throttling: &AtomicBool,
+) {
+    let enrich = world.name("EnrichFunction");
+    while !outages.is_empty() || is_throttling.load(Ordering::Relaxed) {
+        let parking = parking_functions(world);
+        if parking.contains(enrich) {
+            is_throttling.store(false, Ordering::Relaxed);
+        }
+        let over: Vec<String> = if outages.contains_key(enrich) && hides(world, enrich) {
+            vec![enrich.to_owned()]
+        } else {
+            parking.into_iter().collect()
+        };
+        for function in over {
+            if let Some(number) = outages.remove(&function) {
                 assert!(world.emulation().adversary().remove(number));
             }
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn hides(world: &World, function: &str) -> bool {
+    world.emulation().calls().into_keys().any(|call| {
+        call.caller == function && call.operation.starts_with("ChangeMessageVisibility")
+    })
+}
+
+/// The functions that have sent to their own queue.
+fn parking_functions(world: &World) -> BTreeSet<String> {
+    let mappings = &world.emulation().stack().mappings;
+    let is_own = |access: &Access| {
+        access.action == "sqs:SendMessage"
+            && mappings.iter().any(|mapping| {
+                mapping.function == access.function && mapping.queue_arn == access.resource
+            })
+    };
+    let sent = world.emulation().allowed().into_iter().filter(is_own);
+    sent.map(|access| access.function).collect()
 }
 
 async fn put_tagged(world: &World, key: &str, body: Vec<u8>) {
@@ -260,5 +334,22 @@ async fn without_the_right_to_its_dead_letters_enrich_leaves_them_to_sqs() {
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert!(letters[0].failure.is_none(), "SQS moved it, and gives no reason");
     check_denied(&world, "EnrichFunction", "sqs:SendMessage");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_right_to_its_secrets_deliver_sends_nothing_and_each_letter_says_why() {
+    let secrets = "Action: secretsmanager:GetSecretValue";
+    let edit = Some(Edit { old: secrets, new: "Action: secretsmanager:DescribeSecret" });
+    let datasets = &["guarded"];
+    let world = World::start_with(Settings { edit, datasets, ..Settings::default() }).await;
+    world.emulation().secrets().put("sluicegate/guarded", r#"{"token":"t"}"#).unwrap();
+    let observation = &testkit::sample_lines("weather.ndjson.gz")[0];
+    world.send("Inbox", observation, &[("dataset", "guarded")]);
+    world.settle().await;
+    assert!(world.emulation().weather().unwrap().deliveries().is_empty());
+    let why = "reading the secret `sluicegate/guarded`: AccessDeniedException (HTTP 400)";
+    world.assert_letters("DeliverDlq", &[(Code::DependencyRefused, why)]);
+    check_denied(&world, "DeliverFunction", "secretsmanager:GetSecretValue");
     world.end().await;
 }

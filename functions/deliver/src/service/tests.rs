@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use contracts::Catalog;
+use contracts::{Catalog, Variables};
 use dedupe::{DedupeRecord, NoEffect};
-use event::{DeadLetter, Envelope, Payload};
-use outbound::{Answer, AskError};
+use event::{DeadLetter, Envelope, Payload, Timestamp};
+use outbound::{Answer, AskError, BreakersOf, SecretText, Secrets};
 use runtime::sink::Leased;
 use runtime::{BatchResponse, Batches, Clock, DeadLetters, Policy, Record};
 use serde_json::json;
-use testkit::{ManualClock, MemoryQueue, MemoryStore};
+use testkit::{ManualClock, MemoryBreakers, MemoryQueue, MemoryStore};
 
 use super::*;
 
@@ -42,7 +42,18 @@ fn answer(status: u16, retry_after: Option<u64>) -> Result {
 }
 
 /// Lets the test's own time pass.
+#[derive(Clone)]
 struct Passing(ManualClock);
+
+impl Surroundings for Passing {
+    fn now(&self) -> Timestamp {
+        Clock::now(&self.0)
+    }
+
+    fn roll(&self) -> u64 {
+        7
+    }
+}
 
 impl Pause for Passing {
     async fn pause(&self, time: Duration) {
@@ -50,12 +61,40 @@ impl Pause for Passing {
     }
 }
 
+/// Holds one text for every name, or is away.
+#[derive(Clone, Default)]
+struct Vault(Arc<Mutex<Option<String>>>);
+
+impl Vault {
+    fn set(&self, text: &str) {
+        *self.0.lock().unwrap() = Some(text.to_owned());
+    }
+}
+
+impl SecretStore for Vault {
+    async fn read(&self, name: &str) -> std::result::Result<SecretText, Failure> {
+        let text = self.0.lock().unwrap().clone();
+        let gone = || Failure::transient(Code::DependencyRefused, format!("no secret `{name}`"));
+        text.map(SecretText::new).ok_or_else(gone)
+    }
+}
+
+type Sink = Delivering<Scripted, Vault, MemoryBreakers, Passing>;
+
 struct Rig {
-    batches: Batches<Leased<Delivering<Scripted, Passing>, MemoryStore<NoEffect>>, MemoryQueue>,
+    batches: Batches<Leased<Sink, MemoryStore<NoEffect>>, MemoryQueue>,
     service: Scripted,
+    vault: Vault,
     store: MemoryStore<NoEffect>,
     queue: MemoryQueue,
     clock: ManualClock,
+}
+
+const VALUES: &str =
+    "WEATHER_URL: http://weather.test, TOKEN: 'secret:partner#token', PLAIN: plain";
+
+fn variables(values: &str) -> Variables {
+    Variables::parse("variables/test.yaml", &format!("variables: {{{values}}}")).unwrap()
 }
 
 fn rig(contracts: Catalog) -> Rig {
@@ -64,17 +103,25 @@ fn rig(contracts: Catalog) -> Rig {
 
 fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
-    let service = Scripted::default();
-    let variables = BTreeMap::from([("WEATHER_URL", "http://weather.test"), ("TOKEN", "s3cret")]);
-    let services = Services::bind(&contracts, &variables).unwrap();
-    let sink = Delivering::new(services, service.clone(), Passing(clock.clone()));
+    let (service, vault) = (Scripted::default(), Vault::default());
+    let services = Services::bind(&contracts, &variables(VALUES)).unwrap();
+    let breakers = BreakersOf {
+        store: MemoryBreakers::default(),
+        surroundings: Passing(clock.clone()),
+        environment: "e".to_owned(),
+        environments: 1,
+    };
+    let secrets = Secrets::new(vault.clone());
+    let dependencies = services.dependencies();
+    let client = DependencyClient::new(service.clone(), secrets, breakers, dependencies);
+    let sink = Delivering::new(services, client);
     let batches = Batches {
         stage: Leased::new(contracts, sink, store.clone()),
         dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new(QUEUE.to_owned(), 5),
         queue: queue.clone(),
     };
-    Rig { batches, service, store, queue, clock }
+    Rig { batches, service, vault, store, queue, clock }
 }
 
 /// That of the contracts that are shipped.
@@ -168,9 +215,9 @@ async fn an_event_is_delivered_once_under_its_key_with_its_own_bytes() {
 async fn a_service_that_is_away_for_a_moment_is_asked_again() {
     let rig = shipped();
     let start = rig.clock.now();
-    rig.will_answer([Err(AskError::Connection), answer(503, None), answer(429, Some(1))]);
+    rig.will_answer([Err(AskError::Connection), answer(429, Some(1))]);
     assert!(rig.run_one(39).await && rig.is_completed());
-    assert_eq!(rig.times_asked(), 4);
+    assert_eq!(rig.times_asked(), 3);
     let waited = rig.clock.now().since(start);
     assert!(waited >= Duration::from_secs(1) && waited < Duration::from_secs(2), "{waited:?}");
 }
@@ -182,13 +229,21 @@ async fn a_long_wait_is_left_to_the_queue() {
         let start = rig.clock.now();
         let asked = answers.len();
         rig.will_answer(answers.into_iter().map(|seconds| answer(503, Some(seconds))));
-        assert!(!rig.run_one(39).await);
+        let is_parked = rig.run_one(39).await;
+        assert_eq!((is_parked, rig.is_completed()), (waits > 60, false));
         assert_eq!(rig.times_asked(), asked);
         // The others of its batch are not completed before this one ends.
-        assert!(rig.clock.now().since(start) <= PATIENCE);
-        let [(_, hidden)] = rig.queue.hidden_in(QUEUE)[..] else { panic!("hidden more than once") };
-        assert!(hidden >= Duration::from_secs(waits), "{hidden:?}");
-        // The key is this payload's, and its next delivery need not wait for the lease.
+        assert!(rig.clock.now().since(start) <= Duration::from_secs(2));
+        let parked = rig.queue.sent_to(QUEUE).into_iter().filter_map(|message| message.delay);
+        let hidden = rig.queue.hidden_in(QUEUE).into_iter().map(|(_, wait)| wait);
+        let [wait] = parked.chain(hidden).collect::<Vec<_>>()[..] else { panic!("not one wait") };
+        assert!(wait >= Duration::from_secs(waits), "{wait:?}");
+        // The key is this payload's, and its next delivery need not wait for the lease. For so long, the
+        // service is left alone.
+        let asked = rig.times_asked();
+        rig.run_one(39).await;
+        assert_eq!(rig.times_asked(), asked);
+        rig.clock.advance(Duration::from_secs(waits));
         assert!(rig.run_one(39).await && rig.is_completed());
     }
 }
@@ -247,13 +302,13 @@ async fn a_copy_that_a_service_refuses_waits_for_the_one_that_it_took() {
     let rig = shipped();
     let copy = |id: &str, temp| message(id, envelope("weather", "k1", "39", &data(temp)));
     let lost = || Err(AskError::BrokenOff);
-    rig.will_answer([lost(), lost(), lost(), lost(), answer(422, None), answer(200, None)]);
+    rig.will_answer([lost(), lost(), lost(), answer(422, None), answer(200, None)]);
     assert!(!rig.run_one(39).await);
     let failures = rig.run(vec![copy("m2", 40)]).await.failures;
-    assert_eq!((failures.len(), rig.times_asked(), rig.letters().len()), (1, 5, 0));
+    assert_eq!((failures.len(), rig.times_asked(), rig.letters().len()), (1, 4, 0));
     assert!(rig.run_one(39).await && rig.is_completed());
     assert!(rig.run(vec![copy("m2", 40)]).await.failures.is_empty());
-    assert_eq!((rig.times_asked(), rig.letters().len()), (6, 0));
+    assert_eq!((rig.times_asked(), rig.letters().len()), (5, 0));
 }
 
 /// Nobody else brings it to an end.
@@ -292,6 +347,35 @@ async fn each_event_of_a_batch_has_its_own_answer() {
     assert_eq!(rig.store.calls().len(), 2);
 }
 
+/// Twenty calls that fail, of three attempts each, are enough to open its breaker.
+#[tokio::test]
+async fn an_event_waits_for_a_service_whose_breaker_is_open_and_its_key_is_free() {
+    let rig = shipped();
+    rig.will_answer((0..20).map(|_| Err(AskError::Connection)));
+    for n in 0..10 {
+        let key = format!("k{n}");
+        let event = message(&key, envelope("weather", &key, "p", &data(n)));
+        rig.run(vec![event]).await;
+    }
+    let asked = rig.times_asked();
+    assert_eq!(asked, 20, "no retry once the breaker is open");
+    let parked = rig.queue.sent_to(QUEUE).len();
+    assert!(rig.run(vec![observation("m", 39)]).await.failures.is_empty());
+    let copies = rig.queue.sent_to(QUEUE);
+    assert_eq!((copies.len(), rig.times_asked(), rig.letters().len()), (parked + 1, asked, 0));
+    assert!(copies[parked].delay >= Some(Duration::from_secs(7)), "{:?}", copies[parked].delay);
+    assert_eq!(rig.record(), None);
+    // Back, its probes decide, and the event is delivered.
+    rig.clock.advance(Duration::from_secs(20));
+    for n in 20..24 {
+        let key = format!("p{n}");
+        rig.run(vec![message(&key, envelope("weather", &key, "p", &data(n)))]).await;
+    }
+    rig.clock.advance(Duration::from_secs(60));
+    assert!(rig.run_one(39).await);
+    assert_eq!(rig.times_asked(), asked + 5);
+}
+
 fn contract(sink: &str) -> Catalog {
     let yaml = format!(
         "
@@ -312,8 +396,9 @@ sinks: [{{name: partner, kind: http, {sink}}}]
 #[tokio::test]
 async fn a_whole_envelope_goes_with_a_token_that_nothing_shows() {
     let rig = rig(contract(
-        "url: 'http://a.test/{/id}', body: envelope, headers: {authorization: 'Bearer {TOKEN}'}",
+        "url: 'http://a.test/{/id}', body: envelope, headers: {authorization: 'Bearer {TOKEN}', x-a: '{PLAIN}'}",
     ));
+    rig.vault.set(r#"{"token":"s3cret"}"#);
     let body = envelope("orders", "k", "p", r#"{"id":7}"#);
     assert!(rig.run(vec![message("m", body.clone())]).await.failures.is_empty());
     let asked = rig.service.asked.lock().unwrap();
@@ -321,6 +406,7 @@ async fn a_whole_envelope_goes_with_a_token_that_nothing_shows() {
     assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "http://a.test/7"));
     assert_eq!(request.headers["content-type"], "application/cloudevents+json");
     assert_eq!(request.headers["authorization"], "Bearer s3cret");
+    assert_eq!(request.headers["x-a"], "plain");
     let sent = Envelope::from_json(std::str::from_utf8(&request.body).unwrap()).unwrap();
     assert_eq!(sent.to_json().unwrap(), Envelope::from_json(&body).unwrap().to_json().unwrap());
     assert!(!format!("{request:?}").contains("s3cret"));
@@ -337,17 +423,79 @@ async fn an_event_without_what_the_url_needs_is_a_dead_letter_with_its_pointer()
     }
 }
 
+/// An order of the dataset that delivers with a token.
+fn order(id: &str) -> Record {
+    message(id, envelope("orders", id, "p", r#"{"id":7}"#))
+}
+
+fn with_token() -> Rig {
+    rig(contract("url: 'http://a.test', headers: {authorization: '{TOKEN}'}"))
+}
+
+impl Rig {
+    fn tokens_sent(&self) -> Vec<String> {
+        let asked = self.service.asked.lock().unwrap();
+        let token = |(request, _): &(Request, Duration)| {
+            request.headers["authorization"].to_str().unwrap().to_owned()
+        };
+        asked.iter().map(token).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_rotated_costs_one_more_request_and_no_failure() {
+    for status in [401, 403] {
+        let rig = with_token();
+        rig.vault.set(r#"{"token":"first"}"#);
+        assert!(rig.run(vec![order("m1")]).await.failures.is_empty());
+        rig.vault.set(r#"{"token":"second"}"#);
+        rig.will_answer([answer(status, None)]);
+        assert!(rig.run(vec![order("m2")]).await.failures.is_empty());
+        assert!(rig.run(vec![order("m3")]).await.failures.is_empty());
+        assert_eq!(rig.tokens_sent(), ["first", "first", "second", "second"]);
+        assert_eq!(rig.letters().len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_stands_where_the_secret_has_not_changed_or_the_new_one_is_refused_too() {
+    let rig = with_token();
+    rig.vault.set(r#"{"token":"wrong"}"#);
+    rig.will_answer([answer(401, None)]);
+    assert_eq!(rig.run(vec![order("m1")]).await.failures.len(), 1);
+    assert_eq!(rig.tokens_sent(), ["wrong"]);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    rig.vault.set(r#"{"token":"as wrong"}"#);
+    rig.will_answer([answer(401, None), answer(401, None)]);
+    assert_eq!(rig.run(vec![order("m2")]).await.failures.len(), 1);
+    assert_eq!(rig.tokens_sent(), ["wrong", "wrong", "as wrong"]);
+    assert_eq!(rig.letters().len(), 0, "it is tried again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_secret_nothing_is_sent_and_the_event_keeps_its_turn() {
+    let rig = with_token();
+    assert_eq!(rig.run(vec![order("m1")]).await.failures.len(), 1);
+    assert_eq!((rig.times_asked(), rig.record()), (0, None));
+    let last = Record { receive_count: 5, ..order("m1") };
+    assert!(rig.run(vec![last]).await.failures.is_empty());
+    let letter = &rig.letters()[0];
+    assert_eq!(letter.code, Code::DependencyRefused);
+    assert_eq!(letter.reason, "sink partner: no secret `partner`");
+}
+
 #[test]
-fn what_a_contract_needs_of_the_environment_is_named() {
-    let bind = |sink: &str, variables: &BTreeMap<&str, &str>| {
-        Services::bind(&contract(sink), variables).err().unwrap().to_string()
+fn what_a_contract_needs_of_its_variables_is_named() {
+    let bind = |sink: &str, values: &str| {
+        Services::bind(&contract(sink), &variables(values)).err().unwrap().to_string()
     };
     let token = "url: 'http://a.test', headers: {authorization: '{TOKEN}'}";
-    let error = bind(token, &BTreeMap::new());
-    assert!(error.starts_with("the sink `partner` of `orders`: environment variable TOKEN is not"));
-    let error = bind(token, &BTreeMap::from([("TOKEN", "two\nlines")]));
+    let error = bind(token, "OTHER: a");
+    let expected = "the sink `partner` of `orders`: variables/test.yaml has no TOKEN";
+    assert!(error.starts_with(expected), "{error}");
+    let error = bind(token, r#"TOKEN: "two\nlines""#);
     assert!(error.contains("its header `authorization`") && !error.contains("lines"), "{error}");
-    let error = bind("url: '{PARTNER_URL}/x'", &BTreeMap::from([("PARTNER_URL", "partner")]));
+    let error = bind("url: '{PARTNER_URL}/x'", "PARTNER_URL: partner");
     assert!(error.contains("PARTNER_URL is `partner`"), "{error}");
 }
 

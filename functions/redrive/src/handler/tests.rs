@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex};
 
-use event::{Attribute, Attributes, Code, Failure, Timestamp};
+use event::{Attribute, Attributes, Code, Failure, Parked, Timestamp};
 use runtime::Clock;
 
 use super::*;
@@ -257,6 +257,46 @@ async fn what_sqs_moved_goes_back_with_its_id_and_the_time_at_which_it_was_sent(
     assert_eq!((letter.attempts, letter.redrives), (6, 1));
     assert_eq!(letter.taken_in(), Timestamp::from_unix_ms(5_000));
     assert_eq!(sent[1].attributes.len(), 1);
+}
+
+/// A parked copy whose receives all ended in a crash; it is the message that was first sent.
+#[tokio::test]
+async fn a_parked_copy_that_sqs_moved_goes_back_as_the_message_that_it_stood_for() {
+    let why = Failure::transient(Code::DependencyUnavailable, "away");
+    let mut parked = Parked::new(
+        "m-first",
+        Some(Timestamp::from_unix_ms(1_000)),
+        &why,
+        Timestamp::from_unix_ms(2_000),
+    );
+    (parked.attempts, parked.parks) = (7, 3);
+    parked.unavailable_since = Some(Timestamp::from_unix_ms(3_000));
+    let own = Attributes::from([("dataset".to_owned(), Attribute::string("flights"))]);
+    for (sender, expected) in
+        [("AROAREDRIVE:function", ("m-first", 13, 3)), ("AIDAPRODUCER", ("m0", 6, 0))]
+    {
+        let moved = Record {
+            attributes: parked.clone().write_within(own.clone(), usize::MAX),
+            moved_from: Some("arn:aws:sqs:eu-west-1:000000000000:inbox".to_owned()),
+            sender: Some(sender.to_owned()),
+            sent_at: Some(Timestamp::from_unix_ms(5_000)),
+            receive_count: 6,
+            ..letter(0)
+        };
+        let fake = Fake { letters: Mutex::new(vec![moved]), ..Fake::default() };
+        let redrive = with("http://h/queue", fake);
+        assert_eq!(run(&redrive, "sink", 10).await.unwrap().moved, 1);
+        let sent = redrive.queues.sent.lock().unwrap();
+        let letter = DeadLetter::read(&sent[0].attributes).unwrap();
+        let said = (letter.message_id.as_str(), letter.attempts, letter.parks);
+        assert_eq!(said, expected, "{sender}");
+        assert_eq!(letter.original(sent[0].attributes.clone()), own, "{sender}");
+        if sender.starts_with("AROA") {
+            assert_eq!(letter.taken_in(), Timestamp::from_unix_ms(1_000));
+            assert_eq!(letter.first_failed_at, Timestamp::from_unix_ms(2_000));
+            assert_eq!(letter.unavailable_since, parked.unavailable_since);
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! Which bucket and queue those are, the template's outputs say.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -67,7 +68,7 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
     let mut unfit = Vec::new();
     for record in &file.records[in_objects..input.wanted] {
         match message(file.bytes_of(record)) {
-            Some(text) => send(world, dataset, text, &mut fed)?,
+            Some(text) => send(world, dataset, text, Duration::ZERO, &mut fed)?,
             None => unfit.push(record),
         }
     }
@@ -77,6 +78,32 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
         let body = gzipped(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
         put(world, dataset, "ndjson.gz", body, &part, &mut fed)?;
+    }
+    Ok(fed)
+}
+
+/// Sends all events as messages, evenly over so long: each waits in the inbox until its time.
+///
+/// # Errors
+/// For CSV, a record of which says nothing without its header, and for what SQS does not take.
+pub(super) fn feed_over(
+    world: &Emulation,
+    dataset: &Dataset,
+    input: &Input,
+    over: Duration,
+) -> Result<Fed, Failure> {
+    let mut fed = Fed::default();
+    let count = u32::try_from(input.wanted).unwrap_or(u32::MAX).max(1);
+    for (record, place) in input.file.records[..input.wanted].iter().zip(0_u32..) {
+        let text = match input.file.format {
+            Format::Ndjson => message(input.file.bytes_of(record)),
+            Format::Csv => None,
+        };
+        let text = text.ok_or_else(|| {
+            Failure::new(format!("line {} cannot be sent as a message", record.line))
+                .next("give events as .ndjson, in texts that SQS takes")
+        })?;
+        send(world, dataset, text, over * place / count, &mut fed)?;
     }
     Ok(fed)
 }
@@ -118,7 +145,13 @@ fn put(
     Ok(())
 }
 
-fn send(world: &Emulation, dataset: &Dataset, text: &str, fed: &mut Fed) -> Result<(), Failure> {
+fn send(
+    world: &Emulation,
+    dataset: &Dataset,
+    text: &str,
+    delay: Duration,
+    fed: &mut Fed,
+) -> Result<(), Failure> {
     let queue = output(world, QUEUE_OUTPUT)?;
     let attribute = MessageAttribute {
         data_type: "String".to_owned(),
@@ -128,6 +161,7 @@ fn send(world: &Emulation, dataset: &Dataset, text: &str, fed: &mut Fed) -> Resu
     let message = NewMessage {
         body: text.to_owned(),
         message_attributes: [("dataset".to_owned(), attribute)].into(),
+        delay: Some(Duration::from_secs(delay.as_secs())),
         ..NewMessage::default()
     };
     let id = world.sqs().send(queue, message).map_err(|error| {

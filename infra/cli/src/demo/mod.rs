@@ -7,6 +7,7 @@ pub(crate) mod feed;
 pub(crate) mod input;
 mod latency;
 pub(crate) mod observe;
+mod outage;
 mod progress;
 pub(crate) mod redrive;
 mod report;
@@ -103,7 +104,13 @@ async fn work(
     output: &Output,
 ) -> Result<Report, Failure> {
     let started = Instant::now();
-    let fed = feed::feed(world, &task.dataset, &task.input)?;
+    let fed = if args.outage {
+        let fed = feed::feed_over(world, &task.dataset, &task.input, outage::FEED)?;
+        outage::watch(world, log, task, output).await?;
+        fed
+    } else {
+        feed::feed(world, &task.dataset, &task.input)?
+    };
     output.note(&fed.about());
     let watch = Watch { world, log, task, started };
     let settled = watch.until_settled(args.timeout(), output).await;

@@ -178,12 +178,13 @@ impl Rule {
         if self.answer.is_some() && self.fault != Fault::HostNonsense {
             return Err("`answer` is for host-nonsense".to_owned());
         }
-        let known = ["*", "sqs", "dynamodb", "s3", "lambda", "lambda-url", "execute-api"];
+        let known =
+            ["*", "sqs", "dynamodb", "s3", "secretsmanager", "lambda", "lambda-url", "execute-api"];
         let service = self.on.split('.').next().unwrap_or_default();
         if realm == Realm::Requests && !known.contains(&service) {
             return Err(format!(
-                "`on` is {}, and must be one of sqs, dynamodb, s3, lambda, lambda-url and execute-api, \
-                 alone or with an operation, such as sqs.SendMessage",
+                "`on` is {}, and must be one of sqs, dynamodb, s3, secretsmanager, lambda, lambda-url \
+                 and execute-api, alone or with an operation, such as sqs.SendMessage",
                 self.on
             ));
         }

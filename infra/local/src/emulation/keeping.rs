@@ -29,6 +29,7 @@ use super::{RunningMapping, StartError};
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
 use crate::s3::{self, S3};
+use crate::secrets::{self, SecretsManager};
 use crate::sqs::{self, Sqs};
 use crate::state::{Declared, Folder, StateError, Times};
 use crate::template::Stack;
@@ -41,6 +42,7 @@ const SQS: &str = "sqs";
 const OBJECTS: &str = "s3";
 const TABLES: &str = "dynamodb";
 const CHECKPOINTS: &str = "lambda";
+const SECRETS: &str = "secrets";
 
 /// What is kept of the run before, on its way into the services; nothing without a folder.
 #[derive(Default)]
@@ -49,8 +51,17 @@ pub(super) struct Kept {
     pub(super) sqs: sqs::snapshot::Snapshot,
     pub(super) s3: s3::snapshot::Snapshot,
     pub(super) checkpoints: Checkpoints,
+    secrets: secrets::Snapshot,
     /// What the templates of the runs before declared.
     declared: Declared,
+}
+
+/// The services whose state is kept.
+pub(super) struct Stores<'a> {
+    pub(super) sqs: &'a Sqs,
+    pub(super) s3: &'a S3,
+    pub(super) dynamodb: &'a DynamoDb,
+    pub(super) secrets: &'a SecretsManager,
 }
 
 /// Writes the state, again and again and in the end.
@@ -59,6 +70,7 @@ pub(super) struct Keeper {
     sqs: Sqs,
     s3: S3,
     dynamodb: DynamoDb,
+    secrets: SecretsManager,
     /// Counts what may have changed tables.
     requests: Arc<AtomicU64>,
     mappings: Running,
@@ -79,6 +91,7 @@ struct Written {
 struct Marks {
     sqs: sqs::snapshot::Mark,
     s3: u64,
+    secrets: u64,
     requests: u64,
     checkpoints: Checkpoints,
 }
@@ -114,6 +127,11 @@ impl Kept {
             kept.checkpoints =
                 serde_json::from_slice(&text).map_err(|error| StateError::damaged(&path, error))?;
         }
+        if let Some(path) = folder.file(SECRETS) {
+            let text = fs::read(&path).map_err(|error| StateError::damaged(&path, error))?;
+            kept.secrets =
+                serde_json::from_slice(&text).map_err(|error| StateError::damaged(&path, error))?;
+        }
         if let Some((_, declared)) = folder.kept() {
             kept.declared = declared.clone();
         }
@@ -139,8 +157,10 @@ impl Kept {
         self,
         stack: &Stack,
         clock: &Clock,
-        (sqs, s3, dynamodb): (&Sqs, &S3, &DynamoDb),
+        stores: &Stores<'_>,
     ) -> Result<Option<Keeper>, StartError> {
+        let &Stores { sqs, s3, dynamodb, secrets } = stores;
+        secrets.restore(self.secrets);
         sqs.restore(self.sqs);
         s3.restore(self.s3);
         let Some(folder) = self.folder else { return Ok(None) };
@@ -171,6 +191,7 @@ impl Kept {
             sqs: sqs.clone(),
             s3: s3.clone(),
             dynamodb: dynamodb.clone(),
+            secrets: secrets.clone(),
             requests: Arc::default(),
             mappings: Running::default(),
             declared: Declared {
@@ -237,12 +258,20 @@ impl Keeper {
         // Before the capture: what is over by now is in it.
         let requests = self.requests.load(Ordering::Acquire);
         let checkpoints = self.mappings.now();
-        let now = Marks { sqs: self.sqs.mark(), s3: self.s3.mark(), requests, checkpoints };
+        let now = Marks {
+            sqs: self.sqs.mark(),
+            s3: self.s3.mark(),
+            secrets: self.secrets.mark(),
+            requests,
+            checkpoints,
+        };
         if !is_last && marks.as_ref() == Some(&now) {
             return Ok(());
         }
         let before = marks.as_ref();
         let times = Times { now_ms: self.clock.now_ms(), advanced_ms: self.clock.advanced_ms() };
+        // No other service says anything of them.
+        let secrets = self.secrets.snapshot();
         let mut captured = None;
         folder.write(times, self.declared.clone(), |to| {
             let file = to.path(TABLES);
@@ -264,7 +293,13 @@ impl Keeper {
                 path: file.clone(),
                 reason: error.to_string(),
             })?;
-            let now = Marks { sqs: sqs.mark(), s3: s3.mark(), requests, checkpoints };
+            let now = Marks {
+                sqs: sqs.mark(),
+                s3: s3.mark(),
+                secrets: secrets.mark(),
+                requests,
+                checkpoints,
+            };
             if same_tables {
                 to.link(TABLES)?
             } else {
@@ -279,6 +314,11 @@ impl Keeper {
                 to.link(SQS)?;
             } else {
                 to.write(SQS, |mut to| sqs.write(&mut to))?;
+            }
+            if before.is_some_and(|marks| marks.secrets == now.secrets) {
+                to.link(SECRETS)?;
+            } else {
+                to.write(SECRETS, |to| Ok(serde_json::to_writer(to, &secrets)?))?;
             }
             to.write(CHECKPOINTS, |to| Ok(serde_json::to_writer(to, &now.checkpoints)?))?;
             captured = Some(now);

@@ -4,6 +4,7 @@
 //! in memory, and gone with the process unless [`Options::state`] names a folder to keep it in.
 
 mod keeping;
+mod layers;
 mod resources;
 mod starting;
 mod status;
@@ -15,9 +16,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+pub use self::layers::LOCAL_WEATHER;
 pub use self::starting::{binaries, stack};
 
 use self::keeping::Keeper;
+use self::layers::FilledLayers;
 use crate::adversary::{Adversary, Plan};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDb, DynamoDbError};
@@ -26,6 +29,7 @@ use crate::lambda::mapping::{Mapping, MappingError};
 use crate::lambda::{AddError, Lambda, LogSink};
 use crate::s3::{S3, S3Error};
 use crate::schedule::Rule;
+use crate::secrets::SecretsManager;
 use crate::services::{Service, Services};
 use crate::sqs::{Sqs, SqsError};
 use crate::state::StateError;
@@ -40,9 +44,11 @@ pub struct Options {
     pub port: u16,
     /// Values for the template's parameters.
     pub parameters: BTreeMap<String, String>,
-    /// Weather to enrich from, as [`Weather::load`] takes it: served where the template has a
-    /// parameter `WeatherUrl` that `parameters` leaves out, as the service `weather`.
+    /// Weather to enrich from, as [`Weather::load`] takes it: served where a layer's variables have the
+    /// place [`LOCAL_WEATHER`] that `places` leaves out.
     pub weather: Option<Vec<u8>>,
+    /// What stands in layers' variables in the place of `{NAME}`: what is known only now, such as a port.
+    pub places: BTreeMap<String, String>,
     /// More services that are not AWS's. How functions are told where they are is up to whoever starts
     /// the emulation; [`Emulation::services`] knows.
     pub services: Vec<Service>,
@@ -80,6 +86,14 @@ pub enum StartError {
     },
     #[error("weather: {0}")]
     Weather(#[from] WeatherError),
+    #[error("{path}: the layer's variables cannot be filled in")]
+    Layer {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{path}: nothing is known that could stand for {{{place}}}")]
+    Place { path: PathBuf, place: String },
     #[error("queue {name}: {source}")]
     Queue { name: String, source: SqsError },
     #[error("bucket {name}: {source}")]
@@ -135,9 +149,12 @@ pub struct Emulation {
     sqs: Sqs,
     s3: S3,
     dynamodb: DynamoDb,
+    secrets: SecretsManager,
     lambda: Lambda,
     weather: Option<Weather>,
     services: Services,
+    /// Removed when dropped.
+    layers: FilledLayers,
     mappings: Arc<Vec<RunningMapping>>,
     /// Those that are enabled.
     schedules: Vec<Rule>,
@@ -224,6 +241,11 @@ impl Emulation {
     }
 
     #[must_use]
+    pub fn secrets(&self) -> &SecretsManager {
+        &self.secrets
+    }
+
+    #[must_use]
     pub fn lambda(&self) -> &Lambda {
         &self.lambda
     }
@@ -244,6 +266,12 @@ impl Emulation {
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// What stands in layers' variables for a place, such as [`LOCAL_WEATHER`].
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<&str> {
+        self.layers.place(name)
     }
 
     /// Those of queues in the order of the template, then those of streams in theirs.

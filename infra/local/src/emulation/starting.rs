@@ -10,8 +10,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::keeping::Kept;
-use super::{Emulation, Options, StartError, resources, status};
+use super::keeping::{Kept, Stores};
+use super::layers::{FilledLayers, LOCAL_WEATHER};
+use super::{Emulation, Options, StartError, layers, resources, status};
 use crate::adversary::Adversary;
 use crate::clock::Clock;
 use crate::dynamodb::DynamoDb;
@@ -20,15 +21,16 @@ use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{Config, Lambda};
 use crate::s3::S3;
 use crate::schedule::Rule;
+use crate::secrets::SecretsManager;
 use crate::services::{Listening, Service, Services, Upstream};
 use crate::sqs::Sqs;
 use crate::template::{self, Stack};
 use crate::weather::Weather;
 
-/// The template's parameter that takes the weather service's URL.
-const WEATHER_PARAMETER: &str = "WeatherUrl";
-/// What fault plans call it.
+/// What fault plans call the weather service.
 const WEATHER: &str = "weather";
+/// The template's parameter that chooses whose services are used, and what it is here.
+const ENVIRONMENT: (&str, &str) = ("Environment", "local");
 /// How often expired items are looked for, in milliseconds; DynamoDB takes up to days:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 const SWEEP_MS: u64 = 60_000;
@@ -44,15 +46,21 @@ impl Emulation {
         let endpoint = format!("http://{address}");
         let mut background = JoinSet::new();
 
-        let mut parameters = options.parameters;
+        let template_options = template::Options {
+            endpoint: endpoint.clone(),
+            parameters: with_environment(&text, options.parameters),
+            ..template::Options::default()
+        };
+        let mut stack = template::read(&text, &options.root, &template_options)?;
+        let mut places = options.places;
         let mut listening = Vec::new();
         let weather = match options.weather {
-            Some(file) if wants_weather(&text, &parameters) => {
+            Some(file) if wants_weather(&stack, &places)? => {
                 let weather = Weather::load(&file)?;
                 let upstream = Upstream::Router(weather.clone().router());
                 let service = Service { name: WEATHER.to_owned(), port: 0, upstream };
                 let service = listen_as(service).await?;
-                parameters.insert(WEATHER_PARAMETER.to_owned(), service.url().to_owned());
+                places.insert(LOCAL_WEATHER.to_owned(), service.url().to_owned());
                 listening.push(service);
                 Some(weather)
             }
@@ -61,12 +69,7 @@ impl Emulation {
         for service in options.services {
             listening.push(listen_as(service).await?);
         }
-        let template_options = template::Options {
-            endpoint: endpoint.clone(),
-            parameters,
-            ..template::Options::default()
-        };
-        let stack = template::read(&text, &options.root, &template_options)?;
+        let layers = FilledLayers::make(&mut stack, places)?;
         let region = template_options.region.as_str();
 
         let clock = options.clock;
@@ -82,7 +85,9 @@ impl Emulation {
         kept.restore_tables(&dynamodb)?;
         let mut checkpoints = std::mem::take(&mut kept.checkpoints);
         resources::create_tables(&dynamodb, &stack.tables, kept.folder(), &mut checkpoints)?;
-        let keeper = kept.go_on(&stack, &clock, (&sqs, &s3, &dynamodb))?;
+        let secrets = SecretsManager::new(clock.clone(), region, &template_options.account);
+        let stores = Stores { sqs: &sqs, s3: &s3, dynamodb: &dynamodb, secrets: &secrets };
+        let keeper = kept.go_on(&stack, &clock, &stores)?;
         background.spawn(sweep(dynamodb.clone(), clock.clone()));
         let config = Config {
             adversary: Some(adversary.clone()),
@@ -101,6 +106,7 @@ impl Emulation {
                 sqs: sqs.clone(),
                 s3: s3.service(),
                 dynamodb: dynamodb.clone(),
+                secrets: secrets.clone(),
                 lambda: lambda.clone(),
                 mappings: known_mappings.clone(),
                 urls: stack
@@ -147,9 +153,11 @@ impl Emulation {
             sqs,
             s3,
             dynamodb,
+            secrets,
             lambda,
             weather,
             services,
+            layers,
             mappings,
             schedules,
             front,
@@ -179,11 +187,7 @@ pub fn binaries(
 /// When the template cannot be read.
 pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
     let text = read_template(root)?;
-    let mut parameters = parameters.clone();
-    if wants_weather(&text, &parameters) {
-        // Whatever it is going to be.
-        parameters.insert(WEATHER_PARAMETER.to_owned(), "http://127.0.0.1".to_owned());
-    }
+    let parameters = with_environment(&text, parameters.clone());
     let options = template::Options { parameters, ..template::Options::default() };
     Ok(template::read(&text, root, &options)?)
 }
@@ -193,9 +197,20 @@ fn read_template(root: &Path) -> Result<String, StartError> {
     fs::read_to_string(&path).map_err(|source| StartError::Read { path, source })
 }
 
-fn wants_weather(template: &str, parameters: &BTreeMap<String, String>) -> bool {
-    let declared = template::parameter_names(template);
-    !parameters.contains_key(WEATHER_PARAMETER) && declared.contains(WEATHER_PARAMETER)
+/// Whatever the template's default is: a local run uses no other environment's services by accident.
+fn with_environment(
+    template: &str,
+    mut parameters: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let (name, local) = ENVIRONMENT;
+    if template::parameter_names(template).contains(name) {
+        parameters.entry(name.to_owned()).or_insert_with(|| local.to_owned());
+    }
+    parameters
+}
+
+fn wants_weather(stack: &Stack, places: &BTreeMap<String, String>) -> Result<bool, StartError> {
+    Ok(!places.contains_key(LOCAL_WEATHER) && layers::places_of(stack)?.contains(LOCAL_WEATHER))
 }
 
 async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -92,8 +92,10 @@ impl Judge {
 
     /// Whether the caller's requests are judged, and the judge must see the body of this one.
     pub(super) fn reads_body(&self, route: &Route) -> bool {
-        matches!(route.destination, Destination::Sqs | Destination::DynamoDb)
-            && self.functions.contains_key(&route.caller)
+        matches!(
+            route.destination,
+            Destination::Sqs | Destination::DynamoDb | Destination::SecretsManager
+        ) && self.functions.contains_key(&route.caller)
     }
 
     /// # Errors

@@ -41,6 +41,10 @@ pub(super) fn response(
             response
         }
         Destination::DynamoDb => answer(StatusCode::BAD_REQUEST, JSON, typed.to_string()),
+        Destination::SecretsManager => {
+            let body = json!({ "__type": CODE, "Message": message });
+            answer(StatusCode::BAD_REQUEST, "application/x-amz-json-1.1", body.to_string())
+        }
         // The answer to HEAD has no body.
         Destination::S3 if parts.method == Method::HEAD => {
             answer(StatusCode::FORBIDDEN, "application/xml", String::new())

@@ -53,6 +53,7 @@ use crate::dynamodb::DynamoDb;
 use crate::lambda::mapping::EventSourceMappings;
 use crate::lambda::{HttpApi, Lambda};
 use crate::s3;
+use crate::secrets::SecretsManager;
 use crate::services::Services;
 use crate::sqs::{self, Sqs};
 use crate::template::UrlAuth;
@@ -68,6 +69,7 @@ pub(crate) struct Backends {
     pub(crate) sqs: Sqs,
     pub(crate) s3: s3::Service,
     pub(crate) dynamodb: DynamoDb,
+    pub(crate) secrets: SecretsManager,
     pub(crate) lambda: Lambda,
     pub(crate) mappings: EventSourceMappings,
     /// The functions that have a URL, and who may call it.
@@ -259,6 +261,10 @@ impl Desk {
                     }
                     answer
                 }
+                Err(refusal) => refusal,
+            },
+            Destination::SecretsManager => match read(body).await {
+                Ok(body) => self.backends.secrets.call(&route.operation, &body).map(Body::from),
                 Err(refusal) => refusal,
             },
             Destination::S3 => {

@@ -13,6 +13,7 @@ use super::operation;
 const MAX_CALLER: usize = 128;
 const SQS_TARGET: &str = "AmazonSQS.";
 const DYNAMODB_TARGET: &str = "DynamoDB_20120810.";
+const SECRETS_TARGET: &str = "secretsmanager.";
 const LAMBDA_PATH: &str = "/2015-03-31/";
 const URL_PATH: &str = "/function-urls/";
 const API_PATH: &str = "/http-apis/";
@@ -32,6 +33,7 @@ pub(super) enum Destination {
     Sqs,
     DynamoDb,
     S3,
+    SecretsManager,
     Lambda,
     /// A function's own URL; the path is the one below it, with its query.
     FunctionUrl {
@@ -52,6 +54,7 @@ impl Destination {
             Self::Sqs => "sqs",
             Self::DynamoDb => "dynamodb",
             Self::S3 => "s3",
+            Self::SecretsManager => "secretsmanager",
             Self::Lambda => "lambda",
             Self::FunctionUrl { .. } => "lambda-url",
             Self::HttpApi { .. } => "execute-api",
@@ -69,7 +72,9 @@ impl Route {
         let target = text(&parts.headers, "x-amz-target");
         let destination = destination(parts, service, target);
         let operation = match &destination {
-            Destination::Sqs | Destination::DynamoDb => operation::of_target(target),
+            Destination::Sqs | Destination::DynamoDb | Destination::SecretsManager => {
+                operation::of_target(target)
+            }
             Destination::S3 => operation::of_s3(parts).to_owned(),
             Destination::Lambda => operation::of_lambda(parts).to_owned(),
             Destination::FunctionUrl { .. } => "InvokeFunctionUrl".to_owned(),
@@ -87,6 +92,7 @@ fn destination(parts: &Parts, service: &str, target: &str) -> Destination {
         "sqs" => return Destination::Sqs,
         "dynamodb" => return Destination::DynamoDb,
         "s3" => return Destination::S3,
+        "secretsmanager" => return Destination::SecretsManager,
         _ => {}
     }
     if target.starts_with(SQS_TARGET) {
@@ -94,6 +100,9 @@ fn destination(parts: &Parts, service: &str, target: &str) -> Destination {
     }
     if target.starts_with(DYNAMODB_TARGET) {
         return Destination::DynamoDb;
+    }
+    if target.starts_with(SECRETS_TARGET) {
+        return Destination::SecretsManager;
     }
     if let Some((function, path)) = below(parts, URL_PATH) {
         return Destination::FunctionUrl { function, path };

@@ -39,6 +39,11 @@ fn a_signature_names_the_caller_and_the_service() {
         &[("authorization", &dynamodb), target],
         ("sink", "dynamodb", "TransactWriteItems"),
     );
+    let secrets = signed("secretsmanager");
+    let target = ("x-amz-target", "secretsmanager.GetSecretValue");
+    let expected = ("sink", "secretsmanager", "GetSecretValue");
+    check("POST", "/", &[("authorization", &secrets), target], expected);
+    check("POST", "/", &[target], ("", "secretsmanager", "GetSecretValue"));
     let lambda = signed("lambda");
     let path = "/2015-03-31/functions/redrive/invocations";
     check("POST", path, &[("authorization", &lambda)], ("sink", "lambda", "Invoke"));

@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>,
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>,
+//! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors>.
 
 use axum::body::Body;
@@ -20,10 +21,11 @@ const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
 /// A refusal in every service's words.
 struct Refusal {
-    /// Of SQS, DynamoDB, S3 and Lambda, each with its status.
+    /// Of SQS, DynamoDB, S3, Secrets Manager and Lambda, each with its status.
     sqs: (&'static str, u16),
     dynamodb: (&'static str, u16),
     s3: (&'static str, u16),
+    secrets: (&'static str, u16),
     lambda: (&'static str, u16),
     message: &'static str,
 }
@@ -32,6 +34,7 @@ const THROTTLED: Refusal = Refusal {
     sqs: ("com.amazonaws.sqs#RequestThrottled", 400),
     dynamodb: ("com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", 400),
     s3: ("SlowDown", 503),
+    secrets: ("ThrottlingException", 400),
     lambda: ("TooManyRequestsException", 429),
     message: "Rate exceeded: the adversary throttles this request.",
 };
@@ -40,6 +43,7 @@ const FAILED: Refusal = Refusal {
     sqs: ("com.amazon.coral.service#InternalFailure", 500),
     dynamodb: ("com.amazonaws.dynamodb.v20120810#InternalServerError", 500),
     s3: ("InternalError", 500),
+    secrets: ("InternalServiceError", 500),
     lambda: ("ServiceException", 500),
     message: "The adversary fails this request, which had no effect.",
 };
@@ -48,6 +52,7 @@ const EXPIRED: Refusal = Refusal {
     sqs: ("com.amazon.coral.service#ExpiredTokenException", 403),
     dynamodb: ("com.amazon.coral.service#ExpiredTokenException", 400),
     s3: ("ExpiredToken", 400),
+    secrets: ("ExpiredTokenException", 400),
     lambda: ("ExpiredTokenException", 403),
     message: "The security token included in the request is expired: the adversary's doing.",
 };
@@ -79,6 +84,11 @@ fn refuse(by: &Destination, refusal: &Refusal) -> Response<Body> {
         Destination::DynamoDb => {
             let (kind, status) = refusal.dynamodb;
             typed(kind, status, message)
+        }
+        Destination::SecretsManager => {
+            let (kind, status) = refusal.secrets;
+            let body = json!({ "__type": kind, "Message": message });
+            answer(status, "application/x-amz-json-1.1", body.to_string())
         }
         Destination::S3 => {
             let (code, status) = refusal.s3;

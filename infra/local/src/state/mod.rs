@@ -11,8 +11,9 @@
 //! FOLDER/state.json       the manifest: whose folder it is, its version, and the generation that counts
 //! FOLDER/7/dynamodb       that generation: a SQLite database,
 //! FOLDER/7/s3             lines of JSON with the objects' bytes between them,
-//! FOLDER/7/sqs            lines of JSON, and
-//! FOLDER/7/lambda         JSON: how far mappings are with their streams
+//! FOLDER/7/sqs            lines of JSON,
+//! FOLDER/7/lambda         JSON: how far mappings are with their streams, and
+//! FOLDER/7/secrets        JSON: secrets, as they are
 //! ```
 
 mod error;
@@ -42,7 +43,15 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// What was written last.
     manifest: Option<Manifest>,
-    _lock: File,
+    lock: File,
+}
+
+/// A process that is being started has a copy of each open file for a moment, and would hold the lock for
+/// as long: it is given up explicitly.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Folder {
@@ -70,7 +79,7 @@ impl Folder {
         Manifest::read(&path)?;
         let lock = lock(&path)?;
         let manifest = Manifest::read(&path)?;
-        Ok(Self { path, manifest, _lock: lock })
+        Ok(Self { path, manifest, lock })
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -183,3 +183,15 @@ fn damage_is_told_with_its_file() {
     let other = "a text of some strength";
     check_damaged(|kept| fs::write(kept.join("1/part"), &other[..21]).unwrap(), "checksum");
 }
+
+/// As a process holds one that is being started by another thread.
+#[test]
+fn a_folder_that_is_given_up_is_free_though_a_copy_of_its_lock_is_open() {
+    let place = Place::with("a");
+    let folder = place.open().unwrap();
+    assert!(matches!(place.open(), Err(StateError::Locked { .. })));
+    let copy = folder.lock.try_clone().unwrap();
+    drop(folder);
+    assert!(place.open().is_ok());
+    drop(copy);
+}

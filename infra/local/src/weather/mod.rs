@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -49,6 +49,10 @@ struct Inner {
     hours: RwLock<HashMap<(String, String), Bytes>>,
     deliveries: Deliveries,
     calls: AtomicU64,
+    /// The one that whoever puts must have.
+    token: RwLock<Option<String>>,
+    /// How often something was put without it.
+    refusals: AtomicU64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +103,8 @@ impl Weather {
             hours: RwLock::new(hours),
             deliveries: Deliveries::default(),
             calls: AtomicU64::new(0),
+            token: RwLock::default(),
+            refusals: AtomicU64::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -121,11 +127,24 @@ impl Weather {
         self.inner.calls.load(Ordering::Relaxed)
     }
 
+    /// From now on takes nothing without this token: `Authorization: Bearer TOKEN`.
+    pub fn require_token(&self, token: &str) {
+        let mut required = self.inner.token.write().unwrap_or_else(PoisonError::into_inner);
+        *required = Some(token.to_owned());
+    }
+
+    /// How often something was put without the token that is required.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.inner.refusals.load(Ordering::Relaxed)
+    }
+
     /// Answers `GET /v1/stations/{origin}/hours/{time_hour}` until the listener fails: 200 with the
     /// observation, 404 where there is none, 400 for a `time_hour` that is no hour.
     ///
     /// Answers `PUT` there: 201 for an observation under a new `Idempotency-Key`, 200 for the same one
-    /// again, 422 for another one or for one of another place or hour, 400 without a key.
+    /// again, 422 for another one or for one of another place or hour, 400 without a key, 401 without the
+    /// token that is required.
     ///
     /// # Errors
     /// Those of the listener.
@@ -138,6 +157,15 @@ impl Weather {
         Router::new()
             .route("/v1/stations/{origin}/hours/{time_hour}", get(hour).put(observe))
             .with_state(self)
+    }
+}
+
+impl Inner {
+    fn takes_from(&self, headers: &HeaderMap) -> bool {
+        let required = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(token) = required.as_ref() else { return true };
+        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        given == Some(&format!("Bearer {token}"))
     }
 }
 
@@ -162,6 +190,10 @@ async fn observe(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if !weather.inner.takes_from(&headers) {
+        weather.inner.refusals.fetch_add(1, Ordering::Relaxed);
+        return refusal(StatusCode::UNAUTHORIZED, "a token is needed");
+    }
     let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
         return refusal(StatusCode::BAD_REQUEST, "an Idempotency-Key is needed");
     };

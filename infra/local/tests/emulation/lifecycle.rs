@@ -35,7 +35,7 @@ async fn what_cannot_start_is_named() {
 }
 
 #[tokio::test]
-async fn weather_is_served_to_a_template_that_asks_for_it_and_to_no_other() {
+async fn weather_is_served_where_a_layers_variables_have_its_place() {
     let weather = Some(OBSERVATION.as_bytes().to_vec());
     let root = Root::new(TEMPLATE);
     let options = Options { weather: weather.clone(), ..root.options() };
@@ -43,22 +43,42 @@ async fn weather_is_served_to_a_template_that_asks_for_it_and_to_no_other() {
     assert!(world.weather().is_none());
     world.shutdown().await;
 
-    let asking = TEMPLATE
-        .replace("Globals:\n", "Parameters: {WeatherUrl: {Type: String}}\nGlobals:\n")
-        .replace("PROBE_START: fail", "WEATHER_URL: !Ref WeatherUrl");
-    let root = Root::new(&asking);
-    let given = BTreeMap::from([("WeatherUrl".to_owned(), "http://elsewhere".to_owned())]);
-    let options = Options { weather: weather.clone(), parameters: given, ..root.options() };
+    let root = Root::new(&TEMPLATE.replace("FunctionName: broken", "FunctionName: broken\n      Layers: [!Ref Layer]")
+        .replace("Resources:\n", "Resources:\n  Layer: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}\n"));
+    let variables = root.path.join("layer/variables");
+    std::fs::create_dir_all(&variables).unwrap();
+    std::fs::create_dir_all(root.path.join("layer/flights")).unwrap();
+    std::fs::write(variables.join("local.yaml"), "variables: {A: '{LOCAL_WEATHER}/v1'}").unwrap();
+    std::fs::write(variables.join("other.yaml"), "variables: {A: b}").unwrap();
+    let read = |world: &Emulation, name: &str| {
+        let function = world.stack().functions.iter().find(|each| each.name == "broken").unwrap();
+        let path = function.layers[0].join(name);
+        assert!(function.layers[0].join("flights").is_dir());
+        (std::fs::read_to_string(&path).unwrap(), path)
+    };
+
+    let text = refusal(root.options()).await;
+    assert!(
+        text.contains("local.yaml: nothing is known that could stand for {LOCAL_WEATHER}"),
+        "{text}"
+    );
+
+    let places = BTreeMap::from([("LOCAL_WEATHER".to_owned(), "http://elsewhere".to_owned())]);
+    let options = Options { weather: weather.clone(), places, ..root.options() };
     let world = Emulation::start(options).await.unwrap();
     assert!(world.weather().is_none());
+    let (text, _) = read(&world, "variables/local.yaml");
+    assert_eq!(text, "variables: {A: 'http://elsewhere/v1'}");
     world.shutdown().await;
 
     let world = Emulation::start(Options { weather, ..root.options() }).await.unwrap();
     assert_eq!(world.weather().unwrap().observations(), 1);
-    let function = world.stack().functions.iter().find(|each| each.name == "broken").unwrap();
-    let url = function.environment["WEATHER_URL"].clone();
-    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let (text, path) = read(&world, "variables/local.yaml");
+    let url = world.place("LOCAL_WEATHER").unwrap().to_owned();
+    assert_eq!(text, format!("variables: {{A: '{url}/v1'}}"));
+    assert_eq!(read(&world, "variables/other.yaml").0, "variables: {A: b}");
     world.shutdown().await;
+    assert!(!path.exists(), "the copy is gone");
     let address = url.strip_prefix("http://").unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "its server is gone");
     assert_eq!(binaries(&root.path, &BTreeMap::new()).unwrap(), ["probe"]);

@@ -13,6 +13,7 @@ mod mappings;
 mod probe;
 mod rights;
 mod schedules;
+mod secrets;
 mod settling;
 mod state;
 mod streams;
@@ -103,6 +104,7 @@ impl Root {
             root: self.path.clone(),
             port: 0,
             parameters: BTreeMap::new(),
+            places: BTreeMap::new(),
             weather: None,
             services: Vec::new(),
             binaries: binaries(),

@@ -4,25 +4,37 @@ use event::Timestamp;
 
 use super::hold::Hold;
 use super::probes::Probes;
-use super::{Answer, Environment, LONGEST_AWAY, Request, StoreAway};
+use super::view::Basis;
+use super::{Answer, Environment, Request};
 use crate::recent::Recent;
-use crate::{Away, Counts, Publication, Published, Record, Replaced, SLOTS, State};
+use crate::{
+    Away, Counts, Mode, Publication, Published, Record, Replaced, SLOTS, Snapshot, State, StateName,
+};
 
 impl Environment {
     /// What the fleet is to be told. Nothing, as long as no call has failed anywhere.
     pub(super) fn publication(&mut self, now: Timestamp) -> Option<Request> {
         let window = self.settings.window;
         let generation = self.view.record.generation;
-        let is_due = self.published_at.is_none_or(|at| now.since(at) >= self.settings.refresh);
-        if !is_due || self.unpublished.is_empty() || self.view.shared.generation > generation {
+        if self.settings.mode == Mode::Enforced
+            && self.view.record.state.name() != StateName::Closed
+        {
+            // No rate is asked for now, and once it closes these are of an earlier generation.
+            return None;
+        }
+        let is_due =
+            self.published_at.is_none_or(|at| now.since(at) >= self.settings.refresh_interval());
+        if !is_due || self.unpublished.is_empty() || self.is_generation_over() {
             return None;
         }
         let shared = self.view.shared.slots(generation);
         self.publishing.clear();
         self.unpublished.retain(|slot, _| {
-            // Where another's clock is ahead, its slot is in the place of one that is over.
-            let has_newer =
-                shared.keys().any(|other| other % SLOTS == slot % SLOTS && other > slot);
+            // Where another's clock is ahead, its slot is in the place of one that is over. One that is
+            // far ahead is of a clock that is wrong, and does not keep the place.
+            let has_newer = shared.keys().any(|other| {
+                other % SLOTS == slot % SLOTS && other > slot && window.has(*other, now)
+            });
             window.has(*slot, now) && !has_newer
         });
         let mut told = shared.iter().filter(|(slot, _)| window.has(**slot, now));
@@ -36,52 +48,75 @@ impl Environment {
         Some(Request::Publish(Publication { generation, added, seen }))
     }
 
-    /// Takes the store's answer.
+    /// Whether others count a later generation already. Where there is no record, it was deleted, and the
+    /// counts are left over.
+    fn is_generation_over(&self) -> bool {
+        let Record { version, generation, .. } = self.view.record;
+        version > 0 && self.view.shared.generation > generation
+    }
+
+    /// Takes the store's answer to what was asked last.
     pub fn answered(&mut self, answer: Answer, now: Timestamp) {
         match answer {
-            Answer::Read(Ok(mut snapshot)) => {
-                self.view.read_at = Some(now);
-                self.view.away = None;
-                self.view.is_in_doubt = false;
-                let horizon = self.settings.window.horizon();
-                self.view.shared = snapshot.counts.remove(&horizon).unwrap_or_default();
-                self.saw(snapshot.record.unwrap_or_else(Record::unwritten), now);
-            }
-            Answer::Read(Err(Away { .. })) => self.is_away(now),
-            Answer::Replaced(record, Replaced::Written) => self.saw(record, now),
+            Answer::Read(Ok(snapshot)) => self.has_read(snapshot, now),
+            Answer::Read(Err(Away { .. })) => self.view.could_not_read(&self.settings, now),
+            Answer::Replaced(record, Replaced::Written) => self.has_found(record, now),
             Answer::Replaced(_, Replaced::Conflict(found)) => {
-                self.saw(found.unwrap_or_else(Record::unwritten), now);
+                let found = found.unwrap_or_else(Record::unwritten);
+                if found.version == self.view.record.version {
+                    // It is there as it was expected, and still is not replaced: perhaps it is of a
+                    // later form that this version cannot read.
+                    self.could_not_replace(now);
+                } else {
+                    self.has_found(found, now);
+                }
             }
-            Answer::Replaced(_, Replaced::Unknown(_)) => self.view.is_in_doubt = true,
+            Answer::Replaced(_, Replaced::Unknown(_)) => self.could_not_replace(now),
             Answer::Published(publication, Published::Added) => {
+                self.view.has_written();
                 self.publishing.clear();
                 if let Some(shared) = publication.applied_to(&self.view.shared) {
                     self.view.shared = shared;
                 }
             }
             Answer::Published(_, Published::Conflict) => {
+                self.view.has_written();
                 for (slot, counts) in std::mem::take(&mut self.publishing) {
                     let sum = self.unpublished.entry(slot).or_default();
                     *sum = sum.plus(counts);
                 }
             }
+            // That is no reason to keep a trip back: a large fleet's counts may be throttled just then.
             Answer::Published(_, Published::Unknown(_)) => self.publishing.clear(),
         }
     }
 
-    fn is_away(&mut self, now: Timestamp) {
-        let StoreAway { since, in_a_row, .. } =
-            self.view.away.unwrap_or(StoreAway { since: now, until: now, in_a_row: 0 });
-        let pause = self.settings.refresh.saturating_mul(1 << in_a_row.min(16)).min(LONGEST_AWAY);
-        let until = now.plus(pause);
-        self.view.away = Some(StoreAway { since, until, in_a_row: in_a_row.saturating_add(1) });
+    fn has_read(&mut self, mut snapshot: Snapshot, now: Timestamp) {
+        let shared = snapshot.counts.remove(&self.settings.window.horizon()).unwrap_or_default();
+        self.view.has_read(shared, now);
+        // If there are any, no one waited for what became of them: they may be among those just read.
+        self.publishing.clear();
+        let record = snapshot.record.unwrap_or_else(Record::unwritten);
+        if !self.view.is_ahead_of(&record, now) {
+            self.view.basis = Basis::Stored;
+            self.saw(record, now);
+        }
+    }
+
+    /// A write was answered, and this is what the store holds.
+    fn has_found(&mut self, record: Record, now: Timestamp) {
+        self.view.has_written();
+        self.view.basis = Basis::Stored;
+        self.saw(record, now);
+    }
+
+    fn could_not_replace(&mut self, now: Timestamp) {
+        self.view.basis = Basis::InDoubt;
+        self.view.could_not_write(&self.settings, now);
     }
 
     /// The record is this.
     pub(super) fn saw(&mut self, record: Record, now: Timestamp) {
-        if record.version != self.view.record.version || record.state != self.view.record.state {
-            self.view.seen_at = now;
-        }
         if record.generation != self.view.record.generation {
             self.recent = Recent::new(self.settings.window);
             self.unpublished.clear();
@@ -97,6 +132,6 @@ impl Environment {
             (Some(lease), Some(probes)) if probes.lease == lease => Some(probes),
             (Some(lease), _) => Some(Probes::new(lease)),
         };
-        self.view.record = record;
+        self.view.set_record(record, now);
     }
 }

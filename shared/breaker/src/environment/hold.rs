@@ -15,6 +15,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Hold {
+    /// When it was told to, and until when it holds back.
+    told_at: Option<Timestamp>,
     until: Option<Timestamp>,
     /// In a row, without an answer in between.
     pub(super) holds: u32,
@@ -38,8 +40,16 @@ impl Hold {
         if admitted_after == self.holds {
             self.holds = self.holds.saturating_add(1);
         }
+        self.told_at = Some(now);
         self.until = self.until.max(Some(until));
         admitted_after > 0
+    }
+
+    /// Times after `latest` are from before the clock went back: the hold is over.
+    pub(super) fn notice_clock(&mut self, latest: Timestamp) {
+        if self.told_at.is_some_and(|told_at| told_at > latest) {
+            (self.told_at, self.until) = (None, None);
+        }
     }
 
     /// A call that was admitted after so many holds was answered.

@@ -1,10 +1,12 @@
 //! One environment's part in one breaker: whether a call may be made, and what to ask the store.
 
 mod answers;
+mod away;
 mod exchange;
 mod hold;
 mod probes;
 mod status;
+mod view;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,22 +17,19 @@ pub use self::exchange::{Admission, Answer, Outcome, Pass, Request, Wait, WaitRe
 use self::hold::Hold;
 use self::probes::Probes;
 pub use self::status::Status;
+use self::view::{Basis, View};
 use crate::counts::Slot;
 use crate::recent::Recent;
-use crate::transition::{Verdict, verdict};
+use crate::transition::{is_half_open_too_long, open_until};
 use crate::{
-    Cause, Counts, EnvironmentId, Event, Mode, Moment, Record, Settings, SharedCounts, State,
-    StateName, step,
+    Cause, Counts, EnvironmentId, Event, Mode, Moment, Record, Settings, State, StateName, step,
 };
 
 /// How far clocks of two environments may be apart. AWS keeps them within a second.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
-/// A store that is away is asked again after the refresh interval, then after twice as long, up to this.
-const LONGEST_AWAY: Duration = Duration::from_secs(10);
-
-/// An environment probes by itself, beside what others may do, only once the store has been away for so
-/// long: one lost answer is no reason to.
+/// An environment probes by itself, beside what others may do, only once the store has been away, or not
+/// written, for so long: one lost answer is no reason to.
 const ALONE_AFTER: Duration = Duration::from_secs(10);
 
 /// How long to wait while probes are under way: as long as one takes, about.
@@ -56,44 +55,14 @@ pub struct Environment {
     is_ending: bool,
 }
 
-/// What the environment knows of the store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct View {
-    record: Record,
-    shared: SharedCounts,
-    read_at: Option<Timestamp>,
-    /// The record may not be what the store holds: it was not read yet, a write's outcome is not known, or
-    /// the environment went on by itself.
-    is_in_doubt: bool,
-    /// When the version in the record was first seen, by the environment's own clock.
-    seen_at: Timestamp,
-    away: Option<StoreAway>,
-}
-
-/// The store is not asked until then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct StoreAway {
-    since: Timestamp,
-    until: Timestamp,
-    in_a_row: u32,
-}
-
 impl Environment {
     #[must_use]
     pub fn new(id: EnvironmentId, settings: Settings) -> Self {
-        let view = View {
-            record: Record::unwritten(),
-            shared: SharedCounts::default(),
-            read_at: None,
-            is_in_doubt: true,
-            seen_at: Timestamp::from_unix_ms(0),
-            away: None,
-        };
         Self {
             id,
             recent: Recent::new(settings.window),
             settings,
-            view,
+            view: View::new(),
             unpublished: BTreeMap::new(),
             publishing: BTreeMap::new(),
             published_at: None,
@@ -114,12 +83,12 @@ impl Environment {
         &self.view.record
     }
 
-    /// Whether a call that takes no longer than `limit` may be made now.
+    /// Whether a call that takes no longer than `limit` may be made now, or what to ask the store first:
+    /// then it is called again, once the answer was taken.
     pub fn admit(&mut self, limit: Duration, at: Moment) -> Admission {
         self.is_ending = false;
-        let age = self.view.read_at.map(|read_at| at.now.since(read_at));
-        let is_old = age.is_none_or(|age| age >= self.settings.refresh);
-        if is_old && !self.is_store_away(at.now) {
+        self.notice_clock(at.now);
+        if self.view.is_read_due(&self.settings, at.now) {
             return Admission::Ask(Request::Read);
         }
         if let Some(request) = self.news(at) {
@@ -129,10 +98,7 @@ impl Environment {
             StateName::Disabled => Admission::Call(Pass::Uncounted),
             StateName::ForcedClosed | StateName::MetricsOnly => Admission::Call(self.pass()),
             StateName::ForcedOpen => {
-                let forced = self.view.record.forced_at(at.now);
-                let until = forced.and_then(|forced| forced.until);
-                let until = until.unwrap_or(at.now.plus(self.settings.wait.longest));
-                self.wait(until, WaitReason::Open(Cause::Operator))
+                self.wait(self.forced_open_until(at.now), WaitReason::Open(Cause::Operator))
             }
             StateName::Closed => self.admit_closed(at),
             StateName::Open | StateName::HalfOpen => self.admit_probe(limit, at),
@@ -143,35 +109,36 @@ impl Environment {
         if let Some(until) = self.hold.until(at.now) {
             return self.wait(until, WaitReason::Throttled);
         }
-        let State::Closed { since, ramp_ends_at } = self.view.record.state else {
+        let Some((ramp_ends_at, whole)) = self.view.ramp(&self.settings) else {
             return Admission::Call(self.pass());
         };
-        let (whole, left) = (ramp_ends_at.since(since), ramp_ends_at.since(at.now));
-        if !left.is_zero() && !whole.is_zero() {
-            let done = (whole.as_millis()).saturating_sub(left.as_millis());
-            let share = FIRST_SHARE + (100 - FIRST_SHARE) * done / whole.as_millis().max(1);
-            if u128::from(at.roll % 100) >= share {
-                return self.wait(at.now.plus(left / 2), WaitReason::Ramping);
-            }
+        let left = ramp_ends_at.since(at.now);
+        if !left.is_zero() && u128::from(at.roll % 100) >= share_of_calls(left, whole) {
+            return self.wait(at.now.plus(left / 2), WaitReason::Ramping);
         }
         Admission::Call(self.pass())
     }
 
     fn admit_probe(&mut self, limit: Duration, at: Moment) -> Admission {
-        if let State::Open { cause, .. } = self.view.record.state {
-            let until = self.open_until();
+        if let State::Open { until, cause, .. } = self.view.record.state {
+            let until = open_until(until, self.view.seen_since, &self.settings);
             if at.now < until {
                 return self.wait(until, WaitReason::Open(cause));
             }
         }
+        if let Some(until) = self.hold.until(at.now) {
+            return self.wait(until, WaitReason::Throttled);
+        }
         if let Some(pass) = self.take_permit(limit, at.now) {
             return Admission::Call(pass);
         }
-        let away_for = self.view.away.map(|away| at.now.since(away.since));
-        let is_asking = !self.is_store_away(at.now);
-        if self.probes.is_none() && (is_asking || away_for >= Some(ALONE_AFTER)) {
-            let ends_at = Probes::end(at.now, limit);
-            let lease = Event::Lease { environment: self.id.clone(), wanted: u32::MAX, ends_at };
+        if self.probes.is_none() {
+            let lease = Event::Lease {
+                environment: self.id.clone(),
+                wanted: u32::MAX,
+                ends_at: at.now.plus(lease_length(limit)),
+                seen_since: self.view.seen_since,
+            };
             if let Some(request) = self.propose(lease, at) {
                 return Admission::Ask(request);
             }
@@ -189,11 +156,10 @@ impl Environment {
         probes.take(limit, now).then_some(Pass::Probe { lease_ends_at })
     }
 
-    /// The end of an open wait. However wrong the clock was that set it, it is no longer than the longest
-    /// wait from when it was first seen.
-    fn open_until(&self) -> Timestamp {
-        let State::Open { until, .. } = self.view.record.state else { return self.view.seen_at };
-        until.min(self.view.seen_at.plus(self.settings.wait.longest + CLOCK_SKEW))
+    /// Where an operator gave no end, it is looked again after the longest wait.
+    fn forced_open_until(&self, now: Timestamp) -> Timestamp {
+        let until = self.view.record.forced_at(now).and_then(|forced| forced.until);
+        until.unwrap_or(now.plus(self.settings.wait.longest))
     }
 
     fn pass(&self) -> Pass {
@@ -209,6 +175,9 @@ impl Environment {
         match *pass {
             Pass::Uncounted => {}
             Pass::Probe { lease_ends_at } => {
+                if let Outcome::Throttled { retry_after } = outcome {
+                    self.hold.throttled(self.hold.holds, retry_after, now);
+                }
                 let call = self.counted(outcome, took, outcome != Outcome::Answered);
                 let probes = self.probes.as_mut();
                 if let Some(probes) = probes.filter(|it| it.lease.ends_at == lease_ends_at) {
@@ -234,6 +203,8 @@ impl Environment {
                     let slot = self.settings.window.slot(now);
                     let counts = self.unpublished.entry(slot).or_default();
                     *counts = counts.plus(call);
+                    let window = self.settings.window;
+                    self.unpublished.retain(|slot, _| window.has(*slot, now));
                 }
             }
         }
@@ -259,8 +230,13 @@ impl Environment {
     /// What the store is to be told now, if anything. Where it is not known what it holds, that is asked
     /// first.
     pub fn news(&mut self, at: Moment) -> Option<Request> {
-        let is_away = self.is_store_away(at.now);
-        if self.view.is_in_doubt && !is_away {
+        self.notice_clock(at.now);
+        let is_read_needed = match self.view.basis {
+            Basis::Stored => false,
+            Basis::InDoubt => self.view.can_read(at.now),
+            Basis::Alone { .. } => self.view.is_read_due(&self.settings, at.now),
+        };
+        if is_read_needed {
             return Some(Request::Read);
         }
         while let Some(event) = self.next_event(at.now) {
@@ -272,11 +248,15 @@ impl Environment {
                 break;
             }
         }
-        if is_away { None } else { self.publication(at.now) }
+        if self.view.can_write(at.now) { self.publication(at.now) } else { None }
     }
 
-    fn is_store_away(&self, now: Timestamp) -> bool {
-        self.view.away.is_some_and(|away| now < away.until)
+    /// Times of before the clock went back do not tell how long ago something was.
+    fn notice_clock(&mut self, now: Timestamp) {
+        self.view.notice_clock(now);
+        let latest = now.plus(CLOCK_SKEW);
+        self.published_at = self.published_at.filter(|at| *at <= latest);
+        self.hold.notice_clock(latest);
     }
 
     /// What is to happen to the record, by what this environment knows.
@@ -285,26 +265,22 @@ impl Environment {
             return Some(Event::Settle { environment: self.id.clone(), results });
         }
         match self.view.record.state {
-            State::HalfOpen { since, .. } => {
-                let is_too_long = since.plus(self.settings.half_open.longest) <= now;
-                (is_too_long && self.settings.mode == Mode::Enforced).then_some(Event::Expire)
+            State::HalfOpen { since, .. } if self.settings.mode == Mode::Enforced => {
+                let seen_since = self.view.seen_since;
+                is_half_open_too_long(since, seen_since, now, &self.settings)
+                    .then_some(Event::Expire { seen_since })
             }
             State::Closed { .. } if self.settings.mode == Mode::Enforced => {
                 self.cause(now).map(|cause| Event::Trip { cause })
             }
-            State::Closed { .. } | State::Open { .. } => None,
+            State::Closed { .. } | State::Open { .. } | State::HalfOpen { .. } => None,
         }
     }
 
-    /// What came of this environment's probes, once it is all that will come of them, or enough to decide.
+    /// What came of this environment's probes, once there is something to tell or to give back.
     fn settled(&self, now: Timestamp) -> Option<Counts> {
-        let State::HalfOpen { permitted, results, .. } = self.view.record.state else {
-            return None;
-        };
         let probes = self.probes.as_ref()?;
-        let verdict = verdict(results.plus(probes.results), permitted, &self.settings);
-        let is_decided = verdict != Verdict::Undecided && probes.are_none_under_way();
-        (is_decided || probes.are_over(now, self.is_ending)).then_some(probes.results)
+        probes.are_over(now, self.is_ending).then_some(probes.results)
     }
 
     /// Why the breaker trips, by this environment's own calls or by those of the fleet.
@@ -326,15 +302,30 @@ impl Environment {
         self.settings.window.sum(&slots, now)
     }
 
-    /// A request to write what follows from an event. Where the store is away it follows at once, and
-    /// for this environment alone.
+    /// A request to write what follows from an event. Where it cannot be written, it follows for this
+    /// environment alone: a trip at once, all else once the environment has been left alone for long.
     fn propose(&mut self, event: Event, at: Moment) -> Option<Request> {
+        let is_trip = matches!(event, Event::Trip { .. });
         let record = step(&self.view.record, event, at, &self.settings).ok()?;
-        if self.is_store_away(at.now) {
-            self.saw(record, at.now);
-            self.view.is_in_doubt = true;
-            return None;
+        if self.view.can_write(at.now) {
+            return Some(Request::Replace { expected: self.view.record.version, record });
         }
-        Some(Request::Replace { expected: self.view.record.version, record })
+        if is_trip || self.view.is_left_alone(at.now) {
+            self.view.go_on_alone();
+            self.saw(record, at.now);
+        }
+        None
     }
+}
+
+/// How long permits are leased for, so that each of their calls can end before others take them for over: a
+/// call that begins as late as another one ends, with clocks apart.
+pub(crate) fn lease_length(limit: Duration) -> Duration {
+    limit.saturating_mul(2).saturating_add(CLOCK_SKEW * 2)
+}
+
+/// The share of calls, in percent, that is let through with so much left of a whole ramp.
+fn share_of_calls(left: Duration, whole: Duration) -> u128 {
+    let done = whole.saturating_sub(left).as_millis();
+    FIRST_SHARE + (100 - FIRST_SHARE) * done / whole.as_millis().max(1)
 }

@@ -22,15 +22,9 @@ impl Probes {
         Self { left: lease.permits, lease, under_way: 0, results: Counts::default() }
     }
 
-    /// Until when a lease is asked for, so that each of its calls can end before others take it for
-    /// over: a call that begins as late as another one ends, with clocks apart.
-    pub(super) fn end(now: Timestamp, limit: Duration) -> Timestamp {
-        now.plus(limit * 2 + CLOCK_SKEW * 2)
-    }
-
     /// Takes a permit for a call of at most this length.
     pub(super) fn take(&mut self, limit: Duration, now: Timestamp) -> bool {
-        let is_in_time = now.plus(limit + CLOCK_SKEW) < self.lease.ends_at;
+        let is_in_time = now.plus(limit.saturating_add(CLOCK_SKEW)) < self.lease.ends_at;
         if self.left == 0 || !is_in_time {
             return false;
         }
@@ -44,17 +38,18 @@ impl Probes {
         self.under_way = self.under_way.saturating_sub(1);
         match call {
             Some(call) => self.results = self.results.plus(call),
-            None => self.left += 1,
+            None => self.left = self.left.saturating_add(1),
         }
     }
 
-    pub(super) fn are_none_under_way(&self) -> bool {
-        self.under_way == 0
-    }
-
-    /// Whether all that will come of the lease is known: permits that are left can be given back.
+    /// Whether the store is to be told: something came of the lease, or nothing more will, and no call is
+    /// under way, unless it has outlasted the lease.
     pub(super) fn are_over(&self, now: Timestamp, is_ending: bool) -> bool {
-        let is_lease_over = self.lease.ends_at <= now.plus(CLOCK_SKEW);
-        self.under_way == 0 && (self.left == 0 || is_ending || is_lease_over)
+        if self.lease.ends_at <= now {
+            return true;
+        }
+        let is_nearly_over = self.lease.ends_at <= now.plus(CLOCK_SKEW);
+        let is_used = self.results.calls > 0 || self.left == 0;
+        self.under_way == 0 && (is_used || is_ending || is_nearly_over)
     }
 }

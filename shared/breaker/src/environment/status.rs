@@ -2,8 +2,9 @@
 
 use event::Timestamp;
 
-use super::Environment;
-use crate::{Counts, StateName};
+use super::{Environment, PROBING};
+use crate::transition::open_until;
+use crate::{Cause, Counts, State, StateName, Wait, WaitReason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -14,6 +15,8 @@ pub struct Status {
     pub recent: Counts,
     /// The rates are reached, where they trip nothing: in the mode that only counts.
     pub would_trip: bool,
+    /// How calls are to wait while the dependency is unavailable: where the breaker is open or half-open.
+    pub wait: Option<Wait>,
 }
 
 impl Environment {
@@ -22,9 +25,25 @@ impl Environment {
         let state = self.view.record.state_name(&self.settings, now);
         Status {
             state,
-            is_store_away: self.view.away.is_some(),
+            is_store_away: self.view.is_store_away(now),
             recent: self.recent.sum(now),
             would_trip: state == StateName::MetricsOnly && self.cause(now).is_some(),
+            wait: self.unavailable_wait(state, now),
         }
+    }
+
+    fn unavailable_wait(&self, state: StateName, now: Timestamp) -> Option<Wait> {
+        let (until, reason) = match (state, &self.view.record.state) {
+            (StateName::Open, State::Open { until, cause, .. }) => {
+                let until = open_until(*until, self.view.seen_since, &self.settings);
+                (until.max(now), WaitReason::Open(*cause))
+            }
+            (StateName::HalfOpen, _) => (now.plus(PROBING), WaitReason::Probing),
+            (StateName::ForcedOpen, _) => {
+                (self.forced_open_until(now), WaitReason::Open(Cause::Operator))
+            }
+            _ => return None,
+        };
+        Some(Wait { until, reason, since: self.view.record.unavailable_since })
     }
 }

@@ -59,7 +59,7 @@ fn counts(calls: u32, failures: u32) -> Counts {
 
 fn lease_of(environment: &str) -> Event {
     let environment = environment.to_owned();
-    Event::Lease { environment, wanted: 9, ends_at: time(NOW + 5) }
+    Event::Lease { environment, wanted: 9, ends_at: time(NOW + 5), seen_since: time(NOW) }
 }
 
 fn settle(failures: u32) -> Event {
@@ -83,6 +83,7 @@ fn check(record: &Record, event: &Event, expected: Result<StateName, Illegal>) {
 fn the_table_of_transitions() {
     use StateName::{Closed, Disabled, ForcedClosed, ForcedOpen, HalfOpen, Open};
     let trip = Event::Trip { cause: Cause::FailureRate };
+    let expire = Event::Expire { seen_since: time(NOW) };
     let from_closed = Illegal::State { state: "closed" };
     let from_open = Illegal::State { state: "open" };
     let from_half_open = Illegal::State { state: "half-open" };
@@ -91,13 +92,13 @@ fn the_table_of_transitions() {
     check(&closed, &trip, Ok(Open));
     check(&closed, &lease_of("a"), Err(from_closed));
     check(&closed, &settle(0), Err(from_closed));
-    check(&closed, &Event::Expire, Err(from_closed));
+    check(&closed, &expire, Err(from_closed));
 
     let waiting = self::open(NOW + 1);
     check(&waiting, &trip, Err(from_open));
     check(&waiting, &lease_of("a"), Err(Illegal::Waiting));
     check(&waiting, &settle(0), Err(from_open));
-    check(&waiting, &Event::Expire, Err(from_open));
+    check(&waiting, &expire, Err(from_open));
     check(&self::open(NOW), &lease_of("a"), Ok(HalfOpen));
 
     let probed = half_open(NOW - 1);
@@ -106,10 +107,10 @@ fn the_table_of_transitions() {
     check(&probed, &settle(0), Ok(Closed));
     check(&probed, &settle(1), Ok(HalfOpen));
     check(&probed, &settle(2), Ok(Open));
-    check(&probed, &Event::Expire, Err(Illegal::TooEarly));
+    check(&probed, &expire, Err(Illegal::TooEarly));
     let nobodys = Event::Settle { environment: "z".to_owned(), results: counts(2, 0) };
     check(&probed, &nobodys, Err(Illegal::NoLease));
-    check(&half_open(NOW - 60), &Event::Expire, Ok(Open));
+    check(&half_open(NOW - 60), &expire, Ok(Open));
     check(&half_open(NOW - 60), &lease_of("b"), Err(Illegal::NoPermit));
 
     for record in [closed, waiting, probed] {
@@ -121,7 +122,7 @@ fn the_table_of_transitions() {
     }
     for to in ForcedState::ALL {
         let record = under(to);
-        for event in [trip.clone(), lease_of("a"), settle(0), Event::Expire] {
+        for event in [trip.clone(), lease_of("a"), settle(0), expire.clone()] {
             check(&record, &event, Err(Illegal::Forced));
         }
         check(&record, &Event::Release, Ok(Closed));
@@ -161,6 +162,64 @@ fn forced_open_ends_with_probes_and_forced_closed_with_a_new_life() {
 }
 
 #[test]
+fn half_open_for_too_long_what_is_known_decides() {
+    let expire = Event::Expire { seen_since: time(NOW) };
+    let after = |results| {
+        let mut record = half_open(NOW - 60);
+        if let State::HalfOpen { results: known, .. } = &mut record.state {
+            *known = results;
+        }
+        step(&record, expire.clone(), at(NOW), &Settings::default()).unwrap().state
+    };
+    assert_eq!(after(counts(1, 0)).name(), StateName::Closed);
+    let cause = |state| match state {
+        State::Open { cause, .. } => cause,
+        _ => panic!("{state:?}"),
+    };
+    assert_eq!(cause(after(counts(2, 1))), Cause::FailureRate);
+    assert_eq!(cause(after(counts(0, 0))), Cause::Undecided);
+}
+
+/// As seen by the environment's own clock, where the one that wrote the record was wrong.
+#[test]
+fn what_an_environment_has_seen_for_long_enough_is_over() {
+    let settings = Settings::default();
+    let (open, half_open) = (open(NOW + 3_600), half_open(NOW + 3_600));
+    let lease = |seen_since| {
+        let seen_since = time(seen_since);
+        Event::Lease { environment: "b".to_owned(), wanted: 1, ends_at: time(NOW + 5), seen_since }
+    };
+    let expire = |seen_since| Event::Expire { seen_since: time(seen_since) };
+    assert_eq!(step(&open, lease(NOW - 301), at(NOW), &settings), Err(Illegal::Waiting));
+    assert!(step(&open, lease(NOW - 302), at(NOW), &settings).is_ok());
+    assert!(step(&half_open, lease(NOW - 59), at(NOW), &settings).is_ok());
+    assert_eq!(step(&half_open, lease(NOW - 60), at(NOW), &settings), Err(Illegal::NoPermit));
+    assert_eq!(step(&half_open, expire(NOW - 59), at(NOW), &settings), Err(Illegal::TooEarly));
+    assert!(step(&half_open, expire(NOW - 60), at(NOW), &settings).is_ok());
+}
+
+#[test]
+fn an_open_wait_outlasts_the_leases_that_are_out() {
+    let settings = Settings::default();
+    let until = |lease_ends: i64| {
+        let mut record = half_open(NOW - 60);
+        if let State::HalfOpen { leases, .. } = &mut record.state {
+            leases.insert("b".to_owned(), Lease { permits: 1, ends_at: time(lease_ends) });
+        }
+        let expire = Event::Expire { seen_since: time(NOW) };
+        match step(&record, expire, at(NOW), &settings).unwrap().state {
+            State::Open { until, .. } => until.since(time(NOW)).as_secs(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((until(NOW + 29), until(NOW + 31)), (30, 31));
+    assert_eq!(until(NOW + 3_600), 300, "no longer than the longest wait");
+    let force = Event::Force(forced(ForcedState::Open));
+    let forced = step(&half_open(NOW), force, at(NOW), &settings).unwrap();
+    assert!(matches!(forced.state, State::Open { until, .. } if until == time(NOW + 5)));
+}
+
+#[test]
 fn each_wait_in_a_row_is_longer_until_a_lasting_recovery() {
     let settings = Settings::default();
     let trip = Event::Trip { cause: Cause::FailureRate };
@@ -197,7 +256,7 @@ fn permits_are_as_many_as_are_neither_used_nor_out() {
     };
     let lease = |environment: &str, wanted| {
         let environment = environment.to_owned();
-        Event::Lease { environment, wanted, ends_at: time(NOW + 5) }
+        Event::Lease { environment, wanted, ends_at: time(NOW + 5), seen_since: time(NOW) }
     };
     let permits = |record: &Record, environment: &str| match &record.state {
         State::HalfOpen { leases, .. } => leases.get(environment).map(|lease| lease.permits),

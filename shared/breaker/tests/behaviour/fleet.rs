@@ -75,15 +75,28 @@ fn once_one_tells_of_a_failure_all_tell_of_their_calls_at_most_once_a_second() {
 }
 
 #[test]
+fn an_open_breaker_is_told_of_no_calls() {
+    let fleet = Fleet::new(1, &Settings::default());
+    fleet.calls(0, 1, Outcome::Failed);
+    fleet.pass(Duration::from_millis(500));
+    fleet.calls(0, 19, Outcome::Failed);
+    assert_eq!(fleet.store.take_calls().writes, 2, "the first failure, and the trip");
+    fleet.pass_s(1);
+    fleet.end_invocation(0);
+    assert!(fleet.call(0, Outcome::Answered).is_err());
+    assert_eq!(fleet.store.take_calls().writes, 0);
+}
+
+#[test]
 fn what_is_left_of_a_lease_is_given_back_at_the_end_of_an_invocation() {
     let fleet = Fleet::new(2, &Settings::default());
     fleet.trip();
     fleet.pass_s(15);
-    fleet.calls(0, 1, Outcome::Answered);
+    fleet.calls(0, 1, Outcome::Ignored);
     assert!(fleet.call(1, Outcome::Answered).is_err(), "all permits are out");
     fleet.end_invocation(0);
     fleet.pass_s(1);
-    fleet.calls(1, 1, Outcome::Answered);
+    fleet.calls(1, 2, Outcome::Answered);
     assert_eq!(fleet.state(1), StateName::Closed);
 }
 

@@ -1,31 +1,51 @@
 //! What a fleet's breakers do, as whoever makes the calls sees it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod cancelled;
+mod clocks;
+mod extremes;
 mod faults;
 mod fleet;
 mod operators;
+mod properties;
 mod rules;
 mod store;
+mod throttled;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use breaker::{Breakers, Outcome, Settings, StateName, Surroundings, Wait};
+use breaker::{Breakers, Outcome, Permit, Settings, StateName, Surroundings, Wait};
 use event::Timestamp;
 use futures_util::FutureExt;
 use testkit::MemoryBreakers;
 
 /// Time and chance, as a test sets them.
 #[derive(Clone, Debug, Default)]
-struct Hands(Arc<(AtomicI64, AtomicU64)>);
+struct Hands {
+    world: Arc<(AtomicI64, AtomicU64)>,
+    /// How far this clock is ahead of the true time, in ms.
+    ahead_ms: Arc<AtomicI64>,
+}
 
 impl Surroundings for Hands {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_ms(1_767_225_600_000 + self.0.0.load(Ordering::Relaxed))
+        let passed_ms = self.world.0.load(Ordering::Relaxed);
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        Timestamp::from_unix_ms(1_767_225_600_000 + passed_ms + ahead_ms)
     }
 
     fn roll(&self) -> u64 {
-        self.0.1.load(Ordering::Relaxed)
+        self.world.1.load(Ordering::Relaxed)
+    }
+}
+
+impl Hands {
+    /// The same time and chance, by another clock.
+    fn other_clock(&self) -> Self {
+        Self { world: self.world.clone(), ahead_ms: Arc::default() }
     }
 }
 
@@ -34,6 +54,8 @@ struct Fleet {
     hands: Hands,
     store: MemoryBreakers,
     environments: Vec<Breakers<MemoryBreakers, Hands>>,
+    /// Of each environment.
+    clocks: Vec<Hands>,
 }
 
 const LIMIT: Duration = Duration::from_secs(2);
@@ -41,7 +63,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 impl Fleet {
     fn new(environments: usize, settings: &Settings) -> Self {
         let (hands, store) = (Hands::default(), MemoryBreakers::default());
-        let mut fleet = Self { hands, store, environments: Vec::new() };
+        let mut fleet = Self { hands, store, environments: Vec::new(), clocks: Vec::new() };
         for _ in 0..environments {
             fleet.add(settings);
         }
@@ -51,8 +73,19 @@ impl Fleet {
     fn add(&mut self, settings: &Settings) {
         let id = format!("environment-{}", self.environments.len());
         let settings = [("weather".to_owned(), settings.clone())];
-        let (store, hands) = (self.store.clone(), self.hands.clone());
-        self.environments.push(Breakers::new(store, hands, &id, settings));
+        let clock = self.hands.other_clock();
+        self.clocks.push(clock.clone());
+        self.environments.push(Breakers::new(self.store.clone(), clock, &id, settings));
+    }
+
+    /// From now on this environment's clock is so far ahead of the true time, or behind it.
+    fn set_clock(&self, environment: usize, ahead_s: i64) {
+        self.clocks[environment].ahead_ms.store(ahead_s * 1_000, Ordering::Relaxed);
+    }
+
+    /// The time by this environment's clock.
+    fn time_of(&self, environment: usize) -> Timestamp {
+        self.clocks[environment].now()
     }
 
     fn now(&self) -> Timestamp {
@@ -60,7 +93,7 @@ impl Fleet {
     }
 
     fn pass(&self, time: Duration) {
-        self.hands.0.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+        self.hands.world.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
     fn pass_s(&self, seconds: u64) {
@@ -68,7 +101,12 @@ impl Fleet {
     }
 
     fn roll(&self, roll: u64) {
-        self.hands.0.1.store(roll, Ordering::Relaxed);
+        self.hands.world.1.store(roll, Ordering::Relaxed);
+    }
+
+    /// An environment begins a call, if it may.
+    fn begin(&self, environment: usize) -> Result<Permit<'_, MemoryBreakers, Hands>, Wait> {
+        self.environments[environment].admit("weather", LIMIT).now_or_never().unwrap()
     }
 
     /// An environment makes one call, if it may.
@@ -77,8 +115,7 @@ impl Fleet {
     }
 
     fn slow_call(&self, environment: usize, outcome: Outcome, took: Duration) -> Result<(), Wait> {
-        let breakers = &self.environments[environment];
-        let permit = breakers.admit("weather", LIMIT).now_or_never().unwrap()?;
+        let permit = self.begin(environment)?;
         self.pass(took);
         permit.finish(outcome).now_or_never().unwrap();
         Ok(())

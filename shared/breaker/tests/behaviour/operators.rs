@@ -10,14 +10,14 @@ use futures_util::FutureExt;
 use super::Fleet;
 
 impl Fleet {
-    fn operate(&self, event: Event) {
+    pub(crate) fn operate(&self, event: Event) {
         let record = self.store.snapshot("weather").record.unwrap_or_else(Record::unwritten);
         let at = Moment { now: self.now(), roll: 0 };
         let next = step(&record, event, at, &Settings::default()).unwrap();
         self.store.replace("weather", record.version, &next).now_or_never().unwrap();
     }
 
-    fn force(&self, to: ForcedState, for_s: Option<u64>) {
+    pub(crate) fn force(&self, to: ForcedState, for_s: Option<u64>) {
         let (by, why) = ("ann".to_owned(), "planned work".to_owned());
         let until = for_s.map(|seconds| self.now().plus(Duration::from_secs(seconds)));
         self.operate(Event::Force(Forced { to, by, why, since: self.now(), until }));
@@ -65,4 +65,31 @@ fn reset_it_begins_anew() {
     fleet.calls(1, 10, Outcome::Answered);
     fleet.calls(0, 19, Outcome::Failed);
     assert_eq!(fleet.state(0), StateName::Closed, "what was before does not count");
+}
+
+/// resilience4j 991: the open breaker's timer made a forced one half-open.
+#[test]
+fn forced_open_without_an_end_it_stays_so() {
+    let fleet = Fleet::new(1, &Settings::default());
+    fleet.trip();
+    fleet.force(ForcedState::Open, None);
+    fleet.pass_s(1);
+    for _ in 0..100 {
+        assert!(fleet.call(0, Outcome::Answered).is_err());
+        fleet.end_invocation(0);
+        fleet.pass_s(3_600);
+    }
+    assert_eq!(fleet.state(0), StateName::ForcedOpen);
+}
+
+/// Its wait is over, whatever time the act had left.
+#[test]
+fn released_from_forced_open_it_is_probed_within_the_interval() {
+    let fleet = Fleet::new(1, &Settings::default());
+    fleet.force(ForcedState::Open, Some(7_200));
+    assert!(fleet.call(0, Outcome::Answered).is_err());
+    fleet.operate(Event::Release);
+    fleet.pass_s(1);
+    fleet.calls(0, 2, Outcome::Answered);
+    assert_eq!(fleet.state(0), StateName::Closed);
 }

@@ -5,6 +5,9 @@
 //! What is checked is the [`Environment`] that the functions run. The store can be broken on purpose, and
 //! then the check fails: a model that finds nothing proves nothing unless it would have.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+#![expect(clippy::print_stdout, reason = "how many states were checked is of interest")]
+
 mod fleet;
 mod world;
 

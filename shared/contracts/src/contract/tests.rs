@@ -1,5 +1,5 @@
 use super::*;
-use crate::{SinkKind, Target};
+use crate::{Missing, SinkKind, Target};
 
 const YAML: &str = "
 dataset: orders

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::contract::{ContractError, invalid};
-use crate::url::{TextTemplate, UrlError, UrlTemplate};
+use crate::contract::{ContractError, check_name, invalid};
+use crate::{TextTemplate, UrlError, UrlTemplate, Variables};
 
 /// One request an event, with its idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSink {
     pub method: HttpMethod,
     pub url: UrlTemplate,
-    /// By lower-case names; their variables come from the environment, so that a token is in no file.
+    /// By lower-case names. A token is a reference to a secret, so that it is in no file.
     pub headers: BTreeMap<String, TextTemplate>,
     pub body: HttpBody,
     /// How long one attempt may take.
     pub timeout_ms: u64,
+    /// The service, as [`crate::Dependencies`] and its circuit breaker call it.
+    pub dependency: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -51,6 +53,7 @@ pub(crate) struct Written {
     body: HttpBody,
     #[serde(default = "default_timeout_ms")]
     timeout_ms: u64,
+    dependency: Option<String>,
 }
 
 fn default_timeout_ms() -> u64 {
@@ -67,8 +70,10 @@ impl Written {
             return Err(invalid("sinks.timeout_ms", "from 1 to 20000"));
         }
         let unusable = |source| ContractError::SinkUrl { name: name.to_owned(), source };
+        let dependency = self.dependency.unwrap_or_else(|| name.to_owned());
+        check_name("sinks.dependency", &dependency)?;
         let header = |(header, text): (String, String)| {
-            check_header(&header)?;
+            check_header("sinks.headers", &header)?;
             Ok((header, TextTemplate::parse(&text).map_err(unusable)?))
         };
         Ok(HttpSink {
@@ -77,20 +82,21 @@ impl Written {
             headers: self.headers.into_iter().map(header).collect::<Result<_, _>>()?,
             body: self.body,
             timeout_ms: self.timeout_ms,
+            dependency,
         })
     }
 }
 
 /// A token of RFC 9110, section 5.6.2, in lower case.
-fn check_header(name: &str) -> Result<(), ContractError> {
+pub(crate) fn check_header(field: &'static str, name: &str) -> Result<(), ContractError> {
     let is_token = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     if name.is_empty() || !name.bytes().all(is_token) {
         let problem = format!("`{name}` is no header's name in lower case");
-        return Err(invalid("sinks.headers", &problem));
+        return Err(invalid(field, &problem));
     }
     if TAKEN.contains(&name) {
         let problem = format!("`{name}` is not the contract's to say");
-        return Err(invalid("sinks.headers", &problem));
+        return Err(invalid(field, &problem));
     }
     Ok(())
 }
@@ -99,15 +105,13 @@ impl HttpSink {
     /// With its variables' values in place.
     ///
     /// # Errors
-    /// [`UrlError::Variable`] for one that `lookup` does not know.
-    pub fn bind(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
-        let header =
-            |(name, text): (&String, &TextTemplate)| Ok((name.clone(), text.bind(&lookup)?));
-        Ok(Self {
-            url: self.url.bind(&lookup)?,
-            headers: self.headers.iter().map(header).collect::<Result<_, UrlError>>()?,
-            ..self.clone()
-        })
+    /// Those of [`UrlTemplate::bind`] and [`TextTemplate::bind`].
+    pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
+        let mut headers = BTreeMap::new();
+        for (name, text) in &self.headers {
+            headers.insert(name.clone(), text.bind(variables)?);
+        }
+        Ok(Self { url: self.url.bind(variables)?, headers, ..self.clone() })
     }
 }
 
@@ -140,16 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn a_header_comes_from_the_environment_alone() {
+    fn a_header_never_comes_from_an_event() {
         let with = |header: &str| format!("url: https://a.example\nheaders: {{{header}}}");
         check(&with("x-a: '{/a}'"), Err("not from an event"));
         check(&with("X-A: b"), Err("no header's name in lower case"));
         check(&with("idempotency-key: b"), Err("not the contract's to say"));
-        let written: Written = serde_saphyr::from_str(&with("x-a: 'a {T} b'")).unwrap();
-        let sink = written.checked("s").unwrap();
-        let bound = sink.bind(|name| (name == "T").then(|| "t".to_owned())).unwrap();
-        assert_eq!(bound.headers["x-a"].text().unwrap(), "a t b");
-        assert!(sink.bind(|_| None).is_err());
+        check(&with("x-a: 'secret:a#b'"), Err("is a place, such as {secret:weather#token}"));
     }
 
     #[test]
@@ -157,10 +157,16 @@ mod tests {
         let yaml = "{url: '{BASE}/x', headers: {authorization: 'Bearer {TOKEN}'}}";
         let written: Written = serde_saphyr::from_str(yaml).unwrap();
         let sink = written.checked("s").unwrap();
-        let bound = sink.bind(|name| Some(format!("http://{name}"))).unwrap();
-        assert!(bound.url.begins_with("http://BASE"));
-        assert_eq!(bound.headers["authorization"].text().unwrap(), "Bearer http://TOKEN");
-        let unknown = UrlError::Variable { name: "BASE".to_owned() };
-        assert_eq!(sink.bind(|_| None), Err(unknown));
+        let values = "variables: {BASE: http://a.test, TOKEN: 'secret:a#b'}";
+        let bound = sink.bind(&Variables::parse("test.yaml", values).unwrap()).unwrap();
+        assert!(bound.url.begins_with("http://a.test"));
+        let secrets = bound.headers["authorization"].secrets();
+        assert_eq!(
+            secrets.into_iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["secret:a#b"]
+        );
+        let less = Variables::parse("test.yaml", "variables: {BASE: http://a.test}").unwrap();
+        let unknown = UrlError::Variable { file: "test.yaml".into(), name: "TOKEN".into() };
+        assert_eq!(sink.bind(&less), Err(unknown));
     }
 }

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) use self::http::check_header;
 pub use self::http::{HttpBody, HttpMethod, HttpSink};
 pub use self::lake::{Compression, LakeFormat, LakeSink};
 pub use self::table::{Accumulate, Opened, Order, RowKey, TableMode, TableSink, Tombstone, Window};

@@ -29,8 +29,10 @@ pub(super) struct Carried<E> {
 /// One round of transactions, all of which may be under way at once.
 pub(super) struct Packed<E> {
     pub(super) calls: Vec<Call<E>>,
-    /// What has to wait for a later round, since a transaction of this one has its target.
-    pub(super) deferred: Vec<usize>,
+    /// What has to wait for a later round, since a transaction of this one has its target. Each group's by
+    /// itself: halves of a transaction that was rejected would else become one again, and never stand
+    /// alone.
+    pub(super) deferred: Vec<Vec<usize>>,
 }
 
 impl<E> Call<E> {
@@ -64,6 +66,7 @@ pub(super) fn pack<E: Effect>(
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     for group in groups {
         let mut call = Call::empty();
+        let mut deferred = Vec::new();
         for &position in group {
             let is_stale = stale.contains(&position);
             let mut placed = place(&mut call, position, writes, is_stale, &taken, limits);
@@ -73,8 +76,11 @@ pub(super) fn pack<E: Effect>(
                 placed = place(&mut call, position, writes, is_stale, &taken, limits);
             }
             if matches!(placed, Placed::Deferred) {
-                packed.deferred.push(position);
+                deferred.push(position);
             }
+        }
+        if !deferred.is_empty() {
+            packed.deferred.push(deferred);
         }
         if !call.positions.is_empty() {
             taken.extend(targets(&call, writes));

@@ -115,7 +115,7 @@ impl<E: Effect> Rounds<E> {
         let groups = std::mem::take(&mut self.groups);
         let Packed { calls, deferred } = pack(&self.writes, &groups, &self.stale, self.limits);
         self.calls = calls;
-        self.groups.extend((!deferred.is_empty()).then_some(deferred));
+        self.groups = deferred;
     }
 
     fn settle(&mut self, position: usize, outcome: Outcome) {

@@ -110,7 +110,26 @@ fn what_a_dead_writer_did_not_write_is_fenced_and_written() {
     let outcomes = run(&store, &objects, claims("ab", "w2"), LEASE);
     assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
     assert_eq!(objects.keys("dead"), Vec::<&str>::new());
+    assert!(!objects.is_published("dead"), "readers are told of a tombstone");
     assert_eq!(objects.keys("w2"), ["a", "b"]);
+}
+
+#[test]
+fn what_cannot_be_looked_for_is_returned_after_its_tries_and_the_rest_is_written() {
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    dead_writer(&store, &objects, "a", true);
+    // The first of them while "b" is claimed, which costs no try.
+    objects.fail_looks(3);
+    let outcomes = run(&store, &objects, claims("ab", "w2"), LEASE);
+    assert_eq!(outcomes, [Ok(Verdict::Duplicate), Ok(Verdict::Written)]);
+
+    let (store, objects) = (Store::default(), MemoryObjects::default());
+    dead_writer(&store, &objects, "a", true);
+    objects.fail_looks(4);
+    let outcomes = run(&store, &objects, claims("ab", "w2"), LEASE);
+    assert_eq!(outcomes[0].clone().unwrap_err().kind, FailureKind::Transient);
+    assert_eq!(outcomes[1], Ok(Verdict::Written));
+    assert_eq!(objects.keys("w2"), ["b"]);
 }
 
 #[test]

@@ -210,6 +210,23 @@ fn a_store_that_is_away_returns_the_batch_and_nothing_is_delivered() {
 }
 
 #[test]
+fn a_contended_batch_is_tried_as_often_as_its_lease_says_and_then_returned() {
+    let (store, target) = (Store::default(), MemoryTarget::default());
+    store.answer([Answer::Contended; 2]);
+    let outcomes = run(&store, &target, claims("ab", "w1"), Duration::ZERO);
+    assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
+    // The claims are made by the third call, and completed by the fourth.
+    assert_eq!(costs(&store), [2; 4]);
+
+    let (store, target) = (Store::default(), MemoryTarget::default());
+    store.answer([Answer::Contended; 3]);
+    let outcomes = run(&store, &target, claims("ab", "w1"), Duration::ZERO);
+    assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+    assert_eq!(costs(&store), [2; 3]);
+    assert!(target.calls().is_empty(), "nothing is delivered that is not claimed");
+}
+
+#[test]
 fn a_record_that_the_store_rejects_stands_alone() {
     let (store, target) = (Store::default(), MemoryTarget::default());
     // The three together, and then the second one.

@@ -30,6 +30,7 @@ struct State {
     objects: BTreeMap<Owner, BTreeSet<IdempotencyKey>>,
     published: BTreeSet<Owner>,
     fault: Fault,
+    looks_to_fail: u32,
     calls: Vec<String>,
 }
 
@@ -41,6 +42,11 @@ impl MemoryObjects {
 
     pub(crate) fn fail(&self, fault: Fault) {
         self.lock().fault = fault;
+    }
+
+    /// So many times, whether an object is there cannot be told.
+    pub(crate) fn fail_looks(&self, times: u32) {
+        self.lock().looks_to_fail = times;
     }
 
     /// Somebody takes this owner for dead.
@@ -96,7 +102,12 @@ impl Objects for MemoryObjects {
     }
 
     async fn look(&self, owner: &Owner) -> Result<Option<BTreeSet<IdempotencyKey>>, Failure> {
-        Ok(self.asked("look", owner).objects.get(owner).cloned())
+        let mut state = self.asked("look", owner);
+        if state.looks_to_fail > 0 {
+            state.looks_to_fail -= 1;
+            return Err(away());
+        }
+        Ok(state.objects.get(owner).cloned())
     }
 
     async fn fence(&self, owner: &Owner) -> Result<Put, Failure> {

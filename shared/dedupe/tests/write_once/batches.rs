@@ -1,5 +1,7 @@
 //! One batch: what it costs, and what becomes of each of its writes.
 
+use std::time::Duration;
+
 use event::{Code, FailureKind};
 use testkit::Answer;
 
@@ -101,6 +103,9 @@ fn a_contended_batch_is_tried_as_often_as_the_limit_says() {
     let writes = [write("a", "p", 0), write("b", "p", 1)];
     assert_eq!(run(&store, &writes, Limits::DYNAMODB), vec![Ok(Verdict::Written); 2]);
     assert_eq!(calls(&store), [2, 2, 2, 2]);
+    // Not before the first try, and then twice as long each time, some of it by chance.
+    let waits_ms: Vec<u128> = store.pauses().iter().map(Duration::as_millis).collect();
+    assert!(matches!(waits_ms[..], [10..=20, 20..=40, 40..=80]), "{waits_ms:?}");
 
     let store = Store::default();
     store.answer([Answer::Contended; 4]);
@@ -137,6 +142,9 @@ fn a_failed_transaction_fails_its_own_writes_alone() {
     let outcomes = run(&store, &writes, Limits::DYNAMODB);
     for (n, outcome) in outcomes.iter().enumerate() {
         assert_eq!(outcome.is_err(), (50..100).contains(&n), "write {n}");
+        if let Err(failure) = outcome {
+            assert_eq!(failure.reason, "the store is away", "why, as the store says it");
+        }
     }
     assert_eq!(calls(&store), [50, 50, 20]);
 }

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dedupe::transactional::Rounds;
+use dedupe::{CommitError, Effect as _, Transaction};
+use event::{Code, FailureKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use testkit::Answer;
+use testkit::{Answer, Tables, TestEffect};
 
 use super::*;
 
@@ -88,6 +91,20 @@ fn where_the_newest_is_poison_the_next_one_is_written() {
 }
 
 #[test]
+fn poison_writes_of_one_target_are_told_from_the_others_of_it() {
+    let values = [100, 1, 100, 2];
+    let writes = values.iter().enumerate().map(|(n, &v)| write_at(n, "total", Meeting::Add, v));
+    let run = run_in_rounds(writes.collect(), Limits::DYNAMODB, |effect| effect.value >= 100);
+    for (value, outcome) in values.into_iter().zip(run.outcomes) {
+        if value == 100 {
+            assert_eq!(outcome.unwrap_err().kind, FailureKind::Permanent);
+        } else {
+            assert_eq!(outcome, Ok(Verdict::Written));
+        }
+    }
+}
+
+#[test]
 fn what_is_apart_takes_a_round_each_in_the_order_of_delivery() {
     let store = Store::default();
     let mut writes: Vec<_> = (1..=4).map(|n| write_at(n, "row", Meeting::Apart, n)).collect();
@@ -127,6 +144,39 @@ fn answer() -> impl Strategy<Value = Answer> {
 
 fn number(text: &str) -> u8 {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
+/// A batch, round by round.
+struct Run {
+    /// The transactions of each round, which are under way at once.
+    rounds: Vec<Vec<Transaction<TestEffect>>>,
+    outcomes: Vec<Outcome>,
+}
+
+/// Ends in a panic where the rounds do not end. The store takes no effect that is `poison`.
+fn run_in_rounds(writes: Vec<Write>, limits: Limits, poison: fn(&TestEffect) -> bool) -> Run {
+    let mut tables = Tables::default();
+    let mut batch = Rounds::new(writes, limits);
+    let mut rounds = Vec::new();
+    loop {
+        let transactions = batch.transactions();
+        if transactions.is_empty() {
+            return Run { rounds, outcomes: batch.into_outcomes() };
+        }
+        assert!(rounds.len() < 1_000, "never done");
+        rounds.push(transactions.clone());
+        let mut answers = Vec::new();
+        for transaction in transactions {
+            let is_poison = transaction.effects.iter().any(poison);
+            answers.push(if is_poison {
+                let reason = "poison".to_owned();
+                Err(CommitError::Rejected { code: Code::DependencyRefused, reason })
+            } else {
+                tables.commit(transaction, now())
+            });
+        }
+        batch.answer(answers);
+    }
 }
 
 /// What stands at each target, from the keys that took effect.
@@ -202,6 +252,24 @@ proptest! {
             prop_assert_eq!(keys.len(), call.changes.len(), "a key twice");
             let bytes: usize = keys.iter().map(|id| bytes[*id]).sum();
             prop_assert!(bytes <= 4_000_000 || keys.len() == 1, "{} bytes", bytes);
+        }
+    }
+
+    /// The transactions of a round are under way at once, and the store refuses one of two that write
+    /// to the same item at once.
+    #[test]
+    fn no_two_transactions_of_a_round_have_a_target_in_common(
+        batch in vec((0_u8..60, 0_u8..2, 1_usize..2_500_000), 0..80),
+        actions in 2_usize..12,
+    ) {
+        let writes: Vec<_> =
+            batch.iter().map(|&(key, payload, bytes)| delivery(key, payload, bytes)).collect();
+        let limits = Limits { actions, ..Limits::DYNAMODB };
+        for round in run_in_rounds(writes, limits, |effect| effect.value % 7 == 0).rounds {
+            let effects = round.iter().flat_map(|transaction| &transaction.effects);
+            let all: Vec<_> = effects.filter_map(TestEffect::target).collect();
+            let distinct: BTreeSet<_> = all.iter().collect();
+            prop_assert_eq!(distinct.len(), all.len(), "a target twice: {:?}", all);
         }
     }
 }

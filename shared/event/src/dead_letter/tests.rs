@@ -35,17 +35,6 @@ fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
 }
 
 #[test]
-fn what_a_letter_is_routed_by_is_never_displaced() {
-    let mut before = attributes(6);
-    for name in KEPT_ATTRIBUTES {
-        before.insert(name.to_owned(), Attribute::string("x"));
-    }
-    let dead = failure().write(before.clone());
-    assert!(KEPT_ATTRIBUTES.iter().all(|name| dead.contains_key(*name)), "{dead:?}");
-    assert_eq!(DeadLetter::read(&dead).unwrap().original(dead), before);
-}
-
-#[test]
 fn a_second_failure_remembers_the_first() {
     let revived = DeadLetter::revive(failure().write(attributes(1)), usize::MAX);
     let earlier = DeadLetter::read(&revived);
@@ -89,16 +78,6 @@ fn a_message_that_sqs_moved_goes_back_as_it_is() {
     assert_eq!(DeadLetter::revive(attributes(3), usize::MAX), attributes(3));
 }
 
-#[test]
-fn a_binary_attribute_counts_by_its_bytes() {
-    for bytes in [&b"a"[..], b"ab", b"abc", b"abcd"] {
-        let value = STANDARD.encode(bytes);
-        let attribute = Attribute { data_type: "Binary.x".to_owned(), value };
-        let size = attributes_size(&Attributes::from([("n".to_owned(), attribute)]));
-        assert_eq!(size, "n".len() + "Binary.x".len() + bytes.len());
-    }
-}
-
 /// What gives way when there is less room than the failure takes, in this order, and never more of it than
 /// has to: the reason, the place, the trace.
 #[test]
@@ -127,13 +106,6 @@ fn what_a_failure_loses_is_as_little_as_can_be() {
     // `,"traceparent":""` and what it holds.
     check(26, "…", "…", false, 25 + 37);
     check(whole, "…", "…", false, 25 + 37);
-}
-
-/// A control character takes six bytes in JSON.
-#[test]
-fn a_text_is_shortened_by_what_it_takes_in_json() {
-    assert_eq!(shortened("ab\u{1}", 3), "ab…");
-    assert_eq!(shortened("ab\u{1}", 4), "a…");
 }
 
 #[test]

@@ -2,15 +2,21 @@
 
 mod fifo;
 mod outcomes;
+mod parking;
 mod property;
 mod time;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::*;
-use crate::{Clock, Outgoing};
+use event::{FailureKind, Parked, Timestamp};
 
+use super::wait::LONGEST_WAIT;
+use super::*;
+use crate::{Clock, Outgoing, backoff};
+
+const QUEUE: &str = "http://h/queue";
+const DLQ: &str = "http://h/dlq";
 const MAX_RECEIVES: u32 = 5;
 const START_MS: i64 = 1_000_000;
 const INVOCATION: Duration = Duration::from_secs(30);
@@ -103,7 +109,7 @@ impl Queue for Memory {
     }
 
     async fn hide_batch(&self, url: &str, messages: &[(&str, Duration)]) -> Vec<bool> {
-        assert_eq!(url, "http://h/queue");
+        assert_eq!(url, QUEUE);
         assert!(messages.len() <= crate::MAX_BATCH_ENTRIES);
         let named = messages.iter().map(|(receipt, wait)| ((*receipt).to_owned(), *wait));
         self.hidden.lock().unwrap().extend(named);
@@ -130,7 +136,14 @@ struct Rig {
 struct Ends {
     done: Vec<String>,
     dead: Vec<String>,
+    parked: Vec<String>,
     returned: Vec<String>,
+}
+
+/// A parked copy as it was sent, and what it carries.
+struct Copy {
+    message: Outgoing,
+    parked: Parked,
 }
 
 /// A record in its first receive, its id and body from its place.
@@ -157,8 +170,8 @@ impl Rig {
         Self {
             batches: Batches {
                 stage: Script { acts, commit, ..Script::default() },
-                dead_letters: DeadLetters::new(Arc::clone(&queue), "http://h/dlq".to_owned()),
-                policy: Policy::new("http://h/queue".to_owned(), MAX_RECEIVES),
+                dead_letters: DeadLetters::new(Arc::clone(&queue), DLQ.to_owned()),
+                policy: Policy::new(QUEUE.to_owned(), MAX_RECEIVES),
                 queue,
             },
             deadline: Deadline::new(Timestamp::from_unix_ms(START_MS).plus(INVOCATION), clock),
@@ -174,9 +187,10 @@ impl Rig {
         let mut ends = Ends {
             done: self.batches.stage.done.lock().unwrap().clone(),
             dead: self.letters().into_iter().map(|(id, _)| id).collect(),
+            parked: self.copies().into_iter().map(|copy| copy.parked.message_id).collect(),
             returned: response.failures.into_iter().map(|failed| failed.message_id).collect(),
         };
-        for ids in [&mut ends.done, &mut ends.dead, &mut ends.returned] {
+        for ids in [&mut ends.done, &mut ends.dead, &mut ends.parked, &mut ends.returned] {
             ids.sort();
         }
         ends
@@ -185,12 +199,25 @@ impl Rig {
     /// The dead letters, by the id of the message that each was.
     fn letters(&self) -> Vec<(String, event::DeadLetter)> {
         let sent = self.batches.queue.sent.lock().unwrap();
-        let read = |(url, message): &(String, Outgoing)| {
-            assert_eq!(url, "http://h/dlq");
+        let read = |(_, message): &(String, Outgoing)| {
             let letter = event::DeadLetter::read(&message.attributes).unwrap();
             (letter.message_id.clone(), letter)
         };
-        sent.iter().map(read).collect()
+        sent.iter().filter(|(url, _)| url == DLQ).map(read).collect()
+    }
+
+    /// The parked copies, in the order in which they were sent.
+    fn copies(&self) -> Vec<Copy> {
+        let sent = self.batches.queue.sent.lock().unwrap();
+        let mut copies = Vec::new();
+        for (url, message) in sent.iter() {
+            assert!(url == QUEUE || url == DLQ, "{url}");
+            if url == QUEUE {
+                let parked = Parked::read(&message.attributes).unwrap();
+                copies.push(Copy { message: message.clone(), parked });
+            }
+        }
+        copies
     }
 
     fn hidden(&self) -> BTreeMap<String, Duration> {
@@ -204,5 +231,5 @@ impl Rig {
 
 fn ends(done: &[&str], dead: &[&str], returned: &[&str]) -> Ends {
     let owned = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
-    Ends { done: owned(done), dead: owned(dead), returned: owned(returned) }
+    Ends { done: owned(done), dead: owned(dead), parked: Vec::new(), returned: owned(returned) }
 }

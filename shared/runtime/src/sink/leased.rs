@@ -42,6 +42,11 @@ pub trait LeasedSink: Send + Sync {
         is_repeat: bool,
         deadline: &Deadline,
     ) -> impl Future<Output = Delivery> + Send;
+
+    /// As [`Stage::end_invocation`].
+    fn end_invocation(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// The stage that writes them.
@@ -128,6 +133,10 @@ where
         let now = deadline.now();
         let outcomes = Recent::spare(&self.recent, sendings, known_by, now, send).await;
         settle_events(events, outcomes)
+    }
+
+    async fn end_invocation(&self) {
+        self.sink.end_invocation().await;
     }
 }
 

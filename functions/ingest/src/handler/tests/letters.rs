@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use event::Parked;
 use runtime::MAX_BATCH_BYTES;
 
 use super::*;
@@ -143,6 +144,33 @@ async fn what_comes_back_was_taken_in_when_it_was_first_sent() {
     let older = DeadLetter::new("ingest", &a_failure(), Timestamp::from_unix_ms(5_000), "m1");
     run(&objects, &queue, vec![written(older, &flight(2), &[("dataset", "flights")])]).await;
     assert_eq!(events(&queue)[1].ingesttime, Timestamp::from_unix_ms(5_000));
+}
+
+/// Some of its effects may be as old as its first try.
+#[tokio::test]
+async fn what_was_parked_keeps_its_id_and_was_taken_in_when_it_was_first_sent() {
+    let (objects, queue): (MemoryObjects, MemoryQueue) = Default::default();
+    let hour = Some(Duration::from_secs(3_600));
+    queue.refuse(move |url, _| (url == ENRICH).then(|| Failure::throttled(hour, "later")));
+    let first = Record {
+        sent_at: Some(Timestamp::from_unix_ms(1_000)),
+        ..message("m1", &flight(1), &[("dataset", "flights")])
+    };
+    assert!(run(&objects, &queue, vec![first]).await.is_empty());
+    let copy = queue.sent_to(INBOX).remove(0);
+    queue.refuse(|_, _| None);
+    // Due, as after an hour.
+    let mut due = Parked::read(&copy.attributes).unwrap();
+    due.not_before = None;
+    let received = Record {
+        attributes: due.write_within(copy.attributes.clone(), usize::MAX),
+        sent_at: Some(Timestamp::from_unix_ms(9_000_000)),
+        sender: Some(REDRIVE.to_owned()),
+        ..message("m2", &copy.body, &[])
+    };
+    assert!(run(&objects, &queue, vec![received]).await.is_empty());
+    let event = &events(&queue)[0];
+    assert_eq!((event.id.as_str(), event.ingesttime), ("m1", Timestamp::from_unix_ms(1_000)));
 }
 
 /// The lines of a file, too: what was passed on before it failed is as old.

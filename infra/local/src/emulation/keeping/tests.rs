@@ -102,7 +102,9 @@ async fn what_has_not_changed_is_not_written_again() {
     let dynamodb = DynamoDb::start(clock.clone()).await.unwrap();
     let path = std::env::temp_dir().join(format!("keeping-{}", uuid::Uuid::new_v4()));
     let kept = Kept::read(&path).unwrap();
-    let keeper = kept.go_on(&Stack::default(), &clock, (&sqs, &s3, &dynamodb)).unwrap().unwrap();
+    let secrets = SecretsManager::new(clock.clone(), "eu-west-1", "000000000000");
+    let stores = Stores { sqs: &sqs, s3: &s3, dynamodb: &dynamodb, secrets: &secrets };
+    let keeper = kept.go_on(&Stack::default(), &clock, &stores).unwrap().unwrap();
     let requests = Arc::new(AtomicU64::new(0));
     let checkpoint = Checkpoint::new(Position("1".to_owned()));
     let mappings = Running::with("Changes", "table", checkpoint.clone());
@@ -112,31 +114,33 @@ async fn what_has_not_changed_is_not_written_again() {
         let file = path.join(generation.to_string()).join(name);
         fs::metadata(file).map(|metadata| metadata.ino()).ok()
     };
-    let mut before = [None; 3];
+    let mut before = [None; 4];
     let mut write = |is_last| {
         keeper.write(is_last).unwrap();
         let manifest = fs::read(path.join("state.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let generation = manifest["generation"].as_u64().unwrap();
-        let now = [SQS, OBJECTS, TABLES].map(|name| inode(generation, name));
+        let now = [SQS, OBJECTS, TABLES, SECRETS].map(|name| inode(generation, name));
         assert!(now.iter().all(Option::is_some));
-        let changed = [0, 1, 2].map(|at| before[at] != now[at]);
+        let changed = [0, 1, 2, 3].map(|at| before[at] != now[at]);
         before = now;
         (generation, changed)
     };
-    assert_eq!(write(false), (1, [true; 3]));
-    assert_eq!(write(false), (1, [false; 3]));
+    assert_eq!(write(false), (1, [true; 4]));
+    assert_eq!(write(false), (1, [false; 4]));
     send(&sqs);
-    assert_eq!(write(false), (2, [true, false, false]));
+    assert_eq!(write(false), (2, [true, false, false, false]));
     s3.put("bucket", "key", Bytes::new(), "text/plain").unwrap();
-    assert_eq!(write(false), (3, [false, true, false]));
+    assert_eq!(write(false), (3, [false, true, false, false]));
+    secrets.put("s", "text").unwrap();
+    assert_eq!(write(false), (4, [false, false, false, true]));
     requests.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(write(false), (4, [false, false, true]));
-    assert_eq!(write(false).0, 4);
+    assert_eq!(write(false), (5, [false, false, true, false]));
+    assert_eq!(write(false).0, 5);
     // A record that was delivered is in the tables, though no request may tell of its write.
     checkpoint.reach(Position("2".to_owned()));
-    assert_eq!(write(false), (5, [false, false, true]));
-    assert_eq!(write(false).0, 5);
-    assert_eq!(write(true), (6, [false, false, true]));
+    assert_eq!(write(false), (6, [false, false, true, false]));
+    assert_eq!(write(false).0, 6);
+    assert_eq!(write(true), (7, [false, false, true, false]));
     fs::remove_dir_all(&path).unwrap();
 }

@@ -6,6 +6,7 @@
 
 mod dynamodb;
 mod s3;
+mod secrets;
 mod sqs;
 
 use axum::http::request::Parts;
@@ -45,7 +46,8 @@ impl Place {
     }
 }
 
-/// What a request needs. `body` is that of SQS's and DynamoDB's requests, and empty for all others.
+/// What a request needs. `body` is that of the requests that name their
+/// resources there, and empty for all others.
 pub(super) fn of(
     route: &Route,
     parts: &Parts,
@@ -58,6 +60,7 @@ pub(super) fn of(
         Destination::Sqs => sqs::needs(operation, body, place),
         Destination::DynamoDb => dynamodb::needs(operation, body, place),
         Destination::S3 => s3::needs(operation, parts, objects),
+        Destination::SecretsManager => secrets::needs(operation, body, place),
         Destination::Lambda => vec![lambda(operation, parts.uri.path(), place)],
         Destination::FunctionUrl { function, .. } => {
             let resource = place.arn("lambda", &format!("function:{function}"));

@@ -12,7 +12,7 @@ use crate::template::{EventSourceMapping, Function, Queue, Stack, UrlAuth};
 
 #[track_caller]
 fn deployed() -> Stack {
-    read_with(DEPLOYED, &[("WeatherUrl", "http://127.0.0.1:9")])
+    read_with(DEPLOYED, &[("Environment", "local")])
 }
 
 fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
@@ -86,7 +86,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-InboxDlq"),
         ("ENRICH_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-EnrichQueue"),
         ("LOG_LEVEL", "info"),
-        ("MAX_RECEIVE_COUNT", "5"),
+        ("MAX_RECEIVE_COUNT", "15"),
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -102,14 +102,22 @@ fn functions_have_their_settings_and_those_that_all_share() {
 
     let redrive = function(&stack, "RedriveFunction");
     assert_eq!(redrive.reserved_concurrency, None, "a new account has none to spare");
-    let parameters = [("WeatherUrl", "http://w"), ("RedriveReserved", "true")];
+    let parameters = [("Environment", "local"), ("RedriveReserved", "true")];
     let reserved = read_with(DEPLOYED, &parameters);
     assert_eq!(function(&reserved, "RedriveFunction").reserved_concurrency, Some(1));
     assert_eq!(redrive.timeout, Duration::from_secs(300));
     assert!(redrive.layers.is_empty() && redrive.url.is_none());
+    for asking in ["EnrichFunction", "DeliverFunction"] {
+        let variables = &function(&stack, asking).environment["VARIABLES_FILE"];
+        assert_eq!(variables, "/opt/variables/local.yaml");
+        let fleet = read_with(DEPLOYED, &[("Environment", "local"), ("ServiceConcurrency", "9")]);
+        assert_eq!(function(&fleet, asking).environment["MAXIMUM_CONCURRENCY"], "9");
+        let mut mappings = fleet.mappings.iter();
+        let mapping = mappings.find(|mapping| mapping.logical_id.starts_with(asking)).unwrap();
+        assert_eq!(mapping.maximum_concurrency, Some(9));
+    }
     let operators = function(&stack, "OperatorsFunction");
     assert_eq!(operators.url, Some(UrlAuth::AwsIam), "whoever acts is known");
-    assert_eq!(function(&stack, "EnrichFunction").environment["WEATHER_URL"], "http://127.0.0.1:9");
 }
 
 #[test]
@@ -186,6 +194,43 @@ fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
     }
 }
 
+/// A record whose receives all crash comes back when its visibility timeout ends, each time.
+#[test]
+fn crashes_are_tried_for_as_long_as_failures_and_end_days_before_the_queue_forgets() {
+    let stack = deployed();
+    for (_, queue, _) in consumers(&stack) {
+        let number = |name: &str| queue.attributes[name].parse::<u64>().unwrap();
+        let receives = redrive_policy(queue)["maxReceiveCount"].as_u64().unwrap();
+        let crashing = receives * number("VisibilityTimeout");
+        let kept = number("MessageRetentionPeriod");
+        assert!(crashing >= 45 * 60, "{}: {crashing} s", queue.logical_id);
+        // The longest wait that a contract may allow, and two days to spare.
+        let (longest_wait, spare) = (4 * 24 * 60 * 60, 2 * 24 * 60 * 60);
+        assert!(crashing + longest_wait + spare <= kept, "{}: {crashing} s", queue.logical_id);
+    }
+}
+
+#[test]
+fn patience_is_one_parameter() {
+    let parameters = [("Environment", "production"), ("MaxReceiveCount", "20")];
+    let stack = read_with(DEPLOYED, &parameters);
+    for (_, queue, function) in consumers(&stack) {
+        assert_eq!(redrive_policy(queue)["maxReceiveCount"], 20, "{}", queue.logical_id);
+        assert_eq!(function.environment["MAX_RECEIVE_COUNT"], "20", "{}", function.logical_id);
+    }
+}
+
+/// What waits for more than a minute is sent there once more.
+#[test]
+fn a_function_may_send_to_its_own_queue() {
+    let stack = deployed();
+    for (_, queue, function) in consumers(&stack) {
+        let role = stack.roles.iter().find(|role| role.arn == function.role).unwrap();
+        let own = Grant { action: "sqs:SendMessage".to_owned(), resource: queue.arn.clone() };
+        assert!(role.rights.grants().contains(&own), "{}", function.logical_id);
+    }
+}
+
 #[test]
 fn every_dead_letter_can_be_redriven() {
     let stack = deployed();
@@ -221,6 +266,8 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
             // A bucket's objects and a group's log streams have no narrower names, and traces none.
             let narrow = match action.split_once(':').unwrap().0 {
                 "s3" => resource.strip_suffix("/letters/*").or(resource.strip_suffix("/*")),
+                // A stack's secrets are known by their names' beginning.
+                "secretsmanager" => resource.strip_suffix("/*"),
                 "logs" => resource.strip_suffix(":*"),
                 "xray" => resource.strip_suffix('*'),
                 _ => None,
@@ -319,15 +366,15 @@ fn a_missing_parameter_is_named_with_how_to_give_it() {
     let error = try_read(DEPLOYED, &[]).unwrap_err();
     assert_eq!(error.problems.len(), 1, "{error}");
     let message = error.to_string();
-    let line = DEPLOYED.lines().position(|line| line == "  WeatherUrl:").unwrap() + 1;
-    let expected = format!("template.yaml:{line}: parameter WeatherUrl has no default");
+    let line = DEPLOYED.lines().position(|line| line == "  Environment:").unwrap() + 1;
+    let expected = format!("template.yaml:{line}: parameter Environment has no default");
     assert!(message.starts_with(&expected), "{message}");
-    assert!(message.contains("add WeatherUrl=<value>"), "{message}");
+    assert!(message.contains("add Environment=<value>"), "{message}");
 }
 
 #[test]
 fn without_tls_there_is_no_denial() {
-    let stack = read_with(DEPLOYED, &[("WeatherUrl", "http://w"), ("RequireTls", "false")]);
+    let stack = read_with(DEPLOYED, &[("Environment", "local"), ("RequireTls", "false")]);
     let denied = |warning: &String| warning.contains("AWS::S3::BucketPolicy");
     assert!(!stack.warnings.iter().any(denied), "{:#?}", stack.warnings);
     assert!(deployed().warnings.iter().any(denied));

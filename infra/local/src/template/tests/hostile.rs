@@ -56,7 +56,7 @@ proptest! {
         let end = (start + length).min(DEPLOYED.len());
         if DEPLOYED.is_char_boundary(start) && DEPLOYED.is_char_boundary(end) {
             let text = format!("{}{}{}", &DEPLOYED[..start], FRAGMENTS[pick], &DEPLOYED[end..]);
-            let _ = try_read(&text, &[("WeatherUrl", "http://w")]);
+            let _ = try_read(&text, &[("Environment", "local")]);
         }
     }
 
@@ -67,7 +67,7 @@ proptest! {
     ) {
         let mut lines = DEPLOYED.lines().collect::<Vec<_>>();
         lines.swap(one, other);
-        let _ = try_read(&lines.join("\n"), &[("WeatherUrl", "http://w")]);
+        let _ = try_read(&lines.join("\n"), &[("Environment", "local")]);
     }
 }
 

@@ -94,13 +94,6 @@ async fn on_the_last_receive_a_failure_is_a_dead_letter_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_no_failure_of_the_event_however_often_it_was_received() {
-    let until = Timestamp::from_unix_ms(START_MS).plus(Duration::from_secs(60));
-    let (_, found) = among(Act::Fail(FailureKind::Unavailable { until }), 99).await;
-    assert_eq!(found, ends(&["m0", "m2"], &[], &["m1"]));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_dead_letter_that_cannot_be_sent_leaves_its_message_where_it_is() {
     let acts = [PERMANENT, Act::Pass, PERMANENT];
     let queue = Memory { refused: vec![record(0).body], ..Memory::default() };

@@ -18,9 +18,9 @@ fn kind() -> impl Strategy<Value = FailureKind> {
     prop_oneof![
         Just(FailureKind::Permanent),
         Just(FailureKind::Transient),
-        (0_u64..100)
+        (0_u64..2_000)
             .prop_map(|s| FailureKind::Throttled { retry_after: Some(Duration::from_secs(s)) }),
-        Just(FailureKind::Unavailable { until }),
+        Just(FailureKind::Unavailable { until, longest_wait: event::DEFAULT_LONGEST_WAIT }),
     ]
 }
 
@@ -75,6 +75,7 @@ fn run(cases: &[Case], commit: Commit) -> (Ends, Vec<String>) {
 enum End {
     Done,
     Dead,
+    Parked,
     Returned,
 }
 
@@ -87,24 +88,29 @@ fn expected(case: &Case, commit: Commit) -> End {
         Act::CommitFails(kind) if commit == Commit::Each => kind,
         Act::Hang | Act::Pass | Act::CommitFails(_) => FailureKind::Transient,
     };
-    let given_up = match kind {
-        FailureKind::Permanent => true,
-        FailureKind::Unavailable { .. } => false,
-        FailureKind::Transient | FailureKind::Throttled { .. } => {
-            case.receive_count >= MAX_RECEIVES
-        }
+    let is_last = case.receive_count >= MAX_RECEIVES;
+    let minute = Duration::from_secs(60);
+    let end = match kind {
+        FailureKind::Permanent => End::Dead,
+        FailureKind::Transient | FailureKind::Throttled { .. } if is_last => End::Dead,
+        // The waits between five receives are shorter than a minute.
+        FailureKind::Throttled { retry_after: Some(asked) } if asked > minute => End::Parked,
+        FailureKind::Transient | FailureKind::Throttled { .. } => End::Returned,
+        FailureKind::Unavailable { .. } => End::Parked,
     };
-    if given_up && !case.unsendable { End::Dead } else { End::Returned }
+    if case.unsendable { End::Returned } else { end }
 }
 
 /// How a record ended; fails unless it did so in one way.
 fn end(ends: &Ends, place: usize) -> Result<End, TestCaseError> {
     let id = format!("m{place}");
     let times = |ids: &[String]| ids.iter().filter(|other| **other == id).count();
-    match (times(&ends.done), times(&ends.dead), times(&ends.returned)) {
-        (1, 0, 0) => Ok(End::Done),
-        (0, 1, 0) => Ok(End::Dead),
-        (0, 0, 1) => Ok(End::Returned),
+    let parked = times(&ends.parked);
+    match (times(&ends.done), times(&ends.dead), parked, times(&ends.returned)) {
+        (1, 0, 0, 0) => Ok(End::Done),
+        (0, 1, 0, 0) => Ok(End::Dead),
+        (0, 0, 1, 0) => Ok(End::Parked),
+        (0, 0, 0, 1) => Ok(End::Returned),
         other => Err(TestCaseError::fail(format!("{id} ended {other:?} times"))),
     }
 }
@@ -130,6 +136,7 @@ proptest! {
             let mut stopped = false;
             for place in (0..cases.len()).filter(|&at| cases[at].group == Some(group)) {
                 let end = end(&ends, place)?;
+                prop_assert!(end != End::Parked, "a FIFO queue delays no message");
                 if stopped {
                     prop_assert_eq!(&end, &End::Returned, "record {} overtook", place);
                     prop_assert!(!prepared.contains(&format!("m{place}")), "record {}", place);

@@ -55,14 +55,11 @@ async fn with_too_little_time_left_nothing_is_started_and_nothing_hidden() {
     assert!(rig.prepared().is_empty() && rig.hidden().is_empty());
 }
 
-/// How long a record is hidden that was sent an hour ago.
+/// A record that has failed once, of a message that cannot be delayed.
 async fn hidden(kind: FailureKind, receive_count: u32) -> Duration {
-    let acts = [Act::Fail(kind)];
-    let rig = Rig::of(&acts);
-    let mut batch = records(&acts);
-    batch[0].receive_count = receive_count;
-    batch[0].sent_at = Some(Timestamp::from_unix_ms(START_MS - 3_600_000));
-    rig.run(batch).await;
+    let rig = Rig::of(&[Act::Fail(kind)]);
+    let group = Some("g".to_owned());
+    rig.run(vec![Record { receive_count, group, ..record(0) }]).await;
     rig.hidden()["r0"]
 }
 
@@ -79,7 +76,7 @@ async fn a_throttled_record_waits_at_least_as_long_as_was_asked() {
 async fn an_event_waits_out_an_outage_and_no_longer() {
     let until = |s| {
         let until = Timestamp::from_unix_ms(START_MS).plus(Duration::from_secs(s));
-        FailureKind::Unavailable { until }
+        FailureKind::Unavailable { until, longest_wait: event::DEFAULT_LONGEST_WAIT }
     };
     assert_eq!(hidden(until(60), 1).await, Duration::from_secs(60));
     assert_eq!(hidden(until(0), 3).await, backoff(3, "m0"));

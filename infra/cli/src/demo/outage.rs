@@ -1,0 +1,155 @@
+//! `demo --outage`: a service goes away in the middle of the events, and comes back. What becomes of calls,
+//! events and dead letters meanwhile is told line by line.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use local::Emulation;
+use local::adversary::{Fault, Plan, Rule, Span};
+use tokio::time::Instant;
+
+use super::stages::StageLog;
+use super::{Task, observe};
+use crate::failure::Failure;
+use crate::output::{Output, grouped};
+
+/// The service that goes away, and whose breaker is told of.
+const SERVICE: &str = "weather";
+/// Events come in evenly over so long.
+pub(super) const FEED: Duration = Duration::from_secs(30);
+/// When the service goes, and for how long.
+const GOES_AT: Duration = Duration::from_secs(8);
+const AWAY_FOR: Duration = Duration::from_secs(12);
+/// Between two lines.
+const TICK: Duration = Duration::from_secs(2);
+/// By then nobody watches any more.
+const LONGEST: Duration = Duration::from_secs(180);
+
+/// Lets it happen, until the last event is written and the service is back.
+pub(super) async fn watch(
+    world: &Emulation,
+    log: &StageLog,
+    task: &Task,
+    output: &Output,
+) -> Result<(), Failure> {
+    if world.services().url(SERVICE).is_none() {
+        return Err(Failure::new(format!(
+            "no service {SERVICE} is served here, which could go away"
+        ))
+        .next("the sample's contracts and events/weather.ndjson.gz bring it along"));
+    }
+    output.note(&format!(
+        "{} events in {} s; after {} s the service {SERVICE} is away for {} s",
+        grouped(u64::try_from(task.input.wanted).unwrap_or(u64::MAX)),
+        FEED.as_secs(),
+        GOES_AT.as_secs(),
+        AWAY_FOR.as_secs()
+    ));
+    output.note("  time  service  breaker    calls/s  waiting  written  dead letters");
+    let stages = observe::last_stages(world, &task.dataset);
+    let started = Instant::now();
+    let mut ticks = tokio::time::interval(TICK);
+    let mut has_gone = false;
+    loop {
+        ticks.tick().await;
+        let elapsed = started.elapsed();
+        if !has_gone && elapsed >= GOES_AT {
+            has_gone = true;
+            go_away(world);
+        }
+        let moment = Moment::of(world, log, &stages);
+        let is_away = has_gone && elapsed < GOES_AT + AWAY_FOR;
+        output.note(&moment.line(elapsed, is_away));
+        let is_done = moment.waiting == 0 && moment.breaker == "closed";
+        if (elapsed > GOES_AT + AWAY_FOR && elapsed > FEED && is_done) || elapsed > LONGEST {
+            return Ok(());
+        }
+    }
+}
+
+fn go_away(world: &Emulation) {
+    let away = Rule {
+        on: SERVICE.to_owned(),
+        lasts: Some(Span(AWAY_FOR)),
+        ..Rule::new(Fault::HostFailing)
+    };
+    world.adversary().add(&Plan { seed: 0, rules: vec![away] });
+}
+
+/// What can be seen at once.
+struct Moment {
+    breaker: String,
+    calls_a_second: u64,
+    waiting: usize,
+    written: u64,
+    letters: usize,
+}
+
+impl Moment {
+    fn of(world: &Emulation, log: &StageLog, stages: &BTreeSet<String>) -> Self {
+        let now = world.now_ms() / 1_000;
+        let seconds = TICK.as_secs();
+        let calls = world.services().calls(SERVICE);
+        let recent = calls.iter().filter(|calls| (now - seconds..now).contains(&calls.second));
+        let (mut waiting, mut letters) = (0, 0);
+        for queue in world.progress().queues {
+            let held = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
+            match queue.logical_id.as_str() {
+                "EnrichQueue" => waiting = held,
+                _ if !queue.is_consumed => letters += held,
+                _ => {}
+            }
+        }
+        Self {
+            breaker: breaker_state(world),
+            calls_a_second: recent.map(|calls| calls.calls).sum::<u64>() / seconds,
+            waiting,
+            written: log.written(stages),
+            letters,
+        }
+    }
+
+    fn line(&self, elapsed: Duration, is_away: bool) -> String {
+        let service = if is_away { "away" } else { "there" };
+        let (waiting, letters) = (count(self.waiting), count(self.letters));
+        format!(
+            "{:>4} s  {service:<7}  {:<9}  {:>7}  {waiting:>7}  {:>7}  {letters:>12}",
+            elapsed.as_secs(),
+            self.breaker,
+            grouped(self.calls_a_second),
+            grouped(self.written),
+        )
+    }
+}
+
+fn count(count: usize) -> String {
+    grouped(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// As the table of breakers has it; a breaker that was never written of is closed.
+fn breaker_state(world: &Emulation) -> String {
+    let table = world.stack().tables.iter().find(|table| table.logical_id == "BreakersTable");
+    let items = table.and_then(|table| world.dynamodb().scan_all(&table.name).ok());
+    let key = format!("record#{SERVICE}");
+    let record = items.unwrap_or_default().into_iter().find(|item| item["sk"]["S"] == key.as_str());
+    let state = record.and_then(|record| Some(record["breaker_state"]["S"].as_str()?.to_owned()));
+    state.unwrap_or_else(|| "closed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_fits_eighty_columns_and_its_heading() {
+        let moment = Moment {
+            breaker: "half-open".to_owned(),
+            calls_a_second: 1_234,
+            waiting: 12_345,
+            written: 1_000_000,
+            letters: 0,
+        };
+        let line = moment.line(Duration::from_secs(12), true);
+        assert_eq!(line, "  12 s  away     half-open    1,234   12,345  1,000,000             0");
+    }
+}

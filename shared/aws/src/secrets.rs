@@ -1,0 +1,41 @@
+//! Secrets Manager behind the [`SecretStore`] port.
+
+use std::sync::OnceLock;
+
+use aws_sdk_secretsmanager::Client;
+use aws_types::SdkConfig;
+use event::{Code, Failure};
+use outbound::{SecretStore, SecretText};
+
+use crate::failure_of;
+
+/// The secrets of one stack: those whose names begin with its prefix.
+#[derive(Debug)]
+pub struct SecretsManager {
+    config: SdkConfig,
+    prefix: String,
+    client: OnceLock<Client>,
+}
+
+impl SecretsManager {
+    /// The client is made at the first secret: most functions need none. `prefix` is what comes before a
+    /// reference's name, such as `sluicegate/`.
+    #[must_use]
+    pub fn when_asked(config: &SdkConfig, prefix: String) -> Self {
+        Self { config: config.clone(), prefix, client: OnceLock::new() }
+    }
+}
+
+impl SecretStore for SecretsManager {
+    async fn read(&self, name: &str) -> Result<SecretText, Failure> {
+        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let id = format!("{}{name}", self.prefix);
+        let what = format!("reading the secret `{id}`");
+        let answer = client.get_secret_value().secret_id(&id).send().await;
+        let answer = answer.map_err(|error| failure_of(&what, &error))?;
+        answer.secret_string.map(SecretText::new).ok_or_else(|| {
+            let reason = format!("{what}: it is bytes, and no text");
+            Failure::transient(Code::DependencyRefused, reason)
+        })
+    }
+}

@@ -1,0 +1,369 @@
+//! Whatever happens to a fleet, in any order.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use breaker::{
+    Away, Breakers, Event, Forced, ForcedState, HalfOpen, Moment, OpenWait, Outcome, Permit,
+    Publication, Published, Record, Replaced, Settings, Snapshot, StateName, Store, Surroundings,
+    WaitReason, Window, step,
+};
+use event::Timestamp;
+use futures_util::FutureExt;
+use proptest::prelude::*;
+use proptest::sample::select;
+use testkit::{MemoryBreakers, StoreFault};
+
+use super::{Hands, LIMIT};
+
+/// The store, as one environment uses it.
+#[derive(Clone)]
+struct Watched {
+    inner: MemoryBreakers,
+    clock: Hands,
+    /// When counts were to be added.
+    published_at: Arc<Mutex<Vec<Timestamp>>>,
+}
+
+impl Store for Watched {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+        self.inner.read().await
+    }
+
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+        self.inner.replace(breaker, expected, record).await
+    }
+
+    async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
+        self.published_at.lock().unwrap().push(self.clock.now());
+        self.inner.publish(breaker, window, publication).await
+    }
+}
+
+type Member = Breakers<Watched, Hands>;
+
+struct Call {
+    permit: Permit<'static, Watched, Hands>,
+    member: usize,
+    began: Timestamp,
+    is_probe: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Begin(usize),
+    /// The oldest call that is under way ends.
+    Finish(Outcome),
+    /// All calls of an environment end, and then its invocation.
+    EndInvocation(usize, Outcome),
+    /// An environment is gone, with what it was about to tell; another takes its place.
+    Crash(usize),
+    Pass(u64),
+    /// Nothing happens for long: all environments are frozen, between invocations.
+    Freeze(u64),
+    Fault(StoreFault),
+    Force(ForcedState),
+    Release,
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    let throttled = Outcome::Throttled { retry_after: Some(Duration::from_secs(3)) };
+    let failed = Outcome::Failed;
+    select(vec![Outcome::Answered, failed, failed, failed, Outcome::Ignored, throttled])
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    let faults = vec![StoreFault::Away, StoreFault::ReadOnly, StoreFault::None, StoreFault::None];
+    let forced = vec![ForcedState::Open, ForcedState::Closed, ForcedState::Disabled];
+    prop_oneof![
+        20 => (0_usize..4).prop_map(Action::Begin),
+        12 => any_outcome().prop_map(Action::Finish),
+        6 => (0_usize..4, any_outcome()).prop_map(|(member, it)| Action::EndInvocation(member, it)),
+        1 => (0_usize..4).prop_map(Action::Crash),
+        14 => (0_u64..2_000).prop_map(Action::Pass),
+        1 => (2_000_u64..100_000).prop_map(Action::Freeze),
+        2 => select(faults).prop_map(Action::Fault),
+        1 => select(forced).prop_map(Action::Force),
+        2 => Just(Action::Release),
+    ]
+}
+
+const REFRESH: Duration = Duration::from_secs(1);
+
+fn settings() -> Settings {
+    Settings {
+        minimum_calls: 3,
+        wait: OpenWait {
+            first: Duration::from_secs(2),
+            longest: Duration::from_secs(8),
+            recovery: Duration::from_secs(60),
+        },
+        half_open: HalfOpen { permitted_calls: 2, longest: Duration::from_secs(12) },
+        ramp: Duration::from_secs(2),
+        refresh: REFRESH,
+        ..Settings::default()
+    }
+}
+
+struct Run {
+    hands: Hands,
+    store: MemoryBreakers,
+    members: Vec<&'static Member>,
+    clocks: Vec<Hands>,
+    published: Vec<Arc<Mutex<Vec<Timestamp>>>>,
+    calls: Vec<Call>,
+    /// Since when the store has said that it is forced open.
+    forced_open_since: Option<Timestamp>,
+    /// Since when the store has failed.
+    failing_since: Option<Timestamp>,
+    /// When it was right again after it had failed.
+    right_since: Timestamp,
+    lives: usize,
+    /// How far each environment's clock is ahead, in ms.
+    ahead_ms: Vec<i64>,
+    /// What comes of calls that reach their limit.
+    at_the_limit: Outcome,
+}
+
+impl Run {
+    fn new(ahead_ms: &[i64]) -> Self {
+        let hands = Hands::default();
+        let mut run = Self {
+            right_since: Timestamp::from_unix_ms(0),
+            hands,
+            store: MemoryBreakers::default(),
+            members: Vec::new(),
+            clocks: Vec::new(),
+            published: Vec::new(),
+            calls: Vec::new(),
+            forced_open_since: None,
+            failing_since: None,
+            lives: 0,
+            ahead_ms: ahead_ms.to_vec(),
+            at_the_limit: Outcome::Failed,
+        };
+        for member in 0..ahead_ms.len() {
+            run.start(member);
+        }
+        run
+    }
+
+    /// Starts an environment, in the place of another if there was one.
+    fn start(&mut self, member: usize) {
+        let clock = self.hands.other_clock();
+        clock.ahead_ms.store(self.ahead_ms[member], std::sync::atomic::Ordering::Relaxed);
+        let published_at = Arc::default();
+        let store = Watched {
+            inner: self.store.clone(),
+            clock: clock.clone(),
+            published_at: Arc::clone(&published_at),
+        };
+        let id = format!("environment-{}", self.lives);
+        self.lives += 1;
+        let settings = [("weather".to_owned(), settings())];
+        let breakers: &'static Member =
+            Box::leak(Box::new(Breakers::new(store, clock.clone(), &id, settings)));
+        self.published.push(published_at);
+        if member < self.members.len() {
+            self.members[member] = breakers;
+            self.clocks[member] = clock;
+        } else {
+            self.members.push(breakers);
+            self.clocks.push(clock);
+        }
+    }
+
+    fn take(&mut self, action: Action) {
+        match action {
+            Action::Begin(member) => self.begin(member % self.members.len()),
+            Action::Finish(outcome) if !self.calls.is_empty() => self.finish(0, outcome),
+            Action::Finish(_) => {}
+            Action::EndInvocation(member, outcome) => {
+                self.end_invocation(member % self.members.len(), outcome);
+            }
+            Action::Crash(member) => self.crash(member % self.members.len()),
+            Action::Pass(ms) => self.pass(Duration::from_millis(ms)),
+            Action::Freeze(ms) => {
+                for member in 0..self.members.len() {
+                    self.end_invocation(member, Outcome::Ignored);
+                }
+                self.pass(Duration::from_millis(ms));
+            }
+            Action::Fault(fault) => self.set_fault(fault),
+            Action::Force(to) => self.force(to),
+            Action::Release => self.operate(Event::Release),
+        }
+    }
+
+    fn begin(&mut self, member: usize) {
+        let breakers = self.members[member];
+        let now = self.clocks[member].now();
+        let admitted = breakers.admit("weather", LIMIT).now_or_never().unwrap();
+        let state = breakers.status()["weather"].state;
+        match admitted {
+            Ok(permit) => {
+                let is_probe = state == StateName::HalfOpen;
+                self.calls.push(Call { permit, member, began: self.hands.now(), is_probe });
+                let probes = self.calls.iter().filter(|call| call.is_probe).count();
+                assert!(probes <= 2 || !is_probe, "{probes} probes are under way");
+                self.check_not_forced_open();
+            }
+            Err(wait) => {
+                let left = wait.until.since(now);
+                let is_forced = state == StateName::ForcedOpen;
+                let most = settings().wait.longest + breaker::CLOCK_SKEW;
+                let is_open = matches!(wait.reason, WaitReason::Open(_));
+                assert!(!is_open || is_forced || left <= most, "{wait:?}, at {now}");
+            }
+        }
+    }
+
+    /// No call is made later than the interval after it was forced open, if the store could be read.
+    fn check_not_forced_open(&self) {
+        let Some(since) = self.forced_open_since else { return };
+        // A store that was away is asked again after at most ten seconds.
+        let known_since = since.max(self.right_since.plus(Duration::from_secs(10)));
+        let is_known = known_since.plus(REFRESH) <= self.hands.now();
+        assert!(self.failing_since.is_some() || !is_known, "forced open since {since}");
+    }
+
+    fn finish(&mut self, call: usize, outcome: Outcome) {
+        let call = self.calls.remove(call);
+        call.permit.finish(outcome).now_or_never().unwrap();
+    }
+
+    fn end_invocation(&mut self, member: usize, outcome: Outcome) {
+        while let Some(call) = self.calls.iter().position(|call| call.member == member) {
+            self.finish(call, outcome);
+        }
+        self.members[member].end_invocation().now_or_never().unwrap();
+    }
+
+    fn crash(&mut self, member: usize) {
+        while let Some(call) = self.calls.iter().position(|call| call.member == member) {
+            std::mem::forget(self.calls.remove(call));
+        }
+        self.start(member);
+    }
+
+    /// Calls end within their limit, and the store is not away for long.
+    fn pass(&mut self, time: Duration) {
+        let after = self.hands.now().plus(time);
+        while let Some(call) = self.calls.iter().position(|it| after.since(it.began) > LIMIT) {
+            self.finish(call, self.at_the_limit);
+        }
+        let is_long = |since: Timestamp| after.since(since) >= Duration::from_secs(5);
+        if self.failing_since.is_some_and(is_long) {
+            self.set_fault(StoreFault::None);
+        }
+        let ms = i64::try_from(time.as_millis()).unwrap();
+        self.hands.world.0.fetch_add(ms, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn set_fault(&mut self, fault: StoreFault) {
+        // To an environment that asks seldom, faults that follow each other are one.
+        let was_right_for = self.hands.now().since(self.right_since);
+        if self.failing_since.is_none() && was_right_for < Duration::from_secs(20) {
+            return;
+        }
+        self.store.set_fault(fault);
+        if fault == StoreFault::None {
+            if self.failing_since.take().is_some() {
+                self.right_since = self.hands.now();
+            }
+        } else {
+            self.failing_since.get_or_insert(self.hands.now());
+        }
+    }
+
+    fn force(&mut self, to: ForcedState) {
+        let (by, why, since) = ("ann".to_owned(), "work".to_owned(), self.hands.now());
+        self.operate(Event::Force(Forced { to, by, why, since, until: None }));
+    }
+
+    fn operate(&mut self, event: Event) {
+        let record = self.store.snapshot("weather").record.unwrap_or_else(Record::unwritten);
+        let at = Moment { now: self.hands.now(), roll: 0 };
+        let Ok(next) = step(&record, event, at, &settings()) else { return };
+        let replaced = self.store.replace("weather", record.version, &next).now_or_never();
+        if replaced != Some(Replaced::Written) {
+            return;
+        }
+        let is_forced_open = next.state_name(&settings(), at.now) == StateName::ForcedOpen;
+        self.forced_open_since = is_forced_open.then_some(at.now);
+    }
+
+    /// The dependency and the store are back, and no operator acts.
+    fn recovers_within(&mut self, bound_s: u64) -> bool {
+        self.set_fault(StoreFault::None);
+        self.operate(Event::Release);
+        for _ in 0..bound_s {
+            for member in 0..self.members.len() {
+                self.begin(member);
+                self.end_invocation(member, Outcome::Answered);
+            }
+            let record = self.store.snapshot("weather").record.unwrap_or_else(Record::unwritten);
+            if record.state.name() == StateName::Closed {
+                return true;
+            }
+            self.pass(Duration::from_secs(1));
+        }
+        false
+    }
+
+    fn check_publications(&self) {
+        for published_at in &self.published {
+            for pair in published_at.lock().unwrap().windows(2) {
+                assert!(pair[1].since(pair[0]) >= REFRESH, "published at {pair:?}");
+            }
+        }
+    }
+}
+
+/// Clocks are at most two seconds apart.
+fn any_clocks() -> impl Strategy<Value = Vec<i64>> {
+    proptest::collection::vec(0_i64..=2_000, 1..=4)
+}
+
+proptest! {
+    /// Never more probes than are permitted, never a call while it is forced open, never a longer wait than
+    /// the longest, never more publications than one an interval; and in the end it closes.
+    #[test]
+    fn a_fleet_keeps_its_promises(
+        clocks in any_clocks(),
+        actions in proptest::collection::vec(any_action(), 1..250),
+    ) {
+        let mut run = Run::new(&clocks);
+        for action in actions {
+            run.take(action);
+        }
+        // A hold, a half-open time that leads to nothing, the longest wait, a store that is asked again,
+        // and another half-open time.
+        prop_assert!(run.recovers_within(3 + 12 + 10 + 11 + 12), "{:?}", run.store.snapshot("weather"));
+        run.check_publications();
+    }
+
+    /// While no call fails, nothing is written, however the store behaves.
+    #[test]
+    fn while_no_call_fails_nothing_is_written(
+        clocks in any_clocks(),
+        actions in proptest::collection::vec(any_action(), 1..250),
+    ) {
+        let mut run = Run::new(&clocks);
+        run.at_the_limit = Outcome::Answered;
+        for action in actions {
+            match action {
+                Action::Finish(Outcome::Failed) => run.take(Action::Finish(Outcome::Absent)),
+                Action::EndInvocation(member, Outcome::Failed | Outcome::Throttled { .. }) => {
+                    run.take(Action::EndInvocation(member, Outcome::Answered));
+                }
+                Action::Finish(Outcome::Throttled { .. })
+                | Action::Force(_)
+                | Action::Release => {}
+                other => run.take(other),
+            }
+        }
+        prop_assert_eq!(run.store.take_calls().writes, 0);
+    }
+}

@@ -1,0 +1,86 @@
+//! Texts with places in braces, taken apart.
+
+use crate::secret::PREFIX;
+use crate::url::UrlError;
+use crate::variables::{NameError, check_name};
+use crate::{SecretReference, Variables};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Text(String),
+    /// `{NAME}`
+    Variable(String),
+    /// `{secret:NAME#FIELD}`
+    Secret(SecretReference),
+    /// `{/pointer}`
+    Pointer(String),
+}
+
+pub(crate) fn read_parts(text: &str) -> Result<Vec<Part>, UrlError> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('{') {
+        if open > 0 {
+            parts.push(Part::Text(rest[..open].to_owned()));
+        }
+        let (place, after) = rest[open + 1..].split_once('}').ok_or(UrlError::Unclosed)?;
+        parts.push(Part::read(place)?);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Ok(parts)
+}
+
+impl Part {
+    fn read(place: &str) -> Result<Self, UrlError> {
+        if place.starts_with('/') {
+            return Ok(Self::Pointer(place.to_owned()));
+        }
+        let unknown = || UrlError::Place { place: place.to_owned() };
+        if place.starts_with(PREFIX) {
+            return SecretReference::parse(place).map(Self::Secret).ok_or_else(unknown);
+        }
+        match check_name(place) {
+            Ok(()) => Ok(Self::Variable(place.to_owned())),
+            Err(source @ NameError::Reserved { .. }) => Err(UrlError::Name(source)),
+            Err(NameError::Malformed { .. }) => Err(unknown()),
+        }
+    }
+}
+
+/// The variables that are not bound yet.
+pub(crate) fn variables(parts: &[Part]) -> impl Iterator<Item = &str> {
+    parts.iter().filter_map(|part| match part {
+        Part::Variable(name) => Some(name.as_str()),
+        Part::Text(_) | Part::Secret(_) | Part::Pointer(_) => None,
+    })
+}
+
+/// A value that stands for one that somebody has still to put there.
+///
+/// # Errors
+/// [`UrlError::Placeholder`].
+pub(crate) fn check_is_ready(
+    variables: &Variables,
+    name: &str,
+    value: &str,
+) -> Result<(), UrlError> {
+    let why = if value.starts_with("{LOCAL_") {
+        "which only the local emulation fills in"
+    } else if is_example(value) {
+        "an example: names below .example reach nobody (RFC 2606)"
+    } else {
+        return Ok(());
+    };
+    let (file, name, found) = (variables.file().to_owned(), name.to_owned(), value.to_owned());
+    Err(UrlError::Placeholder { file, name, found, why })
+}
+
+/// Whether it is a URL whose host is below `.example`: <https://www.rfc-editor.org/rfc/rfc2606#section-2>.
+fn is_example(value: &str) -> bool {
+    let Some((_, rest)) = value.split_once("://") else { return false };
+    let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
+    host.trim_end_matches('.').to_ascii_lowercase().ends_with(".example")
+}

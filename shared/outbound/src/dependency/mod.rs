@@ -1,0 +1,334 @@
+//! Calls to dependencies, under limits of our own and behind circuit breakers that the fleet shares.
+//!
+//! A call is made in this order: a place among the calls at once, a turn by the calls a second, the
+//! breaker's leave, the request, and what its answer says of the dependency. Whatever keeps a call from being
+//! made says nothing of the dependency; nor does a time limit that was the invocation's and not the call's.
+
+mod limits;
+mod not_asked;
+mod retries;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use breaker::{Breakers, Outcome, Permit, Settings, StateName, Status, Store, Surroundings};
+use contracts::Dependency;
+use event::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use self::limits::RateLimit;
+pub use self::not_asked::NotAsked;
+use self::retries::RetryBudget;
+pub use self::retries::Retrying;
+pub use self::sign::{Judged, Sign};
+use crate::{
+    Answer, Ask, AskError, BodyError, FilledHeaders, HeaderTemplates, Request, SecretStore, Secrets,
+};
+
+/// Lets time pass.
+pub trait Pause: Send + Sync {
+    fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Time and chance as they are, with pauses by tokio's timer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sleeping<W>(pub W);
+
+impl<W: Surroundings> Surroundings for Sleeping<W> {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn roll(&self) -> u64 {
+        self.0.roll()
+    }
+}
+
+impl<W: Send + Sync> Pause for Sleeping<W> {
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// A client of all dependencies that an environment calls.
+pub struct DependencyClient<A, K, B: Store, W: Surroundings> {
+    http: A,
+    secrets: Secrets<K>,
+    breakers: Breakers<B, W>,
+    surroundings: W,
+    guards: BTreeMap<String, Guard>,
+}
+
+/// What an environment keeps of one dependency, beside its breaker.
+struct Guard {
+    dependency: Dependency,
+    places: Semaphore,
+    rate: Option<Mutex<RateLimit>>,
+    budget: Mutex<RetryBudget>,
+}
+
+/// One call, of one or more attempts.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    pub dependency: &'a str,
+    /// Who calls, as a person knows it, such as `enricher weather`.
+    pub who: &'a str,
+    /// Without the headers below.
+    pub request: &'a Request,
+    pub headers: &'a HeaderTemplates,
+    /// How long one attempt may take.
+    pub limit: Duration,
+    /// When the caller needs an answer, whatever it is.
+    pub ends_at: Timestamp,
+}
+
+/// What came of a request.
+struct Asked {
+    result: Result<Answer, AskError>,
+    /// It had less time than the call's own limit.
+    was_cut_short: bool,
+}
+
+impl<A, K, B, W> DependencyClient<A, K, B, W>
+where
+    A: Ask,
+    K: SecretStore,
+    B: Store,
+    W: Surroundings + Pause + Clone,
+{
+    /// A client of these dependencies, by their names. `environment` is unique among all that use the store;
+    /// `environments` is how many share a limit of calls a second.
+    pub fn new(
+        http: A,
+        secrets: Secrets<K>,
+        breakers: BreakersOf<B, W>,
+        dependencies: BTreeMap<String, Dependency>,
+    ) -> Self {
+        let BreakersOf { store, surroundings, environment, environments } = breakers;
+        let mut settings: Vec<(String, Settings)> = Vec::new();
+        let mut guards = BTreeMap::new();
+        for (name, dependency) in dependencies {
+            settings.push((name.clone(), dependency.breaker.clone()));
+            guards.insert(name, Guard::new(dependency, environments));
+        }
+        let breakers = Breakers::new(store, surroundings.clone(), &environment, settings);
+        Self { http, secrets, breakers, surroundings, guards }
+    }
+
+    /// Begins a call, which has attempts and time of its own.
+    pub fn begin(&self, call: &Call<'_>) -> Retrying {
+        if let Some(guard) = self.guards.get(call.dependency) {
+            guard.budget.lock().unwrap_or_else(PoisonError::into_inner).deposit();
+        }
+        Retrying::default()
+    }
+
+    /// Makes one attempt. `judge` says what its answer means, to the caller and of the dependency. What is
+    /// refused for its credentials is sent once more, if a secret has changed since: that is a rotation, and
+    /// no fault of anybody.
+    ///
+    /// # Errors
+    /// [`NotAsked`]: nothing was sent, or only what was refused for old credentials.
+    pub async fn attempt<T>(
+        &self,
+        call: &Call<'_>,
+        judge: impl FnOnce(Result<Answer, AskError>) -> Judged<T>,
+    ) -> Result<T, NotAsked> {
+        let guard = self.guards.get(call.dependency);
+        let _place = match guard {
+            Some(guard) => Some(self.enter(guard, call).await?),
+            None => None,
+        };
+        let mut filled = self.fill(call).await?;
+        let mut permit = self.admit(call).await?;
+        let mut asked = self.ask(call, &filled).await;
+        if asked.are_credentials_refused() && self.renew(call, &filled).await {
+            permit.finish(Outcome::Ignored).await;
+            filled = self.fill(call).await?;
+            permit = self.admit(call).await?;
+            asked = self.ask(call, &filled).await;
+        }
+        let Asked { result, was_cut_short } = asked;
+        let Judged { sign, value } = judge(result);
+        let is_ignored = guard.is_some_and(|guard| sign.is_among(&guard.dependency.ignored));
+        let is_ours = was_cut_short && sign.is_timeout();
+        let outcome = if is_ignored || is_ours { Outcome::Ignored } else { sign.outcome() };
+        permit.finish(outcome).await;
+        Ok(value)
+    }
+
+    /// Waits before another attempt, at least as long as the service asked for. Whether there is to be
+    /// another one: within the dependency's number of attempts, its budget, and the time that is left.
+    pub async fn pause_before_next(
+        &self,
+        call: &Call<'_>,
+        retrying: &mut Retrying,
+        asked: Option<Duration>,
+    ) -> bool {
+        let Some(guard) = self.guards.get(call.dependency) else { return false };
+        let attempts = guard.dependency.retries.attempts;
+        let Some(wait) = retrying.next_wait(attempts, asked, self.surroundings.roll()) else {
+            return false;
+        };
+        if wait >= self.remaining(call)
+            || !guard.budget.lock().unwrap_or_else(PoisonError::into_inner).withdraw()
+        {
+            return false;
+        }
+        self.surroundings.pause(wait).await;
+        true
+    }
+
+    /// What a failed call is where the dependency is known to be unavailable by now, be it by this very call:
+    /// its event waits with all others. A probe that fails would count as an attempt otherwise, and an event
+    /// that probes often would be given up before the longest wait.
+    #[must_use]
+    pub fn held_back(&self, call: &Call<'_>) -> Option<NotAsked> {
+        let wait = self.breakers.status().remove(call.dependency)?.wait?;
+        let dependency = &self.guards.get(call.dependency)?.dependency;
+        Some(NotAsked::unavailable(call, dependency, wait))
+    }
+
+    /// To be called at the end of each invocation: tells the fleet what it is to know, and logs each breaker
+    /// that is not closed.
+    pub async fn end_invocation(&self) {
+        self.breakers.end_invocation().await;
+        for (name, status) in self.breakers.status() {
+            if is_worth_a_line(&status) {
+                log_status(&name, &status);
+            }
+        }
+    }
+
+    /// Takes a place among the calls at once, and waits for a turn.
+    async fn enter<'a>(
+        &self,
+        guard: &'a Guard,
+        call: &Call<'_>,
+    ) -> Result<SemaphorePermit<'a>, NotAsked> {
+        let remaining = self.remaining(call);
+        if remaining.is_zero() {
+            return Err(NotAsked::out_of_time(call));
+        }
+        // Never closed: an error is the time that is over, as is a place that comes with the end.
+        let place = timeout(remaining, guard.places.acquire()).await;
+        let Some(place) =
+            place.ok().and_then(Result::ok).filter(|_| !self.remaining(call).is_zero())
+        else {
+            let now = self.surroundings.now();
+            return Err(NotAsked::no_place(call, &guard.dependency, now));
+        };
+        if let Some(rate) = &guard.rate {
+            let (now, remaining) = (self.surroundings.now(), self.remaining(call));
+            let turn = rate.lock().unwrap_or_else(PoisonError::into_inner).turn(now, remaining);
+            let wait =
+                turn.map_err(|free_at| NotAsked::no_turn(call, &guard.dependency, free_at))?;
+            if !wait.is_zero() {
+                self.surroundings.pause(wait).await;
+            }
+        }
+        Ok(place)
+    }
+
+    async fn fill(&self, call: &Call<'_>) -> Result<FilledHeaders, NotAsked> {
+        let filled = self.secrets.fill(call.headers, self.remaining(call)).await;
+        filled.map_err(|failure| NotAsked::no_secret(call, failure))
+    }
+
+    async fn renew(&self, call: &Call<'_>, refused: &FilledHeaders) -> bool {
+        let renewed = timeout(self.remaining(call), self.secrets.renew(refused)).await;
+        renewed.unwrap_or(false)
+    }
+
+    async fn admit(&self, call: &Call<'_>) -> Result<Permit<'_, B, W>, NotAsked> {
+        let limit = call.limit.min(self.remaining(call));
+        if limit.is_zero() {
+            return Err(NotAsked::out_of_time(call));
+        }
+        let admitted = self.breakers.admit(call.dependency, limit).await;
+        admitted.map_err(|wait| {
+            let guard = self.guards.get(call.dependency);
+            let dependency = guard.map(|guard| guard.dependency.clone()).unwrap_or_default();
+            NotAsked::unavailable(call, &dependency, wait)
+        })
+    }
+
+    async fn ask(&self, call: &Call<'_>, filled: &FilledHeaders) -> Asked {
+        let mut request = call.request.clone();
+        request.headers.extend(filled.headers.clone());
+        let remaining = self.remaining(call);
+        let result = self.http.ask(request, call.limit.min(remaining)).await;
+        Asked { result, was_cut_short: remaining < call.limit }
+    }
+
+    fn remaining(&self, call: &Call<'_>) -> Duration {
+        call.ends_at.since(self.surroundings.now())
+    }
+}
+
+/// What a client's breakers are made of.
+pub struct BreakersOf<B, W> {
+    pub store: B,
+    pub surroundings: W,
+    /// The environment's name: unique among all that use the store.
+    pub environment: String,
+    /// How many environments of the function there can be at a time: they share the calls a second.
+    pub environments: u32,
+}
+
+impl Guard {
+    fn new(dependency: Dependency, environments: u32) -> Self {
+        let places = usize::try_from(dependency.limits.calls_at_once).unwrap_or(1);
+        let rate = dependency.limits.calls_per_second;
+        let budget = RetryBudget::new(dependency.retries.budget_percent);
+        Self {
+            places: Semaphore::new(places),
+            rate: rate.map(|fleet| Mutex::new(RateLimit::share(fleet, environments))),
+            budget: Mutex::new(budget),
+            dependency,
+        }
+    }
+}
+
+impl Asked {
+    fn are_credentials_refused(&self) -> bool {
+        matches!(&self.result, Ok(answer) if matches!(answer.status, 401 | 403))
+    }
+}
+
+/// What a body that cannot be read says of the dependency.
+impl From<&BodyError> for contracts::CallFailure {
+    fn from(error: &BodyError) -> Self {
+        match error {
+            BodyError::TooLong { .. } | BodyError::Coding { .. } => Self::BadAnswer,
+            BodyError::BrokenOff => Self::Connection,
+            BodyError::TimedOut { .. } => Self::Timeout,
+        }
+    }
+}
+
+fn is_worth_a_line(status: &Status) -> bool {
+    let is_as_usual = matches!(status.state, StateName::Closed | StateName::Disabled)
+        || (status.state == StateName::MetricsOnly && !status.would_trip);
+    !is_as_usual || status.is_store_away
+}
+
+fn log_status(name: &str, status: &Status) {
+    tracing::warn!(
+        breaker.name = name,
+        breaker.state = status.state.as_str(),
+        breaker.store_away = status.is_store_away,
+        breaker.would_trip = status.would_trip,
+        breaker.calls = status.recent.calls,
+        breaker.failures = status.recent.failures,
+        breaker.slow = status.recent.slow,
+        breaker.absent = status.recent.absent,
+        "breaker not closed"
+    );
+}

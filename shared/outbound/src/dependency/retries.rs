@@ -1,0 +1,130 @@
+//! How often a call is tried within an invocation, and how many calls may be retries at all.
+
+use std::time::Duration;
+
+/// The longest that one call waits between its attempts in one invocation, all in all. Who asks for more is
+/// left to the queue.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The first wait, before jitter; each is twice as long as the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// Retries that are there before any call was made, and the most that are saved up.
+const RESERVE: u32 = 10;
+
+/// What one retry costs.
+const RETRY: u32 = 100;
+
+/// The attempts of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Retrying {
+    made: u32,
+    patience: Duration,
+}
+
+impl Default for Retrying {
+    fn default() -> Self {
+        Self { made: 0, patience: PATIENCE }
+    }
+}
+
+impl Retrying {
+    /// How long to wait after an attempt, before the next one; `None` if it was the last one. Exponential
+    /// with equal jitter: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+    pub(super) fn next_wait(
+        &mut self,
+        attempts: u32,
+        asked: Option<Duration>,
+        roll: u64,
+    ) -> Option<Duration> {
+        self.made += 1;
+        if self.made >= attempts {
+            return None;
+        }
+        let whole = FIRST_WAIT.saturating_mul(1 << (self.made - 1).min(16));
+        let half_ms = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
+        let usual = whole - Duration::from_millis(roll % half_ms.saturating_add(1));
+        let wait = usual.max(asked.unwrap_or_default());
+        self.patience = self.patience.checked_sub(wait)?;
+        Some(wait)
+    }
+}
+
+/// A bucket of retries: each call adds a share of one, each retry takes a whole one. So retries are at most
+/// this share of all calls, however many of these fail, and never the storm that keeps a service down:
+/// `RetryBudget` of <https://twitter.github.io/finagle/guide/Clients.html#retries>, and gRPC's retry
+/// throttling, <https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs>.
+#[derive(Debug)]
+pub(super) struct RetryBudget {
+    percent: u32,
+    saved: u32,
+}
+
+impl RetryBudget {
+    pub(super) fn new(percent: u32) -> Self {
+        let saved = if percent == 0 { 0 } else { RESERVE * RETRY };
+        Self { percent, saved }
+    }
+
+    /// For each call.
+    pub(super) fn deposit(&mut self) {
+        self.saved = (self.saved + self.percent).min(RESERVE * RETRY);
+    }
+
+    /// For each retry; whether there is one left.
+    pub(super) fn withdraw(&mut self) -> bool {
+        let left = self.saved.checked_sub(RETRY);
+        self.saved = left.unwrap_or(self.saved);
+        left.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_a_share_of_the_calls_after_a_reserve() {
+        for (percent, expected) in [(0, 0), (20, 10 + 200), (100, 10 + 1_000)] {
+            let mut budget = RetryBudget::new(percent);
+            // Without a call, the reserve is all.
+            let mut retries = (0..100).filter(|_| budget.withdraw()).count();
+            for _ in 0..1_000 {
+                budget.deposit();
+                retries += (0..3).filter(|_| budget.withdraw()).count();
+            }
+            assert_eq!(retries, expected, "{percent} %");
+        }
+    }
+
+    #[test]
+    fn no_more_is_saved_up_than_the_reserve() {
+        let mut budget = RetryBudget::new(50);
+        (0..10_000).for_each(|_| budget.deposit());
+        assert_eq!((0..100).filter(|_| budget.withdraw()).count(), 10);
+    }
+
+    #[test]
+    fn waits_double_with_jitter_and_are_at_least_as_long_as_was_asked() {
+        let ms = Duration::from_millis;
+        for roll in [0, 1, 49, 50, 99, u64::MAX] {
+            let mut retrying = Retrying::default();
+            for whole in [100, 200, 400] {
+                let wait = retrying.next_wait(9, None, roll).unwrap();
+                assert!(ms(whole / 2) <= wait && wait <= ms(whole), "{roll}: {wait:?}");
+            }
+        }
+        let mut asked = Retrying::default();
+        assert_eq!(asked.next_wait(9, Some(ms(1_500)), 7), Some(ms(1_500)));
+        assert_eq!(asked.next_wait(9, Some(ms(501)), 7), None, "two seconds are over");
+        assert_eq!(Retrying::default().next_wait(9, Some(ms(2_001)), 7), None);
+    }
+
+    #[test]
+    fn the_last_attempt_is_the_last() {
+        let mut retrying = Retrying::default();
+        assert!(retrying.next_wait(2, None, 0).is_some());
+        assert_eq!(retrying.next_wait(2, None, 0), None);
+        assert_eq!(Retrying::default().next_wait(1, None, 0), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! A request's headers as a contract declares them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contracts::{SecretReference, TextTemplate, UrlError};
+use event::{Code, Failure};
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue};
+
+/// Headers whose variables are in place: those without secrets are ready, the others are filled in for each
+/// attempt.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderTemplates {
+    ready: HeaderMap,
+    with_secrets: Vec<(HeaderName, TextTemplate)>,
+}
+
+/// A header that cannot be sent. Without its value, which may be a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    #[error("`{header}` is no header's name")]
+    Name { header: String },
+    #[error("what its header `{header}` says is no header's value")]
+    Value { header: String },
+    #[error("its header `{header}`: {source}")]
+    Unbound {
+        header: String,
+        #[source]
+        source: UrlError,
+    },
+}
+
+/// The headers of one attempt; [`crate::Secrets`] knows by them which secrets it sent.
+#[derive(Clone, Debug)]
+pub struct FilledHeaders {
+    pub headers: HeaderMap,
+    /// The versions of secrets that they hold, by their names.
+    pub(crate) used: BTreeMap<String, u64>,
+}
+
+/// Why a template's text could not be made.
+enum Unfilled {
+    Secret(Failure),
+    Template(UrlError),
+}
+
+impl From<UrlError> for Unfilled {
+    fn from(error: UrlError) -> Self {
+        Self::Template(error)
+    }
+}
+
+impl HeaderTemplates {
+    /// From templates whose variables are in place, by the headers' names. Each value counts as sensitive.
+    ///
+    /// # Errors
+    /// [`HeaderError`].
+    pub fn new(templates: &BTreeMap<String, TextTemplate>) -> Result<Self, HeaderError> {
+        let mut made = Self::default();
+        for (header, template) in templates {
+            let name = HeaderName::try_from(header)
+                .map_err(|_| HeaderError::Name { header: header.clone() })?;
+            if !template.secrets().is_empty() {
+                made.with_secrets.push((name, template.clone()));
+                continue;
+            }
+            let text =
+                template.render(|reference| Err(UrlError::Unbound { name: reference.to_string() }));
+            let text =
+                text.map_err(|source| HeaderError::Unbound { header: header.clone(), source })?;
+            let value =
+                sensitive(text).ok_or_else(|| HeaderError::Value { header: header.clone() })?;
+            made.ready.insert(name, value);
+        }
+        Ok(made)
+    }
+
+    #[must_use]
+    pub fn need_secrets(&self) -> bool {
+        !self.with_secrets.is_empty()
+    }
+
+    pub(crate) fn secret_names(&self) -> BTreeSet<&str> {
+        let templates = self.with_secrets.iter();
+        let references = templates.flat_map(|(_, template)| template.secrets());
+        references.map(|reference| reference.name.as_str()).collect()
+    }
+}
+
+impl FilledHeaders {
+    /// Those that hold no secret.
+    pub(crate) fn of(templates: &HeaderTemplates) -> Self {
+        Self { headers: templates.ready.clone(), used: BTreeMap::new() }
+    }
+
+    /// # Errors
+    /// What `secret` answers, and for a text that no header can hold.
+    pub(crate) fn add_secret(
+        &mut self,
+        templates: &HeaderTemplates,
+        secret: impl Fn(&SecretReference) -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
+        for (name, template) in &templates.with_secrets {
+            let text = template.render(|reference| secret(reference).map_err(Unfilled::Secret));
+            let text = text.map_err(|unfilled| match unfilled {
+                Unfilled::Secret(failure) => failure,
+                Unfilled::Template(error) => {
+                    Failure::transient(Code::DependencyRefused, error.to_string())
+                }
+            })?;
+            let value = sensitive(text).ok_or_else(|| {
+                let secrets: Vec<_> =
+                    template.secrets().into_iter().map(ToString::to_string).collect();
+                let secrets = secrets.join(", ");
+                let reason = format!("the header `{name}` cannot hold what `{secrets}` is");
+                Failure::transient(Code::DependencyRefused, reason)
+            })?;
+            self.headers.insert(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// A value that nothing shows; `None` where no header can hold the text.
+fn sensitive(text: String) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,268 @@
+//! Acting on what became of each record: dead letters and parked copies are sent, the rest is hidden.
+//!
+//! Sent first, and acknowledged then: what fails in between leaves two copies of a message, never none.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use event::{Code, FAILURE_ATTRIBUTE, Failure, Parked};
+use futures_util::future::join_all;
+
+use super::wait::{Next, Parking, after_failure};
+use super::{Batches, Outcome};
+use crate::{
+    Deadline, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue, Record, Refused, Stage, Tally,
+    backoff, send_all,
+};
+
+/// Calls that send or hide messages at a time: a batch of thousands takes as many as hundreds.
+const CALLS: usize = 8;
+
+/// A record that failed, and why.
+struct FailedRecord {
+    record: Record,
+    failure: Failure,
+}
+
+/// A record whose copy is to be sent.
+struct ToPark {
+    failed: FailedRecord,
+    parking: Parking,
+}
+
+/// A record that stays in its queue, hidden for so long.
+struct ToHide {
+    failed: FailedRecord,
+    wait: Duration,
+}
+
+impl<S: Stage, Q: Queue> Batches<S, Q> {
+    /// Acts on the outcomes; returns the records that stay in their queue.
+    pub(super) async fn settle(
+        &self,
+        outcomes: Vec<Outcome>,
+        deadline: &Deadline,
+        tally: &mut Tally,
+    ) -> Vec<Record> {
+        let (mut dead, mut parks, mut hides) = (Vec::new(), Vec::new(), Vec::new());
+        let now = deadline.now();
+        for (record, outcome) in outcomes {
+            let failure = match outcome {
+                Ok(done) => {
+                    tally.add(done);
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            match after_failure(&record, &failure, self.policy.max_receive_count, now) {
+                Next::GiveUp(failure) => dead.push(FailedRecord { record, failure }),
+                Next::Park(parking) => {
+                    parks.push(ToPark { failed: FailedRecord { record, failure }, parking });
+                }
+                Next::Hide(wait) => {
+                    hides.push(ToHide { failed: FailedRecord { record, failure }, wait })
+                }
+            }
+        }
+        hides.extend(self.dead_letter(dead, deadline, tally).await);
+        hides.extend(self.park(parks, deadline, tally).await);
+        self.hide(&hides).await;
+        tally.retried += hides.len() as u64;
+        let mut returned = Vec::with_capacity(hides.len());
+        for ToHide { failed, .. } in hides {
+            log_failure("record will be retried", S::NAME, &failed.record, &failed.failure);
+            returned.push(failed.record);
+        }
+        returned
+    }
+
+    /// Returns those whose dead letter could not be sent. They are hidden, never parked: so their queue's
+    /// receive count ends them, should it never be possible.
+    async fn dead_letter(
+        &self,
+        dead: Vec<FailedRecord>,
+        deadline: &Deadline,
+        tally: &mut Tally,
+    ) -> Vec<ToHide> {
+        if dead.is_empty() {
+            return Vec::new();
+        }
+        let now = deadline.now();
+        let mut refused = Vec::with_capacity(dead.len());
+        for FailedRecord { record, failure } in &dead {
+            refused.push(Refused::message(S::NAME, record, failure, now));
+        }
+        for refused in refused.iter_mut().filter(|refused| !refused.fits()) {
+            if let Err(error) = self.stage.keep_elsewhere(refused, deadline).await {
+                // It is not sent, then: no message could hold it.
+                tracing::warn!(stage = S::NAME, failure.reason = %error, "body not kept elsewhere");
+            }
+        }
+        let sent = self.dead_letters.send(refused).await;
+        let mut kept = Vec::new();
+        for (failed, sent) in dead.into_iter().zip(sent) {
+            let FailedRecord { record, failure } = &failed;
+            match sent {
+                Ok(()) => {
+                    tally.add_dead_letter(failure);
+                    log_failure("record dead-lettered", S::NAME, record, failure);
+                }
+                Err(error) => {
+                    log_failure("dead letter not sent", S::NAME, record, &error);
+                    let wait = backoff(record.receive_count, &record.message_id);
+                    kept.push(ToHide { failed, wait });
+                }
+            }
+        }
+        kept
+    }
+
+    /// Sends a copy of each to its own queue; returns those of which none could be sent.
+    async fn park(
+        &self,
+        parks: Vec<ToPark>,
+        deadline: &Deadline,
+        tally: &mut Tally,
+    ) -> Vec<ToHide> {
+        if parks.is_empty() {
+            return Vec::new();
+        }
+        let copies: Vec<Outgoing> = parks.iter().map(|park| copy_of(park, deadline)).collect();
+        let sent = send_all(&self.queue, &self.policy.queue_url, &copies, CALLS).await;
+        let mut parked = ParkedRecords::default();
+        let mut kept = Vec::new();
+        let mut first_error = None;
+        for (ToPark { failed, parking }, sent) in parks.into_iter().zip(sent) {
+            match sent {
+                Ok(()) => {
+                    tally.parked += 1;
+                    parked.add(&failed, parking.delay);
+                    log_parked(S::NAME, &failed, &parking);
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                    kept.push(ToHide { failed, wait: parking.delay });
+                }
+            }
+        }
+        parked.log(S::NAME);
+        if let Some(error) = first_error {
+            let unsent = kept.len();
+            tracing::warn!(stage = S::NAME, batch.unparked = unsent, failure.reason = %error, "copies not sent");
+        }
+        kept
+    }
+
+    async fn hide(&self, hides: &[ToHide]) {
+        let mut waits: Vec<(&str, Duration)> = Vec::with_capacity(hides.len());
+        for ToHide { failed, wait } in hides {
+            waits.push((failed.record.receipt_handle.as_str(), *wait));
+        }
+        for several in waits.chunks(CALLS * MAX_BATCH_ENTRIES) {
+            let mut calls = Vec::with_capacity(CALLS);
+            for chunk in several.chunks(MAX_BATCH_ENTRIES) {
+                calls.push(self.queue.hide_batch(&self.policy.queue_url, chunk));
+            }
+            let hidden = join_all(calls).await;
+            let failed = hidden.iter().flatten().filter(|hidden| !**hidden).count();
+            if failed > 0 {
+                tracing::warn!(stage = S::NAME, batch.unhidden = failed, "retries not delayed");
+            }
+        }
+    }
+}
+
+/// The copy that waits: the message as it was first sent, and what became of it since. What a stranger
+/// said of an earlier failure stays behind: whoever receives the copy believes its sender, this function.
+fn copy_of(park: &ToPark, deadline: &Deadline) -> Outgoing {
+    let ToPark { failed: FailedRecord { record, failure }, parking } = park;
+    let mut parked = Parked::new(&record.message_id, record.sent_at, failure, deadline.now())
+        .following(record.parked.as_ref());
+    parked.attempts = parking.attempts;
+    parked.unavailable_since = parking.unavailable_since;
+    parked.not_before = parking.not_before;
+    let mut attributes = record.attributes.clone();
+    if record.is_strangers {
+        attributes.remove(FAILURE_ATTRIBUTE);
+    }
+    let room = MAX_BATCH_BYTES.saturating_sub(record.body.len());
+    Outgoing {
+        body: record.body.clone(),
+        attributes: parked.write_within(attributes, room),
+        group: record.fair_group.clone(),
+        deduplication_id: None,
+        delay: Some(parking.delay),
+    }
+}
+
+/// The records of a batch that were parked, by why. One line tells of them all: in an outage, it is
+/// thousands of events that wait, and one reason.
+#[derive(Default)]
+struct ParkedRecords(BTreeMap<Code, SameReason>);
+
+struct SameReason {
+    count: u64,
+    first: Failure,
+    longest_delay: Duration,
+}
+
+impl ParkedRecords {
+    fn add(&mut self, failed: &FailedRecord, delay: Duration) {
+        let same = self.0.entry(failed.failure.code).or_insert_with(|| SameReason {
+            count: 0,
+            first: failed.failure.clone(),
+            longest_delay: Duration::ZERO,
+        });
+        same.count += 1;
+        same.longest_delay = same.longest_delay.max(delay);
+    }
+
+    fn log(&self, stage: &str) {
+        for SameReason { count, first, longest_delay } in self.0.values() {
+            tracing::warn!(
+                stage,
+                batch.parked = count,
+                batch.longest_delay_s = longest_delay.as_secs(),
+                failure.code = %first.code,
+                failure.kind = first.kind.name(),
+                failure.reason = %first.reason,
+                "records parked"
+            );
+        }
+    }
+}
+
+fn log_parked(stage: &str, failed: &FailedRecord, parking: &Parking) {
+    let FailedRecord { record, failure } = failed;
+    tracing::debug!(
+        stage,
+        message.id = record.message_id,
+        message.attempts = parking.attempts,
+        message.parks = record.parked.as_ref().map_or(1, |parked| parked.parks + 1),
+        message.delay_s = parking.delay.as_secs(),
+        event.id = record.attribute("eventid"),
+        trace.parent = record.attribute("traceparent"),
+        failure.code = %failure.code,
+        failure.kind = failure.kind.name(),
+        failure.at = failure.at.as_deref(),
+        failure.reason = %failure.reason,
+        "record parked"
+    );
+}
+
+/// What is known of a failed record, without its payload.
+fn log_failure(message: &'static str, stage: &str, record: &Record, failure: &Failure) {
+    tracing::warn!(
+        stage,
+        message.id = record.message_id,
+        message.receive_count = record.receive_count,
+        message.parks = record.parked.as_ref().map(|parked| parked.parks),
+        event.id = record.attribute("eventid"),
+        trace.parent = record.attribute("traceparent"),
+        failure.code = %failure.code,
+        failure.kind = failure.kind.name(),
+        failure.at = failure.at.as_deref(),
+        failure.reason = %failure.reason,
+        "{message}"
+    );
+}
