@@ -15,7 +15,7 @@ pub(super) fn text(report: &Report, answer: &Value) -> String {
     let (name, state) = (string(&breaker["name"]), string(&breaker["state"]));
     let mut lines = vec![match times.at(&breaker["since"]) {
         Some(since) => format!("{name} is {} since {since}", report.state(state, state)),
-        None => format!("{name} is {}: nobody has written of it", report.state(state, state)),
+        None => format!("{name} is {}: no call has failed so far", report.state(state, state)),
     }];
     lines.push(String::new());
     lines.extend(forced(report, &times, breaker));

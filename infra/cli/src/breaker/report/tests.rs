@@ -97,7 +97,7 @@ parked: about 1,312 events (deliver 12, enrich 1,300)";
     check_width(&told, 80);
     assert!(report(120).list(&answer).contains("too many calls failed"), "wider, more is read");
     let none = json!({ "breakers": [] });
-    assert!(report(80).list(&none).contains("no call has failed"));
+    assert!(report(80).list(&none).contains("there is no breaker"));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_half_open_breaker_shows_its_probes_and_one_that_recovers_its_ramp() {
     due["next_probe_at"] = json!("2026-11-29T02:59:59.000Z");
     assert!(report(80).show(&shown(due)).contains("with the next call: its wait is over"));
     let told = report(80).show(&shown(closed()));
-    assert!(told.starts_with("tides is closed: nobody has written of it"), "{told}");
+    assert!(told.starts_with("tides is closed: no call has failed so far"), "{told}");
 }
 
 #[test]
