@@ -141,12 +141,14 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// `unique` is a name that no other act has.
+    /// `unique` is a name that no other act has, and ends with twelve random digits: beside the time to
+    /// the millisecond, these are enough.
     pub(crate) fn new(at: Timestamp, unique: &str) -> Self {
+        let random = unique.rsplit('-').next().unwrap_or(unique);
         let day = at.date().replace('-', "/");
         let text = at.to_string();
         let time = text.split_once('T').map_or("", |(_, time)| time).replace(':', "");
-        let key = |phase: &str| format!("audit/{day}/{time}-{unique}-{phase}.json");
+        let key = |phase: &str| format!("audit/{day}/{time}-{random}-{phase}.json");
         Self { intent: key("intent"), outcome: key("outcome") }
     }
 }
@@ -158,8 +160,8 @@ mod tests {
     #[test]
     fn entries_are_found_by_their_day_and_are_in_the_order_of_their_times() {
         let at: Timestamp = "2026-11-29T03:15:00.123Z".parse().unwrap();
-        let keys = Keys::new(at, "u1");
-        assert_eq!(keys.intent, "audit/2026/11/29/031500.123Z-u1-intent.json");
-        assert_eq!(keys.outcome, "audit/2026/11/29/031500.123Z-u1-outcome.json");
+        let keys = Keys::new(at, "01a22520-b32a-780f-be2f-6f6a8f1f3ce1");
+        assert_eq!(keys.intent, "audit/2026/11/29/031500.123Z-6f6a8f1f3ce1-intent.json");
+        assert_eq!(keys.outcome, "audit/2026/11/29/031500.123Z-6f6a8f1f3ce1-outcome.json");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use breaker::{Away, Illegal, Moment, Record, Replaced, Settings, Snapshot, Store, step};
+use contracts::Dependency;
 use event::Timestamp;
 use runtime::{Clock, unique_name};
 use serde_json::{Value, json};
@@ -20,8 +21,8 @@ pub(crate) struct Breakers<S, A, D, C> {
     pub(crate) store: S,
     pub(crate) audit: A,
     pub(crate) parking: Parking<D>,
-    /// Of the breakers that are known to be, be they written of or not.
-    pub(crate) settings: BTreeMap<String, Settings>,
+    /// Those that contracts name, be they written of or not.
+    pub(crate) dependencies: BTreeMap<String, Dependency>,
     pub(crate) clock: C,
 }
 
@@ -90,7 +91,7 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
     async fn list(&self) -> Result<Value, Problem> {
         let (mut snapshots, parked) = tokio::join!(self.read(), self.parking.parked());
         if let Ok(snapshots) = &mut snapshots {
-            for name in self.settings.keys() {
+            for name in self.dependencies.keys() {
                 snapshots.entry(name.clone()).or_default();
             }
         }
@@ -109,7 +110,7 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
         let now = self.clock.now();
         let snapshot = snapshots.get(breaker).cloned().unwrap_or_default();
         let view = BreakerView::new(breaker, &snapshot, &self.settings_of(breaker), now);
-        let longest_wait = self.parking.longest_wait;
+        let longest_wait = self.dependency(breaker).longest_wait;
         Ok(json!({
             "at": now,
             "breaker": view,
@@ -256,8 +257,13 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
         Err(Problem::new(ProblemKind::StoreAway, detail))
     }
 
+    /// As it is declared, or with the defaults: of a sink of one's own, whose function is not known here.
+    fn dependency(&self, breaker: &str) -> Dependency {
+        self.dependencies.get(breaker).cloned().unwrap_or_default()
+    }
+
     fn settings_of(&self, breaker: &str) -> Settings {
-        self.settings.get(breaker).cloned().unwrap_or_default()
+        self.dependency(breaker).breaker
     }
 
     /// A name that is mistyped would be moved, and nothing with it.
@@ -266,11 +272,11 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
         breaker: &str,
         snapshots: &BTreeMap<String, Snapshot>,
     ) -> Result<(), Problem> {
-        if snapshots.contains_key(breaker) || self.settings.contains_key(breaker) {
+        if snapshots.contains_key(breaker) || self.dependencies.contains_key(breaker) {
             return Ok(());
         }
         let mut known: Vec<String> = snapshots.keys().map(|name| format!("`{name}`")).collect();
-        known.extend(self.settings.keys().map(|name| format!("`{name}`")));
+        known.extend(self.dependencies.keys().map(|name| format!("`{name}`")));
         known.sort();
         known.dedup();
         let known = match known.is_empty() {
@@ -278,8 +284,8 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
             false => format!("there are {}", known.join(", ")),
         };
         let detail = format!(
-            "no breaker `{breaker}` is known: {known}. A breaker is known from its first failed call on, \
-             or from an operator's first act with `new`"
+            "no breaker `{breaker}` is known: {known}. A breaker is known if a contract names its \
+             dependency; any other, from its first failed call on, or from an act with `new`"
         );
         Err(Problem::new(ProblemKind::UnknownBreaker, detail))
     }

@@ -11,7 +11,6 @@ mod request;
 mod response;
 mod view;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use aws::{BreakerTable, Objects, Queues, sdk_config};
@@ -20,7 +19,7 @@ use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{SystemClock, exit_code, init_logs, invocation_span, serve};
+use runtime::{SystemClock, exit_code, init_logs, invocation_span, load_contracts, serve};
 use tracing::Instrument;
 
 use crate::audit::AuditBucket;
@@ -43,13 +42,8 @@ async fn run() -> Result<(), Error> {
     let breakers = &Breakers {
         store: BreakerTable::new(&sdk, config.breakers_table),
         audit: AuditBucket { objects: Objects::new(&sdk), bucket: config.audit_bucket },
-        parking: Parking {
-            queues: config.parking_queues,
-            depths: Queues::when_asked(&sdk),
-            longest_wait: config.longest_wait,
-        },
-        // What is not here has the defaults, of which only the window and the interval are shown.
-        settings: BTreeMap::new(),
+        parking: Parking { queues: config.parking_queues, depths: Queues::when_asked(&sdk) },
+        dependencies: load_contracts(&config.contracts_dir)?.dependencies(),
         clock: SystemClock,
     };
     serve(async |request: LambdaFunctionUrlRequest, context: Context| {

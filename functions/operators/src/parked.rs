@@ -27,8 +27,6 @@ pub(crate) struct Parking<D> {
     /// The URLs of queues, by their stages.
     pub(crate) queues: BTreeMap<String, String>,
     pub(crate) depths: D,
-    /// For how long an event may wait before it is a dead letter.
-    pub(crate) longest_wait: Duration,
 }
 
 /// What is parked, of whichever dependency.

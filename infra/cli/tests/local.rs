@@ -224,12 +224,12 @@ fn check_breakers_are_moved(endpoint: &str) {
         let words = [&["breaker"], words, &["--endpoint", endpoint]].concat();
         check_failed(&run(root(), &words), told);
     };
-    assert!(breaker(&["list"]).contains("no call has failed so far"));
-    refused(&["show", "weather"], &["none is known so far", "next: ", "--new"]);
+    assert!(breaker(&["list"]).contains("\nweather  closed         -"), "a contract names it");
+    refused(&["show", "wether"], &["there are `weather`", "next: ", "--new"]);
     refused(&["reset", "weather", "--why", " "], &["1 to 500 characters", "next: "]);
 
     let why = "the vendor says so";
-    let told = breaker(&["force-open", "weather", "--why", why, "--for", "2h", "--new"]);
+    let told = breaker(&["force-open", "weather", "--why", why, "--for", "2h"]);
     assert!(told.starts_with("weather is now forced-open until "), "{told}");
     assert!(told.contains("(in 2 h)") && told.contains("-intent.json"), "{told}");
     assert!(told.contains("arn:aws:iam::000000000000:root"), "{told}");
@@ -247,6 +247,8 @@ fn check_breakers_are_moved(endpoint: &str) {
     };
     assert_eq!(json(&["show", "weather"])["breaker"]["forced"]["why"], why);
     assert_eq!(json(&["list"])["breakers"][0]["state"], "forced-open");
+    let done = json(&["disable", "our-own", "--why", "w", "--new"]);
+    assert_eq!(done["breaker"]["name"], "our-own");
     let done = json(&["release", "weather", "--why", "it is back"]);
     assert_eq!((&done["act"], &done["breaker"]["forced"]), (&"release".into(), &Value::Null));
     refused(&["release", "weather", "--why", "again"], &["nothing to release", "breaker show"]);

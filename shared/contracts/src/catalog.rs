@@ -1,6 +1,6 @@
 //! All contracts that a function was shipped with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::{Code, Failure};
 
@@ -36,6 +36,27 @@ pub enum CatalogError {
         "{folder}/contract.yaml: `{user}` names the dependency `{dependency}`, which dependencies.yaml does not declare; it declares {declared}"
     )]
     Undeclared { folder: String, user: String, dependency: String, declared: String },
+}
+
+/// An enricher or a sink, and whom it calls.
+struct User<'a> {
+    name: &'a str,
+    dependency: &'a str,
+}
+
+impl Contract {
+    fn users_of_dependencies(&self) -> Vec<User<'_>> {
+        let mut users = Vec::new();
+        for enricher in &self.enrichers {
+            users.push(User { name: &enricher.name, dependency: &enricher.dependency });
+        }
+        for sink in &self.sinks {
+            if let Target::Http(http) = &sink.target {
+                users.push(User { name: &sink.name, dependency: &http.dependency });
+            }
+        }
+        users
+    }
 }
 
 impl Catalog {
@@ -76,6 +97,16 @@ impl Catalog {
         self.dependencies.of(name)
     }
 
+    /// Every dependency that is declared, or that an enricher or an HTTP sink names.
+    #[must_use]
+    pub fn dependencies(&self) -> BTreeMap<String, Dependency> {
+        let mut names: BTreeSet<&str> = self.dependencies.names().collect();
+        for contract in self.contracts.values() {
+            names.extend(contract.users_of_dependencies().into_iter().map(|user| user.dependency));
+        }
+        names.into_iter().map(|name| (name.to_owned(), self.dependency(name))).collect()
+    }
+
     /// What contracts say of each other, and of dependencies.
     ///
     /// # Errors
@@ -90,16 +121,7 @@ impl Catalog {
 
     /// What has no dependency but its own name need not be declared.
     fn check_dependencies(&self, contract: &Contract) -> Result<(), CatalogError> {
-        let mut users: Vec<(&str, &str)> = Vec::new();
-        for enricher in &contract.enrichers {
-            users.push((&enricher.name, &enricher.dependency));
-        }
-        for sink in &contract.sinks {
-            if let Target::Http(http) = &sink.target {
-                users.push((&sink.name, &http.dependency));
-            }
-        }
-        for (user, dependency) in users {
+        for User { name: user, dependency } in contract.users_of_dependencies() {
             if user != dependency && !self.dependencies.declares(dependency) {
                 let declared: Vec<&str> = self.dependencies.names().take(20).collect();
                 let declared =
@@ -208,7 +230,21 @@ sinks: [{{kind: table, {sink}}}]
         catalog.check().unwrap();
         assert_eq!(catalog.dependency("crm").longest_wait.as_secs(), 60);
         assert_eq!(catalog.dependency("partner"), Dependency::default());
+        let names = |catalog: &Catalog| catalog.dependencies().into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&catalog), ["crm"]);
+        catalog.declare_dependencies("dependencies: {crm: {longest_wait_s: 60}, erp: {}}").unwrap();
+        assert_eq!(names(&catalog), ["crm", "erp"], "declared, be it named or not");
+        assert_eq!(catalog.dependencies()["crm"].longest_wait.as_secs(), 60);
         assert!(catalog.declare_dependencies("dependencies: {crm: {longest_wait_s: 1}}").is_err());
+    }
+
+    #[test]
+    fn what_is_declared_nowhere_is_a_dependency_by_its_own_name() {
+        let sink = ("orders", "name: rows}, {kind: http, name: partner, url: http://a.test/");
+        let catalog = catalog(&[sink]);
+        catalog.check().unwrap();
+        let expected = BTreeMap::from([("partner".to_owned(), Dependency::default())]);
+        assert_eq!(catalog.dependencies(), expected);
     }
 
     #[test]

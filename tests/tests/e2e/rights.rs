@@ -141,7 +141,7 @@ async fn lose_environments(world: &World) -> Vec<Flight> {
 
 /// An operator does it, and looks at it.
 async fn move_a_breaker(world: &World) {
-    let body = json!({ "why": "to see whether it may be done", "for_s": 60, "new": true });
+    let body = json!({ "why": "to see whether it may be done", "for_s": 60 });
     let (status, done) =
         world.operators(Method::POST, "/v1/breakers/weather/force-open", &body).await;
     assert_eq!(status, 200, "{done}");

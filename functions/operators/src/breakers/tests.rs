@@ -116,14 +116,10 @@ impl World {
         write(&store.inner, "weather", Event::Trip { cause: Cause::FailureRate }).await;
         let queues =
             ["deliver", "enrich"].map(|stage| (stage.to_owned(), format!("http://h/{stage}")));
-        let parking = Parking {
-            queues: queues.into(),
-            depths: Delayed(Ok(7)),
-            longest_wait: Duration::from_secs(21_600),
-        };
+        let parking = Parking { queues: queues.into(), depths: Delayed(Ok(7)) };
         let clock = ManualClock::default();
-        let (audit, settings) = (MemoryAudit::default(), BTreeMap::new());
-        Self { breakers: Breakers { store, audit, parking, settings, clock } }
+        let (audit, dependencies) = (MemoryAudit::default(), BTreeMap::new());
+        Self { breakers: Breakers { store, audit, parking, dependencies, clock } }
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> (i64, Value) {
@@ -286,9 +282,16 @@ async fn a_name_that_nobody_knows_is_not_moved_unless_it_is_meant() {
     assert_eq!(world.act("/stations/force-open", meant).await.0, 200);
     assert_eq!(world.get("").await["breakers"][0]["name"], "stations");
 
-    let known = BTreeMap::from([("tides".to_owned(), Settings::default())]);
-    let world = World { breakers: Breakers { settings: known, ..World::new().await.breakers } };
-    assert_eq!(world.get("/tides").await["breaker"]["state"], "closed", "a contract names it");
+    let slow = Dependency { longest_wait: Duration::from_secs(60), ..Dependency::default() };
+    let dependencies = BTreeMap::from(["tides", "weather"].map(|it| (it.to_owned(), slow.clone())));
+    let world = World { breakers: Breakers { dependencies, ..World::new().await.breakers } };
+    let names = world.get("").await["breakers"].clone();
+    assert_eq!((&names[0]["name"], &names[1]["name"]), (&json!("tides"), &json!("weather")));
+    let tides = world.get("/tides").await;
+    assert_eq!(tides["breaker"]["state"], "closed", "a contract names it");
+    assert_eq!(world.act("/tides/disable", until()).await.0, 200);
+    let weather = world.get("/weather").await;
+    assert_eq!(weather["first_dead_letter_at"], "2026-01-01T00:01:00.000Z", "as it is declared");
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,7 +82,7 @@ pub(crate) struct Once {
     /// Why: for the audit log, and for whoever looks next
     #[arg(long, value_name = "REASON")]
     pub(crate) why: String,
-    /// That the name is meant, although nothing has been written of such a breaker yet
+    /// That the name is meant, although no contract has it and no call has failed: a sink of one's own
     #[arg(long)]
     pub(crate) new: bool,
     #[command(flatten)]

@@ -103,8 +103,8 @@ fn failure(what: &str, error: NoAnswer) -> Failure {
     let failure = failure.because(std::io::Error::other(detail));
     let next = match code.as_str() {
         "operators.unknown-breaker" => {
-            "`sluicegate breaker list` shows those that are known; if it is one that has not failed \
-             yet, say so with --new"
+            "`sluicegate breaker list` shows those that are known; if it is one of a sink of your own, \
+             say so with --new"
         }
         "operators.illegal" | "operators.outcome-unknown" => {
             "`sluicegate breaker show NAME` says how it is now"

@@ -43,7 +43,8 @@ impl Report {
     pub(super) fn list(&self, answer: &Value) -> String {
         let breakers = answer["breakers"].as_array().map(Vec::as_slice).unwrap_or_default();
         if breakers.is_empty() {
-            return "no breaker has been written of: no call has failed so far".to_owned();
+            return "there is no breaker: no contract names a dependency, and no call has failed"
+                .to_owned();
         }
         let times = Times::of(answer);
         let rows: Vec<Row> = breakers.iter().map(|breaker| Row::of(breaker, &times)).collect();

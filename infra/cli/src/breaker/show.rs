@@ -15,7 +15,7 @@ pub(super) fn text(report: &Report, answer: &Value) -> String {
     let (name, state) = (string(&breaker["name"]), string(&breaker["state"]));
     let mut lines = vec![match times.at(&breaker["since"]) {
         Some(since) => format!("{name} is {} since {since}", report.state(state, state)),
-        None => format!("{name} is {}: nobody has written of it", report.state(state, state)),
+        None => format!("{name} is {}: no call has failed so far", report.state(state, state)),
     }];
     lines.push(String::new());
     lines.extend(forced(report, &times, breaker));
@@ -93,11 +93,11 @@ fn automatic(report: &Report, times: &Times, breaker: &Value) -> Vec<String> {
 
 /// What waits for it, or for another: a queue does not say.
 fn waiting(report: &Report, times: &Times, answer: &Value) -> Vec<String> {
-    let mut about = parked(&answer["parked"]);
-    if answer["parked"]["about"].as_u64() != Some(0) {
-        about.push_str(", whichever breaker they wait for");
+    let about = parked(&answer["parked"]);
+    if answer["parked"]["about"].as_u64() == Some(0) {
+        return report.line("parked", &about);
     }
-    let mut lines = report.line("parked", &about);
+    let mut lines = report.line("parked", &format!("{about}, whichever breaker they wait for"));
     if let Some(oldest) = times.at(&answer["breaker"]["unavailable_since"]) {
         lines.extend(report.line("oldest", &format!("waits since about {oldest}")));
     }

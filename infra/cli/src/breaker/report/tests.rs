@@ -97,7 +97,7 @@ parked: about 1,312 events (deliver 12, enrich 1,300)";
     check_width(&told, 80);
     assert!(report(120).list(&answer).contains("too many calls failed"), "wider, more is read");
     let none = json!({ "breakers": [] });
-    assert!(report(80).list(&none).contains("no call has failed"));
+    assert!(report(80).list(&none).contains("there is no breaker"));
 }
 
 #[test]
@@ -119,6 +119,19 @@ weather is open since 02:59:15 UTC (45 s ago)
     let told = report(80).show(&shown(open()));
     assert_eq!(told, expected);
     check_width(&told, 80);
+}
+
+#[test]
+fn where_nothing_waits_nothing_is_said_to_become_a_dead_letter() {
+    let mut answer = shown(open());
+    answer["parked"] = json!({ "about": 0, "queues": [] });
+    let told = report(80).show(&answer);
+    assert!(told.contains("  parked         no event, as far as SQS counts\n"), "{told}");
+    assert!(!told.contains("oldest") && !told.contains("dead letters"), "{told}");
+    answer["parked"] = json!({ "about": null, "queues": [{ "stage": "enrich", "about": null }] });
+    let told = report(80).show(&answer);
+    assert!(told.contains("not known (enrich not known), whichever"), "{told}");
+    assert!(told.contains("dead letters"), "{told}");
 }
 
 #[test]
@@ -157,7 +170,7 @@ fn a_half_open_breaker_shows_its_probes_and_one_that_recovers_its_ramp() {
     due["next_probe_at"] = json!("2026-11-29T02:59:59.000Z");
     assert!(report(80).show(&shown(due)).contains("with the next call: its wait is over"));
     let told = report(80).show(&shown(closed()));
-    assert!(told.starts_with("tides is closed: nobody has written of it"), "{told}");
+    assert!(told.starts_with("tides is closed: no call has failed so far"), "{told}");
 }
 
 #[test]
@@ -166,7 +179,7 @@ fn an_act_tells_what_was_what_is_and_where_it_is_written_down() {
         "at": "2026-11-29T03:00:00.000Z", "act": "force-open", "by": ARN, "why": "the vendor is down",
         "until": "2026-11-29T05:00:00.000Z", "before": open(), "breaker": forced(),
         "reaches_fleet_within_ms": 1_000,
-        "audit": { "intent": "audit/2026/11/29/a-intent.json", "outcome": "audit/2026/11/29/a-outcome.json" },
+        "audit": { "intent": "audit/2026/11/29/031500.123Z-6f6a8f1f3ce1-intent.json", "outcome": "audit/2026/11/29/031500.123Z-6f6a8f1f3ce1-outcome.json" },
     });
     let told = report(80).done(&answer);
     check_width(&told, 80);
@@ -175,7 +188,7 @@ fn an_act_tells_what_was_what_is_and_where_it_is_written_down() {
         "  before         open",
         "  why            the vendor is down",
         "  reaches        every environment that makes a call, within 1 s",
-        "  audit log      audit/2026/11/29/a-intent.json\n                 audit/2026/11/29/a-outcome.json",
+        "  audit log      audit/2026/11/29/031500.123Z-6f6a8f1f3ce1-intent.json\n                 audit/2026/11/29/031500.123Z-6f6a8f1f3ce1-outcome.json",
         "release weather",
     ] {
         assert!(told.contains(expected), "{told}");
