@@ -31,14 +31,14 @@ const OUTAGES: [(&str, &str); 5] = [
     ("LakeFunction", "dynamodb"),
     ("DeliverFunction", "dynamodb"),
 ];
-/// The lake loses environments in the middle of a batch; in its outage, no call gets as far as that. Of the
-/// calls to the weather enough fail for the fleet to be told again and again.
-const FAULTS: &str = "
+/// The lake loses environments in the middle of a batch; in its outage, no call gets as far as that.
+const DEATHS: &str = "
 seed: 3
 faults:
   - {fault: kill, on: LakeFunction, at: call, chance: 0.4, times: 12}
-  - {fault: host-failing, on: weather, chance: 0.3}
 ";
+/// Long enough for breakers to open.
+const WEATHER_OUTAGE: &str = "faults: [{fault: host-failing, on: weather, for: 60s}]";
 /// How often it is looked whether an outage has had its effect.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -46,7 +46,7 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
-    let faults = Plan::parse(FAULTS).unwrap();
+    let faults = Plan::parse(DEATHS).unwrap();
     let datasets = &["guarded", "authorized"];
     let settings = Settings { faults, datasets, ..Settings::default() };
     let world = World::start_with(settings).await;
@@ -83,12 +83,6 @@ async fn run(world: &World) {
     for observation in testkit::sample_lines("weather.ndjson.gz").iter().take(10) {
         world.send("Inbox", observation, &[("dataset", "weather")]);
     }
-    // Delivered with a token, and enriched with one. Each is behind a breaker of its own, to which other stages
-    // write nothing.
-    for observation in &testkit::sample_lines("weather.ndjson.gz")[30..60] {
-        world.send("Inbox", observation, &[("dataset", "guarded")]);
-        world.send("Inbox", observation, &[("dataset", "authorized")]);
-    }
     // It leaves no room for why it is a dead letter.
     world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
     // The service has whole hours alone, and refuses it.
@@ -99,6 +93,14 @@ async fn run(world: &World) {
     for queue in ["Inbox", "EnrichQueue", "SinkQueue", "LakeQueue", "DeliverQueue"] {
         world.send(queue, "garbage", &[]);
         world.send(queue, "rubbish", &[]);
+    }
+    world.settle().await;
+    // Delivered with a token, and enriched with one. Each is behind a breaker of its own, to which other stages
+    // write nothing, and which opens.
+    world.emulation().adversary().add(&Plan::parse(WEATHER_OUTAGE).unwrap());
+    for observation in &testkit::sample_lines("weather.ndjson.gz")[30..60] {
+        world.send("Inbox", observation, &[("dataset", "guarded")]);
+        world.send("Inbox", observation, &[("dataset", "authorized")]);
     }
     world.settle().await;
     world.send_flights(&[messages[0].with("dep_delay", 999.into())]);

@@ -93,7 +93,10 @@ async fn events_wait_uncounted_while_the_breaker_is_open_and_go_on_after_it() {
 #[tokio::test]
 async fn an_event_that_probes_in_vain_waits_on_uncounted() {
     let (queue, outage) = (MemoryQueue::default(), Outage::begin());
-    let rig = Rig::of(rule("park"), outage.service.clone(), &queue);
+    let mut contracts = rule("park");
+    let once = "dependencies: {weather: {retries: {attempts: 1}}}";
+    contracts.declare_dependencies(once).unwrap();
+    let rig = Rig::of(contracts, outage.service.clone(), &queue);
     rig.run(batch("a", 10)).await;
     rig.run(batch("b", 10)).await;
     let (calls, parked) = (outage.calls(), queue.sent_to(QUEUE).len());
