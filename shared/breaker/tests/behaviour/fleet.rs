@@ -56,6 +56,22 @@ fn failures_count_together(settings: &Settings) {
     assert_eq!(horizons, [settings.window.horizon()]);
 }
 
+/// Those that saw the failures told of them as they froze, and none of them saw enough.
+#[test]
+fn one_that_has_not_failed_itself_trips_by_what_others_told() {
+    let fleet = Fleet::new(3, &Settings::default());
+    for environment in [0, 1] {
+        fleet.calls(environment, 12, Outcome::Failed);
+    }
+    fleet.pass_s(1);
+    for environment in [0, 1] {
+        fleet.end_invocation(environment);
+        assert_eq!(fleet.state(environment), StateName::Closed);
+    }
+    assert!(fleet.call(2, Outcome::Answered).is_err());
+    assert_eq!(fleet.state(2), StateName::Open);
+}
+
 /// Otherwise one environment's few failures would be all that the fleet knows.
 #[test]
 fn once_one_tells_of_a_failure_all_tell_of_their_calls_at_most_once_a_second() {
