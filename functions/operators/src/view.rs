@@ -129,7 +129,9 @@ impl BreakerView {
             }
             State::Open { since, until, cause } => {
                 view.cause = Some(cause.as_str());
-                view.next_probe_at = Some(*until);
+                if state == StateName::Open {
+                    view.next_probe_at = Some(*until);
+                }
                 since
             }
             State::HalfOpen { since, permitted, leases, results } => {
@@ -144,18 +146,9 @@ impl BreakerView {
             }
         };
         view.since = (record.version > 0).then(|| forced.map_or(*since, |forced| forced.since));
-        let probes = match state {
-            StateName::Open => true,
-            // Its end is the end of the wait.
-            StateName::ForcedOpen => forced.is_some_and(|forced| forced.until.is_some()),
-            StateName::Closed
-            | StateName::HalfOpen
-            | StateName::ForcedClosed
-            | StateName::Disabled
-            | StateName::MetricsOnly => false,
-        };
-        if !probes {
-            view.next_probe_at = None;
+        // Its end is the end of the wait.
+        if state == StateName::ForcedOpen {
+            view.next_probe_at = forced.and_then(|forced| forced.until);
         }
         view
     }

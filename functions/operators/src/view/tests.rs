@@ -55,14 +55,11 @@ fn an_operators_act_is_in_force_before_what_is_beneath_it() {
         (&json!("it is down"), &json!(until))
     );
 
-    let state = |until: Option<Timestamp>| State::Open {
-        since: at(-10),
-        until: until.unwrap_or(at(-10)),
-        cause: Cause::Operator,
-    };
+    // Beneath the act the wait is over at once; the act's own end is that of the wait.
+    let beneath = State::Open { since: at(-10), until: at(-10), cause: Cause::Operator };
     for (until, probe) in [(Some(until), json!(until)), (None, json!(null))] {
         let forced = forced(ForcedState::Open, until);
-        let view = shown(Record { forced, ..record(state(until)) });
+        let view = shown(Record { forced, ..record(beneath.clone()) });
         assert_eq!((&view["state"], &view["next_probe_at"]), (&json!("forced-open"), &probe));
     }
     let over = shown(Record { forced: forced(ForcedState::Disabled, Some(at(0))), ..open() });
