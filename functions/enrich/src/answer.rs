@@ -36,7 +36,7 @@ pub(crate) fn document(
     answer: &Answer,
     enricher: &Enricher,
 ) -> Result<Option<Box<RawValue>>, Failure> {
-    let Enricher { name: enricher, keep, .. } = enricher;
+    let Enricher { name: enricher, keep, schema, .. } = enricher;
     if let Some(outage) = answer.outage(&format!("enricher {enricher}")) {
         return Err(outage);
     }
@@ -50,6 +50,9 @@ pub(crate) fn document(
             };
             let payload = Payload::parse(body).map_err(|bad| bad_answer(&bad.reason))?;
             check_numbers(&payload.value).map_err(|bad| bad_answer(&bad).at(bad.at))?;
+            if let Some(problem) = schema.as_ref().and_then(|it| it.problem(&payload.value)) {
+                return Err(bad_answer(&problem));
+            }
             if keep.is_empty() {
                 return Ok(Some(payload.text));
             }
@@ -116,6 +119,16 @@ mod tests {
         for absent in ["/later", "/now/n/0"] {
             assert!(kept(absent, body).is_none(), "{absent}");
         }
+    }
+
+    #[test]
+    fn an_answer_against_its_schema_is_the_services_failure() {
+        let schema = contracts::Schema::parse(r#"{"required": ["t"]}"#).unwrap();
+        let enricher = Enricher { schema: Some(schema), ..enricher("") };
+        assert!(document(&answer(200, r#"{"t": 1}"#), &enricher).unwrap().is_some());
+        let failure = document(&answer(200, "{}"), &enricher).unwrap_err();
+        assert_eq!((failure.kind, failure.code), (FailureKind::Transient, Code::EnricherBadAnswer));
+        assert!(failure.reason.contains("/t"), "{failure}");
     }
 
     #[test]

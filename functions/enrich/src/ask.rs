@@ -31,12 +31,15 @@ pub(crate) struct Question<'a> {
 pub(crate) enum Found {
     /// It goes on with this document.
     Document(Box<RawValue>),
+    /// It goes on with this document, which is out of date, marked.
+    Stale(Box<RawValue>),
     /// It goes on with null, marked.
     Nothing,
 }
 
 /// Why there is no answer.
-enum NoAnswer {
+#[derive(Clone)]
+pub(crate) enum NoAnswer {
     /// The service was asked.
     Failed(Failure),
     NotAsked(NotAsked),
@@ -57,22 +60,42 @@ where
     B: Store,
     W: Surroundings + Pause + Clone,
 {
-    let answer = match request(ready, question) {
-        Some(request) => answer(client, ready, &request, question.ends_at).await,
-        // An event that lacks what the question needs has no answer.
-        None => Ok(None),
+    // An event that lacks what the question needs has no answer.
+    let Some(request) = request(ready, question) else { return missing(ready) };
+    let asking = answer(client, ready, &request, question.ends_at);
+    let (key, answer) = match &ready.cache {
+        Some(cache) => {
+            let key = cache_key(&request);
+            let answer = cache.answer(&key, || client.now(), asking).await;
+            (Some(key), answer)
+        }
+        None => (None, asking.await),
     };
     match answer {
         Ok(Some(document)) => Ok(Found::Document(document)),
-        Ok(None) => match ready.enricher.missing {
-            Missing::Degrade => Ok(Found::Nothing),
-            Missing::Fail => {
-                let reason =
-                    format!("enricher {} knows nothing of this event", ready.enricher.name);
-                Err(Failure::permanent(Code::EnricherRefused, reason))
-            }
-        },
-        Err(no_answer) => without_answer(no_answer, ready.enricher.unavailable),
+        Ok(None) => missing(ready),
+        Err(no_answer) => {
+            let found = without_answer(no_answer, ready.enricher.unavailable)?;
+            let stale = ready.cache.as_ref().zip(key);
+            let stale = stale.and_then(|(cache, key)| cache.stale(&key, client.now()));
+            Ok(stale.map_or(found, Found::Stale))
+        }
+    }
+}
+
+/// By what else than the contract's own headers a request differs from others of its enricher.
+fn cache_key(request: &Request) -> String {
+    format!("{} {}", request.url, String::from_utf8_lossy(&request.body))
+}
+
+/// What becomes of an event that the service has nothing for.
+fn missing(ready: &Ready) -> Result<Found, Failure> {
+    match ready.enricher.missing {
+        Missing::Degrade => Ok(Found::Nothing),
+        Missing::Fail => {
+            let reason = format!("enricher {} knows nothing of this event", ready.enricher.name);
+            Err(Failure::permanent(Code::EnricherRefused, reason))
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use outbound::{HeaderError, HeaderTemplates, Reach};
 use runtime::Settings;
 use runtime::env::{EnvError, Lookup, is_url, number, parsed, required};
 
+use crate::ask::NoAnswer;
+use crate::cache::Cache;
+
 const VARIABLES_FILE: &str = "a file such as /opt/variables/production.yaml";
 
 /// What the template gives this function.
@@ -49,14 +52,14 @@ fn read_sinks(text: &str) -> Option<BTreeMap<SinkKind, String>> {
 }
 
 /// An enricher that can be asked: its variables are in place.
-#[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) enricher: Enricher,
     pub(crate) headers: HeaderTemplates,
+    pub(crate) cache: Option<Cache<NoAnswer>>,
 }
 
 /// The enrichers of each dataset, in rounds: those of one are asked at the same time.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Enrichers {
     pub(crate) by_dataset: BTreeMap<String, Vec<Vec<Ready>>>,
     /// What they depend on, by name.
@@ -119,7 +122,8 @@ impl Ready {
     fn bind(enricher: &Enricher, variables: &Variables) -> Result<Self, Unbound> {
         let http = enricher.http.bind(variables)?;
         let headers = HeaderTemplates::new(&http.headers)?;
-        Ok(Self { enricher: Enricher { http, ..enricher.clone() }, headers })
+        let cache = enricher.cache.map(Cache::new);
+        Ok(Self { enricher: Enricher { http, ..enricher.clone() }, headers, cache })
     }
 }
 
@@ -149,7 +153,7 @@ mod tests {
     #[test]
     fn an_enricher_whose_variable_is_not_in_the_file_is_named() {
         let variables = Variables::parse("variables/a.yaml", "variables: {OTHER: a}").unwrap();
-        let error = Enrichers::bind(&testkit::contracts(), &variables).unwrap_err().to_string();
+        let error = Enrichers::bind(&testkit::contracts(), &variables).err().unwrap().to_string();
         let expected = "the enricher `weather` of `flights`: variables/a.yaml has no WEATHER_URL";
         assert!(error.starts_with(expected), "{error}");
     }

@@ -82,6 +82,10 @@ where
         for (ready, found) in round.iter().zip(found) {
             let document = match &found {
                 Found::Document(document) => document.get(),
+                Found::Stale(document) => {
+                    mark(envelope, &ready.enricher.name);
+                    document.get()
+                }
                 Found::Nothing => {
                     mark(envelope, &ready.enricher.name);
                     "null"

@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod cache;
 mod config;
 mod handler;
 mod merge;

@@ -111,7 +111,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
         let _asking = self.asking.lock().await;
         for _ in 0..MOST_ASKS {
             let at = self.moment();
-            let request = self.locked().get_mut(dependency).and_then(|it| it.news(at));
+            let request = self.locked().get_mut(dependency).and_then(|it| it.next_request(at));
             let Some(request) = request else { return };
             self.ask(dependency, request).await;
         }
@@ -180,11 +180,12 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
 }
 
 impl<S: Store, W: Surroundings> Permit<'_, S, W> {
-    /// What came of the call. Tells the fleet, if there is something to tell.
+    /// Takes what came of the call, and tells the fleet if there is something to tell. The outcome counts even
+    /// if the telling is given up. A call that took more than twice its limit, and four seconds, was frozen
+    /// with its environment, and says nothing.
     pub async fn finish(mut self, outcome: Outcome) {
         if let Some(pass) = self.pass.take() {
             let took = self.breakers.surroundings.now().since(self.began);
-            // No call takes so much longer than its limit: it was frozen with its environment.
             let was_frozen = took > lease_length(self.limit);
             let outcome = if was_frozen { Outcome::Ignored } else { outcome };
             self.breakers.finish(&self.dependency, &pass, outcome, took);

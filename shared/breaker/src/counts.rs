@@ -25,7 +25,7 @@ pub struct Counts {
     pub absent: u32,
 }
 
-/// The number of a slot of so long since the epoch.
+/// A slot's number: so many slots of the same length came before it since the epoch.
 pub type Slot = u64;
 
 /// What the fleet shares of a breaker's calls: of windows of one length, in one life of the breaker.

@@ -19,7 +19,8 @@
 //!   calls, at most once in that time, and the rates count over all of them.
 //! - Half-open, at most [`HalfOpen::permitted_calls`] probes are under way in the whole fleet: permits
 //!   are leased in the record, and what is not settled before its lease ends is given back.
-//! - If the store is away, an environment goes by what it saw itself ([`Environment::status`] says so).
+//! - If the store is away, or is not written, an environment goes by what it saw itself
+//!   ([`Environment::status`] says so): it trips at once, and probes after ten seconds.
 //!
 //! Pure: [`Environment`] says what to ask the store and takes its answer, [`Breakers`] is the loop that
 //! does the asking. `tests/model` checks the protocol in every state that a small fleet can reach.

@@ -102,7 +102,7 @@ pub enum StateName {
 }
 
 impl Record {
-    /// Of a breaker that no one has written of yet.
+    /// The record of a breaker while the store holds none.
     #[must_use]
     pub fn unwritten() -> Self {
         let epoch = Timestamp::from_unix_ms(0);

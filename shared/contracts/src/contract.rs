@@ -134,13 +134,8 @@ impl Contract {
             );
             return Err(ContractError::Invalid { field: "retention.idempotency_days", problem });
         }
-        let file = written.schema.file;
-        let Some(text) = schemas.get(&file) else {
-            return Err(ContractError::SchemaMissing { file });
-        };
-        let schema =
-            Schema::parse(text).map_err(|source| ContractError::Schema { file, source })?;
-        let enrichers = enricher::checked(written.enrichers)?;
+        let schema = Schema::of_file(written.schema.file, schemas)?;
+        let enrichers = enricher::checked(written.enrichers, schemas)?;
         let sinks = sink::checked(written.sinks, &written.keys)?;
         for sink in &sinks {
             if let Target::Lake(lake) = &sink.target {

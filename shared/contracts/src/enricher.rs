@@ -1,12 +1,13 @@
 //! Services that know more about an event, as its contract declares them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::contract::{ContractError, check_name, invalid};
 use crate::sink::check_header;
-use crate::{TextTemplate, UrlError, UrlTemplate, Variables};
+use crate::{Schema, TextTemplate, UrlError, UrlTemplate, Variables};
 
 /// A service that knows more about an event.
 #[derive(Clone, Debug)]
@@ -15,12 +16,37 @@ pub struct Enricher {
     pub http: HttpEnricher,
     /// The member of the payload that takes the answer.
     pub into: String,
+    /// What an answer is held to, before a part of it is kept: one that breaks it is the service's failure.
+    pub schema: Option<Schema>,
     /// JSON Pointer of the part of the answer that is kept; the empty one is all of it.
     pub keep: String,
     pub missing: Missing,
     pub unavailable: Unavailable,
     /// The service, as [`crate::Dependencies`] and its circuit breaker call it.
     pub dependency: String,
+    /// What an environment remembers of its answers. `None`: nothing.
+    pub cache: Option<CacheRule>,
+}
+
+/// How answers are remembered in an environment, by the request that they answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheRule {
+    /// How long an answer is as good as a new one.
+    pub ttl_s: u64,
+    /// How long it is one that there is no answer (404). At most a minute, if not given.
+    pub absent_ttl_s: Option<u64>,
+    /// For how long after that an answer may stand in while the service is unavailable, where the event goes on
+    /// without (`degrade`): it is marked then all the same.
+    #[serde(default)]
+    pub stale_s: u64,
+    /// The most answers that are kept.
+    #[serde(default = "default_entries")]
+    pub entries: usize,
+}
+
+fn default_entries() -> usize {
+    1_000
 }
 
 /// A request whose answer is a JSON document.
@@ -77,6 +103,8 @@ pub(crate) struct WrittenEnricher {
     into: String,
     #[serde(default)]
     keep: String,
+    schema: Option<String>,
+    cache: Option<CacheRule>,
     #[serde(default)]
     missing: Missing,
     #[serde(default)]
@@ -101,10 +129,13 @@ fn default_timeout_ms() -> u64 {
 }
 
 /// The enrichers of a contract, checked.
-pub(crate) fn checked(written: Vec<WrittenEnricher>) -> Result<Vec<Enricher>, ContractError> {
+pub(crate) fn checked(
+    written: Vec<WrittenEnricher>,
+    schemas: &BTreeMap<String, String>,
+) -> Result<Vec<Enricher>, ContractError> {
     let mut enrichers: Vec<Enricher> = Vec::new();
     for each in written {
-        let enricher = Enricher::checked(each)?;
+        let enricher = Enricher::checked(each, schemas)?;
         if enrichers.iter().any(|other| other.name == enricher.name) {
             return Err(invalid("enrichers.name", "two of one name"));
         }
@@ -143,7 +174,10 @@ pub fn in_rounds(enrichers: &[Enricher]) -> Vec<Vec<usize>> {
 }
 
 impl Enricher {
-    fn checked(written: WrittenEnricher) -> Result<Self, ContractError> {
+    fn checked(
+        written: WrittenEnricher,
+        schemas: &BTreeMap<String, String>,
+    ) -> Result<Self, ContractError> {
         let name = written.name;
         check_name("enrichers.name", &name)?;
         if written.into.is_empty() {
@@ -154,11 +188,17 @@ impl Enricher {
         }
         let dependency = written.dependency.unwrap_or_else(|| name.clone());
         check_name("enrichers.dependency", &dependency)?;
+        let schema = written.schema.map(|file| Schema::of_file(file, schemas)).transpose()?;
+        if let Some(cache) = &written.cache {
+            cache.check()?;
+        }
         Ok(Self {
             http: HttpEnricher::checked(written.http, &name)?,
             name,
             into: written.into,
+            schema,
             keep: written.keep,
+            cache: written.cache,
             missing: written.missing,
             unavailable: written.unavailable,
             dependency,
@@ -171,6 +211,37 @@ impl Enricher {
             let first = pointer.split('/').nth(1).unwrap_or_default();
             first.replace("~1", "/").replace("~0", "~") == member
         })
+    }
+}
+
+impl CacheRule {
+    fn check(&self) -> Result<(), ContractError> {
+        const DAY_S: u64 = 24 * 60 * 60;
+        if !(1..=DAY_S).contains(&self.ttl_s) {
+            return Err(invalid("enrichers.cache.ttl_s", "from 1 to 86400"));
+        }
+        if self.absent_ttl_s.is_some_and(|absent_s| absent_s > DAY_S) || self.stale_s > DAY_S {
+            return Err(invalid("enrichers.cache", "absent_ttl_s and stale_s are at most 86400"));
+        }
+        if !(1..=100_000).contains(&self.entries) {
+            return Err(invalid("enrichers.cache.entries", "from 1 to 100000"));
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn ttl(&self) -> Duration {
+        Duration::from_secs(self.ttl_s)
+    }
+
+    #[must_use]
+    pub fn absent_ttl(&self) -> Duration {
+        Duration::from_secs(self.absent_ttl_s.unwrap_or(self.ttl_s.min(60)))
+    }
+
+    #[must_use]
+    pub fn stale(&self) -> Duration {
+        Duration::from_secs(self.stale_s)
     }
 }
 
@@ -213,7 +284,9 @@ mod tests {
     fn enrichers(yaml: &str) -> Result<Vec<Enricher>, String> {
         let written: Vec<WrittenEnricher> =
             serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
-        checked(written).map_err(|error| error.to_string())
+        let schema = r#"{"type": "object", "required": ["t"]}"#.to_owned();
+        checked(written, &BTreeMap::from([("answer.json".to_owned(), schema)]))
+            .map_err(|error| error.to_string())
     }
 
     fn with(more: &str) -> String {
@@ -241,6 +314,11 @@ mod tests {
         check(&with(", keep: current"), "enrichers.keep");
         check(&with(", dependency: The Weather"), "enrichers.dependency");
         check(&with(", unavailable: wait"), "park");
+        check(&with(", schema: other.json"), "the schema file `other.json` is not there");
+        check(&with(", cache: {ttl_s: 0}"), "enrichers.cache.ttl_s");
+        check(&with(", cache: {ttl_s: 1, stale_s: 90000}"), "at most 86400");
+        check(&with(", cache: {ttl_s: 1, entries: 0}"), "enrichers.cache.entries");
+        check(&with(", cache: {ttl: 1}"), "ttl");
         let header = "[{name: a, into: a, http: {url: http://a.test/, headers: {X-A: b}}}]";
         check(header, "enrichers.http.headers");
         let one = with("");
@@ -250,6 +328,19 @@ mod tests {
             &format!("[{one}, {}]", one.replace("name: a", "name: b")),
             "two that set one member",
         );
+    }
+
+    #[test]
+    fn an_answer_has_a_schema_and_is_remembered() {
+        let more = ", schema: answer.json, cache: {ttl_s: 300}";
+        let enricher = &enrichers(&with(more)).unwrap()[0];
+        let schema = enricher.schema.as_ref().unwrap();
+        assert!(schema.problem(&serde_json::json!({"t": 1})).is_none());
+        let problem = schema.problem(&serde_json::json!({})).unwrap();
+        assert!(problem.contains("/t"), "{problem}");
+        let cache = enricher.cache.unwrap();
+        assert_eq!((cache.ttl().as_secs(), cache.absent_ttl().as_secs()), (300, 60));
+        assert_eq!((cache.stale(), cache.entries), (Duration::ZERO, 1_000));
     }
 
     fn rounds(yaml: &str) -> Result<Vec<Vec<usize>>, String> {

@@ -14,6 +14,7 @@ use serde_json::{Map, Number, Value};
 
 use self::csv::csv_number;
 pub use self::properties::{Property, ValueKind};
+use crate::contract::ContractError;
 
 /// A JSON Schema whose every keyword is either checked or an annotation.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +109,26 @@ impl Schema {
             }
         }
         Ok(schema)
+    }
+
+    /// What is wrong with `value` first, with where it is; nothing of what it holds.
+    #[must_use]
+    pub fn problem(&self, value: &Value) -> Option<String> {
+        let violation = self.check(value).err()?;
+        Some(format!("`{}`: {}", violation.at, violation.problem))
+    }
+
+    /// That of one of a contract's files.
+    pub(crate) fn of_file(
+        file: String,
+        files: &BTreeMap<String, String>,
+    ) -> Result<Self, ContractError> {
+        match files.get(&file) {
+            Some(text) => {
+                Self::parse(text).map_err(|source| ContractError::Schema { file, source })
+            }
+            None => Err(ContractError::SchemaMissing { file }),
+        }
     }
 
     /// The first violation in `value`, in the order of the document.

@@ -284,6 +284,13 @@ mod tests {
     }
 
     #[test]
+    fn the_bound_on_its_depth_is_exact() {
+        let of_depth = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert!(Payload::parse(of_depth(64).as_bytes()).is_ok());
+        check(of_depth(65).as_bytes(), Code::DepthExceeded, "64 levels");
+    }
+
+    #[test]
     fn brackets_in_strings_are_not_depth() {
         let text = format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(200), "{".repeat(200));
         assert!(Payload::parse(text.as_bytes()).is_ok());

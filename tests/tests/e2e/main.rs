@@ -4,6 +4,7 @@
 
 mod adapters;
 mod archive;
+mod breakers;
 mod calls;
 mod compaction;
 mod costs;

@@ -1,8 +1,6 @@
 //! The rights that the template grants: each is needed, and nothing else is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -39,6 +37,8 @@ seed: 3
 faults:
   - {fault: kill, on: LakeFunction, at: call, chance: 0.4, times: 12}
 ";
+/// Long enough for breakers to open.
+const WEATHER_OUTAGE: &str = "faults: [{fault: host-failing, on: weather, for: 60s}]";
 /// How often it is looked whether an outage has had its effect.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -48,16 +48,15 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let faults = Plan::parse(DEATHS).unwrap();
     let datasets = &["guarded", "authorized"];
-    let is_throttling = Arc::new(AtomicBool::new(true));
-    let weather_url = Some(throttling_weather(&is_throttling).await);
-    let settings = Settings { faults, datasets, weather_url, ..Settings::default() };
+    let settings = Settings { faults, datasets, ..Settings::default() };
     let world = World::start_with(settings).await;
     for secret in ["sluicegate/guarded", "sluicegate/authorized"] {
         world.emulation().secrets().put(secret, r#"{"token":"t"}"#).unwrap();
     }
     world.emulation().record_access();
     let outages = begin_outages(&world);
-    tokio::join!(run(&world), end_outages(&world, outages, &is_throttling));
+    let throttling = throttle_weather(&world);
+    tokio::join!(run(&world), end_outages(&world, outages, throttling));
 
     let mut used = world.emulation().allowed();
     used.extend(used_by_mappings(&world));
@@ -84,11 +83,6 @@ async fn run(world: &World) {
     for observation in testkit::sample_lines("weather.ndjson.gz").iter().take(10) {
         world.send("Inbox", observation, &[("dataset", "weather")]);
     }
-    // Delivered with a token.
-    let guarded = &testkit::sample_lines("weather.ndjson.gz")[30];
-    world.send("Inbox", guarded, &[("dataset", "guarded")]);
-    // Enriched with a token.
-    world.send("Inbox", guarded, &[("dataset", "authorized")]);
     // It leaves no room for why it is a dead letter.
     world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
     // The service has whole hours alone, and refuses it.
@@ -99,6 +93,14 @@ async fn run(world: &World) {
     for queue in ["Inbox", "EnrichQueue", "SinkQueue", "LakeQueue", "DeliverQueue"] {
         world.send(queue, "garbage", &[]);
         world.send(queue, "rubbish", &[]);
+    }
+    world.settle().await;
+    // Delivered with a token, and enriched with one. Each is behind a breaker of its own, to which other stages
+    // write nothing, and which opens.
+    world.emulation().adversary().add(&Plan::parse(WEATHER_OUTAGE).unwrap());
+    for observation in &testkit::sample_lines("weather.ndjson.gz")[30..60] {
+        world.send("Inbox", observation, &[("dataset", "guarded")]);
+        world.send("Inbox", observation, &[("dataset", "authorized")]);
     }
     world.settle().await;
     world.send_flights(&[messages[0].with("dep_delay", 999.into())]);
@@ -168,26 +170,20 @@ fn begin_outages(world: &World) -> BTreeMap<String, u64> {
 }
 
 /// Enrich parks nothing while it cannot send to any queue: it hides then, and parks what this service asks it
-/// to keep for a while.
-async fn throttling_weather(is_throttling: &Arc<AtomicBool>) -> String {
-    let is_throttling = Arc::clone(is_throttling);
-    tests::answering_instead(move || {
-        let throttles = is_throttling.load(Ordering::Relaxed);
-        throttles.then(|| tests::status("429 Too Many Requests", "retry-after: 90\r\n"))
-    })
-    .await
+/// to keep for a while. The number of the fault.
+fn throttle_weather(world: &World) -> u64 {
+    let plan = "faults: [{fault: host-failing, on: weather, status: 429, retry-after: 90s}]";
+    world.emulation().adversary().add(&Plan::parse(plan).unwrap())[0]
 }
 
-async fn end_outages(
-    world: &World,
-    mut outages: BTreeMap<String, u64>,
-    is_throttling: &AtomicBool,
-) {
+async fn end_outages(world: &World, mut outages: BTreeMap<String, u64>, throttling: u64) {
     let enrich = world.name("EnrichFunction");
-    while !outages.is_empty() || is_throttling.load(Ordering::Relaxed) {
+    let mut is_throttling = true;
+    while !outages.is_empty() || is_throttling {
         let parking = parking_functions(world);
-        if parking.contains(enrich) {
-            is_throttling.store(false, Ordering::Relaxed);
+        if is_throttling && parking.contains(enrich) {
+            is_throttling = false;
+            assert!(world.emulation().adversary().remove(throttling));
         }
         let over: Vec<String> = if outages.contains_key(enrich) && hides(world, enrich) {
             vec![enrich.to_owned()]

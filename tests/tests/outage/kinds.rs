@@ -106,7 +106,8 @@ pub(crate) async fn half_slow(sample: Arc<Vec<Flight>>) -> String {
     let story = outage(settings, &sample, HALF_SLOW).await;
     let calls = story.calls(story.away.clone());
     let usual = u64::try_from(sample.len() / 3).unwrap();
-    assert!(calls * 4 <= usual, "{calls} calls of {usual} while half of them were slow");
+    // Every other probe is fast, so that it closes again and again.
+    assert!(calls * 4 <= usual * 3, "{calls} calls of {usual} while half of them were slow");
     format!("{calls} calls while half were slow, {}", assert_back_soon(&story, &sample))
 }
 

@@ -428,6 +428,28 @@ fn order(id: &str) -> Record {
     message(id, envelope("orders", id, "p", r#"{"id":7}"#))
 }
 
+/// Else an event that probes often would be given up long before the longest wait.
+#[tokio::test]
+async fn an_event_whose_probe_fails_waits_on_uncounted() {
+    let mut contracts = contract("url: 'http://a.test'");
+    let once = "dependencies: {partner: {retries: {attempts: 1}}}";
+    contracts.declare_dependencies(once).unwrap();
+    let rig = rig(contracts);
+    rig.will_answer((0..20).map(|_| Err(AskError::Connection)));
+    for n in 0..20 {
+        rig.run(vec![order(&format!("o{n}"))]).await;
+    }
+    rig.clock.advance(Duration::from_secs(20));
+    for lost in [AskError::Connection, AskError::BrokenOff] {
+        rig.will_answer([Err(lost)]);
+        let parked = rig.queue.sent_to(QUEUE).len();
+        let last = Record { receive_count: 5, ..order("last") };
+        assert!(rig.run(vec![last]).await.failures.is_empty());
+        assert_eq!((rig.queue.sent_to(QUEUE).len(), rig.letters().len()), (parked + 1, 0));
+    }
+    assert_eq!(rig.times_asked(), 22);
+}
+
 fn with_token() -> Rig {
     rig(contract("url: 'http://a.test', headers: {authorization: '{TOKEN}'}"))
 }

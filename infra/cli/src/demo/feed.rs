@@ -37,6 +37,9 @@ impl Fed {
         let (events, objects) =
             (counted(self.in_objects, "event"), counted(self.objects, "object"));
         let messages = counted(self.sent.len() - self.in_objects, "message");
+        if self.objects == 0 {
+            return format!("sent {messages}");
+        }
         format!("sent {events} in {objects}, and {messages}")
     }
 }

@@ -51,7 +51,7 @@ struct Inner {
     calls: AtomicU64,
     /// The one that whoever puts must have.
     token: RwLock<Option<String>>,
-    /// How often something was put without it.
+    /// How often something was asked or put without it.
     refusals: AtomicU64,
 }
 
@@ -127,20 +127,21 @@ impl Weather {
         self.inner.calls.load(Ordering::Relaxed)
     }
 
-    /// From now on takes nothing without this token: `Authorization: Bearer TOKEN`.
+    /// From now on gives and takes nothing without this token: `Authorization: Bearer TOKEN`.
     pub fn require_token(&self, token: &str) {
         let mut required = self.inner.token.write().unwrap_or_else(PoisonError::into_inner);
         *required = Some(token.to_owned());
     }
 
-    /// How often something was put without the token that is required.
+    /// How often something was asked or put without the token that is required.
     #[must_use]
     pub fn refusals(&self) -> u64 {
         self.inner.refusals.load(Ordering::Relaxed)
     }
 
     /// Answers `GET /v1/stations/{origin}/hours/{time_hour}` until the listener fails: 200 with the
-    /// observation, 404 where there is none, 400 for a `time_hour` that is no hour.
+    /// observation, 404 where there is none, 400 for a `time_hour` that is no hour, 401 without the token that is
+    /// required.
     ///
     /// Answers `PUT` there: 201 for an observation under a new `Idempotency-Key`, 200 for the same one
     /// again, 422 for another one or for one of another place or hour, 400 without a key, 401 without the
@@ -161,19 +162,26 @@ impl Weather {
 }
 
 impl Inner {
-    fn takes_from(&self, headers: &HeaderMap) -> bool {
+    /// Counts those that are not let in.
+    fn lets_in(&self, headers: &HeaderMap) -> bool {
         let required = self.token.read().unwrap_or_else(PoisonError::into_inner);
         let Some(token) = required.as_ref() else { return true };
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        given == Some(&format!("Bearer {token}"))
+        let has_token = given == Some(&format!("Bearer {token}"));
+        self.refusals.fetch_add(u64::from(!has_token), Ordering::Relaxed);
+        has_token
     }
 }
 
 async fn hour(
     State(weather): State<Weather>,
     Path((origin, time_hour)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Response {
     weather.inner.calls.fetch_add(1, Ordering::Relaxed);
+    if !weather.inner.lets_in(&headers) {
+        return refusal(StatusCode::UNAUTHORIZED, "a token is needed");
+    }
     if !is_hour(&time_hour) {
         return refusal(StatusCode::BAD_REQUEST, NO_HOUR);
     }
@@ -190,8 +198,7 @@ async fn observe(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if !weather.inner.takes_from(&headers) {
-        weather.inner.refusals.fetch_add(1, Ordering::Relaxed);
+    if !weather.inner.lets_in(&headers) {
         return refusal(StatusCode::UNAUTHORIZED, "a token is needed");
     }
     let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {

@@ -99,7 +99,7 @@ impl Environment {
         let record = snapshot.record.unwrap_or_else(Record::unwritten);
         if !self.view.is_ahead_of(&record, now) {
             self.view.basis = Basis::Stored;
-            self.saw(record, now);
+            self.set_record(record, now);
         }
     }
 
@@ -107,7 +107,7 @@ impl Environment {
     fn has_found(&mut self, record: Record, now: Timestamp) {
         self.view.has_written();
         self.view.basis = Basis::Stored;
-        self.saw(record, now);
+        self.set_record(record, now);
     }
 
     fn could_not_replace(&mut self, now: Timestamp) {
@@ -115,8 +115,9 @@ impl Environment {
         self.view.could_not_write(&self.settings, now);
     }
 
-    /// The record is this.
-    pub(super) fn saw(&mut self, record: Record, now: Timestamp) {
+    /// The record is this from now on. What was counted in another generation, and permits that are not
+    /// leased any more, are forgotten.
+    pub(super) fn set_record(&mut self, record: Record, now: Timestamp) {
         if record.generation != self.view.record.generation {
             self.recent = Recent::new(self.settings.window);
             self.unpublished.clear();

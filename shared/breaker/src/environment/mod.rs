@@ -17,7 +17,7 @@ pub use self::exchange::{Admission, Answer, Outcome, Pass, Request, Wait, WaitRe
 use self::hold::Hold;
 use self::probes::Probes;
 pub use self::status::Status;
-use self::view::{Basis, View};
+use self::view::View;
 use crate::counts::Slot;
 use crate::recent::Recent;
 use crate::transition::{is_half_open_too_long, open_until};
@@ -83,15 +83,15 @@ impl Environment {
         &self.view.record
     }
 
-    /// Whether a call that takes no longer than `limit` may be made now, or what to ask the store first:
-    /// then it is called again, once the answer was taken.
+    /// Whether a call that takes no longer than `limit` may be made now, or what to ask the store first. In
+    /// that case this is called again once [`Environment::answered`] has taken the answer.
     pub fn admit(&mut self, limit: Duration, at: Moment) -> Admission {
         self.is_ending = false;
         self.notice_clock(at.now);
         if self.view.is_read_due(&self.settings, at.now) {
             return Admission::Ask(Request::Read);
         }
-        if let Some(request) = self.news(at) {
+        if let Some(request) = self.next_request(at) {
             return Admission::Ask(request);
         }
         match self.view.record.state_name(&self.settings, at.now) {
@@ -170,7 +170,7 @@ impl Environment {
         Admission::Wait(Wait { until, reason, since: self.view.record.unavailable_since })
     }
 
-    /// What came of a call, and how long it took.
+    /// Takes what came of a call, and how long it took.
     pub fn finish(&mut self, pass: &Pass, outcome: Outcome, took: Duration, now: Timestamp) {
         match *pass {
             Pass::Uncounted => {}
@@ -221,22 +221,18 @@ impl Environment {
         })
     }
 
-    /// What the store is to be told once no call is under way any more, and the environment may freeze.
+    /// What to ask or tell the store, as [`Environment::next_request`] says, once no call is under way any
+    /// more and the environment may freeze.
     pub fn end_invocation(&mut self, at: Moment) -> Option<Request> {
         self.is_ending = true;
-        self.news(at)
+        self.next_request(at)
     }
 
-    /// What the store is to be told now, if anything. Where it is not known what it holds, that is asked
-    /// first.
-    pub fn news(&mut self, at: Moment) -> Option<Request> {
+    /// What to ask or tell the store now, if anything: called again once its answer was taken, until there
+    /// is nothing more. Where it is not known what the store holds, it is read first.
+    pub fn next_request(&mut self, at: Moment) -> Option<Request> {
         self.notice_clock(at.now);
-        let is_read_needed = match self.view.basis {
-            Basis::Stored => false,
-            Basis::InDoubt => self.view.can_read(at.now),
-            Basis::Alone { .. } => self.view.is_read_due(&self.settings, at.now),
-        };
-        if is_read_needed {
+        if self.view.is_read_needed(&self.settings, at.now) {
             return Some(Request::Read);
         }
         while let Some(event) = self.next_event(at.now) {
@@ -302,8 +298,8 @@ impl Environment {
         self.settings.window.sum(&slots, now)
     }
 
-    /// A request to write what follows from an event. Where it cannot be written, it follows for this
-    /// environment alone: a trip at once, all else once the environment has been left alone for long.
+    /// A request to write what follows from an event, if that is legal. Where nothing can be written, it
+    /// follows for this environment alone: a trip at once, all else once the store has been away for long.
     fn propose(&mut self, event: Event, at: Moment) -> Option<Request> {
         let is_trip = matches!(event, Event::Trip { .. });
         let record = step(&self.view.record, event, at, &self.settings).ok()?;
@@ -312,7 +308,7 @@ impl Environment {
         }
         if is_trip || self.view.is_left_alone(at.now) {
             self.view.go_on_alone();
-            self.saw(record, at.now);
+            self.set_record(record, at.now);
         }
         None
     }

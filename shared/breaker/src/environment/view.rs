@@ -56,8 +56,21 @@ impl View {
     }
 
     pub(super) fn can_write(&self, now: Timestamp) -> bool {
-        let is_paused = self.writes_away.is_some_and(|away| away.is_paused(now));
-        self.basis == Basis::Stored && self.can_read(now) && !is_paused
+        self.basis == Basis::Stored && self.can_read(now) && !self.are_writes_paused(now)
+    }
+
+    /// Whether the store is to be read before anything is written.
+    pub(super) fn is_read_needed(&self, settings: &Settings, now: Timestamp) -> bool {
+        match self.basis {
+            Basis::Stored => false,
+            Basis::InDoubt => self.can_read(now),
+            Basis::Alone { .. } if self.are_writes_paused(now) => self.is_read_due(settings, now),
+            Basis::Alone { .. } => self.can_read(now),
+        }
+    }
+
+    fn are_writes_paused(&self, now: Timestamp) -> bool {
+        self.writes_away.is_some_and(|away| away.is_paused(now))
     }
 
     /// Whether the environment has been without the store for so long that it does everything by itself.
@@ -67,8 +80,8 @@ impl View {
     }
 
     pub(super) fn is_store_away(&self, now: Timestamp) -> bool {
-        let is_paused = self.writes_away.is_some_and(|away| away.is_paused(now));
-        self.reads_away.is_some() || is_paused || matches!(self.basis, Basis::Alone { .. })
+        let is_alone = matches!(self.basis, Basis::Alone { .. });
+        self.reads_away.is_some() || self.are_writes_paused(now) || is_alone
     }
 
     /// The store was read.
@@ -81,8 +94,7 @@ impl View {
     /// Whether what the environment did alone is still to be gone by, though the store was read: no one
     /// else has written since, and neither can it.
     pub(super) fn is_ahead_of(&self, stored: &Record, now: Timestamp) -> bool {
-        let is_paused = self.writes_away.is_some_and(|away| away.is_paused(now));
-        is_paused && self.basis == Basis::Alone { stored: stored.version }
+        self.are_writes_paused(now) && self.basis == Basis::Alone { stored: stored.version }
     }
 
     pub(super) fn has_written(&mut self) {

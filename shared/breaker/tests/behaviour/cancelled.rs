@@ -26,6 +26,21 @@ fn a_call_that_is_given_up_before_it_is_admitted_holds_up_no_other() {
     fleet.calls(0, 1, Outcome::Answered);
 }
 
+#[test]
+fn a_call_that_waits_for_anothers_question_goes_on_when_that_one_is_given_up() {
+    let fleet = Fleet::new(1, &Settings::default());
+    fleet.store.set_fault(StoreFault::Silent);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(fleet.environments[0].admit("weather", LIMIT));
+    let mut second = Box::pin(fleet.environments[0].admit("weather", LIMIT));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert_eq!(fleet.store.take_calls().reads, 1, "calls that begin together are one question");
+    drop(first);
+    fleet.store.set_fault(StoreFault::None);
+    assert!(matches!(second.as_mut().poll(&mut context), Poll::Ready(Ok(_))));
+}
+
 /// The lease is in the store, and its answer was never heard.
 #[test]
 fn permits_that_were_leased_for_a_call_that_was_given_up_are_used_by_the_next() {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use breaker::{
-    Breakers, Cause, Counts, HalfOpen, Lease, OpenWait, Outcome, Percent, Record, Settings,
-    SharedCounts, Snapshot, State, StateName, Window,
+    Admission, Answer, Away, Breakers, Cause, Counts, Environment, HalfOpen, Lease, Moment,
+    OpenWait, Outcome, Percent, Record, Request, Settings, SharedCounts, Snapshot, State,
+    StateName, Window,
 };
 use event::Timestamp;
 use futures_util::FutureExt;
@@ -107,6 +108,31 @@ fn a_probe_that_is_told_to_slow_down_is_not_followed_by_another_too_soon() {
     fleet.pass_s(1);
     fleet.calls(0, 2, Outcome::Answered);
     assert_eq!(fleet.state(0), StateName::Closed);
+}
+
+/// A day of calls, with a store that is away all the while.
+#[test]
+fn what_an_environment_remembers_has_a_bound() {
+    for window in [Window::Count(u32::MAX), Window::Time(Duration::from_secs(60))] {
+        let settings = Settings { window, ..Settings::default() };
+        let mut environment = Environment::new("a".to_owned(), settings);
+        for second in 0..86_400 {
+            let at = Moment { now: Timestamp::from_unix_ms(second * 1_000), roll: 0 };
+            let pass = loop {
+                match environment.admit(super::LIMIT, at) {
+                    Admission::Call(pass) => break pass,
+                    Admission::Ask(Request::Read) => {
+                        let away = Away { reason: String::new() };
+                        environment.answered(Answer::Read(Err(away)), at.now);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            };
+            environment.finish(&pass, Outcome::Answered, Duration::ZERO, at.now);
+        }
+        let length = format!("{environment:?}").len();
+        assert!(length < 20_000, "{length} characters describe it");
+    }
 }
 
 fn any_time() -> impl Strategy<Value = Timestamp> {

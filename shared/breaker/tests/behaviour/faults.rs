@@ -1,6 +1,8 @@
 //! What has gone wrong with others' breakers.
 
-use breaker::{Outcome, Settings, StateName, WaitReason};
+use std::time::Duration;
+
+use breaker::{OpenWait, Outcome, Settings, StateName, WaitReason};
 use futures_util::FutureExt;
 
 use super::{Fleet, LIMIT};
@@ -62,14 +64,15 @@ fn half_open_without_a_decision_it_opens_again() {
 /// A slow answer from before must neither close nor trip what came after.
 #[test]
 fn what_was_begun_in_an_earlier_life_of_the_breaker_says_nothing() {
-    let settings = Settings { minimum_calls: 1, ..Settings::default() };
+    let wait = OpenWait { first: Duration::from_secs(2), ..Settings::default().wait };
+    let settings = Settings { minimum_calls: 1, wait, ..Settings::default() };
     let fleet = Fleet::new(1, &settings);
     let admit = || fleet.environments[0].admit("weather", LIMIT).now_or_never().unwrap().unwrap();
     let (before, also_before) = (admit(), admit());
     fleet.calls(0, 1, Outcome::Failed);
     before.finish(Outcome::Answered).now_or_never().unwrap();
     assert_eq!(fleet.state(0), StateName::Open);
-    fleet.pass_s(15);
+    fleet.pass_s(2);
     fleet.calls(0, 2, Outcome::Answered);
     also_before.finish(Outcome::Failed).now_or_never().unwrap();
     assert_eq!(fleet.state(0), StateName::Closed);

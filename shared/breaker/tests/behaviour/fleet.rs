@@ -32,7 +32,14 @@ fn one_environments_trip_opens_it_for_all_within_the_interval() {
 
 #[test]
 fn failures_count_over_environments_of_which_each_sees_few() {
-    let fleet = Fleet::new(10, &Settings::default());
+    for window in [Window::Count(100), Window::Time(Duration::from_secs(30))] {
+        failures_count_together(&Settings { window, ..Settings::default() });
+    }
+}
+
+#[track_caller]
+fn failures_count_together(settings: &Settings) {
+    let fleet = Fleet::new(10, settings);
     for round in 0..2 {
         for environment in 0..10 {
             if fleet.call(environment, Outcome::Failed).is_err() {
@@ -45,6 +52,24 @@ fn failures_count_over_environments_of_which_each_sees_few() {
     fleet.pass_s(1);
     assert!(fleet.call(0, Outcome::Answered).is_err());
     assert_eq!(fleet.state(0), StateName::Open, "none has made more than two calls");
+    let horizons: Vec<_> = fleet.store.snapshot("weather").counts.into_keys().collect();
+    assert_eq!(horizons, [settings.window.horizon()]);
+}
+
+/// Those that saw the failures told of them as they froze, and none of them saw enough.
+#[test]
+fn one_that_has_not_failed_itself_trips_by_what_others_told() {
+    let fleet = Fleet::new(3, &Settings::default());
+    for environment in [0, 1] {
+        fleet.calls(environment, 12, Outcome::Failed);
+    }
+    fleet.pass_s(1);
+    for environment in [0, 1] {
+        fleet.end_invocation(environment);
+        assert_eq!(fleet.state(environment), StateName::Closed);
+    }
+    assert!(fleet.call(2, Outcome::Answered).is_err());
+    assert_eq!(fleet.state(2), StateName::Open);
 }
 
 /// Otherwise one environment's few failures would be all that the fleet knows.

@@ -65,6 +65,8 @@ enum Action {
     Fault(StoreFault),
     Force(ForcedState),
     Release,
+    /// From now on this environment's clock is so many seconds ahead.
+    Clock(usize, i64),
 }
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {
@@ -87,6 +89,12 @@ fn any_action() -> impl Strategy<Value = Action> {
         1 => select(forced).prop_map(Action::Force),
         2 => Just(Action::Release),
     ]
+}
+
+fn any_action_by_any_clock() -> impl Strategy<Value = Action> {
+    let ahead_s = select(vec![0, 0, 1, -1, 30, -30, 3_600, -3_600, 86_400]);
+    let clock = (0_usize..4, ahead_s).prop_map(|(member, ahead_s)| Action::Clock(member, ahead_s));
+    prop_oneof![6 => any_action(), 1 => clock]
 }
 
 const REFRESH: Duration = Duration::from_secs(1);
@@ -124,6 +132,8 @@ struct Run {
     ahead_ms: Vec<i64>,
     /// What comes of calls that reach their limit.
     at_the_limit: Outcome,
+    /// No clock has been further from the true time than is promised.
+    were_clocks_right: bool,
 }
 
 impl Run {
@@ -142,6 +152,7 @@ impl Run {
             lives: 0,
             ahead_ms: ahead_ms.to_vec(),
             at_the_limit: Outcome::Failed,
+            were_clocks_right: true,
         };
         for member in 0..ahead_ms.len() {
             run.start(member);
@@ -193,7 +204,18 @@ impl Run {
             Action::Fault(fault) => self.set_fault(fault),
             Action::Force(to) => self.force(to),
             Action::Release => self.operate(Event::Release),
+            Action::Clock(member, ahead_s) => {
+                let member = member % self.members.len();
+                self.set_clock(member, ahead_s * 1_000);
+            }
         }
+    }
+
+    fn set_clock(&mut self, member: usize, ahead_ms: i64) {
+        let is_right = (0..=2_000).contains(&ahead_ms);
+        self.were_clocks_right &= is_right;
+        self.ahead_ms[member] = ahead_ms;
+        self.clocks[member].ahead_ms.store(ahead_ms, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn begin(&mut self, member: usize) {
@@ -201,6 +223,10 @@ impl Run {
         let now = self.clocks[member].now();
         let admitted = breakers.admit("weather", LIMIT).now_or_never().unwrap();
         let state = breakers.status()["weather"].state;
+        if !self.were_clocks_right {
+            self.begin_unchecked(member, admitted.ok());
+            return;
+        }
         match admitted {
             Ok(permit) => {
                 let is_probe = state == StateName::HalfOpen;
@@ -217,6 +243,11 @@ impl Run {
                 assert!(!is_open || is_forced || left <= most, "{wait:?}, at {now}");
             }
         }
+    }
+
+    fn begin_unchecked(&mut self, member: usize, permit: Option<Permit<'static, Watched, Hands>>) {
+        let began = self.hands.now();
+        self.calls.extend(permit.map(|permit| Call { permit, member, began, is_probe: false }));
     }
 
     /// No call is made later than the interval after it was forced open, if the store could be read.
@@ -259,6 +290,8 @@ impl Run {
         }
         let ms = i64::try_from(time.as_millis()).unwrap();
         self.hands.world.0.fetch_add(ms, std::sync::atomic::Ordering::Relaxed);
+        let roll = u64::from(time.subsec_millis()) * 7_919;
+        self.hands.world.1.store(roll, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn set_fault(&mut self, fault: StoreFault) {
@@ -342,6 +375,21 @@ proptest! {
         // and another half-open time.
         prop_assert!(run.recovers_within(3 + 12 + 10 + 11 + 12), "{:?}", run.store.snapshot("weather"));
         run.check_publications();
+    }
+
+    /// Once clocks are right again, whatever they were, it closes as soon as ever.
+    #[test]
+    fn no_wrong_clock_keeps_a_breaker_from_closing(
+        actions in proptest::collection::vec(any_action_by_any_clock(), 1..150),
+    ) {
+        let mut run = Run::new(&[0, 0, 0]);
+        for action in actions {
+            run.take(action);
+        }
+        for member in 0..3 {
+            run.set_clock(member, 0);
+        }
+        prop_assert!(run.recovers_within(3 + 12 + 10 + 11 + 12), "{:?}", run.store.snapshot("weather"));
     }
 
     /// While no call fails, nothing is written, however the store behaves.

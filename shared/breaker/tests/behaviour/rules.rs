@@ -98,6 +98,25 @@ fn a_mode_that_only_counts_never_holds_a_call_back() {
     assert_eq!(fleet.environments[0].status()["weather"].recent.calls, 0);
 }
 
+/// A version of the settings that tries a breaker out must not act for one that has it in force.
+#[test]
+fn a_mode_that_only_counts_writes_no_record() {
+    let counting = Settings { mode: Mode::MetricsOnly, ..small() };
+    let fleet = Fleet::new(1, &counting);
+    fleet.calls(0, 50, Outcome::Failed);
+    assert_eq!(fleet.store.snapshot("weather").record, None);
+
+    let mut fleet = Fleet::new(1, &small());
+    fleet.add(&counting);
+    fleet.calls(0, 4, Outcome::Failed);
+    fleet.pass_s(15);
+    fleet.calls(0, 1, Outcome::Ignored);
+    let half_open = fleet.store.snapshot("weather").record;
+    fleet.pass_s(61);
+    fleet.calls(1, 1, Outcome::Answered);
+    assert_eq!(fleet.store.snapshot("weather").record, half_open);
+}
+
 #[test]
 fn open_it_waits_then_probes_then_closes_or_waits_longer() {
     let fleet = Fleet::new(1, &Settings::default());

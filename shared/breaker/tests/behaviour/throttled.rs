@@ -80,6 +80,20 @@ fn what_could_not_be_written_is_written_once_it_can_be() {
     assert!(fleet.call(1, Outcome::Answered).is_err(), "the other one knows");
 }
 
+/// It does not wait for the next read, which may be a minute away.
+#[test]
+fn what_could_not_be_written_is_tried_again_soon_however_seldom_the_store_is_read() {
+    let settings = Settings { refresh: Duration::from_secs(60), ..Settings::default() };
+    let fleet = Fleet::new(1, &settings);
+    fleet.store.set_fault(StoreFault::ReadOnly);
+    fleet.calls(0, 20, Outcome::Failed);
+    fleet.store.set_fault(StoreFault::None);
+    fleet.pass_s(10);
+    assert!(fleet.call(0, Outcome::Answered).is_err());
+    let record = fleet.store.snapshot("weather").record;
+    assert_eq!(record.map(|record| record.state.name()), Some(StateName::Open));
+}
+
 /// pybreaker failed once its record was deleted.
 #[test]
 fn a_record_that_is_deleted_is_a_breaker_that_no_one_has_written_of() {

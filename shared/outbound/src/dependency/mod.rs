@@ -121,6 +121,11 @@ where
         Self { http, secrets, breakers, surroundings, guards }
     }
 
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.surroundings.now()
+    }
+
     /// Begins a call, which has attempts and time of its own.
     pub fn begin(&self, call: &Call<'_>) -> Retrying {
         if let Some(guard) = self.guards.get(call.dependency) {

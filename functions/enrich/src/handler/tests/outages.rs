@@ -93,7 +93,10 @@ async fn events_wait_uncounted_while_the_breaker_is_open_and_go_on_after_it() {
 #[tokio::test]
 async fn an_event_that_probes_in_vain_waits_on_uncounted() {
     let (queue, outage) = (MemoryQueue::default(), Outage::begin());
-    let rig = Rig::of(rule("park"), outage.service.clone(), &queue);
+    let mut contracts = rule("park");
+    let once = "dependencies: {weather: {retries: {attempts: 1}}}";
+    contracts.declare_dependencies(once).unwrap();
+    let rig = Rig::of(contracts, outage.service.clone(), &queue);
     rig.run(batch("a", 10)).await;
     rig.run(batch("b", 10)).await;
     let (calls, parked) = (outage.calls(), queue.sent_to(QUEUE).len());
@@ -121,6 +124,38 @@ async fn events_that_can_do_without_go_on_marked() {
         assert!(event.data.get().ends_with(",\"weather\":null}"), "{}", event.data);
     }
     assert!(outage.calls() <= 30, "{}", outage.calls());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_out_of_date_stands_in_for_a_service_that_is_away() {
+    let queue = MemoryQueue::default();
+    let is_away = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&is_away);
+    let service = Service::new(move |_| {
+        if flag.load(Ordering::Relaxed) { answer(500, "") } else { answer(200, WEATHER) }
+    });
+    let cached = "{name: weather, into: weather, unavailable: degrade,
+        cache: {ttl_s: 60, stale_s: 60}, http: {url: 'http://a.test/{/origin}'}}";
+    let rig = Rig::of(contracts(cached), service.clone(), &queue);
+    rig.run(batch("a", 10)).await;
+    assert_eq!(service.asked.lock().unwrap().len(), 1, "one question for all of them");
+    is_away.store(true, Ordering::Relaxed);
+    rig.run(batch("b", 1)).await;
+    assert_eq!(service.asked.lock().unwrap().len(), 1);
+    rig.clock.advance(Duration::from_secs(61));
+    rig.run(batch("c", 1)).await;
+    rig.clock.advance(Duration::from_secs(61));
+    rig.run(batch("d", 1)).await;
+    let added: Vec<_> = passed(&queue)
+        .into_iter()
+        .skip(10)
+        .map(|event| {
+            let has_weather = event.data.get().ends_with(&format!("\"weather\":{WEATHER}}}"));
+            (has_weather, event.degraded)
+        })
+        .collect();
+    let marked = Some("weather".to_owned());
+    assert_eq!(added, [(true, None), (true, marked.clone()), (false, marked)]);
 }
 
 #[tokio::test]
