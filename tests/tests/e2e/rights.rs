@@ -150,6 +150,9 @@ async fn move_a_breaker(world: &World) {
     assert!(done["audit"]["outcome"].is_string(), "{done}");
     let (_, shown) = world.operators(Method::GET, "/v1/breakers/weather", &Value::Null).await;
     assert!(shown["parked"]["about"].is_u64(), "{shown}");
+    let body = json!({ "why": "it may be done" });
+    let (status, done) = world.operators(Method::POST, "/v1/breakers/weather/reset", &body).await;
+    assert_eq!(status, 200, "{done}");
 }
 
 /// The numbers of the faults, as the adversary counts them, by their functions.
