@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tests::outage::{Story, happen};
-use tests::{Edit, Flight, Settings, World, flights};
+use tests::{Edit, Flight, Settings, World, flights, root};
 
 const FAILING: &str = "faults: [{fault: host-failing, on: weather, for: the-outage}]";
 
@@ -29,7 +29,7 @@ struct Command {
     /// From the sample's beginning
     #[arg(long, value_name = "COUNT", default_value_t = 3_000)]
     flights: usize,
-    /// Where the plot goes, as SVG
+    /// Where the plot goes, as SVG, from the repository's root
     #[arg(long, value_name = "FILE", default_value = "target/outage.svg")]
     plot: PathBuf,
     /// As cargo calls a benchmark
@@ -47,8 +47,9 @@ async fn main() {
     let without = run(without, &sample).await;
     tell("with breaker and parking", &with);
     tell("without", &without);
-    plot::draw(&command.plot, &with, &without);
-    say(&format!("plot: {}", command.plot.display()));
+    let path = root().join(&command.plot);
+    plot::draw(&path, &with, &without);
+    say(&format!("plot: {}", path.display()));
 }
 
 async fn run(settings: Settings, sample: &[Flight]) -> Story {
