@@ -102,8 +102,7 @@ where
     B: Store,
     W: Surroundings + Pause + Clone,
 {
-    /// A client of these dependencies, by their names. `environment` is unique among all that use the store;
-    /// `environments` is how many share a limit of calls a second.
+    /// A client of these dependencies, by their names.
     pub fn new(
         http: A,
         secrets: Secrets<K>,
