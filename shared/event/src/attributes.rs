@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::FAILURE_ATTRIBUTE;
+use crate::noncharacters::escape_noncharacters;
 
 /// SQS allows ten message attributes:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
@@ -51,9 +52,75 @@ pub fn attributes_size(attributes: &Attributes) -> usize {
     sizes.sum()
 }
 
+/// What Sluicegate says of a message in one attribute of it, as JSON, beside the producer's attributes.
+pub(crate) trait JsonAttribute: Serialize + Sized {
+    /// The attribute's name.
+    const NAME: &'static str;
+
+    /// The producer's attribute that it took the place of, where there were ten.
+    fn displaced(&mut self) -> &mut Option<(String, Attribute)>;
+
+    /// The text that is shortened first.
+    fn reason(&mut self) -> &mut String;
+
+    /// The text that is shortened next.
+    fn at(&mut self) -> &mut Option<String>;
+
+    /// Leaves out what can be done without, if there is anything. Whether there was.
+    fn leave_out(&mut self) -> bool {
+        false
+    }
+
+    /// A message's attributes with this one, in at most so many bytes as SQS counts them
+    /// ([`attributes_size`]), as far as that can be.
+    fn added_to(mut self, mut attributes: Attributes, room: usize) -> Attributes {
+        attributes.remove(Self::NAME);
+        if let Some(displaced) = displace(&mut attributes) {
+            *self.displaced() = Some(displaced);
+        }
+        let own = Attribute::string("");
+        let others = attributes_size(&attributes) + Self::NAME.len() + own.data_type.len();
+        let value = self.json_within(room.saturating_sub(others));
+        attributes.insert(Self::NAME.to_owned(), Attribute { value, ..own });
+        attributes
+    }
+
+    fn json_within(&mut self, room: usize) -> String {
+        let mut json = self.json();
+        if json.len() > room {
+            *self.reason() = shortened(self.reason(), json.len() - room);
+            json = self.json();
+        }
+        if let Some(at) = self.at().take_if(|_| json.len() > room) {
+            *self.at() = Some(shortened(&at, json.len() - room));
+            json = self.json();
+        }
+        if json.len() > room && self.leave_out() {
+            json = self.json();
+        }
+        json
+    }
+
+    /// It is texts, numbers and times: serde cannot fail on them.
+    fn json(&self) -> String {
+        serde_json::to_string(self).map(escape_noncharacters).unwrap_or_default()
+    }
+}
+
+/// A message's attributes without the one of this name, and with the one that it took the place of.
+pub(crate) fn restored(
+    mut attributes: Attributes,
+    name: &str,
+    displaced: Option<&(String, Attribute)>,
+) -> Attributes {
+    attributes.remove(name);
+    attributes.extend(displaced.cloned());
+    attributes
+}
+
 /// Takes one attribute away where there are as many as SQS allows, so that there is room for one more.
 /// Whoever adds that keeps in it what was taken away.
-pub(crate) fn displace(attributes: &mut Attributes) -> Option<(String, Attribute)> {
+fn displace(attributes: &mut Attributes) -> Option<(String, Attribute)> {
     if attributes.len() < MOST_ATTRIBUTES {
         return None;
     }
@@ -63,7 +130,7 @@ pub(crate) fn displace(attributes: &mut Attributes) -> Option<(String, Attribute
 }
 
 /// A text that takes at least so many bytes less in JSON, if it has as many.
-pub(crate) fn shortened(text: &str, less: usize) -> String {
+fn shortened(text: &str, less: usize) -> String {
     const CUT: char = '…';
     let mut kept = text.to_owned();
     let mut spared = 0;

@@ -9,9 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::{displace, shortened};
-use crate::noncharacters::escape_noncharacters;
-use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp, attributes_size};
+use crate::attributes::{JsonAttribute, restored};
+use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp};
 
 /// The message attribute that holds a [`DeadLetter`] as JSON.
 pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
@@ -158,42 +157,12 @@ impl DeadLetter {
         self.write_within(attributes, usize::MAX)
     }
 
-    /// As [`DeadLetter::write`], in at most so many bytes as SQS counts them ([`attributes_size`]), as
+    /// As [`DeadLetter::write`], in at most so many bytes as SQS counts them ([`crate::attributes_size`]), as
     /// far as that can be: the reason is shortened, then the place, and then the trace goes. Stage,
     /// code, kind and times stay, whatever the size.
     #[must_use]
-    pub fn write_within(mut self, mut attributes: Attributes, room: usize) -> Attributes {
-        attributes.remove(FAILURE_ATTRIBUTE);
-        if let Some(displaced) = displace(&mut attributes) {
-            self.displaced = Some(displaced);
-        }
-        let failure = Attribute::string("");
-        let others =
-            attributes_size(&attributes) + FAILURE_ATTRIBUTE.len() + failure.data_type.len();
-        let value = self.json_within(room.saturating_sub(others));
-        attributes.insert(FAILURE_ATTRIBUTE.to_owned(), Attribute { value, ..failure });
-        attributes
-    }
-
-    fn json_within(&mut self, room: usize) -> String {
-        let mut json = self.json();
-        if json.len() > room {
-            self.reason = shortened(&self.reason, json.len() - room);
-            json = self.json();
-        }
-        if let Some(at) = self.at.take_if(|_| json.len() > room) {
-            self.at = Some(shortened(&at, json.len() - room));
-            json = self.json();
-        }
-        if json.len() > room && self.traceparent.take().is_some() {
-            json = self.json();
-        }
-        json
-    }
-
-    /// It is texts, numbers and times: serde cannot fail on them.
-    fn json(&self) -> String {
-        serde_json::to_string(self).map(escape_noncharacters).unwrap_or_default()
+    pub fn write_within(self, attributes: Attributes, room: usize) -> Attributes {
+        self.added_to(attributes, room)
     }
 
     /// The attributes with which a dead letter goes back, in at most so many bytes: its own and, so
@@ -212,10 +181,29 @@ impl DeadLetter {
 
     /// The message's attributes as its producer sent them, from those of the dead letter.
     #[must_use]
-    pub fn original(&self, mut attributes: Attributes) -> Attributes {
-        attributes.remove(FAILURE_ATTRIBUTE);
-        attributes.extend(self.displaced.clone());
-        attributes
+    pub fn original(&self, attributes: Attributes) -> Attributes {
+        restored(attributes, FAILURE_ATTRIBUTE, self.displaced.as_ref())
+    }
+}
+
+impl JsonAttribute for DeadLetter {
+    const NAME: &'static str = FAILURE_ATTRIBUTE;
+
+    fn displaced(&mut self) -> &mut Option<(String, Attribute)> {
+        &mut self.displaced
+    }
+
+    fn reason(&mut self) -> &mut String {
+        &mut self.reason
+    }
+
+    fn at(&mut self) -> &mut Option<String> {
+        &mut self.at
+    }
+
+    /// The trace.
+    fn leave_out(&mut self) -> bool {
+        self.traceparent.take().is_some()
     }
 }
 

@@ -7,9 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::{displace, shortened};
-use crate::noncharacters::escape_noncharacters;
-use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp, attributes_size};
+use crate::attributes::{JsonAttribute, restored};
+use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp};
 
 /// The message attribute that holds a [`Parked`] as JSON.
 pub const PARKED_ATTRIBUTE: &str = "sluicegate.parked";
@@ -101,50 +100,40 @@ impl Parked {
     }
 
     /// The attributes of the copy, from those of the message, in at most so many bytes as SQS counts them
-    /// ([`attributes_size`]), as far as that can be: the reason is shortened, then the place. Counts, times
+    /// ([`crate::attributes_size`]), as far as that can be: the reason is shortened, then the place. Counts, times
     /// and the id stay, whatever the size.
     #[must_use]
-    pub fn write_within(mut self, mut attributes: Attributes, room: usize) -> Attributes {
-        attributes.remove(PARKED_ATTRIBUTE);
-        self.displaced = displace(&mut attributes);
-        let parked = Attribute::string("");
-        let others = attributes_size(&attributes) + PARKED_ATTRIBUTE.len() + parked.data_type.len();
-        let value = self.json_within(room.saturating_sub(others));
-        attributes.insert(PARKED_ATTRIBUTE.to_owned(), Attribute { value, ..parked });
-        attributes
-    }
-
-    fn json_within(&mut self, room: usize) -> String {
-        let mut json = self.json();
-        if json.len() > room {
-            self.reason = shortened(&self.reason, json.len() - room);
-            json = self.json();
-        }
-        if let Some(at) = self.at.take_if(|_| json.len() > room) {
-            self.at = Some(shortened(&at, json.len() - room));
-            json = self.json();
-        }
-        json
-    }
-
-    /// It is texts, numbers and times: serde cannot fail on them.
-    fn json(&self) -> String {
-        serde_json::to_string(self).map(escape_noncharacters).unwrap_or_default()
+    pub fn write_within(self, attributes: Attributes, room: usize) -> Attributes {
+        self.added_to(attributes, room)
     }
 
     /// The message's attributes as they were before it was parked, from those of the copy.
     #[must_use]
-    pub fn original(&self, mut attributes: Attributes) -> Attributes {
-        attributes.remove(PARKED_ATTRIBUTE);
-        attributes.extend(self.displaced.clone());
-        attributes
+    pub fn original(&self, attributes: Attributes) -> Attributes {
+        restored(attributes, PARKED_ATTRIBUTE, self.displaced.as_ref())
+    }
+}
+
+impl JsonAttribute for Parked {
+    const NAME: &'static str = PARKED_ATTRIBUTE;
+
+    fn displaced(&mut self) -> &mut Option<(String, Attribute)> {
+        &mut self.displaced
+    }
+
+    fn reason(&mut self) -> &mut String {
+        &mut self.reason
+    }
+
+    fn at(&mut self) -> &mut Option<String> {
+        &mut self.at
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FAILURE_ATTRIBUTE;
+    use crate::{FAILURE_ATTRIBUTE, attributes_size};
 
     fn time(ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(ms)

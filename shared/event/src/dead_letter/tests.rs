@@ -1,4 +1,5 @@
 use super::*;
+use crate::attributes_size;
 
 fn failure() -> DeadLetter {
     let why = Failure::permanent(Code::KeyMissing, "nothing at `/id`").at("/id");
