@@ -40,6 +40,6 @@ pub use environment::{
     Admission, Answer, CLOCK_SKEW, Environment, Outcome, Pass, Request, Status, Wait, WaitReason,
 };
 pub use record::{Cause, EnvironmentId, Forced, ForcedState, Lease, Record, State, StateName};
-pub use settings::{HalfOpen, Mode, NoPercent, OpenWait, Percent, Settings, Window};
+pub use settings::{HalfOpen, Mode, NoPercent, OpenWait, Percent, Settings, Window, equal_jitter};
 pub use store::{Away, Published, Replaced, Snapshot, Store};
 pub use transition::{Event, Illegal, Moment, step};

@@ -164,16 +164,21 @@ impl Default for Settings {
     }
 }
 
+/// A wait between half of and the whole of this one. `roll` is any number, and spreads the waits of those who
+/// began together: "Equal Jitter" of
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+#[must_use]
+pub fn equal_jitter(whole: Duration, roll: u64) -> Duration {
+    let half_ms = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
+    whole - Duration::from_millis(roll % half_ms.saturating_add(1))
+}
+
 impl OpenWait {
     /// The wait of the `opens`th time in a row (at least 1): between half of and the whole of
-    /// `first · 2^(opens - 1)`, at most `longest`. `roll` is any number, and spreads the waits of breakers
-    /// that tripped together: "Equal Jitter" of
-    /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+    /// `first · 2^(opens - 1)`, at most `longest`, as [`equal_jitter`] spreads them.
     #[must_use]
     pub fn of(&self, opens: u32, roll: u64) -> Duration {
-        let whole = self.whole(opens);
-        let half_ms = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
-        whole - Duration::from_millis(roll % (half_ms.saturating_add(1)))
+        equal_jitter(self.whole(opens), roll)
     }
 
     /// The same without jitter.

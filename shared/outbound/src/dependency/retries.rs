@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use breaker::equal_jitter;
+
 /// The longest that one call waits between its attempts in one invocation, all in all. Who asks for more is
 /// left to the queue.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,7 +32,7 @@ impl Default for Retrying {
 
 impl Retrying {
     /// How long to wait after an attempt, before the next one; `None` if it was the last one. Exponential
-    /// with equal jitter: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+    /// with [`equal_jitter`].
     pub(super) fn next_wait(
         &mut self,
         attempts: u32,
@@ -42,9 +44,7 @@ impl Retrying {
             return None;
         }
         let whole = FIRST_WAIT.saturating_mul(1 << (self.made - 1).min(16));
-        let half_ms = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
-        let usual = whole - Duration::from_millis(roll % half_ms.saturating_add(1));
-        let wait = usual.max(asked.unwrap_or_default());
+        let wait = equal_jitter(whole, roll).max(asked.unwrap_or_default());
         self.patience = self.patience.checked_sub(wait)?;
         Some(wait)
     }
