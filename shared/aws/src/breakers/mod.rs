@@ -8,6 +8,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -28,7 +29,8 @@ type Item = std::collections::HashMap<String, AttributeValue>;
 /// Where a stack's breakers are kept.
 #[derive(Clone, Debug)]
 pub struct BreakerTable {
-    client: Client,
+    sdk: SdkConfig,
+    client: OnceLock<Client>,
     table: String,
 }
 
@@ -41,15 +43,22 @@ const MOST_PAGES: usize = 4;
 const PARTITION: &str = "breakers";
 
 impl BreakerTable {
+    /// The client is made at the first question: a dataset without services asks none.
     #[must_use]
-    pub fn new(config: &SdkConfig, table: String) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(LIMIT).build();
-        // A write that was answered to no one is not made again: counts would be added twice.
-        let config: Config = Builder::from(config)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .build();
-        Self { client: Client::from_conf(config), table }
+    pub fn new(sdk: &SdkConfig, table: String) -> Self {
+        Self { sdk: sdk.clone(), client: OnceLock::new(), table }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let timeouts = TimeoutConfig::builder().operation_timeout(LIMIT).build();
+            // A write that was answered to no one is not made again: counts would be added twice.
+            let config: Config = Builder::from(&self.sdk)
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(timeouts)
+                .build();
+            Client::from_conf(config)
+        })
     }
 }
 
@@ -58,6 +67,15 @@ fn key(sort_key: String) -> Item {
         ("pk".to_owned(), AttributeValue::S(PARTITION.to_owned())),
         ("sk".to_owned(), AttributeValue::S(sort_key)),
     ])
+}
+
+fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A whole number that an item holds.
+fn whole(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 fn away(reason: impl Display) -> Away {
@@ -69,7 +87,7 @@ impl Store for BreakerTable {
         let mut breakers: BTreeMap<String, Snapshot> = BTreeMap::new();
         let mut from = None;
         for _ in 0..MOST_PAGES {
-            let query = self.client.query().table_name(&self.table).consistent_read(true);
+            let query = self.client().query().table_name(&self.table).consistent_read(true);
             let query = query
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", AttributeValue::S(PARTITION.to_owned()))
@@ -89,12 +107,12 @@ impl Store for BreakerTable {
     async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
         let mut item = key(format!("record#{breaker}"));
         item.extend(record::attributes(record));
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
         let put = match expected {
             0 => put.condition_expression("attribute_not_exists(pk)"),
             version => put
                 .condition_expression("version = :version")
-                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+                .expression_attribute_values(":version", number(version)),
         };
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
         match put.return_values_on_condition_check_failure(old).send().await {
@@ -115,7 +133,7 @@ impl Store for BreakerTable {
             return self.begin_counts(key, publication).await;
         }
         let Update { expression, condition, values } = Update::of(publication);
-        let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
+        let update = self.client().update_item().table_name(&self.table).set_key(Some(key));
         let update = update
             .update_expression(expression)
             .condition_expression(condition)
@@ -134,17 +152,14 @@ impl BreakerTable {
     /// In place of the counts of an earlier generation.
     async fn begin_counts(&self, mut item: Item, publication: &Publication) -> Published {
         item.extend(publication::attributes(publication));
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        let put = put
-            .condition_expression(if publication.seen.places.is_empty() {
-                "attribute_not_exists(pk)"
-            } else {
-                "generation = :seen"
-            })
-            .set_expression_attribute_values((!publication.seen.places.is_empty()).then(|| {
-                let seen = AttributeValue::N(publication.seen.generation.to_string());
-                Item::from([(":seen".to_owned(), seen)])
-            }));
+        let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
+        let seen = &publication.seen;
+        let put = if seen.places.is_empty() {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("generation = :seen")
+                .expression_attribute_values(":seen", number(seen.generation))
+        };
         match put.send().await {
             Ok(_) => Published::Added,
             Err(error) => match error.as_service_error() {

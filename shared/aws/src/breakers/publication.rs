@@ -3,20 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{Counts, Publication, SLOTS, SharedCounts, Slot};
 
-use super::Item;
+use super::{Item, number, whole};
 
 /// An `UpdateItem` of what was seen.
 pub(super) struct Update {
     pub(super) expression: String,
     pub(super) condition: String,
     pub(super) values: Item,
-}
-
-fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }
 
 fn named(counts: &Counts) -> [(&'static str, u32); 4] {
@@ -96,8 +91,4 @@ pub(super) fn read(item: &Item) -> Option<SharedCounts> {
         places.insert(place, (slot, counts));
     }
     Some(SharedCounts { generation, places })
-}
-
-fn whole(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
 }

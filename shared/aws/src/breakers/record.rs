@@ -9,17 +9,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{Cause, Counts, Forced, ForcedState, Lease, Record, State};
 use event::Timestamp;
 
-use super::Item;
+use super::{Item, number, whole};
 
 /// The version in which a record is written.
 const RECORD_FORMAT: u64 = 1;
 
 fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
-}
-
-fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }
 
 fn time(at: Timestamp) -> AttributeValue {
@@ -149,10 +145,6 @@ fn read_forced(item: &Item) -> Option<Forced> {
 
 fn string<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
-}
-
-fn whole(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 fn small(item: &Item, name: &str) -> Option<u32> {
