@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("outbound", &["breaker", "contracts", "event"]),
     ("dedupe", &["event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event"]),
-    ("aws", &["breaker", "dedupe", "event", "outbound", "runtime"]),
+    ("aws", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
     ("testkit", &["breaker", "contracts", "dedupe", "event", "runtime"]),
 ];
 

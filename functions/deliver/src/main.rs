@@ -8,16 +8,12 @@ mod services;
 
 use std::process::ExitCode;
 
-use aws::{BreakerTable, ClaimStore, Queues, SecretsManager, sdk_config};
+use aws::{ClaimStore, Queues, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
-use outbound::{BreakersOf, Client, DependencyClient, Secrets, Sleeping};
 use runtime::env::Process;
 use runtime::sink::Leased;
-use runtime::{
-    Batches, Clock, SystemClock, exit_code, init_logs, load_contracts, load_variables,
-    serve_batches, unique_name,
-};
+use runtime::{Batches, exit_code, init_logs, load_contracts, load_variables, serve_batches};
 
 use crate::config::Config;
 use crate::service::Delivering;
@@ -35,19 +31,12 @@ async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = load_contracts(&config.settings.contracts_dir)?;
-    let services = Services::bind(&contracts, &load_variables(&config.variables_file)?)?;
+    let variables = load_variables(&config.services.variables_file)?;
+    let services = Services::bind(&contracts, &variables)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::when_asked(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
-    let secrets = Secrets::new(SecretsManager::when_asked(&sdk, config.secrets_prefix));
-    let breakers = BreakersOf {
-        store: BreakerTable::new(&sdk, config.breakers_table),
-        surroundings: Sleeping(SystemClock),
-        environment: unique_name(SystemClock.now()),
-        environments: config.maximum_concurrency,
-    };
-    let http = Client::new(services.need_tls(), config.reach)?;
-    let client = DependencyClient::new(http, secrets, breakers, services.dependencies());
+    let client = config.services.client(&sdk, services.need_tls(), services.dependencies())?;
     serve_batches(Batches {
         stage: Leased::new(contracts, Delivering::new(services, client), store),
         dead_letters: config.settings.dead_letters(queue.clone()),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{
-    Catalog, Dependency, HttpBody, HttpMethod, HttpSink, Target, UrlError, UrlTemplate, Variables,
+    Catalog, Dependency, HttpBody, HttpMethod, HttpSink, Target, UrlTemplate, Variables,
 };
 use http::Method;
-use outbound::{HeaderError, HeaderTemplates};
+use outbound::{HeaderTemplates, Unbound};
 
 /// One sink of one dataset.
 #[derive(Debug)]
@@ -38,15 +38,6 @@ pub(crate) struct ServiceError {
     sink: String,
     #[source]
     source: Box<Unbound>,
-}
-
-/// Why a service is not ready to be asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unbound {
-    #[error(transparent)]
-    Variable(#[from] UrlError),
-    #[error(transparent)]
-    Header(#[from] HeaderError),
 }
 
 impl Services {

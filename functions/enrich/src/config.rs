@@ -1,17 +1,15 @@
 //! The environment of enrich, and the enrichers that it completes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use contracts::{Catalog, Dependency, Enricher, SinkKind, UrlError, Variables, in_rounds};
-use outbound::{HeaderError, HeaderTemplates, Reach};
+use aws::ServiceSettings;
+use contracts::{Catalog, Dependency, Enricher, SinkKind, Variables, in_rounds};
+use outbound::{HeaderTemplates, Unbound};
 use runtime::Settings;
-use runtime::env::{EnvError, Lookup, is_url, number, parsed, required};
+use runtime::env::{EnvError, Lookup, is_url, parsed};
 
 use crate::ask::NoAnswer;
 use crate::cache::Cache;
-
-const VARIABLES_FILE: &str = "a file such as /opt/variables/production.yaml";
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
@@ -19,15 +17,7 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// The queue of each kind of sink.
     pub(crate) sink_queues: BTreeMap<SinkKind, String>,
-    /// `VARIABLES_FILE`: what the contracts' variables stand for.
-    pub(crate) variables_file: PathBuf,
-    /// `SECRETS_PREFIX`: what the stack's secrets begin with in Secrets Manager.
-    pub(crate) secrets_prefix: String,
-    /// `BREAKERS_TABLE`: where the fleet's circuit breakers are kept.
-    pub(crate) breakers_table: String,
-    /// `MAXIMUM_CONCURRENCY`: how many environments share a limit of calls a second.
-    pub(crate) maximum_concurrency: u32,
-    pub(crate) reach: Reach,
+    pub(crate) services: ServiceSettings,
 }
 
 impl Config {
@@ -37,11 +27,7 @@ impl Config {
         Ok(Self {
             settings: Settings::read(lookup)?,
             sink_queues: parsed(lookup, "SINK_QUEUES", sinks, read_sinks)?,
-            variables_file: required(lookup, "VARIABLES_FILE", VARIABLES_FILE)?.into(),
-            secrets_prefix: required(lookup, "SECRETS_PREFIX", "a prefix such as sluicegate/")?,
-            breakers_table: required(lookup, "BREAKERS_TABLE", "the name of a table")?,
-            maximum_concurrency: number(lookup, "MAXIMUM_CONCURRENCY", 2..=1_000)?,
-            reach: Reach::beside(lookup.get("AWS_ENDPOINT_URL").as_deref()),
+            services: ServiceSettings::read(lookup)?,
         })
     }
 }
@@ -74,15 +60,6 @@ pub(crate) struct BindError {
     enricher: String,
     #[source]
     source: Box<Unbound>,
-}
-
-/// Why an enricher is not ready to be asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unbound {
-    #[error(transparent)]
-    Variable(#[from] UrlError),
-    #[error(transparent)]
-    Header(#[from] HeaderError),
 }
 
 impl Enrichers {

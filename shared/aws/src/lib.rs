@@ -14,6 +14,8 @@ mod objects;
 mod queues;
 #[cfg(feature = "secrets")]
 mod secrets;
+#[cfg(feature = "services")]
+mod services;
 #[cfg(feature = "dynamodb")]
 mod table;
 
@@ -27,6 +29,8 @@ pub use objects::{CopyLimits, CopySource, Objects};
 pub use queues::Queues;
 #[cfg(feature = "secrets")]
 pub use secrets::SecretsManager;
+#[cfg(feature = "services")]
+pub use services::{ServiceClient, ServiceSettings};
 #[cfg(feature = "dynamodb")]
 pub use table::{
     Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, RowOrder, TableEffect,

@@ -30,6 +30,15 @@ pub enum HeaderError {
     },
 }
 
+/// Why a request that a contract declares is not ready to be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Unbound {
+    #[error(transparent)]
+    Variable(#[from] UrlError),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+}
+
 /// The headers of one attempt; [`crate::Secrets`] knows by them which secrets it sent.
 #[derive(Clone, Debug)]
 pub struct FilledHeaders {

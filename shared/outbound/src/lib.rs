@@ -23,7 +23,7 @@ pub use client::Client;
 pub use dependency::{
     BreakersOf, Call, DependencyClient, Judged, NotAsked, Pause, Retrying, Sign, Sleeping,
 };
-pub use headers::{FilledHeaders, HeaderError, HeaderTemplates};
+pub use headers::{FilledHeaders, HeaderError, HeaderTemplates, Unbound};
 pub use reach::Reach;
 pub use secrets::{SecretStore, SecretText, Secrets};
 
