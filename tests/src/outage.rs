@@ -8,12 +8,20 @@ use std::time::Duration;
 
 use local::Emulation;
 use local::adversary::Plan;
-use local::sqs::{MessageAttribute, NewMessage};
 
-use crate::{Flight, World};
+use crate::{Edit, Flight, World};
 
 /// Events come evenly over so long before the outage, as long during it, and as long after it.
 pub const THIRD: Duration = Duration::from_secs(300);
+
+/// Every call fails.
+pub const FAILING: &str = "faults: [{fault: host-failing, on: weather, for: the-outage}]";
+
+/// Of `dependencies.yaml`: the breaker counts nothing and holds no call back.
+pub const WITHOUT_BREAKER: (&str, Edit) = (
+    "dependencies.yaml",
+    Edit { old: "    breaker:\n", new: "    breaker:\n      mode: disabled\n" },
+);
 
 /// Between two looks at the queues, in real time.
 const LOOK: Duration = Duration::from_millis(4);
@@ -96,21 +104,10 @@ pub async fn happen(world: &World, flights: &[Flight], rules: &str) -> Story {
 
 /// A producer's events, evenly over so long: each waits in the inbox until its time.
 fn feed(world: &World, flights: &[Flight], over: Duration) {
-    let dataset = MessageAttribute {
-        data_type: "String".to_owned(),
-        string_value: Some("flights".to_owned()),
-        binary_value: None,
-    };
     let count = u32::try_from(flights.len()).unwrap_or(u32::MAX).max(1);
     for (flight, place) in flights.iter().zip(0_u32..) {
-        let due = over * place / count;
-        let message = NewMessage {
-            body: flight.line.clone(),
-            message_attributes: [("dataset".to_owned(), dataset.clone())].into(),
-            delay: Some(Duration::from_secs(due.as_secs())),
-            ..NewMessage::default()
-        };
-        world.emulation().sqs().send(world.name("Inbox"), message).unwrap();
+        let due = Duration::from_secs((over * place / count).as_secs());
+        world.send_after(due, "Inbox", &flight.line, &[("dataset", "flights")]);
     }
 }
 

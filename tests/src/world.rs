@@ -169,6 +169,20 @@ impl World {
     /// # Panics
     /// When it is refused.
     pub fn send(&self, queue: &str, body: &str, attributes: &[(&str, &str)]) {
+        self.send_after(Duration::ZERO, queue, body, attributes);
+    }
+
+    /// As [`World::send`], of a message that waits in its queue for so long, in whole seconds.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn send_after(
+        &self,
+        delay: Duration,
+        queue: &str,
+        body: &str,
+        attributes: &[(&str, &str)],
+    ) {
         let attribute = |&(name, value): &(&str, &str)| {
             let value = MessageAttribute {
                 data_type: "String".to_owned(),
@@ -178,8 +192,12 @@ impl World {
             (name.to_owned(), value)
         };
         let message_attributes = attributes.iter().map(attribute).collect();
-        let message =
-            NewMessage { body: body.to_owned(), message_attributes, ..NewMessage::default() };
+        let message = NewMessage {
+            body: body.to_owned(),
+            message_attributes,
+            delay: (!delay.is_zero()).then_some(delay),
+            ..NewMessage::default()
+        };
         let sent = self.emulation().sqs().send(self.name(queue), message);
         sent.unwrap_or_else(|error| panic!("{queue}: {error}"));
     }

@@ -13,15 +13,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use tests::outage::{Story, happen};
+use tests::outage::{FAILING, Story, WITHOUT_BREAKER, happen};
 use tests::{Edit, Flight, Settings, World, flights, root};
-
-const FAILING: &str = "faults: [{fault: host-failing, on: weather, for: the-outage}]";
 
 /// As before there were breakers and parked copies: five receives within half a minute.
 const FIVE_RECEIVES: Edit = Edit { old: "    Default: 15\n", new: "    Default: 5\n" };
-const NO_BREAKER: Edit =
-    Edit { old: "    breaker:\n", new: "    breaker:\n      mode: disabled\n" };
 
 #[derive(Parser)]
 #[command(about = "A service away in the middle of a stream of events", long_about = None)]
@@ -42,7 +38,7 @@ async fn main() {
     let command = Command::parse();
     let sample = flights(0, command.flights);
     let with = run(Settings::default(), &sample).await;
-    let contract_edits = vec![("dependencies.yaml", NO_BREAKER)];
+    let contract_edits = vec![WITHOUT_BREAKER];
     let without = Settings { contract_edits, edit: Some(FIVE_RECEIVES), ..Settings::default() };
     let without = run(without, &sample).await;
     tell("with breaker and parking", &with);

@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex};
 use clap::Parser;
 use libtest_mimic::{Arguments, Trial};
 use local::adversary::{Fault, Plan};
-use tests::flights;
+use tests::{flights, seeds};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -58,13 +58,6 @@ struct Command {
     totals_of: Option<PathBuf>,
     #[command(flatten)]
     harness: Arguments,
-}
-
-/// At least one: a run without any would pass.
-fn seeds(text: &str) -> Result<Range<u64>, String> {
-    let ends = text.split_once("..").and_then(|(from, to)| from.parse().ok().zip(to.parse().ok()));
-    let seeds = ends.map(|(from, to)| from..to).filter(|seeds| !seeds.is_empty());
-    seeds.ok_or_else(|| "expected seeds such as 0..200, at least one".to_owned())
 }
 
 /// What was done to all worlds so far.

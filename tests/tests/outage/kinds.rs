@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local::adversary::Plan;
-use tests::outage::{Story, THIRD, happen};
+use tests::outage::{FAILING, Story, THIRD, WITHOUT_BREAKER, happen};
 use tests::{Edit, Flight, Settings, World};
 
 /// Far beyond what one takes, in real time and with others beside it.
 const PATIENCE: Duration = Duration::from_secs(1_200);
-
-const FAILING: &str = "faults: [{fault: host-failing, on: weather, for: the-outage}]";
 
 /// Every second call takes longer than a call should.
 const HALF_SLOW: &str =
@@ -31,15 +29,6 @@ fn settings() -> Settings {
 
 fn edit(file: &'static str, old: &'static str, new: &'static str) -> (&'static str, Edit) {
     (file, Edit { old, new })
-}
-
-/// The breaker counts nothing and holds no call back.
-fn without_breaker() -> Settings {
-    let off = "    breaker:\n      mode: disabled\n";
-    Settings {
-        contract_edits: vec![edit("dependencies.yaml", "    breaker:\n", off)],
-        ..settings()
-    }
 }
 
 /// The outage's rules in a world of these settings. All events are written once, and none was ever dead.
@@ -65,7 +54,8 @@ async fn share_of_calls(with: &Story, sample: &[Flight], rules: &str) -> String 
 }
 
 async fn happen_without_breaker(sample: &[Flight], rules: &str) -> Story {
-    let world = World::start_with(without_breaker()).await;
+    let without = Settings { contract_edits: vec![WITHOUT_BREAKER], ..settings() };
+    let world = World::start_with(without).await;
     let story = happen(&world, sample, rules).await;
     world.end().await;
     story

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use libtest_mimic::{Arguments, Trial};
-use tests::{Flight, flights};
+use tests::{Flight, flights, seeds};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -39,13 +39,6 @@ struct Command {
     flights: usize,
     #[command(flatten)]
     harness: Arguments,
-}
-
-/// At least one: a run without any would pass.
-fn seeds(text: &str) -> Result<Range<u64>, String> {
-    let ends = text.split_once("..").and_then(|(from, to)| from.parse().ok().zip(to.parse().ok()));
-    let seeds = ends.map(|(from, to)| from..to).filter(|seeds| !seeds.is_empty());
-    seeds.ok_or_else(|| "expected seeds such as 0..50, at least one".to_owned())
 }
 
 fn main() -> ExitCode {
