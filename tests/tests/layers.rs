@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dedupe", &["event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event"]),
     ("aws", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
-    ("testkit", &["breaker", "contracts", "dedupe", "event", "runtime"]),
+    ("testkit", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
 ];
 
 const FUNCTIONS: &[&str] = &["deliver", "enrich", "ingest", "lake", "operators", "redrive", "sink"];

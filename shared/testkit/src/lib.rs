@@ -15,6 +15,7 @@ mod queue;
 mod samples;
 mod simulated_queue;
 mod store;
+mod surroundings;
 mod tables;
 mod variables;
 
@@ -28,5 +29,6 @@ pub use queue::MemoryQueue;
 pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};
 pub use simulated_queue::SimulatedQueue;
 pub use store::{Answer, MemoryStore};
+pub use surroundings::ManualSurroundings;
 pub use tables::Tables;
 pub use variables::check_each_is_needed;

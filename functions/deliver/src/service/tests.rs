@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use contracts::{Catalog, Variables};
 use dedupe::{DedupeRecord, NoEffect};
-use event::{DeadLetter, Envelope, Payload, Timestamp};
+use event::{DeadLetter, Envelope, Payload};
 use outbound::{Answer, AskError, BreakersOf, SecretText, Secrets};
 use runtime::sink::Leased;
 use runtime::{BatchResponse, Batches, Clock, DeadLetters, Policy, Record};
 use serde_json::json;
-use testkit::{ManualClock, MemoryBreakers, MemoryQueue, MemoryStore};
+use testkit::{ManualClock, ManualSurroundings, MemoryBreakers, MemoryQueue, MemoryStore};
 
 use super::*;
 
@@ -41,26 +41,6 @@ fn answer(status: u16, retry_after: Option<u64>) -> Result {
     Ok(Answer { status, retry_after, body: Ok(Bytes::new()) })
 }
 
-/// Lets the test's own time pass.
-#[derive(Clone)]
-struct Passing(ManualClock);
-
-impl Surroundings for Passing {
-    fn now(&self) -> Timestamp {
-        Clock::now(&self.0)
-    }
-
-    fn roll(&self) -> u64 {
-        7
-    }
-}
-
-impl Pause for Passing {
-    async fn pause(&self, time: Duration) {
-        self.0.advance(time);
-    }
-}
-
 /// Holds one text for every name, or is away.
 #[derive(Clone, Default)]
 struct Vault(Arc<Mutex<Option<String>>>);
@@ -79,7 +59,7 @@ impl SecretStore for Vault {
     }
 }
 
-type Sink = Delivering<Scripted, Vault, MemoryBreakers, Passing>;
+type Sink = Delivering<Scripted, Vault, MemoryBreakers, ManualSurroundings>;
 
 struct Rig {
     batches: Batches<Leased<Sink, MemoryStore<NoEffect>>, MemoryQueue>,
@@ -107,7 +87,7 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let services = Services::bind(&contracts, &variables(VALUES)).unwrap();
     let breakers = BreakersOf {
         store: MemoryBreakers::default(),
-        surroundings: Passing(clock.clone()),
+        surroundings: ManualSurroundings(clock.clone()),
         environment: "e".to_owned(),
         environments: 1,
     };

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use event::{DeadLetter, Payload};
 use outbound::{Answer, AskError, BreakersOf, Request, SecretText, Secrets};
-use runtime::{Batches, Clock, DeadLetters, Policy};
+use runtime::{Batches, DeadLetters, Policy};
 use serde_json::json;
-use testkit::{ManualClock, MemoryBreakers, MemoryQueue};
+use testkit::{ManualClock, ManualSurroundings, MemoryBreakers, MemoryQueue};
 
 use super::*;
 
@@ -48,26 +48,6 @@ fn answer(status: u16, body: &str) -> Result<Answer, AskError> {
     Ok(Answer { status, retry_after: (status == 429).then_some(Duration::from_secs(90)), body })
 }
 
-/// Lets the test's own time pass.
-#[derive(Clone)]
-struct Passing(ManualClock);
-
-impl Surroundings for Passing {
-    fn now(&self) -> Timestamp {
-        Clock::now(&self.0)
-    }
-
-    fn roll(&self) -> u64 {
-        7
-    }
-}
-
-impl Pause for Passing {
-    async fn pause(&self, time: Duration) {
-        self.0.advance(time);
-    }
-}
-
 /// No enricher needs a secret.
 struct NoSecrets;
 
@@ -77,7 +57,7 @@ impl SecretStore for NoSecrets {
     }
 }
 
-type TestedStage = Enrich<Service, NoSecrets, MemoryBreakers, Passing, MemoryQueue>;
+type TestedStage = Enrich<Service, NoSecrets, MemoryBreakers, ManualSurroundings, MemoryQueue>;
 
 /// One environment, before a service.
 struct Rig {
@@ -99,7 +79,7 @@ impl Rig {
         let clock = ManualClock::default();
         let breakers = BreakersOf {
             store: MemoryBreakers::default(),
-            surroundings: Passing(clock.clone()),
+            surroundings: ManualSurroundings(clock.clone()),
             environment: "e".to_owned(),
             environments: 1,
         };

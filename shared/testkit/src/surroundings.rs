@@ -1,0 +1,31 @@
+//! What calls to services need of the world, as a test sets it.
+
+use std::time::Duration;
+
+use breaker::Surroundings;
+use event::Timestamp;
+use outbound::Pause;
+use runtime::Clock;
+
+use crate::ManualClock;
+
+/// The time of a test's clock, and chance that is always the same. A pause is over at once, and its time has
+/// passed.
+#[derive(Clone, Debug)]
+pub struct ManualSurroundings(pub ManualClock);
+
+impl Surroundings for ManualSurroundings {
+    fn now(&self) -> Timestamp {
+        Clock::now(&self.0)
+    }
+
+    fn roll(&self) -> u64 {
+        7
+    }
+}
+
+impl Pause for ManualSurroundings {
+    async fn pause(&self, time: Duration) {
+        self.0.advance(time);
+    }
+}
