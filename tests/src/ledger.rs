@@ -93,15 +93,22 @@ impl World {
     /// When two items are the same flight.
     #[must_use]
     pub fn records(&self) -> BTreeMap<String, Value> {
-        let items = self.emulation().dynamodb().scan_all(self.name("RecordsTable")).unwrap();
+        let items = self.rows();
         let count = items.len();
-        let records: BTreeMap<String, Value> = items
-            .iter()
-            .map(|item| plain(&json!({ "M": item })))
-            .map(|item| (id_of(&item["payload"]), item))
-            .collect();
+        let records: BTreeMap<String, Value> =
+            items.into_iter().map(|item| (id_of(&item["payload"]), item)).collect();
         assert_eq!(records.len(), count, "a flight is in the table under two keys");
         records
+    }
+
+    /// The records table's items, of whichever dataset, plain JSON.
+    ///
+    /// # Panics
+    /// When there is no such table.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Value> {
+        let items = self.emulation().dynamodb().scan_all(self.name("RecordsTable")).unwrap();
+        items.iter().map(|item| plain(&json!({ "M": item }))).collect()
     }
 
     /// Holds the world to its promises: exactly these flights are in the table and in the lake, each as

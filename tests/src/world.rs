@@ -37,7 +37,7 @@ pub struct Settings {
     /// What goes wrong.
     pub faults: Plan,
     /// What is different in the template.
-    pub edit: Option<Edit>,
+    pub edits: Vec<Edit>,
     /// What is different in files of `infra/contracts`.
     pub contract_edits: Vec<(&'static str, Edit)>,
     /// The emulation's clock, instead of one that tells the system's time.
@@ -99,7 +99,7 @@ impl World {
         let emulation = Emulation::start(options).await;
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
         let patience = settings.patience.unwrap_or(PATIENCE);
-        let is_granted = settings.edit.is_none();
+        let is_granted = settings.edits.is_empty();
         Self { emulation: Some(emulation), patience, is_granted, logs }
     }
 
@@ -256,7 +256,7 @@ impl Settings {
         const BATCHES: &str = "            BatchSize: ";
         const CONCURRENCY: &str = "MaximumConcurrency: ";
         let mut edits = Vec::new();
-        if let Some(edit) = &self.edit {
+        for edit in &self.edits {
             edits.push((edit.old.to_owned(), edit.new.to_owned()));
         }
         if self.without_mappings {

@@ -19,7 +19,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Without the headers of the contract, which are filled in for each attempt.
 ///
 /// # Errors
-/// Permanent: what the URL needs is not in the event.
+/// Permanent: what the URL or a header needs is not in the event.
 pub(crate) fn request(
     event: &Event<'_>,
     id: &RecordId,
@@ -37,6 +37,10 @@ pub(crate) fn request(
         HttpBody::Envelope => event.envelope.to_json()?,
     };
     let mut headers = HeaderMap::new();
+    service.headers.add_of_event(&event.payload, &mut headers).map_err(|pointer| {
+        let reason = "nothing that a header can hold, which the request needs";
+        Failure::permanent(Code::ContractViolation, reason).at(pointer)
+    })?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(service.body)));
     headers.insert(IDEMPOTENCY_KEY, key(id)?);
     // A producer's own text may be none that a header can hold.

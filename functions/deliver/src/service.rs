@@ -9,8 +9,8 @@ use dedupe::RecordId;
 use dedupe::leased::Delivery;
 use event::{Code, Failure, FailureKind};
 use outbound::{
-    Ask, Call, DependencyClient, HeaderTemplates, Judged, NotAsked, Pause, Request, SecretStore,
-    Sign,
+    Ask, Call, DependencyClient, HeaderTemplates, Judged, Message, NotAsked, Pause, Request,
+    SecretStore, Sign,
 };
 use runtime::Deadline;
 use runtime::sink::{Event, LeasedSink};
@@ -78,15 +78,14 @@ where
         let call = Call {
             dependency: &prepared.dependency,
             who: &who,
-            request: &prepared.request,
-            headers: &prepared.headers,
             limit: prepared.limit,
             ends_at: deadline.now().plus(deadline.remaining()),
         };
+        let message = Message { request: &prepared.request, headers: &prepared.headers };
         let mut may_have_taken_effect = is_repeat;
         let mut retrying = self.client.begin(&call);
         loop {
-            let attempt = self.client.attempt(&call, |result| Judged {
+            let attempt = self.client.attempt_http(&call, message, |result| Judged {
                 sign: Sign::of(&result),
                 value: meaning(result, &who, may_have_taken_effect),
             });

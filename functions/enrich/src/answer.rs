@@ -36,34 +36,44 @@ pub(crate) fn document(
     answer: &Answer,
     enricher: &Enricher,
 ) -> Result<Option<Box<RawValue>>, Failure> {
-    let Enricher { name: enricher, keep, schema, .. } = enricher;
-    if let Some(outage) = answer.outage(&format!("enricher {enricher}")) {
+    let name = &enricher.name;
+    if let Some(outage) = answer.outage(&format!("enricher {name}")) {
         return Err(outage);
     }
-    let reason = format!("enricher {enricher}: HTTP {}", answer.status);
+    let reason = format!("enricher {name}: HTTP {}", answer.status);
     match answer.status {
         200 => {
-            let body = answer.body.as_ref().map_err(|error| unread(error, enricher))?;
-            let bad_answer = |reason: &dyn Display| {
-                let reason = format!("enricher {enricher}: {reason}");
-                Failure::transient(Code::EnricherBadAnswer, reason)
-            };
-            let payload = Payload::parse(body).map_err(|bad| bad_answer(&bad.reason))?;
-            check_numbers(&payload.value).map_err(|bad| bad_answer(&bad).at(bad.at))?;
-            if let Some(problem) = schema.as_ref().and_then(|it| it.problem(&payload.value)) {
-                return Err(bad_answer(&problem));
-            }
-            if keep.is_empty() {
-                return Ok(Some(payload.text));
-            }
-            let kept = payload.value.pointer(keep).filter(|kept| !kept.is_null());
-            kept.map(to_raw_value).transpose().map_err(|error| bad_answer(&error))
+            let body = answer.body.as_ref().map_err(|error| unread(error, name))?;
+            kept(body, enricher)
         }
         204 | 404 | 410 => Ok(None),
         201..=203 | 205..=299 => Err(Failure::transient(Code::EnricherBadAnswer, reason)),
         401 | 403 | 407 => Err(Failure::transient(Code::DependencyRefused, reason)),
         _ => Err(Failure::permanent(Code::EnricherRefused, reason)),
     }
+}
+
+/// The part of a document that is kept; `None` where it has none.
+///
+/// # Errors
+/// [`Code::EnricherBadAnswer`] (transient): it is no JSON object, holds a number that could not be kept, or breaks
+/// the enricher's schema.
+pub(crate) fn kept(document: &[u8], enricher: &Enricher) -> Result<Option<Box<RawValue>>, Failure> {
+    let Enricher { name, keep, schema, .. } = enricher;
+    let payload = Payload::parse(document).map_err(|bad| bad_answer(name, &bad.reason))?;
+    check_numbers(&payload.value).map_err(|bad| bad_answer(name, &bad).at(bad.at))?;
+    if let Some(problem) = schema.as_ref().and_then(|it| it.problem(&payload.value)) {
+        return Err(bad_answer(name, &problem));
+    }
+    if keep.is_empty() {
+        return Ok(Some(payload.text));
+    }
+    let kept = payload.value.pointer(keep).filter(|kept| !kept.is_null());
+    kept.map(to_raw_value).transpose().map_err(|error| bad_answer(name, &error))
+}
+
+fn bad_answer(enricher: &str, reason: &dyn Display) -> Failure {
+    Failure::transient(Code::EnricherBadAnswer, format!("enricher {enricher}: {reason}"))
 }
 
 #[cfg(test)]

@@ -1,21 +1,15 @@
 //! Asking one enricher about one event, and what becomes of the event where it has no answer.
 
-use std::time::Duration;
-
 use breaker::{Store, Surroundings, WaitReason};
-use bytes::Bytes;
-use contracts::{AskMethod, CallFailure, Missing, Unavailable};
+use contracts::{Enricher, Missing, Unavailable};
 use event::{Code, Failure, FailureKind, Timestamp};
-use http::{HeaderMap, HeaderValue, Method, header};
-use outbound::{
-    Answer, Ask, AskError, Call, DependencyClient, Judged, NotAsked, Pause, Request, SecretStore,
-    Sign,
-};
+use outbound::{Ask, Call, DependencyClient, NotAsked, Pause, Retrying, SecretStore};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::answer::{document, failure};
-use crate::config::Ready;
+use crate::cache::{Cache, Known};
+use crate::enrichers::{Ready, ReadySource};
+use crate::http::cache_key;
 
 /// What an enricher is asked about.
 pub(crate) struct Question<'a> {
@@ -45,6 +39,15 @@ pub(crate) enum NoAnswer {
     NotAsked(NotAsked),
 }
 
+impl NoAnswer {
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::NotAsked(not_asked) => not_asked.into_failure(),
+        }
+    }
+}
+
 /// Asks an enricher.
 ///
 /// # Errors
@@ -60,22 +63,31 @@ where
     B: Store,
     W: Surroundings + Pause + Clone,
 {
+    let enricher = &ready.enricher;
+    let now = || client.now();
     // An event that lacks what the question needs has no answer.
-    let Some(request) = request(ready, question) else { return missing(ready) };
-    let asking = answer(client, ready, &request, question.ends_at);
-    let (key, answer) = match &ready.cache {
-        Some(cache) => {
-            let key = cache_key(&request);
-            let answer = cache.answer(&key, || client.now(), asking).await;
-            (Some(key), answer)
+    let (key, answer) = match &ready.source {
+        ReadySource::Http(source) => {
+            let Some(request) = source.request(question) else { return missing(enricher) };
+            let asking = source.answer(client, enricher, &request, question);
+            remembered(&ready.cache, || cache_key(&request), now, asking).await
         }
-        None => (None, asking.await),
+        ReadySource::Lookup(source) => {
+            let Some(key) = source.key.key(question.payload) else { return missing(enricher) };
+            let text = key.as_str().to_owned();
+            let asking = source.answer(client, enricher, key, question);
+            remembered(&ready.cache, || text, now, asking).await
+        }
+        ReadySource::Reference(source) => {
+            let Some(key) = source.key(question.payload) else { return missing(enricher) };
+            (None, source.answer(client, enricher, &key, question).await)
+        }
     };
     match answer {
         Ok(Some(document)) => Ok(Found::Document(document)),
-        Ok(None) => missing(ready),
+        Ok(None) => missing(enricher),
         Err(no_answer) => {
-            let found = without_answer(no_answer, ready.enricher.unavailable)?;
+            let found = without_answer(no_answer, enricher.unavailable)?;
             let stale = ready.cache.as_ref().zip(key);
             let stale = stale.and_then(|(cache, key)| cache.stale(&key, client.now()));
             Ok(stale.map_or(found, Found::Stale))
@@ -83,101 +95,58 @@ where
     }
 }
 
-/// By what else than the contract's own headers a request differs from others of its enricher.
-fn cache_key(request: &Request) -> String {
-    format!("{} {}", request.url, String::from_utf8_lossy(&request.body))
+/// The answer, by way of the cache if there is one, with the key that it has there.
+async fn remembered(
+    cache: &Option<Cache<NoAnswer>>,
+    key: impl FnOnce() -> String,
+    now: impl Fn() -> Timestamp,
+    asking: impl Future<Output = Result<Known, NoAnswer>>,
+) -> (Option<String>, Result<Known, NoAnswer>) {
+    let Some(cache) = cache else { return (None, asking.await) };
+    let key = key();
+    let answer = cache.answer(&key, now, asking).await;
+    (Some(key), answer)
 }
 
 /// What becomes of an event that the service has nothing for.
-fn missing(ready: &Ready) -> Result<Found, Failure> {
-    match ready.enricher.missing {
+fn missing(enricher: &Enricher) -> Result<Found, Failure> {
+    match enricher.missing {
         Missing::Degrade => Ok(Found::Nothing),
         Missing::Fail => {
-            let reason = format!("enricher {} knows nothing of this event", ready.enricher.name);
+            let reason = format!("enricher {} knows nothing of this event", enricher.name);
             Err(Failure::permanent(Code::EnricherRefused, reason))
         }
     }
 }
 
-/// `None`: the event lacks what the URL needs.
-fn request(ready: &Ready, question: &Question<'_>) -> Option<Request> {
-    let url = ready.enricher.http.url.render(question.payload).ok()?;
-    let json = HeaderValue::from_static("application/json");
-    let mut headers = HeaderMap::from_iter([(header::ACCEPT, json.clone())]);
-    let (method, body) = match ready.enricher.http.method {
-        AskMethod::Get => (Method::GET, Bytes::new()),
-        AskMethod::Post => {
-            headers.insert(header::CONTENT_TYPE, json);
-            (Method::POST, Bytes::from(question.text.to_owned()))
-        }
-    };
-    Some(Request { method, url, headers, body })
-}
-
-/// As many attempts as the dependency allows.
-async fn answer<A, K, B, W>(
+/// Waits until a failed call may be tried again.
+///
+/// # Errors
+/// Why it is not: the failure, or that the dependency is known to be unavailable by now.
+pub(crate) async fn wait_for_next_attempt<A, K, B, W>(
     client: &DependencyClient<A, K, B, W>,
-    ready: &Ready,
-    request: &Request,
-    ends_at: Timestamp,
-) -> Result<Option<Box<RawValue>>, NoAnswer>
+    call: &Call<'_>,
+    retrying: &mut Retrying,
+    failure: Failure,
+) -> Result<(), NoAnswer>
 where
     A: Ask,
     K: SecretStore,
     B: Store,
     W: Surroundings + Pause + Clone,
 {
-    let who = format!("enricher {}", ready.enricher.name);
-    let call = Call {
-        dependency: &ready.enricher.dependency,
-        who: &who,
-        request,
-        headers: &ready.headers,
-        limit: Duration::from_millis(ready.enricher.http.timeout_ms),
-        ends_at,
+    let asked = match failure.kind {
+        FailureKind::Permanent => return Err(NoAnswer::Failed(failure)),
+        FailureKind::Throttled { retry_after } => retry_after,
+        FailureKind::Transient | FailureKind::Unavailable { .. } => None,
     };
-    let mut retrying = client.begin(&call);
-    loop {
-        let attempt = client.attempt(&call, |result| judge(result, ready));
-        let failure = match attempt.await.map_err(NoAnswer::NotAsked)? {
-            Ok(document) => return Ok(document),
-            Err(failure) => failure,
-        };
-        let asked = match failure.kind {
-            FailureKind::Permanent => return Err(NoAnswer::Failed(failure)),
-            FailureKind::Throttled { retry_after } => retry_after,
-            FailureKind::Transient | FailureKind::Unavailable { .. } => None,
-        };
-        // Refused for the credentials: another attempt would be, too.
-        let is_worth_another = failure.code != Code::DependencyRefused;
-        if !is_worth_another || !client.pause_before_next(&call, &mut retrying, asked).await {
-            let held_back = client.held_back(&call).map(NoAnswer::NotAsked);
-            return Err(held_back.unwrap_or(NoAnswer::Failed(failure)));
-        }
+    // Refused for the credentials: another attempt would be, too.
+    let is_worth_another = failure.code != Code::DependencyRefused;
+    if is_worth_another && client.pause_before_next(call, retrying, asked).await {
+        return Ok(());
     }
-}
-
-type Judgement = Judged<Result<Option<Box<RawValue>>, Failure>>;
-
-/// What an answer means to the event, and what it says of the service: a bad one is the service's failure.
-fn judge(result: Result<Answer, AskError>, ready: &Ready) -> Judgement {
-    let name = &ready.enricher.name;
-    let mut sign = Sign::of(&result);
-    let value = match &result {
-        Ok(answer) => document(answer, &ready.enricher),
-        Err(error) => Err(failure(error, name)),
-    };
-    if let (Sign::Answered, Ok(answer)) = (sign, &result) {
-        sign = match (&value, &answer.body) {
-            (Ok(None), _) => Sign::Absent,
-            (Ok(Some(_)), _) => Sign::Answered,
-            // Refused: an answer.
-            (Err(failure), _) if failure.kind == FailureKind::Permanent => Sign::Answered,
-            (Err(_), Err(error)) => Sign::Failed(CallFailure::from(error)),
-            (Err(_), Ok(_)) => Sign::Failed(CallFailure::BadAnswer),
-        };
-    }
-    Judged { sign, value }
+    let held_back = client.held_back(call).map(NoAnswer::NotAsked);
+    Err(held_back.unwrap_or(NoAnswer::Failed(failure)))
 }
 
 /// What becomes of an event that the service gave no answer for.
@@ -194,10 +163,7 @@ fn without_answer(no_answer: NoAnswer, rule: Unavailable) -> Result<Found, Failu
             ..
         })
     );
-    let failure = match no_answer {
-        NoAnswer::Failed(failure) => failure,
-        NoAnswer::NotAsked(not_asked) => not_asked.into_failure(),
-    };
+    let failure = no_answer.into_failure();
     match rule {
         Unavailable::Degrade if is_services_fault => Ok(Found::Nothing),
         Unavailable::Fail if is_away => Err(Failure { kind: FailureKind::Permanent, ..failure }),

@@ -1,15 +1,11 @@
-//! The environment of enrich, and the enrichers that it completes.
+//! The environment of enrich.
 
 use std::collections::BTreeMap;
 
 use aws::ServiceSettings;
-use contracts::{Catalog, Dependency, Enricher, SinkKind, Variables, in_rounds};
-use outbound::{HeaderTemplates, Unbound};
+use contracts::SinkKind;
 use runtime::Settings;
-use runtime::env::{EnvError, Lookup, is_url, parsed};
-
-use crate::ask::NoAnswer;
-use crate::cache::Cache;
+use runtime::env::{EnvError, Lookup, is_url, parsed, required};
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
@@ -18,16 +14,23 @@ pub(crate) struct Config {
     /// The queue of each kind of sink.
     pub(crate) sink_queues: BTreeMap<SinkKind, String>,
     pub(crate) services: ServiceSettings,
+    /// The tables that enrichers look things up in, by the names that contracts give them.
+    pub(crate) lookup_tables: BTreeMap<String, String>,
+    /// The bucket of reference data.
+    pub(crate) reference_bucket: String,
 }
 
 impl Config {
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         let sinks =
             r#"a JSON object from kinds of sink to queue URLs, such as {"table":"https://…"}"#;
+        let tables = r#"a JSON object from the contracts' names to tables, such as {} or {"airlines":"Airlines"}"#;
         Ok(Self {
             settings: Settings::read(lookup)?,
             sink_queues: parsed(lookup, "SINK_QUEUES", sinks, read_sinks)?,
             services: ServiceSettings::read(lookup)?,
+            lookup_tables: parsed(lookup, "LOOKUP_TABLES", tables, read_tables)?,
+            reference_bucket: required(lookup, "REFERENCE_BUCKET", "the name of a bucket")?,
         })
     }
 }
@@ -37,71 +40,9 @@ fn read_sinks(text: &str) -> Option<BTreeMap<SinkKind, String>> {
     (!queues.is_empty() && queues.values().all(|url| is_url(url))).then_some(queues)
 }
 
-/// An enricher that can be asked: its variables are in place.
-pub(crate) struct Ready {
-    pub(crate) enricher: Enricher,
-    pub(crate) headers: HeaderTemplates,
-    pub(crate) cache: Option<Cache<NoAnswer>>,
-}
-
-/// The enrichers of each dataset, in rounds: those of one are asked at the same time.
-#[derive(Default)]
-pub(crate) struct Enrichers {
-    pub(crate) by_dataset: BTreeMap<String, Vec<Vec<Ready>>>,
-    /// What they depend on, by name.
-    pub(crate) dependencies: BTreeMap<String, Dependency>,
-}
-
-/// An enricher cannot be asked.
-#[derive(Debug, thiserror::Error)]
-#[error("the enricher `{enricher}` of `{dataset}`: {source}")]
-pub(crate) struct BindError {
-    dataset: String,
-    enricher: String,
-    #[source]
-    source: Box<Unbound>,
-}
-
-impl Enrichers {
-    /// # Errors
-    /// When a contract needs a variable that is not in the file, or that is not what it is used for.
-    pub(crate) fn bind(contracts: &Catalog, variables: &Variables) -> Result<Self, BindError> {
-        let mut bound = Self::default();
-        for contract in contracts.iter() {
-            let mut rounds = Vec::new();
-            for positions in in_rounds(&contract.enrichers) {
-                let mut round = Vec::new();
-                for position in positions {
-                    let enricher = &contract.enrichers[position];
-                    let ready = Ready::bind(enricher, variables).map_err(|source| BindError {
-                        dataset: contract.dataset.clone(),
-                        enricher: enricher.name.clone(),
-                        source: Box::new(source),
-                    })?;
-                    let dependency = contracts.dependency(&enricher.dependency);
-                    bound.dependencies.insert(enricher.dependency.clone(), dependency);
-                    round.push(ready);
-                }
-                rounds.push(round);
-            }
-            bound.by_dataset.insert(contract.dataset.clone(), rounds);
-        }
-        Ok(bound)
-    }
-
-    pub(crate) fn need_tls(&self) -> bool {
-        let mut all = self.by_dataset.values().flatten().flatten();
-        all.any(|ready| ready.enricher.http.url.begins_with("https://"))
-    }
-}
-
-impl Ready {
-    fn bind(enricher: &Enricher, variables: &Variables) -> Result<Self, Unbound> {
-        let http = enricher.http.bind(variables)?;
-        let headers = HeaderTemplates::new(&http.headers)?;
-        let cache = enricher.cache.map(Cache::new);
-        Ok(Self { enricher: Enricher { http, ..enricher.clone() }, headers, cache })
-    }
+fn read_tables(text: &str) -> Option<BTreeMap<String, String>> {
+    let tables: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    tables.values().all(|table| !table.is_empty()).then_some(tables)
 }
 
 #[cfg(test)]
@@ -112,6 +53,8 @@ mod tests {
     fn each_variable_is_needed_and_named() {
         let all = BTreeMap::from([
             ("BREAKERS_TABLE", "breakers"),
+            ("LOOKUP_TABLES", r#"{"airlines":"Airlines-1A2B"}"#),
+            ("REFERENCE_BUCKET", "reference"),
             ("MAXIMUM_CONCURRENCY", "4"),
             ("SECRETS_PREFIX", "stack/"),
             ("CONTRACTS_DIR", "/opt"),
@@ -122,16 +65,17 @@ mod tests {
             ("VARIABLES_FILE", "/opt/variables/local.yaml"),
         ]);
         testkit::check_each_is_needed(&all, |variables| Config::read(variables));
+        for (name, malformed) in
+            [("LOOKUP_TABLES", r#"{"airlines":""}"#), ("LOOKUP_TABLES", "Airlines")]
+        {
+            let mut wrong = all.clone();
+            wrong.insert(name, malformed);
+            let error = Config::read(&wrong).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
         let mut wrong = all.clone();
         wrong.insert("SINK_QUEUES", r#"{"tabel":"http://127.0.0.1/1/sink"}"#);
         let error = Config::read(&wrong).unwrap_err().to_string();
         assert!(error.contains("SINK_QUEUES is `{\"tabel\""), "{error}");
-    }
-    #[test]
-    fn an_enricher_whose_variable_is_not_in_the_file_is_named() {
-        let variables = Variables::parse("variables/a.yaml", "variables: {OTHER: a}").unwrap();
-        let error = Enrichers::bind(&testkit::contracts(), &variables).err().unwrap().to_string();
-        let expected = "the enricher `weather` of `flights`: variables/a.yaml has no WEATHER_URL";
-        assert!(error.starts_with(expected), "{error}");
     }
 }

@@ -12,7 +12,7 @@ use runtime::{Deadline, Done, Outgoing, Queue, Record, Stage, send_all};
 use serde_json::Value;
 
 use crate::ask::{Found, Question, ask};
-use crate::config::{Enrichers, Ready};
+use crate::enrichers::{Enrichers, Ready};
 use crate::merge::with_member;
 
 /// Calls to a queue at a time.

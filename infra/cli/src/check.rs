@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use contracts::{Catalog, Contract, Sink, SinkKind, Target, UrlError, Variables};
+use contracts::{Catalog, Contract, Enricher, Sink, SinkKind, Source, Target, UrlError, Variables};
 use local::template::{Function, Stack};
 
 use crate::demo::observe::{SINK_QUEUES, TABLES};
@@ -13,6 +13,9 @@ use crate::failure::Failure;
 
 /// The file of variables that the local emulation reads.
 const LOCAL_VARIABLES: &str = "local.yaml";
+
+/// The variable of the function that looks things up: tables by the names that contracts give them.
+const LOOKUP_TABLES: &str = "LOOKUP_TABLES";
 
 /// Reads all contracts of a repository.
 pub(crate) fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
@@ -33,6 +36,9 @@ pub(crate) fn check(root: &Path, stack: &Stack) -> Result<(), Failure> {
             check_table(contract, sink, stack)?;
         }
         check_shared_tables(contract, stack)?;
+        for enricher in &contract.enrichers {
+            check_lookup_table(contract, enricher, stack)?;
+        }
     }
     for path in variables_files(root)? {
         let variables = runtime::load_variables(&path).map_err(|error| {
@@ -105,6 +111,28 @@ fn check_shared_tables(contract: &Contract, stack: &Stack) -> Result<(), Failure
     Ok(())
 }
 
+fn check_lookup_table(
+    contract: &Contract,
+    enricher: &Enricher,
+    stack: &Stack,
+) -> Result<(), Failure> {
+    let Some((function, tables)) = variable(stack, LOOKUP_TABLES) else { return Ok(()) };
+    let Source::Table(lookup) = &enricher.source else { return Ok(()) };
+    let table = &lookup.table;
+    if tables.contains_key(table) {
+        return Ok(());
+    }
+    let what = format!(
+        "the enricher `{}` of `{}` looks things up in `{table}`, which the template does not know",
+        enricher.name, contract.dataset
+    );
+    Err(Failure::new(what).next(format!(
+        "add \"{table}\":\"${{YourTable}}\" to {LOOKUP_TABLES} of {} in template.yaml, and the right to read \
+         it (dynamodb:BatchGetItem)",
+        function.logical_id
+    )))
+}
+
 /// The file of each environment; that of the local emulation is always one.
 fn variables_files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let folder = root.join("infra").join("contracts").join("variables");
@@ -129,7 +157,7 @@ fn variables_files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn check_variables(contract: &Contract, variables: &Variables) -> Result<(), Failure> {
     let dataset = &contract.dataset;
     for enricher in &contract.enrichers {
-        if let Some(error) = missing(enricher.http.bind(variables).err()) {
+        if let Some(error) = missing(enricher.bind(variables).err()) {
             let what = format!("the enricher `{}` of `{dataset}` cannot be asked", enricher.name);
             return Err(Failure::new(what).because(error));
         }

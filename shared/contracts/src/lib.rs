@@ -19,7 +19,10 @@ mod variables;
 pub use catalog::{Catalog, CatalogError};
 pub use contract::{Contract, ContractError, Keys, MIN_RETENTION_DAYS};
 pub use dependencies::{CallFailure, Dependencies, DependenciesError, Dependency, Limits, Retries};
-pub use enricher::{AskMethod, CacheRule, Enricher, HttpEnricher, Missing, Unavailable, in_rounds};
+pub use enricher::{
+    AskMethod, CacheRule, CustomLookup, Enricher, HttpEnricher, KeyTemplate, LookupKey, Missing,
+    ReferenceData, ReferenceFormat, Source, TableLookup, Unavailable, in_rounds,
+};
 pub use intake::Accepted;
 pub use schema::{Property, Schema, SchemaError, ValueKind};
 pub use secret::SecretReference;

@@ -1,5 +1,7 @@
 //! Texts with places in braces, taken apart.
 
+use serde_json::Value;
+
 use crate::secret::PREFIX;
 use crate::url::UrlError;
 use crate::variables::{NameError, check_name};
@@ -56,6 +58,17 @@ pub(crate) fn variables(parts: &[Part]) -> impl Iterator<Item = &str> {
         Part::Variable(name) => Some(name.as_str()),
         Part::Text(_) | Part::Secret(_) | Part::Pointer(_) => None,
     })
+}
+
+/// What stands in a request in place of an event's value: a text that is not empty, a number's digits, or a truth
+/// value.
+pub(crate) fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
 }
 
 /// A value that stands for one that somebody has still to put there.

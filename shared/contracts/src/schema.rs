@@ -207,6 +207,15 @@ impl Schema {
         Err(Violation::here(problem).below(name))
     }
 
+    /// A CSV field as this schema's column of that name has it.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its column; nothing of what it holds.
+    pub fn csv_value(&self, name: &str, text: &str) -> Result<Value, String> {
+        self.typed(name, text)
+            .map_err(|violation| format!("`{}`: {}", violation.at, violation.problem))
+    }
+
     /// The members that must be there.
     pub(crate) fn required(&self) -> &[String] {
         &self.required

@@ -1,15 +1,18 @@
-//! Texts of headers: their places are variables and secrets, never an event's.
+//! Texts of headers: their places are variables and secrets, or an event's.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::place::{Part, check_is_ready, read_parts, variables};
+use serde_json::Value;
+
+use crate::place::{Part, check_is_ready, read_parts, scalar_text, variables};
 use crate::secret::PREFIX;
 use crate::url::UrlError;
 use crate::variables::VariableValue;
 use crate::{SecretReference, Variables};
 
-/// A text whose places are variables and secrets.
+/// A text whose places are variables and secrets, or variables and an event's: a secret stands beside nothing that
+/// a producer chose.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TextTemplate {
     parts: Vec<Part>,
@@ -17,18 +20,29 @@ pub struct TextTemplate {
 
 impl TextTemplate {
     /// # Errors
-    /// When a place is not understood, or is a pointer.
+    /// When a place is not understood, or an event's stands beside a secret.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.starts_with(PREFIX) {
             return Err(UrlError::BareSecret);
         }
-        let parts = read_parts(text)?;
-        for part in &parts {
-            if let Part::Pointer(pointer) = part {
-                return Err(UrlError::Header { pointer: pointer.clone() });
-            }
+        Self { parts: read_parts(text)? }.checked()
+    }
+
+    fn checked(self) -> Result<Self, UrlError> {
+        if let Some(pointer) = self.pointers().next()
+            && !self.secrets().is_empty()
+        {
+            return Err(UrlError::BesideSecret { pointer: pointer.to_owned() });
         }
-        Ok(Self { parts })
+        Ok(self)
+    }
+
+    /// What it needs of an event.
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Pointer(pointer) => Some(pointer.as_str()),
+            Part::Text(_) | Part::Variable(_) | Part::Secret(_) => None,
+        })
     }
 
     /// The variables that are not in place yet.
@@ -41,7 +55,7 @@ impl TextTemplate {
     ///
     /// # Errors
     /// [`UrlError::Variable`] for one that is not in the file, [`UrlError::Placeholder`] for one that is no
-    /// value yet.
+    /// value yet, [`UrlError::BesideSecret`] for a secret beside an event's place.
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
         let mut parts = Vec::new();
         for part in &self.parts {
@@ -58,7 +72,7 @@ impl TextTemplate {
                 None => return Err(UrlError::missing(variables, name)),
             });
         }
-        Ok(Self { parts })
+        Self { parts }.checked()
     }
 
     /// The secrets that it needs, once it is bound.
@@ -71,6 +85,27 @@ impl TextTemplate {
             }
         }
         secrets
+    }
+
+    /// What it says of one event, once it is bound: texts, numbers and truth values of the event, as they are.
+    ///
+    /// # Errors
+    /// [`UrlError::Missing`] when a pointer finds none of these, or an empty text.
+    pub fn render_for(&self, payload: &Value) -> Result<String, UrlError> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Pointer(pointer) => {
+                    let value = payload.pointer(pointer).and_then(scalar_text);
+                    let missing = || UrlError::Missing { pointer: pointer.clone() };
+                    text.push_str(&value.ok_or_else(missing)?);
+                }
+                Part::Variable(name) => return Err(UrlError::Unbound { name: name.clone() }),
+                Part::Secret(_) => return Err(UrlError::SecretPlace),
+            }
+        }
+        Ok(text)
     }
 
     /// What it says, once it is bound, with the texts of its secrets.
@@ -134,8 +169,22 @@ variables:
     }
 
     #[test]
+    fn an_events_values_are_put_in_place_and_never_beside_a_secret() {
+        let payload = serde_json::json!({"a": "x y", "n": 1.50, "yes": true, "no": null, "e": ""});
+        let of = |text: &str| {
+            let bound = TextTemplate::parse(text)?.bind(&variables())?;
+            bound.render_for(&payload)
+        };
+        assert_eq!(of("{REGION}:{/a}:{/yes}").unwrap(), "eu:x y:true");
+        for nothing in ["{/no}", "{/e}", "{/other}"] {
+            assert!(matches!(of(nothing), Err(UrlError::Missing { .. })), "{nothing}");
+        }
+        assert!(matches!(of("{TOKEN}{/a}"), Err(UrlError::BesideSecret { .. })));
+        assert!(matches!(of("{secret:a}{/a}"), Err(UrlError::BesideSecret { .. })));
+    }
+
+    #[test]
     fn what_cannot_be_put_in_place_is_refused() {
-        assert!(matches!(render("{/a}"), Err(UrlError::Header { .. })));
         assert!(matches!(render("{OTHER}"), Err(UrlError::Variable { .. })));
         assert!(matches!(render("{BASE}"), Err(UrlError::Placeholder { .. })));
         assert!(matches!(render("{AWS_SESSION_TOKEN}"), Err(UrlError::Name(_))));

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::Variables;
-use crate::place::{Part, check_is_ready, read_parts, variables};
+use crate::place::{Part, check_is_ready, read_parts, scalar_text, variables};
 use crate::variables::{NameError, VariableValue};
 
 /// A parsed template.
@@ -31,7 +31,7 @@ pub enum UrlError {
         "the URL begins with `{start}`; it must begin with http://, https:// or a variable, so that no event chooses the host"
     )]
     Host { start: String },
-    #[error("nothing at `{pointer}`, which the URL needs")]
+    #[error("nothing at `{pointer}`, which the request needs")]
     Missing { pointer: String },
     #[error(
         "with what is at `{pointer}`, a segment of the URL is `.` or `..`, which leads elsewhere"
@@ -47,12 +47,14 @@ pub enum UrlError {
     Secret { file: String, name: String },
     #[error("a URL may hold no secret: others log URLs. Use a header")]
     SecretPlace,
+    #[error("the key of a lookup may hold no secret")]
+    SecretInKey,
     #[error("a secret in a header is a place, such as {{secret:weather#token}}")]
     BareSecret,
     #[error("the variable `{name}` has no value yet")]
     Unbound { name: String },
-    #[error("`{pointer}`: a header comes from the contract and its variables, not from an event")]
-    Header { pointer: String },
+    #[error("`{pointer}`: a header that holds a secret takes nothing from an event")]
+    BesideSecret { pointer: String },
 }
 
 /// What may stand in a path segment or a query value as it is: RFC 3986, section 2.3.
@@ -158,12 +160,8 @@ impl UrlTemplate {
                 Part::Secret(_) => return Err(UrlError::SecretPlace),
                 Part::Pointer(pointer) => {
                     let missing = || UrlError::Missing { pointer: pointer.clone() };
-                    let text = match payload.pointer(pointer).ok_or_else(missing)? {
-                        Value::String(text) if !text.is_empty() => text.clone(),
-                        Value::Number(number) => number.to_string(),
-                        Value::Bool(flag) => flag.to_string(),
-                        _ => return Err(missing()),
-                    };
+                    let text = payload.pointer(pointer).and_then(scalar_text);
+                    let text = text.ok_or_else(missing)?;
                     places.push((url.len(), pointer));
                     url.extend(utf8_percent_encode(&text, KEPT));
                 }

@@ -6,12 +6,14 @@ use contracts::{SecretReference, TextTemplate, UrlError};
 use event::{Code, Failure};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
 
-/// Headers whose variables are in place: those without secrets are ready, the others are filled in for each
-/// attempt.
+/// Headers whose variables are in place: some are ready, some are made of each event, and those with secrets are
+/// filled in for each attempt.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderTemplates {
     ready: HeaderMap,
+    of_events: Vec<(HeaderName, TextTemplate)>,
     with_secrets: Vec<(HeaderName, TextTemplate)>,
 }
 
@@ -73,6 +75,10 @@ impl HeaderTemplates {
                 made.with_secrets.push((name, template.clone()));
                 continue;
             }
+            if template.pointers().next().is_some() {
+                made.of_events.push((name, template.clone()));
+                continue;
+            }
             let text =
                 template.render(|reference| Err(UrlError::Unbound { name: reference.to_string() }));
             let text =
@@ -82,6 +88,25 @@ impl HeaderTemplates {
             made.ready.insert(name, value);
         }
         Ok(made)
+    }
+
+    /// Adds the headers that are made of an event to its request.
+    ///
+    /// # Errors
+    /// The pointer at which the event has nothing that a header can hold: a text of visible ASCII characters and
+    /// spaces, a number or a truth value (<https://www.rfc-editor.org/rfc/rfc9110#section-5.5>).
+    pub fn add_of_event(&self, payload: &Value, headers: &mut HeaderMap) -> Result<(), String> {
+        for (name, template) in &self.of_events {
+            let first = template.pointers().next().unwrap_or_default();
+            let text = template.render_for(payload).map_err(|error| match error {
+                UrlError::Missing { pointer } => pointer,
+                _ => first.to_owned(),
+            })?;
+            let value = sensitive(text).filter(|value| value.to_str().is_ok());
+            let value = value.ok_or_else(|| first.to_owned())?;
+            headers.insert(name.clone(), value);
+        }
+        Ok(())
     }
 
     #[must_use]
@@ -135,4 +160,40 @@ fn sensitive(text: String) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(text).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::Variables;
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the header says of an event whose `a` is this, or the pointer that stops it.
+    fn header(text: &str, a: &Value) -> Result<String, String> {
+        let variables = Variables::parse("variables/a.yaml", "variables: {REGION: eu}").unwrap();
+        let template = TextTemplate::parse(text).unwrap().bind(&variables).unwrap();
+        let templates = BTreeMap::from([("x-a".to_owned(), template)]);
+        let mut headers = HeaderMap::new();
+        let templates = HeaderTemplates::new(&templates).unwrap();
+        templates.add_of_event(&json!({ "a": a }), &mut headers)?;
+        Ok(headers["x-a"].to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_header_is_made_of_an_event() {
+        assert_eq!(header("{REGION}-{/a}", &json!("x y")).unwrap(), "eu-x y");
+        assert_eq!(header("{/a}", &json!(12)).unwrap(), "12");
+    }
+
+    /// Else a producer could add headers of its own.
+    #[test]
+    fn what_no_header_can_hold_is_refused_with_its_pointer() {
+        for value in
+            [json!("a\r\nx-b: c"), json!("a\nb"), json!("\u{0}"), json!("Zürich"), json!([1])]
+        {
+            assert_eq!(header("{/a}", &value), Err("/a".to_owned()), "{value}");
+        }
+        assert_eq!(header("{/a}{/b}", &json!(1)), Err("/b".to_owned()));
+    }
 }

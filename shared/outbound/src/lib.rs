@@ -21,7 +21,7 @@ use http::{HeaderMap, Method};
 
 pub use client::Client;
 pub use dependency::{
-    BreakersOf, Call, DependencyClient, Judged, NotAsked, Pause, Retrying, Sign, Sleeping,
+    BreakersOf, Call, DependencyClient, Judged, Message, NotAsked, Pause, Retrying, Sign, Sleeping,
 };
 pub use headers::{FilledHeaders, HeaderError, HeaderTemplates, Unbound};
 pub use reach::Reach;

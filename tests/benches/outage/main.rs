@@ -39,7 +39,7 @@ async fn main() {
     let sample = flights(0, command.flights);
     let with = run(Settings::default(), &sample).await;
     let contract_edits = vec![WITHOUT_BREAKER];
-    let without = Settings { contract_edits, edit: Some(FIVE_RECEIVES), ..Settings::default() };
+    let without = Settings { contract_edits, edits: vec![FIVE_RECEIVES], ..Settings::default() };
     let without = run(without, &sample).await;
     tell("with breaker and parking", &with);
     tell("without", &without);

@@ -14,6 +14,7 @@ mod delivery;
 mod exact;
 mod inputs;
 mod lineage;
+mod lookups;
 mod operations;
 mod operators;
 mod outages;

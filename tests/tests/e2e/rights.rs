@@ -47,12 +47,15 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let faults = Plan::parse(DEATHS).unwrap();
-    let datasets = &["guarded", "authorized"];
+    let datasets = &["guarded", "authorized", "lookups"];
     let settings = Settings { faults, datasets, ..Settings::default() };
     let world = World::start_with(settings).await;
     for secret in ["sluicegate/guarded", "sluicegate/authorized"] {
         world.emulation().secrets().put(secret, r#"{"token":"t"}"#).unwrap();
     }
+    let airports = "faa,name\nEWR,Newark\nJFK,Kennedy\nLGA,La Guardia\n";
+    let bucket = world.output("ReferenceBucketName");
+    world.emulation().s3().put(bucket, "airports.csv", airports.into(), "text/csv").unwrap();
     world.emulation().record_access();
     let outages = begin_outages(&world);
     let throttling = throttle_weather(&world);
@@ -101,6 +104,7 @@ async fn run(world: &World) {
     for observation in &testkit::sample_lines("weather.ndjson.gz")[30..60] {
         world.send("Inbox", observation, &[("dataset", "guarded")]);
         world.send("Inbox", observation, &[("dataset", "authorized")]);
+        world.send("Inbox", observation, &[("dataset", "lookups")]);
     }
     world.settle().await;
     world.send_flights(&[messages[0].with("dep_delay", 999.into())]);
@@ -281,8 +285,8 @@ fn is_needed(role: &Role, grant: &Grant, used: &[&Access]) -> bool {
 
 /// Starts the template's world with one right less.
 async fn without(old: &'static str, new: &'static str) -> World {
-    let edit = Some(Edit { old, new });
-    World::start_with(Settings { edit, ..Settings::default() }).await
+    let edits = vec![Edit { old, new }];
+    World::start_with(Settings { edits, ..Settings::default() }).await
 }
 
 /// The actions that were denied, whatever on.
@@ -339,9 +343,9 @@ async fn without_the_right_to_its_dead_letters_enrich_leaves_them_to_sqs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_right_to_its_secrets_deliver_sends_nothing_and_each_letter_says_why() {
     let secrets = "Action: secretsmanager:GetSecretValue";
-    let edit = Some(Edit { old: secrets, new: "Action: secretsmanager:DescribeSecret" });
+    let edits = vec![Edit { old: secrets, new: "Action: secretsmanager:DescribeSecret" }];
     let datasets = &["guarded"];
-    let world = World::start_with(Settings { edit, datasets, ..Settings::default() }).await;
+    let world = World::start_with(Settings { edits, datasets, ..Settings::default() }).await;
     world.emulation().secrets().put("sluicegate/guarded", r#"{"token":"t"}"#).unwrap();
     let observation = &testkit::sample_lines("weather.ndjson.gz")[0];
     world.send("Inbox", observation, &[("dataset", "guarded")]);

@@ -6,12 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use event::{DeadLetter, Payload};
 use outbound::{Answer, AskError, BreakersOf, Request, SecretText, Secrets};
-use runtime::{Batches, DeadLetters, Policy};
+use runtime::{Batches, DeadLetters, Lookup, Policy};
 use serde_json::json;
 use testkit::{ManualClock, ManualSurroundings, MemoryBreakers, MemoryQueue};
 
 use super::*;
+use crate::doubles::{MemoryFiles, MemoryLookup};
+use crate::enrichers::Lookups;
 
+mod lookups;
 mod outages;
 
 const QUEUE: &str = "http://h/queue";
@@ -27,16 +30,21 @@ type Behaviour = dyn Fn(&str) -> Result<Answer, AskError> + Send + Sync;
 struct Service {
     answer: Arc<Behaviour>,
     asked: Arc<Mutex<Vec<(String, Duration)>>>,
+    /// What the requests' header `x-origin` said.
+    headers: Arc<Mutex<Vec<String>>>,
 }
 
 impl Service {
     fn new(answer: impl Fn(&str) -> Result<Answer, AskError> + Send + Sync + 'static) -> Self {
-        Self { answer: Arc::new(answer), asked: Arc::default() }
+        Self { answer: Arc::new(answer), asked: Arc::default(), headers: Arc::default() }
     }
 }
 
 impl Ask for Service {
     async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
+        if let Some(origin) = request.headers.get("x-origin") {
+            self.headers.lock().unwrap().push(origin.to_str().unwrap().to_owned());
+        }
         let url = request.url;
         self.asked.lock().unwrap().push((url.clone(), limit));
         (self.answer)(&url)
@@ -59,6 +67,42 @@ impl SecretStore for NoSecrets {
 
 type TestedStage = Enrich<Service, NoSecrets, MemoryBreakers, ManualSurroundings, MemoryQueue>;
 
+/// What is looked up in a test: one lookup, be it a table's or one of one's own, and files.
+struct TestedLookups {
+    lookup: MemoryLookup,
+    files: MemoryFiles,
+    table_names: BTreeMap<String, String>,
+    custom: BTreeMap<String, Arc<dyn Lookup>>,
+}
+
+impl TestedLookups {
+    fn new(lookup: MemoryLookup, files: MemoryFiles) -> Self {
+        let custom: Arc<dyn Lookup> = Arc::new(lookup.clone());
+        Self {
+            lookup,
+            files,
+            table_names: BTreeMap::from([("airlines".to_owned(), "Airlines".to_owned())]),
+            custom: BTreeMap::from([("risk".to_owned(), custom)]),
+        }
+    }
+
+    fn bound(&self) -> Lookups<'_> {
+        Lookups {
+            tables: &self.lookup,
+            table_names: &self.table_names,
+            files: Arc::new(self.files.clone()),
+            custom: &self.custom,
+        }
+    }
+}
+
+impl Default for TestedLookups {
+    fn default() -> Self {
+        let none = MemoryLookup::new(1, |key| panic!("{} is looked up", key.as_str()));
+        Self::new(none, MemoryFiles::default())
+    }
+}
+
 /// One environment, before a service.
 struct Rig {
     batches: Batches<TestedStage, MemoryQueue>,
@@ -71,9 +115,18 @@ impl Rig {
     }
 
     fn of(contracts: Catalog, service: Service, queue: &MemoryQueue) -> Self {
+        Self::with(contracts, service, queue, &TestedLookups::default())
+    }
+
+    fn with(
+        contracts: Catalog,
+        service: Service,
+        queue: &MemoryQueue,
+        lookups: &TestedLookups,
+    ) -> Self {
         let variables = "variables: {WEATHER_URL: http://weather.test}";
         let variables = contracts::Variables::parse("variables/test.yaml", variables).unwrap();
-        let enrichers = Enrichers::bind(&contracts, &variables).unwrap();
+        let enrichers = Enrichers::bind(&contracts, &variables, &lookups.bound()).unwrap();
         let sinks =
             BTreeMap::from([(SinkKind::Table, SINK.to_owned()), (SinkKind::Lake, LAKE.to_owned())]);
         let clock = ManualClock::default();
@@ -178,6 +231,24 @@ async fn an_event_that_the_service_does_not_know_goes_on_without_and_says_so() {
     let event = &passed(&queue)[0];
     assert!(event.data.get().ends_with(",\"weather\":null}"), "{}", event.data);
     assert_eq!(event.degraded.as_deref(), Some("weather"));
+}
+
+#[tokio::test]
+async fn a_header_is_made_of_the_event_and_tells_answers_apart() {
+    let queue = MemoryQueue::default();
+    let service = Service::new(|_| answer(200, WEATHER));
+    let enricher = "{name: weather, into: weather, cache: {ttl_s: 60},
+        http: {url: 'http://a.test/', headers: {x-origin: '{/origin}'}}}";
+    let rig = Rig::of(outages::contracts(enricher), service.clone(), &queue);
+    let mut batch = Vec::new();
+    for (number, origin) in ["EWR", "JFK", "EWR", "Z\u{fc}rich"].iter().enumerate() {
+        batch.push(message(&format!("m{number}"), envelope(&payload(origin))));
+    }
+    assert!(rig.run(batch).await.is_empty());
+    let degraded = passed(&queue).iter().filter(|event| event.degraded.is_some()).count();
+    assert_eq!(degraded, 1, "no header can hold its origin");
+    let asked: Vec<String> = service.headers.lock().unwrap().clone();
+    assert_eq!(asked, ["EWR", "JFK"]);
 }
 
 #[tokio::test]

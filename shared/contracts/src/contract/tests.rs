@@ -35,7 +35,8 @@ fn a_contract_is_read_with_its_defaults() {
     let contract = parse(YAML).unwrap();
     assert_eq!(contract.dataschema(), "orders/1");
     assert_eq!(contract.retention_days, 30);
-    assert_eq!(contract.enrichers[0].http.timeout_ms, 2_000);
+    let crate::Source::Http(http) = &contract.enrichers[0].source else { panic!("no service") };
+    assert_eq!(http.timeout_ms, 2_000);
     assert_eq!(contract.enrichers[0].missing, Missing::Degrade);
     let least =
         parse(&YAML.replace("owner: sales", "owner: sales\nretention: {idempotency_days: 15}"));

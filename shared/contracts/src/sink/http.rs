@@ -144,9 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn a_header_never_comes_from_an_event() {
+    fn a_header_that_cannot_be_sent_is_refused() {
         let with = |header: &str| format!("url: https://a.example\nheaders: {{{header}}}");
-        check(&with("x-a: '{/a}'"), Err("not from an event"));
+        check(&with("x-a: '{secret:a}{/a}'"), Err("takes nothing from an event"));
         check(&with("X-A: b"), Err("no header's name in lower case"));
         check(&with("idempotency-key: b"), Err("not the contract's to say"));
         check(&with("x-a: 'secret:a#b'"), Err("is a place, such as {secret:weather#token}"));

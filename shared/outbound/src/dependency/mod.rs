@@ -79,13 +79,18 @@ pub struct Call<'a> {
     pub dependency: &'a str,
     /// Who calls, as a person knows it, such as `enricher weather`.
     pub who: &'a str,
-    /// Without the headers below.
-    pub request: &'a Request,
-    pub headers: &'a HeaderTemplates,
     /// How long one attempt may take.
     pub limit: Duration,
     /// When the caller needs an answer, whatever it is.
     pub ends_at: Timestamp,
+}
+
+/// What an HTTP call sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Without the headers below.
+    pub request: &'a Request,
+    pub headers: &'a HeaderTemplates,
 }
 
 /// What came of a request.
@@ -133,38 +138,69 @@ where
         Retrying::default()
     }
 
-    /// Makes one attempt. `judge` says what its answer means, to the caller and of the dependency. What is
-    /// refused for its credentials is sent once more, if a secret has changed since: that is a rotation, and
-    /// no fault of anybody.
+    /// Makes one attempt of any kind: `ask` has so much time for it, and says what its answer means, to the
+    /// caller and of the dependency.
+    ///
+    /// # Errors
+    /// [`NotAsked`]: nothing was asked.
+    pub async fn attempt<T, F>(
+        &self,
+        call: &Call<'_>,
+        ask: impl FnOnce(Duration) -> F,
+    ) -> Result<T, NotAsked>
+    where
+        F: Future<Output = Judged<T>>,
+    {
+        let _place = self.enter(call).await?;
+        let permit = self.admit(call).await?;
+        let remaining = self.remaining(call);
+        let judged = ask(call.limit.min(remaining)).await;
+        let was_cut_short = remaining < call.limit;
+        Ok(self.finish(call, permit, judged, was_cut_short).await)
+    }
+
+    /// Makes one attempt over HTTP. `judge` says what its answer means, to the caller and of the dependency.
+    /// What is refused for its credentials is sent once more, if a secret has changed since: that is a
+    /// rotation, and no fault of anybody.
     ///
     /// # Errors
     /// [`NotAsked`]: nothing was sent, or only what was refused for old credentials.
-    pub async fn attempt<T>(
+    pub async fn attempt_http<T>(
         &self,
         call: &Call<'_>,
+        message: Message<'_>,
         judge: impl FnOnce(Result<Answer, AskError>) -> Judged<T>,
     ) -> Result<T, NotAsked> {
-        let guard = self.guards.get(call.dependency);
-        let _place = match guard {
-            Some(guard) => Some(self.enter(guard, call).await?),
-            None => None,
-        };
-        let mut filled = self.fill(call).await?;
+        let _place = self.enter(call).await?;
+        let mut filled = self.fill(call, message).await?;
         let mut permit = self.admit(call).await?;
-        let mut asked = self.ask(call, &filled).await;
+        let mut asked = self.ask(call, message, &filled).await;
         if asked.are_credentials_refused() && self.renew(call, &filled).await {
             permit.finish(Outcome::Ignored).await;
-            filled = self.fill(call).await?;
+            filled = self.fill(call, message).await?;
             permit = self.admit(call).await?;
-            asked = self.ask(call, &filled).await;
+            asked = self.ask(call, message, &filled).await;
         }
         let Asked { result, was_cut_short } = asked;
-        let Judged { sign, value } = judge(result);
+        Ok(self.finish(call, permit, judge(result), was_cut_short).await)
+    }
+
+    /// Tells the breaker what came of an attempt. A time limit that was the invocation's says nothing of the
+    /// dependency.
+    async fn finish<T>(
+        &self,
+        call: &Call<'_>,
+        permit: Permit<'_, B, W>,
+        judged: Judged<T>,
+        was_cut_short: bool,
+    ) -> T {
+        let Judged { sign, value } = judged;
+        let guard = self.guards.get(call.dependency);
         let is_ignored = guard.is_some_and(|guard| sign.is_among(&guard.dependency.ignored));
         let is_ours = was_cut_short && sign.is_timeout();
         let outcome = if is_ignored || is_ours { Outcome::Ignored } else { sign.outcome() };
         permit.finish(outcome).await;
-        Ok(value)
+        value
     }
 
     /// Waits before another attempt, at least as long as the service asked for. Whether there is to be
@@ -210,12 +246,9 @@ where
         }
     }
 
-    /// Takes a place among the calls at once, and waits for a turn.
-    async fn enter<'a>(
-        &self,
-        guard: &'a Guard,
-        call: &Call<'_>,
-    ) -> Result<SemaphorePermit<'a>, NotAsked> {
+    /// Takes a place among the calls at once, and waits for a turn. `None` for a dependency that is not known.
+    async fn enter(&self, call: &Call<'_>) -> Result<Option<SemaphorePermit<'_>>, NotAsked> {
+        let Some(guard) = self.guards.get(call.dependency) else { return Ok(None) };
         let remaining = self.remaining(call);
         if remaining.is_zero() {
             return Err(NotAsked::out_of_time(call));
@@ -237,11 +270,11 @@ where
                 self.surroundings.pause(wait).await;
             }
         }
-        Ok(place)
+        Ok(Some(place))
     }
 
-    async fn fill(&self, call: &Call<'_>) -> Result<FilledHeaders, NotAsked> {
-        let filled = self.secrets.fill(call.headers, self.remaining(call)).await;
+    async fn fill(&self, call: &Call<'_>, message: Message<'_>) -> Result<FilledHeaders, NotAsked> {
+        let filled = self.secrets.fill(message.headers, self.remaining(call)).await;
         filled.map_err(|failure| NotAsked::no_secret(call, failure))
     }
 
@@ -263,8 +296,8 @@ where
         })
     }
 
-    async fn ask(&self, call: &Call<'_>, filled: &FilledHeaders) -> Asked {
-        let mut request = call.request.clone();
+    async fn ask(&self, call: &Call<'_>, message: Message<'_>, filled: &FilledHeaders) -> Asked {
+        let mut request = message.request.clone();
         request.headers.extend(filled.headers.clone());
         let remaining = self.remaining(call);
         let result = self.http.ask(request, call.limit.min(remaining)).await;

@@ -126,11 +126,13 @@ impl Rig {
         Call {
             dependency: "weather",
             who: "enricher weather",
-            request: &self.request,
-            headers: &self.headers,
             limit: Duration::from_secs(2),
             ends_at: self.service.time.now().plus(left),
         }
+    }
+
+    fn message(&self) -> Message<'_> {
+        Message { request: &self.request, headers: &self.headers }
     }
 
     /// One attempt; the status that it was answered with.
@@ -140,7 +142,7 @@ impl Rig {
             sign: Sign::of(&result),
             value: result.ok().map(|answer| answer.status),
         };
-        self.client.attempt(&call, status).await
+        self.client.attempt_http(&call, self.message(), status).await
     }
 
     fn times_asked(&self) -> usize {
@@ -276,8 +278,10 @@ async fn attempts_of(rig: &Rig, call: &Call<'_>) -> usize {
     let before = rig.times_asked();
     let mut retrying = rig.client.begin(call);
     loop {
-        let asked =
-            rig.client.attempt(call, |result| Judged { sign: Sign::of(&result), value: () });
+        let asked = rig.client.attempt_http(call, rig.message(), |result| Judged {
+            sign: Sign::of(&result),
+            value: (),
+        });
         if asked.await.is_err() || !rig.client.pause_before_next(call, &mut retrying, None).await {
             return rig.times_asked() - before;
         }

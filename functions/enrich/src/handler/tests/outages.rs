@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 
 /// A contract with these enrichers of flights.
-fn contracts(enrichers: &str) -> Catalog {
+pub(super) fn contracts(enrichers: &str) -> Catalog {
     let yaml = format!(
         "
 dataset: flights

@@ -58,7 +58,7 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.buckets.iter().map(|bucket| &bucket.logical_id).collect()),
-        "LandingBucket ArchiveBucket LakeBucket"
+        "LandingBucket ArchiveBucket ReferenceBucket LakeBucket"
     );
     assert_eq!(
         ids(stack.mappings.iter().map(|mapping| &mapping.logical_id).collect()),
@@ -343,6 +343,7 @@ fn outputs_say_where_things_are() {
         ("OperatorsUrl", "http://127.0.0.1:4566/function-urls/sluicegate-OperatorsFunction/"),
         ("RecordsTableName", "sluicegate-RecordsTable"),
         ("RedriveFunctionName", "sluicegate-RedriveFunction"),
+        ("ReferenceBucketName", "sluicegate-referencebucket"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(deployed().outputs, BTreeMap::from(expected));
@@ -355,7 +356,7 @@ fn what_is_harmless_is_warned_of_once_for_all() {
         "encryption (SSESpecification) is not emulated: RecordsTable, TotalsTable, DedupeTable, \
          BreakersTable",
         "access control (AWS::SQS::QueuePolicy) is not emulated: InboxPolicy, QueuePolicy",
-        "versioning (VersioningConfiguration) is not emulated: ArchiveBucket",
+        "versioning (VersioningConfiguration) is not emulated: ArchiveBucket, ReferenceBucket",
     ] {
         assert!(warnings.iter().any(|warning| warning == expected), "{expected}: {warnings:#?}");
     }

@@ -1,0 +1,107 @@
+//! Asking a service over HTTP about one event.
+
+use std::time::Duration;
+
+use breaker::{Store, Surroundings};
+use bytes::Bytes;
+use contracts::{AskMethod, CallFailure, Enricher, HttpEnricher};
+use event::{Failure, FailureKind};
+use http::{HeaderMap, HeaderValue, Method, header};
+use outbound::{
+    Answer, Ask, AskError, Call, DependencyClient, HeaderTemplates, Judged, Message, Pause,
+    Request, SecretStore, Sign,
+};
+
+use crate::answer::{document, failure};
+use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
+use crate::cache::Known;
+
+/// A service, with the request that asks it.
+pub(crate) struct HttpSource {
+    pub(crate) http: HttpEnricher,
+    pub(crate) headers: HeaderTemplates,
+}
+
+impl HttpSource {
+    /// The request about one event; `None` where the event lacks what its URL or a header needs.
+    pub(crate) fn request(&self, question: &Question<'_>) -> Option<Request> {
+        let url = self.http.url.render(question.payload).ok()?;
+        let json = HeaderValue::from_static("application/json");
+        let mut headers = HeaderMap::from_iter([(header::ACCEPT, json.clone())]);
+        let (method, body) = match self.http.method {
+            AskMethod::Get => (Method::GET, Bytes::new()),
+            AskMethod::Post => {
+                headers.insert(header::CONTENT_TYPE, json);
+                (Method::POST, Bytes::from(question.text.to_owned()))
+            }
+        };
+        self.headers.add_of_event(question.payload, &mut headers).ok()?;
+        Some(Request { method, url, headers, body })
+    }
+
+    /// As many attempts as the dependency allows.
+    pub(crate) async fn answer<A, K, B, W>(
+        &self,
+        client: &DependencyClient<A, K, B, W>,
+        enricher: &Enricher,
+        request: &Request,
+        question: &Question<'_>,
+    ) -> Result<Known, NoAnswer>
+    where
+        A: Ask,
+        K: SecretStore,
+        B: Store,
+        W: Surroundings + Pause + Clone,
+    {
+        let who = format!("enricher {}", enricher.name);
+        let call = Call {
+            dependency: &enricher.dependency,
+            who: &who,
+            limit: Duration::from_millis(self.http.timeout_ms),
+            ends_at: question.ends_at,
+        };
+        let message = Message { request, headers: &self.headers };
+        let mut retrying = client.begin(&call);
+        loop {
+            let attempt = client.attempt_http(&call, message, |result| judge(result, enricher));
+            match attempt.await.map_err(NoAnswer::NotAsked)? {
+                Ok(document) => return Ok(document),
+                Err(failure) => {
+                    wait_for_next_attempt(client, &call, &mut retrying, failure).await?;
+                }
+            }
+        }
+    }
+}
+
+/// By what a request differs from others of its enricher: what is made of the event.
+pub(crate) fn cache_key(request: &Request) -> String {
+    let mut key = request.url.clone();
+    for (name, value) in &request.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        key.push_str(&format!("\n{name}: {value}"));
+    }
+    key.push('\n');
+    key.push_str(&String::from_utf8_lossy(&request.body));
+    key
+}
+
+/// What an answer means to the event, and what it says of the service: a bad one is the service's failure.
+fn judge(result: Result<Answer, AskError>, enricher: &Enricher) -> Judged<Result<Known, Failure>> {
+    let mut sign = Sign::of(&result);
+    let value = match &result {
+        Ok(answer) => document(answer, enricher),
+        Err(error) => Err(failure(error, &enricher.name)),
+    };
+    if let (Sign::Answered, Ok(answer)) = (sign, &result) {
+        sign = match (&value, &answer.body) {
+            (Ok(None), _) => Sign::Absent,
+            (Ok(Some(_)), _) => Sign::Answered,
+            // Refused: an answer.
+            (Err(failure), _) if failure.kind == FailureKind::Permanent => Sign::Answered,
+            (Err(_), Err(error)) => Sign::Failed(CallFailure::from(error)),
+            (Err(_), Ok(_)) => Sign::Failed(CallFailure::BadAnswer),
+        };
+    }
+    Judged { sign, value }
+}

@@ -1,0 +1,194 @@
+//! Asking a lookup for the keys of several events in one call.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use breaker::{Store, Surroundings};
+use contracts::{CallFailure, Enricher, KeyTemplate, LookupKey};
+use event::{Code, Failure, FailureKind};
+use outbound::{Ask, Call, DependencyClient, Judged, Pause, SecretStore, Sign};
+use runtime::{Found, Lookup, LookupError};
+
+use crate::answer::kept;
+use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
+use crate::batches::Batcher;
+use crate::cache::Known;
+
+/// A lookup, and those who ask it at the same time.
+pub(crate) struct LookupSource {
+    pub(crate) key: KeyTemplate,
+    lookup: Arc<dyn Lookup>,
+    /// How long one attempt may take.
+    limit: Duration,
+    batcher: Batcher<LookupKey, Answered>,
+}
+
+/// What came of one key.
+type Answered = Result<Known, NoAnswer>;
+
+impl LookupSource {
+    pub(crate) fn new(key: KeyTemplate, lookup: Arc<dyn Lookup>, limit: Duration) -> Self {
+        let batcher = Batcher::new(lookup.most_keys());
+        Self { key, lookup, limit, batcher }
+    }
+
+    pub(crate) async fn answer<A, K, B, W>(
+        &self,
+        client: &DependencyClient<A, K, B, W>,
+        enricher: &Enricher,
+        key: LookupKey,
+        question: &Question<'_>,
+    ) -> Answered
+    where
+        A: Ask,
+        K: SecretStore,
+        B: Store,
+        W: Surroundings + Pause + Clone,
+    {
+        let asking = self.batcher.ask(key, |keys| self.find(client, enricher, keys, question));
+        let not_answered = || Err(NoAnswer::Failed(no_answer_for_key(enricher)));
+        asking.await.unwrap_or_else(not_answered)
+    }
+
+    /// As many attempts as the dependency allows; another one asks for what the last one did not read.
+    async fn find<A, K, B, W>(
+        &self,
+        client: &DependencyClient<A, K, B, W>,
+        enricher: &Enricher,
+        keys: Vec<LookupKey>,
+        question: &Question<'_>,
+    ) -> BTreeMap<LookupKey, Answered>
+    where
+        A: Ask,
+        K: SecretStore,
+        B: Store,
+        W: Surroundings + Pause + Clone,
+    {
+        let who = format!("enricher {}", enricher.name);
+        let call = Call {
+            dependency: &enricher.dependency,
+            who: &who,
+            limit: self.limit,
+            ends_at: question.ends_at,
+        };
+        let mut retrying = client.begin(&call);
+        let mut answers = BTreeMap::new();
+        let mut unread = keys;
+        while !unread.is_empty() {
+            let attempt = client.attempt(&call, |limit| self.attempt(enricher, &unread, limit));
+            let failed = match attempt.await {
+                Err(not_asked) => NoAnswer::NotAsked(not_asked),
+                Ok(Attempt { found, failure }) => {
+                    unread.retain(|key| !found.contains_key(key));
+                    answers.extend(found);
+                    let Some(failure) = failure else { continue };
+                    match wait_for_next_attempt(client, &call, &mut retrying, failure).await {
+                        Ok(()) => continue,
+                        Err(no_answer) => no_answer,
+                    }
+                }
+            };
+            for key in unread.drain(..) {
+                answers.insert(key, Err(failed.clone()));
+            }
+        }
+        answers
+    }
+
+    async fn attempt(
+        &self,
+        enricher: &Enricher,
+        keys: &[LookupKey],
+        limit: Duration,
+    ) -> Judged<Attempt> {
+        let result = match tokio::time::timeout(limit, self.lookup.find(keys, limit)).await {
+            Ok(result) => result,
+            Err(_) => Err(LookupError::new(
+                CallFailure::Timeout,
+                format!("no answer within {} ms", limit.as_millis()),
+            )),
+        };
+        judge(result, keys, enricher)
+    }
+}
+
+/// What came of one attempt.
+struct Attempt {
+    found: BTreeMap<LookupKey, Answered>,
+    /// Why keys are left.
+    failure: Option<Failure>,
+}
+
+fn judge(
+    result: Result<Vec<Found>, LookupError>,
+    keys: &[LookupKey],
+    enricher: &Enricher,
+) -> Judged<Attempt> {
+    let answers = match result {
+        Ok(answers) if answers.len() == keys.len() => answers,
+        Ok(answers) => {
+            let reason = format!("{} answers to {} keys", answers.len(), keys.len());
+            return failed(&LookupError::new(CallFailure::BadAnswer, reason), enricher);
+        }
+        Err(error) => return failed(&error, enricher),
+    };
+    let mut found = BTreeMap::new();
+    let (mut documents, mut is_unread) = (0, false);
+    for (key, answer) in keys.iter().zip(answers) {
+        let answer = match answer {
+            Found::Document(document) => {
+                documents += 1;
+                kept(document.get().as_bytes(), enricher).map_err(NoAnswer::Failed)
+            }
+            Found::Nothing => Ok(None),
+            Found::NotRead => {
+                is_unread = true;
+                continue;
+            }
+            Found::Unusable { reason } => {
+                let reason = format!("enricher {}: {reason}", enricher.name);
+                Err(NoAnswer::Failed(Failure::permanent(Code::EnricherRefused, reason)))
+            }
+        };
+        found.insert(key.clone(), answer);
+    }
+    let reason = format!("enricher {}: not all of it was read", enricher.name);
+    let failure = is_unread.then(|| Failure::throttled(None, reason));
+    // What reads a part of it makes way, and is asked for the rest at once.
+    let sign = match documents {
+        0 if is_unread && found.is_empty() => Sign::Throttled { retry_after: None },
+        0 if !is_unread => Sign::Absent,
+        _ => Sign::Answered,
+    };
+    Judged { sign, value: Attempt { found, failure } }
+}
+
+fn failed(error: &LookupError, enricher: &Enricher) -> Judged<Attempt> {
+    let Judged { sign, value } = failure_of(error, enricher);
+    Judged { sign, value: Attempt { found: BTreeMap::new(), failure: Some(value) } }
+}
+
+/// What a call that found nothing out means, and what it says of the dependency.
+pub(crate) fn failure_of(error: &LookupError, enricher: &Enricher) -> Judged<Failure> {
+    let reason = format!("enricher {}: {}", enricher.name, error.reason);
+    let retry_after = error.retry_after;
+    let value = match error.failure {
+        CallFailure::Throttled => Failure::throttled(retry_after, reason),
+        CallFailure::Credentials => Failure::transient(Code::DependencyRefused, reason),
+        CallFailure::BadAnswer => Failure::transient(Code::EnricherBadAnswer, reason),
+        CallFailure::Timeout | CallFailure::Connection | CallFailure::ServerError => {
+            Failure::transient(Code::DependencyUnavailable, reason)
+        }
+    };
+    let sign = match value.kind {
+        FailureKind::Throttled { .. } => Sign::Throttled { retry_after },
+        _ => Sign::Failed(error.failure),
+    };
+    Judged { sign, value }
+}
+
+fn no_answer_for_key(enricher: &Enricher) -> Failure {
+    let reason = format!("enricher {}: no answer for this key", enricher.name);
+    Failure::transient(Code::EnricherBadAnswer, reason)
+}

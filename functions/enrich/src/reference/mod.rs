@@ -1,0 +1,204 @@
+//! Reference data: a file that is held in memory, and read again where it has changed.
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use breaker::{Store, Surroundings};
+use contracts::{CallFailure, Enricher, LookupKey, ReferenceData};
+use event::{Failure, Timestamp};
+use outbound::{Ask, Call, DependencyClient, Judged, Pause, SecretStore, Sign};
+use runtime::{FileRead, FileStore, LookupError};
+use serde_json::Value;
+
+use self::rows::Rows;
+use crate::answer::kept;
+use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
+use crate::batches::Batcher;
+use crate::cache::Known;
+use crate::lookup::failure_of;
+
+/// The most bytes that a file may have: its rows take some times as much of a function's memory.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// A file, and what is known of it.
+pub(crate) struct ReferenceSource {
+    reference: ReferenceData,
+    files: Arc<dyn FileStore>,
+    state: Mutex<Option<Held>>,
+    /// Those who need the file at the same time share one reading of it.
+    reading: Batcher<(), Result<(), NoAnswer>>,
+}
+
+/// The file that is held.
+#[derive(Clone)]
+struct Held {
+    rows: Arc<Rows>,
+    etag: String,
+    /// When S3 last said that this is the file.
+    confirmed_at: Timestamp,
+    /// When S3 was last asked.
+    asked_at: Timestamp,
+}
+
+impl ReferenceSource {
+    pub(crate) fn new(reference: ReferenceData, files: Arc<dyn FileStore>) -> Self {
+        Self { reference, files, state: Mutex::default(), reading: Batcher::new(1) }
+    }
+
+    /// What an event is looked up by; `None` where it lacks a part of it.
+    pub(crate) fn key(&self, payload: &Value) -> Option<LookupKey> {
+        self.reference.key.key(payload)
+    }
+
+    pub(crate) async fn answer<A, K, B, W>(
+        &self,
+        client: &DependencyClient<A, K, B, W>,
+        enricher: &Enricher,
+        key: &LookupKey,
+        question: &Question<'_>,
+    ) -> Result<Known, NoAnswer>
+    where
+        A: Ask,
+        K: SecretStore,
+        B: Store,
+        W: Surroundings + Pause + Clone,
+    {
+        let held = self.held().clone();
+        let is_due = held
+            .as_ref()
+            .is_none_or(|held| client.now().since(held.asked_at) >= self.reference.refresh());
+        if is_due {
+            let reading = self.reading.ask((), async |_| {
+                BTreeMap::from([((), self.read(client, enricher, question).await)])
+            });
+            if let Some(Err(no_answer)) = reading.await {
+                self.go_on_without(client.now(), enricher, no_answer)?;
+            }
+        }
+        let Some(Held { rows, .. }) = self.held().clone() else { return Ok(None) };
+        match rows.find(key) {
+            Some(row) => kept(row.get().as_bytes(), enricher).map_err(NoAnswer::Failed),
+            None => Ok(None),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with the file that is held, if it is not too old, and asks again after a while.
+    fn go_on_without(
+        &self,
+        now: Timestamp,
+        enricher: &Enricher,
+        no_answer: NoAnswer,
+    ) -> Result<(), NoAnswer> {
+        let longest = self.reference.refresh() + self.reference.stale();
+        let mut state = self.held();
+        let Some(held) = state.as_mut() else { return Err(no_answer) };
+        let age = now.since(held.confirmed_at);
+        if age >= longest {
+            return Err(no_answer);
+        }
+        held.asked_at = now;
+        tracing::warn!(
+            enricher.name,
+            reference.object = self.reference.object,
+            reference.age_s = age.as_secs(),
+            failure.reason = %no_answer.into_failure().reason,
+            "reference data not refreshed"
+        );
+        Ok(())
+    }
+
+    /// As many attempts as the dependency allows.
+    async fn read<A, K, B, W>(
+        &self,
+        client: &DependencyClient<A, K, B, W>,
+        enricher: &Enricher,
+        question: &Question<'_>,
+    ) -> Result<(), NoAnswer>
+    where
+        A: Ask,
+        K: SecretStore,
+        B: Store,
+        W: Surroundings + Pause + Clone,
+    {
+        let who = format!("enricher {}", enricher.name);
+        let call = Call {
+            dependency: &enricher.dependency,
+            who: &who,
+            limit: Duration::from_millis(self.reference.timeout_ms),
+            ends_at: question.ends_at,
+        };
+        let mut retrying = client.begin(&call);
+        loop {
+            let attempt =
+                client.attempt(&call, |limit| self.attempt(enricher, limit, client.now()));
+            match attempt.await.map_err(NoAnswer::NotAsked)? {
+                Ok(()) => return Ok(()),
+                Err(failure) => {
+                    wait_for_next_attempt(client, &call, &mut retrying, failure).await?;
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        enricher: &Enricher,
+        limit: Duration,
+        now: Timestamp,
+    ) -> Judged<Result<(), Failure>> {
+        let etag = self.held().as_ref().map(|held| held.etag.clone());
+        let reading = self.files.read(&self.reference.object, etag.as_deref(), MOST_BYTES);
+        let read = match tokio::time::timeout(limit, reading).await {
+            Ok(read) => read,
+            Err(_) => Err(LookupError::new(
+                CallFailure::Timeout,
+                format!("no answer within {} ms", limit.as_millis()),
+            )),
+        };
+        match read.and_then(|read| self.hold(read, enricher, now)) {
+            Ok(()) => Judged { sign: Sign::Answered, value: Ok(()) },
+            Err(error) => {
+                let object = &self.reference.object;
+                let reason = format!("the reference data `{object}`: {}", error.reason);
+                let Judged { sign, value } = failure_of(&LookupError { reason, ..error }, enricher);
+                Judged { sign, value: Err(value) }
+            }
+        }
+    }
+
+    /// A file is taken whole or not at all.
+    fn hold(&self, read: FileRead, enricher: &Enricher, now: Timestamp) -> Result<(), LookupError> {
+        let mut state = self.held();
+        match (read, state.as_mut()) {
+            (FileRead::Unchanged, Some(held)) => {
+                (held.confirmed_at, held.asked_at) = (now, now);
+                Ok(())
+            }
+            (FileRead::Unchanged, None) => {
+                let reason = "unchanged, though none was known";
+                Err(LookupError::new(CallFailure::BadAnswer, reason))
+            }
+            (FileRead::Changed { content, etag }, _) => {
+                let rows = Rows::parse(&content, &self.reference, enricher.schema.as_ref())
+                    .map_err(|error| LookupError::new(CallFailure::BadAnswer, error.to_string()))?;
+                tracing::info!(
+                    enricher.name,
+                    reference.object = self.reference.object,
+                    reference.etag = etag,
+                    reference.rows = rows.len(),
+                    "reference data read"
+                );
+                let rows = Arc::new(rows);
+                *state = Some(Held { rows, etag, confirmed_at: now, asked_at: now });
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Items of DynamoDB tables, many to a call.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Builder, Config};
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use contracts::{CallFailure, LookupKey};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use runtime::{Found, Lookup, LookupError};
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use super::item::document;
+use super::lookup_error;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The most keys of a BatchGetItem:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
+const MOST_KEYS: usize = 100;
+
+/// The most bytes of a partition key, and of a sort key:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>. A longer one is in no table, and
+/// would have its whole call refused.
+const MOST_PARTITION_KEY_BYTES: usize = 2_048;
+const MOST_SORT_KEY_BYTES: usize = 1_024;
+
+/// Makes lookups of tables, which share a client.
+#[derive(Clone, Debug)]
+pub struct LookupTables {
+    sdk: SdkConfig,
+    client: Arc<OnceLock<Client>>,
+}
+
+impl LookupTables {
+    #[must_use]
+    pub fn new(sdk: &SdkConfig) -> Self {
+        Self { sdk: sdk.clone(), client: Arc::default() }
+    }
+
+    /// A lookup of this table. A consistent one sees every write that was answered before it.
+    #[must_use]
+    pub fn table(&self, name: &str, is_consistent: bool) -> TableLookup {
+        TableLookup { tables: self.clone(), name: name.to_owned(), is_consistent }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let config: Config =
+                Builder::from(&self.sdk).retry_config(RetryConfig::disabled()).build();
+            Client::from_conf(config)
+        })
+    }
+}
+
+/// Finds items of one table by their keys.
+#[derive(Clone, Debug)]
+pub struct TableLookup {
+    tables: LookupTables,
+    name: String,
+    is_consistent: bool,
+}
+
+impl TableLookup {
+    async fn get(&self, keys: &[LookupKey]) -> Result<Vec<Found>, LookupError> {
+        let mut found: BTreeMap<&LookupKey, Found> = BTreeMap::new();
+        // A key that the table cannot have has its whole call refused: those of a kind go together.
+        let mut of_a_kind: BTreeMap<Vec<KeyKind>, Vec<&LookupKey>> = BTreeMap::new();
+        for key in keys {
+            let kinds: Vec<KeyKind> = key.parts().values().map(KeyKind::of).collect();
+            if kinds.contains(&KeyKind::Impossible) {
+                found.insert(key, Found::Nothing);
+            } else {
+                of_a_kind.entry(kinds).or_default().push(key);
+            }
+        }
+        for keys in of_a_kind.into_values() {
+            self.get_of_a_kind(&keys, &mut found).await?;
+        }
+        let answers = keys.iter().map(|key| found.get(key).cloned().unwrap_or(Found::NotRead));
+        Ok(answers.collect())
+    }
+
+    async fn get_of_a_kind<'a>(
+        &self,
+        keys: &[&'a LookupKey],
+        found: &mut BTreeMap<&'a LookupKey, Found>,
+    ) -> Result<(), LookupError> {
+        let wanted = keys.iter().map(|key| attributes(key)).collect();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(wanted));
+        let wanted = wanted.consistent_read(self.is_consistent).build().map_err(|error| {
+            LookupError::new(CallFailure::BadAnswer, format!("reading items: {error}"))
+        })?;
+        let call = self.tables.client().batch_get_item().request_items(&self.name, wanted);
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let code = error.as_service_error().and_then(BatchGetItemError::code);
+                if code != Some("ValidationException") {
+                    return Err(lookup_error("reading items", &error));
+                }
+                let reason = "the table has no such key: its attributes have other names or types";
+                for key in keys {
+                    found.insert(key, Found::Unusable { reason: reason.to_owned() });
+                }
+                return Ok(());
+            }
+        };
+        let unread = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
+        let unread: Vec<Item> = unread.map(|unread| unread.keys).unwrap_or_default();
+        let items = answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default();
+        for key in keys {
+            let wanted = attributes(key);
+            let item = items.iter().find(|item| is_of_key(item, &wanted));
+            let answer = match item {
+                Some(item) => read(item)?,
+                None if unread.iter().any(|unread| is_of_key(unread, &wanted)) => Found::NotRead,
+                None => Found::Nothing,
+            };
+            found.insert(key, answer);
+        }
+        Ok(())
+    }
+}
+
+fn read(item: &Item) -> Result<Found, LookupError> {
+    let document = document(item).and_then(|document| to_raw_value(&document).ok());
+    document.map(Found::Document).ok_or_else(|| {
+        let reason = "reading items: an attribute of a type that is not known";
+        LookupError::new(CallFailure::BadAnswer, reason)
+    })
+}
+
+fn attributes(key: &LookupKey) -> Item {
+    let mut item = Item::new();
+    for (name, value) in key.parts() {
+        let attribute = match value {
+            Value::Number(number) => AttributeValue::N(number.to_string()),
+            Value::String(text) => AttributeValue::S(text.clone()),
+            // No key has a part of another type.
+            other => AttributeValue::S(other.to_string()),
+        };
+        item.insert(name.clone(), attribute);
+    }
+    item
+}
+
+/// Whether an item has this key. DynamoDB tells numbers in a notation of its own.
+fn is_of_key(item: &Item, key: &Item) -> bool {
+    key.iter().all(|(name, wanted)| match (item.get(name), wanted) {
+        (Some(AttributeValue::N(one)), AttributeValue::N(other)) => is_same_number(one, other),
+        (found, wanted) => found == Some(wanted),
+    })
+}
+
+fn is_same_number(one: &str, other: &str) -> bool {
+    let number = |digits: &str| serde_json::from_str::<serde_json::Number>(digits).ok();
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => {
+            event::is_same_value(&Value::Number(one), &Value::Number(other))
+        }
+        _ => false,
+    }
+}
+
+/// What a key's part can be in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyKind {
+    Number,
+    Text,
+    /// Too long for a sort key.
+    LongText,
+    /// Too long for any key.
+    Impossible,
+}
+
+impl KeyKind {
+    fn of(part: &Value) -> Self {
+        match part {
+            Value::String(text) if text.len() > MOST_PARTITION_KEY_BYTES => Self::Impossible,
+            Value::String(text) if text.len() > MOST_SORT_KEY_BYTES => Self::LongText,
+            Value::String(_) => Self::Text,
+            _ => Self::Number,
+        }
+    }
+}
+
+impl Lookup for TableLookup {
+    fn most_keys(&self) -> usize {
+        MOST_KEYS
+    }
+
+    fn find<'a>(
+        &'a self,
+        keys: &'a [LookupKey],
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Found>, LookupError>> {
+        self.get(keys).boxed()
+    }
+}
