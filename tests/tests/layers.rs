@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("contracts", &["breaker", "event"]),
     ("outbound", &["breaker", "contracts", "event"]),
     ("dedupe", &["event"]),
+    ("letters", &["event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event"]),
     ("aws", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
     ("testkit", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
@@ -32,7 +33,7 @@ const BELOW_FUNCTIONS: &[&str] =
 const WITNESS: &str = "verify";
 
 /// Domain crates: they decide, and do no IO.
-const PURE: &[&str] = &["breaker", "contracts", "dedupe", "event"];
+const PURE: &[&str] = &["breaker", "contracts", "dedupe", "event", "letters"];
 
 struct Graph {
     metadata: Metadata,
