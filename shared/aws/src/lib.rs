@@ -8,6 +8,8 @@
 mod breakers;
 mod classify;
 mod config;
+#[cfg(feature = "lambda")]
+mod event_source_mappings;
 #[cfg(feature = "s3")]
 mod objects;
 #[cfg(feature = "sqs")]
@@ -23,6 +25,8 @@ mod table;
 pub use breakers::BreakerTable;
 pub use classify::failure_of;
 pub use config::{ConfigError, sdk_config};
+#[cfg(feature = "lambda")]
+pub use event_source_mappings::{EventSourceMapping, EventSourceMappings, NotUpdated};
 #[cfg(feature = "s3")]
 pub use objects::{CopyLimits, CopySource, Objects};
 #[cfg(feature = "sqs")]

@@ -18,6 +18,7 @@ mod operations;
 mod operators;
 mod outages;
 mod poison;
+mod polling;
 mod rights;
 mod services;
 mod time;
