@@ -14,6 +14,7 @@ mod ledger;
 mod logs;
 mod operators;
 pub mod outage;
+mod polling;
 mod redrive;
 mod seeds;
 mod service;

@@ -20,7 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("testkit", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
 ];
 
-const FUNCTIONS: &[&str] = &["deliver", "enrich", "ingest", "lake", "operators", "redrive", "sink"];
+const FUNCTIONS: &[&str] =
+    &["deliver", "enrich", "ingest", "lake", "operators", "polling", "redrive", "sink"];
 
 /// Programs that operate on what a function writes, by its own library.
 const OPERATED: &[(&str, &str)] = &[("cli", "lake"), ("tests", "lake")];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use breaker::polling::{BatchSummary, EvidenceStore};
 use breaker::{Store, Surroundings};
 use contracts::{Sink, Target};
 use dedupe::RecordId;
@@ -43,7 +44,7 @@ impl<A, K, B, W> LeasedSink for Delivering<A, K, B, W>
 where
     A: Ask,
     K: SecretStore,
-    B: Store,
+    B: Store + EvidenceStore,
     W: Surroundings + Pause + Clone,
 {
     const NAME: &'static str = "deliver";
@@ -114,8 +115,8 @@ where
         }
     }
 
-    async fn end_invocation(&self) {
-        self.client.end_invocation().await;
+    async fn end_invocation(&self, summary: &BatchSummary) {
+        self.client.end_invocation(Self::NAME, summary).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use breaker::polling::{BatchSummary, EvidenceStore};
 use breaker::{Store, Surroundings};
 use contracts::{Catalog, SinkKind};
 use event::{Attribute, Code, Envelope, Failure, FailureKind, Timestamp};
@@ -126,7 +127,7 @@ impl<A, K, B, W, Q> Stage for Enrich<A, K, B, W, Q>
 where
     A: Ask,
     K: SecretStore,
-    B: Store,
+    B: Store + EvidenceStore,
     W: Surroundings + Pause + Clone,
     Q: Queue,
 {
@@ -182,8 +183,8 @@ where
         results
     }
 
-    async fn end_invocation(&self) {
-        self.client.end_invocation().await;
+    async fn end_invocation(&self, summary: &BatchSummary) {
+        self.client.end_invocation(Self::NAME, summary).await;
     }
 }
 

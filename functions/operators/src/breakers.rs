@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use breaker::polling::{KnownBreakers, PollingRecord, PollingStore};
 use breaker::{Away, Illegal, Moment, Record, Replaced, Settings, Snapshot, Store, step};
 use contracts::Dependency;
 use event::Timestamp;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use crate::act::{Act, ActKind, refusal};
 use crate::audit::{Audit, Entry, Keys, Phase, Told};
 use crate::parked::{Depths, Parking};
+use crate::polling::{PollingView, views};
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{Asked, Verb};
 use crate::view::BreakerView;
@@ -77,7 +79,7 @@ impl Doing<'_> {
     }
 }
 
-impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
+impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
     /// # Errors
     /// Why it is refused.
     pub(crate) async fn answer(&self, asked: &Asked) -> Result<Value, Problem> {
@@ -89,22 +91,24 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
     }
 
     async fn list(&self) -> Result<Value, Problem> {
-        let (mut snapshots, parked) = tokio::join!(self.read(), self.parking.parked());
-        if let Ok(snapshots) = &mut snapshots {
-            for name in self.dependencies.keys() {
-                snapshots.entry(name.clone()).or_default();
-            }
+        let (snapshots, parked, stages) =
+            tokio::join!(self.read(), self.parking.parked(), self.store.read_polling());
+        let mut snapshots = snapshots?;
+        for name in self.dependencies.keys() {
+            snapshots.entry(name.clone()).or_default();
         }
         let now = self.clock.now();
-        let view = |(name, snapshot): (&String, &Snapshot)| {
-            BreakerView::new(name, snapshot, &self.settings_of(name), now)
-        };
-        let breakers: Vec<BreakerView> = snapshots?.iter().map(view).collect();
-        Ok(json!({ "at": now, "breakers": breakers, "parked": parked }))
+        let mut breakers: Vec<BreakerView> = Vec::with_capacity(snapshots.len());
+        for (name, snapshot) in &snapshots {
+            breakers.push(BreakerView::new(name, snapshot, &self.settings_of(name), now));
+        }
+        let polling = self.polling(stages, &snapshots, now);
+        Ok(json!({ "at": now, "breakers": breakers, "parked": parked, "polling": polling }))
     }
 
     async fn show(&self, breaker: &str) -> Result<Value, Problem> {
-        let (snapshots, parked) = tokio::join!(self.read(), self.parking.parked());
+        let (snapshots, parked, stages) =
+            tokio::join!(self.read(), self.parking.parked(), self.store.read_polling());
         let snapshots = snapshots?;
         self.check_known(breaker, &snapshots)?;
         let now = self.clock.now();
@@ -115,6 +119,7 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
             "at": now,
             "breaker": view,
             "parked": parked,
+            "polling": self.polling(stages, &snapshots, now),
             "longest_wait_s": longest_wait.as_secs(),
             "first_dead_letter_at": view.first_dead_letter_at(longest_wait),
         }))
@@ -255,6 +260,29 @@ impl<S: Store, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
              meanwhile; try again"
         );
         Err(Problem::new(ProblemKind::StoreAway, detail))
+    }
+
+    /// The queues that are not polled; `None` where that is not known.
+    fn polling(
+        &self,
+        stages: Result<BTreeMap<String, PollingRecord>, Away>,
+        snapshots: &BTreeMap<String, Snapshot>,
+        now: Timestamp,
+    ) -> Option<Vec<PollingView>> {
+        match stages {
+            Ok(stages) => {
+                let mut settings: BTreeMap<String, Settings> = BTreeMap::new();
+                for (name, dependency) in &self.dependencies {
+                    settings.insert(name.clone(), dependency.breaker.clone());
+                }
+                let known = KnownBreakers { snapshots, settings: &settings, now };
+                Some(views(&stages, &known))
+            }
+            Err(Away { reason }) => {
+                tracing::warn!(failure.reason = reason, "not known which queues are polled");
+                None
+            }
+        }
     }
 
     /// As it is declared, or with the defaults: of a sink of one's own, whose function is not known here.

@@ -1,11 +1,13 @@
 //! Operators: what people do to a running pipeline, by its one door for them: a function URL of `AWS_IAM`,
-//! whose authorizer tells who asks. So far they see circuit breakers and move them by hand.
+//! whose authorizer tells who asks. So far they see circuit breakers and which queues
+//! are not polled, and move breakers by hand.
 
 mod act;
 mod audit;
 mod breakers;
 mod config;
 mod parked;
+mod polling;
 mod problem;
 mod request;
 mod response;

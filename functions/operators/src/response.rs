@@ -4,6 +4,7 @@ use aws_lambda_events::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
 };
 use breaker::Store;
+use breaker::polling::PollingStore;
 use http::HeaderValue;
 use http::header::{ALLOW, CONTENT_TYPE};
 use runtime::Clock;
@@ -15,7 +16,7 @@ use crate::parked::Depths;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{Asked, Verb};
 
-pub(crate) async fn answer<S: Store, A: Audit, D: Depths, C: Clock>(
+pub(crate) async fn answer<S: Store + PollingStore, A: Audit, D: Depths, C: Clock>(
     breakers: &Breakers<S, A, D, C>,
     request: &LambdaFunctionUrlRequest,
 ) -> LambdaFunctionUrlResponse {

@@ -8,6 +8,8 @@
 mod breakers;
 mod classify;
 mod config;
+#[cfg(feature = "lambda")]
+mod event_source_mappings;
 #[cfg(feature = "lookups")]
 mod lookups;
 #[cfg(feature = "s3")]
@@ -25,6 +27,8 @@ mod table;
 pub use breakers::BreakerTable;
 pub use classify::failure_of;
 pub use config::{ConfigError, sdk_config};
+#[cfg(feature = "lambda")]
+pub use event_source_mappings::{EventSourceMapping, EventSourceMappings, NotUpdated};
 #[cfg(feature = "lookups")]
 pub use lookups::{LookupTables, ReferenceBucket, TableLookup};
 #[cfg(feature = "s3")]

@@ -61,6 +61,10 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
         Self { store, surroundings, environments, asking: AsyncMutex::new(()) }
     }
 
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
     /// Leave to call a dependency, for no longer than `limit`. One that has no breaker is always called.
     /// Given up before it is ready, or dropped without [`Permit::finish`], it has done nothing.
     ///
@@ -97,6 +101,17 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
                 let Some(request) = request else { break };
                 self.ask(&dependency, request).await;
             }
+        }
+    }
+
+    /// Reads the store where what is known of a breaker is so old, or older: for an environment that makes no
+    /// calls, and is to know all the same what others found out.
+    pub async fn refresh(&self, age: Duration) {
+        let _asking = self.asking.lock().await;
+        let now = self.surroundings.now();
+        if self.locked().values().any(|environment| environment.is_older_than(age, now)) {
+            let found = self.store.read().await;
+            self.have_read(found);
         }
     }
 

@@ -22,12 +22,16 @@
 //! - If the store is away, or is not written, an environment goes by what it saw itself
 //!   ([`Environment::status`] says so): it trips at once, and probes after ten seconds.
 //!
+//! While all events of a queue would wait for open breakers, [`polling`] says when the queue need not be
+//! polled.
+//!
 //! Pure: [`Environment`] says what to ask the store and takes its answer, [`Breakers`] is the loop that
 //! does the asking. `tests/model` checks the protocol in every state that a small fleet can reach.
 
 mod breakers;
 mod counts;
 mod environment;
+pub mod polling;
 mod recent;
 mod record;
 mod settings;
@@ -39,7 +43,9 @@ pub use counts::{Counts, Publication, SLOTS, SharedCounts, Slot};
 pub use environment::{
     Admission, Answer, CLOCK_SKEW, Environment, Outcome, Pass, Request, Status, Wait, WaitReason,
 };
-pub use record::{Cause, EnvironmentId, Forced, ForcedState, Lease, Record, State, StateName};
+pub use record::{
+    Cause, EnvironmentId, Forced, ForcedState, Lease, NextCall, Record, State, StateName,
+};
 pub use settings::{HalfOpen, Mode, NoPercent, OpenWait, Percent, Settings, Window, equal_jitter};
 pub use store::{Away, Published, Replaced, Snapshot, Store};
 pub use transition::{Event, Illegal, Moment, step};

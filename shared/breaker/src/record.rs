@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use event::Timestamp;
 
+use crate::transition::open_until;
 use crate::{Counts, Mode, Settings};
 
 /// One breaker's record in the store. Each write of it is conditional on the version that was read.
@@ -101,6 +102,16 @@ pub enum StateName {
     MetricsOnly,
 }
 
+/// When a breaker lets a call through next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextCall {
+    /// At once: all calls, a share of them, or a probe whose time has come.
+    Now,
+    At(Timestamp),
+    /// When an operator releases it.
+    AfterRelease,
+}
+
 impl Record {
     /// The record of a breaker while the store holds none.
     #[must_use]
@@ -132,6 +143,25 @@ impl Record {
             (None, Mode::MetricsOnly) => StateName::MetricsOnly,
             (None, Mode::Enforced) => self.state.name(),
         }
+    }
+
+    /// When it lets a call through next, as far as the record tells: whoever forces or releases it may
+    /// change that.
+    #[must_use]
+    pub fn next_call(&self, settings: &Settings, now: Timestamp) -> NextCall {
+        let until = match (self.state_name(settings, now), &self.state) {
+            (StateName::Open, State::Open { since, until, .. }) => {
+                open_until(*until, now.min(*since), settings)
+            }
+            (StateName::ForcedOpen, _) => {
+                match self.forced_at(now).and_then(|forced| forced.until) {
+                    Some(until) => until,
+                    None => return NextCall::AfterRelease,
+                }
+            }
+            _ => return NextCall::Now,
+        };
+        if now < until { NextCall::At(until) } else { NextCall::Now }
     }
 }
 
@@ -186,6 +216,63 @@ impl ForcedState {
             Self::Open => "open",
             Self::Closed => "closed",
             Self::Disabled => "disabled",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_767_225_600_000 + seconds * 1_000)
+    }
+
+    fn open(until_s: i64) -> State {
+        State::Open { since: at(0), until: at(until_s), cause: Cause::FailureRate }
+    }
+
+    fn forced(to: ForcedState, until: Option<Timestamp>) -> Option<Forced> {
+        let (by, why) = ("ann".to_owned(), "planned".to_owned());
+        Some(Forced { to, by, why, since: at(0), until })
+    }
+
+    /// At the tenth second.
+    #[track_caller]
+    fn check(state: State, forced: Option<Forced>, expected: NextCall) {
+        let record = Record { version: 1, state, forced, ..Record::unwritten() };
+        assert_eq!(record.next_call(&Settings::default(), at(10)), expected, "{record:?}");
+    }
+
+    #[test]
+    fn a_breaker_says_when_it_lets_a_call_through() {
+        let closed = State::Closed { since: at(0), ramp_ends_at: at(30) };
+        let (results, leases) = (Counts::default(), BTreeMap::new());
+        let half_open = State::HalfOpen { since: at(0), permitted: 3, leases, results };
+        check(closed.clone(), None, NextCall::Now);
+        check(half_open.clone(), None, NextCall::Now);
+        check(open(60), None, NextCall::At(at(60)));
+        check(open(10), None, NextCall::Now);
+
+        check(closed, forced(ForcedState::Open, None), NextCall::AfterRelease);
+        check(half_open, forced(ForcedState::Open, Some(at(99))), NextCall::At(at(99)));
+        check(open(60), forced(ForcedState::Open, Some(at(9))), NextCall::At(at(60)));
+        check(open(60), forced(ForcedState::Closed, None), NextCall::Now);
+        check(open(60), forced(ForcedState::Disabled, None), NextCall::Now);
+        // A clock that was wrong holds up no one for longer than the longest wait.
+        let longest = Settings::default().wait.longest + crate::CLOCK_SKEW;
+        check(open(99_999), None, NextCall::At(at(0).plus(longest)));
+        assert!(longest < Duration::from_secs(3_600));
+    }
+
+    #[test]
+    fn a_breaker_that_holds_nothing_back_lets_the_next_call_through() {
+        let record = Record { state: open(60), ..Record::unwritten() };
+        for mode in [Mode::MetricsOnly, Mode::Disabled] {
+            let settings = Settings { mode, ..Settings::default() };
+            assert_eq!(record.next_call(&settings, at(10)), NextCall::Now);
         }
     }
 }

@@ -1,9 +1,15 @@
 //! The store in memory passes the suite that the real one passes.
 
-use testkit::{MemoryBreakers, breaker_conformance};
+use testkit::{MemoryBreakers, breaker_conformance, polling_conformance};
 
 #[test]
 fn the_store_in_memory_is_a_store() {
     let suite = breaker_conformance(async || MemoryBreakers::default());
+    futures_util::FutureExt::now_or_never(suite).unwrap();
+}
+
+#[test]
+fn the_store_in_memory_keeps_what_is_known_of_polling() {
+    let suite = polling_conformance(async || MemoryBreakers::default());
     futures_util::FutureExt::now_or_never(suite).unwrap();
 }

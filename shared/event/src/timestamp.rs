@@ -56,6 +56,11 @@ impl Timestamp {
         Self::within(self.0.saturating_add(i128::try_from(by.as_nanos()).unwrap_or(i128::MAX)))
     }
 
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self::within(self.0.saturating_sub(i128::try_from(by.as_nanos()).unwrap_or(i128::MAX)))
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -11,6 +11,7 @@ mod wait;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use breaker::polling::BatchSummary;
 use event::{Code, Failure};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
@@ -108,13 +109,14 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         }
         tally.failed = response.failures.len();
         tally.log(S::NAME);
-        self.end_invocation(deadline).await;
+        let summary = BatchSummary { records: tally.received, waiting: tally.waiting };
+        self.end_invocation(&summary, deadline).await;
         response
     }
 
     /// What became of the batch is decided: nothing that goes wrong here changes it.
-    async fn end_invocation(&self, deadline: &Deadline) {
-        let ending = AssertUnwindSafe(self.stage.end_invocation()).catch_unwind();
+    async fn end_invocation(&self, summary: &BatchSummary, deadline: &Deadline) {
+        let ending = AssertUnwindSafe(self.stage.end_invocation(summary)).catch_unwind();
         let limit = deadline.remaining().saturating_sub(self.policy.reserve / 4);
         if !matches!(tokio::time::timeout(limit, ending).await, Ok(Ok(()))) {
             tracing::warn!(stage = S::NAME, "the end of the invocation was cut short");

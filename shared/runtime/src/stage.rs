@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use breaker::polling::BatchSummary;
 use event::Failure;
 
 use crate::{Deadline, Record, Refused};
@@ -67,9 +68,9 @@ pub trait Stage: Send + Sync {
         std::future::ready(Ok(()))
     }
 
-    /// The last that is done in an invocation, after which the environment may freeze, for good. By default
-    /// nothing.
-    fn end_invocation(&self) -> impl Future<Output = ()> + Send {
+    /// The last that is done in an invocation, after which the environment may freeze, for good. `summary` says
+    /// what its records came to. By default nothing.
+    fn end_invocation(&self, _summary: &BatchSummary) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 }

@@ -18,6 +18,8 @@ pub struct Tally {
     pub retried: u64,
     /// Records of which a copy waits in their queue until their next try.
     pub parked: u64,
+    /// Those of the hidden and the parked that wait because a dependency is unavailable.
+    pub waiting: usize,
     pub dead_lettered: u64,
     /// Dead letters that came with another payload under a used key.
     pub conflicts: u64,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use breaker::polling::{Changed, EvidenceStore, Polling, PollingRecord, PollingStore, Sighting};
 use breaker::{Away, Publication, Published, Record, Replaced, Snapshot, Store, Window};
+use event::Timestamp;
 
 /// Clones are one store.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +14,7 @@ pub struct MemoryBreakers(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     breakers: BTreeMap<String, Snapshot>,
+    polling: BTreeMap<String, PollingRecord>,
     fault: StoreFault,
     reads: usize,
     writes: usize,
@@ -60,6 +63,12 @@ impl MemoryBreakers {
     #[must_use]
     pub fn snapshot(&self, breaker: &str) -> Snapshot {
         self.state().breakers.get(breaker).cloned().unwrap_or_default()
+    }
+
+    /// Whether one stage's queue is polled, and what is known of it.
+    #[must_use]
+    pub fn polling(&self, stage: &str) -> PollingRecord {
+        self.state().polling.get(stage).cloned().unwrap_or_default()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -139,5 +148,53 @@ impl Store for MemoryBreakers {
     async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
         let published = self.state().publish(breaker, window, publication);
         self.answer(published, SILENT_WRITES).await
+    }
+}
+
+impl State {
+    fn change(&mut self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+        self.writes += 1;
+        if self.is_not_written() {
+            return Changed::Unknown(away());
+        }
+        let record = self.polling.entry(stage.to_owned()).or_default();
+        if record.version != expected {
+            return Changed::Conflict;
+        }
+        record.version += 1;
+        record.polling = polling.clone();
+        Changed::Written
+    }
+}
+
+impl EvidenceStore for MemoryBreakers {
+    async fn add(&self, stage: &str, sighting: &Sighting, at: Timestamp) -> Result<(), Away> {
+        let added = {
+            let mut state = self.state();
+            state.writes += 1;
+            if state.is_not_written() {
+                Err(away())
+            } else {
+                state.polling.entry(stage.to_owned()).or_default().evidence.add(sighting, at);
+                Ok(())
+            }
+        };
+        self.answer(added, SILENT_WRITES).await
+    }
+}
+
+impl PollingStore for MemoryBreakers {
+    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, Away> {
+        let found = {
+            let mut state = self.state();
+            state.reads += 1;
+            if state.fault == StoreFault::Away { Err(away()) } else { Ok(state.polling.clone()) }
+        };
+        self.answer(found, SILENT_READS).await
+    }
+
+    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+        let changed = self.state().change(stage, expected, polling);
+        self.answer(changed, SILENT_WRITES).await
     }
 }

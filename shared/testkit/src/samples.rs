@@ -30,6 +30,7 @@ const SAMPLES: &[Sample] = &[
     Sample { path: "faults.yaml", tested_by: &["local"] },
     Sample { path: "redrive.json", tested_by: &["redrive"] },
     Sample { path: "s3/inbox-notification.json", tested_by: &["ingest"] },
+    Sample { path: "schedule.json", tested_by: &["local"] },
     Sample { path: "sqs/deliver.json", tested_by: &["deliver"] },
     Sample { path: "sqs/enrich.json", tested_by: &["enrich"] },
     Sample { path: "sqs/ingest.json", tested_by: &["ingest"] },

@@ -11,7 +11,7 @@ use dedupe::{OwnRecord, RecordId};
 use local::clock::Clock;
 use local::dynamodb::DynamoDb;
 use serde_json::{Value, json};
-use testkit::{StoreUnderTest, breaker_conformance, dedupe_conformance};
+use testkit::{StoreUnderTest, breaker_conformance, dedupe_conformance, polling_conformance};
 
 /// A store on two empty tables.
 struct Tables {
@@ -75,12 +75,20 @@ async fn the_dynamodb_store_passes_the_suite_of_its_port() {
     dedupe_conformance(Tables::new).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_dynamodb_breakers_pass_the_suite_of_their_port() {
-    let dynamodb = DynamoDb::start(Clock::system()).await.unwrap();
-    let next = AtomicUsize::new(0);
-    breaker_conformance(async || {
-        let name = format!("breakers-{}", next.fetch_add(1, Ordering::Relaxed));
+/// Makes empty tables of breakers.
+struct BreakerTables {
+    dynamodb: DynamoDb,
+    next: AtomicUsize,
+}
+
+impl BreakerTables {
+    async fn start() -> Self {
+        let dynamodb = DynamoDb::start(Clock::system()).await.unwrap();
+        Self { dynamodb, next: AtomicUsize::new(0) }
+    }
+
+    fn table(&self) -> BreakerTable {
+        let name = format!("breakers-{}", self.next.fetch_add(1, Ordering::Relaxed));
         let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
         let request = json!({
             "TableName": name,
@@ -91,8 +99,14 @@ async fn the_dynamodb_breakers_pass_the_suite_of_their_port() {
                 {"AttributeName": "sk", "KeyType": "RANGE"},
             ],
         });
-        dynamodb.create_table(&request, None).unwrap();
-        BreakerTable::new(&sdk(&dynamodb), name)
-    })
-    .await;
+        self.dynamodb.create_table(&request, None).unwrap();
+        BreakerTable::new(&sdk(&self.dynamodb), name)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dynamodb_breakers_pass_the_suites_of_their_ports() {
+    let tables = BreakerTables::start().await;
+    breaker_conformance(async || tables.table()).await;
+    polling_conformance(async || tables.table()).await;
 }

@@ -19,6 +19,7 @@ mod operations;
 mod operators;
 mod outages;
 mod poison;
+mod polling;
 mod rights;
 mod services;
 mod time;

@@ -9,6 +9,7 @@ use http::Method;
 use local::adversary::{Fault, Plan, Rule};
 use local::front::Access;
 use local::iam::{Decision, Grant};
+use local::lambda::mapping::State;
 use local::template::{EventSourceMapping, Role};
 use serde_json::{Value, json};
 use tests::{Edit, Flight, Settings, World, flights, gzip, lines, root};
@@ -117,6 +118,7 @@ async fn run(world: &World) {
         world.settle().await;
     }
     move_a_breaker(world).await;
+    pause_polling(world).await;
     lose_letters(world).await;
     assert_eq!(world.redrive("ingest").await["moved"], 5, "a line, a file, three messages");
     world.settle().await;
@@ -157,6 +159,28 @@ async fn move_a_breaker(world: &World) {
     let body = json!({ "why": "it may be done" });
     let (status, done) = world.operators(Method::POST, "/v1/breakers/weather/reset", &body).await;
     assert_eq!(status, 200, "{done}");
+}
+
+/// Events wait at both stages that call services, one after the other, until their queues are not polled; what
+/// is sent had been written before, or is delivered.
+async fn pause_polling(world: &World) {
+    let body = json!({ "why": "to see whether polling pauses", "for_s": 7_200 });
+    let (_, done) = world.operators(Method::POST, "/v1/breakers/weather/force-open", &body).await;
+    assert_eq!(done["breaker"]["state"], "forced-open", "{done}");
+    for observation in &testkit::sample_lines("weather.ndjson.gz")[70..72] {
+        world.send("Inbox", observation, &[("dataset", "weather")]);
+    }
+    world.rest().await;
+    world.pass_minutes(3).await;
+    world.send_flights(&flights(30, 2));
+    world.rest().await;
+    world.pass_minutes(1).await;
+    assert_eq!(world.mapping("DeliverFunctionDeliver").mapping.state(), State::Disabled);
+    assert_eq!(world.mapping("EnrichFunctionEnrich").mapping.state(), State::Disabling);
+    let body = json!({ "why": "it does" });
+    let (status, done) = world.operators(Method::POST, "/v1/breakers/weather/release", &body).await;
+    assert_eq!(status, 200, "{done}");
+    world.settle().await;
 }
 
 /// The numbers of the faults, as the adversary counts them, by their functions.

@@ -1,9 +1,10 @@
 //! Verbs over a store in memory: what they do, what they refuse, and what is written down.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
+use breaker::polling::{Changed, Pause, Phase, Polling};
 use breaker::{Cause, Event, Publication, Published, State, Window};
 use testkit::{ManualClock, MemoryBreakers};
 
@@ -97,6 +98,16 @@ impl Store for Troubled {
     }
 }
 
+impl PollingStore for Troubled {
+    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, Away> {
+        self.inner.read_polling().await
+    }
+
+    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+        self.inner.change(stage, expected, polling).await
+    }
+}
+
 /// Something that happens to a breaker, by the clock's first time.
 async fn write(store: &MemoryBreakers, breaker: &str, event: Event) {
     let record = store.snapshot(breaker).record.unwrap_or_else(Record::unwritten);
@@ -176,6 +187,24 @@ async fn a_breaker_is_shown_with_what_waits_for_it() {
     let listed = world.get("").await;
     assert_eq!(listed["breakers"], json!([shown["breaker"]]));
     world.check_phases(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_not_polled_is_shown_with_when_it_is_to_be() {
+    let world = World::new().await;
+    assert_eq!(world.get("").await["polling"], json!([]));
+    let now = world.breakers.clock.now();
+    let waits_for = BTreeSet::from(["weather".to_owned()]);
+    let pause = Pause { since: now, asked_at: now, waits_for, phase: Phase::Disabled };
+    let polling = Polling::Paused(pause);
+    assert_eq!(world.breakers.store.change("enrich", 0, &polling).await, Changed::Written);
+    world.act("/weather/force-open", until()).await;
+    let paused = json!([{
+        "stage": "enrich", "state": "disabled", "paused_at": "2026-01-01T00:00:00.000Z",
+        "waits_for": ["weather"], "resumes_at": "2026-01-01T00:15:00.000Z", "left_alone_until": null,
+    }]);
+    assert_eq!(world.get("").await["polling"], paused);
+    assert_eq!(world.get("/weather").await["polling"], paused);
 }
 
 #[tokio::test(start_paused = true)]

@@ -73,6 +73,9 @@ impl Report {
         }
         lines.push(String::new());
         lines.push(format!("parked: {}", parked(&answer["parked"])));
+        for paused in paused(&times, answer) {
+            lines.push(format!("polling: {paused}"));
+        }
         lines.join("\n")
     }
 
@@ -229,6 +232,26 @@ pub(super) fn parked(parked: &Value) -> String {
         Some(about) => format!("about {} events ({})", grouped(about), each.join(", ")),
         None => format!("not known ({})", each.join(", ")),
     }
+}
+
+/// `enrich paused since 02:48:10 UTC (12 min ago), to go on at …`, for each queue that is not polled.
+pub(super) fn paused(times: &Times, answer: &Value) -> Vec<String> {
+    let mut paused = Vec::new();
+    for stage in answer["polling"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let name = string(&stage["stage"]);
+        if let Some(until) = times.at(&stage["left_alone_until"]) {
+            paused.push(format!("{name} not paused until {until}: somebody enabled its mapping"));
+            continue;
+        }
+        let since = times.at(&stage["paused_at"]).unwrap_or_default();
+        let is_over = times.is_over(&stage["resumes_at"]) || stage["state"] == "enabling";
+        let end = match times.at(&stage["resumes_at"]) {
+            Some(resumes_at) if !is_over => format!("to go on at {resumes_at}"),
+            _ => "about to go on".to_owned(),
+        };
+        paused.push(format!("{name} paused since {since}, {end}"));
+    }
+    paused
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::report::{Report, cause, parked, string};
+use super::report::{Report, cause, parked, paused, string};
 use super::times::{Times, length};
 use crate::output::grouped;
 
@@ -24,6 +24,11 @@ pub(super) fn text(report: &Report, answer: &Value) -> String {
         lines.extend(report.line("calls", &calls(counts)));
     }
     lines.extend(waiting(report, &times, answer));
+    let mut label = "polling";
+    for paused in paused(&times, answer) {
+        lines.extend(report.line(label, &paused));
+        label = "";
+    }
     lines.extend(report.line("next", &advice(name, breaker)));
     lines.join("\n")
 }

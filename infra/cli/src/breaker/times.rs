@@ -29,6 +29,11 @@ impl Times {
         }
     }
 
+    /// Whether it is a time, and has come.
+    pub(super) fn is_over(&self, value: &Value) -> bool {
+        time(value).is_some_and(|at| at <= self.now)
+    }
+
     /// `12 min ago`, `in 45 s`, `now`.
     pub(super) fn relative(&self, value: &Value) -> Option<String> {
         let at = time(value)?;

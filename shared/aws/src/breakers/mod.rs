@@ -1,8 +1,10 @@
 //! DynamoDB behind the breakers' [`Store`] port: all breakers of a stack are one partition of a table, so
 //! that one query reads them.
 //!
-//! `pk` is always the same; `sk` is `record#<breaker>`, or `counts#<window in ms>#<breaker>`.
+//! `pk` is always the same; `sk` is `record#<breaker>`, or `counts#<window in ms>#<breaker>`. Whether queues
+//! are polled is in another partition.
 
+mod polling;
 mod publication;
 mod record;
 
@@ -21,6 +23,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use breaker::{Away, Publication, Published, Record, Replaced, Snapshot, Store, Window};
+use event::Timestamp;
 
 use self::publication::Update;
 
@@ -63,8 +66,12 @@ impl BreakerTable {
 }
 
 fn key(sort_key: String) -> Item {
+    key_in(PARTITION, sort_key)
+}
+
+fn key_in(partition: &str, sort_key: String) -> Item {
     Item::from([
-        ("pk".to_owned(), AttributeValue::S(PARTITION.to_owned())),
+        ("pk".to_owned(), AttributeValue::S(partition.to_owned())),
         ("sk".to_owned(), AttributeValue::S(sort_key)),
     ])
 }
@@ -78,6 +85,10 @@ fn whole(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
+fn read_time(item: &Item, name: &str) -> Option<Timestamp> {
+    item.get(name)?.as_n().ok()?.parse().ok().map(Timestamp::from_unix_ms)
+}
+
 fn away(reason: impl Display) -> Away {
     Away { reason: reason.to_string() }
 }
@@ -85,23 +96,10 @@ fn away(reason: impl Display) -> Away {
 impl Store for BreakerTable {
     async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
         let mut breakers: BTreeMap<String, Snapshot> = BTreeMap::new();
-        let mut from = None;
-        for _ in 0..MOST_PAGES {
-            let query = self.client().query().table_name(&self.table).consistent_read(true);
-            let query = query
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", AttributeValue::S(PARTITION.to_owned()))
-                .set_exclusive_start_key(from.take());
-            let page = query.send().await.map_err(|error| away(DisplayErrorContext(error)))?;
-            for item in page.items() {
-                add(&mut breakers, item);
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                return Ok(breakers);
-            }
+        for item in self.read_partition(PARTITION).await? {
+            add(&mut breakers, &item);
         }
-        Err(away("there are more breakers than are read"))
+        Ok(breakers)
     }
 
     async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
@@ -149,6 +147,25 @@ impl Store for BreakerTable {
 }
 
 impl BreakerTable {
+    async fn read_partition(&self, partition: &str) -> Result<Vec<Item>, Away> {
+        let mut items = Vec::new();
+        let mut from = None;
+        for _ in 0..MOST_PAGES {
+            let query = self.client().query().table_name(&self.table).consistent_read(true);
+            let query = query
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
+                .set_exclusive_start_key(from.take());
+            let page = query.send().await.map_err(|error| away(DisplayErrorContext(error)))?;
+            items.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(items);
+            }
+        }
+        Err(away("there is more than is read"))
+    }
+
     /// In place of the counts of an earlier generation.
     async fn begin_counts(&self, mut item: Item, publication: &Publication) -> Published {
         item.extend(publication::attributes(publication));

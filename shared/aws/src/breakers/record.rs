@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{Cause, Counts, Forced, ForcedState, Lease, Record, State};
 use event::Timestamp;
 
-use super::{Item, number, whole};
+use super::{Item, number, read_time, whole};
 
 /// The version in which a record is written.
 const RECORD_FORMAT: u64 = 1;
@@ -149,10 +149,6 @@ fn string<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
 
 fn small(item: &Item, name: &str) -> Option<u32> {
     u32::try_from(whole(item, name)?).ok()
-}
-
-fn read_time(item: &Item, name: &str) -> Option<Timestamp> {
-    item.get(name)?.as_n().ok()?.parse().ok().map(Timestamp::from_unix_ms)
 }
 
 #[cfg(test)]

@@ -83,6 +83,12 @@ impl Environment {
         &self.view.record
     }
 
+    /// Whether what it knows of the store is so old, or older, and could be renewed.
+    #[must_use]
+    pub fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
+        self.view.is_older_than(age, now)
+    }
+
     /// Whether a call that takes no longer than `limit` may be made now, or what to ask the store first. In
     /// that case this is called again once [`Environment::answered`] has taken the answer.
     pub fn admit(&mut self, limit: Duration, at: Moment) -> Admission {

@@ -51,6 +51,11 @@ impl View {
         self.can_read(now) && age.is_none_or(|age| age >= settings.refresh_interval())
     }
 
+    /// Whether it can be read, and was not within so long.
+    pub(super) fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
+        self.can_read(now) && self.read_at.is_none_or(|read_at| now.since(read_at) >= age)
+    }
+
     pub(super) fn can_read(&self, now: Timestamp) -> bool {
         !self.reads_away.is_some_and(|away| away.is_paused(now))
     }

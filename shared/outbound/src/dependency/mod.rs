@@ -4,6 +4,7 @@
 //! breaker's leave, the request, and what its answer says of the dependency. Whatever keeps a call from being
 //! made says nothing of the dependency; nor does a time limit that was the invocation's and not the call's.
 
+mod evidence;
 mod limits;
 mod not_asked;
 mod retries;
@@ -11,17 +12,21 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use breaker::{Breakers, Outcome, Permit, Settings, StateName, Status, Store, Surroundings};
+use breaker::polling::{BatchSummary, EvidenceStore};
+use breaker::{
+    Breakers, Outcome, Permit, Settings, StateName, Status, Store, Surroundings, WaitReason,
+};
 use contracts::Dependency;
 use event::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use self::evidence::Witness;
 use self::limits::RateLimit;
 pub use self::not_asked::NotAsked;
 use self::retries::RetryBudget;
@@ -63,6 +68,7 @@ pub struct DependencyClient<A, K, B: Store, W: Surroundings> {
     breakers: Breakers<B, W>,
     surroundings: W,
     guards: BTreeMap<String, Guard>,
+    witness: Witness,
 }
 
 /// What an environment keeps of one dependency, beside its breaker.
@@ -122,7 +128,7 @@ where
             guards.insert(name, Guard::new(dependency, environments));
         }
         let breakers = Breakers::new(store, surroundings.clone(), &environment, settings);
-        Self { http, secrets, breakers, surroundings, guards }
+        Self { http, secrets, breakers, surroundings, guards, witness: Witness::default() }
     }
 
     #[must_use]
@@ -232,18 +238,8 @@ where
     pub fn held_back(&self, call: &Call<'_>) -> Option<NotAsked> {
         let wait = self.breakers.status().remove(call.dependency)?.wait?;
         let dependency = &self.guards.get(call.dependency)?.dependency;
+        self.witness.note_held_back(call.dependency);
         Some(NotAsked::unavailable(call, dependency, wait))
-    }
-
-    /// To be called at the end of each invocation: tells the fleet what it is to know, and logs each breaker
-    /// that is not closed.
-    pub async fn end_invocation(&self) {
-        self.breakers.end_invocation().await;
-        for (name, status) in self.breakers.status() {
-            if is_worth_a_line(&status) {
-                log_status(&name, &status);
-            }
-        }
     }
 
     /// Takes a place among the calls at once, and waits for a turn. `None` for a dependency that is not known.
@@ -258,14 +254,17 @@ where
         let Some(place) =
             place.ok().and_then(Result::ok).filter(|_| !self.remaining(call).is_zero())
         else {
+            self.witness.note_limited();
             let now = self.surroundings.now();
             return Err(NotAsked::no_place(call, &guard.dependency, now));
         };
         if let Some(rate) = &guard.rate {
             let (now, remaining) = (self.surroundings.now(), self.remaining(call));
             let turn = rate.lock().unwrap_or_else(PoisonError::into_inner).turn(now, remaining);
-            let wait =
-                turn.map_err(|free_at| NotAsked::no_turn(call, &guard.dependency, free_at))?;
+            let wait = turn.map_err(|free_at| {
+                self.witness.note_limited();
+                NotAsked::no_turn(call, &guard.dependency, free_at)
+            })?;
             if !wait.is_zero() {
                 self.surroundings.pause(wait).await;
             }
@@ -290,6 +289,12 @@ where
         }
         let admitted = self.breakers.admit(call.dependency, limit).await;
         admitted.map_err(|wait| {
+            match wait.reason {
+                WaitReason::Open(_) | WaitReason::Probing => {
+                    self.witness.note_held_back(call.dependency);
+                }
+                WaitReason::Ramping | WaitReason::Throttled => self.witness.note_limited(),
+            }
             let guard = self.guards.get(call.dependency);
             let dependency = guard.map(|guard| guard.dependency.clone()).unwrap_or_default();
             NotAsked::unavailable(call, &dependency, wait)
@@ -306,6 +311,38 @@ where
 
     fn remaining(&self, call: &Call<'_>) -> Duration {
         call.ends_at.since(self.surroundings.now())
+    }
+}
+
+impl<A, K, B, W> DependencyClient<A, K, B, W>
+where
+    B: Store + EvidenceStore,
+    W: Surroundings,
+{
+    /// To be called at the end of each invocation of a stage: tells the fleet what it is to know, and logs
+    /// each breaker that is not closed. While one of them lets no call through, it also tells what became of
+    /// the batch, which decides whether the stage's queue is polled. An environment whose events wait for
+    /// nothing, and that calls nothing, asks for that how the breakers are.
+    pub async fn end_invocation(&self, stage: &str, batch: &BatchSummary) {
+        self.breakers.end_invocation().await;
+        if batch.records > 0 && !batch.all_wait() {
+            self.breakers.refresh(evidence::INTERVAL).await;
+        }
+        let now = self.surroundings.now();
+        let mut unavailable = BTreeSet::new();
+        for (name, status) in self.breakers.status() {
+            if is_worth_a_line(&status) {
+                log_status(&name, &status);
+            }
+            if status.wait.is_some_and(|wait| now < wait.until) {
+                unavailable.insert(name);
+            }
+        }
+        for sighting in self.witness.end_invocation(batch, &unavailable, now) {
+            if let Err(error) = self.breakers.store().add(stage, &sighting, now).await {
+                tracing::warn!(stage, failure.reason = %error, "what became of a batch was not told");
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::SecretText;
 
+const INTERVAL: Duration = super::evidence::INTERVAL;
 const START_MS: i64 = 1_767_225_600_000;
 
 /// Tokio's time, which a test pauses and moves.
@@ -192,9 +193,54 @@ async fn while_no_call_fails_nothing_is_written() {
     for _ in 0..100 {
         rig.attempt(INVOCATION).await.unwrap();
     }
-    rig.client.end_invocation().await;
+    let done = BatchSummary { records: 10, waiting: 0 };
+    rig.client.end_invocation("enrich", &done).await;
     let calls = rig.store.take_calls();
     assert_eq!((calls.reads, calls.writes, rig.counted()), (1, 0, (100, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_breaker_is_open_it_is_told_what_waits_for_it_and_what_goes_on() {
+    let rig = Rig::new(Dependency::default(), 1, |_, _| answer(500));
+    for _ in 0..21 {
+        let _ = rig.attempt(INVOCATION).await;
+    }
+    let now = rig.service.time.now();
+    rig.client.end_invocation("enrich", &BatchSummary { records: 2, waiting: 2 }).await;
+    let evidence = rig.store.polling("enrich").evidence;
+    assert_eq!(evidence.waited_at, BTreeMap::from([("weather".to_owned(), now)]));
+    assert_eq!(evidence.went_on_at, None);
+
+    tokio::time::advance(Duration::from_secs(1)).await;
+    rig.client.end_invocation("enrich", &BatchSummary { records: 2, waiting: 1 }).await;
+    let evidence = rig.store.polling("enrich").evidence;
+    assert_eq!(evidence.went_on_at, Some(rig.service.time.now()));
+
+    // A store that is away holds up nothing, and is asked again with what is seen next.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    rig.store.set_away(true);
+    rig.attempt(INVOCATION).await.unwrap_err();
+    rig.client.end_invocation("deliver", &BatchSummary { records: 1, waiting: 1 }).await;
+    assert_eq!(rig.store.polling("deliver").evidence, breaker::polling::Evidence::default());
+}
+
+/// Another one of the fleet found out that the service is away.
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_calls_nothing_tells_of_what_goes_on_while_a_breaker_is_open() {
+    let rig = Rig::new(Dependency::default(), 1, |_, _| answer(200));
+    let now = rig.service.time.now();
+    let (until, cause) = (now.plus(Duration::from_secs(300)), breaker::Cause::FailureRate);
+    let state = breaker::State::Open { since: now, until, cause };
+    let record = Some(breaker::Record { version: 1, state, ..breaker::Record::unwritten() });
+    rig.store.put("weather", breaker::Snapshot { record, ..Default::default() });
+    let done = BatchSummary { records: 10, waiting: 0 };
+    for _ in 0..25 {
+        rig.client.end_invocation("enrich", &done).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(rig.store.polling("enrich").evidence.went_on_at, Some(now.plus(INTERVAL * 2)));
+    let calls = rig.store.take_calls();
+    assert_eq!((calls.reads, calls.writes), (3, 3), "once in ten seconds");
 }
 
 #[tokio::test(start_paused = true)]

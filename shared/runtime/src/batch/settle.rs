@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event::{Code, FAILURE_ATTRIBUTE, Failure, Parked};
+use event::{Code, FAILURE_ATTRIBUTE, Failure, FailureKind, Parked};
 use futures_util::future::join_all;
 
 use super::wait::{Next, Parking, after_failure};
@@ -54,7 +54,12 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
                 }
                 Err(failure) => failure,
             };
-            match after_failure(&record, &failure, self.policy.max_receive_count, now) {
+            let next = after_failure(&record, &failure, self.policy.max_receive_count, now);
+            let is_unavailable = matches!(failure.kind, FailureKind::Unavailable { .. });
+            if is_unavailable && !matches!(next, Next::GiveUp(_)) {
+                tally.waiting += 1;
+            }
+            match next {
                 Next::GiveUp(failure) => dead.push(FailedRecord { record, failure }),
                 Next::Park(parking) => {
                     parks.push(ToPark { failed: FailedRecord { record, failure }, parking });

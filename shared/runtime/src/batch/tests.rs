@@ -48,6 +48,7 @@ struct Script {
     commit: Commit,
     prepared: Mutex<Vec<String>>,
     done: Mutex<Vec<String>>,
+    summaries: Mutex<Vec<BatchSummary>>,
 }
 
 fn failure(kind: FailureKind) -> Failure {
@@ -84,6 +85,10 @@ impl Stage for Script {
             }
         };
         batch.into_iter().take(count).map(result).collect()
+    }
+
+    async fn end_invocation(&self, summary: &BatchSummary) {
+        self.summaries.lock().unwrap().push(*summary);
     }
 }
 

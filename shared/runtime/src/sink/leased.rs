@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use breaker::polling::BatchSummary;
 use contracts::Catalog;
 use dedupe::leased::{Delivery, Target, write_leased};
 use dedupe::{Claim, NoEffect, Outcome, Owner, Recent, RecordId, Store};
@@ -44,7 +45,7 @@ pub trait LeasedSink: Send + Sync {
     ) -> impl Future<Output = Delivery> + Send;
 
     /// As [`Stage::end_invocation`].
-    fn end_invocation(&self) -> impl Future<Output = ()> + Send {
+    fn end_invocation(&self, _summary: &BatchSummary) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 }
@@ -135,8 +136,8 @@ where
         settle_events(events, outcomes)
     }
 
-    async fn end_invocation(&self) {
-        self.sink.end_invocation().await;
+    async fn end_invocation(&self, summary: &BatchSummary) {
+        self.sink.end_invocation(summary).await;
     }
 }
 

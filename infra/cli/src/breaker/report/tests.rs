@@ -101,6 +101,34 @@ parked: about 1,312 events (deliver 12, enrich 1,300)";
 }
 
 #[test]
+fn a_queue_that_is_not_polled_is_told_with_when_it_is_to_be() {
+    let mut answer = shown(open());
+    answer["breakers"] = json!([open()]);
+    answer["polling"] = json!([
+        {"stage": "deliver", "state": "enabling", "paused_at": "2026-11-29T02:45:00.000Z",
+         "resumes_at": "2026-11-29T02:59:15.000Z", "left_alone_until": null},
+        {"stage": "enrich", "state": "disabled", "paused_at": "2026-11-29T02:50:00.000Z",
+         "resumes_at": "2026-11-29T03:05:00.000Z", "left_alone_until": null},
+        {"stage": "other", "state": "left-alone", "paused_at": null, "resumes_at": null,
+         "left_alone_until": "2026-11-29T04:00:00.000Z"},
+    ]);
+    let told = report(120).list(&answer);
+    for expected in [
+        "polling: deliver paused since 02:45:00 UTC (15 min ago), about to go on",
+        "polling: enrich paused since 02:50:00 UTC (10 min ago), to go on at 03:05:00 UTC (in 5 min)",
+        "polling: other not paused until 04:00:00 UTC (in 60 min): somebody enabled its mapping",
+    ] {
+        assert!(told.lines().any(|line| line == expected), "{told}");
+    }
+    let told = report(80).show(&answer);
+    check_width(&told, 80);
+    let first = "  polling        deliver paused since 02:45:00 UTC (15 min ago), about to go on";
+    assert!(told.lines().any(|line| line == first), "{told}");
+    let expected = "                 enrich paused since";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
 fn an_open_breaker_says_why_and_what_waits_until_when() {
     let expected = "\
 weather is open since 02:59:15 UTC (45 s ago)

@@ -41,11 +41,11 @@ fn every_resource_is_read() {
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.logical_id).collect()),
         "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction RedriveFunction \
-         OperatorsFunction"
+         OperatorsFunction PollingFunction"
     );
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.binary).collect()),
-        "ingest enrich sink lake deliver redrive operators"
+        "ingest enrich sink lake deliver redrive operators polling"
     );
     assert_eq!(
         ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
@@ -146,6 +146,9 @@ fn variables_that_hold_json_are_json() {
     check(function(&stack, "RedriveFunction"), "ROUTES", &routes);
     let parking = json!({ "enrich": url("EnrichQueue"), "deliver": url("DeliverQueue") });
     check(function(&stack, "OperatorsFunction"), "PARKING_QUEUES", &parking);
+    let uuid = |id: &str| &stack.mappings.iter().find(|each| each.logical_id == id).unwrap().uuid;
+    let mappings = json!({ "enrich": uuid("EnrichFunctionEnrich"), "deliver": uuid("DeliverFunctionDeliver") });
+    check(function(&stack, "PollingFunction"), "MAPPINGS", &mappings);
 }
 
 #[test]

@@ -59,6 +59,36 @@ async fn a_copy_is_sent_and_the_received_message_is_acknowledged() {
     }
 }
 
+/// What the stage is told at the end of a batch of these records, the last of which is of a FIFO group.
+async fn summary(acts: &[Act]) -> BatchSummary {
+    let rig = Rig::of(acts);
+    let mut batch = records(acts);
+    if let Some(last) = batch.last_mut() {
+        last.group = Some("group".to_owned());
+    }
+    rig.run(batch).await;
+    let told = rig.batches.stage.summaries.lock().unwrap().clone();
+    assert_eq!(told.len(), 1);
+    told[0]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_is_told_how_many_records_wait_for_a_dependency() {
+    let told = summary(&[away(300), away(10), away(90)]).await;
+    assert_eq!(told, BatchSummary { records: 3, waiting: 3 });
+    assert!(told.all_wait());
+    let transient = Act::Fail(FailureKind::Transient);
+    for other in [Act::Pass, LATER, transient, Act::Fail(FailureKind::Permanent), Act::Panic] {
+        let told = summary(&[away(300), other, away(300)]).await;
+        assert_eq!(told, BatchSummary { records: 3, waiting: 2 }, "{other:?}");
+        assert!(!told.all_wait());
+    }
+    // It has waited for long enough, and is a dead letter.
+    let over = FailureKind::Unavailable { until: seconds(9), longest_wait: Duration::ZERO };
+    let told = summary(&[Act::Fail(over), away(300)]).await;
+    assert_eq!(told, BatchSummary { records: 2, waiting: 1 });
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_transient_failure_is_hidden_for_a_minute_at_most_and_then_parked() {
     let transient = Act::Fail(FailureKind::Transient);

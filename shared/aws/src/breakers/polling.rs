@@ -1,0 +1,236 @@
+//! What is known and decided of each stage's queue, in a partition of the breakers' table of its own: an item
+//! for each stage, whose sort key is the stage's name.
+//!
+//! - `waited_at#<dependency>`: when a batch last ended in which every record waited, and some of them for it;
+//! - `went_on_at`: when a batch last ended in which something went on;
+//! - `version`, and either nothing else, or `left_alone_until`, or of a pause: `polling_format`, `paused_at`,
+//!   `asked_at`, `phase` and `waits_for`.
+//!
+//! Times are in milliseconds since the epoch. A pause that is not understood, since a later version wrote it,
+//! is one that waits for nothing, and so ends at once: a mapping that nobody enables would be worse.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use breaker::Away;
+use breaker::polling::{
+    Changed, EvidenceStore, Pause, Phase, Polling, PollingRecord, PollingStore, Sighting,
+};
+use event::Timestamp;
+
+use super::{BreakerTable, Item, away, number, read_time, whole};
+
+const PARTITION: &str = "polling";
+/// The version in which a pause is written.
+const POLLING_FORMAT: u64 = 1;
+const WAITED_AT: &str = "waited_at#";
+const WENT_ON_AT: &str = "went_on_at";
+/// What is decided, beside `version`.
+const DECIDED: [&str; 6] =
+    ["polling_format", "paused_at", "asked_at", "phase", "waits_for", "left_alone_until"];
+
+fn key(stage: &str) -> Item {
+    super::key_in(PARTITION, stage.to_owned())
+}
+
+fn time(at: Timestamp) -> AttributeValue {
+    number(at.unix_ms())
+}
+
+impl EvidenceStore for BreakerTable {
+    async fn add(&self, stage: &str, sighting: &Sighting, at: Timestamp) -> Result<(), Away> {
+        let name = match sighting {
+            Sighting::AllWaited { dependency } => format!("{WAITED_AT}{dependency}"),
+            Sighting::WentOn => WENT_ON_AT.to_owned(),
+        };
+        let update = self.client().update_item().table_name(&self.table).set_key(Some(key(stage)));
+        let update = update
+            .update_expression("SET #seen = :at")
+            .condition_expression("attribute_not_exists(#seen) OR #seen < :at")
+            .expression_attribute_names("#seen", name)
+            .expression_attribute_values(":at", time(at));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                // Somebody has seen it later.
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(away(DisplayErrorContext(error))),
+            },
+        }
+    }
+}
+
+impl PollingStore for BreakerTable {
+    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, Away> {
+        let mut stages = BTreeMap::new();
+        for item in self.read_partition(PARTITION).await? {
+            if let Some(Ok(stage)) = item.get("sk").map(AttributeValue::as_s) {
+                stages.insert(stage.clone(), read(&item));
+            }
+        }
+        Ok(stages)
+    }
+
+    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+        let Update { expression, names, values } = Update::of(expected, polling);
+        let update = self.client().update_item().table_name(&self.table).set_key(Some(key(stage)));
+        let update = update
+            .update_expression(expression)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values));
+        let update = match expected {
+            0 => update.condition_expression("attribute_not_exists(#version)"),
+            version => update
+                .condition_expression("#version = :expected")
+                .expression_attribute_values(":expected", number(version)),
+        };
+        match update.send().await {
+            Ok(_) => Changed::Written,
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Changed::Conflict,
+                _ => Changed::Unknown(away(DisplayErrorContext(error))),
+            },
+        }
+    }
+}
+
+/// An `UpdateItem` that writes what is decided, and leaves evidence as it is.
+struct Update {
+    expression: String,
+    names: std::collections::HashMap<String, String>,
+    values: Item,
+}
+
+impl Update {
+    fn of(expected: u64, polling: &Polling) -> Self {
+        let mut decided = attributes(polling);
+        decided.insert("version".to_owned(), number(expected.saturating_add(1)));
+        let names = DECIDED.iter().chain(&["version"]);
+        let names = names.map(|name| (format!("#{name}"), (*name).to_owned())).collect();
+        let sets: Vec<String> = decided.keys().map(|name| format!("#{name} = :{name}")).collect();
+        let removed = DECIDED.iter().filter(|name| !decided.contains_key(**name));
+        let removes: Vec<String> = removed.map(|name| format!("#{name}")).collect();
+        let mut expression = format!("SET {}", sets.join(", "));
+        if !removes.is_empty() {
+            expression.push_str(" REMOVE ");
+            expression.push_str(&removes.join(", "));
+        }
+        let values = decided.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
+        Self { expression, names, values }
+    }
+}
+
+fn attributes(polling: &Polling) -> Item {
+    let mut item = Item::new();
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    match polling {
+        Polling::Running => {}
+        Polling::LeftAlone { until } => {
+            set("left_alone_until", time(*until));
+        }
+        Polling::Paused(Pause { since, asked_at, waits_for, phase }) => {
+            set("polling_format", number(POLLING_FORMAT));
+            set("paused_at", time(*since));
+            set("asked_at", time(*asked_at));
+            set("phase", AttributeValue::S(phase.as_str().to_owned()));
+            // A set is never empty.
+            if !waits_for.is_empty() {
+                set("waits_for", AttributeValue::Ss(waits_for.iter().cloned().collect()));
+            }
+        }
+    }
+    item
+}
+
+/// Whatever an item holds.
+fn read(item: &Item) -> PollingRecord {
+    let mut record = PollingRecord {
+        version: whole(item, "version").unwrap_or(0),
+        polling: read_polling(item),
+        ..PollingRecord::default()
+    };
+    for name in item.keys() {
+        let dependency = name.strip_prefix(WAITED_AT);
+        if let (Some(dependency), Some(at)) = (dependency, read_time(item, name)) {
+            record.evidence.waited_at.insert(dependency.to_owned(), at);
+        }
+    }
+    record.evidence.went_on_at = read_time(item, WENT_ON_AT);
+    record
+}
+
+fn read_polling(item: &Item) -> Polling {
+    if let Some(until) = read_time(item, "left_alone_until") {
+        return Polling::LeftAlone { until };
+    }
+    if !item.contains_key("paused_at") {
+        return Polling::Running;
+    }
+    let since = read_time(item, "paused_at").unwrap_or(Timestamp::from_unix_ms(0));
+    let understood = read_pause(item, since);
+    Polling::Paused(understood.unwrap_or(Pause {
+        since,
+        asked_at: read_time(item, "asked_at").unwrap_or(since),
+        waits_for: BTreeSet::new(),
+        phase: Phase::Disabling,
+    }))
+}
+
+fn read_pause(item: &Item, since: Timestamp) -> Option<Pause> {
+    if whole(item, "polling_format")? > POLLING_FORMAT {
+        return None;
+    }
+    let phase = item.get("phase")?.as_s().ok()?;
+    let waits_for = match item.get("waits_for") {
+        Some(names) => names.as_ss().ok()?.iter().cloned().collect(),
+        None => BTreeSet::new(),
+    };
+    Some(Pause {
+        since,
+        asked_at: read_time(item, "asked_at")?,
+        waits_for,
+        phase: Phase::ALL.into_iter().find(|each| each.as_str() == phase)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> AttributeValue {
+        AttributeValue::S(text.to_owned())
+    }
+
+    /// What is pinned here is in tables: a deployment that reads it otherwise would leave a mapping disabled.
+    #[test]
+    fn a_pause_is_written_in_the_form_that_is_pinned() {
+        let at = Timestamp::from_unix_ms;
+        let pause = Pause {
+            since: at(1_796_000_000_000),
+            asked_at: at(1_796_000_060_000),
+            waits_for: BTreeSet::from(["weather".to_owned()]),
+            phase: Phase::Disabled,
+        };
+        let pinned = Item::from([
+            ("polling_format".to_owned(), number(1)),
+            ("paused_at".to_owned(), number(1_796_000_000_000_i64)),
+            ("asked_at".to_owned(), number(1_796_000_060_000_i64)),
+            ("phase".to_owned(), text("disabled")),
+            ("waits_for".to_owned(), AttributeValue::Ss(vec!["weather".to_owned()])),
+        ]);
+        assert_eq!(attributes(&Polling::Paused(pause.clone())), pinned);
+        assert_eq!(read(&pinned).polling, Polling::Paused(pause.clone()));
+
+        for (name, value) in [("polling_format", number(2)), ("phase", text("resting"))] {
+            let mut later = pinned.clone();
+            later.insert(name.to_owned(), value);
+            let Polling::Paused(read) = read(&later).polling else { panic!("{later:?}") };
+            assert_eq!((read.since, read.waits_for), (pause.since, BTreeSet::new()));
+        }
+        let mut spoilt = pinned;
+        spoilt.insert("paused_at".to_owned(), text("lately"));
+        assert!(matches!(read(&spoilt).polling, Polling::Paused(_)), "{spoilt:?}");
+    }
+}
