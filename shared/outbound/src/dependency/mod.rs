@@ -203,7 +203,7 @@ where
     /// that is not closed.
     pub async fn end_invocation(&self) {
         self.breakers.end_invocation().await;
-        for (name, status) in self.breakers.status() {
+        for (name, status) in self.breakers.unusual_status() {
             if is_worth_a_line(&status) {
                 log_status(&name, &status);
             }
