@@ -109,6 +109,17 @@ mod tests {
         assert_eq!(recent.sum(at(4)), Counts { calls: 3, failures: 1, ..Counts::default() });
         assert_eq!(recent.sum(at(62)).calls, 2, "frozen for a minute, it knows less");
         assert_eq!(recent.sum(at(64)).calls, 0);
+        recent.add(answered(), at(5));
+        assert!(recent.has_sign(&Settings::default()), "the failure is the second last");
+        recent.add(answered(), at(70));
+        assert!(!recent.has_sign(&Settings::default()), "it is too old");
+    }
+
+    #[test]
+    fn calls_of_before_the_clock_went_back_by_a_whole_window_are_forgotten() {
+        let mut recent = Recent::new(Window::Count(3));
+        recent.add(failed(), at(60));
+        assert_eq!((recent.sum(at(1)).calls, recent.sum(at(0)).calls), (1, 0));
     }
 
     #[test]
