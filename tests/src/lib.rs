@@ -8,6 +8,7 @@
 
 mod binaries;
 mod compact;
+mod contracts;
 mod flights;
 mod lake;
 mod ledger;
@@ -23,6 +24,7 @@ mod web;
 mod world;
 
 pub use binaries::{BINARIES, build, root};
+pub use contracts::{Edit, contracts_with};
 pub use flights::{Flight, flights, gzip, has_weather, lines, weather};
 pub use lake::LakeObject;
 pub use ledger::{Failed, Letter};
@@ -31,7 +33,7 @@ pub use seeds::seeds;
 pub use service::{answering_instead, status};
 pub use totals::{Day, Totals};
 pub use web::{SIGNED, ask, post, post_signed};
-pub use world::{Edit, Settings, World};
+pub use world::{Settings, World};
 
 /// The emulation runs within the tests: give it what `sluicegate` gives it.
 #[global_allocator]

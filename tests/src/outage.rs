@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use local::Emulation;
 use local::adversary::Plan;
+use serde_json::Value;
 
 use crate::{Edit, Flight, World};
 
@@ -38,6 +39,8 @@ pub struct Second {
     pub letters: usize,
     /// The breaker's, as the table has it.
     pub state: String,
+    /// How long it stays open, where it is open: in seconds, rounded up.
+    pub wait_s: Option<u64>,
 }
 
 /// What happened, by the second since the Unix epoch.
@@ -61,6 +64,13 @@ impl Story {
         self.seconds.values().map(|second| second.letters).max().unwrap_or(0)
     }
 
+    /// The wait that was in force when the service came back, in seconds: that of the last time that the breaker
+    /// opened before.
+    #[must_use]
+    pub fn wait_at_recovery(&self) -> Option<u64> {
+        self.seconds.range(..=self.away.end).rev().find_map(|(_, second)| second.wait_s)
+    }
+
     /// The first second after the outage from which on calls come as fast as before it, over ten seconds.
     #[must_use]
     pub fn full_speed_at(&self, events_before: usize) -> Option<u64> {
@@ -75,6 +85,19 @@ impl Story {
 /// # Panics
 /// When the rules are none, or the world does not settle.
 pub async fn happen(world: &World, flights: &[Flight], rules: &str) -> Story {
+    happen_with(world, flights, rules, || ()).await
+}
+
+/// As [`happen`], and does something more when half of the outage is over.
+///
+/// # Panics
+/// When the rules are none, or the world does not settle.
+pub async fn happen_with(
+    world: &World,
+    flights: &[Flight],
+    rules: &str,
+    at_half: impl FnOnce(),
+) -> Story {
     let (before, rest) = flights.split_at(flights.len() / 3);
     let emulation = world.emulation();
     let seconds = Arc::new(Mutex::new(BTreeMap::new()));
@@ -87,8 +110,13 @@ pub async fn happen(world: &World, flights: &[Flight], rules: &str) -> Story {
         let plan = Plan::parse(&rules.replace("for: the-outage", &lasts)).unwrap();
         emulation.adversary().add(&plan);
         feed(world, rest, THIRD * 2);
-        world.settle().await;
-        began..began + THIRD.as_secs()
+        let away = began..began + THIRD.as_secs();
+        let half = async {
+            wait_until(emulation, began + THIRD.as_secs() / 2).await;
+            at_half();
+        };
+        tokio::join!(world.settle(), half);
+        away
     };
     let away = tokio::select! {
         away = outage => away,
@@ -111,6 +139,13 @@ fn feed(world: &World, flights: &[Flight], over: Duration) {
     }
 }
 
+/// Until a second of the emulation's clock, since the Unix epoch.
+async fn wait_until(emulation: &Emulation, second: u64) {
+    while emulation.now_ms() / 1_000 < second {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// Looks again and again, until it is dropped.
 async fn watch(world: &World, seconds: Arc<Mutex<BTreeMap<u64, Second>>>) {
     loop {
@@ -119,13 +154,14 @@ async fn watch(world: &World, seconds: Arc<Mutex<BTreeMap<u64, Second>>>) {
         let letters = world.emulation().stack().queues.iter();
         let letters = letters.filter(|queue| queue.logical_id.ends_with("Dlq"));
         let letters = letters.map(|queue| depth(world.emulation(), &queue.name)).sum();
-        let state = breaker_state(world);
+        let record = breaker_record(world);
         {
             let mut seconds = seconds.lock().unwrap();
             let seen = seconds.entry(second).or_default();
             seen.waiting = seen.waiting.max(waiting);
             seen.letters = seen.letters.max(letters);
-            seen.state = state;
+            seen.state = record["breaker_state"]["S"].as_str().unwrap_or("closed").to_owned();
+            seen.wait_s = wait_s(&record);
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -136,9 +172,16 @@ fn depth(emulation: &Emulation, queue: &str) -> usize {
     depth.map_or(0, |depth| depth.visible + depth.in_flight + depth.delayed)
 }
 
-fn breaker_state(world: &World) -> String {
+/// The item of the table of breakers; null where no call has failed yet.
+fn breaker_record(world: &World) -> Value {
     let items = world.emulation().dynamodb().scan_all(world.name("BreakersTable")).unwrap();
-    let record = items.iter().find(|item| item["sk"]["S"] == "record#weather");
-    let state = record.and_then(|record| record["breaker_state"]["S"].as_str());
-    state.unwrap_or("closed").to_owned()
+    let record = items.into_iter().find(|item| item["sk"]["S"] == "record#weather");
+    record.unwrap_or_default()
+}
+
+/// How long an open breaker stays open, in seconds, rounded up.
+fn wait_s(record: &Value) -> Option<u64> {
+    let time_ms = |name: &str| record[name]["N"].as_str()?.parse::<u64>().ok();
+    let (since_ms, until_ms) = (time_ms("since")?, time_ms("open_until")?);
+    Some(until_ms.saturating_sub(since_ms).div_ceil(1_000))
 }

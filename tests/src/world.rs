@@ -1,10 +1,8 @@
 //! One emulation, and the ways into it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
@@ -16,7 +14,8 @@ use local::{Emulation, LOCAL_WEATHER, Options};
 use serde_json::Value;
 
 use crate::binaries::built;
-use crate::{Flight, Logs, post, root, weather};
+use crate::contracts::{make_contracts, new_folder};
+use crate::{Edit, Flight, Logs, post, root, weather};
 
 /// Far beyond what any test takes: real time, not the emulation's.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -44,12 +43,6 @@ pub struct Settings {
     pub clock: Option<Clock>,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
     pub patience: Option<Duration>,
-}
-
-/// A part of the template, and what takes its place wherever it is.
-pub struct Edit {
-    pub old: &'static str,
-    pub new: &'static str,
 }
 
 /// The template's world, with the real binaries. A test that fails is told what was where.
@@ -275,66 +268,9 @@ impl Settings {
             template = template.replace(&old, &new);
         }
         std::fs::write(folder.join("template.yaml"), template).unwrap();
-        let contracts = folder.join("infra/contracts");
-        make_contracts(&contracts, self.datasets);
-        for (file, edit) in &self.contract_edits {
-            edit_contract(&contracts, file, edit);
-        }
+        make_contracts(&folder.join("infra/contracts"), self.datasets, &self.contract_edits);
         folder
     }
-}
-
-/// The template's contracts with those of more datasets, each with the variables that it brings along.
-fn make_contracts(folder: &Path, datasets: &[&str]) {
-    let own = root().join("infra/contracts");
-    std::fs::create_dir_all(folder.join("variables")).unwrap();
-    for each in std::fs::read_dir(&own).unwrap() {
-        let each = each.unwrap();
-        if each.file_name() != "variables" {
-            symlink(each.path(), folder.join(each.file_name())).unwrap();
-        }
-    }
-    let mut variables = std::fs::read_to_string(own.join("variables/local.yaml")).unwrap();
-    for name in datasets {
-        let dataset = root().join("tests/datasets").join(name);
-        if let Ok(more) = std::fs::read_to_string(dataset.join("variables.yaml")) {
-            variables.push_str(&more);
-        }
-        symlink(dataset, folder.join(name)).unwrap();
-    }
-    std::fs::write(folder.join("variables/local.yaml"), variables).unwrap();
-}
-
-/// Changes a file that is linked, or whose folder is, and leaves the repository as it is.
-fn edit_contract(contracts: &Path, file: &str, edit: &Edit) {
-    let path = contracts.join(file);
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(edit.old), "{file} looks different now: no {}", edit.old);
-    if let Some((folder, _)) = file.split_once('/') {
-        let linked = contracts.join(folder);
-        if let Ok(original) = std::fs::read_link(&linked) {
-            std::fs::remove_file(&linked).unwrap();
-            std::fs::create_dir(&linked).unwrap();
-            for each in std::fs::read_dir(&original).unwrap() {
-                let each = each.unwrap();
-                std::fs::copy(each.path(), linked.join(each.file_name())).unwrap();
-            }
-        }
-    } else if path.is_symlink() {
-        std::fs::remove_file(&path).unwrap();
-    }
-    std::fs::write(&path, text.replace(edit.old, edit.new)).unwrap();
-}
-
-/// An empty folder that no other world has.
-fn new_folder() -> PathBuf {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed), std::process::id());
-    let folder = std::env::temp_dir().join(format!("sluicegate-world-{process}-{number}"));
-    // A process of this number may have left one.
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 impl Drop for World {

@@ -122,6 +122,15 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
         environments.iter().map(|(name, it)| (name.clone(), it.status(now))).collect()
     }
 
+    /// As [`Breakers::status`], but of those alone that may be other than on most days: of which a failed call is
+    /// known, that are not closed, that an operator moved, or whose store is away.
+    pub fn unusual_status(&self) -> BTreeMap<String, Status> {
+        let now = self.surroundings.now();
+        let environments = self.locked();
+        let unusual = environments.iter().filter(|(_, it)| !it.is_usual(now));
+        unusual.map(|(name, it)| (name.clone(), it.status(now))).collect()
+    }
+
     async fn tell(&self, dependency: &str) {
         let _asking = self.asking.lock().await;
         for _ in 0..MOST_ASKS {
@@ -186,11 +195,13 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(&self, dependency: &str, pass: &Pass, outcome: Outcome, took: Duration) {
+    /// Whether there may be something to tell the fleet.
+    fn finish(&self, dependency: &str, pass: &Pass, outcome: Outcome, took: Duration) -> bool {
         let now = self.surroundings.now();
-        if let Some(environment) = self.locked().get_mut(dependency) {
-            environment.finish(pass, outcome, took, now);
-        }
+        let mut environments = self.locked();
+        let Some(environment) = environments.get_mut(dependency) else { return false };
+        environment.finish(pass, outcome, took, now);
+        !environment.is_quiet()
     }
 }
 
@@ -203,8 +214,9 @@ impl<S: Store, W: Surroundings> Permit<'_, S, W> {
             let took = self.breakers.surroundings.now().since(self.began);
             let was_frozen = took > lease_length(self.limit);
             let outcome = if was_frozen { Outcome::Ignored } else { outcome };
-            self.breakers.finish(&self.dependency, &pass, outcome, took);
-            self.breakers.tell(&self.dependency).await;
+            if self.breakers.finish(&self.dependency, &pass, outcome, took) {
+                self.breakers.tell(&self.dependency).await;
+            }
         }
     }
 }

@@ -57,6 +57,16 @@ impl Counts {
         }
     }
 
+    /// Without those that were added before.
+    pub(crate) fn minus(self, added: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(added.calls),
+            failures: self.failures.saturating_sub(added.failures),
+            slow: self.slow.saturating_sub(added.slow),
+            absent: self.absent.saturating_sub(added.absent),
+        }
+    }
+
     /// Why a breaker trips at them, if it does.
     #[must_use]
     pub fn cause(self, settings: &Settings) -> Option<Cause> {
@@ -130,6 +140,12 @@ impl SharedCounts {
             return BTreeMap::new();
         }
         self.places.values().copied().collect()
+    }
+
+    /// Whether something in those of this generation counts towards a rate.
+    pub(crate) fn has_sign(&self, generation: u64, settings: &Settings) -> bool {
+        let mut places = self.places.values();
+        self.generation == generation && places.any(|(_, counts)| counts.has_sign(settings))
     }
 }
 

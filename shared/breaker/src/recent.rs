@@ -13,22 +13,28 @@ pub(crate) struct Recent {
     window: Window,
     /// Of a window of calls: each by itself, the oldest first.
     calls: VecDeque<(Timestamp, Counts)>,
+    /// What these come to, be they too old.
+    all_calls: Counts,
     /// Of a window of time.
     slots: BTreeMap<Slot, Counts>,
 }
 
 impl Recent {
     pub(crate) fn new(window: Window) -> Self {
-        Self { window, calls: VecDeque::new(), slots: BTreeMap::new() }
+        let (calls, all_calls) = (VecDeque::new(), Counts::default());
+        Self { window, calls, all_calls, slots: BTreeMap::new() }
     }
 
     pub(crate) fn add(&mut self, call: Counts, now: Timestamp) {
         match self.window {
             Window::Count(size) => {
                 self.calls.push_back((now, call));
+                self.all_calls = self.all_calls.plus(call);
                 let size = usize::try_from(size.max(1)).unwrap_or(usize::MAX);
                 while self.calls.len() > size || self.is_oldest_outside(now) {
-                    self.calls.pop_front();
+                    if let Some((_, oldest)) = self.calls.pop_front() {
+                        self.all_calls = self.all_calls.minus(oldest);
+                    }
                 }
             }
             Window::Time(_) => {
@@ -64,10 +70,11 @@ impl Recent {
         now.since(at) < horizon && at.since(now) < horizon
     }
 
-    /// Whether one of them counts towards a rate, be it too old.
+    /// Whether one of them counts towards a rate, be it too old. Asked before and after each call, it does not
+    /// go through all of them.
     pub(crate) fn has_sign(&self, settings: &Settings) -> bool {
-        let calls = self.calls.iter().map(|(_, call)| call);
-        calls.chain(self.slots.values()).any(|counts| counts.has_sign(settings))
+        let mut slots = self.slots.values();
+        self.all_calls.has_sign(settings) || slots.any(|counts| counts.has_sign(settings))
     }
 }
 
@@ -102,6 +109,17 @@ mod tests {
         assert_eq!(recent.sum(at(4)), Counts { calls: 3, failures: 1, ..Counts::default() });
         assert_eq!(recent.sum(at(62)).calls, 2, "frozen for a minute, it knows less");
         assert_eq!(recent.sum(at(64)).calls, 0);
+        recent.add(answered(), at(5));
+        assert!(recent.has_sign(&Settings::default()), "the failure is the second last");
+        recent.add(answered(), at(70));
+        assert!(!recent.has_sign(&Settings::default()), "it is too old");
+    }
+
+    #[test]
+    fn calls_of_before_the_clock_went_back_by_a_whole_window_are_forgotten() {
+        let mut recent = Recent::new(Window::Count(3));
+        recent.add(failed(), at(60));
+        assert_eq!((recent.sum(at(1)).calls, recent.sum(at(0)).calls), (1, 0));
     }
 
     #[test]

@@ -275,4 +275,22 @@ mod tests {
             assert_eq!(record.next_call(&settings, at(10)), NextCall::Now);
         }
     }
+
+    /// Records in the store and operators' audit log have these.
+    #[test]
+    fn names_are_those_that_were_ever_stored() {
+        let causes = ["failure-rate", "slow-call-rate", "absent-rate", "undecided", "operator"];
+        assert_eq!(Cause::ALL.map(Cause::as_str), causes);
+        assert_eq!(ForcedState::ALL.map(ForcedState::as_str), ["open", "closed", "disabled"]);
+        let epoch = Timestamp::from_unix_ms(0);
+        let open = State::Open { since: epoch, until: epoch, cause: Cause::Operator };
+        let half_open = State::HalfOpen {
+            since: epoch,
+            permitted: 3,
+            leases: BTreeMap::new(),
+            results: Counts::default(),
+        };
+        let states = [Record::unwritten().state, open, half_open];
+        assert_eq!(states.map(|state| state.name().as_str()), ["closed", "open", "half-open"]);
+    }
 }

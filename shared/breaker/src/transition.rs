@@ -119,7 +119,6 @@ pub fn step(
         Event::Force(forced) => force(&mut next, forced, at.now),
         Event::Release => {
             next.forced.take().ok_or(Illegal::NotForced)?;
-            end_operators_wait(&mut next, at.now);
         }
         Event::Reset => {
             next.forced = None;
@@ -280,9 +279,13 @@ fn expire(
 
 fn force(next: &mut Record, forced: Forced, now: Timestamp) {
     match forced.to {
-        // Once it is released, probes say whether the dependency is there.
+        // Once it is released, probes say whether the dependency is there: at once, but not beside those that were
+        // under way when it was forced open first.
         ForcedState::Open => {
-            let until = leases_end(&next.state).map_or(now, |end| end.max(now));
+            let until = match next.state {
+                State::Open { until, cause: Cause::Operator, .. } => until,
+                _ => leases_end(&next.state).map_or(now, |end| end.max(now)),
+            };
             next.state = State::Open { since: now, until, cause: Cause::Operator };
             next.unavailable_since.get_or_insert(now);
         }
@@ -293,13 +296,6 @@ fn force(next: &mut Record, forced: Forced, now: Timestamp) {
         ForcedState::Disabled => {}
     }
     next.forced = Some(forced);
-}
-
-/// What was forced open for a time, and is released before, is probed by the next call.
-fn end_operators_wait(next: &mut Record, now: Timestamp) {
-    if let State::Open { until, cause: Cause::Operator, .. } = &mut next.state {
-        *until = now.min(*until);
-    }
 }
 
 /// Opens it for a wait, and for as long as probes may be under way: those that follow it would be too many

@@ -10,6 +10,7 @@ use lambda_runtime::Context;
 
 use crate::env::{Lookup, Process};
 use crate::names::any_number;
+use crate::rolls::Rolls;
 
 /// What the local emulation sets for each environment it starts: what the environment's clock adds to its
 /// system's at the start, in milliseconds, before or behind. Not set on Lambda.
@@ -41,12 +42,15 @@ impl Surroundings for SystemClock {
     }
 
     fn roll(&self) -> u64 {
-        any_number(Clock::now(self))
+        ROLLS.next()
     }
 }
 
 /// This process's.
 static OFFSET: LazyLock<Offset> = LazyLock::new(|| Offset::read(&Process));
+
+/// This process's.
+static ROLLS: LazyLock<Rolls> = LazyLock::new(|| Rolls::new(any_number(Clock::now(&SystemClock))));
 
 /// Takes over the time that an invocation comes with.
 pub(crate) fn begin_invocation(context: &Context) {

@@ -16,6 +16,7 @@ mod names;
 mod outbox;
 mod queue;
 mod record;
+mod rolls;
 mod senders;
 mod serve;
 mod settings;

@@ -12,7 +12,7 @@ use event::{ENVELOPE_VERSION, Envelope, Payload, SPEC_VERSION, Timestamp, TraceP
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tests::weather;
+use tests::{Flight, weather};
 
 const SOURCE: &str = "arn:aws:s3:::sluicegate-landing-123456789012/flights/flights.ndjson.gz";
 
@@ -45,6 +45,15 @@ impl Events {
             .iter()
             .map(|flight| self.event(Payload::parse(flight.line.as_bytes()).unwrap()))
             .collect()
+    }
+
+    /// Of January's first flights, as enrich gets them.
+    pub(crate) fn before_enrichment(&self, count: usize) -> Vec<String> {
+        let flight = |(number, flight): (usize, &Flight)| {
+            let payload = Payload::parse(flight.line.as_bytes()).unwrap();
+            envelope(self.flights(), &payload, &number, payload.text.clone(), None)
+        };
+        tests::flights(0, count).iter().enumerate().map(flight).collect()
     }
 
     /// Of a file with a header and unquoted fields, gzipped or not, in its order.

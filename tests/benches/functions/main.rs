@@ -7,6 +7,7 @@
 //! - `stages` and `lake`: start, CPU per event, memory, size and calls beside bare functions that make the
 //!   same calls. Ours and the bare one take turns, batch by batch, so that both have the same machine;
 //!   what is compared are ratios of medians.
+//! - `breaker`: what a healthy circuit breaker adds to enrich, and how long ten events take with a service of 20 ms.
 //! - `counts`: calls and write units beside the least that is possible, and what a million events cost.
 //! - `scale`: the same costs with 10,000 and with 10,000,000 dedupe records.
 //! - `year`: the lake, with January's flights or those of `--flights FILE.csv.gz`.
@@ -17,6 +18,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod bill;
+mod breaker;
 mod cost;
 mod counts;
 mod events;
@@ -48,7 +50,7 @@ const BARE: &[&str] =
     &["bare-deliver", "bare-enrich", "bare-ingest", "bare-lake", "bare-redrive", "bare-sink"];
 
 /// January's flights.
-const JANUARY: usize = 27_004;
+pub(crate) const JANUARY: usize = 27_004;
 
 /// How much is measured.
 pub(crate) struct Plan {
@@ -59,6 +61,7 @@ pub(crate) struct Plan {
     pub(crate) batches: usize,
     pub(crate) lake_tens: Batches,
     pub(crate) lake_thousands: Batches,
+    pub(crate) breaker: breaker::Plan,
     pub(crate) scale: scale::Plan,
     /// Of the year, at most.
     pub(crate) year: usize,
@@ -72,6 +75,7 @@ impl Plan {
         batches: 20,
         lake_tens: Batches { starts: 41, warm_up: 20, rounds: 10, a_round: 20 },
         lake_thousands: Batches { starts: 0, warm_up: 2, rounds: 9, a_round: 2 },
+        breaker: breaker::Plan { warm_up: 100, rounds: 200, batches: 40, timed: 300 },
         scale: scale::Plan {
             small: 10_000,
             large: 10_000_000,
@@ -88,6 +92,7 @@ impl Plan {
         batches: 2,
         lake_tens: Batches { starts: 1, warm_up: 1, rounds: 1, a_round: 2 },
         lake_thousands: Batches { starts: 0, warm_up: 1, rounds: 1, a_round: 1 },
+        breaker: breaker::Plan { warm_up: 1, rounds: 2, batches: 2, timed: 5 },
         scale: scale::Plan { small: 1_000, large: 20_000, warm_up: 1, rounds: 1, batches: 2 },
         year: 5_000,
     };
@@ -119,7 +124,9 @@ impl Arguments {
                 "--binaries" => arguments.binaries = Some(all.next().unwrap().into()),
                 // Cargo's own.
                 "--bench" => {}
-                "stages" | "lake" | "counts" | "scale" | "year" => arguments.parts.push(argument),
+                "stages" | "lake" | "breaker" | "counts" | "scale" | "year" => {
+                    arguments.parts.push(argument);
+                }
                 other => panic!("no part or option of this benchmark: {other}"),
             }
         }
@@ -149,6 +156,9 @@ async fn main() -> ExitCode {
     }
     if arguments.wants("lake") {
         is_within &= lake(&folder, &plan, &events).await;
+    }
+    if arguments.wants("breaker") {
+        is_within &= breaker(&folder, &plan, &events).await;
     }
     if arguments.wants("counts") {
         is_within &= counts(&folder, &events).await;
@@ -182,6 +192,18 @@ async fn lake(folder: &Path, plan: &Plan, events: &Events) -> bool {
     world.end().await;
     table.print();
     table.is_within_budgets()
+}
+
+async fn breaker(folder: &Path, plan: &Plan, events: &Events) -> bool {
+    let world = world(folder).await;
+    let mut cost = Table::new("enrich with a healthy breaker", ["enabled", "disabled"]);
+    breaker::cost(&world, folder, &plan.breaker, events, &mut cost).await;
+    world.end().await;
+    cost.print();
+    let mut latency = Table::new("enrich and a service of 20 ms", ["enrich", "service"]);
+    breaker::latency(folder, &plan.breaker, events, &mut latency).await;
+    latency.print();
+    cost.is_within_budgets() && latency.is_within_budgets()
 }
 
 async fn counts(folder: &Path, events: &Events) -> bool {

@@ -168,7 +168,7 @@ fn bury(world: &World, stage: &Stage, id: usize, body: &str) {
 }
 
 /// Takes all of a queue's messages out of it.
-async fn drain(world: &World, queue: &str) -> Vec<String> {
+pub(crate) async fn drain(world: &World, queue: &str) -> Vec<String> {
     let (sqs, name) = (world.emulation().sqs(), world.name(queue));
     let mut bodies = Vec::new();
     loop {

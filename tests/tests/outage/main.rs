@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         trial("outage_degraded", &runtime, &sample, kinds::degraded),
         trial("outage_half_slow", &runtime, &sample, kinds::half_slow),
         trial("outage_of_both", &runtime, &sample, kinds::with_a_throttled_table),
+        trial("outage_with_rotation", &runtime, &sample, kinds::with_a_rotated_secret),
     ];
     for seed in seeds {
         let storm = async move |sample: Arc<Vec<Flight>>| kinds::in_a_storm(seed, sample).await;

@@ -17,7 +17,7 @@ pub use self::exchange::{Admission, Answer, Outcome, Pass, Request, Wait, WaitRe
 use self::hold::Hold;
 use self::probes::Probes;
 pub use self::status::Status;
-use self::view::View;
+use self::view::{Basis, View};
 use crate::counts::Slot;
 use crate::recent::Recent;
 use crate::transition::{is_half_open_too_long, open_until};
@@ -206,14 +206,22 @@ impl Environment {
                 };
                 if let Some(call) = self.counted(outcome, took, is_failure) {
                     self.recent.add(call, now);
-                    let slot = self.settings.window.slot(now);
-                    let counts = self.unpublished.entry(slot).or_default();
-                    *counts = counts.plus(call);
-                    let window = self.settings.window;
-                    self.unpublished.retain(|slot, _| window.has(*slot, now));
+                    self.count_unpublished(call, now);
                 }
             }
         }
+    }
+
+    /// The slots that are over are forgotten when another begins.
+    fn count_unpublished(&mut self, call: Counts, now: Timestamp) {
+        let window = self.settings.window;
+        let slot = window.slot(now);
+        if let Some(counts) = self.unpublished.get_mut(&slot) {
+            *counts = counts.plus(call);
+            return;
+        }
+        self.unpublished.insert(slot, call);
+        self.unpublished.retain(|slot, _| window.has(*slot, now));
     }
 
     /// The call as it is counted, if it is.
@@ -238,6 +246,9 @@ impl Environment {
     /// is nothing more. Where it is not known what the store holds, it is read first.
     pub fn next_request(&mut self, at: Moment) -> Option<Request> {
         self.notice_clock(at.now);
+        if self.is_quiet() {
+            return None;
+        }
         if self.view.is_read_needed(&self.settings, at.now) {
             return Some(Request::Read);
         }
@@ -251,6 +262,19 @@ impl Environment {
             }
         }
         if self.view.can_write(at.now) { self.publication(at.now) } else { None }
+    }
+
+    /// Whether all is as it is on most days: closed, as the store has it, and no call that is known counts towards
+    /// a rate. Then there is nothing to ask or to tell, which is found out here in a fraction of the time.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let generation = self.view.record.generation;
+        let is_closed = matches!(self.view.record.state, State::Closed { .. });
+        let mut untold = self.unpublished.values().chain(self.publishing.values());
+        is_closed
+            && self.view.basis == Basis::Stored
+            && !self.recent.has_sign(&self.settings)
+            && !self.view.shared.has_sign(generation, &self.settings)
+            && !untold.any(|counts| counts.has_sign(&self.settings))
     }
 
     /// Times of before the clock went back do not tell how long ago something was.
@@ -288,10 +312,6 @@ impl Environment {
     /// Why the breaker trips, by this environment's own calls or by those of the fleet.
     fn cause(&self, now: Timestamp) -> Option<Cause> {
         let shared = self.view.shared.slots(self.view.record.generation);
-        let is_told_of = shared.values().any(|counts| counts.has_sign(&self.settings));
-        if !is_told_of && !self.recent.has_sign(&self.settings) {
-            return None;
-        }
         let own = self.recent.sum(now).cause(&self.settings);
         own.or_else(|| self.fleet(shared, now).cause(&self.settings))
     }

@@ -32,6 +32,12 @@ impl Environment {
         }
     }
 
+    /// Whether its status says nothing that needs a look.
+    pub(crate) fn is_usual(&self, now: Timestamp) -> bool {
+        let is_forced = self.view.record.forced_at(now).is_some();
+        self.is_quiet() && !is_forced && !self.view.is_store_away(now)
+    }
+
     fn unavailable_wait(&self, state: StateName, now: Timestamp) -> Option<Wait> {
         let (until, reason) = match (state, &self.view.record.state) {
             (StateName::Open, State::Open { until, cause, .. }) => {

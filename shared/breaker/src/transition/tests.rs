@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::{HalfOpen, StateName};
+use crate::{HalfOpen, Percent, StateName};
 
 fn at(seconds: i64) -> Moment {
     Moment { now: Timestamp::from_unix_ms(seconds * 1_000), roll: 0 }
@@ -164,12 +164,13 @@ fn forced_open_ends_with_probes_and_forced_closed_with_a_new_life() {
 #[test]
 fn half_open_for_too_long_what_is_known_decides() {
     let expire = Event::Expire { seen_since: time(NOW) };
+    let settings = Settings { absent_rate: Percent::try_from(50).ok(), ..Settings::default() };
     let after = |results| {
         let mut record = half_open(NOW - 60);
         if let State::HalfOpen { results: known, .. } = &mut record.state {
             *known = results;
         }
-        step(&record, expire.clone(), at(NOW), &Settings::default()).unwrap().state
+        step(&record, expire.clone(), at(NOW), &settings).unwrap().state
     };
     assert_eq!(after(counts(1, 0)).name(), StateName::Closed);
     let cause = |state| match state {

@@ -162,3 +162,11 @@ fn a_call_that_was_frozen_with_its_environment_says_nothing() {
         assert_eq!(fleet.state(0), StateName::Closed, "{outcome:?}");
     }
 }
+
+/// It may take as long as a lease lasts: two seconds at most here, twice, and clocks that are two apart, twice.
+#[test]
+fn a_call_that_was_only_slow_counts() {
+    let fleet = Fleet::new(1, &Settings { minimum_calls: 1, ..Settings::default() });
+    fleet.slow_call(0, Outcome::Failed, Duration::from_secs(8)).unwrap();
+    assert_eq!(fleet.state(0), StateName::Open);
+}

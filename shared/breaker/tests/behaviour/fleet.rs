@@ -2,20 +2,41 @@
 
 use std::time::Duration;
 
-use breaker::{Outcome, Settings, StateName, Window};
+use breaker::{Outcome, Percent, Settings, StateName, Window};
 
 use super::Fleet;
 
 #[test]
 fn while_no_call_fails_nothing_is_written_and_the_store_is_read_once_a_second() {
-    let fleet = Fleet::new(1, &Settings::default());
-    for _ in 0..1_000 {
-        fleet.calls(0, 1, Outcome::Answered);
-        fleet.end_invocation(0);
-        fleet.pass(Duration::from_millis(10));
+    let half = Percent::try_from(50).ok();
+    let slow_call = Some(Duration::from_secs(1));
+    for settings in
+        [Settings::default(), Settings { absent_rate: half, slow_call, ..Settings::default() }]
+    {
+        let fleet = Fleet::new(1, &settings);
+        for _ in 0..1_000 {
+            fleet.calls(0, 1, Outcome::Answered);
+            fleet.end_invocation(0);
+            fleet.pass(Duration::from_millis(10));
+        }
+        let calls = fleet.store.take_calls();
+        assert_eq!((calls.reads, calls.writes), (10, 0), "{settings:?}");
     }
-    let calls = fleet.store.take_calls();
-    assert_eq!((calls.reads, calls.writes), (10, 0));
+}
+
+/// With a rate of them, answers without anything are told as failures are.
+#[test]
+fn absent_answers_count_over_environments_of_which_each_sees_few() {
+    let settings = Settings { absent_rate: Percent::try_from(50).ok(), ..Settings::default() };
+    let fleet = Fleet::new(4, &settings);
+    for _ in 0..5 {
+        for environment in 0..4 {
+            let _ = fleet.call(environment, Outcome::Absent);
+            fleet.end_invocation(environment);
+        }
+        fleet.pass_s(1);
+    }
+    assert!(fleet.call(0, Outcome::Answered).is_err(), "20 of 20 answers had nothing");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod fleet;
 mod operators;
 mod properties;
 mod rules;
+mod status;
 mod store;
 mod throttled;
 

@@ -93,3 +93,26 @@ fn released_from_forced_open_it_is_probed_within_the_interval() {
     fleet.calls(0, 2, Outcome::Answered);
     assert_eq!(fleet.state(0), StateName::Closed);
 }
+
+/// However often it is forced open meanwhile: a probe may be under way for as long as its lease lasts.
+#[test]
+fn released_it_is_not_probed_beside_probes_that_are_under_way() {
+    for times in 1..=2 {
+        let fleet = Fleet::new(2, &Settings::default());
+        fleet.trip();
+        fleet.pass_s(15);
+        let probe = fleet.begin(0).unwrap();
+        for _ in 0..times {
+            fleet.force(ForcedState::Open, None);
+        }
+        fleet.operate(Event::Release);
+        for _ in 0..7 {
+            fleet.pass_s(1);
+            assert!(fleet.call(1, Outcome::Answered).is_err(), "forced open {times} times");
+        }
+        fleet.pass_s(1);
+        fleet.calls(1, 2, Outcome::Answered);
+        assert_eq!(fleet.state(1), StateName::Closed);
+        drop(probe);
+    }
+}

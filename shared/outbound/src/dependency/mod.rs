@@ -330,7 +330,7 @@ where
         }
         let now = self.surroundings.now();
         let mut unavailable = BTreeSet::new();
-        for (name, status) in self.breakers.status() {
+        for (name, status) in self.breakers.unusual_status() {
             if is_worth_a_line(&status) {
                 log_status(&name, &status);
             }

@@ -1,0 +1,37 @@
+//! Numbers that nobody chose, cheaply: a breaker needs some for each call.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>. It spreads waits, and keeps no secret. To ask the system for
+/// each number would take longer than all else that a breaker does.
+pub(crate) struct Rolls(AtomicU64);
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Rolls {
+    /// From a number that no other environment has.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        let mut number = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the reference's seed: <https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64>.
+    #[test]
+    fn the_numbers_are_those_of_the_reference() {
+        let rolls = Rolls::new(1_234_567);
+        let first =
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        assert_eq!([rolls.next(), rolls.next(), rolls.next()], first);
+    }
+}
