@@ -119,9 +119,7 @@ pub(crate) async fn degraded(sample: Arc<Vec<Flight>>) -> String {
     let settings = Settings { contract_edits: vec![degrade], ..settings() };
     let story = outage(settings, &sample, FAILING).await;
     let soon = assert_back_soon(&story, &sample);
-    // Without a breaker each event is asked about once, where one that waits is asked about again and again: what
-    // it takes to open the breaker, half of the last hundred calls of each environment, is more beside that.
-    let few = assert_few_calls_of_many(&story, 5, vec![degrade], &sample, FAILING).await;
+    let few = assert_few_calls_of_many(&story, SHARE, vec![degrade], &sample, FAILING).await;
     format!("{few}, {soon}")
 }
 
