@@ -30,7 +30,7 @@ pub use seeds::seeds;
 pub use service::{answering_instead, status};
 pub use totals::{Day, Totals};
 pub use web::{SIGNED, ask, post, post_signed};
-pub use world::{Edit, Settings, World};
+pub use world::{Edit, Settings, World, new_folder};
 
 /// The emulation runs within the tests: give it what `sluicegate` gives it.
 #[global_allocator]

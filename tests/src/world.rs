@@ -42,6 +42,8 @@ pub struct Settings {
     pub contract_edits: Vec<(&'static str, Edit)>,
     /// The emulation's clock, instead of one that tells the system's time.
     pub clock: Option<Clock>,
+    /// The folder that what is in queues, buckets and tables is kept in, and taken up from; none, if not given.
+    pub state: Option<PathBuf>,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
     pub patience: Option<Duration>,
 }
@@ -94,7 +96,7 @@ impl World {
             clock: settings.clock.unwrap_or_else(Clock::system),
             faults: settings.faults,
             skip_idle: true,
-            state: None,
+            state: settings.state,
         };
         let emulation = Emulation::start(options).await;
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
@@ -327,7 +329,11 @@ fn edit_contract(contracts: &Path, file: &str, edit: &Edit) {
 }
 
 /// An empty folder that no other world has.
-fn new_folder() -> PathBuf {
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn new_folder() -> PathBuf {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed), std::process::id());
     let folder = std::env::temp_dir().join(format!("sluicegate-world-{process}-{number}"));

@@ -20,5 +20,6 @@ mod operators;
 mod outages;
 mod poison;
 mod rights;
+mod rows;
 mod services;
 mod time;
