@@ -192,6 +192,7 @@ impl DeadLetter {
             self.first_failed_at = earlier.first_failed_at;
             self.redrives = earlier.redrives;
             self.message_id.clone_from(&earlier.message_id);
+            self.traceparent = self.traceparent.or_else(|| earlier.traceparent.clone());
             self.encoding = earlier.encoding;
             self.form = earlier.form;
             self.displaced.clone_from(&earlier.displaced);

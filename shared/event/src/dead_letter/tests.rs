@@ -70,12 +70,14 @@ fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
 
 #[test]
 fn a_second_failure_remembers_the_first() {
-    let revived = DeadLetter::revive(failure().write(attributes(1)), usize::MAX);
+    let first = DeadLetter { traceparent: Some("00-a-b-00".to_owned()), ..failure() };
+    let revived = DeadLetter::revive(first.write(attributes(1)), usize::MAX);
     let earlier = DeadLetter::read(&revived);
     let why = Failure::transient(Code::DependencyUnavailable, "away");
     let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9_000), "m-2")
         .following(earlier.as_ref());
     assert_eq!((again.redrives, again.message_id.as_str()), (1, "m-1"));
+    assert_eq!(again.traceparent.as_deref(), Some("00-a-b-00"));
     assert_eq!(again.first_failed_at, Timestamp::from_unix_ms(1_000));
     assert_eq!(again.last_failed_at, Timestamp::from_unix_ms(9_000));
 }

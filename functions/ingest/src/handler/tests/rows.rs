@@ -69,6 +69,8 @@ async fn a_row_that_was_edited_is_the_event_that_it_would_have_been() {
         let (event, expected) = (&events(&again)[0], &mended.events[1]);
         assert_eq!(event.to_json().unwrap(), expected.to_json().unwrap(), "{bad}");
         assert_eq!((event.id.as_str(), event.source.as_str()), ("e1:3", expected.source.as_str()));
+        let trace = landed.letters[0].0.traceparent.as_deref();
+        assert_eq!(trace, Some(event.traceparent.as_str()), "its letter has its trace");
     }
     // In another version of the file its id is another, and its key is not.
     let put_again = land("e2", HEADER, &[row(1), row(2)]).await;

@@ -137,6 +137,19 @@ async fn a_commit_that_panics_or_miscounts_settles_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_commit_that_panics_each_time_says_where() {
+    note_places();
+    let acts = [Act::Pass];
+    let rig = Rig::new(&acts, Commit::Panics, Memory::default());
+    let mut batch = records(&acts);
+    batch[0].receive_count = MAX_RECEIVES;
+    assert_eq!(rig.run(batch).await, ends(&[], &["m0"], &[]));
+    let (_, letter) = &rig.letters()[0];
+    let place = letter.at.as_deref().unwrap();
+    assert!(place.starts_with("shared/runtime/src/batch/tests.rs:"), "{place}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn more_than_ten_dead_letters_and_retries_go_in_calls_of_ten() {
     let acts: Vec<Act> = (0..50).map(|n| if n < 25 { PERMANENT } else { TRANSIENT }).collect();
     let rig = Rig::of(&acts);
