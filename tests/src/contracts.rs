@@ -72,7 +72,11 @@ fn edit_contract(contracts: &Path, file: &str, edit: &Edit) {
 }
 
 /// An empty folder that no other world has.
-pub(crate) fn new_folder() -> PathBuf {
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn new_folder() -> PathBuf {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed), std::process::id());
     let folder = std::env::temp_dir().join(format!("sluicegate-world-{process}-{number}"));

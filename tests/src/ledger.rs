@@ -27,6 +27,9 @@ pub struct Failed {
     pub code: Code,
     pub reason: String,
     pub at: Option<String>,
+    /// What groups it.
+    pub fingerprint: String,
+    pub dataset: Option<String>,
     pub attempts: u64,
     pub parks: u64,
     pub redrives: u64,
@@ -54,6 +57,8 @@ impl Failed {
             code: *code.unwrap_or_else(|| panic!("a code that nobody knows: {failure}")),
             reason: text("reason"),
             at: failure.get("at").map(|_| text("at")),
+            fingerprint: text("fingerprint"),
+            dataset: failure.get("dataset").map(|_| text("dataset")),
             attempts: failure["attempts"].as_u64().unwrap(),
             parks: failure["parks"].as_u64().unwrap_or_default(),
             redrives: failure["redrives"].as_u64().unwrap(),

@@ -24,7 +24,7 @@ mod web;
 mod world;
 
 pub use binaries::{BINARIES, build, root};
-pub use contracts::{Edit, contracts_with};
+pub use contracts::{Edit, contracts_with, new_folder};
 pub use flights::{Flight, flights, gzip, has_weather, lines, weather};
 pub use lake::LakeObject;
 pub use ledger::{Failed, Letter};

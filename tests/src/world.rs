@@ -41,6 +41,8 @@ pub struct Settings {
     pub contract_edits: Vec<(&'static str, Edit)>,
     /// The emulation's clock, instead of one that tells the system's time.
     pub clock: Option<Clock>,
+    /// The folder that what is in queues, buckets and tables is kept in, and taken up from; none, if not given.
+    pub state: Option<PathBuf>,
     /// How long [`World::settle`] waits, in real time; far beyond what any small test takes, if not given.
     pub patience: Option<Duration>,
 }
@@ -87,7 +89,7 @@ impl World {
             clock: settings.clock.unwrap_or_else(Clock::system),
             faults: settings.faults,
             skip_idle: true,
-            state: None,
+            state: settings.state,
         };
         let emulation = Emulation::start(options).await;
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{Code, Failure};
+use event::{Code, Failure, json_problem};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
@@ -16,7 +16,7 @@ pub(crate) fn with_member(
     document: &str,
 ) -> Result<Box<RawValue>, Failure> {
     let malformed =
-        |error: serde_json::Error| Failure::permanent(Code::DecodeEnvelope, error.to_string());
+        |error: serde_json::Error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error));
     let members: BTreeMap<String, IgnoredAny> =
         serde_json::from_str(payload.get()).map_err(malformed)?;
     if members.contains_key(member) {

@@ -1,6 +1,7 @@
 //! Passing events on and refusing others, many at a time.
 
-use event::{DeadLetter, Encoding, Failure, Form, Timestamp};
+use contracts::Contract;
+use event::{ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
 use runtime::{DeadLetters, Outgoing, Queue, Refused, send_all};
 
 use crate::wrap::Origin;
@@ -48,14 +49,18 @@ impl<Q: Queue> Emit<Q> {
 pub(crate) fn refused(
     bytes: &[u8],
     form: Form,
-    dataset: &str,
+    contract: &Contract,
     origin: &Origin,
     failure: &Failure,
     now: Timestamp,
 ) -> Refused {
     let (encoding, body) = Encoding::of(bytes);
-    let mut letter = DeadLetter::new("ingest", failure, now, &origin.id);
+    let Contract { dataset, version, .. } = contract;
+    let held_to = ContractRef { dataset: dataset.clone(), version: Some(*version) };
+    let mut letter = DeadLetter::new("ingest", failure, now, &origin.id).held_to(Some(held_to));
     letter.taken_in_at = Some(origin.taken_in);
+    let trace = TraceParent::of_event(&origin.source, &origin.id);
+    letter.traceparent = Some(trace.as_str().to_owned());
     letter.encoding = encoding;
     letter.form = form;
     Refused { body, attributes: origin.attributes(dataset), letter, group: None }

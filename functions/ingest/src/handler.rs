@@ -5,7 +5,10 @@ use aws_lambda_events::lambda_function_urls::{
 };
 use aws_lambda_events::sqs::SqsEvent;
 use contracts::Catalog;
-use event::{Code, DeadLetter, Encoding, Failure, Payload, Timestamp, TraceParent};
+use event::{
+    Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Payload, Timestamp,
+    TraceParent,
+};
 use runtime::{BatchResponse, Deadline, Done, Outgoing, Queue, Record, Refused, Stage};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -13,10 +16,10 @@ use serde_json::value::RawValue;
 
 use crate::archive::{self, Raw, Store};
 use crate::emit::Emit;
-use crate::file::{FileSource, read_file};
-use crate::letters;
+use crate::file::{File, FileSource, read_file, read_row};
+use crate::letters::{self, Archive};
 use crate::notification::{Announced, announced};
-use crate::wrap::{DATASET, Origin, TRACE, source_of, wrap};
+use crate::wrap::{DATASET, FileLine, Origin, TRACE, on_line, wrap};
 
 /// What invokes this function.
 pub(crate) enum Trigger {
@@ -68,6 +71,18 @@ struct Message<'a> {
 impl Message<'_> {
     fn taken_in(&self, now: Timestamp) -> Timestamp {
         self.letter.map_or_else(|| self.record.taken_in(now), DeadLetter::taken_in)
+    }
+
+    /// What it is read by, if it is a record of a CSV file.
+    ///
+    /// # Errors
+    /// The failure of the letter once more, if it is of a version that kept no header: it cannot be read again.
+    fn csv_header(&self) -> Result<Option<CsvHeader>, Failure> {
+        let Some(letter) = self.letter.filter(|letter| letter.form == Form::Csv) else {
+            return Ok(None);
+        };
+        let header = CsvHeader::read(&self.record.attributes);
+        header.map(Some).ok_or_else(|| letter.failure())
     }
 }
 
@@ -121,10 +136,12 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         let bytes = encoding.decode(&record.body).ok_or_else(|| {
             Failure::permanent(Code::DecodeUtf8, "a dead letter whose body is not base64")
         })?;
-        let source = letter.and_then(|letter| source_of(letter, &record.attributes));
+        let header = message.csv_header()?;
+        let line = letter.and_then(|letter| FileLine::of(letter, &record.attributes));
         let id = letter.map_or(&record.message_id, |letter| &letter.message_id);
+        let source = line.as_ref().map_or(&record.queue_arn, |line| &line.source);
         let origin = Origin {
-            source: source.unwrap_or_else(|| record.queue_arn.clone()),
+            source: source.clone(),
             id: id.clone(),
             trace: record.attribute(TRACE).and_then(TraceParent::parse),
             taken_in: message.taken_in(now),
@@ -136,7 +153,15 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
             attributes: record.attributes.clone(),
             body: record.body.clone(),
         };
-        let message = wrap(contract, Payload::parse(&bytes)?, origin)?;
+        let payload = match header {
+            Some(header) => read_row(contract, &header.columns, &bytes),
+            None => Payload::parse(&bytes),
+        };
+        let wrapped = payload.and_then(|payload| wrap(contract, payload, origin));
+        let message = wrapped.map_err(|failure| match &line {
+            Some(line) => on_line(failure, &line.number),
+            None => failure,
+        })?;
         Ok(Taken::Event { raw, message })
     }
 
@@ -154,7 +179,24 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         let contract = self.contracts.get(dataset)?;
         let archived =
             archive::open_archived(&self.objects, object.clone(), &self.archive_bucket).await?;
-        read_file(&archived.object, contract, archived.body, &self.emit, taken_in, deadline).await
+        let file = File { object: &archived.object, contract, taken_in };
+        read_file(&file, archived.body, &self.emit, &self.kept_letters(), deadline).await
+    }
+
+    fn kept_letters(&self) -> Archive<'_, O> {
+        Archive { objects: &self.objects, bucket: &self.archive_bucket }
+    }
+
+    /// The dataset that a message names, or, of an announcement, that all of its objects are of.
+    fn dataset_of(&self, record: &Record) -> Option<String> {
+        if let Some(dataset) = record.attribute(DATASET) {
+            return Some(dataset.to_owned());
+        }
+        let objects = announced(&record.body, &record.queue_arn)?;
+        let mut datasets = objects.iter().map(|object| object.key.split_once('/'));
+        let (first, _) = datasets.next()??;
+        let is_one = datasets.all(|other| other.is_some_and(|(dataset, _)| dataset == first));
+        is_one.then(|| first.to_owned())
     }
 
     /// Puts the raw batch into the archive, and then passes its events on.
@@ -188,10 +230,15 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
             let message = Message { record, encoding: Encoding::Text, letter: None };
             return self.take(&message, deadline).await;
         };
-        let (record, encoding) =
-            letters::original(&self.objects, &self.archive_bucket, record, &letter).await?;
+        let (record, encoding) = letters::original(&self.kept_letters(), record, &letter).await?;
         let message = Message { record: &record, encoding, letter: Some(&letter) };
         self.take(&message, deadline).await
+    }
+
+    fn contract_of(&self, record: &Record) -> Option<ContractRef> {
+        let dataset = self.dataset_of(record)?;
+        let version = self.contracts.get(&dataset).ok().map(|contract| contract.version);
+        Some(ContractRef { dataset, version })
     }
 
     async fn keep_elsewhere(
@@ -199,8 +246,7 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
         refused: &mut Refused,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let (objects, bucket) = (&self.objects, &self.archive_bucket);
-        letters::put_elsewhere(objects, bucket, refused, deadline.now()).await
+        letters::put_elsewhere(&self.kept_letters(), refused, deadline.now()).await
     }
 
     async fn commit(&self, batch: Vec<Taken>, _: &Deadline) -> Vec<Result<Done, Failure>> {

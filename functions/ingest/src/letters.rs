@@ -1,8 +1,9 @@
 //! Dead letters that came back, and the bodies of those that no message has room for.
 //!
 //! A message may be as large as SQS takes, and its failure has to be with it: such a message is kept
-//! whole in the archive bucket, and its dead letter says where (a "claim check"). When the letter comes
-//! back, the message is read from there, and checked to be the one that was put there.
+//! whole in the archive bucket, and its dead letter says where (a "claim check"). So is a record of a CSV file
+//! that leaves no room for its header. When the letter comes back, the message is read from there, and checked
+//! to be the one that was put there.
 
 use std::io::Read;
 
@@ -49,12 +50,19 @@ const LONGEST_ATTRIBUTE: usize = 1_024;
 /// What one message can come to as a line of JSON, compressed or not: a byte takes six at most.
 const MOST_BYTES: usize = 8 * MAX_BATCH_BYTES;
 
-/// `letters/<day>/<id>-<hash>.ndjson.gz`: the day in UTC, the id as SQS gave it, the begin of the body's
-/// hash. No two bodies share a key.
+/// `letters/<day>/<id>-<hash>.ndjson.gz`: the day in UTC, the id as SQS gave it or as a line of a file has it,
+/// the begin of the body's hash. No two bodies share a key.
 fn key_of(message_id: &str, sha256: &str, now: Timestamp) -> String {
-    let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':');
     let id: String = message_id.chars().filter(fits).take(128).collect();
     format!("{FOLDER}{}/{id}-{}.ndjson.gz", now.date(), &sha256[..16])
+}
+
+/// The bucket in which messages are kept that no dead letter has room for.
+#[derive(Debug)]
+pub(crate) struct Archive<'a, O> {
+    pub(crate) objects: &'a O,
+    pub(crate) bucket: &'a str,
 }
 
 /// Puts a message into the archive, and makes its dead letter one that says where.
@@ -62,11 +70,11 @@ fn key_of(message_id: &str, sha256: &str, now: Timestamp) -> String {
 /// # Errors
 /// When it cannot be put there.
 pub(crate) async fn put_elsewhere(
-    objects: &impl Store,
-    bucket: &str,
+    archive: &Archive<'_, impl Store>,
     refused: &mut Refused,
     now: Timestamp,
 ) -> Result<(), Failure> {
+    let Archive { objects, bucket } = *archive;
     let sha256 = hex_sha256(refused.body.as_bytes());
     let key = key_of(&refused.letter.message_id, &sha256, now);
     let claim = Claim {
@@ -102,14 +110,14 @@ pub(crate) async fn put_elsewhere(
 /// The failure of the letter once more, if what it holds cannot be read again; or permanent, if its
 /// message is not where it says; or a failure of S3.
 pub(crate) async fn original(
-    objects: &impl FileSource,
-    bucket: &str,
+    archive: &Archive<'_, impl FileSource>,
     record: &Record,
     letter: &DeadLetter,
 ) -> Result<(Record, Encoding), Failure> {
+    let Archive { objects, bucket } = *archive;
     match letter.form {
-        Form::Message => {}
-        Form::Csv | Form::Place => return Err(letter.failure()),
+        Form::Message | Form::Csv => {}
+        Form::Place => return Err(letter.failure()),
     }
     let mut message = record.clone();
     message.attributes = letter.original(message.attributes);

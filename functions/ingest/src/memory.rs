@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use contracts::Catalog;
 use event::{Code, DeadLetter, Envelope, Failure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -43,7 +44,8 @@ type Object = (String, Vec<u8>);
 struct Objects {
     files: BTreeMap<Place, Object>,
     archived: BTreeMap<String, Vec<u8>>,
-    is_away: bool,
+    /// What begins the keys of what cannot be archived.
+    away: Option<&'static str>,
     /// Put in place of what is there once it is opened.
     overwrite: Option<(Place, Object)>,
     /// How large every object is said to be.
@@ -77,7 +79,12 @@ impl MemoryObjects {
 
     /// From now on nothing can be archived.
     pub(crate) fn lose_archive(&self) {
-        self.0.lock().unwrap().is_away = true;
+        self.0.lock().unwrap().away = Some("");
+    }
+
+    /// From now on no letter can be archived.
+    pub(crate) fn lose_letters(&self) {
+        self.0.lock().unwrap().away = Some("letters/");
     }
 
     /// Puts other bytes in the place of what was archived.
@@ -93,7 +100,7 @@ impl MemoryObjects {
     fn archive(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), Failure> {
         assert_eq!(bucket, ARCHIVE);
         let mut objects = self.0.lock().unwrap();
-        if objects.is_away {
+        if objects.away.is_some_and(|keys| key.starts_with(keys)) {
             return Err(Failure::transient(Code::DependencyUnavailable, "the archive is away"));
         }
         objects.archived.insert(key.to_owned(), body);
@@ -158,7 +165,16 @@ pub(crate) fn ingest(
     objects: &MemoryObjects,
     queue: &MemoryQueue,
 ) -> Ingest<MemoryObjects, MemoryQueue> {
-    Ingest::new(testkit::contracts(), objects.clone(), ARCHIVE.to_owned(), emit(queue))
+    ingest_under(testkit::contracts(), objects, queue)
+}
+
+/// The same, under other contracts than the template's.
+pub(crate) fn ingest_under(
+    contracts: Catalog,
+    objects: &MemoryObjects,
+    queue: &MemoryQueue,
+) -> Ingest<MemoryObjects, MemoryQueue> {
+    Ingest::new(contracts, objects.clone(), ARCHIVE.to_owned(), emit(queue))
 }
 
 /// The events that were passed on.

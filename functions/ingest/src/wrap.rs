@@ -23,7 +23,7 @@ pub(crate) struct Origin {
 /// The attribute that names the dataset of an inbox message.
 pub(crate) const DATASET: &str = "dataset";
 /// The attributes with which a refused line of a file keeps its origin when it comes back: see
-/// [`source_of`].
+/// [`FileLine::of`].
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const EVENT_ID: &str = "eventid";
 pub(crate) const TRACE: &str = "traceparent";
@@ -39,13 +39,33 @@ impl Origin {
     }
 }
 
-/// Where a dead letter that came back was found: a line of a file says so in its attributes. It is told
-/// by its id, which is in an attribute and in the failure: in the failure of a message it is SQS's own id,
-/// which no producer knew beforehand.
-pub(crate) fn source_of(letter: &DeadLetter, attributes: &Attributes) -> Option<String> {
-    let is_line = attributes.get(EVENT_ID).is_some_and(|id| id.value == letter.message_id);
-    let source = attributes.get(SOURCE).filter(|_| is_line);
-    source.map(|source| source.value.clone())
+/// The line of a file that a dead letter is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileLine {
+    /// The CloudEvents `source` of the file.
+    pub(crate) source: String,
+    pub(crate) number: String,
+}
+
+impl FileLine {
+    /// The line that a letter which came back was: its attributes say so. It is told by its id, which is in an
+    /// attribute and in the failure: in the failure of a message it is SQS's own id, which no producer knew
+    /// beforehand.
+    pub(crate) fn of(letter: &DeadLetter, attributes: &Attributes) -> Option<Self> {
+        let id = attributes.get(EVENT_ID).filter(|id| id.value == letter.message_id)?;
+        let source = attributes.get(SOURCE)?.value.clone();
+        let number = id.value.rsplit(':').next().unwrap_or_default().to_owned();
+        Some(Self { source, number })
+    }
+}
+
+/// The failure of what is on this line of a file.
+pub(crate) fn on_line(failure: Failure, line: &str) -> Failure {
+    let at = match &failure.at {
+        Some(pointer) => format!("line {line}, {pointer}"),
+        None => format!("line {line}"),
+    };
+    failure.at(at)
 }
 
 /// # Errors

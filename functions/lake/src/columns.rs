@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use contracts::{Contract, LakeSink, ValueKind};
-use event::{Code, Decimal, Envelope, Failure, Timestamp, pointer_to};
+use event::{Code, Decimal, Envelope, Failure, Timestamp, json_problem, pointer_to};
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{Type, TypePtr};
@@ -122,7 +122,7 @@ impl Columns {
     /// [`Code::ContractViolation`], permanent, with the pointer of a value that does not fit its column.
     pub(crate) fn row(&self, envelope: &Envelope) -> Result<Vec<Cell>, Failure> {
         let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(envelope.data.get())
-            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error)))?;
         let mut row = Vec::with_capacity(self.all.len());
         for column in &self.all {
             row.push(match &column.source {

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use event::{Attributes, Code, DeadLetter, FAILURE_ATTRIBUTE, Failure, attributes_size};
+use event::{
+    Attributes, Code, ContractRef, DeadLetter, FAILURE_ATTRIBUTE, Failure, attributes_size,
+};
 use lambda_runtime::Diagnostic;
 use runtime::{Deadline, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue, Record, Senders};
 use serde::{Deserialize, Serialize};
@@ -286,7 +288,8 @@ fn abandoned(record: &Record, stage: &str, room: usize) -> Attributes {
     let Some(sent_at) = record.sent_at else { return attributes };
     let reason = "SQS moved it: each receive ended without an answer, by a crash or a time-out";
     let failure = Failure::permanent(Code::RecordAbandoned, reason);
-    let mut letter = DeadLetter::new(stage, &failure, sent_at, &record.message_id);
+    let mut letter =
+        DeadLetter::new(stage, &failure, sent_at, &record.message_id).held_to(contract_of(record));
     letter.taken_in_at = Some(sent_at);
     letter.attempts = record.receive_count;
     letter.redrives = 1;
@@ -297,6 +300,15 @@ fn abandoned(record: &Record, stage: &str, room: usize) -> Attributes {
     }
     let with_letter = letter.write_within(attributes.clone(), room);
     if attributes_size(&with_letter) <= room { with_letter } else { attributes }
+}
+
+/// The contract of what SQS moved, as far as it says: a message in the inbox names its dataset, and an envelope
+/// its contract.
+fn contract_of(record: &Record) -> Option<ContractRef> {
+    match record.attribute("dataset") {
+        Some(dataset) => Some(ContractRef::of_dataset(dataset)),
+        None => ContractRef::of_envelope(&record.body),
+    }
 }
 
 /// Whether it was moved before in this run, which `moved` tells: how often what has the same origin had

@@ -254,6 +254,45 @@ sinks: [{name: records, kind: table}]
         assert_eq!(contract().row(&header, &["7"]).unwrap_err().code, Code::DecodeCsv);
     }
 
+    /// What a reason may hold is in logs, in dead letters and in operators' hands.
+    #[test]
+    fn no_reason_quotes_a_value() {
+        const SECRET: &str = "s3cret-77";
+        let at = "2026-01-01T00:00:00Z";
+        let header = ["meter", "at", "kwh"].map(str::to_owned);
+        let digits = "77".repeat(20);
+        let of_rows = [
+            vec![SECRET, at],
+            vec![SECRET, SECRET, "1"],
+            vec!["m", SECRET, "1"],
+            vec!["m", at, SECRET],
+            vec!["", SECRET, "1"],
+            vec![SECRET, at, &digits],
+            vec![SECRET, at, "1", SECRET],
+        ]
+        .map(|fields| contract().row(&header, &fields));
+        let of_texts = [
+            json!(SECRET).to_string(),
+            json!([SECRET]).to_string(),
+            json!({"meter": [SECRET], "at": at}).to_string(),
+            json!({"meter": {"a": SECRET}, "at": SECRET}).to_string(),
+            json!({"meter": SECRET, "at": SECRET}).to_string(),
+            json!({"meter": SECRET, "at": at, "kwh": SECRET}).to_string(),
+            json!({"meter": SECRET, "": SECRET, "at": at}).to_string(),
+            format!(r#"{{"meter":"{SECRET}","at":"{at}","kwh":{digits}}}"#),
+            format!(r#"{{"meter":"{SECRET}"#),
+            format!(r#"{{"meter":{SECRET}}}"#),
+            format!(r#"{{"meter":"{SECRET}\q"}}"#),
+            format!(r#"{{"meter":"{SECRET}","meter":"{SECRET}"}}"#),
+        ]
+        .map(|text| Payload::parse(text.as_bytes()));
+        for payload in of_rows.into_iter().chain(of_texts) {
+            let failure = payload.and_then(|payload| contract().accept(&payload)).unwrap_err();
+            let told = format!("{} {}", failure.reason, failure.at.unwrap_or_default());
+            assert!(!told.contains("s3cret") && !told.contains(&digits), "{told}");
+        }
+    }
+
     #[test]
     fn a_header_must_have_the_required_columns_once() {
         let check = |names: &[&str]| {

@@ -66,7 +66,7 @@ pub(crate) trait JsonAttribute: Serialize + Sized {
     /// The text that is shortened next.
     fn at(&mut self) -> &mut Option<String>;
 
-    /// Leaves out what can be done without, if there is anything. Whether there was.
+    /// Leaves out what can be done without best, if there is anything left of that. Whether there was.
     fn leave_out(&mut self) -> bool {
         false
     }
@@ -95,7 +95,7 @@ pub(crate) trait JsonAttribute: Serialize + Sized {
             *self.at() = Some(shortened(&at, json.len() - room));
             json = self.json();
         }
-        if json.len() > room && self.leave_out() {
+        while json.len() > room && self.leave_out() {
             json = self.json();
         }
         json

@@ -5,6 +5,8 @@
 //! ten, one of them is kept inside the failure: [`DeadLetter::original`] gives it back. Where a message
 //! leaves too little room, the reason is shortened.
 
+mod group;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -12,8 +14,26 @@ use serde::{Deserialize, Serialize};
 use crate::attributes::{JsonAttribute, restored};
 use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp};
 
+pub use self::group::{ContractRef, FailureFingerprint};
+
 /// The message attribute that holds a [`DeadLetter`] as JSON.
 pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
+
+/// The version of what is written. A letter without one is of version 1. A reader of a version reads the one
+/// before, too.
+///
+/// | version | what changed |
+/// | --- | --- |
+/// | 1 | |
+/// | 2 | `fingerprint`, `dataset` and `contract_version`; the header of a CSV record is with it ([`crate::CsvHeader`]) |
+const FORMAT: u32 = 2;
+
+fn first_format() -> u32 {
+    1
+}
+
+/// More of a dataset's name than a contract can have: whoever sends a message may name any.
+const LONGEST_DATASET: usize = 64;
 
 /// How the body holds the original bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +55,8 @@ pub enum Form {
     /// A message as it was, or what should have been an event.
     #[default]
     Message,
-    /// A record of a CSV file. Its header is not with it, so that it cannot be read again.
+    /// A record of a CSV file, which is read again by the header that is with it ([`crate::CsvHeader`]).
+    /// Letters of version 1 have none, and cannot be read again.
     Csv,
     /// Where in a file a line is that no message could hold. There is nothing to be read again.
     Place,
@@ -44,14 +65,25 @@ pub enum Form {
 /// Why a message is in a dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
+    #[serde(default = "first_format", skip_serializing_if = "is_first")]
+    letter_format: u32,
     /// The stage that gave up: `ingest`, `enrich`, `sink`, `lake`, `deliver` or a sink of one's own.
     pub stage: String,
     pub code: Code,
     pub kind: String,
     pub reason: String,
-    /// The JSON Pointer, or the line of a file.
+    /// The JSON Pointer, the line of a file, or, of a panic, the place in the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// As it was written; [`DeadLetter::fingerprint`] tells it of any letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<FailureFingerprint>,
+    /// The dataset that the event is of, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// The version of its contract that the event was held to, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_version: Option<u32>,
     /// When the message that failed first was sent, or, of a line of a file, when it was first read:
     /// none of its effects is older. Letters of earlier versions do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +120,11 @@ fn is_message(form: &Form) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_first(format: &u32) -> bool {
+    *format == first_format()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
@@ -97,11 +134,15 @@ impl DeadLetter {
     #[must_use]
     pub fn new(stage: &str, failure: &Failure, now: Timestamp, message_id: &str) -> Self {
         Self {
+            letter_format: FORMAT,
             stage: stage.to_owned(),
             code: failure.code,
             kind: failure.kind.name().to_owned(),
             reason: failure.reason.clone().into_owned(),
             at: failure.at.clone(),
+            fingerprint: None,
+            dataset: None,
+            contract_version: None,
             taken_in_at: None,
             first_failed_at: now,
             last_failed_at: now,
@@ -123,6 +164,26 @@ impl DeadLetter {
         serde_json::from_str(&attributes.get(FAILURE_ATTRIBUTE)?.value).ok()
     }
 
+    /// The same, of an event that is held to this contract.
+    #[must_use]
+    pub fn held_to(mut self, contract: Option<ContractRef>) -> Self {
+        if let Some(ContractRef { dataset, version }) = contract {
+            self.dataset = Some(dataset.chars().take(LONGEST_DATASET).collect());
+            self.contract_version = version;
+        }
+        self
+    }
+
+    /// What groups it with others of the same cause: as it was written, or, of a letter that was not written
+    /// yet or is of version 1, by what it says.
+    #[must_use]
+    pub fn fingerprint(&self) -> FailureFingerprint {
+        self.fingerprint.clone().unwrap_or_else(|| {
+            let (at, dataset) = (self.at.as_deref(), self.dataset.as_deref());
+            FailureFingerprint::of(&self.stage, self.code, at, dataset, self.contract_version)
+        })
+    }
+
     /// Carries on what an earlier life had told, and how the body was held in it.
     #[must_use]
     pub fn following(mut self, earlier: Option<&Self>) -> Self {
@@ -131,6 +192,7 @@ impl DeadLetter {
             self.first_failed_at = earlier.first_failed_at;
             self.redrives = earlier.redrives;
             self.message_id.clone_from(&earlier.message_id);
+            self.traceparent = self.traceparent.or_else(|| earlier.traceparent.clone());
             self.encoding = earlier.encoding;
             self.form = earlier.form;
             self.displaced.clone_from(&earlier.displaced);
@@ -158,10 +220,14 @@ impl DeadLetter {
     }
 
     /// As [`DeadLetter::write`], in at most so many bytes as SQS counts them ([`crate::attributes_size`]), as
-    /// far as that can be: the reason is shortened, then the place, and then the trace goes. Stage,
-    /// code, kind and times stay, whatever the size.
+    /// far as that can be: the reason is shortened, then the place; then the trace goes, the contract, and
+    /// last the fingerprint. Stage, code, kind and times stay, whatever the size.
     #[must_use]
-    pub fn write_within(self, attributes: Attributes, room: usize) -> Attributes {
+    pub fn write_within(mut self, attributes: Attributes, room: usize) -> Attributes {
+        if self.letter_format >= FORMAT {
+            // Before the place is shortened, which is part of it.
+            self.fingerprint = Some(self.fingerprint());
+        }
         self.added_to(attributes, room)
     }
 
@@ -201,9 +267,16 @@ impl JsonAttribute for DeadLetter {
         &mut self.at
     }
 
-    /// The trace.
+    /// The trace; then the contract, which the event or its message names too; then the fingerprint.
     fn leave_out(&mut self) -> bool {
-        self.traceparent.take().is_some()
+        if self.traceparent.take().is_some() {
+            return true;
+        }
+        let had_version = self.contract_version.take().is_some();
+        if self.dataset.take().is_some() || had_version {
+            return true;
+        }
+        self.fingerprint.take().is_some()
     }
 }
 

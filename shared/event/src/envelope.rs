@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::noncharacters::escape_noncharacters;
-use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timestamp};
+use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timestamp, json_problem};
 
 /// The CloudEvents version that is read and written.
 pub const SPEC_VERSION: &str = "1.0";
@@ -66,7 +66,8 @@ pub struct Envelope {
 
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
-    #[error("not a CloudEvents envelope: {source}")]
+    /// What it holds is not quoted: it may be anybody's message.
+    #[error("not a CloudEvents envelope: {}", json_problem(source))]
     Malformed {
         #[source]
         source: serde_json::Error,
@@ -185,6 +186,12 @@ mod tests {
             let error = Envelope::from_json(&newer).unwrap_err();
             assert!(matches!(error, EnvelopeError::Newer { found: 3 }), "{error}");
             assert_eq!(Failure::from(error).kind, crate::FailureKind::Transient);
+        }
+        for body in ["\"s3cret\"".to_owned(), WRITTEN.replace("2013-01-01T10:00:00.000Z", "s3cret")]
+        {
+            let failure = Failure::from(Envelope::from_json(&body).unwrap_err());
+            assert_eq!(failure.code, Code::DecodeEnvelope);
+            assert!(!failure.reason.contains("s3cret"), "{failure}");
         }
         let malformed = Failure::from(Envelope::from_json("{}").unwrap_err());
         assert_eq!(malformed.kind, crate::FailureKind::Permanent);

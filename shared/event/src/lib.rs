@@ -5,11 +5,13 @@
 
 mod attributes;
 mod canonical;
+mod csv_header;
 mod dead_letter;
 mod decimal;
 mod envelope;
 mod equality;
 mod failure;
+mod json_error;
 mod key;
 mod noncharacters;
 mod parked;
@@ -20,11 +22,15 @@ mod trace;
 
 pub use attributes::{Attribute, Attributes, attributes_size};
 pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers, hex_sha256};
-pub use dead_letter::{DeadLetter, Encoding, FAILURE_ATTRIBUTE, Form};
+pub use csv_header::{CSV_ATTRIBUTE, CsvHeader};
+pub use dead_letter::{
+    ContractRef, DeadLetter, Encoding, FAILURE_ATTRIBUTE, FailureFingerprint, Form,
+};
 pub use decimal::{Decimal, DecimalError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError, SPEC_VERSION};
 pub use equality::is_same_value;
 pub use failure::{Code, DEFAULT_LONGEST_WAIT, Failure, FailureKind, MAX_LONGEST_WAIT};
+pub use json_error::json_problem;
 pub use key::{IdempotencyKey, KeyError, row_key};
 pub use parked::{PARKED_ATTRIBUTE, Parked};
 pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, pointer_to, too_large};

@@ -6,8 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use event::{
-    Attribute, Attributes, DeadLetter, Envelope, FAILURE_ATTRIBUTE, Fingerprint, Form,
-    IdempotencyKey, PARKED_ATTRIBUTE, Parked, row_key,
+    Attribute, Attributes, CSV_ATTRIBUTE, Code, CsvHeader, DeadLetter, Envelope, FAILURE_ATTRIBUTE,
+    FailureFingerprint, Fingerprint, Form, IdempotencyKey, PARKED_ATTRIBUTE, Parked, row_key,
 };
 use serde_json::Value;
 
@@ -83,6 +83,53 @@ fn dead_letters_stay_what_they_are() {
     const THIRD: &str = r#"{"stage":"enrich","code":"dependency.unavailable","kind":"unavailable","reason":"weather is away","taken_in_at":"2025-12-31T00:00:00.000Z","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T06:00:00.000Z","attempts":2,"parks":30,"unavailable_since":"2026-01-01T00:01:00.000Z","redrives":0,"message_id":"m-1","encoding":"text"}"#;
     assert_eq!((read(THIRD).parks, read(FIRST).parks), (30, 0));
     assert_eq!(written(read(THIRD)), THIRD);
+    // Of version 2.
+    const FOURTH: &str = r#"{"letter_format":2,"stage":"ingest","code":"contract.violation","kind":"permanent","reason":"expected integer, found other text","at":"line 17, /distance","fingerprint":"1-d7fbe72759a91ea3","dataset":"flights","contract_version":1,"taken_in_at":"2025-12-31T00:00:00.000Z","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T00:00:00.000Z","attempts":1,"redrives":0,"message_id":"e1:17","encoding":"text","form":"csv"}"#;
+    assert_eq!(written(read(FOURTH)), FOURTH);
+    let without = FOURTH.replace(r#","fingerprint":"1-d7fbe72759a91ea3""#, "");
+    assert_eq!(written(read(&without)), FOURTH, "the fingerprint follows from the rest");
+}
+
+/// What groups letters. By Python: `json.dumps(["sluicegate.failure/1", …], separators=(",", ":"),
+/// ensure_ascii=False)`, its SHA-256's first 16 digits.
+#[test]
+fn the_fingerprints_of_failures_stay_what_they_are() {
+    for (stage, code, at, dataset, version, pinned) in [
+        ("ingest", "contract.violation", "line 17, /distance", None, None, "cdc21333b5e8404c"),
+        ("ingest", "contract.violation", "/distance", Some("flights"), Some(1), "d7fbe72759a91ea3"),
+        (
+            "ingest",
+            "contract.violation",
+            "/legs/0/é~1\"",
+            Some("flights"),
+            Some(2),
+            "8fa88b8791c43c5e",
+        ),
+        ("enrich", "dependency.unavailable", "", Some("flights"), Some(1), "ff840d004419bd44"),
+        (
+            "sink",
+            "record.panicked",
+            "functions/sink/src/write.rs:12:34",
+            None,
+            None,
+            "bf9c8b97bcaf2356",
+        ),
+        ("lake", "record.abandoned", "", Some("flights"), Some(1), "a81301991f6ef693"),
+    ] {
+        let code = *Code::ALL.iter().find(|each| each.as_str() == code).unwrap();
+        let print = FailureFingerprint::of(stage, code, Some(at), dataset, version);
+        assert_eq!(print.as_str(), format!("1-{pinned}"), "{stage} {code} {at}");
+    }
+}
+
+/// What a CSV record in a dead letter is read by.
+#[test]
+fn the_headers_of_csv_records_stay_what_they_are() {
+    const FIRST: &str = r#"{"csv_format":1,"dialect":"rfc4180","columns":["id","a \"b\"","é"]}"#;
+    let attribute = (CSV_ATTRIBUTE.to_owned(), Attribute::string(FIRST));
+    let header = CsvHeader::read(&[attribute.clone()].into()).unwrap();
+    assert_eq!(header.columns, ["id", "a \"b\"", "é"]);
+    assert_eq!(header.attribute(), attribute.1);
 }
 
 /// What parked copies carry, which are in queues while a deployment replaces the functions.

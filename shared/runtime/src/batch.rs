@@ -8,15 +8,14 @@
 mod settle;
 mod wait;
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use breaker::polling::BatchSummary;
 use event::{Code, Failure};
-use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
+use crate::panics::catch_panic;
 use crate::{DeadLetters, Deadline, Done, Queue, Record, Senders, Stage, Tally};
 
 /// What Lambda is told: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
@@ -116,7 +115,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
 
     /// What became of the batch is decided: nothing that goes wrong here changes it.
     async fn end_invocation(&self, summary: &BatchSummary, deadline: &Deadline) {
-        let ending = AssertUnwindSafe(self.stage.end_invocation(summary)).catch_unwind();
+        let ending = catch_panic(self.stage.end_invocation(summary));
         let limit = deadline.remaining().saturating_sub(self.policy.reserve / 4);
         if !matches!(tokio::time::timeout(limit, ending).await, Ok(Ok(()))) {
             tracing::warn!(stage = S::NAME, "the end of the invocation was cut short");
@@ -179,13 +178,13 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         deadline: &Deadline,
         limit: Duration,
     ) -> Result<S::Prepared, Failure> {
-        let attempt = AssertUnwindSafe(self.stage.prepare(record, deadline)).catch_unwind();
+        let attempt = catch_panic(self.stage.prepare(record, deadline));
         match tokio::time::timeout(limit, attempt).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_panic)) => Err(Failure::permanent(
-                Code::RecordPanicked,
-                "the record's processing panicked; the log of its invocation says where",
-            )),
+            Ok(Err(panicked)) => {
+                let reason = "the record's processing panicked";
+                Err(panicked.at_its_place(Failure::permanent(Code::RecordPanicked, reason)))
+            }
             Err(_elapsed) => {
                 let reason = format!("not processed within {} ms", limit.as_millis());
                 Err(Failure::transient(Code::RecordTimedOut, reason))
@@ -202,17 +201,19 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         if count == 0 {
             return Vec::new();
         }
-        let attempt = AssertUnwindSafe(self.stage.commit(prepared, deadline)).catch_unwind();
+        let attempt = catch_panic(self.stage.commit(prepared, deadline));
         // What is left over is for telling Lambda and the queues what became of the batch.
         let limit = deadline.remaining().saturating_sub(self.policy.reserve / 2);
-        let reason = match tokio::time::timeout(limit, attempt).await {
-            Ok(Ok(results)) if results.len() == count => return results,
-            Ok(Ok(results)) => format!("{} results for {count} records", results.len()),
-            Ok(Err(_panic)) => "the batch's commit panicked; the log says where".to_owned(),
-            Err(_elapsed) => "the batch's commit did not end in time".to_owned(),
-        };
         // What was written is not known: each record is tried again, and the sink knows its key.
-        let failure = Failure::transient(Code::RecordTimedOut, reason);
+        let unknown = |reason: String| Failure::transient(Code::RecordTimedOut, reason);
+        let failure = match tokio::time::timeout(limit, attempt).await {
+            Ok(Ok(results)) if results.len() == count => return results,
+            Ok(Ok(results)) => unknown(format!("{} results for {count} records", results.len())),
+            Ok(Err(panicked)) => {
+                panicked.at_its_place(unknown("the batch's commit panicked".to_owned()))
+            }
+            Err(_elapsed) => unknown("the batch's commit did not end in time".to_owned()),
+        };
         vec![Err(failure); count]
     }
 }

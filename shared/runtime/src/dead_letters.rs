@@ -1,6 +1,8 @@
 //! The way to a dead-letter queue: sent before the original is let go.
 
-use event::{Attributes, DeadLetter, Failure, Timestamp, TraceParent, attributes_size};
+use event::{
+    Attributes, ContractRef, DeadLetter, Failure, Timestamp, TraceParent, attributes_size,
+};
 
 use crate::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue, Record, send_all};
 
@@ -14,11 +16,17 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// A received message, body and attributes as they came.
+    /// A received message, body and attributes as they came, of an event that is held to this contract.
     #[must_use]
-    pub fn message(stage: &str, record: &Record, failure: &Failure, now: Timestamp) -> Self {
+    pub fn message(
+        stage: &str,
+        record: &Record,
+        contract: Option<ContractRef>,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Self {
         let earlier = record.earlier();
-        let mut letter = DeadLetter::new(stage, failure, now, &record.message_id);
+        let mut letter = DeadLetter::new(stage, failure, now, &record.message_id).held_to(contract);
         letter.attempts = record.attempts(failure);
         if let Some(parked) = &record.parked {
             letter.first_failed_at = parked.first_failed_at;

@@ -14,6 +14,7 @@ mod logs;
 mod lookup;
 mod names;
 mod outbox;
+mod panics;
 mod queue;
 mod record;
 mod rolls;

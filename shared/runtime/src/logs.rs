@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tracing::level_filters::LevelFilter;
 
 use crate::env::{self, EnvError, Lookup};
+use crate::panics::note_place;
 
 /// Starts logging to standard output from the level in `LOG_LEVEL` (`info` if it is not set).
 ///
@@ -26,7 +27,7 @@ pub fn init_logs(lookup: &dyn Lookup) -> Result<(), EnvError> {
     // A second start in one process keeps the first subscriber: only tests do that.
     let _ = tracing::subscriber::set_global_default(subscriber);
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let place = note_place(panic);
         tracing::error!(panic.place = place, "panicked");
     }));
     level.map(|_| ())

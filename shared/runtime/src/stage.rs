@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use breaker::polling::BatchSummary;
-use event::Failure;
+use event::{ContractRef, Failure};
 
 use crate::{Deadline, Record, Refused};
 
@@ -53,6 +53,12 @@ pub trait Stage: Send + Sync {
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
     ) -> impl Future<Output = Vec<Result<Done, Failure>>> + Send;
+
+    /// The contract that the event of a record is held to, as far as it is known: it is part of what groups dead
+    /// letters. By default the record is an envelope, which says it.
+    fn contract_of(&self, record: &Record) -> Option<ContractRef> {
+        ContractRef::of_envelope(&record.body)
+    }
 
     /// Puts what no message has room for elsewhere ([`Refused::fits`]), and leaves in the dead letter
     /// where. A stage that is given only what its predecessor sends needs no such place: messages

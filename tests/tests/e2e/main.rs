@@ -21,5 +21,6 @@ mod outages;
 mod poison;
 mod polling;
 mod rights;
+mod rows;
 mod services;
 mod time;

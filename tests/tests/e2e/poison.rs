@@ -157,32 +157,6 @@ async fn a_message_that_fills_its_message_says_why_it_failed_and_is_kept_byte_fo
     world.end().await;
 }
 
-/// The header of its file is not with it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_is_redriven_says_again_why_it_failed() {
-    let world = World::start().await;
-    world.land(
-        "flights/rows.csv",
-        "year,month,day,sched_dep_time,carrier,flight,origin,dest,time_hour\n\
-         2013,1,1,515,UA,1545,EWR,IAH,2013-01-01T10:00:00Z\n\
-         2013,1,1,515,UA,many,EWR,IAH,2013-01-01T10:00:00Z\n",
-    );
-    world.settle().await;
-    let why = "[line 3, /flight]";
-    world.assert_letters("InboxDlq", &[(Code::ContractViolation, why)]);
-    let first = world.letters("InboxDlq").remove(0).failure.unwrap();
-    assert_eq!(world.redrive("ingest").await["moved"], 1);
-    world.settle().await;
-    world.assert_letters("InboxDlq", &[(Code::ContractViolation, why)]);
-    let again = world.letters("InboxDlq").remove(0).failure.unwrap();
-    assert_eq!((again.redrives, &again.reason), (1, &first.reason));
-    assert_eq!(
-        (again.first_failed_at, again.taken_in_at),
-        (first.first_failed_at, first.taken_in_at)
-    );
-    world.end().await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_read_is_one_dead_letter() {
     let world = World::start().await;

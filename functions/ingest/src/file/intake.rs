@@ -1,17 +1,21 @@
 //! From the entries of a file to events and dead letters.
 
 use contracts::Contract;
-use event::{Code, Failure, Form, Payload, Timestamp, too_large};
+use event::{
+    Attribute, CSV_ATTRIBUTE, Code, CsvHeader, Failure, Form, Payload, Timestamp, attributes_size,
+};
 use runtime::{MAX_BATCH_BYTES, Outgoing, Refused};
 
+use super::File;
 use super::entries::{Content, Entry};
 use super::format::Format;
+use super::row::{nothing, payload_of, too_long};
 use crate::emit::refused;
 use crate::notification::Announced;
-use crate::wrap::{Origin, wrap};
+use crate::wrap::{Origin, on_line, wrap};
 
-/// What a dead letter's message needs beside its body: attributes with the object's key twice (at
-/// most 1,024 bytes each), and a reason of at most 1,000 characters.
+/// What a dead letter's message needs beside its body and a CSV header: attributes with the object's key twice
+/// (at most 1,024 bytes each), and a reason of at most 1,000 characters.
 const LETTER_ROOM_BYTES: usize = 32 * 1024;
 
 /// A file whose first lines all fail is not what its name says: it is one dead letter, not one for
@@ -40,7 +44,11 @@ enum Header {
     Unneeded,
     /// The first record of CSV will be it.
     Awaited,
-    Known(Vec<String>),
+    Known {
+        names: Vec<String>,
+        /// The same, as a dead letter has it.
+        attribute: Attribute,
+    },
 }
 
 /// Takes entries, and holds what they come to until it is sent.
@@ -66,13 +74,8 @@ pub(super) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(
-        object: &'a Announced,
-        contract: &'a Contract,
-        format: Format,
-        taken_in: Timestamp,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn new(file: &File<'a>, format: Format, now: Timestamp) -> Self {
+        let File { object, contract, taken_in } = *file;
         let header = match format {
             Format::Ndjson => Header::Unneeded,
             Format::Csv => Header::Awaited,
@@ -103,7 +106,9 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         if matches!(self.header, Header::Awaited) {
-            self.header = Header::Known(self.columns(&entry.content)?);
+            let names = self.columns(&entry.content)?;
+            let attribute = CsvHeader::new(&names).attribute();
+            self.header = Header::Known { names, attribute };
             self.account.header = entry.bytes;
             return Ok(());
         }
@@ -131,7 +136,7 @@ impl<'a> Intake<'a> {
     pub(super) fn end(&self) -> Result<(), Failure> {
         match self.header {
             // No event is not a failure: a night without data.
-            Header::Unneeded | Header::Known(_) => Ok(()),
+            Header::Unneeded | Header::Known { .. } => Ok(()),
             // Whoever writes CSV writes its header first: without one, the file was not written.
             Header::Awaited => {
                 Err(Failure::permanent(Code::InputEmpty, "a CSV file without a header"))
@@ -147,7 +152,8 @@ impl<'a> Intake<'a> {
 
     /// A row of white space is none, unless the file has but one column.
     fn is_blank(&self, content: &Content<'_>) -> bool {
-        let has_one_column = matches!(&self.header, Header::Known(names) if names.len() == 1);
+        let has_one_column =
+            matches!(&self.header, Header::Known { names, .. } if names.len() == 1);
         match content {
             Content::Blank => true,
             Content::Record { raw, .. } => !has_one_column && raw.trim_ascii().is_empty(),
@@ -174,20 +180,13 @@ impl<'a> Intake<'a> {
     }
 
     fn payload(&self, content: &Content<'_>) -> Result<Payload, Failure> {
-        match (content, &self.header) {
-            (Content::Line(text), _) => Payload::parse(text),
-            (Content::Record { fields, .. }, Header::Known(names)) => {
-                self.contract.row(names, &fields.texts()?)
-            }
-            (Content::TooLong { bytes }, _) => {
-                Err(too_large(usize::try_from(*bytes).unwrap_or(usize::MAX)))
-            }
-            (Content::Unclosed { .. }, _) => {
-                Err(Failure::permanent(Code::DecodeCsv, "a quote that is never closed"))
-            }
-            (Content::Blank | Content::Record { .. }, _) => {
-                Err(Failure::permanent(Code::InputEmpty, "nothing where an event was expected"))
-            }
+        if let Header::Known { names, .. } = &self.header {
+            return payload_of(self.contract, names, content);
+        }
+        match content {
+            Content::Line(text) => Payload::parse(text),
+            Content::TooLong { bytes } => Err(too_long(*bytes)),
+            Content::Blank | Content::Record { .. } | Content::Unclosed { .. } => Err(nothing()),
         }
     }
 
@@ -195,20 +194,11 @@ impl<'a> Intake<'a> {
     fn refuse(&mut self, entry: &Entry<'_>, failure: Failure) {
         let is_undecodable = matches!(failure.code, Code::DecodeJson | Code::DecodeCsv);
         self.is_proven |= !is_undecodable;
-        let at = match &failure.at {
-            Some(pointer) => format!("line {}, {pointer}", entry.line),
-            None => format!("line {}", entry.line),
-        };
-        let failure = failure.at(at);
+        let failure = on_line(failure, &entry.line.to_string());
         let origin = self.origin(entry.line);
-        let dataset = &self.contract.dataset;
         let letter = match &entry.content {
             Content::Line(raw) | Content::Record { raw, .. } | Content::Unclosed { raw } => {
-                let form = match self.header {
-                    Header::Unneeded => Form::Message,
-                    Header::Awaited | Header::Known(_) => Form::Csv,
-                };
-                let letter = refused(raw, form, dataset, &origin, &failure, self.now);
+                let letter = self.letter(raw, &origin, &failure);
                 let fits = letter.body.len() + LETTER_ROOM_BYTES <= MAX_BATCH_BYTES;
                 if fits {
                     letter
@@ -219,8 +209,22 @@ impl<'a> Intake<'a> {
             Content::TooLong { bytes } => self.place(&origin, entry.line, *bytes, &failure),
             Content::Blank => self.place(&origin, entry.line, entry.bytes, &failure),
         };
-        self.refusing_bytes += letter.body.len();
+        self.refusing_bytes += letter.body.len() + attributes_size(&letter.attributes);
         self.refusing.push(letter);
+    }
+
+    /// The dead letter of an entry's bytes, with what they are read by.
+    fn letter(&self, raw: &[u8], origin: &Origin, failure: &Failure) -> Refused {
+        match &self.header {
+            Header::Unneeded | Header::Awaited => {
+                refused(raw, Form::Message, self.contract, origin, failure, self.now)
+            }
+            Header::Known { attribute, .. } => {
+                let mut letter = refused(raw, Form::Csv, self.contract, origin, failure, self.now);
+                letter.attributes.insert(CSV_ATTRIBUTE.to_owned(), attribute.clone());
+                letter
+            }
+        }
     }
 
     /// The dead letter that says where its bytes are.
@@ -228,8 +232,8 @@ impl<'a> Intake<'a> {
         let place = serde_json::json!({
             "source": origin.source, "etag": self.object.etag, "line": line, "bytes": bytes,
         });
-        let dataset = &self.contract.dataset;
-        refused(place.to_string().as_bytes(), Form::Place, dataset, origin, failure, self.now)
+        let place = place.to_string();
+        refused(place.as_bytes(), Form::Place, self.contract, origin, failure, self.now)
     }
 
     fn check_first_lines(&self) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod inflate;
 mod intake;
 mod lines;
 mod records;
+mod row;
 
 use std::future::Future;
 
@@ -21,7 +22,10 @@ use self::inflate::Inflate;
 use self::intake::Intake;
 use self::lines::Lines;
 use self::records::Records;
+pub(crate) use self::row::read_row;
+use crate::archive::Store;
 use crate::emit::Emit;
+use crate::letters::{Archive, put_elsewhere};
 use crate::notification::Announced;
 
 /// Where files are.
@@ -78,21 +82,30 @@ const FLUSH_BYTES: usize = 4 * 1024 * 1024;
 /// of it, so that a bomb stays bounded.
 const SLICE: usize = 4 * 1024;
 
-/// Reads a file and passes its events on; an entry that fails is a dead letter of its own.
+/// A file of events.
+#[derive(Debug)]
+pub(crate) struct File<'a> {
+    pub(crate) object: &'a Announced,
+    pub(crate) contract: &'a Contract,
+    /// When it was first taken in.
+    pub(crate) taken_in: Timestamp,
+}
+
+/// Reads a file and passes its events on; an entry that fails is a dead letter of its own, in `archive`
+/// where no message has room for it.
 ///
 /// # Errors
 /// What concerns the file as a whole; what was passed on before then comes again, and is known by
 /// its keys.
 pub(crate) async fn read_file<Q: Queue>(
-    object: &Announced,
-    contract: &Contract,
+    file: &File<'_>,
     mut body: impl Body,
     emit: &Emit<Q>,
-    taken_in: Timestamp,
+    archive: &Archive<'_, impl Store>,
     deadline: &Deadline,
 ) -> Result<Done, Failure> {
-    let (format, gzipped) = format_of(&object.key)?;
-    let mut reader = Reader::new(object, contract, format, gzipped, taken_in, deadline.now());
+    let (format, gzipped) = format_of(&file.object.key)?;
+    let mut reader = Reader::new(file, format, gzipped, archive, deadline.now());
     let mut first = Some(Vec::new());
     while let Some(bytes) = body.next().await? {
         let bytes = bytes.as_ref();
@@ -120,22 +133,23 @@ pub(crate) async fn read_file<Q: Queue>(
 }
 
 /// Bytes to entries, entries to events and dead letters, and these to their queues.
-struct Reader<'a> {
+struct Reader<'a, O> {
     inflate: Inflate,
     entries: Entries,
     intake: Intake<'a>,
+    archive: &'a Archive<'a, O>,
+    now: Timestamp,
     /// Bytes of the file, as they are after decompression.
     bytes: u64,
     done: Done,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, O: Store> Reader<'a, O> {
     fn new(
-        object: &'a Announced,
-        contract: &'a Contract,
+        file: &File<'a>,
         format: Format,
         gzipped: bool,
-        taken_in: Timestamp,
+        archive: &'a Archive<'a, O>,
         now: Timestamp,
     ) -> Self {
         let entries = match format {
@@ -145,7 +159,9 @@ impl<'a> Reader<'a> {
         Self {
             inflate: Inflate::new(gzipped),
             entries,
-            intake: Intake::new(object, contract, format, taken_in, now),
+            intake: Intake::new(file, format, now),
+            archive,
+            now,
             bytes: 0,
             done: Done::default(),
         }
@@ -238,8 +254,11 @@ impl<'a> Reader<'a> {
     }
 
     async fn refuse_waiting<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
-        let refusing = std::mem::take(&mut self.intake.refusing);
+        let mut refusing = std::mem::take(&mut self.intake.refusing);
         self.intake.refusing_bytes = 0;
+        for refused in refusing.iter_mut().filter(|refused| !refused.fits()) {
+            put_elsewhere(self.archive, refused, self.now).await?;
+        }
         let count = refusing.len() as u64;
         emit.refuse(refusing).await?;
         self.done.dead_lettered += count;

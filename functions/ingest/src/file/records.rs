@@ -60,6 +60,11 @@ impl Records {
         }
     }
 
+    /// For records without their file: a byte order mark is no file's first.
+    pub(super) fn after_header(longest: usize) -> Self {
+        Self { is_at_start: false, ..Self::new(longest) }
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
         self.scanned -= self.start;
@@ -200,4 +205,4 @@ impl LineCounter {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

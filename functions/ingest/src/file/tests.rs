@@ -14,7 +14,9 @@ use testkit::{ManualClock, MemoryQueue};
 use runtime::Outgoing;
 
 use super::*;
-use crate::memory::{Chunks, DLQ, ENRICH, HEADER, emit, events, flight, gzip, letters, row};
+use crate::memory::{
+    ARCHIVE, Chunks, DLQ, ENRICH, HEADER, MemoryObjects, emit, events, flight, gzip, letters, row,
+};
 
 /// What reading a file came to.
 #[derive(Debug)]
@@ -48,7 +50,10 @@ async fn read_under(
     };
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let body = Chunks(chunks.into());
-    let result = read_file(&object, contract, body, &emit(&queue), deadline.now(), &deadline).await;
+    let file = File { object: &object, contract, taken_in: deadline.now() };
+    let objects = MemoryObjects::default();
+    let archive = Archive { objects: &objects, bucket: ARCHIVE };
+    let result = read_file(&file, body, &emit(&queue), &archive, &deadline).await;
     Read { result, events: events(&queue), letters: letters(&queue), queue }
 }
 

@@ -1,6 +1,7 @@
 //! The stage under its batch loop: messages and announcements in, envelopes and dead letters out.
 
 mod letters;
+mod rows;
 
 use std::io::Read;
 use std::time::Duration;
@@ -18,10 +19,18 @@ const INBOX: &str = "http://h/inbox";
 
 /// Runs a batch; returns the ids that stay in the inbox.
 async fn run(objects: &MemoryObjects, queue: &MemoryQueue, records: Vec<Record>) -> Vec<String> {
+    run_stage(ingest(objects, queue), queue, records).await
+}
+
+async fn run_stage(
+    stage: Ingest<MemoryObjects, MemoryQueue>,
+    queue: &MemoryQueue,
+    records: Vec<Record>,
+) -> Vec<String> {
     let variables = std::collections::BTreeMap::from([("TRUSTED_SENDERS", "AROAREDRIVE")]);
     let trusted_senders = Some(Senders::read(&variables).unwrap());
     let batches = Batches {
-        stage: ingest(objects, queue),
+        stage,
         dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
         policy: Policy { trusted_senders, ..Policy::new(INBOX.to_owned(), 5) },
         queue: queue.clone(),
@@ -90,6 +99,26 @@ async fn what_cannot_be_an_event_is_a_dead_letter_and_the_others_pass() {
     assert_eq!(codes, [Code::UnknownDataset, Code::UnknownDataset, Code::InputEmpty]);
     assert_eq!(events(&queue).len(), 1);
     assert!(letters(&queue)[1].0.reason.contains("known: flights"));
+}
+
+#[tokio::test]
+async fn a_letter_names_its_dataset_and_the_contract_s_version_where_they_are_known() {
+    for (record, dataset, version) in [
+        (message("m1", "{", &[("dataset", "flights")]), Some("flights"), Some(1)),
+        (message("m1", "{", &[("dataset", "orders")]), Some("orders"), None),
+        (message("m1", "{", &[]), None, None),
+        (announcement(&["flights/a.pdf", "flights/b.pdf"]), Some("flights"), Some(1)),
+        (announcement(&["flights/a.pdf", "weather/b.pdf"]), None, None),
+        (announcement(&["flights/gone.csv"]), Some("flights"), Some(1)),
+        (announcement(&["a.csv"]), None, None),
+    ] {
+        let (objects, queue) = Default::default();
+        let body = record.body.clone();
+        run(&objects, &queue, vec![record]).await;
+        let (letter, _) = letters(&queue).remove(0);
+        let found = (letter.dataset.as_deref(), letter.contract_version);
+        assert_eq!(found, (dataset, version), "{body}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex};
 
-use event::{Attribute, Attributes, Code, Failure, Parked, Timestamp};
+use event::{Attribute, Attributes, Code, Failure, FailureFingerprint, Parked, Timestamp};
 use runtime::Clock;
 
 use super::*;
@@ -256,7 +256,40 @@ async fn what_sqs_moved_goes_back_with_its_id_and_the_time_at_which_it_was_sent(
     assert_eq!((letter.message_id.as_str(), letter.code), ("m0", Code::RecordAbandoned));
     assert_eq!((letter.attempts, letter.redrives), (6, 1));
     assert_eq!(letter.taken_in(), Timestamp::from_unix_ms(5_000));
+    assert_eq!(letter.dataset.as_deref(), Some("flights"));
     assert_eq!(sent[1].attributes.len(), 1);
+}
+
+/// Nothing more is known of it than whose event it was.
+#[tokio::test]
+async fn what_sqs_moved_is_grouped_by_stage_and_contract() {
+    const ENVELOPE: &str = r#"{"specversion":"1.0","envelopeversion":2,"id":"e1:1","source":"s","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","dataschema":"flights/3","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{}}"#;
+    let moved = |n: usize, body: &str| Record {
+        body: body.to_owned(),
+        attributes: Attributes::new(),
+        moved_from: Some("arn:aws:sqs:eu-west-1:000000000000:sink".to_owned()),
+        sent_at: Some(Timestamp::from_unix_ms(5_000)),
+        ..letter(n)
+    };
+    let other = ENVELOPE.replace("e1:1", "e1:2").replace("\"data\":{}", "\"data\":{\"a\":1}");
+    let newer = ENVELOPE.replace("flights/3", "flights/4");
+    let bodies = [ENVELOPE, &other, &newer, "{"];
+    let letters = bodies.iter().enumerate().map(|(n, body)| moved(n, body)).collect();
+    let redrive = with("http://h/queue", Fake { letters: Mutex::new(letters), ..Fake::default() });
+    run(&redrive, "sink", 10).await.unwrap();
+    let sent = redrive.queues.sent.lock().unwrap();
+    let groups: Vec<_> = sent
+        .iter()
+        .map(|message| DeadLetter::read(&message.attributes).unwrap().fingerprint())
+        .collect();
+    let expected = |dataset, version| {
+        FailureFingerprint::of("sink", Code::RecordAbandoned, None, dataset, version)
+    };
+    let third = expected(Some("flights"), Some(3));
+    assert_eq!(
+        groups,
+        [third.clone(), third, expected(Some("flights"), Some(4)), expected(None, None)]
+    );
 }
 
 /// A parked copy whose receives all ended in a crash; it is the message that was first sent.

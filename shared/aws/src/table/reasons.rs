@@ -87,14 +87,30 @@ pub(super) fn narrowed(
     (!left.is_empty()).then_some(left)
 }
 
+/// What DynamoDB says of a number that it cannot keep.
+const OF_A_NUMBER: [&str; 3] =
+    ["more than 38 significant digits", "Number overflow", "Number underflow"];
+
+/// What else it says that quotes no value: of other messages ("The parameter cannot be converted to a numeric
+/// value: …", "Input collection […] contains duplicates") nothing is known of what is quoted.
+const WITHOUT_VALUES: [&str; 6] = [
+    "has exceeded the maximum allowed size",
+    "incorrect data type",
+    "Type mismatch for",
+    "empty string value",
+    "does not match the schema",
+    "multiple operations on one item",
+];
+
 /// Each number of an event fits a table by itself: what does not fit is the total that it is added to.
 fn rejected(message: Option<&str>) -> CommitError {
-    let message = message.unwrap_or("refused as invalid");
-    let is_of_a_number = ["more than 38 significant digits", "Number overflow", "Number underflow"]
-        .iter()
-        .any(|part| message.contains(part));
+    let message = message.unwrap_or_default();
+    let is_of_a_number = OF_A_NUMBER.iter().any(|part| message.contains(part));
     let code = if is_of_a_number { Code::NumberOutOfRange } else { Code::DependencyRefused };
-    CommitError::Rejected { code, reason: format!("writing to the table: {message}") }
+    let quotes_nothing = is_of_a_number || WITHOUT_VALUES.iter().any(|part| message.contains(part));
+    let said =
+        if quotes_nothing { message } else { "refused as invalid, in words that may quote it" };
+    CommitError::Rejected { code, reason: format!("writing to the table: {said}") }
 }
 
 fn is_innocent(reason: &CancellationReason) -> bool {
@@ -140,6 +156,43 @@ fn of_effect(kind: &EffectKind, reason: &CancellationReason) -> Reason {
         }
         (EffectKind::OwnRecord | EffectKind::Attributes(_), None) | (EffectKind::None, _) => {
             Reason::Contended
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(message: &str, code: Code, reason: &str) {
+        let CommitError::Rejected { code: found, reason: told } = rejected(Some(message)) else {
+            panic!("not rejected")
+        };
+        assert_eq!((found, told), (code, format!("writing to the table: {reason}")), "{message}");
+    }
+
+    #[test]
+    fn what_dynamodb_says_is_told_unless_it_may_quote_a_value() {
+        for message in [
+            "Item size to update has exceeded the maximum allowed size",
+            "One or more parameter values were invalid: Type mismatch for key pk expected: S actual: N",
+            "An operand in the update expression has an incorrect data type",
+        ] {
+            check(message, Code::DependencyRefused, message);
+        }
+        let overflow = "Number overflow. Attempting to store a number with magnitude larger than supported range";
+        check(overflow, Code::NumberOutOfRange, overflow);
+        for message in [
+            "The parameter cannot be converted to a numeric value: s3cret",
+            "One or more parameter values were invalid: Input collection [s3cret, s3cret] contains duplicates.",
+            "",
+        ] {
+            check(
+                message,
+                Code::DependencyRefused,
+                "refused as invalid, in words that may quote it",
+            );
         }
     }
 }

@@ -12,8 +12,41 @@ fn attributes(count: usize) -> Attributes {
 
 #[test]
 fn a_dead_letter_tells_its_reason_from_its_attributes_alone() {
-    let read = DeadLetter::read(&failure().write(attributes(2))).unwrap();
-    assert_eq!(read, failure());
+    let written = DeadLetter::read(&failure().write(attributes(2))).unwrap();
+    assert_eq!(written, DeadLetter { fingerprint: Some(failure().fingerprint()), ..failure() });
+}
+
+#[test]
+fn a_letter_is_grouped_by_its_place_as_it_was_before_it_was_shortened() {
+    let why = Failure::permanent(Code::ContractViolation, "x").at(format!("/{}/7", "a".repeat(99)));
+    let contract = ContractRef { dataset: "flights".to_owned(), version: Some(3) };
+    let letter = DeadLetter::new("sink", &why, Timestamp::from_unix_ms(0), "m-1");
+    let letter = letter.held_to(Some(contract));
+    let whole = DeadLetter::read(&letter.clone().write(Attributes::new())).unwrap();
+    assert_eq!((whole.dataset.as_deref(), whole.contract_version), (Some("flights"), Some(3)));
+    let room = attributes_size(&letter.clone().write(Attributes::new())) - 60;
+    let short = DeadLetter::read(&letter.clone().write_within(Attributes::new(), room)).unwrap();
+    assert!(short.at.as_deref().is_some_and(|at| at.ends_with('…')), "{short:?}");
+    assert_eq!(short.fingerprint(), whole.fingerprint());
+    // Redriven, and before it is written, it is the same.
+    let revived = DeadLetter::revive(short.write(Attributes::new()), usize::MAX);
+    assert_eq!(DeadLetter::read(&revived).unwrap().fingerprint(), letter.fingerprint());
+}
+
+/// Whoever sends a message may name any dataset.
+#[test]
+fn a_dataset_s_name_takes_no_more_room_than_a_contract_s_could() {
+    let letter = failure().held_to(Some(ContractRef::of_dataset(&"é".repeat(5_000))));
+    assert_eq!(letter.dataset.as_deref(), Some("é".repeat(64).as_str()));
+}
+
+#[test]
+fn a_second_failure_has_a_fingerprint_of_its_own() {
+    let first = DeadLetter::read(&failure().write(attributes(1))).unwrap();
+    let why = Failure::permanent(Code::TimeInvalid, "again").at("/at");
+    let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9), "m-2");
+    let again = DeadLetter::read(&again.following(Some(&first)).write(attributes(1))).unwrap();
+    assert_ne!(again.fingerprint(), first.fingerprint());
 }
 
 #[test]
@@ -37,12 +70,14 @@ fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
 
 #[test]
 fn a_second_failure_remembers_the_first() {
-    let revived = DeadLetter::revive(failure().write(attributes(1)), usize::MAX);
+    let first = DeadLetter { traceparent: Some("00-a-b-00".to_owned()), ..failure() };
+    let revived = DeadLetter::revive(first.write(attributes(1)), usize::MAX);
     let earlier = DeadLetter::read(&revived);
     let why = Failure::transient(Code::DependencyUnavailable, "away");
     let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9_000), "m-2")
         .following(earlier.as_ref());
     assert_eq!((again.redrives, again.message_id.as_str()), (1, "m-1"));
+    assert_eq!(again.traceparent.as_deref(), Some("00-a-b-00"));
     assert_eq!(again.first_failed_at, Timestamp::from_unix_ms(1_000));
     assert_eq!(again.last_failed_at, Timestamp::from_unix_ms(9_000));
 }
@@ -72,6 +107,8 @@ fn a_letter_of_an_earlier_version_is_read() {
     assert_eq!((letter.encoding, letter.form), (Encoding::Base64, Form::Message));
     assert_eq!(letter.original(attributes(1)).len(), 2);
     assert_eq!(letter.failure().at.as_deref(), Some("line 17, /distance"));
+    let print = FailureFingerprint::of("ingest", letter.code, Some("/distance"), None, None);
+    assert_eq!(letter.fingerprint(), print, "by what it says");
 }
 
 #[test]
@@ -80,33 +117,41 @@ fn a_message_that_sqs_moved_goes_back_as_it_is() {
 }
 
 /// What gives way when there is less room than the failure takes, in this order, and never more of it than
-/// has to: the reason, the place, the trace.
+/// has to: the reason, the place, the trace, the contract, the fingerprint.
 #[test]
 fn what_a_failure_loses_is_as_little_as_can_be() {
     let why = Failure::permanent(Code::KeyMissing, "nothing at \"id\" here").at("/id/of/it");
     let mut letter = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(0), "m-1");
     letter.traceparent = Some("t".repeat(20));
+    let letter =
+        letter.held_to(Some(ContractRef { dataset: "flights".to_owned(), version: Some(1) }));
     let whole = attributes_size(&letter.clone().write(Attributes::new()));
     let within = |room: usize| {
         let written = letter.clone().write_within(Attributes::new(), room);
         let read = DeadLetter::read(&written).unwrap();
-        (read.reason, read.at.unwrap(), read.traceparent.is_some(), attributes_size(&written))
+        let kept = [read.traceparent.is_some(), read.dataset.is_some(), read.fingerprint.is_some()];
+        (read.reason, read.at.unwrap(), kept, attributes_size(&written))
     };
-    let check = |less: usize, reason: &str, at: &str, is_traced: bool, size: usize| {
-        let expected = (reason.to_owned(), at.to_owned(), is_traced, whole - size);
+    let check = |less: usize, reason: &str, at: &str, kept: [bool; 3], size: usize| {
+        let expected = (reason.to_owned(), at.to_owned(), kept, whole - size);
         assert_eq!(within(whole - less), expected, "{less} less");
     };
-    check(0, "nothing at \"id\" here", "/id/of/it", true, 0);
+    let all = [true; 3];
+    check(0, "nothing at \"id\" here", "/id/of/it", all, 0);
     // The mark of the cut has three bytes itself, a quote two.
-    check(1, "nothing at \"id\" …", "/id/of/it", true, 1);
-    check(2, "nothing at \"id\"…", "/id/of/it", true, 2);
-    check(3, "nothing at \"id…", "/id/of/it", true, 4);
-    check(19, "…", "/id/of/it", true, 19);
-    check(20, "…", "/id/o…", true, 20);
-    check(25, "…", "…", true, 25);
+    check(1, "nothing at \"id\" …", "/id/of/it", all, 1);
+    check(2, "nothing at \"id\"…", "/id/of/it", all, 2);
+    check(3, "nothing at \"id…", "/id/of/it", all, 4);
+    check(19, "…", "/id/of/it", all, 19);
+    check(20, "…", "/id/o…", all, 20);
+    check(25, "…", "…", all, 25);
     // `,"traceparent":""` and what it holds.
-    check(26, "…", "…", false, 25 + 37);
-    check(whole, "…", "…", false, 25 + 37);
+    check(26, "…", "…", [false, true, true], 25 + 37);
+    // `,"dataset":"flights","contract_version":1`.
+    check(25 + 37 + 1, "…", "…", [false, false, true], 25 + 37 + 41);
+    // `,"fingerprint":"1-0123456789abcdef"`.
+    check(25 + 37 + 41 + 1, "…", "…", [false; 3], 25 + 37 + 41 + 35);
+    check(whole, "…", "…", [false; 3], 25 + 37 + 41 + 35);
 }
 
 #[test]

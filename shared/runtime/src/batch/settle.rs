@@ -95,7 +95,8 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         let now = deadline.now();
         let mut refused = Vec::with_capacity(dead.len());
         for FailedRecord { record, failure } in &dead {
-            refused.push(Refused::message(S::NAME, record, failure, now));
+            let contract = self.stage.contract_of(record);
+            refused.push(Refused::message(S::NAME, record, contract, failure, now));
         }
         for refused in refused.iter_mut().filter(|refused| !refused.fits()) {
             if let Err(error) = self.stage.keep_elsewhere(refused, deadline).await {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use contracts::{Catalog, Contract, SinkKind};
 use dedupe::{Lease, Limits, Outcome, RecordId};
-use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp};
+use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp, json_problem};
 use serde_json::Value;
 
 pub use self::leased::{Leased, LeasedSink};
@@ -133,7 +133,7 @@ impl Own {
             known_later(Failure::permanent(Code::ContractViolation, reason))
         })?;
         let payload = serde_json::from_str(envelope.data.get())
-            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
+            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error)))?;
         let event = Event { envelope, contract, payload, now };
         Ok((event, own.iter().map(|&at| &contract.sinks[at])))
     }

@@ -157,7 +157,7 @@ fn odd_piece() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Any bytes, often after a byte order mark.
-fn odd_file() -> impl Strategy<Value = Vec<u8>> {
+pub(in super::super) fn odd_file() -> impl Strategy<Value = Vec<u8>> {
     let mark = prop_oneof![3 => Just(b"".as_slice()), 1 => Just(BYTE_ORDER_MARK)];
     (mark, vec(odd_piece(), 0..100)).prop_map(|(mark, pieces)| [mark, &pieces.concat()].concat())
 }

@@ -6,12 +6,12 @@ use event::Parked;
 use runtime::MAX_BATCH_BYTES;
 
 use super::*;
-use crate::memory::{ARCHIVE, HEADER, row};
+use crate::memory::ARCHIVE;
 
 const REDRIVE: &str = "AROAREDRIVE:sluicegate-RedriveFunction";
 
 /// As redrive sends a dead letter back.
-fn redriven(letter: &Outgoing) -> Record {
+pub(super) fn redriven(letter: &Outgoing) -> Record {
     let room = MAX_BATCH_BYTES - letter.body.len();
     Record {
         attributes: DeadLetter::revive(letter.attributes.clone(), room),
@@ -45,6 +45,7 @@ async fn a_refused_line_comes_back_as_the_event_that_it_was() {
     run(&objects, &again, vec![revived.clone()]).await;
     let (letter, sent) = letters(&again).remove(0);
     assert_eq!((letter.code, letter.redrives), (Code::DecodeUtf8, 1));
+    assert_eq!(letter.at.as_deref(), Some("line 1"));
     assert_eq!(letter.message_id, "e1:1", "its id is lost");
     assert_eq!(letter.encoding.decode(&sent.body).unwrap(), line);
 
@@ -216,28 +217,6 @@ async fn an_attribute_that_was_displaced_is_the_message_s_again() {
     moved.attributes.remove("dataset");
     assert!(run(&objects, &queue, vec![moved]).await.is_empty());
     assert_eq!(events(&queue).len(), 2);
-}
-
-/// Its header is not with it, and its file is the producer's: what it failed for is told again.
-#[tokio::test]
-async fn a_row_that_is_redriven_keeps_its_reason_and_its_line() {
-    let queue = MemoryQueue::default();
-    let bad = row(2).replace(",UA,2,", ",UA,two,");
-    let file = format!("{HEADER}\n{}\n{bad}\n", row(1));
-    let objects = MemoryObjects::default().with("landing", "flights/a.csv", "e1", file.as_bytes());
-    run(&objects, &queue, vec![announcement(&["flights/a.csv"])]).await;
-    let (first, dead) = letters(&queue).remove(0);
-    assert_eq!(
-        (first.code, first.at.as_deref()),
-        (Code::ContractViolation, Some("line 3, /flight"))
-    );
-    let again = MemoryQueue::default();
-    run(&objects, &again, vec![redriven(&dead)]).await;
-    let (letter, sent) = letters(&again).remove(0);
-    assert_eq!((letter.code, &letter.reason, &letter.at), (first.code, &first.reason, &first.at));
-    assert_eq!((letter.redrives, letter.message_id.as_str()), (1, "e1:3"));
-    assert_eq!((letter.first_failed_at, sent.body), (first.first_failed_at, bad));
-    assert!(events(&again).is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use event::{Attribute, Attributes, DeadLetter};
 
 use super::*;
+use crate::panics::tests::note_places;
 
 const PERMANENT: Act = Act::Fail(FailureKind::Permanent);
 const TRANSIENT: Act = Act::Fail(FailureKind::Transient);
@@ -19,11 +20,32 @@ async fn among(act: Act, receive_count: u32) -> (Rig, Ends) {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_a_dead_letter_of_its_record_alone() {
+    note_places();
     let (rig, found) = among(Act::Panic, 1).await;
     assert_eq!(found, ends(&["m0", "m2"], &["m1"], &[]));
     let (_, letter) = &rig.letters()[0];
     assert_eq!((letter.code, letter.kind.as_str()), (Code::RecordPanicked, "permanent"));
     assert!(!letter.reason.contains("as the test says"), "a panic's message may quote a payload");
+    let place = letter.at.as_deref().unwrap();
+    assert!(place.starts_with("shared/runtime/src/batch/tests.rs:"), "{place}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_names_the_contract_of_its_envelope() {
+    const ENVELOPE: &str = r#"{"specversion":"1.0","envelopeversion":2,"id":"e1:1","source":"s","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","dataschema":"flights/3","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{}}"#;
+    let acts = [PERMANENT, PERMANENT, PERMANENT];
+    let rig = Rig::of(&acts);
+    let mut batch = records(&acts);
+    batch[0].body = ENVELOPE.to_owned();
+    batch[1].body = ENVELOPE.replace("flights/3", "flights/4");
+    rig.run(batch).await;
+    let letters = rig.letters();
+    let contracts: Vec<_> = letters
+        .iter()
+        .map(|(_, letter)| (letter.dataset.as_deref(), letter.contract_version))
+        .collect();
+    assert_eq!(contracts, [(Some("flights"), Some(3)), (Some("flights"), Some(4)), (None, None)]);
+    assert_ne!(letters[0].1.fingerprint(), letters[1].1.fingerprint());
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,6 +134,19 @@ async fn a_commit_that_panics_or_miscounts_settles_nothing() {
         assert_eq!(found, ends(&[], &["m1"], &["m0", "m2"]), "{commit:?}");
         assert_eq!(rig.hidden().len(), 2);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_panics_each_time_says_where() {
+    note_places();
+    let acts = [Act::Pass];
+    let rig = Rig::new(&acts, Commit::Panics, Memory::default());
+    let mut batch = records(&acts);
+    batch[0].receive_count = MAX_RECEIVES;
+    assert_eq!(rig.run(batch).await, ends(&[], &["m0"], &[]));
+    let (_, letter) = &rig.letters()[0];
+    let place = letter.at.as_deref().unwrap();
+    assert!(place.starts_with("shared/runtime/src/batch/tests.rs:"), "{place}");
 }
 
 #[tokio::test(start_paused = true)]
