@@ -97,8 +97,7 @@ pub(crate) mod tests {
         if here {
             panic!("one");
         }
-        let none: Option<u8> = None;
-        none.unwrap();
+        panic!("other");
     }
 
     fn line_of(result: Result<(), Panicked>) -> u32 {
