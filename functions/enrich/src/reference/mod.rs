@@ -72,10 +72,14 @@ impl ReferenceSource {
             .is_none_or(|held| client.now().since(held.asked_at) >= self.reference.refresh());
         if is_due {
             let reading = self.reading.ask((), async |_| {
-                BTreeMap::from([((), self.read(client, enricher, question).await)])
+                let read = self.read(client, enricher, question).await;
+                if let Err(NoAnswer::Failed(failure)) = &read {
+                    self.log_not_refreshed(enricher, failure, client.now());
+                }
+                BTreeMap::from([((), read)])
             });
             if let Some(Err(no_answer)) = reading.await {
-                self.go_on_without(client.now(), enricher, no_answer)?;
+                self.go_on_without(client.now(), no_answer)?;
             }
         }
         let Some(Held { rows, .. }) = self.held().clone() else { return Ok(None) };
@@ -90,12 +94,7 @@ impl ReferenceSource {
     }
 
     /// Goes on with the file that is held, if it is not too old, and asks again after a while.
-    fn go_on_without(
-        &self,
-        now: Timestamp,
-        enricher: &Enricher,
-        no_answer: NoAnswer,
-    ) -> Result<(), NoAnswer> {
+    fn go_on_without(&self, now: Timestamp, no_answer: NoAnswer) -> Result<(), NoAnswer> {
         let longest = self.reference.refresh() + self.reference.stale();
         let mut state = self.held();
         let Some(held) = state.as_mut() else { return Err(no_answer) };
@@ -104,14 +103,20 @@ impl ReferenceSource {
             return Err(no_answer);
         }
         held.asked_at = now;
+        Ok(())
+    }
+
+    /// One line a reading, whatever becomes of the events that wanted it; without an age where no file is held.
+    fn log_not_refreshed(&self, enricher: &Enricher, failure: &Failure, now: Timestamp) {
+        let age = self.held().as_ref().map(|held| now.since(held.confirmed_at));
         tracing::warn!(
             enricher.name,
             reference.object = self.reference.object,
-            reference.age_s = age.as_secs(),
-            failure.reason = %no_answer.into_failure().reason,
+            reference.age_s = age.map(|age| age.as_secs()),
+            failure.code = failure.code.as_str(),
+            failure.reason = %failure.reason,
             "reference data not refreshed"
         );
-        Ok(())
     }
 
     /// As many attempts as the dependency allows.
