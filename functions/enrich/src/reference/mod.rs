@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use breaker::{Store, Surroundings};
 use contracts::{CallFailure, Enricher, LookupKey, ReferenceData};
-use event::{Failure, Timestamp};
+use event::{Code, Failure, Timestamp};
 use outbound::{Ask, Call, DependencyClient, Judged, Pause, SecretStore, Sign};
 use runtime::{FileRead, FileStore, LookupError};
 use serde_json::Value;
@@ -119,7 +119,7 @@ impl ReferenceSource {
         );
     }
 
-    /// As many attempts as the dependency allows.
+    /// As many attempts as the dependency allows; one where there is no file, or one that cannot be used.
     async fn read<A, K, B, W>(
         &self,
         client: &DependencyClient<A, K, B, W>,
@@ -145,6 +145,11 @@ impl ReferenceSource {
                 client.attempt(&call, |limit| self.attempt(enricher, limit, client.now()));
             match attempt.await.map_err(NoAnswer::NotAsked)? {
                 Ok(()) => return Ok(()),
+                // The same file would be read again: it is left to the next invocation, or to a new file.
+                Err(failure) if failure.code == Code::EnricherBadAnswer => {
+                    let held_back = client.held_back(&call).map(NoAnswer::NotAsked);
+                    return Err(held_back.unwrap_or(NoAnswer::Failed(failure)));
+                }
                 Err(failure) => {
                     wait_for_next_attempt(client, &call, &mut retrying, failure).await?;
                 }

@@ -207,6 +207,7 @@ async fn without_a_file_events_wait_and_with_an_older_one_they_go_on_for_a_while
     let (queue, files) = (MemoryQueue::default(), MemoryFiles::default());
     let rig = reference(&files, &queue);
     assert_eq!(rig.run(batch(&["EWR"])).await, ["m0"], "there is no file yet");
+    assert_eq!(files.take_reads(), ["missing"], "it would be missing at another attempt, too");
     files.put("airports.csv", "1", AIRPORTS);
     assert!(rig.run(batch(&["EWR"])).await.is_empty());
     files.take_reads();
@@ -231,7 +232,9 @@ async fn a_new_file_that_cannot_be_read_leaves_the_one_before_in_place() {
     rig.run(batch(&["EWR"])).await;
     files.put("airports.csv", "2", "faa,name\nEWR,Newark,1\n");
     rig.clock.advance(Duration::from_secs(60));
+    files.take_reads();
     assert!(rig.run(batch(&["EWR"])).await.is_empty());
+    assert_eq!(files.take_reads(), ["changed"], "it is read once");
     assert_eq!(added(&queue).len(), 2);
     files.put("airports.csv", "3", &AIRPORTS.replace("Newark", "Mended"));
     rig.clock.advance(Duration::from_secs(60));
