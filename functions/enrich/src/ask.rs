@@ -87,7 +87,7 @@ where
         Ok(Some(document)) => Ok(Found::Document(document)),
         Ok(None) => missing(enricher),
         Err(no_answer) => {
-            let found = without_answer(no_answer, enricher.unavailable)?;
+            let found = without_answer(no_answer, enricher)?;
             let stale = ready.cache.as_ref().zip(key);
             let stale = stale.and_then(|(cache, key)| cache.stale(&key, client.now()));
             Ok(stale.map_or(found, Found::Stale))
@@ -150,7 +150,7 @@ where
 }
 
 /// What becomes of an event that the service gave no answer for.
-fn without_answer(no_answer: NoAnswer, rule: Unavailable) -> Result<Found, Failure> {
+fn without_answer(no_answer: NoAnswer, enricher: &Enricher) -> Result<Found, Failure> {
     let is_services_fault = match &no_answer {
         NoAnswer::Failed(failure) => failure.kind != FailureKind::Permanent,
         NoAnswer::NotAsked(NotAsked::Unavailable { .. }) => true,
@@ -163,9 +163,21 @@ fn without_answer(no_answer: NoAnswer, rule: Unavailable) -> Result<Found, Failu
             ..
         })
     );
+    // Of what is not asked, the line of its breaker tells, once for an invocation.
+    let was_asked = matches!(&no_answer, NoAnswer::Failed(_));
     let failure = no_answer.into_failure();
-    match rule {
-        Unavailable::Degrade if is_services_fault => Ok(Found::Nothing),
+    match enricher.unavailable {
+        Unavailable::Degrade if is_services_fault => {
+            if was_asked {
+                tracing::warn!(
+                    enricher.name,
+                    failure.code = failure.code.as_str(),
+                    failure.reason = %failure.reason,
+                    "event goes on without an enricher's answer"
+                );
+            }
+            Ok(Found::Nothing)
+        }
         Unavailable::Fail if is_away => Err(Failure { kind: FailureKind::Permanent, ..failure }),
         Unavailable::Park | Unavailable::Degrade | Unavailable::Fail => Err(failure),
     }

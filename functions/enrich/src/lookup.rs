@@ -1,12 +1,14 @@
 //! Asking a lookup for the keys of several events in one call.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use breaker::{Store, Surroundings};
 use contracts::{CallFailure, Enricher, KeyTemplate, LookupKey};
 use event::{Code, Failure, FailureKind};
+use futures_util::FutureExt;
 use outbound::{Ask, Call, DependencyClient, Judged, Pause, SecretStore, Sign};
 use runtime::{Found, Lookup, LookupError};
 
@@ -102,15 +104,76 @@ impl LookupSource {
         keys: &[LookupKey],
         limit: Duration,
     ) -> Judged<Attempt> {
-        let result = match tokio::time::timeout(limit, self.lookup.find(keys, limit)).await {
-            Ok(result) => result,
-            Err(_) => Err(LookupError::new(
-                CallFailure::Timeout,
-                format!("no answer within {} ms", limit.as_millis()),
-            )),
-        };
-        judge(result, keys, enricher)
+        match tokio::time::timeout(limit, self.find_or_isolate(keys, limit)).await {
+            Ok(Asked::Together(result)) => judge(result, keys, enricher),
+            Ok(Asked::OneByOne(results)) => judge_one_by_one(results, keys, enricher),
+            Err(_) => {
+                let reason = format!("no answer within {} ms", limit.as_millis());
+                failed(&LookupError::new(CallFailure::Timeout, reason), enricher)
+            }
+        }
     }
+
+    /// Asks for all keys; where the lookup panics, for each by itself, so that a key at which it panics harms
+    /// its own events alone.
+    async fn find_or_isolate(&self, keys: &[LookupKey], limit: Duration) -> Asked {
+        if let Some(result) = self.find_unless_it_panics(keys, limit).await {
+            return Asked::Together(result);
+        }
+        let mut results = Vec::with_capacity(keys.len());
+        for key in keys {
+            // A single key has been asked for by itself already.
+            let result = match keys.len() {
+                1 => None,
+                _ => self.find_unless_it_panics(std::slice::from_ref(key), limit).await,
+            };
+            results.push(result);
+        }
+        Asked::OneByOne(results)
+    }
+
+    /// `None` where it panics; where it does is logged by the panic itself.
+    async fn find_unless_it_panics(
+        &self,
+        keys: &[LookupKey],
+        limit: Duration,
+    ) -> Option<Result<Vec<Found>, LookupError>> {
+        let finding = async { self.lookup.find(keys, limit).await };
+        AssertUnwindSafe(finding).catch_unwind().await.ok()
+    }
+}
+
+/// What a lookup answered to one attempt.
+enum Asked {
+    Together(Result<Vec<Found>, LookupError>),
+    /// For each key; `None` where the lookup panicked.
+    OneByOne(Vec<Option<Result<Vec<Found>, LookupError>>>),
+}
+
+/// The failure of one key does not keep the others' answers back. A panic says nothing of the dependency.
+fn judge_one_by_one(
+    results: Vec<Option<Result<Vec<Found>, LookupError>>>,
+    keys: &[LookupKey],
+    enricher: &Enricher,
+) -> Judged<Attempt> {
+    let mut together = Attempt { found: BTreeMap::new(), failure: None };
+    let mut sign = Sign::Nothing;
+    for (key, result) in keys.iter().zip(results) {
+        let Some(result) = result else {
+            let reason =
+                format!("enricher {}: its lookup panicked; the log says where", enricher.name);
+            let failure = Failure::permanent(Code::RecordPanicked, reason);
+            together.found.insert(key.clone(), Err(NoAnswer::Failed(failure)));
+            continue;
+        };
+        let judged = judge(result, std::slice::from_ref(key), enricher);
+        together.found.extend(judged.value.found);
+        together.failure = together.failure.or(judged.value.failure);
+        if !matches!(sign, Sign::Failed(_) | Sign::Throttled { .. }) {
+            sign = judged.sign;
+        }
+    }
+    Judged { sign, value: together }
 }
 
 /// What came of one attempt.
@@ -134,12 +197,14 @@ fn judge(
         Err(error) => return failed(&error, enricher),
     };
     let mut found = BTreeMap::new();
-    let (mut documents, mut is_unread) = (0, false);
+    let (mut documents, mut bad, mut is_unread) = (0, 0, false);
     for (key, answer) in keys.iter().zip(answers) {
         let answer = match answer {
             Found::Document(document) => {
+                let kept = kept(document.get().as_bytes(), enricher);
                 documents += 1;
-                kept(document.get().as_bytes(), enricher).map_err(NoAnswer::Failed)
+                bad += usize::from(kept.is_err());
+                kept.map_err(NoAnswer::Failed)
             }
             Found::Nothing => Ok(None),
             Found::NotRead => {
@@ -159,6 +224,8 @@ fn judge(
     let sign = match documents {
         0 if is_unread && found.is_empty() => Sign::Throttled { retry_after: None },
         0 if !is_unread => Sign::Absent,
+        // Where no answer is of use, it is the dependency; where some are, an item of it.
+        1.. if bad == documents => Sign::Failed(CallFailure::BadAnswer),
         _ => Sign::Answered,
     };
     Judged { sign, value: Attempt { found, failure } }

@@ -207,11 +207,16 @@ impl Schema {
         Err(Violation::here(problem).below(name))
     }
 
-    /// A CSV field as this schema's column of that name has it.
+    /// A CSV field as this schema's column of that name has it. A field without text is null where the schema
+    /// takes null there and no text.
     ///
     /// # Errors
     /// What is wrong with it, with its column; nothing of what it holds.
     pub fn csv_value(&self, name: &str, text: &str) -> Result<Value, String> {
+        let types = self.properties.get(name).map_or(&[][..], |column| &column.types);
+        if text.is_empty() && types.contains(&Type::Null) && !types.contains(&Type::String) {
+            return Ok(Value::Null);
+        }
         self.typed(name, text)
             .map_err(|violation| format!("`{}`: {}", violation.at, violation.problem))
     }

@@ -49,6 +49,10 @@ pub enum UrlError {
     SecretPlace,
     #[error("the key of a lookup may hold no secret")]
     SecretInKey,
+    #[error(
+        "the key of a lookup takes nothing from an event; expected a JSON Pointer such as /origin, or a text with places such as airport#{{/origin}}"
+    )]
+    ConstantKey,
     #[error("a secret in a header is a place, such as {{secret:weather#token}}")]
     BareSecret,
     #[error("the variable `{name}` has no value yet")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use breaker::{Store, Surroundings};
 use contracts::{CallFailure, Enricher, LookupKey, ReferenceData};
-use event::{Failure, Timestamp};
+use event::{Code, Failure, Timestamp};
 use outbound::{Ask, Call, DependencyClient, Judged, Pause, SecretStore, Sign};
 use runtime::{FileRead, FileStore, LookupError};
 use serde_json::Value;
@@ -72,10 +72,14 @@ impl ReferenceSource {
             .is_none_or(|held| client.now().since(held.asked_at) >= self.reference.refresh());
         if is_due {
             let reading = self.reading.ask((), async |_| {
-                BTreeMap::from([((), self.read(client, enricher, question).await)])
+                let read = self.read(client, enricher, question).await;
+                if let Err(NoAnswer::Failed(failure)) = &read {
+                    self.log_not_refreshed(enricher, failure, client.now());
+                }
+                BTreeMap::from([((), read)])
             });
             if let Some(Err(no_answer)) = reading.await {
-                self.go_on_without(client.now(), enricher, no_answer)?;
+                self.go_on_without(client.now(), no_answer)?;
             }
         }
         let Some(Held { rows, .. }) = self.held().clone() else { return Ok(None) };
@@ -90,12 +94,7 @@ impl ReferenceSource {
     }
 
     /// Goes on with the file that is held, if it is not too old, and asks again after a while.
-    fn go_on_without(
-        &self,
-        now: Timestamp,
-        enricher: &Enricher,
-        no_answer: NoAnswer,
-    ) -> Result<(), NoAnswer> {
+    fn go_on_without(&self, now: Timestamp, no_answer: NoAnswer) -> Result<(), NoAnswer> {
         let longest = self.reference.refresh() + self.reference.stale();
         let mut state = self.held();
         let Some(held) = state.as_mut() else { return Err(no_answer) };
@@ -104,17 +103,23 @@ impl ReferenceSource {
             return Err(no_answer);
         }
         held.asked_at = now;
-        tracing::warn!(
-            enricher.name,
-            reference.object = self.reference.object,
-            reference.age_s = age.as_secs(),
-            failure.reason = %no_answer.into_failure().reason,
-            "reference data not refreshed"
-        );
         Ok(())
     }
 
-    /// As many attempts as the dependency allows.
+    /// One line a reading, whatever becomes of the events that wanted it; without an age where no file is held.
+    fn log_not_refreshed(&self, enricher: &Enricher, failure: &Failure, now: Timestamp) {
+        let age = self.held().as_ref().map(|held| now.since(held.confirmed_at));
+        tracing::warn!(
+            enricher.name,
+            reference.object = self.reference.object,
+            reference.age_s = age.map(|age| age.as_secs()),
+            failure.code = failure.code.as_str(),
+            failure.reason = %failure.reason,
+            "reference data not refreshed"
+        );
+    }
+
+    /// As many attempts as the dependency allows; one where there is no file, or one that cannot be used.
     async fn read<A, K, B, W>(
         &self,
         client: &DependencyClient<A, K, B, W>,
@@ -140,6 +145,11 @@ impl ReferenceSource {
                 client.attempt(&call, |limit| self.attempt(enricher, limit, client.now()));
             match attempt.await.map_err(NoAnswer::NotAsked)? {
                 Ok(()) => return Ok(()),
+                // The same file would be read again: it is left to the next invocation, or to a new file.
+                Err(failure) if failure.code == Code::EnricherBadAnswer => {
+                    let held_back = client.held_back(&call).map(NoAnswer::NotAsked);
+                    return Err(held_back.unwrap_or(NoAnswer::Failed(failure)));
+                }
                 Err(failure) => {
                     wait_for_next_attempt(client, &call, &mut retrying, failure).await?;
                 }

@@ -3,13 +3,28 @@
 use std::collections::HashMap;
 
 use contracts::{LookupKey, ReferenceData, ReferenceFormat, Schema};
-use event::Payload;
+use event::{Payload, check_numbers};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+/// The most bytes of memory that a file's rows may take. A row repeats the names of its columns, so that they can
+/// take many times as much as their file: more than a function has, which would end with every batch.
+const MOST_BYTES_HELD: usize = 48 * 1024 * 1024;
+
+/// What a row takes beside its texts, about: its place in the map, which is half empty after it has grown, and
+/// what the allocator adds.
+const ROW_BYTES: usize = 128;
+
+/// What a part of a key takes beside its text, about.
+const PART_BYTES: usize = 48;
+
 /// Rows by the texts of their keys' parts, in the order of the parts' names.
 #[derive(Debug, Default)]
-pub(crate) struct Rows(HashMap<Vec<String>, Box<RawValue>>);
+pub(crate) struct Rows {
+    by_key: HashMap<Vec<String>, Box<RawValue>>,
+    /// How much memory they take, about.
+    bytes: usize,
+}
 
 /// A file cannot be used, and where. Without what it holds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +37,8 @@ pub(crate) enum RowsError {
     TwoColumns { name: String },
     #[error("it has no header")]
     NoHeader,
+    #[error("line {line}: up to here its rows take more than {MOST_BYTES_HELD} bytes of memory")]
+    TooMuch { line: u64 },
 }
 
 impl Rows {
@@ -94,23 +111,32 @@ impl Rows {
         if let Some(problem) = schema.and_then(|schema| schema.problem(&row.value)) {
             return Err(unusable(problem));
         }
+        if let Err(problem) = check_numbers(&row.value) {
+            return Err(unusable(format!("`{}`: {problem}", problem.at)));
+        }
         let key = reference.key.key_of_row(&row.value).map_err(|part| {
             unusable(format!(
                 "`{part}`, which is in the enricher's key, has neither a text nor a number"
             ))
         })?;
-        match self.0.insert(key.texts(), row.text) {
+        let key = key.texts();
+        let of_key: usize = key.iter().map(|part| PART_BYTES + part.len()).sum();
+        self.bytes += ROW_BYTES + of_key + row.text.get().len();
+        if self.bytes > MOST_BYTES_HELD {
+            return Err(RowsError::TooMuch { line });
+        }
+        match self.by_key.insert(key, row.text) {
             None => Ok(()),
             Some(_) => Err(unusable("an earlier line has the same key".to_owned())),
         }
     }
 
     pub(crate) fn find(&self, key: &LookupKey) -> Option<&RawValue> {
-        self.0.get(&key.texts()).map(|row| &**row)
+        self.by_key.get(&key.texts()).map(|row| &**row)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.by_key.len()
     }
 }
 

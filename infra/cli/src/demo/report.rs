@@ -102,6 +102,7 @@ impl Report {
                 "out": stage.counts.events_out,
                 "duplicates": stage.counts.duplicates,
                 "retried": stage.counts.retried,
+                "degraded": stage.counts.degraded,
                 "dead_lettered": stage.dead_lettered(),
                 "reasons": stage.reasons,
                 "invocations": stage.counts.invocations,

@@ -19,6 +19,8 @@ pub(super) struct Stage {
     pub(super) events_out: u64,
     pub(super) duplicates: u64,
     pub(super) retried: u64,
+    /// Events that went on without an enricher's answer, by the stage's count: one that is tried again counts again.
+    pub(super) degraded: u64,
 }
 
 /// Takes the functions' lines while they work.
@@ -52,6 +54,7 @@ impl LogSink for StageLog {
             stage.events_out += number(fields, "events.out");
             stage.duplicates += number(fields, "events.duplicate");
             stage.retried += number(fields, "events.retried");
+            stage.degraded += number(fields, "events.degraded");
             return;
         }
         let level = fields.as_ref().and_then(|fields| fields.get("level")).and_then(Value::as_str);
@@ -130,10 +133,16 @@ mod tests {
 
     #[test]
     fn invocations_of_a_stage_add_up() {
-        let line = r#"{"level":"INFO","message":"batch done","stage":"sink","batch.received":10,"events.in":10,"events.out":8,"events.duplicate":1,"events.retried":1}"#;
+        let line = r#"{"level":"INFO","message":"batch done","stage":"sink","batch.received":10,"events.in":10,"events.out":8,"events.duplicate":1,"events.retried":1,"events.degraded":3}"#;
         let log = log(&[(Origin::Function, line), (Origin::Function, line)]);
-        let expected =
-            Stage { invocations: 2, events_in: 20, events_out: 16, duplicates: 2, retried: 2 };
+        let expected = Stage {
+            invocations: 2,
+            events_in: 20,
+            events_out: 16,
+            duplicates: 2,
+            retried: 2,
+            degraded: 6,
+        };
         assert_eq!(log.stages(), BTreeMap::from([("sink".to_owned(), expected)]));
         let stages = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         assert_eq!(log.written(&stages(&["sink"])), 16);

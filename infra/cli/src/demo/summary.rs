@@ -197,6 +197,13 @@ fn stages(stages: &[StageReport]) -> Vec<String> {
             &dead,
         ]));
     }
+    for stage in stages {
+        let degraded = stage.counts.degraded;
+        if degraded > 0 {
+            let (name, events) = (&stage.name, grouped(degraded));
+            lines.push(format!("{name}: {events} went on without an enricher's answer (degraded)"));
+        }
+    }
     lines
 }
 

@@ -33,12 +33,14 @@ pub struct LookupKey {
 }
 
 impl KeyTemplate {
+    /// A part that begins with a slash is a JSON Pointer, unless it has places.
+    ///
     /// # Errors
-    /// When there is no part, or one is not understood, is a constant or holds a secret.
+    /// When a part is not understood or holds a secret, or when none takes anything from an event.
     pub(super) fn parse(written: &BTreeMap<String, String>) -> Result<Self, UrlError> {
         let mut parts = BTreeMap::new();
         for (name, text) in written {
-            let part = if text.starts_with('/') {
+            let part = if text.starts_with('/') && !text.contains('{') {
                 KeyPart::Value(text.clone())
             } else {
                 let places = read_parts(text)?;
@@ -49,7 +51,11 @@ impl KeyTemplate {
             };
             parts.insert(name.clone(), part);
         }
-        Ok(Self { parts })
+        let key = Self { parts };
+        if key.pointers().next().is_none() {
+            return Err(UrlError::ConstantKey);
+        }
+        Ok(key)
     }
 
     /// The names of its parts.
@@ -255,6 +261,16 @@ mod tests {
     fn a_text_has_places() {
         check("airline#{/a}", &json!({"a": "UA"}), Some(r#"{"k":"airline#UA"}"#));
         check("{/a}/{/b/c}", &json!({"a": 1.0, "b": {"c": "x"}}), Some(r#"{"k":"1/x"}"#));
+        check("/stations/{/a}", &json!({"a": "x"}), Some(r#"{"k":"/stations/x"}"#));
+    }
+
+    #[test]
+    fn a_key_that_is_the_same_for_each_event_is_refused() {
+        assert_eq!(template("origin"), Err(UrlError::ConstantKey), "the slash is missing");
+        assert_eq!(template("{REGION}"), Err(UrlError::ConstantKey));
+        let sorted = [("pk", "/origin"), ("sk", "profile")];
+        let sorted = sorted.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        assert!(KeyTemplate::parse(&BTreeMap::from(sorted)).is_ok(), "one part may be a constant");
     }
 
     #[test]

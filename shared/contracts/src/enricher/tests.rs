@@ -129,6 +129,7 @@ fn mistakes_in_a_source_are_named() {
     check("table: {name: airlines, key: {a: /a, b: /b, c: /c}}", "enrichers.table.key");
     check("table: {name: The Airlines, key: {a: /a}}", "enrichers.table.name");
     check("table: {name: airlines, key: {a: '{secret:b}'}}", "may hold no secret");
+    check("table: {name: airlines, key: {a: carrier}}", "a JSON Pointer such as /origin");
     check("table: {name: airlines, key: {a: /a}, timeout_ms: 0}", "enrichers.table.timeout_ms");
     check("reference: {object: airports, key: {faa: /a}}", "csv or ndjson");
     check("reference: {object: a.csv, key: {}}", "enrichers.reference.key");

@@ -104,8 +104,7 @@ async fn a_table_that_is_away_opens_its_breaker_and_events_wait() {
 }
 
 #[tokio::test]
-async fn one_that_takes_too_much_at_once_is_the_dependencys_failure_and_none_that_panics_is_anothers()
- {
+async fn a_key_at_which_a_lookup_panics_harms_its_own_event_alone() {
     let lookup = MemoryLookup::new(100, |key| match key.texts()[0].as_str() {
         "JFK" => panic!("a lookup of one's own may panic"),
         _ => of_airline(key),
@@ -114,11 +113,46 @@ async fn one_that_takes_too_much_at_once_is_the_dependencys_failure_and_none_tha
     let lookups = TestedLookups::new(lookup, MemoryFiles::default());
     let own = TABLE.replace("table: {name: airlines", "custom: {lookup: risk");
     let rig = Rig::with(contracts(&own), unasked(), &queue, &lookups);
-    // Who asks for the batch panics; the others ask again, and so does the next.
-    let returned = rig.run(batch(&["JFK", "EWR"])).await;
+    let returned = rig.run(batch(&["EWR", "JFK", "ISP"])).await;
     assert!(returned.is_empty(), "{returned:?}");
-    assert_eq!(letter(&queue).code, Code::RecordPanicked);
-    assert_eq!(queue.sent_to(DLQ).len() + passed(&queue).len(), 2);
+    let letter = letter(&queue);
+    assert_eq!((letter.code, letter.message_id.as_str()), (Code::RecordPanicked, "m1"));
+    let expected = [("\"Newark\"".to_owned(), false), ("null".to_owned(), true)];
+    assert_eq!((queue.sent_to(DLQ).len(), added(&queue)), (1, expected.into()));
+}
+
+/// As over HTTP: what gives nothing of use is away, and events wait instead of using their tries up.
+#[tokio::test]
+async fn a_table_whose_items_all_break_their_schema_opens_its_breaker() {
+    let lookup = MemoryLookup::new(1, |_| Ok(document("[]")));
+    let queue = MemoryQueue::default();
+    let lookups = TestedLookups::new(lookup.clone(), MemoryFiles::default());
+    let rig = Rig::with(contracts(TABLE), unasked(), &queue, &lookups);
+    let origins: Vec<String> = (0..30).map(|n| format!("X{n}")).collect();
+    let origins: Vec<&str> = origins.iter().map(String::as_str).collect();
+    rig.run(batch(&origins)).await;
+    lookup.take_calls();
+    assert!(rig.run(batch(&["EWR"])).await.is_empty());
+    assert!(lookup.take_calls().is_empty(), "the breaker is open");
+    assert!(queue.sent_to(DLQ).is_empty());
+}
+
+#[tokio::test]
+async fn an_item_that_breaks_its_schema_beside_good_ones_opens_no_breaker() {
+    let lookup = MemoryLookup::new(100, |key| match key.texts()[0].as_str() {
+        "BAD" => Ok(document("[]")),
+        _ => of_airline(key),
+    });
+    let queue = MemoryQueue::default();
+    let lookups = TestedLookups::new(lookup.clone(), MemoryFiles::default());
+    let rig = Rig::with(contracts(TABLE), unasked(), &queue, &lookups);
+    for _ in 0..30 {
+        rig.run(batch(&["BAD", "EWR"])).await;
+    }
+    lookup.take_calls();
+    rig.run(batch(&["JFK"])).await;
+    assert_eq!(lookup.take_calls().len(), 1);
+    assert_eq!(added(&queue).len(), 31);
 }
 
 #[tokio::test]
@@ -173,6 +207,7 @@ async fn without_a_file_events_wait_and_with_an_older_one_they_go_on_for_a_while
     let (queue, files) = (MemoryQueue::default(), MemoryFiles::default());
     let rig = reference(&files, &queue);
     assert_eq!(rig.run(batch(&["EWR"])).await, ["m0"], "there is no file yet");
+    assert_eq!(files.take_reads(), ["missing"], "it would be missing at another attempt, too");
     files.put("airports.csv", "1", AIRPORTS);
     assert!(rig.run(batch(&["EWR"])).await.is_empty());
     files.take_reads();
@@ -197,7 +232,9 @@ async fn a_new_file_that_cannot_be_read_leaves_the_one_before_in_place() {
     rig.run(batch(&["EWR"])).await;
     files.put("airports.csv", "2", "faa,name\nEWR,Newark,1\n");
     rig.clock.advance(Duration::from_secs(60));
+    files.take_reads();
     assert!(rig.run(batch(&["EWR"])).await.is_empty());
+    assert_eq!(files.take_reads(), ["changed"], "it is read once");
     assert_eq!(added(&queue).len(), 2);
     files.put("airports.csv", "3", &AIRPORTS.replace("Newark", "Mended"));
     rig.clock.advance(Duration::from_secs(60));

@@ -57,6 +57,37 @@ fn a_schema_says_which_columns_are_numbers_and_a_number_is_found_by_its_digits()
 }
 
 #[test]
+fn an_empty_field_is_null_where_the_schema_takes_null_and_no_text() {
+    let reference = reference(CSV);
+    let schema = r#"{"properties": {"alt": {"type": ["integer", "null"]}, "name": {"type": ["string", "null"]}}}"#;
+    let schema = Schema::parse(schema).unwrap();
+    let rows = Rows::parse(b"faa,name,alt\nEWR,,\n", &reference, Some(&schema)).unwrap();
+    let row = r#"{"alt":null,"faa":"EWR","name":""}"#;
+    assert_eq!(find(&rows, &reference, json!("EWR")).unwrap(), row);
+}
+
+/// A file within its limit, whose rows would take more memory than a function has.
+#[test]
+fn a_file_whose_rows_take_too_much_memory_is_refused() {
+    let mut wide = "faa".to_owned();
+    for column in 0..200 {
+        wide.push_str(&format!(",a_column_with_a_long_name_{column}"));
+    }
+    for row in 0..20_000 {
+        wide.push_str(&format!("\n{row}{}", ",1".repeat(200)));
+    }
+    assert!(wide.len() < 16 * 1024 * 1024);
+    let error = Rows::parse(wide.as_bytes(), &reference(CSV), None).unwrap_err();
+    assert!(matches!(error, RowsError::TooMuch { .. }), "{error}");
+    let mut many = "faa".to_owned();
+    for row in 0..500_000 {
+        many.push_str(&format!("\n{row}"));
+    }
+    let error = Rows::parse(many.as_bytes(), &reference(CSV), None).unwrap_err();
+    assert!(matches!(error, RowsError::TooMuch { .. }), "{error}");
+}
+
+#[test]
 fn documents_are_lines() {
     let reference = reference(NDJSON);
     let file = b"{\"faa\": \"EWR\", \"at\": {\"lat\": 40.690}}\n\n{\"faa\":\"JFK\"}";
@@ -100,6 +131,10 @@ fn a_file_is_taken_whole_or_refused_with_its_line() {
         "{\"faa\":\"EWR\"}\n[1]\n",
         "line 2: expected a JSON object, found an array",
     );
+    let huge = "line 1: `/lat`: a number of more than 38 significant digits";
+    let file = "{\"faa\":\"EWR\",\"lat\":1e400}\n";
+    let error = Rows::parse(file.as_bytes(), &reference(NDJSON), None).unwrap_err();
+    assert!(error.to_string().starts_with(huge), "{error}");
     let required = r#"{"required": ["name"]}"#;
     let missing = "line 1: `/name`: required, and missing";
     check_refused(NDJSON, Some(required), "{\"faa\":\"EWR\"}\n", missing);

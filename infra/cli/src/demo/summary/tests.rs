@@ -36,7 +36,7 @@ fn sink(name: &str, about: &str, items: u64) -> SinkVerdict {
 fn report() -> Report {
     let stage = |name: &str, events_in, events_out, retried, reasons: &[(&str, u64)]| StageReport {
         name: name.to_owned(),
-        counts: Stage { invocations: 200, events_in, events_out, duplicates: 0, retried },
+        counts: Stage { invocations: 200, events_in, events_out, retried, ..Stage::default() },
         reasons: reasons.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
     };
     let calls = |operation: &str, count| BTreeMap::from([(operation.to_owned(), count)]);
@@ -202,4 +202,14 @@ fn lines_break_at_spaces_and_long_words_are_cut() {
     check_fit("abcdefghijklmno", &["abcdefghij", "  klmno"]);
     check_fit("one two thr", &["one two", "  thr"]);
     check_fit("1234567890 1", &["1234567890", "  1"]);
+}
+
+#[test]
+fn events_without_an_enrichers_answer_are_told_of() {
+    let mut report = report();
+    let told = "went on without an enricher's answer";
+    assert!(!stages(&report.stages).join("\n").contains(told));
+    report.stages[1].counts.degraded = 1_998;
+    let expected = format!("sink: 1,998 {told} (degraded)");
+    assert_eq!(stages(&report.stages).last(), Some(&expected));
 }
