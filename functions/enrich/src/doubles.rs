@@ -111,6 +111,7 @@ impl FileStore for MemoryFiles {
         name: &'a str,
         known_etag: Option<&'a str>,
         _: usize,
+        _: Duration,
     ) -> BoxFuture<'a, Result<FileRead, LookupError>> {
         let answer = self.answer(name, known_etag);
         async move { answer }.boxed()

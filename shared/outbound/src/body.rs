@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use crate::BodyError;
 
-/// The longest answer that is read, as it is sent and as it is decoded.
+/// The longest answer of a service that is read.
 pub(crate) const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// How a body is coded: <https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1>.
@@ -39,13 +39,15 @@ impl Coding {
     }
 }
 
+/// As it is sent and as it is decoded, in at most so many bytes.
+///
 /// # Errors
 /// [`BodyError`].
-pub(crate) async fn read(body: Incoming, coding: Coding) -> Result<Bytes, BodyError> {
-    let sent = match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
+pub(crate) async fn read(body: Incoming, coding: Coding, limit: usize) -> Result<Bytes, BodyError> {
+    let sent = match Limited::new(body, limit).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Err(BodyError::TooLong { limit: MAX_ANSWER_BYTES });
+            return Err(BodyError::TooLong { limit });
         }
         Err(_) => return Err(BodyError::BrokenOff),
     };
@@ -53,19 +55,19 @@ pub(crate) async fn read(body: Incoming, coding: Coding) -> Result<Bytes, BodyEr
         // The answers to HEAD, and 204 and 304, have none.
         _ if sent.is_empty() => Ok(sent),
         Coding::Identity => Ok(sent),
-        Coding::Gzip => gunzip(&sent),
+        Coding::Gzip => gunzip(&sent, limit),
         Coding::Other(coding) => Err(BodyError::Coding { coding }),
     }
 }
 
-fn gunzip(sent: &[u8]) -> Result<Bytes, BodyError> {
+fn gunzip(sent: &[u8], limit: usize) -> Result<Bytes, BodyError> {
     let mut decoded = Vec::new();
-    let limit = u64::try_from(MAX_ANSWER_BYTES).unwrap_or(u64::MAX);
-    let mut reader = MultiGzDecoder::new(sent).take(limit.saturating_add(1));
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    let mut reader = MultiGzDecoder::new(sent).take(most.saturating_add(1));
     let malformed = |_| BodyError::Coding { coding: "gzip".to_owned() };
     reader.read_to_end(&mut decoded).map_err(malformed)?;
-    if decoded.len() > MAX_ANSWER_BYTES {
-        return Err(BodyError::TooLong { limit: MAX_ANSWER_BYTES });
+    if decoded.len() > limit {
+        return Err(BodyError::TooLong { limit });
     }
     Ok(Bytes::from(decoded))
 }

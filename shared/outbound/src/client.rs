@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
 use tokio::time::{Instant, timeout_at};
 
-use crate::body::{Coding, read};
+use crate::body::{Coding, MAX_ANSWER_BYTES, read};
 use crate::connect::{GuardedConnector, forbidden};
 use crate::reach::Reach;
 use crate::retry_after::retry_after;
@@ -50,7 +50,7 @@ impl Client {
     }
 
     /// As far as its body.
-    async fn response(&self, request: Request) -> Result<Response<Incoming>, AskError> {
+    async fn response(&self, request: Request) -> Result<http::Response<Incoming>, AskError> {
         let Request { method, url, headers, body } = request;
         let mut asked = http::Request::new(Full::new(body));
         *asked.method_mut() = method;
@@ -71,17 +71,42 @@ impl Client {
     }
 }
 
-impl Ask for Client {
-    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
+/// An answer with all of its headers.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Result<Bytes, BodyError>,
+}
+
+impl Client {
+    /// Sends a request, and waits no longer than `limit` for the whole of its answer, of which no more than
+    /// `most_bytes` are read.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn fetch(
+        &self,
+        request: Request,
+        limit: Duration,
+        most_bytes: usize,
+    ) -> Result<Response, AskError> {
         let (ends_at, limit_ms) = (Instant::now() + limit, limit.as_millis());
         let response = timeout_at(ends_at, self.response(request)).await;
         let response = response.map_err(|_| AskError::TimedOut { limit_ms })??;
-        let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers());
-        let coding = Coding::of(response.headers());
-        let body = timeout_at(ends_at, read(response.into_body(), coding)).await;
+        let (parts, body) = response.into_parts();
+        let coding = Coding::of(&parts.headers);
+        let body = timeout_at(ends_at, read(body, coding, most_bytes)).await;
         let body = body.unwrap_or(Err(BodyError::TimedOut { limit_ms }));
-        Ok(Answer { status, retry_after, body })
+        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+}
+
+impl Ask for Client {
+    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
+        let Response { status, headers, body } =
+            self.fetch(request, limit, MAX_ANSWER_BYTES).await?;
+        Ok(Answer { status, retry_after: retry_after(&headers), body })
     }
 }
 

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use event::{Code, Failure, FailureKind};
 use http::{HeaderMap, Method};
 
-pub use client::Client;
+pub use client::{Client, Response};
 pub use dependency::{
     BreakersOf, Call, DependencyClient, Judged, Message, NotAsked, Pause, Retrying, Sign, Sleeping,
 };

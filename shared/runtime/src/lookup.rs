@@ -60,12 +60,14 @@ impl LookupError {
 
 /// Reads whole files that change now and then.
 pub trait FileStore: Send + Sync {
-    /// The file of this name, unless it is the one with this entity tag. No more than `most_bytes` are read.
+    /// The file of this name, unless it is the one with this entity tag. No more than `most_bytes` are read. The
+    /// future is dropped after `limit`.
     fn read<'a>(
         &'a self,
         name: &'a str,
         known_etag: Option<&'a str>,
         most_bytes: usize,
+        limit: Duration,
     ) -> BoxFuture<'a, Result<FileRead, LookupError>>;
 }
 

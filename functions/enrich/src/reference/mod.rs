@@ -164,7 +164,8 @@ impl ReferenceSource {
         now: Timestamp,
     ) -> Judged<Result<(), Failure>> {
         let etag = self.held().as_ref().map(|held| held.etag.clone());
-        let reading = self.files.read(&self.reference.object, etag.as_deref(), MOST_BYTES);
+        let object = &self.reference.object;
+        let reading = self.files.read(object, etag.as_deref(), MOST_BYTES, limit);
         let read = match tokio::time::timeout(limit, reading).await {
             Ok(read) => read,
             Err(_) => Err(LookupError::new(
