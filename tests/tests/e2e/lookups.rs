@@ -93,6 +93,31 @@ async fn a_tables_items_are_added_and_the_events_of_an_invocation_share_a_call()
     world.end().await;
 }
 
+/// DynamoDB leaves keys of each call for later: they are asked for again, and none is taken for an absent item.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_a_table_leaves_for_later_are_asked_for_again() {
+    let faults = "faults: [{fault: partial, on: dynamodb.BatchGetItem}]";
+    let settings = Settings {
+        datasets: &["tabled"],
+        edits: with_a_table(),
+        faults: Plan::parse(faults).unwrap(),
+        ..Settings::default()
+    };
+    let world = World::start_with(settings).await;
+    let mut sample = observations(60);
+    for (number, observation) in sample.iter_mut().enumerate() {
+        observation["origin"] = json!(format!("A{}", number % 6));
+    }
+    for number in 0..6 {
+        put_airport(&world, &format!("A{number}"), "known").await;
+    }
+    send(&world, "tabled", &sample);
+    world.settle().await;
+    assert_eq!(payloads(&world).len(), sample.len());
+    world.assert_letters("EnrichDlq", &[]);
+    world.end().await;
+}
+
 /// The table throttles, and is gone, for twenty minutes: events wait, and none is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_that_is_away_is_an_outage_and_no_failure() {

@@ -211,6 +211,7 @@ fn is_on(on: &str, service: &str, operation: &str) -> bool {
 fn can_befall(fault: Fault, service: &str, operation: &str) -> bool {
     const WRITES: [&str; 4] = ["TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem"];
     match fault {
+        Fault::Partial if service == "dynamodb" => operation == "BatchGetItem",
         Fault::Partial | Fault::Unlisted => service == "sqs" && operation.ends_with("Batch"),
         Fault::Conflict => service == "dynamodb" && WRITES.contains(&operation),
         _ => true,

@@ -19,7 +19,7 @@ pub enum Fault {
     LostAnswer,
     /// A request waits, up to `by`, before it is looked at.
     Slow,
-    /// Some entries of a batch fail at the service's fault.
+    /// Some entries of a batch fail at the service's fault, or some keys of a BatchGetItem are not processed.
     Partial,
     /// The answer to a batch leaves some entries out; each of them was done, or was not.
     Unlisted,

@@ -255,7 +255,7 @@ impl Desk {
             },
             Destination::DynamoDb => match read(body).await {
                 Ok(body) => {
-                    let answer = self.forward.send(parts, body).await;
+                    let answer = self.dynamodb(parts, body, trouble).await;
                     if !operation::only_reads(&route.operation) {
                         self.backends.dynamodb.has_written();
                     }
@@ -335,6 +335,25 @@ impl Desk {
         let trace = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
         let session = self.backends.senders.get(&route.caller).map(String::as_str);
         sqs::Caller { session, trace }
+    }
+
+    async fn dynamodb(
+        &self,
+        mut parts: Parts,
+        body: Bytes,
+        trouble: Option<Trouble>,
+    ) -> Response<Body> {
+        let partly = match trouble {
+            Some(Trouble::Partial(mut dice)) => trouble::partly_read(&body, &mut dice),
+            _ => None,
+        };
+        let Some(partly) = partly else { return self.forward.send(parts, body).await };
+        parts.headers.remove(CONTENT_LENGTH);
+        let (head, body) = self.forward.send(parts, partly.request.clone()).await.into_parts();
+        match read(body).await {
+            Ok(body) => partly.complete(Response::from_parts(head, body)).map(Body::from),
+            Err(refusal) => refusal,
+        }
     }
 
     async fn sqs(

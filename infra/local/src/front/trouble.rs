@@ -8,7 +8,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors>.
 
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use super::route::Destination;
 use crate::adversary::Dice;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const CRC_32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
 /// A refusal in every service's words.
@@ -183,6 +184,45 @@ impl Part {
             Some(failed) => failed.extend(entries),
             None => told["Failed"] = entries.collect(),
         }
+        Response::from_parts(parts, Bytes::from(told.to_string()))
+    }
+}
+
+/// A BatchGetItem of which some keys are not processed:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
+pub(super) struct PartlyRead {
+    /// With the keys that are read.
+    pub(super) request: Bytes,
+    /// By table: as it was asked for, with the keys that are not.
+    unprocessed: Value,
+}
+
+/// Leaves at least one key of one table for later, and reads at least one; `None` where that cannot be.
+pub(super) fn partly_read(request: &[u8], dice: &mut Dice) -> Option<PartlyRead> {
+    let mut request: Value = serde_json::from_slice(request).ok()?;
+    let (table, wanted) = request.get_mut("RequestItems")?.as_object_mut()?.iter_mut().next()?;
+    let keys = wanted.get_mut("Keys")?.as_array_mut()?;
+    if keys.len() < 2 {
+        return None;
+    }
+    let later = keys.split_off(1 + below(dice, keys.len() - 1));
+    let mut left = wanted.clone();
+    left["Keys"] = Value::Array(later);
+    let unprocessed = json!({ table: left });
+    Some(PartlyRead { request: Bytes::from(request.to_string()), unprocessed })
+}
+
+impl PartlyRead {
+    /// The answer to what was read, with what was not. Its checksum was of another body.
+    pub(super) fn complete(self, answer: Response<Bytes>) -> Response<Bytes> {
+        let (mut parts, body) = answer.into_parts();
+        let told: Option<Value> = serde_json::from_slice(&body).ok();
+        let Some(mut told) = told.filter(|_| parts.status.is_success()) else {
+            return Response::from_parts(parts, body);
+        };
+        told["UnprocessedKeys"] = self.unprocessed;
+        parts.headers.remove(CONTENT_LENGTH);
+        parts.headers.remove(CRC_32);
         Response::from_parts(parts, Bytes::from(told.to_string()))
     }
 }
