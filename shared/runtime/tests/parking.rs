@@ -312,7 +312,7 @@ proptest! {
     }
 }
 
-/// Hours of it, and a look each half minute: SQS counts none of it, and nothing of it is in flight.
+/// Hours of it, and a look each minute: SQS counts none of it, and nothing of it is in flight.
 #[tokio::test]
 async fn what_waits_for_a_dependency_is_never_moved_by_sqs() {
     let away = Try::AwayFor(Duration::from_secs(30));
@@ -321,12 +321,23 @@ async fn what_waits_for_a_dependency_is_never_moved_by_sqs() {
     assert_eq!(rig.queue.moved(), Vec::<String>::new());
     let letters = rig.letters();
     let letter = &letters[0].letter;
-    assert!(letter.parks > 600, "{letter:?}");
+    assert!((300..600).contains(&letter.parks), "{letter:?}");
     assert_eq!((letter.attempts, letter.code), (0, Code::DependencyUnavailable));
     let since = letter.unavailable_since.unwrap();
     let waited = letter.last_failed_at.since(since);
     assert!((LONGEST_WAIT..LONGEST_WAIT + MINUTE).contains(&waited), "{waited:?}");
     assert!(letter.reason.contains(&since.to_string()), "{}", letter.reason);
+}
+
+/// A breaker that is ramping, or a limit of our own: each try may be made at once, and has to wait again.
+#[tokio::test]
+async fn what_has_to_wait_again_and_again_comes_round_less_often() {
+    let rig = Rig::new(&[vec![Try::AwayFor(Duration::ZERO)]]);
+    rig.run(&[]).await;
+    let parks = rig.letters()[0].letter.parks;
+    assert!((300..600).contains(&parks), "{parks} copies in six hours");
+    let tries: Vec<Timestamp> = rig.seen().into_iter().map(|seen| seen.at).collect();
+    assert!(tries[1].since(tries[0]) <= Duration::from_secs(2), "it is tried soon at first");
 }
 
 /// Nobody knows that it is away: each try fails.

@@ -132,8 +132,10 @@ fn wait_for_dependency(
     if now.since(since) >= longest_wait {
         return Next::GiveUp(waited_too_long(failure, since, longest_wait));
     }
+    // What may be tried at once, and waits again each time, comes round less often the longer that goes on.
+    let least = (now.since(since) / 10).min(LONGEST_HIDDEN);
     // Woken at the latest when it has waited long enough to be given up.
-    let wait = until.min(since.plus(longest_wait)).since(now);
+    let wait = until.since(now).max(least).min(since.plus(longest_wait).since(now));
     Next::Park(Parking {
         delay: delay(wait, &record.message_id, parks(record)),
         attempts: record.receive_count.saturating_sub(1),
