@@ -134,6 +134,8 @@ async fn run(world: &World) {
 /// leaves a claim that the next one settles. Answers what was sent.
 async fn lose_environments(world: &World) -> Vec<Flight> {
     const ENOUGH: usize = 4;
+    // Several deaths may have struck one environment: there are more to come.
+    world.emulation().adversary().add(&Plan::parse(DEATHS).unwrap());
     let mut sent = Vec::new();
     for round in 0..40 {
         if world.logs.lines_with("signal: killed").len() >= ENOUGH {
