@@ -114,7 +114,7 @@ impl ReferenceBucket {
         let (instructions, _) = signed.map_err(|_| unsigned())?.into_parts();
         instructions.apply_to_request_http1x(&mut request);
         let headers = std::mem::take(request.headers_mut());
-        Ok(Request { method: Method::GET, url, headers, body: bytes::Bytes::new() })
+        Ok(Request { method: Method::GET, url, headers, body: Default::default() })
     }
 }
 
@@ -122,7 +122,7 @@ fn read(answer: Response) -> Result<FileRead, LookupError> {
     let Response { status, headers, body } = answer;
     match status {
         200 => {
-            let content = body.map_err(|error| unread(&error))?.to_vec();
+            let content = body.map_err(|error| unread(&error))?.into();
             let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
             Ok(FileRead::Changed { content, etag: etag.to_owned() })
         }

@@ -8,10 +8,13 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, Config};
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use contracts::{CallFailure, LookupKey};
+use event::FailureKind;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use runtime::{Found, Lookup, LookupError};
@@ -19,7 +22,7 @@ use serde_json::Value;
 use serde_json::value::to_raw_value;
 
 use super::item::document;
-use super::lookup_error;
+use crate::failure_of;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -105,7 +108,7 @@ impl TableLookup {
             Err(error) => {
                 let code = error.as_service_error().and_then(BatchGetItemError::code);
                 if code != Some("ValidationException") {
-                    return Err(lookup_error("reading items", &error));
+                    return Err(lookup_error(&error));
                 }
                 let reason = "the table has no such key: its attributes have other names or types";
                 for key in keys {
@@ -191,6 +194,24 @@ impl KeyKind {
             _ => Self::Number,
         }
     }
+}
+
+/// What a failed call says of the dependency.
+fn lookup_error(error: &SdkError<BatchGetItemError, HttpResponse>) -> LookupError {
+    let failure = failure_of("reading items", error);
+    let status = error.raw_response().map(|raw| raw.status().as_u16());
+    let says = match (failure.kind, error) {
+        (FailureKind::Throttled { .. }, _) => CallFailure::Throttled,
+        (_, SdkError::TimeoutError(_)) => CallFailure::Timeout,
+        (_, SdkError::DispatchFailure(_)) => CallFailure::Connection,
+        (_, SdkError::ServiceError(_)) if status.is_some_and(|status| status >= 500) => {
+            CallFailure::ServerError
+        }
+        // A right that is missing, a table that is: another attempt would be refused, too.
+        (_, SdkError::ServiceError(_)) => CallFailure::Credentials,
+        _ => CallFailure::BadAnswer,
+    };
+    LookupError::new(says, failure.reason)
 }
 
 impl Lookup for TableLookup {
