@@ -5,6 +5,7 @@ use std::fmt::Display;
 use contracts::Enricher;
 use event::{Code, Failure, Payload, check_numbers};
 use outbound::{Answer, AskError, BodyError};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 /// Why there is no answer.
@@ -68,8 +69,24 @@ pub(crate) fn kept(document: &[u8], enricher: &Enricher) -> Result<Option<Box<Ra
     if keep.is_empty() {
         return Ok(Some(payload.text));
     }
-    let kept = payload.value.pointer(keep).filter(|kept| !kept.is_null());
-    kept.map(to_raw_value).transpose().map_err(|error| bad_answer(name, &error))
+    part(&payload.value, enricher)
+}
+
+/// The same, of a document that was found to be in order before.
+pub(crate) fn part_of_checked(
+    document: &RawValue,
+    enricher: &Enricher,
+) -> Result<Option<Box<RawValue>>, Failure> {
+    if enricher.keep.is_empty() {
+        return Ok(Some(document.to_owned()));
+    }
+    let value = serde_json::from_str(document.get());
+    part(&value.map_err(|error| bad_answer(&enricher.name, &error))?, enricher)
+}
+
+fn part(document: &Value, enricher: &Enricher) -> Result<Option<Box<RawValue>>, Failure> {
+    let part = document.pointer(&enricher.keep).filter(|part| !part.is_null());
+    part.map(to_raw_value).transpose().map_err(|error| bad_answer(&enricher.name, &error))
 }
 
 fn bad_answer(enricher: &str, reason: &dyn Display) -> Failure {

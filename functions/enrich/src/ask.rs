@@ -1,5 +1,7 @@
 //! Asking one enricher about one event, and what becomes of the event where it has no answer.
 
+use std::time::Duration;
+
 use breaker::{Store, Surroundings, WaitReason};
 use contracts::{Enricher, Missing, Unavailable};
 use event::{Code, Failure, FailureKind, Timestamp};
@@ -18,6 +20,18 @@ pub(crate) struct Question<'a> {
     pub(crate) text: &'a str,
     /// When the answer has to be there.
     pub(crate) ends_at: Timestamp,
+}
+
+impl Question<'_> {
+    /// A call that asks it. `who` is the enricher, as a person knows it; an attempt may take so long.
+    pub(crate) fn call<'c>(
+        &self,
+        enricher: &'c Enricher,
+        who: &'c str,
+        limit: Duration,
+    ) -> Call<'c> {
+        Call { dependency: &enricher.dependency, who, limit, ends_at: self.ends_at }
+    }
 }
 
 /// What becomes of the event.

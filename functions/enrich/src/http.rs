@@ -8,8 +8,8 @@ use contracts::{AskMethod, CallFailure, Enricher, HttpEnricher};
 use event::{Failure, FailureKind};
 use http::{HeaderMap, HeaderValue, Method, header};
 use outbound::{
-    Answer, Ask, AskError, Call, DependencyClient, HeaderTemplates, Judged, Message, Pause,
-    Request, SecretStore, Sign,
+    Answer, Ask, AskError, DependencyClient, HeaderTemplates, Judged, Message, Pause, Request,
+    SecretStore, Sign,
 };
 
 use crate::answer::{document, failure};
@@ -54,12 +54,8 @@ impl HttpSource {
         W: Surroundings + Pause + Clone,
     {
         let who = format!("enricher {}", enricher.name);
-        let call = Call {
-            dependency: &enricher.dependency,
-            who: &who,
-            limit: Duration::from_millis(self.http.timeout_ms),
-            ends_at: question.ends_at,
-        };
+        let limit = Duration::from_millis(self.http.timeout_ms);
+        let call = question.call(enricher, &who, limit);
         let message = Message { request, headers: &self.headers };
         let mut retrying = client.begin(&call);
         loop {

@@ -9,7 +9,7 @@ use breaker::{Store, Surroundings};
 use contracts::{CallFailure, Enricher, KeyTemplate, LookupKey};
 use event::{Code, Failure, FailureKind};
 use futures_util::FutureExt;
-use outbound::{Ask, Call, DependencyClient, Judged, Pause, SecretStore, Sign};
+use outbound::{Ask, DependencyClient, Judged, Pause, SecretStore, Sign};
 use runtime::{Found, Lookup, LookupError};
 
 use crate::answer::kept;
@@ -68,12 +68,7 @@ impl LookupSource {
         W: Surroundings + Pause + Clone,
     {
         let who = format!("enricher {}", enricher.name);
-        let call = Call {
-            dependency: &enricher.dependency,
-            who: &who,
-            limit: self.limit,
-            ends_at: question.ends_at,
-        };
+        let call = question.call(enricher, &who, self.limit);
         let mut retrying = client.begin(&call);
         let mut answers = BTreeMap::new();
         let mut unread = keys;
@@ -107,10 +102,7 @@ impl LookupSource {
         match tokio::time::timeout(limit, self.find_or_isolate(keys, limit)).await {
             Ok(Asked::Together(result)) => judge(result, keys, enricher),
             Ok(Asked::OneByOne(results)) => judge_one_by_one(results, keys, enricher),
-            Err(_) => {
-                let reason = format!("no answer within {} ms", limit.as_millis());
-                failed(&LookupError::new(CallFailure::Timeout, reason), enricher)
-            }
+            Err(_) => failed(&LookupError::timed_out(limit), enricher),
         }
     }
 

@@ -56,6 +56,12 @@ impl LookupError {
     pub fn new(failure: CallFailure, reason: impl Into<String>) -> Self {
         Self { failure, retry_after: None, reason: reason.into() }
     }
+
+    /// A call that had no answer when its time was over.
+    #[must_use]
+    pub fn timed_out(limit: Duration) -> Self {
+        Self::new(CallFailure::Timeout, format!("no answer within {} ms", limit.as_millis()))
+    }
 }
 
 /// Reads whole files that change now and then.

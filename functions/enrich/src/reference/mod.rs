@@ -9,12 +9,12 @@ use std::time::Duration;
 use breaker::{Store, Surroundings};
 use contracts::{CallFailure, Enricher, LookupKey, ReferenceData};
 use event::{Code, Failure, Timestamp};
-use outbound::{Ask, Call, DependencyClient, Judged, Pause, SecretStore, Sign};
+use outbound::{Ask, DependencyClient, Judged, Pause, SecretStore, Sign};
 use runtime::{FileRead, FileStore, LookupError};
 use serde_json::Value;
 
 use self::rows::Rows;
-use crate::answer::kept;
+use crate::answer::part_of_checked;
 use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
 use crate::batches::Batcher;
 use crate::cache::Known;
@@ -84,7 +84,7 @@ impl ReferenceSource {
         }
         let Some(Held { rows, .. }) = self.held().clone() else { return Ok(None) };
         match rows.find(key) {
-            Some(row) => kept(row.get().as_bytes(), enricher).map_err(NoAnswer::Failed),
+            Some(row) => part_of_checked(row, enricher).map_err(NoAnswer::Failed),
             None => Ok(None),
         }
     }
@@ -133,12 +133,8 @@ impl ReferenceSource {
         W: Surroundings + Pause + Clone,
     {
         let who = format!("enricher {}", enricher.name);
-        let call = Call {
-            dependency: &enricher.dependency,
-            who: &who,
-            limit: Duration::from_millis(self.reference.timeout_ms),
-            ends_at: question.ends_at,
-        };
+        let limit = Duration::from_millis(self.reference.timeout_ms);
+        let call = question.call(enricher, &who, limit);
         let mut retrying = client.begin(&call);
         loop {
             let attempt =
@@ -168,10 +164,7 @@ impl ReferenceSource {
         let reading = self.files.read(object, etag.as_deref(), MOST_BYTES, limit);
         let read = match tokio::time::timeout(limit, reading).await {
             Ok(read) => read,
-            Err(_) => Err(LookupError::new(
-                CallFailure::Timeout,
-                format!("no answer within {} ms", limit.as_millis()),
-            )),
+            Err(_) => Err(LookupError::timed_out(limit)),
         };
         match read.and_then(|read| self.hold(read, enricher, now)) {
             Ok(()) => Judged { sign: Sign::Answered, value: Ok(()) },
