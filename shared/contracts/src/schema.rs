@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use event::{Decimal, is_same_value, kind_of, pointer_to};
 use serde_json::{Map, Number, Value};
 
-use self::csv::csv_number;
 pub use self::properties::{Property, ValueKind};
 use crate::contract::ContractError;
 
@@ -181,44 +180,6 @@ impl Schema {
     /// The types that this schema admits, for a person: `integer or null`.
     fn expectation(&self) -> String {
         self.types.iter().map(|t| t.name()).collect::<Vec<_>>().join(" or ")
-    }
-
-    /// A CSV field as the JSON value that this schema's member of that name expects.
-    ///
-    /// A field with no declared type stays a string.
-    pub(crate) fn typed(&self, name: &str, text: &str) -> Result<Value, Violation> {
-        let Some(schema) = self.properties.get(name) else { return Ok(text.into()) };
-        for expected in &schema.types {
-            let value = match expected {
-                Type::Integer => csv_number(text).and_then(integer).map(Value::Number),
-                Type::Number => csv_number(text).map(Value::Number),
-                Type::Boolean => text.parse::<bool>().ok().map(Value::Bool),
-                Type::String => Some(Value::from(text)),
-                Type::Null | Type::Array | Type::Object => None,
-            };
-            if let Some(value) = value {
-                return Ok(value);
-            }
-        }
-        if schema.types.is_empty() {
-            return Ok(text.into());
-        }
-        let problem = format!("expected {}, found other text", schema.expectation());
-        Err(Violation::here(problem).below(name))
-    }
-
-    /// A CSV field as this schema's column of that name has it. A field without text is null where the schema
-    /// takes null there and no text.
-    ///
-    /// # Errors
-    /// What is wrong with it, with its column; nothing of what it holds.
-    pub fn csv_value(&self, name: &str, text: &str) -> Result<Value, String> {
-        let types = self.properties.get(name).map_or(&[][..], |column| &column.types);
-        if text.is_empty() && types.contains(&Type::Null) && !types.contains(&Type::String) {
-            return Ok(Value::Null);
-        }
-        self.typed(name, text)
-            .map_err(|violation| format!("`{}`: {}", violation.at, violation.problem))
     }
 
     /// The members that must be there.

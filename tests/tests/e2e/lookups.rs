@@ -25,6 +25,12 @@ fn with_a_table() -> Vec<Edit> {
     vec![variable, right]
 }
 
+async fn world_with_a_table(faults: Plan) -> World {
+    let edits = with_a_table();
+    World::start_with(Settings { datasets: &["tabled"], edits, faults, ..Settings::default() })
+        .await
+}
+
 fn observations(count: usize) -> Vec<Value> {
     let lines = testkit::sample_lines("weather.ndjson.gz");
     let mut observations = Vec::new();
@@ -63,9 +69,8 @@ fn payloads(world: &World) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tables_items_are_added_and_the_events_of_an_invocation_share_a_call() {
-    let settings = Settings { datasets: &["tabled"], edits: with_a_table(), ..Settings::default() };
-    let world = World::start_with(settings).await;
+async fn a_tables_items_are_added_to_events() {
+    let world = world_with_a_table(Plan::default()).await;
     for (origin, name) in [("EWR", "Newark"), ("JFK", "Kennedy")] {
         put_airport(&world, origin, name).await;
     }
@@ -97,13 +102,7 @@ async fn a_tables_items_are_added_and_the_events_of_an_invocation_share_a_call()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_a_table_leaves_for_later_are_asked_for_again() {
     let faults = "faults: [{fault: partial, on: dynamodb.BatchGetItem}]";
-    let settings = Settings {
-        datasets: &["tabled"],
-        edits: with_a_table(),
-        faults: Plan::parse(faults).unwrap(),
-        ..Settings::default()
-    };
-    let world = World::start_with(settings).await;
+    let world = world_with_a_table(Plan::parse(faults).unwrap()).await;
     let mut sample = observations(60);
     for (number, observation) in sample.iter_mut().enumerate() {
         observation["origin"] = json!(format!("A{}", number % 6));
@@ -122,13 +121,7 @@ async fn keys_that_a_table_leaves_for_later_are_asked_for_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_that_is_away_is_an_outage_and_no_failure() {
     let faults = "faults: [{fault: error, on: dynamodb.BatchGetItem, for: 20m}]";
-    let settings = Settings {
-        datasets: &["tabled"],
-        edits: with_a_table(),
-        faults: Plan::parse(faults).unwrap(),
-        ..Settings::default()
-    };
-    let world = World::start_with(settings).await;
+    let world = world_with_a_table(Plan::parse(faults).unwrap()).await;
     let mut sample = observations(60);
     for observation in &mut sample {
         observation["origin"] = json!("EWR");

@@ -1,13 +1,55 @@
-//! A number as people write it in a CSV field.
+//! CSV fields as the JSON values that a schema expects, and a number as people write it there.
 
-use serde_json::Number;
+use serde_json::{Number, Value};
+
+use super::{Schema, Type, Violation, integer};
+
+impl Schema {
+    /// A CSV field as the JSON value that this schema's member of that name expects.
+    ///
+    /// A field with no declared type stays a string.
+    pub(crate) fn typed(&self, name: &str, text: &str) -> Result<Value, Violation> {
+        let Some(schema) = self.properties.get(name) else { return Ok(text.into()) };
+        for expected in &schema.types {
+            let value = match expected {
+                Type::Integer => csv_number(text).and_then(integer).map(Value::Number),
+                Type::Number => csv_number(text).map(Value::Number),
+                Type::Boolean => text.parse::<bool>().ok().map(Value::Bool),
+                Type::String => Some(Value::from(text)),
+                Type::Null | Type::Array | Type::Object => None,
+            };
+            if let Some(value) = value {
+                return Ok(value);
+            }
+        }
+        if schema.types.is_empty() {
+            return Ok(text.into());
+        }
+        let problem = format!("expected {}, found other text", schema.expectation());
+        Err(Violation::here(problem).below(name))
+    }
+
+    /// A CSV field as this schema's column of that name has it. A field without text is null where the schema
+    /// takes null there and no text.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its column; nothing of what it holds.
+    pub fn csv_value(&self, name: &str, text: &str) -> Result<Value, String> {
+        let types = self.properties.get(name).map_or(&[][..], |column| &column.types);
+        if text.is_empty() && types.contains(&Type::Null) && !types.contains(&Type::String) {
+            return Ok(Value::Null);
+        }
+        self.typed(name, text)
+            .map_err(|violation| format!("`{}`: {}", violation.at, violation.problem))
+    }
+}
 
 /// The field as a JSON number with the same digits; `None` if it is none.
 ///
 /// A plus sign, zeros at the front, a point without digits on one side (`+1`, `007`, `.5`, `5.`) are
 /// no JSON (RFC 8259, section 6) and mean what they say, so that they are rewritten. Nothing else is:
 /// no spaces, no separators of thousands, no other radix, no `NaN`. An exponent is written with its sign.
-pub(super) fn csv_number(text: &str) -> Option<Number> {
+fn csv_number(text: &str) -> Option<Number> {
     let is_of_a_number = |byte: u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
     if !text.bytes().all(is_of_a_number) {
         return None;

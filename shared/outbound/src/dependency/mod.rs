@@ -4,6 +4,7 @@
 //! breaker's leave, the request, and what its answer says of the dependency. Whatever keeps a call from being
 //! made says nothing of the dependency; nor does a time limit that was the invocation's and not the call's.
 
+mod ending;
 mod evidence;
 mod limits;
 mod not_asked;
@@ -12,15 +13,12 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use breaker::polling::{BatchSummary, EvidenceStore};
-use breaker::{
-    Breakers, Outcome, Permit, Settings, StateName, Status, Store, Surroundings, WaitReason,
-};
+use breaker::{Breakers, Outcome, Permit, Settings, Store, Surroundings, WaitReason};
 use contracts::Dependency;
 use event::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -314,38 +312,6 @@ where
     }
 }
 
-impl<A, K, B, W> DependencyClient<A, K, B, W>
-where
-    B: Store + EvidenceStore,
-    W: Surroundings,
-{
-    /// To be called at the end of each invocation of a stage: tells the fleet what it is to know, and logs
-    /// each breaker that is not closed. While one of them lets no call through, it also tells what became of
-    /// the batch, which decides whether the stage's queue is polled. An environment whose events wait for
-    /// nothing, and that calls nothing, asks for that how the breakers are.
-    pub async fn end_invocation(&self, stage: &str, batch: &BatchSummary) {
-        self.breakers.end_invocation().await;
-        if batch.records > 0 && !batch.all_wait() {
-            self.breakers.refresh(evidence::INTERVAL).await;
-        }
-        let now = self.surroundings.now();
-        let mut unavailable = BTreeSet::new();
-        for (name, status) in self.breakers.unusual_status() {
-            if is_worth_a_line(&status) {
-                log_status(&name, &status);
-            }
-            if status.wait.is_some_and(|wait| now < wait.until) {
-                unavailable.insert(name);
-            }
-        }
-        for sighting in self.witness.end_invocation(batch, &unavailable, now) {
-            if let Err(error) = self.breakers.store().add(stage, &sighting, now).await {
-                tracing::warn!(stage, failure.reason = %error, "what became of a batch was not told");
-            }
-        }
-    }
-}
-
 /// What a client's breakers are made of.
 pub struct BreakersOf<B, W> {
     pub store: B,
@@ -385,24 +351,4 @@ impl From<&BodyError> for contracts::CallFailure {
             BodyError::TimedOut { .. } => Self::Timeout,
         }
     }
-}
-
-fn is_worth_a_line(status: &Status) -> bool {
-    let is_as_usual = matches!(status.state, StateName::Closed | StateName::Disabled)
-        || (status.state == StateName::MetricsOnly && !status.would_trip);
-    !is_as_usual || status.is_store_away
-}
-
-fn log_status(name: &str, status: &Status) {
-    tracing::warn!(
-        breaker.name = name,
-        breaker.state = status.state.as_str(),
-        breaker.store_away = status.is_store_away,
-        breaker.would_trip = status.would_trip,
-        breaker.calls = status.recent.calls,
-        breaker.failures = status.recent.failures,
-        breaker.slow = status.recent.slow,
-        breaker.absent = status.recent.absent,
-        "breaker not closed"
-    );
 }

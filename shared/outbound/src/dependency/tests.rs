@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use breaker::StateName;
+use breaker::polling::BatchSummary;
 use bytes::Bytes;
 use contracts::{CallFailure, Limits, Retries, TextTemplate};
 use event::{Code, Failure, FailureKind};
