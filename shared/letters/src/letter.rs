@@ -2,21 +2,25 @@
 //!
 //! | state | event | next |
 //! | --- | --- | --- |
-//! | dead | a run claims it | claimed by that run, redriven once more |
-//! | claimed | its run has sent it | redriven by that run |
-//! | claimed | its run gives it back, unsent | dead |
-//! | claimed or redriven | it failed again, in the life that the run gave it | dead; quarantined once it was redriven as often as it may be |
+//! | dead | a run claims it | redriven by that run, once more |
+//! | redriven | its run could not send it, and gives it back | dead, as if it had not been claimed |
+//! | redriven | it failed again, in the life that the run gave it | dead; quarantined once it was redriven as often as it may be |
+//! | redriven | a copy of it failed, in its first life | dead |
 //! | dead or quarantined | an operator discards it | discarded |
 //! | discarded | an operator restores it | dead |
 //! | quarantined | an operator releases it | dead |
 //!
-//! All else is [`IllegalLetter`]. A letter that is collected twice, as SQS may deliver it twice, has failed in a life
+//! All else is [`IllegalLetter`]. A claim comes before the message is sent: a run that is over has sent all that it
+//! claimed, or given it back. A letter that is collected twice, as SQS may deliver it twice, has failed in a life
 //! that is over: that changes nothing.
+
+use serde::{Deserialize, Serialize};
 
 use crate::RunId;
 
 /// One letter, for all of its lives.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LetterId(pub String);
 
 /// A letter, as far as its life is concerned.
@@ -34,9 +38,7 @@ pub struct Letter {
 pub enum LetterState {
     /// It waits for an operator.
     Dead,
-    /// This run may have sent it.
-    Claimed { run: RunId },
-    /// This run has sent it, and it has not come back.
+    /// This run sends it, or has sent it, and it has not come back.
     Redriven { run: RunId },
     /// It came back too often.
     Quarantined,
@@ -58,9 +60,6 @@ pub enum LetterEvent {
     Claim {
         run: RunId,
     },
-    Sent {
-        run: RunId,
-    },
     GiveBack {
         run: RunId,
     },
@@ -69,6 +68,8 @@ pub enum LetterEvent {
         redrive: Redrive,
         most_redrives: u32,
     },
+    /// A copy of its message, which SQS delivered twice or a stage wrote twice, was collected later than it was.
+    Copy,
     Discard,
     Restore,
     Release,
@@ -105,11 +106,10 @@ impl Letter {
         u32::try_from(self.runs.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether this run has redriven it, be it that it has come back since, and that others have it now.
+    /// Whether this run has it, and may still have to send it.
     #[must_use]
-    pub fn was_redriven_by(&self, run: &RunId) -> bool {
-        let is_claimed = self.state == LetterState::Claimed { run: run.clone() };
-        self.runs.contains(run) && !is_claimed
+    pub fn is_claimed_by(&self, run: &RunId) -> bool {
+        matches!(&self.state, LetterState::Redriven { run: owner } if owner == run)
     }
 }
 
@@ -118,7 +118,6 @@ impl LetterState {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Dead => "dead",
-            Self::Claimed { .. } => "claimed",
             Self::Redriven { .. } => "redriven",
             Self::Quarantined => "quarantined",
             Self::Discarded => "discarded",
@@ -131,29 +130,28 @@ impl LetterState {
 /// # Errors
 /// [`IllegalLetter`], when the table above has no such line.
 pub fn step_letter(letter: &Letter, event: LetterEvent) -> Result<Letter, IllegalLetter> {
-    use LetterState::{Claimed, Dead, Discarded, Quarantined, Redriven};
+    use LetterState::{Dead, Discarded, Quarantined, Redriven};
     let mut next = Letter { version: letter.version + 1, ..letter.clone() };
     next.state = match (&letter.state, event) {
         (Dead, LetterEvent::Claim { run }) => {
             next.runs.push(run.clone());
-            Claimed { run }
-        }
-        (Claimed { run: owner }, LetterEvent::Sent { run }) => {
-            check_owner(owner, &run)?;
             Redriven { run }
         }
-        (Claimed { run: owner }, LetterEvent::GiveBack { run }) => {
-            check_owner(owner, &run)?;
+        (Redriven { run: owner }, LetterEvent::GiveBack { run }) => {
+            if *owner != run {
+                return Err(IllegalLetter::OtherRun);
+            }
             next.runs.pop();
             Dead
         }
-        (Claimed { .. } | Redriven { .. }, LetterEvent::ComeBack { redrive, most_redrives }) => {
+        (Redriven { .. }, LetterEvent::ComeBack { redrive, most_redrives }) => {
             if letter.redrive().as_ref() != Some(&redrive) {
                 return Err(IllegalLetter::EarlierLife);
             }
             if letter.redrives() >= most_redrives { Quarantined } else { Dead }
         }
-        (Dead | Quarantined | Discarded, LetterEvent::ComeBack { .. }) => {
+        (Redriven { .. }, LetterEvent::Copy) => Dead,
+        (Dead | Quarantined | Discarded, LetterEvent::ComeBack { .. } | LetterEvent::Copy) => {
             return Err(IllegalLetter::EarlierLife);
         }
         (Dead | Quarantined, LetterEvent::Discard) => Discarded,
@@ -161,8 +159,4 @@ pub fn step_letter(letter: &Letter, event: LetterEvent) -> Result<Letter, Illega
         (state, _) => return Err(IllegalLetter::State { state: state.name() }),
     };
     Ok(next)
-}
-
-fn check_owner(owner: &RunId, run: &RunId) -> Result<(), IllegalLetter> {
-    if owner == run { Ok(()) } else { Err(IllegalLetter::OtherRun) }
 }

@@ -10,33 +10,40 @@
 //! | cancelling | the worker with the lease moves on | cancelled; done at the end of the plan |
 //!
 //! All else is [`IllegalRun`]. Pausing and cancelling leave the lease: a worker that is in the middle of a part
-//! finishes it, so that what it has sent is counted, and takes no other. Where it crashed, a cancelling run has
-//! letters that are claimed and may have been sent: whoever takes the lease sends these, and no others.
+//! finishes it, so that what it has sent is counted, and takes no other. With the lease a worker says how far it will
+//! claim letters (`reach`), before it claims the first. Where it crashed, letters up to there may be claimed and
+//! unsent: whoever takes the lease of a cancelling run sends these, and no others.
 
 use event::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// One run of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct RunId(pub String);
 
 /// A run, as its ledger has it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Run {
     pub state: RunState,
     /// Of each write; a write is conditional on the one before it.
     pub version: u64,
     /// How many of the plan's letters have been gone through, in their order.
     pub position: u64,
+    /// Up to which position letters may be claimed; never less than `position`.
+    pub reach: u64,
     /// How many letters the plan has.
     pub size: u64,
     /// Of those gone through, how many were sent.
     pub sent: u64,
-    /// Of those gone through, how many were left out: others had changed them since they were planned.
+    /// Of those gone through, how many were left out: others had changed them since they were planned, or
+    /// their queue refused them.
     pub skipped: u64,
     pub lease: Option<Lease>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RunState {
     Running,
     Paused,
@@ -47,7 +54,7 @@ pub enum RunState {
 }
 
 /// Who works on a run, and until when nobody else does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lease {
     pub worker: String,
     pub ends_at: Timestamp,
@@ -56,8 +63,10 @@ pub struct Lease {
 /// Something that may change a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RunEvent {
+    /// A worker begins a part, in which it claims so many letters at most.
     Take {
         lease: Lease,
+        letters: u64,
     },
     /// A part of the plan was gone through.
     MoveOn {
@@ -83,7 +92,13 @@ impl Run {
     #[must_use]
     pub fn of_plan(size: u64) -> Self {
         let state = if size == 0 { RunState::Done } else { RunState::Running };
-        Self { state, version: 1, position: 0, size, sent: 0, skipped: 0, lease: None }
+        Self { state, version: 1, position: 0, reach: 0, size, sent: 0, skipped: 0, lease: None }
+    }
+
+    /// Whether it is at its end.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, RunState::Done | RunState::Cancelled)
     }
 }
 
@@ -107,12 +122,16 @@ impl RunState {
 pub fn step_run(run: &Run, event: RunEvent, now: Timestamp) -> Result<Run, IllegalRun> {
     let mut next = Run { version: run.version + 1, ..run.clone() };
     match (run.state, event) {
-        (RunState::Running | RunState::Cancelling, RunEvent::Take { lease }) => {
+        (RunState::Running | RunState::Cancelling, RunEvent::Take { lease, letters }) => {
             let holder = run.lease.as_ref().filter(|held| now < held.ends_at);
             if holder.is_some_and(|held| held.worker != lease.worker) {
                 return Err(IllegalRun::Leased);
             }
             next.lease = Some(lease);
+            if run.state == RunState::Running {
+                let reach = run.position.saturating_add(letters).min(run.size);
+                next.reach = run.reach.max(reach);
+            }
         }
         // What was sent before an operator stopped the run is counted.
         (
@@ -123,6 +142,7 @@ pub fn step_run(run: &Run, event: RunEvent, now: Timestamp) -> Result<Run, Illeg
                 return Err(IllegalRun::Leased);
             }
             next.position += sent + skipped;
+            next.reach = next.reach.max(next.position);
             next.sent += sent;
             next.skipped += skipped;
             if next.position >= next.size {

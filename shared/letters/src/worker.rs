@@ -1,9 +1,8 @@
 //! One worker on one run: what it asks the stores, one thing after another.
 //!
 //! It says what is to be done next ([`Worker::next_request`]) and is told what came of it ([`Worker::answered`]).
-//! What is not known, since an answer was lost, is read again.
-
-use std::collections::VecDeque;
+//! It goes through a part of the plan with all of its letters at once. What is not known, since an answer was lost,
+//! is read again.
 
 use event::Timestamp;
 
@@ -12,7 +11,7 @@ use crate::{
     step_letter, step_run,
 };
 
-/// What a worker asks for.
+/// What a worker asks for. Of several letters, each is answered for itself, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     ReadRun,
@@ -21,24 +20,29 @@ pub enum Request {
         expected: u64,
         run: Run,
     },
-    /// The letters of the plan from a position on, each with the version that it was planned with.
+    /// The letters of the plan from one position to another, each with the version that it was planned with.
     ReadPart {
-        position: u64,
+        from: u64,
+        to: u64,
     },
-    ReadLetter {
-        letter: LetterId,
-    },
-    /// Provided that the one in its place is of this version.
-    ReplaceLetter {
-        letter: LetterId,
-        expected: u64,
-        to: Letter,
-    },
-    /// Sends the letter's message, with its redrive.
-    Send {
-        letter: LetterId,
-        redrive: Redrive,
-    },
+    ReadLetters(Vec<LetterId>),
+    ReplaceLetters(Vec<LetterReplacement>),
+    Send(Vec<Sending>),
+}
+
+/// A letter's next version, provided that the one in its place is of the expected version.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LetterReplacement {
+    pub letter: LetterId,
+    pub expected: u64,
+    pub to: Letter,
+}
+
+/// A letter's message, to be sent with its redrive.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sending {
+    pub letter: LetterId,
+    pub redrive: Redrive,
 }
 
 /// What came of it.
@@ -47,9 +51,10 @@ pub enum Answer {
     Run(Run),
     RunReplaced(RunReplaced),
     Part(Vec<(LetterId, u64)>),
-    Letter(Letter),
-    LetterReplaced(LetterReplaced),
-    Sent(Sent),
+    /// `None`: it is not known, or there is no such letter.
+    Letters(Vec<Option<Letter>>),
+    LettersReplaced(Vec<LetterReplaced>),
+    Sent(Vec<Sent>),
     /// Nobody knows: the answer was lost, or the store is away.
     Unknown,
 }
@@ -66,13 +71,25 @@ pub enum LetterReplaced {
     Written,
     /// It was this instead.
     Conflict(Letter),
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sent {
     Sent,
-    /// It did not go out.
+    /// It can never be sent as it is.
     Refused,
+    Unknown,
+}
+
+/// What a worker is told with each answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub now: Timestamp,
+    /// Until when a lease that is taken now lasts.
+    pub ends_at: Timestamp,
+    /// How many letters a part that is begun now may have.
+    pub letters: u64,
 }
 
 /// A worker on a run, until it has nothing to do there.
@@ -89,30 +106,64 @@ enum Step {
     ReadingRun,
     Taking { run: Run, to: Run },
     ReadingPart { run: Run },
-    InPart { run: Run, part: Part },
+    InPart { run: Run, part: Vec<InPart> },
     MovingOn { run: Run, to: Run },
     Over,
 }
 
-/// The part of the plan that is being gone through.
+/// One letter of the part that is being gone through.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Part {
-    left: VecDeque<(LetterId, u64)>,
-    /// What is known of the first one that is left.
+struct InPart {
+    id: LetterId,
+    planned: u64,
+    /// As far as it is known.
     letter: Option<Letter>,
-    /// It has been sent in this worker's life.
-    is_sent: bool,
-    sent: u64,
-    skipped: u64,
+    /// What its queue said of it in this worker's life.
+    sent: Option<Sent>,
+    /// It is not in the store.
+    is_gone: bool,
 }
 
 /// What is to be done with a letter.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Todo {
+    Read,
     Claim,
     Send,
-    Settle,
+    GiveBack,
     Count,
     Skip,
+}
+
+/// In this order, for all letters of a part at once.
+const ORDER: [Todo; 4] = [Todo::Read, Todo::Claim, Todo::Send, Todo::GiveBack];
+
+impl InPart {
+    fn todo(&self, run_id: &RunId, run: &Run) -> Todo {
+        let Some(letter) = &self.letter else {
+            return if self.is_gone { Todo::Skip } else { Todo::Read };
+        };
+        if letter.is_claimed_by(run_id) {
+            return match self.sent {
+                Some(Sent::Sent) => Todo::Count,
+                Some(Sent::Refused) => Todo::GiveBack,
+                Some(Sent::Unknown) | None => Todo::Send,
+            };
+        }
+        let is_as_planned = letter.state == LetterState::Dead && letter.version == self.planned;
+        if is_as_planned && run.state != RunState::Cancelling {
+            return Todo::Claim;
+        }
+        // It has come back, or others have redriven it, since this run sent it.
+        if letter.runs.contains(run_id) { Todo::Count } else { Todo::Skip }
+    }
+
+    fn event(todo: Todo, run_id: &RunId) -> LetterEvent {
+        match todo {
+            Todo::GiveBack => LetterEvent::GiveBack { run: run_id.clone() },
+            _ => LetterEvent::Claim { run: run_id.clone() },
+        }
+    }
 }
 
 impl Worker {
@@ -129,92 +180,76 @@ impl Worker {
             Step::Taking { run, to } | Step::MovingOn { run, to } => {
                 Request::ReplaceRun { expected: run.version, run: to.clone() }
             }
-            Step::ReadingPart { run } => Request::ReadPart { position: run.position },
+            Step::ReadingPart { run } => Request::ReadPart { from: run.position, to: run.reach },
             Step::InPart { run, part } => self.request_in_part(run, part)?,
             Step::Over => return None,
         })
     }
 
-    fn request_in_part(&self, run: &Run, part: &Part) -> Option<Request> {
-        let (id, planned) = part.left.front()?;
-        let Some(letter) = &part.letter else {
-            return Some(Request::ReadLetter { letter: id.clone() });
-        };
-        match self.todo(run, letter, *planned, part.is_sent) {
-            Todo::Claim => {
-                let claim = LetterEvent::Claim { run: self.run_id.clone() };
-                self.replace_letter(id, letter, claim)
-            }
+    /// Whether it is between two parts, where nothing is claimed that is not counted.
+    #[must_use]
+    pub fn is_between_parts(&self) -> bool {
+        matches!(self.step, Step::ReadingRun | Step::Taking { .. } | Step::Over)
+    }
+
+    fn next_todo(&self, run: &Run, part: &[InPart]) -> Option<Todo> {
+        let is_left = |todo: &Todo| part.iter().any(|it| it.todo(&self.run_id, run) == *todo);
+        ORDER.into_iter().find(is_left)
+    }
+
+    fn request_in_part(&self, run: &Run, part: &[InPart]) -> Option<Request> {
+        let todo = self.next_todo(run, part)?;
+        let letters = part.iter().filter(|it| it.todo(&self.run_id, run) == todo);
+        Some(match todo {
+            Todo::Read => Request::ReadLetters(letters.map(|it| it.id.clone()).collect()),
             Todo::Send => {
-                let redrive = letter.redrive()?;
-                Some(Request::Send { letter: id.clone(), redrive })
+                let sending = |it: &InPart| {
+                    let redrive = it.letter.as_ref()?.redrive()?;
+                    Some(Sending { letter: it.id.clone(), redrive })
+                };
+                Request::Send(letters.filter_map(sending).collect())
             }
-            Todo::Settle => {
-                let sent = LetterEvent::Sent { run: self.run_id.clone() };
-                self.replace_letter(id, letter, sent)
+            Todo::Claim | Todo::GiveBack | Todo::Count | Todo::Skip => {
+                let replacement = |it: &InPart| {
+                    let held = it.letter.as_ref()?;
+                    let to = step_letter(held, InPart::event(todo, &self.run_id)).ok()?;
+                    Some(LetterReplacement { letter: it.id.clone(), expected: held.version, to })
+                };
+                Request::ReplaceLetters(letters.filter_map(replacement).collect())
             }
-            // Counted without a question, when the letter is told.
-            Todo::Count | Todo::Skip => None,
-        }
+        })
     }
 
-    fn replace_letter(
-        &self,
-        id: &LetterId,
-        letter: &Letter,
-        event: LetterEvent,
-    ) -> Option<Request> {
-        let to = step_letter(letter, event).ok()?;
-        Some(Request::ReplaceLetter { letter: id.clone(), expected: letter.version, to })
-    }
-
-    fn todo(&self, run: &Run, letter: &Letter, planned: u64, is_sent: bool) -> Todo {
-        match &letter.state {
-            LetterState::Claimed { run: owner } if *owner == self.run_id => {
-                if is_sent {
-                    Todo::Settle
-                } else {
-                    Todo::Send
-                }
-            }
-            LetterState::Dead if letter.version == planned && run.state != RunState::Cancelling => {
-                Todo::Claim
-            }
-            _ if letter.was_redriven_by(&self.run_id) => Todo::Count,
-            _ => Todo::Skip,
-        }
-    }
-
-    /// Takes the answer to what was asked last. `ends_at` is until when a lease that is taken now lasts.
-    pub fn answered(&mut self, answer: Answer, now: Timestamp, ends_at: Timestamp) {
+    /// Takes the answer to what was asked last.
+    pub fn answered(&mut self, answer: Answer, given: Given) {
         let step = std::mem::replace(&mut self.step, Step::Over);
         self.step = match (step, answer) {
-            (Step::ReadingRun, Answer::Run(run)) => self.take(run, now, ends_at),
+            (Step::ReadingRun, Answer::Run(run)) => self.take(run, given),
             (Step::Taking { to, .. }, Answer::RunReplaced(RunReplaced::Written)) => {
                 Step::ReadingPart { run: to }
             }
             (Step::MovingOn { to, .. }, Answer::RunReplaced(RunReplaced::Written)) => {
-                self.take(to, now, ends_at)
+                self.take(to, given)
             }
             // A part that was counted already, be it by this very write, is not counted again.
             (Step::MovingOn { run, to }, Answer::RunReplaced(RunReplaced::Conflict(found)))
                 if found.position == run.position =>
             {
-                self.move_on_from(found, to.sent - run.sent, to.skipped - run.skipped, now)
+                self.move_on_from(found, to.sent - run.sent, to.skipped - run.skipped, given)
             }
             (Step::ReadingPart { run }, Answer::Part(letters)) => {
-                let part = Part {
-                    left: letters.into(),
+                let unread = |(id, planned)| InPart {
+                    id,
+                    planned,
                     letter: None,
-                    is_sent: false,
-                    sent: 0,
-                    skipped: 0,
+                    sent: None,
+                    is_gone: false,
                 };
-                self.in_part(run, part, now)
+                self.in_part(run, letters.into_iter().map(unread).collect(), given)
             }
             (Step::InPart { run, mut part }, answer) => {
-                self.take_answer_of_letter(&run, &mut part, answer);
-                self.in_part(run, part, now)
+                self.take_answer_of_letters(&run, &mut part, answer);
+                self.in_part(run, part, given)
             }
             // What is in the store by now says what to do.
             (
@@ -228,57 +263,70 @@ impl Worker {
         };
     }
 
-    fn take(&self, run: Run, now: Timestamp, ends_at: Timestamp) -> Step {
-        let lease = Lease { worker: self.name.clone(), ends_at };
-        match step_run(&run, RunEvent::Take { lease }, now) {
+    fn take(&self, run: Run, given: Given) -> Step {
+        let lease = Lease { worker: self.name.clone(), ends_at: given.ends_at };
+        let event = RunEvent::Take { lease, letters: given.letters };
+        match step_run(&run, event, given.now) {
             Ok(to) => Step::Taking { run, to },
             Err(_) => Step::Over,
         }
     }
 
-    fn take_answer_of_letter(&self, run: &Run, part: &mut Part, answer: Answer) {
-        let Some((_, planned)) = part.left.front() else { return };
-        let letter = part.letter.as_ref();
-        let asked = letter.map(|letter| self.todo(run, letter, *planned, part.is_sent));
-        match (answer, asked) {
-            (Answer::Letter(letter), _) => part.letter = Some(letter),
-            (Answer::LetterReplaced(LetterReplaced::Conflict(found)), _) => {
-                part.letter = Some(found)
+    fn take_answer_of_letters(&self, run: &Run, part: &mut [InPart], answer: Answer) {
+        let Some(todo) = self.next_todo(run, part) else { return };
+        let run_id = &self.run_id;
+        let asked = part.iter_mut().filter(|it| it.todo(run_id, run) == todo);
+        match (todo, answer) {
+            (Todo::Read, Answer::Letters(letters)) => {
+                for (it, letter) in asked.zip(letters) {
+                    it.is_gone = letter.is_none();
+                    it.letter = letter;
+                }
             }
-            (Answer::LetterReplaced(LetterReplaced::Written), Some(todo)) => {
-                let event = match todo {
-                    Todo::Claim => LetterEvent::Claim { run: self.run_id.clone() },
-                    _ => LetterEvent::Sent { run: self.run_id.clone() },
-                };
-                part.letter = part.letter.as_ref().and_then(|it| step_letter(it, event).ok());
+            (Todo::Send, Answer::Sent(sent)) => {
+                for (it, sent) in asked.zip(sent) {
+                    it.sent = Some(sent);
+                    if sent == Sent::Unknown {
+                        // Others may have changed it meanwhile.
+                        it.letter = None;
+                    }
+                }
             }
-            (Answer::Sent(Sent::Sent), _) => part.is_sent = true,
-            // Read again, and sent again if need be.
-            (_, _) => part.letter = None,
+            (Todo::Claim | Todo::GiveBack, Answer::LettersReplaced(replaced)) => {
+                for (it, replaced) in asked.zip(replaced) {
+                    it.letter = match replaced {
+                        LetterReplaced::Written => it
+                            .letter
+                            .as_ref()
+                            .and_then(|held| step_letter(held, InPart::event(todo, run_id)).ok()),
+                        LetterReplaced::Conflict(found) => Some(found),
+                        LetterReplaced::Unknown => None,
+                    };
+                }
+            }
+            (Todo::Read, _) => {}
+            // Read again, and done again if need be.
+            (_, _) => {
+                for it in asked {
+                    it.letter = None;
+                }
+            }
         }
     }
 
-    /// Counts the letters that nothing is left to be done with, and moves on at the end of the part.
-    fn in_part(&self, run: Run, mut part: Part, now: Timestamp) -> Step {
-        while let (Some((_, planned)), Some(letter)) = (part.left.front(), &part.letter) {
-            match self.todo(&run, letter, *planned, part.is_sent) {
-                Todo::Count => part.sent += 1,
-                Todo::Skip => part.skipped += 1,
-                Todo::Claim | Todo::Send | Todo::Settle => break,
-            }
-            part.left.pop_front();
-            part.letter = None;
-            part.is_sent = false;
+    /// Moves on once nothing is left to be done with any letter of the part.
+    fn in_part(&self, run: Run, part: Vec<InPart>, given: Given) -> Step {
+        if self.next_todo(&run, &part).is_some() {
+            return Step::InPart { run, part };
         }
-        if part.left.is_empty() {
-            return self.move_on_from(run, part.sent, part.skipped, now);
-        }
-        Step::InPart { run, part }
+        let counted = part.iter().filter(|it| it.todo(&self.run_id, &run) == Todo::Count).count();
+        let count = |letters: usize| u64::try_from(letters).unwrap_or(u64::MAX);
+        self.move_on_from(run, count(counted), count(part.len() - counted), given)
     }
 
-    fn move_on_from(&self, run: Run, sent: u64, skipped: u64, now: Timestamp) -> Step {
+    fn move_on_from(&self, run: Run, sent: u64, skipped: u64, given: Given) -> Step {
         let event = RunEvent::MoveOn { worker: self.name.clone(), sent, skipped };
-        match step_run(&run, event, now) {
+        match step_run(&run, event, given.now) {
             Ok(to) if run.state != RunState::Done => Step::MovingOn { run, to },
             // Another worker has gone on from here: it counts what was sent.
             _ => Step::Over,

@@ -19,7 +19,7 @@ use self::world::Faults;
 const QUIET: Faults = Faults { crashes: 0, lost: 0, failures: 0, acts: 0, ends: 0 };
 
 fn redriving(letters: u8, workers: &'static [u8], faults: Faults) -> Redriving {
-    Redriving { letters, workers, faults, broken: Broken::Nothing }
+    Redriving { letters, workers, faults, broken: Broken::Nothing, refused: None }
 }
 
 #[track_caller]
@@ -82,6 +82,13 @@ fn an_operator_stops_a_run_whose_worker_crashes() {
 }
 
 #[test]
+fn a_message_that_its_queue_never_takes() {
+    let faults = Faults { crashes: 1, lost: 1, acts: 1, ..QUIET };
+    let model = Redriving { refused: Some(0), ..redriving(2, TWO_RUNS, faults) };
+    check_holds("one letter refused", model);
+}
+
+#[test]
 fn a_store_that_ignores_versions_is_found() {
     let faults = Faults { lost: 1, failures: 1, ..QUIET };
     let mut model = redriving(2, TWO_RUNS, faults);
@@ -93,9 +100,9 @@ fn a_store_that_ignores_versions_is_found() {
 }
 
 #[test]
-fn a_worker_that_settles_before_it_sends_is_found() {
+fn a_queue_that_loses_what_it_took_is_found() {
     let mut model = redriving(1, &[0], Faults { crashes: 1, ..QUIET });
-    model.broken = Broken::SettledUnsent;
+    model.broken = Broken::SaidToBeSent;
     check_is_found(model, "no letter is lost");
 }
 

@@ -1,6 +1,6 @@
 //! What can happen, and what must hold.
 
-use letters::{LetterState, RunState};
+use letters::RunState;
 use stateright::{Model, Property};
 
 use crate::world::{Faults, World};
@@ -14,7 +14,7 @@ pub(crate) enum Broken {
     /// The store replaces a run whatever its version.
     RunVersions,
     /// The queue says that a message was sent, and may lose it.
-    SettledUnsent,
+    SaidToBeSent,
     /// A letter that failed in an earlier life is taken for one of the present.
     EarlierLives,
 }
@@ -26,6 +26,8 @@ pub(crate) struct Redriving {
     pub(crate) workers: &'static [u8],
     pub(crate) faults: Faults,
     pub(crate) broken: Broken,
+    /// The letter whose message its queue never takes.
+    pub(crate) refused: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,7 +56,9 @@ impl Model for Redriving {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::new(self.letters, self.workers, self.faults)]
+        let mut world = World::new(self.letters, self.workers, self.faults);
+        world.refused = self.refused;
+        vec![world]
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
@@ -125,7 +129,7 @@ impl Model for Redriving {
 }
 
 impl Redriving {
-    /// From here on, with nothing else going wrong, every run that is not paused ends, and no letter stays claimed.
+    /// From here on, with nothing else going wrong, every run that is not paused ends, and has sent what it claimed.
     fn ends(&self, world: &World) -> bool {
         let mut world = world.clone();
         for worker in 0..world.workers.len() {
@@ -142,17 +146,12 @@ impl Redriving {
                 }
             }
         }
-        let ended = |state: RunState| matches!(state, RunState::Done | RunState::Cancelled);
-        let mut is_over = true;
+        let mut is_over = world.redriven_were_sent();
         for (number, run) in world.runs.iter().enumerate() {
             if !self.workers.contains(&u8::try_from(number).unwrap_or(0)) {
                 continue;
             }
-            is_over &= ended(run.state) || run.state == RunState::Paused;
-            if ended(run.state) {
-                let claimed = LetterState::Claimed { run: World::run_id(number) };
-                is_over &= world.letters.iter().all(|letter| letter.state != claimed);
-            }
+            is_over &= run.is_over() || run.state == RunState::Paused;
         }
         is_over
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use event::Timestamp;
 use letters::{
-    Answer, Letter, LetterEvent, LetterId, LetterReplaced, LetterState, Redrive, Request, Run,
-    RunEvent, RunId, RunReplaced, RunState, Sent, Worker, step_letter, step_run,
+    Answer, Given, Letter, LetterEvent, LetterId, LetterReplaced, LetterReplacement, LetterState,
+    Redrive, Request, Run, RunEvent, RunId, RunReplaced, RunState, Sending, Sent, Worker,
+    step_letter, step_run,
 };
 
 use crate::redrive::Broken;
@@ -40,6 +41,8 @@ pub(crate) struct World {
     plans: Vec<Vec<Option<u64>>>,
     /// Whether a run was moved back, or out of where an operator had put it.
     pub(crate) was_undone: bool,
+    /// The letter whose message its queue never takes.
+    pub(crate) refused: Option<usize>,
     pub(crate) faults: Faults,
 }
 
@@ -66,6 +69,7 @@ impl World {
             failed: BTreeSet::new(),
             plans: vec![vec![None; usize::from(letters)]; runs],
             was_undone: false,
+            refused: None,
             faults,
         }
     }
@@ -134,10 +138,11 @@ impl World {
     }
 
     fn tell(&mut self, worker: usize, answer: Answer) {
-        let now = self.now(worker);
-        let ends_at = Timestamp::from_unix_ms(ENDS);
+        let (now, ends_at) = (self.now(worker), Timestamp::from_unix_ms(ENDS));
+        // The first worker takes two letters at a time, and a later life of it one.
+        let letters = if worker == 0 && self.workers[worker].life == 0 { 2 } else { 1 };
         if let Some(machine) = &mut self.workers[worker].machine {
-            machine.answered(answer, now, ends_at);
+            machine.answered(answer, Given { now, ends_at, letters });
         }
     }
 
@@ -159,33 +164,48 @@ impl World {
                     Answer::RunReplaced(RunReplaced::Conflict(held.clone()))
                 }
             }
-            // A letter at a time. The second run may have been planned after the first.
-            Request::ReadPart { position } => {
-                let at = usize::try_from(position).unwrap_or(usize::MAX);
+            // The second run may have been planned after the first.
+            Request::ReadPart { from, to } => {
+                let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
                 let mut part = Vec::new();
-                if let Some(letter) = self.letters.get(at) {
-                    let now = if run_number == 0 { 1 } else { letter.version };
-                    part.push((id(at), *self.plans[run_number][at].get_or_insert(now)));
+                for number in at(from)..at(to) {
+                    let now = if run_number == 0 { 1 } else { self.letters[number].version };
+                    part.push((id(number), *self.plans[run_number][number].get_or_insert(now)));
                 }
                 Answer::Part(part)
             }
-            Request::ReadLetter { letter } => Answer::Letter(self.letters[number(&letter)].clone()),
-            Request::ReplaceLetter { letter, expected, to } => {
-                let held = &mut self.letters[number(&letter)];
-                if broken == Broken::LetterVersions || held.version == expected {
-                    *held = to;
-                    Answer::LetterReplaced(LetterReplaced::Written)
-                } else {
-                    Answer::LetterReplaced(LetterReplaced::Conflict(held.clone()))
-                }
+            Request::ReadLetters(letters) => {
+                let read = |letter: &LetterId| Some(self.letters[number(letter)].clone());
+                Answer::Letters(letters.iter().map(read).collect())
             }
-            Request::Send { letter, redrive } => {
-                if broken != Broken::SettledUnsent {
-                    self.sent.insert((number(&letter), redrive));
-                }
-                Answer::Sent(Sent::Sent)
+            Request::ReplaceLetters(all) => Answer::LettersReplaced(
+                all.into_iter().map(|it| self.replace(it, broken)).collect(),
+            ),
+            Request::Send(all) => {
+                Answer::Sent(all.into_iter().map(|it| self.send(it, broken)).collect())
             }
         })
+    }
+
+    fn replace(&mut self, it: LetterReplacement, broken: Broken) -> LetterReplaced {
+        let held = &mut self.letters[number(&it.letter)];
+        if broken == Broken::LetterVersions || held.version == it.expected {
+            *held = it.to;
+            LetterReplaced::Written
+        } else {
+            LetterReplaced::Conflict(held.clone())
+        }
+    }
+
+    fn send(&mut self, it: Sending, broken: Broken) -> Sent {
+        let letter = number(&it.letter);
+        if self.refused == Some(letter) {
+            return Sent::Refused;
+        }
+        if broken != Broken::SaidToBeSent {
+            self.sent.insert((letter, it.redrive));
+        }
+        Sent::Sent
     }
 
     pub(crate) fn crash(&mut self, worker: usize) {
@@ -223,11 +243,16 @@ impl World {
         }
     }
 
-    /// Each letter that is said to be redriven was sent in that life.
+    /// Each letter that a run has, and that it has gone through or will not go through any more, was sent in that
+    /// life.
     pub(crate) fn redriven_were_sent(&self) -> bool {
         self.letters.iter().enumerate().all(|(at, letter)| match &letter.state {
-            LetterState::Redriven { .. } => {
-                letter.redrive().is_some_and(|redrive| self.sent.contains(&(at, redrive)))
+            LetterState::Redriven { run } => {
+                let run = self.runs.iter().enumerate().find(|(it, _)| Self::run_id(*it) == *run);
+                let passed = usize::try_from(run.map_or(0, |(_, run)| run.position)).unwrap_or(0);
+                let is_due = at < passed || run.is_some_and(|(_, run)| run.is_over());
+                let redrive = letter.redrive();
+                !is_due || redrive.is_some_and(|redrive| self.sent.contains(&(at, redrive)))
             }
             _ => true,
         })
