@@ -271,7 +271,7 @@ impl<Q: Letters> Redrive<Q> {
 fn revived(record: Record, stage: &str, queue: &str) -> Outgoing {
     let room = MAX_BATCH_BYTES.saturating_sub(record.body.len());
     let attributes = match record.earlier() {
-        Some(_) => DeadLetter::revive(record.attributes, room),
+        Some(_) => DeadLetter::revive(record.attributes, room, None),
         None => abandoned(&record, stage, room),
     };
     // A fair queue takes a group too, and no other id.

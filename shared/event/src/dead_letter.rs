@@ -26,7 +26,10 @@ pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 /// | --- | --- |
 /// | 1 | |
 /// | 2 | `fingerprint`, `dataset` and `contract_version`; the header of a CSV record is with it ([`crate::CsvHeader`]) |
-const FORMAT: u32 = 2;
+/// | 3 | `redrive`: the letter of the store that it was, and the run that brought it back |
+const FORMAT: u32 = 3;
+
+const FIRST_WITH_FINGERPRINT: u32 = 2;
 
 fn first_format() -> u32 {
     1
@@ -60,6 +63,17 @@ pub enum Form {
     Csv,
     /// Where in a file a line is that no message could hold. There is nothing to be read again.
     Place,
+}
+
+/// What brought a letter of the letter store back: with this a message that fails again is known to be that letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedriveMark {
+    /// The letter's id in the store.
+    pub letter: String,
+    /// The run that redrove it.
+    pub run: String,
+    /// How often runs have redriven it, this time included.
+    pub count: u32,
 }
 
 /// Why a message is in a dead-letter queue.
@@ -102,6 +116,9 @@ pub struct DeadLetter {
     /// How often it was brought back from a dead-letter queue.
     #[serde(default)]
     pub redrives: u32,
+    /// What brought it back last, if a run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive: Option<RedriveMark>,
     /// The message's id when it first failed.
     pub message_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +167,7 @@ impl DeadLetter {
             parks: 0,
             unavailable_since: None,
             redrives: 0,
+            redrive: None,
             message_id: message_id.to_owned(),
             traceparent: None,
             encoding: Encoding::Text,
@@ -191,6 +209,7 @@ impl DeadLetter {
             self.taken_in_at = Some(earlier.taken_in());
             self.first_failed_at = earlier.first_failed_at;
             self.redrives = earlier.redrives;
+            self.redrive.clone_from(&earlier.redrive);
             self.message_id.clone_from(&earlier.message_id);
             self.traceparent = self.traceparent.or_else(|| earlier.traceparent.clone());
             self.encoding = earlier.encoding;
@@ -224,7 +243,7 @@ impl DeadLetter {
     /// last the fingerprint. Stage, code, kind and times stay, whatever the size.
     #[must_use]
     pub fn write_within(mut self, attributes: Attributes, room: usize) -> Attributes {
-        if self.letter_format >= FORMAT {
+        if self.letter_format >= FIRST_WITH_FINGERPRINT {
             // Before the place is shortened, which is part of it.
             self.fingerprint = Some(self.fingerprint());
         }
@@ -232,11 +251,12 @@ impl DeadLetter {
     }
 
     /// The attributes with which a dead letter goes back, in at most so many bytes: its own and, so
-    /// that a second failure knows of the first, the failure with one redrive more.
+    /// that a second failure knows of the first, the failure with one redrive more, and with what brought it back.
     #[must_use]
-    pub fn revive(attributes: Attributes, room: usize) -> Attributes {
+    pub fn revive(attributes: Attributes, room: usize, redrive: Option<RedriveMark>) -> Attributes {
         let Some(mut failure) = Self::read(&attributes) else { return attributes };
         failure.redrives = failure.redrives.saturating_add(1);
+        failure.redrive = redrive;
         failure.write_within(attributes, room)
     }
 

@@ -24,7 +24,7 @@ pub use attributes::{Attribute, Attributes, attributes_size};
 pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers, hex_sha256};
 pub use csv_header::{CSV_ATTRIBUTE, CsvHeader};
 pub use dead_letter::{
-    ContractRef, DeadLetter, Encoding, FAILURE_ATTRIBUTE, FailureFingerprint, Form,
+    ContractRef, DeadLetter, Encoding, FAILURE_ATTRIBUTE, FailureFingerprint, Form, RedriveMark,
 };
 pub use decimal::{Decimal, DecimalError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError, SPEC_VERSION};

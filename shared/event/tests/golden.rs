@@ -88,6 +88,9 @@ fn dead_letters_stay_what_they_are() {
     assert_eq!(written(read(FOURTH)), FOURTH);
     let without = FOURTH.replace(r#","fingerprint":"1-d7fbe72759a91ea3""#, "");
     assert_eq!(written(read(&without)), FOURTH, "the fingerprint follows from the rest");
+    // Of version 3, that a run brought back.
+    const FIFTH: &str = r#"{"letter_format":3,"stage":"sink","code":"dedupe.conflict","kind":"permanent","reason":"another payload","fingerprint":"1-0000000000000000","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-02T00:00:00.000Z","attempts":1,"redrives":2,"redrive":{"letter":"0123456789abcdef0123","run":"r-1","count":2},"message_id":"m-1","encoding":"text"}"#;
+    assert_eq!(written(read(FIFTH)), FIFTH);
 }
 
 /// What groups letters. By Python: `json.dumps(["sluicegate.failure/1", …], separators=(",", ":"),

@@ -17,12 +17,29 @@
 //! Pure: [`Worker`] says what to ask the stores and takes their answers. `tests/model` goes through every state that
 //! two workers and an operator can reach.
 
+mod entry;
+mod group;
+mod ledger;
 mod letter;
+mod pace;
+mod plan;
 mod run;
+mod selection;
+mod store;
 mod worker;
 
+pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, StoredMessage};
+pub use group::{Group, Groups};
+pub use ledger::{Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};
+pub use pace::{CanarySeen, MOST_LETTERS_IN_PART, Next, Pace, Progress, Signals};
+pub use plan::{BadPlan, LETTERS_IN_PAGE, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter};
 pub use run::{IllegalRun, Lease, Run, RunEvent, RunId, RunState, step_run};
+pub use selection::{PointedValue, Selection};
+pub use store::{
+    IndexWrite, IndexWritten, LedgerWritten, LetterIndex, LetterObjects, Runs, ShelfPage,
+    ShelfPosition,
+};
 pub use worker::{
     Answer, Given, LetterReplaced, LetterReplacement, Request, RunReplaced, Sending, Sent, Worker,
 };

@@ -29,7 +29,7 @@ fn a_letter_is_grouped_by_its_place_as_it_was_before_it_was_shortened() {
     assert!(short.at.as_deref().is_some_and(|at| at.ends_with('…')), "{short:?}");
     assert_eq!(short.fingerprint(), whole.fingerprint());
     // Redriven, and before it is written, it is the same.
-    let revived = DeadLetter::revive(short.write(Attributes::new()), usize::MAX);
+    let revived = DeadLetter::revive(short.write(Attributes::new()), usize::MAX, None);
     assert_eq!(DeadLetter::read(&revived).unwrap().fingerprint(), letter.fingerprint());
 }
 
@@ -38,6 +38,22 @@ fn a_letter_is_grouped_by_its_place_as_it_was_before_it_was_shortened() {
 fn a_dataset_s_name_takes_no_more_room_than_a_contract_s_could() {
     let letter = failure().held_to(Some(ContractRef::of_dataset(&"é".repeat(5_000))));
     assert_eq!(letter.dataset.as_deref(), Some("é".repeat(64).as_str()));
+}
+
+/// By it a message that fails again is known to be the letter that it was.
+#[test]
+fn what_brought_a_message_back_is_in_its_next_letter() {
+    let mark = RedriveMark { letter: "l-1".to_owned(), run: "r-1".to_owned(), count: 1 };
+    let dead = failure().write(attributes(1));
+    let revived = DeadLetter::revive(dead, usize::MAX, Some(mark.clone()));
+    let earlier = DeadLetter::read(&revived);
+    let why = Failure::permanent(Code::TimeInvalid, "again");
+    let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9), "m-2");
+    let again = again.following(earlier.as_ref()).write(attributes(1));
+    assert_eq!(DeadLetter::read(&again).unwrap().redrive, Some(mark));
+    // What AWS's own redrive, or nobody, brings back after that has none.
+    let revived = DeadLetter::revive(again, usize::MAX, None);
+    assert_eq!(DeadLetter::read(&revived).unwrap().redrive, None);
 }
 
 #[test]
@@ -55,7 +71,7 @@ fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
     let dead = failure().write(before.clone());
     assert_eq!(dead.len(), 10);
     assert_eq!(DeadLetter::read(&dead).unwrap().code, Code::KeyMissing);
-    let revived = DeadLetter::revive(dead, usize::MAX);
+    let revived = DeadLetter::revive(dead, usize::MAX, None);
     assert_eq!(revived.len(), 10);
     let letter = DeadLetter::read(&revived).unwrap();
     assert_eq!((letter.redrives, letter.original(revived)), (1, before.clone()));
@@ -71,7 +87,7 @@ fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
 #[test]
 fn a_second_failure_remembers_the_first() {
     let first = DeadLetter { traceparent: Some("00-a-b-00".to_owned()), ..failure() };
-    let revived = DeadLetter::revive(first.write(attributes(1)), usize::MAX);
+    let revived = DeadLetter::revive(first.write(attributes(1)), usize::MAX, None);
     let earlier = DeadLetter::read(&revived);
     let why = Failure::transient(Code::DependencyUnavailable, "away");
     let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9_000), "m-2")
@@ -88,7 +104,7 @@ fn the_time_at_which_it_was_taken_in_stays_through_further_lives() {
     let why = Failure::permanent(Code::KeyMissing, "again");
     let mut letter = first;
     for life in 1..4 {
-        let revived = DeadLetter::revive(letter.write(attributes(1)), usize::MAX);
+        let revived = DeadLetter::revive(letter.write(attributes(1)), usize::MAX, None);
         let earlier = DeadLetter::read(&revived).unwrap();
         let now = Timestamp::from_unix_ms(life * 100_000);
         letter = DeadLetter::new("ingest", &why, now, "m").following(Some(&earlier));
@@ -113,7 +129,7 @@ fn a_letter_of_an_earlier_version_is_read() {
 
 #[test]
 fn a_message_that_sqs_moved_goes_back_as_it_is() {
-    assert_eq!(DeadLetter::revive(attributes(3), usize::MAX), attributes(3));
+    assert_eq!(DeadLetter::revive(attributes(3), usize::MAX, None), attributes(3));
 }
 
 /// What gives way when there is less room than the failure takes, in this order, and never more of it than

@@ -189,7 +189,7 @@ async fn a_failure_takes_the_room_that_its_message_leaves() {
 async fn a_stranger_s_word_of_an_earlier_life_is_not_carried_on() {
     let why = Failure::permanent(Code::KeyMissing, "forged");
     let forged = DeadLetter::new("script", &why, Timestamp::from_unix_ms(7), "forged");
-    let attributes = DeadLetter::revive(forged.write(Attributes::new()), usize::MAX);
+    let attributes = DeadLetter::revive(forged.write(Attributes::new()), usize::MAX, None);
     for (sender, expected) in [("AROASELF:function", ("forged", 1)), ("AIDAOTHER", ("m0", 0))] {
         let mut rig = Rig::of(&[PERMANENT]);
         let variables = BTreeMap::from([("TRUSTED_SENDERS", "AROASELF")]);
