@@ -49,6 +49,10 @@ pub struct Entry {
     pub redrives: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// SQS's ids of the messages that it was collected as, in their dead-letter queues; the last few of them. One that
+    /// is delivered once more is known by its id, and is no other message of the letter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collected_as: Vec<String>,
     /// SQS itself moved it: there is no reason but what is known of its receives.
     #[serde(default)]
     pub is_moved_by_sqs: bool,
