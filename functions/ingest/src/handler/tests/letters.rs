@@ -14,7 +14,7 @@ const REDRIVE: &str = "AROAREDRIVE:sluicegate-RedriveFunction";
 pub(super) fn redriven(letter: &Outgoing) -> Record {
     let room = MAX_BATCH_BYTES - letter.body.len();
     Record {
-        attributes: DeadLetter::revive(letter.attributes.clone(), room),
+        attributes: DeadLetter::revive(letter.attributes.clone(), room, None),
         sender: Some(REDRIVE.to_owned()),
         ..message("m9", &letter.body, &[])
     }

@@ -73,6 +73,7 @@ async fn a_dead_letter_keeps_the_attributes_and_what_an_earlier_life_told() {
     batch[0].attributes = DeadLetter::revive(
         earlier.write([("dataset".to_owned(), Attribute::string("flights"))].into()),
         usize::MAX,
+        None,
     );
     rig.run(batch).await;
     let (_, message) = rig.batches.queue.sent.lock().unwrap()[0].clone();
