@@ -16,19 +16,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dedupe", &["event"]),
     ("letters", &["event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event"]),
-    ("aws", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
-    ("testkit", &["breaker", "contracts", "dedupe", "event", "outbound", "runtime"]),
+    ("aws", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),
+    ("testkit", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),
 ];
 
 const FUNCTIONS: &[&str] =
-    &["deliver", "enrich", "ingest", "lake", "operators", "polling", "redrive", "sink"];
+    &["collect", "deliver", "enrich", "ingest", "lake", "operators", "polling", "redrive", "sink"];
 
 /// Programs that operate on what a function writes, by its own library.
 const OPERATED: &[(&str, &str)] = &[("cli", "lake"), ("tests", "lake")];
 
 /// What a function may use.
 const BELOW_FUNCTIONS: &[&str] =
-    &["aws", "breaker", "contracts", "dedupe", "event", "outbound", "runtime"];
+    &["aws", "breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"];
 
 /// The judge of the demo: it shares no code with what it judges, and so uses no member at all.
 const WITNESS: &str = "verify";

@@ -10,6 +10,8 @@ mod classify;
 mod config;
 #[cfg(feature = "lambda")]
 mod event_source_mappings;
+#[cfg(feature = "letters")]
+mod letters;
 #[cfg(feature = "lookups")]
 mod lookups;
 #[cfg(feature = "s3")]
@@ -29,6 +31,8 @@ pub use classify::failure_of;
 pub use config::{ConfigError, sdk_config};
 #[cfg(feature = "lambda")]
 pub use event_source_mappings::{EventSourceMapping, EventSourceMappings, NotUpdated};
+#[cfg(feature = "letters")]
+pub use letters::{LetterBucket, LetterTable};
 #[cfg(feature = "lookups")]
 pub use lookups::{LookupTables, ReferenceBucket, TableLookup};
 #[cfg(feature = "s3")]

@@ -93,6 +93,47 @@ impl Objects {
         }
     }
 
+    /// So many bytes of an object, from this one on.
+    ///
+    /// # Errors
+    /// [`Code::InputNotFound`] (permanent) where there is no such object, or not so many bytes of it; or a failure
+    /// of S3.
+    pub async fn find_part(
+        &self,
+        bucket: &str,
+        key: &str,
+        offset: u64,
+        length: u64,
+    ) -> Result<Bytes, Failure> {
+        let Some(last) = length.checked_sub(1).and_then(|rest| offset.checked_add(rest)) else {
+            return Ok(Bytes::new());
+        };
+        let call = self.client.get_object().bucket(bucket).key(key);
+        match call.range(format!("bytes={offset}-{last}")).send().await {
+            Ok(answer) => {
+                let body = answer.body.collect().await.map_err(|_| {
+                    let reason = "reading a part of an object: it broke off";
+                    Failure::transient(Code::DependencyUnavailable, reason)
+                })?;
+                let body = body.into_bytes();
+                if usize::try_from(length).is_ok_and(|length| length == body.len()) {
+                    return Ok(body);
+                }
+                let reason =
+                    format!("{} bytes of an object where {length} are said to be", body.len());
+                Err(Failure::permanent(Code::InputNotFound, reason))
+            }
+            Err(error) => {
+                let gone = matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_)));
+                match error.raw_response().map(|raw| raw.status().as_u16()) {
+                    _ if gone => Err(not_found("the object is gone")),
+                    Some(416) => Err(not_found("the object is shorter than is said")),
+                    _ => Err(failure_of("reading a part of an object", &error)),
+                }
+            }
+        }
+    }
+
     /// Writes an object whole, if it replaces the one with this entity tag, or, without a tag, if it
     /// replaces none; whether it did. An earlier try of the SDK's own may be what is there.
     ///

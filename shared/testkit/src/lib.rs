@@ -11,6 +11,8 @@ mod clock;
 pub mod csv;
 mod dedupe_conformance;
 mod effect;
+mod letter_conformance;
+mod letters;
 mod polling_conformance;
 mod queue;
 mod samples;
@@ -26,6 +28,10 @@ pub use chunks::cut;
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
 pub use effect::{Meeting, TestEffect};
+pub use letter_conformance::{
+    letter_index_conformance, letter_objects_conformance, runs_conformance, test_letter,
+};
+pub use letters::{LetterFault, MemoryLetters};
 pub use polling_conformance::polling_conformance;
 pub use queue::MemoryQueue;
 pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};

@@ -1,5 +1,6 @@
 //! Adapters to the ports, held to the suites of their ports against the emulated services.
 
+mod letters;
 mod modes;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,153 @@
+//! Letters and runs as items.
+//!
+//! | item | `pk` | `sk` |
+//! | --- | --- | --- |
+//! | a letter | `letter#<id>` | `letter` |
+//! | a run | `runs` | `<run id>`, which begins with its time |
+//! | how many letters came back to a run | `run#<run id>` | `came-back` |
+//!
+//! A letter is also in the index `shelves`, by `shelf`, which is the name of its shelf and the shard of its id, and by
+//! `shelf_at`, which is when it was collected and its id. One that was redriven, or that an operator has put aside,
+//! expires.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use event::{Code, Failure, Timestamp};
+use letters::{
+    Entry, Indexed, LETTER_STORE_FORMAT, Ledger, Letter, LetterId, LetterState, RUN_FORMAT, RunId,
+    Shelf, ShelfPosition,
+};
+
+pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
+
+pub(super) const RUNS: &str = "runs";
+const LETTER: &str = "letter";
+const CAME_BACK: &str = "came-back";
+
+/// How long a letter is kept that nobody waits for: a redriven one that does not come back has got through.
+const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+pub(super) fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
+pub(super) fn letter_key(id: &LetterId) -> Item {
+    key(format!("letter#{}", id.0), LETTER)
+}
+
+pub(super) fn run_key(run: &RunId) -> Item {
+    key(RUNS, run.0.clone())
+}
+
+pub(super) fn came_back_key(run: &RunId) -> Item {
+    key(format!("run#{}", run.0), CAME_BACK)
+}
+
+pub(super) fn is_of_key(item: &Item, key: &Item) -> bool {
+    key.iter().all(|(name, value)| item.get(name) == Some(value))
+}
+
+pub(super) fn shelf_of(shelf: Shelf, shard: u8) -> String {
+    format!("{}#{shard:x}", shelf.name())
+}
+
+/// A letter's item, as it is written at `now`.
+pub(super) fn letter_item(indexed: &Indexed, now: Timestamp) -> Result<Item, Failure> {
+    let Indexed { entry, letter } = indexed;
+    let shelf = letter.state.shelf();
+    let mut item = letter_key(&entry.id);
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set("shelf", text(shelf_of(shelf, entry.id.shard())));
+    set("shelf_at", text(format!("{}#{}", entry.collected_at, entry.id.0)));
+    set("version", number(letter.version));
+    set("state", text(letter.state.name()));
+    if let LetterState::Redriven { run } = &letter.state {
+        set("run", text(run.0.clone()));
+    }
+    let runs = letter.runs.iter().map(|run| text(run.0.clone()));
+    set("runs", AttributeValue::L(runs.collect()));
+    set("entry", text(json(serde_json::to_string(entry))?));
+    if matches!(shelf, Shelf::Redriven | Shelf::Discarded) {
+        set("expires_at", number(now.plus(KEPT).unix_ms() / 1_000));
+    }
+    Ok(item)
+}
+
+/// The letter that an item is; `None` of one that a later version wrote, or that is no letter.
+pub(super) fn read_letter(item: &Item) -> Option<Indexed> {
+    let entry: Entry = serde_json::from_str(string(item, "entry")?).ok()?;
+    if entry.entry_format > LETTER_STORE_FORMAT {
+        return None;
+    }
+    let run = |run: &AttributeValue| Some(RunId(run.as_s().ok()?.clone()));
+    let state = match string(item, "state")? {
+        "dead" => LetterState::Dead,
+        "redriven" => LetterState::Redriven { run: run(item.get("run")?)? },
+        "quarantined" => LetterState::Quarantined,
+        "discarded" => LetterState::Discarded,
+        _ => return None,
+    };
+    let runs: Option<Vec<RunId>> = item.get("runs")?.as_l().ok()?.iter().map(run).collect();
+    let letter = Letter { state, version: whole(item, "version")?, runs: runs? };
+    Some(Indexed { entry, letter })
+}
+
+/// Where a page of a shelf's shard begins, as the table's key and the index's.
+pub(super) fn start_key(shelf: Shelf, shard: u8, after: &ShelfPosition) -> Item {
+    let mut item = letter_key(&after.id);
+    item.insert("shelf".to_owned(), text(shelf_of(shelf, shard)));
+    item.insert("shelf_at".to_owned(), text(after.sort_key.clone()));
+    item
+}
+
+pub(super) fn read_position(key: &Item) -> Option<ShelfPosition> {
+    let id = string(key, "pk")?.strip_prefix("letter#")?;
+    Some(ShelfPosition {
+        sort_key: string(key, "shelf_at")?.to_owned(),
+        id: LetterId(id.to_owned()),
+    })
+}
+
+pub(super) fn run_item(ledger: &Ledger) -> Result<Item, Failure> {
+    let mut item = run_key(&ledger.id);
+    item.insert("version".to_owned(), number(ledger.run.version));
+    item.insert("ledger".to_owned(), text(json(serde_json::to_string(ledger))?));
+    Ok(item)
+}
+
+/// The run that an item is, without how many letters came back; `None` of one that a later version wrote.
+pub(super) fn read_run(item: &Item) -> Option<Ledger> {
+    let ledger: Ledger = serde_json::from_str(string(item, "ledger")?).ok()?;
+    (ledger.run_format <= RUN_FORMAT).then_some(ledger)
+}
+
+/// How many letters came back, as its item says.
+pub(super) fn read_came_back(item: &Item) -> u64 {
+    whole(item, "letters").unwrap_or(0)
+}
+
+fn json(written: Result<String, serde_json::Error>) -> Result<String, Failure> {
+    written.map_err(|error| {
+        Failure::permanent(Code::DependencyRefused, format!("writing an item's JSON: {error}"))
+    })
+}
+
+pub(super) fn string<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+fn whole(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;
