@@ -3,6 +3,7 @@
 //! Knows Lambda and the shape of an SQS event, and no AWS client: what it needs of SQS is the port
 //! [`Queue`], which `shared/aws` implements.
 
+mod audit;
 mod backoff;
 mod batch;
 mod catalog;
@@ -26,6 +27,7 @@ mod stage;
 mod tally;
 mod verdict;
 
+pub use audit::{Audit, AuditEntry, AuditKeys, AuditPhase, AuditTold, Operator, add_to_audit};
 pub use backoff::backoff;
 pub use batch::{BatchResponse, Batches, Failed, Policy};
 pub use catalog::{LoadError, load_contracts, load_variables};
