@@ -7,15 +7,16 @@ use breaker::polling::{KnownBreakers, PollingRecord, PollingStore};
 use breaker::{Away, Illegal, Moment, Record, Replaced, Settings, Snapshot, Store, step};
 use contracts::Dependency;
 use event::Timestamp;
-use runtime::{Clock, unique_name};
+use runtime::{
+    Audit, AuditEntry, AuditKeys, AuditPhase, AuditTold, Clock, add_to_audit, unique_name,
+};
 use serde_json::{Value, json};
 
 use crate::act::{Act, ActKind, refusal};
-use crate::audit::{Audit, Entry, Keys, Phase, Told};
 use crate::parked::{Depths, Parking};
 use crate::polling::{PollingView, views};
 use crate::problem::{Problem, ProblemKind};
-use crate::request::{Asked, Verb};
+use crate::request::Asked;
 use crate::view::BreakerView;
 
 /// What operators see breakers with, and move them by.
@@ -80,17 +81,7 @@ impl Doing<'_> {
 }
 
 impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C> {
-    /// # Errors
-    /// Why it is refused.
-    pub(crate) async fn answer(&self, asked: &Asked) -> Result<Value, Problem> {
-        match &asked.verb {
-            Verb::List => self.list().await,
-            Verb::Show { breaker } => self.show(breaker).await,
-            Verb::Act { breaker, act } => self.act(asked, breaker, act).await,
-        }
-    }
-
-    async fn list(&self) -> Result<Value, Problem> {
+    pub(crate) async fn list(&self) -> Result<Value, Problem> {
         let (snapshots, parked, stages) =
             tokio::join!(self.read(), self.parking.parked(), self.store.read_polling());
         let mut snapshots = snapshots?;
@@ -106,7 +97,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         Ok(json!({ "at": now, "breakers": breakers, "parked": parked, "polling": polling }))
     }
 
-    async fn show(&self, breaker: &str) -> Result<Value, Problem> {
+    pub(crate) async fn show(&self, breaker: &str) -> Result<Value, Problem> {
         let (snapshots, parked, stages) =
             tokio::join!(self.read(), self.parking.parked(), self.store.read_polling());
         let snapshots = snapshots?;
@@ -125,7 +116,12 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         }))
     }
 
-    async fn act(&self, asked: &Asked, breaker: &str, act: &Act) -> Result<Value, Problem> {
+    pub(crate) async fn act(
+        &self,
+        asked: &Asked,
+        breaker: &str,
+        act: &Act,
+    ) -> Result<Value, Problem> {
         let now = self.clock.now();
         let mut snapshots = self.read().await?;
         if !act.is_new {
@@ -137,20 +133,23 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         let found = snapshots.remove(breaker).unwrap_or_default().record;
         let before = found.unwrap_or_else(Record::unwritten);
         let after = doing.after(&before)?;
-        let keys = Keys::new(now, &unique_name(now));
-        let entry = Entry {
+        let keys = AuditKeys::new(now, &unique_name(now));
+        let entry = AuditEntry {
             at: now,
-            operator: (&asked.operator).into(),
+            operator: &asked.operator,
             request_id: &asked.request_id,
-            act: act.kind,
-            breaker,
+            act: act.kind.as_str(),
+            subject: ("breaker", breaker),
             why: &act.why,
             until: act.until,
         };
-        let (shown, planned) = (doing.view(&before), doing.view(&after));
-        let intent =
-            Told { phase: Phase::Intent, before: &shown, after: Some(&planned), reason: None };
-        self.audit.add(&keys.intent, entry.body(&intent)).await.map_err(|reason| {
+        let intent = AuditTold {
+            phase: AuditPhase::Intent,
+            before: json!(doing.view(&before)),
+            after: Some(json!(doing.view(&after))),
+            reason: None,
+        };
+        add_to_audit(&self.audit, &keys.intent, entry.body(intent)).await.map_err(|reason| {
             let detail = format!(
                 "nothing was changed, since it could not be written down in the audit log: {reason}"
             );
@@ -163,13 +162,18 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         };
         let before = doing.view(before);
         let phase = match problem.map(|problem| problem.kind) {
-            None => Phase::Done,
-            Some(ProblemKind::OutcomeUnknown) => Phase::Unknown,
-            Some(_) => Phase::NotDone,
+            None => AuditPhase::Done,
+            Some(ProblemKind::OutcomeUnknown) => AuditPhase::Unknown,
+            Some(_) => AuditPhase::NotDone,
         };
         let reason = problem.map(|problem| problem.detail.as_str());
-        let outcome = Told { phase, before: &before, after: after.as_ref(), reason };
-        let written = self.audit.add(&keys.outcome, entry.body(&outcome)).await;
+        let told = AuditTold {
+            phase,
+            before: json!(before),
+            after: after.as_ref().map(|it| json!(it)),
+            reason,
+        };
+        let written = add_to_audit(&self.audit, &keys.outcome, entry.body(told)).await;
         if let Err(reason) = &written {
             tracing::error!(
                 audit.key = keys.outcome,

@@ -13,6 +13,8 @@ pub(crate) struct Config {
     pub(crate) audit_bucket: String,
     /// The URLs of the queues in which events wait for a dependency, by their stages.
     pub(crate) parking_queues: BTreeMap<String, String>,
+    /// The name of the function that dead letters are asked of.
+    pub(crate) redrive_function: String,
     /// Where the layer with the contracts is unpacked.
     pub(crate) contracts_dir: PathBuf,
 }
@@ -24,6 +26,7 @@ impl Config {
             breakers_table: required(lookup, "BREAKERS_TABLE", "the name of a table")?,
             audit_bucket: required(lookup, "AUDIT_BUCKET", "the name of a bucket")?,
             parking_queues: parsed(lookup, "PARKING_QUEUES", expected, read_queues)?,
+            redrive_function: required(lookup, "REDRIVE_FUNCTION", "the name of a function")?,
             contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
         })
     }
@@ -44,6 +47,7 @@ mod tests {
             ("BREAKERS_TABLE", "breakers"),
             ("AUDIT_BUCKET", "archive"),
             ("PARKING_QUEUES", r#"{"enrich":"http://127.0.0.1/1/enrich"}"#),
+            ("REDRIVE_FUNCTION", "redrive"),
             ("CONTRACTS_DIR", "/opt"),
         ]);
         testkit::check_each_is_needed(&all, |variables| Config::read(variables));

@@ -1,11 +1,11 @@
 //! Operators: what people do to a running pipeline, by its one door for them: a function URL of `AWS_IAM`,
-//! whose authorizer tells who asks. So far they see circuit breakers and which queues
-//! are not polled, and move breakers by hand.
+//! whose authorizer tells who asks. They see circuit breakers and which queues are not polled, and move breakers by
+//! hand; what they do with dead letters goes on to redrive.
 
 mod act;
-mod audit;
 mod breakers;
 mod config;
+mod letters;
 mod parked;
 mod polling;
 mod problem;
@@ -14,8 +14,9 @@ mod response;
 mod view;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use aws::{BreakerTable, Objects, Queues, sdk_config};
+use aws::{AuditBucket, BreakerTable, Functions, Objects, Queues, sdk_config};
 use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
@@ -24,13 +25,16 @@ use runtime::env::Process;
 use runtime::{SystemClock, exit_code, init_logs, invocation_span, load_contracts, serve};
 use tracing::Instrument;
 
-use crate::audit::AuditBucket;
 use crate::breakers::Breakers;
 use crate::config::Config;
+use crate::letters::NamedFunction;
 use crate::parked::Parking;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// For as long as redrive may take: a plan of a million letters is made within it.
+const PATIENCE: Duration = Duration::from_secs(290);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -48,8 +52,10 @@ async fn run() -> Result<(), Error> {
         dependencies: load_contracts(&config.contracts_dir)?.dependencies(),
         clock: SystemClock,
     };
+    let redrive =
+        &NamedFunction { functions: Functions::new(&sdk, PATIENCE), name: config.redrive_function };
     serve(async |request: LambdaFunctionUrlRequest, context: Context| {
-        let answer = response::answer(breakers, &request);
+        let answer = response::answer(breakers, redrive, &request);
         // Boxed, or the layers of futures nest deeper than the compiler follows.
         Ok::<_, Error>(answer.instrument(invocation_span(&context)).boxed_local().await)
     })

@@ -31,6 +31,10 @@ pub(crate) enum ProblemKind {
     OutcomeUnknown,
     /// Nothing is done of which there would be no record.
     AuditAway,
+    UnknownLetters,
+    /// A run, a plan or a letter, as it is, does not let that happen.
+    IllegalRedrive,
+    RedriveAway,
 }
 
 impl Problem {
@@ -54,11 +58,15 @@ impl ProblemKind {
         match self {
             Self::Malformed => 400,
             Self::UnknownOperator => 403,
-            Self::UnknownRoute | Self::UnknownBreaker => 404,
+            Self::UnknownRoute | Self::UnknownBreaker | Self::UnknownLetters => 404,
             Self::Method(_) => 405,
-            Self::Illegal => 409,
+            Self::Illegal | Self::IllegalRedrive => 409,
             Self::TooLarge => 413,
-            Self::Contended | Self::StoreAway | Self::OutcomeUnknown | Self::AuditAway => 503,
+            Self::Contended
+            | Self::StoreAway
+            | Self::OutcomeUnknown
+            | Self::AuditAway
+            | Self::RedriveAway => 503,
         }
     }
 
@@ -75,6 +83,9 @@ impl ProblemKind {
             Self::StoreAway => "operators.store-away",
             Self::OutcomeUnknown => "operators.outcome-unknown",
             Self::AuditAway => "operators.audit-away",
+            Self::UnknownLetters => "operators.unknown-letters",
+            Self::IllegalRedrive => "operators.illegal-redrive",
+            Self::RedriveAway => "operators.redrive-away",
         }
     }
 
@@ -91,6 +102,9 @@ impl ProblemKind {
             Self::StoreAway => "The breakers' table does not answer",
             Self::OutcomeUnknown => "Whether it took effect is not known",
             Self::AuditAway => "The audit log does not answer",
+            Self::UnknownLetters => "There is no such letter, plan or run",
+            Self::IllegalRedrive => "The letters, the plan or the run do not let that happen",
+            Self::RedriveAway => "Redrive does not answer",
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | `GET /v1/breakers/{name}` | one |
 //! | `POST /v1/breakers/{name}/force-open`, `force-close`, `disable` | `{"why": …, "until": …}`; in place of `until`, `"for_s": 3600` or `"indefinitely": true` |
 //! | `POST /v1/breakers/{name}/reset`, `release` | `{"why": …}` |
+//! | `POST /v1/dlq/{verb}` | what redrive is asked for with that verb, in its own words |
 //!
 //! Who asks is what the authorizer of `AWS_IAM` says, and never what the body says.
 
@@ -15,7 +16,9 @@ use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::Timestamp;
+use runtime::Operator;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::act::{Act, ActKind};
 use crate::problem::{Problem, ProblemKind};
@@ -29,19 +32,21 @@ pub(crate) struct Asked {
     pub(crate) verb: Verb,
 }
 
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Operator {
-    pub(crate) arn: String,
-    pub(crate) source_ip: String,
-    pub(crate) user_agent: String,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     List,
-    Show { breaker: String },
-    Act { breaker: String, act: Act },
+    Show {
+        breaker: String,
+    },
+    Act {
+        breaker: String,
+        act: Act,
+    },
+    /// Passed on to redrive, which knows what its verbs are.
+    Letters {
+        verb: String,
+        body: Value,
+    },
 }
 
 /// The body of an act.
@@ -62,6 +67,9 @@ struct Body {
 /// Of a body, in bytes: a reason of the longest, whatever is in it, and all else.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
+/// Of what is asked of redrive, in bytes: a selection of letters by their ids, or a patch.
+const MAX_LETTERS_BYTES: usize = 256 * 1024;
+
 /// Of a reason, in characters.
 const MAX_WHY: usize = 500;
 
@@ -72,7 +80,8 @@ const MAX_NAME: usize = 64;
 const MAX_TIME: Duration = Duration::from_secs(7 * 86_400);
 
 const ROUTES: &str = "there are GET /v1/breakers, GET /v1/breakers/{name} and \
-                      POST /v1/breakers/{name}/{force-open, force-close, disable, reset or release}";
+                      POST /v1/breakers/{name}/{force-open, force-close, disable, reset or release}, and \
+                      POST /v1/dlq/{verb}";
 
 impl Asked {
     /// # Errors
@@ -99,7 +108,12 @@ impl Asked {
                 let kind = ActKind::ALL.into_iter().find(|kind| kind.as_str() == act);
                 let kind = kind.ok_or_else(|| Problem::new(ProblemKind::UnknownRoute, ROUTES))?;
                 method_is(request, "POST")?;
-                Verb::Act { breaker, act: read_act(kind, &body(request)?, now)? }
+                Verb::Act { breaker, act: read_act(kind, &body(request, MAX_BODY_BYTES)?, now)? }
+            }
+            ["v1", "dlq", verb] => {
+                let verb = name(verb)?;
+                method_is(request, "POST")?;
+                Verb::Letters { verb, body: read_object(&body(request, MAX_LETTERS_BYTES)?)? }
             }
             _ => return Err(Problem::new(ProblemKind::UnknownRoute, ROUTES)),
         };
@@ -143,18 +157,26 @@ fn name(text: &str) -> Result<String, Problem> {
     Err(malformed(detail))
 }
 
-fn body(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Problem> {
+fn body(request: &LambdaFunctionUrlRequest, most_bytes: usize) -> Result<Vec<u8>, Problem> {
     let text = request.body.as_deref().unwrap_or_default();
-    let is_large = text.len() > MAX_BODY_BYTES * 4 / 3 + 4;
+    let is_large = text.len() > most_bytes * 4 / 3 + 4;
     let bytes = match request.is_base64_encoded && !is_large {
         true => STANDARD.decode(text).map_err(|_| malformed("the body is not base64"))?,
         false => text.as_bytes().to_vec(),
     };
-    if bytes.len() > MAX_BODY_BYTES {
-        let detail = format!("a body has at most {MAX_BODY_BYTES} bytes");
+    if bytes.len() > most_bytes {
+        let detail = format!("a body has at most {most_bytes} bytes");
         return Err(Problem::new(ProblemKind::TooLarge, detail));
     }
     Ok(bytes)
+}
+
+fn read_object(body: &[u8]) -> Result<Value, Problem> {
+    let value: Value = match body {
+        [] => Value::Object(serde_json::Map::new()),
+        body => serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?,
+    };
+    if value.is_object() { Ok(value) } else { Err(malformed("expected a JSON object")) }
 }
 
 fn read_act(kind: ActKind, body: &[u8], now: Timestamp) -> Result<Act, Problem> {

@@ -7,17 +7,18 @@ use breaker::Store;
 use breaker::polling::PollingStore;
 use http::HeaderValue;
 use http::header::{ALLOW, CONTENT_TYPE};
-use runtime::Clock;
+use runtime::{Audit, Clock};
 use serde_json::Value;
 
-use crate::audit::Audit;
 use crate::breakers::Breakers;
+use crate::letters::{self, RedriveFunction};
 use crate::parked::Depths;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{Asked, Verb};
 
 pub(crate) async fn answer<S: Store + PollingStore, A: Audit, D: Depths, C: Clock>(
     breakers: &Breakers<S, A, D, C>,
+    redrive: &impl RedriveFunction,
     request: &LambdaFunctionUrlRequest,
 ) -> LambdaFunctionUrlResponse {
     let asked = match Asked::read(request, breakers.clock.now()) {
@@ -36,9 +37,16 @@ pub(crate) async fn answer<S: Store + PollingStore, A: Audit, D: Depths, C: Cloc
         Verb::List => ("list", ""),
         Verb::Show { breaker } => ("show", breaker.as_str()),
         Verb::Act { breaker, act } => (act.kind.as_str(), breaker.as_str()),
+        Verb::Letters { verb, .. } => (verb.as_str(), ""),
     };
     let operator = asked.operator.arn.as_str();
-    match breakers.answer(&asked).await {
+    let answered = match &asked.verb {
+        Verb::List => breakers.list().await,
+        Verb::Show { breaker } => breakers.show(breaker).await,
+        Verb::Act { breaker, act } => breakers.act(&asked, breaker, act).await,
+        Verb::Letters { verb, body } => letters::ask(redrive, &asked, verb, body).await,
+    };
+    match answered {
         Ok(body) => {
             tracing::info!(operator, verb, breaker, http.status = 200, "answered");
             response(200, "application/json", &body)

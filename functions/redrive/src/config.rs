@@ -1,9 +1,9 @@
 //! The environment of redrive.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use runtime::Senders;
-use runtime::env::{EnvError, Lookup, is_url, parsed};
+use runtime::env::{EnvError, Lookup, is_url, parsed, required};
 use serde::Deserialize;
 
 /// What the template gives this function.
@@ -11,8 +11,16 @@ use serde::Deserialize;
 pub(crate) struct Config {
     /// By stage. What is not here is not ours to move.
     pub(crate) routes: BTreeMap<String, Route>,
-    /// Whose messages may say that they failed before, where SQS itself moved them.
-    pub(crate) trusted_senders: Senders,
+    pub(crate) letters_table: String,
+    /// Where letters' messages, plans and the audit log are.
+    pub(crate) letters_bucket: String,
+    /// The stack's name, which each plan is for.
+    pub(crate) stack: String,
+    pub(crate) breakers_table: String,
+    /// Where the layer with the contracts is unpacked.
+    pub(crate) contracts_dir: PathBuf,
+    /// This function's own name, by which a run goes on in another invocation.
+    pub(crate) function: String,
 }
 
 /// A dead-letter queue, and the queue whose messages failed.
@@ -26,8 +34,15 @@ pub(crate) struct Route {
 impl Config {
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         let expected = r#"a JSON object such as {"sink":{"dlq":"https://…","queue":"https://…"}}"#;
-        let routes = parsed(lookup, "ROUTES", expected, read_routes)?;
-        Ok(Self { routes, trusted_senders: Senders::read(lookup)? })
+        Ok(Self {
+            routes: parsed(lookup, "ROUTES", expected, read_routes)?,
+            letters_table: required(lookup, "LETTERS_TABLE", "the name of a table")?,
+            letters_bucket: required(lookup, "LETTERS_BUCKET", "the name of a bucket")?,
+            stack: required(lookup, "STACK", "the name of the stack")?,
+            breakers_table: required(lookup, "BREAKERS_TABLE", "the name of a table")?,
+            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
+            function: required(lookup, "AWS_LAMBDA_FUNCTION_NAME", "the function's name")?,
+        })
     }
 }
 
@@ -41,14 +56,29 @@ fn read_routes(text: &str) -> Option<BTreeMap<String, Route>> {
 mod tests {
     use super::*;
 
+    fn all() -> BTreeMap<&'static str, &'static str> {
+        BTreeMap::from([
+            ("ROUTES", r#"{"sink":{"dlq":"http://h/d","queue":"http://h/q"}}"#),
+            ("LETTERS_TABLE", "letters"),
+            ("LETTERS_BUCKET", "archive"),
+            ("STACK", "sluicegate"),
+            ("BREAKERS_TABLE", "breakers"),
+            ("CONTRACTS_DIR", "/opt"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "redrive"),
+        ])
+    }
+
+    #[test]
+    fn each_variable_is_needed_and_named() {
+        testkit::check_each_is_needed(&all(), |variables| Config::read(variables));
+    }
+
     #[test]
     fn routes_are_checked_and_named() {
-        let read = |text| {
-            Config::read(&BTreeMap::from([("ROUTES", text), ("TRUSTED_SENDERS", "AROAREDRIVE")]))
-        };
-        assert!(read(r#"{"sink":{"dlq":"http://h/d","queue":"http://h/q"}}"#).is_ok());
         for bad in ["", "{}", "[]", r#"{"sink":{"dlq":"d","queue":"http://h/q"}}"#] {
-            let error = read(bad).unwrap_err().to_string();
+            let mut variables = all();
+            variables.insert("ROUTES", bad);
+            let error = Config::read(&variables).unwrap_err().to_string();
             assert!(error.contains("ROUTES") && error.contains("JSON object"), "{error}");
         }
     }

@@ -1,18 +1,42 @@
-//! Redrive: an operator invokes it to move dead letters back to the stage at which they failed.
+//! Redrive: the letters in the letter store, seen, chosen and sent back to where they failed.
+//!
+//! Operators reach it through the operators' function, scripts invoke it, and a schedule has it go on with what is
+//! under way.
 
+mod acts;
+mod audited;
+mod browse;
 mod config;
-mod handler;
+mod drive;
+mod function;
+mod message;
+mod payload;
+mod planning;
+mod ports;
+mod problem;
+mod request;
+mod runs;
+mod shelves;
+#[cfg(test)]
+mod tests;
+mod world;
 
 use std::process::ExitCode;
 
-use aws::{Queues, sdk_config};
+use futures_util::FutureExt as _;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Deadline, exit_code, init_logs, serve};
+use runtime::{Deadline, exit_code, init_logs, invocation_span, load_contracts, serve};
+use serde_json::Value;
+use tracing::Instrument as _;
 
 use crate::config::Config;
-use crate::handler::{Redrive, Request};
+use crate::function::Redrive;
+use crate::ports::Ports;
+use crate::problem::Problem;
+use crate::request::Request;
+use crate::world::Aws;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -25,10 +49,33 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let queues = Queues::new(&sdk_config(&Process)?);
-    let redrive = &Redrive::new(config.routes, config.trusted_senders, queues);
-    serve(async |request: Request, context: Context| {
-        redrive.run(request, &Deadline::of(&context)).await
+    let contracts = load_contracts(&config.contracts_dir)?;
+    let ports = Aws::new(&aws::sdk_config(&Process)?, &config, contracts.dependencies());
+    let Config { routes, stack, .. } = config;
+    let redrive = &Redrive { ports, routes, stack, contracts };
+    serve(async |payload: Value, context: Context| {
+        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        answer(redrive, payload, &context).instrument(invocation_span(&context)).boxed_local().await
     })
     .await
+}
+
+async fn answer<P: Ports>(
+    redrive: &Redrive<P>,
+    payload: Value,
+    context: &Context,
+) -> Result<Value, Problem> {
+    let answered = match Request::read(payload) {
+        Ok(request) => {
+            let (verb, operator) = (request.r#do.name(), request.operator.arn.clone());
+            let answered =
+                redrive.answer(request, &context.request_id, &Deadline::of(context)).await;
+            tracing::info!(verb, operator, is_refused = answered.is_err(), "answered");
+            answered
+        }
+        Err(problem) => Err(problem),
+    };
+    answered.inspect_err(|problem| {
+        tracing::warn!(failure.reason = problem.detail, http.status = problem.status(), "refused");
+    })
 }

@@ -4,12 +4,16 @@
 //! by hand from what Lambda always sets: a chain of credential providers would be looked through at
 //! every cold start, to find the same environment variables.
 
+#[cfg(feature = "s3")]
+mod audit;
 #[cfg(feature = "breakers")]
 mod breakers;
 mod classify;
 mod config;
 #[cfg(feature = "lambda")]
 mod event_source_mappings;
+#[cfg(feature = "lambda")]
+mod functions;
 #[cfg(feature = "letters")]
 mod letters;
 #[cfg(feature = "lookups")]
@@ -25,12 +29,16 @@ mod services;
 #[cfg(feature = "dynamodb")]
 mod table;
 
+#[cfg(feature = "s3")]
+pub use audit::AuditBucket;
 #[cfg(feature = "breakers")]
 pub use breakers::BreakerTable;
 pub use classify::failure_of;
 pub use config::{ConfigError, sdk_config};
 #[cfg(feature = "lambda")]
 pub use event_source_mappings::{EventSourceMapping, EventSourceMappings, NotUpdated};
+#[cfg(feature = "lambda")]
+pub use functions::{Functions, Invoked};
 #[cfg(feature = "letters")]
 pub use letters::{LetterBucket, LetterTable};
 #[cfg(feature = "lookups")]
@@ -38,7 +46,7 @@ pub use lookups::{LookupTables, ReferenceBucket, TableLookup};
 #[cfg(feature = "s3")]
 pub use objects::{CopyLimits, CopySource, Objects};
 #[cfg(feature = "sqs")]
-pub use queues::Queues;
+pub use queues::{QueueDepth, Queues};
 #[cfg(feature = "secrets")]
 pub use secrets::SecretsManager;
 #[cfg(feature = "services")]

@@ -26,6 +26,17 @@ pub struct Queues {
     client: Arc<OnceLock<Client>>,
 }
 
+/// What a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Whoever polls gets them.
+    pub waiting: u64,
+    /// Received, and neither deleted nor visible again.
+    pub hidden: u64,
+    /// Sent with a delay that is not over.
+    pub delayed: u64,
+}
+
 impl Queues {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
@@ -70,39 +81,49 @@ impl Queues {
         Ok(answer.messages.unwrap_or_default().into_iter().map(read_message).collect())
     }
 
-    /// How many messages of a queue nobody can receive now: received and neither deleted nor visible
-    /// again, or sent with a delay. SQS counts them approximately.
-    ///
-    /// # Errors
-    /// When SQS could not be asked.
-    pub async fn hidden_messages(&self, queue_url: &str) -> Result<u64, Failure> {
-        let names = [
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-        ];
-        self.sum_of(queue_url, &names).await
-    }
-
     /// How many messages of a queue were sent with a delay that is not over. SQS counts them
     /// approximately.
     ///
     /// # Errors
     /// When SQS could not be asked.
     pub async fn delayed_messages(&self, queue_url: &str) -> Result<u64, Failure> {
-        self.sum_of(queue_url, &[QueueAttributeName::ApproximateNumberOfMessagesDelayed]).await
+        let names = [QueueAttributeName::ApproximateNumberOfMessagesDelayed];
+        let [delayed] = self.counts_of(queue_url, names).await?;
+        Ok(delayed)
     }
 
-    async fn sum_of(&self, queue_url: &str, names: &[QueueAttributeName]) -> Result<u64, Failure> {
+    /// What a queue holds. SQS counts approximately.
+    ///
+    /// # Errors
+    /// When SQS could not be asked.
+    pub async fn depth(&self, queue_url: &str) -> Result<QueueDepth, Failure> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let [waiting, hidden, delayed] = self.counts_of(queue_url, names).await?;
+        Ok(QueueDepth { waiting, hidden, delayed })
+    }
+
+    async fn counts_of<const N: usize>(
+        &self,
+        queue_url: &str,
+        names: [QueueAttributeName; N],
+    ) -> Result<[u64; N], Failure> {
         let call = self.client().get_queue_attributes().queue_url(queue_url);
         let answer = call.set_attribute_names(Some(names.to_vec())).send().await;
         let answer = answer.map_err(|error| failure_of("asking for a queue's depth", &error))?;
         let attributes = answer.attributes.unwrap_or_default();
-        let counts = names.iter().map(|name| attributes.get(name)?.parse::<u64>().ok());
-        let sum: Option<u64> = counts.sum();
-        sum.ok_or_else(|| {
-            let reason = "asking for a queue's depth: an answer without it";
-            Failure::transient(Code::DependencyUnavailable, reason)
-        })
+        let mut counts = [0; N];
+        for (count, name) in counts.iter_mut().zip(names) {
+            let told = attributes.get(&name).and_then(|text| text.parse().ok());
+            *count = told.ok_or_else(|| {
+                let reason = "asking for a queue's depth: an answer without it";
+                Failure::transient(Code::DependencyUnavailable, reason)
+            })?;
+        }
+        Ok(counts)
     }
 
     /// Deletes up to ten messages by receipt handle; says of each whether it is gone.

@@ -57,6 +57,12 @@ impl Contract {
         }
         users
     }
+
+    /// The dependencies that its enrichers and HTTP sinks name, each as often as it is named.
+    #[must_use]
+    pub fn dependencies(&self) -> Vec<String> {
+        self.users_of_dependencies().into_iter().map(|user| user.dependency.to_owned()).collect()
+    }
 }
 
 impl Catalog {

@@ -113,6 +113,14 @@ pub enum Shelf {
     Discarded,
 }
 
+impl Entry {
+    /// What the index sorts a shelf's letters by: when each was collected, and its id.
+    #[must_use]
+    pub fn sort_key(&self) -> String {
+        format!("{}#{}", self.collected_at, self.id.0)
+    }
+}
+
 impl LetterId {
     /// The id of a letter when it is collected for the first time: the same for every copy of one message, and for
     /// every time that a copy is collected.

@@ -26,8 +26,18 @@ pub struct Ledger {
     /// Why it waits, or was paused; who paused it says so here, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What had been sent, and had come back, when an operator let it go on last: that stops it no more.
+    #[serde(default)]
+    pub forgiven: Forgiven,
     /// How many of its letters have failed again. Counted apart from the rest: it is no part of what is written.
     #[serde(skip)]
+    pub came_back: u64,
+}
+
+/// What an operator knew of when a run went on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgiven {
+    pub sent: u64,
     pub came_back: u64,
 }
 
@@ -55,7 +65,19 @@ impl Ledger {
             progress: Progress::begin(&pace, now),
             pace,
             note: None,
+            forgiven: Forgiven::default(),
             came_back: 0,
+        }
+    }
+
+    /// As it goes on, once an operator has said so who knows what came back.
+    #[must_use]
+    pub fn resumed(&self, now: Timestamp) -> Self {
+        Self {
+            progress: self.progress.resumed(&self.run, now),
+            forgiven: Forgiven { sent: self.run.sent, came_back: self.came_back },
+            note: None,
+            ..self.clone()
         }
     }
 }

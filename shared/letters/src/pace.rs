@@ -86,7 +86,8 @@ pub enum Progress {
 /// What a run can know before it sends more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signals {
-    /// How many letters of the run failed again.
+    /// How many letters were sent, and how many failed again, since an operator let the run go on last.
+    pub sent: u64,
     pub came_back: u64,
     /// What became of the canary, while it is judged.
     pub canary: CanarySeen,
@@ -131,6 +132,18 @@ impl Progress {
         }
     }
 
+    /// Where it is once an operator lets it go on: what the canary told is known to him, and the rates begin at their
+    /// first step.
+    #[must_use]
+    pub fn resumed(self, run: &Run, now: Timestamp) -> Self {
+        match self {
+            Self::Canary => self,
+            Self::Judging { .. } | Self::Ramp { .. } => {
+                Self::Ramp { step: 0, since: now, position: run.position }
+            }
+        }
+    }
+
     /// What comes next, and where the run is then.
     #[must_use]
     pub fn next(self, pace: &Pace, run: &Run, signals: &Signals, now: Timestamp) -> (Self, Next) {
@@ -164,8 +177,10 @@ fn too_many_back(pace: &Pace, run: &Run, signals: &Signals, progress: Progress) 
             run.position.max(back)
         ));
     }
-    let is_many = back >= pace.stop_at_least.max(1) && back * 100 > run.sent * pace.stop_percent;
-    is_many.then(|| format!("{back} of {} came back, more than {} %", run.sent, pace.stop_percent))
+    let is_many =
+        back >= pace.stop_at_least.max(1) && back * 100 > signals.sent * pace.stop_percent;
+    is_many
+        .then(|| format!("{back} of {} came back, more than {} %", signals.sent, pace.stop_percent))
 }
 
 fn judge(

@@ -4,6 +4,8 @@
 //! none. The header names each page by its digest, and the plan's id holds the digest of the header: whatever is edited
 //! by hand is found.
 
+use std::collections::BTreeMap;
+
 use event::{Timestamp, hex_sha256};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,13 @@ pub struct PlanHeader {
     pub patch: Option<serde_json::Value>,
     pub letters: u64,
     pub bytes: u64,
+    /// How many letters are of each stage, and of which datasets they are, as far as that is known.
+    pub stages: BTreeMap<String, u64>,
+    pub datasets: Vec<String>,
+    /// The services that these letters' events wait for, by the names of their breakers.
+    pub depends_on: Vec<String>,
+    /// Below `plans/`: the folder of its pages.
+    pub folder: String,
     /// The SHA-256 of each page, in hexadecimal, in their order.
     pub pages: Vec<String>,
 }

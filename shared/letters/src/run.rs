@@ -4,10 +4,11 @@
 //! | --- | --- | --- |
 //! | running or cancelling | a worker takes the lease, which nobody has or whose time is over | as it was |
 //! | running or paused | the worker with the lease moves on | as it was; done at the end of the plan |
+//! | any | the worker with the lease, between two parts, lets go of it | as it was |
 //! | running | an operator, or the run itself, pauses it | paused |
 //! | paused | an operator resumes it | running |
 //! | running or paused | an operator cancels it | cancelling |
-//! | cancelling | the worker with the lease moves on | cancelled; done at the end of the plan |
+//! | cancelling | the worker with the lease moves on | cancelled |
 //!
 //! All else is [`IllegalRun`]. Pausing and cancelling leave the lease: a worker that is in the middle of a part
 //! finishes it, so that what it has sent is counted, and takes no other. With the lease a worker says how far it will
@@ -73,6 +74,10 @@ pub enum RunEvent {
         worker: String,
         sent: u64,
         skipped: u64,
+    },
+    /// A worker that will not begin another part.
+    LetGo {
+        worker: String,
     },
     Pause,
     Resume,
@@ -145,10 +150,15 @@ pub fn step_run(run: &Run, event: RunEvent, now: Timestamp) -> Result<Run, Illeg
             next.reach = next.reach.max(next.position);
             next.sent += sent;
             next.skipped += skipped;
-            if next.position >= next.size {
-                next.state = RunState::Done;
-            } else if run.state == RunState::Cancelling {
+            if run.state == RunState::Cancelling {
                 next.state = RunState::Cancelled;
+            } else if next.position >= next.size {
+                next.state = RunState::Done;
+            }
+        }
+        (_, RunEvent::LetGo { worker }) => {
+            if next.lease.take_if(|held| held.worker == worker).is_none() {
+                return Err(IllegalRun::Leased);
             }
         }
         (RunState::Running, RunEvent::Pause) => next.state = RunState::Paused,

@@ -186,12 +186,6 @@ impl Worker {
         })
     }
 
-    /// Whether it is between two parts, where nothing is claimed that is not counted.
-    #[must_use]
-    pub fn is_between_parts(&self) -> bool {
-        matches!(self.step, Step::ReadingRun | Step::Taking { .. } | Step::Over)
-    }
-
     fn next_todo(&self, run: &Run, part: &[InPart]) -> Option<Todo> {
         let is_left = |todo: &Todo| part.iter().any(|it| it.todo(&self.run_id, run) == *todo);
         ORDER.into_iter().find(is_left)

@@ -9,9 +9,19 @@ use breaker::{Cause, Event, Publication, Published, State, Window};
 use testkit::{ManualClock, MemoryBreakers};
 
 use super::*;
+use crate::letters::RedriveFunction;
 use crate::response::answer;
 
 const ARN: &str = "arn:aws:iam::123456789012:user/ada";
+
+/// What nothing here asks.
+struct NoRedrive;
+
+impl RedriveFunction for NoRedrive {
+    async fn invoke(&self, _payload: Vec<u8>) -> Result<aws::Invoked, event::Failure> {
+        panic!("redrive was asked")
+    }
+}
 
 /// Entries as they were added, or a log that is away from the nth entry on.
 #[derive(Clone, Default)]
@@ -143,7 +153,7 @@ impl World {
             "body": body.to_string(), "isBase64Encoded": false,
         }))
         .unwrap();
-        let response = answer(&self.breakers, &request).await;
+        let response = answer(&self.breakers, &NoRedrive, &request).await;
         (response.status_code, serde_json::from_str(response.body.as_deref().unwrap()).unwrap())
     }
 
@@ -254,7 +264,7 @@ async fn the_sample_of_the_repository_is_done() {
         assert_eq!(path, "api/operators.json", "a sample without a test");
         let world = World::new().await;
         let request = serde_json::from_str(&testkit::sample(path)).unwrap();
-        let response = answer(&world.breakers, &request).await;
+        let response = answer(&world.breakers, &NoRedrive, &request).await;
         assert_eq!(response.status_code, 200, "{:?}", response.body);
         let forced = world.record().forced.unwrap();
         assert_eq!(forced.by, "arn:aws:sts::123456789012:assumed-role/operators/ada@example.com");

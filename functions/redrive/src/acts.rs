@@ -1,0 +1,120 @@
+//! What operators do with letters in the store.
+
+use letters::{
+    IndexWrite, IndexWritten, Indexed, LetterEvent, LetterIndex as _, Shelf, step_letter,
+};
+use serde_json::{Value, json};
+
+use crate::audited::Act;
+use crate::function::{Asker, Redrive};
+use crate::ports::Ports;
+use crate::problem::{Problem, ProblemKind};
+use crate::request::{ActOnLetters, check_why};
+use crate::shelves::Cursor;
+
+/// Letters that are changed at a time.
+const PART: usize = 500;
+
+impl<P: Ports> Redrive<P> {
+    /// Puts letters aside. They stay in the store until its retention ends, and can be restored until then.
+    pub(crate) async fn discard(
+        &self,
+        asked: &ActOnLetters,
+        asker: Asker<'_>,
+    ) -> Result<Value, Problem> {
+        let shelves = [Shelf::Dead, Shelf::Quarantined];
+        self.act_on_letters("discard", asked, &shelves, &LetterEvent::Discard, asker).await
+    }
+
+    /// Undoes a discard.
+    pub(crate) async fn restore(
+        &self,
+        asked: &ActOnLetters,
+        asker: Asker<'_>,
+    ) -> Result<Value, Problem> {
+        self.act_on_letters("restore", asked, &[Shelf::Discarded], &LetterEvent::Restore, asker)
+            .await
+    }
+
+    /// Lets quarantined letters be redriven once more.
+    pub(crate) async fn release(
+        &self,
+        asked: &ActOnLetters,
+        asker: Asker<'_>,
+    ) -> Result<Value, Problem> {
+        self.act_on_letters("release", asked, &[Shelf::Quarantined], &LetterEvent::Release, asker)
+            .await
+    }
+
+    async fn act_on_letters(
+        &self,
+        verb: &str,
+        asked: &ActOnLetters,
+        shelves: &[Shelf],
+        event: &LetterEvent,
+        asker: Asker<'_>,
+    ) -> Result<Value, Problem> {
+        let why = check_why(&asked.why)?;
+        let mut asked = asked.clone();
+        let shelf = asked.select.state.unwrap_or(shelves[0]);
+        asked.select.state = Some(shelf);
+        if !shelves.contains(&shelf) {
+            let detail = format!("{verb} is for letters that are {}", names(shelves));
+            return Err(Problem::new(ProblemKind::Illegal, detail));
+        }
+        if !asked.apply {
+            let letters = self.count(&asked).await?;
+            return Ok(json!({ "letters": letters, "applied": false }));
+        }
+        let selection = json!(asked.select).to_string();
+        let act = Act { verb, subject: ("letters", &selection), why };
+        let intent = self.intend(act, json!(null), asker).await?;
+        let outcome = self.apply(&asked, event).await;
+        self.conclude(intent, outcome).await
+    }
+
+    async fn count(&self, asked: &ActOnLetters) -> Result<u64, Problem> {
+        let (now, mut cursor, mut letters) = (self.ports.now(), Cursor::START, 0);
+        while let Some(chosen) = self.next_chosen(&asked.select, now, &mut cursor).await? {
+            letters += chosen.len() as u64;
+        }
+        Ok(letters)
+    }
+
+    /// Changes the letters that are there now. What others change meanwhile is left as they have it.
+    async fn apply(&self, asked: &ActOnLetters, event: &LetterEvent) -> Result<Value, Problem> {
+        let (now, mut cursor) = (self.ports.now(), Cursor::START);
+        let (mut changed, mut left, mut unknown) = (0_u64, 0_u64, 0_u64);
+        while let Some(chosen) = self.next_chosen(&asked.select, now, &mut cursor).await? {
+            for part in chosen.chunks(PART) {
+                let writes: Vec<IndexWrite> =
+                    part.iter().filter_map(|it| change(it, event)).collect();
+                left += (part.len() - writes.len()) as u64;
+                for written in self.ports.index().write(&writes, None).await {
+                    match written {
+                        IndexWritten::Written => changed += 1,
+                        IndexWritten::Conflict(_) => left += 1,
+                        IndexWritten::Unknown(_) => unknown += 1,
+                    }
+                }
+            }
+        }
+        if unknown > 0 {
+            let detail = format!(
+                "{changed} letters were changed; of {unknown} it is not known: look at them, and try again"
+            );
+            return Err(Problem::new(ProblemKind::Away, detail));
+        }
+        Ok(json!({ "letters": changed, "left": left, "applied": true }))
+    }
+}
+
+fn change(indexed: &Indexed, event: &LetterEvent) -> Option<IndexWrite> {
+    let letter = step_letter(&indexed.letter, event.clone()).ok()?;
+    let to = Indexed { entry: indexed.entry.clone(), letter };
+    Some(IndexWrite { expected: Some(indexed.letter.version), to })
+}
+
+fn names(shelves: &[Shelf]) -> String {
+    shelves.iter().map(|shelf| shelf.name()).collect::<Vec<_>>().join(" or ")
+}

@@ -1,0 +1,108 @@
+//! What a run looks at before it sends more.
+
+use event::Timestamp;
+use letters::{CanarySeen, LetterIndex as _, LetterState, Progress, Runs as _, Signals};
+
+use super::Driver;
+use crate::ports::Ports;
+use crate::problem::Problem;
+
+/// How often queues and breakers are looked at, in milliseconds.
+const GLANCE_MS: i64 = 2_000;
+
+/// What was seen last, and when.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch {
+    at: Option<Timestamp>,
+    waiting: u64,
+    open_breaker: Option<(String, Option<Timestamp>)>,
+}
+
+impl<P: Ports> Driver<'_, P> {
+    pub(super) async fn signals(&mut self) -> Result<Signals, Problem> {
+        if let Some(found) = self.redrive.ports.index().read_run(&self.ledger.id).await? {
+            self.ledger.came_back = found.came_back;
+        }
+        self.glance().await;
+        let is_judged = match self.ledger.progress {
+            Progress::Judging { .. } => true,
+            Progress::Canary => self.ledger.run.position >= self.ledger.pace.canary,
+            Progress::Ramp { .. } => false,
+        };
+        let canary = match is_judged {
+            true => self.canary().await?,
+            false => CanarySeen::default(),
+        };
+        let forgiven = self.ledger.forgiven;
+        Ok(Signals {
+            sent: self.ledger.run.sent.saturating_sub(forgiven.sent),
+            came_back: self.ledger.came_back.saturating_sub(forgiven.came_back),
+            canary,
+            waiting: self.watch.waiting,
+            open_breaker: self.watch.open_breaker.clone(),
+        })
+    }
+
+    /// Looks at queues and breakers, unless it has just been done, or nothing depends on it.
+    async fn glance(&mut self) {
+        let now = self.now();
+        let is_fresh = self.watch.at.is_some_and(|at| now.unix_ms() - at.unix_ms() < GLANCE_MS);
+        if is_fresh || self.ledger.pace.most_waiting == 0 {
+            return;
+        }
+        self.watch.at = Some(now);
+        self.watch.waiting = 0;
+        let stages = self
+            .header
+            .to
+            .iter()
+            .chain(self.header.stages.keys().filter(|_| self.header.to.is_none()));
+        for stage in stages {
+            let Some(route) = self.redrive.routes.get(stage) else { continue };
+            match self.redrive.ports.depth(&route.queue).await {
+                Ok(depth) => self.watch.waiting = self.watch.waiting.max(depth.waiting),
+                Err(failure) => {
+                    tracing::warn!(stage, failure.reason = %failure.reason, "not known what waits in its queue");
+                }
+            }
+        }
+        self.watch.open_breaker = self.redrive.ports.open_breaker(&self.header.depends_on).await;
+    }
+
+    /// What became of the letters that were sent first.
+    async fn canary(&self) -> Result<CanarySeen, Problem> {
+        let planned = self.redrive.read_page(&self.ledger.plan, &self.header, 0).await?;
+        let first = usize::try_from(self.ledger.pace.canary).unwrap_or(usize::MAX);
+        let ids: Vec<_> = planned.into_iter().take(first).map(|planned| planned.id).collect();
+        let mut seen = CanarySeen::default();
+        let mut sent = Vec::new();
+        for found in self.redrive.ports.index().read(&ids).await?.into_iter().flatten() {
+            let is_out = matches!(&found.letter.state, LetterState::Redriven { run } if *run == self.ledger.id);
+            if is_out {
+                sent.push(found);
+            }
+        }
+        let is_quiet = self.is_everything_at_rest().await;
+        for _ in sent {
+            if is_quiet {
+                seen.done += 1;
+            } else {
+                seen.on_their_way += 1;
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Whether nothing waits in any stage's queue or dead-letter queue: what was sent has come to its end then.
+    async fn is_everything_at_rest(&self) -> bool {
+        for route in self.redrive.routes.values() {
+            for queue in [&route.queue, &route.dlq] {
+                let depth = self.redrive.ports.depth(queue).await;
+                if !depth.is_ok_and(|depth| depth.waiting + depth.hidden + depth.delayed == 0) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}

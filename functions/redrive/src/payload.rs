@@ -1,0 +1,16 @@
+//! The payload of a letter's message, as far as it is one.
+
+use event::{DeadLetter, Encoding, Envelope, Form};
+use letters::StoredMessage;
+use serde_json::Value;
+
+/// What the producer sent, as JSON: the message's body, or the data of its envelope. `None` of anything else.
+pub(crate) fn payload_of(message: &StoredMessage) -> Option<Value> {
+    if let Ok(envelope) = Envelope::from_json(&message.body) {
+        return serde_json::from_str(envelope.data.get()).ok();
+    }
+    let letter = DeadLetter::read(&message.attributes);
+    let is_text = letter
+        .is_none_or(|letter| letter.form == Form::Message && letter.encoding == Encoding::Text);
+    is_text.then(|| serde_json::from_str(&message.body).ok()).flatten()
+}

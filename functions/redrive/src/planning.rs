@@ -1,0 +1,222 @@
+//! Making plans, and reading them.
+
+use std::collections::BTreeMap;
+
+use letters::{
+    BadPlan, Indexed, LETTERS_IN_PAGE, LetterObjects as _, PLAN_FORMAT, PlanHeader, PlanId,
+    PlannedLetter,
+};
+use serde_json::{Value, json};
+
+use crate::browse::letter_view;
+use crate::function::{Asker, Redrive};
+use crate::ports::Ports;
+use crate::problem::{Problem, ProblemKind};
+use crate::request::Planned;
+use crate::shelves::Cursor;
+
+/// Letters of a plan that are shown with it.
+const EXAMPLES: usize = 3;
+
+/// A plan that is being written.
+struct Draft {
+    /// A name that no other draft has: its pages' folder.
+    folder: String,
+    page: Vec<u8>,
+    in_page: usize,
+    pages: Vec<String>,
+    letters: u64,
+    bytes: u64,
+    by_stage: BTreeMap<String, u64>,
+    by_dataset: BTreeMap<String, u64>,
+    examples: Vec<Value>,
+}
+
+impl<P: Ports> Redrive<P> {
+    /// Writes down which letters are meant, as they are now. Nothing is changed by it.
+    pub(crate) async fn plan(&self, asked: Planned, asker: Asker<'_>) -> Result<Value, Problem> {
+        let (id, header, draft) = self.write_plan(asked, asker).await?;
+        Ok(json!({
+            "plan": id,
+            "made_at": header.made_at,
+            "letters": header.letters,
+            "bytes": header.bytes,
+            "to": header.to,
+            "stages": draft.by_stage,
+            "datasets": draft.by_dataset,
+            "examples": draft.examples,
+        }))
+    }
+
+    pub(crate) async fn write_plan_of(
+        &self,
+        asked: Planned,
+        asker: Asker<'_>,
+    ) -> Result<(PlanId, PlanHeader), Problem> {
+        let (id, header, _) = self.write_plan(asked, asker).await?;
+        Ok((id, header))
+    }
+
+    async fn write_plan(
+        &self,
+        asked: Planned,
+        asker: Asker<'_>,
+    ) -> Result<(PlanId, PlanHeader, Draft), Problem> {
+        let now = self.ports.now();
+        let Planned { select, to, patch } = asked;
+        self.check_target(to.as_deref())?;
+        let mut draft = Draft::new(self.ports.unique_name());
+        let mut cursor = Cursor::START;
+        while let Some(chosen) = self.next_chosen(&select, now, &mut cursor).await? {
+            for indexed in &chosen {
+                self.check_route(indexed, to.as_deref())?;
+                draft.add(indexed)?;
+                if draft.in_page == LETTERS_IN_PAGE {
+                    self.write_page(&mut draft).await?;
+                }
+            }
+        }
+        if draft.in_page > 0 {
+            self.write_page(&mut draft).await?;
+        }
+        let header = PlanHeader {
+            plan_format: PLAN_FORMAT,
+            stack: self.stack.clone(),
+            made_at: now,
+            cut_off: now,
+            by: asker.operator.arn.clone(),
+            selection: select,
+            to,
+            patch,
+            folder: draft.folder.clone(),
+            letters: draft.letters,
+            bytes: draft.bytes,
+            stages: draft.by_stage.clone(),
+            datasets: draft.by_dataset.keys().cloned().collect(),
+            depends_on: self.dependencies_of(&draft.by_dataset),
+            pages: draft.pages.clone(),
+        };
+        let bytes = to_json(&header)?;
+        let id = PlanId::of(&bytes, now);
+        self.ports.objects().add(&id.header_key(), bytes).await?;
+        Ok((id, header, draft))
+    }
+
+    /// The services that events of these datasets are enriched by, or delivered to.
+    fn dependencies_of(&self, datasets: &BTreeMap<String, u64>) -> Vec<String> {
+        let contracts = datasets.keys().filter_map(|dataset| self.contracts.get(dataset).ok());
+        let mut names: Vec<String> =
+            contracts.flat_map(contracts::Contract::dependencies).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    async fn write_page(&self, draft: &mut Draft) -> Result<(), Problem> {
+        let key = page_key(&draft.folder, draft.pages.len());
+        let page = std::mem::take(&mut draft.page);
+        draft.in_page = 0;
+        draft.pages.push(event::hex_sha256(&page));
+        self.ports.objects().add(&key, page).await?;
+        Ok(())
+    }
+
+    fn check_target(&self, to: Option<&str>) -> Result<(), Problem> {
+        let Some(stage) = to.filter(|stage| !self.routes.contains_key(*stage)) else {
+            return Ok(());
+        };
+        let known = self.routes.keys().cloned().collect::<Vec<_>>().join(", ");
+        Err(Problem::unknown(format!("no stage `{stage}`; there are: {known}")))
+    }
+
+    /// A letter goes only where this stack's routes lead, and from a FIFO queue only to another.
+    fn check_route(&self, indexed: &Indexed, to: Option<&str>) -> Result<(), Problem> {
+        let from = indexed.entry.stage.as_str();
+        let id = &indexed.entry.id.0;
+        let Some(own) = self.routes.get(from) else {
+            let detail = format!(
+                "letter `{id}` is of the stage `{from}`, which this stack has not; give --to"
+            );
+            return if to.is_some() {
+                Ok(())
+            } else {
+                Err(Problem::new(ProblemKind::Illegal, detail))
+            };
+        };
+        let target = to.and_then(|to| self.routes.get(to)).unwrap_or(own);
+        let is_fifo = |queue: &str| queue.ends_with(".fifo");
+        if is_fifo(&own.queue) && !is_fifo(&target.queue) {
+            let detail = format!(
+                "letter `{id}` is of a FIFO queue, and would lose its order in the standard queue of `{}`",
+                to.unwrap_or(from)
+            );
+            return Err(Problem::new(ProblemKind::Illegal, detail));
+        }
+        Ok(())
+    }
+
+    /// The header of a plan, if it can be used here.
+    pub(crate) async fn read_plan(&self, id: &PlanId) -> Result<PlanHeader, Problem> {
+        let unknown = || Problem::from(BadPlan::Unknown(id.0.clone()));
+        if !id.is_well_formed() {
+            return Err(unknown());
+        }
+        let bytes = self.ports.objects().read(&id.header_key()).await?.ok_or_else(unknown)?;
+        Ok(PlanHeader::read(id, &bytes, &self.stack)?)
+    }
+
+    /// The letters of one of its pages.
+    pub(crate) async fn read_page(
+        &self,
+        id: &PlanId,
+        header: &PlanHeader,
+        page: usize,
+    ) -> Result<Vec<PlannedLetter>, Problem> {
+        let changed = || Problem::from(BadPlan::Changed(id.0.clone()));
+        let key = page_key(&header.folder, page);
+        let bytes = self.ports.objects().read(&key).await?.ok_or_else(changed)?;
+        Ok(header.read_page(id, page, &bytes)?)
+    }
+}
+
+fn page_key(folder: &str, page: usize) -> String {
+    format!("plans/{folder}/{page:06}.ndjson")
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| Problem::new(ProblemKind::Away, error.to_string()))
+}
+
+impl Draft {
+    fn new(folder: String) -> Self {
+        Self {
+            folder,
+            page: Vec::new(),
+            in_page: 0,
+            pages: Vec::new(),
+            letters: 0,
+            bytes: 0,
+            by_stage: BTreeMap::new(),
+            by_dataset: BTreeMap::new(),
+            examples: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, indexed: &Indexed) -> Result<(), Problem> {
+        let Indexed { entry, letter } = indexed;
+        let planned = PlannedLetter { id: entry.id.clone(), version: letter.version };
+        self.page.extend(to_json(&planned)?);
+        self.page.push(b'\n');
+        self.in_page += 1;
+        self.letters += 1;
+        self.bytes += entry.bytes;
+        *self.by_stage.entry(entry.stage.clone()).or_default() += 1;
+        if let Some(dataset) = &entry.dataset {
+            *self.by_dataset.entry(dataset.clone()).or_default() += 1;
+        }
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(letter_view(indexed));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,248 @@
+//! What is asked, and by whom.
+//!
+//! The operators' function asks on behalf of whoever signed a request to its URL, and says who that is. Whoever may
+//! invoke this function directly, as a script does, is believed: who that is, is for the account's own log of calls
+//! (CloudTrail) to tell. A schedule asks for nothing but that runs go on.
+
+use letters::{LetterId, Pace, PlanId, RunId, Selection};
+use runtime::Operator;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// One request: `{"do": {"groups": {}}, "operator": {…}}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    pub(crate) r#do: Verb,
+    /// Who asks; whoever invokes this function directly, if it does not say.
+    #[serde(default = "whoever_invoked")]
+    pub(crate) operator: Operator,
+    /// The request's id, where it came in by another door than this function's own.
+    #[serde(default)]
+    pub(crate) request_id: Option<String>,
+}
+
+fn whoever_invoked() -> Operator {
+    Operator {
+        arn: "invoked directly".to_owned(),
+        source_ip: String::new(),
+        user_agent: String::new(),
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verb {
+    /// What is in each queue and in the store.
+    List(Nothing),
+    /// Letters by what failed.
+    Groups(Chosen),
+    /// Letters, a page of them.
+    Letters(PageOf),
+    /// One letter, with its message.
+    Show(Shown),
+    /// Letters with their messages, a page of them.
+    Export(PageOf),
+    /// Writes down which letters are meant.
+    Plan(Planned),
+    /// Begins to send what is planned.
+    Redrive(Begun),
+    /// One run.
+    Status(OfRun),
+    /// All runs, the newest first.
+    History(Nothing),
+    Pause(ActOnRun),
+    Resume(ActOnRun),
+    Cancel(ActOnRun),
+    /// Pauses every run.
+    Stop(Why),
+    Discard(ActOnLetters),
+    Restore(ActOnLetters),
+    Release(ActOnLetters),
+    /// Plans and sends everything of a stage in this invocation: for scripts.
+    Move(Moved),
+    /// Goes on with a run, or, as the schedule asks, with all of them.
+    Work(Worked),
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Chosen {
+    pub(crate) select: Selection,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PageOf {
+    pub(crate) select: Selection,
+    /// As the page before it said.
+    pub(crate) after: Option<String>,
+    /// Letters at most.
+    pub(crate) limit: Option<usize>,
+    /// With personal data as it is, for a reason that is written down.
+    pub(crate) reveal: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shown {
+    pub(crate) letter: LetterId,
+    #[serde(default)]
+    pub(crate) reveal: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Planned {
+    pub(crate) select: Selection,
+    /// The stage that they go to; each back to where it failed, if it is not given.
+    pub(crate) to: Option<String>,
+    /// A JSON Patch (RFC 6902) of each payload.
+    pub(crate) patch: Option<Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Begun {
+    pub(crate) plan: PlanId,
+    pub(crate) why: String,
+    #[serde(default)]
+    pub(crate) pace: Pace,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfRun {
+    pub(crate) run: RunId,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActOnRun {
+    pub(crate) run: RunId,
+    pub(crate) why: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    pub(crate) why: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActOnLetters {
+    #[serde(default)]
+    pub(crate) select: Selection,
+    pub(crate) why: String,
+    /// Otherwise it is only counted what would be changed.
+    #[serde(default)]
+    pub(crate) apply: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Moved {
+    pub(crate) stage: String,
+    #[serde(default)]
+    pub(crate) why: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Worked {
+    #[serde(default)]
+    pub(crate) run: Option<RunId>,
+}
+
+/// Of a reason, in characters.
+const MAX_WHY: usize = 500;
+
+impl Request {
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn read(payload: Value) -> Result<Self, Problem> {
+        serde_json::from_value(payload).map_err(|error| {
+            let example = r#"{"do": {"list": {}}}"#;
+            Problem::malformed(format!("expected a request such as {example}: {error}"))
+        })
+    }
+}
+
+/// A text that a terminal can show: whoever reads the log must not be told to do something by it.
+///
+/// # Errors
+/// When it is empty, too long, or has control characters.
+pub(crate) fn check_why(text: &str) -> Result<&str, Problem> {
+    let why = text.trim();
+    if !(1..=MAX_WHY).contains(&why.chars().count()) || why.chars().any(char::is_control) {
+        return Err(Problem::malformed(format!(
+            "`why` has 1 to {MAX_WHY} characters on one line: those who come after you read it"
+        )));
+    }
+    Ok(why)
+}
+
+impl Verb {
+    /// As it is logged.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::List(_) => "list",
+            Self::Groups(_) => "groups",
+            Self::Letters(_) => "letters",
+            Self::Show(_) => "show",
+            Self::Export(_) => "export",
+            Self::Plan(_) => "plan",
+            Self::Redrive(_) => "redrive",
+            Self::Status(_) => "status",
+            Self::History(_) => "history",
+            Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Cancel(_) => "cancel",
+            Self::Stop(_) => "stop",
+            Self::Discard(_) => "discard",
+            Self::Restore(_) => "restore",
+            Self::Release(_) => "release",
+            Self::Move(_) => "move",
+            Self::Work(_) => "work",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_of_many_digits_is_asked_for_as_it_is_written() {
+        let asked = r#"{"do":{"groups":{"select":{"value":{"pointer":"/a","value":1.00000000000000000001}}}}}"#;
+        let request = Request::read(serde_json::from_str(asked).unwrap()).unwrap();
+        let Verb::Groups(chosen) = request.r#do else { panic!("{request:?}") };
+        let value = chosen.select.value.unwrap().value;
+        assert_eq!(value.to_string(), "1.00000000000000000001");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_by_name() {
+        for (bad, about) in [
+            (json!({}), "do"),
+            (json!({ "do": { "purge": {} } }), "purge"),
+            (json!({ "do": { "discard": { "select": {} } } }), "why"),
+            (json!({ "do": { "groups": { "select": { "stage": "sink" } } } }), "stage"),
+        ] {
+            let detail = Request::read(bad).unwrap_err().detail;
+            assert!(detail.contains(about), "{detail}");
+        }
+        for bad in ["", "  ", "a\nb", &"x".repeat(501)] {
+            assert!(check_why(bad).is_err());
+        }
+    }
+}

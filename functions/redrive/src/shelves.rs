@@ -1,0 +1,178 @@
+//! Going through the store, shelf after shelf, and reading messages in it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use event::{Code, Failure, Timestamp};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use letters::{
+    Entry, Indexed, LetterId, LetterIndex as _, LetterObjects as _, Place, SHARDS, Selection,
+    ShelfPosition, StoredMessage,
+};
+
+use crate::function::Redrive;
+use crate::payload::payload_of;
+use crate::ports::Ports;
+use crate::problem::Problem;
+
+/// Objects that are read at a time.
+const CONCURRENCY: usize = 8;
+
+/// Where a listing goes on: the shard, and the last letter before it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) shard: u8,
+    pub(crate) after: Option<ShelfPosition>,
+}
+
+impl Cursor {
+    pub(crate) const START: Self = Self { shard: 0, after: None };
+
+    /// As it is handed out: `<shard>:<id>:<sort key>`.
+    pub(crate) fn text(&self) -> String {
+        match &self.after {
+            Some(ShelfPosition { sort_key, id }) => format!("{}:{}:{sort_key}", self.shard, id.0),
+            None => self.shard.to_string(),
+        }
+    }
+
+    /// # Errors
+    /// When it is not one that was handed out.
+    pub(crate) fn read(text: &str) -> Result<Self, Problem> {
+        let malformed =
+            || Problem::malformed(format!("`after` is not what a page ended with: {text}"));
+        let mut parts = text.splitn(3, ':');
+        let shard = parts.next().and_then(|shard| shard.parse().ok()).ok_or_else(malformed)?;
+        let after = match (parts.next(), parts.next()) {
+            (Some(id), Some(sort_key)) => {
+                Some(ShelfPosition { id: LetterId(id.to_owned()), sort_key: sort_key.to_owned() })
+            }
+            (None, None) => None,
+            _ => return Err(malformed()),
+        };
+        if shard > SHARDS {
+            return Err(malformed());
+        }
+        Ok(Self { shard, after })
+    }
+}
+
+impl<P: Ports> Redrive<P> {
+    /// The chosen letters of the next page of the index, with where it goes on; `None`: there are no more pages.
+    pub(crate) async fn next_chosen(
+        &self,
+        select: &Selection,
+        cut_off: Timestamp,
+        cursor: &mut Cursor,
+    ) -> Result<Option<Vec<Indexed>>, Problem> {
+        if cursor.shard >= SHARDS {
+            return Ok(None);
+        }
+        if !select.letters.is_empty() {
+            cursor.shard = SHARDS;
+            return self.chosen_by_id(select).await.map(Some);
+        }
+        let index = self.ports.index();
+        let page = index.page(select.shelf(), cursor.shard, cursor.after.as_ref()).await?;
+        let is_last = page.next.is_none();
+        cursor.after = page.next;
+        cursor.shard += u8::from(is_last);
+        let mut chosen = page.letters;
+        chosen.retain(|it| select.includes(it) && it.entry.collected_at <= cut_off);
+        if select.value.is_some() {
+            chosen = self.with_the_value(select, chosen).await?;
+        }
+        Ok(Some(chosen))
+    }
+
+    async fn chosen_by_id(&self, select: &Selection) -> Result<Vec<Indexed>, Problem> {
+        let mut chosen = Vec::new();
+        for ids in select.letters.chunks(100) {
+            let found = self.ports.index().read(ids).await?;
+            for (id, found) in ids.iter().zip(found) {
+                let found = found.ok_or_else(|| no_letter(id))?;
+                chosen.extend(Some(found).filter(|it| select.includes(it)));
+            }
+        }
+        if select.value.is_some() {
+            chosen = self.with_the_value(select, chosen).await?;
+        }
+        Ok(chosen)
+    }
+
+    async fn with_the_value(
+        &self,
+        select: &Selection,
+        letters: Vec<Indexed>,
+    ) -> Result<Vec<Indexed>, Problem> {
+        let entries: Vec<&Entry> = letters.iter().map(|it| &it.entry).collect();
+        let messages = self.messages(&entries).await?;
+        let has_it = messages.iter().map(|message| {
+            payload_of(message).is_some_and(|payload| select.includes_payload(&payload))
+        });
+        let has_it: Vec<bool> = has_it.collect();
+        Ok(letters
+            .into_iter()
+            .zip(has_it)
+            .filter(|(_, has_it)| *has_it)
+            .map(|(it, _)| it)
+            .collect())
+    }
+
+    /// The messages of letters, in their order. Those of one object are read at once.
+    pub(crate) async fn messages(&self, entries: &[&Entry]) -> Result<Vec<StoredMessage>, Failure> {
+        let mut objects: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
+        for entry in entries {
+            objects.entry(&entry.place.object).or_default().push(&entry.place);
+        }
+        let reads = objects.into_iter().map(|(object, places)| self.read_places(object, places));
+        let read: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect().await?;
+        let mut by_place: HashMap<Place, StoredMessage> = read.into_iter().flatten().collect();
+        let mut messages = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let message = by_place.get(&entry.place).cloned();
+            messages.push(message.ok_or_else(|| unreadable(&entry.place))?);
+        }
+        by_place.clear();
+        Ok(messages)
+    }
+
+    async fn read_places(
+        &self,
+        object: &str,
+        places: Vec<&Place>,
+    ) -> Result<Vec<(Place, StoredMessage)>, Failure> {
+        let mut messages = Vec::with_capacity(places.len());
+        if let [place] = places[..] {
+            let line = self.ports.objects().read_part(place).await?;
+            messages.push((place.clone(), read_message(place, &line)?));
+            return Ok(messages);
+        }
+        let bytes = self.ports.objects().read(object).await?;
+        for place in places {
+            let line = bytes.as_deref().and_then(|bytes| {
+                let from = usize::try_from(place.offset).ok()?;
+                bytes.get(from..from.checked_add(usize::try_from(place.length).ok()?)?)
+            });
+            let line = line.ok_or_else(|| unreadable(place))?;
+            messages.push((place.clone(), read_message(place, line)?));
+        }
+        Ok(messages)
+    }
+}
+
+fn read_message(place: &Place, line: &[u8]) -> Result<StoredMessage, Failure> {
+    serde_json::from_slice(line).map_err(|_| unreadable(place))
+}
+
+fn unreadable(place: &Place) -> Failure {
+    let Place { object, offset, .. } = place;
+    let reason = format!("no message at byte {offset} of {object}, where the index says it is");
+    Failure::permanent(Code::InputNotFound, reason)
+}
+
+pub(crate) fn no_letter(id: &LetterId) -> Problem {
+    Problem::unknown(format!(
+        "there is no letter `{}`; `dlq list` and `dlq groups` show which there are",
+        id.0
+    ))
+}

@@ -1,0 +1,306 @@
+//! The function over a store, queues and an audit log in memory, at a time that tests move.
+
+mod adversary;
+mod plans;
+mod redriving;
+mod verbs;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws::QueueDepth;
+use contracts::Catalog;
+use event::{Attribute, Code, DeadLetter, Failure, Timestamp};
+use letters::{
+    Entry, IndexWrite, IndexWritten, Indexed, LETTER_STORE_FORMAT, Letter, LetterEvent, LetterId,
+    LetterIndex as _, LetterObjects as _, Place, Redrive as Life, RunId, StoredMessage,
+    step_letter,
+};
+use runtime::{Audit, Clock as _};
+use serde_json::{Value, json};
+use testkit::{ManualClock, MemoryLetters, MemoryQueue};
+
+use crate::config::Route;
+use crate::function::Redrive;
+use crate::ports::Ports;
+use crate::problem::Problem;
+use crate::request::Request;
+
+const SINK: &str = "http://sqs/1/sink";
+const ENRICH: &str = "http://sqs/1/enrich";
+
+/// Entries as they were added, or a log that is away.
+#[derive(Clone, Default)]
+struct MemoryAudit {
+    entries: Arc<Mutex<Vec<(String, Value)>>>,
+    is_away: Arc<Mutex<bool>>,
+}
+
+impl Audit for MemoryAudit {
+    async fn add(&self, key: &str, body: Vec<u8>) -> Result<(), String> {
+        if *self.is_away.lock().unwrap() {
+            return Err("told to be away".to_owned());
+        }
+        let entry = (key.to_owned(), serde_json::from_slice(&body).unwrap());
+        self.entries.lock().unwrap().push(entry);
+        Ok(())
+    }
+}
+
+/// What happens while the function sleeps.
+type Meanwhile = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
+
+#[derive(Clone, Default)]
+struct Memory {
+    store: MemoryLetters,
+    queues: MemoryQueue,
+    audit: MemoryAudit,
+    clock: ManualClock,
+    depths: Arc<Mutex<BTreeMap<String, u64>>>,
+    open_breaker: Arc<Mutex<Option<String>>>,
+    meanwhile: Meanwhile,
+    invoked_later: Arc<Mutex<Vec<RunId>>>,
+    names: Arc<Mutex<u64>>,
+    /// How long it has slept in all.
+    slept: Arc<Mutex<Duration>>,
+}
+
+impl Ports for Memory {
+    type Index = MemoryLetters;
+    type Objects = MemoryLetters;
+    type Queues = MemoryQueue;
+    type Audit = MemoryAudit;
+
+    fn index(&self) -> &MemoryLetters {
+        &self.store
+    }
+
+    fn objects(&self) -> &MemoryLetters {
+        &self.store
+    }
+
+    fn queues(&self) -> &MemoryQueue {
+        &self.queues
+    }
+
+    fn audit(&self) -> &MemoryAudit {
+        &self.audit
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn unique_name(&self) -> String {
+        let mut names = self.names.lock().unwrap();
+        *names += 1;
+        format!("01a22520-b32a-780f-be2f-{:012}", *names)
+    }
+
+    async fn depth(&self, queue_url: &str) -> Result<QueueDepth, Failure> {
+        let waiting = self.depths.lock().unwrap().get(queue_url).copied().unwrap_or(0);
+        Ok(QueueDepth { waiting, ..QueueDepth::default() })
+    }
+
+    async fn open_breaker(&self, _dependencies: &[String]) -> Option<(String, Option<Timestamp>)> {
+        self.open_breaker.lock().unwrap().clone().map(|name| (name, None))
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.clock.advance(time);
+        *self.slept.lock().unwrap() += time;
+        let next = {
+            let mut meanwhile = self.meanwhile.lock().unwrap();
+            if meanwhile.is_empty() { None } else { Some(meanwhile.remove(0)) }
+        };
+        if let Some(next) = next {
+            next();
+        }
+    }
+
+    async fn go_on_later(&self, run: &RunId) -> Result<(), Failure> {
+        self.invoked_later.lock().unwrap().push(run.clone());
+        Ok(())
+    }
+}
+
+struct World {
+    memory: Memory,
+    redrive: Redrive<Memory>,
+}
+
+fn route(dlq: &str, queue: &str) -> Route {
+    Route { dlq: dlq.to_owned(), queue: queue.to_owned() }
+}
+
+impl World {
+    fn new() -> Self {
+        let memory = Memory::default();
+        let routes = BTreeMap::from([
+            ("sink".to_owned(), route("http://sqs/1/sink-dlq", SINK)),
+            ("enrich".to_owned(), route("http://sqs/1/enrich-dlq", ENRICH)),
+            (
+                "orders".to_owned(),
+                route("http://sqs/1/orders-dlq.fifo", "http://sqs/1/orders.fifo"),
+            ),
+        ]);
+        let redrive = Redrive {
+            ports: memory.clone(),
+            routes,
+            stack: "prod".to_owned(),
+            contracts: Catalog::default(),
+        };
+        Self { memory, redrive }
+    }
+
+    /// Puts a dead letter into the store, as the collector does.
+    fn add(&self, stage: &str, body: &str) -> LetterId {
+        self.add_with(stage, body, |_| {})
+    }
+
+    fn add_with(&self, stage: &str, body: &str, change: impl FnOnce(&mut Entry)) -> LetterId {
+        let now = self.memory.clock.now();
+        let message_id = format!("m-{body}");
+        let why = Failure::permanent(Code::ContractViolation, "expected integer").at("/distance");
+        let failed = DeadLetter::new(stage, &why, now, &message_id);
+        let group = failed.fingerprint();
+        let attributes = failed.write([("a".to_owned(), Attribute::string("v"))].into());
+        let id = LetterId::of(stage, &message_id, body);
+        let message = StoredMessage {
+            message_format: LETTER_STORE_FORMAT,
+            id: id.clone(),
+            stage: stage.to_owned(),
+            body: body.to_owned(),
+            attributes,
+            group: None,
+            message_id: format!("dlq-{message_id}"),
+            sent_at: None,
+            receive_count: 1,
+            moved_from: None,
+        };
+        let line = serde_json::to_vec(&message).unwrap();
+        let place = Place {
+            object: format!("dead-letters/{}.ndjson", id.0),
+            offset: 0,
+            length: line.len() as u64,
+        };
+        block(self.memory.store.add(&place.object, line)).unwrap();
+        let mut entry = Entry {
+            entry_format: LETTER_STORE_FORMAT,
+            id: id.clone(),
+            stage: stage.to_owned(),
+            code: Code::ContractViolation,
+            kind: "permanent".to_owned(),
+            reason: "expected integer".to_owned(),
+            at: Some("/distance".to_owned()),
+            group,
+            dataset: Some("flights".to_owned()),
+            contract_version: Some(1),
+            tenant: None,
+            message_id,
+            taken_in_at: now,
+            first_failed_at: now,
+            last_failed_at: now,
+            collected_at: now,
+            attempts: 1,
+            parks: 0,
+            redrives: 0,
+            traceparent: None,
+            collected_as: Vec::new(),
+            is_moved_by_sqs: false,
+            bytes: body.len() as u64,
+            place,
+            original: None,
+        };
+        change(&mut entry);
+        let write =
+            IndexWrite { expected: None, to: Indexed { entry, letter: Letter::collected() } };
+        block(async {
+            let written = self.memory.store.write(&[write], None).await;
+            assert_eq!(written, [IndexWritten::Written]);
+        });
+        id
+    }
+
+    /// The letter fails again, in the life that its last run gave it.
+    fn come_back(memory: &Memory, id: &LetterId) {
+        let held = memory.store.letters()[id].clone();
+        let redrive = held.letter.redrive().unwrap();
+        let run = redrive.run.clone();
+        let event = LetterEvent::ComeBack { redrive, most_redrives: 5 };
+        let letter = step_letter(&held.letter, event).unwrap();
+        let to = Indexed { entry: held.entry, letter };
+        let write = IndexWrite { expected: Some(held.letter.version), to };
+        block(async {
+            let written = memory.store.write(&[write], Some(&run)).await;
+            assert_eq!(written, [IndexWritten::Written]);
+        });
+    }
+
+    async fn ask(&self, verb: Value) -> Result<Value, Problem> {
+        let operator = json!({ "arn": "ann", "source_ip": "::1", "user_agent": "t" });
+        let request = json!({ "do": verb, "operator": operator, "request_id": "r" });
+        let deadline = self.memory.clock.deadline_in(Duration::from_secs(300));
+        self.redrive.answer(Request::read(request)?, "invocation", &deadline).await
+    }
+
+    async fn asked(&self, verb: Value) -> Value {
+        self.ask(verb).await.unwrap_or_else(|problem| panic!("{problem:?}"))
+    }
+
+    /// Plans all dead letters, and begins a run.
+    async fn begin(&self, pace: Value) -> String {
+        let plan = self.asked(json!({ "plan": {} })).await["plan"].clone();
+        let verb = json!({ "redrive": { "plan": plan, "why": "mended", "pace": pace } });
+        self.asked(verb).await["run"].as_str().unwrap().to_owned()
+    }
+
+    async fn work(&self, run: &str) {
+        self.asked(json!({ "work": { "run": run } })).await;
+    }
+
+    async fn status(&self, run: &str) -> Value {
+        self.asked(json!({ "status": { "run": run } })).await["run"].clone()
+    }
+
+    fn body_of(&self, id: &LetterId) -> String {
+        self.memory.store.letters()[id].entry.message_id.trim_start_matches("m-").to_owned()
+    }
+
+    fn state_of(&self, id: &LetterId) -> &'static str {
+        self.memory.store.letters()[id].letter.state.name()
+    }
+
+    fn audited(&self) -> Vec<String> {
+        let entries = self.memory.audit.entries.lock().unwrap();
+        let told = |entry: &Value| {
+            let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+            format!(
+                "{} {} {}",
+                text("act"),
+                text("phase"),
+                entry["operator"]["arn"].as_str().unwrap()
+            )
+        };
+        entries.iter().map(|(_, entry)| told(entry)).collect()
+    }
+}
+
+/// What in memory is pending only to let others go first.
+fn block<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(done) = future.as_mut().poll(&mut context) {
+            return done;
+        }
+    }
+}
+
+/// What a message that was sent says of the run that brought it back.
+fn life_of(message: &runtime::Outgoing) -> (String, Life) {
+    let letter = DeadLetter::read(&message.attributes).unwrap();
+    let mark = letter.redrive.unwrap();
+    (mark.letter, Life { run: RunId(mark.run), count: mark.count })
+}

@@ -1,0 +1,100 @@
+//! What operators see, and what they do with letters.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn pages_hold_each_letter_once_whatever_their_size() {
+    let world = World::new();
+    let all: BTreeSet<String> = (0..57).map(|n| world.add("sink", &format!("{n}")).0).collect();
+    for limit in [1, 2, 3, 10, 56, 57, 100] {
+        for verb in ["letters", "export"] {
+            let (mut seen, mut after) = (Vec::new(), Value::Null);
+            loop {
+                let page = world.asked(json!({ verb: { "limit": limit, "after": after } })).await;
+                let letters = page["letters"].as_array().unwrap();
+                assert!(letters.len() <= limit);
+                seen.extend(letters.iter().map(|it| it["id"].as_str().unwrap().to_owned()));
+                after = page["next"].clone();
+                if after.is_null() {
+                    break;
+                }
+            }
+            assert_eq!(seen.len(), 57, "{verb} {limit}");
+            assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), all, "{verb} {limit}");
+        }
+    }
+    for bad in ["x", "99", "1:2", "0:"] {
+        let refused = world.ask(json!({ "letters": { "after": bad } })).await;
+        assert!(refused.is_err_and(|problem| problem.status() == 400), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_shown_with_its_message() {
+    let world = World::new();
+    let id = world.add("sink", "the body");
+    let shown = world.asked(json!({ "show": { "letter": id } })).await;
+    assert_eq!(shown["letter"]["message"]["body"], json!("the body"));
+    assert_eq!(shown["letter"]["state"], json!("dead"));
+    let refused = world.ask(json!({ "show": { "letter": "nobody" } })).await.unwrap_err();
+    assert_eq!(refused.status(), 404);
+}
+
+#[tokio::test]
+async fn a_discard_is_counted_first_and_can_be_undone() {
+    let world = World::new();
+    let ids = [world.add("sink", "one"), world.add("sink", "two")];
+    let states = || ids.each_ref().map(|id| world.state_of(id));
+    let discard = |apply: bool| json!({ "discard": { "why": "poison", "apply": apply } });
+    let counted = world.asked(discard(false)).await;
+    assert_eq!((counted["letters"].clone(), states()), (json!(2), ["dead"; 2]));
+    assert_eq!(world.audited(), Vec::<String>::new(), "nothing was done");
+    world.asked(discard(true)).await;
+    assert_eq!(states(), ["discarded"; 2]);
+    let restore =
+        json!({ "restore": { "select": { "letters": [ids[0]] }, "why": "no", "apply": true } });
+    let refused = world.ask(json!({ "restore": { "why": "", "apply": true } })).await;
+    assert!(refused.is_err(), "without a reason");
+    world.asked(restore).await;
+    assert_eq!(states(), ["dead", "discarded"]);
+    assert_eq!(
+        world.audited(),
+        ["discard intent ann", "discard done ann", "restore intent ann", "restore done ann"]
+    );
+    // A run finds none of what is discarded.
+    let plan = world.asked(json!({ "plan": {} })).await;
+    assert_eq!(plan["letters"], json!(1));
+}
+
+#[tokio::test]
+async fn the_list_counts_each_stage() {
+    let world = World::new();
+    world.add("sink", "one");
+    world.add("sink", "two");
+    world.memory.depths.lock().unwrap().insert("http://sqs/1/sink-dlq".to_owned(), 3);
+    let list = world.asked(json!({ "list": {} })).await;
+    let sink = &list["stages"]["sink"];
+    assert_eq!((&sink["letters"]["dead"], &sink["groups"]), (&json!(2), &json!(1)), "{list}");
+    assert_eq!(sink["queued"], json!(3));
+    assert_eq!(list["stages"]["enrich"]["letters"], json!({}));
+}
+
+/// For scripts: all of a stage, at once.
+#[tokio::test]
+async fn a_stage_is_moved_whole() {
+    let world = World::new();
+    for n in 0..25 {
+        world.add("sink", &format!("{n}"));
+    }
+    world.add("enrich", "other");
+    let moved = world.asked(json!({ "move": { "stage": "sink" } })).await;
+    assert_eq!((&moved["state"], &moved["sent"]), (&json!("done"), &json!(25)), "{moved}");
+    assert_eq!(world.memory.queues.sent_to(SINK).len(), 25);
+    assert_eq!(world.memory.queues.sent_to(ENRICH).len(), 0);
+    let refused = world.ask(json!({ "move": { "stage": "inbox" } })).await.unwrap_err();
+    assert!(refused.detail.contains("enrich, orders, sink"), "{refused:?}");
+}

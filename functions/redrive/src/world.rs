@@ -1,0 +1,118 @@
+//! AWS behind this function's ports.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws::{
+    AuditBucket, BreakerTable, Functions, LetterBucket, LetterTable, Objects, QueueDepth, Queues,
+};
+use aws_types::SdkConfig;
+use breaker::{NextCall, Settings, Store as _};
+use contracts::Dependency;
+use event::{Failure, Timestamp};
+use letters::RunId;
+use runtime::{Clock as _, SystemClock, unique_name};
+use serde_json::json;
+
+use crate::config::Config;
+use crate::ports::Ports;
+
+/// How long Lambda may take to accept an invocation.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Aws {
+    table: LetterTable,
+    bucket: LetterBucket,
+    queues: Queues,
+    audit: AuditBucket,
+    breakers: BreakerTable,
+    settings: BTreeMap<String, Settings>,
+    functions: Functions,
+    own_name: String,
+}
+
+impl Aws {
+    pub(crate) fn new(
+        sdk: &SdkConfig,
+        config: &Config,
+        dependencies: BTreeMap<String, Dependency>,
+    ) -> Self {
+        let objects = Objects::new(sdk);
+        let settings = dependencies.into_iter().map(|(name, it)| (name, it.breaker)).collect();
+        Self {
+            table: LetterTable::new(sdk, config.letters_table.clone()),
+            bucket: LetterBucket::new(objects.clone(), config.letters_bucket.clone()),
+            queues: Queues::new(sdk),
+            audit: AuditBucket { objects, bucket: config.letters_bucket.clone() },
+            breakers: BreakerTable::new(sdk, config.breakers_table.clone()),
+            settings,
+            functions: Functions::new(sdk, PATIENCE),
+            own_name: config.function.clone(),
+        }
+    }
+}
+
+impl Ports for Aws {
+    type Index = LetterTable;
+    type Objects = LetterBucket;
+    type Queues = Queues;
+    type Audit = AuditBucket;
+
+    fn index(&self) -> &LetterTable {
+        &self.table
+    }
+
+    fn objects(&self) -> &LetterBucket {
+        &self.bucket
+    }
+
+    fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    fn audit(&self) -> &AuditBucket {
+        &self.audit
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn unique_name(&self) -> String {
+        unique_name(self.now())
+    }
+
+    async fn depth(&self, queue_url: &str) -> Result<QueueDepth, Failure> {
+        self.queues.depth(queue_url).await
+    }
+
+    /// Where the table does not answer, none is known to be open.
+    async fn open_breaker(&self, dependencies: &[String]) -> Option<(String, Option<Timestamp>)> {
+        if dependencies.is_empty() {
+            return None;
+        }
+        let snapshots = self.breakers.read().await.inspect_err(|away| {
+            tracing::warn!(failure.reason = away.reason, "not known how the breakers are");
+        });
+        let snapshots = snapshots.ok()?;
+        let now = self.now();
+        dependencies.iter().find_map(|name| {
+            let record = snapshots.get(name)?.record.as_ref()?;
+            let settings = self.settings.get(name).cloned().unwrap_or_default();
+            match record.next_call(&settings, now) {
+                NextCall::Now => None,
+                NextCall::At(until) => Some((name.clone(), Some(until))),
+                NextCall::AfterRelease => Some((name.clone(), None)),
+            }
+        })
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    async fn go_on_later(&self, run: &RunId) -> Result<(), Failure> {
+        let request = json!({ "do": { "work": { "run": run } } });
+        self.functions.invoke_later(&self.own_name, request.to_string().into_bytes()).await
+    }
+}
