@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::function::{Asker, Redrive};
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
+use crate::request::AuditOf;
 
 /// An act whose intent is written down.
 pub(crate) struct Intent<'a> {
@@ -22,7 +23,32 @@ pub(crate) struct Act<'a> {
     pub(crate) why: &'a str,
 }
 
+/// Entries of a page.
+const ENTRIES: usize = 200;
+
 impl<P: Ports> Redrive<P> {
+    /// What the audit log has of a day, in its order, a page at a time.
+    pub(crate) async fn audit_of(&self, asked: &AuditOf) -> Result<Value, Problem> {
+        let is_day = |c: char| c.is_ascii_digit() || c == '-';
+        if asked.day.len() != "2026-11-29".len() || !asked.day.chars().all(is_day) {
+            let detail = format!("`day` is `{}`; expected a day such as 2026-11-29", asked.day);
+            return Err(Problem::malformed(detail));
+        }
+        let prefix = format!("audit/{}/", asked.day.replace('-', "/"));
+        let mut keys = self.ports.audit_keys(&prefix).await?;
+        keys.retain(|key| asked.after.as_ref().is_none_or(|after| key > after));
+        let is_more = keys.len() > ENTRIES;
+        keys.truncate(ENTRIES);
+        let mut entries = Vec::with_capacity(keys.len());
+        for key in &keys {
+            let bytes = self.ports.audit_entry(key).await?.unwrap_or_default();
+            let entry: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            entries.push(json!({ "key": key, "entry": entry }));
+        }
+        let next = keys.last().filter(|_| is_more);
+        Ok(json!({ "day": asked.day, "entries": entries, "next": next }))
+    }
+
     /// # Errors
     /// When it cannot be written down: then nothing is to be done.
     pub(crate) async fn intend<'a>(

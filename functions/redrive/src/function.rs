@@ -56,6 +56,7 @@ impl<P: Ports> Redrive<P> {
             Verb::Restore(asked) => self.restore(&asked, asker).await,
             Verb::Release(asked) => self.release(&asked, asker).await,
             Verb::Move(asked) => self.move_all(&asked, asker, deadline).await,
+            Verb::Audit(asked) => self.audit_of(&asked).await,
             Verb::Work(asked) => self.work(asked.run.as_ref(), invocation, deadline).await,
         }
     }

@@ -18,6 +18,10 @@ pub(crate) trait Ports {
     fn objects(&self) -> &Self::Objects;
     fn queues(&self) -> &Self::Queues;
     fn audit(&self) -> &Self::Audit;
+    /// The keys of the audit log below a prefix, in their order.
+    async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure>;
+    /// An entry of the audit log.
+    async fn audit_entry(&self, key: &str) -> Result<Option<Vec<u8>>, Failure>;
     fn now(&self) -> Timestamp;
     /// A name that was never used.
     fn unique_name(&self) -> String;

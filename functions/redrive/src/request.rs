@@ -63,6 +63,8 @@ pub(crate) enum Verb {
     Release(ActOnLetters),
     /// Plans and sends everything of a stage in this invocation: for scripts.
     Move(Moved),
+    /// What the audit log has of a day.
+    Audit(AuditOf),
     /// Goes on with a run, or, as the schedule asks, with all of them.
     Work(Worked),
 }
@@ -154,6 +156,16 @@ pub(crate) struct Moved {
     pub(crate) why: Option<String>,
 }
 
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditOf {
+    /// In UTC, as `2026-11-29`.
+    pub(crate) day: String,
+    /// As the page before it said.
+    #[serde(default)]
+    pub(crate) after: Option<String>,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Worked {
@@ -210,6 +222,7 @@ impl Verb {
             Self::Restore(_) => "restore",
             Self::Release(_) => "release",
             Self::Move(_) => "move",
+            Self::Audit(_) => "audit",
             Self::Work(_) => "work",
         }
     }

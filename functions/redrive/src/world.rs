@@ -74,6 +74,16 @@ impl Ports for Aws {
         &self.audit
     }
 
+    async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {
+        let AuditBucket { objects, bucket } = &self.audit;
+        Ok(objects.list(bucket, prefix).await?.into_iter().map(|(key, _)| key).collect())
+    }
+
+    async fn audit_entry(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let AuditBucket { objects, bucket } = &self.audit;
+        Ok(objects.find(bucket, key).await?.map(|(bytes, _)| bytes.to_vec()))
+    }
+
     fn now(&self) -> Timestamp {
         SystemClock.now()
     }

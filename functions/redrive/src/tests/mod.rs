@@ -88,6 +88,20 @@ impl Ports for Memory {
         &self.audit
     }
 
+    async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {
+        let entries = self.audit.entries.lock().unwrap();
+        let mut keys: Vec<String> = entries.iter().map(|(key, _)| key.clone()).collect();
+        keys.retain(|key| key.starts_with(prefix));
+        keys.sort();
+        Ok(keys)
+    }
+
+    async fn audit_entry(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let entries = self.audit.entries.lock().unwrap();
+        let found = entries.iter().find(|(found, _)| found == key);
+        Ok(found.map(|(_, entry)| entry.to_string().into_bytes()))
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -98,3 +98,31 @@ async fn a_stage_is_moved_whole() {
     let refused = world.ask(json!({ "move": { "stage": "inbox" } })).await.unwrap_err();
     assert!(refused.detail.contains("enrich, orders, sink"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_day_of_the_audit_log_is_read_a_page_at_a_time() {
+    let world = World::new();
+    world.add("sink", "one");
+    for _ in 0..150 {
+        world.asked(json!({ "stop": { "why": "x" } })).await;
+    }
+    let (mut seen, mut after) = (BTreeSet::new(), Value::Null);
+    loop {
+        let asked = json!({ "audit": { "day": "2026-01-01", "after": after } });
+        let page = world.asked(asked).await;
+        for entry in page["entries"].as_array().unwrap() {
+            assert_eq!(entry["entry"]["act"], json!("stop"));
+            assert!(seen.insert(entry["key"].as_str().unwrap().to_owned()));
+        }
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 300);
+    let other = world.asked(json!({ "audit": { "day": "2026-01-02" } })).await;
+    assert_eq!(other["entries"], json!([]));
+    for bad in ["", "yesterday", "2026-1-1", "../../dead"] {
+        assert!(world.ask(json!({ "audit": { "day": bad } })).await.is_err(), "{bad}");
+    }
+}
