@@ -320,6 +320,8 @@ fn recover(next: &mut Record, now: Timestamp, settings: &Settings) {
     close(next, now, settings.ramp.min(wait / 2));
 }
 
+/// Probes that are under way are calls like any other from now on, and those that follow when it opens again do not
+/// wait for them: a closed breaker may have let any number of calls through beside them.
 fn close(next: &mut Record, now: Timestamp, ramp: Duration) {
     next.state = State::Closed { since: now, ramp_ends_at: now.plus(ramp) };
     next.generation = next.generation.wrapping_add(1);
