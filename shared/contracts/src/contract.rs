@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use event::{Code, FailureFingerprint};
 use serde::Deserialize;
 
-use crate::UrlError;
 use crate::enricher::{self, Enricher, WrittenEnricher};
 use crate::schema::{Schema, SchemaError};
 use crate::sink::{self, Sink, Target, WrittenSink};
+use crate::triage::{self, TriageRule, WrittenRule};
+use crate::{UrlError, personal, pointer_tokens};
 
 /// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
 /// event that comes back from there must still be known.
 pub const MIN_RETENTION_DAYS: u32 = 15;
+
+/// How often a letter may be redriven where no contract says it.
+pub const DEFAULT_REDRIVE_LIMIT: u32 = 5;
+
+const MAX_REDRIVE_LIMIT: u32 = 100;
 
 /// One dataset's promises, checked.
 #[derive(Clone, Debug)]
@@ -29,6 +36,14 @@ pub struct Contract {
     pub sinks: Vec<Sink>,
     /// How long an idempotency key is remembered.
     pub retention_days: u32,
+    /// JSON Pointers to personal data, in which `*` stands for each element of an array and each member of an
+    /// object. Where people see payloads, the values there are masked.
+    pub personal_data: Vec<String>,
+    /// The JSON Pointer to whose event it is: [`Contract::tenant_of`].
+    pub tenant: Option<String>,
+    /// How often a letter may be redriven before it is quarantined.
+    pub redrive_limit: u32,
+    pub triage: Vec<TriageRule>,
 }
 
 /// Where in a payload its identity is: JSON Pointers (RFC 6901).
@@ -86,6 +101,13 @@ struct Written {
     sinks: Vec<WrittenSink>,
     #[serde(default)]
     retention: WrittenRetention,
+    #[serde(default)]
+    personal_data: Vec<String>,
+    tenant: Option<String>,
+    #[serde(default)]
+    redrive: WrittenRedrive,
+    #[serde(default)]
+    triage: Vec<WrittenRule>,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +132,18 @@ struct WrittenRetention {
 impl Default for WrittenRetention {
     fn default() -> Self {
         Self { idempotency_days: 30 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRedrive {
+    limit: u32,
+}
+
+impl Default for WrittenRedrive {
+    fn default() -> Self {
+        Self { limit: DEFAULT_REDRIVE_LIMIT }
     }
 }
 
@@ -142,6 +176,15 @@ impl Contract {
                 lake.check(&schema)?;
             }
         }
+        personal::check(&written.personal_data)?;
+        if let Some(tenant) = &written.tenant {
+            check_tenant(tenant, &written.personal_data)?;
+        }
+        let redrive_limit = written.redrive.limit;
+        if !(1..=MAX_REDRIVE_LIMIT).contains(&redrive_limit) {
+            return Err(invalid("redrive.limit", "from 1 to 100"));
+        }
+        let triage = triage::checked(written.triage, &sinks)?;
         Ok(Self {
             dataset: written.dataset,
             description: written.description,
@@ -153,7 +196,28 @@ impl Contract {
             csv_missing: written.csv.missing,
             enrichers,
             retention_days,
+            personal_data: written.personal_data,
+            tenant: written.tenant,
+            redrive_limit,
+            triage,
         })
+    }
+
+    /// Whether what is at this JSON Pointer is personal data, or a part of it, or has a part that is.
+    #[must_use]
+    pub fn is_personal(&self, pointer: &str) -> bool {
+        personal::overlaps(&self.personal_data, pointer)
+    }
+
+    /// The rule for letters of this cause: the first that applies.
+    #[must_use]
+    pub fn rule_for(
+        &self,
+        stage: &str,
+        code: Code,
+        fingerprint: &FailureFingerprint,
+    ) -> Option<&TriageRule> {
+        triage::first_for(&self.triage, stage, code, fingerprint)
     }
 
     /// `<dataset>/<version>`, as the envelope's `dataschema` has it.
@@ -161,6 +225,19 @@ impl Contract {
     pub fn dataschema(&self) -> String {
         format!("{}/{}", self.dataset, self.version)
     }
+}
+
+/// A tenant is shown in lists, where nothing is masked.
+fn check_tenant(tenant: &str, personal_data: &[String]) -> Result<(), ContractError> {
+    if tenant.is_empty() || pointer_tokens(tenant).is_none() {
+        let problem = format!("`{tenant}` is not a JSON Pointer such as /airline");
+        return Err(ContractError::Invalid { field: "tenant", problem });
+    }
+    if personal::overlaps(personal_data, tenant) {
+        let problem = format!("`{tenant}` is personal data, and a tenant is shown");
+        return Err(ContractError::Invalid { field: "tenant", problem });
+    }
+    Ok(())
 }
 
 pub(crate) fn invalid(field: &'static str, problem: &str) -> ContractError {

@@ -62,13 +62,16 @@ impl Contract {
     }
 
     fn subject(&self, value: &Value) -> Option<String> {
-        let part = |pointer: &String| match value.pointer(pointer)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => canonical_number(number).ok(),
-            _ => None,
-        };
-        let parts: Option<Vec<String>> = self.keys.business.iter().map(part).collect();
+        let business = self.keys.business.iter();
+        let parts: Option<Vec<String>> = business.map(|pointer| plain(value, pointer)).collect();
         parts.map(|parts| parts.join("-"))
+    }
+
+    /// Whose event it is, where the contract says what tells it: the text there, or the number in its canonical
+    /// form. Not held to the schema: a payload that breaks its contract has one, too.
+    #[must_use]
+    pub fn tenant_of(&self, value: &Value) -> Option<String> {
+        plain(value, self.tenant.as_ref()?)
     }
 
     /// One CSV record as a payload: each field by the type that the schema names.
@@ -122,6 +125,15 @@ impl Contract {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// A text, or a number in its canonical form.
+fn plain(value: &Value, pointer: &str) -> Option<String> {
+    match value.pointer(pointer)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => canonical_number(number).ok(),
+        _ => None,
     }
 }
 
@@ -239,6 +251,17 @@ sinks: [{name: records, kind: table}]
         let nothing = text.replace("10.50", "null");
         let accepted = contract.accept(&Payload::parse(nothing.as_bytes()).unwrap()).unwrap();
         assert_eq!(accepted.subject, None);
+    }
+
+    #[test]
+    fn a_tenant_is_a_text_or_a_number_wherever_else_the_contract_is_broken() {
+        let mut contract = contract();
+        assert_eq!(contract.tenant_of(&json!({"meter": "m"})), None);
+        contract.tenant = Some("/meter".to_owned());
+        let tenant = |text: &str| contract.tenant_of(&serde_json::from_str(text).unwrap());
+        assert_eq!(tenant(r#"{"meter":"m","at":"noon"}"#).as_deref(), Some("m"));
+        assert_eq!(tenant(r#"{"meter":7.0}"#).as_deref(), Some("7"));
+        assert_eq!(tenant(r#"{"meter":["m"]}"#), None);
     }
 
     #[test]

@@ -8,22 +8,29 @@ mod contract;
 mod dependencies;
 mod enricher;
 mod intake;
+mod patch;
+mod personal;
 mod place;
+mod pointer;
 mod schema;
 mod secret;
 mod sink;
 mod text;
+mod triage;
 mod url;
 mod variables;
 
 pub use catalog::{Catalog, CatalogError};
-pub use contract::{Contract, ContractError, Keys, MIN_RETENTION_DAYS};
+pub use contract::{Contract, ContractError, DEFAULT_REDRIVE_LIMIT, Keys, MIN_RETENTION_DAYS};
 pub use dependencies::{CallFailure, Dependencies, DependenciesError, Dependency, Limits, Retries};
 pub use enricher::{
     AskMethod, CacheRule, CustomLookup, Enricher, HttpEnricher, KeyTemplate, LookupKey, Missing,
     ReferenceData, ReferenceFormat, Source, TableLookup, Unavailable, in_rounds,
 };
 pub use intake::Accepted;
+pub use patch::{Patch, PatchError};
+pub use personal::ANY_TOKEN;
+pub use pointer::{pointer_index, pointer_tokens};
 pub use schema::{Property, Schema, SchemaError, ValueKind};
 pub use secret::SecretReference;
 pub use sink::{
@@ -31,5 +38,6 @@ pub use sink::{
     Opened, Order, RowKey, Sink, SinkKind, TableMode, TableSink, Target, Tombstone, Window,
 };
 pub use text::TextTemplate;
+pub use triage::{TriageAction, TriageCause, TriageRule};
 pub use url::{UrlError, UrlTemplate};
 pub use variables::{NameError, Variables, VariablesError};

@@ -38,6 +38,9 @@ fn a_contract_is_read_with_its_defaults() {
     let crate::Source::Http(http) = &contract.enrichers[0].source else { panic!("no service") };
     assert_eq!(http.timeout_ms, 2_000);
     assert_eq!(contract.enrichers[0].missing, Missing::Degrade);
+    assert_eq!(contract.personal_data, Vec::<String>::new());
+    assert_eq!((contract.tenant, contract.redrive_limit), (None, 5));
+    assert_eq!(contract.triage, []);
     let least =
         parse(&YAML.replace("owner: sales", "owner: sales\nretention: {idempotency_days: 15}"));
     assert_eq!(least.unwrap().retention_days, 15);
@@ -59,6 +62,41 @@ fn mistakes_are_named() {
     check("into: rate", "inot: rate", "inot");
     check("RATES_URL", "rates", "rates");
     check("owner: sales", "owner: sales\nretention: {idempotency_days: 14}", "14");
+}
+
+#[track_caller]
+fn check_with(more: &str, expected: &str) {
+    let error = parse(&format!("{YAML}{more}\n")).unwrap_err().to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn what_is_said_of_letters_is_read() {
+    let more = "
+personal_data: [/passenger/name, '/legs/*/seat']
+tenant: /airline
+redrive: {limit: 100}
+";
+    let contract = parse(&format!("{YAML}{more}")).unwrap();
+    assert_eq!(contract.personal_data, ["/passenger/name", "/legs/*/seat"]);
+    assert_eq!((contract.tenant.as_deref(), contract.redrive_limit), (Some("/airline"), 100));
+    assert!(contract.is_personal("/legs/0/seat/row") && !contract.is_personal("/airline"));
+}
+
+#[test]
+fn mistakes_in_what_is_said_of_letters_are_named() {
+    check_with("personal_data: [name]", "`personal_data`: `name` is not a JSON Pointer");
+    check_with("personal_data: ['']", "`personal_data`: `` is not a JSON Pointer");
+    check_with("personal_data: [/a~2]", "`personal_data`: `/a~2` is not a JSON Pointer");
+    check_with("personal_data: [/a, /a]", "`personal_data`: `/a` twice");
+    check_with("tenant: airline", "`tenant`: `airline` is not a JSON Pointer");
+    check_with("tenant: ''", "`tenant`: `` is not a JSON Pointer");
+    check_with("tenant: /a/b\npersonal_data: [/a]", "`/a/b` is personal data, and a tenant is");
+    check_with("redrive: {limit: 0}", "`redrive.limit`: from 1 to 100");
+    check_with("redrive: {limit: 101}", "`redrive.limit`: from 1 to 100");
+    check_with("redrive: {limits: 5}", "limits");
+    check_with("redrive: {}", "limit");
+    check_with("personal: [/a]", "personal");
 }
 
 #[test]
