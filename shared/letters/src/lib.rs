@@ -21,6 +21,7 @@ mod entry;
 mod group;
 mod ledger;
 mod letter;
+mod mask;
 mod pace;
 mod plan;
 mod run;
@@ -32,6 +33,7 @@ pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, Store
 pub use group::{Group, Groups};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};
+pub use mask::{BodyKind, MASK, masked, masked_body};
 pub use pace::{CanarySeen, MOST_LETTERS_IN_PART, Next, Pace, Progress, Signals};
 pub use plan::{BadPlan, LETTERS_IN_PAGE, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter};
 pub use run::{IllegalRun, Lease, Run, RunEvent, RunId, RunState, step_run};
