@@ -12,6 +12,7 @@ mod progress;
 pub(crate) mod redrive;
 mod report;
 mod stages;
+mod store;
 mod summary;
 
 use std::collections::BTreeSet;

@@ -14,6 +14,7 @@ use verify::lake::{self, LakeRow};
 use verify::letters::Letter;
 use verify::{Instant, Json};
 
+use super::store::stored_letters;
 use crate::failure::Failure;
 
 /// The variables by which functions know where sinks are.
@@ -26,7 +27,7 @@ const OWN_SERVICE: &str = "{WEATHER_URL}";
 /// Looks at all that concerns a dataset.
 pub(crate) fn observe(world: &Emulation, dataset: &Dataset) -> Result<Observed, Failure> {
     let mut seen = Observed {
-        letters: letters(world),
+        letters: letters(world)?,
         kinds: kinds(world),
         now: i64::try_from(world.now_ms()).ok().map(Instant::from_unix_ms),
         ..Observed::default()
@@ -57,7 +58,7 @@ pub(crate) fn observe(world: &Emulation, dataset: &Dataset) -> Result<Observed, 
 }
 
 /// A variable of the first function that has it.
-fn variable(world: &Emulation, name: &str) -> Option<String> {
+pub(crate) fn variable(world: &Emulation, name: &str) -> Option<String> {
     world.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
 }
 
@@ -123,15 +124,15 @@ pub(crate) fn last_stages(world: &Emulation, dataset: &Dataset) -> BTreeSet<Stri
     of_dataset.map(|(stage, _)| stage).collect()
 }
 
-/// The letters of all dead-letter queues, read without receiving them.
-pub(crate) fn letters(world: &Emulation) -> Vec<Letter> {
-    let mut letters = Vec::new();
+/// The letters of all dead-letter queues, read without receiving them, and those that were collected from them.
+pub(crate) fn letters(world: &Emulation) -> Result<Vec<Letter>, Failure> {
+    let mut letters = stored_letters(world)?;
     for (queue, stage) in dead_letter_queues(world) {
         for message in world.sqs().peek(&queue) {
             letters.push(letter(&queue, &stage, message));
         }
     }
-    letters
+    Ok(letters)
 }
 
 fn letter(queue: &str, stage: &str, message: ReceivedMessage) -> Letter {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use local::Emulation;
 use serde_json::{Value, json};
 
-use super::observe::dead_letter_queues;
+use super::store::stored_by_stage;
 use crate::failure::Failure;
 
 /// The template's output that names the redrive function.
@@ -42,15 +42,13 @@ async fn redrive_once(world: &Emulation) -> Result<u64, Failure> {
             .next("dead letters are brought back by it: restore it")
     })?;
     let mut moved = 0;
-    for (queue, stage) in dead_letter_queues(world) {
-        if world.sqs().peek(&queue).is_empty() {
-            continue;
-        }
-        let request = Bytes::from(json!({ "stage": stage, "limit": 100_000 }).to_string());
-        let invoked = world.lambda().invoke(function, request).await;
+    for (stage, letters) in stored_by_stage(world)? {
+        let why = format!("{letters} letters, now that the storm is over");
+        let request = json!({ "do": { "move": { "stage": stage, "why": why } } });
+        let invoked = world.lambda().invoke(function, Bytes::from(request.to_string())).await;
         let answer = invoked.map_err(|error| Failure::new("no redrive").because(error))?;
         let report: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
-        moved += report["moved"]
+        moved += report["sent"]
             .as_u64()
             .ok_or_else(|| Failure::new(format!("the redrive of {stage} failed: {report}")))?;
     }

@@ -1,0 +1,94 @@
+//! The letter store as anybody can read it: items of a table whose `entry` is JSON, and lines of objects.
+
+use std::collections::{BTreeMap, HashMap};
+
+use local::Emulation;
+use serde_json::Value;
+use verify::letters::Letter;
+
+use super::observe::variable;
+use crate::failure::Failure;
+
+const LETTERS_TABLE: &str = "LETTERS_TABLE";
+const LETTERS_BUCKET: &str = "LETTERS_BUCKET";
+/// Where letters' messages are in the bucket.
+const SEGMENTS: &str = "dead-letters/";
+/// Of letters that are in no sink, and on no way to one.
+const AT_REST: [&str; 2] = ["dead", "quarantined"];
+
+/// A letter that is at rest in the store.
+struct Stored {
+    stage: String,
+    message: Value,
+}
+
+/// The letters that are at rest in the store.
+pub(crate) fn stored_letters(world: &Emulation) -> Result<Vec<Letter>, Failure> {
+    Ok(at_rest(world)?.iter().map(letter).collect())
+}
+
+/// How many letters of each stage are at rest in the store.
+pub(crate) fn stored_by_stage(world: &Emulation) -> Result<BTreeMap<String, u64>, Failure> {
+    let mut stages = BTreeMap::new();
+    for Stored { stage, .. } in at_rest(world)? {
+        *stages.entry(stage).or_default() += 1;
+    }
+    Ok(stages)
+}
+
+fn at_rest(world: &Emulation) -> Result<Vec<Stored>, Failure> {
+    let (Some(table), Some(bucket)) =
+        (variable(world, LETTERS_TABLE), variable(world, LETTERS_BUCKET))
+    else {
+        return Ok(Vec::new());
+    };
+    let unread = |error| Failure::new(format!("the table {table} was not read")).because(error);
+    let items = world.dynamodb().scan_all(&table).map_err(unread)?;
+    let objects = world.s3().list(&bucket, SEGMENTS).map_err(|error| {
+        Failure::new(format!("s3://{bucket}/{SEGMENTS} was not listed")).because(error)
+    })?;
+    let objects: HashMap<String, _> =
+        objects.into_iter().map(|object| (object.key, object.body)).collect();
+    let mut stored = Vec::new();
+    for item in items {
+        let text = |name: &str| item[name]["S"].as_str();
+        let Some(entry) = text("entry").and_then(|text| serde_json::from_str::<Value>(text).ok())
+        else {
+            continue;
+        };
+        if !text("state").is_some_and(|state| AT_REST.contains(&state)) {
+            continue;
+        }
+        let place = &entry["place"];
+        let number =
+            |name: &str| place[name].as_u64().and_then(|number| usize::try_from(number).ok());
+        let line =
+            place["object"].as_str().and_then(|object| objects.get(object)).and_then(|body| {
+                let from = number("offset")?;
+                body.get(from..from + number("length")?)
+            });
+        let message = line.and_then(|line| serde_json::from_slice(line).ok());
+        let message: Value = message.ok_or_else(|| {
+            Failure::new(format!(
+                "letter {} has no message where the index says it is",
+                entry["id"]
+            ))
+        })?;
+        stored.push(Stored {
+            stage: entry["stage"].as_str().unwrap_or_default().to_owned(),
+            message,
+        });
+    }
+    Ok(stored)
+}
+
+fn letter(stored: &Stored) -> Letter {
+    let Stored { stage, message } = stored;
+    let text = |name: &str| message[name].as_str().unwrap_or_default();
+    let attributes = message["attributes"].as_object().into_iter().flatten();
+    let texts = attributes.filter_map(|(name, attribute)| {
+        Some((name.clone(), attribute["value"].as_str()?.to_owned()))
+    });
+    let id = text("message_id");
+    Letter::read(&format!("the letters of {stage}"), stage, id, text("body"), &texts.collect())
+}
