@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 /// The functions' binaries, as `template.yaml` names them.
 pub const BINARIES: &[&str] =
-    &["deliver", "enrich", "ingest", "lake", "operators", "polling", "redrive", "sink"];
+    &["collect", "deliver", "enrich", "ingest", "lake", "operators", "polling", "redrive", "sink"];
 
 /// The workspace.
 #[must_use]

@@ -281,7 +281,7 @@ async fn a_function_without_one_of_its_variables_does_not_start_and_names_it() {
             *file = function.layers[0].join("variables/local.yaml").display().to_string();
         }
         for name in
-            all.keys().filter(|name| function.binary != "redrive" || *name != "CONTRACTS_DIR")
+            all.keys().filter(|name| !function.layers.is_empty() || *name != "CONTRACTS_DIR")
         {
             let mut variables = all.clone();
             variables.remove(name);

@@ -19,6 +19,13 @@ fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
     stack.functions.iter().find(|function| function.logical_id == id).unwrap()
 }
 
+/// Each mapping of a stage, with its queue and its function.
+fn stages(stack: &Stack) -> Vec<(&EventSourceMapping, &Queue, &Function)> {
+    let mut all = consumers(stack);
+    all.retain(|(_, _, function)| function.binary != "collect");
+    all
+}
+
 /// Each mapping with its queue and its function.
 fn consumers(stack: &Stack) -> Vec<(&EventSourceMapping, &Queue, &Function)> {
     let queue = |arn: &str| stack.queues.iter().find(|queue| queue.arn == arn).unwrap();
@@ -40,12 +47,12 @@ fn every_resource_is_read() {
     let ids = |ids: Vec<&String>| ids.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.logical_id).collect()),
-        "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction RedriveFunction \
-         OperatorsFunction PollingFunction"
+        "IngestFunction EnrichFunction SinkFunction LakeFunction DeliverFunction CollectFunction \
+         RedriveFunction OperatorsFunction PollingFunction"
     );
     assert_eq!(
         ids(stack.functions.iter().map(|function| &function.binary).collect()),
-        "ingest enrich sink lake deliver redrive operators polling"
+        "ingest enrich sink lake deliver collect redrive operators polling"
     );
     assert_eq!(
         ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
@@ -54,7 +61,7 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.tables.iter().map(|table| &table.logical_id).collect()),
-        "RecordsTable TotalsTable DedupeTable BreakersTable"
+        "RecordsTable TotalsTable DedupeTable LettersTable BreakersTable"
     );
     assert_eq!(
         ids(stack.buckets.iter().map(|bucket| &bucket.logical_id).collect()),
@@ -63,7 +70,8 @@ fn every_resource_is_read() {
     assert_eq!(
         ids(stack.mappings.iter().map(|mapping| &mapping.logical_id).collect()),
         "IngestFunctionInbox EnrichFunctionEnrich SinkFunctionSink LakeFunctionLake \
-         DeliverFunctionDeliver"
+         DeliverFunctionDeliver CollectFunctionInbox CollectFunctionEnrich CollectFunctionSink \
+         CollectFunctionLake CollectFunctionDeliver"
     );
 }
 
@@ -144,6 +152,12 @@ fn variables_that_hold_json_are_json() {
         "deliver": { "dlq": url("DeliverDlq"), "queue": url("DeliverQueue") },
     });
     check(function(&stack, "RedriveFunction"), "ROUTES", &routes);
+    let arn = |queue: &str| format!("arn:aws:sqs:eu-west-1:000000000000:sluicegate-{queue}");
+    let stages = json!({
+        arn("InboxDlq"): "ingest", arn("EnrichDlq"): "enrich", arn("SinkDlq"): "sink",
+        arn("LakeDlq"): "lake", arn("DeliverDlq"): "deliver",
+    });
+    check(function(&stack, "CollectFunction"), "STAGES", &stages);
     let parking = json!({ "enrich": url("EnrichQueue"), "deliver": url("DeliverQueue") });
     check(function(&stack, "OperatorsFunction"), "PARKING_QUEUES", &parking);
     let uuid = |id: &str| &stack.mappings.iter().find(|each| each.logical_id == id).unwrap().uuid;
@@ -152,12 +166,13 @@ fn variables_that_hold_json_are_json() {
 }
 
 #[test]
-fn every_mapping_reports_partial_failures_in_small_batches_but_for_the_lake() {
+fn every_mapping_reports_partial_failures_in_small_batches_but_for_those_that_write_objects() {
     let stack = deployed();
     for (mapping, _, function) in consumers(&stack) {
         let batches = (mapping.batch_size, mapping.maximum_concurrency, mapping.window);
         let expected = match function.binary.as_str() {
             "lake" => (10_000, Some(2), Duration::from_secs(20)),
+            "collect" => (100, Some(2), Duration::from_secs(1)),
             _ => (10, Some(4), Duration::ZERO),
         };
         assert_eq!(batches, expected, "{}", mapping.logical_id);
@@ -169,8 +184,8 @@ fn every_mapping_reports_partial_failures_in_small_batches_but_for_the_lake() {
 #[test]
 fn a_function_knows_its_queue_and_when_that_gives_up() {
     let stack = deployed();
-    assert_eq!(consumers(&stack).len(), 5);
-    for (_, queue, function) in consumers(&stack) {
+    assert_eq!(stages(&stack).len(), 5);
+    for (_, queue, function) in stages(&stack) {
         let environment = &function.environment;
         let policy = redrive_policy(queue);
         assert_eq!(environment["QUEUE_URL"], queue.url, "{}", function.logical_id);
@@ -201,7 +216,7 @@ fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
 #[test]
 fn crashes_are_tried_for_as_long_as_failures_and_end_days_before_the_queue_forgets() {
     let stack = deployed();
-    for (_, queue, _) in consumers(&stack) {
+    for (_, queue, _) in stages(&stack) {
         let number = |name: &str| queue.attributes[name].parse::<u64>().unwrap();
         let receives = redrive_policy(queue)["maxReceiveCount"].as_u64().unwrap();
         let crashing = receives * number("VisibilityTimeout");
@@ -217,7 +232,7 @@ fn crashes_are_tried_for_as_long_as_failures_and_end_days_before_the_queue_forge
 fn patience_is_one_parameter() {
     let parameters = [("Environment", "production"), ("MaxReceiveCount", "20")];
     let stack = read_with(DEPLOYED, &parameters);
-    for (_, queue, function) in consumers(&stack) {
+    for (_, queue, function) in stages(&stack) {
         assert_eq!(redrive_policy(queue)["maxReceiveCount"], 20, "{}", queue.logical_id);
         assert_eq!(function.environment["MAX_RECEIVE_COUNT"], "20", "{}", function.logical_id);
     }
@@ -227,7 +242,7 @@ fn patience_is_one_parameter() {
 #[test]
 fn a_function_may_send_to_its_own_queue() {
     let stack = deployed();
-    for (_, queue, function) in consumers(&stack) {
+    for (_, queue, function) in stages(&stack) {
         let role = stack.roles.iter().find(|role| role.arn == function.role).unwrap();
         let own = Grant { action: "sqs:SendMessage".to_owned(), resource: queue.arn.clone() };
         assert!(role.rights.grants().contains(&own), "{}", function.logical_id);
@@ -239,12 +254,33 @@ fn every_dead_letter_can_be_redriven() {
     let stack = deployed();
     let routes: BTreeMap<String, BTreeMap<String, String>> =
         serde_json::from_str(&function(&stack, "RedriveFunction").environment["ROUTES"]).unwrap();
-    for (_, queue, function) in consumers(&stack) {
+    for (_, queue, function) in stages(&stack) {
         let dead_letters = &function.environment["DEAD_LETTER_QUEUE_URL"];
         let route = &routes[&function.binary];
         assert_eq!((&route["dlq"], &route["queue"]), (dead_letters, &queue.url));
     }
-    assert_eq!(routes.len(), consumers(&stack).len());
+    assert_eq!(routes.len(), stages(&stack).len());
+}
+
+/// And under the name of the stage that gave up.
+#[test]
+fn every_dead_letter_is_collected() {
+    let stack = deployed();
+    let collect = function(&stack, "CollectFunction");
+    let names: BTreeMap<String, String> =
+        serde_json::from_str(&collect.environment["STAGES"]).unwrap();
+    let mut collected = BTreeMap::new();
+    for (mapping, _, _) in consumers(&stack).iter().filter(|it| it.2.binary == "collect") {
+        collected.insert(&mapping.queue_arn, &names[&mapping.queue_arn]);
+    }
+    let mut dead = BTreeMap::new();
+    for (_, queue, function) in stages(&stack) {
+        let target = redrive_policy(queue)["deadLetterTargetArn"].as_str().unwrap().to_owned();
+        let target = stack.queues.iter().find(|queue| queue.arn == target).unwrap();
+        assert!(!target.attributes.contains_key("RedrivePolicy"), "what is not collected stays");
+        dead.insert(&target.arn, &function.binary);
+    }
+    assert_eq!(collected, dead);
 }
 
 #[test]
@@ -268,7 +304,9 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
             assert!(!action.contains('*'), "{}: {action}", role.name);
             // A bucket's objects and a group's log streams have no narrower names, and traces none.
             let narrow = match action.split_once(':').unwrap().0 {
-                "s3" => resource.strip_suffix("/letters/*").or(resource.strip_suffix("/*")),
+                "s3" => ["/dead-letters/*", "/letters/*", "/*"]
+                    .iter()
+                    .find_map(|folder| resource.strip_suffix(folder)),
                 // A stack's secrets are known by their names' beginning.
                 "secretsmanager" => resource.strip_suffix("/*"),
                 "logs" => resource.strip_suffix(":*"),
@@ -283,7 +321,7 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
 #[test]
 fn a_queue_keeps_for_less_time_than_its_dead_letter_queue() {
     let stack = deployed();
-    for (_, queue, _) in consumers(&stack) {
+    for (_, queue, _) in stages(&stack) {
         let kept =
             |queue: &Queue| queue.attributes["MessageRetentionPeriod"].parse::<u64>().unwrap();
         let policy = redrive_policy(queue);
@@ -331,9 +369,20 @@ fn tables_are_created_as_declared() {
             { "AttributeName": "sk", "KeyType": "RANGE" },
         ],
     });
-    assert_eq!(stack.tables[3].create_table, breakers);
+    assert_eq!(stack.tables[4].create_table, breakers);
+    let letters = &stack.tables[3].create_table;
+    assert_eq!(letters["KeySchema"], breakers["KeySchema"]);
+    let shelves = json!([{
+        "IndexName": "shelves",
+        "KeySchema": [
+            { "AttributeName": "shelf", "KeyType": "HASH" },
+            { "AttributeName": "shelf_at", "KeyType": "RANGE" },
+        ],
+        "Projection": { "ProjectionType": "ALL" },
+    }]);
+    assert_eq!(letters["GlobalSecondaryIndexes"], shelves);
     let ttl: Vec<_> = stack.tables.iter().map(|table| table.ttl_attribute.as_deref()).collect();
-    assert_eq!(ttl, [None, None, Some("expires_at"), None]);
+    assert_eq!(ttl, [None, None, Some("expires_at"), Some("expires_at"), None]);
 }
 
 #[test]
@@ -357,7 +406,7 @@ fn what_is_harmless_is_warned_of_once_for_all() {
     let warnings = deployed().warnings;
     for expected in [
         "encryption (SSESpecification) is not emulated: RecordsTable, TotalsTable, DedupeTable, \
-         BreakersTable",
+         LettersTable, BreakersTable",
         "access control (AWS::SQS::QueuePolicy) is not emulated: InboxPolicy, QueuePolicy",
         "versioning (VersioningConfiguration) is not emulated: ArchiveBucket, ReferenceBucket",
     ] {

@@ -1,0 +1,433 @@
+//! Whatever fails, in whatever order, and however often a message is delivered: what is left in the end.
+//!
+//! What is checked is read from the store as JSON, and not by what the collector writes it with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::{Attribute, Attributes, DeadLetter, RedriveMark};
+use letters::{Letter, LetterState};
+use proptest::prelude::*;
+use runtime::Clock;
+use serde_json::{Value, json};
+use testkit::{LetterFault, ManualClock, MemoryLetters};
+
+use super::*;
+
+const DLQ: &str = "arn:aws:sqs:eu-west-1:000000000000:SinkDlq";
+const SINK: &str = "arn:aws:sqs:eu-west-1:000000000000:Sink";
+
+/// A dead-letter queue, the store, and what is true of both.
+struct World {
+    store: MemoryLetters,
+    clock: ManualClock,
+    queue: Vec<Record>,
+    /// How many ids SQS has given.
+    ids: u32,
+    /// By body, what may be the message of its letter: attributes and group.
+    failed: BTreeMap<String, Vec<Message>>,
+    /// By body, of the first life.
+    first: BTreeMap<String, Vec<Message>>,
+    /// Events with more than one message in their first life: these can be in the store before they come back.
+    copied: BTreeSet<String>,
+    /// What came back: run and body.
+    lives: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Message {
+    attributes: Value,
+    group: Value,
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    /// An event fails, and its stage writes its letter.
+    Fail,
+    /// SQS moves one.
+    Move,
+    /// One of the letters in the queue is there once more, with another id.
+    Copy(usize),
+    Collect(Delivery),
+    /// All that is dead is redriven, and those of them fail again that this lets.
+    Redrive(u8),
+    Pass,
+}
+
+/// Two batches at once, of messages of the queue by their places; the deletions of some are lost.
+#[derive(Clone, Debug)]
+struct Delivery {
+    batches: [Vec<usize>; 2],
+    undeleted: u8,
+    faults: Vec<LetterFault>,
+}
+
+fn string(text: &str) -> Value {
+    json!({ "type": "String", "value": text })
+}
+
+fn attributes_json(attributes: &Attributes) -> Value {
+    let each = attributes.iter();
+    each.map(|(name, it)| (name.clone(), json!({ "type": it.data_type, "value": it.value })))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            store: MemoryLetters::default(),
+            clock: ManualClock::default(),
+            queue: Vec::new(),
+            ids: 0,
+            failed: BTreeMap::new(),
+            first: BTreeMap::new(),
+            copied: BTreeSet::new(),
+            lives: Vec::new(),
+        }
+    }
+
+    fn id(&mut self) -> String {
+        self.ids += 1;
+        format!("id-{}", self.ids)
+    }
+
+    fn collector(&self) -> Collector<MemoryLetters, MemoryLetters> {
+        let variables = BTreeMap::from([("TRUSTED_SENDERS", "AROAREDRIVE")]);
+        Collector {
+            index: self.store.clone(),
+            objects: self.store.clone(),
+            stages: BTreeMap::from([(DLQ.to_owned(), "sink".to_owned())]),
+            trusted_senders: Senders::read(&variables).unwrap(),
+        }
+    }
+
+    fn enqueue(&mut self, record: Record, attributes: Value) {
+        let message = Message { attributes, group: json!(record.fair_group) };
+        self.failed.entry(record.body.clone()).or_default().push(message);
+        self.queue.push(record);
+    }
+
+    fn fail(&mut self, is_moved: bool) {
+        let (id, now) = (self.id(), self.clock.now());
+        let own = Attributes::from([("dataset".to_owned(), Attribute::string("flights"))]);
+        let failure = Failure::permanent(event::Code::KeyMissing, "nothing at `/id`");
+        let letter = DeadLetter::new("sink", &failure, now, &format!("first of {id}"));
+        let record = Record {
+            body: format!("body \"of\" {id}\nü"),
+            attributes: if is_moved { own } else { letter.write(own) },
+            fair_group: self.ids.is_multiple_of(2).then(|| "tenant-7".to_owned()),
+            moved_from: is_moved.then(|| SINK.to_owned()),
+            sent_at: Some(now),
+            queue_arn: DLQ.to_owned(),
+            receive_count: 1,
+            message_id: id,
+            ..Record::default()
+        };
+        let attributes = attributes_json(&record.attributes);
+        self.enqueue(record.clone(), attributes);
+        self.first.insert(record.body.clone(), self.failed[&record.body].clone());
+    }
+
+    fn copy(&mut self, place: usize) {
+        let Some(record) = self.queue.get(place % self.queue.len().max(1)).cloned() else { return };
+        // Of what SQS moves, there is one.
+        if record.moved_from.is_some() {
+            return;
+        }
+        self.copied.insert(record.body.clone());
+        let attributes = attributes_json(&record.attributes);
+        let message_id = self.id();
+        self.enqueue(Record { message_id, ..record }, attributes);
+    }
+
+    async fn collect(&mut self, delivery: &Delivery) {
+        self.store.fail(delivery.faults.iter().copied());
+        let deadline = self.clock.deadline_in(Duration::from_secs(30));
+        let batch = |places: &Vec<usize>| -> Vec<Record> {
+            let places: BTreeSet<usize> =
+                places.iter().map(|it| it % self.queue.len().max(1)).collect();
+            places.iter().filter_map(|place| self.queue.get(*place).cloned()).collect()
+        };
+        let [one, other] = &delivery.batches;
+        let (one, other) = (batch(one), batch(other));
+        let collectors = (self.collector(), self.collector());
+        let (of_one, of_other) = tokio::join!(
+            collectors.0.collect(one.clone(), &deadline),
+            collectors.1.collect(other.clone(), &deadline)
+        );
+        self.store.mend();
+        let mut acknowledged = Vec::new();
+        for (batch, response) in [(one, of_one), (other, of_other)] {
+            let failed: BTreeSet<String> =
+                response.failures.into_iter().map(|it| it.message_id).collect();
+            acknowledged.extend(batch.into_iter().filter(|it| !failed.contains(&it.message_id)));
+        }
+        for (number, record) in acknowledged.into_iter().enumerate() {
+            self.check_is_there(&record);
+            if delivery.undeleted & (1 << (number % 8)) == 0 {
+                self.queue.retain(|it| it.message_id != record.message_id);
+            }
+        }
+    }
+
+    /// What is acknowledged is in the store, and in no life that is still to end.
+    fn check_is_there(&self, record: &Record) {
+        let letters = self.store.letters();
+        let body = |entry: &letters::Entry| self.line(&entry.place)["body"].clone();
+        let mut of_it = letters.values().filter(|it| body(&it.entry) == record.body.as_str());
+        let letter =
+            of_it.next().unwrap_or_else(|| panic!("acknowledged, and not there: {record:?}"));
+        if let Some(mark) = DeadLetter::read(&record.attributes).and_then(|it| it.redrive) {
+            let is_out = matches!(letter.letter.state, LetterState::Redriven { .. });
+            let is_of_it = letter.letter.runs.len() == mark.count as usize;
+            assert!(!(is_out && is_of_it), "acknowledged, and not back: {letter:?}");
+        }
+    }
+
+    /// The line at a place of the store, read from its object as it is.
+    fn line(&self, place: &Place) -> Value {
+        let objects = self.store.objects();
+        let object = &objects[&place.object];
+        let (from, to) = (place.offset as usize, (place.offset + place.length) as usize);
+        assert!(from == 0 || object[from - 1] == b'\n', "a line begins where another ends");
+        assert_eq!(object[to], b'\n');
+        serde_json::from_slice(&object[from..to]).unwrap()
+    }
+
+    /// As a run does, by hand.
+    async fn redrive(&mut self, failing: u8) {
+        let run = format!("run-{}", self.ids);
+        let mut number = 0;
+        for (id, found) in self.store.letters() {
+            if found.letter.state != LetterState::Dead {
+                continue;
+            }
+            let mut runs = found.letter.runs.clone();
+            runs.push(RunId(run.clone()));
+            let count = u32::try_from(runs.len()).unwrap();
+            let state = LetterState::Redriven { run: RunId(run.clone()) };
+            let letter = Letter { state, version: found.letter.version + 1, runs };
+            let to = Indexed { entry: found.entry.clone(), letter };
+            let write = IndexWrite { expected: Some(found.letter.version), to };
+            assert_eq!(self.store.write(&[write], None).await, [IndexWritten::Written]);
+            number += 1;
+            if failing & (1 << (number % 8)) == 0 {
+                continue;
+            }
+            let line = self.line(&found.entry.place);
+            let body = line["body"].as_str().unwrap().to_owned();
+            let attributes: Attributes =
+                serde_json::from_value(line["attributes"].clone()).unwrap();
+            let mark = RedriveMark { letter: id.0, run: run.clone(), count };
+            let back = DeadLetter::revive(attributes, usize::MAX, Some(mark));
+            let earlier = DeadLetter::read(&back).unwrap();
+            let failure = Failure::permanent(event::Code::ContractViolation, "once more").at("/a");
+            let letter = DeadLetter::new("sink", &failure, self.clock.now(), "another");
+            let record = Record {
+                message_id: self.id(),
+                body: body.clone(),
+                attributes: letter.following(Some(&earlier)).write(back),
+                fair_group: line["group"].as_str().map(str::to_owned),
+                queue_arn: DLQ.to_owned(),
+                receive_count: 1,
+                ..Record::default()
+            };
+            let attributes = attributes_json(&record.attributes);
+            // From now on it is this.
+            if !self.copied.contains(&body) {
+                self.failed.remove(&body);
+            }
+            self.lives.push((run.clone(), body));
+            self.enqueue(record, attributes);
+        }
+    }
+
+    async fn run(&mut self, events: Vec<Event>) {
+        for event in events {
+            match event {
+                Event::Fail => self.fail(false),
+                Event::Move => self.fail(true),
+                Event::Copy(place) => self.copy(place),
+                Event::Collect(delivery) => self.collect(&delivery).await,
+                Event::Redrive(failing) => self.redrive(failing).await,
+                Event::Pass => self.clock.advance(Duration::from_secs(3_600)),
+            }
+        }
+        let all: Vec<usize> = (0..self.queue.len()).collect();
+        let batches = [all.clone(), all];
+        self.collect(&Delivery { batches, undeleted: 0, faults: Vec::new() }).await;
+    }
+
+    fn check(&self) {
+        assert!(self.queue.is_empty(), "left: {:?}", self.queue);
+        let letters = self.store.letters();
+        let mut bodies: BTreeMap<String, usize> = BTreeMap::new();
+        for (id, Indexed { entry, letter }) in &letters {
+            assert_eq!(&entry.id, id);
+            let line = self.line(&entry.place);
+            let body = line["body"].as_str().unwrap();
+            *bodies.entry(body.to_owned()).or_default() += 1;
+            assert_eq!(
+                (line["id"].as_str(), line["stage"].as_str()),
+                (Some(id.0.as_str()), Some("sink"))
+            );
+            assert_eq!(entry.bytes, body.len() as u64);
+            assert!(self.failed[body].iter().any(|it| is_as_it_was(&line, it)), "{line}");
+            if let Some(original) = &entry.original {
+                let line = self.line(original);
+                let mut first = self.first[body].iter();
+                assert!(first.any(|it| is_as_it_was(&line, it)), "not as it was first: {line}");
+                assert!(!letter.runs.is_empty());
+            }
+            let count = letter.runs.len();
+            let is_quarantined = letter.state == LetterState::Quarantined;
+            assert!(!is_quarantined || count == 5, "{letter:?}");
+            assert!(count < 5 || letter.state != LetterState::Dead || self.copied.contains(body));
+        }
+        let expected: BTreeMap<String, usize> =
+            self.first.keys().map(|body| (body.clone(), 1)).collect();
+        assert_eq!(bodies, expected, "each letter is once in the index");
+        let mut runs: BTreeMap<RunId, [u64; 2]> = BTreeMap::new();
+        for (run, body) in &self.lives {
+            let [least, most] = runs.entry(RunId(run.clone())).or_default();
+            *least += u64::from(!self.copied.contains(body));
+            *most += 1;
+        }
+        let counted = self.store.came_back();
+        for (run, [least, most]) in &runs {
+            let count = counted.get(run).copied().unwrap_or(0);
+            assert!((*least..=*most).contains(&count), "{run:?}: {count} of {least} to {most}");
+        }
+        assert!(counted.keys().all(|run| runs.contains_key(run)), "{counted:?}");
+    }
+}
+
+/// A moved one has its failure besides.
+fn is_as_it_was(line: &Value, message: &Message) -> bool {
+    let mut attributes = line["attributes"].clone();
+    let has_failure = message.attributes.get("sluicegate.failure").is_some();
+    if !has_failure {
+        let failure = attributes.as_object_mut().unwrap().remove("sluicegate.failure");
+        let failure = failure.map(|it| it["value"].as_str().unwrap_or_default().to_owned());
+        let failure: Value = serde_json::from_str(&failure.unwrap_or_default()).unwrap_or_default();
+        if failure["code"] != "record.abandoned" || attributes["dataset"] != string("flights") {
+            return false;
+        }
+    }
+    attributes == message.attributes && line["group"] == message.group
+}
+
+fn any_fault() -> impl Strategy<Value = LetterFault> {
+    prop_oneof![
+        3 => Just(LetterFault::None),
+        1 => Just(LetterFault::NoEffect),
+        1 => Just(LetterFault::Lost),
+    ]
+}
+
+fn any_delivery() -> impl Strategy<Value = Delivery> {
+    let batch = || prop::collection::vec(0_usize..64, 0..9);
+    let undeleted = prop_oneof![Just(0_u8), any::<u8>()];
+    (batch(), batch(), undeleted, prop::collection::vec(any_fault(), 0..12)).prop_map(
+        |(one, other, undeleted, faults)| Delivery { batches: [one, other], undeleted, faults },
+    )
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => Just(Event::Fail),
+        1 => Just(Event::Move),
+        1 => (0_usize..64).prop_map(Event::Copy),
+        4 => any_delivery().prop_map(Event::Collect),
+        2 => any::<u8>().prop_map(Event::Redrive),
+        1 => Just(Event::Pass),
+    ]
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.unwrap().block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whatever_fails_each_letter_is_kept_once_and_whole(
+        events in prop::collection::vec(any_event(), 1..40),
+    ) {
+        let mut world = World::new();
+        block_on(world.run(events));
+        world.check();
+    }
+}
+
+fn collect_all(world: &mut World, faults: &[LetterFault]) {
+    let all: Vec<usize> = (0..world.queue.len()).collect();
+    let batches = [all, Vec::new()];
+    block_on(world.collect(&Delivery { batches, undeleted: 0, faults: faults.to_vec() }));
+}
+
+#[test]
+fn a_letter_that_comes_back_five_times_is_quarantined() {
+    let mut world = World::new();
+    world.fail(false);
+    for life in 0..6 {
+        collect_all(&mut world, &[]);
+        let letters = world.store.letters();
+        let [letter] = letters.values().collect::<Vec<_>>()[..] else { panic!("{letters:?}") };
+        let expected = if life < 5 { LetterState::Dead } else { LetterState::Quarantined };
+        assert_eq!((&letter.letter.state, letter.letter.runs.len()), (&expected, life));
+        assert_eq!(letter.entry.original.is_some(), life > 0);
+        let code = if life == 0 { "key.missing" } else { "contract.violation" };
+        assert_eq!((letter.entry.code.as_str(), letter.entry.redrives as usize), (code, life));
+        block_on(world.redrive(u8::MAX));
+    }
+    world.check();
+}
+
+/// Its time to live was over, or it is another stack's.
+#[test]
+fn what_comes_back_to_no_letter_is_a_letter_of_its_own() {
+    let mut world = World::new();
+    world.fail(false);
+    collect_all(&mut world, &[]);
+    block_on(world.redrive(u8::MAX));
+    let id = world.store.letters().into_keys().next().unwrap();
+    world.store.expire(&id);
+    collect_all(&mut world, &[]);
+    let letters = world.store.letters();
+    assert_eq!(letters.keys().collect::<Vec<_>>(), [&id], "of the same message");
+    assert_eq!(letters[&id].letter, Letter::collected());
+    assert!(world.store.came_back().is_empty());
+}
+
+#[test]
+fn while_the_index_is_away_no_object_is_written() {
+    let mut world = World::new();
+    world.fail(false);
+    collect_all(&mut world, &[LetterFault::NoEffect]);
+    assert!(world.store.objects().is_empty() && world.queue.len() == 1);
+    collect_all(&mut world, &[LetterFault::None, LetterFault::Lost]);
+    assert!(world.store.letters().is_empty() && world.queue.len() == 1);
+    collect_all(&mut world, &[]);
+    world.check();
+}
+
+#[test]
+fn what_is_of_no_stage_stays_where_it_is() {
+    let mut world = World::new();
+    world.fail(false);
+    world.queue[0].queue_arn = "arn:aws:sqs:eu-west-1:000000000000:Other".to_owned();
+    collect_all(&mut world, &[]);
+    assert!(world.store.letters().is_empty() && world.queue.len() == 1);
+}
+
+#[test]
+fn what_cannot_be_collected_in_time_stays_where_it_is() {
+    let mut world = World::new();
+    world.fail(false);
+    let deadline = world.clock.deadline_in(Duration::from_secs(1));
+    let response = block_on(world.collector().collect(world.queue.clone(), &deadline));
+    assert_eq!(response.failures.len(), 1);
+}

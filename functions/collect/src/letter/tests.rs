@@ -1,0 +1,156 @@
+use event::{Attribute, FailureFingerprint, Parked};
+
+use super::*;
+
+fn time(ms: i64) -> Timestamp {
+    Timestamp::from_unix_ms(ms)
+}
+
+const NOW: i64 = 100_000;
+
+fn own() -> Attributes {
+    [("dataset".to_owned(), Attribute::string("flights"))].into()
+}
+
+/// One that SQS moved as it came.
+fn moved(attributes: Attributes) -> Record {
+    Record {
+        message_id: "m0".to_owned(),
+        body: "body".to_owned(),
+        attributes,
+        moved_from: Some("arn:aws:sqs:eu-west-1:000000000000:inbox".to_owned()),
+        sent_at: Some(time(5_000)),
+        receive_count: 6,
+        ..Record::default()
+    }
+}
+
+fn read(record: Record) -> Received {
+    Received::read("ingest", record, time(NOW))
+}
+
+fn entry(received: &Received) -> Entry {
+    let place = Place { object: "o".to_owned(), offset: 0, length: 1 };
+    received.entry(&received.message.id, place, time(NOW))
+}
+
+#[test]
+fn a_letter_with_its_reason_is_kept_as_it_is() {
+    let failure = Failure::permanent(Code::KeyMissing, "nothing at `/id`").at("/id");
+    let mut letter = DeadLetter::new("ingest", &failure, time(2_000), "m-first");
+    (letter.attempts, letter.redrives, letter.taken_in_at) = (7, 2, Some(time(1_000)));
+    let record = Record {
+        message_id: "d1".to_owned(),
+        body: "body".to_owned(),
+        attributes: letter.write(own()),
+        fair_group: Some("tenant-7".to_owned()),
+        sent_at: Some(time(9_000)),
+        ..Record::default()
+    };
+    let received = read(record.clone());
+    let message = &received.message;
+    assert_eq!((&message.body, &message.attributes), (&record.body, &record.attributes));
+    assert_eq!((message.group.as_deref(), message.message_id.as_str()), (Some("tenant-7"), "d1"));
+    assert_eq!((message.sent_at, &message.moved_from), (Some(time(9_000)), &None));
+    let entry = entry(&received);
+    assert_eq!((entry.code, entry.at.as_deref()), (Code::KeyMissing, Some("/id")));
+    assert_eq!((entry.message_id.as_str(), entry.collected_as), ("m-first", vec!["d1".to_owned()]));
+    assert_eq!((entry.attempts, entry.redrives, entry.is_moved_by_sqs), (7, 2, false));
+    let times =
+        [entry.taken_in_at, entry.first_failed_at, entry.last_failed_at, entry.collected_at];
+    assert_eq!(times, [1_000, 2_000, 2_000, NOW].map(time));
+}
+
+#[test]
+fn what_sqs_moved_is_kept_with_what_is_known_of_its_life() {
+    let received = read(moved(own()));
+    let failure = DeadLetter::read(&received.message.attributes).unwrap();
+    assert_eq!((failure.message_id.as_str(), failure.code), ("m0", Code::RecordAbandoned));
+    assert_eq!((failure.attempts, failure.redrives), (6, 0));
+    assert_eq!((failure.taken_in(), failure.dataset.as_deref()), (time(5_000), Some("flights")));
+    assert_eq!(failure.original(received.message.attributes.clone()), own());
+    let entry = entry(&received);
+    assert!(entry.is_moved_by_sqs);
+    let times = [entry.taken_in_at, entry.first_failed_at, entry.last_failed_at];
+    assert_eq!(times, [5_000, 5_000, NOW].map(time));
+}
+
+#[test]
+fn where_its_failure_does_not_fit_a_message_stays_as_it_is() {
+    let body = "x".repeat(MAX_BATCH_BYTES - 100);
+    let received = read(Record { body: body.clone(), ..moved(own()) });
+    assert_eq!((received.message.body, &received.message.attributes), (body, &own()));
+    assert_eq!(received.failure.code, Code::RecordAbandoned);
+}
+
+/// What a producer claims of an earlier life is not vouched for.
+#[test]
+fn what_sqs_moved_is_believed_only_if_a_function_had_sent_it() {
+    let failure = Failure::permanent(Code::KeyMissing, "nothing at `/id`");
+    let mut letter = DeadLetter::new("ingest", &failure, time(1_000), "m-first");
+    letter.redrives = 3;
+    let (run, count) = ("r".to_owned(), 2);
+    letter.redrive = Some(RedriveMark { letter: "ab".to_owned(), run, count });
+    let attributes = letter.write(own());
+    for (is_strangers, id, redrives) in [(true, "m0", 0), (false, "m-first", 3)] {
+        let received = read(Record { is_strangers, ..moved(attributes.clone()) });
+        let failure = DeadLetter::read(&received.message.attributes).unwrap();
+        assert_eq!((failure.message_id.as_str(), failure.redrives), (id, redrives));
+        assert_eq!(failure.code, Code::RecordAbandoned, "it is what happened last");
+        assert_eq!(failure.original(received.message.attributes.clone()), own());
+        assert_eq!(received.mark().is_some(), !is_strangers);
+    }
+}
+
+/// A parked copy whose receives all ended in a crash; it is the message that was first sent.
+#[test]
+fn a_parked_copy_that_sqs_moved_is_the_message_that_it_stood_for() {
+    let why = Failure::transient(Code::DependencyUnavailable, "away");
+    let mut parked = Parked::new("m-first", Some(time(1_000)), &why, time(2_000));
+    (parked.attempts, parked.parks) = (7, 3);
+    parked.unavailable_since = Some(time(3_000));
+    let attributes = parked.clone().write_within(own(), usize::MAX);
+    for (is_strangers, id, attempts, parks) in [(false, "m-first", 13, 3), (true, "m0", 6, 0)] {
+        let received = read(Record { is_strangers, ..moved(attributes.clone()) });
+        assert_eq!(received.message.message_id, "m0", "as SQS knows it");
+        let failure = DeadLetter::read(&received.message.attributes).unwrap();
+        let said = (failure.message_id.as_str(), failure.attempts, failure.parks);
+        assert_eq!(said, (id, attempts, parks));
+        assert_eq!(failure.original(received.message.attributes.clone()), own());
+        if !is_strangers {
+            assert_eq!((failure.taken_in(), failure.first_failed_at), (time(1_000), time(2_000)));
+            assert_eq!(failure.unavailable_since, parked.unavailable_since);
+        }
+    }
+}
+
+/// Nothing more is known of it than whose event it was.
+#[test]
+fn what_sqs_moved_is_grouped_by_stage_and_contract() {
+    const ENVELOPE: &str = r#"{"specversion":"1.0","envelopeversion":2,"id":"e1:1","source":"s","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","dataschema":"flights/3","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{}}"#;
+    let newer = ENVELOPE.replace("flights/3", "flights/4");
+    for (body, dataset, version) in [
+        (ENVELOPE, Some("flights"), Some(3)),
+        (&newer, Some("flights"), Some(4)),
+        ("{", None, None),
+    ] {
+        let received = read(Record { body: body.to_owned(), ..moved(Attributes::new()) });
+        let code = Code::RecordAbandoned;
+        let expected = FailureFingerprint::of("ingest", code, None, dataset, version);
+        let entry = entry(&received);
+        assert_eq!((entry.group, entry.contract_version), (expected, version), "{body}");
+    }
+}
+
+/// The index has room for a hundred letters in a call, whoever wrote them.
+#[test]
+fn what_the_index_says_of_a_letter_is_bounded() {
+    let failure = Failure::permanent(Code::KeyMissing, "why");
+    let mut letter = DeadLetter::new("ingest", &failure, time(1_000), &"ü".repeat(500_000));
+    (letter.reason, letter.at) = ("\u{1}".repeat(9_000), Some("/a".repeat(9_000)));
+    letter.kind = "k".repeat(9_000);
+    let attributes = letter.write(own());
+    let received = read(Record { attributes, ..Record::default() });
+    let written = serde_json::to_string(&entry(&received)).unwrap();
+    assert!(written.len() < 20_000, "{} bytes", written.len());
+}
