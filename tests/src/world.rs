@@ -11,7 +11,7 @@ use local::adversary::Plan;
 use local::clock::Clock;
 use local::sqs::{MessageAttribute, NewMessage};
 use local::{Emulation, LOCAL_WEATHER, Options};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::binaries::built;
 use crate::contracts::{make_contracts, new_folder};
@@ -29,6 +29,8 @@ pub struct Settings {
     pub binaries: Option<PathBuf>,
     /// Leaves the queues to whoever measures: no event source mapping takes from them.
     pub without_mappings: bool,
+    /// Leaves dead letters in their queues: the collector takes none.
+    pub without_collecting: bool,
     /// How many batches each queue's function may have at a time, where the template says four.
     pub concurrency: Option<usize>,
     /// Datasets beside the template's own, each a folder of `tests/datasets`.
@@ -213,25 +215,26 @@ impl World {
         settled.unwrap_or_else(|busy| panic!("{busy}"));
     }
 
-    /// Invokes the redrive function over HTTP, as an operator does, and answers its report.
+    /// Has redrive send all dead letters of a stage back at once, and answers what the run came to. What is in the
+    /// dead-letter queue is collected first.
     ///
     /// # Panics
     /// When the invocation is refused.
     pub async fn redrive(&self, stage: &str) -> Value {
-        self.redrive_up_to(stage, 100_000).await
+        self.settle().await;
+        self.ask_redrive(&json!({ "move": { "stage": stage } })).await
     }
 
-    /// As [`World::redrive`], with at most so many letters.
+    /// Asks the redrive function over HTTP, as a script does, and answers what it answers.
     ///
     /// # Panics
     /// When the invocation is refused.
-    pub async fn redrive_up_to(&self, stage: &str, limit: u64) -> Value {
+    pub async fn ask_redrive(&self, verb: &Value) -> Value {
         let (endpoint, name) = (self.emulation().endpoint(), self.name("RedriveFunction"));
         let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
-        let request = format!(r#"{{"stage":"{stage}","limit":{limit}}}"#);
-        let (status, _, report) = post(&url, request).await;
-        assert_eq!(status, 200, "{report}");
-        report
+        let (status, _, answer) = post(&url, json!({ "do": verb }).to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
     }
 
     /// Ends everything.
@@ -256,6 +259,10 @@ impl Settings {
         }
         if self.without_mappings {
             edits.push((BATCHES.to_owned(), format!("            Enabled: false\n{BATCHES}")));
+        }
+        if self.without_collecting {
+            let batches = "            BatchSize: 100\n".to_owned();
+            edits.push((batches.clone(), format!("            Enabled: false\n{batches}")));
         }
         if let Some(many) = self.concurrency {
             edits.push((format!("{CONCURRENCY}4"), format!("{CONCURRENCY}{many}")));

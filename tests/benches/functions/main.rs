@@ -46,8 +46,7 @@ use crate::events::Events;
 use crate::lake::Batches;
 use crate::table::{Figures, Table};
 
-const BARE: &[&str] =
-    &["bare-deliver", "bare-enrich", "bare-ingest", "bare-lake", "bare-redrive", "bare-sink"];
+const BARE: &[&str] = &["bare-deliver", "bare-enrich", "bare-ingest", "bare-lake", "bare-sink"];
 
 /// January's flights.
 pub(crate) const JANUARY: usize = 27_004;

@@ -4,9 +4,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use event::{Attribute, Attributes, Code, DeadLetter, Failure, Timestamp};
-use serde_json::json;
 use tests::World;
 
 use crate::Plan;
@@ -20,7 +17,7 @@ use crate::twins::Twins;
 struct Stage {
     name: &'static str,
     function: &'static str,
-    /// Where its events come from; for redrive, the dead-letter queue that it empties.
+    /// Where its events come from.
     input: &'static str,
     /// Where it passes each of them on to.
     outputs: &'static [&'static str],
@@ -34,13 +31,6 @@ const STAGES: &[Stage] = &[
         input: "Inbox",
         outputs: &["EnrichQueue"],
         attributes: &[("dataset", "flights")],
-    },
-    Stage {
-        name: "redrive",
-        function: "RedriveFunction",
-        input: "EnrichDlq",
-        outputs: &["EnrichQueue"],
-        attributes: &[],
     },
     Stage {
         name: "enrich",
@@ -88,9 +78,7 @@ pub(crate) async fn run(
         if last_stage == Some(stage.name) {
             return;
         }
-        if stage.name != "redrive" {
-            bodies = passed_on;
-        }
+        bodies = passed_on;
     }
     measure(world, folder, plan, &DELIVER, &observations, table).await;
 }
@@ -139,32 +127,13 @@ async fn work_off(
     messages: &Messages,
     batch: &[String],
 ) -> Vec<String> {
-    if stage.name == "redrive" {
-        batch.iter().enumerate().for_each(|(id, body)| bury(world, stage, id, body));
-        let request = json!({ "stage": "enrich", "limit": batch.len() }).to_string();
-        let report = side.invoke(batch.len(), Bytes::from(request)).await;
-        assert_eq!(report["moved"], batch.len(), "{report}");
-    } else {
-        side.work_off(batch.len(), messages.event(batch)).await;
-    }
+    side.work_off(batch.len(), messages.event(batch)).await;
     let mut passed_on = Vec::new();
     for output in stage.outputs {
         passed_on = drain(world, output).await;
         assert_eq!(passed_on.len(), batch.len(), "{} passes on what it gets", stage.name);
     }
     passed_on
-}
-
-/// Puts a message into a dead-letter queue, with a reason.
-fn bury(world: &World, stage: &Stage, id: usize, body: &str) {
-    let why = Failure::transient(Code::DependencyUnavailable, "enricher weather: no connection");
-    // Each has an id of its own: redrive moves no letter twice.
-    let letter = DeadLetter::new("enrich", &why, Timestamp::from_unix_ms(0), &format!("m-{id}"));
-    let attributes: Attributes = [("traceparent".to_owned(), Attribute::string("00-1"))].into();
-    let attributes = letter.write(attributes);
-    let attributes: Vec<(&str, &str)> =
-        attributes.iter().map(|(name, each)| (name.as_str(), each.value.as_str())).collect();
-    world.send(stage.input, body, &attributes);
 }
 
 /// Takes all of a queue's messages out of it.

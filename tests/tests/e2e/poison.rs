@@ -150,7 +150,7 @@ async fn a_message_that_fills_its_message_says_why_it_failed_and_is_kept_byte_fo
         let kept: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(kept["body"].as_str(), Some(full.as_str()));
         assert_eq!(kept["attributes"]["dataset"]["value"], "flights");
-        assert_eq!(world.redrive("ingest").await["moved"], 1);
+        assert_eq!(world.redrive("ingest").await["sent"], 1);
     }
     world.settle().await;
     world.assert_written_once(&good);

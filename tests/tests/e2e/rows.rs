@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use event::Code;
-use local::sqs::NewMessage;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{Edit, Flight, Settings, World, flights, new_folder};
 
 /// The columns of the sample, in its order.
@@ -29,16 +28,16 @@ fn csv(flights: &[Flight], rows: &[String]) -> String {
 /// An operator edits the bodies of a dead-letter queue: each is received, sent again with its attributes, and
 /// deleted.
 async fn edit(world: &World, queue: &str, edited: impl Fn(&str) -> String) {
-    let (sqs, name) = (world.emulation().sqs(), world.name(queue));
-    let letters = sqs.receive(name, 10, std::time::Duration::ZERO).await.unwrap();
-    for letter in letters {
-        let message = NewMessage {
-            body: edited(&letter.body),
-            message_attributes: letter.message_attributes,
-            ..NewMessage::default()
-        };
-        sqs.send(name, message).unwrap();
-        sqs.delete(name, &letter.receipt_handle).unwrap();
+    let letters = world.ask_redrive(&json!({ "export": {} })).await;
+    let discard = json!({ "discard": { "why": "sent anew, mended", "apply": true } });
+    world.ask_redrive(&discard).await;
+    for letter in letters["letters"].as_array().unwrap() {
+        let message = &letter["message"];
+        let attributes = message["attributes"].as_object().unwrap().iter();
+        let attributes: Vec<(&str, &str)> = attributes
+            .map(|(name, attribute)| (name.as_str(), attribute["value"].as_str().unwrap()))
+            .collect();
+        world.send(queue, &edited(message["body"].as_str().unwrap()), &attributes);
     }
 }
 
@@ -61,7 +60,7 @@ async fn a_row_that_is_edited_is_written_once_and_the_mended_file_changes_nothin
     let first = world.letters("InboxDlq");
 
     // Nothing is mended: each says again why, and belongs to the group that it was of.
-    assert_eq!(world.redrive("ingest").await["moved"], 2);
+    assert_eq!(world.redrive("ingest").await["sent"], 2);
     world.settle().await;
     world.assert_letters("InboxDlq", &why);
     let groups = |letters: &[tests::Letter]| -> BTreeSet<String> {
@@ -83,7 +82,7 @@ async fn a_row_that_is_edited_is_written_once_and_the_mended_file_changes_nothin
         good[place].clone()
     })
     .await;
-    assert_eq!(world.redrive("ingest").await["moved"], 2);
+    assert_eq!(world.redrive("ingest").await["sent"], 2);
     world.settle().await;
     world.assert_letters("InboxDlq", &[]);
     world.assert_written_once(&sample);
@@ -128,7 +127,7 @@ async fn rows_are_held_to_the_contract_that_was_mended_meanwhile() {
     world.end().await;
 
     let world = World::start_with(Settings { state, ..Settings::default() }).await;
-    assert_eq!(world.redrive("ingest").await["moved"], refused.len());
+    assert_eq!(world.redrive("ingest").await["sent"], refused.len());
     world.settle().await;
     // Since the start, these alone were written.
     assert_eq!(world.logs.sum("sink", "events.out"), refused.len() as u64);
