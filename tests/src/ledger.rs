@@ -12,11 +12,13 @@ use serde_json::{Map, Value, json};
 use crate::flights::id_of;
 use crate::{Flight, World};
 
-/// A message of a queue, with its failure if it has one.
+/// A message of a queue, or of a letter of the store, with its failure if it has one.
 #[derive(Clone, Debug)]
 pub struct Letter {
     pub body: String,
     pub failure: Option<Failed>,
+    /// Its message group.
+    pub group: Option<String>,
 }
 
 /// What a dead letter says of its failure, read as anybody can: an attribute that is JSON. Not by the
@@ -86,10 +88,67 @@ impl fmt::Display for Letter {
 }
 
 impl World {
-    /// All messages of a queue, whatever their state.
+    /// All messages of a queue, whatever their state; and, of a dead-letter queue, the letters of its stage that wait
+    /// in the store for an operator.
+    ///
+    /// # Panics
+    /// When a letter of the store cannot be read as it says.
     #[must_use]
     pub fn letters(&self, queue: &str) -> Vec<Letter> {
-        self.emulation().sqs().peek(self.name(queue)).into_iter().map(letter).collect()
+        let waiting = self.emulation().sqs().peek(self.name(queue)).into_iter();
+        let mut letters: Vec<Letter> = waiting.map(letter).collect();
+        if let Some(stage) = self.stage_of(queue) {
+            letters.extend(
+                self.stored_letters(&stage, &["dead", "quarantined"]).iter().map(stored_letter),
+            );
+        }
+        letters
+    }
+
+    /// The messages of a stage's letters that are in one of these states, as they are in the store: read by their
+    /// table and their bucket, and not by the code that writes them.
+    ///
+    /// # Panics
+    /// When a letter of the store cannot be read as it says.
+    #[must_use]
+    pub fn stored_letters(&self, stage: &str, states: &[&str]) -> Vec<Value> {
+        let items = self.emulation().dynamodb().scan_all(self.name("LettersTable")).unwrap();
+        let mut messages = Vec::new();
+        for item in items {
+            let item = plain(&json!({ "M": item }));
+            let is_meant = |state: &str| states.contains(&state);
+            if item["sk"] != "letter" || !item["state"].as_str().is_some_and(is_meant) {
+                continue;
+            }
+            let entry: Value = serde_json::from_str(item["entry"].as_str().unwrap()).unwrap();
+            if entry["stage"] != stage {
+                continue;
+            }
+            let message = self.message_at(&entry["place"]);
+            assert_eq!((&message["id"], &message["stage"]), (&entry["id"], &entry["stage"]));
+            messages.push(message);
+        }
+        messages
+    }
+
+    /// The line of an object of the archive that a letter names.
+    fn message_at(&self, place: &Value) -> Value {
+        let number = |name: &str| usize::try_from(place[name].as_u64().unwrap()).unwrap();
+        let (from, length) = (number("offset"), number("length"));
+        let key = place["object"].as_str().unwrap();
+        let object = self.emulation().s3().get(self.archive(), key).unwrap();
+        serde_json::from_slice(&object.body[from..from + length]).unwrap()
+    }
+
+    /// Whose dead letters a queue has, as the collector is told.
+    fn stage_of(&self, queue: &str) -> Option<String> {
+        let stack = self.emulation().stack();
+        let mut functions = stack.functions.iter();
+        let collect = functions.find(|function| function.logical_id == "CollectFunction")?;
+        let stages: BTreeMap<String, String> =
+            serde_json::from_str(&collect.environment["STAGES"]).unwrap();
+        let queue = stack.queues.iter().find(|each| each.logical_id == queue)?;
+        stages.get(&queue.arn).cloned()
     }
 
     /// The records table's items, plain JSON, by their flights.
@@ -227,7 +286,17 @@ pub(crate) fn assert_as_sent(written: BTreeMap<String, Value>, flights: &[Flight
 fn letter(message: ReceivedMessage) -> Letter {
     let attribute = message.message_attributes.get("sluicegate.failure");
     let failure = attribute.and_then(|attribute| attribute.string_value.as_deref());
-    Letter { body: message.body, failure: failure.map(Failed::read) }
+    let group = message.attributes.get("MessageGroupId").cloned();
+    Letter { body: message.body, failure: failure.map(Failed::read), group }
+}
+
+fn stored_letter(message: &Value) -> Letter {
+    let failure = message["attributes"]["sluicegate.failure"]["value"].as_str();
+    Letter {
+        body: message["body"].as_str().unwrap().to_owned(),
+        failure: failure.map(Failed::read),
+        group: message["group"].as_str().map(str::to_owned),
+    }
 }
 
 /// DynamoDB JSON as the JSON that it stands for.

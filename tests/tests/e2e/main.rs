@@ -6,6 +6,7 @@ mod adapters;
 mod archive;
 mod breakers;
 mod calls;
+mod collect;
 mod compaction;
 mod costs;
 mod crashes;

@@ -384,7 +384,8 @@ async fn without_the_right_to_its_dead_letters_enrich_leaves_them_to_sqs() {
     world.settle().await;
     let letters = world.letters("EnrichDlq");
     assert_eq!(letters.len(), 1, "{letters:?}");
-    assert!(letters[0].failure.is_none(), "SQS moved it, and gives no reason");
+    let code = letters[0].failure.as_ref().map(|failure| failure.code);
+    assert_eq!(code, Some(Code::RecordAbandoned), "SQS moved it, and gives no reason");
     check_denied(&world, "EnrichFunction", "sqs:SendMessage");
     world.end().await;
 }
