@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use local::adversary::Plan;
 
+use crate::account::Pipeline;
 use crate::breaker::args::Breaker;
 use crate::failure::Failure;
 use crate::lake::args::Lake;
@@ -34,6 +36,14 @@ pub(crate) enum Command {
     /// Circuit breakers, seen and moved by hand, here or on AWS
     #[command(subcommand)]
     Breaker(Breaker),
+    /// A script that completes this program's words in a shell
+    Completions(Completions),
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Completions {
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: Shell,
 }
 
 impl Default for Command {
@@ -85,6 +95,12 @@ pub(crate) struct Where {
     /// Where it listens [default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566]
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
+}
+
+impl Where {
+    pub(crate) fn pipeline(&self) -> Pipeline {
+        Pipeline { endpoint: self.endpoint.clone(), ..Pipeline::default() }
+    }
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -271,16 +287,15 @@ pub(crate) struct Send {
     pub(crate) dataset: String,
     /// The events: .ndjson or .csv, gzipped or not
     pub(crate) file: PathBuf,
-    /// Where to: a URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
     /// Objects in the landing bucket, or messages to the inbox
     #[arg(long = "as", value_enum, value_name = "HOW", default_value_t = SendAs::Objects)]
     pub(crate) r#as: SendAs,
-    /// The landing bucket [default: the template's, on this machine]
+    /// The landing bucket [default: the stack's, or the template's on this machine]
     #[arg(long, value_name = "NAME")]
     pub(crate) bucket: Option<String>,
-    /// The inbox, by its name or URL [default: the template's, on this machine]
+    /// The inbox, by its name or URL [default: the stack's, or the template's on this machine]
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Option<String>,
 }
@@ -293,9 +308,8 @@ pub(crate) enum SendAs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Status {
-    /// Of what: a URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
     /// How it is told on standard output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -314,9 +328,7 @@ mod tests {
         let args = Args::try_parse_from(words).unwrap();
         match args.command.unwrap_or_default() {
             Command::Demo(demo) => demo,
-            Command::Local(_) | Command::Lake(_) | Command::Breaker(_) => {
-                panic!("{words:?} is no demo")
-            }
+            other => panic!("{other:?} is no demo"),
         }
     }
 

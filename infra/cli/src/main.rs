@@ -1,11 +1,13 @@
-//! `sluicegate`: the demo, the local emulation, the lake, and circuit breakers.
+//! `sluicegate`: the demo, the local emulation, the lake, circuit breakers, and completions for shells.
 //!
 //! Only wiring: arguments in, an exit status out. 0 is success, 1 a promise that was not kept, 2 a
 //! command that could not be done.
 
+mod account;
 mod args;
 mod breaker;
 mod check;
+mod completions;
 mod demo;
 mod failure;
 mod lake;
@@ -14,6 +16,7 @@ mod logs;
 mod operators;
 mod output;
 mod root;
+mod signed;
 mod world;
 
 use std::process::ExitCode;
@@ -52,5 +55,9 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         Command::Local(verb) => local::run(root, verb, output).await,
         Command::Lake(verb) => lake::run(root, verb, output).await,
         Command::Breaker(verb) => breaker::run(root, verb, output).await,
+        Command::Completions(args) => {
+            output.result(&completions::script(args.shell));
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

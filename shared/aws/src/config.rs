@@ -37,11 +37,6 @@ pub fn sdk_config(lookup: &dyn Lookup) -> Result<SdkConfig, ConfigError> {
     let secret = env::required(lookup, "AWS_SECRET_ACCESS_KEY", "its secret key")?;
     let token = lookup.get("AWS_SESSION_TOKEN");
     let credentials = Credentials::new(key, secret, token, None, "environment");
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .operation_timeout(Duration::from_secs(20))
-        .build();
     let endpoint = match lookup.get("AWS_ENDPOINT_URL") {
         Some(_) => Some(env::parsed(
             lookup,
@@ -51,21 +46,37 @@ pub fn sdk_config(lookup: &dyn Lookup) -> Result<SdkConfig, ConfigError> {
         )?),
         None => None,
     };
+    Ok(sdk_config_as(SharedCredentialsProvider::new(credentials), Region::new(region), endpoint))
+}
+
+/// As [`sdk_config`], for whoever finds out region and credentials in another way. `endpoint` is an emulator's URL.
+#[must_use]
+pub fn sdk_config_as(
+    credentials: SharedCredentialsProvider,
+    region: Region,
+    endpoint: Option<String>,
+) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(Duration::from_secs(20))
+        .build();
     let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .region(region)
+        .credentials_provider(credentials)
         .http_client(http_client(endpoint.as_deref()))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SharedTimeSource::new(SystemTimeSource::new()))
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts);
     builder.set_endpoint_url(endpoint);
-    Ok(builder.build())
+    builder.build()
 }
 
 /// Plain HTTP for an emulator on this machine; everything else is TLS.
-fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+#[must_use]
+pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     match endpoint {
         Some(url) if url.starts_with("http://") => Builder::new().build_http(),
         _ => Builder::new()

@@ -34,7 +34,7 @@ pub use audit::AuditBucket;
 #[cfg(feature = "breakers")]
 pub use breakers::BreakerTable;
 pub use classify::failure_of;
-pub use config::{ConfigError, sdk_config};
+pub use config::{ConfigError, http_client, sdk_config, sdk_config_as};
 #[cfg(feature = "lambda")]
 pub use event_source_mappings::{EventSourceMapping, EventSourceMappings, NotUpdated};
 #[cfg(feature = "lambda")]

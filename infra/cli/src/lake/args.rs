@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
+use crate::account::Pipeline;
 use crate::args::Format;
 
 #[derive(Debug, Subcommand)]
@@ -38,13 +39,12 @@ pub(crate) struct Compact {
     /// How it is told on standard output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
-    /// Where: a URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
-    /// The lake's bucket [default: the template's, on this machine]
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// The lake's bucket [default: the stack's, or the template's on this machine]
     #[arg(long, value_name = "NAME")]
     pub(crate) bucket: Option<String>,
-    /// The dedupe table [default: the template's, on this machine]
+    /// The dedupe table [default: the stack's, or the template's on this machine]
     #[arg(long, value_name = "NAME")]
     pub(crate) dedupe_table: Option<String>,
 }

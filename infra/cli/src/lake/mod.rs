@@ -23,6 +23,10 @@ use crate::local::endpoint::Endpoint;
 use crate::output::Output;
 use crate::root;
 
+/// The template's output that has the lake's bucket.
+const BUCKET_OUTPUT: &str = "LakeBucketName";
+/// The template's output that has the dedupe table.
+const TABLE_OUTPUT: &str = "DedupeTableName";
 /// For a large object, over a slow line.
 const LONGEST_CALL: Duration = Duration::from_secs(600);
 
@@ -48,8 +52,8 @@ async fn compact(
             .because(error)
             .next(format!("give at least {least}m"))
     })?;
-    let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
-    let names = Names::of(&endpoint, root, args)?;
+    let endpoint = Endpoint::of(&args.pipeline, &Process).await?;
+    let names = Names::of(&endpoint, root, args).await?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(LONGEST_CALL)
@@ -117,22 +121,26 @@ async fn one(
     }
 }
 
-/// Where the lake is: as given, or on this machine as the template makes it.
+/// Where the lake is: as given, or as the stack has it, or on this machine as the template makes it.
 struct Names {
     bucket: String,
     dedupe_table: String,
 }
 
 impl Names {
-    fn of(endpoint: &Endpoint, root: Option<&Path>, args: &Compact) -> Result<Self, Failure> {
+    async fn of(endpoint: &Endpoint, root: Option<&Path>, args: &Compact) -> Result<Self, Failure> {
         if let (Some(bucket), Some(table)) = (&args.bucket, &args.dedupe_table) {
             return Ok(Self { bucket: bucket.clone(), dedupe_table: table.clone() });
+        }
+        if endpoint.stack.is_some() {
+            return Self::of_stack(endpoint, args).await;
         }
         let give = "give --bucket and --dedupe-table";
         if !endpoint.is_loopback() {
             let what = format!("at {} the names follow from account and stack", endpoint.name());
-            let next =
-                format!("{give}: the lake function's variables LAKE_BUCKET and DEDUPE_TABLE");
+            let next = format!(
+                "give --stack, or --bucket and --dedupe-table: the stack's outputs {BUCKET_OUTPUT} and {TABLE_OUTPUT}"
+            );
             return Err(Failure::new(what).next(next));
         }
         let root = root::find(root)
@@ -148,5 +156,19 @@ impl Names {
             return Err(Failure::new("template.yaml has no lake function").next(give));
         };
         Ok(Self { bucket, dedupe_table })
+    }
+    async fn of_stack(endpoint: &Endpoint, args: &Compact) -> Result<Self, Failure> {
+        let bucket = match &args.bucket {
+            Some(bucket) => Some(bucket.clone()),
+            None => endpoint.output(BUCKET_OUTPUT, "--bucket").await?,
+        };
+        let dedupe_table = match &args.dedupe_table {
+            Some(table) => Some(table.clone()),
+            None => endpoint.output(TABLE_OUTPUT, "--dedupe-table").await?,
+        };
+        Ok(Self {
+            bucket: bucket.unwrap_or_default(),
+            dedupe_table: dedupe_table.unwrap_or_default(),
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! Which AWS is talked to: the emulation, another emulator, or AWS itself; and as whom.
 //!
-//! Region and credentials come from the environment, by the AWS CLI's names; profiles and files are
-//! not read. An emulator on this machine needs none of it.
+//! Region and credentials are those that the AWS CLI would take. An emulator on this machine needs none of it: it
+//! reads the environment, and no files unless a profile is given.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
@@ -18,6 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use runtime::env::{self, Lookup};
 use serde_json::Value;
 
+use crate::account::{Account, Pipeline, stack};
 use crate::failure::Failure;
 
 /// Where `local up` listens unless it is told otherwise.
@@ -31,27 +33,64 @@ pub(crate) struct Endpoint {
     /// None is AWS itself.
     pub(crate) url: Option<String>,
     pub(crate) config: SdkConfig,
+    /// The stack that was named.
+    pub(crate) stack: Option<String>,
 }
 
 impl Endpoint {
-    /// The one given, or else `AWS_ENDPOINT_URL`'s, or else where `local up` is by default.
-    pub(crate) fn of(given: Option<&str>, lookup: &dyn Lookup) -> Result<Self, Failure> {
-        let url = match given.map(str::to_owned).or_else(|| lookup.get("AWS_ENDPOINT_URL")) {
+    /// The one given, or else `AWS_ENDPOINT_URL`'s, or else AWS if anything that only AWS knows is given, or else
+    /// where `local up` is by default.
+    pub(crate) async fn of(pipeline: &Pipeline, lookup: &dyn Lookup) -> Result<Self, Failure> {
+        let given = pipeline.endpoint.clone();
+        let url = match given.or_else(|| lookup.get("AWS_ENDPOINT_URL")) {
             Some(word) if word == AWS => None,
             Some(url) if env::is_url(&url) => Some(url.trim_end_matches('/').to_owned()),
             Some(other) => {
                 return Err(Failure::new(format!("`{other}` is no endpoint"))
                     .next(format!("give a URL such as {OURS}, or `{AWS}` for AWS itself")));
             }
+            None if pipeline.is_on_aws() => None,
             None => Some(OURS.to_owned()),
         };
-        let variables = Variables { lookup, url: url.clone() };
-        let config = aws::sdk_config(&variables).map_err(|error| {
-            Failure::new("this endpoint wants to know who you are").because(error).next(
-                "aws configure export-credentials --format env, and AWS_REGION: set what it prints",
-            )
+        let config = match &url {
+            Some(url) if is_loopback(url) && pipeline.profile.is_none() => {
+                let region = pipeline.region.as_deref();
+                aws::sdk_config(&Variables { lookup, url, region }).map_err(|error| {
+                    Failure::new("the environment cannot be used").because(error)
+                })?
+            }
+            _ => {
+                let account = Account::find(pipeline, lookup, aws::http_client(None)).await?;
+                aws::sdk_config_as(account.credentials, account.region, url.clone())
+            }
+        };
+        Ok(Self { url, config, stack: pipeline.stack.clone() })
+    }
+
+    /// All outputs of the stack that was named; `None` where none was.
+    pub(crate) async fn outputs(&self) -> Result<Option<BTreeMap<String, String>>, Failure> {
+        match &self.stack {
+            Some(name) => stack::outputs(self, name).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An output of the stack that was named, in place of which `flag` can be given; `None` where none was named.
+    pub(crate) async fn output(&self, name: &str, flag: &str) -> Result<Option<String>, Failure> {
+        let (Some(stack), Some(mut outputs)) = (&self.stack, self.outputs().await?) else {
+            return Ok(None);
+        };
+        let output = outputs.remove(name).filter(|value| !value.is_empty());
+        let output = output.ok_or_else(|| {
+            Failure::new(format!("stack `{stack}` has no output {name}")).next(format!(
+                "is it a pipeline of this version? deploy template.yaml, or give {flag}"
+            ))
         })?;
-        Ok(Self { url, config })
+        Ok(Some(output))
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
     }
 
     /// For messages.
@@ -157,7 +196,7 @@ impl Endpoint {
             true => {
                 "is it running? `sluicegate local up` starts it and prints its endpoint".to_owned()
             }
-            false => "check the endpoint, the region and the credentials".to_owned(),
+            false => "check the endpoint, --region and --profile".to_owned(),
         }
     }
 }
@@ -174,26 +213,23 @@ pub(super) enum NotOurs {
 /// The environment, with what a loopback emulator does not mind filled in.
 struct Variables<'a> {
     lookup: &'a dyn Lookup,
-    url: Option<String>,
+    url: &'a str,
+    /// The one given.
+    region: Option<&'a str>,
 }
 
 impl Lookup for Variables<'_> {
     fn get(&self, name: &str) -> Option<String> {
         let filled = match name {
-            "AWS_ENDPOINT_URL" => return self.url.clone(),
+            "AWS_ENDPOINT_URL" => return Some(self.url.to_owned()),
+            "AWS_REGION" if self.region.is_some() => return self.region.map(str::to_owned),
             "AWS_REGION" => {
-                self.lookup.get("AWS_DEFAULT_REGION").or_else(|| self.local("eu-west-1"))
+                self.lookup.get("AWS_DEFAULT_REGION").or_else(|| Some("eu-west-1".to_owned()))
             }
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => self.local("local"),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
             _ => None,
         };
         self.lookup.get(name).or(filled)
-    }
-}
-
-impl Variables<'_> {
-    fn local(&self, value: &str) -> Option<String> {
-        self.url.as_deref().filter(|url| is_loopback(url)).map(|_| value.to_owned())
     }
 }
 
@@ -207,8 +243,6 @@ pub(crate) fn is_loopback(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[track_caller]
@@ -217,8 +251,19 @@ mod tests {
         variables: &[(&str, &str)],
         expected: Result<Option<&str>, &str>,
     ) {
+        let endpoint = given.map(str::to_owned);
+        check_pipeline(&Pipeline { endpoint, ..Pipeline::default() }, variables, expected);
+    }
+
+    #[track_caller]
+    fn check_pipeline(
+        pipeline: &Pipeline,
+        variables: &[(&str, &str)],
+        expected: Result<Option<&str>, &str>,
+    ) {
         let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
-        match (Endpoint::of(given, &variables), expected) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        match (runtime.block_on(Endpoint::of(pipeline, &variables)), expected) {
             (Ok(endpoint), Ok(url)) => assert_eq!(endpoint.url.as_deref(), url),
             (Err(failure), Err(about)) => {
                 assert!(failure.to_string().contains(about), "{failure}");
@@ -243,5 +288,22 @@ mod tests {
         check(Some("aws"), &known, Ok(None));
         check(Some("http://127.example.com"), &[], Err("AWS_REGION"));
         check(Some("localhost:4566"), &[], Err("give a URL"));
+    }
+
+    #[test]
+    fn whoever_names_a_stack_a_profile_or_a_region_means_aws() {
+        let known =
+            [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "r")];
+        let word = || Some("it".to_owned());
+        let stack = Pipeline { stack: word(), ..Pipeline::default() };
+        let region = Pipeline { region: word(), ..Pipeline::default() };
+        let profile = Pipeline { profile: word(), ..Pipeline::default() };
+        for pipeline in [&stack, &region] {
+            check_pipeline(pipeline, &known, Ok(None));
+            let emulator = [&known[..], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]].concat();
+            check_pipeline(pipeline, &emulator, Ok(Some("http://127.0.0.1:1")));
+        }
+        check_pipeline(&profile, &known, Err("there is no profile `it`"));
+        check_pipeline(&stack, &[], Err("no region is known"));
     }
 }

@@ -20,18 +20,18 @@ use crate::output::grouped;
 pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, Failure> {
     let told = match verb {
         FaultsVerb::List(at) => {
-            let endpoint = Endpoint::of(at.endpoint.as_deref(), &Process)?;
+            let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             table(&endpoint.tell(Method::GET, FAULTS, Bytes::new()).await?)
         }
         FaultsVerb::Add { file, at } => {
-            let endpoint = Endpoint::of(at.endpoint.as_deref(), &Process)?;
+            let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             let plan = plan(&file)?;
             let body = serde_json::json!({ "seed": plan.seed, "faults": plan.rules }).to_string();
             endpoint.tell(Method::POST, FAULTS, Bytes::from(body)).await?;
             table(&endpoint.tell(Method::GET, FAULTS, Bytes::new()).await?)
         }
         FaultsVerb::Clear { number, at } => {
-            let endpoint = Endpoint::of(at.endpoint.as_deref(), &Process)?;
+            let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             let path = number.map_or_else(|| FAULTS.to_owned(), |n| format!("{FAULTS}/{n}"));
             let told = endpoint.tell(Method::DELETE, &path, Bytes::new()).await?;
             format!("{} taken out of force", told["removed"].as_u64().unwrap_or(0))

@@ -48,14 +48,16 @@ pub(super) async fn run(
     if file.records.is_empty() {
         return Err(Failure::new(format!("there is no event in {}", args.file.display())));
     }
-    let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
+    let endpoint = Endpoint::of(&args.pipeline, &Process).await?;
     let sent = match args.r#as {
         SendAs::Objects => {
-            let bucket = name(&endpoint, root, args.bucket.as_deref(), BUCKET_OUTPUT, "--bucket")?;
+            let bucket =
+                name(&endpoint, root, args.bucket.as_deref(), BUCKET_OUTPUT, "--bucket").await?;
             put(&endpoint, &bucket, args, &file, output).await?
         }
         SendAs::Messages => {
-            let queue = name(&endpoint, root, args.queue.as_deref(), QUEUE_OUTPUT, "--queue")?;
+            let queue =
+                name(&endpoint, root, args.queue.as_deref(), QUEUE_OUTPUT, "--queue").await?;
             let queue = queue.rsplit('/').next().unwrap_or_default();
             send(&endpoint, queue, &args.dataset, &file, output).await?
         }
@@ -173,8 +175,8 @@ fn entry(
         .build()
 }
 
-/// The bucket's or queue's name: the one given, or on this machine the one that the template makes.
-fn name(
+/// The bucket's or queue's name: the one given, or the stack's, or on this machine the one that the template makes.
+async fn name(
     endpoint: &Endpoint,
     root: Result<PathBuf, Failure>,
     given: Option<&str>,
@@ -184,9 +186,12 @@ fn name(
     if let Some(name) = given {
         return Ok(name.to_owned());
     }
+    if let Some(name) = endpoint.output(output, flag).await? {
+        return Ok(name);
+    }
     if !endpoint.is_loopback() {
         let what = format!("at {} the names follow from account and stack", endpoint.name());
-        let next = format!("give {flag}: the stack's output {output} has it");
+        let next = format!("give --stack, or {flag}: the stack's output {output} has it");
         return Err(Failure::new(what).next(next));
     }
     let root = root.map_err(|failure| failure.next(format!("give {flag}, or --root FOLDER")))?;

@@ -21,7 +21,9 @@ use crate::output::Output;
 const TICK: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Failure> {
-    let endpoint = Endpoint::of(args.endpoint.as_deref(), &Process)?;
+    let endpoint = Endpoint::of(&args.pipeline, &Process).await?;
+    // Without a stack of that name there are no queues, which looks like one that has nothing to do.
+    endpoint.outputs().await?;
     loop {
         let (status, unwell) = match endpoint.ours(STATUS).await {
             Ok(status) => (status, None),
@@ -55,13 +57,16 @@ pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Fail
     }
 }
 
-/// The queues alone, as SQS has them.
+/// The queues alone, as SQS has them: of a stack that was named, or of the whole account.
 async fn of_sqs(endpoint: &Endpoint) -> Result<Value, Failure> {
     let sqs = endpoint.sqs();
     let refused = |error: aws_sdk_sqs::Error| {
         endpoint.refused(format!("{} does not tell its queues", endpoint.name()), error)
     };
-    let mut urls = sqs.list_queues().into_paginator().items().send();
+    // CloudFormation names what the template does not name after the stack.
+    let prefix = endpoint.stack.as_ref().map(|stack| format!("{stack}-"));
+    let listed = sqs.list_queues().set_queue_name_prefix(prefix);
+    let mut urls = listed.into_paginator().items().send();
     let mut queues = Vec::new();
     while let Some(url) = urls.next().await {
         let url = url.map_err(|error| refused(error.into()))?;

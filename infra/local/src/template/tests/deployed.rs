@@ -385,6 +385,7 @@ fn tables_are_created_as_declared() {
 #[test]
 fn outputs_say_where_things_are() {
     let expected = [
+        ("DedupeTableName", "sluicegate-DedupeTable"),
         ("IngestUrl", "http://127.0.0.1:4566/function-urls/sluicegate-IngestFunction/"),
         ("InboxUrl", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
         ("LakeBucketName", "sluicegate-lakebucket"),

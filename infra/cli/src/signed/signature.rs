@@ -1,6 +1,4 @@
-//! AWS Signature Version 4, for a function's URL.
-//!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>: the service is `lambda`.
+//! AWS Signature Version 4.
 
 use std::time::SystemTime;
 
@@ -12,16 +10,16 @@ use http::Request;
 
 use crate::failure::Failure;
 
-const SERVICE: &str = "lambda";
-
 pub(super) struct Signer {
     credentials: Credentials,
     region: String,
+    /// By its name in signatures.
+    service: &'static str,
 }
 
 impl Signer {
-    pub(super) fn new(credentials: Credentials, region: String) -> Self {
-        Self { credentials, region }
+    pub(super) fn new(credentials: Credentials, region: String, service: &'static str) -> Self {
+        Self { credentials, region, service }
     }
 
     /// Adds the headers of a signature over all headers that are there, and the body.
@@ -31,7 +29,7 @@ impl Signer {
         let parameters = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name(SERVICE)
+            .name(self.service)
             .time(at)
             .settings(SigningSettings::default())
             .build()
@@ -60,7 +58,7 @@ mod tests {
     fn signed(body: &'static str, token: Option<&str>) -> http::HeaderMap {
         let token = token.map(str::to_owned);
         let credentials = Credentials::new("AKID", "secret", token, None, "test");
-        let signer = Signer::new(credentials, "eu-west-1".to_owned());
+        let signer = Signer::new(credentials, "eu-west-1".to_owned(), "lambda");
         let request = Request::post("https://u.lambda-url.eu-west-1.on.aws/v1/breakers/a/reset");
         let request = request.header("host", "u.lambda-url.eu-west-1.on.aws");
         let mut request = request.body(Bytes::from_static(body.as_bytes())).unwrap();

@@ -1,0 +1,112 @@
+//! As whom and in which region AWS is asked: by the profile, region and SSO session that the AWS CLI would take.
+//!
+//! In its order: `--profile` comes before the credentials of the environment, these before `AWS_PROFILE` and the
+//! profile `default`; `--region` before `AWS_REGION`, `AWS_DEFAULT_REGION` and the profile's. What a machine of AWS's
+//! tells of itself is asked only where a profile says so (`credential_source`).
+//! <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html>
+
+mod kept;
+mod profiles;
+pub(crate) mod stack;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::region::Region;
+use runtime::env::Lookup;
+
+use self::kept::Kept;
+use self::profiles::Profiles;
+use crate::failure::Failure;
+
+/// Which pipeline is meant, and as whom it is asked.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Pipeline {
+    /// A stack on AWS, by its name in CloudFormation [default: the local emulation]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// A profile of the AWS CLI's, of AWS itself [default: the environment's credentials, or AWS_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// A region of AWS itself [default: AWS_REGION, or the profile's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// A URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL; else AWS with --stack, --profile or --region, and
+    /// http://127.0.0.1:4566 without]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+}
+
+impl Pipeline {
+    /// Something was said that only AWS knows.
+    pub(crate) fn is_on_aws(&self) -> bool {
+        self.stack.is_some() || self.profile.is_some() || self.region.is_some()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) credentials: SharedCredentialsProvider,
+    pub(crate) region: Region,
+}
+
+impl Account {
+    /// Whoever is to sign. Credentials are asked for once, so that what they lack is told before anything is done.
+    pub(crate) async fn find(
+        pipeline: &Pipeline,
+        lookup: &dyn Lookup,
+        http: SharedHttpClient,
+    ) -> Result<Self, Failure> {
+        let profiles = Profiles::read(pipeline.profile.as_deref(), lookup).await?;
+        let region = region(pipeline, &profiles, lookup)?;
+        if let Some(credentials) = of_environment(pipeline, lookup) {
+            return Ok(Self { credentials: SharedCredentialsProvider::new(credentials), region });
+        }
+        profiles.check_there_is_one()?;
+        let provider = profiles.credentials_provider(&region, http);
+        let first = provider
+            .provide_credentials()
+            .await
+            .map_err(|error| profiles.no_credentials().because(error))?;
+        let credentials = SharedCredentialsProvider::new(Kept::new(provider, first));
+        Ok(Self { credentials, region })
+    }
+}
+
+fn of_environment(pipeline: &Pipeline, lookup: &dyn Lookup) -> Option<Credentials> {
+    if pipeline.profile.is_some() {
+        return None;
+    }
+    let key = known(lookup, "AWS_ACCESS_KEY_ID")?;
+    let secret = known(lookup, "AWS_SECRET_ACCESS_KEY")?;
+    Some(Credentials::new(key, secret, known(lookup, "AWS_SESSION_TOKEN"), None, "environment"))
+}
+
+fn region(
+    pipeline: &Pipeline,
+    profiles: &Profiles,
+    lookup: &dyn Lookup,
+) -> Result<Region, Failure> {
+    let region = pipeline
+        .region
+        .clone()
+        .or_else(|| known(lookup, "AWS_REGION"))
+        .or_else(|| known(lookup, "AWS_DEFAULT_REGION"))
+        .or_else(|| profiles.region());
+    region.map(Region::new).ok_or_else(|| {
+        let next = format!(
+            "give --region, set AWS_REGION, or `aws configure set region REGION --profile {}`",
+            profiles.name()
+        );
+        Failure::new(format!("no region is known: profile `{}` has none", profiles.name()))
+            .next(next)
+    })
+}
+
+/// A variable that says something.
+fn known(lookup: &dyn Lookup, name: &str) -> Option<String> {
+    lookup.get(name).filter(|value| !value.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests;

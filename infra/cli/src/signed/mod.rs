@@ -1,0 +1,109 @@
+//! Signed requests of ours, for what no SDK's client asks.
+
+mod signature;
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::provider::ProvideCredentials as _;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderValue};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use runtime::{Clock as _, SystemClock};
+use rustls::crypto::ring;
+
+use self::signature::Signer;
+use crate::failure::Failure;
+use crate::local::endpoint::Endpoint;
+
+/// As long as a function may take, and its start.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Lambda answers with 6 MB at most:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
+
+/// Signs for one service, as the endpoint's account.
+pub(crate) struct SignedClient {
+    signer: Signer,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// What to do when nothing answers.
+    advice: String,
+}
+
+/// A request's body, and the media type that it has.
+pub(crate) struct Content {
+    pub(crate) kind: &'static str,
+    pub(crate) body: Bytes,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+impl SignedClient {
+    pub(crate) async fn new(endpoint: &Endpoint, service: &'static str) -> Result<Self, Failure> {
+        let advice = endpoint.advice();
+        let unknown = || Failure::new("nobody is known to sign as").next(advice.clone());
+        let provider = endpoint.config.credentials_provider().ok_or_else(unknown)?;
+        let credentials = provider.provide_credentials().await;
+        let credentials = credentials.map_err(|error| unknown().because(error))?;
+        let signer = Signer::new(credentials, endpoint.region().to_owned(), service);
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(ring::default_provider())
+            .map_err(|error| Failure::new("this system has no root certificates").because(error))?
+            .https_or_http()
+            .enable_http1();
+        let client = Client::builder(TokioExecutor::new()).build(connector.build());
+        Ok(Self { signer, client, advice })
+    }
+
+    /// One request and its answer, whatever that says.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        content: Option<Content>,
+    ) -> Result<Answer, Failure> {
+        let request = self.request(method, url, content)?;
+        let answered = tokio::time::timeout(PATIENCE, self.client.request(request)).await;
+        let late = |_| {
+            Failure::new(format!("{url} did not answer in {} s", PATIENCE.as_secs()))
+                .next(self.advice.clone())
+        };
+        let answer = answered.map_err(late)?.map_err(|error| {
+            Failure::new(format!("{url} does not answer")).because(error).next(self.advice.clone())
+        })?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|_| Failure::new(format!("{url} broke off its answer")))?;
+        Ok(Answer { status, body: body.to_bytes() })
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        url: &str,
+        content: Option<Content>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        let malformed = || Failure::new(format!("{url} is no URL"));
+        let uri: Uri = url.parse().map_err(|_| malformed())?;
+        let authority = uri.authority().ok_or_else(malformed)?.as_str().to_owned();
+        let host = HeaderValue::try_from(authority).map_err(|_| malformed())?;
+        let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
+        if let Some(content) = &content {
+            request = request.header(CONTENT_TYPE, content.kind);
+        }
+        let body = content.map(|content| content.body).unwrap_or_default();
+        let mut request = request.body(body).map_err(|_| malformed())?;
+        let now = u64::try_from(SystemClock.now().unix_ms()).unwrap_or(0);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now);
+        self.signer.sign(&mut request, now)?;
+        Ok(request.map(Full::new))
+    }
+}
