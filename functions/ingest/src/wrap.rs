@@ -1,10 +1,7 @@
 //! From a payload and where it was found to the message for the next stage.
 
-use contracts::Contract;
-use event::{
-    Attribute, Attributes, Code, DeadLetter, ENVELOPE_VERSION, Envelope, Failure, Payload,
-    SPEC_VERSION, Timestamp, TraceParent,
-};
+use contracts::{Contract, EventOrigin};
+use event::{Attribute, Attributes, Code, DeadLetter, Failure, Payload, Timestamp, TraceParent};
 use runtime::Outgoing;
 
 /// Where an event was found.
@@ -75,30 +72,18 @@ pub(crate) fn wrap(
     payload: Payload,
     origin: Origin,
 ) -> Result<Outgoing, Failure> {
-    let accepted = contract.accept(&payload)?;
     let trace = origin.trace.unwrap_or_else(|| TraceParent::of_event(&origin.source, &origin.id));
     let attributes = [
         (TRACE.to_owned(), Attribute::string(trace.as_str())),
         (EVENT_ID.to_owned(), Attribute::string(&origin.id)),
     ];
-    let envelope = Envelope {
-        specversion: SPEC_VERSION.to_owned(),
-        envelopeversion: ENVELOPE_VERSION,
-        id: origin.id,
+    let origin = EventOrigin {
         source: origin.source,
-        kind: format!("sluicegate.{}", contract.dataset),
-        time: accepted.event_time,
-        subject: accepted.subject,
-        dataschema: contract.dataschema(),
-        datacontenttype: "application/json".to_owned(),
-        dataset: contract.dataset.clone(),
-        idempotencykey: accepted.key,
-        fingerprint: accepted.fingerprint,
-        ingesttime: origin.taken_in,
+        id: origin.id,
         traceparent: trace.as_str().to_owned(),
-        degraded: None,
-        data: payload.text,
+        taken_in: origin.taken_in,
     };
+    let envelope = contract.envelope(payload, origin)?;
     let body = envelope
         .to_json()
         .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;

@@ -8,17 +8,13 @@ use aws::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Order, RowKey, TableMode, TableSink, Tombstone};
 use dedupe::RecordId;
-use event::{Code, Decimal, Failure, Timestamp, kind_of, row_key};
+use event::{Code, Decimal, Failure, Timestamp, kind_of};
 use runtime::sink::Event;
 use serde_json::Value;
 
 use crate::item::{about, attribute, content, sized, text};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The longest partition key, in bytes:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
-const MAX_KEY_BYTES: usize = 2_048;
 
 /// What one item has besides key and content: at most so many bytes for its names, and for the numbers
 /// and versions that are added when it is written.
@@ -145,23 +141,9 @@ impl Writing<'_> {
         Ok((TableEffect::Accumulate(Accumulate { row, labels, sums }), bytes))
     }
 
-    /// `<dataset>#<idempotency key>`, or `<dataset>#["a",1]` and a window's name.
     fn row(&self, dataset: &str, window: Option<&str>) -> Result<Row, Failure> {
-        let key = match &self.to.key {
-            RowKey::Idempotency => self.event.envelope.idempotencykey.to_string(),
-            RowKey::Pointers(pointers) => {
-                let pointers = pointers.iter().map(String::as_str);
-                row_key(&self.event.payload, pointers)?
-            }
-        };
-        let pk = match window {
-            None => format!("{dataset}#{key}"),
-            Some(window) => format!("{dataset}#{key}#{window}"),
-        };
-        if pk.len() > MAX_KEY_BYTES {
-            let reason = format!("a row's key of {} bytes; at most {MAX_KEY_BYTES}", pk.len());
-            return Err(Failure::permanent(Code::SizeExceeded, reason));
-        }
+        let key = &self.event.envelope.idempotencykey;
+        let pk = self.to.row_key(dataset, key, &self.event.payload, window)?;
         Ok(Row::new(self.table, &pk))
     }
 

@@ -1,8 +1,8 @@
 //! Holding one event to its contract.
 
 use event::{
-    Code, Failure, Fingerprint, IdempotencyKey, Payload, Timestamp, TimestampError,
-    canonical_number, kind_of, pointer_to,
+    Code, ENVELOPE_VERSION, Envelope, Failure, Fingerprint, IdempotencyKey, Payload, SPEC_VERSION,
+    Timestamp, TimestampError, canonical_number, kind_of, pointer_to,
 };
 use serde_json::{Map, Value};
 
@@ -19,7 +19,46 @@ pub struct Accepted {
     pub subject: Option<String>,
 }
 
+/// What an envelope says of an event besides what its payload says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventOrigin {
+    /// The CloudEvents `source`: an ARN, or the path of a request.
+    pub source: String,
+    /// Unique within the source.
+    pub id: String,
+    /// W3C trace context.
+    pub traceparent: String,
+    /// When it was first taken in.
+    pub taken_in: Timestamp,
+}
+
 impl Contract {
+    /// The envelope of an event with this payload, before any enrichment.
+    ///
+    /// # Errors
+    /// Those of [`Contract::accept`].
+    pub fn envelope(&self, payload: Payload, origin: EventOrigin) -> Result<Envelope, Failure> {
+        let accepted = self.accept(&payload)?;
+        Ok(Envelope {
+            specversion: SPEC_VERSION.to_owned(),
+            envelopeversion: ENVELOPE_VERSION,
+            id: origin.id,
+            source: origin.source,
+            kind: format!("sluicegate.{}", self.dataset),
+            time: accepted.event_time,
+            subject: accepted.subject,
+            dataschema: self.dataschema(),
+            datacontenttype: "application/json".to_owned(),
+            dataset: self.dataset.clone(),
+            idempotencykey: accepted.key,
+            fingerprint: accepted.fingerprint,
+            ingesttime: origin.taken_in,
+            traceparent: origin.traceparent,
+            degraded: None,
+            data: payload.text,
+        })
+    }
+
     /// # Errors
     /// [`Code::NumberOutOfRange`], [`Code::ContractViolation`], [`Code::KeyMissing`] or
     /// [`Code::TimeInvalid`], with the JSON Pointer; all permanent.

@@ -27,7 +27,7 @@ pub use enricher::{
     AskMethod, CacheRule, CustomLookup, Enricher, HttpEnricher, KeyTemplate, LookupKey, Missing,
     ReferenceData, ReferenceFormat, Source, TableLookup, Unavailable, in_rounds,
 };
-pub use intake::Accepted;
+pub use intake::{Accepted, EventOrigin};
 pub use patch::{Patch, PatchError};
 pub use personal::ANY_TOKEN;
 pub use pointer::{pointer_index, pointer_tokens};

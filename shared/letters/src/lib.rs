@@ -18,6 +18,8 @@
 //! two workers and an operator can reach.
 
 mod entry;
+mod evidence;
+mod fix;
 mod group;
 mod ledger;
 mod letter;
@@ -30,6 +32,8 @@ mod store;
 mod worker;
 
 pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, StoredMessage};
+pub use evidence::{Evidence, FoundProof, Proof, Seen, SentEvent};
+pub use fix::{FixError, Fixed, fixed, validate};
 pub use group::{Group, Groups};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};

@@ -201,11 +201,17 @@ impl Enricher {
             let first = pointer.split('/').nth(1).unwrap_or_default();
             first.replace("~1", "/").replace("~0", "~") == member
         };
+        self.pointers().into_iter().any(is_in_member)
+    }
+
+    /// The JSON Pointers to what its question is made of.
+    #[must_use]
+    pub fn pointers(&self) -> Vec<&str> {
         match &self.source {
-            Source::Http(http) => http.pointers().any(is_in_member),
-            Source::Table(table) => table.key.pointers().any(is_in_member),
-            Source::Reference(reference) => reference.key.pointers().any(is_in_member),
-            Source::Custom(custom) => custom.key.pointers().any(is_in_member),
+            Source::Http(http) => http.pointers().collect(),
+            Source::Table(table) => table.key.pointers().collect(),
+            Source::Reference(reference) => reference.key.pointers().collect(),
+            Source::Custom(custom) => custom.key.pointers().collect(),
         }
     }
 }

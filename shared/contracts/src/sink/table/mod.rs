@@ -5,7 +5,7 @@ mod written;
 
 use std::collections::BTreeMap;
 
-use event::is_same_value;
+use event::{Code, Failure, IdempotencyKey, is_same_value, row_key};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -82,6 +82,39 @@ pub struct Accumulate {
     /// JSON Pointers to what is summed, by the names of the attributes that hold the sums. Nothing
     /// there, or null, counts as 0.
     pub sums: BTreeMap<String, String>,
+}
+
+/// The longest partition key, in bytes:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
+const MAX_KEY_BYTES: usize = 2_048;
+
+impl TableSink {
+    /// The partition key of an event's row: `<dataset>#<idempotency key>`, or `<dataset>#["a",1]`, and a window's
+    /// name after another `#`. `dataset` is that of the rows.
+    ///
+    /// # Errors
+    /// Permanent: a part of the key is missing, or it is longer than DynamoDB takes.
+    pub fn row_key(
+        &self,
+        dataset: &str,
+        idempotency_key: &IdempotencyKey,
+        payload: &Value,
+        window: Option<&str>,
+    ) -> Result<String, Failure> {
+        let key = match &self.key {
+            RowKey::Idempotency => idempotency_key.to_string(),
+            RowKey::Pointers(pointers) => row_key(payload, pointers.iter().map(String::as_str))?,
+        };
+        let pk = match window {
+            None => format!("{dataset}#{key}"),
+            Some(window) => format!("{dataset}#{key}#{window}"),
+        };
+        if pk.len() > MAX_KEY_BYTES {
+            let reason = format!("a row's key of {} bytes; at most {MAX_KEY_BYTES}", pk.len());
+            return Err(Failure::permanent(Code::SizeExceeded, reason));
+        }
+        Ok(pk)
+    }
 }
 
 impl Tombstone {

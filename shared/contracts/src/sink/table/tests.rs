@@ -185,3 +185,21 @@ fn a_tombstone_is_known_by_its_value() {
         assert_eq!(tombstone.is_in(&payload), expected, "{payload}");
     }
 }
+
+/// What is pinned here is in tables: under another key, everything that was written before would be written again.
+#[test]
+fn the_key_of_a_row_is_the_one_that_is_pinned() {
+    let payload = json!({"id": 1.0, "customer": "a\"b"});
+    let key = IdempotencyKey::from("ab12".to_owned());
+    for (sink, window, expected) in [
+        ("mode: insert", None, "orders#ab12"),
+        ("mode: upsert, key: [/customer, /id]", None, r#"orders#["a\"b",1]"#),
+        ("mode: upsert, key: [/id]", Some("2013-01"), "orders#[1]#2013-01"),
+    ] {
+        let found = parse(sink).unwrap().row_key("orders", &key, &payload, window);
+        assert_eq!(found.as_deref(), Ok(expected), "{sink}");
+    }
+    let long = json!({"id": "x".repeat(MAX_KEY_BYTES)});
+    let failure = parse("mode: upsert, key: [/id]").unwrap().row_key("o", &key, &long, None);
+    assert_eq!(failure.unwrap_err().code, Code::SizeExceeded);
+}
