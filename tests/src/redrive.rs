@@ -16,7 +16,7 @@ const DEAD: [(&str, &str); 5] = [
     ("deliver", "DeliverDlq"),
 ];
 /// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
-const HIDDEN: Duration = Duration::from_secs(120);
+const HIDDEN: Duration = Duration::from_secs(200);
 /// Once a letter has come back for good it says so: one redrive tells, and one is to spare.
 const REDRIVES: u32 = 3;
 

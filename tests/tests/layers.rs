@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("contracts", &["breaker", "event"]),
     ("outbound", &["breaker", "contracts", "event"]),
     ("dedupe", &["event"]),
-    ("letters", &["breaker", "contracts", "event"]),
+    ("letters", &["contracts", "event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event"]),
     ("aws", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),
     ("testkit", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),

@@ -12,6 +12,8 @@ mod classify;
 mod config;
 #[cfg(feature = "lambda")]
 mod event_source_mappings;
+#[cfg(feature = "evidence")]
+mod evidence;
 #[cfg(feature = "lambda")]
 mod functions;
 #[cfg(feature = "letters")]
@@ -37,6 +39,8 @@ pub use classify::failure_of;
 pub use config::{ConfigError, http_client, sdk_config, sdk_config_as};
 #[cfg(feature = "lambda")]
 pub use event_source_mappings::{EventSourceMapping, EventSourceMappings, NotUpdated};
+#[cfg(feature = "evidence")]
+pub use evidence::EvidenceTables;
 #[cfg(feature = "lambda")]
 pub use functions::{Functions, Invoked};
 #[cfg(feature = "letters")]

@@ -12,6 +12,7 @@ mod costs;
 mod crashes;
 mod deliver;
 mod delivery;
+mod evidence;
 mod exact;
 mod inputs;
 mod lineage;

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// The template's output that names the redrive function.
 const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
 /// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
-const HIDDEN: Duration = Duration::from_secs(120);
+const HIDDEN: Duration = Duration::from_secs(200);
 /// One brings home what the storm left, one what met a full queue meanwhile, one tells.
 const REDRIVES: usize = 3;
 
