@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use event::Timestamp;
 use letters::{
-    BodyKind, Groups, Indexed, LetterIndex as _, Selection, Shelf, StoredMessage, masked_body,
+    BodyKind, Entry, Groups, Indexed, LetterIndex as _, Selection, Shelf, StoredMessage,
+    masked_body,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -136,11 +137,10 @@ impl<P: Ports> Redrive<P> {
         let indexed = indexed.ok_or_else(|| no_letter(&asked.letter))?;
         self.check_reveal(asked.reveal.as_deref(), "show", &asked.letter.0, asker).await?;
         let messages = self.messages(&[&indexed.entry]).await?;
-        let dataset = indexed.entry.dataset.as_deref();
         let mut view = letter_view(&indexed);
         view["message"] = messages
             .first()
-            .map(|message| self.message_view(message, dataset, asked.reveal.is_some()))
+            .map(|message| self.message_view(message, &indexed.entry, asked.reveal.is_some()))
             .into();
         Ok(json!({ "at": self.ports.now(), "letter": view }))
     }
@@ -169,8 +169,7 @@ impl<P: Ports> Redrive<P> {
         let mut views = Vec::with_capacity(letters.len());
         for (indexed, message) in letters.iter().zip(&messages) {
             let mut view = letter_view(indexed);
-            let dataset = indexed.entry.dataset.as_deref();
-            view["message"] = self.message_view(message, dataset, asked.reveal.is_some());
+            view["message"] = self.message_view(message, &indexed.entry, asked.reveal.is_some());
             views.push(view);
         }
         Ok(json!({ "at": self.ports.now(), "letters": views, "next": next }))
@@ -190,15 +189,10 @@ impl<P: Ports> Redrive<P> {
         self.note_in_audit(&act, ("letter", what), why, json!(null), asker).await
     }
 
-    fn message_view(
-        &self,
-        message: &StoredMessage,
-        dataset: Option<&str>,
-        is_revealed: bool,
-    ) -> Value {
+    fn message_view(&self, message: &StoredMessage, entry: &Entry, is_revealed: bool) -> Value {
         let body = match is_revealed {
             true => message.body.clone(),
-            false => self.masked(message, dataset),
+            false => self.masked(message, &message.stage, entry),
         };
         json!({
             "message_id": message.message_id,
@@ -212,9 +206,9 @@ impl<P: Ports> Redrive<P> {
     }
 
     /// The body, without what its contract calls personal.
-    fn masked(&self, message: &StoredMessage, dataset: Option<&str>) -> String {
-        let kind = BodyKind::of_stage(&message.stage);
-        masked_body(&message.body, kind, dataset, &self.contracts)
+    pub(crate) fn masked(&self, message: &StoredMessage, stage: &str, entry: &Entry) -> String {
+        let kind = BodyKind::of_stage(stage);
+        masked_body(&message.body, kind, entry.dataset.as_deref(), &self.contracts)
     }
 }
 

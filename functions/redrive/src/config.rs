@@ -14,6 +14,10 @@ pub(crate) struct Config {
     pub(crate) letters_table: String,
     /// Where letters' messages, plans and the audit log are.
     pub(crate) letters_bucket: String,
+    /// Where sinks' dedupe records are, and the tables by the sinks that write to them: by these it is seen what became
+    /// of what was sent.
+    pub(crate) dedupe_table: String,
+    pub(crate) tables: BTreeMap<String, String>,
     /// The stack's name, which each plan is for.
     pub(crate) stack: String,
     pub(crate) breakers_table: String,
@@ -38,6 +42,13 @@ impl Config {
             routes: parsed(lookup, "ROUTES", expected, read_routes)?,
             letters_table: required(lookup, "LETTERS_TABLE", "the name of a table")?,
             letters_bucket: required(lookup, "LETTERS_BUCKET", "the name of a bucket")?,
+            dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
+            tables: parsed(
+                lookup,
+                "TABLES",
+                r#"a JSON object such as {"records":"…"}"#,
+                |text| serde_json::from_str(text).ok(),
+            )?,
             stack: required(lookup, "STACK", "the name of the stack")?,
             breakers_table: required(lookup, "BREAKERS_TABLE", "the name of a table")?,
             contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
@@ -61,6 +72,8 @@ mod tests {
             ("ROUTES", r#"{"sink":{"dlq":"http://h/d","queue":"http://h/q"}}"#),
             ("LETTERS_TABLE", "letters"),
             ("LETTERS_BUCKET", "archive"),
+            ("DEDUPE_TABLE", "dedupe"),
+            ("TABLES", "{}"),
             ("STACK", "sluicegate"),
             ("BREAKERS_TABLE", "breakers"),
             ("CONTRACTS_DIR", "/opt"),

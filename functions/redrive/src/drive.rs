@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 use self::signals::Watch;
 use crate::function::Redrive;
+use crate::message::Treatment;
+use crate::planning::treatment;
 use crate::ports::Ports;
 use crate::problem::Problem;
 
@@ -40,6 +42,7 @@ struct Driver<'a, P> {
     worker: Worker,
     name: String,
     header: PlanHeader,
+    treatment: Treatment,
     /// As it was read or written last.
     ledger: Ledger,
     /// The page of the plan that was read last.
@@ -101,6 +104,7 @@ impl<P: Ports> Redrive<P> {
             redrive: self,
             worker: Worker::new(&name, run.clone()),
             name,
+            treatment: treatment(header.to.clone(), header.patch.as_ref())?,
             header,
             ledger,
             page: None,

@@ -1,10 +1,54 @@
 //! A letter's message, as it goes back.
 
-use event::{DeadLetter, RedriveMark};
-use letters::{Redrive, StoredMessage};
-use runtime::{MAX_BATCH_BYTES, Outgoing};
+use contracts::{Catalog, Patch};
+use event::{Attribute, DeadLetter, Envelope, RedriveMark};
+use letters::{FixError, Redrive, StoredMessage, fixed, reprocessed};
+use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
 
-/// The message as it goes back to a queue: its body as it was, and with it why it was here and what brings it back.
+/// The stage that takes in what producers send.
+pub(crate) const INGEST: &str = "ingest";
+
+/// The attribute that names the dataset of a producer's message.
+const DATASET: &str = "dataset";
+
+/// What a plan does to each of its letters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Treatment {
+    pub(crate) patch: Option<Patch>,
+    /// The stage that they go to; each back to where it failed, if it is not given.
+    pub(crate) to: Option<String>,
+}
+
+impl Treatment {
+    /// The letter's message as it is to be sent, and the stage that it goes to.
+    ///
+    /// # Errors
+    /// When it cannot be changed so, or its contract refuses what comes of it.
+    pub(crate) fn treated(
+        &self,
+        mut message: StoredMessage,
+        contracts: &Catalog,
+    ) -> Result<(String, StoredMessage), FixError> {
+        let mut stage = self.to.clone().unwrap_or_else(|| message.stage.clone());
+        if let Some(patch) = &self.patch {
+            let fixed = fixed(&message, patch, contracts, MAX_STAGE_MESSAGE_BYTES)?;
+            if self.to.is_none() {
+                stage = fixed.stage;
+            }
+            message.body = fixed.body;
+        }
+        if stage == INGEST && message.stage != INGEST {
+            let dataset = Envelope::from_json(&message.body).map(|envelope| envelope.dataset);
+            message.body = reprocessed(&message, contracts)?.body;
+            let attribute =
+                dataset.ok().map(|dataset| (DATASET.to_owned(), Attribute::string(dataset)));
+            message.attributes.extend(attribute);
+        }
+        Ok((stage, message))
+    }
+}
+
+/// The message as it goes to a queue: with it why it was here, and what brings it back.
 pub(crate) fn revived(message: StoredMessage, redrive: Redrive, queue: &str) -> Outgoing {
     let Redrive { run, count } = redrive;
     let mark = RedriveMark { letter: message.id.0.clone(), run: run.0, count };

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use contracts::Patch;
 use letters::{
-    BadPlan, Indexed, LETTERS_IN_PAGE, LetterObjects as _, PLAN_FORMAT, PlanHeader, PlanId,
+    BadPlan, Entry, Indexed, LETTERS_IN_PAGE, LetterObjects as _, PLAN_FORMAT, PlanHeader, PlanId,
     PlannedLetter,
 };
 use serde_json::{Value, json};
 
 use crate::browse::letter_view;
 use crate::function::{Asker, Redrive};
+use crate::message::{INGEST, Treatment};
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::Planned;
@@ -17,6 +19,9 @@ use crate::shelves::Cursor;
 
 /// Letters of a plan that are shown with it.
 const EXAMPLES: usize = 3;
+
+/// Letters whose messages are read at a time.
+const READ_AT_ONCE: usize = 200;
 
 /// A plan that is being written.
 struct Draft {
@@ -30,6 +35,8 @@ struct Draft {
     by_stage: BTreeMap<String, u64>,
     by_dataset: BTreeMap<String, u64>,
     examples: Vec<Value>,
+    /// What becomes of the first letters' bodies.
+    changes: Vec<Value>,
 }
 
 impl<P: Ports> Redrive<P> {
@@ -45,6 +52,7 @@ impl<P: Ports> Redrive<P> {
             "stages": draft.by_stage,
             "datasets": draft.by_dataset,
             "examples": draft.examples,
+            "changes": draft.changes,
         }))
     }
 
@@ -65,9 +73,11 @@ impl<P: Ports> Redrive<P> {
         let now = self.ports.now();
         let Planned { select, to, patch } = asked;
         self.check_target(to.as_deref())?;
+        let treatment = treatment(to.clone(), patch.as_ref())?;
         let mut draft = Draft::new(self.ports.unique_name());
         let mut cursor = Cursor::START;
         while let Some(chosen) = self.next_chosen(&select, now, &mut cursor).await? {
+            self.check_treatment(&treatment, &chosen, &mut draft).await?;
             for indexed in &chosen {
                 self.check_route(indexed, to.as_deref())?;
                 draft.add(indexed)?;
@@ -121,6 +131,37 @@ impl<P: Ports> Redrive<P> {
         Ok(())
     }
 
+    /// Treats each letter as it will be, so that a plan has none that would be refused for it, and keeps what the first
+    /// become.
+    async fn check_treatment(
+        &self,
+        treatment: &Treatment,
+        chosen: &[Indexed],
+        draft: &mut Draft,
+    ) -> Result<(), Problem> {
+        let changes = treatment.patch.is_some() || treatment.to.is_some();
+        for part in chosen.chunks(READ_AT_ONCE).filter(|_| changes) {
+            let entries: Vec<&Entry> = part.iter().map(|it| &it.entry).collect();
+            let messages = self.messages(&entries).await?;
+            for (entry, message) in entries.into_iter().zip(messages) {
+                let before = self.masked(&message, &message.stage, entry);
+                let treated = treatment.treated(message, &self.contracts);
+                let (stage, after) = treated.map_err(|error| {
+                    let detail = format!("letter `{}`: {error}; nothing was planned", entry.id.0);
+                    Problem::new(ProblemKind::Illegal, detail)
+                })?;
+                if draft.changes.len() < EXAMPLES {
+                    let after = self.masked(&after, &stage, entry);
+                    let id = &entry.id;
+                    draft.changes.push(
+                        json!({ "letter": id, "to": stage, "before": before, "after": after }),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn check_target(&self, to: Option<&str>) -> Result<(), Problem> {
         let Some(stage) = to.filter(|stage| !self.routes.contains_key(*stage)) else {
             return Ok(());
@@ -143,6 +184,10 @@ impl<P: Ports> Redrive<P> {
                 Err(Problem::new(ProblemKind::Illegal, detail))
             };
         };
+        if from == INGEST && to.is_some_and(|to| to != INGEST) {
+            let detail = format!("letter `{id}` was never taken in: it can only go to `{INGEST}`");
+            return Err(Problem::new(ProblemKind::Illegal, detail));
+        }
         let target = to.and_then(|to| self.routes.get(to)).unwrap_or(own);
         let is_fifo = |queue: &str| queue.ends_with(".fifo");
         if is_fifo(&own.queue) && !is_fifo(&target.queue) {
@@ -179,6 +224,16 @@ impl<P: Ports> Redrive<P> {
     }
 }
 
+/// What a plan does to its letters.
+///
+/// # Errors
+/// When the patch is none.
+pub(crate) fn treatment(to: Option<String>, patch: Option<&Value>) -> Result<Treatment, Problem> {
+    let patch = patch.map(Patch::parse).transpose();
+    let patch = patch.map_err(|error| Problem::malformed(error.to_string()))?;
+    Ok(Treatment { patch, to })
+}
+
 fn page_key(folder: &str, page: usize) -> String {
     format!("plans/{folder}/{page:06}.ndjson")
 }
@@ -199,6 +254,7 @@ impl Draft {
             by_stage: BTreeMap::new(),
             by_dataset: BTreeMap::new(),
             examples: Vec::new(),
+            changes: Vec::new(),
         }
     }
 

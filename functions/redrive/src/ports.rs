@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::QueueDepth;
 use event::{Failure, Timestamp};
-use letters::{LetterIndex, LetterObjects, RunId, Runs};
+use letters::{Evidence, LetterIndex, LetterObjects, RunId, Runs};
 use runtime::{Audit, Queue};
 
 /// Everything that is not ours, behind ports.
@@ -13,11 +13,13 @@ pub(crate) trait Ports {
     type Objects: LetterObjects;
     type Queues: Queue;
     type Audit: Audit;
+    type Evidence: Evidence;
 
     fn index(&self) -> &Self::Index;
     fn objects(&self) -> &Self::Objects;
     fn queues(&self) -> &Self::Queues;
     fn audit(&self) -> &Self::Audit;
+    fn evidence(&self) -> &Self::Evidence;
     /// The keys of the audit log below a prefix, in their order.
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure>;
     /// An entry of the audit log.

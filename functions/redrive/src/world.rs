@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::{
-    AuditBucket, BreakerTable, Functions, LetterBucket, LetterTable, Objects, QueueDepth, Queues,
+    AuditBucket, BreakerTable, EvidenceTables, Functions, LetterBucket, LetterTable, Objects,
+    QueueDepth, Queues,
 };
 use aws_types::SdkConfig;
 use breaker::{NextCall, Settings, Store as _};
@@ -25,6 +26,7 @@ pub(crate) struct Aws {
     bucket: LetterBucket,
     queues: Queues,
     audit: AuditBucket,
+    evidence: EvidenceTables,
     breakers: BreakerTable,
     settings: BTreeMap<String, Settings>,
     functions: Functions,
@@ -44,6 +46,7 @@ impl Aws {
             bucket: LetterBucket::new(objects.clone(), config.letters_bucket.clone()),
             queues: Queues::new(sdk),
             audit: AuditBucket { objects, bucket: config.letters_bucket.clone() },
+            evidence: EvidenceTables::new(sdk, config.dedupe_table.clone(), config.tables.clone()),
             breakers: BreakerTable::new(sdk, config.breakers_table.clone()),
             settings,
             functions: Functions::new(sdk, PATIENCE),
@@ -57,6 +60,7 @@ impl Ports for Aws {
     type Objects = LetterBucket;
     type Queues = Queues;
     type Audit = AuditBucket;
+    type Evidence = EvidenceTables;
 
     fn index(&self) -> &LetterTable {
         &self.table
@@ -72,6 +76,10 @@ impl Ports for Aws {
 
     fn audit(&self) -> &AuditBucket {
         &self.audit
+    }
+
+    fn evidence(&self) -> &EvidenceTables {
+        &self.evidence
     }
 
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {

@@ -81,6 +81,33 @@ pub fn fixed(
     Ok(fixed)
 }
 
+/// The payload of a later stage's letter as its producer sent it, for ingest to take in anew: without what enrichers
+/// added, in the message that a producer would have sent, by the id and the source that the event has.
+///
+/// # Errors
+/// When the body is no envelope of a known dataset.
+pub fn reprocessed(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
+    let envelope =
+        Envelope::from_json(&message.body).map_err(|error| FixError::Unreadable(error.into()))?;
+    let contract = contracts.get(&envelope.dataset).map_err(FixError::Unreadable)?;
+    let data = payload(&value_of(&envelope)?).map_err(FixError::Unreadable)?.value;
+    let is_enriched = message.stage != ENRICH;
+    let plain = if is_enriched { without_answers(&data, contract) } else { data };
+    match Encoding::of(plain.to_string().as_bytes()) {
+        (Encoding::Text, body) => Ok(Fixed { stage: INGEST.to_owned(), body }),
+        (Encoding::Base64 | Encoding::Claim, _) => {
+            Err(FixError::NoPayload("it has characters that SQS does not take"))
+        }
+    }
+}
+
+fn value_of(envelope: &Envelope) -> Result<Value, FixError> {
+    serde_json::from_str(envelope.data.get()).map_err(|error| {
+        let problem = json_problem(&error);
+        FixError::Unreadable(Failure::permanent(event::Code::DecodeEnvelope, problem))
+    })
+}
+
 /// Holds a payload to its contract as ingest does.
 ///
 /// # Errors
@@ -153,9 +180,7 @@ fn fixed_envelope(
     let unreadable = |failure: Failure| FixError::Unreadable(failure);
     let envelope = Envelope::from_json(&message.body).map_err(|error| unreadable(error.into()))?;
     let contract = contracts.get(&envelope.dataset).map_err(unreadable)?;
-    let data: Value = serde_json::from_str(envelope.data.get()).map_err(|error| {
-        unreadable(Failure::permanent(event::Code::DecodeEnvelope, json_problem(&error)))
-    })?;
+    let data = value_of(&envelope)?;
     let changed = patch.apply(&data)?;
     let is_enriched = message.stage != ENRICH;
     let plain = if is_enriched { without_answers(&changed, contract) } else { changed.clone() };

@@ -33,7 +33,7 @@ mod worker;
 
 pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, StoredMessage};
 pub use evidence::{Evidence, FoundProof, Proof, Seen, SentEvent};
-pub use fix::{FixError, Fixed, fixed, validate};
+pub use fix::{FixError, Fixed, fixed, reprocessed, validate};
 pub use group::{Group, Groups};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};

@@ -2,11 +2,12 @@
 //! nothing is written twice.
 //!
 //! `cargo test` runs fifty seeds of 80 flights, each a world of its own, and fifty of files whose rows are
-//! odd in all ways that are known. For more of both, or for the totals of a file of any length:
+//! odd in all ways that are known; in three storms a thousand dead letters are redriven. For more of all, or for the totals of a file of any length:
 //!
 //! ```sh
 //! cargo test --release --workspace --test adversary -- --seeds 0..200 --flights 2000
 //! cargo test --release --workspace --test adversary -- --seeds 0..1 --totals-of FILE
+//! cargo test --release --workspace --test adversary -- --redrives 0..200 --letters 5000 redriven_
 //! ```
 //!
 //! Each seed tells how it ended when it does, so that a run that was stopped is worth what it did; a name
@@ -17,6 +18,7 @@
 mod feed;
 mod odd_files;
 mod oddities;
+mod redriven;
 mod storm;
 mod year;
 
@@ -53,6 +55,12 @@ struct Command {
     /// The producer sends each flight from once up to so many times
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     copies: u64,
+    /// The seeds in whose storms dead letters are redriven
+    #[arg(long, value_name = "FROM..TO", default_value = "0..3", value_parser = seeds)]
+    redrives: Range<u64>,
+    /// Of each of these
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    letters: usize,
     /// All flights of this file (NDJSON or CSV, gzipped or not), judged by their totals and counts
     #[arg(long, value_name = "FILE")]
     totals_of: Option<PathBuf>,
@@ -64,7 +72,8 @@ struct Command {
 type Struck = Arc<Mutex<BTreeMap<Fault, u64>>>;
 
 fn main() -> ExitCode {
-    let Command { seeds, flights: count, copies, totals_of, mut harness } = Command::parse();
+    let Command { seeds, flights: count, copies, redrives, letters, totals_of, mut harness } =
+        Command::parse();
     harness.test_threads.get_or_insert(AT_ONCE);
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (runtime, struck) = (Arc::new(runtime), Struck::default());
@@ -88,7 +97,10 @@ fn main() -> ExitCode {
             });
             let odd: Vec<Trial> = odd.collect();
             let storms = seeds.map(|seed| trial("seed", seed, &runtime, &struck, check(seed)));
-            storms.chain(odd).collect()
+            let redriven = redrives.map(|seed| {
+                trial("redriven", seed, &runtime, &struck, move || redriven::check(seed, letters))
+            });
+            storms.chain(odd).chain(redriven).collect()
         }
     };
     let are_many = trials.len() >= MANY;

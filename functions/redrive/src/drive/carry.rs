@@ -148,8 +148,14 @@ impl<P: Ports> Driver<'_, P> {
         let mut by_queue: BTreeMap<&str, Vec<(LetterId, Outgoing)>> = BTreeMap::new();
         let mut sent: HashMap<LetterId, Sent> = HashMap::new();
         for (sending, message) in all.iter().zip(messages) {
-            let stage = self.header.to.as_deref().unwrap_or(&message.stage);
-            let Some(route) = self.redrive.routes.get(stage) else {
+            let treated = self.treatment.treated(message, &self.redrive.contracts);
+            let treated = treated.inspect_err(|error| {
+                tracing::warn!(letter = sending.letter.0, failure.reason = %error, "not sent");
+            });
+            let route = treated
+                .ok()
+                .and_then(|(stage, message)| Some((self.redrive.routes.get(&stage)?, message)));
+            let Some((route, message)) = route else {
                 sent.insert(sending.letter.clone(), Sent::Refused);
                 continue;
             };

@@ -1,7 +1,10 @@
 //! What a run looks at before it sends more.
 
 use event::Timestamp;
-use letters::{CanarySeen, LetterIndex as _, LetterState, Progress, Runs as _, Signals};
+use letters::{
+    CanarySeen, Entry, Evidence as _, Indexed, LetterIndex as _, LetterState, Progress, Runs as _,
+    Seen, SentEvent, Signals,
+};
 
 use super::Driver;
 use crate::ports::Ports;
@@ -82,15 +85,36 @@ impl<P: Ports> Driver<'_, P> {
                 sent.push(found);
             }
         }
+        if sent.is_empty() {
+            return Ok(seen);
+        }
+        // What nobody can look for has come to its end once nothing is under way.
         let is_quiet = self.is_everything_at_rest().await;
-        for _ in sent {
-            if is_quiet {
-                seen.done += 1;
-            } else {
-                seen.on_their_way += 1;
-            }
+        for found in self.look_for(&sent).await? {
+            let is_done = found == Seen::Everywhere || is_quiet;
+            seen.done += u64::from(is_done);
+            seen.on_their_way += u64::from(!is_done);
         }
         Ok(seen)
+    }
+
+    /// Whether the sinks have what was sent; one answer for each letter, in their order.
+    async fn look_for(&self, sent: &[Indexed]) -> Result<Vec<Seen>, Problem> {
+        let contracts = &self.redrive.contracts;
+        let entries: Vec<&Entry> = sent.iter().map(|found| &found.entry).collect();
+        let mut events = Vec::with_capacity(sent.len());
+        for message in self.redrive.messages(&entries).await? {
+            let treated = self.treatment.treated(message, contracts).ok();
+            events.push(treated.and_then(|(stage, message)| {
+                SentEvent::of_message(&stage, &message.body, &message.attributes, contracts)
+            }));
+        }
+        let known: Vec<SentEvent> = events.iter().flatten().cloned().collect();
+        let mut seen = self.redrive.ports.evidence().look(&known).await?.into_iter();
+        let answer = |event: &Option<SentEvent>| {
+            event.as_ref().and_then(|_| seen.next()).unwrap_or(Seen::NotKnown)
+        };
+        Ok(events.iter().map(answer).collect())
     }
 
     /// Whether nothing waits in any stage's queue or dead-letter queue: what was sent has come to its end then.

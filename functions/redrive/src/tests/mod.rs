@@ -13,9 +13,9 @@ use aws::QueueDepth;
 use contracts::Catalog;
 use event::{Attribute, Code, DeadLetter, Failure, Timestamp};
 use letters::{
-    Entry, IndexWrite, IndexWritten, Indexed, LETTER_STORE_FORMAT, Letter, LetterEvent, LetterId,
-    LetterIndex as _, LetterObjects as _, Place, Redrive as Life, RunId, StoredMessage,
-    step_letter,
+    Entry, Evidence, IndexWrite, IndexWritten, Indexed, LETTER_STORE_FORMAT, Letter, LetterEvent,
+    LetterId, LetterIndex as _, LetterObjects as _, Place, Redrive as Life, RunId, Seen, SentEvent,
+    StoredMessage, step_letter,
 };
 use runtime::{Audit, Clock as _};
 use serde_json::{Value, json};
@@ -48,6 +48,15 @@ impl Audit for MemoryAudit {
     }
 }
 
+/// No sink's records are known.
+struct Nowhere;
+
+impl Evidence for Nowhere {
+    async fn look(&self, events: &[SentEvent]) -> Result<Vec<Seen>, Failure> {
+        Ok(vec![Seen::NotKnown; events.len()])
+    }
+}
+
 /// What happens while the function sleeps.
 type Meanwhile = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
 
@@ -71,6 +80,7 @@ impl Ports for Memory {
     type Objects = MemoryLetters;
     type Queues = MemoryQueue;
     type Audit = MemoryAudit;
+    type Evidence = Nowhere;
 
     fn index(&self) -> &MemoryLetters {
         &self.store
@@ -86,6 +96,10 @@ impl Ports for Memory {
 
     fn audit(&self) -> &MemoryAudit {
         &self.audit
+    }
+
+    fn evidence(&self) -> &Nowhere {
+        &Nowhere
     }
 
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {
