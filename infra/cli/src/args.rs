@@ -8,7 +8,9 @@ use clap_complete::Shell;
 use local::adversary::Plan;
 
 use crate::account::Pipeline;
+use crate::audit::args::Audit;
 use crate::breaker::args::Breaker;
+use crate::dlq::args::Dlq;
 use crate::failure::Failure;
 use crate::lake::args::Lake;
 
@@ -36,6 +38,11 @@ pub(crate) enum Command {
     /// Circuit breakers, seen and moved by hand, here or on AWS
     #[command(subcommand)]
     Breaker(Breaker),
+    /// Dead letters: seen, grouped by their causes, and sent back to where they failed, here or on AWS
+    #[command(subcommand)]
+    Dlq(Box<Dlq>),
+    /// Who did what by hand, when, why, and what came of it
+    Audit(Audit),
     /// A script that completes this program's words in a shell
     Completions(Completions),
 }

@@ -1,14 +1,17 @@
-//! `sluicegate`: the demo, the local emulation, the lake, circuit breakers, and completions for shells.
+//! `sluicegate`: the demo, the local emulation, the lake, circuit breakers, dead letters, the audit log, and
+//! completions for shells.
 //!
 //! Only wiring: arguments in, an exit status out. 0 is success, 1 a promise that was not kept, 2 a
 //! command that could not be done.
 
 mod account;
 mod args;
+mod audit;
 mod breaker;
 mod check;
 mod completions;
 mod demo;
+mod dlq;
 mod failure;
 mod lake;
 mod local;
@@ -55,6 +58,8 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         Command::Local(verb) => local::run(root, verb, output).await,
         Command::Lake(verb) => lake::run(root, verb, output).await,
         Command::Breaker(verb) => breaker::run(root, verb, output).await,
+        Command::Dlq(verb) => dlq::run(root, *verb, output).await,
+        Command::Audit(args) => audit::run(root, &args, output).await,
         Command::Completions(args) => {
             output.result(&completions::script(args.shell));
             Ok(ExitCode::SUCCESS)

@@ -14,10 +14,13 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Where nobody says how wide it is.
 const WIDTH: usize = 80;
 const WIDEST: usize = 120;
+/// Of a table, whose columns are found by their heads.
+const WIDEST_TABLE: usize = 160;
 
 pub(crate) struct Output {
     is_terminal: bool,
     width: usize,
+    table_width: usize,
     state: Mutex<State>,
 }
 
@@ -32,13 +35,23 @@ impl Output {
     /// That of this process.
     pub(crate) fn of_process() -> Self {
         let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-        let width = width.unwrap_or(WIDTH).clamp(40, WIDEST);
-        Self { is_terminal: stderr().is_terminal(), width, state: Mutex::default() }
+        let width = width.unwrap_or(WIDTH).max(40);
+        Self {
+            is_terminal: stderr().is_terminal(),
+            width: width.min(WIDEST),
+            table_width: width.min(WIDEST_TABLE),
+            state: Mutex::default(),
+        }
     }
 
     /// In columns.
     pub(crate) fn width(&self) -> usize {
         self.width
+    }
+
+    /// In columns, where a table makes use of more than lines of words do.
+    pub(crate) fn table_width(&self) -> usize {
+        self.table_width
     }
 
     /// As much of a line as fits.
@@ -50,6 +63,15 @@ impl Output {
     pub(crate) fn result(&self, text: &str) {
         self.clear_status();
         let _ = writeln!(stdout().lock(), "{text}");
+    }
+
+    /// Prints a line of a result that may be long.
+    ///
+    /// # Errors
+    /// When nobody reads any more: nothing is left to do.
+    pub(crate) fn result_line(&self, text: &str) -> std::io::Result<()> {
+        self.clear_status();
+        writeln!(stdout().lock(), "{text}")
     }
 
     /// Prints a result in place of the last one, on a terminal; below it elsewhere.
@@ -96,6 +118,45 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
             format!("{kept}…")
         }
     }
+}
+
+/// `  label         what is said of it`, wrapped at words; what is longer than a line, anywhere.
+pub(crate) fn labelled(label: &str, said: &str, width: usize) -> Vec<String> {
+    const INDENT: usize = 17;
+    let room = width.saturating_sub(INDENT).max(20);
+    let mut lines = vec![String::new()];
+    for word in said.split(' ') {
+        let mut word = word.to_owned();
+        loop {
+            let line = lines.last().map_or(0, |line| line.chars().count());
+            let gap = usize::from(line > 0);
+            if line + gap + word.chars().count() <= room {
+                break;
+            }
+            if line > 0 {
+                lines.push(String::new());
+                continue;
+            }
+            let rest = word.chars().skip(room).collect();
+            lines.push(String::new());
+            let at = lines.len() - 2;
+            lines[at] = word.chars().take(room).collect();
+            word = rest;
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&word);
+        }
+    }
+    let mut label = label;
+    let indented = lines.into_iter().map(|line| {
+        let line = format!("  {label:<15}{line}");
+        label = "";
+        line.trim_end().to_owned()
+    });
+    indented.collect()
 }
 
 /// `1 event`, `2,000 events`.

@@ -1,9 +1,9 @@
 //! `sluicegate breaker`: circuit breakers, seen and moved by hand, through the operators' function.
 
 pub(crate) mod args;
-mod report;
+pub(crate) mod report;
 mod show;
-mod times;
+pub(crate) mod times;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -10,11 +10,11 @@ use super::show;
 use super::times::{Times, length};
 use crate::args::Color;
 use crate::local::view::is_coloured;
-use crate::output::{cut, grouped};
+use crate::output::{cut, grouped, labelled};
 
-const RED: &str = "1;31";
-const YELLOW: &str = "33";
-const GREEN: &str = "32";
+pub(crate) const RED: &str = "1;31";
+pub(crate) const YELLOW: &str = "33";
+pub(crate) const GREEN: &str = "32";
 
 pub(super) struct Report {
     pub(super) width: usize,
@@ -116,43 +116,8 @@ impl Report {
         lines.join("\n")
     }
 
-    /// `  label         what is said of it`, wrapped at words; what is longer than a line, anywhere.
     pub(super) fn line(&self, label: &str, said: &str) -> Vec<String> {
-        const INDENT: usize = 17;
-        let room = self.width.saturating_sub(INDENT).max(20);
-        let mut lines = vec![String::new()];
-        for word in said.split(' ') {
-            let mut word = word.to_owned();
-            loop {
-                let line = lines.last().map_or(0, |line| line.chars().count());
-                let gap = usize::from(line > 0);
-                if line + gap + word.chars().count() <= room {
-                    break;
-                }
-                if line > 0 {
-                    lines.push(String::new());
-                    continue;
-                }
-                let rest = word.chars().skip(room).collect();
-                lines.push(String::new());
-                let at = lines.len() - 2;
-                lines[at] = word.chars().take(room).collect();
-                word = rest;
-            }
-            if let Some(line) = lines.last_mut() {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(&word);
-            }
-        }
-        let mut label = label;
-        let indented = lines.into_iter().map(|line| {
-            let line = format!("  {label:<15}{line}");
-            label = "";
-            line.trim_end().to_owned()
-        });
-        indented.collect()
+        labelled(label, said, self.width)
     }
 }
 

@@ -7,17 +7,17 @@ use serde_json::Value;
 
 /// The answer's own time, by which all of its times are told: a laptop's clock may be another.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
+pub(crate) struct Times {
     now: Timestamp,
 }
 
 impl Times {
-    pub(super) fn of(answer: &Value) -> Self {
+    pub(crate) fn of(answer: &Value) -> Self {
         Self { now: time(&answer["at"]).unwrap_or(Timestamp::from_unix_ms(0)) }
     }
 
     /// `03:02:11 UTC (12 min ago)`, with the day where it is another.
-    pub(super) fn at(&self, value: &Value) -> Option<String> {
+    pub(crate) fn at(&self, value: &Value) -> Option<String> {
         let at = time(value)?;
         let text = at.to_string();
         let (date, clock) = text.split_once('T')?;
@@ -29,13 +29,24 @@ impl Times {
         }
     }
 
+    /// How long ago it is, in one unit, for a column: `45 s`, `12 min`, `6 h`, `3 d`.
+    pub(crate) fn age(&self, value: &Value) -> Option<String> {
+        let seconds = rounded(self.now.since(time(value)?));
+        Some(match seconds {
+            0..120 => format!("{seconds} s"),
+            120..7_200 => format!("{} min", seconds / 60),
+            7_200..172_800 => format!("{} h", seconds / 3_600),
+            _ => format!("{} d", seconds / 86_400),
+        })
+    }
+
     /// Whether it is a time, and has come.
-    pub(super) fn is_over(&self, value: &Value) -> bool {
+    pub(crate) fn is_over(&self, value: &Value) -> bool {
         time(value).is_some_and(|at| at <= self.now)
     }
 
     /// `12 min ago`, `in 45 s`, `now`.
-    pub(super) fn relative(&self, value: &Value) -> Option<String> {
+    pub(crate) fn relative(&self, value: &Value) -> Option<String> {
         let at = time(value)?;
         let (ago, ahead) = (self.now.since(at), at.since(self.now));
         Some(match (rounded(ago), rounded(ahead)) {
@@ -56,7 +67,7 @@ fn rounded(time: Duration) -> u64 {
 }
 
 /// `45 s`, `12 min`, `5 h 48 min`, `3 d 2 h`: two units at most, rounded to the last of them.
-pub(super) fn length(time: Duration) -> String {
+pub(crate) fn length(time: Duration) -> String {
     let seconds = rounded(time);
     let minutes = (seconds + 30) / 60;
     let hours = (minutes + 30) / 60;
@@ -92,6 +103,21 @@ mod tests {
         ] {
             assert_eq!(length(Duration::from_secs(seconds)), expected);
         }
+    }
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let times = Times::of(&json!({ "at": "2026-11-29T03:00:00.000Z" }));
+        for (at, expected) in [
+            ("2026-11-29T02:59:15.000Z", "45 s"),
+            ("2026-11-29T02:48:00.400Z", "12 min"),
+            ("2026-11-28T20:00:00.000Z", "7 h"),
+            ("2026-11-25T23:00:00.000Z", "3 d"),
+            ("2026-11-29T03:00:01.000Z", "0 s"),
+        ] {
+            assert_eq!(times.age(&json!(at)).as_deref(), Some(expected), "{at}");
+        }
+        assert_eq!(times.age(&json!(null)), None);
     }
 
     #[test]

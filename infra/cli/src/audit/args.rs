@@ -1,0 +1,31 @@
+//! Which entries of the audit log are meant.
+
+use crate::dlq::args::Plain;
+use crate::dlq::selection::{When, when};
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// Of this day, in UTC, such as 2026-11-29 [default: today]
+    #[arg(long, value_name = "DATE", value_parser = day, conflicts_with = "since")]
+    pub(crate) day: Option<String>,
+    /// Since so long ago, such as 2h, or since a time; 31 days at most
+    #[arg(long, value_name = "AGE|TIME", value_parser = when)]
+    pub(crate) since: Option<When>,
+    /// Only this act, such as redrive, discard or force-open
+    #[arg(long, value_name = "VERB")]
+    pub(crate) act: Option<String>,
+    /// Only what was done to this: a part of a breaker's name, a run's or a letter's id, or of a selection
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) subject: Option<String>,
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+fn day(text: &str) -> Result<String, String> {
+    let is_day =
+        text.len() == 10 && format!("{text}T00:00:00Z").parse::<event::Timestamp>().is_ok();
+    match is_day {
+        true => Ok(text.to_owned()),
+        false => Err("expected a day such as 2026-11-29".to_owned()),
+    }
+}

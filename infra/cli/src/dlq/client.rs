@@ -1,0 +1,104 @@
+//! Asking redrive, through the operators' function.
+
+use std::io;
+use std::path::Path;
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::requests::Request;
+use super::shown::shown;
+use crate::failure::Failure;
+use crate::operators::{NoAnswer, OperatorsFunction, Refusal, Where};
+
+pub(crate) struct Client {
+    function: OperatorsFunction,
+}
+
+impl Client {
+    pub(crate) async fn find(root: Option<&Path>, at: &Where) -> Result<Self, Failure> {
+        Ok(Self { function: OperatorsFunction::find(root, at).await? })
+    }
+
+    /// # Errors
+    /// Why there is no answer, and what to do about it.
+    pub(crate) async fn ask(&self, request: &Request) -> Result<Value, Failure> {
+        let path = format!("/v1/dlq/{}", request.verb);
+        let answer = self.function.ask(Method::POST, &path, Some(&request.body)).await;
+        answer.map_err(|error| failure(request.verb, error))
+    }
+}
+
+/// What to do about a refusal, by what was refused.
+fn failure(verb: &str, error: NoAnswer) -> Failure {
+    let Refusal { status, code, detail } = match error {
+        NoAnswer::Failed(failure) => return failure,
+        NoAnswer::Refused(refusal) => refusal,
+    };
+    let failure = Failure::new(format!("{verb} was refused"));
+    let failure = failure.because(io::Error::other(shown(&detail)));
+    let next = match (code.as_str(), verb) {
+        ("operators.unknown-letters", _) => {
+            "`sluicegate dlq list`, `dlq groups` and `dlq history` show what there is"
+        }
+        ("operators.illegal-redrive", "redrive" | "plan") => {
+            "`sluicegate dlq plan` makes a plan of what is dead now"
+        }
+        ("operators.illegal-redrive", "pause" | "resume" | "cancel") => {
+            "`sluicegate dlq status RUN` says how it is now"
+        }
+        ("operators.illegal-redrive", _) => "`sluicegate dlq list` shows which states there are",
+        ("operators.redrive-away", "redrive" | "pause" | "resume" | "cancel" | "stop") => {
+            "it may have been done: `sluicegate dlq history` tells"
+        }
+        ("operators.redrive-away", "discard" | "restore" | "release") => {
+            "some of it may have been done: `sluicegate dlq list` tells; then the same again"
+        }
+        ("operators.redrive-away", _) => "the same again, in a moment",
+        ("operators.too-large", _) => {
+            "choose by --group, --code or --since instead of by many letters, or a smaller patch"
+        }
+        ("operators.malformed", _) => "`sluicegate dlq --help` says what each verb takes",
+        ("operators.unknown-route", _) => {
+            "the deployed functions are of an earlier version: deploy this one"
+        }
+        _ if status == StatusCode::FORBIDDEN => {
+            "your credentials need lambda:InvokeFunctionUrl and lambda:InvokeFunction on the \
+             operators' function"
+        }
+        _ if status.is_server_error() => "the function failed: its log group has the reason",
+        _ => return failure,
+    };
+    failure.next(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, code: &str, verb: &str, next: &str) {
+        let status = StatusCode::from_u16(status).unwrap();
+        let detail = "why it is so\u{1b}[2J".to_owned();
+        let refusal = Refusal { status, code: code.to_owned(), detail };
+        let told = failure(verb, NoAnswer::Refused(refusal)).to_string();
+        assert!(told.starts_with(&format!("error: {verb} was refused")), "{told}");
+        assert!(told.contains("because: why it is so\\u{1b}[2J"), "{told}");
+        assert!(told.contains(next), "{told}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do_next() {
+        check(404, "operators.unknown-letters", "show", "dlq groups");
+        check(409, "operators.illegal-redrive", "redrive", "dlq plan");
+        check(409, "operators.illegal-redrive", "resume", "dlq status");
+        check(503, "operators.redrive-away", "redrive", "dlq history");
+        check(503, "operators.redrive-away", "discard", "some of it");
+        check(503, "operators.redrive-away", "groups", "in a moment");
+        check(400, "operators.malformed", "plan", "--help");
+        check(404, "operators.unknown-route", "list", "earlier version");
+        check(413, "operators.too-large", "plan", "--group");
+        check(403, "", "list", "lambda:InvokeFunctionUrl");
+        check(502, "", "list", "log group");
+    }
+}

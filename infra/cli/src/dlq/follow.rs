@@ -1,0 +1,116 @@
+//! Following a run until it is over, has paused, or Ctrl-C.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::page::number;
+use super::progress::Followed;
+use super::requests::Request;
+use super::shown::text;
+use crate::failure::Failure;
+use crate::local::interrupted;
+use crate::output::Output;
+
+/// Between two looks.
+const TICK: Duration = Duration::from_secs(1);
+/// How often in a row a look may fail: the run does not depend on who looks.
+const MOST_FAILED: u32 = 5;
+/// As shells say that Ctrl-C ended something.
+const INTERRUPTED: u8 = 130;
+
+/// How following a run ended.
+pub(super) enum End {
+    /// It stopped, and this is its last status.
+    Stopped(Value),
+    Interrupted,
+}
+
+/// Looks at a run again and again, and shows how far it is.
+///
+/// # Errors
+/// When nobody tells any more how it is.
+pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Result<End, Failure> {
+    let request = Request::status(run);
+    let mut interrupted = std::pin::pin!(interrupted());
+    let (mut followed, mut failed) = (Followed::default(), 0);
+    loop {
+        let answer = tokio::select! {
+            answer = client.ask(&request) => answer,
+            () = &mut interrupted => return Ok(End::Interrupted),
+        };
+        match answer {
+            Ok(answer) => {
+                failed = 0;
+                output.status(&followed.line(&answer, output.width()));
+                if has_stopped(&answer["run"]) {
+                    return Ok(End::Stopped(answer));
+                }
+            }
+            Err(failure) => {
+                failed += 1;
+                if failed >= MOST_FAILED {
+                    let next =
+                        format!("the run goes on; `sluicegate dlq status {run}` tells how it is");
+                    return Err(failure.next(next));
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            () = &mut interrupted => return Ok(End::Interrupted),
+        }
+    }
+}
+
+/// What is said once somebody stops following.
+pub(super) fn interrupted_note(run: &str) -> (String, ExitCode) {
+    let note = format!(
+        "the run goes on, and is no longer followed\n  \
+         sluicegate dlq status {run} --watch\n  \
+         sluicegate dlq pause {run} --reason …"
+    );
+    (note, ExitCode::from(INTERRUPTED))
+}
+
+/// Whether it sends nothing more by itself.
+fn has_stopped(run: &Value) -> bool {
+    matches!(text(&run["state"]).as_str(), "done" | "cancelled" | "paused")
+}
+
+/// Whether a run has done all that it was to do, as far as is known now.
+pub(super) fn is_well(run: &Value) -> bool {
+    run["state"] == "done" && number(&run["came_back"]) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_is_well_once_all_of_it_is_sent_and_nothing_has_come_back() {
+        for (state, came_back, stopped, well) in [
+            ("running", 0, false, false),
+            ("cancelling", 0, false, false),
+            ("paused", 0, true, false),
+            ("cancelled", 0, true, false),
+            ("done", 1, true, false),
+            ("done", 0, true, true),
+        ] {
+            let run = json!({ "state": state, "came_back": came_back });
+            assert_eq!((has_stopped(&run), is_well(&run)), (stopped, well), "{run}");
+        }
+    }
+
+    #[test]
+    fn whoever_stops_following_is_told_that_the_run_goes_on() {
+        let (note, code) = interrupted_note("r-1");
+        assert!(note.starts_with("the run goes on"), "{note}");
+        assert!(note.contains("dlq status r-1") && note.contains("dlq pause r-1"), "{note}");
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(130)));
+    }
+}

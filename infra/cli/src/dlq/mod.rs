@@ -1,0 +1,171 @@
+//! `sluicegate dlq`: dead letters, seen and sent back, through the operators' function.
+
+pub(crate) mod args;
+pub(crate) mod client;
+mod export;
+mod follow;
+pub(crate) mod page;
+mod progress;
+mod report;
+pub(crate) mod requests;
+pub(crate) mod selection;
+pub(crate) mod shown;
+pub(crate) mod table;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use event::Timestamp;
+use runtime::{Clock as _, SystemClock};
+use serde_json::Value;
+
+use self::args::{Dlq, Export, OfRun, Plain, Redrive};
+use self::client::Client;
+use self::follow::{End, follow, interrupted_note, is_well};
+use self::page::{Page, letters};
+use self::requests::Request;
+use self::shown::{json_line, text};
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::local::interrupted;
+use crate::output::Output;
+
+/// Between two looks at a run that is watched.
+const TICK: Duration = Duration::from_secs(2);
+
+pub(crate) async fn run(
+    root: Option<&Path>,
+    verb: Dlq,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let now = SystemClock.now();
+    let request = Request::of(&verb, now);
+    match &verb {
+        Dlq::Export(args) => return export(root, args, request, output).await,
+        Dlq::Redrive(args) => return redrive(root, args, &request, output).await,
+        Dlq::Status(args) if args.watch => return watch(root, args, &request, output).await,
+        _ => {}
+    }
+    let plain = plain(&verb);
+    let answer = Client::find(root, &plain.at).await?.ask(&request).await?;
+    tell(output, plain, &answer, |page| written(&verb, page, &answer, now));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How a verb's answer is told, and where it is asked.
+fn plain(verb: &Dlq) -> &Plain {
+    match verb {
+        Dlq::List(plain) | Dlq::History(plain) => plain,
+        Dlq::Groups(args) => &args.plain,
+        Dlq::Peek(args) => &args.plain,
+        Dlq::Export(args) => &args.plain,
+        Dlq::Show(args) => &args.plain,
+        Dlq::Plan(args) => &args.plain,
+        Dlq::Redrive(args) => &args.plain,
+        Dlq::Status(args) => &args.plain,
+        Dlq::Pause(args) | Dlq::Resume(args) | Dlq::Cancel(args) => &args.plain,
+        Dlq::Stop(args) => &args.plain,
+        Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => &args.plain,
+    }
+}
+
+/// An answer as a person reads it.
+fn written(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> String {
+    match verb {
+        Dlq::List(_) => report::stages(page, answer),
+        Dlq::History(_) => report::history(page, answer),
+        Dlq::Groups(_) => report::groups(page, answer),
+        Dlq::Peek(_) | Dlq::Export(_) => report::peek(page, answer),
+        Dlq::Show(_) => report::letter(page, answer),
+        Dlq::Plan(args) => report::plan(page, answer, args.patch.is_some(), now),
+        Dlq::Redrive(_) => report::begun(page, answer),
+        Dlq::Status(_) => report::status(page, answer),
+        Dlq::Pause(_) | Dlq::Resume(_) | Dlq::Cancel(_) => report::on_run(page, answer, now),
+        Dlq::Stop(_) => report::stopped(page, answer),
+        Dlq::Discard(_) => report::on_letters(page, "discard", answer),
+        Dlq::Restore(_) => report::on_letters(page, "restore", answer),
+        Dlq::Release(_) => report::on_letters(page, "release", answer),
+    }
+}
+
+fn tell(output: &Output, plain: &Plain, answer: &Value, text: impl Fn(&Page) -> String) {
+    match plain.shown.format {
+        Format::Json => output.result(&json_line(answer)),
+        Format::Text => output.result(&text(&Page::new(output, plain.shown.color))),
+    }
+}
+
+async fn export(
+    root: Option<&Path>,
+    args: &Export,
+    first: Request,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let client = Client::find(root, &args.plain.at).await?;
+    let ask = async |request: &Request| client.ask(request).await;
+    let count = export::export(first, args.output.as_deref(), ask, output).await?;
+    let to = match &args.output {
+        Some(path) => format!(" to {}", path.display()),
+        None => String::new(),
+    };
+    output.note(&format!("{} exported{to}", letters(count)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Begins a run, and follows it.
+async fn redrive(
+    root: Option<&Path>,
+    args: &Redrive,
+    request: &Request,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let client = Client::find(root, &args.plain.at).await?;
+    let begun = client.ask(request).await?;
+    if args.detach {
+        tell(output, &args.plain, &begun, |page| report::begun(page, &begun));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let run = text(&begun["run"]);
+    output.note(&format!("run {run} has begun; Ctrl-C stops following it, not the run"));
+    match follow(&client, &run, output).await? {
+        End::Interrupted => {
+            let (note, code) = interrupted_note(&run);
+            output.note(&note);
+            Ok(code)
+        }
+        End::Stopped(last) => {
+            tell(output, &args.plain, &last, |page| report::status(page, &last));
+            Ok(if is_well(&last["run"]) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        }
+    }
+}
+
+/// Shows a run until it is over.
+async fn watch(
+    root: Option<&Path>,
+    args: &OfRun,
+    request: &Request,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let client = Client::find(root, &args.plain.at).await?;
+    let page = Page::new(output, args.plain.shown.color);
+    let mut interrupted = std::pin::pin!(interrupted());
+    loop {
+        let answer = tokio::select! {
+            answer = client.ask(request) => answer?,
+            () = &mut interrupted => return Ok(ExitCode::SUCCESS),
+        };
+        match args.plain.shown.format {
+            Format::Json => output.result(&json_line(&answer)),
+            Format::Text => output.screen(&report::status(&page, &answer)),
+        }
+        if matches!(answer["run"]["state"].as_str(), Some("done" | "cancelled")) {
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            () = &mut interrupted => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What an act has changed, or would.
+
+use event::Timestamp;
+use serde_json::Value;
+
+use super::run::lines as run_lines;
+use crate::dlq::page::{Page, letters, members, number, times_of};
+use crate::dlq::shown::text;
+use crate::output::grouped;
+
+/// `dlq discard`, `restore` and `release`.
+pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> String {
+    let count = number(&answer["letters"]);
+    let done = match verb {
+        "discard" => "discarded",
+        "restore" => "restored",
+        _ => "released",
+    };
+    if answer["applied"] != true {
+        let mut lines = vec![format!("{} would be {done}; nothing is changed", letters(count))];
+        let next = match count {
+            0 => "`sluicegate dlq list` shows where letters are",
+            _ => "the same again with --apply does it",
+        };
+        lines.extend(page.line("next", next));
+        return lines.join("\n");
+    }
+    let was = if count == 1 { "was" } else { "were" };
+    let mut lines = vec![format!("{} {was} {done}", letters(count))];
+    let left = number(&answer["left"]);
+    if left > 0 {
+        let left = format!("{}, since others changed them meanwhile", grouped(left));
+        lines.extend(page.line("left alone", &left));
+    }
+    lines.extend(audit(page, answer));
+    let next = match verb {
+        "discard" => "`sluicegate dlq restore --reason …` undoes it, with the same options",
+        _ => "`sluicegate dlq groups` shows what is dead now",
+    };
+    lines.extend(page.line("next", next));
+    lines.join("\n")
+}
+
+/// `dlq pause`, `resume` and `cancel`.
+pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> String {
+    let mut lines = run_lines(page, &answer["run"], &times_of(answer, now));
+    lines.extend(audit(page, answer));
+    lines.join("\n")
+}
+
+/// `dlq stop`.
+pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
+    let stopped = members(&answer["stopped"]);
+    if stopped.is_empty() {
+        return "no run was running".to_owned();
+    }
+    let mut lines = Vec::new();
+    for run in stopped {
+        let id = text(&run["run"]);
+        let (sent, all) = (number(&run["sent"]), letters(number(&run["letters"])));
+        let state = page.state(&text(&run["state"]));
+        lines.push(format!("{id} is {state}: {} of {all} sent", grouped(sent)));
+        if run["is_worked_on"] == true {
+            lines.extend(page.line("", "what its worker has begun to send is still sent"));
+        }
+    }
+    lines.extend(audit(page, answer));
+    let next =
+        format!("`sluicegate dlq resume {} --reason …` lets one go on", text(&stopped[0]["run"]));
+    lines.extend(page.line("next", &next));
+    lines.join("\n")
+}
+
+/// Where it is written down.
+pub(super) fn audit(page: &Page, answer: &Value) -> Vec<String> {
+    let audit = &answer["audit"];
+    if !audit.is_object() {
+        return Vec::new();
+    }
+    let mut lines = page.line("audit log", &text(&audit["intent"]));
+    match audit["outcome"].is_string() {
+        true => lines.extend(page.line("", &text(&audit["outcome"]))),
+        false => lines.extend(page.line("", "the outcome could not be written down")),
+    }
+    lines
+}

@@ -1,0 +1,107 @@
+//! `dlq groups`: what failed, how often, and since when.
+
+use serde_json::Value;
+
+use crate::breaker::times::Times;
+use crate::dlq::page::{Page, age, letters, members, number};
+use crate::dlq::shown::text;
+use crate::dlq::table::{Cell, Column, Table};
+use crate::output::{cut, grouped};
+
+/// A line for each group, the largest first, and the reason of its last letter.
+pub(in crate::dlq) fn groups(page: &Page, answer: &Value) -> String {
+    let groups = members(&answer["groups"]);
+    let state = text(&answer["state"]);
+    if groups.is_empty() {
+        let mut lines = vec![format!("no {state} letter is meant by that")];
+        let next = "`sluicegate dlq list` shows where letters are";
+        lines.extend(page.line("next", next));
+        return lines.join("\n");
+    }
+    let times = Times::of(answer);
+    let wide = table(&times, groups, true);
+    let is_wide = wide.whole_width() <= page.width;
+    let table = if is_wide { wide } else { table(&times, groups, false) };
+    let (head, rows) = table.lines(page);
+    let mut lines = vec![head];
+    for (row, group) in rows.into_iter().zip(groups) {
+        lines.push(row);
+        if !is_wide {
+            let about = [text(&group["group"]), dataset(group), place(group)];
+            let about: Vec<String> = about.into_iter().filter(|it| !it.is_empty()).collect();
+            lines.push(cut(&format!("    {}", about.join("  ")), page.width));
+        }
+        lines.push(cut(&format!("    {}", text(&group["reason"])), page.width));
+    }
+    lines.push(String::new());
+    let count =
+        if groups.len() == 1 { "1 group".to_owned() } else { format!("{} groups", groups.len()) };
+    lines.push(format!("{} in {count}, {state}", letters(number(&answer["letters"]))));
+    let first = text(&groups[0]["group"]);
+    let next = match state.as_str() {
+        "quarantined" => format!(
+            "`sluicegate dlq release --group {first} --reason …` lets them be redriven once more"
+        ),
+        "discarded" => format!("`sluicegate dlq restore --group {first} --reason …` undoes it"),
+        "redriven" => {
+            "they have not come back; `sluicegate dlq history` shows their runs".to_owned()
+        }
+        _ => format!(
+            "`sluicegate dlq peek --group {first}` shows letters; once the cause is mended, \
+             `sluicegate dlq plan --group {first}`"
+        ),
+    };
+    lines.extend(page.line("next", &next));
+    lines.join("\n")
+}
+
+fn table(times: &Times, groups: &[Value], is_wide: bool) -> Table {
+    let mut columns = vec![
+        Column::number("letters"),
+        Column::number("came back"),
+        Column::words("stage", 12),
+        Column::words("code", 24),
+        Column::number("first"),
+        Column::number("last"),
+    ];
+    if is_wide {
+        columns.push(Column::words("group", 24));
+        columns.push(Column::words("dataset", 24));
+        columns.push(Column::words("place", 40));
+    }
+    let mut table = Table::new(columns);
+    for group in groups {
+        let mut row: Vec<Cell> = vec![
+            grouped(number(&group["letters"])).into(),
+            grouped(number(&group["came_back"])).into(),
+            text(&group["stage"]).into(),
+            text(&group["code"]).into(),
+            age(times, &group["first_failed_at"]).into(),
+            age(times, &group["last_failed_at"]).into(),
+        ];
+        if is_wide {
+            row.push(text(&group["group"]).into());
+            row.push(dataset(group).into());
+            row.push(text(&group["at"]).into());
+        }
+        table.add(row);
+    }
+    table
+}
+
+/// `flights, versions 1 and 2`.
+fn dataset(group: &Value) -> String {
+    let name = text(&group["dataset"]);
+    let versions: Vec<String> =
+        members(&group["contract_versions"]).iter().map(Value::to_string).collect();
+    match (name.is_empty(), &versions[..]) {
+        (true, _) | (false, []) => name,
+        (false, [version]) => format!("{name} v{version}"),
+        (false, versions) => format!("{name} v{}", versions.join(", v")),
+    }
+}
+
+fn place(group: &Value) -> String {
+    let place = text(&group["at"]);
+    if place.is_empty() { place } else { format!("at {place}") }
+}

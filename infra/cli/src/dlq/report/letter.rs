@@ -1,0 +1,129 @@
+//! `dlq show`: all that is known of one letter.
+
+use serde_json::Value;
+
+use super::letters::redrives;
+use crate::breaker::times::Times;
+use crate::dlq::page::{Page, bytes, members, number, often};
+use crate::dlq::shown::{indented, shown, text};
+
+/// Why it failed first, then its life, then its message.
+pub(in crate::dlq) fn letter(page: &Page, answer: &Value) -> String {
+    let times = Times::of(answer);
+    let letter = &answer["letter"];
+    let state = text(&letter["state"]);
+    let stage = text(&letter["stage"]);
+    let mut lines =
+        vec![format!("letter {} of {stage} is {}", text(&letter["id"]), page.state(&state))];
+    lines.push(String::new());
+    let mut add = |label: &str, said: String| {
+        if !said.is_empty() {
+            lines.extend(page.line(label, &said));
+        }
+    };
+    add("code", format!("{} ({})", text(&letter["code"]), text(&letter["kind"])));
+    add("why", text(&letter["reason"]));
+    if letter["is_moved_by_sqs"] == true {
+        add("", "SQS itself moved it: its function crashed, or ran out of time".to_owned());
+    }
+    add("at", text(&letter["at"]));
+    add("group", text(&letter["group"]));
+    add("dataset", dataset(letter));
+    add("tenant", text(&letter["tenant"]));
+    for (label, member) in [
+        ("taken in", "taken_in_at"),
+        ("failed first", "first_failed_at"),
+        ("failed last", "last_failed_at"),
+        ("collected", "collected_at"),
+    ] {
+        add(label, times.at(&letter[member]).unwrap_or_default());
+    }
+    add("tried", tried(letter));
+    add("redriven", redriven(letter));
+    add("message id", text(&letter["message_id"]));
+    add("trace", text(&letter["traceparent"]));
+    add("stored in", place(&letter["place"]));
+    if letter["original"].is_object() {
+        add("stored first", place(&letter["original"]));
+    }
+    add("next", advice(&text(&letter["id"]), &state));
+    lines.extend(message(page, &times, &letter["message"]));
+    lines.join("\n")
+}
+
+fn dataset(letter: &Value) -> String {
+    let name = text(&letter["dataset"]);
+    match letter["contract_version"].as_u64() {
+        Some(version) if !name.is_empty() => format!("{name}, version {version} of its contract"),
+        _ => name,
+    }
+}
+
+fn tried(letter: &Value) -> String {
+    let tries = often(number(&letter["attempts"]));
+    let parked = match number(&letter["parks"]) {
+        0 => String::new(),
+        parks => format!(", and was parked {}", often(parks)),
+    };
+    format!("{tries} in its last life{parked}")
+}
+
+fn redriven(letter: &Value) -> String {
+    let runs: Vec<String> = members(&letter["runs"]).iter().map(text).collect();
+    match (redrives(letter), runs.is_empty()) {
+        (0, _) => "never".to_owned(),
+        (count, true) => format!("{}, by other means than a run", often(count)),
+        (count, false) => format!("{}; runs: {}", often(count), runs.join(", ")),
+    }
+}
+
+fn place(place: &Value) -> String {
+    if !place.is_object() {
+        return String::new();
+    }
+    let (offset, length) = (number(&place["offset"]), number(&place["length"]));
+    format!("{}, {length} bytes from {offset} on", text(&place["object"]))
+}
+
+fn advice(id: &str, state: &str) -> String {
+    match state {
+        "dead" => {
+            format!("`sluicegate dlq plan --letter {id}` sends it back, once its cause is mended")
+        }
+        "quarantined" => format!(
+            "`sluicegate dlq release --letter {id} --reason …` lets it be redriven once more"
+        ),
+        "discarded" => format!("`sluicegate dlq restore --letter {id} --reason …` undoes that"),
+        _ => String::new(),
+    }
+}
+
+fn message(page: &Page, times: &Times, message: &Value) -> Vec<String> {
+    if !message.is_object() {
+        return vec![String::new(), "its message is not there".to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    let body = message["body"].as_str().unwrap_or_default();
+    lines.push(format!("message, {}", bytes(body.len() as u64)));
+    let mut add = |label: &str, said: String| {
+        if !said.is_empty() {
+            lines.extend(page.line(label, &said));
+        }
+    };
+    add("queued as", text(&message["message_id"]));
+    add("sent", times.at(&message["sent_at"]).unwrap_or_default());
+    add("received", often(number(&message["receive_count"])));
+    add("moved from", text(&message["moved_from"]));
+    add("message group", text(&message["group"]));
+    for (name, attribute) in message["attributes"].as_object().into_iter().flatten() {
+        let value = text(&attribute["value"]);
+        add("attribute", format!("{}: {value}", shown(name)));
+    }
+    lines.push(String::new());
+    match indented(body) {
+        Some(body) => lines.extend(body),
+        None if body.is_empty() => lines.push("(an empty body)".to_owned()),
+        None => lines.extend(body.lines().map(shown)),
+    }
+    lines
+}

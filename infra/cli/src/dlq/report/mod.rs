@@ -1,0 +1,20 @@
+//! Answers as a person reads them: within 80 columns, and wider where there is more to read.
+
+mod acts;
+mod groups;
+mod letter;
+mod letters;
+mod plan;
+pub(super) mod run;
+mod stages;
+
+pub(super) use self::acts::{on_letters, on_run, stopped};
+pub(super) use self::groups::groups;
+pub(super) use self::letter::letter;
+pub(super) use self::letters::peek;
+pub(super) use self::plan::plan;
+pub(super) use self::run::{begun, history, status};
+pub(super) use self::stages::stages;
+
+#[cfg(test)]
+mod tests;

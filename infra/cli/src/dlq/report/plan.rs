@@ -1,0 +1,98 @@
+//! `dlq plan`: what would be sent, before it is.
+
+use event::Timestamp;
+use serde_json::Value;
+
+use super::letters::code_and_why;
+use crate::breaker::times::Times;
+use crate::dlq::page::{Page, bytes, letters, members, number};
+use crate::dlq::shown::{indented, shown, text};
+use crate::output::{cut, grouped};
+
+/// Of a body, that are shown of what was and of what is.
+const MOST_LINES: usize = 8;
+
+/// What is in it, and the command that begins it.
+pub(in crate::dlq) fn plan(page: &Page, answer: &Value, has_patch: bool, now: Timestamp) -> String {
+    let id = text(&answer["plan"]);
+    let count = number(&answer["letters"]);
+    if count == 0 {
+        let mut lines = vec!["no letter is meant by that, and nothing is to be sent".to_owned()];
+        lines.extend(page.line("next", "`sluicegate dlq list` shows where letters are"));
+        return lines.join("\n");
+    }
+    let size = bytes(number(&answer["bytes"]));
+    let mut lines = vec![format!("plan {id}: {}, {size}; nothing was sent", letters(count))];
+    lines.push(String::new());
+    lines.extend(page.line("stages", &counts(&answer["stages"])));
+    let datasets = counts(&answer["datasets"]);
+    let datasets = if datasets.is_empty() { "not known".to_owned() } else { datasets };
+    lines.extend(page.line("datasets", &datasets));
+    let to = match answer["to"].is_string() {
+        true => format!("{}, all of them", text(&answer["to"])),
+        false => "each back to where it failed".to_owned(),
+    };
+    lines.extend(page.line("go to", &to));
+    if has_patch {
+        lines.extend(page.line("changed", "each payload, by the patch"));
+    }
+    let times = Times::of(&serde_json::json!({ "at": now }));
+    let mut label = "examples";
+    for letter in members(&answer["examples"]) {
+        let failed = times.relative(&letter["last_failed_at"]).unwrap_or_default();
+        let example = format!(
+            "{} of {}, {failed}: {}",
+            text(&letter["id"]),
+            text(&letter["stage"]),
+            code_and_why(letter)
+        );
+        lines.extend(page.line(label, &example));
+        label = "";
+    }
+    for change in members(&answer["changes"]) {
+        lines.extend(changed(page, change));
+    }
+    lines.extend(page.line("next", "this begins it, within a day:"));
+    // A line of its own, which is copied whole.
+    lines.push(format!("    sluicegate dlq redrive {id} --reason …"));
+    lines.join("\n")
+}
+
+/// What becomes of a letter's body, as the lines that are others afterwards.
+fn changed(page: &Page, change: &Value) -> Vec<String> {
+    let (before, after) = (body_lines(&change["before"]), body_lines(&change["after"]));
+    let lines = before.iter().zip(&after);
+    let same_first = lines.take_while(|(before, after)| before == after).count();
+    let (before, after) = (&before[same_first..], &after[same_first..]);
+    let lines = before.iter().rev().zip(after.iter().rev());
+    let same_last = lines.take_while(|(before, after)| before == after).count();
+    let (before, after) = (&before[..before.len() - same_last], &after[..after.len() - same_last]);
+    let (id, to) = (text(&change["letter"]), text(&change["to"]));
+    if before.is_empty() && after.is_empty() {
+        return page.line("body", &format!("of {id}, to {to}: as it is"));
+    }
+    let mut lines = page.line("body", &format!("of {id}, to {to}:"));
+    for (sign, part) in [('-', before), ('+', after)] {
+        for line in part.iter().take(MOST_LINES) {
+            lines.push(cut(&format!("    {sign} {line}"), page.width));
+        }
+        if part.len() > MOST_LINES {
+            lines.push(format!("    {sign} and {} lines more", part.len() - MOST_LINES));
+        }
+    }
+    lines
+}
+
+/// A body with a line for each member, or as one line if it is no JSON.
+fn body_lines(body: &Value) -> Vec<String> {
+    let body = body.as_str().unwrap_or_default();
+    indented(body).unwrap_or_else(|| vec![shown(body)])
+}
+
+/// `deliver 1,200, sink 4`.
+fn counts(counts: &Value) -> String {
+    let each = counts.as_object().into_iter().flatten();
+    let each: Vec<String> =
+        each.map(|(name, count)| format!("{} {}", shown(name), grouped(number(count)))).collect();
+    each.join(", ")
+}

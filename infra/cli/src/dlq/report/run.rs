@@ -1,0 +1,166 @@
+//! Runs: how far each is, how fast, and why it waits.
+
+use serde_json::Value;
+
+use super::acts::audit;
+use crate::breaker::times::Times;
+use crate::dlq::page::{Page, age, letters, members, number, state_colour};
+use crate::dlq::shown::text;
+use crate::dlq::table::{Cell, Column, Table};
+use crate::output::grouped;
+
+/// `dlq status`.
+pub(in crate::dlq) fn status(page: &Page, answer: &Value) -> String {
+    lines(page, &answer["run"], &Times::of(answer)).join("\n")
+}
+
+/// `dlq redrive --detach`.
+pub(in crate::dlq) fn begun(page: &Page, answer: &Value) -> String {
+    let id = text(&answer["run"]);
+    let first = match number(&answer["pace"]["canary"]) {
+        0 => String::new(),
+        canary => format!(", {} of them first", grouped(canary.min(number(&answer["letters"])))),
+    };
+    let count = letters(number(&answer["letters"]));
+    let mut lines = vec![format!("run {id} has begun: {count}{first}")];
+    lines.extend(audit(page, answer));
+    lines.extend(page.line("next", &format!("`sluicegate dlq status {id} --watch` follows it")));
+    lines.join("\n")
+}
+
+/// All of one run.
+pub(super) fn lines(page: &Page, run: &Value, times: &Times) -> Vec<String> {
+    let (id, state) = (text(&run["run"]), text(&run["state"]));
+    let (position, size) = (number(&run["position"]), number(&run["letters"]));
+    let mut lines = vec![format!(
+        "run {id} is {}: {} of {}{}",
+        page.state(&state),
+        grouped(position),
+        letters(size),
+        percent(position, size).map_or_else(String::new, |percent| format!(" ({percent} %)"))
+    )];
+    lines.push(String::new());
+    let mut add = |label: &str, said: String| {
+        if !said.is_empty() {
+            lines.extend(page.line(label, &said));
+        }
+    };
+    let is_over = matches!(state.as_str(), "done" | "cancelled");
+    if !is_over {
+        add("phase", phase(run));
+    }
+    add("sent", grouped(number(&run["sent"])));
+    let skipped = number(&run["skipped"]);
+    if skipped > 0 {
+        let why = "others had changed them since they were planned, or their queue refused them";
+        add("left out", format!("{}: {why}", grouped(skipped)));
+    }
+    add("came back", grouped(number(&run["came_back"])));
+    add("note", text(&run["note"]));
+    add("began", times.at(&run["started_at"]).unwrap_or_default());
+    add("ended", times.at(&run["ended_at"]).unwrap_or_default());
+    add("by", text(&run["by"]));
+    add("why", text(&run["why"]));
+    add("plan", text(&run["plan"]));
+    add("next", advice(&id, &state, number(&run["came_back"])));
+    lines
+}
+
+/// What can be done about it.
+pub(in crate::dlq) fn advice(id: &str, state: &str, came_back: u64) -> String {
+    match state {
+        "running" => format!("`sluicegate dlq pause {id} --reason …` lets it send nothing more"),
+        "paused" if came_back > 0 => format!(
+            "`sluicegate dlq groups --run {id}` tells what came back; then `sluicegate dlq resume {id} --reason …`, or \
+             `cancel`"
+        ),
+        "paused" => {
+            format!("`sluicegate dlq resume {id} --reason …` lets it go on, `cancel` ends it")
+        }
+        _ if came_back > 0 => format!("`sluicegate dlq groups --run {id}` tells what came back"),
+        _ => String::new(),
+    }
+}
+
+/// `ramp: 20 a second, step 3 of 4`.
+pub(in crate::dlq) fn phase(run: &Value) -> String {
+    let (progress, pace) = (&run["progress"], &run["pace"]);
+    let canary = grouped(number(&pace["canary"]).min(number(&run["letters"])));
+    if progress == "canary" {
+        return format!("canary: the first {canary} are sent");
+    }
+    if progress["judging"].is_object() {
+        return format!("watched: what becomes of the first {canary}");
+    }
+    if !progress["ramp"].is_object() {
+        return String::new();
+    }
+    let rates = members(&pace["rates"]);
+    let step = number(&progress["ramp"]["step"]);
+    let rate = rate_of_step(run, step);
+    let rate = match rate {
+        0 => "as fast as can be".to_owned(),
+        rate => format!("{} a second", grouped(rate)),
+    };
+    match usize::try_from(step) {
+        Ok(step) if step < rates.len() => {
+            format!("ramp: {rate}, step {} of {}", step + 1, rates.len())
+        }
+        _ => format!("full speed: {rate}"),
+    }
+}
+
+/// Letters a second; 0 is as fast as can be.
+pub(in crate::dlq) fn rate_of_step(run: &Value, step: u64) -> u64 {
+    let pace = &run["pace"];
+    let most = number(&pace["most_per_second"]);
+    let rate = usize::try_from(step).ok().and_then(|step| members(&pace["rates"]).get(step));
+    match (rate.map(number), most) {
+        (Some(rate), 0) => rate,
+        (Some(rate), most) => rate.min(most),
+        (None, most) => most,
+    }
+}
+
+/// In whole percent, rounded down: 100 is all. `None` of nothing.
+pub(in crate::dlq) fn percent(part: u64, of: u64) -> Option<u64> {
+    part.saturating_mul(100).checked_div(of)
+}
+
+/// `dlq history`.
+pub(in crate::dlq) fn history(page: &Page, answer: &Value) -> String {
+    let runs = members(&answer["runs"]);
+    if runs.is_empty() {
+        return "there was no run so far; `sluicegate dlq plan` is where one begins".to_owned();
+    }
+    let times = Times::of(answer);
+    let mut table = Table::new(vec![
+        Column::number("began"),
+        Column::words("run", 24),
+        Column::words("state", 10),
+        Column::number("letters"),
+        Column::number("sent"),
+        Column::number("back"),
+        Column::words("why", usize::MAX),
+    ]);
+    for run in runs {
+        let state = text(&run["state"]);
+        let colour = state_colour(&state);
+        table.add(vec![
+            age(&times, &run["started_at"]).into(),
+            text(&run["run"]).into(),
+            Cell::coloured(state, colour),
+            grouped(number(&run["letters"])).into(),
+            grouped(number(&run["sent"])).into(),
+            grouped(number(&run["came_back"])).into(),
+            text(&run["why"]).into(),
+        ]);
+    }
+    let (head, rows) = table.lines(page);
+    let mut lines = vec![head];
+    lines.extend(rows);
+    lines.push(String::new());
+    let next = format!("`sluicegate dlq status {}` tells all of one", text(&runs[0]["run"]));
+    lines.extend(page.line("next", &next));
+    lines.join("\n")
+}

@@ -1,0 +1,257 @@
+//! What each verb asks of the function: a verb of redrive's, and the body that it reads.
+
+use event::Timestamp;
+use letters::Pace;
+use serde_json::{Map, Value, json};
+
+use super::args::{ActOnLetters, ActOnRun, Dlq, Paced, Reveal};
+use super::selection::Chosen;
+
+/// Letters of a page of an export.
+const LETTERS_IN_PAGE: u64 = 200;
+
+/// A request to `POST /v1/dlq/{verb}`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Request {
+    pub(crate) verb: &'static str,
+    pub(crate) body: Value,
+}
+
+impl Request {
+    fn new(verb: &'static str, body: Value) -> Self {
+        Self { verb, body }
+    }
+
+    pub(crate) fn status(run: &str) -> Self {
+        Self::new("status", json!({ "run": run }))
+    }
+
+    /// The first of what a verb asks for; ages are counted back from `now`.
+    pub(crate) fn of(verb: &Dlq, now: Timestamp) -> Self {
+        match verb {
+            Dlq::List(_) => Self::new("list", json!({})),
+            Dlq::History(_) => Self::new("history", json!({})),
+            Dlq::Groups(args) => Self::new("groups", selected(&args.chosen, now)),
+            Dlq::Peek(args) => {
+                let mut body = selected(&args.chosen, now);
+                body["limit"] = json!(args.limit);
+                Self::new("export", body)
+            }
+            Dlq::Export(args) => {
+                let mut body = selected(&args.chosen, now);
+                body["limit"] = json!(LETTERS_IN_PAGE);
+                Self::new("export", revealed(body, &args.reveal))
+            }
+            Dlq::Show(args) => {
+                Self::new("show", revealed(json!({ "letter": args.letter }), &args.reveal))
+            }
+            Dlq::Plan(args) => {
+                let mut body = selected(&args.chosen, now);
+                if let Some(to) = &args.to {
+                    body["to"] = json!(to);
+                }
+                if let Some(patch) = &args.patch {
+                    body["patch"] = patch.clone();
+                }
+                Self::new("plan", body)
+            }
+            Dlq::Redrive(args) => {
+                let pace = pace(&args.pace);
+                Self::new("redrive", json!({ "plan": args.plan, "why": args.reason, "pace": pace }))
+            }
+            Dlq::Status(args) => Self::status(&args.run),
+            Dlq::Pause(args) => on_run("pause", args),
+            Dlq::Resume(args) => on_run("resume", args),
+            Dlq::Cancel(args) => on_run("cancel", args),
+            Dlq::Stop(args) => Self::new("stop", json!({ "why": args.reason })),
+            Dlq::Discard(args) => on_letters("discard", args, now),
+            Dlq::Restore(args) => on_letters("restore", args, now),
+            Dlq::Release(args) => on_letters("release", args, now),
+        }
+    }
+}
+
+fn selected(chosen: &Chosen, now: Timestamp) -> Value {
+    json!({ "select": chosen.selection(now) })
+}
+
+fn revealed(mut body: Value, reveal: &Reveal) -> Value {
+    if let Some(reason) = reveal.reason.as_ref().filter(|_| reveal.reveal) {
+        body["reveal"] = json!(reason);
+    }
+    body
+}
+
+fn on_run(verb: &'static str, args: &ActOnRun) -> Request {
+    Request::new(verb, json!({ "run": args.run, "why": args.reason }))
+}
+
+fn on_letters(verb: &'static str, args: &ActOnLetters, now: Timestamp) -> Request {
+    let mut body = selected(&args.chosen, now);
+    body["why"] = json!(args.reason);
+    body["apply"] = json!(args.apply);
+    Request::new(verb, body)
+}
+
+/// What was given of a pace; the function knows the rest.
+fn pace(paced: &Paced) -> Value {
+    if paced.unlimited {
+        return json!(Pace::unlimited());
+    }
+    let mut pace = Map::new();
+    if paced.no_canary {
+        pace.insert("canary".to_owned(), json!(0));
+    }
+    if let Some(canary) = paced.canary {
+        pace.insert("canary".to_owned(), json!(canary));
+    }
+    if !paced.rates.is_empty() {
+        pace.insert("rates".to_owned(), json!(paced.rates));
+    }
+    if let Some(step) = paced.step {
+        pace.insert("step_s".to_owned(), json!(step.as_secs()));
+    }
+    if let Some(most) = paced.most.or(paced.rates.last().copied()) {
+        pace.insert("most_per_second".to_owned(), json!(most));
+    }
+    Value::Object(pace)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    fn verb(words: &[&str]) -> Dlq {
+        let args = Args::try_parse_from(["sluicegate", "dlq"].iter().chain(words)).unwrap();
+        let Some(Command::Dlq(verb)) = args.command else { panic!("{words:?}") };
+        *verb
+    }
+
+    #[track_caller]
+    fn check(words: &[&str], asked: &str, body: Value) {
+        let request = Request::of(&verb(words), "2026-11-29T03:00:00Z".parse().unwrap());
+        assert_eq!((request.verb, &request.body), (asked, &body), "{words:?}");
+    }
+
+    #[test]
+    fn each_verb_asks_in_redrive_s_words() {
+        let of_sink = json!({ "stages": ["sink"] });
+        let sink = ["--stage", "sink"];
+        for (words, asked, body) in [
+            (vec!["list"], "list", json!({})),
+            (vec!["history"], "history", json!({})),
+            (vec!["groups"], "groups", json!({ "select": {} })),
+            (vec!["groups", "--stage", "sink"], "groups", json!({ "select": of_sink })),
+            (vec!["peek"], "export", json!({ "select": {}, "limit": 10 })),
+            (
+                vec!["peek", "--limit", "3", "--since", "1h"],
+                "export",
+                json!({ "select": { "failed_from": "2026-11-29T02:00:00.000Z" }, "limit": 3 }),
+            ),
+            (vec!["show", "a1"], "show", json!({ "letter": "a1" })),
+            (
+                vec!["show", "a1", "--reveal", "--reason", "a complaint"],
+                "show",
+                json!({ "letter": "a1", "reveal": "a complaint" }),
+            ),
+            (vec!["export"], "export", json!({ "select": {}, "limit": 200 })),
+            (
+                vec!["export", "--reveal", "--why", "sent again by hand", "--format", "json"],
+                "export",
+                json!({ "select": {}, "limit": 200, "reveal": "sent again by hand" }),
+            ),
+            (vec!["plan", sink[0], sink[1]], "plan", json!({ "select": of_sink })),
+            (
+                vec!["plan", "--to", "enrich", "--patch", r#"[{"op":"remove","path":"/a"}]"#],
+                "plan",
+                json!({ "select": {}, "to": "enrich", "patch": [{ "op": "remove", "path": "/a" }] }),
+            ),
+            (vec!["status", "r1", "--watch"], "status", json!({ "run": "r1" })),
+            (vec!["pause", "r1", "--reason", "x"], "pause", json!({ "run": "r1", "why": "x" })),
+            (vec!["resume", "r1", "--why", "x"], "resume", json!({ "run": "r1", "why": "x" })),
+            (vec!["cancel", "r1", "--reason", "x"], "cancel", json!({ "run": "r1", "why": "x" })),
+            (vec!["stop", "--all", "--reason", " x "], "stop", json!({ "why": "x" })),
+            (
+                vec!["discard", "--stage", "sink", "--reason", "x"],
+                "discard",
+                json!({ "select": of_sink, "why": "x", "apply": false }),
+            ),
+            (
+                vec!["restore", "--reason", "x", "--apply"],
+                "restore",
+                json!({ "select": {}, "why": "x", "apply": true }),
+            ),
+            (
+                vec!["release", "--letter", "a1", "--reason", "x", "--apply"],
+                "release",
+                json!({ "select": { "letters": ["a1"] }, "why": "x", "apply": true }),
+            ),
+        ] {
+            check(&words, asked, body);
+        }
+    }
+
+    #[test]
+    fn of_a_pace_only_what_was_given_is_said() {
+        for (words, pace) in [
+            (vec![], json!({})),
+            (vec!["--canary", "50"], json!({ "canary": 50 })),
+            (vec!["--no-canary", "--step", "1m"], json!({ "canary": 0, "step_s": 60 })),
+            (vec!["--rates", "2,40"], json!({ "rates": [2, 40], "most_per_second": 40 })),
+            (
+                vec!["--rates", "1,5", "--most", "300"],
+                json!({ "rates": [1, 5], "most_per_second": 300 }),
+            ),
+            (vec!["--unlimited"], json!(Pace::unlimited())),
+        ] {
+            let mut all = vec!["redrive", "p1", "--reason", "mended", "--detach"];
+            all.extend(words);
+            let body = json!({ "plan": "p1", "why": "mended", "pace": pace });
+            serde_json::from_value::<Pace>(pace).unwrap();
+            check(&all, "redrive", body);
+        }
+    }
+
+    #[test]
+    fn a_patch_may_be_in_a_file() {
+        let folder = std::env::temp_dir().join(format!("sluicegate-patch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("patch.json");
+        std::fs::write(&file, r#"[{"op":"replace","path":"/n","value":1.00000000000000000001}]"#)
+            .unwrap();
+        let named = format!("@{}", file.display());
+        let request = Request::of(
+            &verb(&["plan", "--patch", &named]),
+            "2026-11-29T03:00:00Z".parse().unwrap(),
+        );
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(request.body.to_string().contains("1.00000000000000000001"), "{request:?}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        for (words, about) in [
+            (vec!["show", "a1", "--reveal"], "--reason"),
+            (vec!["show", "a1", "--reason", "x"], "--reveal"),
+            (vec!["stop", "--reason", "x"], "--all"),
+            (vec!["discard"], "--reason"),
+            (vec!["discard", "--reason", "  "], "1 to 500 characters"),
+            (vec!["pause", "r1", "--reason", "a\u{1b}[2J"], "on one line"),
+            (vec!["redrive", "p", "--reason", "x", "--canary", "0"], "--canary"),
+            (vec!["redrive", "p", "--reason", "x", "--unlimited", "--most", "5"], "--most"),
+            (vec!["redrive", "p", "--reason", "x", "--rates", "1,0"], "--rates"),
+            (vec!["redrive", "p", "--reason", "x", "--step", "0s"], "a second at least"),
+            (vec!["plan", "--patch", "{}"], "JSON Patch"),
+            (vec!["plan", "--patch", "[{]"], "no JSON"),
+            (vec!["plan", "--patch", "@/no/such/file"], "cannot be read"),
+            (vec!["peek", "--limit", "0"], "--limit"),
+        ] {
+            let words = ["sluicegate", "dlq"].iter().chain(&words);
+            let told = Args::try_parse_from(words).unwrap_err().to_string();
+            assert!(told.contains(about), "{told}");
+        }
+    }
+}

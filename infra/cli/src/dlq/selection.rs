@@ -1,0 +1,296 @@
+//! Which letters are meant, and how that is spelled.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use event::{Code, FailureFingerprint, Timestamp};
+use letters::{LetterId, PointedValue, Selection, Shelf};
+use serde_json::Value;
+
+use crate::lake::args::time;
+
+/// Which letters are meant: those that every option given lets through, and all that are dead if none is.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Which letters (all that are given have to fit; a list, any of it)")]
+pub(crate) struct Chosen {
+    /// This letter; may be given again, as all lists may
+    #[arg(long, value_name = "ID")]
+    letter: Vec<String>,
+    /// Of this stage, such as sink
+    #[arg(long, value_name = "NAME")]
+    stage: Vec<String>,
+    /// Of this group: failures of one cause, as `dlq groups` shows them
+    #[arg(long, value_name = "ID", value_parser = group)]
+    group: Vec<FailureFingerprint>,
+    /// That failed with this code, such as contract.violation
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    code: Vec<Code>,
+    /// Of this dataset
+    #[arg(long, value_name = "NAME")]
+    dataset: Vec<String>,
+    /// Of this tenant, where the dataset's contract says what tells it
+    #[arg(long, value_name = "NAME")]
+    tenant: Vec<String>,
+    /// Held to this version of its contract
+    #[arg(long, value_name = "N")]
+    contract_version: Vec<u32>,
+    /// That failed last within this time, such as 2h, or at this time or later, such as 2026-11-29T06:00:00Z
+    #[arg(long, value_name = "AGE|TIME", value_parser = when)]
+    since: Option<When>,
+    /// That failed last longer ago than this, such as 10m, or before this time
+    #[arg(long, value_name = "AGE|TIME", value_parser = when)]
+    until: Option<When>,
+    /// That were redriven so often at least
+    #[arg(long, value_name = "N")]
+    redrives_from: Option<u32>,
+    /// That were redriven so often at most
+    #[arg(long, value_name = "N")]
+    redrives_to: Option<u32>,
+    /// That this run has redriven, and that came back
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// Whose payload has this value there, such as /carrier=UA; JSON, or else a text
+    #[arg(long = "where", value_name = "/POINTER=VALUE", value_parser = pointed)]
+    value: Option<PointedValue>,
+    /// In this state [default: dead; of release: quarantined; of restore: discarded]
+    #[arg(long, value_enum, value_name = "STATE")]
+    state: Option<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum State {
+    /// It waits for an operator
+    Dead,
+    /// It came back too often
+    Quarantined,
+    /// An operator has put it aside
+    Discarded,
+    /// A run has sent it, and it has not come back
+    Redriven,
+}
+
+/// A point in time, or how long before now it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Ago(Duration),
+    At(Timestamp),
+}
+
+impl When {
+    pub(crate) fn time(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(age) => now.minus(age),
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl Chosen {
+    /// As the function reads it.
+    pub(crate) fn selection(&self, now: Timestamp) -> Selection {
+        Selection {
+            letters: self.letter.iter().cloned().map(LetterId).collect(),
+            stages: self.stage.clone(),
+            groups: self.group.clone(),
+            codes: self.code.clone(),
+            datasets: self.dataset.clone(),
+            tenants: self.tenant.clone(),
+            contract_versions: self.contract_version.clone(),
+            failed_from: self.since.map(|since| since.time(now)),
+            failed_before: self.until.map(|until| until.time(now)),
+            fewest_redrives: self.redrives_from,
+            most_redrives: self.redrives_to,
+            run: self.run.clone(),
+            value: self.value.clone(),
+            state: self.state.map(|state| match state {
+                State::Dead => Shelf::Dead,
+                State::Quarantined => Shelf::Quarantined,
+                State::Discarded => Shelf::Discarded,
+                State::Redriven => Shelf::Redriven,
+            }),
+        }
+    }
+}
+
+/// `2h`, or a time.
+pub(crate) fn when(text: &str) -> Result<When, String> {
+    if let Ok(age) = time(text) {
+        return Ok(When::Ago(age));
+    }
+    text.parse().map(When::At).map_err(|_| {
+        "expected an age such as 10m, 2h or 3d, or a time such as 2026-11-29T06:00:00Z".to_owned()
+    })
+}
+
+fn group(text: &str) -> Result<FailureFingerprint, String> {
+    let is_one = text.split_once('-').is_some_and(|(rule, digits)| {
+        !rule.is_empty()
+            && rule.chars().all(|c| c.is_ascii_digit())
+            && digits.len() == 16
+            && digits.chars().all(|c| c.is_ascii_hexdigit())
+    });
+    let expected = || {
+        "expected a group's id such as 1-d7fbe72759a91ea3; `sluicegate dlq groups` shows them"
+            .to_owned()
+    };
+    if !is_one {
+        return Err(expected());
+    }
+    serde_json::from_value(Value::from(text)).map_err(|_| expected())
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == text) {
+        return Ok(*code);
+    }
+    let near = near(text);
+    let known = match near.is_empty() {
+        true => "`sluicegate dlq groups` shows which there are".to_owned(),
+        false => format!("did you mean {}?", near.join(" or ")),
+    };
+    Err(format!("there is no such code; {known}"))
+}
+
+/// The codes that somebody may have meant, the nearest first.
+fn near(text: &str) -> Vec<&'static str> {
+    const MOST: usize = 5;
+    let mut near: Vec<(usize, &str)> = Vec::new();
+    for code in Code::ALL {
+        let code = code.as_str();
+        let distance = distance(text, code);
+        let shares_a_part = code.split('.').any(|part| text.split('.').any(|it| it == part));
+        if distance <= 2 + code.len() / 4 {
+            near.push((distance, code));
+        } else if shares_a_part {
+            near.push((code.len() + distance, code));
+        }
+    }
+    near.sort_unstable();
+    near.truncate(MOST);
+    near.into_iter().map(|(_, code)| code).collect()
+}
+
+/// How many characters are to be added, left out or replaced to make one of the other (Levenshtein's distance).
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    // Nobody means a code by a text of thousands of characters.
+    for (line, c) in from.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, other) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(c != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+/// `/pointer=VALUE`: the value is JSON if it can be read as that, else a text.
+fn pointed(text: &str) -> Result<PointedValue, String> {
+    let expected = "expected a JSON Pointer and a value, such as /carrier=UA or /legs/0/miles=2475";
+    let (pointer, value) = text.split_once('=').ok_or(expected)?;
+    let is_escaped = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if !(pointer.is_empty() || pointer.starts_with('/')) || !is_escaped {
+        return Err(expected.to_owned());
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok(PointedValue { pointer: pointer.to_owned(), value })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        chosen: Chosen,
+    }
+
+    fn selection(words: &[&str]) -> Selection {
+        let words = Words::try_parse_from(["dlq"].iter().chain(words)).unwrap();
+        words.chosen.selection("2026-11-29T03:00:00Z".parse().unwrap())
+    }
+
+    #[track_caller]
+    fn check(words: &[&str], expected: Value) {
+        let selection = selection(words);
+        assert_eq!(json!(selection), expected, "{words:?}");
+        let read: Selection = serde_json::from_value(expected).unwrap();
+        assert_eq!(read, selection);
+    }
+
+    #[test]
+    fn each_option_is_a_member_of_the_selection() {
+        let group = "1-d7fbe72759a91ea3";
+        for (words, expected) in [
+            (vec![], json!({})),
+            (vec!["--letter", "a1", "--letter", "b2"], json!({ "letters": ["a1", "b2"] })),
+            (vec!["--stage", "sink", "--stage", "lake"], json!({ "stages": ["sink", "lake"] })),
+            (vec!["--group", group], json!({ "groups": [group] })),
+            (vec!["--code", "decode.json"], json!({ "codes": ["decode.json"] })),
+            (vec!["--dataset", "flights"], json!({ "datasets": ["flights"] })),
+            (vec!["--tenant", "UA"], json!({ "tenants": ["UA"] })),
+            (vec!["--contract-version", "2"], json!({ "contract_versions": [2] })),
+            (vec!["--since", "2h"], json!({ "failed_from": "2026-11-29T01:00:00.000Z" })),
+            (
+                vec!["--since", "2026-11-28T06:00:00+01:00"],
+                json!({ "failed_from": "2026-11-28T05:00:00.000Z" }),
+            ),
+            (vec!["--until", "10m"], json!({ "failed_before": "2026-11-29T02:50:00.000Z" })),
+            (
+                vec!["--redrives-from", "1", "--redrives-to", "3"],
+                json!({ "fewest_redrives": 1, "most_redrives": 3 }),
+            ),
+            (vec!["--run", "r-1"], json!({ "run": "r-1" })),
+            (vec!["--state", "quarantined"], json!({ "state": "quarantined" })),
+            (vec!["--state", "redriven"], json!({ "state": "redriven" })),
+        ] {
+            check(&words, expected);
+        }
+    }
+
+    #[test]
+    fn a_value_is_json_or_else_a_text() {
+        for (text, pointer, value) in [
+            ("/carrier=UA", "/carrier", json!("UA")),
+            ("/miles=2475", "/miles", json!(2475)),
+            ("/carrier=\"1\"", "/carrier", json!("1")),
+            ("/gone=null", "/gone", json!(null)),
+            ("/a~1b/0=x=y", "/a~1b/0", json!("x=y")),
+            ("=3", "", json!(3)),
+            ("/empty=", "/empty", json!("")),
+        ] {
+            check(&["--where", text], json!({ "value": { "pointer": pointer, "value": value } }));
+        }
+        let value = selection(&["--where", "/a=1.00000000000000000001"]).value.unwrap().value;
+        assert_eq!(value.to_string(), "1.00000000000000000001");
+    }
+
+    #[test]
+    fn mistakes_are_told_with_what_would_be_right() {
+        for (words, about) in [
+            (["--code", "contract.violated"], "did you mean contract.violation or "),
+            (["--code", "decode.jsn"], "did you mean decode.json"),
+            (["--code", "dependency"], "dependency.unavailable"),
+            (["--code", "zzzzzzzzzzzzzzzzzzzzzz"], "dlq groups"),
+            (["--group", "1-xyz"], "1-d7fbe72759a91ea3"),
+            (["--since", "yesterday"], "such as 10m"),
+            (["--until", "2026-13-01"], "2026-11-29T06:00:00Z"),
+            (["--where", "carrier=UA"], "/carrier=UA"),
+            (["--where", "/carrier"], "/carrier=UA"),
+            (["--where", "/a~2=1"], "JSON Pointer"),
+            (["--state", "gone"], "dead, quarantined, discarded, redriven"),
+            (["--contract-version", "one"], "invalid digit"),
+        ] {
+            let told = Words::try_parse_from(["dlq"].iter().chain(&words)).unwrap_err();
+            let told = told.to_string();
+            assert!(told.contains(about), "{told}");
+        }
+    }
+}
