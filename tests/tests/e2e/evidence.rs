@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use aws::EvidenceTables;
+use aws_sdk_dynamodb::types::AttributeValue;
 use event::{Attribute, Attributes};
 use letters::{Evidence, Seen, SentEvent};
 use serde_json::json;
 use tests::World;
 
-/// Of each stage, the event of a payload in the inbox.
+/// The event of a payload in the inbox.
 fn sent(dataset: &str, payload: &str) -> SentEvent {
     let attributes: Attributes = [("dataset".to_owned(), Attribute::string(dataset))].into();
     let event = SentEvent::of_message("ingest", payload, &attributes, &testkit::contracts());
@@ -53,7 +54,7 @@ async fn an_event_is_missing_until_each_of_its_sinks_has_it() {
     world.end().await;
 }
 
-/// What is claimed is not delivered yet: a service that hears of it and does not answer leaves only the claim.
+/// A claim is a record with an owner: what is claimed is not delivered yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_only_claimed_is_missing() {
     let world = World::start().await;
@@ -61,7 +62,10 @@ async fn what_is_only_claimed_is_missing() {
     let event = sent("weather", line);
     world.send("Inbox", line, &[("dataset", "weather")]);
     world.settle().await;
-    assert_eq!(tables(&world).look(&[event.clone()]).await.unwrap(), [Seen::Everywhere]);
+    assert_eq!(
+        tables(&world).look(std::slice::from_ref(&event)).await.unwrap(),
+        [Seen::Everywhere]
+    );
     let client = aws_sdk_dynamodb::Client::new(&world.sdk());
     let pk = event.proofs.iter().find_map(|proof| match proof {
         letters::Proof::Record { sink, key } => Some(format!("{sink}#{key}")),
@@ -70,13 +74,10 @@ async fn what_is_only_claimed_is_missing() {
     let claim = client
         .update_item()
         .table_name(world.name("DedupeTable"))
-        .key("pk", aws_sdk_dynamodb::types::AttributeValue::S(pk.unwrap()))
+        .key("pk", AttributeValue::S(pk.unwrap()))
         .update_expression("SET #owner = :owner")
         .expression_attribute_names("#owner", "owner")
-        .expression_attribute_values(
-            ":owner",
-            aws_sdk_dynamodb::types::AttributeValue::S("o-1".to_owned()),
-        );
+        .expression_attribute_values(":owner", AttributeValue::S("o-1".to_owned()));
     claim.send().await.unwrap();
     assert_eq!(tables(&world).look(&[event]).await.unwrap(), [Seen::Missing]);
     world.end().await;
