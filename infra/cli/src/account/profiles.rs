@@ -40,7 +40,9 @@ impl Profiles {
         let named = given.map(str::to_owned).or_else(|| known(lookup, "AWS_PROFILE"));
         let is_named = named.is_some();
         let name = named.unwrap_or_else(|| DEFAULT.to_owned());
-        let mut files = EnvConfigFiles::builder();
+        // Without any file the builder would panic.
+        let empty = EnvConfigFiles::builder();
+        let mut files = empty.with_contents(EnvConfigFileKind::Config, String::new());
         let mut paths = Vec::new();
         for (kind, variable, usual) in FILES {
             let Some(path) = path(variable, usual, lookup) else { continue };

@@ -308,6 +308,8 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
                 "secretsmanager" => resource.strip_suffix("/*"),
                 "logs" => resource.strip_suffix(":*"),
                 "xray" => resource.strip_suffix('*'),
+                // A function that invokes itself is known by its name's beginning, or its role would need it first.
+                "lambda" => resource.strip_suffix('*'),
                 _ => None,
             };
             assert!(!narrow.unwrap_or(&resource).contains('*'), "{}: {resource}", role.name);

@@ -87,7 +87,7 @@ fn a_run_is_written_in_the_form_that_is_pinned() {
         r#""started_at":"2026-11-29T10:05:01.000Z","run":{"state":"running","version":1,"position":0,"reach":0,"#,
         r#""size":10,"sent":0,"skipped":0,"lease":null},"pace":{"canary":0,"canary_patience_s":300,"#,
         r#""rates":[1,5,20,100],"step_s":15,"most_per_second":100,"stop_percent":10,"stop_at_least":5,"#,
-        r#""most_waiting":1000},"progress":PROGRESS}"#,
+        r#""most_waiting":1000},"progress":PROGRESS,"forgiven":{"sent":0,"came_back":0}}"#,
     );
     let progress = serde_json::to_string(&ledger.progress).unwrap();
     let pinned = Item::from([
