@@ -204,10 +204,24 @@ const FIFO: Edit = Edit {
 ",
 };
 
+/// Lambda takes at most ten messages at a time from such a queue, and waits for none.
+const FIFO_COLLECTED: Edit = Edit {
+    old: "\
+            Queue: !GetAtt EnrichDlq.Arn
+            BatchSize: 100
+            MaximumBatchingWindowInSeconds: 1
+",
+    new: "\
+            Queue: !GetAtt EnrichDlq.Arn
+            BatchSize: 10
+",
+};
+
 /// Each receive counts there: of events that are not received, none is used up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fifo_queue_is_not_polled_while_its_breaker_is_open() {
-    let world = World::start_with(Settings { edits: vec![FIFO], ..Settings::default() }).await;
+    let edits = vec![FIFO, FIFO_COLLECTED];
+    let world = World::start_with(Settings { edits, ..Settings::default() }).await;
     force_open(&world, 7_200).await;
     let batch: Value = serde_json::from_str(&sample("sqs/enrich.json")).unwrap();
     let envelopes = batch["Records"].as_array().unwrap();

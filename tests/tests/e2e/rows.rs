@@ -1,7 +1,7 @@
 //! Rows of a CSV file that are dead letters: mended, be it the row or the contract, they come back as what they
 //! would have been in their file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::Code;
 use serde_json::{Value, json};
@@ -34,8 +34,21 @@ async fn edit(world: &World, queue: &str, edited: impl Fn(&str) -> String) {
     for letter in letters["letters"].as_array().unwrap() {
         let message = &letter["message"];
         let attributes = message["attributes"].as_object().unwrap().iter();
+        let attributes: BTreeMap<&str, String> = attributes
+            .map(|(name, attribute)| {
+                (name.as_str(), attribute["value"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        // A letter of its own, and not the one that a run brought back.
+        let mut failure: Value = serde_json::from_str(&attributes["sluicegate.failure"]).unwrap();
+        failure.as_object_mut().unwrap().remove("redrive");
+        let failure = failure.to_string();
         let attributes: Vec<(&str, &str)> = attributes
-            .map(|(name, attribute)| (name.as_str(), attribute["value"].as_str().unwrap()))
+            .iter()
+            .map(|(name, value)| match *name {
+                "sluicegate.failure" => (*name, failure.as_str()),
+                _ => (*name, value.as_str()),
+            })
             .collect();
         world.send(queue, &edited(message["body"].as_str().unwrap()), &attributes);
     }
