@@ -24,5 +24,6 @@ mod poison;
 mod polling;
 mod rights;
 mod rows;
+mod runbooks;
 mod services;
 mod time;

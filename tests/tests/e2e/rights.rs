@@ -90,10 +90,13 @@ async fn run(world: &World) {
     // It leaves no room for why it is a dead letter.
     world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
     // The service has whole hours alone, and refuses it.
-    let mut observation: Value =
-        serde_json::from_str(&testkit::sample_lines("weather.ndjson.gz")[20]).unwrap();
-    observation["time_hour"] = json!("2013-01-01T10:30:00Z");
-    world.send("Inbox", &observation.to_string(), &[("dataset", "weather")]);
+    for number in [20, 21] {
+        let line = &testkit::sample_lines("weather.ndjson.gz")[number];
+        let mut observation: Value = serde_json::from_str(line).unwrap();
+        observation["time_hour"] = json!("2013-01-01T10:30:00Z");
+        observation["origin"] = json!(format!("X{number}"));
+        world.send("Inbox", &observation.to_string(), &[("dataset", "weather")]);
+    }
     for queue in ["Inbox", "EnrichQueue", "SinkQueue", "LakeQueue", "DeliverQueue"] {
         world.send(queue, "garbage", &[]);
         world.send(queue, "rubbish", &[]);

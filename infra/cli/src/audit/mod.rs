@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use self::args::Audit;
 use self::entries::Wanted;
-use crate::args::Format;
+use crate::dlq::args::AnswerFormat;
 use crate::dlq::client::Client;
 use crate::dlq::page::{Page, members};
 use crate::dlq::requests::Request;
-use crate::dlq::shown::json_line;
+use crate::dlq::shown::{json_line, text};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -44,13 +44,18 @@ pub(crate) async fn run(
             }
         }
     }
-    let page = Page::new(output, args.plain.shown.color);
-    match args.plain.shown.format {
-        Format::Json => {
+    let page = Page::new(output, args.plain.color);
+    match args.plain.format {
+        AnswerFormat::Json => {
             let answer = json!({ "days": days, "entries": entries, "next": null });
             output.result(&json_line(&answer));
         }
-        Format::Text => output.result(&report::acts(&page, &days, &entries)),
+        AnswerFormat::Ids => {
+            for entry in &entries {
+                output.result(&text(&entry["key"]));
+            }
+        }
+        AnswerFormat::Text => output.result(&report::acts(&page, &days, &entries)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,16 +3,26 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use serde_json::Value;
 
 pub(crate) use super::selection::Chosen;
-use crate::breaker::args::Shown;
+use crate::args::Color;
 use crate::lake::args::time;
 use crate::operators::Where;
 
 /// Of a reason, in characters: as the function takes it.
 const MAX_REASON: usize = 500;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnswerFormat {
+    /// For a person
+    Text,
+    /// One JSON object
+    Json,
+    /// The ids of its groups, letters, runs or plan alone, one a line: for a script
+    Ids,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dlq {
@@ -55,8 +65,12 @@ back; 2, it could not be done; 130, Ctrl-C: the run goes on, and is no longer fo
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Plain {
-    #[command(flatten)]
-    pub(crate) shown: Shown,
+    /// How it is told on standard output
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    pub(crate) format: AnswerFormat,
+    /// Colours for states; auto is on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
     #[command(flatten)]
     pub(crate) at: Where,
 }

@@ -20,13 +20,12 @@ use event::Timestamp;
 use runtime::{Clock as _, SystemClock};
 use serde_json::Value;
 
-use self::args::{Dlq, Export, OfRun, Plain, Redrive};
+use self::args::{AnswerFormat, Dlq, Export, OfRun, Plain, Redrive};
 use self::client::Client;
 use self::follow::{End, follow, interrupted_note, is_well};
 use self::page::{Page, letters};
 use self::requests::Request;
 use self::shown::{json_line, text};
-use crate::args::Format;
 use crate::failure::Failure;
 use crate::local::interrupted;
 use crate::output::Output;
@@ -90,10 +89,22 @@ fn written(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> String {
 }
 
 fn tell(output: &Output, plain: &Plain, answer: &Value, text: impl Fn(&Page) -> String) {
-    match plain.shown.format {
-        Format::Json => output.result(&json_line(answer)),
-        Format::Text => output.result(&text(&Page::new(output, plain.shown.color))),
+    match plain.format {
+        AnswerFormat::Json => output.result(&json_line(answer)),
+        AnswerFormat::Text => output.result(&text(&Page::new(output, plain.color))),
+        AnswerFormat::Ids => ids(answer).iter().for_each(|id| output.result(id)),
     }
+}
+
+/// What an answer is about, by its ids.
+fn ids(answer: &Value) -> Vec<String> {
+    for (list, id) in [("groups", "group"), ("letters", "id"), ("runs", "run")] {
+        if let Some(each) = answer[list].as_array() {
+            return each.iter().map(|it| text(&it[id])).collect();
+        }
+    }
+    let named = ["plan", "run"].into_iter().find_map(|name| answer[name].as_str());
+    named.map(|name| text(&Value::from(name))).into_iter().collect()
 }
 
 async fn export(
@@ -149,16 +160,17 @@ async fn watch(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let client = Client::find(root, &args.plain.at).await?;
-    let page = Page::new(output, args.plain.shown.color);
+    let page = Page::new(output, args.plain.color);
     let mut interrupted = std::pin::pin!(interrupted());
     loop {
         let answer = tokio::select! {
             answer = client.ask(request) => answer?,
             () = &mut interrupted => return Ok(ExitCode::SUCCESS),
         };
-        match args.plain.shown.format {
-            Format::Json => output.result(&json_line(&answer)),
-            Format::Text => output.screen(&report::status(&page, &answer)),
+        match args.plain.format {
+            AnswerFormat::Json => output.result(&json_line(&answer)),
+            AnswerFormat::Text => output.screen(&report::status(&page, &answer)),
+            AnswerFormat::Ids => {}
         }
         if matches!(answer["run"]["state"].as_str(), Some("done" | "cancelled")) {
             return Ok(ExitCode::SUCCESS);

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::local::endpoint::Endpoint;
 
 /// As long as a function may take, and its start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(310);
 /// Lambda answers with 6 MB at most:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;

@@ -1,0 +1,196 @@
+//! The runbooks, as they stand: each one's commands are run by a shell, in their order, against the trouble that it is
+//! for.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use event::Code;
+use local::adversary::Plan;
+use serde_json::json;
+use tests::{Edit, Flight, Settings, World, flights, new_folder, root};
+use tokio::process::Command;
+
+/// Far beyond what a page takes.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// The commands of a runbook: what its blocks of `sh` hold, without their indentation.
+fn commands(page: &str) -> String {
+    let text = std::fs::read_to_string(root().join("infra/runbooks").join(page)).unwrap();
+    let (mut commands, mut is_inside) = (String::new(), false);
+    for line in text.lines().map(str::trim_start) {
+        match line {
+            "```sh" => is_inside = true,
+            "```" => is_inside = false,
+            line if is_inside => {
+                commands.push_str(line);
+                commands.push('\n');
+            }
+            _ => {}
+        }
+    }
+    assert!(commands.contains("sluicegate "), "{page} has no commands");
+    commands
+}
+
+async fn binary() -> PathBuf {
+    let profile = match cfg!(debug_assertions) {
+        true => local::builder::Profile::Dev,
+        false => local::builder::Profile::Release,
+    };
+    tests::build(profile, &["sluicegate"], Some("tests")).await
+}
+
+/// Runs a page whole, and answers its exit status and what it printed.
+async fn follow(world: &World, page: &str) -> (i32, String) {
+    let folder = binary().await;
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("bash");
+    shell.args(["-euo", "pipefail", "-c", &commands(page)]);
+    shell.env("PATH", path).env("AWS_ENDPOINT_URL", world.emulation().endpoint());
+    shell.env("NO_COLOR", "1").current_dir(root()).stdin(Stdio::null()).kill_on_drop(true);
+    let done = tokio::time::timeout(PATIENCE, shell.output()).await.unwrap().unwrap();
+    let printed = format!(
+        "{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
+    (done.status.code().unwrap_or(-1), printed)
+}
+
+#[track_caller]
+fn check_ended_well((status, printed): (i32, String)) -> String {
+    assert_eq!(status, 0, "{printed}");
+    printed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_change_is_mended_and_its_events_are_redriven() {
+    const TOO_NARROW: Edit = Edit {
+        old: r#""origin": {"type": "string"}"#,
+        new: r#""origin": {"type": "string", "enum": ["EWR", "LGA"]}"#,
+    };
+    let state = Some(new_folder());
+    let sample = flights(0, 40);
+    let refused = sample.iter().filter(|flight| flight.value["origin"] == "JFK").count();
+    assert!(refused > 10, "more than go first");
+    let contract_edits = vec![("flights/v1.schema.json", TOO_NARROW)];
+    let wrong = Settings { state: state.clone(), contract_edits, ..Settings::default() };
+    let world = World::start_with(wrong).await;
+    world.send_flights(&sample);
+    world.settle().await;
+    world.assert_codes("InboxDlq", &[Code::ContractViolation]);
+    world.end().await;
+    // The contract is mended, and deployed over what is there.
+    let world = World::start_with(Settings { state, ..Settings::default() }).await;
+    let printed = check_ended_well(follow(&world, "schema-change.md").await);
+    assert!(printed.contains("/origin"), "the place is shown: {printed}");
+    world.settle().await;
+    assert_eq!(world.records().len(), sample.len(), "{printed}");
+    world.assert_letters("InboxDlq", &[]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_outage_left_is_redriven_once_the_service_is_back() {
+    let world = World::start().await;
+    let sample = flights(0, 30);
+    let away = "faults: [{fault: host-failing, on: weather}]";
+    world.emulation().adversary().add(&Plan::parse(away).unwrap());
+    world.send_flights(&sample);
+    world.settle().await;
+    world.assert_codes("EnrichDlq", &[Code::DependencyUnavailable]);
+    world.emulation().adversary().clear();
+    // The breaker's wait ends, and its probe finds the service back.
+    world.emulation().pass(Duration::from_secs(600));
+    check_ended_well(follow(&world, "service-outage.md").await);
+    world.settle().await;
+    world.assert_written_once(&sample);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_record_is_put_aside_and_brought_back() {
+    let world = World::start().await;
+    world.send("SinkQueue", "garbage", &[]);
+    world.settle().await;
+    world.assert_codes("SinkDlq", &[Code::DecodeEnvelope]);
+    let printed = check_ended_well(follow(&world, "poison-record.md").await);
+    assert!(printed.contains("garbage"), "{printed}");
+    world.assert_codes("SinkDlq", &[Code::DecodeEnvelope]);
+    world.end().await;
+}
+
+/// Ten messages, and not all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_fix_comes_back_and_costs_ten_messages() {
+    let world = World::start().await;
+    let broken: Vec<Flight> =
+        flights(0, 60).iter().map(|flight| flight.with("distance", json!("far"))).collect();
+    world.send_flights(&broken);
+    world.settle().await;
+    assert_eq!(world.letters("InboxDlq").len(), 60);
+    // Nothing is mended, and all of it is sent again.
+    let plan = world.ask_redrive(&json!({ "plan": {} })).await["plan"].clone();
+    let begun = world.ask_redrive(&json!({ "redrive": { "plan": plan, "why": "hope" } })).await;
+    world.settle().await;
+    let status = world.ask_redrive(&json!({ "status": { "run": begun["run"] } })).await;
+    assert_eq!((&status["run"]["state"], &status["run"]["sent"]), (&json!("paused"), &json!(10)));
+    let printed = check_ended_well(follow(&world, "wrong-fix.md").await);
+    assert!(printed.contains("came back"), "{printed}");
+    let letters = world.letters("InboxDlq");
+    assert_eq!(letters.len(), 60, "none is lost");
+    let redriven = letters.iter().filter(|it| it.failure.as_ref().unwrap().redrives == 1).count();
+    assert_eq!(redriven, 10);
+    world.end().await;
+}
+
+/// The function is killed in the middle of its run, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redrive_that_is_killed_in_the_middle_is_resumed() {
+    let world = World::start().await;
+    let sample = flights(0, 300);
+    let failure = json!({
+        "letter_format": 3, "stage": "ingest", "code": "contract.violation", "kind": "permanent",
+        "reason": "as it was", "first_failed_at": "2026-11-01T00:00:00.000Z",
+        "last_failed_at": "2026-11-01T00:00:00.000Z", "attempts": 1, "redrives": 0,
+    });
+    let now_ms = i64::try_from(world.emulation().now_ms()).unwrap();
+    let now = event::Timestamp::from_unix_ms(now_ms).to_string();
+    for (number, flight) in sample.iter().enumerate() {
+        let mut failure = failure.clone();
+        failure["message_id"] = json!(format!("m-{number}"));
+        let failure = failure.to_string().replace("2026-11-01T00:00:00.000Z", &now);
+        world.send(
+            "InboxDlq",
+            &flight.line,
+            &[("dataset", "flights"), ("sluicegate.failure", failure.as_str())],
+        );
+    }
+    world.settle().await;
+    let plan = world.ask_redrive(&json!({ "plan": {} })).await["plan"].clone();
+    let kills =
+        "{seed: 1, faults: [{fault: kill, on: RedriveFunction, at: call, chance: 0.2, times: 3}]}";
+    world.emulation().adversary().add(&Plan::parse(kills).unwrap());
+    let pace = json!({ "canary": 0, "rates": [], "most_per_second": 0, "most_waiting": 0 });
+    let verb = json!({ "redrive": { "plan": plan, "why": "mended", "pace": pace } });
+    let mut begun = None;
+    for _ in 0..10 {
+        begun = world.try_redrive(&verb).await;
+        if begun.is_some() {
+            break;
+        }
+    }
+    let run = begun.unwrap()["run"].clone();
+    world.settle().await;
+    world.emulation().adversary().clear();
+    let paused = json!({ "pause": { "run": run, "why": "to be looked at" } });
+    let _ = world.try_redrive(&paused).await;
+    let (status, printed) = follow(&world, "broken-redrive.md").await;
+    // A run that has come to its end by itself is not resumed: the page says so by an error.
+    assert!(status == 0 || printed.contains("is done"), "{status}: {printed}");
+    world.settle().await;
+    world.assert_written_once(&sample);
+    assert_eq!(world.letters("InboxDlq").len(), 0);
+    world.end().await;
+}
