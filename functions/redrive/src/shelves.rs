@@ -6,11 +6,10 @@ use event::{Code, Failure, Timestamp};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use letters::{
     Entry, Indexed, LetterId, LetterIndex as _, LetterObjects as _, Place, SHARDS, Selection,
-    ShelfPosition, StoredMessage,
+    ShelfPosition, StoredMessage, payload_of,
 };
 
 use crate::function::Redrive;
-use crate::payload::payload_of;
 use crate::ports::Ports;
 use crate::problem::Problem;
 

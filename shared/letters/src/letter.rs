@@ -6,6 +6,7 @@
 //! | redriven | its run could not send it, and gives it back | dead, as if it had not been claimed |
 //! | redriven | it failed again, in the life that the run gave it | dead; quarantined once it was redriven as often as it may be |
 //! | redriven | a copy of it failed, in its first life | dead |
+//! | dead | a rule of its contract quarantines it | quarantined |
 //! | dead or quarantined | an operator discards it | discarded |
 //! | discarded | an operator restores it | dead |
 //! | quarantined | an operator releases it | dead |
@@ -40,7 +41,7 @@ pub enum LetterState {
     Dead,
     /// This run sends it, or has sent it, and it has not come back.
     Redriven { run: RunId },
-    /// It came back too often.
+    /// It came back too often, or a rule of its contract says that no redrive mends it.
     Quarantined,
     /// An operator has put it aside.
     Discarded,
@@ -70,6 +71,8 @@ pub enum LetterEvent {
     },
     /// A copy of its message, which SQS delivered twice or a stage wrote twice, was collected later than it was.
     Copy,
+    /// A rule says that no redrive mends it.
+    Quarantine,
     Discard,
     Restore,
     Release,
@@ -154,6 +157,7 @@ pub fn step_letter(letter: &Letter, event: LetterEvent) -> Result<Letter, Illega
         (Dead | Quarantined | Discarded, LetterEvent::ComeBack { .. } | LetterEvent::Copy) => {
             return Err(IllegalLetter::EarlierLife);
         }
+        (Dead, LetterEvent::Quarantine) => Quarantined,
         (Dead | Quarantined, LetterEvent::Discard) => Discarded,
         (Discarded, LetterEvent::Restore) | (Quarantined, LetterEvent::Release) => Dead,
         (state, _) => return Err(IllegalLetter::State { state: state.name() }),

@@ -17,6 +17,7 @@
 //! Pure: [`Worker`] says what to ask the stores and takes their answers. `tests/model` goes through every state that
 //! two workers and an operator can reach.
 
+mod control;
 mod entry;
 mod evidence;
 mod fix;
@@ -24,13 +25,16 @@ mod group;
 mod ledger;
 mod letter;
 mod mask;
+mod note;
 mod pace;
+mod payload;
 mod plan;
 mod run;
 mod selection;
 mod store;
 mod worker;
 
+pub use control::{CONTROL_FORMAT, Halt, Round, TriageControl};
 pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, StoredMessage};
 pub use evidence::{Evidence, FoundProof, Proof, Seen, SentEvent};
 pub use fix::{FixError, Fixed, fixed, reprocessed, validate};
@@ -38,13 +42,15 @@ pub use group::{Group, Groups};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};
 pub use mask::{BodyKind, MASK, masked, masked_body};
+pub use note::{GroupNote, LONGEST_MUTE, NOTE_FORMAT, NoteState};
 pub use pace::{CanarySeen, MOST_LETTERS_IN_PART, Next, Pace, Progress, Signals};
+pub use payload::payload_of;
 pub use plan::{BadPlan, LETTERS_IN_PAGE, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter};
 pub use run::{IllegalRun, Lease, Run, RunEvent, RunId, RunState, step_run};
 pub use selection::{PointedValue, Selection};
 pub use store::{
-    IndexWrite, IndexWritten, LedgerWritten, LetterIndex, LetterObjects, Runs, ShelfPage,
-    ShelfPosition,
+    ControlWritten, Controls, IndexWrite, IndexWritten, LedgerWritten, LetterIndex, LetterObjects,
+    NoteWritten, Notes, Runs, ShelfPage, ShelfPosition,
 };
 pub use worker::{
     Answer, Given, LetterReplaced, LetterReplacement, Request, RunReplaced, Sending, Sent, Worker,

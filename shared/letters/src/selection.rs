@@ -61,6 +61,22 @@ impl Selection {
         self.state.unwrap_or(Shelf::Dead)
     }
 
+    /// Whether each group of dead letters is let through whole, or not at all: stage, code, dataset and the version of
+    /// its contract are the same for all letters of a group.
+    #[must_use]
+    pub fn has_whole_groups(&self) -> bool {
+        let by_group = Self {
+            stages: self.stages.clone(),
+            groups: self.groups.clone(),
+            codes: self.codes.clone(),
+            datasets: self.datasets.clone(),
+            contract_versions: self.contract_versions.clone(),
+            state: self.state,
+            ..Self::default()
+        };
+        *self == by_group && self.shelf() == Shelf::Dead
+    }
+
     /// Whether the index lets a letter through: all that is asked for but its payload's value.
     #[must_use]
     pub fn includes(&self, indexed: &Indexed) -> bool {

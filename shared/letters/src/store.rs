@@ -1,10 +1,10 @@
-//! What is needed of the store of letters, and of the ledger of runs.
+//! What is needed of the store of letters, of the ledger of runs, and of what is kept besides both.
 
 use std::future::Future;
 
-use event::Failure;
+use event::{Failure, FailureFingerprint};
 
-use crate::{Indexed, Ledger, LetterId, Place, RunId, Shelf};
+use crate::{GroupNote, Indexed, Ledger, LetterId, Place, RunId, Shelf, TriageControl};
 
 /// A change of the index: the letter as it will be, provided that what is there is of the expected version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,4 +101,52 @@ pub enum LedgerWritten {
     Written,
     /// It was this instead.
     Conflict(Box<Ledger>),
+}
+
+/// The notes of groups.
+pub trait Notes: Send + Sync {
+    /// All of them, in any order. What was written before is seen.
+    fn notes(&self) -> impl Future<Output = Result<Vec<GroupNote>, Failure>> + Send;
+
+    /// The note of a group.
+    fn read_note(
+        &self,
+        group: &FailureFingerprint,
+    ) -> impl Future<Output = Result<Option<GroupNote>, Failure>> + Send;
+
+    /// Provided that the group's note is of this version; `None`: that there is none.
+    fn replace_note(
+        &self,
+        expected: Option<u64>,
+        to: &GroupNote,
+    ) -> impl Future<Output = Result<NoteWritten, Failure>> + Send;
+}
+
+/// What became of a write of a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteWritten {
+    Written,
+    /// It was this instead.
+    Conflict(Box<GroupNote>),
+}
+
+/// What is kept of triage.
+pub trait Controls: Send + Sync {
+    /// What was written before is seen; `None`: nothing was yet.
+    fn read_control(&self) -> impl Future<Output = Result<Option<TriageControl>, Failure>> + Send;
+
+    /// Provided that what is there is of this version; `None`: that nothing is.
+    fn replace_control(
+        &self,
+        expected: Option<u64>,
+        to: &TriageControl,
+    ) -> impl Future<Output = Result<ControlWritten, Failure>> + Send;
+}
+
+/// What became of a write of the control.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlWritten {
+    Written,
+    /// It was this instead.
+    Conflict(Box<TriageControl>),
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use event::{Code, Failure};
+use event::{Code, Failure, FailureFingerprint};
 use letters::{
-    IndexWrite, IndexWritten, Indexed, Ledger, LedgerWritten, LetterId, LetterIndex, LetterObjects,
-    Place, RunId, Runs, Shelf, ShelfPage, ShelfPosition,
+    ControlWritten, Controls, GroupNote, IndexWrite, IndexWritten, Indexed, Ledger, LedgerWritten,
+    LetterId, LetterIndex, LetterObjects, NoteWritten, Notes, Place, RunId, Runs, Shelf, ShelfPage,
+    ShelfPosition, TriageControl,
 };
 
 /// What goes wrong with a call.
@@ -36,6 +37,8 @@ struct State {
     objects: BTreeMap<String, Vec<u8>>,
     runs: BTreeMap<RunId, Ledger>,
     came_back: BTreeMap<RunId, u64>,
+    notes: BTreeMap<FailureFingerprint, GroupNote>,
+    control: Option<TriageControl>,
     faults: VecDeque<LetterFault>,
 }
 
@@ -251,16 +254,79 @@ impl Runs for MemoryLetters {
     }
 }
 
+impl Notes for MemoryLetters {
+    async fn notes(&self) -> Result<Vec<GroupNote>, Failure> {
+        self.call(|state| state.notes.values().cloned().collect()).await
+    }
+
+    async fn read_note(&self, group: &FailureFingerprint) -> Result<Option<GroupNote>, Failure> {
+        self.call(|state| state.notes.get(group).cloned()).await
+    }
+
+    async fn replace_note(
+        &self,
+        expected: Option<u64>,
+        to: &GroupNote,
+    ) -> Result<NoteWritten, Failure> {
+        let replaced = self.call(|state| {
+            match state.notes.get(&to.group) {
+                Some(found) if found == to => return Some(NoteWritten::Written),
+                Some(found) if Some(found.version) != expected => {
+                    return Some(NoteWritten::Conflict(Box::new(found.clone())));
+                }
+                None if expected.is_some() => return None,
+                _ => {}
+            }
+            state.notes.insert(to.group.clone(), to.clone());
+            Some(NoteWritten::Written)
+        });
+        let missing = || Failure::permanent(Code::DependencyRefused, "there is no note to replace");
+        replaced.await?.ok_or_else(missing)
+    }
+}
+
+impl Controls for MemoryLetters {
+    async fn read_control(&self) -> Result<Option<TriageControl>, Failure> {
+        self.call(|state| state.control.clone()).await
+    }
+
+    async fn replace_control(
+        &self,
+        expected: Option<u64>,
+        to: &TriageControl,
+    ) -> Result<ControlWritten, Failure> {
+        let replaced = self.call(|state| {
+            match &state.control {
+                Some(found) if found == to => return Some(ControlWritten::Written),
+                Some(found) if Some(found.version) != expected => {
+                    return Some(ControlWritten::Conflict(Box::new(found.clone())));
+                }
+                None if expected.is_some() => return None,
+                _ => {}
+            }
+            state.control = Some(to.clone());
+            Some(ControlWritten::Written)
+        });
+        let missing = || Failure::permanent(Code::DependencyRefused, "there is none to replace");
+        replaced.await?.ok_or_else(missing)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{letter_index_conformance, letter_objects_conformance, runs_conformance};
+    use crate::{
+        controls_conformance, letter_index_conformance, letter_objects_conformance,
+        notes_conformance, runs_conformance,
+    };
 
     #[tokio::test]
     async fn the_store_in_memory_passes_the_suites_of_its_ports() {
         letter_index_conformance(async || MemoryLetters::default()).await;
         letter_objects_conformance(async || MemoryLetters::default()).await;
         runs_conformance(async || MemoryLetters::default()).await;
+        notes_conformance(async || MemoryLetters::default()).await;
+        controls_conformance(async || MemoryLetters::default()).await;
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod dedupe_conformance;
 mod effect;
 mod letter_conformance;
 mod letters;
+mod note_conformance;
 mod polling_conformance;
 mod queue;
 mod samples;
@@ -32,6 +33,7 @@ pub use letter_conformance::{
     letter_index_conformance, letter_objects_conformance, runs_conformance, test_letter,
 };
 pub use letters::{LetterFault, MemoryLetters};
+pub use note_conformance::{controls_conformance, notes_conformance};
 pub use polling_conformance::polling_conformance;
 pub use queue::MemoryQueue;
 pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};

@@ -1,10 +1,12 @@
-//! Letters and runs as items.
+//! Letters, runs, the notes of groups and what is kept of triage as items.
 //!
 //! | item | `pk` | `sk` |
 //! | --- | --- | --- |
 //! | a letter | `letter#<id>` | `letter` |
 //! | a run | `runs` | `<run id>`, which begins with its time |
 //! | how many letters came back to a run | `run#<run id>` | `came-back` |
+//! | the note of a group | `groups` | `<group>` |
+//! | what is kept of triage | `control` | `triage` |
 //!
 //! A letter is also in the index `shelves`, by `shelf`, which is the name of its shelf and the shard of its id, and by
 //! `shelf_at`, which is when it was collected and its id. One that was redriven, or that an operator has put aside,
@@ -13,15 +15,18 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use event::{Code, Failure, Timestamp};
+use event::{Code, Failure, FailureFingerprint, Timestamp};
 use letters::{
-    Entry, Indexed, LETTER_STORE_FORMAT, Ledger, Letter, LetterId, LetterState, RUN_FORMAT, RunId,
-    Shelf, ShelfPosition,
+    CONTROL_FORMAT, Entry, GroupNote, Indexed, LETTER_STORE_FORMAT, Ledger, Letter, LetterId,
+    LetterState, NOTE_FORMAT, RUN_FORMAT, RunId, Shelf, ShelfPosition, TriageControl,
 };
 
 pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
 
 pub(super) const RUNS: &str = "runs";
+pub(super) const GROUPS: &str = "groups";
+const CONTROL: &str = "control";
+const TRIAGE: &str = "triage";
 const LETTER: &str = "letter";
 const CAME_BACK: &str = "came-back";
 
@@ -50,6 +55,14 @@ pub(super) fn run_key(run: &RunId) -> Item {
 
 pub(super) fn came_back_key(run: &RunId) -> Item {
     key(format!("run#{}", run.0), CAME_BACK)
+}
+
+pub(super) fn note_key(group: &FailureFingerprint) -> Item {
+    key(GROUPS, group.as_str())
+}
+
+pub(super) fn control_key() -> Item {
+    key(CONTROL, TRIAGE)
 }
 
 pub(super) fn is_of_key(item: &Item, key: &Item) -> bool {
@@ -133,6 +146,32 @@ pub(super) fn read_run(item: &Item) -> Option<Ledger> {
 /// How many letters came back, as its item says.
 pub(super) fn read_came_back(item: &Item) -> u64 {
     whole(item, "letters").unwrap_or(0)
+}
+
+pub(super) fn note_item(note: &GroupNote) -> Result<Item, Failure> {
+    let mut item = note_key(&note.group);
+    item.insert("version".to_owned(), number(note.version));
+    item.insert("note".to_owned(), text(json(serde_json::to_string(note))?));
+    Ok(item)
+}
+
+/// The note that an item is; `None` of one that a later version wrote.
+pub(super) fn read_note(item: &Item) -> Option<GroupNote> {
+    let note: GroupNote = serde_json::from_str(string(item, "note")?).ok()?;
+    (note.note_format <= NOTE_FORMAT).then_some(note)
+}
+
+pub(super) fn control_item(control: &TriageControl) -> Result<Item, Failure> {
+    let mut item = control_key();
+    item.insert("version".to_owned(), number(control.version));
+    item.insert("control".to_owned(), text(json(serde_json::to_string(control))?));
+    Ok(item)
+}
+
+/// What is kept of triage; `None` where a later version wrote it.
+pub(super) fn read_control(item: &Item) -> Option<TriageControl> {
+    let control: TriageControl = serde_json::from_str(string(item, "control")?).ok()?;
+    (control.control_format <= CONTROL_FORMAT).then_some(control)
 }
 
 fn json(written: Result<String, serde_json::Error>) -> Result<String, Failure> {

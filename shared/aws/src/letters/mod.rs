@@ -1,8 +1,9 @@
-//! DynamoDB and S3 behind the ports of the letter store: an index of letters and a ledger of runs in one table, their
-//! messages in a bucket.
+//! DynamoDB and S3 behind the ports of the letter store: an index of letters, a ledger of runs, the notes of groups and
+//! what is kept of triage in one table, the letters' messages in a bucket.
 
 mod bucket;
 mod item;
+mod notes;
 mod runs;
 mod write;
 

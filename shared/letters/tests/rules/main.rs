@@ -3,6 +3,7 @@
 mod groups;
 mod pace;
 mod plans;
+mod quarantine;
 mod selections;
 
 use event::{Code, FailureFingerprint, Timestamp};

@@ -84,3 +84,28 @@ fn a_payload_is_chosen_by_a_value_however_it_is_spelled() {
     }
     assert!(Selection::default().includes_payload(&payload));
 }
+
+/// What is said of a group is of all its dead letters.
+#[test]
+fn by_what_makes_a_group_each_is_chosen_whole_and_by_all_else_in_part() {
+    let all = || Selection::default();
+    let letter = letter("a");
+    for (selection, is_whole) in [
+        (all(), true),
+        (Selection { groups: vec![letter.entry.group.clone()], ..all() }, true),
+        (Selection { stages: vec!["sink".to_owned()], ..all() }, true),
+        (Selection { codes: vec![Code::Conflict], contract_versions: vec![1], ..all() }, true),
+        (Selection { datasets: vec!["flights".to_owned()], ..all() }, true),
+        (Selection { state: Some(Shelf::Dead), ..all() }, true),
+        (Selection { state: Some(Shelf::Discarded), ..all() }, false),
+        (Selection { letters: vec![letter.entry.id], ..all() }, false),
+        (Selection { tenants: vec!["UA".to_owned()], ..all() }, false),
+        (Selection { failed_from: Some(at(0)), ..all() }, false),
+        (Selection { failed_before: Some(at(0)), ..all() }, false),
+        (Selection { fewest_redrives: Some(1), ..all() }, false),
+        (Selection { most_redrives: Some(1), ..all() }, false),
+        (Selection { run: Some("r".to_owned()), ..all() }, false),
+    ] {
+        assert_eq!(selection.has_whole_groups(), is_whole, "{selection:?}");
+    }
+}

@@ -6,7 +6,10 @@ use aws::{LetterBucket, LetterTable, Objects};
 use local::clock::Clock;
 use local::dynamodb::DynamoDb;
 use serde_json::json;
-use testkit::{letter_index_conformance, letter_objects_conformance, runs_conformance};
+use testkit::{
+    controls_conformance, letter_index_conformance, letter_objects_conformance, notes_conformance,
+    runs_conformance,
+};
 use tests::World;
 
 use super::sdk;
@@ -49,6 +52,8 @@ async fn the_dynamodb_letters_pass_the_suites_of_their_ports() {
     let tables = LetterTables::start().await;
     letter_index_conformance(async || tables.table()).await;
     runs_conformance(async || tables.table()).await;
+    notes_conformance(async || tables.table()).await;
+    controls_conformance(async || tables.table()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

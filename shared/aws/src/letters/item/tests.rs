@@ -110,3 +110,37 @@ fn a_run_is_written_in_the_form_that_is_pinned() {
     );
     assert_eq!(read_run(&later), None);
 }
+
+#[test]
+fn notes_and_what_is_kept_of_triage_are_written_in_the_form_that_is_pinned() {
+    let note = concat!(
+        r#"{"note_format":1,"group":"1-0123456789abcdef","version":3,"state":"muted","#,
+        r#""until":"2026-12-01T00:00:00.000Z","by":"ann","why":"known","at":"2026-11-29T10:00:00.000Z","letters":7}"#,
+    );
+    let item = Item::from([
+        ("pk".to_owned(), text("groups")),
+        ("sk".to_owned(), text("1-0123456789abcdef")),
+        ("version".to_owned(), number(3)),
+        ("note".to_owned(), text(note)),
+    ]);
+    let read = read_note(&item).unwrap();
+    assert_eq!(note_item(&read).unwrap(), item);
+    let later = note.replace("note_format\":1", "note_format\":2");
+    assert_eq!(read_note(&Item::from([("note".to_owned(), text(later))])), None);
+
+    let control = concat!(
+        r#"{"control_format":1,"version":4,"halt":{"by":"ann","why":"storm","since":"2026-11-29T10:00:00.000Z"},"#,
+        r#""round":{"name":"r","began_at":"2026-11-29T09:59:00.000Z","next_at":"2026-11-29T10:00:00.000Z"},"#,
+        r#""quiet_until":{"notify 1-0123456789abcdef":"2026-11-29T11:00:00.000Z"}}"#,
+    );
+    let item = Item::from([
+        ("pk".to_owned(), text("control")),
+        ("sk".to_owned(), text("triage")),
+        ("version".to_owned(), number(4)),
+        ("control".to_owned(), text(control)),
+    ]);
+    let read = read_control(&item).unwrap();
+    assert_eq!(control_item(&read).unwrap(), item);
+    let later = control.replace("control_format\":1", "control_format\":2");
+    assert_eq!(read_control(&Item::from([("control".to_owned(), text(later))])), None);
+}

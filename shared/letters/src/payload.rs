@@ -1,11 +1,13 @@
 //! The payload of a letter's message, as far as it is one.
 
 use event::{DeadLetter, Encoding, Envelope, Form};
-use letters::StoredMessage;
 use serde_json::Value;
 
+use crate::StoredMessage;
+
 /// What the producer sent, as JSON: the message's body, or the data of its envelope. `None` of anything else.
-pub(crate) fn payload_of(message: &StoredMessage) -> Option<Value> {
+#[must_use]
+pub fn payload_of(message: &StoredMessage) -> Option<Value> {
     if let Ok(envelope) = Envelope::from_json(&message.body) {
         return serde_json::from_str(envelope.data.get()).ok();
     }
