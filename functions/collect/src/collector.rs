@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use contracts::Catalog;
 use event::{Failure, Timestamp};
 use letters::{
     IndexWrite, IndexWritten, Indexed, LetterId, LetterIndex, LetterObjects, Place, RunId,
@@ -24,6 +25,7 @@ const MOST_ROUNDS: usize = 6;
 pub(crate) struct Collector<I, O> {
     pub(crate) index: I,
     pub(crate) objects: O,
+    pub(crate) contracts: Catalog,
     /// By the ARN of each dead-letter queue, the stage whose letters are in it.
     pub(crate) stages: BTreeMap<String, String>,
     pub(crate) trusted_senders: Senders,
@@ -99,7 +101,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         now: Timestamp,
     ) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Failed; records.len()];
-        let read = |record| Received::read(stage, record, now);
+        let read = |record| Received::read(stage, record, now, &self.contracts);
         let received: Vec<Received> = records.into_iter().map(read).collect();
         // Before anything is written: while the index is away, no object is left that nothing points to.
         let Some(mut found) = self.read(stage, ids_of(&received)).await else { return outcomes };
@@ -273,4 +275,4 @@ fn log(stage: &str, outcomes: &[Outcome]) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

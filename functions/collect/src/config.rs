@@ -1,6 +1,7 @@
 //! The environment of the collector.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use runtime::Senders;
 use runtime::env::{EnvError, Lookup, parsed, required};
@@ -10,6 +11,8 @@ use runtime::env::{EnvError, Lookup, parsed, required};
 pub(crate) struct Config {
     pub(crate) letters_table: String,
     pub(crate) letters_bucket: String,
+    /// Where the layer with the contracts is unpacked.
+    pub(crate) contracts_dir: PathBuf,
     /// By the ARN of each dead-letter queue, the stage whose letters are in it.
     pub(crate) stages: BTreeMap<String, String>,
     /// Whose messages may say that they failed before, where SQS itself moved them.
@@ -23,6 +26,7 @@ impl Config {
         Ok(Self {
             letters_table: required(lookup, "LETTERS_TABLE", "the name of a table")?,
             letters_bucket: required(lookup, "LETTERS_BUCKET", "the name of a bucket")?,
+            contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
             stages: parsed(lookup, "STAGES", expected, read_stages)?,
             trusted_senders: Senders::read(lookup)?,
         })
@@ -47,6 +51,7 @@ mod tests {
         let all = BTreeMap::from([
             ("LETTERS_TABLE", "letters"),
             ("LETTERS_BUCKET", "archive"),
+            ("CONTRACTS_DIR", "/opt"),
             ("STAGES", r#"{"arn:aws:sqs:eu-west-1:000000000000:SinkDlq":"sink"}"#),
             ("TRUSTED_SENDERS", "AROAREDRIVE"),
         ]);

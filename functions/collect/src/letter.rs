@@ -1,10 +1,11 @@
 //! A message of a dead-letter queue as a letter: its failure, its message as it is kept, and what the index says of it.
 
+use contracts::{Catalog, Contract, DEFAULT_REDRIVE_LIMIT};
 use event::{
     Attributes, Code, ContractRef, DeadLetter, FAILURE_ATTRIBUTE, Failure, RedriveMark, Timestamp,
     attributes_size,
 };
-use letters::{Entry, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage};
+use letters::{Entry, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage, payload_of};
 use runtime::{MAX_BATCH_BYTES, Record};
 
 /// More characters than any function writes of anything that the index says, so that its items stay small.
@@ -16,12 +17,21 @@ pub(crate) struct Received {
     pub(crate) failure: DeadLetter,
     /// As it is kept. Its id is that of a letter which is collected for the first time.
     pub(crate) message: StoredMessage,
+    /// Whose event it is, as its contract tells.
+    pub(crate) tenant: Option<String>,
+    /// How often it may be redriven before it is quarantined.
+    pub(crate) redrive_limit: u32,
 }
 
 impl Received {
     /// A record of the dead-letter queue of this stage, received at `now`. Of one that SQS moved there, `is_strangers`
     /// says whose word is not taken.
-    pub(crate) fn read(stage: &str, mut record: Record, now: Timestamp) -> Self {
+    pub(crate) fn read(
+        stage: &str,
+        mut record: Record,
+        now: Timestamp,
+        contracts: &Catalog,
+    ) -> Self {
         let sent_at = record.sent_at;
         record.unpark();
         let earlier = record.earlier();
@@ -47,7 +57,11 @@ impl Received {
             group: record.group.or(record.fair_group),
             body: record.body,
         };
-        Self { failure, message }
+        let contract = failure.dataset.as_deref().and_then(|dataset| contracts.get(dataset).ok());
+        let tenant = contract.and_then(|contract| tenant_of(contract, &message));
+        let redrive_limit =
+            contract.map_or(DEFAULT_REDRIVE_LIMIT, |contract| contract.redrive_limit);
+        Self { failure, message, tenant, redrive_limit }
     }
 
     /// What brought it back, if a run did.
@@ -57,7 +71,7 @@ impl Received {
 
     /// What the index says of it when it is collected for the first time, as this letter.
     pub(crate) fn entry(&self, id: &LetterId, place: Place, now: Timestamp) -> Entry {
-        let Self { failure, message } = self;
+        let Self { failure, message, tenant, .. } = self;
         Entry {
             entry_format: LETTER_STORE_FORMAT,
             id: id.clone(),
@@ -69,7 +83,7 @@ impl Received {
             group: failure.fingerprint(),
             dataset: failure.dataset.as_deref().map(bounded),
             contract_version: failure.contract_version,
-            tenant: None,
+            tenant: tenant.as_deref().map(bounded),
             message_id: bounded(&failure.message_id),
             taken_in_at: failure.taken_in(),
             first_failed_at: failure.first_failed_at,
@@ -86,6 +100,12 @@ impl Received {
             original: None,
         }
     }
+}
+
+/// Only a contract that names a tenant makes a payload be read.
+fn tenant_of(contract: &Contract, message: &StoredMessage) -> Option<String> {
+    contract.tenant.as_ref()?;
+    contract.tenant_of(&payload_of(message)?)
 }
 
 fn bounded(text: &str) -> String {

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Deadline, Record, exit_code, init_logs, invocation_span, serve};
+use runtime::{Deadline, Record, exit_code, init_logs, invocation_span, load_contracts, serve};
 use tracing::Instrument;
 
 use crate::collector::Collector;
@@ -31,10 +31,12 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
+    let contracts = load_contracts(&config.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let collector = &Collector {
         index: LetterTable::new(&sdk, config.letters_table),
         objects: LetterBucket::new(Objects::new(&sdk), config.letters_bucket),
+        contracts,
         stages: config.stages,
         trusted_senders: config.trusted_senders,
     };

@@ -8,10 +8,6 @@ use letters::{
 
 use crate::letter::Received;
 
-/// A letter that has come back so often from runs is quarantined: whoever redrove it five times has mended nothing
-/// that it failed of, and a redrive of all that is dead takes it along no more.
-const MOST_REDRIVES: u32 = 5;
-
 /// So many ids of messages that a letter was collected as are kept: one for each life, and some copies.
 const MOST_IDS: usize = 10;
 
@@ -69,7 +65,9 @@ impl Identity {
         let (change, event) = match &self.redrive {
             Some(redrive) => {
                 let redrive = redrive.clone();
-                let most_redrives = MOST_REDRIVES;
+                // Whoever redrove it so often has mended nothing that it failed of: a redrive of all that is dead takes
+                // it along no more.
+                let most_redrives = received.redrive_limit;
                 (Change::CameBack, LetterEvent::ComeBack { redrive, most_redrives })
             }
             None => (Change::Copy, LetterEvent::Copy),

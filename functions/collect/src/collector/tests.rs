@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event::{Attribute, Attributes, DeadLetter, RedriveMark};
+use event::{Attribute, Attributes, ContractRef, DeadLetter, RedriveMark};
 use letters::{Letter, LetterState};
 use proptest::prelude::*;
 use runtime::Clock;
@@ -20,6 +20,7 @@ const SINK: &str = "arn:aws:sqs:eu-west-1:000000000000:Sink";
 struct World {
     store: MemoryLetters,
     clock: ManualClock,
+    contracts: Catalog,
     queue: Vec<Record>,
     /// How many ids SQS has given.
     ids: u32,
@@ -77,6 +78,7 @@ impl World {
         Self {
             store: MemoryLetters::default(),
             clock: ManualClock::default(),
+            contracts: Catalog::default(),
             queue: Vec::new(),
             ids: 0,
             failed: BTreeMap::new(),
@@ -96,6 +98,7 @@ impl World {
         Collector {
             index: self.store.clone(),
             objects: self.store.clone(),
+            contracts: self.contracts.clone(),
             stages: BTreeMap::from([(DLQ.to_owned(), "sink".to_owned())]),
             trusted_senders: Senders::read(&variables).unwrap(),
         }
@@ -111,7 +114,8 @@ impl World {
         let (id, now) = (self.id(), self.clock.now());
         let own = Attributes::from([("dataset".to_owned(), Attribute::string("flights"))]);
         let failure = Failure::permanent(event::Code::KeyMissing, "nothing at `/id`");
-        let letter = DeadLetter::new("sink", &failure, now, &format!("first of {id}"));
+        let letter = DeadLetter::new("sink", &failure, now, &format!("first of {id}"))
+            .held_to(Some(ContractRef::of_dataset("flights")));
         let record = Record {
             body: format!("body \"of\" {id}\nü"),
             attributes: if is_moved { own } else { letter.write(own) },
@@ -222,7 +226,8 @@ impl World {
             let back = DeadLetter::revive(attributes, usize::MAX, Some(mark));
             let earlier = DeadLetter::read(&back).unwrap();
             let failure = Failure::permanent(event::Code::ContractViolation, "once more").at("/a");
-            let letter = DeadLetter::new("sink", &failure, self.clock.now(), "another");
+            let letter = DeadLetter::new("sink", &failure, self.clock.now(), "another")
+                .held_to(Some(ContractRef::of_dataset("flights")));
             let record = Record {
                 message_id: self.id(),
                 body: body.clone(),
@@ -362,6 +367,24 @@ proptest! {
     }
 }
 
+/// One contract, with these lines besides what it must have.
+pub(crate) fn test_catalog(dataset: &str, lines: &str) -> Catalog {
+    let yaml = format!(
+        "dataset: {dataset}
+description: d
+owner: o
+schema: {{version: 1, file: v1.schema.json}}
+keys: {{idempotency: [/id], business: [/id], event_time: /at}}
+sinks: [{{name: records, kind: table}}]
+{lines}
+"
+    );
+    let files = BTreeMap::from([("v1.schema.json".to_owned(), "{}".to_owned())]);
+    let mut catalog = Catalog::default();
+    catalog.add(dataset, &yaml, &files).unwrap();
+    catalog
+}
+
 fn collect_all(world: &mut World, faults: &[LetterFault]) {
     let all: Vec<usize> = (0..world.queue.len()).collect();
     let batches = [all, Vec::new()];
@@ -384,6 +407,26 @@ fn a_letter_that_comes_back_five_times_is_quarantined() {
         block_on(world.redrive(u8::MAX));
     }
     world.check();
+}
+
+/// As the contract of its dataset says; five times, where there is none.
+#[test]
+fn a_contract_says_how_often_a_letter_may_come_back() {
+    for (limit, most) in [(Some(1), 1), (Some(2), 2), (Some(7), 7), (None, 5)] {
+        let mut world = World::new();
+        let dataset = if limit.is_some() { "flights" } else { "weather" };
+        let limit = limit.unwrap_or(1);
+        world.contracts = test_catalog(dataset, &format!("redrive: {{limit: {limit}}}"));
+        world.fail(false);
+        for life in 0..=most {
+            collect_all(&mut world, &[]);
+            let letters = world.store.letters();
+            let [letter] = letters.values().collect::<Vec<_>>()[..] else { panic!("{letters:?}") };
+            let expected = if life < most { LetterState::Dead } else { LetterState::Quarantined };
+            assert_eq!(letter.letter.state, expected, "{dataset} {limit}: life {life}");
+            block_on(world.redrive(u8::MAX));
+        }
+    }
 }
 
 /// Its time to live was over, or it is another stack's.

@@ -1,12 +1,15 @@
 use event::{Attribute, FailureFingerprint, Parked};
 
 use super::*;
+use crate::collector::tests::test_catalog;
 
 fn time(ms: i64) -> Timestamp {
     Timestamp::from_unix_ms(ms)
 }
 
 const NOW: i64 = 100_000;
+
+const ENVELOPE: &str = r#"{"specversion":"1.0","envelopeversion":2,"id":"e1:1","source":"s","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","dataschema":"flights/3","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{}}"#;
 
 fn own() -> Attributes {
     [("dataset".to_owned(), Attribute::string("flights"))].into()
@@ -26,7 +29,7 @@ fn moved(attributes: Attributes) -> Record {
 }
 
 fn read(record: Record) -> Received {
-    Received::read("ingest", record, time(NOW))
+    Received::read("ingest", record, time(NOW), &Catalog::default())
 }
 
 fn entry(received: &Received) -> Entry {
@@ -124,10 +127,36 @@ fn a_parked_copy_that_sqs_moved_is_the_message_that_it_stood_for() {
     }
 }
 
+/// The payload is the body, or the data of its envelope; what is none has no tenant.
+#[test]
+fn whose_event_it_is_is_read_from_the_payload_as_its_contract_says() {
+    let contracts = test_catalog("flights", "tenant: /carrier");
+    let enveloped = |data: &str| ENVELOPE.replace("\"data\":{}", &format!("\"data\":{data}"));
+    let with_dataset = |dataset: &str| -> Attributes {
+        [("dataset".to_owned(), Attribute::string(dataset))].into()
+    };
+    for (body, attributes, tenant) in [
+        (r#"{"carrier":"UA"}"#.to_owned(), with_dataset("flights"), Some("UA")),
+        (r#"{"carrier":7.0,"id":"#.to_owned(), with_dataset("flights"), None),
+        (r#"{"carrier":["UA"]}"#.to_owned(), with_dataset("flights"), None),
+        (r#"{"carrier":"UA"}"#.to_owned(), with_dataset("weather"), None),
+        (r#"{"carrier":"UA"}"#.to_owned(), Attributes::new(), None),
+        (enveloped(r#"{"carrier":"UA","weather":null}"#), Attributes::new(), Some("UA")),
+        (enveloped(r#"{"carrier":null}"#), Attributes::new(), None),
+    ] {
+        let record = Record { body: body.clone(), ..moved(attributes) };
+        let received = Received::read("ingest", record, time(NOW), &contracts);
+        assert_eq!(entry(&received).tenant.as_deref(), tenant, "{body}");
+    }
+    let long = format!(r#"{{"carrier":"{}"}}"#, "u".repeat(100_000));
+    let record = Record { body: long, ..moved(with_dataset("flights")) };
+    let tenant = entry(&Received::read("ingest", record, time(NOW), &contracts)).tenant;
+    assert!(tenant.is_some_and(|tenant| tenant.len() < 10_000));
+}
+
 /// Nothing more is known of it than whose event it was.
 #[test]
 fn what_sqs_moved_is_grouped_by_stage_and_contract() {
-    const ENVELOPE: &str = r#"{"specversion":"1.0","envelopeversion":2,"id":"e1:1","source":"s","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","dataschema":"flights/3","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{}}"#;
     let newer = ENVELOPE.replace("flights/3", "flights/4");
     for (body, dataset, version) in [
         (ENVELOPE, Some("flights"), Some(3)),
