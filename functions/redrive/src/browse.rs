@@ -40,7 +40,7 @@ struct StageView {
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Each stage's letters, and its queues.
+    /// Each stage's letters, and its queues; who has halted the rules of contracts, if somebody has.
     pub(crate) async fn list(&self) -> Result<Value, Problem> {
         let now = self.ports.now();
         let mut stages: BTreeMap<String, StageView> = BTreeMap::new();
@@ -74,9 +74,11 @@ impl<P: Ports> Redrive<P> {
         for (stage, groups) in groups {
             stages.entry(stage).or_default().groups = groups.len();
         }
-        Ok(json!({ "at": now, "stages": stages }))
+        let halted = self.control().await?.halt;
+        Ok(json!({ "at": now, "stages": stages, "triage": { "halted": halted } }))
     }
 
+    /// Letters by what failed, each group with what was said of it.
     pub(crate) async fn groups(&self, select: &Selection) -> Result<Value, Problem> {
         let now = self.ports.now();
         let (mut groups, mut letters, mut cursor) = (Groups::default(), 0_u64, Cursor::START);
@@ -86,9 +88,8 @@ impl<P: Ports> Redrive<P> {
                 letters += 1;
             }
         }
-        Ok(
-            json!({ "at": now, "state": select.shelf(), "letters": letters, "groups": groups.ranked() }),
-        )
+        let groups = self.with_notes(&groups.ranked(), select, now).await?;
+        Ok(json!({ "at": now, "state": select.shelf(), "letters": letters, "groups": groups }))
     }
 
     pub(crate) async fn letters(&self, asked: &PageOf) -> Result<Value, Problem> {

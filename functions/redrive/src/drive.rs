@@ -54,7 +54,7 @@ struct Driver<'a, P> {
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Goes on with a run, or with each that nobody works on.
+    /// Goes on with a run, or with each that nobody works on and then with the rules of contracts.
     pub(crate) async fn work(
         &self,
         run: Option<&RunId>,
@@ -92,7 +92,12 @@ impl<P: Ports> Redrive<P> {
                 self.ports.go_on_later(run).await?;
             }
         }
-        Ok(json!({ "driven": driven }))
+        // As an invocation of its own has it, when it goes on with one run.
+        let triage = match run {
+            Some(_) => Value::Null,
+            None => Box::pin(self.triage(deadline)).await,
+        };
+        Ok(json!({ "driven": driven, "triage": triage }))
     }
 
     /// Works on a run until it is over, paused, or another's, or the invocation's time is.

@@ -10,7 +10,7 @@ mod config;
 mod drive;
 mod function;
 mod message;
-mod payload;
+mod notes;
 mod planning;
 mod ports;
 mod problem;
@@ -19,6 +19,7 @@ mod runs;
 mod shelves;
 #[cfg(test)]
 mod tests;
+mod triage;
 mod world;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contracts::Patch;
 use letters::{
     BadPlan, Entry, Indexed, LETTERS_IN_PAGE, LetterObjects as _, PLAN_FORMAT, PlanHeader, PlanId,
-    PlannedLetter,
+    PlannedLetter, StoredMessage,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +23,20 @@ const EXAMPLES: usize = 3;
 /// Letters whose messages are read at a time.
 const READ_AT_ONCE: usize = 200;
 
+/// Which of the letters that are chosen a plan takes.
+pub(crate) struct Sieve<'a> {
+    pub(crate) includes: &'a dyn Fn(&Indexed) -> bool,
+    /// At most so many.
+    pub(crate) most: u64,
+    /// A letter that no route leads back for, or that the plan's treatment does not fit, is left out; otherwise nothing
+    /// is planned for it.
+    pub(crate) leaves_out: bool,
+}
+
+impl Sieve<'_> {
+    const ALL: Self = Self { includes: &|_| true, most: u64::MAX, leaves_out: false };
+}
+
 /// A plan that is being written.
 struct Draft {
     /// A name that no other draft has: its pages' folder.
@@ -32,6 +46,7 @@ struct Draft {
     pages: Vec<String>,
     letters: u64,
     bytes: u64,
+    left_out: u64,
     by_stage: BTreeMap<String, u64>,
     by_dataset: BTreeMap<String, u64>,
     examples: Vec<Value>,
@@ -42,7 +57,7 @@ struct Draft {
 impl<P: Ports> Redrive<P> {
     /// Writes down which letters are meant, as they are now. Nothing is changed by it.
     pub(crate) async fn plan(&self, asked: Planned, asker: Asker<'_>) -> Result<Value, Problem> {
-        let (id, header, draft) = self.write_plan(asked, asker).await?;
+        let (id, header, draft) = self.write_plan(asked, asker, &Sieve::ALL).await?;
         Ok(json!({
             "plan": id,
             "made_at": header.made_at,
@@ -61,14 +76,26 @@ impl<P: Ports> Redrive<P> {
         asked: Planned,
         asker: Asker<'_>,
     ) -> Result<(PlanId, PlanHeader), Problem> {
-        let (id, header, _) = self.write_plan(asked, asker).await?;
+        let (id, header, _) = self.write_plan(asked, asker, &Sieve::ALL).await?;
         Ok((id, header))
+    }
+
+    /// A plan of those that a sieve lets through; how many letters it has, and how many were left out.
+    pub(crate) async fn write_plan_of_some(
+        &self,
+        asked: Planned,
+        asker: Asker<'_>,
+        sieve: &Sieve<'_>,
+    ) -> Result<(PlanId, u64, u64), Problem> {
+        let (id, header, draft) = self.write_plan(asked, asker, sieve).await?;
+        Ok((id, header.letters, draft.left_out))
     }
 
     async fn write_plan(
         &self,
         asked: Planned,
         asker: Asker<'_>,
+        sieve: &Sieve<'_>,
     ) -> Result<(PlanId, PlanHeader, Draft), Problem> {
         let now = self.ports.now();
         let Planned { select, to, patch } = asked;
@@ -76,13 +103,19 @@ impl<P: Ports> Redrive<P> {
         let treatment = treatment(to.clone(), patch.as_ref())?;
         let mut draft = Draft::new(self.ports.unique_name());
         let mut cursor = Cursor::START;
-        while let Some(chosen) = self.next_chosen(&select, now, &mut cursor).await? {
-            self.check_treatment(&treatment, &chosen, &mut draft).await?;
-            for indexed in &chosen {
-                self.check_route(indexed, to.as_deref())?;
-                draft.add(indexed)?;
-                if draft.in_page == LETTERS_IN_PAGE {
-                    self.write_page(&mut draft).await?;
+        while draft.letters < sieve.most {
+            let Some(mut chosen) = self.next_chosen(&select, now, &mut cursor).await? else {
+                break;
+            };
+            chosen.retain(sieve.includes);
+            for part in chosen.chunks(READ_AT_ONCE) {
+                let fitting = self.fitting(&treatment, part, sieve, &mut draft).await?;
+                let room = usize::try_from(sieve.most - draft.letters).unwrap_or(usize::MAX);
+                for indexed in fitting.into_iter().take(room) {
+                    draft.add(indexed)?;
+                    if draft.in_page == LETTERS_IN_PAGE {
+                        self.write_page(&mut draft).await?;
+                    }
                 }
             }
         }
@@ -131,33 +164,54 @@ impl<P: Ports> Redrive<P> {
         Ok(())
     }
 
-    /// Treats each letter as it will be, so that a plan has none that would be refused for it, and keeps what the first
-    /// become.
-    async fn check_treatment(
+    /// The letters of a part that can go as they are planned to.
+    async fn fitting<'a>(
         &self,
         treatment: &Treatment,
-        chosen: &[Indexed],
+        part: &'a [Indexed],
+        sieve: &Sieve<'_>,
+        draft: &mut Draft,
+    ) -> Result<Vec<&'a Indexed>, Problem> {
+        let entries: Vec<&Entry> = part.iter().map(|it| &it.entry).collect();
+        let changes = treatment.patch.is_some() || treatment.to.is_some();
+        let messages = if changes { self.messages(&entries).await? } else { Vec::new() };
+        let mut messages = messages.into_iter();
+        let mut fitting = Vec::with_capacity(part.len());
+        for indexed in part {
+            let checked = self
+                .check_treatment(treatment, &indexed.entry, messages.next(), draft)
+                .and_then(|()| self.check_route(indexed, treatment.to.as_deref()));
+            match checked {
+                Ok(()) => fitting.push(indexed),
+                Err(_) if sieve.leaves_out => draft.left_out += 1,
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(fitting)
+    }
+
+    /// Treats a letter as it will be, so that a plan has none that would be refused for it, and keeps what the first
+    /// become. Without a message nothing is changed.
+    fn check_treatment(
+        &self,
+        treatment: &Treatment,
+        entry: &Entry,
+        message: Option<StoredMessage>,
         draft: &mut Draft,
     ) -> Result<(), Problem> {
-        let changes = treatment.patch.is_some() || treatment.to.is_some();
-        for part in chosen.chunks(READ_AT_ONCE).filter(|_| changes) {
-            let entries: Vec<&Entry> = part.iter().map(|it| &it.entry).collect();
-            let messages = self.messages(&entries).await?;
-            for (entry, message) in entries.into_iter().zip(messages) {
-                let before = self.masked(&message, &message.stage, entry);
-                let treated = treatment.treated(message, &self.contracts);
-                let (stage, after) = treated.map_err(|error| {
-                    let detail = format!("letter `{}`: {error}; nothing was planned", entry.id.0);
-                    Problem::new(ProblemKind::Illegal, detail)
-                })?;
-                if draft.changes.len() < EXAMPLES {
-                    let after = self.masked(&after, &stage, entry);
-                    let id = &entry.id;
-                    draft.changes.push(
-                        json!({ "letter": id, "to": stage, "before": before, "after": after }),
-                    );
-                }
-            }
+        let Some(message) = message else { return Ok(()) };
+        let before = self.masked(&message, &message.stage, entry);
+        let treated = treatment.treated(message, &self.contracts);
+        let (stage, after) = treated.map_err(|error| {
+            let detail = format!("letter `{}`: {error}; nothing was planned", entry.id.0);
+            Problem::new(ProblemKind::Illegal, detail)
+        })?;
+        if draft.changes.len() < EXAMPLES {
+            let after = self.masked(&after, &stage, entry);
+            let id = &entry.id;
+            draft
+                .changes
+                .push(json!({ "letter": id, "to": stage, "before": before, "after": after }));
         }
         Ok(())
     }
@@ -251,6 +305,7 @@ impl Draft {
             pages: Vec::new(),
             letters: 0,
             bytes: 0,
+            left_out: 0,
             by_stage: BTreeMap::new(),
             by_dataset: BTreeMap::new(),
             examples: Vec::new(),

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use aws::QueueDepth;
 use event::{Failure, Timestamp};
-use letters::{Evidence, LetterIndex, LetterObjects, RunId, Runs};
+use letters::{Controls, Evidence, LetterIndex, LetterObjects, Notes, RunId, Runs};
 use runtime::{Audit, Queue};
 
 /// Everything that is not ours, behind ports.
 pub(crate) trait Ports {
-    type Index: LetterIndex + Runs;
+    type Index: LetterIndex + Runs + Notes + Controls;
     type Objects: LetterObjects;
     type Queues: Queue;
     type Audit: Audit;

@@ -2,8 +2,9 @@
 //!
 //! The operators' function asks on behalf of whoever signed a request to its URL, and says who that is. Whoever may
 //! invoke this function directly, as a script does, is believed: who that is, is for the account's own log of calls
-//! (CloudTrail) to tell. A schedule asks for nothing but that runs go on.
+//! (CloudTrail) to tell. A schedule asks for nothing but that runs go on and rules are carried out.
 
+use event::{FailureFingerprint, Timestamp};
 use letters::{LetterId, Pace, PlanId, RunId, Selection};
 use runtime::Operator;
 use serde::Deserialize;
@@ -56,8 +57,15 @@ pub(crate) enum Verb {
     Pause(ActOnRun),
     Resume(ActOnRun),
     Cancel(ActOnRun),
-    /// Pauses every run.
+    /// Pauses every run, and halts the rules of contracts.
     Stop(Why),
+    /// Lets the rules act again.
+    StartTriage(Why),
+    /// Says of a group that it is known.
+    Acknowledge(Acknowledged),
+    /// Lets nobody be told of a group for a while.
+    Mute(Muted),
+    Unmute(Unmuted),
     Discard(ActOnLetters),
     Restore(ActOnLetters),
     Release(ActOnLetters),
@@ -65,7 +73,7 @@ pub(crate) enum Verb {
     Move(Moved),
     /// What the audit log has of a day.
     Audit(AuditOf),
-    /// Goes on with a run, or, as the schedule asks, with all of them.
+    /// Goes on with a run, or, as the schedule asks, with all of them, and carries out the rules of contracts.
     Work(Worked),
 }
 
@@ -134,6 +142,30 @@ pub(crate) struct ActOnRun {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Why {
+    pub(crate) why: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Acknowledged {
+    pub(crate) group: FailureFingerprint,
+    pub(crate) why: String,
+    #[serde(default)]
+    pub(crate) until: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Muted {
+    pub(crate) group: FailureFingerprint,
+    pub(crate) why: String,
+    pub(crate) until: Timestamp,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unmuted {
+    pub(crate) group: FailureFingerprint,
     pub(crate) why: String,
 }
 
@@ -218,6 +250,10 @@ impl Verb {
             Self::Resume(_) => "resume",
             Self::Cancel(_) => "cancel",
             Self::Stop(_) => "stop",
+            Self::StartTriage(_) => "start-triage",
+            Self::Acknowledge(_) => "acknowledge",
+            Self::Mute(_) => "mute",
+            Self::Unmute(_) => "unmute",
             Self::Discard(_) => "discard",
             Self::Restore(_) => "restore",
             Self::Release(_) => "release",

@@ -158,17 +158,22 @@ impl<P: Ports> Redrive<P> {
         Err(Problem::new(ProblemKind::Contended, detail))
     }
 
-    /// Pauses every run, and tells what each had in motion.
+    /// Halts the rules of contracts, then pauses every run, and tells what each had in motion.
     pub(crate) async fn stop(&self, why: &str, asker: Asker<'_>) -> Result<Value, Problem> {
         let why = check_why(why)?;
-        let runs = self.ports.index().runs(HISTORY).await?;
-        let running: Vec<Ledger> =
-            runs.into_iter().filter(|ledger| ledger.run.state == RunState::Running).collect();
+        let before: Vec<Value> = self.running().await?.iter().map(run_view).collect();
         let act = Act { verb: "stop", subject: ("runs", "all"), why };
-        let before: Vec<Value> = running.iter().map(run_view).collect();
         let intent = self.intend(act, json!({ "runs": before }), asker).await?;
         let mut stopped = Vec::new();
-        let mut outcome = Ok(());
+        // A run that a rule begins later than this is paused by whoever begins it.
+        let mut outcome = self.halt_triage(why, asker).await;
+        if let Err(problem) = &outcome {
+            tracing::error!(failure.reason = problem.detail, "the triage is not halted");
+        }
+        let running = match self.running().await {
+            Ok(running) => running,
+            Err(problem) => return self.conclude(intent, Err(problem)).await,
+        };
         for ledger in running {
             let id = ledger.id.clone();
             let note = Some(format!("stopped by {}: {why}", asker.operator.arn));
@@ -182,7 +187,17 @@ impl<P: Ports> Redrive<P> {
                 }
             }
         }
-        self.conclude(intent, outcome.map(|()| json!({ "stopped": stopped }))).await
+        self.conclude(
+            intent,
+            outcome.map(|()| json!({ "stopped": stopped, "triage_is_halted": true })),
+        )
+        .await
+    }
+
+    async fn running(&self) -> Result<Vec<Ledger>, Problem> {
+        let mut runs = self.ports.index().runs(HISTORY).await?;
+        runs.retain(|ledger| ledger.run.state == RunState::Running);
+        Ok(runs)
     }
 
     /// Plans, begins and drives in one invocation, without canary and as fast as can be.

@@ -1,8 +1,10 @@
 //! The function over a store, queues and an audit log in memory, at a time that tests move.
 
 mod adversary;
+mod notes;
 mod plans;
 mod redriving;
+mod triage;
 mod verbs;
 
 use std::collections::BTreeMap;
