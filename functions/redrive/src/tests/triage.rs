@@ -151,6 +151,31 @@ async fn a_rule_redrives_so_many_letters_and_no_more_while_its_run_is_not_over()
     assert_eq!(world.memory.queues.sent_to(SINK).len(), 8);
 }
 
+/// Also where one page of the index has more letters than that.
+#[tokio::test]
+async fn a_rule_for_one_letter_at_a_time_plans_one() {
+    let world = world("  - {when: {stage: sink}, then: redrive, most: 1}\n");
+    for n in 0..100 {
+        world.add("sink", &format!("letter {n}"));
+    }
+    assert_eq!(world.minute().await[0]["letters"], json!(1));
+}
+
+/// What an earlier rule is for stays where it is.
+#[tokio::test]
+async fn a_redrive_takes_nothing_that_an_earlier_rule_is_for() {
+    let world = world(
+        "
+  - {when: {stage: enrich}, then: notify}
+  - {when: {code: contract.violation}, then: redrive}
+",
+    );
+    let (enrich, sink) = (world.add("enrich", "one"), world.add("sink", "two"));
+    world.minute().await;
+    world.minute().await;
+    assert_eq!([enrich, sink].map(|id| world.state_of(&id)), ["dead", "redriven"]);
+}
+
 #[tokio::test]
 async fn most_letters_are_quarantined_at_a_time() {
     let world = world("  - {when: {stage: sink}, then: quarantine, most: 3}\n");
@@ -246,8 +271,14 @@ async fn while_it_is_halted_no_rule_does_anything() {
 async fn a_halt_in_the_middle_of_a_round_leaves_no_run_that_goes_on() {
     let mut begun = 0;
     for ahead in 0..150 {
-        let world = world("  - {when: {stage: sink}, then: redrive}\n");
+        let world = world(
+            "
+  - {when: {stage: sink}, then: redrive}
+  - {when: {stage: enrich}, then: quarantine}
+",
+        );
         world.add("sink", "one");
+        world.add("enrich", "two");
         world.memory.clock.advance(MINUTE);
         let stop = async {
             for _ in 0..ahead {
@@ -260,6 +291,10 @@ async fn a_halt_in_the_middle_of_a_round_leaves_no_run_that_goes_on() {
             assert_eq!(run["state"], json!("paused"), "{ahead}: {run}");
             begun += 1;
         }
+        let acts = world.audited();
+        let after = acts.iter().skip_while(|act| *act != "stop done ann");
+        let after: Vec<&String> = after.filter(|act| act.contains("quarantine intent")).collect();
+        assert_eq!(after, Vec::<&String>::new(), "{ahead}: {acts:?}");
         assert_eq!(world.minute().await, Value::Null, "{ahead}");
         assert_eq!(world.memory.queues.sent_to(SINK).len(), 0, "{ahead}");
     }
