@@ -4,7 +4,7 @@
 //! numbers by their value, as the RFC asks: `7.0` is `7`.
 
 use event::{MAX_DEPTH, is_same_value, kind_of};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::pointer::{pointer_index, pointer_tokens};
 
@@ -70,6 +70,12 @@ impl Patch {
         Ok(Self(operations))
     }
 
+    /// The patch as it is written in JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        self.0.iter().map(Operation::to_json).collect()
+    }
+
     /// The value with all operations done.
     ///
     /// # Errors
@@ -119,6 +125,18 @@ impl Operation {
             }
             _ => Ok(Self { path, action }),
         }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut written = json!({ "op": self.action.name(), "path": self.path.text });
+        match &self.action {
+            Action::Add(value) | Action::Replace(value) | Action::Test(value) => {
+                written["value"] = value.clone();
+            }
+            Action::Move { from } | Action::Copy { from } => written["from"] = json!(from.text),
+            Action::Remove => {}
+        }
+        written
     }
 
     fn apply(&self, root: &mut Value) -> Result<(), String> {

@@ -184,3 +184,15 @@ fn copies_of_copies_end_before_they_fill_the_memory() {
     let error = apply(&text, &array).unwrap_err();
     assert!(error.contains("grows beyond"), "{error}");
 }
+
+#[test]
+fn a_patch_is_written_as_it_was_read() {
+    let written = parsed(
+        r#"[{"op":"add","path":"/a~1b/-","value":1.00000000000000000001},{"op":"remove","path":"/c"},
+        {"op":"replace","path":"","value":null},{"op":"move","path":"/d","from":"/e~0"},
+        {"op":"copy","path":"/f","from":"/g"},{"op":"test","path":"/h","value":{"i":[7.0]}}]"#,
+    );
+    let patch = Patch::parse(&written).unwrap();
+    assert_eq!(patch.to_json(), written);
+    assert_eq!(Patch::parse(&patch.to_json()).unwrap(), patch);
+}
