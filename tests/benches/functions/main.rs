@@ -10,6 +10,7 @@
 //! - `breaker`: what a healthy circuit breaker adds to enrich, and how long ten events take with a service of 20 ms.
 //! - `counts`: calls and write units beside the least that is possible, and what a million events cost.
 //! - `scale`: the same costs with 10,000 and with 10,000,000 dedupe records.
+//! - `letters`: groups over many dead letters, how many a second are redriven, and memory.
 //! - `year`: the lake, with January's flights or those of `--flights FILE.csv.gz`.
 //!
 //! `--up-to STAGE` ends `stages` after that one, be it `ingest`, the first. `--binaries FOLDER` takes functions
@@ -25,6 +26,7 @@ mod events;
 mod host;
 mod invocation;
 mod lake;
+mod letters;
 mod meter;
 mod process;
 mod scale;
@@ -123,7 +125,7 @@ impl Arguments {
                 "--binaries" => arguments.binaries = Some(all.next().unwrap().into()),
                 // Cargo's own.
                 "--bench" => {}
-                "stages" | "lake" | "breaker" | "counts" | "scale" | "year" => {
+                "stages" | "lake" | "breaker" | "counts" | "scale" | "letters" | "year" => {
                     arguments.parts.push(argument);
                 }
                 other => panic!("no part or option of this benchmark: {other}"),
@@ -164,6 +166,12 @@ async fn main() -> ExitCode {
     }
     if arguments.wants("scale") {
         is_within &= scale(&folder, &plan, &events).await;
+    }
+    if arguments.wants("letters") {
+        let counts: &[usize] = if arguments.quick { &[1_000] } else { &[10_000, 100_000] };
+        let mut figures = Figures::new("the letter store");
+        letters::measure(&folder, counts, &mut figures).await;
+        figures.print();
     }
     if arguments.wants("year") {
         year(&folder, &plan, &events, arguments.flights.as_deref()).await;
