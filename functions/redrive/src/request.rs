@@ -280,6 +280,19 @@ mod tests {
     }
 
     #[test]
+    fn every_sample_is_a_request() {
+        let mut samples = 0;
+        for path in testkit::samples_of("redrive") {
+            let request = Request::read(serde_json::from_str(&testkit::sample(path)).unwrap());
+            let request = request.unwrap();
+            let Verb::Move(moved) = &request.r#do else { panic!("{path}: {request:?}") };
+            assert_eq!(moved.stage, "sink");
+            samples += 1;
+        }
+        assert_eq!(samples, 1);
+    }
+
+    #[test]
     fn what_is_not_understood_is_told_by_name() {
         for (bad, about) in [
             (json!({}), "do"),
