@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::entries::{Act, Outcome, acts as acts_of, subject};
 use crate::breaker::report::{GREEN, RED, YELLOW};
-use crate::dlq::page::Page;
+use crate::dlq::page::{Page, who};
 use crate::dlq::shown::{shown, text};
 use crate::dlq::table::{Cell, Column, Table};
 use crate::output::cut;
@@ -91,15 +91,6 @@ fn time(at: &str, has_days: bool) -> String {
     let Some((day, time)) = at.split_once('T') else { return at.to_owned() };
     let time: String = time.chars().take(8).collect();
     if has_days { format!("{day} {time}") } else { time }
-}
-
-/// The end of an ARN: a user's name, or that of a role's session.
-fn who(arn: &str) -> String {
-    let end = match arn.starts_with("arn:") {
-        true => arn.rsplit(['/', ':']).next().unwrap_or(arn),
-        false => arn,
-    };
-    end.to_owned()
 }
 
 #[cfg(test)]

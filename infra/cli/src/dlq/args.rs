@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
+use event::FailureFingerprint;
+use letters::LONGEST_MUTE;
 use serde_json::Value;
 
 pub(crate) use super::selection::Chosen;
+use super::selection::group;
 use crate::args::Color;
 use crate::lake::args::time;
 use crate::operators::Where;
@@ -53,8 +56,16 @@ back; 2, it could not be done; 130, Ctrl-C: the run goes on, and is no longer fo
     Resume(ActOnRun),
     /// End a run; what it has not sent stays in the store
     Cancel(ActOnRun),
-    /// Pause every run at once
+    /// Pause every run at once, and halt the rules of contracts
     Stop(Stop),
+    /// Let the rules of contracts act again, after a stop
+    StartTriage(StartTriage),
+    /// Say of a group that somebody knows of it
+    Acknowledge(Acknowledge),
+    /// Let no rule tell of a group for a while
+    Mute(Mute),
+    /// End a mute before its time; the group is acknowledged then
+    Unmute(Unmute),
     /// Put letters aside: they stay in the store until its retention ends
     Discard(ActOnLetters),
     /// Undo a discard
@@ -224,6 +235,57 @@ pub(crate) struct Stop {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+pub(crate) struct StartTriage {
+    /// Why: for the audit log, and for whoever looks next
+    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Acknowledge {
+    /// The group, as `dlq groups` shows it
+    #[arg(value_name = "GROUP", value_parser = group)]
+    pub(crate) group: FailureFingerprint,
+    /// Why: for the audit log, and for whoever looks next
+    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    pub(crate) reason: String,
+    /// For so long, such as 2h or 3d [default: until something else is said of it]
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
+    pub(crate) lasts: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Mute {
+    /// The group, as `dlq groups` shows it
+    #[arg(value_name = "GROUP", value_parser = group)]
+    pub(crate) group: FailureFingerprint,
+    /// Why: for the audit log, and for whoever looks next
+    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    pub(crate) reason: String,
+    /// For so long, such as 2h or 3d; 30d at most
+    #[arg(long = "for", value_name = "TIME", value_parser = muting)]
+    pub(crate) lasts: Duration,
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Unmute {
+    /// The group, as `dlq groups` shows it
+    #[arg(value_name = "GROUP", value_parser = group)]
+    pub(crate) group: FailureFingerprint,
+    /// Why: for the audit log, and for whoever looks next
+    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) plain: Plain,
+}
+
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ActOnLetters {
     /// Why: for the audit log, and for whoever looks next
     #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
@@ -231,6 +293,9 @@ pub(crate) struct ActOnLetters {
     /// Do it; without this the letters are only counted
     #[arg(long)]
     pub(crate) apply: bool,
+    /// Every letter in the state is meant; --apply asks for this where nothing chooses
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) plain: Plain,
     #[command(flatten)]
@@ -249,6 +314,23 @@ fn step(text: &str) -> Result<Duration, String> {
     time(text).and_then(|step| match step.is_zero() {
         true => Err("expected a second at least, such as 15s".to_owned()),
         false => Ok(step),
+    })
+}
+
+fn lasting(text: &str) -> Result<Duration, String> {
+    time(text).and_then(|lasts| match lasts.is_zero() {
+        true => Err("expected a second at least, such as 2h".to_owned()),
+        false => Ok(lasts),
+    })
+}
+
+fn muting(text: &str) -> Result<Duration, String> {
+    lasting(text).and_then(|lasts| match lasts > LONGEST_MUTE {
+        true => {
+            let days = LONGEST_MUTE.as_secs() / (24 * 60 * 60);
+            Err(format!("expected {days}d at most: what is muted and forgotten is told again"))
+        }
+        false => Ok(lasts),
     })
 }
 

@@ -47,9 +47,21 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
         ("operators.illegal-redrive", "pause" | "resume" | "cancel") => {
             "`sluicegate dlq status RUN` says how it is now"
         }
+        ("operators.illegal-redrive", "unmute") => {
+            "`sluicegate dlq groups` shows what is said of each group"
+        }
+        ("operators.illegal-redrive", "start-triage") => {
+            "`sluicegate dlq list` says whether it is halted"
+        }
         ("operators.illegal-redrive", _) => "`sluicegate dlq list` shows which states there are",
         ("operators.redrive-away", "redrive" | "pause" | "resume" | "cancel" | "stop") => {
             "it may have been done: `sluicegate dlq history` tells"
+        }
+        ("operators.redrive-away", "acknowledge" | "mute" | "unmute") => {
+            "it may have been done: `sluicegate dlq groups` tells"
+        }
+        ("operators.redrive-away", "start-triage") => {
+            "it may have been done: `sluicegate dlq list` tells"
         }
         ("operators.redrive-away", "discard" | "restore" | "release") => {
             "some of it may have been done: `sluicegate dlq list` tells; then the same again"
@@ -93,6 +105,10 @@ mod tests {
         check(409, "operators.illegal-redrive", "redrive", "dlq plan");
         check(409, "operators.illegal-redrive", "resume", "dlq status");
         check(503, "operators.redrive-away", "redrive", "dlq history");
+        check(409, "operators.illegal-redrive", "unmute", "dlq groups");
+        check(409, "operators.illegal-redrive", "start-triage", "dlq list");
+        check(503, "operators.redrive-away", "mute", "dlq groups");
+        check(503, "operators.redrive-away", "start-triage", "dlq list");
         check(503, "operators.redrive-away", "discard", "some of it");
         check(503, "operators.redrive-away", "groups", "in a moment");
         check(400, "operators.malformed", "plan", "--help");

@@ -39,6 +39,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let now = SystemClock.now();
+    check_chosen(&verb, now)?;
     let request = Request::of(&verb, now);
     match &verb {
         Dlq::Export(args) => return export(root, args, request, output).await,
@@ -50,6 +51,19 @@ pub(crate) async fn run(
     let answer = Client::find(root, &plain.at).await?.ask(&request).await?;
     tell(output, plain, &answer, |page| written(&verb, page, &answer, now));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A forgotten option must not change every letter that there is.
+fn check_chosen(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
+    let (Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args)) = verb else {
+        return Ok(());
+    };
+    if args.apply && !args.all && args.chosen.is_everything(now) {
+        return Err(Failure::new(
+            "no letters are chosen: choose some, such as by --group, or say --all",
+        ));
+    }
+    Ok(())
 }
 
 /// How a verb's answer is told, and where it is asked.
@@ -65,6 +79,10 @@ fn plain(verb: &Dlq) -> &Plain {
         Dlq::Status(args) => &args.plain,
         Dlq::Pause(args) | Dlq::Resume(args) | Dlq::Cancel(args) => &args.plain,
         Dlq::Stop(args) => &args.plain,
+        Dlq::StartTriage(args) => &args.plain,
+        Dlq::Acknowledge(args) => &args.plain,
+        Dlq::Mute(args) => &args.plain,
+        Dlq::Unmute(args) => &args.plain,
         Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => &args.plain,
     }
 }
@@ -82,6 +100,9 @@ fn written(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> String {
         Dlq::Status(_) => report::status(page, answer),
         Dlq::Pause(_) | Dlq::Resume(_) | Dlq::Cancel(_) => report::on_run(page, answer, now),
         Dlq::Stop(_) => report::stopped(page, answer),
+        Dlq::StartTriage(_) => report::triage_started(page, answer),
+        Dlq::Acknowledge(_) | Dlq::Mute(_) => report::noted(page, answer, now),
+        Dlq::Unmute(_) => report::unmuted(page, answer),
         Dlq::Discard(_) => report::on_letters(page, "discard", answer),
         Dlq::Restore(_) => report::on_letters(page, "restore", answer),
         Dlq::Release(_) => report::on_letters(page, "release", answer),
@@ -103,8 +124,8 @@ fn ids(answer: &Value) -> Vec<String> {
             return each.iter().map(|it| text(&it[id])).collect();
         }
     }
-    let named = ["plan", "run"].into_iter().find_map(|name| answer[name].as_str());
-    named.map(|name| text(&Value::from(name))).into_iter().collect()
+    let named = [&answer["plan"], &answer["run"], &answer["note"]["group"]];
+    named.into_iter().find(|name| name.is_string()).map(text).into_iter().collect()
 }
 
 async fn export(
@@ -178,6 +199,51 @@ async fn watch(
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
             () = &mut interrupted => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    #[test]
+    fn every_letter_is_changed_only_by_who_says_so() {
+        for act in ["discard", "restore", "release"] {
+            for (words, is_refused) in [
+                (vec![], false),
+                (vec!["--apply"], true),
+                (vec!["--apply", "--state", "dead"], true),
+                (vec!["--apply", "--all"], false),
+                (vec!["--apply", "--stage", "sink"], false),
+            ] {
+                let all = ["sluicegate", "dlq", act, "--reason", "x"];
+                let args = Args::try_parse_from(all.iter().chain(&words)).unwrap();
+                let Some(Command::Dlq(verb)) = args.command else { panic!("{words:?}") };
+                let told = check_chosen(&verb, SystemClock.now()).map_err(|it| it.to_string());
+                assert_eq!(told.is_err(), is_refused, "{act} {words:?}: {told:?}");
+                if let Err(told) = told {
+                    assert!(told.contains("--all") && !told.contains('\n'), "{told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_script_gets_the_ids_that_an_answer_is_about() {
+        for (answer, expected) in [
+            (json!({ "groups": [{ "group": "1-a" }, { "group": "1-b" }] }), vec!["1-a", "1-b"]),
+            (json!({ "letters": [{ "id": "a" }] }), vec!["a"]),
+            (json!({ "plan": "p", "letters": 3 }), vec!["p"]),
+            (json!({ "run": "r" }), vec!["r"]),
+            (json!({ "note": { "group": "1-a", "letters": 3 } }), vec!["1-a"]),
+            (json!({ "halted": null }), vec![]),
+        ] {
+            assert_eq!(ids(&answer), expected, "{answer}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::breaker::times::Times;
 use crate::local::view::is_coloured;
 use crate::output::{Output, grouped, labelled};
 
-const FAINT: &str = "2";
+pub(crate) const FAINT: &str = "2";
 
 /// A report's width and colours.
 pub(crate) struct Page {
@@ -110,4 +110,13 @@ pub(crate) fn bytes(count: u64) -> String {
         }
         None => format!("{count} B"),
     }
+}
+
+/// The end of an ARN: a user's name, or that of a role's session.
+pub(crate) fn who(arn: &str) -> String {
+    let end = match arn.starts_with("arn:") {
+        true => arn.rsplit(['/', ':']).next().unwrap_or(arn),
+        false => arn,
+    };
+    end.to_owned()
 }

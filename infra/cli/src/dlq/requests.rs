@@ -64,6 +64,22 @@ impl Request {
             Dlq::Resume(args) => on_run("resume", args),
             Dlq::Cancel(args) => on_run("cancel", args),
             Dlq::Stop(args) => Self::new("stop", json!({ "why": args.reason })),
+            Dlq::StartTriage(args) => Self::new("start-triage", json!({ "why": args.reason })),
+            Dlq::Acknowledge(args) => {
+                let mut body = json!({ "group": args.group, "why": args.reason });
+                if let Some(lasts) = args.lasts {
+                    body["until"] = json!(now.plus(lasts));
+                }
+                Self::new("acknowledge", body)
+            }
+            Dlq::Mute(args) => {
+                let until = now.plus(args.lasts);
+                let body = json!({ "group": args.group, "why": args.reason, "until": until });
+                Self::new("mute", body)
+            }
+            Dlq::Unmute(args) => {
+                Self::new("unmute", json!({ "group": args.group, "why": args.reason }))
+            }
             Dlq::Discard(args) => on_letters("discard", args, now),
             Dlq::Restore(args) => on_letters("restore", args, now),
             Dlq::Release(args) => on_letters("release", args, now),
@@ -140,6 +156,7 @@ mod tests {
     fn each_verb_asks_in_redrive_s_words() {
         let of_sink = json!({ "stages": ["sink"] });
         let sink = ["--stage", "sink"];
+        let group = "1-d7fbe72759a91ea3";
         for (words, asked, body) in [
             (vec!["list"], "list", json!({})),
             (vec!["history"], "history", json!({})),
@@ -174,13 +191,34 @@ mod tests {
             (vec!["resume", "r1", "--why", "x"], "resume", json!({ "run": "r1", "why": "x" })),
             (vec!["cancel", "r1", "--reason", "x"], "cancel", json!({ "run": "r1", "why": "x" })),
             (vec!["stop", "--all", "--reason", " x "], "stop", json!({ "why": "x" })),
+            (vec!["start-triage", "--reason", "x"], "start-triage", json!({ "why": "x" })),
+            (
+                vec!["acknowledge", group, "--reason", "x"],
+                "acknowledge",
+                json!({ "group": group, "why": "x" }),
+            ),
+            (
+                vec!["acknowledge", group, "--why", "x", "--for", "2h"],
+                "acknowledge",
+                json!({ "group": group, "why": "x", "until": "2026-11-29T05:00:00.000Z" }),
+            ),
+            (
+                vec!["mute", group, "--reason", "x", "--for", "30d"],
+                "mute",
+                json!({ "group": group, "why": "x", "until": "2026-12-29T03:00:00.000Z" }),
+            ),
+            (
+                vec!["unmute", group, "--reason", "x"],
+                "unmute",
+                json!({ "group": group, "why": "x" }),
+            ),
             (
                 vec!["discard", "--stage", "sink", "--reason", "x"],
                 "discard",
                 json!({ "select": of_sink, "why": "x", "apply": false }),
             ),
             (
-                vec!["restore", "--reason", "x", "--apply"],
+                vec!["restore", "--reason", "x", "--apply", "--all"],
                 "restore",
                 json!({ "select": {}, "why": "x", "apply": true }),
             ),
@@ -233,10 +271,17 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_by_name() {
+        let group = "1-d7fbe72759a91ea3";
         for (words, about) in [
             (vec!["show", "a1", "--reveal"], "--reason"),
             (vec!["show", "a1", "--reason", "x"], "--reveal"),
             (vec!["stop", "--reason", "x"], "--all"),
+            (vec!["start-triage"], "--reason"),
+            (vec!["acknowledge", "sink", "--reason", "x"], "dlq groups"),
+            (vec!["acknowledge", group, "--reason", "x", "--for", "0s"], "a second at least"),
+            (vec!["mute", group, "--reason", "x"], "--for"),
+            (vec!["mute", group, "--reason", "x", "--for", "31d"], "30d at most"),
+            (vec!["unmute", group], "--reason"),
             (vec!["discard"], "--reason"),
             (vec!["discard", "--reason", "  "], "1 to 500 characters"),
             (vec!["pause", "r1", "--reason", "a\u{1b}[2J"], "on one line"),

@@ -86,6 +86,11 @@ impl When {
 }
 
 impl Chosen {
+    /// Whether nothing but a state is given: all letters in it are meant.
+    pub(crate) fn is_everything(&self, now: Timestamp) -> bool {
+        Selection { state: None, ..self.selection(now) } == Selection::default()
+    }
+
     /// As the function reads it.
     pub(crate) fn selection(&self, now: Timestamp) -> Selection {
         Selection {
@@ -122,7 +127,7 @@ pub(crate) fn when(text: &str) -> Result<When, String> {
     })
 }
 
-fn group(text: &str) -> Result<FailureFingerprint, String> {
+pub(super) fn group(text: &str) -> Result<FailureFingerprint, String> {
     let is_one = text.split_once('-').is_some_and(|(rule, digits)| {
         !rule.is_empty()
             && rule.chars().all(|c| c.is_ascii_digit())
@@ -252,6 +257,23 @@ mod tests {
             (vec!["--state", "redriven"], json!({ "state": "redriven" })),
         ] {
             check(&words, expected);
+        }
+    }
+
+    #[test]
+    fn a_state_alone_chooses_everything_in_it() {
+        let now = "2026-11-29T03:00:00Z".parse().unwrap();
+        for (words, is_everything) in [
+            (vec![], true),
+            (vec!["--state", "dead"], true),
+            (vec!["--stage", "sink"], false),
+            (vec!["--until", "10m"], false),
+            (vec!["--redrives-to", "3"], false),
+            (vec!["--where", "/carrier=UA"], false),
+            (vec!["--state", "dead", "--letter", "a1"], false),
+        ] {
+            let parsed = Words::try_parse_from(["dlq"].iter().chain(&words)).unwrap();
+            assert_eq!(parsed.chosen.is_everything(now), is_everything, "{words:?}");
         }
     }
 

@@ -51,10 +51,10 @@ pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> Str
 /// `dlq stop`.
 pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
     let stopped = members(&answer["stopped"]);
-    if stopped.is_empty() {
-        return "no run was running".to_owned();
-    }
     let mut lines = Vec::new();
+    if stopped.is_empty() {
+        lines.push("no run was running".to_owned());
+    }
     for run in stopped {
         let id = text(&run["run"]);
         let (sent, all) = (number(&run["sent"]), letters(number(&run["letters"])));
@@ -64,10 +64,48 @@ pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
             lines.extend(page.line("", "what its worker has begun to send is still sent"));
         }
     }
+    if answer["triage_is_halted"] == true {
+        lines.extend(page.line("rules", "halted, those of all contracts"));
+    }
     lines.extend(audit(page, answer));
-    let next =
-        format!("`sluicegate dlq resume {} --reason …` lets one go on", text(&stopped[0]["run"]));
-    lines.extend(page.line("next", &next));
+    if let Some(first) = stopped.first() {
+        let run = text(&first["run"]);
+        let next = format!("`sluicegate dlq resume {run} --reason …` lets one go on");
+        lines.extend(page.line("next", &next));
+    }
+    if answer["triage_is_halted"] == true {
+        let next = "`sluicegate dlq start-triage --reason …` lets the rules act again";
+        lines.extend(page.line("next", next));
+    }
+    lines.join("\n")
+}
+
+/// `dlq start-triage`.
+pub(in crate::dlq) fn triage_started(page: &Page, answer: &Value) -> String {
+    let mut lines =
+        vec!["the rules of contracts act again; runs that were paused stay paused".to_owned()];
+    lines.extend(audit(page, answer));
+    lines.join("\n")
+}
+
+/// `dlq acknowledge` and `mute`.
+pub(in crate::dlq) fn noted(page: &Page, answer: &Value, now: Timestamp) -> String {
+    let note = &answer["note"];
+    let count = letters(number(&note["letters"]));
+    let (group, state) = (text(&note["group"]), text(&note["state"]));
+    let mut lines = vec![format!("group {group} is {state}, with {count}")];
+    if let Some(until) = times_of(answer, now).at(&note["until"]) {
+        lines.extend(page.line("until", &until));
+    }
+    lines.extend(audit(page, answer));
+    lines.join("\n")
+}
+
+/// `dlq unmute`.
+pub(in crate::dlq) fn unmuted(page: &Page, answer: &Value) -> String {
+    let group = text(&answer["note"]["group"]);
+    let mut lines = vec![format!("group {group} is no longer muted, and is acknowledged")];
+    lines.extend(audit(page, answer));
     lines.join("\n")
 }
 

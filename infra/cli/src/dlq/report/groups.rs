@@ -3,14 +3,17 @@
 use serde_json::Value;
 
 use crate::breaker::times::Times;
-use crate::dlq::page::{Page, age, letters, members, number};
+use crate::dlq::page::{FAINT, Page, age, letters, members, number, who};
 use crate::dlq::shown::text;
 use crate::dlq::table::{Cell, Column, Table};
 use crate::output::{cut, grouped};
 
-/// A line for each group, the largest first, and the reason of its last letter.
+/// A line for each group, the largest first and those that are muted last; below it the reason of its last letter, and
+/// what was said of it.
 pub(in crate::dlq) fn groups(page: &Page, answer: &Value) -> String {
-    let groups = members(&answer["groups"]);
+    let mut groups = members(&answer["groups"]).to_vec();
+    groups.sort_by_key(|group| group["is_muted"] == true);
+    let groups = groups.as_slice();
     let state = text(&answer["state"]);
     if groups.is_empty() {
         let mut lines = vec![format!("no {state} letter is meant by that")];
@@ -25,13 +28,17 @@ pub(in crate::dlq) fn groups(page: &Page, answer: &Value) -> String {
     let (head, rows) = table.lines(page);
     let mut lines = vec![head];
     for (row, group) in rows.into_iter().zip(groups) {
-        lines.push(row);
+        let mut about_group = vec![row];
         if !is_wide {
             let about = [text(&group["group"]), dataset(group), place(group)];
             let about: Vec<String> = about.into_iter().filter(|it| !it.is_empty()).collect();
-            lines.push(cut(&format!("    {}", about.join("  ")), page.width));
+            about_group.push(format!("    {}", about.join("  ")));
         }
-        lines.push(cut(&format!("    {}", text(&group["reason"])), page.width));
+        about_group.push(format!("    {}", text(&group["reason"])));
+        about_group.extend(note(&times, group));
+        let colour = (group["is_muted"] == true).then_some(FAINT);
+        let shown = about_group.iter().map(|line| page.paint(&cut(line, page.width), colour));
+        lines.extend(shown);
     }
     lines.push(String::new());
     let count =
@@ -87,6 +94,29 @@ fn table(times: &Times, groups: &[Value], is_wide: bool) -> Table {
         table.add(row);
     }
     table
+}
+
+/// Who has said what of a group, until when, and why; how much more there is of it since.
+fn note(times: &Times, group: &Value) -> Vec<String> {
+    let note = &group["note"];
+    if !note.is_object() {
+        return Vec::new();
+    }
+    let was = if times.is_over(&note["until"]) { "was " } else { "" };
+    let until = times.at(&note["until"]).map(|until| format!(" until {until}"));
+    let (state, by) = (text(&note["state"]), who(&text(&note["by"])));
+    let why = text(&note["why"]);
+    let since = match group["grown_by"].as_u64() {
+        // It is not known of a part of a group.
+        None => String::new(),
+        Some(0) => "no more letters since; ".to_owned(),
+        Some(1) => "1 more letter since; ".to_owned(),
+        Some(more) => format!("{} more letters since; ", grouped(more)),
+    };
+    vec![
+        format!("    {was}{state} by {by}{}", until.unwrap_or_default()),
+        format!("    {since}why: {why}"),
+    ]
 }
 
 /// `flights, versions 1 and 2`.

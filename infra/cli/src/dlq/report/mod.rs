@@ -8,7 +8,7 @@ mod plan;
 pub(super) mod run;
 mod stages;
 
-pub(super) use self::acts::{on_letters, on_run, stopped};
+pub(super) use self::acts::{noted, on_letters, on_run, stopped, triage_started, unmuted};
 pub(super) use self::groups::groups;
 pub(super) use self::letter::letter;
 pub(super) use self::letters::peek;

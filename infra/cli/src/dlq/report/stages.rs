@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::breaker::report::RED;
 use crate::breaker::times::Times;
 use crate::dlq::page::{Page, age, known, letters, number};
-use crate::dlq::shown::shown;
+use crate::dlq::shown::{shown, text};
 use crate::dlq::table::{Cell, Column, Table};
 use crate::output::grouped;
 
@@ -46,6 +46,7 @@ pub(in crate::dlq) fn stages(page: &Page, answer: &Value) -> String {
     let are = if dead == 1 { "is" } else { "are" };
     lines.push(format!("{} {are} dead", letters(dead)));
     lines.extend(page.line("not collected", &not_collected(stages.values())));
+    lines.extend(halted(page, &times, &answer["triage"]["halted"]));
     if dead > 0 {
         lines.extend(page.line("next", "`sluicegate dlq groups` tells what failed, and why"));
     } else if quarantined > 0 {
@@ -89,6 +90,19 @@ fn table<'a>(
         table.add(row);
     }
     table
+}
+
+/// Who has halted the rules of contracts, why, and what lets them act again; nothing, while they act.
+fn halted(page: &Page, times: &Times, halt: &Value) -> Vec<String> {
+    if !halt.is_object() {
+        return Vec::new();
+    }
+    let since = times.at(&halt["since"]).map(|since| format!(" since {since}"));
+    let since = since.unwrap_or_default();
+    let (by, why) = (text(&halt["by"]), text(&halt["why"]));
+    let mut lines = page.line("rules", &format!("halted{since} by {by}: {why}"));
+    lines.extend(page.line("", "`sluicegate dlq start-triage --reason …` lets them act again"));
+    lines
 }
 
 /// What dead-letter queues hold, and the store does not have yet.

@@ -1,6 +1,7 @@
 //! What a terminal shows.
 
 mod answers;
+mod notes;
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,9 @@ type Report = (&'static str, fn(&Page, &Value) -> String, fn() -> Value);
 fn reports() -> Vec<Report> {
     vec![
         ("list", |page, answer| stages(page, answer), listed),
+        ("list-halted", |page, answer| stages(page, answer), listed_and_halted),
         ("groups", |page, answer| groups(page, answer), grouped),
+        ("groups-noted", |page, answer| groups(page, answer), grouped_and_noted),
         ("peek", |page, answer| peek(page, answer), page_of_letters),
         ("show", |page, answer| letter_report(page, answer), shown_letter),
         ("plan", |page, answer| plan(page, answer, true, now()), planned),
@@ -33,7 +36,22 @@ fn reports() -> Vec<Report> {
         (
             "stop",
             |page, answer| stopped(page, answer),
-            || audited(json!({ "stopped": [run("paused")] })),
+            || audited(json!({ "stopped": [run("paused")], "triage_is_halted": true })),
+        ),
+        (
+            "start-triage",
+            |page, answer| triage_started(page, answer),
+            || audited(json!({ "halted": null })),
+        ),
+        (
+            "mute",
+            |page, answer| noted(page, answer, now()),
+            || audited(json!({ "note": note("muted") })),
+        ),
+        (
+            "unmute",
+            |page, answer| unmuted(page, answer),
+            || audited(json!({ "note": note("acknowledged") })),
         ),
         (
             "discard",
@@ -289,6 +307,7 @@ fn what_is_not_there_is_told_with_what_to_do() {
         ),
         (history(&page, &json!({ "at": NOW, "runs": [] })), "dlq plan"),
         (stopped(&page, &json!({ "stopped": [] })), "no run was running"),
+        (stopped(&page, &json!({ "stopped": [], "triage_is_halted": true })), "start-triage"),
         (on_letters(&page, "discard", &json!({ "letters": 3, "applied": false })), "--apply"),
         (on_letters(&page, "release", &json!({ "letters": 0, "applied": false })), "dlq list"),
     ] {

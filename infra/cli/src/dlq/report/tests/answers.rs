@@ -40,6 +40,39 @@ pub(super) fn grouped() -> Value {
     ] })
 }
 
+pub(super) fn listed_and_halted() -> Value {
+    json!({
+        "at": NOW,
+        "stages": { "sink": {
+            "letters": {}, "groups": 0, "oldest": null, "newest": null, "queued": 0, "waiting": null,
+        } },
+        "triage": { "halted": { "by": ARN, "why": "the fix was wrong", "since": "2026-11-29T03:58:00.000Z" } },
+    })
+}
+
+/// What was said of the larger group.
+pub(super) fn note(state: &str) -> Value {
+    json!({
+        "note_format": 1, "group": "1-d7fbe72759a91ea3", "version": 2, "state": state,
+        "until": "2026-11-29T08:00:00.000Z", "by": ARN, "why": "the airline mends it",
+        "at": "2026-11-29T03:00:00.000Z", "letters": 1_000,
+    })
+}
+
+pub(super) fn grouped_and_noted() -> Value {
+    let mut answer = grouped();
+    let mut acknowledged = note("acknowledged");
+    acknowledged["until"] = json!(null);
+    for (at, note, is_muted, grown_by) in
+        [(0, note("muted"), true, 204), (1, acknowledged, false, 0)]
+    {
+        answer["groups"][at]["note"] = note;
+        answer["groups"][at]["is_muted"] = json!(is_muted);
+        answer["groups"][at]["grown_by"] = json!(grown_by);
+    }
+    answer
+}
+
 pub(super) fn letter() -> Value {
     json!({
         "entry_format": 1, "id": "0123456789abcdef0123", "stage": "ingest", "code": "contract.violation",
