@@ -2,7 +2,6 @@
 //! ramp, and whether memory grows with their number.
 
 use std::path::Path;
-use std::time::Instant;
 
 use aws::{LetterBucket, LetterTable, Objects};
 use event::{Attributes, Code, DeadLetter, Failure, FailureFingerprint, Timestamp};
@@ -12,6 +11,7 @@ use letters::{
 };
 use serde_json::json;
 use tests::{Settings, World, flights};
+use tokio::time::Instant;
 
 use crate::table::Figures;
 

@@ -2,7 +2,7 @@
 //! counted once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -40,7 +40,7 @@ fn work(world: &World, polls: usize) {
     let mut working = std::pin::pin!(world.redrive.answer(request, "i", &deadline));
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..polls {
-        if let Poll::Ready(_) = working.as_mut().poll(&mut context) {
+        if working.as_mut().poll(&mut context).is_ready() {
             return;
         }
     }

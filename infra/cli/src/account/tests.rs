@@ -80,13 +80,16 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("AWS_REGION", "us-east-1"),
 ];
 
+/// What is said, in which environment, and the key and the region that come of it.
+type Case<'a> = (Pipeline, &'a [(&'a str, &'a str)], [&'a str; 2]);
+
 #[tokio::test]
 async fn whose_credentials_and_which_region_follow_the_aws_cli() {
     let region = |pipeline: Pipeline| Pipeline { region: Some("eu-west-3".to_owned()), ..pipeline };
     let named = [("AWS_PROFILE", "regional")];
     let variables = ENVIRONMENT;
     let both = [&ENVIRONMENT[..], &named].concat();
-    let cases: [(Pipeline, &[(&str, &str)], [&str; 2]); 8] = [
+    let cases: [Case<'_>; 8] = [
         (Pipeline::default(), &[], ["DEFAULT", "eu-central-1"]),
         (profile("regional"), &[], ["REGIONAL", "eu-north-1"]),
         (Pipeline::default(), &named, ["REGIONAL", "eu-north-1"]),

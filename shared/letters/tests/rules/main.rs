@@ -1,5 +1,7 @@
 //! What runs, plans, selections and groups are to do, by examples and properties.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
 mod groups;
 mod pace;
 mod plans;
