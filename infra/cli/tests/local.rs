@@ -382,7 +382,7 @@ fn a_breaker_that_cannot_be_reached_is_told_of_with_what_to_do() {
         .env("AWS_ACCESS_KEY_ID", "a")
         .env("AWS_SECRET_ACCESS_KEY", "s")
         .env("AWS_REGION", "eu-west-1");
-    check_failed(&away.output().unwrap(), &["OperatorsUrl", "give --url"]);
+    check_failed(&away.output().unwrap(), &["OperatorsUrl", "give --stack, or --url"]);
 }
 
 #[test]
