@@ -66,20 +66,22 @@ def by_duckdb(text, folder):
     return {int(row["flight"]): {name: value or "" for name, value in row.items()} for row in rows}
 
 
-def letters(sqs, url):
-    """The dead letters of ingest, which stay hidden for a moment: their places by their sources."""
+def letters(dynamodb, s3, bucket):
+    """The dead letters of ingest, which are in the letter store: their places by their sources."""
     found = {}
-    while True:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=5,
-                                     MessageAttributeNames=["All"])
-        messages = answer.get("Messages", [])
-        if not messages:
-            return found
-        for message in messages:
-            attributes = message.get("MessageAttributes", {})
-            failure = json.loads(attributes["sluicegate.failure"]["StringValue"])
-            source = attributes.get("source", {}).get("StringValue", message["Body"])
-            found.setdefault(source, {})[failure["message_id"]] = failure
+    items = dynamodb.scan(TableName="sluicegate-LettersTable", ConsistentRead=True)["Items"]
+    for item in items:
+        if item.get("state", {}).get("S") != "dead":
+            continue
+        place = json.loads(item["entry"]["S"])["place"]
+        end = place["offset"] + place["length"] - 1
+        part = s3.get_object(Bucket=bucket, Key=place["object"], Range=f"bytes={place['offset']}-{end}")
+        message = json.loads(part["Body"].read())
+        attributes = message.get("attributes", {})
+        failure = json.loads(attributes["sluicegate.failure"]["value"])
+        source = attributes.get("source", {}).get("value", message["body"])
+        found.setdefault(source, {})[failure["message_id"]] = failure
+    return found
 
 
 def as_sent(payload, names):
@@ -95,10 +97,10 @@ def main(endpoint):
         return boto3.client(service, endpoint_url=endpoint, region_name="eu-west-1", config=config,
                             aws_access_key_id="local", aws_secret_access_key="local")
 
-    s3, dynamodb, sqs = client("s3"), client("dynamodb"), client("sqs")
+    s3, dynamodb = client("s3"), client("dynamodb")
     buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     landing = next(name for name in buckets if "landing" in name)
-    dead = sqs.get_queue_url(QueueName="sluicegate-InboxDlq")["QueueUrl"]
+    archive = next(name for name in buckets if "archive" in name)
     files = odd_files()
     expected = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +118,7 @@ def main(endpoint):
         for payload in payloads:
             if payload["carrier"] in found:
                 found[payload["carrier"]][payload["flight"]] = payload
-        refused = letters(sqs, dead)
+        refused = letters(dynamodb, s3, archive)
         refused = {source: told for source, told in refused.items() if "flights/odd-" in source}
         count = sum(len(each) for each in [*found.values(), *refused.values()])
         if count >= rows or time.monotonic() > deadline:
