@@ -111,7 +111,8 @@ async fn run(world: &World) {
         world.send("Inbox", observation, &[("dataset", "lookups")]);
     }
     world.settle().await;
-    world.send_flights(&[messages[0].with("dep_delay", 999.into())]);
+    let others = messages[..2].iter().map(|flight| flight.with("dep_delay", 999.into()));
+    world.send_flights(&others.collect::<Vec<_>>());
     world.settle().await;
     for stage in STAGES {
         let report = world.redrive(stage).await;
@@ -143,9 +144,8 @@ async fn redrive_as_an_operator(world: &World) {
     let list = ask("list", json!({})).await;
     assert_ne!(list["stages"]["sink"]["letters"]["dead"], Value::Null, "{list}");
     // What is looked for in a sink's table, and among dedupe records; it comes back, and that ends the run.
-    for dataset in ["flights", "weather"] {
-        let select =
-            json!({ "datasets": [dataset], "codes": ["dedupe.conflict", "delivery.refused"] });
+    for (stage, code) in [("sink", "dedupe.conflict"), ("deliver", "delivery.refused")] {
+        let select = json!({ "stages": [stage], "codes": [code] });
         let plan = ask("plan", json!({ "select": select })).await;
         let begun = json!({ "plan": plan["plan"], "why": "mended", "pace": { "canary": 1 } });
         let run = ask("redrive", begun).await["run"].clone();
