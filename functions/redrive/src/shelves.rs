@@ -67,8 +67,13 @@ impl<P: Ports> Redrive<P> {
             return Ok(None);
         }
         if !select.letters.is_empty() {
+            let mut chosen = self.chosen_by_id(select).await?;
+            if let Some(after) = cursor.after.take() {
+                let shown = chosen.iter().position(|it| it.entry.id == after.id);
+                chosen.drain(..shown.map_or(0, |last| last + 1));
+            }
             cursor.shard = SHARDS;
-            return self.chosen_by_id(select).await.map(Some);
+            return Ok(Some(chosen));
         }
         let index = self.ports.index();
         let page = index.page(select.shelf(), cursor.shard, cursor.after.as_ref()).await?;
@@ -125,13 +130,12 @@ impl<P: Ports> Redrive<P> {
         }
         let reads = objects.into_iter().map(|(object, places)| self.read_places(object, places));
         let read: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect().await?;
-        let mut by_place: HashMap<Place, StoredMessage> = read.into_iter().flatten().collect();
+        let by_place: HashMap<Place, StoredMessage> = read.into_iter().flatten().collect();
         let mut messages = Vec::with_capacity(entries.len());
         for entry in entries {
             let message = by_place.get(&entry.place).cloned();
             messages.push(message.ok_or_else(|| unreadable(&entry.place))?);
         }
-        by_place.clear();
         Ok(messages)
     }
 

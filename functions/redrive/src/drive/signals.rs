@@ -23,9 +23,6 @@ pub(super) struct Watch {
 
 impl<P: Ports> Driver<'_, P> {
     pub(super) async fn signals(&mut self) -> Result<Signals, Problem> {
-        if let Some(found) = self.redrive.ports.index().read_run(&self.ledger.id).await? {
-            self.ledger.came_back = found.came_back;
-        }
         self.glance().await;
         let is_judged = match self.ledger.progress {
             Progress::Judging { .. } => true,
@@ -36,6 +33,10 @@ impl<P: Ports> Driver<'_, P> {
             true => self.canary().await?,
             false => CanarySeen::default(),
         };
+        // Last, so that a letter that is not out any more is among those that have come back.
+        if let Some(found) = self.redrive.ports.index().read_run(&self.ledger.id).await? {
+            self.ledger.came_back = found.came_back;
+        }
         let forgiven = self.ledger.forgiven;
         Ok(Signals {
             sent: self.ledger.run.sent.saturating_sub(forgiven.sent),
@@ -74,6 +75,9 @@ impl<P: Ports> Driver<'_, P> {
 
     /// What became of the letters that were sent first.
     async fn canary(&self) -> Result<CanarySeen, Problem> {
+        // What nobody can look for has come to its end once nothing is under way; asked before the letters are read,
+        // since one that comes back meanwhile leaves its queue at rest, too.
+        let is_quiet = self.is_everything_at_rest().await;
         let planned = self.redrive.read_page(&self.ledger.plan, &self.header, 0).await?;
         let first = usize::try_from(self.ledger.pace.canary).unwrap_or(usize::MAX);
         let ids: Vec<_> = planned.into_iter().take(first).map(|planned| planned.id).collect();
@@ -88,8 +92,6 @@ impl<P: Ports> Driver<'_, P> {
         if sent.is_empty() {
             return Ok(seen);
         }
-        // What nobody can look for has come to its end once nothing is under way.
-        let is_quiet = self.is_everything_at_rest().await;
         for found in self.look_for(&sent).await? {
             let is_done = found == Seen::Everywhere || is_quiet;
             seen.done += u64::from(is_done);

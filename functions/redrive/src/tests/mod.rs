@@ -59,8 +59,17 @@ impl Evidence for Nowhere {
     }
 }
 
-/// What happens while the function sleeps.
+/// What happens while the function waits, one thing each time.
 type Meanwhile = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
+
+fn go_on(meanwhile: &Meanwhile) {
+    let mut all = meanwhile.lock().unwrap();
+    let next = if all.is_empty() { None } else { Some(all.remove(0)) };
+    drop(all);
+    if let Some(next) = next {
+        next();
+    }
+}
 
 #[derive(Clone, Default)]
 struct Memory {
@@ -69,6 +78,8 @@ struct Memory {
     audit: MemoryAudit,
     clock: ManualClock,
     depths: Arc<Mutex<BTreeMap<String, u64>>>,
+    /// What happens while a queue's depth is asked for.
+    on_depth: Meanwhile,
     open_breaker: Arc<Mutex<Option<String>>>,
     meanwhile: Meanwhile,
     invoked_later: Arc<Mutex<Vec<RunId>>>,
@@ -129,6 +140,7 @@ impl Ports for Memory {
     }
 
     async fn depth(&self, queue_url: &str) -> Result<QueueDepth, Failure> {
+        go_on(&self.on_depth);
         let waiting = self.depths.lock().unwrap().get(queue_url).copied().unwrap_or(0);
         Ok(QueueDepth { waiting, ..QueueDepth::default() })
     }
@@ -140,13 +152,7 @@ impl Ports for Memory {
     async fn sleep(&self, time: Duration) {
         self.clock.advance(time);
         *self.slept.lock().unwrap() += time;
-        let next = {
-            let mut meanwhile = self.meanwhile.lock().unwrap();
-            if meanwhile.is_empty() { None } else { Some(meanwhile.remove(0)) }
-        };
-        if let Some(next) = next {
-            next();
-        }
+        go_on(&self.meanwhile);
     }
 
     async fn go_on_later(&self, run: &RunId) -> Result<(), Failure> {

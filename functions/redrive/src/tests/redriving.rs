@@ -90,6 +90,27 @@ async fn a_canary_that_comes_back_stops_the_run() {
     assert_eq!(sent.len(), 200);
 }
 
+/// Its queue is at rest then, as if all had gone well.
+#[tokio::test]
+async fn a_letter_that_comes_back_while_the_queues_are_looked_at_is_not_taken_for_done() {
+    let world = World::new();
+    for n in 0..30 {
+        world.add("sink", &format!("letter {n}"));
+    }
+    // No backlog is looked at: the first depth that is asked for is the canary's.
+    let run = world.begin(json!({ "canary": 10, "most_waiting": 0 })).await;
+    let memory = world.memory.clone();
+    let fail = move || {
+        for message in memory.queues.sent_to(SINK) {
+            World::come_back(&memory, &LetterId(life_of(&message).0));
+        }
+    };
+    world.memory.on_depth.lock().unwrap().push(Box::new(fail));
+    world.work(&run).await;
+    let status = world.status(&run).await;
+    assert_eq!((&status["state"], &status["sent"]), (&json!("paused"), &json!(10)), "{status}");
+}
+
 #[tokio::test]
 async fn a_run_is_paused_resumed_and_cancelled_and_stop_pauses_all() {
     let world = World::new();
