@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use event::Timestamp;
 use local::adversary::Fault;
+use serde_json::json;
 
-use crate::{Letter, World};
+use crate::{Flight, Letter, World};
 
 /// Every queue of dead letters, with the stage that they come from.
 const DEAD: [(&str, &str); 5] = [
@@ -21,6 +23,27 @@ const HIDDEN: Duration = Duration::from_secs(200);
 const REDRIVES: u32 = 3;
 
 impl World {
+    /// Puts flights into the inbox's dead-letter queue, as ingest would have written them there now: each with a
+    /// failure that has passed.
+    ///
+    /// # Panics
+    /// When the queue refuses one.
+    pub fn bury(&self, flights: &[Flight]) {
+        let now_ms = i64::try_from(self.emulation().now_ms()).unwrap();
+        let now = Timestamp::from_unix_ms(now_ms).to_string();
+        for (number, flight) in flights.iter().enumerate() {
+            let failure = json!({
+                "letter_format": 3, "stage": "ingest", "code": "contract.violation", "kind": "permanent",
+                "reason": "expected integer, found other text", "at": "/distance", "dataset": "flights",
+                "contract_version": 1, "first_failed_at": now, "last_failed_at": now, "attempts": 1,
+                "redrives": 0, "message_id": format!("m-{number}"),
+            });
+            let failure = failure.to_string();
+            let attributes = [("dataset", "flights"), ("sluicegate.failure", failure.as_str())];
+            self.send("InboxDlq", &flight.line, &attributes);
+        }
+    }
+
     /// Ends the storm, brings home all that can be, and answers what had been done until then.
     ///
     /// # Panics

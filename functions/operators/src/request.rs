@@ -16,7 +16,7 @@ use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::Timestamp;
-use runtime::Operator;
+use runtime::{Operator, check_why};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -69,9 +69,6 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// Of what is asked of redrive, in bytes: a selection of letters by their ids, or a patch.
 const MAX_LETTERS_BYTES: usize = 256 * 1024;
-
-/// Of a reason, in characters.
-const MAX_WHY: usize = 500;
 
 /// Of a breaker's name, in characters.
 const MAX_NAME: usize = 64;
@@ -183,7 +180,8 @@ fn read_act(kind: ActKind, body: &[u8], now: Timestamp) -> Result<Act, Problem> 
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| malformed(format!("expected {{\"why\": …}}: {error}")))?;
     let until = read_end(kind, &body, now)?;
-    Ok(Act { kind, why: read_why(&body.why)?, until, is_new: body.new })
+    let why = check_why(&body.why).map_err(malformed)?;
+    Ok(Act { kind, why: why.to_owned(), until, is_new: body.new })
 }
 
 /// When an act ends; `None` of one that has no end, or does not last.
@@ -204,17 +202,6 @@ fn read_end(kind: ActKind, body: &Body, now: Timestamp) -> Result<Option<Timesta
         (false, ..) => return Err(malformed(format!("{act} does not last: it has no end"))),
     };
     check_end(end, now).map(Some)
-}
-
-/// A text that a terminal can show: whoever reads the log must not be told to do something by it.
-fn read_why(text: &str) -> Result<String, Problem> {
-    let why = text.trim();
-    if !(1..=MAX_WHY).contains(&why.chars().count()) || why.chars().any(char::is_control) {
-        return Err(malformed(format!(
-            "`why` has 1 to {MAX_WHY} characters on one line: those who come after you read it"
-        )));
-    }
-    Ok(why.to_owned())
 }
 
 fn check_end(end: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {

@@ -15,6 +15,16 @@ use crate::shelves::Cursor;
 /// Letters that are changed at a time.
 const PART: usize = 500;
 
+/// What came of a change of many letters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ChangeCounts {
+    pub(crate) changed: u64,
+    /// As others have them by now, or as they do not change so.
+    pub(crate) left: u64,
+    /// Of these nobody knows.
+    pub(crate) unknown: u64,
+}
+
 impl<P: Ports> Redrive<P> {
     /// Puts letters aside. They stay in the store until its retention ends, and can be restored until then.
     pub(crate) async fn discard(
@@ -84,21 +94,11 @@ impl<P: Ports> Redrive<P> {
     /// Changes the letters that are there now. What others change meanwhile is left as they have it.
     async fn apply(&self, asked: &ActOnLetters, event: &LetterEvent) -> Result<Value, Problem> {
         let (now, mut cursor) = (self.ports.now(), Cursor::START);
-        let (mut changed, mut left, mut unknown) = (0_u64, 0_u64, 0_u64);
+        let mut counts = ChangeCounts::default();
         while let Some(chosen) = self.next_chosen(&asked.select, now, &mut cursor).await? {
-            for part in chosen.chunks(PART) {
-                let writes: Vec<IndexWrite> =
-                    part.iter().filter_map(|it| change(it, event)).collect();
-                left += (part.len() - writes.len()) as u64;
-                for written in self.ports.index().write(&writes, None).await {
-                    match written {
-                        IndexWritten::Written => changed += 1,
-                        IndexWritten::Conflict(_) => left += 1,
-                        IndexWritten::Unknown(_) => unknown += 1,
-                    }
-                }
-            }
+            self.change_letters(&chosen, event, &mut counts).await;
         }
+        let ChangeCounts { changed, left, unknown } = counts;
         if unknown > 0 {
             let detail = format!(
                 "{changed} letters were changed; of {unknown} it is not known: look at them, and try again"
@@ -106,6 +106,26 @@ impl<P: Ports> Redrive<P> {
             return Err(Problem::new(ProblemKind::Away, detail));
         }
         Ok(json!({ "letters": changed, "left": left, "applied": true }))
+    }
+
+    /// Takes letters through an event, each as it was read, and counts what came of it.
+    pub(crate) async fn change_letters(
+        &self,
+        letters: &[Indexed],
+        event: &LetterEvent,
+        counts: &mut ChangeCounts,
+    ) {
+        for part in letters.chunks(PART) {
+            let writes: Vec<IndexWrite> = part.iter().filter_map(|it| change(it, event)).collect();
+            counts.left += (part.len() - writes.len()) as u64;
+            for written in self.ports.index().write(&writes, None).await {
+                match written {
+                    IndexWritten::Written => counts.changed += 1,
+                    IndexWritten::Conflict(_) => counts.left += 1,
+                    IndexWritten::Unknown(_) => counts.unknown += 1,
+                }
+            }
+        }
     }
 }
 

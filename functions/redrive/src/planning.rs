@@ -99,7 +99,7 @@ impl<P: Ports> Redrive<P> {
     ) -> Result<(PlanId, PlanHeader, Draft), Problem> {
         let now = self.ports.now();
         let Planned { select, to, patch } = asked;
-        self.check_target(to.as_deref())?;
+        self.check_stage(to.as_deref())?;
         let treatment = treatment(to.clone(), patch.as_ref())?;
         let mut draft = Draft::new(self.ports.unique_name());
         let mut cursor = Cursor::START;
@@ -216,7 +216,8 @@ impl<P: Ports> Redrive<P> {
         Ok(())
     }
 
-    fn check_target(&self, to: Option<&str>) -> Result<(), Problem> {
+    /// Whether letters can go there; to no stage that is named, each goes back to where it failed.
+    pub(crate) fn check_stage(&self, to: Option<&str>) -> Result<(), Problem> {
         let Some(stage) = to.filter(|stage| !self.routes.contains_key(*stage)) else {
             return Ok(());
         };

@@ -205,9 +205,6 @@ pub(crate) struct Worked {
     pub(crate) run: Option<RunId>,
 }
 
-/// Of a reason, in characters.
-const MAX_WHY: usize = 500;
-
 impl Request {
     /// # Errors
     /// When it is none.
@@ -219,18 +216,10 @@ impl Request {
     }
 }
 
-/// A text that a terminal can show: whoever reads the log must not be told to do something by it.
-///
 /// # Errors
-/// When it is empty, too long, or has control characters.
+/// When it is no reason.
 pub(crate) fn check_why(text: &str) -> Result<&str, Problem> {
-    let why = text.trim();
-    if !(1..=MAX_WHY).contains(&why.chars().count()) || why.chars().any(char::is_control) {
-        return Err(Problem::malformed(format!(
-            "`why` has 1 to {MAX_WHY} characters on one line: those who come after you read it"
-        )));
-    }
-    Ok(why)
+    runtime::check_why(text).map_err(Problem::malformed)
 }
 
 impl Verb {

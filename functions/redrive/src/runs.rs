@@ -1,7 +1,7 @@
 //! What operators do with runs.
 
 use letters::{
-    IllegalRun, Ledger, LedgerWritten, PlanId, RunEvent, RunId, RunState, Runs as _, step_run,
+    IllegalRun, Ledger, LedgerWritten, RunEvent, RunId, RunState, Runs as _, compact_time, step_run,
 };
 use runtime::{Deadline, Operator};
 use serde_json::{Value, json};
@@ -61,8 +61,7 @@ impl<P: Ports> Redrive<P> {
     fn new_run_id(&self) -> RunId {
         let name = self.ports.unique_name();
         let random = name.rsplit('-').next().unwrap_or(&name);
-        let time = PlanId::of(b"", self.ports.now()).0;
-        let time = time.split_once('-').map_or("", |(time, _)| time).to_owned();
+        let time = compact_time(self.ports.now());
         RunId(format!("{time}-{}", random.get(..6).unwrap_or(random)))
     }
 
@@ -208,13 +207,7 @@ impl<P: Ports> Redrive<P> {
         deadline: &Deadline,
     ) -> Result<Value, Problem> {
         let why = check_why(asked.why.as_deref().unwrap_or("all letters of the stage"))?;
-        if !self.routes.contains_key(&asked.stage) {
-            let known = self.routes.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(Problem::unknown(format!(
-                "no stage `{}`; there are: {known}",
-                asked.stage
-            )));
-        }
+        self.check_stage(Some(&asked.stage))?;
         let mut planned = Planned::default();
         planned.select.stages.push(asked.stage.clone());
         let (plan, header) = self.write_plan_of(planned, asker).await?;

@@ -49,6 +49,20 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
 }
 
+impl Refusal {
+    /// What to do where the function itself did not answer: whatever was asked.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        if self.status == StatusCode::FORBIDDEN {
+            return Some(
+                "your credentials need lambda:InvokeFunctionUrl and lambda:InvokeFunction on the \
+                 operators' function",
+            );
+        }
+        let is_broken = self.status.is_server_error();
+        is_broken.then_some("the function failed: its log group has the reason")
+    }
+}
+
 /// Why there is no answer to be shown.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {

@@ -45,7 +45,9 @@ pub use mask::{BodyKind, MASK, masked, masked_body};
 pub use note::{GroupNote, LONGEST_MUTE, NOTE_FORMAT, NoteState};
 pub use pace::{CanarySeen, MOST_LETTERS_IN_PART, Next, Pace, Progress, Signals};
 pub use payload::payload_of;
-pub use plan::{BadPlan, LETTERS_IN_PAGE, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter};
+pub use plan::{
+    BadPlan, LETTERS_IN_PAGE, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, compact_time,
+};
 pub use run::{IllegalRun, Lease, Run, RunEvent, RunId, RunState, step_run};
 pub use selection::{PointedValue, Selection};
 pub use store::{

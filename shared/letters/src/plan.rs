@@ -80,16 +80,22 @@ pub enum BadPlan {
     Newer(String),
 }
 
+/// A time as ids of plans and runs begin with it, so that they sort by it: `20261129T101500Z`.
+#[must_use]
+pub fn compact_time(at: Timestamp) -> String {
+    let text = at.to_string();
+    let mut time: String = text.chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
+    time.push('Z');
+    time
+}
+
 impl PlanId {
     /// The id of a plan with this header: `20261129T101500Z-` and 16 hexadecimal digits of its SHA-256.
     #[must_use]
     pub fn of(header: &[u8], made_at: Timestamp) -> Self {
         let mut digest = hex_sha256(header);
         digest.truncate(16);
-        let mut time: String =
-            made_at.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
-        time.push('Z');
-        Self(format!("{time}-{digest}"))
+        Self(format!("{}-{digest}", compact_time(made_at)))
     }
 
     /// Whether it may be one: it becomes part of an object's key.

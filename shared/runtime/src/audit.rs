@@ -23,6 +23,23 @@ pub trait Audit {
     fn add(&self, key: &str, body: Vec<u8>) -> impl Future<Output = Result<(), String>> + Send;
 }
 
+/// Of a reason, in characters.
+const MAX_WHY: usize = 500;
+
+/// A reason that a terminal can show: whoever reads the log must not be told to do something by it.
+///
+/// # Errors
+/// What a reason is, when it is empty, too long, or has control characters.
+pub fn check_why(text: &str) -> Result<&str, String> {
+    let why = text.trim();
+    if (1..=MAX_WHY).contains(&why.chars().count()) && !why.chars().any(char::is_control) {
+        return Ok(why);
+    }
+    Err(format!(
+        "`why` has 1 to {MAX_WHY} characters on one line: those who come after you read it"
+    ))
+}
+
 /// Whoever waits is at a keyboard.
 const LIMIT: Duration = Duration::from_secs(3);
 

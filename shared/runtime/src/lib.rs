@@ -27,7 +27,9 @@ mod stage;
 mod tally;
 mod verdict;
 
-pub use audit::{Audit, AuditEntry, AuditKeys, AuditPhase, AuditTold, Operator, add_to_audit};
+pub use audit::{
+    Audit, AuditEntry, AuditKeys, AuditPhase, AuditTold, Operator, add_to_audit, check_why,
+};
 pub use backoff::backoff;
 pub use batch::{BatchResponse, Batches, Failed, Policy};
 pub use catalog::{LoadError, load_contracts, load_variables};

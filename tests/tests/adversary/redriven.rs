@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use local::adversary::{Fault, Plan};
 use serde_json::{Value, json};
-use tests::{Flight, Settings, World, flights};
+use tests::{Settings, World, flights};
 
 /// Far beyond what one seed takes, in real time and with others beside it.
 const PATIENCE: Duration = Duration::from_secs(1_800);
@@ -21,7 +21,7 @@ pub(crate) async fn check(seed: u64, letters: usize) -> BTreeMap<Fault, u64> {
     let faults = Plan::storm(seed);
     let settings = Settings { faults, patience: Some(PATIENCE), ..Settings::default() };
     let world = World::start_with(settings).await;
-    bury(&world, &sample);
+    world.bury(&sample);
     world.settle().await;
     // In the storm, as an operator does: all at once.
     let select = json!({ "stages": ["ingest"] });
@@ -44,24 +44,6 @@ pub(crate) async fn check(seed: u64, letters: usize) -> BTreeMap<Fault, u64> {
     check_books(&world, letters).await;
     world.end().await;
     faults
-}
-
-/// Puts the flights into the inbox's dead-letter queue, as ingest writes them there.
-fn bury(world: &World, sample: &[Flight]) {
-    for (number, flight) in sample.iter().enumerate() {
-        let failure = json!({
-            "letter_format": 3, "stage": "ingest", "code": "contract.violation", "kind": "permanent",
-            "reason": "expected integer, found other text", "at": "/distance", "dataset": "flights",
-            "contract_version": 1, "first_failed_at": "2026-11-01T00:00:00.000Z",
-            "last_failed_at": "2026-11-01T00:00:00.000Z", "attempts": 1, "redrives": 0,
-            "message_id": format!("m-{number}"),
-        });
-        let now_ms = i64::try_from(world.emulation().now_ms()).unwrap();
-        let now = event::Timestamp::from_unix_ms(now_ms).to_string();
-        let failure = failure.to_string().replace("2026-11-01T00:00:00.000Z", &now);
-        let attributes = [("dataset", "flights"), ("sluicegate.failure", failure.as_str())];
-        world.send("InboxDlq", &flight.line, &attributes);
-    }
 }
 
 /// Asks until it is answered: a request that fails in the storm may have taken effect.

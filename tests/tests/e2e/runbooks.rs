@@ -153,23 +153,7 @@ async fn a_wrong_fix_comes_back_and_costs_ten_messages() {
 async fn a_redrive_that_is_killed_in_the_middle_is_resumed() {
     let world = World::start().await;
     let sample = flights(0, 300);
-    let failure = json!({
-        "letter_format": 3, "stage": "ingest", "code": "contract.violation", "kind": "permanent",
-        "reason": "as it was", "first_failed_at": "2026-11-01T00:00:00.000Z",
-        "last_failed_at": "2026-11-01T00:00:00.000Z", "attempts": 1, "redrives": 0,
-    });
-    let now_ms = i64::try_from(world.emulation().now_ms()).unwrap();
-    let now = event::Timestamp::from_unix_ms(now_ms).to_string();
-    for (number, flight) in sample.iter().enumerate() {
-        let mut failure = failure.clone();
-        failure["message_id"] = json!(format!("m-{number}"));
-        let failure = failure.to_string().replace("2026-11-01T00:00:00.000Z", &now);
-        world.send(
-            "InboxDlq",
-            &flight.line,
-            &[("dataset", "flights"), ("sluicegate.failure", failure.as_str())],
-        );
-    }
+    world.bury(&sample);
     world.settle().await;
     let plan = world.ask_redrive(&json!({ "plan": {} })).await["plan"].clone();
     let kills =

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use contracts::{Patch, TriageAction};
 use event::Timestamp;
-use letters::{
-    IndexWrite, IndexWritten, Indexed, LetterEvent, LetterIndex as _, Notes as _, Pace, RunId,
-    Runs as _, step_letter,
-};
+use letters::{Indexed, LetterEvent, Notes as _, Pace, RunId, Runs as _};
 use runtime::Operator;
 use serde_json::{Value, json};
 
 use super::{Found, Rule};
+use crate::acts::ChangeCounts;
 use crate::audited::Act;
 use crate::function::{Asker, Redrive};
 use crate::planning::Sieve;
@@ -24,9 +22,6 @@ const TRIAGE: &str = "triage";
 
 /// Runs among which one that a rule began, and that is not over, is looked for.
 const RUNS: usize = 1_000;
-
-/// Letters that are changed at a time.
-const PART: usize = 500;
 
 /// What was told, or came to nothing, is not told or tried again for so long.
 const QUIET: Duration = Duration::from_secs(60 * 60);
@@ -139,22 +134,9 @@ impl<P: Ports> Redrive<P> {
 
     /// What others change meanwhile is left as they have it.
     async fn quarantine(&self, letters: &[Indexed]) -> Result<Value, Problem> {
-        let (mut changed, mut left, mut unknown) = (0_u64, 0_u64, 0_u64);
-        for part in letters.chunks(PART) {
-            let mut writes = Vec::with_capacity(part.len());
-            for Indexed { entry, letter } in part {
-                let Ok(next) = step_letter(letter, LetterEvent::Quarantine) else { continue };
-                let to = Indexed { entry: entry.clone(), letter: next };
-                writes.push(IndexWrite { expected: Some(letter.version), to });
-            }
-            for written in self.ports.index().write(&writes, None).await {
-                match written {
-                    IndexWritten::Written => changed += 1,
-                    IndexWritten::Conflict(_) => left += 1,
-                    IndexWritten::Unknown(_) => unknown += 1,
-                }
-            }
-        }
+        let mut counts = ChangeCounts::default();
+        self.change_letters(letters, &LetterEvent::Quarantine, &mut counts).await;
+        let ChangeCounts { changed, left, unknown } = counts;
         if unknown > 0 {
             let detail = format!(
                 "{changed} letters are quarantined; of {unknown} it is not known, and those that are not are tried again"

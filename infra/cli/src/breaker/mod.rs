@@ -9,14 +9,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Value, json};
 
 use self::args::{Breaker, Lasting, Once, Shown};
 use self::report::Report;
 use crate::args::Format;
 use crate::failure::Failure;
-use crate::operators::{NoAnswer, OperatorsFunction, Refusal, Where};
+use crate::operators::{NoAnswer, OperatorsFunction, Where};
 use crate::output::Output;
 
 /// For how long an act lasts if nobody says: long enough to look into it, and not until next week.
@@ -95,13 +95,13 @@ fn tell(output: &Output, shown: &Shown, answer: &Value, text: fn(&Report, &Value
 
 /// What to do about a refusal, by what was refused.
 fn failure(what: &str, error: NoAnswer) -> Failure {
-    let Refusal { status, code, detail } = match error {
+    let refusal = match error {
         NoAnswer::Failed(failure) => return failure,
         NoAnswer::Refused(refusal) => refusal,
     };
     let failure = Failure::new(format!("{what} was refused"));
-    let failure = failure.because(std::io::Error::other(detail));
-    let next = match code.as_str() {
+    let failure = failure.because(std::io::Error::other(refusal.detail.clone()));
+    let next = match refusal.code.as_str() {
         "operators.unknown-breaker" => {
             "`sluicegate breaker list` shows those that are known; if it is one of a sink of your own, \
              say so with --new"
@@ -115,19 +115,20 @@ fn failure(what: &str, error: NoAnswer) -> Failure {
         "operators.malformed" | "operators.too-large" => {
             "`sluicegate breaker --help` says what each verb takes"
         }
-        _ if status == StatusCode::FORBIDDEN => {
-            "your credentials need lambda:InvokeFunctionUrl and lambda:InvokeFunction on the \
-             operators' function"
-        }
-        _ if status.is_server_error() => "the function failed: its log group has the reason",
-        _ => return failure,
+        _ => match refusal.advice() {
+            Some(next) => next,
+            None => return failure,
+        },
     };
     failure.next(next)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
+    use crate::operators::Refusal;
 
     #[track_caller]
     fn check(status: u16, code: &str, next: &str) {

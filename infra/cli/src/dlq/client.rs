@@ -3,13 +3,13 @@
 use std::io;
 use std::path::Path;
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::Value;
 
 use super::requests::Request;
 use super::shown::shown;
 use crate::failure::Failure;
-use crate::operators::{NoAnswer, OperatorsFunction, Refusal, Where};
+use crate::operators::{NoAnswer, OperatorsFunction, Where};
 
 pub(crate) struct Client {
     function: OperatorsFunction,
@@ -31,13 +31,13 @@ impl Client {
 
 /// What to do about a refusal, by what was refused.
 fn failure(verb: &str, error: NoAnswer) -> Failure {
-    let Refusal { status, code, detail } = match error {
+    let refusal = match error {
         NoAnswer::Failed(failure) => return failure,
         NoAnswer::Refused(refusal) => refusal,
     };
     let failure = Failure::new(format!("{verb} was refused"));
-    let failure = failure.because(io::Error::other(shown(&detail)));
-    let next = match (code.as_str(), verb) {
+    let failure = failure.because(io::Error::other(shown(&refusal.detail)));
+    let next = match (refusal.code.as_str(), verb) {
         ("operators.unknown-letters", _) => {
             "`sluicegate dlq list`, `dlq groups` and `dlq history` show what there is"
         }
@@ -74,19 +74,20 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
         ("operators.unknown-route", _) => {
             "the deployed functions are of an earlier version: deploy this one"
         }
-        _ if status == StatusCode::FORBIDDEN => {
-            "your credentials need lambda:InvokeFunctionUrl and lambda:InvokeFunction on the \
-             operators' function"
-        }
-        _ if status.is_server_error() => "the function failed: its log group has the reason",
-        _ => return failure,
+        _ => match refusal.advice() {
+            Some(next) => next,
+            None => return failure,
+        },
     };
     failure.next(next)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
+    use crate::operators::Refusal;
 
     #[track_caller]
     fn check(status: u16, code: &str, verb: &str, next: &str) {
