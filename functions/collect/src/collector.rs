@@ -267,6 +267,7 @@ fn log(stage: &str, outcomes: &[Outcome]) {
         letters.received = outcomes.len(),
         letters.new = count(Outcome::Written(Change::New)),
         letters.came_back = count(Outcome::Written(Change::CameBack)),
+        letters.recalled = count(Outcome::Written(Change::Recalled)),
         letters.copies = count(Outcome::Written(Change::Copy)),
         letters.known = count(Outcome::Known),
         letters.failed = count(Outcome::Failed),

@@ -2,8 +2,8 @@
 
 use contracts::{Catalog, Contract, DEFAULT_REDRIVE_LIMIT};
 use event::{
-    Attributes, Code, ContractRef, DeadLetter, FAILURE_ATTRIBUTE, Failure, RedriveMark, Timestamp,
-    attributes_size,
+    Attributes, Code, ContractRef, DeadLetter, FAILURE_ATTRIBUTE, Failure, RedriveMark, Redriven,
+    Timestamp, attributes_size,
 };
 use letters::{Entry, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage, payload_of};
 use runtime::{MAX_BATCH_BYTES, Record};
@@ -69,6 +69,12 @@ impl Received {
         self.failure.redrive.as_ref()
     }
 
+    /// Until when its event's keys are remembered, if a redrive has seen to that, of this message or of an earlier one.
+    fn remembered_until(&self) -> Option<Timestamp> {
+        let redriven = self.mark().cloned().map(Redriven::from);
+        redriven.or_else(|| Redriven::read(&self.message.attributes))?.remembered_until
+    }
+
     /// What the index says of it when it is collected for the first time, as this letter.
     pub(crate) fn entry(&self, id: &LetterId, place: Place, now: Timestamp) -> Entry {
         let Self { failure, message, tenant, .. } = self;
@@ -86,6 +92,7 @@ impl Received {
             tenant: tenant.as_deref().map(bounded),
             message_id: bounded(&failure.message_id),
             taken_in_at: failure.taken_in(),
+            remembered_until: self.remembered_until(),
             first_failed_at: failure.first_failed_at,
             last_failed_at: failure.last_failed_at,
             collected_at: now,

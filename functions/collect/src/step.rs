@@ -1,6 +1,6 @@
 //! What a received letter changes in the index, by what is there.
 
-use event::Timestamp;
+use event::{Code, Timestamp};
 use letters::{
     Entry, IllegalLetter, Indexed, Letter, LetterEvent, LetterId, Place, Redrive, RunId,
     step_letter,
@@ -36,6 +36,8 @@ pub(crate) enum Step {
 pub(crate) enum Change {
     New,
     CameBack,
+    /// A stage gave it back unprocessed, since its run was cancelled.
+    Recalled,
     Copy,
 }
 
@@ -63,6 +65,9 @@ impl Identity {
             return Step::Nothing;
         }
         let (change, event) = match &self.redrive {
+            Some(redrive) if received.failure.code == Code::RedriveCancelled => {
+                (Change::Recalled, LetterEvent::Recall { redrive: redrive.clone() })
+            }
             Some(redrive) => {
                 let redrive = redrive.clone();
                 // Whoever redrove it so often has mended nothing that it failed of: a redrive of all that is dead takes
@@ -82,8 +87,12 @@ impl Identity {
 
     /// Whose run's letters it is counted to, if it came back.
     pub(crate) fn run(&self, change: Change) -> Option<&RunId> {
-        let redrive = self.redrive.as_ref().filter(|_| change == Change::CameBack);
-        redrive.map(|redrive| &redrive.run)
+        match change {
+            Change::CameBack | Change::Recalled => {
+                self.redrive.as_ref().map(|redrive| &redrive.run)
+            }
+            Change::New | Change::Copy => None,
+        }
     }
 
     /// What the index says after a change.
@@ -104,6 +113,12 @@ impl Identity {
             Change::New => new,
             // The same message once more: it stays where it is.
             Change::Copy => Entry { collected_as, ..found.clone() },
+            // It is as it was before that run, with the message and the failure that it had.
+            Change::Recalled => Entry {
+                remembered_until: new.remembered_until.max(found.remembered_until),
+                collected_as,
+                ..found.clone()
+            },
             Change::CameBack => Entry {
                 collected_at: found.collected_at,
                 tenant: new.tenant.or_else(|| found.tenant.clone()),

@@ -7,13 +7,14 @@ mod service;
 mod services;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use aws::{ClaimStore, Queues, sdk_config};
+use aws::{ClaimStore, Queues, RedriveLedger, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::Leased;
-use runtime::{Batches, exit_code, init_logs, load_contracts, load_variables, serve_batches};
+use runtime::{Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, load_variables, serve_batches};
 
 use crate::config::Config;
 use crate::service::Delivering;
@@ -36,11 +37,12 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let queue = Queues::when_asked(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
+    let redrives = CancelledRedrives::new(Arc::new(RedriveLedger::new(&sdk, config.letters_table)));
     let client = config.services.client(&sdk, services.need_tls(), services.dependencies())?;
     serve_batches(Batches {
         stage: Leased::new(contracts, Delivering::new(services, client), store),
         dead_letters: config.settings.dead_letters(queue.clone()),
-        policy: config.settings.policy(),
+        policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
         queue,
     })
     .await

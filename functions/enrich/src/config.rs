@@ -11,6 +11,8 @@ use runtime::env::{EnvError, Lookup, is_url, parsed, required};
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
+    /// Where the runs of redrive are, of which some may be cancelled.
+    pub(crate) letters_table: String,
     /// The queue of each kind of sink.
     pub(crate) sink_queues: BTreeMap<SinkKind, String>,
     pub(crate) services: ServiceSettings,
@@ -27,6 +29,7 @@ impl Config {
         let tables = r#"a JSON object from the contracts' names to tables, such as {} or {"airlines":"Airlines"}"#;
         Ok(Self {
             settings: Settings::read(lookup)?,
+            letters_table: required(lookup, "LETTERS_TABLE", "the name of a table")?,
             sink_queues: parsed(lookup, "SINK_QUEUES", sinks, read_sinks)?,
             services: ServiceSettings::read(lookup)?,
             lookup_tables: parsed(lookup, "LOOKUP_TABLES", tables, read_tables)?,
@@ -59,6 +62,7 @@ mod tests {
             ("SECRETS_PREFIX", "stack/"),
             ("CONTRACTS_DIR", "/opt"),
             ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
+            ("LETTERS_TABLE", "letters"),
             ("MAX_RECEIVE_COUNT", "5"),
             ("QUEUE_URL", "http://127.0.0.1/1/queue"),
             ("SINK_QUEUES", r#"{"table":"http://127.0.0.1/1/sink"}"#),

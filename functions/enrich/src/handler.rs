@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use breaker::polling::{BatchSummary, EvidenceStore};
 use breaker::{Store, Surroundings};
 use contracts::{Catalog, SinkKind};
-use event::{Attribute, Code, Envelope, Failure, FailureKind, Timestamp};
+use event::{Attribute, Attributes, Code, Envelope, Failure, FailureKind, Timestamp};
 use futures_util::future::join_all;
 use outbound::{Ask, DependencyClient, Pause, SecretStore};
 use runtime::sink::known_later;
@@ -146,9 +146,13 @@ where
         }
         let is_degraded = envelope.degraded.is_some();
         let body = envelope.to_json()?;
-        let attributes = [("traceparent", envelope.traceparent), ("eventid", envelope.id)]
-            .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
-            .into();
+        let mut attributes: Attributes =
+            [("traceparent", envelope.traceparent), ("eventid", envelope.id)]
+                .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
+                .into();
+        if let Some(redriven) = record.redriven() {
+            redriven.write(&mut attributes);
+        }
         Ok(Enriched {
             message: Outgoing::for_stage(body, attributes)?,
             sinks: contract.sinks.iter().map(contracts::Sink::kind).collect(),

@@ -18,10 +18,13 @@ mod reference;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws::{LookupTables, Queues, ReferenceBucket, sdk_config};
+use aws::{LookupTables, Queues, RedriveLedger, ReferenceBucket, sdk_config};
 use lambda_runtime::Error;
 use runtime::env::Process;
-use runtime::{Batches, Lookup, init_logs, load_contracts, load_variables, serve_batches};
+use runtime::{
+    Batches, CancelledRedrives, Lookup, Policy, init_logs, load_contracts, load_variables,
+    serve_batches,
+};
 
 use crate::config::Config;
 use crate::enrichers::{Enrichers, Lookups};
@@ -46,12 +49,13 @@ pub async fn run(custom: BTreeMap<String, Arc<dyn Lookup>>) -> Result<(), Error>
     };
     let enrichers = Enrichers::bind(&contracts, &variables, &lookups)?;
     let queue = Queues::new(&sdk);
+    let redrives = CancelledRedrives::new(Arc::new(RedriveLedger::new(&sdk, config.letters_table)));
     let dependencies = enrichers.dependencies.clone();
     let client = config.services.client(&sdk, enrichers.need_tls(), dependencies)?;
     serve_batches(Batches {
         stage: Enrich::new(contracts, enrichers, client, queue.clone(), config.sink_queues),
         dead_letters: config.settings.dead_letters(queue.clone()),
-        policy: config.settings.policy(),
+        policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
         queue,
     })
     .await

@@ -6,8 +6,8 @@ use aws_lambda_events::lambda_function_urls::{
 use aws_lambda_events::sqs::SqsEvent;
 use contracts::Catalog;
 use event::{
-    Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Payload, Timestamp,
-    TraceParent,
+    Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Payload, Redriven,
+    Timestamp, TraceParent,
 };
 use runtime::{BatchResponse, Deadline, Done, Outgoing, Queue, Record, Refused, Stage};
 use serde::de::{Error as _, IgnoredAny};
@@ -73,6 +73,11 @@ impl Message<'_> {
         self.letter.map_or_else(|| self.record.taken_in(now), DeadLetter::taken_in)
     }
 
+    /// The run that brought it back: its failure says so, and nothing else is believed.
+    fn redriven(&self) -> Option<Redriven> {
+        self.letter?.redrive.clone().map(Redriven::from)
+    }
+
     /// What it is read by, if it is a record of a CSV file.
     ///
     /// # Errors
@@ -114,10 +119,9 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
             let reason = "no message attribute `dataset`, and not an S3 notification";
             Failure::permanent(Code::UnknownDataset, reason)
         })?;
-        let taken_in = message.taken_in(deadline.now());
         let mut total = Done::default();
         for object in &objects {
-            let done = self.file(object, taken_in, deadline).await?;
+            let done = self.file(object, message, deadline).await?;
             total.taken += done.taken;
             total.passed += done.passed;
             total.dead_lettered += done.dead_lettered;
@@ -145,6 +149,7 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
             id: id.clone(),
             trace: record.attribute(TRACE).and_then(TraceParent::parse),
             taken_in: message.taken_in(now),
+            redriven: message.redriven(),
         };
         let raw = Raw {
             id: origin.id.clone(),
@@ -168,7 +173,7 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
     async fn file(
         &self,
         object: &Announced,
-        taken_in: Timestamp,
+        announcement: &Message<'_>,
         deadline: &Deadline,
     ) -> Result<Done, Failure> {
         let key = &object.key;
@@ -179,7 +184,9 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         let contract = self.contracts.get(dataset)?;
         let archived =
             archive::open_archived(&self.objects, object.clone(), &self.archive_bucket).await?;
-        let file = File { object: &archived.object, contract, taken_in };
+        let taken_in = announcement.taken_in(deadline.now());
+        let redriven = announcement.redriven();
+        let file = File { object: &archived.object, contract, taken_in, redriven };
         read_file(&file, archived.body, &self.emit, &self.kept_letters(), deadline).await
     }
 

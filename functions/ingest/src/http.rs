@@ -141,6 +141,7 @@ async fn take<O: Store + FileSource, Q: Queue>(
             id: format!("{request_id}:{index}"),
             trace: trace.clone(),
             taken_in: now,
+            redriven: None,
         };
         let raw = Raw {
             id: origin.id.clone(),

@@ -1,7 +1,9 @@
 //! From a payload and where it was found to the message for the next stage.
 
 use contracts::{Contract, EventOrigin};
-use event::{Attribute, Attributes, Code, DeadLetter, Failure, Payload, Timestamp, TraceParent};
+use event::{
+    Attribute, Attributes, Code, DeadLetter, Failure, Payload, Redriven, Timestamp, TraceParent,
+};
 use runtime::Outgoing;
 
 /// Where an event was found.
@@ -15,6 +17,8 @@ pub(crate) struct Origin {
     pub(crate) trace: Option<TraceParent>,
     /// When it was first taken in.
     pub(crate) taken_in: Timestamp,
+    /// The run of redrive that brought it back, or the announcement of its file.
+    pub(crate) redriven: Option<Redriven>,
 }
 
 /// The attribute that names the dataset of an inbox message.
@@ -73,10 +77,13 @@ pub(crate) fn wrap(
     origin: Origin,
 ) -> Result<Outgoing, Failure> {
     let trace = origin.trace.unwrap_or_else(|| TraceParent::of_event(&origin.source, &origin.id));
-    let attributes = [
+    let mut attributes = Attributes::from([
         (TRACE.to_owned(), Attribute::string(trace.as_str())),
         (EVENT_ID.to_owned(), Attribute::string(&origin.id)),
-    ];
+    ]);
+    if let Some(redriven) = &origin.redriven {
+        redriven.write(&mut attributes);
+    }
     let origin = EventOrigin {
         source: origin.source,
         id: origin.id,
@@ -87,5 +94,5 @@ pub(crate) fn wrap(
     let body = envelope
         .to_json()
         .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
-    Outgoing::for_stage(body, attributes.into())
+    Outgoing::for_stage(body, attributes)
 }

@@ -7,6 +7,8 @@ use runtime::env::{EnvError, Lookup, required};
 #[derive(Clone, Debug)]
 pub struct Config {
     pub settings: Settings,
+    /// Where the runs of redrive are, of which some may be cancelled.
+    pub letters_table: String,
     pub dedupe_table: String,
     pub lake_bucket: String,
 }
@@ -17,6 +19,7 @@ impl Config {
     pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
             settings: Settings::read(lookup)?,
+            letters_table: required(lookup, "LETTERS_TABLE", "the name of a table")?,
             dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
             lake_bucket: required(lookup, "LAKE_BUCKET", "the name of a bucket")?,
         })
@@ -36,6 +39,7 @@ mod tests {
             ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
             ("DEDUPE_TABLE", "dedupe"),
             ("LAKE_BUCKET", "lake"),
+            ("LETTERS_TABLE", "letters"),
             ("MAX_RECEIVE_COUNT", "5"),
             ("QUEUE_URL", "http://127.0.0.1/1/queue"),
         ]);

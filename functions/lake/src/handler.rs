@@ -8,7 +8,7 @@ use dedupe::fenced::write_fenced;
 use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
 use event::{Code, Failure, Fingerprint, Timestamp};
 use runtime::sink::{
-    Prepared, accept, known_later, lease, remembered_until, settle_events, to_write,
+    Prepared, accept, known_later, lease, settle_events, to_write,
 };
 use runtime::{Deadline, Done, Record, Stage};
 
@@ -70,7 +70,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
             Ok(Line {
                 id: RecordId { sink: sink.clone(), key: envelope.idempotencykey.clone() },
                 fingerprint: envelope.fingerprint.clone(),
-                expires_at: remembered_until(contract, deadline.now()),
+                expires_at: contract.remembered_until(deadline.now()),
                 partition: Partition::of(sink, &envelope),
                 format: lake.format,
                 row: lake.row(&envelope)?,

@@ -1,6 +1,7 @@
 //! Driving a run: what its worker asks for is carried out, as fast as its pace lets it.
 
 mod carry;
+mod keys;
 mod signals;
 
 use std::collections::HashMap;
@@ -8,8 +9,9 @@ use std::time::Duration;
 
 use event::Timestamp;
 use letters::{
-    Answer, Given, Indexed, Ledger, LedgerWritten, LetterId, Next, PlanHeader, PlannedLetter,
-    Request, RunEvent, RunId, RunReplaced, RunState, Runs as _, Worker, step_run,
+    Answer, Given, Indexed, Ledger, LedgerWritten, LetterId, LetterReplaced, Next, PlanHeader,
+    PlannedLetter, Request, RunEvent, RunId, RunReplaced, RunState, Runs as _, Sent, Worker,
+    step_run,
 };
 use runtime::Deadline;
 use serde_json::{Value, json};
@@ -27,8 +29,9 @@ const LEASE: Duration = Duration::from_secs(60);
 /// What must be left of the invocation to begin another part.
 const RESERVE: Duration = Duration::from_secs(15);
 
-/// How often in a row a store may not say what came of a request before the worker gives up for now.
-const MOST_UNKNOWN: u32 = 10;
+/// How often, with nothing done in between, it may not be known what came of a request before the worker gives up for
+/// now.
+const MOST_FRUITLESS: u32 = 10;
 
 /// Before it is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -50,7 +53,8 @@ struct Driver<'a, P> {
     /// The letters of the part that is being gone through.
     part: HashMap<LetterId, Indexed>,
     watch: Watch,
-    unknown: u32,
+    /// Requests of which nothing came, since something was changed.
+    fruitless: u32,
 }
 
 impl<P: Ports> Redrive<P> {
@@ -115,7 +119,7 @@ impl<P: Ports> Redrive<P> {
             page: None,
             part: HashMap::new(),
             watch: Watch::default(),
-            unknown: 0,
+            fruitless: 0,
         };
         driver.drive(deadline).await
     }
@@ -136,14 +140,16 @@ impl<P: Ports> Driver<'_, P> {
         while let Some(request) = self.worker.next_request() {
             let begins_part = comes_before_a_part(&request, &self.ledger);
             let answer = self.carry_out(request).await?;
-            if matches!(answer, Answer::Unknown) {
-                self.unknown += 1;
-                if self.unknown > MOST_UNKNOWN {
-                    break;
+            match yield_of(&answer) {
+                Yield::Nothing => {
+                    self.fruitless += 1;
+                    if self.fruitless > MOST_FRUITLESS || deadline.remaining() < RESERVE {
+                        break;
+                    }
+                    self.redrive.ports.sleep(PAUSE).await;
                 }
-                self.redrive.ports.sleep(PAUSE).await;
-            } else {
-                self.unknown = 0;
+                Yield::Knowledge => {}
+                Yield::Change => self.fruitless = 0,
             }
             is_between_parts = begins_part && is_told_a_run(&answer);
             let mut letters = 0;
@@ -262,6 +268,27 @@ impl<P: Ports> Driver<'_, P> {
         }
         Ok(())
     }
+}
+
+/// What came of a request.
+enum Yield {
+    Nothing,
+    /// Something was read.
+    Knowledge,
+    /// Something was written or sent, or is known not to be.
+    Change,
+}
+
+/// What was asked of several at once has come to something if it has for one of them.
+fn yield_of(answer: &Answer) -> Yield {
+    let is_fruitless = match answer {
+        Answer::Run(_) | Answer::Part(_) | Answer::Letters(_) => return Yield::Knowledge,
+        Answer::Unknown => true,
+        Answer::RunReplaced(_) => false,
+        Answer::LettersReplaced(all) => all.iter().all(|it| *it == LetterReplaced::Unknown),
+        Answer::Sent(all) => all.iter().all(|it| *it == Sent::Unknown),
+    };
+    if is_fruitless { Yield::Nothing } else { Yield::Change }
 }
 
 /// Whether what is asked for comes before a part is begun: the answer to it says how large that may be.

@@ -1,7 +1,7 @@
 //! A letter's message, as it goes back.
 
 use contracts::{Catalog, Patch};
-use event::{Attribute, DeadLetter, Envelope, RedriveMark};
+use event::{Attribute, DeadLetter, Envelope, RedriveMark, Timestamp};
 use letters::{FixError, Redrive, StoredMessage, fixed, reprocessed};
 use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
 
@@ -38,20 +38,35 @@ impl Treatment {
             message.body = fixed.body;
         }
         if stage == INGEST && message.stage != INGEST {
-            let dataset = Envelope::from_json(&message.body).map(|envelope| envelope.dataset);
+            let envelope = Envelope::from_json(&message.body).ok();
             message.body = reprocessed(&message, contracts)?.body;
-            let attribute =
-                dataset.ok().map(|dataset| (DATASET.to_owned(), Attribute::string(dataset)));
-            message.attributes.extend(attribute);
+            if let Some(envelope) = envelope {
+                taken_in_at(&mut message, envelope.ingesttime);
+                let dataset = Attribute::string(envelope.dataset);
+                message.attributes.insert(DATASET.to_owned(), dataset);
+            }
         }
         Ok((stage, message))
     }
 }
 
+/// Lets a message that goes to ingest say when its event was first taken in, which may be long before the message of a
+/// later stage was sent: effects of it are as old.
+fn taken_in_at(message: &mut StoredMessage, at: Timestamp) {
+    let Some(mut letter) = DeadLetter::read(&message.attributes) else { return };
+    letter.taken_in_at = Some(letter.taken_in().min(at));
+    message.attributes = letter.write(std::mem::take(&mut message.attributes));
+}
+
 /// The message as it goes to a queue: with it why it was here, and what brings it back.
-pub(crate) fn revived(message: StoredMessage, redrive: Redrive, queue: &str) -> Outgoing {
+pub(crate) fn revived(
+    message: StoredMessage,
+    redrive: Redrive,
+    remembered_until: Option<Timestamp>,
+    queue: &str,
+) -> Outgoing {
     let Redrive { run, count } = redrive;
-    let mark = RedriveMark { letter: message.id.0.clone(), run: run.0, count };
+    let mark = RedriveMark { letter: message.id.0.clone(), run: run.0, count, remembered_until };
     let room = MAX_BATCH_BYTES.saturating_sub(message.body.len());
     // By this SQS drops a second copy, of a queue that is FIFO: the same each time that this life is sent.
     let deduplication_id = queue.ends_with(".fifo").then(|| format!("{}-{count}", mark.letter));

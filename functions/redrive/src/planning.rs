@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use contracts::Patch;
+use event::Timestamp;
 use letters::{
-    BadPlan, Entry, Indexed, LETTERS_IN_PAGE, LetterObjects as _, PLAN_FORMAT, PlanHeader, PlanId,
-    PlannedLetter, StoredMessage,
+    BadPlan, Entry, EventAge, Indexed, KeysLife, LETTERS_IN_PAGE, LetterObjects as _, PLAN_FORMAT,
+    PlanHeader, PlanId, PlannedLetter, Selection, StoredMessage,
 };
 use serde_json::{Value, json};
 
@@ -47,6 +48,8 @@ struct Draft {
     letters: u64,
     bytes: u64,
     left_out: u64,
+    /// Those of them whose events were taken in longer ago than their keys are remembered.
+    forgotten: u64,
     by_stage: BTreeMap<String, u64>,
     by_dataset: BTreeMap<String, u64>,
     examples: Vec<Value>,
@@ -66,6 +69,7 @@ impl<P: Ports> Redrive<P> {
             "to": header.to,
             "stages": draft.by_stage,
             "datasets": draft.by_dataset,
+            "forgotten": draft.forgotten,
             "examples": draft.examples,
             "changes": draft.changes,
         }))
@@ -98,7 +102,7 @@ impl<P: Ports> Redrive<P> {
         sieve: &Sieve<'_>,
     ) -> Result<(PlanId, PlanHeader, Draft), Problem> {
         let now = self.ports.now();
-        let Planned { select, to, patch } = asked;
+        let Planned { select, to, patch, even_if_forgotten } = asked;
         self.check_stage(to.as_deref())?;
         let treatment = treatment(to.clone(), patch.as_ref())?;
         let mut draft = Draft::new(self.ports.unique_name());
@@ -108,6 +112,9 @@ impl<P: Ports> Redrive<P> {
                 break;
             };
             chosen.retain(sieve.includes);
+            if !even_if_forgotten {
+                self.leave_out_forgotten(&mut chosen, &select, now, &mut draft)?;
+            }
             for part in chosen.chunks(READ_AT_ONCE) {
                 let fitting = self.fitting(&treatment, part, sieve, &mut draft).await?;
                 let room = usize::try_from(sieve.most - draft.letters).unwrap_or(usize::MAX);
@@ -131,6 +138,7 @@ impl<P: Ports> Redrive<P> {
             selection: select,
             to,
             patch,
+            even_if_forgotten,
             folder: draft.folder.clone(),
             letters: draft.letters,
             bytes: draft.bytes,
@@ -143,6 +151,45 @@ impl<P: Ports> Redrive<P> {
         let id = PlanId::of(&bytes, now);
         self.ports.objects().add(&id.header_key(), bytes).await?;
         Ok((id, header, draft))
+    }
+
+    /// Leaves out what was taken in longer ago than its keys are remembered.
+    ///
+    /// # Errors
+    /// When such a letter was asked for by its id.
+    fn leave_out_forgotten(
+        &self,
+        chosen: &mut Vec<Indexed>,
+        select: &Selection,
+        now: Timestamp,
+        draft: &mut Draft,
+    ) -> Result<(), Problem> {
+        let forgotten: Vec<Indexed> =
+            chosen.extract_if(.., |indexed| self.is_forgotten(&indexed.entry, now)).collect();
+        draft.left_out += forgotten.len() as u64;
+        draft.forgotten += forgotten.len() as u64;
+        match forgotten.first() {
+            Some(Indexed { entry, .. }) if !select.letters.is_empty() => {
+                let detail = format!(
+                    "letter `{}` was taken in at {}, longer ago than what became of it is remembered: it could take \
+                     effect twice; nothing was planned (`--even-if-forgotten` takes it all the same)",
+                    entry.id.0, entry.taken_in_at
+                );
+                Err(Problem::new(ProblemKind::Illegal, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_forgotten(&self, entry: &Entry, now: Timestamp) -> bool {
+        let Some(dataset) = entry.dataset.clone() else { return false };
+        let Ok(contract) = self.contracts.get(&dataset) else { return false };
+        let age = EventAge {
+            dataset,
+            taken_in: entry.taken_in_at,
+            extended_to: entry.remembered_until,
+        };
+        age.keys_life(contract, now) == KeysLife::Over
     }
 
     /// The services that events of these datasets are enriched by, or delivered to.
@@ -307,6 +354,7 @@ impl Draft {
             letters: 0,
             bytes: 0,
             left_out: 0,
+            forgotten: 0,
             by_stage: BTreeMap::new(),
             by_dataset: BTreeMap::new(),
             examples: Vec::new(),

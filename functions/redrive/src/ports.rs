@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::QueueDepth;
 use event::{Failure, Timestamp};
-use letters::{Controls, Evidence, LetterIndex, LetterObjects, Notes, RunId, Runs};
+use letters::{Controls, Evidence, KeyStore, LetterIndex, LetterObjects, Notes, RunId, Runs};
 use runtime::{Audit, Queue};
 
 /// Everything that is not ours, behind ports.
@@ -14,12 +14,14 @@ pub(crate) trait Ports {
     type Queues: Queue;
     type Audit: Audit;
     type Evidence: Evidence;
+    type Keys: KeyStore;
 
     fn index(&self) -> &Self::Index;
     fn objects(&self) -> &Self::Objects;
     fn queues(&self) -> &Self::Queues;
     fn audit(&self) -> &Self::Audit;
     fn evidence(&self) -> &Self::Evidence;
+    fn keys(&self) -> &Self::Keys;
     /// The keys of the audit log below a prefix, in their order.
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure>;
     /// An entry of the audit log.

@@ -115,6 +115,8 @@ pub(crate) struct Planned {
     pub(crate) to: Option<String>,
     /// A JSON Patch (RFC 6902) of each payload.
     pub(crate) patch: Option<Value>,
+    /// Letters, too, whose events were taken in longer ago than their keys are remembered.
+    pub(crate) even_if_forgotten: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

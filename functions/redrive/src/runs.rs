@@ -26,7 +26,12 @@ impl<P: Ports> Redrive<P> {
         header.check_fresh(&asked.plan, self.ports.now())?;
         let run = self.new_run_id();
         let act = Act { verb: "redrive", subject: ("run", &run.0), why };
-        let before = json!({ "plan": asked.plan, "letters": header.letters, "pace": asked.pace });
+        let before = json!({
+            "plan": asked.plan,
+            "letters": header.letters,
+            "pace": asked.pace,
+            "even_if_forgotten": header.even_if_forgotten,
+        });
         let intent = self.intend(act, before, asker).await?;
         let now = self.ports.now();
         let by = &asker.operator.arn;

@@ -61,6 +61,7 @@ impl Ports for Aws {
     type Queues = Queues;
     type Audit = AuditBucket;
     type Evidence = EvidenceTables;
+    type Keys = EvidenceTables;
 
     fn index(&self) -> &LetterTable {
         &self.table
@@ -79,6 +80,10 @@ impl Ports for Aws {
     }
 
     fn evidence(&self) -> &EvidenceTables {
+        &self.evidence
+    }
+
+    fn keys(&self) -> &EvidenceTables {
         &self.evidence
     }
 

@@ -9,6 +9,8 @@ use crate::tables::Tables;
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
+    /// Where the runs of redrive are, of which some may be cancelled.
+    pub(crate) letters_table: String,
     pub(crate) dedupe_table: String,
     pub(crate) tables: Tables,
 }
@@ -17,6 +19,7 @@ impl Config {
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
             settings: Settings::read(lookup)?,
+            letters_table: required(lookup, "LETTERS_TABLE", "the name of a table")?,
             dedupe_table: required(lookup, "DEDUPE_TABLE", "the name of a table")?,
             tables: parsed(lookup, "TABLES", Tables::EXPECTED, Tables::parse)?,
         })
@@ -35,6 +38,7 @@ mod tests {
             ("CONTRACTS_DIR", "/opt"),
             ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
             ("DEDUPE_TABLE", "dedupe"),
+            ("LETTERS_TABLE", "letters"),
             ("MAX_RECEIVE_COUNT", "5"),
             ("QUEUE_URL", "http://127.0.0.1/1/queue"),
             ("TABLES", r#"{"records":"sluicegate-RecordsTable"}"#),

@@ -1,5 +1,7 @@
 //! What sinks have left of events, behind the port [`Evidence`]: dedupe records, and rows that are their own.
 
+mod keys;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 

@@ -24,6 +24,8 @@ mod lookups;
 mod objects;
 #[cfg(feature = "sqs")]
 mod queues;
+#[cfg(feature = "redrives")]
+mod redrives;
 #[cfg(feature = "secrets")]
 mod secrets;
 #[cfg(feature = "services")]
@@ -51,6 +53,8 @@ pub use lookups::{LookupTables, ReferenceBucket, TableLookup};
 pub use objects::{CopyLimits, CopySource, Objects};
 #[cfg(feature = "sqs")]
 pub use queues::{QueueDepth, Queues};
+#[cfg(feature = "redrives")]
+pub use redrives::RedriveLedger;
 #[cfg(feature = "secrets")]
 pub use secrets::SecretsManager;
 #[cfg(feature = "services")]

@@ -12,6 +12,7 @@ mod patch;
 mod personal;
 mod place;
 mod pointer;
+mod retention;
 mod schema;
 mod secret;
 mod sink;
@@ -31,6 +32,7 @@ pub use intake::{Accepted, EventOrigin};
 pub use patch::{Patch, PatchError};
 pub use personal::ANY_TOKEN;
 pub use pointer::{pointer_index, pointer_tokens};
+pub use retention::{MOST_CLOCK_SKEW, is_still_remembered};
 pub use schema::{Property, Schema, SchemaError, ValueKind};
 pub use secret::SecretReference;
 pub use sink::{

@@ -26,7 +26,7 @@ pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 /// | --- | --- |
 /// | 1 | |
 /// | 2 | `fingerprint`, `dataset` and `contract_version`; the header of a CSV record is with it ([`crate::CsvHeader`]) |
-/// | 3 | `redrive`: the letter of the store that it was, and the run that brought it back |
+/// | 3 | `redrive`: the letter of the store that it was, the run that brought it back, and until when its keys are remembered |
 const FORMAT: u32 = 3;
 
 const FIRST_WITH_FINGERPRINT: u32 = 2;
@@ -74,6 +74,10 @@ pub struct RedriveMark {
     pub run: String,
     /// How often runs have redriven it, this time included.
     pub count: u32,
+    /// Until when each key of its event is remembered by every sink, however long ago the event was taken in: the run
+    /// has seen to it. `None`: as long as the contract says, from when it was taken in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered_until: Option<Timestamp>,
 }
 
 /// Why a message is in a dead-letter queue.

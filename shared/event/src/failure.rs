@@ -98,6 +98,8 @@ codes! {
     Conflict = "dedupe.conflict",
     /// Its idempotency key may be forgotten by now: written again, it could take effect twice.
     Forgotten = "dedupe.forgotten",
+    /// An operator cancelled the run of redrive that had brought it back.
+    RedriveCancelled = "redrive.cancelled",
     /// An enricher's answer could not be used.
     EnricherBadAnswer = "enricher.bad-answer",
     /// An enricher refused this event.

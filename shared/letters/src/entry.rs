@@ -36,6 +36,9 @@ pub struct Entry {
     /// The id of its message when it first failed.
     pub message_id: String,
     pub taken_in_at: Timestamp,
+    /// Until when its event's keys are remembered, where a redrive has seen to that ([`event::RedriveMark`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered_until: Option<Timestamp>,
     pub first_failed_at: Timestamp,
     pub last_failed_at: Timestamp,
     /// When it came into the store for the first time.

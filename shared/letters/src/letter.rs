@@ -6,6 +6,7 @@
 //! | redriven | its run could not send it, and gives it back | dead, as if it had not been claimed |
 //! | redriven | it failed again, in the life that the run gave it | dead; quarantined once it was redriven as often as it may be |
 //! | redriven | a copy of it failed, in its first life | dead |
+//! | redriven | a stage gave it back unprocessed, since its run was cancelled | dead |
 //! | dead | a rule of its contract quarantines it | quarantined |
 //! | dead or quarantined | an operator discards it | discarded |
 //! | discarded | an operator restores it | dead |
@@ -71,6 +72,10 @@ pub enum LetterEvent {
     },
     /// A copy of its message, which SQS delivered twice or a stage wrote twice, was collected later than it was.
     Copy,
+    /// A stage gave it back, since the run of this redrive was cancelled, and it was collected.
+    Recall {
+        redrive: Redrive,
+    },
     /// A rule says that no redrive mends it.
     Quarantine,
     Discard,
@@ -154,9 +159,16 @@ pub fn step_letter(letter: &Letter, event: LetterEvent) -> Result<Letter, Illega
             if letter.redrives() >= most_redrives { Quarantined } else { Dead }
         }
         (Redriven { .. }, LetterEvent::Copy) => Dead,
-        (Dead | Quarantined | Discarded, LetterEvent::ComeBack { .. } | LetterEvent::Copy) => {
-            return Err(IllegalLetter::EarlierLife);
+        (Redriven { .. }, LetterEvent::Recall { redrive }) => {
+            if letter.redrive().as_ref() != Some(&redrive) {
+                return Err(IllegalLetter::EarlierLife);
+            }
+            Dead
         }
+        (
+            Dead | Quarantined | Discarded,
+            LetterEvent::ComeBack { .. } | LetterEvent::Copy | LetterEvent::Recall { .. },
+        ) => return Err(IllegalLetter::EarlierLife),
         (Dead, LetterEvent::Quarantine) => Quarantined,
         (Dead | Quarantined, LetterEvent::Discard) => Discarded,
         (Discarded, LetterEvent::Restore) | (Quarantined, LetterEvent::Release) => Dead,

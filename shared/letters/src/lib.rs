@@ -22,6 +22,7 @@ mod entry;
 mod evidence;
 mod fix;
 mod group;
+mod keys;
 mod ledger;
 mod letter;
 mod mask;
@@ -39,6 +40,7 @@ pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, Store
 pub use evidence::{Evidence, FoundProof, Proof, Seen, SentEvent};
 pub use fix::{FixError, Fixed, fixed, reprocessed, validate};
 pub use group::{Group, Groups};
+pub use keys::{EventAge, KeyStore, KeysLife, extended_life};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};
 pub use mask::{BodyKind, MASK, masked, masked_body};

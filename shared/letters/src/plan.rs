@@ -43,6 +43,10 @@ pub struct PlanHeader {
     /// What is changed in each payload, as a JSON Patch (RFC 6902).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<serde_json::Value>,
+    /// Whether letters are sent, too, whose events were taken in longer ago than their keys are remembered: such an
+    /// event may take effect twice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub even_if_forgotten: bool,
     pub letters: u64,
     pub bytes: u64,
     /// How many letters are of each stage, and of which datasets they are, as far as that is known.

@@ -9,6 +9,7 @@
 //! | paused | an operator resumes it | running |
 //! | running or paused | an operator cancels it | cancelling |
 //! | cancelling | the worker with the lease moves on | cancelled |
+//! | done | an operator cancels it | cancelled: what it has sent is given back by the stages that it has not passed |
 //!
 //! All else is [`IllegalRun`]. Pausing and cancelling leave the lease: a worker that is in the middle of a part
 //! finishes it, so that what it has sent is counted, and takes no other. With the lease a worker says how far it will
@@ -50,6 +51,7 @@ pub enum RunState {
     Paused,
     /// An operator has cancelled it, and letters may be claimed by it.
     Cancelling,
+    /// It sends nothing more, and stages give back what they have of it.
     Cancelled,
     Done,
 }
@@ -166,6 +168,7 @@ pub fn step_run(run: &Run, event: RunEvent, now: Timestamp) -> Result<Run, Illeg
         (RunState::Running | RunState::Paused, RunEvent::Cancel) => {
             next.state = RunState::Cancelling;
         }
+        (RunState::Done, RunEvent::Cancel) => next.state = RunState::Cancelled,
         (state, _) => return Err(IllegalRun::State { state: state.name() }),
     }
     Ok(next)

@@ -16,7 +16,9 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::panics::catch_panic;
-use crate::{DeadLetters, Deadline, Done, Queue, Record, Senders, Stage, Tally};
+use crate::{
+    CancelledRedrives, DeadLetters, Deadline, Done, Queue, Record, Senders, Stage, Tally,
+};
 
 /// What Lambda is told: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -55,14 +57,23 @@ pub struct Policy {
     pub reserve: Duration,
     /// Whose messages may say that they failed before. Not given, all: where only functions may send.
     pub trusted_senders: Option<Senders>,
+    /// By what it is known which runs of redrive were cancelled. Not given: what such a run sent is processed like
+    /// anything else.
+    pub cancelled_redrives: Option<CancelledRedrives>,
 }
 
 impl Policy {
     /// Ten at a time, two seconds in reserve, every sender believed.
     #[must_use]
     pub fn new(queue_url: String, max_receive_count: u32) -> Self {
-        let reserve = Duration::from_secs(2);
-        Self { queue_url, max_receive_count, concurrency: 10, reserve, trusted_senders: None }
+        Self {
+            queue_url,
+            max_receive_count,
+            concurrency: 10,
+            reserve: Duration::from_secs(2),
+            trusted_senders: None,
+            cancelled_redrives: None,
+        }
     }
 }
 
@@ -132,9 +143,9 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         let mut outcomes = Vec::new();
         let mut due = Vec::with_capacity(records.len());
         for record in records {
-            match wait::before_due(&record, deadline.now()) {
-                Some(failure) => outcomes.push((record, Err(failure))),
-                None => due.push(record),
+            match self.check_due(&record, deadline).await {
+                Ok(()) => due.push(record),
+                Err(failure) => outcomes.push((record, Err(failure))),
             }
         }
         let attempts: Vec<_> = stream::iter(due)
@@ -170,6 +181,22 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         outcomes.extend(ready.into_iter().zip(committed));
         returned.extend(self.settle(outcomes, deadline, tally).await);
         returned
+    }
+
+    /// Whether a record is to be tried now.
+    async fn check_due(&self, record: &Record, deadline: &Deadline) -> Result<(), Failure> {
+        if let Some(failure) = wait::before_due(record, deadline.now()) {
+            return Err(failure);
+        }
+        let Some(cancelled) = &self.policy.cancelled_redrives else { return Ok(()) };
+        let check = cancelled.check(record, deadline.now());
+        match tokio::time::timeout(deadline.remaining() / 4, check).await {
+            Ok(checked) => checked,
+            Err(_elapsed) => {
+                let reason = "not known in time whether its redrive was cancelled";
+                Err(Failure::transient(Code::RecordTimedOut, reason))
+            }
+        }
     }
 
     async fn prepare(

@@ -4,7 +4,8 @@ use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::{
-    Attribute, Attributes, DeadLetter, Failure, FailureKind, PARKED_ATTRIBUTE, Parked, Timestamp,
+    Attribute, Attributes, DeadLetter, Failure, FailureKind, PARKED_ATTRIBUTE, Parked,
+    REDRIVE_ATTRIBUTE, Redriven, Timestamp,
 };
 
 /// A record of an SQS batch. One that is a parked copy is the message that was first sent, once
@@ -79,6 +80,7 @@ impl Record {
     pub fn unpark(&mut self) {
         if self.is_strangers {
             self.attributes.remove(PARKED_ATTRIBUTE);
+            self.attributes.remove(REDRIVE_ATTRIBUTE);
             return;
         }
         let Some(parked) = Parked::read(&self.attributes) else { return };
@@ -133,6 +135,16 @@ impl Record {
     #[must_use]
     pub fn earlier(&self) -> Option<DeadLetter> {
         if self.is_strangers { None } else { DeadLetter::read(&self.attributes) }
+    }
+
+    /// The run of redrive that brought this message back, or that from which an earlier stage made it.
+    #[must_use]
+    pub fn redriven(&self) -> Option<Redriven> {
+        if self.is_strangers {
+            return None;
+        }
+        let mark = self.earlier().and_then(|letter| letter.redrive);
+        mark.map(Redriven::from).or_else(|| Redriven::read(&self.attributes))
     }
 }
 

@@ -79,6 +79,7 @@ pub fn test_letter(number: u32) -> Indexed {
         tenant: None,
         message_id: format!("m{number}"),
         taken_in_at: time(0),
+        remembered_until: None,
         first_failed_at: time(1),
         last_failed_at: time(2),
         collected_at: time(i64::from(number)),

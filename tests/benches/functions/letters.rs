@@ -123,6 +123,7 @@ fn letter(
         tenant: None,
         message_id,
         taken_in_at: now,
+        remembered_until: None,
         first_failed_at: now,
         last_failed_at: now,
         collected_at: now,

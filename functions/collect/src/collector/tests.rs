@@ -30,6 +30,8 @@ struct World {
     first: BTreeMap<String, Vec<Message>>,
     /// Events with more than one message in their first life: these can be in the store before they come back.
     copied: BTreeSet<String>,
+    /// Events that were given back, since the run that had brought them back was cancelled.
+    recalled: BTreeSet<String>,
     /// What came back: run and body.
     lives: Vec<(String, String)>,
 }
@@ -49,8 +51,12 @@ enum Event {
     /// One of the letters in the queue is there once more, with another id.
     Copy(usize),
     Collect(Delivery),
-    /// All that is dead is redriven, and those of them fail again that this lets.
-    Redrive(u8),
+    /// All that is dead is redriven, and those of them fail again that this lets, or are given back, since the run was
+    /// cancelled.
+    Redrive {
+        failing: u8,
+        is_cancelled: bool,
+    },
     Pass,
 }
 
@@ -84,6 +90,7 @@ impl World {
             failed: BTreeMap::new(),
             first: BTreeMap::new(),
             copied: BTreeSet::new(),
+            recalled: BTreeSet::new(),
             lives: Vec::new(),
         }
     }
@@ -199,7 +206,7 @@ impl World {
     }
 
     /// As a run does, by hand.
-    async fn redrive(&mut self, failing: u8) {
+    async fn redrive(&mut self, failing: u8, is_cancelled: bool) {
         let run = format!("run-{}", self.ids);
         let mut number = 0;
         for (id, found) in self.store.letters() {
@@ -222,10 +229,15 @@ impl World {
             let body = line["body"].as_str().unwrap().to_owned();
             let attributes: Attributes =
                 serde_json::from_value(line["attributes"].clone()).unwrap();
-            let mark = RedriveMark { letter: id.0, run: run.clone(), count };
+            let mark = RedriveMark { letter: id.0, run: run.clone(), count, remembered_until: None };
             let back = DeadLetter::revive(attributes, usize::MAX, Some(mark));
             let earlier = DeadLetter::read(&back).unwrap();
-            let failure = Failure::permanent(event::Code::ContractViolation, "once more").at("/a");
+            let code = if is_cancelled {
+                event::Code::RedriveCancelled
+            } else {
+                event::Code::ContractViolation
+            };
+            let failure = Failure::permanent(code, "once more").at("/a");
             let letter = DeadLetter::new("sink", &failure, self.clock.now(), "another")
                 .held_to(Some(ContractRef::of_dataset("flights")));
             let record = Record {
@@ -238,11 +250,17 @@ impl World {
                 ..Record::default()
             };
             let attributes = attributes_json(&record.attributes);
+            self.lives.push((run.clone(), body.clone()));
+            // It stays as it was.
+            if is_cancelled {
+                self.recalled.insert(body);
+                self.queue.push(record);
+                continue;
+            }
             // From now on it is this.
             if !self.copied.contains(&body) {
                 self.failed.remove(&body);
             }
-            self.lives.push((run.clone(), body));
             self.enqueue(record, attributes);
         }
     }
@@ -254,7 +272,9 @@ impl World {
                 Event::Move => self.fail(true),
                 Event::Copy(place) => self.copy(place),
                 Event::Collect(delivery) => self.collect(&delivery).await,
-                Event::Redrive(failing) => self.redrive(failing).await,
+                Event::Redrive { failing, is_cancelled } => {
+                    self.redrive(failing, is_cancelled).await;
+                }
                 Event::Pass => self.clock.advance(Duration::from_secs(3_600)),
             }
         }
@@ -286,8 +306,10 @@ impl World {
             }
             let count = letter.runs.len();
             let is_quarantined = letter.state == LetterState::Quarantined;
-            assert!(!is_quarantined || count == 5, "{letter:?}");
-            assert!(count < 5 || letter.state != LetterState::Dead || self.copied.contains(body));
+            let was_recalled = self.recalled.contains(body);
+            assert!(!is_quarantined || count == 5 || was_recalled && count > 5, "{letter:?}");
+            let is_dead = letter.state == LetterState::Dead;
+            assert!(count < 5 || !is_dead || was_recalled || self.copied.contains(body));
         }
         let expected: BTreeMap<String, usize> =
             self.first.keys().map(|body| (body.clone(), 1)).collect();
@@ -344,7 +366,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Move),
         1 => (0_usize..64).prop_map(Event::Copy),
         4 => any_delivery().prop_map(Event::Collect),
-        2 => any::<u8>().prop_map(Event::Redrive),
+        2 => (any::<u8>(), prop::bool::weighted(0.3))
+            .prop_map(|(failing, is_cancelled)| Event::Redrive { failing, is_cancelled }),
         1 => Just(Event::Pass),
     ]
 }
@@ -404,7 +427,27 @@ fn a_letter_that_comes_back_five_times_is_quarantined() {
         assert_eq!(letter.entry.original.is_some(), life > 0);
         let code = if life == 0 { "key.missing" } else { "contract.violation" };
         assert_eq!((letter.entry.code.as_str(), letter.entry.redrives as usize), (code, life));
-        block_on(world.redrive(u8::MAX));
+        block_on(world.redrive(u8::MAX, false));
+    }
+    world.check();
+}
+
+/// However often: to be given back is no failure of its own.
+#[test]
+fn a_letter_that_a_cancelled_run_gives_back_is_as_it_was() {
+    let mut world = World::new();
+    world.fail(false);
+    collect_all(&mut world, &[]);
+    let before = world.store.letters().into_values().next().unwrap();
+    for life in 1..8 {
+        block_on(world.redrive(u8::MAX, true));
+        collect_all(&mut world, &[]);
+        let letters = world.store.letters();
+        let [after] = letters.values().collect::<Vec<_>>()[..] else { panic!("{letters:?}") };
+        assert_eq!((&after.letter.state, after.letter.runs.len()), (&LetterState::Dead, life));
+        let mut entry = after.entry.clone();
+        entry.collected_as.clone_from(&before.entry.collected_as);
+        assert_eq!(entry, before.entry, "reason, group, message and counts");
     }
     world.check();
 }
@@ -424,7 +467,7 @@ fn a_contract_says_how_often_a_letter_may_come_back() {
             let [letter] = letters.values().collect::<Vec<_>>()[..] else { panic!("{letters:?}") };
             let expected = if life < most { LetterState::Dead } else { LetterState::Quarantined };
             assert_eq!(letter.letter.state, expected, "{dataset} {limit}: life {life}");
-            block_on(world.redrive(u8::MAX));
+            block_on(world.redrive(u8::MAX, false));
         }
     }
 }
@@ -435,7 +478,7 @@ fn what_comes_back_to_no_letter_is_a_letter_of_its_own() {
     let mut world = World::new();
     world.fail(false);
     collect_all(&mut world, &[]);
-    block_on(world.redrive(u8::MAX));
+    block_on(world.redrive(u8::MAX, false));
     let id = world.store.letters().into_keys().next().unwrap();
     world.store.expire(&id);
     collect_all(&mut world, &[]);

@@ -2,7 +2,8 @@
 
 use contracts::Contract;
 use event::{
-    Attribute, CSV_ATTRIBUTE, Code, CsvHeader, Failure, Form, Payload, Timestamp, attributes_size,
+    Attribute, CSV_ATTRIBUTE, Code, CsvHeader, Failure, Form, Payload, Redriven, Timestamp,
+    attributes_size,
 };
 use runtime::{MAX_BATCH_BYTES, Outgoing, Refused};
 
@@ -60,6 +61,7 @@ pub(super) struct Intake<'a> {
     contract: &'a Contract,
     /// When the file was first taken in.
     taken_in: Timestamp,
+    redriven: Option<Redriven>,
     now: Timestamp,
     header: Header,
     pub(super) passing: Vec<Outgoing>,
@@ -75,7 +77,7 @@ pub(super) struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     pub(super) fn new(file: &File<'a>, format: Format, now: Timestamp) -> Self {
-        let File { object, contract, taken_in } = *file;
+        let File { object, contract, taken_in, .. } = *file;
         let header = match format {
             Format::Ndjson => Header::Unneeded,
             Format::Csv => Header::Awaited,
@@ -86,6 +88,7 @@ impl<'a> Intake<'a> {
             id_prefix: object.id_prefix(),
             contract,
             taken_in,
+            redriven: file.redriven.clone(),
             now,
             header,
             passing: Vec::new(),
@@ -147,7 +150,13 @@ impl<'a> Intake<'a> {
     /// Where the event on a line was found.
     fn origin(&self, line: u64) -> Origin {
         let id = format!("{}:{line}", self.id_prefix);
-        Origin { source: self.source.clone(), id, trace: None, taken_in: self.taken_in }
+        Origin {
+            source: self.source.clone(),
+            id,
+            trace: None,
+            taken_in: self.taken_in,
+            redriven: self.redriven.clone(),
+        }
     }
 
     /// A row of white space is none, unless the file has but one column.

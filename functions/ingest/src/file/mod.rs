@@ -13,7 +13,7 @@ use std::future::Future;
 
 use aws_sdk_s3::primitives::ByteStream;
 use contracts::Contract;
-use event::{Code, Failure, MAX_PAYLOAD_BYTES, Timestamp};
+use event::{Code, Failure, MAX_PAYLOAD_BYTES, Redriven, Timestamp};
 use runtime::{Deadline, Done, Queue};
 
 use self::entries::Entries;
@@ -89,6 +89,8 @@ pub(crate) struct File<'a> {
     pub(crate) contract: &'a Contract,
     /// When it was first taken in.
     pub(crate) taken_in: Timestamp,
+    /// The run of redrive that brought its announcement back.
+    pub(crate) redriven: Option<Redriven>,
 }
 
 /// Reads a file and passes its events on; an entry that fails is a dead letter of its own, in `archive`

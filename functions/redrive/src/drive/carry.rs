@@ -11,6 +11,7 @@ use letters::{
 use runtime::{Outgoing, send_all};
 
 use super::Driver;
+use super::keys::Remembered;
 use crate::message::revived;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
@@ -145,21 +146,28 @@ impl<P: Ports> Driver<'_, P> {
             Ok(messages) => messages,
             Err(failure) => return unknown(&failure),
         };
-        let mut by_queue: BTreeMap<&str, Vec<(LetterId, Outgoing)>> = BTreeMap::new();
-        let mut sent: HashMap<LetterId, Sent> = HashMap::new();
+        let mut treated = Vec::with_capacity(all.len());
         for (sending, message) in all.iter().zip(messages) {
-            let treated = self.treatment.treated(message, &self.redrive.contracts);
-            let treated = treated.inspect_err(|error| {
+            let message = self.treatment.treated(message, &self.redrive.contracts);
+            let message = message.inspect_err(|error| {
                 tracing::warn!(letter = sending.letter.0, failure.reason = %error, "not sent");
             });
+            treated.push(message.ok());
+        }
+        let remembered = match self.extend_keys(&treated).await {
+            Ok(remembered) => remembered,
+            Err(failure) => return unknown(&failure),
+        };
+        let mut by_queue: BTreeMap<&str, Vec<(LetterId, Outgoing)>> = BTreeMap::new();
+        let mut sent: HashMap<LetterId, Sent> = HashMap::new();
+        for ((sending, treated), remembered) in all.iter().zip(treated).zip(remembered) {
             let route = treated
-                .ok()
                 .and_then(|(stage, message)| Some((self.redrive.routes.get(&stage)?, message)));
-            let Some((route, message)) = route else {
+            let (Some((route, message)), Remembered::Until(until)) = (route, remembered) else {
                 sent.insert(sending.letter.clone(), Sent::Refused);
                 continue;
             };
-            let outgoing = revived(message, sending.redrive.clone(), &route.queue);
+            let outgoing = revived(message, sending.redrive.clone(), until, &route.queue);
             by_queue.entry(&route.queue).or_default().push((sending.letter.clone(), outgoing));
         }
         for (queue, letters) in by_queue {

@@ -1,6 +1,7 @@
 //! The function over a store, queues and an audit log in memory, at a time that tests move.
 
 mod adversary;
+mod keys;
 mod notes;
 mod plans;
 mod redriving;
@@ -15,8 +16,8 @@ use aws::QueueDepth;
 use contracts::Catalog;
 use event::{Attribute, Code, DeadLetter, Failure, Timestamp};
 use letters::{
-    Entry, Evidence, IndexWrite, IndexWritten, Indexed, LETTER_STORE_FORMAT, Letter, LetterEvent,
-    LetterId, LetterIndex as _, LetterObjects as _, Place, Redrive as Life, RunId, Seen, SentEvent,
+    Entry, Evidence, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT, Letter, LetterEvent,
+    LetterId, LetterIndex as _, LetterObjects as _, Place, Proof, Redrive as Life, RunId, Seen, SentEvent,
     StoredMessage, step_letter,
 };
 use runtime::{Audit, Clock as _};
@@ -59,6 +60,29 @@ impl Evidence for Nowhere {
     }
 }
 
+/// What was extended, and until when.
+#[derive(Clone, Default)]
+struct MemoryKeys {
+    extended: Arc<Mutex<Vec<(Proof, Timestamp)>>>,
+    is_away: Arc<Mutex<bool>>,
+}
+
+impl KeyStore for MemoryKeys {
+    async fn extend(
+        &self,
+        proofs: &[Proof],
+        until: Timestamp,
+        _now: Timestamp,
+    ) -> Result<(), Failure> {
+        if *self.is_away.lock().unwrap() {
+            return Err(Failure::transient(Code::DependencyUnavailable, "told to be away"));
+        }
+        let extended = proofs.iter().map(|proof| (proof.clone(), until));
+        self.extended.lock().unwrap().extend(extended);
+        Ok(())
+    }
+}
+
 /// What happens while the function waits, one thing each time.
 type Meanwhile = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
 
@@ -76,6 +100,7 @@ struct Memory {
     store: MemoryLetters,
     queues: MemoryQueue,
     audit: MemoryAudit,
+    keys: MemoryKeys,
     clock: ManualClock,
     depths: Arc<Mutex<BTreeMap<String, u64>>>,
     /// What happens while a queue's depth is asked for.
@@ -94,6 +119,7 @@ impl Ports for Memory {
     type Queues = MemoryQueue;
     type Audit = MemoryAudit;
     type Evidence = Nowhere;
+    type Keys = MemoryKeys;
 
     fn index(&self) -> &MemoryLetters {
         &self.store
@@ -113,6 +139,10 @@ impl Ports for Memory {
 
     fn evidence(&self) -> &Nowhere {
         &Nowhere
+    }
+
+    fn keys(&self) -> &MemoryKeys {
+        &self.keys
     }
 
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {
@@ -236,6 +266,7 @@ impl World {
             tenant: None,
             message_id,
             taken_in_at: now,
+            remembered_until: None,
             first_failed_at: now,
             last_failed_at: now,
             collected_at: now,

@@ -198,3 +198,19 @@ async fn nothing_begins_of_which_there_is_no_record() {
     let runs = world.asked(json!({ "history": {} })).await["runs"].clone();
     assert_eq!(runs, json!([]));
 }
+
+/// All of it is sent, and in queues: the stages give back what they have of it.
+#[tokio::test]
+async fn a_run_that_has_sent_everything_can_be_cancelled_behind_itself() {
+    let world = World::new();
+    world.add("sink", "one");
+    let run = world.begin(unlimited()).await;
+    world.work(&run).await;
+    assert_eq!(world.status(&run).await["state"], json!("done"));
+    world.asked(json!({ "cancel": { "run": run, "why": "the fix is wrong" } })).await;
+    let status = world.status(&run).await;
+    assert_eq!(status["state"], json!("cancelled"), "{status}");
+    assert!(status["note"].as_str().unwrap().contains("the fix is wrong"), "{status}");
+    let refused = world.ask(json!({ "cancel": { "run": run, "why": "again" } })).await;
+    assert!(refused.unwrap_err().detail.contains("is cancelled"));
+}

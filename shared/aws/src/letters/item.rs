@@ -21,9 +21,10 @@ use letters::{
     LetterState, NOTE_FORMAT, RUN_FORMAT, RunId, Shelf, ShelfPosition, TriageControl,
 };
 
+use crate::redrives::{RUNS, STATE};
+
 pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
 
-pub(super) const RUNS: &str = "runs";
 pub(super) const GROUPS: &str = "groups";
 const CONTROL: &str = "control";
 const TRIAGE: &str = "triage";
@@ -134,6 +135,8 @@ pub(super) fn run_item(ledger: &Ledger) -> Result<Item, Failure> {
     let mut item = run_key(&ledger.id);
     item.insert("version".to_owned(), number(ledger.run.version));
     item.insert("ledger".to_owned(), text(json(serde_json::to_string(ledger))?));
+    // What stages read of it.
+    item.insert(STATE.to_owned(), text(ledger.run.state.name()));
     Ok(item)
 }
 

@@ -8,10 +8,11 @@ use event::Failure;
 use letters::{Ledger, LedgerWritten, RunId, Runs};
 
 use super::item::{
-    self, RUNS, came_back_key, is_of_key, number, read_came_back, run_item, run_key, string, text,
+    self, came_back_key, is_of_key, number, read_came_back, run_item, run_key, string, text,
 };
 use super::{LetterTable, not_understood, refused};
 use crate::failure_of;
+use crate::redrives::RUNS;
 
 impl LetterTable {
     /// How many letters came back to each of these runs.

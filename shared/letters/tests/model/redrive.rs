@@ -45,6 +45,8 @@ pub(crate) enum Action {
     Start(usize),
     /// A message fails, and its letter is collected. It may be once more.
     Fail(usize),
+    /// A stage gives a message back, since its run was cancelled, and its letter is collected.
+    Recall(usize),
     EndLease(usize),
     Pause(usize),
     Resume(usize),
@@ -81,6 +83,7 @@ impl Model for Redriving {
         }
         if world.faults.failures > 0 {
             actions.extend((0..world.sent.len()).map(Action::Fail));
+            actions.extend(world.of_cancelled_runs().map(Action::Recall));
         }
         if world.faults.ends > 0 {
             actions.extend((0..world.runs.len()).map(Action::EndLease));
@@ -102,6 +105,7 @@ impl Model for Redriving {
             Action::Crash(worker) => next.crash(worker),
             Action::Start(worker) => next.start(worker),
             Action::Fail(message) => next.fail(message, self.broken),
+            Action::Recall(message) => next.recall(message),
             Action::EndLease(run) => next.end_lease(run),
             Action::Pause(run) => next.act(run, letters::RunEvent::Pause),
             Action::Resume(run) => next.act(run, letters::RunEvent::Resume),

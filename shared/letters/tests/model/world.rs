@@ -236,6 +236,28 @@ impl World {
         }
     }
 
+    /// The messages that a stage may give back: those whose runs an operator has cancelled.
+    pub(crate) fn of_cancelled_runs(&self) -> impl Iterator<Item = usize> {
+        let is_cancelled = |redrive: &Redrive| {
+            let mut runs = self.runs.iter().enumerate();
+            runs.any(|(number, run)| {
+                Self::run_id(number) == redrive.run
+                    && matches!(run.state, RunState::Cancelling | RunState::Cancelled)
+            })
+        };
+        let sent = self.sent.iter().enumerate();
+        sent.filter(move |(_, (_, redrive))| is_cancelled(redrive)).map(|(at, _)| at)
+    }
+
+    pub(crate) fn recall(&mut self, message: usize) {
+        self.faults.failures -= 1;
+        let Some((letter, redrive)) = self.sent.iter().nth(message).cloned() else { return };
+        self.failed.insert((letter, redrive.clone()));
+        if let Ok(next) = step_letter(&self.letters[letter], LetterEvent::Recall { redrive }) {
+            self.letters[letter] = next;
+        }
+    }
+
     pub(crate) fn act(&mut self, run: usize, event: RunEvent) {
         self.faults.acts -= 1;
         if let Ok(next) = step_run(&self.runs[run], event, Timestamp::from_unix_ms(0)) {

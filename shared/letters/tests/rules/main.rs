@@ -32,6 +32,7 @@ fn letter(id: &str) -> Indexed {
         tenant: Some("UA".to_owned()),
         message_id: format!("m-{id}"),
         taken_in_at: at(0),
+        remembered_until: None,
         first_failed_at: at(1_000),
         last_failed_at: at(2_000),
         collected_at: at(3_000),

@@ -26,6 +26,7 @@ fn header() -> PlanHeader {
         selection: Selection::default(),
         to: None,
         patch: None,
+        even_if_forgotten: false,
         letters: 2,
         bytes: 20,
         stages: BTreeMap::from([("sink".to_owned(), 2)]),

@@ -11,7 +11,7 @@ mod transactional;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use contracts::{Catalog, Contract, SinkKind};
+use contracts::{Catalog, Contract, SinkKind, is_still_remembered};
 use dedupe::{Lease, Limits, Outcome, RecordId};
 use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp, json_problem};
 use serde_json::Value;
@@ -30,8 +30,6 @@ pub struct Event<'a> {
     pub now: Timestamp,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 impl Event<'_> {
     /// What happens once.
     #[must_use]
@@ -42,34 +40,26 @@ impl Event<'_> {
     /// Until when its key is remembered.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        remembered_until(self.contract, self.now)
+        self.contract.remembered_until(self.now)
     }
 }
 
-/// Until when a key is remembered that is written now.
-#[must_use]
-pub fn remembered_until(contract: &Contract, now: Timestamp) -> Timestamp {
-    now.plus(DAY * contract.retention_days)
-}
-
-/// Clocks of functions that differ by more are broken.
-const CLOCKS: Duration = Duration::from_secs(60 * 60);
-
 /// A letter lives 14 days, and a redrive makes a new one of what fails again: there is no end to how old
 /// an event may be. No key of it is forgotten sooner than this allows, for none was written before it
-/// was taken in.
+/// was taken in. A redrive sees to it that they are remembered for longer, and says until when (`extended_to`).
 ///
 /// # Errors
 /// [`Code::Forgotten`], permanent, where one may be.
 fn check_remembered(
-    envelope: &Envelope,
+    taken_in: Timestamp,
+    extended_to: Option<Timestamp>,
     contract: &Contract,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    if now.plus(CLOCKS) < remembered_until(contract, envelope.ingesttime) {
+    if is_still_remembered(contract.surely_remembered_until(taken_in, extended_to), now) {
         return Ok(());
     }
-    let (taken_in, days) = (envelope.ingesttime, contract.retention_days);
+    let days = contract.retention_days;
     let reason = format!(
         "taken in at {taken_in}; what became of it is remembered for {days} days, and it could take \
          effect twice"
@@ -89,7 +79,8 @@ pub fn accept<'a>(
 ) -> Result<(Envelope, &'a Contract), Failure> {
     let envelope = Envelope::from_json(&record.body)?;
     let contract = contracts.get(&envelope.dataset).map_err(known_later)?;
-    check_remembered(&envelope, contract, now)?;
+    let extended_to = record.redriven().and_then(|redriven| redriven.remembered_until);
+    check_remembered(envelope.ingesttime, extended_to, contract, now)?;
     Ok((envelope, contract))
 }
 

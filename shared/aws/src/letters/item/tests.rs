@@ -94,6 +94,7 @@ fn a_run_is_written_in_the_form_that_is_pinned() {
         ("pk".to_owned(), text("runs")),
         ("sk".to_owned(), text("20261129T100500Z-r")),
         ("version".to_owned(), number(1)),
+        ("state".to_owned(), text("running")),
         ("ledger".to_owned(), text(pinned_ledger.replace("PROGRESS", &progress))),
     ]);
     assert_eq!(run_item(&ledger).unwrap(), pinned);

@@ -1,0 +1,75 @@
+//! Sees to it, before letters are sent, that what their sinks know of them is remembered for long enough.
+
+use std::collections::BTreeMap;
+
+use event::{Failure, Timestamp};
+use letters::{EventAge, KeyStore as _, KeysLife, Proof, SentEvent, StoredMessage, extended_life};
+
+use super::Driver;
+use crate::ports::Ports;
+
+/// Until when the keys of a letter's event are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remembered {
+    /// As the contract says, or, with a time, as a redrive has seen to it.
+    Until(Option<Timestamp>),
+    /// They may be forgotten, and the plan does not take such letters.
+    Forgotten,
+}
+
+/// What is to live until when.
+type Extensions = BTreeMap<Timestamp, Vec<Proof>>;
+
+impl<P: Ports> Driver<'_, P> {
+    /// Extends the life of keys where little of it is left. One answer for each message, in their order; `None` is
+    /// answered for as well.
+    ///
+    /// # Errors
+    /// When the tables of the sinks could not be written: nothing may be sent then.
+    pub(super) async fn extend_keys(
+        &self,
+        messages: &[Option<(String, StoredMessage)>],
+    ) -> Result<Vec<Remembered>, Failure> {
+        let now = self.now();
+        let mut extensions = Extensions::new();
+        let mut answers = Vec::with_capacity(messages.len());
+        for message in messages {
+            let remembered = match message {
+                Some((stage, message)) => self.remembered(stage, message, now, &mut extensions),
+                None => Remembered::Until(None),
+            };
+            answers.push(remembered);
+        }
+        for (until, proofs) in extensions {
+            self.redrive.ports.keys().extend(&proofs, until, now).await?;
+        }
+        Ok(answers)
+    }
+
+    fn remembered(
+        &self,
+        stage: &str,
+        message: &StoredMessage,
+        now: Timestamp,
+        extensions: &mut Extensions,
+    ) -> Remembered {
+        let contracts = &self.redrive.contracts;
+        let Some(age) = EventAge::of_message(stage, message) else { return Remembered::Until(None) };
+        let Ok(contract) = contracts.get(&age.dataset) else {
+            return Remembered::Until(age.extended_to);
+        };
+        match age.keys_life(contract, now) {
+            KeysLife::Long => return Remembered::Until(age.extended_to),
+            KeysLife::Over if !self.header.even_if_forgotten => return Remembered::Forgotten,
+            KeysLife::Short | KeysLife::Over => {}
+        }
+        let event =
+            SentEvent::of_message(stage, &message.body, &message.attributes, contracts);
+        // Of what cannot be seen nothing can be said: it is as old as it is.
+        let Some(event) = event else { return Remembered::Until(age.extended_to) };
+        // As long as a record that is written now.
+        extensions.entry(contract.remembered_until(now)).or_default().extend(event.proofs);
+        let until = if event.has_unseen { age.extended_to } else { Some(extended_life(contract, now)) };
+        Remembered::Until(until)
+    }
+}

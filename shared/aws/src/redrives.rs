@@ -1,0 +1,65 @@
+//! Which runs of redrive were cancelled, as stages ask it of the ledger of runs.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_types::SdkConfig;
+use event::Failure;
+use futures_util::future::BoxFuture;
+use runtime::RedriveRuns;
+
+use crate::failure_of;
+
+/// The partition of the letters' table in which each run is an item, by its id.
+pub(crate) const RUNS: &str = "runs";
+
+/// The attribute of a run's item that holds the name of its state.
+pub(crate) const STATE: &str = "state";
+
+/// The letters' table, as far as a stage reads it.
+#[derive(Debug)]
+pub struct RedriveLedger {
+    config: SdkConfig,
+    /// Made at the first question: most environments never process what a run has sent.
+    client: OnceLock<Client>,
+    table: String,
+}
+
+impl RedriveLedger {
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self { config: config.clone(), client: OnceLock::new(), table }
+    }
+
+    async fn state_of(&self, run: &str) -> Result<Option<String>, Failure> {
+        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let key = HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(RUNS.to_owned())),
+            ("sk".to_owned(), AttributeValue::S(run.to_owned())),
+        ]);
+        let get = client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .projection_expression("#state")
+            // A reserved word:
+            // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
+            .expression_attribute_names("#state", STATE);
+        let answer = get.send().await;
+        let answer = answer.map_err(|error| failure_of("reading a run of redrive", &error))?;
+        let item = answer.item.unwrap_or_default();
+        Ok(item.get(STATE).and_then(|state| state.as_s().ok()).cloned())
+    }
+}
+
+impl RedriveRuns for RedriveLedger {
+    fn is_cancelled<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        Box::pin(async move {
+            let state = self.state_of(run).await?;
+            Ok(matches!(state.as_deref(), Some("cancelling" | "cancelled")))
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! Events of a run of redrive that was cancelled: whichever stage they reach gives them back, unprocessed.
+//!
+//! Whoever cancels a run has seen that it does harm, and what it has sent already is on its way. So a stage asks of each
+//! record that a run brought back whether that was cancelled, at most once a second for each run. Where that cannot be
+//! known, the record is tried again later: it has waited before, and nothing is lost by that.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use event::{Code, Failure, FailureKind, Timestamp};
+use futures_util::future::BoxFuture;
+
+use crate::Record;
+
+/// For how long a run is taken to be as it was seen last; one that was cancelled stays so.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Runs that are remembered. More than this are never under way at a time.
+const MOST_RUNS: usize = 100;
+
+/// The ledger of runs, as far as a stage needs it.
+pub trait RedriveRuns: Send + Sync {
+    /// Whether this run was cancelled; what was written before is seen. A run that is not known was not.
+    fn is_cancelled<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
+}
+
+/// What one environment knows of cancelled runs.
+#[derive(Clone)]
+pub struct CancelledRedrives {
+    runs: Arc<dyn RedriveRuns>,
+    seen: Arc<Mutex<HashMap<String, Seen>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    is_cancelled: bool,
+    at: Timestamp,
+}
+
+impl fmt::Debug for CancelledRedrives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelledRedrives").finish_non_exhaustive()
+    }
+}
+
+impl CancelledRedrives {
+    #[must_use]
+    pub fn new(runs: Arc<dyn RedriveRuns>) -> Self {
+        Self { runs, seen: Arc::default() }
+    }
+
+    /// Whether a record may be processed.
+    ///
+    /// # Errors
+    /// [`Code::RedriveCancelled`], permanent: its run was cancelled. Transient: it is not known.
+    pub(crate) async fn check(&self, record: &Record, now: Timestamp) -> Result<(), Failure> {
+        let Some(redriven) = record.redriven() else { return Ok(()) };
+        let run = redriven.run;
+        let is_cancelled = match self.recall(&run, now) {
+            Some(is_cancelled) => is_cancelled,
+            None => self.ask(&run, now).await?,
+        };
+        if is_cancelled {
+            let reason = format!("the redrive `{run}` was cancelled while this was on its way");
+            return Err(Failure::permanent(Code::RedriveCancelled, reason));
+        }
+        Ok(())
+    }
+
+    fn recall(&self, run: &str, now: Timestamp) -> Option<bool> {
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(run)?;
+        let age = now.unix_ms() - seen.at.unix_ms();
+        // A clock that went back tells nothing of how long ago it was.
+        let is_fresh = (0..i64::try_from(REFRESH.as_millis()).unwrap_or(0)).contains(&age);
+        (seen.is_cancelled || is_fresh).then_some(seen.is_cancelled)
+    }
+
+    async fn ask(&self, run: &str, now: Timestamp) -> Result<bool, Failure> {
+        let answer = self.runs.is_cancelled(run).await;
+        let is_cancelled = answer.map_err(|failure| {
+            let reason = format!(
+                "not known whether the redrive `{run}` was cancelled: {}",
+                failure.reason
+            );
+            Failure { kind: FailureKind::Transient, reason: reason.into(), ..failure }
+        })?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST_RUNS {
+            seen.clear();
+        }
+        seen.insert(run.to_owned(), Seen { is_cancelled, at: now });
+        Ok(is_cancelled)
+    }
+}
+
+#[cfg(test)]
+mod tests;
