@@ -14,7 +14,10 @@ use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::Leased;
-use runtime::{Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, load_variables, serve_batches};
+use runtime::{
+    Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, load_variables,
+    serve_batches,
+};
 
 use crate::config::Config;
 use crate::service::Delivering;

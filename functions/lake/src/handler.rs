@@ -7,9 +7,7 @@ use contracts::{Catalog, LakeFormat};
 use dedupe::fenced::write_fenced;
 use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
 use event::{Code, Failure, Fingerprint, Timestamp};
-use runtime::sink::{
-    Prepared, accept, known_later, lease, settle_events, to_write,
-};
+use runtime::sink::{Prepared, accept, known_later, lease, settle_events, to_write};
 use runtime::{Deadline, Done, Record, Stage};
 
 use crate::bucket::Bucket;

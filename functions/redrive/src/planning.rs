@@ -184,11 +184,8 @@ impl<P: Ports> Redrive<P> {
     fn is_forgotten(&self, entry: &Entry, now: Timestamp) -> bool {
         let Some(dataset) = entry.dataset.clone() else { return false };
         let Ok(contract) = self.contracts.get(&dataset) else { return false };
-        let age = EventAge {
-            dataset,
-            taken_in: entry.taken_in_at,
-            extended_to: entry.remembered_until,
-        };
+        let age =
+            EventAge { dataset, taken_in: entry.taken_in_at, extended_to: entry.remembered_until };
         age.keys_life(contract, now) == KeysLife::Over
     }
 

@@ -14,7 +14,9 @@ use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::Transactional;
-use runtime::{Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, serve_batches};
+use runtime::{
+    Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, serve_batches,
+};
 
 use crate::config::Config;
 use crate::handler::TableSinks;

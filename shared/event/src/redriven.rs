@@ -49,7 +49,8 @@ mod tests {
     /// What a stage of another deployment wrote.
     #[test]
     fn what_a_message_carries_of_its_run_is_read_as_it_was_written() {
-        let written = r#"{"run":"20261129T101500Z-4f2a9c","remembered_until":"2026-12-29T10:15:00.000Z"}"#;
+        let written =
+            r#"{"run":"20261129T101500Z-4f2a9c","remembered_until":"2026-12-29T10:15:00.000Z"}"#;
         let mut attributes =
             Attributes::from([(REDRIVE_ATTRIBUTE.to_owned(), Attribute::string(written))]);
         let redriven = Redriven::read(&attributes).unwrap();

@@ -84,7 +84,9 @@ fn extended_to(letter: Option<&DeadLetter>, attributes: &Attributes) -> Option<T
 #[must_use]
 pub fn extended_life(contract: &Contract, now: Timestamp) -> Timestamp {
     let until = contract.remembered_until(now);
-    Timestamp::from_unix_ms(until.unix_ms() - i64::try_from(MOST_CLOCK_SKEW.as_millis()).unwrap_or(0))
+    Timestamp::from_unix_ms(
+        until.unix_ms() - i64::try_from(MOST_CLOCK_SKEW.as_millis()).unwrap_or(0),
+    )
 }
 
 #[cfg(test)]

@@ -16,9 +16,7 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::panics::catch_panic;
-use crate::{
-    CancelledRedrives, DeadLetters, Deadline, Done, Queue, Record, Senders, Stage, Tally,
-};
+use crate::{CancelledRedrives, DeadLetters, Deadline, Done, Queue, Record, Senders, Stage, Tally};
 
 /// What Lambda is told: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -80,10 +80,8 @@ impl CancelledRedrives {
     async fn ask(&self, run: &str, now: Timestamp) -> Result<bool, Failure> {
         let answer = self.runs.is_cancelled(run).await;
         let is_cancelled = answer.map_err(|failure| {
-            let reason = format!(
-                "not known whether the redrive `{run}` was cancelled: {}",
-                failure.reason
-            );
+            let reason =
+                format!("not known whether the redrive `{run}` was cancelled: {}", failure.reason);
             Failure { kind: FailureKind::Transient, reason: reason.into(), ..failure }
         })?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

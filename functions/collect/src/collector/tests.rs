@@ -229,7 +229,8 @@ impl World {
             let body = line["body"].as_str().unwrap().to_owned();
             let attributes: Attributes =
                 serde_json::from_value(line["attributes"].clone()).unwrap();
-            let mark = RedriveMark { letter: id.0, run: run.clone(), count, remembered_until: None };
+            let mark =
+                RedriveMark { letter: id.0, run: run.clone(), count, remembered_until: None };
             let back = DeadLetter::revive(attributes, usize::MAX, Some(mark));
             let earlier = DeadLetter::read(&back).unwrap();
             let code = if is_cancelled {

@@ -93,7 +93,8 @@ fn what_sqs_moved_is_believed_only_if_a_function_had_sent_it() {
     let mut letter = DeadLetter::new("ingest", &failure, time(1_000), "m-first");
     letter.redrives = 3;
     let (run, count) = ("r".to_owned(), 2);
-    letter.redrive = Some(RedriveMark { letter: "ab".to_owned(), run, count, remembered_until: None });
+    letter.redrive =
+        Some(RedriveMark { letter: "ab".to_owned(), run, count, remembered_until: None });
     let attributes = letter.write(own());
     for (is_strangers, id, redrives) in [(true, "m0", 0), (false, "m-first", 3)] {
         let received = read(Record { is_strangers, ..moved(attributes.clone()) });

@@ -54,7 +54,9 @@ impl<P: Ports> Driver<'_, P> {
         extensions: &mut Extensions,
     ) -> Remembered {
         let contracts = &self.redrive.contracts;
-        let Some(age) = EventAge::of_message(stage, message) else { return Remembered::Until(None) };
+        let Some(age) = EventAge::of_message(stage, message) else {
+            return Remembered::Until(None);
+        };
         let Ok(contract) = contracts.get(&age.dataset) else {
             return Remembered::Until(age.extended_to);
         };
@@ -63,13 +65,13 @@ impl<P: Ports> Driver<'_, P> {
             KeysLife::Over if !self.header.even_if_forgotten => return Remembered::Forgotten,
             KeysLife::Short | KeysLife::Over => {}
         }
-        let event =
-            SentEvent::of_message(stage, &message.body, &message.attributes, contracts);
+        let event = SentEvent::of_message(stage, &message.body, &message.attributes, contracts);
         // Of what cannot be seen nothing can be said: it is as old as it is.
         let Some(event) = event else { return Remembered::Until(age.extended_to) };
         // As long as a record that is written now.
         extensions.entry(contract.remembered_until(now)).or_default().extend(event.proofs);
-        let until = if event.has_unseen { age.extended_to } else { Some(extended_life(contract, now)) };
+        let until =
+            if event.has_unseen { age.extended_to } else { Some(extended_life(contract, now)) };
         Remembered::Until(until)
     }
 }

@@ -16,9 +16,9 @@ use aws::QueueDepth;
 use contracts::Catalog;
 use event::{Attribute, Code, DeadLetter, Failure, Timestamp};
 use letters::{
-    Entry, Evidence, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT, Letter, LetterEvent,
-    LetterId, LetterIndex as _, LetterObjects as _, Place, Proof, Redrive as Life, RunId, Seen, SentEvent,
-    StoredMessage, step_letter,
+    Entry, Evidence, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT, Letter,
+    LetterEvent, LetterId, LetterIndex as _, LetterObjects as _, Place, Proof, Redrive as Life,
+    RunId, Seen, SentEvent, StoredMessage, step_letter,
 };
 use runtime::{Audit, Clock as _};
 use serde_json::{Value, json};

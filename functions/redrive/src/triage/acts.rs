@@ -77,7 +77,8 @@ impl<P: Ports> Redrive<P> {
             return Ok(None);
         }
         let patch = rule.rule.fix.as_ref().map(Patch::to_json);
-        let asked = Planned { select: rule.selection(now), to: None, patch, even_if_forgotten: false };
+        let asked =
+            Planned { select: rule.selection(now), to: None, patch, even_if_forgotten: false };
         let is_first_for = |indexed: &Indexed| rule.is_first_for(indexed);
         let most = u64::from(rule.rule.most);
         let sieve = Sieve { includes: &is_first_for, most, leaves_out: true };

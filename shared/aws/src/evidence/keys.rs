@@ -45,8 +45,7 @@ impl KeyStore for EvidenceTables {
     ) -> Result<(), Failure> {
         // As the tables have it: their time to live counts whole seconds.
         let (until, now) = (until.unix_ms().div_euclid(1_000), now.unix_ms().div_euclid(1_000));
-        let places: BTreeSet<Place> =
-            proofs.iter().filter_map(|proof| self.place(proof)).collect();
+        let places: BTreeSet<Place> = proofs.iter().filter_map(|proof| self.place(proof)).collect();
         let updates = places.into_iter().map(|place| self.extend_one(place, until, now));
         stream::iter(updates).buffer_unordered(AT_ONCE).try_collect().await
     }

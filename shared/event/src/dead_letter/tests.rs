@@ -43,7 +43,12 @@ fn a_dataset_s_name_takes_no_more_room_than_a_contract_s_could() {
 /// By it a message that fails again is known to be the letter that it was.
 #[test]
 fn what_brought_a_message_back_is_in_its_next_letter() {
-    let mark = RedriveMark { letter: "l-1".to_owned(), run: "r-1".to_owned(), count: 1, remembered_until: None };
+    let mark = RedriveMark {
+        letter: "l-1".to_owned(),
+        run: "r-1".to_owned(),
+        count: 1,
+        remembered_until: None,
+    };
     let dead = failure().write(attributes(1));
     let revived = DeadLetter::revive(dead, usize::MAX, Some(mark.clone()));
     let earlier = DeadLetter::read(&revived);

@@ -114,7 +114,10 @@ enum Step {
     /// So many hours later.
     Wait(i64),
     /// A stage whose clock is so many minutes slow writes it, if it may, to this sink.
-    Write { sink: usize, slow_min: i64 },
+    Write {
+        sink: usize,
+        slow_min: i64,
+    },
     Redrive,
 }
 
