@@ -70,6 +70,10 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Of what is asked of redrive, in bytes: a selection of letters by their ids, or a patch.
 const MAX_LETTERS_BYTES: usize = 256 * 1024;
 
+/// Of events that are looked for, in bytes. Lambda invokes with 6 MB, in which each quotation mark of a body takes one
+/// byte more.
+const MAX_EVENTS_BYTES: usize = 3 * 1024 * 1024;
+
 /// Of a breaker's name, in characters.
 const MAX_NAME: usize = 64;
 
@@ -110,7 +114,11 @@ impl Asked {
             ["v1", "dlq", verb] => {
                 let verb = name(verb)?;
                 method_is(request, "POST")?;
-                Verb::Letters { verb, body: read_object(&body(request, MAX_LETTERS_BYTES)?)? }
+                let most_bytes = match verb.as_str() {
+                    "reconcile" => MAX_EVENTS_BYTES,
+                    _ => MAX_LETTERS_BYTES,
+                };
+                Verb::Letters { verb, body: read_object(&body(request, most_bytes)?)? }
             }
             _ => return Err(Problem::new(ProblemKind::UnknownRoute, ROUTES)),
         };

@@ -21,7 +21,7 @@ const LETTERS: usize = 50;
 const MOST_LETTERS: usize = 1_000;
 
 /// What a page with messages may have, in bytes: Lambda answers with 6 MB at most.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The letters of one stage.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -98,7 +98,11 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "at": self.ports.now(), "letters": views, "next": next }))
     }
 
-    async fn page(&self, asked: &PageOf) -> Result<(Vec<Indexed>, Option<String>), Problem> {
+    /// A page of letters, and where the next one begins.
+    pub(crate) async fn page(
+        &self,
+        asked: &PageOf,
+    ) -> Result<(Vec<Indexed>, Option<String>), Problem> {
         let limit = asked.limit.unwrap_or(LETTERS);
         if !(1..=MOST_LETTERS).contains(&limit) {
             return Err(Problem::malformed(format!(
@@ -153,17 +157,8 @@ impl<P: Ports> Redrive<P> {
             self.check_reveal(asked.reveal.as_deref(), "export", "letters", asker).await?;
         }
         let (mut letters, mut next) = self.page(asked).await?;
-        let mut bytes = 0;
-        let fits = letters.iter().take_while(|it| {
-            bytes += usize::try_from(it.entry.place.length).unwrap_or(usize::MAX);
-            bytes <= MOST_BYTES
-        });
-        let fits = fits.count().max(1);
-        if fits < letters.len() {
-            letters.truncate(fits);
-            let after = letters.last().map(position);
-            let shard = letters.last().map_or(0, |it| it.entry.id.shard());
-            next = Some(Cursor { shard, after }.text());
+        if let Some(cursor) = shorten(&mut letters) {
+            next = Some(cursor);
         }
         let entries: Vec<_> = letters.iter().map(|it| &it.entry).collect();
         let messages = self.messages(&entries).await?;
@@ -211,6 +206,24 @@ impl<P: Ports> Redrive<P> {
         let kind = BodyKind::of_stage(stage);
         masked_body(&message.body, kind, entry.dataset.as_deref(), &self.contracts)
     }
+}
+
+/// Leaves out the last letters of a page, as many as have more bytes than are read for one, and answers where the next
+/// page begins then.
+pub(crate) fn shorten(letters: &mut Vec<Indexed>) -> Option<String> {
+    let mut bytes: u64 = 0;
+    let fits = letters.iter().take_while(|it| {
+        let original = it.entry.original.as_ref().map_or(0, |place| place.length);
+        bytes = bytes.saturating_add(it.entry.place.length).saturating_add(original);
+        bytes <= MOST_BYTES
+    });
+    let fits = fits.count().max(1);
+    if fits >= letters.len() {
+        return None;
+    }
+    letters.truncate(fits);
+    let last = letters.last()?;
+    Some(Cursor { shard: last.entry.id.shard(), after: Some(position(last)) }.text())
 }
 
 fn position(indexed: &Indexed) -> letters::ShelfPosition {

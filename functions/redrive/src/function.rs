@@ -44,6 +44,8 @@ impl<P: Ports> Redrive<P> {
             Verb::Letters(asked) => self.letters(&asked).await,
             Verb::Show(asked) => self.show(&asked, asker).await,
             Verb::Export(asked) => self.export(&asked, asker).await,
+            Verb::Reconcile(asked) => self.reconcile(&asked).await,
+            Verb::Events(asked) => self.events(&asked).await,
             Verb::Plan(asked) => self.plan(asked, asker).await,
             Verb::Redrive(asked) => self.begin(asked, asker).await,
             Verb::Status(asked) => self.status(&asked.run).await,

@@ -14,6 +14,7 @@ mod notes;
 mod planning;
 mod ports;
 mod problem;
+mod reconcile;
 mod request;
 mod runs;
 mod shelves;

@@ -46,6 +46,10 @@ pub(crate) enum Verb {
     Show(Shown),
     /// Letters with their messages, a page of them.
     Export(PageOf),
+    /// Where events are that were sent, as their sinks tell.
+    Reconcile(SentEvents),
+    /// Letters by what tells which event each is of, a page of them.
+    Events(EventsOf),
     /// Writes down which letters are meant.
     Plan(Planned),
     /// Begins to send what is planned.
@@ -97,6 +101,25 @@ pub(crate) struct PageOf {
     pub(crate) limit: Option<usize>,
     /// With personal data as it is, for a reason that is written down.
     pub(crate) reveal: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SentEvents {
+    pub(crate) dataset: String,
+    /// A payload each, as JSON text.
+    pub(crate) events: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EventsOf {
+    /// Letters in all states, if it names none.
+    pub(crate) select: Selection,
+    /// As the page before it said.
+    pub(crate) after: Option<String>,
+    /// Letters at most.
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -233,6 +256,8 @@ impl Verb {
             Self::Letters(_) => "letters",
             Self::Show(_) => "show",
             Self::Export(_) => "export",
+            Self::Reconcile(_) => "reconcile",
+            Self::Events(_) => "events",
             Self::Plan(_) => "plan",
             Self::Redrive(_) => "redrive",
             Self::Status(_) => "status",

@@ -159,6 +159,19 @@ fn what_is_not_known_is_refused_by_name() {
     check_refused(act("reset", &large), ProblemKind::TooLarge, "16384");
 }
 
+/// Events are sent to be looked for; nothing else that is asked of redrive is large.
+#[test]
+fn a_part_of_a_file_of_events_is_taken() {
+    let ask = |verb: &str, bytes: usize| {
+        let body = json!({ "events": ["x".repeat(bytes)] }).to_string();
+        read(request("POST", &format!("/v1/dlq/{verb}"), &body))
+    };
+    assert!(ask("reconcile", 2_000_000).is_ok());
+    check_refused(ask("reconcile", 3 * 1024 * 1024), ProblemKind::TooLarge, "3145728");
+    assert!(ask("groups", 200_000).is_ok());
+    check_refused(ask("groups", 2_000_000), ProblemKind::TooLarge, "262144");
+}
+
 #[test]
 fn a_body_in_base64_is_its_bytes() {
     let path = "/v1/breakers/weather/reset";

@@ -4,6 +4,7 @@ mod adversary;
 mod keys;
 mod notes;
 mod plans;
+mod reconciling;
 mod redriving;
 mod triage;
 mod verbs;
@@ -16,9 +17,9 @@ use aws::QueueDepth;
 use contracts::Catalog;
 use event::{Attribute, Code, DeadLetter, Failure, Timestamp};
 use letters::{
-    Entry, Evidence, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT, Letter,
-    LetterEvent, LetterId, LetterIndex as _, LetterObjects as _, Place, Proof, Redrive as Life,
-    RunId, Seen, SentEvent, StoredMessage, step_letter,
+    Entry, Evidence, FoundProof, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT,
+    Letter, LetterEvent, LetterId, LetterIndex as _, LetterObjects as _, Place, Proof,
+    Redrive as Life, RunId, Seen, SentEvent, StoredMessage, step_letter,
 };
 use runtime::{Audit, Clock as _};
 use serde_json::{Value, json};
@@ -51,12 +52,18 @@ impl Audit for MemoryAudit {
     }
 }
 
-/// No sink's records are known.
-struct Nowhere;
+/// What sinks have left of events; none of their records is known, unless a test lays them out.
+#[derive(Clone, Default)]
+struct Sinks(Arc<Mutex<Option<BTreeMap<Proof, FoundProof>>>>);
 
-impl Evidence for Nowhere {
+impl Evidence for Sinks {
     async fn look(&self, events: &[SentEvent]) -> Result<Vec<Seen>, Failure> {
-        Ok(vec![Seen::NotKnown; events.len()])
+        let found = self.0.lock().unwrap();
+        let look = |event: &SentEvent| match found.as_ref() {
+            Some(found) => event.judge(|proof| found.get(proof)),
+            None => Seen::NotKnown,
+        };
+        Ok(events.iter().map(look).collect())
     }
 }
 
@@ -105,6 +112,7 @@ struct Memory {
     depths: Arc<Mutex<BTreeMap<String, u64>>>,
     /// What happens while a queue's depth is asked for.
     on_depth: Meanwhile,
+    sinks: Sinks,
     open_breaker: Arc<Mutex<Option<String>>>,
     meanwhile: Meanwhile,
     invoked_later: Arc<Mutex<Vec<RunId>>>,
@@ -118,7 +126,7 @@ impl Ports for Memory {
     type Objects = MemoryLetters;
     type Queues = MemoryQueue;
     type Audit = MemoryAudit;
-    type Evidence = Nowhere;
+    type Evidence = Sinks;
     type Keys = MemoryKeys;
 
     fn index(&self) -> &MemoryLetters {
@@ -137,8 +145,8 @@ impl Ports for Memory {
         &self.audit
     }
 
-    fn evidence(&self) -> &Nowhere {
-        &Nowhere
+    fn evidence(&self) -> &Sinks {
+        &self.sinks
     }
 
     fn keys(&self) -> &MemoryKeys {
