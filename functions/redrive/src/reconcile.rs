@@ -227,7 +227,7 @@ fn seen_name(event: &SentEvent, seen: Seen) -> &'static str {
         Seen::Everywhere => "everywhere",
         Seen::Missing => "missing",
         Seen::NotKnown if event.proofs.is_empty() => "unseen",
-        Seen::NotKnown => "where-seen",
+        Seen::NotKnown => "in-seen-sinks",
     }
 }
 
@@ -238,7 +238,7 @@ fn worse(one: Option<&'static str>, other: Option<&'static str>) -> Option<&'sta
         (one, None) => Some(one),
         ("missing", _) | (_, Some("missing")) => Some("missing"),
         ("everywhere", Some("everywhere")) => Some("everywhere"),
-        (_, Some(_)) => Some("where-seen"),
+        (_, Some(_)) => Some("in-seen-sinks"),
     }
 }
 
@@ -315,6 +315,8 @@ impl Identity {
             (_, Encoding::Text | Encoding::Base64) => {
                 let Some(bytes) = encoding.decode(&message.body) else { return };
                 self.digests.push(hex_sha256(&bytes));
+                // A line of a file has its carriage return, which whoever reads the file may take for its end.
+                self.digests.extend(bytes.strip_suffix(b"\r").map(hex_sha256));
                 if form == Form::Message
                     && let Ok(payload) = Payload::parse(&bytes)
                 {

@@ -23,6 +23,7 @@ mod operators;
 mod outages;
 mod poison;
 mod polling;
+mod reconcile;
 mod remembered;
 mod rights;
 mod rows;

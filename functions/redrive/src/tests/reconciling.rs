@@ -147,6 +147,7 @@ async fn a_letter_tells_which_event_it_is_of() {
     let taken_in = world.add("sink", &envelope(&world, &lines[0]));
     let text = add_to_inbox(&world, &lines[0], Form::Message, Encoding::Text);
     let row = add_to_inbox(&world, "abc", Form::Csv, Encoding::Text);
+    let line = add_to_inbox(&world, "abc\r", Form::Message, Encoding::Text);
     let odd = add_to_inbox(&world, "YWJj", Form::Message, Encoding::Base64);
     let place = r#"{"source":"s","etag":"t","line":7,"bytes":2000000}"#;
     let place = add_to_inbox(&world, place, Form::Place, Encoding::Text);
@@ -158,6 +159,7 @@ async fn a_letter_tells_which_event_it_is_of() {
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(of(&row)["digests"], json!([abc]));
     assert_eq!(of(&odd)["digests"], json!([abc]));
+    assert_eq!(of(&line)["digests"][1], json!(abc));
     assert_eq!(of(&place)["places"], json!([{ "line": 7, "bytes": 2_000_000 }]));
     assert_eq!(of(&place)["digests"], json!([]));
     assert!(letters.iter().all(|it| it["seen"].is_null() && it["state"] == "dead"));

@@ -163,7 +163,7 @@ pub(crate) fn read(
         let next = "give one of the known ones with --dataset, or add its contract";
         Failure::new(failure.reason.into_owned()).next(next)
     })?;
-    let dataset = read_dataset(root, dataset)?;
+    let dataset = read_dataset(&root.join("infra").join("contracts").join(dataset))?;
     let path = input.map_or_else(|| root.join(input::DEFAULT), Path::to_path_buf);
     let wanted = usize::try_from(events).unwrap_or(usize::MAX);
     let input = input::read(&path, wanted)?;
@@ -177,9 +177,8 @@ pub(crate) fn read(
     Ok(Task { dataset, input })
 }
 
-/// By the judge's own reader.
-fn read_dataset(root: &Path, name: &str) -> Result<Dataset, Failure> {
-    let folder = root.join("infra").join("contracts").join(name);
+/// The dataset of a folder with a contract, by the judge's own reader.
+pub(crate) fn read_dataset(folder: &Path) -> Result<Dataset, Failure> {
     let path = folder.join("contract.yaml");
     let yaml = fs::read_to_string(&path).map_err(|error| {
         Failure::new(format!("{} cannot be read", path.display())).because(error)

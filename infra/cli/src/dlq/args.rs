@@ -8,6 +8,7 @@ use event::FailureFingerprint;
 use letters::LONGEST_MUTE;
 use serde_json::Value;
 
+use super::reconcile::Reconcile;
 pub(crate) use super::selection::Chosen;
 use super::selection::group;
 use crate::args::Color;
@@ -39,6 +40,10 @@ pub(crate) enum Dlq {
     Show(ShowLetter),
     /// Letters with their messages, one a line (NDJSON, whatever --format says)
     Export(Export),
+    /// What became of each event of a file that was sent: in its sinks, a letter, or not found
+    #[command(after_help = "\
+Exit status: 0, it is known where every event is; 1, some were not found; 2, it could not be done")]
+    Reconcile(Reconcile),
     /// Write down which letters are meant, and look at what is in it; nothing is sent
     Plan(Planned),
     /// Send a plan's letters back, a few first, and follow the run

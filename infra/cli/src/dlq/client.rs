@@ -38,6 +38,9 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
     let failure = Failure::new(format!("{verb} was refused"));
     let failure = failure.because(io::Error::other(shown(&refusal.detail)));
     let next = match (refusal.code.as_str(), verb) {
+        ("operators.unknown-letters", "reconcile") => {
+            "give one of the deployed datasets with --dataset"
+        }
         ("operators.unknown-letters", _) => {
             "`sluicegate dlq list`, `dlq groups` and `dlq history` show what there is"
         }

@@ -6,6 +6,7 @@ mod export;
 mod follow;
 pub(crate) mod page;
 mod progress;
+mod reconcile;
 mod report;
 pub(crate) mod requests;
 pub(crate) mod selection;
@@ -43,6 +44,7 @@ pub(crate) async fn run(
     let request = Request::of(&verb, now);
     match &verb {
         Dlq::Export(args) => return export(root, args, request, output).await,
+        Dlq::Reconcile(args) => return reconcile::run(root, args, output).await,
         Dlq::Redrive(args) => return redrive(root, args, &request, output).await,
         Dlq::Status(args) if args.watch => return watch(root, args, &request, output).await,
         _ => {}
@@ -73,6 +75,7 @@ fn plain(verb: &Dlq) -> &Plain {
         Dlq::Groups(args) => &args.plain,
         Dlq::Peek(args) => &args.plain,
         Dlq::Export(args) => &args.plain,
+        Dlq::Reconcile(args) => &args.plain,
         Dlq::Show(args) => &args.plain,
         Dlq::Plan(args) => &args.plain,
         Dlq::Redrive(args) => &args.plain,
@@ -95,6 +98,7 @@ fn written(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> String {
         Dlq::Groups(_) => report::groups(page, answer),
         Dlq::Peek(_) | Dlq::Export(_) => report::peek(page, answer),
         Dlq::Show(_) => report::letter(page, answer),
+        Dlq::Reconcile(_) => report::reconciled(page, answer),
         Dlq::Plan(args) => report::plan(page, answer, args.patch.is_some(), now),
         Dlq::Redrive(_) => report::begun(page, answer),
         Dlq::Status(_) => report::status(page, answer),

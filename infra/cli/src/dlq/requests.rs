@@ -45,6 +45,7 @@ impl Request {
             Dlq::Show(args) => {
                 Self::new("show", revealed(json!({ "letter": args.letter }), &args.reveal))
             }
+            Dlq::Reconcile(args) => args.letters(),
             Dlq::Plan(args) => {
                 let mut body = selected(&args.chosen, now);
                 if let Some(to) = &args.to {

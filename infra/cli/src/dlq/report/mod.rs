@@ -5,6 +5,7 @@ mod groups;
 mod letter;
 mod letters;
 mod plan;
+mod reconcile;
 pub(super) mod run;
 mod stages;
 
@@ -13,6 +14,7 @@ pub(super) use self::groups::groups;
 pub(super) use self::letter::letter;
 pub(super) use self::letters::peek;
 pub(super) use self::plan::plan;
+pub(super) use self::reconcile::reconciled;
 pub(super) use self::run::{begun, history, status};
 pub(super) use self::stages::stages;
 

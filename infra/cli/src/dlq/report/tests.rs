@@ -2,6 +2,7 @@
 
 mod answers;
 mod notes;
+mod reconcile;
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ fn reports() -> Vec<Report> {
         ("groups-noted", |page, answer| groups(page, answer), grouped_and_noted),
         ("peek", |page, answer| peek(page, answer), page_of_letters),
         ("show", |page, answer| letter_report(page, answer), shown_letter),
+        ("reconcile", |page, answer| reconciled(page, answer), reconcile::answer),
         ("plan", |page, answer| plan(page, answer, true, now()), planned),
         ("begun", |page, answer| begun(page, answer), begun_run),
         ("status", |page, answer| status(page, answer), || status_of(run("paused"))),

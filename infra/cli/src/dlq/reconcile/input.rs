@@ -1,0 +1,239 @@
+//! What was sent: the contract that says how it is read, the files, and their events in parts that can be asked for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use event::{Code, MAX_PAYLOAD_BYTES, hex_sha256};
+use verify::contract::Dataset;
+use verify::input::{File, Format, Record};
+
+use crate::demo;
+use crate::failure::Failure;
+use crate::root;
+
+/// Events of one request.
+const MOST_EVENTS: usize = 500;
+
+/// Of one request, in bytes of JSON. In what Lambda invokes with, which may have 6 MB, quotation marks take more.
+const MOST_BYTES: usize = 2_000_000;
+
+/// A record, before it is known where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) line: u64,
+    pub(super) bytes: u64,
+    pub(super) digests: Vec<String>,
+    /// It has a payload that can be asked for.
+    pub(super) is_asked: bool,
+    /// Why it is not asked for, if it is known.
+    pub(super) code: Option<String>,
+}
+
+/// Records that are asked for at once, and the payloads of those that have one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part {
+    pub(super) sent: Vec<Sent>,
+    pub(super) payloads: Vec<String>,
+}
+
+/// The one given, or that of the repository.
+pub(super) fn contracts_folder(
+    root: Option<&Path>,
+    given: Option<&Path>,
+) -> Result<PathBuf, Failure> {
+    let folder = match given {
+        Some(folder) => folder.to_path_buf(),
+        None => root::find(root)
+            .map_err(|failure| failure.next("give the folder of contracts with --contracts"))?
+            .join("infra/contracts"),
+    };
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Failure::new(format!("there is no folder {}", folder.display()))
+        .next("give the folder of contracts with --contracts: it has a folder for each dataset"))
+}
+
+pub(super) fn read_dataset(folder: &Path, name: &str) -> Result<Dataset, Failure> {
+    let known = datasets_of(folder);
+    if known.iter().any(|it| it == name) {
+        return demo::read_dataset(&folder.join(name));
+    }
+    let folder = folder.display();
+    if known.is_empty() {
+        return Err(Failure::new(format!("{folder} has no contract")).next(
+            "give the folder of contracts with --contracts: it has a folder for each dataset",
+        ));
+    }
+    Err(Failure::new(format!("{folder} has no contract for `{name}`"))
+        .next(format!("give one of the known ones with --dataset: {}", known.join(", "))))
+}
+
+/// The folders that have a contract, by their names.
+fn datasets_of(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let entries = entries.filter_map(Result::ok);
+    let with_contract = entries.filter(|entry| entry.path().join("contract.yaml").is_file());
+    let mut names: Vec<String> =
+        with_contract.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+pub(super) fn read_events(path: &Path) -> Result<File, Failure> {
+    let file = demo::input::read(path, usize::MAX)?.file;
+    if file.records.is_empty() {
+        return Err(Failure::new(format!("there is no event in {}", path.display()))
+            .next("give the file as it was sent: .ndjson, .jsonl or .csv, gzipped or not"));
+    }
+    Ok(file)
+}
+
+/// The records of a file, part after part.
+pub(super) fn parts<'a>(file: &'a File, dataset: &'a Dataset) -> impl Iterator<Item = Part> + 'a {
+    let mut records = file.records.iter().peekable();
+    std::iter::from_fn(move || {
+        let mut part = Part::default();
+        let mut bytes = 0;
+        while part.sent.len() < MOST_EVENTS {
+            let Some(record) = records.peek() else { break };
+            let payload = file.payload(record, dataset).map(|payload| payload.to_string());
+            let is_too_large =
+                payload.as_ref().is_some_and(|payload| payload.len() > MAX_PAYLOAD_BYTES);
+            let payload = payload.filter(|_| !is_too_large);
+            let size = payload.as_deref().map_or(0, size_in_json);
+            if bytes + size > MOST_BYTES && !part.sent.is_empty() {
+                break;
+            }
+            bytes += size;
+            let (is_asked, code) = (payload.is_some(), is_too_large.then_some(Code::SizeExceeded));
+            part.sent.push(Sent {
+                line: record.line,
+                bytes: file.bytes_of(record).len() as u64,
+                digests: digests(file, record),
+                is_asked,
+                code: code.map(|code| code.as_str().to_owned()),
+            });
+            part.payloads.extend(payload);
+            records.next();
+        }
+        (!part.sent.is_empty()).then_some(part)
+    })
+}
+
+/// A text's bytes in JSON: what is escaped takes one byte more; there are no control characters in a payload's text.
+fn size_in_json(text: &str) -> usize {
+    let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    text.len() + escaped + 3
+}
+
+/// A letter of a line holds all that is before its line feed, a carriage return too.
+fn digests(file: &File, record: &Record) -> Vec<String> {
+    let bytes = file.bytes_of(record);
+    let mut digests = vec![hex_sha256(bytes)];
+    if file.format == Format::Ndjson && file.bytes.get(record.end) == Some(&b'\r') {
+        digests.push(hex_sha256(&[bytes, b"\r"].concat()));
+    }
+    digests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset() -> Dataset {
+        let yaml = "
+dataset: probe
+schema: {version: 1, file: s}
+keys: {idempotency: [/id], business: [/id], event_time: /at}
+sinks: [{name: records, kind: table}]
+";
+        let schema = r#"{"properties": {"id": {"type": "integer"}, "size": {"type": "number"}}}"#;
+        Dataset::read(yaml, |_| Some(schema.to_owned())).unwrap()
+    }
+
+    fn all_parts(format: Format, text: &str) -> Vec<Part> {
+        let file = File::read(format, text.as_bytes().to_vec());
+        parts(&file, &dataset()).collect()
+    }
+
+    #[test]
+    fn digits_are_asked_for_as_they_are() {
+        let csv = all_parts(Format::Csv, "id,size\n1,1.00000000000000000001\n");
+        assert_eq!(csv[0].payloads, [r#"{"id":1,"size":1.00000000000000000001}"#]);
+        let lines = all_parts(Format::Ndjson, "{\"id\":1,\"size\":2.50}\n");
+        assert_eq!(lines[0].payloads, [r#"{"id":1,"size":2.50}"#]);
+    }
+
+    #[test]
+    fn a_part_has_so_many_events_and_bytes_at_most_and_each_record_is_in_one() {
+        let small = "{\"id\":1}\nno event\n".repeat(600);
+        let sizes: Vec<(usize, usize)> = all_parts(Format::Ndjson, &small)
+            .iter()
+            .map(|part| (part.sent.len(), part.payloads.len()))
+            .collect();
+        assert_eq!(sizes, [(500, 250), (500, 250), (200, 100)]);
+        let large = format!("{{\"id\":1,\"x\":\"{}\"}}\n", "\\\"".repeat(200_000)).repeat(7);
+        let parts = all_parts(Format::Ndjson, &large);
+        for part in &parts {
+            let body = serde_json::json!({ "events": part.payloads }).to_string();
+            assert!(body.len() <= MOST_BYTES + 1_000, "{}", body.len());
+            // As a function's URL hands it on: once more in a JSON text.
+            assert!(serde_json::to_string(&body).unwrap().len() < 6_000_000);
+        }
+        assert_eq!(parts.iter().map(|part| part.sent.len()).sum::<usize>(), 7);
+        assert!(parts.len() > 2);
+    }
+
+    #[test]
+    fn what_no_message_could_hold_is_known_without_asking() {
+        let long = format!("{{\"id\":1,\"x\":\"{}\"}}\n{{\"id\":2}}\n", "x".repeat(1_000_000));
+        let parts = all_parts(Format::Ndjson, &long);
+        let Part { sent, payloads } = &parts[0];
+        assert_eq!((sent.len(), payloads.len(), sent[0].is_asked), (2, 1, false));
+        assert_eq!(sent[0].code.as_deref(), Some("size.exceeded"));
+        assert_eq!(sent[0].bytes, 1_000_015);
+    }
+
+    /// The SHA-256 of `abc`: FIPS 180-2, appendix B.1.
+    #[test]
+    fn a_record_is_told_by_its_bytes_whatever_ends_its_line() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for (text, ways) in [("abc\n", 1), ("abc\r\n", 2), ("abc", 1)] {
+            let sent = &all_parts(Format::Ndjson, text)[0].sent[0];
+            assert_eq!((sent.digests[0].as_str(), sent.digests.len()), (abc, ways), "{text:?}");
+        }
+        let row = &all_parts(Format::Csv, "id\r\nabc\r\n")[0].sent[0];
+        assert_eq!(row.digests, [abc]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_what_to_do() {
+        let contracts = root::find(None).unwrap().join("infra/contracts");
+        let told = |failure: Failure| failure.to_string();
+        let mistyped = told(contracts_folder(None, Some(Path::new("/no/contracts"))).unwrap_err());
+        assert!(
+            mistyped.contains("/no/contracts") && mistyped.contains("--contracts"),
+            "{mistyped}"
+        );
+        let unknown = told(read_dataset(&contracts, "flihgts").unwrap_err());
+        assert!(unknown.contains("`flihgts`") && unknown.contains("flights, "), "{unknown}");
+        let other = told(read_dataset(&contracts.join("flights"), "flights").unwrap_err());
+        assert!(other.contains("has no contract") && other.contains("--contracts"), "{other}");
+        let folder = std::env::temp_dir().join(format!("sluicegate-sent-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in [("empty.ndjson", ""), ("blank.jsonl", "\n \n"), ("header.csv", "id\n")]
+        {
+            let path = folder.join(name);
+            fs::write(&path, text).unwrap();
+            let empty = told(read_events(&path).unwrap_err());
+            assert!(empty.contains(name) && empty.contains("no event"), "{empty}");
+        }
+        let packed = folder.join("not.ndjson.gz");
+        fs::write(&packed, "{}\n").unwrap();
+        assert!(told(read_events(&packed).unwrap_err()).contains("cannot be read"));
+        assert!(told(read_events(&folder.join("a.txt")).unwrap_err()).contains(".ndjson, .jsonl"));
+        assert!(told(read_events(&folder.join("no.csv")).unwrap_err()).contains("give the path"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

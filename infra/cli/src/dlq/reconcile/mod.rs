@@ -1,0 +1,307 @@
+//! `dlq reconcile`: what became of each event of a file that was sent.
+//!
+//! The file is read by the judge's own reader, so that nothing of what takes events in has a part in saying what there
+//! was. Where each is, the operators' function is asked: sinks first, and letters after that, so that an event that
+//! fails meanwhile is found as a letter.
+
+mod count;
+mod input;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use verify::contract::Dataset;
+use verify::input::File;
+
+use self::count::{Account, Event, Fate, Letter, Seen, State};
+use self::input::{Part, Sent, parts};
+use super::args::Plain;
+use super::client::Client;
+use super::page::{members, number};
+use super::requests::Request;
+use super::shown::text;
+use super::{report, tell};
+use crate::failure::Failure;
+use crate::output::{Output, counted, grouped};
+
+/// Letters of a page.
+const LETTERS_IN_PAGE: u64 = 500;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Reconcile {
+    /// The events as they were sent: .ndjson, .jsonl or .csv, gzipped or not
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The dataset that they belong to
+    #[arg(long, value_name = "NAME")]
+    dataset: String,
+    /// The folder of contracts, by which CSV is read [default: infra/contracts of the repository]
+    #[arg(long, value_name = "FOLDER")]
+    contracts: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) plain: Plain,
+}
+
+impl Reconcile {
+    /// The first page of the dataset's letters, whatever their state.
+    pub(super) fn letters(&self) -> Request {
+        letters_of(&self.dataset)
+    }
+}
+
+fn letters_of(dataset: &str) -> Request {
+    let select = json!({ "datasets": [dataset] });
+    let body = json!({ "select": select, "limit": LETTERS_IN_PAGE });
+    Request { verb: "events", body }
+}
+
+/// The events as they were sent, and where each was found.
+struct Looked {
+    files: Vec<String>,
+    events: Vec<Event>,
+}
+
+/// Letters of the dataset.
+#[derive(Default)]
+struct Letters {
+    all: Vec<Letter>,
+    /// The keys of files of which no event was read: one letter is for all that is in each.
+    files: Vec<String>,
+}
+
+/// 0 if it is known where every event is, 1 if it is not.
+pub(super) async fn run(
+    root: Option<&Path>,
+    args: &Reconcile,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let folder = input::contracts_folder(root, args.contracts.as_deref())?;
+    let dataset = input::read_dataset(&folder, &args.dataset)?;
+    let mut files = Vec::with_capacity(args.files.len());
+    for path in &args.files {
+        files.push(input::read_events(path)?);
+    }
+    let client = Client::find(root, &args.plain.at).await?;
+    let ask = async |request: &Request| client.ask(request).await;
+    let names = args.files.iter().map(|path| path.display().to_string()).collect();
+    let events = look_for(&files, &dataset, &ask, output).await?;
+    let letters = read_letters(&dataset.name, &ask, output).await?;
+    let account = Account::of(&events, &letters.all);
+    let looked = Looked { files: names, events };
+    let mut answer = answer(&dataset, &looked, &letters, &account);
+    if !account.is_accounted_for() || account.count(Fate::OnItsWay) > 0 {
+        let list = ask(&Request { verb: "list", body: json!({}) }).await?;
+        answer["waiting"] = waiting(&list);
+    }
+    tell(output, &args.plain, &answer, |page| report::reconciled(page, &answer));
+    Ok(ExitCode::from(u8::from(!account.is_accounted_for())))
+}
+
+/// Where each event of the files is.
+async fn look_for(
+    files: &[File],
+    dataset: &Dataset,
+    ask: &impl AsyncFn(&Request) -> Result<Value, Failure>,
+    output: &Output,
+) -> Result<Vec<Event>, Failure> {
+    let all: usize = files.iter().map(|file| file.records.len()).sum();
+    let mut events = Vec::with_capacity(all);
+    for (number, file) in files.iter().enumerate() {
+        for part in parts(file, dataset) {
+            let Part { sent, payloads } = part;
+            let asked = payloads.len();
+            let answers = if asked == 0 {
+                Vec::new()
+            } else {
+                let body = json!({ "dataset": dataset.name, "events": payloads });
+                let answer = ask(&Request { verb: "reconcile", body }).await?;
+                members(&answer["events"]).to_vec()
+            };
+            if answers.len() != asked {
+                return Err(Failure::new("the function did not answer for each event")
+                    .next("the deployed functions are of another version: deploy this one"));
+            }
+            let mut answers = answers.into_iter();
+            for sent in sent {
+                let answer = if sent.is_asked { answers.next() } else { None };
+                events.push(event(number, sent, answer.as_ref().unwrap_or(&Value::Null))?);
+            }
+            let (done, all) = (grouped(events.len() as u64), counted(all, "event"));
+            output.status(&format!("  {done} of {all} looked for"));
+        }
+    }
+    Ok(events)
+}
+
+fn event(file: usize, sent: Sent, answer: &Value) -> Result<Event, Failure> {
+    let Sent { line, bytes, digests, is_asked, code } = sent;
+    let seen = match is_asked {
+        true => seen(&answer["seen"])?,
+        false => Some(Seen::Refused),
+    };
+    let seen = seen.ok_or_else(|| Failure::new("the function did not say where an event is"))?;
+    let member = |name: &str| answer[name].as_str().map(str::to_owned);
+    let code = member("code").or(code);
+    Ok(Event { file, line, bytes, seen, fingerprint: member("fingerprint"), digests, code })
+}
+
+fn seen(word: &Value) -> Result<Option<Seen>, Failure> {
+    Ok(Some(match word.as_str() {
+        Some("everywhere") => Seen::Everywhere,
+        Some("in-seen-sinks") => Seen::InSeenSinks,
+        Some("unseen") => Seen::Unseen,
+        Some("missing") => Seen::Missing,
+        Some("refused") => Seen::Refused,
+        None => return Ok(None),
+        Some(_) => return Err(unknown_word(word)),
+    }))
+}
+
+fn unknown_word(word: &Value) -> Failure {
+    Failure::new(format!("the function answers `{}`, which is not known here", text(word)))
+        .next("the deployed functions are of a later version: use its `sluicegate`")
+}
+
+/// All letters of the dataset, whatever their state.
+async fn read_letters(
+    dataset: &str,
+    ask: &impl AsyncFn(&Request) -> Result<Value, Failure>,
+    output: &Output,
+) -> Result<Letters, Failure> {
+    let mut request = letters_of(dataset);
+    let mut letters = Letters::default();
+    loop {
+        let page = ask(&request).await?;
+        for view in members(&page["letters"]) {
+            letters.add(view)?;
+        }
+        let read = u64::try_from(letters.all.len()).unwrap_or(u64::MAX);
+        output.status(&format!("  {} read", super::letters(read)));
+        let next = &page["next"];
+        if !next.is_string() {
+            letters.keep_last_of_each();
+            return Ok(letters);
+        }
+        if request.body["after"] == *next {
+            return Err(Failure::new("the function answers with the same page again"));
+        }
+        request.body["after"] = json!(next);
+    }
+}
+
+impl Letters {
+    fn add(&mut self, view: &Value) -> Result<(), Failure> {
+        let state = match view["state"].as_str() {
+            Some("dead") => State::Dead,
+            Some("quarantined") => State::Quarantined,
+            Some("redriven") => State::Redriven,
+            Some("discarded") => State::Discarded,
+            _ => return Err(unknown_word(&view["state"])),
+        };
+        let member = |name: &str| view[name].as_str().unwrap_or_default().to_owned();
+        let list = |name: &str| -> Vec<String> {
+            members(&view[name]).iter().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+        };
+        let places = members(&view["places"]).iter();
+        let places = places.map(|place| (number(&place["line"]), number(&place["bytes"])));
+        self.files.extend(list("files"));
+        self.all.push(Letter {
+            id: member("id"),
+            state,
+            stage: member("stage"),
+            code: member("code"),
+            seen: seen(&view["seen"])?,
+            fingerprints: list("fingerprints"),
+            digests: list("digests"),
+            places: places.collect(),
+        });
+        Ok(())
+    }
+
+    /// A letter that went from one state to another while pages were read is in both: the later one counts.
+    fn keep_last_of_each(&mut self) {
+        let mut known = std::collections::BTreeSet::new();
+        self.all.reverse();
+        self.all.retain(|letter| known.insert(letter.id.clone()));
+        self.all.reverse();
+        self.files.sort();
+        self.files.dedup();
+    }
+}
+
+/// What is told: all counts, the letters by their ids with the lines that they are of, and the lines that were not found.
+fn answer(dataset: &Dataset, looked: &Looked, letters: &Letters, account: &Account) -> Value {
+    let Looked { files, events } = looked;
+    let mut found = Vec::new();
+    let mut copies = 0;
+    for (letter, of) in letters.all.iter().zip(&account.events_of) {
+        if of.is_empty() {
+            continue;
+        }
+        let is_dead = matches!(letter.state, State::Dead | State::Quarantined);
+        let in_sinks = of.iter().filter(|at| account.fates[**at] == Fate::InSinks).count() as u64;
+        copies += if is_dead { in_sinks } else { 0 };
+        let lines: Vec<Value> = of.iter().map(|at| line_view(files, &events[*at])).collect();
+        found.push(json!({
+            "id": letter.id,
+            "state": state_name(letter.state),
+            "stage": letter.stage,
+            "code": letter.code,
+            "lines": lines,
+        }));
+    }
+    let lost = events.iter().zip(&account.fates);
+    let lost: Vec<&Event> =
+        lost.filter(|(_, fate)| !fate.is_accounted_for()).map(|(event, _)| event).collect();
+    let refused = lost.iter().filter(|event| event.seen == Seen::Refused).count();
+    let others = letters.all.len() - found.len();
+    let mut answer = json!({
+        "dataset": dataset.name,
+        "files": files,
+        "sent": events.len(),
+        "is_accounted_for": account.is_accounted_for(),
+        "repeats": account.repeats,
+        "mended": account.mended,
+        "with_letters_of_copies": copies,
+        "refused_now": refused,
+        "not_found_lines": lost.iter().map(|event| line_view(files, event)).collect::<Vec<_>>(),
+        "letters": found,
+        "other_letters": others,
+        "letters_of_files": letters.files,
+        "remembered_days": dataset.remembered_days,
+    });
+    for fate in Fate::ALL {
+        answer[fate.name()] = json!(account.count(fate));
+    }
+    answer
+}
+
+fn line_view(files: &[String], event: &Event) -> Value {
+    let mut view = json!({ "file": files[event.file], "line": event.line });
+    if let Some(code) = &event.code {
+        view["refused"] = json!(code);
+    }
+    view
+}
+
+fn state_name(state: State) -> &'static str {
+    match state {
+        State::Dead => "dead",
+        State::Quarantined => "quarantined",
+        State::Redriven => "redriven",
+        State::Discarded => "discarded",
+    }
+}
+
+/// What all queues hold, and all dead-letter queues; null where it is not known of each.
+fn waiting(list: &Value) -> Value {
+    let sum = |name: &str| {
+        let stages = list["stages"].as_object()?;
+        stages.values().map(|stage| stage[name].as_u64()).sum::<Option<u64>>()
+    };
+    json!({ "in_queues": sum("waiting"), "not_collected": sum("queued") })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! `dlq reconcile`: one line that adds up, and below it what it does not say.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::dlq::page::{Page, known, letters, members, number};
+use crate::dlq::shown::text;
+use crate::output::{counted, grouped};
+
+/// Lines that are named.
+const MOST_LINES: usize = 10;
+
+/// Causes that are named of the letters of a state.
+const MOST_CAUSES: usize = 3;
+
+/// The fates of events, as the answer names them, and what is said of so many.
+const PARTS: [(&str, &str); 8] = [
+    ("in_sinks", "in their sinks"),
+    ("in_seen_sinks", "in the sinks that can be seen"),
+    ("dead", "dead"),
+    ("quarantined", "quarantined"),
+    ("discarded", "discarded"),
+    ("on_their_way", "on their way"),
+    ("unseen", "that no sink tells of"),
+    ("not_found", "not found"),
+];
+
+/// `200 sent = 194 in their sinks + 6 dead`, and what to do about the rest.
+pub(in crate::dlq) fn reconciled(page: &Page, answer: &Value) -> String {
+    let mut lines = sum(page, answer);
+    for state in ["dead", "quarantined", "discarded"] {
+        lines.extend(causes(page, answer, state));
+    }
+    let repeats = number(&answer["repeats"]);
+    if repeats > 0 {
+        let repeat = if repeats == 1 { "repeats another" } else { "repeat others" };
+        lines.extend(page.line("repeated", &format!("{} {repeat} of them", grouped(repeats))));
+    }
+    let mended = number(&answer["mended"]);
+    if mended > 0 {
+        let said = format!("{} of those in their sinks, as redriven letters", grouped(mended));
+        lines.extend(page.line("mended", &said));
+    }
+    let copies = number(&answer["with_letters_of_copies"]);
+    if copies > 0 {
+        let said = format!("{} of those in their sinks have a dead letter, too", grouped(copies));
+        lines.extend(page.line("copies", &said));
+    }
+    lines.extend(not_found(page, answer));
+    lines.extend(next(page, answer));
+    lines.join("\n")
+}
+
+/// One line, or more where the page has no room for it: each but the last ends with a plus sign.
+fn sum(page: &Page, answer: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = format!("{} sent =", grouped(number(&answer["sent"])));
+    let mut is_first = true;
+    for (name, said) in PARTS {
+        let count = number(&answer[name]);
+        if count == 0 {
+            continue;
+        }
+        if !is_first {
+            line.push_str(" +");
+        }
+        is_first = false;
+        let part = format!(" {} {said}", grouped(count));
+        // With room for the plus sign behind it.
+        if line.chars().count() + part.chars().count() + 2 > page.words {
+            lines.push(std::mem::replace(&mut line, " ".to_owned()));
+        }
+        line.push_str(&part);
+    }
+    lines.push(line);
+    lines
+}
+
+/// What failed, of the events whose letters are in this state: the most frequent first.
+fn causes(page: &Page, answer: &Value, state: &str) -> Vec<String> {
+    let mut causes: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for letter in members(&answer["letters"]).iter().filter(|letter| letter["state"] == state) {
+        let cause = (text(&letter["code"]), text(&letter["stage"]));
+        *causes.entry(cause).or_default() += 1;
+    }
+    if causes.is_empty() {
+        return Vec::new();
+    }
+    let mut causes: Vec<_> = causes.into_iter().collect();
+    causes.sort_by(|(one, few), (other, many)| many.cmp(few).then_with(|| one.cmp(other)));
+    let more = causes.len().saturating_sub(MOST_CAUSES);
+    let named = causes.into_iter().take(MOST_CAUSES);
+    let mut named: Vec<String> = named
+        .map(|((code, stage), count)| format!("{} with {code} at {stage}", letters(count)))
+        .collect();
+    if more > 0 {
+        named.push(format!("and {}", counted(more, "other cause")));
+    }
+    page.line(state, &named.join(", "))
+}
+
+/// The first lines of which it is not known where they are, and why that may be.
+fn not_found(page: &Page, answer: &Value) -> Vec<String> {
+    let lost = members(&answer["not_found_lines"]);
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let has_many_files = members(&answer["files"]).len() > 1;
+    let name = |line: &Value| match has_many_files {
+        true => format!("{}:{}", text(&line["file"]), number(&line["line"])),
+        false => number(&line["line"]).to_string(),
+    };
+    let named: Vec<String> = lost.iter().take(MOST_LINES).map(name).collect();
+    let word = if lost.len() == 1 { "line" } else { "lines" };
+    let more = match lost.len() > MOST_LINES {
+        true => ", … (all are in --format json)",
+        false => "",
+    };
+    let mut lines = page.line("not found", &format!("{word} {}{more}", named.join(", ")));
+    let unseen = number(&answer["unseen"]);
+    if unseen > 0 {
+        let said =
+            format!("{} go only to sinks of your own, which cannot be seen", grouped(unseen));
+        lines.extend(page.line("", &said));
+    }
+    let refused = number(&answer["refused_now"]);
+    if refused > 0 {
+        let said = format!(
+            "{} of them the contract refuses as it is now, so that no key tells where they are",
+            grouped(refused)
+        );
+        lines.extend(page.line("", &said));
+    }
+    let files = members(&answer["letters_of_files"]);
+    if let Some(first) = files.first() {
+        let said = format!(
+            "{} of whole files, each a letter for all that is in it, such as {}",
+            letters(files.len() as u64),
+            text(first)
+        );
+        lines.extend(page.line("files", &said));
+    }
+    lines
+}
+
+fn next(page: &Page, answer: &Value) -> Vec<String> {
+    let dataset = text(&answer["dataset"]);
+    let mut lines = Vec::new();
+    let waiting = &answer["waiting"];
+    if waiting.is_object() {
+        let held = [&waiting["in_queues"], &waiting["not_collected"]];
+        let said = format!(
+            "about {} in queues and {} in dead-letter queues",
+            known(held[0]),
+            known(held[1])
+        );
+        lines.extend(page.line("waiting", &said));
+        let is_empty = held.iter().all(|count| count.as_u64() == Some(0));
+        let days = number(&answer["remembered_days"]);
+        let next = match (is_empty, answer["is_accounted_for"] == true) {
+            (false, _) => "ask again when the queues are empty: events may be on their way, and \
+                           letters are not collected yet"
+                .to_owned(),
+            (true, false) => format!(
+                "nothing is on its way: see whether the lines were sent, and within the last {days} \
+                 days, for which keys are remembered"
+            ),
+            (true, true) => "ask again in a moment: the queues are empty".to_owned(),
+        };
+        lines.extend(page.line("next", &next));
+        return lines;
+    }
+    if number(&answer["dead"]) > 0 {
+        let next =
+            format!("`sluicegate dlq groups --dataset {dataset}` tells what failed, and why");
+        lines.extend(page.line("next", &next));
+    } else if number(&answer["quarantined"]) > 0 {
+        let next = "`sluicegate dlq groups --state quarantined` tells what came back too often";
+        lines.extend(page.line("next", next));
+    }
+    lines
+}
