@@ -70,6 +70,10 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
             "some of it may have been done: `sluicegate dlq list` tells; then the same again"
         }
         ("operators.redrive-away", _) => "the same again, in a moment",
+        // What this asks for, they do not know yet, or not so much at once.
+        ("operators.too-large" | "operators.malformed", "reconcile" | "events") => {
+            "the deployed functions are of an earlier version: deploy this one"
+        }
         ("operators.too-large", _) => {
             "choose by --group, --code or --since instead of by many letters, or a smaller patch"
         }
@@ -117,6 +121,9 @@ mod tests {
         check(503, "operators.redrive-away", "groups", "in a moment");
         check(400, "operators.malformed", "plan", "--help");
         check(404, "operators.unknown-route", "list", "earlier version");
+        check(400, "operators.malformed", "reconcile", "earlier version");
+        check(413, "operators.too-large", "reconcile", "earlier version");
+        check(404, "operators.unknown-letters", "reconcile", "--dataset");
         check(413, "operators.too-large", "plan", "--group");
         check(403, "", "list", "lambda:InvokeFunctionUrl");
         check(502, "", "list", "log group");
