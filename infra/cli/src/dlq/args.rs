@@ -59,7 +59,7 @@ back; 2, it could not be done; 130, Ctrl-C: the run goes on, and is no longer fo
     Pause(ActOnRun),
     /// Let a paused run go on, whatever came back so far
     Resume(ActOnRun),
-    /// End a run; what it has not sent stays in the store
+    /// End a run: what it has not sent stays in the store, and what is on its way is given back
     Cancel(ActOnRun),
     /// Pause every run at once, and halt the rules of contracts
     Stop(Stop),
@@ -154,6 +154,9 @@ pub(crate) struct Planned {
     /// What is changed in each payload: a JSON Patch (RFC 6902), or @FILE with one
     #[arg(long, value_name = "JSON|@FILE", value_parser = patch)]
     pub(crate) patch: Option<Value>,
+    /// Take letters, too, whose events are older than what sinks remember: they may take effect twice
+    #[arg(long)]
+    pub(crate) even_if_forgotten: bool,
     #[command(flatten)]
     pub(crate) plain: Plain,
     #[command(flatten)]
@@ -208,7 +211,7 @@ pub(crate) struct OfRun {
     /// The run, as `dlq redrive` and `dlq history` show it
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Again and again, until it is over, or Ctrl-C
+    /// Keep showing it until it is over, or until Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]

@@ -54,6 +54,9 @@ impl Request {
                 if let Some(patch) = &args.patch {
                     body["patch"] = patch.clone();
                 }
+                if args.even_if_forgotten {
+                    body["even_if_forgotten"] = json!(true);
+                }
                 Self::new("plan", body)
             }
             Dlq::Redrive(args) => {

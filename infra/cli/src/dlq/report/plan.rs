@@ -12,12 +12,24 @@ use crate::output::{cut, grouped};
 /// Of a body, that are shown of what was and of what is.
 const MOST_LINES: usize = 8;
 
+/// The letters that are as they were chosen, and too old to be sent.
+fn left_out(page: &Page, answer: &Value) -> Vec<String> {
+    let forgotten = number(&answer["forgotten"]);
+    if forgotten == 0 {
+        return Vec::new();
+    }
+    let why = "taken in longer ago than sinks remember their keys, and could take effect twice; \
+               --even-if-forgotten takes them all the same";
+    page.line("left out", &format!("{}, {why}", letters(forgotten)))
+}
+
 /// What is in it, and the command that begins it.
 pub(in crate::dlq) fn plan(page: &Page, answer: &Value, has_patch: bool, now: Timestamp) -> String {
     let id = text(&answer["plan"]);
     let count = number(&answer["letters"]);
     if count == 0 {
         let mut lines = vec!["no letter is meant by that, and nothing is to be sent".to_owned()];
+        lines.extend(left_out(page, answer));
         lines.extend(page.line("next", "`sluicegate dlq list` shows where letters are"));
         return lines.join("\n");
     }
@@ -36,6 +48,7 @@ pub(in crate::dlq) fn plan(page: &Page, answer: &Value, has_patch: bool, now: Ti
     if has_patch {
         lines.extend(page.line("changed", "each payload, by the patch"));
     }
+    lines.extend(left_out(page, answer));
     let times = Times::of(&serde_json::json!({ "at": now }));
     let mut label = "examples";
     for letter in members(&answer["examples"]) {
