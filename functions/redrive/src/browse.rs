@@ -20,8 +20,13 @@ use crate::shelves::{Cursor, no_letter};
 const LETTERS: usize = 50;
 const MOST_LETTERS: usize = 1_000;
 
-/// What a page with messages may have, in bytes: Lambda answers with 6 MB at most.
+/// What is read of messages for one page, in bytes.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What the letters of a page may have in an answer, in bytes, as a text within another JSON document, which is how a
+/// function's URL is answered. Lambda answers with 6 MB at most:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const MOST_ANSWERED: usize = 5 * 1024 * 1024;
 
 /// The letters of one stage.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -95,6 +100,7 @@ impl<P: Ports> Redrive<P> {
     pub(crate) async fn letters(&self, asked: &PageOf) -> Result<Value, Problem> {
         let (letters, next) = self.page(asked).await?;
         let views: Vec<Value> = letters.iter().map(letter_view).collect();
+        let (views, next) = answered(views, &letters, next);
         Ok(json!({ "at": self.ports.now(), "letters": views, "next": next }))
     }
 
@@ -168,6 +174,7 @@ impl<P: Ports> Redrive<P> {
             view["message"] = self.message_view(message, &indexed.entry, asked.reveal.is_some());
             views.push(view);
         }
+        let (views, next) = answered(views, &letters, next);
         Ok(json!({ "at": self.ports.now(), "letters": views, "next": next }))
     }
 
@@ -222,8 +229,33 @@ pub(crate) fn shorten(letters: &mut Vec<Indexed>) -> Option<String> {
         return None;
     }
     letters.truncate(fits);
-    let last = letters.last()?;
-    Some(Cursor { shard: last.entry.id.shard(), after: Some(position(last)) }.text())
+    letters.last().map(behind)
+}
+
+/// Where the page behind a letter begins.
+fn behind(last: &Indexed) -> String {
+    Cursor { shard: last.entry.id.shard(), after: Some(position(last)) }.text()
+}
+
+/// As many of the views of these letters as an answer has room for, one at least, and where the next page begins.
+fn answered(
+    mut views: Vec<Value>,
+    letters: &[Indexed],
+    next: Option<String>,
+) -> (Vec<Value>, Option<String>) {
+    let mut bytes = 0;
+    let fits = views.iter().take_while(|view| {
+        let json = view.to_string();
+        let escapes = json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        bytes += json.len() + escapes;
+        bytes <= MOST_ANSWERED
+    });
+    let fits = fits.count().max(1);
+    if fits >= views.len() {
+        return (views, next);
+    }
+    views.truncate(fits);
+    (views, letters.get(fits - 1).map(behind))
 }
 
 fn position(indexed: &Indexed) -> letters::ShelfPosition {

@@ -142,3 +142,33 @@ async fn a_day_of_the_audit_log_is_read_a_page_at_a_time() {
         assert!(world.ask(json!({ "audit": { "day": bad } })).await.is_err(), "{bad}");
     }
 }
+
+/// What is escaped twice on its way to an operator is up to four times as long.
+#[tokio::test]
+async fn no_page_is_larger_than_lambda_answers_with_and_pages_have_each_letter_once() {
+    let world = World::new();
+    let mut ids = std::collections::BTreeSet::new();
+    for n in 0..9 {
+        ids.insert(world.add("sink", &format!("{n}{}", "\"".repeat(100_000))).0);
+    }
+    let (mut after, mut found) = (json!(null), Vec::new());
+    loop {
+        let mut asked = json!({ "limit": 100 });
+        if after != Value::Null {
+            asked["after"] = after;
+        }
+        let page = world.asked(json!({ "export": asked })).await;
+        // As the operators' function answers its URL.
+        let answer = json!({ "statusCode": 200, "body": page.to_string() }).to_string();
+        assert!(answer.len() < 6_000_000, "{} bytes", answer.len());
+        let letters = page["letters"].as_array().unwrap();
+        assert!(!letters.is_empty());
+        found.extend(letters.iter().map(|it| it["id"].as_str().unwrap().to_owned()));
+        after = page["next"].clone();
+        if after == Value::Null {
+            break;
+        }
+    }
+    assert_eq!(found.len(), ids.len());
+    assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), ids);
+}

@@ -307,6 +307,10 @@ fn what_is_not_there_is_told_with_what_to_do() {
             plan(&page, &json!({ "plan": PLAN, "letters": 0 }), false, now()),
             "nothing is to be sent",
         ),
+        (
+            plan(&page, &json!({ "plan": PLAN, "letters": 0, "forgotten": 2 }), false, now()),
+            "2 letters, taken in longer ago",
+        ),
         (history(&page, &json!({ "at": NOW, "runs": [] })), "dlq plan"),
         (stopped(&page, &json!({ "stopped": [] })), "no run was running"),
         (stopped(&page, &json!({ "stopped": [], "triage_is_halted": true })), "start-triage"),
