@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use aws::{
-    Accumulate, Field, Head, Insert, Merge, Row, RowOrder, TableEffect, Upsert, Version, expires_at,
-};
+use aws::{Accumulate, Field, Head, Insert, Merge, Row, TableEffect, Upsert, expires_at};
 use aws_sdk_dynamodb::types::AttributeValue;
-use contracts::{Order, RowKey, TableMode, TableSink, Tombstone};
+use contracts::{Order, RowKey, RowVersion, TableMode, TableSink, Tombstone};
 use dedupe::RecordId;
-use event::{Code, Decimal, Failure, Timestamp, kind_of};
+use event::{Failure, Timestamp};
 use runtime::sink::Event;
-use serde_json::Value;
 
 use crate::item::{about, attribute, content, sized, text};
 
@@ -134,9 +131,7 @@ impl Writing<'_> {
             labels.extend(self.expiry(window.ends_at));
             labels.extend([text("window", window.name)]);
         }
-        let count = accumulate.count.iter().map(|name| Ok((name.clone(), Decimal::ONE)));
-        let sums = accumulate.sums.iter().map(|(name, at)| Ok((name.clone(), self.summand(at)?)));
-        let sums = count.chain(sums).collect::<Result<_, Failure>>()?;
+        let sums = accumulate.additions(&self.event.payload)?;
         let bytes = sized(&labels, row.pk().len() + OVERHEAD)?;
         Ok((TableEffect::Accumulate(Accumulate { row, labels, sums }), bytes))
     }
@@ -147,24 +142,9 @@ impl Writing<'_> {
         Ok(Row::new(self.table, &pk))
     }
 
-    fn version(&self, order: &Order) -> Result<Version, Failure> {
-        let key = self.event.envelope.idempotencykey.clone();
-        let order = match order {
-            Order::EventTime => RowOrder::of_time(self.event.envelope.time),
-            Order::Pointer(pointer) => {
-                let found = self.event.payload.pointer(pointer).unwrap_or(&Value::Null);
-                let integer =
-                    found.as_number().and_then(|number| Decimal::of(number).ok()?.to_i64());
-                RowOrder::from(integer.ok_or_else(|| {
-                    let what = kind_of(found);
-                    let reason = format!(
-                        "expected an integer of 64 bits, which orders events, found {what}"
-                    );
-                    Failure::permanent(Code::ContractViolation, reason).at(pointer)
-                })?)
-            }
-        };
-        Ok(Version { order, key })
+    fn version(&self, order: &Order) -> Result<RowVersion, Failure> {
+        let order = order.of(self.event.envelope.time, &self.event.payload)?;
+        Ok(RowVersion { order, key: self.event.envelope.idempotencykey.clone() })
     }
 
     fn is_deleted(&self, tombstone: Option<&Tombstone>) -> bool {
@@ -173,20 +153,6 @@ impl Writing<'_> {
 
     fn expiry(&self, from: Timestamp) -> Option<(String, AttributeValue)> {
         self.to.ttl_days.map(|days| expires_at(from.plus(DAY * days)))
-    }
-
-    /// Nothing there, or null, is 0: what a flight that was cancelled lacks is no reason to count it
-    /// nowhere. What is no number is a failure.
-    fn summand(&self, pointer: &str) -> Result<Decimal, Failure> {
-        let refused =
-            |reason: String| Failure::permanent(Code::ContractViolation, reason).at(pointer);
-        match self.event.payload.pointer(pointer) {
-            None | Some(Value::Null) => Ok(Decimal::ZERO),
-            Some(Value::Number(number)) => {
-                Decimal::of(number).map_err(|error| refused(format!("to be summed: {error}")))
-            }
-            Some(other) => Err(refused(format!("expected a number, found {}", kind_of(other)))),
-        }
     }
 }
 

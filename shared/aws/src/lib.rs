@@ -61,6 +61,6 @@ pub use secrets::SecretsManager;
 pub use services::{ServiceClient, ServiceSettings};
 #[cfg(feature = "dynamodb")]
 pub use table::{
-    Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, RowOrder, TableEffect,
-    TableStore, Upsert, Version, expires_at,
+    Accumulate, ClaimStore, Field, Head, Insert, Item, Merge, Row, TableEffect, TableStore, Upsert,
+    expires_at,
 };

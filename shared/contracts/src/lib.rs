@@ -37,7 +37,8 @@ pub use schema::{Property, Schema, SchemaError, ValueKind};
 pub use secret::SecretReference;
 pub use sink::{
     Accumulate, Compression, CustomSink, HttpBody, HttpMethod, HttpSink, LakeFormat, LakeSink,
-    Opened, Order, RowKey, Sink, SinkKind, TableMode, TableSink, Target, Tombstone, Window,
+    Opened, Order, RowKey, RowOrder, RowVersion, Sink, SinkKind, TableMode, TableSink, Target,
+    Tombstone, Window,
 };
 pub use text::TextTemplate;
 pub use triage::{TriageAction, TriageCause, TriageRule};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use aws::Item;
 use contracts::{Contract, Target};
-use event::{Envelope, IdempotencyKey};
+use event::{Code, Decimal, Envelope, IdempotencyKey};
 use serde_json::json;
 
 use super::*;
@@ -58,8 +58,8 @@ fn upsert(sink: &str, data: &str) -> Upsert {
     }
 }
 
-fn version(order: i64) -> Version {
-    Version { order: order.into(), key: IdempotencyKey::from("ab".to_owned()) }
+fn version(order: i64) -> RowVersion {
+    RowVersion { order: order.into(), key: IdempotencyKey::from("ab".to_owned()) }
 }
 
 fn seconds(item: &Item) -> Option<i64> {

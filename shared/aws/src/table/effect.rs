@@ -4,13 +4,14 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
+use contracts::RowVersion;
 use dedupe::{Effect, Expected, Merged, OwnRecord, RecordId};
 use event::{Fingerprint, Timestamp};
 
 use super::expression::Expression;
 use super::record::{self, Condition};
-use super::row::{KEY, ORDER};
-use super::{Accumulate, Item, Merge, Row, Version};
+use super::row::{KEY, ORDER, key_value, order_value};
+use super::{Accumulate, Item, Merge, Row};
 
 /// An effect on a row of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +40,7 @@ pub struct Insert {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upsert {
     pub row: Row,
-    pub version: Version,
+    pub version: RowVersion,
     /// Without key and version.
     pub item: Item,
 }
@@ -71,8 +72,8 @@ impl TableEffect {
                     .table_name(row.table())
                     .set_item(Some(item))
                     .item("pk", row.key())
-                    .item(ORDER, version.order())
-                    .item(KEY, version.key())
+                    .item(ORDER, order_value(&version))
+                    .item(KEY, key_value(&version))
                     .set_condition_expression(expression.condition())
                     .set_expression_attribute_names(Some(expression.names))
                     .set_expression_attribute_values(Some(expression.values))

@@ -9,9 +9,10 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use contracts::RowVersion;
 
-use super::row::{KEY, ORDER};
-use super::{Item, Row, Version};
+use super::row::{KEY, ORDER, key_value, order_value};
+use super::{Item, Row};
 
 /// A write of one row, as it is put together.
 #[derive(Default)]
@@ -48,9 +49,9 @@ impl Expression {
     }
 
     /// The row has no version, or an older one.
-    pub(super) fn older(&mut self, version: &Version) {
-        let (order, than) = (self.name(ORDER), self.value(version.order()));
-        let (key, than_key) = (self.name(KEY), self.value(version.key()));
+    pub(super) fn older(&mut self, version: &RowVersion) {
+        let (order, than) = (self.name(ORDER), self.value(order_value(version)));
+        let (key, than_key) = (self.name(KEY), self.value(key_value(version)));
         self.conditions.push(format!(
             "(attribute_not_exists({order}) OR {order}<{than} OR ({order}={than} AND {key}<{than_key}))"
         ));

@@ -12,11 +12,12 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
+use contracts::RowVersion;
 use dedupe::Merged;
 
 use super::expression::Expression;
-use super::row::{KEY, ORDER};
-use super::{Item, Row, Version};
+use super::row::{KEY, ORDER, key_value, order_value, read_version};
+use super::{Item, Row};
 
 /// New values for attributes of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +31,7 @@ pub struct Merge {
 /// What goes with the newest event of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
-    pub version: Version,
+    pub version: RowVersion,
     pub item: Item,
     /// Attributes that it does not have.
     pub without: Vec<&'static str>,
@@ -39,7 +40,7 @@ pub struct Head {
 /// A new value, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    pub version: Version,
+    pub version: RowVersion,
     pub value: Option<AttributeValue>,
 }
 
@@ -49,8 +50,8 @@ impl Merge {
         let mut expression = Expression::default();
         if let Some(Head { version, item, without }) = self.head {
             expression.older(&version);
-            expression.set(ORDER, version.order());
-            expression.set(KEY, version.key());
+            expression.set(ORDER, order_value(&version));
+            expression.set(KEY, key_value(&version));
             item.into_iter().for_each(|(name, value)| expression.set(&name, value));
             without.into_iter().for_each(|name| expression.remove(name));
         }
@@ -68,7 +69,7 @@ impl Merge {
 
     pub(super) fn merge(&self, other: &Self) -> Merged<Self> {
         let mut both = self.clone();
-        let is_newer = |one: Option<&Version>, than: Option<&Version>| one > than;
+        let is_newer = |one: Option<&RowVersion>, than: Option<&RowVersion>| one > than;
         let head = |it: &Self| it.head.as_ref().map(|head| head.version.clone());
         let (mut of_this, mut of_other) = (false, false);
         if is_newer(head(other).as_ref(), head(self).as_ref()) {
@@ -95,7 +96,7 @@ impl Merge {
     /// Leaves what is newer than the row as it was found; tells whether anything had to go.
     pub(super) fn drop_older(&mut self, found: &Item) -> bool {
         let before = self.fields.len() + usize::from(self.head.is_some());
-        let newest = Version::of(found);
+        let newest = read_version(found);
         self.head = self.head.take().filter(|head| Some(&head.version) > newest.as_ref());
         self.fields.retain(|name, field| {
             let held = found.get(&version_of(name)).and_then(|held| held.as_s().ok());

@@ -29,7 +29,7 @@ pub use self::merge::{Field, Head, Merge};
 use self::reasons::EffectKind;
 pub use self::record::expires_at;
 use self::record::{Condition, attributes};
-pub use self::row::{Row, RowOrder, Version};
+pub use self::row::Row;
 
 /// An item of a table.
 pub type Item = HashMap<String, AttributeValue>;

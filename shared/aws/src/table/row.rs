@@ -1,10 +1,8 @@
-//! Which row an effect is about, and which of two events about it is the newer one.
-
-use std::fmt;
-use std::str::FromStr;
+//! Which row an effect is about, and the version that it has.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use event::{Decimal, DecimalError, IdempotencyKey, Timestamp};
+use contracts::RowVersion;
+use event::IdempotencyKey;
 
 use super::Item;
 
@@ -39,99 +37,29 @@ impl Row {
     }
 }
 
-/// How new an event is: by its order, and among equals by its key, so that no two are the same.
-///
-/// A row has it as the attributes `version` and `idempotency_key`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    pub order: RowOrder,
-    pub key: IdempotencyKey,
+pub(crate) const ORDER: &str = "version";
+pub(crate) const KEY: &str = "idempotency_key";
+
+/// That of a row; `None` if it was never given one.
+pub(crate) fn read_version(item: &Item) -> Option<RowVersion> {
+    let order = item.get(ORDER)?.as_n().ok()?.parse().ok()?;
+    let key = IdempotencyKey::from(item.get(KEY)?.as_s().ok()?.clone());
+    Some(RowVersion { order, key })
 }
 
-/// What orders the events of a row: an integer, or milliseconds since 1970 and what is beyond them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowOrder {
-    whole: i64,
-    /// In millionths: 0 to 999,999.
-    millionths: u32,
+/// As the attribute [`ORDER`].
+pub(super) fn order_value(version: &RowVersion) -> AttributeValue {
+    AttributeValue::N(version.order.to_string())
 }
 
-pub(super) const ORDER: &str = "version";
-pub(super) const KEY: &str = "idempotency_key";
-
-impl RowOrder {
-    /// By event time, to the nanosecond.
-    #[must_use]
-    pub fn of_time(at: Timestamp) -> Self {
-        Self { whole: at.unix_ms(), millionths: at.nanos_of_ms() }
-    }
-}
-
-impl From<i64> for RowOrder {
-    fn from(whole: i64) -> Self {
-        Self { whole, millionths: 0 }
-    }
-}
-
-/// As a table has it: a number of at most 25 digits.
-impl fmt::Display for RowOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.millionths == 0 {
-            return write!(f, "{}", self.whole);
-        }
-        // Millionths count upwards from a whole that may be negative.
-        let value = i128::from(self.whole) * 1_000_000 + i128::from(self.millionths);
-        let (sign, value) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
-        let fraction = format!("{:06}", value % 1_000_000);
-        write!(f, "{sign}{}.{}", value / 1_000_000, fraction.trim_end_matches('0'))
-    }
-}
-
-/// As a table tells it.
-impl FromStr for RowOrder {
-    type Err = DecimalError;
-
-    fn from_str(text: &str) -> Result<Self, DecimalError> {
-        let value = text.parse::<Decimal>()?.unscaled(6).ok_or(DecimalError::OutOfRange)?;
-        let whole = i64::try_from(value.div_euclid(1_000_000));
-        let millionths = u32::try_from(value.rem_euclid(1_000_000));
-        match (whole, millionths) {
-            (Ok(whole), Ok(millionths)) => Ok(Self { whole, millionths }),
-            _ => Err(DecimalError::OutOfRange),
-        }
-    }
-}
-
-impl Version {
-    /// That of a row; `None` if it was never given one.
-    pub(super) fn of(item: &Item) -> Option<Self> {
-        let order = item.get(ORDER)?.as_n().ok()?.parse().ok()?;
-        let key = IdempotencyKey::from(item.get(KEY)?.as_s().ok()?.clone());
-        Some(Self { order, key })
-    }
-
-    pub(super) fn order(&self) -> AttributeValue {
-        AttributeValue::N(self.order.to_string())
-    }
-
-    pub(super) fn key(&self) -> AttributeValue {
-        AttributeValue::S(self.key.to_string())
-    }
-
-    /// In one text, which sorts as versions do: the order's whole as 16 hex digits, counted from the least
-    /// there is, then its millionths where there are any, then the key. `#` sorts before `.`.
-    pub(super) fn sortable(&self) -> String {
-        let from_least = self.order.whole.cast_unsigned() ^ (1 << 63);
-        match self.order.millionths {
-            0 => format!("{from_least:016x}#{}", self.key),
-            millionths => format!("{from_least:016x}.{millionths:06}#{}", self.key),
-        }
-    }
+/// As the attribute [`KEY`].
+pub(super) fn key_value(version: &RowVersion) -> AttributeValue {
+    AttributeValue::S(version.key.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use contracts::RowOrder;
 
     use super::*;
 
@@ -139,24 +67,6 @@ mod tests {
     fn a_row_is_its_table_and_its_key_whatever_that_holds() {
         let row = Row::new("records", "flights#[\"U#A\"]");
         assert_eq!((row.table(), row.pk()), ("records", "flights#[\"U#A\"]"));
-    }
-
-    #[track_caller]
-    fn check_order(at: &str, expected: &str) {
-        let order = RowOrder::of_time(at.parse().unwrap());
-        assert_eq!(order.to_string(), expected);
-        assert_eq!(expected.parse(), Ok(order));
-    }
-
-    #[test]
-    fn an_event_time_is_milliseconds_and_a_fraction() {
-        check_order("1970-01-01T00:00:01Z", "1000");
-        check_order("1970-01-01T00:00:00.123008Z", "123.008");
-        check_order("2026-11-28T00:00:00.000000001Z", "1795824000000.000001");
-        check_order("1969-12-31T23:59:59.9999Z", "-0.1");
-        check_order("1969-12-31T23:59:59.999Z", "-1");
-        check_order("1969-12-31T23:59:59.998000001Z", "-1.999999");
-        assert_eq!("1.5e30".parse::<RowOrder>(), Err(DecimalError::OutOfRange));
     }
 
     /// Rows that were written before times had fractions have whole milliseconds.
@@ -167,33 +77,6 @@ mod tests {
             (KEY.to_owned(), AttributeValue::S("k".to_owned())),
         ]);
         let order = RowOrder::from(1_385_596_800_123);
-        assert_eq!(Version::of(&item), Some(Version { order, key: "k".to_owned().into() }));
-    }
-
-    fn any_order() -> impl Strategy<Value = RowOrder> {
-        let near = (-2_i64..3, prop_oneof![Just(0_u32), 0_u32..3, 0_u32..1_000_000]);
-        let far = (any::<i64>(), 0_u32..1_000_000);
-        prop_oneof![near, far].prop_map(|(whole, millionths)| RowOrder { whole, millionths })
-    }
-
-    proptest! {
-        #[test]
-        fn the_sortable_text_sorts_as_versions_do(
-            all in prop::collection::vec((any_order(), "[0-9a-f]{4}"), 3),
-        ) {
-            let version = |(order, key): (RowOrder, String)| Version { order, key: key.into() };
-            let all: Vec<Version> = all.into_iter().map(version).collect();
-            for one in &all {
-                for other in &all {
-                    let texts = one.sortable().cmp(&other.sortable());
-                    prop_assert_eq!(texts, one.cmp(other), "{:?} and {:?}", one, other);
-                }
-            }
-        }
-
-        #[test]
-        fn an_order_is_read_as_it_is_written(order in any_order()) {
-            prop_assert_eq!(order.to_string().parse(), Ok(order));
-        }
+        assert_eq!(read_version(&item), Some(RowVersion { order, key: "k".to_owned().into() }));
     }
 }

@@ -13,7 +13,10 @@ use serde_json::Value;
 pub(crate) use self::http::check_header;
 pub use self::http::{HttpBody, HttpMethod, HttpSink};
 pub use self::lake::{Compression, LakeFormat, LakeSink};
-pub use self::table::{Accumulate, Opened, Order, RowKey, TableMode, TableSink, Tombstone, Window};
+pub use self::table::{
+    Accumulate, Opened, Order, RowKey, RowOrder, RowVersion, TableMode, TableSink, Tombstone,
+    Window,
+};
 use crate::contract::{ContractError, Keys, check_name, invalid};
 
 /// One place that the events go to.

@@ -1,8 +1,9 @@
 //! The modes of a table, against the emulated DynamoDB: whatever comes late, twice or at once, rows end
 //! the same.
 
-use aws::{Accumulate, Field, Head, Insert, Item, Merge, Row, TableEffect, Upsert, Version};
+use aws::{Accumulate, Field, Head, Insert, Item, Merge, Row, TableEffect, Upsert};
 use aws_sdk_dynamodb::types::AttributeValue;
+use contracts::RowVersion;
 use dedupe::transactional::{Write, write_once};
 use dedupe::{Limits, Outcome, RecordId, Verdict};
 use event::{Decimal, Fingerprint, Timestamp};
@@ -39,8 +40,8 @@ struct Event {
 }
 
 impl Event {
-    fn version(&self) -> Version {
-        Version { order: self.order.into(), key: self.key.to_owned().into() }
+    fn version(&self) -> RowVersion {
+        RowVersion { order: self.order.into(), key: self.key.to_owned().into() }
     }
 
     fn item(&self) -> Item {

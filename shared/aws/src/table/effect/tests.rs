@@ -4,8 +4,8 @@ use event::{Decimal, IdempotencyKey};
 
 use super::*;
 
-fn version(order: i64, key: &str) -> Version {
-    Version { order: order.into(), key: IdempotencyKey::from(key.to_owned()) }
+fn version(order: i64, key: &str) -> RowVersion {
+    RowVersion { order: order.into(), key: IdempotencyKey::from(key.to_owned()) }
 }
 
 fn upsert(order: i64, key: &str) -> TableEffect {

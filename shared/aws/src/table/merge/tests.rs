@@ -1,8 +1,8 @@
 use super::*;
-use crate::RowOrder;
+use contracts::RowOrder;
 
-fn version(order: i64) -> Version {
-    Version { order: order.into(), key: "k".to_owned().into() }
+fn version(order: i64) -> RowVersion {
+    RowVersion { order: order.into(), key: "k".to_owned().into() }
 }
 
 fn text(text: &str) -> AttributeValue {
@@ -70,8 +70,8 @@ fn what_is_older_than_the_row_goes_and_the_rest_stays() {
 fn apply(row: &mut Item, mut merge: Merge) {
     merge.drop_older(row);
     if let Some(head) = merge.head {
-        row.insert(ORDER.to_owned(), head.version.order());
-        row.insert(KEY.to_owned(), head.version.key());
+        row.insert(ORDER.to_owned(), order_value(&head.version));
+        row.insert(KEY.to_owned(), key_value(&head.version));
         row.extend(head.item);
     }
     for (name, field) in merge.fields {

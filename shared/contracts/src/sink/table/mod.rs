@@ -1,14 +1,17 @@
 //! A sink that is a DynamoDB table: which row an event is about, and what it does to it.
 
+mod order;
+
 mod window;
 mod written;
 
 use std::collections::BTreeMap;
 
-use event::{Code, Failure, IdempotencyKey, is_same_value, row_key};
+use event::{Code, Decimal, Failure, IdempotencyKey, is_same_value, kind_of, row_key};
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use self::order::{RowOrder, RowVersion};
 pub use self::window::{Opened, Window};
 pub(crate) use self::written::Written;
 
@@ -114,6 +117,34 @@ impl TableSink {
             return Err(Failure::permanent(Code::SizeExceeded, reason));
         }
         Ok(pk)
+    }
+}
+
+impl Accumulate {
+    /// What an event adds, by the names of the attributes that it is added to.
+    ///
+    /// Nothing there, or null, is 0: what a flight that was cancelled lacks is no reason to count it nowhere.
+    ///
+    /// # Errors
+    /// Permanent: what is to be summed is no number.
+    pub fn additions(&self, payload: &Value) -> Result<BTreeMap<String, Decimal>, Failure> {
+        let mut additions = BTreeMap::new();
+        additions.extend(self.count.clone().map(|name| (name, Decimal::ONE)));
+        for (name, pointer) in &self.sums {
+            additions.insert(name.clone(), summand(payload, pointer)?);
+        }
+        Ok(additions)
+    }
+}
+
+fn summand(payload: &Value, pointer: &str) -> Result<Decimal, Failure> {
+    let refused = |reason: String| Failure::permanent(Code::ContractViolation, reason).at(pointer);
+    match payload.pointer(pointer) {
+        None | Some(Value::Null) => Ok(Decimal::ZERO),
+        Some(Value::Number(number)) => {
+            Decimal::of(number).map_err(|error| refused(format!("to be summed: {error}")))
+        }
+        Some(other) => Err(refused(format!("expected a number, found {}", kind_of(other)))),
     }
 }
 
