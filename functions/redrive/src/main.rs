@@ -8,6 +8,7 @@ mod audited;
 mod browse;
 mod config;
 mod drive;
+mod forecast;
 mod function;
 mod message;
 mod notes;

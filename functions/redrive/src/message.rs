@@ -2,11 +2,14 @@
 
 use contracts::{Catalog, Patch};
 use event::{Attribute, DeadLetter, Envelope, RedriveMark, Timestamp};
-use letters::{FixError, Redrive, StoredMessage, fixed, reprocessed};
+use letters::{FixError, Redrive, StoredMessage, enriched_anew, fixed, reprocessed};
 use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
 
 /// The stage that takes in what producers send.
 pub(crate) const INGEST: &str = "ingest";
+
+/// The stage that asks enrichers.
+const ENRICH: &str = "enrich";
 
 /// The attribute that names the dataset of a producer's message.
 const DATASET: &str = "dataset";
@@ -45,6 +48,9 @@ impl Treatment {
                 let dataset = Attribute::string(envelope.dataset);
                 message.attributes.insert(DATASET.to_owned(), dataset);
             }
+        }
+        if stage == ENRICH && message.stage != ENRICH && message.stage != INGEST {
+            message.body = enriched_anew(&message, contracts)?.body;
         }
         Ok((stage, message))
     }

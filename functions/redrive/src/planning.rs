@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use contracts::Patch;
-use event::Timestamp;
 use letters::{
-    BadPlan, Entry, EventAge, Indexed, KeysLife, LETTERS_IN_PAGE, LetterObjects as _, PLAN_FORMAT,
-    PlanHeader, PlanId, PlannedLetter, Selection, StoredMessage,
+    BadPlan, Entry, EventAge, Indexed, KeysLife, LETTERS_IN_PAGE, LetterObjects as _,
+    MOST_LOOKED_AT, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Sample, Selection,
+    StoredMessage,
 };
 use serde_json::{Value, json};
 
@@ -55,12 +55,16 @@ struct Draft {
     examples: Vec<Value>,
     /// What becomes of the first letters' bodies.
     changes: Vec<Value>,
+    /// Those of its letters that its forecast is made by.
+    sample: Sample<Entry>,
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Writes down which letters are meant, as they are now. Nothing is changed by it.
+    /// Writes down which letters are meant, as they are now, and tells what will come of them. Nothing is changed by it.
     pub(crate) async fn plan(&self, asked: Planned, asker: Asker<'_>) -> Result<Value, Problem> {
         let (id, header, draft) = self.write_plan(asked, asker, &Sieve::ALL).await?;
+        let forecast = self.forecast(&header, &draft.sample).await;
+        let problem = forecast.as_ref().err().map(|problem| problem.detail.clone());
         Ok(json!({
             "plan": id,
             "made_at": header.made_at,
@@ -72,6 +76,8 @@ impl<P: Ports> Redrive<P> {
             "forgotten": draft.forgotten,
             "examples": draft.examples,
             "changes": draft.changes,
+            "forecast": forecast.ok(),
+            "forecast_problem": problem,
         }))
     }
 
@@ -113,7 +119,7 @@ impl<P: Ports> Redrive<P> {
             };
             chosen.retain(sieve.includes);
             if !even_if_forgotten {
-                self.leave_out_forgotten(&mut chosen, &select, now, &mut draft)?;
+                self.leave_out_forgotten(&mut chosen, &select, &mut draft)?;
             }
             for part in chosen.chunks(READ_AT_ONCE) {
                 let fitting = self.fitting(&treatment, part, sieve, &mut draft).await?;
@@ -161,11 +167,11 @@ impl<P: Ports> Redrive<P> {
         &self,
         chosen: &mut Vec<Indexed>,
         select: &Selection,
-        now: Timestamp,
         draft: &mut Draft,
     ) -> Result<(), Problem> {
+        let is_forgotten = |entry: &Entry| age_of(entry).is_some_and(|age| self.is_forgotten(&age));
         let forgotten: Vec<Indexed> =
-            chosen.extract_if(.., |indexed| self.is_forgotten(&indexed.entry, now)).collect();
+            chosen.extract_if(.., |indexed| is_forgotten(&indexed.entry)).collect();
         draft.left_out += forgotten.len() as u64;
         draft.forgotten += forgotten.len() as u64;
         match forgotten.first() {
@@ -181,12 +187,10 @@ impl<P: Ports> Redrive<P> {
         }
     }
 
-    fn is_forgotten(&self, entry: &Entry, now: Timestamp) -> bool {
-        let Some(dataset) = entry.dataset.clone() else { return false };
-        let Ok(contract) = self.contracts.get(&dataset) else { return false };
-        let age =
-            EventAge { dataset, taken_in: entry.taken_in_at, extended_to: entry.remembered_until };
-        age.keys_life(contract, now) == KeysLife::Over
+    /// Whether an event was taken in longer ago than its keys are remembered.
+    pub(crate) fn is_forgotten(&self, age: &EventAge) -> bool {
+        let contract = self.contracts.get(&age.dataset);
+        contract.is_ok_and(|contract| age.keys_life(contract, self.ports.now()) == KeysLife::Over)
     }
 
     /// The services that events of these datasets are enriched by, or delivered to.
@@ -333,6 +337,15 @@ pub(crate) fn treatment(to: Option<String>, patch: Option<&Value>) -> Result<Tre
     Ok(Treatment { patch, to })
 }
 
+/// The age of a letter's event, as the index knows it.
+fn age_of(entry: &Entry) -> Option<EventAge> {
+    Some(EventAge {
+        dataset: entry.dataset.clone()?,
+        taken_in: entry.taken_in_at,
+        extended_to: entry.remembered_until,
+    })
+}
+
 fn page_key(folder: &str, page: usize) -> String {
     format!("plans/{folder}/{page:06}.ndjson")
 }
@@ -356,6 +369,7 @@ impl Draft {
             by_dataset: BTreeMap::new(),
             examples: Vec::new(),
             changes: Vec::new(),
+            sample: Sample::of_at_most(MOST_LOOKED_AT),
         }
     }
 
@@ -365,6 +379,7 @@ impl Draft {
         self.page.extend(to_json(&planned)?);
         self.page.push(b'\n');
         self.in_page += 1;
+        self.sample.offer(&entry.id, entry);
         self.letters += 1;
         self.bytes += entry.bytes;
         *self.by_stage.entry(entry.stage.clone()).or_default() += 1;

@@ -11,10 +11,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_async::rt::sleep::{AsyncSleep, TokioSleep};
 use aws_types::SdkConfig;
 use dedupe::{RecordId, backoff};
-use event::{Code, Failure, Fingerprint};
-use letters::{Evidence, FoundProof, Proof, Seen, SentEvent};
+use event::{Code, Failure, Fingerprint, Timestamp};
+use letters::{Evidence, Found, FoundProof, FoundRow, Proof, VersionedRow};
 
 use crate::failure_of;
+use crate::table::{Item, KEY, ORDER, read_version, version_of};
 
 /// Of one `BatchGetItem`, whatever their tables:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
@@ -23,7 +24,9 @@ const MAX_READS: usize = 100;
 const TRIES: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-type Item = HashMap<String, AttributeValue>;
+/// Of an item, what tells whose it is: not its payload, though DynamoDB counts that as read.
+const OF_PROOFS: &[&str] = &["pk", "fingerprint", "owner", "expires_at"];
+const OF_ROWS: &[&str] = &["pk", ORDER, KEY];
 
 /// The dedupe table, and the tables of sinks.
 #[derive(Clone, Debug)]
@@ -54,13 +57,35 @@ impl EvidenceTables {
         }
     }
 
-    /// What is at these places, at most [`MAX_READS`] of them.
-    async fn read(&self, places: &[Place]) -> Result<Vec<(Place, FoundProof)>, Failure> {
-        let mut asked = questions(places).map_err(|error| {
+    fn place_of_row(&self, row: &VersionedRow) -> Option<Place> {
+        Some((self.tables.get(&row.sink)?.clone(), row.pk.clone()))
+    }
+
+    /// These attributes of the items that are at these places.
+    async fn read_all(
+        &self,
+        places: BTreeSet<Place>,
+        attributes: &BTreeSet<String>,
+    ) -> Result<BTreeMap<Place, Item>, Failure> {
+        let places: Vec<Place> = places.into_iter().collect();
+        let mut found = BTreeMap::new();
+        for places in places.chunks(MAX_READS) {
+            self.read(places, attributes, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    /// As [`Self::read_all`], of at most [`MAX_READS`] places.
+    async fn read(
+        &self,
+        places: &[Place],
+        attributes: &BTreeSet<String>,
+        found: &mut BTreeMap<Place, Item>,
+    ) -> Result<(), Failure> {
+        let mut asked = questions(places, attributes).map_err(|error| {
             let reason = format!("looking for events in sinks: {error}");
             Failure::transient(Code::DependencyRefused, reason)
         })?;
-        let mut found = Vec::new();
         for tried in 0..TRIES {
             if tried > 0 {
                 let pause = backoff(tried, LONGEST_PAUSE, &asked.len());
@@ -71,12 +96,14 @@ impl EvidenceTables {
             let answer =
                 answer.map_err(|error| failure_of("looking for events in sinks", &error))?;
             for (table, items) in answer.responses.unwrap_or_default() {
-                let is_dedupe = table == self.dedupe_table;
-                found.extend(items.iter().filter_map(|item| read_item(&table, item, is_dedupe)));
+                for item in items {
+                    let Some(pk) = text(&item, "pk") else { continue };
+                    found.insert((table.clone(), pk), item);
+                }
             }
             asked = answer.unprocessed_keys.unwrap_or_default();
             if asked.is_empty() {
-                return Ok(found);
+                return Ok(());
             }
         }
         let reason = "looking for events in sinks: some were left for later each time";
@@ -85,52 +112,95 @@ impl EvidenceTables {
 }
 
 impl Evidence for EvidenceTables {
-    async fn look(&self, events: &[SentEvent]) -> Result<Vec<Seen>, Failure> {
-        let proofs = events.iter().flat_map(|event| &event.proofs);
-        let places: BTreeSet<Place> = proofs.filter_map(|proof| self.place(proof)).collect();
-        let places: Vec<Place> = places.into_iter().collect();
-        let mut found: BTreeMap<Place, FoundProof> = BTreeMap::new();
-        for places in places.chunks(MAX_READS) {
-            found.extend(self.read(places).await?);
+    async fn find(&self, proofs: &[Proof]) -> Result<Vec<Found<FoundProof>>, Failure> {
+        let places = proofs.iter().filter_map(|proof| self.place(proof)).collect();
+        let items = self.read_all(places, &owned(OF_PROOFS)).await?;
+        let mut found = Vec::with_capacity(proofs.len());
+        for proof in proofs {
+            found.push(match self.place(proof) {
+                None => Found::Unseen,
+                Some(place) => match items.get(&place).and_then(|item| read_proof(proof, item)) {
+                    Some(proof) => Found::There(proof),
+                    None => Found::Nothing,
+                },
+            });
         }
-        let judge = |event: &SentEvent| {
-            let known = |proof: &&Proof| self.place(proof).is_some();
-            let proofs: Vec<Proof> = event.proofs.iter().filter(known).cloned().collect();
-            let has_unseen = event.has_unseen || proofs.len() < event.proofs.len();
-            let seen = SentEvent { proofs, has_unseen, ..event.clone() };
-            seen.judge(|proof| found.get(&self.place(proof)?))
-        };
-        Ok(events.iter().map(judge).collect())
+        Ok(found)
+    }
+
+    async fn find_rows(&self, rows: &[VersionedRow]) -> Result<Vec<Found<FoundRow>>, Failure> {
+        let places = rows.iter().filter_map(|row| self.place_of_row(row)).collect();
+        let mut attributes = owned(OF_ROWS);
+        for row in rows {
+            attributes.extend(row.attributes.iter().map(|name| version_of(name)));
+        }
+        let items = self.read_all(places, &attributes).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            found.push(match self.place_of_row(row) {
+                None => Found::Unseen,
+                Some(place) => match items.get(&place) {
+                    Some(item) => Found::There(read_row(row, item)),
+                    None => Found::Nothing,
+                },
+            });
+        }
+        Ok(found)
     }
 }
 
-/// What is asked of each table. Of the items only what tells whose they are: not their payloads, though DynamoDB
-/// counts these as read.
-fn questions(places: &[Place]) -> Result<HashMap<String, KeysAndAttributes>, BuildError> {
+fn owned(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// What is asked of each table. Each attribute goes through a placeholder, since a contract may name one as a word that is
+/// reserved:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
+fn questions(
+    places: &[Place],
+    attributes: &BTreeSet<String>,
+) -> Result<HashMap<String, KeysAndAttributes>, BuildError> {
     let mut keys: HashMap<String, Vec<Item>> = HashMap::new();
     for (table, pk) in places {
         let key = Item::from([("pk".to_owned(), AttributeValue::S(pk.clone()))]);
         keys.entry(table.clone()).or_default().push(key);
     }
+    let mut names = HashMap::new();
+    for (number, name) in attributes.iter().enumerate() {
+        names.insert(format!("#{number}"), name.clone());
+    }
+    let projection: Vec<String> =
+        (0..attributes.len()).map(|number| format!("#{number}")).collect();
     let mut questions = HashMap::new();
     for (table, keys) in keys {
         let question = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .consistent_read(true)
-            .projection_expression("pk, fingerprint, #owner")
-            // A reserved word:
-            // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
-            .expression_attribute_names("#owner", "owner")
+            .projection_expression(projection.join(","))
+            .set_expression_attribute_names(Some(names.clone()))
             .build()?;
         questions.insert(table, question);
     }
     Ok(questions)
 }
 
+fn text(item: &Item, name: &str) -> Option<String> {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned()
+}
+
 /// A record in progress has an `owner`. In a sink's row that is an attribute like any other: a contract may name one so.
-fn read_item(table: &str, item: &Item, is_dedupe: bool) -> Option<(Place, FoundProof)> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    let fingerprint = Fingerprint::from(text("fingerprint")?);
-    let is_in_progress = is_dedupe && item.contains_key("owner");
-    Some(((table.to_owned(), text("pk")?), FoundProof { fingerprint, is_in_progress }))
+fn read_proof(proof: &Proof, item: &Item) -> Option<FoundProof> {
+    let fingerprint = Fingerprint::from(text(item, "fingerprint")?);
+    let is_in_progress = matches!(proof, Proof::Record { .. }) && item.contains_key("owner");
+    let expires_s = item.get("expires_at").and_then(|value| value.as_n().ok()?.parse::<i64>().ok());
+    let expires_at = expires_s.map(|at| Timestamp::from_unix_ms(at.saturating_mul(1_000)));
+    Some(FoundProof { fingerprint, is_in_progress, expires_at })
+}
+
+fn read_row(row: &VersionedRow, item: &Item) -> FoundRow {
+    let mut attributes = BTreeMap::new();
+    for name in &row.attributes {
+        attributes.extend(text(item, &version_of(name)).map(|version| (name.clone(), version)));
+    }
+    FoundRow { version: read_version(item), attributes }
 }

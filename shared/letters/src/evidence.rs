@@ -4,13 +4,14 @@
 //! another payload under the event's key, or is only claimed yet, is no evidence. A sink of one's own may keep its records
 //! anywhere: it cannot be seen.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use contracts::{Catalog, Contract, Sink, SinkKind, TableMode, Target};
-use event::{Attributes, Envelope, Failure, Fingerprint, IdempotencyKey};
+use contracts::{Catalog, Contract, RowVersion, Sink, SinkKind, TableMode, Target};
+use event::{Attributes, Failure, Fingerprint, IdempotencyKey, Timestamp};
 use serde_json::Value;
 
-use crate::fix::inbox_event;
+use crate::message_event::MessageEvent;
 
 /// An event that was sent to a stage, and what there is of it once all sinks that it goes to have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,35 @@ pub struct FoundProof {
     pub fingerprint: Fingerprint,
     /// Somebody is about to write the event, or was.
     pub is_in_progress: bool,
+    /// From then on it counts as absent, whether it is there still or not; `None`: never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A row that keeps the newest of its events: of modes upsert, delete and merge.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionedRow {
+    pub sink: String,
+    pub pk: String,
+    /// Those of its attributes that have versions of their own, as merged rows have.
+    pub attributes: Vec<String>,
+}
+
+/// How new a row is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundRow {
+    /// Of the newest event of all; `None`: it was never given one.
+    pub version: Option<RowVersion>,
+    /// Of the newest event of each attribute, as [`RowVersion::sortable`].
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// What is in a place that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    /// The place cannot be seen from here: its sink's table is not known.
+    Unseen,
+    Nothing,
+    There(T),
 }
 
 /// Where an event is.
@@ -51,9 +81,31 @@ pub enum Seen {
 
 /// Where the evidence is.
 pub trait Evidence: Send + Sync {
-    /// One answer for each event, in their order. What was written before is seen.
-    fn look(&self, events: &[SentEvent])
-    -> impl Future<Output = Result<Vec<Seen>, Failure>> + Send;
+    /// What is in the place of each proof, in their order. What was written before is seen.
+    fn find(
+        &self,
+        proofs: &[Proof],
+    ) -> impl Future<Output = Result<Vec<Found<FoundProof>>, Failure>> + Send;
+
+    /// How new each row is, in their order. What was written before is seen.
+    fn find_rows(
+        &self,
+        rows: &[VersionedRow],
+    ) -> impl Future<Output = Result<Vec<Found<FoundRow>>, Failure>> + Send;
+
+    /// Where each event is, in their order, by the proofs that are found of it.
+    fn look(
+        &self,
+        events: &[SentEvent],
+    ) -> impl Future<Output = Result<Vec<Seen>, Failure>> + Send {
+        async move {
+            let proofs: BTreeSet<&Proof> = events.iter().flat_map(|event| &event.proofs).collect();
+            let proofs: Vec<Proof> = proofs.into_iter().cloned().collect();
+            let found = self.find(&proofs).await?;
+            let found: BTreeMap<&Proof, Found<FoundProof>> = proofs.iter().zip(found).collect();
+            Ok(events.iter().map(|event| event.judge_by(&found)).collect())
+        }
+    }
 }
 
 impl SentEvent {
@@ -66,18 +118,9 @@ impl SentEvent {
         attributes: &Attributes,
         contracts: &Catalog,
     ) -> Option<Self> {
-        if stage == "ingest" {
-            let (dataset, payload) = inbox_event(body, attributes).ok()?;
-            let contract = contracts.get(dataset).ok()?;
-            let accepted = contract.accept(&payload).ok()?;
-            let (key, fingerprint) = (&accepted.key, accepted.fingerprint);
-            return Some(Self::of_event(stage, key, fingerprint, &payload.value, contract));
-        }
-        let envelope = Envelope::from_json(body).ok()?;
-        let contract = contracts.get(&envelope.dataset).ok()?;
-        let payload: Value = serde_json::from_str(envelope.data.get()).ok()?;
-        let (key, fingerprint) = (&envelope.idempotencykey, envelope.fingerprint);
-        Some(Self::of_event(stage, key, fingerprint, &payload, contract))
+        let event = MessageEvent::read(stage, body, attributes, contracts).ok()?;
+        let MessageEvent { contract, key, fingerprint, payload, .. } = event;
+        Some(Self::of_event(stage, &key, fingerprint, &payload, contract))
     }
 
     fn of_event(
@@ -95,6 +138,16 @@ impl SentEvent {
         Self { fingerprint, proofs, has_unseen }
     }
 
+    fn judge_by(&self, found: &BTreeMap<&Proof, Found<FoundProof>>) -> Seen {
+        let mut seen = self.clone();
+        seen.proofs.retain(|proof| !matches!(found.get(proof), None | Some(Found::Unseen)));
+        seen.has_unseen |= seen.proofs.len() < self.proofs.len();
+        seen.judge(|proof| match found.get(proof) {
+            Some(Found::There(found)) => Some(found),
+            Some(Found::Nothing | Found::Unseen) | None => None,
+        })
+    }
+
     /// Where the event is, by what is found; `find` answers `None` where there is nothing.
     pub fn judge<'a>(&self, find: impl Fn(&Proof) -> Option<&'a FoundProof>) -> Seen {
         let is_there = |proof: &Proof| {
@@ -109,7 +162,7 @@ impl SentEvent {
 }
 
 /// Whether what is sent to this stage goes to this sink.
-fn is_reached(sink: &Sink, stage: &str) -> bool {
+pub(crate) fn is_reached(sink: &Sink, stage: &str) -> bool {
     match (stage, sink.kind()) {
         ("ingest" | "enrich", _)
         | ("sink", SinkKind::Table)
@@ -121,7 +174,12 @@ fn is_reached(sink: &Sink, stage: &str) -> bool {
 }
 
 /// `None`: it cannot be seen. A row's key may be made of what an enricher adds, which is not known before.
-fn proof(sink: &Sink, contract: &Contract, key: &IdempotencyKey, payload: &Value) -> Option<Proof> {
+pub(crate) fn proof(
+    sink: &Sink,
+    contract: &Contract,
+    key: &IdempotencyKey,
+    payload: &Value,
+) -> Option<Proof> {
     let name = sink.name.clone();
     match &sink.target {
         Target::Table(table) if table.mode == TableMode::Insert => {

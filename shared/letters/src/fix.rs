@@ -19,8 +19,8 @@ use serde_json::Value;
 use crate::StoredMessage;
 
 /// The stage whose letters have payloads as producers sent them.
-const INGEST: &str = "ingest";
-const ENRICH: &str = "enrich";
+pub(crate) const INGEST: &str = "ingest";
+pub(crate) const ENRICH: &str = "enrich";
 
 /// The attribute that names the dataset of a producer's message.
 const DATASET: &str = "dataset";
@@ -99,6 +99,25 @@ pub fn reprocessed(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed
             Err(FixError::NoPayload("it has characters that SQS does not take"))
         }
     }
+}
+
+/// The message of a stage behind `enrich` as `enrich` is to have it: without what enrichers added, so that they are asked
+/// anew.
+///
+/// # Errors
+/// When the body is no envelope of a known dataset.
+pub fn enriched_anew(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
+    let mut envelope =
+        Envelope::from_json(&message.body).map_err(|error| FixError::Unreadable(error.into()))?;
+    let contract = contracts.get(&envelope.dataset).map_err(FixError::Unreadable)?;
+    let data = value_of(&envelope)?;
+    let plain = without_answers(&data, contract);
+    if plain != data {
+        envelope.data = payload(&plain).map_err(FixError::Unreadable)?.text;
+    }
+    envelope.degraded = None;
+    let body = envelope.to_json().map_err(|error| FixError::Unreadable(error.into()))?;
+    Ok(Fixed { stage: ENRICH.to_owned(), body })
 }
 
 fn value_of(envelope: &Envelope) -> Result<Value, FixError> {

@@ -21,24 +21,32 @@ mod control;
 mod entry;
 mod evidence;
 mod fix;
+mod forecast;
 mod group;
 mod keys;
 mod ledger;
 mod letter;
 mod mask;
+mod message_event;
 mod note;
 mod pace;
+mod pace_duration;
 mod payload;
 mod plan;
 mod run;
+mod sample;
 mod selection;
 mod store;
 mod worker;
 
 pub use control::{CONTROL_FORMAT, Halt, Round, TriageControl};
 pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, StoredMessage};
-pub use evidence::{Evidence, FoundProof, Proof, Seen, SentEvent};
-pub use fix::{FixError, Fixed, fixed, reprocessed, validate};
+pub use evidence::{Evidence, Found, FoundProof, FoundRow, Proof, Seen, SentEvent, VersionedRow};
+pub use fix::{FixError, Fixed, enriched_anew, fixed, reprocessed, validate};
+pub use forecast::{
+    Coming, ComingEvent, Estimate, Findings, Forecast, MOST_LOOKED_AT, PRICES, Questions,
+    SinkForecast,
+};
 pub use group::{Group, Groups};
 pub use keys::{EventAge, KeyStore, KeysLife, extended_life};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
@@ -51,6 +59,7 @@ pub use plan::{
     BadPlan, LETTERS_IN_PAGE, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, compact_time,
 };
 pub use run::{IllegalRun, Lease, Run, RunEvent, RunId, RunState, step_run};
+pub use sample::Sample;
 pub use selection::{PointedValue, Selection};
 pub use store::{
     ControlWritten, Controls, IndexWrite, IndexWritten, LedgerWritten, LetterIndex, LetterObjects,

@@ -52,6 +52,15 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// Letters a second at a step; 0 is as fast as can be.
+    pub(crate) fn rate(&self, step: usize) -> u64 {
+        match (self.rates.get(step), self.most_per_second) {
+            (Some(rate), 0) => *rate,
+            (Some(rate), most) => (*rate).min(most),
+            (None, most) => most,
+        }
+    }
+
     /// Everything at once: what a script asks for that knows what it does.
     #[must_use]
     pub fn unlimited() -> Self {
@@ -228,11 +237,7 @@ fn ramp(
         // What was not sent meanwhile is not made up for.
         return (Progress::Ramp { step, since: now, position: run.position }, next);
     }
-    let rate = match (pace.rates.get(step), pace.most_per_second) {
-        (Some(rate), 0) => *rate,
-        (Some(rate), most) => (*rate).min(most),
-        (None, most) => most,
-    };
+    let rate = pace.rate(step);
     if rate == 0 {
         return (here, Next::Send(MOST_LETTERS_IN_PART));
     }
@@ -240,14 +245,16 @@ fn ramp(
     let due = rate.saturating_mul(elapsed_ms.saturating_add(1_000)) / 1_000;
     let sent = run.position.saturating_sub(position);
     let next = match due.saturating_sub(sent) {
-        0 => Next::Wait {
-            time: Duration::from_millis(1_000 / rate.max(1)).max(GLANCE / 10),
-            note: format!("{rate} a second"),
-        },
+        0 => Next::Wait { time: pause_between(rate), note: format!("{rate} a second") },
         // What an environment that was frozen could have sent is not sent at once.
         letters => Next::Send(letters.min(rate).min(MOST_LETTERS_IN_PART)),
     };
     (here, next)
+}
+
+/// How long it is waited, once all that is due is sent, until more is.
+pub(crate) fn pause_between(rate: u64) -> Duration {
+    Duration::from_millis(1_000 / rate.max(1)).max(GLANCE / 10)
 }
 
 /// Why nothing is sent now, if nothing is.

@@ -11,6 +11,8 @@ mod clock;
 pub mod csv;
 mod dedupe_conformance;
 mod effect;
+mod evidence;
+mod evidence_conformance;
 mod letter_conformance;
 mod letters;
 mod note_conformance;
@@ -29,6 +31,8 @@ pub use chunks::cut;
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
 pub use effect::{Meeting, TestEffect};
+pub use evidence::MemoryEvidence;
+pub use evidence_conformance::{EvidenceUnderTest, LeftRow, evidence_conformance};
 pub use letter_conformance::{
     letter_index_conformance, letter_objects_conformance, runs_conformance, test_letter,
 };

@@ -1,5 +1,6 @@
 //! Adapters to the ports, held to the suites of their ports against the emulated services.
 
+mod evidence;
 mod letters;
 mod modes;
 

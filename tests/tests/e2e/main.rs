@@ -15,6 +15,7 @@ mod deliver;
 mod delivery;
 mod evidence;
 mod exact;
+mod forecast;
 mod inputs;
 mod lineage;
 mod lookups;

@@ -1,11 +1,13 @@
 //! The function over a store, queues and an audit log in memory, at a time that tests move.
 
 mod adversary;
+mod forecasts;
 mod keys;
 mod notes;
 mod plans;
 mod reconciling;
 mod redriving;
+mod sinks;
 mod triage;
 mod verbs;
 
@@ -15,15 +17,15 @@ use std::time::Duration;
 
 use aws::QueueDepth;
 use contracts::Catalog;
-use event::{Attribute, Code, DeadLetter, Failure, Timestamp};
+use event::{Attribute, Attributes, Code, DeadLetter, Failure, Timestamp};
 use letters::{
-    Entry, Evidence, FoundProof, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT,
-    Letter, LetterEvent, LetterId, LetterIndex as _, LetterObjects as _, Place, Proof,
-    Redrive as Life, RunId, Seen, SentEvent, StoredMessage, step_letter,
+    Entry, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT, Letter, LetterEvent,
+    LetterId, LetterIndex as _, LetterObjects as _, Place, Proof, Redrive as Life, RunId,
+    StoredMessage, step_letter,
 };
 use runtime::{Audit, Clock as _};
 use serde_json::{Value, json};
-use testkit::{ManualClock, MemoryLetters, MemoryQueue};
+use testkit::{ManualClock, MemoryEvidence, MemoryLetters, MemoryQueue};
 
 use crate::config::Route;
 use crate::function::Redrive;
@@ -49,21 +51,6 @@ impl Audit for MemoryAudit {
         let entry = (key.to_owned(), serde_json::from_slice(&body).unwrap());
         self.entries.lock().unwrap().push(entry);
         Ok(())
-    }
-}
-
-/// What sinks have left of events; none of their records is known, unless a test lays them out.
-#[derive(Clone, Default)]
-struct Sinks(Arc<Mutex<Option<BTreeMap<Proof, FoundProof>>>>);
-
-impl Evidence for Sinks {
-    async fn look(&self, events: &[SentEvent]) -> Result<Vec<Seen>, Failure> {
-        let found = self.0.lock().unwrap();
-        let look = |event: &SentEvent| match found.as_ref() {
-            Some(found) => event.judge(|proof| found.get(proof)),
-            None => Seen::NotKnown,
-        };
-        Ok(events.iter().map(look).collect())
     }
 }
 
@@ -107,12 +94,12 @@ struct Memory {
     store: MemoryLetters,
     queues: MemoryQueue,
     audit: MemoryAudit,
+    evidence: MemoryEvidence,
     keys: MemoryKeys,
     clock: ManualClock,
     depths: Arc<Mutex<BTreeMap<String, u64>>>,
     /// What happens while a queue's depth is asked for.
     on_depth: Meanwhile,
-    sinks: Sinks,
     open_breaker: Arc<Mutex<Option<String>>>,
     meanwhile: Meanwhile,
     invoked_later: Arc<Mutex<Vec<RunId>>>,
@@ -126,7 +113,7 @@ impl Ports for Memory {
     type Objects = MemoryLetters;
     type Queues = MemoryQueue;
     type Audit = MemoryAudit;
-    type Evidence = Sinks;
+    type Evidence = MemoryEvidence;
     type Keys = MemoryKeys;
 
     fn index(&self) -> &MemoryLetters {
@@ -145,8 +132,8 @@ impl Ports for Memory {
         &self.audit
     }
 
-    fn evidence(&self) -> &Sinks {
-        &self.sinks
+    fn evidence(&self) -> &MemoryEvidence {
+        &self.evidence
     }
 
     fn keys(&self) -> &MemoryKeys {
@@ -234,12 +221,23 @@ impl World {
     }
 
     fn add_with(&self, stage: &str, body: &str, change: impl FnOnce(&mut Entry)) -> LetterId {
+        let attributes = [("a".to_owned(), Attribute::string("v"))].into();
+        self.add_message(stage, body, attributes, change)
+    }
+
+    fn add_message(
+        &self,
+        stage: &str,
+        body: &str,
+        attributes: Attributes,
+        change: impl FnOnce(&mut Entry),
+    ) -> LetterId {
         let now = self.memory.clock.now();
         let message_id = format!("m-{body}");
         let why = Failure::permanent(Code::ContractViolation, "expected integer").at("/distance");
         let failed = DeadLetter::new(stage, &why, now, &message_id);
         let group = failed.fingerprint();
-        let attributes = failed.write([("a".to_owned(), Attribute::string("v"))].into());
+        let attributes = failed.write(attributes);
         let id = LetterId::of(stage, &message_id, body);
         let message = StoredMessage {
             message_format: LETTER_STORE_FORMAT,

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use contracts::EventOrigin;
-use event::{Attributes, Encoding, Form, Payload};
+use event::{Encoding, Form, Payload};
+use letters::{FoundProof, SentEvent};
 use serde_json::json;
 
 use super::*;
@@ -15,7 +16,6 @@ fn world() -> World {
         .redrive
         .routes
         .insert("ingest".to_owned(), route("http://sqs/1/dlq", "http://sqs/1/inbox"));
-    *world.memory.sinks.0.lock().unwrap() = Some(BTreeMap::new());
     world
 }
 
@@ -31,12 +31,11 @@ fn of_flights() -> Attributes {
 fn write(world: &World, payload: &str, but: &str) {
     let event = SentEvent::of_message("ingest", payload, &of_flights(), &world.redrive.contracts);
     let SentEvent { fingerprint, proofs, .. } = event.unwrap();
-    let mut found = world.memory.sinks.0.lock().unwrap();
+    let found = FoundProof { fingerprint, is_in_progress: false, expires_at: None };
     for proof in proofs {
         let (Proof::Record { sink, .. } | Proof::Row { sink, .. }) = &proof;
         if sink != but {
-            let proved = FoundProof { fingerprint: fingerprint.clone(), is_in_progress: false };
-            found.as_mut().unwrap().insert(proof, proved);
+            world.memory.evidence.leave(proof, found.clone());
         }
     }
 }

@@ -110,8 +110,8 @@ impl Merge {
     }
 }
 
-/// No attribute of a contract has an `@`.
-fn version_of(name: &str) -> String {
+/// The attribute that holds the version of another. No attribute of a contract has an `@`.
+pub(crate) fn version_of(name: &str) -> String {
     format!("{name}@version")
 }
 

@@ -30,6 +30,11 @@ use self::reasons::EffectKind;
 pub use self::record::expires_at;
 use self::record::{Condition, attributes};
 pub use self::row::Row;
+#[cfg(feature = "evidence")]
+pub(crate) use self::{
+    merge::version_of,
+    row::{KEY, ORDER, read_version},
+};
 
 /// An item of a table.
 pub type Item = HashMap<String, AttributeValue>;

@@ -117,9 +117,11 @@ fn what_is_no_one_event_of_a_contract_is_not_known() {
 #[test]
 fn an_event_is_where_each_proof_is_of_it() {
     let fingerprint = Fingerprint::from("cd".to_owned());
-    let mine = FoundProof { fingerprint: fingerprint.clone(), is_in_progress: false };
+    let mine =
+        FoundProof { fingerprint: fingerprint.clone(), is_in_progress: false, expires_at: None };
     let claimed = FoundProof { is_in_progress: true, ..mine.clone() };
-    let others = FoundProof { fingerprint: "ef".to_owned().into(), is_in_progress: false };
+    let others =
+        FoundProof { fingerprint: "ef".to_owned().into(), is_in_progress: false, expires_at: None };
     let proofs = vec![record("a"), record("b")];
     for (second, has_unseen, expected) in [
         (Some(&mine), false, Seen::Everywhere),

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
+mod forecasts;
 mod groups;
 mod pace;
 mod plans;
 mod quarantine;
+mod samples;
 mod selections;
 
 use event::{Code, FailureFingerprint, Timestamp};

@@ -151,3 +151,45 @@ proptest! {
         }
     }
 }
+
+/// How long a run is on its way whose letters take no time, and whose canary is judged at once.
+fn stepped(pace: &Pace, letters: u64) -> Duration {
+    let (mut now, mut position) = (0, 0);
+    let mut progress = Progress::begin(pace, at(now));
+    while position < letters {
+        let (then, next) = progress.next(pace, &run(position, letters), &signals(), at(now));
+        progress = then;
+        match next {
+            Next::Send(most) => position += most.min(letters - position),
+            Next::Wait { time, .. } => now += i64::try_from(time.as_millis()).unwrap(),
+            Next::Pause { note } => panic!("{note}"),
+        }
+    }
+    Duration::from_millis(u64::try_from(now).unwrap())
+}
+
+#[test]
+fn a_hundred_thousand_letters_take_twenty_minutes_by_default() {
+    let minutes = Pace::default().duration(100_000).as_secs() / 60;
+    assert!((17..=20).contains(&minutes), "{minutes}");
+    assert_eq!(Pace::unlimited().duration(1_000_000), Duration::ZERO);
+    assert_eq!(Pace::default().duration(0), Duration::ZERO);
+    assert_eq!(Pace::default().duration(10), Duration::ZERO, "all of them go first");
+    // Within the last step a hundred a second go.
+    let second = Pace::default().duration(100_100) - Pace::default().duration(100_000);
+    assert_eq!(second, Duration::from_secs(1));
+}
+
+proptest! {
+    #[test]
+    fn a_run_takes_as_long_as_its_steps(
+        letters in 0_u64..3_000,
+        canary in prop_oneof![Just(0_u64), 1_u64..50],
+        rates in proptest::collection::vec(prop_oneof![Just(0_u64), 1_u64..30, 30_u64..1_500], 0..4),
+        step_s in 0_u64..8,
+        most_per_second in prop_oneof![Just(0_u64), 1_u64..30, 30_u64..1_500],
+    ) {
+        let pace = Pace { canary, rates, step_s, most_per_second, ..Pace::default() };
+        prop_assert_eq!(pace.duration(letters), stepped(&pace, letters), "{:?}", pace);
+    }
+}

@@ -1,0 +1,66 @@
+//! What will come of a plan, told from its letters' messages and from what sinks hold now.
+
+use event::Code;
+use letters::{
+    Coming, Entry, EventAge, Evidence as _, FixError, Forecast, Pace, PlanHeader, Questions,
+    Sample, StoredMessage,
+};
+
+use crate::function::Redrive;
+use crate::message::Treatment;
+use crate::planning::treatment;
+use crate::ports::Ports;
+use crate::problem::Problem;
+
+/// Letters whose messages are held at a time: each may have a megabyte.
+const READ_AT_ONCE: usize = 50;
+
+impl<P: Ports> Redrive<P> {
+    /// What will come of a plan's letters, by these of them.
+    ///
+    /// # Errors
+    /// When the store, or a sink's table, does not answer.
+    pub(crate) async fn forecast(
+        &self,
+        header: &PlanHeader,
+        sample: &Sample<Entry>,
+    ) -> Result<Forecast, Problem> {
+        let treatment = treatment(header.to.clone(), header.patch.as_ref())?;
+        let entries: Vec<&Entry> = sample.letters().collect();
+        let mut coming = Vec::with_capacity(entries.len());
+        for entries in entries.chunks(READ_AT_ONCE) {
+            for message in self.messages(entries).await? {
+                coming.push(self.coming(&treatment, message, header));
+            }
+        }
+        let questions = Questions::about(&coming);
+        let proofs = self.ports.evidence().find(&questions.proofs).await?;
+        let rows = self.ports.evidence().find_rows(&questions.rows).await?;
+        let findings = questions.answered(proofs, rows);
+        let now = self.ports.now();
+        Ok(Forecast::of(header.letters, &coming, &findings, &Pace::default(), now))
+    }
+
+    /// What a letter's message will be to the stage that it is sent to. Whatever refuses it there, and can be known here,
+    /// is told by its code.
+    fn coming(&self, treatment: &Treatment, message: StoredMessage, header: &PlanHeader) -> Coming {
+        match treatment.treated(message, &self.contracts) {
+            Ok((stage, message)) => {
+                let age = EventAge::of_message(&stage, &message);
+                if !header.even_if_forgotten && age.is_some_and(|age| self.is_forgotten(&age)) {
+                    return Coming::Refused(Code::Forgotten);
+                }
+                Coming::of_message(&stage, &message.body, &message.attributes, &self.contracts)
+            }
+            Err(error) => Coming::Refused(code_of(&error)),
+        }
+    }
+}
+
+fn code_of(error: &FixError) -> Code {
+    match error {
+        FixError::Unreadable(failure) | FixError::Refused(failure) => failure.code,
+        FixError::NoPayload(_) | FixError::Patch(_) => Code::ContractViolation,
+        FixError::TooLarge { .. } => Code::SizeExceeded,
+    }
+}

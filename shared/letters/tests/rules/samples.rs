@@ -1,0 +1,44 @@
+//! A sample is as uniform as the ids are, whatever order letters come in.
+
+use std::collections::BTreeSet;
+
+use letters::{LetterId, Sample};
+use proptest::prelude::*;
+
+fn id(number: u64) -> LetterId {
+    LetterId::of("sink", &format!("m-{number}"), "body")
+}
+
+fn sampled(numbers: impl IntoIterator<Item = u64>, most: usize) -> Vec<u64> {
+    let mut sample = Sample::of_at_most(most);
+    for number in numbers {
+        sample.offer(&id(number), &number);
+    }
+    sample.letters().copied().collect()
+}
+
+proptest! {
+    #[test]
+    fn the_smallest_ids_are_kept_in_whatever_order_they_come(
+        mut numbers in proptest::collection::vec(0_u64..500, 0..60),
+        most in 0_usize..20,
+    ) {
+        let sample = sampled(numbers.clone(), most);
+        numbers.reverse();
+        prop_assert_eq!(&sampled(numbers.clone(), most), &sample);
+        let mut expected: Vec<u64> = numbers.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        expected.sort_by_key(|number| id(*number));
+        expected.truncate(most);
+        prop_assert_eq!(sample, expected);
+    }
+}
+
+/// One letter in five is of a kind: among 500 of 20,000 that are looked at, 100 are to be expected, and a deviation of
+/// 9 is one in three (the standard deviation of a hypergeometric count).
+#[test]
+fn a_sample_has_each_kind_in_proportion() {
+    let sample = sampled(0..20_000, 500);
+    assert_eq!(sample.len(), 500);
+    let of_the_kind = sample.iter().filter(|number| *number % 5 == 0).count();
+    assert!((65..=135).contains(&of_the_kind), "{of_the_kind}");
+}
