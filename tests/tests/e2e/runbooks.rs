@@ -97,6 +97,13 @@ async fn a_schema_change_is_mended_and_its_events_are_redriven() {
     let world = World::start_with(Settings { state, ..Settings::default() }).await;
     let printed = check_ended_well(follow(&world, "schema-change.md").await);
     assert!(printed.contains("/origin"), "the place is shown: {printed}");
+    let forecast = printed.lines().map(str::split_whitespace).map(Iterator::collect::<Vec<_>>);
+    let refused = refused.to_string();
+    let row = ["records", refused.as_str(), "0", "0", "0", "0", "0"];
+    assert!(
+        forecast.into_iter().any(|words| words == row),
+        "{refused} are to be written: {printed}"
+    );
     world.settle().await;
     assert_eq!(world.records().len(), sample.len(), "{printed}");
     world.assert_letters("InboxDlq", &[]);

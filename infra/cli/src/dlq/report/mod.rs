@@ -1,6 +1,7 @@
 //! Answers as a person reads them: within 80 columns, and wider where there is more to read.
 
 mod acts;
+mod forecast;
 mod groups;
 mod letter;
 mod letters;

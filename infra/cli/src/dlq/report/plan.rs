@@ -3,6 +3,7 @@
 use event::Timestamp;
 use serde_json::Value;
 
+use super::forecast::forecast;
 use super::letters::code_and_why;
 use crate::breaker::times::Times;
 use crate::dlq::page::{Page, bytes, letters, members, number};
@@ -65,6 +66,7 @@ pub(in crate::dlq) fn plan(page: &Page, answer: &Value, has_patch: bool, now: Ti
     for change in members(&answer["changes"]) {
         lines.extend(changed(page, change));
     }
+    lines.extend(forecast(page, answer));
     lines.extend(page.line("next", "this begins it, within a day:"));
     // A line of its own, which is copied whole.
     lines.push(format!("    sluicegate dlq redrive {id} --reason …"));
@@ -103,7 +105,7 @@ fn body_lines(body: &Value) -> Vec<String> {
 }
 
 /// `deliver 1,200, sink 4`.
-fn counts(counts: &Value) -> String {
+pub(super) fn counts(counts: &Value) -> String {
     let each = counts.as_object().into_iter().flatten();
     let each: Vec<String> =
         each.map(|(name, count)| format!("{} {}", shown(name), grouped(number(count)))).collect();

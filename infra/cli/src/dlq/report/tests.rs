@@ -252,6 +252,19 @@ plan 20261129T031000Z-0123456789abcdef: 1,204 letters, 3.4 MB; nothing was sent
     +   \"distance\": 229,
     +   \"unit\": \"mi\"
   body           of fedcba98765432100123, to ingest: as it is
+  forecast       of 500 looked at, which were chosen at random, by what sinks
+                 hold now
+    sink     written  duplicate  stale  conflict  refused  not known
+    deliver      490          0      0         1        2          0
+    lake         480         10      0         1        2          0
+    records      470          0     20         1        2          0
+  fail again     contract.violation 3
+  not known      4 letters: of files, or rows of CSV files
+  writes         about 4,701 items by sinks and 1,204 claims of letters in
+                 DynamoDB, for all 1,204 letters by those looked at
+  takes          49 s at its default pace, and longer where it waits
+  costs          about $0.0131 by list prices of us-east-1, without Lambda's
+                 duration
   next           this begins it, within a day:
     sluicegate dlq redrive 20261129T031000Z-0123456789abcdef --reason …",
     );

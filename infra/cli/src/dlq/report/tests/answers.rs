@@ -126,6 +126,26 @@ pub(super) fn planned() -> Value {
             },
             { "letter": "fedcba98765432100123", "to": "ingest", "before": "x", "after": "x" },
         ],
+        "forecast": forecast(),
+        "forecast_problem": null,
+    })
+}
+
+fn forecast() -> Value {
+    let counts = |written: u64, duplicate: u64, stale: u64| {
+        json!({
+            "written": written, "duplicate": duplicate, "stale": stale, "conflict": 1, "refused": 2,
+            "not_known": 0,
+        })
+    };
+    json!({
+        "looked_at": 500, "letters": 1_204, "refused": { "contract.violation": 3 }, "not_known": 4,
+        "sinks": { "deliver": counts(490, 0, 0), "lake": counts(480, 10, 0), "records": counts(470, 0, 20) },
+        "estimate": {
+            "letters": 1_204, "is_scaled": true, "writes": 4_701, "claims": 1_204, "write_units": 19_036,
+            "sqs_requests": 1_450, "lambda_requests": 483, "s3_gets": 1_204, "duration_ms": 49_000,
+            "cost_micro_usd": 13_058, "prices": "list prices of us-east-1, without Lambda's duration",
+        },
     })
 }
 

@@ -1,0 +1,153 @@
+//! What will come of a plan, by what its sinks hold now.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::plan::counts;
+use crate::breaker::report::{RED, YELLOW};
+use crate::breaker::times::length;
+use crate::dlq::page::{Page, letters, number};
+use crate::dlq::shown::{shown, text};
+use crate::dlq::table::{Cell, Column, Table};
+use crate::output::grouped;
+
+/// What may become of an event in a sink: as it is called here and in the answer, and its colour where there is any.
+const OUTCOMES: [(&str, &str, Option<&str>); 6] = [
+    ("written", "written", None),
+    ("duplicate", "duplicate", None),
+    ("stale", "stale", None),
+    ("conflict", "conflict", Some(RED)),
+    ("refused", "refused", Some(RED)),
+    ("not known", "not_known", Some(YELLOW)),
+];
+
+/// Nothing, where the function is of a version that makes no forecasts.
+pub(super) fn forecast(page: &Page, answer: &Value) -> Vec<String> {
+    if answer["forecast_problem"].is_string() {
+        let why = format!("not known: {}", text(&answer["forecast_problem"]));
+        return page.line("forecast", &why);
+    }
+    let forecast = &answer["forecast"];
+    if !forecast.is_object() {
+        return Vec::new();
+    }
+    let (looked_at, all) = (number(&forecast["looked_at"]), number(&forecast["letters"]));
+    let of = match looked_at < all {
+        true => format!("of {} looked at, which were chosen at random", grouped(looked_at)),
+        false => format!("of all {}", letters(all)),
+    };
+    let mut lines = page.line("forecast", &format!("{of}, by what sinks hold now"));
+    lines.extend(sinks(page, &forecast["sinks"]));
+    let refused = counts(&forecast["refused"]);
+    if !refused.is_empty() {
+        lines.extend(page.line("fail again", &refused));
+    }
+    let not_known = number(&forecast["not_known"]);
+    if not_known > 0 {
+        let said = format!("{}: of files, or rows of CSV files", letters(not_known));
+        lines.extend(page.line("not known", &said));
+    }
+    lines.extend(estimate(page, &forecast["estimate"]));
+    lines
+}
+
+/// A line for each sink, below those of the heads.
+fn sinks(page: &Page, sinks: &Value) -> Vec<String> {
+    let mut columns = vec![Column::words("    sink", 24)];
+    columns.extend(OUTCOMES.map(|(head, ..)| Column::number(head)));
+    let mut table = Table::new(columns);
+    let mut is_empty = true;
+    for (sink, outcomes) in sinks.as_object().into_iter().flatten() {
+        let mut row = vec![Cell::from(format!("    {}", shown(sink)))];
+        for (_, name, colour) in OUTCOMES {
+            let count = number(&outcomes[name]);
+            row.push(Cell::coloured(grouped(count), colour.filter(|_| count > 0)));
+        }
+        table.add(row);
+        is_empty = false;
+    }
+    if is_empty {
+        return Vec::new();
+    }
+    let (head, rows) = table.lines(page);
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// What all letters of the plan take.
+fn estimate(page: &Page, estimate: &Value) -> Vec<String> {
+    let all = letters(number(&estimate["letters"]));
+    let by_sample = match estimate["is_scaled"].as_bool() {
+        Some(true) => format!(", for all {all} by those looked at"),
+        _ => String::new(),
+    };
+    let writes = format!(
+        "about {} items by sinks and {} claims of letters in DynamoDB{by_sample}",
+        grouped(number(&estimate["writes"])),
+        grouped(number(&estimate["claims"])),
+    );
+    let mut lines = page.line("writes", &writes);
+    let time = Duration::from_millis(number(&estimate["duration_ms"]));
+    let takes = format!("{} at its default pace, and longer where it waits", length(time));
+    lines.extend(page.line("takes", &takes));
+    let costs = format!(
+        "about ${} by {}",
+        dollars(number(&estimate["cost_micro_usd"])),
+        text(&estimate["prices"])
+    );
+    lines.extend(page.line("costs", &costs));
+    lines
+}
+
+/// Millionths of a dollar, rounded up to a cent, or below a dollar to a hundredth of one.
+fn dollars(micro: u64) -> String {
+    match micro.div_ceil(100) {
+        below @ ..10_000 => format!("0.{below:04}"),
+        _ => {
+            let cents = micro.div_ceil(10_000);
+            format!("{}.{:02}", grouped(cents / 100), cents % 100)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_without_a_forecast_says_why_if_it_can() {
+        let page = Page::plain(80);
+        let answer = json!({ "forecast": null, "forecast_problem": "the table is\u{1b} away" });
+        let told = forecast(&page, &answer);
+        assert_eq!(told, ["  forecast       not known: the table is\\u{1b} away"]);
+        assert!(forecast(&page, &json!({ "plan": "p" })).is_empty());
+    }
+
+    #[test]
+    fn letters_of_files_alone_have_no_sinks() {
+        let forecast = json!({
+            "looked_at": 1, "letters": 1, "sinks": {}, "refused": {}, "not_known": 1,
+            "estimate": { "letters": 1, "is_scaled": false },
+        });
+        let told = super::forecast(&Page::plain(80), &json!({ "forecast": forecast })).join("\n");
+        assert!(told.contains("of all 1 letter, by") && !told.contains("written"), "{told}");
+        assert!(told.contains("1 letter: of files"), "{told}");
+    }
+
+    #[test]
+    fn dollars_are_rounded_up_and_never_none() {
+        for (micro, expected) in [
+            (0, "0.0000"),
+            (1, "0.0001"),
+            (4_321, "0.0044"),
+            (999_900, "0.9999"),
+            (999_901, "1.00"),
+            (1_230_001, "1.24"),
+            (1_234_560_000, "1,234.56"),
+        ] {
+            assert_eq!(dollars(micro), expected);
+        }
+    }
+}
