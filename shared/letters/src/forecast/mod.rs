@@ -6,7 +6,8 @@
 //! letters that were looked at, the counts are exact as long as nothing else writes; what depends on the order in which
 //! letters arrive, on the answer of an enricher, or on a sink that cannot be seen, is not known, and is said to be so.
 //!
-//! What a service says to an event is not known before it is asked: what is delivered counts as written.
+//! What a service says to an event is not known before it is asked: what is delivered counts as written. What is on its
+//! way to a sink, and what a lake has not put into an object yet, is not there yet.
 
 mod coming;
 mod estimate;

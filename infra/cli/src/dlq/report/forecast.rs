@@ -35,7 +35,7 @@ pub(super) fn forecast(page: &Page, answer: &Value) -> Vec<String> {
     let (looked_at, all) = (number(&forecast["looked_at"]), number(&forecast["letters"]));
     let of = match looked_at < all {
         true => format!("of {} looked at, which were chosen at random", grouped(looked_at)),
-        false => format!("of all {}", letters(all)),
+        false => format!("of {}", letters(all)),
     };
     let mut lines = page.line("forecast", &format!("{of}, by what sinks hold now"));
     lines.extend(sinks(page, &forecast["sinks"]));
@@ -132,7 +132,7 @@ mod tests {
             "estimate": { "letters": 1, "is_scaled": false },
         });
         let told = super::forecast(&Page::plain(80), &json!({ "forecast": forecast })).join("\n");
-        assert!(told.contains("of all 1 letter, by") && !told.contains("written"), "{told}");
+        assert!(told.contains("of 1 letter, by") && !told.contains("written"), "{told}");
         assert!(told.contains("1 letter: of files"), "{told}");
     }
 
