@@ -2,6 +2,7 @@
 
 mod carry;
 mod keys;
+mod send;
 mod signals;
 
 use std::collections::HashMap;

@@ -12,6 +12,7 @@ mod forecast;
 mod function;
 mod message;
 mod notes;
+mod parts;
 mod planning;
 mod ports;
 mod problem;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::browse::letter_view;
 use crate::function::{Asker, Redrive};
 use crate::message::{INGEST, Treatment};
+use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::Planned;
@@ -20,9 +21,6 @@ use crate::shelves::Cursor;
 
 /// Letters of a plan that are shown with it.
 const EXAMPLES: usize = 3;
-
-/// Letters whose messages are read at a time.
-const READ_AT_ONCE: usize = 200;
 
 /// Which of the letters that are chosen a plan takes.
 pub(crate) struct Sieve<'a> {
@@ -121,7 +119,7 @@ impl<P: Ports> Redrive<P> {
             if !even_if_forgotten {
                 self.leave_out_forgotten(&mut chosen, &select, &mut draft)?;
             }
-            for part in chosen.chunks(READ_AT_ONCE) {
+            for part in parts_by_bytes(&chosen, |it| it.entry.place.length) {
                 let fitting = self.fitting(&treatment, part, sieve, &mut draft).await?;
                 let room = usize::try_from(sieve.most - draft.letters).unwrap_or(usize::MAX);
                 for indexed in fitting.into_iter().take(room) {

@@ -10,11 +10,15 @@ use letters::{
 };
 
 use crate::function::Redrive;
+use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 use crate::problem::Problem;
 
-/// Objects that are read at a time.
-const CONCURRENCY: usize = 8;
+/// Objects that are read at a time: neighbours in the index come from many of them.
+const CONCURRENCY: usize = 32;
+
+/// Up to this size an object is read whole for several of its messages.
+const MOST_READ_WHOLE: u64 = 1024 * 1024;
 
 /// Where a listing goes on: the shard, and the last letter before it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,21 +112,19 @@ impl<P: Ports> Redrive<P> {
         select: &Selection,
         letters: Vec<Indexed>,
     ) -> Result<Vec<Indexed>, Problem> {
-        let entries: Vec<&Entry> = letters.iter().map(|it| &it.entry).collect();
-        let messages = self.messages(&entries).await?;
-        let has_it = messages.iter().map(|message| {
-            payload_of(message).is_some_and(|payload| select.includes_payload(&payload))
-        });
-        let has_it: Vec<bool> = has_it.collect();
-        Ok(letters
-            .into_iter()
-            .zip(has_it)
-            .filter(|(_, has_it)| *has_it)
-            .map(|(it, _)| it)
-            .collect())
+        let mut with_it = Vec::new();
+        for part in parts_by_bytes(&letters, |it| it.entry.place.length) {
+            let entries: Vec<&Entry> = part.iter().map(|it| &it.entry).collect();
+            for (indexed, message) in part.iter().zip(self.messages(&entries).await?) {
+                if payload_of(&message).is_some_and(|payload| select.includes_payload(&payload)) {
+                    with_it.push(indexed.clone());
+                }
+            }
+        }
+        Ok(with_it)
     }
 
-    /// The messages of letters, in their order. Those of one object are read at once.
+    /// The messages of letters, in their order: of no more letters than [`parts_by_bytes`] has in a part.
     pub(crate) async fn messages(&self, entries: &[&Entry]) -> Result<Vec<StoredMessage>, Failure> {
         let mut objects: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
         for entry in entries {
@@ -145,9 +147,12 @@ impl<P: Ports> Redrive<P> {
         places: Vec<&Place>,
     ) -> Result<Vec<(Place, StoredMessage)>, Failure> {
         let mut messages = Vec::with_capacity(places.len());
-        if let [place] = places[..] {
-            let line = self.ports.objects().read_part(place).await?;
-            messages.push((place.clone(), read_message(place, &line)?));
+        let end = places.iter().map(|place| place.offset.saturating_add(place.length)).max();
+        if places.len() == 1 || end > Some(MOST_READ_WHOLE) {
+            for place in places {
+                let line = self.ports.objects().read_part(place).await?;
+                messages.push((place.clone(), read_message(place, &line)?));
+            }
             return Ok(messages);
         }
         let bytes = self.ports.objects().read(object).await?;

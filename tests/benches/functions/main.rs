@@ -10,7 +10,8 @@
 //! - `breaker`: what a healthy circuit breaker adds to enrich, and how long ten events take with a service of 20 ms.
 //! - `counts`: calls and write units beside the least that is possible, and what a million events cost.
 //! - `scale`: the same costs with 10,000 and with 10,000,000 dedupe records.
-//! - `letters`: groups over many dead letters, how many a second are redriven, and memory.
+//! - `letters`: groups over many dead letters, how many a second are redriven, and memory: with 10,000 and 100,000
+//!   letters, or as many as `--letters N` says.
 //! - `year`: the lake, with January's flights or those of `--flights FILE.csv.gz`.
 //!
 //! `--up-to STAGE` ends `stages` after that one, be it `ingest`, the first. `--binaries FOLDER` takes functions
@@ -110,6 +111,7 @@ struct Arguments {
     flights: Option<PathBuf>,
     last_stage: Option<String>,
     binaries: Option<PathBuf>,
+    letters: Option<usize>,
     parts: Vec<String>,
 }
 
@@ -123,6 +125,7 @@ impl Arguments {
                 "--up-to" => arguments.last_stage = Some(all.next().unwrap()),
                 "--flights" => arguments.flights = Some(all.next().unwrap().into()),
                 "--binaries" => arguments.binaries = Some(all.next().unwrap().into()),
+                "--letters" => arguments.letters = Some(all.next().unwrap().parse().unwrap()),
                 // Cargo's own.
                 "--bench" => {}
                 "stages" | "lake" | "breaker" | "counts" | "scale" | "letters" | "year" => {
@@ -168,9 +171,13 @@ async fn main() -> ExitCode {
         is_within &= scale(&folder, &plan, &events).await;
     }
     if arguments.wants("letters") {
-        let counts: &[usize] = if arguments.quick { &[1_000] } else { &[10_000, 100_000] };
+        let counts = match arguments.letters {
+            Some(count) => vec![count],
+            None if arguments.quick => vec![1_000],
+            None => vec![10_000, 100_000],
+        };
         let mut figures = Figures::new("the letter store");
-        letters::measure(&folder, counts, &mut figures).await;
+        letters::measure(&folder, &counts, &mut figures).await;
         figures.print();
     }
     if arguments.wants("year") {

@@ -1,23 +1,14 @@
 //! What a worker asks for, done.
 
-use std::collections::{BTreeMap, HashMap};
-
-use event::{Code, Failure, FailureKind};
+use event::Failure;
 use letters::{
     Answer, IndexWrite, IndexWritten, Indexed, LETTERS_IN_PAGE, Ledger, LedgerWritten, LetterId,
     LetterIndex as _, LetterReplaced, LetterReplacement, Request, Run, RunReplaced, Runs as _,
-    Sending, Sent,
 };
-use runtime::{Outgoing, send_all};
 
 use super::Driver;
-use super::keys::Remembered;
-use crate::message::revived;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
-
-/// Sends to a queue that are under way at a time, each of up to ten messages.
-const CONCURRENCY: usize = 8;
 
 impl<P: Ports> Driver<'_, P> {
     /// # Errors
@@ -29,7 +20,7 @@ impl<P: Ports> Driver<'_, P> {
             Request::ReadPart { from, to } => self.read_part(from, to).await?,
             Request::ReadLetters(letters) => self.read_letters(&letters).await,
             Request::ReplaceLetters(all) => self.replace_letters(all).await,
-            Request::Send(all) => self.send(all).await,
+            Request::Send(all) => Answer::Sent(self.send(&all).await),
         })
     }
 
@@ -134,66 +125,6 @@ impl<P: Ports> Driver<'_, P> {
             });
         }
         Answer::LettersReplaced(answers)
-    }
-
-    async fn send(&mut self, all: Vec<Sending>) -> Answer {
-        let mut entries = Vec::with_capacity(all.len());
-        for sending in &all {
-            let Some(held) = self.part.get(&sending.letter) else { return Answer::Unknown };
-            entries.push(&held.entry);
-        }
-        let messages = match self.redrive.messages(&entries).await {
-            Ok(messages) => messages,
-            Err(failure) => return unknown(&failure),
-        };
-        let mut treated = Vec::with_capacity(all.len());
-        for (sending, message) in all.iter().zip(messages) {
-            let message = self.treatment.treated(message, &self.redrive.contracts);
-            let message = message.inspect_err(|error| {
-                tracing::warn!(letter = sending.letter.0, failure.reason = %error, "not sent");
-            });
-            treated.push(message.ok());
-        }
-        let remembered = match self.extend_keys(&treated).await {
-            Ok(remembered) => remembered,
-            Err(failure) => return unknown(&failure),
-        };
-        let mut by_queue: BTreeMap<&str, Vec<(LetterId, Outgoing)>> = BTreeMap::new();
-        let mut sent: HashMap<LetterId, Sent> = HashMap::new();
-        for ((sending, treated), remembered) in all.iter().zip(treated).zip(remembered) {
-            let route = treated
-                .and_then(|(stage, message)| Some((self.redrive.routes.get(&stage)?, message)));
-            let (Some((route, message)), Remembered::Until(until)) = (route, remembered) else {
-                sent.insert(sending.letter.clone(), Sent::Refused);
-                continue;
-            };
-            let outgoing = revived(message, sending.redrive.clone(), until, &route.queue);
-            by_queue.entry(&route.queue).or_default().push((sending.letter.clone(), outgoing));
-        }
-        for (queue, letters) in by_queue {
-            let (ids, messages): (Vec<LetterId>, Vec<Outgoing>) = letters.into_iter().unzip();
-            let results =
-                send_all(self.redrive.ports.queues(), queue, &messages, CONCURRENCY).await;
-            for (id, result) in ids.into_iter().zip(results) {
-                sent.insert(id, outcome(result));
-            }
-        }
-        let outcome =
-            |sending: &Sending| sent.get(&sending.letter).copied().unwrap_or(Sent::Unknown);
-        Answer::Sent(all.iter().map(outcome).collect())
-    }
-}
-
-/// Only what is larger than any message can be is refused for good: all else may have been, or may yet be, sent.
-fn outcome(result: Result<(), Failure>) -> Sent {
-    match result {
-        Ok(()) => Sent::Sent,
-        Err(failure) => {
-            tracing::warn!(failure.reason = %failure.reason, "not sent");
-            let is_for_good =
-                failure.kind == FailureKind::Permanent && failure.code == Code::SizeExceeded;
-            if is_for_good { Sent::Refused } else { Sent::Unknown }
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use letters::{
 };
 
 use super::Driver;
+use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 use crate::problem::Problem;
 
@@ -103,13 +104,15 @@ impl<P: Ports> Driver<'_, P> {
     /// Whether the sinks have what was sent; one answer for each letter, in their order.
     async fn look_for(&self, sent: &[Indexed]) -> Result<Vec<Seen>, Problem> {
         let contracts = &self.redrive.contracts;
-        let entries: Vec<&Entry> = sent.iter().map(|found| &found.entry).collect();
         let mut events = Vec::with_capacity(sent.len());
-        for message in self.redrive.messages(&entries).await? {
-            let treated = self.treatment.treated(message, contracts).ok();
-            events.push(treated.and_then(|(stage, message)| {
-                SentEvent::of_message(&stage, &message.body, &message.attributes, contracts)
-            }));
+        for part in parts_by_bytes(sent, |found| found.entry.place.length) {
+            let entries: Vec<&Entry> = part.iter().map(|found| &found.entry).collect();
+            for message in self.redrive.messages(&entries).await? {
+                let treated = self.treatment.treated(message, contracts).ok();
+                events.push(treated.and_then(|(stage, message)| {
+                    SentEvent::of_message(&stage, &message.body, &message.attributes, contracts)
+                }));
+            }
         }
         let known: Vec<SentEvent> = events.iter().flatten().cloned().collect();
         let mut seen = self.redrive.ports.evidence().look(&known).await?.into_iter();

@@ -214,3 +214,21 @@ async fn a_run_that_has_sent_everything_can_be_cancelled_behind_itself() {
     let refused = world.ask(json!({ "cancel": { "run": run, "why": "again" } })).await;
     assert!(refused.unwrap_err().detail.contains("is cancelled"));
 }
+
+/// More than can be held at once.
+#[tokio::test]
+async fn letters_of_nearly_a_megabyte_each_are_all_sent_whole() {
+    let world = World::new();
+    let mut bodies = BTreeSet::new();
+    for n in 0..40 {
+        let body = format!("{n} {}", "x".repeat(400_000));
+        world.add("sink", &body);
+        bodies.insert(body);
+    }
+    let run = world.begin(unlimited()).await;
+    world.work(&run).await;
+    let sent = world.memory.queues.sent_to(SINK);
+    assert_eq!(sent.len(), 40);
+    assert_eq!(sent.into_iter().map(|message| message.body).collect::<BTreeSet<_>>(), bodies);
+    assert_eq!(world.status(&run).await["sent"], json!(40));
+}
