@@ -179,8 +179,5 @@ fn unreadable(place: &Place) -> Failure {
 }
 
 pub(crate) fn no_letter(id: &LetterId) -> Problem {
-    Problem::unknown(format!(
-        "there is no letter `{}`; `dlq list` and `dlq groups` show which there are",
-        id.0
-    ))
+    Problem::unknown(format!("there is no letter `{}`; `dlq peek` shows which there are", id.0))
 }

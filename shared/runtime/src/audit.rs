@@ -32,11 +32,15 @@ const MAX_WHY: usize = 500;
 /// What a reason is, when it is empty, too long, or has control characters.
 pub fn check_why(text: &str) -> Result<&str, String> {
     let why = text.trim();
-    if (1..=MAX_WHY).contains(&why.chars().count()) && !why.chars().any(char::is_control) {
+    // Not the dots that stand for it in a command that is shown.
+    let is_no_word = |c: char| c.is_whitespace() || c.is_ascii_punctuation() || c == '…';
+    let is_said = !why.chars().all(is_no_word);
+    let is_line = !why.chars().any(char::is_control);
+    if is_said && is_line && why.chars().count() <= MAX_WHY {
         return Ok(why);
     }
     Err(format!(
-        "`why` has 1 to {MAX_WHY} characters on one line: those who come after you read it"
+        "`why` has 1 to {MAX_WHY} characters on one line, and words: those who come after you read it"
     ))
 }
 

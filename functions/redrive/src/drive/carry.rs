@@ -3,7 +3,8 @@
 use event::Failure;
 use letters::{
     Answer, IndexWrite, IndexWritten, Indexed, LETTERS_IN_PAGE, Ledger, LedgerWritten, LetterId,
-    LetterIndex as _, LetterReplaced, LetterReplacement, Request, Run, RunReplaced, Runs as _,
+    LetterIndex as _, LetterReplaced, LetterReplacement, Request, Run, RunReplaced, RunState,
+    Runs as _,
 };
 
 use super::Driver;
@@ -40,7 +41,8 @@ impl<P: Ports> Driver<'_, P> {
         let mut to = Ledger { run, ..self.ledger.clone() };
         if to.run.is_over() {
             to.ended_at = Some(self.redrive.ports.now());
-            to.note = None;
+            // Who has cancelled it, and why, stays.
+            to.note = to.note.filter(|_| to.run.state == RunState::Cancelled);
         }
         match self.redrive.ports.index().replace_run(Some(expected), &to).await {
             Ok(LedgerWritten::Written) => {

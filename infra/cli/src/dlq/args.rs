@@ -45,11 +45,14 @@ pub(crate) enum Dlq {
 Exit status: 0, it is known where every event is; 1, some were not found; 2, it could not be done")]
     Reconcile(Reconcile),
     /// Write down which letters are meant, and look at what is in it; nothing is sent
+    #[command(
+        after_help = "Exit status: 0, there is a plan; 1, no letter is meant by that; 2, it could not be made"
+    )]
     Plan(Planned),
     /// Send a plan's letters back, a few first, and follow the run
     #[command(after_help = "\
-Exit status: 0, every letter was sent and none has come back; 1, the run was paused or cancelled, or letters came \
-back; 2, it could not be done; 130, Ctrl-C: the run goes on, and is no longer followed")]
+Exit status: 0, every letter was sent and none has come back; 1, the run was paused or cancelled, or letters were \
+left out or came back; 2, it could not be done; 130, Ctrl-C: the run goes on, and is no longer followed")]
     Redrive(Redrive),
     /// How far a run is, and why it waits
     Status(OfRun),
@@ -312,8 +315,13 @@ pub(crate) struct ActOnLetters {
 
 fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if !(1..=MAX_REASON).contains(&text.chars().count()) || text.chars().any(char::is_control) {
-        return Err(format!("expected 1 to {MAX_REASON} characters on one line"));
+    // Not the dots that stand for it in a command that is shown.
+    let is_no_word = |c: char| c.is_whitespace() || c.is_ascii_punctuation() || c == '…';
+    let is_said = !text.chars().all(is_no_word);
+    if !is_said || text.chars().count() > MAX_REASON || text.chars().any(char::is_control) {
+        return Err(format!(
+            "expected 1 to {MAX_REASON} characters on one line, and words: those who come after you read them"
+        ));
     }
     Ok(text.to_owned())
 }

@@ -41,8 +41,14 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
         ("operators.unknown-letters", "reconcile") => {
             "give one of the deployed datasets with --dataset"
         }
+        ("operators.unknown-letters", "redrive") => {
+            "`sluicegate dlq plan` makes a plan, and prints its id"
+        }
+        ("operators.unknown-letters", "status" | "pause" | "resume" | "cancel") => {
+            "`sluicegate dlq history` shows which runs there are; a plan has an id of its own"
+        }
         ("operators.unknown-letters", _) => {
-            "`sluicegate dlq list`, `dlq groups` and `dlq history` show what there is"
+            "`sluicegate dlq groups` shows which groups there are, and `dlq peek` letters"
         }
         ("operators.illegal-redrive", "redrive" | "plan") => {
             "`sluicegate dlq plan` makes a plan of what is dead now"

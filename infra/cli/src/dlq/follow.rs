@@ -82,7 +82,7 @@ fn has_stopped(run: &Value) -> bool {
 
 /// Whether a run has done all that it was to do, as far as is known now.
 pub(super) fn is_well(run: &Value) -> bool {
-    run["state"] == "done" && number(&run["came_back"]) == 0
+    run["state"] == "done" && number(&run["came_back"]) == 0 && number(&run["skipped"]) == 0
 }
 
 #[cfg(test)]
@@ -93,15 +93,16 @@ mod tests {
 
     #[test]
     fn a_run_is_well_once_all_of_it_is_sent_and_nothing_has_come_back() {
-        for (state, came_back, stopped, well) in [
-            ("running", 0, false, false),
-            ("cancelling", 0, false, false),
-            ("paused", 0, true, false),
-            ("cancelled", 0, true, false),
-            ("done", 1, true, false),
-            ("done", 0, true, true),
+        for (state, came_back, skipped, stopped, well) in [
+            ("running", 0, 0, false, false),
+            ("cancelling", 0, 0, false, false),
+            ("paused", 0, 0, true, false),
+            ("cancelled", 0, 0, true, false),
+            ("done", 1, 0, true, false),
+            ("done", 0, 5, true, false),
+            ("done", 0, 0, true, true),
         ] {
-            let run = json!({ "state": state, "came_back": came_back });
+            let run = json!({ "state": state, "came_back": came_back, "skipped": skipped });
             assert_eq!((has_stopped(&run), is_well(&run)), (stopped, well), "{run}");
         }
     }

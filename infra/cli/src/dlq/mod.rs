@@ -52,7 +52,9 @@ pub(crate) async fn run(
     let plain = plain(&verb);
     let answer = Client::find(root, &plain.at).await?.ask(&request).await?;
     tell(output, plain, &answer, |page| written(&verb, page, &answer, now));
-    Ok(ExitCode::SUCCESS)
+    // A script that plans nothing, by a name mistyped, is not to go on as if it had a plan.
+    let is_empty_plan = matches!(verb, Dlq::Plan(_)) && answer["letters"] == 0;
+    Ok(if is_empty_plan { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// A forgotten option must not change every letter that there is.
@@ -128,7 +130,13 @@ fn ids(answer: &Value) -> Vec<String> {
             return each.iter().map(|it| text(&it[id])).collect();
         }
     }
-    let named = [&answer["plan"], &answer["run"], &answer["note"]["group"]];
+    // A plan of no letters is nothing to begin.
+    if answer["plan"].is_string() && answer["letters"] == 0 {
+        return Vec::new();
+    }
+    // What begins a run names its plan, too.
+    let run = &answer["run"];
+    let named = [run, &run["run"], &answer["plan"], &answer["note"]["group"]];
     named.into_iter().find(|name| name.is_string()).map(text).into_iter().collect()
 }
 
@@ -243,7 +251,9 @@ mod tests {
             (json!({ "groups": [{ "group": "1-a" }, { "group": "1-b" }] }), vec!["1-a", "1-b"]),
             (json!({ "letters": [{ "id": "a" }] }), vec!["a"]),
             (json!({ "plan": "p", "letters": 3 }), vec!["p"]),
-            (json!({ "run": "r" }), vec!["r"]),
+            (json!({ "plan": "p", "letters": 0 }), vec![]),
+            (json!({ "run": "r", "plan": "p", "letters": 3 }), vec!["r"]),
+            (json!({ "run": { "run": "r", "plan": "p" } }), vec!["r"]),
             (json!({ "note": { "group": "1-a", "letters": 3 } }), vec!["1-a"]),
             (json!({ "halted": null }), vec![]),
         ] {

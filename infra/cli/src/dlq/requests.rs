@@ -288,6 +288,7 @@ mod tests {
             (vec!["unmute", group], "--reason"),
             (vec!["discard"], "--reason"),
             (vec!["discard", "--reason", "  "], "1 to 500 characters"),
+            (vec!["discard", "--reason", "…"], "and words"),
             (vec!["pause", "r1", "--reason", "a\u{1b}[2J"], "on one line"),
             (vec!["redrive", "p", "--reason", "x", "--canary", "0"], "--canary"),
             (vec!["redrive", "p", "--reason", "x", "--unlimited", "--most", "5"], "--most"),

@@ -45,6 +45,11 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
 pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> String {
     let mut lines = run_lines(page, &answer["run"], &times_of(answer, now));
     lines.extend(audit(page, answer));
+    if matches!(text(&answer["run"]["state"]).as_str(), "cancelling" | "cancelled") {
+        let what = "what it has sent and no stage has processed yet is given back: as the letter that it was, or, \
+                    where it had come further, as one of `--code redrive.cancelled`; what is written stays";
+        lines.extend(page.line("on its way", what));
+    }
     lines.join("\n")
 }
 

@@ -98,10 +98,12 @@ fn changed(page: &Page, change: &Value) -> Vec<String> {
     lines
 }
 
-/// A body with a line for each member, or as one line if it is no JSON.
+/// A body with a line for each member, in the order of their names, or as one line if it is no JSON: what a patch has
+/// changed comes in another order than its producer's.
 fn body_lines(body: &Value) -> Vec<String> {
     let body = body.as_str().unwrap_or_default();
-    indented(body).unwrap_or_else(|| vec![shown(body)])
+    let sorted = serde_json::from_str::<Value>(body).map(|value| value.to_string());
+    sorted.ok().and_then(|json| indented(&json)).unwrap_or_else(|| vec![shown(body)])
 }
 
 /// `deliver 1,200, sink 4`.
