@@ -63,5 +63,11 @@ pub(crate) fn refused(
     letter.traceparent = Some(trace.as_str().to_owned());
     letter.encoding = encoding;
     letter.form = form;
-    Refused { body, attributes: origin.attributes(dataset), letter, group: None }
+    Refused {
+        body,
+        attributes: origin.attributes(dataset),
+        letter,
+        group: None,
+        id: origin.id.clone(),
+    }
 }

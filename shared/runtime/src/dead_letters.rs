@@ -13,6 +13,9 @@ pub struct Refused {
     pub attributes: Attributes,
     pub letter: DeadLetter,
     pub group: Option<String>,
+    /// Of this life alone. A FIFO queue drops what has the same id as another within five minutes, and an event that was
+    /// brought back and fails again in that time is no copy of its first letter.
+    pub id: String,
 }
 
 impl Refused {
@@ -44,6 +47,7 @@ impl Refused {
             attributes: record.attributes.clone(),
             letter: letter.following(earlier.as_ref()),
             group: record.group.clone().or_else(|| record.fair_group.clone()),
+            id: record.message_id.clone(),
         }
     }
 
@@ -57,12 +61,11 @@ impl Refused {
     }
 
     fn outgoing(self, kind: Kind) -> Outgoing {
-        let id = self.letter.message_id.clone();
         let room = MAX_BATCH_BYTES.saturating_sub(self.body.len());
         let attributes = self.letter.write_within(self.attributes, room);
         let (group, deduplication_id) = match kind {
             Kind::Standard => (self.group, None),
-            Kind::Fifo => (Some(self.group.unwrap_or_else(|| id.clone())), Some(id)),
+            Kind::Fifo => (Some(self.group.unwrap_or_else(|| self.id.clone())), Some(self.id)),
         };
         Outgoing { body: self.body, attributes, group, deduplication_id, delay: None }
     }

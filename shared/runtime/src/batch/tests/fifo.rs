@@ -66,3 +66,30 @@ async fn what_there_is_no_time_for_stops_its_group_too() {
     assert_eq!(found, ends(&["m1"], &[], &["m0", "m2"]));
     check_prepared(&rig, &["m0", "m1"]);
 }
+
+/// A FIFO queue drops what has the id of another within five minutes: a copy of a letter, and not the letter of a
+/// message that was brought back and fails again.
+#[tokio::test(start_paused = true)]
+async fn a_letter_of_another_life_is_no_copy_to_a_fifo_queue() {
+    let rig = Rig::of(&[PERMANENT, PERMANENT]);
+    let batches = Batches {
+        stage: Script { acts: rig.batches.stage.acts.clone(), ..Script::default() },
+        queue: Arc::clone(&rig.batches.queue),
+        dead_letters: DeadLetters::new(Arc::clone(&rig.batches.queue), format!("{DLQ}.fifo")),
+        policy: Policy::new(QUEUE.to_owned(), MAX_RECEIVES),
+    };
+    let first = grouped("a").remove(0);
+    // Its letter was sent, and then its deletion failed.
+    batches.run(vec![first.clone()], &rig.deadline).await;
+    batches.run(vec![first.clone()], &rig.deadline).await;
+    let (_, letter) = rig.batches.queue.sent.lock().unwrap()[0].clone();
+    let attributes = event::DeadLetter::revive(letter.attributes, usize::MAX, None);
+    let again = Record { attributes, message_id: "m1".to_owned(), ..first };
+    batches.run(vec![again], &rig.deadline).await;
+    let sent = rig.batches.queue.sent.lock().unwrap().clone();
+    let ids: Vec<_> = sent.iter().map(|(_, message)| message.deduplication_id.clone()).collect();
+    assert!(ids[0].is_some() && ids[0] == ids[1], "{ids:?}");
+    assert!(ids[2].is_some() && ids[2] != ids[0], "{ids:?}");
+    let letter = event::DeadLetter::read(&sent[2].1.attributes).unwrap();
+    assert_eq!(letter.message_id, "m0", "it is told by the message that failed first");
+}
