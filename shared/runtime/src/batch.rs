@@ -138,14 +138,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         deadline: &Deadline,
         tally: &mut Tally,
     ) -> Vec<Record> {
-        let mut outcomes = Vec::new();
-        let mut due = Vec::with_capacity(records.len());
-        for record in records {
-            match self.check_due(&record, deadline).await {
-                Ok(()) => due.push(record),
-                Err(failure) => outcomes.push((record, Err(failure))),
-            }
-        }
+        let (due, mut outcomes) = self.take_due(records, deadline).await;
         let attempts: Vec<_> = stream::iter(due)
             .map(|record| async move {
                 let remaining = deadline.remaining();
@@ -181,20 +174,31 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         returned
     }
 
-    /// Whether a record is to be tried now.
-    async fn check_due(&self, record: &Record, deadline: &Deadline) -> Result<(), Failure> {
-        if let Some(failure) = wait::before_due(record, deadline.now()) {
-            return Err(failure);
-        }
-        let Some(cancelled) = &self.policy.cancelled_redrives else { return Ok(()) };
-        let check = cancelled.check(record, deadline.now());
-        match tokio::time::timeout(deadline.remaining() / 4, check).await {
-            Ok(checked) => checked,
-            Err(_elapsed) => {
-                let reason = "not known in time whether its redrive was cancelled";
-                Err(Failure::transient(Code::RecordTimedOut, reason))
+    /// The records that are to be tried now, and what becomes of the others.
+    async fn take_due(
+        &self,
+        records: Vec<Record>,
+        deadline: &Deadline,
+    ) -> (Vec<Record>, Vec<Outcome>) {
+        let mut outcomes = Vec::new();
+        let mut due = Vec::with_capacity(records.len());
+        for record in records {
+            match wait::before_due(&record, deadline.now()) {
+                None => due.push(record),
+                Some(failure) => outcomes.push((record, Err(failure))),
             }
         }
+        let Some(cancelled) = &self.policy.cancelled_redrives else { return (due, outcomes) };
+        let limit = deadline.remaining() / 4;
+        let checked = cancelled.check(&due, deadline.now(), limit).await;
+        let mut going_on = Vec::with_capacity(due.len());
+        for (record, checked) in due.into_iter().zip(checked) {
+            match checked {
+                Ok(()) => going_on.push(record),
+                Err(failure) => outcomes.push((record, Err(failure))),
+            }
+        }
+        (going_on, outcomes)
     }
 
     async fn prepare(

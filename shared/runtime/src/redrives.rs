@@ -4,13 +4,13 @@
 //! record that a run brought back whether that was cancelled, at most once a second for each run. Where that cannot be
 //! known, the record is tried again later: it has waited before, and nothing is lost by that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use event::{Code, Failure, FailureKind, Timestamp};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 
 use crate::Record;
 
@@ -51,22 +51,57 @@ impl CancelledRedrives {
         Self { runs, seen: Arc::default() }
     }
 
-    /// Whether a record may be processed.
+    /// Whether each of these records may be processed, in their order. All runs that are not known are asked for at
+    /// once, and their answers are waited for until `limit` is over: the batch has other records, too.
     ///
-    /// # Errors
-    /// [`Code::RedriveCancelled`], permanent: its run was cancelled. Transient: it is not known.
-    pub(crate) async fn check(&self, record: &Record, now: Timestamp) -> Result<(), Failure> {
-        let Some(redriven) = record.redriven() else { return Ok(()) };
-        let run = redriven.run;
-        let is_cancelled = match self.recall(&run, now) {
-            Some(is_cancelled) => is_cancelled,
-            None => self.ask(&run, now).await?,
-        };
-        if is_cancelled {
-            let reason = format!("the redrive `{run}` was cancelled while this was on its way");
-            return Err(Failure::permanent(Code::RedriveCancelled, reason));
+    /// Each error is [`Code::RedriveCancelled`], permanent: its run was cancelled; or transient: it is not known.
+    pub(crate) async fn check(
+        &self,
+        records: &[Record],
+        now: Timestamp,
+        limit: Duration,
+    ) -> Vec<Result<(), Failure>> {
+        let mut runs = Vec::with_capacity(records.len());
+        for record in records {
+            runs.push(record.redriven().map(|redriven| redriven.run));
         }
-        Ok(())
+        let mut known: BTreeMap<&str, Result<bool, Failure>> = BTreeMap::new();
+        let mut unknown = BTreeSet::new();
+        for run in runs.iter().flatten() {
+            match self.recall(run, now) {
+                Some(is_cancelled) => {
+                    known.insert(run, Ok(is_cancelled));
+                }
+                None => {
+                    unknown.insert(run.as_str());
+                }
+            }
+        }
+        let asked = unknown.into_iter().map(|run| self.ask_within(run, now, limit));
+        known.extend(join_all(asked).await);
+        let mut checked = Vec::with_capacity(records.len());
+        for run in &runs {
+            checked.push(match run.as_deref().and_then(|run| Some((run, known.get(run)?))) {
+                None | Some((_, Ok(false))) => Ok(()),
+                Some((run, Ok(true))) => Err(cancelled(run)),
+                Some((_, Err(failure))) => Err(failure.clone()),
+            });
+        }
+        checked
+    }
+
+    async fn ask_within<'a>(
+        &self,
+        run: &'a str,
+        now: Timestamp,
+        limit: Duration,
+    ) -> (&'a str, Result<bool, Failure>) {
+        let answer = tokio::time::timeout(limit, self.ask(run, now)).await;
+        let answer = answer.unwrap_or_else(|_elapsed| {
+            let reason = format!("not known in time whether the redrive `{run}` was cancelled");
+            Err(Failure::transient(Code::RecordTimedOut, reason))
+        });
+        (run, answer)
     }
 
     fn recall(&self, run: &str, now: Timestamp) -> Option<bool> {
@@ -91,6 +126,11 @@ impl CancelledRedrives {
         seen.insert(run.to_owned(), Seen { is_cancelled, at: now });
         Ok(is_cancelled)
     }
+}
+
+fn cancelled(run: &str) -> Failure {
+    let reason = format!("the redrive `{run}` was cancelled while this was on its way");
+    Failure::permanent(Code::RedriveCancelled, reason)
 }
 
 #[cfg(test)]

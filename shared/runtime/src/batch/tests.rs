@@ -4,6 +4,7 @@ mod fifo;
 mod outcomes;
 mod parking;
 mod property;
+mod redriven;
 mod time;
 
 use std::collections::BTreeMap;
