@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use event::{Attributes, Code, Failure, attributes_size};
+use event::{Attributes, Code, Failure, REDRIVE_ATTRIBUTE, attributes_size};
 
 use crate::MAX_BATCH_BYTES;
 
@@ -31,15 +31,17 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message for the next stage.
+    /// A message for the next stage. What it says of a redrive counts to what comes on top: an event that has fitted once
+    /// fits when it is brought back, too.
     ///
     /// # Errors
     /// [`Code::SizeExceeded`], permanent, if it left no room for a failure.
     pub fn for_stage(body: String, attributes: Attributes) -> Result<Self, Failure> {
-        let message = Self { body, attributes, ..Self::default() };
-        let size = message.size();
+        let mut own = attributes.clone();
+        own.remove(REDRIVE_ATTRIBUTE);
+        let size = body.len() + attributes_size(&own);
         if size <= MAX_STAGE_MESSAGE_BYTES {
-            return Ok(message);
+            return Ok(Self { body, attributes, ..Self::default() });
         }
         let reason = format!(
             "{size} bytes with all that is added to it; between stages it may have \
@@ -86,7 +88,7 @@ impl<Q: Queue> Queue for std::sync::Arc<Q> {
 
 #[cfg(test)]
 mod tests {
-    use event::{Attribute, DeadLetter, Timestamp};
+    use event::{Attribute, DeadLetter, Redriven, Timestamp};
 
     use super::*;
 
@@ -97,9 +99,15 @@ mod tests {
         let rest = attributes_size(&attributes);
         let body = |bytes: usize| "x".repeat(bytes);
         let most = MAX_STAGE_MESSAGE_BYTES - rest;
-        let message = Outgoing::for_stage(body(most), attributes.clone()).unwrap();
-        let refused = Outgoing::for_stage(body(most + 1), attributes).unwrap_err();
+        let refused = Outgoing::for_stage(body(most + 1), attributes.clone()).unwrap_err();
         assert_eq!(refused.code, Code::SizeExceeded);
+        Outgoing::for_stage(body(most), attributes.clone()).unwrap();
+        // It fits as well once a redrive has brought it back.
+        let mut redriven = attributes;
+        let until = Some(Timestamp::from_unix_ms(0));
+        Redriven { run: "20261129T101500Z-4f2a9c".to_owned(), remembered_until: until }
+            .write(&mut redriven);
+        let message = Outgoing::for_stage(body(most), redriven).unwrap();
         for worst in ["\u{1}", "\u{1f525}", "\""] {
             let failure = Failure::permanent(Code::ContractViolation, worst.repeat(5_000));
             let failure = failure.at(worst.repeat(5_000));
