@@ -36,8 +36,10 @@ impl Protocol for Fenced {
             Some((Expected::Held(owner.clone()), Some(to)))
         };
         match self {
+            // A redrive may have extended the claim's life since it was read: the event is remembered from now on.
             Self::CompleteFor(theirs) => {
-                completed(&theirs.owner, &theirs.fingerprint, theirs.expires_at)
+                let expires_at = theirs.expires_at.max(claim.expires_at);
+                completed(&theirs.owner, &theirs.fingerprint, expires_at)
             }
             Self::Complete => completed(&claim.owner, &claim.fingerprint, claim.expires_at),
             Self::Settle(_) | Self::Write => None,

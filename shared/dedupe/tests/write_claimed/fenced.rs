@@ -103,6 +103,23 @@ fn what_a_dead_writer_wrote_is_completed_for_it() {
     assert!(objects.is_published("dead"));
 }
 
+/// A claim's life may have been extended since it was read, and is not cut short again.
+#[test]
+fn what_is_completed_for_a_dead_writer_is_remembered_from_then_on() {
+    for (claimed_ms, later_ms, expected_ms) in [(1_000, 2_000, 2_000), (2_000, 1_000, 2_000)] {
+        let (store, objects) = (Store::default(), MemoryObjects::default());
+        let until = |ms| start().plus(30 * LEASE + Duration::from_millis(ms));
+        objects.fail(Fault::Publishing);
+        let dead = Claim { expires_at: until(claimed_ms), ..claim("a", "p", "dead") };
+        assert!(run(&store, &objects, vec![dead], Duration::ZERO)[0].is_err());
+        objects.fail(Fault::None);
+        let later = Claim { expires_at: until(later_ms), ..claim("a", "p", "w2") };
+        assert_eq!(run(&store, &objects, vec![later], LEASE), [Ok(Verdict::Duplicate)]);
+        let record = store.records().into_values().next().unwrap();
+        assert_eq!(record.expires_at(), until(expected_ms));
+    }
+}
+
 #[test]
 fn what_a_dead_writer_did_not_write_is_fenced_and_written() {
     let (store, objects) = (Store::default(), MemoryObjects::default());
