@@ -7,7 +7,7 @@ use contracts::{Catalog, LakeFormat};
 use dedupe::fenced::write_fenced;
 use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
 use event::{Code, Failure, Fingerprint, Timestamp};
-use runtime::sink::{Prepared, accept, known_later, lease, settle_events, to_write};
+use runtime::sink::{Accepted, Prepared, accept, known_later, lease, settle_events, to_write};
 use runtime::{Deadline, Done, Record, Stage};
 
 use crate::bucket::Bucket;
@@ -58,7 +58,8 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         record: &Record,
         deadline: &Deadline,
     ) -> Result<Self::Prepared, Failure> {
-        let (envelope, contract) = accept(&self.contracts, record, deadline.now())?;
+        let accepted = accept(&self.contracts, record, deadline.now())?;
+        let Accepted { envelope, contract, expires_at } = accepted;
         let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
         let lakes = lakes.ok_or_else(|| {
             let reason = format!("`{}` has no sink of kind lake", contract.dataset);
@@ -68,7 +69,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
             Ok(Line {
                 id: RecordId { sink: sink.clone(), key: envelope.idempotencykey.clone() },
                 fingerprint: envelope.fingerprint.clone(),
-                expires_at: contract.remembered_until(deadline.now()),
+                expires_at,
                 partition: Partition::of(sink, &envelope),
                 format: lake.format,
                 row: lake.row(&envelope)?,

@@ -61,7 +61,7 @@ impl Writing<'_> {
         let mut item = about(&self.event.envelope, self.event.now);
         item.extend(content(&self.to.attributes, &self.event.payload)?);
         // It is the dedupe record too, and an old event is not to be forgotten at once.
-        let expiry = |days| self.event.envelope.time.plus(DAY * days).max(self.event.expires_at());
+        let expiry = |days| self.event.envelope.time.plus(DAY * days).max(self.event.expires_at);
         let expires_at = self.to.ttl_days.map(expiry);
         let fingerprint = self.event.envelope.fingerprint.clone();
         let bytes = sized(&item, row.pk().len() + fingerprint.as_str().len() + OVERHEAD)?;

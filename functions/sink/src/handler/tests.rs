@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use event::{DeadLetter, Decimal, Envelope, Payload};
+use event::{DeadLetter, Decimal, Envelope, Payload, Redriven};
 use runtime::sink::Transactional;
-use runtime::{BatchResponse, Batches, DeadLetters, Policy, Record};
+use runtime::{BatchResponse, Batches, Clock as _, DeadLetters, Policy, Record};
 use serde_json::json;
 use testkit::{Answer, ManualClock, MemoryQueue, MemoryStore};
 
@@ -309,4 +309,21 @@ fn check_key(record: &Record) {
     let contracts = testkit::contracts();
     let accepted = contracts.get(&envelope.dataset).unwrap().accept(&payload).unwrap();
     assert_eq!(envelope.idempotencykey, accepted.key);
+}
+
+/// A copy of the message may be written until then, whatever the contract says by now.
+#[tokio::test]
+async fn what_is_written_is_remembered_for_as_long_as_its_message_says() {
+    for (days, expected_days) in [(60, 60), (7, 30)] {
+        let rig = Rig::default();
+        let now = rig.clock.now();
+        let mut record = event("a", "k", "p");
+        let until = Some(now.plus(DAY * days));
+        Redriven { run: "r".to_owned(), remembered_until: until }.write(&mut record.attributes);
+        assert!(rig.run(vec![record]).await.failures.is_empty());
+        // That of the totals: a row that is its own record stays.
+        let records = rig.store.records();
+        let expires_at = records.values().map(dedupe::DedupeRecord::expires_at).min();
+        assert_eq!(expires_at, Some(now.plus(DAY * expected_days)), "{days}");
+    }
 }

@@ -41,7 +41,8 @@ fn try_effect(sink: &str, data: &str) -> Result<TableEffect, Failure> {
     let envelope = Envelope::from_json(&text).unwrap();
     let payload = serde_json::from_str(data).unwrap();
     let contract = contract(sink);
-    let event = Event { envelope, contract: &contract, payload, now: day(10) };
+    let expires_at = contract.remembered_until(day(10));
+    let event = Event { envelope, contract: &contract, payload, now: day(10), expires_at };
     let sink = &contract.sinks[0];
     let Target::Table(to) = &sink.target else { panic!("{sink:?}") };
     super::effect(&event, sink, to, "table").map(|(effect, _)| effect)

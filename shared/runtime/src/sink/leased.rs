@@ -113,7 +113,7 @@ where
             Ok(Sending {
                 id: event.id(sink),
                 fingerprint: event.envelope.fingerprint.clone(),
-                expires_at: event.expires_at(),
+                expires_at: event.expires_at,
                 request: self.sink.request(&event, sink)?,
             })
         };

@@ -28,6 +28,8 @@ pub struct Event<'a> {
     /// What the envelope carries, parsed.
     pub payload: Value,
     pub now: Timestamp,
+    /// Until when its key is remembered.
+    pub expires_at: Timestamp,
 }
 
 impl Event<'_> {
@@ -36,12 +38,14 @@ impl Event<'_> {
     pub fn id(&self, sink: &contracts::Sink) -> RecordId {
         RecordId { sink: sink.name.clone(), key: self.envelope.idempotencykey.clone() }
     }
+}
 
-    /// Until when its key is remembered.
-    #[must_use]
-    pub fn expires_at(&self) -> Timestamp {
-        self.contract.remembered_until(self.now)
-    }
+/// An event that may be written now.
+pub struct Accepted<'a> {
+    pub envelope: Envelope,
+    pub contract: &'a Contract,
+    /// Until when its key is remembered once it is written.
+    pub expires_at: Timestamp,
 }
 
 /// A letter lives 14 days, and a redrive makes a new one of what fails again: there is no end to how old
@@ -76,12 +80,15 @@ pub fn accept<'a>(
     contracts: &'a Catalog,
     record: &Record,
     now: Timestamp,
-) -> Result<(Envelope, &'a Contract), Failure> {
+) -> Result<Accepted<'a>, Failure> {
     let envelope = Envelope::from_json(&record.body)?;
     let contract = contracts.get(&envelope.dataset).map_err(known_later)?;
     let extended_to = record.redriven().and_then(|redriven| redriven.remembered_until);
     check_remembered(envelope.ingesttime, extended_to, contract, now)?;
-    Ok((envelope, contract))
+    // A copy of the message is written until then: a record that is forgotten before, since the contract says less by
+    // now, would let it take effect again.
+    let expires_at = contract.surely_remembered_until(now, extended_to);
+    Ok(Accepted { envelope, contract, expires_at })
 }
 
 /// Of what an earlier stage knew and this one does not: it is of a newer deployment, as there is one
@@ -117,7 +124,7 @@ impl Own {
         record: &Record,
         now: Timestamp,
     ) -> Result<(Event<'_>, impl Iterator<Item = &contracts::Sink>), Failure> {
-        let (envelope, contract) = accept(&self.contracts, record, now)?;
+        let Accepted { envelope, contract, expires_at } = accept(&self.contracts, record, now)?;
         let own = self.of_dataset.get(&envelope.dataset).filter(|own| !own.is_empty());
         let own = own.ok_or_else(|| {
             let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
@@ -125,7 +132,7 @@ impl Own {
         })?;
         let payload = serde_json::from_str(envelope.data.get())
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error)))?;
-        let event = Event { envelope, contract, payload, now };
+        let event = Event { envelope, contract, payload, now, expires_at };
         Ok((event, own.iter().map(|&at| &contract.sinks[at])))
     }
 }

@@ -72,7 +72,7 @@ where
             Ok(Write {
                 id: event.id(sink),
                 fingerprint: event.envelope.fingerprint.clone(),
-                expires_at: event.expires_at(),
+                expires_at: event.expires_at,
                 effect,
                 bytes,
             })
