@@ -22,12 +22,16 @@ const RESERVE: Duration = Duration::from_secs(2);
 /// How often what another has changed meanwhile, or of which nothing is known, is tried.
 const MOST_ROUNDS: usize = 6;
 
+/// The stage whose queue producers send to.
+const INBOX_STAGE: &str = "ingest";
+
 pub(crate) struct Collector<I, O> {
     pub(crate) index: I,
     pub(crate) objects: O,
     pub(crate) contracts: Catalog,
     /// By the ARN of each dead-letter queue, the stage whose letters are in it.
     pub(crate) stages: BTreeMap<String, String>,
+    /// Whose messages in the inbox may say that they failed before, or were brought back.
     pub(crate) trusted_senders: Senders,
 }
 
@@ -69,9 +73,11 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
                 response.failures.push(Failed { message_id: record.message_id });
                 continue;
             };
-            // What a function wrote into the queue is the function's, since nobody else may send there.
-            record.is_strangers =
-                record.moved_from.is_some() && !self.trusted_senders.include(&record);
+            // What a function wrote into the queue is the function's, since nobody else may send there. What SQS moved was
+            // a producer's at most in the inbox: functions alone send to the other queues.
+            record.is_strangers = stage == INBOX_STAGE
+                && record.moved_from.is_some()
+                && !self.trusted_senders.include(&record);
             by_stage.entry(stage).or_default().push(record);
         }
         for (stage, records) in by_stage {

@@ -111,14 +111,9 @@ impl Identity {
         let collected_as = ids.split_off(ids.len().saturating_sub(MOST_IDS));
         match change {
             Change::New => new,
-            // The same message once more: it stays where it is.
-            Change::Copy => Entry { collected_as, ..found.clone() },
-            // It is as it was before that run, with the message and the failure that it had.
-            Change::Recalled => Entry {
-                remembered_until: new.remembered_until.max(found.remembered_until),
-                collected_as,
-                ..found.clone()
-            },
+            // The same message once more stays where it is. What is recalled is as it was before its run, with the message
+            // and the failure that it had; the keys that the run has extended may be of what a patch made of it.
+            Change::Copy | Change::Recalled => Entry { collected_as, ..found.clone() },
             Change::CameBack => Entry {
                 collected_at: found.collected_at,
                 tenant: new.tenant.or_else(|| found.tenant.clone()),

@@ -33,6 +33,8 @@ pub struct Letter {
     pub version: u64,
     /// The runs that redrove it, in their order: so many lives it has had besides its first.
     pub runs: Vec<RunId>,
+    /// How many of these were cancelled before the letter was processed: it has failed in none of those lives.
+    pub recalls: u32,
 }
 
 /// Where a letter is in its life.
@@ -98,7 +100,7 @@ impl Letter {
     /// As it is when it is collected for the first time.
     #[must_use]
     pub fn collected() -> Self {
-        Self { state: LetterState::Dead, version: 1, runs: Vec::new() }
+        Self { state: LetterState::Dead, version: 1, runs: Vec::new(), recalls: 0 }
     }
 
     /// What a message of its present life carries.
@@ -156,13 +158,18 @@ pub fn step_letter(letter: &Letter, event: LetterEvent) -> Result<Letter, Illega
             if letter.redrive().as_ref() != Some(&redrive) {
                 return Err(IllegalLetter::EarlierLife);
             }
-            if letter.redrives() >= most_redrives { Quarantined } else { Dead }
+            if letter.redrives().saturating_sub(letter.recalls) >= most_redrives {
+                Quarantined
+            } else {
+                Dead
+            }
         }
         (Redriven { .. }, LetterEvent::Copy) => Dead,
         (Redriven { .. }, LetterEvent::Recall { redrive }) => {
             if letter.redrive().as_ref() != Some(&redrive) {
                 return Err(IllegalLetter::EarlierLife);
             }
+            next.recalls = next.recalls.saturating_add(1);
             Dead
         }
         (

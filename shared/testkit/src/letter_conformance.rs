@@ -136,6 +136,7 @@ async fn letters_are_read_as_they_were_written<S: LetterIndex>(store: &S) {
             state: LetterState::Quarantined,
             version: 12,
             runs: ["r1", "r1", "r2"].map(run_id).into(),
+            recalls: 1,
         },
         ..test_letter(3)
     };

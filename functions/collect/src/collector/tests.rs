@@ -30,8 +30,8 @@ struct World {
     first: BTreeMap<String, Vec<Message>>,
     /// Events with more than one message in their first life: these can be in the store before they come back.
     copied: BTreeSet<String>,
-    /// Events that were given back, since the run that had brought them back was cancelled.
-    recalled: BTreeSet<String>,
+    /// How often an event was given back, since the run that had brought it back was cancelled.
+    recalled: BTreeMap<String, u32>,
     /// What came back: run and body.
     lives: Vec<(String, String)>,
 }
@@ -90,7 +90,7 @@ impl World {
             failed: BTreeMap::new(),
             first: BTreeMap::new(),
             copied: BTreeSet::new(),
-            recalled: BTreeSet::new(),
+            recalled: BTreeMap::new(),
             lives: Vec::new(),
         }
     }
@@ -217,7 +217,8 @@ impl World {
             runs.push(RunId(run.clone()));
             let count = u32::try_from(runs.len()).unwrap();
             let state = LetterState::Redriven { run: RunId(run.clone()) };
-            let letter = Letter { state, version: found.letter.version + 1, runs };
+            let version = found.letter.version + 1;
+            let letter = Letter { state, version, runs, ..found.letter.clone() };
             let to = Indexed { entry: found.entry.clone(), letter };
             let write = IndexWrite { expected: Some(found.letter.version), to };
             assert_eq!(self.store.write(&[write], None).await, [IndexWritten::Written]);
@@ -229,8 +230,8 @@ impl World {
             let body = line["body"].as_str().unwrap().to_owned();
             let attributes: Attributes =
                 serde_json::from_value(line["attributes"].clone()).unwrap();
-            let mark =
-                RedriveMark { letter: id.0, run: run.clone(), count, remembered_until: None };
+            let remembered_until = Some(Timestamp::from_unix_ms(i64::from(self.ids)));
+            let mark = RedriveMark { letter: id.0, run: run.clone(), count, remembered_until };
             let back = DeadLetter::revive(attributes, usize::MAX, Some(mark));
             let earlier = DeadLetter::read(&back).unwrap();
             let code = if is_cancelled {
@@ -254,7 +255,7 @@ impl World {
             self.lives.push((run.clone(), body.clone()));
             // It stays as it was.
             if is_cancelled {
-                self.recalled.insert(body);
+                *self.recalled.entry(body).or_default() += 1;
                 self.queue.push(record);
                 continue;
             }
@@ -298,6 +299,11 @@ impl World {
                 (Some(id.0.as_str()), Some("sink"))
             );
             assert_eq!(entry.bytes, body.len() as u64);
+            // By it a plan is made, and by the message the letter is sent.
+            let failure = line["attributes"]["sluicegate.failure"]["value"].as_str();
+            let failure: Value = serde_json::from_str(failure.unwrap_or("{}")).unwrap();
+            let until = &failure["redrive"]["remembered_until"];
+            assert_eq!(&json!(entry.remembered_until), until, "{line}");
             assert!(self.failed[body].iter().any(|it| is_as_it_was(&line, it)), "{line}");
             if let Some(original) = &entry.original {
                 let line = self.line(original);
@@ -305,12 +311,13 @@ impl World {
                 assert!(first.any(|it| is_as_it_was(&line, it)), "not as it was first: {line}");
                 assert!(!letter.runs.is_empty());
             }
-            let count = letter.runs.len();
+            let recalled = self.recalled.get(body).copied().unwrap_or(0);
+            assert!(letter.recalls <= recalled, "{letter:?}");
+            let count = letter.runs.len() - letter.recalls as usize;
             let is_quarantined = letter.state == LetterState::Quarantined;
-            let was_recalled = self.recalled.contains(body);
-            assert!(!is_quarantined || count == 5 || was_recalled && count > 5, "{letter:?}");
+            assert!(!is_quarantined || count == 5, "{letter:?}");
             let is_dead = letter.state == LetterState::Dead;
-            assert!(count < 5 || !is_dead || was_recalled || self.copied.contains(body));
+            assert!(count < 5 || !is_dead || recalled > 0 || self.copied.contains(body));
         }
         let expected: BTreeMap<String, usize> =
             self.first.keys().map(|body| (body.clone(), 1)).collect();
@@ -450,7 +457,39 @@ fn a_letter_that_a_cancelled_run_gives_back_is_as_it_was() {
         entry.collected_as.clone_from(&before.entry.collected_as);
         assert_eq!(entry, before.entry, "reason, group, message and counts");
     }
+    block_on(world.redrive(u8::MAX, false));
+    collect_all(&mut world, &[]);
+    let letter = world.store.letters().into_values().next().unwrap().letter;
+    assert_eq!((letter.state, letter.runs.len()), (LetterState::Dead, 8), "it came back once");
     world.check();
+}
+
+/// What a stage makes of a redriven event says until when its keys are remembered, and is sent by that stage. In the
+/// inbox any producer can say so.
+#[test]
+fn what_sqs_moved_is_doubted_only_where_producers_may_send() {
+    let until = Timestamp::from_unix_ms(7_000);
+    let redriven = event::Redriven { run: "r".to_owned(), remembered_until: Some(until) };
+    let mut attributes = Attributes::new();
+    redriven.write(&mut attributes);
+    for (stage, sender, expected) in [
+        ("ingest", "AIDAPRODUCER", None),
+        ("ingest", "AROAREDRIVE:function", Some(until)),
+        ("sink", "AROAENRICH:function", Some(until)),
+        ("sink", "AROAREDRIVE:function", Some(until)),
+    ] {
+        let mut world = World::new();
+        world.fail(true);
+        let mut record = world.queue.remove(0);
+        record.sender = Some(sender.to_owned());
+        record.attributes.extend(attributes.clone());
+        let stages = BTreeMap::from([(DLQ.to_owned(), stage.to_owned())]);
+        let collector = Collector { stages, ..world.collector() };
+        let deadline = world.clock.deadline_in(Duration::from_secs(30));
+        assert!(block_on(collector.collect(vec![record], &deadline)).failures.is_empty());
+        let letter = world.store.letters().into_values().next().unwrap();
+        assert_eq!(letter.entry.remembered_until, expected, "{stage} {sender}");
+    }
 }
 
 /// As the contract of its dataset says; five times, where there is none.

@@ -89,6 +89,9 @@ pub(super) fn letter_item(indexed: &Indexed, now: Timestamp) -> Result<Item, Fai
     }
     let runs = letter.runs.iter().map(|run| text(run.0.clone()));
     set("runs", AttributeValue::L(runs.collect()));
+    if letter.recalls > 0 {
+        set("recalls", number(letter.recalls));
+    }
     set("entry", text(json(serde_json::to_string(entry))?));
     if matches!(shelf, Shelf::Redriven | Shelf::Discarded) {
         set("expires_at", number(now.plus(KEPT).unix_ms() / 1_000));
@@ -111,7 +114,11 @@ pub(super) fn read_letter(item: &Item) -> Option<Indexed> {
         _ => return None,
     };
     let runs: Option<Vec<RunId>> = item.get("runs")?.as_l().ok()?.iter().map(run).collect();
-    let letter = Letter { state, version: whole(item, "version")?, runs: runs? };
+    let recalls = match item.get("recalls") {
+        Some(_) => u32::try_from(whole(item, "recalls")?).ok()?,
+        None => 0,
+    };
+    let letter = Letter { state, version: whole(item, "version")?, runs: runs?, recalls };
     Some(Indexed { entry, letter })
 }
 

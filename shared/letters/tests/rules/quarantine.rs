@@ -12,9 +12,9 @@ fn what_is_dead_can_be_quarantined_and_nothing_else() {
         (LetterState::Quarantined, false),
         (LetterState::Discarded, false),
     ] {
-        let letter = Letter { state: state.clone(), version: 3, runs: runs.clone() };
+        let letter = Letter { state: state.clone(), version: 3, runs: runs.clone(), recalls: 0 };
         let next = step_letter(&letter, LetterEvent::Quarantine);
-        let expected = Letter { state: LetterState::Quarantined, version: 4, runs: runs.clone() };
+        let expected = Letter { state: LetterState::Quarantined, version: 4, ..letter.clone() };
         assert_eq!(next.ok(), is_legal.then_some(expected), "{state:?}");
     }
 }

@@ -27,6 +27,7 @@ fn a_letter_is_written_in_the_form_that_is_pinned() {
             state: LetterState::Redriven { run: run.clone() },
             version: 2,
             runs: vec![run],
+            recalls: 0,
         },
     };
     let pinned = Item::from([
@@ -67,7 +68,7 @@ fn a_letter_that_somebody_waits_for_does_not_expire() {
     ];
     let entry = r#"{"entry_format":1,"id":"f","stage":"sink","code":"key.missing","kind":"permanent","reason":"","group":"1-0","message_id":"m","taken_in_at":"2026-11-29T10:00:00Z","first_failed_at":"2026-11-29T10:00:00Z","last_failed_at":"2026-11-29T10:00:00Z","collected_at":"2026-11-29T10:00:00Z","attempts":1,"bytes":4,"place":{"object":"o","offset":0,"length":1}}"#;
     for (state, shelf, expires) in states {
-        let letter = Letter { state, version: 1, runs: Vec::new() };
+        let letter = Letter { state, version: 1, runs: Vec::new(), recalls: 0 };
         let indexed = Indexed { entry: serde_json::from_str(entry).unwrap(), letter };
         let item = letter_item(&indexed, Timestamp::from_unix_ms(0)).unwrap();
         assert_eq!((&item["shelf"], item.contains_key("expires_at")), (&text(shelf), expires));
