@@ -2,7 +2,10 @@
 
 use contracts::{Catalog, Patch};
 use event::{Attribute, DeadLetter, Envelope, RedriveMark, Timestamp};
-use letters::{FixError, Redrive, StoredMessage, enriched_anew, fixed, reprocessed};
+use letters::{
+    FixError, Redrive, SentEvent, StoredMessage, enriched_anew, extension_of, fixed, reprocessed,
+    without_extension,
+};
 use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
 
 /// The stage that takes in what producers send.
@@ -23,11 +26,35 @@ pub(crate) struct Treatment {
 }
 
 impl Treatment {
-    /// The letter's message as it is to be sent, and the stage that it goes to.
+    /// The letter's message as it is to be sent, and the stage that it goes to. What an earlier redrive has seen to, of
+    /// the keys of its event, it says only where that is so of all sinks that it goes to now.
     ///
     /// # Errors
     /// When it cannot be changed so, or its contract refuses what comes of it.
     pub(crate) fn treated(
+        &self,
+        message: StoredMessage,
+        contracts: &Catalog,
+    ) -> Result<(String, StoredMessage), FixError> {
+        let goes_elsewhere = self.to.as_ref().is_some_and(|to| *to != message.stage);
+        let is_changed = self.patch.is_some() || goes_elsewhere;
+        if !is_changed || extension_of(&message.attributes).is_none() {
+            return self.changed(message, contracts);
+        }
+        let before = event_of(&message.stage, &message, contracts);
+        let (stage, mut message) = self.changed(message, contracts)?;
+        let after = event_of(&stage, &message, contracts);
+        let is_covered = match (&before, &after) {
+            (Some(before), Some(after)) => after.is_covered_by(before),
+            (None, _) | (_, None) => false,
+        };
+        if !is_covered {
+            message.attributes = without_extension(message.attributes);
+        }
+        Ok((stage, message))
+    }
+
+    fn changed(
         &self,
         mut message: StoredMessage,
         contracts: &Catalog,
@@ -54,6 +81,10 @@ impl Treatment {
         }
         Ok((stage, message))
     }
+}
+
+fn event_of(stage: &str, message: &StoredMessage, contracts: &Catalog) -> Option<SentEvent> {
+    SentEvent::of_message(stage, &message.body, &message.attributes, contracts)
 }
 
 /// Lets a message that goes to ingest say when its event was first taken in, which may be long before the message of a

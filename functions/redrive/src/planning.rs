@@ -1,15 +1,17 @@
 //! Making plans, and reading them.
 
+mod forgotten;
+
 use std::collections::BTreeMap;
 
 use contracts::Patch;
 use letters::{
-    BadPlan, Entry, EventAge, Indexed, KeysLife, LETTERS_IN_PAGE, LetterObjects as _,
-    MOST_LOOKED_AT, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Sample, Selection,
-    StoredMessage,
+    BadPlan, Entry, EventAge, Indexed, LETTERS_IN_PAGE, LetterObjects as _, MOST_LOOKED_AT,
+    PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Sample, StoredMessage,
 };
 use serde_json::{Value, json};
 
+use self::forgotten::WhenForgotten;
 use crate::browse::letter_view;
 use crate::function::{Asker, Redrive};
 use crate::message::{INGEST, Treatment};
@@ -36,6 +38,15 @@ impl Sieve<'_> {
     const ALL: Self = Self { includes: &|_| true, most: u64::MAX, leaves_out: false };
 }
 
+/// What a plan makes of a letter.
+#[derive(Default)]
+struct Treated {
+    /// Of its event, where it says that.
+    age: Option<EventAge>,
+    /// As it is shown; of the first letters alone.
+    change: Option<Value>,
+}
+
 /// A plan that is being written.
 struct Draft {
     /// A name that no other draft has: its pages' folder.
@@ -48,6 +59,7 @@ struct Draft {
     left_out: u64,
     /// Those of them whose events were taken in longer ago than their keys are remembered.
     forgotten: u64,
+    when_forgotten: WhenForgotten,
     by_stage: BTreeMap<String, u64>,
     by_dataset: BTreeMap<String, u64>,
     examples: Vec<Value>,
@@ -106,19 +118,18 @@ impl<P: Ports> Redrive<P> {
         sieve: &Sieve<'_>,
     ) -> Result<(PlanId, PlanHeader, Draft), Problem> {
         let now = self.ports.now();
+        let when_forgotten = WhenForgotten::of(&asked);
         let Planned { select, to, patch, even_if_forgotten } = asked;
         self.check_stage(to.as_deref())?;
         let treatment = treatment(to.clone(), patch.as_ref())?;
-        let mut draft = Draft::new(self.ports.unique_name());
+        let mut draft = Draft::new(self.ports.unique_name(), when_forgotten);
         let mut cursor = Cursor::START;
         while draft.letters < sieve.most {
             let Some(mut chosen) = self.next_chosen(&select, now, &mut cursor).await? else {
                 break;
             };
             chosen.retain(sieve.includes);
-            if !even_if_forgotten {
-                self.leave_out_forgotten(&mut chosen, &select, &mut draft)?;
-            }
+            let chosen = self.young_enough(chosen, &mut draft)?;
             for part in parts_by_bytes(&chosen, |it| it.entry.place.length) {
                 let fitting = self.fitting(&treatment, part, sieve, &mut draft).await?;
                 let room = usize::try_from(sieve.most - draft.letters).unwrap_or(usize::MAX);
@@ -157,40 +168,6 @@ impl<P: Ports> Redrive<P> {
         Ok((id, header, draft))
     }
 
-    /// Leaves out what was taken in longer ago than its keys are remembered.
-    ///
-    /// # Errors
-    /// When such a letter was asked for by its id.
-    fn leave_out_forgotten(
-        &self,
-        chosen: &mut Vec<Indexed>,
-        select: &Selection,
-        draft: &mut Draft,
-    ) -> Result<(), Problem> {
-        let is_forgotten = |entry: &Entry| age_of(entry).is_some_and(|age| self.is_forgotten(&age));
-        let forgotten: Vec<Indexed> =
-            chosen.extract_if(.., |indexed| is_forgotten(&indexed.entry)).collect();
-        draft.left_out += forgotten.len() as u64;
-        draft.forgotten += forgotten.len() as u64;
-        match forgotten.first() {
-            Some(Indexed { entry, .. }) if !select.letters.is_empty() => {
-                let detail = format!(
-                    "letter `{}` was taken in at {}, longer ago than what became of it is remembered: it could take \
-                     effect twice; nothing was planned (`--even-if-forgotten` takes it all the same)",
-                    entry.id.0, entry.taken_in_at
-                );
-                Err(Problem::new(ProblemKind::Illegal, detail))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether an event was taken in longer ago than its keys are remembered.
-    pub(crate) fn is_forgotten(&self, age: &EventAge) -> bool {
-        let contract = self.contracts.get(&age.dataset);
-        contract.is_ok_and(|contract| age.keys_life(contract, self.ports.now()) == KeysLife::Over)
-    }
-
     /// The services that events of these datasets are enriched by, or delivered to.
     fn dependencies_of(&self, datasets: &BTreeMap<String, u64>) -> Vec<String> {
         let contracts = datasets.keys().filter_map(|dataset| self.contracts.get(dataset).ok());
@@ -224,42 +201,52 @@ impl<P: Ports> Redrive<P> {
         let mut messages = messages.into_iter();
         let mut fitting = Vec::with_capacity(part.len());
         for indexed in part {
-            let checked = self
-                .check_treatment(treatment, &indexed.entry, messages.next(), draft)
-                .and_then(|()| self.check_route(indexed, treatment.to.as_deref()));
-            match checked {
-                Ok(()) => fitting.push(indexed),
-                Err(_) if sieve.leaves_out => draft.left_out += 1,
+            let entry = &indexed.entry;
+            let is_shown = draft.changes.len() < EXAMPLES;
+            let treated = self
+                .treat(treatment, entry, messages.next(), is_shown)
+                .and_then(|it| self.check_route(indexed, treatment.to.as_deref()).map(|()| it));
+            let treated = match treated {
+                Ok(treated) => treated,
+                Err(_) if sieve.leaves_out => {
+                    draft.left_out += 1;
+                    continue;
+                }
                 Err(problem) => return Err(problem),
+            };
+            if let Some(age) = &treated.age
+                && !self.is_young_enough(entry, age, draft)?
+            {
+                continue;
             }
+            draft.changes.extend(treated.change);
+            fitting.push(indexed);
         }
         Ok(fitting)
     }
 
-    /// Treats a letter as it will be, so that a plan has none that would be refused for it, and keeps what the first
-    /// become. Without a message nothing is changed.
-    fn check_treatment(
+    /// Treats a letter as it will be, so that a plan has none that would be refused for it. Without a message nothing is
+    /// changed.
+    fn treat(
         &self,
         treatment: &Treatment,
         entry: &Entry,
         message: Option<StoredMessage>,
-        draft: &mut Draft,
-    ) -> Result<(), Problem> {
-        let Some(message) = message else { return Ok(()) };
+        is_shown: bool,
+    ) -> Result<Treated, Problem> {
+        let Some(message) = message else { return Ok(Treated::default()) };
         let before = self.masked(&message, &message.stage, entry);
         let treated = treatment.treated(message, &self.contracts);
         let (stage, after) = treated.map_err(|error| {
             let detail = format!("letter `{}`: {error}; nothing was planned", entry.id.0);
             Problem::new(ProblemKind::Illegal, detail)
         })?;
-        if draft.changes.len() < EXAMPLES {
+        let age = EventAge::of_message(&stage, &after);
+        let change = is_shown.then(|| {
             let after = self.masked(&after, &stage, entry);
-            let id = &entry.id;
-            draft
-                .changes
-                .push(json!({ "letter": id, "to": stage, "before": before, "after": after }));
-        }
-        Ok(())
+            json!({ "letter": entry.id, "to": stage, "before": before, "after": after })
+        });
+        Ok(Treated { age, change })
     }
 
     /// Whether letters can go there; to no stage that is named, each goes back to where it failed.
@@ -335,15 +322,6 @@ pub(crate) fn treatment(to: Option<String>, patch: Option<&Value>) -> Result<Tre
     Ok(Treatment { patch, to })
 }
 
-/// The age of a letter's event, as the index knows it.
-fn age_of(entry: &Entry) -> Option<EventAge> {
-    Some(EventAge {
-        dataset: entry.dataset.clone()?,
-        taken_in: entry.taken_in_at,
-        extended_to: entry.remembered_until,
-    })
-}
-
 fn page_key(folder: &str, page: usize) -> String {
     format!("plans/{folder}/{page:06}.ndjson")
 }
@@ -353,7 +331,7 @@ fn to_json(value: &impl serde::Serialize) -> Result<Vec<u8>, Problem> {
 }
 
 impl Draft {
-    fn new(folder: String) -> Self {
+    fn new(folder: String, when_forgotten: WhenForgotten) -> Self {
         Self {
             folder,
             page: Vec::new(),
@@ -363,6 +341,7 @@ impl Draft {
             bytes: 0,
             left_out: 0,
             forgotten: 0,
+            when_forgotten,
             by_stage: BTreeMap::new(),
             by_dataset: BTreeMap::new(),
             examples: Vec::new(),

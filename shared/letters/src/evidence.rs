@@ -148,6 +148,13 @@ impl SentEvent {
         })
     }
 
+    /// Whether what holds of all that the other leaves in its sinks holds of this one, too.
+    #[must_use]
+    pub fn is_covered_by(&self, other: &Self) -> bool {
+        let is_covered = |proof: &Proof| other.proofs.contains(proof);
+        self.proofs.iter().all(is_covered) && (other.has_unseen || !self.has_unseen)
+    }
+
     /// Where the event is, by what is found; `find` answers `None` where there is nothing.
     pub fn judge<'a>(&self, find: impl Fn(&Proof) -> Option<&'a FoundProof>) -> Seen {
         let is_there = |proof: &Proof| {

@@ -39,6 +39,9 @@ pub enum KeysLife {
 
 /// What sinks remember of keys, as far as a redrive extends it.
 pub trait KeyStore: Send + Sync {
+    /// Whether it is known where this is. Of what is not known nothing is extended.
+    fn knows(&self, proof: &Proof) -> bool;
+
     /// Lets each record and row that is there, and not expired at `now`, live until then at least. What is absent or
     /// expired stays so.
     fn extend(
@@ -72,6 +75,27 @@ impl EventAge {
         }
         if until.since(now) < LEAST_LEFT { KeysLife::Short } else { KeysLife::Long }
     }
+}
+
+/// Until when an earlier redrive has seen to it that the keys of a message's event are remembered, by the sinks that the
+/// message went to.
+#[must_use]
+pub fn extension_of(attributes: &Attributes) -> Option<Timestamp> {
+    extended_to(DeadLetter::read(attributes).as_ref(), attributes)
+}
+
+/// A message's attributes without what an earlier redrive has seen to: the event goes to other sinks now, or has another
+/// key.
+#[must_use]
+pub fn without_extension(mut attributes: Attributes) -> Attributes {
+    if let Some(redriven) = Redriven::read(&attributes) {
+        Redriven { remembered_until: None, ..redriven }.write(&mut attributes);
+    }
+    let Some(mut letter) = DeadLetter::read(&attributes) else { return attributes };
+    if let Some(mark) = &mut letter.redrive {
+        mark.remembered_until = None;
+    }
+    letter.write(attributes)
 }
 
 fn extended_to(letter: Option<&DeadLetter>, attributes: &Attributes) -> Option<Timestamp> {

@@ -48,7 +48,7 @@ pub use forecast::{
     SinkForecast,
 };
 pub use group::{Group, Groups};
-pub use keys::{EventAge, KeyStore, KeysLife, extended_life};
+pub use keys::{EventAge, KeyStore, KeysLife, extended_life, extension_of, without_extension};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};
 pub use mask::{BodyKind, MASK, masked, masked_body};

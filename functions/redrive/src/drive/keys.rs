@@ -68,10 +68,11 @@ impl<P: Ports> Driver<'_, P> {
         let event = SentEvent::of_message(stage, &message.body, &message.attributes, contracts);
         // Of what cannot be seen nothing can be said: it is as old as it is.
         let Some(event) = event else { return Remembered::Until(age.extended_to) };
+        let is_unknown = |proof: &Proof| !self.redrive.ports.keys().knows(proof);
+        let has_unseen = event.has_unseen || event.proofs.iter().any(is_unknown);
         // As long as a record that is written now.
         extensions.entry(contract.remembered_until(now)).or_default().extend(event.proofs);
-        let until =
-            if event.has_unseen { age.extended_to } else { Some(extended_life(contract, now)) };
+        let until = if has_unseen { age.extended_to } else { Some(extended_life(contract, now)) };
         Remembered::Until(until)
     }
 }

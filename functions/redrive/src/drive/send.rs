@@ -51,6 +51,10 @@ impl<P: Ports> Driver<'_, P> {
         let remembered = self.extend_keys(&treated).await?;
         let mut by_queue: BTreeMap<&str, Vec<(LetterId, Outgoing)>> = BTreeMap::new();
         for ((sending, treated), remembered) in part.iter().zip(treated).zip(remembered) {
+            if remembered == Remembered::Forgotten {
+                let reason = "what became of its event may be forgotten by now";
+                tracing::warn!(letter = sending.letter.0, failure.reason = reason, "not sent");
+            }
             let route = treated
                 .and_then(|(stage, message)| Some((self.redrive.routes.get(&stage)?, message)));
             if let (Some((route, message)), Remembered::Until(until)) = (route, remembered) {

@@ -20,6 +20,10 @@ fn world() -> World {
 
 /// Puts a letter of the sink into the store, of an event that was taken in now.
 fn add_flight(world: &World, number: usize) -> LetterId {
+    add_flight_to(world, "sink", number)
+}
+
+fn add_flight_to(world: &World, stage: &str, number: usize) -> LetterId {
     let payload = &testkit::sample_lines("flights-2013-01.ndjson.gz")[number];
     let origin = EventOrigin {
         source: "s".to_owned(),
@@ -30,7 +34,7 @@ fn add_flight(world: &World, number: usize) -> LetterId {
     let payload = Payload::parse(payload.as_bytes()).unwrap();
     let contract = world.redrive.contracts.get(CONTRACTS).unwrap();
     let envelope = contract.envelope(payload, origin).unwrap();
-    world.add("sink", &envelope.to_json().unwrap())
+    world.add(stage, &envelope.to_json().unwrap())
 }
 
 fn unlimited() -> Value {
@@ -122,4 +126,110 @@ async fn what_is_forgotten_before_its_turn_is_not_sent() {
     let status = world.status(&run).await;
     assert_eq!((&status["sent"], &status["skipped"]), (&json!(0), &json!(1)), "{status}");
     assert_eq!(world.state_of(&letter), "dead");
+}
+
+/// A letter of this stage fails again, as it was sent: the collector puts what came back into the store.
+fn fail_again(world: &World, id: &LetterId, sent: &runtime::Outgoing) {
+    World::come_back(&world.memory, id);
+    let held = world.memory.store.letters()[id].clone();
+    let message = StoredMessage {
+        message_format: LETTER_STORE_FORMAT,
+        id: id.clone(),
+        stage: held.entry.stage.clone(),
+        body: sent.body.clone(),
+        attributes: sent.attributes.clone(),
+        group: None,
+        message_id: "again".to_owned(),
+        sent_at: None,
+        receive_count: 1,
+        moved_from: None,
+    };
+    let line = serde_json::to_vec(&message).unwrap();
+    let object = format!("dead-letters/{}-again.ndjson", id.0);
+    let place = Place { object, offset: 0, length: line.len() as u64 };
+    block(world.memory.store.add(&place.object, line)).unwrap();
+    let remembered_until = mark_of(sent).remembered_until;
+    let entry = Entry { place, remembered_until, ..held.entry };
+    let letter = Letter { version: held.letter.version + 1, ..held.letter.clone() };
+    let to = Indexed { entry, letter };
+    let write = IndexWrite { expected: Some(held.letter.version), to };
+    let written = block(world.memory.store.write(&[write], None));
+    assert_eq!(written, [IndexWritten::Written]);
+}
+
+/// A world with a letter of this stage that was redriven after 20 of 30 days, and failed again.
+async fn world_of_an_extended_letter(stage: &str) -> (World, LetterId) {
+    let mut world = world();
+    for stage in ["ingest", "lake"] {
+        let queue = format!("http://sqs/1/{stage}");
+        world.redrive.routes.insert(stage.to_owned(), route("http://sqs/1/dlq", &queue));
+    }
+    let id = add_flight_to(&world, stage, 0);
+    world.memory.clock.advance(DAY * 20);
+    let run = world.begin(unlimited()).await;
+    world.work(&run).await;
+    let queue = world.redrive.routes[stage].queue.clone();
+    let sent = world.memory.queues.sent_to(&queue).remove(0);
+    assert!(mark_of(&sent).remembered_until.is_some());
+    fail_again(&world, &id, &sent);
+    world.memory.keys.extended.lock().unwrap().clear();
+    (world, id)
+}
+
+/// How many letters such a plan has, and how many it leaves out as forgotten.
+async fn planned(world: &World, plan: Value) -> [u64; 2] {
+    let plan = world.asked(json!({ "plan": plan })).await;
+    ["letters", "forgotten"].map(|name| plan[name].as_u64().unwrap())
+}
+
+/// The table of records was not asked to remember it for longer, and has forgotten it.
+#[tokio::test]
+async fn what_was_extended_in_one_kind_of_sink_is_not_so_in_the_others() {
+    let (world, id) = world_of_an_extended_letter("lake").await;
+    world.memory.clock.advance(DAY * 14);
+    assert_eq!(planned(&world, json!({})).await, [1, 0], "the lake remembers it");
+    assert_eq!(planned(&world, json!({ "to": "ingest" })).await, [0, 1]);
+    let by_id = json!({ "to": "ingest", "select": { "letters": [id] } });
+    let refused = world.ask(json!({ "plan": by_id })).await.unwrap_err();
+    assert!(refused.detail.contains("--even-if-forgotten"), "{refused:?}");
+    let by_force = json!({ "to": "ingest", "even_if_forgotten": true });
+    assert_eq!(planned(&world, by_force).await, [1, 0]);
+}
+
+/// The lake remembers it for 24 days more, and the other sinks for four.
+#[tokio::test]
+async fn what_goes_to_more_sinks_than_before_is_extended_in_all_of_them() {
+    let (world, _) = world_of_an_extended_letter("lake").await;
+    world.memory.clock.advance(DAY * 6);
+    let plan = world.asked(json!({ "plan": { "to": "ingest" } })).await["plan"].clone();
+    let begun = json!({ "redrive": { "plan": plan, "why": "mended", "pace": unlimited() } });
+    let run = world.asked(begun).await["run"].as_str().unwrap().to_owned();
+    world.work(&run).await;
+    assert_eq!(world.memory.keys.extended.lock().unwrap().len(), 3);
+    let sent = world.memory.queues.sent_to("http://sqs/1/ingest");
+    let until = world.memory.clock.now().plus(DAY * 30 - Duration::from_secs(3_600));
+    assert_eq!(mark_of(&sent[0]).remembered_until, Some(until));
+}
+
+#[tokio::test]
+async fn what_a_patch_gives_another_key_is_as_old_as_it_is() {
+    let (world, _) = world_of_an_extended_letter("sink").await;
+    world.memory.clock.advance(DAY * 14);
+    let replace =
+        |path: &str, value: i64| json!([{ "op": "replace", "path": path, "value": value }]);
+    assert_eq!(planned(&world, json!({ "patch": replace("/distance", 100) })).await, [1, 0]);
+    assert_eq!(planned(&world, json!({ "patch": replace("/flight", 9_999) })).await, [0, 1]);
+}
+
+/// Its table is not among those that the function was told of.
+#[tokio::test]
+async fn where_a_sink_s_table_is_not_known_nothing_is_said_to_be_remembered_for_longer() {
+    let world = world();
+    add_flight(&world, 0);
+    *world.memory.keys.unknown.lock().unwrap() = Some("records".to_owned());
+    world.memory.clock.advance(DAY * 20);
+    let run = world.begin(unlimited()).await;
+    world.work(&run).await;
+    let sent = world.memory.queues.sent_to(SINK);
+    assert_eq!(mark_of(&sent[0]).remembered_until, None);
 }

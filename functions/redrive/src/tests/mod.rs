@@ -59,9 +59,16 @@ impl Audit for MemoryAudit {
 struct MemoryKeys {
     extended: Arc<Mutex<Vec<(Proof, Timestamp)>>>,
     is_away: Arc<Mutex<bool>>,
+    /// The sink whose table is not known here.
+    unknown: Arc<Mutex<Option<String>>>,
 }
 
 impl KeyStore for MemoryKeys {
+    fn knows(&self, proof: &Proof) -> bool {
+        let (Proof::Record { sink, .. } | Proof::Row { sink, .. }) = proof;
+        self.unknown.lock().unwrap().as_ref() != Some(sink)
+    }
+
     async fn extend(
         &self,
         proofs: &[Proof],

@@ -37,6 +37,10 @@ impl EvidenceTables {
 }
 
 impl KeyStore for EvidenceTables {
+    fn knows(&self, proof: &Proof) -> bool {
+        self.place(proof).is_some()
+    }
+
     async fn extend(
         &self,
         proofs: &[Proof],
