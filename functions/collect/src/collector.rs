@@ -12,7 +12,7 @@ use letters::{
 };
 use runtime::{BatchResponse, Deadline, Failed, Record, Senders};
 
-use crate::letter::Received;
+use crate::letter::{INBOX_STAGE, Received};
 use crate::segment::Segment;
 use crate::step::{Change, Identity, Step};
 
@@ -21,9 +21,6 @@ const RESERVE: Duration = Duration::from_secs(2);
 
 /// How often what another has changed meanwhile, or of which nothing is known, is tried.
 const MOST_ROUNDS: usize = 6;
-
-/// The stage whose queue producers send to.
-const INBOX_STAGE: &str = "ingest";
 
 pub(crate) struct Collector<I, O> {
     pub(crate) index: I,

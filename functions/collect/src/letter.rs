@@ -2,11 +2,14 @@
 
 use contracts::{Catalog, Contract, DEFAULT_REDRIVE_LIMIT};
 use event::{
-    Attributes, Code, ContractRef, DeadLetter, FAILURE_ATTRIBUTE, Failure, RedriveMark, Redriven,
-    Timestamp, attributes_size,
+    Attributes, Code, ContractRef, DeadLetter, Envelope, FAILURE_ATTRIBUTE, Failure, RedriveMark,
+    Redriven, Timestamp, attributes_size,
 };
 use letters::{Entry, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage, payload_of};
 use runtime::{MAX_BATCH_BYTES, Record};
+
+/// The stage whose queue producers send to: its bodies are what they say.
+pub(crate) const INBOX_STAGE: &str = "ingest";
 
 /// More characters than any function writes of anything that the index says, so that its items stay small.
 const LONGEST_TEXT: usize = 1_024;
@@ -75,6 +78,17 @@ impl Received {
         redriven.or_else(|| Redriven::read(&self.message.attributes))?.remembered_until
     }
 
+    /// When its event was first taken in. A later stage's failure tells when its message was sent, which may be long after
+    /// that: the envelope tells more.
+    fn taken_in(&self) -> Timestamp {
+        let failed = self.failure.taken_in();
+        if self.message.stage == INBOX_STAGE {
+            return failed;
+        }
+        let envelope = Envelope::from_json(&self.message.body);
+        envelope.map_or(failed, |envelope| envelope.ingesttime.min(failed))
+    }
+
     /// What the index says of it when it is collected for the first time, as this letter.
     pub(crate) fn entry(&self, id: &LetterId, place: Place, now: Timestamp) -> Entry {
         let Self { failure, message, tenant, .. } = self;
@@ -91,7 +105,7 @@ impl Received {
             contract_version: failure.contract_version,
             tenant: tenant.as_deref().map(bounded),
             message_id: bounded(&failure.message_id),
-            taken_in_at: failure.taken_in(),
+            taken_in_at: self.taken_in(),
             remembered_until: self.remembered_until(),
             first_failed_at: failure.first_failed_at,
             last_failed_at: failure.last_failed_at,

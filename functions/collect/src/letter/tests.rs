@@ -128,6 +128,21 @@ fn a_parked_copy_that_sqs_moved_is_the_message_that_it_stood_for() {
     }
 }
 
+/// By it a plan leaves out what may be forgotten. A producer's body says what it likes.
+#[test]
+fn an_event_of_a_later_stage_was_taken_in_when_its_envelope_says() {
+    let taken_in = Timestamp::from_unix_ms(1_767_225_600_000);
+    let sent_at = taken_in.plus(std::time::Duration::from_secs(20 * 24 * 3_600));
+    for (stage, body, expected) in
+        [("sink", ENVELOPE, taken_in), ("sink", "{", sent_at), ("ingest", ENVELOPE, sent_at)]
+    {
+        let record =
+            Record { body: body.to_owned(), sent_at: Some(sent_at), ..moved(Attributes::new()) };
+        let received = Received::read(stage, record, sent_at, &Catalog::default());
+        assert_eq!(entry(&received).taken_in_at, expected, "{stage} {body}");
+    }
+}
+
 /// The payload is the body, or the data of its envelope; what is none has no tenant.
 #[test]
 fn whose_event_it_is_is_read_from_the_payload_as_its_contract_says() {
