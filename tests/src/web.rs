@@ -50,13 +50,24 @@ pub async fn ask(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> (u16, HeaderMap, Value) {
+    try_ask(method, url, headers, body).await.unwrap_or_else(|| panic!("{url} did not answer"))
+}
+
+/// The same, while things go wrong: `None` where the connection ended without an answer.
+pub(crate) async fn try_ask(
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Option<(u16, HeaderMap, Value)> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(body.into())).unwrap();
-    let (parts, body) = client.request(request).await.unwrap().into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    (parts.status.as_u16(), parts.headers, serde_json::from_slice(&body).unwrap_or_default())
+    let (parts, body) = client.request(request).await.ok()?.into_parts();
+    let body = body.collect().await.ok()?.to_bytes();
+    let body = serde_json::from_slice(&body).unwrap_or_default();
+    Some((parts.status.as_u16(), parts.headers, body))
 }

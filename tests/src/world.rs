@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bytes::Bytes;
+use http::Method;
 use local::adversary::Plan;
 use local::clock::Clock;
 use local::sqs::{MessageAttribute, NewMessage};
@@ -15,7 +16,8 @@ use serde_json::{Value, json};
 
 use crate::binaries::built;
 use crate::contracts::{make_contracts, new_folder};
-use crate::{Edit, Flight, Logs, post, root, weather};
+use crate::web::try_ask;
+use crate::{Edit, Flight, Logs, root, weather};
 
 /// Far beyond what any test takes: real time, not the emulation's.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -230,7 +232,8 @@ impl World {
     /// # Panics
     /// When the invocation is refused.
     pub async fn ask_redrive(&self, verb: &Value) -> Value {
-        let (status, answer) = self.invoke_redrive(verb).await;
+        let answer = self.invoke_redrive(verb).await;
+        let (status, answer) = answer.unwrap_or_else(|| panic!("{verb} was not answered"));
         assert_eq!(status, 200, "{answer}");
         assert!(answer.get("errorType").is_none(), "{answer}");
         answer
@@ -238,15 +241,17 @@ impl World {
 
     /// As [`World::ask_redrive`], while things go wrong: `None` where they did.
     pub async fn try_redrive(&self, verb: &Value) -> Option<Value> {
-        let (status, answer) = self.invoke_redrive(verb).await;
+        let (status, answer) = self.invoke_redrive(verb).await?;
         (status == 200 && answer.get("errorType").is_none()).then_some(answer)
     }
 
-    async fn invoke_redrive(&self, verb: &Value) -> (u16, Value) {
+    async fn invoke_redrive(&self, verb: &Value) -> Option<(u16, Value)> {
         let (endpoint, name) = (self.emulation().endpoint(), self.name("RedriveFunction"));
         let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
-        let (status, _, answer) = post(&url, json!({ "do": verb }).to_string()).await;
-        (status, answer)
+        let headers = [("content-type", "application/json")];
+        let body = json!({ "do": verb }).to_string();
+        let (status, _, answer) = try_ask(Method::POST, &url, &headers, body).await?;
+        Some((status, answer))
     }
 
     /// Ends everything.
