@@ -8,11 +8,11 @@ use std::time::Duration;
 use contracts::Catalog;
 use event::{Failure, Timestamp};
 use letters::{
-    IndexWrite, IndexWritten, Indexed, LetterId, LetterIndex, LetterObjects, Place, RunId,
+    INGEST, IndexWrite, IndexWritten, Indexed, LetterId, LetterIndex, LetterObjects, Place, RunId,
 };
 use runtime::{BatchResponse, Deadline, Failed, Record, Senders};
 
-use crate::letter::{INBOX_STAGE, Received};
+use crate::letter::Received;
 use crate::segment::Segment;
 use crate::step::{Change, Identity, Step};
 
@@ -72,7 +72,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
             };
             // What a function wrote into the queue is the function's, since nobody else may send there. What SQS moved was
             // a producer's at most in the inbox: functions alone send to the other queues.
-            record.is_strangers = stage == INBOX_STAGE
+            record.is_strangers = stage == INGEST
                 && record.moved_from.is_some()
                 && !self.trusted_senders.include(&record);
             by_stage.entry(stage).or_default().push(record);

@@ -5,11 +5,8 @@ use event::{
     Attributes, Code, ContractRef, DeadLetter, Envelope, FAILURE_ATTRIBUTE, Failure, RedriveMark,
     Redriven, Timestamp, attributes_size,
 };
-use letters::{Entry, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage, payload_of};
+use letters::{Entry, INGEST, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage, payload_of};
 use runtime::{MAX_BATCH_BYTES, Record};
-
-/// The stage whose queue producers send to: its bodies are what they say.
-pub(crate) const INBOX_STAGE: &str = "ingest";
 
 /// More characters than any function writes of anything that the index says, so that its items stay small.
 const LONGEST_TEXT: usize = 1_024;
@@ -74,15 +71,14 @@ impl Received {
 
     /// Until when its event's keys are remembered, if a redrive has seen to that, of this message or of an earlier one.
     fn remembered_until(&self) -> Option<Timestamp> {
-        let redriven = self.mark().cloned().map(Redriven::from);
-        redriven.or_else(|| Redriven::read(&self.message.attributes))?.remembered_until
+        Redriven::read(&self.message.attributes)?.remembered_until
     }
 
     /// When its event was first taken in. A later stage's failure tells when its message was sent, which may be long after
     /// that: the envelope tells more.
     fn taken_in(&self) -> Timestamp {
         let failed = self.failure.taken_in();
-        if self.message.stage == INBOX_STAGE {
+        if self.message.stage == INGEST {
             return failed;
         }
         let envelope = Envelope::from_json(&self.message.body);

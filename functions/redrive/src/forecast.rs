@@ -8,12 +8,10 @@ use letters::{
 
 use crate::function::Redrive;
 use crate::message::Treatment;
+use crate::parts::parts_by_bytes;
 use crate::planning::treatment;
 use crate::ports::Ports;
 use crate::problem::Problem;
-
-/// Letters whose messages are held at a time: each may have a megabyte.
-const READ_AT_ONCE: usize = 50;
 
 impl<P: Ports> Redrive<P> {
     /// What will come of a plan's letters, by these of them.
@@ -28,7 +26,7 @@ impl<P: Ports> Redrive<P> {
         let treatment = treatment(header.to.clone(), header.patch.as_ref())?;
         let entries: Vec<&Entry> = sample.letters().collect();
         let mut coming = Vec::with_capacity(entries.len());
-        for entries in entries.chunks(READ_AT_ONCE) {
+        for entries in parts_by_bytes(&entries, |entry| entry.place.length) {
             for message in self.messages(entries).await? {
                 coming.push(self.coming(&treatment, message, header));
             }

@@ -3,19 +3,10 @@
 use contracts::{Catalog, Patch};
 use event::{Attribute, DeadLetter, Envelope, RedriveMark, Timestamp};
 use letters::{
-    FixError, Redrive, SentEvent, StoredMessage, enriched_anew, extension_of, fixed, reprocessed,
-    without_extension,
+    DATASET, ENRICH, FixError, INGEST, Redrive, SentEvent, StoredMessage, enriched_anew,
+    extension_of, fixed, reprocessed, without_extension,
 };
 use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
-
-/// The stage that takes in what producers send.
-pub(crate) const INGEST: &str = "ingest";
-
-/// The stage that asks enrichers.
-const ENRICH: &str = "enrich";
-
-/// The attribute that names the dataset of a producer's message.
-const DATASET: &str = "dataset";
 
 /// What a plan does to each of its letters.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +43,12 @@ impl Treatment {
             message.attributes = without_extension(message.attributes);
         }
         Ok((stage, message))
+    }
+
+    /// The event that a letter's message is sent on as; `None` where that is not known, or it cannot be sent so.
+    pub(crate) fn event(&self, message: StoredMessage, contracts: &Catalog) -> Option<SentEvent> {
+        let (stage, message) = self.treated(message, contracts).ok()?;
+        event_of(&stage, &message, contracts)
     }
 
     fn changed(

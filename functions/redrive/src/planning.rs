@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use contracts::Patch;
 use letters::{
-    BadPlan, Entry, EventAge, Indexed, LETTERS_IN_PAGE, LetterObjects as _, MOST_LOOKED_AT,
+    BadPlan, Entry, EventAge, INGEST, Indexed, LETTERS_IN_PAGE, LetterObjects as _, MOST_LOOKED_AT,
     PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Sample, StoredMessage,
 };
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use self::forgotten::WhenForgotten;
 use crate::browse::letter_view;
 use crate::function::{Asker, Redrive};
-use crate::message::{INGEST, Treatment};
+use crate::message::Treatment;
 use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};

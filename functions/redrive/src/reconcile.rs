@@ -10,15 +10,15 @@ use event::{
     Attribute, Attributes, DeadLetter, Encoding, Envelope, Fingerprint, Form, Payload, hex_sha256,
 };
 use letters::{
-    Entry, Evidence as _, Indexed, LetterState, Proof, RunId, Seen, Selection, SentEvent, Shelf,
-    StoredMessage,
+    DATASET, ENRICH, Entry, Evidence as _, INGEST, Indexed, LetterState, Proof, RunId, Seen,
+    Selection, SentEvent, Shelf, StoredMessage,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::browse::shorten;
 use crate::function::Redrive;
-use crate::message::{INGEST, Treatment};
+use crate::message::Treatment;
 use crate::planning::treatment;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
@@ -26,12 +26,6 @@ use crate::request::{EventsOf, PageOf, SentEvents};
 
 /// Events of a request.
 const MOST_EVENTS: usize = 500;
-
-/// The stage behind which an event goes to each kind of sink by itself.
-const ENRICH: &str = "enrich";
-
-/// The attribute that names the dataset of a producer's message.
-const DATASET: &str = "dataset";
 
 /// What tells which events a letter is of, in the answer.
 #[derive(Debug, Default)]
@@ -74,7 +68,7 @@ impl<P: Ports> Redrive<P> {
             .iter()
             .map(|payload| sent_event(contract, payload, &self.contracts))
             .collect();
-        let seen = self.look_for(&events).await?;
+        let seen = self.seen_names(&events).await?;
         let mut views = Vec::with_capacity(events.len());
         for ((payload, event), seen) in asked.events.iter().zip(&events).zip(seen) {
             views.push(match event {
@@ -124,18 +118,25 @@ impl<P: Ports> Redrive<P> {
     }
 
     /// Where each event is, in their order; `None` of what is none.
-    async fn look_for(
+    pub(crate) async fn look_for(
+        &self,
+        events: &[Option<SentEvent>],
+    ) -> Result<Vec<Option<Seen>>, Problem> {
+        let known: Vec<SentEvent> = events.iter().flatten().cloned().collect();
+        let mut seen = self.ports.evidence().look(&known).await?.into_iter();
+        Ok(events.iter().map(|event| event.as_ref().and_then(|_| seen.next())).collect())
+    }
+
+    /// The same, as it is answered.
+    async fn seen_names(
         &self,
         events: &[Option<SentEvent>],
     ) -> Result<Vec<Option<&'static str>>, Problem> {
-        let known: Vec<SentEvent> = events.iter().flatten().cloned().collect();
-        let mut seen = self.ports.evidence().look(&known).await?.into_iter();
-        let mut answers = Vec::with_capacity(events.len());
-        for event in events {
-            let found = event.as_ref().and_then(|event| Some(seen_name(event, seen.next()?)));
-            answers.push(found);
-        }
-        Ok(answers)
+        let seen = self.look_for(events).await?;
+        let named = |(event, seen): (&Option<SentEvent>, Option<Seen>)| {
+            Some(seen_name(event.as_ref()?, seen?))
+        };
+        Ok(events.iter().zip(seen).map(named).collect())
     }
 
     /// Of each letter that was redriven, whether its event is in its sinks: by what its run has made of its message. The
@@ -154,22 +155,16 @@ impl<P: Ports> Redrive<P> {
                     treatments.insert(run.clone(), self.treatment_of(run).await?);
                 }
                 if let Some(treatment) = treatments.get(run).and_then(Option::as_ref) {
-                    event = self.event_of(treatment, message);
+                    event = treatment.event(message.clone(), &self.contracts);
                     other = event.as_ref().and_then(|sent| self.in_other_sinks(message, sent));
                 }
             }
             sent.push(event);
             others.push(other);
         }
-        let seen = self.look_for(&sent).await?;
-        let elsewhere = self.look_for(&others).await?;
+        let seen = self.seen_names(&sent).await?;
+        let elsewhere = self.seen_names(&others).await?;
         Ok(seen.into_iter().zip(elsewhere).map(|(one, other)| worse(one, other)).collect())
-    }
-
-    /// The event that a letter's message was sent on as.
-    fn event_of(&self, treatment: &Treatment, message: &StoredMessage) -> Option<SentEvent> {
-        let (stage, message) = treatment.treated(message.clone(), &self.contracts).ok()?;
-        SentEvent::of_message(&stage, &message.body, &message.attributes, &self.contracts)
     }
 
     /// The letter's event in those sinks that what was sent on does not go to.

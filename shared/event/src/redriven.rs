@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attribute, Attributes, RedriveMark, Timestamp};
+use crate::{Attribute, Attributes, DeadLetter, RedriveMark, Timestamp};
 
 /// The message attribute that holds a [`Redriven`] as JSON. Functions alone are believed in it.
 pub const REDRIVE_ATTRIBUTE: &str = "sluicegate.redrive";
@@ -22,9 +22,13 @@ pub struct Redriven {
 }
 
 impl Redriven {
-    /// What a message's attributes say; `None` where they say nothing that can be read.
+    /// What a message's attributes say: that a run brought back the message itself, or that from which a stage made it;
+    /// `None` where they say nothing that can be read.
     #[must_use]
     pub fn read(attributes: &Attributes) -> Option<Self> {
+        if let Some(mark) = DeadLetter::read(attributes).and_then(|letter| letter.redrive) {
+            return Some(Self::from(mark));
+        }
         serde_json::from_str(&attributes.get(REDRIVE_ATTRIBUTE)?.value).ok()
     }
 

@@ -11,6 +11,7 @@ use contracts::{Catalog, Contract, RowVersion, Sink, SinkKind, TableMode, Target
 use event::{Attributes, Failure, Fingerprint, IdempotencyKey, Timestamp};
 use serde_json::Value;
 
+use crate::fix::{ENRICH, INGEST};
 use crate::message_event::MessageEvent;
 
 /// An event that was sent to a stage, and what there is of it once all sinks that it goes to have it.
@@ -171,7 +172,7 @@ impl SentEvent {
 /// Whether what is sent to this stage goes to this sink.
 pub(crate) fn is_reached(sink: &Sink, stage: &str) -> bool {
     match (stage, sink.kind()) {
-        ("ingest" | "enrich", _)
+        (INGEST | ENRICH, _)
         | ("sink", SinkKind::Table)
         | ("lake", SinkKind::Lake)
         | ("deliver", SinkKind::Http) => true,
@@ -181,12 +182,7 @@ pub(crate) fn is_reached(sink: &Sink, stage: &str) -> bool {
 }
 
 /// `None`: it cannot be seen. A row's key may be made of what an enricher adds, which is not known before.
-pub(crate) fn proof(
-    sink: &Sink,
-    contract: &Contract,
-    key: &IdempotencyKey,
-    payload: &Value,
-) -> Option<Proof> {
+fn proof(sink: &Sink, contract: &Contract, key: &IdempotencyKey, payload: &Value) -> Option<Proof> {
     let name = sink.name.clone();
     match &sink.target {
         Target::Table(table) if table.mode == TableMode::Insert => {

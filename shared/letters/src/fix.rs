@@ -19,11 +19,12 @@ use serde_json::Value;
 use crate::StoredMessage;
 
 /// The stage whose letters have payloads as producers sent them.
-pub(crate) const INGEST: &str = "ingest";
-pub(crate) const ENRICH: &str = "enrich";
+pub const INGEST: &str = "ingest";
+/// The stage that asks enrichers: all stages but these two are behind it.
+pub const ENRICH: &str = "enrich";
 
 /// The attribute that names the dataset of a producer's message.
-const DATASET: &str = "dataset";
+pub const DATASET: &str = "dataset";
 
 /// A message that takes the place of a letter's. Its attributes are the letter's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,10 +88,8 @@ pub fn fixed(
 /// # Errors
 /// When the body is no envelope of a known dataset.
 pub fn reprocessed(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
-    let envelope =
-        Envelope::from_json(&message.body).map_err(|error| FixError::Unreadable(error.into()))?;
-    let contract = contracts.get(&envelope.dataset).map_err(FixError::Unreadable)?;
-    let data = payload(&value_of(&envelope)?).map_err(FixError::Unreadable)?.value;
+    let (_, contract, data) = read_envelope(message, contracts)?;
+    let data = payload(&data).map_err(FixError::Unreadable)?.value;
     let is_enriched = message.stage != ENRICH;
     let plain = if is_enriched { without_answers(&data, contract) } else { data };
     match Encoding::of(plain.to_string().as_bytes()) {
@@ -107,10 +106,7 @@ pub fn reprocessed(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed
 /// # Errors
 /// When the body is no envelope of a known dataset.
 pub fn enriched_anew(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
-    let mut envelope =
-        Envelope::from_json(&message.body).map_err(|error| FixError::Unreadable(error.into()))?;
-    let contract = contracts.get(&envelope.dataset).map_err(FixError::Unreadable)?;
-    let data = value_of(&envelope)?;
+    let (mut envelope, contract, data) = read_envelope(message, contracts)?;
     let plain = without_answers(&data, contract);
     if plain != data {
         envelope.data = payload(&plain).map_err(FixError::Unreadable)?.text;
@@ -120,11 +116,19 @@ pub fn enriched_anew(message: &StoredMessage, contracts: &Catalog) -> Result<Fix
     Ok(Fixed { stage: ENRICH.to_owned(), body })
 }
 
-fn value_of(envelope: &Envelope) -> Result<Value, FixError> {
-    serde_json::from_str(envelope.data.get()).map_err(|error| {
+/// The envelope in a message of a stage behind ingest, its contract, and what it carries.
+fn read_envelope<'a>(
+    message: &StoredMessage,
+    contracts: &'a Catalog,
+) -> Result<(Envelope, &'a Contract, Value), FixError> {
+    let envelope =
+        Envelope::from_json(&message.body).map_err(|error| FixError::Unreadable(error.into()))?;
+    let contract = contracts.get(&envelope.dataset).map_err(FixError::Unreadable)?;
+    let data = serde_json::from_str(envelope.data.get()).map_err(|error| {
         let problem = json_problem(&error);
         FixError::Unreadable(Failure::permanent(event::Code::DecodeEnvelope, problem))
-    })
+    })?;
+    Ok((envelope, contract, data))
 }
 
 /// Holds a payload to its contract as ingest does.
@@ -196,10 +200,7 @@ fn fixed_envelope(
     patch: &Patch,
     contracts: &Catalog,
 ) -> Result<Fixed, FixError> {
-    let unreadable = |failure: Failure| FixError::Unreadable(failure);
-    let envelope = Envelope::from_json(&message.body).map_err(|error| unreadable(error.into()))?;
-    let contract = contracts.get(&envelope.dataset).map_err(unreadable)?;
-    let data = value_of(&envelope)?;
+    let (envelope, contract, data) = read_envelope(message, contracts)?;
     let changed = patch.apply(&data)?;
     let is_enriched = message.stage != ENRICH;
     let plain = if is_enriched { without_answers(&changed, contract) } else { changed.clone() };

@@ -9,8 +9,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use contracts::{Contract, MOST_CLOCK_SKEW, is_still_remembered};
-use event::{Attributes, DeadLetter, Envelope, Failure, Redriven, Timestamp};
+use event::{Attributes, DeadLetter, Envelope, Failure, REDRIVE_ATTRIBUTE, Redriven, Timestamp};
 
+use crate::fix::{DATASET, INGEST};
 use crate::{Proof, StoredMessage};
 
 /// With less than this left, the life of keys is extended: a message may wait in its queue for 14 days.
@@ -57,11 +58,11 @@ impl EventAge {
     /// it is, as that which announces files.
     #[must_use]
     pub fn of_message(stage: &str, message: &StoredMessage) -> Option<Self> {
-        let letter = DeadLetter::read(&message.attributes);
-        let extended_to = extended_to(letter.as_ref(), &message.attributes);
-        if stage == "ingest" {
-            let dataset = message.attributes.get("dataset")?.value.clone();
-            return Some(Self { dataset, taken_in: letter?.taken_in(), extended_to });
+        let extended_to = extension_of(&message.attributes);
+        if stage == INGEST {
+            let dataset = message.attributes.get(DATASET)?.value.clone();
+            let taken_in = DeadLetter::read(&message.attributes)?.taken_in();
+            return Some(Self { dataset, taken_in, extended_to });
         }
         let envelope = Envelope::from_json(&message.body).ok()?;
         Some(Self { dataset: envelope.dataset, taken_in: envelope.ingesttime, extended_to })
@@ -81,26 +82,19 @@ impl EventAge {
 /// message went to.
 #[must_use]
 pub fn extension_of(attributes: &Attributes) -> Option<Timestamp> {
-    extended_to(DeadLetter::read(attributes).as_ref(), attributes)
+    Redriven::read(attributes)?.remembered_until
 }
 
 /// A message's attributes without what an earlier redrive has seen to: the event goes to other sinks now, or has another
 /// key.
 #[must_use]
 pub fn without_extension(mut attributes: Attributes) -> Attributes {
-    if let Some(redriven) = Redriven::read(&attributes) {
-        Redriven { remembered_until: None, ..redriven }.write(&mut attributes);
-    }
+    attributes.remove(REDRIVE_ATTRIBUTE);
     let Some(mut letter) = DeadLetter::read(&attributes) else { return attributes };
     if let Some(mark) = &mut letter.redrive {
         mark.remembered_until = None;
     }
     letter.write(attributes)
-}
-
-fn extended_to(letter: Option<&DeadLetter>, attributes: &Attributes) -> Option<Timestamp> {
-    let mark = letter.and_then(|letter| letter.redrive.clone()).map(Redriven::from);
-    mark.or_else(|| Redriven::read(attributes)).and_then(|redriven| redriven.remembered_until)
 }
 
 /// Until when keys are remembered for sure whose records were extended, or not found, at this time. A record that is

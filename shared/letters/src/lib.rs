@@ -42,7 +42,9 @@ mod worker;
 pub use control::{CONTROL_FORMAT, Halt, Round, TriageControl};
 pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, StoredMessage};
 pub use evidence::{Evidence, Found, FoundProof, FoundRow, Proof, Seen, SentEvent, VersionedRow};
-pub use fix::{FixError, Fixed, enriched_anew, fixed, reprocessed, validate};
+pub use fix::{
+    DATASET, ENRICH, FixError, Fixed, INGEST, enriched_anew, fixed, reprocessed, validate,
+};
 pub use forecast::{
     Coming, ComingEvent, Estimate, Findings, Forecast, MOST_LOOKED_AT, PRICES, Questions,
     SinkForecast,

@@ -140,11 +140,7 @@ impl Record {
     /// The run of redrive that brought this message back, or that from which an earlier stage made it.
     #[must_use]
     pub fn redriven(&self) -> Option<Redriven> {
-        if self.is_strangers {
-            return None;
-        }
-        let mark = self.earlier().and_then(|letter| letter.redrive);
-        mark.map(Redriven::from).or_else(|| Redriven::read(&self.attributes))
+        if self.is_strangers { None } else { Redriven::read(&self.attributes) }
     }
 }
 

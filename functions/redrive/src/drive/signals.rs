@@ -2,8 +2,8 @@
 
 use event::Timestamp;
 use letters::{
-    CanarySeen, Entry, Evidence as _, Indexed, LetterIndex as _, LetterState, Progress, Runs as _,
-    Seen, SentEvent, Signals,
+    CanarySeen, Entry, Indexed, LetterIndex as _, LetterState, Progress, Runs as _, Seen,
+    SentEvent, Signals,
 };
 
 use super::Driver;
@@ -93,33 +93,26 @@ impl<P: Ports> Driver<'_, P> {
         if sent.is_empty() {
             return Ok(seen);
         }
-        for found in self.look_for(&sent).await? {
-            let is_done = found == Seen::Everywhere || is_quiet;
+        let events = self.events_of(&sent).await?;
+        for found in self.redrive.look_for(&events).await? {
+            let is_done = found == Some(Seen::Everywhere) || is_quiet;
             seen.done += u64::from(is_done);
             seen.on_their_way += u64::from(!is_done);
         }
         Ok(seen)
     }
 
-    /// Whether the sinks have what was sent; one answer for each letter, in their order.
-    async fn look_for(&self, sent: &[Indexed]) -> Result<Vec<Seen>, Problem> {
+    /// The events that letters were sent on as, in their order.
+    async fn events_of(&self, sent: &[Indexed]) -> Result<Vec<Option<SentEvent>>, Problem> {
         let contracts = &self.redrive.contracts;
         let mut events = Vec::with_capacity(sent.len());
         for part in parts_by_bytes(sent, |found| found.entry.place.length) {
             let entries: Vec<&Entry> = part.iter().map(|found| &found.entry).collect();
             for message in self.redrive.messages(&entries).await? {
-                let treated = self.treatment.treated(message, contracts).ok();
-                events.push(treated.and_then(|(stage, message)| {
-                    SentEvent::of_message(&stage, &message.body, &message.attributes, contracts)
-                }));
+                events.push(self.treatment.event(message, contracts));
             }
         }
-        let known: Vec<SentEvent> = events.iter().flatten().cloned().collect();
-        let mut seen = self.redrive.ports.evidence().look(&known).await?.into_iter();
-        let answer = |event: &Option<SentEvent>| {
-            event.as_ref().and_then(|_| seen.next()).unwrap_or(Seen::NotKnown)
-        };
-        Ok(events.iter().map(answer).collect())
+        Ok(events)
     }
 
     /// Whether nothing waits in any stage's queue or dead-letter queue: what was sent has come to its end then.

@@ -8,8 +8,8 @@ use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// Of 30 days: the sample's.
-const CONTRACTS: &str = "flights";
+/// Its keys are remembered for 30 days.
+const DATASET: &str = "flights";
 
 /// A world that knows the sample's contracts.
 fn world() -> World {
@@ -32,7 +32,7 @@ fn add_flight_to(world: &World, stage: &str, number: usize) -> LetterId {
         taken_in: world.memory.clock.now(),
     };
     let payload = Payload::parse(payload.as_bytes()).unwrap();
-    let contract = world.redrive.contracts.get(CONTRACTS).unwrap();
+    let contract = world.redrive.contracts.get(DATASET).unwrap();
     let envelope = contract.envelope(payload, origin).unwrap();
     world.add(stage, &envelope.to_json().unwrap())
 }

@@ -15,9 +15,6 @@ use crate::args::Color;
 use crate::lake::args::time;
 use crate::operators::Where;
 
-/// Of a reason, in characters: as the function takes it.
-const MAX_REASON: usize = 500;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AnswerFormat {
     /// For a person
@@ -313,17 +310,9 @@ pub(crate) struct ActOnLetters {
     pub(crate) chosen: Chosen,
 }
 
+/// As the function takes it.
 fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    // Not the dots that stand for it in a command that is shown.
-    let is_no_word = |c: char| c.is_whitespace() || c.is_ascii_punctuation() || c == '…';
-    let is_said = !text.chars().all(is_no_word);
-    if !is_said || text.chars().count() > MAX_REASON || text.chars().any(char::is_control) {
-        return Err(format!(
-            "expected 1 to {MAX_REASON} characters on one line, and words: those who come after you read them"
-        ));
-    }
-    Ok(text.to_owned())
+    runtime::check_why(text).map(str::to_owned)
 }
 
 fn step(text: &str) -> Result<Duration, String> {

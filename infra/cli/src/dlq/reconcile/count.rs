@@ -237,7 +237,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The how manieth of its like a refused record is. Records on the same line of two files are one: copies of one file
+/// Which of several alike a refused record is, from 0. Records on the same line of two files are one: copies of one file
 /// make one letter.
 struct Ranks<'a>(BTreeMap<&'a str, BTreeMap<u64, usize>>);
 
