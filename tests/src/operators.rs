@@ -17,4 +17,15 @@ impl World {
         let (status, _, answer) = ask(method, &url, &headers, body).await;
         (status, answer)
     }
+
+    /// Asks it for a verb on dead letters.
+    ///
+    /// # Panics
+    /// When it is refused, with why.
+    pub async fn ask_dlq(&self, verb: &str, body: Value) -> Value {
+        let (status, answer) =
+            self.operators(Method::POST, &format!("/v1/dlq/{verb}"), &body).await;
+        assert_eq!(status, 200, "{verb}: {answer}");
+        answer
+    }
 }

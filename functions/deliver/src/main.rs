@@ -7,16 +7,14 @@ mod service;
 mod services;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use aws::{ClaimStore, Queues, RedriveLedger, sdk_config};
+use aws::{ClaimStore, Queues, cancelled_redrives, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::Leased;
 use runtime::{
-    Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, load_variables,
-    serve_batches,
+    Batches, Policy, exit_code, init_logs, load_contracts, load_variables, serve_batches,
 };
 
 use crate::config::Config;
@@ -40,7 +38,7 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let queue = Queues::when_asked(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
-    let redrives = CancelledRedrives::new(Arc::new(RedriveLedger::new(&sdk, config.letters_table)));
+    let redrives = cancelled_redrives(&sdk, config.letters_table);
     let client = config.services.client(&sdk, services.need_tls(), services.dependencies())?;
     serve_batches(Batches {
         stage: Leased::new(contracts, Delivering::new(services, client), store),

@@ -18,13 +18,10 @@ mod reference;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws::{LookupTables, Queues, RedriveLedger, ReferenceBucket, sdk_config};
+use aws::{LookupTables, Queues, ReferenceBucket, cancelled_redrives, sdk_config};
 use lambda_runtime::Error;
 use runtime::env::Process;
-use runtime::{
-    Batches, CancelledRedrives, Lookup, Policy, init_logs, load_contracts, load_variables,
-    serve_batches,
-};
+use runtime::{Batches, Lookup, Policy, init_logs, load_contracts, load_variables, serve_batches};
 
 use crate::config::Config;
 use crate::enrichers::{Enrichers, Lookups};
@@ -49,7 +46,7 @@ pub async fn run(custom: BTreeMap<String, Arc<dyn Lookup>>) -> Result<(), Error>
     };
     let enrichers = Enrichers::bind(&contracts, &variables, &lookups)?;
     let queue = Queues::new(&sdk);
-    let redrives = CancelledRedrives::new(Arc::new(RedriveLedger::new(&sdk, config.letters_table)));
+    let redrives = cancelled_redrives(&sdk, config.letters_table);
     let dependencies = enrichers.dependencies.clone();
     let client = config.services.client(&sdk, enrichers.need_tls(), dependencies)?;
     serve_batches(Batches {

@@ -1,18 +1,14 @@
 //! The lake's function: only wiring.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{ClaimStore, Objects, Queues, RedriveLedger, sdk_config};
+use aws::{ClaimStore, Objects, Queues, cancelled_redrives, sdk_config};
 use lake::{Config, LakeStage, Limited, S3Bucket, lakes};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{
-    Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, serve_batches,
-    unique_name,
-};
+use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches, unique_name};
 
 /// A batch of thousands takes longer to give back than one of ten.
 const RESERVE: Duration = Duration::from_secs(20);
@@ -33,7 +29,7 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let queue = Queues::when_asked(&sdk);
     let store = Limited::new(ClaimStore::new(&sdk, config.dedupe_table));
-    let redrives = CancelledRedrives::new(Arc::new(RedriveLedger::new(&sdk, config.letters_table)));
+    let redrives = cancelled_redrives(&sdk, config.letters_table);
     let bucket = S3Bucket::new(Objects::new(&sdk), config.lake_bucket);
     serve_batches(Batches {
         stage: LakeStage::new(contracts, lakes, store, bucket, Box::new(unique_name)),

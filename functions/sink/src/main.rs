@@ -7,16 +7,13 @@ mod tables;
 mod write;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use aws::{Queues, RedriveLedger, TableStore, sdk_config};
+use aws::{Queues, TableStore, cancelled_redrives, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::Transactional;
-use runtime::{
-    Batches, CancelledRedrives, Policy, exit_code, init_logs, load_contracts, serve_batches,
-};
+use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::handler::TableSinks;
@@ -36,7 +33,7 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let queue = Queues::when_asked(&sdk);
     let store = TableStore::new(&sdk, config.dedupe_table);
-    let redrives = CancelledRedrives::new(Arc::new(RedriveLedger::new(&sdk, config.letters_table)));
+    let redrives = cancelled_redrives(&sdk, config.letters_table);
     let sinks = TableSinks::new(&contracts, config.tables)?;
     serve_batches(Batches {
         stage: Transactional::new(contracts, sinks, store),

@@ -54,7 +54,7 @@ pub use objects::{CopyLimits, CopySource, Objects};
 #[cfg(feature = "sqs")]
 pub use queues::{QueueDepth, Queues};
 #[cfg(feature = "redrives")]
-pub use redrives::RedriveLedger;
+pub use redrives::cancelled_redrives;
 #[cfg(feature = "secrets")]
 pub use secrets::SecretsManager;
 #[cfg(feature = "services")]

@@ -1,14 +1,14 @@
 //! Which runs of redrive were cancelled, as stages ask it of the ledger of runs.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use event::Failure;
 use futures_util::future::BoxFuture;
-use runtime::RedriveRuns;
+use runtime::{CancelledRedrives, RedriveRuns};
 
 use crate::failure_of;
 
@@ -18,9 +18,19 @@ pub(crate) const RUNS: &str = "runs";
 /// The attribute of a run's item that holds the name of its state.
 pub(crate) const STATE: &str = "state";
 
+/// What a stage asks of the letters' table: which runs of redrive were cancelled.
+#[must_use]
+pub fn cancelled_redrives(config: &SdkConfig, letters_table: String) -> CancelledRedrives {
+    CancelledRedrives::new(Arc::new(RedriveLedger {
+        config: config.clone(),
+        client: OnceLock::new(),
+        table: letters_table,
+    }))
+}
+
 /// The letters' table, as far as a stage reads it.
 #[derive(Debug)]
-pub struct RedriveLedger {
+struct RedriveLedger {
     config: SdkConfig,
     /// Made at the first question: most environments never process what a run has sent.
     client: OnceLock<Client>,
@@ -28,11 +38,6 @@ pub struct RedriveLedger {
 }
 
 impl RedriveLedger {
-    #[must_use]
-    pub fn new(config: &SdkConfig, table: String) -> Self {
-        Self { config: config.clone(), client: OnceLock::new(), table }
-    }
-
     async fn state_of(&self, run: &str) -> Result<Option<String>, Failure> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let key = HashMap::from([

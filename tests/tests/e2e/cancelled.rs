@@ -6,12 +6,6 @@ use tests::{World, flights};
 
 const LETTERS: usize = 10;
 
-async fn ask(world: &World, verb: &str, body: Value) -> Value {
-    let (status, answer) = world.operators(Method::POST, &format!("/v1/dlq/{verb}"), &body).await;
-    assert_eq!(status, 200, "{verb}: {answer}");
-    answer
-}
-
 async fn move_weather(world: &World, act: &str) {
     let mut body = json!({ "why": "to keep events where they are" });
     if act == "force-open" {
@@ -24,21 +18,21 @@ async fn move_weather(world: &World, act: &str) {
 
 /// Sends all that is dead back, whatever waits and whichever breaker is open.
 async fn redrive(world: &World) -> Value {
-    let plan = ask(world, "plan", json!({})).await;
+    let plan = world.ask_dlq("plan", json!({})).await;
     assert_eq!(plan["letters"], json!(LETTERS), "{plan}");
     let pace =
         json!({ "canary": 0, "most_waiting": 0, "rates": [1_000], "most_per_second": 1_000 });
     let begun = json!({ "plan": plan["plan"], "why": "mended", "pace": pace });
-    ask(world, "redrive", begun).await["run"].clone()
+    world.ask_dlq("redrive", begun).await["run"].clone()
 }
 
 async fn run_of(world: &World, run: &Value) -> Value {
-    ask(world, "status", json!({ "run": run })).await["run"].clone()
+    world.ask_dlq("status", json!({ "run": run })).await["run"].clone()
 }
 
 /// The dead letters in the store, by stage and code.
 async fn dead(world: &World) -> Vec<(String, String)> {
-    let listed = ask(world, "letters", json!({ "limit": 100 })).await;
+    let listed = world.ask_dlq("letters", json!({ "limit": 100 })).await;
     let letters = listed["letters"].as_array().unwrap();
     let text = |letter: &Value, name: &str| letter[name].as_str().unwrap().to_owned();
     letters.iter().map(|it| (text(it, "stage"), text(it, "code"))).collect()
@@ -57,7 +51,7 @@ async fn what_a_cancelled_redrive_has_on_its_way_is_given_back_and_nothing_of_it
     let run = redrive(&world).await;
     world.rest().await;
     assert_eq!(run_of(&world, &run).await["state"], "done");
-    ask(&world, "cancel", json!({ "run": run, "why": "the wrong ones" })).await;
+    world.ask_dlq("cancel", json!({ "run": run, "why": "the wrong ones" })).await;
     assert_eq!(run_of(&world, &run).await["state"], "cancelled");
     move_weather(&world, "release").await;
     world.settle().await;
@@ -69,7 +63,7 @@ async fn what_a_cancelled_redrive_has_on_its_way_is_given_back_and_nothing_of_it
     move_weather(&world, "force-open").await;
     let run = redrive(&world).await;
     world.rest().await;
-    ask(&world, "cancel", json!({ "run": run, "why": "the wrong ones, still" })).await;
+    world.ask_dlq("cancel", json!({ "run": run, "why": "the wrong ones, still" })).await;
     move_weather(&world, "release").await;
     world.settle().await;
     world.assert_in_totals(&[]);

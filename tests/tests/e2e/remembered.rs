@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use contracts::EventOrigin;
 use event::{Payload, Timestamp};
-use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{Flight, World, flights};
 
 const DAY_S: i64 = 24 * 60 * 60;
@@ -56,12 +55,6 @@ fn bury_in_sink(world: &World, flights: &[Flight]) {
     }
 }
 
-async fn ask(world: &World, verb: &str, body: Value) -> Value {
-    let (status, answer) = world.operators(Method::POST, &format!("/v1/dlq/{verb}"), &body).await;
-    assert_eq!(status, 200, "{verb}: {answer}");
-    answer
-}
-
 /// The events are in their sinks already: their letters write nothing, and what is known of them is known for longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_redriven_when_its_keys_are_soon_forgotten_is_remembered_for_as_long_again() {
@@ -74,12 +67,12 @@ async fn what_is_redriven_when_its_keys_are_soon_forgotten_is_remembered_for_as_
     bury_in_sink(&world, &sample);
     world.settle().await;
     world.emulation().pass(Duration::from_secs(20 * 24 * 60 * 60));
-    let plan = ask(&world, "plan", json!({})).await;
+    let plan = world.ask_dlq("plan", json!({})).await;
     assert_eq!(plan["letters"], json!(3), "{plan}");
     let begun = json!({ "plan": plan["plan"], "why": "mended", "pace": { "canary": 0 } });
-    let run = ask(&world, "redrive", begun).await["run"].clone();
+    let run = world.ask_dlq("redrive", begun).await["run"].clone();
     world.settle().await;
-    let status = ask(&world, "status", json!({ "run": run })).await;
+    let status = world.ask_dlq("status", json!({ "run": run })).await;
     assert_eq!((&status["run"]["sent"], &status["run"]["came_back"]), (&json!(3), &json!(0)));
     for (pk, expires_s) in expiries(&world, "totals") {
         assert!(before[&pk] - now_s(&world) < 11 * DAY_S, "{pk}");

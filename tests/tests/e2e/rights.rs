@@ -143,31 +143,25 @@ async fn run(world: &World) {
 
 /// All that operators do with letters, through their function.
 async fn redrive_as_an_operator(world: &World) {
-    let ask = async |verb: &str, body: Value| {
-        let (status, answer) =
-            world.operators(Method::POST, &format!("/v1/dlq/{verb}"), &body).await;
-        assert_eq!(status, 200, "{verb}: {answer}");
-        answer
-    };
-    let list = ask("list", json!({})).await;
+    let list = world.ask_dlq("list", json!({})).await;
     assert_ne!(list["stages"]["sink"]["letters"]["dead"], Value::Null, "{list}");
     // What is looked for in a sink's table, and among dedupe records; it comes back, and that ends the run.
     for (stage, code) in [("sink", "dedupe.conflict"), ("deliver", "delivery.refused")] {
         let select = json!({ "stages": [stage], "codes": [code] });
-        let plan = ask("plan", json!({ "select": select })).await;
+        let plan = world.ask_dlq("plan", json!({ "select": select })).await;
         let begun = json!({ "plan": plan["plan"], "why": "mended", "pace": { "canary": 1 } });
-        let run = ask("redrive", begun).await["run"].clone();
+        let run = world.ask_dlq("redrive", begun).await["run"].clone();
         world.settle().await;
-        let status = ask("status", json!({ "run": run })).await;
+        let status = world.ask_dlq("status", json!({ "run": run })).await;
         assert_eq!(status["run"]["state"], "paused", "{status}");
-        ask("cancel", json!({ "run": run, "why": "it came back" })).await;
+        world.ask_dlq("cancel", json!({ "run": run, "why": "it came back" })).await;
     }
     world.settle().await;
-    let letter = ask("letters", json!({ "limit": 1 })).await["letters"][0]["id"].clone();
-    ask("show", json!({ "letter": letter })).await;
+    let letter = world.ask_dlq("letters", json!({ "limit": 1 })).await["letters"][0]["id"].clone();
+    world.ask_dlq("show", json!({ "letter": letter })).await;
     let now_ms = i64::try_from(world.emulation().now_ms()).unwrap();
     let today = event::Timestamp::from_unix_ms(now_ms).date();
-    let audit = ask("audit", json!({ "day": today })).await;
+    let audit = world.ask_dlq("audit", json!({ "day": today })).await;
     assert_ne!(audit["entries"], json!([]), "{audit}");
 }
 
