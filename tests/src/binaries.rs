@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use local::builder::{Build, Profile, build_functions};
+use emulation::builder::{Build, Profile, build_functions};
 use tokio::sync::OnceCell;
 
 /// The functions' binaries, as `template.yaml` names them.
@@ -31,5 +31,5 @@ pub async fn build(profile: Profile, binaries: &[&str], alongside: Option<&str>)
 pub(crate) async fn built() -> PathBuf {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     let profile = if cfg!(debug_assertions) { Profile::Dev } else { Profile::Release };
-    BUILT.get_or_init(|| build(profile, BINARIES, Some("tests"))).await.clone()
+    BUILT.get_or_init(|| build(profile, BINARIES, Some(env!("CARGO_PKG_NAME")))).await.clone()
 }

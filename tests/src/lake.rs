@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::dynamodb::ChangeEvent;
-use local::s3::StoredObject;
+use emulation::dynamodb::ChangeEvent;
+use emulation::s3::StoredObject;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Map, Value, json};
@@ -145,7 +145,7 @@ impl World {
         assert_eq!(places.iter().find(differs), None, "where dedupe records say that keys are");
         let changes = self.emulation().dynamodb().changes(self.name("DedupeTable")).unwrap();
         let is_removed = |change: &&_| -> bool {
-            let change: &local::dynamodb::Change = change;
+            let change: &emulation::dynamodb::Change = change;
             change.event == ChangeEvent::Remove
         };
         assert_eq!(changes.iter().find(is_removed), None, "a dedupe record is gone");

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use emulation::dynamodb::audit::written_twice;
+use emulation::dynamodb::{Change, ChangeEvent};
+use emulation::sqs::ReceivedMessage;
 use event::Code;
-use local::audit::written_twice;
-use local::dynamodb::{Change, ChangeEvent};
-use local::sqs::ReceivedMessage;
 use serde_json::{Map, Value, json};
 
 use crate::flights::id_of;

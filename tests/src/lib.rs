@@ -1,9 +1,4 @@
-//! The world that the end-to-end tests and the benchmark run in: the template's services, the real
-//! binaries, and New York's flights.
-//!
-//! What the services do is `local`'s affair; here is only what is fed to them, and what the promises
-//! ask of what came out. Everything panics with what it saw: there is nobody here but tests.
-
+#![doc = include_str!("../README.md")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod binaries;

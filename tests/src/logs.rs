@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use local::lambda::{LogLine, LogSink};
+use emulation::lambda::{LogLine, LogSink};
 use serde_json::Value;
 
 /// Every line so far; clones share them.

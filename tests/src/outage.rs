@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use local::Emulation;
-use local::adversary::Plan;
+use emulation::Emulation;
+use emulation::faults::Plan;
 use serde_json::Value;
 
 use crate::{Edit, Flight, World};

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use local::RunningMapping;
-use local::lambda::mapping::Activity;
+use emulation::RunningMapping;
+use emulation::lambda::mapping::Activity;
 
 use crate::World;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use emulation::faults::Fault;
 use event::Timestamp;
-use local::adversary::Fault;
 use serde_json::json;
 
 use crate::{Flight, Letter, World};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::dynamodb::{Change, ChangeEvent};
+use emulation::dynamodb::{Change, ChangeEvent};
 use serde_json::{Value, json};
 
 use crate::ledger::{assert_inserted_once, plain};

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bytes::Bytes;
+use emulation::clock::Clock;
+use emulation::faults::Plan;
+use emulation::sqs::{MessageAttribute, NewMessage};
+use emulation::{Emulation, LOCAL_WEATHER, Options};
 use http::Method;
-use local::adversary::Plan;
-use local::clock::Clock;
-use local::sqs::{MessageAttribute, NewMessage};
-use local::{Emulation, LOCAL_WEATHER, Options};
 use serde_json::{Value, json};
 
 use crate::binaries::built;

@@ -1,4 +1,4 @@
-//! Collect: takes dead letters from their queues into the letter store, where they are listed, chosen and redriven.
+#![doc = include_str!("../README.md")]
 
 mod collector;
 mod config;

@@ -1,4 +1,4 @@
-//! Deliver: sends each event to a service over HTTP, once where the service honours its key.
+#![doc = include_str!("../README.md")]
 
 mod answer;
 mod config;

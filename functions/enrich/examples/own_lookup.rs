@@ -60,5 +60,7 @@ async fn main() -> ExitCode {
         ("IAH".to_owned(), (29.984433, -95.341442)),
     ]);
     let lookup: Arc<dyn Lookup> = Arc::new(GreatCircle { airports });
-    runtime::exit_code(enrich::run(BTreeMap::from([("great-circle".to_owned(), lookup)])).await)
+    runtime::exit_code(
+        sluicegate_enrich::run(BTreeMap::from([("great-circle".to_owned(), lookup)])).await,
+    )
 }

@@ -1,5 +1,4 @@
-//! The stage that adds what others know to each event, and passes it on to its sinks. A library, so that a
-//! function of one's own can run it with lookups of one's own ([`run`]).
+#![doc = include_str!("../README.md")]
 
 mod answer;
 mod ask;

@@ -10,5 +10,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    runtime::exit_code(enrich::run(BTreeMap::new()).await)
+    runtime::exit_code(sluicegate_enrich::run(BTreeMap::new()).await)
 }

@@ -1,5 +1,4 @@
-//! Ingest: takes events in from inbox messages, S3 objects and HTTP requests, holds each to its
-//! contract, and passes it on in its envelope.
+#![doc = include_str!("../README.md")]
 
 mod archive;
 mod config;

@@ -1,7 +1,4 @@
-//! The lake: writes each event once to S3, many to an object; and what makes few large objects of a
-//! partition's many small ones.
-//!
-//! The function's binary links the stage, and an operator's program [`compact`].
+#![doc = include_str!("../README.md")]
 
 mod bucket;
 mod columns;

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws::{ClaimStore, Objects, Queues, cancelled_redrives, sdk_config};
-use lake::{Config, LakeStage, Limited, S3Bucket, lakes};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches, unique_name};
+use sluicegate_lake::{Config, LakeStage, Limited, S3Bucket, lakes};
 
 /// A batch of thousands takes longer to give back than one of ten.
 const RESERVE: Duration = Duration::from_secs(20);

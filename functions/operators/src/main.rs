@@ -1,6 +1,4 @@
-//! Operators: what people do to a running pipeline, by its one door for them: a function URL of `AWS_IAM`,
-//! whose authorizer tells who asks. They see circuit breakers and which queues are not polled, and move breakers by
-//! hand; what they do with dead letters goes on to redrive.
+#![doc = include_str!("../README.md")]
 
 mod act;
 mod breakers;

@@ -1,5 +1,4 @@
-//! Polling: pauses the polling of a queue while all of its events would wait for dependencies that are
-//! unavailable, and lets it go on in time for the next probe. A schedule invokes it every minute.
+#![doc = include_str!("../README.md")]
 
 mod config;
 mod mappings;

@@ -1,7 +1,4 @@
-//! Redrive: the letters in the letter store, seen, chosen and sent back to where they failed.
-//!
-//! Operators reach it through the operators' function, scripts invoke it, and a schedule has it go on with what is
-//! under way.
+#![doc = include_str!("../README.md")]
 
 mod acts;
 mod audited;

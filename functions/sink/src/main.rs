@@ -1,4 +1,4 @@
-//! The sink: writes each event once to the DynamoDB tables of its dataset.
+#![doc = include_str!("../README.md")]
 
 mod config;
 mod handler;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use local::adversary::Plan;
+use emulation::faults::Plan;
 
 use crate::account::Pipeline;
 use crate::audit::args::Audit;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use contracts::{Catalog, Contract, Enricher, Sink, SinkKind, Source, Target, UrlError, Variables};
-use local::template::{Function, Stack};
+use emulation::template::{Function, Stack};
 
 use crate::demo::observe::{SINK_QUEUES, TABLES};
 use crate::failure::Failure;
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn stack() -> Stack {
-        local::stack(repository(), &BTreeMap::new()).unwrap()
+        emulation::stack(repository(), &BTreeMap::new()).unwrap()
     }
 
     /// A repository with one contract; removed when dropped.

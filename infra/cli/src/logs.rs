@@ -1,6 +1,6 @@
 //! What functions log, for a person: one line of text for each of theirs.
 
-use local::lambda::{LogLine, Origin};
+use emulation::lambda::{LogLine, Origin};
 use serde_json::{Map, Value};
 
 /// Members that say what the line already shows, or nothing that a person needs.

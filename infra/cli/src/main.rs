@@ -1,8 +1,4 @@
-//! `sluicegate`: the demo, the local emulation, the lake, circuit breakers, dead letters, the audit log, and
-//! completions for shells.
-//!
-//! Only wiring: arguments in, an exit status out. 0 is success, 1 a promise that was not kept, 2 a
-//! command that could not be done.
+#![doc = include_str!("../README.md")]
 
 mod account;
 mod args;

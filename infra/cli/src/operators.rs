@@ -148,7 +148,7 @@ fn known_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure
             .next(format!("give --stack, or --url: the stack's output {URL_OUTPUT} has it")));
     };
     let root = root::find(root).map_err(|failure| failure.next("give --url, or --root FOLDER"))?;
-    let stack = local::stack(&root, &BTreeMap::new())
+    let stack = emulation::stack(&root, &BTreeMap::new())
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     // The template says where it is by the default endpoint.
     let path = stack.outputs.get(URL_OUTPUT).and_then(|url| url.split_once(LOCAL_PATH));

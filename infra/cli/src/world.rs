@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::builder::{Build, Profile, build_functions};
-use local::clock::Clock;
-use local::lambda::LogSink;
-use local::{Emulation, Options};
+use emulation::builder::{Build, Profile, build_functions};
+use emulation::clock::Clock;
+use emulation::lambda::LogSink;
+use emulation::{Emulation, Options};
 use tokio::time::Instant;
 
 use crate::check::check;
@@ -29,7 +29,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) port: u16,
     pub(crate) log: Arc<dyn LogSink>,
     /// What goes wrong.
-    pub(crate) faults: local::adversary::Plan,
+    pub(crate) faults: emulation::faults::Plan,
     /// Whether waiting is skipped where only time is waited for.
     pub(crate) skip_idle: bool,
     /// The folder that the state is kept in.
@@ -40,10 +40,10 @@ pub(crate) struct Plan<'a> {
 pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, Failure> {
     // Before the build: nobody wants to wait for it only to hear this.
     if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.port)) {
-        return Err(not_started(local::StartError::Listen { port: plan.port, source }));
+        return Err(not_started(emulation::StartError::Listen { port: plan.port, source }));
     }
     if let Some(folder) = &plan.state {
-        local::check_state(folder).map_err(|error| not_started(error.into()))?;
+        emulation::check_state(folder).map_err(|error| not_started(error.into()))?;
     }
     let binaries = build(plan.root, plan.release, output).await?;
     start_built(plan, binaries).await
@@ -68,10 +68,10 @@ pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emu
     Emulation::start(options).await.map_err(not_started)
 }
 
-fn not_started(error: local::StartError) -> Failure {
+fn not_started(error: emulation::StartError) -> Failure {
     let failure = Failure::new("the emulation did not start").because(&error);
     match error {
-        local::StartError::Listen { .. } => {
+        emulation::StartError::Listen { .. } => {
             failure.next("is another `local up` running? End it, or give another --port; 0 is any")
         }
         _ => failure,
@@ -82,8 +82,8 @@ fn not_started(error: local::StartError) -> Failure {
 /// folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
     let unusable = |error| Failure::new("the template cannot be used").because(error);
-    check(root, &local::stack(root, &BTreeMap::new()).map_err(unusable)?)?;
-    let binaries = local::binaries(root, &BTreeMap::new()).map_err(unusable)?;
+    check(root, &emulation::stack(root, &BTreeMap::new()).map_err(unusable)?)?;
+    let binaries = emulation::binaries(root, &BTreeMap::new()).map_err(unusable)?;
     let is_optimised = release || !cfg!(debug_assertions);
     let target = target();
     let build = Build {

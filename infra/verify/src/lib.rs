@@ -1,13 +1,4 @@
-//! What went in, what must come out, and whether it did.
-//!
-//! This is the witness of the demo and the soak, and shares no code with what it judges: it reads
-//! files, JSON, numbers, times, contracts, dead letters and the lake's objects by readers of its own,
-//! and depends on no other crate of the workspace. It does no IO and has no clock: what was sent and what
-//! was seen is handed in.
-//!
-//! It does not foretell which events a contract refuses. Whichever happened must be whole: an event is in
-//! each of its sinks as the sink's mode says, or it is a dead letter through a fault of its own, which is
-//! looked for in the event.
+#![doc = include_str!("../README.md")]
 
 pub mod contract;
 mod csv;

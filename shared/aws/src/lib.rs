@@ -1,8 +1,4 @@
-//! AWS clients, adapters to the ports, and what an SDK error means.
-//!
-//! A service is a feature, so that a function links only what it uses. The configuration is built
-//! by hand from what Lambda always sets: a chain of credential providers would be looked through at
-//! every cold start, to find the same environment variables.
+#![doc = include_str!("../README.md")]
 
 #[cfg(feature = "s3")]
 mod audit;

@@ -1,7 +1,4 @@
-//! What a dataset promises, and holding an event to it.
-//!
-//! A contract is a reviewed file, shipped with the functions. Pure: the files are read by whoever
-//! calls, and no schema refers to a network.
+#![doc = include_str!("../README.md")]
 
 mod catalog;
 mod contract;

@@ -1,8 +1,4 @@
-//! Each idempotency key takes effect once in each sink.
-//!
-//! Pure: the protocol decides, a [`Store`] writes. Three forms: [`transactional`], where dedupe record
-//! and effect share a transaction; [`fenced`], where many effects share an object that is elsewhere;
-//! and [`leased`], where the effect is a service's, which is asked under the key.
+#![doc = include_str!("../README.md")]
 
 mod backoff;
 mod batch;

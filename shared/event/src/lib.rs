@@ -1,7 +1,4 @@
-//! What every stage shares about one event: its envelope, its idempotency key, how it can fail, and
-//! what a dead letter says.
-//!
-//! Pure: no IO, no clock, no AWS type. Whoever calls passes the time in.
+#![doc = include_str!("../README.md")]
 
 mod attributes;
 mod canonical;

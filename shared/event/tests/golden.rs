@@ -5,11 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use event::{
+use serde_json::Value;
+use sluicegate_event::{
     Attribute, Attributes, CSV_ATTRIBUTE, Code, CsvHeader, DeadLetter, Envelope, FAILURE_ATTRIBUTE,
     FailureFingerprint, Fingerprint, Form, IdempotencyKey, PARKED_ATTRIBUTE, Parked, row_key,
 };
-use serde_json::Value;
 
 const FLIGHT: &str = r#"{"carrier":"UA","flight":1545,"origin":"EWR","delay":2.50,"note":"café \u0001","at":null,"list":[true,-0,1e21,1E-7]}"#;
 const ORDER: &str = r#"{"id":12345678901234567890123,"amount":0.10000000000000000000000001}"#;

@@ -1,21 +1,4 @@
-//! What becomes of dead letters once they are in their store, and of the runs that redrive them.
-//!
-//! A letter is one item, a run is another, and every write of either is conditional on the version that was
-//! read. A run goes through the letters of its plan in their order:
-//!
-//! ```text
-//!   read the run, take its lease, and say how far letters will be claimed
-//!     claim the letters of the part   Dead ──> Redriven by this run    (what others have changed is left out)
-//!     send what is claimed            (with the run's id, and how often the letter was redriven)
-//!     move the run's position past the part, with what was counted
-//! ```
-//!
-//! A crash between any two of these steps leaves letters that the run has claimed and may not have sent, all of them
-//! between its position and its reach. Whoever takes the lease next sends these again under the same redrive id, which
-//! the sinks' idempotency makes one effect, and counts each letter once, since counting and moving on are one write.
-//!
-//! Pure: [`Worker`] says what to ask the stores and takes their answers. `tests/model` goes through every state that
-//! two workers and an operator can reach.
+#![doc = include_str!("../README.md")]
 
 mod control;
 mod entry;

@@ -1,6 +1,4 @@
-//! HTTP requests to services that are not AWS's: one pool of connections, a time limit, an answer of
-//! bounded size, headers that hold secrets, circuit breakers and limits (`dependency`). Redirects are answers, never followed, and no request goes to
-//! this machine or its cloud's metadata: an event must not steer a request.
+#![doc = include_str!("../README.md")]
 
 mod body;
 mod client;

@@ -11,9 +11,9 @@ use dedupe::RecordId;
 use dedupe::leased::Delivery;
 use event::Failure;
 use lambda_runtime::Error;
-use runtime::env::{Process, queue_url, required};
-use runtime::sink::{Event, Leased, LeasedSink};
-use runtime::{Batches, Deadline, Outgoing, Queue, Settings};
+use sluicegate_runtime::env::{Process, queue_url, required};
+use sluicegate_runtime::sink::{Event, Leased, LeasedSink};
+use sluicegate_runtime::{Batches, Deadline, Outgoing, Queue, Settings};
 
 /// Announces events to a queue.
 pub(crate) struct Announce<Q> {
@@ -51,12 +51,12 @@ impl<Q: Queue> LeasedSink for Announce<Q> {
 
 async fn run() -> Result<(), Error> {
     let settings = Settings::read(&Process)?;
-    let contracts = runtime::load_contracts(&settings.contracts_dir)?;
+    let contracts = sluicegate_runtime::load_contracts(&settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
     let store = ClaimStore::new(&sdk, required(&Process, "DEDUPE_TABLE", "the name of a table")?);
     let sink = Announce { queue: queue.clone(), url: queue_url(&Process, "PARTNERS_QUEUE_URL")? };
-    runtime::serve_batches(Batches {
+    sluicegate_runtime::serve_batches(Batches {
         stage: Leased::new(contracts, sink, store),
         dead_letters: settings.dead_letters(queue.clone()),
         policy: settings.policy(),
@@ -67,5 +67,5 @@ async fn run() -> Result<(), Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    runtime::exit_code(run().await)
+    sluicegate_runtime::exit_code(run().await)
 }

@@ -1,7 +1,4 @@
-//! What every function shares: the batch loop, the environment, the logs.
-//!
-//! Knows Lambda and the shape of an SQS event, and no AWS client: what it needs of SQS is the port
-//! [`Queue`], which `shared/aws` implements.
+#![doc = include_str!("../README.md")]
 
 mod audit;
 mod backoff;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use contracts::Catalog;
 use dedupe::NoEffect;
 use event::{Code, Failure};
-use runtime::sink::Leased;
-use runtime::{BatchResponse, Batches, DeadLetters, Policy, Record};
 use serde_json::json;
+use sluicegate_runtime::sink::Leased;
+use sluicegate_runtime::{BatchResponse, Batches, DeadLetters, Policy, Record};
 use testkit::{ManualClock, MemoryQueue, MemoryStore};
 
 use self::own_sink::Announce;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event::{Code, DeadLetter, Failure};
-use runtime::{Batches, DeadLetters, Deadline, Done, Policy, Record, Stage, init_logs};
+use sluicegate_runtime::{Batches, DeadLetters, Deadline, Done, Policy, Record, Stage, init_logs};
 use testkit::{ManualClock, MemoryQueue};
 
 const DLQ: &str = "http://h/dlq";

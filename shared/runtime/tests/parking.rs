@@ -10,7 +10,7 @@ use std::time::Duration;
 use event::{Attribute, Attributes, Code, DeadLetter, Failure, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use runtime::{Batches, Clock, DeadLetters, Deadline, Done, Policy, Record, Stage};
+use sluicegate_runtime::{Batches, Clock, DeadLetters, Deadline, Done, Policy, Record, Stage};
 use testkit::{ManualClock, SimulatedQueue};
 
 const DLQ: &str = "http://h/dlq";

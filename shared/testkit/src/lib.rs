@@ -1,8 +1,4 @@
-//! What tests share: a clock that they own, the ports in memory, the suites that every adapter of a
-//! port passes, and the repository's own samples.
-//!
-//! A dev-dependency only: nothing here is in a function's binary. Where something is not as the test
-//! laid it out, it panics.
+#![doc = include_str!("../README.md")]
 
 mod breaker_conformance;
 mod breakers;

@@ -1,7 +1,4 @@
-//! What the bare functions share, which is little: a variable, a batch of messages, an item, claims.
-//!
-//! Each is what one would write without Sluicegate's promises: no contract, no envelope, no dead
-//! letter, no reason. A failed call fails its invocation.
+#![doc = include_str!("../README.md")]
 
 mod claims;
 

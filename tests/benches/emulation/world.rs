@@ -6,10 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use local::clock::Clock;
-use local::lambda::LogLine;
-use local::sqs::{NewMessage, Sqs};
-use local::{Emulation, Options};
+use emulation::clock::Clock;
+use emulation::lambda::LogLine;
+use emulation::sqs::{NewMessage, Sqs};
+use emulation::{Emulation, Options};
 
 /// Small enough for any machine, and below what would need a window on AWS.
 const TEMPLATE: &str = "
@@ -56,7 +56,7 @@ impl World {
             binaries: folder.clone(),
             log: Arc::new(|_: &LogLine<'_>| {}),
             clock: Clock::system(),
-            faults: local::adversary::Plan::default(),
+            faults: emulation::faults::Plan::default(),
             skip_idle: false,
             state: None,
         };

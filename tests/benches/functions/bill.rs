@@ -4,7 +4,7 @@
 //! (<https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/>). It is given the same
 //! batches of ten, records one after the other, and the same CPU time.
 
-use tests::World;
+use sluicegate_tests::World;
 
 use crate::cost::{Bill, Usage, WAIT_MS, gb_seconds};
 use crate::counts::{Counts, Taken};

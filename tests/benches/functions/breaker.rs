@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use emulation::faults::Plan as Faults;
 use event::Envelope;
-use local::adversary::Plan as Faults;
 use serde_json::Value;
-use tests::{Edit, Settings, World, contracts_with};
+use sluicegate_tests::{Edit, Settings, World, contracts_with};
 use tokio::time::Instant;
 
 use crate::JANUARY;

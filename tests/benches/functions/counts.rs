@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use axum::body::Bytes;
-use tests::World;
+use sluicegate_tests::World;
 
 use crate::events::{ATTRIBUTES, Events, day_and_airline};
 use crate::invocation::{Messages, variables};

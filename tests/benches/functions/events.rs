@@ -12,7 +12,7 @@ use event::{ENVELOPE_VERSION, Envelope, Payload, SPEC_VERSION, Timestamp, TraceP
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tests::{Flight, weather};
+use sluicegate_tests::{Flight, weather};
 
 const SOURCE: &str = "arn:aws:s3:::sluicegate-landing-123456789012/flights/flights.ndjson.gz";
 
@@ -40,7 +40,7 @@ impl Events {
 
     /// Of January's flights, in their order.
     pub(crate) fn of_january(&self, skip: usize, count: usize) -> Vec<String> {
-        let flights = tests::flights(skip, count);
+        let flights = sluicegate_tests::flights(skip, count);
         flights
             .iter()
             .map(|flight| self.event(Payload::parse(flight.line.as_bytes()).unwrap()))
@@ -53,7 +53,7 @@ impl Events {
             let payload = Payload::parse(flight.line.as_bytes()).unwrap();
             envelope(self.flights(), &payload, &number, payload.text.clone(), None)
         };
-        tests::flights(0, count).iter().enumerate().map(flight).collect()
+        sluicegate_tests::flights(0, count).iter().enumerate().map(flight).collect()
     }
 
     /// Of a file with a header and unquoted fields, gzipped or not, in its order.

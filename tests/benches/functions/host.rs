@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::routing::{get, post};
-use local::clock::Clock;
+use emulation::clock::Clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use local::LOCAL_WEATHER;
-use local::clock::Clock;
-use local::lambda::PAYLOAD_LIMIT;
+use emulation::LOCAL_WEATHER;
+use emulation::clock::Clock;
+use emulation::lambda::PAYLOAD_LIMIT;
 use serde_json::{Map, Value, json};
-use tests::{World, root};
+use sluicegate_tests::{World, root};
 
 /// The template's variables of a function, and Lambda's own; its calls are counted as `caller`'s.
 pub(crate) fn variables(

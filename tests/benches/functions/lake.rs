@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tests::World;
+use sluicegate_tests::World;
 
 use crate::Plan;
 use crate::events::{ATTRIBUTES, Events};

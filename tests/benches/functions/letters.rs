@@ -11,7 +11,7 @@ use letters::{
     LetterIndex as _, LetterObjects as _, Place, StoredMessage,
 };
 use serde_json::{Value, json};
-use tests::{Settings, World, flights};
+use sluicegate_tests::{Settings, World, flights};
 use tokio::time::Instant;
 
 use crate::table::Figures;

@@ -42,8 +42,8 @@ mod year;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use local::builder::Profile;
-use tests::{BINARIES, Settings, World, flights};
+use emulation::builder::Profile;
+use sluicegate_tests::{BINARIES, Settings, World, flights};
 
 use crate::events::Events;
 use crate::lake::Batches;
@@ -150,7 +150,7 @@ async fn main() -> ExitCode {
         Some(folder) => folder,
         None => {
             let both: Vec<&str> = BINARIES.iter().chain(BARE).copied().collect();
-            tests::build(Profile::Release, &both, None).await
+            sluicegate_tests::build(Profile::Release, &both, None).await
         }
     };
     let events = Events::new();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::World;
+use sluicegate_tests::World;
 use tokio::task::block_in_place;
 use tokio::time::Instant;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tests::World;
+use sluicegate_tests::World;
 
 use crate::Plan;
 use crate::events::ATTRIBUTES;

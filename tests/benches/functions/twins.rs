@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use tests::World;
+use sluicegate_tests::World;
 
 use crate::host::Host;
 use crate::invocation::variables;

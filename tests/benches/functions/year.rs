@@ -6,8 +6,8 @@ use std::time::Duration;
 use lake::compact::Tally;
 use runtime::{Clock, SystemClock};
 use serde_json::Value;
+use sluicegate_tests::World;
 use testkit::ManualClock;
-use tests::World;
 use tokio::time::Instant;
 
 use crate::counts::{Counted, Taken, float};

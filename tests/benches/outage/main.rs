@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use tests::outage::{FAILING, Story, WITHOUT_BREAKER, happen};
-use tests::{Edit, Flight, Settings, World, flights, root};
+use sluicegate_tests::outage::{FAILING, Story, WITHOUT_BREAKER, happen};
+use sluicegate_tests::{Edit, Flight, Settings, World, flights, root};
 
 /// As before there were breakers and parked copies: five receives within half a minute.
 const FIVE_RECEIVES: Edit = Edit { old: "    Default: 15\n", new: "    Default: 5\n" };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use plotters::prelude::*;
-use tests::outage::{Second, Story};
+use sluicegate_tests::outage::{Second, Story};
 
 const SIZE: (u32, u32) = (900, 820);
 const WITH: RGBColor = RGBColor(0, 114, 178);

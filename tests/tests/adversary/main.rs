@@ -30,9 +30,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use clap::Parser;
+use emulation::faults::{Fault, Plan};
 use libtest_mimic::{Arguments, Trial};
-use local::adversary::{Fault, Plan};
-use tests::{flights, seeds};
+use sluicegate_tests::{flights, seeds};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 

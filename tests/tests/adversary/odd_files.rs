@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use emulation::faults::{Fault, Plan};
 use event::Code;
-use local::adversary::{Fault, Plan};
-use tests::{Flight, Settings, World, gzip};
+use sluicegate_tests::{Flight, Settings, World, gzip};
 
 use crate::oddities::{Fate, OddFile, csv, ndjson};
 

@@ -5,8 +5,8 @@
 
 use event::{Code, MAX_PAYLOAD_BYTES};
 use serde_json::{Map, Value, json};
+use sluicegate_tests::Flight;
 use testkit::csv::{self, Row};
-use tests::Flight;
 
 /// Records of a file.
 const RECORDS: u32 = 40;

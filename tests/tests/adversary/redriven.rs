@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use local::adversary::{Fault, Plan};
+use emulation::faults::{Fault, Plan};
 use serde_json::{Value, json};
-use tests::{Settings, World, flights};
+use sluicegate_tests::{Settings, World, flights};
 
 /// Far beyond what one seed takes, in real time and with others beside it.
 const PATIENCE: Duration = Duration::from_secs(1_800);

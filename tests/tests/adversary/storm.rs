@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use emulation::faults::{Fault, Plan};
 use event::Code;
-use local::adversary::{Fault, Plan};
 use serde_json::{Value, json};
-use tests::{Flight, Settings, World, gzip, lines};
+use sluicegate_tests::{Flight, Settings, World, gzip, lines};
 
 use crate::feed::repeated;
 

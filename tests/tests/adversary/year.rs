@@ -8,10 +8,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
+use emulation::faults::{Fault, Plan};
 use flate2::read::MultiGzDecoder;
-use local::adversary::{Fault, Plan};
 use serde_json::{Map, Value};
-use tests::{Day, Settings, Totals, World, gzip};
+use sluicegate_tests::{Day, Settings, Totals, World, gzip};
 
 use crate::feed::repeated;
 use crate::say;

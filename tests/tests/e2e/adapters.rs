@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws::{BreakerTable, Insert, Item, Row, TableEffect, TableStore, sdk_config};
 use aws_types::SdkConfig;
 use dedupe::{OwnRecord, RecordId};
-use local::clock::Clock;
-use local::dynamodb::DynamoDb;
+use emulation::clock::Clock;
+use emulation::dynamodb::DynamoDb;
 use serde_json::{Value, json};
 use testkit::{StoreUnderTest, breaker_conformance, dedupe_conformance, polling_conformance};
 

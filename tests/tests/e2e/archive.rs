@@ -6,9 +6,9 @@ use aws::{CopyLimits, CopySource, Objects, sdk_config};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use axum::Router;
+use emulation::clock::Clock;
+use emulation::s3::S3;
 use event::{Code, FailureKind};
-use local::clock::Clock;
-use local::s3::S3;
 use tokio::net::TcpListener;
 
 /// Two buckets, and the adapter to them.

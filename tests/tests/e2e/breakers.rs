@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use emulation::faults::Plan;
 use event::Code;
-use local::adversary::Plan;
 use serde_json::{Value, json};
-use tests::{Settings, World, flights};
+use sluicegate_tests::{Settings, World, flights};
 
 /// The dead-letter queues that an outage of the weather could fill.
 const DEAD_LETTERS: [&str; 3] = ["InboxDlq", "EnrichDlq", "DeliverDlq"];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tests::{World, root};
+use sluicegate_tests::{World, root};
 
 /// Messages of a sink's sample, `count` times the first one, with keys of their own and dates in turn.
 fn batch(sample: &str, count: usize, days: usize) -> Bytes {

@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use tests::{World, flights};
+use sluicegate_tests::{World, flights};
 
 const LETTERS: usize = 10;
 

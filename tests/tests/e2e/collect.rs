@@ -1,8 +1,8 @@
 //! Dead letters in their store: taken from their queues, each whole, whatever fails.
 
+use emulation::faults::Plan;
 use event::Code;
-use local::adversary::Plan;
-use tests::{Settings, World};
+use sluicegate_tests::{Settings, World};
 
 const QUEUES: [(&str, &str, &str); 5] = [
     ("ingest", "Inbox", "InboxDlq"),

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use emulation::faults::Plan;
 use lake::compact::Tally;
-use local::adversary::Plan;
 use runtime::{Clock, SystemClock};
+use sluicegate_tests::{Flight, World, flights};
 use testkit::ManualClock;
-use tests::{Flight, World, flights};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How often flights come; each time, a batch of the lake has few of each day.
@@ -43,7 +43,8 @@ fn days(flights: &[Flight]) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lake_put_together_holds_each_event_once_and_takes_none_again() {
     let faults = Plan::parse(DEATHS).unwrap();
-    let world = World::start_with(tests::Settings { faults, ..Default::default() }).await;
+    let world =
+        World::start_with(sluicegate_tests::Settings { faults, ..Default::default() }).await;
     // The end of one day, and the beginning of the next.
     let sample = flights(600, 160);
     deliver(&world, &sample).await;

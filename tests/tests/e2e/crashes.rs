@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use local::lambda::EnvironmentState;
+use emulation::lambda::EnvironmentState;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use tests::{World, flights, gzip, lines};
+use sluicegate_tests::{World, flights, gzip, lines};
 use tokio::sync::mpsc;
 
 /// Far fewer than a message is received before SQS gives up on it: all of them could hit the same one.

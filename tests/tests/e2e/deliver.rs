@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use emulation::faults::Plan;
+use emulation::weather::Weather;
 use event::Code;
 use futures_util::future::join_all;
-use local::adversary::Plan;
-use local::weather::Weather;
 use serde_json::{Value, json};
-use tests::{Settings, World, weather};
+use sluicegate_tests::{Settings, World, weather};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -2,9 +2,9 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use local::adversary::{Fault, Plan};
+use emulation::faults::{Fault, Plan};
 use serde_json::Value;
-use tests::{Flight, Settings, World, flights, gzip, has_weather, lines};
+use sluicegate_tests::{Flight, Settings, World, flights, gzip, has_weather, lines};
 
 /// The last of 1 January's 842: those of the hours without weather and the cancelled are among them.
 fn sample() -> Vec<Flight> {

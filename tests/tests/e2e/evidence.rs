@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use event::{Attribute, Attributes};
 use letters::{Evidence, Seen, SentEvent};
 use serde_json::json;
-use tests::World;
+use sluicegate_tests::World;
 
 /// The event of a payload in the inbox.
 fn sent(dataset: &str, payload: &str) -> SentEvent {

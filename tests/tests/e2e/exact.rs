@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Json;
 use serde_json::{Value, json};
-use tests::{Settings, World};
+use sluicegate_tests::{Settings, World};
 use tokio::net::TcpListener;
 
 /// Two amounts of one key, and what they come to.

@@ -1,7 +1,7 @@
 //! What a plan forecasts is what comes of it, from the inbox to tables, lake and dead-letter queues.
 
 use serde_json::{Value, json};
-use tests::{Flight, World, flights};
+use sluicegate_tests::{Flight, World, flights};
 
 /// Letters that were written before, that are new, that are in conflict, and that the contract refuses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

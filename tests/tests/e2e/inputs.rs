@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use event::Code;
 use serde_json::{Value, json};
-use tests::{Settings, World, post_signed, root};
+use sluicegate_tests::{Settings, World, post_signed, root};
 
 fn input(name: &str) -> Vec<u8> {
     std::fs::read(root().join("tests/inputs").join(name)).unwrap()

@@ -1,7 +1,7 @@
 //! What Lambda ends recursive loops by: the AWS SDK carries the lineage of an invocation on to what the
 //! function sends, and a function that waits by sending to its own queue is counted, round by round.
 
-use tests::{World, flights};
+use sluicegate_tests::{World, flights};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_function_sends_tells_which_functions_its_event_went_through() {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use emulation::clock::Clock;
+use emulation::faults::Plan;
 use event::Code;
-use local::adversary::Plan;
-use local::clock::Clock;
 use serde_json::{Value, json};
-use tests::{Edit, Settings, World};
+use sluicegate_tests::{Edit, Settings, World};
 
 const AIRPORTS: &str = "faa,name,lat,alt\nEWR,Newark Liberty,40.69250000000000000000123,18\nJFK,Kennedy,40.639801,13\n\
                         LGA,La Guardia,40.777245,22\n";

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use contracts::EventOrigin;
+use emulation::sqs::{MessageAttribute, NewMessage};
+use emulation::weather::Weather;
 use event::{Code, Payload, Timestamp};
 use http::Method;
-use local::sqs::{MessageAttribute, NewMessage};
-use local::weather::Weather;
 use serde_json::{Value, json};
-use tests::{SIGNED, Settings, World, ask, flights, gzip, post, post_signed, root, weather};
+use sluicegate_tests::{
+    SIGNED, Settings, World, ask, flights, gzip, post, post_signed, root, weather,
+};
 use tokio::net::TcpSocket;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,8 +69,10 @@ async fn events_posted_over_http_are_answered_one_by_one_and_written() {
     let array: Value = sample[1..6].iter().map(|flight| flight.value.clone()).collect();
     let (status, _, answer) = post_signed(&format!("{url}/flights"), array.to_string()).await;
     assert_eq!((status, answer["results"].as_array().unwrap().len()), (202, 5), "{answer}");
-    let mixed =
-        format!("{}\n{{\"carrier\":\n", String::from_utf8(tests::lines(&sample[6..])).unwrap());
+    let mixed = format!(
+        "{}\n{{\"carrier\":\n",
+        String::from_utf8(sluicegate_tests::lines(&sample[6..])).unwrap()
+    );
     let (status, _, answer) = post_signed(&format!("{url}/flights"), mixed).await;
     assert_eq!(status, 207, "{answer}");
     assert_eq!(answer["results"][6]["code"], "decode.json", "{answer}");
@@ -80,7 +84,7 @@ async fn events_posted_over_http_are_answered_one_by_one_and_written() {
     assert_eq!(post_signed(&format!("{url}/flights"), "{}").await.0, 422);
     assert_eq!(post_signed(&format!("{url}/flights"), "").await.0, 400);
     // Again, and compressed, with a byte order mark: known by their keys.
-    let zipped = gzip(&[b"\xef\xbb\xbf", &*tests::lines(&sample)].concat());
+    let zipped = gzip(&[b"\xef\xbb\xbf", &*sluicegate_tests::lines(&sample)].concat());
     let headers = [("content-type", "application/x-ndjson"), ("content-encoding", "gzip"), SIGNED];
     let (status, _, answer) = ask(Method::POST, &format!("{url}/flights"), &headers, zipped).await;
     assert_eq!((status, answer["results"].as_array().unwrap().len()), (202, 12), "{answer}");
@@ -245,7 +249,12 @@ async fn what_was_taken_in_too_long_ago_is_not_written() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_without_one_of_its_variables_does_not_start_and_names_it() {
     let world = World::start().await;
-    let folder = tests::build(local::builder::Profile::Dev, tests::BINARIES, Some("tests")).await;
+    let folder = sluicegate_tests::build(
+        emulation::builder::Profile::Dev,
+        sluicegate_tests::BINARIES,
+        Some(env!("CARGO_PKG_NAME")),
+    )
+    .await;
     for function in &world.emulation().stack().functions {
         let mut all: BTreeMap<String, String> = function.environment.clone();
         // It has a default.

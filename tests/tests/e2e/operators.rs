@@ -9,7 +9,7 @@ use breaker::{Breakers, Cause, Outcome, Settings, Surroundings, WaitReason};
 use event::Timestamp;
 use http::Method;
 use serde_json::{Value, json};
-use tests::{World, ask, post};
+use sluicegate_tests::{World, ask, post};
 
 /// Whoever signs with an access key of nobody's is the account's owner.
 const OWNER: &str = "arn:aws:iam::000000000000:root";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use local::clock::Clock;
-use tests::{Settings, World, answering_instead, flights, status};
+use emulation::clock::Clock;
+use sluicegate_tests::{Settings, World, answering_instead, flights, status};
 
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
 

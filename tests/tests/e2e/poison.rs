@@ -5,7 +5,7 @@ use std::io::Read;
 use event::{Code, Encoding, Fingerprint};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use tests::{Flight, World, flights, gzip, lines};
+use sluicegate_tests::{Flight, World, flights, gzip, lines};
 
 const FLIGHTS: &[(&str, &str)] = &[("dataset", "flights")];
 

@@ -1,12 +1,12 @@
 //! While all events of a queue would wait for a service, the queue is not polled; nothing is lost by it, and
 //! nobody else's doing is undone.
 
+use emulation::lambda::mapping::State;
+use emulation::sqs::NewMessage;
 use http::Method;
-use local::lambda::mapping::State;
-use local::sqs::NewMessage;
 use serde_json::{Value, json};
+use sluicegate_tests::{Edit, Settings, World, ask, flights};
 use testkit::sample;
-use tests::{Edit, Settings, World, ask, flights};
 
 const ENRICH: &str = "EnrichFunctionEnrich";
 const DELIVER: &str = "DeliverFunctionDeliver";

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tests::{Settings, World, new_folder, root};
+use sluicegate_tests::{Settings, World, new_folder, root};
 use tokio::process::Command;
 
 use crate::runbooks::binary;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use contracts::EventOrigin;
 use event::{Payload, Timestamp};
 use serde_json::json;
-use tests::{Flight, World, flights};
+use sluicegate_tests::{Flight, World, flights};
 
 const DAY_S: i64 = 24 * 60 * 60;
 

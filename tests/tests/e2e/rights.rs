@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
+use emulation::faults::{Fault, Plan, Rule};
+use emulation::iam::{Decision, Grant};
+use emulation::lambda::mapping::State;
+use emulation::server::Access;
+use emulation::template::{EventSourceMapping, Role};
 use event::Code;
 use http::Method;
-use local::adversary::{Fault, Plan, Rule};
-use local::front::Access;
-use local::iam::{Decision, Grant};
-use local::lambda::mapping::State;
-use local::template::{EventSourceMapping, Role};
 use serde_json::{Value, json};
-use tests::{Edit, Flight, Settings, World, flights, gzip, lines, root};
+use sluicegate_tests::{Edit, Flight, Settings, World, flights, gzip, lines, root};
 
 /// What no run of seconds on one machine needs, each with the reason why it is granted all the same.
 const RARE: &[(&str, &str)] = &[

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use event::Code;
 use serde_json::{Value, json};
-use tests::{Edit, Flight, Settings, World, flights, new_folder};
+use sluicegate_tests::{Edit, Flight, Settings, World, flights, new_folder};
 
 /// The columns of the sample, in its order.
 fn columns(flights: &[Flight]) -> Vec<&str> {
@@ -76,7 +76,7 @@ async fn a_row_that_is_edited_is_written_once_and_the_mended_file_changes_nothin
     assert_eq!(world.redrive("ingest").await["sent"], 2);
     world.settle().await;
     world.assert_letters("InboxDlq", &why);
-    let groups = |letters: &[tests::Letter]| -> BTreeSet<String> {
+    let groups = |letters: &[sluicegate_tests::Letter]| -> BTreeSet<String> {
         letters.iter().map(|letter| letter.failure.as_ref().unwrap().fingerprint.clone()).collect()
     };
     let again = world.letters("InboxDlq");

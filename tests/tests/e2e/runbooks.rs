@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use emulation::faults::Plan;
 use event::Code;
-use local::adversary::Plan;
 use runtime::env::{Lookup as _, Process};
 use serde_json::json;
-use tests::{Edit, Flight, Settings, World, flights, gzip, new_folder, root};
+use sluicegate_tests::{Edit, Flight, Settings, World, flights, gzip, new_folder, root};
 use tokio::process::Command;
 
 /// Far beyond what a page takes.
@@ -41,10 +41,10 @@ fn steps(page: &str) -> Vec<String> {
 /// The folder of `sluicegate` itself.
 pub(crate) async fn binary() -> PathBuf {
     let profile = match cfg!(debug_assertions) {
-        true => local::builder::Profile::Dev,
-        false => local::builder::Profile::Release,
+        true => emulation::builder::Profile::Dev,
+        false => emulation::builder::Profile::Release,
     };
-    tests::build(profile, &["sluicegate"], Some("tests")).await
+    sluicegate_tests::build(profile, &["sluicegate"], Some(env!("CARGO_PKG_NAME"))).await
 }
 
 /// Runs a page whole, and answers its exit status and what it printed.

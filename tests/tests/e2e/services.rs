@@ -1,13 +1,13 @@
 //! A service outside AWS that goes wrong for a while, as the fault plan says.
 
+use emulation::faults::Plan;
 use http::Method;
-use local::adversary::Plan;
 use serde_json::Value;
-use tests::{World, ask, flights, post};
+use sluicegate_tests::{World, ask, flights, post};
 
 /// The calls of the weather service and those that went wrong, as they are told over HTTP.
 async fn told(world: &World) -> (u64, u64) {
-    let url = format!("{}{}", world.emulation().endpoint(), local::front::SERVICES);
+    let url = format!("{}{}", world.emulation().endpoint(), emulation::server::SERVICES);
     let (_, _, told) = ask(Method::GET, &url, &[], String::new()).await;
     let service = &told["services"][0];
     assert_eq!(service["name"], "weather", "{told}");
@@ -25,7 +25,7 @@ async fn what_goes_wrong_at_a_service_is_switched_on_and_off_and_its_calls_are_c
     world.settle().await;
     assert_eq!(told(&world).await, (10, 0));
 
-    let url = format!("{}{}", world.emulation().endpoint(), local::front::FAULTS);
+    let url = format!("{}{}", world.emulation().endpoint(), emulation::server::FAULTS);
     let plan = "faults:\n  - {fault: host-away, on: weather, times: 3}\n  \
                 - {fault: host-failing, on: weather, times: 3}\n  \
                 - {fault: host-nonsense, on: weather, times: 3, answer: truncated}\n";

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use emulation::lambda::EnvironmentInfo;
 use event::Timestamp;
-use local::lambda::EnvironmentInfo;
-use tests::{World, flights};
+use sluicegate_tests::{World, flights};
 
 const SKIPPED: Duration = Duration::from_secs(6 * 3_600);
 

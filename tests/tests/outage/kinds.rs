@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::adversary::Plan;
+use emulation::faults::Plan;
 use serde_json::json;
-use tests::outage::{FAILING, Story, WITHOUT_BREAKER, happen, happen_with};
-use tests::{Edit, Flight, Settings, World};
+use sluicegate_tests::outage::{FAILING, Story, WITHOUT_BREAKER, happen, happen_with};
+use sluicegate_tests::{Edit, Flight, Settings, World};
 
 /// Far beyond what one takes, in real time and with others beside it.
 const PATIENCE: Duration = Duration::from_secs(3_600);

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use libtest_mimic::{Arguments, Trial};
-use tests::{Flight, flights, seeds};
+use sluicegate_tests::{Flight, flights, seeds};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 

@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
+use emulation::Emulation;
+use emulation::sqs::{MessageAttribute, NewMessage};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use local::Emulation;
-use local::sqs::{MessageAttribute, NewMessage};
 use verify::contract::Dataset;
 use verify::input::{File, Format, object};
 use verify::judge::{Place, Sent};

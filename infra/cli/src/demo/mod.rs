@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::Emulation;
+use emulation::Emulation;
 use tokio::time::Instant;
 use verify::contract::Dataset;
 use verify::judge::{Observed, Sent, Verdict, judge};
@@ -202,7 +202,7 @@ impl Watch<'_> {
         &self,
         patience: Duration,
         output: &Output,
-    ) -> Result<(), local::idle::Busy> {
+    ) -> Result<(), emulation::idle::Busy> {
         let last: BTreeSet<String> = observe::last_stages(self.world, &self.task.dataset);
         let mut settled = std::pin::pin!(self.world.settle(patience));
         let mut ticks = tokio::time::interval(TICK);

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use local::Emulation;
-use local::dynamodb::{Change, ChangeEvent};
-use local::sqs::ReceivedMessage;
+use emulation::Emulation;
+use emulation::dynamodb::{Change, ChangeEvent};
+use emulation::sqs::ReceivedMessage;
 use serde_json::Value;
 use verify::contract::{Dataset, Kind};
 use verify::judge::item::plain;

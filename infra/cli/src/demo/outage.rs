@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use local::Emulation;
-use local::adversary::{Fault, Plan, Rule, Span};
+use emulation::Emulation;
+use emulation::faults::{Fault, Plan, Rule, Span};
 use tokio::time::Instant;
 
 use super::stages::StageLog;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local::idle::Progress;
+use emulation::idle::Progress;
 
 use crate::output::grouped;
 
@@ -24,8 +24,8 @@ pub(super) fn line(progress: &Progress, written: u64, events: usize, elapsed: Du
 
 #[cfg(test)]
 mod tests {
-    use local::idle::QueueProgress;
-    use local::sqs::Depth;
+    use emulation::idle::QueueProgress;
+    use emulation::sqs::Depth;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use local::Emulation;
+use emulation::Emulation;
 use serde_json::{Value, json};
 
 use super::store::stored_by_stage;

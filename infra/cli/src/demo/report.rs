@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use local::Emulation;
+use emulation::Emulation;
 use serde_json::{Map, Value, json};
 use verify::Json;
 use verify::contract::{Dataset, Kind, Mode, Sink, Table};

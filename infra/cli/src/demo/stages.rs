@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use local::lambda::{LogLine, LogSink, Origin};
+use emulation::lambda::{LogLine, LogSink, Origin};
 use serde_json::{Map, Value};
 
 use crate::logs;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use local::Emulation;
+use emulation::Emulation;
 use serde_json::Value;
 use verify::letters::Letter;
 

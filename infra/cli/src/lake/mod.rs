@@ -145,7 +145,7 @@ impl Names {
         }
         let root = root::find(root)
             .map_err(|failure| failure.next(format!("{give}, or --root FOLDER")))?;
-        let stack = local::stack(&root, &BTreeMap::new())
+        let stack = emulation::stack(&root, &BTreeMap::new())
             .map_err(|error| Failure::new("the template cannot be used").because(error))?;
         let variable = |name: &str| {
             stack.functions.iter().find_map(|function| function.environment.get(name)).cloned()

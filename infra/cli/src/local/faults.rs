@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bytes::Bytes;
+use emulation::faults::Plan;
+use emulation::server::FAULTS;
 use http::Method;
-use local::adversary::Plan;
-use local::front::FAULTS;
 use runtime::env::Process;
 use serde_json::Value;
 

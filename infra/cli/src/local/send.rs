@@ -195,7 +195,7 @@ async fn name(
         return Err(Failure::new(what).next(next));
     }
     let root = root.map_err(|failure| failure.next(format!("give {flag}, or --root FOLDER")))?;
-    let stack = local::stack(&root, &BTreeMap::new())
+    let stack = emulation::stack(&root, &BTreeMap::new())
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     stack.outputs.get(output).cloned().ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {output}"))

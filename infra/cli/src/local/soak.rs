@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use emulation::faults::{Fault, Plan as Faults};
+use emulation::lambda::LogLine;
 use futures_util::{StreamExt as _, stream};
-use local::adversary::{Fault, Plan as Faults};
-use local::lambda::LogLine;
 use tokio::time::Instant;
 use verify::judge::Verdict;
 

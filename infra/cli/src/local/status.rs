@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use local::front::STATUS;
+use emulation::server::STATUS;
 use runtime::env::Process;
 use serde_json::{Value, json};
 

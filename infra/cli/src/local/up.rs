@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use local::Emulation;
+use emulation::Emulation;
 use runtime::env::Process;
 
 use super::interrupted;
@@ -20,7 +20,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs until it is interrupted.
 pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
-    let stack = local::stack(root, &BTreeMap::new())
+    let stack = emulation::stack(root, &BTreeMap::new())
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let log = Arc::new(View::new(&args.shown, &stack.functions, &Process)?);
     let faults = args.faults.plan()?;

@@ -3,8 +3,8 @@
 
 use std::io::{IsTerminal as _, stderr};
 
-use local::lambda::{LogLine, LogSink, Origin};
-use local::template::Function;
+use emulation::lambda::{LogLine, LogSink, Origin};
+use emulation::template::Function;
 use runtime::env::Lookup;
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! See `check`: the same that `cargo test -p local --test hostile` calls.
+//! See `check`: the same that `cargo test -p sluicegate-local-emulation --test hostile` calls.
 
 #![no_main]
 

@@ -11,9 +11,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use local::clock::Clock;
-use local::sqs::Sqs;
+use clock::Clock;
 use serde_json::Value;
+use sqs::Sqs;
 use uuid::Uuid;
 
 const SEPARATOR: &[u8] = b"\n---\n";

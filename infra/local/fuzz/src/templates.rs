@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use local::template::{HttpRoute, Options, Stack, TemplateError, parameter_names, read};
+use template::{HttpRoute, Options, Stack, TemplateError, parameter_names, read};
 
 /// What a report keeps, at most; in bytes, a message.
 const MAX_PROBLEMS: usize = 100;

@@ -3,8 +3,8 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use breaker::{Outcome, Settings, StateName, WaitReason};
 use futures_util::FutureExt;
+use sluicegate_breaker::{Outcome, Settings, StateName, WaitReason};
 use testkit::StoreFault;
 
 use super::{Fleet, LIMIT};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breaker::{Outcome, Settings, StateName, Wait, WaitReason};
+use sluicegate_breaker::{Outcome, Settings, StateName, Wait, WaitReason};
 
 use super::Fleet;
 
@@ -21,7 +21,7 @@ fn seconds_until_a_call(fleet: &Fleet, environment: usize) -> u64 {
 }
 
 fn longest_s() -> u64 {
-    (Settings::default().wait.longest + breaker::CLOCK_SKEW).as_secs()
+    (Settings::default().wait.longest + sluicegate_breaker::CLOCK_SKEW).as_secs()
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use breaker::{
-    Admission, Answer, Away, Breakers, Cause, Counts, Environment, HalfOpen, Lease, Moment,
-    OpenWait, Outcome, Percent, Record, Request, Settings, SharedCounts, Snapshot, State,
-    StateName, Window,
-};
 use event::Timestamp;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sluicegate_breaker::{
+    Admission, Answer, Away, Breakers, Cause, Counts, Environment, HalfOpen, Lease, Moment,
+    OpenWait, Outcome, Percent, Record, Request, Settings, SharedCounts, Snapshot, State,
+    StateName, Window,
+};
 use testkit::MemoryBreakers;
 
 use super::{Fleet, Hands};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use breaker::{OpenWait, Outcome, Settings, StateName, WaitReason};
 use futures_util::FutureExt;
+use sluicegate_breaker::{OpenWait, Outcome, Settings, StateName, WaitReason};
 
 use super::{Fleet, LIMIT};
 

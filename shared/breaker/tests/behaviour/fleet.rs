@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breaker::{Outcome, Percent, Settings, StateName, Window};
+use sluicegate_breaker::{Outcome, Percent, Settings, StateName, Window};
 
 use super::Fleet;
 

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use breaker::{Breakers, Outcome, Permit, Settings, StateName, Surroundings, Wait};
 use event::Timestamp;
 use futures_util::FutureExt;
+use sluicegate_breaker::{Breakers, Outcome, Permit, Settings, StateName, Surroundings, Wait};
 use testkit::MemoryBreakers;
 
 /// Time and chance, as a test sets them.

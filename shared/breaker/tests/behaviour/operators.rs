@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use breaker::{
+use futures_util::FutureExt;
+use sluicegate_breaker::{
     Event, Forced, ForcedState, Moment, Outcome, Record, Settings, StateName, Store, step,
 };
-use futures_util::FutureExt;
 
 use super::Fleet;
 

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use breaker::{HalfOpen, Mode, Outcome, Percent, Settings, StateName, WaitReason, Window};
+use sluicegate_breaker::{
+    HalfOpen, Mode, Outcome, Percent, Settings, StateName, WaitReason, Window,
+};
 
 use super::Fleet;
 

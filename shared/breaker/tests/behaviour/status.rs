@@ -1,6 +1,6 @@
 //! What is worth a look at the end of an invocation.
 
-use breaker::{ForcedState, Mode, Outcome, Settings, StateName};
+use sluicegate_breaker::{ForcedState, Mode, Outcome, Settings, StateName};
 use testkit::StoreFault;
 
 use super::Fleet;

@@ -1,6 +1,6 @@
 //! When the store is away.
 
-use breaker::{Outcome, Settings, StateName, WaitReason};
+use sluicegate_breaker::{Outcome, Settings, StateName, WaitReason};
 
 use super::Fleet;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breaker::{Outcome, Record, Settings, Snapshot, StateName};
+use sluicegate_breaker::{Outcome, Record, Settings, Snapshot, StateName};
 use testkit::StoreFault;
 
 use super::Fleet;
@@ -62,7 +62,7 @@ fn while_nothing_can_be_written_an_operators_act_is_still_seen() {
     fleet.calls(0, 19, Outcome::Failed);
     assert_eq!(fleet.state(0), StateName::Open);
     fleet.store.set_fault(StoreFault::None);
-    fleet.operate(breaker::Event::Reset);
+    fleet.operate(sluicegate_breaker::Event::Reset);
     fleet.store.set_fault(StoreFault::ReadOnly);
     fleet.pass_s(1);
     fleet.calls(0, 1, Outcome::Answered);
@@ -123,7 +123,7 @@ fn a_trip_is_written_though_counts_could_not_be() {
 fn counts_that_are_left_of_a_deleted_record_are_begun_anew() {
     let fleet = Fleet::new(10, &Settings::default());
     for _ in 0..3 {
-        fleet.operate(breaker::Event::Reset);
+        fleet.operate(sluicegate_breaker::Event::Reset);
     }
     fleet.calls(0, 1, Outcome::Failed);
     let left_over = Snapshot { record: None, ..fleet.store.snapshot("weather") };

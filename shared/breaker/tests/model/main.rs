@@ -13,7 +13,7 @@ mod world;
 
 use std::time::Duration;
 
-use breaker::{HalfOpen, OpenWait, Percent, Settings, Window};
+use sluicegate_breaker::{HalfOpen, OpenWait, Percent, Settings, Window};
 use stateright::{Checker, HasDiscoveries, Model};
 
 use self::fleet::{Broken, Faults, Fleet};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use breaker::{
+use event::Timestamp;
+use sluicegate_breaker::{
     Admission, Answer, Away, Environment, Moment, Outcome, Pass, Publication, Published, Record,
     Replaced, Request, SharedCounts, Snapshot, State,
 };
-use event::Timestamp;
 
 use crate::fleet::{Broken, Faults};
 use crate::settings;
@@ -91,7 +91,7 @@ impl World {
     pub(crate) fn new(calls: &[u8], faults: Faults, broken: Broken) -> Self {
         let member = |(at, calls_left): (usize, &u8)| Member {
             machine: machine(at, 0, broken),
-            offset: if at == 0 { Duration::ZERO } else { breaker::CLOCK_SKEW },
+            offset: if at == 0 { Duration::ZERO } else { sluicegate_breaker::CLOCK_SKEW },
             asked: None,
             call: None,
             calls_left: *calls_left,

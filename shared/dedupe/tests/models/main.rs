@@ -13,8 +13,8 @@ mod leased;
 mod transactional;
 mod world;
 
-use dedupe::RecordId;
 use event::{Fingerprint, IdempotencyKey};
+use sluicegate_dedupe::RecordId;
 
 fn id(key: u8) -> RecordId {
     RecordId { sink: "s".to_owned(), key: IdempotencyKey::from(key.to_string()) }

@@ -1,8 +1,8 @@
 //! The transactional protocol: three workers add to one row.
 
-use dedupe::transactional::{Rounds, Write};
-use dedupe::{CommitError, Limits, Outcome, Transaction, Verdict};
 use event::Timestamp;
+use sluicegate_dedupe::transactional::{Rounds, Write};
+use sluicegate_dedupe::{CommitError, Limits, Outcome, Transaction, Verdict};
 use stateright::{Model, Property};
 use testkit::{Meeting, Tables, TestEffect};
 

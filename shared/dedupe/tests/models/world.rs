@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::io::Write as _;
 
-use dedupe::Owner;
 use event::{Code, Failure};
+use sluicegate_dedupe::Owner;
 use stateright::{Checker, HasDiscoveries, Model};
 
 /// How much may still go wrong: what is without bound in the world is bounded here, so that there is an

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use dedupe::fenced::write_fenced;
-use dedupe::{Claim, DedupeRecord, Lease, Limits, Outcome, Verdict};
 use event::{Code, FailureKind};
 use futures_util::FutureExt;
+use sluicegate_dedupe::fenced::write_fenced;
+use sluicegate_dedupe::{Claim, DedupeRecord, Lease, Limits, Outcome, Verdict};
 use testkit::Answer;
 
 use super::objects::{Fault, MemoryObjects};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use dedupe::leased::{Delivery, write_leased};
-use dedupe::{Claim, DedupeRecord, Lease, Outcome, RecordId, Verdict};
 use event::{Code, Failure, FailureKind};
 use futures_util::FutureExt;
+use sluicegate_dedupe::leased::{Delivery, write_leased};
+use sluicegate_dedupe::{Claim, DedupeRecord, Lease, Outcome, RecordId, Verdict};
 use testkit::Answer;
 
 use super::target::{MemoryTarget, refused, unknown};

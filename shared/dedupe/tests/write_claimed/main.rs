@@ -10,8 +10,8 @@ mod target;
 use std::cell::Cell;
 use std::time::Duration;
 
-use dedupe::{Claim, Lease, Limits, NoEffect, Outcome, Owner, RecordId, Verdict};
 use event::{Fingerprint, IdempotencyKey, Timestamp};
+use sluicegate_dedupe::{Claim, Lease, Limits, NoEffect, Outcome, Owner, RecordId, Verdict};
 use testkit::MemoryStore;
 
 type Store = MemoryStore<NoEffect>;

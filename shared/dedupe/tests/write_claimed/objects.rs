@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dedupe::Claim;
-use dedupe::Owner;
-use dedupe::fenced::{Objects, Put};
 use event::{Code, Failure, IdempotencyKey};
+use sluicegate_dedupe::Claim;
+use sluicegate_dedupe::Owner;
+use sluicegate_dedupe::fenced::{Objects, Put};
 
 /// What does not work, from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

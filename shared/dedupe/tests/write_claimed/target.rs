@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dedupe::Claim;
-use dedupe::leased::{Delivery, Target};
 use event::{Code, Failure};
+use sluicegate_dedupe::Claim;
+use sluicegate_dedupe::leased::{Delivery, Target};
 
 #[derive(Default)]
 pub(crate) struct MemoryTarget(Mutex<State>);

@@ -5,13 +5,13 @@ mod deliveries;
 mod meetings;
 mod recent;
 
-use dedupe::transactional::write_once;
-use dedupe::{Limits, Outcome, RecordId, Verdict};
 use event::{Fingerprint, IdempotencyKey, Timestamp};
 use futures_util::FutureExt;
+use sluicegate_dedupe::transactional::write_once;
+use sluicegate_dedupe::{Limits, Outcome, RecordId, Verdict};
 use testkit::{Meeting, MemoryStore, TestEffect};
 
-type Write = dedupe::transactional::Write<TestEffect>;
+type Write = sluicegate_dedupe::transactional::Write<TestEffect>;
 
 /// The store whose effects tell which delivery they are.
 type Store = MemoryStore<TestEffect>;

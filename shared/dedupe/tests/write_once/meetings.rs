@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dedupe::transactional::Rounds;
-use dedupe::{CommitError, Effect as _, Transaction};
 use event::{Code, FailureKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sluicegate_dedupe::transactional::Rounds;
+use sluicegate_dedupe::{CommitError, Effect as _, Transaction};
 use testkit::{Answer, Tables, TestEffect};
 
 use super::*;
@@ -183,7 +183,9 @@ fn run_in_rounds(writes: Vec<Write>, limits: Limits, poison: fn(&TestEffect) -> 
 fn expected_rows(store: &Store) -> BTreeMap<String, usize> {
     let mut rows = BTreeMap::new();
     for (id, record) in store.records() {
-        let dedupe::DedupeRecord::Completed(completed) = record else { panic!("{record:?}") };
+        let sluicegate_dedupe::DedupeRecord::Completed(completed) = record else {
+            panic!("{record:?}")
+        };
         let key = number(id.key.as_str());
         let effect = delivery(key, number(completed.fingerprint.as_str()), 1).effect;
         let row = rows.entry((key % 4).to_string()).or_insert(0);
@@ -246,7 +248,7 @@ proptest! {
         let bytes: BTreeMap<_, _> = writes.iter().rev().map(|w| (&w.id, w.bytes)).collect();
         for call in store.calls() {
             prop_assert!(call.changes.len() + call.effects.len() <= actions);
-            let targets: BTreeSet<_> = call.effects.iter().map(dedupe::Effect::target).collect();
+            let targets: BTreeSet<_> = call.effects.iter().map(sluicegate_dedupe::Effect::target).collect();
             prop_assert_eq!(targets.len(), call.effects.len(), "a target twice");
             let keys: BTreeSet<_> = call.changes.iter().map(|change| &change.id).collect();
             prop_assert_eq!(keys.len(), call.changes.len(), "a key twice");

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use dedupe::Recent;
-use dedupe::transactional::write_once_with;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sluicegate_dedupe::Recent;
+use sluicegate_dedupe::transactional::write_once_with;
 
 use super::*;
 

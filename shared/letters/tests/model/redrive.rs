@@ -1,6 +1,6 @@
 //! What can happen, and what must hold.
 
-use letters::RunState;
+use sluicegate_letters::RunState;
 use stateright::{Model, Property};
 
 use crate::world::{Faults, World};
@@ -107,9 +107,9 @@ impl Model for Redriving {
             Action::Fail(message) => next.fail(message, self.broken),
             Action::Recall(message) => next.recall(message),
             Action::EndLease(run) => next.end_lease(run),
-            Action::Pause(run) => next.act(run, letters::RunEvent::Pause),
-            Action::Resume(run) => next.act(run, letters::RunEvent::Resume),
-            Action::Cancel(run) => next.act(run, letters::RunEvent::Cancel),
+            Action::Pause(run) => next.act(run, sluicegate_letters::RunEvent::Pause),
+            Action::Resume(run) => next.act(run, sluicegate_letters::RunEvent::Resume),
+            Action::Cancel(run) => next.act(run, sluicegate_letters::RunEvent::Cancel),
         }
         (next != *world).then_some(next)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use event::Timestamp;
-use letters::{
+use sluicegate_letters::{
     Answer, Given, Letter, LetterEvent, LetterId, LetterReplaced, LetterReplacement, LetterState,
     Redrive, Request, Run, RunEvent, RunId, RunReplaced, RunState, Sending, Sent, Worker,
     step_letter, step_run,

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use contracts::{Catalog, EventOrigin, RowVersion};
 use event::{Attribute, Attributes, Envelope, Payload};
-use letters::{
+use serde_json::{Value, json};
+use sluicegate_letters::{
     Coming, Findings, Forecast, Found, FoundProof, FoundRow, Pace, Questions, SinkForecast,
 };
-use serde_json::{Value, json};
 
 use crate::at;
 

@@ -1,7 +1,7 @@
 //! Letters of one cause are counted together.
 
 use event::{Code, FailureFingerprint};
-use letters::{Groups, RunId};
+use sluicegate_letters::{Groups, RunId};
 
 use crate::{at, letter};
 

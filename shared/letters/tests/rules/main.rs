@@ -11,7 +11,7 @@ mod samples;
 mod selections;
 
 use event::{Code, FailureFingerprint, Timestamp};
-use letters::{Entry, Indexed, LETTER_STORE_FORMAT, Letter, LetterId, Place};
+use sluicegate_letters::{Entry, Indexed, LETTER_STORE_FORMAT, Letter, LetterId, Place};
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_unix_ms(ms)

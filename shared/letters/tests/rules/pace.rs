@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use letters::{CanarySeen, Next, Pace, Progress, Run, Signals};
 use proptest::prelude::*;
+use sluicegate_letters::{CanarySeen, Next, Pace, Progress, Run, Signals};
 
 use crate::at;
 

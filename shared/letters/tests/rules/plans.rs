@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use letters::{BadPlan, LetterId, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Selection};
+use sluicegate_letters::{
+    BadPlan, LetterId, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Selection,
+};
 
 use crate::at;
 

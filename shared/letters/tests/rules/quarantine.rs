@@ -1,6 +1,6 @@
 //! Letters that a rule puts aside.
 
-use letters::{Letter, LetterEvent, LetterState, RunId, step_letter};
+use sluicegate_letters::{Letter, LetterEvent, LetterState, RunId, step_letter};
 
 #[test]
 fn what_is_dead_can_be_quarantined_and_nothing_else() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use letters::{LetterId, Sample};
 use proptest::prelude::*;
+use sluicegate_letters::{LetterId, Sample};
 
 fn id(number: u64) -> LetterId {
     LetterId::of("sink", &format!("m-{number}"), "body")

@@ -1,8 +1,8 @@
 //! Which letters are meant.
 
 use event::Code;
-use letters::{LetterState, PointedValue, RunId, Selection, Shelf};
 use serde_json::json;
+use sluicegate_letters::{LetterState, PointedValue, RunId, Selection, Shelf};
 
 use crate::{at, letter};
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use aws::sdk_config;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use bare::{send, text, variable};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http_body_util::{BodyExt as _, Empty};
@@ -14,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
 use serde_json::Value;
+use sluicegate_bare::{send, text, variable};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

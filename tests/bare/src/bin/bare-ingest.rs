@@ -3,9 +3,9 @@
 use aws::sdk_config;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_s3::primitives::ByteStream;
-use bare::{send, variable};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
+use sluicegate_bare::{send, variable};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

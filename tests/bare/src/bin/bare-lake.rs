@@ -7,11 +7,11 @@ use aws::sdk_config;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use bare::{Claim, Claims, text, variable};
 use futures_util::future::try_join_all;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
 use serde_json::{Value, json};
+use sluicegate_bare::{Claim, Claims, text, variable};
 
 struct Lake {
     s3: aws_sdk_s3::Client,

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use aws::sdk_config;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use bare::{number, string, text, variable};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::env::Process;
 use serde_json::Value;
+use sluicegate_bare::{number, string, text, variable};
 
 /// What one airline's flights of a day come to.
 #[derive(Default)]

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws::{LetterBucket, LetterTable, Objects};
-use local::clock::Clock;
-use local::dynamodb::DynamoDb;
+use emulation::clock::Clock;
+use emulation::dynamodb::DynamoDb;
 use serde_json::json;
+use sluicegate_tests::World;
 use testkit::{
     controls_conformance, letter_index_conformance, letter_objects_conformance, notes_conformance,
     runs_conformance,
 };
-use tests::World;
 
 use super::sdk;
 

@@ -4,9 +4,9 @@ mod run;
 
 use std::time::Duration;
 
-use breaker::{ForcedState, Outcome};
 use proptest::prelude::*;
 use proptest::sample::select;
+use sluicegate_breaker::{ForcedState, Outcome};
 use testkit::StoreFault;
 
 use self::run::{Action, Run};

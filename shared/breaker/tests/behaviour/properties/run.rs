@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use breaker::{
+use event::Timestamp;
+use futures_util::FutureExt;
+use sluicegate_breaker::{
     Away, Breakers, Event, Forced, ForcedState, HalfOpen, Moment, OpenWait, Outcome, Permit,
     Publication, Published, Record, Replaced, Settings, Snapshot, StateName, Store, Surroundings,
     WaitReason, Window, step,
 };
-use event::Timestamp;
-use futures_util::FutureExt;
 use testkit::{MemoryBreakers, StoreFault};
 
 use crate::{Hands, LIMIT};
@@ -232,7 +232,7 @@ impl Run {
             Err(wait) => {
                 let left = wait.until.since(now);
                 let is_forced = state == StateName::ForcedOpen;
-                let most = settings().wait.longest + breaker::CLOCK_SKEW;
+                let most = settings().wait.longest + sluicegate_breaker::CLOCK_SKEW;
                 let is_open = matches!(wait.reason, WaitReason::Open(_));
                 assert!(!is_open || is_forced || left <= most, "{wait:?}, at {now}");
             }

@@ -4,8 +4,8 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dedupe::fenced::Call;
-use dedupe::{DedupeRecord, Expected, Owner};
+use sluicegate_dedupe::fenced::Call;
+use sluicegate_dedupe::{DedupeRecord, Expected, Owner};
 use stateright::{Model, Property};
 use testkit::Tables;
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dedupe::fenced::{Answer, Call, Put, Rounds};
-use dedupe::{
+use event::{IdempotencyKey, Timestamp};
+use sluicegate_dedupe::fenced::{Answer, Call, Put, Rounds};
+use sluicegate_dedupe::{
     Change, Claim, CommitError, Completed, DedupeRecord, Expected, Lease, Limits, NoEffect,
     Outcome, Owner, RecordId, Transaction,
 };
-use event::{IdempotencyKey, Timestamp};
 use testkit::Tables;
 
 use super::super::world::{Delivery, Faults, Run, Step, Worker, lost, new_owner, steps};

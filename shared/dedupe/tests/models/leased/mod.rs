@@ -6,8 +6,8 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dedupe::DedupeRecord;
-use dedupe::leased::Call;
+use sluicegate_dedupe::DedupeRecord;
+use sluicegate_dedupe::leased::Call;
 use stateright::{Model, Property};
 use testkit::Tables;
 

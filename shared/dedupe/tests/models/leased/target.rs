@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dedupe::leased::Delivery as Delivered;
 use event::{Code, Failure};
+use sluicegate_dedupe::leased::Delivery as Delivered;
 
 use super::super::world::Delivery;
 

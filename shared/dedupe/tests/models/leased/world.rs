@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dedupe::leased::{Answer, Call, Delivery as Delivered, Rounds};
-use dedupe::{
+use event::{FailureKind, Fingerprint, Timestamp};
+use sluicegate_dedupe::leased::{Answer, Call, Delivery as Delivered, Rounds};
+use sluicegate_dedupe::{
     Change, Claim, CommitError, Completed, DedupeRecord, Expected, Lease, Limits, NoEffect,
     Outcome, Owner, Reason, RecordId, Transaction, Verdict,
 };
-use event::{FailureKind, Fingerprint, Timestamp};
 use testkit::Tables;
 
 use super::super::world::{Delivery, Faults, Run, Step, Worker, lost, new_owner};

@@ -2,8 +2,10 @@
 
 use contracts::RowVersion;
 use event::Attributes;
-use letters::{Coming, Findings, Forecast, Found, FoundProof, FoundRow, Pace, Questions};
 use serde_json::json;
+use sluicegate_letters::{
+    Coming, Findings, Forecast, Found, FoundProof, FoundRow, Pace, Questions,
+};
 
 use super::{NOW, Sent, YAML, alone, catalog, coming, forecast};
 use crate::at;

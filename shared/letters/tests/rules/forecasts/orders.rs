@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::{Catalog, RowVersion};
 use event::Timestamp;
-use letters::{
+use proptest::prelude::*;
+use sluicegate_letters::{
     Coming, Findings, Found, FoundProof, FoundRow, Proof, Questions, SinkForecast, VersionedRow,
 };
-use proptest::prelude::*;
 
 use super::{NOW, SINKS, Sent, YAML, catalog, coming, forecast};
 

@@ -1,0 +1,146 @@
+//! Snapshots while the services are at work.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::thread;
+
+use bytes::Bytes;
+
+use super::*;
+use dynamodb::Position;
+use lambda::mapping::stream::Checkpoint;
+use sqs::NewMessage;
+
+const WRITES: u64 = 3_000;
+
+/// How many messages a snapshot holds.
+fn messages(snapshot: &sqs::snapshot::Snapshot) -> u64 {
+    let mut lines = Vec::new();
+    snapshot.write(&mut lines).unwrap();
+    let lines = String::from_utf8(lines).unwrap();
+    lines.lines().filter(|line| line.starts_with("{\"message\":")).count().try_into().unwrap()
+}
+
+fn objects(snapshot: &s3::snapshot::Snapshot) -> u64 {
+    let mut lines = Vec::new();
+    snapshot.write(&mut lines).unwrap();
+    let lines = String::from_utf8(lines).unwrap();
+    lines.matches("{\"object\":").count().try_into().unwrap()
+}
+
+fn services() -> (Sqs, S3) {
+    let clock = Clock::manual(1_700_000_000_000);
+    let sqs = Sqs::new(clock.clone(), "eu-west-1", "000000000000", "http://localhost");
+    let nothing = Default::default();
+    sqs.create_queue("q", &nothing, &nothing).unwrap();
+    let s3 = S3::new(clock);
+    s3.create_bucket("bucket").unwrap();
+    (sqs, s3)
+}
+
+fn send(sqs: &Sqs) {
+    sqs.send("q", NewMessage { body: "m".to_owned(), ..NewMessage::default() }).unwrap();
+}
+
+#[test]
+fn an_object_is_kept_with_its_announcement_or_not_at_all() {
+    let (sqs, s3) = services();
+    let to = sqs.clone();
+    s3.on_created(Box::new(move |_| send(&to)));
+    let writer = thread::spawn({
+        let s3 = s3.clone();
+        move || {
+            for number in 0..WRITES {
+                s3.put("bucket", &number.to_string(), Bytes::new(), "text/plain").unwrap();
+            }
+        }
+    });
+    let mut seen = 0;
+    while seen < WRITES {
+        let (s3, (sqs, ())) = s3.capture(|| sqs.capture(|| ()));
+        seen = objects(&s3);
+        assert_eq!(messages(&sqs), seen);
+    }
+    writer.join().unwrap();
+}
+
+#[test]
+fn what_is_done_after_a_send_is_not_kept_without_it() {
+    let (sqs, s3) = services();
+    // As a function sends a message, and then notes in a table that it has.
+    let noted = Arc::new(AtomicU64::new(0));
+    let writer = thread::spawn({
+        let (sqs, noted) = (sqs.clone(), Arc::clone(&noted));
+        move || {
+            for _ in 0..WRITES {
+                send(&sqs);
+                noted.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let mut seen = 0;
+    while seen < WRITES {
+        let (_, (sqs, noted)) = s3.capture(|| {
+            sqs.capture(|| {
+                // Time enough for whoever is not held up.
+                for _ in 0..200 {
+                    thread::yield_now();
+                }
+                noted.load(Ordering::SeqCst)
+            })
+        });
+        assert!(noted <= messages(&sqs));
+        seen = noted;
+    }
+    writer.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_not_written_again() {
+    let (sqs, s3) = services();
+    let clock = Clock::manual(1_700_000_000_000);
+    let dynamodb = DynamoDb::start(clock.clone()).await.unwrap();
+    let path = std::env::temp_dir().join(format!("keeping-{}", uuid::Uuid::new_v4()));
+    let kept = Kept::read(&path).unwrap();
+    let secrets = SecretsManager::new(clock.clone(), "eu-west-1", "000000000000");
+    let stores = Stores { sqs: &sqs, s3: &s3, dynamodb: &dynamodb, secrets: &secrets };
+    let keeper = kept.go_on(&Stack::default(), &clock, &stores).unwrap().unwrap();
+    let requests = Arc::new(AtomicU64::new(0));
+    let checkpoint = Checkpoint::new(Position("1".to_owned()));
+    let mappings = Running::with("Changes", "table", checkpoint.clone());
+    let keeper = Keeper { requests: Arc::clone(&requests), mappings, ..keeper };
+    // The generation, and which files of it are not those of the one before.
+    let inode = |generation: u64, name: &str| {
+        let file = path.join(generation.to_string()).join(name);
+        fs::metadata(file).map(|metadata| metadata.ino()).ok()
+    };
+    let mut before = [None; 4];
+    let mut write = |is_last| {
+        keeper.write(is_last).unwrap();
+        let manifest = fs::read(path.join("state.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let generation = manifest["generation"].as_u64().unwrap();
+        let now = [SQS, OBJECTS, TABLES, SECRETS].map(|name| inode(generation, name));
+        assert!(now.iter().all(Option::is_some));
+        let changed = [0, 1, 2, 3].map(|at| before[at] != now[at]);
+        before = now;
+        (generation, changed)
+    };
+    assert_eq!(write(false), (1, [true; 4]));
+    assert_eq!(write(false), (1, [false; 4]));
+    send(&sqs);
+    assert_eq!(write(false), (2, [true, false, false, false]));
+    s3.put("bucket", "key", Bytes::new(), "text/plain").unwrap();
+    assert_eq!(write(false), (3, [false, true, false, false]));
+    secrets.put("s", "text").unwrap();
+    assert_eq!(write(false), (4, [false, false, false, true]));
+    requests.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(write(false), (5, [false, false, true, false]));
+    assert_eq!(write(false).0, 5);
+    // A record that was delivered is in the tables, though no request may tell of its write.
+    checkpoint.reach(Position("2".to_owned()));
+    assert_eq!(write(false), (6, [false, false, true, false]));
+    assert_eq!(write(false).0, 6);
+    assert_eq!(write(true), (7, [false, false, true, false]));
+    fs::remove_dir_all(&path).unwrap();
+}

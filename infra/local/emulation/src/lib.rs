@@ -1,0 +1,315 @@
+#![doc = include_str!("../README.md")]
+
+pub mod idle;
+mod keeping;
+mod layers;
+mod resources;
+mod schedule;
+mod starting;
+mod status;
+pub mod weather;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+pub use self::layers::LOCAL_WEATHER;
+pub use self::starting::{binaries, stack};
+pub use state::{StateError, check_state};
+pub use {
+    builder, clock, dynamodb, faults, iam, lambda, s3, secrets, server, services, sqs, template,
+};
+
+use self::keeping::Keeper;
+use self::layers::FilledLayers;
+use crate::schedule::Rule;
+use crate::weather::{Weather, WeatherError};
+use clock::Clock;
+use dynamodb::{DynamoDb, DynamoDbError};
+use faults::{Adversary, Plan};
+use lambda::mapping::{Mapping, MappingError};
+use lambda::{AddError, Lambda, LogSink};
+use s3::{S3, S3Error};
+use secrets::SecretsManager;
+use server::{Access, Call, Front};
+use services::{Service, Services};
+use sqs::{Sqs, SqsError};
+use template::{Stack, TemplateError};
+
+/// What is started, and how.
+pub struct Options {
+    /// The folder of `template.yaml`.
+    pub root: PathBuf,
+    /// Of 127.0.0.1; 0 for any that is free.
+    pub port: u16,
+    /// Values for the template's parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Weather to enrich from, as [`Weather::load`] takes it: served where a layer's variables have the
+    /// place [`LOCAL_WEATHER`] that `places` leaves out.
+    pub weather: Option<Vec<u8>>,
+    /// What stands in layers' variables in the place of `{NAME}`: what is known only now, such as a port.
+    pub places: BTreeMap<String, String>,
+    /// More services that are not AWS's. How functions are told where they are is up to whoever starts
+    /// the emulation; [`Emulation::services`] knows.
+    pub services: Vec<Service>,
+    /// The folder of the functions' binaries.
+    pub binaries: PathBuf,
+    /// Takes what the functions log.
+    pub log: Arc<dyn LogSink>,
+    pub clock: Clock,
+    /// What is to go wrong from the start; more can be added to [`Emulation::adversary`].
+    pub faults: Plan,
+    /// Whether [`Emulation::settle`] moves the clock over times in which nothing happens.
+    pub skip_idle: bool,
+    /// The folder that queues, objects and tables are kept in, so that the next emulation with it goes
+    /// on from there; made if it is missing. What the template declares is then as it declares it, with
+    /// what was in it: attributes and tags that were set since are its own again.
+    pub state: Option<PathBuf>,
+}
+
+/// Why the emulation did not start; what had started has ended again.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{path}: the template cannot be read")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error("127.0.0.1:{port}: no server can listen there; is it in use?")]
+    Listen {
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error("weather: {0}")]
+    Weather(#[from] WeatherError),
+    #[error("{path}: the layer's variables cannot be filled in")]
+    Layer {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{path}: nothing is known that could stand for {{{place}}}")]
+    Place { path: PathBuf, place: String },
+    #[error("queue {name}: {source}")]
+    Queue { name: String, source: SqsError },
+    #[error("bucket {name}: {source}")]
+    Bucket { name: String, source: S3Error },
+    #[error("table {name}: {source}")]
+    Table { name: String, source: DynamoDbError },
+    #[error("dynamodb: {0}")]
+    DynamoDb(DynamoDbError),
+    #[error(transparent)]
+    Function(#[from] AddError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("event source mapping {0}")]
+    Mapping(#[from] MappingError),
+}
+
+/// An event source mapping of the template, running.
+pub struct RunningMapping {
+    pub logical_id: String,
+    pub source: MappingSource,
+    /// The name of its function.
+    pub function: String,
+    pub mapping: Mapping,
+}
+
+/// What a mapping takes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MappingSource {
+    /// A queue, by its name.
+    Queue(String),
+    /// The stream of a table, by the table's name.
+    Stream(String),
+}
+
+impl RunningMapping {
+    /// The name of its queue, if it has one.
+    #[must_use]
+    pub fn queue(&self) -> Option<&str> {
+        match &self.source {
+            MappingSource::Queue(queue) => Some(queue),
+            MappingSource::Stream(_) => None,
+        }
+    }
+}
+
+/// A running world. Ended by [`Emulation::shutdown`]; dropping it ends it too, without waiting.
+pub struct Emulation {
+    pub(crate) clock: Clock,
+    pub(crate) skip_idle: bool,
+    adversary: Adversary,
+    stack: Stack,
+    endpoint: String,
+    sqs: Sqs,
+    s3: S3,
+    dynamodb: DynamoDb,
+    secrets: SecretsManager,
+    lambda: Lambda,
+    weather: Option<Weather>,
+    services: Services,
+    /// Removed when dropped.
+    layers: FilledLayers,
+    mappings: Arc<Vec<RunningMapping>>,
+    /// Those that are enabled.
+    schedules: Vec<Rule>,
+    front: Front,
+    keeper: Option<Arc<Keeper>>,
+    /// The services' servers, the sweeping of tables, the schedules and the keeping of the state; aborted
+    /// when dropped.
+    background: JoinSet<()>,
+}
+
+impl Emulation {
+    /// Ends everything: invocations at work are killed, and when it returns no process is left. A state
+    /// that cannot be kept is logged.
+    pub async fn shutdown(self) {
+        if let Err(error) = self.close().await {
+            tracing::error!(%error, "the state was not kept");
+        }
+    }
+
+    /// As [`Emulation::shutdown`], and tells whether the state is kept. What was polled and not finished
+    /// is visible in its queue again.
+    ///
+    /// # Errors
+    /// [`StateError`] where it could not be written; the one before is then still there.
+    pub async fn close(mut self) -> Result<(), StateError> {
+        // First, so that nothing is polled for functions that are no more.
+        self.mappings.iter().for_each(|each| each.mapping.begin_stop());
+        self.lambda.shutdown().await;
+        for each in self.mappings.iter() {
+            each.mapping.stopped().await;
+        }
+        drop(self.mappings);
+        self.front.shutdown().await;
+        self.background.shutdown().await;
+        match self.keeper {
+            Some(keeper) => keeper.end().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The emulation's time, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// The folder that the state is kept in, if it is.
+    #[must_use]
+    pub fn state_folder(&self) -> Option<&Path> {
+        self.keeper.as_ref().map(|keeper| keeper.path())
+    }
+
+    /// What is there from an earlier run, declared by its template and by this one no more: `queue Old`,
+    /// `bucket old`, `table old`.
+    #[must_use]
+    pub fn leftovers(&self) -> &[String] {
+        self.keeper.as_ref().map_or(&[], |keeper| keeper.leftovers())
+    }
+
+    /// Where every service is: `http://127.0.0.1:4566`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    #[must_use]
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    #[must_use]
+    pub fn sqs(&self) -> &Sqs {
+        &self.sqs
+    }
+
+    #[must_use]
+    pub fn s3(&self) -> &S3 {
+        &self.s3
+    }
+
+    #[must_use]
+    pub fn dynamodb(&self) -> &DynamoDb {
+        &self.dynamodb
+    }
+
+    #[must_use]
+    pub fn secrets(&self) -> &SecretsManager {
+        &self.secrets
+    }
+
+    #[must_use]
+    pub fn lambda(&self) -> &Lambda {
+        &self.lambda
+    }
+
+    /// What goes wrong, and how often it did.
+    #[must_use]
+    pub fn adversary(&self) -> &Adversary {
+        &self.adversary
+    }
+
+    /// The weather service, where one was started.
+    #[must_use]
+    pub fn weather(&self) -> Option<&Weather> {
+        self.weather.as_ref()
+    }
+
+    /// The services that are not AWS's: where they are, and how often they were called.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// What stands in layers' variables for a place, such as [`LOCAL_WEATHER`].
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<&str> {
+        self.layers.place(name)
+    }
+
+    /// Those of queues in the order of the template, then those of streams in theirs.
+    #[must_use]
+    pub fn mappings(&self) -> &[RunningMapping] {
+        &self.mappings
+    }
+
+    /// When the next schedule is due, in milliseconds since the Unix epoch.
+    pub(crate) fn next_schedule_ms(&self) -> Option<u64> {
+        let now_ms = self.clock.now_ms();
+        self.schedules.iter().filter_map(|rule| rule.next_due_ms(now_ms)).min()
+    }
+
+    /// How often each caller used each operation over HTTP, from the start. In-process accessors
+    /// and event source mappings are not counted.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<Call, u64> {
+        self.front.calls()
+    }
+
+    /// From now on, keeps what functions were allowed to do, for [`Emulation::allowed`].
+    pub fn record_access(&self) {
+        self.front.judge().record();
+    }
+
+    /// What functions were allowed to do over HTTP since [`Emulation::record_access`].
+    #[must_use]
+    pub fn allowed(&self) -> BTreeSet<Access> {
+        self.front.judge().allowed()
+    }
+
+    /// What functions asked for over HTTP and their roles do not allow, from the start.
+    #[must_use]
+    pub fn denied(&self) -> BTreeSet<Access> {
+        self.front.judge().denied()
+    }
+}

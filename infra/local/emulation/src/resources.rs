@@ -1,0 +1,211 @@
+//! The template's resources, made in an order in which each finds what it needs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::keeping::Checkpoints;
+use super::{MappingSource, RunningMapping, StartError};
+use clock::Clock;
+use dynamodb::DynamoDb;
+use lambda::mapping::Mapping;
+use lambda::{HttpApi, Lambda};
+use s3::{S3, notify};
+use sqs::snapshot::Snapshot;
+use sqs::{NewMessage, Sqs};
+use state::StateError;
+use template::{Bucket, Function, Queue, Stack, Table, role_id};
+
+/// Makes the queues, dead-letter queues before those that name them, with what is kept of them.
+pub(super) fn create_queues(
+    sqs: &Sqs,
+    queues: &[Queue],
+    kept: &mut Snapshot,
+) -> Result<(), StartError> {
+    let mut left: Vec<&Queue> = queues.iter().collect();
+    while !left.is_empty() {
+        let waits = |queue: &&Queue| {
+            let target = dead_letter_target(queue);
+            left.iter().any(|other| Some(&other.arn) == target.as_ref())
+        };
+        let (mut later, mut now): (Vec<&Queue>, Vec<&Queue>) = left.iter().partition(|&q| waits(q));
+        if now.is_empty() {
+            // A circle: whichever is first, SQS says what is wrong with it.
+            now = std::mem::take(&mut later);
+        }
+        for queue in now {
+            sqs.create_queue_from(kept, &queue.name, &queue.attributes, &queue.tags)
+                .map_err(|source| StartError::Queue { name: queue.name.clone(), source })?;
+        }
+        left = later;
+    }
+    Ok(())
+}
+
+/// The ARN of a queue's dead-letter queue.
+fn dead_letter_target(queue: &Queue) -> Option<String> {
+    let policy: Value = serde_json::from_str(queue.attributes.get("RedrivePolicy")?).ok()?;
+    Some(policy.get("deadLetterTargetArn")?.as_str()?.to_owned())
+}
+
+/// Makes the buckets; what is written to them is announced as the template says.
+pub(super) fn create_buckets(
+    s3: &S3,
+    sqs: &Sqs,
+    buckets: &[Bucket],
+    region: &str,
+) -> Result<(), StartError> {
+    for bucket in buckets {
+        s3.create_bucket(&bucket.name)
+            .map_err(|source| StartError::Bucket { name: bucket.name.clone(), source })?;
+    }
+    let (buckets, sqs, region) = (buckets.to_vec(), sqs.clone(), region.to_owned());
+    s3.on_created(Box::new(move |event| {
+        let Some(bucket) = buckets.iter().find(|bucket| bucket.name == event.bucket) else {
+            return;
+        };
+        for (index, notification) in bucket.notifications.iter().enumerate() {
+            if !notify::is_due(notification, &event) {
+                continue;
+            }
+            let id = format!("{}-{index}", bucket.logical_id);
+            let body = notify::message(&event, &region, &id);
+            let message = NewMessage { body, ..NewMessage::default() };
+            if let Err(error) = sqs.send(&notification.queue_arn, message) {
+                tracing::warn!(bucket = bucket.name, %error, "an object could not be announced");
+            }
+        }
+    }));
+    Ok(())
+}
+
+/// Makes the tables that are not there. One that is there, from the folder of an earlier run, has to
+/// have the keys and indexes that the template declares.
+pub(super) fn create_tables(
+    dynamodb: &DynamoDb,
+    tables: &[Table],
+    kept: Option<&Path>,
+    checkpoints: &mut Checkpoints,
+) -> Result<(), StartError> {
+    let names = dynamodb.table_names().map_err(StartError::DynamoDb)?;
+    for Table { name, create_table, ttl_attribute, .. } in tables {
+        let error = |source| StartError::Table { name: name.clone(), source };
+        let ttl_attribute = ttl_attribute.as_deref();
+        let Some(folder) = kept.filter(|_| names.contains(name)) else {
+            dynamodb.create_table(create_table, ttl_attribute).map_err(error)?;
+            let begin = dynamodb.stream(name, "").latest();
+            checkpoints.made(name, begin.map_err(error)?);
+            continue;
+        };
+        if let Some(part) = dynamodb.difference(name, create_table).map_err(error)? {
+            let (folder, table) = (folder.to_path_buf(), name.clone());
+            return Err(StateError::Table { folder, table, part }.into());
+        }
+        dynamodb.expire_by(name, ttl_attribute).map_err(error)?;
+    }
+    Ok(())
+}
+
+/// What mappings use, whatever their source.
+pub(super) struct Services<'a> {
+    pub(super) clock: &'a Clock,
+    pub(super) sqs: &'a Sqs,
+    pub(super) lambda: &'a Lambda,
+}
+
+pub(super) fn start_mappings(
+    stack: &Stack,
+    services: &Services<'_>,
+) -> Result<Vec<RunningMapping>, StartError> {
+    let &Services { clock, sqs, lambda } = services;
+    let start = |declared: &template::EventSourceMapping| {
+        let queue = stack.queues.iter().find(|queue| queue.arn == declared.queue_arn);
+        let timeout = visibility(queue.map_or(&Default::default(), |queue| &queue.attributes));
+        let mapping =
+            Mapping::start(declared, timeout, clock.clone(), sqs.clone(), lambda.clone())?;
+        let name = declared.queue_arn.rsplit(':').next().unwrap_or_default().to_owned();
+        Ok(RunningMapping {
+            logical_id: declared.logical_id.clone(),
+            source: MappingSource::Queue(name),
+            function: declared.function.clone(),
+            mapping,
+        })
+    };
+    stack.mappings.iter().map(start).collect()
+}
+
+/// A mapping that has a checkpoint goes on from there.
+pub(super) fn start_stream_mappings(
+    stack: &Stack,
+    services: &Services<'_>,
+    dynamodb: &DynamoDb,
+    region: &str,
+    checkpoints: &Checkpoints,
+) -> Result<Vec<RunningMapping>, StartError> {
+    let &Services { clock, sqs, lambda } = services;
+    let start = |declared: &template::StreamMapping| {
+        // Both are there: the template was checked.
+        let arn = Some(&declared.stream_arn);
+        let table = stack.tables.iter().find(|table| table.stream_arn.as_ref() == arn);
+        let table = table.map(|table| table.name.clone()).unwrap_or_default();
+        let function = stack.functions.iter().find(|each| each.name == declared.function);
+        let function_arn = function.map(|function| function.arn.as_str()).unwrap_or_default();
+        let mapping = Mapping::start_stream(
+            declared,
+            function_arn,
+            checkpoints.of(&declared.logical_id, &table),
+            clock.clone(),
+            dynamodb.stream(&table, region),
+            lambda.clone(),
+            sqs.clone(),
+        )?;
+        Ok(RunningMapping {
+            logical_id: declared.logical_id.clone(),
+            source: MappingSource::Stream(table),
+            function: declared.function.clone(),
+            mapping,
+        })
+    };
+    stack.stream_mappings.iter().map(start).collect()
+}
+
+/// The HTTP APIs by their logical ids.
+pub(super) fn http_apis(stack: &Stack, account: &str) -> BTreeMap<String, HttpApi> {
+    let api = |api: &template::HttpApi| (api.logical_id.clone(), HttpApi::new(api, account));
+    stack.http_apis.iter().map(api).collect()
+}
+
+/// What the health check answers: every service with what the template has of it, by name.
+pub(super) fn health(stack: &Stack) -> Value {
+    let functions: Vec<_> = stack.functions.iter().map(|function| &function.name).collect();
+    let queues: Vec<_> = stack.queues.iter().map(|queue| &queue.name).collect();
+    let tables: Vec<_> = stack.tables.iter().map(|table| &table.name).collect();
+    let buckets: Vec<_> = stack.buckets.iter().map(|bucket| &bucket.name).collect();
+    json!({
+        "status": "running",
+        "services": {
+            "dynamodb": { "tables": tables },
+            "lambda": { "functions": functions },
+            "s3": { "buckets": buckets },
+            "sqs": { "queues": queues },
+        },
+    })
+}
+
+/// A queue's visibility timeout, as its mapping needs to know it; SQS's default is 30 seconds.
+fn visibility(attributes: &BTreeMap<String, String>) -> Duration {
+    let seconds = attributes.get("VisibilityTimeout").and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(30))
+}
+
+/// What SQS tells of a message's sender, for each function by its access key id: the unique id of its
+/// role, and the name that Lambda gives the role's session.
+pub(super) fn senders(stack: &Stack) -> BTreeMap<String, String> {
+    let sender = |function: &Function| {
+        let role = function.role.rsplit('/').next().unwrap_or_default();
+        (function.name.clone(), format!("{}:{}", role_id(role), function.name))
+    };
+    stack.functions.iter().map(sender).collect()
+}

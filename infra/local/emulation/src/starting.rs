@@ -1,0 +1,236 @@
+//! From a template to a running world: what is started, in which order, and what is read of a template
+//! before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::keeping::{Kept, Stores};
+use super::layers::{FilledLayers, LOCAL_WEATHER};
+use super::{Emulation, Options, StartError, layers, resources, status};
+use crate::schedule::Rule;
+use crate::weather::Weather;
+use clock::Clock;
+use dynamodb::DynamoDb;
+use faults::Adversary;
+use lambda::mapping::EventSourceMappings;
+use lambda::{Config, Lambda};
+use s3::S3;
+use secrets::SecretsManager;
+use server::{Backends, Front, Judge, Place};
+use services::{Listening, Service, Services, Upstream};
+use sqs::Sqs;
+use template::Stack;
+
+/// What fault plans call the weather service.
+const WEATHER: &str = "weather";
+/// The template's parameter that chooses whose services are used, and what it is here.
+const ENVIRONMENT: (&str, &str) = ("Environment", "local");
+/// How often expired items are looked for, in milliseconds; DynamoDB takes up to days:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
+const SWEEP_MS: u64 = 60_000;
+
+impl Emulation {
+    /// Starts what the template declares. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Naming the resource that could not be started, and why.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let text = read_template(&options.root)?;
+        let (listener, address) = listen(options.port).await?;
+        let endpoint = format!("http://{address}");
+        let mut background = JoinSet::new();
+
+        let template_options = template::Options {
+            endpoint: endpoint.clone(),
+            parameters: with_environment(&text, options.parameters),
+            ..template::Options::default()
+        };
+        let mut stack = template::read(&text, &options.root, &template_options)?;
+        let mut places = options.places;
+        let mut listening = Vec::new();
+        let weather = match options.weather {
+            Some(file) if wants_weather(&stack, &places)? => {
+                let weather = Weather::load(&file)?;
+                let upstream = Upstream::Router(weather.clone().router());
+                let service = Service { name: WEATHER.to_owned(), port: 0, upstream };
+                let service = listen_as(service).await?;
+                places.insert(LOCAL_WEATHER.to_owned(), service.url().to_owned());
+                listening.push(service);
+                Some(weather)
+            }
+            _ => None,
+        };
+        for service in options.services {
+            listening.push(listen_as(service).await?);
+        }
+        let layers = FilledLayers::make(&mut stack, places)?;
+        let region = template_options.region.as_str();
+
+        let clock = options.clock;
+        let mut kept = Kept::open(options.state, &clock).await?;
+        let adversary = Adversary::new(clock.clone(), &options.faults);
+        let services = Services::start(listening, &adversary, &clock, &mut background);
+        let sqs = Sqs::new(clock.clone(), region, &template_options.account, &endpoint);
+        sqs.disturb(adversary.clone());
+        resources::create_queues(&sqs, &stack.queues, &mut kept.sqs)?;
+        let s3 = S3::new(clock.clone());
+        resources::create_buckets(&s3, &sqs, &stack.buckets, region)?;
+        let dynamodb = DynamoDb::start(clock.clone()).await.map_err(StartError::DynamoDb)?;
+        kept.restore_tables(&dynamodb)?;
+        let mut checkpoints = std::mem::take(&mut kept.checkpoints);
+        resources::create_tables(&dynamodb, &stack.tables, kept.folder(), &mut checkpoints)?;
+        let secrets = SecretsManager::new(clock.clone(), region, &template_options.account);
+        let stores = Stores { sqs: &sqs, s3: &s3, dynamodb: &dynamodb, secrets: &secrets };
+        let keeper = kept.go_on(&stack, &clock, &stores)?;
+        background.spawn(sweep(dynamodb.clone(), clock.clone()));
+        let config = Config {
+            adversary: Some(adversary.clone()),
+            ..Config::new(region, &endpoint, options.binaries)
+        };
+        let lambda = Lambda::new(clock.clone(), config, options.log);
+        for function in &stack.functions {
+            lambda.add(function.clone())?;
+        }
+        let place = Place { region: region.to_owned(), account: template_options.account.clone() };
+        let known_mappings = EventSourceMappings::default();
+        // Before the mappings: what they invoke calls back.
+        let front = Front::start(
+            listener,
+            Backends {
+                sqs: sqs.clone(),
+                s3: s3.service(),
+                dynamodb: dynamodb.clone(),
+                secrets: secrets.clone(),
+                lambda: lambda.clone(),
+                mappings: known_mappings.clone(),
+                urls: stack
+                    .functions
+                    .iter()
+                    .filter_map(|each| Some((each.name.clone(), each.url?)))
+                    .collect(),
+                apis: resources::http_apis(&stack, &template_options.account),
+                health: resources::health(&stack),
+                adversary: adversary.clone(),
+                services: services.clone(),
+                senders: resources::senders(&stack),
+                judge: Judge::new(&stack, place, s3.clone()),
+            },
+        );
+        let wired = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };
+        let mut mappings = resources::start_mappings(&stack, &wired)?;
+        mappings.extend(resources::start_stream_mappings(
+            &stack,
+            &wired,
+            &dynamodb,
+            region,
+            &checkpoints,
+        )?);
+        mappings.iter().for_each(|each| known_mappings.add(&each.mapping));
+        let mappings = Arc::new(mappings);
+        front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
+        let keeper = keeper.map(|keeper| keeper.watching(front.dynamodb_requests(), &mappings));
+        if let Some(keeper) = &keeper {
+            background.spawn(Arc::clone(keeper).run());
+        }
+        let enabled = stack.schedules.iter().filter(|each| each.enabled).cloned();
+        let schedules: Vec<Rule> =
+            enabled.filter_map(|each| Rule::new(each, clock.now_ms())).collect();
+        for rule in &schedules {
+            background.spawn(rule.clone().run(clock.clone(), lambda.clone()));
+        }
+        Ok(Self {
+            clock,
+            skip_idle: options.skip_idle,
+            adversary,
+            stack,
+            endpoint,
+            sqs,
+            s3,
+            dynamodb,
+            secrets,
+            lambda,
+            weather,
+            services,
+            layers,
+            mappings,
+            schedules,
+            front,
+            keeper,
+            background,
+        })
+    }
+}
+
+/// The functions' binaries that the template names, each once, in alphabetical order: what has to be
+/// built before an emulation of it can start.
+///
+/// # Errors
+/// When the template cannot be read.
+pub fn binaries(
+    root: &Path,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Vec<String>, StartError> {
+    let stack = stack(root, parameters)?;
+    let binaries: BTreeSet<_> = stack.functions.into_iter().map(|each| each.binary).collect();
+    Ok(binaries.into_iter().collect())
+}
+
+/// What the template declares, by the names that it has here, without starting any of it.
+///
+/// # Errors
+/// When the template cannot be read.
+pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
+    let text = read_template(root)?;
+    let parameters = with_environment(&text, parameters.clone());
+    let options = template::Options { parameters, ..template::Options::default() };
+    Ok(template::read(&text, root, &options)?)
+}
+
+fn read_template(root: &Path) -> Result<String, StartError> {
+    let path = root.join("template.yaml");
+    fs::read_to_string(&path).map_err(|source| StartError::Read { path, source })
+}
+
+/// Whatever the template's default is: a local run uses no other environment's services by accident.
+fn with_environment(
+    template: &str,
+    mut parameters: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let (name, local) = ENVIRONMENT;
+    if template::parameter_names(template).contains(name) {
+        parameters.entry(name.to_owned()).or_insert_with(|| local.to_owned());
+    }
+    parameters
+}
+
+fn wants_weather(stack: &Stack, places: &BTreeMap<String, String>) -> Result<bool, StartError> {
+    Ok(!places.contains_key(LOCAL_WEATHER) && layers::places_of(stack)?.contains(LOCAL_WEATHER))
+}
+
+async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    let error = |source| StartError::Listen { port, source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    Ok((listener, address))
+}
+
+async fn listen_as(service: Service) -> Result<Listening, StartError> {
+    let port = service.port;
+    Listening::start(service).await.map_err(|source| StartError::Listen { port, source })
+}
+
+/// Deletes what has expired, again and again.
+async fn sweep(dynamodb: DynamoDb, clock: Clock) {
+    loop {
+        clock.sleep_until(clock.now_ms().saturating_add(SWEEP_MS)).await;
+        if let Err(error) = dynamodb.sweep().await {
+            tracing::warn!(%error, "expired items were not deleted");
+        }
+    }
+}

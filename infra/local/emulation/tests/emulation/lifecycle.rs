@@ -1,0 +1,109 @@
+//! Starting, refusing to start, and ending.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sluicegate_local_emulation::{Emulation, Options, binaries};
+
+use super::{Root, TEMPLATE, start};
+
+const OBSERVATION: &str = r#"{"origin":"JFK","time_hour":"2013-01-01T10:00:00Z","temp":39.02}"#;
+
+async fn refusal(options: Options) -> String {
+    Emulation::start(options).await.err().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn what_cannot_start_is_named() {
+    let root = Root::new(TEMPLATE);
+    let nowhere = Options { root: root.path.join("nowhere"), ..root.options() };
+    assert!(refusal(nowhere).await.contains("nowhere/template.yaml"));
+
+    let unbuilt = Options { binaries: root.path.clone(), ..root.options() };
+    assert!(refusal(unbuilt).await.contains("cargo build --bin probe"));
+
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let text = refusal(Options { port, ..root.options() }).await;
+    assert!(text.starts_with(&format!("127.0.0.1:{port}: ")), "{text}");
+
+    let unknown = BTreeMap::from([("Unknown".to_owned(), "1".to_owned())]);
+    let text = refusal(Options { parameters: unknown, ..root.options() }).await;
+    assert!(text.contains("Unknown, which is no parameter"), "{text}");
+}
+
+#[tokio::test]
+async fn weather_is_served_where_a_layers_variables_have_its_place() {
+    let weather = Some(OBSERVATION.as_bytes().to_vec());
+    let root = Root::new(TEMPLATE);
+    let options = Options { weather: weather.clone(), ..root.options() };
+    let world = Emulation::start(options).await.unwrap();
+    assert!(world.weather().is_none());
+    world.shutdown().await;
+
+    let root = Root::new(&TEMPLATE.replace("FunctionName: broken", "FunctionName: broken\n      Layers: [!Ref Layer]")
+        .replace("Resources:\n", "Resources:\n  Layer: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}\n"));
+    let variables = root.path.join("layer/variables");
+    std::fs::create_dir_all(&variables).unwrap();
+    std::fs::create_dir_all(root.path.join("layer/flights")).unwrap();
+    std::fs::write(variables.join("local.yaml"), "variables: {A: '{LOCAL_WEATHER}/v1'}").unwrap();
+    std::fs::write(variables.join("other.yaml"), "variables: {A: b}").unwrap();
+    let read = |world: &Emulation, name: &str| {
+        let function = world.stack().functions.iter().find(|each| each.name == "broken").unwrap();
+        let path = function.layers[0].join(name);
+        assert!(function.layers[0].join("flights").is_dir());
+        (std::fs::read_to_string(&path).unwrap(), path)
+    };
+
+    let text = refusal(root.options()).await;
+    assert!(
+        text.contains("local.yaml: nothing is known that could stand for {LOCAL_WEATHER}"),
+        "{text}"
+    );
+
+    let places = BTreeMap::from([("LOCAL_WEATHER".to_owned(), "http://elsewhere".to_owned())]);
+    let options = Options { weather: weather.clone(), places, ..root.options() };
+    let world = Emulation::start(options).await.unwrap();
+    assert!(world.weather().is_none());
+    let (text, _) = read(&world, "variables/local.yaml");
+    assert_eq!(text, "variables: {A: 'http://elsewhere/v1'}");
+    world.shutdown().await;
+
+    let world = Emulation::start(Options { weather, ..root.options() }).await.unwrap();
+    assert_eq!(world.weather().unwrap().observations(), 1);
+    let (text, path) = read(&world, "variables/local.yaml");
+    let url = world.place("LOCAL_WEATHER").unwrap().to_owned();
+    assert_eq!(text, format!("variables: {{A: '{url}/v1'}}"));
+    assert_eq!(read(&world, "variables/other.yaml").0, "variables: {A: b}");
+    world.shutdown().await;
+    assert!(!path.exists(), "the copy is gone");
+    let address = url.strip_prefix("http://").unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "its server is gone");
+    assert_eq!(binaries(&root.path, &BTreeMap::new()).unwrap(), ["probe"]);
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_the_end() {
+    let world = start().await;
+    world.lambda().invoke("echo", Bytes::from_static(b"{}")).await.unwrap();
+    let pids: Vec<u32> =
+        world.lambda().environments("echo").iter().map(|environment| environment.pid).collect();
+    let address = world.endpoint().strip_prefix("http://").unwrap().to_owned();
+    let hanging = tokio::spawn({
+        let lambda = world.lambda().clone();
+        async move { lambda.invoke("echo", Bytes::from_static(br#"{"do":"hang"}"#)).await }
+    });
+    while world.lambda().is_idle() {
+        tokio::task::yield_now().await;
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(10), world.shutdown()).await;
+    assert!(ended.is_ok(), "it waits for nobody");
+    assert!(hanging.await.unwrap().is_ok_and(|answer| answer.function_error.is_some()));
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert_eq!(pids.len(), 1);
+    for pid in pids {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid} still runs");
+    }
+}

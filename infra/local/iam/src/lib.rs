@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod document;
+mod managed;
+mod pattern;
+mod policy;
+mod role;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+pub use self::document::Refusal;
+pub use self::managed::managed;
+pub use self::policy::{Decision, Grant, Policy};
+pub use self::role::Role;
+pub use self::trust::check_trust;

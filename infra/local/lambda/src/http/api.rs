@@ -1,0 +1,80 @@
+//! HTTP APIs of API Gateway: routes to functions, on the stage `$default`.
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html>. Authorizers, CORS,
+//! throttling and custom domains are not emulated.
+
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use serde_json::json;
+
+use super::super::Lambda;
+use super::super::environment::millis;
+use super::event::Entrance;
+use super::routes::{Routes, Taken};
+use super::{Failure, json_answer};
+
+/// An API that requests can be sent to.
+pub struct HttpApi {
+    id: String,
+    account: String,
+    routes: Routes,
+}
+
+impl HttpApi {
+    pub fn new(declared: &template::HttpApi, account: &str) -> Self {
+        Self {
+            id: declared.logical_id.clone(),
+            account: account.to_owned(),
+            routes: Routes::new(&declared.routes),
+        }
+    }
+}
+
+impl Lambda {
+    /// Sends a request to the function that its route names; the request's path is the one below
+    /// the API's URL.
+    pub async fn http_api(&self, api: &HttpApi, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let taken = api.routes.find(parts.method.as_str(), parts.uri.path());
+        let Some(Taken { route, path_parameters }) = taken else {
+            return plain(StatusCode::NOT_FOUND, "Not Found");
+        };
+        let (shared, id) = (&self.inner.shared, &api.id);
+        let entrance = Entrance {
+            account: &api.account,
+            id,
+            domain: &format!("{id}.execute-api.{}.amazonaws.com", shared.config.region),
+            route_key: &route.key(),
+            path_parameters,
+            identity: None,
+        };
+        let deadline_ms = shared.clock.now_ms().saturating_add(millis(route.timeout));
+        tokio::select! {
+            biased;
+            answer = self.call(&route.function, &entrance, &parts, body) => {
+                answer.unwrap_or_else(refusal)
+            }
+            // The function runs on, and nobody hears of it.
+            () = shared.clock.sleep_until(deadline_ms) => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+            }
+        }
+    }
+}
+
+/// API Gateway treats whatever Lambda refuses as an internal error:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html>
+fn refusal(failure: Failure) -> Response<Body> {
+    match failure {
+        Failure::Broken => plain(StatusCode::BAD_REQUEST, "Bad Request"),
+        Failure::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+        Failure::NoFunction | Failure::Throttled | Failure::Function => {
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }
+        Failure::ShuttingDown => plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+    }
+}
+
+fn plain(status: StatusCode, message: &str) -> Response<Body> {
+    json_answer(status, &json!({ "message": message }))
+}

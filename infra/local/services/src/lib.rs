@@ -1,0 +1,207 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod calls;
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+pub use self::calls::SecondCalls;
+
+use self::calls::Calls;
+use self::upstream::Forward;
+use clock::Clock;
+use faults::{Adversary, HostTrouble};
+
+/// A service to be had while the emulation runs.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// What fault plans call it.
+    pub name: String,
+    /// Of 127.0.0.1; 0 for any that is free.
+    pub port: u16,
+    pub upstream: Upstream,
+}
+
+/// Who answers a service's requests.
+#[derive(Clone, Debug)]
+pub enum Upstream {
+    /// The emulation itself.
+    Router(Router),
+    /// A server at this `http://host:port`, below which requests keep their path.
+    Url(String),
+}
+
+/// A service that has its address, and does not answer yet.
+pub struct Listening {
+    service: Service,
+    listener: TcpListener,
+    url: String,
+}
+
+/// The services that run; clones share them.
+#[derive(Clone, Default)]
+pub struct Services {
+    by_name: Arc<BTreeMap<String, Arc<Running>>>,
+}
+
+struct Running {
+    name: String,
+    url: String,
+    upstream: Answering,
+    adversary: Adversary,
+    clock: Clock,
+    calls: Calls,
+}
+
+enum Answering {
+    Router(Router),
+    Forward(Box<Forward>),
+}
+
+/// A connection that is closed instead of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed without an answer")]
+struct Broken;
+
+impl Listening {
+    /// # Errors
+    /// When no server can listen there.
+    pub async fn start(service: Service) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", service.port)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        Ok(Self { service, listener, url })
+    }
+
+    /// `http://127.0.0.1:45671`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Services {
+    /// Lets services answer; of two of one name, the later counts. They end with `background`.
+    pub fn start(
+        listening: Vec<Listening>,
+        adversary: &Adversary,
+        clock: &Clock,
+        background: &mut JoinSet<()>,
+    ) -> Self {
+        let mut by_name = BTreeMap::new();
+        for Listening { service, listener, url } in listening {
+            let running = Arc::new(Running {
+                name: service.name.clone(),
+                url,
+                upstream: match service.upstream {
+                    Upstream::Router(router) => Answering::Router(router),
+                    Upstream::Url(url) => Answering::Forward(Box::new(Forward::to(&url))),
+                },
+                adversary: adversary.clone(),
+                clock: clock.clone(),
+                calls: Calls::default(),
+            });
+            background.spawn(serve(listener, Arc::clone(&running)));
+            by_name.insert(service.name, running);
+        }
+        Self { by_name: Arc::new(by_name) }
+    }
+
+    /// Where functions reach a service: `http://127.0.0.1:45671`.
+    #[must_use]
+    pub fn url(&self, name: &str) -> Option<&str> {
+        self.by_name.get(name).map(|running| running.url.as_str())
+    }
+
+    /// How often a service was called, by the second of the emulation's clock (since the Unix epoch), in
+    /// ascending order; seconds without a call are not there.
+    #[must_use]
+    pub fn calls(&self, name: &str) -> Vec<SecondCalls> {
+        self.by_name.get(name).map(|running| running.calls.since(0)).unwrap_or_default()
+    }
+
+    /// All of them with their calls from a second on, as `/_sluicegate/services` tells it.
+    pub fn told(&self, since_s: u64) -> Value {
+        let told = |running: &Arc<Running>| {
+            let calls = running.calls.since(since_s);
+            json!({ "name": running.name, "url": running.url, "calls": calls })
+        };
+        json!({ "services": self.by_name.values().map(told).collect::<Vec<_>>() })
+    }
+}
+
+async fn serve(listener: TcpListener, running: Arc<Running>) {
+    // Dropped at the end, and every connection with it.
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(serve_connection(stream, Arc::clone(&running)));
+            }
+            Err(error) => {
+                tracing::warn!(service = running.name, %error, "a connection was not accepted");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, running: Arc<Running>) {
+    // Without it, answers wait for acknowledgements; failing to set it harms nothing else.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let running = Arc::clone(&running);
+        async move { running.answer(request.map(Body::new)).await }
+    });
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
+    {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+impl Running {
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
+        let fate = self.adversary.host(&self.name);
+        self.calls.count(self.clock.now_ms() / 1_000, fate.trouble.is_some());
+        if !fate.delay.is_zero() {
+            tokio::time::sleep(fate.delay).await;
+        }
+        match fate.trouble {
+            Some(HostTrouble::Away) => Err(Broken),
+            Some(HostTrouble::Failing { status, retry_after_s }) => {
+                Ok(answer::failing(status, retry_after_s))
+            }
+            Some(HostTrouble::Nonsense(kind)) => {
+                Ok(answer::nonsense(kind, self.upstream.call(request).await).await)
+            }
+            None => Ok(self.upstream.call(request).await),
+        }
+    }
+}
+
+impl Answering {
+    async fn call(&self, request: Request<Body>) -> Response<Body> {
+        match self {
+            Self::Router(router) => upstream::served(router, request).await,
+            Self::Forward(forward) => forward.send(request).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Event source mappings: a function's events, and `AWS::Lambda::EventSourceMapping`; here those of
+//! queues.
+//!
+//! docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html,
+//! docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html and
+//! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-sqs.html.
+
+use std::time::Duration;
+
+use super::super::fields::{Fields, Harmless};
+use super::super::model::{EventSourceMapping, HttpRoute, Schedule, StreamMapping};
+use super::{Context, Located, Parts, http_api, schedule, stream};
+use filters::Subject;
+
+const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
+/// Where the template says nothing.
+const DEFAULT_BATCH_SIZE: u32 = 10;
+/// Above it, Lambda wants a window to gather the batch in.
+const MAX_BATCH_WITHOUT_WINDOW: u32 = 10;
+const MAX_FILTERS: usize = 5;
+/// Lambda has these for streams.
+const OF_STREAMS: [&str; 8] = [
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "TumblingWindowInSeconds",
+];
+
+/// A mapping, and the function that it invokes, by its name.
+pub(super) struct Named {
+    pub(super) logical_id: String,
+    pub(super) uuid: String,
+    pub(super) function: String,
+}
+
+/// What a function's `Events` declare, in their order.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) mappings: Vec<Located<EventSourceMapping>>,
+    pub(super) stream_mappings: Vec<Located<StreamMapping>>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) routes: Vec<Located<HttpRoute>>,
+}
+
+pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
+    let mut events = Events::default();
+    let paths = fields.keys().into_iter().map(|key| fields.path(key)).collect::<Vec<_>>();
+    for (entry, path) in fields.into_entries().iter().zip(paths) {
+        let mut event = Fields::open(context.report, &entry.value, path);
+        event.required("Type");
+        let kinds = ["SQS", "DynamoDB", "Schedule", "HttpApi"];
+        let Some(kind) = event.one_of("Type", &kinds) else { continue };
+        let logical_id = format!("{}{}", context.id(), entry.key);
+        if kind == "HttpApi" {
+            let route = http_api::read(context, logical_id, event.fields("Properties"));
+            events.routes.extend(route.map(|item| Located { item, line: entry.line }));
+            event.finish();
+            continue;
+        }
+        event.required("Properties");
+        if let Some(properties) = event.fields("Properties") {
+            let function = context.physical.name.clone();
+            let (uuid, line) = (context.scope.options.mapping_uuid(&logical_id), entry.line);
+            match kind {
+                "Schedule" => {
+                    events.schedules.extend(schedule::read(context, logical_id, properties));
+                }
+                "DynamoDB" => {
+                    let named = Named { logical_id, uuid, function };
+                    let mapping = stream::mapping(named, properties, "Stream");
+                    events.stream_mappings.extend(mapping.map(|item| Located { item, line }));
+                }
+                _ => {
+                    let named = Named { logical_id, uuid, function };
+                    let mapping = mapping(named, properties, "Queue");
+                    events.mappings.extend(mapping.map(|item| Located { item, line }));
+                }
+            }
+        }
+        event.finish();
+    }
+    events
+}
+
+/// A mapping that is a resource of its own; its source's ARN tells which kind it is.
+pub(super) fn resource(context: &Context<'_>, mut fields: Fields<'_>, parts: &mut Parts) {
+    const SOURCE: &str = "EventSourceArn";
+    fields.harmless(context.id(), HARMLESS);
+    let function = fields.required_text("FunctionName");
+    // A name, or an ARN, which ends with it.
+    let function = function.map(|text| text.rsplit(':').next().unwrap_or(text).to_owned());
+    let (id, line) = (context.id().to_owned(), context.declared.line);
+    let known = function.is_some();
+    let function = function.unwrap_or_default();
+    let uuid = context.physical.name.clone();
+    let named = Named { logical_id: id, uuid, function };
+    let source = fields.entry(SOURCE).and_then(|entry| entry.value.text());
+    if source.and_then(|arn| arn.split(':').nth(2)) == Some("dynamodb") {
+        let mapping = stream::mapping(named, fields, SOURCE).filter(|_| known);
+        parts.stream_mappings.extend(mapping.map(|item| Located { item, line }));
+    } else {
+        let mapping = mapping(named, fields, SOURCE).filter(|_| known);
+        parts.mappings.extend(mapping.map(|item| Located { item, line }));
+    }
+}
+
+/// `source` is the key that names the queue, by its ARN.
+fn mapping(named: Named, mut fields: Fields<'_>, source: &str) -> Option<EventSourceMapping> {
+    let Named { logical_id, uuid, function } = named;
+    let queue_arn = fields.required_text(source);
+    let enabled = fields.boolean("Enabled").unwrap_or(true);
+    let batch_size = fields.integer("BatchSize", 1..=10_000).unwrap_or(DEFAULT_BATCH_SIZE);
+    let window = fields.integer("MaximumBatchingWindowInSeconds", 0..=300).unwrap_or(0);
+    if batch_size > MAX_BATCH_WITHOUT_WINDOW && window == 0 {
+        let rule = format!(
+            "is {batch_size}: above {MAX_BATCH_WITHOUT_WINDOW}, MaximumBatchingWindowInSeconds \
+             must be at least 1"
+        );
+        fields.problem(fields.line_of("BatchSize"), "BatchSize", rule);
+    }
+    let maximum_concurrency = fields.fields("ScalingConfig").and_then(|mut scaling| {
+        let most = scaling.integer("MaximumConcurrency", 2..=1_000);
+        scaling.finish();
+        most
+    });
+    let report_batch_item_failures = reports_failures(&mut fields);
+    let filters = fields
+        .fields("FilterCriteria")
+        .map(|criteria| filters(criteria, Subject::QueueMessage))
+        .unwrap_or_default();
+    fields.refuse(&OF_STREAMS, "is for streams: a queue's mapping has none");
+    fields.finish();
+    Some(EventSourceMapping {
+        logical_id,
+        uuid,
+        function,
+        queue_arn: queue_arn?.to_owned(),
+        enabled,
+        batch_size,
+        window: Duration::from_secs(window.into()),
+        maximum_concurrency,
+        filters,
+        report_batch_item_failures,
+    })
+}
+
+/// Whether the function tells which records failed.
+pub(super) fn reports_failures(fields: &mut Fields<'_>) -> bool {
+    let types = fields.texts("FunctionResponseTypes");
+    for (response_type, line) in &types {
+        if *response_type != "ReportBatchItemFailures" {
+            let rule = format!("has {response_type} (only ReportBatchItemFailures is emulated)");
+            fields.problem(*line, "FunctionResponseTypes", rule);
+        }
+    }
+    !types.is_empty()
+}
+
+pub(super) fn filters(mut fields: Fields<'_>, subject: Subject) -> Vec<String> {
+    let declared = fields.list_of_fields("Filters");
+    if declared.len() > MAX_FILTERS {
+        let rule = format!("are {}: Lambda allows {MAX_FILTERS}", declared.len());
+        fields.problem(fields.line(), "Filters", rule);
+    }
+    let mut patterns = Vec::new();
+    for mut each in declared {
+        if let Some(pattern) = each.required_text("Pattern") {
+            if let Err(reason) = filters::check(subject, pattern) {
+                each.problem(each.line_of("Pattern"), "Pattern", format!("is refused: {reason}"));
+            }
+            patterns.push(pattern.to_owned());
+        }
+        each.finish();
+    }
+    fields.finish();
+    patterns
+}
