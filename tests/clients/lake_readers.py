@@ -178,7 +178,7 @@ def main(endpoint):
 
         connection = duckdb.connect()
         connection.execute("SET TimeZone = 'UTC'")
-        # As the README shows it.
+        # As docs/lake.md shows it.
         connection.execute(f"""
             SET VARIABLE files = (SELECT list('{folder}/' || key)
                                   FROM read_json('{folder}/lake/flights/*/_manifest.json'))""")

@@ -1,4 +1,4 @@
-//! The lookup of one's own that the README shows: it finds what its keys ask for, and nothing for others.
+//! The lookup of one's own that the docs show: it finds what its keys ask for, and nothing for others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,10 +39,10 @@ async fn each_key_has_its_answer_in_its_place() {
 }
 
 #[test]
-fn the_readme_shows_this_very_code() {
-    let readme = include_str!("../../../README.md");
+fn the_docs_show_this_very_code() {
+    let page = include_str!("../../../docs/own-lookups-and-sinks.md");
     let code = include_str!("../examples/own_lookup.rs");
     let begins = code.find("impl Lookup for GreatCircle").unwrap();
     let ends = code.find("/// Whole miles").unwrap();
-    assert!(readme.contains(code[begins..ends].trim_end()), "the README shows another example");
+    assert!(page.contains(code[begins..ends].trim_end()), "the page shows another example");
 }

@@ -1,4 +1,4 @@
-//! The example of a sink of one's own does what the README says of it.
+//! The example of a sink of one's own does what the docs say of it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -95,10 +95,10 @@ async fn what_was_not_announced_is_announced_under_the_same_key_later() {
 }
 
 #[test]
-fn the_readme_shows_this_very_code() {
-    let readme = include_str!("../../../README.md");
+fn the_docs_show_this_very_code() {
+    let page = include_str!("../../../docs/own-lookups-and-sinks.md");
     let code = include_str!("../examples/own_sink.rs");
     let begins = code.find("impl<Q: Queue> LeasedSink").unwrap();
     let ends = code.find("async fn run()").unwrap();
-    assert!(readme.contains(code[begins..ends].trim_end()), "the README shows another example");
+    assert!(page.contains(code[begins..ends].trim_end()), "the page shows another example");
 }
