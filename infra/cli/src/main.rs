@@ -8,6 +8,8 @@ mod check;
 mod completions;
 mod demo;
 mod dlq;
+#[cfg(test)]
+mod docs;
 mod failure;
 mod lake;
 mod local;
