@@ -55,7 +55,13 @@ impl Page {
     pub(crate) fn inline_code(&self) -> Vec<&str> {
         let mut found = Vec::new();
         for line in self.prose() {
-            found.extend(line.split('`').skip(1).step_by(2));
+            let parts: Vec<&str> = line.split('`').collect();
+            assert!(
+                parts.len() % 2 == 1,
+                "{}: inline code ends on another line: {line}",
+                self.name()
+            );
+            found.extend(parts.into_iter().skip(1).step_by(2));
         }
         found
     }
