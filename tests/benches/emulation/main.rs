@@ -1,7 +1,7 @@
 //! What the emulation carries: messages a second through its one port, whatever the backlog, and
 //! events a second through an event source mapping.
 //!
-//! `cargo bench -p tests --bench emulation`, `-- --quick` to see that it works. Server and clients
+//! `cargo bench --workspace --bench emulation`, `-- --quick` to see that it works. Server and clients
 //! share this process and the machine's cores: the clients have one thread to themselves, so that what
 //! the emulation alone used can be told. Each figure is the median of its rounds. Every message is
 //! numbered and accounted for: exits with 1 if one was lost or came twice, never for being slow.

@@ -1,6 +1,6 @@
 //! What the functions cost: beside bare ones, in AWS's calls and units, in a large table, over a year.
 //!
-//! `cargo bench -p tests --bench functions` (with `--profile dev` the emulation is compiled faster; the
+//! `cargo bench --workspace --bench functions` (with `--profile dev` the emulation is compiled faster; the
 //! functions are built for release either way), `-- --quick` to see that it works. By default all of its
 //! parts, else those that are named:
 //!

@@ -1,7 +1,7 @@
 //! What SQS, S3 and DynamoDB promise, asked for through the official Rust SDK over HTTP.
 //!
 //! One suite for every implementation. `cargo test` runs it against ours, each case on a clock of
-//! its own. `cargo test -p sluicegate-local-emulation --test conformance -- --endpoint URL` runs it against another
+//! its own. `cargo test --workspace --test conformance -- --endpoint URL` runs it against another
 //! emulator, or AWS itself, in real time, and reports how that differs; it ends with 0 if nothing
 //! does, 1 if something does, and 2 if the suite could not be run. A name filters, as in any test:
 //! `sqs::` is one service.
