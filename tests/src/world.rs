@@ -9,9 +9,11 @@ use aws_types::SdkConfig;
 use bytes::Bytes;
 use emulation::clock::Clock;
 use emulation::faults::Plan;
+use emulation::services::{Service, Upstream};
 use emulation::sqs::{MessageAttribute, NewMessage};
-use emulation::{Emulation, LOCAL_WEATHER, Options};
+use emulation::{Emulation, Options};
 use http::Method;
+use sample::{WEATHER, WEATHER_PLACE, Weather};
 use serde_json::{Value, json};
 
 use crate::binaries::built;
@@ -55,6 +57,8 @@ pub struct Settings {
 pub struct World {
     /// Gone once it is ended.
     emulation: Option<Emulation>,
+    /// Asked and delivered to, unless the settings have another.
+    weather: Weather,
     patience: Duration,
     /// Whether the functions have the rights that the template grants.
     is_granted: bool,
@@ -72,7 +76,7 @@ impl World {
     /// When it does not start.
     pub async fn start_with(settings: Settings) -> Self {
         let logs = Logs::default();
-        let url = settings.weather_url.clone().map(|url| (LOCAL_WEATHER.to_owned(), url));
+        let url = settings.weather_url.clone().map(|url| (WEATHER_PLACE.to_owned(), url));
         let root = settings.root();
         let many =
             settings.concurrency.map(|many| ("ServiceConcurrency".to_owned(), many.to_string()));
@@ -81,13 +85,17 @@ impl World {
             Some(binaries) => binaries,
             None => built().await,
         };
+        let weather = Weather::load(&weather()).unwrap();
         let options = Options {
             root,
             port: 0,
             parameters,
             places: url.into_iter().collect(),
-            weather: Some(weather()),
-            services: Vec::new(),
+            services: vec![Service {
+                name: WEATHER.to_owned(),
+                port: 0,
+                upstream: Upstream::Router(weather.clone().router()),
+            }],
             binaries,
             log: Arc::new(logs.clone()),
             clock: settings.clock.unwrap_or_else(Clock::system),
@@ -99,12 +107,18 @@ impl World {
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
         let patience = settings.patience.unwrap_or(PATIENCE);
         let is_granted = settings.edits.is_empty();
-        Self { emulation: Some(emulation), patience, is_granted, logs }
+        Self { emulation: Some(emulation), weather, patience, is_granted, logs }
     }
 
     #[must_use]
     pub fn emulation(&self) -> &Emulation {
         self.emulation.as_ref().unwrap()
+    }
+
+    /// The weather service.
+    #[must_use]
+    pub fn weather(&self) -> &Weather {
+        &self.weather
     }
 
     /// The name of the queue, function or table that the template calls so.

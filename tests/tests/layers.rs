@@ -91,6 +91,11 @@ const BELOW_FUNCTIONS: &[&str] =
 /// The judge of the demo: it shares no code with what it judges, and so uses no member at all.
 const WITNESS: &str = "verify";
 
+/// What stands in for the sample's own services: it knows no member, and no part of the framework knows it.
+const SAMPLE: &str = "sample";
+/// Who starts the emulation with it.
+const OF_SAMPLE: &[&str] = &["cli", "tests"];
+
 /// Domain crates: they decide, and do no IO.
 const PURE: &[&str] = &["breaker", "contracts", "dedupe", "event", "letters"];
 
@@ -174,8 +179,10 @@ fn each_layer_uses_only_those_below_it() {
 #[test]
 fn every_package_has_its_place() {
     let layers = LAYERS.iter().map(|(layer, _)| *layer);
-    let placed: Vec<&str> =
-        layers.chain(FUNCTIONS.iter().copied()).chain(["bare", "cli", "tests", WITNESS]).collect();
+    let placed: Vec<&str> = layers
+        .chain(FUNCTIONS.iter().copied())
+        .chain(["bare", "cli", "tests", SAMPLE, WITNESS])
+        .collect();
     assert_eq!(Graph::read().members(), owned(&placed), "a package without a layer");
 }
 
@@ -192,6 +199,16 @@ fn what_checks_a_promise_shares_no_code_with_what_keeps_it() {
     // And nothing that ships has a judge in it.
     for function in FUNCTIONS {
         assert!(!graph.transitive(function).contains(WITNESS), "{function} uses {WITNESS}");
+    }
+}
+
+#[test]
+fn the_sample_is_no_part_of_the_framework() {
+    let graph = Graph::read();
+    assert_eq!(graph.direct_members(SAMPLE), BTreeSet::new(), "{SAMPLE} uses members");
+    for member in graph.members() {
+        let is_user = OF_SAMPLE.contains(&member.as_str());
+        assert_eq!(graph.transitive(&member).contains(SAMPLE), is_user, "{member} and {SAMPLE}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The emulation as both commands start it: functions built in view, the sample weather behind them.
+//! The emulation as both commands start it: functions built in view, the sample's weather service behind them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,15 +10,15 @@ use std::time::Duration;
 use emulation::builder::{Build, Profile, build_functions};
 use emulation::clock::Clock;
 use emulation::lambda::LogSink;
+use emulation::services::{Service, Upstream};
 use emulation::{Emulation, Options};
+use sample::{WEATHER, WEATHER_FILE, Weather};
 use tokio::time::Instant;
 
 use crate::check::check;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// What functions enrich from, below the root.
-const WEATHER: &str = "events/weather.ndjson.gz";
 /// Between two looks at how long the build takes.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -28,6 +28,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) release: bool,
     pub(crate) port: u16,
     pub(crate) log: Arc<dyn LogSink>,
+    /// The sample's service, served where the contracts' variables have its place.
+    pub(crate) weather: &'a Weather,
     /// What goes wrong.
     pub(crate) faults: emulation::faults::Plan,
     /// Whether waiting is skipped where only time is waited for.
@@ -51,13 +53,13 @@ pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, 
 
 /// Starts everything with functions that are built already.
 pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emulation, Failure> {
+    let weather = Upstream::Router(plan.weather.clone().router());
     let options = Options {
         root: plan.root.to_path_buf(),
         port: plan.port,
         parameters: BTreeMap::new(),
         places: BTreeMap::new(),
-        weather: weather(plan.root)?,
-        services: Vec::new(),
+        services: vec![Service { name: WEATHER.to_owned(), port: 0, upstream: weather }],
         binaries,
         log: plan.log,
         clock: Clock::system(),
@@ -74,6 +76,10 @@ fn not_started(error: emulation::StartError) -> Failure {
         emulation::StartError::Listen { .. } => {
             failure.next("is another `local up` running? End it, or give another --port; 0 is any")
         }
+        emulation::StartError::Place { .. } => failure.next(
+            "write the address of your service there, such as http://127.0.0.1:9000: the sample's \
+             weather service alone is served here, in the place of {LOCAL_WEATHER}",
+        ),
         _ => failure,
     }
 }
@@ -127,14 +133,17 @@ fn target() -> Option<PathBuf> {
     target.join(".rustc_info.json").is_file().then(|| target.to_path_buf())
 }
 
-/// A repository without sample weather is one without.
-fn weather(root: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    let path = root.join(WEATHER);
-    match std::fs::read(&path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            Err(Failure::new(format!("{} cannot be read", path.display())).because(error))
-        }
-    }
+/// The sample's weather service; in a repository without the sample's observations it has none.
+pub(crate) fn weather(root: &Path) -> Result<Weather, Failure> {
+    let path = root.join(WEATHER_FILE);
+    let file = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    };
+    let file = file.map_err(|error| {
+        Failure::new(format!("{} cannot be read", path.display())).because(error)
+    })?;
+    Weather::load(&file).map_err(|error| {
+        Failure::new(format!("{} holds no observations", path.display())).because(error)
+    })
 }

@@ -51,7 +51,6 @@ impl World {
             port: 0,
             parameters: BTreeMap::new(),
             places: BTreeMap::new(),
-            weather: None,
             services: Vec::new(),
             binaries: folder.clone(),
             log: Arc::new(|_: &LogLine<'_>| {}),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use emulation::LOCAL_WEATHER;
 use emulation::clock::Clock;
 use emulation::lambda::PAYLOAD_LIMIT;
+use sample::WEATHER_PLACE;
 use serde_json::{Map, Value, json};
 use sluicegate_tests::{World, root};
 
@@ -22,7 +22,7 @@ pub(crate) fn variables(
     if let Some(file) = all.get_mut("VARIABLES_FILE") {
         *file = function.layers[0].join("variables/local.yaml").display().to_string();
         // What the bare functions know of services.
-        let weather = world.emulation().place(LOCAL_WEATHER).unwrap().to_owned();
+        let weather = world.emulation().place(WEATHER_PLACE).unwrap().to_owned();
         all.insert("WEATHER_URL".to_owned(), weather);
     }
     let contracts = root().join("infra/contracts").display().to_string();

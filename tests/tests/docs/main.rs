@@ -10,7 +10,7 @@ mod named;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use tests::root;
+use sluicegate_tests::root;
 
 use self::markdown::Page;
 

@@ -106,7 +106,7 @@ async fn a_secret_that_is_rotated_while_events_are_enriched_opens_no_breaker() {
     let rotate = |token: &str| {
         let secret = json!({ "token": token }).to_string();
         world.emulation().secrets().put("sluicegate/authorized", &secret).unwrap();
-        world.emulation().weather().unwrap().require_token(token);
+        world.weather().require_token(token);
     };
     let observations = testkit::sample_lines("weather.ndjson.gz");
     rotate("first");
@@ -121,7 +121,7 @@ async fn a_secret_that_is_rotated_while_events_are_enriched_opens_no_breaker() {
     }
     world.settle().await;
     assert_no_dead_letters(&world);
-    assert!(world.emulation().weather().unwrap().refusals() > 0, "no environment had an old token");
+    assert!(world.weather().refusals() > 0, "no environment had an old token");
     assert_eq!(world.logs.lines_with("breaker not closed"), Vec::<String>::new());
     assert_eq!(world.logs.sum("enrich", "events.parked"), 0);
     assert_eq!(world.logs.sum("enrich", "events.degraded"), 0);
@@ -140,7 +140,7 @@ async fn what_one_stage_finds_out_of_a_service_holds_for_the_other() {
     }
     world.settle().await;
     assert_no_dead_letters(&world);
-    assert_eq!(world.emulation().weather().unwrap().deliveries().len(), 100);
+    assert_eq!(world.weather().deliveries().len(), 100);
     let (all, faults) = calls(&world);
     assert!((20..=150).contains(&faults), "{faults} of {all} calls in vain");
     assert!(world.logs.sum("deliver", "events.parked") >= 100);

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use emulation::faults::Plan;
-use emulation::weather::Weather;
 use event::Code;
 use futures_util::future::join_all;
+use sample::Weather;
 use serde_json::{Value, json};
 use sluicegate_tests::{Settings, World, weather};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,7 +62,7 @@ async fn an_observation_is_delivered_once_however_often_it_comes() {
     world.settle().await;
     send(&world, &sample);
     world.settle().await;
-    assert_eq!(taken(world.emulation().weather().unwrap()), (by_hour(&sample), 0));
+    assert_eq!(taken(world.weather()), (by_hour(&sample), 0));
     assert_eq!(world.logs.sum("deliver", "events.out"), 60);
     assert_eq!(world.logs.sum("deliver", "events.duplicate"), 80);
     for queue in ["InboxDlq", "EnrichDlq", "SinkDlq", "DeliverDlq"] {
@@ -151,13 +151,13 @@ fn send_guarded(world: &World, observations: &[Value]) {
 fn rotate(world: &World, token: &str) {
     let secret = json!({ "token": token }).to_string();
     world.emulation().secrets().put("sluicegate/guarded", &secret).unwrap();
-    world.emulation().weather().unwrap().require_token(token);
+    world.weather().require_token(token);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_that_is_rotated_in_the_middle_of_deliveries_causes_no_dead_letter() {
     let world = World::start_with(Settings { datasets: &["guarded"], ..Settings::default() }).await;
-    let weather = world.emulation().weather().unwrap();
+    let weather = world.weather();
     rotate(&world, TOKENS[0]);
     let sample = observations(200);
     let (before, after) = sample.split_at(100);

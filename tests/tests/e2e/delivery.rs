@@ -40,7 +40,7 @@ async fn flights_from_files_and_messages_are_in_the_table_with_their_weather() {
         );
     }
     assert!(cancelled > 0 && degraded > 0, "{cancelled} cancelled, {degraded} degraded");
-    assert_eq!(world.emulation().weather().unwrap().calls(), 600, "one question a flight");
+    assert_eq!(world.weather().calls(), 600, "one question a flight");
     assert_eq!(world.logs.sum("sink", "events.out"), 600);
     assert_eq!(world.logs.sum("lake", "events.out"), 600);
     world.end().await;

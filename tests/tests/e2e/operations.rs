@@ -5,9 +5,9 @@ use std::process::Command;
 
 use contracts::EventOrigin;
 use emulation::sqs::{MessageAttribute, NewMessage};
-use emulation::weather::Weather;
 use event::{Code, Payload, Timestamp};
 use http::Method;
+use sample::Weather;
 use serde_json::{Value, json};
 use sluicegate_tests::{
     SIGNED, Settings, World, ask, flights, gzip, post, post_signed, root, weather,

@@ -416,7 +416,7 @@ async fn without_the_right_to_its_secrets_deliver_sends_nothing_and_each_letter_
     let observation = &testkit::sample_lines("weather.ndjson.gz")[0];
     world.send("Inbox", observation, &[("dataset", "guarded")]);
     world.settle().await;
-    assert!(world.emulation().weather().unwrap().deliveries().is_empty());
+    assert!(world.weather().deliveries().is_empty());
     let why = "reading the secret `sluicegate/guarded`: AccessDeniedException (HTTP 400)";
     world.assert_letters("DeliverDlq", &[(Code::DependencyRefused, why)]);
     check_denied(&world, "DeliverFunction", "secretsmanager:GetSecretValue");

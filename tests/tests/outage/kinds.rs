@@ -156,7 +156,7 @@ pub(crate) async fn with_a_rotated_secret(sample: Arc<Vec<Flight>>) -> String {
     rotate(&world, "first");
     let story = happen_with(&world, &sample, FAILING, || rotate(&world, "second")).await;
     assert_kept(&world, &sample, &story);
-    let refusals = world.emulation().weather().unwrap().refusals();
+    let refusals = world.weather().refusals();
     assert!(refusals > 0, "no environment had the first token when the service was back");
     world.end().await;
     let soon = assert_back_soon(&story, &sample);
@@ -168,7 +168,7 @@ pub(crate) async fn with_a_rotated_secret(sample: Arc<Vec<Flight>>) -> String {
 fn rotate(world: &World, token: &str) {
     let secret = json!({ "token": token }).to_string();
     world.emulation().secrets().put("sluicegate/weather", &secret).unwrap();
-    world.emulation().weather().unwrap().require_token(token);
+    world.weather().require_token(token);
 }
 
 /// While everything else goes wrong too, an event may become a dead letter; a redrive brings it home.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emulation::Emulation;
+use sample::Weather;
 use tokio::time::Instant;
 use verify::contract::Dataset;
 use verify::judge::{Observed, Sent, Verdict, judge};
@@ -62,12 +63,14 @@ pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<Exi
 async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Failure> {
     let task = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
     let log = Arc::new(StageLog::default());
+    let weather = world::weather(root)?;
     let faults = args.faults.plan()?;
     let plan = Plan {
         root,
         release: args.release,
         port: args.port,
         log: Arc::clone(&log) as _,
+        weather: &weather,
         faults,
         skip_idle: true,
         state: None,
@@ -81,7 +84,7 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
              `local up` lists them"
         ));
     }
-    let report = work(&world, args, &task, &log, output).await;
+    let report = work(&world, &weather, args, &task, &log, output).await;
     world.shutdown().await;
     let report = report?;
     if !report.is_kept() {
@@ -99,6 +102,7 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
 /// Sends everything, waits until nothing is left to do, and judges what came of it.
 async fn work(
     world: &Emulation,
+    weather: &Weather,
     args: &Demo,
     task: &Task,
     log: &StageLog,
@@ -128,7 +132,7 @@ async fn work(
         is_settled = back.is_settled;
         output.note(&format!("the storm is over: {} redriven", counted_letters(redriven)));
     }
-    let seen = observe::observe(world, &task.dataset)?;
+    let seen = observe::observe(world, weather, &task.dataset)?;
     let verdict = judge(&task.dataset, &fed.sent, &seen);
     let (dataset, elapsed) = (&task.dataset, started.elapsed());
     let run = Run { dataset, verdict, seen: &seen, is_settled, redriven, elapsed };
@@ -138,10 +142,11 @@ async fn work(
 /// Judges what there is of a dataset.
 pub(crate) fn judged(
     world: &Emulation,
+    weather: &Weather,
     dataset: &Dataset,
     sent: &[Sent],
 ) -> Result<Verdict, Failure> {
-    let seen: Observed = observe::observe(world, dataset)?;
+    let seen: Observed = observe::observe(world, weather, dataset)?;
     Ok(judge(dataset, sent, &seen))
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use emulation::Emulation;
 use emulation::dynamodb::{Change, ChangeEvent};
 use emulation::sqs::ReceivedMessage;
+use sample::Weather;
 use serde_json::Value;
 use verify::contract::{Dataset, Kind};
 use verify::judge::item::plain;
@@ -21,11 +22,15 @@ use crate::failure::Failure;
 pub(crate) const TABLES: &str = "TABLES";
 pub(crate) const SINK_QUEUES: &str = "SINK_QUEUES";
 const LAKE_BUCKET: &str = "LAKE_BUCKET";
-/// What the contract of a sink that the emulation's own service stands for begins with.
+/// What the URL of a sink that the sample's service stands for begins with.
 const OWN_SERVICE: &str = "{WEATHER_URL}";
 
 /// Looks at all that concerns a dataset.
-pub(crate) fn observe(world: &Emulation, dataset: &Dataset) -> Result<Observed, Failure> {
+pub(crate) fn observe(
+    world: &Emulation,
+    weather: &Weather,
+    dataset: &Dataset,
+) -> Result<Observed, Failure> {
     let mut seen = Observed {
         letters: letters(world)?,
         kinds: kinds(world),
@@ -49,7 +54,7 @@ pub(crate) fn observe(world: &Emulation, dataset: &Dataset) -> Result<Observed, 
                 seen.lakes.insert(name, lake_rows(world, bucket, &prefix)?);
             }
             Kind::Http { url, .. } if url.starts_with(OWN_SERVICE) => {
-                seen.services.extend(deliveries(world, &sink.name).map(|it| (name, it)));
+                seen.services.insert(name, deliveries(weather, &sink.name));
             }
             Kind::Http { .. } | Kind::Custom { .. } => {}
         }
@@ -97,12 +102,12 @@ fn lake_rows(world: &Emulation, bucket: &str, prefix: &str) -> Result<Vec<LakeRo
     Ok(rows)
 }
 
-/// What the emulation's own service took for a sink.
-fn deliveries(world: &Emulation, sink: &str) -> Option<Vec<Delivered>> {
-    let all = world.weather()?.deliveries();
+/// What the sample's service took for a sink.
+fn deliveries(weather: &Weather, sink: &str) -> Vec<Delivered> {
+    let all = weather.deliveries();
     let of_sink = |key: &String| key.trim_start_matches('"').starts_with(&format!("{sink}#"));
     let own = all.into_iter().filter(|(key, _)| of_sink(key));
-    Some(own.map(|(_, taken)| Delivered { body: taken.body.to_vec() }).collect())
+    own.map(|(_, taken)| Delivered { body: taken.body.to_vec() }).collect()
 }
 
 /// By stage: the kind of sink whose queue its function takes from.

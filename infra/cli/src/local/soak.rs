@@ -97,8 +97,17 @@ async fn one(
 ) -> Result<Ended, Failure> {
     let (seed, started) = (faults.seed, Instant::now());
     let log = Arc::new(|_: &LogLine<'_>| {});
-    let plan =
-        Plan { root, release: args.release, port: 0, log, faults, skip_idle: true, state: None };
+    let weather = world::weather(root)?;
+    let plan = Plan {
+        root,
+        release: args.release,
+        port: 0,
+        log,
+        weather: &weather,
+        faults,
+        skip_idle: true,
+        state: None,
+    };
     let world = world::start_built(plan, binaries).await?;
     let ended = async {
         let fed = feed::feed(&world, &task.dataset, &task.input)?;
@@ -107,7 +116,7 @@ async fn one(
         let faults = world.adversary().tally();
         world.adversary().clear();
         let back = redrive(&world, patience).await?;
-        let verdict = judged(&world, &task.dataset, &fed.sent)?;
+        let verdict = judged(&world, &weather, &task.dataset, &fed.sent)?;
         let (redriven, elapsed) = (back.letters, started.elapsed());
         let is_settled = was_settled && back.is_settled;
         Ok(Ended { seed, verdict, redriven, faults, is_settled, elapsed })

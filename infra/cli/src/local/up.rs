@@ -24,11 +24,13 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let log = Arc::new(View::new(&args.shown, &stack.functions, &Process)?);
     let faults = args.faults.plan()?;
+    let weather = world::weather(root)?;
     let plan = Plan {
         root,
         release: args.release,
         port: args.port,
         log,
+        weather: &weather,
         faults,
         skip_idle: false,
         state: args.state.clone(),

@@ -1,9 +1,9 @@
 //! Layers whose variables have places that only the emulation can fill in.
 //!
 //! What a local service's address is shows only when it listens. So a file below a layer's `variables/`
-//! may say `{LOCAL_WEATHER}`, and functions see a copy of the layer in which that is filled in: links to
-//! what the layer has, and files of its own in the place of those with places. On AWS nothing fills them in,
-//! and the functions refuse to start with them.
+//! may say `{LOCAL_RATES}` for the address of the service `rates`, and functions see a copy of the layer in
+//! which that is filled in: links to what the layer has, and files of its own in the place of those with places.
+//! On AWS nothing fills them in, and the functions refuse to start with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,13 +16,16 @@ use uuid::Uuid;
 use super::StartError;
 use template::Stack;
 
-/// The place of the weather service's address.
-pub const LOCAL_WEATHER: &str = "LOCAL_WEATHER";
-
 /// What the name of each place begins with.
 const PREFIX: &str = "LOCAL_";
 /// The folder of a layer in which files may have places.
 const VARIABLES: &str = "variables";
+
+/// The place of a service's address: `LOCAL_EXCHANGE_RATES` is that of the service `exchange-rates`.
+#[must_use]
+pub fn place_of(service: &str) -> String {
+    format!("{PREFIX}{}", service.to_ascii_uppercase().replace('-', "_"))
+}
 
 /// The copies, removed when dropped.
 pub(super) struct FilledLayers {
@@ -88,7 +91,8 @@ impl FilledLayers {
         for place in &file.places {
             let Some(value) = self.places.get(place) else {
                 let (path, place) = (file.path.clone(), place.clone());
-                return Err(StartError::Place { path, place });
+                let known = self.places.keys().cloned().collect();
+                return Err(StartError::Place { path, place, known });
             };
             text = text.replace(&format!("{{{place}}}"), value);
         }
@@ -173,8 +177,9 @@ mod tests {
 
     #[test]
     fn places_are_found_where_they_are_values() {
-        let text = "# {LOCAL_COMMENT}\nvariables:\n  A: \"{LOCAL_WEATHER}/v1\"\n  B: '{LOCAL_B}'\n  C: {LOCAL_\n  D: '{OTHER}'\n";
-        let expected = ["LOCAL_B", "LOCAL_WEATHER"].map(str::to_owned);
+        let text = "# {LOCAL_COMMENT}\nvariables:\n  A: \"{LOCAL_RATES}/v1\"\n  B: '{LOCAL_B}'\n  C: {LOCAL_\n  D: '{OTHER}'\n";
+        let expected = ["LOCAL_B", "LOCAL_RATES"].map(str::to_owned);
         assert_eq!(places(text), BTreeSet::from(expected));
+        assert_eq!(place_of("exchange-rates"), "LOCAL_EXCHANGE_RATES");
     }
 }

@@ -7,7 +7,6 @@ mod resources;
 mod schedule;
 mod starting;
 mod status;
-pub mod weather;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-pub use self::layers::LOCAL_WEATHER;
+pub use self::layers::place_of;
 pub use self::starting::{binaries, stack};
 pub use state::{StateError, check_state};
 pub use {
@@ -26,7 +25,6 @@ pub use {
 use self::keeping::Keeper;
 use self::layers::FilledLayers;
 use crate::schedule::Rule;
-use crate::weather::{Weather, WeatherError};
 use clock::Clock;
 use dynamodb::{DynamoDb, DynamoDbError};
 use faults::{Adversary, Plan};
@@ -47,13 +45,12 @@ pub struct Options {
     pub port: u16,
     /// Values for the template's parameters.
     pub parameters: BTreeMap<String, String>,
-    /// Weather to enrich from, as [`Weather::load`] takes it: served where a layer's variables have the
-    /// place [`LOCAL_WEATHER`] that `places` leaves out.
-    pub weather: Option<Vec<u8>>,
-    /// What stands in layers' variables in the place of `{NAME}`: what is known only now, such as a port.
+    /// What stands in layers' variables in the place of `{LOCAL_NAME}`, where it is not the address of a
+    /// service of `services`.
     pub places: BTreeMap<String, String>,
-    /// More services that are not AWS's. How functions are told where they are is up to whoever starts
-    /// the emulation; [`Emulation::services`] knows.
+    /// Services that are not AWS's, such as stubs of those that functions call. Each is served where a layer's
+    /// variables have its place, as [`place_of`] names it, and `places` leaves that out: `{LOCAL_RATES}` is the
+    /// address of the service `rates`.
     pub services: Vec<Service>,
     /// The folder of the functions' binaries.
     pub binaries: PathBuf,
@@ -87,16 +84,19 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    #[error("weather: {0}")]
-    Weather(#[from] WeatherError),
     #[error("{path}: the layer's variables cannot be filled in")]
     Layer {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    #[error("{path}: nothing is known that could stand for {{{place}}}")]
-    Place { path: PathBuf, place: String },
+    #[error("{path}: nothing is known that could stand for {{{place}}}{}", list_known(.known))]
+    Place {
+        path: PathBuf,
+        place: String,
+        /// The places that something stands for, in alphabetical order.
+        known: Vec<String>,
+    },
     #[error("queue {name}: {source}")]
     Queue { name: String, source: SqsError },
     #[error("bucket {name}: {source}")]
@@ -111,6 +111,15 @@ pub enum StartError {
     State(#[from] StateError),
     #[error("event source mapping {0}")]
     Mapping(#[from] MappingError),
+}
+
+/// `; known: {LOCAL_RATES}`, or nothing where nothing is known.
+fn list_known(places: &[String]) -> String {
+    if places.is_empty() {
+        return String::new();
+    }
+    let places: Vec<String> = places.iter().map(|place| format!("{{{place}}}")).collect();
+    format!("; known: {}", places.join(", "))
 }
 
 /// An event source mapping of the template, running.
@@ -154,7 +163,6 @@ pub struct Emulation {
     dynamodb: DynamoDb,
     secrets: SecretsManager,
     lambda: Lambda,
-    weather: Option<Weather>,
     services: Services,
     /// Removed when dropped.
     layers: FilledLayers,
@@ -259,19 +267,13 @@ impl Emulation {
         &self.adversary
     }
 
-    /// The weather service, where one was started.
-    #[must_use]
-    pub fn weather(&self) -> Option<&Weather> {
-        self.weather.as_ref()
-    }
-
     /// The services that are not AWS's: where they are, and how often they were called.
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
     }
 
-    /// What stands in layers' variables for a place, such as [`LOCAL_WEATHER`].
+    /// What stands in layers' variables for a place, such as that of a service ([`place_of`]).
     #[must_use]
     pub fn place(&self, name: &str) -> Option<&str> {
         self.layers.place(name)

@@ -11,10 +11,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::keeping::{Kept, Stores};
-use super::layers::{FilledLayers, LOCAL_WEATHER};
-use super::{Emulation, Options, StartError, layers, resources, status};
+use super::layers::{FilledLayers, place_of, places_of};
+use super::{Emulation, Options, StartError, resources, status};
 use crate::schedule::Rule;
-use crate::weather::Weather;
 use clock::Clock;
 use dynamodb::DynamoDb;
 use faults::Adversary;
@@ -23,12 +22,10 @@ use lambda::{Config, Lambda};
 use s3::S3;
 use secrets::SecretsManager;
 use server::{Backends, Front, Judge, Place};
-use services::{Listening, Service, Services, Upstream};
+use services::{Listening, Service, Services};
 use sqs::Sqs;
 use template::Stack;
 
-/// What fault plans call the weather service.
-const WEATHER: &str = "weather";
 /// The template's parameter that chooses whose services are used, and what it is here.
 const ENVIRONMENT: (&str, &str) = ("Environment", "local");
 /// How often expired items are looked for, in milliseconds; DynamoDB takes up to days:
@@ -54,20 +51,14 @@ impl Emulation {
         let mut stack = template::read(&text, &options.root, &template_options)?;
         let mut places = options.places;
         let mut listening = Vec::new();
-        let weather = match options.weather {
-            Some(file) if wants_weather(&stack, &places)? => {
-                let weather = Weather::load(&file)?;
-                let upstream = Upstream::Router(weather.clone().router());
-                let service = Service { name: WEATHER.to_owned(), port: 0, upstream };
-                let service = listen_as(service).await?;
-                places.insert(LOCAL_WEATHER.to_owned(), service.url().to_owned());
-                listening.push(service);
-                Some(weather)
-            }
-            _ => None,
-        };
+        let wanted = places_of(&stack)?;
         for service in options.services {
-            listening.push(listen_as(service).await?);
+            let place = place_of(&service.name);
+            if wanted.contains(&place) && !places.contains_key(&place) {
+                let service = listen_as(service).await?;
+                places.insert(place, service.url().to_owned());
+                listening.push(service);
+            }
         }
         let layers = FilledLayers::make(&mut stack, places)?;
         let region = template_options.region.as_str();
@@ -155,7 +146,6 @@ impl Emulation {
             dynamodb,
             secrets,
             lambda,
-            weather,
             services,
             layers,
             mappings,
@@ -207,10 +197,6 @@ fn with_environment(
         parameters.entry(name.to_owned()).or_insert_with(|| local.to_owned());
     }
     parameters
-}
-
-fn wants_weather(stack: &Stack, places: &BTreeMap<String, String>) -> Result<bool, StartError> {
-    Ok(!places.contains_key(LOCAL_WEATHER) && layers::places_of(stack)?.contains(LOCAL_WEATHER))
 }
 
 async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {

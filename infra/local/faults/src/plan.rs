@@ -15,7 +15,7 @@
 //!     times: 3
 //!     for: 5m                          # from when the plan is put in force
 //!   - fault: host-failing              # a service that is not AWS's
-//!     on: weather                      # by its name, of those that the emulation serves
+//!     on: rates                        # by its name, of those that the emulation serves
 //!     status: 429
 //!     retry-after: 30s
 //! ```

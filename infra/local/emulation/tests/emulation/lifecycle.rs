@@ -5,14 +5,35 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use services::{Service, Upstream};
 use sluicegate_local_emulation::{Emulation, Options, binaries};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::{Root, TEMPLATE, start};
 
-const OBSERVATION: &str = r#"{"origin":"JFK","time_hour":"2013-01-01T10:00:00Z","temp":39.02}"#;
+const RATES: &str = r#"{"EUR":1.08}"#;
+
+/// A service that answers with rates.
+fn rates() -> Service {
+    let router = axum::Router::new().route("/v1", axum::routing::get(async || RATES));
+    Service { name: "rates".to_owned(), port: 0, upstream: Upstream::Router(router) }
+}
 
 async fn refusal(options: Options) -> String {
     Emulation::start(options).await.err().unwrap().to_string()
+}
+
+/// The body of what a service answers.
+async fn answer(url: &str) -> String {
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 #[tokio::test]
@@ -35,12 +56,11 @@ async fn what_cannot_start_is_named() {
 }
 
 #[tokio::test]
-async fn weather_is_served_where_a_layers_variables_have_its_place() {
-    let weather = Some(OBSERVATION.as_bytes().to_vec());
+async fn a_service_is_served_where_a_layers_variables_have_its_place() {
     let root = Root::new(TEMPLATE);
-    let options = Options { weather: weather.clone(), ..root.options() };
+    let options = Options { services: vec![rates()], ..root.options() };
     let world = Emulation::start(options).await.unwrap();
-    assert!(world.weather().is_none());
+    assert!(world.services().url("rates").is_none());
     world.shutdown().await;
 
     let root = Root::new(&TEMPLATE.replace("FunctionName: broken", "FunctionName: broken\n      Layers: [!Ref Layer]")
@@ -48,7 +68,7 @@ async fn weather_is_served_where_a_layers_variables_have_its_place() {
     let variables = root.path.join("layer/variables");
     std::fs::create_dir_all(&variables).unwrap();
     std::fs::create_dir_all(root.path.join("layer/flights")).unwrap();
-    std::fs::write(variables.join("local.yaml"), "variables: {A: '{LOCAL_WEATHER}/v1'}").unwrap();
+    std::fs::write(variables.join("local.yaml"), "variables: {A: '{LOCAL_RATES}/v1'}").unwrap();
     std::fs::write(variables.join("other.yaml"), "variables: {A: b}").unwrap();
     let read = |world: &Emulation, name: &str| {
         let function = world.stack().functions.iter().find(|each| each.name == "broken").unwrap();
@@ -59,28 +79,34 @@ async fn weather_is_served_where_a_layers_variables_have_its_place() {
 
     let text = refusal(root.options()).await;
     assert!(
-        text.contains("local.yaml: nothing is known that could stand for {LOCAL_WEATHER}"),
+        text.contains("local.yaml: nothing is known that could stand for {LOCAL_RATES}"),
         "{text}"
     );
 
-    let places = BTreeMap::from([("LOCAL_WEATHER".to_owned(), "http://elsewhere".to_owned())]);
-    let options = Options { weather: weather.clone(), places, ..root.options() };
+    let other = BTreeMap::from([("LOCAL_B".to_owned(), "http://elsewhere".to_owned())]);
+    let text = refusal(Options { places: other, ..root.options() }).await;
+    assert!(text.ends_with("could stand for {LOCAL_RATES}; known: {LOCAL_B}"), "{text}");
+
+    let places = BTreeMap::from([("LOCAL_RATES".to_owned(), "http://elsewhere".to_owned())]);
+    let options = Options { services: vec![rates()], places, ..root.options() };
     let world = Emulation::start(options).await.unwrap();
-    assert!(world.weather().is_none());
+    assert!(world.services().url("rates").is_none());
     let (text, _) = read(&world, "variables/local.yaml");
     assert_eq!(text, "variables: {A: 'http://elsewhere/v1'}");
     world.shutdown().await;
 
-    let world = Emulation::start(Options { weather, ..root.options() }).await.unwrap();
-    assert_eq!(world.weather().unwrap().observations(), 1);
+    let options = Options { services: vec![rates()], ..root.options() };
+    let world = Emulation::start(options).await.unwrap();
     let (text, path) = read(&world, "variables/local.yaml");
-    let url = world.place("LOCAL_WEATHER").unwrap().to_owned();
+    let url = world.place("LOCAL_RATES").unwrap().to_owned();
+    assert_eq!(world.services().url("rates"), Some(url.as_str()));
+    assert_eq!(answer(&format!("{url}/v1")).await, RATES);
     assert_eq!(text, format!("variables: {{A: '{url}/v1'}}"));
     assert_eq!(read(&world, "variables/other.yaml").0, "variables: {A: b}");
     world.shutdown().await;
     assert!(!path.exists(), "the copy is gone");
     let address = url.strip_prefix("http://").unwrap();
-    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "its server is gone");
+    assert!(TcpStream::connect(address).await.is_err(), "its server is gone");
     assert_eq!(binaries(&root.path, &BTreeMap::new()).unwrap(), ["probe"]);
 }
 
@@ -101,7 +127,7 @@ async fn nothing_is_left_after_the_end() {
     let ended = tokio::time::timeout(Duration::from_secs(10), world.shutdown()).await;
     assert!(ended.is_ok(), "it waits for nobody");
     assert!(hanging.await.unwrap().is_ok_and(|answer| answer.function_error.is_some()));
-    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert!(TcpStream::connect(address).await.is_err());
     assert_eq!(pids.len(), 1);
     for pid in pids {
         assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid} still runs");

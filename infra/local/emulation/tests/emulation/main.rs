@@ -105,7 +105,6 @@ impl Root {
             port: 0,
             parameters: BTreeMap::new(),
             places: BTreeMap::new(),
-            weather: None,
             services: Vec::new(),
             binaries: binaries(),
             log: Arc::new(|_: &LogLine<'_>| {}),

@@ -1,8 +1,7 @@
 //! A weather service to enrich from and to deliver to: observations by airport and hour, over HTTP.
 //!
 //! It stands in for someone else's API, so it is nothing of AWS: it answers what it holds, takes what is
-//! put, once under each key, and counts the calls. Being slow, or away, is for [`services`](services),
-//! which it is one of.
+//! put, once under each key, and counts the calls. Being slow, or away, is for the emulation that serves it.
 
 mod deliveries;
 

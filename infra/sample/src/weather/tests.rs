@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-const FILE: &[u8] = include_bytes!("../../../../../events/weather.ndjson.gz");
+const FILE: &[u8] = include_bytes!("../../../../events/weather.ndjson.gz");
 
 async fn start(weather: &Weather) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,0 +1,15 @@
+//! The sample: what the datasets `flights` and `weather` need beside their contracts.
+//!
+//! Nothing of the framework depends on it. The demo and the tests start the emulation with its service.
+
+mod weather;
+
+pub use self::weather::{Delivered, Weather, WeatherError};
+
+/// The name of the weather service: the emulation serves it where the contracts' variables have
+/// [`WEATHER_PLACE`], and fault plans and breakers know it by this name.
+pub const WEATHER: &str = "weather";
+/// What stands for the address of the weather service in `infra/contracts/variables/local.yaml`.
+pub const WEATHER_PLACE: &str = "LOCAL_WEATHER";
+/// The observations that the weather service starts with, below the repository's root.
+pub const WEATHER_FILE: &str = "events/weather.ndjson.gz";
