@@ -34,9 +34,10 @@ impl World {
         for (number, flight) in flights.iter().enumerate() {
             let failure = json!({
                 "letter_format": 3, "stage": "ingest", "code": "contract.violation", "kind": "permanent",
-                "reason": "expected integer, found other text", "at": "/distance", "dataset": "flights",
-                "contract_version": 1, "first_failed_at": now, "last_failed_at": now, "attempts": 1,
-                "redrives": 0, "message_id": format!("m-{number}"),
+                "reason": "expected integer, found other text", "at": "/distance",
+                "fingerprint": "1-d7fbe72759a91ea3", "dataset": "flights", "contract_version": 1,
+                "first_failed_at": now, "last_failed_at": now, "attempts": 1, "redrives": 0,
+                "message_id": format!("m-{number}"), "encoding": "text",
             });
             let failure = failure.to_string();
             let attributes = [("dataset", "flights"), ("sluicegate.failure", failure.as_str())];
