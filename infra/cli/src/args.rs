@@ -10,6 +10,7 @@ use emulation::faults::Plan;
 use crate::account::Pipeline;
 use crate::audit::args::Audit;
 use crate::breaker::args::Breaker;
+use crate::dataset::args::Dataset;
 use crate::dlq::args::Dlq;
 use crate::failure::Failure;
 use crate::lake::args::Lake;
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     /// The emulation by itself
     #[command(subcommand)]
     Local(Local),
+    /// Contracts and template.yaml: whether they fit, and what a new dataset needs there
+    #[command(subcommand)]
+    Dataset(Dataset),
     /// The lake, here or on AWS
     #[command(subcommand)]
     Lake(Lake),

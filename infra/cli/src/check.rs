@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use contracts::{Catalog, Contract, Enricher, Sink, SinkKind, Source, Target, UrlError, Variables};
 use emulation::template::{Function, Stack};
 
+use crate::dataset;
 use crate::demo::observe::{SINK_QUEUES, TABLES};
 use crate::failure::Failure;
 
@@ -33,13 +34,13 @@ pub(crate) fn check(root: &Path, stack: &Stack) -> Result<(), Failure> {
     for contract in catalog.iter() {
         for sink in &contract.sinks {
             check_queue(contract, sink, stack)?;
-            check_table(contract, sink, stack)?;
         }
         check_shared_tables(contract, stack)?;
         for enricher in &contract.enrichers {
             check_lookup_table(contract, enricher, stack)?;
         }
     }
+    check_tables(root, &catalog, stack)?;
     for path in variables_files(root)? {
         let variables = runtime::load_variables(&path).map_err(|error| {
             Failure::new("the contracts' variables cannot be used").because(error)
@@ -76,21 +77,13 @@ fn check_queue(contract: &Contract, sink: &Sink, stack: &Stack) -> Result<(), Fa
     )))
 }
 
-fn check_table(contract: &Contract, sink: &Sink, stack: &Stack) -> Result<(), Failure> {
-    let Some((function, tables)) = variable(stack, TABLES) else { return Ok(()) };
-    if sink.kind() != SinkKind::Table || tables.contains_key(&sink.name) {
-        return Ok(());
-    }
-    let (dataset, name) = (&contract.dataset, &sink.name);
-    let known: Vec<String> =
-        tables.iter().map(|(sink, table)| format!("{sink} ({table})")).collect();
-    let what = format!("the sink `{name}` of `{dataset}` has no table");
-    Err(Failure::new(what).next(format!(
-        "add \"{name}\":\"${{YourTable}}\" to {TABLES} of {} in template.yaml, the table itself as a \
-         resource, and the right to write to it; the sinks with a table are {}",
-        function.logical_id,
-        known.join(", ")
-    )))
+/// Tells all that table sinks miss, and what to do about the first of it.
+fn check_tables(root: &Path, catalog: &Catalog, stack: &Stack) -> Result<(), Failure> {
+    let misfits = dataset::missing(root, catalog, stack);
+    let Some(first) = misfits.first() else { return Ok(()) };
+    let told: Vec<String> =
+        misfits.iter().map(|misfit| format!("{}: {}", misfit.place, misfit.what)).collect();
+    Err(Failure::new(told.join("\n  ")).next(&first.next))
 }
 
 fn check_shared_tables(contract: &Contract, stack: &Stack) -> Result<(), Failure> {

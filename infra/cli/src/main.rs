@@ -6,6 +6,7 @@ mod audit;
 mod breaker;
 mod check;
 mod completions;
+mod dataset;
 mod demo;
 mod dlq;
 #[cfg(test)]
@@ -54,6 +55,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     match args.command.unwrap_or_default() {
         Command::Demo(demo) => demo::run(&root::find(root)?, &demo, output).await,
         Command::Local(verb) => local::run(root, verb, output).await,
+        Command::Dataset(verb) => dataset::run(&root::find(root)?, &verb, output),
         Command::Lake(verb) => lake::run(root, verb, output).await,
         Command::Breaker(verb) => breaker::run(root, verb, output).await,
         Command::Dlq(verb) => dlq::run(root, *verb, output).await,

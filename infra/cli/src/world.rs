@@ -15,7 +15,8 @@ use emulation::{Emulation, Options};
 use sample::{WEATHER, WEATHER_FILE, Weather};
 use tokio::time::Instant;
 
-use crate::check::check;
+use crate::check::{check, contracts_of};
+use crate::dataset;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -88,7 +89,11 @@ fn not_started(error: emulation::StartError) -> Failure {
 /// folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
     let unusable = |error| Failure::new("the template cannot be used").because(error);
-    check(root, &emulation::stack(root, &BTreeMap::new()).map_err(unusable)?)?;
+    let stack = emulation::stack(root, &BTreeMap::new()).map_err(unusable)?;
+    check(root, &stack)?;
+    for misfit in dataset::unused(root, &contracts_of(root)?, &stack) {
+        output.note(&format!("{}: {}", misfit.place, misfit.what));
+    }
     let binaries = emulation::binaries(root, &BTreeMap::new()).map_err(unusable)?;
     let is_optimised = release || !cfg!(debug_assertions);
     let target = target();

@@ -1,0 +1,130 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use emulation::template::Options;
+
+use super::*;
+use crate::check::contracts_of;
+
+fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap().to_path_buf()
+}
+
+fn stack(text: &str) -> Stack {
+    let parameters = BTreeMap::from([("Environment".to_owned(), "local".to_owned())]);
+    emulation::template::read(text, &repository(), &Options { parameters, ..Options::default() })
+        .unwrap()
+}
+
+fn template() -> String {
+    fs::read_to_string(repository().join("template.yaml")).unwrap()
+}
+
+#[test]
+fn contracts_and_template_of_the_repository_fit_each_other() {
+    let (root, stack) = (repository(), stack(&template()));
+    let catalog = contracts_of(&root).unwrap();
+    assert_eq!(missing(&root, &catalog, &stack), []);
+    assert_eq!(unused(&root, &catalog, &stack), []);
+}
+
+/// The contract of orders, with this mode of its sink.
+fn orders(sink: &str) -> Catalog {
+    let yaml = format!(
+        "
+dataset: orders
+description: Orders
+owner: shop
+schema: {{version: 1, file: v1.schema.json}}
+keys: {{idempotency: [/id], business: [/id], event_time: /at}}
+sinks: [{sink}]
+"
+    );
+    let schema = ("v1.schema.json".to_owned(), r#"{"type":"object"}"#.to_owned());
+    let mut catalog = Catalog::default();
+    catalog.add("orders", &yaml, &BTreeMap::from([schema])).unwrap();
+    catalog
+}
+
+/// What orders lack in the template, after one change of it.
+fn lacks(sink: &str, old: &str, new: &str) -> Vec<(String, String)> {
+    let text = template();
+    assert!(text.contains(old), "the template looks different now: no {old}");
+    let text = text.replace(old, new);
+    let (catalog, stack) = (orders(sink), stack(&text));
+    let deployed = Deployed::new(&stack, &text);
+    let contract = catalog.get("orders").unwrap();
+    let root = Path::new("/nowhere");
+    let misfits = missing_of(root, &catalog, contract, &deployed);
+    misfits.into_iter().map(|misfit| (misfit.place, misfit.what)).collect()
+}
+
+fn line_of(text: &str, part: &str) -> usize {
+    text[..text.find(part).unwrap()].matches('\n').count() + 1
+}
+
+#[test]
+fn a_right_that_a_mode_needs_and_that_a_role_lacks_is_told_with_its_lines() {
+    const PUT: &str = "[!GetAtt RecordsTable.Arn, !GetAtt DedupeTable.Arn]";
+    const READ: &str = "[!GetAtt DedupeTable.Arn, !GetAtt RecordsTable.Arn]";
+    let sink = |mode: &str| format!("{{name: records, kind: table, mode: {mode}}}");
+    for mode in ["insert", "upsert"] {
+        assert_eq!(lacks(&sink(mode), PUT, PUT), [], "{mode}");
+        let told = lacks(&sink(mode), PUT, "!GetAtt DedupeTable.Arn");
+        let expected = "SinkFunctionRole lacks dynamodb:PutItem on RecordsTable, as the sink `records` of `orders` needs it";
+        let line = line_of(&template(), "  SinkFunctionRole:\n");
+        let place = format!("template.yaml:{line}, infra/contracts/orders/contract.yaml");
+        assert_eq!(told, [(place, expected.to_owned())], "{mode}");
+    }
+    let of_redrive = |mode: &str| -> Vec<String> {
+        let told = lacks(&sink(mode), READ, "!GetAtt DedupeTable.Arn");
+        told.into_iter().map(|(_, what)| what.split(',').next().unwrap().to_owned()).collect()
+    };
+    let (read, extend) = (
+        "RedriveFunctionRole lacks dynamodb:BatchGetItem on RecordsTable".to_owned(),
+        "RedriveFunctionRole lacks dynamodb:UpdateItem on RecordsTable".to_owned(),
+    );
+    assert_eq!(of_redrive("insert"), [read.clone(), extend]);
+    assert_eq!(of_redrive("upsert"), std::slice::from_ref(&read));
+    let merge = "{name: records, kind: table, mode: merge, attributes: {a: /a}}";
+    let told = lacks(merge, READ, "!GetAtt DedupeTable.Arn");
+    assert!(told.iter().any(|(_, what)| what.starts_with(&read)), "{told:?}");
+    assert!(
+        told.iter().any(|(_, what)| what
+            .starts_with("SinkFunctionRole lacks dynamodb:UpdateItem on RecordsTable")),
+        "{told:?}"
+    );
+    let totals = "{name: totals, kind: table, mode: accumulate, key: [/id], window: day, count: n}";
+    assert_eq!(lacks(totals, READ, "!GetAtt DedupeTable.Arn"), [], "redrive reads no totals");
+}
+
+#[test]
+fn a_function_that_does_not_know_a_table_or_knows_another_is_told() {
+    let sink = "{name: records, kind: table}";
+    // The first is the sink's, the second is that of redrive.
+    let (tables, less) = ("'{\"records\":\"${RecordsTable}\",", "'{");
+    let told = lacks(sink, tables, less);
+    let functions: Vec<&str> =
+        told.iter().map(|(_, what)| what.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(functions, ["SinkFunction", "RedriveFunction"], "{told:?}");
+    let old = "          # The table of each table sink.\n          TABLES: !Sub '{\"records\":\"${RecordsTable}\"";
+    let other = old.replace("${RecordsTable}", "${DedupeTable}");
+    let told = lacks(sink, old, &other);
+    assert!(told.iter().any(|(_, what)| what.contains("different tables of the sink `records`")));
+}
+
+#[test]
+fn a_table_of_no_sink_is_told_unless_the_template_brings_it_along() {
+    let root = std::env::temp_dir().join(format!("fits-unused-{}", std::process::id()));
+    fs::create_dir_all(&root).unwrap();
+    let text = template()
+        .replace("\"${TotalsTable}\"}'", "\"${TotalsTable}\",\"old\":\"${DedupeTable}\"}'");
+    fs::write(root.join("template.yaml"), &text).unwrap();
+    let told = unused(&root, &orders("{name: lake, kind: lake}"), &stack(&text));
+    fs::remove_dir_all(&root).unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let line = line_of(&text, "TABLES: !Sub");
+    assert_eq!(told[0].place, format!("template.yaml:{line}"));
+    assert!(told[0].what.starts_with("TABLES of SinkFunction has a table for `old`"), "{told:?}");
+}
