@@ -22,11 +22,11 @@ pub(crate) struct Cache<F> {
     rule: CacheRule,
     answers: Mutex<unsync::Cache<String, Remembered, Weight>>,
     /// Requests that are under way.
-    flights: Mutex<BTreeMap<String, Arc<Flight<F>>>>,
+    under_way: Mutex<BTreeMap<String, Arc<Asking<F>>>>,
 }
 
 /// One request for all who want its answer. Who asks it holds the lock; what came of it is there after that.
-type Flight<F> = AsyncMutex<Option<Result<Known, F>>>;
+type Asking<F> = AsyncMutex<Option<Result<Known, F>>>;
 
 #[derive(Clone)]
 struct Remembered {
@@ -57,7 +57,7 @@ struct Landing<'a, F> {
 
 impl<F> Drop for Landing<'_, F> {
     fn drop(&mut self) {
-        self.cache.flights().remove(self.request);
+        self.cache.under_way().remove(self.request);
     }
 }
 
@@ -65,7 +65,7 @@ impl<F: Clone> Cache<F> {
     pub(crate) fn new(rule: CacheRule) -> Self {
         let least = MOST_BYTES / u64::try_from(rule.entries).unwrap_or(u64::MAX).max(1);
         let answers = unsync::Cache::with_weighter(rule.entries, MOST_BYTES, Weight { least });
-        Self { rule, answers: Mutex::new(answers), flights: Mutex::default() }
+        Self { rule, answers: Mutex::new(answers), under_way: Mutex::default() }
     }
 
     /// The answer to a request: what is remembered of it, or what `ask` finds out. Those who want it at the
@@ -79,8 +79,8 @@ impl<F: Clone> Cache<F> {
         if let Some(answer) = self.fresh(request, now()) {
             return Ok(answer);
         }
-        let flight = Arc::clone(self.flights().entry(request.to_owned()).or_default());
-        let mut outcome = flight.lock().await;
+        let asking = Arc::clone(self.under_way().entry(request.to_owned()).or_default());
+        let mut outcome = asking.lock().await;
         if let Some(outcome) = &*outcome {
             return outcome.clone();
         }
@@ -116,8 +116,8 @@ impl<F> Cache<F> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flights(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Flight<F>>>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Asking<F>>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(asked.get(), 1);
             let expected = answer.clone().map(|found| found.is_some());
             assert!(found.iter().all(|found| *found == expected), "{found:?}");
-            assert!(cache.flights().is_empty());
+            assert!(cache.under_way().is_empty());
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
         let ended = futures_util::future::poll_immediate(hanging).await;
         assert!(ended.is_none());
         assert_eq!(ask(&cache, 0, Ok(document("1"))).await, (true, some("1")));
-        assert!(cache.flights().is_empty());
+        assert!(cache.under_way().is_empty());
     }
 
     #[tokio::test]

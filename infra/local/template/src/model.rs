@@ -223,14 +223,14 @@ pub struct HttpRoute {
     pub function: String,
     /// `GET`, or [`ANY_METHOD`].
     pub method: String,
-    /// `/flights/{id}`, or [`DEFAULT_ROUTE`].
+    /// `/orders/{id}`, or [`DEFAULT_ROUTE`].
     pub path: String,
     /// How long the API waits for the function.
     pub timeout: Duration,
 }
 
 impl HttpRoute {
-    /// `GET /flights/{id}`, as API Gateway writes it.
+    /// `GET /orders/{id}`, as API Gateway writes it.
     #[must_use]
     pub fn key(&self) -> String {
         let Self { method, path, .. } = self;

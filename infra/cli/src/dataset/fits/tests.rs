@@ -108,7 +108,7 @@ fn a_function_that_does_not_know_a_table_or_knows_another_is_told() {
     let functions: Vec<&str> =
         told.iter().map(|(_, what)| what.rsplit(' ').next().unwrap()).collect();
     assert_eq!(functions, ["SinkFunction", "RedriveFunction"], "{told:?}");
-    let old = "          # The table of each table sink.\n          TABLES: !Sub '{\"records\":\"${RecordsTable}\"";
+    let old = "add-tables` writes them.\n          TABLES: !Sub '{\"records\":\"${RecordsTable}\"";
     let other = old.replace("${RecordsTable}", "${DedupeTable}");
     let told = lacks(sink, old, &other);
     assert!(told.iter().any(|(_, what)| what.contains("different tables of the sink `records`")));
