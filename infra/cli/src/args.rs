@@ -127,11 +127,11 @@ pub(crate) struct Soak {
     #[arg(long, value_name = "N", default_value_t = 2_000,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) events: u64,
-    /// The events: .ndjson or .csv, gzipped or not [default: the flights in events/]
+    /// The events: .ndjson or .csv, gzipped or not [default: the sample's flights, for their dataset]
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
     /// The dataset that they belong to: a folder of infra/contracts
-    #[arg(long, value_name = "NAME", default_value = "flights")]
+    #[arg(long, value_name = "NAME", default_value = sample::DATASET)]
     pub(crate) dataset: String,
     /// A fault plan (YAML) in place of the adversary's own; its rules are drawn with each seed
     #[arg(long = "faults", value_name = "FILE")]
@@ -155,7 +155,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", default_value_t = Self::default().events,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) events: u64,
-    /// The events: .ndjson or .csv, gzipped or not [default: the flights in events/]
+    /// The events: .ndjson or .csv, gzipped or not [default: the sample's flights, for their dataset]
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
     /// The dataset that they belong to: a folder of infra/contracts
@@ -229,7 +229,7 @@ impl Default for Demo {
         Self {
             events: 2_000,
             input: None,
-            dataset: "flights".to_owned(),
+            dataset: sample::DATASET.to_owned(),
             format: Format::Text,
             port: 0,
             release: false,

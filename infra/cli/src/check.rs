@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use contracts::{Catalog, Contract, Enricher, Sink, SinkKind, Source, Target, UrlError, Variables};
 use emulation::template::{Function, Stack};
+use runtime::LoadError;
 
 use crate::dataset;
 use crate::demo::observe::{SINK_QUEUES, TABLES};
@@ -22,9 +23,11 @@ const LOOKUP_TABLES: &str = "LOOKUP_TABLES";
 pub(crate) fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
     let folder = root.join("infra").join("contracts");
     runtime::load_contracts(&folder).map_err(|error| {
-        Failure::new("the contracts cannot be used")
-            .because(error)
-            .next("mend the contract: each function reads all of them, and starts with none that is wrong")
+        let next = match error {
+            LoadError::Empty { .. } => "add a dataset, as docs/adding-a-dataset.md shows",
+            _ => "mend the contract: each function reads all of them, and starts with none that is wrong",
+        };
+        Failure::new("the contracts cannot be used").because(error).next(next)
     })
 }
 

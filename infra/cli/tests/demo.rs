@@ -108,3 +108,43 @@ sinks: [{name: nowhere, kind: table, mode: upsert}]
     }
     assert!(!told.contains("building"), "{told}");
 }
+
+/// A repository with the template and one dataset of its own, which is not the sample.
+fn without_the_sample(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let contracts = folder.join("infra/contracts");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(contracts.join("orders")).unwrap();
+    fs::create_dir_all(contracts.join("variables")).unwrap();
+    fs::copy(root().join("template.yaml"), folder.join("template.yaml")).unwrap();
+    for file in ["dependencies.yaml", "variables/local.yaml", "variables/production.yaml"] {
+        fs::copy(root().join("infra/contracts").join(file), contracts.join(file)).unwrap();
+    }
+    fs::write(contracts.join("orders/v1.schema.json"), r#"{"type":"object"}"#).unwrap();
+    let yaml = "
+dataset: orders
+description: Orders
+owner: shop
+schema: {version: 1, file: v1.schema.json}
+keys: {idempotency: [/id], business: [/id], event_time: /at}
+sinks: [{name: records, kind: table}]
+";
+    fs::write(contracts.join("orders/contract.yaml"), yaml).unwrap();
+    folder
+}
+
+#[test]
+fn without_the_sample_the_demo_asks_what_to_send() {
+    let folder = without_the_sample("without-sample");
+    let folder = folder.to_str().unwrap();
+    let asked = |words: &[&str], parts: &[&str]| {
+        let output = demo(&[&["--root", folder], words].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        for part in parts {
+            assert!(told.contains(part), "{part} is not in: {told}");
+        }
+    };
+    asked(&[], &["no contract for `flights`; known: orders", "--dataset and --input"]);
+    asked(&["--dataset", "orders"], &["no sample of `orders`", "--input"]);
+}

@@ -17,13 +17,13 @@ mod summary;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use emulation::Emulation;
-use sample::Weather;
+use sample::{DATASET, EVENTS_FILE, Weather};
 use tokio::time::Instant;
 use verify::contract::Dataset;
 use verify::judge::{Observed, Sent, Verdict, judge};
@@ -165,11 +165,17 @@ pub(crate) fn read(
 ) -> Result<Task, Failure> {
     let catalog = contracts_of(root)?;
     catalog.get(dataset).map_err(|failure| {
-        let next = "give one of the known ones with --dataset, or add its contract";
+        let next = match dataset {
+            DATASET => "the sample is not here: say what to send, with --dataset and --input",
+            _ => "give one of the known ones with --dataset, or add its contract",
+        };
         Failure::new(failure.reason.into_owned()).next(next)
     })?;
     let dataset = read_dataset(&root.join("infra").join("contracts").join(dataset))?;
-    let path = input.map_or_else(|| root.join(input::DEFAULT), Path::to_path_buf);
+    let path = match input {
+        Some(path) => path.to_path_buf(),
+        None => sample_events(root, &dataset.name)?,
+    };
     let wanted = usize::try_from(events).unwrap_or(usize::MAX);
     let input = input::read(&path, wanted)?;
     if input.wanted == 0 {
@@ -180,6 +186,20 @@ pub(crate) fn read(
         output.note(&format!("{} holds {count}: all are taken", path.display()));
     }
     Ok(Task { dataset, input })
+}
+
+/// What is sent where no file is named: the sample's events, for their dataset alone.
+fn sample_events(root: &Path, dataset: &str) -> Result<PathBuf, Failure> {
+    let next = "give a file of events with --input: .ndjson or .csv, gzipped or not";
+    if dataset != DATASET {
+        return Err(Failure::new(format!("there is no sample of `{dataset}`")).next(next));
+    }
+    let path = root.join(EVENTS_FILE);
+    if !path.is_file() {
+        let what = format!("the sample's events are not here: there is no {EVENTS_FILE}");
+        return Err(Failure::new(what).next(next));
+    }
+    Ok(path)
 }
 
 /// The dataset of a folder with a contract, by the judge's own reader.

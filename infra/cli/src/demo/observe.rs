@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use emulation::Emulation;
 use emulation::dynamodb::{Change, ChangeEvent};
 use emulation::sqs::ReceivedMessage;
-use sample::Weather;
+use sample::{WEATHER_URL, Weather};
 use serde_json::Value;
 use verify::contract::{Dataset, Kind};
 use verify::judge::item::plain;
@@ -22,8 +22,6 @@ use crate::failure::Failure;
 pub(crate) const TABLES: &str = "TABLES";
 pub(crate) const SINK_QUEUES: &str = "SINK_QUEUES";
 const LAKE_BUCKET: &str = "LAKE_BUCKET";
-/// What the URL of a sink that the sample's service stands for begins with.
-const OWN_SERVICE: &str = "{WEATHER_URL}";
 
 /// Looks at all that concerns a dataset.
 pub(crate) fn observe(
@@ -53,7 +51,7 @@ pub(crate) fn observe(
                 let prefix = format!("{}/{}/", sink.name, dataset.name);
                 seen.lakes.insert(name, lake_rows(world, bucket, &prefix)?);
             }
-            Kind::Http { url, .. } if url.starts_with(OWN_SERVICE) => {
+            Kind::Http { url, .. } if url.starts_with(WEATHER_URL) => {
                 seen.services.insert(name, deliveries(weather, &sink.name));
             }
             Kind::Http { .. } | Kind::Custom { .. } => {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use emulation::Emulation;
 use emulation::faults::{Fault, Plan, Rule, Span};
+use sample::{WEATHER as SERVICE, WEATHER_FILE};
 use tokio::time::Instant;
 
 use super::stages::StageLog;
@@ -13,8 +14,6 @@ use super::{Task, observe};
 use crate::failure::Failure;
 use crate::output::{Output, grouped};
 
-/// The service that goes away, and whose breaker is told of.
-const SERVICE: &str = "weather";
 /// Events come in evenly over so long.
 pub(super) const FEED: Duration = Duration::from_secs(30);
 /// When the service goes, and for how long.
@@ -36,7 +35,7 @@ pub(super) async fn watch(
         return Err(Failure::new(format!(
             "no service {SERVICE} is served here, which could go away"
         ))
-        .next("the sample's contracts and events/weather.ndjson.gz bring it along"));
+        .next(format!("the sample's contracts and {WEATHER_FILE} bring it along")));
     }
     output.note(&format!(
         "{} events in {} s; after {} s the service {SERVICE} is away for {} s",

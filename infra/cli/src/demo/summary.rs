@@ -25,13 +25,15 @@ pub(super) fn text(report: &Report, args: &Demo, width: usize) -> String {
         text.extend(report.samples.iter().map(|row| cut(&format!("  {}", sample(row)), width)));
     }
     if report.is_kept() {
-        let closing = [
+        let mut closing = vec![
             "",
             "The table, the queues and the buckets were in this process's memory, and are gone.",
             "Next:",
-            "  cargo run -- demo --events 27004    all flights of January 2013",
-            "  cargo run -- local up               the same services, until Ctrl-C",
         ];
+        if args.dataset == sample::DATASET && args.input.is_none() {
+            closing.push("  cargo run -- demo --events 27004    all flights of January 2013");
+        }
+        closing.push("  cargo run -- local up               the same services, until Ctrl-C");
         text.extend(closing.iter().flat_map(|line| fit(line, width)));
     }
     text.join("\n")
@@ -145,7 +147,7 @@ fn how_to_look(report: &Report, args: &Demo, failure: Option<&LetterGroup>) -> V
 fn file_of(args: &Demo) -> String {
     match &args.input {
         Some(path) => path.display().to_string(),
-        None => super::input::DEFAULT.to_owned(),
+        None => sample::EVENTS_FILE.to_owned(),
     }
 }
 

@@ -6,7 +6,11 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-const FILE: &[u8] = include_bytes!("../../../../events/weather.ndjson.gz");
+/// The observations that the service starts with.
+fn file() -> Vec<u8> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    std::fs::read(format!("{root}/{}", crate::WEATHER_FILE)).unwrap()
+}
 
 async fn start(weather: &Weather) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -41,7 +45,7 @@ async fn send(
 
 #[tokio::test]
 async fn an_hour_is_answered_with_its_numbers_and_gaps() {
-    let weather = Weather::load(FILE).unwrap();
+    let weather = Weather::load(&file()).unwrap();
     assert_eq!(weather.observations(), 2_226);
     let address = start(&weather).await;
     let observed = r#"{"origin":"EWR","time_hour":"2013-01-01T06:00:00Z","temp":39.02,
@@ -58,7 +62,7 @@ async fn an_hour_is_answered_with_its_numbers_and_gaps() {
 
 #[tokio::test]
 async fn what_is_not_held_or_no_hour_is_refused() {
-    let weather = Weather::load(FILE).unwrap();
+    let weather = Weather::load(&file()).unwrap();
     let address = start(&weather).await;
     for (path, expected) in [
         ("/v1/stations/EWR/hours/2013-01-01T17:00:00Z", 404),
@@ -84,13 +88,13 @@ fn plain_lines_are_read_as_well_and_bad_ones_named() {
     assert_eq!(weather.observations(), 1);
     let bad = Weather::load(format!("{line}\n{{}}\n").as_bytes());
     assert!(matches!(bad, Err(WeatherError::Parse { line: 2, .. })));
-    assert!(matches!(Weather::load(&FILE[..1_000]), Err(WeatherError::Unpack(_))));
+    assert!(matches!(Weather::load(&file()[..1_000]), Err(WeatherError::Unpack(_))));
 }
 
 #[tokio::test]
 async fn what_is_put_takes_effect_once_under_its_key() {
     const PATH: &str = "/v1/stations/EWR/hours/2013-01-01T06:00:00Z";
-    let weather = Weather::load(FILE).unwrap();
+    let weather = Weather::load(&file()).unwrap();
     let address = start(&weather).await;
     let put = async |key: &str, temp: u32| {
         let body =
