@@ -15,6 +15,10 @@ const FRAMEWORK: [&str; 3] = ["template.yaml", "infra/local", "functions"];
 /// Folders in which there are tests, what is built, and what fuzzers begin with.
 const NOT_OURS: [&str; 5] = ["tests", "target", "examples", "corpus", "artifacts"];
 
+/// The sample's files, by what is in their paths.
+const SAMPLE: [&str; 4] =
+    ["contracts/flights", "contracts/weather", "events/flights", "events/weather"];
+
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
@@ -117,6 +121,43 @@ fn the_framework_names_no_dataset_of_the_sample() {
     }
     assert!(texts.len() > 200, "only {} files were read", texts.len());
     assert_eq!(found, [""; 0], "the sample is named:\n{}", found.join("\n"));
+}
+
+/// Without the sample's files everything still compiles, tests too.
+#[test]
+fn nothing_is_compiled_with_the_sample_in_it() {
+    let mut all = Vec::new();
+    for place in ["functions", "infra", "shared", "tests"] {
+        sources(&root().join(place), &mut all);
+    }
+    assert!(all.len() > 700, "only {} files were read", all.len());
+    let mut found = Vec::new();
+    for path in &all {
+        let text = fs::read_to_string(path).unwrap();
+        // A path may be on the line after.
+        for included in text.split("include_").skip(1) {
+            let argument = included.split(')').next().unwrap_or_default();
+            let is_sample = SAMPLE.iter().any(|file| argument.contains(file));
+            if is_sample && (included.starts_with("str!") || included.starts_with("bytes!")) {
+                found.push(format!("{}: include_{argument})", path.display()));
+            }
+        }
+    }
+    assert_eq!(found, [""; 0], "{}", found.join("\n"));
+}
+
+/// All files of Rust in a folder, of tests too.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
 }
 
 #[test]
