@@ -1,5 +1,5 @@
-//! The template's contracts with something different in them, in a folder of their own: the repository's stay
-//! as they are.
+//! The tests' contracts, and those with something different in them, in a folder of their own: what is below
+//! `tests/contracts` stays as it is. They are the sample's, and need not be below `infra/contracts` any more.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Edit {
     pub new: &'static str,
 }
 
-/// A folder of the template's contracts, with these edits of its files.
+/// A folder of the tests' contracts, with these edits of its files.
 ///
 /// # Panics
 /// When a file does not have what is to be replaced.
@@ -25,10 +25,10 @@ pub fn contracts_with(edits: &[(&'static str, Edit)]) -> PathBuf {
     folder
 }
 
-/// Writes the template's contracts and those of more datasets into a folder, with the variables that each dataset
+/// Writes the tests' contracts and those of more datasets into a folder, with the variables that each dataset
 /// brings along, and then edits them.
 pub(crate) fn make_contracts(folder: &Path, datasets: &[&str], edits: &[(&'static str, Edit)]) {
-    let own = root().join("infra/contracts");
+    let own = root().join("tests/contracts");
     std::fs::create_dir_all(folder.join("variables")).unwrap();
     for each in std::fs::read_dir(&own).unwrap() {
         let each = each.unwrap();

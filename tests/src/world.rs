@@ -37,13 +37,13 @@ pub struct Settings {
     pub without_collecting: bool,
     /// How many batches each queue's function may have at a time, where the template says four.
     pub concurrency: Option<usize>,
-    /// Datasets beside the template's own, each a folder of `tests/datasets`.
+    /// Datasets beside the sample's, each a folder of `tests/datasets`.
     pub datasets: &'static [&'static str],
     /// What goes wrong.
     pub faults: Plan,
     /// What is different in the template.
     pub edits: Vec<Edit>,
-    /// What is different in files of `infra/contracts`.
+    /// What is different in files of `tests/contracts`.
     pub contract_edits: Vec<(&'static str, Edit)>,
     /// The emulation's clock, instead of one that tells the system's time.
     pub clock: Option<Clock>,
@@ -280,7 +280,7 @@ impl World {
 }
 
 impl Settings {
-    /// The repository, or a folder with what is different in it.
+    /// A folder with the template and the tests' contracts, and what is different in them.
     fn root(&self) -> PathBuf {
         const BATCHES: &str = "            BatchSize: ";
         const CONCURRENCY: &str = "MaximumConcurrency: ";
@@ -297,9 +297,6 @@ impl Settings {
         }
         if let Some(many) = self.concurrency {
             edits.push((format!("{CONCURRENCY}4"), format!("{CONCURRENCY}{many}")));
-        }
-        if edits.is_empty() && self.datasets.is_empty() && self.contract_edits.is_empty() {
-            return root();
         }
         let folder = new_folder();
         let mut template = std::fs::read_to_string(root().join("template.yaml")).unwrap();

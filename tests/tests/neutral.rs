@@ -123,6 +123,25 @@ fn the_framework_names_no_dataset_of_the_sample() {
     assert_eq!(found, [""; 0], "the sample is named:\n{}", found.join("\n"));
 }
 
+/// What is tested is what is shipped, as long as it is.
+#[test]
+fn the_tests_have_the_sample_s_contracts_as_they_are_shipped() {
+    for name in ["flights", "weather"] {
+        for file in ["contract.yaml", "v1.schema.json"] {
+            let of_tests = root().join("tests/contracts").join(name).join(file);
+            let of_tests = fs::read_to_string(of_tests).unwrap();
+            if let Ok(shipped) =
+                fs::read_to_string(root().join("infra/contracts").join(name).join(file))
+            {
+                assert_eq!(
+                    shipped, of_tests,
+                    "copy infra/contracts/{name}/{file} to tests/contracts"
+                );
+            }
+        }
+    }
+}
+
 /// Without the sample's files everything still compiles, tests too.
 #[test]
 fn nothing_is_compiled_with_the_sample_in_it() {

@@ -71,10 +71,10 @@ pub fn sample_lines(path: &str) -> Vec<String> {
     lines.unwrap_or_else(|error| panic!("events/{path}: {error}"))
 }
 
-/// The contracts that are shipped with the functions.
+/// The tests' own copy of the sample's contracts.
 #[must_use]
 pub fn contracts() -> Catalog {
-    let loaded = runtime::load_contracts(&root().join("infra/contracts"));
+    let loaded = runtime::load_contracts(&root().join("tests/contracts"));
     loaded.unwrap_or_else(|error| panic!("{error}"))
 }
 

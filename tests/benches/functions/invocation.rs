@@ -25,7 +25,7 @@ pub(crate) fn variables(
         let weather = world.emulation().place(WEATHER_PLACE).unwrap().to_owned();
         all.insert("WEATHER_URL".to_owned(), weather);
     }
-    let contracts = root().join("infra/contracts").display().to_string();
+    let contracts = root().join("tests/contracts").display().to_string();
     let own = [
         ("CONTRACTS_DIR", contracts),
         ("AWS_ACCESS_KEY_ID", caller.to_owned()),

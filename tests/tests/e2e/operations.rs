@@ -266,7 +266,7 @@ async fn a_function_without_one_of_its_variables_does_not_start_and_names_it() {
             // Lambda sets it, too; nobody else asks for it.
             all.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone());
         }
-        let contracts = root().join("infra/contracts").display().to_string();
+        let contracts = root().join("tests/contracts").display().to_string();
         all.entry("CONTRACTS_DIR".to_owned()).and_modify(|dir| *dir = contracts);
         if let Some(file) = all.get_mut("VARIABLES_FILE") {
             *file = function.layers[0].join("variables/local.yaml").display().to_string();

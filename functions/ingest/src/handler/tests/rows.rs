@@ -98,7 +98,7 @@ async fn a_row_that_does_not_fit_its_header_comes_back_with_its_reason() {
 #[tokio::test]
 async fn a_row_is_held_to_the_contract_as_it_is_when_it_comes_back() {
     let landed = land("e1", HEADER, &[row(1), bad_row()]).await;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/contracts");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/contracts");
     let read = |name: &str| std::fs::read_to_string(folder.join("flights").join(name)).unwrap();
     let schema = read("v1.schema.json").replace(
         "\"flight\": {\"type\": \"integer\"}",

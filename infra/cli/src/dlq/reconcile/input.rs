@@ -209,7 +209,7 @@ sinks: [{name: records, kind: table}]
 
     #[test]
     fn what_cannot_be_read_is_told_with_what_to_do() {
-        let contracts = root::find(None).unwrap().join("infra/contracts");
+        let contracts = root::find(None).unwrap().join("tests/contracts");
         let told = |failure: Failure| failure.to_string();
         let mistyped = told(contracts_folder(None, Some(Path::new("/no/contracts"))).unwrap_err());
         assert!(

@@ -10,9 +10,28 @@ use super::{DEPLOYED, read_with, try_read};
 use crate::{EventSourceMapping, Function, Queue, Stack, UrlAuth};
 use iam::Grant;
 
+/// The sinks whose tables the template brings along.
+const OWN_SINKS: [&str; 2] = ["records", "totals"];
+
+/// Without the tables that were added for sinks of datasets: what the template itself has is promised.
 #[track_caller]
 fn deployed() -> Stack {
-    read_with(DEPLOYED, &[("Environment", "local")])
+    let mut stack = read_with(DEPLOYED, &[("Environment", "local")]);
+    let mut added = BTreeSet::new();
+    for function in &mut stack.functions {
+        let Some(text) = function.environment.get_mut("TABLES") else { continue };
+        let mut tables: BTreeMap<String, String> = serde_json::from_str(text).unwrap();
+        added.extend(tables.extract_if(.., |sink, _| !OWN_SINKS.contains(&sink.as_str())));
+        *text = serde_json::to_string(&tables).unwrap();
+    }
+    for (_, name) in added {
+        let at = stack.tables.iter().position(|table| table.name == name).unwrap();
+        let table = stack.tables.remove(at);
+        for warning in &mut stack.warnings {
+            *warning = warning.replace(&format!(", {}", table.logical_id), "");
+        }
+    }
+    stack
 }
 
 fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
