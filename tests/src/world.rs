@@ -1,6 +1,7 @@
 //! One emulation, and the ways into it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -318,7 +319,9 @@ impl Drop for World {
         };
         eprintln!("what was where: {}", emulation.progress());
         for queue in &emulation.stack().queues {
-            for letter in self.letters(&queue.logical_id).iter().take(20) {
+            // A second panic that left this function would end the process, with all other tests.
+            let letters = catch_unwind(AssertUnwindSafe(|| self.letters(&queue.logical_id)));
+            for letter in letters.iter().flatten().take(20) {
                 eprintln!("in {}: {letter}", queue.logical_id);
             }
         }
