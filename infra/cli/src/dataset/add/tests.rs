@@ -141,6 +141,20 @@ fn without_any_table_of_a_sink_the_first_comes_after_the_dedupe_records() {
     );
 }
 
+#[test]
+fn texts_of_several_lines_are_written_into_and_behind() {
+    let folded = TEMPLATE
+        .replace(
+            "!Sub '{\"records\":\"${RecordsTable}\"}'   # by sink",
+            "!Sub >-\n            {\n            \"records\":\"${RecordsTable}\"}",
+        )
+        .replace("{BillingMode: PAY_PER_REQUEST}   # no more", "\n      About: |\n        Rows.\n");
+    let (text, _) = added(&folded, "mode: insert").unwrap();
+    let tables = "            \"records\":\"${RecordsTable}\",\"orders\":\"${OrdersTable}\"}\n          DEDUPE";
+    assert!(text.contains(tables), "{text}");
+    assert!(text.contains("      About: |\n        Rows.\n\n  OrdersTable:\n"), "{text}");
+}
+
 #[track_caller]
 fn check_refused(old: &str, new: &str, why: &str) {
     assert!(TEMPLATE.contains(old), "{old}");
