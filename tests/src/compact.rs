@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws::{ClaimStore, Objects};
-use lake::S3Bucket;
-use lake::compact::{Compaction, Selection, Settings, Tally, partitions};
+use lake_storage::S3Bucket;
+use lake_storage::compact::{Compaction, Selection, Settings, Tally, partitions};
 use runtime::Clock;
 
 use crate::World;

@@ -1,22 +1,22 @@
-//! The lake's environment.
+//! The environment of the lake's function.
 
 use runtime::Settings;
 use runtime::env::{EnvError, Lookup, required};
 
-/// What the template gives this function.
+/// What the template sets for this function.
 #[derive(Clone, Debug)]
-pub struct Config {
-    pub settings: Settings,
-    /// Where the runs of redrive are, of which some may be cancelled.
-    pub letters_table: String,
-    pub dedupe_table: String,
-    pub lake_bucket: String,
+pub(crate) struct Config {
+    pub(crate) settings: Settings,
+    /// The table that has the runs of redrive. A record of a cancelled run is given back.
+    pub(crate) letters_table: String,
+    pub(crate) dedupe_table: String,
+    pub(crate) lake_bucket: String,
 }
 
 impl Config {
     /// # Errors
     /// When a variable is missing or malformed.
-    pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
+    pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
             settings: Settings::read(lookup)?,
             letters_table: required(lookup, "LETTERS_TABLE", "the name of a table")?,

@@ -1,43 +1,25 @@
-//! The stage: an envelope becomes a row of each of its dataset's lakes, and a batch of rows is written
-//! once, an object for each partition.
+//! The stage: turns each envelope into a row of each lake of its dataset, and writes a batch of rows
+//! once, into one object for each partition.
 
-use std::collections::BTreeMap;
-
-use contracts::{Catalog, LakeFormat};
-use dedupe::fenced::write_fenced;
-use dedupe::{Claim, NoEffect, Owner, RecordId, Store};
-use event::{Code, Failure, Fingerprint, Timestamp};
+use contracts::Catalog;
+use dedupe::{NoEffect, Store};
+use event::{Code, Failure, Timestamp};
+use lake_storage::{BatchWriter, Bucket, LakeRow, Lakes};
 use runtime::sink::{Accepted, Prepared, accept, known_later, lease, settle_events, to_write};
 use runtime::{Deadline, Done, Record, Stage};
 
-use crate::bucket::Bucket;
-use crate::lake::{Lake, Lakes, Row};
-use crate::objects::BatchObjects;
-use crate::place::Partition;
-
 /// Writes to the lakes of a dataset.
-pub struct LakeStage<S, B> {
+pub(crate) struct LakeStage<S, B> {
     contracts: Catalog,
     lakes: Lakes,
     store: S,
     bucket: B,
-    /// A name that was never used.
+    /// Makes a name that was never used before.
     name: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
 }
 
-/// An event for one lake.
-pub struct Line {
-    id: RecordId,
-    fingerprint: Fingerprint,
-    expires_at: Timestamp,
-    partition: Partition,
-    format: LakeFormat,
-    row: Row,
-}
-
 impl<S, B> LakeStage<S, B> {
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         contracts: Catalog,
         lakes: Lakes,
         store: S,
@@ -51,7 +33,7 @@ impl<S, B> LakeStage<S, B> {
 impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
     const NAME: &'static str = "lake";
 
-    type Prepared = Prepared<Line>;
+    type Prepared = Prepared<LakeRow>;
 
     async fn prepare(
         &self,
@@ -65,17 +47,8 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
             let reason = format!("`{}` has no sink of kind lake", contract.dataset);
             known_later(Failure::permanent(Code::ContractViolation, reason))
         })?;
-        let line = |(sink, lake): (&String, &Lake)| {
-            Ok(Line {
-                id: RecordId { sink: sink.clone(), key: envelope.idempotencykey.clone() },
-                fingerprint: envelope.fingerprint.clone(),
-                expires_at,
-                partition: Partition::of(sink, &envelope),
-                format: lake.format,
-                row: lake.row(&envelope)?,
-            })
-        };
-        Ok(lakes.iter().map(line).collect())
+        let rows = lakes.iter().map(|(sink, lake)| LakeRow::new(sink, lake, &envelope, expires_at));
+        Ok(rows.collect())
     }
 
     async fn commit(
@@ -83,26 +56,14 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
     ) -> Vec<Result<Done, Failure>> {
-        let now = deadline.now();
-        let key = |line: &Line| (line.id.clone(), line.fingerprint.clone());
-        let (lines, events) = to_write(prepared, key);
-        let mut owners: BTreeMap<&Partition, Owner> = BTreeMap::new();
-        let claims = lines.iter().map(|line| {
-            let owner = owners
-                .entry(&line.partition)
-                .or_insert_with(|| line.partition.owner(&(self.name)(now), line.format));
-            Claim {
-                id: line.id.clone(),
-                fingerprint: line.fingerprint.clone(),
-                expires_at: line.expires_at,
-                owner: owner.clone(),
-            }
-        });
-        let claims = claims.collect();
-        let rows = lines.iter().map(|line| &line.row).collect();
-        let objects = BatchObjects::new(&self.bucket, &self.lakes, rows);
-        let outcomes =
-            write_fenced(&self.store, &objects, claims, lease(deadline), || deadline.now()).await;
+        let (rows, events) = to_write(prepared, |row| (row.id.clone(), row.fingerprint.clone()));
+        let writer = BatchWriter {
+            store: &self.store,
+            bucket: &self.bucket,
+            lakes: &self.lakes,
+            name: &*self.name,
+        };
+        let outcomes = writer.write(&rows, lease(deadline), || deadline.now()).await;
         settle_events(events, outcomes)
     }
 }

@@ -1,16 +1,23 @@
-//! The lake's function: only wiring.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod handler;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws::{ClaimStore, Objects, Queues, cancelled_redrives, sdk_config};
+use lake_storage::{ConcurrencyLimit, S3Bucket, lakes};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches, unique_name};
-use sluicegate_lake::{Config, LakeStage, Limited, S3Bucket, lakes};
 
-/// A batch of thousands takes longer to give back than one of ten.
+use crate::config::Config;
+use crate::handler::LakeStage;
+
+/// The time at the end of an invocation in which the batch is given back to its queue. A batch of thousands takes
+/// longer than one of ten.
 const RESERVE: Duration = Duration::from_secs(20);
 
 #[global_allocator]
@@ -28,7 +35,7 @@ async fn run() -> Result<(), Error> {
     let lakes = lakes(&contracts)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::when_asked(&sdk);
-    let store = Limited::new(ClaimStore::new(&sdk, config.dedupe_table));
+    let store = ConcurrencyLimit::new(ClaimStore::new(&sdk, config.dedupe_table));
     let redrives = cancelled_redrives(&sdk, config.letters_table);
     let bucket = S3Bucket::new(Objects::new(&sdk), config.lake_bucket);
     serve_batches(Batches {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lake::compact::Tally;
+use lake_storage::compact::Tally;
 use runtime::{Clock, SystemClock};
 use serde_json::Value;
 use sluicegate_tests::World;

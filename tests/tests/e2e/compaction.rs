@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use emulation::faults::Plan;
-use lake::compact::Tally;
+use lake_storage::compact::Tally;
 use runtime::{Clock, SystemClock};
 use sluicegate_tests::{Flight, World, flights};
 use testkit::ManualClock;

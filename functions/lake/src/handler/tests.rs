@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dedupe::{Change, CommitError, DedupeRecord, Expected, InProgress, Transaction};
-use event::{DeadLetter, IdempotencyKey};
+use dedupe::{
+    Change, CommitError, DedupeRecord, Expected, InProgress, Owner, RecordId, Transaction,
+};
+use event::{DeadLetter, Fingerprint, IdempotencyKey};
+use lake_storage::lakes;
+use lake_storage::testing::{Answer, MemoryBucket, envelope_at, envelope_text};
 use runtime::{BatchResponse, Batches, DeadLetters, Policy};
 use testkit::{ManualClock, MemoryQueue, MemoryStore};
 
 use super::*;
-use crate::lake::{keys, lakes};
-use crate::memory::{Answer, MemoryBucket};
-use crate::place::parse;
-use crate::samples::{envelope_at, envelope_text};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const QUEUE: &str = "http://h/queue";
@@ -94,28 +94,23 @@ impl Rig {
         let manifests = self.bucket.keys().into_iter().filter(|key| key.ends_with(".json"));
         let mut listed = BTreeMap::new();
         for manifest in manifests {
-            let entries: Vec<crate::manifest::Entry> =
+            let entries: Vec<serde_json::Value> =
                 serde_json::from_slice(&self.bucket.body(&manifest)).unwrap();
             for entry in entries {
-                let keys = self.keys_of(&entry.key);
-                let size = (entry.rows, entry.bytes);
-                assert_eq!(size, (keys.len(), self.bucket.body(&entry.key).len()));
-                assert!(listed.insert(entry.key, keys).is_none(), "listed twice");
+                let object = entry["key"].as_str().unwrap();
+                let keys = self.bucket.row_keys(object);
+                assert_eq!(entry["rows"], keys.len());
+                assert_eq!(entry["bytes"], self.bucket.body(object).len());
+                assert!(listed.insert(object.to_owned(), keys).is_none(), "listed twice");
             }
         }
         listed
     }
 
-    fn keys_of(&self, object: &str) -> Vec<String> {
-        let (_, format) = parse(&Owner::from(object.to_owned())).unwrap();
-        let keys = keys(format, self.bucket.body(object)).unwrap();
-        keys.iter().map(IdempotencyKey::to_string).collect()
-    }
-
     /// Every object that is no manifest, with its keys: what a reader finds that lists the bucket.
     fn objects(&self) -> BTreeMap<String, Vec<String>> {
         let keys = self.bucket.keys().into_iter().filter(|key| !key.ends_with(".json"));
-        keys.map(|key| (key.clone(), self.keys_of(&key))).collect()
+        keys.map(|key| (key.clone(), self.bucket.row_keys(&key))).collect()
     }
 
     fn is_completed(&self, key: &str) -> bool {

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ::lake::compact::{Compaction, LONGEST_LIFE, Selection, Settings, Tally, partitions};
-use ::lake::{Partition, S3Bucket};
 use aws::{ClaimStore, Objects};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use lake_storage::compact::{Compaction, LONGEST_LIFE, Selection, Settings, Tally, partitions};
+use lake_storage::{Partition, S3Bucket};
 use runtime::SystemClock;
 use runtime::env::Process;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::lake::compact::Tally;
+use lake_storage::compact::Tally;
 use serde_json::{Value, json};
 
 use crate::output::grouped;
@@ -116,7 +116,7 @@ fn bytes(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ::lake::compact::Size;
+    use lake_storage::compact::Size;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::parquet_file;
-use crate::samples::envelope;
+use crate::testing::envelope;
 
 const SCHEMA: &str = r#"{"type": "object", "required": ["id"], "properties": {
     "id": {"type": "integer"},

@@ -22,7 +22,7 @@ pub struct Partition {
 }
 
 impl Partition {
-    pub(crate) fn of(sink: &str, envelope: &Envelope) -> Self {
+    pub(crate) fn of_event(sink: &str, envelope: &Envelope) -> Self {
         Self {
             sink: sink.to_owned(),
             dataset: envelope.dataset.clone(),
@@ -127,14 +127,14 @@ pub(crate) fn content_type(format: LakeFormat) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::envelope_at;
+    use crate::testing::envelope_at;
 
     #[test]
     fn an_owner_is_a_key_below_its_sink_dataset_and_day_in_utc() {
         for (format, name) in FORMATS.into_iter().zip(["a.parquet", "a.ndjson.gz", "a.ndjson.zst"])
         {
             let event = envelope_at("k", "2013-01-31T23:30:00-01:00", "{}");
-            let partition = Partition::of("lake", &event);
+            let partition = Partition::of_event("lake", &event);
             let owner = partition.owner("a", format);
             assert_eq!(owner.as_str(), format!("lake/flights/date=2013-02-01/{name}"));
             assert_eq!(parse(&owner), Some((partition, format)));
@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_key_tells_when_and_by_whom_it_was_written() {
-        let partition = Partition::of("lake", &envelope_at("k", "2013-01-31T10:00:00Z", "{}"));
+        let partition =
+            Partition::of_event("lake", &envelope_at("k", "2013-01-31T10:00:00Z", "{}"));
         assert_eq!(Partition::of_prefix(&partition.prefix()), Some(partition.clone()));
         let made = Timestamp::from_unix_ms(1_767_225_600_000);
         let name = runtime::unique_name(made);

@@ -169,7 +169,7 @@ fn text(object: &[u8], compression: Compression) -> io::Result<BufReader<Box<dyn
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::envelope;
+    use crate::testing::envelope;
 
     #[track_caller]
     fn check(compression: Compression) {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::merge::{Source, alike, merged};
 use crate::lake::{Lake, Row, keys, lakes};
 use crate::manifest::Entry;
-use crate::samples::envelope;
+use crate::testing::envelope;
 use bytes::Bytes;
 use contracts::LakeFormat;
 

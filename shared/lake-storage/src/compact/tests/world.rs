@@ -15,16 +15,15 @@ use bytes::Bytes;
 use contracts::Catalog;
 use dedupe::{CommitError, DedupeRecord, Expected, NoEffect, Store, Transaction};
 use event::Envelope;
-use runtime::{Record, Stage};
+use runtime::sink::{lease, settle_events, to_write};
 use testkit::{ManualClock, MemoryStore};
 
 use super::super::*;
-use crate::bucket::{Bucket, Found};
+use crate::bucket::{Bucket, StoredObject};
 use crate::manifest::Entry;
-use crate::memory::MemoryBucket;
-use crate::place::parse;
-use crate::samples::envelope_text;
-use crate::{LakeStage, lakes};
+use crate::testing::MemoryBucket;
+use crate::testing::envelope_text;
+use crate::{BatchWriter, LakeRow, lakes};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 const TIME: &str = "2013-01-01T10:00:00Z";
@@ -112,7 +111,7 @@ pub(super) struct Called<P> {
 }
 
 impl Bucket for Called<MemoryBucket> {
-    async fn get(&self, key: &str) -> Result<Option<Found>, Failure> {
+    async fn get(&self, key: &str) -> Result<Option<StoredObject>, Failure> {
         self.caller.call(self.port.get(key)).await?
     }
 
@@ -122,14 +121,14 @@ impl Bucket for Called<MemoryBucket> {
         body: Vec<u8>,
         content_type: &str,
         condition: Condition,
-    ) -> Result<Stored, Failure> {
+    ) -> Result<PutOutcome, Failure> {
         self.caller.call(self.port.put(key, body, content_type, condition)).await?
     }
 
     async fn pause(&self, _: Duration) {}
 }
 
-impl Shelves for Called<MemoryBucket> {
+impl BucketAdmin for Called<MemoryBucket> {
     async fn list(&self, prefix: &str) -> Result<BTreeMap<String, u64>, Failure> {
         self.caller.call(self.port.list(prefix)).await?
     }
@@ -215,7 +214,7 @@ impl World {
             bucket: MemoryBucket::default(),
             store: MemoryStore::default(),
             clock: ManualClock::default(),
-            partition: Partition::of("lake", &envelope),
+            partition: Partition::of_event("lake", &envelope),
             names: names(),
             keys: Mutex::default(),
             seen: Mutex::default(),
@@ -230,14 +229,12 @@ impl World {
         Called { port: port.clone(), caller: caller.clone() }
     }
 
-    /// A delivery of these keys to the lake's function, once; whether each was acknowledged.
+    /// A delivery of these keys to a writer, once; whether each was acknowledged.
     pub(super) fn deliver(&self, keys: &[&str], caller: &Caller) -> Running<'_, Vec<bool>> {
-        let event = |key: &&str| Record {
-            message_id: (*key).to_owned(),
-            body: envelope_text(key, "p", TIME, FLIGHT),
-            ..Record::default()
-        };
-        let records: Vec<Record> = keys.iter().map(event).collect();
+        let envelopes: Vec<Envelope> = keys
+            .iter()
+            .map(|key| Envelope::from_json(&envelope_text(key, "p", TIME, FLIGHT)).unwrap())
+            .collect();
         let (bucket, store) =
             (Self::called(&self.bucket, caller), Self::called(&self.store, caller));
         let deadline = self.clock.deadline_in(Duration::from_secs(60));
@@ -246,13 +243,20 @@ impl World {
             let names = Mutex::new(names);
             let name = move |_| names.lock().unwrap().remove(0);
             let lakes = lakes(&self.contracts).unwrap();
-            let stage =
-                LakeStage::new(self.contracts.clone(), lakes, store, bucket, Box::new(name));
-            let mut lines = Vec::new();
-            for record in &records {
-                lines.push(stage.prepare(record, &deadline).await.unwrap());
+            let mut prepared = Vec::new();
+            for envelope in &envelopes {
+                let contract = self.contracts.get(&envelope.dataset).unwrap();
+                let expires_at = contract.surely_remembered_until(deadline.now(), None);
+                let of_dataset = lakes[&envelope.dataset].iter();
+                let rows =
+                    of_dataset.map(|(sink, lake)| LakeRow::new(sink, lake, envelope, expires_at));
+                prepared.push(rows.collect());
             }
-            stage.commit(lines, &deadline).await.iter().map(Result::is_ok).collect()
+            let (rows, events) =
+                to_write(prepared, |row: &LakeRow| (row.id.clone(), row.fingerprint.clone()));
+            let writer = BatchWriter { store: &store, bucket: &bucket, lakes: &lakes, name: &name };
+            let outcomes = writer.write(&rows, lease(&deadline), || deadline.now()).await;
+            settle_events(events, outcomes).iter().map(Result::is_ok).collect()
         })
     }
 
@@ -324,12 +328,7 @@ impl World {
     pub(super) fn keys_of(&self, object: &str) -> Vec<String> {
         let id = (object.to_owned(), self.bucket.etag(object));
         let mut known = self.keys.lock().unwrap();
-        let read = || {
-            let (_, format) = parse(&Owner::from(object.to_owned())).unwrap();
-            let keys = keys(format, self.bucket.body(object)).unwrap();
-            keys.iter().map(IdempotencyKey::to_string).collect()
-        };
-        known.entry(id).or_insert_with(read).clone()
+        known.entry(id).or_insert_with(|| self.bucket.row_keys(object)).clone()
     }
 
     /// What readers find now, and that it is what they must find: each listed object is there as it is

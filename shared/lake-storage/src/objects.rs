@@ -9,7 +9,7 @@ use dedupe::fenced::{Objects, Put};
 use event::{Code, Failure, IdempotencyKey};
 use tokio::sync::Semaphore;
 
-use crate::bucket::{Bucket, Condition, Stored};
+use crate::bucket::{Bucket, Condition, PutOutcome};
 use crate::lake::{Lake, Lakes, Row, keys};
 use crate::manifest::{self, Entry};
 use crate::place::{Partition, content_type, parse};
@@ -66,11 +66,11 @@ impl<'a, B: Bucket> BatchObjects<'a, B> {
         let size = Size { rows: rows.len(), bytes: object.len() };
         let kind = content_type(place.format);
         match self.bucket.put(owner.as_str(), object, kind, Condition::Absent).await? {
-            Stored::Written => {
+            PutOutcome::Written => {
                 self.note(owner, size);
                 Ok(Put::Created)
             }
-            Stored::Refused => Ok(Put::Exists),
+            PutOutcome::Refused => Ok(Put::Exists),
         }
     }
 

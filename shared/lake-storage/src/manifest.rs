@@ -11,7 +11,7 @@ use dedupe::backoff;
 use event::{Code, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::bucket::{Bucket, Condition, Stored};
+use crate::bucket::{Bucket, Condition, PutOutcome};
 
 /// Writers in each other's way lose once for each that wins; a handful is at work at a time.
 const TRIES: u32 = 10;
@@ -77,8 +77,8 @@ pub(crate) async fn add<B: Bucket>(
         }
         entries.push(entry.clone());
         match store(bucket, manifest, &entries, condition).await? {
-            Stored::Written => return Ok(()),
-            Stored::Refused => {}
+            PutOutcome::Written => return Ok(()),
+            PutOutcome::Refused => {}
         }
     }
     let reason = format!("others wrote the partition's manifest {TRIES} times in a row");
@@ -108,7 +108,7 @@ pub(crate) async fn store<B: Bucket>(
     manifest: &str,
     entries: &[Entry],
     condition: Condition,
-) -> Result<Stored, Failure> {
+) -> Result<PutOutcome, Failure> {
     let body = serde_json::to_vec(entries).map_err(|error| unusable(&error))?;
     bucket.put(manifest, body, "application/json", condition).await
 }

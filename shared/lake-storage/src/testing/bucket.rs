@@ -1,80 +1,111 @@
-//! A bucket in memory, which can be told to fail in each way that S3 does.
+//! A bucket in memory. A test chooses how its calls fail.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use event::{Code, Failure};
+use dedupe::Owner;
+use event::{Code, Failure, IdempotencyKey};
 
-use crate::bucket::{Bucket, Condition, Found, Shelves, Stored};
+use crate::bucket::{Bucket, BucketAdmin, Condition, PutOutcome, StoredObject};
+use crate::lake::keys;
+use crate::place::parse;
 
-/// How a call ends that does not end by itself.
+/// How a call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// The call is done, and the caller gets the answer.
     Honest,
-    /// Nothing is done, and the caller learns only that it failed.
+    /// Nothing is done, and the caller gets an error.
     Failed,
-    /// It is done, and the answer is lost.
+    /// The call is done, and the caller gets an error, since the answer is lost.
     Lost,
 }
 
 type Interloper = Box<dyn FnMut(&MemoryBucket, &str) + Send>;
 
-/// Clones are one bucket.
+/// A bucket in memory. Its clones share their objects.
 #[derive(Clone, Default)]
-pub(crate) struct MemoryBucket(Arc<Mutex<State>>);
+pub struct MemoryBucket(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<String, Found>,
+    objects: BTreeMap<String, StoredObject>,
     writes: u64,
     answers: VecDeque<Answer>,
-    /// What another does before each write.
+    /// What another writer does before each write.
     interloper: Option<Interloper>,
     puts: Vec<String>,
     pauses: usize,
 }
 
 impl MemoryBucket {
-    /// How the next calls end; those after them are honest.
-    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
+    /// Sets how the next calls end. The calls after them are honest.
+    pub fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         self.lock().answers.extend(answers);
     }
 
-    /// Lets another act before each write, with the key that is to be written.
-    pub(crate) fn before_put(&self, interloper: impl FnMut(&Self, &str) + Send + 'static) {
+    /// Sets what another writer does before each write. It is called with the key that is to be written.
+    pub fn before_put(&self, interloper: impl FnMut(&Self, &str) + Send + 'static) {
         self.lock().interloper = Some(Box::new(interloper));
     }
 
-    pub(crate) fn keys(&self) -> Vec<String> {
+    /// The keys of all objects.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
         self.lock().objects.keys().cloned().collect()
     }
 
-    /// The tag of what is there.
-    pub(crate) fn etag(&self, key: &str) -> String {
+    /// The entity tag of an object.
+    ///
+    /// # Panics
+    /// When there is no such object.
+    #[must_use]
+    pub fn etag(&self, key: &str) -> String {
         self.lock().objects[key].etag.clone()
     }
 
-    pub(crate) fn body(&self, key: &str) -> Bytes {
+    /// The bytes of an object.
+    ///
+    /// # Panics
+    /// When there is no such object.
+    #[must_use]
+    pub fn body(&self, key: &str) -> Bytes {
         self.lock().objects[key].body.clone()
     }
 
-    /// The keys of all writes that were asked for.
-    pub(crate) fn puts(&self) -> Vec<String> {
+    /// The idempotency keys of the rows of an object.
+    ///
+    /// # Panics
+    /// When there is no such object, or it is not an object of a lake.
+    #[must_use]
+    pub fn row_keys(&self, object: &str) -> Vec<String> {
+        let Some((_, format)) = parse(&Owner::from(object.to_owned())) else {
+            panic!("`{object}` is not the key of an object of a lake")
+        };
+        let keys = keys(format, self.body(object)).unwrap_or_else(|failure| panic!("{failure}"));
+        keys.iter().map(IdempotencyKey::to_string).collect()
+    }
+
+    /// The keys of all writes that were requested.
+    #[must_use]
+    pub fn puts(&self) -> Vec<String> {
         self.lock().puts.clone()
     }
 
-    pub(crate) fn pauses(&self) -> usize {
+    /// How often a caller paused before another try.
+    #[must_use]
+    pub fn pauses(&self) -> usize {
         self.lock().pauses
     }
 
-    /// Writes without a condition.
-    pub(crate) fn set(&self, key: &str, body: impl Into<Bytes>) {
+    /// Writes an object without a condition.
+    pub fn set(&self, key: &str, body: impl Into<Bytes>) {
         let mut state = self.lock();
         state.writes += 1;
         let etag = format!("\"{}\"", state.writes);
-        state.objects.insert(key.to_owned(), Found { body: body.into(), etag });
+        state.objects.insert(key.to_owned(), StoredObject { body: body.into(), etag });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -87,7 +118,7 @@ impl MemoryBucket {
 }
 
 impl Bucket for MemoryBucket {
-    async fn get(&self, key: &str) -> Result<Option<Found>, Failure> {
+    async fn get(&self, key: &str) -> Result<Option<StoredObject>, Failure> {
         match self.next_answer() {
             Answer::Honest => Ok(self.lock().objects.get(key).cloned()),
             Answer::Failed | Answer::Lost => Err(away()),
@@ -100,7 +131,7 @@ impl Bucket for MemoryBucket {
         body: Vec<u8>,
         _content_type: &str,
         condition: Condition,
-    ) -> Result<Stored, Failure> {
+    ) -> Result<PutOutcome, Failure> {
         self.lock().puts.push(key.to_owned());
         let answer = self.next_answer();
         if answer == Answer::Failed {
@@ -121,8 +152,8 @@ impl Bucket for MemoryBucket {
         }
         match (answer, holds) {
             (Answer::Lost, _) => Err(away()),
-            (_, true) => Ok(Stored::Written),
-            (_, false) => Ok(Stored::Refused),
+            (_, true) => Ok(PutOutcome::Written),
+            (_, false) => Ok(PutOutcome::Refused),
         }
     }
 
@@ -131,8 +162,8 @@ impl Bucket for MemoryBucket {
     }
 }
 
-/// Honest, whatever it was told for the other calls.
-impl Shelves for MemoryBucket {
+/// These calls are always honest: they are not counted among the answers that a test sets.
+impl BucketAdmin for MemoryBucket {
     async fn list(&self, prefix: &str) -> Result<BTreeMap<String, u64>, Failure> {
         let state = self.lock();
         let below = state.objects.iter().filter(|(key, _)| key.starts_with(prefix));

@@ -9,7 +9,7 @@ use event::Failure;
 
 /// An object, and the tag by which this state of it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct StoredObject {
     pub body: Bytes,
     pub etag: String,
 }
@@ -24,7 +24,7 @@ pub enum Condition {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub enum PutOutcome {
     Written,
     /// The condition did not hold, be it for an earlier write of one's own.
     Refused,
@@ -34,7 +34,7 @@ pub enum Stored {
 pub trait Bucket: Send + Sync {
     /// # Errors
     /// When whether it is there is not known.
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Found>, Failure>> + Send;
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<StoredObject>, Failure>> + Send;
 
     /// # Errors
     /// When whether it was written is not known.
@@ -44,14 +44,14 @@ pub trait Bucket: Send + Sync {
         body: Vec<u8>,
         content_type: &str,
         condition: Condition,
-    ) -> impl Future<Output = Result<Stored, Failure>> + Send;
+    ) -> impl Future<Output = Result<PutOutcome, Failure>> + Send;
 
     /// Lets time pass before something is tried again.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// What only a compaction asks of a bucket. All of it may be repeated.
-pub trait Shelves: Bucket {
+pub trait BucketAdmin: Bucket {
     /// What is there below a prefix, with its size in bytes.
     ///
     /// # Errors
@@ -88,9 +88,9 @@ impl S3Bucket {
 }
 
 impl Bucket for S3Bucket {
-    async fn get(&self, key: &str) -> Result<Option<Found>, Failure> {
+    async fn get(&self, key: &str) -> Result<Option<StoredObject>, Failure> {
         let found = self.objects.find(&self.name, key).await?;
-        Ok(found.map(|(body, etag)| Found { body, etag }))
+        Ok(found.map(|(body, etag)| StoredObject { body, etag }))
     }
 
     async fn put(
@@ -99,13 +99,13 @@ impl Bucket for S3Bucket {
         body: Vec<u8>,
         content_type: &str,
         condition: Condition,
-    ) -> Result<Stored, Failure> {
+    ) -> Result<PutOutcome, Failure> {
         let replaced = match &condition {
             Condition::Absent => None,
             Condition::Unchanged(etag) => Some(etag.as_str()),
         };
         let written = self.objects.put_if(&self.name, key, body, content_type, replaced).await?;
-        Ok(if written { Stored::Written } else { Stored::Refused })
+        Ok(if written { PutOutcome::Written } else { PutOutcome::Refused })
     }
 
     async fn pause(&self, time: Duration) {
@@ -113,7 +113,7 @@ impl Bucket for S3Bucket {
     }
 }
 
-impl Shelves for S3Bucket {
+impl BucketAdmin for S3Bucket {
     async fn list(&self, prefix: &str) -> Result<BTreeMap<String, u64>, Failure> {
         Ok(self.objects.list(&self.name, prefix).await?.into_iter().collect())
     }

@@ -38,7 +38,7 @@ use self::claims::complete;
 use self::merge::{Source, alike, merged};
 pub use self::tally::{Size, Tally};
 use self::view::{Edit, View};
-use crate::bucket::{Condition, Shelves, Stored};
+use crate::bucket::{BucketAdmin, Condition, PutOutcome};
 use crate::lake::keys;
 use crate::manifest::{self, Entry};
 use crate::place::{Partition, content_type, named};
@@ -118,7 +118,7 @@ pub struct Selection {
 ///
 /// # Errors
 /// When the bucket cannot be listed.
-pub async fn partitions<B: Shelves>(
+pub async fn partitions<B: BucketAdmin>(
     bucket: &B,
     selection: &Selection,
 ) -> Result<Vec<Partition>, Failure> {
@@ -138,7 +138,7 @@ pub async fn partitions<B: Shelves>(
     Ok(prefixes.iter().filter_map(|prefix| Partition::of_prefix(prefix)).collect())
 }
 
-impl<B: Shelves, R: Records> Compaction<'_, B, R> {
+impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
     /// Does all that there is to do in a partition, and tells what it did.
     ///
     /// # Errors
@@ -339,7 +339,7 @@ impl<B: Shelves, R: Records> Compaction<'_, B, R> {
         let put = self.bucket.put(&key, body, content_type(format), Condition::Absent).await?;
         // Nobody else has this name: what is there is an earlier try of this very write.
         match put {
-            Stored::Written | Stored::Refused => Ok(Entry::new(key, rows, bytes)),
+            PutOutcome::Written | PutOutcome::Refused => Ok(Entry::new(key, rows, bytes)),
         }
     }
 
@@ -372,9 +372,9 @@ impl<B: Shelves, R: Records> Compaction<'_, B, R> {
             };
             let key = partition.manifest();
             match manifest::store(self.bucket, &key, &entries, view.condition).await? {
-                Stored::Written => return Ok(true),
+                PutOutcome::Written => return Ok(true),
                 // By another's write, or by an earlier try of this one.
-                Stored::Refused => {}
+                PutOutcome::Refused => {}
             }
         }
         Err(contended(partition))

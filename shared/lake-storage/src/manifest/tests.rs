@@ -1,7 +1,7 @@
 //! The list under writers in each other's way.
 
 use super::*;
-use crate::memory::{Answer, MemoryBucket};
+use crate::testing::{Answer, MemoryBucket};
 
 const KEY: &str = "lake/flights/date=2013-01-01/_manifest.json";
 
