@@ -89,7 +89,7 @@ struct Written {
 
 #[derive(PartialEq)]
 struct Marks {
-    sqs: sqs::snapshot::Mark,
+    sqs: sqs::snapshot::Revision,
     s3: u64,
     secrets: u64,
     requests: u64,
@@ -259,7 +259,7 @@ impl Keeper {
         let requests = self.requests.load(Ordering::Acquire);
         let checkpoints = self.mappings.now();
         let now = Marks {
-            sqs: self.sqs.mark(),
+            sqs: self.sqs.revision(),
             s3: self.s3.mark(),
             secrets: self.secrets.mark(),
             requests,
@@ -294,7 +294,7 @@ impl Keeper {
                 reason: error.to_string(),
             })?;
             let now = Marks {
-                sqs: sqs.mark(),
+                sqs: sqs.revision(),
                 s3: s3.mark(),
                 secrets: secrets.mark(),
                 requests,

@@ -68,7 +68,7 @@ impl Emulation {
         let adversary = Adversary::new(clock.clone(), &options.faults);
         let services = Services::start(listening, &adversary, &clock, &mut background);
         let sqs = Sqs::new(clock.clone(), region, &template_options.account, &endpoint);
-        sqs.disturb(adversary.clone());
+        sqs.set_adversary(adversary.clone());
         resources::create_queues(&sqs, &stack.queues, &mut kept.sqs)?;
         let s3 = S3::new(clock.clone());
         resources::create_buckets(&s3, &sqs, &stack.buckets, region)?;

@@ -122,7 +122,7 @@ impl Adversary {
     }
 
     /// In how many milliseconds a delivered message of a standard queue is delivered again.
-    pub fn again_after_ms(&self, queue: &str) -> Option<u64> {
+    pub fn redelivery_after_ms(&self, queue: &str) -> Option<u64> {
         let stream = || format!("deliver {queue}");
         let fits = |rule: &Rule| rule.fault == Fault::Twice && names(&rule.on, queue);
         let (struck, mut dice) = self.strikes(stream, fits).into_iter().next()?;

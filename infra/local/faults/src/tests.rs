@@ -82,7 +82,7 @@ fn an_amount_of_time_is_never_more_than_the_rule_says() {
     for _ in 0..200 {
         assert!(adversary.request("a", "sqs", "SendMessage").delay <= Duration::from_millis(50));
         assert!(adversary.arrival("q").late_ms <= 3_000);
-        assert!(adversary.again_after_ms("q").unwrap() <= 4_000);
+        assert!(adversary.redelivery_after_ms("q").unwrap() <= 4_000);
         assert!((1..=9).contains(&adversary.at_most("q", 10)));
         assert_eq!(adversary.at_most("q", 1), 1, "an empty receive would look like an empty queue");
         offsets.push(adversary.clock_offset_ms("f"));

@@ -1,7 +1,7 @@
-//! A queue's attributes: texts on the wire, typed here.
+//! The attributes of a queue. They are strings in requests and answers, and typed values here.
 //!
-//! A change is checked whole before any of it applies. What needs other queues to judge (a redrive
-//! policy's target) is the service's to check; what is counted (messages) is the queue's to add.
+//! All changes of a request are checked before any of them is applied. The service checks what depends
+//! on other queues, such as a redrive policy's target, and the queue adds the message counts.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 
 use std::collections::BTreeMap;
@@ -27,17 +27,17 @@ pub(super) struct Attributes {
     is_sse_managed: bool,
 }
 
-/// The attributes that FIFO queues alone have.
+/// The attributes that only FIFO queues have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FifoAttributes {
     pub(super) content_based_deduplication: bool,
-    /// `DeduplicationScope` is `messageGroup`, not `queue`.
+    /// `DeduplicationScope` is `messageGroup`; otherwise it is `queue`.
     pub(super) deduplicates_by_group: bool,
-    /// `FifoThroughputLimit` is `perMessageGroupId`, not `perQueue`.
+    /// `FifoThroughputLimit` is `perMessageGroupId`; otherwise it is `perQueue`.
     limits_throughput_by_group: bool,
 }
 
-/// What `GetQueueAttributes` knows beyond what can be set.
+/// The attributes that `GetQueueAttributes` answers and that cannot be set.
 pub(super) const READ_ONLY: [&str; 6] = [
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesDelayed",
@@ -47,7 +47,7 @@ pub(super) const READ_ONLY: [&str; 6] = [
     "QueueArn",
 ];
 
-/// What can be set, in the order of the reference.
+/// The attributes that can be set, in the order of the API reference.
 pub(super) const SETTABLE: [&str; 15] = [
     "DelaySeconds",
     "MaximumMessageSize",
@@ -67,7 +67,7 @@ pub(super) const SETTABLE: [&str; 15] = [
 ];
 
 impl Attributes {
-    /// A queue's attributes before any is set.
+    /// The attributes of a queue that was created without any.
     pub(super) fn defaults(is_fifo: bool) -> Self {
         Self {
             delay_seconds: 0,
@@ -89,16 +89,17 @@ impl Attributes {
         }
     }
 
-    /// These, with some set anew.
+    /// Returns a copy of the attributes with the changes applied.
     ///
     /// # Errors
-    /// `InvalidAttributeName` for one that does not exist, cannot be set, or is not for this type
-    /// of queue; `InvalidAttributeValue` or `InvalidParameterValue` for a bad value.
-    pub(super) fn with(&self, changes: &BTreeMap<String, String>) -> Result<Self, Fault> {
+    /// `InvalidAttributeName` for an attribute that does not exist, cannot be set, or does not apply to
+    /// this type of queue; `InvalidAttributeValue` or `InvalidParameterValue` for a bad value.
+    pub(super) fn with_changes(&self, changes: &BTreeMap<String, String>) -> Result<Self, Fault> {
         let mut next = self.clone();
         changes.iter().try_for_each(|(name, value)| next.set(name, value))?;
-        let asks_managed =
-            changes.get("SqsManagedSseEnabled").is_some_and(|value| truth(value) == Some(true));
+        let asks_managed = changes
+            .get("SqsManagedSseEnabled")
+            .is_some_and(|value| parse_bool(value) == Some(true));
         let asks_kms = changes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty());
         if asks_managed && asks_kms {
             return Err(Fault::new(
@@ -120,7 +121,7 @@ impl Attributes {
         Ok(next)
     }
 
-    /// As `GetQueueAttributes` shows it; `None` for one that is not set.
+    /// The value of an attribute as `GetQueueAttributes` answers it; `None` if it is not set.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         let fifo = self.fifo;
         match name {
@@ -130,8 +131,8 @@ impl Attributes {
             "ReceiveMessageWaitTimeSeconds" => Some(self.wait_seconds.to_string()),
             "VisibilityTimeout" => Some(self.visibility_seconds.to_string()),
             "Policy" => self.policy.clone(),
-            "RedrivePolicy" => self.redrive.as_ref().map(RedrivePolicy::text),
-            "RedriveAllowPolicy" => self.redrive_allow.as_ref().map(RedriveAllowPolicy::text),
+            "RedrivePolicy" => self.redrive.as_ref().map(RedrivePolicy::to_json),
+            "RedriveAllowPolicy" => self.redrive_allow.as_ref().map(RedriveAllowPolicy::to_json),
             "KmsMasterKeyId" => self.kms_key.clone(),
             "KmsDataKeyReusePeriodSeconds" => {
                 self.kms_key.is_some().then(|| self.kms_reuse_seconds.to_string())
@@ -152,39 +153,41 @@ impl Attributes {
         }
     }
 
-    /// All that is set, as [`Attributes::with`] takes it.
-    pub(super) fn texts(&self) -> BTreeMap<String, String> {
-        let shown =
-            SETTABLE.into_iter().filter_map(|name| Some((name.to_owned(), self.get(name)?)));
-        let mut texts: BTreeMap<_, _> = shown.collect();
-        // Shown with a key alone, and kept without one.
+    /// All attributes that are set, in the form that [`Attributes::with_changes`] accepts.
+    pub(super) fn to_map(&self) -> BTreeMap<String, String> {
+        let mut values = BTreeMap::new();
+        for name in SETTABLE {
+            if let Some(value) = self.get(name) {
+                values.insert(name.to_owned(), value);
+            }
+        }
+        // `get` answers this attribute only if there is a KMS key, but its value must not be lost.
         let reuse_seconds = self.kms_reuse_seconds.to_string();
-        texts.insert("KmsDataKeyReusePeriodSeconds".to_owned(), reuse_seconds);
-        texts
+        values.insert("KmsDataKeyReusePeriodSeconds".to_owned(), reuse_seconds);
+        values
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         match name {
             "DelaySeconds" => {
-                self.delay_seconds = number(name, value, 0..=limits::DELAY_SECONDS)?;
+                self.delay_seconds = parse_number(name, value, 0..=limits::DELAY_SECONDS)?;
             }
             "MaximumMessageSize" => {
-                self.maximum_message_size = number(name, value, limits::MAXIMUM_MESSAGE_SIZE)?;
+                self.maximum_message_size =
+                    parse_number(name, value, limits::MAXIMUM_MESSAGE_SIZE)?;
             }
             "MessageRetentionPeriod" => {
-                self.retention_seconds = number(name, value, limits::RETENTION_SECONDS)?;
+                self.retention_seconds = parse_number(name, value, limits::RETENTION_SECONDS)?;
             }
             "ReceiveMessageWaitTimeSeconds" => {
-                self.wait_seconds = number(name, value, 0..=limits::WAIT_SECONDS)?;
+                self.wait_seconds = parse_number(name, value, 0..=limits::WAIT_SECONDS)?;
             }
             "VisibilityTimeout" => {
-                self.visibility_seconds = number(name, value, 0..=limits::VISIBILITY_SECONDS)?;
+                self.visibility_seconds =
+                    parse_number(name, value, 0..=limits::VISIBILITY_SECONDS)?;
             }
             "Policy" => {
-                let is_object = || {
-                    serde_json::from_str::<serde_json::Value>(value).is_ok_and(|v| v.is_object())
-                };
-                if !value.is_empty() && !is_object() {
+                if !value.is_empty() && !is_json_object(value) {
                     return Err(bad_value(name));
                 }
                 self.policy = (!value.is_empty()).then(|| value.to_owned());
@@ -204,10 +207,10 @@ impl Attributes {
                 }
             }
             "KmsDataKeyReusePeriodSeconds" => {
-                self.kms_reuse_seconds = number(name, value, limits::KMS_REUSE_SECONDS)?;
+                self.kms_reuse_seconds = parse_number(name, value, limits::KMS_REUSE_SECONDS)?;
             }
             "SqsManagedSseEnabled" => {
-                self.is_sse_managed = truth(value).ok_or_else(|| bad_value(name))?;
+                self.is_sse_managed = parse_bool(value).ok_or_else(|| bad_value(name))?;
                 if self.is_sse_managed {
                     self.kms_key = None;
                 }
@@ -218,37 +221,40 @@ impl Attributes {
     }
 
     fn set_fifo(&mut self, name: &str, value: &str) -> Result<(), Fault> {
-        let unknown =
-            || Fault::new(Code::InvalidAttributeName, format!("Unknown Attribute {name}."));
         match (name, &mut self.fifo) {
-            ("FifoQueue", Some(_)) if truth(value) == Some(true) => Ok(()),
+            ("FifoQueue", Some(_)) if parse_bool(value) == Some(true) => Ok(()),
             ("FifoQueue", Some(_)) => {
                 Err(bad_value_because(name, "Modifying queue type is not supported."))
             }
             ("ContentBasedDeduplication", Some(fifo)) => {
-                fifo.content_based_deduplication = truth(value).ok_or_else(|| bad_value(name))?;
+                fifo.content_based_deduplication =
+                    parse_bool(value).ok_or_else(|| bad_value(name))?;
                 Ok(())
             }
             ("DeduplicationScope", Some(fifo)) => {
-                fifo.deduplicates_by_group = one_of(name, value, "messageGroup", "queue")?;
+                fifo.deduplicates_by_group = parse_choice(name, value, "messageGroup", "queue")?;
                 Ok(())
             }
             ("FifoThroughputLimit", Some(fifo)) => {
                 fifo.limits_throughput_by_group =
-                    one_of(name, value, "perMessageGroupId", "perQueue")?;
+                    parse_choice(name, value, "perMessageGroupId", "perQueue")?;
                 Ok(())
             }
             ("DeduplicationScope" | "FifoThroughputLimit", None) => Err(Fault::new(
                 Code::InvalidAttributeName,
                 format!("You can specify the {name} only when FifoQueue is set to true."),
             )),
-            _ => Err(unknown()),
+            _ => Err(Fault::new(Code::InvalidAttributeName, format!("Unknown Attribute {name}."))),
         }
     }
 }
 
-/// `true` or `false` in any case.
-pub(super) fn truth(value: &str) -> Option<bool> {
+fn is_json_object(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.is_object())
+}
+
+/// Reads `true` or `false`, whether in upper or lower case.
+pub(super) fn parse_bool(value: &str) -> Option<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),
@@ -256,12 +262,12 @@ pub(super) fn truth(value: &str) -> Option<bool> {
     }
 }
 
-fn number(name: &str, value: &str, bounds: RangeInclusive<i64>) -> Result<i64, Fault> {
+fn parse_number(name: &str, value: &str, bounds: RangeInclusive<i64>) -> Result<i64, Fault> {
     value.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| bad_value(name))
 }
 
-/// Whether it is the first of two values.
-fn one_of(name: &str, value: &str, first: &str, second: &str) -> Result<bool, Fault> {
+/// Returns whether the value is `first`. Any value other than `first` and `second` is refused.
+fn parse_choice(name: &str, value: &str, first: &str, second: &str) -> Result<bool, Fault> {
     (value == first || value == second).then_some(value == first).ok_or_else(|| bad_value(name))
 }
 
@@ -282,7 +288,7 @@ mod tests {
     fn check(is_fifo: bool, changes: &[(&str, &str)], expected: Result<&[(&str, &str)], Code>) {
         let changes =
             changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let next = Attributes::defaults(is_fifo).with(&changes);
+        let next = Attributes::defaults(is_fifo).with_changes(&changes);
         match (next, expected) {
             (Ok(next), Ok(shown)) => {
                 for (name, value) in shown {

@@ -1,7 +1,7 @@
-//! What a producer may send: characters, attributes and sizes.
+//! Checks the characters, attributes and sizes of a message that a producer sends.
 //!
-//! Pure checks of one message, whatever queue it goes to; what depends on the queue (its size
-//! limit, FIFO ids) is checked there. The rules are those of
+//! The checks here do not depend on the queue. The queue itself checks its size limit and the ids that
+//! FIFO queues require. The rules are those of
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
 
 use std::collections::BTreeMap;
@@ -23,24 +23,28 @@ pub(super) struct Outgoing {
     pub(super) delay_seconds: Option<i64>,
     pub(super) group_id: Option<String>,
     pub(super) deduplication_id: Option<String>,
-    /// The role's session that sends it; otherwise the account.
+    /// The role session that sends the message; `None` stands for the account.
     pub(super) sender: Option<String>,
 }
 
 impl Outgoing {
-    /// Bytes that count towards the limits: the body, and each attribute's name, type and value.
-    /// System attributes do not count.
+    /// The number of bytes that count towards the limits: the body, and each attribute's name, type and
+    /// value. System attributes do not count.
     pub(super) fn size(&self) -> usize {
-        let attributes = self.attributes.iter().map(|(name, attribute)| {
+        let mut size = self.body.len();
+        for (name, attribute) in &self.attributes {
             let text = attribute.string_value.as_ref().map_or(0, String::len);
             let binary = attribute.binary_value.as_ref().map_or(0, Vec::len);
-            name.len() + attribute.data_type.len() + text + binary
-        });
-        self.body.len() + attributes.sum::<usize>()
+            size += name.len() + attribute.data_type.len() + text + binary;
+        }
+        size
     }
 
+    /// Checks everything that does not depend on the queue.
+    ///
     /// # Errors
-    /// An empty or unprintable body, a malformed attribute, a delay or an id out of bounds.
+    /// The body is empty or contains an invalid character, an attribute is malformed, or a delay or an
+    /// id is out of bounds.
     pub(super) fn check(&self) -> Result<(), Fault> {
         if self.body.is_empty() {
             return Err(Fault::missing("MessageBody"));
@@ -74,7 +78,7 @@ impl Outgoing {
     }
 }
 
-/// The characters of XML 1.0 (<https://www.w3.org/TR/REC-xml/#charsets>).
+/// Returns whether all characters are allowed in XML 1.0 (<https://www.w3.org/TR/REC-xml/#charsets>).
 fn is_printable(text: &str) -> bool {
     text.chars().all(|c| {
         matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
@@ -82,8 +86,8 @@ fn is_printable(text: &str) -> bool {
     })
 }
 
-/// Checks a message group's, deduplication's or receive attempt's id: 1 to 128 printable ASCII
-/// characters other than the blank.
+/// Checks the id of a message group, a deduplication or a receive attempt: it must have 1 to 128
+/// printable ASCII characters and no space.
 ///
 /// # Errors
 /// `InvalidParameterValue`.
@@ -106,8 +110,8 @@ fn check_attribute_name(name: &str) -> Result<(), Fault> {
             "Message (user) attribute names must be shorter than 256 Bytes",
         ));
     }
-    let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || !name.chars().all(is_letter) {
+    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    {
         return Err(Fault::invalid_parameter(
             "Message (user) attributes name can only contain upper and lower score characters, \
              digits, periods, hyphens and underscores. ",
@@ -137,17 +141,12 @@ fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), Fault
         ));
     }
     let base = data_type.split_once('.').map_or(data_type, |(base, _)| base);
-    let empty = || {
-        Fault::invalid_parameter(format!(
-            "Message (user) attribute '{name}' must contain a non-empty value of type '{base}'."
-        ))
-    };
     let text = attribute.string_value.as_deref().filter(|text| !text.is_empty());
     match base {
         "String" | "Number" => {
-            let text = text.ok_or_else(empty)?;
+            let text = text.ok_or_else(|| empty_attribute(name, base))?;
             if attribute.binary_value.is_some() {
-                return Err(empty());
+                return Err(empty_attribute(name, base));
             }
             if !is_printable(text) {
                 return Err(Fault::invalid_parameter(CHARACTERS));
@@ -161,7 +160,7 @@ fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), Fault
         }
         "Binary" => {
             let has_value = attribute.binary_value.as_ref().is_some_and(|bytes| !bytes.is_empty());
-            (has_value && text.is_none()).then_some(()).ok_or_else(empty)
+            if has_value && text.is_none() { Ok(()) } else { Err(empty_attribute(name, base)) }
         }
         _ => Err(Fault::invalid_parameter(format!(
             "The type of message (user) attribute '{name}' is invalid. You must use only the \
@@ -170,7 +169,14 @@ fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), Fault
     }
 }
 
-/// A decimal number, perhaps with an exponent, as `-12`, `3.5` or `1e10`.
+fn empty_attribute(name: &str, base: &str) -> Fault {
+    Fault::invalid_parameter(format!(
+        "Message (user) attribute '{name}' must contain a non-empty value of type '{base}'."
+    ))
+}
+
+/// Returns whether the text is a decimal number with an optional exponent, such as `-12`, `3.5` or
+/// `1e10`.
 fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
 }

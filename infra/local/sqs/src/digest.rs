@@ -1,15 +1,15 @@
-//! The MD5 digests by which SDKs check that what they sent is what arrived.
+//! The MD5 digests with which SDKs check that a message arrived as it was sent.
 //!
 //! The digest over attributes is specified in
-//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>:
-//! sorted by name; name, type and value each preceded by their length as a big-endian `u32`, with
-//! one byte between type and value that says whether the value is text (1) or binary (2).
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
+//! Attributes are sorted by name. Name, type and value are each preceded by their length as a
+//! big-endian `u32`. One byte between type and value says whether the value is text (1) or binary (2).
 
 use md5::{Digest as _, Md5};
 
 use super::MessageAttribute;
 
-/// Sixteen bytes; shown as 32 lowercase hexadecimal digits.
+/// An MD5 digest, displayed as 32 lowercase hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Digest([u8; 16]);
 
@@ -18,7 +18,7 @@ impl Digest {
         Self(Md5::digest(text.as_bytes()).into())
     }
 
-    /// The digest over attributes in the order of their names; `None` without any.
+    /// The digest over attributes, which must be sorted by name; `None` if there are none.
     pub(super) fn of_attributes<'a>(
         attributes: impl IntoIterator<Item = (&'a str, &'a MessageAttribute)>,
     ) -> Option<Self> {

@@ -1,9 +1,8 @@
-//! What SQS answers when it refuses: the code, its two spellings, its status and its message.
+//! The errors of SQS: their codes, HTTP statuses and messages.
 //!
-//! SQS once spoke the query protocol, and the official SDKs still tell its errors apart by that
-//! protocol's codes, which the JSON protocol carries in the header `x-amzn-query-error`. The
-//! wording of the messages is AWS's; who is at fault is always the sender, since the emulation
-//! itself has nothing that could be overloaded.
+//! SQS used to have a query protocol, and the official SDKs still distinguish errors by the codes of
+//! that protocol, which the JSON protocol carries in the header `x-amzn-query-error`. The wording of
+//! the messages is AWS's. Every error is the sender's fault, since the emulation is never overloaded.
 
 use super::SqsError;
 
@@ -46,27 +45,27 @@ const SQS: &str = "com.amazonaws.sqs#";
 const SHARED: &str = "com.amazon.coral.service#";
 
 impl Code {
-    /// The name in the API reference: `QueueDoesNotExist`, `InvalidParameterValue`.
+    /// The name in the API reference, such as `QueueDoesNotExist` or `InvalidParameterValue`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::InvalidParameterValue => "InvalidParameterValue",
             Self::MissingParameter => "MissingParameter",
-            other => other.spelling().1,
+            other => other.names().1,
         }
     }
 
-    /// The JSON protocol's `__type`, with its namespace.
+    /// The `__type` of the JSON protocol, including the namespace.
     pub(super) fn wire_type(self) -> String {
-        let (namespace, shape, _) = self.spelling();
+        let (namespace, shape, _) = self.names();
         format!("{namespace}{shape}")
     }
 
-    /// The code of the query protocol, where the error has one.
-    pub(super) fn query(self) -> Option<&'static str> {
-        self.spelling().2
+    /// The code of the query protocol; `None` if it has no such error.
+    pub(super) fn query_code(self) -> Option<&'static str> {
+        self.names().2
     }
 
-    /// The HTTP status that AWS was seen to answer with.
+    /// The HTTP status, as observed on AWS.
     pub(super) fn status(self) -> http::StatusCode {
         match self {
             Self::ResourceNotFound => http::StatusCode::NOT_FOUND,
@@ -75,8 +74,8 @@ impl Code {
         }
     }
 
-    /// Namespace, shape and query code.
-    fn spelling(self) -> (&'static str, &'static str, Option<&'static str>) {
+    /// The namespace, the shape and the query code.
+    fn names(self) -> (&'static str, &'static str, Option<&'static str>) {
         match self {
             Self::BatchEntryIdsNotDistinct => legacy(
                 "BatchEntryIdsNotDistinct",
@@ -158,7 +157,7 @@ impl Fault {
         )
     }
 
-    /// AWS's usual sentence about a parameter: what it held, and why that is wrong.
+    /// A bad parameter, in AWS's usual wording: its value, and why the value is wrong.
     pub(super) fn invalid(parameter: &str, value: impl std::fmt::Display, reason: &str) -> Self {
         Self::new(
             Code::InvalidParameterValue,

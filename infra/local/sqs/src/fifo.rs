@@ -1,41 +1,42 @@
-//! What a FIFO queue knows beyond a standard one: groups, duplicates, receive attempts.
+//! The additional state of FIFO queues: message groups, deduplication ids and receive attempts.
 //!
-//! A group hands out its messages strictly in order: it is ready when its first message is
-//! available, so a message in flight (or delayed) holds back all that come after it in its group,
-//! and no other. Groups take turns: the one that has been ready the longest is next. Which messages
-//! are available is the queue's to know.
+//! A group delivers its messages strictly in order. It is ready when its first message is available, so
+//! a message that is in flight or delayed holds back the later messages of its group, and no others.
+//! Groups take turns: the group that has been ready the longest is next. The store knows which messages
+//! are available.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::expiring_map::ExpiringMap;
 use super::limits;
-use super::recent::Recent;
 
-/// Sequence numbers have 20 digits, as AWS's do.
+/// Sequence numbers have 20 digits, as on AWS.
 const FIRST_SEQUENCE_NUMBER: u64 = 10_000_000_000_000_000_000;
 
 #[derive(Debug)]
 pub(super) struct Fifo {
     groups: HashMap<Arc<str>, Group>,
-    /// The ready groups, by the turn at which they became so.
+    /// The ready groups, in the order in which they became ready.
     ready: BTreeMap<u64, Arc<str>>,
     next_turn: u64,
     next_sequence_number: u64,
-    duplicates: Recent<DuplicateKey, Accepted>,
-    attempts: Recent<String, Vec<Attempted>>,
+    duplicates: ExpiringMap<DuplicateKey, Accepted>,
+    attempts: ExpiringMap<String, Vec<AttemptedReceive>>,
 }
 
-/// What a snapshot keeps of it: all but the groups' messages, which tell of their groups themselves.
+/// The state of a FIFO queue that a snapshot contains. Groups are left out, because each message names
+/// its group.
 #[derive(Debug)]
-pub(super) struct FifoMemory {
+pub(super) struct FifoSnapshot {
     pub(super) next_sequence_number: u64,
     /// The ready groups in the order of their turns.
     pub(super) turns: Vec<Arc<str>>,
-    /// Each with the time until when it is remembered.
+    /// Each with the time at which it expires, in milliseconds.
     pub(super) duplicates: Vec<(u64, DuplicateKey, Accepted)>,
-    pub(super) attempts: Vec<(u64, String, Vec<Attempted>)>,
+    pub(super) attempts: Vec<(u64, String, Vec<AttemptedReceive>)>,
 }
 
 #[derive(Debug, Default)]
@@ -44,23 +45,23 @@ struct Group {
     turn: Option<u64>,
 }
 
-/// The deduplication id, and the group where its scope is the group.
+/// A deduplication id. It includes the group if the deduplication scope is `messageGroup`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct DuplicateKey {
     pub(super) group: Option<Arc<str>>,
     pub(super) id: String,
 }
 
-/// What the first of several duplicates was answered with.
+/// The answer to the first of several duplicates, which the others get as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub(super) id: Arc<str>,
     pub(super) sequence_number: Option<u64>,
 }
 
-/// A message that a receive attempt handed out, and the number of that receive.
+/// A message that a receive attempt delivered, and the number of that receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Attempted {
+pub(super) struct AttemptedReceive {
     pub(super) message: u64,
     pub(super) receive: u64,
 }
@@ -72,45 +73,49 @@ impl Fifo {
             ready: BTreeMap::new(),
             next_turn: 0,
             next_sequence_number: FIRST_SEQUENCE_NUMBER,
-            duplicates: Recent::new(limits::DEDUPLICATION_MS),
-            attempts: Recent::new(limits::DEDUPLICATION_MS),
+            duplicates: ExpiringMap::new(limits::DEDUPLICATION_MS),
+            attempts: ExpiringMap::new(limits::DEDUPLICATION_MS),
         }
     }
 
-    /// What a snapshot was taken of, without its messages and with the turns of their groups waiting
-    /// in [`Fifo::take_turns`].
-    pub(super) fn restored(memory: FifoMemory) -> Self {
+    /// Restores the state from a snapshot. The messages must be added afterwards; until then,
+    /// [`Fifo::take_ready_groups`] keeps the order of the groups.
+    pub(super) fn restored(snapshot: FifoSnapshot) -> Self {
         let mut fifo = Self::new();
-        fifo.next_sequence_number = memory.next_sequence_number;
-        fifo.ready = (0..).zip(memory.turns).collect();
-        for (ends_ms, key, accepted) in memory.duplicates {
+        fifo.next_sequence_number = snapshot.next_sequence_number;
+        fifo.ready = (0..).zip(snapshot.turns).collect();
+        for (ends_ms, key, accepted) in snapshot.duplicates {
             fifo.duplicates.restore(ends_ms, key, accepted);
         }
-        for (ends_ms, id, handed_out) in memory.attempts {
+        for (ends_ms, id, handed_out) in snapshot.attempts {
             fifo.attempts.restore(ends_ms, id, handed_out);
         }
         fifo
     }
 
-    /// The groups in the order of their turns, which are then forgotten.
-    pub(super) fn take_turns(&mut self) -> Vec<Arc<str>> {
+    /// Removes the ready groups and returns them in the order of their turns.
+    pub(super) fn take_ready_groups(&mut self) -> Vec<Arc<str>> {
         std::mem::take(&mut self.ready).into_values().collect()
     }
 
-    pub(super) fn memory(&self) -> FifoMemory {
-        let duplicates = self.duplicates.iter();
-        let attempts = self.attempts.iter();
-        FifoMemory {
+    pub(super) fn snapshot(&self) -> FifoSnapshot {
+        FifoSnapshot {
             next_sequence_number: self.next_sequence_number,
             turns: self.ready.values().cloned().collect(),
-            duplicates: duplicates
-                .map(|(until, key, was)| (until, key.clone(), was.clone()))
+            duplicates: self
+                .duplicates
+                .iter()
+                .map(|(ends_ms, key, accepted)| (ends_ms, key.clone(), accepted.clone()))
                 .collect(),
-            attempts: attempts.map(|(until, id, out)| (until, id.clone(), out.clone())).collect(),
+            attempts: self
+                .attempts
+                .iter()
+                .map(|(ends_ms, id, handed_out)| (ends_ms, id.clone(), handed_out.clone()))
+                .collect(),
         }
     }
 
-    pub(super) fn sequence_number(&mut self) -> u64 {
+    pub(super) fn next_sequence_number(&mut self) -> u64 {
         let number = self.next_sequence_number;
         self.next_sequence_number += 1;
         number
@@ -120,7 +125,7 @@ impl Fifo {
         self.groups.entry(Arc::clone(group)).or_default().messages.insert(message);
     }
 
-    /// Forgets a message, and its group with the last one.
+    /// Removes a message, and its group if that was the last message.
     pub(super) fn remove(&mut self, group: &Arc<str>, message: u64) {
         let Some(entry) = self.groups.get_mut(group) else { return };
         entry.messages.remove(&message);
@@ -133,18 +138,18 @@ impl Fifo {
     }
 
     /// The first message of a group.
-    pub(super) fn head(&self, group: &str) -> Option<u64> {
+    pub(super) fn first_message(&self, group: &str) -> Option<u64> {
         self.groups.get(group)?.messages.first().copied()
     }
 
-    /// The message that comes after another in its group.
-    pub(super) fn after(&self, group: &str, message: u64) -> Option<u64> {
+    /// The message that follows another one in its group.
+    pub(super) fn message_after(&self, group: &str, message: u64) -> Option<u64> {
         let later = (Bound::Excluded(message), Bound::Unbounded);
         self.groups.get(group)?.messages.range(later).next().copied()
     }
 
-    /// Notes whether a group's first message is available. A group that becomes ready queues up
-    /// behind those that already are.
+    /// Sets whether a group's first message is available. A group that becomes ready takes its turn
+    /// after the groups that already are.
     pub(super) fn set_ready(&mut self, group: &Arc<str>, is_ready: bool) {
         let Some(entry) = self.groups.get_mut(group) else { return };
         match (entry.turn, is_ready) {
@@ -167,30 +172,40 @@ impl Fifo {
         turn.is_some_and(|turn| self.ready.get(&turn).is_some_and(|ready| **ready == *group))
     }
 
-    /// The group whose turn it is.
+    /// The group whose turn is next.
     pub(super) fn next_group(&self) -> Option<Arc<str>> {
         self.ready.first_key_value().map(|(_, group)| Arc::clone(group))
     }
 
-    /// What an equal message was answered with in the last five minutes.
-    pub(super) fn duplicate(&mut self, key: &DuplicateKey, now_ms: u64) -> Option<Accepted> {
+    /// The answer to a message with the same deduplication id in the last five minutes.
+    pub(super) fn find_duplicate(&mut self, key: &DuplicateKey, now_ms: u64) -> Option<Accepted> {
         self.duplicates.get(key, now_ms).cloned()
     }
 
-    pub(super) fn remember(&mut self, key: DuplicateKey, accepted: Accepted, now_ms: u64) {
+    pub(super) fn remember_duplicate(
+        &mut self,
+        key: DuplicateKey,
+        accepted: Accepted,
+        now_ms: u64,
+    ) {
         self.duplicates.insert(key, accepted, now_ms);
     }
 
-    /// What a receive attempt of this id handed out in the last five minutes.
-    pub(super) fn attempt(&mut self, id: &str, now_ms: u64) -> Option<Vec<Attempted>> {
+    /// The messages that a receive attempt of this id delivered in the last five minutes.
+    pub(super) fn find_attempt(&mut self, id: &str, now_ms: u64) -> Option<Vec<AttemptedReceive>> {
         self.attempts.get(&id.to_owned(), now_ms).cloned()
     }
 
-    pub(super) fn remember_attempt(&mut self, id: String, handed_out: Vec<Attempted>, now_ms: u64) {
+    pub(super) fn remember_attempt(
+        &mut self,
+        id: String,
+        handed_out: Vec<AttemptedReceive>,
+        now_ms: u64,
+    ) {
         self.attempts.insert(id, handed_out, now_ms);
     }
 
-    /// Forgets all messages, and what would make a new one a duplicate; sequence numbers go on.
+    /// Removes all messages, deduplication ids and receive attempts. Sequence numbers continue.
     pub(super) fn purge(&mut self) {
         self.groups.clear();
         self.ready.clear();
@@ -214,7 +229,7 @@ mod tests {
         fifo.add(&a, 3);
         assert_eq!(fifo.next_group(), Some(Arc::clone(&a)));
         assert_eq!(
-            (fifo.head("a"), fifo.after("a", 1), fifo.after("a", 3)),
+            (fifo.first_message("a"), fifo.message_after("a", 1), fifo.message_after("a", 3)),
             (Some(1), Some(3), None)
         );
         fifo.set_ready(&a, false);
@@ -228,7 +243,7 @@ mod tests {
     #[test]
     fn sequence_numbers_have_20_digits_and_grow() {
         let mut fifo = Fifo::new();
-        let (first, second) = (fifo.sequence_number(), fifo.sequence_number());
+        let (first, second) = (fifo.next_sequence_number(), fifo.next_sequence_number());
         assert_eq!(first.to_string().len(), 20);
         assert!(first < second);
     }

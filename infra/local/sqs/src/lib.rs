@@ -1,21 +1,22 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod attributes;
-mod cell;
 mod consume;
 mod content;
 mod digest;
 mod errors;
+mod expiring_map;
 mod fifo;
 mod limits;
 mod message;
-mod moves;
+mod move_tasks;
 mod ops;
 mod queue;
 mod receipt;
-mod recent;
 mod redrive;
 mod service;
+mod shared_queue;
 pub mod snapshot;
 mod store;
 
@@ -35,80 +36,99 @@ use self::service::Service;
 use clock::Clock;
 use faults::Adversary;
 
-/// The service; clones share its queues.
+/// The SQS service. Clones share its queues.
 ///
-/// Wherever a queue is asked for, its URL, its ARN or its name will do.
+/// A `queue` parameter may be the URL, the ARN or the name of a queue.
 #[derive(Clone)]
 pub struct Sqs {
     service: Arc<Service>,
 }
 
-/// An AWS error: its code as the API reference names it (`ReceiptHandleIsInvalid`,
-/// `QueueDoesNotExist`, `InvalidParameterValue`), and AWS's message.
+/// An error as AWS answers it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct SqsError {
+    /// The code in the API reference, such as `QueueDoesNotExist` or `ReceiptHandleIsInvalid`.
     pub code: String,
+    /// AWS's message.
     pub message: String,
 }
 
-/// A message attribute: text for `String` and `Number`, bytes for `Binary`.
+/// A message attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageAttribute {
+    /// `String`, `Number` or `Binary`, with an optional suffix such as `String.json`.
     pub data_type: String,
+    /// The value of a `String` or a `Number`.
     pub string_value: Option<String>,
+    /// The value of a `Binary`.
     pub binary_value: Option<Vec<u8>>,
 }
 
-/// A message as received, with all system attributes.
+/// A received message.
 #[derive(Clone, Debug)]
 pub struct ReceivedMessage {
+    /// The id that the queue gave the message.
     pub message_id: String,
+    /// Names this receive in [`Sqs::delete`] and [`Sqs::change_visibility`].
     pub receipt_handle: String,
+    /// The body as it was sent.
     pub body: String,
+    /// The MD5 digest of the body, in hexadecimal.
     pub md5_of_body: String,
+    /// All system attributes, such as `ApproximateReceiveCount`.
     pub attributes: BTreeMap<String, String>,
+    /// The attributes that the producer set.
     pub message_attributes: BTreeMap<String, MessageAttribute>,
+    /// The MD5 digest of the producer's attributes, in hexadecimal; `None` if there are none.
     pub md5_of_message_attributes: Option<String>,
 }
 
 /// A message to send.
 #[derive(Clone, Debug, Default)]
 pub struct NewMessage {
+    /// The body, which must not be empty.
     pub body: String,
+    /// Up to ten attributes.
     pub message_attributes: BTreeMap<String, MessageAttribute>,
-    /// In whole seconds; the queue's, if not given.
+    /// The delay, in whole seconds; `None` uses that of the queue.
     pub delay: Option<Duration>,
+    /// The message group; required in FIFO queues.
     pub group_id: Option<String>,
+    /// The deduplication id, for FIFO queues only.
     pub deduplication_id: Option<String>,
 }
 
-/// Who calls, as far as a message tells of it.
+/// The caller of an operation, as far as messages record it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller<'a> {
-    /// A role's session (`AROA…:name`); the account, if not given.
+    /// The session of a role (`AROA…:name`); `None` stands for the account.
     pub session: Option<&'a str>,
-    /// The trace header of the request, which messages keep that have none of their own:
+    /// The trace header of the request. It becomes the trace header of messages that have none:
     /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html>.
     pub trace: Option<&'a str>,
 }
 
-/// How many messages a queue holds, by their state.
+/// The number of messages in a queue, by their state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
+    /// Messages that can be received.
     pub visible: usize,
+    /// Messages that were received and are hidden until their visibility timeout ends.
     pub in_flight: usize,
+    /// Messages that were sent with a delay that has not ended.
     pub delayed: usize,
 }
 
 impl Sqs {
-    /// A service without queues. `endpoint` begins the queue URLs: `http://127.0.0.1:4566`.
+    /// Creates a service without queues. `endpoint` is the start of the queue URLs, such as
+    /// `http://127.0.0.1:4566`.
     #[must_use]
     pub fn new(clock: Clock, region: &str, account: &str, endpoint: &str) -> Self {
         Self::with_ids(clock, region, account, endpoint, Uuid::new_v4)
     }
 
-    /// As [`Sqs::new`], with another source of message, task and request ids.
+    /// Creates a service as [`Sqs::new`] does, with another source of message, task and request ids.
     #[must_use]
     pub fn with_ids(
         clock: Clock,
@@ -121,17 +141,18 @@ impl Sqs {
         Self { service: Arc::new(service) }
     }
 
-    /// Lets an adversary decide what its standard queues do to their messages; the first one stays.
-    pub fn disturb(&self, adversary: Adversary) {
+    /// Sets the adversary that injects faults into standard queues. Only the first call has an effect.
+    pub fn set_adversary(&self, adversary: Adversary) {
         let _ = self.service.adversary.set(adversary);
     }
 
-    /// One request of the JSON 1.0 protocol: operation from `X-Amz-Target`, without `AmazonSQS.`.
+    /// Answers one request of the JSON 1.0 protocol. The operation is the `X-Amz-Target` header without
+    /// `AmazonSQS.`.
     pub async fn call(&self, operation: &str, body: &[u8]) -> http::Response<Bytes> {
         self.call_as(Caller::default(), operation, body).await
     }
 
-    /// As [`Sqs::call`], by whoever it is.
+    /// Answers a request as [`Sqs::call`] does, on behalf of the given caller.
     pub async fn call_as(
         &self,
         caller: Caller<'_>,
@@ -141,7 +162,7 @@ impl Sqs {
         ops::answer(&self.service, caller, operation, body).await
     }
 
-    /// Makes a queue, and answers its URL. A redrive policy must name a queue that exists already.
+    /// Creates a queue and returns its URL. A redrive policy must name a queue that already exists.
     ///
     /// # Errors
     /// As `CreateQueue` documents.
@@ -154,29 +175,31 @@ impl Sqs {
         Ok(self.service.create(name, attributes, tags)?.url.clone())
     }
 
-    /// Sends a message, and answers its id.
+    /// Sends a message and returns its id.
     ///
     /// # Errors
     /// As `SendMessage` documents.
     pub fn send(&self, queue: &str, message: NewMessage) -> Result<String, SqsError> {
-        let cell = self.service.cell(queue)?;
-        let seconds = |delay: Duration| i64::try_from(delay.as_secs()).unwrap_or(i64::MAX);
+        let shared = self.service.find_queue(queue)?;
         let outgoing = Outgoing {
             body: message.body,
             attributes: message.message_attributes,
             trace_header: None,
-            delay_seconds: message.delay.map(seconds),
+            delay_seconds: message
+                .delay
+                .map(|delay| i64::try_from(delay.as_secs()).unwrap_or(i64::MAX)),
             group_id: message.group_id,
             deduplication_id: message.deduplication_id,
             sender: None,
         };
-        Ok(self.service.send(&cell, outgoing)?.id.to_string())
+        Ok(self.service.send(&shared, outgoing)?.id.to_string())
     }
 
-    /// As an event source mapping receives: up to `max` (more than 10 allowed), waiting at most `wait`.
+    /// Receives up to `max` messages, and waits at most `wait` for the first one. `max` may be more than
+    /// 10, as for an event source mapping.
     ///
     /// # Errors
-    /// `QueueDoesNotExist`, also when the queue is deleted meanwhile; `OverLimit` when 120,000
+    /// `QueueDoesNotExist`, also when the queue is deleted during the wait; `OverLimit` when 120,000
     /// messages are in flight and `wait` is zero.
     pub async fn receive(
         &self,
@@ -184,19 +207,19 @@ impl Sqs {
         max: usize,
         wait: Duration,
     ) -> Result<Vec<ReceivedMessage>, SqsError> {
-        let cell = self.service.cell(queue)?;
+        let shared = self.service.find_queue(queue)?;
         let wait_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         let options = ReceiveOptions { max, wait_ms, ..ReceiveOptions::default() };
-        let deliveries = self.service.receive(&cell, &options).await?;
+        let deliveries = self.service.receive(&shared, &options).await?;
         Ok(self.received(deliveries))
     }
 
-    /// Deletes by receipt handle.
+    /// Deletes a message by its receipt handle.
     ///
     /// # Errors
     /// As `DeleteMessage` documents.
     pub fn delete(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
-        Ok(self.service.delete(&*self.service.cell(queue)?, receipt_handle)?)
+        Ok(self.service.delete(&*self.service.find_queue(queue)?, receipt_handle)?)
     }
 
     /// Hides a received message for `timeout` from now, in whole seconds.
@@ -210,53 +233,55 @@ impl Sqs {
         timeout: Duration,
     ) -> Result<(), SqsError> {
         let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
-        let cell = self.service.cell(queue)?;
-        Ok(self.service.change_visibility(&cell, receipt_handle, seconds)?)
+        let shared = self.service.find_queue(queue)?;
+        Ok(self.service.change_visibility(&shared, receipt_handle, seconds)?)
     }
 
-    /// How many messages a queue holds; exact, where AWS approximates. `None` if there is no such
+    /// The number of messages in a queue, which is exact, unlike on AWS. `None` if there is no such
     /// queue.
     #[must_use]
     pub fn depth(&self, queue: &str) -> Option<Depth> {
-        let cell = self.service.cell(queue).ok()?;
+        let shared = self.service.find_queue(queue).ok()?;
         let now_ms = self.service.now_ms();
-        Some(cell.open().ok()?.queue.depth(now_ms))
+        Some(shared.lock_existing().ok()?.queue.depth(now_ms))
     }
 
-    /// How long ago the oldest message of a queue was sent; `None` where there is none.
+    /// How long ago the oldest message of a queue was sent; `None` if the queue is empty.
     #[must_use]
     pub fn oldest_age(&self, queue: &str) -> Option<Duration> {
-        let cell = self.service.cell(queue).ok()?;
+        let shared = self.service.find_queue(queue).ok()?;
         let now_ms = self.service.now_ms();
-        let sent_ms = cell.open().ok()?.queue.oldest_sent_ms(now_ms)?;
+        let sent_ms = shared.lock_existing().ok()?.queue.oldest_sent_ms(now_ms)?;
         Some(Duration::from_millis(now_ms.saturating_sub(sent_ms)))
     }
 
-    /// All messages of a queue, whatever their state, without receiving them: the oldest first,
-    /// receipt handles empty.
+    /// Returns all messages of a queue in any state, the oldest first, without receiving them. Their
+    /// receipt handles are empty.
     #[must_use]
     pub fn peek(&self, queue: &str) -> Vec<ReceivedMessage> {
         let now_ms = self.service.now_ms();
-        let Ok(cell) = self.service.cell(queue) else { return Vec::new() };
-        let deliveries = cell.lock().queue.peek(now_ms);
+        let Ok(shared) = self.service.find_queue(queue) else { return Vec::new() };
+        let deliveries = shared.lock().queue.peek(now_ms);
         self.received(deliveries)
     }
 
-    /// In alphabetical order.
+    /// The names of all queues, in alphabetical order.
     #[must_use]
     pub fn queue_names(&self) -> Vec<String> {
-        self.service.cells().iter().map(|cell| cell.name.clone()).collect()
+        self.service.queues().iter().map(|shared| shared.name.clone()).collect()
     }
 
-    /// When the next hidden or delayed message becomes visible, or a running move task goes on, if
-    /// any is waiting for time to pass.
+    /// When the next hidden or delayed message becomes visible or a running move task continues, in
+    /// milliseconds of the clock; `None` if nothing waits for time to pass.
     #[must_use]
     pub fn next_due_ms(&self) -> Option<u64> {
         let now_ms = self.service.now_ms();
-        let queues = self.service.cells();
-        let messages = queues.iter().filter_map(|cell| cell.lock().queue.next_due_ms(now_ms));
-        let tasks = Some(self.service.moves.next_step_ms()).filter(|step_ms| *step_ms < u64::MAX);
-        messages.chain(tasks).min()
+        let mut next_ms = self.service.move_tasks.next_step_ms();
+        for shared in self.service.queues() {
+            let due_ms = shared.lock().queue.next_due_ms(now_ms);
+            next_ms = next_ms.min(due_ms.unwrap_or(u64::MAX));
+        }
+        (next_ms < u64::MAX).then_some(next_ms)
     }
 
     fn received(&self, deliveries: Vec<message::Delivery>) -> Vec<ReceivedMessage> {

@@ -1,14 +1,14 @@
-//! The numbers that SQS holds requests to.
+//! The quotas of SQS.
 //!
-//! From <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+//! The numbers are from <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 //! and `quotas-queues.html` beside it. Quotas on throughput are not emulated.
 
-/// The largest message, and the largest batch: 1 MiB, attributes included.
+/// The maximum size of a message and of a batch, including attributes: 1 MiB.
 pub(super) const MESSAGE_BYTES: usize = 1_048_576;
 pub(super) const BATCH_ENTRIES: usize = 10;
 pub(super) const BATCH_ENTRY_ID_CHARS: usize = 80;
 pub(super) const MESSAGE_ATTRIBUTES: usize = 10;
-/// A message attribute's name and type are shorter than this.
+/// The name and the type of a message attribute must be shorter than this.
 pub(super) const ATTRIBUTE_NAME_BYTES: usize = 256;
 
 pub(super) const RECEIVE_MESSAGES: i64 = 10;
@@ -19,13 +19,13 @@ pub(super) const RETENTION_SECONDS: std::ops::RangeInclusive<i64> = 60..=1_209_6
 pub(super) const MAXIMUM_MESSAGE_SIZE: std::ops::RangeInclusive<i64> = 1_024..=1_048_576;
 pub(super) const KMS_REUSE_SECONDS: std::ops::RangeInclusive<i64> = 60..=86_400;
 pub(super) const MAX_RECEIVE_COUNT: std::ops::RangeInclusive<i64> = 1..=1_000;
-/// The sources that a redrive allow policy may name.
+/// The maximum number of source queues in a redrive allow policy.
 pub(super) const ALLOWED_SOURCES: usize = 10;
 
 pub(super) const IN_FLIGHT: usize = 120_000;
-/// How long a deduplication id, or a receive attempt's id, is remembered.
+/// How long a deduplication id or the id of a receive attempt is remembered.
 pub(super) const DEDUPLICATION_MS: u64 = 300_000;
-/// A message group's, deduplication's, or receive attempt's id.
+/// The maximum length of the id of a message group, a deduplication or a receive attempt.
 pub(super) const ID_CHARS: usize = 128;
 
 pub(super) const QUEUE_NAME_CHARS: usize = 80;

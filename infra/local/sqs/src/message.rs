@@ -1,7 +1,7 @@
-//! A message in a queue, and a message as handed to a consumer.
+//! A message in a queue, and a message as it is delivered to a consumer.
 //!
-//! What the producer wrote is shared and never changes, so that a receive copies a pointer under
-//! the queue's lock, not a megabyte.
+//! The content that the producer sent is shared and never changes, so that a receive copies only a
+//! pointer while it holds the queue's lock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::content::Outgoing;
 use super::digest::Digest;
 use super::{MessageAttribute, ReceivedMessage};
 
-/// The part of a message that no receive and no move changes.
+/// The part of a message that does not change when it is received or moved.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) body: String,
@@ -18,7 +18,7 @@ pub(super) struct Content {
     pub(super) trace_header: Option<String>,
     pub(super) group_id: Option<Arc<str>>,
     pub(super) deduplication_id: Option<String>,
-    /// Whoever first sent it, a role's session; kept when it is moved.
+    /// The role session that first sent the message. It does not change when the message is moved.
     pub(super) sender: Option<String>,
     pub(super) md5_of_body: Digest,
 }
@@ -37,15 +37,33 @@ impl From<Outgoing> for Content {
     }
 }
 
-/// Where a message stands with the consumers of its queue.
+/// The state of a message. The crate's front page has the table of transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// May be received, and could be since then.
+    /// Can be received since the given time.
     Available { since_ms: u64 },
-    /// Sent with a delay that ends then.
+    /// Was sent with a delay that ends at the given time.
     Delayed { until_ms: u64 },
-    /// Received, and hidden until then.
+    /// Was received, and is hidden until the given time.
     InFlight { until_ms: u64 },
+}
+
+impl State {
+    /// Returns whether a message may change from this state to `next`. This is the table of all legal
+    /// transitions; a message leaves the queue from any state.
+    pub(super) fn can_become(self, next: Self) -> bool {
+        match (self, next) {
+            // The delay ends, or a FIFO queue gets another delay.
+            (Self::Delayed { .. }, Self::Available { .. } | Self::Delayed { .. }) => true,
+            // A consumer receives the message.
+            (Self::Available { .. }, Self::InFlight { .. }) => true,
+            // The visibility timeout ends, or a consumer changes it.
+            (Self::InFlight { .. }, Self::Available { .. } | Self::InFlight { .. }) => true,
+            (Self::Delayed { .. }, Self::InFlight { .. })
+            | (Self::Available { .. }, Self::Available { .. } | Self::Delayed { .. })
+            | (Self::InFlight { .. }, Self::Delayed { .. }) => false,
+        }
+    }
 }
 
 /// A message in a queue.
@@ -54,25 +72,25 @@ pub(super) struct Message {
     pub(super) id: Arc<str>,
     pub(super) content: Arc<Content>,
     pub(super) sent_ms: u64,
-    /// FIFO queues only.
+    /// Set in FIFO queues only.
     pub(super) sequence_number: Option<u64>,
     pub(super) state: State,
     pub(super) first_received_ms: Option<u64>,
     pub(super) last_received_ms: u64,
-    /// How often it was received in this queue and those it came from as a dead letter.
+    /// How often it was received, in this queue and in the queues it came from as a dead letter.
     pub(super) receive_count: u32,
-    /// How often it was received in this queue: what `maxReceiveCount` is compared with.
+    /// How often it was received in this queue. `maxReceiveCount` is compared with this number.
     pub(super) receives_here: u32,
-    /// The number of its latest receive; an older receipt is stale.
+    /// The number of its latest receive. A receipt with an older number is stale.
     pub(super) receive: u64,
-    /// Whether its visibility was changed since that receive.
+    /// Whether its visibility timeout was changed since that receive.
     pub(super) is_touched: bool,
-    /// The ARN of the queue that it came from as a dead letter.
+    /// The ARN of the queue that the message came from as a dead letter.
     pub(super) dead_letter_source: Option<Arc<str>>,
 }
 
 impl Message {
-    /// A message that was just sent.
+    /// Creates a message that is available at once.
     pub(super) fn new(id: Arc<str>, content: Arc<Content>, now_ms: u64) -> Self {
         Self {
             id,
@@ -90,7 +108,7 @@ impl Message {
         }
     }
 
-    /// As a consumer sees it, with the handle of its latest receive.
+    /// The message as a consumer sees it, with the handle of its latest receive.
     pub(super) fn delivery(&self, receipt_handle: String) -> Delivery {
         Delivery {
             id: Arc::clone(&self.id),
@@ -119,9 +137,8 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// All system attributes, as
-    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
-    /// names them.
+    /// All system attributes, by their names in
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>.
     pub(super) fn system_attributes(&self, sender: &str) -> BTreeMap<&'static str, String> {
         let content = &self.content;
         let optional = [
@@ -146,7 +163,7 @@ impl Delivery {
         attributes
     }
 
-    /// With all of its attributes.
+    /// Converts the delivery to the public type, with all attributes.
     pub(super) fn into_received(self, sender: &str) -> ReceivedMessage {
         let attributes = self.system_attributes(sender);
         let content = &self.content;

@@ -1,11 +1,11 @@
-//! One queue: what sends, receives, deletes and changes of visibility do to its messages.
+//! One queue: how sends, receives, deletes and visibility changes affect its messages.
 //!
-//! A pure state machine. It is told the time with every call and knows of no other queue: dead
-//! letters are handed to the caller, who knows where they go. Handles are checked to be this
-//! queue's before they get here.
+//! A queue is a pure state machine. Every call passes the current time. A queue knows no other queue:
+//! it returns dead letters to its caller, which moves them. Callers also check that a receipt handle
+//! belongs to this queue.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
 
-mod handover;
+mod delivery;
 
 use std::sync::Arc;
 
@@ -18,23 +18,23 @@ use super::errors::Fault;
 use super::fifo::{Accepted, DuplicateKey, Fifo};
 use super::limits;
 use super::message::{Content, Delivery, Message, State};
-use super::receipt::{Receipt, Unusable};
+use super::receipt::{Receipt, ReceiptError};
 use super::store::{Cursor, Store};
 use faults::Arrival;
 
-/// How many dead letters one receive takes out at most, so that none lasts long.
+/// The maximum number of dead letters that one receive removes, so that it does not take too long.
 const DEAD_LETTERS_AT_ONCE: usize = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Tells this queue's receipts from all others'.
+    /// Part of each receipt, to distinguish the receipts of this queue from those of others.
     number: u64,
     attributes: Attributes,
     store: Store,
     last_receive: u64,
 }
 
-/// An accepted message; for a duplicate, the first one's id and sequence number.
+/// An accepted message. A duplicate has the id and the sequence number of the first message.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) id: Arc<str>,
@@ -42,30 +42,30 @@ pub(super) struct Sent {
     pub(super) content: Arc<Content>,
 }
 
-/// What a consumer asks for.
+/// The parameters of a receive.
 #[derive(Default)]
 pub(super) struct Receive<'a> {
     pub(super) max: usize,
-    /// The queue's, if not given.
+    /// `None` uses the queue's visibility timeout.
     pub(super) visibility_seconds: Option<i64>,
     pub(super) attempt: Option<&'a str>,
-    /// After how many receives a message is a dead letter; never, if not given.
+    /// The number of receives after which a message is a dead letter; `None` means never.
     pub(super) max_receive_count: Option<u32>,
-    /// Asked of each message that a standard queue hands out: in how many milliseconds it is
-    /// delivered again, whatever becomes of it. AWS keeps copies on several servers, and one that was
-    /// away does not hear of a delete:
+    /// Called for each message that a standard queue delivers. It returns after how many milliseconds
+    /// the message is delivered a second time, even if it is deleted. AWS stores copies on several
+    /// servers, and a server that was unavailable misses a delete:
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
-    pub(super) again_after_ms: Option<&'a dyn Fn() -> Option<u64>>,
+    pub(super) redelivery_after_ms: Option<&'a dyn Fn() -> Option<u64>>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Received {
     pub(super) deliveries: Vec<Delivery>,
-    /// Taken out of this queue, for the dead-letter queue.
-    pub(super) dead: Vec<Message>,
-    /// There may be more to deliver behind so many dead letters.
-    pub(super) is_cut_short: bool,
-    /// Nothing more can be received before something in flight is deleted.
+    /// Messages that were removed from this queue and belong in its dead-letter queue.
+    pub(super) dead_letters: Vec<Message>,
+    /// The receive stopped at the maximum number of dead letters, and more messages may be available.
+    pub(super) has_more: bool,
+    /// No more messages can be received until one that is in flight is deleted.
     pub(super) is_over_limit: bool,
 }
 
@@ -75,7 +75,7 @@ impl Queue {
         Self { number, attributes, store, last_receive: 0 }
     }
 
-    /// The queue that a snapshot was taken of.
+    /// Restores a queue from a snapshot.
     pub(super) fn restored(
         number: u64,
         attributes: Attributes,
@@ -89,7 +89,7 @@ impl Queue {
         self.number
     }
 
-    /// The number of its latest receive.
+    /// The number of the latest receive.
     pub(super) fn last_receive(&self) -> u64 {
         self.last_receive
     }
@@ -106,37 +106,37 @@ impl Queue {
         self.attributes.fifo.is_some()
     }
 
-    /// Changes attributes. A FIFO queue's delay applies to messages sent before, a standard one's
-    /// does not.
+    /// Changes the attributes. A new delay also applies to the delayed messages of a FIFO queue, but not
+    /// to those of a standard queue.
     pub(super) fn set_attributes(&mut self, attributes: Attributes, now_ms: u64) {
         let delay_changes = attributes.delay_seconds != self.attributes.delay_seconds;
         self.attributes = attributes;
         if delay_changes && self.is_fifo() {
-            self.store.delay_anew(ms(self.attributes.delay_seconds));
+            self.store.change_delays(to_millis(self.attributes.delay_seconds));
         }
-        self.settle(now_ms);
+        self.advance_to(now_ms);
     }
 
     pub(super) fn depth(&mut self, now_ms: u64) -> Depth {
-        self.settle(now_ms);
+        self.advance_to(now_ms);
         self.store.depth()
     }
 
     /// When the oldest message was sent, whatever its state.
     pub(super) fn oldest_sent_ms(&mut self, now_ms: u64) -> Option<u64> {
-        self.settle(now_ms);
+        self.advance_to(now_ms);
         self.store.oldest_sent_ms()
     }
 
-    /// When the next hidden message becomes available, if that is not now.
+    /// When the next hidden message becomes available; `None` if no message is hidden.
     pub(super) fn next_due_ms(&mut self, now_ms: u64) -> Option<u64> {
-        self.settle(now_ms);
+        self.advance_to(now_ms);
         self.store.next_due_ms()
     }
 
-    /// All messages in the order of their arrival, without receiving them.
+    /// Returns all messages in the order of their arrival, without receiving them.
     pub(super) fn peek(&mut self, now_ms: u64) -> Vec<Delivery> {
-        self.settle(now_ms);
+        self.advance_to(now_ms);
         self.store.iter().map(|(_, message)| message.delivery(String::new())).collect()
     }
 
@@ -144,7 +144,7 @@ impl Queue {
         self.store.purge();
     }
 
-    /// Checks a message against what this queue requires of ids and delays.
+    /// Checks that a message has the ids and the delay that this type of queue requires or allows.
     ///
     /// # Errors
     /// `MissingParameter` or `InvalidParameterValue`.
@@ -170,10 +170,10 @@ impl Queue {
         }
     }
 
-    /// Takes a message whose content was checked.
+    /// Adds a message whose content was checked.
     ///
     /// # Errors
-    /// See [`Queue::check_ids`]; `InvalidParameterValue` for one larger than the queue allows.
+    /// See [`Queue::check_ids`]; `InvalidParameterValue` for a message larger than the queue allows.
     pub(super) fn send(
         &mut self,
         mut outgoing: Outgoing,
@@ -198,32 +198,32 @@ impl Queue {
         let content = Arc::new(Content::from(outgoing));
         let key = self.duplicate_key(&content);
         if let (Some(fifo), Some(key)) = (&mut self.store.fifo, &key)
-            && let Some(first) = fifo.duplicate(key, now_ms)
+            && let Some(first) = fifo.find_duplicate(key, now_ms)
         {
             return Ok(Sent { id: first.id, sequence_number: first.sequence_number, content });
         }
 
         let mut message = Message::new(new_id(), Arc::clone(&content), now_ms);
-        // Only a standard queue may be late, or in another order.
+        // Only a standard queue may deliver messages late or out of order.
         let arrival = if self.is_fifo() { Arrival::default() } else { arrival };
-        let delay_ms = ms(delay_seconds).saturating_add(arrival.late_ms);
+        let delay_ms = to_millis(delay_seconds).saturating_add(arrival.late_ms);
         message.state = if delay_ms > 0 {
             State::Delayed { until_ms: now_ms.saturating_add(delay_ms) }
         } else {
             State::Available { since_ms: now_ms.saturating_sub(arrival.displaced_ms) }
         };
-        let sequence_number = self.store.fifo.as_mut().map(Fifo::sequence_number);
+        let sequence_number = self.store.fifo.as_mut().map(Fifo::next_sequence_number);
         message.sequence_number = sequence_number;
         let id = Arc::clone(&message.id);
         self.store.insert(message);
         if let (Some(fifo), Some(key)) = (&mut self.store.fifo, key) {
-            fifo.remember(key, Accepted { id: Arc::clone(&id), sequence_number }, now_ms);
+            fifo.remember_duplicate(key, Accepted { id: Arc::clone(&id), sequence_number }, now_ms);
         }
         Ok(Sent { id, sequence_number, content })
     }
 
-    /// Takes a dead letter. A standard queue keeps the time at which it was first sent, a FIFO queue
-    /// counts it from now, and neither takes it for a duplicate.
+    /// Adds a dead letter, without deduplication. In a standard queue the retention period still counts
+    /// from when the message was first sent, in a FIFO queue it counts from now.
     pub(super) fn accept_dead_letter(
         &mut self,
         mut message: Message,
@@ -232,7 +232,7 @@ impl Queue {
     ) {
         if let Some(fifo) = &mut self.store.fifo {
             message.sent_ms = now_ms;
-            message.sequence_number = Some(fifo.sequence_number());
+            message.sequence_number = Some(fifo.next_sequence_number());
         }
         message.state = State::Available { since_ms: now_ms };
         message.receives_here = 0;
@@ -242,32 +242,32 @@ impl Queue {
         self.store.insert(message);
     }
 
-    /// Takes a message that a move task brings back: a new message, with a new id.
+    /// Adds a message that a move task brings back, as a new message with a new id.
     pub(super) fn accept_moved(&mut self, content: Arc<Content>, id: Arc<str>, now_ms: u64) {
         let mut message = Message::new(id, content, now_ms);
-        message.sequence_number = self.store.fifo.as_mut().map(Fifo::sequence_number);
+        message.sequence_number = self.store.fifo.as_mut().map(Fifo::next_sequence_number);
         self.store.insert(message);
     }
 
     /// The message that a move task would take next.
     pub(super) fn first_available(&mut self, now_ms: u64) -> Option<&Message> {
-        self.settle(now_ms);
+        self.advance_to(now_ms);
         let number = self.store.next_available(&mut Cursor::default())?;
         self.store.get(number)
     }
 
     pub(super) fn take_first_available(&mut self, now_ms: u64) -> Option<Message> {
-        self.settle(now_ms);
+        self.advance_to(now_ms);
         let number = self.store.next_available(&mut Cursor::default())?;
         self.store.remove(number)
     }
 
-    /// Hands out available messages, and sorts out those that were received often enough.
+    /// Delivers available messages, and removes those that have become dead letters.
     pub(super) fn receive(&mut self, request: &Receive<'_>, now_ms: u64) -> Received {
-        self.settle(now_ms);
+        self.advance_to(now_ms);
         let visibility_seconds =
             request.visibility_seconds.unwrap_or(self.attributes.visibility_seconds);
-        let until_ms = now_ms.saturating_add(ms(visibility_seconds));
+        let until_ms = now_ms.saturating_add(to_millis(visibility_seconds));
         if let Some(deliveries) = self.repeat_attempt(request.attempt, until_ms, now_ms) {
             return Received { deliveries, ..Received::default() };
         }
@@ -283,15 +283,15 @@ impl Queue {
             let Some(number) = self.store.next_available(&mut cursor) else { break };
             let receives = self.store.get(number).map_or(0, |message| message.receives_here);
             if request.max_receive_count.is_some_and(|max| receives >= max) {
-                received.dead.extend(self.store.remove(number));
-                if received.dead.len() >= DEAD_LETTERS_AT_ONCE {
-                    received.is_cut_short = true;
+                received.dead_letters.extend(self.store.remove(number));
+                if received.dead_letters.len() >= DEAD_LETTERS_AT_ONCE {
+                    received.has_more = true;
                     break;
                 }
                 continue;
             }
             handed_out.push(self.hand_out(number, until_ms, now_ms));
-            self.deliver_again(number, request, now_ms);
+            self.schedule_redelivery(number, request, now_ms);
             received.deliveries.extend(self.delivery(number));
         }
         if let (Some(fifo), Some(attempt)) = (&mut self.store.fifo, request.attempt)
@@ -302,18 +302,17 @@ impl Queue {
         received
     }
 
-    /// Deletes the message that a receipt stands for, if it was not received again since.
+    /// Deletes the message of a receipt, unless it was received again since.
     ///
     /// # Errors
-    /// [`Unusable::Expired`], in a FIFO queue only: a standard one answers any receipt of its own
-    /// with success.
-    pub(super) fn delete(&mut self, receipt: Receipt, now_ms: u64) -> Result<(), Unusable> {
-        self.settle(now_ms);
+    /// [`ReceiptError::Expired`] in a FIFO queue. A standard queue accepts any receipt of its own.
+    pub(super) fn delete(&mut self, receipt: Receipt, now_ms: u64) -> Result<(), ReceiptError> {
+        self.advance_to(now_ms);
         let Some(message) = self.store.get(receipt.message) else { return Ok(()) };
         let is_latest = message.receive == receipt.receive;
         let is_in_flight = matches!(message.state, State::InFlight { .. });
         if self.is_fifo() && !(is_latest && is_in_flight) {
-            return Err(Unusable::Expired);
+            return Err(ReceiptError::Expired);
         }
         if is_latest {
             self.store.remove(receipt.message);
@@ -321,34 +320,34 @@ impl Queue {
         Ok(())
     }
 
-    /// Hides a message in flight for so many seconds from now; 0 makes it available.
+    /// Hides a message in flight for the given number of seconds from now; 0 makes it available.
     ///
     /// # Errors
-    /// [`Unusable`], each of them.
+    /// Any [`ReceiptError`].
     pub(super) fn change_visibility(
         &mut self,
         receipt: Receipt,
         seconds: i64,
         now_ms: u64,
-    ) -> Result<(), Unusable> {
-        self.settle(now_ms);
+    ) -> Result<(), ReceiptError> {
+        self.advance_to(now_ms);
         let message = self
             .store
             .get(receipt.message)
             .filter(|message| message.receive == receipt.receive)
-            .ok_or(Unusable::Gone)?;
+            .ok_or(ReceiptError::Gone)?;
         if !matches!(message.state, State::InFlight { .. }) {
-            return Err(Unusable::NotInFlight);
+            return Err(ReceiptError::NotInFlight);
         }
         let hidden_seconds = now_ms.saturating_sub(message.last_received_ms) / 1_000;
-        let most = u64::try_from(limits::VISIBILITY_SECONDS).unwrap_or(0);
-        if hidden_seconds.saturating_add(seconds.unsigned_abs()) > most {
-            return Err(Unusable::TooLong);
+        let max_seconds = u64::try_from(limits::VISIBILITY_SECONDS).unwrap_or(0);
+        if hidden_seconds.saturating_add(seconds.unsigned_abs()) > max_seconds {
+            return Err(ReceiptError::TooLong);
         }
         let state = if seconds == 0 {
             State::Available { since_ms: now_ms }
         } else {
-            State::InFlight { until_ms: now_ms.saturating_add(ms(seconds)) }
+            State::InFlight { until_ms: now_ms.saturating_add(to_millis(seconds)) }
         };
         self.store.transition(receipt.message, state, |message| message.is_touched = true);
         Ok(())
@@ -359,8 +358,8 @@ impl Queue {
         self.store.check_consistency();
     }
 
-    fn settle(&mut self, now_ms: u64) {
-        self.store.settle(now_ms, ms(self.attributes.retention_seconds));
+    fn advance_to(&mut self, now_ms: u64) {
+        self.store.advance_to(now_ms, to_millis(self.attributes.retention_seconds));
     }
 
     fn duplicate_key(&self, content: &Content) -> Option<DuplicateKey> {
@@ -374,7 +373,7 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Milliseconds, of seconds that were checked to be no fewer than none.
-fn ms(seconds: i64) -> u64 {
+/// Converts seconds to milliseconds. Callers have checked that the number is not negative.
+fn to_millis(seconds: i64) -> u64 {
     u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000)
 }

@@ -1,8 +1,8 @@
-//! Receipt handles: which receive of which message of which queue.
+//! Receipt handles, which identify one receive of one message of one queue.
 //!
-//! A handle is opaque to clients and carries all that is needed to judge it, so that the queue
-//! keeps nothing for a message that is gone: a well-formed handle of a deleted message is told from
-//! a made-up one by its check digits alone.
+//! A handle is opaque to clients and contains everything that is needed to check it, so that the queue
+//! stores nothing for deleted messages. The check digits distinguish the handle of a deleted message
+//! from an invented one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,11 +10,11 @@ use md5::{Digest as _, Md5};
 
 use super::errors::{Code, Fault};
 
-/// Begins every handle, as those of AWS begin with `AQEB`.
+/// The first bytes of every handle; in base64, they are `AQEB` as on AWS.
 const MARK: [u8; 3] = [1, 1, 1];
 const LENGTH: usize = MARK.len() + 3 * 8 + 9;
 
-/// What a handle stands for; numbers are those that the service and the queue count by.
+/// The content of a handle. The service numbers queues; a queue numbers its messages and receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Receipt {
     pub(super) queue: u64,
@@ -24,10 +24,10 @@ pub(super) struct Receipt {
 
 /// Why a receipt cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
-    /// Its message is deleted, or was received again since.
+pub(super) enum ReceiptError {
+    /// The message was deleted or received again since.
     Gone,
-    /// Its visibility timeout has ended (FIFO queues alone mind).
+    /// The visibility timeout has ended. This is an error in FIFO queues only.
     Expired,
     NotInFlight,
     /// The message would be hidden for more than 12 hours since it was received.
@@ -43,16 +43,19 @@ impl Receipt {
         STANDARD.encode(bytes)
     }
 
-    /// `None` for what no queue ever handed out.
+    /// Parses a handle; `None` if no queue can have issued it.
     pub(super) fn parse(handle: &str) -> Option<Self> {
-        // Four characters stand for three bytes; a longer text is not worth decoding.
+        // Base64 has four characters for three bytes.
         if handle.len() != LENGTH / 3 * 4 {
             return None;
         }
         let bytes = STANDARD.decode(handle).ok()?;
         let rest = bytes.strip_prefix(&MARK)?;
-        let number = |at: usize| Some(u64::from_be_bytes(rest.get(at..at + 8)?.try_into().ok()?));
-        let receipt = Self { queue: number(0)?, message: number(8)?, receive: number(16)? };
+        let receipt = Self {
+            queue: number_at(rest, 0)?,
+            message: number_at(rest, 8)?,
+            receive: number_at(rest, 16)?,
+        };
         (rest.get(24..)? == receipt.check_digits()).then_some(receipt)
     }
 
@@ -71,15 +74,22 @@ impl Receipt {
     }
 }
 
-impl Unusable {
-    /// In AWS's words.
+fn number_at(bytes: &[u8], start: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.get(start..start + 8)?.try_into().ok()?))
+}
+
+impl ReceiptError {
+    /// The error as AWS words it.
     pub(super) fn fault(self, handle: &str, seconds: i64) -> Fault {
-        let handle_is = |reason: &str| Fault::invalid("ReceiptHandle", handle, reason);
         match self {
-            Self::Gone => handle_is(
+            Self::Gone => Fault::invalid(
+                "ReceiptHandle",
+                handle,
                 "Message does not exist or is not available for visibility timeout change.",
             ),
-            Self::Expired => handle_is("The receipt handle has expired."),
+            Self::Expired => {
+                Fault::invalid("ReceiptHandle", handle, "The receipt handle has expired.")
+            }
             Self::NotInFlight => {
                 Fault::new(Code::MessageNotInflight, "The specified message isn't in flight.")
             }

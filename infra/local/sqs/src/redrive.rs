@@ -1,8 +1,8 @@
-//! The two policies of dead-letter queues: where a source sends its dead letters, and which
-//! sources a dead-letter queue takes them from.
+//! The two policies of dead-letter queues. The redrive policy names the queue that receives a source's
+//! dead letters. The redrive allow policy names the sources that a dead-letter queue accepts.
 //!
-//! Read from the JSON texts of the queue attributes; whether the queues exist and are of the same
-//! type is the service's to check.
+//! Both are parsed from the JSON text of a queue attribute. The service checks that the queues exist and
+//! have the same type.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
 
 use serde_json::Value;
@@ -18,24 +18,24 @@ pub(super) struct RedrivePolicy {
 }
 
 impl RedrivePolicy {
+    /// Parses the policy. The receive count may be a number or a string that contains one.
+    ///
     /// # Errors
-    /// `InvalidParameterValue` for what is no object, or lacks a part, or counts not from 1 to
-    /// 1,000. The count may be a number or a text that holds one.
+    /// `InvalidParameterValue` if the text is not a JSON object, lacks a member, or has a receive count
+    /// that is not from 1 to 1,000.
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        let refuse = |reason: &str| Fault::invalid("RedrivePolicy", text, reason);
+        Self::parse_members(text).map_err(|reason| Fault::invalid("RedrivePolicy", text, &reason))
+    }
+
+    fn parse_members(text: &str) -> Result<Self, String> {
         let policy: Value = serde_json::from_str(text)
             .ok()
             .filter(Value::is_object)
-            .ok_or_else(|| refuse("Redrive policy is not a valid JSON map."))?;
-        let part = |name: &str| {
-            policy.get(name).ok_or_else(|| {
-                refuse(&format!("Redrive policy does not contain mandatory attribute: {name}."))
-            })
-        };
-        let count = part("maxReceiveCount")?;
-        let dead_letter_target_arn = part("deadLetterTargetArn")?
+            .ok_or("Redrive policy is not a valid JSON map.")?;
+        let count = required_member(&policy, "maxReceiveCount")?;
+        let dead_letter_target_arn = required_member(&policy, "deadLetterTargetArn")?
             .as_str()
-            .ok_or_else(|| refuse("Invalid value for deadLetterTargetArn."))?
+            .ok_or("Invalid value for deadLetterTargetArn.")?
             .to_owned();
         let number = match count {
             Value::String(text) => text.parse().ok(),
@@ -46,16 +46,16 @@ impl RedrivePolicy {
             .and_then(|number| u32::try_from(number).ok())
             .ok_or_else(|| {
                 let shown = count.as_str().map_or_else(|| count.to_string(), str::to_owned);
-                refuse(&format!(
+                format!(
                     "Invalid value for maxReceiveCount: {shown}, valid values are from 1 to 1000 \
                      both inclusive."
-                ))
+                )
             })?;
         Ok(Self { dead_letter_target_arn, max_receive_count })
     }
 
     /// As `GetQueueAttributes` shows it.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn to_json(&self) -> String {
         serde_json::json!({
             "deadLetterTargetArn": self.dead_letter_target_arn,
             "maxReceiveCount": self.max_receive_count,
@@ -64,7 +64,13 @@ impl RedrivePolicy {
     }
 }
 
-/// `RedriveAllowPolicy`; without one, every queue of the account may be a source.
+fn required_member<'a>(policy: &'a Value, name: &str) -> Result<&'a Value, String> {
+    policy
+        .get(name)
+        .ok_or_else(|| format!("Redrive policy does not contain mandatory attribute: {name}."))
+}
+
+/// `RedriveAllowPolicy`. Without one, every queue of the account may be a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RedriveAllowPolicy {
     AllowAll,
@@ -73,22 +79,28 @@ pub(super) enum RedriveAllowPolicy {
 }
 
 impl RedriveAllowPolicy {
+    /// Parses the policy.
+    ///
     /// # Errors
-    /// `InvalidParameterValue` for what is no such policy, or names no source or more than ten.
+    /// `InvalidParameterValue` if the text is not such a policy, or names no source or more than ten.
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        let refuse = |reason: &str| Fault::invalid("RedriveAllowPolicy", text, reason);
+        Self::parse_members(text)
+            .map_err(|reason| Fault::invalid("RedriveAllowPolicy", text, reason))
+    }
+
+    fn parse_members(text: &str) -> Result<Self, &'static str> {
         let policy: Value = serde_json::from_str(text)
             .ok()
             .filter(Value::is_object)
-            .ok_or_else(|| refuse("Redrive allow policy is not a valid JSON map."))?;
+            .ok_or("Redrive allow policy is not a valid JSON map.")?;
         let sources = policy.get("sourceQueueArns");
         let permission = policy.get("redrivePermission").and_then(Value::as_str);
         match permission {
             Some("allowAll") if sources.is_none() => Ok(Self::AllowAll),
             Some("denyAll") if sources.is_none() => Ok(Self::DenyAll),
-            Some("allowAll" | "denyAll") => Err(refuse(
-                "sourceQueueArns can only be specified when redrivePermission is byQueue.",
-            )),
+            Some("allowAll" | "denyAll") => {
+                Err("sourceQueueArns can only be specified when redrivePermission is byQueue.")
+            }
             Some("byQueue") => {
                 let source_arns: Option<Vec<String>> = sources
                     .and_then(Value::as_array)
@@ -96,9 +108,9 @@ impl RedriveAllowPolicy {
                 source_arns
                     .filter(|arns| (1..=limits::ALLOWED_SOURCES).contains(&arns.len()))
                     .map(|source_arns| Self::ByQueue { source_arns })
-                    .ok_or_else(|| refuse("sourceQueueArns must name from 1 to 10 queues."))
+                    .ok_or("sourceQueueArns must name from 1 to 10 queues.")
             }
-            _ => Err(refuse("redrivePermission must be allowAll, denyAll or byQueue.")),
+            _ => Err("redrivePermission must be allowAll, denyAll or byQueue."),
         }
     }
 
@@ -111,7 +123,7 @@ impl RedriveAllowPolicy {
     }
 
     /// As `GetQueueAttributes` shows it.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn to_json(&self) -> String {
         match self {
             Self::AllowAll => serde_json::json!({ "redrivePermission": "allowAll" }),
             Self::DenyAll => serde_json::json!({ "redrivePermission": "denyAll" }),

@@ -1,6 +1,7 @@
-//! The queues of one account in one region: made, found, changed and deleted.
+//! Creates, finds, changes and deletes the queues of one account in one region.
 //!
-//! What happens to messages is in [`super::queue`]; who waits for them, in [`super::consume`].
+//! [`super::queue`] changes the messages of a queue, and [`super::consume`] serves the consumers that
+//! wait for them.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
 
 use std::collections::BTreeMap;
@@ -9,12 +10,12 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use uuid::Uuid;
 
-use super::attributes::{Attributes, truth};
-use super::cell::{Cell, CellState};
+use super::attributes::{Attributes, parse_bool};
 use super::errors::{Code, Fault};
 use super::limits;
-use super::moves::Moves;
+use super::move_tasks::MoveTasks;
 use super::queue::Queue;
+use super::shared_queue::{QueueState, SharedQueue};
 use clock::Clock;
 use faults::Adversary;
 
@@ -23,21 +24,21 @@ pub(super) type IdSource = Box<dyn Fn() -> Uuid + Send + Sync>;
 pub(super) struct Service {
     pub(super) clock: Clock,
     pub(super) account: String,
-    pub(super) moves: Moves,
-    /// What befalls messages of standard queues; FIFO queues deliver in order and once.
+    pub(super) move_tasks: MoveTasks,
+    /// Injects faults into standard queues. FIFO queues always deliver in order and once.
     pub(super) adversary: OnceLock<Adversary>,
     region: String,
     endpoint: String,
     ids: IdSource,
     pub(super) directory: RwLock<Directory>,
-    /// Numbers the queues.
-    pub(super) queues_made: AtomicU64,
+    /// How many queues were ever created; the next queue gets this number.
+    pub(super) queues_created: AtomicU64,
 }
 
 #[derive(Default)]
 pub(super) struct Directory {
-    pub(super) queues: BTreeMap<String, Arc<Cell>>,
-    /// When queues were deleted: their names rest for a minute.
+    pub(super) queues: BTreeMap<String, Arc<SharedQueue>>,
+    /// When each queue was deleted. Its name cannot be used again for a minute.
     deleted_ms: BTreeMap<String, u64>,
 }
 
@@ -52,20 +53,21 @@ impl Service {
         Self {
             clock,
             account: account.to_owned(),
-            moves: Moves::default(),
+            move_tasks: MoveTasks::default(),
             adversary: OnceLock::new(),
             region: region.to_owned(),
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             ids,
             directory: RwLock::default(),
-            queues_made: AtomicU64::new(0),
+            queues_created: AtomicU64::new(0),
         }
     }
 
-    /// The time, up to which move tasks are brought on the way: they have no timer of their own.
+    /// The current time. Move tasks have no timer, so every call of this function first moves the
+    /// messages that are due by now.
     pub(super) fn now_ms(&self) -> u64 {
         let now_ms = self.clock.now_ms();
-        self.step_moves(now_ms);
+        self.step_move_tasks(now_ms);
         now_ms
     }
 
@@ -77,7 +79,7 @@ impl Service {
     ///
     /// # Errors
     /// `QueueDoesNotExist`.
-    pub(super) fn cell(&self, queue: &str) -> Result<Arc<Cell>, Fault> {
+    pub(super) fn find_queue(&self, queue: &str) -> Result<Arc<SharedQueue>, Fault> {
         let name = if queue.starts_with("arn:") {
             queue.strip_prefix(self.arn("").as_str())
         } else {
@@ -93,51 +95,51 @@ impl Service {
     }
 
     /// Finds a queue by its ARN.
-    pub(super) fn cell_of_arn(&self, arn: &str) -> Option<Arc<Cell>> {
-        arn.starts_with("arn:").then(|| self.cell(arn).ok()).flatten()
+    pub(super) fn find_queue_by_arn(&self, arn: &str) -> Option<Arc<SharedQueue>> {
+        arn.starts_with("arn:").then(|| self.find_queue(arn).ok()).flatten()
     }
 
     /// All queues, in the order of their names.
-    pub(super) fn cells(&self) -> Vec<Arc<Cell>> {
+    pub(super) fn queues(&self) -> Vec<Arc<SharedQueue>> {
         self.directory().queues.values().cloned().collect()
     }
 
-    /// Makes a queue, or finds the one of that name and those attributes.
+    /// Creates a queue, or returns the existing queue of that name if it has those attributes.
     ///
     /// # Errors
-    /// For a bad name or attribute; `QueueNameExists` if the one of that name has others;
-    /// `QueueDeletedRecently` if one of that name was deleted less than a minute ago.
+    /// A bad name or attribute is refused. `QueueNameExists` means that the existing queue has other
+    /// attributes, `QueueDeletedRecently` that a queue of that name was deleted less than a minute ago.
     pub(super) fn create(
         &self,
         name: &str,
         attributes: &BTreeMap<String, String>,
         tags: &BTreeMap<String, String>,
-    ) -> Result<Arc<Cell>, Fault> {
+    ) -> Result<Arc<SharedQueue>, Fault> {
         self.create_from(None, name, attributes, tags)
     }
 
-    /// As [`Service::create`], of the state that a queue of that name and type had: new are its
-    /// attributes and tags alone.
+    /// Creates a queue as [`Service::create`] does. With a snapshot of its state, the queue continues
+    /// from there, and only its attributes and tags are new.
     ///
     /// # Errors
     /// As [`Service::create`].
     pub(super) fn create_from(
         &self,
-        kept: Option<CellState>,
+        snapshot: Option<QueueState>,
         name: &str,
         attributes: &BTreeMap<String, String>,
         tags: &BTreeMap<String, String>,
-    ) -> Result<Arc<Cell>, Fault> {
-        let asks_fifo = attributes.get("FifoQueue").and_then(|value| truth(value)) == Some(true);
-        check_name(name, asks_fifo)?;
+    ) -> Result<Arc<SharedQueue>, Fault> {
+        let is_fifo = attributes.get("FifoQueue").and_then(|value| parse_bool(value)) == Some(true);
+        check_name(name, is_fifo)?;
         check_tags(tags)?;
-        let typed = Attributes::defaults(asks_fifo).with(attributes)?;
+        let typed = Attributes::defaults(is_fifo).with_changes(attributes)?;
         let now_ms = self.now_ms();
 
         let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = directory.queues.get(name) {
-            check_same(&cell.lock().queue, attributes)?;
-            return Ok(Arc::clone(cell));
+        if let Some(shared) = directory.queues.get(name) {
+            check_same(&shared.lock().queue, attributes)?;
+            return Ok(Arc::clone(shared));
         }
         directory
             .deleted_ms
@@ -150,22 +152,23 @@ impl Service {
             ));
         }
         let arn = self.arn(name);
-        let target = typed.redrive.as_ref().and_then(|policy| {
-            let name = policy.dead_letter_target_arn.strip_prefix(self.arn("").as_str())?;
-            directory.queues.get(name)
-        });
+        let target = typed
+            .redrive
+            .as_ref()
+            .and_then(|policy| policy.dead_letter_target_arn.strip_prefix(self.arn("").as_str()))
+            .and_then(|target_name| directory.queues.get(target_name));
         check_redrive(&arn, &typed, attributes, target.map(AsRef::as_ref))?;
 
-        let state = match kept {
+        let state = match snapshot {
             Some(mut state) => {
-                if state.queue.attributes().texts() != typed.texts() {
+                if state.queue.attributes().to_map() != typed.to_map() {
                     state.queue.set_attributes(typed, now_ms);
                     state.modified_ms = now_ms;
                 }
-                CellState { tags: tags.clone(), ..state }
+                QueueState { tags: tags.clone(), ..state }
             }
-            None => CellState {
-                queue: Queue::new(self.queues_made.fetch_add(1, Ordering::Relaxed), typed),
+            None => QueueState {
+                queue: Queue::new(self.queues_created.fetch_add(1, Ordering::Relaxed), typed),
                 tags: tags.clone(),
                 created_ms: now_ms,
                 modified_ms: now_ms,
@@ -173,14 +176,14 @@ impl Service {
                 is_deleted: false,
             },
         };
-        let cell = self.new_cell(name, state);
-        directory.queues.insert(name.to_owned(), Arc::clone(&cell));
-        Ok(cell)
+        let shared = self.new_queue(name, state);
+        directory.queues.insert(name.to_owned(), Arc::clone(&shared));
+        Ok(shared)
     }
 
-    pub(super) fn new_cell(&self, name: &str, state: CellState) -> Arc<Cell> {
+    pub(super) fn new_queue(&self, name: &str, state: QueueState) -> Arc<SharedQueue> {
         let url = format!("{}/{}/{name}", self.endpoint, self.account);
-        Arc::new(Cell::new(name, self.arn(name), url, state))
+        Arc::new(SharedQueue::new(name, self.arn(name), url, state))
     }
 
     /// Deletes a queue and its messages.
@@ -188,22 +191,22 @@ impl Service {
     /// # Errors
     /// `QueueDoesNotExist`.
     pub(super) fn delete_queue(&self, queue: &str) -> Result<(), Fault> {
-        let cell = self.cell(queue)?;
+        let shared = self.find_queue(queue)?;
         let now_ms = self.now_ms();
         {
             let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-            let mut state = cell.open()?;
+            let mut state = shared.lock_existing()?;
             state.is_deleted = true;
             state.queue.purge();
-            directory.queues.remove(&cell.name);
-            directory.deleted_ms.insert(cell.name.clone(), now_ms);
+            directory.queues.remove(&shared.name);
+            directory.deleted_ms.insert(shared.name.clone(), now_ms);
         }
-        self.moves.forget(&cell.arn);
-        cell.ring();
+        self.move_tasks.forget(&shared.arn);
+        shared.notify();
         Ok(())
     }
 
-    /// Sets attributes: all of them, or none if one is refused.
+    /// Sets all of the given attributes, or none if one of them is refused.
     ///
     /// # Errors
     /// As [`Service::create`].
@@ -212,35 +215,35 @@ impl Service {
         queue: &str,
         changes: &BTreeMap<String, String>,
     ) -> Result<(), Fault> {
-        let cell = self.cell(queue)?;
+        let shared = self.find_queue(queue)?;
         let now_ms = self.now_ms();
-        let next = cell.open()?.queue.attributes().with(changes)?;
+        let next = shared.lock_existing()?.queue.attributes().with_changes(changes)?;
         let target = next
             .redrive
             .as_ref()
-            .and_then(|policy| self.cell_of_arn(&policy.dead_letter_target_arn));
+            .and_then(|policy| self.find_queue_by_arn(&policy.dead_letter_target_arn));
         if changes.contains_key("RedrivePolicy") {
-            check_redrive(&cell.arn, &next, changes, target.as_deref())?;
+            check_redrive(&shared.arn, &next, changes, target.as_deref())?;
         }
         {
-            let mut state = cell.open()?;
-            let next = state.queue.attributes().with(changes)?;
+            let mut state = shared.lock_existing()?;
+            let next = state.queue.attributes().with_changes(changes)?;
             state.queue.set_attributes(next, now_ms);
             state.modified_ms = now_ms;
         }
-        cell.ring();
+        shared.notify();
         Ok(())
     }
 
     /// The queues whose dead letters a queue takes, in the order of their names.
-    pub(super) fn dead_letter_sources(&self, target_arn: &str) -> Vec<Arc<Cell>> {
-        let mut cells = self.cells();
-        cells.retain(|cell| {
-            let state = cell.lock();
+    pub(super) fn dead_letter_sources(&self, target_arn: &str) -> Vec<Arc<SharedQueue>> {
+        let mut queues = self.queues();
+        queues.retain(|shared| {
+            let state = shared.lock();
             let redrive = state.queue.attributes().redrive.as_ref();
             redrive.is_some_and(|policy| policy.dead_letter_target_arn == target_arn)
         });
-        cells
+        queues
     }
 
     pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
@@ -252,16 +255,12 @@ impl Service {
     }
 }
 
-fn check_name(name: &str, asks_fifo: bool) -> Result<(), Fault> {
-    let stem = if asks_fifo { name.strip_suffix(".fifo") } else { Some(name) };
-    let is_plain = |stem: &str| {
-        !stem.is_empty()
-            && stem.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    if stem.is_some_and(is_plain) && name.len() <= limits::QUEUE_NAME_CHARS {
+fn check_name(name: &str, is_fifo: bool) -> Result<(), Fault> {
+    let stem = if is_fifo { name.strip_suffix(".fifo") } else { Some(name) };
+    if stem.is_some_and(has_queue_name_characters) && name.len() <= limits::QUEUE_NAME_CHARS {
         return Ok(());
     }
-    Err(Fault::invalid_parameter(if asks_fifo {
+    Err(Fault::invalid_parameter(if is_fifo {
         "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
          underscores, must end with .fifo suffix and be 1 to 80 in length."
     } else {
@@ -269,8 +268,14 @@ fn check_name(name: &str, asks_fifo: bool) -> Result<(), Fault> {
     }))
 }
 
+fn has_queue_name_characters(stem: &str) -> bool {
+    !stem.is_empty() && stem.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+/// Checks the tags of a queue.
+///
 /// # Errors
-/// `InvalidParameterValue` for more tags than a queue may have, or too long a key or value:
+/// `InvalidParameterValue` if there are too many tags, or if a key or value is too long:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-tags.html>.
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Fault> {
     if tags.len() > limits::QUEUE_TAGS {
@@ -289,7 +294,7 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Fault> {
 fn check_same(queue: &Queue, asked: &BTreeMap<String, String>) -> Result<(), Fault> {
     let has = queue.attributes();
     for (name, value) in asked {
-        let wanted = has.with(&BTreeMap::from([(name.clone(), value.clone())]))?;
+        let wanted = has.with_changes(&BTreeMap::from([(name.clone(), value.clone())]))?;
         if wanted.get(name) != has.get(name) {
             return Err(Fault::new(
                 Code::QueueNameExists,
@@ -303,28 +308,41 @@ fn check_same(queue: &Queue, asked: &BTreeMap<String, String>) -> Result<(), Fau
     Ok(())
 }
 
-/// Checks that a redrive policy names a queue, of the same type, that takes the source's letters.
+/// Checks that a redrive policy names an existing queue of the same type, and that this queue accepts
+/// dead letters from the source.
 fn check_redrive(
     source_arn: &str,
     source: &Attributes,
     asked: &BTreeMap<String, String>,
-    target: Option<&Cell>,
+    target: Option<&SharedQueue>,
 ) -> Result<(), Fault> {
     if source.redrive.is_none() {
         return Ok(());
     }
-    let shown = asked.get("RedrivePolicy").map_or("", String::as_str);
-    let refuse = |reason: &str| Err(Fault::invalid("RedrivePolicy", shown, reason));
+    match redrive_problem(source_arn, source, target) {
+        None => Ok(()),
+        Some(reason) => {
+            let text = asked.get("RedrivePolicy").map_or("", String::as_str);
+            Err(Fault::invalid("RedrivePolicy", text, reason))
+        }
+    }
+}
+
+fn redrive_problem(
+    source_arn: &str,
+    source: &Attributes,
+    target: Option<&SharedQueue>,
+) -> Option<&'static str> {
     let Some(target) = target else {
-        return refuse("Dead letter target does not exist.");
+        return Some("Dead letter target does not exist.");
     };
     let state = target.lock();
     if state.queue.is_fifo() != source.fifo.is_some() {
-        return refuse("Dead-letter queue must be same type of queue as the source.");
+        return Some("Dead-letter queue must be same type of queue as the source.");
     }
     let allow = state.queue.attributes().redrive_allow.as_ref();
     if !allow.is_none_or(|policy| policy.permits(source_arn)) {
-        return refuse("The redrive allow policy of the dead letter target denies this queue.");
+        return Some("The redrive allow policy of the dead letter target denies this queue.");
     }
-    Ok(())
+    None
 }

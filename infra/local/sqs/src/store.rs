@@ -1,8 +1,8 @@
-//! A queue's messages and the indexes that make each step logarithmic, whatever the backlog.
+//! The messages of a queue, with indexes that make each step logarithmic in their number.
 //!
-//! Invariants: a message is in exactly one of the places that its state names (ready, or hidden
-//! until a time); the counts are those of the states; a FIFO group is ready when, and only when,
-//! its first message is available. Time passes when [`Store::settle`] is called, not by itself.
+//! Three invariants hold. A message is in the one index that belongs to its state: `ready` or `hidden`.
+//! The counts are the numbers of messages in each state. A FIFO group is ready if and only if its first
+//! message is available. Time passes only when [`Store::advance_to`] is called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,21 +14,22 @@ use super::message::{Message, State};
 #[derive(Debug)]
 pub(super) struct Store {
     messages: BTreeMap<u64, Message>,
-    /// Standard queues: available messages, by the time since when. FIFO groups have turns instead.
+    /// The available messages of a standard queue, by the time since which they are available. FIFO
+    /// queues have the turns of their groups instead.
     ready: BTreeSet<(u64, u64)>,
-    /// Delayed messages and those in flight, by the time until when.
+    /// Messages that are delayed or in flight, by the time until which they are hidden.
     hidden: BTreeSet<(u64, u64)>,
-    /// All messages, by the time at which they were sent: what expires first is first.
+    /// All messages, by the time at which they were sent. The first one expires first.
     ages: BTreeSet<(u64, u64)>,
     in_flight: usize,
     delayed: usize,
     next_number: u64,
-    /// Counts what became of messages: equal counts, equal messages.
+    /// The number of changes so far. As long as it stays the same, so do the messages.
     changes: u64,
     pub(super) fifo: Option<Fifo>,
 }
 
-/// How far one receive has come through the available messages.
+/// The position of one receive in the available messages.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     group: Option<Arc<str>>,
@@ -50,7 +51,7 @@ impl Store {
         }
     }
 
-    /// The store that a snapshot was taken of.
+    /// Restores a store from a snapshot.
     pub(super) fn restored(
         messages: Vec<(u64, Message)>,
         next_number: u64,
@@ -62,16 +63,16 @@ impl Store {
         for (number, message) in messages {
             store.next_number = store.next_number.max(number.saturating_add(1));
             store.ages.insert((message.sent_ms, number));
-            store.place(number, message.state);
+            store.add_to_indexes(number, message.state);
             if let (Some(fifo), Some(group)) = (&mut store.fifo, &message.content.group_id) {
                 fifo.add(group, number);
                 groups.insert(Arc::clone(group));
             }
             store.messages.insert(number, message);
         }
-        // Those whose turn was known keep their order; the others were not ready.
-        let turns = store.fifo.as_mut().map(Fifo::take_turns).unwrap_or_default();
-        turns.iter().chain(&groups).for_each(|group| store.refresh(group));
+        // The groups that were ready keep their order.
+        let turns = store.fifo.as_mut().map(Fifo::take_ready_groups).unwrap_or_default();
+        turns.iter().chain(&groups).for_each(|group| store.update_readiness(group));
         store
     }
 
@@ -109,18 +110,18 @@ impl Store {
         self.messages.iter().map(|(number, message)| (*number, message))
     }
 
-    /// Adds a message behind all others, in its state.
+    /// Adds a message after all others, in the state that it has.
     pub(super) fn insert(&mut self, message: Message) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         self.changes += 1;
         self.ages.insert((message.sent_ms, number));
-        self.place(number, message.state);
+        self.add_to_indexes(number, message.state);
         let group = message.content.group_id.clone();
         self.messages.insert(number, message);
         if let (Some(fifo), Some(group)) = (&mut self.fifo, group) {
             fifo.add(&group, number);
-            self.refresh(&group);
+            self.update_readiness(&group);
         }
         number
     }
@@ -128,11 +129,11 @@ impl Store {
     pub(super) fn remove(&mut self, number: u64) -> Option<Message> {
         let message = self.messages.remove(&number)?;
         self.changes += 1;
-        self.unplace(number, message.state);
+        self.remove_from_indexes(number, message.state);
         self.ages.remove(&(message.sent_ms, number));
         if let (Some(fifo), Some(group)) = (&mut self.fifo, &message.content.group_id) {
             fifo.remove(group, number);
-            self.refresh(group);
+            self.update_readiness(group);
         }
         Some(message)
     }
@@ -150,7 +151,8 @@ impl Store {
         }
     }
 
-    /// Puts a message into another state, and lets the caller note why on the message.
+    /// Changes the state of a message as [`State::can_become`] allows, and lets the caller update its
+    /// other fields.
     pub(super) fn transition(
         &mut self,
         number: u64,
@@ -158,20 +160,21 @@ impl Store {
         note: impl FnOnce(&mut Message),
     ) {
         let Some(message) = self.messages.get_mut(&number) else { return };
+        debug_assert!(message.state.can_become(state), "{:?} to {state:?}", message.state);
         let before = std::mem::replace(&mut message.state, state);
         note(message);
         let group = message.content.group_id.clone();
         self.changes += 1;
-        self.unplace(number, before);
-        self.place(number, state);
+        self.remove_from_indexes(number, before);
+        self.add_to_indexes(number, state);
         if let Some(group) = group {
-            self.refresh(&group);
+            self.update_readiness(&group);
         }
     }
 
-    /// Lets the time be `now_ms`: what is older than `retention_ms` is gone, what was hidden until
-    /// now is available.
-    pub(super) fn settle(&mut self, now_ms: u64, retention_ms: u64) {
+    /// Applies the passing of time until `now_ms`: removes messages older than `retention_ms`, and makes
+    /// messages available that were hidden until then.
+    pub(super) fn advance_to(&mut self, now_ms: u64, retention_ms: u64) {
         while let Some(&(sent_ms, number)) = self.ages.first()
             && sent_ms.saturating_add(retention_ms) <= now_ms
         {
@@ -184,8 +187,8 @@ impl Store {
         }
     }
 
-    /// Gives all delayed messages another delay, counted from when they were sent.
-    pub(super) fn delay_anew(&mut self, delay_ms: u64) {
+    /// Changes the delay of all delayed messages, counted from when they were sent.
+    pub(super) fn change_delays(&mut self, delay_ms: u64) {
         let numbers: Vec<u64> = self.hidden.iter().map(|(_, number)| *number).collect();
         for number in numbers {
             if let Some(message) = self.messages.get(&number)
@@ -197,16 +200,16 @@ impl Store {
         }
     }
 
-    /// The next message that may be received. The caller takes it out of the available ones, or
-    /// stops asking.
+    /// The next message that can be received. The caller must change its state or remove it before the
+    /// next call.
     pub(super) fn next_available(&self, cursor: &mut Cursor) -> Option<u64> {
         let Some(fifo) = &self.fifo else {
             return self.ready.first().map(|(_, number)| *number);
         };
         if let Some(group) = &cursor.group {
             let next = match cursor.last {
-                Some(last) => fifo.after(group, last),
-                None => fifo.head(group),
+                Some(last) => fifo.message_after(group, last),
+                None => fifo.first_message(group),
             };
             if let Some(number) = next
                 && self.is_available(number)
@@ -216,25 +219,27 @@ impl Store {
             }
         }
         let group = fifo.next_group()?;
-        let head = fifo.head(&group);
-        *cursor = Cursor { group: Some(group), last: head };
-        head
+        let first = fifo.first_message(&group);
+        *cursor = Cursor { group: Some(group), last: first };
+        first
     }
 
     fn is_available(&self, number: u64) -> bool {
         self.get(number).is_some_and(|message| matches!(message.state, State::Available { .. }))
     }
 
-    /// Keeps a FIFO group ready exactly while its first message is available.
-    fn refresh(&mut self, group: &Arc<str>) {
-        let Some(head) = self.fifo.as_ref().and_then(|fifo| fifo.head(group)) else { return };
-        let is_ready = self.is_available(head);
+    /// Makes a FIFO group ready if its first message is available, and not ready otherwise.
+    fn update_readiness(&mut self, group: &Arc<str>) {
+        let Some(first) = self.fifo.as_ref().and_then(|fifo| fifo.first_message(group)) else {
+            return;
+        };
+        let is_ready = self.is_available(first);
         if let Some(fifo) = &mut self.fifo {
             fifo.set_ready(group, is_ready);
         }
     }
 
-    fn place(&mut self, number: u64, state: State) {
+    fn add_to_indexes(&mut self, number: u64, state: State) {
         match state {
             State::Available { since_ms } if self.fifo.is_none() => {
                 self.ready.insert((since_ms, number));
@@ -251,7 +256,7 @@ impl Store {
         }
     }
 
-    fn unplace(&mut self, number: u64, state: State) {
+    fn remove_from_indexes(&mut self, number: u64, state: State) {
         match state {
             State::Available { since_ms } => {
                 self.ready.remove(&(since_ms, number));
@@ -267,35 +272,39 @@ impl Store {
         }
     }
 
-    /// Holds this module's invariants against the messages themselves.
+    /// Checks this module's invariants against the messages themselves.
     #[cfg(test)]
     pub(super) fn check_consistency(&self) {
-        let states = || self.messages.iter().map(|(number, message)| (*number, message.state));
-        let hidden: BTreeSet<_> = states()
-            .filter_map(|(number, state)| match state {
-                State::Delayed { until_ms } | State::InFlight { until_ms } => {
-                    Some((until_ms, number))
+        let mut available = BTreeSet::new();
+        let mut hidden = BTreeSet::new();
+        let mut in_flight = 0;
+        for (number, message) in &self.messages {
+            match message.state {
+                State::Available { since_ms } => {
+                    available.insert((since_ms, *number));
                 }
-                State::Available { .. } => None,
-            })
-            .collect();
+                State::Delayed { until_ms } => {
+                    hidden.insert((until_ms, *number));
+                }
+                State::InFlight { until_ms } => {
+                    hidden.insert((until_ms, *number));
+                    in_flight += 1;
+                }
+            }
+        }
         assert_eq!(hidden, self.hidden);
-        let in_flight = |(_, state): &(u64, State)| matches!(state, State::InFlight { .. });
-        assert_eq!(states().filter(in_flight).count(), self.in_flight);
+        assert_eq!(in_flight, self.in_flight);
         assert_eq!(hidden.len(), self.in_flight + self.delayed);
         assert_eq!(self.ages.len(), self.messages.len());
         let Some(fifo) = &self.fifo else {
-            let available = states().filter_map(|(number, state)| match state {
-                State::Available { since_ms } => Some((since_ms, number)),
-                _ => None,
-            });
-            assert_eq!(available.collect::<BTreeSet<_>>(), self.ready);
+            assert_eq!(available, self.ready);
             return;
         };
         assert!(self.ready.is_empty());
         for message in self.messages.values() {
             let group = message.content.group_id.as_deref().unwrap_or_default();
-            let is_head_available = fifo.head(group).is_some_and(|head| self.is_available(head));
+            let is_head_available =
+                fifo.first_message(group).is_some_and(|head| self.is_available(head));
             assert_eq!(fifo.is_ready(group), is_head_available, "group {group}");
         }
     }

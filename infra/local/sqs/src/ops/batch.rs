@@ -1,4 +1,4 @@
-//! What all batches have in common: up to ten entries, each with an id, each with its own fate.
+//! The common parts of all batch operations: up to ten entries, each with an id and a result.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html>
 
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use crate::limits;
 /// Takes the entries out of a request.
 ///
 /// # Errors
-/// For the batch as a whole: too few or too many entries, a bad id, an id used twice.
+/// The whole batch is refused if it has no entries or too many, a bad id, or the same id twice.
 pub(super) fn entries(input: &mut Input, entry_type: &str) -> Result<Vec<(String, Input)>, Fault> {
     let entries = input.structures("Entries")?;
     if entries.is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn entries(input: &mut Input, entry_type: &str) -> Result<Vec<(String
     Ok(named)
 }
 
-/// Puts the fates of the entries into an answer; a list without entries is left out.
+/// Builds the answer from the results of the entries. A list without entries is left out.
 pub(super) fn answer(results: Vec<(String, Result<Value, Fault>)>) -> Value {
     let mut successful = Vec::new();
     let mut failed = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn answer(results: Vec<(String, Result<Value, Fault>)>) -> Value {
             Err(fault) => failed.push(json!({
                 "Id": id,
                 "SenderFault": true,
-                "Code": fault.code.query().unwrap_or(fault.code.name()),
+                "Code": fault.code.query_code().unwrap_or(fault.code.name()),
                 "Message": fault.message,
             })),
         }

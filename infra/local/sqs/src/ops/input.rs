@@ -1,7 +1,7 @@
-//! A request's members, taken out one by one with the types that the API gives them.
+//! Takes the members out of a request, one by one, with the types of the API.
 //!
-//! The JSON protocol does not convert: a number where a string belongs is refused, in the words
-//! that AWS refuses it with. A member that is absent and one that is null are the same.
+//! The JSON protocol does not convert values: a number in place of a string is refused, in AWS's
+//! wording. A member that is null counts as absent.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::errors::{Code, Fault};
 pub(super) struct Input(Map<String, Value>);
 
 impl Input {
-    /// Reads a body; an empty one is a structure without members.
+    /// Parses a request body. An empty body counts as a structure without members.
     ///
     /// # Errors
-    /// `Serialization` for what is no JSON object.
+    /// `Serialization` if the body is not a JSON object.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Fault> {
         if body.is_empty() {
             return Ok(Self(Map::new()));
@@ -33,8 +33,10 @@ impl Input {
         self.take(name).map(string).transpose()
     }
 
+    /// Takes a string that must be present.
+    ///
     /// # Errors
-    /// `MissingParameter` for an absent or empty one.
+    /// `MissingParameter` if it is absent or empty.
     pub(super) fn required(&mut self, name: &str) -> Result<String, Fault> {
         self.string(name)?.filter(|text| !text.is_empty()).ok_or_else(|| Fault::missing(name))
     }
@@ -48,34 +50,36 @@ impl Input {
         }
     }
 
-    /// Bytes, in base64.
+    /// Bytes, which are base64 in the request.
     pub(super) fn blob(&mut self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
         let Some(text) = self.string(name)? else { return Ok(None) };
-        let refuse = |_| Fault::new(Code::Serialization, format!("{name} is not valid base64."));
-        STANDARD.decode(text).map(Some).map_err(refuse)
+        match STANDARD.decode(text) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(_) => Err(Fault::new(Code::Serialization, format!("{name} is not valid base64."))),
+        }
     }
 
-    /// A list of strings; an absent one is empty.
+    /// A list of strings; empty if absent.
     pub(super) fn strings(&mut self, name: &str) -> Result<Vec<String>, Fault> {
         self.list(name)?.into_iter().map(string).collect()
     }
 
-    /// A map of strings; an absent one is empty.
+    /// A map of strings; empty if absent.
     pub(super) fn string_map(&mut self, name: &str) -> Result<BTreeMap<String, String>, Fault> {
         self.map(name)?.into_iter().map(|(key, value)| Ok((key, string(value)?))).collect()
     }
 
-    /// A list of structures; an absent one is empty.
+    /// A list of structures; empty if absent.
     pub(super) fn structures(&mut self, name: &str) -> Result<Vec<Self>, Fault> {
         self.list(name)?.into_iter().map(structure).collect()
     }
 
-    /// A map of structures; an absent one is empty.
+    /// A map of structures; empty if absent.
     pub(super) fn structure_map(&mut self, name: &str) -> Result<Vec<(String, Self)>, Fault> {
         self.map(name)?.into_iter().map(|(key, value)| Ok((key, structure(value)?))).collect()
     }
 
-    /// Whether a list is there and holds something.
+    /// Takes a list and returns whether it is present and has elements.
     pub(super) fn has_items(&mut self, name: &str) -> Result<bool, Fault> {
         Ok(!self.list(name)?.is_empty())
     }

@@ -1,7 +1,7 @@
-//! The operations of the JSON 1.0 protocol: requests taken apart, answers put together.
+//! The operations of the JSON 1.0 protocol: reading requests and building answers.
 //!
-//! What an operation means is the service's; here is only what it looks like on the wire, and
-//! which of AWS's checks come before the queue is even looked at.
+//! The service carries out the operations. This module knows only their form on the wire, and those of
+//! AWS's checks that are made before the queue is looked up.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html>
 
 mod batch;
@@ -27,7 +27,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0")
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
-/// Every operation by its name; what an access policy may name, too.
+/// The names of all operations, which are also the actions that an access policy may name.
 pub(super) const OPERATIONS: [&str; 23] = [
     "AddPermission",
     "CancelMessageMoveTask",
@@ -54,7 +54,7 @@ pub(super) const OPERATIONS: [&str; 23] = [
     "UntagQueue",
 ];
 
-/// Answers one request; a refusal is an answer, too.
+/// Answers one request, with an error response if it is refused.
 pub(super) async fn answer(
     service: &Service,
     caller: Caller<'_>,
@@ -73,7 +73,7 @@ pub(super) async fn answer(
         Ok(body) => (http::StatusCode::OK, body, None),
         Err(fault) => {
             let body = json!({ "__type": fault.code.wire_type(), "message": fault.message });
-            (fault.code.status(), body, fault.code.query())
+            (fault.code.status(), body, fault.code.query_code())
         }
     };
     let mut response = http::Response::new(Bytes::from(body.to_string()));
@@ -128,7 +128,7 @@ async fn dispatch(
     }
 }
 
-/// The answer of an operation that has nothing to say.
-fn nothing() -> Value {
+/// The answer of an operation that returns no values.
+fn empty_answer() -> Value {
     json!({})
 }

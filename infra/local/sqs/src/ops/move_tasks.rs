@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use super::input::Input;
 use crate::errors::Fault;
 use crate::limits;
-use crate::moves::{Status, Task};
+use crate::move_tasks::{Status, Task};
 use crate::service::Service;
 
 pub(super) fn start(service: &Service, mut input: Input) -> Result<Value, Fault> {
     let source_arn = input.required("SourceArn")?;
     let destination_arn = input.string("DestinationArn")?;
     let per_second = input.integer("MaxNumberOfMessagesPerSecond")?;
-    let task = service.start_move(&source_arn, destination_arn, per_second)?;
+    let task = service.start_move_task(&source_arn, destination_arn, per_second)?;
     Ok(json!({ "TaskHandle": task.handle() }))
 }
 
@@ -24,22 +24,22 @@ pub(super) fn list(service: &Service, mut input: Input) -> Result<Value, Fault> 
         return Err(Fault::invalid("MaxResults", max, "Must be between 1 and 10, if provided."));
     }
     let tasks = service.move_tasks(&source_arn, usize::try_from(max).unwrap_or(1))?;
-    Ok(json!({ "Results": tasks.iter().map(shown).collect::<Vec<Value>>() }))
+    Ok(json!({ "Results": tasks.iter().map(task_json).collect::<Vec<Value>>() }))
 }
 
 pub(super) fn cancel(service: &Service, mut input: Input) -> Result<Value, Fault> {
-    let moved = service.cancel_move(&input.required("TaskHandle")?)?;
+    let moved = service.cancel_move_task(&input.required("TaskHandle")?)?;
     Ok(json!({ "ApproximateNumberOfMessagesMoved": moved }))
 }
 
-fn shown(task: &Task) -> Value {
+fn task_json(task: &Task) -> Value {
     let (status, reason) = match task.status {
         Status::Running => ("RUNNING", None),
         Status::Completed => ("COMPLETED", None),
         Status::Cancelled => ("CANCELLED", None),
         Status::Failed { reason } => ("FAILED", Some(reason)),
     };
-    let mut shown = json!({
+    let mut members = json!({
         "Status": status,
         "SourceArn": task.source_arn,
         "ApproximateNumberOfMessagesMoved": task.moved,
@@ -54,8 +54,8 @@ fn shown(task: &Task) -> Value {
     ];
     for (name, value) in optional {
         if let Some(value) = value {
-            shown[name] = value;
+            members[name] = value;
         }
     }
-    shown
+    members
 }

@@ -1,6 +1,6 @@
 //! `AddPermission` and `RemovePermission`: statements of the queue's access policy.
 //!
-//! The policy is kept and shown, and not enforced: the emulation knows no identities.
+//! The policy is stored and returned but not enforced, because the queues do not know who calls.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_AddPermission.html>
 
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::input::Input;
-use super::{OPERATIONS, nothing};
-use crate::cell::CellState;
+use super::{OPERATIONS, empty_answer};
 use crate::errors::{Code, Fault};
 use crate::limits;
 use crate::service::Service;
+use crate::shared_queue::QueueState;
 
 pub(super) fn add(service: &Service, mut input: Input) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
     let label = label(&mut input)?;
     let accounts = required_list(&mut input, "AWSAccountIds")?;
     let actions = required_list(&mut input, "Actions")?;
@@ -37,11 +37,11 @@ pub(super) fn add(service: &Service, mut input: Input) -> Result<Value, Fault> {
         "Effect": "Allow",
         "Principal": { "AWS": one_or_many(principals.collect()) },
         "Action": one_or_many(actions.iter().map(|action| format!("SQS:{action}")).collect()),
-        "Resource": *cell.arn,
+        "Resource": *shared.arn,
     });
 
     let now_ms = service.now_ms();
-    let mut state = cell.open()?;
+    let mut state = shared.lock_existing()?;
     let mut policy = policy(&state);
     let mut statements = statements(&policy);
     if statements.iter().any(|statement| statement["Sid"] == label.as_str()) {
@@ -52,18 +52,19 @@ pub(super) fn add(service: &Service, mut input: Input) -> Result<Value, Fault> {
     }
     statements.push(statement);
     if policy.is_null() {
-        policy = json!({ "Version": "2008-10-17", "Id": format!("{}/SQSDefaultPolicy", cell.arn) });
+        policy =
+            json!({ "Version": "2008-10-17", "Id": format!("{}/SQSDefaultPolicy", shared.arn) });
     }
     policy["Statement"] = statements.into();
     store(&mut state, policy.to_string(), now_ms)?;
-    Ok(nothing())
+    Ok(empty_answer())
 }
 
 pub(super) fn remove(service: &Service, mut input: Input) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
     let label = label(&mut input)?;
     let now_ms = service.now_ms();
-    let mut state = cell.open()?;
+    let mut state = shared.lock_existing()?;
     let mut policy = policy(&state);
     let mut statements = statements(&policy);
     let before = statements.len();
@@ -78,7 +79,7 @@ pub(super) fn remove(service: &Service, mut input: Input) -> Result<Value, Fault
         policy.to_string()
     };
     store(&mut state, text, now_ms)?;
-    Ok(nothing())
+    Ok(empty_answer())
 }
 
 fn label(input: &mut Input) -> Result<String, Fault> {
@@ -98,13 +99,13 @@ fn required_list(input: &mut Input, name: &str) -> Result<Vec<String>, Fault> {
     if list.is_empty() { Err(Fault::missing(name)) } else { Ok(list) }
 }
 
-/// The queue's policy; null without one.
-fn policy(state: &CellState) -> Value {
+/// The queue's policy; null if it has none.
+fn policy(state: &QueueState) -> Value {
     let text = state.queue.attributes().policy.as_deref();
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
 }
 
-/// A policy's statements: a list, or the one that stands for itself.
+/// The statements of a policy, which has either a list of statements or a single one.
 fn statements(policy: &Value) -> Vec<Value> {
     match policy.get("Statement") {
         None => Vec::new(),
@@ -113,9 +114,9 @@ fn statements(policy: &Value) -> Vec<Value> {
     }
 }
 
-fn store(state: &mut CellState, policy: String, now_ms: u64) -> Result<(), Fault> {
+fn store(state: &mut QueueState, policy: String, now_ms: u64) -> Result<(), Fault> {
     let change = BTreeMap::from([("Policy".to_owned(), policy)]);
-    let next = state.queue.attributes().with(&change)?;
+    let next = state.queue.attributes().with_changes(&change)?;
     state.queue.set_attributes(next, now_ms);
     state.modified_ms = now_ms;
     Ok(())

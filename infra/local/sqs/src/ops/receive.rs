@@ -1,4 +1,4 @@
-//! `ReceiveMessage`, and which attributes a consumer wants to see.
+//! `ReceiveMessage`, and the selection of the attributes that a consumer asks for.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
 
 use base64::Engine as _;
@@ -29,40 +29,44 @@ const SYSTEM_ATTRIBUTES: [&str; 9] = [
 ];
 
 pub(super) async fn receive(service: &Service, mut input: Input) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
     let options = options(&mut input)?;
     let mut system_names = input.strings("AttributeNames")?;
     system_names.extend(input.strings("MessageSystemAttributeNames")?);
     check_system_names(&system_names)?;
-    let wanted = Wanted { system: system_names, custom: input.strings("MessageAttributeNames")? };
+    let requested = RequestedAttributes {
+        system: system_names,
+        custom: input.strings("MessageAttributeNames")?,
+    };
 
-    let deliveries = service.receive(&cell, &options).await?;
+    let deliveries = service.receive(&shared, &options).await?;
     if deliveries.is_empty() {
         return Ok(json!({}));
     }
     let messages: Vec<Value> =
-        deliveries.iter().map(|delivery| wanted.shown(delivery, &service.account)).collect();
+        deliveries.iter().map(|each| requested.message_json(each, &service.account)).collect();
     Ok(json!({ "Messages": messages }))
 }
 
 fn options(input: &mut Input) -> Result<ReceiveOptions, Fault> {
     let max = input.integer("MaxNumberOfMessages")?.unwrap_or(1);
-    let refuse = |name, value, reason| Err(Fault::invalid(name, value, reason));
     if !(1..=limits::RECEIVE_MESSAGES).contains(&max) {
         let reason = "Must be between 1 and 10, if provided.";
-        return refuse("MaxNumberOfMessages", max, reason);
+        return Err(Fault::invalid("MaxNumberOfMessages", max, reason));
     }
     let wait = input.integer("WaitTimeSeconds")?;
     if let Some(wait) = wait
         && !(0..=limits::WAIT_SECONDS).contains(&wait)
     {
-        return refuse("WaitTimeSeconds", wait, "Must be >= 0 and <= 20, if provided.");
+        let reason = "Must be >= 0 and <= 20, if provided.";
+        return Err(Fault::invalid("WaitTimeSeconds", wait, reason));
     }
     let visibility_seconds = input.integer("VisibilityTimeout")?;
     if let Some(seconds) = visibility_seconds
         && !(0..=limits::VISIBILITY_SECONDS).contains(&seconds)
     {
-        return refuse("VisibilityTimeout", seconds, "Must be between 0 and 43200, if provided.");
+        let reason = "Must be between 0 and 43200, if provided.";
+        return Err(Fault::invalid("VisibilityTimeout", seconds, reason));
     }
     let attempt = input.string("ReceiveRequestAttemptId")?;
     check_id("ReceiveRequestAttemptId", attempt.as_deref())?;
@@ -76,16 +80,10 @@ fn options(input: &mut Input) -> Result<ReceiveOptions, Fault> {
     })
 }
 
-/// `AttributeNames` is of the type of a queue's attributes: those are no error, and no attribute
-/// of a message either.
+/// Refuses unknown system attributes. The API types `AttributeNames` as attributes of a queue, so the
+/// names of those are accepted too, although no message has them.
 fn check_system_names(names: &[String]) -> Result<(), Fault> {
-    let is_known = |name: &str| {
-        name == "All"
-            || SYSTEM_ATTRIBUTES.contains(&name)
-            || SETTABLE.contains(&name)
-            || READ_ONLY.contains(&name)
-    };
-    match names.iter().find(|name| !is_known(name)) {
+    match names.iter().find(|name| !is_known_name(name)) {
         None => Ok(()),
         Some(name) => {
             Err(Fault::new(Code::InvalidAttributeName, format!("Unknown Attribute {name}.")))
@@ -93,13 +91,21 @@ fn check_system_names(names: &[String]) -> Result<(), Fault> {
     }
 }
 
-struct Wanted {
+fn is_known_name(name: &str) -> bool {
+    name == "All"
+        || SYSTEM_ATTRIBUTES.contains(&name)
+        || SETTABLE.contains(&name)
+        || READ_ONLY.contains(&name)
+}
+
+/// The attributes that a consumer asked for.
+struct RequestedAttributes {
     system: Vec<String>,
     custom: Vec<String>,
 }
 
-impl Wanted {
-    fn shown(&self, delivery: &Delivery, sender: &str) -> Value {
+impl RequestedAttributes {
+    fn message_json(&self, delivery: &Delivery, sender: &str) -> Value {
         let content = &delivery.content;
         let mut message = json!({
             "MessageId": *delivery.id,
@@ -126,15 +132,17 @@ impl Wanted {
             .collect();
         if let Some(digest) = Digest::of_attributes(attributes.iter().copied()) {
             message["MD5OfMessageAttributes"] = digest.to_string().into();
-            let shown =
-                attributes.into_iter().map(|(name, value)| (name.to_owned(), custom(value)));
-            message["MessageAttributes"] = Value::Object(shown.collect());
+            let mut members = Map::new();
+            for (name, attribute) in attributes {
+                members.insert(name.to_owned(), attribute_json(attribute));
+            }
+            message["MessageAttributes"] = members.into();
         }
         message
     }
 }
 
-/// Whether a filter (`All`, `.*`, `*`, `prefix.*`, or a name) asks for an attribute.
+/// Returns whether a filter (`All`, `.*`, `*`, `prefix.*`, or a name) selects an attribute.
 fn matches(asked: &str, name: &str) -> bool {
     match asked {
         "All" | ".*" | "*" => true,
@@ -144,15 +152,15 @@ fn matches(asked: &str, name: &str) -> bool {
     }
 }
 
-fn custom(attribute: &MessageAttribute) -> Value {
-    let mut shown = json!({ "DataType": attribute.data_type });
+fn attribute_json(attribute: &MessageAttribute) -> Value {
+    let mut members = json!({ "DataType": attribute.data_type });
     if let Some(text) = &attribute.string_value {
-        shown["StringValue"] = text.as_str().into();
+        members["StringValue"] = text.as_str().into();
     }
     if let Some(bytes) = &attribute.binary_value {
-        shown["BinaryValue"] = STANDARD.encode(bytes).into();
+        members["BinaryValue"] = STANDARD.encode(bytes).into();
     }
-    shown
+    members
 }
 
 #[cfg(test)]

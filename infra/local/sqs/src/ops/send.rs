@@ -22,19 +22,19 @@ pub(super) fn send(
     caller: Caller<'_>,
     mut input: Input,
 ) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
     let outgoing = outgoing(&mut input, caller)?;
-    service.send(&cell, outgoing).map(|sent| shown(&sent))
+    service.send(&shared, outgoing).map(|sent| sent_json(&sent))
 }
 
-/// Entries fail one by one, except for what AWS refuses the whole batch for: its size, and ids that
-/// a FIFO queue requires.
+/// Sends the entries of a batch. Each entry succeeds or fails on its own, but AWS refuses the whole
+/// batch if it is too large or if an entry lacks an id that a FIFO queue requires.
 pub(super) fn send_batch(
     service: &Service,
     caller: Caller<'_>,
     mut input: Input,
 ) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
     let mut outgoing_entries = Vec::new();
     for (id, mut entry) in batch::entries(&mut input, "SendMessageBatchRequestEntry")? {
         let outgoing = match outgoing(&mut entry, caller) {
@@ -43,8 +43,9 @@ pub(super) fn send_batch(
         };
         outgoing_entries.push((id, outgoing));
     }
-    let sound = || outgoing_entries.iter().filter_map(|(_, outgoing)| outgoing.as_ref().ok());
-    let size: usize = sound().map(Outgoing::size).sum();
+    let valid: Vec<&Outgoing> =
+        outgoing_entries.iter().filter_map(|(_, outgoing)| outgoing.as_ref().ok()).collect();
+    let size: usize = valid.iter().map(|outgoing| outgoing.size()).sum();
     if size > limits::MESSAGE_BYTES {
         return Err(Fault::new(
             Code::BatchRequestTooLong,
@@ -55,9 +56,9 @@ pub(super) fn send_batch(
         ));
     }
     {
-        let state = cell.open()?;
+        let state = shared.lock_existing()?;
         if state.queue.is_fifo() {
-            for outgoing in sound() {
+            for outgoing in valid {
                 state
                     .queue
                     .check_ids(outgoing)
@@ -66,8 +67,8 @@ pub(super) fn send_batch(
         }
     }
     let results = outgoing_entries.into_iter().map(|(id, outgoing)| {
-        let sent = outgoing.and_then(|outgoing| service.send(&cell, outgoing));
-        (id, sent.map(|sent| shown(&sent)))
+        let sent = outgoing.and_then(|outgoing| service.send(&shared, outgoing));
+        (id, sent.map(|sent| sent_json(&sent)))
     });
     Ok(batch::answer(results.collect()))
 }
@@ -126,7 +127,7 @@ fn trace_header(input: &mut Input) -> Result<Option<String>, Fault> {
     Ok(header)
 }
 
-fn shown(sent: &Sent) -> Value {
+fn sent_json(sent: &Sent) -> Value {
     let content = &sent.content;
     let mut answer = json!({
         "MessageId": *sent.id,

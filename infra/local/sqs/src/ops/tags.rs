@@ -3,32 +3,32 @@
 
 use serde_json::{Value, json};
 
+use super::empty_answer;
 use super::input::Input;
-use super::nothing;
 use crate::errors::Fault;
 use crate::service::{Service, check_tags};
 
 pub(super) fn add(service: &Service, mut input: Input) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
-    let mut state = cell.open()?;
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
+    let mut state = shared.lock_existing()?;
     let mut tags = state.tags.clone();
     tags.extend(input.string_map("Tags")?);
     check_tags(&tags)?;
     state.tags = tags;
-    Ok(nothing())
+    Ok(empty_answer())
 }
 
 pub(super) fn remove(service: &Service, mut input: Input) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
-    let mut state = cell.open()?;
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
+    let mut state = shared.lock_existing()?;
     for key in input.strings("TagKeys")? {
         state.tags.remove(&key);
     }
-    Ok(nothing())
+    Ok(empty_answer())
 }
 
 pub(super) fn list(service: &Service, mut input: Input) -> Result<Value, Fault> {
-    let cell = service.cell(&input.required("QueueUrl")?)?;
-    let state = cell.open()?;
-    Ok(if state.tags.is_empty() { nothing() } else { json!({ "Tags": state.tags }) })
+    let shared = service.find_queue(&input.required("QueueUrl")?)?;
+    let state = shared.lock_existing()?;
+    Ok(if state.tags.is_empty() { empty_answer() } else { json!({ "Tags": state.tags }) })
 }

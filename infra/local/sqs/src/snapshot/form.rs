@@ -1,5 +1,5 @@
-//! The parts of a snapshot as they are written: forms of their own, so that the live types are free to
-//! change without what was kept becoming unreadable.
+//! The serialized form of each part of a snapshot. These types are separate from the live types, so that
+//! a change of a live type does not make stored snapshots unreadable.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::MessageAttribute;
 use crate::content::Outgoing;
-use crate::fifo::{Accepted, Attempted, DuplicateKey};
+use crate::fifo::{Accepted, AttemptedReceive, DuplicateKey};
 use crate::message::{Content, Message, State};
-use crate::moves::{self, Status, Task};
+use crate::move_tasks::{self, Status, Task};
 
-/// A text that is lent when it is written.
+/// A string that is borrowed when a snapshot is written.
 type Text<'a> = Cow<'a, str>;
 
 #[derive(Serialize, Deserialize)]
@@ -56,7 +56,7 @@ struct AttributeForm<'a> {
     data_type: Text<'a>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     string: Option<Text<'a>>,
-    /// In base64.
+    /// Encoded as base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     binary: Option<String>,
 }
@@ -82,7 +82,7 @@ pub(super) struct DuplicateForm {
 pub(super) struct AttemptForm {
     until_ms: u64,
     id: String,
-    /// Messages, each with the number of the receive that handed it out.
+    /// The number of each message and of the receive that delivered it.
     handed_out: Vec<(u64, u64)>,
 }
 
@@ -135,11 +135,14 @@ impl<'a> MessageForm<'a> {
         }
     }
 
+    /// Converts the form to a message and its number.
+    ///
     /// # Errors
-    /// Saying what is wrong with it.
+    /// A description of what is wrong with the form.
     pub(super) fn message(self) -> Result<(u64, Message), String> {
-        let attributes = self.attributes.into_iter();
-        let attributes = attributes
+        let attributes = self
+            .attributes
+            .into_iter()
             .map(|(name, form)| Ok((name.into_owned(), form.attribute()?)))
             .collect::<Result<_, String>>()?;
         let content = Content::from(Outgoing {
@@ -226,15 +229,18 @@ impl DuplicateForm {
 }
 
 impl AttemptForm {
-    pub(super) fn of((until_ms, id, handed_out): &(u64, String, Vec<Attempted>)) -> Self {
+    pub(super) fn of((until_ms, id, handed_out): &(u64, String, Vec<AttemptedReceive>)) -> Self {
         let handed_out = handed_out.iter().map(|each| (each.message, each.receive)).collect();
         Self { until_ms: *until_ms, id: id.clone(), handed_out }
     }
 
-    pub(super) fn attempt(self) -> (u64, String, Vec<Attempted>) {
-        let handed_out = self.handed_out.into_iter();
-        let handed_out = handed_out.map(|(message, receive)| Attempted { message, receive });
-        (self.until_ms, self.id, handed_out.collect())
+    pub(super) fn attempt(self) -> (u64, String, Vec<AttemptedReceive>) {
+        let handed_out = self
+            .handed_out
+            .into_iter()
+            .map(|(message, receive)| AttemptedReceive { message, receive })
+            .collect();
+        (self.until_ms, self.id, handed_out)
     }
 }
 
@@ -258,17 +264,21 @@ impl TaskForm {
         }
     }
 
+    /// Converts the form to a task.
+    ///
     /// # Errors
-    /// Saying what is wrong with it.
+    /// A description of what is wrong with the form.
     pub(super) fn task(self) -> Result<Task, String> {
         let status = match self.status {
             StatusForm::Running => Status::Running,
             StatusForm::Completed => Status::Completed,
             StatusForm::Cancelled => Status::Cancelled,
             StatusForm::Failed { reason } => {
-                let known = moves::REASONS.into_iter().find(|known| *known == reason);
-                let unknown = || format!("a move task failed for an unknown reason: {reason}");
-                Status::Failed { reason: known.ok_or_else(unknown)? }
+                let reason = move_tasks::FAILURE_REASONS
+                    .into_iter()
+                    .find(|known| *known == reason)
+                    .ok_or_else(|| format!("a move task failed for an unknown reason: {reason}"))?;
+                Status::Failed { reason }
             }
         };
         Ok(Task {

@@ -1,9 +1,11 @@
-//! What SQS holds at one moment: taken under the locks of all queues, written and read without them.
+//! A copy of all queues at one moment. It is taken while all queues are locked, and written and read
+//! without a lock.
 //!
-//! Kept is all that a producer or a consumer could tell from the queues: messages with their states
-//! and counts, what FIFO queues remember, attributes, tags, move tasks (a running one goes on), and the
-//! numbers that receipt handles consist of. Times are those of the emulation's clock, and go on passing.
-//! Left out: that the names of deleted queues rest for a minute, and what an adversary has done so far.
+//! A snapshot contains everything that a producer or a consumer can observe: messages with their states
+//! and counts, the deduplication ids and receive attempts of FIFO queues, attributes, tags, move tasks,
+//! and the numbers in receipt handles. After a restore, running move tasks continue, and times are still
+//! those of the emulation's clock. A snapshot leaves out which queues were deleted in the last minute,
+//! and which faults were injected.
 
 mod form;
 mod lines;
@@ -17,32 +19,32 @@ use serde::{Deserialize, Serialize};
 
 use super::Sqs;
 use super::attributes::Attributes;
-use super::cell::{Cell, CellState};
-use super::fifo::FifoMemory;
+use super::fifo::FifoSnapshot;
 use super::message::Message;
-use super::moves::{Status, Task};
+use super::move_tasks::{Status, Task};
+use super::shared_queue::{QueueState, SharedQueue};
 
 /// All queues, and the move tasks between them.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    queues_made: u64,
-    queues: Vec<KeptQueue>,
+    queues_created: u64,
+    queues: Vec<QueueSnapshot>,
     tasks: Vec<Task>,
 }
 
-/// A queue; its messages share what their producers wrote with the live ones.
+/// The snapshot of a queue. Its messages share their content with those of the live queue.
 #[derive(Debug)]
-pub struct KeptQueue {
-    head: Head,
+pub struct QueueSnapshot {
+    header: QueueHeader,
     attributes: Attributes,
     changes: u64,
     messages: Vec<(u64, Message)>,
-    fifo: Option<FifoMemory>,
+    fifo: Option<FifoSnapshot>,
 }
 
 /// A queue without its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Head {
+struct QueueHeader {
     name: String,
     number: u64,
     attributes: BTreeMap<String, String>,
@@ -54,79 +56,90 @@ struct Head {
     next_message: u64,
 }
 
-/// As long as nothing changes, marks are equal.
+/// Identifies a state of the queues: revisions are equal as long as nothing changes.
 #[derive(Debug, PartialEq)]
-pub struct Mark {
-    queues: Vec<(Head, u64)>,
+pub struct Revision {
+    queues: Vec<(QueueHeader, u64)>,
     tasks: Vec<(Arc<str>, u64, Status)>,
 }
 
-/// Not what [`Snapshot::write`] wrote.
+/// Why a snapshot could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum SnapshotError {
+    /// The reader failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A line is not one that [`Snapshot::write`] wrote.
     #[error("line {line}: {reason}")]
-    Line { line: usize, reason: String },
+    Line {
+        /// The number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Snapshot {
-    /// That of the service as it was.
-    pub fn mark(&self) -> Mark {
+    /// The revision of the service at the time of the snapshot.
+    pub fn revision(&self) -> Revision {
         let mut queues: Vec<_> =
-            self.queues.iter().map(|kept| (kept.head.clone(), kept.changes)).collect();
-        queues.sort_by_key(|(head, _)| head.number);
-        Mark { queues, tasks: self.tasks.iter().map(progress).collect() }
+            self.queues.iter().map(|queue| (queue.header.clone(), queue.changes)).collect();
+        queues.sort_by_key(|(header, _)| header.number);
+        Revision { queues, tasks: self.tasks.iter().map(progress).collect() }
     }
 }
 
 impl Sqs {
-    pub fn mark(&self) -> Mark {
-        let tasks = self.service.moves.lock();
-        let tasks = tasks.values().flatten().map(progress).collect();
+    /// The current revision.
+    pub fn revision(&self) -> Revision {
+        let tasks = self.service.move_tasks.lock().values().flatten().map(progress).collect();
         let mut queues = Vec::new();
-        for cell in self.service.cells() {
-            let state = cell.lock();
-            queues.push((head(&cell, &state), state.queue.store().changes()));
+        for shared in self.service.queues() {
+            let state = shared.lock();
+            queues.push((header(&shared, &state), state.queue.store().changes()));
         }
-        queues.sort_by_key(|(head, _)| head.number);
-        Mark { queues, tasks }
+        queues.sort_by_key(|(header, _)| header.number);
+        Revision { queues, tasks }
     }
 
-    /// Takes a snapshot. No queue does anything until `meanwhile` has ended too: what it sees
-    /// elsewhere is of the same moment.
+    /// Takes a snapshot, and calls `meanwhile` while all queues are still locked, so that what it
+    /// copies elsewhere is of the same moment.
     pub fn capture<T>(&self, meanwhile: impl FnOnce() -> T) -> (Snapshot, T) {
-        // In the order in which everyone takes them: the tasks, the directory, queues by their numbers.
-        let tasks = self.service.moves.lock();
+        // All code takes the locks in this order: tasks, directory, queues by their numbers.
+        let tasks = self.service.move_tasks.lock();
         let directory = self.service.directory();
-        let mut cells: Vec<&Arc<Cell>> = directory.queues.values().collect();
-        cells.sort_by_key(|cell| cell.number);
-        let states: Vec<_> = cells.iter().map(|cell| cell.lock()).collect();
+        let mut queues: Vec<&Arc<SharedQueue>> = directory.queues.values().collect();
+        queues.sort_by_key(|shared| shared.number);
+        let states: Vec<_> = queues.iter().map(|shared| shared.lock()).collect();
         let snapshot = Snapshot {
-            queues_made: self.service.queues_made.load(Ordering::Relaxed),
-            queues: cells.iter().zip(&states).map(|(cell, state)| keep(cell, state)).collect(),
+            queues_created: self.service.queues_created.load(Ordering::Relaxed),
+            queues: queues
+                .iter()
+                .zip(&states)
+                .map(|(shared, state)| snapshot_queue(shared, state))
+                .collect(),
             tasks: tasks.values().flatten().cloned().collect(),
         };
         (snapshot, meanwhile())
     }
 }
 
-fn keep(cell: &Cell, state: &CellState) -> KeptQueue {
+fn snapshot_queue(shared: &SharedQueue, state: &QueueState) -> QueueSnapshot {
     let store = state.queue.store();
-    KeptQueue {
-        head: head(cell, state),
+    QueueSnapshot {
+        header: header(shared, state),
         attributes: state.queue.attributes().clone(),
         changes: store.changes(),
         messages: store.iter().map(|(number, message)| (number, message.clone())).collect(),
-        fifo: store.fifo.as_ref().map(super::fifo::Fifo::memory),
+        fifo: store.fifo.as_ref().map(super::fifo::Fifo::snapshot),
     }
 }
 
-fn head(cell: &Cell, state: &CellState) -> Head {
-    Head {
-        name: cell.name.clone(),
-        number: cell.number,
-        attributes: state.queue.attributes().texts(),
+fn header(shared: &SharedQueue, state: &QueueState) -> QueueHeader {
+    QueueHeader {
+        name: shared.name.clone(),
+        number: shared.number,
+        attributes: state.queue.attributes().to_map(),
         tags: state.tags.clone(),
         created_ms: state.created_ms,
         modified_ms: state.modified_ms,

@@ -27,7 +27,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// Runs the steps; in the end, every message was deleted, expired, dead, or is received once more.
 fn run(is_fifo: bool, steps: &[Step]) {
     let attributes = [("MessageRetentionPeriod", "600")];
-    let mut lone = Lone::new(is_fifo, &attributes);
+    let mut queue = TestQueue::new(is_fifo, &attributes);
     let mut sent = 0;
     let mut gone = 0;
     let mut deliveries: Vec<Delivery> = Vec::new();
@@ -39,7 +39,7 @@ fn run(is_fifo: bool, steps: &[Step]) {
                     outgoing.deduplication_id = None;
                     outgoing.delay_seconds = Some(delay_seconds);
                 }
-                lone.try_send(outgoing).unwrap();
+                queue.try_send(outgoing).unwrap();
                 sent += 1;
             }
             Step::Receive { max, seconds } => {
@@ -49,43 +49,43 @@ fn run(is_fifo: bool, steps: &[Step]) {
                     max_receive_count: Some(3),
                     ..Receive::default()
                 };
-                let received = lone.queue.receive(&request, lone.now_ms);
+                let received = queue.queue.receive(&request, queue.now_ms);
                 assert!(received.deliveries.len() <= max);
-                assert!(received.dead.iter().all(|message| message.receives_here == 3));
-                gone += received.dead.len();
+                assert!(received.dead_letters.iter().all(|message| message.receives_here == 3));
+                gone += received.dead_letters.len();
                 deliveries.extend(received.deliveries);
             }
             Step::Delete { which } => {
                 if let Some(delivery) = deliveries.get(which) {
-                    let before = held(&mut lone);
-                    let result = lone.queue.delete(receipt(delivery), lone.now_ms);
-                    let deleted = before - held(&mut lone);
+                    let before = held(&mut queue);
+                    let result = queue.queue.delete(receipt(delivery), queue.now_ms);
+                    let deleted = before - held(&mut queue);
                     assert!(deleted <= 1 && (result.is_ok() || deleted == 0));
                     gone += deleted;
                 }
             }
             Step::Hide { which, seconds } => {
                 if let Some(delivery) = deliveries.get(which) {
-                    let _ = lone.hide(delivery, seconds);
+                    let _ = queue.hide(delivery, seconds);
                 }
             }
             Step::Pass { seconds } => {
-                let before = held(&mut lone);
-                lone.pass(seconds * SECOND);
-                gone += before - held(&mut lone);
+                let before = held(&mut queue);
+                queue.pass(seconds * SECOND);
+                gone += before - held(&mut queue);
             }
         }
-        lone.queue.check_consistency();
-        assert_eq!(held(&mut lone) + gone, sent, "after {step:?}");
+        queue.queue.check_consistency();
+        assert_eq!(held(&mut queue) + gone, sent, "after {step:?}");
     }
     // Nothing is stuck: after the longest timeout, all that is left can be received.
-    lone.pass(40 * SECOND);
-    let left = held(&mut lone);
-    assert_eq!(lone.receive(1_000).len(), left);
+    queue.pass(40 * SECOND);
+    let left = held(&mut queue);
+    assert_eq!(queue.receive(1_000).len(), left);
 }
 
-fn held(lone: &mut Lone) -> usize {
-    let (visible, in_flight, delayed) = lone.depth();
+fn held(queue: &mut TestQueue) -> usize {
+    let (visible, in_flight, delayed) = queue.depth();
     visible + in_flight + delayed
 }
 

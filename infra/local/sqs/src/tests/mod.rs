@@ -1,8 +1,8 @@
-//! Tests of the queues by their pure state, and of the service by its API, on times of their own.
+//! Tests of a queue as a state machine and of the service through its API, with a clock that the test sets.
 
 mod fifo;
 mod invariants;
-mod moves;
+mod move_tasks;
 mod polling;
 mod protocol;
 mod redrive;
@@ -22,7 +22,7 @@ use super::content::Outgoing;
 use super::errors::Fault;
 use super::message::Delivery;
 use super::queue::{Queue, Receive, Sent};
-use super::receipt::{Receipt, Unusable};
+use super::receipt::{Receipt, ReceiptError};
 use super::{NewMessage, ReceivedMessage, Sqs};
 use clock::Clock;
 use faults::Arrival;
@@ -30,14 +30,14 @@ use faults::Arrival;
 const START_MS: u64 = 1_700_000_000_000;
 const SECOND: u64 = 1_000;
 
-/// A lone queue, and the time.
-struct Lone {
+/// A single queue and the current time.
+struct TestQueue {
     queue: Queue,
     now_ms: u64,
     sent: u64,
 }
 
-impl Lone {
+impl TestQueue {
     fn standard(attributes: &[(&str, &str)]) -> Self {
         Self::new(false, attributes)
     }
@@ -47,12 +47,12 @@ impl Lone {
     }
 
     fn new(is_fifo: bool, attributes: &[(&str, &str)]) -> Self {
-        let attributes = Attributes::defaults(is_fifo).with(&map(attributes)).unwrap();
+        let attributes = Attributes::defaults(is_fifo).with_changes(&map(attributes)).unwrap();
         Self { queue: Queue::new(7, attributes), now_ms: START_MS, sent: 0 }
     }
 
     fn set(&mut self, changes: &[(&str, &str)]) {
-        let next = self.queue.attributes().with(&map(changes)).unwrap();
+        let next = self.queue.attributes().with_changes(&map(changes)).unwrap();
         self.queue.set_attributes(next, self.now_ms);
     }
 
@@ -81,7 +81,7 @@ impl Lone {
 
     fn receive_with(&mut self, request: &Receive<'_>) -> Vec<Delivery> {
         let received = self.queue.receive(request, self.now_ms);
-        assert!(received.dead.is_empty());
+        assert!(received.dead_letters.is_empty());
         received.deliveries
     }
 
@@ -90,11 +90,11 @@ impl Lone {
         self.receive(max).into_iter().map(|delivery| delivery.content.body.clone()).collect()
     }
 
-    fn delete(&mut self, delivery: &Delivery) -> Result<(), Unusable> {
+    fn delete(&mut self, delivery: &Delivery) -> Result<(), ReceiptError> {
         self.queue.delete(receipt(delivery), self.now_ms)
     }
 
-    fn hide(&mut self, delivery: &Delivery, seconds: i64) -> Result<(), Unusable> {
+    fn hide(&mut self, delivery: &Delivery, seconds: i64) -> Result<(), ReceiptError> {
         self.queue.change_visibility(receipt(delivery), seconds, self.now_ms)
     }
 

@@ -1,4 +1,4 @@
-//! Long polling: who waits is woken by what happens, and by nothing else.
+//! Long polling: a consumer that waits wakes up if a message may be available, and only then.
 
 use tokio::task::JoinHandle;
 

@@ -225,6 +225,6 @@ async fn a_message_keeps_its_sender_wherever_sqs_moves_it() {
     world.pass(30);
     assert!(world.receive("q").await.is_empty());
     assert_eq!(senders(world.sqs.peek("q-dlq")), expected);
-    world.sqs.service.start_move(&arn("q-dlq"), None, None).unwrap();
+    world.sqs.service.start_move_task(&arn("q-dlq"), None, None).unwrap();
     assert_eq!(senders(world.receive("q").await), expected);
 }

@@ -193,7 +193,7 @@ proptest! {
             act(&first, *is_fifo, step, &mut handles);
         }
         let (snapshot, ()) = first.sqs.capture(|| ());
-        prop_assert_eq!(snapshot.mark(), first.sqs.mark());
+        prop_assert_eq!(snapshot.revision(), first.sqs.revision());
         let second = resumed(&clock, &Arc::new(AtomicU64::new(made.load(Ordering::Relaxed))));
         second.sqs.restore(copy(&snapshot));
         clock.advance(Duration::from_secs(away_seconds));
