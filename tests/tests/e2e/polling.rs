@@ -116,7 +116,7 @@ async fn an_outage_of_an_hour_is_waited_for_in_pauses_and_every_event_is_written
     let mut polled_minutes = 0;
     for _ in 0..58 {
         world.pass_minutes(1).await;
-        polled_minutes += u32::from(world.mapping(ENRICH).mapping.polls());
+        polled_minutes += u32::from(world.mapping(ENRICH).mapping.is_polling());
     }
     assert!(polled_minutes <= 20, "{polled_minutes} of 58");
     world.settle().await;

@@ -105,7 +105,7 @@ impl Emulation {
     pub fn progress(&self) -> Progress {
         let consumed = |name: &str| {
             let mut mappings = self.mappings().iter();
-            mappings.any(|each| each.queue() == Some(name) && each.mapping.polls())
+            mappings.any(|each| each.queue() == Some(name) && each.mapping.is_polling())
         };
         let queue = |queue: &template::Queue| QueueProgress {
             logical_id: queue.logical_id.clone(),
@@ -123,7 +123,7 @@ impl Emulation {
             logical_id: running.logical_id.clone(),
             activity: running.mapping.activity(),
             change_due_ms: running.mapping.change_due_ms(),
-            is_holding_back: running.mapping.was_disabled()
+            is_holding_back: running.mapping.is_disabled_by_update()
                 && running.queue().is_some_and(holds_messages),
         };
         let mappings = self.mappings().iter().map(mapping).collect();

@@ -192,10 +192,10 @@ impl Emulation {
     /// [`StateError`] where it could not be written; the one before is then still there.
     pub async fn close(mut self) -> Result<(), StateError> {
         // First, so that nothing is polled for functions that are no more.
-        self.mappings.iter().for_each(|each| each.mapping.begin_stop());
+        self.mappings.iter().for_each(|each| each.mapping.request_stop());
         self.lambda.shutdown().await;
         for each in self.mappings.iter() {
-            each.mapping.stopped().await;
+            each.mapping.wait_until_stopped().await;
         }
         drop(self.mappings);
         self.front.shutdown().await;

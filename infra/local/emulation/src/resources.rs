@@ -11,6 +11,7 @@ use super::{MappingSource, RunningMapping, StartError};
 use clock::Clock;
 use dynamodb::DynamoDb;
 use lambda::mapping::Mapping;
+use lambda::mapping::stream::StreamServices;
 use lambda::{HttpApi, Lambda};
 use s3::{S3, notify};
 use sqs::snapshot::Snapshot;
@@ -157,9 +158,11 @@ pub(super) fn start_stream_mappings(
             function_arn,
             checkpoints.of(&declared.logical_id, &table),
             clock.clone(),
-            dynamodb.stream(&table, region),
-            lambda.clone(),
-            sqs.clone(),
+            StreamServices {
+                source: dynamodb.stream(&table, region),
+                target: lambda.clone(),
+                failures: sqs.clone(),
+            },
         )?;
         Ok(RunningMapping {
             logical_id: declared.logical_id.clone(),

@@ -1,9 +1,9 @@
-//! Asynchronous invocations (`Event`): accepted at once, run later, tried three times.
+//! Asynchronous invocations (`Event`), which are accepted at once, run later and attempted three times.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>: a function
-//! error is retried after one minute and again after two; throttling is retried with backoff for
-//! up to six hours. What fails for good is logged and gone: destinations and dead-letter queues of
-//! asynchronous invocations are not emulated.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>. A function error
+//! is retried after one minute and again after two. Throttling is retried with backoff for up to six
+//! hours. After the last attempt the event is logged and dropped, because destinations and dead-letter
+//! queues of asynchronous invocations are not emulated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,44 +14,45 @@ use tokio::sync::Semaphore;
 use super::environment::{Request, millis};
 use super::outcome::InvokeError;
 use super::pool::Pool;
-use super::waits::{UnderWay, Waits};
+use super::work::{Work, WorkTracker};
 use super::{Lambda, Shared};
 
-/// Largest payload of an asynchronous invocation, in bytes:
+/// The maximum payload of an asynchronous invocation, in bytes:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(super) const PAYLOAD_LIMIT: usize = 1024 * 1024;
-/// Payloads waiting at once, in bytes; beyond them invocations are throttled.
-const ROOM: usize = 64 * 1024 * 1024;
-/// What a waiting invocation takes of the room at least, in bytes.
-const LEAST: usize = 1024;
+/// The maximum size of all payloads that wait, in bytes. Beyond it, invocations are throttled.
+const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+/// The least that a waiting invocation counts towards that size, in bytes.
+const MIN_RESERVED_BYTES: usize = 1024;
 const RETRY_DELAYS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 const THROTTLE_DELAY: Duration = Duration::from_secs(1);
 const THROTTLE_DELAY_LIMIT: Duration = Duration::from_secs(300);
 const AGE_LIMIT: Duration = Duration::from_secs(6 * 3600);
 
-/// The accepted invocations.
-pub(super) struct Queue {
+/// The invocations that were accepted and are not finished.
+pub(super) struct AsyncQueue {
     room: Arc<Semaphore>,
-    pub(super) waits: Waits,
+    pub(super) tracker: WorkTracker,
 }
 
-impl Queue {
+impl AsyncQueue {
     pub(super) fn new() -> Self {
-        Self { room: Arc::new(Semaphore::new(ROOM)), waits: Waits::default() }
+        Self { room: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)), tracker: WorkTracker::default() }
     }
 }
 
 impl Lambda {
-    /// Invokes a function asynchronously and gives the request id: it runs later, and is tried again
-    /// when it fails.
+    /// Invokes a function asynchronously and returns the request id. The invocation runs later, and is
+    /// retried if it fails.
     ///
     /// # Errors
-    /// When it was not accepted: unknown, payload too large, or too many waiting.
+    /// If the invocation was not accepted, because the function is unknown, the payload is too large, or
+    /// too many invocations are waiting.
     pub fn invoke_later(&self, function: &str, payload: Bytes) -> Result<String, InvokeError> {
         self.enqueue(function, payload, None)
     }
 
-    /// Accepts an asynchronous invocation and gives its request id.
+    /// Accepts an asynchronous invocation and returns its request id.
     pub(super) fn enqueue(
         &self,
         function: &str,
@@ -64,18 +65,18 @@ impl Lambda {
         }
         let pool = self.pool(function)?;
         let queue = &self.inner.queue;
-        let taken = u32::try_from(payload.len().max(LEAST)).unwrap_or(u32::MAX);
+        let taken = u32::try_from(payload.len().max(MIN_RESERVED_BYTES)).unwrap_or(u32::MAX);
         let Ok(room) = queue.room.clone().try_acquire_many_owned(taken) else {
             return Err(InvokeError::QueueFull { function: function.to_owned() });
         };
         let id = uuid::Uuid::new_v4().to_string();
         let trace_id = self.trace_id(trace_id);
         let request = Request { id: id.clone(), payload, trace_id, client_context: None };
-        let (shared, under_way) = (self.inner.shared.clone(), queue.waits.enter());
+        let (shared, work) = (self.inner.shared.clone(), queue.tracker.start());
         tokio::spawn(async move {
             tokio::select! {
-                () = run(&shared, &under_way, &pool, request) => {}
-                () = shared.closing() => {}
+                () = run(&shared, &work, &pool, request) => {}
+                () = shared.wait_until_closing() => {}
             }
             drop(room);
         });
@@ -83,7 +84,7 @@ impl Lambda {
     }
 }
 
-async fn run(shared: &Shared, under_way: &UnderWay, pool: &Arc<Pool>, request: Request) {
+async fn run(shared: &Shared, work: &Work, pool: &Arc<Pool>, request: Request) {
     let clock = &shared.clock;
     let started_ms = clock.now_ms();
     let mut retries = RETRY_DELAYS.iter();
@@ -110,10 +111,10 @@ async fn run(shared: &Shared, under_way: &UnderWay, pool: &Arc<Pool>, request: R
             tracing::error!(
                 function.name = pool.function().name,
                 request.id = request.id,
-                "an asynchronous invocation failed for good and is dropped",
+                "an asynchronous invocation failed, has no retries left and is dropped",
             );
             return;
         };
-        under_way.sleep_until(clock, now_ms.saturating_add(millis(delay))).await;
+        work.sleep_until(clock, now_ms.saturating_add(millis(delay))).await;
     }
 }

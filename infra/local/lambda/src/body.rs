@@ -1,11 +1,11 @@
-//! Reading a request's body within a bound.
+//! Reads the body of a request up to a limit.
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-/// What is read and thrown away of a body over its limit, so that the client sees the answer
-/// instead of a broken connection.
+/// How much of a body beyond its limit is read and discarded, so that the client sees the answer instead
+/// of a broken connection.
 const DISCARD_LIMIT: usize = 64 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum BodyError {
     Broken,
 }
 
-/// The whole body, of at most `limit` bytes.
+/// Reads a whole body of at most `limit` bytes.
 pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     let mut seen: usize = 0;

@@ -1,19 +1,21 @@
-//! How a function is told what time it is: by how much its clock is ahead of its system's.
+//! Tells a function how far the emulation's clock is ahead of the system's clock.
 //!
-//! On Lambda a frozen environment wakes to the present time, and here the emulation skips times in which
-//! nothing happens. So the offset comes with each invocation, among the custom members of its client
-//! context, which is the one header of the Runtime API with room for it. A variable gives the offset at the
-//! start; that it is set also tells the function that the client context's may be believed.
+//! The emulation skips times in which nothing happens, so the offset can change between invocations. Each
+//! invocation carries it in the custom members of its client context, which is the only header of the
+//! Runtime API that can contain it. An environment variable has the offset at the start of the process.
+//! If the variable is set, the function knows that it can trust the client context.
 
 use serde_json::{Map, Value};
 
-/// Of the process, in milliseconds, before or behind: Lambda has nothing like it.
+/// The environment variable with the offset at the start of the process, in milliseconds. It can be
+/// negative. Lambda does not have it.
 pub(super) const VARIABLE: &str = "SLUICEGATE_CLOCK_OFFSET_MS";
-/// Among the client context's custom members, which are texts; not there where it is nothing.
+/// The custom member of the client context, which is a string. It is absent if the offset is zero.
 const MEMBER: &str = "sluicegate-clock-offset-ms";
 
-/// A caller's client context (JSON on one line) with the offset, in place of one that the caller made up.
-pub(super) fn told(client_context: Option<String>, offset_ms: i64) -> Option<String> {
+/// Adds the offset to a caller's client context (JSON on one line). An offset that the caller sent is
+/// replaced.
+pub(super) fn add_clock_offset(client_context: Option<String>, offset_ms: i64) -> Option<String> {
     let is_made_up = client_context.as_ref().is_some_and(|context| context.contains(MEMBER));
     if offset_ms == 0 && !is_made_up {
         return client_context;
@@ -23,7 +25,7 @@ pub(super) fn told(client_context: Option<String>, offset_ms: i64) -> Option<Str
         .and_then(|context| serde_json::from_str(context).ok())
         .unwrap_or_default();
     let custom = context.entry("custom").or_insert_with(|| Value::Object(Map::new()));
-    // No function reads a context whose custom members are none, so that nothing is lost with them.
+    // A context whose `custom` is not an object is invalid, so nothing is lost.
     if !custom.is_object() {
         *custom = Value::Object(Map::new());
     }
@@ -40,7 +42,7 @@ mod tests {
 
     #[track_caller]
     fn check(caller: Option<&str>, offset_ms: i64, expected: Option<&str>) {
-        assert_eq!(told(caller.map(str::to_owned), offset_ms).as_deref(), expected);
+        assert_eq!(add_clock_offset(caller.map(str::to_owned), offset_ms).as_deref(), expected);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! One execution environment: a process and its Runtime API, from its start to its end.
+//! One execution environment: a process with its Runtime API, from its start to its end.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>. It runs one
-//! invocation at a time and does not decide when: that is the pool's affair.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>. An environment runs
+//! one invocation at a time. The pool decides which environment runs an invocation.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,23 +13,25 @@ use tokio::process::Command;
 use tokio::sync::oneshot;
 
 use super::logs::EnvironmentLogs;
-use super::outcome::{Ended, InitFailure, date};
+use super::outcome::{InitFailure, Outcome, date};
 use super::process::Process;
 use super::report::Report;
-use super::runtime_api::{Offer, Phase, Reply, RuntimeApi};
+use super::runtime_api::{NextInvocation, Phase, Reply, RuntimeApi};
 use super::variables::{Instance, variables};
-use super::{InvocationStart, Shared, clock_offset, locked, memory, reload};
+use super::{
+    EnvironmentInfo, EnvironmentState, InvocationStart, Shared, clock_offset, lock, memory, reload,
+};
 use clock::Clock;
 use faults::Doom;
 use template::Function;
 
-/// What to run.
+/// An invocation to run.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) id: String,
     pub(super) payload: Bytes,
     pub(super) trace_id: String,
-    /// What the caller says of itself: JSON on one line.
+    /// The client context of the caller: JSON on one line.
     pub(super) client_context: Option<String>,
 }
 
@@ -40,7 +43,7 @@ pub(super) struct Environment {
     api: RuntimeApi,
     logs: Arc<EnvironmentLogs>,
     token: String,
-    /// By how much its clock is wrong.
+    /// How far its clock is wrong, on purpose.
     clock_skew_ms: i64,
     init_us: u64,
     invocations: AtomicU64,
@@ -49,7 +52,7 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Starts the function's process and waits until it asks for work.
+    /// Starts the function's process and waits until it asks for an invocation.
     pub(super) async fn start(
         function: Arc<Function>,
         shared: Arc<Shared>,
@@ -61,18 +64,9 @@ impl Environment {
         let sink = shared.sink.clone();
         let logs = Arc::new(EnvironmentLogs::new(function.name.clone(), stream.clone(), sink));
         let binary = shared.config.binary(&function);
-        let failure = |kind, what: String| InitFailure {
-            kind,
-            what: format!("{} did not start: {what}", function.name),
-            binary: binary.display().to_string(),
-            next: advice(&logs.recent()),
-            reported: None,
-        };
+        let start = EnvironmentStart { function: &function, binary: &binary, logs: &logs };
 
-        let spawn_failure = |error: std::io::Error| {
-            failure("Runtime.InvalidEntrypoint", format!("its process cannot be started: {error}"))
-        };
-        let api = RuntimeApi::listen().await.map_err(spawn_failure)?;
+        let api = RuntimeApi::listen().await.map_err(|error| start.spawn_failure(&error))?;
         let task_root = binary.parent().unwrap_or(&shared.config.binaries);
         let adversary = shared.config.adversary.as_ref();
         let token = format!("environment-{}", uuid::Uuid::new_v4().simple());
@@ -85,15 +79,16 @@ impl Environment {
             clock_offset_ms: clock_skew_ms.saturating_add_unsigned(clock.advanced_ms()),
             task_root,
         };
-        let spawn = || {
+        let process = reload::retry_while_replaced(|| {
             let mut command = Command::new(&binary);
             command
                 .env_clear()
                 .envs(variables(&function, &shared.config, &instance))
                 .current_dir(task_root);
-            Process::spawn(command, logs.clone(), &shared.census)
-        };
-        let process = reload::patiently(spawn).await.map_err(spawn_failure)?;
+            Process::spawn(command, logs.clone(), &shared.processes)
+        })
+        .await
+        .map_err(|error| start.spawn_failure(&error))?;
         if adversary.is_some_and(|adversary| adversary.dies_at_start(&function.name)) {
             process.signal(Signal::SIGKILL);
         }
@@ -102,7 +97,7 @@ impl Environment {
         let deadline_ms = started_ms.saturating_add(millis(limit));
         let failed = tokio::select! {
             biased;
-            phase = api.settled() => match phase {
+            phase = api.wait_until_ready() => match phase {
                 Phase::InitFailed(document) => Some((
                     "Runtime.InitError", "it reported an init error".to_owned(), Some(document),
                 )),
@@ -110,18 +105,18 @@ impl Environment {
             },
             exit = process.exited() => Some((
                 "Runtime.ExitError",
-                format!("its process ended before it asked for work: {exit}"),
+                format!("its process ended before it asked for an invocation: {exit}"),
                 None,
             )),
             () = clock.sleep_until(deadline_ms) => Some((
                 "Sandbox.Timedout",
-                format!("it did not ask for work within {:.2} seconds", limit.as_secs_f64()),
+                format!("it did not ask for an invocation within {:.2} seconds", limit.as_secs_f64()),
                 None,
             )),
         };
         process.drain_output().await;
         if let Some((kind, what, reported)) = failed {
-            let failure = InitFailure { reported, ..failure(kind, what) };
+            let failure = InitFailure { reported, ..start.failure(kind, &what) };
             tracing::error!(function.name = function.name, "{failure}");
             return Err(failure);
         }
@@ -142,16 +137,16 @@ impl Environment {
         })
     }
 
-    /// Runs one invocation to its end and gives what was logged last, 4 KB at most.
+    /// Runs one invocation to its end, and returns the last 4 KB of its log.
     ///
-    /// Afterwards the environment [is usable](Self::is_usable), or its process is gone.
-    pub(super) async fn run(&self, request: Request) -> (Ended, String) {
+    /// Afterwards either the environment [is usable](Self::is_usable), or its process has ended.
+    pub(super) async fn run(&self, request: Request) -> (Outcome, String) {
         let clock = &self.shared.clock;
         let id = request.id.clone();
         if self.shared.config.freeze {
             self.process.signal(Signal::SIGCONT);
         }
-        *locked(&self.current) = Some(id.clone());
+        *lock(&self.current) = Some(id.clone());
         self.logs.begin(&id);
         self.logs.platform_line(&format!("START RequestId: {id} Version: $LATEST"));
         let (started_ms, started_us) = (clock.now_ms(), clock.now_us());
@@ -173,30 +168,33 @@ impl Environment {
             ended: &ended,
         };
         self.logs.platform_line(&report.to_string());
-        *locked(&self.current) = None;
+        *lock(&self.current) = None;
         if self.shared.config.freeze && self.is_usable() {
             self.process.signal(Signal::SIGSTOP);
         }
         (ended, self.logs.end())
     }
 
-    async fn await_reply(&self, request: Request, ordinal: u64, started_ms: u64) -> Ended {
+    async fn await_reply(&self, request: Request, ordinal: u64, started_ms: u64) -> Outcome {
         let clock = &self.shared.clock;
         let limit = self.function.timeout;
         let deadline_ms = started_ms.saturating_add(millis(limit));
         let (reply, replied) = oneshot::channel();
-        let doom = self.doom();
-        // Once, so that the deadline is in the very time that the function is told.
+        let doom = self.plan_kill();
+        // This is computed once, so that the deadline uses the same offset that the function receives.
         let clock_offset_ms = self.clock_offset_ms();
         let own_time_ms = Clock::system().now_ms().saturating_add_signed(clock_offset_ms);
         self.api
-            .offer(Offer {
-                taken: self.on_taken(&request.id, ordinal, doom),
+            .offer(NextInvocation {
+                on_start: self.start_callback(&request.id, ordinal, doom),
                 request_id: request.id,
                 deadline_ms: own_time_ms.saturating_add(millis(limit)),
                 function_arn: self.function.arn.clone(),
                 trace_id: request.trace_id,
-                client_context: clock_offset::told(request.client_context, clock_offset_ms),
+                client_context: clock_offset::add_clock_offset(
+                    request.client_context,
+                    clock_offset_ms,
+                ),
                 payload: request.payload,
                 reply,
             })
@@ -204,15 +202,15 @@ impl Environment {
         let mut ended = tokio::select! {
             biased;
             reply = replied => match reply {
-                Ok(_) if doom == Some(Doom::Answer) => Ended::Exited(self.kill().await),
-                Ok(Reply::Response(payload)) => Ended::Response(payload),
-                Ok(Reply::Error(payload)) => Ended::Error(payload),
-                Err(_) => Ended::Exited(self.kill().await),
+                Ok(_) if doom == Some(Doom::Answer) => Outcome::Exited(self.kill().await),
+                Ok(Reply::Response(payload)) => Outcome::Response(payload),
+                Ok(Reply::Error(payload)) => Outcome::Error(payload),
+                Err(_) => Outcome::Exited(self.kill().await),
             },
-            exit = self.process.exited() => Ended::Exited(exit),
+            exit = self.process.exited() => Outcome::Exited(exit),
             () = clock.sleep_until(deadline_ms) => {
                 self.kill().await;
-                Ended::TimedOut { after: limit, at_ms: clock.now_ms() }
+                Outcome::TimedOut { after: limit, at_ms: clock.now_ms() }
             }
             peak_kb = memory::exceeded(self.process.pid(), self.function.memory_mb) => {
                 self.kill().await;
@@ -222,15 +220,15 @@ impl Environment {
         if let Some(adversary) = &self.shared.config.adversary {
             adversary.lift_limit(&self.token);
         }
-        // An invocation ends when the function asks for the next; what it does until then counts.
-        if matches!(ended, Ended::Response(_) | Ended::Error(_)) {
+        // An invocation ends when the function asks for the next one.
+        if matches!(ended, Outcome::Response(_) | Outcome::Error(_)) {
             tokio::select! {
                 biased;
-                _ = self.api.settled() => {}
+                _ = self.api.wait_until_ready() => {}
                 _ = self.process.exited() => {}
                 () = clock.sleep_until(deadline_ms) => { self.kill().await; }
             }
-            // A peak between two looks is found here: Lambda would not have let it pass.
+            // This finds a peak that came between two of the regular checks.
             if let Some(peak_kb) = memory::peak_kb(self.process.pid()).await {
                 self.peak_kb.fetch_max(peak_kb, Ordering::AcqRel);
                 if peak_kb > u64::from(self.function.memory_mb) * 1024 {
@@ -242,8 +240,8 @@ impl Environment {
         ended
     }
 
-    /// How the invocation that begins is to end, if not by itself.
-    fn doom(&self) -> Option<Doom> {
+    /// Asks the adversary whether this invocation is killed, and when.
+    fn plan_kill(&self) -> Option<Doom> {
         let adversary = self.shared.config.adversary.as_ref()?;
         let doom = adversary.doom(&self.function.name);
         if let Some(Doom::Call(calls)) = doom {
@@ -252,13 +250,18 @@ impl Environment {
         doom
     }
 
-    /// What the function's clock adds to its system's, now.
+    /// How far the function's clock is currently ahead of the system's clock.
     fn clock_offset_ms(&self) -> i64 {
         self.clock_skew_ms.saturating_add_unsigned(self.shared.clock.advanced_ms())
     }
 
-    fn on_taken(&self, id: &str, ordinal: u64, doom: Option<Doom>) -> Box<dyn FnOnce() + Send> {
-        let hook = locked(&self.shared.hook).clone();
+    fn start_callback(
+        &self,
+        id: &str,
+        ordinal: u64,
+        doom: Option<Doom>,
+    ) -> Box<dyn FnOnce() + Send> {
+        let hook = lock(&self.shared.hook).clone();
         let killer = (doom == Some(Doom::Taken)).then(|| self.process.killer());
         let (function, id) = (self.function.name.clone(), id.to_owned());
         let pid = self.process.pid();
@@ -272,20 +275,20 @@ impl Environment {
         })
     }
 
-    fn out_of_memory(&self, peak_kb: u64) -> Ended {
+    fn out_of_memory(&self, peak_kb: u64) -> Outcome {
         self.peak_kb.fetch_max(peak_kb, Ordering::AcqRel);
         let limit_mb = self.function.memory_mb;
-        Ended::OutOfMemory { limit_mb, peak_mb: memory::megabytes(peak_kb) }
+        Outcome::OutOfMemory { limit_mb, peak_mb: memory::megabytes(peak_kb) }
     }
 
-    /// Kills the process group and waits until it is gone.
+    /// Kills the process group and waits until it has ended.
     pub(super) async fn kill(&self) -> super::process::Exit {
         self.process.signal(Signal::SIGKILL);
         self.process.exited().await
     }
 
     /// Kills the process group without waiting.
-    pub(super) fn kill_soon(&self) {
+    pub(super) fn start_kill(&self) {
         self.process.signal(Signal::SIGKILL);
     }
 
@@ -298,7 +301,7 @@ impl Environment {
         self.number
     }
 
-    /// What its calls are signed with besides its keys.
+    /// The session token, which is part of the credentials that its calls are signed with.
     pub(super) fn token(&self) -> &str {
         &self.token
     }
@@ -315,9 +318,18 @@ impl Environment {
         memory::megabytes(self.peak_kb.load(Ordering::Acquire))
     }
 
-    /// The request id of the invocation that is running.
-    pub(super) fn current(&self) -> Option<String> {
-        locked(&self.current).clone()
+    pub(super) fn info(&self, state: EnvironmentState) -> EnvironmentInfo {
+        EnvironmentInfo {
+            pid: self.pid(),
+            state,
+            invocations: self.invocations(),
+            peak_memory_mb: self.peak_mb(),
+        }
+    }
+
+    /// The request id of the current invocation.
+    pub(super) fn current_request_id(&self) -> Option<String> {
+        lock(&self.current).clone()
     }
 }
 
@@ -332,9 +344,33 @@ fn log_stream(now_ms: u64) -> String {
     format!("{year:04}/{month:02}/{day:02}/[$LATEST]{}", uuid::Uuid::new_v4().simple())
 }
 
-fn advice(recent: &[String]) -> String {
+/// Describes failures of an environment that is starting.
+struct EnvironmentStart<'a> {
+    function: &'a Function,
+    binary: &'a Path,
+    logs: &'a EnvironmentLogs,
+}
+
+impl EnvironmentStart<'_> {
+    fn failure(&self, kind: &'static str, what: &str) -> InitFailure {
+        InitFailure {
+            kind,
+            what: format!("{} did not start: {what}", self.function.name),
+            binary: self.binary.display().to_string(),
+            next: startup_hint(&self.logs.recent()),
+            reported: None,
+        }
+    }
+
+    fn spawn_failure(&self, error: &std::io::Error) -> InitFailure {
+        let what = format!("its process cannot be started: {error}");
+        self.failure("Runtime.InvalidEntrypoint", &what)
+    }
+}
+
+fn startup_hint(recent: &[String]) -> String {
     if recent.is_empty() {
         return "it wrote nothing: run the binary by itself, or check that it is built".to_owned();
     }
-    format!("the cause is in what it wrote last:\n{}", recent.join("\n"))
+    format!("its last output was:\n{}", recent.join("\n"))
 }

@@ -1,7 +1,7 @@
-//! Lambda's API for callers: Invoke, ListFunctions, GetFunction.
+//! Lambda's API for callers: Invoke, ListFunctions and GetFunction.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>. Signatures are not checked,
-//! and there is one version of a function, `$LATEST`.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>. Signatures are not checked, and each
+//! function has only the version `$LATEST`.
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -20,15 +20,15 @@ use super::{Caller, Lambda, PAYLOAD_LIMIT, asynchronous};
 use template::Function;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
-/// Longest function name with its ARN, in bytes:
+/// The maximum length of a function name or ARN, in bytes:
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestParameters>
 const NAME_LIMIT: usize = 170;
-/// Of a client context in base64, in bytes; only synchronous invocations hand it on:
+/// The maximum length of a client context in base64, in bytes. Only synchronous invocations pass it on:
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestSyntax>
 const CLIENT_CONTEXT_LIMIT: usize = 3_583;
 
 impl Lambda {
-    /// Answers one request of Lambda's REST API. Paths start at `/2015-03-31/functions`.
+    /// Answers one request of Lambda's REST API. The path starts with `/2015-03-31/functions`.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         self.route(request).await.unwrap_or_else(|error| error.response())
     }
@@ -60,8 +60,7 @@ impl Lambda {
         body: Body,
     ) -> Result<Response<Body>, ApiError> {
         let function = function_name(name)?;
-        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let kind = header("x-amz-invocation-type").unwrap_or("RequestResponse");
+        let kind = header(headers, "x-amz-invocation-type").unwrap_or("RequestResponse");
         let limit = if kind == "Event" { asynchronous::PAYLOAD_LIMIT } else { PAYLOAD_LIMIT };
         let payload = body::read(body, limit).await.map_err(|error| match error {
             BodyError::TooLarge => ApiError {
@@ -71,21 +70,26 @@ impl Lambda {
                     "Request must be smaller than {limit} bytes for the InvokeFunction operation"
                 ),
             },
-            BodyError::Broken => invalid_content("the request's body did not arrive whole"),
+            BodyError::Broken => invalid_content("the request's body is incomplete"),
         })?;
         let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
         if let Err(error) = serde_json::from_slice::<IgnoredAny>(&payload) {
             let message = format!("Could not parse request body into json: {error}");
             return Err(invalid_content(&message));
         }
-        let trace_id = header("x-amzn-trace-id").map(ToOwned::to_owned);
+        let trace_id = header(headers, "x-amzn-trace-id").map(ToOwned::to_owned);
         match kind {
             "RequestResponse" => {
                 let client_context =
-                    header("x-amz-client-context").map(client_context).transpose()?;
+                    header(headers, "x-amz-client-context").map(client_context).transpose()?;
                 let caller = Caller { trace_id, client_context };
                 let invocation = self.invoke_as(&function, payload, caller).await?;
-                Ok(answer(&invocation, header("x-amz-log-type") == Some("Tail")))
+                let mut response = answer(&invocation);
+                if header(headers, "x-amz-log-type") == Some("Tail") {
+                    let log_tail = STANDARD.encode(&invocation.log_tail);
+                    insert(response.headers_mut(), "x-amz-log-result", &log_tail);
+                }
+                Ok(response)
             }
             "Event" => {
                 let id = self.enqueue(&function, payload, trace_id)?;
@@ -139,31 +143,38 @@ fn configuration(function: &Function) -> Value {
     })
 }
 
-/// The name in a name, a partial ARN or an ARN, with the qualifier `$LATEST` or none.
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Extracts the name of a function from a name, a partial ARN or an ARN, which may have the qualifier
+/// `$LATEST`.
 pub(super) fn function_name(encoded: &str) -> Result<String, ApiError> {
     let decoded = percent_decode_str(encoded).decode_utf8_lossy();
-    let invalid = || ApiError {
-        status: StatusCode::BAD_REQUEST,
-        kind: "InvalidParameterValueException",
-        message: "the function's name is neither a name nor an ARN".to_owned(),
-    };
     if decoded.len() > NAME_LIMIT {
-        return Err(invalid());
+        return Err(invalid_function_name());
     }
     let name = match decoded.split_once(":function:") {
         Some((_, name)) => name,
         None => decoded.strip_prefix("function:").unwrap_or(&decoded),
     };
     let (name, qualifier) = name.split_once(':').unwrap_or((name, "$LATEST"));
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.is_empty() || !name.chars().all(legal) {
-        return Err(invalid());
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        return Err(invalid_function_name());
     }
     check_version(qualifier)?;
     Ok(name.to_owned())
 }
 
-/// The JSON in a client context, on one line, so that a header can hold it.
+fn invalid_function_name() -> ApiError {
+    ApiError {
+        status: StatusCode::BAD_REQUEST,
+        kind: "InvalidParameterValueException",
+        message: "the function's name is neither a name nor an ARN".to_owned(),
+    }
+}
+
+/// Decodes a client context to JSON on one line, which fits into a header.
 fn client_context(encoded: &str) -> Result<String, ApiError> {
     if encoded.len() > CLIENT_CONTEXT_LIMIT {
         let message = format!("Client context must be at most {CLIENT_CONTEXT_LIMIT} bytes");
@@ -199,7 +210,7 @@ fn invalid_content(message: &str) -> ApiError {
     }
 }
 
-fn answer(invocation: &Invocation, with_log: bool) -> Response<Body> {
+fn answer(invocation: &Invocation) -> Response<Body> {
     let body = Body::from(invocation.payload.clone());
     let mut response = with_request_id(StatusCode::OK, &invocation.request_id, body);
     let headers = response.headers_mut();
@@ -207,9 +218,6 @@ fn answer(invocation: &Invocation, with_log: bool) -> Response<Body> {
     headers.insert("x-amz-executed-version", HeaderValue::from_static("$LATEST"));
     if let Some(kind) = invocation.function_error {
         headers.insert("x-amz-function-error", HeaderValue::from_static(kind));
-    }
-    if with_log {
-        insert(headers, "x-amz-log-result", &STANDARD.encode(&invocation.log_tail));
     }
     response
 }

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod asynchronous;
 mod body;
@@ -19,7 +20,7 @@ mod report;
 mod rest;
 mod runtime_api;
 mod variables;
-mod waits;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,41 +36,43 @@ pub use self::logs::{LogLine, LogSink, Origin};
 pub use self::outcome::timestamp;
 pub use self::outcome::{Invocation, InvokeError};
 
-use self::asynchronous::Queue;
+use self::asynchronous::AsyncQueue;
 use self::environment::Request;
 use self::pool::Pool;
-use self::process::Census;
+use self::process::ProcessCount;
 use clock::Clock;
 use faults::Adversary;
 use template::Function;
 
-/// Largest payload of a synchronous invocation, in bytes:
+/// The maximum payload of a synchronous invocation, in bytes:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 
 /// How functions are run.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The region in ARNs and variables, such as `eu-west-1`.
     pub region: String,
-    /// What functions get as `AWS_ENDPOINT_URL`.
+    /// The value of `AWS_ENDPOINT_URL` for functions.
     pub endpoint: String,
     /// The folder of the functions' binaries.
     pub binaries: PathBuf,
-    /// How often a function may run at once, unless it reserves less; also how many processes of
-    /// it there are at most.
+    /// The maximum number of concurrent invocations of a function that does not reserve fewer. This is
+    /// also the maximum number of its processes.
     pub concurrency: usize,
-    /// How long an environment is kept without work.
+    /// How long an environment is kept without an invocation.
     pub idle: Duration,
-    /// How long a process may take until it asks for work.
+    /// How long a process may take from its start to its first request for an invocation.
     pub init_timeout: Duration,
     /// Whether processes are stopped between invocations, as Lambda freezes environments.
     pub freeze: bool,
-    /// Who kills environments and sets their clocks wrong.
+    /// Kills environments and sets their clocks wrong, if there is one.
     pub adversary: Option<Adversary>,
 }
 
 impl Config {
-    /// 10 at once, kept for 10 minutes, 10 seconds to start (Lambda's own limit), not frozen.
+    /// The defaults: 10 concurrent invocations, environments that are kept for 10 minutes, 10 seconds to
+    /// start as on Lambda, and no freezing.
     #[must_use]
     pub fn new(region: &str, endpoint: &str, binaries: PathBuf) -> Self {
         Self {
@@ -92,40 +95,65 @@ impl Config {
 /// Why a function cannot be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddError {
+    /// The binary does not exist.
     #[error(
         "the binary of function {function} is not at {path}: build it with cargo build --bin {binary}"
     )]
-    NoBinary { function: String, binary: String, path: String },
+    NoBinary {
+        /// The name of the function.
+        function: String,
+        /// The name of the binary.
+        binary: String,
+        /// Where it was expected.
+        path: String,
+    },
+    /// There is already a function of that name.
     #[error("two functions are named {function}")]
-    Duplicate { function: String },
+    Duplicate {
+        /// The name of the function.
+        function: String,
+    },
 }
 
-/// An invocation that has just been handed to its function.
+/// An invocation that its function has just received.
 #[derive(Clone, Copy, Debug)]
 pub struct InvocationStart<'a> {
+    /// The name of the function.
     pub function: &'a str,
+    /// The request id of the invocation.
     pub request_id: &'a str,
+    /// The process that runs it.
     pub pid: u32,
-    /// 1 for the first invocation of its environment.
+    /// The number of the invocation in its environment, from 1.
     pub ordinal: u64,
 }
 
-/// An environment, for tests and status.
+/// An execution environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentInfo {
+    /// The id of its process.
     pub pid: u32,
+    /// Whether it runs an invocation.
     pub state: EnvironmentState,
+    /// How many invocations it has received.
     pub invocations: u64,
+    /// The largest resident size of its process, in megabytes.
     pub peak_memory_mb: u64,
 }
 
+/// Whether an environment runs an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvironmentState {
+    /// It waits for an invocation.
     Idle,
-    Busy { request_id: String },
+    /// It runs an invocation.
+    Busy {
+        /// The request id of the invocation.
+        request_id: String,
+    },
 }
 
-/// What a caller says besides the payload.
+/// What a caller sends besides the payload.
 #[derive(Default)]
 struct Caller {
     trace_id: Option<String>,
@@ -133,10 +161,10 @@ struct Caller {
     client_context: Option<String>,
 }
 
-type Hook = Arc<dyn Fn(&InvocationStart<'_>) + Send + Sync>;
+type StartHook = Arc<dyn Fn(&InvocationStart<'_>) + Send + Sync>;
 
-/// The service; clones share its functions. The last one dropped ends their processes;
-/// [`Lambda::shutdown`] also waits for them.
+/// The Lambda service. Clones share its functions. Dropping the last clone kills the processes;
+/// [`Lambda::shutdown`] also waits until they have ended.
 #[derive(Clone)]
 pub struct Lambda {
     inner: Arc<Inner>,
@@ -145,16 +173,16 @@ pub struct Lambda {
 struct Inner {
     shared: Arc<Shared>,
     pools: RwLock<BTreeMap<String, Arc<Pool>>>,
-    queue: Queue,
+    queue: AsyncQueue,
 }
 
-/// What all pools and environments use.
+/// The state that all pools and environments share.
 struct Shared {
     clock: Clock,
     config: Config,
     sink: Arc<dyn LogSink>,
-    hook: Mutex<Option<Hook>>,
-    census: Census,
+    hook: Mutex<Option<StartHook>>,
+    processes: ProcessCount,
     closing: watch::Sender<bool>,
     /// Notified when an invocation has ended.
     ended: Notify,
@@ -165,8 +193,8 @@ impl Shared {
         *self.closing.borrow()
     }
 
-    async fn closing(&self) {
-        // The sender is in `self`: waiting cannot fail.
+    async fn wait_until_closing(&self) {
+        // This cannot fail, because `self` holds the sender.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 }
@@ -180,7 +208,7 @@ impl Drop for Inner {
 }
 
 impl Lambda {
-    /// A service without functions. To be called within a tokio runtime.
+    /// Creates a service without functions. Must be called within a tokio runtime.
     #[must_use]
     pub fn new(clock: Clock, config: Config, sink: Arc<dyn LogSink>) -> Self {
         let shared = Arc::new(Shared {
@@ -188,20 +216,20 @@ impl Lambda {
             config,
             sink,
             hook: Mutex::default(),
-            census: Census::new(),
+            processes: ProcessCount::new(),
             closing: watch::Sender::new(false),
             ended: Notify::new(),
         });
-        let inner = Arc::new(Inner { shared, pools: RwLock::default(), queue: Queue::new() });
-        tokio::spawn(retire(Arc::downgrade(&inner)));
-        tokio::spawn(reload::watch(Arc::downgrade(&inner)));
+        let inner = Arc::new(Inner { shared, pools: RwLock::default(), queue: AsyncQueue::new() });
+        tokio::spawn(retire_idle_environments(Arc::downgrade(&inner)));
+        tokio::spawn(reload::watch_binaries(Arc::downgrade(&inner)));
         Self { inner }
     }
 
-    /// Makes a function known; it is started when it is first invoked.
+    /// Adds a function. Its first process starts when the function is first invoked.
     ///
     /// # Errors
-    /// When its binary is not there, or its name is taken.
+    /// If the binary does not exist, or another function has the same name.
     pub fn add(&self, function: Function) -> Result<(), AddError> {
         let path = self.inner.shared.config.binary(&function);
         if !path.is_file() {
@@ -220,11 +248,12 @@ impl Lambda {
         Ok(())
     }
 
-    /// Invokes a function and waits for its answer: [`Invocation::function_error`] tells whether
-    /// it failed.
+    /// Invokes a function and waits for its response. [`Invocation::function_error`] says whether the
+    /// function failed.
     ///
     /// # Errors
-    /// When it was not invoked: unknown, at its limit, payload too large, or shutting down.
+    /// If the function was not invoked, because it is unknown or at its concurrency limit, because the
+    /// payload is too large, or because the service is shutting down.
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invocation, InvokeError> {
         self.invoke_as(function, payload, Caller::default()).await
     }
@@ -246,25 +275,26 @@ impl Lambda {
         pool.invoke(Request { id, payload, trace_id, client_context }).await
     }
 
-    /// How many invocations of a function were dropped, because they would have gone on with a recursive
-    /// loop.
+    /// How many invocations of a function were dropped to end a recursive loop.
     #[must_use]
     pub fn recursive_invocations_dropped(&self, function: &str) -> u64 {
-        self.pool(function).map_or(0, |pool| pool.recursive_drops())
+        self.pool(function).map_or(0, |pool| pool.recursive_drop_count())
     }
 
-    /// Calls `hook` at the start of each invocation, before the function has read it.
+    /// Sets a function that is called at the start of each invocation, before the invoked function has
+    /// read its event.
     pub fn on_invocation_start(&self, hook: impl Fn(&InvocationStart<'_>) + Send + Sync + 'static) {
-        *locked(&self.inner.shared.hook) = Some(Arc::new(hook));
+        *lock(&self.inner.shared.hook) = Some(Arc::new(hook));
     }
 
-    /// Kills (SIGKILL) an environment that is in the middle of an invocation; false without one.
+    /// Kills an environment of the function that runs an invocation, with SIGKILL. Returns false if
+    /// there is none.
     #[must_use]
     pub fn kill_one(&self, function: &str) -> bool {
         self.pool(function).is_ok_and(|pool| pool.kill_one())
     }
 
-    /// Kills the environment whose session token this is, if it is in the middle of an invocation.
+    /// Kills the environment with this session token if it runs an invocation.
     pub fn kill(&self, token: &str) {
         self.pools().iter().for_each(|pool| pool.kill(token));
     }
@@ -275,37 +305,39 @@ impl Lambda {
         self.pool(function).map_or_else(|_| Vec::new(), |pool| pool.environments())
     }
 
-    /// Ends a function's idle environments, so that its next invocation is a cold start; says how
-    /// many there were.
+    /// Ends the idle environments of a function, so that its next invocation is a cold start. Returns
+    /// how many there were.
     pub fn retire_idle(&self, function: &str) -> usize {
-        self.pool(function).map_or(0, |pool| pool.retire_all())
+        self.pool(function).map_or(0, |pool| pool.end_idle())
     }
 
-    /// How often a function may run at once.
+    /// The maximum number of concurrent invocations of a function.
     ///
     /// # Errors
-    /// When there is no such function.
+    /// If there is no such function.
     pub fn concurrency(&self, function: &str) -> Result<usize, InvokeError> {
         self.pool(function).map(|pool| pool.limit())
     }
 
-    /// Whether nothing runs, and no asynchronous invocation waits for anything but time.
+    /// Whether no invocation runs and all asynchronous invocations wait for time to pass.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.inner.queue.waits.is_quiet() && self.pools().iter().all(|pool| pool.active() == 0)
+        self.inner.queue.tracker.waits_for_time()
+            && self.pools().iter().all(|pool| pool.active() == 0)
     }
 
-    /// When the next asynchronous invocation is tried again, in milliseconds since the Unix epoch.
+    /// When the next asynchronous invocation is retried, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_due_ms(&self) -> Option<u64> {
-        self.inner.queue.waits.next_due_ms()
+        self.inner.queue.tracker.next_due_ms()
     }
 
-    /// Ends everything: running invocations are killed, and no process is left when it returns.
+    /// Kills all environments, including those that run an invocation, and waits until all processes
+    /// have ended.
     pub async fn shutdown(&self) {
         self.inner.shared.closing.send_replace(true);
         self.pools().iter().for_each(|pool| pool.kill_all());
-        self.inner.shared.census.empty().await;
+        self.inner.shared.processes.wait_until_zero().await;
     }
 
     fn pool(&self, function: &str) -> Result<Arc<Pool>, InvokeError> {
@@ -319,10 +351,12 @@ impl Lambda {
         pools.values().cloned().collect()
     }
 
-    /// The caller's, or a new one.
+    /// The trace header of the caller if it is valid, otherwise a new one.
     fn trace_id(&self, of_caller: Option<String>) -> String {
-        let sound = of_caller.filter(|header| lineage::is_sound(header));
-        sound.unwrap_or_else(|| self.new_trace_id())
+        match of_caller {
+            Some(header) if lineage::is_valid_header(&header) => header,
+            Some(_) | None => self.new_trace_id(),
+        }
     }
 
     /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>
@@ -334,8 +368,8 @@ impl Lambda {
     }
 }
 
-/// Retires idle environments until the service is gone.
-async fn retire(inner: std::sync::Weak<Inner>) {
+/// Ends idle environments when their time is over, until the service is dropped.
+async fn retire_idle_environments(inner: std::sync::Weak<Inner>) {
     loop {
         let Some(strong) = inner.upgrade() else { return };
         let lambda = Lambda { inner: strong };
@@ -354,13 +388,14 @@ async fn retire(inner: std::sync::Weak<Inner>) {
         tokio::select! {
             () = due => {}
             () = shared.ended.notified() => {}
-            () = shared.closing() => return,
+            () = shared.wait_until_closing() => return,
         }
     }
 }
 
-/// Locks, whether or not another holder panicked: no state here is left half changed.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex and ignores poisoning. That is safe because no code here panics halfway through a
+/// change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,44 +1,50 @@
-//! What functions write, line by line, and what the platform adds (START, END, REPORT).
+//! The log lines of functions, and those that the platform adds (START, END, REPORT).
 //!
-//! Lambda gives both outputs of a process to CloudWatch Logs in the order in which they were
-//! written; so does this. Where the lines go is the [`LogSink`]'s affair.
+//! Both outputs of a process are logged in the order in which they were written, as Lambda does. A
+//! [`LogSink`] receives the lines.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use super::locked;
+use super::lock;
 
-/// Longest line passed on, in bytes; a longer one is split. CloudWatch's limit for an event:
+/// The maximum length of a line, in bytes. Longer lines are split. This is CloudWatch's limit for an event:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
 const LINE_LIMIT: usize = 256 * 1024;
-/// What `X-Amz-Log-Result` holds at most, in bytes, before base64:
+/// The maximum size of `X-Amz-Log-Result`, in bytes before base64:
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 const TAIL_LIMIT: usize = 4 * 1024;
 const RECENT_LINES: usize = 20;
 const RECENT_LINE_LIMIT: usize = 1_000;
 
-/// Who wrote a line.
+/// The writer of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// The function's process.
     Function,
+    /// Lambda itself.
     Platform,
 }
 
 /// One line, without its line break.
 #[derive(Clone, Copy, Debug)]
 pub struct LogLine<'a> {
+    /// The name of the function.
     pub function: &'a str,
-    /// The environment's log stream.
+    /// The log stream of the environment.
     pub stream: &'a str,
-    /// The invocation during which it was written; `None` while the function starts.
+    /// The invocation during which the line was written; `None` while the function starts.
     pub request_id: Option<&'a str>,
+    /// Who wrote the line.
     pub origin: Origin,
+    /// The line.
     pub text: &'a str,
 }
 
-/// Takes the lines of all functions. Called in order for each environment, never concurrently for
-/// the same one; what it does should be quick, since the function waits when its output does.
+/// Receives the log lines of all functions. The calls for one environment are in order and never
+/// concurrent. They should return quickly, because the function is blocked while its output is.
 pub trait LogSink: Send + Sync + 'static {
+    /// Receives one line.
     fn line(&self, line: &LogLine<'_>);
 }
 
@@ -68,16 +74,16 @@ impl EnvironmentLogs {
         Self { function, stream, sink, state: Mutex::default() }
     }
 
-    /// Lines belong to this invocation from here on.
+    /// Begins an invocation. The lines that follow belong to it.
     pub(super) fn begin(&self, request_id: &str) {
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         state.request_id = Some(request_id.to_owned());
         state.tail.clear();
     }
 
-    /// Ends the invocation and gives the last 4 KB of its lines.
+    /// Ends the invocation and returns the last 4 KB of its lines.
     pub(super) fn end(&self) -> String {
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         state.request_id = None;
         std::mem::take(&mut state.tail)
     }
@@ -90,13 +96,13 @@ impl EnvironmentLogs {
         self.line(Origin::Platform, text);
     }
 
-    /// The last lines of the function itself, each cut to a readable length.
+    /// The last lines that the function wrote, each shortened to a readable length.
     pub(super) fn recent(&self) -> Vec<String> {
-        locked(&self.state).recent.iter().cloned().collect()
+        lock(&self.state).recent.iter().cloned().collect()
     }
 
     fn line(&self, origin: Origin, text: &str) {
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         if origin == Origin::Function {
             if state.recent.len() == RECENT_LINES {
                 state.recent.pop_front();
@@ -118,7 +124,7 @@ impl EnvironmentLogs {
     }
 }
 
-/// Cuts bytes into lines, holding back at most one line's worth.
+/// Splits bytes into lines. It buffers at most one line.
 #[derive(Default)]
 pub(super) struct LineSplitter {
     held: Vec<u8>,
@@ -143,7 +149,7 @@ impl LineSplitter {
         }
     }
 
-    /// Emits what came without a line break at the very end.
+    /// Emits the last line if it has no line break.
     pub(super) fn finish(&mut self, emit: &mut impl FnMut(&str)) {
         if !self.held.is_empty() {
             self.flush_held(emit);

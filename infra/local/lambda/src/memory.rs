@@ -1,20 +1,21 @@
-//! A process's resident memory, from `/proc`.
+//! Reads the resident memory of a process from `/proc`.
 //!
-//! Only the process itself is counted, not children it may start. Where there is no `/proc`,
-//! nothing is known and nothing is enforced.
+//! Only the process itself is counted, not its children. On systems without `/proc`, memory is unknown and
+//! the limit is not enforced.
 
 use std::time::Duration;
 
-/// How often a running process is looked at: real time, since real memory is looked at.
+/// The time between two checks of a process. It is real time, because memory is used in real time.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The largest resident size that a process has had so far, in kilobytes (`VmHWM`).
+/// The peak resident size of a process so far, in kilobytes (`VmHWM`).
 pub(super) async fn peak_kb(pid: u32) -> Option<u64> {
     let status = tokio::fs::read_to_string(format!("/proc/{pid}/status")).await.ok()?;
     field(&status, "VmHWM:")
 }
 
-/// Returns the peak, in kilobytes, once it is above `limit_mb`; never where it cannot be known.
+/// Waits until the peak is above `limit_mb`, and returns it in kilobytes. Never returns if the peak is
+/// unknown.
 pub(super) async fn exceeded(pid: u32, limit_mb: u32) -> u64 {
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
@@ -27,7 +28,7 @@ pub(super) async fn exceeded(pid: u32, limit_mb: u32) -> u64 {
     }
 }
 
-/// Kilobytes to megabytes as Lambda reports them: rounded up.
+/// Converts kilobytes to megabytes, rounded up as Lambda reports them.
 pub(super) fn megabytes(kb: u64) -> u64 {
     kb.div_ceil(1024)
 }

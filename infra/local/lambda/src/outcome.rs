@@ -1,7 +1,7 @@
-//! What an invocation came to, in Lambda's words.
+//! The outcomes of an invocation, with Lambda's messages.
 //!
-//! Failures of the function are answers (`X-Amz-Function-Error: Unhandled`); failures to invoke it
-//! at all are [`InvokeError`]s.
+//! If the function fails, the invocation has a response with `X-Amz-Function-Error: Unhandled`. If the
+//! function cannot be invoked, there is an [`InvokeError`].
 
 use std::time::Duration;
 
@@ -15,39 +15,46 @@ use super::runtime_api::document;
 /// A finished invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
+    /// The request id.
     pub request_id: String,
-    /// The function's response, or the error's document.
+    /// The function's response, or the error document.
     pub payload: Bytes,
-    /// `Some("Unhandled")` when the function failed, whichever way.
+    /// `Some("Unhandled")` if the function failed in any way.
     pub function_error: Option<&'static str>,
-    /// The last 4 KB that it logged.
+    /// The last 4 KB of its log.
     pub log_tail: String,
 }
 
 /// Why a function was not invoked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are what the messages say")]
 pub enum InvokeError {
+    /// There is no such function.
     #[error("no function is named {function}")]
     NotFound { function: String },
-    #[error("{function} is running {limit} times already, which is its limit")]
+    /// The function is at its concurrency limit.
+    #[error("{function} is already running {limit} times, which is its limit")]
     Throttled { function: String, limit: usize },
+    /// Too many asynchronous invocations wait.
     #[error("too many asynchronous invocations of {function} and others are waiting")]
     QueueFull { function: String },
+    /// The payload is larger than Lambda allows.
     #[error("{size} byte payload is too large (limit {limit} bytes)")]
     PayloadTooLarge { size: usize, limit: usize },
-    /// In Lambda's words.
+    /// The invocation would continue a recursive loop. The message is Lambda's.
     #[error(
         "Lambda has detected your function being invoked in a recursive loop with other AWS resources \
          and stopped your function's invocation."
     )]
     RecursiveLoop { function: String },
+    /// The emulation is shutting down.
     #[error("the emulation is shutting down")]
     ShuttingDown,
 }
 
-/// How a run in an environment ended.
+/// How an invocation ended in its environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum Outcome {
     Response(Bytes),
     Error(Bytes),
     TimedOut { after: Duration, at_ms: u64 },
@@ -63,18 +70,18 @@ pub(super) struct InitFailure {
     pub(super) kind: &'static str,
     pub(super) what: String,
     pub(super) binary: String,
-    /// What to look at, with the last lines that it wrote.
+    /// A hint at the cause, with the last lines of its output.
     pub(super) next: String,
-    /// What the function itself reported, if it did.
+    /// The error document that the function reported.
     pub(super) reported: Option<Bytes>,
 }
 
-impl Ended {
+impl Outcome {
     pub(super) fn is_response(&self) -> bool {
         matches!(self, Self::Response(_))
     }
 
-    /// What Lambda answers for it.
+    /// The payload of the response.
     pub(super) fn payload(&self, request_id: &str) -> Bytes {
         match self {
             Self::Response(payload) | Self::Error(payload) => payload.clone(),
@@ -98,7 +105,7 @@ impl Ended {
         }
     }
 
-    /// What the platform logs about it, besides END and REPORT.
+    /// The platform's log line about a failure, besides END and REPORT.
     pub(super) fn log_line(&self, request_id: &str) -> Option<String> {
         match self {
             Self::Response(_) | Self::Error(_) => None,
@@ -119,7 +126,7 @@ impl Ended {
         }
     }
 
-    /// REPORT's `Status` and `Error Type`, where the invocation did not end in order.
+    /// The fields `Status` and `Error Type` of REPORT; empty if the function responded.
     pub(super) fn report_status(&self) -> &'static str {
         match self {
             Self::Response(_) | Self::Error(_) => "",
@@ -131,7 +138,7 @@ impl Ended {
     }
 }
 
-/// `2026-11-23T02:12:39.000Z`, from milliseconds since the Unix epoch.
+/// Formats milliseconds since the Unix epoch, such as `2026-11-23T02:12:39.000Z`.
 pub fn timestamp(at_ms: u64) -> String {
     let time = date(at_ms);
     let (hour, minute, second, milli) = time.time().as_hms_milli();
@@ -139,7 +146,7 @@ pub fn timestamp(at_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
-/// The date of milliseconds since the Unix epoch; the epoch itself for what no calendar holds.
+/// Converts milliseconds since the Unix epoch. The result is the epoch itself if the time is out of range.
 pub(super) fn date(at_ms: u64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -150,23 +157,23 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(ended: &Ended, expected: &str) {
+    fn check(ended: &Outcome, expected: &str) {
         assert_eq!(ended.payload("id-1"), expected.as_bytes());
     }
 
     #[test]
     fn each_end_is_answered_as_lambda_does() {
-        check(&Ended::Response(Bytes::from_static(b"1")), "1");
+        check(&Outcome::Response(Bytes::from_static(b"1")), "1");
         check(
-            &Ended::TimedOut { after: Duration::from_secs(30), at_ms: 1_584_000_000_123 },
+            &Outcome::TimedOut { after: Duration::from_secs(30), at_ms: 1_584_000_000_123 },
             r#"{"errorMessage":"2020-03-12T08:00:00.123Z id-1 Task timed out after 30.00 seconds"}"#,
         );
         check(
-            &Ended::Exited(Exit::Code(1)),
+            &Outcome::Exited(Exit::Code(1)),
             r#"{"errorMessage":"RequestId: id-1 Error: Runtime exited with error: exit status 1","errorType":"Runtime.ExitError"}"#,
         );
         check(
-            &Ended::OutOfMemory { limit_mb: 128, peak_mb: 130 },
+            &Outcome::OutOfMemory { limit_mb: 128, peak_mb: 130 },
             r#"{"errorMessage":"RequestId: id-1 Error: Runtime exited with error: signal: killed","errorType":"Runtime.OutOfMemory"}"#,
         );
     }

@@ -1,4 +1,4 @@
-//! What a process writes, read as it comes and logged line by line.
+//! Reads the output of a process and logs it line by line.
 
 use std::io;
 use std::sync::Arc;
@@ -8,14 +8,15 @@ use tokio::sync::watch;
 
 use super::logs::{EnvironmentLogs, LineSplitter};
 
-/// Reads of one turn: more than a pipe holds, so that a drain empties it, and yet an end.
+/// The maximum number of reads in one turn. It is enough to empty a full pipe, and it is bounded in case
+/// the process keeps writing.
 const READS_A_TURN: usize = 64;
 const READ_SIZE: usize = 8 * 1024;
 
-/// The output of one process, both streams in the order of writing.
+/// The output of one process, with both streams in the order of writing.
 ///
-/// Drains are counted and not sent: a message that meets a receiver on its way out may be kept, unread,
-/// for as long as its channel, and with it whoever waits for an answer
+/// A drain is requested by a counter instead of a message. A message that is sent while the receiver is
+/// being dropped may never be read, and its sender would wait for an answer forever
 /// (<https://github.com/tokio-rs/tokio/issues/7714>).
 #[derive(Debug)]
 pub(super) struct Output {
@@ -24,7 +25,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Forwards what comes out of `pipe` to `logs`, from now on until it ends.
+    /// Forwards everything from `pipe` to `logs` until the pipe ends.
     pub(super) fn forward(pipe: pipe::Receiver, logs: Arc<EnvironmentLogs>) -> Self {
         let (asked, asks) = watch::channel(0);
         let (drains, drained) = watch::channel(0);
@@ -32,14 +33,14 @@ impl Output {
         Self { asked, drained }
     }
 
-    /// Returns once everything written so far has been logged.
+    /// Waits until everything that was written so far has been logged.
     pub(super) async fn drain(&self) {
         let mut number = 0;
         self.asked.send_modify(|asked| {
             *asked += 1;
             number = *asked;
         });
-        // An error means that the output has ended, and then all of it has been logged.
+        // An error means that the output has ended, and all of it has been logged.
         let _ = self.drained.clone().wait_for(|drained| *drained >= number).await;
     }
 }
@@ -59,23 +60,26 @@ async fn forward(
             asked = asks.changed(), if open => {
                 open = asked.is_ok();
                 let number = *asks.borrow_and_update();
-                // Of the system, for what has been written may not have been noticed yet.
-                let read = |buffer: &mut [u8]| Ok(nix::unistd::read(&pipe, buffer)?);
-                more = read_available(read, &mut lines, &logs);
+                // This asks the system directly, because tokio may not have noticed the last write yet.
+                more = read_available(
+                    |buffer| Ok(nix::unistd::read(&pipe, buffer)?),
+                    &mut lines,
+                    &logs,
+                );
                 if more {
                     drains.send_replace(number);
                 }
             }
             ready = pipe.readable() => {
-                let read = |buffer: &mut [u8]| pipe.try_read(buffer);
-                more = ready.is_ok() && read_available(read, &mut lines, &logs);
+                more = ready.is_ok()
+                    && read_available(|buffer| pipe.try_read(buffer), &mut lines, &logs);
             }
         }
     }
     lines.finish(&mut |line| logs.function_line(line));
 }
 
-/// Logs what is in the pipe; false at its end.
+/// Logs what is in the pipe. Returns false at its end.
 fn read_available(
     read: impl Fn(&mut [u8]) -> io::Result<usize>,
     lines: &mut LineSplitter,

@@ -1,8 +1,8 @@
-//! One function process: started, watched, signalled, reaped.
+//! One function process: starting, signalling and reaping it.
 //!
-//! Signals and reaping exclude each other, so that a signal never meets a number that the system
-//! has given to another process. When the handle is dropped the process group is killed.
-//! What the process says over the Runtime API is not known here.
+//! Signals and reaping exclude each other, so that a signal never reaches another process that the
+//! system gave the same id. Dropping the handle kills the process group. The Runtime API is served
+//! elsewhere.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -18,7 +18,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::locked;
+use super::lock;
 use super::logs::EnvironmentLogs;
 use super::output::Output;
 
@@ -27,7 +27,7 @@ use super::output::Output;
 pub(super) enum Exit {
     Code(i32),
     Signal(i32),
-    /// The system could not say.
+    /// The system did not report how.
     Unknown,
 }
 
@@ -56,32 +56,32 @@ impl From<ExitStatus> for Exit {
     }
 }
 
-/// Counts the processes that are not reaped yet.
+/// Counts the processes that have not been reaped.
 #[derive(Clone, Debug)]
-pub(super) struct Census {
+pub(super) struct ProcessCount {
     alive: watch::Sender<usize>,
 }
 
-impl Census {
+impl ProcessCount {
     pub(super) fn new() -> Self {
         Self { alive: watch::Sender::new(0) }
     }
 
     /// Returns once every process has been reaped.
-    pub(super) async fn empty(&self) {
-        // The sender is alive as long as `self`: waiting cannot fail.
+    pub(super) async fn wait_until_zero(&self) {
+        // This cannot fail, because `self` holds the sender.
         let _ = self.alive.subscribe().wait_for(|alive| *alive == 0).await;
     }
 
-    fn enter(&self) -> Counted {
+    fn add(&self) -> CountedProcess {
         self.alive.send_modify(|alive| *alive += 1);
-        Counted(self.alive.clone())
+        CountedProcess(self.alive.clone())
     }
 }
 
-struct Counted(watch::Sender<usize>);
+struct CountedProcess(watch::Sender<usize>);
 
-impl Drop for Counted {
+impl Drop for CountedProcess {
     fn drop(&mut self) {
         self.0.send_modify(|alive| *alive -= 1);
     }
@@ -105,7 +105,7 @@ struct Group {
 
 impl Group {
     fn signal(&self, signal: Signal) {
-        let reaped = locked(&self.reaped);
+        let reaped = lock(&self.reaped);
         if !*reaped {
             // A failure means that the leader has just ended, and all others with it.
             let _ = killpg(self.leader, signal);
@@ -124,7 +124,7 @@ impl Process {
     pub(super) fn spawn(
         mut command: Command,
         logs: Arc<EnvironmentLogs>,
-        census: &Census,
+        processes: &ProcessCount,
     ) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         let pipe = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
@@ -135,11 +135,10 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true);
         let child = command.spawn()?;
-        // The command holds the pipe's writing end: with it open the output would never end.
+        // The command holds the writing end of the pipe. The output would not end while it is open.
         drop(command);
-        let counted = census.enter();
-        let ended_at_once = || io::Error::other("the process ended at once");
-        let pid = child.id().ok_or_else(ended_at_once)?;
+        let counted = processes.add();
+        let pid = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
         let leader = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
         let group = Arc::new(Group { leader, reaped: Mutex::new(false) });
         let (ended, exit) = watch::channel(None);
@@ -155,13 +154,13 @@ impl Process {
         self.exit.borrow().is_none()
     }
 
-    /// Signals the process group; once this returns the process does nothing more after SIGKILL.
-    /// To one that has ended it does nothing.
+    /// Signals the process group. After SIGKILL, the process does nothing more once this returns. A
+    /// process that has ended is not signalled.
     pub(super) fn signal(&self, signal: Signal) {
         self.group.signal(signal);
     }
 
-    /// Kills the process group when called, from wherever that is.
+    /// Returns a function that kills the process group.
     pub(super) fn killer(&self) -> impl FnOnce() + Send + use<> {
         let group = Arc::clone(&self.group);
         move || group.signal(Signal::SIGKILL)
@@ -184,11 +183,11 @@ async fn reap(
     mut child: Child,
     group: Arc<Group>,
     ended: watch::Sender<Option<Exit>>,
-    _counted: Counted,
+    _counted: CountedProcess,
 ) {
     let mut waiting = std::pin::pin!(child.wait());
     let status = poll_fn(|context| {
-        let mut reaped = locked(&group.reaped);
+        let mut reaped = lock(&group.reaped);
         let status = waiting.as_mut().poll(context);
         *reaped = status.is_ready();
         status
@@ -206,7 +205,7 @@ mod tests {
 
     struct Shell {
         process: Process,
-        census: Census,
+        processes: ProcessCount,
         lines: Arc<Mutex<Vec<String>>>,
         /// Gone when the output has ended.
         logs: Weak<EnvironmentLogs>,
@@ -222,9 +221,9 @@ mod tests {
         let logs = Arc::new(EnvironmentLogs::new("f".to_owned(), "s".to_owned(), sink));
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(script);
-        let census = Census::new();
-        let process = Process::spawn(command, logs.clone(), &census).unwrap();
-        Shell { process, census, lines, logs: Arc::downgrade(&logs) }
+        let processes = ProcessCount::new();
+        let process = Process::spawn(command, logs.clone(), &processes).unwrap();
+        Shell { process, processes, lines, logs: Arc::downgrade(&logs) }
     }
 
     #[track_caller]
@@ -250,13 +249,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_process_takes_its_children_along() {
-        let Shell { process, census, lines, logs } = shell("sleep 1000 & echo started; wait");
+        let Shell { process, processes, lines, logs } = shell("sleep 1000 & echo started; wait");
         while lines.lock().unwrap().is_empty() {
             process.drain_output().await;
             tokio::task::yield_now().await;
         }
         drop(process);
-        census.empty().await;
+        processes.wait_until_zero().await;
         // The child holds the output open as long as it lives.
         let ended = async {
             while logs.strong_count() > 0 {

@@ -1,9 +1,9 @@
-//! Hot restart: when a function's binary changes on disk, its environments are replaced.
+//! Replaces the environments of a function when its binary changes on disk.
 //!
-//! Lambda does so when new code is deployed; here `cargo build` in another terminal is the
-//! deployment. Idle environments end at once, busy ones finish their invocation and are not used
-//! again. Cargo removes a binary before it puts the new one in its place: what counts is a file that
-//! looks the same twice, and while there is none, everything stays as it is.
+//! Lambda does this when new code is deployed; here, `cargo build` in another terminal is the
+//! deployment. Idle environments end at once. Busy ones finish their invocation and are not used again.
+//! Cargo removes a binary before it writes the new one. Therefore a change counts only if the file looks
+//! the same in two checks, and a missing file changes nothing.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -12,39 +12,40 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::logs::{LogLine, Origin};
-use super::pool::Pool;
+use super::pool::{Pool, ReplacedEnvironments};
 use super::{Inner, Lambda};
 
-/// Between two looks, in real time: files know no other.
+/// The time between two checks. It is real time, because files change in real time.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How often a start is tried while its binary is being replaced.
+/// How often a start is attempted while the binary is being replaced.
 const START_TRIES: usize = 20;
 
-/// What tells one state of a file from another.
+/// Distinguishes two versions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+struct FileStamp {
     inode: u64,
     size: u64,
     modified_s: i64,
     modified_ns: i64,
 }
 
-/// A binary, as its environments know it, and what it may have become.
+/// Detects when a binary is replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Watched {
-    current: Option<Stamp>,
-    /// Another state, seen once.
-    candidate: Option<Stamp>,
+pub(super) struct BinaryWatcher {
+    current: Option<FileStamp>,
+    /// A different version that was seen once.
+    candidate: Option<FileStamp>,
 }
 
-impl Watched {
-    /// The binary as it is now.
-    pub(super) fn begin(path: &Path) -> Self {
-        Self { current: stamp(path.metadata()), candidate: None }
+impl BinaryWatcher {
+    /// Starts with the current version of the binary.
+    pub(super) fn new(path: &Path) -> Self {
+        Self { current: file_stamp(path.metadata()), candidate: None }
     }
 
-    /// Takes a look; true once when what is there now is whole, and other than before.
-    fn look(&mut self, seen: Option<Stamp>) -> bool {
+    /// Compares the binary with the known version. Returns true once for each new version that is
+    /// complete.
+    fn check(&mut self, seen: Option<FileStamp>) -> bool {
         let other = seen.filter(|stamp| self.current != Some(*stamp) && stamp.size > 0);
         let replaced = other.is_some() && other == self.candidate;
         if replaced {
@@ -55,9 +56,9 @@ impl Watched {
     }
 }
 
-fn stamp(metadata: io::Result<std::fs::Metadata>) -> Option<Stamp> {
+fn file_stamp(metadata: io::Result<std::fs::Metadata>) -> Option<FileStamp> {
     let metadata = metadata.ok().filter(std::fs::Metadata::is_file)?;
-    Some(Stamp {
+    Some(FileStamp {
         inode: metadata.ino(),
         size: metadata.size(),
         modified_s: metadata.mtime(),
@@ -65,8 +66,8 @@ fn stamp(metadata: io::Result<std::fs::Metadata>) -> Option<Stamp> {
     })
 }
 
-/// Watches the binaries of all functions until the service is gone.
-pub(super) async fn watch(inner: Weak<Inner>) {
+/// Watches the binaries of all functions until the service is dropped.
+pub(super) async fn watch_binaries(inner: Weak<Inner>) {
     loop {
         let Some(strong) = inner.upgrade() else { return };
         let lambda = Lambda { inner: strong };
@@ -75,21 +76,21 @@ pub(super) async fn watch(inner: Weak<Inner>) {
         drop(lambda);
         for pool in &pools {
             let path = shared.config.binary(pool.function());
-            let seen = stamp(tokio::fs::metadata(path).await);
-            if pool.watched().look(seen) {
+            let seen = file_stamp(tokio::fs::metadata(path).await);
+            if pool.watcher().check(seen) {
                 replace(pool, shared.sink.as_ref());
             }
         }
         drop(pools);
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
-            () = shared.closing() => return,
+            () = shared.wait_until_closing() => return,
         }
     }
 }
 
 fn replace(pool: &Pool, sink: &dyn super::LogSink) {
-    let (ended, busy) = pool.replace_all();
+    let ReplacedEnvironments { ended, busy } = pool.replace_all();
     let text = format!(
         "RELOAD {} has changed: {ended} idle environments ended, {busy} end after their invocation",
         pool.function().binary
@@ -99,11 +100,13 @@ fn replace(pool: &Pool, sink: &dyn super::LogSink) {
     sink.line(&LogLine { function, stream: "", request_id: None, origin, text: &text });
 }
 
-/// Starts a process, again and again for a few seconds while its binary is being replaced.
+/// Starts a process, and retries for a few seconds while its binary is being replaced.
 ///
 /// # Errors
-/// The last try's.
-pub(super) async fn patiently<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// The error of the last attempt.
+pub(super) async fn retry_while_replaced<T>(
+    mut start: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
     let mut tries = 1;
     loop {
         let result = start();
@@ -123,16 +126,16 @@ mod tests {
     use super::*;
 
     /// A file of this size and inode.
-    fn file(inode: u64, size: u64) -> Option<Stamp> {
-        Some(Stamp { inode, size, modified_s: 7, modified_ns: 0 })
+    fn file(inode: u64, size: u64) -> Option<FileStamp> {
+        Some(FileStamp { inode, size, modified_s: 7, modified_ns: 0 })
     }
 
     /// `looks` are what is seen, and whether that makes a replacement.
     #[track_caller]
-    fn check(looks: &[(Option<Stamp>, bool)]) {
-        let mut watched = Watched { current: file(1, 9), candidate: None };
+    fn check(looks: &[(Option<FileStamp>, bool)]) {
+        let mut watcher = BinaryWatcher { current: file(1, 9), candidate: None };
         for (at, (seen, replaced)) in looks.iter().enumerate() {
-            assert_eq!(watched.look(*seen), *replaced, "look {at} of {looks:?}");
+            assert_eq!(watcher.check(*seen), *replaced, "look {at} of {looks:?}");
         }
     }
 
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn a_new_binary_counts_once_it_has_been_seen_twice_and_only_once() {
         check(&[(file(2, 9), false), (file(2, 9), true), (file(2, 9), false), (file(2, 9), false)]);
-        let touched = Some(Stamp { inode: 1, size: 9, modified_s: 7, modified_ns: 1 });
+        let touched = Some(FileStamp { inode: 1, size: 9, modified_s: 7, modified_ns: 1 });
         check(&[(touched, false), (touched, true), (touched, false)]);
     }
 
@@ -170,10 +173,13 @@ mod tests {
             kinds.get(tries - 1).map_or(Ok(tries), |kind| Err(io::Error::from(*kind)))
         };
         let kinds = [io::ErrorKind::NotFound, io::ErrorKind::ExecutableFileBusy];
-        assert_eq!(patiently(|| start(&kinds)).await.unwrap(), 3);
+        assert_eq!(retry_while_replaced(|| start(&kinds)).await.unwrap(), 3);
         let refused = || -> io::Result<()> { Err(io::ErrorKind::PermissionDenied.into()) };
-        assert_eq!(patiently(refused).await.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(
+            retry_while_replaced(refused).await.unwrap_err().kind(),
+            io::ErrorKind::PermissionDenied
+        );
         let gone = || -> io::Result<()> { Err(io::ErrorKind::NotFound.into()) };
-        assert_eq!(patiently(gone).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(retry_while_replaced(gone).await.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

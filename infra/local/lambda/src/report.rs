@@ -1,27 +1,27 @@
-//! REPORT, the platform's last line about an invocation.
+//! REPORT, the last log line of the platform about an invocation.
 //!
-//! Its fields are those that
-//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html> names.
+//! Its fields are described in
+//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>.
 
 use std::fmt;
 
-use super::outcome::Ended;
+use super::outcome::Outcome;
 
-/// What is reported; durations are in microseconds.
+/// The content of the line. Durations are in microseconds.
 pub(super) struct Report<'a> {
     pub(super) request_id: &'a str,
     pub(super) duration_us: u64,
-    /// Of the start that this invocation had to wait for.
+    /// The duration of the start, if the invocation had to wait for it.
     pub(super) init_us: Option<u64>,
     pub(super) memory_mb: u32,
     pub(super) peak_mb: u64,
-    pub(super) ended: &'a Ended,
+    pub(super) ended: &'a Outcome,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { request_id, duration_us, init_us, memory_mb, peak_mb, ended } = self;
-        // On an OS-only runtime the start is billed too.
+        // On an OS-only runtime, the start is billed as well.
         let billed_ms = duration_us.saturating_add(init_us.unwrap_or(0)).div_ceil(1_000);
         let duration = Milliseconds(*duration_us);
         write!(
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(duration_us: u64, init_us: Option<u64>, ended: &Ended, expected: &str) {
+    fn check(duration_us: u64, init_us: Option<u64>, ended: &Outcome, expected: &str) {
         let report =
             Report { request_id: "id-1", duration_us, init_us, memory_mb: 128, peak_mb: 19, ended };
         assert_eq!(report.to_string(), format!("REPORT RequestId: id-1\t{expected}"));
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn durations_have_two_decimals_and_what_is_billed_is_rounded_up() {
-        let ended = Ended::Response(Bytes::new());
+        let ended = Outcome::Response(Bytes::new());
         let memory = "Memory Size: 128 MB\tMax Memory Used: 19 MB";
         for (duration_us, duration, billed) in [
             (0, "0.00", 0),
@@ -86,7 +86,7 @@ mod tests {
         check(
             1_049_630,
             Some(1_293_830),
-            &Ended::Response(Bytes::new()),
+            &Outcome::Response(Bytes::new()),
             "Duration: 1049.63 ms\tBilled Duration: 2344 ms\tMemory Size: 128 MB\t\
              Max Memory Used: 19 MB\tInit Duration: 1293.83 ms",
         );
@@ -97,7 +97,7 @@ mod tests {
         check(
             3_000_000,
             None,
-            &Ended::TimedOut { after: Duration::from_secs(3), at_ms: 0 },
+            &Outcome::TimedOut { after: Duration::from_secs(3), at_ms: 0 },
             "Duration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\t\
              Max Memory Used: 19 MB\tStatus: timeout",
         );

@@ -1,4 +1,4 @@
-//! The shapes of Lambda's REST API, whichever operation answers.
+//! Answers and errors of Lambda's REST API, for all operations.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html>
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::outcome::InvokeError;
 
-/// An error: the type in a header, the message in the body.
+/// An error. Its type is in a header and its message in the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
@@ -31,7 +31,7 @@ pub(super) fn with_request_id(status: StatusCode, id: &str, body: Body) -> Respo
     response
 }
 
-/// Leaves out what no header can hold.
+/// Inserts a header, unless the value contains characters that a header cannot contain.
 pub(super) fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
@@ -44,7 +44,7 @@ impl ApiError {
     }
 
     pub(super) fn response(&self) -> Response<Body> {
-        // Lambda is not of one mind about the key's case; SDKs read either.
+        // Lambda is inconsistent about the case of the key. SDKs read both.
         let body = if self.kind == "TooManyRequestsException" {
             json!({
                 "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",

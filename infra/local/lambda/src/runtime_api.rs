@@ -1,9 +1,9 @@
-//! The Runtime API of one environment: how a function asks for work and answers.
+//! The Runtime API of one environment, through which a function asks for invocations and responds.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Each environment has a
-//! listener of its own on the loopback, as on Lambda, and one invocation at a time. Deadlines,
-//! crashes and memory are the environment's affair. Not emulated, and answered so: response
-//! streaming, extensions, SnapStart.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Each environment has its own
+//! listener on the loopback interface and one invocation at a time. The environment enforces deadlines
+//! and memory limits and notices crashes. Response streaming, extensions and SnapStart are not emulated;
+//! requests for them are refused.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -19,20 +19,20 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::body::{self, BodyError};
-use super::locked;
+use super::lock;
 
-/// Largest response of a function, in bytes; the number in Lambda's own message:
+/// The maximum response of a function, in bytes, as Lambda's own error message states it:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(super) const RESPONSE_LIMIT: usize = 6_291_556;
-/// Largest report of an error, in bytes.
+/// The maximum size of an error document, in bytes.
 const ERROR_LIMIT: usize = 256 * 1024;
 
 const STREAMING_HEADER: &str = "lambda-runtime-function-response-mode";
 
-/// An invocation on its way to the function.
-pub(super) struct Offer {
+/// An invocation that the function has not received yet.
+pub(super) struct NextInvocation {
     pub(super) request_id: String,
-    /// Milliseconds since the Unix epoch, in the function's own time.
+    /// Milliseconds since the Unix epoch, by the function's clock.
     pub(super) deadline_ms: u64,
     pub(super) function_arn: String,
     pub(super) trace_id: String,
@@ -40,38 +40,41 @@ pub(super) struct Offer {
     pub(super) client_context: Option<String>,
     pub(super) payload: Bytes,
     pub(super) reply: oneshot::Sender<Reply>,
-    /// Called when the function has asked for work and this is what it gets.
-    pub(super) taken: Box<dyn FnOnce() + Send>,
+    /// Called when the function receives this invocation.
+    pub(super) on_start: Box<dyn FnOnce() + Send>,
 }
 
-/// What the function answered.
+/// The function's reply to an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Response(Bytes),
-    /// An error: the document it posted, or ours where its answer cannot be passed on.
+    /// The error document that the function sent, or one that says why its response cannot be used.
     Error(Bytes),
 }
 
-/// What the function is doing, as its requests show.
+/// The state of the function, as its requests show it. The crate's front page has the transitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// It has made no request yet.
     Starting,
+    /// It has asked for an invocation.
     Waiting,
+    /// It has received an invocation.
     Running,
     /// It has reported that it cannot start.
     InitFailed(Bytes),
 }
 
-/// A listener and what it knows; dropping it closes the listener.
+/// The listener of one environment; dropping it closes the listener.
 pub(super) struct RuntimeApi {
     port: u16,
-    offers: mpsc::Sender<Offer>,
+    offers: mpsc::Sender<NextInvocation>,
     phase: watch::Receiver<Phase>,
     _open: oneshot::Sender<()>,
 }
 
 struct Shared {
-    offers: tokio::sync::Mutex<mpsc::Receiver<Offer>>,
+    offers: tokio::sync::Mutex<mpsc::Receiver<NextInvocation>>,
     phase: watch::Sender<Phase>,
     running: Mutex<Option<(String, oneshot::Sender<Reply>)>>,
 }
@@ -89,7 +92,7 @@ impl RuntimeApi {
         });
         let (open, closed) = oneshot::channel::<()>();
         let serving = axum::serve(listener, router(shared)).with_graceful_shutdown(async {
-            // Nothing is ever sent: it ends when the other side is dropped.
+            // Nothing is ever sent. This ends when the sender is dropped.
             let _ = closed.await;
         });
         tokio::spawn(async move { serving.await });
@@ -104,18 +107,21 @@ impl RuntimeApi {
         self.phase.borrow().clone()
     }
 
-    /// Hands the function its next invocation, which it takes when it asks for work.
-    pub(super) async fn offer(&self, offer: Offer) {
-        // The listener lives as long as `self`; were it gone, the reply's sender is dropped.
+    /// Offers the function its next invocation, which it receives when it asks for one.
+    pub(super) async fn offer(&self, offer: NextInvocation) {
+        // If this failed, the sender of the reply would be dropped, which the caller notices.
         let _ = self.offers.send(offer).await;
     }
 
-    /// Returns when the function waits for work, or has said that it cannot start.
-    pub(super) async fn settled(&self) -> Phase {
-        let settled = |phase: &Phase| matches!(phase, Phase::Waiting | Phase::InitFailed(_));
+    /// Waits until the function asks for an invocation or reports that it cannot start.
+    pub(super) async fn wait_until_ready(&self) -> Phase {
         let mut phase = self.phase.clone();
-        if phase.wait_for(settled).await.is_err() {
-            // The listener is gone, and with it whoever could settle.
+        let ready = phase
+            .wait_for(|phase| matches!(phase, Phase::Waiting | Phase::InitFailed(_)))
+            .await
+            .is_ok();
+        if !ready {
+            // The listener is closed, so the phase will never change again.
             std::future::pending::<()>().await;
         }
         phase.borrow().clone()
@@ -133,7 +139,7 @@ fn router(shared: Arc<Shared>) -> Router {
 }
 
 async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
-    if locked(&shared.running).is_some() {
+    if lock(&shared.running).is_some() {
         let message = "the previous invocation has no response yet";
         return refusal(StatusCode::FORBIDDEN, "InvalidStateTransition", message);
     }
@@ -152,9 +158,9 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
         response = response.header("lambda-runtime-client-context", context.as_bytes());
     }
     let response = response.body(Body::from(offer.payload));
-    *locked(&shared.running) = Some((offer.request_id, offer.reply));
+    *lock(&shared.running) = Some((offer.request_id, offer.reply));
     shared.phase.send_replace(Phase::Running);
-    (offer.taken)();
+    (offer.on_start)();
     response.unwrap_or_else(|_| {
         let message = "the invocation's metadata cannot be sent in headers";
         refusal(StatusCode::INTERNAL_SERVER_ERROR, "Runtime.InvalidMetadata", message)
@@ -183,7 +189,7 @@ async fn response(
             fail(reply, StatusCode::PAYLOAD_TOO_LARGE, kind, &message)
         }
         Err(BodyError::Broken) => {
-            let message = "the response's body did not arrive whole";
+            let message = "the response's body is incomplete";
             fail(reply, StatusCode::BAD_REQUEST, "Runtime.TruncatedResponse", message)
         }
     }
@@ -216,7 +222,7 @@ async fn init_error(
     if starting {
         return accepted();
     }
-    let message = "an init error is reported before the first request for work";
+    let message = "an init error must be reported before the first request for an invocation";
     refusal(StatusCode::FORBIDDEN, "InvalidStateTransition", message)
 }
 
@@ -226,32 +232,35 @@ async fn unknown(method: Method, uri: Uri) -> Response<Body> {
 }
 
 impl Shared {
-    /// Ends the running invocation if it is this one.
+    /// Ends the current invocation if it has this request id.
     fn finish(&self, request_id: &str) -> Option<oneshot::Sender<Reply>> {
-        let finished = locked(&self.running).take_if(|(running, _)| running == request_id);
+        let finished = lock(&self.running).take_if(|(running, _)| running == request_id);
         finished.map(|(_, reply)| reply)
     }
 }
 
-/// The error as the function gave it, or what its type says where the body is no use.
+/// The error document that the function sent. If it is not a JSON object, a document with the error
+/// type of the header is returned instead.
 fn error_document(headers: &HeaderMap, body: Result<Bytes, BodyError>) -> Bytes {
-    let usable = body.ok().filter(|body| {
-        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok()
-    });
-    usable.unwrap_or_else(|| {
-        let kind = headers.get("lambda-runtime-function-error-type");
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("Runtime.UnknownReason");
-        document(kind, "the function reported an error without a readable description")
-    })
+    if let Ok(body) = body
+        && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body).is_ok()
+    {
+        return body;
+    }
+    let kind = headers
+        .get("lambda-runtime-function-error-type")
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("Runtime.UnknownReason");
+    document(kind, "the function reported an error without a readable description")
 }
 
-/// Lambda's shape of an error: `{"errorType": …, "errorMessage": …}`.
+/// Builds an error document in Lambda's form: `{"errorType": …, "errorMessage": …}`.
 pub(super) fn document(kind: &str, message: &str) -> Bytes {
     Bytes::from(json!({ "errorType": kind, "errorMessage": message }).to_string())
 }
 
 fn accept(reply: oneshot::Sender<Reply>, what: Reply) -> Response<Body> {
-    // Nobody waits any more when the invocation has ended otherwise, by its timeout for one.
+    // This fails if the invocation has already ended in another way, such as by its timeout.
     match reply.send(what) {
         Ok(()) => accepted(),
         Err(_) => unknown_request(),
@@ -264,7 +273,7 @@ fn fail(
     kind: &str,
     message: &str,
 ) -> Response<Body> {
-    // As above: without a listener the answer to the function is all that is left.
+    // This may fail as above. The function gets its response in any case.
     let _ = reply.send(Reply::Error(document(kind, message)));
     refusal(status, kind, message)
 }

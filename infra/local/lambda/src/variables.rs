@@ -1,8 +1,7 @@
 //! The environment variables of a function's process, as Lambda sets them.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>. The access key id is
-//! the function's name, so that whoever serves its calls knows who called; signatures mean nothing
-//! here.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>. The access key id is the
+//! name of the function, so that the server knows which function calls. Signatures are not checked.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,18 +9,18 @@ use std::path::{Path, PathBuf};
 use super::{Config, clock_offset};
 use template::Function;
 
-/// What differs from one environment to the next.
+/// The values that differ between environments of the same function.
 pub(super) struct Instance<'a> {
     pub(super) port: u16,
     pub(super) log_stream: &'a str,
-    /// Tells the environment from all others when it calls.
+    /// The session token, which identifies the environment in its calls.
     pub(super) token: &'a str,
-    /// What its clock adds to its system's at the start, in milliseconds.
+    /// How far the emulation's clock is ahead of the system's at the start, in milliseconds.
     pub(super) clock_offset_ms: i64,
     pub(super) task_root: &'a Path,
 }
 
-/// All variables; the template's own win over Lambda's defaults, never over its reserved ones.
+/// Returns all variables. Those of the template override Lambda's defaults, but not its reserved ones.
 pub(super) fn variables(
     function: &Function,
     config: &Config,
@@ -53,21 +52,23 @@ pub(super) fn variables(
         ("LAMBDA_TASK_ROOT", task_root.into_owned()),
         ("_HANDLER", "bootstrap".to_owned()),
     ];
-    let own = |pairs: Vec<(&str, String)>| -> BTreeMap<String, String> {
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    };
-    let mut all = own(defaults.into());
-    for (name, value) in &function.environment {
-        all.insert(name.clone(), below_layers(value, &function.layers));
+    let mut all = BTreeMap::new();
+    for (name, value) in defaults {
+        all.insert(name.to_owned(), value);
     }
-    all.extend(own(reserved.into()));
+    for (name, value) in &function.environment {
+        all.insert(name.clone(), resolve_layer_path(value, &function.layers));
+    }
+    for (name, value) in reserved {
+        all.insert(name.to_owned(), value);
+    }
     all.insert(clock_offset::VARIABLE.to_owned(), instance.clock_offset_ms.to_string());
     all
 }
 
-/// Points a value below `/opt` to the first layer that has that path: without a container there is
-/// no `/opt` to unpack layers into.
-fn below_layers(value: &str, layers: &[PathBuf]) -> String {
+/// Replaces a path below `/opt` by the path in the first layer that has it. Without a container, layers
+/// cannot be unpacked into `/opt`.
+fn resolve_layer_path(value: &str, layers: &[PathBuf]) -> String {
     let below = match value.strip_prefix("/opt") {
         Some("") => "",
         Some(rest) if rest.starts_with('/') => rest.trim_start_matches('/'),
@@ -88,7 +89,7 @@ mod tests {
     #[track_caller]
     fn check_opt(value: &str, expected: &str) {
         let layers = [source().join("none"), source().join("src"), source()];
-        assert_eq!(below_layers(value, &layers), expected, "{value}");
+        assert_eq!(resolve_layer_path(value, &layers), expected, "{value}");
     }
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
         check_opt("/opt/Cargo.toml", &format!("{source}/Cargo.toml"));
         check_opt("/opt/nowhere", "/opt/nowhere");
         check_opt("/optical", "/optical");
-        check_opt("x/opt/mapping", "x/opt/lambda");
+        check_opt("x/opt/mapping", "x/opt/mapping");
     }
 
     #[test]

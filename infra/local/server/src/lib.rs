@@ -270,7 +270,7 @@ impl Desk {
                 }
                 answer
             }
-            Destination::Lambda if EventSourceMappings::is_meant(parts.uri.path()) => {
+            Destination::Lambda if EventSourceMappings::handles_path(parts.uri.path()) => {
                 self.backends.mappings.handle(Request::from_parts(parts, body)).await
             }
             Destination::Lambda => {

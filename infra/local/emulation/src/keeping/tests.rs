@@ -138,7 +138,7 @@ async fn what_has_not_changed_is_not_written_again() {
     assert_eq!(write(false), (5, [false, false, true, false]));
     assert_eq!(write(false).0, 5);
     // A record that was delivered is in the tables, though no request may tell of its write.
-    checkpoint.reach(Position("2".to_owned()));
+    checkpoint.set_position(Position("2".to_owned()));
     assert_eq!(write(false), (6, [false, false, true, false]));
     assert_eq!(write(false).0, 6);
     assert_eq!(write(true), (7, [false, false, true, false]));

@@ -1,4 +1,4 @@
-//! HTTP APIs of API Gateway: routes to functions, on the stage `$default`.
+//! HTTP APIs of API Gateway, which route requests to functions on the stage `$default`.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html>. Authorizers, CORS,
 //! throttling and custom domains are not emulated.
@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::super::Lambda;
 use super::super::environment::millis;
-use super::event::Entrance;
-use super::routes::{Routes, Taken};
+use super::event::HttpEndpoint;
+use super::routes::{MatchedRoute, Routes};
 use super::{Failure, json_answer};
 
-/// An API that requests can be sent to.
+/// An HTTP API.
 pub struct HttpApi {
     id: String,
     account: String,
@@ -21,6 +21,7 @@ pub struct HttpApi {
 }
 
 impl HttpApi {
+    /// Creates the API that a template declares.
     pub fn new(declared: &template::HttpApi, account: &str) -> Self {
         Self {
             id: declared.logical_id.clone(),
@@ -31,16 +32,16 @@ impl HttpApi {
 }
 
 impl Lambda {
-    /// Sends a request to the function that its route names; the request's path is the one below
-    /// the API's URL.
+    /// Sends a request to the function of its route. The path of the request is relative to the API's
+    /// URL.
     pub async fn http_api(&self, api: &HttpApi, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let taken = api.routes.find(parts.method.as_str(), parts.uri.path());
-        let Some(Taken { route, path_parameters }) = taken else {
-            return plain(StatusCode::NOT_FOUND, "Not Found");
+        let Some(MatchedRoute { route, path_parameters }) = taken else {
+            return message_response(StatusCode::NOT_FOUND, "Not Found");
         };
         let (shared, id) = (&self.inner.shared, &api.id);
-        let entrance = Entrance {
+        let endpoint = HttpEndpoint {
             account: &api.account,
             id,
             domain: &format!("{id}.execute-api.{}.amazonaws.com", shared.config.region),
@@ -51,30 +52,34 @@ impl Lambda {
         let deadline_ms = shared.clock.now_ms().saturating_add(millis(route.timeout));
         tokio::select! {
             biased;
-            answer = self.call(&route.function, &entrance, &parts, body) => {
+            answer = self.call(&route.function, &endpoint, &parts, body) => {
                 answer.unwrap_or_else(refusal)
             }
-            // The function runs on, and nobody hears of it.
+            // The function keeps running, but its response is not used.
             () = shared.clock.sleep_until(deadline_ms) => {
-                plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+                message_response(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             }
         }
     }
 }
 
-/// API Gateway treats whatever Lambda refuses as an internal error:
+/// API Gateway treats most refusals of Lambda as an internal error:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html>
 fn refusal(failure: Failure) -> Response<Body> {
     match failure {
-        Failure::Broken => plain(StatusCode::BAD_REQUEST, "Bad Request"),
-        Failure::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
-        Failure::NoFunction | Failure::Throttled | Failure::Function => {
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        Failure::Broken => message_response(StatusCode::BAD_REQUEST, "Bad Request"),
+        Failure::TooLarge => {
+            message_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
         }
-        Failure::ShuttingDown => plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        Failure::NoFunction | Failure::Throttled | Failure::Function => {
+            message_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }
+        Failure::ShuttingDown => {
+            message_response(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+        }
     }
 }
 
-fn plain(status: StatusCode, message: &str) -> Response<Body> {
+fn message_response(status: StatusCode, message: &str) -> Response<Body> {
     json_answer(status, &json!({ "message": message }))
 }

@@ -1,4 +1,4 @@
-//! An HTTP request as a function gets it: payload format 2.0.
+//! The event for an HTTP request, in payload format 2.0.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
 
@@ -16,24 +16,29 @@ use serde_json::{Value, json};
 use super::super::outcome::date;
 use super::identity::Identity;
 
-/// Where a request came in, as its event tells.
-pub(super) struct Entrance<'a> {
+/// The function URL or HTTP API that received a request, as its event describes it.
+pub(super) struct HttpEndpoint<'a> {
     pub(super) account: &'a str,
     pub(super) id: &'a str,
     pub(super) domain: &'a str,
     pub(super) route_key: &'a str,
     pub(super) path_parameters: BTreeMap<String, String>,
-    /// Whoever signed the request, where the entrance asks for a signature.
+    /// The signer of the request, where the entrance asks for a signature.
     pub(super) identity: Option<&'a Identity>,
 }
 
-pub(super) fn event(entrance: &Entrance<'_>, now_ms: u64, parts: &Parts, body: &Bytes) -> Value {
-    let Entrance { account, id, domain, route_key, path_parameters, identity } = entrance;
+pub(super) fn event(
+    endpoint: &HttpEndpoint<'_>,
+    now_ms: u64,
+    parts: &Parts,
+    body: &Bytes,
+) -> Value {
+    let HttpEndpoint { account, id, domain, route_key, path_parameters, identity } = endpoint;
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
     let headers = joined_headers(&parts.headers);
     let protocol = if parts.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" };
-    let text = as_text(&parts.headers, body);
+    let text = text_body(&parts.headers, body);
     let mut event = json!({
         "version": "2.0",
         "routeKey": route_key,
@@ -81,7 +86,7 @@ pub(super) fn event(entrance: &Entrance<'_>, now_ms: u64, parts: &Parts, body: &
     event
 }
 
-/// Lower-cased names, values of one name joined with commas, without cookies.
+/// Returns all headers but cookies. Names are lowercase, and values of the same name are joined by commas.
 fn joined_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::<String, String>::new();
     for (name, value) in headers.iter().filter(|(name, _)| **name != COOKIE) {
@@ -98,24 +103,25 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
     cookies.map(|cookie| cookie.trim().to_owned()).filter(|cookie| !cookie.is_empty()).collect()
 }
 
-/// Decoded parameters, values of one name joined with commas.
+/// Returns the decoded parameters. Values of the same name are joined by commas.
 fn query_parameters(query: &str) -> BTreeMap<String, String> {
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-    };
     let mut parameters = BTreeMap::<String, String>::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = decode(value);
-        let all = parameters.entry(decode(name));
+        let value = decode_query_text(value);
+        let all = parameters.entry(decode_query_text(name));
         all.and_modify(|all| *all = format!("{all},{value}")).or_insert(value);
     }
     parameters
 }
 
-/// The body as text where its content type is one that is not base64-encoded.
-fn as_text<'a>(headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
+fn decode_query_text(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
+/// Returns the body as text if its content type is textual. Other bodies are base64-encoded.
+fn text_body<'a>(headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let textual = kind.starts_with("text/")
@@ -126,7 +132,7 @@ fn as_text<'a>(headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
     if textual { std::str::from_utf8(body).ok() } else { None }
 }
 
-/// `12/Mar/2020:19:03:58 +0000`
+/// Formats a time such as `12/Mar/2020:19:03:58 +0000`.
 fn common_log_time(now_ms: u64) -> String {
     let now = date(now_ms);
     let month = now.month().to_string();

@@ -1,22 +1,25 @@
-//! Who signed a request, as the authorizer of `AWS_IAM` tells a function.
+//! The signer of a request, as the event of a function URL with `AWS_IAM` describes it.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>.
 
 use serde_json::{Value, json};
 
-/// A principal of the account, by its access key.
+/// A principal that signed a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
+    /// The access key id of the signature.
     pub access_key: String,
+    /// The account of the principal.
     pub account: String,
-    /// The principal's unique id; of a role's session, with the session's name.
+    /// The unique id of the principal, followed by the session name for a role:
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable>
     pub caller_id: String,
+    /// The ARN of the principal.
     pub user_arn: String,
 }
 
 impl Identity {
-    /// `requestContext.authorizer`.
+    /// The value of `requestContext.authorizer`.
     pub(super) fn authorizer(&self) -> Value {
         json!({ "iam": {
             "accessKey": self.access_key,

@@ -1,7 +1,6 @@
-//! Functions behind HTTP: function URLs, and HTTP APIs with their routes.
+//! Invokes functions by HTTP requests: function URLs, and HTTP APIs with their routes.
 //!
-//! Both hand a request over in payload format 2.0 and take the answer in it; what they say when there
-//! is no answer is their own.
+//! Both use payload format 2.0 for the request and for the response. They answer failures differently.
 
 mod api;
 mod event;
@@ -22,20 +21,20 @@ use serde_json::Value;
 pub use self::api::HttpApi;
 pub use self::identity::Identity;
 
-use self::event::{Entrance, event};
+use self::event::{HttpEndpoint, event};
 use super::body::{self, BodyError};
 use super::outcome::InvokeError;
 use super::{Caller, Lambda, PAYLOAD_LIMIT};
 
-/// Why a request has no answer of its function.
+/// Why a request has no response of its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Failure {
-    /// The request did not arrive whole.
+    /// The request is incomplete.
     Broken,
     TooLarge,
     NoFunction,
     Throttled,
-    /// It failed, or its answer is malformed.
+    /// The function failed, or its response is malformed.
     Function,
     ShuttingDown,
 }
@@ -44,7 +43,7 @@ impl Lambda {
     async fn call(
         &self,
         function: &str,
-        entrance: &Entrance<'_>,
+        endpoint: &HttpEndpoint<'_>,
         parts: &Parts,
         body: Body,
     ) -> Result<Response<Body>, Failure> {
@@ -52,7 +51,7 @@ impl Lambda {
             BodyError::TooLarge => Failure::TooLarge,
             BodyError::Broken => Failure::Broken,
         })?;
-        let event = event(entrance, self.inner.shared.clock.now_ms(), parts, &body).to_string();
+        let event = event(endpoint, self.inner.shared.clock.now_ms(), parts, &body).to_string();
         let trace_id = parts.headers.get("x-amzn-trace-id").and_then(|id| id.to_str().ok());
         let caller = Caller { trace_id: trace_id.map(ToOwned::to_owned), ..Caller::default() };
         let invocation = self.invoke_as(function, Bytes::from(event), caller).await?;

@@ -1,4 +1,4 @@
-//! A function's answer as the response that its caller gets, in payload format 2.0.
+//! Converts the response of a function, in payload format 2.0, to an HTTP response.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>. Response
 //! streaming is not emulated.
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a function may answer with.
+/// The response of a function.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -29,8 +29,8 @@ struct Answer {
     cookies: Option<Vec<String>>,
 }
 
-/// A bare JSON document is the body of a 200; an object with a status code is a whole response.
-/// `None` for anything else.
+/// Builds the HTTP response. A JSON object with a status code describes a whole response, and any other
+/// JSON is the body of a response with status 200. Returns `None` if the payload is neither.
 pub(super) fn response(payload: Bytes) -> Option<Response<Body>> {
     let value = serde_json::from_slice::<Value>(&payload).ok()?;
     if value.get("statusCode").is_none() {
@@ -43,17 +43,17 @@ pub(super) fn response(payload: Bytes) -> Option<Response<Body>> {
         response.headers_mut().insert(CONTENT_TYPE, json);
         return Some(response);
     }
-    serde_json::from_value(value).ok().and_then(built)
+    serde_json::from_value(value).ok().and_then(build_response)
 }
 
-fn built(answer: Answer) -> Option<Response<Body>> {
+fn build_response(answer: Answer) -> Option<Response<Body>> {
     let body = answer.body.unwrap_or_default();
     let body = match answer.is_base64_encoded {
         Some(true) => STANDARD.decode(body).ok()?,
         Some(false) | None => body.into_bytes(),
     };
     let mut response = Response::new(Body::from(body));
-    // Below 200 is not an answer but a promise of one.
+    // A status below 200 is not a final response.
     *response.status_mut() =
         StatusCode::from_u16(answer.status_code).ok().filter(|status| status.as_u16() >= 200)?;
     let headers = response.headers_mut();
@@ -65,7 +65,7 @@ fn built(answer: Answer) -> Option<Response<Body>> {
             Value::Bool(flag) => flag.to_string(),
             Value::Null | Value::Array(_) | Value::Object(_) => return None,
         };
-        // The length is the server's to say.
+        // The server sets the length.
         if name != axum::http::header::CONTENT_LENGTH {
             headers.insert(name, HeaderValue::from_str(&text).ok()?);
         }

@@ -1,9 +1,10 @@
-//! Which route of an HTTP API a request takes.
+//! Finds the route of an HTTP API that a request matches.
 //!
-//! A full match of path and method comes before one by a greedy path variable, and `$default` is
+//! A full match of path and method comes before a match by a greedy path variable, and `$default` comes
 //! last: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation>.
-//! Among equals a literal segment comes before a variable, from the left, and a method before `ANY`.
-//! A variable takes no empty segment, so that `/pets/` is neither `/pets` nor `/pets/{id}`.
+//! Among equal matches, a literal segment comes before a variable, from left to right, and a method comes
+//! before `ANY`. A variable does not match an empty segment, so `/pets/` matches neither `/pets` nor
+//! `/pets/{id}`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use template::{ANY_METHOD, DEFAULT_ROUTE, HttpRoute};
 
-/// An API's routes, the first to match first.
+/// The routes of an API, in the order in which they are tried.
 pub(super) struct Routes {
     routes: Vec<Route>,
 }
@@ -24,45 +25,46 @@ struct Route {
 enum Segment {
     Literal(String),
     Variable(String),
-    /// Whatever is left.
+    /// A variable for the rest of the path.
     Greedy(String),
 }
 
-/// A route that a request takes.
-pub(super) struct Taken<'a> {
+/// The route that a request matches.
+pub(super) struct MatchedRoute<'a> {
     pub(super) route: &'a HttpRoute,
     pub(super) path_parameters: BTreeMap<String, String>,
 }
 
 impl Routes {
     pub(super) fn new(declared: &[HttpRoute]) -> Self {
-        let route = |declared: &HttpRoute| {
-            let segments = if declared.path == DEFAULT_ROUTE {
-                Vec::new()
-            } else {
-                segments(&declared.path).map(Segment::of).collect()
-            };
-            Route { declared: declared.clone(), segments }
-        };
-        let mut routes: Vec<Route> = declared.iter().map(route).collect();
+        let mut routes: Vec<Route> = declared.iter().map(Route::new).collect();
         routes.sort_by_cached_key(Route::rank);
         Self { routes }
     }
 
-    /// `path` is the request's, still percent-encoded.
-    pub(super) fn find(&self, method: &str, path: &str) -> Option<Taken<'_>> {
+    /// Finds the route of a request. The path is still percent-encoded.
+    pub(super) fn find(&self, method: &str, path: &str) -> Option<MatchedRoute<'_>> {
         let path: Vec<String> = segments(path)
             .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
             .collect();
         self.routes.iter().find_map(|route| {
             let path_parameters = route.parameters(method, &path)?;
-            Some(Taken { route: &route.declared, path_parameters })
+            Some(MatchedRoute { route: &route.declared, path_parameters })
         })
     }
 }
 
 impl Route {
-    /// Its kind of match, then each segment's kind, then whether it takes any method.
+    fn new(declared: &HttpRoute) -> Self {
+        let segments = if declared.path == DEFAULT_ROUTE {
+            Vec::new()
+        } else {
+            segments(&declared.path).map(Segment::of).collect()
+        };
+        Self { declared: declared.clone(), segments }
+    }
+
+    /// The sort key: the kind of match, the kind of each segment, and whether any method matches.
     fn rank(&self) -> (u8, Vec<u8>, bool) {
         let is_greedy = matches!(self.segments.last(), Some(Segment::Greedy(_)));
         let kind = if self.declared.path == DEFAULT_ROUTE { 2 } else { u8::from(is_greedy) };
@@ -74,7 +76,7 @@ impl Route {
         (kind, segments.collect(), self.declared.method == ANY_METHOD)
     }
 
-    /// The path variables' values, where this route matches.
+    /// The values of the path variables; `None` if the route does not match.
     fn parameters(&self, method: &str, path: &[String]) -> Option<BTreeMap<String, String>> {
         if self.declared.path == DEFAULT_ROUTE {
             return Some(BTreeMap::new());

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
-use super::event::{Entrance, event};
+use super::event::{HttpEndpoint, event};
 use super::identity::Identity;
 use super::response::response;
 use super::url::url_id;
@@ -25,7 +25,7 @@ fn event_by(
     body: &'static [u8],
 ) -> Value {
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let entrance = Entrance {
+    let endpoint = HttpEndpoint {
         account: "123456789012",
         id: "api",
         domain: "api.execute-api.eu-west-1.amazonaws.com",
@@ -33,7 +33,7 @@ fn event_by(
         path_parameters: BTreeMap::from([("rest".to_owned(), "events/orders".to_owned())]),
         identity,
     };
-    event(&entrance, NOW_MS, &parts, &Bytes::from_static(body))
+    event(&endpoint, NOW_MS, &parts, &Bytes::from_static(body))
 }
 
 #[test]

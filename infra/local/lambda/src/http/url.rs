@@ -1,6 +1,6 @@
 //! Function URLs: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
 //!
-//! Who may call one is the front's to say; CORS is not emulated.
+//! The server checks who may call a URL. CORS is not emulated.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::super::Lambda;
-use super::event::Entrance;
+use super::event::HttpEndpoint;
 use super::identity::Identity;
 use super::{Failure, json_answer};
 
 impl Lambda {
-    /// Sends a request to a function as its URL would; the request's path is the one below the
-    /// URL. `identity` is whoever signed it, where the URL asks for that. Failures of the function are a
-    /// 502, as on Lambda.
+    /// Sends a request to a function as its URL does. The path of the request is relative to the URL.
+    /// `identity` is the signer if the URL requires a signature. The status is 502 if the function fails,
+    /// as on Lambda.
     pub async fn function_url(
         &self,
         function: &str,
@@ -26,7 +26,7 @@ impl Lambda {
     ) -> Response<Body> {
         let id = url_id(function);
         let region = &self.inner.shared.config.region;
-        let entrance = Entrance {
+        let endpoint = HttpEndpoint {
             account: identity.map_or("anonymous", |identity| &identity.account),
             id: &id,
             domain: &format!("{id}.lambda-url.{region}.on.aws"),
@@ -35,7 +35,7 @@ impl Lambda {
             identity,
         };
         let (parts, body) = request.into_parts();
-        self.call(function, &entrance, &parts, body).await.unwrap_or_else(refusal)
+        self.call(function, &endpoint, &parts, body).await.unwrap_or_else(refusal)
     }
 }
 
@@ -51,7 +51,7 @@ fn refusal(failure: Failure) -> Response<Body> {
     json_answer(status, &json!({ "Message": message }))
 }
 
-/// 32 letters and digits that belong to the function.
+/// The id in the URL of a function: 32 letters and digits.
 pub(super) fn url_id(function: &str) -> String {
     let alphabet = b"abcdefghijklmnopqrstuvwxyz234567";
     let digest = Sha256::digest(function.as_bytes());

@@ -1,9 +1,9 @@
-//! Lambda's API for event source mappings: UpdateEventSourceMapping, as far as it enables and disables,
-//! GetEventSourceMapping and ListEventSourceMappings.
+//! Lambda's API for event source mappings: GetEventSourceMapping, ListEventSourceMappings, and
+//! UpdateEventSourceMapping to enable and disable a mapping.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html>. A change takes effect
-//! as slowly as it may on AWS ([`TAKES_EFFECT_AFTER`]); until then a mapping goes
-//! on as it was, and takes no other change.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html>. A change takes as
+//! long to have an effect as it can take on AWS ([`TAKES_EFFECT_AFTER`]). Until then the mapping does not
+//! change, and other updates are refused.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,36 +16,37 @@ use super::super::body;
 use super::super::invoke::function_name;
 use super::super::rest::{ApiError, json_response};
 use super::Mapping;
-use super::controlled::Controlled;
-use super::lifecycle::InTransition;
+use super::control::MappingControl;
 #[cfg(doc)]
 use super::lifecycle::TAKES_EFFECT_AFTER;
+use super::lifecycle::UpdateInProgress;
 
 const PATH: &str = "/2015-03-31/event-source-mappings";
-/// Larger than any legal request, in bytes.
+/// Larger than any valid request, in bytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
-/// Of one answer: <https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html>
-const MOST_LISTED: usize = 100;
+/// The maximum number of mappings in one answer: <https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html>
+const MAX_LISTED: usize = 100;
 
-/// The mappings that can be asked for; clones share them.
+/// The mappings that the API knows. Clones share them.
 #[derive(Clone, Default)]
 pub struct EventSourceMappings {
-    all: Arc<RwLock<Vec<Arc<Controlled>>>>,
+    all: Arc<RwLock<Vec<Arc<MappingControl>>>>,
 }
 
 impl EventSourceMappings {
-    /// Whether a path is one of these.
-    pub fn is_meant(path: &str) -> bool {
+    /// Whether a path belongs to this API.
+    pub fn handles_path(path: &str) -> bool {
         let below = path.strip_prefix(PATH);
         below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
     }
 
+    /// Makes a mapping known to the API.
     pub fn add(&self, mapping: &Mapping) {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        all.push(Arc::clone(&mapping.controlled));
+        all.push(Arc::clone(&mapping.control));
     }
 
-    /// Answers one request whose path [is meant](Self::is_meant).
+    /// Answers one request whose path [belongs to this API](Self::is_meant).
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         self.route(request).await.unwrap_or_else(|error| error.response())
     }
@@ -56,11 +57,11 @@ impl EventSourceMappings {
         let uuid = path.strip_prefix(PATH).unwrap_or_default().trim_matches('/');
         match (&parts.method, uuid) {
             (&Method::GET, "") => self.list(parts.uri.query().unwrap_or_default()),
-            (&Method::GET, uuid) => Ok(json_response(&self.find(uuid)?.told())),
+            (&Method::GET, uuid) => Ok(json_response(&self.find(uuid)?.to_json())),
             (&Method::PUT, uuid) if !uuid.is_empty() => {
-                let body = body::read(body, MAX_BODY_BYTES).await.map_err(|_| {
-                    invalid("the request's body is too large, or did not arrive whole")
-                })?;
+                let body = body::read(body, MAX_BODY_BYTES)
+                    .await
+                    .map_err(|_| invalid("the request's body is too large or incomplete"))?;
                 self.update(uuid, &body)
             }
             (method, _) => Err(ApiError::new(
@@ -71,7 +72,7 @@ impl EventSourceMappings {
         }
     }
 
-    fn find(&self, uuid: &str) -> Result<Arc<Controlled>, ApiError> {
+    fn find(&self, uuid: &str) -> Result<Arc<MappingControl>, ApiError> {
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         let found = all.iter().find(|each| each.description.uuid == uuid).cloned();
         found.ok_or_else(|| {
@@ -83,11 +84,11 @@ impl EventSourceMappings {
     fn update(&self, uuid: &str, body: &[u8]) -> Result<Response<Body>, ApiError> {
         let mapping = self.find(uuid)?;
         let wanted = enabled(body)?;
-        mapping.update(wanted).map_err(|InTransition| {
+        mapping.update(wanted).map_err(|UpdateInProgress| {
             let message = "Cannot update the event source mapping because it is in use.";
             ApiError::new(StatusCode::BAD_REQUEST, "ResourceInUseException", message)
         })?;
-        let mut response = json_response(&mapping.told());
+        let mut response = json_response(&mapping.to_json());
         *response.status_mut() = StatusCode::ACCEPTED;
         Ok(response)
     }
@@ -97,24 +98,27 @@ impl EventSourceMappings {
         let function = function.map(|text| function_name(&text)).transpose()?;
         let source_arn = parameter(query, "EventSourceArn");
         let first: usize = number(query, "Marker")?.unwrap_or(0);
-        let most = number(query, "MaxItems")?.unwrap_or(MOST_LISTED).clamp(1, MOST_LISTED);
+        let most = number(query, "MaxItems")?.unwrap_or(MAX_LISTED).clamp(1, MAX_LISTED);
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
-        let is_meant = |each: &&Arc<Controlled>| {
-            let description = &each.description;
-            function.as_ref().is_none_or(|name| *name == description.function)
-                && source_arn.as_ref().is_none_or(|arn| *arn == description.source_arn)
-        };
-        let mut left = all.iter().filter(is_meant).skip(first);
-        let listed: Vec<Value> = left.by_ref().take(most).map(|each| each.told()).collect();
+        let mut matching = all
+            .iter()
+            .filter(|each| {
+                let description = &each.description;
+                function.as_ref().is_none_or(|name| *name == description.function)
+                    && source_arn.as_ref().is_none_or(|arn| *arn == description.source_arn)
+            })
+            .skip(first);
+        let listed: Vec<Value> = matching.by_ref().take(most).map(|each| each.to_json()).collect();
         let mut answer = json!({ "EventSourceMappings": listed });
-        if left.next().is_some() {
+        if matching.next().is_some() {
             answer["NextMarker"] = json!((first + most).to_string());
         }
         Ok(json_response(&answer))
     }
 }
 
-/// What a request wants a mapping to be; as it is, if it says nothing. Anything else is not emulated.
+/// Whether an update enables or disables the mapping; `None` if it does neither. Other changes are
+/// refused because they are not emulated.
 fn enabled(body: &[u8]) -> Result<Option<bool>, ApiError> {
     let members: Map<String, Value> = serde_json::from_slice(body)
         .map_err(|error| invalid(format!("Could not parse request body into json: {error}")))?;
@@ -128,7 +132,7 @@ fn enabled(body: &[u8]) -> Result<Option<bool>, ApiError> {
     }
 }
 
-/// Of a query, decoded.
+/// A decoded parameter of a query.
 fn parameter(query: &str, name: &str) -> Option<String> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(key, _)| *key == name)?;
@@ -136,8 +140,13 @@ fn parameter(query: &str, name: &str) -> Option<String> {
 }
 
 fn number(query: &str, name: &str) -> Result<Option<usize>, ApiError> {
-    let parse = |text: String| text.parse().map_err(|_| invalid(format!("{name} is {text}")));
-    parameter(query, name).map(parse).transpose()
+    match parameter(query, name) {
+        None => Ok(None),
+        Some(text) => match text.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(invalid(format!("{name} is {text}"))),
+        },
+    }
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {

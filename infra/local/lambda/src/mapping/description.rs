@@ -1,4 +1,4 @@
-//! What a mapping is, as Lambda tells of it.
+//! The description of a mapping in Lambda's API.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html>
 
@@ -12,7 +12,7 @@ pub(super) struct Description {
     /// The function's name.
     pub(super) function: String,
     pub(super) source_arn: String,
-    /// What does not change.
+    /// The members that do not change.
     members: Map<String, Value>,
 }
 
@@ -33,7 +33,7 @@ impl Description {
     }
 
     pub(super) fn of_stream(mapping: &StreamMapping) -> Self {
-        // Without a limit, Lambda tells -1.
+        // Lambda reports -1 if there is no limit.
         let age_s = mapping.maximum_record_age.map(|age| age.as_secs());
         let settings = json!({
             "BatchSize": mapping.batch_size,
@@ -58,12 +58,12 @@ impl Description {
         described
     }
 
-    /// Function and mapping are where the source is.
+    /// The function and the mapping have the region and the account of the source.
     fn new(uuid: &str, function: &str, source_arn: &str, settings: Value) -> Self {
-        let mut place = source_arn.split(':').skip(3);
-        let (region, account) =
-            (place.next().unwrap_or_default(), place.next().unwrap_or_default());
-        let arn = |resource: String| format!("arn:aws:lambda:{region}:{account}:{resource}");
+        let mut arn_parts = source_arn.split(':').skip(3);
+        let region = arn_parts.next().unwrap_or_default();
+        let account = arn_parts.next().unwrap_or_default();
+        let arn_prefix = format!("arn:aws:lambda:{region}:{account}");
         let members = match settings {
             Value::Object(members) => members,
             _ => Map::new(),
@@ -76,8 +76,9 @@ impl Description {
         };
         described.add("UUID", json!(uuid));
         described.add("EventSourceArn", json!(source_arn));
-        described.add("EventSourceMappingArn", json!(arn(format!("event-source-mapping:{uuid}"))));
-        described.add("FunctionArn", json!(arn(format!("function:{function}"))));
+        let mapping_arn = format!("{arn_prefix}:event-source-mapping:{uuid}");
+        described.add("EventSourceMappingArn", json!(mapping_arn));
+        described.add("FunctionArn", json!(format!("{arn_prefix}:function:{function}")));
         described
     }
 
@@ -101,7 +102,7 @@ impl Description {
         let mut members = self.members.clone();
         members.insert("State".to_owned(), json!(lifecycle.state(now_ms).as_str()));
         members.insert("StateTransitionReason".to_owned(), json!("USER_INITIATED"));
-        // Whole seconds: what SDKs make of a fraction differs in its last digits.
+        // This is in whole seconds, because SDKs differ in the last digits of a fraction.
         members.insert("LastModified".to_owned(), json!(lifecycle.modified_ms() / 1_000));
         Value::Object(members)
     }

@@ -1,6 +1,7 @@
-//! The event that a function gets for a batch of messages.
+//! The event that a function receives for a batch of messages.
 //!
-//! Shape: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>.
+//! Its form is described in
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,10 @@ use serde::Serialize;
 
 use sqs::{MessageAttribute, ReceivedMessage};
 
-/// Bytes around the records: `{"Records":[` and `]}`.
+/// The number of bytes around the records: `{"Records":[` and `]}`.
 const ENVELOPE: usize = 14;
 
-/// Where the messages come from.
+/// The queue that the messages come from.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub(super) arn: String,
@@ -49,11 +50,11 @@ struct Attribute<'a> {
     data_type: &'a str,
 }
 
-/// One message as the event shows it: a JSON object.
+/// The JSON object of one message in the event.
 ///
 /// # Errors
-/// Never for what SQS hands out: every part of it can be written as JSON.
-pub(super) fn record(
+/// Does not happen for a received message, since all of its parts can be written as JSON.
+pub(super) fn record_json(
     message: &ReceivedMessage,
     source: &Source,
 ) -> Result<String, serde_json::Error> {
@@ -72,20 +73,20 @@ pub(super) fn record(
     })
 }
 
-/// The event of some records.
+/// The event with the given records.
 pub(super) fn event<'a>(records: impl IntoIterator<Item = &'a str>) -> String {
     let records: Vec<&str> = records.into_iter().collect();
     format!(r#"{{"Records":[{}]}}"#, records.join(","))
 }
 
-/// How many of the records fit into one event of at most `limit` bytes: at least one, so that a
-/// record that is too large by itself is refused by itself.
-pub(super) fn fitting(lengths: impl IntoIterator<Item = usize>, limit: usize) -> usize {
+/// How many of the records fit into one event of at most `limit` bytes. The result is at least one, so
+/// that a record that is too large is invoked and refused alone.
+pub(super) fn count_that_fit(lengths: impl IntoIterator<Item = usize>, limit: usize) -> usize {
     let mut total = ENVELOPE;
     let mut count = 0;
     for length in lengths {
         total = total.saturating_add(length + 1);
-        // The last record has no comma after it.
+        // There is no comma after the last record.
         if count > 0 && total - 1 > limit {
             break;
         }
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn a_record_has_lambdas_shape() {
         let record: serde_json::Value =
-            serde_json::from_str(&record(&message(), &source()).unwrap()).unwrap();
+            serde_json::from_str(&record_json(&message(), &source()).unwrap()).unwrap();
         let expected = json!({
             "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
             "receiptHandle": "AQEB",
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_event_is_read_back_by_the_types_that_functions_use() {
-        let one = record(&message(), &source()).unwrap();
+        let one = record_json(&message(), &source()).unwrap();
         let event: SqsEvent = serde_json::from_str(&event([one.as_str(), &one])).unwrap();
         assert_eq!(event.records.len(), 2);
         let record = &event.records[1];
@@ -195,7 +196,11 @@ mod tests {
 
     #[track_caller]
     fn check_fitting(lengths: &[usize], limit: usize, expected: usize) {
-        assert_eq!(fitting(lengths.iter().copied(), limit), expected, "{lengths:?} in {limit}");
+        assert_eq!(
+            count_that_fit(lengths.iter().copied(), limit),
+            expected,
+            "{lengths:?} in {limit}"
+        );
     }
 
     #[test]

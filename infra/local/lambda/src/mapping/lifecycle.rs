@@ -1,42 +1,47 @@
-//! Whether a mapping is enabled, from when on, and what Lambda calls that. Pure; times are milliseconds
-//! since the Unix epoch.
+//! The states of an event source mapping that Lambda's API shows while a mapping is enabled or disabled.
+//! The code is pure, and times are in milliseconds since the Unix epoch.
 
 use std::time::Duration;
 
-/// How long a change takes until it has an effect. Lambda promises nothing for queues, and for its other
-/// sources "up to 90 seconds to stop and restart polling":
-/// <https://docs.aws.amazon.com/lambda/latest/dg/msk-starting-positions.html>. It is the most here, so that
-/// whoever copes with it copes with less.
+/// How long a change takes to have an effect. Lambda's documentation gives no time for queues, and "up to
+/// 90 seconds to stop and restart polling" for other sources:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/msk-starting-positions.html>. The emulation always takes
+/// the maximum, so that code that works here also works with shorter times.
 pub(super) const TAKES_EFFECT_AFTER: Duration = Duration::from_secs(90);
 
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html>
+/// The state of a mapping:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// It was enabled and does not poll yet.
     Enabling,
+    /// It polls its source.
     Enabled,
+    /// It was disabled and still polls.
     Disabling,
+    /// It does not poll.
     Disabled,
-    /// A change to what it was already.
+    /// It was updated without a change.
     Updating,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lifecycle {
-    /// Until the change has taken effect.
-    before: bool,
+    /// Whether it is enabled until the change takes effect.
+    was_enabled: bool,
     enabled: bool,
     effective_ms: u64,
     modified_ms: u64,
-    /// Whether it is no longer as the template has it.
+    /// Whether it was updated since it was created from the template.
     is_changed: bool,
 }
 
-/// Another change has not taken effect yet.
+/// The error of an update while another one has not taken effect yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InTransition;
+pub(super) struct UpdateInProgress;
 
 impl State {
-    /// As Lambda writes it.
+    /// The name in Lambda's API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,10 +55,10 @@ impl State {
 }
 
 impl Lifecycle {
-    /// As the template has it, in effect at once.
+    /// The state that the template declares, in effect at once.
     pub(super) fn new(enabled: bool, now_ms: u64) -> Self {
         Self {
-            before: enabled,
+            was_enabled: enabled,
             enabled,
             effective_ms: now_ms,
             modified_ms: now_ms,
@@ -61,14 +66,14 @@ impl Lifecycle {
         }
     }
 
-    /// Begins a change, to what it is already as well; says when it takes effect.
-    pub(super) fn update(&mut self, enabled: bool, now_ms: u64) -> Result<u64, InTransition> {
+    /// Begins an update, which need not change anything. Returns when it takes effect.
+    pub(super) fn update(&mut self, enabled: bool, now_ms: u64) -> Result<u64, UpdateInProgress> {
         if self.due_ms(now_ms).is_some() {
-            return Err(InTransition);
+            return Err(UpdateInProgress);
         }
         let takes_ms = u64::try_from(TAKES_EFFECT_AFTER.as_millis()).unwrap_or(u64::MAX);
         *self = Self {
-            before: self.enabled,
+            was_enabled: self.enabled,
             enabled,
             effective_ms: now_ms.saturating_add(takes_ms),
             modified_ms: now_ms,
@@ -78,7 +83,7 @@ impl Lifecycle {
     }
 
     pub(super) fn state(&self, now_ms: u64) -> State {
-        match (self.due_ms(now_ms), self.before, self.enabled) {
+        match (self.due_ms(now_ms), self.was_enabled, self.enabled) {
             (None, _, true) => State::Enabled,
             (None, _, false) => State::Disabled,
             (Some(_), false, true) => State::Enabling,
@@ -87,12 +92,12 @@ impl Lifecycle {
         }
     }
 
-    /// Whether it polls its source.
-    pub(super) fn polls(&self, now_ms: u64) -> bool {
-        if self.due_ms(now_ms).is_some() { self.before } else { self.enabled }
+    /// Whether the mapping polls its source.
+    pub(super) fn is_polling(&self, now_ms: u64) -> bool {
+        if self.due_ms(now_ms).is_some() { self.was_enabled } else { self.enabled }
     }
 
-    /// When the change that is under way takes effect.
+    /// When the pending change takes effect.
     pub(super) fn due_ms(&self, now_ms: u64) -> Option<u64> {
         (now_ms < self.effective_ms).then_some(self.effective_ms)
     }
@@ -101,8 +106,8 @@ impl Lifecycle {
         self.modified_ms
     }
 
-    /// Whether it polls no more, though the template has it otherwise or it was enabled meanwhile.
-    pub(super) fn was_disabled(&self, now_ms: u64) -> bool {
+    /// Whether an update has disabled it.
+    pub(super) fn is_disabled_by_update(&self, now_ms: u64) -> bool {
         self.is_changed && self.state(now_ms) == State::Disabled
     }
 }
@@ -117,13 +122,16 @@ mod tests {
         let mut lifecycle = Lifecycle::new(from, 1_000);
         assert_eq!(lifecycle.due_ms(1_000), None, "what the template says is so at once");
         assert_eq!(lifecycle.update(to, 5_000), Ok(95_000));
-        assert_eq!((lifecycle.state(94_999), lifecycle.polls(94_999)), before);
+        assert_eq!((lifecycle.state(94_999), lifecycle.is_polling(94_999)), before);
         assert_eq!(lifecycle.due_ms(94_999), Some(95_000));
-        assert_eq!(lifecycle.update(from, 94_999), Err(InTransition));
-        assert_eq!((lifecycle.state(95_000), lifecycle.polls(95_000)), after);
+        assert_eq!(lifecycle.update(from, 94_999), Err(UpdateInProgress));
+        assert_eq!((lifecycle.state(95_000), lifecycle.is_polling(95_000)), after);
         assert_eq!(lifecycle.due_ms(95_000), None);
-        assert_eq!((lifecycle.modified_ms(), lifecycle.was_disabled(95_000)), (5_000, !to));
-        assert!(!lifecycle.was_disabled(94_999));
+        assert_eq!(
+            (lifecycle.modified_ms(), lifecycle.is_disabled_by_update(95_000)),
+            (5_000, !to)
+        );
+        assert!(!lifecycle.is_disabled_by_update(94_999));
         assert_eq!(lifecycle.update(from, 95_000), Ok(185_000));
     }
 
@@ -138,7 +146,7 @@ mod tests {
     #[test]
     fn what_the_template_disables_was_not_disabled_since() {
         let lifecycle = Lifecycle::new(false, 1_000);
-        assert_eq!((lifecycle.state(1_000), lifecycle.polls(1_000)), (State::Disabled, false));
-        assert!(!lifecycle.was_disabled(1_000));
+        assert_eq!((lifecycle.state(1_000), lifecycle.is_polling(1_000)), (State::Disabled, false));
+        assert!(!lifecycle.is_disabled_by_update(1_000));
     }
 }

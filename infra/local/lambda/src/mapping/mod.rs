@@ -1,18 +1,19 @@
-//! Event source mappings: what takes messages from a queue to a function; those that read a table's
+//! Event source mappings that deliver the messages of a queue to a function. Those that read a table's
 //! stream are in [`stream`].
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>. A mapping receives, filters,
-//! batches, invokes, and deletes what is done. It never makes a failed message visible: its visibility
-//! timeout does. Only a stopped mapping gives back at once what it had received and did not finish, so
-//! that nothing stays hidden for a consumer that is gone. Queues are reached through [`MessageSource`], functions through
-//! [`Target`]. Not emulated: provisioned pollers, tags, metrics.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>. A mapping receives messages, filters
+//! them, invokes the function with batches of them, and deletes those that succeeded. A failed message
+//! becomes visible again when its visibility timeout ends. Only when a mapping is stopped does it make
+//! unfinished messages visible at once, because it will not receive them again. Queues are accessed
+//! through [`MessageSource`] and functions through [`Target`]. Provisioned pollers, tags and metrics are
+//! not emulated.
 
 mod api;
-mod controlled;
+mod control;
 mod delivery;
 mod description;
 mod event;
-mod groups;
+mod group_locks;
 mod lifecycle;
 mod mode;
 mod poller;
@@ -20,6 +21,7 @@ mod response;
 pub mod stream;
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,23 +31,23 @@ pub use self::api::EventSourceMappings;
 pub use self::lifecycle::State;
 pub use filters::FilterError;
 
-use self::controlled::Controlled;
+use self::control::MappingControl;
 use self::description::Description;
 use self::event::Source;
 use self::mode::{Mode, Switch};
 use self::poller::Engine;
 use self::stream::Checkpoint;
 use super::outcome::{Invocation, InvokeError};
-use super::waits::Waits;
+use super::work::WorkTracker;
 use super::{Caller, Lambda, PAYLOAD_LIMIT};
 use clock::Clock;
 use filters::{Filters, Subject};
 use sqs::{ReceivedMessage, Sqs, SqsError};
 use template::EventSourceMapping;
 
-/// The queues, as a mapping uses them. Queues go by their name.
+/// The operations on queues that a mapping needs. Queues are identified by name.
 pub trait MessageSource: Send + Sync + 'static {
-    /// Up to `max` messages, as soon as there are any; none once `wait` has passed.
+    /// Receives up to `max` messages as soon as there are any, and none once `wait` has passed.
     fn receive(
         &self,
         queue: &str,
@@ -56,19 +58,19 @@ pub trait MessageSource: Send + Sync + 'static {
     /// Deletes a received message.
     ///
     /// # Errors
-    /// When the queue or the handle is unknown.
+    /// If the queue or the handle is unknown.
     fn delete(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError>;
 
-    /// Makes a received message visible again; how often it was received stays.
+    /// Makes a received message visible again without changing its receive count.
     ///
     /// # Errors
-    /// When the queue or the handle is unknown, or the message is no longer in flight.
-    fn give_back(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError>;
+    /// If the queue or the handle is unknown, or the message is no longer in flight.
+    fn release(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError>;
 }
 
-/// The functions, as a mapping uses them.
+/// The operations on functions that a mapping needs.
 pub trait Target: Send + Sync + 'static {
-    /// `trace` is a trace header; a new one is made up without.
+    /// Invokes a function with a trace header, or with a new one if `trace` is `None`.
     fn invoke(
         &self,
         function: &str,
@@ -76,14 +78,14 @@ pub trait Target: Send + Sync + 'static {
         trace: Option<String>,
     ) -> impl Future<Output = Result<Invocation, InvokeError>> + Send;
 
-    /// Whether an invocation with this trace header is dropped, because it would go on with a recursive
-    /// loop that has to end.
-    fn drops_recursive(&self, function: &str, trace: &str) -> bool;
+    /// Drops an invocation with this trace header if it would continue a recursive loop that has to end.
+    /// Returns whether it was dropped.
+    fn drop_if_recursive(&self, function: &str, trace: &str) -> bool;
 
-    /// How often the function may run at once.
+    /// The maximum number of concurrent invocations of the function.
     ///
     /// # Errors
-    /// When there is no such function.
+    /// If there is no such function.
     fn concurrency(&self, function: &str) -> Result<usize, InvokeError>;
 }
 
@@ -101,7 +103,7 @@ impl MessageSource for Sqs {
         Sqs::delete(self, queue, receipt_handle)
     }
 
-    fn give_back(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
+    fn release(&self, queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
         self.change_visibility(queue, receipt_handle, Duration::ZERO)
     }
 }
@@ -117,8 +119,8 @@ impl Target for Lambda {
         self.invoke_as(function, payload, caller).await
     }
 
-    fn drops_recursive(&self, function: &str, trace: &str) -> bool {
-        self.pool(function).is_ok_and(|pool| pool.drops_recursive(trace))
+    fn drop_if_recursive(&self, function: &str, trace: &str) -> bool {
+        self.pool(function).is_ok_and(|pool| pool.drop_if_recursive(trace))
     }
 
     fn concurrency(&self, function: &str) -> Result<usize, InvokeError> {
@@ -126,27 +128,34 @@ impl Target for Lambda {
     }
 }
 
-/// Why a mapping cannot be made.
+/// Why a mapping cannot be created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are the mapping's name and what the message says")]
 pub enum MappingError {
+    /// The source of a queue mapping is not a queue.
     #[error("{mapping}: {arn} is not the ARN of an SQS queue")]
     NotAQueue { mapping: String, arn: String },
+    /// The source of a stream mapping is not a stream.
     #[error("{mapping}: {arn} is not the ARN of a table's stream")]
     NotAStream { mapping: String, arn: String },
+    /// The stream does not exist or cannot be read.
     #[error("{mapping}: its stream cannot be read: {reason}")]
-    Unreadable { mapping: String, reason: String },
+    UnreadableStream { mapping: String, reason: String },
+    /// A property is outside the limits of Lambda.
     #[error("{mapping}: {property} is {value}, and must be {expected}")]
     OutOfRange { mapping: String, property: &'static str, value: u64, expected: &'static str },
+    /// A filter is not understood.
     #[error("{mapping}: {source}")]
     Filter { mapping: String, source: FilterError },
+    /// The function cannot be invoked.
     #[error("{mapping}: {source}")]
     Function { mapping: String, source: InvokeError },
 }
 
-/// What a mapping has done since it was made.
+/// What a mapping has done since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Invocations that came to an end, throttled ones excepted.
+    /// Invocations that ended, without those that were throttled.
     pub invocations: u64,
     /// Invocations that failed as a whole.
     pub failed_invocations: u64,
@@ -154,30 +163,31 @@ pub struct Counters {
     pub throttles: u64,
     /// Messages or records that were part of an invocation.
     pub records: u64,
-    /// Messages or records that failed, alone or with their batch.
+    /// Messages or records that failed, either individually or with their batch.
     pub failures: u64,
-    /// Messages deleted, or records passed over, because no filter matches them.
+    /// Messages that were deleted, or records that were skipped, because no filter matches them.
     pub filtered: u64,
-    /// Records of a stream that were given up.
+    /// Records of a stream that were discarded after failures or because of their age.
     pub discarded: u64,
-    /// Messages or records that were received and are not dealt with yet.
+    /// Messages or records that were received and are not finished.
     pub in_flight: u64,
 }
 
-/// Whether a mapping has anything to do.
+/// Whether a mapping has work to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// It waits for messages or records, or is paused.
     Idle,
-    /// It has messages or records, and waits for this time (milliseconds since the Unix epoch) at the latest:
-    /// the end of a batching window, or the next try after a failure or throttling.
+    /// It has messages or records, and waits at most until the given time, in milliseconds since the
+    /// Unix epoch: the end of a batching window, or a retry after a failure or throttling.
     WaitingUntil(u64),
+    /// It receives messages or runs an invocation.
     Busy,
 }
 
 impl Activity {
-    fn of(waits: &Waits) -> Self {
-        match (waits.is_quiet(), waits.next_due_ms()) {
+    fn of(tracker: &WorkTracker) -> Self {
+        match (tracker.waits_for_time(), tracker.next_due_ms()) {
             (true, None) => Self::Idle,
             (true, Some(due_ms)) => Self::WaitingUntil(due_ms),
             (false, _) => Self::Busy,
@@ -185,33 +195,33 @@ impl Activity {
     }
 }
 
-/// A running mapping; when dropped it ends once its current batches are done.
+/// A running mapping. When it is dropped, it ends once its current batches are finished.
 pub struct Mapping {
-    controlled: Arc<Controlled>,
+    control: Arc<MappingControl>,
 }
 
-/// What a handle needs of an engine, whatever its source and target.
-trait Control: Send + Sync {
+/// The operations of an engine that do not depend on its source and target.
+trait EngineControl: Send + Sync {
     fn set(&self, mode: Mode);
     fn counters(&self) -> Counters;
     fn activity(&self) -> Activity;
     fn checkpoint(&self) -> Option<Checkpoint>;
-    fn finished(&self) -> futures_util::future::BoxFuture<'_, ()>;
+    fn wait_until_finished(&self) -> futures_util::future::BoxFuture<'_, ()>;
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        self.controlled.engine.set(Mode::Stopped);
+        self.control.engine.set(Mode::Stopped);
     }
 }
 
 impl Mapping {
-    /// Checks a mapping and starts it, paused where the template disables it. `visibility` is the
-    /// queue's visibility timeout: for so long a throttled batch is tried again. To be called
+    /// Checks a mapping and starts it, or creates it paused if the template disables it. `visibility` is
+    /// the visibility timeout of the queue, during which a throttled batch is retried. Must be called
     /// within a tokio runtime.
     ///
     /// # Errors
-    /// When Lambda would refuse it: its queue's ARN, its limits, its filters, its function.
+    /// If Lambda would refuse the mapping because of its queue, limits, filters or function.
     pub fn start<S: MessageSource, T: Target>(
         mapping: &EventSourceMapping,
         visibility: Duration,
@@ -219,91 +229,99 @@ impl Mapping {
         source: S,
         target: T,
     ) -> Result<Self, MappingError> {
-        let plan = Plan::new(mapping, visibility, &target)?;
+        let settings = MappingSettings::new(mapping, visibility, &target)?;
         let switch = Switch::new(mapping.enabled);
-        let engine = Arc::new(Engine::new(plan, switch, clock.clone(), source, target));
+        let engine = Arc::new(Engine::new(settings, switch, clock.clone(), source, target));
         engine.start();
-        Ok(Self::of(engine, Description::of_queue(mapping), clock, mapping.enabled))
+        Ok(Self::with_engine(engine, Description::of_queue(mapping), clock, mapping.enabled))
     }
 
-    fn of(engine: Arc<dyn Control>, description: Description, clock: Clock, enabled: bool) -> Self {
-        Self { controlled: Arc::new(Controlled::new(engine, description, clock, enabled)) }
+    fn with_engine(
+        engine: Arc<dyn EngineControl>,
+        description: Description,
+        clock: Clock,
+        enabled: bool,
+    ) -> Self {
+        Self { control: Arc::new(MappingControl::new(engine, description, clock, enabled)) }
     }
 
-    /// Receives no more; batches at work are finished.
+    /// Stops receiving at once. Batches that were received are finished.
     pub fn pause(&self) {
-        self.controlled.set(false);
+        self.control.set_enabled(false);
     }
 
+    /// Starts receiving again at once.
     pub fn resume(&self) {
-        self.controlled.set(true);
+        self.control.set_enabled(true);
     }
 
-    /// What Lambda's API tells of it.
+    /// The state in Lambda's API.
     #[must_use]
     pub fn state(&self) -> State {
-        let (lifecycle, now_ms) = self.controlled.lifecycle();
+        let (lifecycle, now_ms) = self.control.lifecycle();
         lifecycle.state(now_ms)
     }
 
-    /// Whether it polls its source, which it does while it is being disabled, and does not yet while it is
-    /// being enabled.
+    /// Whether it polls its source. It still does while it is being disabled, and does not yet while it
+    /// is being enabled.
     #[must_use]
-    pub fn polls(&self) -> bool {
-        let (lifecycle, now_ms) = self.controlled.lifecycle();
-        lifecycle.polls(now_ms)
+    pub fn is_polling(&self) -> bool {
+        let (lifecycle, now_ms) = self.control.lifecycle();
+        lifecycle.is_polling(now_ms)
     }
 
-    /// When a change of its state takes effect, in milliseconds since the Unix epoch, if one is under way.
+    /// When a pending change of its state takes effect, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn change_due_ms(&self) -> Option<u64> {
-        let (lifecycle, now_ms) = self.controlled.lifecycle();
+        let (lifecycle, now_ms) = self.control.lifecycle();
         lifecycle.due_ms(now_ms)
     }
 
-    /// Whether it polls no more because it was disabled over Lambda's API.
+    /// Whether it has stopped polling because Lambda's API disabled it.
     #[must_use]
-    pub fn was_disabled(&self) -> bool {
-        let (lifecycle, now_ms) = self.controlled.lifecycle();
-        lifecycle.was_disabled(now_ms)
+    pub fn is_disabled_by_update(&self) -> bool {
+        let (lifecycle, now_ms) = self.control.lifecycle();
+        lifecycle.is_disabled_by_update(now_ms)
     }
 
-    /// Receives no more, and returns once the batches at work are finished. What they did not finish is
-    /// visible in the queue again.
+    /// Stops receiving, and waits until the current batches are finished. Messages that did not succeed
+    /// are visible in the queue again.
     pub async fn stop(self) {
-        self.begin_stop();
-        self.stopped().await;
+        self.request_stop();
+        self.wait_until_stopped().await;
     }
 
-    /// Receives no more, from now on; [`Mapping::stopped`] waits for the batches at work.
-    pub fn begin_stop(&self) {
-        self.controlled.engine.set(Mode::Stopped);
+    /// Stops receiving. [`Mapping::wait_until_stopped`] waits for the current batches.
+    pub fn request_stop(&self) {
+        self.control.engine.set(Mode::Stopped);
     }
 
-    /// Returns once the batches at work are finished, after [`Mapping::begin_stop`].
-    pub async fn stopped(&self) {
-        self.controlled.engine.finished().await;
+    /// Waits until the current batches are finished, after [`Mapping::request_stop`].
+    pub async fn wait_until_stopped(&self) {
+        self.control.engine.wait_until_finished().await;
     }
 
+    /// What the mapping has done so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.controlled.engine.counters()
+        self.control.engine.counters()
     }
 
+    /// Whether the mapping has work to do.
     #[must_use]
     pub fn activity(&self) -> Activity {
-        self.controlled.engine.activity()
+        self.control.engine.activity()
     }
 
-    /// Whether it has no messages. It is not idle from before its queue hands one out.
+    /// Whether it has no messages. It stops being idle before it receives one.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.activity() == Activity::Idle
     }
 }
 
-/// A mapping whose properties have been checked.
-struct Plan {
+/// The settings of a mapping, which have been checked.
+struct MappingSettings {
     name: String,
     function: String,
     queue: String,
@@ -318,7 +336,7 @@ struct Plan {
     payload_limit: usize,
 }
 
-impl Plan {
+impl MappingSettings {
     fn new<T: Target>(
         mapping: &EventSourceMapping,
         visibility: Duration,
@@ -347,7 +365,7 @@ impl Plan {
             batch_size: usize::try_from(mapping.batch_size).unwrap_or(1),
             window: mapping.window,
             visibility,
-            // A function without concurrency is throttled, which takes one to find out.
+            // A function without concurrency is always throttled. One poller is needed to observe that.
             concurrency: own.min(available).max(1),
             filters,
             report_batch_item_failures: mapping.report_batch_item_failures,
@@ -356,26 +374,46 @@ impl Plan {
     }
 }
 
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
+/// Checks the limits of
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>.
 fn check_limits(mapping: &EventSourceMapping, fifo: bool) -> Result<(), MappingError> {
-    let check = |property, value: u64, legal: bool, expected| {
-        let name = mapping.logical_id.clone();
-        let error = MappingError::OutOfRange { mapping: name, property, value, expected };
-        if legal { Ok(()) } else { Err(error) }
-    };
+    let limits = Limits { mapping: &mapping.logical_id };
     let (size, window) = (u64::from(mapping.batch_size), mapping.window.as_secs());
-    let window_name = "MaximumBatchingWindowInSeconds";
-    check(window_name, window, window <= 300, "at most 300")?;
-    check("BatchSize", size, (1..=10_000).contains(&size), "between 1 and 10000")?;
+    limits.check(BATCHING_WINDOW, window, 0..=300, "at most 300")?;
+    limits.check("BatchSize", size, 1..=10_000, "between 1 and 10000")?;
     if fifo {
-        check("BatchSize", size, size <= 10, "at most 10 for a FIFO queue")?;
-        check(window_name, window, window == 0, "0 for a FIFO queue")?;
+        limits.check("BatchSize", size, 1..=10, "at most 10 for a FIFO queue")?;
+        limits.check(BATCHING_WINDOW, window, 0..=0, "0 for a FIFO queue")?;
     }
-    let windowed = size <= 10 || window >= 1;
-    check(window_name, window, windowed, "at least 1 where BatchSize is above 10")?;
+    if size > 10 {
+        let expected = "at least 1 where BatchSize is above 10";
+        limits.check(BATCHING_WINDOW, window, 1..=300, expected)?;
+    }
     let maximum = mapping.maximum_concurrency.map_or(2, u64::from);
-    let legal = (2..=1000).contains(&maximum);
-    check("ScalingConfig.MaximumConcurrency", maximum, legal, "between 2 and 1000")
+    limits.check("ScalingConfig.MaximumConcurrency", maximum, 2..=1000, "between 2 and 1000")
+}
+
+const BATCHING_WINDOW: &str = "MaximumBatchingWindowInSeconds";
+
+/// Checks the properties of the mapping that it names.
+struct Limits<'a> {
+    mapping: &'a str,
+}
+
+impl Limits<'_> {
+    fn check(
+        &self,
+        property: &'static str,
+        value: u64,
+        range: RangeInclusive<u64>,
+        expected: &'static str,
+    ) -> Result<(), MappingError> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let mapping = self.mapping.to_owned();
+        Err(MappingError::OutOfRange { mapping, property, value, expected })
+    }
 }
 
 #[cfg(test)]

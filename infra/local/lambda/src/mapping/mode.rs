@@ -1,4 +1,4 @@
-//! Whether a mapping runs: said by its handle, heeded by its engine.
+//! Whether a mapping runs. The handle of the mapping sets the mode, and the engine obeys it.
 
 use tokio::sync::watch;
 
@@ -19,7 +19,7 @@ impl Switch {
         Self { mode: watch::Sender::new(mode) }
     }
 
-    /// What is stopped stays so.
+    /// Changes the mode, unless it is already `Stopped`.
     pub(super) fn set(&self, mode: Mode) {
         self.mode.send_if_modified(|now| {
             let changes = *now != Mode::Stopped && *now != mode;
@@ -34,10 +34,10 @@ impl Switch {
         *self.mode.borrow()
     }
 
-    pub(super) async fn until(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
+    pub(super) async fn wait_for_mode(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
         match self.mode.subscribe().wait_for(|mode| wanted(*mode)).await {
             Ok(mode) => *mode,
-            // The sender is in `self`; were it gone, so would be the reason to run.
+            // This cannot happen, because `self` holds the sender.
             Err(_) => Mode::Stopped,
         }
     }

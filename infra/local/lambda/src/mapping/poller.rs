@@ -1,8 +1,8 @@
-//! The pollers of one mapping: they receive, filter and batch; more of them while there is a
-//! backlog, fewer when there is none. What becomes of a batch is in `delivery`.
+//! The pollers of one mapping, which receive messages, filter them and form batches. Their number grows
+//! while there is a backlog and shrinks when there is none. `delivery` processes the batches.
 //!
-//! A batch belongs to one poller from its receipt to its end, and a poller has one batch at a
-//! time: there are never more invocations than pollers.
+//! A batch belongs to one poller until it is finished, and a poller has one batch at a time. So there
+//! are never more invocations than pollers.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,95 +13,101 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::super::environment::millis;
-use super::super::locked;
-use super::super::waits::{UnderWay, Waits};
-use super::groups::Groups;
+use super::super::lock;
+use super::super::work::{Work, WorkTracker};
+use super::group_locks::GroupLocks;
 use super::mode::{Mode, Switch};
-use super::response::Unsaid;
+use super::response::MissingReportWarning;
 use super::stream::Checkpoint;
-use super::{Activity, Control, Counters, MessageSource, Plan, Target, event};
+use super::{Activity, Counters, EngineControl, MappingSettings, MessageSource, Target, event};
 use clock::Clock;
 use sqs::{ReceivedMessage, SqsError};
 
-/// The longest poll that SQS has.
+/// The longest poll that SQS allows.
 const LONG_POLL: Duration = Duration::from_secs(20);
-/// Pollers that stay when there is nothing to do.
-const LEAST_POLLERS: usize = 2;
-/// Between tries after the queue has answered with an error, in milliseconds.
+/// The number of pollers when there is nothing to do.
+const MIN_POLLERS: usize = 2;
+/// The delay before a retry when the queue has answered with an error, in milliseconds.
 const ERROR_DELAY_MS: u64 = 1_000;
 
 pub(super) struct Engine<S, T> {
-    pub(super) plan: Plan,
+    pub(super) settings: MappingSettings,
     pub(super) clock: Clock,
     source: S,
     pub(super) target: T,
     switch: Switch,
     pollers: watch::Sender<usize>,
-    waits: Waits,
-    pub(super) groups: Groups,
+    tracker: WorkTracker,
+    pub(super) groups: GroupLocks,
     counters: Mutex<Counters>,
-    pub(super) unsaid: Unsaid,
+    pub(super) missing_report_warning: MissingReportWarning,
 }
 
-/// Messages received and not yet dealt with.
+/// Messages that were received and are not finished.
 pub(super) struct Batch {
     pub(super) messages: Vec<Message>,
     pub(super) received_ms: u64,
-    /// Whether there was more where they came from.
-    full: bool,
-    pub(super) under_way: UnderWay,
+    /// Whether the batch has the maximum size, so that the queue probably has more messages.
+    is_full: bool,
+    pub(super) work: Work,
 }
 
 pub(super) struct Message {
     pub(super) id: String,
     pub(super) receipt_handle: String,
-    /// Where the queue is a FIFO one.
+    /// The message group, in FIFO queues only.
     pub(super) group: Option<String>,
-    /// The trace header that it was sent with.
+    /// The trace header that the message was sent with.
     pub(super) trace: Option<String>,
-    /// As the event shows it.
+    /// The JSON object of the message in the event.
     pub(super) record: String,
 }
 
 impl<S: MessageSource, T: Target> Engine<S, T> {
-    pub(super) fn new(plan: Plan, switch: Switch, clock: Clock, source: S, target: T) -> Self {
+    pub(super) fn new(
+        settings: MappingSettings,
+        switch: Switch,
+        clock: Clock,
+        source: S,
+        target: T,
+    ) -> Self {
         Self {
-            plan,
+            settings,
             clock,
             source,
             target,
             switch,
             pollers: watch::Sender::new(0),
-            waits: Waits::default(),
-            groups: Groups::default(),
+            tracker: WorkTracker::default(),
+            groups: GroupLocks::default(),
             counters: Mutex::default(),
-            unsaid: Unsaid::default(),
+            missing_report_warning: MissingReportWarning::default(),
         }
     }
 
     pub(super) fn start(self: &Arc<Self>) {
-        for _ in 0..LEAST_POLLERS {
+        for _ in 0..MIN_POLLERS {
             self.add_poller();
         }
     }
 
     fn add_poller(self: &Arc<Self>) {
-        let limit = self.plan.concurrency;
+        let limit = self.settings.concurrency;
         let added = self.pollers.send_if_modified(|pollers| {
             let room = *pollers < limit;
             *pollers += usize::from(room);
             room
         });
         if added {
-            let poller = Poller { engine: self.clone(), counted: true };
+            let poller = Poller { engine: self.clone(), is_counted: true };
             tokio::spawn(async move { poller.run().await });
         }
     }
 
-    /// Takes a poller off the count if there are more than the least.
-    fn dismiss_poller(&self) -> bool {
+    /// Reduces the number of pollers if there are more than the minimum.
+    fn remove_poller(&self) -> bool {
         self.pollers.send_if_modified(|pollers| {
-            let surplus = *pollers > LEAST_POLLERS.min(self.plan.concurrency);
+            let surplus = *pollers > MIN_POLLERS.min(self.settings.concurrency);
             *pollers -= usize::from(surplus);
             surplus
         })
@@ -111,42 +117,42 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         self.switch.mode()
     }
 
-    pub(super) async fn until(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
-        self.switch.until(wanted).await
+    pub(super) async fn wait_for_mode(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
+        self.switch.wait_for_mode(wanted).await
     }
 
-    /// The next batch; `None` when nothing came, or the mapping no longer runs.
-    async fn gather(&self) -> Option<Batch> {
-        let size = self.plan.batch_size;
-        let (first, under_way) = self.waits.entered_by(self.receive(size, LONG_POLL)).await;
+    /// Receives the next batch. Returns `None` if no message came or the mapping no longer runs.
+    async fn receive_batch(&self) -> Option<Batch> {
+        let size = self.settings.batch_size;
+        let (first, work) = self.tracker.track_output(self.receive(size, LONG_POLL)).await;
         let first = match first? {
             Ok(messages) if messages.is_empty() => return None,
             Ok(messages) => messages,
             Err(error) => {
-                self.wait_after(&error).await;
+                self.wait_after_error(&error).await;
                 return None;
             }
         };
         let received_ms = self.clock.now_ms();
-        let mut batch = Batch { messages: Vec::new(), received_ms, full: false, under_way };
-        let mut bytes = self.take(&mut batch, first);
-        let window_ends_ms = received_ms.saturating_add(millis(self.plan.window));
-        while batch.messages.len() < size && bytes < self.plan.payload_limit {
+        let mut batch = Batch { messages: Vec::new(), received_ms, is_full: false, work };
+        let mut bytes = self.add_to_batch(&mut batch, first);
+        let window_ends_ms = received_ms.saturating_add(millis(self.settings.window));
+        while batch.messages.len() < size && bytes < self.settings.payload_limit {
             let left_ms = window_ends_ms.saturating_sub(self.clock.now_ms());
             if left_ms == 0 {
                 return Some(batch);
             }
             let wait = Duration::from_millis(left_ms).min(LONG_POLL);
-            let waiting = batch.under_way.waiting_until(window_ends_ms);
+            let waiting = batch.work.waiting_until(window_ends_ms);
             let more = self.receive(size - batch.messages.len(), wait).await;
             drop(waiting);
             match more {
-                Some(Ok(more)) => bytes += self.take(&mut batch, more),
-                // What has come so far is dealt with; the next receipt meets the error again.
+                Some(Ok(more)) => bytes += self.add_to_batch(&mut batch, more),
+                // The messages received so far are processed. The next receive meets the error again.
                 Some(Err(_)) | None => return Some(batch),
             }
         }
-        batch.full = true;
+        batch.is_full = true;
         Some(batch)
     }
 
@@ -158,47 +164,53 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
     ) -> Option<Result<Vec<ReceivedMessage>, SqsError>> {
         tokio::select! {
             biased;
-            // First, so that what is sent after a pause stays in the queue.
-            _ = self.until(|mode| mode != Mode::Running) => None,
-            received = self.source.receive(&self.plan.queue, max, wait) => Some(received),
+            // This comes first, so that messages sent after a pause stay in the queue.
+            _ = self.wait_for_mode(|mode| mode != Mode::Running) => None,
+            received = self.source.receive(&self.settings.queue, max, wait) => Some(received),
         }
     }
 
-    async fn wait_after(&self, error: &SqsError) {
-        tracing::warn!(mapping.name = self.plan.name, queue.name = self.plan.queue, "{error}");
-        let under_way = self.waits.enter();
+    async fn wait_after_error(&self, error: &SqsError) {
+        tracing::warn!(
+            mapping.name = self.settings.name,
+            queue.name = self.settings.queue,
+            "{error}"
+        );
+        let work = self.tracker.start();
         let due_ms = self.clock.now_ms().saturating_add(ERROR_DELAY_MS);
         tokio::select! {
-            () = under_way.sleep_until(&self.clock, due_ms) => {}
-            _ = self.until(|mode| mode == Mode::Stopped) => {}
+            () = work.sleep_until(&self.clock, due_ms) => {}
+            _ = self.wait_for_mode(|mode| mode == Mode::Stopped) => {}
         }
     }
 
-    /// Adds to a batch what the filters let pass and no loop has to end with, deletes what they do not, and
-    /// gives the added bytes.
-    fn take(&self, batch: &mut Batch, received: Vec<ReceivedMessage>) -> usize {
+    /// Adds the received messages to a batch and returns the added bytes. Messages that no filter matches
+    /// are deleted. Messages that would continue a recursive loop stay in the queue.
+    fn add_to_batch(&self, batch: &mut Batch, received: Vec<ReceivedMessage>) -> usize {
         let mut bytes = 0;
-        // Groups of a FIFO queue, one of whose messages stays behind: none must overtake it.
-        let mut behind = BTreeSet::new();
+        // The groups of a FIFO queue of which a message stays in the queue. The later messages of these
+        // groups must stay there, too.
+        let mut blocked_groups = BTreeSet::new();
         for message in received {
             let group = message.attributes.get("MessageGroupId").cloned();
-            let group = group.filter(|_| self.plan.fifo);
-            if group.as_ref().is_some_and(|group| behind.contains(group)) {
+            let group = group.filter(|_| self.settings.fifo);
+            if group.as_ref().is_some_and(|group| blocked_groups.contains(group)) {
                 continue;
             }
-            if !self.plan.filters.pass(&message.body) {
+            if !self.settings.filters.pass(&message.body) {
                 self.count(|counters| counters.filtered += 1);
                 self.delete(&message.receipt_handle);
                 continue;
             }
             let trace = message.attributes.get("AWSTraceHeader").cloned();
-            let function = &self.plan.function;
-            if trace.as_ref().is_some_and(|trace| self.target.drops_recursive(function, trace)) {
-                // It comes back when its visibility ends, until its queue moves it away.
-                behind.extend(group);
+            let function = &self.settings.function;
+            if trace.as_ref().is_some_and(|trace| self.target.drop_if_recursive(function, trace)) {
+                // The message becomes visible again when its visibility timeout ends, until its queue
+                // moves it to the dead-letter queue.
+                blocked_groups.extend(group);
                 continue;
             }
-            match event::record(&message, &self.plan.source) {
+            match event::record_json(&message, &self.settings.source) {
                 Ok(record) => {
                     bytes += record.len() + 1;
                     self.count(|counters| counters.in_flight += 1);
@@ -211,7 +223,8 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
                     });
                 }
                 Err(error) => {
-                    tracing::error!(mapping.name = self.plan.name, "not an event record: {error}");
+                    let name = &self.settings.name;
+                    tracing::error!(mapping.name = name, "a message has no event record: {error}");
                 }
             }
         }
@@ -219,59 +232,59 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
     }
 
     pub(super) fn delete(&self, receipt_handle: &str) {
-        if let Err(error) = self.source.delete(&self.plan.queue, receipt_handle) {
-            let queue = &self.plan.queue;
+        if let Err(error) = self.source.delete(&self.settings.queue, receipt_handle) {
+            let queue = &self.settings.queue;
             tracing::warn!(queue.name = queue, "a message is done but not deleted: {error}");
         }
     }
 
-    pub(super) fn give_back(&self, receipt_handle: &str) {
-        if let Err(error) = self.source.give_back(&self.plan.queue, receipt_handle) {
-            let queue = &self.plan.queue;
+    pub(super) fn release(&self, receipt_handle: &str) {
+        if let Err(error) = self.source.release(&self.settings.queue, receipt_handle) {
+            let queue = &self.settings.queue;
             tracing::warn!(queue.name = queue, "a message stays hidden until its timeout: {error}");
         }
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {
-        change(&mut locked(&self.counters));
+        change(&mut lock(&self.counters));
     }
 }
 
-impl<S: MessageSource, T: Target> Control for Engine<S, T> {
+impl<S: MessageSource, T: Target> EngineControl for Engine<S, T> {
     fn set(&self, mode: Mode) {
         self.switch.set(mode);
     }
 
     fn counters(&self) -> Counters {
-        *locked(&self.counters)
+        *lock(&self.counters)
     }
 
     fn activity(&self) -> Activity {
-        Activity::of(&self.waits)
+        Activity::of(&self.tracker)
     }
 
     fn checkpoint(&self) -> Option<Checkpoint> {
         None
     }
 
-    fn finished(&self) -> BoxFuture<'_, ()> {
+    fn wait_until_finished(&self) -> BoxFuture<'_, ()> {
         async {
-            // The sender is in `self`: waiting cannot fail.
+            // This cannot fail, because `self` holds the sender.
             let _ = self.pollers.subscribe().wait_for(|pollers| *pollers == 0).await;
         }
         .boxed()
     }
 }
 
-/// One poller; dropping it takes it off the count.
+/// One poller. Dropping it reduces the number of pollers.
 struct Poller<S, T> {
     engine: Arc<Engine<S, T>>,
-    counted: bool,
+    is_counted: bool,
 }
 
 impl<S, T> Drop for Poller<S, T> {
     fn drop(&mut self) {
-        if self.counted {
+        if self.is_counted {
             self.engine.pollers.send_modify(|pollers| *pollers -= 1);
         }
     }
@@ -280,20 +293,20 @@ impl<S, T> Drop for Poller<S, T> {
 impl<S: MessageSource, T: Target> Poller<S, T> {
     async fn run(mut self) {
         let engine = self.engine.clone();
-        while engine.until(|mode| mode != Mode::Paused).await == Mode::Running {
-            let needed = match engine.gather().await {
+        while engine.wait_for_mode(|mode| mode != Mode::Paused).await == Mode::Running {
+            let needed = match engine.receive_batch().await {
                 None => false,
                 Some(batch) => {
-                    if batch.full {
+                    if batch.is_full {
                         engine.add_poller();
                     }
                     // Lambda backs off from a failing function, but not from one that reports
                     // which messages failed.
-                    engine.process(&batch).await || engine.plan.report_batch_item_failures
+                    engine.process(&batch).await || engine.settings.report_batch_item_failures
                 }
             };
-            if !needed && engine.dismiss_poller() {
-                self.counted = false;
+            if !needed && engine.remove_poller() {
+                self.is_counted = false;
                 return;
             }
         }

@@ -1,84 +1,85 @@
-//! What a function's answer says about each message of its batch.
+//! Reads the response of a function to find out which messages of its batch failed.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>: an empty or
-//! null answer is a success; an answer with an identifier that is empty, null, unknown or missing
-//! under its key fails the whole batch.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>. An empty or null
+//! response means success. A response with an identifier that is empty, null, unknown or missing fails
+//! the whole batch.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-/// What becomes of a batch.
+/// The result of an invocation with a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum BatchResult {
     /// Every message is done.
     Done,
-    /// Every message is done, but the answer lacks `batchItemFailures`: Lambda takes it so, and
-    /// failures reported in any other way are lost.
-    DoneUnsaid,
+    /// Every message is done, because the response lacks `batchItemFailures`. Lambda treats such a
+    /// response as a success, so failures that are reported in another way are lost.
+    DoneWithoutReport,
     /// The messages with these ids failed; the others are done.
     Partial(HashSet<String>),
     /// Every message failed, for this reason.
     Failed(&'static str),
 }
 
-/// Says once of a mapping that its function's responses lack `batchItemFailures`.
+/// Logs a warning once for each mapping whose function's responses lack `batchItemFailures`.
 #[derive(Default)]
-pub(super) struct Unsaid(AtomicBool);
+pub(super) struct MissingReportWarning(AtomicBool);
 
-impl Unsaid {
-    pub(super) fn note(&self, mapping: &str, function: &str) {
+impl MissingReportWarning {
+    pub(super) fn log_once(&self, mapping: &str, function: &str) {
         if !self.0.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 mapping.name = mapping,
                 function.name = function,
-                "a response lacks batchItemFailures: its whole batch is taken as done",
+                "a response lacks batchItemFailures, so its whole batch counts as done",
             );
         }
     }
 }
 
-/// Reads the answer of a function whose mapping has `ReportBatchItemFailures`, to a batch of the
-/// messages `ids`.
-pub(super) fn classify(answer: &[u8], ids: &HashSet<&str>) -> Verdict {
+/// Reads the response to a batch of the messages `ids`, for a mapping with `ReportBatchItemFailures`.
+pub(super) fn classify(answer: &[u8], ids: &HashSet<&str>) -> BatchResult {
     if answer.is_empty() {
-        return Verdict::Done;
+        return BatchResult::Done;
     }
     let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
-        return Verdict::Failed("the response is not JSON");
+        return BatchResult::Failed("the response is not JSON");
     };
     let object = match &answer {
-        Value::Null => return Verdict::Done,
-        Value::String(text) if text.is_empty() => return Verdict::Done,
-        Value::Array(list) if list.is_empty() => return Verdict::Done,
-        Value::Object(object) if object.is_empty() => return Verdict::Done,
+        Value::Null => return BatchResult::Done,
+        Value::String(text) if text.is_empty() => return BatchResult::Done,
+        Value::Array(list) if list.is_empty() => return BatchResult::Done,
+        Value::Object(object) if object.is_empty() => return BatchResult::Done,
         Value::Object(object) => object,
-        _ => return Verdict::Failed("the response is not an object"),
+        _ => return BatchResult::Failed("the response is not an object"),
     };
     let items = match object.get("batchItemFailures") {
-        None => return Verdict::DoneUnsaid,
-        Some(Value::Null) => return Verdict::Done,
+        None => return BatchResult::DoneWithoutReport,
+        Some(Value::Null) => return BatchResult::Done,
         Some(Value::Array(items)) => items,
-        Some(_) => return Verdict::Failed("batchItemFailures is not a list"),
+        Some(_) => return BatchResult::Failed("batchItemFailures is not a list"),
     };
     let mut failed = HashSet::new();
     for item in items {
         match item.get("itemIdentifier") {
-            None => return Verdict::Failed("an item of batchItemFailures has no itemIdentifier"),
+            None => {
+                return BatchResult::Failed("an item of batchItemFailures has no itemIdentifier");
+            }
             Some(Value::String(id)) if ids.contains(id.as_str()) => {
                 failed.insert(id.clone());
             }
             Some(Value::String(id)) if id.is_empty() => {
-                return Verdict::Failed("an itemIdentifier is empty");
+                return BatchResult::Failed("an itemIdentifier is empty");
             }
             Some(Value::String(_)) => {
-                return Verdict::Failed("an itemIdentifier is no message of the batch");
+                return BatchResult::Failed("an itemIdentifier is no message of the batch");
             }
-            Some(_) => return Verdict::Failed("an itemIdentifier is not a string"),
+            Some(_) => return BatchResult::Failed("an itemIdentifier is not a string"),
         }
     }
-    if failed.is_empty() { Verdict::Done } else { Verdict::Partial(failed) }
+    if failed.is_empty() { BatchResult::Done } else { BatchResult::Partial(failed) }
 }
 
 #[cfg(test)]
@@ -88,14 +89,14 @@ mod tests {
     #[track_caller]
     fn check(answer: &str, expected: &str) {
         let verdict = match classify(answer.as_bytes(), &HashSet::from(["a", "b", "c"])) {
-            Verdict::Done => "done".to_owned(),
-            Verdict::DoneUnsaid => "done, unsaid".to_owned(),
-            Verdict::Partial(ids) => {
+            BatchResult::Done => "done".to_owned(),
+            BatchResult::DoneWithoutReport => "done, missing_report_warning".to_owned(),
+            BatchResult::Partial(ids) => {
                 let mut ids: Vec<_> = ids.into_iter().collect();
                 ids.sort();
                 ids.join(" ")
             }
-            Verdict::Failed(_) => "failed".to_owned(),
+            BatchResult::Failed(_) => "failed".to_owned(),
         };
         assert_eq!(verdict, expected, "{answer}");
     }
@@ -112,8 +113,8 @@ mod tests {
 
     #[test]
     fn an_object_that_says_something_else_is_taken_as_success_but_noted() {
-        check(r#"{"statusCode":200}"#, "done, unsaid");
-        check(r#"{"batchitemfailures":[{"itemIdentifier":"a"}]}"#, "done, unsaid");
+        check(r#"{"statusCode":200}"#, "done, missing_report_warning");
+        check(r#"{"batchitemfailures":[{"itemIdentifier":"a"}]}"#, "done, missing_report_warning");
     }
 
     #[test]

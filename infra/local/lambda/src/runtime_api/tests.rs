@@ -45,9 +45,9 @@ impl Runtime {
     }
 }
 
-fn offer(id: &str) -> (Offer, oneshot::Receiver<Reply>) {
+fn offer(id: &str) -> (NextInvocation, oneshot::Receiver<Reply>) {
     let (reply, replied) = oneshot::channel();
-    let offer = Offer {
+    let offer = NextInvocation {
         request_id: id.to_owned(),
         deadline_ms: 1_584_000_030_000,
         function_arn: "arn:aws:lambda:eu-west-1:1:function:f".to_owned(),
@@ -55,7 +55,7 @@ fn offer(id: &str) -> (Offer, oneshot::Receiver<Reply>) {
         client_context: Some(r#"{"custom":{"é":"1"}}"#.to_owned()),
         payload: Bytes::from_static(b"{\"n\":1}"),
         reply,
-        taken: Box::new(|| {}),
+        on_start: Box::new(|| {}),
     };
     (offer, replied)
 }
@@ -76,7 +76,7 @@ async fn an_invocation_is_handed_over_with_its_metadata_and_answered_once() {
     assert_eq!(api.phase(), Phase::Starting);
     let (offer, replied) = offer("id-1");
     let work = async {
-        assert_eq!(api.settled().await, Phase::Waiting);
+        assert_eq!(api.wait_until_ready().await, Phase::Waiting);
         api.offer(offer).await;
     };
     let (next, ()) = tokio::join!(runtime.next(), work);
@@ -176,7 +176,7 @@ async fn an_init_error_is_kept_and_only_accepted_before_the_first_request_for_wo
     let runtime = Runtime::of(&api);
     let body = br#"{"errorType":"Config","errorMessage":"TABLE is missing"}"#;
     assert_eq!(runtime.post("init/error", body).await.status(), 202);
-    assert_eq!(api.settled().await, Phase::InitFailed(Bytes::from_static(body)));
+    assert_eq!(api.wait_until_ready().await, Phase::InitFailed(Bytes::from_static(body)));
 
     let (_api, runtime, _replied) = running("id-1").await;
     assert_eq!(runtime.post("init/error", body).await.status(), 403);

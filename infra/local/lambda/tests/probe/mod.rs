@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 /// The folder of the probe, which is built if it is not there.
 pub(crate) fn binaries() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
+    let build_response = BUILT.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
         if !folder.join("probe").is_file() {
@@ -16,5 +16,5 @@ pub(crate) fn binaries() -> PathBuf {
         }
         folder
     });
-    built.clone()
+    build_response.clone()
 }

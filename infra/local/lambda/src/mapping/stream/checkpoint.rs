@@ -1,27 +1,29 @@
-//! How far a mapping is with its stream, told to whoever keeps it.
+//! The position of a mapping in its stream, as it is saved with the emulation's state.
 
 use std::sync::{Arc, Mutex};
 
-use super::super::super::locked;
+use super::super::super::lock;
 use dynamodb::Position;
 
-/// Where a mapping would go on, were it made anew: before the first record that it has to deal with
-/// yet, be that read or not. Clones tell of the same mapping.
+/// The position at which a mapping continues when it is created again: before the first record that is
+/// not finished. Clones share the position.
 #[derive(Clone)]
 pub struct Checkpoint(Arc<Mutex<Position>>);
 
 impl Checkpoint {
+    /// A checkpoint at a position.
     pub fn new(position: Position) -> Self {
         Self(Arc::new(Mutex::new(position)))
     }
 
-    /// All that came of the records before it has taken effect.
+    /// The current position. All records before it are finished.
     #[must_use]
     pub fn position(&self) -> Position {
-        locked(&self.0).clone()
+        lock(&self.0).clone()
     }
 
-    pub fn reach(&self, position: Position) {
-        *locked(&self.0) = position;
+    /// Moves the checkpoint to another position.
+    pub fn set_position(&self, position: Position) {
+        *lock(&self.0) = position;
     }
 }

@@ -1,5 +1,5 @@
-//! What becomes of a batch: invocation, and whatever follows a failure, until every record is done or
-//! given up. Order is kept: nothing is tried before what comes before it is dealt with.
+//! Processes a batch: invokes the function and retries failures, until every record is done or discarded.
+//! Records are delivered in order. No record is attempted before all earlier ones are finished.
 
 use std::collections::HashSet;
 
@@ -7,99 +7,102 @@ use bytes::Bytes;
 
 use super::super::super::environment::millis;
 use super::super::super::outcome::InvokeError;
-use super::super::super::waits::UnderWay;
+use super::super::super::work::Work;
 use super::super::Target;
 use super::super::event;
 use super::super::mode::Mode;
-use super::super::response::{Verdict, classify};
-use super::batch::{Answer, Attempt, Batch, Next};
+use super::super::response::{BatchResult, classify};
+use super::batch::{Answer, AttemptResult, Batch, NextStep};
 use super::engine::{Engine, RETENTION_MS};
-use super::letter::{Condition, letter};
-use super::record::Entry;
-use super::{Letters, StreamSource};
+use super::failure_record::{FailureCondition, failure_record};
+use super::record::EventRecord;
+use super::{FailureDestination, StreamSource};
 
-impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
-    /// Whether all is dealt with: it is not when the mapping is stopped, or everything shuts down.
-    pub(super) async fn deliver(
-        &self,
-        entries: Vec<Entry>,
-        under_way: &mut Option<UnderWay>,
-    ) -> bool {
+/// The order of delivery: a stack whose top is the batch that comes next.
+type PendingBatches = Vec<Batch>;
+
+impl<S: StreamSource, T: Target, L: FailureDestination> Engine<S, T, L> {
+    /// Delivers the records. Returns false if the mapping was stopped or the emulation shuts down before
+    /// all records were finished.
+    pub(super) async fn deliver(&self, entries: Vec<EventRecord>, work: &mut Option<Work>) -> bool {
         let mut first = entries.first().map(|entry| entry.sequence_number.clone());
-        // The last comes first.
-        let mut left = vec![Batch::new(entries)];
-        while let Some(batch) = left.pop() {
-            self.reach(&batch, &mut first).await;
-            if !self.may_go_on(under_way).await {
+        let mut pending: PendingBatches = vec![Batch::new(entries)];
+        while let Some(batch) = pending.pop() {
+            self.advance_checkpoint(&batch, &mut first).await;
+            if !self.wait_while_paused(work).await {
                 return false;
             }
-            let Some(batch) = self.without_expired(batch) else { continue };
-            let (mut batch, rest) = batch.fitting(self.plan.payload_limit);
-            left.extend(rest);
+            let Some(batch) = self.discard_expired(batch) else { continue };
+            let (mut batch, rest) = batch.split_to_fit(self.settings.payload_limit);
+            pending.extend(rest);
             let Some(attempt) = self.attempt(&mut batch).await else { return false };
             let before = batch.records.len();
             match attempt {
-                Attempt::Done => self.leave(before),
-                Attempt::FailedFrom(first) => self.leave(first),
-                Attempt::NotInvoked | Attempt::Failed => {}
+                AttemptResult::Done => self.count_finished(before),
+                AttemptResult::FailedFrom(first) => self.count_finished(first),
+                AttemptResult::NotInvoked | AttemptResult::Failed => {}
             }
-            match batch.next(attempt, &self.plan.rules) {
-                Next::Nothing => {}
-                Next::AtOnce(batches) => left.extend(batches.into_iter().rev()),
-                Next::After { delay_ms, batch } => {
-                    self.reach(&batch, &mut first).await;
+            match batch.next_step(attempt, &self.settings.retry_rules) {
+                NextStep::Done => {}
+                NextStep::RetryNow(batches) => pending.extend(batches.into_iter().rev()),
+                NextStep::RetryAfter { delay_ms, batch } => {
+                    self.advance_checkpoint(&batch, &mut first).await;
                     let due_ms = self.clock.now_ms().saturating_add(delay_ms);
-                    if let Some(under_way) = under_way.as_ref() {
+                    if let Some(work) = work.as_ref() {
                         tokio::select! {
-                            () = under_way.sleep_until(&self.clock, due_ms) => {}
-                            _ = self.switch.until(|mode| mode != Mode::Running) => {}
+                            () = work.sleep_until(&self.clock, due_ms) => {}
+                            _ = self.switch.wait_for_mode(|mode| mode != Mode::Running) => {}
                         }
                     }
-                    left.push(batch);
+                    pending.push(batch);
                 }
-                Next::GiveUp(batch) => self.give_up(&batch, Condition::RetryAttemptsExhausted),
+                NextStep::Discard(batch) => {
+                    self.discard(&batch, FailureCondition::RetryAttemptsExhausted)
+                }
             }
         }
         true
     }
 
-    /// Moves the checkpoint to a batch that comes next, if it begins later than the one before.
-    async fn reach(&self, next: &Batch, first: &mut Option<String>) {
+    /// Moves the checkpoint to the start of the next batch, unless it is already there.
+    async fn advance_checkpoint(&self, next: &Batch, first: &mut Option<String>) {
         let Some(next) = next.records.first().map(|record| &record.sequence_number) else { return };
         if first.as_ref() == Some(next) {
             return;
         }
         *first = Some(next.clone());
-        // Where the stream does not tell, the checkpoint stays behind.
-        if let Ok(position) = self.source.at(next).await {
-            self.checkpoint.reach(position);
+        // If the stream cannot be read, the checkpoint stays where it is.
+        if let Ok(position) = self.source.position_before(next).await {
+            self.checkpoint.set_position(position);
         }
     }
 
-    /// Waits while the mapping is paused, at rest; false once it is stopped.
-    async fn may_go_on(&self, under_way: &mut Option<UnderWay>) -> bool {
+    /// Waits while the mapping is paused, and counts as idle during that time. Returns false if the
+    /// mapping is stopped.
+    async fn wait_while_paused(&self, work: &mut Option<Work>) -> bool {
         if self.switch.mode() == Mode::Paused {
-            *under_way = None;
+            *work = None;
         }
-        let mode = self.switch.until(|mode| mode != Mode::Paused).await;
-        under_way.get_or_insert_with(|| self.waits.enter());
+        let mode = self.switch.wait_for_mode(|mode| mode != Mode::Paused).await;
+        work.get_or_insert_with(|| self.tracker.start());
         mode == Mode::Running
     }
 
-    /// Gives up what is older than it may be; the rest, if there is any.
-    fn without_expired(&self, batch: Batch) -> Option<Batch> {
-        let most_ms = self.plan.maximum_record_age.map_or(RETENTION_MS, millis).min(RETENTION_MS);
-        let (old, rest) = batch.expired(self.clock.now_ms().saturating_sub(most_ms));
+    /// Discards the records that are too old, and returns the others if there are any.
+    fn discard_expired(&self, batch: Batch) -> Option<Batch> {
+        let max_age_ms =
+            self.settings.maximum_record_age.map_or(RETENTION_MS, millis).min(RETENTION_MS);
+        let (old, rest) = batch.split_expired(self.clock.now_ms().saturating_sub(max_age_ms));
         if let Some(old) = old {
-            self.give_up(&old, Condition::RecordAgeExceeded);
+            self.discard(&old, FailureCondition::RecordAgeExceeded);
         }
         rest
     }
 
-    /// Invokes the function once; `None` when everything shuts down.
-    async fn attempt(&self, batch: &mut Batch) -> Option<Attempt> {
+    /// Invokes the function once. Returns `None` if the emulation shuts down.
+    async fn attempt(&self, batch: &mut Batch) -> Option<AttemptResult> {
         let payload = event::event(batch.records.iter().map(|record| record.text.as_str()));
-        let invoked = self.target.invoke(&self.plan.function, Bytes::from(payload), None).await;
+        let invoked = self.target.invoke(&self.settings.function, Bytes::from(payload), None).await;
         let records = count(batch.records.len());
         let reason = match invoked {
             Ok(invocation) => {
@@ -115,7 +118,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
                 if invocation.function_error.is_some() {
                     "the function failed"
                 } else {
-                    match self.verdict(&invocation.payload, batch) {
+                    match self.read_response(&invocation.payload, batch) {
                         Ok(attempt) => return Some(attempt),
                         Err(reason) => reason,
                     }
@@ -123,7 +126,7 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
             }
             Err(InvokeError::Throttled { .. } | InvokeError::QueueFull { .. }) => {
                 self.count(|counters| counters.throttles += 1);
-                return Some(Attempt::NotInvoked);
+                return Some(AttemptResult::NotInvoked);
             }
             Err(InvokeError::ShuttingDown) => return None,
             Err(InvokeError::NotFound { .. }) => "the function is unknown",
@@ -135,57 +138,63 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
             counters.failures += records;
         });
         tracing::warn!(
-            mapping.name = self.plan.name,
-            function.name = self.plan.function,
+            mapping.name = self.settings.name,
+            function.name = self.settings.function,
             batch.records = records,
-            "a batch failed, and holds up its stream: {reason}",
+            "a batch failed and holds up its stream: {reason}",
         );
-        Some(Attempt::Failed)
+        Some(AttemptResult::Failed)
     }
 
-    /// What an answer says; the error is why the whole batch failed.
-    fn verdict(&self, answer: &[u8], batch: &Batch) -> Result<Attempt, &'static str> {
-        if !self.plan.report_batch_item_failures {
-            return Ok(Attempt::Done);
+    /// Reads the response of the function. The error says why the whole batch failed.
+    fn read_response(&self, answer: &[u8], batch: &Batch) -> Result<AttemptResult, &'static str> {
+        if !self.settings.report_batch_item_failures {
+            return Ok(AttemptResult::Done);
         }
         let numbers = batch.records.iter().map(|record| record.sequence_number.as_str());
         match classify(answer, &numbers.collect::<HashSet<_>>()) {
-            Verdict::Done => Ok(Attempt::Done),
-            Verdict::DoneUnsaid => {
-                self.unsaid.note(&self.plan.name, &self.plan.function);
-                Ok(Attempt::Done)
+            BatchResult::Done => Ok(AttemptResult::Done),
+            BatchResult::DoneWithoutReport => {
+                self.missing_report_warning.log_once(&self.settings.name, &self.settings.function);
+                Ok(AttemptResult::Done)
             }
-            Verdict::Partial(failed) => {
-                // Whatever comes after the first failure is tried again with it.
-                let is_failed = |record: &Entry| failed.contains(&record.sequence_number);
-                let first = batch.records.iter().position(is_failed).unwrap_or(0);
+            BatchResult::Partial(failed) => {
+                // All records after the first failure are retried with it.
+                let first = batch
+                    .records
+                    .iter()
+                    .position(|record| failed.contains(&record.sequence_number))
+                    .unwrap_or(0);
                 self.count(|counters| counters.failures += count(batch.records.len() - first));
-                Ok(Attempt::FailedFrom(first))
+                Ok(AttemptResult::FailedFrom(first))
             }
-            Verdict::Failed(reason) => Err(reason),
+            BatchResult::Failed(reason) => Err(reason),
         }
     }
 
-    fn give_up(&self, batch: &Batch, condition: Condition) {
+    fn discard(&self, batch: &Batch, condition: FailureCondition) {
         let records = count(batch.records.len());
         tracing::error!(
-            mapping.name = self.plan.name,
+            mapping.name = self.settings.name,
             batch.records = records,
-            "records of a stream are given up: {}",
+            "records of a stream were discarded: {}",
             condition.name(),
         );
         self.count(|counters| counters.discarded += records);
-        self.leave(batch.records.len());
-        let Some(queue) = &self.plan.on_failure else { return };
+        self.count_finished(batch.records.len());
+        let Some(queue) = &self.settings.on_failure else { return };
         let (shard, now_ms) = (self.source.shard_id(), self.clock.now_ms());
-        let letter = letter(batch, condition, &self.plan, &shard, now_ms);
-        if let Err(error) = self.letters.send(queue, letter) {
-            tracing::error!(queue.arn = queue, "records given up are told to nobody: {error}");
+        let letter = failure_record(batch, condition, &self.settings, &shard, now_ms);
+        if let Err(error) = self.failures.send(queue, letter) {
+            tracing::error!(
+                queue.arn = queue,
+                "the description of discarded records was not sent: {error}"
+            );
         }
     }
 
-    /// So many records are dealt with.
-    fn leave(&self, records: usize) {
+    /// Counts records as finished.
+    fn count_finished(&self, records: usize) {
         self.count(|counters| counters.in_flight -= count(records));
     }
 }

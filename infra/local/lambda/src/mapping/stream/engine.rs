@@ -1,5 +1,5 @@
-//! The one reader of a mapping's shard: it reads on, filters and gathers a batch, and does not read
-//! further until that batch is dealt with. What becomes of it is in `delivery`.
+//! The reader of a mapping's shard. It reads records, filters them and forms a batch, and does not read
+//! further until that batch is finished. `delivery` processes the batch.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,82 +10,87 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::super::super::environment::millis;
-use super::super::super::locked;
-use super::super::super::waits::{UnderWay, Waits};
+use super::super::super::lock;
+use super::super::super::work::{Work, WorkTracker};
 use super::super::mode::{Mode, Switch};
-use super::super::response::Unsaid;
-use super::super::{Activity, Control, Counters, Target};
+use super::super::response::MissingReportWarning;
+use super::super::{Activity, Counters, EngineControl, Target};
 use super::checkpoint::Checkpoint;
-use super::record::Entry;
-use super::{Letters, Plan, StreamSource};
+use super::record::EventRecord;
+use super::{FailureDestination, MappingSettings, StreamServices, StreamSource};
 use clock::Clock;
 use dynamodb::{MAX_PAGE, Page, Position};
 
-/// A write wakes the reader; this often it looks in any case, as Lambda does, in real time. A request
-/// whose caller left before the answer may take effect after the front has stopped looking.
+/// How often the reader looks for records, as Lambda does, in real time. Usually a write wakes it. But a
+/// request whose caller disconnected may take effect after the server has stopped watching it.
 const POLL: Duration = Duration::from_millis(250);
-/// For so long a stream has its records, in milliseconds:
+/// How long a stream keeps its records, in milliseconds:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html#Streams.DataRetention>
 pub(super) const RETENTION_MS: u64 = 24 * 3_600 * 1_000;
-/// No number of writes.
+/// Not a possible number of writes.
 const NEVER: u64 = u64::MAX;
 
 pub(super) struct Engine<S, T, L> {
-    pub(super) plan: Plan,
+    pub(super) settings: MappingSettings,
     pub(super) clock: Clock,
     pub(super) source: S,
     pub(super) target: T,
-    pub(super) letters: L,
+    pub(super) failures: L,
     pub(super) switch: Switch,
-    pub(super) waits: Waits,
+    pub(super) tracker: WorkTracker,
     pub(super) checkpoint: Checkpoint,
     counters: Mutex<Counters>,
     writes: watch::Receiver<u64>,
-    /// As many writes there were when the stream was last read to its end.
+    /// The number of writes when the stream was last read to its end.
     seen: AtomicU64,
-    /// Whether a batch holds up what comes after it.
+    /// Whether a batch is being delivered, so that later records have to wait.
     is_delivering: AtomicBool,
     has_ended: watch::Sender<bool>,
-    /// Whether it has been said that the stream cannot be read, since it last could.
-    noted_unreadable: AtomicBool,
-    pub(super) unsaid: Unsaid,
+    /// Whether it was logged that the stream cannot be read, since it last could.
+    has_logged_unreadable: AtomicBool,
+    pub(super) missing_report_warning: MissingReportWarning,
 }
 
-/// A batch in the making.
-struct Gathering {
-    entries: Vec<Entry>,
+/// A batch to which records can still be added.
+struct PartialBatch {
+    entries: Vec<EventRecord>,
     bytes: usize,
-    under_way: UnderWay,
+    work: Work,
     ends_ms: u64,
 }
 
-impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
+impl PartialBatch {
+    fn is_full(&self, settings: &MappingSettings) -> bool {
+        self.entries.len() >= settings.batch_size || self.bytes >= settings.payload_limit
+    }
+}
+
+impl<S: StreamSource, T: Target, L: FailureDestination> Engine<S, T, L> {
     pub(super) fn new(
-        plan: Plan,
+        settings: MappingSettings,
         switch: Switch,
         clock: Clock,
         from: Position,
-        source: S,
-        target: T,
-        letters: L,
+        services: StreamServices<S, T, L>,
     ) -> Self {
+        let StreamServices { source, target, failures } = services;
         let writes = source.writes();
         Self {
-            plan,
+            settings,
             clock,
             source,
             target,
-            letters,
+            failures,
             switch,
-            waits: Waits::default(),
+            tracker: WorkTracker::default(),
             checkpoint: Checkpoint::new(from),
             counters: Mutex::default(),
             writes,
             seen: AtomicU64::new(NEVER),
             is_delivering: AtomicBool::new(false),
             has_ended: watch::Sender::new(false),
-            noted_unreadable: AtomicBool::new(false),
-            unsaid: Unsaid::default(),
+            has_logged_unreadable: AtomicBool::new(false),
+            missing_report_warning: MissingReportWarning::default(),
         }
     }
 
@@ -93,51 +98,51 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
         let engine = self.clone();
         let mut position = engine.checkpoint.position();
         tokio::spawn(async move {
-            let _end = End(&engine.has_ended);
-            while engine.switch.until(|mode| mode != Mode::Paused).await == Mode::Running {
-                if let Some(Gathering { entries, under_way, .. }) =
-                    engine.gather(&mut position).await
+            let _end = EndGuard(&engine.has_ended);
+            while engine.switch.wait_for_mode(|mode| mode != Mode::Paused).await == Mode::Running {
+                if let Some(PartialBatch { entries, work, .. }) =
+                    engine.receive_batch(&mut position).await
                 {
                     engine.is_delivering.store(true, Ordering::Release);
-                    let mut under_way = Some(under_way);
-                    if !engine.deliver(entries, &mut under_way).await {
-                        // What comes after it is not to be dealt with before it.
+                    let mut work = Some(work);
+                    if !engine.deliver(entries, &mut work).await {
+                        // Later records must not be delivered before this batch.
                         break;
                     }
-                    engine.checkpoint.reach(position.clone());
-                    // First, so that what has been written meanwhile is not overlooked.
+                    engine.checkpoint.set_position(position.clone());
+                    // This comes before the work ends, so that records written in between are noticed.
                     engine.is_delivering.store(false, Ordering::Release);
-                    drop(under_way);
+                    drop(work);
                 }
             }
         });
     }
 
-    /// The next batch; `None` when the mapping no longer runs.
-    async fn gather(&self, position: &mut Position) -> Option<Gathering> {
+    /// Reads the next batch. Returns `None` if the mapping no longer runs and no record was read.
+    async fn receive_batch(&self, position: &mut Position) -> Option<PartialBatch> {
         let mut writes = self.writes.clone();
-        let mut gathering: Option<Gathering> = None;
+        let mut partial: Option<PartialBatch> = None;
         loop {
             if self.switch.mode() != Mode::Running {
-                return gathering;
+                return partial;
             }
             let written = *writes.borrow_and_update();
-            let has = gathering.as_ref().map_or(0, |it| it.entries.len());
-            let limit = MAX_PAGE.min(self.plan.batch_size - has);
+            let has = partial.as_ref().map_or(0, |it| it.entries.len());
+            let limit = MAX_PAGE.min(self.settings.batch_size - has);
             let is_last = match self.source.read(position, limit).await {
                 Ok(page) => {
-                    self.noted_unreadable.store(false, Ordering::Relaxed);
+                    self.has_logged_unreadable.store(false, Ordering::Relaxed);
                     let is_last = page.is_last;
                     *position = page.next.clone();
-                    self.take(&mut gathering, page);
-                    if gathering.is_none() {
-                        self.checkpoint.reach(position.clone());
+                    self.add_to_batch(&mut partial, page);
+                    if partial.is_none() {
+                        self.checkpoint.set_position(position.clone());
                     }
                     is_last
                 }
                 Err(error) => {
-                    if !self.noted_unreadable.swap(true, Ordering::Relaxed) {
-                        let name = &self.plan.name;
+                    if !self.has_logged_unreadable.swap(true, Ordering::Relaxed) {
+                        let name = &self.settings.name;
                         tracing::warn!(mapping.name = name, "a stream cannot be read: {error}");
                     }
                     true
@@ -146,36 +151,34 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
             if is_last {
                 self.seen.store(written, Ordering::Release);
             }
-            let is_full = |it: &Gathering| {
-                it.entries.len() >= self.plan.batch_size || it.bytes >= self.plan.payload_limit
-            };
-            match &gathering {
-                Some(it) if is_full(it) || it.ends_ms <= self.clock.now_ms() => return gathering,
+            match &partial {
+                Some(batch) if batch.is_full(&self.settings) => return partial,
+                Some(batch) if batch.ends_ms <= self.clock.now_ms() => return partial,
                 _ if !is_last => {}
                 waiting => self.wait(&mut writes, waiting.as_ref()).await,
             }
         }
     }
 
-    /// Until there may be more, the window ends, or the mapping does not run.
-    async fn wait(&self, writes: &mut watch::Receiver<u64>, gathering: Option<&Gathering>) {
+    /// Waits until there may be more records, the batching window ends, or the mapping is paused.
+    async fn wait(&self, writes: &mut watch::Receiver<u64>, partial: Option<&PartialBatch>) {
         let window = async {
-            match gathering {
-                Some(it) => it.under_way.sleep_until(&self.clock, it.ends_ms).await,
+            match partial {
+                Some(it) => it.work.sleep_until(&self.clock, it.ends_ms).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            _ = self.switch.until(|mode| mode != Mode::Running) => {}
-            // Where writes are over, so is the table.
+            _ = self.switch.wait_for_mode(|mode| mode != Mode::Running) => {}
+            // This fails only if the table was dropped.
             Ok(()) = writes.changed() => {}
             () = window => {}
             () = tokio::time::sleep(POLL) => {}
         }
     }
 
-    /// Adds what the filters let pass, and passes over the rest and what the stream no longer has.
-    fn take(&self, gathering: &mut Option<Gathering>, page: Page) {
+    /// Adds the records that a filter matches. Records that the stream would no longer have are skipped.
+    fn add_to_batch(&self, partial: &mut Option<PartialBatch>, page: Page) {
         let oldest_ms = self.clock.now_ms().saturating_sub(RETENTION_MS);
         let mut trimmed = 0_u64;
         for record in page.records {
@@ -183,33 +186,36 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
                 trimmed += 1;
                 continue;
             }
-            let entry = Entry::of(record, &self.plan.stream_arn, &self.plan.filters);
+            let entry = EventRecord::of(record, &self.settings.stream_arn, &self.settings.filters);
             let Some(entry) = entry else {
                 self.count(|counters| counters.filtered += 1);
                 continue;
             };
-            let gathering = gathering.get_or_insert_with(|| Gathering {
+            let partial = partial.get_or_insert_with(|| PartialBatch {
                 entries: Vec::new(),
                 bytes: 0,
-                under_way: self.waits.enter(),
-                ends_ms: self.clock.now_ms().saturating_add(millis(self.plan.window)),
+                work: self.tracker.start(),
+                ends_ms: self.clock.now_ms().saturating_add(millis(self.settings.window)),
             });
-            gathering.bytes += entry.text.len() + 1;
-            gathering.entries.push(entry);
+            partial.bytes += entry.text.len() + 1;
+            partial.entries.push(entry);
             self.count(|counters| counters.in_flight += 1);
         }
         if trimmed > 0 {
             self.count(|counters| counters.discarded += trimmed);
-            let name = &self.plan.name;
-            tracing::warn!(mapping.name = name, "{trimmed} records were older than a day: lost");
+            let name = &self.settings.name;
+            tracing::warn!(
+                mapping.name = name,
+                "{trimmed} records were older than a day and are lost"
+            );
         }
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {
-        change(&mut locked(&self.counters));
+        change(&mut lock(&self.counters));
     }
 
-    /// Whether there are writes that the reader will look at before time has to pass.
+    /// Whether there are writes that the reader will read without waiting for time to pass.
     fn is_behind(&self) -> bool {
         self.switch.mode() == Mode::Running
             && !self.is_delivering.load(Ordering::Acquire)
@@ -217,39 +223,39 @@ impl<S: StreamSource, T: Target, L: Letters> Engine<S, T, L> {
     }
 }
 
-impl<S: StreamSource, T: Target, L: Letters> Control for Engine<S, T, L> {
+impl<S: StreamSource, T: Target, L: FailureDestination> EngineControl for Engine<S, T, L> {
     fn set(&self, mode: Mode) {
         self.switch.set(mode);
     }
 
     fn counters(&self) -> Counters {
-        *locked(&self.counters)
+        *lock(&self.counters)
     }
 
     fn activity(&self) -> Activity {
         if self.is_behind() {
             return Activity::Busy;
         }
-        Activity::of(&self.waits)
+        Activity::of(&self.tracker)
     }
 
     fn checkpoint(&self) -> Option<Checkpoint> {
         Some(self.checkpoint.clone())
     }
 
-    fn finished(&self) -> BoxFuture<'_, ()> {
+    fn wait_until_finished(&self) -> BoxFuture<'_, ()> {
         async {
-            // The sender is in `self`: waiting cannot fail.
+            // This cannot fail, because `self` holds the sender.
             let _ = self.has_ended.subscribe().wait_for(|has_ended| *has_ended).await;
         }
         .boxed()
     }
 }
 
-/// Says that the reader has ended, whichever way.
-struct End<'a>(&'a watch::Sender<bool>);
+/// Reports the end of the reader when it is dropped.
+struct EndGuard<'a>(&'a watch::Sender<bool>);
 
-impl Drop for End<'_> {
+impl Drop for EndGuard<'_> {
     fn drop(&mut self) {
         self.0.send_replace(true);
     }

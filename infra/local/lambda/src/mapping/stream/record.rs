@@ -1,23 +1,24 @@
-//! A stream's record as a function gets it.
+//! A record of a stream as a function receives it.
 //!
-//! Shape: <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html#events-sample-dynamodb>.
+//! Its form is described in
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html#events-sample-dynamodb>.
 
 use serde_json::{Value, json};
 
 use dynamodb::StreamRecord;
 use filters::Filters;
 
-/// A record that a function is to get.
+/// A record in the event of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct EventRecord {
     pub(super) sequence_number: String,
     pub(super) created_ms: u64,
-    /// As the event shows it: a JSON object.
+    /// The JSON object in the event.
     pub(super) text: String,
 }
 
-impl Entry {
-    /// `None` for a record that no filter lets pass.
+impl EventRecord {
+    /// Converts a record of the stream; `None` if no filter matches it.
     pub(super) fn of(record: StreamRecord, stream_arn: &str, filters: &Filters) -> Option<Self> {
         let StreamRecord { sequence_number, created_ms, mut body } = record;
         body.insert("eventSourceARN".to_owned(), json!(stream_arn));
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_event_is_read_back_by_the_types_that_functions_use() {
-        let entry = Entry::of(record(), ARN, &Filters::default()).unwrap();
+        let entry = EventRecord::of(record(), ARN, &Filters::default()).unwrap();
         let event: Event = serde_json::from_str(&event([entry.text.as_str()])).unwrap();
         let read = &event.records[0];
         assert_eq!(read.event_source_arn.as_deref(), Some(ARN));
@@ -80,7 +81,7 @@ mod tests {
         let filters =
             |pattern: &str| Filters::parse(Subject::StreamRecord, &[pattern.to_owned()]).unwrap();
         let of_stream = filters(&format!(r#"{{"eventSourceARN":["{ARN}"]}}"#));
-        assert!(Entry::of(record(), ARN, &of_stream).is_some());
-        assert!(Entry::of(record(), ARN, &filters(r#"{"eventName":["REMOVE"]}"#)).is_none());
+        assert!(EventRecord::of(record(), ARN, &of_stream).is_some());
+        assert!(EventRecord::of(record(), ARN, &filters(r#"{"eventName":["REMOVE"]}"#)).is_none());
     }
 }

@@ -127,10 +127,10 @@ async fn a_stopped_mapping_gives_back_what_it_does_not_finish() {
     world.function.will(Err(InvokeError::ShuttingDown));
     let mapping = world.start(&declared());
     world.function.running(1).await;
-    mapping.begin_stop();
+    mapping.request_stop();
     world.queue.put("b", "2", None);
     world.function.inner.open.send_replace(true);
-    mapping.stopped().await;
+    mapping.wait_until_stopped().await;
     assert_eq!(world.queue.given_back(), ["a"]);
     assert_eq!(world.queue.deleted(), [""; 0]);
     assert_eq!(world.function.seen(), [["a"]], "what came after the stop is left alone");

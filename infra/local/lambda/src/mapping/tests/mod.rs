@@ -117,7 +117,7 @@ impl MessageSource for FakeQueue {
         Ok(())
     }
 
-    fn give_back(&self, _queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
+    fn release(&self, _queue: &str, receipt_handle: &str) -> Result<(), SqsError> {
         self.inner.given_back.lock().unwrap().push(receipt_handle.replace("handle-", ""));
         Ok(())
     }
@@ -196,7 +196,7 @@ impl Target for FakeFunction {
         answer.unwrap_or_else(|| Ok(invocation("null", None)))
     }
 
-    fn drops_recursive(&self, _: &str, trace: &str) -> bool {
+    fn drop_if_recursive(&self, _: &str, trace: &str) -> bool {
         trace == "loop"
     }
 

@@ -80,8 +80,8 @@ async fn bisecting_isolates_a_record_that_cannot_be_handled() {
     let world = World::new();
     world.function.hates("e");
     world.shard.put("abcdefgh");
-    let rules = StreamMapping { bisect: true, maximum_retries: Some(1), ..declared() };
-    let mapping = world.start(&rules);
+    let retry_rules = StreamMapping { bisect: true, maximum_retries: Some(1), ..declared() };
+    let mapping = world.start(&retry_rules);
     world.settle(&mapping).await;
     let expected = ["abcdefgh", "abcd", "efgh", "ef", "e", "e", "f", "gh"];
     assert_eq!(world.function.seen(), expected);

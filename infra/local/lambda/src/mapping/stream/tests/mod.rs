@@ -4,7 +4,7 @@
 
 mod checkpoints;
 mod delivery;
-mod letters;
+mod failure_records;
 mod reading;
 
 use std::collections::VecDeque;
@@ -61,14 +61,14 @@ impl StreamSource for FakeShard {
         "shardId-1".to_owned()
     }
 
-    fn begin(&self, from: StartingPosition) -> Result<Position, DynamoDbError> {
+    fn start_position(&self, from: StartingPosition) -> Result<Position, DynamoDbError> {
         Ok(Position(match from {
             StartingPosition::TrimHorizon => "0".to_owned(),
             StartingPosition::Latest => self.records.lock().unwrap().len().to_string(),
         }))
     }
 
-    async fn at(&self, sequence_number: &str) -> Result<Position, DynamoDbError> {
+    async fn position_before(&self, sequence_number: &str) -> Result<Position, DynamoDbError> {
         let records = self.records.lock().unwrap();
         let at = records.iter().position(|each| each.sequence_number == sequence_number);
         Ok(Position(at.unwrap().to_string()))
@@ -144,7 +144,7 @@ impl Target for FakeFunction {
         Ok(invocation("null", is_poisoned.then_some("Unhandled")))
     }
 
-    fn drops_recursive(&self, _: &str, trace: &str) -> bool {
+    fn drop_if_recursive(&self, _: &str, trace: &str) -> bool {
         trace == "loop"
     }
 
@@ -157,11 +157,11 @@ impl Target for FakeFunction {
 }
 
 #[derive(Clone, Default)]
-struct FakeLetters {
+struct FakeDestination {
     sent: Arc<Mutex<Vec<Value>>>,
 }
 
-impl Letters for FakeLetters {
+impl FailureDestination for FakeDestination {
     fn send(&self, queue_arn: &str, body: String) -> Result<(), SqsError> {
         assert_eq!(queue_arn, QUEUE_ARN);
         self.sent.lock().unwrap().push(serde_json::from_str(&body).unwrap());
@@ -173,7 +173,7 @@ struct World {
     clock: Clock,
     shard: FakeShard,
     function: FakeFunction,
-    letters: FakeLetters,
+    failures: FakeDestination,
 }
 
 impl World {
@@ -185,7 +185,12 @@ impl World {
             writes: Arc::new(watch::Sender::new(0)),
             reads: Arc::default(),
         };
-        Self { clock, shard, function: FakeFunction::default(), letters: FakeLetters::default() }
+        Self {
+            clock,
+            shard,
+            function: FakeFunction::default(),
+            failures: FakeDestination::default(),
+        }
     }
 
     fn start(&self, declared: &StreamMapping) -> Mapping {
@@ -202,8 +207,9 @@ impl World {
         checkpoint: Option<Position>,
     ) -> Result<Mapping, MappingError> {
         let (shard, function) = (self.shard.clone(), self.function.clone());
-        let (clock, letters) = (self.clock.clone(), self.letters.clone());
-        Mapping::start_stream(declared, "arn:sink", checkpoint, clock, shard, function, letters)
+        let (clock, failures) = (self.clock.clone(), self.failures.clone());
+        let services = StreamServices { source: shard, target: function, failures };
+        Mapping::start_stream(declared, "arn:sink", checkpoint, clock, services)
     }
 
     /// Lets time pass whenever the mapping waits for it, until it is idle.

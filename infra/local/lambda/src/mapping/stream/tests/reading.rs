@@ -92,7 +92,7 @@ async fn records_older_than_a_day_are_gone() {
     world.settle(&mapping).await;
     assert_eq!(world.function.seen(), ["c"]);
     assert_eq!(mapping.counters().discarded, 2);
-    assert!(world.letters.sent.lock().unwrap().is_empty(), "they were never read");
+    assert!(world.failures.sent.lock().unwrap().is_empty(), "they were never read");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The message that says what was given up; the records themselves are not in it.
+//! The message that describes a discarded batch. It does not contain the records themselves.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html#stream-on-failure-destination-example-sqs>.
 
@@ -6,17 +6,18 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::super::outcome::timestamp;
-use super::Plan;
+use super::MappingSettings;
 use super::batch::Batch;
+use super::record::EventRecord;
 
-/// Why records are given up.
+/// Why records were discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(super) enum FailureCondition {
     RetryAttemptsExhausted,
     RecordAgeExceeded,
 }
 
-impl Condition {
+impl FailureCondition {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
@@ -25,27 +26,20 @@ impl Condition {
     }
 }
 
-/// About a batch with records.
-pub(super) fn letter(
+/// Describes a discarded batch, which must have records.
+pub(super) fn failure_record(
     batch: &Batch,
-    condition: Condition,
-    plan: &Plan,
+    condition: FailureCondition,
+    settings: &MappingSettings,
     shard_id: &str,
     now_ms: u64,
 ) -> String {
     let (first, last) = (batch.records.first(), batch.records.last());
-    let number = |record: Option<&super::record::Entry>| {
-        record.map(|record| record.sequence_number.clone()).unwrap_or_default()
-    };
-    let arrival = |record: Option<&super::record::Entry>| {
-        // Of whole seconds, and so written.
-        timestamp(record.map_or(0, |record| record.created_ms)).replace(".000Z", "Z")
-    };
     let request_id = batch.answer.as_ref().map(|answer| answer.request_id.clone());
     let mut letter = json!({
         "requestContext": {
             "requestId": request_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
-            "functionArn": plan.function_arn,
+            "functionArn": settings.function_arn,
             "condition": condition.name(),
             "approximateInvokeCount": batch.invocations,
         },
@@ -53,12 +47,12 @@ pub(super) fn letter(
         "timestamp": timestamp(now_ms),
         "DDBStreamBatchInfo": {
             "shardId": shard_id,
-            "startSequenceNumber": number(first),
-            "endSequenceNumber": number(last),
-            "approximateArrivalOfFirstRecord": arrival(first),
-            "approximateArrivalOfLastRecord": arrival(last),
+            "startSequenceNumber": sequence_number(first),
+            "endSequenceNumber": sequence_number(last),
+            "approximateArrivalOfFirstRecord": arrival_time(first),
+            "approximateArrivalOfLastRecord": arrival_time(last),
             "batchSize": batch.records.len(),
-            "streamArn": plan.stream_arn,
+            "streamArn": settings.stream_arn,
         },
     });
     if let Some(answer) = &batch.answer {
@@ -69,4 +63,13 @@ pub(super) fn letter(
         letter["responseContext"] = context;
     }
     letter.to_string()
+}
+
+fn sequence_number(record: Option<&EventRecord>) -> &str {
+    record.map_or("", |record| record.sequence_number.as_str())
+}
+
+/// The time is in whole seconds, so the milliseconds are left out.
+fn arrival_time(record: Option<&EventRecord>) -> String {
+    timestamp(record.map_or(0, |record| record.created_ms)).replace(".000Z", "Z")
 }

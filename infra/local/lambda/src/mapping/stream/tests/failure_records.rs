@@ -4,7 +4,7 @@ use super::*;
 
 /// The letters, without what no test can know.
 fn sent(world: &World) -> Vec<Value> {
-    world.letters.sent.lock().unwrap().clone()
+    world.failures.sent.lock().unwrap().clone()
 }
 
 #[tokio::test]
@@ -14,8 +14,8 @@ async fn a_batch_whose_retries_are_exhausted_is_told_of_and_the_next_one_comes()
     world.shard.put("ab");
     world.clock.advance(Duration::from_secs(10));
     world.shard.put("c");
-    let rules = StreamMapping { batch_size: 3, maximum_retries: Some(1), ..declared() };
-    let mapping = world.start(&rules);
+    let retry_rules = StreamMapping { batch_size: 3, maximum_retries: Some(1), ..declared() };
+    let mapping = world.start(&retry_rules);
     world.settle(&mapping).await;
     world.shard.put("d");
     world.settle(&mapping).await;
@@ -56,9 +56,9 @@ async fn a_reported_failure_is_given_up_with_all_that_comes_after_it() {
         world.function.will(&failures("b"));
     }
     world.shard.put("abc");
-    let rules =
+    let retry_rules =
         StreamMapping { maximum_retries: Some(1), report_batch_item_failures: true, ..declared() };
-    let mapping = world.start(&rules);
+    let mapping = world.start(&retry_rules);
     world.settle(&mapping).await;
     assert_eq!(world.function.seen(), ["abc", "bc"]);
     let letter = &sent(&world)[0];
@@ -80,9 +80,9 @@ async fn records_that_grow_too_old_are_given_up_and_the_younger_ones_tried_on() 
     let seen = world.function.seen();
     assert_eq!(seen.last().unwrap(), "b");
     assert!(seen[..seen.len() - 1].iter().all(|batch| batch == "ab"), "{seen:?}");
-    let letters = sent(&world);
-    let letter = &letters[0];
-    assert_eq!(letters.len(), 1, "{letters:?}");
+    let failures = sent(&world);
+    let letter = &failures[0];
+    assert_eq!(failures.len(), 1, "{failures:?}");
     assert_eq!(letter["requestContext"]["condition"], "RecordAgeExceeded");
     assert_eq!(letter["requestContext"]["approximateInvokeCount"], seen.len() - 1);
     assert_eq!(letter["DDBStreamBatchInfo"]["batchSize"], 1);
