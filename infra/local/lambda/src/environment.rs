@@ -19,7 +19,8 @@ use super::report::Report;
 use super::runtime_api::{NextInvocation, Phase, Reply, RuntimeApi};
 use super::variables::{Instance, variables};
 use super::{
-    EnvironmentInfo, EnvironmentState, InvocationStart, Shared, clock_offset, lock, memory, reload,
+    EnvironmentInfo, EnvironmentState, InvocationStart, Shared, binary_file, clock_offset, lock,
+    memory,
 };
 use clock::Clock;
 use faults::Doom;
@@ -79,7 +80,7 @@ impl Environment {
             clock_offset_ms: clock_skew_ms.saturating_add_unsigned(clock.advanced_ms()),
             task_root,
         };
-        let process = reload::retry_while_replaced(|| {
+        let process = binary_file::retry_while_replaced(|| {
             let mut command = Command::new(&binary);
             command
                 .env_clear()

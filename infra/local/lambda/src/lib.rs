@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod asynchronous;
+mod binary_file;
 mod body;
 mod clock_offset;
 mod environment;

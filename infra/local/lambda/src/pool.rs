@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::binary_file::BinaryWatcher;
 use super::environment::{Environment, Request, millis};
 use super::outcome::{Invocation, InvokeError, Outcome};
-use super::reload::BinaryWatcher;
 use super::{EnvironmentInfo, EnvironmentState, Shared, lineage, lock};
 use template::{Function, RecursiveLoop};
 

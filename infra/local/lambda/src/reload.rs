@@ -2,69 +2,13 @@
 //!
 //! Lambda does this when new code is deployed; here, `cargo build` in another terminal is the
 //! deployment. Idle environments end at once. Busy ones finish their invocation and are not used again.
-//! Cargo removes a binary before it writes the new one. Therefore a change counts only if the file looks
-//! the same in two checks, and a missing file changes nothing.
 
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Weak;
-use std::time::Duration;
 
+use super::binary_file::{INTERVAL, file_stamp};
 use super::logs::{LogLine, Origin};
 use super::pool::{Pool, ReplacedEnvironments};
 use super::{Inner, Lambda};
-
-/// The time between two checks. It is real time, because files change in real time.
-const INTERVAL: Duration = Duration::from_millis(250);
-/// How often a start is attempted while the binary is being replaced.
-const START_TRIES: usize = 20;
-
-/// Distinguishes two versions of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FileStamp {
-    inode: u64,
-    size: u64,
-    modified_s: i64,
-    modified_ns: i64,
-}
-
-/// Detects when a binary is replaced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct BinaryWatcher {
-    current: Option<FileStamp>,
-    /// A different version that was seen once.
-    candidate: Option<FileStamp>,
-}
-
-impl BinaryWatcher {
-    /// Starts with the current version of the binary.
-    pub(super) fn new(path: &Path) -> Self {
-        Self { current: file_stamp(path.metadata()), candidate: None }
-    }
-
-    /// Compares the binary with the known version. Returns true once for each new version that is
-    /// complete.
-    fn check(&mut self, seen: Option<FileStamp>) -> bool {
-        let other = seen.filter(|stamp| self.current != Some(*stamp) && stamp.size > 0);
-        let replaced = other.is_some() && other == self.candidate;
-        if replaced {
-            self.current = other;
-        }
-        self.candidate = other.filter(|_| !replaced);
-        replaced
-    }
-}
-
-fn file_stamp(metadata: io::Result<std::fs::Metadata>) -> Option<FileStamp> {
-    let metadata = metadata.ok().filter(std::fs::Metadata::is_file)?;
-    Some(FileStamp {
-        inode: metadata.ino(),
-        size: metadata.size(),
-        modified_s: metadata.mtime(),
-        modified_ns: metadata.mtime_nsec(),
-    })
-}
 
 /// Watches the binaries of all functions until the service is dropped.
 pub(super) async fn watch_binaries(inner: Weak<Inner>) {
@@ -98,88 +42,4 @@ fn replace(pool: &Pool, sink: &dyn super::LogSink) {
     let function = &pool.function().name;
     let origin = Origin::Platform;
     sink.line(&LogLine { function, stream: "", request_id: None, origin, text: &text });
-}
-
-/// Starts a process, and retries for a few seconds while its binary is being replaced.
-///
-/// # Errors
-/// The error of the last attempt.
-pub(super) async fn retry_while_replaced<T>(
-    mut start: impl FnMut() -> io::Result<T>,
-) -> io::Result<T> {
-    let mut tries = 1;
-    loop {
-        let result = start();
-        let replacing = result.as_ref().is_err_and(|error| {
-            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ExecutableFileBusy)
-        });
-        if !replacing || tries == START_TRIES {
-            return result;
-        }
-        tries += 1;
-        tokio::time::sleep(INTERVAL).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A file of this size and inode.
-    fn file(inode: u64, size: u64) -> Option<FileStamp> {
-        Some(FileStamp { inode, size, modified_s: 7, modified_ns: 0 })
-    }
-
-    /// `looks` are what is seen, and whether that makes a replacement.
-    #[track_caller]
-    fn check(looks: &[(Option<FileStamp>, bool)]) {
-        let mut watcher = BinaryWatcher { current: file(1, 9), candidate: None };
-        for (at, (seen, replaced)) in looks.iter().enumerate() {
-            assert_eq!(watcher.check(*seen), *replaced, "look {at} of {looks:?}");
-        }
-    }
-
-    #[test]
-    fn a_binary_that_stays_is_not_replaced() {
-        check(&[(file(1, 9), false), (file(1, 9), false), (file(1, 9), false)]);
-    }
-
-    #[test]
-    fn a_new_binary_counts_once_it_has_been_seen_twice_and_only_once() {
-        check(&[(file(2, 9), false), (file(2, 9), true), (file(2, 9), false), (file(2, 9), false)]);
-        let touched = Some(FileStamp { inode: 1, size: 9, modified_s: 7, modified_ns: 1 });
-        check(&[(touched, false), (touched, true), (touched, false)]);
-    }
-
-    #[test]
-    fn a_missing_or_growing_binary_changes_nothing_until_it_is_whole() {
-        check(&[(None, false), (None, false), (None, false), (file(1, 9), false)]);
-        let growing = [file(2, 0), file(2, 0), file(2, 3), file(2, 5), None, file(2, 5)];
-        let mut looks: Vec<_> = growing.map(|seen| (seen, false)).to_vec();
-        looks.extend([(file(2, 9), false), (file(2, 9), true), (None, false), (file(2, 9), false)]);
-        check(&looks);
-    }
-
-    #[test]
-    fn what_returns_as_it_was_is_no_replacement() {
-        check(&[(file(2, 9), false), (file(1, 9), false), (file(2, 9), false), (file(2, 9), true)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_start_waits_while_its_binary_is_replaced_but_not_for_another_failure() {
-        let mut tries = 0;
-        let mut start = |kinds: &[io::ErrorKind]| {
-            tries += 1;
-            kinds.get(tries - 1).map_or(Ok(tries), |kind| Err(io::Error::from(*kind)))
-        };
-        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::ExecutableFileBusy];
-        assert_eq!(retry_while_replaced(|| start(&kinds)).await.unwrap(), 3);
-        let refused = || -> io::Result<()> { Err(io::ErrorKind::PermissionDenied.into()) };
-        assert_eq!(
-            retry_while_replaced(refused).await.unwrap_err().kind(),
-            io::ErrorKind::PermissionDenied
-        );
-        let gone = || -> io::Result<()> { Err(io::ErrorKind::NotFound.into()) };
-        assert_eq!(retry_while_replaced(gone).await.unwrap_err().kind(), io::ErrorKind::NotFound);
-    }
 }

@@ -10,6 +10,7 @@ mod expiring_map;
 mod fifo;
 mod limits;
 mod message;
+mod move_messages;
 mod move_tasks;
 mod ops;
 mod queue;
