@@ -93,7 +93,7 @@ impl Clock {
 
     /// Goes on from where a clock was that was advanced by `advanced_ms` and told `now_ms`: advanced as
     /// much, and never before that time, should the system's clock have been set back since.
-    pub fn go_on(&self, advanced_ms: u64, now_ms: u64) {
+    pub fn resume_from(&self, advanced_ms: u64, now_ms: u64) {
         let missing_ms = advanced_ms.saturating_sub(self.advanced_ms());
         self.advance(Duration::from_millis(missing_ms));
         let missing_ms = now_ms.saturating_sub(self.now_ms());
@@ -158,7 +158,7 @@ mod tests {
 
     #[track_caller]
     fn check_goes_on(clock: &Clock, advanced_ms: u64, now_ms: u64, expected_ms: u64) {
-        clock.go_on(advanced_ms, now_ms);
+        clock.resume_from(advanced_ms, now_ms);
         assert_eq!(clock.now_ms(), expected_ms);
     }
 

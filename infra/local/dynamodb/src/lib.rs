@@ -206,7 +206,7 @@ impl DynamoDb {
         let database = self.database.clone();
         let swept = task::spawn_blocking(move || database.sweep_ttl()).await;
         let swept = swept.map_err(|error| DynamoDbError::Storage { message: error.to_string() })?;
-        self.has_written();
+        self.notify_written();
         Ok(swept?)
     }
 }

@@ -1,6 +1,6 @@
 //! A table's stream, read on from wherever one is.
 //!
-//! The engine has one shard a table, and tells nobody of a write: [`DynamoDb::has_written`] is for
+//! The engine has one shard a table, and tells nobody of a write: [`DynamoDb::notify_written`] is for
 //! whoever passed one on. Records are shaped as
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>.
 
@@ -58,7 +58,7 @@ impl DynamoDb {
     }
 
     /// Says that something may have been written, to whoever waits for it.
-    pub fn has_written(&self) {
+    pub fn notify_written(&self) {
         self.writes.send_modify(|writes| *writes += 1);
     }
 

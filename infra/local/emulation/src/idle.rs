@@ -1,7 +1,7 @@
-//! Knowing when there is nothing left to do, and getting there without waiting for the clock.
+//! Detects when nothing is left to do, and advances the clock instead of waiting.
 //!
-//! A visibility timeout of minutes is waited for on AWS; here the clock moves on when everything
-//! rests. Only then: invocations run in real time, and a clock that moved under them would end them.
+//! On AWS, a visibility timeout takes minutes. Here, the clock advances when all work waits for time. It does
+//! not advance earlier, because invocations run in real time and would exceed their timeouts.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,139 +10,153 @@ use crate::Emulation;
 use lambda::mapping::Activity;
 use sqs::Depth;
 
-/// Between two looks. What one stage has just passed on may show in no other yet, so that
-/// only the second look at the same rest counts.
+/// The time between two checks. A message that one stage has just passed on may not be visible in the next
+/// stage yet, so only two checks with the same result count.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What is due within the same so many milliseconds is waited for together: a storm leaves hundreds of
-/// messages that become visible at a time of their own.
-const GRAIN_MS: u64 = 10_000;
+/// The clock advances in steps of this many milliseconds, so that events that are due at nearly the same time
+/// are handled together. A storm leaves hundreds of messages that become visible at different times.
+const SKIP_STEP_MS: u64 = 10_000;
 
-/// What is where, at one moment.
+/// The state of all queues and mappings at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Every queue of the template, in its order.
+    /// The queues of the template, in its order.
     pub queues: Vec<QueueProgress>,
-    /// Every mapping of the template, in its order.
+    /// The mappings of the template, in its order.
     pub mappings: Vec<MappingProgress>,
-    /// Whether no function runs, and no asynchronous invocation waits for anything but time.
+    /// Whether no function runs, and all asynchronous invocations wait for time.
     pub lambda_is_idle: bool,
 }
 
+/// The state of one queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueProgress {
+    /// The logical id in the template.
     pub logical_id: String,
+    /// The name of the queue.
     pub name: String,
-    /// Whether an event source mapping takes from it, which one that is disabled does not.
+    /// Whether an enabled event source mapping receives its messages.
     pub is_consumed: bool,
+    /// The number of its messages.
     pub depth: Depth,
 }
 
+/// The state of one event source mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingProgress {
+    /// The logical id in the template.
     pub logical_id: String,
+    /// Whether it has work to do.
     pub activity: Activity,
-    /// When it is enabled or disabled, in milliseconds since the Unix epoch, if that is under way.
+    /// When a pending update takes effect, in milliseconds since the Unix epoch.
     pub change_due_ms: Option<u64>,
-    /// Whether its queue holds messages that it does not take, since it was disabled.
+    /// Whether it was disabled by an update and its queue has messages.
     pub is_holding_back: bool,
 }
 
-/// When something is due that no mapping waits for, in milliseconds since the Unix epoch.
+/// When events are due that no mapping waits for, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Due {
-    /// The next try of an asynchronous invocation.
+    /// When the next asynchronous invocation is retried.
     asynchronous: Option<u64>,
     schedule: Option<u64>,
-    /// The next message becomes visible.
+    /// When the next message becomes visible.
     message: Option<u64>,
 }
 
-/// It did not come to rest in time: what was where when the time was over.
+/// The error that work was left when the timeout ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not at rest after {} s: {progress}", waited.as_secs())]
 pub struct Busy {
+    /// The timeout.
     pub waited: Duration,
+    /// The state at the end of the timeout.
     pub progress: Progress,
 }
 
-/// How much there is to do.
+/// The work that is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
+enum RemainingWork {
     /// Something runs, or is about to.
-    None,
-    /// All that is left waits for this time, in milliseconds since the Unix epoch.
-    Until(u64),
-    /// Nothing is left.
-    Complete,
+    Running,
+    /// Everything that is left waits for this time, in milliseconds since the Unix epoch.
+    WaitingUntil(u64),
+    /// Nothing is left to do.
+    Nothing,
 }
 
 impl Emulation {
     /// Waits until nothing is left to do: queues with a mapping are empty, no function runs and no
-    /// asynchronous invocation waits. If [`crate::Options::skip_idle`] is set, the clock moves to the
-    /// next thing that is due whenever only time is waited for.
+    /// asynchronous invocation waits. If [`crate::Options::skip_idle`] is set, the clock advances to the next
+    /// event whenever all work waits for time.
     ///
-    /// What is in a queue whose mapping is disabled is not left to do, and a mapping that is being enabled
-    /// or disabled is waited for. Where a mapping was disabled since the start, and its queue holds
-    /// messages, whoever disabled it may enable it again: then the schedules are waited for, too, as long as
-    /// there are any.
+    /// Messages in the queue of a disabled mapping do not count as work. A pending update of a mapping does.
+    /// If an update has disabled a mapping and its queue has messages, a scheduled function may enable it
+    /// again, so this also waits for the schedules.
     ///
     /// # Errors
     /// [`Busy`] after `timeout`, in real time.
     pub async fn settle(&self, timeout: Duration) -> Result<(), Busy> {
-        let settled = tokio::time::timeout(timeout, self.settled()).await;
+        let settled = tokio::time::timeout(timeout, self.wait_until_settled()).await;
         settled.map_err(|_| Busy { waited: timeout, progress: self.progress() })
     }
 
-    /// Lets time pass at once: what nobody waits for, such as a letter that is hidden in a dead-letter
-    /// queue, becomes visible. To be called at rest.
+    /// Advances the clock at once, so that for example hidden messages in a dead-letter queue become visible.
+    /// Must be called when nothing is left to do.
     pub fn pass(&self, time: Duration) {
         self.clock.skip(time);
     }
 
-    /// What is where now.
+    /// The current state of all queues and mappings.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let consumed = |name: &str| {
-            let mut mappings = self.mappings().iter();
-            mappings.any(|each| each.queue() == Some(name) && each.mapping.is_polling())
-        };
-        let queue = |queue: &template::Queue| QueueProgress {
-            logical_id: queue.logical_id.clone(),
-            name: queue.name.clone(),
-            is_consumed: consumed(&queue.name),
-            depth: self.sqs().depth(&queue.name).unwrap_or_default(),
-        };
-        // The queues are looked at first: a message that leaves one is then seen in a mapping, or
+        // The queues come first, so that a message that leaves one in the meantime is found in a mapping or
         // in the next queue.
-        let queues = self.stack().queues.iter().map(queue).collect();
+        let mut queues = Vec::new();
+        for queue in &self.stack().queues {
+            queues.push(QueueProgress {
+                logical_id: queue.logical_id.clone(),
+                name: queue.name.clone(),
+                is_consumed: self.is_consumed(&queue.name),
+                depth: self.sqs().depth(&queue.name).unwrap_or_default(),
+            });
+        }
         let lambda_is_idle = self.lambda().is_idle();
-        let holds_messages =
-            |queue: &str| self.sqs().depth(queue).is_some_and(|depth| depth != Depth::default());
-        let mapping = |running: &crate::RunningMapping| MappingProgress {
-            logical_id: running.logical_id.clone(),
-            activity: running.mapping.activity(),
-            change_due_ms: running.mapping.change_due_ms(),
-            is_holding_back: running.mapping.is_disabled_by_update()
-                && running.queue().is_some_and(holds_messages),
-        };
-        let mappings = self.mappings().iter().map(mapping).collect();
+        let mut mappings = Vec::new();
+        for running in self.mappings() {
+            mappings.push(MappingProgress {
+                logical_id: running.logical_id.clone(),
+                activity: running.mapping.activity(),
+                change_due_ms: running.mapping.change_due_ms(),
+                is_holding_back: running.mapping.is_disabled_by_update()
+                    && running.queue().is_some_and(|queue| self.has_messages(queue)),
+            });
+        }
         Progress { queues, mappings, lambda_is_idle }
     }
 
-    async fn settled(&self) {
-        let mut before = Rest::None;
+    fn is_consumed(&self, queue: &str) -> bool {
+        self.mappings().iter().any(|each| each.queue() == Some(queue) && each.mapping.is_polling())
+    }
+
+    fn has_messages(&self, queue: &str) -> bool {
+        self.sqs().depth(queue).is_some_and(|depth| depth != Depth::default())
+    }
+
+    async fn wait_until_settled(&self) {
+        let mut before = RemainingWork::Running;
         loop {
-            let now = self.rest();
+            let now = self.remaining_work();
             if now == before {
                 match now {
-                    Rest::Complete => return,
-                    Rest::Until(due_ms) if self.skip_idle => {
-                        let until_ms = due_ms.div_ceil(GRAIN_MS).saturating_mul(GRAIN_MS);
+                    RemainingWork::Nothing => return,
+                    RemainingWork::WaitingUntil(due_ms) if self.skip_idle => {
+                        let until_ms = due_ms.div_ceil(SKIP_STEP_MS).saturating_mul(SKIP_STEP_MS);
                         let left_ms = until_ms.saturating_sub(self.clock.now_ms());
                         self.clock.skip(Duration::from_millis(left_ms));
                     }
-                    Rest::Until(_) | Rest::None => {}
+                    RemainingWork::WaitingUntil(_) | RemainingWork::Running => {}
                 }
             }
             before = now;
@@ -150,21 +164,21 @@ impl Emulation {
         }
     }
 
-    fn rest(&self) -> Rest {
-        // The times first: what is due by the time of the look is then no longer awaited.
+    fn remaining_work(&self) -> RemainingWork {
+        // The times come first. An event that is due by the time of the check then counts as work.
         let due = Due {
             asynchronous: self.lambda().next_due_ms(),
             schedule: self.next_schedule_ms(),
             message: self.sqs().next_due_ms(),
         };
-        rest(&self.progress(), due)
+        remaining_work(&self.progress(), due)
     }
 }
 
-fn rest(progress: &Progress, due: Due) -> Rest {
+fn remaining_work(progress: &Progress, due: Due) -> RemainingWork {
     let is_busy = |mapping: &MappingProgress| mapping.activity == Activity::Busy;
     if !progress.lambda_is_idle || progress.mappings.iter().any(is_busy) {
-        return Rest::None;
+        return RemainingWork::Running;
     }
     let windows = progress.mappings.iter().filter_map(|mapping| match mapping.activity {
         Activity::WaitingUntil(due_ms) => Some(due_ms),
@@ -173,7 +187,7 @@ fn rest(progress: &Progress, due: Due) -> Rest {
     let mut due_ms = windows.chain(due.asynchronous).min();
     let consumed = || progress.queues.iter().filter(|queue| queue.is_consumed);
     if due_ms.is_none() && consumed().any(|queue| queue.depth.visible > 0) {
-        return Rest::None;
+        return RemainingWork::Running;
     }
     let changes = progress.mappings.iter().filter_map(|mapping| mapping.change_due_ms);
     due_ms = due_ms.into_iter().chain(changes).min();
@@ -182,10 +196,10 @@ fn rest(progress: &Progress, due: Due) -> Rest {
     }
     if consumed().any(|queue| queue.depth.in_flight + queue.depth.delayed > 0) {
         due_ms = due_ms.into_iter().chain(due.message).min();
-        // It became visible between the two looks.
-        return due_ms.map_or(Rest::None, Rest::Until);
+        // Without a time, a message became visible between the two checks.
+        return due_ms.map_or(RemainingWork::Running, RemainingWork::WaitingUntil);
     }
-    due_ms.map_or(Rest::Complete, Rest::Until)
+    due_ms.map_or(RemainingWork::Nothing, RemainingWork::WaitingUntil)
 }
 
 impl fmt::Display for Progress {

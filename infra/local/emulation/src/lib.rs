@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod idle;
-mod keeping;
 mod layers;
+mod persistence;
 mod resources;
 mod schedule;
 mod starting;
@@ -22,9 +22,9 @@ pub use {
     builder, clock, dynamodb, faults, iam, lambda, s3, secrets, server, services, sqs, template,
 };
 
-use self::keeping::Keeper;
 use self::layers::FilledLayers;
-use crate::schedule::Rule;
+use self::persistence::StateWriter;
+use crate::schedule::RunningSchedule;
 use clock::Clock;
 use dynamodb::{DynamoDb, DynamoDbError};
 use faults::{Adversary, Plan};
@@ -32,7 +32,7 @@ use lambda::mapping::{Mapping, MappingError};
 use lambda::{AddError, Lambda, LogSink};
 use s3::{S3, S3Error};
 use secrets::SecretsManager;
-use server::{Access, Call, Front};
+use server::{Access, Call, Server};
 use services::{Service, Services};
 use sqs::{Sqs, SqsError};
 use template::{Stack, TemplateError};
@@ -168,9 +168,9 @@ pub struct Emulation {
     layers: FilledLayers,
     mappings: Arc<Vec<RunningMapping>>,
     /// Those that are enabled.
-    schedules: Vec<Rule>,
-    front: Front,
-    keeper: Option<Arc<Keeper>>,
+    schedules: Vec<RunningSchedule>,
+    server: Server,
+    state_writer: Option<Arc<StateWriter>>,
     /// The services' servers, the sweeping of tables, the schedules and the keeping of the state; aborted
     /// when dropped.
     background: JoinSet<()>,
@@ -198,10 +198,10 @@ impl Emulation {
             each.mapping.wait_until_stopped().await;
         }
         drop(self.mappings);
-        self.front.shutdown().await;
+        self.server.shutdown().await;
         self.background.shutdown().await;
-        match self.keeper {
-            Some(keeper) => keeper.end().await,
+        match self.state_writer {
+            Some(state_writer) => state_writer.end().await,
             None => Ok(()),
         }
     }
@@ -215,14 +215,14 @@ impl Emulation {
     /// The folder that the state is kept in, if it is.
     #[must_use]
     pub fn state_folder(&self) -> Option<&Path> {
-        self.keeper.as_ref().map(|keeper| keeper.path())
+        self.state_writer.as_ref().map(|state_writer| state_writer.path())
     }
 
     /// What is there from an earlier run, declared by its template and by this one no more: `queue Old`,
     /// `bucket old`, `table old`.
     #[must_use]
     pub fn leftovers(&self) -> &[String] {
-        self.keeper.as_ref().map_or(&[], |keeper| keeper.leftovers())
+        self.state_writer.as_ref().map_or(&[], |state_writer| state_writer.leftovers())
     }
 
     /// Where every service is: `http://127.0.0.1:4566`.
@@ -295,23 +295,23 @@ impl Emulation {
     /// and event source mappings are not counted.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<Call, u64> {
-        self.front.calls()
+        self.server.calls()
     }
 
     /// From now on, keeps what functions were allowed to do, for [`Emulation::allowed`].
     pub fn record_access(&self) {
-        self.front.judge().record();
+        self.server.authorizer().record();
     }
 
     /// What functions were allowed to do over HTTP since [`Emulation::record_access`].
     #[must_use]
     pub fn allowed(&self) -> BTreeSet<Access> {
-        self.front.judge().allowed()
+        self.server.authorizer().allowed()
     }
 
     /// What functions asked for over HTTP and their roles do not allow, from the start.
     #[must_use]
     pub fn denied(&self) -> BTreeSet<Access> {
-        self.front.judge().denied()
+        self.server.authorizer().denied()
     }
 }

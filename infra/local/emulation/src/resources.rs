@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::keeping::Checkpoints;
+use super::persistence::Checkpoints;
 use super::{MappingSource, RunningMapping, StartError};
 use clock::Clock;
 use dynamodb::DynamoDb;
@@ -97,7 +97,7 @@ pub(super) fn create_tables(
         let Some(folder) = kept.filter(|_| names.contains(name)) else {
             dynamodb.create_table(create_table, ttl_attribute).map_err(error)?;
             let begin = dynamodb.stream(name, "").latest();
-            checkpoints.made(name, begin.map_err(error)?);
+            checkpoints.add_table(name, begin.map_err(error)?);
             continue;
         };
         if let Some(part) = dynamodb.difference(name, create_table).map_err(error)? {

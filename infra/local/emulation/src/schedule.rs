@@ -13,13 +13,13 @@ use template::{Expression, Schedule};
 
 /// A schedule that is in force.
 #[derive(Clone)]
-pub(crate) struct Rule {
+pub(crate) struct RunningSchedule {
     schedule: Schedule,
     expression: Expression,
     created_ms: u64,
 }
 
-impl Rule {
+impl RunningSchedule {
     /// In force from now on; `None` for one whose expression is none, which the template's reader refuses.
     pub(crate) fn new(schedule: Schedule, now_ms: u64) -> Option<Self> {
         let expression = Expression::parse(&schedule.expression).ok()?;

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::keeping::{Kept, Stores};
 use super::layers::{FilledLayers, place_of, places_of};
+use super::persistence::{SavedState, Stores};
 use super::{Emulation, Options, StartError, resources, status};
-use crate::schedule::Rule;
+use crate::schedule::RunningSchedule;
 use clock::Clock;
 use dynamodb::DynamoDb;
 use faults::Adversary;
@@ -21,7 +21,7 @@ use lambda::mapping::EventSourceMappings;
 use lambda::{Config, Lambda};
 use s3::S3;
 use secrets::SecretsManager;
-use server::{Backends, Front, Judge, Place};
+use server::{Authorizer, Backends, Location, Server};
 use services::{Listening, Service, Services};
 use sqs::Sqs;
 use template::Stack;
@@ -45,7 +45,7 @@ impl Emulation {
 
         let template_options = template::Options {
             endpoint: endpoint.clone(),
-            parameters: with_environment(&text, options.parameters),
+            parameters: with_local_environment(&text, options.parameters),
             ..template::Options::default()
         };
         let mut stack = template::read(&text, &options.root, &template_options)?;
@@ -64,21 +64,21 @@ impl Emulation {
         let region = template_options.region.as_str();
 
         let clock = options.clock;
-        let mut kept = Kept::open(options.state, &clock).await?;
+        let mut saved = SavedState::open(options.state, &clock).await?;
         let adversary = Adversary::new(clock.clone(), &options.faults);
         let services = Services::start(listening, &adversary, &clock, &mut background);
         let sqs = Sqs::new(clock.clone(), region, &template_options.account, &endpoint);
         sqs.set_adversary(adversary.clone());
-        resources::create_queues(&sqs, &stack.queues, &mut kept.sqs)?;
+        resources::create_queues(&sqs, &stack.queues, &mut saved.sqs)?;
         let s3 = S3::new(clock.clone());
         resources::create_buckets(&s3, &sqs, &stack.buckets, region)?;
         let dynamodb = DynamoDb::start(clock.clone()).await.map_err(StartError::DynamoDb)?;
-        kept.restore_tables(&dynamodb)?;
-        let mut checkpoints = std::mem::take(&mut kept.checkpoints);
-        resources::create_tables(&dynamodb, &stack.tables, kept.folder(), &mut checkpoints)?;
+        saved.restore_tables(&dynamodb)?;
+        let mut checkpoints = std::mem::take(&mut saved.checkpoints);
+        resources::create_tables(&dynamodb, &stack.tables, saved.folder(), &mut checkpoints)?;
         let secrets = SecretsManager::new(clock.clone(), region, &template_options.account);
         let stores = Stores { sqs: &sqs, s3: &s3, dynamodb: &dynamodb, secrets: &secrets };
-        let keeper = kept.go_on(&stack, &clock, &stores)?;
+        let state_writer = saved.start_writing(&stack, &clock, &stores)?;
         background.spawn(sweep(dynamodb.clone(), clock.clone()));
         let config = Config {
             adversary: Some(adversary.clone()),
@@ -88,10 +88,11 @@ impl Emulation {
         for function in &stack.functions {
             lambda.add(function.clone())?;
         }
-        let place = Place { region: region.to_owned(), account: template_options.account.clone() };
+        let place =
+            Location { region: region.to_owned(), account: template_options.account.clone() };
         let known_mappings = EventSourceMappings::default();
         // Before the mappings: what they invoke calls back.
-        let front = Front::start(
+        let server = Server::start(
             listener,
             Backends {
                 sqs: sqs.clone(),
@@ -110,28 +111,29 @@ impl Emulation {
                 adversary: adversary.clone(),
                 services: services.clone(),
                 senders: resources::senders(&stack),
-                judge: Judge::new(&stack, place, s3.clone()),
+                authorizer: Authorizer::new(&stack, place, s3.clone()),
             },
         );
-        let wired = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };
-        let mut mappings = resources::start_mappings(&stack, &wired)?;
+        let mapping_services = resources::Services { clock: &clock, sqs: &sqs, lambda: &lambda };
+        let mut mappings = resources::start_mappings(&stack, &mapping_services)?;
         mappings.extend(resources::start_stream_mappings(
             &stack,
-            &wired,
+            &mapping_services,
             &dynamodb,
             region,
             &checkpoints,
         )?);
         mappings.iter().for_each(|each| known_mappings.add(&each.mapping));
         let mappings = Arc::new(mappings);
-        front.tell_status(status::source(&stack, &sqs, &lambda, &mappings));
-        let keeper = keeper.map(|keeper| keeper.watching(front.dynamodb_requests(), &mappings));
-        if let Some(keeper) = &keeper {
-            background.spawn(Arc::clone(keeper).run());
+        server.set_status_source(status::source(&stack, &sqs, &lambda, &mappings));
+        let state_writer = state_writer
+            .map(|state_writer| state_writer.with_sources(server.dynamodb_requests(), &mappings));
+        if let Some(state_writer) = &state_writer {
+            background.spawn(Arc::clone(state_writer).run());
         }
         let enabled = stack.schedules.iter().filter(|each| each.enabled).cloned();
-        let schedules: Vec<Rule> =
-            enabled.filter_map(|each| Rule::new(each, clock.now_ms())).collect();
+        let schedules: Vec<RunningSchedule> =
+            enabled.filter_map(|each| RunningSchedule::new(each, clock.now_ms())).collect();
         for rule in &schedules {
             background.spawn(rule.clone().run(clock.clone(), lambda.clone()));
         }
@@ -150,8 +152,8 @@ impl Emulation {
             layers,
             mappings,
             schedules,
-            front,
-            keeper,
+            server,
+            state_writer,
             background,
         })
     }
@@ -177,7 +179,7 @@ pub fn binaries(
 /// When the template cannot be read.
 pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
     let text = read_template(root)?;
-    let parameters = with_environment(&text, parameters.clone());
+    let parameters = with_local_environment(&text, parameters.clone());
     let options = template::Options { parameters, ..template::Options::default() };
     Ok(template::read(&text, root, &options)?)
 }
@@ -188,7 +190,7 @@ fn read_template(root: &Path) -> Result<String, StartError> {
 }
 
 /// Whatever the template's default is: a local run uses no other environment's services by accident.
-fn with_environment(
+fn with_local_environment(
     template: &str,
     mut parameters: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {

@@ -1,81 +1,93 @@
-//! What is asked of the adversary, and what it says.
+//! The decisions about requests, queues and functions.
 
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::fault::{Fault, Point, Realm};
+use super::fault::{Fault, FaultTarget, Point};
 use super::plan::Rule;
-use super::{Adversary, locked, millis, names};
+use super::{Adversary, lock, matches_resource, millis};
 
-/// A killed environment may make so many calls at most, the last without an answer.
+/// The maximum number of calls of an environment that is killed at a call. It gets no answer to the last.
 const CALLS: u64 = 10;
 
-/// What becomes of a request.
+/// The faults of one request.
 #[derive(Debug, Default)]
-pub struct Fate {
-    /// Before it is looked at.
+pub struct RequestFaults {
+    /// How long the request is delayed.
     pub delay: Duration,
-    pub trouble: Option<Trouble>,
+    /// What else happens to it.
+    pub fault: Option<RequestFault>,
 }
 
+/// What happens to a request instead of, or in addition to, its operation.
 #[derive(Clone, Copy, Debug)]
-pub enum Trouble {
+pub enum RequestFault {
+    /// It is refused with a throttling error.
     Throttled,
+    /// It is refused with a server error.
     Failed,
+    /// Its connection is closed before the operation.
     Reset,
+    /// Its connection is closed after the operation.
     AnswerLost,
-    /// The dice decide which entries fail.
+    /// Some entries of a batch fail; the dice decide which.
     Partial(Dice),
-    /// The dice decide which entries are left out of the answer, and which of those are done.
+    /// The answer leaves out some entries; the dice decide which, and which of those are done.
     Unlisted(Dice),
-    /// The dice decide which action meets another.
+    /// A write conflicts with another; the dice decide which action of a transaction does.
     Conflict(Dice),
+    /// It is refused because its credentials have expired.
     Expired,
 }
 
-/// How a message comes into a standard queue.
+/// The faults of one message that is sent to a standard queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Arrival {
+pub struct SendFaults {
+    /// How much later the message arrives.
     pub late_ms: u64,
-    /// How much older than it is its queue takes it for, when it decides what comes first.
+    /// How much older the message seems when the queue decides the order.
     pub displaced_ms: u64,
 }
 
-/// How an environment, or an invocation, ends before its time.
+/// When an environment is killed during an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doom {
-    Taken,
-    /// With its so many-th call.
-    Call(u64),
-    Answer,
+pub enum PlannedKill {
+    /// As soon as the function has received its event.
+    OnReceipt,
+    /// When its call of this number, from 1, has taken effect.
+    OnCall(u64),
+    /// When it has responded, before the caller receives the response.
+    OnResponse,
 }
 
 impl Adversary {
-    /// Of a request: `caller` is the function that sends it, or whoever else.
-    pub fn request(&self, caller: &str, service: &str, operation: &str) -> Fate {
-        let stream = || format!("{caller}/{service}.{operation}");
-        let fits = |rule: &Rule| {
-            rule.fault.realm() == Realm::Requests
-                && is_on(&rule.on, service, operation)
-                && rule.from.as_ref().is_none_or(|from| names(from, caller))
-                && can_befall(rule.fault, service, operation)
-        };
-        let mut fate = Fate::default();
-        for (struck, mut dice) in self.strikes(stream, fits) {
-            let rule = &struck.rule;
-            let trouble = match rule.fault {
+    /// Decides the faults of a request. `caller` is the function, or another caller, that sends it.
+    pub fn request_faults(&self, caller: &str, service: &str, operation: &str) -> RequestFaults {
+        let drawn = self.draw_faults(
+            || format!("{caller}/{service}.{operation}"),
+            |rule| {
+                rule.fault.target() == FaultTarget::Requests
+                    && matches_operation(&rule.on, service, operation)
+                    && rule.from.as_ref().is_none_or(|from| matches_resource(from, caller))
+                    && applies_to(rule.fault, service, operation)
+            },
+        );
+        let mut faults = RequestFaults::default();
+        for (active, mut dice) in drawn {
+            let rule = &active.rule;
+            let fault = match rule.fault {
                 Fault::Slow => {
-                    fate.delay += share(&mut dice, rule.amount());
+                    faults.delay += random_part(&mut dice, rule.amount());
                     continue;
                 }
-                Fault::Throttle => Trouble::Throttled,
-                Fault::Error => Trouble::Failed,
-                Fault::Reset => Trouble::Reset,
-                Fault::LostAnswer => Trouble::AnswerLost,
-                Fault::Partial => Trouble::Partial(dice),
-                Fault::Unlisted => Trouble::Unlisted(dice),
-                Fault::Conflict => Trouble::Conflict(dice),
-                Fault::ExpiredCredentials => Trouble::Expired,
+                Fault::Throttle => RequestFault::Throttled,
+                Fault::Error => RequestFault::Failed,
+                Fault::Reset => RequestFault::Reset,
+                Fault::LostAnswer => RequestFault::AnswerLost,
+                Fault::Partial => RequestFault::Partial(dice),
+                Fault::Unlisted => RequestFault::Unlisted(dice),
+                Fault::Conflict => RequestFault::Conflict(dice),
+                Fault::ExpiredCredentials => RequestFault::Expired,
                 Fault::Twice
                 | Fault::Late
                 | Fault::Disorder
@@ -87,75 +99,85 @@ impl Adversary {
                 | Fault::HostFailing
                 | Fault::HostNonsense => continue,
             };
-            fate.trouble.get_or_insert(trouble);
+            faults.fault.get_or_insert(fault);
         }
-        fate
+        faults
     }
 
-    /// Of a message that is sent to a standard queue.
-    pub fn arrival(&self, queue: &str) -> Arrival {
-        let stream = || format!("send {queue}");
-        let fits = |rule: &Rule| {
-            matches!(rule.fault, Fault::Late | Fault::Disorder) && names(&rule.on, queue)
-        };
-        let mut arrival = Arrival::default();
-        for (struck, mut dice) in self.strikes(stream, fits) {
-            let rule = &struck.rule;
+    /// Decides the faults of a message that is sent to a standard queue.
+    pub fn send_faults(&self, queue: &str) -> SendFaults {
+        let drawn = self.draw_faults(
+            || format!("send {queue}"),
+            |rule| {
+                matches!(rule.fault, Fault::Late | Fault::Disorder)
+                    && matches_resource(&rule.on, queue)
+            },
+        );
+        let mut send_faults = SendFaults::default();
+        for (active, mut dice) in drawn {
+            let rule = &active.rule;
             if rule.fault == Fault::Late {
-                arrival.late_ms = millis(share(&mut dice, rule.amount()));
+                send_faults.late_ms = millis(random_part(&mut dice, rule.amount()));
             } else {
-                arrival.displaced_ms = dice.below(60_000);
+                send_faults.displaced_ms = dice.below(60_000);
             }
         }
-        arrival
+        send_faults
     }
 
-    /// How many messages a receive from a standard queue gives at most, of those asked for.
-    pub fn at_most(&self, queue: &str, asked: usize) -> usize {
-        let stream = || format!("receive {queue}");
-        let fits = |rule: &Rule| rule.fault == Fault::Short && names(&rule.on, queue);
-        let Some((_, mut dice)) = self.strikes(stream, fits).into_iter().next() else {
-            return asked;
-        };
+    /// Decides the maximum number of messages that a receive from a standard queue returns, of the
+    /// number that was asked for.
+    pub fn limit_receive(&self, queue: &str, asked: usize) -> usize {
+        let drawn = self.draw_faults(
+            || format!("receive {queue}"),
+            |rule| rule.fault == Fault::Short && matches_resource(&rule.on, queue),
+        );
+        let Some((_, mut dice)) = drawn.into_iter().next() else { return asked };
         let fewer = dice.below(u64::try_from(asked).unwrap_or(u64::MAX).saturating_sub(1));
         usize::try_from(fewer).unwrap_or(asked).saturating_add(1).min(asked)
     }
 
-    /// In how many milliseconds a delivered message of a standard queue is delivered again.
+    /// Decides after how many milliseconds a delivered message of a standard queue is delivered again.
     pub fn redelivery_after_ms(&self, queue: &str) -> Option<u64> {
-        let stream = || format!("deliver {queue}");
-        let fits = |rule: &Rule| rule.fault == Fault::Twice && names(&rule.on, queue);
-        let (struck, mut dice) = self.strikes(stream, fits).into_iter().next()?;
-        let rule = &struck.rule;
-        Some(millis(share(&mut dice, rule.amount())))
+        let drawn = self.draw_faults(
+            || format!("deliver {queue}"),
+            |rule| rule.fault == Fault::Twice && matches_resource(&rule.on, queue),
+        );
+        let (active, mut dice) = drawn.into_iter().next()?;
+        let rule = &active.rule;
+        Some(millis(random_part(&mut dice, rule.amount())))
     }
 
-    /// Whether an environment is killed before it asks for work.
-    pub fn dies_at_start(&self, function: &str) -> bool {
-        let stream = || format!("start {function}");
-        let fits = |rule: &Rule| is_kill(rule, function, &[Point::Start]);
-        !self.strikes(stream, fits).is_empty()
+    /// Decides whether an environment is killed before it asks for an invocation.
+    pub fn kill_at_start(&self, function: &str) -> bool {
+        let drawn = self.draw_faults(
+            || format!("start {function}"),
+            |rule| is_kill(rule, function, &[Point::Start]),
+        );
+        !drawn.is_empty()
     }
 
-    /// By how many milliseconds an environment's clock is wrong.
+    /// Decides by how many milliseconds an environment's clock is wrong.
     pub fn clock_offset_ms(&self, function: &str) -> i64 {
-        let stream = || format!("clock {function}");
-        let fits = |rule: &Rule| rule.fault == Fault::ClockSkew && names(&rule.on, function);
-        let Some((struck, mut dice)) = self.strikes(stream, fits).into_iter().next() else {
-            return 0;
-        };
-        let rule = &struck.rule;
-        let offset_ms = i64::try_from(millis(share(&mut dice, rule.amount()))).unwrap_or(0);
+        let drawn = self.draw_faults(
+            || format!("clock {function}"),
+            |rule| rule.fault == Fault::ClockSkew && matches_resource(&rule.on, function),
+        );
+        let Some((active, mut dice)) = drawn.into_iter().next() else { return 0 };
+        let rule = &active.rule;
+        let offset_ms = i64::try_from(millis(random_part(&mut dice, rule.amount()))).unwrap_or(0);
         if dice.below(2) == 0 { offset_ms } else { -offset_ms }
     }
 
-    /// Of an invocation. A rule without a point means any but the start.
-    pub fn doom(&self, function: &str) -> Option<Doom> {
-        let stream = || format!("invoke {function}");
-        let points = [Point::Taken, Point::Call, Point::Answer];
-        let fits = |rule: &Rule| is_kill(rule, function, &points);
-        let (struck, mut dice) = self.strikes(stream, fits).into_iter().next()?;
-        let rule = &struck.rule;
+    /// Decides whether an environment is killed during an invocation, and when. A rule without a point
+    /// can mean any point but the start.
+    pub fn plan_kill(&self, function: &str) -> Option<PlannedKill> {
+        let drawn = self.draw_faults(
+            || format!("invoke {function}"),
+            |rule| is_kill(rule, function, &[Point::Taken, Point::Call, Point::Answer]),
+        );
+        let (active, mut dice) = drawn.into_iter().next()?;
+        let rule = &active.rule;
         let point = rule.at.unwrap_or_else(|| match dice.below(3) {
             0 => Point::Taken,
             1 => Point::Call,
@@ -163,24 +185,25 @@ impl Adversary {
         });
         match point {
             Point::Start => None,
-            Point::Taken => Some(Doom::Taken),
-            Point::Call => Some(Doom::Call(1 + dice.below(CALLS))),
-            Point::Answer => Some(Doom::Answer),
+            Point::Taken => Some(PlannedKill::OnReceipt),
+            Point::Call => Some(PlannedKill::OnCall(1 + dice.below(CALLS))),
+            Point::Answer => Some(PlannedKill::OnResponse),
         }
     }
 
-    /// Lets the environment with this session token make so many calls and no more.
+    /// Limits the number of calls of the environment with this session token.
     pub fn limit_calls(&self, token: &str, calls: u64) {
-        locked(&self.inner.calls_left).insert(token.to_owned(), calls);
+        lock(&self.inner.calls_left).insert(token.to_owned(), calls);
     }
 
-    pub fn lift_limit(&self, token: &str) {
-        locked(&self.inner.calls_left).remove(token);
+    /// Removes the limit that [`Adversary::limit_calls`] set.
+    pub fn remove_call_limit(&self, token: &str) {
+        lock(&self.inner.calls_left).remove(token);
     }
 
-    /// Counts a call of an environment: true if it was its last.
-    pub fn is_last_call(&self, token: &str) -> bool {
-        let mut calls_left = locked(&self.inner.calls_left);
+    /// Counts a call of an environment. Returns true if it was the last that its limit allows.
+    pub fn count_call(&self, token: &str) -> bool {
+        let mut calls_left = lock(&self.inner.calls_left);
         let Some(left) = calls_left.get_mut(token) else { return false };
         *left = left.saturating_sub(1);
         let is_last = *left == 0;
@@ -196,19 +219,19 @@ fn is_kill(rule: &Rule, function: &str, points: &[Point]) -> bool {
         Some(at) => points.contains(&at),
         None => !points.contains(&Point::Start),
     };
-    rule.fault == Fault::Kill && is_point && names(&rule.on, function)
+    rule.fault == Fault::Kill && is_point && matches_resource(&rule.on, function)
 }
 
-/// `sqs`, or `sqs.SendMessage`.
-fn is_on(on: &str, service: &str, operation: &str) -> bool {
+/// Whether `on`, such as `sqs` or `sqs.SendMessage`, matches an operation.
+fn matches_operation(on: &str, service: &str, operation: &str) -> bool {
     match on.split_once('.') {
         None => on == "*" || on == service,
         Some((named, of_it)) => named == service && of_it == operation,
     }
 }
 
-/// Whether a service can do this at all.
-fn can_befall(fault: Fault, service: &str, operation: &str) -> bool {
+/// Whether a fault is possible for an operation.
+fn applies_to(fault: Fault, service: &str, operation: &str) -> bool {
     const WRITES: [&str; 4] = ["TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem"];
     match fault {
         Fault::Partial if service == "dynamodb" => operation == "BatchGetItem",
@@ -218,7 +241,7 @@ fn can_befall(fault: Fault, service: &str, operation: &str) -> bool {
     }
 }
 
-/// Some of an amount of time, up to all of it.
-fn share(dice: &mut Dice, amount: Duration) -> Duration {
+/// A random part of an amount of time, up to all of it.
+fn random_part(dice: &mut Dice, amount: Duration) -> Duration {
     Duration::from_millis(dice.below(millis(amount).saturating_add(1)))
 }

@@ -1,7 +1,7 @@
-//! Chance that can be repeated: what a draw gives follows from seed, stream and number alone.
+//! Repeatable random draws, which depend only on the seed, the stream and the number of the decision.
 //!
-//! No state is shared between streams, so that how requests interleave changes nothing. Good enough
-//! to spread faults, and for nothing that must not be guessed.
+//! Streams share no state, so the draws do not depend on how requests interleave. The numbers are good
+//! enough to spread faults, but must not be used for secrets.
 
 /// The draws of one decision.
 #[derive(Clone, Copy, Debug)]
@@ -10,14 +10,14 @@ pub struct Dice {
 }
 
 impl Dice {
-    /// Those of the `number`th decision in a stream.
+    /// The draws of the decision with this number in a stream.
     pub(super) fn new(seed: u64, stream: &str, number: u64) -> Self {
-        let mut dice = Self { state: seed ^ fnv(stream) };
+        let mut dice = Self { state: seed ^ fnv_1a(stream) };
         dice.state = dice.next() ^ number;
         dice
     }
 
-    /// True in so many of 1 cases.
+    /// Draws an event with a probability from 0 to 1.
     pub(super) fn happens(&mut self, chance: f64) -> bool {
         // 53 bits are what an f64 holds exactly.
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
@@ -25,7 +25,7 @@ impl Dice {
         drawn < chance
     }
 
-    /// Less than `bound`; 0 for a bound of 0.
+    /// Draws a number less than `bound`; 0 for a bound of 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         let drawn = self.next();
         // The bias is below one in 2^32 for every bound that is used here.
@@ -43,9 +43,12 @@ impl Dice {
 }
 
 /// FNV-1a: <http://www.isthe.com/chongo/tech/comp/fnv/>.
-fn fnv(text: &str) -> u64 {
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
+fn fnv_1a(text: &str) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    for byte in text.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash
 }
 
 #[cfg(test)]

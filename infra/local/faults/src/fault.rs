@@ -1,11 +1,11 @@
-//! What can go wrong, and what it befalls.
+//! The kinds of faults, and what they affect.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What goes wrong.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -17,45 +17,45 @@ pub enum Fault {
     Reset,
     /// A request takes effect, and its connection breaks instead of an answer.
     LostAnswer,
-    /// A request waits, up to `by`, before it is looked at.
+    /// A request is delayed by up to `by`.
     Slow,
-    /// Some entries of a batch fail at the service's fault, or some keys of a BatchGetItem are not processed.
+    /// Some entries of a batch fail with a server error, or some keys of a BatchGetItem are not processed.
     Partial,
-    /// The answer to a batch leaves some entries out; each of them was done, or was not.
+    /// The answer to a batch leaves out some entries, some of which were done.
     Unlisted,
-    /// A transaction, or a write, meets another one.
+    /// A transaction or a write conflicts with another one.
     Conflict,
     /// A request is refused because its credentials have expired.
     ExpiredCredentials,
-    /// A standard queue delivers a message again, up to `by` later, whatever becomes of the first.
+    /// A standard queue delivers a message again, up to `by` later, even if it was deleted.
     Twice,
     /// A message arrives in a standard queue up to `by` later than it was sent.
     Late,
-    /// A standard queue puts a message before older ones, or behind newer ones.
+    /// A standard queue delivers a message out of order.
     Disorder,
-    /// A receive gives fewer messages than there are.
+    /// A receive returns fewer messages than are available.
     Short,
-    /// An environment of a function is killed, `at` some point.
+    /// An environment of a function is killed at the point `at`.
     Kill,
-    /// An environment's clock is wrong by up to `by`, before or behind.
+    /// An environment's clock is ahead or behind by up to `by`.
     ClockSkew,
-    /// A host breaks the connection instead of an answer, and never sees the request.
+    /// The connection to a host is closed, and the host does not see the request.
     HostAway,
     /// A host takes `by` longer.
     HostSlow,
-    /// A host answers with an error, and does nothing.
+    /// A host answers with an error and does nothing.
     HostFailing,
-    /// A host does as it is asked, and answers what nobody can read.
+    /// A host handles the request, but its answer is unreadable.
     HostNonsense,
 }
 
-/// Of what a fault befalls, and so what `on` names.
+/// What a fault affects, which is also what `on` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Realm {
+pub(super) enum FaultTarget {
     Requests,
     Queues,
     Functions,
-    /// Services that are not AWS's.
+    /// Services other than AWS's.
     Hosts,
 }
 
@@ -63,27 +63,27 @@ pub(super) enum Realm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Point {
-    /// Before it asks for work.
+    /// Before it asks for an invocation.
     Start,
-    /// As soon as it has its work.
+    /// As soon as it has received an invocation.
     Taken,
-    /// After one of its first ten calls has taken effect, before it has the answer.
+    /// After one of its first ten calls has taken effect, before it receives the answer.
     Call,
-    /// When it has answered, before anybody heard it.
+    /// When it has responded, before the caller receives the response.
     Answer,
 }
 
-/// What a host answers instead of an answer.
+/// The kinds of unreadable answers of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Nonsense {
-    /// A page of HTML, with status 200.
+    /// An HTML page with status 200.
     Html,
-    /// Half of the answer, as if it were all.
+    /// The first half of the answer.
     Truncated,
-    /// More than anyone wants to read.
+    /// A body that is far too large.
     TooLarge,
-    /// The answer, with a content coding that it does not have.
+    /// The answer with a content coding that it does not have.
     WrongCoding,
 }
 
@@ -93,7 +93,7 @@ impl Nonsense {
 }
 
 impl Fault {
-    pub(super) fn realm(self) -> Realm {
+    pub(super) fn target(self) -> FaultTarget {
         match self {
             Self::Throttle
             | Self::Error
@@ -103,16 +103,16 @@ impl Fault {
             | Self::Partial
             | Self::Unlisted
             | Self::Conflict
-            | Self::ExpiredCredentials => Realm::Requests,
-            Self::Twice | Self::Late | Self::Disorder | Self::Short => Realm::Queues,
-            Self::Kill | Self::ClockSkew => Realm::Functions,
+            | Self::ExpiredCredentials => FaultTarget::Requests,
+            Self::Twice | Self::Late | Self::Disorder | Self::Short => FaultTarget::Queues,
+            Self::Kill | Self::ClockSkew => FaultTarget::Functions,
             Self::HostAway | Self::HostSlow | Self::HostFailing | Self::HostNonsense => {
-                Realm::Hosts
+                FaultTarget::Hosts
             }
         }
     }
 
-    /// Up to how much, if the rule does not say.
+    /// The maximum amount of time if the rule does not state one; `None` if the fault has no amount.
     pub(super) fn default_amount(self) -> Option<Duration> {
         match self {
             Self::Slow => Some(Duration::from_millis(200)),
@@ -125,7 +125,7 @@ impl Fault {
     }
 }
 
-/// As it is written.
+/// Displays the name as plans write it.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)

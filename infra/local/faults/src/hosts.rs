@@ -1,66 +1,70 @@
-//! What becomes of a request to a service that is not AWS's: a host, by the name that it has here.
+//! The decisions about requests to services other than AWS's, which rules call hosts.
 
 use std::time::Duration;
 
 use super::Adversary;
-use super::fault::{Fault, Nonsense, Realm};
-use super::plan::Rule;
+use super::fault::{Fault, FaultTarget, Nonsense};
 
-/// As an overloaded server answers.
+/// The status that an overloaded server answers.
 const DEFAULT_STATUS: u16 = 503;
 
+/// The faults of one request to a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HostFate {
-    /// Before the request is looked at.
+pub struct HostFaults {
+    /// How long the request is delayed.
     pub delay: Duration,
-    pub trouble: Option<HostTrouble>,
+    /// What else happens to it.
+    pub fault: Option<HostFault>,
 }
 
+/// What happens to a request to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HostTrouble {
-    /// The connection breaks, and the host has seen nothing.
+pub enum HostFault {
+    /// The connection is closed, and the host does not see the request.
     Away,
-    /// The host has done nothing.
+    /// The request is answered with an error, and the host does not see it.
     Failing {
+        /// The HTTP status.
         status: u16,
-        /// In seconds.
+        /// The value of `Retry-After`, in seconds.
         retry_after_s: Option<u64>,
     },
-    /// The host has done as it was asked.
+    /// The host handles the request, and the answer is replaced by an unreadable one.
     Nonsense(Nonsense),
 }
 
 impl Adversary {
-    /// Of a request to the host of this name.
-    pub fn host(&self, name: &str) -> HostFate {
-        let stream = || format!("host {name}");
-        let fits =
-            |rule: &Rule| rule.fault.realm() == Realm::Hosts && (rule.on == "*" || rule.on == name);
-        let mut fate = HostFate::default();
-        for (struck, mut dice) in self.strikes(stream, fits) {
-            let rule = &struck.rule;
-            let trouble = match rule.fault {
+    /// Decides the faults of a request to the host with this name.
+    pub fn host_faults(&self, name: &str) -> HostFaults {
+        let drawn = self.draw_faults(
+            || format!("host {name}"),
+            |rule| rule.fault.target() == FaultTarget::Hosts && (rule.on == "*" || rule.on == name),
+        );
+        let mut faults = HostFaults::default();
+        for (active, mut dice) in drawn {
+            let rule = &active.rule;
+            let fault = match rule.fault {
                 Fault::HostSlow => {
-                    fate.delay += rule.amount();
+                    faults.delay += rule.amount();
                     continue;
                 }
-                Fault::HostAway => HostTrouble::Away,
-                Fault::HostFailing => HostTrouble::Failing {
+                Fault::HostAway => HostFault::Away,
+                Fault::HostFailing => HostFault::Failing {
                     status: rule.status.unwrap_or(DEFAULT_STATUS),
                     retry_after_s: rule
                         .retry_after
                         .map(|span| span.0.as_millis().div_ceil(1_000))
                         .and_then(|seconds| u64::try_from(seconds).ok()),
                 },
-                Fault::HostNonsense => HostTrouble::Nonsense(rule.answer.unwrap_or_else(|| {
+                Fault::HostNonsense => HostFault::Nonsense(rule.answer.unwrap_or_else(|| {
                     let drawn = usize::try_from(dice.below(4)).unwrap_or(0);
                     Nonsense::ALL.get(drawn).copied().unwrap_or(Nonsense::Html)
                 })),
                 _ => continue,
             };
-            fate.trouble.get_or_insert(trouble);
+            faults.fault.get_or_insert(fault);
         }
-        fate
+        faults
     }
 }
 
@@ -76,22 +80,22 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(rule: &str, delay_ms: u64, trouble: Option<HostTrouble>) {
-        let expected = HostFate { delay: Duration::from_millis(delay_ms), trouble };
-        assert_eq!(adversary(rule).host("weather"), expected, "{rule}");
+    fn check(rule: &str, delay_ms: u64, fault: Option<HostFault>) {
+        let expected = HostFaults { delay: Duration::from_millis(delay_ms), fault };
+        assert_eq!(adversary(rule).host_faults("weather"), expected, "{rule}");
     }
 
     #[test]
     fn a_host_is_away_slow_failing_or_answers_nonsense_as_its_rules_say() {
-        let failing = |status, retry_after_s| Some(HostTrouble::Failing { status, retry_after_s });
-        check("{fault: host-away, on: weather}", 0, Some(HostTrouble::Away));
+        let failing = |status, retry_after_s| Some(HostFault::Failing { status, retry_after_s });
+        check("{fault: host-away, on: weather}", 0, Some(HostFault::Away));
         check("{fault: host-away, on: prices}", 0, None);
         check("{fault: error}", 0, None);
         check("{fault: host-slow}", 2_000, None);
         check("{fault: host-slow, by: 30ms}", 30, None);
         check("{fault: host-failing}", 0, failing(503, None));
         check("{fault: host-failing, status: 429, retry-after: 1500ms}", 0, failing(429, Some(2)));
-        let page = Some(HostTrouble::Nonsense(Nonsense::Html));
+        let page = Some(HostFault::Nonsense(Nonsense::Html));
         check("{fault: host-nonsense, answer: html}, {fault: host-away}", 0, page);
         check(
             "{fault: host-slow, by: 1s}, {fault: host-slow, by: 2s}, {fault: host-failing}",
@@ -104,7 +108,7 @@ mod tests {
     fn a_share_of_calls_is_befallen_in_an_order_that_the_seed_decides() {
         let slow = || {
             let adversary = adversary("{fault: host-slow, chance: 0.5}");
-            let is_slow = |_: &u32| !adversary.host("weather").delay.is_zero();
+            let is_slow = |_: &u32| !adversary.host_faults("weather").delay.is_zero();
             (0..200).filter(is_slow).collect::<Vec<_>>()
         };
         let first = slow();
@@ -115,9 +119,10 @@ mod tests {
     #[test]
     fn nonsense_of_any_kind_is_of_every_kind() {
         let adversary = adversary("{fault: host-nonsense}");
-        let seen: Vec<_> = (0..100).filter_map(|_| adversary.host("weather").trouble).collect();
+        let seen: Vec<_> =
+            (0..100).filter_map(|_| adversary.host_faults("weather").fault).collect();
         for kind in Nonsense::ALL {
-            assert!(seen.contains(&HostTrouble::Nonsense(kind)), "{kind:?}");
+            assert!(seen.contains(&HostFault::Nonsense(kind)), "{kind:?}");
         }
     }
 }

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod decisions;
 mod dice;
@@ -22,17 +23,18 @@ pub use self::fault::{Fault, Nonsense, Point};
 pub use self::plan::{Plan, PlanError, Rule};
 pub use self::span::Span;
 
-pub use self::decisions::{Arrival, Doom, Trouble};
+pub use self::decisions::{PlannedKill, RequestFault, RequestFaults, SendFaults};
 pub use self::dice::Dice;
-pub use self::hosts::HostTrouble;
+pub use self::hosts::{HostFault, HostFaults};
 use clock::Clock;
 
-/// Streams of a rule; all beyond share one more, so that invented callers cost no memory.
+/// The maximum number of streams that a rule counts separately. All further streams share one, so that
+/// invented callers cannot use up memory.
 const MAX_STREAMS: usize = 4_096;
-/// What is remembered of what was done.
-const REMEMBERED: usize = 10_000;
+/// The maximum length of the history of injected faults.
+const MAX_HISTORY: usize = 10_000;
 
-/// The adversary of one emulation; clones share its rules. Without rules it does nothing.
+/// Injects the faults of one emulation. Clones share its rules. Without rules it does nothing.
 #[derive(Clone)]
 pub struct Adversary {
     inner: Arc<Inner>,
@@ -40,20 +42,20 @@ pub struct Adversary {
 
 struct Inner {
     clock: Clock,
-    rules: RwLock<Arc<Vec<Arc<InForce>>>>,
+    rules: RwLock<Arc<Vec<Arc<ActiveRule>>>>,
     next_number: AtomicU64,
-    history: Mutex<VecDeque<Done>>,
+    history: Mutex<VecDeque<InjectedFault>>,
     tally: Mutex<BTreeMap<Fault, u64>>,
-    /// How many more calls environments may make, by their session tokens.
+    /// How many more calls each environment may make, by session token.
     calls_left: Mutex<HashMap<String, u64>>,
 }
 
-/// A rule, and where it stands.
-struct InForce {
+/// A rule in force, with what it has done so far.
+struct ActiveRule {
     number: u64,
     seed: u64,
     rule: Rule,
-    /// On the emulation's clock; `None` for as long as it runs.
+    /// When the rule ends, on the emulation's clock; `None` means never.
     until_ms: Option<u64>,
     streams: Mutex<HashMap<String, Progress>>,
     done: AtomicU64,
@@ -65,28 +67,31 @@ struct Progress {
     done: u64,
 }
 
-/// A rule as it is told.
+/// A rule in force, as the emulation reports it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Status {
-    /// What [`Adversary::remove`] takes.
+pub struct RuleStatus {
+    /// The number by which [`Adversary::remove`] identifies it.
     pub number: u64,
+    /// The seed of its plan.
     pub seed: u64,
+    /// The rule as the plan states it.
     #[serde(flatten)]
     pub rule: Rule,
-    /// How often it has struck.
+    /// How often its fault was injected.
     pub done: u64,
-    /// How much longer it is in force; as long as the emulation runs, if not given.
+    /// How much longer it is in force, in milliseconds; `None` means that it does not end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_ms: Option<u64>,
 }
 
-/// One fault that was done.
+/// One fault that was injected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    /// `SinkFunction/dynamodb.PutItem`, `send SinkQueue`, `invoke SinkFunction`.
+pub struct InjectedFault {
+    /// The stream, such as `SinkFunction/dynamodb.PutItem`, `send SinkQueue` or `invoke SinkFunction`.
     pub stream: String,
-    /// Counted by occasions of its rule in its stream, from 0.
+    /// The number of the occasion in the stream, from 0, as its rule counts them.
     pub number: u64,
+    /// The fault.
     pub fault: Fault,
 }
 
@@ -97,7 +102,7 @@ impl fmt::Debug for Adversary {
 }
 
 impl Adversary {
-    /// With the rules of a plan in force from now on.
+    /// Creates an adversary, with the rules of a plan in force from now on.
     #[must_use]
     pub fn new(clock: Clock, plan: &Plan) -> Self {
         let inner = Inner {
@@ -113,27 +118,28 @@ impl Adversary {
         adversary
     }
 
-    /// Puts more rules in force, behind those that are; answers their numbers.
+    /// Puts more rules in force, after those that already are, and returns their numbers.
     pub fn add(&self, plan: &Plan) -> Vec<u64> {
         let now_ms = self.inner.clock.now_ms();
-        let in_force = |rule: &Rule| {
-            let lasts = rule.lasts.map(|Span(lasts)| millis(lasts));
-            Arc::new(InForce {
-                number: self.inner.next_number.fetch_add(1, Ordering::Relaxed),
+        let mut added = Vec::new();
+        let mut numbers = Vec::new();
+        for rule in &plan.rules {
+            let number = self.inner.next_number.fetch_add(1, Ordering::Relaxed);
+            numbers.push(number);
+            added.push(Arc::new(ActiveRule {
+                number,
                 seed: plan.seed,
                 rule: rule.clone(),
-                until_ms: lasts.map(|lasts_ms| now_ms.saturating_add(lasts_ms)),
+                until_ms: rule.lasts.map(|Span(lasts)| now_ms.saturating_add(millis(lasts))),
                 streams: Mutex::default(),
                 done: AtomicU64::new(0),
-            })
-        };
-        let added: Vec<_> = plan.rules.iter().map(in_force).collect();
-        let numbers = added.iter().map(|each| each.number).collect();
+            }));
+        }
         self.change(|rules| rules.extend(added));
         numbers
     }
 
-    /// Takes a rule out of force; false if there is none of that number.
+    /// Removes a rule. Returns false if there is none of that number.
     pub fn remove(&self, number: u64) -> bool {
         let mut is_found = false;
         self.change(|rules| {
@@ -143,57 +149,60 @@ impl Adversary {
         is_found
     }
 
-    /// Takes all rules out of force, and spares what was doomed.
+    /// Removes all rules, and cancels kills that were planned.
     pub fn clear(&self) {
         self.change(Vec::clear);
-        locked(&self.inner.calls_left).clear();
+        lock(&self.inner.calls_left).clear();
     }
 
-    /// The rules in force, in their order.
+    /// The rules in force, in order.
     #[must_use]
-    pub fn status(&self) -> Vec<Status> {
+    pub fn status(&self) -> Vec<RuleStatus> {
         let now_ms = self.inner.clock.now_ms();
-        let rules = self.rules();
-        let told = rules.iter().filter(|each| each.is_in_force(now_ms)).map(|each| Status {
-            number: each.number,
-            seed: each.seed,
-            rule: each.rule.clone(),
-            done: each.done.load(Ordering::Relaxed),
-            left_ms: each.until_ms.map(|until_ms| until_ms.saturating_sub(now_ms)),
-        });
-        told.collect()
+        let mut statuses = Vec::new();
+        for each in self.rules().iter().filter(|each| each.is_in_force(now_ms)) {
+            statuses.push(RuleStatus {
+                number: each.number,
+                seed: each.seed,
+                rule: each.rule.clone(),
+                done: each.done.load(Ordering::Relaxed),
+                left_ms: each.until_ms.map(|until_ms| until_ms.saturating_sub(now_ms)),
+            });
+        }
+        statuses
     }
 
-    /// The last faults that were done, in their order.
+    /// The most recent faults that were injected, in order.
     #[must_use]
-    pub fn history(&self) -> Vec<Done> {
-        locked(&self.inner.history).iter().cloned().collect()
+    pub fn history(&self) -> Vec<InjectedFault> {
+        lock(&self.inner.history).iter().cloned().collect()
     }
 
-    /// How often each fault was done so far.
+    /// How often each fault was injected so far.
     #[must_use]
     pub fn tally(&self) -> BTreeMap<Fault, u64> {
-        locked(&self.inner.tally).clone()
+        lock(&self.inner.tally).clone()
     }
 
-    fn rules(&self) -> Arc<Vec<Arc<InForce>>> {
+    fn rules(&self) -> Arc<Vec<Arc<ActiveRule>>> {
         Arc::clone(&self.inner.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Arc<InForce>>)) {
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<ActiveRule>>)) {
         let mut rules = self.inner.rules.write().unwrap_or_else(PoisonError::into_inner);
         let mut next = rules.as_ref().clone();
         change(&mut next);
         *rules = Arc::new(next);
     }
 
-    /// The rules that fit an occasion and strike now, each with its dice. The stream is named only where
-    /// a rule fits: without rules, a request costs a lock and a comparison.
-    fn strikes(
+    /// Returns the rules that apply to an occasion and inject their fault now, each with its dice. The
+    /// name of the stream is computed only if a rule applies. Without rules, a request costs only a lock
+    /// and a comparison.
+    fn draw_faults(
         &self,
         stream: impl FnOnce() -> String,
         fits: impl Fn(&Rule) -> bool,
-    ) -> Vec<(Arc<InForce>, Dice)> {
+    ) -> Vec<(Arc<ActiveRule>, Dice)> {
         let rules = self.rules();
         if rules.is_empty() {
             return Vec::new();
@@ -205,48 +214,49 @@ impl Adversary {
             return Vec::new();
         }
         let stream = stream();
-        let mut strikes = Vec::new();
+        let mut drawn = Vec::new();
         for each in fitting {
-            if let Some((number, dice)) = each.strike(&stream) {
+            if let Some((number, dice)) = each.draw(&stream) {
                 let fault = each.rule.fault;
-                self.note(Done { stream: stream.clone(), number, fault });
-                strikes.push((Arc::clone(each), dice));
+                self.record(InjectedFault { stream: stream.clone(), number, fault });
+                drawn.push((Arc::clone(each), dice));
             }
         }
-        strikes
+        drawn
     }
 
-    fn note(&self, done: Done) {
-        tracing::debug!(stream = done.stream, fault = %done.fault, "the adversary struck");
-        *locked(&self.inner.tally).entry(done.fault).or_default() += 1;
-        let mut history = locked(&self.inner.history);
-        if history.len() == REMEMBERED {
+    fn record(&self, done: InjectedFault) {
+        tracing::debug!(stream = done.stream, fault = %done.fault, "a fault was injected");
+        *lock(&self.inner.tally).entry(done.fault).or_default() += 1;
+        let mut history = lock(&self.inner.history);
+        if history.len() == MAX_HISTORY {
             history.pop_front();
         }
         history.push_back(done);
     }
 }
 
-impl InForce {
+impl ActiveRule {
     fn is_in_force(&self, now_ms: u64) -> bool {
         self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
     }
 
-    /// Whether it strikes at the next occasion in a stream: the occasion's number and its dice.
-    fn strike(&self, stream: &str) -> Option<(u64, Dice)> {
-        let mut streams = locked(&self.streams);
+    /// Decides whether the fault is injected at the next occasion in a stream. If so, returns the number
+    /// of the occasion and its dice.
+    fn draw(&self, stream: &str) -> Option<(u64, Dice)> {
+        let mut streams = lock(&self.streams);
         let is_known = streams.contains_key(stream);
         let name = if is_known || streams.len() < MAX_STREAMS { stream } else { "" };
         let progress = streams.entry(name.to_owned()).or_default();
         let number = progress.occasions;
         progress.occasions += 1;
-        // Each rule draws for itself, and so does each fault of one plan.
+        // Each rule has its own sequence of draws.
         let mut dice = Dice::new(self.seed ^ self.number, stream, number);
         let rule = &self.rule;
-        let strikes = number >= rule.after
+        let occurs = number >= rule.after
             && rule.times.is_none_or(|times| progress.done < times)
             && dice.happens(rule.chance);
-        if !strikes {
+        if !occurs {
             return None;
         }
         progress.done += 1;
@@ -255,8 +265,9 @@ impl InForce {
     }
 }
 
-/// Whether `on` names a resource: by its name, by what comes after the stack's, or all of them.
-fn names(on: &str, name: &str) -> bool {
+/// Whether `on` matches a resource. It may be the resource's name, the part after the stack's name, or
+/// `*`.
+fn matches_resource(on: &str, name: &str) -> bool {
     on == "*" || on == name || name.strip_suffix(on).is_some_and(|stack| stack.ends_with('-'))
 }
 
@@ -264,6 +275,6 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

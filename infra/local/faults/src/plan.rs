@@ -1,6 +1,6 @@
-//! What is to go wrong: where, how often, and until when.
+//! Fault plans: what goes wrong, where, how often and for how long.
 //!
-//! A plan is a list of rules, as YAML (or JSON, which is YAML too):
+//! A plan is a list of rules in YAML, or in JSON, which is a subset of YAML:
 //!
 //! ```yaml
 //! faults:
@@ -14,89 +14,101 @@
 //!     after: 20                        # not the first 20 invocations
 //!     times: 3
 //!     for: 5m                          # from when the plan is put in force
-//!   - fault: host-failing              # a service that is not AWS's
-//!     on: rates                        # by its name, of those that the emulation serves
+//!   - fault: host-failing              # a service other than AWS's
+//!     on: rates                        # one that the emulation serves, by its name
 //!     status: 429
 //!     retry-after: 30s
 //! ```
 //!
-//! A name is a resource's own, or what comes after the stack's: `SinkQueue` of
+//! A name is that of a resource, or its part after the stack's name, such as `SinkQueue` for
 //! `sluicegate-SinkQueue`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Fault, Nonsense, Point, Realm};
+use super::fault::{Fault, FaultTarget, Nonsense, Point};
 use super::span::Span;
 
-/// More would only slow every request down.
+/// The maximum number of rules. More would slow down every request.
 const MAX_RULES: usize = 256;
 
-/// One thing that goes wrong.
+/// One rule of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
+    /// The kind of fault.
     pub fault: Fault,
-    /// A service or an operation, a queue, a function, or a host; everything, if not given.
+    /// The service, operation, queue, function or host that is affected. The default is `*`, which means
+    /// all of them.
     #[serde(default = "everything")]
     pub on: String,
-    /// The function that calls; whoever it is, if not given. For faults of requests.
+    /// For faults of requests: the calling function. `None` means any caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Of 1; always, if not given.
+    /// The probability of the fault at each occasion, from 0 to 1. The default is 1.
     #[serde(default = "always")]
     pub chance: f64,
-    /// So many occasions pass first, in each stream.
+    /// The number of occasions in each stream that pass before the first fault.
     #[serde(default)]
     pub after: u64,
-    /// At most so often, in each stream.
+    /// The maximum number of faults in each stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
-    /// How long it is in force, on the emulation's clock: `30s`.
+    /// How long the rule is in force, on the emulation's clock, such as `30s`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub lasts: Option<Span>,
-    /// The most that it amounts to, where it is an amount of time: `200ms`. Of `host-slow` what it always
-    /// amounts to.
+    /// For faults with an amount of time: the maximum amount, such as `200ms`. For `host-slow` it is the
+    /// exact amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Span>,
-    /// For `kill`.
+    /// For `kill`: when the environment is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Point>,
-    /// For `host-failing`: 503, if not given.
+    /// For `host-failing`: the HTTP status. `None` means 503.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// For `host-failing`: what the answer's `Retry-After` says, in whole seconds.
+    /// For `host-failing`: the value of `Retry-After`, in whole seconds.
     #[serde(default, rename = "retry-after", skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Span>,
-    /// For `host-nonsense`: any, if not given.
+    /// For `host-nonsense`: the kind of answer. `None` means any kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Nonsense>,
 }
 
-/// The rules in force, in their order: the first that fits decides.
+/// A list of rules. If several apply to an occasion, the first one decides.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// Decides when a chance is met.
+    /// The seed of all random decisions.
     pub seed: u64,
+    /// The rules, in order.
     pub rules: Vec<Rule>,
 }
 
-/// Why a text is no plan.
+/// Why a text is not a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// With line and column.
+    /// The text is not valid YAML or has an unknown member. The message has the line and column.
     #[error("not a fault plan: {0}")]
     Malformed(String),
+    /// A rule has members that do not fit its fault, or values out of range.
     #[error("fault {number} ({fault}): {problem}")]
-    Senseless { number: usize, fault: Fault, problem: String },
-    #[error("{0} faults; there may be {MAX_RULES}")]
+    InvalidRule {
+        /// The number of the rule, from 1.
+        number: usize,
+        /// The fault of the rule.
+        fault: Fault,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The plan has too many rules.
+    #[error("the plan has {0} faults; the maximum is {MAX_RULES}")]
     TooMany(usize),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct PlanDocument {
     #[serde(default)]
     seed: u64,
     faults: Vec<Rule>,
@@ -111,30 +123,30 @@ fn always() -> f64 {
 }
 
 impl Plan {
-    /// Reads a plan.
+    /// Parses a plan.
     ///
     /// # Errors
-    /// With the place of what is not understood, or the rule that makes no sense.
+    /// [`PlanError`], which names the line and column or the rule that is wrong.
     pub fn parse(text: &str) -> Result<Self, PlanError> {
-        let written: Written = serde_saphyr::from_str(text)
+        let document: PlanDocument = serde_saphyr::from_str(text)
             .map_err(|error| PlanError::Malformed(error.to_string()))?;
-        if written.faults.len() > MAX_RULES {
-            return Err(PlanError::TooMany(written.faults.len()));
+        if document.faults.len() > MAX_RULES {
+            return Err(PlanError::TooMany(document.faults.len()));
         }
-        for (index, rule) in written.faults.iter().enumerate() {
+        for (index, rule) in document.faults.iter().enumerate() {
             let number = index + 1;
-            rule.check().map_err(|problem| PlanError::Senseless {
+            rule.check().map_err(|problem| PlanError::InvalidRule {
                 number,
                 fault: rule.fault,
                 problem,
             })?;
         }
-        Ok(Self { seed: written.seed, rules: written.faults })
+        Ok(Self { seed: document.seed, rules: document.faults })
     }
 }
 
 impl Rule {
-    /// A fault of everything, always.
+    /// A rule that injects a fault at every occasion.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
         let (on, chance) = (everything(), always());
@@ -155,11 +167,11 @@ impl Rule {
     }
 
     fn check(&self) -> Result<(), String> {
-        let realm = self.fault.realm();
+        let target = self.fault.target();
         if !(0.0..=1.0).contains(&self.chance) {
             return Err(format!("`chance` is {}, and must be from 0 to 1", self.chance));
         }
-        if self.from.is_some() && realm != Realm::Requests {
+        if self.from.is_some() && target != FaultTarget::Requests {
             return Err("`from` is for faults of requests".to_owned());
         }
         if self.by.is_some() && self.fault.default_amount().is_none() {
@@ -181,7 +193,7 @@ impl Rule {
         let known =
             ["*", "sqs", "dynamodb", "s3", "secretsmanager", "lambda", "lambda-url", "execute-api"];
         let service = self.on.split('.').next().unwrap_or_default();
-        if realm == Realm::Requests && !known.contains(&service) {
+        if target == FaultTarget::Requests && !known.contains(&service) {
             return Err(format!(
                 "`on` is {}, and must be one of sqs, dynamodb, s3, secretsmanager, lambda, lambda-url \
                  and execute-api, alone or with an operation, such as sqs.SendMessage",
@@ -191,7 +203,7 @@ impl Rule {
         Ok(())
     }
 
-    /// Up to how much, where the fault is an amount of time.
+    /// The maximum amount of time of the fault.
     pub(super) fn amount(&self) -> Duration {
         let given = self.by.map(|Span(by)| by);
         given.or(self.fault.default_amount()).unwrap_or_default()

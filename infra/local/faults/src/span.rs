@@ -1,13 +1,13 @@
-//! Durations, as plans write them.
+//! Durations in the notation of plans.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Longer than any fault that is of use.
-const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
+/// The maximum duration. Longer faults are not useful.
+const MAX_SPAN: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// A duration as text: `200ms`, `30s`, `5m`, `2h`.
+/// A duration, which is text in a plan: `200ms`, `30s`, `5m` or `2h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
@@ -27,9 +27,10 @@ impl TryFrom<String> for Span {
         };
         let number = number.parse::<u64>().ok();
         let span = number.zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-        let span = span.map(Duration::from_millis).filter(|span| *span <= LONGEST);
-        span.map(Self)
-            .ok_or_else(|| format!("`{text}` is no duration up to 12h, such as 200ms, 30s or 5m"))
+        let span = span.map(Duration::from_millis).filter(|span| *span <= MAX_SPAN);
+        span.map(Self).ok_or_else(|| {
+            format!("`{text}` is not a duration up to 12h, such as 200ms, 30s or 5m")
+        })
     }
 }
 

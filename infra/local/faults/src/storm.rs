@@ -1,12 +1,12 @@
-//! The plan of `--adversary SEED`: everything that AWS's contract allows, all at once.
+//! The plan of `--adversary SEED`, which injects all faults that AWS's contract allows at the same time.
 
 use super::dice::Dice;
 use super::fault::{Fault, Point};
 use super::plan::{Plan, Rule};
 
-/// How often each of AWS's goes wrong in a storm of middling strength. Most of it far oftener than on AWS,
-/// and each alone seldom enough that work gets done in between.
-const MIDDLING: &[(Fault, Option<Point>, f64)] = &[
+/// The base chance of each fault of AWS. Most faults are far more frequent than on AWS, but each is rare
+/// enough that work gets done in between.
+const BASE_CHANCES: &[(Fault, Option<Point>, f64)] = &[
     (Fault::Slow, None, 0.05),
     (Fault::Throttle, None, 0.02),
     (Fault::Error, None, 0.02),
@@ -28,17 +28,17 @@ const MIDDLING: &[(Fault, Option<Point>, f64)] = &[
 ];
 
 impl Plan {
-    /// A storm: from a half to twice the middling strength, each fault by itself, as the seed
-    /// decides.
+    /// Creates a storm. The seed decides the chance of each fault, from half to twice its base chance.
     #[must_use]
     pub fn storm(seed: u64) -> Self {
-        let rule = |(number, &(fault, at, chance)): (u64, &(Fault, Option<Point>, f64))| {
+        let mut rules = Vec::new();
+        for (number, &(fault, at, base_chance)) in (0..).zip(BASE_CHANCES) {
             let percent = 50 + Dice::new(seed, "storm", number).below(151);
             #[expect(clippy::cast_precision_loss, reason = "at most 200")]
-            let chance = (chance * percent as f64 / 100.0).min(1.0);
-            Rule { at, chance, ..Rule::new(fault) }
-        };
-        Self { seed, rules: (0..).zip(MIDDLING).map(rule).collect() }
+            let chance = (base_chance * percent as f64 / 100.0).min(1.0);
+            rules.push(Rule { at, chance, ..Rule::new(fault) });
+        }
+        Self { seed, rules }
     }
 }
 

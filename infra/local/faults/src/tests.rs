@@ -7,7 +7,7 @@ fn adversary(rules: &str) -> Adversary {
 
 /// The numbers of the requests, of a hundred in a stream, that are in trouble.
 fn troubles(adversary: &Adversary, caller: &str, service: &str, operation: &str) -> Vec<u32> {
-    let in_trouble = |_: &u32| adversary.request(caller, service, operation).trouble.is_some();
+    let in_trouble = |_: &u32| adversary.request_faults(caller, service, operation).fault.is_some();
     (0..100).filter(in_trouble).collect()
 }
 
@@ -18,15 +18,15 @@ fn a_seed_repeats_its_faults_in_each_stream_however_streams_interleave() {
     let expected = troubles(&alone, "sink", "dynamodb", "PutItem");
     assert!((5..50).contains(&expected.len()), "{expected:?}");
     let in_trouble = |_: &u32| {
-        mixed.request("enrich", "sqs", "SendMessage");
-        let is_in_trouble = mixed.request("sink", "dynamodb", "PutItem").trouble.is_some();
-        mixed.request("sink", "dynamodb", "GetItem");
+        mixed.request_faults("enrich", "sqs", "SendMessage");
+        let is_in_trouble = mixed.request_faults("sink", "dynamodb", "PutItem").fault.is_some();
+        mixed.request_faults("sink", "dynamodb", "GetItem");
         is_in_trouble
     };
     let found: Vec<u32> = (0..100).filter(in_trouble).collect();
     assert_eq!(found, expected);
     assert_ne!(troubles(&mixed, "ingest", "sqs", "SendMessage"), expected);
-    let of_stream = |done: &&Done| done.stream == "sink/dynamodb.PutItem";
+    let of_stream = |done: &&InjectedFault| done.stream == "sink/dynamodb.PutItem";
     let numbers = mixed.history().iter().filter(of_stream).map(|d| d.number).collect::<Vec<_>>();
     assert_eq!(numbers, expected.iter().map(|&n| u64::from(n)).collect::<Vec<_>>());
 }
@@ -58,11 +58,11 @@ fn a_rule_is_in_force_for_its_time_and_until_it_is_removed() {
     let clock = Clock::manual(0);
     let plan = Plan::parse("faults: [{fault: error, for: 30s}, {fault: throttle}]").unwrap();
     let adversary = Adversary::new(clock.clone(), &plan);
-    let trouble = || adversary.request("a", "s3", "PutObject").trouble;
-    assert!(matches!(trouble(), Some(Trouble::Failed)), "the first rule decides");
+    let trouble = || adversary.request_faults("a", "s3", "PutObject").fault;
+    assert!(matches!(trouble(), Some(RequestFault::Failed)), "the first rule decides");
     assert_eq!(adversary.status()[0].left_ms, Some(30_000));
     clock.advance(Duration::from_secs(30));
-    assert!(matches!(trouble(), Some(Trouble::Throttled)));
+    assert!(matches!(trouble(), Some(RequestFault::Throttled)));
     let [left] = adversary.status().try_into().unwrap();
     assert_eq!((left.number, left.done, left.left_ms), (2, 2, None));
     assert!(adversary.remove(2) && !adversary.remove(2));
@@ -80,11 +80,17 @@ fn an_amount_of_time_is_never_more_than_the_rule_says() {
     );
     let mut offsets = Vec::new();
     for _ in 0..200 {
-        assert!(adversary.request("a", "sqs", "SendMessage").delay <= Duration::from_millis(50));
-        assert!(adversary.arrival("q").late_ms <= 3_000);
+        assert!(
+            adversary.request_faults("a", "sqs", "SendMessage").delay <= Duration::from_millis(50)
+        );
+        assert!(adversary.send_faults("q").late_ms <= 3_000);
         assert!(adversary.redelivery_after_ms("q").unwrap() <= 4_000);
-        assert!((1..=9).contains(&adversary.at_most("q", 10)));
-        assert_eq!(adversary.at_most("q", 1), 1, "an empty receive would look like an empty queue");
+        assert!((1..=9).contains(&adversary.limit_receive("q", 10)));
+        assert_eq!(
+            adversary.limit_receive("q", 1),
+            1,
+            "an empty receive would look like an empty queue"
+        );
         offsets.push(adversary.clock_offset_ms("f"));
     }
     assert!(offsets.iter().all(|offset| offset.abs() <= 5_000));
@@ -95,41 +101,48 @@ fn an_amount_of_time_is_never_more_than_the_rule_says() {
 fn an_environment_dies_at_the_point_that_the_rule_names() {
     let dooms = |rule: &str| {
         let adversary = adversary(rule);
-        (0..50).filter_map(|_| adversary.doom("app-Sink")).collect::<Vec<_>>()
+        (0..50).filter_map(|_| adversary.plan_kill("app-Sink")).collect::<Vec<_>>()
     };
-    assert_eq!(dooms("{fault: kill, on: Sink, at: taken}"), [Doom::Taken; 50]);
+    assert_eq!(dooms("{fault: kill, on: Sink, at: taken}"), [PlannedKill::OnReceipt; 50]);
     assert_eq!(dooms("{fault: kill, on: Other, at: taken}"), []);
     assert_eq!(dooms("{fault: kill, at: start}"), []);
-    assert!(adversary("{fault: kill, at: start}").dies_at_start("app-Sink"));
-    assert!(!adversary("{fault: kill}").dies_at_start("app-Sink"));
+    assert!(adversary("{fault: kill, at: start}").kill_at_start("app-Sink"));
+    assert!(!adversary("{fault: kill}").kill_at_start("app-Sink"));
     let any = dooms("{fault: kill}");
-    assert!(any.contains(&Doom::Taken) && any.contains(&Doom::Answer), "{any:?}");
-    assert!(dooms("{fault: kill, at: call}").iter().all(|doom| matches!(doom, Doom::Call(1..=10))));
+    assert!(
+        any.contains(&PlannedKill::OnReceipt) && any.contains(&PlannedKill::OnResponse),
+        "{any:?}"
+    );
+    assert!(
+        dooms("{fault: kill, at: call}")
+            .iter()
+            .all(|plan_kill| matches!(plan_kill, PlannedKill::OnCall(1..=10)))
+    );
 
     let adversary = adversary("");
     adversary.limit_calls("token", 2);
-    assert!(!adversary.is_last_call("other"));
-    assert!(!adversary.is_last_call("token"));
-    assert!(adversary.is_last_call("token"));
-    assert!(!adversary.is_last_call("token"), "it is dead already");
+    assert!(!adversary.count_call("other"));
+    assert!(!adversary.count_call("token"));
+    assert!(adversary.count_call("token"));
+    assert!(!adversary.count_call("token"), "it is dead already");
 }
 
 #[test]
 fn invented_callers_cost_no_memory() {
     let adversary = adversary("{fault: error, chance: 0.5}");
     for caller in 0..(MAX_STREAMS + 5_000) {
-        adversary.request(&caller.to_string(), "sqs", "SendMessage");
+        adversary.request_faults(&caller.to_string(), "sqs", "SendMessage");
     }
     let rules = adversary.rules();
-    assert_eq!(locked(&rules[0].streams).len(), MAX_STREAMS + 1);
+    assert_eq!(lock(&rules[0].streams).len(), MAX_STREAMS + 1);
 }
 
 #[test]
 fn what_is_counted_is_not_forgotten_with_the_history() {
     let adversary = adversary("{fault: error}");
-    for _ in 0..(REMEMBERED + 5) {
-        adversary.request("producer", "sqs", "SendMessage");
+    for _ in 0..(MAX_HISTORY + 5) {
+        adversary.request_faults("producer", "sqs", "SendMessage");
     }
-    assert_eq!(adversary.history().len(), REMEMBERED);
-    assert_eq!(adversary.tally()[&Fault::Error], u64::try_from(REMEMBERED).unwrap() + 5);
+    assert_eq!(adversary.history().len(), MAX_HISTORY);
+    assert_eq!(adversary.tally()[&Fault::Error], u64::try_from(MAX_HISTORY).unwrap() + 5);
 }

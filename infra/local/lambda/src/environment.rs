@@ -23,7 +23,7 @@ use super::{
     memory,
 };
 use clock::Clock;
-use faults::Doom;
+use faults::PlannedKill;
 use template::Function;
 
 /// An invocation to run.
@@ -90,7 +90,7 @@ impl Environment {
         })
         .await
         .map_err(|error| start.spawn_failure(&error))?;
-        if adversary.is_some_and(|adversary| adversary.dies_at_start(&function.name)) {
+        if adversary.is_some_and(|adversary| adversary.kill_at_start(&function.name)) {
             process.signal(Signal::SIGKILL);
         }
 
@@ -181,13 +181,13 @@ impl Environment {
         let limit = self.function.timeout;
         let deadline_ms = started_ms.saturating_add(millis(limit));
         let (reply, replied) = oneshot::channel();
-        let doom = self.plan_kill();
+        let planned_kill = self.plan_kill();
         // This is computed once, so that the deadline uses the same offset that the function receives.
         let clock_offset_ms = self.clock_offset_ms();
         let own_time_ms = Clock::system().now_ms().saturating_add_signed(clock_offset_ms);
         self.api
             .offer(NextInvocation {
-                on_start: self.start_callback(&request.id, ordinal, doom),
+                on_start: self.start_callback(&request.id, ordinal, planned_kill),
                 request_id: request.id,
                 deadline_ms: own_time_ms.saturating_add(millis(limit)),
                 function_arn: self.function.arn.clone(),
@@ -203,7 +203,7 @@ impl Environment {
         let mut ended = tokio::select! {
             biased;
             reply = replied => match reply {
-                Ok(_) if doom == Some(Doom::Answer) => Outcome::Exited(self.kill().await),
+                Ok(_) if planned_kill == Some(PlannedKill::OnResponse) => Outcome::Exited(self.kill().await),
                 Ok(Reply::Response(payload)) => Outcome::Response(payload),
                 Ok(Reply::Error(payload)) => Outcome::Error(payload),
                 Err(_) => Outcome::Exited(self.kill().await),
@@ -219,7 +219,7 @@ impl Environment {
             }
         };
         if let Some(adversary) = &self.shared.config.adversary {
-            adversary.lift_limit(&self.token);
+            adversary.remove_call_limit(&self.token);
         }
         // An invocation ends when the function asks for the next one.
         if matches!(ended, Outcome::Response(_) | Outcome::Error(_)) {
@@ -242,13 +242,13 @@ impl Environment {
     }
 
     /// Asks the adversary whether this invocation is killed, and when.
-    fn plan_kill(&self) -> Option<Doom> {
+    fn plan_kill(&self) -> Option<PlannedKill> {
         let adversary = self.shared.config.adversary.as_ref()?;
-        let doom = adversary.doom(&self.function.name);
-        if let Some(Doom::Call(calls)) = doom {
+        let planned_kill = adversary.plan_kill(&self.function.name);
+        if let Some(PlannedKill::OnCall(calls)) = planned_kill {
             adversary.limit_calls(&self.token, calls);
         }
-        doom
+        planned_kill
     }
 
     /// How far the function's clock is currently ahead of the system's clock.
@@ -260,10 +260,10 @@ impl Environment {
         &self,
         id: &str,
         ordinal: u64,
-        doom: Option<Doom>,
+        planned_kill: Option<PlannedKill>,
     ) -> Box<dyn FnOnce() + Send> {
         let hook = lock(&self.shared.hook).clone();
-        let killer = (doom == Some(Doom::Taken)).then(|| self.process.killer());
+        let killer = (planned_kill == Some(PlannedKill::OnReceipt)).then(|| self.process.killer());
         let (function, id) = (self.function.name.clone(), id.to_owned());
         let pid = self.process.pid();
         Box::new(move || {

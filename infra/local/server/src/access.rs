@@ -1,8 +1,8 @@
-//! Who may do what: each request of a function is judged by its role, once, before any service has it.
+//! Checks once that the role of a function allows a request, before a service receives it.
 //!
-//! A function's environments sign with an access key id of the function's own. Whoever signs with
-//! another one, or not at all, is the account's owner and may do everything: nothing here keeps secrets,
-//! it shows what a deployment would refuse.
+//! The environments of a function sign with the function's own access key id. A caller with another access
+//! key id, or without a signature, counts as the account's owner and may do everything. The purpose is not
+//! security: the check shows what a deployment would refuse.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,8 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response};
 use bytes::Bytes;
 
-use super::denied;
-use super::needs::{self, Need, Objects, Place};
+use super::access_denied;
+use super::permissions::{self, Location, ObjectLookup, Permission};
 use super::route::{Destination, Route};
 use iam::{Decision, Role};
 use lambda::Identity;
@@ -23,33 +23,33 @@ use s3::S3;
 use template::{Stack, role_id};
 
 const TAGGING_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
-/// What is recorded of each kind; nobody's honest use is beyond this.
+/// The maximum number of accesses that are recorded of each kind. No legitimate use has more.
 const MAX_RECORDED: usize = 100_000;
 
-/// What a function asked to do.
+/// An action that a function requested.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Access {
     /// The function's name.
     pub function: String,
-    /// `sqs:SendMessage`.
+    /// The action, such as `sqs:SendMessage`.
     pub action: String,
-    /// An ARN, or `*` where there is none.
+    /// The ARN of the resource, or `*` if there is none.
     pub resource: String,
 }
 
-/// Who a function is, for its requests.
+/// The principal of a function's requests.
 struct Principal {
-    /// The ARN of its role's session.
+    /// The ARN of the role session.
     user: String,
-    /// The role's unique id, and the session's name.
+    /// The unique id of the role, and the name of the session.
     id: String,
     role: Role,
 }
 
-/// The judge of the front.
-pub struct Judge {
-    place: Place,
-    /// By the access key ids of their environments, which are their names.
+/// Decides whether the role of a function allows a request.
+pub struct Authorizer {
+    location: Location,
+    /// The functions by the access key id of their environments, which is their name.
     functions: BTreeMap<String, Principal>,
     objects: S3,
     is_recording: AtomicBool,
@@ -57,20 +57,21 @@ pub struct Judge {
     denied: Mutex<BTreeSet<Access>>,
 }
 
-impl Judge {
-    pub fn new(stack: &Stack, place: Place, objects: S3) -> Self {
+impl Authorizer {
+    /// Creates an authorizer for the functions and roles of a stack.
+    pub fn new(stack: &Stack, location: Location, objects: S3) -> Self {
         let mut functions = BTreeMap::new();
         for function in &stack.functions {
             let role = stack.roles.iter().find(|role| role.arn == function.role);
             let (role_name, role) =
                 role.map(|role| (role.name.as_str(), role.rights.clone())).unwrap_or_default();
-            let account = &place.account;
+            let account = &location.account;
             let user = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{}", function.name);
             let id = format!("{}:{}", role_id(role_name), function.name);
             functions.insert(function.name.clone(), Principal { user, id, role });
         }
         Self {
-            place,
+            location,
             functions,
             objects,
             is_recording: AtomicBool::new(false),
@@ -79,9 +80,9 @@ impl Judge {
         }
     }
 
-    /// Who signs with this access key: a function, or the account's owner.
+    /// The signer with this access key id, which is a function or the account's owner.
     pub(super) fn identity(&self, access_key: &str) -> Identity {
-        let account = &self.place.account;
+        let account = &self.location.account;
         let (caller_id, user_arn) = match self.functions.get(access_key) {
             Some(principal) => (principal.id.clone(), principal.user.clone()),
             None => (account.clone(), format!("arn:aws:iam::{account}:root")),
@@ -90,7 +91,7 @@ impl Judge {
         Identity { access_key, account: account.clone(), caller_id, user_arn }
     }
 
-    /// Whether the caller's requests are judged, and the judge must see the body of this one.
+    /// Whether the body of a request is needed to decide about it.
     pub(super) fn reads_body(&self, route: &Route) -> bool {
         matches!(
             route.destination,
@@ -98,41 +99,48 @@ impl Judge {
         ) && self.functions.contains_key(&route.caller)
     }
 
+    /// Checks that the caller has all permissions that a request requires.
+    ///
     /// # Errors
-    /// The answer to a request that the caller has no right to.
+    /// The answer to a request that is not allowed.
     #[expect(clippy::result_large_err, reason = "it is answered at once")]
-    pub(super) fn judge(
+    pub(super) fn authorize(
         &self,
         route: &Route,
         parts: &Parts,
         body: &Bytes,
     ) -> Result<(), Response<Body>> {
         let Some(principal) = self.functions.get(&route.caller) else { return Ok(()) };
-        for need in needs::of(route, parts, body, &self.place, &self.objects) {
-            let decision = principal.role.decide(&need.action, &need.resource);
+        for permission in permissions::required(route, parts, body, &self.location, &self.objects) {
+            let decision = principal.role.decide(&permission.action, &permission.resource);
             if decision == Decision::Allowed {
                 if self.is_recording.load(Ordering::Relaxed) {
-                    record(&self.allowed, &route.caller, need);
+                    record(&self.allowed, &route.caller, permission);
                 }
                 continue;
             }
             tracing::warn!(
                 function = route.caller,
-                action = need.action,
-                resource = need.resource,
-                "its role does not allow it"
+                action = permission.action,
+                resource = permission.resource,
+                "the function's role does not allow this action"
             );
-            let refused =
-                denied::response(&route.destination, parts, &principal.user, &need, decision);
-            record(&self.denied, &route.caller, need);
+            let refused = access_denied::response(
+                &route.destination,
+                parts,
+                &principal.user,
+                &permission,
+                decision,
+            );
+            record(&self.denied, &route.caller, permission);
             return Err(refused);
         }
         Ok(())
     }
 
-    /// How many tags an object has is told only to who may read them:
+    /// Removes the number of an object's tags from an answer if the caller may not read the tags:
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>.
-    pub(super) fn hide_tags(&self, route: &Route, parts: &Parts, answer: &mut Response<Body>) {
+    pub(super) fn hide_tag_count(&self, route: &Route, parts: &Parts, answer: &mut Response<Body>) {
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         let Some(principal) = self.functions.get(&route.caller).filter(|_| reads) else { return };
         if !answer.headers().contains_key(&TAGGING_COUNT) {
@@ -146,28 +154,31 @@ impl Judge {
         }
     }
 
+    /// Starts to record the accesses that are allowed.
     pub fn record(&self) {
         self.is_recording.store(true, Ordering::Relaxed);
     }
 
+    /// The recorded accesses that were allowed.
     pub fn allowed(&self) -> BTreeSet<Access> {
         self.allowed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// All accesses that were denied.
     pub fn denied(&self) -> BTreeSet<Access> {
         self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn record(recorded: &Mutex<BTreeSet<Access>>, function: &str, need: Need) {
-    let Need { action, resource } = need;
+fn record(recorded: &Mutex<BTreeSet<Access>>, function: &str, permission: Permission) {
+    let Permission { action, resource } = permission;
     let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
     if recorded.len() < MAX_RECORDED {
         recorded.insert(Access { function: function.to_owned(), action, resource });
     }
 }
 
-impl Objects for S3 {
+impl ObjectLookup for S3 {
     fn is_tagged(&self, bucket: &str, key: &str) -> bool {
         self.tag_count(bucket, key).is_ok_and(|count| count > 0)
     }

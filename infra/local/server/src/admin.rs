@@ -1,8 +1,7 @@
-//! What is asked of the emulation itself, below `/_sluicegate/`: whether it runs, what is where, and
-//! what is to go wrong.
+//! The API of the emulation itself, below `/_sluicegate/`: health, status, services and fault plans.
 //!
-//! No service has such a path: no bucket's name begins with an underscore. A request that carries an
-//! `Origin` comes from a page in a browser, which has no business here, and is refused.
+//! No service has such a path, because the name of a bucket cannot start with an underscore. A request with
+//! an `Origin` header comes from a web page and is refused.
 
 use std::sync::OnceLock;
 
@@ -16,16 +15,16 @@ use super::{error, fault_plans, json_response};
 use faults::Adversary;
 use services::Services;
 
-/// The health check's path.
+/// The path of the health check.
 pub const HEALTH: &str = "/_sluicegate/health";
-/// Queues, functions and mappings, as they are now.
+/// The path of the current status of queues, functions and mappings.
 pub const STATUS: &str = "/_sluicegate/status";
-/// The services that are not AWS's, and their calls by the second; `?since=` leaves out what was before
-/// that second since the Unix epoch.
+/// The path of the services other than AWS's, with their calls by the second. `?since=` leaves out the calls
+/// before that second since the Unix epoch.
 pub const SERVICES: &str = "/_sluicegate/services";
-const BELOW: &str = "/_sluicegate/";
+const PATH_PREFIX: &str = "/_sluicegate/";
 
-/// What the status is, when it is asked for.
+/// Returns the current status.
 pub type StatusSource = Box<dyn Fn() -> Value + Send + Sync>;
 
 pub(super) struct Admin {
@@ -35,9 +34,9 @@ pub(super) struct Admin {
     services: Services,
 }
 
-/// Whether a path is one of these, known or not.
-pub(super) fn is_meant(path: &str) -> bool {
-    path.starts_with(BELOW)
+/// Whether a path belongs to this API, even if it does not exist.
+pub(super) fn handles_path(path: &str) -> bool {
+    path.starts_with(PATH_PREFIX)
 }
 
 impl Admin {
@@ -45,8 +44,8 @@ impl Admin {
         Self { health, status: OnceLock::new(), adversary, services }
     }
 
-    /// The first source stays.
-    pub(super) fn tell_status(&self, source: StatusSource) {
+    /// Sets the source of the status. Only the first call has an effect.
+    pub(super) fn set_status_source(&self, source: StatusSource) {
         let _ = self.status.set(source);
     }
 
@@ -55,15 +54,15 @@ impl Admin {
             return error(StatusCode::FORBIDDEN, "not for pages in a browser");
         }
         match parts.uri.path() {
-            // Health checks of all kinds may ask for health as they like.
+            // Health checks may use any method.
             HEALTH => json_response(StatusCode::OK, &self.health),
             STATUS => match self.status.get() {
-                Some(status) => tell(&parts.method, status),
+                Some(status) => get_json(&parts.method, status),
                 None => error(StatusCode::SERVICE_UNAVAILABLE, "it is still starting"),
             },
             SERVICES => {
                 let since_s = since_s(parts.uri.query().unwrap_or_default());
-                tell(&parts.method, || self.services.told(since_s))
+                get_json(&parts.method, || self.services.to_json(since_s))
             }
             path => match fault_plans::below(path) {
                 Some(below) => {
@@ -75,7 +74,7 @@ impl Admin {
     }
 }
 
-fn tell(method: &Method, what: impl FnOnce() -> Value) -> Response<Body> {
+fn get_json(method: &Method, what: impl FnOnce() -> Value) -> Response<Body> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut refusal = error(StatusCode::METHOD_NOT_ALLOWED, "only GET");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -84,7 +83,7 @@ fn tell(method: &Method, what: impl FnOnce() -> Value) -> Response<Body> {
     json_response(StatusCode::OK, &what())
 }
 
-/// What is no number is from the start.
+/// The value of `since`; 0 if it is missing or not a number.
 fn since_s(query: &str) -> u64 {
     let mut pairs = query.split('&').filter_map(|pair| pair.strip_prefix("since="));
     pairs.next().and_then(|text| text.parse().ok()).unwrap_or(0)
@@ -116,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn only_what_is_known_is_answered_and_never_to_a_page() {
         let admin = admin();
-        admin.tell_status(Box::new(|| json!({ "queues": [] })));
+        admin.set_status_source(Box::new(|| json!({ "queues": [] })));
         let page = Some("http://example.com");
         for (method, path, origin, expected) in [
             (Method::GET, HEALTH, None, 200),

@@ -1,21 +1,21 @@
-//! How often who called what: calls are what AWS bills.
+//! Counts calls by caller and operation, because AWS bills them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Callers, services and operations are few; what is beyond this is nobody's honest use.
+/// The maximum number of different calls that are counted. No legitimate use has more.
 const MAX_ENTRIES: usize = 4_096;
 
 /// One operation of one service, by one caller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The access key id that the request was signed with: a function's name, for its own calls.
-    /// Empty if it was not signed.
+    /// The access key id of the signature, which is the name of the function if a function calls. Empty if
+    /// the request was not signed.
     pub caller: String,
-    /// `sqs`, `dynamodb`, `s3`, `lambda`, `lambda-url` for a request to a function's URL, or
-    /// `execute-api` for one to an HTTP API.
+    /// `sqs`, `dynamodb`, `s3`, `secretsmanager`, `lambda`, `lambda-url` for a request to a function URL,
+    /// or `execute-api` for a request to an HTTP API.
     pub service: &'static str,
-    /// As the API reference names it: `ReceiveMessage`, `PutObject`.
+    /// The name in the API reference, such as `ReceiveMessage` or `PutObject`.
     pub operation: String,
 }
 

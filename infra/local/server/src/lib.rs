@@ -1,17 +1,18 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod access;
+mod access_denied;
 mod admin;
 mod calls;
-mod denied;
 mod fault_plans;
-mod forward;
-mod needs;
+mod forwarder;
+mod injected_faults;
 mod operation;
+mod permissions;
 mod route;
 #[cfg(test)]
 mod tests;
-mod trouble;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,19 +33,19 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use self::access::Access;
-pub use self::access::Judge;
+pub use self::access::Authorizer;
 pub use self::admin::StatusSource;
 pub use self::admin::{HEALTH, SERVICES, STATUS};
 pub use self::calls::Call;
 pub use self::fault_plans::FAULTS;
-pub use self::needs::Place;
+pub use self::permissions::Location;
 
 use self::admin::Admin;
 use self::calls::Calls;
-use self::forward::Forward;
+use self::forwarder::Forwarder;
 use self::route::{Destination, Route};
 use dynamodb::DynamoDb;
-use faults::{Adversary, Trouble};
+use faults::{Adversary, RequestFault};
 use lambda::mapping::EventSourceMappings;
 use lambda::{HttpApi, Lambda};
 use secrets::SecretsManager;
@@ -52,13 +53,14 @@ use services::Services;
 use sqs::Sqs;
 use template::UrlAuth;
 
-/// Of SQS's and DynamoDB's requests, in bytes: the largest that either takes is DynamoDB's 16 MiB.
+/// The maximum body of a request to SQS or DynamoDB, in bytes. DynamoDB accepts up to 16 MiB:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024 + 64 * 1024;
-/// Connections at once; more wait until one ends.
+/// The maximum number of connections. Further connections wait until one ends.
 const MAX_CONNECTIONS: usize = 1_024;
 
-/// What is behind the port.
+/// The services that the server makes available.
+#[expect(missing_docs, reason = "the other fields are the services of these names")]
 pub struct Backends {
     pub sqs: Sqs,
     pub s3: s3::Service,
@@ -66,90 +68,93 @@ pub struct Backends {
     pub secrets: SecretsManager,
     pub lambda: Lambda,
     pub mappings: EventSourceMappings,
-    /// The functions that have a URL, and who may call it.
+    /// The authorization of each function URL, by the name of the function.
     pub urls: BTreeMap<String, UrlAuth>,
-    /// By their logical ids.
+    /// The HTTP APIs by their logical ids.
     pub apis: BTreeMap<String, HttpApi>,
-    /// The health check's answer.
+    /// The answer to a health check.
     pub health: Value,
     pub adversary: Adversary,
-    /// Those that are not AWS's.
+    /// The services other than AWS's.
     pub services: Services,
-    /// What SQS tells of who sent a message, by access key id: for functions.
+    /// The sender that SQS records in messages, by the access key id of the function that sends.
     pub senders: BTreeMap<String, String>,
-    pub judge: Judge,
+    pub authorizer: Authorizer,
 }
 
-/// The running server; dropping it closes every connection.
-pub struct Front {
-    desk: Arc<Desk>,
+/// The running server. Dropping it closes all connections.
+pub struct Server {
+    router: Arc<Router>,
     closing: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
 
-/// A connection that is closed instead of an answer.
+/// The connection is closed instead of sending an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("closed without an answer")]
-struct Broken;
+struct ConnectionClosed;
 
-/// What answers requests, whichever connection they come from.
-struct Desk {
+/// Answers the requests of all connections.
+struct Router {
     backends: Backends,
-    forward: Forward,
+    forwarder: Forwarder,
     calls: Calls,
     admin: Admin,
 }
 
-impl Front {
+impl Server {
+    /// Starts to accept connections.
     pub fn start(listener: TcpListener, backends: Backends) -> Self {
-        let forward = Forward::to(backends.dynamodb.address());
+        let forwarder = Forwarder::new(backends.dynamodb.address());
         let admin = Admin::new(
             backends.health.clone(),
             backends.adversary.clone(),
             backends.services.clone(),
         );
-        let desk = Arc::new(Desk { backends, forward, calls: Calls::default(), admin });
+        let router = Arc::new(Router { backends, forwarder, calls: Calls::default(), admin });
         let (closing, closed) = watch::channel(false);
-        let serving = tokio::spawn(serve(listener, Arc::clone(&desk), closed));
-        Self { desk, closing, serving }
+        let serving = tokio::spawn(serve(listener, Arc::clone(&router), closed));
+        Self { router, closing, serving }
     }
 
-    /// Says where the status comes from, once everything that it tells of runs.
-    pub fn tell_status(&self, source: StatusSource) {
-        self.desk.admin.tell_status(source);
+    /// Sets the source of the status, once everything that it describes is running.
+    pub fn set_status_source(&self, source: StatusSource) {
+        self.router.admin.set_status_source(source);
     }
 
+    /// The number of calls so far.
     pub fn calls(&self) -> BTreeMap<Call, u64> {
-        self.desk.calls.snapshot()
+        self.router.calls.snapshot()
     }
 
-    pub fn judge(&self) -> &Judge {
-        &self.desk.backends.judge
+    /// The authorizer of requests.
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.router.backends.authorizer
     }
 
-    /// How many requests to DynamoDB are over: as long as it is the same, no table has changed by one
-    /// that had been answered.
+    /// The number of finished requests to DynamoDB. As long as it stays the same, no answered request has
+    /// changed a table.
     pub fn dynamodb_requests(&self) -> Arc<AtomicU64> {
-        self.desk.forward.over()
+        self.router.forwarder.finished_requests()
     }
 
-    /// Closes every connection, answered or not.
+    /// Closes all connections, even if a request has no answer yet.
     pub async fn shutdown(mut self) {
         self.closing.send_replace(true);
-        // It fails only if the server panicked, and then it has ended too.
+        // This fails only if the server panicked, and then it has ended as well.
         let _ = (&mut self.serving).await;
     }
 }
 
-impl Drop for Front {
+impl Drop for Server {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-async fn serve(listener: TcpListener, desk: Arc<Desk>, mut closing: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, router: Arc<Router>, mut closing: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    // Dropped at the end, and every connection with it.
+    // Dropping this at the end closes all connections.
     let mut connections = JoinSet::new();
     loop {
         let next = async {
@@ -165,19 +170,19 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, mut closing: watch::Recei
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of files, say: one connection is lost, and the next may do better.
+                // The process may be out of file descriptors. The next connection may succeed.
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::task::yield_now().await;
                 continue;
             }
         };
-        // Without it, answers wait for acknowledgements; failing to set it harms nothing else.
+        // Without this, answers wait for acknowledgements. If it fails, answers are only slower.
         let _ = stream.set_nodelay(true);
-        let desk = Arc::clone(&desk);
+        let router = Arc::clone(&router);
         connections.spawn(async move {
             let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-                let desk = Arc::clone(&desk);
-                async move { desk.answer(request.map(Body::new)).await }
+                let router = Arc::clone(&router);
+                async move { router.answer(request.map(Body::new)).await }
             });
             let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(error) = served.await {
@@ -188,44 +193,47 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, mut closing: watch::Recei
     }
 }
 
-impl Desk {
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
+impl Router {
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, ConnectionClosed> {
         let (parts, body) = request.into_parts();
-        if admin::is_meant(parts.uri.path()) {
+        if admin::handles_path(parts.uri.path()) {
             return Ok(self.admin.answer(&parts, body).await);
         }
         let route = Route::of(&parts);
         let service = route.destination.service();
         self.calls.count(&route.caller, service, &route.operation);
         let adversary = &self.backends.adversary;
-        let fate = adversary.request(&route.caller, service, &route.operation);
-        if !fate.delay.is_zero() {
-            tokio::time::sleep(fate.delay).await;
+        let faults = adversary.request_faults(&route.caller, service, &route.operation);
+        if !faults.delay.is_zero() {
+            tokio::time::sleep(faults.delay).await;
         }
         let to = &route.destination;
-        match fate.trouble {
-            Some(Trouble::Throttled) => return Ok(trouble::throttled(to)),
-            Some(Trouble::Failed) => return Ok(trouble::failed(to)),
-            Some(Trouble::Expired) => return Ok(trouble::expired(to)),
-            Some(Trouble::Reset) => return Err(Broken),
-            Some(Trouble::Conflict(mut dice)) => {
-                let body = read(body).await;
+        match faults.fault {
+            Some(RequestFault::Throttled) => return Ok(injected_faults::throttled(to)),
+            Some(RequestFault::Failed) => return Ok(injected_faults::failed(to)),
+            Some(RequestFault::Expired) => return Ok(injected_faults::expired(to)),
+            Some(RequestFault::Reset) => return Err(ConnectionClosed),
+            Some(RequestFault::Conflict(mut dice)) => {
+                let body = read_body(body).await;
                 return Ok(body.map_or_else(
                     |refusal| refusal,
-                    |body| trouble::conflict(&route.operation, &body, &mut dice),
+                    |body| injected_faults::conflict(&route.operation, &body, &mut dice),
                 ));
             }
-            Some(Trouble::Partial(_) | Trouble::Unlisted(_) | Trouble::AnswerLost) | None => {}
+            Some(
+                RequestFault::Partial(_) | RequestFault::Unlisted(_) | RequestFault::AnswerLost,
+            )
+            | None => {}
         }
         let token = route.token.clone();
-        let answer = self.serve(parts, body, route, fate.trouble).await;
-        // It has taken effect: whoever is to hear of it may be gone by now.
-        let is_lost = matches!(fate.trouble, Some(Trouble::AnswerLost));
-        if !token.is_empty() && adversary.is_last_call(&token) {
+        let answer = self.serve(parts, body, route, faults.fault).await;
+        // The request has taken effect. A fault may now prevent the answer.
+        let is_lost = matches!(faults.fault, Some(RequestFault::AnswerLost));
+        if !token.is_empty() && adversary.count_call(&token) {
             self.backends.lambda.kill(&token);
-            return Err(Broken);
+            return Err(ConnectionClosed);
         }
-        if is_lost { Err(Broken) } else { Ok(answer) }
+        if is_lost { Err(ConnectionClosed) } else { Ok(answer) }
     }
 
     async fn serve(
@@ -233,39 +241,39 @@ impl Desk {
         parts: Parts,
         body: Body,
         route: Route,
-        trouble: Option<Trouble>,
+        fault: Option<RequestFault>,
     ) -> Response<Body> {
-        let body = match self.judged(&route, &parts, body).await {
+        let body = match self.authorize_request(&route, &parts, body).await {
             Ok(body) => body,
             Err(refusal) => return refusal,
         };
         match route.destination {
-            Destination::Sqs => match read(body).await {
+            Destination::Sqs => match read_body(body).await {
                 Ok(body) => {
                     let caller = self.sqs_caller(&route, &parts);
-                    self.sqs(&route, caller, body, trouble).await.map(Body::from)
+                    self.sqs(&route, caller, body, fault).await.map(Body::from)
                 }
                 Err(refusal) => refusal,
             },
-            Destination::DynamoDb => match read(body).await {
+            Destination::DynamoDb => match read_body(body).await {
                 Ok(body) => {
-                    let answer = self.dynamodb(parts, body, trouble).await;
-                    if !operation::only_reads(&route.operation) {
-                        self.backends.dynamodb.has_written();
+                    let answer = self.dynamodb(parts, body, fault).await;
+                    if !operation::is_read_only(&route.operation) {
+                        self.backends.dynamodb.notify_written();
                     }
                     answer
                 }
                 Err(refusal) => refusal,
             },
-            Destination::SecretsManager => match read(body).await {
+            Destination::SecretsManager => match read_body(body).await {
                 Ok(body) => self.backends.secrets.call(&route.operation, &body).map(Body::from),
                 Err(refusal) => refusal,
             },
             Destination::S3 => {
                 let request = Request::from_parts(parts.clone(), body);
                 let mut answer = self.backends.s3.call(request).await;
-                self.backends.judge.hide_tags(&route, &parts, &mut answer);
-                if awaits_leave_to_send_nothing(&parts) {
+                self.backends.authorizer.hide_tag_count(&route, &parts, &mut answer);
+                if expects_continue_without_body(&parts) {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 answer
@@ -276,21 +284,21 @@ impl Desk {
             Destination::Lambda => {
                 self.backends.lambda.handle(Request::from_parts(parts, body)).await
             }
-            Destination::FunctionUrl { function, path } => match moved(parts, body, path) {
+            Destination::FunctionUrl { function, path } => match with_path(parts, body, path) {
                 Some(request) => self.function_url(&route.caller, &function, request).await,
-                None => not_a_path(),
+                None => invalid_path(),
             },
             Destination::HttpApi { api, path } => {
-                match (self.backends.apis.get(&api), moved(parts, body, path)) {
+                match (self.backends.apis.get(&api), with_path(parts, body, path)) {
                     (Some(api), Some(request)) => self.backends.lambda.http_api(api, request).await,
                     (None, _) => error(StatusCode::NOT_FOUND, "there is no such http api"),
-                    (_, None) => not_a_path(),
+                    (_, None) => invalid_path(),
                 }
             }
         }
     }
 
-    /// Whether the caller's role lets it has been judged.
+    /// Calls a function URL. The caller's role has already been checked.
     async fn function_url(
         &self,
         caller: &str,
@@ -300,31 +308,31 @@ impl Desk {
         let identity = match self.backends.urls.get(function) {
             None => return error(StatusCode::NOT_FOUND, "there is no such function url"),
             Some(UrlAuth::None) => None,
-            Some(UrlAuth::AwsIam) if caller.is_empty() => return denied::unsigned(),
-            Some(UrlAuth::AwsIam) => Some(self.backends.judge.identity(caller)),
+            Some(UrlAuth::AwsIam) if caller.is_empty() => return access_denied::unsigned_request(),
+            Some(UrlAuth::AwsIam) => Some(self.backends.authorizer.identity(caller)),
         };
         self.backends.lambda.function_url(function, identity.as_ref(), request).await
     }
 
-    /// The request's body, if the caller may do what the request asks for.
+    /// Checks that the caller has the permissions for a request, and returns the request's body.
     ///
     /// # Errors
-    /// The answer, if not.
-    async fn judged(
+    /// The answer to a request that is not allowed.
+    async fn authorize_request(
         &self,
         route: &Route,
         parts: &Parts,
         body: Body,
     ) -> Result<Body, Response<Body>> {
-        let judge = &self.backends.judge;
-        if !judge.reads_body(route) {
-            return judge.judge(route, parts, &Bytes::new()).map(|()| body);
+        let authorizer = &self.backends.authorizer;
+        if !authorizer.reads_body(route) {
+            return authorizer.authorize(route, parts, &Bytes::new()).map(|()| body);
         }
-        let body = read(body).await?;
-        judge.judge(route, parts, &body).map(|()| Body::from(body))
+        let body = read_body(body).await?;
+        authorizer.authorize(route, parts, &body).map(|()| Body::from(body))
     }
 
-    /// What SQS tells of the caller with each message.
+    /// The caller, as SQS records it in messages.
     fn sqs_caller<'a>(&'a self, route: &Route, parts: &'a Parts) -> sqs::Caller<'a> {
         let trace = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
         let session = self.backends.senders.get(&route.caller).map(String::as_str);
@@ -335,17 +343,17 @@ impl Desk {
         &self,
         mut parts: Parts,
         body: Bytes,
-        trouble: Option<Trouble>,
+        fault: Option<RequestFault>,
     ) -> Response<Body> {
-        let partly = match trouble {
-            Some(Trouble::Partial(mut dice)) => trouble::partly_read(&body, &mut dice),
+        let partly = match fault {
+            Some(RequestFault::Partial(mut dice)) => injected_faults::split_read(&body, &mut dice),
             _ => None,
         };
-        let Some(partly) = partly else { return self.forward.send(parts, body).await };
+        let Some(partly) = partly else { return self.forwarder.send(parts, body).await };
         parts.headers.remove(CONTENT_LENGTH);
-        let (head, body) = self.forward.send(parts, partly.request.clone()).await.into_parts();
-        match read(body).await {
-            Ok(body) => partly.complete(Response::from_parts(head, body)).map(Body::from),
+        let (head, body) = self.forwarder.send(parts, partly.request.clone()).await.into_parts();
+        match read_body(body).await {
+            Ok(body) => partly.complete_answer(Response::from_parts(head, body)).map(Body::from),
             Err(refusal) => refusal,
         }
     }
@@ -355,57 +363,58 @@ impl Desk {
         route: &Route,
         caller: sqs::Caller<'_>,
         body: Bytes,
-        trouble: Option<Trouble>,
+        fault: Option<RequestFault>,
     ) -> Response<Bytes> {
+        let sqs = &self.backends.sqs;
         let operation = route.operation.as_str();
-        let call = async |body: &[u8]| self.backends.sqs.call_as(caller, operation, body).await;
-        match trouble {
-            Some(Trouble::Partial(mut dice)) => {
-                if let Some(part) = trouble::part(&body, &mut dice) {
-                    return part.complete(call(&part.request).await);
+        match fault {
+            Some(RequestFault::Partial(mut dice)) => {
+                if let Some(part) = injected_faults::split_batch(&body, &mut dice) {
+                    let answer = sqs.call_as(caller, operation, &part.request).await;
+                    return part.complete_answer(answer);
                 }
             }
-            Some(Trouble::Unlisted(mut dice)) => {
-                if let Some(unlisted) = trouble::unlisted(&body, &mut dice) {
+            Some(RequestFault::Unlisted(mut dice)) => {
+                if let Some(unlisted) = injected_faults::omit_entries(&body, &mut dice) {
                     let answer = match &unlisted.request {
-                        Some(request) => Some(call(request).await),
+                        Some(request) => Some(sqs.call_as(caller, operation, request).await),
                         None => None,
                     };
-                    return unlisted.complete(answer);
+                    return unlisted.complete_answer(answer);
                 }
             }
             _ => {}
         }
-        call(&body).await
+        sqs.call_as(caller, operation, &body).await
     }
 }
 
-/// Whether a client asks for leave to send a body that is empty, as boto3 does for an empty object. It has
-/// its answer at once instead, and what boto3 then sends over the same connection it reads no answer to:
+/// Whether a client sends `Expect: 100-continue` with an empty body, as boto3 does for an empty object. The
+/// server answers it at once. boto3 then reads no answer to the next request on the same connection, so the
+/// connection must be closed:
 /// <https://github.com/boto/botocore/blob/develop/botocore/awsrequest.py>.
-fn awaits_leave_to_send_nothing(parts: &Parts) -> bool {
+fn expects_continue_without_body(parts: &Parts) -> bool {
     let is_empty = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
     is_empty && parts.headers.contains_key(EXPECT)
 }
 
-/// The request as it would be at its own host, with the path below the URL; `None` where that is
-/// no path.
-fn moved(mut parts: Parts, body: Body, path: String) -> Option<Request<Body>> {
+/// Replaces the path of a request by the path below its URL. Returns `None` if that is not a path.
+fn with_path(mut parts: Parts, body: Body, path: String) -> Option<Request<Body>> {
     parts.uri = Uri::try_from(path).ok()?;
     Some(Request::from_parts(parts, body))
 }
 
-fn not_a_path() -> Response<Body> {
+fn invalid_path() -> Response<Body> {
     error(StatusCode::BAD_REQUEST, "not a path below this url")
 }
 
-async fn read(body: Body) -> Result<Bytes, Response<Body>> {
+async fn read_body(body: Body) -> Result<Bytes, Response<Body>> {
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(reason) if reason.is::<LengthLimitError>() => {
             Err(error(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"))
         }
-        Err(_) => Err(error(StatusCode::BAD_REQUEST, "the request did not arrive whole")),
+        Err(_) => Err(error(StatusCode::BAD_REQUEST, "the request is incomplete")),
     }
 }
 

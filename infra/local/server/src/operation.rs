@@ -1,17 +1,17 @@
-//! What a request's operation is called.
+//! Finds the name of a request's operation, as the API reference has it.
 //!
-//! S3 and Lambda tell it by method, path and query; the names are the API reference's. Mostly for
-//! counting: a wrong guess would count wrongly, and at worst wake a stream's reader for nothing.
+//! For S3 and Lambda, it follows from the method, the path and the query. The name is used to count calls,
+//! to check permissions, and to notify the readers of streams.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
 use axum::http::Method;
 use axum::http::request::Parts;
 
-/// Longer than any operation's name, in bytes.
+/// The maximum length of an operation's name, in bytes. All known names are shorter.
 const MAX_NAME: usize = 64;
 const UNKNOWN: &str = "Unknown";
 
-/// `SendMessage` of `AmazonSQS.SendMessage`.
+/// The operation in a target, such as `SendMessage` in `AmazonSQS.SendMessage`.
 pub(super) fn of_target(target: &str) -> String {
     let name = target.split_once('.').map_or("", |(_, name)| name);
     let is_name = (1..=MAX_NAME).contains(&name.len());
@@ -19,8 +19,8 @@ pub(super) fn of_target(target: &str) -> String {
     if is_name { name } else { UNKNOWN }.to_owned()
 }
 
-/// Whether an operation of DynamoDB, by its name, writes nothing.
-pub(super) fn only_reads(operation: &str) -> bool {
+/// Whether an operation of DynamoDB writes nothing, judging by its name.
+pub(super) fn is_read_only(operation: &str) -> bool {
     let reads = ["BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet"];
     reads.iter().any(|read| operation.starts_with(read))
 }
@@ -99,7 +99,7 @@ mod tests {
     #[track_caller]
     fn check(operations: &[&str], expected: bool) {
         for operation in operations {
-            assert_eq!(only_reads(operation), expected, "{operation}");
+            assert_eq!(is_read_only(operation), expected, "{operation}");
         }
     }
 

@@ -1,6 +1,7 @@
-//! Whose a request is: by its signature, else by its target, else by its path; S3's if by none.
+//! Finds the service and the operation of a request.
 //!
-//! Pure, and total: any request has a route, and each of its texts is short.
+//! The service follows from the signature, otherwise from the target, otherwise from the path, and is S3 if
+//! none of these decides. Every request has a route, and all strings in it are short.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -8,7 +9,7 @@ use axum::http::request::Parts;
 
 use super::operation;
 
-/// Of a caller, in bytes; access key ids have up to 128:
+/// The maximum length of a caller, in bytes. Access key ids have up to 128:
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html>
 const MAX_CALLER: usize = 128;
 const SQS_TARGET: &str = "AmazonSQS.";
@@ -21,9 +22,9 @@ const API_PATH: &str = "/http-apis/";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
     pub(super) destination: Destination,
-    /// The access key id; empty for a request without.
+    /// The access key id; empty if the request is not signed.
     pub(super) caller: String,
-    /// The session token; empty for a request without.
+    /// The session token; empty if the request has none.
     pub(super) token: String,
     pub(super) operation: String,
 }
@@ -35,14 +36,14 @@ pub(super) enum Destination {
     S3,
     SecretsManager,
     Lambda,
-    /// A function's own URL; the path is the one below it, with its query.
+    /// A function URL. The path is relative to the URL and includes the query.
     FunctionUrl {
         function: String,
         path: String,
     },
-    /// An HTTP API; the path is the one below its URL, with its query.
+    /// An HTTP API. The path is relative to its URL and includes the query.
     HttpApi {
-        /// By its logical id.
+        /// The logical id of the API.
         api: String,
         path: String,
     },
@@ -67,7 +68,7 @@ impl Route {
         let credential = credential(parts);
         let mut scope = credential.split('/');
         let caller = scope.next().unwrap_or_default();
-        // After the key: date, region, service.
+        // The access key id is followed by the date, the region and the service.
         let service = scope.nth(2).unwrap_or_default();
         let target = text(&parts.headers, "x-amz-target");
         let destination = destination(parts, service, target);
@@ -116,7 +117,7 @@ fn destination(parts: &Parts, service: &str, target: &str) -> Destination {
     Destination::S3
 }
 
-/// The name after `prefix`, and the path below it.
+/// Splits the path after `prefix` into a name and the path below it.
 fn below(parts: &Parts, prefix: &str) -> Option<(String, String)> {
     let below = parts.uri.path().strip_prefix(prefix)?;
     let (name, path) = below.split_once('/').unwrap_or((below, ""));
@@ -124,7 +125,8 @@ fn below(parts: &Parts, prefix: &str) -> Option<(String, String)> {
     (!name.is_empty()).then(|| (name.to_owned(), format!("/{path}{query}")))
 }
 
-/// `AKID/20130101/eu-west-1/sqs/aws4_request`, from the header or from a presigned URL; else empty.
+/// The credential of the signature, such as `AKID/20130101/eu-west-1/sqs/aws4_request`, from the header or
+/// from a presigned URL; empty if the request is not signed:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>
 fn credential(parts: &Parts) -> String {
     let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());

@@ -23,7 +23,7 @@ pub use self::calls::SecondCalls;
 use self::calls::Calls;
 use self::upstream::Forward;
 use clock::Clock;
-use faults::{Adversary, HostTrouble};
+use faults::{Adversary, HostFault};
 
 /// A service to be had while the emulation runs.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ impl Services {
     }
 
     /// All of them with their calls from a second on, as `/_sluicegate/services` tells it.
-    pub fn told(&self, since_s: u64) -> Value {
+    pub fn to_json(&self, since_s: u64) -> Value {
         let told = |running: &Arc<Running>| {
             let calls = running.calls.since(since_s);
             json!({ "name": running.name, "url": running.url, "calls": calls })
@@ -176,17 +176,17 @@ async fn serve_connection(stream: TcpStream, running: Arc<Running>) {
 
 impl Running {
     async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
-        let fate = self.adversary.host(&self.name);
-        self.calls.count(self.clock.now_ms() / 1_000, fate.trouble.is_some());
-        if !fate.delay.is_zero() {
-            tokio::time::sleep(fate.delay).await;
+        let faults = self.adversary.host_faults(&self.name);
+        self.calls.count(self.clock.now_ms() / 1_000, faults.fault.is_some());
+        if !faults.delay.is_zero() {
+            tokio::time::sleep(faults.delay).await;
         }
-        match fate.trouble {
-            Some(HostTrouble::Away) => Err(Broken),
-            Some(HostTrouble::Failing { status, retry_after_s }) => {
+        match faults.fault {
+            Some(HostFault::Away) => Err(Broken),
+            Some(HostFault::Failing { status, retry_after_s }) => {
                 Ok(answer::failing(status, retry_after_s))
             }
-            Some(HostTrouble::Nonsense(kind)) => {
+            Some(HostFault::Nonsense(kind)) => {
                 Ok(answer::nonsense(kind, self.upstream.call(request).await).await)
             }
             None => Ok(self.upstream.call(request).await),

@@ -125,7 +125,7 @@ async fn calls_are_counted_by_the_emulations_time() {
     let of = |second, calls, faults| SecondCalls { second, calls, faults };
     let expected = [of(1_700_000_000, 1, 0), of(1_700_000_005, 2, 1)];
     assert_eq!(world.services.calls("weather"), expected);
-    let told = world.services.told(1_700_000_001);
+    let told = world.services.to_json(1_700_000_001);
     let told = told["services"].as_array().unwrap();
     let calls = json!([{ "second": 1_700_000_005, "calls": 2, "faults": 1 }]);
     assert_eq!((&told[1]["name"], &told[1]["calls"]), (&json!("weather"), &calls));

@@ -33,10 +33,10 @@ impl Service {
     pub(super) fn send(&self, shared: &SharedQueue, outgoing: Outgoing) -> Result<Sent, Fault> {
         outgoing.check()?;
         let now_ms = self.now_ms();
-        let arrival = self.adversary.get().map(|adversary| adversary.arrival(&shared.name));
-        let arrival = arrival.unwrap_or_default();
+        let send_faults = self.adversary.get().map(|adversary| adversary.send_faults(&shared.name));
+        let send_faults = send_faults.unwrap_or_default();
         let sent =
-            shared.lock_existing()?.queue.send(outgoing, arrival, || self.new_id(), now_ms)?;
+            shared.lock_existing()?.queue.send(outgoing, send_faults, || self.new_id(), now_ms)?;
         shared.notify();
         Ok(sent)
     }
@@ -151,7 +151,8 @@ impl Service {
         let redelivery_after_ms =
             || adversary.and_then(|adversary| adversary.redelivery_after_ms(&shared.name));
         let mut request = Receive {
-            max: adversary.map_or(options.max, |each| each.at_most(&shared.name, options.max)),
+            max: adversary
+                .map_or(options.max, |each| each.limit_receive(&shared.name, options.max)),
             visibility_seconds: options.visibility_seconds,
             attempt: options.attempt.as_deref(),
             max_receive_count: None,

@@ -20,7 +20,7 @@ use super::limits;
 use super::message::{Content, Delivery, Message, State};
 use super::receipt::{Receipt, ReceiptError};
 use super::store::{Cursor, Store};
-use faults::Arrival;
+use faults::SendFaults;
 
 /// The maximum number of dead letters that one receive removes, so that it does not take too long.
 const DEAD_LETTERS_AT_ONCE: usize = 1_000;
@@ -177,7 +177,7 @@ impl Queue {
     pub(super) fn send(
         &mut self,
         mut outgoing: Outgoing,
-        arrival: Arrival,
+        send_faults: SendFaults,
         new_id: impl FnOnce() -> Arc<str>,
         now_ms: u64,
     ) -> Result<Sent, Fault> {
@@ -205,12 +205,12 @@ impl Queue {
 
         let mut message = Message::new(new_id(), Arc::clone(&content), now_ms);
         // Only a standard queue may deliver messages late or out of order.
-        let arrival = if self.is_fifo() { Arrival::default() } else { arrival };
-        let delay_ms = to_millis(delay_seconds).saturating_add(arrival.late_ms);
+        let send_faults = if self.is_fifo() { SendFaults::default() } else { send_faults };
+        let delay_ms = to_millis(delay_seconds).saturating_add(send_faults.late_ms);
         message.state = if delay_ms > 0 {
             State::Delayed { until_ms: now_ms.saturating_add(delay_ms) }
         } else {
-            State::Available { since_ms: now_ms.saturating_sub(arrival.displaced_ms) }
+            State::Available { since_ms: now_ms.saturating_sub(send_faults.displaced_ms) }
         };
         let sequence_number = self.store.fifo.as_mut().map(Fifo::next_sequence_number);
         message.sequence_number = sequence_number;

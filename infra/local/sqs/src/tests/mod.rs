@@ -25,7 +25,7 @@ use super::queue::{Queue, Receive, Sent};
 use super::receipt::{Receipt, ReceiptError};
 use super::{NewMessage, ReceivedMessage, Sqs};
 use clock::Clock;
-use faults::Arrival;
+use faults::SendFaults;
 
 const START_MS: u64 = 1_700_000_000_000;
 const SECOND: u64 = 1_000;
@@ -63,7 +63,7 @@ impl TestQueue {
     fn try_send(&mut self, outgoing: Outgoing) -> Result<Sent, Fault> {
         self.sent += 1;
         let id = format!("id-{}", self.sent).into();
-        self.queue.send(outgoing, Arrival::default(), || id, self.now_ms)
+        self.queue.send(outgoing, SendFaults::default(), || id, self.now_ms)
     }
 
     fn send(&mut self, body: &str) -> Sent {

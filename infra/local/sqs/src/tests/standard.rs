@@ -212,8 +212,8 @@ fn a_message_may_be_late_out_of_order_and_delivered_twice_in_a_standard_queue_on
         };
         let now_ms = queue.now_ms;
         let mut send = |body: &str, late_ms, displaced_ms| {
-            let arrival = Arrival { late_ms, displaced_ms };
-            let sent = queue.queue.send(outgoing(body), arrival, || body.into(), now_ms);
+            let send_faults = SendFaults { late_ms, displaced_ms };
+            let sent = queue.queue.send(outgoing(body), send_faults, || body.into(), now_ms);
             sent.unwrap();
         };
         send("old", 0, 0);

@@ -1,6 +1,6 @@
-//! How each service says that a caller has no right to what it asks for.
+//! The answers of each service to a request that is not allowed.
 //!
-//! Status, code and shape are those of the services' references, and the sentence is IAM's:
+//! Status, code and form are those of the services' API references, and the message is IAM's:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>.
 
@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 
-use super::needs::Need;
+use super::permissions::Permission;
 use super::route::Destination;
 use iam::Decision;
 
@@ -19,15 +19,15 @@ const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 const JSON: &str = "application/x-amz-json-1.0";
 const CODE: &str = "AccessDeniedException";
 
-/// `user` is the ARN of the role's session.
+/// Builds the answer. `user` is the ARN of the role session.
 pub(super) fn response(
     by: &Destination,
     parts: &Parts,
     user: &str,
-    need: &Need,
+    permission: &Permission,
     decision: Decision,
 ) -> Response<Body> {
-    let message = message(by, user, need, decision);
+    let message = message(by, user, permission, decision);
     let typed = json!({
         "__type": format!("com.amazon.coral.service#{CODE}"),
         "message": message,
@@ -66,23 +66,23 @@ pub(super) fn response(
     }
 }
 
-/// To a request without a signature, where a function's URL asks for one.
-pub(super) fn unsigned() -> Response<Body> {
+/// The answer to a request without a signature to a function URL that requires one.
+pub(super) fn unsigned_request() -> Response<Body> {
     let body = json!({ "Message": "Forbidden" }).to_string();
     let mut response = answer(StatusCode::FORBIDDEN, "application/json", body);
     response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(CODE));
     response
 }
 
-/// SQS writes its actions in lower case, and S3 its resources in quotation marks.
-fn message(by: &Destination, user: &str, need: &Need, decision: Decision) -> String {
+/// The message. SQS writes the action in lower case, and S3 puts the resource in quotation marks.
+fn message(by: &Destination, user: &str, permission: &Permission, decision: Decision) -> String {
     let action = match by {
-        Destination::Sqs => need.action.to_lowercase(),
-        _ => need.action.clone(),
+        Destination::Sqs => permission.action.to_lowercase(),
+        _ => permission.action.clone(),
     };
     let resource = match by {
-        Destination::S3 => format!("\"{}\"", need.resource),
-        _ => need.resource.clone(),
+        Destination::S3 => format!("\"{}\"", permission.resource),
+        _ => permission.resource.clone(),
     };
     let why = match decision {
         Decision::ExplicitlyDenied => {

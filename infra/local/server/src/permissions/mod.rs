@@ -1,8 +1,8 @@
-//! Which rights a request needs: actions on resources, as each service's reference says.
+//! The permissions that a request requires: actions on resources, as in each service's reference.
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>.
-//! An operation's own name is its action where nothing else is known, and a resource that cannot be told
-//! is `*`, which only a grant of everything covers: what is not understood is not allowed.
+//! For an unknown operation, the action is its name. For an unknown resource, the resource is `*`, which only
+//! a grant for all resources covers. So a request that is not understood is not allowed.
 
 mod dynamodb;
 mod s3;
@@ -12,85 +12,88 @@ mod sqs;
 use axum::http::request::Parts;
 use bytes::Bytes;
 
-pub(super) use self::s3::Objects;
+pub(super) use self::s3::ObjectLookup;
 
 use super::route::{Destination, Route};
 
 /// One action on one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Need {
-    /// `sqs:SendMessage`.
+pub(super) struct Permission {
+    /// The action, such as `sqs:SendMessage`.
     pub(super) action: String,
-    /// An ARN, or `*`.
+    /// The ARN of the resource, or `*`.
     pub(super) resource: String,
 }
 
-impl Need {
+impl Permission {
     fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
         Self { action: action.into(), resource: resource.into() }
     }
 }
 
-/// Whose resources they are, and where.
+/// The region and the account of all resources.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Location {
+    /// The region, such as `eu-west-1`.
     pub region: String,
-    /// Twelve digits.
+    /// The id of the account, which has twelve digits.
     pub account: String,
 }
 
-impl Place {
-    /// The ARN of what is here, in the emulation's one partition.
+impl Location {
+    /// The ARN of a resource in this region and account.
     fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
     }
 }
 
-/// What a request needs. `body` is that of the requests that name their
-/// resources there, and empty for all others.
-pub(super) fn of(
+/// The permissions that a request requires. `body` is empty unless the request names its resources there.
+pub(super) fn required(
     route: &Route,
     parts: &Parts,
     body: &Bytes,
-    place: &Place,
-    objects: &dyn Objects,
-) -> Vec<Need> {
+    location: &Location,
+    objects: &dyn ObjectLookup,
+) -> Vec<Permission> {
     let operation = route.operation.as_str();
     match &route.destination {
-        Destination::Sqs => sqs::needs(operation, body, place),
-        Destination::DynamoDb => dynamodb::needs(operation, body, place),
-        Destination::S3 => s3::needs(operation, parts, objects),
-        Destination::SecretsManager => secrets::needs(operation, body, place),
-        Destination::Lambda => vec![lambda(operation, parts.uri.path(), place)],
+        Destination::Sqs => sqs::permissions(operation, body, location),
+        Destination::DynamoDb => dynamodb::permissions(operation, body, location),
+        Destination::S3 => s3::permissions(operation, parts, objects),
+        Destination::SecretsManager => secrets::permissions(operation, body, location),
+        Destination::Lambda => vec![lambda(operation, parts.uri.path(), location)],
         Destination::FunctionUrl { function, .. } => {
-            let resource = place.arn("lambda", &format!("function:{function}"));
-            let invoke = Need::new("lambda:InvokeFunction", resource.clone());
-            vec![Need::new("lambda:InvokeFunctionUrl", resource), invoke]
+            let resource = location.arn("lambda", &format!("function:{function}"));
+            let invoke = Permission::new("lambda:InvokeFunction", resource.clone());
+            vec![Permission::new("lambda:InvokeFunctionUrl", resource), invoke]
         }
-        // It is open to all, since the template's have no authorizer.
+        // The template's APIs have no authorizer, so they are open to all.
         Destination::HttpApi { .. } => Vec::new(),
     }
 }
 
-fn lambda(operation: &str, path: &str, place: &Place) -> Need {
+fn lambda(operation: &str, path: &str, location: &Location) -> Permission {
     let action = match operation {
         "Invoke" => "lambda:InvokeFunction".to_owned(),
         other => format!("lambda:{other}"),
     };
-    // Those that list have no resource.
+    // Operations that list have no resource.
     if let Some((_, uuid)) = path.split_once("/event-source-mappings") {
         return match uuid.trim_matches('/') {
-            "" => Need::new(action, "*"),
-            uuid => Need::new(action, place.arn("lambda", &format!("event-source-mapping:{uuid}"))),
+            "" => Permission::new(action, "*"),
+            uuid => Permission::new(
+                action,
+                location.arn("lambda", &format!("event-source-mapping:{uuid}")),
+            ),
         };
     }
     let named = path.split_once("/functions/").map_or("", |(_, rest)| rest);
     let named = percent_encoding::percent_decode_str(named.split('/').next().unwrap_or_default());
     let named = named.decode_utf8_lossy();
     match named.as_ref() {
-        "" => Need::new(action, "*"),
-        arn if arn.starts_with("arn:") => Need::new(action, arn),
-        name => Need::new(action, place.arn("lambda", &format!("function:{name}"))),
+        "" => Permission::new(action, "*"),
+        arn if arn.starts_with("arn:") => Permission::new(action, arn),
+        name => Permission::new(action, location.arn("lambda", &format!("function:{name}"))),
     }
 }
 
@@ -98,13 +101,16 @@ fn lambda(operation: &str, path: &str, place: &Place) -> Need {
 pub(super) mod tests {
     use super::*;
 
-    pub(super) fn place() -> Place {
-        Place { region: "r".to_owned(), account: "1".to_owned() }
+    pub(super) fn place() -> Location {
+        Location { region: "r".to_owned(), account: "1".to_owned() }
     }
 
     /// Each need as `action resource`.
-    pub(super) fn texts(needs: &[Need]) -> Vec<String> {
-        needs.iter().map(|need| format!("{} {}", need.action, need.resource)).collect()
+    pub(super) fn texts(permissions: &[Permission]) -> Vec<String> {
+        permissions
+            .iter()
+            .map(|permission| format!("{} {}", permission.action, permission.resource))
+            .collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! DynamoDB's requests, passed on to its own server over connections that stay open.
+//! Forwards requests for DynamoDB to its own server, over connections that stay open.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,31 +17,31 @@ use serde_json::json;
 
 use super::json_response;
 
-pub(super) struct Forward {
+pub(super) struct Forwarder {
     client: Client<HttpConnector, Full<Bytes>>,
     address: SocketAddr,
-    /// Counts requests when they are over, answered or not.
-    over: Arc<AtomicU64>,
+    /// The number of requests that have ended, with or without an answer.
+    finished_requests: Arc<AtomicU64>,
 }
 
-impl Forward {
-    pub(super) fn to(address: SocketAddr) -> Self {
+impl Forwarder {
+    pub(super) fn new(address: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { client, address, over: Arc::default() }
+        Self { client, address, finished_requests: Arc::default() }
     }
 
-    pub(super) fn over(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.over)
+    pub(super) fn finished_requests(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.finished_requests)
     }
 
-    /// Sends a request on as it came; a server that does not answer is an `InternalServerError`.
+    /// Forwards a request unchanged. The answer is an `InternalServerError` if the server does not answer.
     pub(super) async fn send(&self, mut parts: Parts, body: Bytes) -> Response<Body> {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let _over = Over(&self.over);
+        let _guard = FinishGuard(&self.finished_requests);
         let Ok(uri) = Uri::try_from(format!("http://{}{path}", self.address)) else {
-            return failed("the path is not one");
+            return failed("the path is invalid");
         };
         parts.uri = uri;
         for name in [CONNECTION, HOST, TRANSFER_ENCODING] {
@@ -61,10 +61,10 @@ impl Forward {
     }
 }
 
-/// Counts a request when it ends, however it does.
-struct Over<'a>(&'a AtomicU64);
+/// Counts a request as finished when it is dropped.
+struct FinishGuard<'a>(&'a AtomicU64);
 
-impl Drop for Over<'_> {
+impl Drop for FinishGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::Release);
     }

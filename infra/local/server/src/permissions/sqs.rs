@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Need, Place};
+use super::{Location, Permission};
 
-/// What of a request names its queue.
+/// The members of a request that name its queue.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Named<'a> {
@@ -21,9 +21,9 @@ struct Named<'a> {
     destination_arn: Option<Cow<'a, str>>,
 }
 
-pub(super) fn needs(operation: &str, body: &Bytes, place: &Place) -> Vec<Need> {
+pub(super) fn permissions(operation: &str, body: &Bytes, location: &Location) -> Vec<Permission> {
     let named: Named<'_> = serde_json::from_slice(body).unwrap_or_default();
-    // A batch needs what each of its entries would.
+    // A batch requires the same permission as its entries.
     let action = match operation {
         "SendMessageBatch" => "SendMessage",
         "DeleteMessageBatch" => "DeleteMessage",
@@ -31,28 +31,28 @@ pub(super) fn needs(operation: &str, body: &Bytes, place: &Place) -> Vec<Need> {
         other => other,
     };
     let queue = match (&named.queue_url, &named.queue_name, &named.source_arn) {
-        (Some(url), _, _) => of_url(url, place),
-        (None, Some(name), _) => place.arn("sqs", name),
+        (Some(url), _, _) => of_url(url, location),
+        (None, Some(name), _) => location.arn("sqs", name),
         (None, None, Some(arn)) => arn.clone().into_owned(),
         (None, None, None) => "*".to_owned(),
     };
-    let mut needs = vec![Need::new(format!("sqs:{action}"), queue.as_str())];
+    let mut permissions = vec![Permission::new(format!("sqs:{action}"), queue.as_str())];
     if operation == "StartMessageMoveTask" {
-        // It is the caller who moves each message.
+        // SQS moves each message on behalf of the caller.
         for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] {
-            needs.push(Need::new(action, queue.as_str()));
+            permissions.push(Permission::new(action, queue.as_str()));
         }
         let destination = named.destination_arn.map_or("*".to_owned(), Cow::into_owned);
-        needs.push(Need::new("sqs:SendMessage", destination));
+        permissions.push(Permission::new("sqs:SendMessage", destination));
     }
-    needs
+    permissions
 }
 
-/// SQS takes a queue's name or ARN in place of its URL, too.
-fn of_url(url: &str, place: &Place) -> String {
+/// The ARN of a queue. SQS accepts a name or an ARN in place of a URL.
+fn of_url(url: &str, location: &Location) -> String {
     match url.starts_with("arn:") {
         true => url.to_owned(),
-        false => place.arn("sqs", url.rsplit('/').next().unwrap_or(url)),
+        false => location.arn("sqs", url.rsplit('/').next().unwrap_or(url)),
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     #[track_caller]
     fn check(operation: &str, body: &Value, expected: &[&str]) {
         let body = Bytes::from(body.to_string());
-        assert_eq!(texts(&needs(operation, &body, &place())), expected, "{operation}");
+        assert_eq!(texts(&permissions(operation, &body, &place())), expected, "{operation}");
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
         check("ListQueues", &json!({}), &["sqs:ListQueues *"]);
         check("SendMessage", &json!([]), &["sqs:SendMessage *"]);
         let twice = Bytes::from_static(br#"{"QueueUrl":"h/1/a","QueueUrl":"h/1/b"}"#);
-        assert_eq!(texts(&needs("SendMessage", &twice, &place())), ["sqs:SendMessage *"]);
+        assert_eq!(texts(&permissions("SendMessage", &twice, &place())), ["sqs:SendMessage *"]);
     }
 
     #[test]

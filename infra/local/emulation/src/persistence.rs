@@ -1,17 +1,18 @@
-//! Keeping the emulation's state in a folder, and going on from it.
+//! Saves the emulation's state in a folder, and restores it at the next start.
 //!
-//! What is written is of one moment in all services: an object with the message that announces it, a
-//! message that was sent with the item that says so. The checkpoints of mappings from streams are never
-//! ahead of anything that came of the records before them; behind, a record is delivered again. A killed process loses what happened since it was
-//! last written, which is half a minute ago at most, and the next one finds the world as it was then: a
-//! message deleted since is delivered again, as a standard queue may deliver any twice. Not kept are
-//! invocations at work (their messages are given back before the last writing; those of a killed process
-//! become visible again by their timeouts), the events of
-//! asynchronous ones that wait, environments, faults that were added, and what was counted.
+//! A saved state is of one moment in all services. For example, it has an object together with the message
+//! that announces it. The checkpoint of a stream mapping is never ahead of the effects of the records
+//! before it. It may be behind, and then records are delivered again.
+//!
+//! A process that is killed loses the changes since the state was last written, which is at most half a
+//! minute ago. A message that was deleted since is delivered again, as a standard queue may do.
+//!
+//! The state does not include current invocations, waiting asynchronous invocations, environments, fault
+//! rules that were added, and counters. On a regular end, the messages of current invocations are made
+//! visible before the state is written. After a kill, they are visible when their timeouts end.
 
 mod checkpoints;
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use tokio::time::MissedTickBehavior;
 
 pub(super) use self::checkpoints::Checkpoints;
 
-use self::checkpoints::Running;
+use self::checkpoints::StreamCheckpoints;
 use super::{RunningMapping, StartError};
 use clock::Clock;
 use dynamodb::DynamoDb;
@@ -34,8 +35,8 @@ use sqs::Sqs;
 use state::{Declared, Folder, StateError, Times};
 use template::Stack;
 
-/// How often the state is written while anything changes, in real time.
-const EVERY: Duration = Duration::from_secs(30);
+/// How often the state is written if it has changed, in real time.
+const WRITE_INTERVAL: Duration = Duration::from_secs(30);
 
 // The files of a generation.
 const SQS: &str = "sqs";
@@ -44,19 +45,19 @@ const TABLES: &str = "dynamodb";
 const CHECKPOINTS: &str = "lambda";
 const SECRETS: &str = "secrets";
 
-/// What is kept of the run before, on its way into the services; nothing without a folder.
+/// The state that an earlier run saved, before it is restored. It is empty without a folder.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct SavedState {
     folder: Option<Folder>,
     pub(super) sqs: sqs::snapshot::Snapshot,
     pub(super) s3: s3::snapshot::Snapshot,
     pub(super) checkpoints: Checkpoints,
     secrets: secrets::Snapshot,
-    /// What the templates of the runs before declared.
+    /// The resources that the templates of earlier runs declared.
     declared: Declared,
 }
 
-/// The services whose state is kept.
+/// The services whose state is saved.
 pub(super) struct Stores<'a> {
     pub(super) sqs: &'a Sqs,
     pub(super) s3: &'a S3,
@@ -64,16 +65,16 @@ pub(super) struct Stores<'a> {
     pub(super) secrets: &'a SecretsManager,
 }
 
-/// Writes the state, again and again and in the end.
-pub(super) struct Keeper {
+/// Writes the state at regular intervals and at the end.
+pub(super) struct StateWriter {
     clock: Clock,
     sqs: Sqs,
     s3: S3,
     dynamodb: DynamoDb,
     secrets: SecretsManager,
-    /// Counts what may have changed tables.
+    /// The number of requests that may have changed tables.
     requests: Arc<AtomicU64>,
-    mappings: Running,
+    mappings: StreamCheckpoints,
     declared: Declared,
     path: PathBuf,
     leftovers: Vec<String>,
@@ -83,12 +84,12 @@ pub(super) struct Keeper {
 struct Written {
     /// `None` after the end.
     folder: Option<Folder>,
-    /// What the services were like; `None` until it is written for the first time.
-    marks: Option<Marks>,
+    /// The revisions of the services when the state was last written; `None` before that.
+    revisions: Option<Revisions>,
 }
 
 #[derive(PartialEq)]
-struct Marks {
+struct Revisions {
     sqs: sqs::snapshot::Revision,
     s3: u64,
     secrets: u64,
@@ -96,69 +97,69 @@ struct Marks {
     checkpoints: Checkpoints,
 }
 
-impl Kept {
-    /// Opens a folder, and lets the clock go on from there.
+impl SavedState {
+    /// Opens a folder, reads the saved state, and sets the clock to continue from there.
     pub(super) async fn open(path: Option<PathBuf>, clock: &Clock) -> Result<Self, StateError> {
         let Some(path) = path else { return Ok(Self::default()) };
         let opened = path.clone();
         let read = task::spawn_blocking(move || Self::read(&opened)).await;
-        let kept = read.map_err(|panic| StateError::io("read", &path)(panic.into()))??;
-        if let Some((times, _)) = kept.folder.as_ref().and_then(Folder::kept) {
-            clock.go_on(times.advanced_ms, times.now_ms);
+        let saved = read.map_err(|panic| StateError::io("read", &path)(panic.into()))??;
+        if let Some((times, _)) = saved.folder.as_ref().and_then(Folder::kept) {
+            clock.resume_from(times.advanced_ms, times.now_ms);
         }
-        Ok(kept)
+        Ok(saved)
     }
 
     fn read(path: &Path) -> Result<Self, StateError> {
         let folder = Folder::open(path)?;
-        let mut kept = Self::default();
+        let mut saved = Self::default();
         if let Some(path) = folder.file(SQS) {
             let file = File::open(&path).map_err(|error| StateError::damaged(&path, error))?;
-            kept.sqs = sqs::snapshot::Snapshot::read(BufReader::new(file))
+            saved.sqs = sqs::snapshot::Snapshot::read(BufReader::new(file))
                 .map_err(|error| StateError::damaged(&path, error))?;
         }
         if let Some(path) = folder.file(OBJECTS) {
             let file = File::open(&path).map_err(|error| StateError::damaged(&path, error))?;
-            kept.s3 = s3::snapshot::Snapshot::read(BufReader::new(file))
+            saved.s3 = s3::snapshot::Snapshot::read(BufReader::new(file))
                 .map_err(|error| StateError::damaged(&path, error))?;
         }
         if let Some(path) = folder.file(CHECKPOINTS) {
             let text = fs::read(&path).map_err(|error| StateError::damaged(&path, error))?;
-            kept.checkpoints =
+            saved.checkpoints =
                 serde_json::from_slice(&text).map_err(|error| StateError::damaged(&path, error))?;
         }
         if let Some(path) = folder.file(SECRETS) {
             let text = fs::read(&path).map_err(|error| StateError::damaged(&path, error))?;
-            kept.secrets =
+            saved.secrets =
                 serde_json::from_slice(&text).map_err(|error| StateError::damaged(&path, error))?;
         }
         if let Some((_, declared)) = folder.kept() {
-            kept.declared = declared.clone();
+            saved.declared = declared.clone();
         }
-        kept.folder = Some(folder);
-        Ok(kept)
+        saved.folder = Some(folder);
+        Ok(saved)
     }
 
-    /// The folder, for whoever has to name it.
+    /// The path of the folder.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.folder.as_ref().map(Folder::path)
     }
 
-    /// Puts all tables in place as they were, if any were kept.
+    /// Restores all tables, if any were saved.
     pub(super) fn restore_tables(&self, dynamodb: &DynamoDb) -> Result<(), StateError> {
         let file = self.folder.as_ref().and_then(|folder| folder.file(TABLES));
         let Some(file) = file else { return Ok(()) };
         dynamodb.restore(&file).map_err(|error| StateError::damaged(&file, error))
     }
 
-    /// Puts in place what the template does not declare, and keeps all from here on. `None` without a
-    /// folder.
-    pub(super) fn go_on(
+    /// Restores the resources that the template does not declare, and creates the writer of the state.
+    /// Returns `None` without a folder.
+    pub(super) fn start_writing(
         self,
         stack: &Stack,
         clock: &Clock,
         stores: &Stores<'_>,
-    ) -> Result<Option<Keeper>, StartError> {
+    ) -> Result<Option<StateWriter>, StartError> {
         let &Stores { sqs, s3, dynamodb, secrets } = stores;
         secrets.restore(self.secrets);
         sqs.restore(self.sqs);
@@ -171,77 +172,73 @@ impl Kept {
             tables: tables.into_iter().collect(),
         };
         let of_template = declared(stack);
-        let left = |what: &str,
-                    before: &BTreeSet<String>,
-                    now: &BTreeSet<String>,
-                    there: &BTreeSet<String>| {
-            let left = before.difference(now).filter(|name| there.contains(*name));
-            left.map(|name| format!("{what} {name}")).collect::<Vec<_>>()
-        };
         let before = &self.declared;
-        let leftovers = [
-            left("queue", &before.queues, &of_template.queues, &present.queues),
-            left("bucket", &before.buckets, &of_template.buckets, &present.buckets),
-            left("table", &before.tables, &of_template.tables, &present.tables),
-        ]
-        .concat();
-        let all = |before: &BTreeSet<String>, now: BTreeSet<String>| &now | before;
-        Ok(Some(Keeper {
+        let mut leftovers = Vec::new();
+        for (kind, before, now, present) in [
+            ("queue", &before.queues, &of_template.queues, &present.queues),
+            ("bucket", &before.buckets, &of_template.buckets, &present.buckets),
+            ("table", &before.tables, &of_template.tables, &present.tables),
+        ] {
+            for name in before.difference(now).filter(|name| present.contains(*name)) {
+                leftovers.push(format!("{kind} {name}"));
+            }
+        }
+        Ok(Some(StateWriter {
             clock: clock.clone(),
             sqs: sqs.clone(),
             s3: s3.clone(),
             dynamodb: dynamodb.clone(),
             secrets: secrets.clone(),
             requests: Arc::default(),
-            mappings: Running::default(),
+            mappings: StreamCheckpoints::default(),
             declared: Declared {
-                queues: all(&before.queues, of_template.queues),
-                buckets: all(&before.buckets, of_template.buckets),
-                tables: all(&before.tables, of_template.tables),
+                queues: &of_template.queues | &before.queues,
+                buckets: &of_template.buckets | &before.buckets,
+                tables: &of_template.tables | &before.tables,
             },
             path: folder.path().to_path_buf(),
             leftovers,
-            written: Mutex::new(Written { folder: Some(folder), marks: None }),
+            written: Mutex::new(Written { folder: Some(folder), revisions: None }),
         }))
     }
 }
 
-impl Keeper {
-    /// With the counter of requests to DynamoDB that are over, and the mappings that run.
-    pub(super) fn watching(
+impl StateWriter {
+    /// Adds the counter of finished requests to DynamoDB, and the running mappings.
+    pub(super) fn with_sources(
         self,
         requests: Arc<AtomicU64>,
         mappings: &[RunningMapping],
     ) -> Arc<Self> {
-        Arc::new(Self { requests, mappings: Running::of(mappings), ..self })
+        Arc::new(Self { requests, mappings: StreamCheckpoints::of(mappings), ..self })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is kept and was declared by an earlier template alone.
+    /// The resources that exist and that only an earlier template declared.
     pub(super) fn leftovers(&self) -> &[String] {
         &self.leftovers
     }
 
     /// Writes the state whenever it has changed, until it is dropped.
     pub(super) async fn run(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(EVERY);
+        let mut ticks = tokio::time::interval(WRITE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first one is at once.
+        // The first tick is immediate.
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            let keeper = Arc::clone(&self);
-            let written = task::spawn_blocking(move || keeper.write(false)).await;
+            let state_writer = Arc::clone(&self);
+            let written = task::spawn_blocking(move || state_writer.write(false)).await;
             if let Ok(Err(error)) = written {
-                tracing::warn!(%error, "the state was not written; the one before is kept");
+                tracing::warn!(%error, "the state was not written; the previous one still exists");
             }
         }
     }
 
-    /// Writes the state for the last time, and lets go of the folder.
+    /// Writes the state for the last time, and releases the folder.
     pub(super) async fn end(self: Arc<Self>) -> Result<(), StateError> {
         let path = self.path.clone();
         let written = task::spawn_blocking(move || {
@@ -254,35 +251,35 @@ impl Keeper {
 
     fn write(&self, is_last: bool) -> Result<(), StateError> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let Written { folder: Some(folder), marks } = &mut *written else { return Ok(()) };
-        // Before the capture: what is over by now is in it.
+        let Written { folder: Some(folder), revisions } = &mut *written else { return Ok(()) };
+        // This is read before the capture, which therefore includes all of these requests.
         let requests = self.requests.load(Ordering::Acquire);
         let checkpoints = self.mappings.now();
-        let now = Marks {
+        let now = Revisions {
             sqs: self.sqs.revision(),
             s3: self.s3.mark(),
             secrets: self.secrets.mark(),
             requests,
             checkpoints,
         };
-        if !is_last && marks.as_ref() == Some(&now) {
+        if !is_last && revisions.as_ref() == Some(&now) {
             return Ok(());
         }
-        let before = marks.as_ref();
+        let before = revisions.as_ref();
         let times = Times { now_ms: self.clock.now_ms(), advanced_ms: self.clock.advanced_ms() };
-        // No other service says anything of them.
+        // Secrets do not depend on other services, so they need not be of the same moment.
         let secrets = self.secrets.snapshot();
         let mut captured = None;
         folder.write(times, self.declared.clone(), |to| {
             let file = to.path(TABLES);
             let copy = || {
-                // Before the tables, and while nothing else can change.
+                // This is read before the tables are copied, while nothing else can change.
                 let checkpoints = self.mappings.now();
-                // A record that was delivered may be of a write that no request tells of; in the end,
-                // any write may be.
+                // A delivered record may come from a write whose request was not counted. At the end, the
+                // tables are copied in any case.
                 let same_tables = !is_last
-                    && before.is_some_and(|marks| {
-                        marks.requests == requests && marks.checkpoints == checkpoints
+                    && before.is_some_and(|revisions| {
+                        revisions.requests == requests && revisions.checkpoints == checkpoints
                     });
                 let copied = if same_tables { Ok(()) } else { self.dynamodb.copy_to(&file) };
                 (checkpoints, same_tables, copied)
@@ -293,7 +290,7 @@ impl Keeper {
                 path: file.clone(),
                 reason: error.to_string(),
             })?;
-            let now = Marks {
+            let now = Revisions {
                 sqs: sqs.revision(),
                 s3: s3.mark(),
                 secrets: secrets.mark(),
@@ -305,17 +302,17 @@ impl Keeper {
             } else {
                 to.adopt(TABLES)?
             }
-            if before.is_some_and(|marks| marks.s3 == now.s3) {
+            if before.is_some_and(|revisions| revisions.s3 == now.s3) {
                 to.link(OBJECTS)?;
             } else {
                 to.write(OBJECTS, |mut to| s3.write(&mut to))?;
             }
-            if before.is_some_and(|marks| marks.sqs == now.sqs) {
+            if before.is_some_and(|revisions| revisions.sqs == now.sqs) {
                 to.link(SQS)?;
             } else {
                 to.write(SQS, |mut to| sqs.write(&mut to))?;
             }
-            if before.is_some_and(|marks| marks.secrets == now.secrets) {
+            if before.is_some_and(|revisions| revisions.secrets == now.secrets) {
                 to.link(SECRETS)?;
             } else {
                 to.write(SECRETS, |to| Ok(serde_json::to_writer(to, &secrets)?))?;
@@ -324,12 +321,12 @@ impl Keeper {
             captured = Some(now);
             Ok(())
         })?;
-        *marks = captured;
+        *revisions = captured;
         Ok(())
     }
 }
 
-/// What a template declares.
+/// The resources that a template declares.
 fn declared(stack: &Stack) -> Declared {
     Declared {
         queues: stack.queues.iter().map(|queue| queue.name.clone()).collect(),

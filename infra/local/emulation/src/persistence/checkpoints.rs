@@ -1,4 +1,4 @@
-//! How far the mappings of streams are, in the form in which it is kept.
+//! The checkpoints of stream mappings, as they are saved.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use super::super::{MappingSource, RunningMapping};
 use dynamodb::Position;
 use lambda::mapping::stream::Checkpoint;
 
-/// Where mappings go on. One goes by its logical id and its table's name: with another table it is
-/// another mapping, as on AWS.
+/// The positions at which mappings continue. A mapping is identified by its logical id and the name of its
+/// table. With another table it is another mapping, as on AWS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Checkpoints {
-    kept: Vec<Kept>,
-    /// The beginnings of tables that were not kept.
+    kept: Vec<SavedCheckpoint>,
+    /// The starting positions of tables that were not saved.
     #[serde(skip)]
     made: BTreeMap<String, Position>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
+struct SavedCheckpoint {
     mapping: String,
     table: String,
     position: Position,
@@ -32,20 +32,20 @@ impl Checkpoints {
         kept.map(|each| &each.position).or_else(|| self.made.get(table)).cloned()
     }
 
-    /// Says that a table was made, and where its stream begins: DynamoDB's engine goes on telling the
-    /// records of a deleted table to those who read the stream of a new one of its name. What is kept of
-    /// that one is dropped.
-    pub(in super::super) fn made(&mut self, table: &str, begin: Position) {
+    /// Adds a table that was created, with the start of its stream. This is needed because DynamoDB's engine
+    /// also returns the records of a deleted table of the same name. Saved positions of that table are
+    /// removed.
+    pub(in super::super) fn add_table(&mut self, table: &str, begin: Position) {
         self.kept.retain(|each| each.table != table);
         self.made.insert(table.to_owned(), begin);
     }
 }
 
-/// The mappings that are running; it keeps none of them running.
+/// The checkpoints of the running stream mappings. It does not keep a mapping running.
 #[derive(Default)]
-pub(super) struct Running(BTreeMap<(String, String), Checkpoint>);
+pub(super) struct StreamCheckpoints(BTreeMap<(String, String), Checkpoint>);
 
-impl Running {
+impl StreamCheckpoints {
     pub(super) fn of(mappings: &[RunningMapping]) -> Self {
         let streams = mappings.iter().filter_map(|each| match &each.source {
             MappingSource::Queue(_) => None,
@@ -63,7 +63,7 @@ impl Running {
     }
 
     pub(super) fn now(&self) -> Checkpoints {
-        let kept = self.0.iter().map(|((mapping, table), checkpoint)| Kept {
+        let kept = self.0.iter().map(|((mapping, table), checkpoint)| SavedCheckpoint {
             mapping: mapping.clone(),
             table: table.clone(),
             position: checkpoint.position(),

@@ -1,6 +1,6 @@
 //! DynamoDB: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html>.
 //!
-//! A transaction has no right of its own: each of its items needs that of the operation it is
+//! A transaction has no action of its own. Each of its items requires the action of its operation
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>).
 
 use std::borrow::Cow;
@@ -10,9 +10,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Need, Place};
+use super::{Location, Permission};
 
-/// What of a request names its table.
+/// The members of a request that name its table.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Named<'a> {
@@ -26,7 +26,7 @@ struct Named<'a> {
 
 #[derive(Deserialize)]
 struct Transaction<'a> {
-    /// By their operations, of which each has one.
+    /// The items. Each has one member, which is named after its operation.
     #[serde(rename = "TransactItems", borrow)]
     items: Vec<BTreeMap<Cow<'a, str>, Named<'a>>>,
 }
@@ -37,19 +37,19 @@ struct Batch<'a> {
     tables: BTreeMap<Cow<'a, str>, IgnoredAny>,
 }
 
-pub(super) fn needs(operation: &str, body: &Bytes, place: &Place) -> Vec<Need> {
+pub(super) fn permissions(operation: &str, body: &Bytes, location: &Location) -> Vec<Permission> {
     let known = match operation {
-        "TransactWriteItems" | "TransactGetItems" => of_transaction(body, place),
-        "BatchGetItem" | "BatchWriteItem" => of_batch(operation, body, place),
-        _ => of_one(operation, body, place),
+        "TransactWriteItems" | "TransactGetItems" => of_transaction(body, location),
+        "BatchGetItem" | "BatchWriteItem" => of_batch(operation, body, location),
+        _ => of_one(operation, body, location),
     };
-    known.unwrap_or_else(|| vec![Need::new(format!("dynamodb:{operation}"), "*")])
+    known.unwrap_or_else(|| vec![Permission::new(format!("dynamodb:{operation}"), "*")])
 }
 
-/// `None` for a body that is not as the operation's.
-fn of_transaction(body: &Bytes, place: &Place) -> Option<Vec<Need>> {
+/// Returns `None` if the body is not valid for the operation.
+fn of_transaction(body: &Bytes, location: &Location) -> Option<Vec<Permission>> {
     let transaction: Transaction<'_> = serde_json::from_slice(body).ok()?;
-    let mut needs = Vec::<Need>::new();
+    let mut permissions = Vec::<Permission>::new();
     for (kind, named) in transaction.items.into_iter().flatten() {
         let action = match kind.as_ref() {
             "Put" => "dynamodb:PutItem",
@@ -59,38 +59,38 @@ fn of_transaction(body: &Bytes, place: &Place) -> Option<Vec<Need>> {
             "Get" => "dynamodb:GetItem",
             _ => return None,
         };
-        let need = Need::new(action, table(named.table_name.as_deref()?, place));
-        // A hundred items need few rights.
-        if !needs.contains(&need) {
-            needs.push(need);
+        let permission = Permission::new(action, table(named.table_name.as_deref()?, location));
+        // The items of a transaction usually require the same few permissions.
+        if !permissions.contains(&permission) {
+            permissions.push(permission);
         }
     }
-    Some(needs)
+    Some(permissions)
 }
 
-fn of_batch(operation: &str, body: &Bytes, place: &Place) -> Option<Vec<Need>> {
+fn of_batch(operation: &str, body: &Bytes, location: &Location) -> Option<Vec<Permission>> {
     let batch: Batch<'_> = serde_json::from_slice(body).ok()?;
     let action = format!("dynamodb:{operation}");
-    let need = |name: &Cow<'_, str>| Need::new(action.as_str(), table(name, place));
-    Some(batch.tables.keys().map(need).collect())
+    let permission = |name: &Cow<'_, str>| Permission::new(action.as_str(), table(name, location));
+    Some(batch.tables.keys().map(permission).collect())
 }
 
-fn of_one(operation: &str, body: &Bytes, place: &Place) -> Option<Vec<Need>> {
+fn of_one(operation: &str, body: &Bytes, location: &Location) -> Option<Vec<Permission>> {
     let named: Named<'_> = serde_json::from_slice(body).ok()?;
     let resource = match (&named.table_name, &named.index_name, &named.stream_arn) {
-        (Some(name), None, _) => table(name, place),
-        (Some(name), Some(index), _) => format!("{}/index/{index}", table(name, place)),
+        (Some(name), None, _) => table(name, location),
+        (Some(name), Some(index), _) => format!("{}/index/{index}", table(name, location)),
         (None, _, Some(stream)) => stream.clone().into_owned(),
         (None, _, None) => return None,
     };
-    Some(vec![Need::new(format!("dynamodb:{operation}"), resource)])
+    Some(vec![Permission::new(format!("dynamodb:{operation}"), resource)])
 }
 
-/// DynamoDB takes a table's ARN in place of its name, too.
-fn table(name: &str, place: &Place) -> String {
+/// The ARN of a table. DynamoDB accepts an ARN in place of a name.
+fn table(name: &str, location: &Location) -> String {
     match name.starts_with("arn:") {
         true => name.to_owned(),
-        false => place.arn("dynamodb", &format!("table/{name}")),
+        false => location.arn("dynamodb", &format!("table/{name}")),
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     #[track_caller]
     fn check(operation: &str, body: &Value, expected: &[&str]) {
         let body = Bytes::from(body.to_string());
-        assert_eq!(texts(&needs(operation, &body, &place())), expected, "{operation}");
+        assert_eq!(texts(&permissions(operation, &body, &place())), expected, "{operation}");
     }
 
     #[test]

@@ -1,21 +1,22 @@
-//! S3: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>, and
-//! the permissions that each operation's reference names.
+//! S3: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>, and the
+//! permissions in the reference of each operation.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
-use super::Need;
+use super::Permission;
 
 const COPY_SOURCE: &str = "x-amz-copy-source";
 const TAGGING: &str = "x-amz-tagging";
 const TAGGING_DIRECTIVE: &str = "x-amz-tagging-directive";
 
-/// What a right may depend on.
-pub(in super::super) trait Objects {
+/// What the required permissions depend on.
+pub(in super::super) trait ObjectLookup {
+    /// Whether the object has tags.
     fn is_tagged(&self, bucket: &str, key: &str) -> bool;
 
-    /// Whether the bucket is there, and has no such object.
+    /// Whether the bucket exists and has no such object.
     fn is_missing(&self, bucket: &str, key: &str) -> bool;
 }
 
@@ -27,114 +28,127 @@ struct Object {
 }
 
 impl Object {
-    fn need(&self, action: &str) -> Need {
-        Need::new(action, format!("arn:aws:s3:::{}/{}", self.bucket, self.key))
+    fn permission(&self, action: &str) -> Permission {
+        Permission::new(action, format!("arn:aws:s3:::{}/{}", self.bucket, self.key))
     }
 
-    /// `plain`, or for a version of the object the action that is meant for versions.
-    fn need_of_version(&self, plain: &str, of_version: &str) -> Need {
-        self.need(if self.is_version { of_version } else { plain })
+    /// The action `plain`, or `of_version` if a version of the object is requested.
+    fn version_permission(&self, plain: &str, of_version: &str) -> Permission {
+        self.permission(if self.is_version { of_version } else { plain })
     }
 
-    /// What reading needs. Whether an object is there is told only to who may list the bucket, and all
-    /// others are denied: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>.
-    fn read(&self, action: Need, objects: &dyn Objects) -> Vec<Need> {
-        let mut needs = vec![action];
+    /// The permissions to read an object. If it does not exist, only a caller that may list the bucket learns
+    /// so, and all others are denied: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>.
+    fn read(&self, action: Permission, objects: &dyn ObjectLookup) -> Vec<Permission> {
+        let mut permissions = vec![action];
         if objects.is_missing(&self.bucket, &self.key) {
-            needs.push(bucket_need("s3:ListBucket", &self.bucket));
+            permissions.push(bucket_permission("s3:ListBucket", &self.bucket));
         }
-        needs
+        permissions
     }
 
-    fn get(&self, objects: &dyn Objects) -> Vec<Need> {
-        self.read(self.need_of_version("s3:GetObject", "s3:GetObjectVersion"), objects)
+    fn get(&self, objects: &dyn ObjectLookup) -> Vec<Permission> {
+        self.read(self.version_permission("s3:GetObject", "s3:GetObjectVersion"), objects)
     }
 }
 
-fn bucket_need(action: &str, bucket: &str) -> Need {
-    Need::new(action, format!("arn:aws:s3:::{bucket}"))
+fn bucket_permission(action: &str, bucket: &str) -> Permission {
+    Permission::new(action, format!("arn:aws:s3:::{bucket}"))
 }
 
-pub(super) fn needs(operation: &str, parts: &Parts, objects: &dyn Objects) -> Vec<Need> {
+pub(super) fn permissions(
+    operation: &str,
+    parts: &Parts,
+    objects: &dyn ObjectLookup,
+) -> Vec<Permission> {
     let path = decoded(parts.uri.path().trim_start_matches('/'));
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
     let is_version = query(parts, "versionId").is_some();
     let object = Object { bucket: bucket.to_owned(), key: key.to_owned(), is_version };
     let headers = &parts.headers;
     match operation {
-        "ListBuckets" => vec![Need::new("s3:ListAllMyBuckets", "*")],
+        "ListBuckets" => vec![Permission::new("s3:ListAllMyBuckets", "*")],
         "ListObjects" | "ListObjectsV2" | "HeadBucket" => {
-            vec![bucket_need("s3:ListBucket", bucket)]
+            vec![bucket_permission("s3:ListBucket", bucket)]
         }
-        "ListMultipartUploads" => vec![bucket_need("s3:ListBucketMultipartUploads", bucket)],
+        "ListMultipartUploads" => vec![bucket_permission("s3:ListBucketMultipartUploads", bucket)],
         "CreateBucket" | "DeleteBucket" | "GetBucketLocation" => {
-            vec![bucket_need(&format!("s3:{operation}"), bucket)]
+            vec![bucket_permission(&format!("s3:{operation}"), bucket)]
         }
-        // Which objects is in the body: all that there may be.
-        "DeleteObjects" => vec![Need::new("s3:DeleteObject", format!("arn:aws:s3:::{bucket}/*"))],
+        // The body names the objects, and is not read here. So all objects of the bucket are required.
+        "DeleteObjects" => {
+            vec![Permission::new("s3:DeleteObject", format!("arn:aws:s3:::{bucket}/*"))]
+        }
         "GetObject" | "HeadObject" => object.get(objects),
         "GetObjectAttributes" => {
-            let attributes =
-                object.need_of_version("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes");
+            let attributes = object
+                .version_permission("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes");
             [object.get(objects), vec![attributes]].concat()
         }
         "GetObjectTagging" => {
-            let need = object.need_of_version("s3:GetObjectTagging", "s3:GetObjectVersionTagging");
-            object.read(need, objects)
+            let permission =
+                object.version_permission("s3:GetObjectTagging", "s3:GetObjectVersionTagging");
+            object.read(permission, objects)
         }
         "PutObjectTagging" => {
-            vec![object.need_of_version("s3:PutObjectTagging", "s3:PutObjectVersionTagging")]
+            vec![object.version_permission("s3:PutObjectTagging", "s3:PutObjectVersionTagging")]
         }
         "DeleteObjectTagging" => {
-            vec![object.need_of_version("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging")]
+            vec![
+                object
+                    .version_permission("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
+            ]
         }
-        "DeleteObject" => vec![object.need_of_version("s3:DeleteObject", "s3:DeleteObjectVersion")],
+        "DeleteObject" => {
+            vec![object.version_permission("s3:DeleteObject", "s3:DeleteObjectVersion")]
+        }
         "PutObject" | "CreateMultipartUpload" | "CompleteMultipartUpload" => put(&object, headers),
-        "UploadPart" => vec![object.need("s3:PutObject")],
+        "UploadPart" => vec![object.permission("s3:PutObject")],
         "UploadPartCopy" => {
-            let mut needs = copied(headers).get(objects);
-            needs.push(object.need("s3:PutObject"));
-            needs
+            let mut permissions = copied(headers).get(objects);
+            permissions.push(object.permission("s3:PutObject"));
+            permissions
         }
         "CopyObject" => copy(&object, headers, objects),
-        "AbortMultipartUpload" => vec![object.need("s3:AbortMultipartUpload")],
-        "ListParts" => vec![object.need("s3:ListMultipartUploadParts")],
-        other => vec![Need::new(format!("s3:{other}"), "*")],
+        "AbortMultipartUpload" => vec![object.permission("s3:AbortMultipartUpload")],
+        "ListParts" => vec![object.permission("s3:ListMultipartUploadParts")],
+        other => vec![Permission::new(format!("s3:{other}"), "*")],
     }
 }
 
-/// What writing an object needs, as its headers say.
-fn put(object: &Object, headers: &HeaderMap) -> Vec<Need> {
-    let mut needs = vec![object.need("s3:PutObject")];
-    // Whether an entity tag is that of an object tells of its content:
+/// The permissions to write an object, which depend on the headers.
+fn put(object: &Object, headers: &HeaderMap) -> Vec<Permission> {
+    let mut permissions = vec![object.permission("s3:PutObject")];
+    // A comparison with the entity tag of an object reveals something of its content:
     // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>.
     if headers.contains_key("if-match") {
-        needs.push(object.need("s3:GetObject"));
+        permissions.push(object.permission("s3:GetObject"));
     }
     if headers.contains_key("x-amz-acl") {
-        needs.push(object.need("s3:PutObjectAcl"));
+        permissions.push(object.permission("s3:PutObjectAcl"));
     }
     if headers.get(TAGGING).is_some_and(|tags| !tags.is_empty()) {
-        needs.push(object.need("s3:PutObjectTagging"));
+        permissions.push(object.permission("s3:PutObjectTagging"));
     }
-    needs
+    permissions
 }
 
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>: tags are copied unless they are
-/// replaced, which is reading them there and writing them here.
-fn copy(object: &Object, headers: &HeaderMap, objects: &dyn Objects) -> Vec<Need> {
+/// The permissions to copy an object: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>.
+/// Unless the tags are replaced, they are read from the source and written to the copy.
+fn copy(object: &Object, headers: &HeaderMap, objects: &dyn ObjectLookup) -> Vec<Permission> {
     let source = copied(headers);
-    let mut needs = source.get(objects);
-    needs.extend(put(object, headers));
+    let mut permissions = source.get(objects);
+    permissions.extend(put(object, headers));
     let replaces = text(headers, TAGGING_DIRECTIVE).eq_ignore_ascii_case("REPLACE");
     if !replaces && objects.is_tagged(&source.bucket, &source.key) {
-        needs.push(source.need_of_version("s3:GetObjectTagging", "s3:GetObjectVersionTagging"));
-        needs.push(object.need("s3:PutObjectTagging"));
+        permissions
+            .push(source.version_permission("s3:GetObjectTagging", "s3:GetObjectVersionTagging"));
+        permissions.push(object.permission("s3:PutObjectTagging"));
     }
-    needs
+    permissions
 }
 
-/// What `x-amz-copy-source` names: `bucket/key`, URL-encoded, perhaps with `?versionId=`.
+/// The object in `x-amz-copy-source`: a URL-encoded `bucket/key` with an optional `?versionId=`.
 fn copied(headers: &HeaderMap) -> Object {
     let source = text(headers, COPY_SOURCE).trim_start_matches('/');
     let (path, version) = source.split_once("?versionId=").unwrap_or((source, ""));
@@ -170,7 +184,7 @@ mod tests {
     /// A bucket `b` with objects, of which one is tagged.
     struct Bucket;
 
-    impl Objects for Bucket {
+    impl ObjectLookup for Bucket {
         fn is_tagged(&self, bucket: &str, key: &str) -> bool {
             (bucket, key) == ("b", "tagged")
         }
@@ -190,7 +204,7 @@ mod tests {
         let operation = operation::of_s3(&parts);
         let expected: Vec<String> =
             expected.iter().map(|each| each.replace(" ~", " arn:aws:s3:::")).collect();
-        assert_eq!(texts(&needs(operation, &parts, &Bucket)), expected, "{method} {uri}");
+        assert_eq!(texts(&permissions(operation, &parts, &Bucket)), expected, "{method} {uri}");
     }
 
     #[test]

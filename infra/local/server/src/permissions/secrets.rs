@@ -1,18 +1,18 @@
 //! Secrets Manager:
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html>.
 //!
-//! A secret's ARN ends in six characters that its name does not tell: a role names them as `-??????`, or
-//! as `*` behind what names begin with.
+//! The ARN of a secret ends in six random characters. A policy matches them with `-??????`, or with `*` after
+//! the start of the name.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Need, Place};
+use super::{Location, Permission};
 use secrets::suffix;
 
-/// What of a request names its secret.
+/// The members of a request that name its secret.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Named<'a> {
@@ -22,14 +22,14 @@ struct Named<'a> {
     name: Option<Cow<'a, str>>,
 }
 
-pub(super) fn needs(operation: &str, body: &Bytes, place: &Place) -> Vec<Need> {
+pub(super) fn permissions(operation: &str, body: &Bytes, location: &Location) -> Vec<Permission> {
     let named: Named<'_> = serde_json::from_slice(body).unwrap_or_default();
     let resource = match named.secret_id.or(named.name) {
         Some(arn) if arn.starts_with("arn:") => arn.into_owned(),
-        Some(name) => place.arn("secretsmanager", &format!("secret:{name}-{}", suffix(&name))),
+        Some(name) => location.arn("secretsmanager", &format!("secret:{name}-{}", suffix(&name))),
         None => "*".to_owned(),
     };
-    vec![Need::new(format!("secretsmanager:{operation}"), resource)]
+    vec![Permission::new(format!("secretsmanager:{operation}"), resource)]
 }
 
 #[cfg(test)]
@@ -42,7 +42,7 @@ mod tests {
     #[track_caller]
     fn check(operation: &str, body: &Value, expected: &str) {
         let body = Bytes::from(body.to_string());
-        assert_eq!(texts(&needs(operation, &body, &place())), [expected], "{operation}");
+        assert_eq!(texts(&permissions(operation, &body, &place())), [expected], "{operation}");
     }
 
     #[test]

@@ -101,14 +101,14 @@ async fn what_has_not_changed_is_not_written_again() {
     let clock = Clock::manual(1_700_000_000_000);
     let dynamodb = DynamoDb::start(clock.clone()).await.unwrap();
     let path = std::env::temp_dir().join(format!("keeping-{}", uuid::Uuid::new_v4()));
-    let kept = Kept::read(&path).unwrap();
+    let saved = SavedState::read(&path).unwrap();
     let secrets = SecretsManager::new(clock.clone(), "eu-west-1", "000000000000");
     let stores = Stores { sqs: &sqs, s3: &s3, dynamodb: &dynamodb, secrets: &secrets };
-    let keeper = kept.go_on(&Stack::default(), &clock, &stores).unwrap().unwrap();
+    let state_writer = saved.start_writing(&Stack::default(), &clock, &stores).unwrap().unwrap();
     let requests = Arc::new(AtomicU64::new(0));
     let checkpoint = Checkpoint::new(Position("1".to_owned()));
-    let mappings = Running::with("Changes", "table", checkpoint.clone());
-    let keeper = Keeper { requests: Arc::clone(&requests), mappings, ..keeper };
+    let mappings = StreamCheckpoints::with("Changes", "table", checkpoint.clone());
+    let state_writer = StateWriter { requests: Arc::clone(&requests), mappings, ..state_writer };
     // The generation, and which files of it are not those of the one before.
     let inode = |generation: u64, name: &str| {
         let file = path.join(generation.to_string()).join(name);
@@ -116,7 +116,7 @@ async fn what_has_not_changed_is_not_written_again() {
     };
     let mut before = [None; 4];
     let mut write = |is_last| {
-        keeper.write(is_last).unwrap();
+        state_writer.write(is_last).unwrap();
         let manifest = fs::read(path.join("state.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let generation = manifest["generation"].as_u64().unwrap();

@@ -1,6 +1,6 @@
-//! What the adversary does to requests, as each service would answer it.
+//! The answers to requests with an injected fault, as each service would give them.
 //!
-//! Codes, statuses and shapes are those of the services' references:
+//! Codes, statuses and forms are those of the services' API references:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>,
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>,
@@ -20,9 +20,8 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const CRC_32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
-/// A refusal in every service's words.
-struct Refusal {
-    /// Of SQS, DynamoDB, S3, Secrets Manager and Lambda, each with its status.
+/// An error as each service answers it: its code and its HTTP status.
+struct ServiceErrors {
     sqs: (&'static str, u16),
     dynamodb: (&'static str, u16),
     s3: (&'static str, u16),
@@ -31,31 +30,31 @@ struct Refusal {
     message: &'static str,
 }
 
-const THROTTLED: Refusal = Refusal {
+const THROTTLED: ServiceErrors = ServiceErrors {
     sqs: ("com.amazonaws.sqs#RequestThrottled", 400),
     dynamodb: ("com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", 400),
     s3: ("SlowDown", 503),
     secrets: ("ThrottlingException", 400),
     lambda: ("TooManyRequestsException", 429),
-    message: "Rate exceeded: the adversary throttles this request.",
+    message: "Rate exceeded: this throttling was injected by the adversary.",
 };
 
-const FAILED: Refusal = Refusal {
+const FAILED: ServiceErrors = ServiceErrors {
     sqs: ("com.amazon.coral.service#InternalFailure", 500),
     dynamodb: ("com.amazonaws.dynamodb.v20120810#InternalServerError", 500),
     s3: ("InternalError", 500),
     secrets: ("InternalServiceError", 500),
     lambda: ("ServiceException", 500),
-    message: "The adversary fails this request, which had no effect.",
+    message: "This failure was injected by the adversary. The request had no effect.",
 };
 
-const EXPIRED: Refusal = Refusal {
+const EXPIRED: ServiceErrors = ServiceErrors {
     sqs: ("com.amazon.coral.service#ExpiredTokenException", 403),
     dynamodb: ("com.amazon.coral.service#ExpiredTokenException", 400),
     s3: ("ExpiredToken", 400),
     secrets: ("ExpiredTokenException", 400),
     lambda: ("ExpiredTokenException", 403),
-    message: "The security token included in the request is expired: the adversary's doing.",
+    message: "The security token included in the request is expired: injected by the adversary.",
 };
 
 pub(super) fn throttled(by: &Destination) -> Response<Body> {
@@ -70,7 +69,7 @@ pub(super) fn expired(by: &Destination) -> Response<Body> {
     refuse(by, &EXPIRED)
 }
 
-fn refuse(by: &Destination, refusal: &Refusal) -> Response<Body> {
+fn refuse(by: &Destination, refusal: &ServiceErrors) -> Response<Body> {
     let message = refusal.message;
     match by {
         Destination::Sqs => {
@@ -112,11 +111,11 @@ fn refuse(by: &Destination, refusal: &Refusal) -> Response<Body> {
     }
 }
 
-/// A write that met another: which action of a transaction did, the dice say.
+/// The answer to a write that conflicts with another. The dice decide which action of a transaction does.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 pub(super) fn conflict(operation: &str, request: &[u8], dice: &mut Dice) -> Response<Body> {
     const NAMESPACE: &str = "com.amazonaws.dynamodb.v20120810#";
-    let message = "Transaction is ongoing for the item: the adversary's doing.";
+    let message = "Transaction is ongoing for the item: injected by the adversary.";
     if operation != "TransactWriteItems" {
         return typed(&format!("{NAMESPACE}TransactionConflictException"), 400, message);
     }
@@ -142,14 +141,14 @@ pub(super) fn conflict(operation: &str, request: &[u8], dice: &mut Dice) -> Resp
     answer(400, "application/x-amz-json-1.0", body.to_string())
 }
 
-/// A batch of SQS without the entries that are to fail, and those.
-pub(super) struct Part {
+/// A batch of SQS that is split into entries that are executed and entries that fail.
+pub(super) struct PartialBatch {
     pub(super) request: Bytes,
     failed: Vec<Value>,
 }
 
-/// Takes at least one entry out of a batch, and leaves at least one; `None` where that cannot be.
-pub(super) fn part(request: &[u8], dice: &mut Dice) -> Option<Part> {
+/// Removes at least one entry from a batch and leaves at least one. Returns `None` if that is impossible.
+pub(super) fn split_batch(request: &[u8], dice: &mut Dice) -> Option<PartialBatch> {
     let mut request: Value = serde_json::from_slice(request).ok()?;
     let entries = request.get_mut("Entries")?.as_array_mut()?;
     if entries.len() < 2 {
@@ -161,12 +160,12 @@ pub(super) fn part(request: &[u8], dice: &mut Dice) -> Option<Part> {
             failed.push(entries.remove(below(dice, entries.len())));
         }
     }
-    Some(Part { request: Bytes::from(request.to_string()), failed })
+    Some(PartialBatch { request: Bytes::from(request.to_string()), failed })
 }
 
-impl Part {
-    /// The answer to the rest, with the entries that failed at the service's fault.
-    pub(super) fn complete(&self, answer: Response<Bytes>) -> Response<Bytes> {
+impl PartialBatch {
+    /// Adds the failed entries to the answer to the others.
+    pub(super) fn complete_answer(&self, answer: Response<Bytes>) -> Response<Bytes> {
         let (parts, body) = answer.into_parts();
         let told: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(mut told) = told.filter(|_| parts.status.is_success()) else {
@@ -177,7 +176,7 @@ impl Part {
                 "Id": entry["Id"],
                 "SenderFault": false,
                 "Code": "InternalError",
-                "Message": "The adversary fails this entry.",
+                "Message": "This failure was injected by the adversary.",
             })
         });
         match told["Failed"].as_array_mut() {
@@ -188,17 +187,18 @@ impl Part {
     }
 }
 
-/// A BatchGetItem of which some keys are not processed:
+/// A BatchGetItem that is split into keys that are read and keys that are not processed:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
-pub(super) struct PartlyRead {
-    /// With the keys that are read.
+pub(super) struct PartialRead {
+    /// The request with the keys that are read.
     pub(super) request: Bytes,
-    /// By table: as it was asked for, with the keys that are not.
+    /// The keys that are not processed, by table.
     unprocessed: Value,
 }
 
-/// Leaves at least one key of one table for later, and reads at least one; `None` where that cannot be.
-pub(super) fn partly_read(request: &[u8], dice: &mut Dice) -> Option<PartlyRead> {
+/// Leaves at least one key of one table unprocessed, and reads at least one. Returns `None` if that is
+/// impossible.
+pub(super) fn split_read(request: &[u8], dice: &mut Dice) -> Option<PartialRead> {
     let mut request: Value = serde_json::from_slice(request).ok()?;
     let (table, wanted) = request.get_mut("RequestItems")?.as_object_mut()?.iter_mut().next()?;
     let keys = wanted.get_mut("Keys")?.as_array_mut()?;
@@ -209,12 +209,12 @@ pub(super) fn partly_read(request: &[u8], dice: &mut Dice) -> Option<PartlyRead>
     let mut left = wanted.clone();
     left["Keys"] = Value::Array(later);
     let unprocessed = json!({ table: left });
-    Some(PartlyRead { request: Bytes::from(request.to_string()), unprocessed })
+    Some(PartialRead { request: Bytes::from(request.to_string()), unprocessed })
 }
 
-impl PartlyRead {
-    /// The answer to what was read, with what was not. Its checksum was of another body.
-    pub(super) fn complete(self, answer: Response<Bytes>) -> Response<Bytes> {
+impl PartialRead {
+    /// Adds the unprocessed keys to the answer, and removes its checksum, which no longer matches.
+    pub(super) fn complete_answer(self, answer: Response<Bytes>) -> Response<Bytes> {
         let (mut parts, body) = answer.into_parts();
         let told: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(mut told) = told.filter(|_| parts.status.is_success()) else {
@@ -227,15 +227,16 @@ impl PartlyRead {
     }
 }
 
-/// A batch of SQS whose answer leaves entries out.
-pub(super) struct Unlisted {
-    /// Without those that are not done; `None` if none is left to be done.
+/// A batch of SQS whose answer leaves out some entries.
+pub(super) struct OmittedEntries {
+    /// The request with the entries that are executed; `None` if there are none.
     pub(super) request: Option<Bytes>,
     ids: Vec<Value>,
 }
 
-/// Leaves at least one entry out, done or not; `None` where there is none.
-pub(super) fn unlisted(request: &[u8], dice: &mut Dice) -> Option<Unlisted> {
+/// Chooses at least one entry to leave out of the answer, and whether it is executed. Returns `None` if
+/// there are no entries.
+pub(super) fn omit_entries(request: &[u8], dice: &mut Dice) -> Option<OmittedEntries> {
     let mut request: Value = serde_json::from_slice(request).ok()?;
     let entries = request.get_mut("Entries")?.as_array_mut()?;
     let mut ids = Vec::new();
@@ -252,19 +253,13 @@ pub(super) fn unlisted(request: &[u8], dice: &mut Dice) -> Option<Unlisted> {
     entries.retain(|entry| !undone.contains(&entry["Id"]));
     let is_empty = entries.is_empty();
     let request = (!is_empty).then(|| Bytes::from(request.to_string()));
-    Some(Unlisted { request, ids })
+    Some(OmittedEntries { request, ids })
 }
 
-impl Unlisted {
-    /// The answer without them; with an empty one if nothing was asked for.
-    pub(super) fn complete(&self, answer: Option<Response<Bytes>>) -> Response<Bytes> {
-        let empty = || {
-            let mut empty = Response::new(Bytes::from_static(b"{}"));
-            let kind = HeaderValue::from_static("application/x-amz-json-1.0");
-            empty.headers_mut().insert(CONTENT_TYPE, kind);
-            empty
-        };
-        let (parts, body) = answer.unwrap_or_else(empty).into_parts();
+impl OmittedEntries {
+    /// Removes the chosen entries from the answer. If no entry was executed, the answer is empty.
+    pub(super) fn complete_answer(&self, answer: Option<Response<Bytes>>) -> Response<Bytes> {
+        let (parts, body) = answer.unwrap_or_else(empty_answer).into_parts();
         let told: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(mut told) = told.filter(|_| parts.status.is_success()) else {
             return Response::from_parts(parts, body);
@@ -276,6 +271,13 @@ impl Unlisted {
         }
         Response::from_parts(parts, Bytes::from(told.to_string()))
     }
+}
+
+fn empty_answer() -> Response<Bytes> {
+    let mut empty = Response::new(Bytes::from_static(b"{}"));
+    let kind = HeaderValue::from_static("application/x-amz-json-1.0");
+    empty.headers_mut().insert(CONTENT_TYPE, kind);
+    empty
 }
 
 fn below(dice: &mut Dice, bound: usize) -> usize {
