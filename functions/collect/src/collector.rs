@@ -10,7 +10,7 @@ use event::{Failure, Timestamp};
 use letters::{
     INGEST, IndexWrite, IndexWritten, Indexed, LetterId, LetterIndex, LetterObjects, Place, RunId,
 };
-use runtime::{BatchResponse, Deadline, Failed, Record, Senders};
+use runtime::{BatchItemFailure, BatchResponse, Deadline, Record, TrustedSenders};
 
 use crate::letter::Received;
 use crate::segment::Segment;
@@ -29,7 +29,7 @@ pub(crate) struct Collector<I, O> {
     /// By the ARN of each dead-letter queue, the stage whose letters are in it.
     pub(crate) stages: BTreeMap<String, String>,
     /// Whose messages in the inbox may say that they failed before, or were brought back.
-    pub(crate) trusted_senders: Senders,
+    pub(crate) trusted_senders: TrustedSenders,
 }
 
 /// What became of a received letter.
@@ -67,12 +67,12 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         for mut record in records {
             let Some(stage) = self.stages.get(&record.queue_arn) else {
                 tracing::error!(queue = record.queue_arn, "no stage has this dead-letter queue");
-                response.failures.push(Failed { message_id: record.message_id });
+                response.failures.push(BatchItemFailure { message_id: record.message_id });
                 continue;
             };
             // What a function wrote into the queue is the function's, since nobody else may send there. What SQS moved was
             // a producer's at most in the inbox: functions alone send to the other queues.
-            record.is_strangers = stage == INGEST
+            record.is_from_untrusted = stage == INGEST
                 && record.moved_from.is_some()
                 && !self.trusted_senders.include(&record);
             by_stage.entry(stage).or_default().push(record);
@@ -91,7 +91,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
             });
             log(stage, &outcomes);
             let failed = ids.into_iter().zip(outcomes).filter(|(_, it)| *it == Outcome::Failed);
-            response.failures.extend(failed.map(|(message_id, _)| Failed { message_id }));
+            response.failures.extend(failed.map(|(message_id, _)| BatchItemFailure { message_id }));
         }
         response
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use runtime::Senders;
+use runtime::TrustedSenders;
 use runtime::env::{EnvError, Lookup, parsed, required};
 
 /// What the template gives this function.
@@ -16,7 +16,7 @@ pub(crate) struct Config {
     /// By the ARN of each dead-letter queue, the stage whose letters are in it.
     pub(crate) stages: BTreeMap<String, String>,
     /// Whose messages may say that they failed before, where SQS itself moved them.
-    pub(crate) trusted_senders: Senders,
+    pub(crate) trusted_senders: TrustedSenders,
 }
 
 impl Config {
@@ -28,7 +28,7 @@ impl Config {
             letters_bucket: required(lookup, "LETTERS_BUCKET", "the name of a bucket")?,
             contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
             stages: parsed(lookup, "STAGES", expected, read_stages)?,
-            trusted_senders: Senders::read(lookup)?,
+            trusted_senders: TrustedSenders::read(lookup)?,
         })
     }
 }

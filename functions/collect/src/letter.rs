@@ -24,7 +24,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// A record of the dead-letter queue of this stage, received at `now`. Of one that SQS moved there, `is_strangers`
+    /// A record of the dead-letter queue of this stage, received at `now`. Of one that SQS moved there, `is_from_untrusted`
     /// says whose word is not taken.
     pub(crate) fn read(
         stage: &str,

@@ -1,10 +1,10 @@
 //! What a service's answer means.
 
-use dedupe::leased::Delivery;
+use dedupe::leased::{Attempt, Delivery};
 use event::{Code, Failure};
-use outbound::{Answer, AskError};
+use outbound::{Answer, RequestError};
 
-/// What became of an attempt, and whether the next one may fare better.
+/// The result of an attempt, and whether another attempt may have a better one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meaning {
     pub(crate) delivery: Delivery,
@@ -21,8 +21,8 @@ impl Meaning {
     }
 }
 
-/// `who` is the service as a person knows it; `is_repeat` says that an earlier attempt may have taken
-/// effect. The status alone counts, whatever becomes of the body.
+/// The meaning of an answer. `who` is the service as a person knows it. Only the status counts, whatever is
+/// in the body.
 ///
 /// | answer | means |
 /// | --- | --- |
@@ -35,7 +35,11 @@ impl Meaning {
 /// | 409 to a repeat | the service is still at work on the key (the draft, section 2.6): tried again |
 /// | 422 to a repeat | a copy with another body may have the key (section 2.7): tried again, in another invocation |
 /// | any other, 409 and 422 too | refused: a dead letter |
-pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bool) -> Meaning {
+pub(crate) fn meaning(
+    result: Result<Answer, RequestError>,
+    who: &str,
+    attempt: Attempt,
+) -> Meaning {
     let answer = match result {
         Ok(answer) => answer,
         Err(error) => return no_answer(&error, who),
@@ -43,7 +47,7 @@ pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bo
     let reason = format!("{who}: HTTP {}", answer.status);
     if let Some(outage) = answer.outage(who) {
         return Meaning::passing(match answer.status {
-            // Turned away at the door.
+            // The service did not process the request.
             429 => Delivery::Refused(outage),
             _ => Delivery::Unknown(outage),
         });
@@ -53,30 +57,30 @@ pub(crate) fn meaning(result: Result<Answer, AskError>, who: &str, is_repeat: bo
         401 | 403 | 407 => {
             Meaning::last(Delivery::Refused(Failure::transient(Code::DependencyRefused, reason)))
         }
-        409 if is_repeat => {
+        409 if attempt == Attempt::Repeated => {
             let failure = Failure::transient(Code::DependencyUnavailable, reason);
             Meaning::passing(Delivery::Unknown(failure))
         }
-        422 if is_repeat => {
+        422 if attempt == Attempt::Repeated => {
             Meaning::last(Delivery::Refused(Failure::transient(Code::DeliveryRefused, reason)))
         }
         _ => Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason))),
     }
 }
 
-fn no_answer(error: &AskError, who: &str) -> Meaning {
+fn no_answer(error: &RequestError, who: &str) -> Meaning {
     let reason = format!("{who}: {error}");
     let unavailable = |reason| Failure::transient(Code::DependencyUnavailable, reason);
     match error {
-        AskError::Url => {
+        RequestError::Url => {
             Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason)))
         }
         // The configuration's fault, or a name server's.
-        AskError::Forbidden { .. } => {
+        RequestError::Forbidden { .. } => {
             Meaning::last(Delivery::Refused(Failure::transient(Code::DependencyRefused, reason)))
         }
-        AskError::Connection => Meaning::passing(Delivery::Refused(unavailable(reason))),
-        AskError::BrokenOff | AskError::TimedOut { .. } => {
+        RequestError::Connection => Meaning::passing(Delivery::Refused(unavailable(reason))),
+        RequestError::BrokenOff | RequestError::TimedOut { .. } => {
             Meaning::passing(Delivery::Unknown(unavailable(reason)))
         }
     }
@@ -107,11 +111,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: u16, is_repeat: bool, expected: Was, is_worth_another: bool) {
+    fn check(status: u16, attempt: Attempt, expected: Was, is_worth_another: bool) {
         let retry_after = (status == 429).then_some(Duration::from_secs(7));
         let body = Err(BodyError::BrokenOff);
         let answer = Answer { status, retry_after, body };
-        let found = meaning(Ok(answer), "sink s", is_repeat);
+        let found = meaning(Ok(answer), "sink s", attempt);
         assert_eq!(was(found.delivery), expected, "{status}");
         assert_eq!(found.is_worth_another, is_worth_another, "{status}");
     }
@@ -123,32 +127,32 @@ mod tests {
         };
         use FailureKind::{Permanent, Transient};
         for status in [200, 201, 202, 204] {
-            check(status, false, Was::Taken, false);
+            check(status, Attempt::First, Was::Taken, false);
         }
         for status in [301, 400, 404, 409, 410, 413, 422] {
-            check(status, false, Was::Refused(Permanent, DeliveryRefused), false);
+            check(status, Attempt::First, Was::Refused(Permanent, DeliveryRefused), false);
         }
-        check(400, true, Was::Refused(Permanent, DeliveryRefused), false);
-        check(422, true, Was::Refused(Transient, DeliveryRefused), false);
-        check(409, true, Was::Unknown(Transient, DependencyUnavailable), true);
+        check(400, Attempt::Repeated, Was::Refused(Permanent, DeliveryRefused), false);
+        check(422, Attempt::Repeated, Was::Refused(Transient, DeliveryRefused), false);
+        check(409, Attempt::Repeated, Was::Unknown(Transient, DependencyUnavailable), true);
         let throttled = FailureKind::Throttled { retry_after: Some(Duration::from_secs(7)) };
-        check(429, false, Was::Refused(throttled, DependencyThrottled), true);
+        check(429, Attempt::First, Was::Refused(throttled, DependencyThrottled), true);
         for status in [408, 425, 500, 502, 503, 504] {
-            check(status, false, Was::Unknown(Transient, DependencyUnavailable), true);
+            check(status, Attempt::First, Was::Unknown(Transient, DependencyUnavailable), true);
         }
         for status in [401, 403] {
-            check(status, false, Was::Refused(Transient, DependencyRefused), false);
+            check(status, Attempt::First, Was::Refused(Transient, DependencyRefused), false);
         }
     }
 
     #[test]
     fn what_was_never_sent_took_no_effect() {
-        let of = |error| was(meaning(Err(error), "sink s", false).delivery);
+        let of = |error| was(meaning(Err(error), "sink s", Attempt::First).delivery);
         let away = (FailureKind::Transient, Code::DependencyUnavailable);
-        assert_eq!(of(AskError::Connection), Was::Refused(away.0, away.1));
-        let forbidden = AskError::Forbidden { address: "127.0.0.1".parse().unwrap() };
+        assert_eq!(of(RequestError::Connection), Was::Refused(away.0, away.1));
+        let forbidden = RequestError::Forbidden { address: "127.0.0.1".parse().unwrap() };
         assert_eq!(of(forbidden), Was::Refused(away.0, Code::DependencyRefused));
-        assert_eq!(of(AskError::BrokenOff), Was::Unknown(away.0, away.1));
-        assert_eq!(of(AskError::TimedOut { limit_ms: 1 }), Was::Unknown(away.0, away.1));
+        assert_eq!(of(RequestError::BrokenOff), Was::Unknown(away.0, away.1));
+        assert_eq!(of(RequestError::TimedOut { limit_ms: 1 }), Was::Unknown(away.0, away.1));
     }
 }

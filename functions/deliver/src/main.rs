@@ -12,7 +12,7 @@ use aws::{ClaimStore, Queues, cancelled_redrives, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::sink::Leased;
+use runtime::sink::LeasedStage;
 use runtime::{
     Batches, Policy, exit_code, init_logs, load_contracts, load_variables, serve_batches,
 };
@@ -36,12 +36,12 @@ async fn run() -> Result<(), Error> {
     let variables = load_variables(&config.services.variables_file)?;
     let services = Services::bind(&contracts, &variables)?;
     let sdk = sdk_config(&Process)?;
-    let queue = Queues::when_asked(&sdk);
+    let queue = Queues::lazy(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
     let client = config.services.client(&sdk, services.need_tls(), services.dependencies())?;
     serve_batches(Batches {
-        stage: Leased::new(contracts, Delivering::new(services, client), store),
+        stage: LeasedStage::new(contracts, Delivering::new(services, client), store),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
         queue,

@@ -1,27 +1,25 @@
-//! The sink: a request for each event, tried as often as its invocation allows.
+//! The sink of services: sends a request for each event, and tries it as often as the invocation allows.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use breaker::polling::{BatchSummary, EvidenceStore};
-use breaker::{Store, Surroundings};
+use breaker::{Host, Store};
 use contracts::{Sink, Target};
-use dedupe::RecordId;
-use dedupe::leased::Delivery;
+use dedupe::leased::{Attempt, Delivery};
 use event::{Code, Failure, FailureKind};
 use outbound::{
-    Ask, Call, DependencyClient, HeaderTemplates, Judged, Message, NotAsked, Pause, Request,
-    SecretStore, Sign,
+    Call, DependencyClient, DependencySignal, HeaderTemplates, HttpClient, JudgedAnswer, Message,
+    NotSent, Pause, Request, SecretStore,
 };
-use runtime::Deadline;
-use runtime::sink::{Event, LeasedSink};
+use runtime::sink::{DeliveryContext, Event, LeasedSink};
 
 use crate::answer::{Meaning, meaning};
 use crate::request::request;
 use crate::services::Services;
 
 /// Delivers to services.
-pub(crate) struct Delivering<A, K, B: Store, W: Surroundings> {
+pub(crate) struct Delivering<A, K, B: Store, W: Host> {
     services: Services,
     client: DependencyClient<A, K, B, W>,
 }
@@ -34,7 +32,7 @@ pub(crate) struct Prepared {
     dependency: String,
 }
 
-impl<A, K, B: Store, W: Surroundings> Delivering<A, K, B, W> {
+impl<A, K, B: Store, W: Host> Delivering<A, K, B, W> {
     pub(crate) fn new(services: Services, client: DependencyClient<A, K, B, W>) -> Self {
         Self { services, client }
     }
@@ -42,10 +40,10 @@ impl<A, K, B: Store, W: Surroundings> Delivering<A, K, B, W> {
 
 impl<A, K, B, W> LeasedSink for Delivering<A, K, B, W>
 where
-    A: Ask,
+    A: HttpClient,
     K: SecretStore,
     B: Store + EvidenceStore,
-    W: Surroundings + Pause + Clone,
+    W: Host + Pause + Clone,
 {
     const NAME: &'static str = "deliver";
 
@@ -68,13 +66,8 @@ where
         })
     }
 
-    async fn send(
-        &self,
-        prepared: &Prepared,
-        key: &RecordId,
-        is_repeat: bool,
-        deadline: &Deadline,
-    ) -> Delivery {
+    async fn send(&self, prepared: &Prepared, context: DeliveryContext<'_>) -> Delivery {
+        let DeliveryContext { key, mut attempt, deadline } = context;
         let who = format!("sink {}", key.sink);
         let call = Call {
             dependency: &prepared.dependency,
@@ -83,25 +76,24 @@ where
             ends_at: deadline.now().plus(deadline.remaining()),
         };
         let message = Message { request: &prepared.request, headers: &prepared.headers };
-        let mut may_have_taken_effect = is_repeat;
         let mut retrying = self.client.begin(&call);
         loop {
-            let attempt = self.client.attempt_http(&call, message, |result| Judged {
-                sign: Sign::of(&result),
-                value: meaning(result, &who, may_have_taken_effect),
+            let judged = self.client.attempt_http(&call, message, |result| JudgedAnswer {
+                signal: DependencySignal::of(&result),
+                value: meaning(result, &who, attempt),
             });
-            let Meaning { delivery, is_worth_another } = match attempt.await {
+            let Meaning { delivery, is_worth_another } = match judged.await {
                 Ok(meaning) => meaning,
                 Err(not_asked) => {
                     let refused = Delivery::Refused(not_asked.into_failure());
-                    return outcome(refused, may_have_taken_effect);
+                    return outcome(refused, attempt);
                 }
             };
             let failure = match &delivery {
                 Delivery::Taken => return delivery,
                 Delivery::Refused(failure) => failure,
                 Delivery::Unknown(failure) => {
-                    may_have_taken_effect = true;
+                    attempt = Attempt::Repeated;
                     failure
                 }
             };
@@ -109,8 +101,9 @@ where
             if !is_worth_another
                 || !self.client.pause_before_next(&call, &mut retrying, asked).await
             {
-                let held_back = self.client.held_back(&call).map(NotAsked::into_failure);
-                return outcome(waiting(delivery, held_back), may_have_taken_effect);
+                let held_back =
+                    self.client.unavailable_dependency(&call).map(NotSent::into_failure);
+                return outcome(waiting(delivery, held_back), attempt);
             }
         }
     }
@@ -140,9 +133,9 @@ fn waiting(delivery: Delivery, held_back: Option<Failure>) -> Delivery {
 }
 
 /// What the last attempt says counts for all of them only if no other may have taken effect.
-fn outcome(last: Delivery, may_have_taken_effect: bool) -> Delivery {
+fn outcome(last: Delivery, attempt: Attempt) -> Delivery {
     match last {
-        Delivery::Refused(failure) if may_have_taken_effect => Delivery::Unknown(failure),
+        Delivery::Refused(failure) if attempt == Attempt::Repeated => Delivery::Unknown(failure),
         other => other,
     }
 }

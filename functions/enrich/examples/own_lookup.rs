@@ -11,7 +11,7 @@ use std::time::Duration;
 use contracts::LookupKey;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use runtime::{Found, Lookup, LookupError};
+use runtime::{Lookup, LookupAnswer, LookupError};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
@@ -21,15 +21,15 @@ pub(crate) struct GreatCircle {
 }
 
 impl GreatCircle {
-    fn distance(&self, key: &LookupKey) -> Option<Found> {
+    fn distance(&self, key: &LookupKey) -> Option<LookupAnswer> {
         let place = |part: &str| self.airports.get(key.parts().get(part)?.as_str()?);
         let miles = haversine_miles(*place("from")?, *place("to")?);
-        to_raw_value(&json!({ "miles": miles })).ok().map(Found::Document)
+        to_raw_value(&json!({ "miles": miles })).ok().map(LookupAnswer::Document)
     }
 }
 
 impl Lookup for GreatCircle {
-    fn most_keys(&self) -> usize {
+    fn max_keys(&self) -> usize {
         100
     }
 
@@ -37,8 +37,9 @@ impl Lookup for GreatCircle {
         &'a self,
         keys: &'a [LookupKey],
         _: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Found>, LookupError>> {
-        let found = keys.iter().map(|key| self.distance(key).unwrap_or(Found::Nothing)).collect();
+    ) -> BoxFuture<'a, Result<Vec<LookupAnswer>, LookupError>> {
+        let found =
+            keys.iter().map(|key| self.distance(key).unwrap_or(LookupAnswer::Nothing)).collect();
         async { Ok(found) }.boxed()
     }
 }

@@ -4,17 +4,17 @@ use std::fmt::Display;
 
 use contracts::Enricher;
 use event::{Code, Failure, Payload, check_numbers};
-use outbound::{Answer, AskError, BodyError};
+use outbound::{Answer, BodyError, RequestError};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 /// Why there is no answer.
-pub(crate) fn failure(error: &AskError, enricher: &str) -> Failure {
+pub(crate) fn failure(error: &RequestError, enricher: &str) -> Failure {
     let reason = format!("enricher {enricher}: {error}");
     match error {
-        AskError::Url => Failure::permanent(Code::EnricherRefused, reason),
-        AskError::Forbidden { .. } => Failure::transient(Code::DependencyRefused, reason),
-        AskError::Connection | AskError::BrokenOff | AskError::TimedOut { .. } => {
+        RequestError::Url => Failure::permanent(Code::EnricherRefused, reason),
+        RequestError::Forbidden { .. } => Failure::transient(Code::DependencyRefused, reason),
+        RequestError::Connection | RequestError::BrokenOff | RequestError::TimedOut { .. } => {
             Failure::transient(Code::DependencyUnavailable, reason)
         }
     }

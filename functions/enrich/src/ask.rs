@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use breaker::{Store, Surroundings, WaitReason};
+use breaker::{Host, Store, WaitReason};
 use contracts::{Enricher, Missing, Unavailable};
 use event::{Code, Failure, FailureKind, Timestamp};
-use outbound::{Ask, Call, DependencyClient, NotAsked, Pause, Retrying, SecretStore};
+use outbound::{Call, DependencyClient, HttpClient, NotSent, Pause, RetryState, SecretStore};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -36,7 +36,7 @@ impl Question<'_> {
 
 /// What becomes of the event.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum Enrichment {
     /// It goes on with this document.
     Document(Box<RawValue>),
     /// It goes on with this document, which is out of date, marked.
@@ -50,14 +50,14 @@ pub(crate) enum Found {
 pub(crate) enum NoAnswer {
     /// The service was asked.
     Failed(Failure),
-    NotAsked(NotAsked),
+    NotSent(NotSent),
 }
 
 impl NoAnswer {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Failed(failure) => failure,
-            Self::NotAsked(not_asked) => not_asked.into_failure(),
+            Self::NotSent(not_asked) => not_asked.into_failure(),
         }
     }
 }
@@ -70,12 +70,12 @@ pub(crate) async fn ask<A, K, B, W>(
     client: &DependencyClient<A, K, B, W>,
     ready: &Ready,
     question: &Question<'_>,
-) -> Result<Found, Failure>
+) -> Result<Enrichment, Failure>
 where
-    A: Ask,
+    A: HttpClient,
     K: SecretStore,
     B: Store,
-    W: Surroundings + Pause + Clone,
+    W: Host + Pause + Clone,
 {
     let enricher = &ready.enricher;
     let now = || client.now();
@@ -98,13 +98,13 @@ where
         }
     };
     match answer {
-        Ok(Some(document)) => Ok(Found::Document(document)),
+        Ok(Some(document)) => Ok(Enrichment::Document(document)),
         Ok(None) => missing(enricher),
         Err(no_answer) => {
             let found = without_answer(no_answer, enricher)?;
             let stale = ready.cache.as_ref().zip(key);
             let stale = stale.and_then(|(cache, key)| cache.stale(&key, client.now()));
-            Ok(stale.map_or(found, Found::Stale))
+            Ok(stale.map_or(found, Enrichment::Stale))
         }
     }
 }
@@ -123,9 +123,9 @@ async fn remembered(
 }
 
 /// What becomes of an event that the service has nothing for.
-fn missing(enricher: &Enricher) -> Result<Found, Failure> {
+fn missing(enricher: &Enricher) -> Result<Enrichment, Failure> {
     match enricher.missing {
-        Missing::Degrade => Ok(Found::Nothing),
+        Missing::Degrade => Ok(Enrichment::Nothing),
         Missing::Fail => {
             let reason = format!("enricher {} knows nothing of this event", enricher.name);
             Err(Failure::permanent(Code::EnricherRefused, reason))
@@ -140,14 +140,14 @@ fn missing(enricher: &Enricher) -> Result<Found, Failure> {
 pub(crate) async fn wait_for_next_attempt<A, K, B, W>(
     client: &DependencyClient<A, K, B, W>,
     call: &Call<'_>,
-    retrying: &mut Retrying,
+    retrying: &mut RetryState,
     failure: Failure,
 ) -> Result<(), NoAnswer>
 where
-    A: Ask,
+    A: HttpClient,
     K: SecretStore,
     B: Store,
-    W: Surroundings + Pause + Clone,
+    W: Host + Pause + Clone,
 {
     let asked = match failure.kind {
         FailureKind::Permanent => return Err(NoAnswer::Failed(failure)),
@@ -159,20 +159,20 @@ where
     if is_worth_another && client.pause_before_next(call, retrying, asked).await {
         return Ok(());
     }
-    let held_back = client.held_back(call).map(NoAnswer::NotAsked);
+    let held_back = client.unavailable_dependency(call).map(NoAnswer::NotSent);
     Err(held_back.unwrap_or(NoAnswer::Failed(failure)))
 }
 
 /// What becomes of an event that the service gave no answer for.
-fn without_answer(no_answer: NoAnswer, enricher: &Enricher) -> Result<Found, Failure> {
+fn without_answer(no_answer: NoAnswer, enricher: &Enricher) -> Result<Enrichment, Failure> {
     let is_services_fault = match &no_answer {
         NoAnswer::Failed(failure) => failure.kind != FailureKind::Permanent,
-        NoAnswer::NotAsked(NotAsked::Unavailable { .. }) => true,
-        NoAnswer::NotAsked(NotAsked::Busy(_) | NotAsked::NoSecret(_)) => false,
+        NoAnswer::NotSent(NotSent::Unavailable { .. }) => true,
+        NoAnswer::NotSent(NotSent::Busy(_) | NotSent::NoSecret(_)) => false,
     };
     let is_away = matches!(
         &no_answer,
-        NoAnswer::NotAsked(NotAsked::Unavailable {
+        NoAnswer::NotSent(NotSent::Unavailable {
             reason: WaitReason::Open(_) | WaitReason::Probing,
             ..
         })
@@ -190,7 +190,7 @@ fn without_answer(no_answer: NoAnswer, enricher: &Enricher) -> Result<Found, Fai
                     "event goes on without an enricher's answer"
                 );
             }
-            Ok(Found::Nothing)
+            Ok(Enrichment::Nothing)
         }
         Unavailable::Fail if is_away => Err(Failure { kind: FailureKind::Permanent, ..failure }),
         Unavailable::Park | Unavailable::Degrade | Unavailable::Fail => Err(failure),

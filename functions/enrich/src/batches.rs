@@ -7,7 +7,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 /// Collects the keys that events of an invocation ask for, and asks for those of one batch in one call.
 pub(crate) struct Batcher<K, T> {
-    most_keys: usize,
+    max_keys: usize,
     /// The batch that still takes keys.
     open: Mutex<Arc<Batch<K, T>>>,
 }
@@ -25,8 +25,8 @@ impl<K, T> Default for Batch<K, T> {
 }
 
 impl<K: Ord + Clone, T: Clone> Batcher<K, T> {
-    pub(crate) fn new(most_keys: usize) -> Self {
-        Self { most_keys: most_keys.max(1), open: Mutex::default() }
+    pub(crate) fn new(max_keys: usize) -> Self {
+        Self { max_keys: max_keys.max(1), open: Mutex::default() }
     }
 
     /// The answer for one key. The first of a batch lets the others of its invocation join, and `call` is made
@@ -51,7 +51,7 @@ impl<K: Ord + Clone, T: Clone> Batcher<K, T> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = {
             let keys = open.keys.lock().unwrap_or_else(PoisonError::into_inner);
-            keys.len() >= self.most_keys && !keys.contains(key)
+            keys.len() >= self.max_keys && !keys.contains(key)
         };
         if is_full {
             *open = Arc::default();

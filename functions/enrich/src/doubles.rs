@@ -7,28 +7,28 @@ use std::time::Duration;
 use contracts::{CallFailure, LookupKey};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use runtime::{FileRead, FileStore, Found, Lookup, LookupError};
+use runtime::{FileRead, FileStore, Lookup, LookupAnswer, LookupError};
 use serde_json::value::RawValue;
 
 use crate::enrichers::Tables;
 
 /// What a key is answered with.
-type Answers = dyn Fn(&LookupKey) -> Result<Found, LookupError> + Send + Sync;
+type Answers = dyn Fn(&LookupKey) -> Result<LookupAnswer, LookupError> + Send + Sync;
 
 /// A lookup; clones share what they were asked for.
 #[derive(Clone)]
 pub(crate) struct MemoryLookup {
-    most_keys: usize,
+    max_keys: usize,
     answers: Arc<Answers>,
     calls: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl MemoryLookup {
     pub(crate) fn new(
-        most_keys: usize,
-        answers: impl Fn(&LookupKey) -> Result<Found, LookupError> + Send + Sync + 'static,
+        max_keys: usize,
+        answers: impl Fn(&LookupKey) -> Result<LookupAnswer, LookupError> + Send + Sync + 'static,
     ) -> Self {
-        Self { most_keys, answers: Arc::new(answers), calls: Arc::default() }
+        Self { max_keys, answers: Arc::new(answers), calls: Arc::default() }
     }
 
     /// The keys of each call since the last time.
@@ -37,20 +37,20 @@ impl MemoryLookup {
     }
 }
 
-pub(crate) fn document(text: &str) -> Found {
-    Found::Document(RawValue::from_string(text.to_owned()).unwrap())
+pub(crate) fn document(text: &str) -> LookupAnswer {
+    LookupAnswer::Document(RawValue::from_string(text.to_owned()).unwrap())
 }
 
 impl Lookup for MemoryLookup {
-    fn most_keys(&self) -> usize {
-        self.most_keys
+    fn max_keys(&self) -> usize {
+        self.max_keys
     }
 
     fn find<'a>(
         &'a self,
         keys: &'a [LookupKey],
         _: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Found>, LookupError>> {
+    ) -> BoxFuture<'a, Result<Vec<LookupAnswer>, LookupError>> {
         self.calls.lock().unwrap().push(keys.iter().map(|key| key.as_str().to_owned()).collect());
         let answers = keys.iter().map(|key| (self.answers)(key)).collect();
         async move { answers }.boxed()

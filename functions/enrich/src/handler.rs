@@ -3,23 +3,23 @@
 use std::collections::BTreeMap;
 
 use breaker::polling::{BatchSummary, EvidenceStore};
-use breaker::{Store, Surroundings};
+use breaker::{Host, Store};
 use contracts::{Catalog, SinkKind};
 use event::{Attribute, Attributes, Code, Envelope, Failure, FailureKind, Timestamp};
 use futures_util::future::join_all;
-use outbound::{Ask, DependencyClient, Pause, SecretStore};
-use runtime::sink::known_later;
-use runtime::{Deadline, Done, Outgoing, Queue, Record, Stage, send_all};
+use outbound::{DependencyClient, HttpClient, Pause, SecretStore};
+use runtime::sink::retry_during_deployment;
+use runtime::{Deadline, EventCounts, Outgoing, Queue, Record, Stage, send_all};
 use serde_json::Value;
 
-use crate::ask::{Found, Question, ask};
+use crate::ask::{Enrichment, Question, ask};
 use crate::enrichers::{Enrichers, Ready};
 use crate::merge::with_member;
 
 /// Calls to a queue at a time.
 const SENDS: usize = 4;
 
-pub(crate) struct Enrich<A, K, B: Store, W: Surroundings, Q> {
+pub(crate) struct Enrich<A, K, B: Store, W: Host, Q> {
     contracts: Catalog,
     enrichers: Enrichers,
     client: DependencyClient<A, K, B, W>,
@@ -34,7 +34,7 @@ pub(crate) struct Enriched {
     is_degraded: bool,
 }
 
-impl<A, K, B: Store, W: Surroundings, Q> Enrich<A, K, B, W, Q> {
+impl<A, K, B: Store, W: Host, Q> Enrich<A, K, B, W, Q> {
     pub(crate) fn new(
         contracts: Catalog,
         enrichers: Enrichers,
@@ -48,10 +48,10 @@ impl<A, K, B: Store, W: Surroundings, Q> Enrich<A, K, B, W, Q> {
 
 impl<A, K, B, W, Q> Enrich<A, K, B, W, Q>
 where
-    A: Ask,
+    A: HttpClient,
     K: SecretStore,
     B: Store,
-    W: Surroundings + Pause + Clone,
+    W: Host + Pause + Clone,
 {
     /// Adds what the enrichers of one round know. They are asked at the same time, and each adds its member
     /// in the order in which the contract has them.
@@ -82,12 +82,12 @@ where
         }
         for (ready, found) in round.iter().zip(found) {
             let document = match &found {
-                Found::Document(document) => document.get(),
-                Found::Stale(document) => {
+                Enrichment::Document(document) => document.get(),
+                Enrichment::Stale(document) => {
                     mark(envelope, &ready.enricher.name);
                     document.get()
                 }
-                Found::Nothing => {
+                Enrichment::Nothing => {
                     mark(envelope, &ready.enricher.name);
                     "null"
                 }
@@ -125,10 +125,10 @@ fn mark(envelope: &mut Envelope, enricher: &str) {
 
 impl<A, K, B, W, Q> Stage for Enrich<A, K, B, W, Q>
 where
-    A: Ask,
+    A: HttpClient,
     K: SecretStore,
     B: Store + EvidenceStore,
-    W: Surroundings + Pause + Clone,
+    W: Host + Pause + Clone,
     Q: Queue,
 {
     const NAME: &'static str = "enrich";
@@ -137,7 +137,7 @@ where
 
     async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Enriched, Failure> {
         let mut envelope = Envelope::from_json(&record.body)?;
-        let contract = self.contracts.get(&envelope.dataset).map_err(known_later)?;
+        let contract = self.contracts.get(&envelope.dataset).map_err(retry_during_deployment)?;
         // A record has half of what is left of its invocation (runtime::Batches). Its calls are to be back before
         // that, so that one that was cut short is known for it.
         let ends_at = deadline.now().plus(deadline.remaining() * 2 / 5);
@@ -160,11 +160,15 @@ where
         })
     }
 
-    async fn commit(&self, batch: Vec<Enriched>, _: &Deadline) -> Vec<Result<Done, Failure>> {
-        let mut results: Vec<Result<Done, Failure>> = Vec::with_capacity(batch.len());
+    async fn commit(
+        &self,
+        batch: Vec<Enriched>,
+        _: &Deadline,
+    ) -> Vec<Result<EventCounts, Failure>> {
+        let mut results: Vec<Result<EventCounts, Failure>> = Vec::with_capacity(batch.len());
         for enriched in &batch {
             let degraded = u64::from(enriched.is_degraded);
-            results.push(Ok(Done { degraded, ..Done::PASSED }));
+            results.push(Ok(EventCounts { degraded, ..EventCounts::PASSED }));
         }
         for (kind, url) in &self.sink_queues {
             let chosen: Vec<usize> =

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use breaker::{Store, Surroundings};
+use breaker::{Host, Store};
 use bytes::Bytes;
 use contracts::{AskMethod, CallFailure, Enricher, HttpEnricher};
 use event::{Failure, FailureKind};
 use http::{HeaderMap, HeaderValue, Method, header};
 use outbound::{
-    Answer, Ask, AskError, DependencyClient, HeaderTemplates, Judged, Message, Pause, Request,
-    SecretStore, Sign,
+    Answer, DependencyClient, DependencySignal, HeaderTemplates, HttpClient, JudgedAnswer, Message,
+    Pause, Request, RequestError, SecretStore,
 };
 
 use crate::answer::{document, failure};
@@ -48,10 +48,10 @@ impl HttpSource {
         question: &Question<'_>,
     ) -> Result<Known, NoAnswer>
     where
-        A: Ask,
+        A: HttpClient,
         K: SecretStore,
         B: Store,
-        W: Surroundings + Pause + Clone,
+        W: Host + Pause + Clone,
     {
         let who = format!("enricher {}", enricher.name);
         let limit = Duration::from_millis(self.http.timeout_ms);
@@ -60,7 +60,7 @@ impl HttpSource {
         let mut retrying = client.begin(&call);
         loop {
             let attempt = client.attempt_http(&call, message, |result| judge(result, enricher));
-            match attempt.await.map_err(NoAnswer::NotAsked)? {
+            match attempt.await.map_err(NoAnswer::NotSent)? {
                 Ok(document) => return Ok(document),
                 Err(failure) => {
                     wait_for_next_attempt(client, &call, &mut retrying, failure).await?;
@@ -83,21 +83,26 @@ pub(crate) fn cache_key(request: &Request) -> String {
 }
 
 /// What an answer means to the event, and what it says of the service: a bad one is the service's failure.
-fn judge(result: Result<Answer, AskError>, enricher: &Enricher) -> Judged<Result<Known, Failure>> {
-    let mut sign = Sign::of(&result);
+fn judge(
+    result: Result<Answer, RequestError>,
+    enricher: &Enricher,
+) -> JudgedAnswer<Result<Known, Failure>> {
+    let mut signal = DependencySignal::of(&result);
     let value = match &result {
         Ok(answer) => document(answer, enricher),
         Err(error) => Err(failure(error, &enricher.name)),
     };
-    if let (Sign::Answered, Ok(answer)) = (sign, &result) {
-        sign = match (&value, &answer.body) {
-            (Ok(None), _) => Sign::Absent,
-            (Ok(Some(_)), _) => Sign::Answered,
+    if let (DependencySignal::Answered, Ok(answer)) = (signal, &result) {
+        signal = match (&value, &answer.body) {
+            (Ok(None), _) => DependencySignal::Absent,
+            (Ok(Some(_)), _) => DependencySignal::Answered,
             // Refused: an answer.
-            (Err(failure), _) if failure.kind == FailureKind::Permanent => Sign::Answered,
-            (Err(_), Err(error)) => Sign::Failed(CallFailure::from(error)),
-            (Err(_), Ok(_)) => Sign::Failed(CallFailure::BadAnswer),
+            (Err(failure), _) if failure.kind == FailureKind::Permanent => {
+                DependencySignal::Answered
+            }
+            (Err(_), Err(error)) => DependencySignal::Failed(CallFailure::from(error)),
+            (Err(_), Ok(_)) => DependencySignal::Failed(CallFailure::BadAnswer),
         };
     }
-    Judged { sign, value }
+    JudgedAnswer { signal, value }
 }

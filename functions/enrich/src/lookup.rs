@@ -5,12 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breaker::{Store, Surroundings};
+use breaker::{Host, Store};
 use contracts::{CallFailure, Enricher, KeyTemplate, LookupKey};
 use event::{Code, Failure, FailureKind};
 use futures_util::FutureExt;
-use outbound::{Ask, DependencyClient, Judged, Pause, SecretStore, Sign};
-use runtime::{Found, Lookup, LookupError};
+use outbound::{DependencyClient, DependencySignal, HttpClient, JudgedAnswer, Pause, SecretStore};
+use runtime::{Lookup, LookupAnswer, LookupError};
 
 use crate::answer::kept;
 use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
@@ -31,7 +31,7 @@ type Answered = Result<Known, NoAnswer>;
 
 impl LookupSource {
     pub(crate) fn new(key: KeyTemplate, lookup: Arc<dyn Lookup>, limit: Duration) -> Self {
-        let batcher = Batcher::new(lookup.most_keys());
+        let batcher = Batcher::new(lookup.max_keys());
         Self { key, lookup, limit, batcher }
     }
 
@@ -43,10 +43,10 @@ impl LookupSource {
         question: &Question<'_>,
     ) -> Answered
     where
-        A: Ask,
+        A: HttpClient,
         K: SecretStore,
         B: Store,
-        W: Surroundings + Pause + Clone,
+        W: Host + Pause + Clone,
     {
         let asking = self.batcher.ask(key, |keys| self.find(client, enricher, keys, question));
         let not_answered = || Err(NoAnswer::Failed(no_answer_for_key(enricher)));
@@ -62,10 +62,10 @@ impl LookupSource {
         question: &Question<'_>,
     ) -> BTreeMap<LookupKey, Answered>
     where
-        A: Ask,
+        A: HttpClient,
         K: SecretStore,
         B: Store,
-        W: Surroundings + Pause + Clone,
+        W: Host + Pause + Clone,
     {
         let who = format!("enricher {}", enricher.name);
         let call = question.call(enricher, &who, self.limit);
@@ -75,7 +75,7 @@ impl LookupSource {
         while !unread.is_empty() {
             let attempt = client.attempt(&call, |limit| self.attempt(enricher, &unread, limit));
             let failed = match attempt.await {
-                Err(not_asked) => NoAnswer::NotAsked(not_asked),
+                Err(not_asked) => NoAnswer::NotSent(not_asked),
                 Ok(Attempt { found, failure }) => {
                     unread.retain(|key| !found.contains_key(key));
                     answers.extend(found);
@@ -98,7 +98,7 @@ impl LookupSource {
         enricher: &Enricher,
         keys: &[LookupKey],
         limit: Duration,
-    ) -> Judged<Attempt> {
+    ) -> JudgedAnswer<Attempt> {
         match tokio::time::timeout(limit, self.find_or_isolate(keys, limit)).await {
             Ok(Asked::Together(result)) => judge(result, keys, enricher),
             Ok(Asked::OneByOne(results)) => judge_one_by_one(results, keys, enricher),
@@ -129,7 +129,7 @@ impl LookupSource {
         &self,
         keys: &[LookupKey],
         limit: Duration,
-    ) -> Option<Result<Vec<Found>, LookupError>> {
+    ) -> Option<Result<Vec<LookupAnswer>, LookupError>> {
         let finding = async { self.lookup.find(keys, limit).await };
         AssertUnwindSafe(finding).catch_unwind().await.ok()
     }
@@ -137,19 +137,19 @@ impl LookupSource {
 
 /// What a lookup answered to one attempt.
 enum Asked {
-    Together(Result<Vec<Found>, LookupError>),
+    Together(Result<Vec<LookupAnswer>, LookupError>),
     /// For each key; `None` where the lookup panicked.
-    OneByOne(Vec<Option<Result<Vec<Found>, LookupError>>>),
+    OneByOne(Vec<Option<Result<Vec<LookupAnswer>, LookupError>>>),
 }
 
 /// The failure of one key does not keep the others' answers back. A panic says nothing of the dependency.
 fn judge_one_by_one(
-    results: Vec<Option<Result<Vec<Found>, LookupError>>>,
+    results: Vec<Option<Result<Vec<LookupAnswer>, LookupError>>>,
     keys: &[LookupKey],
     enricher: &Enricher,
-) -> Judged<Attempt> {
+) -> JudgedAnswer<Attempt> {
     let mut together = Attempt { found: BTreeMap::new(), failure: None };
-    let mut sign = Sign::Nothing;
+    let mut signal = DependencySignal::Nothing;
     for (key, result) in keys.iter().zip(results) {
         let Some(result) = result else {
             let reason =
@@ -161,11 +161,11 @@ fn judge_one_by_one(
         let judged = judge(result, std::slice::from_ref(key), enricher);
         together.found.extend(judged.value.found);
         together.failure = together.failure.or(judged.value.failure);
-        if !matches!(sign, Sign::Failed(_) | Sign::Throttled { .. }) {
-            sign = judged.sign;
+        if !matches!(signal, DependencySignal::Failed(_) | DependencySignal::Throttled { .. }) {
+            signal = judged.signal;
         }
     }
-    Judged { sign, value: together }
+    JudgedAnswer { signal, value: together }
 }
 
 /// What came of one attempt.
@@ -176,10 +176,10 @@ struct Attempt {
 }
 
 fn judge(
-    result: Result<Vec<Found>, LookupError>,
+    result: Result<Vec<LookupAnswer>, LookupError>,
     keys: &[LookupKey],
     enricher: &Enricher,
-) -> Judged<Attempt> {
+) -> JudgedAnswer<Attempt> {
     let answers = match result {
         Ok(answers) if answers.len() == keys.len() => answers,
         Ok(answers) => {
@@ -192,18 +192,18 @@ fn judge(
     let (mut documents, mut bad, mut is_unread) = (0, 0, false);
     for (key, answer) in keys.iter().zip(answers) {
         let answer = match answer {
-            Found::Document(document) => {
+            LookupAnswer::Document(document) => {
                 let kept = kept(document.get().as_bytes(), enricher);
                 documents += 1;
                 bad += usize::from(kept.is_err());
                 kept.map_err(NoAnswer::Failed)
             }
-            Found::Nothing => Ok(None),
-            Found::NotRead => {
+            LookupAnswer::Nothing => Ok(None),
+            LookupAnswer::NotRead => {
                 is_unread = true;
                 continue;
             }
-            Found::Unusable { reason } => {
+            LookupAnswer::Unusable { reason } => {
                 let reason = format!("enricher {}: {reason}", enricher.name);
                 Err(NoAnswer::Failed(Failure::permanent(Code::EnricherRefused, reason)))
             }
@@ -213,23 +213,23 @@ fn judge(
     let reason = format!("enricher {}: not all of it was read", enricher.name);
     let failure = is_unread.then(|| Failure::throttled(None, reason));
     // What reads a part of it makes way, and is asked for the rest at once.
-    let sign = match documents {
-        0 if is_unread && found.is_empty() => Sign::Throttled { retry_after: None },
-        0 if !is_unread => Sign::Absent,
+    let signal = match documents {
+        0 if is_unread && found.is_empty() => DependencySignal::Throttled { retry_after: None },
+        0 if !is_unread => DependencySignal::Absent,
         // Where no answer is of use, it is the dependency; where some are, an item of it.
-        1.. if bad == documents => Sign::Failed(CallFailure::BadAnswer),
-        _ => Sign::Answered,
+        1.. if bad == documents => DependencySignal::Failed(CallFailure::BadAnswer),
+        _ => DependencySignal::Answered,
     };
-    Judged { sign, value: Attempt { found, failure } }
+    JudgedAnswer { signal, value: Attempt { found, failure } }
 }
 
-fn failed(error: &LookupError, enricher: &Enricher) -> Judged<Attempt> {
-    let Judged { sign, value } = failure_of(error, enricher);
-    Judged { sign, value: Attempt { found: BTreeMap::new(), failure: Some(value) } }
+fn failed(error: &LookupError, enricher: &Enricher) -> JudgedAnswer<Attempt> {
+    let JudgedAnswer { signal, value } = failure_of(error, enricher);
+    JudgedAnswer { signal, value: Attempt { found: BTreeMap::new(), failure: Some(value) } }
 }
 
 /// What a call that found nothing out means, and what it says of the dependency.
-pub(crate) fn failure_of(error: &LookupError, enricher: &Enricher) -> Judged<Failure> {
+pub(crate) fn failure_of(error: &LookupError, enricher: &Enricher) -> JudgedAnswer<Failure> {
     let reason = format!("enricher {}: {}", enricher.name, error.reason);
     let retry_after = error.retry_after;
     let value = match error.failure {
@@ -240,11 +240,11 @@ pub(crate) fn failure_of(error: &LookupError, enricher: &Enricher) -> Judged<Fai
             Failure::transient(Code::DependencyUnavailable, reason)
         }
     };
-    let sign = match value.kind {
-        FailureKind::Throttled { .. } => Sign::Throttled { retry_after },
-        _ => Sign::Failed(error.failure),
+    let signal = match value.kind {
+        FailureKind::Throttled { .. } => DependencySignal::Throttled { retry_after },
+        _ => DependencySignal::Failed(error.failure),
     };
-    Judged { sign, value }
+    JudgedAnswer { signal, value }
 }
 
 fn no_answer_for_key(enricher: &Enricher) -> Failure {

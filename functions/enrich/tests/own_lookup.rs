@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contracts::LookupKey;
-use runtime::{Found, Lookup};
+use runtime::{Lookup, LookupAnswer};
 use serde_json::json;
 
 #[path = "../examples/own_lookup.rs"]
@@ -30,7 +30,7 @@ async fn each_key_has_its_answer_in_its_place() {
     let texts: Vec<Option<&str>> = found
         .iter()
         .map(|found| match found {
-            Found::Document(document) => Some(document.get()),
+            LookupAnswer::Document(document) => Some(document.get()),
             _ => None,
         })
         .collect();

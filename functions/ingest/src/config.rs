@@ -1,7 +1,7 @@
 //! The environment of ingest.
 
 use runtime::env::{EnvError, Lookup, queue_url, required};
-use runtime::{Senders, Settings};
+use runtime::{Settings, TrustedSenders};
 
 /// What the template gives this function.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub(crate) struct Config {
     pub(crate) archive_bucket: String,
     pub(crate) enrich_queue_url: String,
     /// Whose messages in the inbox may say that they failed before; anybody may send there.
-    pub(crate) trusted_senders: Senders,
+    pub(crate) trusted_senders: TrustedSenders,
 }
 
 impl Config {
@@ -19,7 +19,7 @@ impl Config {
             settings: Settings::read(lookup)?,
             archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
             enrich_queue_url: queue_url(lookup, "ENRICH_QUEUE_URL")?,
-            trusted_senders: Senders::read(lookup)?,
+            trusted_senders: TrustedSenders::read(lookup)?,
         })
     }
 }

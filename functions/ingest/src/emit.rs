@@ -2,7 +2,7 @@
 
 use contracts::Contract;
 use event::{ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
-use runtime::{DeadLetters, Outgoing, Queue, Refused, send_all};
+use runtime::{DeadLetterQueue, Outgoing, Queue, RejectedMessage, send_all};
 
 use crate::wrap::Origin;
 
@@ -14,11 +14,15 @@ const SENDS: usize = 8;
 pub(crate) struct Emit<Q> {
     queue: Q,
     enrich_queue_url: String,
-    dead_letters: DeadLetters<Q>,
+    dead_letters: DeadLetterQueue<Q>,
 }
 
 impl<Q: Queue> Emit<Q> {
-    pub(crate) fn new(queue: Q, enrich_queue_url: String, dead_letters: DeadLetters<Q>) -> Self {
+    pub(crate) fn new(
+        queue: Q,
+        enrich_queue_url: String,
+        dead_letters: DeadLetterQueue<Q>,
+    ) -> Self {
         Self { queue, enrich_queue_url, dead_letters }
     }
 
@@ -29,7 +33,7 @@ impl<Q: Queue> Emit<Q> {
 
     /// # Errors
     /// The first that could not be sent.
-    pub(crate) async fn refuse(&self, refused: Vec<Refused>) -> Result<(), Failure> {
+    pub(crate) async fn refuse(&self, refused: Vec<RejectedMessage>) -> Result<(), Failure> {
         for refused in &refused {
             tracing::warn!(
                 stage = "ingest",
@@ -53,7 +57,7 @@ pub(crate) fn refused(
     origin: &Origin,
     failure: &Failure,
     now: Timestamp,
-) -> Refused {
+) -> RejectedMessage {
     let (encoding, body) = Encoding::of(bytes);
     let Contract { dataset, version, .. } = contract;
     let held_to = ContractRef { dataset: dataset.clone(), version: Some(*version) };
@@ -63,7 +67,7 @@ pub(crate) fn refused(
     letter.traceparent = Some(trace.as_str().to_owned());
     letter.encoding = encoding;
     letter.form = form;
-    Refused {
+    RejectedMessage {
         body,
         attributes: origin.attributes(dataset),
         letter,

@@ -9,7 +9,9 @@ use event::{
     Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Payload, Redriven,
     Timestamp, TraceParent,
 };
-use runtime::{BatchResponse, Deadline, Done, Outgoing, Queue, Record, Refused, Stage};
+use runtime::{
+    BatchResponse, Deadline, EventCounts, Outgoing, Queue, Record, RejectedMessage, Stage,
+};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -96,7 +98,7 @@ pub(crate) enum Taken {
     /// One event, to be archived and passed on with its batch.
     Event { raw: Raw, message: Outgoing },
     /// The events of files, passed on while they were read.
-    Files(Done),
+    Files(EventCounts),
 }
 
 impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
@@ -119,12 +121,9 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
             let reason = "no message attribute `dataset`, and not an S3 notification";
             Failure::permanent(Code::UnknownDataset, reason)
         })?;
-        let mut total = Done::default();
+        let mut total = EventCounts::default();
         for object in &objects {
-            let done = self.file(object, message, deadline).await?;
-            total.taken += done.taken;
-            total.passed += done.passed;
-            total.dead_lettered += done.dead_lettered;
+            total += self.file(object, message, deadline).await?;
         }
         Ok(Taken::Files(total))
     }
@@ -175,7 +174,7 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         object: &Announced,
         announcement: &Message<'_>,
         deadline: &Deadline,
-    ) -> Result<Done, Failure> {
+    ) -> Result<EventCounts, Failure> {
         let key = &object.key;
         let dataset = key.split_once('/').map(|(dataset, _)| dataset).ok_or_else(|| {
             let reason = format!("the key `{key}` has no folder; expected <dataset>/<file>");
@@ -248,15 +247,15 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
         Some(ContractRef { dataset, version })
     }
 
-    async fn keep_elsewhere(
+    async fn store_oversized(
         &self,
-        refused: &mut Refused,
+        refused: &mut RejectedMessage,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         letters::put_elsewhere(&self.kept_letters(), refused, deadline.now()).await
     }
 
-    async fn commit(&self, batch: Vec<Taken>, _: &Deadline) -> Vec<Result<Done, Failure>> {
+    async fn commit(&self, batch: Vec<Taken>, _: &Deadline) -> Vec<Result<EventCounts, Failure>> {
         let mut results = Vec::with_capacity(batch.len());
         let (mut events, mut places) = (Vec::new(), Vec::new());
         for taken in batch {
@@ -264,7 +263,7 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
                 Taken::Files(done) => results.push(Ok(done)),
                 Taken::Event { raw, message } => {
                     places.push(results.len());
-                    results.push(Ok(Done::PASSED));
+                    results.push(Ok(EventCounts::PASSED));
                     events.push((raw, message));
                 }
             }

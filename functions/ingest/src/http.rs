@@ -12,7 +12,7 @@ use aws_lambda_events::lambda_function_urls::{
 use event::{Code, Failure, FailureKind, Payload, TraceParent};
 use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE};
-use runtime::{Deadline, Done, Outgoing, Queue, Stage, Tally};
+use runtime::{Deadline, EventCounts, Outgoing, Queue, Stage, Tally};
 use serde_json::{Value, json};
 
 use self::body::{CODINGS, decoded, split};
@@ -101,7 +101,7 @@ fn log<S: Stage>(status: i64, results: &[Taken]) {
     let (all, accepted) = (results.len() as u64, accepted as u64);
     let tally = Tally {
         received: 1,
-        done: Done { taken: all, passed: accepted, ..Done::default() },
+        done: EventCounts { taken: all, passed: accepted, ..EventCounts::default() },
         refused: all - accepted,
         http_status: Some(status),
         ..Tally::default()

@@ -11,7 +11,7 @@ use event::{
     Attributes, Code, DeadLetter, Encoding, Failure, Form, Timestamp, attributes_size, hex_sha256,
 };
 use flate2::read::GzDecoder;
-use runtime::{MAX_BATCH_BYTES, Record, Refused};
+use runtime::{MAX_BATCH_BYTES, Record, RejectedMessage};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{self, Raw, Store};
@@ -71,7 +71,7 @@ pub(crate) struct Archive<'a, O> {
 /// When it cannot be put there.
 pub(crate) async fn put_elsewhere(
     archive: &Archive<'_, impl Store>,
-    refused: &mut Refused,
+    refused: &mut RejectedMessage,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let Archive { objects, bucket } = *archive;

@@ -8,7 +8,7 @@ use contracts::Catalog;
 use event::{Code, DeadLetter, Envelope, Failure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use runtime::{DeadLetters, Outgoing};
+use runtime::{DeadLetterQueue, Outgoing};
 use testkit::MemoryQueue;
 
 use crate::archive::Store;
@@ -157,7 +157,7 @@ impl FileSource for MemoryObjects {
 }
 
 pub(crate) fn emit(queue: &MemoryQueue) -> Emit<MemoryQueue> {
-    let dead_letters = DeadLetters::new(queue.clone(), DLQ.to_owned());
+    let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
     Emit::new(queue.clone(), ENRICH.to_owned(), dead_letters)
 }
 

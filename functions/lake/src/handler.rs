@@ -5,8 +5,10 @@ use contracts::Catalog;
 use dedupe::{NoEffect, Store};
 use event::{Code, Failure, Timestamp};
 use lake_storage::{BatchWriter, Bucket, LakeRow, Lakes};
-use runtime::sink::{Accepted, Prepared, accept, known_later, lease, settle_events, to_write};
-use runtime::{Deadline, Done, Record, Stage};
+use runtime::sink::{
+    Accepted, Prepared, WriteKey, accept, collect_writes, lease_for, retry_during_deployment,
+};
+use runtime::{Deadline, EventCounts, Record, Stage};
 
 /// Writes to the lakes of a dataset.
 pub(crate) struct LakeStage<S, B> {
@@ -45,7 +47,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
         let lakes = lakes.ok_or_else(|| {
             let reason = format!("`{}` has no sink of kind lake", contract.dataset);
-            known_later(Failure::permanent(Code::ContractViolation, reason))
+            retry_during_deployment(Failure::permanent(Code::ContractViolation, reason))
         })?;
         let rows = lakes.iter().map(|(sink, lake)| LakeRow::new(sink, lake, &envelope, expires_at));
         Ok(rows.collect())
@@ -55,16 +57,19 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
         &self,
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
-    ) -> Vec<Result<Done, Failure>> {
-        let (rows, events) = to_write(prepared, |row| (row.id.clone(), row.fingerprint.clone()));
+    ) -> Vec<Result<EventCounts, Failure>> {
+        let (rows, events) = collect_writes(prepared, |row: &LakeRow| WriteKey {
+            id: row.id.clone(),
+            fingerprint: row.fingerprint.clone(),
+        });
         let writer = BatchWriter {
             store: &self.store,
             bucket: &self.bucket,
             lakes: &self.lakes,
             name: &*self.name,
         };
-        let outcomes = writer.write(&rows, lease(deadline), || deadline.now()).await;
-        settle_events(events, outcomes)
+        let outcomes = writer.write(&rows, lease_for(deadline), || deadline.now()).await;
+        events.settle(outcomes)
     }
 }
 

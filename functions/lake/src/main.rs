@@ -34,7 +34,7 @@ async fn run() -> Result<(), Error> {
     let contracts = load_contracts(&config.settings.contracts_dir)?;
     let lakes = lakes(&contracts)?;
     let sdk = sdk_config(&Process)?;
-    let queue = Queues::when_asked(&sdk);
+    let queue = Queues::lazy(&sdk);
     let store = ConcurrencyLimit::new(ClaimStore::new(&sdk, config.dedupe_table));
     let redrives = cancelled_redrives(&sdk, config.letters_table);
     let bucket = S3Bucket::new(Objects::new(&sdk), config.lake_bucket);

@@ -1,6 +1,6 @@
 //! What an operator does to a breaker.
 
-use breaker::{Event, Forced, ForcedState, Illegal, Record};
+use breaker::{Event, Forced, ForcedState, IllegalTransition, Record};
 use event::Timestamp;
 use serde::Serialize;
 
@@ -71,13 +71,13 @@ impl Act {
 pub(crate) fn refusal(
     breaker: &str,
     kind: ActKind,
-    illegal: Illegal,
+    illegal: IllegalTransition,
     record: &Record,
     now: Timestamp,
 ) -> String {
     let state = record.state.name().as_str();
     match (illegal, &record.forced) {
-        (Illegal::NotForced, Some(forced)) => {
+        (IllegalTransition::NotForced, Some(forced)) => {
             let ended = forced.until.unwrap_or(now);
             format!(
                 "`{breaker}` is {state} by itself: what {} forced ended at {ended}, so there is nothing \
@@ -85,7 +85,7 @@ pub(crate) fn refusal(
                 forced.by
             )
         }
-        (Illegal::NotForced, None) => format!(
+        (IllegalTransition::NotForced, None) => format!(
             "`{breaker}` is {state} by itself: no operator forces or disables it, so there is nothing to \
              release"
         ),

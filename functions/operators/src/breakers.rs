@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use breaker::polling::{KnownBreakers, PollingRecord, PollingStore};
-use breaker::{Away, Illegal, Moment, Record, Replaced, Settings, Snapshot, Store, step};
+use breaker::{
+    IllegalTransition, Moment, Record, ReplaceOutcome, Settings, Snapshot, Store, StoreUnavailable,
+    step,
+};
 use contracts::Dependency;
 use event::Timestamp;
 use runtime::{
-    Audit, AuditEntry, AuditKeys, AuditPhase, AuditTold, Clock, add_to_audit, unique_name,
+    Audit, AuditDetails, AuditEntry, AuditKeys, AuditPhase, Clock, add_to_audit, unique_name,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +39,7 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// An act that has taken effect.
-struct Changed {
+struct ChangeOutcome {
     before: Record,
     after: Record,
 }
@@ -63,7 +66,7 @@ impl Doing<'_> {
         let Self { breaker, act, operator, now, settings } = self;
         let is_idle = act.kind == ActKind::Release && record.forced_at(*now).is_none();
         let stepped = match is_idle {
-            true => Err(Illegal::NotForced),
+            true => Err(IllegalTransition::NotForced),
             false => {
                 let at = Moment { now: *now, roll: 0 };
                 step(record, act.event(operator, *now), at, settings)
@@ -143,7 +146,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
             why: &act.why,
             until: act.until,
         };
-        let intent = AuditTold {
+        let intent = AuditDetails {
             phase: AuditPhase::Intent,
             before: json!(doing.view(&before)),
             after: Some(json!(doing.view(&after))),
@@ -167,7 +170,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
             Some(_) => AuditPhase::NotDone,
         };
         let reason = problem.map(|problem| problem.detail.as_str());
-        let told = AuditTold {
+        let told = AuditDetails {
             phase,
             before: json!(before),
             after: after.as_ref().map(|it| json!(it)),
@@ -203,15 +206,15 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         doing: &Doing<'_>,
         mut before: Record,
         mut after: Record,
-    ) -> Result<Changed, Unchanged> {
+    ) -> Result<ChangeOutcome, Unchanged> {
         let mut is_in_doubt = false;
         for attempt in 0..TRIES {
             pause(attempt).await;
             let found = match self.store.replace(doing.breaker, before.version, &after).await {
-                Replaced::Written => return Ok(Changed { before, after }),
-                Replaced::Conflict(found) => found.unwrap_or_else(Record::unwritten),
+                ReplaceOutcome::Written => return Ok(ChangeOutcome { before, after }),
+                ReplaceOutcome::Conflict(found) => found.unwrap_or_else(Record::unwritten),
                 // It may have been written: what is there now tells.
-                Replaced::Unknown(_) => {
+                ReplaceOutcome::Unknown(_) => {
                     is_in_doubt = true;
                     match self.store.read().await {
                         Ok(mut found) => {
@@ -223,7 +226,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
                 }
             };
             if found == after {
-                return Ok(Changed { before, after });
+                return Ok(ChangeOutcome { before, after });
             }
             if found.version != before.version {
                 before = found;
@@ -256,7 +259,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
             pause(attempt).await;
             match self.store.read().await {
                 Ok(snapshots) => return Ok(snapshots),
-                Err(Away { reason: why }) => reason = why,
+                Err(StoreUnavailable { reason: why }) => reason = why,
             }
         }
         let detail = format!(
@@ -269,7 +272,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
     /// The queues that are not polled; `None` where that is not known.
     fn polling(
         &self,
-        stages: Result<BTreeMap<String, PollingRecord>, Away>,
+        stages: Result<BTreeMap<String, PollingRecord>, StoreUnavailable>,
         snapshots: &BTreeMap<String, Snapshot>,
         now: Timestamp,
     ) -> Option<Vec<PollingView>> {
@@ -282,7 +285,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
                 let known = KnownBreakers { snapshots, settings: &settings, now };
                 Some(views(&stages, &known))
             }
-            Err(Away { reason }) => {
+            Err(StoreUnavailable { reason }) => {
                 tracing::warn!(failure.reason = reason, "not known which queues are polled");
                 None
             }

@@ -46,7 +46,7 @@ async fn run() -> Result<(), Error> {
     let breakers = &Breakers {
         store: BreakerTable::new(&sdk, config.breakers_table),
         audit: AuditBucket { objects: Objects::new(&sdk), bucket: config.audit_bucket },
-        parking: Parking { queues: config.parking_queues, depths: Queues::when_asked(&sdk) },
+        parking: Parking { queues: config.parking_queues, depths: Queues::lazy(&sdk) },
         dependencies: load_contracts(&config.contracts_dir)?.dependencies(),
         clock: SystemClock,
     };

@@ -16,7 +16,7 @@ use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::Timestamp;
-use runtime::{Operator, check_why};
+use runtime::{Operator, check_reason};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -188,7 +188,7 @@ fn read_act(kind: ActKind, body: &[u8], now: Timestamp) -> Result<Act, Problem> 
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| malformed(format!("expected {{\"why\": …}}: {error}")))?;
     let until = read_end(kind, &body, now)?;
-    let why = check_why(&body.why).map_err(malformed)?;
+    let why = check_reason(&body.why).map_err(malformed)?;
     Ok(Act { kind, why: why.to_owned(), until, is_new: body.new })
 }
 

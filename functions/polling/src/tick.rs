@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use aws::NotUpdated;
 use breaker::polling::{
-    Changed, KnownBreakers, Pause, Phase, Polling, PollingRecord, PollingStore, Step, next_step,
+    ChangeOutcome, KnownBreakers, Pause, Phase, Polling, PollingRecord, PollingStore, Step,
+    next_step,
 };
-use breaker::{Away, Settings, Store};
+use breaker::{Settings, Store, StoreUnavailable};
 use runtime::Clock;
 
 use crate::mappings::Mappings;
@@ -28,12 +29,12 @@ pub(crate) struct QueuePolling<S, M, C> {
 impl<S: Store + PollingStore, M: Mappings, C: Clock> QueuePolling<S, M, C> {
     /// Looks at each queue once. What fails is logged, and left to the next time.
     pub(crate) async fn tick(&self) {
-        if let Err(Away { reason }) = self.look_at_all().await {
+        if let Err(StoreUnavailable { reason }) = self.look_at_all().await {
             tracing::warn!(failure.reason = reason, "nothing is known of the queues");
         }
     }
 
-    async fn look_at_all(&self) -> Result<(), Away> {
+    async fn look_at_all(&self) -> Result<(), StoreUnavailable> {
         let records = self.store.read_polling().await?;
         let now = self.clock.now();
         let mut waiting = Vec::new();
@@ -111,12 +112,12 @@ impl<S: Store + PollingStore, M: Mappings, C: Clock> QueuePolling<S, M, C> {
     /// Whether it is written.
     async fn write(&self, stage: &str, version: u64, polling: &Polling) -> bool {
         match self.store.change(stage, version, polling).await {
-            Changed::Written => true,
-            Changed::Conflict => {
+            ChangeOutcome::Written => true,
+            ChangeOutcome::Conflict => {
                 tracing::info!(stage, "another invocation decided first");
                 false
             }
-            Changed::Unknown(Away { reason }) => {
+            ChangeOutcome::Unknown(StoreUnavailable { reason }) => {
                 tracing::warn!(stage, failure.reason = reason, "the decision may not be written");
                 false
             }

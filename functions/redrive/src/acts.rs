@@ -9,7 +9,7 @@ use crate::audited::Act;
 use crate::function::{Asker, Redrive};
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
-use crate::request::{ActOnLetters, check_why};
+use crate::request::{ActOnLetters, check_reason};
 use crate::shelves::Cursor;
 
 /// Letters that are changed at a time.
@@ -64,7 +64,7 @@ impl<P: Ports> Redrive<P> {
         event: &LetterEvent,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
-        let why = check_why(&asked.why)?;
+        let why = check_reason(&asked.why)?;
         let mut asked = asked.clone();
         let shelf = asked.select.state.unwrap_or(shelves[0]);
         asked.select.state = Some(shelf);

@@ -1,6 +1,6 @@
 //! No act without a record: the intent before, the outcome after.
 
-use runtime::{AuditEntry, AuditKeys, AuditPhase, AuditTold, add_to_audit};
+use runtime::{AuditDetails, AuditEntry, AuditKeys, AuditPhase, add_to_audit};
 use serde_json::{Value, json};
 
 use crate::function::{Asker, Redrive};
@@ -68,7 +68,7 @@ impl<P: Ports> Redrive<P> {
             why: act.why,
             until: None,
         };
-        let told = AuditTold { phase: AuditPhase::Intent, before, after: None, reason: None };
+        let told = AuditDetails { phase: AuditPhase::Intent, before, after: None, reason: None };
         add_to_audit(self.ports.audit(), &keys.intent, entry.body(told)).await.map_err(|reason| {
             let detail = format!(
                 "nothing was changed, since it could not be written down in the audit log: {reason}"
@@ -91,7 +91,7 @@ impl<P: Ports> Redrive<P> {
             }
             Err(problem) => (AuditPhase::NotDone, None, Some(problem.detail.as_str())),
         };
-        let told = AuditTold { phase, before: json!(null), after, reason };
+        let told = AuditDetails { phase, before: json!(null), after, reason };
         let keys = &intent.keys;
         let written =
             add_to_audit(self.ports.audit(), &keys.outcome, intent.entry.body(told)).await;

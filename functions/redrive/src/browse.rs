@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::function::{Asker, Redrive};
 use crate::ports::Ports;
 use crate::problem::Problem;
-use crate::request::{PageOf, Shown, check_why};
+use crate::request::{PageOf, Shown, check_reason};
 use crate::shelves::{Cursor, no_letter};
 
 /// Letters of a page, if it is not said how many, and at most.
@@ -187,7 +187,7 @@ impl<P: Ports> Redrive<P> {
         asker: Asker<'_>,
     ) -> Result<(), Problem> {
         let Some(why) = reveal else { return Ok(()) };
-        let why = check_why(why)?;
+        let why = check_reason(why)?;
         let act = format!("{act}-revealed");
         self.note_in_audit(&act, ("letter", what), why, json!(null), asker).await
     }

@@ -10,7 +10,7 @@ use crate::audited::Act;
 use crate::function::{Asker, Redrive};
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
-use crate::request::{Acknowledged, Muted, Unmuted, check_why};
+use crate::request::{Acknowledged, Muted, Unmuted, check_reason};
 use crate::shelves::Cursor;
 
 /// What is said of a group.
@@ -36,7 +36,7 @@ impl<P: Ports> Redrive<P> {
             group: &asked.group,
             state: NoteState::Acknowledged,
             until: asked.until,
-            why: check_why(&asked.why)?,
+            why: check_reason(&asked.why)?,
         };
         let letters = self.letters_to_note(&asked.group).await?;
         let before = self.ports.index().read_note(&asked.group).await?;
@@ -58,7 +58,7 @@ impl<P: Ports> Redrive<P> {
             group: &asked.group,
             state: NoteState::Muted,
             until: Some(asked.until),
-            why: check_why(&asked.why)?,
+            why: check_reason(&asked.why)?,
         };
         let letters = self.letters_to_note(&asked.group).await?;
         let before = self.ports.index().read_note(&asked.group).await?;
@@ -67,7 +67,7 @@ impl<P: Ports> Redrive<P> {
 
     /// Ends a mute. Who does that knows of the group: it is acknowledged then.
     pub(crate) async fn unmute(&self, asked: &Unmuted, asker: Asker<'_>) -> Result<Value, Problem> {
-        let why = check_why(&asked.why)?;
+        let why = check_reason(&asked.why)?;
         let before = self.ports.index().read_note(&asked.group).await?;
         if !before.as_ref().is_some_and(|note| note.is_muted(self.ports.now())) {
             let detail = format!("the group `{}` is not muted", asked.group);

@@ -243,8 +243,8 @@ impl Request {
 
 /// # Errors
 /// When it is no reason.
-pub(crate) fn check_why(text: &str) -> Result<&str, Problem> {
-    runtime::check_why(text).map_err(Problem::malformed)
+pub(crate) fn check_reason(text: &str) -> Result<&str, Problem> {
+    runtime::check_reason(text).map_err(Problem::malformed)
 }
 
 impl Verb {
@@ -320,7 +320,7 @@ mod tests {
             assert!(detail.contains(about), "{detail}");
         }
         for bad in ["", "  ", "a\nb", &"x".repeat(501)] {
-            assert!(check_why(bad).is_err());
+            assert!(check_reason(bad).is_err());
         }
     }
 }

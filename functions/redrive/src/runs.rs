@@ -10,7 +10,7 @@ use crate::audited::Act;
 use crate::function::{Asker, Redrive};
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
-use crate::request::{ActOnRun, Begun, Moved, Planned, check_why};
+use crate::request::{ActOnRun, Begun, Moved, Planned, check_reason};
 
 /// How often a write of a run is tried, over what others write meanwhile.
 const TRIES: u32 = 8;
@@ -21,7 +21,7 @@ const HISTORY: usize = 100;
 impl<P: Ports> Redrive<P> {
     /// Begins a run, which goes on in invocations of its own.
     pub(crate) async fn begin(&self, asked: Begun, asker: Asker<'_>) -> Result<Value, Problem> {
-        let why = check_why(&asked.why)?;
+        let why = check_reason(&asked.why)?;
         let header = self.read_plan(&asked.plan).await?;
         header.check_fresh(&asked.plan, self.ports.now())?;
         let run = self.new_run_id();
@@ -122,7 +122,7 @@ impl<P: Ports> Redrive<P> {
         event: RunEvent,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
-        let why = check_why(why)?;
+        let why = check_reason(why)?;
         let before = self.read_run(run).await?;
         // What is refused is refused before anything is written down.
         step_run(&before.run, event.clone(), self.ports.now())
@@ -164,7 +164,7 @@ impl<P: Ports> Redrive<P> {
 
     /// Halts the rules of contracts, then pauses every run, and tells what each had in motion.
     pub(crate) async fn stop(&self, why: &str, asker: Asker<'_>) -> Result<Value, Problem> {
-        let why = check_why(why)?;
+        let why = check_reason(why)?;
         let before: Vec<Value> = self.running().await?.iter().map(run_view).collect();
         let act = Act { verb: "stop", subject: ("runs", "all"), why };
         let intent = self.intend(act, json!({ "runs": before }), asker).await?;
@@ -211,7 +211,7 @@ impl<P: Ports> Redrive<P> {
         asker: Asker<'_>,
         deadline: &Deadline,
     ) -> Result<Value, Problem> {
-        let why = check_why(asked.why.as_deref().unwrap_or("all letters of the stage"))?;
+        let why = check_reason(asked.why.as_deref().unwrap_or("all letters of the stage"))?;
         self.check_stage(Some(&asked.stage))?;
         let mut planned = Planned::default();
         planned.select.stages.push(asked.stage.clone());

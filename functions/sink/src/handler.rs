@@ -1,12 +1,12 @@
-//! What the tables of a dataset are to the stage that writes each event once.
+//! The tables of all datasets, as a sink of the stage that writes each event once.
 
 use aws::TableEffect;
 use contracts::{Catalog, Sink, Target};
 use event::{Code, Failure};
-use runtime::sink::{Event, TransactionalSink};
+use runtime::sink::{Event, SizedEffect, TransactionalSink};
 
 use crate::tables::{Tables, TablesError};
-use crate::write::effect;
+use crate::write::table_effect;
 
 /// The tables of all datasets' sinks.
 pub(crate) struct TableSinks(Tables);
@@ -29,9 +29,9 @@ impl TransactionalSink for TableSinks {
         matches!(sink.target, Target::Table(_))
     }
 
-    fn effect(&self, event: &Event<'_>, sink: &Sink) -> Result<(TableEffect, usize), Failure> {
+    fn effect(&self, event: &Event<'_>, sink: &Sink) -> Result<SizedEffect<TableEffect>, Failure> {
         match (&sink.target, self.0.of(sink)) {
-            (Target::Table(to), Some(table)) => effect(event, sink, to, table),
+            (Target::Table(to), Some(table)) => table_effect(event, sink, to, table),
             _ => {
                 let reason = format!("`{}` has no table", sink.name);
                 Err(Failure::permanent(Code::DependencyRefused, reason))

@@ -13,8 +13,8 @@ pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024;
 /// DynamoDB nests 32 levels (same page), and an attribute's value is one level down.
 const MAX_DEPTH: usize = 31;
 
-/// What is known of any event, without its payload.
-pub(crate) fn about(envelope: &Envelope, now: Timestamp) -> Item {
+/// The attributes that the item of any event has, without its payload.
+pub(crate) fn metadata(envelope: &Envelope, now: Timestamp) -> Item {
     let mut item: Item = HashMap::from([
         text("idempotency_key", envelope.idempotencykey.to_string()),
         text("dataset", envelope.dataset.clone()),
@@ -28,7 +28,8 @@ pub(crate) fn about(envelope: &Envelope, now: Timestamp) -> Item {
     item
 }
 
-/// The payload, enrichment included, as the contract maps it: a map, or what its pointers find.
+/// The payload with its enrichment, as the contract maps it: either one map, or an attribute for each
+/// pointer that finds something.
 pub(crate) fn content(
     attributes: &BTreeMap<String, String>,
     payload: &Value,
@@ -45,8 +46,11 @@ pub(crate) fn content(
     Ok(item)
 }
 
-/// What counts towards DynamoDB's limits, with `more` bytes beside the item.
-pub(crate) fn sized(item: &Item, more: usize) -> Result<usize, Failure> {
+/// The size of an item as DynamoDB counts it, and `more` bytes besides.
+///
+/// # Errors
+/// [`Code::SizeExceeded`], permanent, if DynamoDB would not take it.
+pub(crate) fn checked_size(item: &Item, more: usize) -> Result<usize, Failure> {
     let bytes = size(item) + more;
     if bytes > MAX_ITEM_BYTES {
         let reason = format!("{bytes} bytes as an item; DynamoDB takes {MAX_ITEM_BYTES}");
@@ -125,7 +129,7 @@ mod tests {
         let payload = item["payload"].as_m().unwrap();
         assert_eq!(payload["a"], AttributeValue::N("1.5".to_owned()));
         assert_eq!(payload["b"].as_l().unwrap()[0], AttributeValue::Null(true));
-        assert_eq!(sized(&item, 10).unwrap(), 7 + 3 + 3 + 1 + 4 + 1 + (3 + 2 + 2) + 1 + 10);
+        assert_eq!(checked_size(&item, 10).unwrap(), 7 + 3 + 3 + 1 + 4 + 1 + (3 + 2 + 2) + 1 + 10);
     }
 
     #[test]
@@ -151,7 +155,7 @@ mod tests {
         assert!(attribute(&nested(31)).is_ok());
         assert_eq!(attribute(&nested(32)).unwrap_err().code, Code::DepthExceeded);
         let large = Item::from([text("a", "x".repeat(MAX_ITEM_BYTES - 1))]);
-        assert_eq!(sized(&large, 0), Ok(MAX_ITEM_BYTES));
-        assert_eq!(sized(&large, 1).unwrap_err().code, Code::SizeExceeded);
+        assert_eq!(checked_size(&large, 0), Ok(MAX_ITEM_BYTES));
+        assert_eq!(checked_size(&large, 1).unwrap_err().code, Code::SizeExceeded);
     }
 }

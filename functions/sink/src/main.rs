@@ -12,7 +12,7 @@ use aws::{Queues, TableStore, cancelled_redrives, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::sink::Transactional;
+use runtime::sink::TransactionalStage;
 use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches};
 
 use crate::config::Config;
@@ -31,12 +31,12 @@ async fn run() -> Result<(), Error> {
     let config = Config::read(&Process)?;
     let contracts = load_contracts(&config.settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
-    let queue = Queues::when_asked(&sdk);
+    let queue = Queues::lazy(&sdk);
     let store = TableStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
     let sinks = TableSinks::new(&contracts, config.tables)?;
     serve_batches(Batches {
-        stage: Transactional::new(contracts, sinks, store),
+        stage: TransactionalStage::new(contracts, sinks, store),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
         queue,

@@ -1,5 +1,6 @@
-//! One event and one sink: which row, and what is done to it.
+//! Builds the effect of one event on one sink: which row it changes, and how.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::{Accumulate, Field, Head, Insert, Merge, Row, TableEffect, Upsert, expires_at};
@@ -7,33 +8,32 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Order, RowKey, RowVersion, TableMode, TableSink, Tombstone};
 use dedupe::RecordId;
 use event::{Failure, Timestamp};
-use runtime::sink::Event;
+use runtime::sink::{Event, SizedEffect};
 
-use crate::item::{about, attribute, content, sized, text};
+use crate::item::{attribute, checked_size, content, metadata, text};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What one item has besides key and content: at most so many bytes for its names, and for the numbers
-/// and versions that are added when it is written.
+/// An upper bound of the bytes that an item has besides key and content: the names of its attributes, and
+/// the numbers and versions that are added when it is written.
 const OVERHEAD: usize = 160;
 
-/// What an event does to its row in a sink's table, and what that and its dedupe record count towards
-/// the limit on a transaction, in bytes.
+/// The effect of an event on its row in a sink's table.
 ///
 /// # Errors
-/// Permanent: what no row can be made of.
-pub(crate) fn effect(
+/// Permanent, if no row can be made of the event.
+pub(crate) fn table_effect(
     event: &Event<'_>,
     sink: &contracts::Sink,
     to: &TableSink,
     table: &str,
-) -> Result<(TableEffect, usize), Failure> {
+) -> Result<SizedEffect<TableEffect>, Failure> {
     let id = event.id(sink);
-    // The dedupe record has key and fingerprint too, whichever item that is.
+    // The dedupe record has key and fingerprint as well, whether or not it is an item of its own.
     let fingerprint = event.envelope.fingerprint.as_str();
     let dedupe = id.key.as_str().len() + fingerprint.len() + id.sink.len() + OVERHEAD;
     let writing = Writing { event, to, table };
-    let (effect, bytes) = match &to.mode {
+    let mut sized = match &to.mode {
         TableMode::Insert => writing.insert(id)?,
         TableMode::Upsert { order, tombstone } => {
             let is_deleted = writing.is_deleted(tombstone.as_ref());
@@ -45,10 +45,11 @@ pub(crate) fn effect(
         }
         TableMode::Accumulate(accumulate) => writing.accumulate(accumulate)?,
     };
-    Ok((effect, bytes + dedupe))
+    sized.bytes += dedupe;
+    Ok(sized)
 }
 
-/// An event on its way into one table.
+/// An event and the table that it is written to.
 struct Writing<'a> {
     event: &'a Event<'a>,
     to: &'a TableSink,
@@ -56,16 +57,21 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    fn insert(&self, id: RecordId) -> Result<(TableEffect, usize), Failure> {
+    fn insert(&self, id: RecordId) -> Result<SizedEffect<TableEffect>, Failure> {
         let row = self.row(&self.event.envelope.dataset, None)?;
-        let mut item = about(&self.event.envelope, self.event.now);
+        let mut item = metadata(&self.event.envelope, self.event.now);
         item.extend(content(&self.to.attributes, &self.event.payload)?);
-        // It is the dedupe record too, and an old event is not to be forgotten at once.
-        let expiry = |days| self.event.envelope.time.plus(DAY * days).max(self.event.expires_at);
-        let expires_at = self.to.ttl_days.map(expiry);
+        // The row is the dedupe record as well. The row of an old event must not expire at once.
+        let expires_at = self.to.ttl_days.map(|days| {
+            let of_row = self.event.envelope.time.plus(DAY * days);
+            of_row.max(self.event.expires_at)
+        });
         let fingerprint = self.event.envelope.fingerprint.clone();
-        let bytes = sized(&item, row.pk().len() + fingerprint.as_str().len() + OVERHEAD)?;
-        Ok((TableEffect::Insert(Insert { row, id, fingerprint, expires_at, item }), bytes))
+        let bytes = checked_size(&item, row.pk().len() + fingerprint.as_str().len() + OVERHEAD)?;
+        Ok(SizedEffect {
+            effect: TableEffect::Insert(Insert { row, id, fingerprint, expires_at, item }),
+            bytes,
+        })
     }
 
     fn upsert(
@@ -73,48 +79,50 @@ impl Writing<'_> {
         order: &Order,
         dataset: &str,
         is_deleted: bool,
-    ) -> Result<(TableEffect, usize), Failure> {
+    ) -> Result<SizedEffect<TableEffect>, Failure> {
         let row = self.row(dataset, None)?;
         let version = self.version(order)?;
-        let mut item = about(&self.event.envelope, self.event.now);
+        let mut item = metadata(&self.event.envelope, self.event.now);
         item.extend(self.expiry(self.event.envelope.time));
         if is_deleted {
             item.extend([deleted()]);
         } else {
             item.extend(content(&self.to.attributes, &self.event.payload)?);
         }
-        let bytes = sized(&item, row.pk().len() + OVERHEAD)?;
-        Ok((TableEffect::Upsert(Upsert { row, version, item }), bytes))
+        let bytes = checked_size(&item, row.pk().len() + OVERHEAD)?;
+        Ok(SizedEffect { effect: TableEffect::Upsert(Upsert { row, version, item }), bytes })
     }
 
-    fn merge(&self, order: &Order, is_deleted: bool) -> Result<(TableEffect, usize), Failure> {
+    fn merge(&self, order: &Order, is_deleted: bool) -> Result<SizedEffect<TableEffect>, Failure> {
         let row = self.row(&self.event.envelope.dataset, None)?;
         let version = self.version(order)?;
-        let mut item = about(&self.event.envelope, self.event.now);
+        let mut item = metadata(&self.event.envelope, self.event.now);
         item.extend(self.expiry(self.event.envelope.time));
-        // The version has it.
+        // The version contains the key.
         item.remove("idempotency_key");
         item.extend(is_deleted.then(deleted));
         let mut without = vec!["subject", "degraded", "deleted"];
         without.retain(|name| !item.contains_key(*name));
-        let mut bytes = sized(&item, row.pk().len() + OVERHEAD)?;
+        let mut bytes = checked_size(&item, row.pk().len() + OVERHEAD)?;
         let mut content = content(&self.to.attributes, &self.event.payload)?;
-        bytes += sized(&content, (OVERHEAD + 2) * content.len())?;
-        let field = |value| Field { version: version.clone(), value };
-        let fields = self.to.attributes.keys().filter_map(|name| match content.remove(name) {
-            _ if is_deleted => Some((name.clone(), field(None))),
-            Some(value) => Some((name.clone(), field(Some(value)))),
-            None => None,
-        });
-        let fields = fields.collect();
+        bytes += checked_size(&content, (OVERHEAD + 2) * content.len())?;
+        let mut fields = BTreeMap::new();
+        for name in self.to.attributes.keys() {
+            let value = content.remove(name);
+            if is_deleted {
+                fields.insert(name.clone(), Field { version: version.clone(), value: None });
+            } else if value.is_some() {
+                fields.insert(name.clone(), Field { version: version.clone(), value });
+            }
+        }
         let head = Some(Head { version: version.clone(), item, without });
-        Ok((TableEffect::Merge(Merge { row, head, fields }), bytes))
+        Ok(SizedEffect { effect: TableEffect::Merge(Merge { row, head, fields }), bytes })
     }
 
     fn accumulate(
         &self,
         accumulate: &contracts::Accumulate,
-    ) -> Result<(TableEffect, usize), Failure> {
+    ) -> Result<SizedEffect<TableEffect>, Failure> {
         let window = accumulate.window.around(self.event.envelope.time);
         let name = window.as_ref().map(|window| window.name.as_str());
         let row = self.row(&self.event.envelope.dataset, name)?;
@@ -132,8 +140,8 @@ impl Writing<'_> {
             labels.extend([text("window", window.name)]);
         }
         let sums = accumulate.additions(&self.event.payload)?;
-        let bytes = sized(&labels, row.pk().len() + OVERHEAD)?;
-        Ok((TableEffect::Accumulate(Accumulate { row, labels, sums }), bytes))
+        let bytes = checked_size(&labels, row.pk().len() + OVERHEAD)?;
+        Ok(SizedEffect { effect: TableEffect::Accumulate(Accumulate { row, labels, sums }), bytes })
     }
 
     fn row(&self, dataset: &str, window: Option<&str>) -> Result<Row, Failure> {

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_smithy_async::rt::sleep::{AsyncSleep, TokioSleep};
 use aws_types::SdkConfig;
-use dedupe::{RecordId, backoff};
-use event::{Code, Failure, Fingerprint, Timestamp};
+use dedupe::RecordId;
+use event::{Backoff, Code, Failure, Fingerprint, Timestamp};
 use letters::{Evidence, Found, FoundProof, FoundRow, Proof, VersionedRow};
 
 use crate::failure_of;
@@ -22,7 +22,7 @@ use crate::table::{Item, KEY, ORDER, read_version, version_of};
 const MAX_READS: usize = 100;
 /// How often keys are asked for that DynamoDB left for later.
 const TRIES: u32 = 8;
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(2));
 
 /// Of an item, what tells whose it is: not its payload, though DynamoDB counts that as read.
 const OF_PROOFS: &[&str] = &["pk", "fingerprint", "owner", "expires_at"];
@@ -88,7 +88,7 @@ impl EvidenceTables {
         })?;
         for tried in 0..TRIES {
             if tried > 0 {
-                let pause = backoff(tried, LONGEST_PAUSE, &asked.len());
+                let pause = BACKOFF.wait(tried, &asked.len().to_string());
                 TokioSleep::new().sleep(pause).await;
             }
             let call = self.client.batch_get_item().set_request_items(Some(asked));

@@ -25,7 +25,7 @@ pub struct Objects {
 
 /// An object that is being read.
 #[derive(Debug)]
-pub struct Found {
+pub struct FetchedObject {
     pub body: ByteStream,
     /// Without quotes.
     pub etag: String,
@@ -50,14 +50,14 @@ impl Objects {
     /// # Errors
     /// [`Code::InputNotFound`] (permanent) when it is gone or was overwritten: the overwrite has an
     /// announcement of its own; or a failure of S3.
-    pub async fn get(&self, bucket: &str, key: &str, etag: &str) -> Result<Found, Failure> {
+    pub async fn get(&self, bucket: &str, key: &str, etag: &str) -> Result<FetchedObject, Failure> {
         let call = self.client.get_object().bucket(bucket).key(key);
         let etag = Some(quoted(etag)).filter(|_| !etag.is_empty());
         match call.set_if_match(etag).send().await {
             Ok(answer) => {
                 let etag = answer.e_tag.unwrap_or_default().trim_matches('"').to_owned();
                 let bytes = answer.content_length.and_then(|bytes| u64::try_from(bytes).ok());
-                Ok(Found { body: answer.body, etag, bytes: bytes.unwrap_or(0) })
+                Ok(FetchedObject { body: answer.body, etag, bytes: bytes.unwrap_or(0) })
             }
             Err(error) => {
                 let gone = matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_)));

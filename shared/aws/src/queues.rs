@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::{
     QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use aws_types::SdkConfig;
-use event::{Attribute, Attributes, Code, Failure, Timestamp};
+use event::{Attribute, Attributes, Code, Failure};
 use runtime::{Outgoing, Queue, Record};
 
 use base64::Engine;
@@ -40,7 +40,7 @@ pub struct QueueDepth {
 impl Queues {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        let queues = Self::when_asked(config);
+        let queues = Self::lazy(config);
         queues.client();
         queues
     }
@@ -48,7 +48,7 @@ impl Queues {
     /// For whom asks no queue as long as nothing goes wrong: most environments need no client, which
     /// takes a twentieth of a function's start.
     #[must_use]
-    pub fn when_asked(config: &SdkConfig) -> Self {
+    pub fn lazy(config: &SdkConfig) -> Self {
         Self { config: config.clone(), client: Arc::default() }
     }
 
@@ -251,32 +251,26 @@ fn write_attribute(attribute: &Attribute) -> MessageAttributeValue {
 }
 
 fn read_message(message: aws_sdk_sqs::types::Message) -> Record {
-    let attribute = |value: MessageAttributeValue| {
-        let binary = value.binary_value.map(|blob| STANDARD.encode(blob.as_ref()));
-        let text = value.string_value.or(binary).unwrap_or_default();
-        Attribute { data_type: value.data_type, value: text }
-    };
-    let attributes: Attributes = message
-        .message_attributes
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, value)| (name, attribute(value)))
-        .collect();
-    let system = message.attributes.unwrap_or_default();
-    let number = |name| system.get(&name).and_then(|text: &String| text.parse::<i64>().ok());
-    let receives = number(MessageSystemAttributeName::ApproximateReceiveCount);
-    Record {
+    let mut attributes = Attributes::new();
+    for (name, value) in message.message_attributes.unwrap_or_default() {
+        attributes.insert(name, read_attribute(value));
+    }
+    let record = Record {
         message_id: message.message_id.unwrap_or_default(),
         receipt_handle: message.receipt_handle.unwrap_or_default(),
         body: message.body.unwrap_or_default(),
         attributes,
-        receive_count: receives.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
-        group: system.get(&MessageSystemAttributeName::MessageGroupId).cloned(),
-        sender: system.get(&MessageSystemAttributeName::SenderId).cloned(),
-        moved_from: system.get(&MessageSystemAttributeName::DeadLetterQueueSourceArn).cloned(),
-        sent_at: number(MessageSystemAttributeName::SentTimestamp).map(Timestamp::from_unix_ms),
         ..Record::default()
-    }
+    };
+    let system = message.attributes.unwrap_or_default();
+    record
+        .with_system_attributes(|name| system.get(&MessageSystemAttributeName::from(name)).cloned())
+}
+
+fn read_attribute(value: MessageAttributeValue) -> Attribute {
+    let binary = value.binary_value.map(|blob| STANDARD.encode(blob.as_ref()));
+    let text = value.string_value.or(binary).unwrap_or_default();
+    Attribute { data_type: value.data_type, value: text }
 }
 
 #[cfg(test)]

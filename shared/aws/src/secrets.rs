@@ -21,7 +21,7 @@ impl SecretsManager {
     /// The client is made at the first secret: most functions need none. `prefix` is what comes before a
     /// reference's name, such as `sluicegate/`.
     #[must_use]
-    pub fn when_asked(config: &SdkConfig, prefix: String) -> Self {
+    pub fn lazy(config: &SdkConfig, prefix: String) -> Self {
         Self { config: config.clone(), prefix, client: OnceLock::new() }
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use aws_types::SdkConfig;
 use contracts::Dependency;
-use outbound::{BreakersOf, Client, DependencyClient, Reach, Secrets, Sleeping};
+use outbound::{BreakerParts, Client, DependencyClient, Reach, Secrets, TokioPause};
 use runtime::env::{EnvError, Lookup, number, required};
 use runtime::{Clock, SystemClock, unique_name};
 
@@ -15,7 +15,7 @@ use crate::{BreakerTable, SecretsManager};
 
 /// Calls to services, with secrets from Secrets Manager and breakers in a table.
 pub type ServiceClient =
-    DependencyClient<Client, SecretsManager, BreakerTable, Sleeping<SystemClock>>;
+    DependencyClient<Client, SecretsManager, BreakerTable, TokioPause<SystemClock>>;
 
 /// What the template gives to each function that calls services.
 #[derive(Clone, Debug)]
@@ -56,10 +56,10 @@ impl ServiceSettings {
         dependencies: BTreeMap<String, Dependency>,
     ) -> io::Result<ServiceClient> {
         let http = Client::new(needs_tls, self.reach)?;
-        let secrets = Secrets::new(SecretsManager::when_asked(sdk, self.secrets_prefix));
-        let breakers = BreakersOf {
+        let secrets = Secrets::new(SecretsManager::lazy(sdk, self.secrets_prefix));
+        let breakers = BreakerParts {
             store: BreakerTable::new(sdk, self.breakers_table),
-            surroundings: Sleeping(SystemClock),
+            host: TokioPause(SystemClock),
             environment: unique_name(SystemClock.now()),
             environments: self.maximum_concurrency,
         };

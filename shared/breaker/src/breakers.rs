@@ -9,29 +9,29 @@ use futures_util::lock::Mutex as AsyncMutex;
 
 use crate::environment::lease_length;
 use crate::{
-    Admission, Answer, Away, Environment, Moment, Outcome, Pass, Request, Settings, Snapshot,
-    Status, Store, Wait, WaitReason,
+    Admission, Answer, Environment, Moment, Outcome, Pass, Request, Settings, Snapshot, Status,
+    Store, StoreUnavailable, Wait, WaitReason,
 };
 
 /// What a breaker needs of the world beside its store.
-pub trait Surroundings: Send + Sync {
+pub trait Host: Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// Any number: it spreads waits and chooses shares of calls.
-    fn roll(&self) -> u64;
+    fn random(&self) -> u64;
 }
 
 /// All breakers that an environment needs, by the names of their dependencies.
 pub struct Breakers<S, W> {
     store: S,
-    surroundings: W,
+    host: W,
     environments: Mutex<BTreeMap<String, Environment>>,
     /// Held while the store is asked: calls that begin together are one question.
     asking: AsyncMutex<()>,
 }
 
 /// Leave to make one call. Dropped without [`Permit::finish`], the call says nothing.
-pub struct Permit<'a, S: Store, W: Surroundings> {
+pub struct Permit<'a, S: Store, W: Host> {
     breakers: &'a Breakers<S, W>,
     dependency: String,
     pass: Option<Pass>,
@@ -45,11 +45,11 @@ const MOST_ASKS: u32 = 6;
 /// How long a call waits that could not find out.
 const CONTENDED: Duration = Duration::from_secs(1);
 
-impl<S: Store, W: Surroundings> Breakers<S, W> {
+impl<S: Store, W: Host> Breakers<S, W> {
     /// `id` is unique among all environments that use the store.
     pub fn new(
         store: S,
-        surroundings: W,
+        host: W,
         id: &str,
         settings: impl IntoIterator<Item = (String, Settings)>,
     ) -> Self {
@@ -58,7 +58,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
             .map(|(name, settings)| (name, Environment::new(id.to_owned(), settings)))
             .collect();
         let environments = Mutex::new(environments);
-        Self { store, surroundings, environments, asking: AsyncMutex::new(()) }
+        Self { store, host, environments, asking: AsyncMutex::new(()) }
     }
 
     pub fn store(&self) -> &S {
@@ -84,7 +84,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
                 Admission::Ask(request) => self.ask(dependency, request).await,
             }
         }
-        let until = self.surroundings.now().plus(CONTENDED);
+        let until = self.host.now().plus(CONTENDED);
         Err(Wait { until, reason: WaitReason::Probing, since: None })
     }
 
@@ -108,7 +108,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
     /// calls, and is to know all the same what others found out.
     pub async fn refresh(&self, age: Duration) {
         let _asking = self.asking.lock().await;
-        let now = self.surroundings.now();
+        let now = self.host.now();
         if self.locked().values().any(|environment| environment.is_older_than(age, now)) {
             let found = self.store.read().await;
             self.have_read(found);
@@ -117,7 +117,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
 
     /// What each of them is like now.
     pub fn status(&self) -> BTreeMap<String, Status> {
-        let now = self.surroundings.now();
+        let now = self.host.now();
         let environments = self.locked();
         environments.iter().map(|(name, it)| (name.clone(), it.status(now))).collect()
     }
@@ -125,7 +125,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
     /// As [`Breakers::status`], but of those alone that may be other than on most days: of which a failed call is
     /// known, that are not closed, that an operator moved, or whose store is away.
     pub fn unusual_status(&self) -> BTreeMap<String, Status> {
-        let now = self.surroundings.now();
+        let now = self.host.now();
         let environments = self.locked();
         let unusual = environments.iter().filter(|(_, it)| !it.is_usual(now));
         unusual.map(|(name, it)| (name.clone(), it.status(now))).collect()
@@ -149,24 +149,24 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
             }
             Request::Replace { expected, record } => {
                 let replaced = self.store.replace(dependency, expected, &record).await;
-                Answer::Replaced(record, replaced)
+                Answer::ReplaceOutcome(record, replaced)
             }
             Request::Publish(publication) => {
                 let window = self.locked().get(dependency).map(|it| it.settings().window);
                 let Some(window) = window else { return };
                 let published = self.store.publish(dependency, window, &publication).await;
-                Answer::Published(publication, published)
+                Answer::PublishOutcome(publication, published)
             }
         };
-        let now = self.surroundings.now();
+        let now = self.host.now();
         if let Some(environment) = self.locked().get_mut(dependency) {
             environment.answered(answer, now);
         }
     }
 
     /// One answer is all breakers' answer.
-    fn have_read(&self, mut found: Result<BTreeMap<String, Snapshot>, Away>) {
-        let now = self.surroundings.now();
+    fn have_read(&self, mut found: Result<BTreeMap<String, Snapshot>, StoreUnavailable>) {
+        let now = self.host.now();
         for (name, environment) in self.locked().iter_mut() {
             let snapshot = match &mut found {
                 Ok(found) => Ok(found.remove(name).unwrap_or_default()),
@@ -188,7 +188,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
     }
 
     fn moment(&self) -> Moment {
-        Moment { now: self.surroundings.now(), roll: self.surroundings.roll() }
+        Moment { now: self.host.now(), roll: self.host.random() }
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<String, Environment>> {
@@ -197,7 +197,7 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
 
     /// Whether there may be something to tell the fleet.
     fn finish(&self, dependency: &str, pass: &Pass, outcome: Outcome, took: Duration) -> bool {
-        let now = self.surroundings.now();
+        let now = self.host.now();
         let mut environments = self.locked();
         let Some(environment) = environments.get_mut(dependency) else { return false };
         environment.finish(pass, outcome, took, now);
@@ -205,13 +205,13 @@ impl<S: Store, W: Surroundings> Breakers<S, W> {
     }
 }
 
-impl<S: Store, W: Surroundings> Permit<'_, S, W> {
+impl<S: Store, W: Host> Permit<'_, S, W> {
     /// Takes what came of the call, and tells the fleet if there is something to tell. The outcome counts even
     /// if the telling is given up. A call that took more than twice its limit, and four seconds, was frozen
     /// with its environment, and says nothing.
     pub async fn finish(mut self, outcome: Outcome) {
         if let Some(pass) = self.pass.take() {
-            let took = self.breakers.surroundings.now().since(self.began);
+            let took = self.breakers.host.now().since(self.began);
             let was_frozen = took > lease_length(self.limit);
             let outcome = if was_frozen { Outcome::Ignored } else { outcome };
             if self.breakers.finish(&self.dependency, &pass, outcome, took) {
@@ -221,7 +221,7 @@ impl<S: Store, W: Surroundings> Permit<'_, S, W> {
     }
 }
 
-impl<S: Store, W: Surroundings> Drop for Permit<'_, S, W> {
+impl<S: Store, W: Host> Drop for Permit<'_, S, W> {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
             self.breakers.finish(&self.dependency, &pass, Outcome::Ignored, Duration::ZERO);

@@ -10,7 +10,7 @@ mod settings;
 mod store;
 mod transition;
 
-pub use breakers::{Breakers, Permit, Surroundings};
+pub use breakers::{Breakers, Host, Permit};
 pub use counts::{Counts, Publication, SLOTS, SharedCounts, Slot};
 pub use environment::{
     Admission, Answer, CLOCK_SKEW, Environment, Outcome, Pass, Request, Status, Wait, WaitReason,
@@ -19,5 +19,5 @@ pub use record::{
     Cause, EnvironmentId, Forced, ForcedState, Lease, NextCall, Record, State, StateName,
 };
 pub use settings::{HalfOpen, Mode, NoPercent, OpenWait, Percent, Settings, Window, equal_jitter};
-pub use store::{Away, Published, Replaced, Snapshot, Store};
-pub use transition::{Event, Illegal, Moment, step};
+pub use store::{PublishOutcome, ReplaceOutcome, Snapshot, Store, StoreUnavailable};
+pub use transition::{Event, IllegalTransition, Moment, step};

@@ -16,7 +16,7 @@
 //! | forced or disabled | an operator releases it, or the act's time is over | as above |
 //! | any | an operator resets it | closed |
 //!
-//! All else is [`Illegal`]. Under an operator's act nothing happens by itself.
+//! All else is [`IllegalTransition`]. Under an operator's act nothing happens by itself.
 //!
 //! Times in a record are of the clock that wrote it, which may be wrong. So that it holds up no one for
 //! long, an environment says since when it has seen the state, by its own clock, and that counts too.
@@ -68,7 +68,7 @@ pub struct Moment {
 
 /// The record, as it is, does not let that happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Illegal {
+pub enum IllegalTransition {
     #[error("the breaker is {state}, and does not change so from there")]
     State { state: &'static str },
     #[error("an operator's act is in force")]
@@ -88,16 +88,16 @@ pub enum Illegal {
 /// The record after an event, of the next version.
 ///
 /// # Errors
-/// [`Illegal`], when the table above has no such line.
+/// [`IllegalTransition`], when the table above has no such line.
 pub fn step(
     record: &Record,
     event: Event,
     at: Moment,
     settings: &Settings,
-) -> Result<Record, Illegal> {
+) -> Result<Record, IllegalTransition> {
     let is_of_operator = matches!(event, Event::Force(_) | Event::Release | Event::Reset);
     if !is_of_operator && record.forced_at(at.now).is_some() {
-        return Err(Illegal::Forced);
+        return Err(IllegalTransition::Forced);
     }
     // 0 is the version of no record.
     let version = record.version.checked_add(1).unwrap_or(1);
@@ -118,7 +118,7 @@ pub fn step(
         Event::Expire { seen_since } => expire(&mut next, seen_since, at, settings)?,
         Event::Force(forced) => force(&mut next, forced, at.now),
         Event::Release => {
-            next.forced.take().ok_or(Illegal::NotForced)?;
+            next.forced.take().ok_or(IllegalTransition::NotForced)?;
         }
         Event::Reset => {
             next.forced = None;
@@ -129,7 +129,12 @@ pub fn step(
     Ok(next)
 }
 
-fn trip(next: &mut Record, cause: Cause, at: Moment, settings: &Settings) -> Result<(), Illegal> {
+fn trip(
+    next: &mut Record,
+    cause: Cause,
+    at: Moment,
+    settings: &Settings,
+) -> Result<(), IllegalTransition> {
     let State::Closed { since, .. } = next.state else { return Err(illegal(&next.state)) };
     if since.plus(settings.wait.recovery) <= at.now {
         next.opens = 0;
@@ -166,10 +171,10 @@ fn begin_half_open(
     seen_since: Timestamp,
     now: Timestamp,
     settings: &Settings,
-) -> Result<(), Illegal> {
+) -> Result<(), IllegalTransition> {
     match next.state {
         State::Open { until, .. } if now < open_until(until, seen_since, settings) => {
-            Err(Illegal::Waiting)
+            Err(IllegalTransition::Waiting)
         }
         State::Open { .. } => {
             let permitted = settings.half_open.permitted_calls.max(1);
@@ -180,7 +185,7 @@ fn begin_half_open(
         State::HalfOpen { since, .. }
             if is_half_open_too_long(since, seen_since, now, settings) =>
         {
-            Err(Illegal::NoPermit)
+            Err(IllegalTransition::NoPermit)
         }
         State::HalfOpen { .. } | State::Closed { .. } => Ok(()),
     }
@@ -192,7 +197,7 @@ fn lease(
     environment: EnvironmentId,
     wanted: Lease,
     now: Timestamp,
-) -> Result<(), Illegal> {
+) -> Result<(), IllegalTransition> {
     let State::HalfOpen { permitted, leases, results, .. } = &mut next.state else {
         return Err(illegal(&next.state));
     };
@@ -203,7 +208,7 @@ fn lease(
     }
     let permits = permitted.saturating_sub(taken).min(wanted.permits);
     if permits == 0 {
-        return Err(Illegal::NoPermit);
+        return Err(IllegalTransition::NoPermit);
     }
     leases.insert(environment, Lease { permits, ..wanted });
     Ok(())
@@ -215,11 +220,11 @@ fn settle(
     settled: Counts,
     at: Moment,
     settings: &Settings,
-) -> Result<(), Illegal> {
+) -> Result<(), IllegalTransition> {
     let State::HalfOpen { permitted, leases, results, .. } = &mut next.state else {
         return Err(illegal(&next.state));
     };
-    leases.remove(environment).ok_or(Illegal::NoLease)?;
+    leases.remove(environment).ok_or(IllegalTransition::NoLease)?;
     *results = results.plus(settled);
     match verdict(*results, *permitted, settings) {
         Verdict::Undecided => {}
@@ -263,12 +268,12 @@ fn expire(
     seen_since: Timestamp,
     at: Moment,
     settings: &Settings,
-) -> Result<(), Illegal> {
+) -> Result<(), IllegalTransition> {
     let State::HalfOpen { since, results, .. } = next.state else {
         return Err(illegal(&next.state));
     };
     if !is_half_open_too_long(since, seen_since, at.now, settings) {
-        return Err(Illegal::TooEarly);
+        return Err(IllegalTransition::TooEarly);
     }
     match results.rate_reached(settings, results.calls) {
         None if results.calls > 0 => recover(next, at.now, settings),
@@ -328,8 +333,8 @@ fn close(next: &mut Record, now: Timestamp, ramp: Duration) {
     next.unavailable_since = None;
 }
 
-fn illegal(state: &State) -> Illegal {
-    Illegal::State { state: state.name().as_str() }
+fn illegal(state: &State) -> IllegalTransition {
+    IllegalTransition::State { state: state.name().as_str() }
 }
 
 #[cfg(test)]

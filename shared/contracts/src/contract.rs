@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use event::{Code, FailureFingerprint};
 use serde::Deserialize;
 
-use crate::enricher::{self, Enricher, WrittenEnricher};
+use crate::enricher::{self, Enricher, RawEnricher};
 use crate::schema::{Schema, SchemaError};
-use crate::sink::{self, Sink, Target, WrittenSink};
-use crate::triage::{self, TriageRule, WrittenRule};
+use crate::sink::{self, RawSink, Sink, Target};
+use crate::triage::{self, RawRule, TriageRule};
 use crate::{UrlError, personal, pointer_tokens};
 
 /// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
@@ -85,51 +85,51 @@ pub enum ContractError {
     },
 }
 
-/// The file, as written.
+/// The file, as it is in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawContract {
     dataset: String,
     description: String,
     owner: String,
-    schema: WrittenSchema,
+    schema: RawSchema,
     keys: Keys,
     #[serde(default)]
-    csv: WrittenCsv,
+    csv: RawCsv,
     #[serde(default)]
-    enrichers: Vec<WrittenEnricher>,
-    sinks: Vec<WrittenSink>,
+    enrichers: Vec<RawEnricher>,
+    sinks: Vec<RawSink>,
     #[serde(default)]
-    retention: WrittenRetention,
+    retention: RawRetention,
     #[serde(default)]
     personal_data: Vec<String>,
     tenant: Option<String>,
     #[serde(default)]
-    redrive: WrittenRedrive,
+    redrive: RawRedrive,
     #[serde(default)]
-    triage: Vec<WrittenRule>,
+    triage: Vec<RawRule>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenSchema {
+struct RawSchema {
     version: u32,
     file: String,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenCsv {
+struct RawCsv {
     missing: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenRetention {
+struct RawRetention {
     idempotency_days: u32,
 }
 
-impl Default for WrittenRetention {
+impl Default for RawRetention {
     fn default() -> Self {
         Self { idempotency_days: 30 }
     }
@@ -137,11 +137,11 @@ impl Default for WrittenRetention {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenRedrive {
+struct RawRedrive {
     limit: u32,
 }
 
-impl Default for WrittenRedrive {
+impl Default for RawRedrive {
     fn default() -> Self {
         Self { limit: DEFAULT_REDRIVE_LIMIT }
     }
@@ -155,49 +155,49 @@ impl Contract {
     pub fn parse(yaml: &str, schemas: &BTreeMap<String, String>) -> Result<Self, ContractError> {
         // Without YAML 1.1's booleans: `n` is a name, and no `false`.
         let options = serde_saphyr::options! { strict_booleans: true };
-        let written: Written = serde_saphyr::from_str_with_options(yaml, options)
+        let raw: RawContract = serde_saphyr::from_str_with_options(yaml, options)
             .map_err(|error| ContractError::Malformed(error.to_string()))?;
-        check_name("dataset", &written.dataset)?;
-        check_pointers("keys.idempotency", &written.keys.idempotency)?;
-        check_pointers("keys.business", &written.keys.business)?;
-        check_pointers("keys.event_time", std::slice::from_ref(&written.keys.event_time))?;
-        let retention_days = written.retention.idempotency_days;
+        check_name("dataset", &raw.dataset)?;
+        check_pointers("keys.idempotency", &raw.keys.idempotency)?;
+        check_pointers("keys.business", &raw.keys.business)?;
+        check_pointers("keys.event_time", std::slice::from_ref(&raw.keys.event_time))?;
+        let retention_days = raw.retention.idempotency_days;
         if retention_days < MIN_RETENTION_DAYS {
             let problem = format!(
                 "{retention_days} days; at least {MIN_RETENTION_DAYS}, since a dead letter can come back after 14"
             );
             return Err(ContractError::Invalid { field: "retention.idempotency_days", problem });
         }
-        let schema = Schema::of_file(written.schema.file, schemas)?;
-        let enrichers = enricher::checked(written.enrichers, schemas)?;
-        let sinks = sink::checked(written.sinks, &written.keys)?;
+        let schema = Schema::of_file(raw.schema.file, schemas)?;
+        let enrichers = enricher::validate(raw.enrichers, schemas)?;
+        let sinks = sink::validate(raw.sinks, &raw.keys)?;
         for sink in &sinks {
             if let Target::Lake(lake) = &sink.target {
                 lake.check(&schema)?;
             }
         }
-        personal::check(&written.personal_data)?;
-        if let Some(tenant) = &written.tenant {
-            check_tenant(tenant, &written.personal_data)?;
+        personal::check(&raw.personal_data)?;
+        if let Some(tenant) = &raw.tenant {
+            check_tenant(tenant, &raw.personal_data)?;
         }
-        let redrive_limit = written.redrive.limit;
+        let redrive_limit = raw.redrive.limit;
         if !(1..=MAX_REDRIVE_LIMIT).contains(&redrive_limit) {
             return Err(invalid("redrive.limit", "from 1 to 100"));
         }
-        let triage = triage::checked(written.triage, &sinks)?;
+        let triage = triage::validate(raw.triage, &sinks)?;
         Ok(Self {
-            dataset: written.dataset,
-            description: written.description,
-            owner: written.owner,
-            version: written.schema.version,
+            dataset: raw.dataset,
+            description: raw.description,
+            owner: raw.owner,
+            version: raw.schema.version,
             schema,
             sinks,
-            keys: written.keys,
-            csv_missing: written.csv.missing,
+            keys: raw.keys,
+            csv_missing: raw.csv.missing,
             enrichers,
             retention_days,
-            personal_data: written.personal_data,
-            tenant: written.tenant,
+            personal_data: raw.personal_data,
+            tenant: raw.tenant,
             redrive_limit,
             triage,
         })

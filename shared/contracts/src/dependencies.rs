@@ -4,7 +4,7 @@
 //! An enricher or a sink names its dependency. All that name one share its circuit breaker, so that what one
 //! of them finds out holds for all.
 
-mod written;
+mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use breaker::Settings;
 use event::DEFAULT_LONGEST_WAIT;
 use serde::Deserialize;
 
-use self::written::{Checks, Written};
+use self::raw::{Checks, RawDependencies};
 use crate::contract::is_name;
 
 /// The dependencies that the file declares, by their names.
@@ -97,18 +97,18 @@ impl Dependencies {
     /// When it is not what is expected, or with all values that are out of their range.
     pub fn parse(yaml: &str) -> Result<Self, DependenciesError> {
         let options = serde_saphyr::options! { strict_booleans: true };
-        let written: Written = serde_saphyr::from_str_with_options(yaml, options)
+        let raw: RawDependencies = serde_saphyr::from_str_with_options(yaml, options)
             .map_err(|error| DependenciesError::Malformed { problem: error.to_string() })?;
         let mut problems = Vec::new();
         let mut checked = BTreeMap::new();
-        for (name, dependency) in written.dependencies {
+        for (name, dependency) in raw.dependencies {
             if !is_name(&name) {
                 problems.push(format!(
                     "`{name}` is not 1 to 64 lower-case letters, digits and hyphens"
                 ));
             }
             let mut checks = Checks { dependency: &name, problems: &mut problems };
-            let dependency = dependency.checked(&mut checks);
+            let dependency = dependency.validate(&mut checks);
             checked.insert(name, dependency);
         }
         if problems.is_empty() {

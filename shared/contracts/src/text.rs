@@ -25,10 +25,10 @@ impl TextTemplate {
         if text.starts_with(PREFIX) {
             return Err(UrlError::BareSecret);
         }
-        Self { parts: read_parts(text)? }.checked()
+        Self { parts: read_parts(text)? }.validate()
     }
 
-    fn checked(self) -> Result<Self, UrlError> {
+    fn validate(self) -> Result<Self, UrlError> {
         if let Some(pointer) = self.pointers().next()
             && !self.secrets().is_empty()
         {
@@ -72,7 +72,7 @@ impl TextTemplate {
                 None => return Err(UrlError::missing(variables, name)),
             });
         }
-        Self { parts }.checked()
+        Self { parts }.validate()
     }
 
     /// The secrets that it needs, once it is bound.

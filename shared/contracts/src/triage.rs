@@ -41,11 +41,11 @@ pub enum TriageAction {
     Notify,
 }
 
-/// A rule, as written.
+/// A rule, as it is in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WrittenRule {
-    when: WrittenCause,
+pub(crate) struct RawRule {
+    when: RawCause,
     then: TriageAction,
     wait: Option<String>,
     #[serde(default = "default_most")]
@@ -55,7 +55,7 @@ pub(crate) struct WrittenRule {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenCause {
+struct RawCause {
     group: Option<OneOrMore<FailureFingerprint>>,
     code: Option<OneOrMore<CodeName>>,
     stage: Option<OneOrMore<String>>,
@@ -99,11 +99,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 
 /// The rules of a contract with these sinks, checked.
-pub(crate) fn checked(
-    written: Vec<WrittenRule>,
+pub(crate) fn validate(
+    raw: Vec<RawRule>,
     sinks: &[Sink],
 ) -> Result<Vec<TriageRule>, ContractError> {
-    written.into_iter().map(|rule| rule.checked(sinks)).collect()
+    raw.into_iter().map(|rule| rule.validate(sinks)).collect()
 }
 
 /// The first of the rules that is for letters of this cause.
@@ -126,9 +126,9 @@ impl TriageCause {
     }
 }
 
-impl WrittenRule {
-    fn checked(self, sinks: &[Sink]) -> Result<TriageRule, ContractError> {
-        let when = self.when.checked(sinks)?;
+impl RawRule {
+    fn validate(self, sinks: &[Sink]) -> Result<TriageRule, ContractError> {
+        let when = self.when.validate(sinks)?;
         let wait = self.wait.as_deref().map_or(Ok(Duration::ZERO), wait)?;
         if !(1..=MOST_LETTERS).contains(&self.most) {
             return Err(invalid("triage.most", "from 1 to 100000 letters"));
@@ -141,8 +141,8 @@ impl WrittenRule {
     }
 }
 
-impl WrittenCause {
-    fn checked(self, sinks: &[Sink]) -> Result<TriageCause, ContractError> {
+impl RawCause {
+    fn validate(self, sinks: &[Sink]) -> Result<TriageCause, ContractError> {
         let groups = OneOrMore::list(self.group)?;
         if let Some(group) = groups.iter().find(|group| !is_group(group)) {
             let problem = format!("`{group}` is no group such as 1-0123456789abcdef");
@@ -211,22 +211,22 @@ fn wait(text: &str) -> Result<Duration, ContractError> {
 }
 
 /// A list of operations, or its JSON as a text.
-fn fix(written: &Value) -> Result<Patch, ContractError> {
+fn fix(raw: &Value) -> Result<Patch, ContractError> {
     let refused = |problem: &str| invalid("triage.fix", problem);
-    let from_text = match written {
+    let from_text = match raw {
         Value::String(text) => {
             let parsed: Result<Value, _> = serde_json::from_str(text);
             Some(parsed.map_err(|error| refused(&format!("malformed JSON: {error}")))?)
         }
         // YAML reads a fraction as a double, which has not all of its digits.
-        written if has_fraction(written) => {
+        raw if has_fraction(raw) => {
             return Err(refused(
                 "write it as JSON in one text, so that a fraction keeps its digits",
             ));
         }
         _ => None,
     };
-    Patch::parse(from_text.as_ref().unwrap_or(written)).map_err(|error| refused(&error.to_string()))
+    Patch::parse(from_text.as_ref().unwrap_or(raw)).map_err(|error| refused(&error.to_string()))
 }
 
 fn has_fraction(value: &Value) -> bool {

@@ -56,10 +56,10 @@ pub enum NameError {
     Reserved { name: String },
 }
 
-/// The file, as written. Below a key of its own, so that others can join it.
+/// The file, as it is in the file. Below a key of its own, so that others can join it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawVariables {
     variables: BTreeMap<String, String>,
 }
 
@@ -71,12 +71,12 @@ impl Variables {
     pub fn parse(file: &str, yaml: &str) -> Result<Self, VariablesError> {
         let file = file.to_owned();
         let options = serde_saphyr::options! { strict_booleans: true };
-        let written: Written =
+        let raw: RawVariables =
             serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
                 VariablesError::Malformed { file: file.clone(), problem: error.to_string() }
             })?;
         let mut values = BTreeMap::new();
-        for (name, text) in written.variables {
+        for (name, text) in raw.variables {
             check_name(&name)
                 .map_err(|source| VariablesError::Name { file: file.clone(), source })?;
             if text.trim().is_empty() {

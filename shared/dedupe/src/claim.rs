@@ -1,22 +1,22 @@
-//! A claim to a key, for effects that share no transaction with their dedupe record.
+//! A claim on a key, for effects that cannot share a transaction with their dedupe record.
 
 use event::{Code, Failure, Fingerprint, Timestamp};
 
 use crate::{InProgress, Limits, Owner, RecordId};
 
-/// An event to take effect once, by the doing of its owner.
+/// An event that is to take effect once, through its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     pub id: RecordId,
     pub fingerprint: Fingerprint,
     pub expires_at: Timestamp,
-    /// Of this attempt alone; the events of one object have the same.
+    /// The owner of this attempt. Events that are written into one object have the same owner.
     pub owner: Owner,
 }
 
 impl Claim {
-    /// Its dedupe record, held until then.
-    pub(crate) fn until(&self, lease_ends_at: Timestamp) -> InProgress {
+    /// The dedupe record of this claim, with a lease until `lease_ends_at`.
+    pub(crate) fn in_progress_until(&self, lease_ends_at: Timestamp) -> InProgress {
         InProgress {
             owner: self.owner.clone(),
             lease_ends_at,
@@ -26,20 +26,20 @@ impl Claim {
     }
 }
 
-/// What one attempt may take.
+/// The limits of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
-    /// When nothing of this attempt runs any more.
+    /// The time at which the attempt is over: nothing of it runs any more.
     pub ends_at: Timestamp,
-    /// Until when it waits for what others hold, at most.
+    /// The latest time until which the attempt waits for keys that others hold.
     pub wait_until: Timestamp,
     pub limits: Limits,
-    /// How often a call is made whose outcome is not known.
+    /// How often a call is made if its outcome stays unknown.
     pub tries: u32,
 }
 
-/// Its time was over before another's lease was.
-pub(crate) fn held(claim: &InProgress, now: Timestamp) -> Failure {
+/// The failure of an event whose key another invocation still held when this attempt was over.
+pub(crate) fn held_by_another(claim: &InProgress, now: Timestamp) -> Failure {
     let reason = "another invocation is about to write this key";
     let mut failure = Failure::throttled(Some(claim.lease_ends_at.since(now)), reason);
     failure.code = Code::DependencyUnavailable;

@@ -1,22 +1,20 @@
 #![doc = include_str!("../README.md")]
 
-mod backoff;
-mod batch;
 mod claim;
-mod claims;
+mod claim_set;
 pub mod fenced;
 pub mod leased;
-mod recent;
+mod recent_keys;
 mod record;
+mod repeats;
 mod store;
 pub mod transactional;
 
-pub use backoff::backoff;
-pub use batch::Outcome;
 pub use claim::{Claim, Lease};
-pub use recent::Recent;
+pub use recent_keys::{RecentKey, RecentKeys};
 pub use record::{Completed, DedupeRecord, InProgress, Owner, RecordId, Verdict};
+pub use repeats::Outcome;
 pub use store::{
-    Change, CommitError, Effect, Expected, Limits, Merged, NoEffect, OwnRecord, Reason, Store,
-    Transaction,
+    Change, CommitError, Effect, Expected, ItemConflict, Limits, Merged, NoEffect, OwnRecord,
+    Store, Transaction,
 };

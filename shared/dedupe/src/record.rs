@@ -1,26 +1,27 @@
-//! A dedupe record, and what it says of a second delivery.
+//! A dedupe record, and the verdict on a second delivery of its key.
 
 use std::fmt;
 
 use event::{Fingerprint, IdempotencyKey, Timestamp};
 
-/// A sink and an idempotency key: what happens once.
+/// A sink and an idempotency key. The pair takes effect once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId {
     pub sink: String,
     pub key: IdempotencyKey,
 }
 
-/// `<sink>#<key>`; a sink's name holds no `#`.
+/// `<sink>#<key>`. A sink's name has no `#`.
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.sink, self.key)
     }
 }
 
-/// Who claimed a key: never used twice, so that nobody completes or removes what another now holds.
+/// Who claimed a key. An owner is never used twice, so that nobody completes or removes a claim that
+/// another attempt holds by now.
 ///
-/// For an object it is also where the object is: one owner writes one object.
+/// For objects the owner is also the object's key: one owner writes one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner(String);
 
@@ -43,21 +44,21 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What a store remembers of a key.
+/// What the store knows of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DedupeRecord {
-    /// Somebody is about to let it take effect.
+    /// An attempt to let it take effect is under way.
     InProgress(InProgress),
     /// It took effect.
     Completed(Completed),
 }
 
-/// A claim.
+/// A claim on a key, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InProgress {
     pub owner: Owner,
-    /// Until then its owner is taken to be alive. Nothing that must hold rests on it: an owner that
-    /// lives longer is fenced.
+    /// Until this time the owner is assumed to be at work. No promise depends on that: an owner that
+    /// works for longer is fenced.
     pub lease_ends_at: Timestamp,
     pub fingerprint: Fingerprint,
     pub expires_at: Timestamp,
@@ -67,11 +68,11 @@ pub struct InProgress {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Completed {
     pub fingerprint: Fingerprint,
-    /// Where the effect was put, unless the sink has one place for all. A lake's compaction may have put
-    /// it together with others since.
+    /// Where the effect is, if the sink has more than one place. A compaction of a lake may have moved it
+    /// to another object since.
     pub place: Option<String>,
-    /// From here on the record counts as absent, whether or not the store has removed it: DynamoDB
-    /// takes up to a few days
+    /// From this time on the record counts as absent, even if the store still has it. DynamoDB takes up
+    /// to a few days to remove it
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>).
     pub expires_at: Timestamp,
 }
@@ -92,7 +93,7 @@ impl DedupeRecord {
 }
 
 impl Completed {
-    /// What a delivery with this payload is, now that the key has taken effect.
+    /// The verdict on a delivery with this payload, now that the key has taken effect.
     #[must_use]
     pub fn judge(&self, delivered: &Fingerprint) -> Verdict {
         Verdict::after(&self.fingerprint, delivered)
@@ -102,18 +103,18 @@ impl Completed {
 /// What became of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// It took effect now.
+    /// The event took effect now.
     Written,
-    /// It had taken effect before.
+    /// The event had taken effect before.
     Duplicate,
-    /// What it would have changed is newer already: remembered, and changed nothing.
+    /// The event is older than the content of its target. Its key is remembered, and nothing was changed.
     Stale,
-    /// Its key had taken effect with another payload: never applied, never dropped.
+    /// The key had taken effect with another payload. The event is neither applied nor dropped.
     Conflict { first: Fingerprint },
 }
 
 impl Verdict {
-    /// Of a delivery whose key has taken effect with the payload `first`.
+    /// The verdict on a delivery whose key has taken effect with the payload `first`.
     pub(crate) fn after(first: &Fingerprint, delivered: &Fingerprint) -> Self {
         if first == delivered { Self::Duplicate } else { Self::Conflict { first: first.clone() } }
     }

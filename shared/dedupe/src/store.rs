@@ -1,40 +1,40 @@
-//! The port to where dedupe records, and the effects that share a transaction with them, are.
+//! The port to the store that has the dedupe records, and the effects that share a transaction with them.
 
 use std::future::Future;
 use std::time::Duration;
 
-use event::{Code, Failure, Fingerprint, Timestamp};
+use event::{Backoff, Code, Failure, Fingerprint, Timestamp};
 
 use crate::{DedupeRecord, Owner, RecordId};
 
-/// What is written together, or not at all. No two changes are of one record, no two effects of one
-/// target.
+/// Changes and effects that are written together or not at all. No two changes are of one record, and no
+/// two effects have one target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Transaction<E> {
     pub changes: Vec<Change>,
     pub effects: Vec<E>,
 }
 
-/// One dedupe record's next state, provided that it is as it is expected to be.
+/// The next state of one dedupe record, on the condition that the record is as expected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Change {
     pub id: RecordId,
     pub expected: Expected,
-    /// `None` removes it.
+    /// The next state. `None` removes the record.
     pub to: Option<DedupeRecord>,
 }
 
-/// What a change is conditional on: what was read, and whose it is.
+/// The condition of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Expected {
-    /// Absent, or expired by now.
+    /// The record is absent or has expired.
     Free,
-    /// In progress, and this owner's.
+    /// The record is in progress, and this owner holds it.
     Held(Owner),
 }
 
 impl Expected {
-    /// Whether a record, as it is, lets the change happen.
+    /// Whether the change may be made when this record is found.
     #[must_use]
     pub fn allows(&self, found: Option<&DedupeRecord>, now: Timestamp) -> bool {
         match (self, found) {
@@ -45,48 +45,50 @@ impl Expected {
     }
 }
 
-/// An effect, as the protocol needs to know it.
+/// An effect, as far as the protocol needs to know it.
 pub trait Effect: Clone + Send + Sync {
-    /// What it changes, where others may change it too; `None` where the key alone decides.
+    /// The item that the effect changes, if effects of other keys may change it too. `None` if no other
+    /// key changes it.
     fn target(&self) -> Option<&str>;
 
-    /// Both in one, in any order, where they have one target.
+    /// Merges two effects with the same target. The order in which they are merged does not matter.
     fn merge(&self, other: &Self) -> Merged<Self>
     where
         Self: Sized;
 
-    /// Where the effect is its own dedupe record, so that it needs no change beside it.
+    /// The dedupe record that the effect itself contains, if it does. Such an effect needs no separate
+    /// change of a dedupe record.
     fn own_record(&self) -> Option<OwnRecord<'_>>;
 }
 
-/// What an effect says that is its own dedupe record, completed.
+/// The completed dedupe record that an effect contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnRecord<'a> {
     pub id: &'a RecordId,
     pub fingerprint: &'a Fingerprint,
-    /// From then on it counts as absent; `None` where that is never.
+    /// From this time on the record counts as absent. `None` if it never expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Two effects on one target.
+/// The result of merging two effects on one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merged<E> {
-    /// One that does what both do.
+    /// One effect that does what both do.
     Both(E),
-    /// The other one is newer, and leaves nothing of this one.
+    /// The other effect is newer, and replaces this one.
     Other,
-    /// This one is newer, and leaves nothing of the other one.
+    /// This effect is newer, and replaces the other one.
     This,
-    /// They need a transaction each, in the order of their delivery.
+    /// They cannot be merged. Each needs a transaction of its own, in the order of their delivery.
     Apart,
 }
 
 impl<E> Merged<E> {
-    /// The same, of another kind of effect.
+    /// Converts a merged effect to another type.
     #[must_use]
-    pub fn map<F>(self, of: impl FnOnce(E) -> F) -> Merged<F> {
+    pub fn map<F>(self, convert: impl FnOnce(E) -> F) -> Merged<F> {
         match self {
-            Self::Both(both) => Merged::Both(of(both)),
+            Self::Both(both) => Merged::Both(convert(both)),
             Self::Other => Merged::Other,
             Self::This => Merged::This,
             Self::Apart => Merged::Apart,
@@ -94,7 +96,7 @@ impl<E> Merged<E> {
     }
 }
 
-/// Of a store whose effects are elsewhere.
+/// The effect type of a store that has dedupe records only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoEffect {}
 
@@ -112,59 +114,59 @@ impl Effect for NoEffect {
     }
 }
 
-/// Why nothing of a transaction was written.
+/// Why a transaction was not written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CommitError {
-    /// Cancelled; a reason for each change and for each effect, in their order.
-    Cancelled { changes: Vec<Reason>, effects: Vec<Reason> },
-    /// The store will never take it as it is: something in it is at fault.
+    /// A condition did not hold. There is one reason for each change and for each effect, in their order.
+    Cancelled { changes: Vec<ItemConflict>, effects: Vec<ItemConflict> },
+    /// The store will never accept this transaction, because something in it is invalid.
     Rejected { code: Code, reason: String },
-    /// The store could not, and may later; whether it wrote is not known.
+    /// The store failed, and may succeed later. Whether it wrote the transaction is not known.
     Failed(Failure),
 }
 
-/// A change's or an effect's part in a cancellation.
+/// Why one change or effect made the store cancel its transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// None: it was cancelled with the others.
-    Innocent,
-    /// The dedupe record was not as expected, but this; or there is none.
+pub enum ItemConflict {
+    /// Its condition held. It was cancelled because of another one.
+    NotAtFault,
+    /// The dedupe record was not as expected. This is the record that was found, if there was one.
     Found(Option<DedupeRecord>),
-    /// The effect's target holds what is newer.
+    /// The target of the effect already has newer content.
     Superseded,
-    /// Another transaction held its item, or the store was busy.
+    /// Another transaction held the item, or the store was busy.
     Contended,
 }
 
-/// A store that writes transactions, all or none.
+/// A store that writes a transaction completely or not at all.
 pub trait Store: Send + Sync {
     type Effect: Effect;
 
-    /// Writes the transaction, provided that each record is at `now` as it is expected to be.
+    /// Writes the transaction if each record is, at `now`, as its change expects.
     fn commit(
         &self,
         transaction: Transaction<Self::Effect>,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), CommitError>> + Send;
 
-    /// Lets time pass before what is contended is tried again.
+    /// Waits before another try.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// The longest wait for what another transaction or invocation holds.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The waits for an item that another transaction or invocation holds.
+pub(crate) const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(1));
 
-/// What one transaction may hold, and how often a contended one is tried.
+/// The size of a transaction, and the number of tries when others hold its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// Changes and effects together.
+    /// The number of changes and effects together.
     pub actions: usize,
     pub bytes: usize,
     pub contended_tries: u32,
 }
 
 impl Limits {
-    /// `TransactWriteItems` takes 100 actions and 4 MB:
+    /// DynamoDB's `TransactWriteItems` takes 100 actions and 4 MB:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
     pub const DYNAMODB: Self = Self { actions: 100, bytes: 4_000_000, contended_tries: 3 };
 }

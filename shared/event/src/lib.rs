@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attributes;
+mod backoff;
 mod canonical;
 mod csv_header;
 mod dead_letter;
@@ -19,6 +20,7 @@ mod timestamp;
 mod trace;
 
 pub use attributes::{Attribute, Attributes, attributes_size};
+pub use backoff::{Backoff, jitter};
 pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers, hex_sha256};
 pub use csv_header::{CSV_ATTRIBUTE, CsvHeader};
 pub use dead_letter::{

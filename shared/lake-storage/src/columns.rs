@@ -128,7 +128,7 @@ impl Columns {
             row.push(match &column.source {
                 Source::Member(name) => {
                     let text = members.get(name).map_or("null", |text| text.get());
-                    match column.place(text).map_err(|expected| unfit(name, expected))? {
+                    match column.place(text).map_err(|expected| unusable_secret(name, expected))? {
                         Placed::Exactly(cell) => {
                             members.remove(name);
                             cell
@@ -302,7 +302,7 @@ fn column_names(
     names
 }
 
-fn unfit(member: &str, expected: &str) -> Failure {
+fn unusable_secret(member: &str, expected: &str) -> Failure {
     let reason = format!("the lake's column takes {expected}");
     Failure::permanent(Code::ContractViolation, reason).at(pointer_to(member))
 }

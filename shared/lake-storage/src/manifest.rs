@@ -7,15 +7,14 @@
 
 use std::time::Duration;
 
-use dedupe::backoff;
-use event::{Code, Failure, Timestamp};
+use event::{Backoff, Code, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Bucket, Condition, PutOutcome};
 
 /// Writers in each other's way lose once for each that wins; a handful is at work at a time.
 const TRIES: u32 = 10;
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+const BACKOFF: Backoff = Backoff::for_contention(Duration::from_millis(500));
 
 /// An object that is there whole, with rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +68,7 @@ pub(crate) async fn add<B: Bucket>(
     for tried in 0..TRIES {
         if tried > 0 {
             // By the entry's key, so that two writers do not keep step.
-            bucket.pause(backoff(tried + 1, LONGEST_PAUSE, &entry.key)).await;
+            bucket.pause(BACKOFF.wait(tried + 1, &entry.key)).await;
         }
         let (mut entries, condition) = load(bucket, manifest).await?;
         if entries.iter().any(|known| known.covers(&entry.key)) {

@@ -1,11 +1,11 @@
-//! The objects of one batch, as the fenced protocol asks for them.
+//! The port to objects of the fenced protocol, for one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use contracts::LakeFormat;
 use dedupe::Owner;
-use dedupe::fenced::{Objects, Put};
+use dedupe::fenced::{self, Objects};
 use event::{Code, Failure, IdempotencyKey};
 use tokio::sync::Semaphore;
 
@@ -14,15 +14,16 @@ use crate::lake::{Lake, Lakes, Row, keys};
 use crate::manifest::{self, Entry};
 use crate::place::{Partition, content_type, parse};
 
-/// Objects that are written or read at a time: each is in memory as long.
-const AT_ONCE: usize = 8;
+/// How many objects are written or read at a time. Each is in memory meanwhile.
+const MAX_CONCURRENT: usize = 8;
 
+/// The objects of one batch in a bucket.
 pub(crate) struct BatchObjects<'a, B> {
     bucket: &'a B,
     lakes: &'a Lakes,
     /// One for each claim.
     rows: Vec<&'a Row>,
-    /// What is known to be there, and no other will ever be.
+    /// The sizes of the objects that are known to be there. Such an object never changes.
     sizes: Mutex<BTreeMap<Owner, Size>>,
     permits: Semaphore,
 }
@@ -33,7 +34,7 @@ struct Size {
     bytes: usize,
 }
 
-/// Where an owner's object is.
+/// Where an owner's object is, and how it is encoded.
 struct Place<'a> {
     partition: Partition,
     format: LakeFormat,
@@ -42,75 +43,77 @@ struct Place<'a> {
 
 impl<'a, B: Bucket> BatchObjects<'a, B> {
     pub(crate) fn new(bucket: &'a B, lakes: &'a Lakes, rows: Vec<&'a Row>) -> Self {
-        let permits = Semaphore::new(AT_ONCE);
+        let permits = Semaphore::new(MAX_CONCURRENT);
         Self { bucket, lakes, rows, sizes: Mutex::default(), permits }
     }
 
     fn place(&self, owner: &Owner) -> Result<Place<'a>, Failure> {
-        let found = parse(owner).and_then(|(partition, format)| {
-            let lake = self.lakes.get(&partition.dataset)?.get(&partition.sink)?;
-            Some(Place { partition, format, lake })
-        });
-        // A record of an owner that wrote nothing here: somebody else's, or a lake's that is no more.
-        found.ok_or_else(|| {
+        self.find_place(owner).ok_or_else(|| {
+            // The record belongs to another sink, or to a lake that the contracts no longer have.
             let reason = format!("`{owner}` is not in a lake of these contracts");
             Failure::permanent(Code::ContractViolation, reason)
         })
     }
 
-    /// Writes an object of these rows where nothing is.
-    async fn create(&self, owner: &Owner, rows: &[&Row]) -> Result<Put, Failure> {
+    fn find_place(&self, owner: &Owner) -> Option<Place<'a>> {
+        let (partition, format) = parse(owner)?;
+        let lake = self.lakes.get(&partition.dataset)?.get(&partition.sink)?;
+        Some(Place { partition, format, lake })
+    }
+
+    /// Writes an object with these rows, if no object is there.
+    async fn create(&self, owner: &Owner, rows: &[&Row]) -> Result<fenced::PutOutcome, Failure> {
         let place = self.place(owner)?;
         let _permit = self.permits.acquire().await;
         let object = place.lake.object(place.format, rows)?;
         let size = Size { rows: rows.len(), bytes: object.len() };
-        let kind = content_type(place.format);
-        match self.bucket.put(owner.as_str(), object, kind, Condition::Absent).await? {
+        let content_type = content_type(place.format);
+        let put = self.bucket.put(owner.as_str(), object, content_type, Condition::Absent);
+        match put.await? {
             PutOutcome::Written => {
-                self.note(owner, size);
-                Ok(Put::Created)
+                self.sizes().insert(owner.clone(), size);
+                Ok(fenced::PutOutcome::Created)
             }
-            PutOutcome::Refused => Ok(Put::Exists),
+            PutOutcome::Refused => Ok(fenced::PutOutcome::Exists),
         }
     }
 
-    fn note(&self, owner: &Owner, size: Size) {
-        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
-        sizes.insert(owner.clone(), size);
+    fn sizes(&self) -> MutexGuard<'_, BTreeMap<Owner, Size>> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn noted(&self, owner: &Owner) -> Option<Size> {
-        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).get(owner).copied()
+    fn size(&self, owner: &Owner) -> Option<Size> {
+        self.sizes().get(owner).copied()
     }
 }
 
 impl<B: Bucket> Objects for BatchObjects<'_, B> {
-    async fn put(&self, owner: &Owner, positions: &[usize]) -> Result<Put, Failure> {
+    async fn put(&self, owner: &Owner, positions: &[usize]) -> Result<fenced::PutOutcome, Failure> {
         let rows: Vec<&Row> =
             positions.iter().filter_map(|&at| self.rows.get(at).copied()).collect();
         self.create(owner, &rows).await
     }
 
-    async fn look(&self, owner: &Owner) -> Result<Option<BTreeSet<IdempotencyKey>>, Failure> {
+    async fn read_keys(&self, owner: &Owner) -> Result<Option<BTreeSet<IdempotencyKey>>, Failure> {
         let format = self.place(owner)?.format;
         let _permit = self.permits.acquire().await;
-        let Some(found) = self.bucket.get(owner.as_str()).await? else { return Ok(None) };
-        let bytes = found.body.len();
-        let keys = keys(format, found.body)?;
-        self.note(owner, Size { rows: keys.len(), bytes });
+        let Some(object) = self.bucket.get(owner.as_str()).await? else { return Ok(None) };
+        let bytes = object.body.len();
+        let keys = keys(format, object.body)?;
+        self.sizes().insert(owner.clone(), Size { rows: keys.len(), bytes });
         Ok(Some(keys))
     }
 
-    async fn fence(&self, owner: &Owner) -> Result<Put, Failure> {
+    async fn put_tombstone(&self, owner: &Owner) -> Result<fenced::PutOutcome, Failure> {
         self.create(owner, &[]).await
     }
 
     async fn publish(&self, owner: &Owner) -> Result<(), Failure> {
-        if self.noted(owner).is_none() {
-            self.look(owner).await?;
+        if self.size(owner).is_none() {
+            self.read_keys(owner).await?;
         }
-        // A tombstone is nobody's to read.
-        let Some(Size { rows, bytes }) = self.noted(owner).filter(|size| size.rows > 0) else {
+        // A tombstone has no rows and is not listed.
+        let Some(Size { rows, bytes }) = self.size(owner).filter(|size| size.rows > 0) else {
             return Ok(());
         };
         let manifest = self.place(owner)?.partition.manifest();

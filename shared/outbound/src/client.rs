@@ -18,7 +18,7 @@ use crate::body::{Coding, MAX_ANSWER_BYTES, read};
 use crate::connect::{GuardedConnector, forbidden};
 use crate::reach::Reach;
 use crate::retry_after::retry_after;
-use crate::{Answer, Ask, AskError, BodyError, Request};
+use crate::{Answer, BodyError, HttpClient, Request, RequestError};
 
 /// A client with one pool of kept-alive connections.
 pub struct Client {
@@ -50,11 +50,11 @@ impl Client {
     }
 
     /// As far as its body.
-    async fn response(&self, request: Request) -> Result<http::Response<Incoming>, AskError> {
+    async fn response(&self, request: Request) -> Result<http::Response<Incoming>, RequestError> {
         let Request { method, url, headers, body } = request;
         let mut asked = http::Request::new(Full::new(body));
         *asked.method_mut() = method;
-        *asked.uri_mut() = url.parse().map_err(|_| AskError::Url)?;
+        *asked.uri_mut() = url.parse().map_err(|_| RequestError::Url)?;
         *asked.headers_mut() = headers;
         let gzip = HeaderValue::from_static("gzip");
         asked.headers_mut().entry(ACCEPT_ENCODING).or_insert(gzip);
@@ -64,9 +64,9 @@ impl Client {
         };
         response.map_err(|error| {
             if let Some(forbidden) = forbidden(&error) {
-                return AskError::Forbidden { address: forbidden.0 };
+                return RequestError::Forbidden { address: forbidden.0 };
             }
-            if error.is_connect() { AskError::Connection } else { AskError::BrokenOff }
+            if error.is_connect() { RequestError::Connection } else { RequestError::BrokenOff }
         })
     }
 }
@@ -84,16 +84,16 @@ impl Client {
     /// `most_bytes` are read.
     ///
     /// # Errors
-    /// [`AskError`].
+    /// [`RequestError`].
     pub async fn fetch(
         &self,
         request: Request,
         limit: Duration,
         most_bytes: usize,
-    ) -> Result<Response, AskError> {
+    ) -> Result<Response, RequestError> {
         let (ends_at, limit_ms) = (Instant::now() + limit, limit.as_millis());
         let response = timeout_at(ends_at, self.response(request)).await;
-        let response = response.map_err(|_| AskError::TimedOut { limit_ms })??;
+        let response = response.map_err(|_| RequestError::TimedOut { limit_ms })??;
         let (parts, body) = response.into_parts();
         let coding = Coding::of(&parts.headers);
         let body = timeout_at(ends_at, read(body, coding, most_bytes)).await;
@@ -102,8 +102,8 @@ impl Client {
     }
 }
 
-impl Ask for Client {
-    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
+impl HttpClient for Client {
+    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, RequestError> {
         let Response { status, headers, body } =
             self.fetch(request, limit, MAX_ANSWER_BYTES).await?;
         Ok(Answer { status, retry_after: retry_after(&headers), body })

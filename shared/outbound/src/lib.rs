@@ -19,7 +19,8 @@ use http::{HeaderMap, Method};
 
 pub use client::{Client, Response};
 pub use dependency::{
-    BreakersOf, Call, DependencyClient, Judged, Message, NotAsked, Pause, Retrying, Sign, Sleeping,
+    BreakerParts, Call, DependencyClient, DependencySignal, JudgedAnswer, Message, NotSent, Pause,
+    RetryState, TokioPause,
 };
 pub use headers::{FilledHeaders, HeaderError, HeaderTemplates, Unbound};
 pub use reach::Reach;
@@ -57,7 +58,7 @@ pub enum BodyError {
 
 /// There is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
+pub enum RequestError {
     #[error("the URL is not one that can be asked")]
     Url,
     /// Nothing was sent: the URL's host is this machine, its link or its metadata.
@@ -75,13 +76,13 @@ pub enum AskError {
 }
 
 /// The port to such services.
-pub trait Ask: Send + Sync {
+pub trait HttpClient: Send + Sync {
     /// Sends a request, and waits no longer than this for the whole of its answer.
     fn ask(
         &self,
         request: Request,
         limit: Duration,
-    ) -> impl Future<Output = Result<Answer, AskError>> + Send;
+    ) -> impl Future<Output = Result<Answer, RequestError>> + Send;
 }
 
 impl Answer {

@@ -106,7 +106,7 @@ impl<S: SecretStore> Secrets<S> {
         }
         filled.add_secret(templates, |reference| {
             texts.get(reference.name.as_str()).map_or_else(
-                || Err(unfit(reference, "was not read")),
+                || Err(unusable_secret(reference, "was not read")),
                 |text| member(text, reference),
             )
         })?;
@@ -187,16 +187,16 @@ fn member(secret: &SecretText, reference: &SecretReference) -> Result<String, Fa
     let Some(field) = &reference.field else { return Ok(secret.0.clone()) };
     // Its error would quote the text.
     let Ok(Value::Object(mut members)) = serde_json::from_str(&secret.0) else {
-        return Err(unfit(reference, "is no JSON object"));
+        return Err(unusable_secret(reference, "is no JSON object"));
     };
     match members.remove(field) {
         Some(Value::String(text)) => Ok(text),
         Some(Value::Number(number)) => Ok(number.to_string()),
-        _ => Err(unfit(reference, "has no text there")),
+        _ => Err(unusable_secret(reference, "has no text there")),
     }
 }
 
-fn unfit(reference: &SecretReference, problem: &str) -> Failure {
+fn unusable_secret(reference: &SecretReference, problem: &str) -> Failure {
     Failure::transient(Code::DependencyRefused, format!("`{reference}`: the secret {problem}"))
 }
 

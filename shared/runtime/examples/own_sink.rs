@@ -1,4 +1,4 @@
-//! A sink of one's own: another team's FIFO queue is told of each event, once.
+//! A custom sink: sends each event once to another team's FIFO queue.
 //!
 //! A contract declares it as `{name: partners, kind: custom, by: announce}`; enrich finds its queue in
 //! `SINK_QUEUES`, as `custom:announce`.
@@ -7,13 +7,12 @@ use std::process::ExitCode;
 
 use aws::{ClaimStore, Queues, sdk_config};
 use contracts::Sink;
-use dedupe::RecordId;
 use dedupe::leased::Delivery;
 use event::Failure;
 use lambda_runtime::Error;
 use sluicegate_runtime::env::{Process, queue_url, required};
-use sluicegate_runtime::sink::{Event, Leased, LeasedSink};
-use sluicegate_runtime::{Batches, Deadline, Outgoing, Queue, Settings};
+use sluicegate_runtime::sink::{DeliveryContext, Event, LeasedSink, LeasedStage};
+use sluicegate_runtime::{Batches, Outgoing, Queue, Settings};
 
 /// Announces events to a queue.
 pub(crate) struct Announce<Q> {
@@ -38,11 +37,11 @@ impl<Q: Queue> LeasedSink for Announce<Q> {
         })
     }
 
-    async fn send(&self, request: &Outgoing, _: &RecordId, _: bool, _: &Deadline) -> Delivery {
+    async fn send(&self, request: &Outgoing, _: DeliveryContext<'_>) -> Delivery {
         let sent = self.queue.send_batch(&self.url, std::slice::from_ref(request)).await;
         match sent.into_iter().next() {
             Some(Ok(())) => Delivery::Taken,
-            // It may have arrived. Within five minutes SQS drops a second one by its key.
+            // The message may have arrived. SQS drops a second one with the same key for five minutes.
             Some(Err(failure)) => Delivery::Unknown(failure),
             None => Delivery::Refused(Failure::throttled(None, "nothing was sent")),
         }
@@ -57,7 +56,7 @@ async fn run() -> Result<(), Error> {
     let store = ClaimStore::new(&sdk, required(&Process, "DEDUPE_TABLE", "the name of a table")?);
     let sink = Announce { queue: queue.clone(), url: queue_url(&Process, "PARTNERS_QUEUE_URL")? };
     sluicegate_runtime::serve_batches(Batches {
-        stage: Leased::new(contracts, sink, store),
+        stage: LeasedStage::new(contracts, sink, store),
         dead_letters: settings.dead_letters(queue.clone()),
         policy: settings.policy(),
         queue,

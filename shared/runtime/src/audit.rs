@@ -30,7 +30,7 @@ const MAX_WHY: usize = 500;
 ///
 /// # Errors
 /// What a reason is, when it is empty, too long, or has control characters.
-pub fn check_why(text: &str) -> Result<&str, String> {
+pub fn check_reason(text: &str) -> Result<&str, String> {
     let why = text.trim();
     // Not the dots that stand for it in a command that is shown.
     let is_no_word = |c: char| c.is_whitespace() || c.is_ascii_punctuation() || c == '…';
@@ -97,7 +97,7 @@ pub enum AuditPhase {
 
 /// What an entry tells besides the act.
 #[derive(Clone, Debug)]
-pub struct AuditTold<'a> {
+pub struct AuditDetails<'a> {
     pub phase: AuditPhase,
     pub before: Value,
     /// What is to be, of an intent; what is, of an outcome.
@@ -109,7 +109,7 @@ pub struct AuditTold<'a> {
 impl AuditEntry<'_> {
     /// The entry as a JSON object.
     #[must_use]
-    pub fn body(&self, told: AuditTold<'_>) -> Vec<u8> {
+    pub fn body(&self, told: AuditDetails<'_>) -> Vec<u8> {
         let (kind, name) = self.subject;
         let document = json!({
             "audit_format": AUDIT_FORMAT,

@@ -16,23 +16,26 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::panics::catch_panic;
-use crate::{CancelledRedrives, DeadLetters, Deadline, Done, Queue, Record, Senders, Stage, Tally};
+use crate::{
+    CancelledRedrives, DeadLetterQueue, Deadline, EventCounts, Queue, Record, Stage, Tally,
+    TrustedSenders,
+};
 
 /// What Lambda is told: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BatchResponse {
     #[serde(rename = "batchItemFailures")]
-    pub failures: Vec<Failed>,
+    pub failures: Vec<BatchItemFailure>,
 }
 
 /// One record that stays in its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failed {
+pub struct BatchItemFailure {
     #[serde(rename = "itemIdentifier")]
     pub message_id: String,
 }
 
-impl Failed {
+impl BatchItemFailure {
     fn of(record: &Record) -> Self {
         Self { message_id: record.received_id().to_owned() }
     }
@@ -54,7 +57,7 @@ pub struct Policy {
     /// No record is started with less than this left, and half of it is kept for the answer.
     pub reserve: Duration,
     /// Whose messages may say that they failed before. Not given, all: where only functions may send.
-    pub trusted_senders: Option<Senders>,
+    pub trusted_senders: Option<TrustedSenders>,
     /// By what it is known which runs of redrive were cancelled. Not given: what such a run sent is processed like
     /// anything else.
     pub cancelled_redrives: Option<CancelledRedrives>,
@@ -79,19 +82,19 @@ impl Policy {
 pub struct Batches<S, Q> {
     pub stage: S,
     pub queue: Q,
-    pub dead_letters: DeadLetters<Q>,
+    pub dead_letters: DeadLetterQueue<Q>,
     pub policy: Policy,
 }
 
 /// A record, and what became of it.
-type Outcome = (Record, Result<Done, Failure>);
+type Outcome = (Record, Result<EventCounts, Failure>);
 
 impl<S: Stage, Q: Queue> Batches<S, Q> {
     /// Works off a batch; never fails as a whole.
     pub async fn run(&self, mut records: Vec<Record>, deadline: &Deadline) -> BatchResponse {
         for record in &mut records {
             if let Some(trusted) = &self.policy.trusted_senders {
-                record.is_strangers = !trusted.include(record);
+                record.is_from_untrusted = !trusted.include(record);
             }
             record.unpark();
         }
@@ -108,11 +111,11 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
                     for later in &mut waves {
                         for follower in later.extract_if(.., |r| r.group.as_ref() == Some(group)) {
                             tally.untouched += 1;
-                            response.failures.push(Failed::of(&follower));
+                            response.failures.push(BatchItemFailure::of(&follower));
                         }
                     }
                 }
-                response.failures.push(Failed::of(&record));
+                response.failures.push(BatchItemFailure::of(&record));
             }
         }
         tally.failed = response.failures.len();
@@ -225,7 +228,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         &self,
         prepared: Vec<S::Prepared>,
         deadline: &Deadline,
-    ) -> Vec<Result<Done, Failure>> {
+    ) -> Vec<Result<EventCounts, Failure>> {
         let count = prepared.len();
         if count == 0 {
             return Vec::new();

@@ -4,13 +4,13 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use breaker::Surroundings;
+use breaker::Host;
 use event::Timestamp;
 use lambda_runtime::Context;
 
 use crate::env::{Lookup, Process};
 use crate::names::any_number;
-use crate::rolls::Rolls;
+use crate::random::RandomNumbers;
 
 /// What the local emulation sets for each environment it starts: what the environment's clock adds to its
 /// system's at the start, in milliseconds, before or behind. Not set on Lambda.
@@ -36,13 +36,13 @@ impl Clock for SystemClock {
 }
 
 /// What breakers need of the machine.
-impl Surroundings for SystemClock {
+impl Host for SystemClock {
     fn now(&self) -> Timestamp {
         Clock::now(self)
     }
 
-    fn roll(&self) -> u64 {
-        ROLLS.next()
+    fn random(&self) -> u64 {
+        RANDOM_NUMBERS.next()
     }
 }
 
@@ -50,7 +50,8 @@ impl Surroundings for SystemClock {
 static OFFSET: LazyLock<Offset> = LazyLock::new(|| Offset::read(&Process));
 
 /// This process's.
-static ROLLS: LazyLock<Rolls> = LazyLock::new(|| Rolls::new(any_number(Clock::now(&SystemClock))));
+static RANDOM_NUMBERS: LazyLock<RandomNumbers> =
+    LazyLock::new(|| RandomNumbers::new(any_number(Clock::now(&SystemClock))));
 
 /// Takes over the time that an invocation comes with.
 pub(crate) fn begin_invocation(context: &Context) {

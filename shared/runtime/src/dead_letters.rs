@@ -8,7 +8,7 @@ use crate::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue, Record, s
 
 /// What cannot be processed, on its way to a dead-letter queue.
 #[derive(Clone, Debug)]
-pub struct Refused {
+pub struct RejectedMessage {
     pub body: String,
     pub attributes: Attributes,
     pub letter: DeadLetter,
@@ -18,7 +18,7 @@ pub struct Refused {
     pub id: String,
 }
 
-impl Refused {
+impl RejectedMessage {
     /// A received message, body and attributes as they came, of an event that is held to this contract.
     #[must_use]
     pub fn message(
@@ -80,18 +80,18 @@ enum Kind {
 
 /// One dead-letter queue.
 #[derive(Clone, Debug)]
-pub struct DeadLetters<Q> {
+pub struct DeadLetterQueue<Q> {
     queue: Q,
     url: String,
 }
 
-impl<Q: Queue> DeadLetters<Q> {
+impl<Q: Queue> DeadLetterQueue<Q> {
     pub fn new(queue: Q, url: String) -> Self {
         Self { queue, url }
     }
 
     /// One result for each, in their order; a failed one is still where it was.
-    pub async fn send(&self, refused: Vec<Refused>) -> Vec<Result<(), Failure>> {
+    pub async fn send(&self, refused: Vec<RejectedMessage>) -> Vec<Result<(), Failure>> {
         let kind = if self.url.ends_with(".fifo") { Kind::Fifo } else { Kind::Standard };
         let messages: Vec<Outgoing> =
             refused.into_iter().map(|refused| refused.outgoing(kind)).collect();

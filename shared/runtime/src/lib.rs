@@ -14,9 +14,9 @@ mod names;
 mod outbox;
 mod panics;
 mod queue;
+mod random;
 mod record;
 mod redrives;
-mod rolls;
 mod senders;
 mod serve;
 mod settings;
@@ -26,23 +26,23 @@ mod tally;
 mod verdict;
 
 pub use audit::{
-    Audit, AuditEntry, AuditKeys, AuditPhase, AuditTold, Operator, add_to_audit, check_why,
+    Audit, AuditDetails, AuditEntry, AuditKeys, AuditPhase, Operator, add_to_audit, check_reason,
 };
-pub use backoff::backoff;
-pub use batch::{BatchResponse, Batches, Failed, Policy};
+pub use backoff::retry_delay;
+pub use batch::{BatchItemFailure, BatchResponse, Batches, Policy};
 pub use catalog::{LoadError, load_contracts, load_variables};
 pub use clock::{Clock, SystemClock};
-pub use dead_letters::{DeadLetters, Refused};
+pub use dead_letters::{DeadLetterQueue, RejectedMessage};
 pub use deadline::Deadline;
 pub use logs::{exit_code, init_logs};
-pub use lookup::{FileRead, FileStore, Found, Lookup, LookupError};
+pub use lookup::{FileRead, FileStore, Lookup, LookupAnswer, LookupError};
 pub use names::{time_of_name, unique_name};
 pub use outbox::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all};
 pub use queue::{MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue};
 pub use record::Record;
 pub use redrives::{CancelledRedrives, RedriveRuns};
-pub use senders::Senders;
+pub use senders::TrustedSenders;
 pub use serve::{invocation_span, serve, serve_batches};
 pub use settings::Settings;
-pub use stage::{Done, Stage};
+pub use stage::{EventCounts, Stage};
 pub use tally::Tally;

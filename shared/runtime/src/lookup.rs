@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 /// part. A lookup makes one attempt.
 pub trait Lookup: Send + Sync {
     /// The most keys that one call can ask for. Those of several events of an invocation share calls.
-    fn most_keys(&self) -> usize {
+    fn max_keys(&self) -> usize {
         1
     }
 
@@ -23,12 +23,12 @@ pub trait Lookup: Send + Sync {
         &'a self,
         keys: &'a [LookupKey],
         limit: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Found>, LookupError>>;
+    ) -> BoxFuture<'a, Result<Vec<LookupAnswer>, LookupError>>;
 }
 
 /// What is known of a key.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum LookupAnswer {
     /// A JSON object.
     Document(Box<RawValue>),
     /// There is nothing: an answer, not a failure.

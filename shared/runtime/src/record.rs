@@ -24,12 +24,12 @@ pub struct Record {
     pub group: Option<String>,
     /// On a standard queue: its message group, by which fair queues share; it orders nothing.
     pub fair_group: Option<String>,
-    /// Who sent it, as SQS tells it; see [`Senders`](crate::Senders).
+    /// Who sent it, as SQS tells it; see [`TrustedSenders`](crate::TrustedSenders).
     pub sender: Option<String>,
     /// The queue that SQS itself moved it from, into the dead-letter queue where it was received.
     pub moved_from: Option<String>,
     /// Whether whoever sent it is not believed in what only Sluicegate's functions write.
-    pub is_strangers: bool,
+    pub is_from_untrusted: bool,
     /// Of a parked copy: what it carried.
     pub parked: Option<Parked>,
     /// Of a parked copy: its own id.
@@ -37,35 +37,43 @@ pub struct Record {
 }
 
 impl Record {
+    /// A message that Lambda received.
     #[must_use]
     pub fn new(message: SqsMessage) -> Self {
-        let system = |name: &str| message.attributes.get(name);
-        let number = |name: &str| system(name).and_then(|text| text.parse().ok());
-        let queue_arn = message.event_source_arn.clone().unwrap_or_default();
-        let group = system("MessageGroupId").cloned();
-        let (group, fair_group) =
-            if queue_arn.ends_with(".fifo") { (group, None) } else { (None, group) };
-        Self {
-            receive_count: number("ApproximateReceiveCount").unwrap_or(1),
-            sent_at: system("SentTimestamp")
-                .and_then(|text| text.parse().ok())
-                .map(Timestamp::from_unix_ms),
-            group,
-            fair_group,
-            sender: system("SenderId").cloned(),
-            moved_from: system("DeadLetterQueueSourceArn").cloned(),
-            is_strangers: false,
-            parked: None,
-            copy_id: None,
+        let mut attributes = Attributes::new();
+        for (name, attribute) in message.message_attributes {
+            attributes.insert(name, read_attribute(attribute));
+        }
+        let queue_arn = message.event_source_arn.unwrap_or_default();
+        let record = Self {
             message_id: message.message_id.unwrap_or_default(),
             receipt_handle: message.receipt_handle.unwrap_or_default(),
             body: message.body.unwrap_or_default(),
-            attributes: message
-                .message_attributes
-                .into_iter()
-                .map(|(name, attribute)| (name, read_attribute(attribute)))
-                .collect(),
+            attributes,
             queue_arn,
+            ..Self::default()
+        };
+        let mut record =
+            record.with_system_attributes(|name| message.attributes.get(name).cloned());
+        if !record.queue_arn.ends_with(".fifo") {
+            record.fair_group = record.group.take();
+        }
+        record
+    }
+
+    /// The record, with what SQS says of its message. `system` looks up a system attribute by its name,
+    /// such as `SentTimestamp`.
+    #[must_use]
+    pub fn with_system_attributes(self, system: impl Fn(&str) -> Option<String>) -> Self {
+        let receives = system("ApproximateReceiveCount").and_then(|text| text.parse().ok());
+        let sent_ms = system("SentTimestamp").and_then(|text| text.parse().ok());
+        Self {
+            receive_count: receives.unwrap_or(1),
+            sent_at: sent_ms.map(Timestamp::from_unix_ms),
+            group: system("MessageGroupId"),
+            sender: system("SenderId"),
+            moved_from: system("DeadLetterQueueSourceArn"),
+            ..self
         }
     }
 
@@ -78,7 +86,7 @@ impl Record {
     /// Makes of a parked copy the message that it is a copy of: its id, its time, its attributes, and the
     /// attempts of all copies. What a stranger says of such a message is taken away.
     pub fn unpark(&mut self) {
-        if self.is_strangers {
+        if self.is_from_untrusted {
             self.attributes.remove(PARKED_ATTRIBUTE);
             self.attributes.remove(REDRIVE_ATTRIBUTE);
             return;
@@ -134,13 +142,13 @@ impl Record {
     /// What is known of an earlier life in which it failed; nothing of what a stranger says of one.
     #[must_use]
     pub fn earlier(&self) -> Option<DeadLetter> {
-        if self.is_strangers { None } else { DeadLetter::read(&self.attributes) }
+        if self.is_from_untrusted { None } else { DeadLetter::read(&self.attributes) }
     }
 
     /// The run of redrive that brought this message back, or that from which an earlier stage made it.
     #[must_use]
     pub fn redriven(&self) -> Option<Redriven> {
-        if self.is_strangers { None } else { Redriven::read(&self.attributes) }
+        if self.is_from_untrusted { None } else { Redriven::read(&self.attributes) }
     }
 }
 
@@ -196,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_stranger_s_word_of_a_copy_is_taken_away() {
-        let mut record = Record { is_strangers: true, ..copy() };
+        let mut record = Record { is_from_untrusted: true, ..copy() };
         record.unpark();
         assert_eq!((record.message_id.as_str(), record.received_id()), ("copy", "copy"));
         assert_eq!((record.receive_count, record.sent_at), (2, Some(time(9_000))));

@@ -11,9 +11,9 @@ use crate::env::{EnvError, Lookup, parsed};
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Senders(Vec<String>);
+pub struct TrustedSenders(Vec<String>);
 
-impl Senders {
+impl TrustedSenders {
     /// From `TRUSTED_SENDERS`: unique ids of roles, joined by commas.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ mod tests {
     #[track_caller]
     fn check(sender: Option<&str>, expected: bool) {
         let variables = BTreeMap::from([("TRUSTED_SENDERS", "AROAREDRIVE, AROAINGEST")]);
-        let senders = Senders::read(&variables).unwrap();
+        let senders = TrustedSenders::read(&variables).unwrap();
         let record = Record { sender: sender.map(str::to_owned), ..Record::default() };
         assert_eq!(senders.include(&record), expected, "{sender:?}");
     }
@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn what_names_no_role_stops_the_start() {
         for bad in ["", ",", "AROA1,", "arn:aws:iam::1:role/x", "AROA1;AROA2"] {
-            let error = Senders::read(&BTreeMap::from([("TRUSTED_SENDERS", bad)])).unwrap_err();
+            let error =
+                TrustedSenders::read(&BTreeMap::from([("TRUSTED_SENDERS", bad)])).unwrap_err();
             assert!(error.to_string().contains("TRUSTED_SENDERS"), "{error}");
         }
     }

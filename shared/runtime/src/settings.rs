@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::env::{EnvError, Lookup, number, queue_url, required};
-use crate::{DeadLetters, Policy, Queue};
+use crate::{DeadLetterQueue, Policy, Queue};
 
 /// What the template gives each function that a queue triggers.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ impl Settings {
         Policy::new(self.queue_url.clone(), self.max_receive_count)
     }
 
-    pub fn dead_letters<Q: Queue>(&self, queue: Q) -> DeadLetters<Q> {
-        DeadLetters::new(queue, self.dead_letter_queue_url.clone())
+    pub fn dead_letters<Q: Queue>(&self, queue: Q) -> DeadLetterQueue<Q> {
+        DeadLetterQueue::new(queue, self.dead_letter_queue_url.clone())
     }
 }
 

@@ -1,15 +1,16 @@
 //! A stage of the pipeline: what it does to each record, and to a batch of them.
 
 use std::future::Future;
+use std::ops::AddAssign;
 
 use breaker::polling::BatchSummary;
 use event::{ContractRef, Failure};
 
-use crate::{Deadline, Record, Refused};
+use crate::{Deadline, Record, RejectedMessage};
 
 /// What became of one record that got through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Done {
+pub struct EventCounts {
     /// Events found in the record; one but for files.
     pub taken: u64,
     /// Events passed on, or written.
@@ -24,13 +25,24 @@ pub struct Done {
     pub degraded: u64,
 }
 
-impl Done {
+impl EventCounts {
     /// One event, passed on.
     pub const PASSED: Self =
         Self { taken: 1, passed: 1, duplicates: 0, stale: 0, dead_lettered: 0, degraded: 0 };
     /// One event, which had passed before.
     pub const DUPLICATE: Self =
         Self { taken: 1, passed: 0, duplicates: 1, stale: 0, dead_lettered: 0, degraded: 0 };
+}
+
+impl AddAssign for EventCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.taken += other.taken;
+        self.passed += other.passed;
+        self.duplicates += other.duplicates;
+        self.stale += other.stale;
+        self.dead_lettered += other.dead_lettered;
+        self.degraded += other.degraded;
+    }
 }
 
 /// Each record is prepared on its own, concurrently, its panics and time-outs its own; what came
@@ -52,7 +64,7 @@ pub trait Stage: Send + Sync {
         &self,
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
-    ) -> impl Future<Output = Vec<Result<Done, Failure>>> + Send;
+    ) -> impl Future<Output = Vec<Result<EventCounts, Failure>>> + Send;
 
     /// The contract that the event of a record is held to, as far as it is known: it is part of what groups dead
     /// letters. By default the record is an envelope, which says it.
@@ -60,15 +72,15 @@ pub trait Stage: Send + Sync {
         ContractRef::of_envelope(&record.body)
     }
 
-    /// Puts what no message has room for elsewhere ([`Refused::fits`]), and leaves in the dead letter
+    /// Puts what no message has room for elsewhere ([`RejectedMessage::fits`]), and leaves in the dead letter
     /// where. A stage that is given only what its predecessor sends needs no such place: messages
     /// between stages leave room for a failure. By default the letter stays as it is.
     ///
     /// # Errors
     /// When it could not be put there.
-    fn keep_elsewhere(
+    fn store_oversized(
         &self,
-        _refused: &mut Refused,
+        _refused: &mut RejectedMessage,
         _deadline: &Deadline,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         std::future::ready(Ok(()))

@@ -2,7 +2,7 @@
 
 use event::{Code, Failure};
 
-use crate::Done;
+use crate::EventCounts;
 
 /// The counts of one invocation: of a batch, or of an HTTP request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Tally {
     pub failed: usize,
     /// Those of them that were not looked at.
     pub untouched: u64,
-    pub done: Done,
+    pub done: EventCounts,
     /// Records that are hidden in their queue until their next try.
     pub retried: u64,
     /// Records of which a copy waits in their queue until their next try.
@@ -30,15 +30,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, done: Done) {
-        self.done.taken += done.taken;
-        self.done.passed += done.passed;
-        self.done.duplicates += done.duplicates;
-        self.done.stale += done.stale;
-        self.done.dead_lettered += done.dead_lettered;
-        self.done.degraded += done.degraded;
-    }
-
     pub(crate) fn add_dead_letter(&mut self, failure: &Failure) {
         self.dead_lettered += 1;
         self.conflicts += u64::from(failure.code == Code::Conflict);

@@ -1,23 +1,20 @@
-//! What a sink's verdict on an event means to the batch loop.
+//! The result of an event for the batch loop, from the verdicts of its sinks.
 
-use dedupe::{Outcome, RecordId, Verdict};
-use event::{Code, Failure, FailureKind, Fingerprint};
+use dedupe::{Outcome, Verdict};
+use event::{Code, Failure, FailureKind};
 
-use crate::Done;
+use crate::EventCounts;
+use crate::sink::WriteKey;
 
-/// What became of an event with this key and this payload, a conflict being a failure.
+/// The verdict on one write. A conflict is a failure.
 ///
 /// # Errors
 /// Why the outcome is not known, or [`Code::Conflict`], permanent, with both fingerprints.
-pub(crate) fn settled(
-    outcome: Outcome,
-    id: &RecordId,
-    delivered: &Fingerprint,
-) -> Result<Verdict, Failure> {
+pub(crate) fn verdict_of(outcome: Outcome, write: &WriteKey) -> Result<Verdict, Failure> {
     match outcome? {
         verdict @ (Verdict::Written | Verdict::Duplicate | Verdict::Stale) => Ok(verdict),
         Verdict::Conflict { first } => {
-            let key = &id.key;
+            let (key, delivered) = (&write.id.key, &write.fingerprint);
             let reason =
                 format!("key {key} took effect with payload {first}; this one is {delivered}");
             Err(Failure::permanent(Code::Conflict, reason))
@@ -25,25 +22,21 @@ pub(crate) fn settled(
     }
 }
 
-/// What became of an event, from what became of it in each of its sinks. It is done when all of them are;
-/// until none of them can still succeed, it is tried again, and those that did succeed find a duplicate.
+/// The counts of one event, from the verdicts of its sinks.
+///
+/// An event is done when it is done in all its sinks. As long as it may still succeed in one of them, it is
+/// tried again, and the sinks that have it already find a duplicate.
 ///
 /// # Errors
-/// The first failure that may pass, or else the first.
-pub(crate) fn joined(sinks: Vec<Result<Verdict, Failure>>) -> Result<Done, Failure> {
-    let is_final = |failure: &Failure| match failure.kind {
-        FailureKind::Permanent => true,
-        FailureKind::Transient
-        | FailureKind::Throttled { .. }
-        | FailureKind::Unavailable { .. } => false,
-    };
-    let failures = sinks.iter().filter_map(|sink| sink.as_ref().err());
-    if let Some(failure) = failures.min_by_key(|failure| is_final(failure)) {
+/// The first failure that may pass. If there is none, the first failure.
+pub(crate) fn counts_of(verdicts: Vec<Result<Verdict, Failure>>) -> Result<EventCounts, Failure> {
+    let failures = verdicts.iter().filter_map(|verdict| verdict.as_ref().err());
+    if let Some(failure) = failures.min_by_key(|failure| is_permanent(failure)) {
         return Err(failure.clone());
     }
-    let any = |verdict| sinks.contains(&Ok(verdict));
-    let (is_written, is_stale) = (any(Verdict::Written), any(Verdict::Stale));
-    Ok(Done {
+    let is_written = verdicts.contains(&Ok(Verdict::Written));
+    let is_stale = verdicts.contains(&Ok(Verdict::Stale));
+    Ok(EventCounts {
         taken: 1,
         passed: u64::from(is_written),
         duplicates: u64::from(!is_written && !is_stale),
@@ -51,6 +44,15 @@ pub(crate) fn joined(sinks: Vec<Result<Verdict, Failure>>) -> Result<Done, Failu
         dead_lettered: 0,
         degraded: 0,
     })
+}
+
+fn is_permanent(failure: &Failure) -> bool {
+    match failure.kind {
+        FailureKind::Permanent => true,
+        FailureKind::Transient
+        | FailureKind::Throttled { .. }
+        | FailureKind::Unavailable { .. } => false,
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +63,7 @@ mod tests {
     fn an_event_is_what_its_sinks_say() {
         let (written, duplicate, stale) = (Verdict::Written, Verdict::Duplicate, Verdict::Stale);
         let done = |passed, duplicates, stale| {
-            Ok(Done { taken: 1, passed, duplicates, stale, dead_lettered: 0, degraded: 0 })
+            Ok(EventCounts { taken: 1, passed, duplicates, stale, dead_lettered: 0, degraded: 0 })
         };
         for (verdicts, expected) in [
             ([&written, &written], done(1, 0, 0)),
@@ -71,7 +73,7 @@ mod tests {
             ([&written, &stale], done(1, 0, 1)),
         ] {
             let sinks = verdicts.map(|verdict| Ok(verdict.clone())).to_vec();
-            assert_eq!(joined(sinks), expected, "{verdicts:?}");
+            assert_eq!(counts_of(sinks), expected, "{verdicts:?}");
         }
     }
 
@@ -80,7 +82,7 @@ mod tests {
         let stays = |reason: &'static str| Failure::permanent(Code::KeyMissing, reason);
         let passes = |reason: &'static str| Failure::throttled(None, reason);
         let sinks = vec![Err(stays("a")), Ok(Verdict::Written), Err(passes("b")), Err(passes("c"))];
-        assert_eq!(joined(sinks), Err(passes("b")));
-        assert_eq!(joined(vec![Err(stays("a")), Err(stays("b"))]), Err(stays("a")));
+        assert_eq!(counts_of(sinks), Err(passes("b")));
+        assert_eq!(counts_of(vec![Err(stays("a")), Err(stays("b"))]), Err(stays("a")));
     }
 }

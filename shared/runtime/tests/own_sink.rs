@@ -13,8 +13,8 @@ use contracts::Catalog;
 use dedupe::NoEffect;
 use event::{Code, Failure};
 use serde_json::json;
-use sluicegate_runtime::sink::Leased;
-use sluicegate_runtime::{BatchResponse, Batches, DeadLetters, Policy, Record};
+use sluicegate_runtime::sink::LeasedStage;
+use sluicegate_runtime::{BatchResponse, Batches, DeadLetterQueue, Policy, Record};
 use testkit::{ManualClock, MemoryQueue, MemoryStore};
 
 use self::own_sink::Announce;
@@ -23,7 +23,7 @@ const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
 const PARTNERS: &str = "http://h/partners.fifo";
 
-type Stage = Leased<Announce<MemoryQueue>, MemoryStore<NoEffect>>;
+type Stage = LeasedStage<Announce<MemoryQueue>, MemoryStore<NoEffect>>;
 
 fn batches(queue: &MemoryQueue) -> Batches<Stage, MemoryQueue> {
     let yaml = "
@@ -42,8 +42,8 @@ sinks:
     contracts.add("orders", yaml, &files).unwrap();
     let sink = Announce { queue: queue.clone(), url: PARTNERS.to_owned() };
     Batches {
-        stage: Leased::new(contracts, sink, MemoryStore::default()),
-        dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+        stage: LeasedStage::new(contracts, sink, MemoryStore::default()),
+        dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new(QUEUE.to_owned(), 5),
         queue: queue.clone(),
     }

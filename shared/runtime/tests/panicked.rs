@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event::{Code, DeadLetter, Failure};
-use sluicegate_runtime::{Batches, DeadLetters, Deadline, Done, Policy, Record, Stage, init_logs};
+use sluicegate_runtime::{
+    Batches, DeadLetterQueue, Deadline, EventCounts, Policy, Record, Stage, init_logs,
+};
 use testkit::{ManualClock, MemoryQueue};
 
 const DLQ: &str = "http://h/dlq";
@@ -27,7 +29,7 @@ impl Stage for Poisoned {
         panic!("the other payload is s3cret");
     }
 
-    async fn commit(&self, _: Vec<()>, _: &Deadline) -> Vec<Result<Done, Failure>> {
+    async fn commit(&self, _: Vec<()>, _: &Deadline) -> Vec<Result<EventCounts, Failure>> {
         Vec::new()
     }
 }
@@ -39,7 +41,7 @@ async fn each_letter_says_where_its_record_panicked() {
     let batches = Batches {
         stage: Poisoned,
         queue: queue.clone(),
-        dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+        dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new("http://h/queue".to_owned(), 5),
     };
     let records: Vec<Record> = ["aaa", "b", "a", "bbb", "aa", "bb"]

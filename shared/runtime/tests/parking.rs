@@ -10,7 +10,9 @@ use std::time::Duration;
 use event::{Attribute, Attributes, Code, DeadLetter, Failure, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sluicegate_runtime::{Batches, Clock, DeadLetters, Deadline, Done, Policy, Record, Stage};
+use sluicegate_runtime::{
+    Batches, Clock, DeadLetterQueue, Deadline, EventCounts, Policy, Record, Stage,
+};
 use testkit::{ManualClock, SimulatedQueue};
 
 const DLQ: &str = "http://h/dlq";
@@ -95,8 +97,8 @@ impl Stage for Scripted {
         }
     }
 
-    async fn commit(&self, batch: Vec<()>, _: &Deadline) -> Vec<Result<Done, Failure>> {
-        vec![Ok(Done::PASSED); batch.len()]
+    async fn commit(&self, batch: Vec<()>, _: &Deadline) -> Vec<Result<EventCounts, Failure>> {
+        vec![Ok(EventCounts::PASSED); batch.len()]
     }
 }
 
@@ -135,7 +137,7 @@ impl Rig {
         }
         let batches = Batches {
             stage: Scripted { tries, seen: Mutex::default() },
-            dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+            dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
             policy: Policy::new(SimulatedQueue::URL.to_owned(), MAX_RECEIVES),
             queue: queue.clone(),
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use breaker::{
-    Cause, Counts, Forced, ForcedState, Lease, Publication, Published, Record, Replaced,
+    Cause, Counts, Forced, ForcedState, Lease, Publication, PublishOutcome, Record, ReplaceOutcome,
     SharedCounts, Slot, Snapshot, State, Store, Window,
 };
 use event::Timestamp;
@@ -70,7 +70,7 @@ async fn a_record_is_read_as_it_was_written<S: Store>(store: &S) {
     assert_eq!(all(store).await, BTreeMap::new());
     for (at, record) in records().iter().enumerate() {
         let name = format!("service-{at}");
-        assert_eq!(store.replace(&name, 0, record).await, Replaced::Written);
+        assert_eq!(store.replace(&name, 0, record).await, ReplaceOutcome::Written);
         let found = all(store).await;
         assert_eq!(found[&name].record.as_ref(), Some(record));
         assert_eq!(found.len(), at + 1);
@@ -81,12 +81,12 @@ async fn a_record_is_replaced_by_whoever_has_read_it<S: Store>(store: &S) {
     let first = Record { version: 1, ..Record::unwritten() };
     let second = Record { version: 2, opens: 1, ..first.clone() };
     let other = Record { version: 2, opens: 7, ..first.clone() };
-    assert_eq!(store.replace("s", 1, &second).await, Replaced::Conflict(None));
-    assert_eq!(store.replace("s", 0, &first).await, Replaced::Written);
-    assert_eq!(store.replace("s", 0, &first).await, Replaced::Conflict(Some(first.clone())));
-    assert_eq!(store.replace("s", 1, &second).await, Replaced::Written);
-    assert_eq!(store.replace("s", 1, &other).await, Replaced::Conflict(Some(second.clone())));
-    assert_eq!(store.replace("t", 0, &first).await, Replaced::Written, "another breaker");
+    assert_eq!(store.replace("s", 1, &second).await, ReplaceOutcome::Conflict(None));
+    assert_eq!(store.replace("s", 0, &first).await, ReplaceOutcome::Written);
+    assert_eq!(store.replace("s", 0, &first).await, ReplaceOutcome::Conflict(Some(first.clone())));
+    assert_eq!(store.replace("s", 1, &second).await, ReplaceOutcome::Written);
+    assert_eq!(store.replace("s", 1, &other).await, ReplaceOutcome::Conflict(Some(second.clone())));
+    assert_eq!(store.replace("t", 0, &first).await, ReplaceOutcome::Written, "another breaker");
     let found = all(store).await;
     assert_eq!(found["s"].record, Some(second));
 }
@@ -122,7 +122,7 @@ async fn counts_are_added<S: Store>(store: &S) {
     ];
     for (generation, slots) in steps {
         let publication = publication(generation, slots, &before);
-        assert_eq!(store.publish("s", WINDOW, &publication).await, Published::Added);
+        assert_eq!(store.publish("s", WINDOW, &publication).await, PublishOutcome::Added);
         let found = shared(store, WINDOW).await;
         check(&found, &publication, &before);
         before = found;
@@ -132,15 +132,15 @@ async fn counts_are_added<S: Store>(store: &S) {
 async fn counts_are_added_only_to_what_was_seen<S: Store>(store: &S) {
     let empty = SharedCounts::default();
     let first = publication(0, &[(5, 1)], &empty);
-    assert_eq!(store.publish("s", WINDOW, &first).await, Published::Added);
+    assert_eq!(store.publish("s", WINDOW, &first).await, PublishOutcome::Added);
     let before = shared(store, WINDOW).await;
     for (generation, slot) in [(0, 15), (1, 15)] {
         let other = publication(generation, &[(slot, 1)], &shared(store, WINDOW).await);
-        assert_eq!(store.publish("s", WINDOW, &other).await, Published::Added);
+        assert_eq!(store.publish("s", WINDOW, &other).await, PublishOutcome::Added);
         let after = shared(store, WINDOW).await;
         for seen in [&before, &empty] {
             let late = publication(0, &[(5, 1)], seen);
-            assert_eq!(store.publish("s", WINDOW, &late).await, Published::Conflict);
+            assert_eq!(store.publish("s", WINDOW, &late).await, PublishOutcome::Conflict);
         }
         assert_eq!(shared(store, WINDOW).await, after);
     }
@@ -150,8 +150,8 @@ async fn windows_of_two_lengths_count_apart<S: Store>(store: &S) {
     let longer = Window::Time(Duration::from_secs(300));
     let empty = SharedCounts::default();
     let (one, other) = (publication(0, &[(5, 1)], &empty), publication(0, &[(1, 4)], &empty));
-    assert_eq!(store.publish("s", WINDOW, &one).await, Published::Added);
-    assert_eq!(store.publish("s", longer, &other).await, Published::Added);
+    assert_eq!(store.publish("s", WINDOW, &one).await, PublishOutcome::Added);
+    assert_eq!(store.publish("s", longer, &other).await, PublishOutcome::Added);
     check(&shared(store, WINDOW).await, &one, &empty);
     check(&shared(store, longer).await, &other, &empty);
 }

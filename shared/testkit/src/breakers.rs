@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use breaker::polling::{Changed, EvidenceStore, Polling, PollingRecord, PollingStore, Sighting};
-use breaker::{Away, Publication, Published, Record, Replaced, Snapshot, Store, Window};
+use breaker::polling::{
+    ChangeOutcome, EvidenceStore, Observation, Polling, PollingRecord, PollingStore,
+};
+use breaker::{
+    Publication, PublishOutcome, Record, ReplaceOutcome, Snapshot, Store, StoreUnavailable, Window,
+};
 use event::Timestamp;
 
 /// Clones are one store.
@@ -26,7 +30,7 @@ pub enum StoreFault {
     #[default]
     None,
     /// Nothing is answered and nothing is written.
-    Away,
+    StoreUnavailable,
     /// Reads are answered, and nothing is written.
     ReadOnly,
     /// Everything takes effect, and nothing is ever answered.
@@ -38,7 +42,7 @@ pub enum StoreFault {
 impl MemoryBreakers {
     /// From now on nothing is answered and nothing is written, or everything again.
     pub fn set_away(&self, is_away: bool) {
-        self.set_fault(if is_away { StoreFault::Away } else { StoreFault::None });
+        self.set_fault(if is_away { StoreFault::StoreUnavailable } else { StoreFault::None });
     }
 
     pub fn set_fault(&self, fault: StoreFault) {
@@ -82,43 +86,52 @@ pub struct Calls {
     pub writes: usize,
 }
 
-fn away() -> Away {
-    Away { reason: "told to be away".to_owned() }
+fn away() -> StoreUnavailable {
+    StoreUnavailable { reason: "told to be away".to_owned() }
 }
 
 impl State {
-    fn read(&mut self) -> Result<BTreeMap<String, Snapshot>, Away> {
+    fn read(&mut self) -> Result<BTreeMap<String, Snapshot>, StoreUnavailable> {
         self.reads += 1;
-        if self.fault == StoreFault::Away { Err(away()) } else { Ok(self.breakers.clone()) }
+        if self.fault == StoreFault::StoreUnavailable {
+            Err(away())
+        } else {
+            Ok(self.breakers.clone())
+        }
     }
 
-    fn replace(&mut self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+    fn replace(&mut self, breaker: &str, expected: u64, record: &Record) -> ReplaceOutcome {
         self.writes += 1;
         if self.is_not_written() {
-            return Replaced::Unknown(away());
+            return ReplaceOutcome::Unknown(away());
         }
         let snapshot = self.breakers.entry(breaker.to_owned()).or_default();
         if snapshot.record.as_ref().map_or(0, |record| record.version) != expected {
-            return Replaced::Conflict(snapshot.record.clone());
+            return ReplaceOutcome::Conflict(snapshot.record.clone());
         }
         snapshot.record = Some(record.clone());
-        Replaced::Written
+        ReplaceOutcome::Written
     }
 
-    fn publish(&mut self, breaker: &str, window: Window, publication: &Publication) -> Published {
+    fn publish(
+        &mut self,
+        breaker: &str,
+        window: Window,
+        publication: &Publication,
+    ) -> PublishOutcome {
         self.writes += 1;
         if self.is_not_written() {
-            return Published::Unknown(away());
+            return PublishOutcome::Unknown(away());
         }
         let snapshot = self.breakers.entry(breaker.to_owned()).or_default();
         let found = snapshot.counts.entry(window.horizon()).or_default();
-        let Some(shared) = publication.applied_to(found) else { return Published::Conflict };
+        let Some(shared) = publication.applied_to(found) else { return PublishOutcome::Conflict };
         *found = shared;
-        Published::Added
+        PublishOutcome::Added
     }
 
     fn is_not_written(&self) -> bool {
-        matches!(self.fault, StoreFault::Away | StoreFault::ReadOnly)
+        matches!(self.fault, StoreFault::StoreUnavailable | StoreFault::ReadOnly)
     }
 }
 
@@ -135,47 +148,57 @@ const SILENT_READS: &[StoreFault] = &[StoreFault::Silent];
 const SILENT_WRITES: &[StoreFault] = &[StoreFault::Silent, StoreFault::SilentWrites];
 
 impl Store for MemoryBreakers {
-    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, StoreUnavailable> {
         let found = self.state().read();
         self.answer(found, SILENT_READS).await
     }
 
-    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> ReplaceOutcome {
         let replaced = self.state().replace(breaker, expected, record);
         self.answer(replaced, SILENT_WRITES).await
     }
 
-    async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
+    async fn publish(
+        &self,
+        breaker: &str,
+        window: Window,
+        publication: &Publication,
+    ) -> PublishOutcome {
         let published = self.state().publish(breaker, window, publication);
         self.answer(published, SILENT_WRITES).await
     }
 }
 
 impl State {
-    fn change(&mut self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+    fn change(&mut self, stage: &str, expected: u64, polling: &Polling) -> ChangeOutcome {
         self.writes += 1;
         if self.is_not_written() {
-            return Changed::Unknown(away());
+            return ChangeOutcome::Unknown(away());
         }
         let record = self.polling.entry(stage.to_owned()).or_default();
         if record.version != expected {
-            return Changed::Conflict;
+            return ChangeOutcome::Conflict;
         }
         record.version += 1;
         record.polling = polling.clone();
-        Changed::Written
+        ChangeOutcome::Written
     }
 }
 
 impl EvidenceStore for MemoryBreakers {
-    async fn add(&self, stage: &str, sighting: &Sighting, at: Timestamp) -> Result<(), Away> {
+    async fn add(
+        &self,
+        stage: &str,
+        observation: &Observation,
+        at: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
         let added = {
             let mut state = self.state();
             state.writes += 1;
             if state.is_not_written() {
                 Err(away())
             } else {
-                state.polling.entry(stage.to_owned()).or_default().evidence.add(sighting, at);
+                state.polling.entry(stage.to_owned()).or_default().evidence.add(observation, at);
                 Ok(())
             }
         };
@@ -184,16 +207,20 @@ impl EvidenceStore for MemoryBreakers {
 }
 
 impl PollingStore for MemoryBreakers {
-    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, Away> {
+    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, StoreUnavailable> {
         let found = {
             let mut state = self.state();
             state.reads += 1;
-            if state.fault == StoreFault::Away { Err(away()) } else { Ok(state.polling.clone()) }
+            if state.fault == StoreFault::StoreUnavailable {
+                Err(away())
+            } else {
+                Ok(state.polling.clone())
+            }
         };
         self.answer(found, SILENT_READS).await
     }
 
-    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> ChangeOutcome {
         let changed = self.state().change(stage, expected, polling);
         self.answer(changed, SILENT_WRITES).await
     }

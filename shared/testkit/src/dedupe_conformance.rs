@@ -4,8 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use dedupe::{
-    Change, CommitError, Completed, DedupeRecord, Effect, Expected, InProgress, OwnRecord, Owner,
-    Reason, RecordId, Store, Transaction,
+    Change, CommitError, Completed, DedupeRecord, Effect, Expected, InProgress, ItemConflict,
+    OwnRecord, Owner, RecordId, Store, Transaction,
 };
 use event::{Fingerprint, IdempotencyKey, Timestamp};
 
@@ -89,8 +89,8 @@ fn write(key: &str, fingerprint: &str) -> Change {
     change(key, Expected::Free, Some(completed(fingerprint)))
 }
 
-fn found(record: DedupeRecord) -> Reason {
-    Reason::Found(Some(record))
+fn found(record: DedupeRecord) -> ItemConflict {
+    ItemConflict::Found(Some(record))
 }
 
 type EffectOf<T> = <<T as StoreUnderTest>::Store as Store>::Effect;
@@ -121,7 +121,7 @@ async fn cancelled<T: StoreUnderTest>(
     changes: &[Change],
     effects: &[EffectOf<T>],
     now: Timestamp,
-) -> Vec<Reason> {
+) -> Vec<ItemConflict> {
     match commit(it.store(), changes, effects, now).await {
         Err(CommitError::Cancelled { changes: mut reasons, effects }) => {
             reasons.extend(effects);
@@ -134,7 +134,11 @@ async fn cancelled<T: StoreUnderTest>(
 /// A record is looked at by asking for what cannot be.
 async fn check_record<T: StoreUnderTest>(it: &T, key: &str, expected: Option<DedupeRecord>) {
     let nobodys = change(key, held("nobody"), None);
-    assert_eq!(cancelled(it, &[nobodys], &[], at(0)).await, [Reason::Found(expected)], "{key}");
+    assert_eq!(
+        cancelled(it, &[nobodys], &[], at(0)).await,
+        [ItemConflict::Found(expected)],
+        "{key}"
+    );
 }
 
 async fn check_applied<T: StoreUnderTest>(it: &T, key: &str, expected: bool) {
@@ -208,11 +212,11 @@ async fn a_cancellation_has_a_reason_for_each_part_in_order<T: StoreUnderTest>(i
     let effects = ["e", "f"].map(|key| insert(it, key, "1"));
     let reasons = cancelled(it, &changes, &effects, at(0)).await;
     let expected = [
-        Reason::Innocent,
+        ItemConflict::NotAtFault,
         found(completed("1")),
-        Reason::Innocent,
+        ItemConflict::NotAtFault,
         found(completed("2")),
-        Reason::Innocent,
+        ItemConflict::NotAtFault,
     ];
     assert_eq!(reasons[..5], expected);
     assert!(is_completed(&reasons[5], "3"), "{reasons:?}");
@@ -248,7 +252,7 @@ async fn an_effect_can_be_its_own_record<T: StoreUnderTest>(it: &T) {
     let effects = [insert(it, "a", "1"), insert(it, "b", "2"), insert(it, "c", "1")];
     let reasons = cancelled(it, &[], &effects, at(0)).await;
     assert!(is_completed(&reasons[0], "1") && is_completed(&reasons[1], "1"), "{reasons:?}");
-    assert_eq!(reasons[2], Reason::Innocent);
+    assert_eq!(reasons[2], ItemConflict::NotAtFault);
     check_applied(it, "c", false).await;
 }
 
@@ -270,7 +274,9 @@ async fn an_effect_that_has_expired_counts_as_absent<T: StoreUnderTest>(it: &T) 
 }
 
 /// Whether it tells of a key that took effect with this payload, whenever that expires.
-fn is_completed(reason: &Reason, fingerprint: &str) -> bool {
-    let Reason::Found(Some(DedupeRecord::Completed(completed))) = reason else { return false };
+fn is_completed(reason: &ItemConflict, fingerprint: &str) -> bool {
+    let ItemConflict::Found(Some(DedupeRecord::Completed(completed))) = reason else {
+        return false;
+    };
     completed.fingerprint == payload(fingerprint)
 }

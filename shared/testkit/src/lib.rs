@@ -9,6 +9,7 @@ mod dedupe_conformance;
 mod effect;
 mod evidence;
 mod evidence_conformance;
+mod host;
 mod letter_conformance;
 mod letters;
 mod note_conformance;
@@ -17,7 +18,7 @@ mod queue;
 mod samples;
 mod simulated_queue;
 mod store;
-mod surroundings;
+
 mod tables;
 mod variables;
 
@@ -29,6 +30,7 @@ pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
 pub use effect::{Meeting, TestEffect};
 pub use evidence::MemoryEvidence;
 pub use evidence_conformance::{EvidenceUnderTest, LeftRow, evidence_conformance};
+pub use host::ManualHost;
 pub use letter_conformance::{
     letter_index_conformance, letter_objects_conformance, runs_conformance, test_letter,
 };
@@ -39,6 +41,5 @@ pub use queue::MemoryQueue;
 pub use samples::{Sample, contracts, sample, sample_bytes, sample_lines, samples_of};
 pub use simulated_queue::SimulatedQueue;
 pub use store::{Answer, MemoryStore};
-pub use surroundings::ManualSurroundings;
 pub use tables::Tables;
 pub use variables::check_each_is_needed;

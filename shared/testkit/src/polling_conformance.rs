@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use breaker::polling::{
-    Changed, Evidence, EvidenceStore, Pause, Phase, Polling, PollingRecord, PollingStore, Sighting,
+    ChangeOutcome, Evidence, EvidenceStore, Observation, Pause, Phase, Polling, PollingRecord,
+    PollingStore,
 };
 use event::Timestamp;
 
@@ -23,8 +24,8 @@ async fn all<S: PollingStore>(store: &S) -> BTreeMap<String, PollingRecord> {
     store.read_polling().await.unwrap_or_else(|away| panic!("{away}"))
 }
 
-fn waited_for(dependency: &str) -> Sighting {
-    Sighting::AllWaited { dependency: dependency.to_owned() }
+fn waited_for(dependency: &str) -> Observation {
+    Observation::AllWaited { dependency: dependency.to_owned() }
 }
 
 fn pause(phase: Phase) -> Polling {
@@ -41,16 +42,16 @@ where
         ("enrich", waited_for("weather"), 10),
         ("enrich", waited_for("partner-api"), 12),
         ("enrich", waited_for("weather"), 9),
-        ("enrich", Sighting::WentOn, 5),
-        ("enrich", Sighting::WentOn, 4),
+        ("enrich", Observation::WentOn, 5),
+        ("enrich", Observation::WentOn, 4),
         ("deliver", waited_for("weather"), 1),
         ("deliver", waited_for("weather"), 20),
     ];
     let mut expected: BTreeMap<String, PollingRecord> = BTreeMap::new();
-    for (stage, sighting, seconds) in sightings {
-        store.add(stage, &sighting, time(seconds)).await.unwrap_or_else(|away| panic!("{away}"));
-        expected.entry(stage.to_owned()).or_default().evidence.add(&sighting, time(seconds));
-        assert_eq!(all(store).await, expected, "{stage} {sighting:?}");
+    for (stage, observation, seconds) in sightings {
+        store.add(stage, &observation, time(seconds)).await.unwrap_or_else(|away| panic!("{away}"));
+        expected.entry(stage.to_owned()).or_default().evidence.add(&observation, time(seconds));
+        assert_eq!(all(store).await, expected, "{stage} {observation:?}");
     }
     let waited_at = &expected["enrich"].evidence.waited_at;
     assert_eq!(waited_at["weather"], time(10));
@@ -62,7 +63,7 @@ async fn what_is_decided_is_read_as_it_was_written<S: PollingStore>(store: &S) {
     decisions.push(Polling::LeftAlone { until: time(7_200) });
     decisions.push(Polling::Running);
     for (version, polling) in (0_u64..).zip(decisions) {
-        assert_eq!(store.change("enrich", version, &polling).await, Changed::Written);
+        assert_eq!(store.change("enrich", version, &polling).await, ChangeOutcome::Written);
         let evidence = Evidence::default();
         let expected = PollingRecord { evidence, version: version + 1, polling };
         assert_eq!(all(store).await, BTreeMap::from([("enrich".to_owned(), expected)]));
@@ -71,12 +72,16 @@ async fn what_is_decided_is_read_as_it_was_written<S: PollingStore>(store: &S) {
 
 async fn a_decision_is_replaced_by_whoever_has_read_it<S: PollingStore>(store: &S) {
     let (disabling, disabled) = (pause(Phase::Disabling), pause(Phase::Disabled));
-    assert_eq!(store.change("enrich", 1, &disabling).await, Changed::Conflict);
-    assert_eq!(store.change("enrich", 0, &disabling).await, Changed::Written);
-    assert_eq!(store.change("enrich", 0, &Polling::Running).await, Changed::Conflict);
-    assert_eq!(store.change("enrich", 1, &disabled).await, Changed::Written);
-    assert_eq!(store.change("enrich", 1, &Polling::Running).await, Changed::Conflict);
-    assert_eq!(store.change("deliver", 0, &disabling).await, Changed::Written, "another stage");
+    assert_eq!(store.change("enrich", 1, &disabling).await, ChangeOutcome::Conflict);
+    assert_eq!(store.change("enrich", 0, &disabling).await, ChangeOutcome::Written);
+    assert_eq!(store.change("enrich", 0, &Polling::Running).await, ChangeOutcome::Conflict);
+    assert_eq!(store.change("enrich", 1, &disabled).await, ChangeOutcome::Written);
+    assert_eq!(store.change("enrich", 1, &Polling::Running).await, ChangeOutcome::Conflict);
+    assert_eq!(
+        store.change("deliver", 0, &disabling).await,
+        ChangeOutcome::Written,
+        "another stage"
+    );
     assert_eq!(all(store).await["enrich"].polling, disabled);
 }
 
@@ -84,20 +89,20 @@ async fn evidence_and_decisions_leave_each_other_as_they_are<S>(store: &S)
 where
     S: EvidenceStore + PollingStore,
 {
-    let add = async |sighting: Sighting, seconds| {
-        let added = store.add("enrich", &sighting, time(seconds)).await;
+    let add = async |observation: Observation, seconds| {
+        let added = store.add("enrich", &observation, time(seconds)).await;
         added.unwrap_or_else(|away| panic!("{away}"));
     };
     add(waited_for("weather"), 1).await;
     let polling = pause(Phase::Disabling);
-    assert_eq!(store.change("enrich", 0, &polling).await, Changed::Written);
-    add(Sighting::WentOn, 2).await;
+    assert_eq!(store.change("enrich", 0, &polling).await, ChangeOutcome::Written);
+    add(Observation::WentOn, 2).await;
     add(waited_for("weather"), 3).await;
     let mut evidence = Evidence::default();
     evidence.add(&waited_for("weather"), time(3));
-    evidence.add(&Sighting::WentOn, time(2));
+    evidence.add(&Observation::WentOn, time(2));
     let expected = PollingRecord { evidence, version: 1, polling };
     assert_eq!(all(store).await["enrich"], expected);
-    assert_eq!(store.change("enrich", 1, &Polling::Running).await, Changed::Written);
+    assert_eq!(store.change("enrich", 1, &Polling::Running).await, ChangeOutcome::Written);
     assert_eq!(all(store).await["enrich"].evidence, expected.evidence);
 }

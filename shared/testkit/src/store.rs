@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dedupe::{CommitError, DedupeRecord, Effect, Reason, RecordId, Store, Transaction};
+use dedupe::{CommitError, DedupeRecord, Effect, ItemConflict, RecordId, Store, Transaction};
 use event::{Code, Failure, Timestamp};
 
 use crate::Tables;
@@ -112,7 +112,7 @@ impl<E: Effect> Store for MemoryStore<E> {
             return Err(CommitError::Failed(away()));
         }
         if answer == Answer::Contended {
-            return Err(state.tables.cancel(&transaction, now, &Reason::Contended));
+            return Err(state.tables.cancel(&transaction, now, &ItemConflict::Contended));
         }
         let is_poison = transaction.effects.iter().any(state.poison);
         let committed = if is_poison || answer == Answer::Rejected {

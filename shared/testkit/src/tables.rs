@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use dedupe::{
-    Change, CommitError, Completed, DedupeRecord, Effect, Merged, OwnRecord, Reason, RecordId,
-    Transaction,
+    Change, CommitError, Completed, DedupeRecord, Effect, ItemConflict, Merged, OwnRecord,
+    RecordId, Transaction,
 };
 use event::Timestamp;
 
@@ -36,9 +36,9 @@ impl<E: Effect> Tables<E> {
         transaction: Transaction<E>,
         now: Timestamp,
     ) -> Result<(), CommitError> {
-        let cancelled = self.cancel(&transaction, now, &Reason::Innocent);
+        let cancelled = self.cancel(&transaction, now, &ItemConflict::NotAtFault);
         if let CommitError::Cancelled { changes, effects } = &cancelled
-            && changes.iter().chain(effects).any(|reason| *reason != Reason::Innocent)
+            && changes.iter().chain(effects).any(|reason| *reason != ItemConflict::NotAtFault)
         {
             return Err(cancelled);
         }
@@ -74,20 +74,20 @@ impl<E: Effect> Tables<E> {
         &self,
         transaction: &Transaction<E>,
         now: Timestamp,
-        free: &Reason,
+        free: &ItemConflict,
     ) -> CommitError {
         let change = |change: &Change| {
             let found = self.records.get(&change.id);
             let is_allowed = change.expected.allows(found, now);
-            if is_allowed { free.clone() } else { Reason::Found(found.cloned()) }
+            if is_allowed { free.clone() } else { ItemConflict::Found(found.cloned()) }
         };
         let effect = |effect: &E| {
             let own = effect.own_record().and_then(|own| self.records.get(own.id));
             let own = own.filter(|record| !record.is_expired(now));
             let row = effect.target().and_then(|target| self.rows.get(target));
             match (own, row.map(|row| row.merge(effect))) {
-                (Some(record), _) => Reason::Found(Some(record.clone())),
-                (None, Some(Merged::This)) => Reason::Superseded,
+                (Some(record), _) => ItemConflict::Found(Some(record.clone())),
+                (None, Some(Merged::This)) => ItemConflict::Superseded,
                 (None, Some(Merged::Both(_) | Merged::Other | Merged::Apart) | None) => {
                     free.clone()
                 }

@@ -45,7 +45,7 @@ impl OddFile {
     }
 }
 
-/// Rolls the same for the same seed (SplitMix64: <https://prng.di.unimi.it/splitmix64.c>).
+/// RandomNumbers the same for the same seed (SplitMix64: <https://prng.di.unimi.it/splitmix64.c>).
 struct Dice(u64);
 
 impl Dice {

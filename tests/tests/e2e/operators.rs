@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws::BreakerTable;
-use breaker::{Breakers, Cause, Outcome, Settings, Surroundings, WaitReason};
+use breaker::{Breakers, Cause, Host, Outcome, Settings, WaitReason};
 use event::Timestamp;
 use http::Method;
 use serde_json::{Value, json};
@@ -21,13 +21,13 @@ struct Clock {
     ahead_ms: AtomicI64,
 }
 
-impl Surroundings for &Clock {
+impl Host for &Clock {
     fn now(&self) -> Timestamp {
         let now = runtime::Clock::now(&runtime::SystemClock).unix_ms();
         Timestamp::from_unix_ms(now + self.ahead_ms.load(Ordering::Relaxed))
     }
 
-    fn roll(&self) -> u64 {
+    fn random(&self) -> u64 {
         0
     }
 }
@@ -45,7 +45,9 @@ fn environment<'a>(world: &World, clock: &'a Clock, id: &str) -> Breakers<Breake
 }
 
 /// Why a call is held back, if it is; a store that took too long to answer is asked again.
-async fn held_back(environment: &Breakers<BreakerTable, &Clock>) -> Option<WaitReason> {
+async fn unavailable_dependency(
+    environment: &Breakers<BreakerTable, &Clock>,
+) -> Option<WaitReason> {
     for _ in 0..100 {
         let admitted = environment.admit("weather", CALL_LIMIT).await.map(drop);
         if !environment.status()["weather"].is_store_away {
@@ -75,7 +77,7 @@ async fn an_act_reaches_every_environment_within_the_interval_and_says_whose_it_
     let clock = Clock::default();
     let environments = ["e1", "e2"].map(|id| environment(&world, &clock, id));
     for environment in &environments {
-        assert_eq!(held_back(environment).await, None);
+        assert_eq!(unavailable_dependency(environment).await, None);
     }
     let body = json!({ "why": "the vendor said so", "for_s": 7_200 });
     let (status, done) = act(&world, "force-open", body).await;
@@ -83,7 +85,7 @@ async fn an_act_reaches_every_environment_within_the_interval_and_says_whose_it_
 
     clock.advance_ms(done["reaches_fleet_within_ms"].as_i64().unwrap());
     for environment in &environments {
-        let reason = held_back(environment).await;
+        let reason = unavailable_dependency(environment).await;
         assert_eq!(reason, Some(WaitReason::Open(Cause::Operator)));
     }
 
@@ -156,7 +158,7 @@ async fn what_an_environment_finds_out_is_shown_with_what_waits_for_it() {
         clock.advance_ms(100);
     }
     environment.end_invocation().await;
-    assert!(held_back(&environment).await.is_some());
+    assert!(unavailable_dependency(&environment).await.is_some());
     let sqs = aws_sdk_sqs::Client::new(&world.sdk());
     for (queue, count) in [("EnrichQueue", 3), ("DeliverQueue", 1)] {
         let url = format!("{}/000000000000/{}", world.emulation().endpoint(), world.name(queue));

@@ -96,13 +96,13 @@ fn what_sqs_moved_is_believed_only_if_a_function_had_sent_it() {
     letter.redrive =
         Some(RedriveMark { letter: "ab".to_owned(), run, count, remembered_until: None });
     let attributes = letter.write(own());
-    for (is_strangers, id, redrives) in [(true, "m0", 0), (false, "m-first", 3)] {
-        let received = read(Record { is_strangers, ..moved(attributes.clone()) });
+    for (is_from_untrusted, id, redrives) in [(true, "m0", 0), (false, "m-first", 3)] {
+        let received = read(Record { is_from_untrusted, ..moved(attributes.clone()) });
         let failure = DeadLetter::read(&received.message.attributes).unwrap();
         assert_eq!((failure.message_id.as_str(), failure.redrives), (id, redrives));
         assert_eq!(failure.code, Code::RecordAbandoned, "it is what happened last");
         assert_eq!(failure.original(received.message.attributes.clone()), own());
-        assert_eq!(received.mark().is_some(), !is_strangers);
+        assert_eq!(received.mark().is_some(), !is_from_untrusted);
     }
 }
 
@@ -114,14 +114,15 @@ fn a_parked_copy_that_sqs_moved_is_the_message_that_it_stood_for() {
     (parked.attempts, parked.parks) = (7, 3);
     parked.unavailable_since = Some(time(3_000));
     let attributes = parked.clone().write_within(own(), usize::MAX);
-    for (is_strangers, id, attempts, parks) in [(false, "m-first", 13, 3), (true, "m0", 6, 0)] {
-        let received = read(Record { is_strangers, ..moved(attributes.clone()) });
+    for (is_from_untrusted, id, attempts, parks) in [(false, "m-first", 13, 3), (true, "m0", 6, 0)]
+    {
+        let received = read(Record { is_from_untrusted, ..moved(attributes.clone()) });
         assert_eq!(received.message.message_id, "m0", "as SQS knows it");
         let failure = DeadLetter::read(&received.message.attributes).unwrap();
         let said = (failure.message_id.as_str(), failure.attempts, failure.parks);
         assert_eq!(said, (id, attempts, parks));
         assert_eq!(failure.original(received.message.attributes.clone()), own());
-        if !is_strangers {
+        if !is_from_untrusted {
             assert_eq!((failure.taken_in(), failure.first_failed_at), (time(1_000), time(2_000)));
             assert_eq!(failure.unavailable_since, parked.unavailable_since);
         }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use contracts::{Catalog, Variables};
 use dedupe::{DedupeRecord, NoEffect};
 use event::{DeadLetter, Envelope, Payload};
-use outbound::{Answer, AskError, BreakersOf, SecretText, Secrets};
-use runtime::sink::Leased;
-use runtime::{BatchResponse, Batches, Clock, DeadLetters, Policy, Record};
+use outbound::{Answer, BreakerParts, RequestError, SecretText, Secrets};
+use runtime::sink::LeasedStage;
+use runtime::{BatchResponse, Batches, Clock, DeadLetterQueue, Policy, Record};
 use serde_json::json;
-use testkit::{ManualClock, ManualSurroundings, MemoryBreakers, MemoryQueue, MemoryStore};
+use testkit::{ManualClock, ManualHost, MemoryBreakers, MemoryQueue, MemoryStore};
 
 use super::*;
 
@@ -19,7 +19,7 @@ const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
 const INVOCATION: Duration = Duration::from_secs(30);
 
-type Result = std::result::Result<Answer, AskError>;
+type Result = std::result::Result<Answer, RequestError>;
 
 /// Answers in the order that the test says, and notes what it was asked.
 #[derive(Clone, Default)]
@@ -28,7 +28,7 @@ struct Scripted {
     asked: Arc<Mutex<Vec<(Request, Duration)>>>,
 }
 
-impl Ask for Scripted {
+impl HttpClient for Scripted {
     async fn ask(&self, request: Request, limit: Duration) -> Result {
         self.asked.lock().unwrap().push((request, limit));
         let mut answers = self.answers.lock().unwrap();
@@ -59,10 +59,10 @@ impl SecretStore for Vault {
     }
 }
 
-type Sink = Delivering<Scripted, Vault, MemoryBreakers, ManualSurroundings>;
+type Sink = Delivering<Scripted, Vault, MemoryBreakers, ManualHost>;
 
 struct Rig {
-    batches: Batches<Leased<Sink, MemoryStore<NoEffect>>, MemoryQueue>,
+    batches: Batches<LeasedStage<Sink, MemoryStore<NoEffect>>, MemoryQueue>,
     service: Scripted,
     vault: Vault,
     store: MemoryStore<NoEffect>,
@@ -85,9 +85,9 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
     let (service, vault) = (Scripted::default(), Vault::default());
     let services = Services::bind(&contracts, &variables(VALUES)).unwrap();
-    let breakers = BreakersOf {
+    let breakers = BreakerParts {
         store: MemoryBreakers::default(),
-        surroundings: ManualSurroundings(clock.clone()),
+        host: ManualHost(clock.clone()),
         environment: "e".to_owned(),
         environments: 1,
     };
@@ -96,8 +96,8 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let client = DependencyClient::new(service.clone(), secrets, breakers, dependencies);
     let sink = Delivering::new(services, client);
     let batches = Batches {
-        stage: Leased::new(contracts, sink, store.clone()),
-        dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+        stage: LeasedStage::new(contracts, sink, store.clone()),
+        dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new(QUEUE.to_owned(), 5),
         queue: queue.clone(),
     };
@@ -195,7 +195,7 @@ async fn an_event_is_delivered_once_under_its_key_with_its_own_bytes() {
 async fn a_service_that_is_away_for_a_moment_is_asked_again() {
     let rig = shipped();
     let start = rig.clock.now();
-    rig.will_answer([Err(AskError::Connection), answer(429, Some(1))]);
+    rig.will_answer([Err(RequestError::Connection), answer(429, Some(1))]);
     assert!(rig.run_one(39).await && rig.is_completed());
     assert_eq!(rig.times_asked(), 3);
     let waited = rig.clock.now().since(start);
@@ -256,7 +256,7 @@ async fn a_refusal_is_a_dead_letter_and_gives_its_key_back() {
 #[tokio::test]
 async fn what_may_have_taken_effect_keeps_its_key_from_another_payload() {
     let rig = shipped();
-    rig.will_answer([Err(AskError::TimedOut { limit_ms: 2_000 }), answer(400, None)]);
+    rig.will_answer([Err(RequestError::TimedOut { limit_ms: 2_000 }), answer(400, None)]);
     assert!(rig.run_one(39).await);
     assert_eq!(rig.letters()[0].code, Code::DeliveryRefused);
     // It waits for what becomes of the first one, as long as it is received.
@@ -271,7 +271,7 @@ async fn what_may_have_taken_effect_keeps_its_key_from_another_payload() {
 #[tokio::test]
 async fn a_service_that_is_still_at_work_on_a_key_is_asked_again() {
     let rig = shipped();
-    rig.will_answer([Err(AskError::BrokenOff), answer(409, None), answer(201, None)]);
+    rig.will_answer([Err(RequestError::BrokenOff), answer(409, None), answer(201, None)]);
     assert!(rig.run_one(39).await && rig.is_completed());
     assert_eq!((rig.times_asked(), rig.letters().len()), (3, 0));
 }
@@ -281,7 +281,7 @@ async fn a_service_that_is_still_at_work_on_a_key_is_asked_again() {
 async fn a_copy_that_a_service_refuses_waits_for_the_one_that_it_took() {
     let rig = shipped();
     let copy = |id: &str, temp| message(id, envelope("weather", "k1", "39", &data(temp)));
-    let lost = || Err(AskError::BrokenOff);
+    let lost = || Err(RequestError::BrokenOff);
     rig.will_answer([lost(), lost(), lost(), answer(422, None), answer(200, None)]);
     assert!(!rig.run_one(39).await);
     let failures = rig.run(vec![copy("m2", 40)]).await.failures;
@@ -295,7 +295,7 @@ async fn a_copy_that_a_service_refuses_waits_for_the_one_that_it_took() {
 #[tokio::test]
 async fn a_repeat_that_a_service_always_refuses_is_a_dead_letter_in_the_end() {
     let rig = shipped();
-    rig.will_answer([Err(AskError::BrokenOff), answer(422, None), answer(422, None)]);
+    rig.will_answer([Err(RequestError::BrokenOff), answer(422, None), answer(422, None)]);
     assert!(!rig.run_one(39).await);
     let last = Record { receive_count: 5, ..observation("m", 39) };
     assert!(rig.run(vec![last]).await.failures.is_empty());
@@ -331,7 +331,7 @@ async fn each_event_of_a_batch_has_its_own_answer() {
 #[tokio::test]
 async fn an_event_waits_for_a_service_whose_breaker_is_open_and_its_key_is_free() {
     let rig = shipped();
-    rig.will_answer((0..20).map(|_| Err(AskError::Connection)));
+    rig.will_answer((0..20).map(|_| Err(RequestError::Connection)));
     for n in 0..10 {
         let key = format!("k{n}");
         let event = message(&key, envelope("weather", &key, "p", &data(n)));
@@ -415,12 +415,12 @@ async fn an_event_whose_probe_fails_waits_on_uncounted() {
     let once = "dependencies: {partner: {retries: {attempts: 1}}}";
     contracts.declare_dependencies(once).unwrap();
     let rig = rig(contracts);
-    rig.will_answer((0..20).map(|_| Err(AskError::Connection)));
+    rig.will_answer((0..20).map(|_| Err(RequestError::Connection)));
     for n in 0..20 {
         rig.run(vec![order(&format!("o{n}"))]).await;
     }
     rig.clock.advance(Duration::from_secs(20));
-    for lost in [AskError::Connection, AskError::BrokenOff] {
+    for lost in [RequestError::Connection, RequestError::BrokenOff] {
         rig.will_answer([Err(lost)]);
         let parked = rig.queue.sent_to(QUEUE).len();
         let last = Record { receive_count: 5, ..order("last") };

@@ -1,6 +1,6 @@
 //! Enrichers that cannot be asked stop the start, and say why.
 
-use runtime::Found;
+use runtime::LookupAnswer;
 
 use super::*;
 use crate::doubles::{MemoryFiles, MemoryLookup};
@@ -14,7 +14,7 @@ fn bind(enricher: &str, variables: &str) -> Result<Enrichers, String> {
     let mut catalog = Catalog::default();
     catalog.add("flights", &contract, &schemas).unwrap();
     let variables = Variables::parse("variables/a.yaml", variables).unwrap();
-    let lookup = MemoryLookup::new(1, |_| Ok(Found::Nothing));
+    let lookup = MemoryLookup::new(1, |_| Ok(LookupAnswer::Nothing));
     let lookups = Lookups {
         tables: &lookup,
         table_names: &BTreeMap::from([("airlines".to_owned(), "Airlines-1A2B".to_owned())]),

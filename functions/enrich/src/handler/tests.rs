@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use event::{DeadLetter, Payload};
-use outbound::{Answer, AskError, BreakersOf, Request, SecretText, Secrets};
-use runtime::{Batches, DeadLetters, Lookup, Policy};
+use outbound::{Answer, BreakerParts, Request, RequestError, SecretText, Secrets};
+use runtime::{Batches, DeadLetterQueue, Lookup, Policy};
 use serde_json::json;
-use testkit::{ManualClock, ManualSurroundings, MemoryBreakers, MemoryQueue};
+use testkit::{ManualClock, ManualHost, MemoryBreakers, MemoryQueue};
 
 use super::*;
 use crate::doubles::{MemoryFiles, MemoryLookup};
@@ -24,7 +24,7 @@ const LAKE: &str = "http://h/lake";
 const DLQ: &str = "http://h/dlq";
 const WEATHER: &str = r#"{"temp": 39.02,  "wind_gust":null}"#;
 
-type Behaviour = dyn Fn(&str) -> Result<Answer, AskError> + Send + Sync;
+type Behaviour = dyn Fn(&str) -> Result<Answer, RequestError> + Send + Sync;
 
 /// Answers by URL, and what was asked.
 #[derive(Clone)]
@@ -36,13 +36,13 @@ struct Service {
 }
 
 impl Service {
-    fn new(answer: impl Fn(&str) -> Result<Answer, AskError> + Send + Sync + 'static) -> Self {
+    fn new(answer: impl Fn(&str) -> Result<Answer, RequestError> + Send + Sync + 'static) -> Self {
         Self { answer: Arc::new(answer), asked: Arc::default(), headers: Arc::default() }
     }
 }
 
-impl Ask for Service {
-    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
+impl HttpClient for Service {
+    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, RequestError> {
         if let Some(origin) = request.headers.get("x-origin") {
             self.headers.lock().unwrap().push(origin.to_str().unwrap().to_owned());
         }
@@ -52,7 +52,7 @@ impl Ask for Service {
     }
 }
 
-fn answer(status: u16, body: &str) -> Result<Answer, AskError> {
+fn answer(status: u16, body: &str) -> Result<Answer, RequestError> {
     let body = Ok(Bytes::from(body.to_owned()));
     Ok(Answer { status, retry_after: (status == 429).then_some(Duration::from_secs(90)), body })
 }
@@ -66,7 +66,7 @@ impl SecretStore for NoSecrets {
     }
 }
 
-type TestedStage = Enrich<Service, NoSecrets, MemoryBreakers, ManualSurroundings, MemoryQueue>;
+type TestedStage = Enrich<Service, NoSecrets, MemoryBreakers, ManualHost, MemoryQueue>;
 
 /// What is looked up in a test: one lookup, be it a table's or one of one's own, and files.
 struct TestedLookups {
@@ -131,9 +131,9 @@ impl Rig {
         let sinks =
             BTreeMap::from([(SinkKind::Table, SINK.to_owned()), (SinkKind::Lake, LAKE.to_owned())]);
         let clock = ManualClock::default();
-        let breakers = BreakersOf {
+        let breakers = BreakerParts {
             store: MemoryBreakers::default(),
-            surroundings: ManualSurroundings(clock.clone()),
+            host: ManualHost(clock.clone()),
             environment: "e".to_owned(),
             environments: 1,
         };
@@ -142,7 +142,7 @@ impl Rig {
         let client = DependencyClient::new(service, secrets, breakers, dependencies);
         let batches = Batches {
             stage: Enrich::new(contracts, enrichers, client, queue.clone(), sinks),
-            dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+            dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
             queue: queue.clone(),
         };
@@ -245,7 +245,7 @@ async fn an_event_that_lacks_what_the_question_needs_is_not_asked_about() {
 }
 
 /// What an answer makes of an event that the contract takes.
-async fn check(answer: fn() -> Result<Answer, AskError>, kind: FailureKind, code: Code) {
+async fn check(answer: fn() -> Result<Answer, RequestError>, kind: FailureKind, code: Code) {
     let queue = MemoryQueue::default();
     let rig = Rig::new(Service::new(move |_| answer()), &queue);
     let record = message("m1", envelope(&payload("EWR")));
@@ -261,9 +261,9 @@ async fn an_answer_that_is_none_is_the_services_failure() {
     check(|| answer(500, ""), FailureKind::Transient, Code::DependencyUnavailable).await;
     check(|| answer(200, "<html>"), FailureKind::Transient, Code::EnricherBadAnswer).await;
     check(|| answer(400, ""), FailureKind::Permanent, Code::EnricherRefused).await;
-    let unreachable = || Err(AskError::Connection);
+    let unreachable = || Err(RequestError::Connection);
     check(unreachable, FailureKind::Transient, Code::DependencyUnavailable).await;
-    let late = || Err(AskError::TimedOut { limit_ms: 2_000 });
+    let late = || Err(RequestError::TimedOut { limit_ms: 2_000 });
     check(late, FailureKind::Transient, Code::DependencyUnavailable).await;
 }
 

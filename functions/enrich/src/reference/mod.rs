@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use breaker::{Store, Surroundings};
+use breaker::{Host, Store};
 use contracts::{CallFailure, Enricher, LookupKey, ReferenceData};
 use event::{Code, Failure, Timestamp};
-use outbound::{Ask, DependencyClient, Judged, Pause, SecretStore, Sign};
+use outbound::{DependencyClient, DependencySignal, HttpClient, JudgedAnswer, Pause, SecretStore};
 use runtime::{FileRead, FileStore, LookupError};
 use serde_json::Value;
 
@@ -61,10 +61,10 @@ impl ReferenceSource {
         question: &Question<'_>,
     ) -> Result<Known, NoAnswer>
     where
-        A: Ask,
+        A: HttpClient,
         K: SecretStore,
         B: Store,
-        W: Surroundings + Pause + Clone,
+        W: Host + Pause + Clone,
     {
         let held = self.held().clone();
         let is_due = held
@@ -127,10 +127,10 @@ impl ReferenceSource {
         question: &Question<'_>,
     ) -> Result<(), NoAnswer>
     where
-        A: Ask,
+        A: HttpClient,
         K: SecretStore,
         B: Store,
-        W: Surroundings + Pause + Clone,
+        W: Host + Pause + Clone,
     {
         let who = format!("enricher {}", enricher.name);
         let limit = Duration::from_millis(self.reference.timeout_ms);
@@ -139,11 +139,11 @@ impl ReferenceSource {
         loop {
             let attempt =
                 client.attempt(&call, |limit| self.attempt(enricher, limit, client.now()));
-            match attempt.await.map_err(NoAnswer::NotAsked)? {
+            match attempt.await.map_err(NoAnswer::NotSent)? {
                 Ok(()) => return Ok(()),
                 // The same file would be read again: it is left to the next invocation, or to a new file.
                 Err(failure) if failure.code == Code::EnricherBadAnswer => {
-                    let held_back = client.held_back(&call).map(NoAnswer::NotAsked);
+                    let held_back = client.unavailable_dependency(&call).map(NoAnswer::NotSent);
                     return Err(held_back.unwrap_or(NoAnswer::Failed(failure)));
                 }
                 Err(failure) => {
@@ -158,7 +158,7 @@ impl ReferenceSource {
         enricher: &Enricher,
         limit: Duration,
         now: Timestamp,
-    ) -> Judged<Result<(), Failure>> {
+    ) -> JudgedAnswer<Result<(), Failure>> {
         let etag = self.held().as_ref().map(|held| held.etag.clone());
         let object = &self.reference.object;
         let reading = self.files.read(object, etag.as_deref(), MOST_BYTES, limit);
@@ -167,12 +167,13 @@ impl ReferenceSource {
             Err(_) => Err(LookupError::timed_out(limit)),
         };
         match read.and_then(|read| self.hold(read, enricher, now)) {
-            Ok(()) => Judged { sign: Sign::Answered, value: Ok(()) },
+            Ok(()) => JudgedAnswer { signal: DependencySignal::Answered, value: Ok(()) },
             Err(error) => {
                 let object = &self.reference.object;
                 let reason = format!("the reference data `{object}`: {}", error.reason);
-                let Judged { sign, value } = failure_of(&LookupError { reason, ..error }, enricher);
-                Judged { sign, value: Err(value) }
+                let JudgedAnswer { signal, value } =
+                    failure_of(&LookupError { reason, ..error }, enricher);
+                JudgedAnswer { signal, value: Err(value) }
             }
         }
     }

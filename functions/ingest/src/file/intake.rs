@@ -5,7 +5,7 @@ use event::{
     Attribute, CSV_ATTRIBUTE, Code, CsvHeader, Failure, Form, Payload, Redriven, Timestamp,
     attributes_size,
 };
-use runtime::{MAX_BATCH_BYTES, Outgoing, Refused};
+use runtime::{MAX_BATCH_BYTES, Outgoing, RejectedMessage};
 
 use super::File;
 use super::entries::{Content, Entry};
@@ -66,7 +66,7 @@ pub(super) struct Intake<'a> {
     header: Header,
     pub(super) passing: Vec<Outgoing>,
     pub(super) passing_bytes: usize,
-    pub(super) refusing: Vec<Refused>,
+    pub(super) refusing: Vec<RejectedMessage>,
     pub(super) refusing_bytes: usize,
     /// Whether an entry was understood: before, failures are held back.
     pub(super) is_proven: bool,
@@ -223,7 +223,7 @@ impl<'a> Intake<'a> {
     }
 
     /// The dead letter of an entry's bytes, with what they are read by.
-    fn letter(&self, raw: &[u8], origin: &Origin, failure: &Failure) -> Refused {
+    fn letter(&self, raw: &[u8], origin: &Origin, failure: &Failure) -> RejectedMessage {
         match &self.header {
             Header::Unneeded | Header::Awaited => {
                 refused(raw, Form::Message, self.contract, origin, failure, self.now)
@@ -237,7 +237,7 @@ impl<'a> Intake<'a> {
     }
 
     /// The dead letter that says where its bytes are.
-    fn place(&self, origin: &Origin, line: u64, bytes: u64, failure: &Failure) -> Refused {
+    fn place(&self, origin: &Origin, line: u64, bytes: u64, failure: &Failure) -> RejectedMessage {
         let place = serde_json::json!({
             "source": origin.source, "etag": self.object.etag, "line": line, "bytes": bytes,
         });

@@ -14,7 +14,7 @@ use std::future::Future;
 use aws_sdk_s3::primitives::ByteStream;
 use contracts::Contract;
 use event::{Code, Failure, MAX_PAYLOAD_BYTES, Redriven, Timestamp};
-use runtime::{Deadline, Done, Queue};
+use runtime::{Deadline, EventCounts, Queue};
 
 use self::entries::Entries;
 use self::format::{Format, SNIFFED, format_of, sniff};
@@ -105,7 +105,7 @@ pub(crate) async fn read_file<Q: Queue>(
     emit: &Emit<Q>,
     archive: &Archive<'_, impl Store>,
     deadline: &Deadline,
-) -> Result<Done, Failure> {
+) -> Result<EventCounts, Failure> {
     let (format, gzipped) = format_of(&file.object.key)?;
     let mut reader = Reader::new(file, format, gzipped, archive, deadline.now());
     let mut first = Some(Vec::new());
@@ -143,7 +143,7 @@ struct Reader<'a, O> {
     now: Timestamp,
     /// Bytes of the file, as they are after decompression.
     bytes: u64,
-    done: Done,
+    done: EventCounts,
 }
 
 impl<'a, O: Store> Reader<'a, O> {
@@ -165,7 +165,7 @@ impl<'a, O: Store> Reader<'a, O> {
             archive,
             now,
             bytes: 0,
-            done: Done::default(),
+            done: EventCounts::default(),
         }
     }
 
@@ -183,7 +183,7 @@ impl<'a, O: Store> Reader<'a, O> {
         Ok(())
     }
 
-    async fn finish<Q: Queue>(mut self, emit: &Emit<Q>) -> Result<Done, Failure> {
+    async fn finish<Q: Queue>(mut self, emit: &Emit<Q>) -> Result<EventCounts, Failure> {
         let mut plain = Vec::new();
         let inflated = self.inflate.finish(&mut plain);
         self.take(&plain, emit).await?;
@@ -195,7 +195,7 @@ impl<'a, O: Store> Reader<'a, O> {
         self.intake.end()?;
         self.flush(emit).await?;
         self.check_account()?;
-        let Done { taken, passed, dead_lettered, .. } = self.done;
+        let EventCounts { taken, passed, dead_lettered, .. } = self.done;
         tracing::info!(
             stage = "ingest",
             file.source = self.intake.source,
@@ -273,7 +273,7 @@ impl<'a, O: Store> Reader<'a, O> {
     fn check_account(&mut self) -> Result<(), Failure> {
         self.done.taken = self.intake.taken;
         let (bytes, account) = (self.bytes, self.intake.account);
-        let Done { taken, passed, dead_lettered, .. } = self.done;
+        let EventCounts { taken, passed, dead_lettered, .. } = self.done;
         if account.bytes() == bytes && passed + dead_lettered == taken {
             return Ok(());
         }

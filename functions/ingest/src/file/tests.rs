@@ -21,7 +21,7 @@ use crate::memory::{
 /// What reading a file came to.
 #[derive(Debug)]
 struct Read {
-    result: Result<Done, Failure>,
+    result: Result<EventCounts, Failure>,
     events: Vec<Envelope>,
     letters: Vec<(DeadLetter, Outgoing)>,
     queue: MemoryQueue,
@@ -69,7 +69,7 @@ impl Read {
     #[track_caller]
     fn check(&self, passed: u64, dead_lettered: u64) {
         let taken = passed + dead_lettered;
-        let expected = Done { taken, passed, dead_lettered, ..Done::default() };
+        let expected = EventCounts { taken, passed, dead_lettered, ..EventCounts::default() };
         assert_eq!(self.result.as_ref().unwrap(), &expected);
         assert_eq!(self.events.len() as u64, passed);
         assert_eq!(self.letters.len() as u64, dead_lettered);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use event::{Attribute, Envelope};
 use flate2::read::GzDecoder;
-use runtime::{Batches, DeadLetters, Policy, Senders};
+use runtime::{Batches, DeadLetterQueue, Policy, TrustedSenders};
 use serde_json::json;
 use testkit::{ManualClock, MemoryQueue};
 
@@ -28,10 +28,10 @@ async fn run_stage(
     records: Vec<Record>,
 ) -> Vec<String> {
     let variables = std::collections::BTreeMap::from([("TRUSTED_SENDERS", "AROAREDRIVE")]);
-    let trusted_senders = Some(Senders::read(&variables).unwrap());
+    let trusted_senders = Some(TrustedSenders::read(&variables).unwrap());
     let batches = Batches {
         stage,
-        dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+        dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy { trusted_senders, ..Policy::new(INBOX.to_owned(), 5) },
         queue: queue.clone(),
     };

@@ -10,7 +10,7 @@ use dedupe::{
 use event::{DeadLetter, Fingerprint, IdempotencyKey};
 use lake_storage::lakes;
 use lake_storage::testing::{Answer, MemoryBucket, envelope_at, envelope_text};
-use runtime::{BatchResponse, Batches, DeadLetters, Policy};
+use runtime::{BatchResponse, Batches, DeadLetterQueue, Policy};
 use testkit::{ManualClock, MemoryQueue, MemoryStore};
 
 use super::*;
@@ -76,7 +76,7 @@ impl Rig {
         let (contracts, store) = (self.contracts.clone(), self.store.clone());
         let batches = Batches {
             stage: LakeStage::new(contracts, lakes, store, self.bucket.clone(), Box::new(name)),
-            dead_letters: DeadLetters::new(self.queue.clone(), DLQ.to_owned()),
+            dead_letters: DeadLetterQueue::new(self.queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
             queue: self.queue.clone(),
         };

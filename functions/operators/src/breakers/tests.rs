@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
-use breaker::polling::{Changed, Pause, Phase, Polling};
-use breaker::{Cause, Event, Publication, Published, State, Window};
+use breaker::polling::{ChangeOutcome, Pause, Phase, Polling};
+use breaker::{Cause, Event, Publication, PublishOutcome, State, Window};
 use testkit::{ManualClock, MemoryBreakers};
 
 use super::*;
@@ -82,13 +82,13 @@ struct Troubled {
 }
 
 impl Store for Troubled {
-    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, StoreUnavailable> {
         self.inner.read().await
     }
 
-    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> ReplaceOutcome {
         let meets = self.meets.lock().unwrap().pop_front();
-        let lost = Replaced::Unknown(Away { reason: "no answer".to_owned() });
+        let lost = ReplaceOutcome::Unknown(StoreUnavailable { reason: "no answer".to_owned() });
         match meets {
             None => self.inner.replace(breaker, expected, record).await,
             Some(Meets::LostRequest) => lost,
@@ -103,17 +103,17 @@ impl Store for Troubled {
         }
     }
 
-    async fn publish(&self, breaker: &str, window: Window, it: &Publication) -> Published {
+    async fn publish(&self, breaker: &str, window: Window, it: &Publication) -> PublishOutcome {
         self.inner.publish(breaker, window, it).await
     }
 }
 
 impl PollingStore for Troubled {
-    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, Away> {
+    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, StoreUnavailable> {
         self.inner.read_polling().await
     }
 
-    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> ChangeOutcome {
         self.inner.change(stage, expected, polling).await
     }
 }
@@ -123,7 +123,7 @@ async fn write(store: &MemoryBreakers, breaker: &str, event: Event) {
     let record = store.snapshot(breaker).record.unwrap_or_else(Record::unwritten);
     let at = Moment { now: ManualClock::default().now(), roll: 0 };
     let next = step(&record, event, at, &Settings::default()).unwrap();
-    assert_eq!(store.replace(breaker, record.version, &next).await, Replaced::Written);
+    assert_eq!(store.replace(breaker, record.version, &next).await, ReplaceOutcome::Written);
 }
 
 struct World {
@@ -207,7 +207,7 @@ async fn a_queue_that_is_not_polled_is_shown_with_when_it_is_to_be() {
     let waits_for = BTreeSet::from(["weather".to_owned()]);
     let pause = Pause { since: now, asked_at: now, waits_for, phase: Phase::Disabled };
     let polling = Polling::Paused(pause);
-    assert_eq!(world.breakers.store.change("enrich", 0, &polling).await, Changed::Written);
+    assert_eq!(world.breakers.store.change("enrich", 0, &polling).await, ChangeOutcome::Written);
     world.act("/weather/force-open", until()).await;
     let paused = json!([{
         "stage": "enrich", "state": "disabled", "paused_at": "2026-01-01T00:00:00.000Z",

@@ -7,7 +7,7 @@ use crate::audited::Act;
 use crate::function::{Asker, Redrive};
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
-use crate::request::{Why, check_why};
+use crate::request::{Why, check_reason};
 
 /// How often a write is tried, over what others write meanwhile.
 const TRIES: u32 = 8;
@@ -31,7 +31,7 @@ impl<P: Ports> Redrive<P> {
         asked: &Why,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
-        let why = check_why(&asked.why)?;
+        let why = check_reason(&asked.why)?;
         let before = self.control().await?;
         let not_halted = || Problem::new(ProblemKind::Illegal, "the triage is not halted");
         if before.halt.is_none() {

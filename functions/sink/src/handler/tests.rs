@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use event::{DeadLetter, Decimal, Envelope, Payload, Redriven};
-use runtime::sink::Transactional;
-use runtime::{BatchResponse, Batches, Clock as _, DeadLetters, Policy, Record};
+use runtime::sink::TransactionalStage;
+use runtime::{BatchResponse, Batches, Clock as _, DeadLetterQueue, Policy, Record};
 use serde_json::json;
 use testkit::{Answer, ManualClock, MemoryQueue, MemoryStore};
 
@@ -20,7 +20,7 @@ const FLIGHT: &str = r#"{"flight":1545,"carrier":"UA","distance":1400,"dep_delay
 
 /// One environment: its stage lives from invocation to invocation.
 struct Rig {
-    batches: Batches<Transactional<TableSinks, MemoryStore<TableEffect>>, MemoryQueue>,
+    batches: Batches<TransactionalStage<TableSinks, MemoryStore<TableEffect>>, MemoryQueue>,
     store: MemoryStore<TableEffect>,
     queue: MemoryQueue,
     clock: ManualClock,
@@ -39,8 +39,8 @@ impl Rig {
         let contracts = testkit::contracts();
         let sinks = TableSinks::new(&contracts, tables).unwrap();
         let batches = Batches {
-            stage: Transactional::new(contracts, sinks, store.clone()),
-            dead_letters: DeadLetters::new(queue.clone(), DLQ.to_owned()),
+            stage: TransactionalStage::new(contracts, sinks, store.clone()),
+            dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
             queue: queue.clone(),
         };

@@ -45,7 +45,7 @@ fn try_effect(sink: &str, data: &str) -> Result<TableEffect, Failure> {
     let event = Event { envelope, contract: &contract, payload, now: day(10), expires_at };
     let sink = &contract.sinks[0];
     let Target::Table(to) = &sink.target else { panic!("{sink:?}") };
-    super::effect(&event, sink, to, "table").map(|(effect, _)| effect)
+    table_effect(&event, sink, to, "table").map(|sized| sized.effect)
 }
 
 fn effect(sink: &str, data: &str) -> TableEffect {

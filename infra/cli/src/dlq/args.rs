@@ -312,7 +312,7 @@ pub(crate) struct ActOnLetters {
 
 /// As the function takes it.
 fn reason(text: &str) -> Result<String, String> {
-    runtime::check_why(text).map(str::to_owned)
+    runtime::check_reason(text).map(str::to_owned)
 }
 
 fn step(text: &str) -> Result<Duration, String> {

@@ -22,7 +22,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use breaker::{Away, Publication, Published, Record, Replaced, Snapshot, Store, Window};
+use breaker::{
+    Publication, PublishOutcome, Record, ReplaceOutcome, Snapshot, Store, StoreUnavailable, Window,
+};
 use event::Timestamp;
 
 use self::publication::Update;
@@ -89,12 +91,12 @@ fn read_time(item: &Item, name: &str) -> Option<Timestamp> {
     item.get(name)?.as_n().ok()?.parse().ok().map(Timestamp::from_unix_ms)
 }
 
-fn away(reason: impl Display) -> Away {
-    Away { reason: reason.to_string() }
+fn away(reason: impl Display) -> StoreUnavailable {
+    StoreUnavailable { reason: reason.to_string() }
 }
 
 impl Store for BreakerTable {
-    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, StoreUnavailable> {
         let mut breakers: BTreeMap<String, Snapshot> = BTreeMap::new();
         for item in self.read_partition(PARTITION).await? {
             add(&mut breakers, &item);
@@ -102,7 +104,7 @@ impl Store for BreakerTable {
         Ok(breakers)
     }
 
-    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> ReplaceOutcome {
         let mut item = key(format!("record#{breaker}"));
         item.extend(record::attributes(record));
         let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
@@ -114,17 +116,22 @@ impl Store for BreakerTable {
         };
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
         match put.return_values_on_condition_check_failure(old).send().await {
-            Ok(_) => Replaced::Written,
+            Ok(_) => ReplaceOutcome::Written,
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    Replaced::Conflict(failed.item().and_then(record::read))
+                    ReplaceOutcome::Conflict(failed.item().and_then(record::read))
                 }
-                _ => Replaced::Unknown(away(DisplayErrorContext(error))),
+                _ => ReplaceOutcome::Unknown(away(DisplayErrorContext(error))),
             },
         }
     }
 
-    async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
+    async fn publish(
+        &self,
+        breaker: &str,
+        window: Window,
+        publication: &Publication,
+    ) -> PublishOutcome {
         let horizon_ms = window.horizon().as_millis();
         let key = key(format!("counts#{horizon_ms}#{breaker}"));
         if publication.is_first_of_generation() {
@@ -137,17 +144,19 @@ impl Store for BreakerTable {
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values));
         match update.send().await {
-            Ok(_) => Published::Added,
+            Ok(_) => PublishOutcome::Added,
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Published::Conflict,
-                _ => Published::Unknown(away(DisplayErrorContext(error))),
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                    PublishOutcome::Conflict
+                }
+                _ => PublishOutcome::Unknown(away(DisplayErrorContext(error))),
             },
         }
     }
 }
 
 impl BreakerTable {
-    async fn read_partition(&self, partition: &str) -> Result<Vec<Item>, Away> {
+    async fn read_partition(&self, partition: &str) -> Result<Vec<Item>, StoreUnavailable> {
         let mut items = Vec::new();
         let mut from = None;
         for _ in 0..MOST_PAGES {
@@ -167,7 +176,7 @@ impl BreakerTable {
     }
 
     /// In place of the counts of an earlier generation.
-    async fn begin_counts(&self, mut item: Item, publication: &Publication) -> Published {
+    async fn begin_counts(&self, mut item: Item, publication: &Publication) -> PublishOutcome {
         item.extend(publication::attributes(publication));
         let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
         let seen = &publication.seen;
@@ -178,10 +187,10 @@ impl BreakerTable {
                 .expression_attribute_values(":seen", number(seen.generation))
         };
         match put.send().await {
-            Ok(_) => Published::Added,
+            Ok(_) => PublishOutcome::Added,
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Published::Conflict,
-                _ => Published::Unknown(away(DisplayErrorContext(error))),
+                Some(PutItemError::ConditionalCheckFailedException(_)) => PublishOutcome::Conflict,
+                _ => PublishOutcome::Unknown(away(DisplayErrorContext(error))),
             },
         }
     }

@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use breaker::Away;
+use breaker::StoreUnavailable;
 use breaker::polling::{
-    Changed, EvidenceStore, Pause, Phase, Polling, PollingRecord, PollingStore, Sighting,
+    ChangeOutcome, EvidenceStore, Observation, Pause, Phase, Polling, PollingRecord, PollingStore,
 };
 use event::Timestamp;
 
@@ -40,10 +40,15 @@ fn time(at: Timestamp) -> AttributeValue {
 }
 
 impl EvidenceStore for BreakerTable {
-    async fn add(&self, stage: &str, sighting: &Sighting, at: Timestamp) -> Result<(), Away> {
-        let name = match sighting {
-            Sighting::AllWaited { dependency } => format!("{WAITED_AT}{dependency}"),
-            Sighting::WentOn => WENT_ON_AT.to_owned(),
+    async fn add(
+        &self,
+        stage: &str,
+        observation: &Observation,
+        at: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
+        let name = match observation {
+            Observation::AllWaited { dependency } => format!("{WAITED_AT}{dependency}"),
+            Observation::WentOn => WENT_ON_AT.to_owned(),
         };
         let update = self.client().update_item().table_name(&self.table).set_key(Some(key(stage)));
         let update = update
@@ -63,7 +68,7 @@ impl EvidenceStore for BreakerTable {
 }
 
 impl PollingStore for BreakerTable {
-    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, Away> {
+    async fn read_polling(&self) -> Result<BTreeMap<String, PollingRecord>, StoreUnavailable> {
         let mut stages = BTreeMap::new();
         for item in self.read_partition(PARTITION).await? {
             if let Some(Ok(stage)) = item.get("sk").map(AttributeValue::as_s) {
@@ -73,7 +78,7 @@ impl PollingStore for BreakerTable {
         Ok(stages)
     }
 
-    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> Changed {
+    async fn change(&self, stage: &str, expected: u64, polling: &Polling) -> ChangeOutcome {
         let Update { expression, names, values } = Update::of(expected, polling);
         let update = self.client().update_item().table_name(&self.table).set_key(Some(key(stage)));
         let update = update
@@ -87,10 +92,12 @@ impl PollingStore for BreakerTable {
                 .expression_attribute_values(":expected", number(version)),
         };
         match update.send().await {
-            Ok(_) => Changed::Written,
+            Ok(_) => ChangeOutcome::Written,
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Changed::Conflict,
-                _ => Changed::Unknown(away(DisplayErrorContext(error))),
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                    ChangeOutcome::Conflict
+                }
+                _ => ChangeOutcome::Unknown(away(DisplayErrorContext(error))),
             },
         }
     }

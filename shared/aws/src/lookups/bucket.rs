@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{ACCEPT_ENCODING, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method};
-use outbound::{AskError, BodyError, Client, Reach, Request, Response};
+use outbound::{BodyError, Client, Reach, Request, RequestError, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::{FileRead, FileStore, LookupError};
 
@@ -144,13 +144,13 @@ fn read(answer: Response) -> Result<FileRead, LookupError> {
     }
 }
 
-fn not_answered(error: &AskError) -> LookupError {
+fn not_answered(error: &RequestError) -> LookupError {
     let says = match error {
-        AskError::TimedOut { .. } => CallFailure::Timeout,
-        AskError::Connection | AskError::BrokenOff | AskError::Forbidden { .. } => {
+        RequestError::TimedOut { .. } => CallFailure::Timeout,
+        RequestError::Connection | RequestError::BrokenOff | RequestError::Forbidden { .. } => {
             CallFailure::Connection
         }
-        AskError::Url => CallFailure::BadAnswer,
+        RequestError::Url => CallFailure::BadAnswer,
     };
     LookupError::new(says, format!("reading an object: {error}"))
 }

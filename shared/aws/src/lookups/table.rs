@@ -17,7 +17,7 @@ use contracts::{CallFailure, LookupKey};
 use event::FailureKind;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use runtime::{Found, Lookup, LookupError};
+use runtime::{Lookup, LookupAnswer, LookupError};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
@@ -73,14 +73,14 @@ pub struct TableLookup {
 }
 
 impl TableLookup {
-    async fn get(&self, keys: &[LookupKey]) -> Result<Vec<Found>, LookupError> {
-        let mut found: BTreeMap<&LookupKey, Found> = BTreeMap::new();
+    async fn get(&self, keys: &[LookupKey]) -> Result<Vec<LookupAnswer>, LookupError> {
+        let mut found: BTreeMap<&LookupKey, LookupAnswer> = BTreeMap::new();
         // A key that the table cannot have has its whole call refused: those of a kind go together.
         let mut of_a_kind: BTreeMap<Vec<KeyKind>, Vec<&LookupKey>> = BTreeMap::new();
         for key in keys {
             let kinds: Vec<KeyKind> = key.parts().values().map(KeyKind::of).collect();
             if kinds.contains(&KeyKind::Impossible) {
-                found.insert(key, Found::Nothing);
+                found.insert(key, LookupAnswer::Nothing);
             } else {
                 of_a_kind.entry(kinds).or_default().push(key);
             }
@@ -88,14 +88,15 @@ impl TableLookup {
         for keys in of_a_kind.into_values() {
             self.get_of_a_kind(&keys, &mut found).await?;
         }
-        let answers = keys.iter().map(|key| found.get(key).cloned().unwrap_or(Found::NotRead));
+        let answers =
+            keys.iter().map(|key| found.get(key).cloned().unwrap_or(LookupAnswer::NotRead));
         Ok(answers.collect())
     }
 
     async fn get_of_a_kind<'a>(
         &self,
         keys: &[&'a LookupKey],
-        found: &mut BTreeMap<&'a LookupKey, Found>,
+        found: &mut BTreeMap<&'a LookupKey, LookupAnswer>,
     ) -> Result<(), LookupError> {
         let wanted = keys.iter().map(|key| attributes(key)).collect();
         let wanted = KeysAndAttributes::builder().set_keys(Some(wanted));
@@ -112,7 +113,7 @@ impl TableLookup {
                 }
                 let reason = "the table has no such key: its attributes have other names or types";
                 for key in keys {
-                    found.insert(key, Found::Unusable { reason: reason.to_owned() });
+                    found.insert(key, LookupAnswer::Unusable { reason: reason.to_owned() });
                 }
                 return Ok(());
             }
@@ -125,8 +126,10 @@ impl TableLookup {
             let item = items.iter().find(|item| is_of_key(item, &wanted));
             let answer = match item {
                 Some(item) => read(item)?,
-                None if unread.iter().any(|unread| is_of_key(unread, &wanted)) => Found::NotRead,
-                None => Found::Nothing,
+                None if unread.iter().any(|unread| is_of_key(unread, &wanted)) => {
+                    LookupAnswer::NotRead
+                }
+                None => LookupAnswer::Nothing,
             };
             found.insert(key, answer);
         }
@@ -134,9 +137,9 @@ impl TableLookup {
     }
 }
 
-fn read(item: &Item) -> Result<Found, LookupError> {
+fn read(item: &Item) -> Result<LookupAnswer, LookupError> {
     let document = document(item).and_then(|document| to_raw_value(&document).ok());
-    document.map(Found::Document).ok_or_else(|| {
+    document.map(LookupAnswer::Document).ok_or_else(|| {
         let reason = "reading items: an attribute of a type that is not known";
         LookupError::new(CallFailure::BadAnswer, reason)
     })
@@ -215,7 +218,7 @@ fn lookup_error(error: &SdkError<BatchGetItemError, HttpResponse>) -> LookupErro
 }
 
 impl Lookup for TableLookup {
-    fn most_keys(&self) -> usize {
+    fn max_keys(&self) -> usize {
         MOST_KEYS
     }
 
@@ -223,7 +226,7 @@ impl Lookup for TableLookup {
         &'a self,
         keys: &'a [LookupKey],
         _: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Found>, LookupError>> {
+    ) -> BoxFuture<'a, Result<Vec<LookupAnswer>, LookupError>> {
         self.get(keys).boxed()
     }
 }

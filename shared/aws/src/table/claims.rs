@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
-use dedupe::{CommitError, DedupeRecord, NoEffect, RecordId, Store, Transaction, backoff};
-use event::{Code, Failure, Timestamp};
+use dedupe::{CommitError, DedupeRecord, NoEffect, RecordId, Store, Transaction};
+use event::{Backoff, Code, Failure, Timestamp};
 
 use super::{Item, TableStore, record};
 use crate::failure_of;
@@ -16,7 +16,7 @@ use crate::failure_of;
 const MAX_READS: usize = 100;
 /// How often keys are asked for that DynamoDB left for later.
 const TRIES: u32 = 8;
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(2));
 
 /// A [`TableStore`] that no effect reaches.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl ClaimStore {
         let mut found = Vec::new();
         for tried in 0..TRIES {
             if tried > 0 {
-                self.pause(backoff(tried, LONGEST_PAUSE, &keys.len())).await;
+                self.pause(BACKOFF.wait(tried, &keys.len().to_string())).await;
             }
             let asked = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
             let asked = asked.build().map_err(|error| unread(&error.to_string()))?;

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::CancellationReason;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use dedupe::{CommitError, Reason};
+use dedupe::{CommitError, ItemConflict};
 use event::Code;
 
 use super::{Merge, TableEffect, record};
@@ -121,41 +121,39 @@ fn is_condition(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-fn of_change(reason: &CancellationReason) -> Reason {
+fn of_change(reason: &CancellationReason) -> ItemConflict {
     match &reason.item {
-        _ if is_innocent(reason) => Reason::Innocent,
-        _ if !is_condition(reason) => Reason::Contended,
-        None => Reason::Found(None),
+        _ if is_innocent(reason) => ItemConflict::NotAtFault,
+        _ if !is_condition(reason) => ItemConflict::Contended,
+        None => ItemConflict::Found(None),
         // Where it is not one of ours, nothing is known of it.
-        Some(item) => {
-            record::read(item).map_or(Reason::Contended, |record| Reason::Found(Some(record)))
-        }
+        Some(item) => record::read(item)
+            .map_or(ItemConflict::Contended, |record| ItemConflict::Found(Some(record))),
     }
 }
 
-fn of_effect(kind: &EffectKind, reason: &CancellationReason) -> Reason {
+fn of_effect(kind: &EffectKind, reason: &CancellationReason) -> ItemConflict {
     if is_innocent(reason) {
-        return Reason::Innocent;
+        return ItemConflict::NotAtFault;
     }
     if !is_condition(reason) {
-        return Reason::Contended;
+        return ItemConflict::Contended;
     }
     match (kind, &reason.item) {
-        (EffectKind::OwnRecord, Some(item)) => {
-            record::of_row(item).map_or(Reason::Contended, |record| Reason::Found(Some(record)))
-        }
-        (EffectKind::Older, _) => Reason::Superseded,
+        (EffectKind::OwnRecord, Some(item)) => record::of_row(item)
+            .map_or(ItemConflict::Contended, |record| ItemConflict::Found(Some(record))),
+        (EffectKind::Older, _) => ItemConflict::Superseded,
         (EffectKind::Attributes(merge), Some(found)) => {
             let mut left = merge.clone();
             match left.drop_older(found) {
-                true if left.is_empty() => Reason::Superseded,
+                true if left.is_empty() => ItemConflict::Superseded,
                 // It is written once the others are out of its way.
-                true => Reason::Innocent,
-                false => Reason::Contended,
+                true => ItemConflict::NotAtFault,
+                false => ItemConflict::Contended,
             }
         }
         (EffectKind::OwnRecord | EffectKind::Attributes(_), None) | (EffectKind::None, _) => {
-            Reason::Contended
+            ItemConflict::Contended
         }
     }
 }

@@ -8,7 +8,8 @@ use super::view::Basis;
 use super::{Answer, Environment, Request};
 use crate::recent::Recent;
 use crate::{
-    Away, Counts, Mode, Publication, Published, Record, Replaced, SLOTS, Snapshot, State, StateName,
+    Counts, Mode, Publication, PublishOutcome, Record, ReplaceOutcome, SLOTS, Snapshot, State,
+    StateName, StoreUnavailable,
 };
 
 impl Environment {
@@ -59,9 +60,11 @@ impl Environment {
     pub fn answered(&mut self, answer: Answer, now: Timestamp) {
         match answer {
             Answer::Read(Ok(snapshot)) => self.has_read(snapshot, now),
-            Answer::Read(Err(Away { .. })) => self.view.could_not_read(&self.settings, now),
-            Answer::Replaced(record, Replaced::Written) => self.has_found(record, now),
-            Answer::Replaced(_, Replaced::Conflict(found)) => {
+            Answer::Read(Err(StoreUnavailable { .. })) => {
+                self.view.could_not_read(&self.settings, now)
+            }
+            Answer::ReplaceOutcome(record, ReplaceOutcome::Written) => self.has_found(record, now),
+            Answer::ReplaceOutcome(_, ReplaceOutcome::Conflict(found)) => {
                 let found = found.unwrap_or_else(Record::unwritten);
                 if found.version == self.view.record.version {
                     // It is there as it was expected, and still is not replaced: perhaps it is of a
@@ -71,15 +74,15 @@ impl Environment {
                     self.has_found(found, now);
                 }
             }
-            Answer::Replaced(_, Replaced::Unknown(_)) => self.could_not_replace(now),
-            Answer::Published(publication, Published::Added) => {
+            Answer::ReplaceOutcome(_, ReplaceOutcome::Unknown(_)) => self.could_not_replace(now),
+            Answer::PublishOutcome(publication, PublishOutcome::Added) => {
                 self.view.has_written();
                 self.publishing.clear();
                 if let Some(shared) = publication.applied_to(&self.view.shared) {
                     self.view.shared = shared;
                 }
             }
-            Answer::Published(_, Published::Conflict) => {
+            Answer::PublishOutcome(_, PublishOutcome::Conflict) => {
                 self.view.has_written();
                 for (slot, counts) in std::mem::take(&mut self.publishing) {
                     let sum = self.unpublished.entry(slot).or_default();
@@ -87,7 +90,7 @@ impl Environment {
                 }
             }
             // That is no reason to keep a trip back: a large fleet's counts may be throttled just then.
-            Answer::Published(_, Published::Unknown(_)) => self.publishing.clear(),
+            Answer::PublishOutcome(_, PublishOutcome::Unknown(_)) => self.publishing.clear(),
         }
     }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use event::Timestamp;
 
-use crate::{Away, Cause, Publication, Published, Record, Replaced, Snapshot};
+use crate::{
+    Cause, Publication, PublishOutcome, Record, ReplaceOutcome, Snapshot, StoreUnavailable,
+};
 
 /// Whether a call may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +72,8 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Answer {
-    Read(Result<Snapshot, Away>),
+    Read(Result<Snapshot, StoreUnavailable>),
     /// With the record that was to be written.
-    Replaced(Record, Replaced),
-    Published(Publication, Published),
+    ReplaceOutcome(Record, ReplaceOutcome),
+    PublishOutcome(Publication, PublishOutcome),
 }

@@ -25,7 +25,7 @@ pub use decision::{
     KnownBreakers, LEFT_ALONE, LONGEST_PAUSE, Mapping, MappingState, NextCalls, Step, TAKES_EFFECT,
     next_step, resume_due_at,
 };
-pub use store::{Changed, EvidenceStore, PollingStore};
+pub use store::{ChangeOutcome, EvidenceStore, PollingStore};
 
 /// Evidence that is older says nothing of now.
 pub const RECENT: Duration = Duration::from_secs(120);
@@ -48,7 +48,7 @@ impl BatchSummary {
 
 /// One thing that an environment has seen of its queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sighting {
+pub enum Observation {
     /// Every record of a batch waited, and some of them for this dependency.
     AllWaited { dependency: String },
     /// A record of a batch did not wait for a dependency.
@@ -66,13 +66,13 @@ pub struct Evidence {
 
 impl Evidence {
     /// Takes over what was seen. A later time is never replaced by an earlier one.
-    pub fn add(&mut self, sighting: &Sighting, at: Timestamp) {
-        match sighting {
-            Sighting::AllWaited { dependency } => {
+    pub fn add(&mut self, observation: &Observation, at: Timestamp) {
+        match observation {
+            Observation::AllWaited { dependency } => {
                 let seen = self.waited_at.entry(dependency.clone()).or_insert(at);
                 *seen = at.max(*seen);
             }
-            Sighting::WentOn => self.went_on_at = self.went_on_at.max(Some(at)),
+            Observation::WentOn => self.went_on_at = self.went_on_at.max(Some(at)),
         }
     }
 

@@ -5,31 +5,31 @@ use std::future::Future;
 
 use event::Timestamp;
 
-use super::{Polling, PollingRecord, Sighting};
-use crate::Away;
+use super::{Observation, Polling, PollingRecord};
+use crate::StoreUnavailable;
 
 /// Takes what stages have seen.
 pub trait EvidenceStore: Send + Sync {
-    /// Adds a sighting to a stage's evidence, as [`super::Evidence::add`] says, and changes nothing else.
+    /// Adds a observation to a stage's evidence, as [`super::Evidence::add`] says, and changes nothing else.
     ///
     /// # Errors
-    /// [`Away`]: it may have been added, or may be yet.
+    /// [`StoreUnavailable`]: it may have been added, or may be yet.
     fn add(
         &self,
         stage: &str,
-        sighting: &Sighting,
+        observation: &Observation,
         at: Timestamp,
-    ) -> impl Future<Output = Result<(), Away>> + Send;
+    ) -> impl Future<Output = Result<(), StoreUnavailable>> + Send;
 }
 
 /// What became of a change that was to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
+pub enum ChangeOutcome {
     Written,
     /// Somebody else has changed it since it was read.
     Conflict,
     /// It may have been written, or may be yet.
-    Unknown(Away),
+    Unknown(StoreUnavailable),
 }
 
 /// A strongly consistent store of what is decided of each stage's queue.
@@ -37,10 +37,10 @@ pub trait PollingStore: Send + Sync {
     /// Each stage that there is something of, by its name.
     ///
     /// # Errors
-    /// [`Away`].
+    /// [`StoreUnavailable`].
     fn read_polling(
         &self,
-    ) -> impl Future<Output = Result<BTreeMap<String, PollingRecord>, Away>> + Send;
+    ) -> impl Future<Output = Result<BTreeMap<String, PollingRecord>, StoreUnavailable>> + Send;
 
     /// Writes `polling` as version `expected + 1`, provided that the version in its place is `expected`.
     /// Evidence stays as it is.
@@ -49,5 +49,5 @@ pub trait PollingStore: Send + Sync {
         stage: &str,
         expected: u64,
         polling: &Polling,
-    ) -> impl Future<Output = Changed> + Send;
+    ) -> impl Future<Output = ChangeOutcome> + Send;
 }

@@ -67,7 +67,7 @@ fn settle(failures: u32) -> Event {
 }
 
 /// What an event makes of a record: the state's name, or why it is not legal.
-fn next(record: &Record, event: Event) -> Result<StateName, Illegal> {
+fn next(record: &Record, event: Event) -> Result<StateName, IllegalTransition> {
     let settings = Settings::default();
     let next = step(record, event, at(NOW), &settings)?;
     assert_eq!(next.version, record.version + 1, "each write is of the next version");
@@ -75,7 +75,7 @@ fn next(record: &Record, event: Event) -> Result<StateName, Illegal> {
 }
 
 #[track_caller]
-fn check(record: &Record, event: &Event, expected: Result<StateName, Illegal>) {
+fn check(record: &Record, event: &Event, expected: Result<StateName, IllegalTransition>) {
     assert_eq!(next(record, event.clone()), expected, "{record:?}\n{event:?}");
 }
 
@@ -84,9 +84,9 @@ fn the_table_of_transitions() {
     use StateName::{Closed, Disabled, ForcedClosed, ForcedOpen, HalfOpen, Open};
     let trip = Event::Trip { cause: Cause::FailureRate };
     let expire = Event::Expire { seen_since: time(NOW) };
-    let from_closed = Illegal::State { state: "closed" };
-    let from_open = Illegal::State { state: "open" };
-    let from_half_open = Illegal::State { state: "half-open" };
+    let from_closed = IllegalTransition::State { state: "closed" };
+    let from_open = IllegalTransition::State { state: "open" };
+    let from_half_open = IllegalTransition::State { state: "half-open" };
 
     let closed = closed();
     check(&closed, &trip, Ok(Open));
@@ -96,7 +96,7 @@ fn the_table_of_transitions() {
 
     let waiting = self::open(NOW + 1);
     check(&waiting, &trip, Err(from_open));
-    check(&waiting, &lease_of("a"), Err(Illegal::Waiting));
+    check(&waiting, &lease_of("a"), Err(IllegalTransition::Waiting));
     check(&waiting, &settle(0), Err(from_open));
     check(&waiting, &expire, Err(from_open));
     check(&self::open(NOW), &lease_of("a"), Ok(HalfOpen));
@@ -107,23 +107,23 @@ fn the_table_of_transitions() {
     check(&probed, &settle(0), Ok(Closed));
     check(&probed, &settle(1), Ok(HalfOpen));
     check(&probed, &settle(2), Ok(Open));
-    check(&probed, &expire, Err(Illegal::TooEarly));
+    check(&probed, &expire, Err(IllegalTransition::TooEarly));
     let nobodys = Event::Settle { environment: "z".to_owned(), results: counts(2, 0) };
-    check(&probed, &nobodys, Err(Illegal::NoLease));
+    check(&probed, &nobodys, Err(IllegalTransition::NoLease));
     check(&half_open(NOW - 60), &expire, Ok(Open));
-    check(&half_open(NOW - 60), &lease_of("b"), Err(Illegal::NoPermit));
+    check(&half_open(NOW - 60), &lease_of("b"), Err(IllegalTransition::NoPermit));
 
     for record in [closed, waiting, probed] {
         check(&record, &Event::Force(forced(ForcedState::Open)), Ok(ForcedOpen));
         check(&record, &Event::Force(forced(ForcedState::Closed)), Ok(ForcedClosed));
         check(&record, &Event::Force(forced(ForcedState::Disabled)), Ok(Disabled));
-        check(&record, &Event::Release, Err(Illegal::NotForced));
+        check(&record, &Event::Release, Err(IllegalTransition::NotForced));
         check(&record, &Event::Reset, Ok(Closed));
     }
     for to in ForcedState::ALL {
         let record = under(to);
         for event in [trip.clone(), lease_of("a"), settle(0), expire.clone()] {
-            check(&record, &event, Err(Illegal::Forced));
+            check(&record, &event, Err(IllegalTransition::Forced));
         }
         check(&record, &Event::Release, Ok(Closed));
         check(&record, &Event::Reset, Ok(Closed));
@@ -139,7 +139,7 @@ fn forced_open_ends_with_probes_and_forced_closed_with_a_new_life() {
     assert_eq!(record.state_name(&settings, time(NOW + 59)), StateName::ForcedOpen);
     assert_eq!(record.state_name(&settings, time(NOW + 60)), StateName::Open);
     let early = step(&record, lease_of("a"), at(NOW + 59), &settings);
-    assert_eq!(early, Err(Illegal::Forced));
+    assert_eq!(early, Err(IllegalTransition::Forced));
     let probed = step(&record, lease_of("a"), at(NOW + 60), &settings).unwrap();
     assert_eq!(probed.state.name(), StateName::HalfOpen);
     assert_eq!(probed.forced, None);
@@ -191,11 +191,17 @@ fn what_an_environment_has_seen_for_long_enough_is_over() {
         Event::Lease { environment: "b".to_owned(), wanted: 1, ends_at: time(NOW + 5), seen_since }
     };
     let expire = |seen_since| Event::Expire { seen_since: time(seen_since) };
-    assert_eq!(step(&open, lease(NOW - 301), at(NOW), &settings), Err(Illegal::Waiting));
+    assert_eq!(step(&open, lease(NOW - 301), at(NOW), &settings), Err(IllegalTransition::Waiting));
     assert!(step(&open, lease(NOW - 302), at(NOW), &settings).is_ok());
     assert!(step(&half_open, lease(NOW - 59), at(NOW), &settings).is_ok());
-    assert_eq!(step(&half_open, lease(NOW - 60), at(NOW), &settings), Err(Illegal::NoPermit));
-    assert_eq!(step(&half_open, expire(NOW - 59), at(NOW), &settings), Err(Illegal::TooEarly));
+    assert_eq!(
+        step(&half_open, lease(NOW - 60), at(NOW), &settings),
+        Err(IllegalTransition::NoPermit)
+    );
+    assert_eq!(
+        step(&half_open, expire(NOW - 59), at(NOW), &settings),
+        Err(IllegalTransition::TooEarly)
+    );
     assert!(step(&half_open, expire(NOW - 60), at(NOW), &settings).is_ok());
 }
 
@@ -266,7 +272,10 @@ fn permits_are_as_many_as_are_neither_used_nor_out() {
     let record = step(&open(NOW), lease("a", 2), at(NOW), &settings).unwrap();
     let record = step(&record, lease("b", 9), at(NOW), &settings).unwrap();
     assert_eq!((permits(&record, "a"), permits(&record, "b")), (Some(2), Some(3)));
-    assert_eq!(step(&record, lease("c", 1), at(NOW + 4), &settings), Err(Illegal::NoPermit));
+    assert_eq!(
+        step(&record, lease("c", 1), at(NOW + 4), &settings),
+        Err(IllegalTransition::NoPermit)
+    );
     let settled = Event::Settle { environment: "b".to_owned(), results: counts(1, 0) };
     let record = step(&record, settled, at(NOW + 1), &settings).unwrap();
     let record = step(&record, lease("c", 9), at(NOW + 1), &settings).unwrap();
@@ -274,7 +283,7 @@ fn permits_are_as_many_as_are_neither_used_nor_out() {
     let crashed = step(&record, lease("d", 9), at(NOW + 5), &settings).unwrap();
     assert_eq!(permits(&crashed, "d"), Some(4), "what was not settled in time is given back");
     let late = Event::Settle { environment: "a".to_owned(), results: counts(2, 0) };
-    assert_eq!(step(&crashed, late, at(NOW + 5), &settings), Err(Illegal::NoLease));
+    assert_eq!(step(&crashed, late, at(NOW + 5), &settings), Err(IllegalTransition::NoLease));
 }
 
 proptest::proptest! {

@@ -8,9 +8,9 @@ use futures_util::FutureExt;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sluicegate_breaker::{
-    Admission, Answer, Away, Breakers, Cause, Counts, Environment, HalfOpen, Lease, Moment,
-    OpenWait, Outcome, Percent, Record, Request, Settings, SharedCounts, Snapshot, State,
-    StateName, Window,
+    Admission, Answer, Breakers, Cause, Counts, Environment, HalfOpen, Lease, Moment, OpenWait,
+    Outcome, Percent, Record, Request, Settings, SharedCounts, Snapshot, State, StateName,
+    StoreUnavailable, Window,
 };
 use testkit::MemoryBreakers;
 
@@ -122,7 +122,7 @@ fn what_an_environment_remembers_has_a_bound() {
                 match environment.admit(super::LIMIT, at) {
                     Admission::Call(pass) => break pass,
                     Admission::Ask(Request::Read) => {
-                        let away = Away { reason: String::new() };
+                        let away = StoreUnavailable { reason: String::new() };
                         environment.answered(Answer::Read(Err(away)), at.now);
                     }
                     other => panic!("{other:?}"),

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use event::Timestamp;
 use futures_util::FutureExt;
-use sluicegate_breaker::{Breakers, Outcome, Permit, Settings, StateName, Surroundings, Wait};
+use sluicegate_breaker::{Breakers, Host, Outcome, Permit, Settings, StateName, Wait};
 use testkit::MemoryBreakers;
 
 /// Time and chance, as a test sets them.
@@ -31,14 +31,14 @@ struct Hands {
     ahead_ms: Arc<AtomicI64>,
 }
 
-impl Surroundings for Hands {
+impl Host for Hands {
     fn now(&self) -> Timestamp {
         let passed_ms = self.world.0.load(Ordering::Relaxed);
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
         Timestamp::from_unix_ms(1_767_225_600_000 + passed_ms + ahead_ms)
     }
 
-    fn roll(&self) -> u64 {
+    fn random(&self) -> u64 {
         self.world.1.load(Ordering::Relaxed)
     }
 }

@@ -41,7 +41,7 @@ fn what_fails_is_open_or_was_moved_by_an_operator_is_worth_a_look() {
 #[test]
 fn a_store_that_is_away_and_a_trip_that_only_counts_are_worth_a_look() {
     let fleet = Fleet::new(1, &Settings::default());
-    fleet.store.set_fault(StoreFault::Away);
+    fleet.store.set_fault(StoreFault::StoreUnavailable);
     fleet.calls(0, 1, Outcome::Answered);
     assert_eq!(unusual(&fleet), Some(StateName::Closed));
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use event::Timestamp;
 use sluicegate_breaker::{
-    Admission, Answer, Away, Environment, Moment, Outcome, Pass, Publication, Published, Record,
-    Replaced, Request, SharedCounts, Snapshot, State,
+    Admission, Answer, Environment, Moment, Outcome, Pass, Publication, PublishOutcome, Record,
+    ReplaceOutcome, Request, SharedCounts, Snapshot, State, StoreUnavailable,
 };
 
 use crate::fleet::{Broken, Faults};
@@ -187,12 +187,14 @@ impl World {
     pub(crate) fn delay(&mut self, member: usize) {
         let Some(request) = self.members[member].asked.clone() else { return };
         self.faults.delays -= 1;
-        let away = Away { reason: String::new() };
+        let away = StoreUnavailable { reason: String::new() };
         let answer = match request.clone() {
             Request::Read => Answer::Read(Err(away)),
-            Request::Replace { record, .. } => Answer::Replaced(record, Replaced::Unknown(away)),
+            Request::Replace { record, .. } => {
+                Answer::ReplaceOutcome(record, ReplaceOutcome::Unknown(away))
+            }
             Request::Publish(publication) => {
-                Answer::Published(publication, Published::Unknown(away))
+                Answer::PublishOutcome(publication, PublishOutcome::Unknown(away))
             }
         };
         if request != Request::Read {
@@ -247,10 +249,10 @@ impl World {
                 let version = self.store.record.as_ref().map_or(0, |record| record.version);
                 if version != *expected && broken != Broken::Versions {
                     let found = self.store.record.clone();
-                    return Answer::Replaced(record.clone(), Replaced::Conflict(found));
+                    return Answer::ReplaceOutcome(record.clone(), ReplaceOutcome::Conflict(found));
                 }
                 self.write(record, broken);
-                Answer::Replaced(record.clone(), Replaced::Written)
+                Answer::ReplaceOutcome(record.clone(), ReplaceOutcome::Written)
             }
             Request::Publish(publication) => self.publish(publication),
         }
@@ -260,11 +262,11 @@ impl World {
         let published = match publication.applied_to(&self.store.shared) {
             Some(shared) => {
                 self.store.shared = shared;
-                Published::Added
+                PublishOutcome::Added
             }
-            None => Published::Conflict,
+            None => PublishOutcome::Conflict,
         };
-        Answer::Published(publication.clone(), published)
+        Answer::PublishOutcome(publication.clone(), published)
     }
 
     fn write(&mut self, record: &Record, broken: Broken) {

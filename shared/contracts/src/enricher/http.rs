@@ -31,7 +31,7 @@ pub enum AskMethod {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WrittenHttp {
+pub(super) struct RawHttp {
     #[serde(default)]
     method: AskMethod,
     url: String,
@@ -46,21 +46,21 @@ fn default_timeout_ms() -> u64 {
 }
 
 impl HttpEnricher {
-    pub(super) fn checked(written: WrittenHttp, name: &str) -> Result<Self, ContractError> {
-        if !(1..=20_000).contains(&written.timeout_ms) {
+    pub(super) fn validate(raw: RawHttp, name: &str) -> Result<Self, ContractError> {
+        if !(1..=20_000).contains(&raw.timeout_ms) {
             return Err(invalid("enrichers.http.timeout_ms", "from 1 to 20000"));
         }
         let unusable = |source| ContractError::Url { name: name.to_owned(), source };
         let mut headers = BTreeMap::new();
-        for (header, text) in written.headers {
+        for (header, text) in raw.headers {
             check_header("enrichers.http.headers", &header)?;
             headers.insert(header, TextTemplate::parse(&text).map_err(unusable)?);
         }
         Ok(Self {
-            method: written.method,
-            url: UrlTemplate::parse(&written.url).map_err(unusable)?,
+            method: raw.method,
+            url: UrlTemplate::parse(&raw.url).map_err(unusable)?,
             headers,
-            timeout_ms: written.timeout_ms,
+            timeout_ms: raw.timeout_ms,
         })
     }
 

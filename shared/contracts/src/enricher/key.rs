@@ -37,9 +37,9 @@ impl KeyTemplate {
     ///
     /// # Errors
     /// When a part is not understood or holds a secret, or when none takes anything from an event.
-    pub(super) fn parse(written: &BTreeMap<String, String>) -> Result<Self, UrlError> {
+    pub(super) fn parse(raw: &BTreeMap<String, String>) -> Result<Self, UrlError> {
         let mut parts = BTreeMap::new();
-        for (name, text) in written {
+        for (name, text) in raw {
             let part = if text.starts_with('/') && !text.contains('{') {
                 KeyPart::Value(text.clone())
             } else {

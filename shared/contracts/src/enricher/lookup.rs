@@ -60,7 +60,7 @@ pub struct CustomLookup {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WrittenTable {
+pub(super) struct RawTable {
     name: String,
     key: BTreeMap<String, String>,
     #[serde(default)]
@@ -71,7 +71,7 @@ pub(super) struct WrittenTable {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WrittenReference {
+pub(super) struct RawReference {
     object: String,
     format: Option<ReferenceFormat>,
     key: BTreeMap<String, String>,
@@ -85,7 +85,7 @@ pub(super) struct WrittenReference {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WrittenCustom {
+pub(super) struct RawCustom {
     lookup: String,
     key: BTreeMap<String, String>,
     #[serde(default = "default_timeout_ms")]
@@ -112,19 +112,19 @@ fn default_stale_s() -> u64 {
 const LONGEST_REFRESH_S: u64 = 7 * 24 * 60 * 60;
 
 impl TableLookup {
-    pub(super) fn checked(written: WrittenTable, name: &str) -> Result<Self, ContractError> {
-        check_name("enrichers.table.name", &written.name)?;
-        check_timeout("enrichers.table.timeout_ms", written.timeout_ms)?;
-        if !(1..=2).contains(&written.key.len()) {
+    pub(super) fn validate(raw: RawTable, name: &str) -> Result<Self, ContractError> {
+        check_name("enrichers.table.name", &raw.name)?;
+        check_timeout("enrichers.table.timeout_ms", raw.timeout_ms)?;
+        if !(1..=2).contains(&raw.key.len()) {
             let expected =
                 "the one or two key attributes of the table, such as {carrier: /carrier}";
             return Err(invalid("enrichers.table.key", expected));
         }
         Ok(Self {
-            table: written.name,
-            key: key(&written.key, name)?,
-            consistent: written.consistent,
-            timeout_ms: written.timeout_ms,
+            table: raw.name,
+            key: key(&raw.key, name)?,
+            consistent: raw.consistent,
+            timeout_ms: raw.timeout_ms,
         })
     }
 
@@ -136,31 +136,29 @@ impl TableLookup {
 }
 
 impl ReferenceData {
-    pub(super) fn checked(written: WrittenReference, name: &str) -> Result<Self, ContractError> {
-        if written.object.is_empty() || written.object.len() > 1024 {
+    pub(super) fn validate(raw: RawReference, name: &str) -> Result<Self, ContractError> {
+        if raw.object.is_empty() || raw.object.len() > 1024 {
             return Err(invalid("enrichers.reference.object", "the key of an object"));
         }
-        let format = written.format.or_else(|| ReferenceFormat::of_name(&written.object));
+        let format = raw.format.or_else(|| ReferenceFormat::of_name(&raw.object));
         let format = format.ok_or_else(|| {
             invalid("enrichers.reference.format", "csv or ndjson, where the name ends with neither")
         })?;
-        check_timeout("enrichers.reference.timeout_ms", written.timeout_ms)?;
-        if !(1..=LONGEST_REFRESH_S).contains(&written.refresh_s)
-            || written.stale_s > LONGEST_REFRESH_S
-        {
+        check_timeout("enrichers.reference.timeout_ms", raw.timeout_ms)?;
+        if !(1..=LONGEST_REFRESH_S).contains(&raw.refresh_s) || raw.stale_s > LONGEST_REFRESH_S {
             let expected = "refresh_s and stale_s are at most 604800, and refresh_s is at least 1";
             return Err(invalid("enrichers.reference", expected));
         }
-        if written.key.is_empty() {
+        if raw.key.is_empty() {
             return Err(invalid("enrichers.reference.key", "a column, such as {faa: /origin}"));
         }
         Ok(Self {
-            object: written.object,
+            object: raw.object,
             format,
-            key: key(&written.key, name)?,
-            refresh_s: written.refresh_s,
-            stale_s: written.stale_s,
-            timeout_ms: written.timeout_ms,
+            key: key(&raw.key, name)?,
+            refresh_s: raw.refresh_s,
+            stale_s: raw.stale_s,
+            timeout_ms: raw.timeout_ms,
         })
     }
 
@@ -192,18 +190,14 @@ impl ReferenceFormat {
 }
 
 impl CustomLookup {
-    pub(super) fn checked(written: WrittenCustom, name: &str) -> Result<Self, ContractError> {
-        check_name("enrichers.custom.lookup", &written.lookup)?;
-        check_timeout("enrichers.custom.timeout_ms", written.timeout_ms)?;
-        if written.key.is_empty() {
+    pub(super) fn validate(raw: RawCustom, name: &str) -> Result<Self, ContractError> {
+        check_name("enrichers.custom.lookup", &raw.lookup)?;
+        check_timeout("enrichers.custom.timeout_ms", raw.timeout_ms)?;
+        if raw.key.is_empty() {
             let expected = "what it is asked for, such as {carrier: /carrier}";
             return Err(invalid("enrichers.custom.key", expected));
         }
-        Ok(Self {
-            lookup: written.lookup,
-            key: key(&written.key, name)?,
-            timeout_ms: written.timeout_ms,
-        })
+        Ok(Self { lookup: raw.lookup, key: key(&raw.key, name)?, timeout_ms: raw.timeout_ms })
     }
 
     /// # Errors
@@ -220,7 +214,6 @@ fn check_timeout(field: &'static str, timeout_ms: u64) -> Result<(), ContractErr
     }
 }
 
-fn key(written: &BTreeMap<String, String>, name: &str) -> Result<KeyTemplate, ContractError> {
-    KeyTemplate::parse(written)
-        .map_err(|source| ContractError::Url { name: name.to_owned(), source })
+fn key(raw: &BTreeMap<String, String>, name: &str) -> Result<KeyTemplate, ContractError> {
+    KeyTemplate::parse(raw).map_err(|source| ContractError::Url { name: name.to_owned(), source })
 }

@@ -72,15 +72,15 @@ pub enum Unavailable {
     Fail,
 }
 
-/// An enricher, as written.
+/// An enricher, as it is in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WrittenEnricher {
+pub(crate) struct RawEnricher {
     name: String,
-    http: Option<http::WrittenHttp>,
-    table: Option<lookup::WrittenTable>,
-    reference: Option<lookup::WrittenReference>,
-    custom: Option<lookup::WrittenCustom>,
+    http: Option<http::RawHttp>,
+    table: Option<lookup::RawTable>,
+    reference: Option<lookup::RawReference>,
+    custom: Option<lookup::RawCustom>,
     into: String,
     #[serde(default)]
     keep: String,
@@ -94,13 +94,13 @@ pub(crate) struct WrittenEnricher {
 }
 
 /// The enrichers of a contract, checked.
-pub(crate) fn checked(
-    written: Vec<WrittenEnricher>,
+pub(crate) fn validate(
+    raw: Vec<RawEnricher>,
     schemas: &BTreeMap<String, String>,
 ) -> Result<Vec<Enricher>, ContractError> {
     let mut enrichers: Vec<Enricher> = Vec::new();
-    for each in written {
-        let enricher = Enricher::checked(each, schemas)?;
+    for each in raw {
+        let enricher = Enricher::validate(each, schemas)?;
         if enrichers.iter().any(|other| other.name == enricher.name) {
             return Err(invalid("enrichers.name", "two of one name"));
         }
@@ -139,44 +139,44 @@ pub fn in_rounds(enrichers: &[Enricher]) -> Vec<Vec<usize>> {
 }
 
 impl Enricher {
-    fn checked(
-        written: WrittenEnricher,
+    fn validate(
+        raw: RawEnricher,
         schemas: &BTreeMap<String, String>,
     ) -> Result<Self, ContractError> {
-        let name = written.name;
+        let name = raw.name;
         check_name("enrichers.name", &name)?;
-        if written.into.is_empty() {
+        if raw.into.is_empty() {
             return Err(invalid("enrichers.into", "the name of a member"));
         }
-        if !written.keep.is_empty() && !written.keep.starts_with('/') {
+        if !raw.keep.is_empty() && !raw.keep.starts_with('/') {
             return Err(invalid("enrichers.keep", "a JSON Pointer such as /current"));
         }
-        let dependency = written.dependency.unwrap_or_else(|| name.clone());
+        let dependency = raw.dependency.unwrap_or_else(|| name.clone());
         check_name("enrichers.dependency", &dependency)?;
-        let schema = written.schema.map(|file| Schema::of_file(file, schemas)).transpose()?;
-        if let Some(cache) = &written.cache {
+        let schema = raw.schema.map(|file| Schema::of_file(file, schemas)).transpose()?;
+        if let Some(cache) = &raw.cache {
             cache.check()?;
         }
         let sources = Sources {
-            http: written.http,
-            table: written.table,
-            reference: written.reference,
-            custom: written.custom,
+            http: raw.http,
+            table: raw.table,
+            reference: raw.reference,
+            custom: raw.custom,
         };
         let source = sources.the_one(&name)?;
-        if matches!(source, Source::Reference(_)) && written.cache.is_some() {
+        if matches!(source, Source::Reference(_)) && raw.cache.is_some() {
             let expected = "nothing for reference data, which is in memory: see refresh_s";
             return Err(invalid("enrichers.cache", expected));
         }
         Ok(Self {
             source,
             name,
-            into: written.into,
+            into: raw.into,
             schema,
-            keep: written.keep,
-            cache: written.cache,
-            missing: written.missing,
-            unavailable: written.unavailable,
+            keep: raw.keep,
+            cache: raw.cache,
+            missing: raw.missing,
+            unavailable: raw.unavailable,
             dependency,
         })
     }
@@ -218,22 +218,24 @@ impl Enricher {
 
 /// The sources of one enricher, of which there has to be one.
 struct Sources {
-    http: Option<http::WrittenHttp>,
-    table: Option<lookup::WrittenTable>,
-    reference: Option<lookup::WrittenReference>,
-    custom: Option<lookup::WrittenCustom>,
+    http: Option<http::RawHttp>,
+    table: Option<lookup::RawTable>,
+    reference: Option<lookup::RawReference>,
+    custom: Option<lookup::RawCustom>,
 }
 
 impl Sources {
     fn the_one(self, name: &str) -> Result<Source, ContractError> {
         match (self.http, self.table, self.reference, self.custom) {
-            (Some(http), None, None, None) => HttpEnricher::checked(http, name).map(Source::Http),
-            (None, Some(table), None, None) => TableLookup::checked(table, name).map(Source::Table),
+            (Some(http), None, None, None) => HttpEnricher::validate(http, name).map(Source::Http),
+            (None, Some(table), None, None) => {
+                TableLookup::validate(table, name).map(Source::Table)
+            }
             (None, None, Some(reference), None) => {
-                ReferenceData::checked(reference, name).map(Source::Reference)
+                ReferenceData::validate(reference, name).map(Source::Reference)
             }
             (None, None, None, Some(custom)) => {
-                CustomLookup::checked(custom, name).map(Source::Custom)
+                CustomLookup::validate(custom, name).map(Source::Custom)
             }
             _ => Err(invalid("enrichers", "one of http, table, reference and custom in each")),
         }

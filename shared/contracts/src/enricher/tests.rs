@@ -5,10 +5,9 @@ use std::time::Duration;
 use super::*;
 
 fn enrichers(yaml: &str) -> Result<Vec<Enricher>, String> {
-    let written: Vec<WrittenEnricher> =
-        serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
+    let raw: Vec<RawEnricher> = serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
     let schema = r#"{"type": "object", "required": ["t"]}"#.to_owned();
-    checked(written, &BTreeMap::from([("answer.json".to_owned(), schema)]))
+    validate(raw, &BTreeMap::from([("answer.json".to_owned(), schema)]))
         .map_err(|error| error.to_string())
 }
 
@@ -118,8 +117,8 @@ fn an_enricher_has_one_source() {
 #[test]
 fn mistakes_in_a_source_are_named() {
     #[track_caller]
-    fn check(written: &str, expected: &str) {
-        let error = source(written).unwrap_err();
+    fn check(raw: &str, expected: &str) {
+        let error = source(raw).unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
     let both = "http: {url: 'http://a.test/'}, custom: {lookup: risk, key: {k: /a}}";

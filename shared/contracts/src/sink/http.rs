@@ -43,7 +43,7 @@ pub enum HttpBody {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct RawHttpSink {
     #[serde(default)]
     method: HttpMethod,
     url: String,
@@ -64,8 +64,8 @@ fn default_timeout_ms() -> u64 {
 const TAKEN: [&str; 6] =
     ["connection", "content-length", "content-type", "host", "idempotency-key", "traceparent"];
 
-impl Written {
-    pub(super) fn checked(self, name: &str) -> Result<HttpSink, ContractError> {
+impl RawHttpSink {
+    pub(super) fn validate(self, name: &str) -> Result<HttpSink, ContractError> {
         if !(1..=20_000).contains(&self.timeout_ms) {
             return Err(invalid("sinks.timeout_ms", "from 1 to 20000"));
         }
@@ -121,8 +121,8 @@ mod tests {
 
     #[track_caller]
     fn check(yaml: &str, expected: Result<(HttpMethod, HttpBody, u64), &str>) {
-        let written: Written = serde_saphyr::from_str(yaml).unwrap();
-        let found = written.checked("s").map(|sink| (sink.method, sink.body, sink.timeout_ms));
+        let raw: RawHttpSink = serde_saphyr::from_str(yaml).unwrap();
+        let found = raw.validate("s").map(|sink| (sink.method, sink.body, sink.timeout_ms));
         match (found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{yaml}"),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn variables_are_put_into_url_and_headers() {
         let yaml = "{url: '{BASE}/x', headers: {authorization: 'Bearer {TOKEN}'}}";
-        let written: Written = serde_saphyr::from_str(yaml).unwrap();
-        let sink = written.checked("s").unwrap();
+        let raw: RawHttpSink = serde_saphyr::from_str(yaml).unwrap();
+        let sink = raw.validate("s").unwrap();
         let values = "variables: {BASE: http://a.test, TOKEN: 'secret:a#b'}";
         let bound = sink.bind(&Variables::parse("test.yaml", values).unwrap()).unwrap();
         assert!(bound.url.begins_with("http://a.test"));

@@ -17,7 +17,7 @@ pub struct LakeSink {
     pub decimals: BTreeMap<String, u32>,
 }
 
-/// How an object is written.
+/// How an object is raw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LakeFormat {
     /// Columns and types from the contract's schema, compressed with ZSTD.
@@ -36,9 +36,9 @@ pub enum Compression {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct RawLakeSink {
     #[serde(default)]
-    format: WrittenFormat,
+    format: RawFormat,
     compression: Option<Compression>,
     #[serde(default)]
     decimals: BTreeMap<String, u32>,
@@ -46,22 +46,20 @@ pub(crate) struct Written {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum WrittenFormat {
+enum RawFormat {
     #[default]
     Parquet,
     Ndjson,
 }
 
-impl Written {
-    pub(super) fn checked(self) -> Result<LakeSink, ContractError> {
+impl RawLakeSink {
+    pub(super) fn validate(self) -> Result<LakeSink, ContractError> {
         let format = match (self.format, self.compression) {
-            (WrittenFormat::Parquet, None | Some(Compression::Zstd)) => LakeFormat::Parquet,
-            (WrittenFormat::Parquet, Some(Compression::Gzip)) => {
+            (RawFormat::Parquet, None | Some(Compression::Zstd)) => LakeFormat::Parquet,
+            (RawFormat::Parquet, Some(Compression::Gzip)) => {
                 return Err(invalid("sinks.compression", "Parquet is compressed with zstd"));
             }
-            (WrittenFormat::Ndjson, compression) => {
-                LakeFormat::Ndjson(compression.unwrap_or_default())
-            }
+            (RawFormat::Ndjson, compression) => LakeFormat::Ndjson(compression.unwrap_or_default()),
         };
         if !self.decimals.is_empty() && format != LakeFormat::Parquet {
             return Err(invalid("sinks.decimals", "only Parquet has columns"));
@@ -95,8 +93,8 @@ mod tests {
 
     #[track_caller]
     fn check(yaml: &str, expected: Result<LakeFormat, &str>) {
-        let written: Written = serde_saphyr::from_str(yaml).unwrap();
-        let found = written.checked().map(|sink| sink.format).map_err(|error| error.to_string());
+        let raw: RawLakeSink = serde_saphyr::from_str(yaml).unwrap();
+        let found = raw.validate().map(|sink| sink.format).map_err(|error| error.to_string());
         match expected {
             Ok(format) => assert_eq!(found, Ok(format), "{yaml}"),
             Err(part) => assert!(found.as_ref().unwrap_err().contains(part), "{found:?}"),

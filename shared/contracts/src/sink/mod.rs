@@ -27,7 +27,7 @@ pub struct Sink {
     pub target: Target,
 }
 
-/// What is there, and how it is written.
+/// What is there, and how it is raw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Table(TableSink),
@@ -109,24 +109,24 @@ impl Sink {
     }
 }
 
-/// A sink, as written: its kind says which other fields there are.
+/// A sink, as it is in the file: its kind says which other fields there are.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub(crate) enum WrittenSink {
+pub(crate) enum RawSink {
     Table {
         name: String,
         #[serde(flatten)]
-        table: Box<table::Written>,
+        table: Box<table::RawTableSink>,
     },
     Lake {
         name: String,
         #[serde(flatten)]
-        lake: lake::Written,
+        lake: lake::RawLakeSink,
     },
     Http {
         name: String,
         #[serde(flatten)]
-        http: Box<http::Written>,
+        http: Box<http::RawHttpSink>,
     },
     Custom {
         name: String,
@@ -136,20 +136,20 @@ pub(crate) enum WrittenSink {
 }
 
 /// The sinks of a contract, checked.
-pub(crate) fn checked(written: Vec<WrittenSink>, keys: &Keys) -> Result<Vec<Sink>, ContractError> {
-    if written.is_empty() {
+pub(crate) fn validate(raw: Vec<RawSink>, keys: &Keys) -> Result<Vec<Sink>, ContractError> {
+    if raw.is_empty() {
         return Err(invalid("sinks", "at least one is needed"));
     }
     let mut sinks: Vec<Sink> = Vec::new();
-    for each in written {
+    for each in raw {
         let (name, target) = match each {
-            WrittenSink::Table { name, table } => (name, Target::Table(table.checked(keys)?)),
-            WrittenSink::Lake { name, lake } => (name, Target::Lake(lake.checked()?)),
-            WrittenSink::Http { name, http } => {
-                let target = Target::Http(http.checked(&name)?);
+            RawSink::Table { name, table } => (name, Target::Table(table.validate(keys)?)),
+            RawSink::Lake { name, lake } => (name, Target::Lake(lake.validate()?)),
+            RawSink::Http { name, http } => {
+                let target = Target::Http(http.validate(&name)?);
                 (name, target)
             }
-            WrittenSink::Custom { name, custom } => {
+            RawSink::Custom { name, custom } => {
                 check_name("sinks.by", &custom.by)?;
                 (name, Target::Custom(custom))
             }

@@ -1,17 +1,20 @@
-//! The fenced form, for objects that many events share: claim, write, complete.
+//! The fenced protocol, for objects that many events share: claim, write, complete.
 //!
-//! A claim names its owner and a lease; the object's place follows from the owner, it is written only
-//! if nothing is there, and it carries the keys that it holds. Whoever meets a claim whose lease has
-//! ended looks there first. If the object is there, a key that it holds took effect and is completed;
-//! one that it does not hold did not (the claim's answer was lost, or came late), and is claimed anew.
-//! If nothing is there, a tombstone is put there: now the late owner cannot write any more, and gives
-//! its events back. No clock decides whether a key takes effect twice; a lease that ends early costs
-//! time alone.
+//! A claim names its owner and a lease. The object's key follows from the owner, the object is written only
+//! if nothing is there, and it contains the keys of its events. An attempt that finds a claim whose lease
+//! has ended looks for that object first:
 //!
-//! [`Rounds`] decides and knows no store, so that a model checker can take every way through it;
-//! [`write_fenced`] is the loop that asks a [`Store`] and [`Objects`].
+//! - If the object is there, a key that it contains took effect, and is completed. A key that it does not
+//!   contain did not take effect (the claim's answer was lost, or came late), and is claimed anew.
+//! - If no object is there, a tombstone is put in its place. From then on the late owner cannot write any
+//!   more, and gives its events back.
+//!
+//! No clock decides whether a key takes effect twice. A lease that ends too early costs only time.
+//!
+//! [`FencedBatch`] decides and calls no store, so that a model checker can go through every order of
+//! events. [`write_fenced`] is the loop that calls a [`Store`] and [`Objects`].
 
-mod rounds;
+mod batch;
 mod step;
 
 use std::collections::BTreeSet;
@@ -20,57 +23,60 @@ use std::future::Future;
 use event::{Failure, IdempotencyKey, Timestamp};
 use futures_util::future::join_all;
 
-pub use self::rounds::{Answer, Call, Rounds};
+pub use self::batch::{Answer, Call, FencedBatch};
 use crate::{Claim, Lease, Outcome, Owner, Store, Transaction};
 
-/// Where the objects are. All of it may be repeated.
+/// The store of objects. Each call may be repeated.
 pub trait Objects: Send + Sync {
-    /// Writes an owner's object with the events at these positions, unless something is there.
+    /// Writes an owner's object with the events at these positions, if no object is there.
     ///
     /// # Errors
-    /// When whether it was written is not known.
+    /// When it is not known whether the object was written.
     fn put(
         &self,
         owner: &Owner,
         positions: &[usize],
-    ) -> impl Future<Output = Result<Put, Failure>> + Send;
+    ) -> impl Future<Output = Result<PutOutcome, Failure>> + Send;
 
-    /// The keys of an owner's object; none of a tombstone's; `None` where there is neither.
+    /// Reads the keys of an owner's object. A tombstone has no keys. `None` if there is neither.
     ///
     /// # Errors
-    /// When that cannot be told.
-    fn look(
+    /// When it cannot be read.
+    fn read_keys(
         &self,
         owner: &Owner,
     ) -> impl Future<Output = Result<Option<BTreeSet<IdempotencyKey>>, Failure>> + Send;
 
-    /// Puts a tombstone in the place of an owner's object, unless something is there: an object
-    /// without events, that readers do not notice.
+    /// Puts a tombstone in the place of an owner's object, if no object is there. A tombstone is an object
+    /// without events, which readers do not notice.
     ///
     /// # Errors
-    /// When whether it was written is not known.
-    fn fence(&self, owner: &Owner) -> impl Future<Output = Result<Put, Failure>> + Send;
+    /// When it is not known whether the tombstone was written.
+    fn put_tombstone(
+        &self,
+        owner: &Owner,
+    ) -> impl Future<Output = Result<PutOutcome, Failure>> + Send;
 
-    /// Lets readers know of an owner's object, which is there.
+    /// Makes an owner's object, which is there, visible to readers.
     ///
     /// # Errors
-    /// When whether they do is not known.
+    /// When it is not known whether they see it.
     fn publish(&self, owner: &Owner) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// What became of writing an object.
+/// The result of writing an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Put {
+pub enum PutOutcome {
     Created,
-    /// Something was there before, be it one's own.
+    /// An object was there before. It may be from an earlier try of the same owner.
     Exists,
 }
 
-/// Writes each event whose key has not taken effect into the object of its owner. One outcome for
-/// each claim, in their order. `now` tells the time.
+/// Writes each event whose key has not taken effect into the object of its owner. Answers with one outcome
+/// for each claim, in their order. `now` tells the time.
 ///
-/// A failure leaves a claim behind at worst: delivered again, the event is found to be written or is
-/// written then.
+/// An event with a failure leaves at most a claim behind. When it is received again, it is found to be
+/// written, or is written then.
 pub async fn write_fenced<S: Store, O: Objects>(
     store: &S,
     objects: &O,
@@ -78,30 +84,35 @@ pub async fn write_fenced<S: Store, O: Objects>(
     lease: Lease,
     now: impl Fn() -> Timestamp,
 ) -> Vec<Outcome> {
-    let mut rounds = Rounds::new(claims, lease);
+    let mut batch = FencedBatch::new(claims, lease);
     loop {
-        let calls = rounds.calls(now());
+        let calls = batch.calls(now());
         if calls.is_empty() {
-            return rounds.into_outcomes();
+            return batch.into_outcomes();
         }
-        if let Some(wait) = rounds.wait() {
-            store.pause(wait).await;
+        if let Some(pause) = batch.pause() {
+            store.pause(pause).await;
         }
         let at = now();
-        let answers = join_all(calls.into_iter().map(|call| ask(store, objects, call, at))).await;
-        rounds.answer(answers, now());
+        let answers = calls.into_iter().map(|call| make_call(store, objects, call, at));
+        batch.apply_answers(join_all(answers).await, now());
     }
 }
 
-async fn ask<S: Store, O: Objects>(store: &S, objects: &O, call: Call, now: Timestamp) -> Answer {
+async fn make_call<S: Store, O: Objects>(
+    store: &S,
+    objects: &O,
+    call: Call,
+    now: Timestamp,
+) -> Answer {
     match call {
         Call::Commit(changes) => {
             let transaction = Transaction { changes, effects: Vec::new() };
             Answer::Committed(store.commit(transaction, now).await)
         }
         Call::Put { owner, positions } => Answer::Put(objects.put(&owner, &positions).await),
-        Call::Look(owner) => Answer::Looked(objects.look(&owner).await),
-        Call::Fence(owner) => Answer::Fenced(objects.fence(&owner).await),
+        Call::ReadKeys(owner) => Answer::Keys(objects.read_keys(&owner).await),
+        Call::PutTombstone(owner) => Answer::Tombstone(objects.put_tombstone(&owner).await),
         Call::Publish(owner) => Answer::Published(objects.publish(&owner).await),
     }
 }

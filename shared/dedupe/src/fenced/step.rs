@@ -1,77 +1,84 @@
-//! One event's way through the fenced protocol.
+//! The steps of one event in the fenced protocol.
 
 use event::{Failure, Fingerprint, Timestamp};
 
-use crate::claims::{self, Protocol};
+use crate::claim_set::{self, Protocol};
 use crate::{Claim, Completed, DedupeRecord, Expected, InProgress, Owner, Verdict};
 
-pub(super) type Step = claims::Step<Fenced>;
+pub(super) type Step = claim_set::Step<FencedStep>;
 
-/// What there is to do besides claiming.
+/// The steps before and after a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Fenced {
-    /// Another's, whose lease has ended: its object is to be looked for.
+pub(super) enum FencedStep {
+    /// Another owner's lease has ended: look for its object.
     Settle(InProgress),
-    /// It is in another's object, whose claim is to be completed.
-    CompleteFor(InProgress),
-    /// Claimed: to be written.
+    /// The event is in another owner's object: complete that owner's claim.
+    CompleteTheirs(InProgress),
+    /// The key is claimed: write the object.
     Write,
-    /// In this attempt's object: to be completed.
+    /// The event is in this owner's object: complete the claim.
     Complete,
 }
 
-impl Protocol for Fenced {
-    fn claimed(_: &Expected) -> Self {
+impl Protocol for FencedStep {
+    fn after_claim(_: &Expected) -> Self {
         Self::Write
     }
 
-    fn abandoned(_: &Claim, theirs: &InProgress) -> Step {
-        Step::Own(Self::Settle(theirs.clone()))
+    fn after_expired_lease(_: &Claim, theirs: &InProgress) -> Step {
+        Step::Protocol(Self::Settle(theirs.clone()))
     }
 
     fn change(&self, claim: &Claim, _: Timestamp) -> Option<(Expected, Option<DedupeRecord>)> {
-        let completed = |owner: &Owner, fingerprint: &Fingerprint, expires_at| {
-            let (fingerprint, place) = (fingerprint.clone(), Some(owner.to_string()));
-            let to = DedupeRecord::Completed(Completed { fingerprint, place, expires_at });
-            Some((Expected::Held(owner.clone()), Some(to)))
-        };
         match self {
-            // A redrive may have extended the claim's life since it was read: the event is remembered from now on.
-            Self::CompleteFor(theirs) => {
+            // A redrive may have extended the claim's expiry since it was read. The event is remembered
+            // for at least as long as this claim says.
+            Self::CompleteTheirs(theirs) => {
                 let expires_at = theirs.expires_at.max(claim.expires_at);
-                completed(&theirs.owner, &theirs.fingerprint, expires_at)
+                Some(completion(&theirs.owner, &theirs.fingerprint, expires_at))
             }
-            Self::Complete => completed(&claim.owner, &claim.fingerprint, claim.expires_at),
+            Self::Complete => Some(completion(&claim.owner, &claim.fingerprint, claim.expires_at)),
             Self::Settle(_) | Self::Write => None,
         }
     }
 
-    fn committed(&self, claim: &Claim) -> Step {
+    fn after_commit(&self, claim: &Claim) -> Step {
         match self {
-            Self::CompleteFor(theirs) => Step::Done(Ok(judge(claim, theirs))),
+            Self::CompleteTheirs(theirs) => Step::Done(Ok(judge(claim, theirs))),
             Self::Complete => Step::Done(Ok(Verdict::Written)),
-            Self::Settle(_) | Self::Write => Step::Own(self.clone()),
+            Self::Settle(_) | Self::Write => Step::Protocol(self.clone()),
         }
     }
 
-    fn found(&self, claim: &Claim, found: Option<&DedupeRecord>, now: Timestamp) -> Step {
+    fn after_finding(&self, claim: &Claim, found: Option<&DedupeRecord>, now: Timestamp) -> Step {
         match self {
-            // The object that holds it is there: whoever completed it did so for that.
+            // The object with the event is there. Another attempt has completed the claim because of it.
             Self::Complete => Step::Done(Ok(Verdict::Written)),
-            Self::CompleteFor(_) | Self::Settle(_) | Self::Write => {
-                Step::met(&Expected::Free, claim, found, now)
+            Self::CompleteTheirs(_) | Self::Settle(_) | Self::Write => {
+                Step::after_refused_claim(&Expected::Free, claim, found, now)
             }
         }
     }
 
-    fn gave_up(&self, claim: &Claim, failure: &Failure) -> Step {
+    fn after_giving_up(&self, claim: &Claim, failure: &Failure) -> Step {
         Step::Done(match self {
-            // What the object says counts: whoever meets the claim reads it there.
+            // The object decides: the next attempt that finds the claim reads the event there.
             Self::Complete => Ok(Verdict::Written),
-            Self::CompleteFor(theirs) => Ok(judge(claim, theirs)),
+            Self::CompleteTheirs(theirs) => Ok(judge(claim, theirs)),
             Self::Settle(_) | Self::Write => Err(failure.clone()),
         })
     }
+}
+
+/// The change that completes an owner's claim.
+fn completion(
+    owner: &Owner,
+    fingerprint: &Fingerprint,
+    expires_at: Timestamp,
+) -> (Expected, Option<DedupeRecord>) {
+    let (fingerprint, place) = (fingerprint.clone(), Some(owner.to_string()));
+    let completed = Completed { fingerprint, place, expires_at };
+    (Expected::Held(owner.clone()), Some(DedupeRecord::Completed(completed)))
 }
 
 fn judge(claim: &Claim, written: &InProgress) -> Verdict {

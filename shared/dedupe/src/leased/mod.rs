@@ -1,24 +1,27 @@
-//! The leased form, for effects that nothing can be conditional on, as a service's: claim, deliver,
-//! complete.
+//! The leased protocol, for effects that no condition can guard, such as a request to a service: claim,
+//! deliver, complete.
 //!
-//! A claim names its owner and a lease; while the lease lasts nobody else delivers. Whoever meets a
-//! claim whose lease has ended delivers once more, under the same key: whether the attempt before took
-//! effect only the target knows. So a key takes effect once where the target honours it (the
-//! `Idempotency-Key` header: <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>),
-//! and at least once elsewhere: once as long as nobody dies, no answer is lost and no lease ends while
-//! its owner is at work.
+//! A claim names its owner and a lease. While the lease lasts, nobody else delivers. An attempt that finds
+//! a claim whose lease has ended delivers once more, under the same key, because only the target knows
+//! whether the earlier attempt took effect. So a key takes effect once if the target honours the key (the
+//! `Idempotency-Key` header:
+//! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>). Otherwise it takes
+//! effect at least once: once as long as no owner dies, no answer is lost, and no lease ends while its
+//! owner is at work.
 //!
-//! What is certain here needs no target's help: a completed key is not delivered again; another payload
-//! is never delivered while one may have taken effect under its key, and is in conflict only with one
-//! that did; nobody completes or removes what another now holds. What was refused gives its key back;
-//! what may have taken effect keeps it, with its lease ended, so that the next attempt need not wait.
-//! Another payload waits meanwhile. It waits in vain where a repeated attempt is refused for good: the
-//! one before may have taken effect, and nobody will ever say so.
+//! Three things hold whatever the target does. A completed key is not delivered again. Another payload is
+//! never delivered while an earlier one may have taken effect under its key, and it is in conflict only
+//! with a payload that did take effect. Nobody completes or removes a claim that another attempt holds by
+//! now.
 //!
-//! [`Rounds`] decides and knows no store, so that a model checker can take every way through it;
-//! [`write_leased`] is the loop that asks a [`Store`] and a [`Target`].
+//! A refused delivery gives its key back. A delivery that may have taken effect keeps its key and ends its
+//! lease, so that the next attempt need not wait. Another payload waits meanwhile. If a repeated attempt is
+//! refused for good, it waits in vain: the earlier attempt may have taken effect, and nobody will ever know.
+//!
+//! [`LeasedBatch`] decides and calls no store, so that a model checker can go through every order of
+//! events. [`write_leased`] is the loop that calls a [`Store`] and a [`Target`].
 
-mod rounds;
+mod batch;
 mod step;
 
 use std::future::Future;
@@ -26,36 +29,45 @@ use std::future::Future;
 use event::{Failure, Timestamp};
 use futures_util::future::join_all;
 
-pub use self::rounds::{Answer, Call, Rounds};
+pub use self::batch::{Answer, Call, LeasedBatch};
 use crate::{Claim, Lease, Outcome, Store, Transaction};
 
-/// Where the effects are.
+/// The service that the events are delivered to.
 pub trait Target: Send + Sync {
-    /// Lets the claim at this position take effect, under its key. `is_repeat` says that an earlier
-    /// attempt may have done so.
+    /// Delivers the event of the claim at this position, under its key.
     fn deliver(
         &self,
         position: usize,
         claim: &Claim,
-        is_repeat: bool,
+        attempt: Attempt,
     ) -> impl Future<Output = Delivery> + Send;
 }
 
-/// What became of an attempt.
+/// Whether an event was sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attempt {
+    /// No earlier attempt took effect.
+    First,
+    /// An earlier attempt may have taken effect.
+    Repeated,
+}
+
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// It took effect, now or before.
+    /// The event took effect, now or before.
     Taken,
     /// This attempt took no effect, and will take none.
     Refused(Failure),
-    /// It may have taken effect, or may yet.
+    /// This attempt may have taken effect, or may still do so.
     Unknown(Failure),
 }
 
-/// Lets each event take effect whose key has not. One outcome for each claim, in their order. `now`
-/// tells the time.
+/// Delivers each event whose key has not taken effect. Answers with one outcome for each claim, in their
+/// order. `now` tells the time.
 ///
-/// A failed one may have taken effect; delivered again, it is attempted again under its key.
+/// An event with a failure may have taken effect. When it is received again, it is delivered again under
+/// its key.
 pub async fn write_leased<S: Store, T: Target>(
     store: &S,
     target: &T,
@@ -63,22 +75,22 @@ pub async fn write_leased<S: Store, T: Target>(
     lease: Lease,
     now: impl Fn() -> Timestamp,
 ) -> Vec<Outcome> {
-    let mut rounds = Rounds::new(claims.clone(), lease);
+    let mut batch = LeasedBatch::new(claims.clone(), lease);
     loop {
-        let calls = rounds.calls(now());
+        let calls = batch.calls(now());
         if calls.is_empty() {
-            return rounds.into_outcomes();
+            return batch.into_outcomes();
         }
-        if let Some(wait) = rounds.wait() {
-            store.pause(wait).await;
+        if let Some(pause) = batch.pause() {
+            store.pause(pause).await;
         }
         let at = now();
-        let asked = calls.into_iter().map(|call| ask(store, target, &claims, call, at));
-        rounds.answer(join_all(asked).await, now());
+        let answers = calls.into_iter().map(|call| make_call(store, target, &claims, call, at));
+        batch.apply_answers(join_all(answers).await, now());
     }
 }
 
-async fn ask<S: Store, T: Target>(
+async fn make_call<S: Store, T: Target>(
     store: &S,
     target: &T,
     claims: &[Claim],
@@ -90,8 +102,8 @@ async fn ask<S: Store, T: Target>(
             let transaction = Transaction { changes, effects: Vec::new() };
             Answer::Committed(store.commit(transaction, now).await)
         }
-        Call::Deliver { position, is_repeat } => {
-            Answer::Delivered(target.deliver(position, &claims[position], is_repeat).await)
+        Call::Deliver { position, attempt } => {
+            Answer::Delivered(target.deliver(position, &claims[position], attempt).await)
         }
     }
 }

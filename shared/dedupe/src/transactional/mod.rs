@@ -1,66 +1,78 @@
-//! The transactional form: dedupe record and effect in one transaction, so that there is no state
-//! between the two and nothing to recover.
+//! The transactional protocol: dedupe record and effect are written in one transaction. There is no state
+//! between the two, and so nothing to recover.
 //!
-//! [`Rounds`] decides and knows no store, so that a model checker can take every way through it;
-//! [`write_once`] is the loop that asks a [`Store`].
+//! [`TransactionalBatch`] decides and calls no store, so that a model checker can go through every order of
+//! events. [`write_once`] is the loop that calls a [`Store`].
 
+mod batch;
 mod packing;
-mod rounds;
 
 use std::sync::Mutex;
 
 use event::{Fingerprint, Timestamp};
 use futures_util::future::join_all;
 
-pub use self::rounds::Rounds;
-use crate::{Limits, Outcome, Recent, RecordId, Store};
+pub use self::batch::TransactionalBatch;
+use crate::{Limits, Outcome, RecentKey, RecentKeys, RecordId, Store};
 
 /// One effect under its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Write<E> {
     pub id: RecordId,
     pub fingerprint: Fingerprint,
+    /// Until when the key is remembered.
     pub expires_at: Timestamp,
     pub effect: E,
-    /// What effect and dedupe record count towards the store's limit on a transaction.
+    /// The size of effect and dedupe record, as the store's limit on a transaction counts it.
     pub bytes: usize,
 }
 
-/// Writes each effect whose key has not taken effect. One outcome for each write, in their order.
+impl<E> Write<E> {
+    fn recent_key(&self) -> RecentKey {
+        RecentKey {
+            id: self.id.clone(),
+            fingerprint: self.fingerprint.clone(),
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+/// Writes each effect whose key has not taken effect. Answers with one outcome for each write, in their
+/// order.
 ///
-/// A failed write is one that the store did not confirm: delivered again, it is either written or a
-/// duplicate.
+/// A write with a failure is one that the store did not confirm. When its event is received again, it is
+/// written, or found to be a duplicate.
 pub async fn write_once<S: Store>(
     store: &S,
     writes: Vec<Write<S::Effect>>,
     limits: Limits,
     now: Timestamp,
 ) -> Vec<Outcome> {
-    let mut rounds = Rounds::new(writes, limits);
+    let mut batch = TransactionalBatch::new(writes, limits);
     loop {
-        let transactions = rounds.transactions();
+        let transactions = batch.transactions();
         if transactions.is_empty() {
-            return rounds.into_outcomes();
+            return batch.into_outcomes();
         }
-        if let Some(wait) = rounds.wait() {
-            store.pause(wait).await;
+        if let Some(pause) = batch.pause() {
+            store.pause(pause).await;
         }
-        let calls = transactions.into_iter().map(|transaction| store.commit(transaction, now));
-        rounds.answer(join_all(calls).await);
+        let commits = transactions.into_iter().map(|transaction| store.commit(transaction, now));
+        batch.apply_results(join_all(commits).await);
     }
 }
 
-/// As [`write_once`], and with the same outcomes; what is known to have taken effect costs no call, and
-/// what is written now is known from here on.
-pub async fn write_once_with<S: Store>(
-    recent: &Mutex<Recent>,
+/// Does the same as [`write_once`], with the same outcomes. A key that is known to have taken effect costs
+/// no call, and the keys that are written now are known from here on.
+pub async fn write_unknown_once<S: Store>(
+    recent: &Mutex<RecentKeys>,
     store: &S,
     writes: Vec<Write<S::Effect>>,
     limits: Limits,
     now: Timestamp,
 ) -> Vec<Outcome> {
-    let key =
-        |write: &Write<S::Effect>| (write.id.clone(), write.fingerprint.clone(), write.expires_at);
-    let ask = |unknown| write_once(store, unknown, limits, now);
-    Recent::spare(recent, writes, key, now, ask).await
+    RecentKeys::skip_known(recent, writes, Write::recent_key, now, |unknown| {
+        write_once(store, unknown, limits, now)
+    })
+    .await
 }

@@ -4,7 +4,7 @@
 //!
 //! The widest check of all is left to `cargo test --workspace --test models -- --ignored`.
 //!
-//! What is checked are the `Rounds` that the functions run, not a copy of them. The world around them
+//! What is checked are the batches that the functions run, not a copy of them. The world around them
 //! can be broken on purpose, and then the check fails: a model that finds nothing proves nothing
 //! unless it would have.
 

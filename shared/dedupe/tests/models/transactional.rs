@@ -1,7 +1,7 @@
 //! The transactional protocol: three workers add to one row.
 
 use event::Timestamp;
-use sluicegate_dedupe::transactional::{Rounds, Write};
+use sluicegate_dedupe::transactional::{TransactionalBatch, Write};
 use sluicegate_dedupe::{CommitError, Limits, Outcome, Transaction, Verdict};
 use stateright::{Model, Property};
 use testkit::{Meeting, Tables, TestEffect};
@@ -34,7 +34,7 @@ struct Protocol {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
     tables: Tables<TestEffect>,
-    workers: Vec<Worker<Rounds<TestEffect>, Call, Answer>>,
+    workers: Vec<Worker<TransactionalBatch<TestEffect>, Call, Answer>>,
     late: Vec<Call>,
     faults: Faults,
     /// Deliveries that were acknowledged as written or duplicates.
@@ -97,11 +97,11 @@ impl World {
         };
         let writes = self.workers[worker].left.iter().map(write).collect();
         let limits = Limits { contended_tries: 0, ..Limits::DYNAMODB };
-        self.go_on(worker, Rounds::new(writes, limits));
+        self.go_on(worker, TransactionalBatch::new(writes, limits));
     }
 
     /// Begins the next round, or ends the invocation.
-    fn go_on(&mut self, worker: usize, rounds: Rounds<TestEffect>) {
+    fn go_on(&mut self, worker: usize, rounds: TransactionalBatch<TestEffect>) {
         let calls = rounds.transactions();
         let worker = &mut self.workers[worker];
         if calls.is_empty() {
@@ -154,7 +154,7 @@ impl World {
         run.answers[call] = Some(answer);
         if run.is_answered() {
             let answers = run.take_answers();
-            run.rounds.answer(answers);
+            run.rounds.apply_results(answers);
             self.go_on(worker, run.rounds);
         } else {
             self.workers[worker].run = Some(run);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use event::{Code, Failure, IdempotencyKey};
 use sluicegate_dedupe::Claim;
 use sluicegate_dedupe::Owner;
-use sluicegate_dedupe::fenced::{Objects, Put};
+use sluicegate_dedupe::fenced::{Objects, PutOutcome};
 
 /// What does not work, from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,17 +81,17 @@ impl MemoryObjects {
 }
 
 impl State {
-    fn put(&mut self, owner: &Owner, keys: BTreeSet<IdempotencyKey>) -> Put {
+    fn put(&mut self, owner: &Owner, keys: BTreeSet<IdempotencyKey>) -> PutOutcome {
         if self.objects.contains_key(owner) {
-            return Put::Exists;
+            return PutOutcome::Exists;
         }
         self.objects.insert(owner.clone(), keys);
-        Put::Created
+        PutOutcome::Created
     }
 }
 
 impl Objects for MemoryObjects {
-    async fn put(&self, owner: &Owner, positions: &[usize]) -> Result<Put, Failure> {
+    async fn put(&self, owner: &Owner, positions: &[usize]) -> Result<PutOutcome, Failure> {
         let mut state = self.asked("put", owner);
         if state.fault == Fault::Writing {
             return Err(away());
@@ -101,7 +101,7 @@ impl Objects for MemoryObjects {
         if state.fault == Fault::AnswerOfPut { Err(away()) } else { Ok(put) }
     }
 
-    async fn look(&self, owner: &Owner) -> Result<Option<BTreeSet<IdempotencyKey>>, Failure> {
+    async fn read_keys(&self, owner: &Owner) -> Result<Option<BTreeSet<IdempotencyKey>>, Failure> {
         let mut state = self.asked("look", owner);
         if state.looks_to_fail > 0 {
             state.looks_to_fail -= 1;
@@ -110,7 +110,7 @@ impl Objects for MemoryObjects {
         Ok(state.objects.get(owner).cloned())
     }
 
-    async fn fence(&self, owner: &Owner) -> Result<Put, Failure> {
+    async fn put_tombstone(&self, owner: &Owner) -> Result<PutOutcome, Failure> {
         Ok(self.asked("fence", owner).put(owner, BTreeSet::new()))
     }
 

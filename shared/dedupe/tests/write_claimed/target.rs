@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use event::{Code, Failure};
 use sluicegate_dedupe::Claim;
-use sluicegate_dedupe::leased::{Delivery, Target};
+use sluicegate_dedupe::leased::{Attempt, Delivery, Target};
 
 #[derive(Default)]
 pub(crate) struct MemoryTarget(Mutex<State>);
@@ -33,9 +33,9 @@ impl MemoryTarget {
 }
 
 impl Target for MemoryTarget {
-    async fn deliver(&self, _: usize, claim: &Claim, is_repeat: bool) -> Delivery {
+    async fn deliver(&self, _: usize, claim: &Claim, attempt: Attempt) -> Delivery {
         let mut state = self.lock();
-        let again = if is_repeat { " again" } else { "" };
+        let again = if attempt == Attempt::Repeated { " again" } else { "" };
         state.calls.push(format!("{}:{}{again}", claim.id.key, claim.fingerprint));
         state.answers.pop_front().unwrap_or(Delivery::Taken)
     }

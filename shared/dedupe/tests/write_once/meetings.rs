@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use event::{Code, FailureKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sluicegate_dedupe::transactional::Rounds;
+use sluicegate_dedupe::transactional::TransactionalBatch;
 use sluicegate_dedupe::{CommitError, Effect as _, Transaction};
 use testkit::{Answer, Tables, TestEffect};
 
@@ -156,7 +156,7 @@ struct Run {
 /// Ends in a panic where the rounds do not end. The store takes no effect that is `poison`.
 fn run_in_rounds(writes: Vec<Write>, limits: Limits, poison: fn(&TestEffect) -> bool) -> Run {
     let mut tables = Tables::default();
-    let mut batch = Rounds::new(writes, limits);
+    let mut batch = TransactionalBatch::new(writes, limits);
     let mut rounds = Vec::new();
     loop {
         let transactions = batch.transactions();
@@ -175,7 +175,7 @@ fn run_in_rounds(writes: Vec<Write>, limits: Limits, poison: fn(&TestEffect) -> 
                 tables.commit(transaction, now())
             });
         }
-        batch.answer(answers);
+        batch.apply_results(answers);
     }
 }
 

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sluicegate_dedupe::Recent;
-use sluicegate_dedupe::transactional::write_once_with;
+use sluicegate_dedupe::transactional::write_unknown_once;
+use sluicegate_dedupe::{RecentKey, RecentKeys};
 
 use super::*;
 
 fn run_with(
-    recent: &Mutex<Recent>,
+    recent: &Mutex<RecentKeys>,
     store: &Store,
     writes: &[Write],
     now: Timestamp,
 ) -> Vec<Outcome> {
-    let verdicts = write_once_with(recent, store, writes.to_vec(), Limits::DYNAMODB, now);
+    let verdicts = write_unknown_once(recent, store, writes.to_vec(), Limits::DYNAMODB, now);
     verdicts.now_or_never().unwrap_or_else(|| panic!("the store in memory made its caller wait"))
 }
 
@@ -24,8 +24,8 @@ fn after(ms: u64) -> Timestamp {
     now().plus(Duration::from_millis(ms))
 }
 
-fn recent(capacity: usize) -> Mutex<Recent> {
-    Mutex::new(Recent::new(capacity))
+fn recent(capacity: usize) -> Mutex<RecentKeys> {
+    Mutex::new(RecentKeys::new(capacity))
 }
 
 /// One whose record expires so long after now.
@@ -76,10 +76,10 @@ fn a_failed_write_is_not_remembered() {
 
 #[test]
 fn it_holds_no_more_than_its_capacity_and_the_latest_for_sure() {
-    let mut recent = Recent::new(10);
+    let mut recent = RecentKeys::new(10);
     for n in 0..100 {
         let Write { id, fingerprint, expires_at, .. } = write(n, "p", n);
-        recent.remember(id, fingerprint, expires_at);
+        recent.remember(RecentKey { id, fingerprint, expires_at });
         let is_known = |n: &usize| {
             let Write { id, fingerprint, .. } = write(n, "p", 0);
             recent.is_duplicate(&id, &fingerprint, now())

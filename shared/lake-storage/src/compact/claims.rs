@@ -8,13 +8,13 @@ use std::time::Duration;
 use aws::ClaimStore;
 use dedupe::{
     Change, CommitError, Completed, DedupeRecord, Expected, InProgress, Limits, NoEffect, Owner,
-    RecordId, Store, Transaction, backoff,
+    RecordId, Store, Transaction,
 };
-use event::{Code, Failure, Timestamp};
+use event::{Backoff, Code, Failure, Timestamp};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 const TRIES: u32 = 6;
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(1));
 /// Keys to a call.
 const AT_ONCE: usize = 100;
 
@@ -54,7 +54,8 @@ pub(super) async fn complete<R: Records>(
     let mut completed = 0;
     for tried in 0..TRIES {
         if tried > 0 {
-            records.pause(backoff(tried, LONGEST_PAUSE, &ids)).await;
+            let seed = ids.first().map(RecordId::to_string).unwrap_or_default();
+            records.pause(BACKOFF.wait(tried, &seed)).await;
         }
         let reads = ids.chunks(AT_ONCE).map(|ids| records.read(ids));
         let found: Vec<Vec<(RecordId, DedupeRecord)>> =

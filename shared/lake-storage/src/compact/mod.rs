@@ -28,8 +28,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contracts::LakeFormat;
-use dedupe::{Owner, RecordId, backoff};
-use event::{Code, Failure, IdempotencyKey, Timestamp};
+use dedupe::{Owner, RecordId};
+use event::{Backoff, Code, Failure, IdempotencyKey, Timestamp};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use runtime::Clock;
 
@@ -49,7 +49,7 @@ pub const LONGEST_LIFE: Duration = Duration::from_secs(20 * 60);
 
 /// How often a list is written that others change, and a partition begun again.
 const TRIES: u32 = 10;
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(1));
 /// Calls under way at a time.
 const AT_ONCE: usize = 8;
 
@@ -351,7 +351,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
     /// By a name, so that two compactions do not keep step.
     async fn pause(&self, tried: u32) {
         let seed = (self.name)(self.clock.now());
-        self.bucket.pause(backoff(tried, LONGEST_PAUSE, &seed)).await;
+        self.bucket.pause(BACKOFF.wait(tried, &seed)).await;
     }
 
     /// Changes the list; whether what that rests on was still so.

@@ -29,11 +29,11 @@ async fn service() -> (String, impl Future<Output = TcpStream>) {
     (url, asked)
 }
 
-async fn ask(url: String) -> Result<Answer, AskError> {
+async fn ask(url: String) -> Result<Answer, RequestError> {
     ask_within(Reach::AndLoopback, url).await
 }
 
-async fn ask_within(reach: Reach, url: String) -> Result<Answer, AskError> {
+async fn ask_within(reach: Reach, url: String) -> Result<Answer, RequestError> {
     let (headers, body) = (HeaderMap::new(), Bytes::new());
     let request = Request { method: Method::GET, url, headers, body };
     Client::new(false, reach).unwrap().ask(request, LIMIT).await
@@ -184,7 +184,7 @@ async fn this_machine_is_not_asked_however_it_is_written() {
     ] {
         let url = format!("http://{host}:{port}/");
         let refused = ask_within(Reach::BeyondThisMachine, url).await.unwrap_err();
-        assert!(matches!(refused, AskError::Forbidden { .. }), "{host}: {refused:?}");
+        assert!(matches!(refused, RequestError::Forbidden { .. }), "{host}: {refused:?}");
     }
     let nobody = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
     assert!(nobody.is_err(), "somebody has connected");
@@ -197,5 +197,5 @@ async fn this_machine_is_not_asked_over_tls_either() {
     let request = Request { method: Method::GET, url, headers, body };
     let client = Client::new(true, Reach::BeyondThisMachine).unwrap();
     let refused = client.ask(request, LIMIT).await.unwrap_err();
-    assert_eq!(refused, AskError::Forbidden { address: "127.0.0.1".parse().unwrap() });
+    assert_eq!(refused, RequestError::Forbidden { address: "127.0.0.1".parse().unwrap() });
 }

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use breaker::polling::{BatchSummary, EvidenceStore};
-use breaker::{StateName, Status, Store, Surroundings};
+use breaker::{Host, StateName, Status, Store};
 
 use super::{DependencyClient, evidence};
 
 impl<A, K, B, W> DependencyClient<A, K, B, W>
 where
     B: Store + EvidenceStore,
-    W: Surroundings,
+    W: Host,
 {
     /// To be called at the end of each invocation of a stage: tells the fleet what it is to know, and logs
     /// each breaker that is not closed. While one of them lets no call through, it also tells what became of
@@ -22,7 +22,7 @@ where
         if batch.records > 0 && !batch.all_wait() {
             self.breakers.refresh(evidence::INTERVAL).await;
         }
-        let now = self.surroundings.now();
+        let now = self.host.now();
         let mut unavailable = BTreeSet::new();
         for (name, status) in self.breakers.unusual_status() {
             if is_worth_a_line(&status) {
@@ -32,8 +32,8 @@ where
                 unavailable.insert(name);
             }
         }
-        for sighting in self.witness.end_invocation(batch, &unavailable, now) {
-            if let Err(error) = self.breakers.store().add(stage, &sighting, now).await {
+        for observation in self.witness.end_invocation(batch, &unavailable, now) {
+            if let Err(error) = self.breakers.store().add(stage, &observation, now).await {
                 tracing::warn!(stage, failure.reason = %error, "what became of a batch was not told");
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use breaker::polling::{BatchSummary, Sighting};
+use breaker::polling::{BatchSummary, Observation};
 use event::Timestamp;
 
 /// The same is told at most once in so long.
@@ -13,7 +13,7 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
 /// What was seen in this invocation, and what was told before.
 #[derive(Default)]
-pub(super) struct Witness(Mutex<Seen>);
+pub(super) struct EvidenceCollector(Mutex<Seen>);
 
 #[derive(Default)]
 struct Seen {
@@ -21,10 +21,10 @@ struct Seen {
     held_back: BTreeSet<String>,
     /// Whether a limit of our own kept one from being made.
     is_limited: bool,
-    told_at: BTreeMap<Sighting, Timestamp>,
+    told_at: BTreeMap<Observation, Timestamp>,
 }
 
-impl Witness {
+impl EvidenceCollector {
     pub(super) fn note_held_back(&self, dependency: &str) {
         self.locked().held_back.insert(dependency.to_owned());
     }
@@ -42,7 +42,7 @@ impl Witness {
         batch: &BatchSummary,
         unavailable: &BTreeSet<String>,
         now: Timestamp,
-    ) -> Vec<Sighting> {
+    ) -> Vec<Observation> {
         let mut seen = self.locked();
         let held_back = std::mem::take(&mut seen.held_back);
         let is_limited = std::mem::take(&mut seen.is_limited);
@@ -52,15 +52,15 @@ impl Witness {
         let mut sightings = Vec::new();
         if batch.all_wait() && !is_limited {
             for dependency in held_back.intersection(unavailable) {
-                sightings.push(Sighting::AllWaited { dependency: dependency.clone() });
+                sightings.push(Observation::AllWaited { dependency: dependency.clone() });
             }
         } else {
-            sightings.push(Sighting::WentOn);
+            sightings.push(Observation::WentOn);
         }
         seen.told_at.retain(|_, told_at| now < told_at.plus(INTERVAL));
-        sightings.retain(|sighting| !seen.told_at.contains_key(sighting));
-        for sighting in &sightings {
-            seen.told_at.insert(sighting.clone(), now);
+        sightings.retain(|observation| !seen.told_at.contains_key(observation));
+        for observation in &sightings {
+            seen.told_at.insert(observation.clone(), now);
         }
         sightings
     }
@@ -85,33 +85,33 @@ mod tests {
     const ALL_WAIT: BatchSummary = BatchSummary { records: 10, waiting: 10 };
     const ONE_GOES_ON: BatchSummary = BatchSummary { records: 10, waiting: 9 };
 
-    fn all_waited(dependency: &str) -> Sighting {
-        Sighting::AllWaited { dependency: dependency.to_owned() }
+    fn all_waited(dependency: &str) -> Observation {
+        Observation::AllWaited { dependency: dependency.to_owned() }
     }
 
     #[test]
     fn a_batch_tells_what_it_waits_for_or_that_something_went_on() {
         let both = set(&["a", "b"]);
-        let witness = Witness::default();
+        let witness = EvidenceCollector::default();
         witness.note_held_back("b");
         witness.note_held_back("a");
         let told = witness.end_invocation(&ALL_WAIT, &both, at(0));
         assert_eq!(told, [all_waited("a"), all_waited("b")]);
 
-        let witness = Witness::default();
+        let witness = EvidenceCollector::default();
         witness.note_held_back("a");
-        assert_eq!(witness.end_invocation(&ONE_GOES_ON, &both, at(0)), [Sighting::WentOn]);
+        assert_eq!(witness.end_invocation(&ONE_GOES_ON, &both, at(0)), [Observation::WentOn]);
 
         // It waits for our own limits as well.
-        let witness = Witness::default();
+        let witness = EvidenceCollector::default();
         witness.note_held_back("a");
         witness.note_limited();
-        assert_eq!(witness.end_invocation(&ALL_WAIT, &both, at(0)), [Sighting::WentOn]);
+        assert_eq!(witness.end_invocation(&ALL_WAIT, &both, at(0)), [Observation::WentOn]);
     }
 
     #[test]
     fn an_invocation_tells_nothing_of_the_one_before() {
-        let witness = Witness::default();
+        let witness = EvidenceCollector::default();
         witness.note_held_back("a");
         witness.note_limited();
         witness.end_invocation(&ALL_WAIT, &set(&[]), at(0));
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn nothing_is_told_while_every_breaker_lets_calls_through() {
-        let witness = Witness::default();
+        let witness = EvidenceCollector::default();
         witness.note_held_back("a");
         assert_eq!(witness.end_invocation(&ALL_WAIT, &set(&[]), at(0)), []);
         assert_eq!(witness.end_invocation(&ONE_GOES_ON, &set(&[]), at(1)), []);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_in_ten_seconds() {
-        let (witness, unavailable) = (Witness::default(), set(&["a"]));
+        let (witness, unavailable) = (EvidenceCollector::default(), set(&["a"]));
         let mut told_at = Vec::new();
         for second in 0..=20 {
             witness.note_held_back("a");
@@ -141,6 +141,6 @@ mod tests {
         }
         assert_eq!(told_at, [0, 10, 20]);
         let told = witness.end_invocation(&ONE_GOES_ON, &unavailable, at(21));
-        assert_eq!(told, [Sighting::WentOn], "another thing");
+        assert_eq!(told, [Observation::WentOn], "another thing");
     }
 }

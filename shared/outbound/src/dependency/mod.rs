@@ -7,9 +7,9 @@
 mod ending;
 mod evidence;
 mod limits;
-mod not_asked;
+mod not_sent;
 mod retries;
-mod sign;
+mod signal;
 #[cfg(test)]
 mod tests;
 
@@ -18,20 +18,21 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use breaker::{Breakers, Outcome, Permit, Settings, Store, Surroundings, WaitReason};
+use breaker::{Breakers, Host, Outcome, Permit, Settings, Store, WaitReason};
 use contracts::Dependency;
 use event::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use self::evidence::Witness;
+use self::evidence::EvidenceCollector;
 use self::limits::RateLimit;
-pub use self::not_asked::NotAsked;
+pub use self::not_sent::NotSent;
 use self::retries::RetryBudget;
-pub use self::retries::Retrying;
-pub use self::sign::{Judged, Sign};
+pub use self::retries::RetryState;
+pub use self::signal::{DependencySignal, JudgedAnswer};
 use crate::{
-    Answer, Ask, AskError, BodyError, FilledHeaders, HeaderTemplates, Request, SecretStore, Secrets,
+    Answer, BodyError, FilledHeaders, HeaderTemplates, HttpClient, Request, RequestError,
+    SecretStore, Secrets,
 };
 
 /// Lets time pass.
@@ -41,32 +42,32 @@ pub trait Pause: Send + Sync {
 
 /// Time and chance as they are, with pauses by tokio's timer.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sleeping<W>(pub W);
+pub struct TokioPause<W>(pub W);
 
-impl<W: Surroundings> Surroundings for Sleeping<W> {
+impl<W: Host> Host for TokioPause<W> {
     fn now(&self) -> Timestamp {
         self.0.now()
     }
 
-    fn roll(&self) -> u64 {
-        self.0.roll()
+    fn random(&self) -> u64 {
+        self.0.random()
     }
 }
 
-impl<W: Send + Sync> Pause for Sleeping<W> {
+impl<W: Send + Sync> Pause for TokioPause<W> {
     async fn pause(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 }
 
 /// A client of all dependencies that an environment calls.
-pub struct DependencyClient<A, K, B: Store, W: Surroundings> {
+pub struct DependencyClient<A, K, B: Store, W: Host> {
     http: A,
     secrets: Secrets<K>,
     breakers: Breakers<B, W>,
-    surroundings: W,
+    host: W,
     guards: BTreeMap<String, Guard>,
-    witness: Witness,
+    witness: EvidenceCollector,
 }
 
 /// What an environment keeps of one dependency, beside its breaker.
@@ -99,61 +100,61 @@ pub struct Message<'a> {
 
 /// What came of a request.
 struct Asked {
-    result: Result<Answer, AskError>,
+    result: Result<Answer, RequestError>,
     /// It had less time than the call's own limit.
     was_cut_short: bool,
 }
 
 impl<A, K, B, W> DependencyClient<A, K, B, W>
 where
-    A: Ask,
+    A: HttpClient,
     K: SecretStore,
     B: Store,
-    W: Surroundings + Pause + Clone,
+    W: Host + Pause + Clone,
 {
     /// A client of these dependencies, by their names.
     pub fn new(
         http: A,
         secrets: Secrets<K>,
-        breakers: BreakersOf<B, W>,
+        breakers: BreakerParts<B, W>,
         dependencies: BTreeMap<String, Dependency>,
     ) -> Self {
-        let BreakersOf { store, surroundings, environment, environments } = breakers;
+        let BreakerParts { store, host, environment, environments } = breakers;
         let mut settings: Vec<(String, Settings)> = Vec::new();
         let mut guards = BTreeMap::new();
         for (name, dependency) in dependencies {
             settings.push((name.clone(), dependency.breaker.clone()));
             guards.insert(name, Guard::new(dependency, environments));
         }
-        let breakers = Breakers::new(store, surroundings.clone(), &environment, settings);
-        Self { http, secrets, breakers, surroundings, guards, witness: Witness::default() }
+        let breakers = Breakers::new(store, host.clone(), &environment, settings);
+        Self { http, secrets, breakers, host, guards, witness: EvidenceCollector::default() }
     }
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.surroundings.now()
+        self.host.now()
     }
 
     /// Begins a call, which has attempts and time of its own.
-    pub fn begin(&self, call: &Call<'_>) -> Retrying {
+    pub fn begin(&self, call: &Call<'_>) -> RetryState {
         if let Some(guard) = self.guards.get(call.dependency) {
             guard.budget.lock().unwrap_or_else(PoisonError::into_inner).deposit();
         }
-        Retrying::default()
+        RetryState::default()
     }
 
     /// Makes one attempt of any kind: `ask` has so much time for it, and says what its answer means, to the
     /// caller and of the dependency.
     ///
     /// # Errors
-    /// [`NotAsked`]: nothing was asked.
+    /// [`NotSent`]: nothing was asked.
     pub async fn attempt<T, F>(
         &self,
         call: &Call<'_>,
         ask: impl FnOnce(Duration) -> F,
-    ) -> Result<T, NotAsked>
+    ) -> Result<T, NotSent>
     where
-        F: Future<Output = Judged<T>>,
+        F: Future<Output = JudgedAnswer<T>>,
     {
         let _place = self.enter(call).await?;
         let permit = self.admit(call).await?;
@@ -168,13 +169,13 @@ where
     /// rotation, and no fault of anybody.
     ///
     /// # Errors
-    /// [`NotAsked`]: nothing was sent, or only what was refused for old credentials.
+    /// [`NotSent`]: nothing was sent, or only what was refused for old credentials.
     pub async fn attempt_http<T>(
         &self,
         call: &Call<'_>,
         message: Message<'_>,
-        judge: impl FnOnce(Result<Answer, AskError>) -> Judged<T>,
-    ) -> Result<T, NotAsked> {
+        judge: impl FnOnce(Result<Answer, RequestError>) -> JudgedAnswer<T>,
+    ) -> Result<T, NotSent> {
         let _place = self.enter(call).await?;
         let mut filled = self.fill(call, message).await?;
         let mut permit = self.admit(call).await?;
@@ -195,14 +196,14 @@ where
         &self,
         call: &Call<'_>,
         permit: Permit<'_, B, W>,
-        judged: Judged<T>,
+        judged: JudgedAnswer<T>,
         was_cut_short: bool,
     ) -> T {
-        let Judged { sign, value } = judged;
+        let JudgedAnswer { signal, value } = judged;
         let guard = self.guards.get(call.dependency);
-        let is_ignored = guard.is_some_and(|guard| sign.is_among(&guard.dependency.ignored));
-        let is_ours = was_cut_short && sign.is_timeout();
-        let outcome = if is_ignored || is_ours { Outcome::Ignored } else { sign.outcome() };
+        let is_ignored = guard.is_some_and(|guard| signal.is_among(&guard.dependency.ignored));
+        let is_ours = was_cut_short && signal.is_timeout();
+        let outcome = if is_ignored || is_ours { Outcome::Ignored } else { signal.outcome() };
         permit.finish(outcome).await;
         value
     }
@@ -212,12 +213,12 @@ where
     pub async fn pause_before_next(
         &self,
         call: &Call<'_>,
-        retrying: &mut Retrying,
+        retrying: &mut RetryState,
         asked: Option<Duration>,
     ) -> bool {
         let Some(guard) = self.guards.get(call.dependency) else { return false };
         let attempts = guard.dependency.retries.attempts;
-        let Some(wait) = retrying.next_wait(attempts, asked, self.surroundings.roll()) else {
+        let Some(wait) = retrying.next_wait(attempts, asked, self.host.random()) else {
             return false;
         };
         if wait >= self.remaining(call)
@@ -225,7 +226,7 @@ where
         {
             return false;
         }
-        self.surroundings.pause(wait).await;
+        self.host.pause(wait).await;
         true
     }
 
@@ -233,19 +234,19 @@ where
     /// its event waits with all others. A probe that fails would count as an attempt otherwise, and an event
     /// that probes often would be given up before the longest wait.
     #[must_use]
-    pub fn held_back(&self, call: &Call<'_>) -> Option<NotAsked> {
+    pub fn unavailable_dependency(&self, call: &Call<'_>) -> Option<NotSent> {
         let wait = self.breakers.status().remove(call.dependency)?.wait?;
         let dependency = &self.guards.get(call.dependency)?.dependency;
         self.witness.note_held_back(call.dependency);
-        Some(NotAsked::unavailable(call, dependency, wait))
+        Some(NotSent::unavailable(call, dependency, wait))
     }
 
     /// Takes a place among the calls at once, and waits for a turn. `None` for a dependency that is not known.
-    async fn enter(&self, call: &Call<'_>) -> Result<Option<SemaphorePermit<'_>>, NotAsked> {
+    async fn enter(&self, call: &Call<'_>) -> Result<Option<SemaphorePermit<'_>>, NotSent> {
         let Some(guard) = self.guards.get(call.dependency) else { return Ok(None) };
         let remaining = self.remaining(call);
         if remaining.is_zero() {
-            return Err(NotAsked::out_of_time(call));
+            return Err(NotSent::out_of_time(call));
         }
         // Never closed: an error is the time that is over, as is a place that comes with the end.
         let place = timeout(remaining, guard.places.acquire()).await;
@@ -253,26 +254,26 @@ where
             place.ok().and_then(Result::ok).filter(|_| !self.remaining(call).is_zero())
         else {
             self.witness.note_limited();
-            let now = self.surroundings.now();
-            return Err(NotAsked::no_place(call, &guard.dependency, now));
+            let now = self.host.now();
+            return Err(NotSent::no_place(call, &guard.dependency, now));
         };
         if let Some(rate) = &guard.rate {
-            let (now, remaining) = (self.surroundings.now(), self.remaining(call));
+            let (now, remaining) = (self.host.now(), self.remaining(call));
             let turn = rate.lock().unwrap_or_else(PoisonError::into_inner).turn(now, remaining);
             let wait = turn.map_err(|free_at| {
                 self.witness.note_limited();
-                NotAsked::no_turn(call, &guard.dependency, free_at)
+                NotSent::no_turn(call, &guard.dependency, free_at)
             })?;
             if !wait.is_zero() {
-                self.surroundings.pause(wait).await;
+                self.host.pause(wait).await;
             }
         }
         Ok(Some(place))
     }
 
-    async fn fill(&self, call: &Call<'_>, message: Message<'_>) -> Result<FilledHeaders, NotAsked> {
+    async fn fill(&self, call: &Call<'_>, message: Message<'_>) -> Result<FilledHeaders, NotSent> {
         let filled = self.secrets.fill(message.headers, self.remaining(call)).await;
-        filled.map_err(|failure| NotAsked::no_secret(call, failure))
+        filled.map_err(|failure| NotSent::no_secret(call, failure))
     }
 
     async fn renew(&self, call: &Call<'_>, refused: &FilledHeaders) -> bool {
@@ -280,10 +281,10 @@ where
         renewed.unwrap_or(false)
     }
 
-    async fn admit(&self, call: &Call<'_>) -> Result<Permit<'_, B, W>, NotAsked> {
+    async fn admit(&self, call: &Call<'_>) -> Result<Permit<'_, B, W>, NotSent> {
         let limit = call.limit.min(self.remaining(call));
         if limit.is_zero() {
-            return Err(NotAsked::out_of_time(call));
+            return Err(NotSent::out_of_time(call));
         }
         let admitted = self.breakers.admit(call.dependency, limit).await;
         admitted.map_err(|wait| {
@@ -295,7 +296,7 @@ where
             }
             let guard = self.guards.get(call.dependency);
             let dependency = guard.map(|guard| guard.dependency.clone()).unwrap_or_default();
-            NotAsked::unavailable(call, &dependency, wait)
+            NotSent::unavailable(call, &dependency, wait)
         })
     }
 
@@ -308,14 +309,14 @@ where
     }
 
     fn remaining(&self, call: &Call<'_>) -> Duration {
-        call.ends_at.since(self.surroundings.now())
+        call.ends_at.since(self.host.now())
     }
 }
 
 /// What a client's breakers are made of.
-pub struct BreakersOf<B, W> {
+pub struct BreakerParts<B, W> {
     pub store: B,
-    pub surroundings: W,
+    pub host: W,
     /// The environment's name: unique among all that use the store.
     pub environment: String,
     /// How many environments of the function there can be at a time: they share the calls a second.

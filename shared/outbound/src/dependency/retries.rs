@@ -19,18 +19,18 @@ const RETRY: u32 = 100;
 
 /// The attempts of one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Retrying {
+pub struct RetryState {
     made: u32,
     patience: Duration,
 }
 
-impl Default for Retrying {
+impl Default for RetryState {
     fn default() -> Self {
         Self { made: 0, patience: PATIENCE }
     }
 }
 
-impl Retrying {
+impl RetryState {
     /// How long to wait after an attempt, before the next one; `None` if it was the last one. Exponential
     /// with [`equal_jitter`].
     pub(super) fn next_wait(
@@ -108,23 +108,23 @@ mod tests {
     fn waits_double_with_jitter_and_are_at_least_as_long_as_was_asked() {
         let ms = Duration::from_millis;
         for roll in [0, 1, 49, 50, 99, u64::MAX] {
-            let mut retrying = Retrying::default();
+            let mut retrying = RetryState::default();
             for whole in [100, 200, 400] {
                 let wait = retrying.next_wait(9, None, roll).unwrap();
                 assert!(ms(whole / 2) <= wait && wait <= ms(whole), "{roll}: {wait:?}");
             }
         }
-        let mut asked = Retrying::default();
+        let mut asked = RetryState::default();
         assert_eq!(asked.next_wait(9, Some(ms(1_500)), 7), Some(ms(1_500)));
         assert_eq!(asked.next_wait(9, Some(ms(501)), 7), None, "two seconds are over");
-        assert_eq!(Retrying::default().next_wait(9, Some(ms(2_001)), 7), None);
+        assert_eq!(RetryState::default().next_wait(9, Some(ms(2_001)), 7), None);
     }
 
     #[test]
     fn the_last_attempt_is_the_last() {
-        let mut retrying = Retrying::default();
+        let mut retrying = RetryState::default();
         assert!(retrying.next_wait(2, None, 0).is_some());
         assert_eq!(retrying.next_wait(2, None, 0), None);
-        assert_eq!(Retrying::default().next_wait(1, None, 0), None);
+        assert_eq!(RetryState::default().next_wait(1, None, 0), None);
     }
 }

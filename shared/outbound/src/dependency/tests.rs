@@ -23,17 +23,17 @@ const START_MS: i64 = 1_767_225_600_000;
 #[derive(Clone, Copy, Debug)]
 struct PausedTime(Instant);
 
-impl Surroundings for PausedTime {
+impl Host for PausedTime {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(START_MS).plus(self.0.elapsed())
     }
 
-    fn roll(&self) -> u64 {
+    fn random(&self) -> u64 {
         7
     }
 }
 
-type Answers = dyn Fn(usize, &Request) -> Result<Answer, AskError> + Send + Sync;
+type Answers = dyn Fn(usize, &Request) -> Result<Answer, RequestError> + Send + Sync;
 
 /// A service that takes a while, and how many asked it at once at most.
 #[derive(Clone)]
@@ -46,8 +46,8 @@ struct Service {
     time: PausedTime,
 }
 
-impl Ask for Service {
-    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, AskError> {
+impl HttpClient for Service {
+    async fn ask(&self, request: Request, limit: Duration) -> Result<Answer, RequestError> {
         let number = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(self.time.now());
@@ -58,13 +58,13 @@ impl Ask for Service {
         tokio::time::sleep(self.takes.min(limit)).await;
         self.at_once.fetch_sub(1, Ordering::Relaxed);
         if self.takes > limit {
-            return Err(AskError::TimedOut { limit_ms: limit.as_millis() });
+            return Err(RequestError::TimedOut { limit_ms: limit.as_millis() });
         }
         (self.answers)(number, &request)
     }
 }
 
-fn answer(status: u16) -> Result<Answer, AskError> {
+fn answer(status: u16) -> Result<Answer, RequestError> {
     Ok(Answer { status, retry_after: None, body: Ok(Bytes::new()) })
 }
 
@@ -80,7 +80,7 @@ impl SecretStore for Vault {
 }
 
 struct Rig {
-    client: DependencyClient<Service, Vault, MemoryBreakers, Sleeping<PausedTime>>,
+    client: DependencyClient<Service, Vault, MemoryBreakers, TokioPause<PausedTime>>,
     service: Service,
     store: MemoryBreakers,
     request: Request,
@@ -91,7 +91,7 @@ impl Rig {
     fn new(
         dependency: Dependency,
         takes_ms: u64,
-        answers: impl Fn(usize, &Request) -> Result<Answer, AskError> + Send + Sync + 'static,
+        answers: impl Fn(usize, &Request) -> Result<Answer, RequestError> + Send + Sync + 'static,
     ) -> Self {
         let time = PausedTime(Instant::now());
         let service = Service {
@@ -103,9 +103,9 @@ impl Rig {
             time,
         };
         let store = MemoryBreakers::default();
-        let breakers = BreakersOf {
+        let breakers = BreakerParts {
             store: store.clone(),
-            surroundings: Sleeping(time),
+            host: TokioPause(time),
             environment: "e".to_owned(),
             environments: 4,
         };
@@ -139,10 +139,10 @@ impl Rig {
     }
 
     /// One attempt; the status that it was answered with.
-    async fn attempt(&self, left: Duration) -> Result<Option<u16>, NotAsked> {
+    async fn attempt(&self, left: Duration) -> Result<Option<u16>, NotSent> {
         let call = self.call(left);
-        let status = |result: Result<Answer, AskError>| Judged {
-            sign: Sign::of(&result),
+        let status = |result: Result<Answer, RequestError>| JudgedAnswer {
+            signal: DependencySignal::of(&result),
             value: result.ok().map(|answer| answer.status),
         };
         self.client.attempt_http(&call, self.message(), status).await
@@ -171,7 +171,7 @@ async fn a_breaker_opens_and_says_until_when_and_why_and_is_asked_no_more() {
         assert_eq!(rig.attempt(INVOCATION).await, Ok(Some(500)));
     }
     assert_eq!(rig.state(), StateName::Open);
-    let NotAsked::Unavailable { failure, reason } = rig.attempt(INVOCATION).await.unwrap_err()
+    let NotSent::Unavailable { failure, reason } = rig.attempt(INVOCATION).await.unwrap_err()
     else {
         panic!("asked")
     };
@@ -257,7 +257,7 @@ async fn calls_at_once_are_bounded_and_who_waits_in_vain_says_nothing_of_the_dep
     assert_eq!(done.iter().filter(|done| **done == Ok(Some(200))).count(), 3);
     assert_eq!(done.iter().filter(|done| **done == Ok(None)).count(), 3);
     let busy = done.into_iter().filter_map(Result::err);
-    let reasons: Vec<Failure> = busy.map(NotAsked::into_failure).collect();
+    let reasons: Vec<Failure> = busy.map(NotSent::into_failure).collect();
     assert_eq!(reasons.len(), 4);
     for failure in reasons {
         assert!(matches!(failure.kind, FailureKind::Unavailable { .. }), "{failure:?}");
@@ -290,7 +290,7 @@ async fn calls_are_evenly_spaced_by_the_environments_share() {
     for pair in asked.windows(2) {
         assert!(pair[1].since(pair[0]) >= Duration::from_millis(199), "{asked:?}");
     }
-    for failure in done.into_iter().filter_map(Result::err).map(NotAsked::into_failure) {
+    for failure in done.into_iter().filter_map(Result::err).map(NotSent::into_failure) {
         assert!(matches!(failure.kind, FailureKind::Unavailable { .. }), "{failure:?}");
     }
 }
@@ -326,8 +326,8 @@ async fn attempts_of(rig: &Rig, call: &Call<'_>) -> usize {
     let before = rig.times_asked();
     let mut retrying = rig.client.begin(call);
     loop {
-        let asked = rig.client.attempt_http(call, rig.message(), |result| Judged {
-            sign: Sign::of(&result),
+        let asked = rig.client.attempt_http(call, rig.message(), |result| JudgedAnswer {
+            signal: DependencySignal::of(&result),
             value: (),
         });
         if asked.await.is_err() || !rig.client.pause_before_next(call, &mut retrying, None).await {

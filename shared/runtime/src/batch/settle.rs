@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use super::wait::{Next, Parking, after_failure};
 use super::{Batches, Outcome};
 use crate::{
-    Deadline, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue, Record, Refused, Stage, Tally,
-    backoff, send_all,
+    Deadline, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue, Record, RejectedMessage, Stage,
+    Tally, retry_delay, send_all,
 };
 
 /// Calls that send or hide messages at a time: a batch of thousands takes as many as hundreds.
@@ -49,7 +49,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         for (record, outcome) in outcomes {
             let failure = match outcome {
                 Ok(done) => {
-                    tally.add(done);
+                    tally.done += done;
                     continue;
                 }
                 Err(failure) => failure,
@@ -96,10 +96,10 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         let mut refused = Vec::with_capacity(dead.len());
         for FailedRecord { record, failure } in &dead {
             let contract = self.stage.contract_of(record);
-            refused.push(Refused::message(S::NAME, record, contract, failure, now));
+            refused.push(RejectedMessage::message(S::NAME, record, contract, failure, now));
         }
         for refused in refused.iter_mut().filter(|refused| !refused.fits()) {
-            if let Err(error) = self.stage.keep_elsewhere(refused, deadline).await {
+            if let Err(error) = self.stage.store_oversized(refused, deadline).await {
                 // It is not sent, then: no message could hold it.
                 tracing::warn!(stage = S::NAME, failure.reason = %error, "body not kept elsewhere");
             }
@@ -115,7 +115,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
                 }
                 Err(error) => {
                     log_failure("dead letter not sent", S::NAME, record, &error);
-                    let wait = backoff(record.receive_count, &record.message_id);
+                    let wait = retry_delay(record.receive_count, &record.message_id);
                     kept.push(ToHide { failed, wait });
                 }
             }
@@ -188,7 +188,7 @@ fn copy_of(park: &ToPark, deadline: &Deadline) -> Outgoing {
     parked.unavailable_since = parking.unavailable_since;
     parked.not_before = parking.not_before;
     let mut attributes = record.attributes.clone();
-    if record.is_strangers {
+    if record.is_from_untrusted {
         attributes.remove(FAILURE_ATTRIBUTE);
     }
     let room = MAX_BATCH_BYTES.saturating_sub(record.body.len());

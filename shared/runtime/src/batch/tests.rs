@@ -14,7 +14,7 @@ use event::{FailureKind, Parked, Timestamp};
 
 use super::wait::LONGEST_WAIT;
 use super::*;
-use crate::{Clock, Outgoing, backoff};
+use crate::{Clock, Outgoing, retry_delay};
 
 const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
@@ -71,18 +71,18 @@ impl Stage for Script {
         }
     }
 
-    async fn commit(&self, batch: Vec<String>, _: &Deadline) -> Vec<Result<Done, Failure>> {
+    async fn commit(&self, batch: Vec<String>, _: &Deadline) -> Vec<Result<EventCounts, Failure>> {
         let count = match self.commit {
             Commit::Each => batch.len(),
             Commit::Panics => panic!("as the test says"),
-            Commit::OneTooFew => return vec![Ok(Done::PASSED); batch.len() - 1],
+            Commit::OneTooFew => return vec![Ok(EventCounts::PASSED); batch.len() - 1],
             Commit::Hangs => std::future::pending().await,
         };
         let result = |id: String| match self.acts[&id] {
             Act::CommitFails(kind) => Err(failure(kind)),
             _ => {
                 self.done.lock().unwrap().push(id);
-                Ok(Done::PASSED)
+                Ok(EventCounts::PASSED)
             }
         };
         batch.into_iter().take(count).map(result).collect()
@@ -176,7 +176,7 @@ impl Rig {
         Self {
             batches: Batches {
                 stage: Script { acts, commit, ..Script::default() },
-                dead_letters: DeadLetters::new(Arc::clone(&queue), DLQ.to_owned()),
+                dead_letters: DeadLetterQueue::new(Arc::clone(&queue), DLQ.to_owned()),
                 policy: Policy::new(QUEUE.to_owned(), MAX_RECEIVES),
                 queue,
             },

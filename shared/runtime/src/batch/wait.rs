@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use event::{Code, Failure, FailureKind, Parked, Timestamp};
 
-use crate::backoff::delay;
-use crate::{Record, backoff};
+use crate::Record;
+use crate::backoff::{parking_delay, retry_delay};
 
 /// The longest that a record is hidden that can be parked.
 const LONGEST_HIDDEN: Duration = Duration::from_secs(60);
@@ -64,7 +64,7 @@ pub(super) fn after_failure(
 ) -> Next {
     if let Some(until) = waits_until(record, now) {
         return Next::Park(Parking {
-            delay: delay(until.since(now), &record.message_id, parks(record)),
+            delay: parking_delay(until.since(now), &record.message_id, parks(record)),
             attempts: record.receive_count.saturating_sub(1),
             unavailable_since: unavailable_since(record),
             not_before: Some(until),
@@ -103,13 +103,14 @@ fn is_last_attempt(record: &Record, failure: &Failure, max_receive_count: u32) -
 
 /// As long as the number of its attempts says, or as was asked, if that is longer.
 fn retry(record: &Record, asked: Duration, now: Timestamp) -> Next {
-    let usual = backoff(record.receive_count, &record.message_id);
+    let usual = retry_delay(record.receive_count, &record.message_id);
     let wait = asked.max(usual).min(LONGEST_WAIT);
     if wait <= LONGEST_HIDDEN || !record.can_be_parked() {
         return Next::Hide(wait);
     }
     // The usual wait is spread already.
-    let delay = if wait == usual { wait } else { delay(wait, &record.message_id, parks(record)) };
+    let delay =
+        if wait == usual { wait } else { parking_delay(wait, &record.message_id, parks(record)) };
     Next::Park(Parking {
         delay,
         attempts: record.receive_count,
@@ -137,7 +138,7 @@ fn wait_for_dependency(
     // Woken at the latest when it has waited long enough to be given up.
     let wait = until.since(now).max(least).min(since.plus(longest_wait).since(now));
     Next::Park(Parking {
-        delay: delay(wait, &record.message_id, parks(record)),
+        delay: parking_delay(wait, &record.message_id, parks(record)),
         attempts: record.receive_count.saturating_sub(1),
         unavailable_since: Some(since),
         // An operator may close the breaker sooner: it is asked again after each delay.

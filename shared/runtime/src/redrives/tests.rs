@@ -97,7 +97,7 @@ async fn nothing_is_asked_of_what_no_run_brought_back_nor_of_what_a_stranger_say
     let cancelled = CancelledRedrives::new(Arc::clone(&ledger) as Arc<dyn RedriveRuns>);
     assert_eq!(check(&cancelled, &Record::default(), at(0)).await, Ok(()));
     for record in [brought_back("gone"), passed_on("gone")] {
-        let mut record = Record { is_strangers: true, ..record };
+        let mut record = Record { is_from_untrusted: true, ..record };
         assert_eq!(check(&cancelled, &record, at(0)).await, Ok(()));
         record.unpark();
         assert!(!record.attributes.contains_key(REDRIVE_ATTRIBUTE), "it goes no further");

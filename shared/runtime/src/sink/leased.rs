@@ -1,4 +1,4 @@
-//! Sinks whose effects are somewhere else, where only a key tells that they are there.
+//! Sinks whose effects cannot share a transaction with their dedupe records, such as services.
 
 use std::future::Future;
 use std::sync::Mutex;
@@ -6,134 +6,162 @@ use std::time::Duration;
 
 use breaker::polling::BatchSummary;
 use contracts::Catalog;
-use dedupe::leased::{Delivery, Target, write_leased};
-use dedupe::{Claim, NoEffect, Outcome, Owner, Recent, RecordId, Store};
+use dedupe::leased::{Attempt, Delivery, Target, write_leased};
+use dedupe::{Claim, NoEffect, Outcome, Owner, RecentKey, RecentKeys, RecordId, Store};
 use event::{Failure, Fingerprint, Timestamp};
 
-use super::{Event, Own, Prepared, RECENT_KEYS, is_custom, lease, settle_events, to_write};
-use crate::{Deadline, Done, Record, Stage, unique_name};
+use super::{
+    Event, Prepared, RECENT_KEYS, SinkIndex, WriteKey, collect_writes, is_custom, lease_for,
+};
+use crate::{Deadline, EventCounts, Record, Stage, unique_name};
 
-/// What a function knows of its sinks.
+/// A function's sinks: which they are, what is sent to them, and how.
 pub trait LeasedSink: Send + Sync {
-    /// As dead letters and logs name the stage, and contracts a sink of one's own.
+    /// The name of the stage in dead letters and logs. A contract names it in `by` for a custom sink.
     const NAME: &'static str;
 
-    /// What is sent of an event.
+    /// What is sent for an event.
     type Request: Send + Sync;
 
-    /// Whether a contract's sink is one of this function's. By default those of kind `custom` that name
+    /// Whether a contract's sink belongs to this function. By default these are the custom sinks that name
     /// it.
     fn is_own(&self, sink: &contracts::Sink) -> bool {
         is_custom(sink, Self::NAME)
     }
 
-    /// What is to be sent of an event.
+    /// Builds the request for an event.
     ///
     /// # Errors
-    /// Permanent: nothing can be made of this event.
+    /// Permanent, if no request can be built from this event.
     fn request(&self, event: &Event<'_>, sink: &contracts::Sink) -> Result<Self::Request, Failure>;
 
-    /// Sends it under this key, by which whoever takes it must tell what came before. `is_repeat` says
-    /// that an earlier attempt may have taken effect. To be back by the deadline: what is not counts as
-    /// unknown.
+    /// Sends a request. The receiver must recognize a repeated request by the key of the context. A call
+    /// that is not back by the context's deadline counts as unknown.
     fn send(
         &self,
         request: &Self::Request,
-        key: &RecordId,
-        is_repeat: bool,
-        deadline: &Deadline,
+        context: DeliveryContext<'_>,
     ) -> impl Future<Output = Delivery> + Send;
 
-    /// As [`Stage::end_invocation`].
+    /// Does the same as [`Stage::end_invocation`].
     fn end_invocation(&self, _summary: &BatchSummary) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 }
 
-/// The stage that writes them.
-pub struct Leased<K, S> {
-    own: Own,
-    sink: K,
-    store: S,
-    /// What this environment delivered, from one invocation to the next.
-    recent: Mutex<Recent>,
+/// What a sink needs to know of a delivery besides its request.
+#[derive(Clone, Copy)]
+pub struct DeliveryContext<'a> {
+    /// The key under which the event takes effect once.
+    pub key: &'a RecordId,
+    pub attempt: Attempt,
+    pub deadline: &'a Deadline,
 }
 
-/// An event for one sink.
-pub struct Sending<R> {
+/// The stage that writes to a [`LeasedSink`].
+pub struct LeasedStage<K, S> {
+    index: SinkIndex,
+    sink: K,
+    store: S,
+    /// The keys that this environment delivered in this invocation and in earlier ones.
+    recent: Mutex<RecentKeys>,
+}
+
+/// An event's request to one sink.
+pub struct LeasedWrite<R> {
     id: RecordId,
     fingerprint: Fingerprint,
     expires_at: Timestamp,
     request: R,
 }
 
-/// What is kept of an invocation to complete what was delivered, or to give it back.
+impl<R> LeasedWrite<R> {
+    fn key(&self) -> WriteKey {
+        WriteKey { id: self.id.clone(), fingerprint: self.fingerprint.clone() }
+    }
+
+    fn recent_key(&self) -> RecentKey {
+        RecentKey {
+            id: self.id.clone(),
+            fingerprint: self.fingerprint.clone(),
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+/// The time at the end of an invocation in which deliveries are completed or given back.
 const COMPLETION: Duration = Duration::from_secs(4);
 
-impl<K: LeasedSink, S> Leased<K, S> {
+impl<K: LeasedSink, S> LeasedStage<K, S> {
     #[must_use]
     pub fn new(contracts: Catalog, sink: K, store: S) -> Self {
-        let own = Own::of(contracts, |each| sink.is_own(each));
-        Self { own, sink, store, recent: Mutex::new(Recent::new(RECENT_KEYS)) }
+        let index = SinkIndex::new(contracts, |each| sink.is_own(each));
+        Self { index, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
     }
 }
 
-impl<K: LeasedSink, S: Store<Effect = NoEffect>> Leased<K, S> {
-    async fn send(&self, sendings: Vec<Sending<K::Request>>, deadline: &Deadline) -> Vec<Outcome> {
+impl<K: LeasedSink, S: Store<Effect = NoEffect>> LeasedStage<K, S> {
+    async fn deliver(
+        &self,
+        writes: Vec<LeasedWrite<K::Request>>,
+        deadline: &Deadline,
+    ) -> Vec<Outcome> {
         let owner = Owner::from(unique_name(deadline.now()));
-        let claim = |each: &Sending<K::Request>| Claim {
-            id: each.id.clone(),
-            fingerprint: each.fingerprint.clone(),
-            expires_at: each.expires_at,
-            owner: owner.clone(),
-        };
-        let claims = sendings.iter().map(claim).collect();
+        let mut claims = Vec::with_capacity(writes.len());
+        for write in &writes {
+            claims.push(Claim {
+                id: write.id.clone(),
+                fingerprint: write.fingerprint.clone(),
+                expires_at: write.expires_at,
+                owner: owner.clone(),
+            });
+        }
         let completion = COMPLETION.min(deadline.remaining() / 3);
-        let target = Sender { sink: &self.sink, sendings, deadline: deadline.earlier(completion) };
-        write_leased(&self.store, &target, claims, lease(deadline), || deadline.now()).await
+        let target =
+            SinkTarget { sink: &self.sink, writes, deadline: deadline.earlier(completion) };
+        write_leased(&self.store, &target, claims, lease_for(deadline), || deadline.now()).await
     }
 }
 
-impl<K, S> Stage for Leased<K, S>
+impl<K, S> Stage for LeasedStage<K, S>
 where
     K: LeasedSink,
     S: Store<Effect = NoEffect>,
 {
     const NAME: &'static str = K::NAME;
 
-    type Prepared = Prepared<Sending<K::Request>>;
+    type Prepared = Prepared<LeasedWrite<K::Request>>;
 
     async fn prepare(
         &self,
         record: &Record,
         deadline: &Deadline,
     ) -> Result<Self::Prepared, Failure> {
-        let (event, sinks) = self.own.read(K::NAME, record, deadline.now())?;
-        let sending = |sink: &contracts::Sink| {
-            Ok(Sending {
+        let (event, sinks) = self.index.read(K::NAME, record, deadline.now())?;
+        let mut prepared = Vec::new();
+        for sink in sinks {
+            prepared.push(self.sink.request(&event, sink).map(|request| LeasedWrite {
                 id: event.id(sink),
                 fingerprint: event.envelope.fingerprint.clone(),
                 expires_at: event.expires_at,
-                request: self.sink.request(&event, sink)?,
-            })
-        };
-        Ok(sinks.map(sending).collect())
+                request,
+            }));
+        }
+        Ok(prepared)
     }
 
     async fn commit(
         &self,
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
-    ) -> Vec<Result<Done, Failure>> {
-        let key = |each: &Sending<K::Request>| (each.id.clone(), each.fingerprint.clone());
-        let (sendings, events) = to_write(prepared, key);
-        let known_by = |each: &Sending<K::Request>| {
-            (each.id.clone(), each.fingerprint.clone(), each.expires_at)
-        };
-        let send = |unknown| self.send(unknown, deadline);
+    ) -> Vec<Result<EventCounts, Failure>> {
+        let (writes, events) = collect_writes(prepared, LeasedWrite::key);
         let now = deadline.now();
-        let outcomes = Recent::spare(&self.recent, sendings, known_by, now, send).await;
-        settle_events(events, outcomes)
+        let outcomes =
+            RecentKeys::skip_known(&self.recent, writes, LeasedWrite::recent_key, now, |unknown| {
+                self.deliver(unknown, deadline)
+            });
+        events.settle(outcomes.await)
     }
 
     async fn end_invocation(&self, summary: &BatchSummary) {
@@ -141,15 +169,17 @@ where
     }
 }
 
-struct Sender<'a, K: LeasedSink> {
+/// The sink as the protocol's target.
+struct SinkTarget<'a, K: LeasedSink> {
     sink: &'a K,
-    sendings: Vec<Sending<K::Request>>,
+    writes: Vec<LeasedWrite<K::Request>>,
     deadline: Deadline,
 }
 
-impl<K: LeasedSink> Target for Sender<'_, K> {
-    async fn deliver(&self, position: usize, claim: &Claim, is_repeat: bool) -> Delivery {
-        let request = &self.sendings[position].request;
-        self.sink.send(request, &claim.id, is_repeat, &self.deadline).await
+impl<K: LeasedSink> Target for SinkTarget<'_, K> {
+    async fn deliver(&self, position: usize, claim: &Claim, attempt: Attempt) -> Delivery {
+        let request = &self.writes[position].request;
+        let context = DeliveryContext { key: &claim.id, attempt, deadline: &self.deadline };
+        self.sink.send(request, context).await
     }
 }

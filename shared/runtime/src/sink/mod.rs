@@ -1,9 +1,9 @@
-//! What every function does that writes to sinks: an envelope becomes something for each of its
-//! dataset's sinks that are the function's, and a batch of that is written once.
+//! Stages that write to sinks. An envelope becomes one write for each of its dataset's sinks that belong
+//! to the function, and the writes of a batch are made once.
 //!
-//! A function of one's own implements one of two traits: [`TransactionalSink`], where dedupe record and
-//! effect share a transaction, or [`LeasedSink`], where the effect is somewhere else. [`Transactional`]
-//! and [`Leased`] make stages of them.
+//! A custom sink implements one of two traits: [`TransactionalSink`] if its effects can share a transaction
+//! with their dedupe records, or else [`LeasedSink`]. [`TransactionalStage`] and [`LeasedStage`] make a
+//! [`Stage`](crate::Stage) of it.
 
 mod leased;
 mod transactional;
@@ -16,16 +16,16 @@ use dedupe::{Lease, Limits, Outcome, RecordId};
 use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp, json_problem};
 use serde_json::Value;
 
-pub use self::leased::{Leased, LeasedSink};
-pub use self::transactional::{Transactional, TransactionalSink};
-use crate::verdict::{joined, settled};
-use crate::{Deadline, Done, Record};
+pub use self::leased::{DeliveryContext, LeasedSink, LeasedStage};
+pub use self::transactional::{SizedEffect, TransactionalSink, TransactionalStage};
+use crate::verdict::{counts_of, verdict_of};
+use crate::{Deadline, EventCounts, Record};
 
-/// An event on its way into a function's sinks.
+/// An event that is to be written to a function's sinks.
 pub struct Event<'a> {
     pub envelope: Envelope,
     pub contract: &'a Contract,
-    /// What the envelope carries, parsed.
+    /// The data of the envelope, parsed.
     pub payload: Value,
     pub now: Timestamp,
     /// Until when its key is remembered.
@@ -33,14 +33,14 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// What happens once.
+    /// The id under which the event takes effect once in a sink.
     #[must_use]
     pub fn id(&self, sink: &contracts::Sink) -> RecordId {
         RecordId { sink: sink.name.clone(), key: self.envelope.idempotencykey.clone() }
     }
 }
 
-/// An event that may be written now.
+/// An event that may still be written.
 pub struct Accepted<'a> {
     pub envelope: Envelope,
     pub contract: &'a Contract,
@@ -48,12 +48,15 @@ pub struct Accepted<'a> {
     pub expires_at: Timestamp,
 }
 
-/// A letter lives 14 days, and a redrive makes a new one of what fails again: there is no end to how old
-/// an event may be. No key of it is forgotten sooner than this allows, for none was written before it
-/// was taken in. A redrive sees to it that they are remembered for longer, and says until when (`extended_to`).
+/// Checks that the keys of an event are still remembered.
+///
+/// A dead letter lives for 14 days, and a redrive makes a new one of an event that fails again. So an event
+/// may be of any age. None of its keys was written before it was taken in, and so none is forgotten
+/// earlier than this check allows. A redrive extends the time for which they are remembered, and passes it
+/// on as `extended_to`.
 ///
 /// # Errors
-/// [`Code::Forgotten`], permanent, where one may be.
+/// [`Code::Forgotten`], permanent, if a key may be forgotten.
 fn check_remembered(
     taken_in: Timestamp,
     extended_to: Option<Timestamp>,
@@ -71,53 +74,55 @@ fn check_remembered(
     Err(Failure::permanent(Code::Forgotten, reason))
 }
 
-/// A record's envelope, of an event that may still be written, and its dataset's contract.
+/// Reads the envelope of a record, looks up its contract, and checks that the event may still be written.
 ///
 /// # Errors
-/// Permanent: it is no envelope, or its key may be forgotten ([`Code::Forgotten`]). Transient: it has no
-/// contract here, as [`known_later`] says.
+/// Permanent if the record is not an envelope, or if a key of the event may be forgotten
+/// ([`Code::Forgotten`]). Transient if there is no contract, see [`retry_during_deployment`].
 pub fn accept<'a>(
     contracts: &'a Catalog,
     record: &Record,
     now: Timestamp,
 ) -> Result<Accepted<'a>, Failure> {
     let envelope = Envelope::from_json(&record.body)?;
-    let contract = contracts.get(&envelope.dataset).map_err(known_later)?;
+    let contract = contracts.get(&envelope.dataset).map_err(retry_during_deployment)?;
     let extended_to = record.redriven().and_then(|redriven| redriven.remembered_until);
     check_remembered(envelope.ingesttime, extended_to, contract, now)?;
-    // A copy of the message is written until then: a record that is forgotten before, since the contract says less by
-    // now, would let it take effect again.
+    // A copy of the message may be written until then. If the contract has a shorter retention by now, a
+    // record that expired earlier would let the copy take effect again.
     let expires_at = contract.surely_remembered_until(now, extended_to);
     Ok(Accepted { envelope, contract, expires_at })
 }
 
-/// Of what an earlier stage knew and this one does not: it is of a newer deployment, as there is one
-/// while functions are replaced one after another. This one will be replaced too; if it still does not
-/// know on the last receive, the event is a dead letter like any other.
+/// Makes a failure transient that a newer deployment would not have.
+///
+/// An earlier stage may know a dataset or a sink that this one does not, while functions are replaced one
+/// after another. This function will be replaced too. If it still fails at the last receive, the event
+/// becomes a dead letter like any other.
 #[must_use]
-pub fn known_later(failure: Failure) -> Failure {
+pub fn retry_during_deployment(failure: Failure) -> Failure {
     Failure { kind: FailureKind::Transient, ..failure }
 }
 
-/// The sinks of all datasets that are one function's.
-struct Own {
+/// The sinks of each dataset that belong to one function.
+struct SinkIndex {
     contracts: Catalog,
-    /// Their places in their contracts.
+    /// The positions of the sinks in their contracts, by dataset.
     of_dataset: BTreeMap<String, Vec<usize>>,
 }
 
-impl Own {
-    fn of(contracts: Catalog, is_own: impl Fn(&contracts::Sink) -> bool) -> Self {
-        let own = |contract: &Contract| {
+impl SinkIndex {
+    fn new(contracts: Catalog, is_own: impl Fn(&contracts::Sink) -> bool) -> Self {
+        let mut of_dataset = BTreeMap::new();
+        for contract in contracts.iter() {
             let sinks = contract.sinks.iter().enumerate();
             let own = sinks.filter(|(_, sink)| is_own(sink)).map(|(at, _)| at).collect();
-            (contract.dataset.clone(), own)
-        };
-        let of_dataset = contracts.iter().map(own).collect();
+            of_dataset.insert(contract.dataset.clone(), own);
+        }
         Self { contracts, of_dataset }
     }
 
-    /// A record's event, with the sinks that it is for.
+    /// Reads the event of a record, and finds the sinks that it is written to.
     fn read(
         &self,
         stage: &str,
@@ -128,7 +133,7 @@ impl Own {
         let own = self.of_dataset.get(&envelope.dataset).filter(|own| !own.is_empty());
         let own = own.ok_or_else(|| {
             let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
-            known_later(Failure::permanent(Code::ContractViolation, reason))
+            retry_during_deployment(Failure::permanent(Code::ContractViolation, reason))
         })?;
         let payload = serde_json::from_str(envelope.data.get())
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error)))?;
@@ -137,66 +142,79 @@ impl Own {
     }
 }
 
-/// Whether a sink is that of a function of one's own.
+/// Whether a sink is a custom sink of the function with this name.
 fn is_custom(sink: &contracts::Sink, name: &str) -> bool {
     matches!(sink.kind(), SinkKind::Custom(by) if by == name)
 }
 
-/// What one event is for each of its sinks. What one sink cannot take, another can.
+/// The writes of one event, one for each of its sinks. One sink may refuse what another accepts.
 pub type Prepared<W> = Vec<Result<W, Failure>>;
 
-/// A sink and a key, and the payload that came under it.
-pub type Delivered = (RecordId, Fingerprint);
+/// The key under which an event is written to a sink, and its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteKey {
+    pub id: RecordId,
+    pub fingerprint: Fingerprint,
+}
 
-/// What is to be written of a batch, and for each event and sink which, or why it is not.
-pub fn to_write<W>(
+/// The writes of each event of a batch, whose outcomes are not known yet.
+pub struct PendingEvents(Vec<Vec<Result<WriteKey, Failure>>>);
+
+/// Collects the writes of a batch, and which event each belongs to.
+pub fn collect_writes<W>(
     prepared: Vec<Prepared<W>>,
-    delivered: impl Fn(&W) -> Delivered,
-) -> (Vec<W>, Vec<Vec<Result<Delivered, Failure>>>) {
+    key: impl Fn(&W) -> WriteKey,
+) -> (Vec<W>, PendingEvents) {
     let mut writes = Vec::new();
     let mut events = Vec::with_capacity(prepared.len());
     for sinks in prepared {
-        let mut of_event = Vec::with_capacity(sinks.len());
-        for sink in sinks {
-            of_event.push(sink.as_ref().map(&delivered).map_err(Clone::clone));
-            writes.extend(sink);
+        let mut keys = Vec::with_capacity(sinks.len());
+        for write in sinks {
+            keys.push(write.as_ref().map(&key).map_err(Clone::clone));
+            writes.extend(write);
         }
-        events.push(of_event);
+        events.push(keys);
     }
-    (writes, events)
+    (writes, PendingEvents(events))
 }
 
-/// What became of each event, from one outcome for each write.
-#[must_use]
-pub fn settle_events(
-    events: Vec<Vec<Result<Delivered, Failure>>>,
-    outcomes: Vec<Outcome>,
-) -> Vec<Result<Done, Failure>> {
-    let mut outcomes = outcomes.into_iter();
-    let unknown =
-        || Err(Failure::transient(Code::DependencyUnavailable, "a write without an outcome"));
-    let settle = |of_event: Vec<Result<Delivered, Failure>>| {
-        let of_sink = |sink: Result<Delivered, Failure>| {
-            let (id, fingerprint) = sink?;
-            settled(outcomes.next().unwrap_or_else(unknown), &id, &fingerprint)
-        };
-        joined(of_event.into_iter().map(of_sink).collect())
-    };
-    events.into_iter().map(settle).collect()
+impl PendingEvents {
+    /// The result of each event, from the outcome of each write, in their order.
+    #[must_use]
+    pub fn settle(self, outcomes: Vec<Outcome>) -> Vec<Result<EventCounts, Failure>> {
+        let mut outcomes = outcomes.into_iter();
+        let mut results = Vec::with_capacity(self.0.len());
+        for keys in self.0 {
+            let mut verdicts = Vec::with_capacity(keys.len());
+            for key in keys {
+                verdicts.push(match key {
+                    Ok(key) => verdict_of(outcomes.next().unwrap_or_else(missing_outcome), &key),
+                    Err(failure) => Err(failure),
+                });
+            }
+            results.push(counts_of(verdicts));
+        }
+        results
+    }
 }
 
-/// Half a megabyte: what came within the last minute or so is where duplicates are.
+fn missing_outcome() -> Outcome {
+    Err(Failure::transient(Code::DependencyUnavailable, "a write without an outcome"))
+}
+
+/// How many keys an environment remembers. That takes half a megabyte, and covers about the last minute,
+/// in which duplicates arrive.
 const RECENT_KEYS: usize = 2_000;
 
-/// How often a call is made whose outcome is not known; the SDK has tried each three times.
+/// How often a call is made if its outcome stays unknown. The SDK tries each call three times by itself.
 const TRIES: u32 = 3;
 
-/// The rest of a batch waits no longer than this for the keys that another invocation has claimed.
+/// The longest time that a batch waits for the keys that another invocation has claimed.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// A claim lasts as long as its invocation.
+/// The lease of an invocation's claims: it lasts as long as the invocation.
 #[must_use]
-pub fn lease(deadline: &Deadline) -> Lease {
+pub fn lease_for(deadline: &Deadline) -> Lease {
     let (now, left) = (deadline.now(), deadline.remaining());
     Lease {
         ends_at: now.plus(left),

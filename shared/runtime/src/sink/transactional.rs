@@ -3,56 +3,63 @@
 use std::sync::Mutex;
 
 use contracts::Catalog;
-use dedupe::transactional::{Write, write_once_with};
-use dedupe::{Effect, Limits, Recent, Store};
+use dedupe::transactional::{Write, write_unknown_once};
+use dedupe::{Effect, Limits, RecentKeys, Store};
 use event::Failure;
 
-use super::{Event, Own, Prepared, RECENT_KEYS, is_custom, settle_events, to_write};
-use crate::{Deadline, Done, Record, Stage};
+use super::{Event, Prepared, RECENT_KEYS, SinkIndex, WriteKey, collect_writes, is_custom};
+use crate::{Deadline, EventCounts, Record, Stage};
 
-/// What a function knows of its sinks.
+/// A function's sinks: which they are, and what an event does to them.
 pub trait TransactionalSink: Send + Sync {
-    /// As dead letters and logs name the stage, and contracts a sink of one's own.
+    /// The name of the stage in dead letters and logs. A contract names it in `by` for a custom sink.
     const NAME: &'static str;
 
     type Effect: Effect;
 
-    /// Whether a contract's sink is one of this function's. By default those of kind `custom` that name
+    /// Whether a contract's sink belongs to this function. By default these are the custom sinks that name
     /// it.
     fn is_own(&self, sink: &contracts::Sink) -> bool {
         is_custom(sink, Self::NAME)
     }
 
-    /// What an event does, and what that and its dedupe record count towards the store's limit on a
-    /// transaction, in bytes.
+    /// The effect of an event on a sink.
     ///
     /// # Errors
-    /// Permanent: what cannot be done of this event.
+    /// Permanent, if this event cannot be written to the sink.
     fn effect(
         &self,
         event: &Event<'_>,
         sink: &contracts::Sink,
-    ) -> Result<(Self::Effect, usize), Failure>;
+    ) -> Result<SizedEffect<Self::Effect>, Failure>;
 }
 
-/// The stage that writes them.
-pub struct Transactional<K, S> {
-    own: Own,
+/// An effect with its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SizedEffect<E> {
+    pub effect: E,
+    /// The size of effect and dedupe record in bytes, as the store's limit on a transaction counts it.
+    pub bytes: usize,
+}
+
+/// The stage that writes to a [`TransactionalSink`].
+pub struct TransactionalStage<K, S> {
+    index: SinkIndex,
     sink: K,
     store: S,
-    /// What this environment wrote, from one invocation to the next.
-    recent: Mutex<Recent>,
+    /// The keys that this environment wrote in this invocation and in earlier ones.
+    recent: Mutex<RecentKeys>,
 }
 
-impl<K: TransactionalSink, S> Transactional<K, S> {
+impl<K: TransactionalSink, S> TransactionalStage<K, S> {
     #[must_use]
     pub fn new(contracts: Catalog, sink: K, store: S) -> Self {
-        let own = Own::of(contracts, |each| sink.is_own(each));
-        Self { own, sink, store, recent: Mutex::new(Recent::new(RECENT_KEYS)) }
+        let index = SinkIndex::new(contracts, |each| sink.is_own(each));
+        Self { index, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
     }
 }
 
-impl<K, S> Stage for Transactional<K, S>
+impl<K, S> Stage for TransactionalStage<K, S>
 where
     K: TransactionalSink,
     S: Store<Effect = K::Effect>,
@@ -66,30 +73,32 @@ where
         record: &Record,
         deadline: &Deadline,
     ) -> Result<Self::Prepared, Failure> {
-        let (event, sinks) = self.own.read(K::NAME, record, deadline.now())?;
-        let write = |sink: &contracts::Sink| {
-            let (effect, bytes) = self.sink.effect(&event, sink)?;
-            Ok(Write {
+        let (event, sinks) = self.index.read(K::NAME, record, deadline.now())?;
+        let mut prepared = Vec::new();
+        for sink in sinks {
+            let sized = self.sink.effect(&event, sink);
+            prepared.push(sized.map(|SizedEffect { effect, bytes }| Write {
                 id: event.id(sink),
                 fingerprint: event.envelope.fingerprint.clone(),
                 expires_at: event.expires_at,
                 effect,
                 bytes,
-            })
-        };
-        Ok(sinks.map(write).collect())
+            }));
+        }
+        Ok(prepared)
     }
 
     async fn commit(
         &self,
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
-    ) -> Vec<Result<Done, Failure>> {
-        let key = |write: &Write<K::Effect>| (write.id.clone(), write.fingerprint.clone());
-        let (writes, events) = to_write(prepared, key);
-        let now = deadline.now();
-        let limits = Limits::DYNAMODB;
-        let outcomes = write_once_with(&self.recent, &self.store, writes, limits, now).await;
-        settle_events(events, outcomes)
+    ) -> Vec<Result<EventCounts, Failure>> {
+        let (writes, events) = collect_writes(prepared, |write: &Write<K::Effect>| WriteKey {
+            id: write.id.clone(),
+            fingerprint: write.fingerprint.clone(),
+        });
+        let (now, limits) = (deadline.now(), Limits::DYNAMODB);
+        let outcomes = write_unknown_once(&self.recent, &self.store, writes, limits, now).await;
+        events.settle(outcomes)
     }
 }

@@ -106,7 +106,7 @@ impl World {
             objects: self.store.clone(),
             contracts: self.contracts.clone(),
             stages: BTreeMap::from([(DLQ.to_owned(), "sink".to_owned())]),
-            trusted_senders: Senders::read(&variables).unwrap(),
+            trusted_senders: TrustedSenders::read(&variables).unwrap(),
         }
     }
 

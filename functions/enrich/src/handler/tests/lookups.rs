@@ -1,7 +1,7 @@
 //! Enrichers that look something up: in tables, in lookups of one's own, and in reference data.
 
 use contracts::CallFailure;
-use runtime::{Found as Answer, LookupError};
+use runtime::{LookupAnswer as Answer, LookupError};
 
 use super::outages::contracts;
 use super::*;

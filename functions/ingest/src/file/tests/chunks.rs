@@ -23,7 +23,10 @@ fn chunks(bytes: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
     testkit::cut(bytes, cuts).into_iter().map(<[u8]>::to_vec).collect()
 }
 
-fn messages(name: &str, chunks: Vec<Vec<u8>>) -> (Result<Done, Failure>, Vec<Vec<Outgoing>>) {
+fn messages(
+    name: &str,
+    chunks: Vec<Vec<u8>>,
+) -> (Result<EventCounts, Failure>, Vec<Vec<Outgoing>>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let read = runtime.block_on(read_chunks(name, chunks));
     (read.result, [ENRICH, DLQ].map(|url| read.queue.sent_to(url)).into())

@@ -6,7 +6,7 @@ mod lambda;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use breaker::polling::{EvidenceStore as _, MappingState, Sighting};
+use breaker::polling::{EvidenceStore as _, MappingState, Observation};
 use breaker::{Cause, Forced, ForcedState, Record, Snapshot, State};
 use event::Timestamp;
 use futures_util::FutureExt;
@@ -72,11 +72,11 @@ impl World {
 
     /// A batch ends, and all of its records wait.
     fn all_wait(&self) {
-        self.see(&Sighting::AllWaited { dependency: "weather".to_owned() });
+        self.see(&Observation::AllWaited { dependency: "weather".to_owned() });
     }
 
-    fn see(&self, sighting: &Sighting) {
-        self.store().add("enrich", sighting, self.now()).now_or_never().unwrap().unwrap();
+    fn see(&self, observation: &Observation) {
+        self.store().add("enrich", observation, self.now()).now_or_never().unwrap().unwrap();
     }
 
     /// One invocation, which ends where something never answers.
@@ -141,7 +141,7 @@ fn a_queue_in_which_something_goes_on_is_polled() {
     world.force_open(None);
     for _ in 0..10 {
         world.all_wait();
-        world.see(&Sighting::WentOn);
+        world.see(&Observation::WentOn);
         world.tick();
         world.pass(MINUTE);
     }

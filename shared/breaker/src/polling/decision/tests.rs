@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Evidence, RECENT, Sighting};
+use super::super::{Evidence, Observation, RECENT};
 use super::*;
 
 /// Seconds from the tests' beginning.
@@ -35,10 +35,10 @@ fn evidence(waited: &[(&str, i64)], went_on_s_ago: Option<i64>) -> Evidence {
     let mut evidence = Evidence::default();
     for (dependency, seconds_ago) in waited {
         let dependency = (*dependency).to_owned();
-        evidence.add(&Sighting::AllWaited { dependency }, at(NOW_S - seconds_ago));
+        evidence.add(&Observation::AllWaited { dependency }, at(NOW_S - seconds_ago));
     }
     if let Some(seconds_ago) = went_on_s_ago {
-        evidence.add(&Sighting::WentOn, at(NOW_S - seconds_ago));
+        evidence.add(&Observation::WentOn, at(NOW_S - seconds_ago));
     }
     evidence
 }
@@ -197,7 +197,7 @@ fn whoever_enables_a_mapping_during_a_pause_is_left_alone_for_an_hour() {
     let step = next_step(&alone, standard(enabled), &weather_in(3_600), now());
     assert_eq!(step, Step::Leave);
     let later = at(NOW_S + 3_600);
-    let waited_since = Sighting::AllWaited { dependency: "weather".to_owned() };
+    let waited_since = Observation::AllWaited { dependency: "weather".to_owned() };
     let mut alone = alone;
     alone.evidence.add(&waited_since, later);
     let step = next_step(&alone, standard(enabled), &weather_in(9_000), later);
@@ -219,9 +219,9 @@ fn lambda_is_asked_only_where_there_may_be_something_to_do() {
 fn evidence_is_never_set_back() {
     let mut evidence = evidence(&[("weather", 10)], Some(10));
     let before = evidence.clone();
-    let weather = Sighting::AllWaited { dependency: "weather".to_owned() };
+    let weather = Observation::AllWaited { dependency: "weather".to_owned() };
     evidence.add(&weather, at(NOW_S - 11));
-    evidence.add(&Sighting::WentOn, at(NOW_S - 11));
+    evidence.add(&Observation::WentOn, at(NOW_S - 11));
     assert_eq!(evidence, before);
     evidence.add(&weather, now());
     assert_eq!(evidence.waits_for(now().plus(RECENT)), set(&["weather"]));

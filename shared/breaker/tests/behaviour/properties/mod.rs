@@ -18,7 +18,12 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
-    let faults = vec![StoreFault::Away, StoreFault::ReadOnly, StoreFault::None, StoreFault::None];
+    let faults = vec![
+        StoreFault::StoreUnavailable,
+        StoreFault::ReadOnly,
+        StoreFault::None,
+        StoreFault::None,
+    ];
     let forced = vec![ForcedState::Open, ForcedState::Closed, ForcedState::Disabled];
     prop_oneof![
         20 => (0_usize..4).prop_map(Action::Begin),

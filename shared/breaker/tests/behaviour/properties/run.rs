@@ -7,9 +7,9 @@ use std::time::Duration;
 use event::Timestamp;
 use futures_util::FutureExt;
 use sluicegate_breaker::{
-    Away, Breakers, Event, Forced, ForcedState, HalfOpen, Moment, OpenWait, Outcome, Permit,
-    Publication, Published, Record, Replaced, Settings, Snapshot, StateName, Store, Surroundings,
-    WaitReason, Window, step,
+    Breakers, Event, Forced, ForcedState, HalfOpen, Host, Moment, OpenWait, Outcome, Permit,
+    Publication, PublishOutcome, Record, ReplaceOutcome, Settings, Snapshot, StateName, Store,
+    StoreUnavailable, WaitReason, Window, step,
 };
 use testkit::{MemoryBreakers, StoreFault};
 
@@ -39,7 +39,7 @@ impl Watched {
 }
 
 impl Store for Watched {
-    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, Away> {
+    async fn read(&self) -> Result<BTreeMap<String, Snapshot>, StoreUnavailable> {
         let read = self.inner.read().await;
         if let Ok(snapshots) = &read {
             self.saw(snapshots.get("weather").and_then(|snapshot| snapshot.record.as_ref()));
@@ -47,17 +47,22 @@ impl Store for Watched {
         read
     }
 
-    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> Replaced {
+    async fn replace(&self, breaker: &str, expected: u64, record: &Record) -> ReplaceOutcome {
         let replaced = self.inner.replace(breaker, expected, record).await;
         match &replaced {
-            Replaced::Written => self.saw(Some(record)),
-            Replaced::Conflict(found) => self.saw(found.as_ref()),
-            Replaced::Unknown(_) => {}
+            ReplaceOutcome::Written => self.saw(Some(record)),
+            ReplaceOutcome::Conflict(found) => self.saw(found.as_ref()),
+            ReplaceOutcome::Unknown(_) => {}
         }
         replaced
     }
 
-    async fn publish(&self, breaker: &str, window: Window, publication: &Publication) -> Published {
+    async fn publish(
+        &self,
+        breaker: &str,
+        window: Window,
+        publication: &Publication,
+    ) -> PublishOutcome {
         self.seen.lock().unwrap().published_at.push(self.clock.now());
         self.inner.publish(breaker, window, publication).await
     }
@@ -314,7 +319,7 @@ impl Run {
         let at = Moment { now: self.hands.now(), roll: 0 };
         let Ok(next) = step(&record, event, at, &settings()) else { return };
         let replaced = self.store.replace("weather", record.version, &next).now_or_never();
-        if replaced != Some(Replaced::Written) {
+        if replaced != Some(ReplaceOutcome::Written) {
             return;
         }
         let is_forced_open = next.state_name(&settings(), at.now) == StateName::ForcedOpen;

@@ -2,8 +2,8 @@
 
 mod order;
 
+mod raw;
 mod window;
-mod written;
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::order::{RowOrder, RowVersion};
+pub(crate) use self::raw::RawTableSink;
 pub use self::window::{Opened, Window};
-pub(crate) use self::written::Written;
 
 /// Rows of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

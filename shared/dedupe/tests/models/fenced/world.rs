@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{IdempotencyKey, Timestamp};
-use sluicegate_dedupe::fenced::{Answer, Call, Put, Rounds};
+use sluicegate_dedupe::fenced::{Answer, Call, FencedBatch, PutOutcome};
 use sluicegate_dedupe::{
     Change, Claim, CommitError, Completed, DedupeRecord, Expected, Lease, Limits, NoEffect,
     Outcome, Owner, RecordId, Transaction,
@@ -34,7 +34,7 @@ pub(super) struct World {
     /// A tombstone has no keys.
     pub(super) objects: BTreeMap<Owner, BTreeSet<IdempotencyKey>>,
     pub(super) published: BTreeSet<Owner>,
-    pub(super) workers: Vec<Worker<Rounds, Asked, Answer>>,
+    pub(super) workers: Vec<Worker<FencedBatch, Asked, Answer>>,
     pub(super) late: Vec<Asked>,
     pub(super) faults: Faults,
     /// Every record that was once completed.
@@ -72,7 +72,7 @@ impl World {
     }
 
     fn delay(&mut self, asked: Asked) {
-        if matches!(asked.0, Call::Look(_)) {
+        if matches!(asked.0, Call::ReadKeys(_)) {
             // Nobody notices.
             return;
         }
@@ -86,18 +86,20 @@ impl World {
             Call::Commit(changes) => Answer::Committed(self.commit(changes, broken)),
             Call::Put { owner, .. } if broken == Broken::Order => {
                 if self.objects.contains_key(&owner) {
-                    return Answer::Put(Ok(Put::Exists));
+                    return Answer::Put(Ok(PutOutcome::Exists));
                 }
                 let late = Call::Put { owner, positions: Vec::new() };
                 if !self.late.iter().any(|(call, _)| *call == late) {
                     self.late.push((late, keys));
                 }
-                Answer::Put(Ok(Put::Created))
+                Answer::Put(Ok(PutOutcome::Created))
             }
             Call::Put { owner, .. } => Answer::Put(Ok(self.put(owner, keys))),
-            Call::Look(owner) => Answer::Looked(Ok(self.objects.get(&owner).cloned())),
-            Call::Fence(_) if broken == Broken::Tombstone => Answer::Fenced(Ok(Put::Created)),
-            Call::Fence(owner) => Answer::Fenced(Ok(self.put(owner, BTreeSet::new()))),
+            Call::ReadKeys(owner) => Answer::Keys(Ok(self.objects.get(&owner).cloned())),
+            Call::PutTombstone(_) if broken == Broken::Tombstone => {
+                Answer::Tombstone(Ok(PutOutcome::Created))
+            }
+            Call::PutTombstone(owner) => Answer::Tombstone(Ok(self.put(owner, BTreeSet::new()))),
             Call::Publish(owner) => {
                 self.published.insert(owner);
                 Answer::Published(Ok(()))
@@ -105,12 +107,12 @@ impl World {
         }
     }
 
-    fn put(&mut self, owner: Owner, keys: BTreeSet<IdempotencyKey>) -> Put {
+    fn put(&mut self, owner: Owner, keys: BTreeSet<IdempotencyKey>) -> PutOutcome {
         if self.objects.contains_key(&owner) {
-            return Put::Exists;
+            return PutOutcome::Exists;
         }
         self.objects.insert(owner, keys);
-        Put::Created
+        PutOutcome::Created
     }
 
     fn commit(&mut self, mut changes: Vec<Change>, broken: Broken) -> Result<(), CommitError> {
@@ -145,11 +147,11 @@ impl World {
         let claims = self.workers[worker].left.iter().map(claim).collect();
         let limits = Limits { contended_tries: 0, ..Limits::DYNAMODB };
         let lease = Lease { ends_at: at(true), wait_until: at(false), limits, tries: 1 };
-        self.go_on(worker, Rounds::new(claims, lease), false);
+        self.go_on(worker, FencedBatch::new(claims, lease), false);
     }
 
     /// Begins the next round, or ends the invocation.
-    fn go_on(&mut self, worker: usize, mut rounds: Rounds, leases_ended: bool) {
+    fn go_on(&mut self, worker: usize, mut rounds: FencedBatch, leases_ended: bool) {
         let calls = rounds.calls(at(leases_ended));
         let worker = &mut self.workers[worker];
         if calls.is_empty() {
@@ -219,7 +221,7 @@ impl World {
         run.answers[call] = Some(answer);
         if run.is_answered() {
             let answers = run.take_answers();
-            run.rounds.answer(answers, at(leases_ended));
+            run.rounds.apply_answers(answers, at(leases_ended));
             self.go_on(worker, run.rounds, leases_ended);
         } else {
             self.workers[worker].run = Some(run);
@@ -259,8 +261,8 @@ fn failed(call: &Call) -> Answer {
     match call {
         Call::Commit(_) => Answer::Committed(Err(CommitError::Failed(lost()))),
         Call::Put { .. } => Answer::Put(Err(lost())),
-        Call::Look(_) => Answer::Looked(Err(lost())),
-        Call::Fence(_) => Answer::Fenced(Err(lost())),
+        Call::ReadKeys(_) => Answer::Keys(Err(lost())),
+        Call::PutTombstone(_) => Answer::Tombstone(Err(lost())),
         Call::Publish(_) => Answer::Published(Err(lost())),
     }
 }

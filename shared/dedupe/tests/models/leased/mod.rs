@@ -7,7 +7,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sluicegate_dedupe::DedupeRecord;
-use sluicegate_dedupe::leased::Call;
+use sluicegate_dedupe::leased::{Attempt, Call};
 use stateright::{Model, Property};
 use testkit::Tables;
 
@@ -151,7 +151,8 @@ impl Model for Protocol {
             ),
             Property::sometimes("all is done", |_: &Self, world: &World| world.is_done()),
             Property::sometimes("an attempt is repeated", |model: &Self, world: &World| {
-                let is_repeat = |call: &Call| matches!(call, Call::Deliver { is_repeat: true, .. });
+                let is_repeat =
+                    |call: &Call| matches!(call, Call::Deliver { attempt: Attempt::Repeated, .. });
                 model.is_faultless() || world.deliveries().any(|(_, _, call)| is_repeat(call))
             }),
         ]

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{FailureKind, Fingerprint, Timestamp};
-use sluicegate_dedupe::leased::{Answer, Call, Delivery as Delivered, Rounds};
+use sluicegate_dedupe::leased::{Answer, Attempt, Call, Delivery as Delivered, LeasedBatch};
 use sluicegate_dedupe::{
-    Change, Claim, CommitError, Completed, DedupeRecord, Expected, Lease, Limits, NoEffect,
-    Outcome, Owner, Reason, RecordId, Transaction, Verdict,
+    Change, Claim, CommitError, Completed, DedupeRecord, Expected, ItemConflict, Lease, Limits,
+    NoEffect, Outcome, Owner, RecordId, Transaction, Verdict,
 };
 use testkit::Tables;
 
@@ -62,7 +62,7 @@ pub(super) enum Wrong {
 pub(super) struct World {
     pub(super) tables: Tables<NoEffect>,
     pub(super) target: Target,
-    pub(super) workers: Vec<Worker<Rounds, Asked, Answer>>,
+    pub(super) workers: Vec<Worker<LeasedBatch, Asked, Answer>>,
     pub(super) late: Vec<Asked>,
     pub(super) faults: Faults,
     /// How often the target may yet refuse for a while.
@@ -194,7 +194,7 @@ impl World {
             for (change, reason) in changes.iter().zip(reasons) {
                 if let (
                     Some(DedupeRecord::InProgress(to)),
-                    Reason::Found(Some(DedupeRecord::InProgress(found))),
+                    ItemConflict::Found(Some(DedupeRecord::InProgress(found))),
                 ) = (&change.to, reason)
                 {
                     found.fingerprint = to.fingerprint.clone();
@@ -238,11 +238,11 @@ impl World {
         let claims = self.workers[worker].left.iter().map(claim).collect();
         let limits = Limits { contended_tries: 0, ..Limits::DYNAMODB };
         let lease = Lease { ends_at: at(true), wait_until: at(false), limits, tries: 1 };
-        self.go_on(worker, owner, Rounds::new(claims, lease), false);
+        self.go_on(worker, owner, LeasedBatch::new(claims, lease), false);
     }
 
     /// Begins the next round, or ends the invocation.
-    fn go_on(&mut self, worker: usize, owner: Owner, mut rounds: Rounds, leases_ended: bool) {
+    fn go_on(&mut self, worker: usize, owner: Owner, mut rounds: LeasedBatch, leases_ended: bool) {
         let calls = rounds.calls(at(leases_ended));
         if calls.is_empty() {
             self.settle(worker, rounds.into_outcomes());
@@ -265,8 +265,11 @@ impl World {
 
     /// Of an attempt that takes itself for the first one.
     fn is_not_the_first(&self, asked: &Asked) -> bool {
-        let Asked { call: Call::Deliver { is_repeat: false, .. }, event: Some((key, _)), .. } =
-            asked
+        let Asked {
+            call: Call::Deliver { attempt: Attempt::First, .. },
+            event: Some((key, _)),
+            ..
+        } = asked
         else {
             return false;
         };
@@ -356,7 +359,7 @@ impl World {
         if run.is_answered() {
             let answers = run.take_answers();
             let owner = run.calls.first()?.owner.clone();
-            run.rounds.answer(answers, at(leases_ended));
+            run.rounds.apply_answers(answers, at(leases_ended));
             self.go_on(worker, owner, run.rounds, leases_ended);
         } else {
             self.workers[worker].run = Some(run);

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use contracts::Catalog;
 use dedupe::{CommitError, DedupeRecord, Expected, NoEffect, Store, Transaction};
 use event::Envelope;
-use runtime::sink::{lease, settle_events, to_write};
+use runtime::sink::{WriteKey, collect_writes, lease_for};
 use testkit::{ManualClock, MemoryStore};
 
 use super::super::*;
@@ -252,11 +252,13 @@ impl World {
                     of_dataset.map(|(sink, lake)| LakeRow::new(sink, lake, envelope, expires_at));
                 prepared.push(rows.collect());
             }
-            let (rows, events) =
-                to_write(prepared, |row: &LakeRow| (row.id.clone(), row.fingerprint.clone()));
+            let (rows, events) = collect_writes(prepared, |row: &LakeRow| WriteKey {
+                id: row.id.clone(),
+                fingerprint: row.fingerprint.clone(),
+            });
             let writer = BatchWriter { store: &store, bucket: &bucket, lakes: &lakes, name: &name };
-            let outcomes = writer.write(&rows, lease(&deadline), || deadline.now()).await;
-            settle_events(events, outcomes).iter().map(Result::is_ok).collect()
+            let outcomes = writer.write(&rows, lease_for(&deadline), || deadline.now()).await;
+            events.settle(outcomes).iter().map(Result::is_ok).collect()
         })
     }
 

@@ -89,7 +89,7 @@ async fn what_may_succeed_is_returned_and_hidden_by_its_receive_count() {
     for (act, receives) in [(TRANSIENT, 1), (TRANSIENT, 4), (Act::CommitFails(transient()), 3)] {
         let (rig, found) = among(act, receives).await;
         assert_eq!(found, ends(&["m0", "m2"], &[], &["m1"]));
-        let expected = backoff(receives, "m1");
+        let expected = retry_delay(receives, "m1");
         assert_eq!(rig.hidden(), [("r1".to_owned(), expected)].into());
     }
 }
@@ -160,7 +160,7 @@ async fn more_than_ten_dead_letters_and_retries_go_in_calls_of_ten() {
 
 #[test]
 fn the_response_is_what_lambda_reads() {
-    let failures = vec![Failed { message_id: "m1".to_owned() }];
+    let failures = vec![BatchItemFailure { message_id: "m1".to_owned() }];
     let json = serde_json::to_string(&BatchResponse { failures }).unwrap();
     assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#);
     let none = serde_json::to_string(&BatchResponse::default()).unwrap();
@@ -194,7 +194,7 @@ async fn a_stranger_s_word_of_an_earlier_life_is_not_carried_on() {
     for (sender, expected) in [("AROASELF:function", ("forged", 1)), ("AIDAOTHER", ("m0", 0))] {
         let mut rig = Rig::of(&[PERMANENT]);
         let variables = BTreeMap::from([("TRUSTED_SENDERS", "AROASELF")]);
-        rig.batches.policy.trusted_senders = Some(Senders::read(&variables).unwrap());
+        rig.batches.policy.trusted_senders = Some(TrustedSenders::read(&variables).unwrap());
         let sender = Some(sender.to_owned());
         rig.run(vec![Record { sender, attributes: attributes.clone(), ..record(0) }]).await;
         let (_, letter) = &rig.letters()[0];

@@ -103,7 +103,7 @@ async fn a_transient_failure_is_hidden_for_a_minute_at_most_and_then_parked() {
             assert_eq!(found, ends(&[], &[], &["m0"]), "{receives}");
             rig.hidden()["r0"]
         };
-        assert_eq!(waits, backoff(receives, "m0"));
+        assert_eq!(waits, retry_delay(receives, "m0"));
     }
 }
 
@@ -135,7 +135,7 @@ async fn attempts_add_up_over_all_copies_and_the_dead_letter_is_of_the_first_mes
         } else {
             // Lambda knows what it handed over by the copy's id, and SQS by the copy's receipt.
             assert_eq!(found, ends(&[], &[], &["m1"]));
-            assert_eq!(rig.hidden(), [("r1".to_owned(), backoff(3, "m0"))].into());
+            assert_eq!(rig.hidden(), [("r1".to_owned(), retry_delay(3, "m0"))].into());
         }
     }
 }
@@ -208,7 +208,7 @@ async fn what_can_be_no_dead_letter_is_hidden_and_never_parked() {
         let rig = Rig::new(&[act], Commit::Each, queue);
         let found = rig.run(vec![Record { receive_count: 20, ..record(0) }]).await;
         assert_eq!(found, ends(&[], &[], &["m0"]));
-        assert_eq!(rig.hidden()["r0"], backoff(20, "m0"));
+        assert_eq!(rig.hidden()["r0"], retry_delay(20, "m0"));
     }
 }
 
@@ -268,7 +268,7 @@ async fn a_stranger_s_word_is_not_believed_and_not_passed_on_in_a_copy() {
     };
     let trusted = || {
         let variables = BTreeMap::from([("TRUSTED_SENDERS", "AROASELF")]);
-        Some(Senders::read(&variables).unwrap())
+        Some(TrustedSenders::read(&variables).unwrap())
     };
     let mut rig = Rig::of(&[LATER]);
     rig.batches.policy.trusted_senders = trusted();

@@ -9,7 +9,7 @@ async fn a_record_that_hangs_times_out_alone_and_the_rest_is_committed() {
     let found = rig.run(records(&acts)).await;
     assert_eq!(found, ends(&["m0", "m2"], &[], &["m1"]));
     assert_eq!(rig.deadline.remaining(), INVOCATION / 2);
-    assert_eq!(rig.hidden(), [("r1".to_owned(), backoff(1, "m1"))].into());
+    assert_eq!(rig.hidden(), [("r1".to_owned(), retry_delay(1, "m1"))].into());
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,8 +67,8 @@ async fn hidden(kind: FailureKind, receive_count: u32) -> Duration {
 async fn a_throttled_record_waits_at_least_as_long_as_was_asked() {
     let throttled = |s| FailureKind::Throttled { retry_after: Some(Duration::from_secs(s)) };
     assert_eq!(hidden(throttled(120), 1).await, Duration::from_secs(120));
-    assert_eq!(hidden(throttled(1), 4).await, backoff(4, "m0"));
-    assert_eq!(hidden(FailureKind::Throttled { retry_after: None }, 2).await, backoff(2, "m0"));
+    assert_eq!(hidden(throttled(1), 4).await, retry_delay(4, "m0"));
+    assert_eq!(hidden(FailureKind::Throttled { retry_after: None }, 2).await, retry_delay(2, "m0"));
     assert_eq!(hidden(throttled(1_000_000), 1).await, LONGEST_WAIT);
 }
 
@@ -79,6 +79,6 @@ async fn an_event_waits_out_an_outage_and_no_longer() {
         FailureKind::Unavailable { until, longest_wait: event::DEFAULT_LONGEST_WAIT }
     };
     assert_eq!(hidden(until(60), 1).await, Duration::from_secs(60));
-    assert_eq!(hidden(until(0), 3).await, backoff(3, "m0"));
+    assert_eq!(hidden(until(0), 3).await, retry_delay(3, "m0"));
     assert_eq!(hidden(until(1_000_000), 1).await, LONGEST_WAIT);
 }

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>. It spreads waits, and keeps no secret. To ask the system for
 /// each number would take longer than all else that a breaker does.
-pub(crate) struct Rolls(AtomicU64);
+pub(crate) struct RandomNumbers(AtomicU64);
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl Rolls {
+impl RandomNumbers {
     /// From a number that no other environment has.
     pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
@@ -29,7 +29,7 @@ mod tests {
     /// Of the reference's seed: <https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64>.
     #[test]
     fn the_numbers_are_those_of_the_reference() {
-        let rolls = Rolls::new(1_234_567);
+        let rolls = RandomNumbers::new(1_234_567);
         let first =
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!([rolls.next(), rolls.next(), rolls.next()], first);

@@ -1,4 +1,4 @@
-//! The fields of a table sink as they are written, and which of them a mode has.
+//! The fields of a table sink as they are raw, and which of them a mode has.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ const RESERVED: &[&str] = &[
 const MAX_MERGED: usize = 50;
 
 #[derive(Deserialize)]
-pub(crate) struct Written {
+pub(crate) struct RawTableSink {
     #[serde(default)]
     mode: Mode,
     key: Option<Vec<String>>,
@@ -60,8 +60,8 @@ enum Mode {
     Accumulate,
 }
 
-impl Written {
-    pub(crate) fn checked(mut self, keys: &Keys) -> Result<TableSink, ContractError> {
+impl RawTableSink {
+    pub(crate) fn validate(mut self, keys: &Keys) -> Result<TableSink, ContractError> {
         let mode = self.mode;
         let key = match self.key.take() {
             Some(pointers) => RowKey::Pointers(pointers),
@@ -70,7 +70,7 @@ impl Written {
                 Mode::Upsert | Mode::Merge | Mode::Delete => {
                     RowKey::Pointers(keys.business.clone())
                 }
-                Mode::Accumulate => return Err(needed("sinks.key", mode)),
+                Mode::Accumulate => return Err(missing_field("sinks.key", mode)),
             },
         };
         if let RowKey::Pointers(pointers) = &key {
@@ -85,7 +85,8 @@ impl Written {
             }
             Mode::Merge => TableMode::Merge { order: self.order()?, tombstone: self.tombstone()? },
             Mode::Delete => {
-                let rows_of = self.rows_of.take().ok_or_else(|| needed("sinks.rows_of", mode))?;
+                let rows_of =
+                    self.rows_of.take().ok_or_else(|| missing_field("sinks.rows_of", mode))?;
                 check_name("sinks.rows_of", &rows_of)?;
                 TableMode::Delete { order: self.order()?, rows_of }
             }
@@ -99,12 +100,14 @@ impl Written {
         const FIELD: &str = "sinks.attributes";
         let mode = self.mode;
         match (mode, &self.attributes) {
-            (Mode::Merge, None) => return Err(needed(FIELD, mode)),
+            (Mode::Merge, None) => return Err(missing_field(FIELD, mode)),
             (Mode::Merge, Some(all)) if all.len() > MAX_MERGED => {
                 let problem = format!("{}; an update takes {MAX_MERGED}", all.len());
                 return Err(invalid(FIELD, &problem));
             }
-            (Mode::Delete | Mode::Accumulate, Some(_)) => return Err(strange(FIELD, mode)),
+            (Mode::Delete | Mode::Accumulate, Some(_)) => {
+                return Err(unexpected_field(FIELD, mode));
+            }
             (_, Some(all)) if all.is_empty() => {
                 return Err(invalid(FIELD, "at least one is needed"));
             }
@@ -186,7 +189,7 @@ impl Written {
             ("sinks.sums", self.sums.is_some()),
         ];
         match left.into_iter().find(|(_, is_left)| *is_left) {
-            Some((field, _)) => Err(strange(field, self.mode)),
+            Some((field, _)) => Err(unexpected_field(field, self.mode)),
             None => Ok(()),
         }
     }
@@ -204,11 +207,11 @@ impl Mode {
     }
 }
 
-fn needed(field: &'static str, mode: Mode) -> ContractError {
+fn missing_field(field: &'static str, mode: Mode) -> ContractError {
     invalid(field, &format!("mode {} needs it", mode.name()))
 }
 
-fn strange(field: &'static str, mode: Mode) -> ContractError {
+fn unexpected_field(field: &'static str, mode: Mode) -> ContractError {
     invalid(field, &format!("mode {} has none", mode.name()))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breaker::Surroundings;
+use breaker::Host;
 use event::Timestamp;
 use outbound::Pause;
 use runtime::Clock;
@@ -12,19 +12,19 @@ use crate::ManualClock;
 /// The time of a test's clock, and chance that is always the same. A pause is over at once, and its time has
 /// passed.
 #[derive(Clone, Debug)]
-pub struct ManualSurroundings(pub ManualClock);
+pub struct ManualHost(pub ManualClock);
 
-impl Surroundings for ManualSurroundings {
+impl Host for ManualHost {
     fn now(&self) -> Timestamp {
         Clock::now(&self.0)
     }
 
-    fn roll(&self) -> u64 {
+    fn random(&self) -> u64 {
         7
     }
 }
 
-impl Pause for ManualSurroundings {
+impl Pause for ManualHost {
     async fn pause(&self, time: Duration) {
         self.0.advance(time);
     }

@@ -8,7 +8,7 @@ use super::Call;
 
 /// Why a call was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotAsked {
+pub enum NotSent {
     /// The dependency's breaker holds it back. The event can wait, uncounted.
     Unavailable { failure: Failure, reason: WaitReason },
     /// A limit of our own, or the end of the invocation: nothing is known of the dependency.
@@ -17,7 +17,7 @@ pub enum NotAsked {
     NoSecret(Failure),
 }
 
-impl NotAsked {
+impl NotSent {
     #[must_use]
     pub fn into_failure(self) -> Failure {
         match self {

@@ -1,4 +1,4 @@
-//! The file of dependencies, as written, and the ranges of its values.
+//! The file of dependencies, as it is in the file, and the ranges of its values.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,49 +11,49 @@ use serde::Deserialize;
 
 use super::{CallFailure, Dependency};
 
-/// The file, as written.
+/// The file, as it is in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
-    pub(super) dependencies: BTreeMap<String, WrittenDependency>,
+pub(super) struct RawDependencies {
+    pub(super) dependencies: BTreeMap<String, RawDependency>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct WrittenDependency {
-    breaker: WrittenBreaker,
+pub(super) struct RawDependency {
+    breaker: RawBreaker,
     ignored: Vec<CallFailure>,
-    limits: WrittenLimits,
-    retries: WrittenRetries,
+    limits: RawLimits,
+    retries: RawRetries,
     longest_wait_s: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct WrittenBreaker {
+struct RawBreaker {
     mode: Mode,
-    window: Option<WrittenWindow>,
+    window: Option<RawWindow>,
     minimum_calls: Option<u32>,
     failure_rate: Option<u8>,
     slow_call_ms: Option<u64>,
     slow_call_rate: Option<u8>,
     absent_rate: Option<u8>,
-    wait: WrittenWait,
-    half_open: WrittenHalfOpen,
+    wait: RawWait,
+    half_open: RawHalfOpen,
     ramp_s: Option<u64>,
     refresh_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenWindow {
+struct RawWindow {
     calls: Option<u32>,
     seconds: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct WrittenWait {
+struct RawWait {
     first_s: Option<u64>,
     longest_s: Option<u64>,
     recovery_s: Option<u64>,
@@ -61,21 +61,21 @@ struct WrittenWait {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct WrittenHalfOpen {
+struct RawHalfOpen {
     permitted_calls: Option<u32>,
     longest_s: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct WrittenLimits {
+struct RawLimits {
     calls_at_once: Option<u32>,
     calls_per_second: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct WrittenRetries {
+struct RawRetries {
     attempts: Option<u32>,
     budget_percent: Option<u32>,
 }
@@ -143,10 +143,10 @@ impl Checks<'_> {
     }
 }
 
-impl WrittenDependency {
-    pub(super) fn checked(self, checks: &mut Checks<'_>) -> Dependency {
+impl RawDependency {
+    pub(super) fn validate(self, checks: &mut Checks<'_>) -> Dependency {
         let mut dependency = Dependency {
-            breaker: self.breaker.checked(checks),
+            breaker: self.breaker.validate(checks),
             ignored: self.ignored.into_iter().collect(),
             ..Dependency::default()
         };
@@ -173,8 +173,8 @@ impl WrittenDependency {
     }
 }
 
-impl WrittenBreaker {
-    fn checked(self, checks: &mut Checks<'_>) -> Settings {
+impl RawBreaker {
+    fn validate(self, checks: &mut Checks<'_>) -> Settings {
         let mut settings = Settings { mode: self.mode, ..Settings::default() };
         self.check_window(&mut settings, checks);
         checks.set_percent("breaker.failure_rate", self.failure_rate, &mut settings.failure_rate);
@@ -233,12 +233,12 @@ impl WrittenBreaker {
     fn check_window(&self, settings: &mut Settings, checks: &mut Checks<'_>) {
         match &self.window {
             None => {}
-            Some(WrittenWindow { calls: Some(calls), seconds: None }) => {
+            Some(RawWindow { calls: Some(calls), seconds: None }) => {
                 let mut count = *calls;
                 checks.set("breaker.window.calls", Some(*calls), 1..=10_000, &mut count);
                 settings.window = Window::Count(count);
             }
-            Some(WrittenWindow { calls: None, seconds: Some(seconds) }) => {
+            Some(RawWindow { calls: None, seconds: Some(seconds) }) => {
                 let mut time = Duration::from_secs(*seconds);
                 checks.set_seconds("breaker.window.seconds", Some(*seconds), 1..=3_600, &mut time);
                 settings.window = Window::Time(time);

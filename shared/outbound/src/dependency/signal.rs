@@ -6,11 +6,11 @@ use std::time::Duration;
 use breaker::Outcome;
 use contracts::CallFailure;
 
-use crate::{Answer, AskError};
+use crate::{Answer, RequestError};
 
 /// What an answer says of the dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub enum DependencySignal {
     /// It is there, whatever it said.
     Answered,
     /// It is there, and has nothing for this event.
@@ -25,12 +25,12 @@ pub enum Sign {
 
 /// What an answer means, to its caller and of the dependency.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged<T> {
-    pub sign: Sign,
+pub struct JudgedAnswer<T> {
+    pub signal: DependencySignal,
     pub value: T,
 }
 
-impl Sign {
+impl DependencySignal {
     /// By the status alone, whatever becomes of the body.
     ///
     /// | answer | says |
@@ -42,7 +42,7 @@ impl Sign {
     /// | none in time | failed: timeout |
     /// | no connection, one that broke off, an address that no request may go to | failed: connection |
     #[must_use]
-    pub fn of(result: &Result<Answer, AskError>) -> Self {
+    pub fn of(result: &Result<Answer, RequestError>) -> Self {
         match result {
             Ok(answer) => match answer.status {
                 429 => Self::Throttled { retry_after: answer.retry_after },
@@ -53,11 +53,11 @@ impl Sign {
                 401 | 403 | 407 => Self::Failed(CallFailure::Credentials),
                 _ => Self::Answered,
             },
-            Err(AskError::TimedOut { .. }) => Self::Failed(CallFailure::Timeout),
-            Err(AskError::Connection | AskError::BrokenOff | AskError::Forbidden { .. }) => {
-                Self::Failed(CallFailure::Connection)
-            }
-            Err(AskError::Url) => Self::Nothing,
+            Err(RequestError::TimedOut { .. }) => Self::Failed(CallFailure::Timeout),
+            Err(
+                RequestError::Connection | RequestError::BrokenOff | RequestError::Forbidden { .. },
+            ) => Self::Failed(CallFailure::Connection),
+            Err(RequestError::Url) => Self::Nothing,
         }
     }
 

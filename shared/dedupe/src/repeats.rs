@@ -1,4 +1,5 @@
-//! Duplicates within a batch, settled before any call.
+//! Repeats of a key within one batch. They are decided from the first delivery of the key, without a
+//! call of their own.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use crate::{Limits, RecordId, Verdict};
 /// What became of one delivery, or why it is not known.
 pub type Outcome = Result<Verdict, Failure>;
 
-/// Deliveries among which each key is written once.
-pub(crate) struct Distinct {
+/// The deliveries of a batch: the first one of each key, and all others.
+pub(crate) struct FirstsAndRepeats {
     /// The positions of the first delivery of each key.
     pub(crate) firsts: Vec<usize>,
     pub(crate) repeats: Vec<Repeat>,
@@ -20,23 +21,25 @@ pub(crate) struct Distinct {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Repeat {
     pub(crate) position: usize,
+    /// The position of the first delivery of the same key.
     pub(crate) first: usize,
-    /// What it is, if the first one is written.
+    /// The verdict on this delivery if the first one is written.
     pub(crate) verdict: Verdict,
 }
 
-/// Of the deliveries at these positions, in their order.
-pub(crate) fn distinct<'a>(
-    among: impl IntoIterator<Item = usize>,
+/// Finds the first delivery of each key among these positions, in their order. `delivery` looks up the
+/// key and the payload of a position.
+pub(crate) fn find_repeats<'a>(
+    positions: impl IntoIterator<Item = usize>,
     delivery: impl Fn(usize) -> (&'a RecordId, &'a Fingerprint),
-) -> Distinct {
-    let mut by_id = BTreeMap::new();
+) -> FirstsAndRepeats {
+    let mut first_of = BTreeMap::new();
     let (mut firsts, mut repeats) = (Vec::new(), Vec::new());
-    for position in among {
+    for position in positions {
         let (id, fingerprint) = delivery(position);
-        match by_id.get(id) {
+        match first_of.get(id) {
             None => {
-                by_id.insert(id, position);
+                first_of.insert(id, position);
                 firsts.push(position);
             }
             Some(&first) => {
@@ -46,14 +49,15 @@ pub(crate) fn distinct<'a>(
             }
         }
     }
-    Distinct { firsts, repeats }
+    FirstsAndRepeats { firsts, repeats }
 }
 
 impl Repeat {
-    /// What it is, from what became of the first one. `fingerprint` is its own.
+    /// The outcome of this delivery, from the outcome of the first one. `fingerprint` is the payload of
+    /// this delivery.
     pub(crate) fn outcome(&self, first: Option<&Outcome>, fingerprint: &Fingerprint) -> Outcome {
         match first {
-            // What the store holds decides, where it had the key before this batch.
+            // The store had the key before this batch, so that the stored payload decides.
             Some(Ok(Verdict::Conflict { first: stored })) if stored == fingerprint => {
                 Ok(Verdict::Duplicate)
             }
@@ -63,33 +67,37 @@ impl Repeat {
             Some(Ok(Verdict::Written | Verdict::Duplicate | Verdict::Stale)) => {
                 Ok(self.verdict.clone())
             }
-            // What is wrong with one payload says nothing of another.
+            // A permanent failure is about the first payload, and says nothing about another one.
             Some(Err(failure))
                 if failure.kind == FailureKind::Permanent && self.verdict != Verdict::Duplicate =>
             {
-                Err(undecided())
+                Err(undecided_failure())
             }
             Some(Err(failure)) => Err(failure.clone()),
-            None => Err(contended()),
+            None => Err(contention_failure()),
         }
     }
 }
 
-/// One for each delivery, from those of the first ones.
-pub(crate) fn join_repeats<'a>(
+/// One outcome for each delivery, from the outcomes of the first deliveries.
+pub(crate) fn add_repeats<'a>(
     mut outcomes: Vec<Option<Outcome>>,
     repeats: &[Repeat],
     fingerprint: impl Fn(usize) -> &'a Fingerprint,
 ) -> Vec<Outcome> {
     for repeat in repeats {
-        let outcome = repeat.outcome(outcomes[repeat.first].as_ref(), fingerprint(repeat.position));
-        outcomes[repeat.position] = Some(outcome);
+        let first = outcomes[repeat.first].as_ref();
+        outcomes[repeat.position] = Some(repeat.outcome(first, fingerprint(repeat.position)));
     }
-    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect()
+    outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| Err(contention_failure())))
+        .collect()
 }
 
-/// These positions, as many to a transaction as it takes changes; some only by themselves.
-pub(crate) fn in_transactions(
+/// Groups positions into transactions. Each transaction has as many as the store allows; those for which
+/// `is_alone` holds have one each.
+pub(crate) fn group_into_transactions(
     positions: impl Iterator<Item = usize>,
     limits: Limits,
     is_alone: impl Fn(usize) -> bool,
@@ -98,12 +106,13 @@ pub(crate) fn in_transactions(
     together.chunks(limits.actions).chain(alone.chunks(1)).map(<[usize]>::to_vec).collect()
 }
 
-pub(crate) fn contended() -> Failure {
+/// The failure of a delivery whose item another writer held each time.
+pub(crate) fn contention_failure() -> Failure {
     Failure::transient(Code::DependencyUnavailable, "another writer holds this key's item")
 }
 
-/// Of a delivery whose key another payload may take.
-pub(crate) fn undecided() -> Failure {
+/// The failure of a delivery whose key another payload may still take.
+pub(crate) fn undecided_failure() -> Failure {
     let reason =
         "another payload came first under this key, and what becomes of it is not known yet";
     Failure::transient(Code::Conflict, reason)
