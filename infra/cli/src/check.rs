@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use contracts::{Catalog, Contract, Enricher, Sink, SinkKind, Source, Target, UrlError, Variables};
 use emulation::template::{Function, Stack};
 
-use crate::demo::observe::{SINK_QUEUES, TABLES};
 use crate::failure::Failure;
 
+/// The variables by which functions know where sinks are.
+pub(crate) const TABLES: &str = "TABLES";
+pub(crate) const SINK_QUEUES: &str = "SINK_QUEUES";
 /// The file of variables that the local emulation reads.
 const LOCAL_VARIABLES: &str = "local.yaml";
 

@@ -12,8 +12,8 @@ use runtime::env::{Process, is_url};
 use serde_json::Value;
 
 use crate::account::Pipeline;
+use crate::endpoint::{Endpoint, is_loopback};
 use crate::failure::Failure;
-use crate::local::endpoint::{Endpoint, is_loopback};
 use crate::root;
 use crate::signed::{Content, SignedClient};
 
@@ -22,11 +22,11 @@ use crate::signed::{Content, SignedClient};
 const SERVICE: &str = "lambda";
 /// The template's output that has the function's URL.
 const URL_OUTPUT: &str = "OperatorsUrl";
-/// Where the emulation has the URLs of functions.
+/// OperatorsTarget the emulation has the URLs of functions.
 const LOCAL_PATH: &str = "/function-urls/";
 /// Which pipeline is meant.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Where {
+pub(crate) struct OperatorsTarget {
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
     /// The operators' function [default: the stack's output, or the template's on this machine]
@@ -78,7 +78,7 @@ impl From<Failure> for NoAnswer {
 }
 
 impl OperatorsFunction {
-    pub(crate) async fn find(root: Option<&Path>, at: &Where) -> Result<Self, Failure> {
+    pub(crate) async fn find(root: Option<&Path>, at: &OperatorsTarget) -> Result<Self, Failure> {
         // A URL that is not on this machine is on AWS, and takes AWS's credentials.
         let is_away = at.url.as_deref().is_some_and(|url| !is_loopback(url));
         let mut pipeline = at.pipeline.clone();
@@ -93,7 +93,7 @@ impl OperatorsFunction {
                 None => known_url(&endpoint, root)?,
             },
         };
-        let client = SignedClient::new(&endpoint, SERVICE).await?;
+        let client = SignedClient::new(&endpoint.config, SERVICE, endpoint.advice()).await?;
         Ok(Self { url, client })
     }
 

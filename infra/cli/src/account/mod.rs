@@ -5,9 +5,8 @@
 //! tells of itself is asked only where a profile says so (`credential_source`).
 //! <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html>
 
-mod kept;
+mod cached;
 mod profiles;
-pub(crate) mod stack;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -15,7 +14,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region;
 use runtime::env::Lookup;
 
-use self::kept::Kept;
+use self::cached::CachedCredentials;
 use self::profiles::Profiles;
 use crate::failure::Failure;
 
@@ -68,7 +67,7 @@ impl Account {
             .provide_credentials()
             .await
             .map_err(|error| profiles.no_credentials().because(error))?;
-        let credentials = SharedCredentialsProvider::new(Kept::new(provider, first));
+        let credentials = SharedCredentialsProvider::new(CachedCredentials::new(provider, first));
         Ok(Self { credentials, region })
     }
 }

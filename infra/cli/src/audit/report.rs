@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::entries::{Act, Outcome, acts as acts_of, subject};
-use crate::breaker::report::{GREEN, RED, YELLOW};
-use crate::dlq::page::{Page, who};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::cut;
+use crate::output::colour::{GREEN, RED, YELLOW};
+use crate::output::escape::shown;
+use crate::output::members::text;
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{cut, who};
 
 /// A line for each act, and why it was done.
 pub(super) fn acts(page: &Page, days: &[String], entries: &[Value]) -> String {

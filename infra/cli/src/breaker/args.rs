@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use crate::args::{Color, Format};
-use crate::lake::args::time;
-use crate::operators::Where;
+use crate::operators::OperatorsTarget;
+use crate::options::parse_duration;
+use crate::options::{Color, Format};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Breaker {
@@ -31,7 +31,7 @@ pub(crate) struct List {
     #[command(flatten)]
     pub(crate) shown: Shown,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) shown: Shown,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }
 
 /// How an answer is told.
@@ -62,7 +62,7 @@ pub(crate) struct Lasting {
     #[command(flatten)]
     pub(crate) once: Once,
     /// How long it lasts, up to 7d, such as 90m or 2h [default: 1h]
-    #[arg(long = "for", value_name = "TIME", value_parser = time,
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration,
           conflicts_with_all = ["until", "indefinitely"])]
     pub(crate) time: Option<Duration>,
     /// When it ends, such as 2026-11-29T06:00:00Z
@@ -88,5 +88,5 @@ pub(crate) struct Once {
     #[command(flatten)]
     pub(crate) shown: Shown,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }

@@ -1,9 +1,8 @@
 //! `sluicegate breaker`: circuit breakers, seen and moved by hand, through the operators' function.
 
 pub(crate) mod args;
-pub(crate) mod report;
+mod report;
 mod show;
-pub(crate) mod times;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,9 +13,9 @@ use serde_json::{Value, json};
 
 use self::args::{Breaker, Lasting, Once, Shown};
 use self::report::Report;
-use crate::args::Format;
 use crate::failure::Failure;
-use crate::operators::{NoAnswer, OperatorsFunction, Where};
+use crate::operators::{NoAnswer, OperatorsFunction, OperatorsTarget};
+use crate::options::Format;
 use crate::output::Output;
 
 /// For how long an act lasts if nobody says: long enough to look into it, and not until next week.
@@ -79,7 +78,12 @@ async fn act(
     Ok(())
 }
 
-async fn get(root: Option<&Path>, at: &Where, path: &str, what: &str) -> Result<Value, Failure> {
+async fn get(
+    root: Option<&Path>,
+    at: &OperatorsTarget,
+    path: &str,
+    what: &str,
+) -> Result<Value, Failure> {
     let function = OperatorsFunction::find(root, at).await?;
     let found = function.ask(Method::GET, path, None).await;
     found.map_err(|error| failure(what, error))

@@ -7,14 +7,10 @@ use runtime::env::Process;
 use serde_json::Value;
 
 use super::show;
-use super::times::{Times, length};
-use crate::args::Color;
-use crate::local::view::is_coloured;
-use crate::output::{cut, grouped, labelled};
-
-pub(crate) const RED: &str = "1;31";
-pub(crate) const YELLOW: &str = "33";
-pub(crate) const GREEN: &str = "32";
+use crate::options::Color;
+use crate::output::colour::{GREEN, RED, YELLOW, is_coloured};
+use crate::output::text::{cut, grouped, labelled};
+use crate::output::times::{Times, length};
 
 pub(super) struct Report {
     pub(super) width: usize,

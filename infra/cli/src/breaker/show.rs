@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::report::{Report, cause, parked, paused, string};
-use super::times::{Times, length};
-use crate::output::grouped;
+use crate::output::text::grouped;
+use crate::output::times::{Times, length};
 
 pub(super) fn text(report: &Report, answer: &Value) -> String {
     let times = Times::of(answer);

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::stages::StageLog;
 use super::{Task, observe};
 use crate::failure::Failure;
-use crate::output::{Output, grouped};
+use crate::output::Output;
+use crate::output::text::grouped;
 
 /// The service that goes away, and whose breaker is told of.
 const SERVICE: &str = "weather";
@@ -27,12 +28,12 @@ const LONGEST: Duration = Duration::from_secs(180);
 
 /// Lets it happen, until the last event is written and the service is back.
 pub(super) async fn watch(
-    world: &Emulation,
+    emulation: &Emulation,
     log: &StageLog,
     task: &Task,
     output: &Output,
 ) -> Result<(), Failure> {
-    if world.services().url(SERVICE).is_none() {
+    if emulation.services().url(SERVICE).is_none() {
         return Err(Failure::new(format!(
             "no service {SERVICE} is served here, which could go away"
         ))
@@ -46,7 +47,7 @@ pub(super) async fn watch(
         AWAY_FOR.as_secs()
     ));
     output.note("  time  service  breaker    calls/s  waiting  written  dead letters");
-    let stages = observe::last_stages(world, &task.dataset);
+    let stages = observe::last_stages(emulation, &task.dataset);
     let started = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
     let mut has_gone = false;
@@ -55,9 +56,9 @@ pub(super) async fn watch(
         let elapsed = started.elapsed();
         if !has_gone && elapsed >= GOES_AT {
             has_gone = true;
-            go_away(world);
+            go_away(emulation);
         }
-        let moment = Moment::of(world, log, &stages);
+        let moment = Moment::of(emulation, log, &stages);
         let is_away = has_gone && elapsed < GOES_AT + AWAY_FOR;
         output.note(&moment.line(elapsed, is_away));
         let is_done = moment.waiting == 0 && moment.breaker == "closed";
@@ -67,13 +68,13 @@ pub(super) async fn watch(
     }
 }
 
-fn go_away(world: &Emulation) {
+fn go_away(emulation: &Emulation) {
     let away = Rule {
         on: SERVICE.to_owned(),
         lasts: Some(Span(AWAY_FOR)),
         ..Rule::new(Fault::HostFailing)
     };
-    world.adversary().add(&Plan { seed: 0, rules: vec![away] });
+    emulation.adversary().add(&Plan { seed: 0, rules: vec![away] });
 }
 
 /// What can be seen at once.
@@ -86,13 +87,13 @@ struct Moment {
 }
 
 impl Moment {
-    fn of(world: &Emulation, log: &StageLog, stages: &BTreeSet<String>) -> Self {
-        let now = world.now_ms() / 1_000;
+    fn of(emulation: &Emulation, log: &StageLog, stages: &BTreeSet<String>) -> Self {
+        let now = emulation.now_ms() / 1_000;
         let seconds = TICK.as_secs();
-        let calls = world.services().calls(SERVICE);
+        let calls = emulation.services().calls(SERVICE);
         let recent = calls.iter().filter(|calls| (now - seconds..now).contains(&calls.second));
         let (mut waiting, mut letters) = (0, 0);
-        for queue in world.progress().queues {
+        for queue in emulation.progress().queues {
             let held = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
             match queue.logical_id.as_str() {
                 "EnrichQueue" => waiting = held,
@@ -101,7 +102,7 @@ impl Moment {
             }
         }
         Self {
-            breaker: breaker_state(world),
+            breaker: breaker_state(emulation),
             calls_a_second: recent.map(|calls| calls.calls).sum::<u64>() / seconds,
             waiting,
             written: log.written(stages),
@@ -127,9 +128,9 @@ fn count(count: usize) -> String {
 }
 
 /// As the table of breakers has it; a breaker that was never written of is closed.
-fn breaker_state(world: &Emulation) -> String {
-    let table = world.stack().tables.iter().find(|table| table.logical_id == "BreakersTable");
-    let items = table.and_then(|table| world.dynamodb().scan_all(&table.name).ok());
+fn breaker_state(emulation: &Emulation) -> String {
+    let table = emulation.stack().tables.iter().find(|table| table.logical_id == "BreakersTable");
+    let items = table.and_then(|table| emulation.dynamodb().scan_all(&table.name).ok());
     let key = format!("record#{SERVICE}");
     let record = items.unwrap_or_default().into_iter().find(|item| item["sk"]["S"] == key.as_str());
     let state = record.and_then(|record| Some(record["breaker_state"]["S"].as_str()?.to_owned()));

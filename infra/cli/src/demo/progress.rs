@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulation::idle::Progress;
 
-use crate::output::grouped;
+use crate::output::text::grouped;
 
 /// `12.0 s  1,240 of 2,000 written  Inbox 12+40`: each queue with what is visible and what is in
 /// flight; queues that are empty are left out.

@@ -61,8 +61,8 @@ pub(super) struct Run<'a> {
 }
 
 impl Report {
-    pub(super) fn of(world: &Emulation, log: &StageLog, run: Run<'_>) -> Self {
-        let counters = world.mappings().iter().map(|each| each.mapping.counters());
+    pub(super) fn of(emulation: &Emulation, log: &StageLog, run: Run<'_>) -> Self {
+        let counters = emulation.mappings().iter().map(|each| each.mapping.counters());
         let rows = rows(run.dataset, run.seen);
         Self {
             dataset: run.dataset.name.clone(),
@@ -71,7 +71,7 @@ impl Report {
             not_started: log.not_started(),
             stages: stages(log, &run.verdict.letters),
             latency: Latency::of(rows.iter().filter_map(|row| duration_ms(row)).collect()),
-            calls: calls(world),
+            calls: calls(emulation),
             batches: counters.map(|counters| counters.invocations).sum(),
             samples: samples(&rows),
             elapsed: run.elapsed,
@@ -213,10 +213,10 @@ fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
     stages
 }
 
-fn calls(world: &Emulation) -> BTreeMap<String, BTreeMap<String, u64>> {
-    let functions = &world.stack().functions;
+fn calls(emulation: &Emulation) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let functions = &emulation.stack().functions;
     let mut calls = BTreeMap::<String, BTreeMap<String, u64>>::new();
-    for (call, count) in world.calls() {
+    for (call, count) in emulation.calls() {
         if let Some(function) = functions.iter().find(|each| each.name == call.caller) {
             let operation = format!("{}.{}", call.service, call.operation);
             calls.entry(function.binary.clone()).or_default().insert(operation, count);

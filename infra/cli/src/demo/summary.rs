@@ -6,9 +6,9 @@ use verify::Json;
 use verify::judge::{LetterGroup, SinkVerdict};
 use verify::letters::UNEXPLAINED;
 
+use super::args::Demo;
 use super::report::{Report, StageReport};
-use crate::args::Demo;
-use crate::output::{cut, grouped};
+use crate::output::text::{cut, grouped};
 
 /// The whole summary, without a line break at its end.
 pub(super) fn text(report: &Report, args: &Demo, width: usize) -> String {
@@ -145,7 +145,7 @@ fn how_to_look(report: &Report, args: &Demo, failure: Option<&LetterGroup>) -> V
 fn file_of(args: &Demo) -> String {
     match &args.input {
         Some(path) => path.display().to_string(),
-        None => super::input::DEFAULT.to_owned(),
+        None => crate::verification::input::DEFAULT.to_owned(),
     }
 }
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::reconcile::Reconcile;
 pub(crate) use super::selection::Chosen;
 use super::selection::group;
-use crate::args::Color;
-use crate::lake::args::time;
-use crate::operators::Where;
+use crate::operators::OperatorsTarget;
+use crate::options::Color;
+use crate::options::parse_duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AnswerFormat {
@@ -88,7 +88,7 @@ pub(crate) struct Plain {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -316,14 +316,14 @@ fn reason(text: &str) -> Result<String, String> {
 }
 
 fn step(text: &str) -> Result<Duration, String> {
-    time(text).and_then(|step| match step.is_zero() {
+    parse_duration(text).and_then(|step| match step.is_zero() {
         true => Err("expected a second at least, such as 15s".to_owned()),
         false => Ok(step),
     })
 }
 
 fn lasting(text: &str) -> Result<Duration, String> {
-    time(text).and_then(|lasts| match lasts.is_zero() {
+    parse_duration(text).and_then(|lasts| match lasts.is_zero() {
         true => Err("expected a second at least, such as 2h".to_owned()),
         false => Ok(lasts),
     })

@@ -7,16 +7,16 @@ use http::Method;
 use serde_json::Value;
 
 use super::requests::Request;
-use super::shown::shown;
 use crate::failure::Failure;
-use crate::operators::{NoAnswer, OperatorsFunction, Where};
+use crate::operators::{NoAnswer, OperatorsFunction, OperatorsTarget};
+use crate::output::escape::shown;
 
 pub(crate) struct Client {
     function: OperatorsFunction,
 }
 
 impl Client {
-    pub(crate) async fn find(root: Option<&Path>, at: &Where) -> Result<Self, Failure> {
+    pub(crate) async fn find(root: Option<&Path>, at: &OperatorsTarget) -> Result<Self, Failure> {
         Ok(Self { function: OperatorsFunction::find(root, at).await? })
     }
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::page::{letters, members};
 use super::requests::Request;
-use super::shown::json_line;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::output::escape::json_line;
+use crate::output::members::members;
+use crate::output::text::counted;
 
 /// Writes all pages, from the one that is asked for first, and answers how many letters they had.
 ///
@@ -71,7 +72,7 @@ async fn write_pages(
                 }
             }
         }
-        output.status(&format!("  {} exported", letters(count)));
+        output.status(&format!("  {} exported", counted(count, "letter")));
         let next = &page["next"];
         if !next.is_string() {
             return Ok(count);

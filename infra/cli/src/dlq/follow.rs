@@ -6,20 +6,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::Client;
-use super::page::number;
 use super::progress::Followed;
 use super::requests::Request;
-use super::shown::text;
 use crate::failure::Failure;
-use crate::local::interrupted;
+use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::output::Output;
+use crate::output::members::{number, text};
 
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(1);
 /// How often in a row a look may fail: the run does not depend on who looks.
 const MOST_FAILED: u32 = 5;
-/// As shells say that Ctrl-C ended something.
-const INTERRUPTED: u8 = 130;
 
 /// How following a run ended.
 pub(super) enum End {

@@ -4,14 +4,12 @@ pub(crate) mod args;
 pub(crate) mod client;
 mod export;
 mod follow;
-pub(crate) mod page;
 mod progress;
 mod reconcile;
 mod report;
 pub(crate) mod requests;
 pub(crate) mod selection;
-pub(crate) mod shown;
-pub(crate) mod table;
+mod state;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,12 +22,14 @@ use serde_json::Value;
 use self::args::{AnswerFormat, Dlq, Export, OfRun, Plain, Redrive};
 use self::client::Client;
 use self::follow::{End, follow, interrupted_note, is_well};
-use self::page::{Page, letters};
 use self::requests::Request;
-use self::shown::{json_line, text};
 use crate::failure::Failure;
-use crate::local::interrupted;
+use crate::interrupt::interrupted;
 use crate::output::Output;
+use crate::output::escape::json_line;
+use crate::output::members::text;
+use crate::output::page::Page;
+use crate::output::text::counted;
 
 /// Between two looks at a run that is watched.
 const TICK: Duration = Duration::from_secs(2);
@@ -153,7 +153,7 @@ async fn export(
         Some(path) => format!(" to {}", path.display()),
         None => String::new(),
     };
-    output.note(&format!("{} exported{to}", letters(count)));
+    output.note(&format!("{} exported{to}", counted(count, "letter")));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -217,11 +217,10 @@ async fn watch(
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
     use serde_json::json;
 
     use super::*;
-    use crate::args::{Args, Command};
+    use crate::options::parse_verb;
 
     #[test]
     fn every_letter_is_changed_only_by_who_says_so() {
@@ -233,9 +232,8 @@ mod tests {
                 (vec!["--apply", "--all"], false),
                 (vec!["--apply", "--stage", "sink"], false),
             ] {
-                let all = ["sluicegate", "dlq", act, "--reason", "x"];
-                let args = Args::try_parse_from(all.iter().chain(&words)).unwrap();
-                let Some(Command::Dlq(verb)) = args.command else { panic!("{words:?}") };
+                let all = [&[act, "--reason", "x"], &words[..]].concat();
+                let verb: Dlq = parse_verb(&all).unwrap();
                 let told = check_chosen(&verb, SystemClock.now()).map_err(|it| it.to_string());
                 assert_eq!(told.is_err(), is_refused, "{act} {words:?}: {told:?}");
                 if let Err(told) = told {

@@ -6,11 +6,10 @@ use std::time::Duration;
 use event::Timestamp;
 use serde_json::Value;
 
-use super::page::{members, number};
 use super::report::run::{percent, phase, rate_of_step};
-use super::shown::text;
-use crate::breaker::times::length;
-use crate::output::grouped;
+use crate::output::members::{members, number, text};
+use crate::output::text::grouped;
+use crate::output::times::length;
 
 /// Over which its speed is measured.
 const WINDOW: Duration = Duration::from_secs(10);

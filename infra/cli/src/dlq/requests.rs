@@ -139,15 +139,11 @@ fn pace(paced: &Paced) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Args, Command};
+    use crate::options::parse_verb;
 
     fn verb(words: &[&str]) -> Dlq {
-        let args = Args::try_parse_from(["sluicegate", "dlq"].iter().chain(words)).unwrap();
-        let Some(Command::Dlq(verb)) = args.command else { panic!("{words:?}") };
-        *verb
+        parse_verb(words).unwrap()
     }
 
     #[track_caller]
@@ -299,8 +295,7 @@ mod tests {
             (vec!["plan", "--patch", "@/no/such/file"], "cannot be read"),
             (vec!["peek", "--limit", "0"], "--limit"),
         ] {
-            let words = ["sluicegate", "dlq"].iter().chain(&words);
-            let told = Args::try_parse_from(words).unwrap_err().to_string();
+            let told = parse_verb::<Dlq>(&words).unwrap_err().to_string();
             assert!(told.contains(about), "{told}");
         }
     }

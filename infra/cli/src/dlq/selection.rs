@@ -7,7 +7,7 @@ use event::{Code, FailureFingerprint, Timestamp};
 use letters::{LetterId, PointedValue, Selection, Shelf};
 use serde_json::Value;
 
-use crate::lake::args::time;
+use crate::options::parse_duration;
 
 /// Which letters are meant: those that every option given lets through, and all that are dead if none is.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -119,7 +119,7 @@ impl Chosen {
 
 /// `2h`, or a time.
 pub(crate) fn when(text: &str) -> Result<When, String> {
-    if let Ok(age) = time(text) {
+    if let Ok(age) = parse_duration(text) {
         return Ok(When::Ago(age));
     }
     text.parse().map(When::At).map_err(|_| {

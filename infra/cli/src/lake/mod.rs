@@ -1,7 +1,7 @@
 //! `sluicegate lake`: what an operator does with a lake that is there, here or on AWS.
 
 pub(crate) mod args;
-mod told;
+mod report;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,10 +16,10 @@ use runtime::SystemClock;
 use runtime::env::Process;
 
 use self::args::{Compact, Lake};
-use self::told::Done;
-use crate::args::Format;
+use self::report::Done;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::local::endpoint::Endpoint;
+use crate::options::Format;
 use crate::output::Output;
 use crate::root;
 

@@ -11,11 +11,12 @@ use http::Method;
 use runtime::env::Process;
 use serde_json::Value;
 
-use super::endpoint::Endpoint;
-use crate::args::{FaultsVerb, read_plan};
+use super::args::FaultsVerb;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::options::read_plan;
 use crate::output::Output;
-use crate::output::grouped;
+use crate::output::text::grouped;
 
 pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, Failure> {
     let told = match verb {

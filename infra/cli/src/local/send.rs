@@ -13,14 +13,15 @@ use flate2::Crc;
 use runtime::env::Process;
 use verify::input::{File, Format};
 
-use super::endpoint::Endpoint;
-use crate::args::{Send, SendAs};
+use super::args::{Send, SendAs};
 use crate::check::contracts_of;
-use crate::demo::feed::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, gzipped};
-use crate::demo::input;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::output::{Output, counted};
+use crate::output::Output;
+use crate::output::text::counted;
 use crate::root;
+use crate::verification::feed::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, gzipped};
+use crate::verification::input;
 
 /// Of one `SendMessageBatch`.
 const MAX_ENTRIES: usize = 10;

@@ -1,6 +1,6 @@
 //! `sluicegate local soak`: the pipeline under one adversary after another.
 //!
-//! For each seed a world of its own: events in, a storm while they pass, then a redrive of what the
+//! For each seed a emulation of its own: events in, a storm while they pass, then a redrive of what the
 //! storm left in dead-letter queues, and a judgement that trusts no function.
 
 use std::collections::BTreeMap;
@@ -15,13 +15,15 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 use verify::judge::Verdict;
 
-use super::interrupted;
-use crate::args::{Soak, read_plan};
-use crate::demo::redrive::redrive;
-use crate::demo::{Task, feed, judged, read};
+use super::args::Soak;
 use crate::failure::Failure;
-use crate::output::{Output, counted, grouped};
-use crate::world::{self, Plan};
+use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::options::read_plan;
+use crate::output::Output;
+use crate::output::text::{counted, grouped};
+use crate::startup::{self, StartOptions};
+use crate::verification::redrive::redrive;
+use crate::verification::{Task, feed, judge_dataset, read_task};
 
 /// How one seed ended.
 struct Ended {
@@ -35,13 +37,13 @@ struct Ended {
 
 /// Runs all seeds: 0 if each kept every promise, 1 if one did not.
 pub(super) async fn run(root: &Path, args: &Soak, output: &Output) -> Result<ExitCode, Failure> {
-    let task = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
+    let task = read_task(root, &args.dataset, args.input.as_deref(), args.events, output)?;
     let rules = args.file.as_deref().map(read_plan).transpose()?;
     tokio::select! {
         code = soak(root, args, &task, rules.as_ref(), output) => code,
         () = interrupted() => {
             output.note("interrupted");
-            Ok(ExitCode::from(130))
+            Ok(ExitCode::from(INTERRUPTED))
         }
     }
 }
@@ -53,17 +55,17 @@ async fn soak(
     rules: Option<&Faults>,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let binaries = world::build(root, args.release, output).await?;
+    let binaries = startup::build(root, args.release, output).await?;
     let started = Instant::now();
     let seeds = stream::iter(args.first..args.first.saturating_add(args.seeds));
-    let worlds = seeds.map(|seed| {
+    let runs = seeds.map(|seed| {
         let faults = match rules {
             Some(plan) => Faults { seed, ..plan.clone() },
             None => Faults::storm(seed),
         };
         one(root, args, task, faults, binaries.clone())
     });
-    let mut ends = worlds.buffer_unordered(usize::try_from(args.at_once).unwrap_or(1));
+    let mut ends = runs.buffer_unordered(usize::try_from(args.at_once).unwrap_or(1));
     let (mut done, mut broken) = (0_u64, Vec::new());
     let mut all = BTreeMap::<Fault, u64>::new();
     while let Some(ended) = ends.next().await {
@@ -97,8 +99,8 @@ async fn one(
 ) -> Result<Ended, Failure> {
     let (seed, started) = (faults.seed, Instant::now());
     let log = Arc::new(|_: &LogLine<'_>| {});
-    let weather = world::weather(root)?;
-    let plan = Plan {
+    let weather = startup::weather(root)?;
+    let options = StartOptions {
         root,
         release: args.release,
         port: 0,
@@ -108,21 +110,21 @@ async fn one(
         skip_idle: true,
         state: None,
     };
-    let world = world::start_built(plan, binaries).await?;
+    let emulation = startup::start_built(options, binaries).await?;
     let ended = async {
-        let fed = feed::feed(&world, &task.dataset, &task.input)?;
+        let fed = feed::feed(&emulation, &task.dataset, &task.input)?;
         let patience = Duration::from_secs(args.timeout);
-        let was_settled = world.settle(patience).await.is_ok();
-        let faults = world.adversary().tally();
-        world.adversary().clear();
-        let back = redrive(&world, patience).await?;
-        let verdict = judged(&world, &weather, &task.dataset, &fed.sent)?;
+        let was_settled = emulation.settle(patience).await.is_ok();
+        let faults = emulation.adversary().tally();
+        emulation.adversary().clear();
+        let back = redrive(&emulation, patience).await?;
+        let verdict = judge_dataset(&emulation, &weather, &task.dataset, &fed.sent)?;
         let (redriven, elapsed) = (back.letters, started.elapsed());
         let is_settled = was_settled && back.is_settled;
         Ok(Ended { seed, verdict, redriven, faults, is_settled, elapsed })
     };
     let ended = ended.await;
-    world.shutdown().await;
+    emulation.shutdown().await;
     ended
 }
 
@@ -194,16 +196,14 @@ fn again(args: &Soak, seed: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Args, Command, Local};
+    use crate::local::args::Local;
+    use crate::options::parse_verb;
 
     fn soak(words: &str) -> Soak {
-        let args =
-            Args::parse_from(["sluicegate", "local", "soak"].into_iter().chain(words.split(' ')));
-        match args.command {
-            Some(Command::Local(Local::Soak(soak))) => soak,
+        let words: Vec<&str> = std::iter::once("soak").chain(words.split(' ')).collect();
+        match parse_verb(&words).unwrap() {
+            Local::Soak(soak) => soak,
             other => panic!("{other:?}"),
         }
     }

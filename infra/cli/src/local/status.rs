@@ -11,10 +11,12 @@ use emulation::server::STATUS;
 use runtime::env::Process;
 use serde_json::{Value, json};
 
-use super::endpoint::{Endpoint, NotOurs};
-use super::{interrupted, table};
-use crate::args::{Format, Status};
+use super::args::Status;
+use super::table;
+use crate::endpoint::{Endpoint, NotOurs};
 use crate::failure::Failure;
+use crate::interrupt::interrupted;
+use crate::options::Format;
 use crate::output::Output;
 
 /// Between two looks.

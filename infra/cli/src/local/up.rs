@@ -8,15 +8,12 @@ use std::sync::Arc;
 use emulation::Emulation;
 use runtime::env::Process;
 
-use super::interrupted;
+use super::args::Up;
 use super::view::View;
-use crate::args::Up;
 use crate::failure::Failure;
+use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::output::Output;
-use crate::world::{self, Plan};
-
-/// As a shell reports a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
+use crate::startup::{self, StartOptions};
 
 /// Runs until it is interrupted.
 pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
@@ -24,8 +21,8 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let log = Arc::new(View::new(&args.shown, &stack.functions, &Process)?);
     let faults = args.faults.plan()?;
-    let weather = world::weather(root)?;
-    let plan = Plan {
+    let weather = startup::weather(root)?;
+    let options = StartOptions {
         root,
         release: args.release,
         port: args.port,
@@ -35,22 +32,22 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
         skip_idle: false,
         state: args.state.clone(),
     };
-    let world = tokio::select! {
-        world = world::start(plan, output) => world?,
+    let emulation = tokio::select! {
+        emulation = startup::start(options, output) => emulation?,
         () = interrupted() => return Ok(ExitCode::from(INTERRUPTED)),
     };
-    output.result(&whereabouts(&world));
-    if !world.leftovers().is_empty() {
-        let names = world.leftovers().join(", ");
+    output.result(&whereabouts(&emulation));
+    if !emulation.leftovers().is_empty() {
+        let names = emulation.leftovers().join(", ");
         output.note(&format!("kept, though the template names them no more: {names}"));
     }
     output.note("running until Ctrl-C; what functions log follows");
     interrupted().await;
     output.note("stopping; Ctrl-C again ends it at once");
-    let kept = world.state_folder().map(|folder| folder.display().to_string());
+    let kept = emulation.state_folder().map(|folder| folder.display().to_string());
     // Dropped halfway, it kills what still runs; what is kept is then what was written last.
     tokio::select! {
-        closed = world.close() => {
+        closed = emulation.close() => {
             closed.map_err(|error| Failure::new("the state was not kept").because(error).next(
                 "make room or give rights there; what was written before is still there",
             ))?;
@@ -65,8 +62,8 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
 }
 
 /// Where everything is, and how an AWS client gets there.
-fn whereabouts(world: &Emulation) -> String {
-    let (endpoint, stack) = (world.endpoint(), world.stack());
+fn whereabouts(emulation: &Emulation) -> String {
+    let (endpoint, stack) = (emulation.endpoint(), emulation.stack());
     let mut text = format!(
         "export AWS_ENDPOINT_URL={endpoint} AWS_REGION=eu-west-1 \\\n       \
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
@@ -92,7 +89,7 @@ fn whereabouts(world: &Emulation) -> String {
     });
     section("http apis", routes.collect());
     section("declared, without effect here", stack.warnings.clone());
-    let kept = world.state_folder().map(|folder| folder.display().to_string());
+    let kept = emulation.state_folder().map(|folder| folder.display().to_string());
     section("state", kept.into_iter().collect());
     text.trim_end().to_owned()
 }

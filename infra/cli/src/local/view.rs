@@ -8,10 +8,11 @@ use emulation::template::Function;
 use runtime::env::Lookup;
 use serde_json::Value;
 
-use crate::args::{Color, Shown};
+use super::args::Shown;
 use crate::failure::Failure;
 use crate::logs::{fields, short_name, words};
 use crate::output::Output;
+use crate::output::colour::is_coloured;
 
 /// For functions, in the template's order; red and yellow are the levels'.
 const COLOURS: [&str; 6] = ["36", "32", "35", "34", "96", "95"];
@@ -124,21 +125,8 @@ fn report(line: &str) -> String {
     told
 }
 
-/// As <https://no-color.org> asks: any value but the empty one turns colours off.
-pub(crate) fn is_coloured(asked: Color, is_terminal: bool, lookup: &dyn Lookup) -> bool {
-    let is_refused = lookup.get("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || lookup.get("TERM").is_some_and(|value| value == "dumb");
-    match asked {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => is_terminal && !is_refused,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     const REPORT: &str = "REPORT RequestId: 1\tDuration: 12.34 ms\tBilled Duration: 13 ms\t\
@@ -190,18 +178,5 @@ mod tests {
         let error = r#"{"level":"ERROR","message":"broke"}"#;
         let told = "\x1b[32mSink\x1b[0m \x1b[31mERROR\x1b[0m broke";
         check(&view(false, true, &[]), Origin::Function, error, Some(told));
-    }
-
-    #[test]
-    fn colours_are_for_terminals_and_whoever_insists() {
-        let none = BTreeMap::new();
-        let refused: BTreeMap<&str, &str> = BTreeMap::from([("NO_COLOR", "1")]);
-        let empty: BTreeMap<&str, &str> = BTreeMap::from([("NO_COLOR", "")]);
-        assert!(is_coloured(Color::Auto, true, &none));
-        assert!(is_coloured(Color::Auto, true, &empty));
-        assert!(is_coloured(Color::Always, false, &refused));
-        assert!(!is_coloured(Color::Auto, true, &refused));
-        assert!(!is_coloured(Color::Auto, false, &none));
-        assert!(!is_coloured(Color::Never, true, &none));
     }
 }

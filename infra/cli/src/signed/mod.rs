@@ -5,6 +5,7 @@ mod signature;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::ProvideCredentials as _;
+use aws_types::SdkConfig;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
@@ -18,7 +19,6 @@ use rustls::crypto::ring;
 
 use self::signature::Signer;
 use crate::failure::Failure;
-use crate::local::endpoint::Endpoint;
 
 /// As long as a function may take, and its start.
 const PATIENCE: Duration = Duration::from_secs(310);
@@ -47,13 +47,21 @@ pub(crate) struct Answer {
 }
 
 impl SignedClient {
-    pub(crate) async fn new(endpoint: &Endpoint, service: &'static str) -> Result<Self, Failure> {
-        let advice = endpoint.advice();
+    /// `advice` says what to do when nothing answers.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub(crate) async fn new(
+        config: &SdkConfig,
+        service: &'static str,
+        advice: String,
+    ) -> Result<Self, Failure> {
         let unknown = || Failure::new("nobody is known to sign as").next(advice.clone());
-        let provider = endpoint.config.credentials_provider().ok_or_else(unknown)?;
+        let provider = config.credentials_provider().ok_or_else(unknown)?;
+        let region = config.region().map_or("", |region| region.as_ref());
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| unknown().because(error))?;
-        let signer = Signer::new(credentials, endpoint.region().to_owned(), service);
+        let signer = Signer::new(credentials, region.to_owned(), service);
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(ring::default_provider())
             .map_err(|error| Failure::new("this system has no root certificates").because(error))?

@@ -1,7 +1,7 @@
 //! `dlq reconcile`: what became of each event of a file that was sent.
 //!
 //! The file is read by the judge's own reader, so that nothing of what takes events in has a part in saying what there
-//! was. Where each is, the operators' function is asked: sinks first, and letters after that, so that an event that
+//! was. OperatorsTarget each is, the operators' function is asked: sinks first, and letters after that, so that an event that
 //! fails meanwhile is found as a letter.
 
 mod count;
@@ -18,12 +18,12 @@ use self::count::{Account, Event, Fate, Letter, Seen, State};
 use self::input::{Part, Sent, parts};
 use super::args::Plain;
 use super::client::Client;
-use super::page::{members, number};
 use super::requests::Request;
-use super::shown::text;
 use super::{report, tell};
 use crate::failure::Failure;
-use crate::output::{Output, counted, grouped};
+use crate::output::Output;
+use crate::output::members::{members, number, text};
+use crate::output::text::{counted, grouped};
 
 /// Letters of a page.
 const LETTERS_IN_PAGE: u64 = 500;
@@ -98,7 +98,7 @@ pub(super) async fn run(
     Ok(ExitCode::from(u8::from(!account.is_accounted_for())))
 }
 
-/// Where each event of the files is.
+/// OperatorsTarget each event of the files is.
 async fn look_for(
     files: &[File],
     dataset: &Dataset,
@@ -177,7 +177,7 @@ async fn read_letters(
             letters.add(view)?;
         }
         let read = u64::try_from(letters.all.len()).unwrap_or(u64::MAX);
-        output.status(&format!("  {} read", super::letters(read)));
+        output.status(&format!("  {} read", counted(read, "letter")));
         let next = &page["next"];
         if !next.is_string() {
             letters.keep_last_of_each();

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use verify::input::Format;
 
 use super::*;
-use crate::dlq::page::Page;
+use crate::output::page::Page;
 
 fn dataset() -> Dataset {
     let yaml = "

@@ -4,9 +4,11 @@ use event::Timestamp;
 use serde_json::Value;
 
 use super::run::lines as run_lines;
-use crate::dlq::page::{Page, letters, members, number, times_of};
-use crate::dlq::shown::text;
-use crate::output::grouped;
+use crate::dlq::state::paint_state;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::text::{counted, grouped};
+use crate::output::times::Times;
 
 /// `dlq discard`, `restore` and `release`.
 pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> String {
@@ -17,7 +19,8 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
         _ => "released",
     };
     if answer["applied"] != true {
-        let mut lines = vec![format!("{} would be {done}; nothing is changed", letters(count))];
+        let mut lines =
+            vec![format!("{} would be {done}; nothing is changed", counted(count, "letter"))];
         let next = match count {
             0 => "`sluicegate dlq list` shows where letters are",
             _ => "the same again with --apply does it",
@@ -26,7 +29,7 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
         return lines.join("\n");
     }
     let was = if count == 1 { "was" } else { "were" };
-    let mut lines = vec![format!("{} {was} {done}", letters(count))];
+    let mut lines = vec![format!("{} {was} {done}", counted(count, "letter"))];
     let left = number(&answer["left"]);
     if left > 0 {
         let left = format!("{}, since others changed them meanwhile", grouped(left));
@@ -43,7 +46,7 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
 
 /// `dlq pause`, `resume` and `cancel`.
 pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> String {
-    let mut lines = run_lines(page, &answer["run"], &times_of(answer, now));
+    let mut lines = run_lines(page, &answer["run"], &Times::of_or(answer, now));
     lines.extend(audit(page, answer));
     if matches!(text(&answer["run"]["state"]).as_str(), "cancelling" | "cancelled") {
         let what = "what it has sent and no stage has processed yet is given back: as the letter that it was, or, \
@@ -62,8 +65,8 @@ pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
     }
     for run in stopped {
         let id = text(&run["run"]);
-        let (sent, all) = (number(&run["sent"]), letters(number(&run["letters"])));
-        let state = page.state(&text(&run["state"]));
+        let (sent, all) = (number(&run["sent"]), counted(number(&run["letters"]), "letter"));
+        let state = paint_state(page, &text(&run["state"]));
         lines.push(format!("{id} is {state}: {} of {all} sent", grouped(sent)));
         if run["is_worked_on"] == true {
             lines.extend(page.line("", "what its worker has begun to send is still sent"));
@@ -96,10 +99,10 @@ pub(in crate::dlq) fn triage_started(page: &Page, answer: &Value) -> String {
 /// `dlq acknowledge` and `mute`.
 pub(in crate::dlq) fn noted(page: &Page, answer: &Value, now: Timestamp) -> String {
     let note = &answer["note"];
-    let count = letters(number(&note["letters"]));
+    let count = counted(number(&note["letters"]), "letter");
     let (group, state) = (text(&note["group"]), text(&note["state"]));
     let mut lines = vec![format!("group {group} is {state}, with {count}")];
-    if let Some(until) = times_of(answer, now).at(&note["until"]) {
+    if let Some(until) = Times::of_or(answer, now).at(&note["until"]) {
         lines.extend(page.line("until", &until));
     }
     lines.extend(audit(page, answer));

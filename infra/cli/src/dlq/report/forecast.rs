@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::plan::counts;
-use crate::breaker::report::{RED, YELLOW};
-use crate::breaker::times::length;
-use crate::dlq::page::{Page, letters, number};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::grouped;
+use crate::output::colour::{RED, YELLOW};
+use crate::output::escape::shown;
+use crate::output::members::{number, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{counted, grouped};
+use crate::output::times::length;
 
 /// What may become of an event in a sink: as it is called here and in the answer, and its colour where there is any.
 const OUTCOMES: [(&str, &str, Option<&str>); 6] = [
@@ -35,7 +36,7 @@ pub(super) fn forecast(page: &Page, answer: &Value) -> Vec<String> {
     let (looked_at, all) = (number(&forecast["looked_at"]), number(&forecast["letters"]));
     let of = match looked_at < all {
         true => format!("of {} looked at, which were chosen at random", grouped(looked_at)),
-        false => format!("of {}", letters(all)),
+        false => format!("of {}", counted(all, "letter")),
     };
     let mut lines = page.line("forecast", &format!("{of}, by what sinks hold now"));
     lines.extend(sinks(page, &forecast["sinks"]));
@@ -45,7 +46,7 @@ pub(super) fn forecast(page: &Page, answer: &Value) -> Vec<String> {
     }
     let not_known = number(&forecast["not_known"]);
     if not_known > 0 {
-        let said = format!("{}: of files, or rows of CSV files", letters(not_known));
+        let said = format!("{}: of files, or rows of CSV files", counted(not_known, "letter"));
         lines.extend(page.line("not known", &said));
     }
     lines.extend(estimate(page, &forecast["estimate"]));
@@ -76,7 +77,7 @@ fn sinks(page: &Page, sinks: &Value) -> Vec<String> {
 
 /// What all letters of the plan take.
 fn estimate(page: &Page, estimate: &Value) -> Vec<String> {
-    let all = letters(number(&estimate["letters"]));
+    let all = counted(number(&estimate["letters"]), "letter");
     let by_sample = match estimate["is_scaled"].as_bool() {
         Some(true) => format!(", for all {all} by those looked at"),
         _ => String::new(),

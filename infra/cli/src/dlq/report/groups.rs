@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::breaker::times::Times;
-use crate::dlq::page::{FAINT, Page, age, letters, members, number, who};
-use crate::dlq::shown::text;
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::{cut, grouped};
+use crate::output::colour::FAINT;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{counted, cut, grouped, who};
+use crate::output::times::{Times, age};
 
 /// A line for each group, the largest first and those that are muted last; below it the reason of its last letter, and
 /// what was said of it.
@@ -43,7 +44,7 @@ pub(in crate::dlq) fn groups(page: &Page, answer: &Value) -> String {
     lines.push(String::new());
     let count =
         if groups.len() == 1 { "1 group".to_owned() } else { format!("{} groups", groups.len()) };
-    lines.push(format!("{} in {count}, {state}", letters(number(&answer["letters"]))));
+    lines.push(format!("{} in {count}, {state}", counted(number(&answer["letters"]), "letter")));
     let first = text(&groups[0]["group"]);
     let next = match state.as_str() {
         "quarantined" => format!(

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use super::letters::redrives;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, bytes, members, number, often};
-use crate::dlq::shown::{indented, shown, text};
+use crate::dlq::state::paint_state;
+use crate::output::escape::{indented, shown};
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::text::{bytes, often};
+use crate::output::times::Times;
 
 /// Why it failed first, then its life, then its message.
 pub(in crate::dlq) fn letter(page: &Page, answer: &Value) -> String {
@@ -14,7 +17,7 @@ pub(in crate::dlq) fn letter(page: &Page, answer: &Value) -> String {
     let state = text(&letter["state"]);
     let stage = text(&letter["stage"]);
     let mut lines =
-        vec![format!("letter {} of {stage} is {}", text(&letter["id"]), page.state(&state))];
+        vec![format!("letter {} of {stage} is {}", text(&letter["id"]), paint_state(page, &state))];
     lines.push(String::new());
     let mut add = |label: &str, said: String| {
         if !said.is_empty() {

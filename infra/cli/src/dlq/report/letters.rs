@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, age, letters, members, number};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Column, Table};
-use crate::output::{cut, grouped};
+use crate::output::escape::shown;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::table::{Column, Table};
+use crate::output::text::{counted, cut, grouped};
+use crate::output::times::{Times, age};
 
 /// A line for each letter; below it, why it failed, and the begin of its body.
 pub(in crate::dlq) fn peek(page: &Page, answer: &Value) -> String {
@@ -43,7 +44,7 @@ pub(in crate::dlq) fn peek(page: &Page, answer: &Value) -> String {
         lines.push(cut(&format!("    {body}"), page.width));
     }
     lines.push(String::new());
-    let count = letters(found.len() as u64);
+    let count = counted(found.len() as u64, "letter");
     lines.push(match answer["next"].is_string() {
         true => format!("the first {count}; `sluicegate dlq export` writes all of them"),
         false => format!("{count}, and no more"),

@@ -9,6 +9,8 @@ mod plan;
 mod reconcile;
 pub(super) mod run;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::acts::{noted, on_letters, on_run, stopped, triage_started, unmuted};
 pub(super) use self::groups::groups;
@@ -18,6 +20,3 @@ pub(super) use self::plan::plan;
 pub(super) use self::reconcile::reconciled;
 pub(super) use self::run::{begun, history, status};
 pub(super) use self::stages::stages;
-
-#[cfg(test)]
-mod tests;

@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::forecast::forecast;
 use super::letters::code_and_why;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, bytes, letters, members, number};
-use crate::dlq::shown::{indented, shown, text};
-use crate::output::{cut, grouped};
+use crate::output::escape::{indented, shown};
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::text::{bytes, counted, cut, grouped};
+use crate::output::times::Times;
 
 /// Of a body, that are shown of what was and of what is.
 const MOST_LINES: usize = 8;
@@ -21,7 +22,7 @@ fn left_out(page: &Page, answer: &Value) -> Vec<String> {
     }
     let why = "taken in longer ago than sinks remember their keys, and could take effect twice; \
                --even-if-forgotten takes them all the same";
-    page.line("left out", &format!("{}, {why}", letters(forgotten)))
+    page.line("left out", &format!("{}, {why}", counted(forgotten, "letter")))
 }
 
 /// What is in it, and the command that begins it.
@@ -35,7 +36,8 @@ pub(in crate::dlq) fn plan(page: &Page, answer: &Value, has_patch: bool, now: Ti
         return lines.join("\n");
     }
     let size = bytes(number(&answer["bytes"]));
-    let mut lines = vec![format!("plan {id}: {}, {size}; nothing was sent", letters(count))];
+    let mut lines =
+        vec![format!("plan {id}: {}, {size}; nothing was sent", counted(count, "letter"))];
     lines.push(String::new());
     lines.extend(page.line("stages", &counts(&answer["stages"])));
     let datasets = counts(&answer["datasets"]);

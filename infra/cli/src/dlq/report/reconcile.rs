@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::dlq::page::{Page, known, letters, members, number};
-use crate::dlq::shown::text;
-use crate::output::{counted, grouped};
+use crate::output::members::{known, members, number, text};
+use crate::output::page::Page;
+use crate::output::text::{counted, grouped};
 
 /// Lines that are named.
 const MOST_LINES: usize = 10;
@@ -92,7 +92,9 @@ fn causes(page: &Page, answer: &Value, state: &str) -> Vec<String> {
     let more = causes.len().saturating_sub(MOST_CAUSES);
     let named = causes.into_iter().take(MOST_CAUSES);
     let mut named: Vec<String> = named
-        .map(|((code, stage), count)| format!("{} with {code} at {stage}", letters(count)))
+        .map(|((code, stage), count)| {
+            format!("{} with {code} at {stage}", counted(count, "letter"))
+        })
         .collect();
     if more > 0 {
         named.push(format!("and {}", counted(more, "other cause")));
@@ -136,7 +138,7 @@ fn not_found(page: &Page, answer: &Value) -> Vec<String> {
     if let Some(first) = files.first() {
         let said = format!(
             "{} of whole files, each a letter for all that is in it, such as {}",
-            letters(files.len() as u64),
+            counted(files.len() as u64, "letter"),
             text(first)
         );
         lines.extend(page.line("files", &said));

@@ -3,11 +3,13 @@
 use serde_json::Value;
 
 use super::acts::audit;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, age, letters, members, number, state_colour};
-use crate::dlq::shown::text;
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::grouped;
+use crate::dlq::state::paint_state;
+use crate::dlq::state::state_colour;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{counted, grouped};
+use crate::output::times::{Times, age};
 
 /// `dlq status`.
 pub(in crate::dlq) fn status(page: &Page, answer: &Value) -> String {
@@ -21,7 +23,7 @@ pub(in crate::dlq) fn begun(page: &Page, answer: &Value) -> String {
         0 => String::new(),
         canary => format!(", {} of them first", grouped(canary.min(number(&answer["letters"])))),
     };
-    let count = letters(number(&answer["letters"]));
+    let count = counted(number(&answer["letters"]), "letter");
     let mut lines = vec![format!("run {id} has begun: {count}{first}")];
     lines.extend(audit(page, answer));
     lines.extend(page.line("next", &format!("`sluicegate dlq status {id} --watch` follows it")));
@@ -34,9 +36,9 @@ pub(super) fn lines(page: &Page, run: &Value, times: &Times) -> Vec<String> {
     let (position, size) = (number(&run["position"]), number(&run["letters"]));
     let mut lines = vec![format!(
         "run {id} is {}: {} of {}{}",
-        page.state(&state),
+        paint_state(page, &state),
         grouped(position),
-        letters(size),
+        counted(size, "letter"),
         percent(position, size).map_or_else(String::new, |percent| format!(" ({percent} %)"))
     )];
     lines.push(String::new());

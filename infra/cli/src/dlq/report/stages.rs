@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use crate::breaker::report::RED;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, age, known, letters, number};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::grouped;
+use crate::output::colour::RED;
+use crate::output::escape::shown;
+use crate::output::members::{known, number, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{counted, grouped};
+use crate::output::times::{Times, age};
 
 /// The states that are told below their stage where the line has no room for their columns.
 const OTHERS: [&str; 3] = ["quarantined", "discarded", "redriven"];
@@ -44,7 +45,7 @@ pub(in crate::dlq) fn stages(page: &Page, answer: &Value) -> String {
     };
     let (dead, quarantined) = (in_state("dead"), in_state("quarantined"));
     let are = if dead == 1 { "is" } else { "are" };
-    lines.push(format!("{} {are} dead", letters(dead)));
+    lines.push(format!("{} {are} dead", counted(dead, "letter")));
     lines.extend(page.line("not collected", &not_collected(stages.values())));
     lines.extend(halted(page, &times, &answer["triage"]["halted"]));
     if dead > 0 {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use self::answers::*;
 use super::*;
-use crate::dlq::page::Page;
+use crate::output::page::Page;
 
 type Report = (&'static str, fn(&Page, &Value) -> String, fn() -> Value);
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::answers::grouped_and_noted;
 use super::{check, groups};
-use crate::dlq::page::Page;
+use crate::output::page::Page;
 
 #[test]
 fn a_list_says_who_has_halted_the_rules_and_what_starts_them() {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::reconciled;
 use super::check;
-use crate::dlq::page::Page;
+use crate::output::page::Page;
 
 /// Something of everything.
 pub(super) fn answer() -> Value {

@@ -15,11 +15,6 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
-/// A member's text, as it can be shown; empty if it is none.
-pub(crate) fn text(value: &Value) -> String {
-    shown(value.as_str().unwrap_or_default())
-}
-
 /// A value as JSON on one line, in which nothing is left for a terminal to act on. It reads back as the same value.
 pub(crate) fn json_line(value: &Value) -> String {
     let mut line = String::new();
@@ -48,7 +43,7 @@ fn is_unsafe(c: char) -> bool {
 /// A JSON text with a line for each member, two columns deeper for each level. Members, their order and the spelling
 /// of numbers stay as they are, two members of one name included: they may be what is wrong with it. `None` of what
 /// is no JSON.
-pub(super) fn indented(json: &str) -> Option<Vec<String>> {
+pub(crate) fn indented(json: &str) -> Option<Vec<String>> {
     serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
     let mut lines = vec![String::new()];
     let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);

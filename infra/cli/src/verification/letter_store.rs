@@ -23,28 +23,28 @@ struct Stored {
 }
 
 /// The letters that are at rest in the store.
-pub(crate) fn stored_letters(world: &Emulation) -> Result<Vec<Letter>, Failure> {
-    Ok(at_rest(world)?.iter().map(letter).collect())
+pub(crate) fn stored_letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure> {
+    Ok(at_rest(emulation)?.iter().map(letter).collect())
 }
 
 /// How many letters of each stage are at rest in the store.
-pub(crate) fn stored_by_stage(world: &Emulation) -> Result<BTreeMap<String, u64>, Failure> {
+pub(crate) fn stored_by_stage(emulation: &Emulation) -> Result<BTreeMap<String, u64>, Failure> {
     let mut stages = BTreeMap::new();
-    for Stored { stage, .. } in at_rest(world)? {
+    for Stored { stage, .. } in at_rest(emulation)? {
         *stages.entry(stage).or_default() += 1;
     }
     Ok(stages)
 }
 
-fn at_rest(world: &Emulation) -> Result<Vec<Stored>, Failure> {
+fn at_rest(emulation: &Emulation) -> Result<Vec<Stored>, Failure> {
     let (Some(table), Some(bucket)) =
-        (variable(world, LETTERS_TABLE), variable(world, LETTERS_BUCKET))
+        (variable(emulation, LETTERS_TABLE), variable(emulation, LETTERS_BUCKET))
     else {
         return Ok(Vec::new());
     };
     let unread = |error| Failure::new(format!("the table {table} was not read")).because(error);
-    let items = world.dynamodb().scan_all(&table).map_err(unread)?;
-    let objects = world.s3().list(&bucket, SEGMENTS).map_err(|error| {
+    let items = emulation.dynamodb().scan_all(&table).map_err(unread)?;
+    let objects = emulation.s3().list(&bucket, SEGMENTS).map_err(|error| {
         Failure::new(format!("s3://{bucket}/{SEGMENTS} was not listed")).because(error)
     })?;
     let objects: HashMap<String, _> =

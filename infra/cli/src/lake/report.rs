@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::lake::compact::Tally;
 use serde_json::{Value, json};
 
-use crate::output::grouped;
+use crate::output::text::{bytes, counted, grouped};
 
 #[derive(Default)]
 pub(super) struct Done {
@@ -52,29 +52,31 @@ impl Done {
             for (name, Tally { before, after, .. }) in changed {
                 let objects = format!("{} to {}", count(before.objects), count(after.objects));
                 // Nobody knows before how well they will be compressed.
-                let bytes = match self.is_dry_run {
-                    true => bytes(before.bytes),
-                    false => format!("{} to {}", bytes(before.bytes), bytes(after.bytes)),
+                let size = match self.is_dry_run {
+                    true => bytes(before.bytes as u64),
+                    false => {
+                        format!("{} to {}", bytes(before.bytes as u64), bytes(after.bytes as u64))
+                    }
                 };
-                lines.push(format!("{name:<width$}  {objects:>17}  {bytes:>19}"));
+                lines.push(format!("{name:<width$}  {objects:>17}  {size:>19}"));
             }
             lines.push(String::new());
         }
         lines.push(format!(
             "{}: {} put together as {}",
-            plural(self.partitions.len(), "partition"),
-            plural(total.merged, "object"),
+            counted(self.partitions.len(), "partition"),
+            counted(total.merged, "object"),
             count(total.made),
         ));
         lines.push(format!(
             "{} swept, {} listed, {} completed",
-            plural(total.tombstones, "tombstone"),
-            plural(total.orphans, "orphan"),
-            plural(total.completed, "claim"),
+            counted(total.tombstones, "tombstone"),
+            counted(total.orphans, "orphan"),
+            counted(total.completed, "claim"),
         ));
         lines.push(format!(
             "{} deleted{}",
-            plural(total.deleted, "replaced object"),
+            counted(total.deleted, "replaced object"),
             self.kept(total)
         ));
         if self.is_dry_run {
@@ -94,24 +96,6 @@ impl Done {
 
 fn count(number: usize) -> String {
     grouped(u64::try_from(number).unwrap_or(u64::MAX))
-}
-
-/// `1 object`, `2,000 objects`.
-fn plural(number: usize, what: &str) -> String {
-    let many = if number == 1 { "" } else { "s" };
-    format!("{} {what}{many}", count(number))
-}
-
-/// `812 B`, `41.5 KB`, `1.2 GB`: of 1,000 each.
-fn bytes(number: usize) -> String {
-    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
-    match units.into_iter().find(|(size, _)| number >= *size) {
-        Some((size, unit)) => {
-            let tenths = number / (size / 10);
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => format!("{number} B"),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use emulation::Emulation;
 use serde_json::{Value, json};
 
-use super::store::stored_by_stage;
+use super::letter_store::stored_by_stage;
 use crate::failure::Failure;
 
 /// The template's output that names the redrive function.
@@ -25,27 +25,30 @@ pub(crate) struct Redriven {
 }
 
 /// Redrives every stage, until nothing that can be mended is left.
-pub(crate) async fn redrive(world: &Emulation, patience: Duration) -> Result<Redriven, Failure> {
+pub(crate) async fn redrive(
+    emulation: &Emulation,
+    patience: Duration,
+) -> Result<Redriven, Failure> {
     let mut redriven = Redriven { letters: 0, is_settled: true };
     for _ in 0..REDRIVES {
-        world.pass(HIDDEN);
-        redriven.letters += redrive_once(world).await?;
-        redriven.is_settled &= world.settle(patience).await.is_ok();
+        emulation.pass(HIDDEN);
+        redriven.letters += redrive_once(emulation).await?;
+        redriven.is_settled &= emulation.settle(patience).await.is_ok();
     }
     Ok(redriven)
 }
 
 /// Sends the letters of every stage back that has any, and answers how many went.
-async fn redrive_once(world: &Emulation) -> Result<u64, Failure> {
-    let function = world.stack().outputs.get(REDRIVE_OUTPUT).ok_or_else(|| {
+async fn redrive_once(emulation: &Emulation) -> Result<u64, Failure> {
+    let function = emulation.stack().outputs.get(REDRIVE_OUTPUT).ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {REDRIVE_OUTPUT}"))
             .next("dead letters are brought back by it: restore it")
     })?;
     let mut moved = 0;
-    for (stage, letters) in stored_by_stage(world)? {
+    for (stage, letters) in stored_by_stage(emulation)? {
         let why = format!("{letters} letters, now that the storm is over");
         let request = json!({ "do": { "move": { "stage": stage, "why": why } } });
-        let invoked = world.lambda().invoke(function, Bytes::from(request.to_string())).await;
+        let invoked = emulation.lambda().invoke(function, Bytes::from(request.to_string())).await;
         let answer = invoked.map_err(|error| Failure::new("no redrive").because(error))?;
         let report: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
         moved += report["sent"]

@@ -3,7 +3,8 @@
 //! Region and credentials are those that the AWS CLI would take. An emulator on this machine needs none of it: it
 //! reads the environment, and no files unless a profile is given.
 
-use std::collections::BTreeMap;
+mod stack;
+
 use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
@@ -19,7 +20,7 @@ use hyper_util::rt::TokioExecutor;
 use runtime::env::{self, Lookup};
 use serde_json::Value;
 
-use crate::account::{Account, Pipeline, stack};
+use crate::account::{Account, Pipeline};
 use crate::failure::Failure;
 
 /// Where `local up` listens unless it is told otherwise.
@@ -67,28 +68,6 @@ impl Endpoint {
         Ok(Self { url, config, stack: pipeline.stack.clone() })
     }
 
-    /// All outputs of the stack that was named; `None` where none was.
-    pub(crate) async fn outputs(&self) -> Result<Option<BTreeMap<String, String>>, Failure> {
-        match &self.stack {
-            Some(name) => stack::outputs(self, name).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// An output of the stack that was named, in place of which `flag` can be given; `None` where none was named.
-    pub(crate) async fn output(&self, name: &str, flag: &str) -> Result<Option<String>, Failure> {
-        let (Some(stack), Some(mut outputs)) = (&self.stack, self.outputs().await?) else {
-            return Ok(None);
-        };
-        let output = outputs.remove(name).filter(|value| !value.is_empty());
-        let output = output.ok_or_else(|| {
-            Failure::new(format!("stack `{stack}` has no output {name}")).next(format!(
-                "is it a pipeline of this version? deploy template.yaml, or give {flag}"
-            ))
-        })?;
-        Ok(Some(output))
-    }
-
     pub(crate) fn region(&self) -> &str {
         self.config.region().map_or("", |region| region.as_ref())
     }
@@ -102,7 +81,7 @@ impl Endpoint {
         self.url.as_deref().is_some_and(is_loopback)
     }
 
-    pub(super) fn sqs(&self) -> aws_sdk_sqs::Client {
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }
 
@@ -114,7 +93,7 @@ impl Endpoint {
     }
 
     /// What the emulation says of itself.
-    pub(super) async fn ours(&self, path: &str) -> Result<Value, NotOurs> {
+    pub(crate) async fn ours(&self, path: &str) -> Result<Value, NotOurs> {
         let (status, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
         match body["message"].as_str() {
             _ if status.is_success() && body.is_object() => Ok(body),
@@ -126,7 +105,7 @@ impl Endpoint {
     }
 
     /// Asks the emulation to do something, and answers what it says.
-    pub(super) async fn tell(
+    pub(crate) async fn tell(
         &self,
         method: Method,
         path: &str,
@@ -171,7 +150,7 @@ impl Endpoint {
     }
 
     /// A call that failed, by its deepest cause: what the SDK wraps around it says nothing more.
-    pub(super) fn refused(&self, what: impl Into<String>, error: impl Error + 'static) -> Failure {
+    pub(crate) fn refused(&self, what: impl Into<String>, error: impl Error + 'static) -> Failure {
         let mut deepest: &(dyn Error + 'static) = &error;
         while let Some(source) = deepest.source() {
             deepest = source;
@@ -203,7 +182,7 @@ impl Endpoint {
 
 /// Why there is no word of the emulation about itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NotOurs {
+pub(crate) enum NotOurs {
     /// Nobody listens there, or another emulator does: the services' own answers will tell.
     Another,
     /// Somebody took the question, and did not answer it as ours does.
@@ -243,6 +222,8 @@ pub(crate) fn is_loopback(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[track_caller]

@@ -3,11 +3,21 @@
 //! A terminal gets one status line that is redrawn; anything else gets a line every few seconds, and
 //! neither colours nor control characters. A closed output is no reason to fail.
 
+pub(crate) mod colour;
+pub(crate) mod escape;
+pub(crate) mod members;
+pub(crate) mod page;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod times;
+
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use self::text::cut;
 
 /// Between status lines that are not redrawn.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -106,87 +116,5 @@ impl Output {
         if std::mem::take(&mut state.has_status) {
             let _ = write!(stderr().lock(), "\r\x1b[K");
         }
-    }
-}
-
-/// At most `width` characters of a line; `…` where it went on.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        None => text.to_owned(),
-        Some(_) => {
-            let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-            format!("{kept}…")
-        }
-    }
-}
-
-/// `  label         what is said of it`, wrapped at words; what is longer than a line, anywhere.
-pub(crate) fn labelled(label: &str, said: &str, width: usize) -> Vec<String> {
-    const INDENT: usize = 17;
-    let room = width.saturating_sub(INDENT).max(20);
-    let mut lines = vec![String::new()];
-    for word in said.split(' ') {
-        let mut word = word.to_owned();
-        loop {
-            let line = lines.last().map_or(0, |line| line.chars().count());
-            let gap = usize::from(line > 0);
-            if line + gap + word.chars().count() <= room {
-                break;
-            }
-            if line > 0 {
-                lines.push(String::new());
-                continue;
-            }
-            let rest = word.chars().skip(room).collect();
-            lines.push(String::new());
-            let at = lines.len() - 2;
-            lines[at] = word.chars().take(room).collect();
-            word = rest;
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(&word);
-        }
-    }
-    let mut label = label;
-    let indented = lines.into_iter().map(|line| {
-        let line = format!("  {label:<15}{line}");
-        label = "";
-        line.trim_end().to_owned()
-    });
-    indented.collect()
-}
-
-/// `1 event`, `2,000 events`.
-pub(crate) fn counted(count: usize, what: &str) -> String {
-    let many = if count == 1 { "" } else { "s" };
-    format!("{} {what}{many}", grouped(u64::try_from(count).unwrap_or(u64::MAX)))
-}
-
-/// `1,240`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands_and_one_is_not_many() {
-        let grouped = [0, 999, 1_000, 27_004, 1_000_000].map(grouped);
-        assert_eq!(grouped, ["0", "999", "1,000", "27,004", "1,000,000"]);
-        let counted = [0, 1, 2_000].map(|count| counted(count, "seed"));
-        assert_eq!(counted, ["0 seeds", "1 seed", "2,000 seeds"]);
     }
 }

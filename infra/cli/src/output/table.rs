@@ -1,7 +1,7 @@
 //! Columns as wide as what is in them, within a line's width.
 
 use super::page::Page;
-use crate::output::cut;
+use super::text::cut;
 
 /// Between two columns.
 const GAP: usize = 2;

@@ -10,7 +10,7 @@ use verify::input::{File, Format, gunzip};
 use crate::failure::Failure;
 
 /// Below the root.
-pub(super) const DEFAULT: &str = "events/flights-2013-01.ndjson.gz";
+pub(crate) const DEFAULT: &str = "events/flights-2013-01.ndjson.gz";
 
 /// The first events of a file.
 #[derive(Clone, Debug)]

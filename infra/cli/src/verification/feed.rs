@@ -17,7 +17,7 @@ use verify::judge::{Place, Sent};
 
 use super::input::Input;
 use crate::failure::Failure;
-use crate::output::counted;
+use crate::output::text::counted;
 
 /// Of one object.
 pub(crate) const MAX_EVENTS: usize = 500;
@@ -33,7 +33,7 @@ pub(crate) struct Fed {
 }
 
 impl Fed {
-    pub(super) fn about(&self) -> String {
+    pub(crate) fn about(&self) -> String {
         let (events, objects) =
             (counted(self.in_objects, "event"), counted(self.objects, "object"));
         let messages = counted(self.sent.len() - self.in_objects, "message");
@@ -46,7 +46,11 @@ impl Fed {
 
 /// Sends the first half as objects and the second as messages; CSV only as objects, for a record says
 /// nothing without its header. A file that is one object goes as it is, byte for byte.
-pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Result<Fed, Failure> {
+pub(crate) fn feed(
+    emulation: &Emulation,
+    dataset: &Dataset,
+    input: &Input,
+) -> Result<Fed, Failure> {
     let mut fed = Fed::default();
     let file = &input.file;
     let in_objects = match file.format {
@@ -57,7 +61,7 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
         && in_objects <= MAX_EVENTS
     {
         let body = Bytes::from(whole.bytes.clone());
-        put(world, dataset, &whole.extension, body, file, &mut fed)?;
+        put(emulation, dataset, &whole.extension, body, file, &mut fed)?;
         return Ok(fed);
     }
     for start in (0..in_objects).step_by(MAX_EVENTS) {
@@ -66,12 +70,12 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
         let part = File::read(file.format, part);
         let body = gzipped(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
-        put(world, dataset, &extension, body, &part, &mut fed)?;
+        put(emulation, dataset, &extension, body, &part, &mut fed)?;
     }
     let mut unfit = Vec::new();
     for record in &file.records[in_objects..input.wanted] {
         match message(file.bytes_of(record)) {
-            Some(text) => send(world, dataset, text, Duration::ZERO, &mut fed)?,
+            Some(text) => send(emulation, dataset, text, Duration::ZERO, &mut fed)?,
             None => unfit.push(record),
         }
     }
@@ -80,7 +84,7 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
         let part = File::read(file.format, lines.collect());
         let body = gzipped(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
-        put(world, dataset, "ndjson.gz", body, &part, &mut fed)?;
+        put(emulation, dataset, "ndjson.gz", body, &part, &mut fed)?;
     }
     Ok(fed)
 }
@@ -89,8 +93,8 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
 ///
 /// # Errors
 /// For CSV, a record of which says nothing without its header, and for what SQS does not take.
-pub(super) fn feed_over(
-    world: &Emulation,
+pub(crate) fn feed_over(
+    emulation: &Emulation,
     dataset: &Dataset,
     input: &Input,
     over: Duration,
@@ -106,7 +110,7 @@ pub(super) fn feed_over(
             Failure::new(format!("line {} cannot be sent as a message", record.line))
                 .next("give events as .ndjson, in texts that SQS takes")
         })?;
-        send(world, dataset, text, over * place / count, &mut fed)?;
+        send(emulation, dataset, text, over * place / count, &mut fed)?;
     }
     Ok(fed)
 }
@@ -121,16 +125,16 @@ fn message(record: &[u8]) -> Option<&str> {
 }
 
 fn put(
-    world: &Emulation,
+    emulation: &Emulation,
     dataset: &Dataset,
     extension: &str,
     body: Bytes,
     file: &File,
     fed: &mut Fed,
 ) -> Result<(), Failure> {
-    let bucket = output(world, BUCKET_OUTPUT)?;
+    let bucket = output(emulation, BUCKET_OUTPUT)?;
     let key = format!("{}/demo-{:04}.{extension}", dataset.name, fed.objects);
-    let tag = world.s3().put(bucket, &key, body, "application/octet-stream");
+    let tag = emulation.s3().put(bucket, &key, body, "application/octet-stream");
     let tag = tag.map_err(|error| {
         Failure::new(format!("s3://{bucket}/{key} was not written")).because(error)
     })?;
@@ -149,13 +153,13 @@ fn put(
 }
 
 fn send(
-    world: &Emulation,
+    emulation: &Emulation,
     dataset: &Dataset,
     text: &str,
     delay: Duration,
     fed: &mut Fed,
 ) -> Result<(), Failure> {
-    let queue = output(world, QUEUE_OUTPUT)?;
+    let queue = output(emulation, QUEUE_OUTPUT)?;
     let attribute = MessageAttribute {
         data_type: "String".to_owned(),
         string_value: Some(dataset.name.clone()),
@@ -167,7 +171,7 @@ fn send(
         delay: Some(Duration::from_secs(delay.as_secs())),
         ..NewMessage::default()
     };
-    let id = world.sqs().send(queue, message).map_err(|error| {
+    let id = emulation.sqs().send(queue, message).map_err(|error| {
         Failure::new(format!("a message was not sent to {queue}")).because(error)
     })?;
     let bytes = text.as_bytes().to_vec();
@@ -182,8 +186,8 @@ pub(crate) fn gzipped(bytes: &[u8]) -> std::io::Result<Bytes> {
 }
 
 /// One of the template's outputs.
-fn output<'a>(world: &'a Emulation, name: &str) -> Result<&'a str, Failure> {
-    world.stack().outputs.get(name).map(String::as_str).ok_or_else(|| {
+fn output<'a>(emulation: &'a Emulation, name: &str) -> Result<&'a str, Failure> {
+    emulation.stack().outputs.get(name).map(String::as_str).ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {name}"))
             .next("the demo finds the way into the pipeline by its outputs: restore it")
     })

@@ -23,7 +23,7 @@ use crate::output::Output;
 const TICK: Duration = Duration::from_secs(1);
 
 /// How the emulation is started.
-pub(crate) struct Plan<'a> {
+pub(crate) struct StartOptions<'a> {
     pub(crate) root: &'a Path,
     pub(crate) release: bool,
     pub(crate) port: u16,
@@ -39,33 +39,36 @@ pub(crate) struct Plan<'a> {
 }
 
 /// Builds the functions and starts everything.
-pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, Failure> {
+pub(crate) async fn start(start: StartOptions<'_>, output: &Output) -> Result<Emulation, Failure> {
     // Before the build: nobody wants to wait for it only to hear this.
-    if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.port)) {
-        return Err(not_started(emulation::StartError::Listen { port: plan.port, source }));
+    if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, start.port)) {
+        return Err(not_started(emulation::StartError::Listen { port: start.port, source }));
     }
-    if let Some(folder) = &plan.state {
+    if let Some(folder) = &start.state {
         emulation::check_state(folder).map_err(|error| not_started(error.into()))?;
     }
-    let binaries = build(plan.root, plan.release, output).await?;
-    start_built(plan, binaries).await
+    let binaries = build(start.root, start.release, output).await?;
+    start_built(start, binaries).await
 }
 
 /// Starts everything with functions that are built already.
-pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emulation, Failure> {
-    let weather = Upstream::Router(plan.weather.clone().router());
+pub(crate) async fn start_built(
+    start: StartOptions<'_>,
+    binaries: PathBuf,
+) -> Result<Emulation, Failure> {
+    let weather = Upstream::Router(start.weather.clone().router());
     let options = Options {
-        root: plan.root.to_path_buf(),
-        port: plan.port,
+        root: start.root.to_path_buf(),
+        port: start.port,
         parameters: BTreeMap::new(),
         places: BTreeMap::new(),
         services: vec![Service { name: WEATHER.to_owned(), port: 0, upstream: weather }],
         binaries,
-        log: plan.log,
+        log: start.log,
         clock: Clock::system(),
-        faults: plan.faults,
-        skip_idle: plan.skip_idle,
-        state: plan.state,
+        faults: start.faults,
+        skip_idle: start.skip_idle,
+        state: start.state,
     };
     Emulation::start(options).await.map_err(not_started)
 }

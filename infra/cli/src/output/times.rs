@@ -16,6 +16,11 @@ impl Times {
         Self { now: time(&answer["at"]).unwrap_or(Timestamp::from_unix_ms(0)) }
     }
 
+    /// The times of an answer, by `now` where the answer does not say when it was made.
+    pub(crate) fn of_or(answer: &Value, now: Timestamp) -> Self {
+        Self { now: time(&answer["at"]).unwrap_or(now) }
+    }
+
     /// `03:02:11 UTC (12 min ago)`, with the day where it is another.
     pub(crate) fn at(&self, value: &Value) -> Option<String> {
         let at = time(value)?;
@@ -55,6 +60,11 @@ impl Times {
             (_, _) => format!("in {}", length(ahead)),
         })
     }
+}
+
+/// How long ago it is, or `-`.
+pub(crate) fn age(times: &Times, value: &Value) -> String {
+    times.age(value).unwrap_or_else(|| "-".to_owned())
 }
 
 fn time(value: &Value) -> Option<Timestamp> {

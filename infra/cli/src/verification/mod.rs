@@ -1,0 +1,79 @@
+//! Sending the events of a file to an emulation and judging what became of each, for the demo and the soak.
+//!
+//! The judgement trusts no function: the `verify` crate reads the file and the contract by itself, and holds tables,
+//! lake, services and dead letters to them.
+
+pub(crate) mod feed;
+pub(crate) mod input;
+mod letter_store;
+pub(crate) mod observe;
+pub(crate) mod redrive;
+
+use std::fs;
+use std::path::Path;
+
+use emulation::Emulation;
+use sample::Weather;
+use verify::contract::Dataset;
+use verify::judge::{Sent, Verdict, judge};
+
+use self::input::Input;
+use crate::check::contracts_of;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::output::text::counted;
+
+/// What is sent, and what must come out.
+pub(crate) struct Task {
+    pub(crate) dataset: Dataset,
+    pub(crate) input: Input,
+}
+
+/// Judges what there is of a dataset.
+pub(crate) fn judge_dataset(
+    emulation: &Emulation,
+    weather: &Weather,
+    dataset: &Dataset,
+    sent: &[Sent],
+) -> Result<Verdict, Failure> {
+    let seen = observe::observe(emulation, weather, dataset)?;
+    Ok(judge(dataset, sent, &seen))
+}
+
+/// The dataset as its contract has it, and the first events of the file.
+pub(crate) fn read_task(
+    root: &Path,
+    dataset: &str,
+    input: Option<&Path>,
+    events: u64,
+    output: &Output,
+) -> Result<Task, Failure> {
+    let catalog = contracts_of(root)?;
+    catalog.get(dataset).map_err(|failure| {
+        let next = "give one of the known ones with --dataset, or add its contract";
+        Failure::new(failure.reason.into_owned()).next(next)
+    })?;
+    let dataset = read_dataset(&root.join("infra").join("contracts").join(dataset))?;
+    let path = input.map_or_else(|| root.join(input::DEFAULT), Path::to_path_buf);
+    let wanted = usize::try_from(events).unwrap_or(usize::MAX);
+    let input = input::read(&path, wanted)?;
+    if input.wanted == 0 {
+        return Err(Failure::new(format!("there is no event in {}", path.display())));
+    }
+    if input.wanted < wanted {
+        let count = counted(input.wanted, "event");
+        output.note(&format!("{} holds {count}: all are taken", path.display()));
+    }
+    Ok(Task { dataset, input })
+}
+
+/// The dataset of a folder with a contract, by the judge's own reader.
+pub(crate) fn read_dataset(folder: &Path) -> Result<Dataset, Failure> {
+    let path = folder.join("contract.yaml");
+    let yaml = fs::read_to_string(&path).map_err(|error| {
+        Failure::new(format!("{} cannot be read", path.display())).because(error)
+    })?;
+    Dataset::read(&yaml, |file| fs::read_to_string(folder.join(file)).ok()).map_err(|error| {
+        Failure::new(format!("{} says too little to judge by", path.display())).because(error)
+    })
+}
