@@ -1,4 +1,4 @@
-//! What can be asked for, and how it is spelled.
+//! The command line: one subcommand for each subject.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use crate::dlq::args::Dlq;
 use crate::lake::args::Lake;
 use crate::local::args::Local;
 
-/// Sluicegate on this machine: the deployed functions, on emulated AWS services, without Docker.
+/// Run and operate Sluicegate pipelines, on this machine without Docker, or on AWS
 #[derive(Debug, Parser)]
 #[command(name = "sluicegate", version)]
 pub(crate) struct Args {
-    /// The folder of template.yaml [default: the nearest one above the current folder]
+    /// The folder that has template.yaml [default: the nearest one above the current folder]
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) root: Option<PathBuf>,
     #[command(subcommand)]
@@ -27,26 +27,27 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Send events through the whole pipeline and prove that each was written once (the default)
     Demo(Demo),
-    /// The emulation by itself
+    /// Run the local emulation, send events to it, and look at it
     #[command(subcommand)]
     Local(Local),
-    /// The lake, here or on AWS
+    /// Maintain the lake, in the local emulation or on AWS
     #[command(subcommand)]
     Lake(Lake),
-    /// Circuit breakers, seen and moved by hand, here or on AWS
+    /// Show circuit breakers and change their state
     #[command(subcommand)]
     Breaker(Breaker),
-    /// Dead letters: seen, grouped by their causes, and sent back to where they failed, here or on AWS
+    /// Inspect dead letters, group them by cause, and redrive them
     #[command(subcommand)]
     Dlq(Box<Dlq>),
-    /// Who did what by hand, when, why, and what came of it
+    /// Show what operators did, when, why, and with which outcome
     Audit(Audit),
-    /// A script that completes this program's words in a shell
+    /// Print a completion script for a shell
     Completions(Completions),
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct Completions {
+    /// The shell that the script is for
     #[arg(value_enum, value_name = "SHELL")]
     pub(crate) shell: Shell,
 }

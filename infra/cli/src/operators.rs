@@ -24,12 +24,13 @@ const SERVICE: &str = "lambda";
 const URL_OUTPUT: &str = "OperatorsUrl";
 /// OperatorsTarget the emulation has the URLs of functions.
 const LOCAL_PATH: &str = "/function-urls/";
-/// Which pipeline is meant.
+
+/// The pipeline to talk to, through its operators' function.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OperatorsTarget {
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
-    /// The operators' function [default: the stack's output, or the template's on this machine]
+    /// The URL of the operators' function [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 }

@@ -5,7 +5,6 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use emulation::builder::{Build, Profile, build_functions};
 use emulation::clock::Clock;
@@ -18,9 +17,7 @@ use tokio::time::Instant;
 use crate::check::check;
 use crate::failure::Failure;
 use crate::output::Output;
-
-/// Between two looks at how long the build takes.
-const TICK: Duration = Duration::from_secs(1);
+use crate::output::text::counted;
 
 /// How the emulation is started.
 pub(crate) struct StartOptions<'a> {
@@ -102,24 +99,14 @@ pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result
         alongside: Some(env!("CARGO_PKG_NAME")),
         target: target.as_deref(),
     };
-    output.note(&format!("building {} functions: {}", binaries.len(), binaries.join(", ")));
+    output.note(&format!(
+        "building {}: {}",
+        counted(binaries.len(), "function"),
+        binaries.join(", ")
+    ));
     let started = Instant::now();
-    let last = std::cell::RefCell::new("cargo starts".to_owned());
-    let show = || {
-        let seconds = started.elapsed().as_secs();
-        output.status(&format!("  {seconds:>3} s  {}", last.borrow().trim()));
-    };
-    let mut built = std::pin::pin!(build_functions(&build, |line| {
-        line.trim().clone_into(&mut last.borrow_mut());
-        show();
-    }));
-    let mut ticks = tokio::time::interval(TICK);
-    let folder = loop {
-        tokio::select! {
-            built = &mut built => break built,
-            _ = ticks.tick() => show(),
-        }
-    };
+    output.status("cargo starts");
+    let folder = build_functions(&build, |line| output.status(line)).await;
     let folder = folder.map_err(|error| {
         Failure::new("the functions were not built")
             .because(error)

@@ -1,4 +1,4 @@
-//! As whom and in which region AWS is asked: by the profile, region and SSO session that the AWS CLI would take.
+//! Credentials and region for AWS: those of the profile and SSO session that the AWS CLI would use.
 //!
 //! In its order: `--profile` comes before the credentials of the environment, these before `AWS_PROFILE` and the
 //! profile `default`; `--region` before `AWS_REGION`, `AWS_DEFAULT_REGION` and the profile's. What a machine of AWS's
@@ -18,26 +18,26 @@ use self::cached::CachedCredentials;
 use self::profiles::Profiles;
 use crate::failure::Failure;
 
-/// Which pipeline is meant, and as whom it is asked.
+/// The pipeline to talk to, and the credentials to use.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Pipeline {
-    /// A stack on AWS, by its name in CloudFormation [default: the local emulation]
+    /// The name of the CloudFormation stack on AWS [default: the local emulation]
     #[arg(long, value_name = "NAME")]
     pub(crate) stack: Option<String>,
-    /// A profile of the AWS CLI's, of AWS itself [default: the environment's credentials, or AWS_PROFILE]
+    /// The AWS CLI profile to use [default: the credentials of the environment, or AWS_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// A region of AWS itself [default: AWS_REGION, or the profile's]
+    /// The AWS region [default: AWS_REGION, or the region of the profile]
     #[arg(long, value_name = "NAME")]
     pub(crate) region: Option<String>,
-    /// A URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL; else AWS with --stack, --profile or --region, and
-    /// http://127.0.0.1:4566 without]
+    /// The URL to connect to, or `aws` for AWS itself [default: AWS_ENDPOINT_URL; otherwise AWS with --stack, --profile
+    /// or --region, and http://127.0.0.1:4566 without them]
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
 }
 
 impl Pipeline {
-    /// Something was said that only AWS knows.
+    /// Whether an option is given that only makes sense on AWS.
     pub(crate) fn is_on_aws(&self) -> bool {
         self.stack.is_some() || self.profile.is_some() || self.region.is_some()
     }
@@ -50,7 +50,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Whoever is to sign. Credentials are asked for once, so that what they lack is told before anything is done.
+    /// Finds the credentials to sign with. They are requested once at the start, so that a problem with them is reported
+    /// before anything is done.
     pub(crate) async fn find(
         pipeline: &Pipeline,
         lookup: &dyn Lookup,
@@ -102,7 +103,7 @@ fn region(
     })
 }
 
-/// A variable that says something.
+/// The value of a variable that is set and not blank.
 fn known(lookup: &dyn Lookup, name: &str) -> Option<String> {
     lookup.get(name).filter(|value| !value.trim().is_empty())
 }

@@ -8,7 +8,7 @@ use crate::output::escape::shown;
 use crate::output::members::text;
 use crate::output::page::Page;
 use crate::output::table::{Cell, Column, Table};
-use crate::output::text::{cut, who};
+use crate::output::text::{counted, cut, who};
 
 /// A line for each act, and why it was done.
 pub(super) fn acts(page: &Page, days: &[String], entries: &[Value]) -> String {
@@ -36,7 +36,7 @@ pub(super) fn acts(page: &Page, days: &[String], entries: &[Value]) -> String {
         }
     }
     lines.push(String::new());
-    let count = if acts.len() == 1 { "1 act".to_owned() } else { format!("{} acts", acts.len()) };
+    let count = counted(acts.len(), "act");
     lines.push(format!("{count} {span}"));
     if acts.iter().any(|act| matches!(act.outcome(), Outcome::Missing | Outcome::Unknown)) {
         let next = "what has no known outcome may have been done: `sluicegate dlq history`, `dlq list` and \

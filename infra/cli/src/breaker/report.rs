@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::show;
 use crate::options::Color;
 use crate::output::colour::{GREEN, RED, YELLOW, is_coloured};
-use crate::output::text::{cut, grouped, labelled};
+use crate::output::text::{counted, cut, grouped, labelled};
 use crate::output::times::{Times, length};
 
 pub(super) struct Report {
@@ -189,8 +189,7 @@ pub(super) fn parked(parked: &Value) -> String {
     let each: Vec<String> = queues.iter().map(of).collect();
     match parked["about"].as_u64() {
         Some(0) => "no event, as far as SQS counts".to_owned(),
-        Some(1) => format!("about 1 event ({})", each.join(", ")),
-        Some(about) => format!("about {} events ({})", grouped(about), each.join(", ")),
+        Some(about) => format!("about {} ({})", counted(about, "event"), each.join(", ")),
         None => format!("not known ({})", each.join(", ")),
     }
 }

@@ -7,29 +7,29 @@ use crate::options::{Faults, Format};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// How many events: the first of the input
+    /// The number of events, from the start of the input
     #[arg(long, value_name = "N", default_value_t = Self::default().events,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) events: u64,
-    /// The events: .ndjson or .csv, gzipped or not [default: the flights in events/]
+    /// The file of events: .ndjson or .csv, gzipped or not [default: the flights in events/]
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// The dataset that they belong to: a folder of infra/contracts
+    /// The dataset of the events: a folder of infra/contracts
     #[arg(long, value_name = "NAME", default_value_t = Self::default().dataset)]
     pub(crate) dataset: String,
-    /// How the result is told on standard output
+    /// The output format
     #[arg(long, value_enum, default_value_t = Self::default().format)]
     pub(crate) format: Format,
-    /// The port of the emulation; 0 is any that is free
+    /// The port of the emulation; 0 picks a free one
     #[arg(long, default_value_t = Self::default().port)]
     pub(crate) port: u16,
-    /// Build the functions optimised, as they are deployed (takes minutes)
+    /// Build the functions optimised, as they are deployed (this takes minutes)
     #[arg(long)]
     pub(crate) release: bool,
-    /// Let the weather service go away in the middle, and watch what becomes of the events; takes a minute
+    /// Make the weather service unavailable halfway, and show what happens to the events; this takes a minute
     #[arg(long, conflicts_with_all = ["adversary", "file", "format"])]
     pub(crate) outage: bool,
-    /// For how long to wait, in seconds, until nothing is left to do
+    /// The time limit, in seconds, until every event has reached its end
     #[arg(long, value_name = "SECONDS", default_value_t = Self::default().timeout,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,

@@ -67,8 +67,8 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
     let without_effect = emulation.stack().warnings.len();
     if without_effect > 0 {
         output.note(&format!(
-            "{without_effect} settings of template.yaml, such as encryption, have no effect here; \
-             `local up` lists them"
+            "{} of template.yaml without effect here; `local up --verbose` lists them",
+            counted(without_effect, "setting")
         ));
     }
     let report = work(&emulation, &weather, args, &task, &log, output).await;
@@ -151,7 +151,8 @@ impl Watch<'_> {
                     let (written, events) = (self.log.written(&last), self.task.input.wanted);
                     let progress = self.emulation.progress();
                     let elapsed = self.started.elapsed();
-                    output.status(&progress::line(&progress, written, events, elapsed));
+                    let line = progress::line(&progress, written, events, elapsed);
+                    output.progress(written, u64::try_from(events).unwrap_or(u64::MAX), &line);
                 }
             }
         }

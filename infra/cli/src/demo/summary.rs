@@ -8,21 +8,23 @@ use verify::letters::UNEXPLAINED;
 
 use super::args::Demo;
 use super::report::{Report, StageReport};
-use crate::output::text::{cut, grouped};
+use crate::output::text::{counted, cut, grouped, wrap};
 
 /// The whole summary, without a line break at its end.
 pub(super) fn text(report: &Report, args: &Demo, width: usize) -> String {
     let mut lines = vec![headline(report), balance(report), String::new()];
-    lines.extend(problems(report, args));
+    lines.extend(problems(report, args, width));
     lines.extend(sinks(&report.verdict.sinks));
     lines.push(String::new());
     lines.extend(stages(&report.stages));
     lines.push(String::new());
     lines.extend(figures(report));
-    let mut text: Vec<String> = lines.iter().flat_map(|line| fit(line, width)).collect();
+    let mut text: Vec<String> = lines.iter().flat_map(|line| wrap(line, width)).collect();
     if !report.samples.is_empty() {
         text.extend([String::new(), "some of the rows".to_owned()]);
-        text.extend(report.samples.iter().map(|row| cut(&format!("  {}", sample(row)), width)));
+        text.extend(
+            report.samples.iter().map(|row| one_line(&format!("  {}", sample(row)), width)),
+        );
     }
     if report.is_kept() {
         let closing = [
@@ -32,7 +34,7 @@ pub(super) fn text(report: &Report, args: &Demo, width: usize) -> String {
             "  cargo run -- demo --events 27004    all flights of January 2013",
             "  cargo run -- local up               the same services, until Ctrl-C",
         ];
-        text.extend(closing.iter().flat_map(|line| fit(line, width)));
+        text.extend(closing.iter().flat_map(|line| wrap(line, width)));
     }
     text.join("\n")
 }
@@ -63,9 +65,8 @@ fn headline(report: &Report) -> String {
 
 fn balance(report: &Report) -> String {
     let verdict = &report.verdict;
-    let events = if verdict.events == 1 { "event" } else { "events" };
     let mut parts = vec![
-        format!("{} {events}", grouped(verdict.events)),
+        counted(verdict.events, "event"),
         format!("{} accepted", grouped(verdict.accepted)),
         format!("{} written", grouped(verdict.written)),
     ];
@@ -84,20 +85,20 @@ fn balance(report: &Report) -> String {
 }
 
 /// What is dead or wrong, with examples and how to look; nothing where all is well.
-fn problems(report: &Report, args: &Demo) -> Vec<String> {
+fn problems(report: &Report, args: &Demo, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for (function, reason) in &report.not_started {
         lines.push(format!("{function} did not start: {}", shortened(reason)));
     }
     for group in &report.verdict.letters {
-        lines.extend(dead_letters(group));
+        lines.extend(dead_letters(group, width));
     }
     for sink in &report.verdict.sinks {
         for example in &sink.examples {
-            lines.push(format!("{}: {}", sink.name, shortened(example)));
+            lines.push(one_line(&format!("{}: {example}", sink.name), width));
         }
     }
-    lines.extend(report.verdict.examples.iter().map(|example| shortened(example)));
+    lines.extend(report.verdict.examples.iter().map(|example| one_line(example, width)));
     if !report.is_kept() {
         lines.extend(how_to_look(report, args, report.verdict.failures().next()));
     }
@@ -108,8 +109,7 @@ fn problems(report: &Report, args: &Demo) -> Vec<String> {
 }
 
 /// `200 dead letters of sink, dependency.refused: no such table`, and one of them.
-fn dead_letters(group: &LetterGroup) -> [String; 2] {
-    let letters = if group.count == 1 { "dead letter" } else { "dead letters" };
+fn dead_letters(group: &LetterGroup, width: usize) -> [String; 2] {
     let why = match (group.code.as_str(), group.reason.as_str()) {
         (UNEXPLAINED, _) => {
             "without a reason: its function crashed, did not start or ran out of time".to_owned()
@@ -118,8 +118,8 @@ fn dead_letters(group: &LetterGroup) -> [String; 2] {
     };
     let at = group.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
     [
-        format!("{} {letters} of {}, {why}", grouped(group.count), group.stage),
-        format!("  such as event {}{at}, in {}", group.id, group.queue),
+        format!("{} of {}, {why}", counted(group.count, "dead letter"), group.stage),
+        one_line(&format!("  such as event {}{at}, in {}", group.id, group.queue), width),
     ]
 }
 
@@ -263,7 +263,12 @@ fn shown(value: &Json) -> String {
     value.as_text().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// At most so much of what a payload may be part of.
+/// What a payload may be part of, on one line: as much of it as fits.
+fn one_line(text: &str, width: usize) -> String {
+    cut(&text.replace(char::is_control, " "), width)
+}
+
+/// At most so much of a reason that a payload may be part of.
 const LONGEST: usize = 200;
 
 fn shortened(text: &str) -> String {
@@ -282,28 +287,6 @@ fn seconds(ms: u64) -> String {
         return format!("{ms} ms");
     }
     format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10)
-}
-
-/// A line as lines of at most `width` characters, broken at spaces and indented like the first by two
-/// more; a word that is longer than a line is cut.
-fn fit(line: &str, width: usize) -> Vec<String> {
-    if line.chars().count() <= width {
-        return vec![line.to_owned()];
-    }
-    let indent = line.chars().take_while(|c| *c == ' ').count() + 2;
-    let mut lines = Vec::new();
-    let mut rest = line.to_owned();
-    while rest.chars().count() > width {
-        let cut = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
-        let own = rest.chars().take_while(|c| *c == ' ').count();
-        let head = &rest[..cut];
-        let space = if rest[cut..].starts_with(' ') { Some(cut) } else { head.rfind(' ') };
-        let at = space.filter(|at| *at > own).unwrap_or(cut);
-        lines.push(rest[..at].trim_end().to_owned());
-        rest = format!("{}{}", " ".repeat(indent), rest[at..].trim_start());
-    }
-    lines.push(rest);
-    lines
 }
 
 #[cfg(test)]

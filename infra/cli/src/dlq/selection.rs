@@ -1,4 +1,4 @@
-//! Which letters are meant, and how that is spelled.
+//! The options that select letters.
 
 use std::time::Duration;
 
@@ -9,67 +9,69 @@ use serde_json::Value;
 
 use crate::options::parse_duration;
 
-/// Which letters are meant: those that every option given lets through, and all that are dead if none is.
+/// The letters to act on: those that match every given option, or all dead letters if none is given.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Which letters (all that are given have to fit; a list, any of it)")]
+#[command(
+    next_help_heading = "Selecting letters (a letter has to match every option given, and any value of each)"
+)]
 pub(crate) struct Chosen {
-    /// This letter; may be given again, as all lists may
+    /// The id of a letter; can be given several times
     #[arg(long, value_name = "ID")]
     letter: Vec<String>,
-    /// Of this stage, such as sink
+    /// The stage, such as sink; can be given several times
     #[arg(long, value_name = "NAME")]
     stage: Vec<String>,
-    /// Of this group: failures of one cause, as `dlq groups` shows them
+    /// The group of failures of one cause, as `dlq groups` shows it
     #[arg(long, value_name = "ID", value_parser = group)]
     group: Vec<FailureFingerprint>,
-    /// That failed with this code, such as contract.violation
+    /// The code of the failure, such as contract.violation
     #[arg(long, value_name = "CODE", value_parser = code)]
     code: Vec<Code>,
-    /// Of this dataset
+    /// The dataset
     #[arg(long, value_name = "NAME")]
     dataset: Vec<String>,
-    /// Of this tenant, where the dataset's contract says what tells it
+    /// The tenant, if the contract of the dataset says how to find it
     #[arg(long, value_name = "NAME")]
     tenant: Vec<String>,
-    /// Held to this version of its contract
+    /// The version of the contract that the event was checked against
     #[arg(long, value_name = "N")]
     contract_version: Vec<u32>,
-    /// That failed last within this time, such as 2h, or at this time or later, such as 2026-11-29T06:00:00Z
+    /// The last failure is at most this old, such as 2h, or not before this time, such as 2026-11-29T06:00:00Z
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
     since: Option<When>,
-    /// That failed last longer ago than this, such as 10m, or before this time
+    /// The last failure is older than this, such as 10m, or before this time
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
     until: Option<When>,
-    /// That were redriven so often at least
+    /// The letter was redriven at least this often
     #[arg(long, value_name = "N")]
     redrives_from: Option<u32>,
-    /// That were redriven so often at most
+    /// The letter was redriven at most this often
     #[arg(long, value_name = "N")]
     redrives_to: Option<u32>,
-    /// That this run has redriven, and that came back
+    /// The run that redrove the letter before it came back
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Whose payload has this value there, such as /carrier=UA; JSON, or else a text
+    /// A value in the payload, such as /carrier=UA; it is JSON if it parses as that, and text otherwise
     #[arg(long = "where", value_name = "/POINTER=VALUE", value_parser = pointed)]
     value: Option<PointedValue>,
-    /// In this state [default: dead; of release: quarantined; of restore: discarded]
+    /// The state [default: dead; quarantined for release; discarded for restore]
     #[arg(long, value_enum, value_name = "STATE")]
     state: Option<State>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum State {
-    /// It waits for an operator
+    /// The letter waits for an operator
     Dead,
-    /// It came back too often
+    /// The letter came back too often
     Quarantined,
-    /// An operator has put it aside
+    /// An operator has discarded the letter
     Discarded,
-    /// A run has sent it, and it has not come back
+    /// A run has sent the letter, and it has not come back
     Redriven,
 }
 
-/// A point in time, or how long before now it is.
+/// A point in time, or an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     Ago(Duration),
@@ -86,7 +88,7 @@ impl When {
 }
 
 impl Chosen {
-    /// Whether nothing but a state is given: all letters in it are meant.
+    /// Whether no option but the state is given, so that all letters in it are selected.
     pub(crate) fn is_everything(&self, now: Timestamp) -> bool {
         Selection { state: None, ..self.selection(now) } == Selection::default()
     }

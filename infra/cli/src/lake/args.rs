@@ -1,4 +1,4 @@
-//! What can be asked of a lake, and how sizes and times are spelled.
+//! The arguments of `sluicegate lake`.
 
 use std::time::Duration;
 
@@ -9,47 +9,47 @@ use crate::options::{Format, parse_duration};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lake {
-    /// Make few large objects of each partition's many small ones, and sweep what nobody needs
+    /// Merge the small objects of each partition into large ones, and delete what is no longer needed
     Compact(Compact),
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Compact {
-    /// Only this sink's partitions
+    /// Compact only the partitions of this sink
     #[arg(long, value_name = "NAME")]
     pub(crate) sink: Option<String>,
-    /// Only this dataset's
+    /// Compact only the partitions of this dataset
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
-    /// Only this day's, such as 2013-01-31
+    /// Compact only the partitions of this day, such as 2013-01-31
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
-    /// Objects below this size are put together, up to it
+    /// Merge objects that are smaller than this, into objects of up to this size
     #[arg(long, value_name = "SIZE", default_value = "128MB", value_parser = parse_size)]
     pub(crate) target_size: usize,
-    /// Objects that are younger are left alone: their writers may be at work; at least 20m
+    /// Leave younger objects alone, since writers may still be working on them; at least 20m
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
     pub(crate) older_than: Duration,
-    /// For how long objects stay that others replace, for queries that have begun; at least 20m
+    /// Keep replaced objects for this long, for queries that are running; at least 20m
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
     pub(crate) keep_replaced: Duration,
-    /// Only say what would be done
+    /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How it is told on standard output
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
-    /// The lake's bucket [default: the stack's, or the template's on this machine]
+    /// The name of the lake's bucket [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "NAME")]
     pub(crate) bucket: Option<String>,
-    /// The dedupe table [default: the stack's, or the template's on this machine]
+    /// The name of the dedupe table [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "NAME")]
     pub(crate) dedupe_table: Option<String>,
 }
 
-/// `128MB`, `1GB`, `512KB`: of 1,000 bytes each, as S3 and its bills count; `128MiB` of 1,024.
+/// Parses a size: `128MB`, `1GB` and `512KB` count in thousands of bytes, as S3 and its bills do, `128MiB` in 1,024.
 fn parse_size(text: &str) -> Result<usize, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);

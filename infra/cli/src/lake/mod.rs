@@ -88,7 +88,8 @@ async fn compact(
     let mut done =
         Done { is_dry_run: args.dry_run, keep_replaced: args.keep_replaced, ..Done::default() };
     for (at, partition) in found.iter().enumerate() {
-        output.status(&format!("  {partition}, {} of {}", at + 1, found.len()));
+        let line = format!("{} of {}: {partition}", at + 1, found.len());
+        output.progress(at as u64, found.len() as u64, &line);
         match one(&compaction, partition, args.dry_run).await {
             Ok(tally) => done.partitions.push((partition.to_string(), tally)),
             Err(failure) => {

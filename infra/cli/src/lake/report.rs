@@ -90,7 +90,7 @@ impl Done {
             return String::new();
         }
         let minutes = self.keep_replaced.as_secs().div_ceil(60);
-        format!(", {} more by a run after {minutes} minutes", count(total.kept))
+        format!(", {} more by a run after {}", count(total.kept), counted(minutes, "minute"))
     }
 }
 

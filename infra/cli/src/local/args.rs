@@ -9,34 +9,34 @@ use crate::options::{Color, Faults, Format};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Local {
-    /// Start the emulation, say where everything is, and run until Ctrl-C
+    /// Start the emulation, print its addresses, and run until Ctrl-C
     Up(Up),
-    /// Send a file's events into a pipeline that runs
+    /// Send the events of a file to a running pipeline
     Send(Send),
-    /// Show queues, dead letters, functions and mappings
+    /// Show queues, dead letters, functions and event source mappings
     Status(Status),
-    /// See and change what goes wrong on purpose in an emulation that runs
+    /// Show and change the faults that a running emulation injects
     #[command(subcommand)]
     Faults(FaultsVerb),
-    /// Run the pipeline under many adversaries, and prove that each lost nothing
+    /// Run the pipeline under many fault plans and prove that no event was lost
     Soak(Soak),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FaultsVerb {
-    /// The rules in force, and how often each has struck
+    /// List the fault rules in force, and how often each was applied
     List(EmulationEndpoint),
-    /// Put a plan's rules in force
+    /// Add the rules of a fault plan
     Add {
-        /// A fault plan (YAML); - reads it from standard input
+        /// The fault plan (YAML); - reads it from standard input
         #[arg(value_name = "FILE")]
         file: PathBuf,
         #[command(flatten)]
         at: EmulationEndpoint,
     },
-    /// Take a rule out of force, or all of them
+    /// Remove one rule, or all of them
     Clear {
-        /// A rule's number, as `list` shows it [default: all]
+        /// The rule's number, as `list` shows it [default: all rules]
         #[arg(value_name = "NUMBER")]
         number: Option<u64>,
         #[command(flatten)]
@@ -44,10 +44,10 @@ pub(crate) enum FaultsVerb {
     },
 }
 
-/// Which emulation is meant.
+/// The address of an emulation.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct EmulationEndpoint {
-    /// Where it listens [default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566]
+    /// The emulation's URL [default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566]
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
 }
@@ -60,34 +60,34 @@ impl EmulationEndpoint {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Soak {
-    /// How many adversaries
+    /// The number of runs, each with a seed of its own
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) seeds: u64,
-    /// The first one's seed; each next one's is one more
+    /// The seed of the first run; each further run adds one
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub(crate) first: u64,
-    /// How many events each has to get through: the first of the input
+    /// The number of events of each run, from the start of the input
     #[arg(long, value_name = "N", default_value_t = 2_000,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) events: u64,
-    /// The events: .ndjson or .csv, gzipped or not [default: the flights in events/]
+    /// The file of events: .ndjson or .csv, gzipped or not [default: the flights in events/]
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// The dataset that they belong to: a folder of infra/contracts
+    /// The dataset of the events: a folder of infra/contracts
     #[arg(long, value_name = "NAME", default_value = "flights")]
     pub(crate) dataset: String,
-    /// A fault plan (YAML) in place of the adversary's own; its rules are drawn with each seed
+    /// A fault plan (YAML) to use in place of the generated ones; each run draws from it with its seed
     #[arg(long = "faults", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// How many run at a time: most of each is waiting
+    /// The number of runs at a time; a run mostly waits
     #[arg(long, value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u64).range(1..=64))]
     pub(crate) at_once: u64,
-    /// Build the functions optimised, as they are deployed (takes minutes)
+    /// Build the functions optimised, as they are deployed (this takes minutes)
     #[arg(long)]
     pub(crate) release: bool,
-    /// For how long one may take, in seconds
+    /// The time limit of a run, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
@@ -95,13 +95,13 @@ pub(crate) struct Soak {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Up {
-    /// The port of the emulation; 0 is any that is free
+    /// The port of the emulation; 0 picks a free one
     #[arg(long, default_value_t = 4566)]
     pub(crate) port: u16,
-    /// Keep queues, objects and tables in this folder, and go on with what it holds; made if missing
+    /// Keep queues, objects and tables in this folder, and continue with what it holds; it is created if missing
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
-    /// Build the functions optimised, as they are deployed (takes minutes)
+    /// Build the functions optimised, as they are deployed (this takes minutes)
     #[arg(long)]
     pub(crate) release: bool,
     #[command(flatten)]
@@ -110,35 +110,48 @@ pub(crate) struct Up {
     pub(crate) shown: Shown,
 }
 
+/// The levels of log lines, from the least severe to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
 /// What is shown of what functions log.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Shown {
-    /// Only what this function logs; may be given again
+    /// Show only what this function logs; can be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Vec<String>,
-    /// Each line whole, and the START, END and REPORT of each invocation
+    /// Show only what functions log at this level or above, and lines that have no level
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Trace)]
+    pub(crate) log_level: LogLevel,
+    /// Show each line whole, the START, END and REPORT of each invocation, and the settings without effect
     #[arg(long)]
     pub(crate) verbose: bool,
-    /// Colours for functions and levels; auto is on a terminal, unless NO_COLOR is set
+    /// When to use colours; auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Send {
-    /// The dataset that they belong to: a folder of infra/contracts
+    /// The dataset of the events: a folder of infra/contracts
     pub(crate) dataset: String,
-    /// The events: .ndjson or .csv, gzipped or not
+    /// The file of events: .ndjson or .csv, gzipped or not
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
-    /// Objects in the landing bucket, or messages to the inbox
+    /// How to send: as objects to the landing bucket, or as messages to the inbox
     #[arg(long = "as", value_enum, value_name = "HOW", default_value_t = SendAs::Objects)]
     pub(crate) r#as: SendAs,
-    /// The landing bucket [default: the stack's, or the template's on this machine]
+    /// The name of the landing bucket [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "NAME")]
     pub(crate) bucket: Option<String>,
-    /// The inbox, by its name or URL [default: the stack's, or the template's on this machine]
+    /// The name or URL of the inbox [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Option<String>,
 }
@@ -153,10 +166,10 @@ pub(crate) enum SendAs {
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
-    /// How it is told on standard output
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
-    /// Again and again, until Ctrl-C
+    /// Repeat every two seconds until Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
 }

@@ -80,7 +80,8 @@ async fn put(
     let (mut objects, mut done) = (0_usize, 0);
     for start in (0..total).step_by(MAX_EVENTS) {
         let end = total.min(start + MAX_EVENTS);
-        let failed = || format!("s3://{bucket} did not take an object ({done} events sent)");
+        let failed =
+            || format!("s3://{bucket} did not take an object ({} sent)", counted(done, "event"));
         let body = gzipped(&file.part(start, end))
             .map_err(|error| Failure::new(failed()).because(error))?;
         // The content in the key: the same file again is the same objects, another is others.
@@ -94,7 +95,11 @@ async fn put(
         put.map_err(|error| endpoint.refused(failed(), aws_sdk_s3::Error::from(error)))?;
         objects += 1;
         done = end;
-        output.status(&format!("  {done} of {total} events"));
+        output.progress(
+            done as u64,
+            total as u64,
+            &format!("{done} of {}", counted(total, "event")),
+        );
     }
     let (events, objects) = (counted(done, "event"), counted(objects, "object"));
     Ok(format!("sent {events} in {objects} to s3://{bucket}/{}/", args.dataset))
@@ -115,7 +120,8 @@ async fn send(
     }
     let events: Vec<&[u8]> = file.records.iter().map(|it| file.bytes_of(it).trim_ascii()).collect();
     let sqs = endpoint.sqs();
-    let failed = |done: usize| format!("{queue} did not take a message ({done} events sent)");
+    let failed =
+        |done: usize| format!("{queue} did not take a message ({} sent)", counted(done, "event"));
     let url = sqs
         .get_queue_url()
         .queue_name(queue)
@@ -148,7 +154,8 @@ async fn send(
                 .because(std::io::Error::other(format!("the answer says nothing of {missing}"))));
         }
         done += batch.len();
-        output.status(&format!("  {done} of {} events", events.len()));
+        let line = format!("{done} of {}", counted(events.len(), "event"));
+        output.progress(done as u64, events.len() as u64, &line);
     }
     Ok(format!("sent {} as messages to {queue}", counted(done, "event")))
 }

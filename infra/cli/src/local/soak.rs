@@ -82,7 +82,8 @@ async fn soak(
             broken.push(ended.seed);
         }
         let left = args.seeds - done;
-        output.status(&format!("{done} done, {left} left, {} broken", broken.len()));
+        let line = format!("{done} done, {left} left, {} broken", broken.len());
+        output.progress(done, args.seeds, &line);
     }
     broken.sort_unstable();
     output.result(&summary(args, task.input.wanted, &all, &broken, started.elapsed()));

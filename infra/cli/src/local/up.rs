@@ -13,6 +13,7 @@ use super::view::View;
 use crate::failure::Failure;
 use crate::interrupt::{INTERRUPTED, interrupted};
 use crate::output::Output;
+use crate::output::text::counted;
 use crate::startup::{self, StartOptions};
 
 /// Runs until it is interrupted.
@@ -36,7 +37,7 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
         emulation = startup::start(options, output) => emulation?,
         () = interrupted() => return Ok(ExitCode::from(INTERRUPTED)),
     };
-    output.result(&whereabouts(&emulation));
+    output.result(&whereabouts(&emulation, args.shown.verbose));
     if !emulation.leftovers().is_empty() {
         let names = emulation.leftovers().join(", ");
         output.note(&format!("kept, though the template names them no more: {names}"));
@@ -62,10 +63,13 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
 }
 
 /// Where everything is, and how an AWS client gets there.
-fn whereabouts(emulation: &Emulation) -> String {
+///
+/// The template's settings without effect are listed if `is_verbose`, and counted else.
+fn whereabouts(emulation: &Emulation, is_verbose: bool) -> String {
     let (endpoint, stack) = (emulation.endpoint(), emulation.stack());
     let mut text = format!(
-        "export AWS_ENDPOINT_URL={endpoint} AWS_REGION=eu-west-1 \\\n       \
+        "export AWS_ENDPOINT_URL={endpoint} \\\n       \
+         AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1 \\\n       \
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
     );
     let mut section = |title: &str, lines: Vec<String>| {
@@ -88,8 +92,16 @@ fn whereabouts(emulation: &Emulation) -> String {
         api.routes.iter().map(move |route| format!("{url}  {}  {}", route.key(), route.function))
     });
     section("http apis", routes.collect());
-    section("declared, without effect here", stack.warnings.clone());
     let kept = emulation.state_folder().map(|folder| folder.display().to_string());
     section("state", kept.into_iter().collect());
+    let without_effect = stack.warnings.len();
+    if is_verbose {
+        section("settings of template.yaml without effect here", stack.warnings.clone());
+    } else if without_effect > 0 {
+        text.push_str(&format!(
+            "\n{} of template.yaml without effect here; `local up --verbose` lists them\n",
+            counted(without_effect, "setting")
+        ));
+    }
     text.trim_end().to_owned()
 }

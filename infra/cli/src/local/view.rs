@@ -3,12 +3,13 @@
 
 use std::io::{IsTerminal as _, stderr};
 
+use clap::ValueEnum as _;
 use emulation::lambda::{LogLine, LogSink, Origin};
 use emulation::template::Function;
 use runtime::env::Lookup;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::args::Shown;
+use super::args::{LogLevel, Shown};
 use crate::failure::Failure;
 use crate::logs::{fields, short_name, words};
 use crate::output::Output;
@@ -24,6 +25,7 @@ pub(super) struct View {
     functions: Vec<String>,
     /// Nothing is everything.
     only: Vec<String>,
+    log_level: LogLevel,
     is_verbose: bool,
     is_coloured: bool,
     output: Output,
@@ -51,12 +53,22 @@ impl View {
         }
         let is_coloured = is_coloured(shown.color, stderr().is_terminal(), lookup);
         let output = Output::of_process();
-        Ok(Self { functions, only, is_verbose: shown.verbose, is_coloured, output })
+        Ok(Self {
+            functions,
+            only,
+            log_level: shown.log_level,
+            is_verbose: shown.verbose,
+            is_coloured,
+            output,
+        })
     }
 
     /// Nothing for a line that is not shown.
     fn text(&self, line: &LogLine<'_>) -> Option<String> {
         if !self.only.is_empty() && !self.only.iter().any(|name| name == line.function) {
+            return None;
+        }
+        if is_below(line, self.log_level) {
             return None;
         }
         let at = self.functions.iter().position(|name| name == line.function).unwrap_or(0);
@@ -96,6 +108,23 @@ impl LogSink for View {
             self.output.note(&text);
         }
     }
+}
+
+/// Whether a line is less severe than the level. A line that is not JSON is what a function writes when it breaks, and
+/// Lambda's own lines are for whoever wants to see each invocation.
+fn is_below(line: &LogLine<'_>, least: LogLevel) -> bool {
+    let level = match line.origin {
+        Origin::Function => fields(line).and_then(|fields| level_of(&fields)),
+        Origin::Platform => match line.text.split(' ').next() {
+            Some("START" | "END" | "REPORT") => Some(LogLevel::Info),
+            _ => None,
+        },
+    };
+    level.is_some_and(|level| level < least)
+}
+
+fn level_of(fields: &Map<String, Value>) -> Option<LogLevel> {
+    LogLevel::from_str(fields.get("level")?.as_str()?, true).ok()
 }
 
 /// Whether a field says more than the function's name does, or than its absence would.
@@ -138,6 +167,7 @@ mod tests {
         View {
             functions: ["s-Ingest", "s-Sink"].map(str::to_owned).into(),
             only: only.iter().map(|&name| name.to_owned()).collect(),
+            log_level: LogLevel::Trace,
             is_verbose,
             is_coloured,
             output: Output::of_process(),
@@ -171,6 +201,19 @@ mod tests {
         let told = "Sink INFO batch done events.in=2 events.out=0 stage=sink";
         check(&verbose, Origin::Function, BATCH, Some(told));
         check(&view(true, false, &["s-Ingest"]), Origin::Function, BATCH, None);
+    }
+
+    #[test]
+    fn a_level_leaves_out_what_is_less_severe_and_nothing_without_a_level() {
+        let warn = View { log_level: LogLevel::Warn, ..view(true, false, &[]) };
+        check(&warn, Origin::Function, BATCH, None);
+        check(&warn, Origin::Platform, REPORT, None);
+        let slow = r#"{"level":"WARN","message":"slow"}"#;
+        check(&warn, Origin::Function, slow, Some("Sink WARN slow"));
+        check(&warn, Origin::Function, "panicked", Some("Sink panicked"));
+        check(&warn, Origin::Platform, "Task timed out", Some("Sink Task timed out"));
+        let error = View { log_level: LogLevel::Error, ..view(true, false, &[]) };
+        check(&error, Origin::Function, slow, None);
     }
 
     #[test]

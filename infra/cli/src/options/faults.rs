@@ -6,24 +6,24 @@ use emulation::faults::Plan;
 
 use crate::failure::Failure;
 
-/// What goes wrong on purpose.
+/// The faults to inject.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Faults {
-    /// Let everything go wrong that AWS allows to, as this seed decides: the same seed, the same faults
+    /// Inject every kind of fault that AWS's guarantees allow; the same seed gives the same faults
     #[arg(long, value_name = "SEED")]
     pub(crate) adversary: Option<u64>,
-    /// A fault plan (YAML): what goes wrong, where, how often, until when
+    /// A fault plan (YAML): which faults to inject, where, how often and until when
     #[arg(long = "faults", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
 impl Faults {
-    /// Whether anything is to go wrong.
+    /// Whether there are any.
     pub(crate) fn is_any(&self) -> bool {
         self.adversary.is_some() || self.file.is_some()
     }
 
-    /// The storm of the seed, and what the file adds to it.
+    /// The plan generated from the seed, with the rules of the file added.
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         let mut plan = self.adversary.map(Plan::storm).unwrap_or_default();
         if let Some(path) = &self.file {
@@ -45,6 +45,6 @@ pub(crate) fn read_plan(path: &Path) -> Result<Plan, Failure> {
     Plan::parse(&text).map_err(|error| {
         Failure::new(format!("{} cannot be used", path.display()))
             .because(error)
-            .next("events/faults.yaml is a plan that shows what can be said")
+            .next("see events/faults.yaml for an example of each kind of rule")
     })
 }

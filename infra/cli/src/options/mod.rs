@@ -10,7 +10,7 @@ pub(crate) use self::faults::{Faults, read_plan};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For a person
+    /// Text for people
     Text,
     /// One JSON object
     Json,

@@ -1,7 +1,7 @@
 //! Everything that is printed: results to standard output, all else to standard error.
 //!
-//! A terminal gets one status line that is redrawn; anything else gets a line every few seconds, and
-//! neither colours nor control characters. A closed output is no reason to fail.
+//! On a terminal, a line at the bottom shows how far long work is, and longer lines are wrapped at words. Anything else
+//! gets neither, and no control characters. A closed output is no reason to fail.
 
 pub(crate) mod colour;
 pub(crate) mod escape;
@@ -12,54 +12,51 @@ pub(crate) mod text;
 pub(crate) mod times;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use self::text::cut;
+use self::text::{cut, wrap};
 
-/// Between status lines that are not redrawn.
-const PAUSE: Duration = Duration::from_secs(5);
-/// Where nobody says how wide it is.
+/// The width of what is no terminal.
 const WIDTH: usize = 80;
+/// The widest line of words.
 const WIDEST: usize = 120;
-/// Of a table, whose columns are found by their heads.
+/// The widest table: columns are found by their heads.
 const WIDEST_TABLE: usize = 160;
+/// How often the time in a status line moves on.
+const STATUS_TICK: Duration = Duration::from_millis(500);
 
 pub(crate) struct Output {
-    is_terminal: bool,
+    /// The width of the terminal that standard error is; `None` if it is none.
+    columns: Option<usize>,
     width: usize,
     table_width: usize,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Whether the terminal's last line is a status.
-    has_status: bool,
-    last_status: Option<Instant>,
+    /// The line at the bottom; hidden where standard error is no terminal.
+    progress: ProgressBar,
 }
 
 impl Output {
-    /// That of this process.
+    /// The output of this process.
     pub(crate) fn of_process() -> Self {
         let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let width = width.unwrap_or(WIDTH).max(40);
+        let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        progress.finish_and_clear();
         Self {
-            is_terminal: stderr().is_terminal(),
+            columns: stderr().is_terminal().then_some(width),
             width: width.min(WIDEST),
             table_width: width.min(WIDEST_TABLE),
-            state: Mutex::default(),
+            progress,
         }
     }
 
-    /// In columns.
+    /// The width of lines of words, in columns.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// In columns, where a table makes use of more than lines of words do.
+    /// The width of tables, in columns: they make use of more than lines of words do.
     pub(crate) fn table_width(&self) -> usize {
         self.table_width
     }
@@ -69,9 +66,9 @@ impl Output {
         cut(line, self.width)
     }
 
-    /// Prints a result.
+    /// Prints a result to standard output.
     pub(crate) fn result(&self, text: &str) {
-        self.clear_status();
+        self.progress.finish_and_clear();
         let _ = writeln!(stdout().lock(), "{text}");
     }
 
@@ -80,41 +77,57 @@ impl Output {
     /// # Errors
     /// When nobody reads any more: nothing is left to do.
     pub(crate) fn result_line(&self, text: &str) -> std::io::Result<()> {
-        self.clear_status();
-        writeln!(stdout().lock(), "{text}")
+        self.progress.suspend(|| writeln!(stdout().lock(), "{text}"))
     }
 
-    /// Prints a result in place of the last one, on a terminal; below it elsewhere.
+    /// Prints a result in place of the last one on a terminal, and below it elsewhere.
     pub(crate) fn screen(&self, text: &str) {
         let clear = if stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
         let _ = writeln!(stdout().lock(), "{clear}{text}");
     }
 
-    /// Prints a line for whoever watches.
+    /// Prints lines to standard error, wrapped at words on a terminal.
     pub(crate) fn note(&self, text: &str) {
-        self.clear_status();
-        let _ = writeln!(stderr().lock(), "{text}");
+        self.progress.finish_and_clear();
+        let mut stderr = stderr().lock();
+        for line in text.split('\n') {
+            match self.columns {
+                Some(columns) => {
+                    for part in wrap(line, columns) {
+                        let _ = writeln!(stderr, "{part}");
+                    }
+                }
+                None => {
+                    let _ = writeln!(stderr, "{line}");
+                }
+            }
+        }
     }
 
-    /// Shows what is going on; the next one takes its place.
+    /// Shows on a terminal what is going on, and for how long. The next status takes its place.
     pub(crate) fn status(&self, text: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_terminal {
-            let text: String = text.chars().take(self.width.saturating_sub(1)).collect();
-            let mut stderr = stderr().lock();
-            let _ = write!(stderr, "\r{text}\x1b[K");
-            let _ = stderr.flush();
-            state.has_status = true;
-        } else if state.last_status.is_none_or(|last| last.elapsed() >= PAUSE) {
-            let _ = writeln!(stderr().lock(), "{text}");
-            state.last_status = Some(Instant::now());
-        }
+        self.show("{spinner} {elapsed:>4}  {wide_msg}", text);
     }
 
-    fn clear_status(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut state.has_status) {
-            let _ = write!(stderr().lock(), "\r\x1b[K");
+    /// Shows on a terminal how much of long work is done, as a bar, and what is said of it.
+    pub(crate) fn progress(&self, done: u64, all: u64, text: &str) {
+        self.progress.set_length(all);
+        self.progress.set_position(done);
+        self.show("[{bar:24}] {wide_msg}", text);
+    }
+
+    fn show(&self, template: &str, text: &str) {
+        if self.columns.is_none() {
+            return;
         }
+        if self.progress.is_finished() {
+            self.progress.reset();
+            self.progress.enable_steady_tick(STATUS_TICK);
+        }
+        let style = ProgressStyle::with_template(template);
+        self.progress.set_style(
+            style.unwrap_or_else(|_| ProgressStyle::default_spinner()).progress_chars("#--"),
+        );
+        self.progress.set_message(text.trim().to_owned());
     }
 }

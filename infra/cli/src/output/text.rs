@@ -11,6 +11,46 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     }
 }
 
+/// A line as lines of at most `width` columns, broken at spaces; all but the first are indented by two more columns
+/// than it is. A word that is longer than a line is broken where the line ends. Escape sequences of colours take no
+/// column.
+pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
+    let own_indent = line.chars().take_while(|c| *c == ' ').count();
+    let indent = " ".repeat(own_indent + 2);
+    let mut lines = Vec::new();
+    let mut rest = line.to_owned();
+    while let Some(end) = end_of_column(&rest, width) {
+        let own_indent = rest.chars().take_while(|c| *c == ' ').count();
+        let space = match rest[end..].starts_with(' ') {
+            true => Some(end),
+            false => rest[..end].rfind(' '),
+        };
+        let end = space.filter(|at| *at > own_indent).unwrap_or(end);
+        lines.push(rest[..end].trim_end().to_owned());
+        rest = format!("{indent}{}", rest[end..].trim_start());
+    }
+    lines.push(rest);
+    lines
+}
+
+/// Where the given column ends in a line, in bytes; `None` if the line is no wider than that.
+fn end_of_column(line: &str, column: usize) -> Option<usize> {
+    let mut columns = 0;
+    let mut is_escape = false;
+    for (at, c) in line.char_indices() {
+        if is_escape {
+            is_escape = c != 'm';
+        } else if c == '\x1b' {
+            is_escape = true;
+        } else if columns == column {
+            return Some(at);
+        } else {
+            columns += 1;
+        }
+    }
+    None
+}
+
 /// `  label         what is said of it`, wrapped at words; what is longer than a line, anywhere.
 pub(crate) fn labelled(label: &str, said: &str, width: usize) -> Vec<String> {
     const INDENT: usize = 17;
@@ -106,5 +146,21 @@ mod tests {
         assert_eq!(grouped, ["0", "999", "1,000", "27,004", "1,000,000"]);
         let counted = [0_u64, 1, 2_000].map(|count| counted(count, "seed"));
         assert_eq!(counted, ["0 seeds", "1 seed", "2,000 seeds"]);
+    }
+
+    #[track_caller]
+    fn check_wrap(line: &str, expected: &[&str]) {
+        assert_eq!(wrap(line, 10), expected);
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_long_words_are_cut() {
+        check_wrap("ten chars!", &["ten chars!"]);
+        check_wrap("one two three", &["one two", "  three"]);
+        check_wrap("  one two three", &["  one two", "    three"]);
+        check_wrap("abcdefghijklmno", &["abcdefghij", "  klmno"]);
+        check_wrap("one two thr", &["one two", "  thr"]);
+        check_wrap("1234567890 1", &["1234567890", "  1"]);
+        check_wrap("\x1b[31mone\x1b[0m two three", &["\x1b[31mone\x1b[0m two", "  three"]);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::letter_store::stored_by_stage;
 use crate::failure::Failure;
+use crate::output::text::counted;
 
 /// The template's output that names the redrive function.
 const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
@@ -46,7 +47,7 @@ async fn redrive_once(emulation: &Emulation) -> Result<u64, Failure> {
     })?;
     let mut moved = 0;
     for (stage, letters) in stored_by_stage(emulation)? {
-        let why = format!("{letters} letters, now that the storm is over");
+        let why = format!("{}, now that the storm is over", counted(letters, "letter"));
         let request = json!({ "do": { "move": { "stage": stage, "why": why } } });
         let invoked = emulation.lambda().invoke(function, Bytes::from(request.to_string())).await;
         let answer = invoked.map_err(|error| Failure::new("no redrive").because(error))?;

@@ -189,21 +189,6 @@ fn the_json_has_every_figure_by_its_name() {
     assert_eq!(json["elapsed_s"], 4.24);
 }
 
-#[track_caller]
-fn check_fit(line: &str, expected: &[&str]) {
-    assert_eq!(fit(line, 10), expected);
-}
-
-#[test]
-fn lines_break_at_spaces_and_long_words_are_cut() {
-    check_fit("ten chars!", &["ten chars!"]);
-    check_fit("one two three", &["one two", "  three"]);
-    check_fit("  one two three", &["  one two", "    three"]);
-    check_fit("abcdefghijklmno", &["abcdefghij", "  klmno"]);
-    check_fit("one two thr", &["one two", "  thr"]);
-    check_fit("1234567890 1", &["1234567890", "  1"]);
-}
-
 #[test]
 fn events_without_an_enrichers_answer_are_told_of() {
     let mut report = report();

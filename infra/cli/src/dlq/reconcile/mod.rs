@@ -30,13 +30,13 @@ const LETTERS_IN_PAGE: u64 = 500;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Reconcile {
-    /// The events as they were sent: .ndjson, .jsonl or .csv, gzipped or not
+    /// The files of events, as they were sent: .ndjson, .jsonl or .csv, gzipped or not
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The dataset that they belong to
+    /// The dataset of the events
     #[arg(long, value_name = "NAME")]
     dataset: String,
-    /// The folder of contracts, by which CSV is read [default: infra/contracts of the repository]
+    /// The folder of contracts, which say how to read CSV [default: infra/contracts of the repository]
     #[arg(long, value_name = "FOLDER")]
     contracts: Option<PathBuf>,
     #[command(flatten)]

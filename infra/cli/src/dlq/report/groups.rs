@@ -42,8 +42,7 @@ pub(in crate::dlq) fn groups(page: &Page, answer: &Value) -> String {
         lines.extend(shown);
     }
     lines.push(String::new());
-    let count =
-        if groups.len() == 1 { "1 group".to_owned() } else { format!("{} groups", groups.len()) };
+    let count = counted(groups.len(), "group");
     lines.push(format!("{} in {count}, {state}", counted(number(&answer["letters"]), "letter")));
     let first = text(&groups[0]["group"]);
     let next = match state.as_str() {

@@ -94,7 +94,7 @@ fn changed(page: &Page, change: &Value) -> Vec<String> {
             lines.push(cut(&format!("    {sign} {line}"), page.width));
         }
         if part.len() > MOST_LINES {
-            lines.push(format!("    {sign} and {} lines more", part.len() - MOST_LINES));
+            lines.push(format!("    {sign} and {} more", counted(part.len() - MOST_LINES, "line")));
         }
     }
     lines
