@@ -17,7 +17,7 @@ use crate::local::args::Local;
 #[command(name = "sluicegate", version)]
 pub(crate) struct Args {
     /// The folder that has template.yaml [default: the nearest one above the current folder]
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, display_order = 900, value_name = "FOLDER")]
     pub(crate) root: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

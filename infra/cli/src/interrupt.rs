@@ -4,7 +4,7 @@
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Returns once Ctrl-C is pressed, or the process is asked to terminate.
-pub(crate) async fn interrupted() {
+pub(crate) async fn wait_for_interrupt() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminated = async {
         match signal(SignalKind::terminate()) {

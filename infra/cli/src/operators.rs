@@ -88,10 +88,10 @@ impl OperatorsFunction {
         }
         let endpoint = Endpoint::of(&pipeline, &Process).await?;
         let url = match &at.url {
-            Some(url) => given_url(url)?,
+            Some(url) => parse_url(url)?,
             None => match endpoint.output(URL_OUTPUT, "--url").await? {
-                Some(url) => given_url(&url)?,
-                None => known_url(&endpoint, root)?,
+                Some(url) => parse_url(&url)?,
+                None => local_url(&endpoint, root)?,
             },
         };
         let client = SignedClient::new(&endpoint.config, SERVICE, endpoint.advice()).await?;
@@ -123,9 +123,8 @@ impl OperatorsFunction {
 
 /// RFC 9457 problem details, or what Lambda and the emulation say.
 fn refusal(status: StatusCode, body: &Value) -> Refusal {
-    let text = |name: &str| body[name].as_str();
-    let code = text("type").and_then(|kind| kind.strip_prefix("urn:sluicegate:"));
-    let detail = text("detail").or(text("Message")).or(text("message"));
+    let code = body["type"].as_str().and_then(|kind| kind.strip_prefix("urn:sluicegate:"));
+    let detail = ["detail", "Message", "message"].iter().find_map(|name| body[name].as_str());
     Refusal {
         status,
         code: code.unwrap_or_default().to_owned(),
@@ -133,7 +132,7 @@ fn refusal(status: StatusCode, body: &Value) -> Refusal {
     }
 }
 
-fn given_url(url: &str) -> Result<String, Failure> {
+fn parse_url(url: &str) -> Result<String, Failure> {
     if is_url(url) {
         return Ok(url.trim_end_matches('/').to_owned());
     }
@@ -142,7 +141,7 @@ fn given_url(url: &str) -> Result<String, Failure> {
 }
 
 /// On this machine, the one that the template makes.
-fn known_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure> {
+fn local_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure> {
     let Some(here) = endpoint.url.as_deref().filter(|_| endpoint.is_loopback()) else {
         let what = format!("at {} nobody here knows the operators' function", endpoint.name());
         return Err(Failure::new(what)
@@ -189,12 +188,12 @@ mod tests {
             ("AWS_REGION", "r"),
         ]);
         let aws = Endpoint::of(&at("aws"), &variables).await.unwrap();
-        let told = known_url(&aws, None).unwrap_err().to_string();
+        let told = local_url(&aws, None).unwrap_err().to_string();
         assert!(told.contains("--url") && told.contains(URL_OUTPUT), "{told}");
-        assert_eq!(given_url("https://a.on.aws/").unwrap(), "https://a.on.aws");
-        assert!(given_url("a.on.aws").is_err());
+        assert_eq!(parse_url("https://a.on.aws/").unwrap(), "https://a.on.aws");
+        assert!(parse_url("a.on.aws").is_err());
         let here = Endpoint::of(&at("http://127.0.0.1:9"), &variables).await.unwrap();
-        let url = known_url(&here, None).unwrap();
+        let url = local_url(&here, None).unwrap();
         assert_eq!(url, "http://127.0.0.1:9/function-urls/sluicegate-OperatorsFunction");
     }
 }

@@ -1,6 +1,7 @@
 //! The emulation as both commands start it: functions built in view, the sample's weather service behind them.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use emulation::builder::{Build, Profile, build_functions};
 use emulation::clock::Clock;
 use emulation::lambda::LogSink;
 use emulation::services::{Service, Upstream};
+use emulation::template::Stack;
 use emulation::{Emulation, Options};
 use sample::{WEATHER, WEATHER_FILE, Weather};
 use tokio::time::Instant;
@@ -17,7 +19,7 @@ use tokio::time::Instant;
 use crate::check::check;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::output::text::counted;
+use crate::output::text::pluralize;
 
 /// How the emulation is started.
 pub(crate) struct StartOptions<'a> {
@@ -87,9 +89,9 @@ fn not_started(error: emulation::StartError) -> Failure {
 /// Checks that contracts and template fit each other, builds the functions in view, and answers their
 /// folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
-    let unusable = |error| Failure::new("the template cannot be used").because(error);
-    check(root, &emulation::stack(root, &BTreeMap::new()).map_err(unusable)?)?;
-    let binaries = emulation::binaries(root, &BTreeMap::new()).map_err(unusable)?;
+    let stack = emulation::stack(root, &BTreeMap::new()).map_err(unusable_template)?;
+    check(root, &stack)?;
+    let binaries = emulation::binaries(root, &BTreeMap::new()).map_err(unusable_template)?;
     let is_optimised = release || !cfg!(debug_assertions);
     let target = target();
     let build = Build {
@@ -101,7 +103,7 @@ pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result
     };
     output.note(&format!(
         "building {}: {}",
-        counted(binaries.len(), "function"),
+        pluralize(binaries.len(), "function"),
         binaries.join(", ")
     ));
     let started = Instant::now();
@@ -114,6 +116,19 @@ pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result
     })?;
     output.note(&format!("built in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(folder)
+}
+
+/// How many settings of the template, such as encryption, the emulation ignores; `None` if there are none.
+pub(crate) fn settings_without_effect(stack: &Stack) -> Option<String> {
+    let settings = pluralize(stack.warnings.len(), "setting");
+    let have = if stack.warnings.len() == 1 { "has" } else { "have" };
+    let text =
+        format!("{settings} of template.yaml {have} no effect here; see `local up --verbose`");
+    (!stack.warnings.is_empty()).then_some(text)
+}
+
+fn unusable_template(error: impl Error) -> Failure {
+    Failure::new("the template cannot be used").because(error)
 }
 
 /// The folder that cargo has built this program in, if it has: the functions belong beside it.

@@ -59,7 +59,7 @@ impl Account {
     ) -> Result<Self, Failure> {
         let profiles = Profiles::read(pipeline.profile.as_deref(), lookup).await?;
         let region = region(pipeline, &profiles, lookup)?;
-        if let Some(credentials) = of_environment(pipeline, lookup) {
+        if let Some(credentials) = environment_credentials(pipeline, lookup) {
             return Ok(Self { credentials: SharedCredentialsProvider::new(credentials), region });
         }
         profiles.check_there_is_one()?;
@@ -73,13 +73,13 @@ impl Account {
     }
 }
 
-fn of_environment(pipeline: &Pipeline, lookup: &dyn Lookup) -> Option<Credentials> {
+fn environment_credentials(pipeline: &Pipeline, lookup: &dyn Lookup) -> Option<Credentials> {
     if pipeline.profile.is_some() {
         return None;
     }
-    let key = known(lookup, "AWS_ACCESS_KEY_ID")?;
-    let secret = known(lookup, "AWS_SECRET_ACCESS_KEY")?;
-    Some(Credentials::new(key, secret, known(lookup, "AWS_SESSION_TOKEN"), None, "environment"))
+    let key = variable(lookup, "AWS_ACCESS_KEY_ID")?;
+    let secret = variable(lookup, "AWS_SECRET_ACCESS_KEY")?;
+    Some(Credentials::new(key, secret, variable(lookup, "AWS_SESSION_TOKEN"), None, "environment"))
 }
 
 fn region(
@@ -90,8 +90,8 @@ fn region(
     let region = pipeline
         .region
         .clone()
-        .or_else(|| known(lookup, "AWS_REGION"))
-        .or_else(|| known(lookup, "AWS_DEFAULT_REGION"))
+        .or_else(|| variable(lookup, "AWS_REGION"))
+        .or_else(|| variable(lookup, "AWS_DEFAULT_REGION"))
         .or_else(|| profiles.region());
     region.map(Region::new).ok_or_else(|| {
         let next = format!(
@@ -104,7 +104,7 @@ fn region(
 }
 
 /// The value of a variable that is set and not blank.
-fn known(lookup: &dyn Lookup, name: &str) -> Option<String> {
+fn variable(lookup: &dyn Lookup, name: &str) -> Option<String> {
     lookup.get(name).filter(|value| !value.trim().is_empty())
 }
 

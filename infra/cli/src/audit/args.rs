@@ -1,7 +1,7 @@
 //! The arguments of `sluicegate audit`.
 
-use crate::dlq::args::Plain;
-use crate::dlq::selection::{When, when};
+use crate::dlq::args::AnswerArgs;
+use crate::dlq::selection::{TimeOrAge, when};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Audit {
@@ -10,7 +10,7 @@ pub(crate) struct Audit {
     pub(crate) day: Option<String>,
     /// Show entries since this age, such as 2h, or since this time; 31 days at most
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
-    pub(crate) since: Option<When>,
+    pub(crate) since: Option<TimeOrAge>,
     /// Show only this action, such as redrive, discard or force-open
     #[arg(long, value_name = "VERB")]
     pub(crate) act: Option<String>,
@@ -18,7 +18,7 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "TEXT")]
     pub(crate) subject: Option<String>,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 fn day(text: &str) -> Result<String, String> {

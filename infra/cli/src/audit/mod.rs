@@ -38,8 +38,8 @@ pub(crate) async fn run(
     let client = Client::find(root, &args.plain.at).await?;
     let mut entries: Vec<Value> = Vec::new();
     for day in &days {
-        let ask = async |request: &Request| client.ask(request).await;
-        for entry in read_day(day, ask).await? {
+        let of_day = read_day(day, async |request: &Request| client.ask(request).await).await?;
+        for entry in of_day {
             if wanted.includes(&entry["entry"]) {
                 entries.push(entry);
             }

@@ -15,21 +15,21 @@ pub(crate) enum Breaker {
     /// Show one breaker: why it is open, what waits for it, and until when
     Show(Show),
     /// Reject all calls: events wait, or go on without the answer if their contract says so
-    ForceOpen(Lasting),
+    ForceOpen(TimedChange),
     /// Allow all calls, whatever their outcome
-    ForceClose(Lasting),
+    ForceClose(TimedChange),
     /// Allow all calls, and count none of them
-    Disable(Lasting),
+    Disable(TimedChange),
     /// Close the breaker and clear its counts; it may open again by itself
-    Reset(Once),
+    Reset(Change),
     /// End a forced state before its time
-    Release(Once),
+    Release(Change),
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct List {
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    pub(crate) shown: AnswerArgs,
     #[command(flatten)]
     pub(crate) at: OperatorsTarget,
 }
@@ -40,14 +40,14 @@ pub(crate) struct Show {
     #[arg(value_name = "NAME")]
     pub(crate) breaker: String,
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    pub(crate) shown: AnswerArgs,
     #[command(flatten)]
     pub(crate) at: OperatorsTarget,
 }
 
 /// How an answer is printed.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Shown {
+pub(crate) struct AnswerArgs {
     /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -58,9 +58,9 @@ pub(crate) struct Shown {
 
 /// A change that lasts for an hour unless another time is given, so that none is forgotten.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Lasting {
+pub(crate) struct TimedChange {
     #[command(flatten)]
-    pub(crate) once: Once,
+    pub(crate) once: Change,
     /// How long the change lasts, such as 90m or 2h; up to 7d [default: 1h]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration,
           conflicts_with_all = ["until", "indefinitely"])]
@@ -75,7 +75,7 @@ pub(crate) struct Lasting {
 
 /// A change, and why it is made.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Once {
+pub(crate) struct Change {
     /// The breaker: the name of the dependency in the contracts
     #[arg(value_name = "NAME")]
     pub(crate) breaker: String,
@@ -86,7 +86,7 @@ pub(crate) struct Once {
     #[arg(long)]
     pub(crate) new: bool,
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    pub(crate) shown: AnswerArgs,
     #[command(flatten)]
     pub(crate) at: OperatorsTarget,
 }

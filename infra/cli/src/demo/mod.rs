@@ -26,12 +26,12 @@ use self::args::Demo;
 use self::report::{Report, Run};
 use self::stages::StageLog;
 use crate::failure::Failure;
-use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::options::Format;
 use crate::output::Output;
-use crate::output::text::counted;
+use crate::output::text::pluralize;
 use crate::startup::{self, StartOptions};
-use crate::verification::{Task, feed, observe, read_task, redrive};
+use crate::verification::{Task, observe, read_task, redrive, send};
 
 /// Between two looks at the queues.
 const TICK: Duration = Duration::from_millis(250);
@@ -40,7 +40,7 @@ const TICK: Duration = Duration::from_millis(250);
 pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Failure> {
     tokio::select! {
         code = demo(root, args, output) => code,
-        () = interrupted() => {
+        () = wait_for_interrupt() => {
             output.note("interrupted: everything ends, and what was in memory is gone");
             Ok(ExitCode::from(INTERRUPTED))
         }
@@ -64,24 +64,20 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
     };
     let emulation = startup::start(options, output).await?;
     output.note(&format!("emulation at {}", emulation.endpoint()));
-    let without_effect = emulation.stack().warnings.len();
-    if without_effect > 0 {
-        output.note(&format!(
-            "{} of template.yaml without effect here; `local up --verbose` lists them",
-            counted(without_effect, "setting")
-        ));
+    if let Some(line) = startup::settings_without_effect(emulation.stack()) {
+        output.note(&line);
     }
     let report = work(&emulation, &weather, args, &task, &log, output).await;
     emulation.shutdown().await;
     let report = report?;
     if !report.is_kept() {
         for line in log.notable() {
-            output.note(&output.cut(&line));
+            output.note(&output.truncate(&line));
         }
     }
     match args.format {
         Format::Json => output.result(&report.json().to_string()),
-        Format::Text => output.result(&summary::text(&report, args, output.width())),
+        Format::Text => output.result(&summary::summarize(&report, args, output.width())),
     }
     Ok(ExitCode::from(u8::from(!report.is_kept())))
 }
@@ -96,14 +92,14 @@ async fn work(
     output: &Output,
 ) -> Result<Report, Failure> {
     let started = Instant::now();
-    let fed = if args.outage {
-        let fed = feed::feed_over(emulation, &task.dataset, &task.input, outage::FEED)?;
+    let sent = if args.outage {
+        let sent = send::send_events_over(emulation, &task.dataset, &task.input, outage::FEED)?;
         outage::watch(emulation, log, task, output).await?;
-        fed
+        sent
     } else {
-        feed::feed(emulation, &task.dataset, &task.input)?
+        send::send_events(emulation, &task.dataset, &task.input)?
     };
-    output.note(&fed.about());
+    output.note(&sent.summary());
     let watch = Watch { emulation, log, task, started };
     let settled = watch.until_settled(args.timeout(), output).await;
     if let Err(busy) = &settled {
@@ -117,10 +113,10 @@ async fn work(
         let back = redrive::redrive(emulation, args.timeout()).await?;
         redriven = back.letters;
         is_settled = back.is_settled;
-        output.note(&format!("the storm is over: {} redriven", counted(redriven, "dead letter")));
+        output.note(&format!("the storm is over: {} redriven", pluralize(redriven, "dead letter")));
     }
     let seen = observe::observe(emulation, weather, &task.dataset)?;
-    let verdict = judge(&task.dataset, &fed.sent, &seen);
+    let verdict = judge(&task.dataset, &sent.sent, &seen);
     let (dataset, elapsed) = (&task.dataset, started.elapsed());
     let run = Run { dataset, verdict, seen: &seen, is_settled, redriven, elapsed };
     Ok(Report::of(emulation, log, run))

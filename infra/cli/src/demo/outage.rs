@@ -12,7 +12,7 @@ use super::stages::StageLog;
 use super::{Task, observe};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::output::text::grouped;
+use crate::output::text::group_digits;
 
 /// The service that goes away, and whose breaker is told of.
 const SERVICE: &str = "weather";
@@ -41,7 +41,7 @@ pub(super) async fn watch(
     }
     output.note(&format!(
         "{} events in {} s; after {} s the service {SERVICE} is away for {} s",
-        grouped(u64::try_from(task.input.wanted).unwrap_or(u64::MAX)),
+        group_digits(u64::try_from(task.input.wanted).unwrap_or(u64::MAX)),
         FEED.as_secs(),
         GOES_AT.as_secs(),
         AWAY_FOR.as_secs()
@@ -117,14 +117,14 @@ impl Moment {
             "{:>4} s  {service:<7}  {:<9}  {:>7}  {waiting:>7}  {:>7}  {letters:>12}",
             elapsed.as_secs(),
             self.breaker,
-            grouped(self.calls_a_second),
-            grouped(self.written),
+            group_digits(self.calls_a_second),
+            group_digits(self.written),
         )
     }
 }
 
 fn count(count: usize) -> String {
-    grouped(u64::try_from(count).unwrap_or(u64::MAX))
+    group_digits(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 /// As the table of breakers has it; a breaker that was never written of is closed.

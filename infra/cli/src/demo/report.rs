@@ -182,13 +182,16 @@ fn letters(group: &LetterGroup) -> Value {
 
 /// The rows of the first table that has one for each event.
 fn rows<'a>(dataset: &Dataset, seen: &'a Observed) -> Vec<&'a Json> {
-    let is_row_each = |sink: &&Sink| match &sink.kind {
-        Kind::Table(Table { mode, .. }) => !matches!(mode, Mode::Accumulate { .. }),
-        _ => false,
-    };
-    let mut tables = dataset.sinks.iter().filter(is_row_each);
+    let mut tables = dataset.sinks.iter().filter(|sink| has_row_for_each_event(sink));
     let table = tables.find_map(|sink| seen.tables.get(&sink.name));
     table.map(|table| table.rows.iter().collect()).unwrap_or_default()
+}
+
+fn has_row_for_each_event(sink: &Sink) -> bool {
+    match &sink.kind {
+        Kind::Table(Table { mode, .. }) => !matches!(mode, Mode::Accumulate { .. }),
+        _ => false,
+    }
 }
 
 fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
@@ -200,7 +203,6 @@ fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
     }
     let names: BTreeSet<&str> =
         counts.keys().map(String::as_str).chain(reasons.keys().copied()).collect();
-    let place = |name: &str| STAGES.iter().position(|stage| *stage == name).unwrap_or(STAGES.len());
     let mut stages: Vec<StageReport> = names
         .into_iter()
         .map(|name| StageReport {
@@ -209,7 +211,9 @@ fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
             reasons: reasons.get(name).cloned().unwrap_or_default(),
         })
         .collect();
-    stages.sort_by_key(|stage| place(&stage.name));
+    stages.sort_by_key(|stage| {
+        STAGES.iter().position(|name| *name == stage.name).unwrap_or(STAGES.len())
+    });
     stages
 }
 

@@ -9,7 +9,7 @@ use letters::LONGEST_MUTE;
 use serde_json::Value;
 
 use super::reconcile::Reconcile;
-pub(crate) use super::selection::Chosen;
+pub(crate) use super::selection::SelectionArgs;
 use super::selection::group;
 use crate::operators::OperatorsTarget;
 use crate::options::Color;
@@ -28,9 +28,9 @@ pub(crate) enum AnswerFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dlq {
     /// List the letters of each stage, their age, and what its queues hold
-    List(Plain),
+    List(AnswerArgs),
     /// Group letters by cause, with their number, their age and an example
-    Groups(Grouped),
+    Groups(GroupsArgs),
     /// Show some letters, with the start of each message
     Peek(Peek),
     /// Show one letter: why it failed, what happened to it since, and its message
@@ -45,22 +45,22 @@ Exit status: 0 if every event was found, 1 if some were not, 2 if the command fa
     #[command(
         after_help = "Exit status: 0 if there is a plan, 1 if no letter matches, 2 if the command failed"
     )]
-    Plan(Planned),
+    Plan(PlanArgs),
     /// Redrive the letters of a plan, a few first, and follow the run
     #[command(after_help = "\
 Exit status: 0 if every letter was sent and none has come back, 1 if the run was paused or cancelled or letters were \
 left out or came back, 2 if the command failed, 130 after Ctrl-C (the run continues)")]
     Redrive(Redrive),
     /// Show how far a run is, and why it waits
-    Status(OfRun),
+    Status(StatusArgs),
     /// List all runs, the newest first
-    History(Plain),
+    History(AnswerArgs),
     /// Pause a run: it sends nothing more until it is resumed
-    Pause(ActOnRun),
+    Pause(RunChange),
     /// Resume a paused run, whatever came back so far
-    Resume(ActOnRun),
+    Resume(RunChange),
     /// Cancel a run: letters that it has not sent stay in the store
-    Cancel(ActOnRun),
+    Cancel(RunChange),
     /// Pause every run at once, and stop the triage rules of the contracts
     Stop(Stop),
     /// Start the triage rules of the contracts again, after a stop
@@ -72,19 +72,19 @@ left out or came back, 2 if the command failed, 130 after Ctrl-C (the run contin
     /// End a mute before its time; the group is then acknowledged
     Unmute(Unmute),
     /// Discard letters: they stay in the store until its retention ends
-    Discard(ActOnLetters),
+    Discard(LetterChange),
     /// Restore discarded letters
-    Restore(ActOnLetters),
+    Restore(LetterChange),
     /// Release quarantined letters, so that they can be redriven once more
-    Release(ActOnLetters),
+    Release(LetterChange),
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Plain {
+pub(crate) struct AnswerArgs {
     /// The output format
     #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
     pub(crate) format: AnswerFormat,
-    /// When to use colours; auto means on a terminal, unless NO_COLOR is set
+    /// TimeOrAge to use colours; auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
     #[command(flatten)]
@@ -92,11 +92,11 @@ pub(crate) struct Plain {
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Grouped {
+pub(crate) struct GroupsArgs {
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) chosen: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -106,9 +106,9 @@ pub(crate) struct Peek {
           value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) limit: u64,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) chosen: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -119,7 +119,7 @@ pub(crate) struct ShowLetter {
     #[command(flatten)]
     pub(crate) reveal: Reveal,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 /// Whether personal data is shown.
@@ -129,7 +129,7 @@ pub(crate) struct Reveal {
     #[arg(long, requires = "reason")]
     pub(crate) reveal: bool,
     /// The reason for showing personal data, for the audit log
-    #[arg(long, visible_alias = "why", value_name = "WHY", requires = "reveal", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", requires = "reveal", value_parser = reason)]
     pub(crate) reason: Option<String>,
 }
 
@@ -141,13 +141,13 @@ pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) reveal: Reveal,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) chosen: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Planned {
+pub(crate) struct PlanArgs {
     /// The stage to send the letters to [default: the stage at which each failed]
     #[arg(long, value_name = "STAGE")]
     pub(crate) to: Option<String>,
@@ -158,9 +158,9 @@ pub(crate) struct Planned {
     #[arg(long)]
     pub(crate) even_if_forgotten: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) chosen: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -169,20 +169,20 @@ pub(crate) struct Redrive {
     #[arg(value_name = "PLAN")]
     pub(crate) plan: String,
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) pace: Paced,
+    pub(crate) pace: PaceArgs,
     /// Start the run without following it
     #[arg(long)]
     pub(crate) detach: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 /// How fast a run goes; the function decides what is not given.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct Paced {
+pub(crate) struct PaceArgs {
     /// Send this many letters first, and the rest only if none of them comes back [default: 10]
     #[arg(long, value_name = "N", conflicts_with_all = ["no_canary", "unlimited"],
           value_parser = clap::value_parser!(u64).range(1..=1_000))]
@@ -207,7 +207,7 @@ pub(crate) struct Paced {
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct OfRun {
+pub(crate) struct StatusArgs {
     /// The id of the run, as `dlq redrive` and `dlq history` show it
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
@@ -215,19 +215,19 @@ pub(crate) struct OfRun {
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ActOnRun {
+pub(crate) struct RunChange {
     /// The id of the run, as `dlq history` shows it
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -236,19 +236,19 @@ pub(crate) struct Stop {
     #[arg(long, required = true)]
     pub(crate) all: bool,
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct StartTriage {
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -257,13 +257,13 @@ pub(crate) struct Acknowledge {
     #[arg(value_name = "GROUP", value_parser = group)]
     pub(crate) group: FailureFingerprint,
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     /// How long the acknowledgement lasts, such as 2h or 3d [default: until the group's note changes]
     #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
     pub(crate) lasts: Option<Duration>,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -272,13 +272,13 @@ pub(crate) struct Mute {
     #[arg(value_name = "GROUP", value_parser = group)]
     pub(crate) group: FailureFingerprint,
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     /// How long the mute lasts, such as 2h or 3d; 30d at most
     #[arg(long = "for", value_name = "TIME", value_parser = muting)]
     pub(crate) lasts: Duration,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -287,16 +287,16 @@ pub(crate) struct Unmute {
     #[arg(value_name = "GROUP", value_parser = group)]
     pub(crate) group: FailureFingerprint,
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ActOnLetters {
+pub(crate) struct LetterChange {
     /// The reason, for the audit log and for other operators
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     /// Make the change; without this, the letters are only counted
     #[arg(long)]
@@ -305,9 +305,9 @@ pub(crate) struct ActOnLetters {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) plain: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) chosen: SelectionArgs,
 }
 
 /// As the function takes it.
@@ -339,6 +339,10 @@ fn muting(text: &str) -> Result<Duration, String> {
     })
 }
 
+fn is_patch_operation(value: &Value) -> bool {
+    value["op"].is_string() && value["path"].is_string()
+}
+
 /// A JSON Patch, as it is or in a file.
 fn patch(text: &str) -> Result<Value, String> {
     let json = match text.strip_prefix('@') {
@@ -349,8 +353,8 @@ fn patch(text: &str) -> Result<Value, String> {
     let example = r#"such as [{"op": "replace", "path": "/distance", "value": 229}]"#;
     let patch: Value = serde_json::from_str(&json)
         .map_err(|error| format!("it is no JSON: {error}; expected a JSON Patch {example}"))?;
-    let is_operation = |it: &Value| it["op"].is_string() && it["path"].is_string();
-    match patch.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(is_operation)) {
+    match patch.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(is_patch_operation))
+    {
         true => Ok(patch),
         false => Err(format!("expected a JSON Patch (RFC 6902), {example}")),
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::requests::Request;
 use crate::failure::Failure;
 use crate::operators::{NoAnswer, OperatorsFunction, OperatorsTarget};
-use crate::output::escape::shown;
+use crate::output::escape::escape;
 
 pub(crate) struct Client {
     function: OperatorsFunction,
@@ -36,7 +36,7 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
         NoAnswer::Refused(refusal) => refusal,
     };
     let failure = Failure::new(format!("{verb} was refused"));
-    let failure = failure.because(io::Error::other(shown(&refusal.detail)));
+    let failure = failure.because(io::Error::other(escape(&refusal.detail)));
     let next = match (refusal.code.as_str(), verb) {
         ("operators.unknown-letters", "reconcile") => {
             "give one of the deployed datasets with --dataset"

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::Client;
-use super::progress::Followed;
+use super::progress::RunProgress;
 use super::requests::Request;
 use crate::failure::Failure;
-use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::output::Output;
 use crate::output::members::{number, text};
 
@@ -28,11 +28,11 @@ pub(super) enum End {
 /// Looks at a run again and again, and shows how far it is.
 ///
 /// # Errors
-/// When nobody tells any more how it is.
+/// TimeOrAge nobody tells any more how it is.
 pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Result<End, Failure> {
     let request = Request::status(run);
-    let mut interrupted = std::pin::pin!(interrupted());
-    let (mut followed, mut failed) = (Followed::default(), 0);
+    let mut interrupted = std::pin::pin!(wait_for_interrupt());
+    let (mut followed, mut failed) = (RunProgress::default(), 0);
     loop {
         let answer = tokio::select! {
             answer = client.ask(&request) => answer,
@@ -78,7 +78,7 @@ fn has_stopped(run: &Value) -> bool {
 }
 
 /// Whether a run has done all that it was to do, as far as is known now.
-pub(super) fn is_well(run: &Value) -> bool {
+pub(super) fn is_complete(run: &Value) -> bool {
     run["state"] == "done" && number(&run["came_back"]) == 0 && number(&run["skipped"]) == 0
 }
 
@@ -100,7 +100,7 @@ mod tests {
             ("done", 0, 0, true, true),
         ] {
             let run = json!({ "state": state, "came_back": came_back, "skipped": skipped });
-            assert_eq!((has_stopped(&run), is_well(&run)), (stopped, well), "{run}");
+            assert_eq!((has_stopped(&run), is_complete(&run)), (stopped, well), "{run}");
         }
     }
 

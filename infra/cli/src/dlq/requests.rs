@@ -4,8 +4,8 @@ use event::Timestamp;
 use letters::Pace;
 use serde_json::{Map, Value, json};
 
-use super::args::{ActOnLetters, ActOnRun, Dlq, Paced, Reveal};
-use super::selection::Chosen;
+use super::args::{Dlq, LetterChange, PaceArgs, Reveal, RunChange};
+use super::selection::SelectionArgs;
 
 /// Letters of a page of an export.
 const LETTERS_IN_PAGE: u64 = 200;
@@ -91,7 +91,7 @@ impl Request {
     }
 }
 
-fn selected(chosen: &Chosen, now: Timestamp) -> Value {
+fn selected(chosen: &SelectionArgs, now: Timestamp) -> Value {
     json!({ "select": chosen.selection(now) })
 }
 
@@ -102,11 +102,11 @@ fn revealed(mut body: Value, reveal: &Reveal) -> Value {
     body
 }
 
-fn on_run(verb: &'static str, args: &ActOnRun) -> Request {
+fn on_run(verb: &'static str, args: &RunChange) -> Request {
     Request::new(verb, json!({ "run": args.run, "why": args.reason }))
 }
 
-fn on_letters(verb: &'static str, args: &ActOnLetters, now: Timestamp) -> Request {
+fn on_letters(verb: &'static str, args: &LetterChange, now: Timestamp) -> Request {
     let mut body = selected(&args.chosen, now);
     body["why"] = json!(args.reason);
     body["apply"] = json!(args.apply);
@@ -114,7 +114,7 @@ fn on_letters(verb: &'static str, args: &ActOnLetters, now: Timestamp) -> Reques
 }
 
 /// What was given of a pace; the function knows the rest.
-fn pace(paced: &Paced) -> Value {
+fn pace(paced: &PaceArgs) -> Value {
     if paced.unlimited {
         return json!(Pace::unlimited());
     }

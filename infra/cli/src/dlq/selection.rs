@@ -12,9 +12,9 @@ use crate::options::parse_duration;
 /// The letters to act on: those that match every given option, or all dead letters if none is given.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(
-    next_help_heading = "Selecting letters (a letter has to match every option given, and any value of each)"
+    next_help_heading = "Selecting letters (those that match every option, by any of its values)"
 )]
-pub(crate) struct Chosen {
+pub(crate) struct SelectionArgs {
     /// The id of a letter; can be given several times
     #[arg(long, value_name = "ID")]
     letter: Vec<String>,
@@ -38,10 +38,10 @@ pub(crate) struct Chosen {
     contract_version: Vec<u32>,
     /// The last failure is at most this old, such as 2h, or not before this time, such as 2026-11-29T06:00:00Z
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
-    since: Option<When>,
+    since: Option<TimeOrAge>,
     /// The last failure is older than this, such as 10m, or before this time
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
-    until: Option<When>,
+    until: Option<TimeOrAge>,
     /// The letter was redriven at least this often
     #[arg(long, value_name = "N")]
     redrives_from: Option<u32>,
@@ -73,12 +73,12 @@ enum State {
 
 /// A point in time, or an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(crate) enum TimeOrAge {
     Ago(Duration),
     At(Timestamp),
 }
 
-impl When {
+impl TimeOrAge {
     pub(crate) fn time(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Ago(age) => now.minus(age),
@@ -87,7 +87,7 @@ impl When {
     }
 }
 
-impl Chosen {
+impl SelectionArgs {
     /// Whether no option but the state is given, so that all letters in it are selected.
     pub(crate) fn is_everything(&self, now: Timestamp) -> bool {
         Selection { state: None, ..self.selection(now) } == Selection::default()
@@ -120,11 +120,11 @@ impl Chosen {
 }
 
 /// `2h`, or a time.
-pub(crate) fn when(text: &str) -> Result<When, String> {
+pub(crate) fn when(text: &str) -> Result<TimeOrAge, String> {
     if let Ok(age) = parse_duration(text) {
-        return Ok(When::Ago(age));
+        return Ok(TimeOrAge::Ago(age));
     }
-    text.parse().map(When::At).map_err(|_| {
+    text.parse().map(TimeOrAge::At).map_err(|_| {
         "expected an age such as 10m, 2h or 3d, or a time such as 2026-11-29T06:00:00Z".to_owned()
     })
 }
@@ -136,14 +136,11 @@ pub(super) fn group(text: &str) -> Result<FailureFingerprint, String> {
             && digits.len() == 16
             && digits.chars().all(|c| c.is_ascii_hexdigit())
     });
-    let expected = || {
+    let group = is_one.then(|| serde_json::from_value(Value::from(text)).ok()).flatten();
+    group.ok_or_else(|| {
         "expected a group's id such as 1-d7fbe72759a91ea3; `sluicegate dlq groups` shows them"
             .to_owned()
-    };
-    if !is_one {
-        return Err(expected());
-    }
-    serde_json::from_value(Value::from(text)).map_err(|_| expected())
+    })
 }
 
 fn code(text: &str) -> Result<Code, String> {
@@ -216,7 +213,7 @@ mod tests {
     #[derive(Debug, clap::Parser)]
     struct Words {
         #[command(flatten)]
-        chosen: Chosen,
+        chosen: SelectionArgs,
     }
 
     fn selection(words: &[&str]) -> Selection {

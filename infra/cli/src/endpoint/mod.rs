@@ -93,19 +93,21 @@ impl Endpoint {
     }
 
     /// What the emulation says of itself.
-    pub(crate) async fn ours(&self, path: &str) -> Result<Value, NotOurs> {
+    pub(crate) async fn emulation_status(&self, path: &str) -> Result<Value, NoStatus> {
         let (status, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
         match body["message"].as_str() {
             _ if status.is_success() && body.is_object() => Ok(body),
-            Some(message) if status.is_server_error() => Err(NotOurs::Unwell(message.to_owned())),
+            Some(message) if status.is_server_error() => {
+                Err(NoStatus::NoAnswer(message.to_owned()))
+            }
             // An emulator that does not know the path says so, or takes it for a bucket's name.
-            _ if status.is_client_error() => Err(NotOurs::Another),
-            _ => Err(NotOurs::Unwell(format!("{path} was answered with status {status}"))),
+            _ if status.is_client_error() => Err(NoStatus::OtherEmulator),
+            _ => Err(NoStatus::NoAnswer(format!("{path} was answered with status {status}"))),
         }
     }
 
     /// Asks the emulation to do something, and answers what it says.
-    pub(crate) async fn tell(
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
@@ -128,25 +130,26 @@ impl Endpoint {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Value), NotOurs> {
+    ) -> Result<(StatusCode, Value), NoStatus> {
         let url = self.url.as_deref().filter(|url| url.starts_with("http://"));
         let uri = url.and_then(|url| format!("{url}{path}").parse::<Uri>().ok());
-        let request = Request::builder().method(method).uri(uri.ok_or(NotOurs::Another)?);
-        let request = request.body(Full::new(body)).map_err(|_| NotOurs::Another)?;
+        let request = Request::builder().method(method).uri(uri.ok_or(NoStatus::OtherEmulator)?);
+        let request = request.body(Full::new(body)).map_err(|_| NoStatus::OtherEmulator)?;
         let told = async {
             let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
             let answer =
                 client.request(request).await.map_err(|error| match error.is_connect() {
-                    true => NotOurs::Another,
-                    false => NotOurs::Unwell(format!("{path} got no answer")),
+                    true => NoStatus::OtherEmulator,
+                    false => NoStatus::NoAnswer(format!("{path} got no answer")),
                 })?;
             let status = answer.status();
             let body = answer.into_body().collect().await;
-            let body = body.map_err(|_| NotOurs::Unwell(format!("{path} got half an answer")))?;
+            let body =
+                body.map_err(|_| NoStatus::NoAnswer(format!("{path} got half an answer")))?;
             Ok((status, serde_json::from_slice(&body.to_bytes()).unwrap_or_default()))
         };
         let late = format!("{path} got no answer in {} s", PATIENCE.as_secs());
-        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NotOurs::Unwell(late)))
+        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NoStatus::NoAnswer(late)))
     }
 
     /// A call that failed, by its deepest cause: what the SDK wraps around it says nothing more.
@@ -180,13 +183,13 @@ impl Endpoint {
     }
 }
 
-/// Why there is no word of the emulation about itself.
+/// Why the emulation gave no status.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NotOurs {
-    /// Nobody listens there, or another emulator does: the services' own answers will tell.
-    Another,
-    /// Somebody took the question, and did not answer it as ours does.
-    Unwell(String),
+pub(crate) enum NoStatus {
+    /// Nobody listens there, or another emulator does: the answers of its services will show which.
+    OtherEmulator,
+    /// The request was received, and not answered as the emulation does; why.
+    NoAnswer(String),
 }
 
 /// The environment, with what a loopback emulator does not mind filled in.
@@ -216,8 +219,8 @@ pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    let is_v4 = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    matches!(host, "localhost" | "[::1]") || is_v4(host)
+    matches!(host, "localhost" | "[::1]")
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -122,14 +122,22 @@ enum NoOutputs {
 }
 
 fn parse_outputs(answer: &Answer) -> Result<BTreeMap<String, String>, NoOutputs> {
-    let not_understood = || NoOutputs::NotUnderstood(answer.status);
-    let text = std::str::from_utf8(&answer.body).map_err(|_| not_understood())?;
+    let text =
+        std::str::from_utf8(&answer.body).map_err(|_| NoOutputs::NotUnderstood(answer.status))?;
     if !answer.status.is_success() {
-        let refused = quick_xml::de::from_str::<Refused>(text).map_err(|_| not_understood())?;
+        let refused = quick_xml::de::from_str::<Refused>(text)
+            .map_err(|_| NoOutputs::NotUnderstood(answer.status))?;
         return Err(NoOutputs::Refused(refused.error));
     }
-    let described = quick_xml::de::from_str::<Described>(text).map_err(|_| not_understood())?;
-    let stack = described.result.stacks.member.into_iter().next().ok_or_else(not_understood)?;
+    let described = quick_xml::de::from_str::<Described>(text)
+        .map_err(|_| NoOutputs::NotUnderstood(answer.status))?;
+    let stack = described
+        .result
+        .stacks
+        .member
+        .into_iter()
+        .next()
+        .ok_or(NoOutputs::NotUnderstood(answer.status))?;
     let outputs = stack.outputs.map(|outputs| outputs.member).unwrap_or_default();
     Ok(outputs.into_iter().map(|output| (output.key, output.value)).collect())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::lake::compact::Tally;
 use serde_json::{Value, json};
 
-use crate::output::text::{bytes, counted, grouped};
+use crate::output::text::{format_bytes, group_digits, pluralize};
 
 #[derive(Default)]
 pub(super) struct Done {
@@ -53,9 +53,13 @@ impl Done {
                 let objects = format!("{} to {}", count(before.objects), count(after.objects));
                 // Nobody knows before how well they will be compressed.
                 let size = match self.is_dry_run {
-                    true => bytes(before.bytes as u64),
+                    true => format_bytes(before.bytes as u64),
                     false => {
-                        format!("{} to {}", bytes(before.bytes as u64), bytes(after.bytes as u64))
+                        format!(
+                            "{} to {}",
+                            format_bytes(before.bytes as u64),
+                            format_bytes(after.bytes as u64)
+                        )
                     }
                 };
                 lines.push(format!("{name:<width$}  {objects:>17}  {size:>19}"));
@@ -64,19 +68,19 @@ impl Done {
         }
         lines.push(format!(
             "{}: {} put together as {}",
-            counted(self.partitions.len(), "partition"),
-            counted(total.merged, "object"),
+            pluralize(self.partitions.len(), "partition"),
+            pluralize(total.merged, "object"),
             count(total.made),
         ));
         lines.push(format!(
             "{} swept, {} listed, {} completed",
-            counted(total.tombstones, "tombstone"),
-            counted(total.orphans, "orphan"),
-            counted(total.completed, "claim"),
+            pluralize(total.tombstones, "tombstone"),
+            pluralize(total.orphans, "orphan"),
+            pluralize(total.completed, "claim"),
         ));
         lines.push(format!(
             "{} deleted{}",
-            counted(total.deleted, "replaced object"),
+            pluralize(total.deleted, "replaced object"),
             self.kept(total)
         ));
         if self.is_dry_run {
@@ -90,12 +94,12 @@ impl Done {
             return String::new();
         }
         let minutes = self.keep_replaced.as_secs().div_ceil(60);
-        format!(", {} more by a run after {}", count(total.kept), counted(minutes, "minute"))
+        format!(", {} more by a run after {}", count(total.kept), pluralize(minutes, "minute"))
     }
 }
 
 fn count(number: usize) -> String {
-    grouped(u64::try_from(number).unwrap_or(u64::MAX))
+    group_digits(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) faults: Faults,
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    pub(crate) shown: LogArgs,
 }
 
 /// The levels of log lines, from the least severe to the most.
@@ -122,7 +122,7 @@ pub(crate) enum LogLevel {
 
 /// What is shown of what functions log.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Shown {
+pub(crate) struct LogArgs {
     /// Show only what this function logs; can be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Vec<String>,

@@ -18,10 +18,10 @@ use crate::check::contracts_of;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::output::text::counted;
+use crate::output::text::pluralize;
 use crate::root;
-use crate::verification::feed::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, gzipped};
 use crate::verification::input;
+use crate::verification::send::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, compress};
 
 /// Of one `SendMessageBatch`.
 const MAX_ENTRIES: usize = 10;
@@ -81,8 +81,8 @@ async fn put(
     for start in (0..total).step_by(MAX_EVENTS) {
         let end = total.min(start + MAX_EVENTS);
         let failed =
-            || format!("s3://{bucket} did not take an object ({} sent)", counted(done, "event"));
-        let body = gzipped(&file.part(start, end))
+            || format!("s3://{bucket} did not take an object ({} sent)", pluralize(done, "event"));
+        let body = compress(&file.part(start, end))
             .map_err(|error| Failure::new(failed()).because(error))?;
         // The content in the key: the same file again is the same objects, another is others.
         let mut crc = Crc::new();
@@ -98,10 +98,10 @@ async fn put(
         output.progress(
             done as u64,
             total as u64,
-            &format!("{done} of {}", counted(total, "event")),
+            &format!("{done} of {}", pluralize(total, "event")),
         );
     }
-    let (events, objects) = (counted(done, "event"), counted(objects, "object"));
+    let (events, objects) = (pluralize(done, "event"), pluralize(objects, "object"));
     Ok(format!("sent {events} in {objects} to s3://{bucket}/{}/", args.dataset))
 }
 
@@ -121,7 +121,7 @@ async fn send(
     let events: Vec<&[u8]> = file.records.iter().map(|it| file.bytes_of(it).trim_ascii()).collect();
     let sqs = endpoint.sqs();
     let failed =
-        |done: usize| format!("{queue} did not take a message ({} sent)", counted(done, "event"));
+        |done: usize| format!("{queue} did not take a message ({} sent)", pluralize(done, "event"));
     let url = sqs
         .get_queue_url()
         .queue_name(queue)
@@ -149,15 +149,15 @@ async fn send(
         }
         // What the answer lists in neither way was not sent.
         if answer.successful.len() < batch.len() {
-            let missing = counted(batch.len() - answer.successful.len(), "event");
+            let missing = pluralize(batch.len() - answer.successful.len(), "event");
             return Err(Failure::new(failed(done + answer.successful.len()))
                 .because(std::io::Error::other(format!("the answer says nothing of {missing}"))));
         }
         done += batch.len();
-        let line = format!("{done} of {}", counted(events.len(), "event"));
+        let line = format!("{done} of {}", pluralize(events.len(), "event"));
         output.progress(done as u64, events.len() as u64, &line);
     }
-    Ok(format!("sent {} as messages to {queue}", counted(done, "event")))
+    Ok(format!("sent {} as messages to {queue}", pluralize(done, "event")))
 }
 
 /// As many of the next events as one call takes; at least one.

@@ -17,16 +17,16 @@ use verify::judge::Verdict;
 
 use super::args::Soak;
 use crate::failure::Failure;
-use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::options::read_plan;
 use crate::output::Output;
-use crate::output::text::{counted, grouped};
+use crate::output::text::{group_digits, pluralize};
 use crate::startup::{self, StartOptions};
 use crate::verification::redrive::redrive;
-use crate::verification::{Task, feed, judge_dataset, read_task};
+use crate::verification::{Task, judge_dataset, read_task, send};
 
 /// How one seed ended.
-struct Ended {
+struct SoakRun {
     seed: u64,
     verdict: Verdict,
     redriven: u64,
@@ -41,7 +41,7 @@ pub(super) async fn run(root: &Path, args: &Soak, output: &Output) -> Result<Exi
     let rules = args.file.as_deref().map(read_plan).transpose()?;
     tokio::select! {
         code = soak(root, args, &task, rules.as_ref(), output) => code,
-        () = interrupted() => {
+        () = wait_for_interrupt() => {
             output.note("interrupted");
             Ok(ExitCode::from(INTERRUPTED))
         }
@@ -63,7 +63,7 @@ async fn soak(
             Some(plan) => Faults { seed, ..plan.clone() },
             None => Faults::storm(seed),
         };
-        one(root, args, task, faults, binaries.clone())
+        run_seed(root, args, task, faults, binaries.clone())
     });
     let mut ends = runs.buffer_unordered(usize::try_from(args.at_once).unwrap_or(1));
     let (mut done, mut broken) = (0_u64, Vec::new());
@@ -74,10 +74,10 @@ async fn soak(
         for (fault, count) in &ended.faults {
             *all.entry(*fault).or_default() += count;
         }
-        output.note(&line(&ended));
+        output.note(&format_run(&ended));
         if !ended.is_kept() {
             for what in ended.verdict.broken_promises() {
-                output.note(&output.cut(&format!("            {what}")));
+                output.note(&output.truncate(&format!("            {what}")));
             }
             broken.push(ended.seed);
         }
@@ -91,13 +91,13 @@ async fn soak(
 }
 
 /// One seed, from start to end.
-async fn one(
+async fn run_seed(
     root: &Path,
     args: &Soak,
     task: &Task,
     faults: Faults,
     binaries: PathBuf,
-) -> Result<Ended, Failure> {
+) -> Result<SoakRun, Failure> {
     let (seed, started) = (faults.seed, Instant::now());
     let log = Arc::new(|_: &LogLine<'_>| {});
     let weather = startup::weather(root)?;
@@ -113,37 +113,37 @@ async fn one(
     };
     let emulation = startup::start_built(options, binaries).await?;
     let ended = async {
-        let fed = feed::feed(&emulation, &task.dataset, &task.input)?;
+        let sent = send::send_events(&emulation, &task.dataset, &task.input)?;
         let patience = Duration::from_secs(args.timeout);
         let was_settled = emulation.settle(patience).await.is_ok();
         let faults = emulation.adversary().tally();
         emulation.adversary().clear();
         let back = redrive(&emulation, patience).await?;
-        let verdict = judge_dataset(&emulation, &weather, &task.dataset, &fed.sent)?;
+        let verdict = judge_dataset(&emulation, &weather, &task.dataset, &sent.sent)?;
         let (redriven, elapsed) = (back.letters, started.elapsed());
         let is_settled = was_settled && back.is_settled;
-        Ok(Ended { seed, verdict, redriven, faults, is_settled, elapsed })
+        Ok(SoakRun { seed, verdict, redriven, faults, is_settled, elapsed })
     };
     let ended = ended.await;
     emulation.shutdown().await;
     ended
 }
 
-impl Ended {
+impl SoakRun {
     fn is_kept(&self) -> bool {
         self.is_settled && self.verdict.is_kept()
     }
 }
 
 /// `seed 17  kept    2,000 written  14 redriven  1,312 faults  23.1 s`
-fn line(ended: &Ended) -> String {
+fn format_run(ended: &SoakRun) -> String {
     let verdict = if ended.is_kept() { "kept" } else { "BROKEN" };
     let mut line = format!(
         "seed {:<6} {verdict:<6} {:>7} written {:>6} redriven {:>7} faults {:>6.1} s",
         ended.seed,
-        grouped(ended.verdict.written),
-        grouped(ended.redriven),
-        grouped(ended.faults.values().sum()),
+        group_digits(ended.verdict.written),
+        group_digits(ended.redriven),
+        group_digits(ended.faults.values().sum()),
         ended.elapsed.as_secs_f64(),
     );
     if !ended.is_settled {
@@ -165,23 +165,23 @@ fn summary(
         [first, ..] => format!(
             "{} of them broke a promise: {broken:?}\nagain: {}",
             broken.len(),
-            again(args, *first)
+            repeat_command(args, *first)
         ),
     };
     let struck: Vec<String> =
-        faults.iter().map(|(fault, count)| format!("{fault} {}", grouped(*count))).collect();
+        faults.iter().map(|(fault, count)| format!("{fault} {}", group_digits(*count))).collect();
     format!(
         "{} from {}, {} each, in {:.0} s: {verdict}\nfaults: {}",
-        counted(seeds, "seed"),
+        pluralize(seeds, "seed"),
         args.first,
-        counted(events, "event"),
+        pluralize(events, "event"),
         elapsed.as_secs_f64(),
         struck.join(", ")
     )
 }
 
 /// The command that runs one seed again, with all that it was run with.
-fn again(args: &Soak, seed: u64) -> String {
+fn repeat_command(args: &Soak, seed: u64) -> String {
     let mut command = format!(
         "sluicegate local soak --first {seed} --seeds 1 --events {} --dataset {}",
         args.events, args.dataset
@@ -213,7 +213,7 @@ mod tests {
     fn a_seed_is_run_again_with_all_that_it_was_run_with() {
         let args =
             soak("--seeds 9 --events 200 --dataset orders --input my/orders.csv --faults f.yaml");
-        let again = again(&args, 4);
+        let again = repeat_command(&args, 4);
         let expected = "sluicegate local soak --first 4 --seeds 1 --events 200 --dataset orders \
                         --input my/orders.csv --faults f.yaml";
         assert_eq!(again, expected);

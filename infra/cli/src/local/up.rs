@@ -11,9 +11,8 @@ use runtime::env::Process;
 use super::args::Up;
 use super::view::View;
 use crate::failure::Failure;
-use crate::interrupt::{INTERRUPTED, interrupted};
+use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::output::Output;
-use crate::output::text::counted;
 use crate::startup::{self, StartOptions};
 
 /// Runs until it is interrupted.
@@ -35,15 +34,15 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
     };
     let emulation = tokio::select! {
         emulation = startup::start(options, output) => emulation?,
-        () = interrupted() => return Ok(ExitCode::from(INTERRUPTED)),
+        () = wait_for_interrupt() => return Ok(ExitCode::from(INTERRUPTED)),
     };
-    output.result(&whereabouts(&emulation, args.shown.verbose));
+    output.result(&addresses(&emulation, args.shown.verbose));
     if !emulation.leftovers().is_empty() {
         let names = emulation.leftovers().join(", ");
         output.note(&format!("kept, though the template names them no more: {names}"));
     }
     output.note("running until Ctrl-C; what functions log follows");
-    interrupted().await;
+    wait_for_interrupt().await;
     output.note("stopping; Ctrl-C again ends it at once");
     let kept = emulation.state_folder().map(|folder| folder.display().to_string());
     // Dropped halfway, it kills what still runs; what is kept is then what was written last.
@@ -58,50 +57,50 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
             }
             Ok(ExitCode::SUCCESS)
         }
-        () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
+        () = wait_for_interrupt() => Ok(ExitCode::from(INTERRUPTED)),
     }
 }
 
 /// Where everything is, and how an AWS client gets there.
 ///
 /// The template's settings without effect are listed if `is_verbose`, and counted else.
-fn whereabouts(emulation: &Emulation, is_verbose: bool) -> String {
+fn addresses(emulation: &Emulation, is_verbose: bool) -> String {
     let (endpoint, stack) = (emulation.endpoint(), emulation.stack());
     let mut text = format!(
         "export AWS_ENDPOINT_URL={endpoint} \\\n       \
          AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1 \\\n       \
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
     );
-    let mut section = |title: &str, lines: Vec<String>| {
-        if !lines.is_empty() {
-            text.push_str(&format!("\n{title}\n"));
-            lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
-        }
-    };
-    section("queues", stack.queues.iter().map(|queue| queue.url.clone()).collect());
+    add_section(&mut text, "queues", stack.queues.iter().map(|queue| queue.url.clone()).collect());
     let buckets = stack.buckets.iter().map(|bucket| format!("s3://{}", bucket.name));
-    section("buckets", buckets.collect());
-    section("tables", stack.tables.iter().map(|table| table.name.clone()).collect());
-    let functions = stack.functions.iter().map(|function| match function.url.is_some() {
-        true => format!("{0}  {endpoint}/function-urls/{0}/", function.name),
-        false => function.name.clone(),
-    });
-    section("functions", functions.collect());
+    add_section(&mut text, "buckets", buckets.collect());
+    add_section(&mut text, "tables", stack.tables.iter().map(|table| table.name.clone()).collect());
+    let functions = stack.functions.iter();
+    add_section(&mut text, "functions", functions.map(|function| function.name.clone()).collect());
+    let with_url = stack.functions.iter().filter(|function| function.url.is_some());
+    let urls = with_url.map(|function| format!("{endpoint}/function-urls/{}/", function.name));
+    add_section(&mut text, "function urls", urls.collect());
     let routes = stack.http_apis.iter().flat_map(|api| {
         let url = format!("{endpoint}/http-apis/{}", api.logical_id);
         api.routes.iter().map(move |route| format!("{url}  {}  {}", route.key(), route.function))
     });
-    section("http apis", routes.collect());
+    add_section(&mut text, "http apis", routes.collect());
     let kept = emulation.state_folder().map(|folder| folder.display().to_string());
-    section("state", kept.into_iter().collect());
-    let without_effect = stack.warnings.len();
+    add_section(&mut text, "state", kept.into_iter().collect());
     if is_verbose {
-        section("settings of template.yaml without effect here", stack.warnings.clone());
-    } else if without_effect > 0 {
-        text.push_str(&format!(
-            "\n{} of template.yaml without effect here; `local up --verbose` lists them\n",
-            counted(without_effect, "setting")
-        ));
+        add_section(&mut text, "settings without effect here", stack.warnings.clone());
+    } else if let Some(line) = startup::settings_without_effect(stack) {
+        text.push_str(&format!("\n{line}\n"));
     }
     text.trim_end().to_owned()
+}
+
+fn add_section(text: &mut String, title: &str, lines: Vec<String>) {
+    if lines.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\n{title}\n"));
+    for line in lines {
+        text.push_str(&format!("  {line}\n"));
+    }
 }

@@ -9,9 +9,9 @@ use emulation::template::Function;
 use runtime::env::Lookup;
 use serde_json::{Map, Value};
 
-use super::args::{LogLevel, Shown};
+use super::args::{LogArgs, LogLevel};
 use crate::failure::Failure;
-use crate::logs::{fields, short_name, words};
+use crate::logs::{format_fields, parse_fields, short_name};
 use crate::output::Output;
 use crate::output::colour::is_coloured;
 
@@ -34,17 +34,17 @@ pub(super) struct View {
 impl View {
     /// Refuses to filter by a function that there is not.
     pub(super) fn new(
-        shown: &Shown,
+        shown: &LogArgs,
         functions: &[Function],
         lookup: &dyn Lookup,
     ) -> Result<Self, Failure> {
         let functions: Vec<String> = functions.iter().map(|each| each.name.clone()).collect();
         let mut only = Vec::new();
         for asked in &shown.function {
-            let is_meant = |name: &&String| {
+            let named = functions.iter().find(|name| {
                 name.eq_ignore_ascii_case(asked) || short_name(name).eq_ignore_ascii_case(asked)
-            };
-            let name = functions.iter().find(is_meant).ok_or_else(|| {
+            });
+            let name = named.ok_or_else(|| {
                 let known: Vec<&str> = functions.iter().map(|name| short_name(name)).collect();
                 Failure::new(format!("there is no function {asked}"))
                     .next(format!("give one of {}", known.join(", ")))
@@ -73,9 +73,10 @@ impl View {
         }
         let at = self.functions.iter().position(|name| name == line.function).unwrap_or(0);
         let name = self.paint(short_name(line.function), COLOURS[at % COLOURS.len()]);
-        let said = match (line.origin, fields(line)) {
+        let said = match (line.origin, parse_fields(line)) {
             (_, Some(fields)) => {
-                let words = words(&fields, |name, value| self.is_verbose || says(name, value));
+                let words =
+                    format_fields(&fields, |name, value| self.is_verbose || says(name, value));
                 let (level, rest) = words.split_once(' ').unwrap_or(("", &words));
                 match level {
                     "ERROR" => format!("{} {rest}", self.paint(level, RED)),
@@ -114,7 +115,7 @@ impl LogSink for View {
 /// Lambda's own lines are for whoever wants to see each invocation.
 fn is_below(line: &LogLine<'_>, least: LogLevel) -> bool {
     let level = match line.origin {
-        Origin::Function => fields(line).and_then(|fields| level_of(&fields)),
+        Origin::Function => parse_fields(line).and_then(|fields| level_of(&fields)),
         Origin::Platform => match line.text.split(' ').next() {
             Some("START" | "END" | "REPORT") => Some(LogLevel::Info),
             _ => None,
@@ -134,24 +135,29 @@ fn says(name: &str, value: &Value) -> bool {
 
 /// `12 ms, 9 MB of 256`, of a REPORT line; with the start and what went wrong, if they were.
 fn report(line: &str) -> String {
-    let field = |name: &str| {
-        let found = line.split('\t').find_map(|field| field.strip_prefix(name));
-        found.and_then(|value| value.strip_prefix(": ")).map(str::trim)
-    };
-    let millis = |name: &str| {
-        let value = field(name)?.strip_suffix(" ms")?.parse::<f64>().ok()?;
-        Some(if value < 1.0 { format!("{value} ms") } else { format!("{value:.0} ms") })
-    };
-    let used = field("Max Memory Used").unwrap_or_default();
-    let size = field("Memory Size").unwrap_or_default().trim_end_matches(" MB");
-    let mut told = format!("{}, {used} of {size}", millis("Duration").unwrap_or_default());
-    if let Some(start) = millis("Init Duration") {
-        told.push_str(&format!(", after {start} of start"));
+    let used = field(line, "Max Memory Used").unwrap_or_default();
+    let size = field(line, "Memory Size").unwrap_or_default().trim_end_matches(" MB");
+    let duration = milliseconds(line, "Duration").unwrap_or_default();
+    let mut text = format!("{duration}, {used} of {size}");
+    if let Some(start) = milliseconds(line, "Init Duration") {
+        text.push_str(&format!(", after {start} of start"));
     }
-    for more in ["Status", "Error Type"].into_iter().filter_map(field) {
-        told.push_str(&format!(", {more}"));
+    for problem in ["Status", "Error Type"].into_iter().filter_map(|name| field(line, name)) {
+        text.push_str(&format!(", {problem}"));
     }
-    told
+    text
+}
+
+/// The value of a field of a REPORT line.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let found = line.split('\t').find_map(|field| field.strip_prefix(name));
+    found.and_then(|value| value.strip_prefix(": ")).map(str::trim)
+}
+
+/// A field in milliseconds, whole where it is one or more.
+fn milliseconds(line: &str, name: &str) -> Option<String> {
+    let value = field(line, name)?.strip_suffix(" ms")?.parse::<f64>().ok()?;
+    Some(if value < 1.0 { format!("{value} ms") } else { format!("{value:.0} ms") })
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::escape::shown;
-use super::text::grouped;
+use super::escape::escape;
+use super::text::group_digits;
 
 /// A member's text, as it can be shown; empty if it is none.
 pub(crate) fn text(value: &Value) -> String {
-    shown(value.as_str().unwrap_or_default())
+    escape(value.as_str().unwrap_or_default())
 }
 
 /// A member's number; 0 if it is none.
@@ -16,8 +16,8 @@ pub(crate) fn number(value: &Value) -> u64 {
 }
 
 /// A member's number as it is shown; `?` if nobody knows it.
-pub(crate) fn known(value: &Value) -> String {
-    value.as_u64().map_or_else(|| "?".to_owned(), grouped)
+pub(crate) fn number_or_unknown(value: &Value) -> String {
+    value.as_u64().map_or_else(|| "?".to_owned(), group_digits)
 }
 
 pub(crate) fn members(value: &Value) -> &[Value] {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use self::text::{cut, wrap};
+use self::text::{truncate, wrap};
 
 /// The width of what is no terminal.
 const WIDTH: usize = 80;
@@ -62,8 +62,8 @@ impl Output {
     }
 
     /// As much of a line as fits.
-    pub(crate) fn cut(&self, line: &str) -> String {
-        cut(line, self.width)
+    pub(crate) fn truncate(&self, line: &str) -> String {
+        truncate(line, self.width)
     }
 
     /// Prints a result to standard output.

@@ -6,7 +6,7 @@ use runtime::env::Process;
 
 use super::Output;
 use super::colour::is_coloured;
-use super::text::labelled;
+use super::text::label_lines;
 use crate::options::Color;
 
 /// A report's width and colours.
@@ -36,8 +36,13 @@ impl Page {
         }
     }
 
+    /// The same, and nothing if nothing is said.
+    pub(crate) fn line_if_any(&self, label: &str, said: &str) -> Vec<String> {
+        if said.is_empty() { Vec::new() } else { self.line(label, said) }
+    }
+
     /// `  label         what is said of it`, wrapped at words.
     pub(crate) fn line(&self, label: &str, said: &str) -> Vec<String> {
-        labelled(label, said, self.words)
+        label_lines(label, said, self.words)
     }
 }

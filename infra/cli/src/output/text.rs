@@ -1,7 +1,7 @@
 //! Texts and numbers, formatted for a person.
 
 /// At most `width` characters of a line; `…` where it went on.
-pub(crate) fn cut(text: &str, width: usize) -> String {
+pub(crate) fn truncate(text: &str, width: usize) -> String {
     match text.char_indices().nth(width) {
         None => text.to_owned(),
         Some(_) => {
@@ -52,7 +52,7 @@ fn end_of_column(line: &str, column: usize) -> Option<usize> {
 }
 
 /// `  label         what is said of it`, wrapped at words; what is longer than a line, anywhere.
-pub(crate) fn labelled(label: &str, said: &str, width: usize) -> Vec<String> {
+pub(crate) fn label_lines(label: &str, said: &str, width: usize) -> Vec<String> {
     const INDENT: usize = 17;
     let room = width.saturating_sub(INDENT).max(20);
     let mut lines = vec![String::new()];
@@ -91,14 +91,14 @@ pub(crate) fn labelled(label: &str, said: &str, width: usize) -> Vec<String> {
 }
 
 /// `1 event`, `2,000 events`.
-pub(crate) fn counted(count: impl TryInto<u64>, what: &str) -> String {
+pub(crate) fn pluralize(count: impl TryInto<u64>, what: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     let many = if count == 1 { "" } else { "s" };
-    format!("{} {what}{many}", grouped(count))
+    format!("{} {what}{many}", group_digits(count))
 }
 
 /// `1,240`.
-pub(crate) fn grouped(number: u64) -> String {
+pub(crate) fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -111,7 +111,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// `812 B`, `1.2 MB`, of 1,000 bytes each, as S3 and its bills count.
-pub(crate) fn bytes(count: u64) -> String {
+pub(crate) fn format_bytes(count: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
     match units.into_iter().find(|(size, _)| count >= *size) {
         Some((size, unit)) => {
@@ -123,12 +123,12 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// `once`, `12 times`.
-pub(crate) fn often(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{} times", grouped(count)) }
+pub(crate) fn times_in_words(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{} times", group_digits(count)) }
 }
 
 /// The end of an ARN: a user's name, or that of a role's session.
-pub(crate) fn who(arn: &str) -> String {
+pub(crate) fn operator_name(arn: &str) -> String {
     let end = match arn.starts_with("arn:") {
         true => arn.rsplit(['/', ':']).next().unwrap_or(arn),
         false => arn,
@@ -142,9 +142,9 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands_and_one_is_not_many() {
-        let grouped = [0, 999, 1_000, 27_004, 1_000_000].map(grouped);
+        let grouped = [0, 999, 1_000, 27_004, 1_000_000].map(group_digits);
         assert_eq!(grouped, ["0", "999", "1,000", "27,004", "1,000,000"]);
-        let counted = [0_u64, 1, 2_000].map(|count| counted(count, "seed"));
+        let counted = [0_u64, 1, 2_000].map(|count| pluralize(count, "seed"));
         assert_eq!(counted, ["0 seeds", "1 seed", "2,000 seeds"]);
     }
 

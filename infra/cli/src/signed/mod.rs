@@ -56,11 +56,12 @@ impl SignedClient {
         service: &'static str,
         advice: String,
     ) -> Result<Self, Failure> {
-        let unknown = || Failure::new("nobody is known to sign as").next(advice.clone());
-        let provider = config.credentials_provider().ok_or_else(unknown)?;
+        let provider =
+            config.credentials_provider().ok_or_else(|| no_credentials().next(advice.clone()))?;
         let region = config.region().map_or("", |region| region.as_ref());
         let credentials = provider.provide_credentials().await;
-        let credentials = credentials.map_err(|error| unknown().because(error))?;
+        let credentials =
+            credentials.map_err(|error| no_credentials().because(error).next(advice.clone()))?;
         let signer = Signer::new(credentials, region.to_owned(), service);
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(ring::default_provider())
@@ -80,11 +81,11 @@ impl SignedClient {
     ) -> Result<Answer, Failure> {
         let request = self.request(method, url, content)?;
         let answered = tokio::time::timeout(PATIENCE, self.client.request(request)).await;
-        let late = |_| {
+        let answered = answered.map_err(|_| {
             Failure::new(format!("{url} did not answer in {} s", PATIENCE.as_secs()))
                 .next(self.advice.clone())
-        };
-        let answer = answered.map_err(late)?.map_err(|error| {
+        })?;
+        let answer = answered.map_err(|error| {
             Failure::new(format!("{url} does not answer")).because(error).next(self.advice.clone())
         })?;
         let status = answer.status();
@@ -99,19 +100,26 @@ impl SignedClient {
         url: &str,
         content: Option<Content>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
-        let malformed = || Failure::new(format!("{url} is no URL"));
-        let uri: Uri = url.parse().map_err(|_| malformed())?;
-        let authority = uri.authority().ok_or_else(malformed)?.as_str().to_owned();
-        let host = HeaderValue::try_from(authority).map_err(|_| malformed())?;
+        let uri: Uri = url.parse().map_err(|_| not_a_url(url))?;
+        let authority = uri.authority().ok_or_else(|| not_a_url(url))?.as_str().to_owned();
+        let host = HeaderValue::try_from(authority).map_err(|_| not_a_url(url))?;
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
         if let Some(content) = &content {
             request = request.header(CONTENT_TYPE, content.kind);
         }
         let body = content.map(|content| content.body).unwrap_or_default();
-        let mut request = request.body(body).map_err(|_| malformed())?;
+        let mut request = request.body(body).map_err(|_| not_a_url(url))?;
         let now = u64::try_from(SystemClock.now().unix_ms()).unwrap_or(0);
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now);
         self.signer.sign(&mut request, now)?;
         Ok(request.map(Full::new))
     }
+}
+
+fn no_credentials() -> Failure {
+    Failure::new("there are no credentials to sign with")
+}
+
+fn not_a_url(url: &str) -> Failure {
+    Failure::new(format!("`{url}` is not a URL"))
 }

@@ -3,11 +3,11 @@
 //! The judgement trusts no function: the `verify` crate reads the file and the contract by itself, and holds tables,
 //! lake, services and dead letters to them.
 
-pub(crate) mod feed;
 pub(crate) mod input;
 mod letter_store;
 pub(crate) mod observe;
 pub(crate) mod redrive;
+pub(crate) mod send;
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ use self::input::Input;
 use crate::check::contracts_of;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::output::text::counted;
+use crate::output::text::pluralize;
 
 /// What is sent, and what must come out.
 pub(crate) struct Task {
@@ -61,7 +61,7 @@ pub(crate) fn read_task(
         return Err(Failure::new(format!("there is no event in {}", path.display())));
     }
     if input.wanted < wanted {
-        let count = counted(input.wanted, "event");
+        let count = pluralize(input.wanted, "event");
         output.note(&format!("{} holds {count}: all are taken", path.display()));
     }
     Ok(Task { dataset, input })

@@ -11,7 +11,7 @@ use serde_json::Value;
 use verify::contract::{Dataset, Kind};
 use verify::judge::item::plain;
 use verify::judge::{Delivered, Observed, SeenTable};
-use verify::lake::{self, LakeRow};
+use verify::lake::{self, LakeError, LakeRow};
 use verify::letters::Letter;
 use verify::{Instant, Json};
 
@@ -30,8 +30,8 @@ pub(crate) fn observe(
     dataset: &Dataset,
 ) -> Result<Observed, Failure> {
     let mut seen = Observed {
-        letters: letters(emulation)?,
-        kinds: kinds(emulation),
+        letters: read_letters(emulation)?,
+        kinds: sink_kinds_by_stage(emulation),
         now: i64::try_from(emulation.now_ms()).ok().map(Instant::from_unix_ms),
         ..Observed::default()
     };
@@ -43,7 +43,7 @@ pub(crate) fn observe(
             Kind::Table(_) => {
                 let table = tables.as_ref().and_then(|tables| tables.member(&sink.name)?.as_text());
                 if let Some(table) = table {
-                    seen.tables.insert(name, seen_table(emulation, table)?);
+                    seen.tables.insert(name, read_table(emulation, table)?);
                 }
             }
             Kind::Lake => {
@@ -65,12 +65,16 @@ pub(crate) fn variable(emulation: &Emulation, name: &str) -> Option<String> {
     emulation.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
 }
 
-fn seen_table(emulation: &Emulation, table: &str) -> Result<SeenTable, Failure> {
-    let unread = |error| Failure::new(format!("the table {table} was not read")).because(error);
-    let items = emulation.dynamodb().scan_all(table).map_err(unread)?;
+fn read_table(emulation: &Emulation, table: &str) -> Result<SeenTable, Failure> {
+    let items = emulation
+        .dynamodb()
+        .scan_all(table)
+        .map_err(|error| Failure::new(format!("the table {table} was not read")).because(error))?;
     let rows = items.iter().filter_map(|item| Json::parse(&item.to_string()));
     let rows = rows.map(|item| plain(&item)).collect();
-    let changes = emulation.dynamodb().changes(table).map_err(unread)?;
+    let changes = emulation.dynamodb().changes(table).map_err(|error| {
+        Failure::new(format!("the changes of {table} were not read")).because(error)
+    })?;
     Ok(SeenTable { rows, writes: writes(&changes) })
 }
 
@@ -85,50 +89,61 @@ fn writes(changes: &[Change]) -> BTreeMap<String, u64> {
 
 /// The rows of all objects that the manifests list.
 fn lake_rows(emulation: &Emulation, bucket: &str, prefix: &str) -> Result<Vec<LakeRow>, Failure> {
-    let unread = |error| Failure::new("the lake was not read").because(error);
     let objects = emulation.s3().list(bucket, prefix).map_err(|error| {
         Failure::new(format!("s3://{bucket}/{prefix} was not listed")).because(error)
     })?;
     let mut listed = BTreeSet::new();
     for manifest in objects.iter().filter(|it| it.key.ends_with("/_manifest.json")) {
-        listed.extend(lake::listed(&manifest.key, &manifest.body).map_err(unread)?);
+        listed.extend(lake::listed(&manifest.key, &manifest.body).map_err(unread_lake)?);
     }
     let mut rows = Vec::new();
     for object in objects.into_iter().filter(|object| listed.contains(&object.key)) {
-        rows.extend(lake::rows(&object.key, object.body).map_err(unread)?);
+        rows.extend(lake::rows(&object.key, object.body).map_err(unread_lake)?);
     }
     Ok(rows)
 }
 
+fn unread_lake(error: LakeError) -> Failure {
+    Failure::new("the lake was not read").because(error)
+}
+
 /// What the sample's service took for a sink.
 fn deliveries(weather: &Weather, sink: &str) -> Vec<Delivered> {
-    let all = weather.deliveries();
-    let of_sink = |key: &String| key.trim_start_matches('"').starts_with(&format!("{sink}#"));
-    let own = all.into_iter().filter(|(key, _)| of_sink(key));
-    own.map(|(_, taken)| Delivered { body: taken.body.to_vec() }).collect()
+    let prefix = format!("{sink}#");
+    let mut delivered = Vec::new();
+    for (key, taken) in weather.deliveries() {
+        if key.trim_start_matches('"').starts_with(&prefix) {
+            delivered.push(Delivered { body: taken.body.to_vec() });
+        }
+    }
+    delivered
 }
 
 /// By stage: the kind of sink whose queue its function takes from.
-fn kinds(emulation: &Emulation) -> HashMap<String, String> {
+fn sink_kinds_by_stage(emulation: &Emulation) -> HashMap<String, String> {
     let queues = variable(emulation, SINK_QUEUES).unwrap_or_default();
     let queues: BTreeMap<String, String> = serde_json::from_str(&queues).unwrap_or_default();
     let stack = emulation.stack();
-    let stage = |url: &String| {
-        let queue = stack.queues.iter().find(|queue| queue.url == *url)?;
-        stage_of(emulation, &queue.arn)
-    };
-    queues.into_iter().filter_map(|(kind, url)| Some((stage(&url)?, kind))).collect()
+    let mut kinds = HashMap::new();
+    for (kind, url) in queues {
+        let queue = stack.queues.iter().find(|queue| queue.url == url);
+        if let Some(stage) = queue.and_then(|queue| stage_of(emulation, &queue.arn)) {
+            kinds.insert(stage, kind);
+        }
+    }
+    kinds
 }
 
 /// The stages that a dataset's events end at.
 pub(crate) fn last_stages(emulation: &Emulation, dataset: &Dataset) -> BTreeSet<String> {
     let kinds: BTreeSet<String> = dataset.sinks.iter().map(|sink| sink.kind_name()).collect();
-    let of_dataset = self::kinds(emulation).into_iter().filter(|(_, kind)| kinds.contains(kind));
+    let of_dataset =
+        self::sink_kinds_by_stage(emulation).into_iter().filter(|(_, kind)| kinds.contains(kind));
     of_dataset.map(|(stage, _)| stage).collect()
 }
 
 /// The letters of all dead-letter queues, read without receiving them, and those that were collected from them.
-pub(crate) fn letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure> {
+pub(crate) fn read_letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure> {
     let mut letters = stored_letters(emulation)?;
     for (queue, stage) in dead_letter_queues(emulation) {
         for message in emulation.sqs().peek(&queue) {

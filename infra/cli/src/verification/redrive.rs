@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::letter_store::stored_by_stage;
 use crate::failure::Failure;
-use crate::output::text::counted;
+use crate::output::text::pluralize;
 
 /// The template's output that names the redrive function.
 const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
@@ -19,7 +19,7 @@ const REDRIVES: usize = 3;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Redriven {
+pub(crate) struct RedriveResult {
     pub(crate) letters: u64,
     /// Whether everything came to rest in time.
     pub(crate) is_settled: bool,
@@ -29,8 +29,8 @@ pub(crate) struct Redriven {
 pub(crate) async fn redrive(
     emulation: &Emulation,
     patience: Duration,
-) -> Result<Redriven, Failure> {
-    let mut redriven = Redriven { letters: 0, is_settled: true };
+) -> Result<RedriveResult, Failure> {
+    let mut redriven = RedriveResult { letters: 0, is_settled: true };
     for _ in 0..REDRIVES {
         emulation.pass(HIDDEN);
         redriven.letters += redrive_once(emulation).await?;
@@ -47,7 +47,7 @@ async fn redrive_once(emulation: &Emulation) -> Result<u64, Failure> {
     })?;
     let mut moved = 0;
     for (stage, letters) in stored_by_stage(emulation)? {
-        let why = format!("{}, now that the storm is over", counted(letters, "letter"));
+        let why = format!("{}, now that the storm is over", pluralize(letters, "letter"));
         let request = json!({ "do": { "move": { "stage": stage, "why": why } } });
         let invoked = emulation.lambda().invoke(function, Bytes::from(request.to_string())).await;
         let answer = invoked.map_err(|error| Failure::new("no redrive").because(error))?;

@@ -85,7 +85,7 @@ fn report() -> Report {
 }
 
 fn shown(report: &Report, width: usize) -> String {
-    text(report, &Demo::default(), width)
+    summarize(report, &Demo::default(), width)
 }
 
 #[test]

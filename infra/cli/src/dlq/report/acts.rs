@@ -7,11 +7,11 @@ use super::run::lines as run_lines;
 use crate::dlq::state::paint_state;
 use crate::output::members::{members, number, text};
 use crate::output::page::Page;
-use crate::output::text::{counted, grouped};
+use crate::output::text::{group_digits, pluralize};
 use crate::output::times::Times;
 
 /// `dlq discard`, `restore` and `release`.
-pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> String {
+pub(in crate::dlq) fn format_letter_change(page: &Page, verb: &str, answer: &Value) -> String {
     let count = number(&answer["letters"]);
     let done = match verb {
         "discard" => "discarded",
@@ -20,7 +20,7 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
     };
     if answer["applied"] != true {
         let mut lines =
-            vec![format!("{} would be {done}; nothing is changed", counted(count, "letter"))];
+            vec![format!("{} would be {done}; nothing is changed", pluralize(count, "letter"))];
         let next = match count {
             0 => "`sluicegate dlq list` shows where letters are",
             _ => "the same again with --apply does it",
@@ -29,10 +29,10 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
         return lines.join("\n");
     }
     let was = if count == 1 { "was" } else { "were" };
-    let mut lines = vec![format!("{} {was} {done}", counted(count, "letter"))];
+    let mut lines = vec![format!("{} {was} {done}", pluralize(count, "letter"))];
     let left = number(&answer["left"]);
     if left > 0 {
-        let left = format!("{}, since others changed them meanwhile", grouped(left));
+        let left = format!("{}, since others changed them meanwhile", group_digits(left));
         lines.extend(page.line("left alone", &left));
     }
     lines.extend(audit(page, answer));
@@ -45,7 +45,7 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
 }
 
 /// `dlq pause`, `resume` and `cancel`.
-pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> String {
+pub(in crate::dlq) fn format_run_change(page: &Page, answer: &Value, now: Timestamp) -> String {
     let mut lines = run_lines(page, &answer["run"], &Times::of_or(answer, now));
     lines.extend(audit(page, answer));
     if matches!(text(&answer["run"]["state"]).as_str(), "cancelling" | "cancelled") {
@@ -57,7 +57,7 @@ pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> Str
 }
 
 /// `dlq stop`.
-pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_stop(page: &Page, answer: &Value) -> String {
     let stopped = members(&answer["stopped"]);
     let mut lines = Vec::new();
     if stopped.is_empty() {
@@ -65,9 +65,9 @@ pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
     }
     for run in stopped {
         let id = text(&run["run"]);
-        let (sent, all) = (number(&run["sent"]), counted(number(&run["letters"]), "letter"));
+        let (sent, all) = (number(&run["sent"]), pluralize(number(&run["letters"]), "letter"));
         let state = paint_state(page, &text(&run["state"]));
-        lines.push(format!("{id} is {state}: {} of {all} sent", grouped(sent)));
+        lines.push(format!("{id} is {state}: {} of {all} sent", group_digits(sent)));
         if run["is_worked_on"] == true {
             lines.extend(page.line("", "what its worker has begun to send is still sent"));
         }
@@ -89,7 +89,7 @@ pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
 }
 
 /// `dlq start-triage`.
-pub(in crate::dlq) fn triage_started(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_triage_start(page: &Page, answer: &Value) -> String {
     let mut lines =
         vec!["the rules of contracts act again; runs that were paused stay paused".to_owned()];
     lines.extend(audit(page, answer));
@@ -97,9 +97,9 @@ pub(in crate::dlq) fn triage_started(page: &Page, answer: &Value) -> String {
 }
 
 /// `dlq acknowledge` and `mute`.
-pub(in crate::dlq) fn noted(page: &Page, answer: &Value, now: Timestamp) -> String {
+pub(in crate::dlq) fn format_note(page: &Page, answer: &Value, now: Timestamp) -> String {
     let note = &answer["note"];
-    let count = counted(number(&note["letters"]), "letter");
+    let count = pluralize(number(&note["letters"]), "letter");
     let (group, state) = (text(&note["group"]), text(&note["state"]));
     let mut lines = vec![format!("group {group} is {state}, with {count}")];
     if let Some(until) = Times::of_or(answer, now).at(&note["until"]) {
@@ -110,7 +110,7 @@ pub(in crate::dlq) fn noted(page: &Page, answer: &Value, now: Timestamp) -> Stri
 }
 
 /// `dlq unmute`.
-pub(in crate::dlq) fn unmuted(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_unmute(page: &Page, answer: &Value) -> String {
     let group = text(&answer["note"]["group"]);
     let mut lines = vec![format!("group {group} is no longer muted, and is acknowledged")];
     lines.extend(audit(page, answer));
