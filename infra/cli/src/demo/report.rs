@@ -124,7 +124,7 @@ impl Report {
             "lost": verdict.lost,
             "duplicated": verdict.duplicated,
             "wrong": verdict.wrong,
-            "strange": verdict.strange,
+            "strange": verdict.not_sent,
             "contradictions": verdict.contradictions,
             "redriven": self.redriven,
             "sinks": verdict.sinks.iter().map(sink).collect::<Vec<_>>(),
@@ -162,7 +162,7 @@ fn sink(sink: &SinkVerdict) -> Value {
         "lost": sink.lost,
         "duplicated": sink.duplicated,
         "wrong": sink.wrong,
-        "strange": sink.strange,
+        "strange": sink.not_sent,
         "examples": sink.examples,
     })
 }

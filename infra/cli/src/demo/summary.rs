@@ -45,7 +45,7 @@ fn headline(report: &Report) -> String {
         (verdict.lost, "lost"),
         (verdict.duplicated, "duplicated"),
         (verdict.wrong, "wrong"),
-        (verdict.strange, "that nobody sent"),
+        (verdict.not_sent, "that nobody sent"),
         (verdict.contradictions, "told of in two ways"),
         (verdict.failed, "dead through no fault of their own"),
     ];
@@ -169,7 +169,7 @@ fn sinks(sinks: &[SinkVerdict]) -> Vec<String> {
             &group_digits(sink.present),
             &group_digits(sink.items),
             &group_digits(sink.lost),
-            &group_digits(sink.duplicated + sink.wrong + sink.strange),
+            &group_digits(sink.duplicated + sink.wrong + sink.not_sent),
         ];
         lines.push(sink_row(width, cells.map(String::as_str)));
     }

@@ -24,10 +24,8 @@ pub(in crate::dlq) fn format_letter(page: &Page, answer: &Value) -> String {
     );
     lines.extend(page.line_if_any("why", &text(&letter["reason"])));
     if letter["is_moved_by_sqs"] == true {
-        lines.extend(page.line_if_any(
-            "",
-            &"SQS itself moved it: its function crashed, or ran out of time".to_owned(),
-        ));
+        let why = "SQS itself moved it: its function crashed, or ran out of time";
+        lines.extend(page.line("", why));
     }
     lines.extend(page.line_if_any("at", &text(&letter["at"])));
     lines.extend(page.line_if_any("group", &text(&letter["group"])));
