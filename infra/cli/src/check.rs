@@ -1,6 +1,6 @@
-//! What cannot work, found before anything is started: contracts against the template.
+//! Checks the contracts against the template before anything is started.
 //!
-//! Functions refuse to start for the same reasons. Here they are told at once, and with what to add.
+//! Functions refuse to start for the same reasons. Here each is reported at once, with what to add.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

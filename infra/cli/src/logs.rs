@@ -1,4 +1,4 @@
-//! What functions log, for a person: one line of text for each of theirs.
+//! Formats the log lines of functions as text.
 
 use emulation::lambda::{LogLine, Origin};
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! The operators' function, as a client: where its URL is, and one signed request to it.
+//! A client of the operators' function: finds its URL and sends signed requests.
 //!
 //! Every verb by which a person acts on a running pipeline goes through it, so that it is known who did
 //! what. Region and credentials are the endpoint's; they are never sent, only signed with.
@@ -111,7 +111,7 @@ impl OperatorsFunction {
         let answer = self.client.send(method, &format!("{url}{path}"), content).await?;
         match (answer.status.is_success(), serde_json::from_slice::<Value>(&answer.body)) {
             (true, Ok(body)) if body.is_object() => Ok(body),
-            (true, _) => Err(Failure::new(format!("{url} is no operators' function"))
+            (true, _) => Err(Failure::new(format!("{url} is not the operators' function"))
                 .next(format!("the stack's output {URL_OUTPUT} has its URL"))
                 .into()),
             (false, body) => {
@@ -136,14 +136,14 @@ fn parse_url(url: &str) -> Result<String, Failure> {
     if is_url(url) {
         return Ok(url.trim_end_matches('/').to_owned());
     }
-    Err(Failure::new(format!("`{url}` is no URL"))
+    Err(Failure::new(format!("`{url}` is not a URL"))
         .next(format!("the stack's output {URL_OUTPUT} has it")))
 }
 
 /// On this machine, the one that the template makes.
 fn local_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure> {
     let Some(here) = endpoint.url.as_deref().filter(|_| endpoint.is_loopback()) else {
-        let what = format!("at {} nobody here knows the operators' function", endpoint.name());
+        let what = format!("the operators' function at {} is not known here", endpoint.name());
         return Err(Failure::new(what)
             .next(format!("give --stack, or --url: the stack's output {URL_OUTPUT} has it")));
     };

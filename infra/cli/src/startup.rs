@@ -1,4 +1,4 @@
-//! The emulation as both commands start it: functions built in view, the sample's weather service behind them.
+//! Builds the functions and starts the emulation, with the sample's weather service.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Credentials that are asked for anew when they are about to expire, and not before.
+//! Caches credentials until they are about to expire.
 //!
 //! A run signs for several services, and each would ask by itself: a credential process may ask a person each time.
 

@@ -18,7 +18,7 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "TEXT")]
     pub(crate) subject: Option<String>,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 fn day(text: &str) -> Result<String, String> {

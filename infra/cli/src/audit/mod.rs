@@ -1,4 +1,4 @@
-//! `sluicegate audit`: who did what by hand, when, why, and what came of it.
+//! `sluicegate audit`: what operators did, when, why, and with which outcome.
 
 pub(crate) mod args;
 mod entries;
@@ -35,7 +35,7 @@ pub(crate) async fn run(
     let now = SystemClock.now();
     let days = days(args, now)?;
     let wanted = Wanted::of(args, now);
-    let client = Client::find(root, &args.plain.at).await?;
+    let client = Client::find(root, &args.answer.at).await?;
     let mut entries: Vec<Value> = Vec::new();
     for day in &days {
         let of_day = read_day(day, async |request: &Request| client.ask(request).await).await?;
@@ -45,8 +45,8 @@ pub(crate) async fn run(
             }
         }
     }
-    let page = Page::new(output, args.plain.color);
-    match args.plain.format {
+    let page = Page::new(output, args.answer.color);
+    match args.answer.format {
         AnswerFormat::Json => {
             let answer = json!({ "days": days, "entries": entries, "next": null });
             output.result(&json_line(&answer));

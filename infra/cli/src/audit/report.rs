@@ -1,4 +1,4 @@
-//! Acts as a person reads them, the earliest first.
+//! The actions of operators as text, the earliest first.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `sluicegate breaker`: circuit breakers, seen and moved by hand, through the operators' function.
+//! `sluicegate breaker`: shows and changes circuit breakers, through the operators' function.
 
 pub(crate) mod args;
 mod report;
@@ -18,7 +18,7 @@ use crate::operators::{NoAnswer, OperatorsFunction, OperatorsTarget};
 use crate::options::Format;
 use crate::output::Output;
 
-/// For how long an act lasts if nobody says: long enough to look into it, and not until next week.
+/// How long a change lasts by default: long enough to look into the problem, and not until next week.
 const USUAL_TIME: Duration = Duration::from_secs(3_600);
 
 pub(crate) async fn run(
@@ -119,7 +119,7 @@ fn failure(what: &str, error: NoAnswer) -> Failure {
             "`sluicegate breaker show NAME` says how it is now"
         }
         "operators.store-away" | "operators.contended" | "operators.audit-away" => {
-            "the same again, in a moment"
+            "run the same again in a moment"
         }
         "operators.malformed" | "operators.too-large" => {
             "`sluicegate breaker --help` says what each verb takes"

@@ -1,5 +1,4 @@
-//! One breaker, as whoever was woken up reads it: what is in force first, then why, then what waits and
-//! until when, and what can be done about it.
+//! One breaker in full: its state first, then why, then what waits and until when, and what can be done about it.
 
 use std::time::Duration;
 

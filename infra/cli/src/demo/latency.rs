@@ -1,4 +1,4 @@
-//! How long events take, from the two times that each record carries.
+//! The latency of events, from the two times that each row has.
 
 use verify::{Instant, Json};
 

@@ -1,4 +1,4 @@
-//! `sluicegate demo`: events in, the deployed functions at work, and a proof of what became of each.
+//! `sluicegate demo`: sends events through the deployed functions and proves what happened to each.
 //!
 //! The proof trusts no function: the `verify` crate reads the file and the contract by itself, and holds
 //! tables, lake, services and dead letters to them.
@@ -41,7 +41,7 @@ pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<Exi
     tokio::select! {
         code = demo(root, args, output) => code,
         () = wait_for_interrupt() => {
-            output.note("interrupted: everything ends, and what was in memory is gone");
+            output.note("interrupted: the emulation has ended, and its state is gone");
             Ok(ExitCode::from(INTERRUPTED))
         }
     }

@@ -1,5 +1,5 @@
-//! `demo --outage`: a service goes away in the middle of the events, and comes back. What becomes of calls,
-//! events and dead letters meanwhile is told line by line.
+//! `demo --outage`: makes a service unavailable halfway, and prints a line every two seconds with what happens to
+//! calls, events and dead letters.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(super) async fn watch(
 ) -> Result<(), Failure> {
     if emulation.services().url(SERVICE).is_none() {
         return Err(Failure::new(format!(
-            "no service {SERVICE} is served here, which could go away"
+            "there is no service {SERVICE} here that could become unavailable"
         ))
         .next("the sample's contracts and events/weather.ndjson.gz bring it along"));
     }

@@ -1,4 +1,4 @@
-//! How far it is, in one line.
+//! The progress of the demo, in one line.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! All that the demo found out, gathered once and told as text or as JSON.
+//! The results of the demo, which are printed as text or as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What each stage says of its own work, from the one line that each of its invocations logs.
+//! The counts of each stage, from the line that each of its invocations logs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};

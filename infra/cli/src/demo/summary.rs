@@ -1,4 +1,4 @@
-//! The result as a person reads it, within the width of the terminal.
+//! The results of the demo as text, within the width of the terminal.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ fn headline(report: &Report) -> String {
         (verdict.duplicated, "duplicated"),
         (verdict.wrong, "wrong"),
         (verdict.not_sent, "that nobody sent"),
-        (verdict.contradictions, "told of in two ways"),
+        (verdict.contradictions, "reported in two ways"),
         (verdict.failed, "dead through no fault of their own"),
     ];
     let wrong: Vec<String> = wrong

@@ -84,7 +84,7 @@ pub(crate) struct AnswerArgs {
     /// The output format
     #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
     pub(crate) format: AnswerFormat,
-    /// TimeOrAge to use colours; auto means on a terminal, unless NO_COLOR is set
+    /// When to use colours; auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
     #[command(flatten)]
@@ -94,9 +94,9 @@ pub(crate) struct AnswerArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GroupsArgs {
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -106,9 +106,9 @@ pub(crate) struct Peek {
           value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) limit: u64,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -119,7 +119,7 @@ pub(crate) struct ShowLetter {
     #[command(flatten)]
     pub(crate) reveal: Reveal,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 /// Whether personal data is shown.
@@ -141,9 +141,9 @@ pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) reveal: Reveal,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -158,9 +158,9 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     pub(crate) even_if_forgotten: bool,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -177,7 +177,7 @@ pub(crate) struct Redrive {
     #[arg(long)]
     pub(crate) detach: bool,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 /// How fast a run goes; the function decides what is not given.
@@ -215,7 +215,7 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -227,7 +227,7 @@ pub(crate) struct RunChange {
     #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -239,7 +239,7 @@ pub(crate) struct Stop {
     #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -248,7 +248,7 @@ pub(crate) struct StartTriage {
     #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -263,7 +263,7 @@ pub(crate) struct Acknowledge {
     #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
     pub(crate) lasts: Option<Duration>,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -278,7 +278,7 @@ pub(crate) struct Mute {
     #[arg(long = "for", value_name = "TIME", value_parser = muting)]
     pub(crate) lasts: Duration,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -290,7 +290,7 @@ pub(crate) struct Unmute {
     #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -305,9 +305,9 @@ pub(crate) struct LetterChange {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) plain: AnswerArgs,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
 }
 
 /// As the function takes it.
@@ -333,7 +333,9 @@ fn muting(text: &str) -> Result<Duration, String> {
     lasting(text).and_then(|lasts| match lasts > LONGEST_MUTE {
         true => {
             let days = LONGEST_MUTE.as_secs() / (24 * 60 * 60);
-            Err(format!("expected {days}d at most: what is muted and forgotten is told again"))
+            Err(format!(
+                "expected {days}d at most: a mute has to end, so that no group is forgotten"
+            ))
         }
         false => Ok(lasts),
     })

@@ -1,4 +1,4 @@
-//! `dlq export`: every letter that is meant, page after page, one a line.
+//! `dlq export`: writes every selected letter, one on each line.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -16,7 +16,7 @@ use crate::output::text::pluralize;
 /// Writes all pages, from the one that is asked for first, and answers how many letters they had.
 ///
 /// # Errors
-/// TimeOrAge a page cannot be had, or not be written.
+/// When a page cannot be had, or not be written.
 pub(super) async fn export(
     first: Request,
     to: Option<&Path>,

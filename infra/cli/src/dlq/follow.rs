@@ -1,4 +1,4 @@
-//! Following a run until it is over, has paused, or Ctrl-C.
+//! Follows a run until it is over or paused, or until Ctrl-C.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) enum End {
 /// Looks at a run again and again, and shows how far it is.
 ///
 /// # Errors
-/// TimeOrAge nobody tells any more how it is.
+/// When the run's state can no longer be read.
 pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Result<End, Failure> {
     let request = Request::status(run);
     let mut interrupted = std::pin::pin!(wait_for_interrupt());
@@ -50,7 +50,7 @@ pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Resul
                 failed += 1;
                 if failed >= MOST_FAILED {
                     let next =
-                        format!("the run goes on; `sluicegate dlq status {run}` tells how it is");
+                        format!("the run continues; `sluicegate dlq status {run}` shows its state");
                     return Err(failure.next(next));
                 }
             }
@@ -65,7 +65,7 @@ pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Resul
 /// What is said once somebody stops following.
 pub(super) fn interrupted_note(run: &str) -> (String, ExitCode) {
     let note = format!(
-        "the run goes on, and is no longer followed\n  \
+        "the run goes on, but is no longer followed\n  \
          sluicegate dlq status {run} --watch\n  \
          sluicegate dlq pause {run} --reason …"
     );

@@ -1,4 +1,4 @@
-//! `sluicegate dlq`: dead letters, seen and sent back, through the operators' function.
+//! `sluicegate dlq`: inspects and redrives dead letters, through the operators' function.
 
 pub(crate) mod args;
 pub(crate) mod client;
@@ -10,6 +10,7 @@ mod report;
 pub(crate) mod requests;
 pub(crate) mod selection;
 mod state;
+mod suggest;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use self::args::{AnswerArgs, AnswerFormat, Dlq, Export, Redrive, StatusArgs};
 use self::client::Client;
 use self::follow::{End, follow, interrupted_note, is_complete};
 use self::requests::Request;
+use self::selection::SelectionArgs;
 use crate::failure::Failure;
 use crate::interrupt::wait_for_interrupt;
 use crate::output::Output;
@@ -49,10 +51,19 @@ pub(crate) async fn run(
         Dlq::Status(args) if args.watch => return watch(root, args, &request, output).await,
         _ => {}
     }
-    let plain = answer_args(&verb);
-    let answer = Client::find(root, &plain.at).await?.ask(&request).await?;
-    print_answer(output, plain, &answer, |page| format_answer(&verb, page, &answer, now));
-    // A script that plans nothing, by a name mistyped, is not to go on as if it had a plan.
+    let args = answer_args(&verb);
+    let client = Client::find(root, &args.at).await?;
+    let answer = client.ask(&request).await?;
+    print_answer(output, args, &answer, |page| format_answer(&verb, page, &answer, now));
+    if let Some(selection) = selection(&verb)
+        && args.format == AnswerFormat::Text
+        && suggest::is_empty(&answer)
+    {
+        for line in suggest::suggestions(&client, selection).await {
+            output.note(&line);
+        }
+    }
+    // A script that misspelled a name must not continue as if it had a plan.
     let is_empty_plan = matches!(verb, Dlq::Plan(_)) && answer["letters"] == 0;
     Ok(if is_empty_plan { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
@@ -62,7 +73,7 @@ fn check_selection(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
     let (Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args)) = verb else {
         return Ok(());
     };
-    if args.apply && !args.all && args.chosen.is_everything(now) {
+    if args.apply && !args.all && args.selection.is_everything(now) {
         return Err(Failure::new(
             "no letters are chosen: choose some, such as by --group, or say --all",
         ));
@@ -70,25 +81,36 @@ fn check_selection(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How a verb's answer is told, and where it is asked.
+/// The letters that a verb is about, if it is about any.
+fn selection(verb: &Dlq) -> Option<&SelectionArgs> {
+    match verb {
+        Dlq::Groups(args) => Some(&args.selection),
+        Dlq::Peek(args) => Some(&args.selection),
+        Dlq::Plan(args) => Some(&args.selection),
+        Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => Some(&args.selection),
+        _ => None,
+    }
+}
+
+/// How the answer to a verb is printed, and which function is asked.
 fn answer_args(verb: &Dlq) -> &AnswerArgs {
     match verb {
         Dlq::List(args) | Dlq::History(args) => args,
-        Dlq::Groups(args) => &args.plain,
-        Dlq::Peek(args) => &args.plain,
-        Dlq::Export(args) => &args.plain,
-        Dlq::Reconcile(args) => &args.plain,
-        Dlq::Show(args) => &args.plain,
-        Dlq::Plan(args) => &args.plain,
-        Dlq::Redrive(args) => &args.plain,
-        Dlq::Status(args) => &args.plain,
-        Dlq::Pause(args) | Dlq::Resume(args) | Dlq::Cancel(args) => &args.plain,
-        Dlq::Stop(args) => &args.plain,
-        Dlq::StartTriage(args) => &args.plain,
-        Dlq::Acknowledge(args) => &args.plain,
-        Dlq::Mute(args) => &args.plain,
-        Dlq::Unmute(args) => &args.plain,
-        Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => &args.plain,
+        Dlq::Groups(args) => &args.answer,
+        Dlq::Peek(args) => &args.answer,
+        Dlq::Export(args) => &args.answer,
+        Dlq::Reconcile(args) => &args.answer,
+        Dlq::Show(args) => &args.answer,
+        Dlq::Plan(args) => &args.answer,
+        Dlq::Redrive(args) => &args.answer,
+        Dlq::Status(args) => &args.answer,
+        Dlq::Pause(args) | Dlq::Resume(args) | Dlq::Cancel(args) => &args.answer,
+        Dlq::Stop(args) => &args.answer,
+        Dlq::StartTriage(args) => &args.answer,
+        Dlq::Acknowledge(args) => &args.answer,
+        Dlq::Mute(args) => &args.answer,
+        Dlq::Unmute(args) => &args.answer,
+        Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => &args.answer,
     }
 }
 
@@ -153,7 +175,7 @@ async fn export(
     first: Request,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let client = Client::find(root, &args.plain.at).await?;
+    let client = Client::find(root, &args.answer.at).await?;
     let count = export::export(
         first,
         args.output.as_deref(),
@@ -176,10 +198,10 @@ async fn redrive(
     request: &Request,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let client = Client::find(root, &args.plain.at).await?;
+    let client = Client::find(root, &args.answer.at).await?;
     let begun = client.ask(request).await?;
     if args.detach {
-        print_answer(output, &args.plain, &begun, |page| report::format_started_run(page, &begun));
+        print_answer(output, &args.answer, &begun, |page| report::format_started_run(page, &begun));
         return Ok(ExitCode::SUCCESS);
     }
     let run = text(&begun["run"]);
@@ -191,7 +213,7 @@ async fn redrive(
             Ok(code)
         }
         End::Stopped(last) => {
-            print_answer(output, &args.plain, &last, |page| report::format_status(page, &last));
+            print_answer(output, &args.answer, &last, |page| report::format_status(page, &last));
             Ok(if is_complete(&last["run"]) { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
     }
@@ -204,15 +226,15 @@ async fn watch(
     request: &Request,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let client = Client::find(root, &args.plain.at).await?;
-    let page = Page::new(output, args.plain.color);
+    let client = Client::find(root, &args.answer.at).await?;
+    let page = Page::new(output, args.answer.color);
     let mut interrupted = std::pin::pin!(wait_for_interrupt());
     loop {
         let answer = tokio::select! {
             answer = client.ask(request) => answer?,
             () = &mut interrupted => return Ok(ExitCode::SUCCESS),
         };
-        match args.plain.format {
+        match args.answer.format {
             AnswerFormat::Json => output.result(&json_line(&answer)),
             AnswerFormat::Text => output.screen(&report::format_status(&page, &answer)),
             AnswerFormat::Ids => {}

@@ -1,4 +1,4 @@
-//! How far a run is, in one line, and how long the rest takes.
+//! The progress of a run in one line, and an estimate of the time left.
 
 use std::collections::VecDeque;
 use std::time::Duration;

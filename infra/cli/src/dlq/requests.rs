@@ -1,4 +1,4 @@
-//! What each verb asks of the function: a verb of redrive's, and the body that it reads.
+//! The request of each verb to the redrive function.
 
 use event::Timestamp;
 use letters::Pace;
@@ -31,14 +31,14 @@ impl Request {
         match verb {
             Dlq::List(_) => Self::new("list", json!({})),
             Dlq::History(_) => Self::new("history", json!({})),
-            Dlq::Groups(args) => Self::new("groups", selected(&args.chosen, now)),
+            Dlq::Groups(args) => Self::new("groups", selected(&args.selection, now)),
             Dlq::Peek(args) => {
-                let mut body = selected(&args.chosen, now);
+                let mut body = selected(&args.selection, now);
                 body["limit"] = json!(args.limit);
                 Self::new("export", body)
             }
             Dlq::Export(args) => {
-                let mut body = selected(&args.chosen, now);
+                let mut body = selected(&args.selection, now);
                 body["limit"] = json!(LETTERS_IN_PAGE);
                 Self::new("export", revealed(body, &args.reveal))
             }
@@ -47,7 +47,7 @@ impl Request {
             }
             Dlq::Reconcile(args) => args.letters(),
             Dlq::Plan(args) => {
-                let mut body = selected(&args.chosen, now);
+                let mut body = selected(&args.selection, now);
                 if let Some(to) = &args.to {
                     body["to"] = json!(to);
                 }
@@ -107,7 +107,7 @@ fn on_run(verb: &'static str, args: &RunChange) -> Request {
 }
 
 fn on_letters(verb: &'static str, args: &LetterChange, now: Timestamp) -> Request {
-    let mut body = selected(&args.chosen, now);
+    let mut body = selected(&args.selection, now);
     body["why"] = json!(args.reason);
     body["apply"] = json!(args.apply);
     Request::new(verb, body)

@@ -7,6 +7,7 @@ use event::{Code, FailureFingerprint, Timestamp};
 use letters::{LetterId, PointedValue, Selection, Shelf};
 use serde_json::Value;
 
+use super::suggest::distance;
 use crate::options::parse_duration;
 
 /// The letters to act on: those that match every given option, or all dead letters if none is given.
@@ -93,7 +94,17 @@ impl SelectionArgs {
         Selection { state: None, ..self.selection(now) } == Selection::default()
     }
 
-    /// As the function reads it.
+    /// The stages that are named.
+    pub(super) fn stages(&self) -> &[String] {
+        &self.stage
+    }
+
+    /// The datasets that are named.
+    pub(super) fn datasets(&self) -> &[String] {
+        &self.dataset
+    }
+
+    /// The selection as the function reads it.
     pub(crate) fn selection(&self, now: Timestamp) -> Selection {
         Selection {
             letters: self.letter.iter().cloned().map(LetterId).collect(),
@@ -172,23 +183,6 @@ fn near(text: &str) -> Vec<&'static str> {
     near.sort_unstable();
     near.truncate(MOST);
     near.into_iter().map(|(_, code)| code).collect()
-}
-
-/// How many characters are to be added, left out or replaced to make one of the other (Levenshtein's distance).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    // Nobody means a code by a text of thousands of characters.
-    for (line, c) in from.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 /// `/pointer=VALUE`: the value is JSON if it can be read as that, else a text.

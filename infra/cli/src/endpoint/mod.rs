@@ -1,4 +1,4 @@
-//! Which AWS is talked to: the emulation, another emulator, or AWS itself; and as whom.
+//! The AWS endpoint to use: the emulation, another emulator, or AWS itself, and with which credentials.
 //!
 //! Region and credentials are those that the AWS CLI would take. An emulator on this machine needs none of it: it
 //! reads the environment, and no files unless a profile is given.
@@ -47,7 +47,7 @@ impl Endpoint {
             Some(word) if word == AWS => None,
             Some(url) if env::is_url(&url) => Some(url.trim_end_matches('/').to_owned()),
             Some(other) => {
-                return Err(Failure::new(format!("`{other}` is no endpoint"))
+                return Err(Failure::new(format!("`{other}` is not an endpoint"))
                     .next(format!("give a URL such as {OURS}, or `{AWS}` for AWS itself")));
             }
             None if pipeline.is_on_aws() => None,
@@ -115,7 +115,7 @@ impl Endpoint {
     ) -> Result<Value, Failure> {
         let name = self.name();
         let failed =
-            || Failure::new(format!("no emulation of ours answers at {name}")).next(self.advice());
+            || Failure::new(format!("no local emulation answers at {name}")).next(self.advice());
         let (status, told) = self.exchange(method, path, body).await.map_err(|_| failed())?;
         match told["message"].as_str() {
             _ if status.is_success() && told.is_object() => Ok(told),

@@ -1,7 +1,7 @@
-//! The outputs of a stack, as CloudFormation tells them.
+//! The outputs of a CloudFormation stack.
 //!
-//! One signed request of ours: the SDK for all of CloudFormation takes twice as long to compile as all of the SDK that
-//! finds out who asks.
+//! Read with one signed request: the SDK for CloudFormation takes twice as long to compile as the SDK that finds the
+//! credentials.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html>
 
 use std::collections::BTreeMap;
@@ -146,7 +146,7 @@ fn failure(endpoint: &Endpoint, stack: &str, error: NoOutputs) -> Failure {
     let problem = match error {
         NoOutputs::Refused(problem) => problem,
         NoOutputs::NotUnderstood(status) => {
-            let what = format!("{} is no CloudFormation: HTTP {status}", url(endpoint));
+            let what = format!("{} is not CloudFormation: HTTP {status}", url(endpoint));
             return Failure::new(what)
                 .next("--endpoint aws is AWS itself; the emulation needs no --stack");
         }

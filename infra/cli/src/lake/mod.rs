@@ -1,4 +1,4 @@
-//! `sluicegate lake`: what an operator does with a lake that is there, here or on AWS.
+//! `sluicegate lake`: maintains a lake, in the local emulation or on AWS.
 
 pub(crate) mod args;
 mod report;

@@ -1,4 +1,4 @@
-//! What a compaction did, for a person within 80 columns, and for machines.
+//! The result of a compaction, as text within 80 columns and as JSON.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `sluicegate local faults`: what goes wrong on purpose in an emulation that runs.
+//! `sluicegate local faults`: the faults that a running emulation injects.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, F
             let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             let path = number.map_or_else(|| FAULTS.to_owned(), |n| format!("{FAULTS}/{n}"));
             let told = endpoint.request(Method::DELETE, &path, Bytes::new()).await?;
-            format!("{} taken out of force", told["removed"].as_u64().unwrap_or(0))
+            format!("{} removed", told["removed"].as_u64().unwrap_or(0))
         }
     };
     output.result(&told);
@@ -56,7 +56,7 @@ fn plan(file: &Path) -> Result<Plan, Failure> {
 fn table(told: &Value) -> String {
     let faults = told["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
     if faults.is_empty() {
-        return "nothing goes wrong on purpose".to_owned();
+        return "no faults are injected".to_owned();
     }
     let mut text = format!("{:>6}  {:>9}  rule", "number", "struck");
     for fault in faults {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_told_in_its_own_words() {
-        assert_eq!(table(&json!({ "faults": [] })), "nothing goes wrong on purpose");
+        assert_eq!(table(&json!({ "faults": [] })), "no faults are injected");
         let told = table(&json!({ "faults": [
             {"number": 1, "done": 1200, "fault": "slow", "on": "*", "chance": 1.0, "by": "200ms"},
             {"number": 2, "done": 0, "fault": "kill", "on": "Sink", "at": "call", "chance": 0.25,

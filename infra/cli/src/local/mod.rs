@@ -1,4 +1,4 @@
-//! `sluicegate local`: the emulation by itself, and what is done with one that runs, ours or another.
+//! `sluicegate local`: runs the local emulation, and works with one that is running.
 
 pub(crate) mod args;
 mod faults;

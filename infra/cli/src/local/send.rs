@@ -1,4 +1,4 @@
-//! `sluicegate local send`: a file's events into a pipeline that runs, here or elsewhere.
+//! `sluicegate local send`: sends the events of a file to a running pipeline, on this machine or elsewhere.
 //!
 //! Through the official SDK, so that any endpoint will do. A file of any size goes in slices, as
 //! objects; or as messages, ten to a call.
@@ -114,7 +114,7 @@ async fn send(
 ) -> Result<String, Failure> {
     if file.format == Format::Csv {
         return Err(Failure::new(
-            "a CSV record says nothing without its header, and is no message",
+            "a CSV record cannot be sent as a message, since it needs the header",
         )
         .next("send the file --as objects"));
     }
@@ -151,7 +151,7 @@ async fn send(
         if answer.successful.len() < batch.len() {
             let missing = pluralize(batch.len() - answer.successful.len(), "event");
             return Err(Failure::new(failed(done + answer.successful.len()))
-                .because(std::io::Error::other(format!("the answer says nothing of {missing}"))));
+                .because(std::io::Error::other(format!("the answer does not mention {missing}"))));
         }
         done += batch.len();
         let line = format!("{done} of {}", pluralize(events.len(), "event"));

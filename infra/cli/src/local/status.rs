@@ -1,6 +1,6 @@
-//! `sluicegate local status`: what waits where, and who works on it.
+//! `sluicegate local status`: queues, functions and event source mappings.
 //!
-//! The emulation tells all of it; of another emulator, or of AWS, the queues can be asked through SQS.
+//! The emulation reports all of them; of another emulator, or of AWS, SQS reports the queues.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

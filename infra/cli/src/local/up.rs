@@ -1,4 +1,4 @@
-//! `sluicegate local up`: the emulation for whoever wants to talk to it.
+//! `sluicegate local up`: runs the emulation until Ctrl-C.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
     output.result(&addresses(&emulation, args.shown.verbose));
     if !emulation.leftovers().is_empty() {
         let names = emulation.leftovers().join(", ");
-        output.note(&format!("kept, though the template names them no more: {names}"));
+        output.note(&format!("kept, although the template no longer has them: {names}"));
     }
     output.note("running until Ctrl-C; what functions log follows");
     wait_for_interrupt().await;

@@ -1,5 +1,5 @@
-//! What `local up` shows of what functions log: in words, each function in its own colour, and
-//! without what most lines only repeat.
+//! The functions' logs as `local up` shows them: as text, each function in its own colour, without what most lines
+//! repeat.
 
 use std::io::{IsTerminal as _, stderr};
 

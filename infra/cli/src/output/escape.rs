@@ -1,4 +1,4 @@
-//! Texts of others on a terminal: what reasons, places, bodies and names hold is shown, and never obeyed.
+//! Escapes texts of others, so that a terminal shows control characters in them and does not act on them.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What a report is written on: so wide, with colours or without.
+//! The width and colours of a report.
 
 use std::io::{IsTerminal as _, stdout};
 

@@ -1,4 +1,4 @@
-//! Columns as wide as what is in them, within a line's width.
+//! Tables whose columns are as wide as their widest cell, within the width of a line.
 
 use super::page::Page;
 use super::text::truncate;

@@ -1,11 +1,11 @@
-//! Times as a person reads them at night: the time of day, and how long ago or ahead it is.
+//! Times for people: the time of day, and how long ago or ahead it is.
 
 use std::time::Duration;
 
 use event::Timestamp;
 use serde_json::Value;
 
-/// The answer's own time, by which all of its times are told: a laptop's clock may be another.
+/// Formats the times of an answer, relative to the answer's own time: a laptop's clock may differ.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! Signed requests of ours, for what no SDK's client asks.
+//! Signed requests to services for which no SDK client is used.
 
 mod signature;
 

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::text::pluralize;
 
-/// What is sent, and what must come out.
+/// The events to send, and the dataset by which their outcome is judged.
 pub(crate) struct Task {
     pub(crate) dataset: Dataset,
     pub(crate) input: Input,
@@ -62,7 +62,7 @@ pub(crate) fn read_task(
     }
     if input.wanted < wanted {
         let count = pluralize(input.wanted, "event");
-        output.note(&format!("{} holds {count}: all are taken", path.display()));
+        output.note(&format!("{} has only {count}; all are sent", path.display()));
     }
     Ok(Task { dataset, input })
 }

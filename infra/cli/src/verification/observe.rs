@@ -1,5 +1,4 @@
-//! What there is when all has come to rest: tables, lake, services and dead letters, as the judge takes
-//! them.
+//! Reads tables, lake, services and dead letters for the judge, once no event is on its way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

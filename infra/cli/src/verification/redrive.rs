@@ -1,4 +1,4 @@
-//! After a storm: what it left in dead-letter queues is sent back to where it failed.
+//! Redrives what a storm left in dead-letter queues.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::output::text::pluralize;
 const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
 /// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
 const HIDDEN: Duration = Duration::from_secs(200);
-/// One brings home what the storm left, one what met a full queue meanwhile, one tells.
+/// The first redrives what the storm left, the second what met a full queue meanwhile, the third shows that nothing is
+/// left.
 const REDRIVES: usize = 3;
 
 /// What came of it.

@@ -1,5 +1,4 @@
-//! Events into the pipeline, by both of its ways: objects in the landing bucket, messages in the
-//! inbox.
+//! Sends events to the pipeline both ways: as objects in the landing bucket, and as messages in the inbox.
 //!
 //! Which bucket and queue those are, the template's outputs say.
 

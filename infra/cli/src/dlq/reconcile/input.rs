@@ -1,4 +1,4 @@
-//! What was sent: the contract that says how it is read, the files, and their events in parts that can be asked for.
+//! Reads what was sent: the contract, the files, and their events in parts of a size that one request can hold.
 
 use std::fs;
 use std::path::{Path, PathBuf};

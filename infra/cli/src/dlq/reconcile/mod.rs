@@ -40,7 +40,7 @@ pub(crate) struct Reconcile {
     #[arg(long, value_name = "FOLDER")]
     contracts: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) plain: AnswerArgs,
+    pub(super) answer: AnswerArgs,
 }
 
 impl Reconcile {
@@ -82,7 +82,7 @@ pub(super) async fn run(
     for path in &args.files {
         files.push(input::read_events(path)?);
     }
-    let client = Client::find(root, &args.plain.at).await?;
+    let client = Client::find(root, &args.answer.at).await?;
     let ask = async |request: &Request| client.ask(request).await;
     let names = args.files.iter().map(|path| path.display().to_string()).collect();
     let events = look_for(&files, &dataset, &ask, output).await?;
@@ -94,7 +94,9 @@ pub(super) async fn run(
         let list = ask(&Request { verb: "list", body: json!({}) }).await?;
         answer["waiting"] = waiting(&list);
     }
-    print_answer(output, &args.plain, &answer, |page| report::format_reconciliation(page, &answer));
+    print_answer(output, &args.answer, &answer, |page| {
+        report::format_reconciliation(page, &answer)
+    });
     Ok(ExitCode::from(u8::from(!account.is_accounted_for())))
 }
 

@@ -1,4 +1,4 @@
-//! What will come of a plan, by what its sinks hold now.
+//! The forecast of a plan, from what its sinks hold now.
 
 use std::time::Duration;
 

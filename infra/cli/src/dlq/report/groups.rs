@@ -17,7 +17,7 @@ pub(in crate::dlq) fn format_groups(page: &Page, answer: &Value) -> String {
     let groups = groups.as_slice();
     let state = text(&answer["state"]);
     if groups.is_empty() {
-        let mut lines = vec![format!("no {state} letter is meant by that")];
+        let mut lines = vec![format!("no {state} letter matches")];
         let next = "`sluicegate dlq list` shows where letters are";
         lines.extend(page.line("next", next));
         return lines.join("\n");

@@ -13,7 +13,7 @@ use crate::output::times::{Times, age_or_dash};
 pub(in crate::dlq) fn format_peek(page: &Page, answer: &Value) -> String {
     let found = members(&answer["letters"]);
     if found.is_empty() {
-        let mut lines = vec!["no letter is meant by that".to_owned()];
+        let mut lines = vec!["no letter matches".to_owned()];
         let next = "`sluicegate dlq list` shows where letters are; --state asks for those in another state";
         lines.extend(page.line("next", next));
         return lines.join("\n");
@@ -49,7 +49,7 @@ pub(in crate::dlq) fn format_peek(page: &Page, answer: &Value) -> String {
         true => format!("the first {count}; `sluicegate dlq export` writes all of them"),
         false => format!("{count}, and no more"),
     });
-    let next = format!("`sluicegate dlq show {}` tells all of one", text(&found[0]["id"]));
+    let next = format!("`sluicegate dlq show {}` shows one in full", text(&found[0]["id"]));
     lines.extend(page.line("next", &next));
     lines.join("\n")
 }

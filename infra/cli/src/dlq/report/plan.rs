@@ -35,7 +35,7 @@ pub(in crate::dlq) fn format_plan(
     let id = text(&answer["plan"]);
     let count = number(&answer["letters"]);
     if count == 0 {
-        let mut lines = vec!["no letter is meant by that, and nothing is to be sent".to_owned()];
+        let mut lines = vec!["no letter matches, so there is nothing to send".to_owned()];
         lines.extend(left_out(page, answer));
         lines.extend(page.line("next", "`sluicegate dlq list` shows where letters are"));
         return lines.join("\n");

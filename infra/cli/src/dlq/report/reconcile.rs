@@ -179,10 +179,10 @@ fn next(page: &Page, answer: &Value) -> Vec<String> {
     }
     if number(&answer["dead"]) > 0 {
         let next =
-            format!("`sluicegate dlq groups --dataset {dataset}` tells what failed, and why");
+            format!("`sluicegate dlq groups --dataset {dataset}` shows what failed, and why");
         lines.extend(page.line("next", &next));
     } else if number(&answer["quarantined"]) > 0 {
-        let next = "`sluicegate dlq groups --state quarantined` tells what came back too often";
+        let next = "`sluicegate dlq groups --state quarantined` shows what came back too often";
         lines.extend(page.line("next", next));
     }
     lines

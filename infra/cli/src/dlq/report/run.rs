@@ -70,13 +70,13 @@ pub(in crate::dlq) fn advice(id: &str, state: &str, came_back: u64) -> String {
     match state {
         "running" => format!("`sluicegate dlq pause {id} --reason …` lets it send nothing more"),
         "paused" if came_back > 0 => format!(
-            "`sluicegate dlq groups --run {id}` tells what came back; then `sluicegate dlq resume {id} --reason …`, or \
+            "`sluicegate dlq groups --run {id}` shows what came back; then `sluicegate dlq resume {id} --reason …`, or \
              `cancel`"
         ),
         "paused" => {
             format!("`sluicegate dlq resume {id} --reason …` lets it go on, `cancel` ends it")
         }
-        _ if came_back > 0 => format!("`sluicegate dlq groups --run {id}` tells what came back"),
+        _ if came_back > 0 => format!("`sluicegate dlq groups --run {id}` shows what came back"),
         _ => String::new(),
     }
 }
@@ -159,7 +159,7 @@ pub(in crate::dlq) fn format_history(page: &Page, answer: &Value) -> String {
     let mut lines = vec![head];
     lines.extend(rows);
     lines.push(String::new());
-    let next = format!("`sluicegate dlq status {}` tells all of one", text(&runs[0]["run"]));
+    let next = format!("`sluicegate dlq status {}` shows one in full", text(&runs[0]["run"]));
     lines.extend(page.line("next", &next));
     lines.join("\n")
 }

@@ -49,9 +49,9 @@ pub(in crate::dlq) fn format_stages(page: &Page, answer: &Value) -> String {
     lines.extend(page.line("not collected", &not_collected(stages.values())));
     lines.extend(halted(page, &times, &answer["triage"]["halted"]));
     if dead > 0 {
-        lines.extend(page.line("next", "`sluicegate dlq groups` tells what failed, and why"));
+        lines.extend(page.line("next", "`sluicegate dlq groups` shows what failed, and why"));
     } else if quarantined > 0 {
-        let next = "`sluicegate dlq groups --state quarantined` tells what came back too often";
+        let next = "`sluicegate dlq groups --state quarantined` shows what came back too often";
         lines.extend(page.line("next", next));
     }
     lines.join("\n")

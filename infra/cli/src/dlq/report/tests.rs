@@ -135,7 +135,7 @@ sink         0       -       -       0              0        ?
 
 1,204 letters are dead
   not collected  about 2 in dead-letter queues
-  next           `sluicegate dlq groups` tells what failed, and why",
+  next           `sluicegate dlq groups` shows what failed, and why",
     );
 }
 
@@ -151,7 +151,7 @@ sink         0       -       -       0            0          0         0        
 
 1,204 letters are dead
   not collected  about 2 in dead-letter queues
-  next           `sluicegate dlq groups` tells what failed, and why",
+  next           `sluicegate dlq groups` shows what failed, and why",
     );
 }
 
@@ -191,7 +191,7 @@ fedcba98765432100123  a-sink-of-o…  contract.violation   5 min         0
     \\u{1b}[2Jnot JSON, and longer than the line is wide: \\u{1b}[2Jnot JSON, and…
 
 the first 2 letters; `sluicegate dlq export` writes all of them
-  next           `sluicegate dlq show 0123456789abcdef0123` tells all of one",
+  next           `sluicegate dlq show 0123456789abcdef0123` shows one in full",
     );
 }
 
@@ -288,7 +288,7 @@ run 20261129T031500Z-6f6a8f is paused: 480 of 1,204 letters (39 %)
                  _0123456789abcdef/ada@example.com
   why            the contract is mended
   plan           20261129T031000Z-0123456789abcdef
-  next           `sluicegate dlq groups --run 20261129T031500Z-6f6a8f` tells
+  next           `sluicegate dlq groups --run 20261129T031500Z-6f6a8f` shows
                  what came back; then `sluicegate dlq resume
                  20261129T031500Z-6f6a8f --reason …`, or `cancel`",
     );
@@ -304,8 +304,8 @@ began  run                      state    letters  sent  back  why
 2 min  20261129T031500Z-6f6a8f  running    1,204   470     3  the contract is m…
 2 min  20261129T031500Z-6f6a8f  done       1,204   470     3  the contract is m…
 
-  next           `sluicegate dlq status 20261129T031500Z-6f6a8f` tells all of
-                 one",
+  next           `sluicegate dlq status 20261129T031500Z-6f6a8f` shows one in
+                 full",
     );
 }
 
@@ -318,7 +318,7 @@ fn what_is_not_there_is_told_with_what_to_do() {
         (format_peek(&page, &json!({ "at": NOW, "letters": [] })), "--state"),
         (
             format_plan(&page, &json!({ "plan": PLAN, "letters": 0 }), false, now()),
-            "nothing is to be sent",
+            "nothing to send",
         ),
         (
             format_plan(

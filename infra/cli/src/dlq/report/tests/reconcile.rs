@@ -62,7 +62,7 @@ fn the_usual_is_one_line_and_what_to_look_at_next() {
         format_reconciliation(&Page::plain(80), &answer),
         "\
 200 sent = 194 in their sinks + 6 dead
-  next           `sluicegate dlq groups --dataset flights` tells what failed,
+  next           `sluicegate dlq groups --dataset flights` shows what failed,
                  and why"
     );
     let all = json!({ "dataset": "flights", "sent": 1, "in_sinks": 1, "is_accounted_for": true });
