@@ -274,9 +274,9 @@ pub(crate) fn assert_as_sent(written: BTreeMap<String, Value>, flights: &[Flight
     let (found, expected): (BTreeSet<_>, BTreeSet<_>) =
         (written.keys().collect(), sent.keys().collect());
     let lost: Vec<_> = expected.difference(&found).collect();
-    let strange: Vec<_> = found.difference(&expected).collect();
+    let not_sent: Vec<_> = found.difference(&expected).collect();
     assert!(lost.is_empty(), "{} lost: {lost:?}", lost.len());
-    assert!(strange.is_empty(), "never sent: {strange:?}");
+    assert!(not_sent.is_empty(), "never sent: {not_sent:?}");
     for (id, mut payload) in written {
         payload.as_object_mut().unwrap().remove("weather");
         assert_eq!(&payload, sent[&id], "{id} is not as it was sent");

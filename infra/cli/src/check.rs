@@ -1,6 +1,6 @@
-//! What cannot work, found before anything is started: contracts against the template.
+//! Checks the contracts against the template before anything is started.
 //!
-//! Functions refuse to start for the same reasons. Here they are told at once, and with what to add.
+//! Functions refuse to start for the same reasons. Here each is reported at once, with what to add.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,11 @@ use emulation::template::{Function, Stack};
 use runtime::LoadError;
 
 use crate::dataset;
-use crate::demo::observe::{SINK_QUEUES, TABLES};
 use crate::failure::Failure;
 
+/// The variables by which functions know where sinks are.
+pub(crate) const TABLES: &str = "TABLES";
+pub(crate) const SINK_QUEUES: &str = "SINK_QUEUES";
 /// The file of variables that the local emulation reads.
 const LOCAL_VARIABLES: &str = "local.yaml";
 

@@ -44,11 +44,12 @@ fn pages() -> Vec<(PathBuf, String)> {
             }
         }
     }
-    let read = |path: PathBuf| {
+    let mut pages = Vec::new();
+    for path in paths {
         let text = std::fs::read_to_string(root().join(&path)).unwrap();
-        (path, text)
-    };
-    paths.into_iter().map(read).collect()
+        pages.push((path, text));
+    }
+    pages
 }
 
 /// The shell commands of a page's code blocks; what a backslash continues is one line.

@@ -1,4 +1,4 @@
-//! An error as a person reads it: what happened, why, and what to do next.
+//! Errors for people: what happened, why, and what to do next.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What functions log, for a person: one line of text for each of theirs.
+//! Formats the log lines of functions as text.
 
 use emulation::lambda::{LogLine, Origin};
 use serde_json::{Map, Value};
@@ -8,18 +8,22 @@ const LEFT_OUT: [&str; 5] = ["timestamp", "level", "message", "target", "span"];
 
 /// `ingest INFO batch done  batch.received=10 events.in=10`: the function, then its line's level,
 /// message and fields; a line that is not JSON, as it is.
-pub(crate) fn text(line: &LogLine<'_>) -> String {
+pub(crate) fn format_line(line: &LogLine<'_>) -> String {
     let function = short_name(line.function);
-    let Some(fields) = fields(line) else {
+    let Some(fields) = parse_fields(line) else {
         return format!("{function} {}", line.text);
     };
-    format!("{function} {}", words(&fields, |_, _| true))
+    format!("{function} {}", format_fields(&fields, |_, _| true))
 }
 
 /// Level, message and those fields that are kept.
-pub(crate) fn words(fields: &Map<String, Value>, keep: impl Fn(&str, &Value) -> bool) -> String {
-    let word = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let mut text = format!("{} {}", word("level"), word("message"));
+pub(crate) fn format_fields(
+    fields: &Map<String, Value>,
+    keep: impl Fn(&str, &Value) -> bool,
+) -> String {
+    let [level, message] = ["level", "message"]
+        .map(|name| fields.get(name).and_then(Value::as_str).unwrap_or_default());
+    let mut text = format!("{level} {message}");
     let told = fields.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
     for (name, value) in told.filter(|(name, value)| keep(name, value)) {
         match value {
@@ -31,7 +35,7 @@ pub(crate) fn words(fields: &Map<String, Value>, keep: impl Fn(&str, &Value) -> 
 }
 
 /// The members of a line that is a JSON object.
-pub(crate) fn fields(line: &LogLine<'_>) -> Option<Map<String, Value>> {
+pub(crate) fn parse_fields(line: &LogLine<'_>) -> Option<Map<String, Value>> {
     let is_json = line.origin == Origin::Function && line.text.starts_with('{');
     is_json.then(|| serde_json::from_str(line.text).ok()).flatten()
 }
@@ -54,7 +58,7 @@ mod tests {
             origin,
             text: text_of_line,
         };
-        assert_eq!(text(&line), expected);
+        assert_eq!(format_line(&line), expected);
     }
 
     #[test]

@@ -11,15 +11,19 @@ mod demo;
 mod dlq;
 #[cfg(test)]
 mod docs;
+mod endpoint;
 mod failure;
+mod interrupt;
 mod lake;
 mod local;
 mod logs;
 mod operators;
+mod options;
 mod output;
 mod root;
 mod signed;
-mod world;
+mod startup;
+mod verification;
 
 use std::process::ExitCode;
 

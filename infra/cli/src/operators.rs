@@ -1,4 +1,4 @@
-//! The operators' function, as a client: where its URL is, and one signed request to it.
+//! A client of the operators' function: finds its URL and sends signed requests.
 //!
 //! Every verb by which a person acts on a running pipeline goes through it, so that it is known who did
 //! what. Region and credentials are the endpoint's; they are never sent, only signed with.
@@ -12,8 +12,8 @@ use runtime::env::{Process, is_url};
 use serde_json::Value;
 
 use crate::account::Pipeline;
+use crate::endpoint::{Endpoint, is_loopback};
 use crate::failure::Failure;
-use crate::local::endpoint::{Endpoint, is_loopback};
 use crate::root;
 use crate::signed::{Content, SignedClient};
 
@@ -22,14 +22,15 @@ use crate::signed::{Content, SignedClient};
 const SERVICE: &str = "lambda";
 /// The template's output that has the function's URL.
 const URL_OUTPUT: &str = "OperatorsUrl";
-/// Where the emulation has the URLs of functions.
+/// OperatorsTarget the emulation has the URLs of functions.
 const LOCAL_PATH: &str = "/function-urls/";
-/// Which pipeline is meant.
+
+/// The pipeline to talk to, through its operators' function.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Where {
+pub(crate) struct OperatorsTarget {
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
-    /// The operators' function [default: the stack's output, or the template's on this machine]
+    /// The URL of the operators' function [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 }
@@ -78,7 +79,7 @@ impl From<Failure> for NoAnswer {
 }
 
 impl OperatorsFunction {
-    pub(crate) async fn find(root: Option<&Path>, at: &Where) -> Result<Self, Failure> {
+    pub(crate) async fn find(root: Option<&Path>, at: &OperatorsTarget) -> Result<Self, Failure> {
         // A URL that is not on this machine is on AWS, and takes AWS's credentials.
         let is_away = at.url.as_deref().is_some_and(|url| !is_loopback(url));
         let mut pipeline = at.pipeline.clone();
@@ -87,13 +88,13 @@ impl OperatorsFunction {
         }
         let endpoint = Endpoint::of(&pipeline, &Process).await?;
         let url = match &at.url {
-            Some(url) => given_url(url)?,
+            Some(url) => parse_url(url)?,
             None => match endpoint.output(URL_OUTPUT, "--url").await? {
-                Some(url) => given_url(&url)?,
-                None => known_url(&endpoint, root)?,
+                Some(url) => parse_url(&url)?,
+                None => local_url(&endpoint, root)?,
             },
         };
-        let client = SignedClient::new(&endpoint, SERVICE).await?;
+        let client = SignedClient::new(&endpoint.config, SERVICE, endpoint.advice()).await?;
         Ok(Self { url, client })
     }
 
@@ -110,7 +111,7 @@ impl OperatorsFunction {
         let answer = self.client.send(method, &format!("{url}{path}"), content).await?;
         match (answer.status.is_success(), serde_json::from_slice::<Value>(&answer.body)) {
             (true, Ok(body)) if body.is_object() => Ok(body),
-            (true, _) => Err(Failure::new(format!("{url} is no operators' function"))
+            (true, _) => Err(Failure::new(format!("{url} is not the operators' function"))
                 .next(format!("the stack's output {URL_OUTPUT} has its URL"))
                 .into()),
             (false, body) => {
@@ -122,9 +123,8 @@ impl OperatorsFunction {
 
 /// RFC 9457 problem details, or what Lambda and the emulation say.
 fn refusal(status: StatusCode, body: &Value) -> Refusal {
-    let text = |name: &str| body[name].as_str();
-    let code = text("type").and_then(|kind| kind.strip_prefix("urn:sluicegate:"));
-    let detail = text("detail").or(text("Message")).or(text("message"));
+    let code = body["type"].as_str().and_then(|kind| kind.strip_prefix("urn:sluicegate:"));
+    let detail = ["detail", "Message", "message"].iter().find_map(|name| body[name].as_str());
     Refusal {
         status,
         code: code.unwrap_or_default().to_owned(),
@@ -132,18 +132,18 @@ fn refusal(status: StatusCode, body: &Value) -> Refusal {
     }
 }
 
-fn given_url(url: &str) -> Result<String, Failure> {
+fn parse_url(url: &str) -> Result<String, Failure> {
     if is_url(url) {
         return Ok(url.trim_end_matches('/').to_owned());
     }
-    Err(Failure::new(format!("`{url}` is no URL"))
+    Err(Failure::new(format!("`{url}` is not a URL"))
         .next(format!("the stack's output {URL_OUTPUT} has it")))
 }
 
 /// On this machine, the one that the template makes.
-fn known_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure> {
+fn local_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure> {
     let Some(here) = endpoint.url.as_deref().filter(|_| endpoint.is_loopback()) else {
-        let what = format!("at {} nobody here knows the operators' function", endpoint.name());
+        let what = format!("the operators' function at {} is not known here", endpoint.name());
         return Err(Failure::new(what)
             .next(format!("give --stack, or --url: the stack's output {URL_OUTPUT} has it")));
     };
@@ -188,12 +188,12 @@ mod tests {
             ("AWS_REGION", "r"),
         ]);
         let aws = Endpoint::of(&at("aws"), &variables).await.unwrap();
-        let told = known_url(&aws, None).unwrap_err().to_string();
+        let told = local_url(&aws, None).unwrap_err().to_string();
         assert!(told.contains("--url") && told.contains(URL_OUTPUT), "{told}");
-        assert_eq!(given_url("https://a.on.aws/").unwrap(), "https://a.on.aws");
-        assert!(given_url("a.on.aws").is_err());
+        assert_eq!(parse_url("https://a.on.aws/").unwrap(), "https://a.on.aws");
+        assert!(parse_url("a.on.aws").is_err());
         let here = Endpoint::of(&at("http://127.0.0.1:9"), &variables).await.unwrap();
-        let url = known_url(&here, None).unwrap();
+        let url = local_url(&here, None).unwrap();
         assert_eq!(url, "http://127.0.0.1:9/function-urls/sluicegate-OperatorsFunction");
     }
 }

@@ -316,15 +316,14 @@ impl WrittenSink {
             None | Some("event_time") => Order::EventTime,
             Some(pointer) => Order::Pointer(pointer.to_owned()),
         };
-        let tombstone = || {
-            let written = self.tombstone.as_ref()?;
-            let values = written.values.iter().cloned().map(Scalar::json).collect();
-            Some(Tombstone { at: written.at.clone(), values })
-        };
+        let tombstone = self.tombstone.as_ref().map(|written| Tombstone {
+            at: written.at.clone(),
+            values: written.values.iter().cloned().map(Scalar::json).collect(),
+        });
         let mode = match mode {
             "insert" => Mode::Insert,
-            "upsert" => Mode::Upsert { order, tombstone: tombstone() },
-            "merge" => Mode::Merge { order, tombstone: tombstone() },
+            "upsert" => Mode::Upsert { order, tombstone },
+            "merge" => Mode::Merge { order, tombstone },
             "delete" => {
                 let rows_of = self.rows_of.clone();
                 let rows_of = rows_of.ok_or_else(|| self.problem("whose rows is not said"))?;

@@ -40,12 +40,12 @@ impl Decimal {
             None => (text, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let all = || whole.bytes().chain(fraction.bytes());
-        if all().count() == 0 || !all().all(|byte| byte.is_ascii_digit()) {
+        let all = [whole, fraction].concat();
+        if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
         let fraction = i64::try_from(fraction.len()).ok()?;
-        let digits = all().map(|byte| byte - b'0').collect();
+        let digits = all.bytes().map(|byte| byte - b'0').collect();
         Some(Self::normal(is_negative, digits, exponent.checked_sub(fraction)?))
     }
 
@@ -140,13 +140,17 @@ impl PartialOrd for Decimal {
     }
 }
 
+/// So many zeros; none of a negative number.
+pub(crate) fn zeros(count: i64) -> String {
+    "0".repeat(usize::try_from(count).unwrap_or_default())
+}
+
 /// As a person writes it, `-12.5`; with an exponent, `125e-70`, where that would be long.
 impl std::fmt::Display for Decimal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const LONGEST: i64 = 45;
         let (sign, digits, point) = self.parts();
         let count = i64::try_from(digits.len()).unwrap_or(i64::MAX);
-        let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or_default());
         if digits.is_empty() {
             return f.write_str("0");
         }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::contract::Dataset;
+use crate::decimal::zeros;
 use crate::json::Json;
 
 /// So many digits a double keeps.
@@ -92,7 +93,6 @@ fn number(value: &Json) -> Option<String> {
     if digits.len() > EXACT_DIGITS || !(-300..=300).contains(&point) {
         return None;
     }
-    let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or_default());
     let text = if count <= point && point <= 21 {
         format!("{digits}{}", zeros(point - count))
     } else if 0 < point && point <= 21 {

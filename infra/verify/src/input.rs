@@ -132,9 +132,13 @@ impl File {
     #[must_use]
     pub fn part(&self, from: usize, to: usize) -> Vec<u8> {
         let header = self.header.as_ref().map_or(0, |header| header.end);
-        let start_of = |at: usize| self.records.get(at).map_or(self.bytes.len(), |it| it.start);
-        let start = if from == 0 { header } else { start_of(from) };
-        [&self.bytes[..header], &self.bytes[start..start_of(to)]].concat()
+        let start = if from == 0 { header } else { self.start_of(from) };
+        [&self.bytes[..header], &self.bytes[start..self.start_of(to)]].concat()
+    }
+
+    /// Where a record begins; where the file ends, if there is no such record.
+    fn start_of(&self, record: usize) -> usize {
+        self.records.get(record).map_or(self.bytes.len(), |record| record.start)
     }
 
     /// What a record says, each CSV field as the schema types it; `None` where it is no event: not a
@@ -189,12 +193,11 @@ fn typed(dataset: &Dataset, name: &str, field: &str) -> Json {
         return Json::Null;
     }
     for named in dataset.types.get(name).into_iter().flatten() {
-        let number = || Decimal::parse(field);
         match named.as_str() {
-            "integer" if number().is_some_and(|number| number.is_whole()) => {
+            "integer" if Decimal::parse(field).is_some_and(|number| number.is_whole()) => {
                 return Json::Number(field.to_owned());
             }
-            "number" if number().is_some() => return Json::Number(field.to_owned()),
+            "number" if Decimal::parse(field).is_some() => return Json::Number(field.to_owned()),
             "boolean" if matches!(field, "true" | "false") => return Json::Bool(field == "true"),
             "string" => break,
             _ => {}

@@ -77,8 +77,11 @@ impl Instant {
     /// Whole milliseconds from the other one to this; `None` if it is the later one.
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> Option<u64> {
-        let nanos = |of: Self| i128::from(of.seconds) * 1_000_000_000 + i128::from(of.nanos);
-        u64::try_from((nanos(self) - nanos(earlier)).div_euclid(1_000_000)).ok()
+        u64::try_from((self.unix_nanos() - earlier.unix_nanos()).div_euclid(1_000_000)).ok()
+    }
+
+    fn unix_nanos(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos)
     }
 }
 

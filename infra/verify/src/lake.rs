@@ -67,11 +67,13 @@ const EVENT_ID: &str = "_event_id";
 /// # Errors
 /// When it is no list of entries.
 pub fn listed(key: &str, manifest: &[u8]) -> Result<Vec<String>, LakeError> {
-    let broken = || LakeError::Content { key: key.to_owned(), problem: "no list of objects" };
-    let text = str::from_utf8(manifest).ok();
-    let Some(Json::List(entries)) = text.and_then(Json::parse) else { return Err(broken()) };
-    let keys = entries.iter().map(|entry| entry.member("key").and_then(Json::as_text));
-    keys.map(|key| key.map(str::to_owned).ok_or_else(broken)).collect()
+    keys_of_entries(manifest)
+        .ok_or_else(|| LakeError::Content { key: key.to_owned(), problem: "no list of objects" })
+}
+
+fn keys_of_entries(manifest: &[u8]) -> Option<Vec<String>> {
+    let Json::List(entries) = Json::parse(str::from_utf8(manifest).ok()?)? else { return None };
+    entries.iter().map(|entry| entry.member("key")?.as_text().map(str::to_owned)).collect()
 }
 
 /// An object's rows.
@@ -79,28 +81,33 @@ pub fn listed(key: &str, manifest: &[u8]) -> Result<Vec<String>, LakeError> {
 /// # Errors
 /// When it cannot be read as what its name says.
 pub fn rows(key: &str, object: Bytes) -> Result<Vec<LakeRow>, LakeError> {
-    let unpack = |source| LakeError::Unpack { key: key.to_owned(), source };
     if key.ends_with(".parquet") {
-        let parquet = |source| LakeError::Parquet { key: key.to_owned(), source };
-        return parquet_rows(key, object).map_err(parquet);
+        return parquet_rows(key, object)
+            .map_err(|source| LakeError::Parquet { key: key.to_owned(), source });
     }
     let lines = match key.rsplit('.').next() {
-        Some("gz") => gunzip(&object).map_err(unpack)?,
-        Some("zst") => zstd::decode_all(object.as_ref()).map_err(unpack)?,
+        Some("gz") => gunzip(&object),
+        Some("zst") => zstd::decode_all(object.as_ref()),
         _ => {
             let problem = "neither Parquet nor lines of JSON";
             return Err(LakeError::Content { key: key.to_owned(), problem });
         }
     };
+    let lines = lines.map_err(|source| LakeError::Unpack { key: key.to_owned(), source })?;
     let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| json_row(key, line)).collect()
 }
 
 fn json_row(key: &str, line: &[u8]) -> Result<LakeRow, LakeError> {
-    let broken = |problem| LakeError::Content { key: key.to_owned(), problem };
-    let line = crate::input::object(line).ok_or_else(|| broken("a line that is no object"))?;
+    let line = crate::input::object(line).ok_or_else(|| LakeError::Content {
+        key: key.to_owned(),
+        problem: "a line that is no object",
+    })?;
     let event_id = line.member(EVENT_ID).and_then(Json::as_text);
-    let payload = line.member("payload").ok_or_else(|| broken("a line without a payload"))?;
+    let payload = line.member("payload").ok_or_else(|| LakeError::Content {
+        key: key.to_owned(),
+        problem: "a line without a payload",
+    })?;
     Ok(LakeRow {
         object: key.to_owned(),
         event_id: event_id.unwrap_or_default().to_owned(),
@@ -213,9 +220,9 @@ impl LakeRow {
             }
             explained.extend(names);
         }
-        let strange =
+        let unexplained =
             columns.keys().find(|name| !name.starts_with(OWN) && !explained.contains(name));
-        match strange {
+        match unexplained {
             Some(name) => Err(format!("column `{name}` has a value that was not sent")),
             None => Ok(()),
         }

@@ -59,36 +59,30 @@ impl Letter {
         attributes: &BTreeMap<String, String>,
     ) -> Self {
         let failure = attributes.get(FAILURE).and_then(|text| Json::parse(text));
-        let said = |name: &str| {
-            let member = failure.as_ref().and_then(|failure| failure.member(name));
-            member.and_then(Json::as_text).map(str::to_owned)
-        };
-        let body = match said("encoding").as_deref() {
+        let failure = failure.as_ref();
+        let body = match text_member(failure, "encoding").as_deref() {
             Some("base64") => STANDARD.decode(body).unwrap_or_else(|_| body.as_bytes().to_vec()),
             _ => body.as_bytes().to_vec(),
         };
-        let redrives = failure.as_ref().and_then(|it| it.member("redrives")?.as_decimal());
+        let redrives = failure.and_then(|it| it.member("redrives")?.as_decimal());
         let json = str::from_utf8(&body).ok().and_then(Json::parse);
         let envelope = json.as_ref().filter(|it| it.member("specversion").is_some());
-        let of_envelope = |name: &str| {
-            envelope.and_then(|it| it.member(name)).and_then(Json::as_text).map(str::to_owned)
-        };
         let ids = [
-            of_envelope("id"),
+            text_member(envelope, "id"),
             attributes.get("eventid").cloned(),
-            said("message_id"),
+            text_member(failure, "message_id"),
             Some(message_id.to_owned()),
         ];
         Self {
             queue: queue.to_owned(),
-            stage: said("stage").unwrap_or_else(|| stage.to_owned()),
-            code: said("code").unwrap_or_else(|| UNEXPLAINED.to_owned()),
-            reason: said("reason").unwrap_or_default(),
-            at: said("at"),
+            stage: text_member(failure, "stage").unwrap_or_else(|| stage.to_owned()),
+            code: text_member(failure, "code").unwrap_or_else(|| UNEXPLAINED.to_owned()),
+            reason: text_member(failure, "reason").unwrap_or_default(),
+            at: text_member(failure, "at"),
             was_redriven: redrives.is_some_and(|count| count > Decimal::zero()),
             ids: ids.into_iter().flatten().collect(),
-            source: of_envelope("source").or_else(|| attributes.get("source").cloned()),
-            objects: json.as_ref().map(announced).unwrap_or_default(),
+            source: text_member(envelope, "source").or_else(|| attributes.get("source").cloned()),
+            objects: json.as_ref().map(announced_objects).unwrap_or_default(),
             data: envelope.and_then(|it| it.member("data")).cloned(),
             body,
         }
@@ -110,22 +104,25 @@ impl Letter {
     }
 }
 
+fn text_member(value: Option<&Json>, name: &str) -> Option<String> {
+    value?.member(name)?.as_text().map(str::to_owned)
+}
+
 /// The objects of an S3 notification, their keys as they were written.
-fn announced(body: &Json) -> Vec<(String, String)> {
+fn announced_objects(body: &Json) -> Vec<(String, String)> {
     let Some(Json::List(records)) = body.member("Records") else { return Vec::new() };
     let mut objects = Vec::new();
     for record in records {
-        let text = |pointer: &str| record.at(pointer).and_then(Json::as_text);
-        if let Some(key) = text("/s3/object/key") {
-            let tag = text("/s3/object/eTag").unwrap_or_default();
-            objects.push((unescaped(key), tag.to_owned()));
+        if let Some(key) = record.at("/s3/object/key").and_then(Json::as_text) {
+            let tag = record.at("/s3/object/eTag").and_then(Json::as_text).unwrap_or_default();
+            objects.push((unescape(key), tag.to_owned()));
         }
     }
     objects
 }
 
 /// Keys come as in a form: spaces as `+`, the rest percent-encoded.
-fn unescaped(key: &str) -> String {
+fn unescape(key: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), key.as_bytes());
     while let Some((first, others)) = rest.split_first() {
         let hex = others.get(..2).and_then(|hex| str::from_utf8(hex).ok());

@@ -1,13 +1,12 @@
-//! As whom and in which region AWS is asked: by the profile, region and SSO session that the AWS CLI would take.
+//! Credentials and region for AWS: those of the profile and SSO session that the AWS CLI would use.
 //!
 //! In its order: `--profile` comes before the credentials of the environment, these before `AWS_PROFILE` and the
 //! profile `default`; `--region` before `AWS_REGION`, `AWS_DEFAULT_REGION` and the profile's. What a machine of AWS's
 //! tells of itself is asked only where a profile says so (`credential_source`).
 //! <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html>
 
-mod kept;
+mod cached;
 mod profiles;
-pub(crate) mod stack;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -15,30 +14,30 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region;
 use runtime::env::Lookup;
 
-use self::kept::Kept;
+use self::cached::CachedCredentials;
 use self::profiles::Profiles;
 use crate::failure::Failure;
 
-/// Which pipeline is meant, and as whom it is asked.
+/// The pipeline to talk to, and the credentials to use.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Pipeline {
-    /// A stack on AWS, by its name in CloudFormation [default: the local emulation]
+    /// The name of the CloudFormation stack on AWS [default: the local emulation]
     #[arg(long, value_name = "NAME")]
     pub(crate) stack: Option<String>,
-    /// A profile of the AWS CLI's, of AWS itself [default: the environment's credentials, or AWS_PROFILE]
+    /// The AWS CLI profile to use [default: the credentials of the environment, or AWS_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// A region of AWS itself [default: AWS_REGION, or the profile's]
+    /// The AWS region [default: AWS_REGION, or the region of the profile]
     #[arg(long, value_name = "NAME")]
     pub(crate) region: Option<String>,
-    /// A URL, or `aws` for AWS itself [default: AWS_ENDPOINT_URL; else AWS with --stack, --profile or --region, and
-    /// http://127.0.0.1:4566 without]
+    /// The URL to connect to, or `aws` for AWS itself [default: AWS_ENDPOINT_URL; otherwise AWS with --stack, --profile
+    /// or --region, and http://127.0.0.1:4566 without them]
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
 }
 
 impl Pipeline {
-    /// Something was said that only AWS knows.
+    /// Whether an option is given that only makes sense on AWS.
     pub(crate) fn is_on_aws(&self) -> bool {
         self.stack.is_some() || self.profile.is_some() || self.region.is_some()
     }
@@ -51,7 +50,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Whoever is to sign. Credentials are asked for once, so that what they lack is told before anything is done.
+    /// Finds the credentials to sign with. They are requested once at the start, so that a problem with them is reported
+    /// before anything is done.
     pub(crate) async fn find(
         pipeline: &Pipeline,
         lookup: &dyn Lookup,
@@ -59,7 +59,7 @@ impl Account {
     ) -> Result<Self, Failure> {
         let profiles = Profiles::read(pipeline.profile.as_deref(), lookup).await?;
         let region = region(pipeline, &profiles, lookup)?;
-        if let Some(credentials) = of_environment(pipeline, lookup) {
+        if let Some(credentials) = environment_credentials(pipeline, lookup) {
             return Ok(Self { credentials: SharedCredentialsProvider::new(credentials), region });
         }
         profiles.check_there_is_one()?;
@@ -68,18 +68,18 @@ impl Account {
             .provide_credentials()
             .await
             .map_err(|error| profiles.no_credentials().because(error))?;
-        let credentials = SharedCredentialsProvider::new(Kept::new(provider, first));
+        let credentials = SharedCredentialsProvider::new(CachedCredentials::new(provider, first));
         Ok(Self { credentials, region })
     }
 }
 
-fn of_environment(pipeline: &Pipeline, lookup: &dyn Lookup) -> Option<Credentials> {
+fn environment_credentials(pipeline: &Pipeline, lookup: &dyn Lookup) -> Option<Credentials> {
     if pipeline.profile.is_some() {
         return None;
     }
-    let key = known(lookup, "AWS_ACCESS_KEY_ID")?;
-    let secret = known(lookup, "AWS_SECRET_ACCESS_KEY")?;
-    Some(Credentials::new(key, secret, known(lookup, "AWS_SESSION_TOKEN"), None, "environment"))
+    let key = variable(lookup, "AWS_ACCESS_KEY_ID")?;
+    let secret = variable(lookup, "AWS_SECRET_ACCESS_KEY")?;
+    Some(Credentials::new(key, secret, variable(lookup, "AWS_SESSION_TOKEN"), None, "environment"))
 }
 
 fn region(
@@ -90,8 +90,8 @@ fn region(
     let region = pipeline
         .region
         .clone()
-        .or_else(|| known(lookup, "AWS_REGION"))
-        .or_else(|| known(lookup, "AWS_DEFAULT_REGION"))
+        .or_else(|| variable(lookup, "AWS_REGION"))
+        .or_else(|| variable(lookup, "AWS_DEFAULT_REGION"))
         .or_else(|| profiles.region());
     region.map(Region::new).ok_or_else(|| {
         let next = format!(
@@ -103,8 +103,8 @@ fn region(
     })
 }
 
-/// A variable that says something.
-fn known(lookup: &dyn Lookup, name: &str) -> Option<String> {
+/// The value of a variable that is set and not blank.
+fn variable(lookup: &dyn Lookup, name: &str) -> Option<String> {
     lookup.get(name).filter(|value| !value.trim().is_empty())
 }
 

@@ -11,7 +11,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::region::Region;
 use runtime::env::Lookup;
 
-use super::known;
+use super::variable;
 use crate::failure::Failure;
 
 const DEFAULT: &str = "default";
@@ -37,15 +37,15 @@ pub(super) struct Profiles {
 impl Profiles {
     /// Reads the files. A profile that was named is there.
     pub(super) async fn read(given: Option<&str>, lookup: &dyn Lookup) -> Result<Self, Failure> {
-        let named = given.map(str::to_owned).or_else(|| known(lookup, "AWS_PROFILE"));
+        let named = given.map(str::to_owned).or_else(|| variable(lookup, "AWS_PROFILE"));
         let is_named = named.is_some();
         let name = named.unwrap_or_else(|| DEFAULT.to_owned());
         // Without any file the builder would panic.
         let empty = EnvConfigFiles::builder();
         let mut files = empty.with_contents(EnvConfigFileKind::Config, String::new());
         let mut paths = Vec::new();
-        for (kind, variable, usual) in FILES {
-            let Some(path) = path(variable, usual, lookup) else { continue };
+        for (kind, name, usual) in FILES {
+            let Some(path) = path(name, usual, lookup) else { continue };
             match std::fs::read_to_string(&path) {
                 Ok(text) => files = files.with_contents(kind, text),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -59,7 +59,7 @@ impl Profiles {
         let files = files.build();
         let set = load(&Fs::real(), &Env::from_slice(&[]), &files, Some(name.clone().into())).await;
         let set = set.map_err(|error| {
-            Failure::new(format!("{} cannot be understood", listed(&paths))).because(error)
+            Failure::new(format!("{} cannot be understood", list_paths(&paths))).because(error)
         })?;
         let profiles = Self { name, paths, files, set };
         if is_named {
@@ -76,7 +76,7 @@ impl Profiles {
         if self.set.get_profile(&self.name).is_some() {
             return Ok(());
         }
-        let what = format!("there is no profile `{}` in {}", self.name, listed(&self.paths));
+        let what = format!("there is no profile `{}` in {}", self.name, list_paths(&self.paths));
         Err(Failure::new(what).next(
             "`aws configure list-profiles` lists those that there are: give one with --profile, or set \
              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -106,7 +106,7 @@ impl Profiles {
     pub(super) fn no_credentials(&self) -> Failure {
         let name = &self.name;
         let failure = Failure::new(format!("profile `{name}` gives no credentials"));
-        if self.is_of_sso() {
+        if self.uses_sso() {
             return failure.next(format!("sign in: aws sso login --profile {name}"));
         }
         failure.next(format!(
@@ -115,7 +115,7 @@ impl Profiles {
     }
 
     /// Whether it, or the profile that its role is assumed with, signs in with SSO.
-    fn is_of_sso(&self) -> bool {
+    fn uses_sso(&self) -> bool {
         let mut profile = self.set.get_profile(&self.name);
         for _ in 0..LONGEST_CHAIN {
             let Some(current) = profile else { return false };
@@ -134,9 +134,9 @@ fn has(profile: &Profile, key: &str) -> bool {
 }
 
 /// `~` is the home folder, as the AWS CLI has it.
-fn path(variable: &str, usual: &str, lookup: &dyn Lookup) -> Option<PathBuf> {
-    let home = known(lookup, "HOME").map(PathBuf::from);
-    match known(lookup, variable) {
+fn path(name: &str, usual: &str, lookup: &dyn Lookup) -> Option<PathBuf> {
+    let home = variable(lookup, "HOME").map(PathBuf::from);
+    match variable(lookup, name) {
         Some(path) => match path.strip_prefix("~/") {
             Some(rest) => Some(home?.join(rest)),
             None => Some(PathBuf::from(path)),
@@ -145,7 +145,7 @@ fn path(variable: &str, usual: &str, lookup: &dyn Lookup) -> Option<PathBuf> {
     }
 }
 
-fn listed(paths: &[PathBuf]) -> String {
+fn list_paths(paths: &[PathBuf]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     if paths.is_empty() { "no file, since HOME is not set".to_owned() } else { paths.join(" or ") }
 }

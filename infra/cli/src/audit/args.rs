@@ -1,24 +1,24 @@
-//! Which entries of the audit log are meant.
+//! The arguments of `sluicegate audit`.
 
-use crate::dlq::args::Plain;
-use crate::dlq::selection::{When, when};
+use crate::dlq::args::AnswerArgs;
+use crate::dlq::selection::{TimeOrAge, when};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Audit {
-    /// Of this day, in UTC, such as 2026-11-29 [default: today]
+    /// The day to show, in UTC, such as 2026-11-29 [default: today]
     #[arg(long, value_name = "DATE", value_parser = day, conflicts_with = "since")]
     pub(crate) day: Option<String>,
-    /// Since so long ago, such as 2h, or since a time; 31 days at most
+    /// Show entries since this age, such as 2h, or since this time; 31 days at most
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
-    pub(crate) since: Option<When>,
-    /// Only this act, such as redrive, discard or force-open
+    pub(crate) since: Option<TimeOrAge>,
+    /// Show only this action, such as redrive, discard or force-open
     #[arg(long, value_name = "VERB")]
     pub(crate) act: Option<String>,
-    /// Only what was done to this: a part of a breaker's name, a run's or a letter's id, or of a selection
+    /// Show only actions on this: a part of a breaker's name, of the id of a run or a letter, or of a selection
     #[arg(long, value_name = "TEXT")]
     pub(crate) subject: Option<String>,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 fn day(text: &str) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! `sluicegate audit`: who did what by hand, when, why, and what came of it.
+//! `sluicegate audit`: what operators did, when, why, and with which outcome.
 
 pub(crate) mod args;
 mod entries;
@@ -16,11 +16,12 @@ use self::args::Audit;
 use self::entries::Wanted;
 use crate::dlq::args::AnswerFormat;
 use crate::dlq::client::Client;
-use crate::dlq::page::{Page, members};
 use crate::dlq::requests::Request;
-use crate::dlq::shown::{json_line, text};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::output::escape::json_line;
+use crate::output::members::{members, text};
+use crate::output::page::Page;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// A day is a listing of its own.
@@ -34,18 +35,18 @@ pub(crate) async fn run(
     let now = SystemClock.now();
     let days = days(args, now)?;
     let wanted = Wanted::of(args, now);
-    let client = Client::find(root, &args.plain.at).await?;
+    let client = Client::find(root, &args.answer.at).await?;
     let mut entries: Vec<Value> = Vec::new();
     for day in &days {
-        let ask = async |request: &Request| client.ask(request).await;
-        for entry in read_day(day, ask).await? {
+        let of_day = read_day(day, async |request: &Request| client.ask(request).await).await?;
+        for entry in of_day {
             if wanted.includes(&entry["entry"]) {
                 entries.push(entry);
             }
         }
     }
-    let page = Page::new(output, args.plain.color);
-    match args.plain.format {
+    let page = Page::new(output, args.answer.color);
+    match args.answer.format {
         AnswerFormat::Json => {
             let answer = json!({ "days": days, "entries": entries, "next": null });
             output.result(&json_line(&answer));
@@ -106,12 +107,15 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::args::{Args, Command};
+
+    #[derive(Debug, clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        audit: Audit,
+    }
 
     fn asked(words: &[&str]) -> Audit {
-        let args = Args::try_parse_from(["sluicegate", "audit"].iter().chain(words)).unwrap();
-        let Some(Command::Audit(audit)) = args.command else { panic!("{words:?}") };
-        audit
+        Words::try_parse_from(["audit"].iter().chain(words)).unwrap().audit
     }
 
     #[test]
@@ -132,8 +136,7 @@ mod tests {
         }
         let told = days(&asked(&["--since", "90d"]), now).unwrap_err().to_string();
         assert!(told.contains("--day"), "{told}");
-        let told =
-            Args::try_parse_from(["sluicegate", "audit", "--day", "2026-11-31"]).unwrap_err();
+        let told = Words::try_parse_from(["audit", "--day", "2026-11-31"]).unwrap_err();
         assert!(told.to_string().contains("such as 2026-11-29"), "{told}");
     }
 

@@ -1,13 +1,14 @@
-//! Acts as a person reads them, the earliest first.
+//! The actions of operators as text, the earliest first.
 
 use serde_json::Value;
 
 use super::entries::{Act, Outcome, acts as acts_of, subject};
-use crate::breaker::report::{GREEN, RED, YELLOW};
-use crate::dlq::page::{Page, who};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::cut;
+use crate::output::colour::{GREEN, RED, YELLOW};
+use crate::output::escape::escape;
+use crate::output::members::text;
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{operator_name, pluralize, truncate};
 
 /// A line for each act, and why it was done.
 pub(super) fn acts(page: &Page, days: &[String], entries: &[Value]) -> String {
@@ -28,14 +29,14 @@ pub(super) fn acts(page: &Page, days: &[String], entries: &[Value]) -> String {
     for (row, act) in rows.into_iter().zip(&acts) {
         lines.push(row);
         if !is_wide {
-            lines.push(cut(&format!("    {}", text(&act.entry()["why"])), page.width));
+            lines.push(truncate(&format!("    {}", text(&act.entry()["why"])), page.width));
         }
         if let Some(reason) = act.reason() {
-            lines.push(cut(&format!("    because: {}", text(reason)), page.width));
+            lines.push(truncate(&format!("    because: {}", text(reason)), page.width));
         }
     }
     lines.push(String::new());
-    let count = if acts.len() == 1 { "1 act".to_owned() } else { format!("{} acts", acts.len()) };
+    let count = pluralize(acts.len(), "act");
     lines.push(format!("{count} {span}"));
     if acts.iter().any(|act| matches!(act.outcome(), Outcome::Missing | Outcome::Unknown)) {
         let next = "what has no known outcome may have been done: `sluicegate dlq history`, `dlq list` and \
@@ -70,11 +71,11 @@ fn table(acts: &[Act<'_>], has_days: bool, is_wide: bool) -> Table {
         };
         let mut row: Vec<Cell> = vec![
             time(&text(&entry["at"]), has_days).into(),
-            who(&text(&entry["operator"]["arn"])).into(),
+            operator_name(&text(&entry["operator"]["arn"])).into(),
             text(&entry["act"]).into(),
             Cell::coloured(outcome, colour),
             subject(entry)
-                .map(|(kind, name)| format!("{kind} {}", shown(name)))
+                .map(|(kind, name)| format!("{kind} {}", escape(name)))
                 .unwrap_or_default()
                 .into(),
         ];
@@ -187,7 +188,7 @@ time      who              act            outcome     subject
             ("arn:aws:iam::123456789012:root", "root"),
             ("invoked directly", "invoked directly"),
         ] {
-            assert_eq!(who(arn), expected);
+            assert_eq!(operator_name(arn), expected);
         }
     }
 }

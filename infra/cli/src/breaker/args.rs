@@ -1,92 +1,92 @@
-//! What can be done to breakers, and how it is spelled.
+//! The arguments of `sluicegate breaker`.
 
 use std::time::Duration;
 
 use clap::Subcommand;
 
-use crate::args::{Color, Format};
-use crate::lake::args::time;
-use crate::operators::Where;
+use crate::operators::OperatorsTarget;
+use crate::options::parse_duration;
+use crate::options::{Color, Format};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Breaker {
-    /// All breakers: what is in force, since when, and when the next probe is due
+    /// List all breakers with their state, since when, and when the next probe is due
     List(List),
-    /// One breaker: why it is open, what waits for it, and until when
+    /// Show one breaker: why it is open, what waits for it, and until when
     Show(Show),
-    /// Keep all calls away: events wait, or take the way that the contract names
-    ForceOpen(Lasting),
-    /// Let all calls through, whatever becomes of them
-    ForceClose(Lasting),
-    /// Let all calls through, and count none
-    Disable(Lasting),
-    /// Close it, and forget what was counted; it may open again by itself
-    Reset(Once),
-    /// End what an operator forces, before its time
-    Release(Once),
+    /// Reject all calls: events wait, or go on without the answer if their contract says so
+    ForceOpen(TimedChange),
+    /// Allow all calls, whatever their outcome
+    ForceClose(TimedChange),
+    /// Allow all calls, and count none of them
+    Disable(TimedChange),
+    /// Close the breaker and clear its counts; it may open again by itself
+    Reset(Change),
+    /// End a forced state before its time
+    Release(Change),
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct List {
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    pub(crate) shown: AnswerArgs,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Show {
-    /// The breaker: the dependency's name, as contracts write it
+    /// The breaker: the name of the dependency in the contracts
     #[arg(value_name = "NAME")]
     pub(crate) breaker: String,
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    pub(crate) shown: AnswerArgs,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }
 
-/// How an answer is told.
+/// How an answer is printed.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Shown {
-    /// How it is told on standard output
+pub(crate) struct AnswerArgs {
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
-    /// Colours for states; auto is on a terminal, unless NO_COLOR is set
+    /// When to use colours; auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
 }
 
-/// An act that lasts: for an hour, unless it is said otherwise, so that none is forgotten.
+/// A change that lasts for an hour unless another time is given, so that none is forgotten.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Lasting {
+pub(crate) struct TimedChange {
     #[command(flatten)]
-    pub(crate) once: Once,
-    /// How long it lasts, up to 7d, such as 90m or 2h [default: 1h]
-    #[arg(long = "for", value_name = "TIME", value_parser = time,
+    pub(crate) once: Change,
+    /// How long the change lasts, such as 90m or 2h; up to 7d [default: 1h]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration,
           conflicts_with_all = ["until", "indefinitely"])]
     pub(crate) time: Option<Duration>,
-    /// When it ends, such as 2026-11-29T06:00:00Z
+    /// When the change ends, such as 2026-11-29T06:00:00Z
     #[arg(long, value_name = "RFC3339", conflicts_with = "indefinitely")]
     pub(crate) until: Option<String>,
-    /// Until it is released
+    /// Keep the change until it is released
     #[arg(long)]
     pub(crate) indefinitely: bool,
 }
 
-/// An act, and why.
+/// A change, and why it is made.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Once {
-    /// The breaker: the dependency's name, as contracts write it
+pub(crate) struct Change {
+    /// The breaker: the name of the dependency in the contracts
     #[arg(value_name = "NAME")]
     pub(crate) breaker: String,
-    /// Why: for the audit log, and for whoever looks next
+    /// The reason, for the audit log and for other operators
     #[arg(long, value_name = "REASON")]
     pub(crate) why: String,
-    /// That the name is meant, although no contract has it and no call has failed: a sink of one's own
+    /// Accept a name that no contract has and no call has failed for, such as that of a sink of your own
     #[arg(long)]
     pub(crate) new: bool,
     #[command(flatten)]
-    pub(crate) shown: Shown,
+    pub(crate) shown: AnswerArgs,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }

@@ -1,9 +1,8 @@
-//! `sluicegate breaker`: circuit breakers, seen and moved by hand, through the operators' function.
+//! `sluicegate breaker`: shows and changes circuit breakers, through the operators' function.
 
 pub(crate) mod args;
-pub(crate) mod report;
+mod report;
 mod show;
-pub(crate) mod times;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,14 +11,14 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use self::args::{Breaker, Lasting, Once, Shown};
+use self::args::{AnswerArgs, Breaker, Change, TimedChange};
 use self::report::Report;
-use crate::args::Format;
 use crate::failure::Failure;
-use crate::operators::{NoAnswer, OperatorsFunction, Where};
+use crate::operators::{NoAnswer, OperatorsFunction, OperatorsTarget};
+use crate::options::Format;
 use crate::output::Output;
 
-/// For how long an act lasts if nobody says: long enough to look into it, and not until next week.
+/// How long a change lasts by default: long enough to look into the problem, and not until next week.
 const USUAL_TIME: Duration = Duration::from_secs(3_600);
 
 pub(crate) async fn run(
@@ -29,27 +28,27 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Failure> {
     match verb {
         Breaker::List(args) => {
-            let found = get(root, &args.at, "/v1/breakers", "list").await?;
-            tell(output, &args.shown, &found, Report::list);
+            let found = read(root, &args.at, "/v1/breakers", "list").await?;
+            print_answer(output, &args.shown, &found, Report::list);
         }
         Breaker::Show(args) => {
             let path = format!("/v1/breakers/{}", args.breaker);
-            let found = get(root, &args.at, &path, &format!("show {}", args.breaker)).await?;
-            tell(output, &args.shown, &found, Report::show);
+            let found = read(root, &args.at, &path, &format!("show {}", args.breaker)).await?;
+            print_answer(output, &args.shown, &found, Report::show);
         }
-        Breaker::ForceOpen(args) => last(root, "force-open", &args, output).await?,
-        Breaker::ForceClose(args) => last(root, "force-close", &args, output).await?,
-        Breaker::Disable(args) => last(root, "disable", &args, output).await?,
-        Breaker::Reset(args) => act(root, "reset", &args, json!({}), output).await?,
-        Breaker::Release(args) => act(root, "release", &args, json!({}), output).await?,
+        Breaker::ForceOpen(args) => change_for_time(root, "force-open", &args, output).await?,
+        Breaker::ForceClose(args) => change_for_time(root, "force-close", &args, output).await?,
+        Breaker::Disable(args) => change_for_time(root, "disable", &args, output).await?,
+        Breaker::Reset(args) => change(root, "reset", &args, json!({}), output).await?,
+        Breaker::Release(args) => change(root, "release", &args, json!({}), output).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn last(
+async fn change_for_time(
     root: Option<&Path>,
     verb: &str,
-    args: &Lasting,
+    args: &TimedChange,
     output: &Output,
 ) -> Result<(), Failure> {
     let body = match &args.until {
@@ -57,13 +56,13 @@ async fn last(
         Some(until) => json!({ "until": until }),
         None => json!({ "for_s": args.time.unwrap_or(USUAL_TIME).as_secs() }),
     };
-    act(root, verb, &args.once, body, output).await
+    change(root, verb, &args.once, body, output).await
 }
 
-async fn act(
+async fn change(
     root: Option<&Path>,
     verb: &str,
-    args: &Once,
+    args: &Change,
     mut body: Value,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -75,17 +74,27 @@ async fn act(
     let path = format!("/v1/breakers/{}/{verb}", args.breaker);
     let done = function.ask(Method::POST, &path, Some(&body)).await;
     let done = done.map_err(|error| failure(&format!("{verb} {}", args.breaker), error))?;
-    tell(output, &args.shown, &done, Report::done);
+    print_answer(output, &args.shown, &done, Report::done);
     Ok(())
 }
 
-async fn get(root: Option<&Path>, at: &Where, path: &str, what: &str) -> Result<Value, Failure> {
+async fn read(
+    root: Option<&Path>,
+    at: &OperatorsTarget,
+    path: &str,
+    what: &str,
+) -> Result<Value, Failure> {
     let function = OperatorsFunction::find(root, at).await?;
     let found = function.ask(Method::GET, path, None).await;
     found.map_err(|error| failure(what, error))
 }
 
-fn tell(output: &Output, shown: &Shown, answer: &Value, text: fn(&Report, &Value) -> String) {
+fn print_answer(
+    output: &Output,
+    shown: &AnswerArgs,
+    answer: &Value,
+    text: fn(&Report, &Value) -> String,
+) {
     let report = Report::new(output.width(), shown.color);
     match shown.format {
         Format::Json => output.result(&answer.to_string()),
@@ -110,7 +119,7 @@ fn failure(what: &str, error: NoAnswer) -> Failure {
             "`sluicegate breaker show NAME` says how it is now"
         }
         "operators.store-away" | "operators.contended" | "operators.audit-away" => {
-            "the same again, in a moment"
+            "run the same again in a moment"
         }
         "operators.malformed" | "operators.too-large" => {
             "`sluicegate breaker --help` says what each verb takes"

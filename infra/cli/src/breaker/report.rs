@@ -7,14 +7,10 @@ use runtime::env::Process;
 use serde_json::Value;
 
 use super::show;
-use super::times::{Times, length};
-use crate::args::Color;
-use crate::local::view::is_coloured;
-use crate::output::{cut, grouped, labelled};
-
-pub(crate) const RED: &str = "1;31";
-pub(crate) const YELLOW: &str = "33";
-pub(crate) const GREEN: &str = "32";
+use crate::options::Color;
+use crate::output::colour::{GREEN, RED, YELLOW, is_coloured};
+use crate::output::text::{group_digits, label_lines, pluralize, truncate};
+use crate::output::times::{Times, format_duration};
 
 pub(super) struct Report {
     pub(super) width: usize,
@@ -48,13 +44,9 @@ impl Report {
         }
         let times = Times::of(answer);
         let rows: Vec<Row> = breakers.iter().map(|breaker| Row::of(breaker, &times)).collect();
-        let width = |head: &str, of: fn(&Row) -> &str| {
-            let widths = rows.iter().map(|row| of(row).chars().count());
-            widths.max().unwrap_or(0).max(head.len())
-        };
-        let name = width("breaker", |row| &row.name).min(20);
-        let since = width("since", |row| &row.since);
-        let probe = width("next probe", |row| &row.next_probe);
+        let name = column_width("breaker", rows.iter().map(|row| &row.name)).min(20);
+        let since = column_width("since", rows.iter().map(|row| &row.since));
+        let probe = column_width("next probe", rows.iter().map(|row| &row.next_probe));
         let room = self.width.saturating_sub(name + since + probe + 13 + 8).max(8);
         let mut lines = vec![format!(
             "{:<name$}  {:<13}  {:<since$}  {:<probe$}  why",
@@ -64,10 +56,10 @@ impl Report {
             let state = self.state(&row.state, &format!("{:<13}", row.state));
             let line = format!(
                 "{:<name$}  {state}  {:<since$}  {:<probe$}  {}",
-                cut(&row.name, name),
+                truncate(&row.name, name),
                 row.since,
                 row.next_probe,
-                cut(&row.why, room)
+                truncate(&row.why, room)
             );
             lines.push(line.trim_end().to_owned());
         }
@@ -101,7 +93,8 @@ impl Report {
         lines.extend(self.line("by", string(&answer["by"])));
         lines.extend(self.line("why", string(&answer["why"])));
         let within = Duration::from_millis(answer["reaches_fleet_within_ms"].as_u64().unwrap_or(0));
-        let reaches = format!("every environment that makes a call, within {}", length(within));
+        let reaches =
+            format!("every environment that makes a call, within {}", format_duration(within));
         lines.extend(self.line("reaches", &reaches));
         let audit = &answer["audit"];
         lines.extend(self.line("audit log", string(&audit["intent"])));
@@ -117,8 +110,13 @@ impl Report {
     }
 
     pub(super) fn line(&self, label: &str, said: &str) -> Vec<String> {
-        labelled(label, said, self.width)
+        label_lines(label, said, self.width)
     }
+}
+
+/// The width of the widest cell of a column, or of its head.
+fn column_width<'a>(head: &str, cells: impl Iterator<Item = &'a String>) -> usize {
+    cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(head.len())
 }
 
 /// A breaker's line in the list.
@@ -132,13 +130,11 @@ struct Row {
 
 impl Row {
     fn of(breaker: &Value, times: &Times) -> Self {
-        let relative =
-            |name: &str| times.relative(&breaker[name]).unwrap_or_else(|| "-".to_owned());
         Self {
             name: string(&breaker["name"]).to_owned(),
             state: string(&breaker["state"]).to_owned(),
-            since: relative("since"),
-            next_probe: relative("next_probe_at"),
+            since: times.relative(&breaker["since"]).unwrap_or_else(|| "-".to_owned()),
+            next_probe: times.relative(&breaker["next_probe_at"]).unwrap_or_else(|| "-".to_owned()),
             why: why(breaker),
         }
     }
@@ -174,27 +170,24 @@ pub(super) fn cause(cause: &Value) -> Option<&'static str> {
 
 fn before(breaker: &Value) -> String {
     let state = string(&breaker["state"]);
-    match breaker["forced"].as_object() {
-        Some(forced) => {
-            let of = |name: &str| forced.get(name).and_then(Value::as_str).unwrap_or_default();
-            format!("{state}, by {}: {}", of("by"), of("why"))
-        }
-        None => state.to_owned(),
+    let forced = &breaker["forced"];
+    match forced.is_object() {
+        true => format!("{state}, by {}: {}", string(&forced["by"]), string(&forced["why"])),
+        false => state.to_owned(),
     }
 }
 
 /// `about 312 events (enrich 300, deliver 12)`.
 pub(super) fn parked(parked: &Value) -> String {
     let queues = parked["queues"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let of = |queue: &Value| {
-        let about = queue["about"].as_u64().map_or("not known".to_owned(), grouped);
-        format!("{} {about}", string(&queue["stage"]))
-    };
-    let each: Vec<String> = queues.iter().map(of).collect();
+    let mut each = Vec::new();
+    for queue in queues {
+        let about = queue["about"].as_u64().map_or("not known".to_owned(), group_digits);
+        each.push(format!("{} {about}", string(&queue["stage"])));
+    }
     match parked["about"].as_u64() {
         Some(0) => "no event, as far as SQS counts".to_owned(),
-        Some(1) => format!("about 1 event ({})", each.join(", ")),
-        Some(about) => format!("about {} events ({})", grouped(about), each.join(", ")),
+        Some(about) => format!("about {} ({})", pluralize(about, "event"), each.join(", ")),
         None => format!("not known ({})", each.join(", ")),
     }
 }

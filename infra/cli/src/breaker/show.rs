@@ -1,13 +1,13 @@
-//! One breaker, as whoever was woken up reads it: what is in force first, then why, then what waits and
-//! until when, and what can be done about it.
+//! One breaker in full: its state first, then why, then what waits and until when, and what can be done about it.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::report::{Report, cause, parked, paused, string};
-use super::times::{Times, length};
-use crate::output::grouped;
+use crate::output::members::number;
+use crate::output::text::group_digits;
+use crate::output::times::{Times, format_duration};
 
 pub(super) fn text(report: &Report, answer: &Value) -> String {
     let times = Times::of(answer);
@@ -71,14 +71,13 @@ fn automatic(report: &Report, times: &Times, breaker: &Value) -> Vec<String> {
     }
     let half_open = &breaker["half_open"];
     if half_open.is_object() {
-        let of = |name: &str| half_open[name].as_u64().unwrap_or(0);
         let leases = half_open["leases"].as_array().map(Vec::as_slice).unwrap_or_default();
         let leased: u64 = leases.iter().filter_map(|lease| lease["permits"].as_u64()).sum();
         let probes = format!(
             "{} permitted: {} done, {} of them failed, {leased} under way",
-            of("permitted"),
-            of("settled"),
-            of("failures")
+            number(&half_open["permitted"]),
+            number(&half_open["settled"]),
+            number(&half_open["failures"])
         );
         lines.extend(report.line("probes", &probes));
         for lease in leases {
@@ -107,7 +106,8 @@ fn waiting(report: &Report, times: &Times, answer: &Value) -> Vec<String> {
         lines.extend(report.line("oldest", &format!("waits since about {oldest}")));
     }
     if let Some(first) = times.at(&answer["first_dead_letter_at"]) {
-        let wait = length(Duration::from_secs(answer["longest_wait_s"].as_u64().unwrap_or(0)));
+        let wait =
+            format_duration(Duration::from_secs(answer["longest_wait_s"].as_u64().unwrap_or(0)));
         let first = format!("the first at about {first}, after {wait} of waiting");
         lines.extend(report.line("dead letters", &first));
     }
@@ -129,13 +129,12 @@ fn advice(name: &str, breaker: &Value) -> String {
 }
 
 fn calls(counts: &Value) -> String {
-    let of = |name: &str| grouped(counts[name].as_u64().unwrap_or(0));
-    let window = length(Duration::from_secs(counts["window_s"].as_u64().unwrap_or(0)));
+    let window = format_duration(Duration::from_secs(counts["window_s"].as_u64().unwrap_or(0)));
     format!(
         "{} in {window}: {} failed, {} slow, {} with nothing for the event",
-        of("calls"),
-        of("failures"),
-        of("slow"),
-        of("absent")
+        group_digits(number(&counts["calls"])),
+        group_digits(number(&counts["failures"])),
+        group_digits(number(&counts["slow"])),
+        group_digits(number(&counts["absent"]))
     )
 }

@@ -25,7 +25,8 @@ pub(crate) use self::fits::{missing, unused};
 use self::needs::TableNeeds;
 use crate::check::{check, contracts_of};
 use crate::failure::Failure;
-use crate::output::{Output, counted};
+use crate::output::Output;
+use crate::output::text::pluralize;
 
 const TEMPLATE: &str = "template.yaml";
 
@@ -47,7 +48,7 @@ fn check_all(root: &Path, output: &Output) -> Result<ExitCode, Failure> {
     }
     let misfits = unused(root, &catalog, &stack);
     if misfits.is_empty() {
-        let count = counted(catalog.iter().count(), "contract");
+        let count = pluralize(catalog.iter().count(), "contract");
         output.result(&format!("{count} and {TEMPLATE} fit each other"));
         return Ok(ExitCode::SUCCESS);
     }

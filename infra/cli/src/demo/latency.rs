@@ -1,4 +1,4 @@
-//! How long events take, from the two times that each record carries.
+//! The latency of events, from the two times that each row has.
 
 use verify::{Instant, Json};
 
@@ -15,18 +15,27 @@ impl Latency {
     pub(super) fn of(mut durations_ms: Vec<u64>) -> Option<Self> {
         durations_ms.sort_unstable();
         let max_ms = *durations_ms.last()?;
-        let rank = |percent: usize| {
-            let rank = (durations_ms.len() * percent).div_ceil(100).max(1);
-            durations_ms.get(rank - 1).copied().unwrap_or(max_ms)
-        };
-        Some(Self { p50_ms: rank(50), p99_ms: rank(99), max_ms })
+        Some(Self {
+            p50_ms: percentile(&durations_ms, 50)?,
+            p99_ms: percentile(&durations_ms, 99)?,
+            max_ms,
+        })
     }
+}
+
+/// The percentile of sorted durations by nearest rank; `None` of none.
+fn percentile(sorted_ms: &[u64], percent: usize) -> Option<u64> {
+    let rank = (sorted_ms.len() * percent).div_ceil(100).max(1);
+    sorted_ms.get(rank - 1).copied()
 }
 
 /// From a row's `ingest_time` to its `written_at`, in milliseconds.
 pub(super) fn duration_ms(row: &Json) -> Option<u64> {
-    let time = |name: &str| Instant::parse(row.member(name)?.as_text()?);
-    time("written_at")?.ms_since(time("ingest_time")?)
+    instant(row, "written_at")?.ms_since(instant(row, "ingest_time")?)
+}
+
+fn instant(row: &Json, name: &str) -> Option<Instant> {
+    Instant::parse(row.member(name)?.as_text()?)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! `demo --outage`: a service goes away in the middle of the events, and comes back. What becomes of calls,
-//! events and dead letters meanwhile is told line by line.
+//! `demo --outage`: makes a service unavailable halfway, and prints a line every two seconds with what happens to
+//! calls, events and dead letters.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::stages::StageLog;
 use super::{Task, observe};
 use crate::failure::Failure;
-use crate::output::{Output, grouped};
+use crate::output::Output;
+use crate::output::text::group_digits;
 
 /// Events come in evenly over so long.
 pub(super) const FEED: Duration = Duration::from_secs(30);
@@ -26,26 +27,26 @@ const LONGEST: Duration = Duration::from_secs(180);
 
 /// Lets it happen, until the last event is written and the service is back.
 pub(super) async fn watch(
-    world: &Emulation,
+    emulation: &Emulation,
     log: &StageLog,
     task: &Task,
     output: &Output,
 ) -> Result<(), Failure> {
-    if world.services().url(SERVICE).is_none() {
+    if emulation.services().url(SERVICE).is_none() {
         return Err(Failure::new(format!(
-            "no service {SERVICE} is served here, which could go away"
+            "there is no service {SERVICE} here that could become unavailable"
         ))
         .next(format!("the sample's contracts and {WEATHER_FILE} bring it along")));
     }
     output.note(&format!(
         "{} events in {} s; after {} s the service {SERVICE} is away for {} s",
-        grouped(u64::try_from(task.input.wanted).unwrap_or(u64::MAX)),
+        group_digits(u64::try_from(task.input.wanted).unwrap_or(u64::MAX)),
         FEED.as_secs(),
         GOES_AT.as_secs(),
         AWAY_FOR.as_secs()
     ));
     output.note("  time  service  breaker    calls/s  waiting  written  dead letters");
-    let stages = observe::last_stages(world, &task.dataset);
+    let stages = observe::last_stages(emulation, &task.dataset);
     let started = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
     let mut has_gone = false;
@@ -54,9 +55,9 @@ pub(super) async fn watch(
         let elapsed = started.elapsed();
         if !has_gone && elapsed >= GOES_AT {
             has_gone = true;
-            go_away(world);
+            go_away(emulation);
         }
-        let moment = Moment::of(world, log, &stages);
+        let moment = Moment::of(emulation, log, &stages);
         let is_away = has_gone && elapsed < GOES_AT + AWAY_FOR;
         output.note(&moment.line(elapsed, is_away));
         let is_done = moment.waiting == 0 && moment.breaker == "closed";
@@ -66,13 +67,13 @@ pub(super) async fn watch(
     }
 }
 
-fn go_away(world: &Emulation) {
+fn go_away(emulation: &Emulation) {
     let away = Rule {
         on: SERVICE.to_owned(),
         lasts: Some(Span(AWAY_FOR)),
         ..Rule::new(Fault::HostFailing)
     };
-    world.adversary().add(&Plan { seed: 0, rules: vec![away] });
+    emulation.adversary().add(&Plan { seed: 0, rules: vec![away] });
 }
 
 /// What can be seen at once.
@@ -85,13 +86,13 @@ struct Moment {
 }
 
 impl Moment {
-    fn of(world: &Emulation, log: &StageLog, stages: &BTreeSet<String>) -> Self {
-        let now = world.now_ms() / 1_000;
+    fn of(emulation: &Emulation, log: &StageLog, stages: &BTreeSet<String>) -> Self {
+        let now = emulation.now_ms() / 1_000;
         let seconds = TICK.as_secs();
-        let calls = world.services().calls(SERVICE);
+        let calls = emulation.services().calls(SERVICE);
         let recent = calls.iter().filter(|calls| (now - seconds..now).contains(&calls.second));
         let (mut waiting, mut letters) = (0, 0);
-        for queue in world.progress().queues {
+        for queue in emulation.progress().queues {
             let held = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
             match queue.logical_id.as_str() {
                 "EnrichQueue" => waiting = held,
@@ -100,7 +101,7 @@ impl Moment {
             }
         }
         Self {
-            breaker: breaker_state(world),
+            breaker: breaker_state(emulation),
             calls_a_second: recent.map(|calls| calls.calls).sum::<u64>() / seconds,
             waiting,
             written: log.written(stages),
@@ -115,20 +116,20 @@ impl Moment {
             "{:>4} s  {service:<7}  {:<9}  {:>7}  {waiting:>7}  {:>7}  {letters:>12}",
             elapsed.as_secs(),
             self.breaker,
-            grouped(self.calls_a_second),
-            grouped(self.written),
+            group_digits(self.calls_a_second),
+            group_digits(self.written),
         )
     }
 }
 
 fn count(count: usize) -> String {
-    grouped(u64::try_from(count).unwrap_or(u64::MAX))
+    group_digits(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 /// As the table of breakers has it; a breaker that was never written of is closed.
-fn breaker_state(world: &Emulation) -> String {
-    let table = world.stack().tables.iter().find(|table| table.logical_id == "BreakersTable");
-    let items = table.and_then(|table| world.dynamodb().scan_all(&table.name).ok());
+fn breaker_state(emulation: &Emulation) -> String {
+    let table = emulation.stack().tables.iter().find(|table| table.logical_id == "BreakersTable");
+    let items = table.and_then(|table| emulation.dynamodb().scan_all(&table.name).ok());
     let key = format!("record#{SERVICE}");
     let record = items.unwrap_or_default().into_iter().find(|item| item["sk"]["S"] == key.as_str());
     let state = record.and_then(|record| Some(record["breaker_state"]["S"].as_str()?.to_owned()));

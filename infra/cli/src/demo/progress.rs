@@ -1,17 +1,17 @@
-//! How far it is, in one line.
+//! The progress of the demo, in one line.
 
 use std::time::Duration;
 
 use emulation::idle::Progress;
 
-use crate::output::grouped;
+use crate::output::text::group_digits;
 
 /// `12.0 s  1,240 of 2,000 written  Inbox 12+40`: each queue with what is visible and what is in
 /// flight; queues that are empty are left out.
 pub(super) fn line(progress: &Progress, written: u64, events: usize, elapsed: Duration) -> String {
-    let events = grouped(u64::try_from(events).unwrap_or(u64::MAX));
+    let events = group_digits(u64::try_from(events).unwrap_or(u64::MAX));
     let seconds = elapsed.as_secs_f64();
-    let mut line = format!("{seconds:>5.1} s  {} of {events} written", grouped(written));
+    let mut line = format!("{seconds:>5.1} s  {} of {events} written", group_digits(written));
     for queue in &progress.queues {
         let (waiting, in_flight) =
             (queue.depth.visible + queue.depth.delayed, queue.depth.in_flight);

@@ -1,4 +1,4 @@
-//! All that the demo found out, gathered once and told as text or as JSON.
+//! The results of the demo, which are printed as text or as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -61,8 +61,8 @@ pub(super) struct Run<'a> {
 }
 
 impl Report {
-    pub(super) fn of(world: &Emulation, log: &StageLog, run: Run<'_>) -> Self {
-        let counters = world.mappings().iter().map(|each| each.mapping.counters());
+    pub(super) fn of(emulation: &Emulation, log: &StageLog, run: Run<'_>) -> Self {
+        let counters = emulation.mappings().iter().map(|each| each.mapping.counters());
         let rows = rows(run.dataset, run.seen);
         Self {
             dataset: run.dataset.name.clone(),
@@ -71,7 +71,7 @@ impl Report {
             not_started: log.not_started(),
             stages: stages(log, &run.verdict.letters),
             latency: Latency::of(rows.iter().filter_map(|row| duration_ms(row)).collect()),
-            calls: calls(world),
+            calls: calls(emulation),
             batches: counters.map(|counters| counters.invocations).sum(),
             samples: samples(&rows),
             elapsed: run.elapsed,
@@ -124,7 +124,7 @@ impl Report {
             "lost": verdict.lost,
             "duplicated": verdict.duplicated,
             "wrong": verdict.wrong,
-            "strange": verdict.strange,
+            "strange": verdict.not_sent,
             "contradictions": verdict.contradictions,
             "redriven": self.redriven,
             "sinks": verdict.sinks.iter().map(sink).collect::<Vec<_>>(),
@@ -162,7 +162,7 @@ fn sink(sink: &SinkVerdict) -> Value {
         "lost": sink.lost,
         "duplicated": sink.duplicated,
         "wrong": sink.wrong,
-        "strange": sink.strange,
+        "strange": sink.not_sent,
         "examples": sink.examples,
     })
 }
@@ -182,13 +182,16 @@ fn letters(group: &LetterGroup) -> Value {
 
 /// The rows of the first table that has one for each event.
 fn rows<'a>(dataset: &Dataset, seen: &'a Observed) -> Vec<&'a Json> {
-    let is_row_each = |sink: &&Sink| match &sink.kind {
-        Kind::Table(Table { mode, .. }) => !matches!(mode, Mode::Accumulate { .. }),
-        _ => false,
-    };
-    let mut tables = dataset.sinks.iter().filter(is_row_each);
+    let mut tables = dataset.sinks.iter().filter(|sink| has_row_for_each_event(sink));
     let table = tables.find_map(|sink| seen.tables.get(&sink.name));
     table.map(|table| table.rows.iter().collect()).unwrap_or_default()
+}
+
+fn has_row_for_each_event(sink: &Sink) -> bool {
+    match &sink.kind {
+        Kind::Table(Table { mode, .. }) => !matches!(mode, Mode::Accumulate { .. }),
+        _ => false,
+    }
 }
 
 fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
@@ -200,7 +203,6 @@ fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
     }
     let names: BTreeSet<&str> =
         counts.keys().map(String::as_str).chain(reasons.keys().copied()).collect();
-    let place = |name: &str| STAGES.iter().position(|stage| *stage == name).unwrap_or(STAGES.len());
     let mut stages: Vec<StageReport> = names
         .into_iter()
         .map(|name| StageReport {
@@ -209,14 +211,16 @@ fn stages(log: &StageLog, letters: &[LetterGroup]) -> Vec<StageReport> {
             reasons: reasons.get(name).cloned().unwrap_or_default(),
         })
         .collect();
-    stages.sort_by_key(|stage| place(&stage.name));
+    stages.sort_by_key(|stage| {
+        STAGES.iter().position(|name| *name == stage.name).unwrap_or(STAGES.len())
+    });
     stages
 }
 
-fn calls(world: &Emulation) -> BTreeMap<String, BTreeMap<String, u64>> {
-    let functions = &world.stack().functions;
+fn calls(emulation: &Emulation) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let functions = &emulation.stack().functions;
     let mut calls = BTreeMap::<String, BTreeMap<String, u64>>::new();
-    for (call, count) in world.calls() {
+    for (call, count) in emulation.calls() {
         if let Some(function) = functions.iter().find(|each| each.name == call.caller) {
             let operation = format!("{}.{}", call.service, call.operation);
             calls.entry(function.binary.clone()).or_default().insert(operation, count);

@@ -1,4 +1,4 @@
-//! What each stage says of its own work, from the one line that each of its invocations logs.
+//! The counts of each stage, from the line that each of its invocations logs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ const CANNOT_START: &str = "the function cannot start";
 
 impl LogSink for StageLog {
     fn line(&self, line: &LogLine<'_>) {
-        let fields = logs::fields(line);
+        let fields = logs::parse_fields(line);
         let mut state = self.locked();
         if let Some(fields) = &fields
             && let Some(name) = fields.get("stage").and_then(Value::as_str)
@@ -72,7 +72,7 @@ impl LogSink for StageLog {
             if state.notable.len() == KEPT_LINES {
                 state.notable.pop_front();
             }
-            state.notable.push_back(logs::text(line));
+            state.notable.push_back(logs::format_line(line));
         }
     }
 }
@@ -85,8 +85,8 @@ impl StageLog {
     /// How many events have passed the first of these stages, as they tell.
     pub(super) fn written(&self, stages: &BTreeSet<String>) -> u64 {
         let state = self.locked();
-        let passed = |name| state.stages.get(name).map_or(0, |stage: &Stage| stage.events_out);
-        stages.iter().map(passed).max().unwrap_or_default()
+        let counts = stages.iter().filter_map(|name| state.stages.get(name));
+        counts.map(|stage| stage.events_out).max().unwrap_or_default()
     }
 
     /// The functions that could not start, and why.

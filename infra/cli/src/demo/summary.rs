@@ -1,4 +1,4 @@
-//! The result as a person reads it, within the width of the terminal.
+//! The results of the demo as text, within the width of the terminal.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,25 @@ use verify::Json;
 use verify::judge::{LetterGroup, SinkVerdict};
 use verify::letters::UNEXPLAINED;
 
+use super::args::Demo;
 use super::report::{Report, StageReport};
-use crate::args::Demo;
-use crate::output::{cut, grouped};
+use crate::output::text::{group_digits, pluralize, truncate, wrap};
 
 /// The whole summary, without a line break at its end.
-pub(super) fn text(report: &Report, args: &Demo, width: usize) -> String {
+pub(super) fn summarize(report: &Report, args: &Demo, width: usize) -> String {
     let mut lines = vec![headline(report), balance(report), String::new()];
-    lines.extend(problems(report, args));
+    lines.extend(problems(report, args, width));
     lines.extend(sinks(&report.verdict.sinks));
     lines.push(String::new());
     lines.extend(stages(&report.stages));
     lines.push(String::new());
     lines.extend(figures(report));
-    let mut text: Vec<String> = lines.iter().flat_map(|line| fit(line, width)).collect();
+    let mut text: Vec<String> = lines.iter().flat_map(|line| wrap(line, width)).collect();
     if !report.samples.is_empty() {
         text.extend([String::new(), "some of the rows".to_owned()]);
-        text.extend(report.samples.iter().map(|row| cut(&format!("  {}", sample(row)), width)));
+        text.extend(
+            report.samples.iter().map(|row| one_line(&format!("  {}", sample(row)), width)),
+        );
     }
     if report.is_kept() {
         let mut closing = vec![
@@ -34,27 +36,30 @@ pub(super) fn text(report: &Report, args: &Demo, width: usize) -> String {
             closing.push("  cargo run -- demo --events 27004    all flights of January 2013");
         }
         closing.push("  cargo run -- local up               the same services, until Ctrl-C");
-        text.extend(closing.iter().flat_map(|line| fit(line, width)));
+        text.extend(closing.iter().flat_map(|line| wrap(line, width)));
     }
     text.join("\n")
 }
 
 fn headline(report: &Report) -> String {
     let (name, verdict) = (&report.dataset, &report.verdict);
-    let count = |count: u64, what: &str| (count > 0).then(|| format!("{} {what}", grouped(count)));
     let wrong = [
-        count(verdict.lost, "lost"),
-        count(verdict.duplicated, "duplicated"),
-        count(verdict.wrong, "wrong"),
-        count(verdict.strange, "that nobody sent"),
-        count(verdict.contradictions, "told of in two ways"),
-        count(verdict.failed, "dead through no fault of their own"),
+        (verdict.lost, "lost"),
+        (verdict.duplicated, "duplicated"),
+        (verdict.wrong, "wrong"),
+        (verdict.not_sent, "that nobody sent"),
+        (verdict.contradictions, "reported in two ways"),
+        (verdict.failed, "dead through no fault of their own"),
     ];
-    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    let wrong: Vec<String> = wrong
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", group_digits(count)))
+        .collect();
     match (report.is_kept(), report.is_settled) {
         (true, _) if verdict.dead_lettered > 0 => format!(
             "{name}: nothing lost, nothing written twice; {} dead through {} own fault",
-            grouped(verdict.dead_lettered),
+            group_digits(verdict.dead_lettered),
             if verdict.dead_lettered == 1 { "its" } else { "their" }
         ),
         (true, _) => format!("{name}: nothing lost, nothing written twice"),
@@ -65,11 +70,10 @@ fn headline(report: &Report) -> String {
 
 fn balance(report: &Report) -> String {
     let verdict = &report.verdict;
-    let events = if verdict.events == 1 { "event" } else { "events" };
     let mut parts = vec![
-        format!("{} {events}", grouped(verdict.events)),
-        format!("{} accepted", grouped(verdict.accepted)),
-        format!("{} written", grouped(verdict.written)),
+        pluralize(verdict.events, "event"),
+        format!("{} accepted", group_digits(verdict.accepted)),
+        format!("{} written", group_digits(verdict.written)),
     ];
     let rest = [
         (verdict.repeated, "repeated"),
@@ -78,28 +82,28 @@ fn balance(report: &Report) -> String {
         (report.redriven, "redriven"),
     ];
     for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
-        parts.push(format!("{} {what}", grouped(count)));
+        parts.push(format!("{} {what}", group_digits(count)));
     }
-    parts.push(format!("{} lost", grouped(verdict.lost)));
-    parts.push(format!("{} duplicated", grouped(verdict.duplicated)));
+    parts.push(format!("{} lost", group_digits(verdict.lost)));
+    parts.push(format!("{} duplicated", group_digits(verdict.duplicated)));
     parts.join(", ")
 }
 
 /// What is dead or wrong, with examples and how to look; nothing where all is well.
-fn problems(report: &Report, args: &Demo) -> Vec<String> {
+fn problems(report: &Report, args: &Demo, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for (function, reason) in &report.not_started {
         lines.push(format!("{function} did not start: {}", shortened(reason)));
     }
     for group in &report.verdict.letters {
-        lines.extend(dead_letters(group));
+        lines.extend(dead_letters(group, width));
     }
     for sink in &report.verdict.sinks {
         for example in &sink.examples {
-            lines.push(format!("{}: {}", sink.name, shortened(example)));
+            lines.push(one_line(&format!("{}: {example}", sink.name), width));
         }
     }
-    lines.extend(report.verdict.examples.iter().map(|example| shortened(example)));
+    lines.extend(report.verdict.examples.iter().map(|example| one_line(example, width)));
     if !report.is_kept() {
         lines.extend(how_to_look(report, args, report.verdict.failures().next()));
     }
@@ -110,8 +114,7 @@ fn problems(report: &Report, args: &Demo) -> Vec<String> {
 }
 
 /// `200 dead letters of sink, dependency.refused: no such table`, and one of them.
-fn dead_letters(group: &LetterGroup) -> [String; 2] {
-    let letters = if group.count == 1 { "dead letter" } else { "dead letters" };
+fn dead_letters(group: &LetterGroup, width: usize) -> [String; 2] {
     let why = match (group.code.as_str(), group.reason.as_str()) {
         (UNEXPLAINED, _) => {
             "without a reason: its function crashed, did not start or ran out of time".to_owned()
@@ -120,8 +123,8 @@ fn dead_letters(group: &LetterGroup) -> [String; 2] {
     };
     let at = group.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
     [
-        format!("{} {letters} of {}, {why}", grouped(group.count), group.stage),
-        format!("  such as event {}{at}, in {}", group.id, group.queue),
+        format!("{} of {}, {why}", pluralize(group.count, "dead letter"), group.stage),
+        one_line(&format!("  such as event {}{at}, in {}", group.id, group.queue), width),
     ]
 }
 
@@ -154,59 +157,60 @@ fn file_of(args: &Demo) -> String {
 fn sinks(sinks: &[SinkVerdict]) -> Vec<String> {
     let widest = sinks.iter().map(|sink| sink.name.len()).max().unwrap_or_default();
     let width = (widest + 2).max(10);
-    let row = |cells: [&str; 6]| {
-        let [name, into, events, items, lost, wrong] = cells;
-        format!("{name:<width$}{into:<19}{events:>9}{items:>9}{lost:>9}{wrong:>9}")
-    };
-    let mut lines = vec![row(["sink", "into", "events", "items", "lost", "wrong"])];
+    let heads = ["sink", "into", "events", "items", "lost", "wrong"];
+    let mut lines = vec![sink_row(width, heads)];
     for sink in sinks {
         if !sink.is_seen {
             let (name, about) = (&sink.name, &sink.about);
             lines.push(format!("{name:<width$}{about:<19} not looked into from here"));
             continue;
         }
-        lines.push(row([
+        let cells = [
             &sink.name,
             &sink.about,
-            &grouped(sink.present),
-            &grouped(sink.items),
-            &grouped(sink.lost),
-            &grouped(sink.duplicated + sink.wrong + sink.strange),
-        ]));
+            &group_digits(sink.present),
+            &group_digits(sink.items),
+            &group_digits(sink.lost),
+            &group_digits(sink.duplicated + sink.wrong + sink.not_sent),
+        ];
+        lines.push(sink_row(width, cells.map(String::as_str)));
     }
     lines
 }
 
+fn sink_row(width: usize, [name, into, events, items, lost, wrong]: [&str; 6]) -> String {
+    format!("{name:<width$}{into:<19}{events:>9}{items:>9}{lost:>9}{wrong:>9}")
+}
+
 fn stages(stages: &[StageReport]) -> Vec<String> {
-    let row = |cells: [&str; 5]| {
-        format!("{:<8}{:>9}{:>9}{:>9}  {}", cells[0], cells[1], cells[2], cells[3], cells[4])
-            .trim_end()
-            .to_owned()
-    };
-    let mut lines = vec![row(["stage", "in", "out", "retried", "dead letters"])];
+    let mut lines = vec![stage_row(["stage", "in", "out", "retried", "dead letters"])];
     for stage in stages {
         let counts = &stage.counts;
         let reasons = pairs(&stage.reasons, ", ");
         let dead = match stage.dead_lettered() {
             0 => "0".to_owned(),
-            count => format!("{} ({reasons})", grouped(count)),
+            count => format!("{} ({reasons})", group_digits(count)),
         };
-        lines.push(row([
+        lines.push(stage_row([
             &stage.name,
-            &grouped(counts.events_in),
-            &grouped(counts.events_out),
-            &grouped(counts.retried),
+            &group_digits(counts.events_in),
+            &group_digits(counts.events_out),
+            &group_digits(counts.retried),
             &dead,
         ]));
     }
     for stage in stages {
         let degraded = stage.counts.degraded;
         if degraded > 0 {
-            let (name, events) = (&stage.name, grouped(degraded));
+            let (name, events) = (&stage.name, group_digits(degraded));
             lines.push(format!("{name}: {events} went on without an enricher's answer (degraded)"));
         }
     }
     lines
+}
+
+fn stage_row([name, into, out, retried, dead]: [&str; 5]) -> String {
+    format!("{name:<8}{into:>9}{out:>9}{retried:>9}  {dead}").trim_end().to_owned()
 }
 
 fn figures(report: &Report) -> Vec<String> {
@@ -223,7 +227,7 @@ fn figures(report: &Report) -> Vec<String> {
     for (stage, calls) in &report.calls {
         lines.push(format!("         {stage}: {}", pairs(calls, ", ")));
     }
-    let batches = grouped(report.batches);
+    let batches = group_digits(report.batches);
     lines
         .push(format!("         batches that event source mappings polled and deleted: {batches}"));
     lines.push(format!("elapsed  {:.1} s", report.elapsed.as_secs_f64()));
@@ -232,28 +236,32 @@ fn figures(report: &Report) -> Vec<String> {
 
 /// A row in words: a flight as one knows flights, anything else by what every row has.
 fn sample(row: &Json) -> String {
-    let text = |name: &str| row.member(name).and_then(Json::as_text).unwrap_or_default();
     let payload = row.member("payload").unwrap_or(row);
-    let member = |name: &str| payload.member(name).filter(|value| !value.is_null()).map(shown);
-    let dataset = text("dataset");
-    if let (Some(carrier), Some(flight), Some(origin), Some(dest)) =
-        (member("carrier"), member("flight"), member("origin"), member("dest"))
+    let (dataset, event_time) = (text(row, "dataset"), text(row, "event_time"));
+    if let [Some(carrier), Some(flight), Some(origin), Some(dest)] =
+        ["carrier", "flight", "origin", "dest"].map(|name| known(payload, name))
     {
-        let time: String = text("event_time").chars().take(16).collect();
+        let time: String = event_time.chars().take(16).collect();
         let weather = weather(payload.member("weather").unwrap_or(&Json::Null));
         let time = time.replace('T', " ");
         return format!("{dataset} {carrier}{flight} {origin}→{dest} {time} UTC, {weather}");
     }
-    format!("{dataset} {} {} {payload}", text("subject"), text("event_time"))
+    format!("{dataset} {} {event_time} {payload}", text(row, "subject"))
+}
+
+/// A member's text; empty if there is none.
+fn text<'a>(row: &'a Json, name: &str) -> &'a str {
+    row.member(name).and_then(Json::as_text).unwrap_or_default()
+}
+
+/// A member that is not null.
+fn known(payload: &Json, name: &str) -> Option<String> {
+    payload.member(name).filter(|value| !value.is_null()).map(shown)
 }
 
 /// As the sample's source has it: degrees Fahrenheit, miles an hour.
 fn weather(weather: &Json) -> String {
-    let number = |name: &str| match weather.member(name) {
-        Some(Json::Number(digits)) => digits.parse::<f64>().ok(),
-        _ => None,
-    };
-    match (number("temp"), number("wind_speed")) {
+    match (number(weather, "temp"), number(weather, "wind_speed")) {
         (Some(temp), Some(wind)) => format!("{temp:.0} °F, wind {wind:.0} mph"),
         (Some(temp), None) => format!("{temp:.0} °F"),
         (None, Some(wind)) => format!("wind {wind:.0} mph"),
@@ -261,20 +269,32 @@ fn weather(weather: &Json) -> String {
     }
 }
 
+fn number(weather: &Json, name: &str) -> Option<f64> {
+    match weather.member(name) {
+        Some(Json::Number(digits)) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
 fn shown(value: &Json) -> String {
     value.as_text().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// At most so much of what a payload may be part of.
+/// What a payload may be part of, on one line: as much of it as fits.
+fn one_line(text: &str, width: usize) -> String {
+    truncate(&text.replace(char::is_control, " "), width)
+}
+
+/// At most so much of a reason that a payload may be part of.
 const LONGEST: usize = 200;
 
 fn shortened(text: &str) -> String {
-    cut(&text.replace(char::is_control, " "), LONGEST)
+    truncate(&text.replace(char::is_control, " "), LONGEST)
 }
 
 fn pairs(counts: &BTreeMap<String, u64>, separator: &str) -> String {
     let pairs: Vec<String> =
-        counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
+        counts.iter().map(|(name, count)| format!("{name} {}", group_digits(*count))).collect();
     pairs.join(separator)
 }
 
@@ -284,28 +304,6 @@ fn seconds(ms: u64) -> String {
         return format!("{ms} ms");
     }
     format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10)
-}
-
-/// A line as lines of at most `width` characters, broken at spaces and indented like the first by two
-/// more; a word that is longer than a line is cut.
-fn fit(line: &str, width: usize) -> Vec<String> {
-    if line.chars().count() <= width {
-        return vec![line.to_owned()];
-    }
-    let indent = line.chars().take_while(|c| *c == ' ').count() + 2;
-    let mut lines = Vec::new();
-    let mut rest = line.to_owned();
-    while rest.chars().count() > width {
-        let cut = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
-        let own = rest.chars().take_while(|c| *c == ' ').count();
-        let head = &rest[..cut];
-        let space = if rest[cut..].starts_with(' ') { Some(cut) } else { head.rfind(' ') };
-        let at = space.filter(|at| *at > own).unwrap_or(cut);
-        lines.push(rest[..at].trim_end().to_owned());
-        rest = format!("{}{}", " ".repeat(indent), rest[at..].trim_start());
-    }
-    lines.push(rest);
-    lines
 }
 
 #[cfg(test)]

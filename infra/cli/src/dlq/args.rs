@@ -1,4 +1,4 @@
-//! What can be done with dead letters, and how it is spelled.
+//! The arguments of `sluicegate dlq`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,305 +9,305 @@ use letters::LONGEST_MUTE;
 use serde_json::Value;
 
 use super::reconcile::Reconcile;
-pub(crate) use super::selection::Chosen;
+pub(crate) use super::selection::SelectionArgs;
 use super::selection::group;
-use crate::args::Color;
-use crate::lake::args::time;
-use crate::operators::Where;
+use crate::operators::OperatorsTarget;
+use crate::options::Color;
+use crate::options::parse_duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AnswerFormat {
-    /// For a person
+    /// Text for people
     Text,
     /// One JSON object
     Json,
-    /// The ids of its groups, letters, runs or plan alone, one a line: for a script
+    /// Only the ids of the groups, letters, runs or plan, one on each line, for scripts
     Ids,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dlq {
-    /// Each stage's letters, how old they are, and what its queues hold
-    List(Plain),
-    /// Letters by what failed: how many of each cause, since when, with an example
-    Groups(Grouped),
-    /// Some letters, with the begin of each one's message
+    /// List the letters of each stage, their age, and what its queues hold
+    List(AnswerArgs),
+    /// Group letters by cause, with their number, their age and an example
+    Groups(GroupsArgs),
+    /// Show some letters, with the start of each message
     Peek(Peek),
-    /// One letter: why it failed, what became of it since, and its message
+    /// Show one letter: why it failed, what happened to it since, and its message
     Show(ShowLetter),
-    /// Letters with their messages, one a line (NDJSON, whatever --format says)
+    /// Export letters with their messages, one on each line (NDJSON, whatever --format says)
     Export(Export),
-    /// What became of each event of a file that was sent: in its sinks, a letter, or not found
+    /// Find out what happened to each event of a file: in its sinks, a dead letter, or not found
     #[command(after_help = "\
-Exit status: 0, it is known where every event is; 1, some were not found; 2, it could not be done")]
+Exit status: 0 if every event was found, 1 if some were not, 2 if the command failed")]
     Reconcile(Reconcile),
-    /// Write down which letters are meant, and look at what is in it; nothing is sent
+    /// Plan a redrive: fix which letters it has and show what it will do; nothing is sent
     #[command(
-        after_help = "Exit status: 0, there is a plan; 1, no letter is meant by that; 2, it could not be made"
+        after_help = "Exit status: 0 if there is a plan, 1 if no letter matches, 2 if the command failed"
     )]
-    Plan(Planned),
-    /// Send a plan's letters back, a few first, and follow the run
+    Plan(PlanArgs),
+    /// Redrive the letters of a plan, a few first, and follow the run
     #[command(after_help = "\
-Exit status: 0, every letter was sent and none has come back; 1, the run was paused or cancelled, or letters were \
-left out or came back; 2, it could not be done; 130, Ctrl-C: the run goes on, and is no longer followed")]
+Exit status: 0 if every letter was sent and none has come back, 1 if the run was paused or cancelled or letters were \
+left out or came back, 2 if the command failed, 130 after Ctrl-C (the run continues)")]
     Redrive(Redrive),
-    /// How far a run is, and why it waits
-    Status(OfRun),
-    /// All runs, the newest first
-    History(Plain),
-    /// Let a run send nothing more, until it is resumed
-    Pause(ActOnRun),
-    /// Let a paused run go on, whatever came back so far
-    Resume(ActOnRun),
-    /// End a run: what it has not sent stays in the store, and what is on its way is given back
-    Cancel(ActOnRun),
-    /// Pause every run at once, and halt the rules of contracts
+    /// Show how far a run is, and why it waits
+    Status(StatusArgs),
+    /// List all runs, the newest first
+    History(AnswerArgs),
+    /// Pause a run: it sends nothing more until it is resumed
+    Pause(RunChange),
+    /// Resume a paused run, whatever came back so far
+    Resume(RunChange),
+    /// Cancel a run: letters that it has not sent stay in the store
+    Cancel(RunChange),
+    /// Pause every run at once, and stop the triage rules of the contracts
     Stop(Stop),
-    /// Let the rules of contracts act again, after a stop
+    /// Start the triage rules of the contracts again, after a stop
     StartTriage(StartTriage),
-    /// Say of a group that somebody knows of it
+    /// Acknowledge a group: somebody takes care of it
     Acknowledge(Acknowledge),
-    /// Let no rule tell of a group for a while
+    /// Mute a group: no rule notifies anybody of it for a while
     Mute(Mute),
-    /// End a mute before its time; the group is acknowledged then
+    /// End a mute before its time; the group is then acknowledged
     Unmute(Unmute),
-    /// Put letters aside: they stay in the store until its retention ends
-    Discard(ActOnLetters),
-    /// Undo a discard
-    Restore(ActOnLetters),
-    /// Let quarantined letters be redriven once more
-    Release(ActOnLetters),
+    /// Discard letters: they stay in the store until its retention ends
+    Discard(LetterChange),
+    /// Restore discarded letters
+    Restore(LetterChange),
+    /// Release quarantined letters, so that they can be redriven once more
+    Release(LetterChange),
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Plain {
-    /// How it is told on standard output
+pub(crate) struct AnswerArgs {
+    /// The output format
     #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
     pub(crate) format: AnswerFormat,
-    /// Colours for states; auto is on a terminal, unless NO_COLOR is set
+    /// When to use colours; auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
     #[command(flatten)]
-    pub(crate) at: Where,
+    pub(crate) at: OperatorsTarget,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Grouped {
+pub(crate) struct GroupsArgs {
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Peek {
-    /// How many letters
+    /// The number of letters to show
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) limit: u64,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ShowLetter {
-    /// The letter's id, as `dlq peek` shows it
+    /// The id of the letter, as `dlq peek` shows it
     #[arg(value_name = "LETTER")]
     pub(crate) letter: String,
     #[command(flatten)]
     pub(crate) reveal: Reveal,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
-/// Whether personal data are shown.
+/// Whether personal data is shown.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Reveal {
-    /// With personal data as it is: who saw it, and why, is written down
+    /// Show personal data unmasked; the audit log records who saw it and why
     #[arg(long, requires = "reason")]
     pub(crate) reveal: bool,
-    /// Why personal data have to be seen
-    #[arg(long, visible_alias = "why", value_name = "WHY", requires = "reveal", value_parser = reason)]
+    /// The reason for showing personal data, for the audit log
+    #[arg(long, visible_alias = "why", value_name = "REASON", requires = "reveal", value_parser = reason)]
     pub(crate) reason: Option<String>,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Export {
-    /// Into this file, which is there once all of it is [default: standard output]
+    /// Write to this file, which appears once it is complete [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reveal: Reveal,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Planned {
-    /// The stage that they go to [default: each back to where it failed]
+pub(crate) struct PlanArgs {
+    /// The stage to send the letters to [default: the stage at which each failed]
     #[arg(long, value_name = "STAGE")]
     pub(crate) to: Option<String>,
-    /// What is changed in each payload: a JSON Patch (RFC 6902), or @FILE with one
+    /// A JSON Patch (RFC 6902) to apply to each payload, or @FILE with one
     #[arg(long, value_name = "JSON|@FILE", value_parser = patch)]
     pub(crate) patch: Option<Value>,
-    /// Take letters, too, whose events are older than what sinks remember: they may take effect twice
+    /// Include letters whose events are older than the sinks remember: these may take effect twice
     #[arg(long)]
     pub(crate) even_if_forgotten: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Redrive {
-    /// The plan, as `dlq plan` has made it
+    /// The id of the plan, as `dlq plan` printed it
     #[arg(value_name = "PLAN")]
     pub(crate) plan: String,
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) pace: Paced,
-    /// Begin the run, and do not follow it
+    pub(crate) pace: PaceArgs,
+    /// Start the run without following it
     #[arg(long)]
     pub(crate) detach: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
-/// How fast a run goes; what is not given is as the function has it.
+/// How fast a run goes; the function decides what is not given.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct Paced {
-    /// So many letters go first, and the rest only if none of them comes back [default: 10]
+pub(crate) struct PaceArgs {
+    /// Send this many letters first, and the rest only if none of them comes back [default: 10]
     #[arg(long, value_name = "N", conflicts_with_all = ["no_canary", "unlimited"],
           value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) canary: Option<u64>,
-    /// No letters go first
+    /// Send no letters first
     #[arg(long, conflicts_with = "unlimited")]
     pub(crate) no_canary: bool,
-    /// Letters a second, step after step [default: 1,5,20,100]; the last one lasts
+    /// The letters per second of each step; the last rate stays [default: 1,5,20,100]
     #[arg(long, value_name = "N,N,…", value_delimiter = ',', conflicts_with = "unlimited",
           value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) rates: Vec<u64>,
-    /// How long each step lasts [default: 15s]
+    /// The duration of each step [default: 15s]
     #[arg(long, value_name = "TIME", conflicts_with = "unlimited", value_parser = step)]
     pub(crate) step: Option<Duration>,
-    /// Letters a second at most, after the last step [default: the last step's]
+    /// The maximum of letters per second after the last step [default: the rate of the last step]
     #[arg(long, value_name = "N", conflicts_with = "unlimited",
           value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) most: Option<u64>,
-    /// All at once: no letters go first, and nothing holds the rest back
+    /// Send all letters at once: none first, and at no limited rate
     #[arg(long)]
     pub(crate) unlimited: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct OfRun {
-    /// The run, as `dlq redrive` and `dlq history` show it
+pub(crate) struct StatusArgs {
+    /// The id of the run, as `dlq redrive` and `dlq history` show it
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Keep showing it until it is over, or until Ctrl-C
+    /// Keep showing the run until it is over, or until Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ActOnRun {
-    /// The run, as `dlq history` shows it
+pub(crate) struct RunChange {
+    /// The id of the run, as `dlq history` shows it
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Stop {
-    /// That every run is meant; `dlq pause` is for one
+    /// Confirm that every run is meant; `dlq pause` pauses one
     #[arg(long, required = true)]
     pub(crate) all: bool,
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct StartTriage {
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Acknowledge {
-    /// The group, as `dlq groups` shows it
+    /// The id of the group, as `dlq groups` shows it
     #[arg(value_name = "GROUP", value_parser = group)]
     pub(crate) group: FailureFingerprint,
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
-    /// For so long, such as 2h or 3d [default: until something else is said of it]
+    /// How long the acknowledgement lasts, such as 2h or 3d [default: until the group's note changes]
     #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
     pub(crate) lasts: Option<Duration>,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Mute {
-    /// The group, as `dlq groups` shows it
+    /// The id of the group, as `dlq groups` shows it
     #[arg(value_name = "GROUP", value_parser = group)]
     pub(crate) group: FailureFingerprint,
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
-    /// For so long, such as 2h or 3d; 30d at most
+    /// How long the mute lasts, such as 2h or 3d; 30d at most
     #[arg(long = "for", value_name = "TIME", value_parser = muting)]
     pub(crate) lasts: Duration,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Unmute {
-    /// The group, as `dlq groups` shows it
+    /// The id of the group, as `dlq groups` shows it
     #[arg(value_name = "GROUP", value_parser = group)]
     pub(crate) group: FailureFingerprint,
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ActOnLetters {
-    /// Why: for the audit log, and for whoever looks next
-    #[arg(long, visible_alias = "why", value_name = "WHY", value_parser = reason)]
+pub(crate) struct LetterChange {
+    /// The reason, for the audit log and for other operators
+    #[arg(long, visible_alias = "why", value_name = "REASON", value_parser = reason)]
     pub(crate) reason: String,
-    /// Do it; without this the letters are only counted
+    /// Make the change; without this, the letters are only counted
     #[arg(long)]
     pub(crate) apply: bool,
-    /// Every letter in the state is meant; --apply asks for this where nothing chooses
+    /// Confirm that every letter in the state is meant; --apply needs this if no option selects letters
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) plain: Plain,
+    pub(crate) answer: AnswerArgs,
     #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    pub(crate) selection: SelectionArgs,
 }
 
 /// As the function takes it.
@@ -316,14 +316,14 @@ fn reason(text: &str) -> Result<String, String> {
 }
 
 fn step(text: &str) -> Result<Duration, String> {
-    time(text).and_then(|step| match step.is_zero() {
+    parse_duration(text).and_then(|step| match step.is_zero() {
         true => Err("expected a second at least, such as 15s".to_owned()),
         false => Ok(step),
     })
 }
 
 fn lasting(text: &str) -> Result<Duration, String> {
-    time(text).and_then(|lasts| match lasts.is_zero() {
+    parse_duration(text).and_then(|lasts| match lasts.is_zero() {
         true => Err("expected a second at least, such as 2h".to_owned()),
         false => Ok(lasts),
     })
@@ -333,10 +333,16 @@ fn muting(text: &str) -> Result<Duration, String> {
     lasting(text).and_then(|lasts| match lasts > LONGEST_MUTE {
         true => {
             let days = LONGEST_MUTE.as_secs() / (24 * 60 * 60);
-            Err(format!("expected {days}d at most: what is muted and forgotten is told again"))
+            Err(format!(
+                "expected {days}d at most: a mute has to end, so that no group is forgotten"
+            ))
         }
         false => Ok(lasts),
     })
+}
+
+fn is_patch_operation(value: &Value) -> bool {
+    value["op"].is_string() && value["path"].is_string()
 }
 
 /// A JSON Patch, as it is or in a file.
@@ -349,8 +355,8 @@ fn patch(text: &str) -> Result<Value, String> {
     let example = r#"such as [{"op": "replace", "path": "/distance", "value": 229}]"#;
     let patch: Value = serde_json::from_str(&json)
         .map_err(|error| format!("it is no JSON: {error}; expected a JSON Patch {example}"))?;
-    let is_operation = |it: &Value| it["op"].is_string() && it["path"].is_string();
-    match patch.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(is_operation)) {
+    match patch.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(is_patch_operation))
+    {
         true => Ok(patch),
         false => Err(format!("expected a JSON Patch (RFC 6902), {example}")),
     }

@@ -1,4 +1,4 @@
-//! Asking redrive, through the operators' function.
+//! Requests to the redrive function, through the operators' function.
 
 use std::io;
 use std::path::Path;
@@ -7,16 +7,16 @@ use http::Method;
 use serde_json::Value;
 
 use super::requests::Request;
-use super::shown::shown;
 use crate::failure::Failure;
-use crate::operators::{NoAnswer, OperatorsFunction, Where};
+use crate::operators::{NoAnswer, OperatorsFunction, OperatorsTarget};
+use crate::output::escape::escape;
 
 pub(crate) struct Client {
     function: OperatorsFunction,
 }
 
 impl Client {
-    pub(crate) async fn find(root: Option<&Path>, at: &Where) -> Result<Self, Failure> {
+    pub(crate) async fn find(root: Option<&Path>, at: &OperatorsTarget) -> Result<Self, Failure> {
         Ok(Self { function: OperatorsFunction::find(root, at).await? })
     }
 
@@ -36,7 +36,7 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
         NoAnswer::Refused(refusal) => refusal,
     };
     let failure = Failure::new(format!("{verb} was refused"));
-    let failure = failure.because(io::Error::other(shown(&refusal.detail)));
+    let failure = failure.because(io::Error::other(escape(&refusal.detail)));
     let next = match (refusal.code.as_str(), verb) {
         ("operators.unknown-letters", "reconcile") => {
             "give one of the deployed datasets with --dataset"
@@ -64,18 +64,18 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
         }
         ("operators.illegal-redrive", _) => "`sluicegate dlq list` shows which states there are",
         ("operators.redrive-away", "redrive" | "pause" | "resume" | "cancel" | "stop") => {
-            "it may have been done: `sluicegate dlq history` tells"
+            "it may have been done: see `sluicegate dlq history`"
         }
         ("operators.redrive-away", "acknowledge" | "mute" | "unmute") => {
-            "it may have been done: `sluicegate dlq groups` tells"
+            "it may have been done: see `sluicegate dlq groups`"
         }
         ("operators.redrive-away", "start-triage") => {
-            "it may have been done: `sluicegate dlq list` tells"
+            "it may have been done: see `sluicegate dlq list`"
         }
         ("operators.redrive-away", "discard" | "restore" | "release") => {
-            "some of it may have been done: `sluicegate dlq list` tells; then the same again"
+            "some of it may have been done: see `sluicegate dlq list`, and run the same again"
         }
-        ("operators.redrive-away", _) => "the same again, in a moment",
+        ("operators.redrive-away", _) => "run the same again in a moment",
         // What this asks for, they do not know yet, or not so much at once.
         ("operators.too-large" | "operators.malformed", "reconcile" | "events") => {
             "the deployed functions are of an earlier version: deploy this one"

@@ -1,4 +1,4 @@
-//! `dlq export`: every letter that is meant, page after page, one a line.
+//! `dlq export`: writes every selected letter, one on each line.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::page::{letters, members};
 use super::requests::Request;
-use super::shown::json_line;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::output::escape::json_line;
+use crate::output::members::members;
+use crate::output::text::pluralize;
 
 /// Writes all pages, from the one that is asked for first, and answers how many letters they had.
 ///
@@ -25,11 +26,9 @@ pub(super) async fn export(
     match to {
         None => write_pages(first, ask, |line| output.result_line(line), output).await,
         Some(path) => {
-            let cannot = |error| {
-                Failure::new(format!("{} cannot be written", path.display())).because(error)
-            };
             let part = part_of(path);
-            let mut file = BufWriter::new(File::create(&part).map_err(cannot)?);
+            let file = File::create(&part).map_err(|error| unwritable(path, error))?;
+            let mut file = BufWriter::new(file);
             let written = write_pages(first, ask, |line| writeln!(file, "{line}"), output).await;
             let count = match written {
                 Ok(count) => count,
@@ -38,11 +37,15 @@ pub(super) async fn export(
                     return Err(failure);
                 }
             };
-            file.flush().map_err(cannot)?;
-            std::fs::rename(&part, path).map_err(cannot)?;
+            file.flush().map_err(|error| unwritable(path, error))?;
+            std::fs::rename(&part, path).map_err(|error| unwritable(path, error))?;
             Ok(count)
         }
     }
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Failure {
+    Failure::new(format!("{} cannot be written", path.display())).because(error)
 }
 
 /// Where a file is while it is not whole.
@@ -71,7 +74,7 @@ async fn write_pages(
                 }
             }
         }
-        output.status(&format!("  {} exported", letters(count)));
+        output.status(&format!("  {} exported", pluralize(count, "letter")));
         let next = &page["next"];
         if !next.is_string() {
             return Ok(count);

@@ -1,4 +1,4 @@
-//! Following a run until it is over, has paused, or Ctrl-C.
+//! Follows a run until it is over or paused, or until Ctrl-C.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,20 +6,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::Client;
-use super::page::number;
-use super::progress::Followed;
+use super::progress::RunProgress;
 use super::requests::Request;
-use super::shown::text;
 use crate::failure::Failure;
-use crate::local::interrupted;
+use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::output::Output;
+use crate::output::members::{number, text};
 
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(1);
 /// How often in a row a look may fail: the run does not depend on who looks.
 const MOST_FAILED: u32 = 5;
-/// As shells say that Ctrl-C ended something.
-const INTERRUPTED: u8 = 130;
 
 /// How following a run ended.
 pub(super) enum End {
@@ -31,11 +28,11 @@ pub(super) enum End {
 /// Looks at a run again and again, and shows how far it is.
 ///
 /// # Errors
-/// When nobody tells any more how it is.
+/// When the run's state can no longer be read.
 pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Result<End, Failure> {
     let request = Request::status(run);
-    let mut interrupted = std::pin::pin!(interrupted());
-    let (mut followed, mut failed) = (Followed::default(), 0);
+    let mut interrupted = std::pin::pin!(wait_for_interrupt());
+    let (mut followed, mut failed) = (RunProgress::default(), 0);
     loop {
         let answer = tokio::select! {
             answer = client.ask(&request) => answer,
@@ -53,7 +50,7 @@ pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Resul
                 failed += 1;
                 if failed >= MOST_FAILED {
                     let next =
-                        format!("the run goes on; `sluicegate dlq status {run}` tells how it is");
+                        format!("the run continues; `sluicegate dlq status {run}` shows its state");
                     return Err(failure.next(next));
                 }
             }
@@ -68,7 +65,7 @@ pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Resul
 /// What is said once somebody stops following.
 pub(super) fn interrupted_note(run: &str) -> (String, ExitCode) {
     let note = format!(
-        "the run goes on, and is no longer followed\n  \
+        "the run goes on, but is no longer followed\n  \
          sluicegate dlq status {run} --watch\n  \
          sluicegate dlq pause {run} --reason …"
     );
@@ -81,7 +78,7 @@ fn has_stopped(run: &Value) -> bool {
 }
 
 /// Whether a run has done all that it was to do, as far as is known now.
-pub(super) fn is_well(run: &Value) -> bool {
+pub(super) fn is_complete(run: &Value) -> bool {
     run["state"] == "done" && number(&run["came_back"]) == 0 && number(&run["skipped"]) == 0
 }
 
@@ -103,7 +100,7 @@ mod tests {
             ("done", 0, 0, true, true),
         ] {
             let run = json!({ "state": state, "came_back": came_back, "skipped": skipped });
-            assert_eq!((has_stopped(&run), is_well(&run)), (stopped, well), "{run}");
+            assert_eq!((has_stopped(&run), is_complete(&run)), (stopped, well), "{run}");
         }
     }
 

@@ -1,17 +1,16 @@
-//! `sluicegate dlq`: dead letters, seen and sent back, through the operators' function.
+//! `sluicegate dlq`: inspects and redrives dead letters, through the operators' function.
 
 pub(crate) mod args;
 pub(crate) mod client;
 mod export;
 mod follow;
-pub(crate) mod page;
 mod progress;
 mod reconcile;
 mod report;
 pub(crate) mod requests;
 pub(crate) mod selection;
-pub(crate) mod shown;
-pub(crate) mod table;
+mod state;
+mod suggest;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,15 +20,18 @@ use event::Timestamp;
 use runtime::{Clock as _, SystemClock};
 use serde_json::Value;
 
-use self::args::{AnswerFormat, Dlq, Export, OfRun, Plain, Redrive};
+use self::args::{AnswerArgs, AnswerFormat, Dlq, Export, Redrive, StatusArgs};
 use self::client::Client;
-use self::follow::{End, follow, interrupted_note, is_well};
-use self::page::{Page, letters};
+use self::follow::{End, follow, interrupted_note, is_complete};
 use self::requests::Request;
-use self::shown::{json_line, text};
+use self::selection::SelectionArgs;
 use crate::failure::Failure;
-use crate::local::interrupted;
+use crate::interrupt::wait_for_interrupt;
 use crate::output::Output;
+use crate::output::escape::json_line;
+use crate::output::members::text;
+use crate::output::page::Page;
+use crate::output::text::pluralize;
 
 /// Between two looks at a run that is watched.
 const TICK: Duration = Duration::from_secs(2);
@@ -40,7 +42,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let now = SystemClock.now();
-    check_chosen(&verb, now)?;
+    check_selection(&verb, now)?;
     let request = Request::of(&verb, now);
     match &verb {
         Dlq::Export(args) => return export(root, args, request, output).await,
@@ -49,20 +51,29 @@ pub(crate) async fn run(
         Dlq::Status(args) if args.watch => return watch(root, args, &request, output).await,
         _ => {}
     }
-    let plain = plain(&verb);
-    let answer = Client::find(root, &plain.at).await?.ask(&request).await?;
-    tell(output, plain, &answer, |page| written(&verb, page, &answer, now));
-    // A script that plans nothing, by a name mistyped, is not to go on as if it had a plan.
+    let args = answer_args(&verb);
+    let client = Client::find(root, &args.at).await?;
+    let answer = client.ask(&request).await?;
+    print_answer(output, args, &answer, |page| format_answer(&verb, page, &answer, now));
+    if let Some(selection) = selection(&verb)
+        && args.format == AnswerFormat::Text
+        && suggest::is_empty(&answer)
+    {
+        for line in suggest::suggestions(&client, selection).await {
+            output.note(&line);
+        }
+    }
+    // A script that misspelled a name must not continue as if it had a plan.
     let is_empty_plan = matches!(verb, Dlq::Plan(_)) && answer["letters"] == 0;
     Ok(if is_empty_plan { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// A forgotten option must not change every letter that there is.
-fn check_chosen(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
+fn check_selection(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
     let (Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args)) = verb else {
         return Ok(());
     };
-    if args.apply && !args.all && args.chosen.is_everything(now) {
+    if args.apply && !args.all && args.selection.is_everything(now) {
         return Err(Failure::new(
             "no letters are chosen: choose some, such as by --group, or say --all",
         ));
@@ -70,61 +81,79 @@ fn check_chosen(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How a verb's answer is told, and where it is asked.
-fn plain(verb: &Dlq) -> &Plain {
+/// The letters that a verb is about, if it is about any.
+fn selection(verb: &Dlq) -> Option<&SelectionArgs> {
     match verb {
-        Dlq::List(plain) | Dlq::History(plain) => plain,
-        Dlq::Groups(args) => &args.plain,
-        Dlq::Peek(args) => &args.plain,
-        Dlq::Export(args) => &args.plain,
-        Dlq::Reconcile(args) => &args.plain,
-        Dlq::Show(args) => &args.plain,
-        Dlq::Plan(args) => &args.plain,
-        Dlq::Redrive(args) => &args.plain,
-        Dlq::Status(args) => &args.plain,
-        Dlq::Pause(args) | Dlq::Resume(args) | Dlq::Cancel(args) => &args.plain,
-        Dlq::Stop(args) => &args.plain,
-        Dlq::StartTriage(args) => &args.plain,
-        Dlq::Acknowledge(args) => &args.plain,
-        Dlq::Mute(args) => &args.plain,
-        Dlq::Unmute(args) => &args.plain,
-        Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => &args.plain,
+        Dlq::Groups(args) => Some(&args.selection),
+        Dlq::Peek(args) => Some(&args.selection),
+        Dlq::Plan(args) => Some(&args.selection),
+        Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => Some(&args.selection),
+        _ => None,
+    }
+}
+
+/// How the answer to a verb is printed, and which function is asked.
+fn answer_args(verb: &Dlq) -> &AnswerArgs {
+    match verb {
+        Dlq::List(args) | Dlq::History(args) => args,
+        Dlq::Groups(args) => &args.answer,
+        Dlq::Peek(args) => &args.answer,
+        Dlq::Export(args) => &args.answer,
+        Dlq::Reconcile(args) => &args.answer,
+        Dlq::Show(args) => &args.answer,
+        Dlq::Plan(args) => &args.answer,
+        Dlq::Redrive(args) => &args.answer,
+        Dlq::Status(args) => &args.answer,
+        Dlq::Pause(args) | Dlq::Resume(args) | Dlq::Cancel(args) => &args.answer,
+        Dlq::Stop(args) => &args.answer,
+        Dlq::StartTriage(args) => &args.answer,
+        Dlq::Acknowledge(args) => &args.answer,
+        Dlq::Mute(args) => &args.answer,
+        Dlq::Unmute(args) => &args.answer,
+        Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args) => &args.answer,
     }
 }
 
 /// An answer as a person reads it.
-fn written(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> String {
+fn format_answer(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> String {
     match verb {
-        Dlq::List(_) => report::stages(page, answer),
-        Dlq::History(_) => report::history(page, answer),
-        Dlq::Groups(_) => report::groups(page, answer),
-        Dlq::Peek(_) | Dlq::Export(_) => report::peek(page, answer),
-        Dlq::Show(_) => report::letter(page, answer),
-        Dlq::Reconcile(_) => report::reconciled(page, answer),
-        Dlq::Plan(args) => report::plan(page, answer, args.patch.is_some(), now),
-        Dlq::Redrive(_) => report::begun(page, answer),
-        Dlq::Status(_) => report::status(page, answer),
-        Dlq::Pause(_) | Dlq::Resume(_) | Dlq::Cancel(_) => report::on_run(page, answer, now),
-        Dlq::Stop(_) => report::stopped(page, answer),
-        Dlq::StartTriage(_) => report::triage_started(page, answer),
-        Dlq::Acknowledge(_) | Dlq::Mute(_) => report::noted(page, answer, now),
-        Dlq::Unmute(_) => report::unmuted(page, answer),
-        Dlq::Discard(_) => report::on_letters(page, "discard", answer),
-        Dlq::Restore(_) => report::on_letters(page, "restore", answer),
-        Dlq::Release(_) => report::on_letters(page, "release", answer),
+        Dlq::List(_) => report::format_stages(page, answer),
+        Dlq::History(_) => report::format_history(page, answer),
+        Dlq::Groups(_) => report::format_groups(page, answer),
+        Dlq::Peek(_) | Dlq::Export(_) => report::format_peek(page, answer),
+        Dlq::Show(_) => report::format_letter(page, answer),
+        Dlq::Reconcile(_) => report::format_reconciliation(page, answer),
+        Dlq::Plan(args) => report::format_plan(page, answer, args.patch.is_some(), now),
+        Dlq::Redrive(_) => report::format_started_run(page, answer),
+        Dlq::Status(_) => report::format_status(page, answer),
+        Dlq::Pause(_) | Dlq::Resume(_) | Dlq::Cancel(_) => {
+            report::format_run_change(page, answer, now)
+        }
+        Dlq::Stop(_) => report::format_stop(page, answer),
+        Dlq::StartTriage(_) => report::format_triage_start(page, answer),
+        Dlq::Acknowledge(_) | Dlq::Mute(_) => report::format_note(page, answer, now),
+        Dlq::Unmute(_) => report::format_unmute(page, answer),
+        Dlq::Discard(_) => report::format_letter_change(page, "discard", answer),
+        Dlq::Restore(_) => report::format_letter_change(page, "restore", answer),
+        Dlq::Release(_) => report::format_letter_change(page, "release", answer),
     }
 }
 
-fn tell(output: &Output, plain: &Plain, answer: &Value, text: impl Fn(&Page) -> String) {
+fn print_answer(
+    output: &Output,
+    plain: &AnswerArgs,
+    answer: &Value,
+    text: impl Fn(&Page) -> String,
+) {
     match plain.format {
         AnswerFormat::Json => output.result(&json_line(answer)),
         AnswerFormat::Text => output.result(&text(&Page::new(output, plain.color))),
-        AnswerFormat::Ids => ids(answer).iter().for_each(|id| output.result(id)),
+        AnswerFormat::Ids => ids_in(answer).iter().for_each(|id| output.result(id)),
     }
 }
 
 /// What an answer is about, by its ids.
-fn ids(answer: &Value) -> Vec<String> {
+fn ids_in(answer: &Value) -> Vec<String> {
     for (list, id) in [("groups", "group"), ("letters", "id"), ("runs", "run")] {
         if let Some(each) = answer[list].as_array() {
             return each.iter().map(|it| text(&it[id])).collect();
@@ -146,14 +175,19 @@ async fn export(
     first: Request,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let client = Client::find(root, &args.plain.at).await?;
-    let ask = async |request: &Request| client.ask(request).await;
-    let count = export::export(first, args.output.as_deref(), ask, output).await?;
+    let client = Client::find(root, &args.answer.at).await?;
+    let count = export::export(
+        first,
+        args.output.as_deref(),
+        async |request: &Request| client.ask(request).await,
+        output,
+    )
+    .await?;
     let to = match &args.output {
         Some(path) => format!(" to {}", path.display()),
         None => String::new(),
     };
-    output.note(&format!("{} exported{to}", letters(count)));
+    output.note(&format!("{} exported{to}", pluralize(count, "letter")));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -164,10 +198,10 @@ async fn redrive(
     request: &Request,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let client = Client::find(root, &args.plain.at).await?;
+    let client = Client::find(root, &args.answer.at).await?;
     let begun = client.ask(request).await?;
     if args.detach {
-        tell(output, &args.plain, &begun, |page| report::begun(page, &begun));
+        print_answer(output, &args.answer, &begun, |page| report::format_started_run(page, &begun));
         return Ok(ExitCode::SUCCESS);
     }
     let run = text(&begun["run"]);
@@ -179,8 +213,8 @@ async fn redrive(
             Ok(code)
         }
         End::Stopped(last) => {
-            tell(output, &args.plain, &last, |page| report::status(page, &last));
-            Ok(if is_well(&last["run"]) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+            print_answer(output, &args.answer, &last, |page| report::format_status(page, &last));
+            Ok(if is_complete(&last["run"]) { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
     }
 }
@@ -188,21 +222,21 @@ async fn redrive(
 /// Shows a run until it is over.
 async fn watch(
     root: Option<&Path>,
-    args: &OfRun,
+    args: &StatusArgs,
     request: &Request,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let client = Client::find(root, &args.plain.at).await?;
-    let page = Page::new(output, args.plain.color);
-    let mut interrupted = std::pin::pin!(interrupted());
+    let client = Client::find(root, &args.answer.at).await?;
+    let page = Page::new(output, args.answer.color);
+    let mut interrupted = std::pin::pin!(wait_for_interrupt());
     loop {
         let answer = tokio::select! {
             answer = client.ask(request) => answer?,
             () = &mut interrupted => return Ok(ExitCode::SUCCESS),
         };
-        match args.plain.format {
+        match args.answer.format {
             AnswerFormat::Json => output.result(&json_line(&answer)),
-            AnswerFormat::Text => output.screen(&report::status(&page, &answer)),
+            AnswerFormat::Text => output.screen(&report::format_status(&page, &answer)),
             AnswerFormat::Ids => {}
         }
         if matches!(answer["run"]["state"].as_str(), Some("done" | "cancelled")) {
@@ -217,11 +251,10 @@ async fn watch(
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
     use serde_json::json;
 
     use super::*;
-    use crate::args::{Args, Command};
+    use crate::options::parse_verb;
 
     #[test]
     fn every_letter_is_changed_only_by_who_says_so() {
@@ -233,10 +266,9 @@ mod tests {
                 (vec!["--apply", "--all"], false),
                 (vec!["--apply", "--stage", "sink"], false),
             ] {
-                let all = ["sluicegate", "dlq", act, "--reason", "x"];
-                let args = Args::try_parse_from(all.iter().chain(&words)).unwrap();
-                let Some(Command::Dlq(verb)) = args.command else { panic!("{words:?}") };
-                let told = check_chosen(&verb, SystemClock.now()).map_err(|it| it.to_string());
+                let all = [&[act, "--reason", "x"], &words[..]].concat();
+                let verb: Dlq = parse_verb(&all).unwrap();
+                let told = check_selection(&verb, SystemClock.now()).map_err(|it| it.to_string());
                 assert_eq!(told.is_err(), is_refused, "{act} {words:?}: {told:?}");
                 if let Err(told) = told {
                     assert!(told.contains("--all") && !told.contains('\n'), "{told}");
@@ -257,7 +289,7 @@ mod tests {
             (json!({ "note": { "group": "1-a", "letters": 3 } }), vec!["1-a"]),
             (json!({ "halted": null }), vec![]),
         ] {
-            assert_eq!(ids(&answer), expected, "{answer}");
+            assert_eq!(ids_in(&answer), expected, "{answer}");
         }
     }
 }

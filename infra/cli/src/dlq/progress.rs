@@ -1,4 +1,4 @@
-//! How far a run is, in one line, and how long the rest takes.
+//! The progress of a run in one line, and an estimate of the time left.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,23 +6,22 @@ use std::time::Duration;
 use event::Timestamp;
 use serde_json::Value;
 
-use super::page::{members, number};
 use super::report::run::{percent, phase, rate_of_step};
-use super::shown::text;
-use crate::breaker::times::length;
-use crate::output::grouped;
+use crate::output::members::{members, number, text};
+use crate::output::text::group_digits;
+use crate::output::times::format_duration;
 
 /// Over which its speed is measured.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// What was seen of a run that is followed.
 #[derive(Debug, Default)]
-pub(super) struct Followed {
-    /// When, and how many letters had been gone through then.
+pub(super) struct RunProgress {
+    /// TimeOrAge, and how many letters had been gone through then.
     seen: VecDeque<(Timestamp, u64)>,
 }
 
-impl Followed {
+impl RunProgress {
     /// `[####------]  480 of 1,204 (39 %)  20/s  44 s left  3 came back  ramp: 20 a second, step 3 of 4`.
     pub(super) fn line(&mut self, answer: &Value, width: usize) -> String {
         let run = &answer["run"];
@@ -32,22 +31,24 @@ impl Followed {
             bar(position, size, if width < 100 { 10 } else { 24 }),
             format!(
                 "{} of {} ({} %)",
-                grouped(position),
-                grouped(size),
+                group_digits(position),
+                group_digits(size),
                 percent(position, size).unwrap_or(100)
             ),
         ];
         if let Some(now) = now {
-            parts.extend(self.speed(now, position).map(|speed| format!("{}/s", grouped(speed))));
-            parts.extend(time_left(run, now).map(|left| format!("{} left", length(left))));
+            parts.extend(
+                self.speed(now, position).map(|speed| format!("{}/s", group_digits(speed))),
+            );
+            parts.extend(time_left(run, now).map(|left| format!("{} left", format_duration(left))));
         }
         let came_back = number(&run["came_back"]);
         if came_back > 0 {
-            parts.push(format!("{} came back", grouped(came_back)));
+            parts.push(format!("{} came back", group_digits(came_back)));
         }
         let skipped = number(&run["skipped"]);
         if skipped > 0 {
-            parts.push(format!("{} left out", grouped(skipped)));
+            parts.push(format!("{} left out", group_digits(skipped)));
         }
         let note = text(&run["note"]);
         let state = text(&run["state"]);
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_line_tells_how_far_how_fast_and_how_long() {
-        let mut followed = Followed::default();
+        let mut followed = RunProgress::default();
         let canary = followed.line(&seen("2026-11-29T03:00:00.000Z", 0, json!("canary")), 80);
         assert_eq!(canary, "[----------]  0 of 1,000 (0 %)  canary: the first 10 are sent");
         let judging = json!({ "judging": { "since": "2026-11-29T03:00:01.000Z" } });

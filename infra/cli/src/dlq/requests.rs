@@ -1,11 +1,11 @@
-//! What each verb asks of the function: a verb of redrive's, and the body that it reads.
+//! The request of each verb to the redrive function.
 
 use event::Timestamp;
 use letters::Pace;
 use serde_json::{Map, Value, json};
 
-use super::args::{ActOnLetters, ActOnRun, Dlq, Paced, Reveal};
-use super::selection::Chosen;
+use super::args::{Dlq, LetterChange, PaceArgs, Reveal, RunChange};
+use super::selection::SelectionArgs;
 
 /// Letters of a page of an export.
 const LETTERS_IN_PAGE: u64 = 200;
@@ -31,14 +31,14 @@ impl Request {
         match verb {
             Dlq::List(_) => Self::new("list", json!({})),
             Dlq::History(_) => Self::new("history", json!({})),
-            Dlq::Groups(args) => Self::new("groups", selected(&args.chosen, now)),
+            Dlq::Groups(args) => Self::new("groups", selected(&args.selection, now)),
             Dlq::Peek(args) => {
-                let mut body = selected(&args.chosen, now);
+                let mut body = selected(&args.selection, now);
                 body["limit"] = json!(args.limit);
                 Self::new("export", body)
             }
             Dlq::Export(args) => {
-                let mut body = selected(&args.chosen, now);
+                let mut body = selected(&args.selection, now);
                 body["limit"] = json!(LETTERS_IN_PAGE);
                 Self::new("export", revealed(body, &args.reveal))
             }
@@ -47,7 +47,7 @@ impl Request {
             }
             Dlq::Reconcile(args) => args.letters(),
             Dlq::Plan(args) => {
-                let mut body = selected(&args.chosen, now);
+                let mut body = selected(&args.selection, now);
                 if let Some(to) = &args.to {
                     body["to"] = json!(to);
                 }
@@ -91,7 +91,7 @@ impl Request {
     }
 }
 
-fn selected(chosen: &Chosen, now: Timestamp) -> Value {
+fn selected(chosen: &SelectionArgs, now: Timestamp) -> Value {
     json!({ "select": chosen.selection(now) })
 }
 
@@ -102,19 +102,19 @@ fn revealed(mut body: Value, reveal: &Reveal) -> Value {
     body
 }
 
-fn on_run(verb: &'static str, args: &ActOnRun) -> Request {
+fn on_run(verb: &'static str, args: &RunChange) -> Request {
     Request::new(verb, json!({ "run": args.run, "why": args.reason }))
 }
 
-fn on_letters(verb: &'static str, args: &ActOnLetters, now: Timestamp) -> Request {
-    let mut body = selected(&args.chosen, now);
+fn on_letters(verb: &'static str, args: &LetterChange, now: Timestamp) -> Request {
+    let mut body = selected(&args.selection, now);
     body["why"] = json!(args.reason);
     body["apply"] = json!(args.apply);
     Request::new(verb, body)
 }
 
 /// What was given of a pace; the function knows the rest.
-fn pace(paced: &Paced) -> Value {
+fn pace(paced: &PaceArgs) -> Value {
     if paced.unlimited {
         return json!(Pace::unlimited());
     }
@@ -139,15 +139,11 @@ fn pace(paced: &Paced) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Args, Command};
+    use crate::options::parse_verb;
 
     fn verb(words: &[&str]) -> Dlq {
-        let args = Args::try_parse_from(["sluicegate", "dlq"].iter().chain(words)).unwrap();
-        let Some(Command::Dlq(verb)) = args.command else { panic!("{words:?}") };
-        *verb
+        parse_verb(words).unwrap()
     }
 
     #[track_caller]
@@ -299,8 +295,7 @@ mod tests {
             (vec!["plan", "--patch", "@/no/such/file"], "cannot be read"),
             (vec!["peek", "--limit", "0"], "--limit"),
         ] {
-            let words = ["sluicegate", "dlq"].iter().chain(&words);
-            let told = Args::try_parse_from(words).unwrap_err().to_string();
+            let told = parse_verb::<Dlq>(&words).unwrap_err().to_string();
             assert!(told.contains(about), "{told}");
         }
     }

@@ -1,4 +1,4 @@
-//! Which letters are meant, and how that is spelled.
+//! The options that select letters.
 
 use std::time::Duration;
 
@@ -7,76 +7,79 @@ use event::{Code, FailureFingerprint, Timestamp};
 use letters::{LetterId, PointedValue, Selection, Shelf};
 use serde_json::Value;
 
-use crate::lake::args::time;
+use super::suggest::distance;
+use crate::options::parse_duration;
 
-/// Which letters are meant: those that every option given lets through, and all that are dead if none is.
+/// The letters to act on: those that match every given option, or all dead letters if none is given.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Which letters (all that are given have to fit; a list, any of it)")]
-pub(crate) struct Chosen {
-    /// This letter; may be given again, as all lists may
+#[command(
+    next_help_heading = "Selecting letters (those that match every option, by any of its values)"
+)]
+pub(crate) struct SelectionArgs {
+    /// The id of a letter; can be given several times
     #[arg(long, value_name = "ID")]
     letter: Vec<String>,
-    /// Of this stage, such as sink
+    /// The stage, such as sink; can be given several times
     #[arg(long, value_name = "NAME")]
     stage: Vec<String>,
-    /// Of this group: failures of one cause, as `dlq groups` shows them
+    /// The group of failures of one cause, as `dlq groups` shows it
     #[arg(long, value_name = "ID", value_parser = group)]
     group: Vec<FailureFingerprint>,
-    /// That failed with this code, such as contract.violation
+    /// The code of the failure, such as contract.violation
     #[arg(long, value_name = "CODE", value_parser = code)]
     code: Vec<Code>,
-    /// Of this dataset
+    /// The dataset
     #[arg(long, value_name = "NAME")]
     dataset: Vec<String>,
-    /// Of this tenant, where the dataset's contract says what tells it
+    /// The tenant, if the contract of the dataset says how to find it
     #[arg(long, value_name = "NAME")]
     tenant: Vec<String>,
-    /// Held to this version of its contract
+    /// The version of the contract that the event was checked against
     #[arg(long, value_name = "N")]
     contract_version: Vec<u32>,
-    /// That failed last within this time, such as 2h, or at this time or later, such as 2026-11-29T06:00:00Z
+    /// The last failure is at most this old, such as 2h, or not before this time, such as 2026-11-29T06:00:00Z
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
-    since: Option<When>,
-    /// That failed last longer ago than this, such as 10m, or before this time
+    since: Option<TimeOrAge>,
+    /// The last failure is older than this, such as 10m, or before this time
     #[arg(long, value_name = "AGE|TIME", value_parser = when)]
-    until: Option<When>,
-    /// That were redriven so often at least
+    until: Option<TimeOrAge>,
+    /// The letter was redriven at least this often
     #[arg(long, value_name = "N")]
     redrives_from: Option<u32>,
-    /// That were redriven so often at most
+    /// The letter was redriven at most this often
     #[arg(long, value_name = "N")]
     redrives_to: Option<u32>,
-    /// That this run has redriven, and that came back
+    /// The run that redrove the letter before it came back
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Whose payload has this value there, such as /carrier=UA; JSON, or else a text
+    /// A value in the payload, such as /carrier=UA; it is JSON if it parses as that, and text otherwise
     #[arg(long = "where", value_name = "/POINTER=VALUE", value_parser = pointed)]
     value: Option<PointedValue>,
-    /// In this state [default: dead; of release: quarantined; of restore: discarded]
+    /// The state [default: dead; quarantined for release; discarded for restore]
     #[arg(long, value_enum, value_name = "STATE")]
     state: Option<State>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum State {
-    /// It waits for an operator
+    /// The letter waits for an operator
     Dead,
-    /// It came back too often
+    /// The letter came back too often
     Quarantined,
-    /// An operator has put it aside
+    /// An operator has discarded the letter
     Discarded,
-    /// A run has sent it, and it has not come back
+    /// A run has sent the letter, and it has not come back
     Redriven,
 }
 
-/// A point in time, or how long before now it is.
+/// A point in time, or an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(crate) enum TimeOrAge {
     Ago(Duration),
     At(Timestamp),
 }
 
-impl When {
+impl TimeOrAge {
     pub(crate) fn time(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Ago(age) => now.minus(age),
@@ -85,13 +88,23 @@ impl When {
     }
 }
 
-impl Chosen {
-    /// Whether nothing but a state is given: all letters in it are meant.
+impl SelectionArgs {
+    /// Whether no option but the state is given, so that all letters in it are selected.
     pub(crate) fn is_everything(&self, now: Timestamp) -> bool {
         Selection { state: None, ..self.selection(now) } == Selection::default()
     }
 
-    /// As the function reads it.
+    /// The stages that are named.
+    pub(super) fn stages(&self) -> &[String] {
+        &self.stage
+    }
+
+    /// The datasets that are named.
+    pub(super) fn datasets(&self) -> &[String] {
+        &self.dataset
+    }
+
+    /// The selection as the function reads it.
     pub(crate) fn selection(&self, now: Timestamp) -> Selection {
         Selection {
             letters: self.letter.iter().cloned().map(LetterId).collect(),
@@ -118,11 +131,11 @@ impl Chosen {
 }
 
 /// `2h`, or a time.
-pub(crate) fn when(text: &str) -> Result<When, String> {
-    if let Ok(age) = time(text) {
-        return Ok(When::Ago(age));
+pub(crate) fn when(text: &str) -> Result<TimeOrAge, String> {
+    if let Ok(age) = parse_duration(text) {
+        return Ok(TimeOrAge::Ago(age));
     }
-    text.parse().map(When::At).map_err(|_| {
+    text.parse().map(TimeOrAge::At).map_err(|_| {
         "expected an age such as 10m, 2h or 3d, or a time such as 2026-11-29T06:00:00Z".to_owned()
     })
 }
@@ -134,14 +147,11 @@ pub(super) fn group(text: &str) -> Result<FailureFingerprint, String> {
             && digits.len() == 16
             && digits.chars().all(|c| c.is_ascii_hexdigit())
     });
-    let expected = || {
+    let group = is_one.then(|| serde_json::from_value(Value::from(text)).ok()).flatten();
+    group.ok_or_else(|| {
         "expected a group's id such as 1-d7fbe72759a91ea3; `sluicegate dlq groups` shows them"
             .to_owned()
-    };
-    if !is_one {
-        return Err(expected());
-    }
-    serde_json::from_value(Value::from(text)).map_err(|_| expected())
+    })
 }
 
 fn code(text: &str) -> Result<Code, String> {
@@ -175,23 +185,6 @@ fn near(text: &str) -> Vec<&'static str> {
     near.into_iter().map(|(_, code)| code).collect()
 }
 
-/// How many characters are to be added, left out or replaced to make one of the other (Levenshtein's distance).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    // Nobody means a code by a text of thousands of characters.
-    for (line, c) in from.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
-}
-
 /// `/pointer=VALUE`: the value is JSON if it can be read as that, else a text.
 fn pointed(text: &str) -> Result<PointedValue, String> {
     let expected = "expected a JSON Pointer and a value, such as /carrier=UA or /legs/0/miles=2475";
@@ -214,7 +207,7 @@ mod tests {
     #[derive(Debug, clap::Parser)]
     struct Words {
         #[command(flatten)]
-        chosen: Chosen,
+        chosen: SelectionArgs,
     }
 
     fn selection(words: &[&str]) -> Selection {

@@ -1,57 +1,58 @@
-//! What can be asked of a lake, and how sizes and times are spelled.
+//! The arguments of `sluicegate lake`.
 
 use std::time::Duration;
 
 use clap::Subcommand;
 
 use crate::account::Pipeline;
-use crate::args::Format;
+use crate::options::{Format, parse_duration};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lake {
-    /// Make few large objects of each partition's many small ones, and sweep what nobody needs
+    /// Merge the small objects of each partition into large ones, and delete what is no longer needed
     Compact(Compact),
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Compact {
-    /// Only this sink's partitions
+    /// Compact only the partitions of this sink
     #[arg(long, value_name = "NAME")]
     pub(crate) sink: Option<String>,
-    /// Only this dataset's
+    /// Compact only the partitions of this dataset
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
-    /// Only this day's, such as 2013-01-31
+    /// Compact only the partitions of this day, such as 2013-01-31
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
-    /// Objects below this size are put together, up to it
-    #[arg(long, value_name = "SIZE", default_value = "128MB", value_parser = size)]
+    /// Merge objects that are smaller than this, into objects of up to this size
+    #[arg(long, value_name = "SIZE", default_value = "128MB", value_parser = parse_size)]
     pub(crate) target_size: usize,
-    /// Objects that are younger are left alone: their writers may be at work; at least 20m
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    /// Leave younger objects alone, since writers may still be working on them; at least 20m
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
     pub(crate) older_than: Duration,
-    /// For how long objects stay that others replace, for queries that have begun; at least 20m
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    /// Keep replaced objects for this long, for queries that are running; at least 20m
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
     pub(crate) keep_replaced: Duration,
-    /// Only say what would be done
+    /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How it is told on standard output
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) pipeline: Pipeline,
-    /// The lake's bucket [default: the stack's, or the template's on this machine]
+    /// The name of the lake's bucket [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "NAME")]
     pub(crate) bucket: Option<String>,
-    /// The dedupe table [default: the stack's, or the template's on this machine]
+    /// The name of the dedupe table [default: from the stack's outputs, or from template.yaml]
     #[arg(long, value_name = "NAME")]
     pub(crate) dedupe_table: Option<String>,
 }
 
-/// `128MB`, `1GB`, `512KB`: of 1,000 bytes each, as S3 and its bills count; `128MiB` of 1,024.
-fn size(text: &str) -> Result<usize, String> {
-    let (number, unit) = split(text);
+/// Parses a size: `128MB`, `1GB` and `512KB` count in thousands of bytes, as S3 and its bills do, `128MiB` in 1,024.
+fn parse_size(text: &str) -> Result<usize, String> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
     let factor = match unit {
         "KB" => Some(1_000),
         "MB" => Some(1_000_000),
@@ -69,43 +70,17 @@ fn size(text: &str) -> Result<usize, String> {
     bytes.ok_or_else(|| "expected a size up to 1GB, such as 128MB or 512KiB".to_owned())
 }
 
-/// `20m`, `1h`, `2d`.
-pub(crate) fn time(text: &str) -> Result<Duration, String> {
-    let (number, unit) = split(text);
-    let seconds = match unit {
-        "s" => Some(1),
-        "m" | "min" => Some(60),
-        "h" => Some(3_600),
-        "d" => Some(86_400),
-        _ => None,
-    };
-    let seconds = number.parse::<u64>().ok().zip(seconds);
-    let seconds = seconds.and_then(|(number, seconds)| number.checked_mul(seconds));
-    let time = seconds.filter(|seconds| *seconds <= 3_650 * 86_400).map(Duration::from_secs);
-    time.ok_or_else(|| "expected a time such as 20m, 1h or 2d".to_owned())
-}
-
-fn split(text: &str) -> (&str, &str) {
-    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_times_have_units() {
+    fn sizes_have_units() {
         for (text, expected) in [("128MB", 128_000_000), ("2KiB", 2_048), ("1GB", 1_000_000_000)] {
-            assert_eq!(size(text), Ok(expected), "{text}");
+            assert_eq!(parse_size(text), Ok(expected), "{text}");
         }
         for text in ["128", "MB", "0MB", "2GB", "1.5MB", "18446744073709551615GB"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-        for (text, expected) in [("20m", 1_200), ("90min", 5_400), ("1h", 3_600), ("2d", 172_800)] {
-            assert_eq!(time(text), Ok(Duration::from_secs(expected)), "{text}");
-        }
-        for text in ["20", "h", "1w", "18446744073709551615d"] {
-            assert!(time(text).is_err(), "{text}");
+            assert!(parse_size(text).is_err(), "{text}");
         }
     }
 }

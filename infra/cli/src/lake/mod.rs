@@ -1,25 +1,27 @@
-//! `sluicegate lake`: what an operator does with a lake that is there, here or on AWS.
+//! `sluicegate lake`: maintains a lake, in the local emulation or on AWS.
 
 pub(crate) mod args;
-mod told;
+mod report;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws::{ClaimStore, Objects};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use emulation::template::Stack;
 use lake_storage::compact::{Compaction, LONGEST_LIFE, Selection, Settings, Tally, partitions};
 use lake_storage::{Partition, S3Bucket};
 use runtime::SystemClock;
 use runtime::env::Process;
 
 use self::args::{Compact, Lake};
-use self::told::Done;
-use crate::args::Format;
+use self::report::Done;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::local::endpoint::Endpoint;
+use crate::options::Format;
 use crate::output::Output;
 use crate::root;
 
@@ -67,11 +69,10 @@ async fn compact(
         dataset: args.dataset.clone(),
         date: args.date.clone(),
     };
-    let failed = |what: String, failure: event::Failure| {
-        Failure::new(what).because(std::io::Error::other(failure.to_string()))
-    };
     let found = partitions(&bucket, &selection).await.map_err(|failure| {
-        failed(format!("s3://{} cannot be listed", names.bucket), failure).next(endpoint.advice())
+        Failure::new(format!("s3://{} cannot be listed", names.bucket))
+            .because(io::Error::other(failure.to_string()))
+            .next(endpoint.advice())
     })?;
     if found.is_empty() {
         return Err(Failure::new(format!("s3://{} has no such partition", names.bucket))
@@ -88,11 +89,13 @@ async fn compact(
     let mut done =
         Done { is_dry_run: args.dry_run, keep_replaced: args.keep_replaced, ..Done::default() };
     for (at, partition) in found.iter().enumerate() {
-        output.status(&format!("  {partition}, {} of {}", at + 1, found.len()));
-        match one(&compaction, partition, args.dry_run).await {
+        let line = format!("{} of {}: {partition}", at + 1, found.len());
+        output.progress(at as u64, found.len() as u64, &line);
+        match compact_partition(&compaction, partition, args.dry_run).await {
             Ok(tally) => done.partitions.push((partition.to_string(), tally)),
             Err(failure) => {
-                let failure = failed(format!("{partition} is not done"), failure);
+                let failure = Failure::new(format!("{partition} is not done"))
+                    .because(io::Error::other(failure.to_string()));
                 output.note(&failure.to_string());
                 done.failed += 1;
             }
@@ -109,7 +112,7 @@ async fn compact(
         .next("run it again: what was done is done, and it begins where it ended"))
 }
 
-async fn one(
+async fn compact_partition(
     compaction: &Compaction<'_, S3Bucket, ClaimStore>,
     partition: &Partition,
     is_dry_run: bool,
@@ -119,6 +122,11 @@ async fn one(
     } else {
         compaction.partition(partition).await
     }
+}
+
+/// A variable of the first function that has it.
+fn variable(stack: &Stack, name: &str) -> Option<String> {
+    stack.functions.iter().find_map(|function| function.environment.get(name)).cloned()
 }
 
 /// Where the lake is: as given, or as the stack has it, or on this machine as the template makes it.
@@ -147,11 +155,8 @@ impl Names {
             .map_err(|failure| failure.next(format!("{give}, or --root FOLDER")))?;
         let stack = emulation::stack(&root, &BTreeMap::new())
             .map_err(|error| Failure::new("the template cannot be used").because(error))?;
-        let variable = |name: &str| {
-            stack.functions.iter().find_map(|function| function.environment.get(name)).cloned()
-        };
-        let bucket = args.bucket.clone().or_else(|| variable("LAKE_BUCKET"));
-        let table = args.dedupe_table.clone().or_else(|| variable("DEDUPE_TABLE"));
+        let bucket = args.bucket.clone().or_else(|| variable(&stack, "LAKE_BUCKET"));
+        let table = args.dedupe_table.clone().or_else(|| variable(&stack, "DEDUPE_TABLE"));
         let (Some(bucket), Some(dedupe_table)) = (bucket, table) else {
             return Err(Failure::new("template.yaml has no lake function").next(give));
         };

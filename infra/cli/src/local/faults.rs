@@ -1,4 +1,4 @@
-//! `sluicegate local faults`: what goes wrong on purpose in an emulation that runs.
+//! `sluicegate local faults`: the faults that a running emulation injects.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -11,30 +11,31 @@ use http::Method;
 use runtime::env::Process;
 use serde_json::Value;
 
-use super::endpoint::Endpoint;
-use crate::args::{FaultsVerb, read_plan};
+use super::args::FaultsVerb;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::options::read_plan;
 use crate::output::Output;
-use crate::output::grouped;
+use crate::output::text::group_digits;
 
 pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, Failure> {
     let told = match verb {
         FaultsVerb::List(at) => {
             let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
-            table(&endpoint.tell(Method::GET, FAULTS, Bytes::new()).await?)
+            table(&endpoint.request(Method::GET, FAULTS, Bytes::new()).await?)
         }
         FaultsVerb::Add { file, at } => {
             let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             let plan = plan(&file)?;
             let body = serde_json::json!({ "seed": plan.seed, "faults": plan.rules }).to_string();
-            endpoint.tell(Method::POST, FAULTS, Bytes::from(body)).await?;
-            table(&endpoint.tell(Method::GET, FAULTS, Bytes::new()).await?)
+            endpoint.request(Method::POST, FAULTS, Bytes::from(body)).await?;
+            table(&endpoint.request(Method::GET, FAULTS, Bytes::new()).await?)
         }
         FaultsVerb::Clear { number, at } => {
             let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             let path = number.map_or_else(|| FAULTS.to_owned(), |n| format!("{FAULTS}/{n}"));
-            let told = endpoint.tell(Method::DELETE, &path, Bytes::new()).await?;
-            format!("{} taken out of force", told["removed"].as_u64().unwrap_or(0))
+            let told = endpoint.request(Method::DELETE, &path, Bytes::new()).await?;
+            format!("{} removed", told["removed"].as_u64().unwrap_or(0))
         }
     };
     output.result(&told);
@@ -55,12 +56,12 @@ fn plan(file: &Path) -> Result<Plan, Failure> {
 fn table(told: &Value) -> String {
     let faults = told["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
     if faults.is_empty() {
-        return "nothing goes wrong on purpose".to_owned();
+        return "no faults are injected".to_owned();
     }
     let mut text = format!("{:>6}  {:>9}  rule", "number", "struck");
     for fault in faults {
         let number = fault["number"].as_u64().unwrap_or(0);
-        let done = grouped(fault["done"].as_u64().unwrap_or(0));
+        let done = group_digits(fault["done"].as_u64().unwrap_or(0));
         text.push_str(&format!("\n{number:>6}  {done:>9}  {}", rule(fault)));
     }
     text
@@ -68,19 +69,18 @@ fn table(told: &Value) -> String {
 
 /// `lost-answer on dynamodb from SinkFunction, chance 0.1, 25 s left`.
 fn rule(fault: &Value) -> String {
-    let text = |name: &str| fault[name].as_str().filter(|text| *text != "*");
-    let mut rule = text("fault").unwrap_or_default().to_owned();
+    let mut rule = member(fault, "fault").unwrap_or_default().to_owned();
     let by = if rule == "host-slow" { "by" } else { "by up to" };
     let words = [("on", "on"), ("from", "from"), ("at", "at"), (by, "by"), ("with", "answer")];
     for (word, name) in words {
-        if let Some(value) = text(name) {
+        if let Some(value) = member(fault, name) {
             rule.push_str(&format!(" {word} {value}"));
         }
     }
     if let Some(status) = fault["status"].as_u64() {
         rule.push_str(&format!(" with {status}"));
     }
-    if let Some(after) = text("retry-after") {
+    if let Some(after) = member(fault, "retry-after") {
         rule.push_str(&format!(", Retry-After {after}"));
     }
     if let Some(chance) = fault["chance"].as_f64().filter(|chance| *chance < 1.0) {
@@ -98,6 +98,11 @@ fn rule(fault: &Value) -> String {
     rule
 }
 
+/// A member's text, unless it stands for all.
+fn member<'a>(fault: &'a Value, name: &str) -> Option<&'a str> {
+    fault[name].as_str().filter(|text| *text != "*")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -106,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_told_in_its_own_words() {
-        assert_eq!(table(&json!({ "faults": [] })), "nothing goes wrong on purpose");
+        assert_eq!(table(&json!({ "faults": [] })), "no faults are injected");
         let told = table(&json!({ "faults": [
             {"number": 1, "done": 1200, "fault": "slow", "on": "*", "chance": 1.0, "by": "200ms"},
             {"number": 2, "done": 0, "fault": "kill", "on": "Sink", "at": "call", "chance": 0.25,

@@ -1,6 +1,6 @@
-//! `sluicegate local`: the emulation by itself, and what is done with one that runs, ours or another.
+//! `sluicegate local`: runs the local emulation, and works with one that is running.
 
-pub(crate) mod endpoint;
+pub(crate) mod args;
 mod faults;
 mod send;
 mod soak;
@@ -12,7 +12,7 @@ pub(crate) mod view;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::args::Local;
+use self::args::Local;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::root;
@@ -29,25 +29,5 @@ pub(crate) async fn run(
         Local::Status(args) => status::run(&args, output).await,
         Local::Faults(verb) => faults::run(verb, output).await,
         Local::Soak(args) => soak::run(&root::find(root)?, &args, output).await,
-    }
-}
-
-/// Ctrl-C, or a request to terminate.
-pub(crate) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = terminated => {}
-        () = interrupted => {}
     }
 }

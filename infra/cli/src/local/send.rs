@@ -1,4 +1,4 @@
-//! `sluicegate local send`: a file's events into a pipeline that runs, here or elsewhere.
+//! `sluicegate local send`: sends the events of a file to a running pipeline, on this machine or elsewhere.
 //!
 //! Through the official SDK, so that any endpoint will do. A file of any size goes in slices, as
 //! objects; or as messages, ten to a call.
@@ -13,14 +13,15 @@ use flate2::Crc;
 use runtime::env::Process;
 use verify::input::{File, Format};
 
-use super::endpoint::Endpoint;
-use crate::args::{Send, SendAs};
+use super::args::{Send, SendAs};
 use crate::check::contracts_of;
-use crate::demo::feed::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, gzipped};
-use crate::demo::input;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::output::{Output, counted};
+use crate::output::Output;
+use crate::output::text::pluralize;
 use crate::root;
+use crate::verification::input;
+use crate::verification::send::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, compress};
 
 /// Of one `SendMessageBatch`.
 const MAX_ENTRIES: usize = 10;
@@ -79,8 +80,9 @@ async fn put(
     let (mut objects, mut done) = (0_usize, 0);
     for start in (0..total).step_by(MAX_EVENTS) {
         let end = total.min(start + MAX_EVENTS);
-        let failed = || format!("s3://{bucket} did not take an object ({done} events sent)");
-        let body = gzipped(&file.part(start, end))
+        let failed =
+            || format!("s3://{bucket} did not take an object ({} sent)", pluralize(done, "event"));
+        let body = compress(&file.part(start, end))
             .map_err(|error| Failure::new(failed()).because(error))?;
         // The content in the key: the same file again is the same objects, another is others.
         let mut crc = Crc::new();
@@ -93,9 +95,13 @@ async fn put(
         put.map_err(|error| endpoint.refused(failed(), aws_sdk_s3::Error::from(error)))?;
         objects += 1;
         done = end;
-        output.status(&format!("  {done} of {total} events"));
+        output.progress(
+            done as u64,
+            total as u64,
+            &format!("{done} of {}", pluralize(total, "event")),
+        );
     }
-    let (events, objects) = (counted(done, "event"), counted(objects, "object"));
+    let (events, objects) = (pluralize(done, "event"), pluralize(objects, "object"));
     Ok(format!("sent {events} in {objects} to s3://{bucket}/{}/", args.dataset))
 }
 
@@ -108,13 +114,14 @@ async fn send(
 ) -> Result<String, Failure> {
     if file.format == Format::Csv {
         return Err(Failure::new(
-            "a CSV record says nothing without its header, and is no message",
+            "a CSV record cannot be sent as a message, since it needs the header",
         )
         .next("send the file --as objects"));
     }
     let events: Vec<&[u8]> = file.records.iter().map(|it| file.bytes_of(it).trim_ascii()).collect();
     let sqs = endpoint.sqs();
-    let failed = |done: usize| format!("{queue} did not take a message ({done} events sent)");
+    let failed =
+        |done: usize| format!("{queue} did not take a message ({} sent)", pluralize(done, "event"));
     let url = sqs
         .get_queue_url()
         .queue_name(queue)
@@ -142,14 +149,15 @@ async fn send(
         }
         // What the answer lists in neither way was not sent.
         if answer.successful.len() < batch.len() {
-            let missing = counted(batch.len() - answer.successful.len(), "event");
+            let missing = pluralize(batch.len() - answer.successful.len(), "event");
             return Err(Failure::new(failed(done + answer.successful.len()))
-                .because(std::io::Error::other(format!("the answer says nothing of {missing}"))));
+                .because(std::io::Error::other(format!("the answer does not mention {missing}"))));
         }
         done += batch.len();
-        output.status(&format!("  {done} of {} events", events.len()));
+        let line = format!("{done} of {}", pluralize(events.len(), "event"));
+        output.progress(done as u64, events.len() as u64, &line);
     }
-    Ok(format!("sent {} as messages to {queue}", counted(done, "event")))
+    Ok(format!("sent {} as messages to {queue}", pluralize(done, "event")))
 }
 
 /// As many of the next events as one call takes; at least one.

@@ -1,6 +1,6 @@
 //! `sluicegate local soak`: the pipeline under one adversary after another.
 //!
-//! For each seed a world of its own: events in, a storm while they pass, then a redrive of what the
+//! For each seed a emulation of its own: events in, a storm while they pass, then a redrive of what the
 //! storm left in dead-letter queues, and a judgement that trusts no function.
 
 use std::collections::BTreeMap;
@@ -15,16 +15,18 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 use verify::judge::Verdict;
 
-use super::interrupted;
-use crate::args::{Soak, read_plan};
-use crate::demo::redrive::redrive;
-use crate::demo::{Task, feed, judged, read};
+use super::args::Soak;
 use crate::failure::Failure;
-use crate::output::{Output, counted, grouped};
-use crate::world::{self, Plan};
+use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
+use crate::options::read_plan;
+use crate::output::Output;
+use crate::output::text::{group_digits, pluralize};
+use crate::startup::{self, StartOptions};
+use crate::verification::redrive::redrive;
+use crate::verification::{Task, judge_dataset, read_task, send};
 
 /// How one seed ended.
-struct Ended {
+struct SoakRun {
     seed: u64,
     verdict: Verdict,
     redriven: u64,
@@ -35,13 +37,13 @@ struct Ended {
 
 /// Runs all seeds: 0 if each kept every promise, 1 if one did not.
 pub(super) async fn run(root: &Path, args: &Soak, output: &Output) -> Result<ExitCode, Failure> {
-    let task = read(root, &args.dataset, args.input.as_deref(), args.events, output)?;
+    let task = read_task(root, &args.dataset, args.input.as_deref(), args.events, output)?;
     let rules = args.file.as_deref().map(read_plan).transpose()?;
     tokio::select! {
         code = soak(root, args, &task, rules.as_ref(), output) => code,
-        () = interrupted() => {
+        () = wait_for_interrupt() => {
             output.note("interrupted");
-            Ok(ExitCode::from(130))
+            Ok(ExitCode::from(INTERRUPTED))
         }
     }
 }
@@ -53,17 +55,17 @@ async fn soak(
     rules: Option<&Faults>,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let binaries = world::build(root, args.release, output).await?;
+    let binaries = startup::build(root, args.release, output).await?;
     let started = Instant::now();
     let seeds = stream::iter(args.first..args.first.saturating_add(args.seeds));
-    let worlds = seeds.map(|seed| {
+    let runs = seeds.map(|seed| {
         let faults = match rules {
             Some(plan) => Faults { seed, ..plan.clone() },
             None => Faults::storm(seed),
         };
-        one(root, args, task, faults, binaries.clone())
+        run_seed(root, args, task, faults, binaries.clone())
     });
-    let mut ends = worlds.buffer_unordered(usize::try_from(args.at_once).unwrap_or(1));
+    let mut ends = runs.buffer_unordered(usize::try_from(args.at_once).unwrap_or(1));
     let (mut done, mut broken) = (0_u64, Vec::new());
     let mut all = BTreeMap::<Fault, u64>::new();
     while let Some(ended) = ends.next().await {
@@ -72,15 +74,16 @@ async fn soak(
         for (fault, count) in &ended.faults {
             *all.entry(*fault).or_default() += count;
         }
-        output.note(&line(&ended));
+        output.note(&format_run(&ended));
         if !ended.is_kept() {
             for what in ended.verdict.broken_promises() {
-                output.note(&output.cut(&format!("            {what}")));
+                output.note(&output.truncate(&format!("            {what}")));
             }
             broken.push(ended.seed);
         }
         let left = args.seeds - done;
-        output.status(&format!("{done} done, {left} left, {} broken", broken.len()));
+        let line = format!("{done} done, {left} left, {} broken", broken.len());
+        output.progress(done, args.seeds, &line);
     }
     broken.sort_unstable();
     output.result(&summary(args, task.input.wanted, &all, &broken, started.elapsed()));
@@ -88,17 +91,17 @@ async fn soak(
 }
 
 /// One seed, from start to end.
-async fn one(
+async fn run_seed(
     root: &Path,
     args: &Soak,
     task: &Task,
     faults: Faults,
     binaries: PathBuf,
-) -> Result<Ended, Failure> {
+) -> Result<SoakRun, Failure> {
     let (seed, started) = (faults.seed, Instant::now());
     let log = Arc::new(|_: &LogLine<'_>| {});
-    let weather = world::weather(root)?;
-    let plan = Plan {
+    let weather = startup::weather(root)?;
+    let options = StartOptions {
         root,
         release: args.release,
         port: 0,
@@ -108,39 +111,39 @@ async fn one(
         skip_idle: true,
         state: None,
     };
-    let world = world::start_built(plan, binaries).await?;
+    let emulation = startup::start_built(options, binaries).await?;
     let ended = async {
-        let fed = feed::feed(&world, &task.dataset, &task.input)?;
+        let sent = send::send_events(&emulation, &task.dataset, &task.input)?;
         let patience = Duration::from_secs(args.timeout);
-        let was_settled = world.settle(patience).await.is_ok();
-        let faults = world.adversary().tally();
-        world.adversary().clear();
-        let back = redrive(&world, patience).await?;
-        let verdict = judged(&world, &weather, &task.dataset, &fed.sent)?;
+        let was_settled = emulation.settle(patience).await.is_ok();
+        let faults = emulation.adversary().tally();
+        emulation.adversary().clear();
+        let back = redrive(&emulation, patience).await?;
+        let verdict = judge_dataset(&emulation, &weather, &task.dataset, &sent.sent)?;
         let (redriven, elapsed) = (back.letters, started.elapsed());
         let is_settled = was_settled && back.is_settled;
-        Ok(Ended { seed, verdict, redriven, faults, is_settled, elapsed })
+        Ok(SoakRun { seed, verdict, redriven, faults, is_settled, elapsed })
     };
     let ended = ended.await;
-    world.shutdown().await;
+    emulation.shutdown().await;
     ended
 }
 
-impl Ended {
+impl SoakRun {
     fn is_kept(&self) -> bool {
         self.is_settled && self.verdict.is_kept()
     }
 }
 
 /// `seed 17  kept    2,000 written  14 redriven  1,312 faults  23.1 s`
-fn line(ended: &Ended) -> String {
+fn format_run(ended: &SoakRun) -> String {
     let verdict = if ended.is_kept() { "kept" } else { "BROKEN" };
     let mut line = format!(
         "seed {:<6} {verdict:<6} {:>7} written {:>6} redriven {:>7} faults {:>6.1} s",
         ended.seed,
-        grouped(ended.verdict.written),
-        grouped(ended.redriven),
-        grouped(ended.faults.values().sum()),
+        group_digits(ended.verdict.written),
+        group_digits(ended.redriven),
+        group_digits(ended.faults.values().sum()),
         ended.elapsed.as_secs_f64(),
     );
     if !ended.is_settled {
@@ -162,23 +165,23 @@ fn summary(
         [first, ..] => format!(
             "{} of them broke a promise: {broken:?}\nagain: {}",
             broken.len(),
-            again(args, *first)
+            repeat_command(args, *first)
         ),
     };
     let struck: Vec<String> =
-        faults.iter().map(|(fault, count)| format!("{fault} {}", grouped(*count))).collect();
+        faults.iter().map(|(fault, count)| format!("{fault} {}", group_digits(*count))).collect();
     format!(
         "{} from {}, {} each, in {:.0} s: {verdict}\nfaults: {}",
-        counted(seeds, "seed"),
+        pluralize(seeds, "seed"),
         args.first,
-        counted(events, "event"),
+        pluralize(events, "event"),
         elapsed.as_secs_f64(),
         struck.join(", ")
     )
 }
 
 /// The command that runs one seed again, with all that it was run with.
-fn again(args: &Soak, seed: u64) -> String {
+fn repeat_command(args: &Soak, seed: u64) -> String {
     let mut command = format!(
         "sluicegate local soak --first {seed} --seeds 1 --events {} --dataset {}",
         args.events, args.dataset
@@ -194,16 +197,14 @@ fn again(args: &Soak, seed: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Args, Command, Local};
+    use crate::local::args::Local;
+    use crate::options::parse_verb;
 
     fn soak(words: &str) -> Soak {
-        let args =
-            Args::parse_from(["sluicegate", "local", "soak"].into_iter().chain(words.split(' ')));
-        match args.command {
-            Some(Command::Local(Local::Soak(soak))) => soak,
+        let words: Vec<&str> = std::iter::once("soak").chain(words.split(' ')).collect();
+        match parse_verb(&words).unwrap() {
+            Local::Soak(soak) => soak,
             other => panic!("{other:?}"),
         }
     }
@@ -212,7 +213,7 @@ mod tests {
     fn a_seed_is_run_again_with_all_that_it_was_run_with() {
         let args =
             soak("--seeds 9 --events 200 --dataset orders --input my/orders.csv --faults f.yaml");
-        let again = again(&args, 4);
+        let again = repeat_command(&args, 4);
         let expected = "sluicegate local soak --first 4 --seeds 1 --events 200 --dataset orders \
                         --input my/orders.csv --faults f.yaml";
         assert_eq!(again, expected);

@@ -1,6 +1,6 @@
-//! `sluicegate local status`: what waits where, and who works on it.
+//! `sluicegate local status`: queues, functions and event source mappings.
 //!
-//! The emulation tells all of it; of another emulator, or of AWS, the queues can be asked through SQS.
+//! The emulation reports all of them; of another emulator, or of AWS, SQS reports the queues.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -11,10 +11,12 @@ use emulation::server::STATUS;
 use runtime::env::Process;
 use serde_json::{Value, json};
 
-use super::endpoint::{Endpoint, NotOurs};
-use super::{interrupted, table};
-use crate::args::{Format, Status};
+use super::args::Status;
+use super::table;
+use crate::endpoint::{Endpoint, NoStatus};
 use crate::failure::Failure;
+use crate::interrupt::wait_for_interrupt;
+use crate::options::Format;
 use crate::output::Output;
 
 /// Between two looks.
@@ -25,10 +27,10 @@ pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Fail
     // Without a stack of that name there are no queues, which looks like one that has nothing to do.
     endpoint.outputs().await?;
     loop {
-        let (status, unwell) = match endpoint.ours(STATUS).await {
+        let (status, unwell) = match endpoint.emulation_status(STATUS).await {
             Ok(status) => (status, None),
-            Err(NotOurs::Another) => (of_sqs(&endpoint).await?, None),
-            Err(NotOurs::Unwell(why)) => {
+            Err(NoStatus::OtherEmulator) => (of_sqs(&endpoint).await?, None),
+            Err(NoStatus::NoAnswer(why)) => {
                 let told = format!("{why}: asking SQS for the queues alone");
                 output.note(&told);
                 (of_sqs(&endpoint).await?, Some(told))
@@ -52,7 +54,7 @@ pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Fail
         }
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
-            () = interrupted() => return Ok(ExitCode::SUCCESS),
+            () = wait_for_interrupt() => return Ok(ExitCode::SUCCESS),
         }
     }
 }
@@ -60,37 +62,44 @@ pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Fail
 /// The queues alone, as SQS has them: of a stack that was named, or of the whole account.
 async fn of_sqs(endpoint: &Endpoint) -> Result<Value, Failure> {
     let sqs = endpoint.sqs();
-    let refused = |error: aws_sdk_sqs::Error| {
-        endpoint.refused(format!("{} does not tell its queues", endpoint.name()), error)
-    };
     // CloudFormation names what the template does not name after the stack.
     let prefix = endpoint.stack.as_ref().map(|stack| format!("{stack}-"));
     let listed = sqs.list_queues().set_queue_name_prefix(prefix);
     let mut urls = listed.into_paginator().items().send();
     let mut queues = Vec::new();
     while let Some(url) = urls.next().await {
-        let url = url.map_err(|error| refused(error.into()))?;
+        let url = url.map_err(|error| refused(endpoint, error.into()))?;
         let asked = sqs.get_queue_attributes().queue_url(&url);
         let answer = asked.attribute_names(QueueAttributeName::All).send().await;
-        let answer = answer.map_err(|error| refused(error.into()))?;
+        let answer = answer.map_err(|error| refused(endpoint, error.into()))?;
         queues.push(queue(&url, answer.attributes.unwrap_or_default().into_iter().collect()));
     }
     Ok(json!({ "queues": queues }))
 }
 
+fn refused(endpoint: &Endpoint, error: aws_sdk_sqs::Error) -> Failure {
+    endpoint.refused(format!("{} does not list its queues", endpoint.name()), error)
+}
+
 fn queue(url: &str, attributes: BTreeMap<QueueAttributeName, String>) -> Value {
     use QueueAttributeName as Name;
-    let count = |name| attributes.get(&name).and_then(|text| text.parse::<u64>().ok());
     let policy = attributes.get(&Name::RedrivePolicy);
     let policy: Option<Value> = policy.and_then(|text| serde_json::from_str(text).ok());
     let target = policy.as_ref().and_then(|policy| policy.get("deadLetterTargetArn")?.as_str());
     json!({
         "name": url.rsplit('/').next(),
-        "visible": count(Name::ApproximateNumberOfMessages),
-        "in_flight": count(Name::ApproximateNumberOfMessagesNotVisible),
-        "delayed": count(Name::ApproximateNumberOfMessagesDelayed),
+        "visible": count(&attributes, &Name::ApproximateNumberOfMessages),
+        "in_flight": count(&attributes, &Name::ApproximateNumberOfMessagesNotVisible),
+        "delayed": count(&attributes, &Name::ApproximateNumberOfMessagesDelayed),
         "dead_letter_queue": target.and_then(|arn| arn.rsplit(':').next()),
     })
+}
+
+fn count(
+    attributes: &BTreeMap<QueueAttributeName, String>,
+    name: &QueueAttributeName,
+) -> Option<u64> {
+    attributes.get(name).and_then(|text| text.parse().ok())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::logs::short_name;
+use crate::output::table::{Cell, Column, Table};
 
 pub(super) fn text(status: &Value, endpoint: &str) -> String {
     let mut parts = vec![endpoint.to_owned()];
@@ -14,31 +15,30 @@ pub(super) fn text(status: &Value, endpoint: &str) -> String {
         row
     });
     let head = ["queue", "visible", "in flight", "delayed", "oldest", "dead letters to"];
-    parts.extend(table(&head, &queues));
+    parts.extend(table(&head, queues));
     let functions = rows(status, "functions", |function| {
         let all = function["environments"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let in_state = |state: &str| all.iter().filter(|each| each["state"] == state).count();
         let sum: u64 = all.iter().filter_map(|each| each["invocations"].as_u64()).sum();
         let peak = all.iter().filter_map(|each| each["peak_memory_mb"].as_u64()).max();
         let memory = format!("{} of {}", peak.unwrap_or(0), number(&function["memory_mb"]));
-        let (busy, idle) = (in_state("busy").to_string(), in_state("idle").to_string());
+        let busy = all.iter().filter(|each| each["state"] == "busy").count().to_string();
+        let idle = all.iter().filter(|each| each["state"] == "idle").count().to_string();
         vec![name(function), busy, idle, sum.to_string(), memory]
     });
     let head = ["function", "busy", "idle", "invocations", "peak MB"];
-    parts.extend(table(&head, &functions));
+    parts.extend(table(&head, functions));
     let mappings = rows(status, "mappings", |mapping| {
-        let short =
-            |member: &str| short_name(mapping[member].as_str().unwrap_or_default()).to_owned();
-        let source = match mapping["table"].is_string() {
-            true => format!("{} (stream)", short("table")),
-            false => short("queue"),
+        let function = short_name(mapping["function"].as_str().unwrap_or_default());
+        let source = match mapping["table"].as_str() {
+            Some(table) => format!("{} (stream)", short_name(table)),
+            None => short_name(mapping["queue"].as_str().unwrap_or_default()).to_owned(),
         };
-        let mut row = vec![format!("{source} to {}", short("function"))];
+        let mut row = vec![format!("{source} to {function}")];
         row.push(mapping["activity"].as_str().unwrap_or_default().to_owned());
         row.extend(["records", "failures", "throttles"].map(|member| number(&mapping[member])));
         row
     });
-    parts.extend(table(&["mapping", "now", "records", "failed", "throttled"], &mappings));
+    parts.extend(table(&["mapping", "now", "records", "failed", "throttled"], mappings));
     if parts.len() == 1 {
         parts.push("there is no queue".to_owned());
     }
@@ -69,24 +69,23 @@ fn age(seconds: &Value) -> String {
     }
 }
 
-/// Columns as wide as their widest cell; names (the first and the sixth) to the left, numbers right.
-fn table(head: &[&str], rows: &[Vec<String>]) -> Option<String> {
+/// The lines of a table with numbers but in the first and the sixth column; `None` without rows.
+fn table(heads: &[&'static str], rows: Vec<Vec<String>>) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
-    let head: Vec<String> = head.iter().map(|&title| title.to_owned()).collect();
-    let lines = || std::iter::once(&head).chain(rows);
-    let cell = |line: &Vec<String>, at: usize| line.get(at).map_or(0, |cell| cell.chars().count());
-    let widths: Vec<usize> =
-        (0..head.len()).map(|at| lines().map(|line| cell(line, at)).max().unwrap_or(0)).collect();
-    let line = |line: &Vec<String>| {
-        let cells = line.iter().zip(&widths).enumerate().map(|(at, (cell, &width))| match at {
-            0 | 5 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
+    let mut columns = Vec::new();
+    for (at, head) in heads.iter().enumerate() {
+        columns.push(match at {
+            0 | 5 => Column::words(head, usize::MAX),
+            _ => Column::number(head),
         });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    Some(lines().map(line).collect::<Vec<_>>().join("\n"))
+    }
+    let mut table = Table::new(columns);
+    for row in rows {
+        table.add(row.into_iter().map(Cell::from).collect());
+    }
+    Some(table.whole_lines().join("\n"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `sluicegate local up`: the emulation for whoever wants to talk to it.
+//! `sluicegate local up`: runs the emulation until Ctrl-C.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,15 +8,12 @@ use std::sync::Arc;
 use emulation::Emulation;
 use runtime::env::Process;
 
-use super::interrupted;
+use super::args::Up;
 use super::view::View;
-use crate::args::Up;
 use crate::failure::Failure;
+use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::output::Output;
-use crate::world::{self, Plan};
-
-/// As a shell reports a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
+use crate::startup::{self, StartOptions};
 
 /// Runs until it is interrupted.
 pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
@@ -24,8 +21,8 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let log = Arc::new(View::new(&args.shown, &stack.functions, &Process)?);
     let faults = args.faults.plan()?;
-    let weather = world::weather(root)?;
-    let plan = Plan {
+    let weather = startup::weather(root)?;
+    let options = StartOptions {
         root,
         release: args.release,
         port: args.port,
@@ -35,22 +32,22 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
         skip_idle: false,
         state: args.state.clone(),
     };
-    let world = tokio::select! {
-        world = world::start(plan, output) => world?,
-        () = interrupted() => return Ok(ExitCode::from(INTERRUPTED)),
+    let emulation = tokio::select! {
+        emulation = startup::start(options, output) => emulation?,
+        () = wait_for_interrupt() => return Ok(ExitCode::from(INTERRUPTED)),
     };
-    output.result(&whereabouts(&world));
-    if !world.leftovers().is_empty() {
-        let names = world.leftovers().join(", ");
-        output.note(&format!("kept, though the template names them no more: {names}"));
+    output.result(&addresses(&emulation, args.shown.verbose));
+    if !emulation.leftovers().is_empty() {
+        let names = emulation.leftovers().join(", ");
+        output.note(&format!("kept, although the template no longer has them: {names}"));
     }
     output.note("running until Ctrl-C; what functions log follows");
-    interrupted().await;
+    wait_for_interrupt().await;
     output.note("stopping; Ctrl-C again ends it at once");
-    let kept = world.state_folder().map(|folder| folder.display().to_string());
+    let kept = emulation.state_folder().map(|folder| folder.display().to_string());
     // Dropped halfway, it kills what still runs; what is kept is then what was written last.
     tokio::select! {
-        closed = world.close() => {
+        closed = emulation.close() => {
             closed.map_err(|error| Failure::new("the state was not kept").because(error).next(
                 "make room or give rights there; what was written before is still there",
             ))?;
@@ -60,39 +57,50 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
             }
             Ok(ExitCode::SUCCESS)
         }
-        () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
+        () = wait_for_interrupt() => Ok(ExitCode::from(INTERRUPTED)),
     }
 }
 
 /// Where everything is, and how an AWS client gets there.
-fn whereabouts(world: &Emulation) -> String {
-    let (endpoint, stack) = (world.endpoint(), world.stack());
+///
+/// The template's settings without effect are listed if `is_verbose`, and counted else.
+fn addresses(emulation: &Emulation, is_verbose: bool) -> String {
+    let (endpoint, stack) = (emulation.endpoint(), emulation.stack());
     let mut text = format!(
-        "export AWS_ENDPOINT_URL={endpoint} AWS_REGION=eu-west-1 \\\n       \
+        "export AWS_ENDPOINT_URL={endpoint} \\\n       \
+         AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1 \\\n       \
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
     );
-    let mut section = |title: &str, lines: Vec<String>| {
-        if !lines.is_empty() {
-            text.push_str(&format!("\n{title}\n"));
-            lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
-        }
-    };
-    section("queues", stack.queues.iter().map(|queue| queue.url.clone()).collect());
+    add_section(&mut text, "queues", stack.queues.iter().map(|queue| queue.url.clone()).collect());
     let buckets = stack.buckets.iter().map(|bucket| format!("s3://{}", bucket.name));
-    section("buckets", buckets.collect());
-    section("tables", stack.tables.iter().map(|table| table.name.clone()).collect());
-    let functions = stack.functions.iter().map(|function| match function.url.is_some() {
-        true => format!("{0}  {endpoint}/function-urls/{0}/", function.name),
-        false => function.name.clone(),
-    });
-    section("functions", functions.collect());
+    add_section(&mut text, "buckets", buckets.collect());
+    add_section(&mut text, "tables", stack.tables.iter().map(|table| table.name.clone()).collect());
+    let functions = stack.functions.iter();
+    add_section(&mut text, "functions", functions.map(|function| function.name.clone()).collect());
+    let with_url = stack.functions.iter().filter(|function| function.url.is_some());
+    let urls = with_url.map(|function| format!("{endpoint}/function-urls/{}/", function.name));
+    add_section(&mut text, "function urls", urls.collect());
     let routes = stack.http_apis.iter().flat_map(|api| {
         let url = format!("{endpoint}/http-apis/{}", api.logical_id);
         api.routes.iter().map(move |route| format!("{url}  {}  {}", route.key(), route.function))
     });
-    section("http apis", routes.collect());
-    section("declared, without effect here", stack.warnings.clone());
-    let kept = world.state_folder().map(|folder| folder.display().to_string());
-    section("state", kept.into_iter().collect());
+    add_section(&mut text, "http apis", routes.collect());
+    let kept = emulation.state_folder().map(|folder| folder.display().to_string());
+    add_section(&mut text, "state", kept.into_iter().collect());
+    if is_verbose {
+        add_section(&mut text, "settings without effect here", stack.warnings.clone());
+    } else if let Some(line) = startup::settings_without_effect(stack) {
+        text.push_str(&format!("\n{line}\n"));
+    }
     text.trim_end().to_owned()
+}
+
+fn add_section(text: &mut String, title: &str, lines: Vec<String>) {
+    if lines.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\n{title}\n"));
+    for line in lines {
+        text.push_str(&format!("  {line}\n"));
+    }
 }

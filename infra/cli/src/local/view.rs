@@ -1,17 +1,19 @@
-//! What `local up` shows of what functions log: in words, each function in its own colour, and
-//! without what most lines only repeat.
+//! The functions' logs as `local up` shows them: as text, each function in its own colour, without what most lines
+//! repeat.
 
 use std::io::{IsTerminal as _, stderr};
 
+use clap::ValueEnum as _;
 use emulation::lambda::{LogLine, LogSink, Origin};
 use emulation::template::Function;
 use runtime::env::Lookup;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::args::{Color, Shown};
+use super::args::{LogArgs, LogLevel};
 use crate::failure::Failure;
-use crate::logs::{fields, short_name, words};
+use crate::logs::{format_fields, parse_fields, short_name};
 use crate::output::Output;
+use crate::output::colour::is_coloured;
 
 /// For functions, in the template's order; red and yellow are the levels'.
 const COLOURS: [&str; 6] = ["36", "32", "35", "34", "96", "95"];
@@ -23,6 +25,7 @@ pub(super) struct View {
     functions: Vec<String>,
     /// Nothing is everything.
     only: Vec<String>,
+    log_level: LogLevel,
     is_verbose: bool,
     is_coloured: bool,
     output: Output,
@@ -31,17 +34,17 @@ pub(super) struct View {
 impl View {
     /// Refuses to filter by a function that there is not.
     pub(super) fn new(
-        shown: &Shown,
+        shown: &LogArgs,
         functions: &[Function],
         lookup: &dyn Lookup,
     ) -> Result<Self, Failure> {
         let functions: Vec<String> = functions.iter().map(|each| each.name.clone()).collect();
         let mut only = Vec::new();
         for asked in &shown.function {
-            let is_meant = |name: &&String| {
+            let named = functions.iter().find(|name| {
                 name.eq_ignore_ascii_case(asked) || short_name(name).eq_ignore_ascii_case(asked)
-            };
-            let name = functions.iter().find(is_meant).ok_or_else(|| {
+            });
+            let name = named.ok_or_else(|| {
                 let known: Vec<&str> = functions.iter().map(|name| short_name(name)).collect();
                 Failure::new(format!("there is no function {asked}"))
                     .next(format!("give one of {}", known.join(", ")))
@@ -50,7 +53,14 @@ impl View {
         }
         let is_coloured = is_coloured(shown.color, stderr().is_terminal(), lookup);
         let output = Output::of_process();
-        Ok(Self { functions, only, is_verbose: shown.verbose, is_coloured, output })
+        Ok(Self {
+            functions,
+            only,
+            log_level: shown.log_level,
+            is_verbose: shown.verbose,
+            is_coloured,
+            output,
+        })
     }
 
     /// Nothing for a line that is not shown.
@@ -58,11 +68,15 @@ impl View {
         if !self.only.is_empty() && !self.only.iter().any(|name| name == line.function) {
             return None;
         }
+        if is_below(line, self.log_level) {
+            return None;
+        }
         let at = self.functions.iter().position(|name| name == line.function).unwrap_or(0);
         let name = self.paint(short_name(line.function), COLOURS[at % COLOURS.len()]);
-        let said = match (line.origin, fields(line)) {
+        let said = match (line.origin, parse_fields(line)) {
             (_, Some(fields)) => {
-                let words = words(&fields, |name, value| self.is_verbose || says(name, value));
+                let words =
+                    format_fields(&fields, |name, value| self.is_verbose || says(name, value));
                 let (level, rest) = words.split_once(' ').unwrap_or(("", &words));
                 match level {
                     "ERROR" => format!("{} {rest}", self.paint(level, RED)),
@@ -97,6 +111,23 @@ impl LogSink for View {
     }
 }
 
+/// Whether a line is less severe than the level. A line that is not JSON is what a function writes when it breaks, and
+/// Lambda's own lines are for whoever wants to see each invocation.
+fn is_below(line: &LogLine<'_>, least: LogLevel) -> bool {
+    let level = match line.origin {
+        Origin::Function => parse_fields(line).and_then(|fields| level_of(&fields)),
+        Origin::Platform => match line.text.split(' ').next() {
+            Some("START" | "END" | "REPORT") => Some(LogLevel::Info),
+            _ => None,
+        },
+    };
+    level.is_some_and(|level| level < least)
+}
+
+fn level_of(fields: &Map<String, Value>) -> Option<LogLevel> {
+    LogLevel::from_str(fields.get("level")?.as_str()?, true).ok()
+}
+
 /// Whether a field says more than the function's name does, or than its absence would.
 fn says(name: &str, value: &Value) -> bool {
     name != "stage" && value.as_u64() != Some(0)
@@ -104,41 +135,33 @@ fn says(name: &str, value: &Value) -> bool {
 
 /// `12 ms, 9 MB of 256`, of a REPORT line; with the start and what went wrong, if they were.
 fn report(line: &str) -> String {
-    let field = |name: &str| {
-        let found = line.split('\t').find_map(|field| field.strip_prefix(name));
-        found.and_then(|value| value.strip_prefix(": ")).map(str::trim)
-    };
-    let millis = |name: &str| {
-        let value = field(name)?.strip_suffix(" ms")?.parse::<f64>().ok()?;
-        Some(if value < 1.0 { format!("{value} ms") } else { format!("{value:.0} ms") })
-    };
-    let used = field("Max Memory Used").unwrap_or_default();
-    let size = field("Memory Size").unwrap_or_default().trim_end_matches(" MB");
-    let mut told = format!("{}, {used} of {size}", millis("Duration").unwrap_or_default());
-    if let Some(start) = millis("Init Duration") {
-        told.push_str(&format!(", after {start} of start"));
+    let used = field(line, "Max Memory Used").unwrap_or_default();
+    let size = field(line, "Memory Size").unwrap_or_default().trim_end_matches(" MB");
+    let duration = milliseconds(line, "Duration").unwrap_or_default();
+    let mut text = format!("{duration}, {used} of {size}");
+    if let Some(start) = milliseconds(line, "Init Duration") {
+        text.push_str(&format!(", after {start} of start"));
     }
-    for more in ["Status", "Error Type"].into_iter().filter_map(field) {
-        told.push_str(&format!(", {more}"));
+    for problem in ["Status", "Error Type"].into_iter().filter_map(|name| field(line, name)) {
+        text.push_str(&format!(", {problem}"));
     }
-    told
+    text
 }
 
-/// As <https://no-color.org> asks: any value but the empty one turns colours off.
-pub(crate) fn is_coloured(asked: Color, is_terminal: bool, lookup: &dyn Lookup) -> bool {
-    let is_refused = lookup.get("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || lookup.get("TERM").is_some_and(|value| value == "dumb");
-    match asked {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => is_terminal && !is_refused,
-    }
+/// The value of a field of a REPORT line.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let found = line.split('\t').find_map(|field| field.strip_prefix(name));
+    found.and_then(|value| value.strip_prefix(": ")).map(str::trim)
+}
+
+/// A field in milliseconds, whole where it is one or more.
+fn milliseconds(line: &str, name: &str) -> Option<String> {
+    let value = field(line, name)?.strip_suffix(" ms")?.parse::<f64>().ok()?;
+    Some(if value < 1.0 { format!("{value} ms") } else { format!("{value:.0} ms") })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     const REPORT: &str = "REPORT RequestId: 1\tDuration: 12.34 ms\tBilled Duration: 13 ms\t\
@@ -150,6 +173,7 @@ mod tests {
         View {
             functions: ["s-Ingest", "s-Sink"].map(str::to_owned).into(),
             only: only.iter().map(|&name| name.to_owned()).collect(),
+            log_level: LogLevel::Trace,
             is_verbose,
             is_coloured,
             output: Output::of_process(),
@@ -186,22 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn a_level_leaves_out_what_is_less_severe_and_nothing_without_a_level() {
+        let warn = View { log_level: LogLevel::Warn, ..view(true, false, &[]) };
+        check(&warn, Origin::Function, BATCH, None);
+        check(&warn, Origin::Platform, REPORT, None);
+        let slow = r#"{"level":"WARN","message":"slow"}"#;
+        check(&warn, Origin::Function, slow, Some("Sink WARN slow"));
+        check(&warn, Origin::Function, "panicked", Some("Sink panicked"));
+        check(&warn, Origin::Platform, "Task timed out", Some("Sink Task timed out"));
+        let error = View { log_level: LogLevel::Error, ..view(true, false, &[]) };
+        check(&error, Origin::Function, slow, None);
+    }
+
+    #[test]
     fn a_function_has_its_colour_and_a_level_its_own() {
         let error = r#"{"level":"ERROR","message":"broke"}"#;
         let told = "\x1b[32mSink\x1b[0m \x1b[31mERROR\x1b[0m broke";
         check(&view(false, true, &[]), Origin::Function, error, Some(told));
-    }
-
-    #[test]
-    fn colours_are_for_terminals_and_whoever_insists() {
-        let none = BTreeMap::new();
-        let refused: BTreeMap<&str, &str> = BTreeMap::from([("NO_COLOR", "1")]);
-        let empty: BTreeMap<&str, &str> = BTreeMap::from([("NO_COLOR", "")]);
-        assert!(is_coloured(Color::Auto, true, &none));
-        assert!(is_coloured(Color::Auto, true, &empty));
-        assert!(is_coloured(Color::Always, false, &refused));
-        assert!(!is_coloured(Color::Auto, true, &refused));
-        assert!(!is_coloured(Color::Auto, false, &none));
-        assert!(!is_coloured(Color::Never, true, &none));
     }
 }

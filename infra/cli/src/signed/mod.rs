@@ -1,10 +1,11 @@
-//! Signed requests of ours, for what no SDK's client asks.
+//! Signed requests to services for which no SDK client is used.
 
 mod signature;
 
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::ProvideCredentials as _;
+use aws_types::SdkConfig;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
@@ -18,7 +19,6 @@ use rustls::crypto::ring;
 
 use self::signature::Signer;
 use crate::failure::Failure;
-use crate::local::endpoint::Endpoint;
 
 /// As long as a function may take, and its start.
 const PATIENCE: Duration = Duration::from_secs(310);
@@ -47,13 +47,22 @@ pub(crate) struct Answer {
 }
 
 impl SignedClient {
-    pub(crate) async fn new(endpoint: &Endpoint, service: &'static str) -> Result<Self, Failure> {
-        let advice = endpoint.advice();
-        let unknown = || Failure::new("nobody is known to sign as").next(advice.clone());
-        let provider = endpoint.config.credentials_provider().ok_or_else(unknown)?;
+    /// `advice` says what to do when nothing answers.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub(crate) async fn new(
+        config: &SdkConfig,
+        service: &'static str,
+        advice: String,
+    ) -> Result<Self, Failure> {
+        let provider =
+            config.credentials_provider().ok_or_else(|| no_credentials().next(advice.clone()))?;
+        let region = config.region().map_or("", |region| region.as_ref());
         let credentials = provider.provide_credentials().await;
-        let credentials = credentials.map_err(|error| unknown().because(error))?;
-        let signer = Signer::new(credentials, endpoint.region().to_owned(), service);
+        let credentials =
+            credentials.map_err(|error| no_credentials().because(error).next(advice.clone()))?;
+        let signer = Signer::new(credentials, region.to_owned(), service);
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(ring::default_provider())
             .map_err(|error| Failure::new("this system has no root certificates").because(error))?
@@ -72,11 +81,11 @@ impl SignedClient {
     ) -> Result<Answer, Failure> {
         let request = self.request(method, url, content)?;
         let answered = tokio::time::timeout(PATIENCE, self.client.request(request)).await;
-        let late = |_| {
+        let answered = answered.map_err(|_| {
             Failure::new(format!("{url} did not answer in {} s", PATIENCE.as_secs()))
                 .next(self.advice.clone())
-        };
-        let answer = answered.map_err(late)?.map_err(|error| {
+        })?;
+        let answer = answered.map_err(|error| {
             Failure::new(format!("{url} does not answer")).because(error).next(self.advice.clone())
         })?;
         let status = answer.status();
@@ -91,19 +100,26 @@ impl SignedClient {
         url: &str,
         content: Option<Content>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
-        let malformed = || Failure::new(format!("{url} is no URL"));
-        let uri: Uri = url.parse().map_err(|_| malformed())?;
-        let authority = uri.authority().ok_or_else(malformed)?.as_str().to_owned();
-        let host = HeaderValue::try_from(authority).map_err(|_| malformed())?;
+        let uri: Uri = url.parse().map_err(|_| not_a_url(url))?;
+        let authority = uri.authority().ok_or_else(|| not_a_url(url))?.as_str().to_owned();
+        let host = HeaderValue::try_from(authority).map_err(|_| not_a_url(url))?;
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
         if let Some(content) = &content {
             request = request.header(CONTENT_TYPE, content.kind);
         }
         let body = content.map(|content| content.body).unwrap_or_default();
-        let mut request = request.body(body).map_err(|_| malformed())?;
+        let mut request = request.body(body).map_err(|_| not_a_url(url))?;
         let now = u64::try_from(SystemClock.now().unix_ms()).unwrap_or(0);
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now);
         self.signer.sign(&mut request, now)?;
         Ok(request.map(Full::new))
     }
+}
+
+fn no_credentials() -> Failure {
+    Failure::new("there are no credentials to sign with")
+}
+
+fn not_a_url(url: &str) -> Failure {
+    Failure::new(format!("`{url}` is not a URL"))
 }

@@ -24,7 +24,6 @@ impl Signer {
 
     /// Adds the headers of a signature over all headers that are there, and the body.
     pub(super) fn sign(&self, request: &mut Request<Bytes>, at: SystemTime) -> Result<(), Failure> {
-        let unsigned = || Failure::new("the request could not be signed");
         let identity = self.credentials.clone().into();
         let parameters = SigningParams::builder()
             .identity(&identity)
@@ -47,6 +46,10 @@ impl Signer {
         instructions.apply_to_request_http1x(request);
         Ok(())
     }
+}
+
+fn unsigned() -> Failure {
+    Failure::new("the request could not be signed")
 }
 
 #[cfg(test)]

@@ -97,15 +97,8 @@ impl<'a> Book<'a> {
 
     fn records_of(&self, letter: &Letter) -> Vec<usize> {
         if !letter.objects.is_empty() {
-            let is_of = |sent: &Sent| {
-                sent.place.as_ref().is_some_and(|place| {
-                    let same = |(key, tag): &(String, String)| {
-                        *key == place.key && (tag.is_empty() || sent.id.starts_with(tag.as_str()))
-                    };
-                    letter.objects.iter().any(same)
-                })
-            };
-            return (0..self.sent.len()).filter(|record| is_of(&self.sent[*record])).collect();
+            let all = 0..self.sent.len();
+            return all.filter(|record| is_in_objects(&self.sent[*record], letter)).collect();
         }
         for id in &letter.ids {
             let found = self.with_id(id, letter.source.as_deref());
@@ -123,19 +116,20 @@ impl<'a> Book<'a> {
     /// Of two objects with the same bytes, those of the one that `source` names.
     fn with_id(&self, id: &str, source: Option<&str>) -> Vec<usize> {
         let all = self.by_id.get(id).cloned().unwrap_or_default();
-        let is_named = |record: &usize| match (&self.sent[*record].place, source) {
+        let mut named = all.clone();
+        named.retain(|record| match (&self.sent[*record].place, source) {
             (Some(place), Some(source)) => source.ends_with(&format!("/{}", place.key)),
             _ => true,
-        };
-        let named: Vec<usize> = all.iter().copied().filter(is_named).collect();
+        });
         if named.is_empty() { all } else { named }
     }
 
     fn with_data(&self, data: &Json) -> Option<usize> {
         let group = &self.groups[self.identity(data)?];
-        let says =
-            |it: &&usize| check_payload(self.variants[**it].payload, data, self.dataset).is_ok();
-        let mut records = self.variants[*group.iter().find(says)?].records.clone();
+        let variant = group.iter().find(|variant| {
+            check_payload(self.variants[**variant].payload, data, self.dataset).is_ok()
+        });
+        let mut records = self.variants[*variant?].records.clone();
         records.sort_by_key(|record| self.letters_of[*record].len());
         records.first().copied()
     }
@@ -148,11 +142,13 @@ impl<'a> Book<'a> {
     /// By itself, or below its CSV header; the first of those that have no letter yet.
     fn with_bytes(&self, body: &[u8]) -> Option<usize> {
         let body = body.trim_ascii();
-        let is_it = |record: &usize| {
-            let bytes = self.sent[*record].bytes.trim_ascii();
-            body == bytes || (!bytes.is_empty() && below_a_line(body) == Some(bytes))
-        };
-        let mut found: Vec<usize> = (0..self.sent.len()).filter(is_it).collect();
+        let mut found = Vec::new();
+        for (record, sent) in self.sent.iter().enumerate() {
+            let bytes = sent.bytes.trim_ascii();
+            if body == bytes || (!bytes.is_empty() && below_a_line(body) == Some(bytes)) {
+                found.push(record);
+            }
+        }
         found.sort_by_key(|record| self.letters_of[*record].len());
         found.first().copied()
     }
@@ -185,9 +181,11 @@ impl<'a> Book<'a> {
 
     /// The same, and through their own fault alone.
     pub(super) fn is_dead_by_itself(&self, variant: usize, sink: &Sink) -> bool {
-        let is_own = |it: &Letter| self.concerns(it, sink) && it.fault() == Fault::Event;
-        let mut records = self.variants[variant].records.iter();
-        records.all(|record| self.has_letter(*record, is_own))
+        self.variants[variant].records.iter().all(|record| {
+            self.has_letter(*record, |letter| {
+                self.concerns(letter, sink) && letter.fault() == Fault::Event
+            })
+        })
     }
 
     /// Whether a record got no further than the stages before the sinks, through its own fault.
@@ -255,4 +253,13 @@ pub(super) fn key_of(payload: &Json, pointers: &[String]) -> Option<String> {
 fn below_a_line(body: &[u8]) -> Option<&[u8]> {
     let end = body.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
     Some(body[end..].trim_ascii())
+}
+
+/// Whether a record is in one of the objects that a letter is about.
+fn is_in_objects(sent: &Sent, letter: &Letter) -> bool {
+    sent.place.as_ref().is_some_and(|place| {
+        letter.objects.iter().any(|(key, tag)| {
+            *key == place.key && (tag.is_empty() || sent.id.starts_with(tag.as_str()))
+        })
+    })
 }

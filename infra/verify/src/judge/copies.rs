@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::book::{Book, key_of};
 use super::{Delivered, Judged, SeenTable, SinkVerdict, item, number};
-use crate::contract::{RowKey, Sink, Table};
+use crate::contract::{Dataset, RowKey, Sink, Table};
 use crate::input::object;
 use crate::instant::Instant;
 use crate::json::Json;
@@ -52,17 +52,7 @@ pub(super) fn inserted(
             payload: row.member("payload").cloned(),
             about: item::text(row, "pk").to_owned(),
         };
-        let check = |payload: &Json| {
-            item::check(row, table, payload, book.dataset)?;
-            let found = item::text(row, "idempotency_key");
-            match identity::key(payload, book.dataset) {
-                Some(key) if key != found && !found.is_empty() => {
-                    Err(format!("its idempotency key is {found}, and must be {key}"))
-                }
-                _ => Ok(()),
-            }
-        };
-        places.enter(book, &copy, check, &mut judged);
+        places.enter(book, &copy, |sent| check_row(row, table, sent, book.dataset), &mut judged);
     }
     for (pk, times) in seen.writes.iter().filter(|(_, times)| **times > 1) {
         judged.verdict.duplicated += times - 1;
@@ -70,6 +60,30 @@ pub(super) fn inserted(
     }
     places.close(book, sink, &mut judged);
     judged
+}
+
+/// What is wrong with a row of a table, by the payload that was sent.
+fn check_row(row: &Json, table: &Table, sent: &Json, dataset: &Dataset) -> Result<(), String> {
+    item::check(row, table, sent, dataset)?;
+    let found = item::text(row, "idempotency_key");
+    match identity::key(sent, dataset) {
+        Some(key) if key != found && !found.is_empty() => {
+            Err(format!("its idempotency key is {found}, and must be {key}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with a row of a lake, by the payload that was sent.
+fn check_lake_row(row: &LakeRow, sent: &Json, dataset: &Dataset) -> Result<(), String> {
+    row.check(sent, dataset)?;
+    let time = sent.at(&dataset.event_time).and_then(Json::as_text);
+    match time.and_then(Instant::parse).map(Instant::date) {
+        Some(date) if date != row.date() => {
+            Err(format!("it is of {date}, and in the partition of {}", row.date()))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn in_lake(book: &Book<'_>, sink: &Sink, rows: &[LakeRow]) -> Judged {
@@ -81,17 +95,7 @@ pub(super) fn in_lake(book: &Book<'_>, sink: &Sink, rows: &[LakeRow]) -> Judged 
             payload: Some(row.payload()),
             about: format!("{} in {}", row.event_id, row.object),
         };
-        let check = |payload: &Json| {
-            row.check(payload, book.dataset)?;
-            let time = payload.at(&book.dataset.event_time).and_then(Json::as_text);
-            match time.and_then(Instant::parse).map(Instant::date) {
-                Some(date) if date != row.date() => {
-                    Err(format!("it is of {date}, and in the partition of {}", row.date()))
-                }
-                _ => Ok(()),
-            }
-        };
-        places.enter(book, &copy, check, &mut judged);
+        places.enter(book, &copy, |sent| check_lake_row(row, sent, book.dataset), &mut judged);
     }
     places.close(book, sink, &mut judged);
     judged
@@ -114,8 +118,7 @@ pub(super) fn delivered(
             about: shown(&String::from_utf8_lossy(&delivered.body)),
         };
         let found = payload.unwrap_or(&Json::Null);
-        let check = |sent: &Json| check_payload(sent, found, book.dataset);
-        places.enter(book, &copy, check, &mut judged);
+        places.enter(book, &copy, |sent| check_payload(sent, found, book.dataset), &mut judged);
     }
     places.close(book, sink, &mut judged);
     judged
@@ -178,7 +181,7 @@ impl Places {
             None => self.by_content(book, copy, &check),
         };
         let Some(variant) = variant else {
-            judged.verdict.strange += 1;
+            judged.verdict.not_sent += 1;
             judged.verdict.example(format!("nobody sent it: {}", copy.about));
             return;
         };
@@ -198,22 +201,25 @@ impl Places {
         copy: &Copy<'_>,
         check: &impl Fn(&Json) -> Result<(), String>,
     ) -> Option<usize> {
-        let is_it = |variant: &usize| check(book.variants[*variant].payload).is_ok();
         let group = copy.payload.as_ref().and_then(|payload| book.identity(payload));
-        if let Some(group) = group {
-            return book.groups[group].iter().copied().find(is_it);
-        }
-        let is_free =
-            |variant: &usize| self.of[*variant].is_some_and(|it| self.found[it].times == 0);
-        (0..book.variants.len()).filter(is_free).find(is_it)
+        let candidates = match group {
+            Some(group) => book.groups[group].clone(),
+            None => (0..book.variants.len()).filter(|variant| self.is_free(*variant)).collect(),
+        };
+        candidates.into_iter().find(|variant| check(book.variants[*variant].payload).is_ok())
+    }
+
+    /// Whether a variant has a place of which nothing was found yet.
+    fn is_free(&self, variant: usize) -> bool {
+        self.of[variant].is_some_and(|place| self.found[place].times == 0)
     }
 
     /// Counts what is missing, and what is there twice.
     fn close(&self, book: &Book<'_>, sink: &Sink, judged: &mut Judged) {
-        let is_due = |variant: &&usize| !book.is_dead(**variant, sink);
         for (place, variants) in self.variants.iter().enumerate() {
             let found = &self.found[place];
-            let due: Vec<usize> = variants.iter().filter(is_due).copied().collect();
+            let mut due = variants.clone();
+            due.retain(|variant| !book.is_dead(*variant, sink));
             judged.verdict.expected += u64::from(!due.is_empty());
             judged.verdict.present += u64::from(!due.is_empty() && found.times > 0);
             if found.times > 1 {
@@ -233,7 +239,7 @@ impl Places {
             }
         }
         let placeless = (0..book.variants.len()).filter(|variant| self.of[*variant].is_none());
-        for variant in placeless.filter(|variant| is_due(&variant)) {
+        for variant in placeless.filter(|variant| !book.is_dead(*variant, sink)) {
             judged.verdict.expected += 1;
             judged.lose(book, variant, "without a row's key, and no dead letter");
         }

@@ -40,9 +40,8 @@ pub(super) fn may_be(code: &str, payload: &Json, bytes: usize, dataset: &Dataset
 
 /// A time as nearly all are: neither a leap second, nor at the ends of the calendar.
 fn is_plain_time(text: &str) -> bool {
-    let is_plain = |(year, second): (&str, &str)| !matches!(year, "0000" | "9999") && second < "60";
-    let parts = text.get(..4).zip(text.get(17..19));
-    Instant::parse(text).is_some() && parts.is_some_and(is_plain)
+    let (Some(year), Some(second)) = (text.get(..4), text.get(17..19)) else { return false };
+    Instant::parse(text).is_some() && !matches!(year, "0000" | "9999") && second < "60"
 }
 
 fn members(value: &Json) -> Vec<&Json> {

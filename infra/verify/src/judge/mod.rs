@@ -2,7 +2,7 @@
 
 mod book;
 mod copies;
-mod dead;
+mod dead_letters;
 mod grounds;
 pub mod item;
 mod rows;
@@ -93,7 +93,7 @@ pub struct Verdict {
     /// Rows that say something else than was sent, of all sinks.
     pub wrong: u64,
     /// Rows that no event asked for, of all sinks.
-    pub strange: u64,
+    pub not_sent: u64,
     /// Events that are in a sink and were refused before it, and letters that explain nothing.
     pub contradictions: u64,
     pub sinks: Vec<SinkVerdict>,
@@ -119,7 +119,7 @@ pub struct SinkVerdict {
     pub lost: u64,
     pub duplicated: u64,
     pub wrong: u64,
-    pub strange: u64,
+    pub not_sent: u64,
     /// What is wrong, the first few.
     pub examples: Vec<String>,
 }
@@ -146,7 +146,7 @@ impl Verdict {
             self.lost,
             self.duplicated,
             self.wrong,
-            self.strange,
+            self.not_sent,
             self.contradictions,
             self.failed,
         ];
@@ -162,7 +162,7 @@ impl Verdict {
                 (sink.lost, "lost"),
                 (sink.duplicated, "duplicated"),
                 (sink.wrong, "wrong"),
-                (sink.strange, "that nobody sent"),
+                (sink.not_sent, "that nobody sent"),
             ];
             for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
                 lines.push(format!("{}: {count} {what}", sink.name));
@@ -246,15 +246,15 @@ pub fn judge(dataset: &Dataset, sent: &[Sent], seen: &Observed) -> Verdict {
         }
         verdict.duplicated += judged.verdict.duplicated;
         verdict.wrong += judged.verdict.wrong;
-        verdict.strange += judged.verdict.strange;
+        verdict.not_sent += judged.verdict.not_sent;
         verdict.sinks.push(judged.verdict);
     }
     let is_written = is_whole.iter().zip(&is_anywhere).map(|(whole, anywhere)| *whole && *anywhere);
     verdict.written = number(is_written.filter(|is_written| *is_written).count());
     verdict.lost = number(is_lost.iter().filter(|is_lost| **is_lost).count());
     count_records(&book, &mut verdict);
-    dead::check(&book, &mut verdict);
-    verdict.letters = dead::groups(&seen.letters);
+    dead_letters::check(&book, &mut verdict);
+    verdict.letters = dead_letters::groups(&seen.letters);
     verdict
 }
 

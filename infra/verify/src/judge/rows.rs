@@ -60,7 +60,7 @@ pub(super) fn judge(
         rules.check(&row, there, &mut judged);
     }
     for (key, _) in found {
-        judged.verdict.strange += 1;
+        judged.verdict.not_sent += 1;
         judged.verdict.example(format!("a row that nobody sent: {key}"));
     }
     judged
@@ -81,8 +81,8 @@ impl Rows<'_> {
     fn rows(&self, sink: &Sink, pointers: &[String], judged: &mut Judged) -> HashMap<String, Row> {
         let mut rows = HashMap::<String, Row>::new();
         for group in &self.book.groups {
-            let is_due = |variant: &usize| !self.book.is_dead(*variant, sink);
-            let mut due: Vec<usize> = group.iter().copied().filter(is_due).collect();
+            let mut due = group.clone();
+            due.retain(|variant| !self.book.is_dead(*variant, sink));
             // One identity has one effect: of two payloads, one is a conflict.
             for dropped in due.split_off(due.len().min(1)) {
                 judged.lose(self.book, dropped, "dropped for another event under its key");
@@ -118,10 +118,10 @@ impl Rows<'_> {
 
     fn is_deletion(&self, variant: usize) -> bool {
         let payload = self.book.variants[variant].payload;
-        let says = |tombstone: &Tombstone| {
-            payload.at(&tombstone.at).is_some_and(|found| tombstone.values.contains(found))
-        };
-        self.deletes || self.tombstone.is_some_and(says)
+        self.deletes
+            || self.tombstone.is_some_and(|tombstone| {
+                payload.at(&tombstone.at).is_some_and(|found| tombstone.values.contains(found))
+            })
     }
 
     /// Those that the row may be of: the newest of what is due, and what is not older than that.
@@ -137,27 +137,23 @@ impl Rows<'_> {
     /// Of those that are equally new: the one whose idempotency key is the greatest; all of them where a
     /// key cannot be told.
     fn of_greatest_key(&self, newest: Vec<usize>) -> Vec<usize> {
-        let key = |variant: &usize| {
-            identity::key(self.book.variants[*variant].payload, self.book.dataset)
-        };
-        let keys: Option<Vec<String>> = newest.iter().map(key).collect();
-        match keys.as_ref().and_then(|keys| keys.iter().max()) {
-            Some(greatest) => newest
-                .into_iter()
-                .filter(|variant| key(variant).as_ref() == Some(greatest))
-                .collect(),
-            None => newest,
-        }
+        let keys: Option<Vec<String>> = newest
+            .iter()
+            .map(|variant| identity::key(self.book.variants[*variant].payload, self.book.dataset))
+            .collect();
+        let Some(keys) = keys else { return newest };
+        let greatest = keys.iter().max();
+        let with_keys = newest.into_iter().zip(&keys);
+        with_keys.filter(|(_, key)| Some(*key) == greatest).map(|(variant, _)| variant).collect()
     }
 
     /// Whether a row may be gone by now, or have been made anew since it was.
     fn may_have_expired(&self, row: &Row) -> bool {
         let (Some(days), Some(now)) = (self.table.ttl_days, self.now) else { return false };
-        let time = |variant: &usize| {
+        let times = row.due.iter().chain(&row.possible).filter_map(|variant| {
             let payload = self.book.variants[*variant].payload;
             payload.at(&self.book.dataset.event_time)?.as_text().and_then(Instant::parse)
-        };
-        let times = row.due.iter().chain(&row.possible).filter_map(time);
+        });
         times.map(|time| time.plus_days(days)).any(|expires| expires <= now)
     }
 
@@ -219,17 +215,18 @@ impl Rows<'_> {
         }
     }
 
+    /// Whether an event sets or deletes the attribute at a pointer.
+    fn sets(&self, variant: usize, pointer: &str) -> bool {
+        self.is_deletion(variant) || self.book.variants[variant].payload.at(pointer).is_some()
+    }
+
     /// What is wrong with a row of which each attribute is as its newest event left it.
     fn merged(&self, row: &Row, there: &Json) -> Option<String> {
         for (name, pointer) in &self.table.attributes {
             if item::is_enriched(pointer, self.book.dataset) {
                 continue;
             }
-            let says = |variant: usize| {
-                self.is_deletion(variant)
-                    || self.book.variants[variant].payload.at(pointer).is_some()
-            };
-            let newest = self.newest(row, says);
+            let newest = self.newest(row, |variant| self.sets(variant, pointer));
             let expected: Vec<Option<&Json>> = newest
                 .iter()
                 .map(|variant| match self.is_deletion(*variant) {
@@ -237,7 +234,7 @@ impl Rows<'_> {
                     false => self.book.variants[*variant].payload.at(pointer),
                 })
                 .collect();
-            let is_due = row.due.iter().any(|variant| says(*variant));
+            let is_due = row.due.iter().any(|variant| self.sets(*variant, pointer));
             let found = there.member(name);
             let is_right = expected.contains(&found) || (!is_due && found.is_none());
             if !is_right {

@@ -156,8 +156,8 @@ fn a_dead_letter_is_in_order_only_if_it_is_the_event_s_own_fault() {
         let verdict = dead.letter("sink", code, "tag:2", "").broken(told);
         assert_eq!((verdict.failed, verdict.lost, verdict.written), (1, 0, 1), "{code}");
     }
-    let strange = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
-    strange
+    let not_sent = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
+    not_sent
         .letter("ingest", "decode.json", "x", "")
         .broken("a dead letter of nothing that was sent");
 }

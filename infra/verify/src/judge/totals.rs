@@ -45,8 +45,8 @@ pub(super) fn judge(
     let mut expiring = HashMap::<RowName, Instant>::new();
     let mut open = Vec::new();
     for (group, variants) in book.groups.iter().enumerate() {
-        let is_due = |variant: &usize| !book.is_dead(*variant, sink);
-        let mut due: Vec<usize> = variants.iter().copied().filter(is_due).collect();
+        let mut due = variants.clone();
+        due.retain(|variant| !book.is_dead(*variant, sink));
         for dropped in due.split_off(due.len().min(1)) {
             judged.lose(book, dropped, "dropped for another event under its key");
         }
@@ -88,18 +88,19 @@ pub(super) fn judge(
         judged.verdict.example(difference(row, expected, found.get(row)));
     }
     for row in found.keys().filter(|row| !rows.contains_key(*row)) {
-        judged.verdict.strange += 1;
+        judged.verdict.not_sent += 1;
         judged.verdict.example(format!("a total of nothing that was sent: {} {}", row.0, row.1));
     }
     judged
 }
 
 fn difference(row: &RowName, expected: &Sums, found: Option<&Sums>) -> String {
-    let told = |sums: &Sums| {
-        sums.iter().map(|(name, sum)| format!("{name} {sum}")).collect::<Vec<_>>().join(", ")
-    };
-    let found = found.map_or("not there".to_owned(), told);
-    format!("{} {}: {found}; it must be {}", row.0, row.1, told(expected))
+    let found = found.map_or("not there".to_owned(), format_sums);
+    format!("{} {}: {found}; it must be {}", row.0, row.1, format_sums(expected))
+}
+
+fn format_sums(sums: &Sums) -> String {
+    sums.iter().map(|(name, sum)| format!("{name} {sum}")).collect::<Vec<_>>().join(", ")
 }
 
 struct Adding<'a> {
@@ -164,6 +165,17 @@ fn found(book: &Book<'_>, table: &Table, seen: &SeenTable) -> HashMap<RowName, S
     rows.collect()
 }
 
+/// The additions of one combination of choices, by its number.
+fn choose(open: &[Open], mut way: usize) -> Vec<(usize, Addition)> {
+    let mut chosen = Vec::new();
+    for open in open {
+        let choice = &open.choices[way % open.choices.len()];
+        chosen.extend(choice.clone().map(|addition| (open.group, addition)));
+        way /= open.choices.len();
+    }
+    chosen
+}
+
 /// What each identity that is left open has added, by what was found; nothing where no way explains it.
 fn settle(
     open: &[Open],
@@ -172,18 +184,9 @@ fn settle(
 ) -> Vec<(usize, Addition)> {
     let ways = open.iter().try_fold(1_usize, |ways, open| ways.checked_mul(open.choices.len()));
     let ways = ways.unwrap_or(usize::MAX);
-    let chosen = |mut way: usize| -> Vec<(usize, Addition)> {
-        let mut chosen = Vec::new();
-        for open in open {
-            let choice = &open.choices[way % open.choices.len()];
-            chosen.extend(choice.clone().map(|addition| (open.group, addition)));
-            way /= open.choices.len();
-        }
-        chosen
-    };
     for way in 0..ways.min(MOST_WAYS) {
         let mut touched = HashMap::<&RowName, Sums>::new();
-        let additions = chosen(way);
+        let additions = choose(open, way);
         for choice in open.iter().flat_map(|open| open.choices.iter().flatten()) {
             let before = rows.get(&choice.row).cloned().unwrap_or_default();
             touched.entry(&choice.row).or_insert(before);

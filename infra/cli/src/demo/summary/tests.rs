@@ -85,7 +85,7 @@ fn report() -> Report {
 }
 
 fn shown(report: &Report, width: usize) -> String {
-    text(report, &Demo::default(), width)
+    summarize(report, &Demo::default(), width)
 }
 
 #[test]
@@ -187,21 +187,6 @@ fn the_json_has_every_figure_by_its_name() {
         assert!(json[name].is_u64(), "{name}");
     }
     assert_eq!(json["elapsed_s"], 4.24);
-}
-
-#[track_caller]
-fn check_fit(line: &str, expected: &[&str]) {
-    assert_eq!(fit(line, 10), expected);
-}
-
-#[test]
-fn lines_break_at_spaces_and_long_words_are_cut() {
-    check_fit("ten chars!", &["ten chars!"]);
-    check_fit("one two three", &["one two", "  three"]);
-    check_fit("  one two three", &["  one two", "    three"]);
-    check_fit("abcdefghijklmno", &["abcdefghij", "  klmno"]);
-    check_fit("one two thr", &["one two", "  thr"]);
-    check_fit("1234567890 1", &["1234567890", "  1"]);
 }
 
 #[test]

@@ -161,27 +161,27 @@ fn identity(event: &Event) -> &str {
 }
 
 fn fate<'a>(event: &Event, letters: impl Iterator<Item = &'a Letter> + Clone) -> Fate {
-    let is_any = |state: State| letters.clone().any(|letter| letter.state == state);
+    let states: BTreeSet<State> = letters.clone().map(|letter| letter.state).collect();
     let redriven = letters.clone().filter(|letter| letter.state == State::Redriven);
     let mut redriven_seen = redriven.filter_map(|letter| letter.seen);
     if event.seen == Seen::Everywhere {
         return Fate::InSinks;
     }
-    if is_any(State::Dead) {
+    if states.contains(&State::Dead) {
         return Fate::Dead;
     }
-    if is_any(State::Quarantined) {
+    if states.contains(&State::Quarantined) {
         return Fate::Quarantined;
     }
     if redriven_seen.clone().any(|seen| seen == Seen::Everywhere) {
         return Fate::InSinks;
     }
-    if is_any(State::Redriven) {
+    if states.contains(&State::Redriven) {
         let is_in_seen_sinks =
             event.seen == Seen::InSeenSinks || redriven_seen.any(|seen| seen == Seen::InSeenSinks);
         return if is_in_seen_sinks { Fate::InSeenSinks } else { Fate::OnItsWay };
     }
-    if is_any(State::Discarded) {
+    if states.contains(&State::Discarded) {
         return Fate::Discarded;
     }
     match event.seen {

@@ -1,4 +1,4 @@
-//! What was sent: the contract that says how it is read, the files, and their events in parts that can be asked for.
+//! Reads what was sent: the contract, the files, and their events in parts of a size that one request can hold.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use event::{Code, MAX_PAYLOAD_BYTES, hex_sha256};
 use verify::contract::Dataset;
 use verify::input::{File, Format, Record};
 
-use crate::demo;
 use crate::failure::Failure;
 use crate::root;
+use crate::verification;
 
 /// Events of one request.
 const MOST_EVENTS: usize = 500;
@@ -57,7 +57,7 @@ pub(super) fn contracts_folder(
 pub(super) fn read_dataset(folder: &Path, name: &str) -> Result<Dataset, Failure> {
     let known = datasets_of(folder);
     if known.iter().any(|it| it == name) {
-        return demo::read_dataset(&folder.join(name));
+        return verification::read_dataset(&folder.join(name));
     }
     let folder = folder.display();
     if known.is_empty() {
@@ -81,7 +81,7 @@ fn datasets_of(folder: &Path) -> Vec<String> {
 }
 
 pub(super) fn read_events(path: &Path) -> Result<File, Failure> {
-    let file = demo::input::read(path, usize::MAX)?.file;
+    let file = verification::input::read(path, usize::MAX)?.file;
     if file.records.is_empty() {
         return Err(Failure::new(format!("there is no event in {}", path.display()))
             .next("give the file as it was sent: .ndjson, .jsonl or .csv, gzipped or not"));

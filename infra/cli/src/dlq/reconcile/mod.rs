@@ -1,7 +1,7 @@
 //! `dlq reconcile`: what became of each event of a file that was sent.
 //!
 //! The file is read by the judge's own reader, so that nothing of what takes events in has a part in saying what there
-//! was. Where each is, the operators' function is asked: sinks first, and letters after that, so that an event that
+//! was. OperatorsTarget each is, the operators' function is asked: sinks first, and letters after that, so that an event that
 //! fails meanwhile is found as a letter.
 
 mod count;
@@ -16,31 +16,31 @@ use verify::input::File;
 
 use self::count::{Account, Event, Fate, Letter, Seen, State};
 use self::input::{Part, Sent, parts};
-use super::args::Plain;
+use super::args::AnswerArgs;
 use super::client::Client;
-use super::page::{members, number};
 use super::requests::Request;
-use super::shown::text;
-use super::{report, tell};
+use super::{print_answer, report};
 use crate::failure::Failure;
-use crate::output::{Output, counted, grouped};
+use crate::output::Output;
+use crate::output::members::{members, number, text};
+use crate::output::text::{group_digits, pluralize};
 
 /// Letters of a page.
 const LETTERS_IN_PAGE: u64 = 500;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Reconcile {
-    /// The events as they were sent: .ndjson, .jsonl or .csv, gzipped or not
+    /// The files of events, as they were sent: .ndjson, .jsonl or .csv, gzipped or not
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The dataset that they belong to
+    /// The dataset of the events
     #[arg(long, value_name = "NAME")]
     dataset: String,
-    /// The folder of contracts, by which CSV is read [default: infra/contracts of the repository]
+    /// The folder of contracts, which say how to read CSV [default: infra/contracts of the repository]
     #[arg(long, value_name = "FOLDER")]
     contracts: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) plain: Plain,
+    pub(super) answer: AnswerArgs,
 }
 
 impl Reconcile {
@@ -57,7 +57,7 @@ fn letters_of(dataset: &str) -> Request {
 }
 
 /// The events as they were sent, and where each was found.
-struct Looked {
+struct FoundEvents {
     files: Vec<String>,
     events: Vec<Event>,
 }
@@ -82,23 +82,25 @@ pub(super) async fn run(
     for path in &args.files {
         files.push(input::read_events(path)?);
     }
-    let client = Client::find(root, &args.plain.at).await?;
+    let client = Client::find(root, &args.answer.at).await?;
     let ask = async |request: &Request| client.ask(request).await;
     let names = args.files.iter().map(|path| path.display().to_string()).collect();
     let events = look_for(&files, &dataset, &ask, output).await?;
     let letters = read_letters(&dataset.name, &ask, output).await?;
     let account = Account::of(&events, &letters.all);
-    let looked = Looked { files: names, events };
+    let looked = FoundEvents { files: names, events };
     let mut answer = answer(&dataset, &looked, &letters, &account);
     if !account.is_accounted_for() || account.count(Fate::OnItsWay) > 0 {
         let list = ask(&Request { verb: "list", body: json!({}) }).await?;
         answer["waiting"] = waiting(&list);
     }
-    tell(output, &args.plain, &answer, |page| report::reconciled(page, &answer));
+    print_answer(output, &args.answer, &answer, |page| {
+        report::format_reconciliation(page, &answer)
+    });
     Ok(ExitCode::from(u8::from(!account.is_accounted_for())))
 }
 
-/// Where each event of the files is.
+/// OperatorsTarget each event of the files is.
 async fn look_for(
     files: &[File],
     dataset: &Dataset,
@@ -127,7 +129,7 @@ async fn look_for(
                 let answer = if sent.is_asked { answers.next() } else { None };
                 events.push(event(number, sent, answer.as_ref().unwrap_or(&Value::Null))?);
             }
-            let (done, all) = (grouped(events.len() as u64), counted(all, "event"));
+            let (done, all) = (group_digits(events.len() as u64), pluralize(all, "event"));
             output.status(&format!("  {done} of {all} looked for"));
         }
     }
@@ -141,9 +143,9 @@ fn event(file: usize, sent: Sent, answer: &Value) -> Result<Event, Failure> {
         false => Some(Seen::Refused),
     };
     let seen = seen.ok_or_else(|| Failure::new("the function did not say where an event is"))?;
-    let member = |name: &str| answer[name].as_str().map(str::to_owned);
-    let code = member("code").or(code);
-    Ok(Event { file, line, bytes, seen, fingerprint: member("fingerprint"), digests, code })
+    let code = answer["code"].as_str().map(str::to_owned).or(code);
+    let fingerprint = answer["fingerprint"].as_str().map(str::to_owned);
+    Ok(Event { file, line, bytes, seen, fingerprint, digests, code })
 }
 
 fn seen(word: &Value) -> Result<Option<Seen>, Failure> {
@@ -156,6 +158,14 @@ fn seen(word: &Value) -> Result<Option<Seen>, Failure> {
         None => return Ok(None),
         Some(_) => return Err(unknown_word(word)),
     }))
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn string_list(value: &Value) -> Vec<String> {
+    members(value).iter().map(string).collect()
 }
 
 fn unknown_word(word: &Value) -> Failure {
@@ -177,7 +187,7 @@ async fn read_letters(
             letters.add(view)?;
         }
         let read = u64::try_from(letters.all.len()).unwrap_or(u64::MAX);
-        output.status(&format!("  {} read", super::letters(read)));
+        output.status(&format!("  {} read", pluralize(read, "letter")));
         let next = &page["next"];
         if !next.is_string() {
             letters.keep_last_of_each();
@@ -199,21 +209,17 @@ impl Letters {
             Some("discarded") => State::Discarded,
             _ => return Err(unknown_word(&view["state"])),
         };
-        let member = |name: &str| view[name].as_str().unwrap_or_default().to_owned();
-        let list = |name: &str| -> Vec<String> {
-            members(&view[name]).iter().filter_map(|it| it.as_str().map(str::to_owned)).collect()
-        };
         let places = members(&view["places"]).iter();
         let places = places.map(|place| (number(&place["line"]), number(&place["bytes"])));
-        self.files.extend(list("files"));
+        self.files.extend(string_list(&view["files"]));
         self.all.push(Letter {
-            id: member("id"),
+            id: string(&view["id"]),
             state,
-            stage: member("stage"),
-            code: member("code"),
+            stage: string(&view["stage"]),
+            code: string(&view["code"]),
             seen: seen(&view["seen"])?,
-            fingerprints: list("fingerprints"),
-            digests: list("digests"),
+            fingerprints: string_list(&view["fingerprints"]),
+            digests: string_list(&view["digests"]),
             places: places.collect(),
         });
         Ok(())
@@ -231,8 +237,8 @@ impl Letters {
 }
 
 /// What is told: all counts, the letters by their ids with the lines that they are of, and the lines that were not found.
-fn answer(dataset: &Dataset, looked: &Looked, letters: &Letters, account: &Account) -> Value {
-    let Looked { files, events } = looked;
+fn answer(dataset: &Dataset, looked: &FoundEvents, letters: &Letters, account: &Account) -> Value {
+    let FoundEvents { files, events } = looked;
     let mut found = Vec::new();
     let mut copies = 0;
     for (letter, of) in letters.all.iter().zip(&account.events_of) {
@@ -296,11 +302,11 @@ fn state_name(state: State) -> &'static str {
 
 /// What all queues hold, and all dead-letter queues; null where it is not known of each.
 fn waiting(list: &Value) -> Value {
-    let sum = |name: &str| {
-        let stages = list["stages"].as_object()?;
-        stages.values().map(|stage| stage[name].as_u64()).sum::<Option<u64>>()
-    };
-    json!({ "in_queues": sum("waiting"), "not_collected": sum("queued") })
+    json!({ "in_queues": sum_of_stages(list, "waiting"), "not_collected": sum_of_stages(list, "queued") })
+}
+
+fn sum_of_stages(list: &Value, member: &str) -> Option<u64> {
+    list["stages"].as_object()?.values().map(|stage| stage[member].as_u64()).sum()
 }
 
 #[cfg(test)]

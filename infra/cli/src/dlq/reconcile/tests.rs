@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use verify::input::Format;
 
 use super::*;
-use crate::dlq::page::Page;
+use crate::output::page::Page;
 
 fn dataset() -> Dataset {
     let yaml = "
@@ -44,7 +44,7 @@ async fn told(text: &str, pages: &[Value]) -> Value {
     let events = look_for(&files, &dataset(), &ask, &output).await.unwrap();
     let letters = read_letters("probe", &ask, &output).await.unwrap();
     let account = Account::of(&events, &letters.all);
-    let looked = Looked { files: vec!["sent.ndjson".to_owned()], events };
+    let looked = FoundEvents { files: vec!["sent.ndjson".to_owned()], events };
     answer(&dataset(), &looked, &letters, &account)
 }
 
@@ -73,7 +73,7 @@ async fn the_line_adds_up_and_the_rest_is_named() {
     let second = json!({ "letters": [letter("other", "dead", "another file's")] });
     let answer = told(&text, &[first, second]).await;
     let page = Page::plain(80);
-    let report = report::reconciled(&page, &answer);
+    let report = report::format_reconciliation(&page, &answer);
     assert!(
         report.starts_with("200 sent = 194 in their sinks + 4 dead + 2 not found\n"),
         "{report}"

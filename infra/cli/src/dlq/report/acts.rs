@@ -1,15 +1,17 @@
-//! What an act has changed, or would.
+//! What an operator's action has changed, or would change.
 
 use event::Timestamp;
 use serde_json::Value;
 
 use super::run::lines as run_lines;
-use crate::dlq::page::{Page, letters, members, number, times_of};
-use crate::dlq::shown::text;
-use crate::output::grouped;
+use crate::dlq::state::paint_state;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::text::{group_digits, pluralize};
+use crate::output::times::Times;
 
 /// `dlq discard`, `restore` and `release`.
-pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> String {
+pub(in crate::dlq) fn format_letter_change(page: &Page, verb: &str, answer: &Value) -> String {
     let count = number(&answer["letters"]);
     let done = match verb {
         "discard" => "discarded",
@@ -17,7 +19,8 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
         _ => "released",
     };
     if answer["applied"] != true {
-        let mut lines = vec![format!("{} would be {done}; nothing is changed", letters(count))];
+        let mut lines =
+            vec![format!("{} would be {done}; nothing is changed", pluralize(count, "letter"))];
         let next = match count {
             0 => "`sluicegate dlq list` shows where letters are",
             _ => "the same again with --apply does it",
@@ -26,10 +29,10 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
         return lines.join("\n");
     }
     let was = if count == 1 { "was" } else { "were" };
-    let mut lines = vec![format!("{} {was} {done}", letters(count))];
+    let mut lines = vec![format!("{} {was} {done}", pluralize(count, "letter"))];
     let left = number(&answer["left"]);
     if left > 0 {
-        let left = format!("{}, since others changed them meanwhile", grouped(left));
+        let left = format!("{}, since others changed them meanwhile", group_digits(left));
         lines.extend(page.line("left alone", &left));
     }
     lines.extend(audit(page, answer));
@@ -42,8 +45,8 @@ pub(in crate::dlq) fn on_letters(page: &Page, verb: &str, answer: &Value) -> Str
 }
 
 /// `dlq pause`, `resume` and `cancel`.
-pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> String {
-    let mut lines = run_lines(page, &answer["run"], &times_of(answer, now));
+pub(in crate::dlq) fn format_run_change(page: &Page, answer: &Value, now: Timestamp) -> String {
+    let mut lines = run_lines(page, &answer["run"], &Times::of_or(answer, now));
     lines.extend(audit(page, answer));
     if matches!(text(&answer["run"]["state"]).as_str(), "cancelling" | "cancelled") {
         let what = "what it has sent and no stage has processed yet is given back: as the letter that it was, or, \
@@ -54,7 +57,7 @@ pub(in crate::dlq) fn on_run(page: &Page, answer: &Value, now: Timestamp) -> Str
 }
 
 /// `dlq stop`.
-pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_stop(page: &Page, answer: &Value) -> String {
     let stopped = members(&answer["stopped"]);
     let mut lines = Vec::new();
     if stopped.is_empty() {
@@ -62,9 +65,9 @@ pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
     }
     for run in stopped {
         let id = text(&run["run"]);
-        let (sent, all) = (number(&run["sent"]), letters(number(&run["letters"])));
-        let state = page.state(&text(&run["state"]));
-        lines.push(format!("{id} is {state}: {} of {all} sent", grouped(sent)));
+        let (sent, all) = (number(&run["sent"]), pluralize(number(&run["letters"]), "letter"));
+        let state = paint_state(page, &text(&run["state"]));
+        lines.push(format!("{id} is {state}: {} of {all} sent", group_digits(sent)));
         if run["is_worked_on"] == true {
             lines.extend(page.line("", "what its worker has begun to send is still sent"));
         }
@@ -86,7 +89,7 @@ pub(in crate::dlq) fn stopped(page: &Page, answer: &Value) -> String {
 }
 
 /// `dlq start-triage`.
-pub(in crate::dlq) fn triage_started(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_triage_start(page: &Page, answer: &Value) -> String {
     let mut lines =
         vec!["the rules of contracts act again; runs that were paused stay paused".to_owned()];
     lines.extend(audit(page, answer));
@@ -94,12 +97,12 @@ pub(in crate::dlq) fn triage_started(page: &Page, answer: &Value) -> String {
 }
 
 /// `dlq acknowledge` and `mute`.
-pub(in crate::dlq) fn noted(page: &Page, answer: &Value, now: Timestamp) -> String {
+pub(in crate::dlq) fn format_note(page: &Page, answer: &Value, now: Timestamp) -> String {
     let note = &answer["note"];
-    let count = letters(number(&note["letters"]));
+    let count = pluralize(number(&note["letters"]), "letter");
     let (group, state) = (text(&note["group"]), text(&note["state"]));
     let mut lines = vec![format!("group {group} is {state}, with {count}")];
-    if let Some(until) = times_of(answer, now).at(&note["until"]) {
+    if let Some(until) = Times::of_or(answer, now).at(&note["until"]) {
         lines.extend(page.line("until", &until));
     }
     lines.extend(audit(page, answer));
@@ -107,7 +110,7 @@ pub(in crate::dlq) fn noted(page: &Page, answer: &Value, now: Timestamp) -> Stri
 }
 
 /// `dlq unmute`.
-pub(in crate::dlq) fn unmuted(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_unmute(page: &Page, answer: &Value) -> String {
     let group = text(&answer["note"]["group"]);
     let mut lines = vec![format!("group {group} is no longer muted, and is acknowledged")];
     lines.extend(audit(page, answer));

@@ -1,16 +1,17 @@
-//! What will come of a plan, by what its sinks hold now.
+//! The forecast of a plan, from what its sinks hold now.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::plan::counts;
-use crate::breaker::report::{RED, YELLOW};
-use crate::breaker::times::length;
-use crate::dlq::page::{Page, letters, number};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::grouped;
+use crate::output::colour::{RED, YELLOW};
+use crate::output::escape::escape;
+use crate::output::members::{number, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{group_digits, pluralize};
+use crate::output::times::format_duration;
 
 /// What may become of an event in a sink: as it is called here and in the answer, and its colour where there is any.
 const OUTCOMES: [(&str, &str, Option<&str>); 6] = [
@@ -23,7 +24,7 @@ const OUTCOMES: [(&str, &str, Option<&str>); 6] = [
 ];
 
 /// Nothing, where the function is of a version that makes no forecasts.
-pub(super) fn forecast(page: &Page, answer: &Value) -> Vec<String> {
+pub(super) fn format_forecast(page: &Page, answer: &Value) -> Vec<String> {
     if answer["forecast_problem"].is_string() {
         let why = format!("not known: {}", text(&answer["forecast_problem"]));
         return page.line("forecast", &why);
@@ -34,8 +35,8 @@ pub(super) fn forecast(page: &Page, answer: &Value) -> Vec<String> {
     }
     let (looked_at, all) = (number(&forecast["looked_at"]), number(&forecast["letters"]));
     let of = match looked_at < all {
-        true => format!("of {} looked at, which were chosen at random", grouped(looked_at)),
-        false => format!("of {}", letters(all)),
+        true => format!("of {} looked at, which were chosen at random", group_digits(looked_at)),
+        false => format!("of {}", pluralize(all, "letter")),
     };
     let mut lines = page.line("forecast", &format!("{of}, by what sinks hold now"));
     lines.extend(sinks(page, &forecast["sinks"]));
@@ -45,7 +46,7 @@ pub(super) fn forecast(page: &Page, answer: &Value) -> Vec<String> {
     }
     let not_known = number(&forecast["not_known"]);
     if not_known > 0 {
-        let said = format!("{}: of files, or rows of CSV files", letters(not_known));
+        let said = format!("{}: of files, or rows of CSV files", pluralize(not_known, "letter"));
         lines.extend(page.line("not known", &said));
     }
     lines.extend(estimate(page, &forecast["estimate"]));
@@ -59,10 +60,10 @@ fn sinks(page: &Page, sinks: &Value) -> Vec<String> {
     let mut table = Table::new(columns);
     let mut is_empty = true;
     for (sink, outcomes) in sinks.as_object().into_iter().flatten() {
-        let mut row = vec![Cell::from(format!("    {}", shown(sink)))];
+        let mut row = vec![Cell::from(format!("    {}", escape(sink)))];
         for (_, name, colour) in OUTCOMES {
             let count = number(&outcomes[name]);
-            row.push(Cell::coloured(grouped(count), colour.filter(|_| count > 0)));
+            row.push(Cell::coloured(group_digits(count), colour.filter(|_| count > 0)));
         }
         table.add(row);
         is_empty = false;
@@ -76,19 +77,19 @@ fn sinks(page: &Page, sinks: &Value) -> Vec<String> {
 
 /// What all letters of the plan take.
 fn estimate(page: &Page, estimate: &Value) -> Vec<String> {
-    let all = letters(number(&estimate["letters"]));
+    let all = pluralize(number(&estimate["letters"]), "letter");
     let by_sample = match estimate["is_scaled"].as_bool() {
         Some(true) => format!(", for all {all} by those looked at"),
         _ => String::new(),
     };
     let writes = format!(
         "about {} items by sinks and {} claims of letters in DynamoDB{by_sample}",
-        grouped(number(&estimate["writes"])),
-        grouped(number(&estimate["claims"])),
+        group_digits(number(&estimate["writes"])),
+        group_digits(number(&estimate["claims"])),
     );
     let mut lines = page.line("writes", &writes);
     let time = Duration::from_millis(number(&estimate["duration_ms"]));
-    let takes = format!("{} at its default pace, and longer where it waits", length(time));
+    let takes = format!("{} at its default pace, and longer where it waits", format_duration(time));
     lines.extend(page.line("takes", &takes));
     let costs = format!(
         "about ${} by {}",
@@ -105,7 +106,7 @@ fn dollars(micro: u64) -> String {
         below @ ..10_000 => format!("0.{below:04}"),
         _ => {
             let cents = micro.div_ceil(10_000);
-            format!("{}.{:02}", grouped(cents / 100), cents % 100)
+            format!("{}.{:02}", group_digits(cents / 100), cents % 100)
         }
     }
 }
@@ -120,9 +121,9 @@ mod tests {
     fn a_plan_without_a_forecast_says_why_if_it_can() {
         let page = Page::plain(80);
         let answer = json!({ "forecast": null, "forecast_problem": "the table is\u{1b} away" });
-        let told = forecast(&page, &answer);
+        let told = format_forecast(&page, &answer);
         assert_eq!(told, ["  forecast       not known: the table is\\u{1b} away"]);
-        assert!(forecast(&page, &json!({ "plan": "p" })).is_empty());
+        assert!(format_forecast(&page, &json!({ "plan": "p" })).is_empty());
     }
 
     #[test]
@@ -131,7 +132,7 @@ mod tests {
             "looked_at": 1, "letters": 1, "sinks": {}, "refused": {}, "not_known": 1,
             "estimate": { "letters": 1, "is_scaled": false },
         });
-        let told = super::forecast(&Page::plain(80), &json!({ "forecast": forecast })).join("\n");
+        let told = format_forecast(&Page::plain(80), &json!({ "forecast": forecast })).join("\n");
         assert!(told.contains("of 1 letter, by") && !told.contains("written"), "{told}");
         assert!(told.contains("1 letter: of files"), "{told}");
     }

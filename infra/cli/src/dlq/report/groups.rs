@@ -2,21 +2,22 @@
 
 use serde_json::Value;
 
-use crate::breaker::times::Times;
-use crate::dlq::page::{FAINT, Page, age, letters, members, number, who};
-use crate::dlq::shown::text;
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::{cut, grouped};
+use crate::output::colour::FAINT;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{group_digits, operator_name, pluralize, truncate};
+use crate::output::times::{Times, age_or_dash};
 
 /// A line for each group, the largest first and those that are muted last; below it the reason of its last letter, and
 /// what was said of it.
-pub(in crate::dlq) fn groups(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_groups(page: &Page, answer: &Value) -> String {
     let mut groups = members(&answer["groups"]).to_vec();
     groups.sort_by_key(|group| group["is_muted"] == true);
     let groups = groups.as_slice();
     let state = text(&answer["state"]);
     if groups.is_empty() {
-        let mut lines = vec![format!("no {state} letter is meant by that")];
+        let mut lines = vec![format!("no {state} letter matches")];
         let next = "`sluicegate dlq list` shows where letters are";
         lines.extend(page.line("next", next));
         return lines.join("\n");
@@ -37,13 +38,12 @@ pub(in crate::dlq) fn groups(page: &Page, answer: &Value) -> String {
         about_group.push(format!("    {}", text(&group["reason"])));
         about_group.extend(note(&times, group));
         let colour = (group["is_muted"] == true).then_some(FAINT);
-        let shown = about_group.iter().map(|line| page.paint(&cut(line, page.width), colour));
+        let shown = about_group.iter().map(|line| page.paint(&truncate(line, page.width), colour));
         lines.extend(shown);
     }
     lines.push(String::new());
-    let count =
-        if groups.len() == 1 { "1 group".to_owned() } else { format!("{} groups", groups.len()) };
-    lines.push(format!("{} in {count}, {state}", letters(number(&answer["letters"]))));
+    let count = pluralize(groups.len(), "group");
+    lines.push(format!("{} in {count}, {state}", pluralize(number(&answer["letters"]), "letter")));
     let first = text(&groups[0]["group"]);
     let next = match state.as_str() {
         "quarantined" => format!(
@@ -79,12 +79,12 @@ fn table(times: &Times, groups: &[Value], is_wide: bool) -> Table {
     let mut table = Table::new(columns);
     for group in groups {
         let mut row: Vec<Cell> = vec![
-            grouped(number(&group["letters"])).into(),
-            grouped(number(&group["came_back"])).into(),
+            group_digits(number(&group["letters"])).into(),
+            group_digits(number(&group["came_back"])).into(),
             text(&group["stage"]).into(),
             text(&group["code"]).into(),
-            age(times, &group["first_failed_at"]).into(),
-            age(times, &group["last_failed_at"]).into(),
+            age_or_dash(times, &group["first_failed_at"]).into(),
+            age_or_dash(times, &group["last_failed_at"]).into(),
         ];
         if is_wide {
             row.push(text(&group["group"]).into());
@@ -104,14 +104,14 @@ fn note(times: &Times, group: &Value) -> Vec<String> {
     }
     let was = if times.is_over(&note["until"]) { "was " } else { "" };
     let until = times.at(&note["until"]).map(|until| format!(" until {until}"));
-    let (state, by) = (text(&note["state"]), who(&text(&note["by"])));
+    let (state, by) = (text(&note["state"]), operator_name(&text(&note["by"])));
     let why = text(&note["why"]);
     let since = match group["grown_by"].as_u64() {
         // It is not known of a part of a group.
         None => String::new(),
         Some(0) => "no more letters since; ".to_owned(),
         Some(1) => "1 more letter since; ".to_owned(),
-        Some(more) => format!("{} more letters since; ", grouped(more)),
+        Some(more) => format!("{} more letters since; ", group_digits(more)),
     };
     vec![
         format!("    {was}{state} by {by}{}", until.unwrap_or_default()),

@@ -3,50 +3,51 @@
 use serde_json::Value;
 
 use super::letters::redrives;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, bytes, members, number, often};
-use crate::dlq::shown::{indented, shown, text};
+use crate::dlq::state::paint_state;
+use crate::output::escape::{escape, indent_json};
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::text::{format_bytes, times_in_words};
+use crate::output::times::Times;
 
 /// Why it failed first, then its life, then its message.
-pub(in crate::dlq) fn letter(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_letter(page: &Page, answer: &Value) -> String {
     let times = Times::of(answer);
     let letter = &answer["letter"];
     let state = text(&letter["state"]);
     let stage = text(&letter["stage"]);
     let mut lines =
-        vec![format!("letter {} of {stage} is {}", text(&letter["id"]), page.state(&state))];
+        vec![format!("letter {} of {stage} is {}", text(&letter["id"]), paint_state(page, &state))];
     lines.push(String::new());
-    let mut add = |label: &str, said: String| {
-        if !said.is_empty() {
-            lines.extend(page.line(label, &said));
-        }
-    };
-    add("code", format!("{} ({})", text(&letter["code"]), text(&letter["kind"])));
-    add("why", text(&letter["reason"]));
+    lines.extend(
+        page.line_if_any("code", &format!("{} ({})", text(&letter["code"]), text(&letter["kind"]))),
+    );
+    lines.extend(page.line_if_any("why", &text(&letter["reason"])));
     if letter["is_moved_by_sqs"] == true {
-        add("", "SQS itself moved it: its function crashed, or ran out of time".to_owned());
+        let why = "SQS itself moved it: its function crashed, or ran out of time";
+        lines.extend(page.line("", why));
     }
-    add("at", text(&letter["at"]));
-    add("group", text(&letter["group"]));
-    add("dataset", dataset(letter));
-    add("tenant", text(&letter["tenant"]));
+    lines.extend(page.line_if_any("at", &text(&letter["at"])));
+    lines.extend(page.line_if_any("group", &text(&letter["group"])));
+    lines.extend(page.line_if_any("dataset", &dataset(letter)));
+    lines.extend(page.line_if_any("tenant", &text(&letter["tenant"])));
     for (label, member) in [
         ("taken in", "taken_in_at"),
         ("failed first", "first_failed_at"),
         ("failed last", "last_failed_at"),
         ("collected", "collected_at"),
     ] {
-        add(label, times.at(&letter[member]).unwrap_or_default());
+        lines.extend(page.line_if_any(label, &times.at(&letter[member]).unwrap_or_default()));
     }
-    add("tried", tried(letter));
-    add("redriven", redriven(letter));
-    add("message id", text(&letter["message_id"]));
-    add("trace", text(&letter["traceparent"]));
-    add("stored in", place(&letter["place"]));
+    lines.extend(page.line_if_any("tried", &tried(letter)));
+    lines.extend(page.line_if_any("redriven", &redriven(letter)));
+    lines.extend(page.line_if_any("message id", &text(&letter["message_id"])));
+    lines.extend(page.line_if_any("trace", &text(&letter["traceparent"])));
+    lines.extend(page.line_if_any("stored in", &place(&letter["place"])));
     if letter["original"].is_object() {
-        add("stored first", place(&letter["original"]));
+        lines.extend(page.line_if_any("stored first", &place(&letter["original"])));
     }
-    add("next", advice(&text(&letter["id"]), &state));
+    lines.extend(page.line_if_any("next", &advice(&text(&letter["id"]), &state)));
     lines.extend(message(page, &times, &letter["message"]));
     lines.join("\n")
 }
@@ -60,10 +61,10 @@ fn dataset(letter: &Value) -> String {
 }
 
 fn tried(letter: &Value) -> String {
-    let tries = often(number(&letter["attempts"]));
+    let tries = times_in_words(number(&letter["attempts"]));
     let parked = match number(&letter["parks"]) {
         0 => String::new(),
-        parks => format!(", and was parked {}", often(parks)),
+        parks => format!(", and was parked {}", times_in_words(parks)),
     };
     format!("{tries} in its last life{parked}")
 }
@@ -72,8 +73,8 @@ fn redriven(letter: &Value) -> String {
     let runs: Vec<String> = members(&letter["runs"]).iter().map(text).collect();
     match (redrives(letter), runs.is_empty()) {
         (0, _) => "never".to_owned(),
-        (count, true) => format!("{}, by other means than a run", often(count)),
-        (count, false) => format!("{}; runs: {}", often(count), runs.join(", ")),
+        (count, true) => format!("{}, by other means than a run", times_in_words(count)),
+        (count, false) => format!("{}; runs: {}", times_in_words(count), runs.join(", ")),
     }
 }
 
@@ -104,26 +105,21 @@ fn message(page: &Page, times: &Times, message: &Value) -> Vec<String> {
     }
     let mut lines = vec![String::new()];
     let body = message["body"].as_str().unwrap_or_default();
-    lines.push(format!("message, {}", bytes(body.len() as u64)));
-    let mut add = |label: &str, said: String| {
-        if !said.is_empty() {
-            lines.extend(page.line(label, &said));
-        }
-    };
-    add("queued as", text(&message["message_id"]));
-    add("sent", times.at(&message["sent_at"]).unwrap_or_default());
-    add("received", often(number(&message["receive_count"])));
-    add("moved from", text(&message["moved_from"]));
-    add("message group", text(&message["group"]));
+    lines.push(format!("message, {}", format_bytes(body.len() as u64)));
+    lines.extend(page.line_if_any("queued as", &text(&message["message_id"])));
+    lines.extend(page.line_if_any("sent", &times.at(&message["sent_at"]).unwrap_or_default()));
+    lines.extend(page.line_if_any("received", &times_in_words(number(&message["receive_count"]))));
+    lines.extend(page.line_if_any("moved from", &text(&message["moved_from"])));
+    lines.extend(page.line_if_any("message group", &text(&message["group"])));
     for (name, attribute) in message["attributes"].as_object().into_iter().flatten() {
         let value = text(&attribute["value"]);
-        add("attribute", format!("{}: {value}", shown(name)));
+        lines.extend(page.line_if_any("attribute", &format!("{}: {value}", escape(name))));
     }
     lines.push(String::new());
-    match indented(body) {
+    match indent_json(body) {
         Some(body) => lines.extend(body),
         None if body.is_empty() => lines.push("(an empty body)".to_owned()),
-        None => lines.extend(body.lines().map(shown)),
+        None => lines.extend(body.lines().map(escape)),
     }
     lines
 }

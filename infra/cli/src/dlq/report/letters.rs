@@ -2,17 +2,18 @@
 
 use serde_json::Value;
 
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, age, letters, members, number};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Column, Table};
-use crate::output::{cut, grouped};
+use crate::output::escape::escape;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::table::{Column, Table};
+use crate::output::text::{group_digits, pluralize, truncate};
+use crate::output::times::{Times, age_or_dash};
 
 /// A line for each letter; below it, why it failed, and the begin of its body.
-pub(in crate::dlq) fn peek(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_peek(page: &Page, answer: &Value) -> String {
     let found = members(&answer["letters"]);
     if found.is_empty() {
-        let mut lines = vec!["no letter is meant by that".to_owned()];
+        let mut lines = vec!["no letter matches".to_owned()];
         let next = "`sluicegate dlq list` shows where letters are; --state asks for those in another state";
         lines.extend(page.line("next", next));
         return lines.join("\n");
@@ -30,25 +31,25 @@ pub(in crate::dlq) fn peek(page: &Page, answer: &Value) -> String {
             text(&letter["id"]).into(),
             text(&letter["stage"]).into(),
             text(&letter["code"]).into(),
-            age(&times, &letter["last_failed_at"]).into(),
-            grouped(redrives(letter)).into(),
+            age_or_dash(&times, &letter["last_failed_at"]).into(),
+            group_digits(redrives(letter)).into(),
         ]);
     }
     let (head, rows) = table.lines(page);
     let mut lines = vec![head];
     for (row, letter) in rows.into_iter().zip(found) {
         lines.push(row);
-        lines.push(cut(&format!("    {}", why(letter)), page.width));
+        lines.push(truncate(&format!("    {}", why(letter)), page.width));
         let body = begin(&letter["message"]["body"], page.width);
-        lines.push(cut(&format!("    {body}"), page.width));
+        lines.push(truncate(&format!("    {body}"), page.width));
     }
     lines.push(String::new());
-    let count = letters(found.len() as u64);
+    let count = pluralize(found.len() as u64, "letter");
     lines.push(match answer["next"].is_string() {
         true => format!("the first {count}; `sluicegate dlq export` writes all of them"),
         false => format!("{count}, and no more"),
     });
-    let next = format!("`sluicegate dlq show {}` tells all of one", text(&found[0]["id"]));
+    let next = format!("`sluicegate dlq show {}` shows one in full", text(&found[0]["id"]));
     lines.extend(page.line("next", &next));
     lines.join("\n")
 }
@@ -73,5 +74,5 @@ pub(super) fn redrives(letter: &Value) -> u64 {
 /// As much of a body as a line may need.
 fn begin(body: &Value, width: usize) -> String {
     let begin: String = body.as_str().unwrap_or_default().chars().take(width + 1).collect();
-    if begin.is_empty() { "(an empty body)".to_owned() } else { shown(&begin) }
+    if begin.is_empty() { "(an empty body)".to_owned() } else { escape(&begin) }
 }

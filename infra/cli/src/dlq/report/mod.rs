@@ -9,15 +9,17 @@ mod plan;
 mod reconcile;
 pub(super) mod run;
 mod stages;
-
-pub(super) use self::acts::{noted, on_letters, on_run, stopped, triage_started, unmuted};
-pub(super) use self::groups::groups;
-pub(super) use self::letter::letter;
-pub(super) use self::letters::peek;
-pub(super) use self::plan::plan;
-pub(super) use self::reconcile::reconciled;
-pub(super) use self::run::{begun, history, status};
-pub(super) use self::stages::stages;
-
 #[cfg(test)]
 mod tests;
+
+pub(super) use self::acts::{
+    format_letter_change, format_note, format_run_change, format_stop, format_triage_start,
+    format_unmute,
+};
+pub(super) use self::groups::format_groups;
+pub(super) use self::letter::format_letter;
+pub(super) use self::letters::format_peek;
+pub(super) use self::plan::format_plan;
+pub(super) use self::reconcile::format_reconciliation;
+pub(super) use self::run::{format_history, format_started_run, format_status};
+pub(super) use self::stages::format_stages;

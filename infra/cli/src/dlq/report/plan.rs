@@ -3,12 +3,13 @@
 use event::Timestamp;
 use serde_json::Value;
 
-use super::forecast::forecast;
+use super::forecast::format_forecast;
 use super::letters::code_and_why;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, bytes, letters, members, number};
-use crate::dlq::shown::{indented, shown, text};
-use crate::output::{cut, grouped};
+use crate::output::escape::{escape, indent_json};
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::text::{format_bytes, group_digits, pluralize, truncate};
+use crate::output::times::Times;
 
 /// Of a body, that are shown of what was and of what is.
 const MOST_LINES: usize = 8;
@@ -21,21 +22,27 @@ fn left_out(page: &Page, answer: &Value) -> Vec<String> {
     }
     let why = "taken in longer ago than sinks remember their keys, and could take effect twice; \
                --even-if-forgotten takes them all the same";
-    page.line("left out", &format!("{}, {why}", letters(forgotten)))
+    page.line("left out", &format!("{}, {why}", pluralize(forgotten, "letter")))
 }
 
 /// What is in it, and the command that begins it.
-pub(in crate::dlq) fn plan(page: &Page, answer: &Value, has_patch: bool, now: Timestamp) -> String {
+pub(in crate::dlq) fn format_plan(
+    page: &Page,
+    answer: &Value,
+    has_patch: bool,
+    now: Timestamp,
+) -> String {
     let id = text(&answer["plan"]);
     let count = number(&answer["letters"]);
     if count == 0 {
-        let mut lines = vec!["no letter is meant by that, and nothing is to be sent".to_owned()];
+        let mut lines = vec!["no letter matches, so there is nothing to send".to_owned()];
         lines.extend(left_out(page, answer));
         lines.extend(page.line("next", "`sluicegate dlq list` shows where letters are"));
         return lines.join("\n");
     }
-    let size = bytes(number(&answer["bytes"]));
-    let mut lines = vec![format!("plan {id}: {}, {size}; nothing was sent", letters(count))];
+    let size = format_bytes(number(&answer["bytes"]));
+    let mut lines =
+        vec![format!("plan {id}: {}, {size}; nothing was sent", pluralize(count, "letter"))];
     lines.push(String::new());
     lines.extend(page.line("stages", &counts(&answer["stages"])));
     let datasets = counts(&answer["datasets"]);
@@ -66,7 +73,7 @@ pub(in crate::dlq) fn plan(page: &Page, answer: &Value, has_patch: bool, now: Ti
     for change in members(&answer["changes"]) {
         lines.extend(changed(page, change));
     }
-    lines.extend(forecast(page, answer));
+    lines.extend(format_forecast(page, answer));
     lines.extend(page.line("next", "this begins it, within a day:"));
     // A line of its own, which is copied whole.
     lines.push(format!("    sluicegate dlq redrive {id} --reason …"));
@@ -89,10 +96,13 @@ fn changed(page: &Page, change: &Value) -> Vec<String> {
     let mut lines = page.line("body", &format!("of {id}, to {to}:"));
     for (sign, part) in [('-', before), ('+', after)] {
         for line in part.iter().take(MOST_LINES) {
-            lines.push(cut(&format!("    {sign} {line}"), page.width));
+            lines.push(truncate(&format!("    {sign} {line}"), page.width));
         }
         if part.len() > MOST_LINES {
-            lines.push(format!("    {sign} and {} lines more", part.len() - MOST_LINES));
+            lines.push(format!(
+                "    {sign} and {} more",
+                pluralize(part.len() - MOST_LINES, "line")
+            ));
         }
     }
     lines
@@ -103,13 +113,14 @@ fn changed(page: &Page, change: &Value) -> Vec<String> {
 fn body_lines(body: &Value) -> Vec<String> {
     let body = body.as_str().unwrap_or_default();
     let sorted = serde_json::from_str::<Value>(body).map(|value| value.to_string());
-    sorted.ok().and_then(|json| indented(&json)).unwrap_or_else(|| vec![shown(body)])
+    sorted.ok().and_then(|json| indent_json(&json)).unwrap_or_else(|| vec![escape(body)])
 }
 
 /// `deliver 1,200, sink 4`.
 pub(super) fn counts(counts: &Value) -> String {
     let each = counts.as_object().into_iter().flatten();
-    let each: Vec<String> =
-        each.map(|(name, count)| format!("{} {}", shown(name), grouped(number(count)))).collect();
+    let each: Vec<String> = each
+        .map(|(name, count)| format!("{} {}", escape(name), group_digits(number(count))))
+        .collect();
     each.join(", ")
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::dlq::page::{Page, known, letters, members, number};
-use crate::dlq::shown::text;
-use crate::output::{counted, grouped};
+use crate::output::members::{members, number, number_or_unknown, text};
+use crate::output::page::Page;
+use crate::output::text::{group_digits, pluralize};
 
 /// Lines that are named.
 const MOST_LINES: usize = 10;
@@ -27,7 +27,7 @@ const PARTS: [(&str, &str); 8] = [
 ];
 
 /// `200 sent = 194 in their sinks + 6 dead`, and what to do about the rest.
-pub(in crate::dlq) fn reconciled(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_reconciliation(page: &Page, answer: &Value) -> String {
     let mut lines = sum(page, answer);
     for state in ["dead", "quarantined", "discarded"] {
         lines.extend(causes(page, answer, state));
@@ -35,16 +35,17 @@ pub(in crate::dlq) fn reconciled(page: &Page, answer: &Value) -> String {
     let repeats = number(&answer["repeats"]);
     if repeats > 0 {
         let repeat = if repeats == 1 { "repeats another" } else { "repeat others" };
-        lines.extend(page.line("repeated", &format!("{} {repeat} of them", grouped(repeats))));
+        lines.extend(page.line("repeated", &format!("{} {repeat} of them", group_digits(repeats))));
     }
     let mended = number(&answer["mended"]);
     if mended > 0 {
-        let said = format!("{} of those in their sinks, as redriven letters", grouped(mended));
+        let said = format!("{} of those in their sinks, as redriven letters", group_digits(mended));
         lines.extend(page.line("mended", &said));
     }
     let copies = number(&answer["with_letters_of_copies"]);
     if copies > 0 {
-        let said = format!("{} of those in their sinks have a dead letter, too", grouped(copies));
+        let said =
+            format!("{} of those in their sinks have a dead letter, too", group_digits(copies));
         lines.extend(page.line("copies", &said));
     }
     lines.extend(not_found(page, answer));
@@ -55,7 +56,7 @@ pub(in crate::dlq) fn reconciled(page: &Page, answer: &Value) -> String {
 /// One line, or more where the page has no room for it: each but the last ends with a plus sign.
 fn sum(page: &Page, answer: &Value) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut line = format!("{} sent =", grouped(number(&answer["sent"])));
+    let mut line = format!("{} sent =", group_digits(number(&answer["sent"])));
     let mut is_first = true;
     for (name, said) in PARTS {
         let count = number(&answer[name]);
@@ -66,7 +67,7 @@ fn sum(page: &Page, answer: &Value) -> Vec<String> {
             line.push_str(" +");
         }
         is_first = false;
-        let part = format!(" {} {said}", grouped(count));
+        let part = format!(" {} {said}", group_digits(count));
         // With room for the plus sign behind it.
         if line.chars().count() + part.chars().count() + 2 > page.words {
             lines.push(std::mem::replace(&mut line, " ".to_owned()));
@@ -92,10 +93,12 @@ fn causes(page: &Page, answer: &Value, state: &str) -> Vec<String> {
     let more = causes.len().saturating_sub(MOST_CAUSES);
     let named = causes.into_iter().take(MOST_CAUSES);
     let mut named: Vec<String> = named
-        .map(|((code, stage), count)| format!("{} with {code} at {stage}", letters(count)))
+        .map(|((code, stage), count)| {
+            format!("{} with {code} at {stage}", pluralize(count, "letter"))
+        })
         .collect();
     if more > 0 {
-        named.push(format!("and {}", counted(more, "other cause")));
+        named.push(format!("and {}", pluralize(more, "other cause")));
     }
     page.line(state, &named.join(", "))
 }
@@ -107,11 +110,14 @@ fn not_found(page: &Page, answer: &Value) -> Vec<String> {
         return Vec::new();
     }
     let has_many_files = members(&answer["files"]).len() > 1;
-    let name = |line: &Value| match has_many_files {
-        true => format!("{}:{}", text(&line["file"]), number(&line["line"])),
-        false => number(&line["line"]).to_string(),
-    };
-    let named: Vec<String> = lost.iter().take(MOST_LINES).map(name).collect();
+    let mut named = Vec::new();
+    for line in lost.iter().take(MOST_LINES) {
+        let number = number(&line["line"]);
+        named.push(match has_many_files {
+            true => format!("{}:{number}", text(&line["file"])),
+            false => number.to_string(),
+        });
+    }
     let word = if lost.len() == 1 { "line" } else { "lines" };
     let more = match lost.len() > MOST_LINES {
         true => ", … (all are in --format json)",
@@ -121,14 +127,14 @@ fn not_found(page: &Page, answer: &Value) -> Vec<String> {
     let unseen = number(&answer["unseen"]);
     if unseen > 0 {
         let said =
-            format!("{} go only to sinks of your own, which cannot be seen", grouped(unseen));
+            format!("{} go only to sinks of your own, which cannot be seen", group_digits(unseen));
         lines.extend(page.line("", &said));
     }
     let refused = number(&answer["refused_now"]);
     if refused > 0 {
         let said = format!(
             "{} of them the contract refuses as it is now, so that no key tells where they are",
-            grouped(refused)
+            group_digits(refused)
         );
         lines.extend(page.line("", &said));
     }
@@ -136,7 +142,7 @@ fn not_found(page: &Page, answer: &Value) -> Vec<String> {
     if let Some(first) = files.first() {
         let said = format!(
             "{} of whole files, each a letter for all that is in it, such as {}",
-            letters(files.len() as u64),
+            pluralize(files.len() as u64, "letter"),
             text(first)
         );
         lines.extend(page.line("files", &said));
@@ -152,8 +158,8 @@ fn next(page: &Page, answer: &Value) -> Vec<String> {
         let held = [&waiting["in_queues"], &waiting["not_collected"]];
         let said = format!(
             "about {} in queues and {} in dead-letter queues",
-            known(held[0]),
-            known(held[1])
+            number_or_unknown(held[0]),
+            number_or_unknown(held[1])
         );
         lines.extend(page.line("waiting", &said));
         let is_empty = held.iter().all(|count| count.as_u64() == Some(0));
@@ -173,10 +179,10 @@ fn next(page: &Page, answer: &Value) -> Vec<String> {
     }
     if number(&answer["dead"]) > 0 {
         let next =
-            format!("`sluicegate dlq groups --dataset {dataset}` tells what failed, and why");
+            format!("`sluicegate dlq groups --dataset {dataset}` shows what failed, and why");
         lines.extend(page.line("next", &next));
     } else if number(&answer["quarantined"]) > 0 {
-        let next = "`sluicegate dlq groups --state quarantined` tells what came back too often";
+        let next = "`sluicegate dlq groups --state quarantined` shows what came back too often";
         lines.extend(page.line("next", next));
     }
     lines

@@ -3,25 +3,29 @@
 use serde_json::Value;
 
 use super::acts::audit;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, age, letters, members, number, state_colour};
-use crate::dlq::shown::text;
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::grouped;
+use crate::dlq::state::paint_state;
+use crate::dlq::state::state_colour;
+use crate::output::members::{members, number, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{group_digits, pluralize};
+use crate::output::times::{Times, age_or_dash};
 
 /// `dlq status`.
-pub(in crate::dlq) fn status(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_status(page: &Page, answer: &Value) -> String {
     lines(page, &answer["run"], &Times::of(answer)).join("\n")
 }
 
 /// `dlq redrive --detach`.
-pub(in crate::dlq) fn begun(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_started_run(page: &Page, answer: &Value) -> String {
     let id = text(&answer["run"]);
     let first = match number(&answer["pace"]["canary"]) {
         0 => String::new(),
-        canary => format!(", {} of them first", grouped(canary.min(number(&answer["letters"])))),
+        canary => {
+            format!(", {} of them first", group_digits(canary.min(number(&answer["letters"]))))
+        }
     };
-    let count = letters(number(&answer["letters"]));
+    let count = pluralize(number(&answer["letters"]), "letter");
     let mut lines = vec![format!("run {id} has begun: {count}{first}")];
     lines.extend(audit(page, answer));
     lines.extend(page.line("next", &format!("`sluicegate dlq status {id} --watch` follows it")));
@@ -34,35 +38,30 @@ pub(super) fn lines(page: &Page, run: &Value, times: &Times) -> Vec<String> {
     let (position, size) = (number(&run["position"]), number(&run["letters"]));
     let mut lines = vec![format!(
         "run {id} is {}: {} of {}{}",
-        page.state(&state),
-        grouped(position),
-        letters(size),
+        paint_state(page, &state),
+        group_digits(position),
+        pluralize(size, "letter"),
         percent(position, size).map_or_else(String::new, |percent| format!(" ({percent} %)"))
     )];
     lines.push(String::new());
-    let mut add = |label: &str, said: String| {
-        if !said.is_empty() {
-            lines.extend(page.line(label, &said));
-        }
-    };
     let is_over = matches!(state.as_str(), "done" | "cancelled");
     if !is_over {
-        add("phase", phase(run));
+        lines.extend(page.line_if_any("phase", &phase(run)));
     }
-    add("sent", grouped(number(&run["sent"])));
+    lines.extend(page.line_if_any("sent", &group_digits(number(&run["sent"]))));
     let skipped = number(&run["skipped"]);
     if skipped > 0 {
         let why = "others had changed them since they were planned, or their queue refused them";
-        add("left out", format!("{}: {why}", grouped(skipped)));
+        lines.extend(page.line_if_any("left out", &format!("{}: {why}", group_digits(skipped))));
     }
-    add("came back", grouped(number(&run["came_back"])));
-    add("note", text(&run["note"]));
-    add("began", times.at(&run["started_at"]).unwrap_or_default());
-    add("ended", times.at(&run["ended_at"]).unwrap_or_default());
-    add("by", text(&run["by"]));
-    add("why", text(&run["why"]));
-    add("plan", text(&run["plan"]));
-    add("next", advice(&id, &state, number(&run["came_back"])));
+    lines.extend(page.line_if_any("came back", &group_digits(number(&run["came_back"]))));
+    lines.extend(page.line_if_any("note", &text(&run["note"])));
+    lines.extend(page.line_if_any("began", &times.at(&run["started_at"]).unwrap_or_default()));
+    lines.extend(page.line_if_any("ended", &times.at(&run["ended_at"]).unwrap_or_default()));
+    lines.extend(page.line_if_any("by", &text(&run["by"])));
+    lines.extend(page.line_if_any("why", &text(&run["why"])));
+    lines.extend(page.line_if_any("plan", &text(&run["plan"])));
+    lines.extend(page.line_if_any("next", &advice(&id, &state, number(&run["came_back"]))));
     lines
 }
 
@@ -71,13 +70,13 @@ pub(in crate::dlq) fn advice(id: &str, state: &str, came_back: u64) -> String {
     match state {
         "running" => format!("`sluicegate dlq pause {id} --reason …` lets it send nothing more"),
         "paused" if came_back > 0 => format!(
-            "`sluicegate dlq groups --run {id}` tells what came back; then `sluicegate dlq resume {id} --reason …`, or \
+            "`sluicegate dlq groups --run {id}` shows what came back; then `sluicegate dlq resume {id} --reason …`, or \
              `cancel`"
         ),
         "paused" => {
             format!("`sluicegate dlq resume {id} --reason …` lets it go on, `cancel` ends it")
         }
-        _ if came_back > 0 => format!("`sluicegate dlq groups --run {id}` tells what came back"),
+        _ if came_back > 0 => format!("`sluicegate dlq groups --run {id}` shows what came back"),
         _ => String::new(),
     }
 }
@@ -85,7 +84,7 @@ pub(in crate::dlq) fn advice(id: &str, state: &str, came_back: u64) -> String {
 /// `ramp: 20 a second, step 3 of 4`.
 pub(in crate::dlq) fn phase(run: &Value) -> String {
     let (progress, pace) = (&run["progress"], &run["pace"]);
-    let canary = grouped(number(&pace["canary"]).min(number(&run["letters"])));
+    let canary = group_digits(number(&pace["canary"]).min(number(&run["letters"])));
     if progress == "canary" {
         return format!("canary: the first {canary} are sent");
     }
@@ -100,7 +99,7 @@ pub(in crate::dlq) fn phase(run: &Value) -> String {
     let rate = rate_of_step(run, step);
     let rate = match rate {
         0 => "as fast as can be".to_owned(),
-        rate => format!("{} a second", grouped(rate)),
+        rate => format!("{} a second", group_digits(rate)),
     };
     match usize::try_from(step) {
         Ok(step) if step < rates.len() => {
@@ -128,7 +127,7 @@ pub(in crate::dlq) fn percent(part: u64, of: u64) -> Option<u64> {
 }
 
 /// `dlq history`.
-pub(in crate::dlq) fn history(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_history(page: &Page, answer: &Value) -> String {
     let runs = members(&answer["runs"]);
     if runs.is_empty() {
         return "there was no run so far; `sluicegate dlq plan` is where one begins".to_owned();
@@ -147,12 +146,12 @@ pub(in crate::dlq) fn history(page: &Page, answer: &Value) -> String {
         let state = text(&run["state"]);
         let colour = state_colour(&state);
         table.add(vec![
-            age(&times, &run["started_at"]).into(),
+            age_or_dash(&times, &run["started_at"]).into(),
             text(&run["run"]).into(),
             Cell::coloured(state, colour),
-            grouped(number(&run["letters"])).into(),
-            grouped(number(&run["sent"])).into(),
-            grouped(number(&run["came_back"])).into(),
+            group_digits(number(&run["letters"])).into(),
+            group_digits(number(&run["sent"])).into(),
+            group_digits(number(&run["came_back"])).into(),
             text(&run["why"]).into(),
         ]);
     }
@@ -160,7 +159,7 @@ pub(in crate::dlq) fn history(page: &Page, answer: &Value) -> String {
     let mut lines = vec![head];
     lines.extend(rows);
     lines.push(String::new());
-    let next = format!("`sluicegate dlq status {}` tells all of one", text(&runs[0]["run"]));
+    let next = format!("`sluicegate dlq status {}` shows one in full", text(&runs[0]["run"]));
     lines.extend(page.line("next", &next));
     lines.join("\n")
 }

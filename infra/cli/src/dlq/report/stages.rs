@@ -2,18 +2,19 @@
 
 use serde_json::Value;
 
-use crate::breaker::report::RED;
-use crate::breaker::times::Times;
-use crate::dlq::page::{Page, age, known, letters, number};
-use crate::dlq::shown::{shown, text};
-use crate::dlq::table::{Cell, Column, Table};
-use crate::output::grouped;
+use crate::output::colour::RED;
+use crate::output::escape::escape;
+use crate::output::members::{number, number_or_unknown, text};
+use crate::output::page::Page;
+use crate::output::table::{Cell, Column, Table};
+use crate::output::text::{group_digits, pluralize};
+use crate::output::times::{Times, age_or_dash};
 
 /// The states that are told below their stage where the line has no room for their columns.
 const OTHERS: [&str; 3] = ["quarantined", "discarded", "redriven"];
 
 /// A line for each stage, and what to do next.
-pub(in crate::dlq) fn stages(page: &Page, answer: &Value) -> String {
+pub(in crate::dlq) fn format_stages(page: &Page, answer: &Value) -> String {
     let Some(stages) = answer["stages"].as_object().filter(|stages| !stages.is_empty()) else {
         return "this stack has no dead-letter queue, and its store is empty".to_owned();
     };
@@ -29,9 +30,11 @@ pub(in crate::dlq) fn stages(page: &Page, answer: &Value) -> String {
         lines.push(head);
         for (row, stage) in rows.into_iter().zip(stages.values()) {
             lines.push(row);
-            let others = OTHERS.iter().filter(|state| number(&stage["letters"][**state]) > 0);
-            let others: Vec<String> = others
-                .map(|state| format!("{} {state}", grouped(number(&stage["letters"][*state]))))
+            let others: Vec<String> = OTHERS
+                .iter()
+                .map(|state| (letters_in(stage, state), state))
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, state)| format!("{} {state}", group_digits(count)))
                 .collect();
             if !others.is_empty() {
                 lines.push(format!("    and {}", others.join(", ")));
@@ -39,21 +42,24 @@ pub(in crate::dlq) fn stages(page: &Page, answer: &Value) -> String {
         }
     }
     lines.push(String::new());
-    let in_state = |state: &str| -> u64 {
-        stages.values().map(|stage| number(&stage["letters"][state])).sum()
-    };
-    let (dead, quarantined) = (in_state("dead"), in_state("quarantined"));
+    let dead: u64 = stages.values().map(|stage| letters_in(stage, "dead")).sum();
+    let quarantined: u64 = stages.values().map(|stage| letters_in(stage, "quarantined")).sum();
     let are = if dead == 1 { "is" } else { "are" };
-    lines.push(format!("{} {are} dead", letters(dead)));
+    lines.push(format!("{} {are} dead", pluralize(dead, "letter")));
     lines.extend(page.line("not collected", &not_collected(stages.values())));
     lines.extend(halted(page, &times, &answer["triage"]["halted"]));
     if dead > 0 {
-        lines.extend(page.line("next", "`sluicegate dlq groups` tells what failed, and why"));
+        lines.extend(page.line("next", "`sluicegate dlq groups` shows what failed, and why"));
     } else if quarantined > 0 {
-        let next = "`sluicegate dlq groups --state quarantined` tells what came back too often";
+        let next = "`sluicegate dlq groups --state quarantined` shows what came back too often";
         lines.extend(page.line("next", next));
     }
     lines.join("\n")
+}
+
+/// How many letters of a stage are in a state.
+fn letters_in(stage: &Value, state: &str) -> u64 {
+    number(&stage["letters"][state])
 }
 
 fn table<'a>(
@@ -74,19 +80,22 @@ fn table<'a>(
     columns.extend([Column::number("not collected"), Column::number("waiting")]);
     let mut table = Table::new(columns);
     for (name, stage) in stages {
-        let of = |state: &str| number(&stage["letters"][state]);
-        let colour = (of("dead") > 0).then_some(RED);
+        let dead = letters_in(stage, "dead");
+        let colour = (dead > 0).then_some(RED);
         let mut row: Vec<Cell> = vec![
-            shown(name).into(),
-            Cell::coloured(grouped(of("dead")), colour),
-            age(times, &stage["oldest"]).into(),
-            age(times, &stage["newest"]).into(),
-            grouped(number(&stage["groups"])).into(),
+            escape(name).into(),
+            Cell::coloured(group_digits(dead), colour),
+            age_or_dash(times, &stage["oldest"]).into(),
+            age_or_dash(times, &stage["newest"]).into(),
+            group_digits(number(&stage["groups"])).into(),
         ];
         if is_wide {
-            row.extend(OTHERS.map(|state| Cell::from(grouped(of(state)))));
+            row.extend(OTHERS.map(|state| Cell::from(group_digits(letters_in(stage, state)))));
         }
-        row.extend([known(&stage["queued"]).into(), known(&stage["waiting"]).into()]);
+        row.extend([
+            number_or_unknown(&stage["queued"]).into(),
+            number_or_unknown(&stage["waiting"]).into(),
+        ]);
         table.add(row);
     }
     table
@@ -114,11 +123,11 @@ fn not_collected<'a>(stages: impl Iterator<Item = &'a Value>) -> String {
     }
     match (queued, is_known) {
         (0, true) => "none, as far as SQS counts".to_owned(),
-        (queued, true) => format!("about {} in dead-letter queues", grouped(queued)),
+        (queued, true) => format!("about {} in dead-letter queues", group_digits(queued)),
         (queued, false) => {
             format!(
                 "about {} in dead-letter queues, and not known of those with a ?",
-                grouped(queued)
+                group_digits(queued)
             )
         }
     }

@@ -8,63 +8,63 @@ use serde_json::{Value, json};
 
 use self::answers::*;
 use super::*;
-use crate::dlq::page::Page;
+use crate::output::page::Page;
 
 type Report = (&'static str, fn(&Page, &Value) -> String, fn() -> Value);
 
 /// Every report with an answer for it.
 fn reports() -> Vec<Report> {
     vec![
-        ("list", |page, answer| stages(page, answer), listed),
-        ("list-halted", |page, answer| stages(page, answer), listed_and_halted),
-        ("groups", |page, answer| groups(page, answer), grouped),
-        ("groups-noted", |page, answer| groups(page, answer), grouped_and_noted),
-        ("peek", |page, answer| peek(page, answer), page_of_letters),
+        ("list", |page, answer| format_stages(page, answer), listed),
+        ("list-halted", |page, answer| format_stages(page, answer), listed_and_halted),
+        ("groups", |page, answer| format_groups(page, answer), group_digits),
+        ("groups-noted", |page, answer| format_groups(page, answer), grouped_and_noted),
+        ("peek", |page, answer| format_peek(page, answer), page_of_letters),
         ("show", |page, answer| letter_report(page, answer), shown_letter),
-        ("reconcile", |page, answer| reconciled(page, answer), reconcile::answer),
-        ("plan", |page, answer| plan(page, answer, true, now()), planned),
-        ("begun", |page, answer| begun(page, answer), begun_run),
-        ("status", |page, answer| status(page, answer), || status_of(run("paused"))),
+        ("reconcile", |page, answer| format_reconciliation(page, answer), reconcile::answer),
+        ("plan", |page, answer| format_plan(page, answer, true, now()), planned),
+        ("begun", |page, answer| format_started_run(page, answer), begun_run),
+        ("status", |page, answer| format_status(page, answer), || status_of(run("paused"))),
         (
             "history",
-            |page, answer| history(page, answer),
+            |page, answer| format_history(page, answer),
             || json!({ "at": NOW, "runs": [run("running"), run("done")] }),
         ),
         (
             "pause",
-            |page, answer| on_run(page, answer, now()),
+            |page, answer| format_run_change(page, answer, now()),
             || audited(json!({ "run": run("paused") })),
         ),
         (
             "stop",
-            |page, answer| stopped(page, answer),
+            |page, answer| format_stop(page, answer),
             || audited(json!({ "stopped": [run("paused")], "triage_is_halted": true })),
         ),
         (
             "start-triage",
-            |page, answer| triage_started(page, answer),
+            |page, answer| format_triage_start(page, answer),
             || audited(json!({ "halted": null })),
         ),
         (
             "mute",
-            |page, answer| noted(page, answer, now()),
+            |page, answer| format_note(page, answer, now()),
             || audited(json!({ "note": note("muted") })),
         ),
         (
             "unmute",
-            |page, answer| unmuted(page, answer),
+            |page, answer| format_unmute(page, answer),
             || audited(json!({ "note": note("acknowledged") })),
         ),
         (
             "discard",
-            |page, answer| on_letters(page, "discard", answer),
+            |page, answer| format_letter_change(page, "discard", answer),
             || audited(json!({ "letters": 12, "left": 1, "applied": true })),
         ),
     ]
 }
 
 fn letter_report(page: &Page, answer: &Value) -> String {
-    super::letter(page, answer)
+    super::format_letter(page, answer)
 }
 
 /// Each text of an answer, and each name that is not of the format, with something for a terminal to act on.
@@ -135,7 +135,7 @@ sink         0       -       -       0              0        ?
 
 1,204 letters are dead
   not collected  about 2 in dead-letter queues
-  next           `sluicegate dlq groups` tells what failed, and why",
+  next           `sluicegate dlq groups` shows what failed, and why",
     );
 }
 
@@ -151,7 +151,7 @@ sink         0       -       -       0            0          0         0        
 
 1,204 letters are dead
   not collected  about 2 in dead-letter queues
-  next           `sluicegate dlq groups` tells what failed, and why",
+  next           `sluicegate dlq groups` shows what failed, and why",
     );
 }
 
@@ -191,7 +191,7 @@ fedcba98765432100123  a-sink-of-o…  contract.violation   5 min         0
     \\u{1b}[2Jnot JSON, and longer than the line is wide: \\u{1b}[2Jnot JSON, and…
 
 the first 2 letters; `sluicegate dlq export` writes all of them
-  next           `sluicegate dlq show 0123456789abcdef0123` tells all of one",
+  next           `sluicegate dlq show 0123456789abcdef0123` shows one in full",
     );
 }
 
@@ -288,7 +288,7 @@ run 20261129T031500Z-6f6a8f is paused: 480 of 1,204 letters (39 %)
                  _0123456789abcdef/ada@example.com
   why            the contract is mended
   plan           20261129T031000Z-0123456789abcdef
-  next           `sluicegate dlq groups --run 20261129T031500Z-6f6a8f` tells
+  next           `sluicegate dlq groups --run 20261129T031500Z-6f6a8f` shows
                  what came back; then `sluicegate dlq resume
                  20261129T031500Z-6f6a8f --reason …`, or `cancel`",
     );
@@ -304,8 +304,8 @@ began  run                      state    letters  sent  back  why
 2 min  20261129T031500Z-6f6a8f  running    1,204   470     3  the contract is m…
 2 min  20261129T031500Z-6f6a8f  done       1,204   470     3  the contract is m…
 
-  next           `sluicegate dlq status 20261129T031500Z-6f6a8f` tells all of
-                 one",
+  next           `sluicegate dlq status 20261129T031500Z-6f6a8f` shows one in
+                 full",
     );
 }
 
@@ -313,22 +313,33 @@ began  run                      state    letters  sent  back  why
 fn what_is_not_there_is_told_with_what_to_do() {
     let page = Page::plain(80);
     for (told, about) in [
-        (stages(&page, &json!({ "at": NOW, "stages": {} })), "empty"),
-        (groups(&page, &json!({ "at": NOW, "state": "dead", "groups": [] })), "dlq list"),
-        (peek(&page, &json!({ "at": NOW, "letters": [] })), "--state"),
+        (format_stages(&page, &json!({ "at": NOW, "stages": {} })), "empty"),
+        (format_groups(&page, &json!({ "at": NOW, "state": "dead", "groups": [] })), "dlq list"),
+        (format_peek(&page, &json!({ "at": NOW, "letters": [] })), "--state"),
         (
-            plan(&page, &json!({ "plan": PLAN, "letters": 0 }), false, now()),
-            "nothing is to be sent",
+            format_plan(&page, &json!({ "plan": PLAN, "letters": 0 }), false, now()),
+            "nothing to send",
         ),
         (
-            plan(&page, &json!({ "plan": PLAN, "letters": 0, "forgotten": 2 }), false, now()),
+            format_plan(
+                &page,
+                &json!({ "plan": PLAN, "letters": 0, "forgotten": 2 }),
+                false,
+                now(),
+            ),
             "2 letters, taken in longer ago",
         ),
-        (history(&page, &json!({ "at": NOW, "runs": [] })), "dlq plan"),
-        (stopped(&page, &json!({ "stopped": [] })), "no run was running"),
-        (stopped(&page, &json!({ "stopped": [], "triage_is_halted": true })), "start-triage"),
-        (on_letters(&page, "discard", &json!({ "letters": 3, "applied": false })), "--apply"),
-        (on_letters(&page, "release", &json!({ "letters": 0, "applied": false })), "dlq list"),
+        (format_history(&page, &json!({ "at": NOW, "runs": [] })), "dlq plan"),
+        (format_stop(&page, &json!({ "stopped": [] })), "no run was running"),
+        (format_stop(&page, &json!({ "stopped": [], "triage_is_halted": true })), "start-triage"),
+        (
+            format_letter_change(&page, "discard", &json!({ "letters": 3, "applied": false })),
+            "--apply",
+        ),
+        (
+            format_letter_change(&page, "release", &json!({ "letters": 0, "applied": false })),
+            "dlq list",
+        ),
     ] {
         assert!(told.contains(about), "{told}");
         assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");

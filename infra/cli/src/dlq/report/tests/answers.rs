@@ -23,7 +23,7 @@ pub(super) fn listed() -> Value {
     } })
 }
 
-pub(super) fn grouped() -> Value {
+pub(super) fn group_digits() -> Value {
     json!({ "at": NOW, "state": "dead", "letters": 1_205, "groups": [
         {
             "group": "1-d7fbe72759a91ea3", "stage": "ingest", "code": "contract.violation", "at": "line 17, /legs/0/distance",
@@ -60,7 +60,7 @@ pub(super) fn note(state: &str) -> Value {
 }
 
 pub(super) fn grouped_and_noted() -> Value {
-    let mut answer = grouped();
+    let mut answer = group_digits();
     let mut acknowledged = note("acknowledged");
     acknowledged["until"] = json!(null);
     for (at, note, is_muted, grown_by) in
@@ -126,12 +126,12 @@ pub(super) fn planned() -> Value {
             },
             { "letter": "fedcba98765432100123", "to": "ingest", "before": "x", "after": "x" },
         ],
-        "forecast": forecast(),
+        "forecast": format_forecast(),
         "forecast_problem": null,
     })
 }
 
-fn forecast() -> Value {
+fn format_forecast() -> Value {
     let counts = |written: u64, duplicate: u64, stale: u64| {
         json!({
             "written": written, "duplicate": duplicate, "stale": stale, "conflict": 1, "refused": 2,

@@ -1,10 +1,10 @@
-//! What was said of groups, and whether the rules of contracts act.
+//! What was said of format_groups, and whether the rules of contracts act.
 
 use serde_json::json;
 
 use super::answers::grouped_and_noted;
-use super::{check, groups};
-use crate::dlq::page::Page;
+use super::{check, format_groups};
+use crate::output::page::Page;
 
 #[test]
 fn a_list_says_who_has_halted_the_rules_and_what_starts_them() {
@@ -52,7 +52,7 @@ letters  came back  stage    code                first   last
 #[test]
 fn only_what_is_muted_is_dimmed() {
     let page = Page { is_coloured: true, ..Page::plain(80) };
-    let told = groups(&page, &grouped_and_noted());
+    let told = format_groups(&page, &grouped_and_noted());
     let dimmed = told.lines().filter(|line| line.starts_with("\u{1b}[2m"));
     assert_eq!(dimmed.count(), 5, "{told}");
     assert_eq!(told.matches('\u{1b}').count(), 10, "{told}");
@@ -65,7 +65,7 @@ fn a_note_that_is_over_says_so_and_a_part_of_a_group_has_not_grown() {
     group["note"]["until"] = json!("2026-11-29T03:00:00.000Z");
     group["is_muted"] = json!(false);
     group["grown_by"] = json!(null);
-    let told = groups(&Page::plain(80), &answer);
+    let told = format_groups(&Page::plain(80), &answer);
     let note = "    was muted by ada@example.com until 03:00:00 UTC (60 min ago)\n    why: ";
     assert!(told.contains(note), "{told}");
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::reconciled;
+use super::super::format_reconciliation;
 use super::check;
-use crate::dlq::page::Page;
+use crate::output::page::Page;
 
 /// Something of everything.
 pub(super) fn answer() -> Value {
@@ -59,14 +59,14 @@ fn everything_that_can_become_of_events_is_told() {
 fn the_usual_is_one_line_and_what_to_look_at_next() {
     let answer = json!({ "dataset": "flights", "sent": 200, "in_sinks": 194, "dead": 6, "is_accounted_for": true });
     assert_eq!(
-        reconciled(&Page::plain(80), &answer),
+        format_reconciliation(&Page::plain(80), &answer),
         "\
 200 sent = 194 in their sinks + 6 dead
-  next           `sluicegate dlq groups --dataset flights` tells what failed,
+  next           `sluicegate dlq groups --dataset flights` shows what failed,
                  and why"
     );
     let all = json!({ "dataset": "flights", "sent": 1, "in_sinks": 1, "is_accounted_for": true });
-    assert_eq!(reconciled(&Page::plain(80), &all), "1 sent = 1 in their sinks");
+    assert_eq!(format_reconciliation(&Page::plain(80), &all), "1 sent = 1 in their sinks");
 }
 
 /// Read as a person adds them up, whatever the width and the counts.
@@ -91,7 +91,7 @@ fn the_parts_of_the_line_add_up_to_its_sum() {
             sent += count;
         }
         answer["sent"] = json!(sent);
-        let told = reconciled(&Page::plain(80), &answer).replace(',', "");
+        let told = format_reconciliation(&Page::plain(80), &answer).replace(',', "");
         let (sum, parts) = told.split_once("sent =").unwrap();
         let parts = parts.split_once("\n  next").map_or(parts, |(parts, _)| parts);
         let number = |text: &str| text.split_whitespace().next().unwrap().parse::<u64>().unwrap();
@@ -113,7 +113,7 @@ fn what_to_do_follows_from_what_waits() {
     ] {
         let mut answer = lost.clone();
         answer["waiting"] = waiting;
-        let told = reconciled(&Page::plain(80), &answer);
+        let told = format_reconciliation(&Page::plain(80), &answer);
         assert!(told.contains("line 7\n") && told.contains(about), "{told}");
     }
 }

@@ -1,9 +1,9 @@
-//! Texts of others on a terminal: what reasons, places, bodies and names hold is shown, and never obeyed.
+//! Escapes texts of others, so that a terminal shows control characters in them and does not act on them.
 
 use serde_json::Value;
 
 /// A text on one line, with escapes in place of whatever a terminal would act on or hide.
-pub(crate) fn shown(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unsafe(c) {
@@ -13,11 +13,6 @@ pub(crate) fn shown(text: &str) -> String {
         }
     }
     shown
-}
-
-/// A member's text, as it can be shown; empty if it is none.
-pub(crate) fn text(value: &Value) -> String {
-    shown(value.as_str().unwrap_or_default())
 }
 
 /// A value as JSON on one line, in which nothing is left for a terminal to act on. It reads back as the same value.
@@ -48,19 +43,14 @@ fn is_unsafe(c: char) -> bool {
 /// A JSON text with a line for each member, two columns deeper for each level. Members, their order and the spelling
 /// of numbers stay as they are, two members of one name included: they may be what is wrong with it. `None` of what
 /// is no JSON.
-pub(super) fn indented(json: &str) -> Option<Vec<String>> {
+pub(crate) fn indent_json(json: &str) -> Option<Vec<String>> {
     serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
     let mut lines = vec![String::new()];
     let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
-    let push = |lines: &mut Vec<String>, c: char| {
-        if let Some(line) = lines.last_mut() {
-            line.push(c);
-        }
-    };
     let mut before = ' ';
     for c in json.chars() {
         if is_text {
-            push(&mut lines, c);
+            push_to_last(&mut lines, c);
             is_text = is_escaped || c != '"';
             is_escaped = c == '\\' && !is_escaped;
             before = c;
@@ -77,17 +67,23 @@ pub(super) fn indented(json: &str) -> Option<Vec<String>> {
         } else if matches!(before, '{' | '[' | ',') {
             lines.push("  ".repeat(depth));
         }
-        push(&mut lines, c);
+        push_to_last(&mut lines, c);
         match c {
             '"' => is_text = true,
             '{' | '[' => depth += 1,
-            ':' => push(&mut lines, ' '),
+            ':' => push_to_last(&mut lines, ' '),
             _ => {}
         }
         // The last character of a text is a quote, and a comma within one is not met here.
         before = c;
     }
-    Some(lines.iter().map(|line| shown(line)).collect())
+    Some(lines.iter().map(|line| escape(line)).collect())
+}
+
+fn push_to_last(lines: &mut [String], c: char) {
+    if let Some(line) = lines.last_mut() {
+        line.push(c);
+    }
 }
 
 #[cfg(test)]
@@ -106,8 +102,8 @@ mod tests {
             ("\u{2028}\u{feff}\u{200b}", "\\u{2028}\\u{feff}\\u{200b}"),
             ("Zürich \\d+ 東京 👩‍👧", "Zürich \\d+ 東京 👩‍👧"),
         ] {
-            assert_eq!(shown(hostile), expected);
-            assert_eq!(shown(&shown(hostile)), expected);
+            assert_eq!(escape(hostile), expected);
+            assert_eq!(escape(&escape(hostile)), expected);
         }
     }
 
@@ -122,7 +118,7 @@ mod tests {
     #[test]
     fn a_body_is_indented_and_otherwise_as_it_came() {
         let body = r#"{"b":1.00,"a":{"x":[],"y":["p,{q","\"\\"],"y":{}},"b":2}"#;
-        let lines = indented(body).unwrap();
+        let lines = indent_json(body).unwrap();
         let expected = [
             "{",
             "  \"b\": 1.00,",
@@ -138,8 +134,8 @@ mod tests {
             "}",
         ];
         assert_eq!(lines, expected);
-        assert_eq!(indented("[ 1 ,\n2 ]").unwrap(), ["[", "  1,", "  2", "]"]);
-        assert_eq!(indented("\"\u{9b}\"").unwrap(), ["\"\\u{9b}\""]);
-        assert_eq!(indented("{broken"), None);
+        assert_eq!(indent_json("[ 1 ,\n2 ]").unwrap(), ["[", "  1,", "  2", "]"]);
+        assert_eq!(indent_json("\"\u{9b}\"").unwrap(), ["\"\\u{9b}\""]);
+        assert_eq!(indent_json("{broken"), None);
     }
 }

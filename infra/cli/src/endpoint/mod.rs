@@ -1,9 +1,10 @@
-//! Which AWS is talked to: the emulation, another emulator, or AWS itself; and as whom.
+//! The AWS endpoint to use: the emulation, another emulator, or AWS itself, and with which credentials.
 //!
 //! Region and credentials are those that the AWS CLI would take. An emulator on this machine needs none of it: it
 //! reads the environment, and no files unless a profile is given.
 
-use std::collections::BTreeMap;
+mod stack;
+
 use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
@@ -19,7 +20,7 @@ use hyper_util::rt::TokioExecutor;
 use runtime::env::{self, Lookup};
 use serde_json::Value;
 
-use crate::account::{Account, Pipeline, stack};
+use crate::account::{Account, Pipeline};
 use crate::failure::Failure;
 
 /// Where `local up` listens unless it is told otherwise.
@@ -46,7 +47,7 @@ impl Endpoint {
             Some(word) if word == AWS => None,
             Some(url) if env::is_url(&url) => Some(url.trim_end_matches('/').to_owned()),
             Some(other) => {
-                return Err(Failure::new(format!("`{other}` is no endpoint"))
+                return Err(Failure::new(format!("`{other}` is not an endpoint"))
                     .next(format!("give a URL such as {OURS}, or `{AWS}` for AWS itself")));
             }
             None if pipeline.is_on_aws() => None,
@@ -67,28 +68,6 @@ impl Endpoint {
         Ok(Self { url, config, stack: pipeline.stack.clone() })
     }
 
-    /// All outputs of the stack that was named; `None` where none was.
-    pub(crate) async fn outputs(&self) -> Result<Option<BTreeMap<String, String>>, Failure> {
-        match &self.stack {
-            Some(name) => stack::outputs(self, name).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// An output of the stack that was named, in place of which `flag` can be given; `None` where none was named.
-    pub(crate) async fn output(&self, name: &str, flag: &str) -> Result<Option<String>, Failure> {
-        let (Some(stack), Some(mut outputs)) = (&self.stack, self.outputs().await?) else {
-            return Ok(None);
-        };
-        let output = outputs.remove(name).filter(|value| !value.is_empty());
-        let output = output.ok_or_else(|| {
-            Failure::new(format!("stack `{stack}` has no output {name}")).next(format!(
-                "is it a pipeline of this version? deploy template.yaml, or give {flag}"
-            ))
-        })?;
-        Ok(Some(output))
-    }
-
     pub(crate) fn region(&self) -> &str {
         self.config.region().map_or("", |region| region.as_ref())
     }
@@ -102,7 +81,7 @@ impl Endpoint {
         self.url.as_deref().is_some_and(is_loopback)
     }
 
-    pub(super) fn sqs(&self) -> aws_sdk_sqs::Client {
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }
 
@@ -114,19 +93,21 @@ impl Endpoint {
     }
 
     /// What the emulation says of itself.
-    pub(super) async fn ours(&self, path: &str) -> Result<Value, NotOurs> {
+    pub(crate) async fn emulation_status(&self, path: &str) -> Result<Value, NoStatus> {
         let (status, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
         match body["message"].as_str() {
             _ if status.is_success() && body.is_object() => Ok(body),
-            Some(message) if status.is_server_error() => Err(NotOurs::Unwell(message.to_owned())),
+            Some(message) if status.is_server_error() => {
+                Err(NoStatus::NoAnswer(message.to_owned()))
+            }
             // An emulator that does not know the path says so, or takes it for a bucket's name.
-            _ if status.is_client_error() => Err(NotOurs::Another),
-            _ => Err(NotOurs::Unwell(format!("{path} was answered with status {status}"))),
+            _ if status.is_client_error() => Err(NoStatus::OtherEmulator),
+            _ => Err(NoStatus::NoAnswer(format!("{path} was answered with status {status}"))),
         }
     }
 
     /// Asks the emulation to do something, and answers what it says.
-    pub(super) async fn tell(
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
@@ -134,7 +115,7 @@ impl Endpoint {
     ) -> Result<Value, Failure> {
         let name = self.name();
         let failed =
-            || Failure::new(format!("no emulation of ours answers at {name}")).next(self.advice());
+            || Failure::new(format!("no local emulation answers at {name}")).next(self.advice());
         let (status, told) = self.exchange(method, path, body).await.map_err(|_| failed())?;
         match told["message"].as_str() {
             _ if status.is_success() && told.is_object() => Ok(told),
@@ -149,29 +130,30 @@ impl Endpoint {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Value), NotOurs> {
+    ) -> Result<(StatusCode, Value), NoStatus> {
         let url = self.url.as_deref().filter(|url| url.starts_with("http://"));
         let uri = url.and_then(|url| format!("{url}{path}").parse::<Uri>().ok());
-        let request = Request::builder().method(method).uri(uri.ok_or(NotOurs::Another)?);
-        let request = request.body(Full::new(body)).map_err(|_| NotOurs::Another)?;
+        let request = Request::builder().method(method).uri(uri.ok_or(NoStatus::OtherEmulator)?);
+        let request = request.body(Full::new(body)).map_err(|_| NoStatus::OtherEmulator)?;
         let told = async {
             let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
             let answer =
                 client.request(request).await.map_err(|error| match error.is_connect() {
-                    true => NotOurs::Another,
-                    false => NotOurs::Unwell(format!("{path} got no answer")),
+                    true => NoStatus::OtherEmulator,
+                    false => NoStatus::NoAnswer(format!("{path} got no answer")),
                 })?;
             let status = answer.status();
             let body = answer.into_body().collect().await;
-            let body = body.map_err(|_| NotOurs::Unwell(format!("{path} got half an answer")))?;
+            let body =
+                body.map_err(|_| NoStatus::NoAnswer(format!("{path} got half an answer")))?;
             Ok((status, serde_json::from_slice(&body.to_bytes()).unwrap_or_default()))
         };
         let late = format!("{path} got no answer in {} s", PATIENCE.as_secs());
-        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NotOurs::Unwell(late)))
+        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NoStatus::NoAnswer(late)))
     }
 
     /// A call that failed, by its deepest cause: what the SDK wraps around it says nothing more.
-    pub(super) fn refused(&self, what: impl Into<String>, error: impl Error + 'static) -> Failure {
+    pub(crate) fn refused(&self, what: impl Into<String>, error: impl Error + 'static) -> Failure {
         let mut deepest: &(dyn Error + 'static) = &error;
         while let Some(source) = deepest.source() {
             deepest = source;
@@ -201,13 +183,13 @@ impl Endpoint {
     }
 }
 
-/// Why there is no word of the emulation about itself.
+/// Why the emulation gave no status.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NotOurs {
-    /// Nobody listens there, or another emulator does: the services' own answers will tell.
-    Another,
-    /// Somebody took the question, and did not answer it as ours does.
-    Unwell(String),
+pub(crate) enum NoStatus {
+    /// Nobody listens there, or another emulator does: the answers of its services will show which.
+    OtherEmulator,
+    /// The request was received, and not answered as the emulation does; why.
+    NoAnswer(String),
 }
 
 /// The environment, with what a loopback emulator does not mind filled in.
@@ -237,12 +219,14 @@ pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    let is_v4 = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    matches!(host, "localhost" | "[::1]") || is_v4(host)
+    matches!(host, "localhost" | "[::1]")
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[track_caller]

@@ -1,11 +1,11 @@
-//! Times as a person reads them at night: the time of day, and how long ago or ahead it is.
+//! Times for people: the time of day, and how long ago or ahead it is.
 
 use std::time::Duration;
 
 use event::Timestamp;
 use serde_json::Value;
 
-/// The answer's own time, by which all of its times are told: a laptop's clock may be another.
+/// Formats the times of an answer, relative to the answer's own time: a laptop's clock may differ.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     now: Timestamp,
@@ -14,6 +14,11 @@ pub(crate) struct Times {
 impl Times {
     pub(crate) fn of(answer: &Value) -> Self {
         Self { now: time(&answer["at"]).unwrap_or(Timestamp::from_unix_ms(0)) }
+    }
+
+    /// The times of an answer, by `now` where the answer does not say when it was made.
+    pub(crate) fn of_or(answer: &Value, now: Timestamp) -> Self {
+        Self { now: time(&answer["at"]).unwrap_or(now) }
     }
 
     /// `03:02:11 UTC (12 min ago)`, with the day where it is another.
@@ -51,10 +56,15 @@ impl Times {
         let (ago, ahead) = (self.now.since(at), at.since(self.now));
         Some(match (rounded(ago), rounded(ahead)) {
             (0, 0) => "now".to_owned(),
-            (_, 0) => format!("{} ago", length(ago)),
-            (_, _) => format!("in {}", length(ahead)),
+            (_, 0) => format!("{} ago", format_duration(ago)),
+            (_, _) => format!("in {}", format_duration(ahead)),
         })
     }
+}
+
+/// How long ago it is, or `-`.
+pub(crate) fn age_or_dash(times: &Times, value: &Value) -> String {
+    times.age(value).unwrap_or_else(|| "-".to_owned())
 }
 
 fn time(value: &Value) -> Option<Timestamp> {
@@ -67,19 +77,22 @@ fn rounded(time: Duration) -> u64 {
 }
 
 /// `45 s`, `12 min`, `5 h 48 min`, `3 d 2 h`: two units at most, rounded to the last of them.
-pub(crate) fn length(time: Duration) -> String {
+pub(crate) fn format_duration(time: Duration) -> String {
     let seconds = rounded(time);
     let minutes = (seconds + 30) / 60;
     let hours = (minutes + 30) / 60;
-    let two = |whole: u64, unit: &str, rest: u64, smaller: &str| match rest {
-        0 => format!("{whole} {unit}"),
-        rest => format!("{whole} {unit} {rest} {smaller}"),
-    };
     match () {
         () if seconds < 120 => format!("{seconds} s"),
         () if minutes < 120 => format!("{minutes} min"),
-        () if hours < 48 => two(minutes / 60, "h", minutes % 60, "min"),
-        () => two(hours / 24, "d", hours % 24, "h"),
+        () if hours < 48 => two_units(minutes / 60, "h", minutes % 60, "min"),
+        () => two_units(hours / 24, "d", hours % 24, "h"),
+    }
+}
+
+fn two_units(whole: u64, unit: &str, rest: u64, smaller_unit: &str) -> String {
+    match rest {
+        0 => format!("{whole} {unit}"),
+        rest => format!("{whole} {unit} {rest} {smaller_unit}"),
     }
 }
 
@@ -101,7 +114,7 @@ mod tests {
             (172_800, "2 d"),
             (266_400, "3 d 2 h"),
         ] {
-            assert_eq!(length(Duration::from_secs(seconds)), expected);
+            assert_eq!(format_duration(Duration::from_secs(seconds)), expected);
         }
     }
 
@@ -123,12 +136,14 @@ mod tests {
     #[test]
     fn a_time_is_told_by_the_answers_own() {
         let times = Times::of(&json!({ "at": "2026-11-29T03:00:00.000Z" }));
-        let at = |text: &str| times.at(&json!(text));
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(at("2026-11-29T02:48:00.400Z"), some("02:48:00 UTC (12 min ago)"));
-        assert_eq!(at("2026-11-29T03:00:45.000Z"), some("03:00:45 UTC (in 45 s)"));
-        assert_eq!(at("2026-11-29T03:00:00.100Z"), some("03:00:00 UTC (now)"));
-        assert_eq!(at("2026-11-28T03:00:00.000Z"), some("2026-11-28 03:00:00 UTC (24 h ago)"));
+        for (at, expected) in [
+            ("2026-11-29T02:48:00.400Z", "02:48:00 UTC (12 min ago)"),
+            ("2026-11-29T03:00:45.000Z", "03:00:45 UTC (in 45 s)"),
+            ("2026-11-29T03:00:00.100Z", "03:00:00 UTC (now)"),
+            ("2026-11-28T03:00:00.000Z", "2026-11-28 03:00:00 UTC (24 h ago)"),
+        ] {
+            assert_eq!(times.at(&json!(at)).as_deref(), Some(expected), "{at}");
+        }
         assert_eq!(times.at(&json!(null)), None);
     }
 }

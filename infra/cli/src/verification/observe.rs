@@ -1,5 +1,4 @@
-//! What there is when all has come to rest: tables, lake, services and dead letters, as the judge takes
-//! them.
+//! Reads tables, lake, services and dead letters for the judge, once no event is on its way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,45 +10,43 @@ use serde_json::Value;
 use verify::contract::{Dataset, Kind};
 use verify::judge::item::plain;
 use verify::judge::{Delivered, Observed, SeenTable};
-use verify::lake::{self, LakeRow};
+use verify::lake::{self, LakeError, LakeRow};
 use verify::letters::Letter;
 use verify::{Instant, Json};
 
-use super::store::stored_letters;
+use super::letter_store::stored_letters;
+use crate::check::{SINK_QUEUES, TABLES};
 use crate::failure::Failure;
 
-/// The variables by which functions know where sinks are.
-pub(crate) const TABLES: &str = "TABLES";
-pub(crate) const SINK_QUEUES: &str = "SINK_QUEUES";
 const LAKE_BUCKET: &str = "LAKE_BUCKET";
 
 /// Looks at all that concerns a dataset.
 pub(crate) fn observe(
-    world: &Emulation,
+    emulation: &Emulation,
     weather: &Weather,
     dataset: &Dataset,
 ) -> Result<Observed, Failure> {
     let mut seen = Observed {
-        letters: letters(world)?,
-        kinds: kinds(world),
-        now: i64::try_from(world.now_ms()).ok().map(Instant::from_unix_ms),
+        letters: read_letters(emulation)?,
+        kinds: sink_kinds_by_stage(emulation),
+        now: i64::try_from(emulation.now_ms()).ok().map(Instant::from_unix_ms),
         ..Observed::default()
     };
-    let tables = variable(world, TABLES).and_then(|text| Json::parse(&text));
-    let bucket = variable(world, LAKE_BUCKET);
+    let tables = variable(emulation, TABLES).and_then(|text| Json::parse(&text));
+    let bucket = variable(emulation, LAKE_BUCKET);
     for sink in &dataset.sinks {
         let name = sink.name.clone();
         match &sink.kind {
             Kind::Table(_) => {
                 let table = tables.as_ref().and_then(|tables| tables.member(&sink.name)?.as_text());
                 if let Some(table) = table {
-                    seen.tables.insert(name, seen_table(world, table)?);
+                    seen.tables.insert(name, read_table(emulation, table)?);
                 }
             }
             Kind::Lake => {
                 let bucket = bucket.as_deref().unwrap_or_default();
                 let prefix = format!("{}/{}/", sink.name, dataset.name);
-                seen.lakes.insert(name, lake_rows(world, bucket, &prefix)?);
+                seen.lakes.insert(name, lake_rows(emulation, bucket, &prefix)?);
             }
             Kind::Http { url, .. } if url.starts_with(WEATHER_URL) => {
                 seen.services.insert(name, deliveries(weather, &sink.name));
@@ -61,16 +58,20 @@ pub(crate) fn observe(
 }
 
 /// A variable of the first function that has it.
-pub(crate) fn variable(world: &Emulation, name: &str) -> Option<String> {
-    world.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
+pub(crate) fn variable(emulation: &Emulation, name: &str) -> Option<String> {
+    emulation.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
 }
 
-fn seen_table(world: &Emulation, table: &str) -> Result<SeenTable, Failure> {
-    let unread = |error| Failure::new(format!("the table {table} was not read")).because(error);
-    let items = world.dynamodb().scan_all(table).map_err(unread)?;
+fn read_table(emulation: &Emulation, table: &str) -> Result<SeenTable, Failure> {
+    let items = emulation
+        .dynamodb()
+        .scan_all(table)
+        .map_err(|error| Failure::new(format!("the table {table} was not read")).because(error))?;
     let rows = items.iter().filter_map(|item| Json::parse(&item.to_string()));
     let rows = rows.map(|item| plain(&item)).collect();
-    let changes = world.dynamodb().changes(table).map_err(unread)?;
+    let changes = emulation.dynamodb().changes(table).map_err(|error| {
+        Failure::new(format!("the changes of {table} were not read")).because(error)
+    })?;
     Ok(SeenTable { rows, writes: writes(&changes) })
 }
 
@@ -84,54 +85,65 @@ fn writes(changes: &[Change]) -> BTreeMap<String, u64> {
 }
 
 /// The rows of all objects that the manifests list.
-fn lake_rows(world: &Emulation, bucket: &str, prefix: &str) -> Result<Vec<LakeRow>, Failure> {
-    let unread = |error| Failure::new("the lake was not read").because(error);
-    let objects = world.s3().list(bucket, prefix).map_err(|error| {
+fn lake_rows(emulation: &Emulation, bucket: &str, prefix: &str) -> Result<Vec<LakeRow>, Failure> {
+    let objects = emulation.s3().list(bucket, prefix).map_err(|error| {
         Failure::new(format!("s3://{bucket}/{prefix} was not listed")).because(error)
     })?;
     let mut listed = BTreeSet::new();
     for manifest in objects.iter().filter(|it| it.key.ends_with("/_manifest.json")) {
-        listed.extend(lake::listed(&manifest.key, &manifest.body).map_err(unread)?);
+        listed.extend(lake::listed(&manifest.key, &manifest.body).map_err(unread_lake)?);
     }
     let mut rows = Vec::new();
     for object in objects.into_iter().filter(|object| listed.contains(&object.key)) {
-        rows.extend(lake::rows(&object.key, object.body).map_err(unread)?);
+        rows.extend(lake::rows(&object.key, object.body).map_err(unread_lake)?);
     }
     Ok(rows)
 }
 
+fn unread_lake(error: LakeError) -> Failure {
+    Failure::new("the lake was not read").because(error)
+}
+
 /// What the sample's service took for a sink.
 fn deliveries(weather: &Weather, sink: &str) -> Vec<Delivered> {
-    let all = weather.deliveries();
-    let of_sink = |key: &String| key.trim_start_matches('"').starts_with(&format!("{sink}#"));
-    let own = all.into_iter().filter(|(key, _)| of_sink(key));
-    own.map(|(_, taken)| Delivered { body: taken.body.to_vec() }).collect()
+    let prefix = format!("{sink}#");
+    let mut delivered = Vec::new();
+    for (key, taken) in weather.deliveries() {
+        if key.trim_start_matches('"').starts_with(&prefix) {
+            delivered.push(Delivered { body: taken.body.to_vec() });
+        }
+    }
+    delivered
 }
 
 /// By stage: the kind of sink whose queue its function takes from.
-fn kinds(world: &Emulation) -> HashMap<String, String> {
-    let queues = variable(world, SINK_QUEUES).unwrap_or_default();
+fn sink_kinds_by_stage(emulation: &Emulation) -> HashMap<String, String> {
+    let queues = variable(emulation, SINK_QUEUES).unwrap_or_default();
     let queues: BTreeMap<String, String> = serde_json::from_str(&queues).unwrap_or_default();
-    let stack = world.stack();
-    let stage = |url: &String| {
-        let queue = stack.queues.iter().find(|queue| queue.url == *url)?;
-        stage_of(world, &queue.arn)
-    };
-    queues.into_iter().filter_map(|(kind, url)| Some((stage(&url)?, kind))).collect()
+    let stack = emulation.stack();
+    let mut kinds = HashMap::new();
+    for (kind, url) in queues {
+        let queue = stack.queues.iter().find(|queue| queue.url == url);
+        if let Some(stage) = queue.and_then(|queue| stage_of(emulation, &queue.arn)) {
+            kinds.insert(stage, kind);
+        }
+    }
+    kinds
 }
 
 /// The stages that a dataset's events end at.
-pub(crate) fn last_stages(world: &Emulation, dataset: &Dataset) -> BTreeSet<String> {
+pub(crate) fn last_stages(emulation: &Emulation, dataset: &Dataset) -> BTreeSet<String> {
     let kinds: BTreeSet<String> = dataset.sinks.iter().map(|sink| sink.kind_name()).collect();
-    let of_dataset = self::kinds(world).into_iter().filter(|(_, kind)| kinds.contains(kind));
+    let of_dataset =
+        self::sink_kinds_by_stage(emulation).into_iter().filter(|(_, kind)| kinds.contains(kind));
     of_dataset.map(|(stage, _)| stage).collect()
 }
 
 /// The letters of all dead-letter queues, read without receiving them, and those that were collected from them.
-pub(crate) fn letters(world: &Emulation) -> Result<Vec<Letter>, Failure> {
-    let mut letters = stored_letters(world)?;
-    for (queue, stage) in dead_letter_queues(world) {
-        for message in world.sqs().peek(&queue) {
+pub(crate) fn read_letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure> {
+    let mut letters = stored_letters(emulation)?;
+    for (queue, stage) in dead_letter_queues(emulation) {
+        for message in emulation.sqs().peek(&queue) {
             letters.push(letter(&queue, &stage, message));
         }
     }
@@ -145,15 +157,15 @@ fn letter(queue: &str, stage: &str, message: ReceivedMessage) -> Letter {
 }
 
 /// Every dead-letter queue's name, with the stage that its letters come from.
-pub(crate) fn dead_letter_queues(world: &Emulation) -> Vec<(String, String)> {
-    let stack = world.stack();
+pub(crate) fn dead_letter_queues(emulation: &Emulation) -> Vec<(String, String)> {
+    let stack = emulation.stack();
     let mut queues = BTreeMap::new();
     for queue in &stack.queues {
         let policy = queue.attributes.get("RedrivePolicy");
         let policy: Option<Value> = policy.and_then(|text| serde_json::from_str(text).ok());
         let target = policy.as_ref().and_then(|policy| policy["deadLetterTargetArn"].as_str());
         if let Some(dead) = stack.queues.iter().find(|dead| Some(dead.arn.as_str()) == target) {
-            let stage = stage_of(world, &queue.arn).unwrap_or_else(|| queue.logical_id.clone());
+            let stage = stage_of(emulation, &queue.arn).unwrap_or_else(|| queue.logical_id.clone());
             queues.insert(dead.name.clone(), stage);
         }
     }
@@ -161,8 +173,8 @@ pub(crate) fn dead_letter_queues(world: &Emulation) -> Vec<(String, String)> {
 }
 
 /// The stage that takes from a queue.
-fn stage_of(world: &Emulation, queue_arn: &str) -> Option<String> {
-    let stack = world.stack();
+fn stage_of(emulation: &Emulation, queue_arn: &str) -> Option<String> {
+    let stack = emulation.stack();
     let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == queue_arn)?;
     let function = stack.functions.iter().find(|each| each.name == mapping.function)?;
     Some(function.binary.clone())

@@ -1,7 +1,7 @@
-//! Columns as wide as what is in them, within a line's width.
+//! Tables whose columns are as wide as their widest cell, within the width of a line.
 
 use super::page::Page;
-use crate::output::cut;
+use super::text::truncate;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -73,6 +73,12 @@ impl Table {
         longest.min(self.columns[at].most).max(self.columns[at].head.chars().count())
     }
 
+    /// All lines with nothing cut and without colours.
+    pub(crate) fn whole_lines(&self) -> Vec<String> {
+        let (head, rows) = self.lines(&Page { width: usize::MAX, words: 0, is_coloured: false });
+        std::iter::once(head).chain(rows).collect()
+    }
+
     /// The line of heads, and a line for each row. The last column has the room that is left.
     pub(crate) fn lines(&self, page: &Page) -> (String, Vec<String>) {
         let mut widths: Vec<usize> = (0..self.columns.len()).map(|at| self.longest(at)).collect();
@@ -88,7 +94,7 @@ impl Table {
     fn line(&self, row: &[Cell], widths: &[usize], page: &Page) -> String {
         let mut line = String::new();
         for ((cell, column), width) in row.iter().zip(&self.columns).zip(widths) {
-            let text = cut(&cell.text, *width);
+            let text = truncate(&cell.text, *width);
             let space = " ".repeat(width - text.chars().count());
             let text = page.paint(&text, cell.colour);
             if !line.is_empty() {

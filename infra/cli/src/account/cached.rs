@@ -1,4 +1,4 @@
-//! Credentials that are asked for anew when they are about to expire, and not before.
+//! Caches credentials until they are about to expire.
 //!
 //! A run signs for several services, and each would ask by itself: a credential process may ask a person each time.
 
@@ -13,12 +13,12 @@ use tokio::sync::Mutex;
 const LEAST_LEFT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) struct Kept<P> {
+pub(super) struct CachedCredentials<P> {
     provider: P,
     credentials: Mutex<Credentials>,
 }
 
-impl<P: ProvideCredentials> Kept<P> {
+impl<P: ProvideCredentials> CachedCredentials<P> {
     pub(super) fn new(provider: P, first: Credentials) -> Self {
         Self { provider, credentials: Mutex::new(first) }
     }
@@ -32,7 +32,7 @@ impl<P: ProvideCredentials> Kept<P> {
     }
 }
 
-impl<P: ProvideCredentials> ProvideCredentials for Kept<P> {
+impl<P: ProvideCredentials> ProvideCredentials for CachedCredentials<P> {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -54,7 +54,8 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_are_asked_for_anew_before_they_expire() {
-        let kept = Kept::new(credentials("second", 9_000), credentials("first", 1_000));
+        let kept =
+            CachedCredentials::new(credentials("second", 9_000), credentials("first", 1_000));
         for (now_s, key) in [(0, "first"), (940, "first"), (941, "second"), (942, "second")] {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now_s);
             assert_eq!(kept.at(now).await.unwrap().access_key_id(), key, "{now_s}");

@@ -1,5 +1,4 @@
-//! Events into the pipeline, by both of its ways: objects in the landing bucket, messages in the
-//! inbox.
+//! Sends events to the pipeline both ways: as objects in the landing bucket, and as messages in the inbox.
 //!
 //! Which bucket and queue those are, the template's outputs say.
 
@@ -17,7 +16,7 @@ use verify::judge::{Place, Sent};
 
 use super::input::Input;
 use crate::failure::Failure;
-use crate::output::counted;
+use crate::output::text::pluralize;
 
 /// Of one object.
 pub(crate) const MAX_EVENTS: usize = 500;
@@ -26,17 +25,17 @@ pub(crate) const QUEUE_OUTPUT: &str = "InboxUrl";
 
 /// What was sent.
 #[derive(Default)]
-pub(crate) struct Fed {
+pub(crate) struct SentEvents {
     pub(crate) sent: Vec<Sent>,
     objects: usize,
     in_objects: usize,
 }
 
-impl Fed {
-    pub(super) fn about(&self) -> String {
+impl SentEvents {
+    pub(crate) fn summary(&self) -> String {
         let (events, objects) =
-            (counted(self.in_objects, "event"), counted(self.objects, "object"));
-        let messages = counted(self.sent.len() - self.in_objects, "message");
+            (pluralize(self.in_objects, "event"), pluralize(self.objects, "object"));
+        let messages = pluralize(self.sent.len() - self.in_objects, "message");
         if self.objects == 0 {
             return format!("sent {messages}");
         }
@@ -46,8 +45,12 @@ impl Fed {
 
 /// Sends the first half as objects and the second as messages; CSV only as objects, for a record says
 /// nothing without its header. A file that is one object goes as it is, byte for byte.
-pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Result<Fed, Failure> {
-    let mut fed = Fed::default();
+pub(crate) fn send_events(
+    emulation: &Emulation,
+    dataset: &Dataset,
+    input: &Input,
+) -> Result<SentEvents, Failure> {
+    let mut fed = SentEvents::default();
     let file = &input.file;
     let in_objects = match file.format {
         Format::Csv => input.wanted,
@@ -57,30 +60,30 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
         && in_objects <= MAX_EVENTS
     {
         let body = Bytes::from(whole.bytes.clone());
-        put(world, dataset, &whole.extension, body, file, &mut fed)?;
+        put_object(emulation, dataset, &whole.extension, body, file, &mut fed)?;
         return Ok(fed);
     }
     for start in (0..in_objects).step_by(MAX_EVENTS) {
         let part = file.part(start, in_objects.min(start + MAX_EVENTS));
         let extension = format!("{}.gz", file.format.extension());
         let part = File::read(file.format, part);
-        let body = gzipped(&part.bytes)
+        let body = compress(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
-        put(world, dataset, &extension, body, &part, &mut fed)?;
+        put_object(emulation, dataset, &extension, body, &part, &mut fed)?;
     }
-    let mut unfit = Vec::new();
+    let mut not_allowed = Vec::new();
     for record in &file.records[in_objects..input.wanted] {
         match message(file.bytes_of(record)) {
-            Some(text) => send(world, dataset, text, Duration::ZERO, &mut fed)?,
-            None => unfit.push(record),
+            Some(text) => send_message(emulation, dataset, text, Duration::ZERO, &mut fed)?,
+            None => not_allowed.push(record),
         }
     }
-    if !unfit.is_empty() {
-        let lines = unfit.iter().flat_map(|record| [file.bytes_of(record), b"\n"].concat());
+    if !not_allowed.is_empty() {
+        let lines = not_allowed.iter().flat_map(|record| [file.bytes_of(record), b"\n"].concat());
         let part = File::read(file.format, lines.collect());
-        let body = gzipped(&part.bytes)
+        let body = compress(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
-        put(world, dataset, "ndjson.gz", body, &part, &mut fed)?;
+        put_object(emulation, dataset, "ndjson.gz", body, &part, &mut fed)?;
     }
     Ok(fed)
 }
@@ -89,13 +92,13 @@ pub(crate) fn feed(world: &Emulation, dataset: &Dataset, input: &Input) -> Resul
 ///
 /// # Errors
 /// For CSV, a record of which says nothing without its header, and for what SQS does not take.
-pub(super) fn feed_over(
-    world: &Emulation,
+pub(crate) fn send_events_over(
+    emulation: &Emulation,
     dataset: &Dataset,
     input: &Input,
     over: Duration,
-) -> Result<Fed, Failure> {
-    let mut fed = Fed::default();
+) -> Result<SentEvents, Failure> {
+    let mut fed = SentEvents::default();
     let count = u32::try_from(input.wanted).unwrap_or(u32::MAX).max(1);
     for (record, place) in input.file.records[..input.wanted].iter().zip(0_u32..) {
         let text = match input.file.format {
@@ -106,7 +109,7 @@ pub(super) fn feed_over(
             Failure::new(format!("line {} cannot be sent as a message", record.line))
                 .next("give events as .ndjson, in texts that SQS takes")
         })?;
-        send(world, dataset, text, over * place / count, &mut fed)?;
+        send_message(emulation, dataset, text, over * place / count, &mut fed)?;
     }
     Ok(fed)
 }
@@ -115,22 +118,25 @@ pub(super) fn feed_over(
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
 fn message(record: &[u8]) -> Option<&str> {
     const MAX_BYTES: usize = 1_000_000;
-    let is_taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
     let text = str::from_utf8(record).ok()?;
-    (text.len() <= MAX_BYTES && text.chars().all(is_taken)).then_some(text)
+    (text.len() <= MAX_BYTES && text.chars().all(is_allowed_in_message)).then_some(text)
 }
 
-fn put(
-    world: &Emulation,
+fn is_allowed_in_message(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn put_object(
+    emulation: &Emulation,
     dataset: &Dataset,
     extension: &str,
     body: Bytes,
     file: &File,
-    fed: &mut Fed,
+    fed: &mut SentEvents,
 ) -> Result<(), Failure> {
-    let bucket = output(world, BUCKET_OUTPUT)?;
+    let bucket = output(emulation, BUCKET_OUTPUT)?;
     let key = format!("{}/demo-{:04}.{extension}", dataset.name, fed.objects);
-    let tag = world.s3().put(bucket, &key, body, "application/octet-stream");
+    let tag = emulation.s3().put(bucket, &key, body, "application/octet-stream");
     let tag = tag.map_err(|error| {
         Failure::new(format!("s3://{bucket}/{key} was not written")).because(error)
     })?;
@@ -148,14 +154,14 @@ fn put(
     Ok(())
 }
 
-fn send(
-    world: &Emulation,
+fn send_message(
+    emulation: &Emulation,
     dataset: &Dataset,
     text: &str,
     delay: Duration,
-    fed: &mut Fed,
+    fed: &mut SentEvents,
 ) -> Result<(), Failure> {
-    let queue = output(world, QUEUE_OUTPUT)?;
+    let queue = output(emulation, QUEUE_OUTPUT)?;
     let attribute = MessageAttribute {
         data_type: "String".to_owned(),
         string_value: Some(dataset.name.clone()),
@@ -167,7 +173,7 @@ fn send(
         delay: Some(Duration::from_secs(delay.as_secs())),
         ..NewMessage::default()
     };
-    let id = world.sqs().send(queue, message).map_err(|error| {
+    let id = emulation.sqs().send(queue, message).map_err(|error| {
         Failure::new(format!("a message was not sent to {queue}")).because(error)
     })?;
     let bytes = text.as_bytes().to_vec();
@@ -175,15 +181,15 @@ fn send(
     Ok(())
 }
 
-pub(crate) fn gzipped(bytes: &[u8]) -> std::io::Result<Bytes> {
+pub(crate) fn compress(bytes: &[u8]) -> std::io::Result<Bytes> {
     let mut file = GzEncoder::new(Vec::new(), Compression::default());
     file.write_all(bytes)?;
     Ok(file.finish()?.into())
 }
 
 /// One of the template's outputs.
-fn output<'a>(world: &'a Emulation, name: &str) -> Result<&'a str, Failure> {
-    world.stack().outputs.get(name).map(String::as_str).ok_or_else(|| {
+fn output<'a>(emulation: &'a Emulation, name: &str) -> Result<&'a str, Failure> {
+    emulation.stack().outputs.get(name).map(String::as_str).ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {name}"))
             .next("the demo finds the way into the pipeline by its outputs: restore it")
     })

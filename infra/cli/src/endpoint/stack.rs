@@ -1,7 +1,7 @@
-//! The outputs of a stack, as CloudFormation tells them.
+//! The outputs of a CloudFormation stack.
 //!
-//! One signed request of ours: the SDK for all of CloudFormation takes twice as long to compile as all of the SDK that
-//! finds out who asks.
+//! Read with one signed request: the SDK for CloudFormation takes twice as long to compile as the SDK that finds the
+//! credentials.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html>
 
 use std::collections::BTreeMap;
@@ -12,8 +12,8 @@ use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::Endpoint;
 use crate::failure::Failure;
-use crate::local::endpoint::Endpoint;
 use crate::signed::{Answer, Content, SignedClient};
 
 const SERVICE: &str = "cloudformation";
@@ -66,17 +66,41 @@ struct Problem {
     message: String,
 }
 
+impl Endpoint {
+    /// All outputs of the stack that was named; `None` where none was.
+    pub(crate) async fn outputs(&self) -> Result<Option<BTreeMap<String, String>>, Failure> {
+        match &self.stack {
+            Some(name) => describe_stack(self, name).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An output of the stack that was named, in place of which `flag` can be given; `None` where none was named.
+    pub(crate) async fn output(&self, name: &str, flag: &str) -> Result<Option<String>, Failure> {
+        let (Some(stack), Some(mut outputs)) = (&self.stack, self.outputs().await?) else {
+            return Ok(None);
+        };
+        let output = outputs.remove(name).filter(|value| !value.is_empty());
+        let output = output.ok_or_else(|| {
+            Failure::new(format!("stack `{stack}` has no output {name}")).next(format!(
+                "is it a pipeline of this version? deploy template.yaml, or give {flag}"
+            ))
+        })?;
+        Ok(Some(output))
+    }
+}
+
 /// All outputs of a stack, by their names.
-pub(crate) async fn outputs(
+async fn describe_stack(
     endpoint: &Endpoint,
     stack: &str,
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let client = SignedClient::new(endpoint, SERVICE).await?;
+    let client = SignedClient::new(&endpoint.config, SERVICE, endpoint.advice()).await?;
     let name = utf8_percent_encode(stack, NON_ALPHANUMERIC);
     let form = format!("Action=DescribeStacks&Version=2010-05-15&StackName={name}");
     let content = Content { kind: FORM, body: Bytes::from(form) };
     let answer = client.send(Method::POST, &url(endpoint), Some(content)).await?;
-    told(&answer).map_err(|told| failure(endpoint, stack, told))
+    parse_outputs(&answer).map_err(|error| failure(endpoint, stack, error))
 }
 
 /// <https://docs.aws.amazon.com/general/latest/gr/cfn.html>
@@ -91,30 +115,38 @@ fn url(endpoint: &Endpoint) -> String {
 
 /// Why there are no outputs.
 #[derive(Debug)]
-enum NotTold {
+enum NoOutputs {
     Refused(Problem),
     /// Whoever answered is not CloudFormation.
     NotUnderstood(StatusCode),
 }
 
-fn told(answer: &Answer) -> Result<BTreeMap<String, String>, NotTold> {
-    let not_understood = || NotTold::NotUnderstood(answer.status);
-    let text = std::str::from_utf8(&answer.body).map_err(|_| not_understood())?;
+fn parse_outputs(answer: &Answer) -> Result<BTreeMap<String, String>, NoOutputs> {
+    let text =
+        std::str::from_utf8(&answer.body).map_err(|_| NoOutputs::NotUnderstood(answer.status))?;
     if !answer.status.is_success() {
-        let refused = quick_xml::de::from_str::<Refused>(text).map_err(|_| not_understood())?;
-        return Err(NotTold::Refused(refused.error));
+        let refused = quick_xml::de::from_str::<Refused>(text)
+            .map_err(|_| NoOutputs::NotUnderstood(answer.status))?;
+        return Err(NoOutputs::Refused(refused.error));
     }
-    let described = quick_xml::de::from_str::<Described>(text).map_err(|_| not_understood())?;
-    let stack = described.result.stacks.member.into_iter().next().ok_or_else(not_understood)?;
+    let described = quick_xml::de::from_str::<Described>(text)
+        .map_err(|_| NoOutputs::NotUnderstood(answer.status))?;
+    let stack = described
+        .result
+        .stacks
+        .member
+        .into_iter()
+        .next()
+        .ok_or(NoOutputs::NotUnderstood(answer.status))?;
     let outputs = stack.outputs.map(|outputs| outputs.member).unwrap_or_default();
     Ok(outputs.into_iter().map(|output| (output.key, output.value)).collect())
 }
 
-fn failure(endpoint: &Endpoint, stack: &str, told: NotTold) -> Failure {
-    let problem = match told {
-        NotTold::Refused(problem) => problem,
-        NotTold::NotUnderstood(status) => {
-            let what = format!("{} is no CloudFormation: HTTP {status}", url(endpoint));
+fn failure(endpoint: &Endpoint, stack: &str, error: NoOutputs) -> Failure {
+    let problem = match error {
+        NoOutputs::Refused(problem) => problem,
+        NoOutputs::NotUnderstood(status) => {
+            let what = format!("{} is not CloudFormation: HTTP {status}", url(endpoint));
             return Failure::new(what)
                 .next("--endpoint aws is AWS itself; the emulation needs no --stack");
         }

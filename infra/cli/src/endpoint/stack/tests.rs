@@ -109,7 +109,7 @@ async fn whatever_is_missing_is_told_in_one_line() {
 async fn whoever_is_no_cloudformation_is_not_believed() {
     for (status, body) in [(200, "{}"), (200, ""), (404, "<html></html>"), (200, MISSING)] {
         let text = output(status, body).await.0.unwrap_err();
-        assert!(text.contains("is no CloudFormation: HTTP"), "{text}");
+        assert!(text.contains("is not CloudFormation: HTTP"), "{text}");
     }
 }
 

@@ -1,11 +1,11 @@
-//! What a compaction did, for a person within 80 columns, and for machines.
+//! The result of a compaction, as text within 80 columns and as JSON.
 
 use std::time::Duration;
 
 use lake_storage::compact::Tally;
 use serde_json::{Value, json};
 
-use crate::output::grouped;
+use crate::output::text::{format_bytes, group_digits, pluralize};
 
 #[derive(Default)]
 pub(super) struct Done {
@@ -52,29 +52,35 @@ impl Done {
             for (name, Tally { before, after, .. }) in changed {
                 let objects = format!("{} to {}", count(before.objects), count(after.objects));
                 // Nobody knows before how well they will be compressed.
-                let bytes = match self.is_dry_run {
-                    true => bytes(before.bytes),
-                    false => format!("{} to {}", bytes(before.bytes), bytes(after.bytes)),
+                let size = match self.is_dry_run {
+                    true => format_bytes(before.bytes as u64),
+                    false => {
+                        format!(
+                            "{} to {}",
+                            format_bytes(before.bytes as u64),
+                            format_bytes(after.bytes as u64)
+                        )
+                    }
                 };
-                lines.push(format!("{name:<width$}  {objects:>17}  {bytes:>19}"));
+                lines.push(format!("{name:<width$}  {objects:>17}  {size:>19}"));
             }
             lines.push(String::new());
         }
         lines.push(format!(
             "{}: {} put together as {}",
-            plural(self.partitions.len(), "partition"),
-            plural(total.merged, "object"),
+            pluralize(self.partitions.len(), "partition"),
+            pluralize(total.merged, "object"),
             count(total.made),
         ));
         lines.push(format!(
             "{} swept, {} listed, {} completed",
-            plural(total.tombstones, "tombstone"),
-            plural(total.orphans, "orphan"),
-            plural(total.completed, "claim"),
+            pluralize(total.tombstones, "tombstone"),
+            pluralize(total.orphans, "orphan"),
+            pluralize(total.completed, "claim"),
         ));
         lines.push(format!(
             "{} deleted{}",
-            plural(total.deleted, "replaced object"),
+            pluralize(total.deleted, "replaced object"),
             self.kept(total)
         ));
         if self.is_dry_run {
@@ -88,30 +94,12 @@ impl Done {
             return String::new();
         }
         let minutes = self.keep_replaced.as_secs().div_ceil(60);
-        format!(", {} more by a run after {minutes} minutes", count(total.kept))
+        format!(", {} more by a run after {}", count(total.kept), pluralize(minutes, "minute"))
     }
 }
 
 fn count(number: usize) -> String {
-    grouped(u64::try_from(number).unwrap_or(u64::MAX))
-}
-
-/// `1 object`, `2,000 objects`.
-fn plural(number: usize, what: &str) -> String {
-    let many = if number == 1 { "" } else { "s" };
-    format!("{} {what}{many}", count(number))
-}
-
-/// `812 B`, `41.5 KB`, `1.2 GB`: of 1,000 each.
-fn bytes(number: usize) -> String {
-    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
-    match units.into_iter().find(|(size, _)| number >= *size) {
-        Some((size, unit)) => {
-            let tenths = number / (size / 10);
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => format!("{number} B"),
-    }
+    group_digits(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
-//! The emulation as both commands start it: functions built in view, the sample's weather service behind them.
+//! Builds the functions and starts the emulation, with the sample's weather service.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use emulation::builder::{Build, Profile, build_functions};
 use emulation::clock::Clock;
 use emulation::lambda::LogSink;
 use emulation::services::{Service, Upstream};
+use emulation::template::Stack;
 use emulation::{Emulation, Options};
 use sample::{WEATHER, WEATHER_FILE, Weather};
 use tokio::time::Instant;
@@ -19,12 +20,10 @@ use crate::check::{check, contracts_of};
 use crate::dataset;
 use crate::failure::Failure;
 use crate::output::Output;
-
-/// Between two looks at how long the build takes.
-const TICK: Duration = Duration::from_secs(1);
+use crate::output::text::pluralize;
 
 /// How the emulation is started.
-pub(crate) struct Plan<'a> {
+pub(crate) struct StartOptions<'a> {
     pub(crate) root: &'a Path,
     pub(crate) release: bool,
     pub(crate) port: u16,
@@ -40,33 +39,36 @@ pub(crate) struct Plan<'a> {
 }
 
 /// Builds the functions and starts everything.
-pub(crate) async fn start(plan: Plan<'_>, output: &Output) -> Result<Emulation, Failure> {
+pub(crate) async fn start(start: StartOptions<'_>, output: &Output) -> Result<Emulation, Failure> {
     // Before the build: nobody wants to wait for it only to hear this.
-    if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.port)) {
-        return Err(not_started(emulation::StartError::Listen { port: plan.port, source }));
+    if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, start.port)) {
+        return Err(not_started(emulation::StartError::Listen { port: start.port, source }));
     }
-    if let Some(folder) = &plan.state {
+    if let Some(folder) = &start.state {
         emulation::check_state(folder).map_err(|error| not_started(error.into()))?;
     }
-    let binaries = build(plan.root, plan.release, output).await?;
-    start_built(plan, binaries).await
+    let binaries = build(start.root, start.release, output).await?;
+    start_built(start, binaries).await
 }
 
 /// Starts everything with functions that are built already.
-pub(crate) async fn start_built(plan: Plan<'_>, binaries: PathBuf) -> Result<Emulation, Failure> {
-    let weather = Upstream::Router(plan.weather.clone().router());
+pub(crate) async fn start_built(
+    start: StartOptions<'_>,
+    binaries: PathBuf,
+) -> Result<Emulation, Failure> {
+    let weather = Upstream::Router(start.weather.clone().router());
     let options = Options {
-        root: plan.root.to_path_buf(),
-        port: plan.port,
+        root: start.root.to_path_buf(),
+        port: start.port,
         parameters: BTreeMap::new(),
         places: BTreeMap::new(),
         services: vec![Service { name: WEATHER.to_owned(), port: 0, upstream: weather }],
         binaries,
-        log: plan.log,
+        log: start.log,
         clock: Clock::system(),
-        faults: plan.faults,
-        skip_idle: plan.skip_idle,
-        state: plan.state,
+        faults: start.faults,
+        skip_idle: start.skip_idle,
+        state: start.state,
     };
     Emulation::start(options).await.map_err(not_started)
 }
@@ -88,13 +90,12 @@ fn not_started(error: emulation::StartError) -> Failure {
 /// Checks that contracts and template fit each other, builds the functions in view, and answers their
 /// folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
-    let unusable = |error| Failure::new("the template cannot be used").because(error);
-    let stack = emulation::stack(root, &BTreeMap::new()).map_err(unusable)?;
+    let stack = emulation::stack(root, &BTreeMap::new()).map_err(unusable_template)?;
     check(root, &stack)?;
     for misfit in dataset::unused(root, &contracts_of(root)?, &stack) {
         output.note(&format!("{}: {}", misfit.place, misfit.what));
     }
-    let binaries = emulation::binaries(root, &BTreeMap::new()).map_err(unusable)?;
+    let binaries = emulation::binaries(root, &BTreeMap::new()).map_err(unusable_template)?;
     let is_optimised = release || !cfg!(debug_assertions);
     let target = target();
     let build = Build {
@@ -104,24 +105,14 @@ pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result
         alongside: Some(env!("CARGO_PKG_NAME")),
         target: target.as_deref(),
     };
-    output.note(&format!("building {} functions: {}", binaries.len(), binaries.join(", ")));
+    output.note(&format!(
+        "building {}: {}",
+        pluralize(binaries.len(), "function"),
+        binaries.join(", ")
+    ));
     let started = Instant::now();
-    let last = std::cell::RefCell::new("cargo starts".to_owned());
-    let show = || {
-        let seconds = started.elapsed().as_secs();
-        output.status(&format!("  {seconds:>3} s  {}", last.borrow().trim()));
-    };
-    let mut built = std::pin::pin!(build_functions(&build, |line| {
-        line.trim().clone_into(&mut last.borrow_mut());
-        show();
-    }));
-    let mut ticks = tokio::time::interval(TICK);
-    let folder = loop {
-        tokio::select! {
-            built = &mut built => break built,
-            _ = ticks.tick() => show(),
-        }
-    };
+    output.status("cargo starts");
+    let folder = build_functions(&build, |line| output.status(line)).await;
     let folder = folder.map_err(|error| {
         Failure::new("the functions were not built")
             .because(error)
@@ -129,6 +120,19 @@ pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result
     })?;
     output.note(&format!("built in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(folder)
+}
+
+/// How many settings of the template, such as encryption, the emulation ignores; `None` if there are none.
+pub(crate) fn settings_without_effect(stack: &Stack) -> Option<String> {
+    let settings = pluralize(stack.warnings.len(), "setting");
+    let have = if stack.warnings.len() == 1 { "has" } else { "have" };
+    let text =
+        format!("{settings} of template.yaml {have} no effect here; see `local up --verbose`");
+    (!stack.warnings.is_empty()).then_some(text)
+}
+
+fn unusable_template(error: impl Error) -> Failure {
+    Failure::new("the template cannot be used").because(error)
 }
 
 /// The folder that cargo has built this program in, if it has: the functions belong beside it.

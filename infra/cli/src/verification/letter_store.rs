@@ -23,49 +23,49 @@ struct Stored {
 }
 
 /// The letters that are at rest in the store.
-pub(crate) fn stored_letters(world: &Emulation) -> Result<Vec<Letter>, Failure> {
-    Ok(at_rest(world)?.iter().map(letter).collect())
+pub(crate) fn stored_letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure> {
+    Ok(at_rest(emulation)?.iter().map(letter).collect())
 }
 
 /// How many letters of each stage are at rest in the store.
-pub(crate) fn stored_by_stage(world: &Emulation) -> Result<BTreeMap<String, u64>, Failure> {
+pub(crate) fn stored_by_stage(emulation: &Emulation) -> Result<BTreeMap<String, u64>, Failure> {
     let mut stages = BTreeMap::new();
-    for Stored { stage, .. } in at_rest(world)? {
+    for Stored { stage, .. } in at_rest(emulation)? {
         *stages.entry(stage).or_default() += 1;
     }
     Ok(stages)
 }
 
-fn at_rest(world: &Emulation) -> Result<Vec<Stored>, Failure> {
+fn at_rest(emulation: &Emulation) -> Result<Vec<Stored>, Failure> {
     let (Some(table), Some(bucket)) =
-        (variable(world, LETTERS_TABLE), variable(world, LETTERS_BUCKET))
+        (variable(emulation, LETTERS_TABLE), variable(emulation, LETTERS_BUCKET))
     else {
         return Ok(Vec::new());
     };
-    let unread = |error| Failure::new(format!("the table {table} was not read")).because(error);
-    let items = world.dynamodb().scan_all(&table).map_err(unread)?;
-    let objects = world.s3().list(&bucket, SEGMENTS).map_err(|error| {
+    let items = emulation
+        .dynamodb()
+        .scan_all(&table)
+        .map_err(|error| Failure::new(format!("the table {table} was not read")).because(error))?;
+    let objects = emulation.s3().list(&bucket, SEGMENTS).map_err(|error| {
         Failure::new(format!("s3://{bucket}/{SEGMENTS} was not listed")).because(error)
     })?;
     let objects: HashMap<String, _> =
         objects.into_iter().map(|object| (object.key, object.body)).collect();
     let mut stored = Vec::new();
     for item in items {
-        let text = |name: &str| item[name]["S"].as_str();
-        let Some(entry) = text("entry").and_then(|text| serde_json::from_str::<Value>(text).ok())
-        else {
+        let entry = item["entry"]["S"].as_str();
+        let Some(entry) = entry.and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
             continue;
         };
-        if !text("state").is_some_and(|state| AT_REST.contains(&state)) {
+        if !item["state"]["S"].as_str().is_some_and(|state| AT_REST.contains(&state)) {
             continue;
         }
         let place = &entry["place"];
-        let number =
-            |name: &str| place[name].as_u64().and_then(|number| usize::try_from(number).ok());
         let line =
             place["object"].as_str().and_then(|object| objects.get(object)).and_then(|body| {
-                let from = number("offset")?;
-                body.get(from..from + number("length")?)
+                let from = usize::try_from(place["offset"].as_u64()?).ok()?;
+                let length = usize::try_from(place["length"].as_u64()?).ok()?;
+                body.get(from..from + length)
             });
         let message = line.and_then(|line| serde_json::from_slice(line).ok());
         let message: Value = message.ok_or_else(|| {
@@ -84,11 +84,11 @@ fn at_rest(world: &Emulation) -> Result<Vec<Stored>, Failure> {
 
 fn letter(stored: &Stored) -> Letter {
     let Stored { stage, message } = stored;
-    let text = |name: &str| message[name].as_str().unwrap_or_default();
     let attributes = message["attributes"].as_object().into_iter().flatten();
     let texts = attributes.filter_map(|(name, attribute)| {
         Some((name.clone(), attribute["value"].as_str()?.to_owned()))
     });
-    let id = text("message_id");
-    Letter::read(&format!("the letters of {stage}"), stage, id, text("body"), &texts.collect())
+    let id = message["message_id"].as_str().unwrap_or_default();
+    let body = message["body"].as_str().unwrap_or_default();
+    Letter::read(&format!("the letters of {stage}"), stage, id, body, &texts.collect())
 }

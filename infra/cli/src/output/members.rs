@@ -1,0 +1,25 @@
+//! Members of a JSON answer, in the form in which they are shown.
+
+use serde_json::Value;
+
+use super::escape::escape;
+use super::text::group_digits;
+
+/// A member's text, as it can be shown; empty if it is none.
+pub(crate) fn text(value: &Value) -> String {
+    escape(value.as_str().unwrap_or_default())
+}
+
+/// A member's number; 0 if it is none.
+pub(crate) fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+/// A member's number as it is shown; `?` if nobody knows it.
+pub(crate) fn number_or_unknown(value: &Value) -> String {
+    value.as_u64().map_or_else(|| "?".to_owned(), group_digits)
+}
+
+pub(crate) fn members(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
