@@ -1,38 +1,15 @@
 //! Asking one enricher about one event, and what becomes of the event where it has no answer.
 
-use std::time::Duration;
-
 use breaker::{Host, Store, WaitReason};
 use contracts::{Enricher, Missing, Unavailable};
 use event::{Code, Failure, FailureKind, Timestamp};
-use outbound::{Call, DependencyClient, HttpClient, NotSent, Pause, RetryState, SecretStore};
-use serde_json::Value;
+use outbound::{DependencyClient, HttpClient, NotSent, Pause, SecretStore};
 use serde_json::value::RawValue;
 
 use crate::cache::{Cache, Known};
 use crate::enrichers::{Ready, ReadySource};
 use crate::http::cache_key;
-
-/// What an enricher is asked about.
-pub(crate) struct Question<'a> {
-    pub(crate) payload: &'a Value,
-    /// The payload's own bytes.
-    pub(crate) text: &'a str,
-    /// When the answer has to be there.
-    pub(crate) ends_at: Timestamp,
-}
-
-impl Question<'_> {
-    /// A call that asks it. `who` is the enricher, as a person knows it; an attempt may take so long.
-    pub(crate) fn call<'c>(
-        &self,
-        enricher: &'c Enricher,
-        who: &'c str,
-        limit: Duration,
-    ) -> Call<'c> {
-        Call { dependency: &enricher.dependency, who, limit, ends_at: self.ends_at }
-    }
-}
+use crate::question::{NoAnswer, Question};
 
 /// What becomes of the event.
 #[derive(Debug)]
@@ -43,23 +20,6 @@ pub(crate) enum Enrichment {
     Stale(Box<RawValue>),
     /// It goes on with null, marked.
     Nothing,
-}
-
-/// Why there is no answer.
-#[derive(Clone)]
-pub(crate) enum NoAnswer {
-    /// The service was asked.
-    Failed(Failure),
-    NotSent(NotSent),
-}
-
-impl NoAnswer {
-    pub(crate) fn into_failure(self) -> Failure {
-        match self {
-            Self::Failed(failure) => failure,
-            Self::NotSent(not_asked) => not_asked.into_failure(),
-        }
-    }
 }
 
 /// Asks an enricher.
@@ -131,36 +91,6 @@ fn missing(enricher: &Enricher) -> Result<Enrichment, Failure> {
             Err(Failure::permanent(Code::EnricherRefused, reason))
         }
     }
-}
-
-/// Waits until a failed call may be tried again.
-///
-/// # Errors
-/// Why it is not: the failure, or that the dependency is known to be unavailable by now.
-pub(crate) async fn wait_for_next_attempt<A, K, B, W>(
-    client: &DependencyClient<A, K, B, W>,
-    call: &Call<'_>,
-    retrying: &mut RetryState,
-    failure: Failure,
-) -> Result<(), NoAnswer>
-where
-    A: HttpClient,
-    K: SecretStore,
-    B: Store,
-    W: Host + Pause + Clone,
-{
-    let asked = match failure.kind {
-        FailureKind::Permanent => return Err(NoAnswer::Failed(failure)),
-        FailureKind::Throttled { retry_after } => retry_after,
-        FailureKind::Transient | FailureKind::Unavailable { .. } => None,
-    };
-    // Refused for the credentials: another attempt would be, too.
-    let is_worth_another = failure.code != Code::DependencyRefused;
-    if is_worth_another && client.pause_before_next(call, retrying, asked).await {
-        return Ok(());
-    }
-    let held_back = client.unavailable_dependency(call).map(NoAnswer::NotSent);
-    Err(held_back.unwrap_or(NoAnswer::Failed(failure)))
 }
 
 /// What becomes of an event that the service gave no answer for.

@@ -9,10 +9,10 @@ use contracts::{Catalog, Dependency, Enricher, Source, Variables, in_rounds};
 use outbound::{HeaderTemplates, Unbound};
 use runtime::{FileStore, Lookup};
 
-use crate::ask::NoAnswer;
 use crate::cache::Cache;
 use crate::http::HttpSource;
 use crate::lookup::LookupSource;
+use crate::question::NoAnswer;
 use crate::reference::ReferenceSource;
 
 /// An enricher that can be asked.

@@ -12,9 +12,10 @@ use runtime::sink::retry_during_deployment;
 use runtime::{Deadline, EventCounts, Outgoing, Queue, Record, Stage, send_all};
 use serde_json::Value;
 
-use crate::ask::{Enrichment, Question, ask};
+use crate::ask::{Enrichment, ask};
 use crate::enrichers::{Enrichers, Ready};
 use crate::merge::with_member;
+use crate::question::Question;
 
 /// Calls to a queue at a time.
 const SENDS: usize = 4;

@@ -13,8 +13,8 @@ use outbound::{
 };
 
 use crate::answer::{document, failure};
-use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
 use crate::cache::Known;
+use crate::question::{NoAnswer, Question, wait_for_next_attempt};
 
 /// A service, with the request that asks it.
 pub(crate) struct HttpSource {

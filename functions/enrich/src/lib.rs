@@ -12,6 +12,7 @@ mod handler;
 mod http;
 mod lookup;
 mod merge;
+mod question;
 mod reference;
 
 use std::collections::BTreeMap;

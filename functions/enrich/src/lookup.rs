@@ -13,9 +13,9 @@ use outbound::{DependencyClient, DependencySignal, HttpClient, JudgedAnswer, Pau
 use runtime::{Lookup, LookupAnswer, LookupError};
 
 use crate::answer::kept;
-use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
 use crate::batches::Batcher;
 use crate::cache::Known;
+use crate::question::{NoAnswer, Question, wait_for_next_attempt};
 
 /// A lookup, and those who ask it at the same time.
 pub(crate) struct LookupSource {

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
-use crate::file::{FileSource, Opened};
+use crate::file_source::{FileSource, Opened};
 use crate::notification::Announced;
 
 /// One raw event: a line of the archive's object.

@@ -18,7 +18,8 @@ use serde_json::value::RawValue;
 
 use crate::archive::{self, Raw, Store};
 use crate::emit::Emit;
-use crate::file::{File, FileSource, read_file, read_row};
+use crate::file::{File, read_file, read_row};
+use crate::file_source::FileSource;
 use crate::letters::{self, Archive};
 use crate::notification::{Announced, announced};
 use crate::wrap::{DATASET, FileLine, Origin, TRACE, on_line, wrap};

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use self::body::{CODINGS, decoded, split};
 use crate::archive::{Raw, Store};
-use crate::file::FileSource;
+use crate::file_source::FileSource;
 use crate::handler::Ingest;
 use crate::wrap::{DATASET, Origin, TRACE, wrap};
 

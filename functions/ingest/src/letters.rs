@@ -15,7 +15,7 @@ use runtime::{MAX_BATCH_BYTES, Record, RejectedMessage};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{self, Raw, Store};
-use crate::file::{Body, FileSource, Opened};
+use crate::file_source::{Body, FileSource, Opened};
 use crate::notification::Announced;
 use crate::wrap::{DATASET, EVENT_ID, SOURCE, TRACE};
 

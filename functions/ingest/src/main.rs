@@ -4,6 +4,7 @@ mod archive;
 mod config;
 mod emit;
 mod file;
+mod file_source;
 mod handler;
 mod http;
 mod letters;

@@ -13,7 +13,7 @@ use testkit::MemoryQueue;
 
 use crate::archive::Store;
 use crate::emit::Emit;
-use crate::file::{Body, FileSource, Opened};
+use crate::file_source::{Body, FileSource, Opened};
 use crate::handler::Ingest;
 use crate::notification::Announced;
 

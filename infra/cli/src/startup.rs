@@ -16,11 +16,11 @@ use emulation::{Emulation, Options};
 use sample::{WEATHER, WEATHER_FILE, Weather};
 use tokio::time::Instant;
 
-use crate::check::{check, contracts_of};
 use crate::dataset;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::text::pluralize;
+use crate::project::contracts_of;
 
 /// How the emulation is started.
 pub(crate) struct StartOptions<'a> {
@@ -91,7 +91,7 @@ fn not_started(error: emulation::StartError) -> Failure {
 /// folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
     let stack = emulation::stack(root, &BTreeMap::new()).map_err(unusable_template)?;
-    check(root, &stack)?;
+    dataset::check(root, &stack)?;
     for misfit in dataset::unused(root, &contracts_of(root)?, &stack) {
         output.note(&format!("{}: {}", misfit.place, misfit.what));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use event::Timestamp;
 
-use crate::transition::open_until;
+use crate::cause::Cause;
 use crate::{Counts, Mode, Settings};
 
 /// One breaker's record in the store. Each write of it is conditional on the version that was read.
@@ -56,17 +56,6 @@ pub type EnvironmentId = String;
 pub struct Lease {
     pub permits: u32,
     pub ends_at: Timestamp,
-}
-
-/// Why a breaker is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
-    FailureRate,
-    SlowCallRate,
-    AbsentRate,
-    /// It was half-open for too long without a decision.
-    Undecided,
-    Operator,
 }
 
 /// An operator's act that lasts.
@@ -151,7 +140,7 @@ impl Record {
     pub fn next_call(&self, settings: &Settings, now: Timestamp) -> NextCall {
         let until = match (self.state_name(settings, now), &self.state) {
             (StateName::Open, State::Open { since, until, .. }) => {
-                open_until(*until, now.min(*since), settings)
+                settings.open_until(*until, now.min(*since))
             }
             (StateName::ForcedOpen, _) => {
                 match self.forced_at(now).and_then(|forced| forced.until) {
@@ -187,22 +176,6 @@ impl StateName {
             Self::ForcedClosed => "forced-closed",
             Self::Disabled => "disabled",
             Self::MetricsOnly => "metrics-only",
-        }
-    }
-}
-
-impl Cause {
-    pub const ALL: [Self; 5] =
-        [Self::FailureRate, Self::SlowCallRate, Self::AbsentRate, Self::Undecided, Self::Operator];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FailureRate => "failure-rate",
-            Self::SlowCallRate => "slow-call-rate",
-            Self::AbsentRate => "absent-rate",
-            Self::Undecided => "undecided",
-            Self::Operator => "operator",
         }
     }
 }

@@ -6,7 +6,11 @@
 
 use std::time::Duration;
 
+use event::Timestamp;
 use serde::Deserialize;
+
+/// How far clocks of two environments may be apart. AWS keeps them within a second.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
 /// Settings of one dependency's breaker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +130,16 @@ impl Window {
 }
 
 impl Settings {
+    /// When an open breaker's wait is over for an environment that has seen it open since `seen_since`, by
+    /// the environment's own clock.
+    ///
+    /// The clock that wrote `until` may be wrong. The wait therefore ends at the latest after the longest wait,
+    /// counted from `seen_since`.
+    pub(crate) fn open_until(&self, until: Timestamp, seen_since: Timestamp) -> Timestamp {
+        let longest = self.wait.longest.saturating_add(CLOCK_SKEW);
+        until.min(seen_since.plus(longest))
+    }
+
     /// No interval between reads is shorter, whatever is configured.
     pub const SHORTEST_REFRESH: Duration = Duration::from_millis(100);
 

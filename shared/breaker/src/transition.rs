@@ -26,9 +26,7 @@ use std::time::Duration;
 
 use event::Timestamp;
 
-use crate::{
-    CLOCK_SKEW, Cause, Counts, EnvironmentId, Forced, ForcedState, Lease, Record, Settings, State,
-};
+use crate::{Cause, Counts, EnvironmentId, Forced, ForcedState, Lease, Record, Settings, State};
 
 /// Something that may change a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -144,17 +142,6 @@ fn trip(
     Ok(())
 }
 
-/// When an open breaker's wait is over for an environment that has seen it open since a time of its own
-/// clock. Whatever clock wrote `until`, that is not later than the longest wait from then.
-pub(crate) fn open_until(
-    until: Timestamp,
-    seen_since: Timestamp,
-    settings: &Settings,
-) -> Timestamp {
-    let longest = settings.wait.longest.saturating_add(CLOCK_SKEW);
-    until.min(seen_since.plus(longest))
-}
-
 /// Whether it has been half-open for too long, by the clock that wrote since when, or by one's own.
 pub(crate) fn is_half_open_too_long(
     since: Timestamp,
@@ -173,7 +160,7 @@ fn begin_half_open(
     settings: &Settings,
 ) -> Result<(), IllegalTransition> {
     match next.state {
-        State::Open { until, .. } if now < open_until(until, seen_since, settings) => {
+        State::Open { until, .. } if now < settings.open_until(until, seen_since) => {
             Err(IllegalTransition::Waiting)
         }
         State::Open { .. } => {

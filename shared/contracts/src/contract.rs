@@ -6,14 +6,12 @@ use event::{Code, FailureFingerprint};
 use serde::Deserialize;
 
 use crate::enricher::{self, Enricher, RawEnricher};
-use crate::schema::{Schema, SchemaError};
+use crate::error::{ContractError, check_name, check_pointers, invalid};
+use crate::keys::{Keys, MIN_RETENTION_DAYS};
+use crate::schema::Schema;
 use crate::sink::{self, RawSink, Sink, Target};
 use crate::triage::{self, RawRule, TriageRule};
-use crate::{UrlError, personal, pointer_tokens};
-
-/// A dead letter lives 14 days in its queue, the longest that SQS keeps a message; the key of an
-/// event that comes back from there must still be known.
-pub const MIN_RETENTION_DAYS: u32 = 15;
+use crate::{personal, pointer_tokens};
 
 /// How often a letter may be redriven where no contract says it.
 pub const DEFAULT_REDRIVE_LIMIT: u32 = 5;
@@ -44,45 +42,6 @@ pub struct Contract {
     /// How often a letter may be redriven before it is quarantined.
     pub redrive_limit: u32,
     pub triage: Vec<TriageRule>,
-}
-
-/// Where in a payload its identity is: JSON Pointers (RFC 6901).
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Keys {
-    pub idempotency: Vec<String>,
-    pub business: Vec<String>,
-    /// An RFC 3339 time.
-    pub event_time: String,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum ContractError {
-    /// With line and column.
-    #[error("{0}")]
-    Malformed(String),
-    #[error("`{field}`: {problem}")]
-    Invalid { field: &'static str, problem: String },
-    #[error("the schema file `{file}` is not there")]
-    SchemaMissing { file: String },
-    #[error("`{file}`: {source}")]
-    Schema {
-        file: String,
-        #[source]
-        source: SchemaError,
-    },
-    #[error("sink `{name}`: {source}")]
-    SinkUrl {
-        name: String,
-        #[source]
-        source: UrlError,
-    },
-    #[error("enricher `{name}`: {source}")]
-    Url {
-        name: String,
-        #[source]
-        source: UrlError,
-    },
 }
 
 /// The file, as it is in the file.
@@ -238,39 +197,6 @@ fn check_tenant(tenant: &str, personal_data: &[String]) -> Result<(), ContractEr
         return Err(ContractError::Invalid { field: "tenant", problem });
     }
     Ok(())
-}
-
-pub(crate) fn invalid(field: &'static str, problem: &str) -> ContractError {
-    ContractError::Invalid { field, problem: problem.to_owned() }
-}
-
-/// Names become parts of keys, paths and types: lower-case letters, digits and hyphens.
-pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), ContractError> {
-    if is_name(name) {
-        return Ok(());
-    }
-    Err(invalid(field, "1 to 64 lower-case letters, digits and hyphens"))
-}
-
-pub(crate) fn is_name(name: &str) -> bool {
-    let fits = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    (1..=64).contains(&name.len()) && name.bytes().all(fits)
-}
-
-pub(crate) fn check_pointers(
-    field: &'static str,
-    pointers: &[String],
-) -> Result<(), ContractError> {
-    if pointers.is_empty() {
-        return Err(invalid(field, "at least one JSON Pointer is needed"));
-    }
-    match pointers.iter().find(|pointer| !pointer.starts_with('/')) {
-        Some(pointer) => {
-            let problem = format!("`{pointer}` is not a JSON Pointer such as /id");
-            Err(ContractError::Invalid { field, problem })
-        }
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use event::DEFAULT_LONGEST_WAIT;
 use serde::Deserialize;
 
 use self::raw::{Checks, RawDependencies};
-use crate::contract::is_name;
+use crate::error::is_name;
 
 /// The dependencies that the file declares, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Which places of a payload are personal data: JSON Pointers in which `*` stands for any element or member.
 
-use crate::contract::ContractError;
+use crate::error::ContractError;
 use crate::pointer::pointer_tokens;
 
 /// The token that stands for each element of an array, and each member of an object.

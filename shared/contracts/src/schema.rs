@@ -13,7 +13,7 @@ use event::{Decimal, is_same_value, kind_of, pointer_to};
 use serde_json::{Map, Number, Value};
 
 pub use self::properties::{Property, ValueKind};
-use crate::contract::ContractError;
+use crate::error::{ContractError, SchemaError};
 
 /// A JSON Schema whose every keyword is either checked or an annotation.
 #[derive(Clone, Debug, Default)]
@@ -37,14 +37,6 @@ enum Type {
     String,
     Array,
     Object,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum SchemaError {
-    #[error("malformed JSON: {0}")]
-    Json(#[source] serde_json::Error),
-    #[error("at `{at}`: {problem}")]
-    Invalid { at: String, problem: String },
 }
 
 /// How a value breaks its schema.

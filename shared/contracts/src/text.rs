@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::place::UrlError;
 use crate::place::{Part, check_is_ready, read_parts, scalar_text, variables};
 use crate::secret::PREFIX;
-use crate::url::UrlError;
 use crate::variables::VariableValue;
 use crate::{SecretReference, Variables};
 

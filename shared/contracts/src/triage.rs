@@ -6,7 +6,7 @@ use event::{Code, FailureFingerprint};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{ContractError, invalid, is_name};
+use crate::error::{ContractError, invalid, is_name};
 use crate::{Patch, Sink, SinkKind};
 
 /// One rule for letters of a dataset.

@@ -7,58 +7,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::Variables;
-use crate::place::{Part, check_is_ready, read_parts, scalar_text, variables};
-use crate::variables::{NameError, VariableValue};
+use crate::place::{Part, UrlError, check_is_ready, read_parts, scalar_text, variables};
+use crate::variables::VariableValue;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlTemplate {
     parts: Vec<Part>,
-}
-
-/// Why a template cannot be read, bound or filled in.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    #[error(
-        "`{place}` is neither a variable such as {{WEATHER_URL}} nor a pointer such as {{/origin}} nor, in a header, a secret such as {{secret:weather#token}}"
-    )]
-    Place { place: String },
-    #[error("a `{{` without its `}}`")]
-    Unclosed,
-    #[error(transparent)]
-    Name(NameError),
-    #[error(
-        "the URL begins with `{start}`; it must begin with http://, https:// or a variable, so that no event chooses the host"
-    )]
-    Host { start: String },
-    #[error("nothing at `{pointer}`, which the request needs")]
-    Missing { pointer: String },
-    #[error(
-        "with what is at `{pointer}`, a segment of the URL is `.` or `..`, which leads elsewhere"
-    )]
-    DotSegment { pointer: String },
-    #[error("{file} has no {name}; expected `{name}: <value>` below `variables`")]
-    Variable { file: String, name: String },
-    #[error("{file}: {name} is `{found}`; expected {expected}")]
-    Malformed { file: String, name: String, found: String, expected: &'static str },
-    #[error("{file}: {name} is `{found}`, {why}")]
-    Placeholder { file: String, name: String, found: String, why: &'static str },
-    #[error("{file}: {name} is a secret, which no URL may hold: others log URLs. Use a header")]
-    Secret { file: String, name: String },
-    #[error("a URL may hold no secret: others log URLs. Use a header")]
-    SecretPlace,
-    #[error("the key of a lookup may hold no secret")]
-    SecretInKey,
-    #[error(
-        "the key of a lookup takes nothing from an event; expected a JSON Pointer such as /origin, or a text with places such as airport#{{/origin}}"
-    )]
-    ConstantKey,
-    #[error("a secret in a header is a place, such as {{secret:weather#token}}")]
-    BareSecret,
-    #[error("the variable `{name}` has no value yet")]
-    Unbound { name: String },
-    #[error("`{pointer}`: a header that holds a secret takes nothing from an event")]
-    BesideSecret { pointer: String },
 }
 
 /// What may stand in a path segment or a query value as it is: RFC 3986, section 2.3.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::FAILURE_ATTRIBUTE;
 use crate::noncharacters::escape_noncharacters;
+
+/// The message attribute that holds a [`DeadLetter`] as JSON.
+pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 
 /// SQS allows ten message attributes:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.

@@ -11,13 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::{JsonAttribute, restored};
+use crate::attributes::{FAILURE_ATTRIBUTE, JsonAttribute, restored};
 use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp};
 
 pub use self::group::{ContractRef, FailureFingerprint};
-
-/// The message attribute that holds a [`DeadLetter`] as JSON.
-pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 
 /// The version of what is written. A letter without one is of version 1. A reader of a version reads the one
 /// before, too.

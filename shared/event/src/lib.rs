@@ -19,13 +19,11 @@ mod reserved;
 mod timestamp;
 mod trace;
 
-pub use attributes::{Attribute, Attributes, attributes_size};
+pub use attributes::{Attribute, Attributes, FAILURE_ATTRIBUTE, attributes_size};
 pub use backoff::{Backoff, jitter};
 pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers, hex_sha256};
 pub use csv_header::{CSV_ATTRIBUTE, CsvHeader};
-pub use dead_letter::{
-    ContractRef, DeadLetter, Encoding, FAILURE_ATTRIBUTE, FailureFingerprint, Form, RedriveMark,
-};
+pub use dead_letter::{ContractRef, DeadLetter, Encoding, FailureFingerprint, Form, RedriveMark};
 pub use decimal::{Decimal, DecimalError};
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError, SPEC_VERSION};
 pub use equality::is_same_value;

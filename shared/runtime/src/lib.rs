@@ -23,7 +23,6 @@ mod settings;
 pub mod sink;
 mod stage;
 mod tally;
-mod verdict;
 
 pub use audit::{
     Audit, AuditDetails, AuditEntry, AuditKeys, AuditPhase, Operator, add_to_audit, check_reason,
@@ -37,8 +36,8 @@ pub use deadline::Deadline;
 pub use logs::{exit_code, init_logs};
 pub use lookup::{FileRead, FileStore, Lookup, LookupAnswer, LookupError};
 pub use names::{time_of_name, unique_name};
-pub use outbox::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all};
-pub use queue::{MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue};
+pub use outbox::send_all;
+pub use queue::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue};
 pub use record::Record;
 pub use redrives::{CancelledRedrives, RedriveRuns};
 pub use senders::TrustedSenders;

@@ -3,12 +3,7 @@
 use event::{Code, Failure};
 use futures_util::stream::{self, StreamExt};
 
-use crate::{Outgoing, Queue};
-
-/// Ten messages and 1 MiB a call: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
-pub const MAX_BATCH_ENTRIES: usize = 10;
-/// See [`MAX_BATCH_ENTRIES`]; one message may be as large.
-pub const MAX_BATCH_BYTES: usize = 1_048_576;
+use crate::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue};
 
 /// Sends all, `concurrency` calls at a time; one result for each, in their order. A message that no
 /// call could hold fails with [`Code::SizeExceeded`], the others go.

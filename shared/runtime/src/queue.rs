@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use event::{Attributes, Code, Failure, REDRIVE_ATTRIBUTE, attributes_size};
 
-use crate::MAX_BATCH_BYTES;
+/// Ten messages and 1 MiB a call: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
+pub const MAX_BATCH_ENTRIES: usize = 10;
+/// See [`MAX_BATCH_ENTRIES`]; one message may be as large.
+pub const MAX_BATCH_BYTES: usize = 1_048_576;
 
 /// What a message between stages leaves free, so that whichever stage it fails at can say why: a
 /// failure has a reason of at most 1,000 characters, a place as long, and names.

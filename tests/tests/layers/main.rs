@@ -3,7 +3,10 @@
 //! Domain crates know no wire; functions know each other as little as the emulation; nothing that
 //! ships has test code in it.
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, PackageId};
 
@@ -128,6 +131,16 @@ impl Graph {
     fn members(&self) -> BTreeSet<String> {
         let packages = self.metadata.workspace_packages();
         packages.iter().map(|package| short(package.name.as_str())).collect()
+    }
+
+    /// Each member's name and the folder of its manifest.
+    fn member_folders(&self) -> BTreeMap<String, PathBuf> {
+        let mut folders = BTreeMap::new();
+        for package in self.metadata.workspace_packages() {
+            let folder = package.manifest_path.parent().unwrap_or_else(|| panic!("{package:?}"));
+            folders.insert(short(package.name.as_str()), folder.as_std_path().to_path_buf());
+        }
+        folders
     }
 
     fn member(&self, name: &str) -> &PackageId {

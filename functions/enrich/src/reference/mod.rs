@@ -15,10 +15,10 @@ use serde_json::Value;
 
 use self::rows::Rows;
 use crate::answer::part_of_checked;
-use crate::ask::{NoAnswer, Question, wait_for_next_attempt};
 use crate::batches::Batcher;
 use crate::cache::Known;
 use crate::lookup::failure_of;
+use crate::question::{NoAnswer, Question, wait_for_next_attempt};
 
 /// The most bytes that a file may have: its rows take some times as much of a function's memory.
 const MOST_BYTES: usize = 16 * 1024 * 1024;

@@ -80,7 +80,8 @@ async fn a_file_whose_copy_takes_long_is_opened_again_after_it() {
         let Archived { mut body, .. } =
             open_archived(&objects, announced("e1"), "archive").await.unwrap();
         assert_eq!(objects.opened(), opened, "{bytes} bytes");
-        let first = crate::file::Body::next(&mut body).await.unwrap().unwrap().as_ref().to_vec();
+        let first =
+            crate::file_source::Body::next(&mut body).await.unwrap().unwrap().as_ref().to_vec();
         assert_eq!(first, b"{}");
     }
 }

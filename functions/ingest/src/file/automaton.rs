@@ -2,7 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::entries::{Fields, MAX_FIELDS};
+use super::entry::{Fields, MAX_FIELDS};
 
 /// Decides where a CSV record ends and what its fields are. CR, LF and CRLF end a record; a quote opens
 /// a field only at its beginning.

@@ -8,7 +8,7 @@ use event::{
 use runtime::{MAX_BATCH_BYTES, Outgoing, RejectedMessage};
 
 use super::File;
-use super::entries::{Content, Entry};
+use super::entry::{Content, Entry};
 use super::format::Format;
 use super::row::{nothing, payload_of, too_long};
 use crate::emit::refused;

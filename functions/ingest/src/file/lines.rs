@@ -2,7 +2,7 @@
 //!
 //! Memory is bounded: of a line that is longer than an event may be only its length is kept.
 
-use super::entries::{Content, Entry};
+use super::entry::{Content, Entry};
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

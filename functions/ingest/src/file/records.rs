@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::automaton::Automaton;
-use super::entries::{Content, Entry};
+use super::entry::{Content, Entry};
 use super::lines::BYTE_ORDER_MARK;
 
 pub(super) struct Records {

@@ -3,7 +3,7 @@
 use contracts::Contract;
 use event::{Code, Failure, MAX_PAYLOAD_BYTES, Payload, too_large};
 
-use super::entries::Content;
+use super::entry::Content;
 use super::records::Records;
 
 /// One record without its file, which has these columns.

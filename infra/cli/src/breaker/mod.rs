@@ -2,7 +2,6 @@
 
 pub(crate) mod args;
 mod report;
-mod show;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,12 +1,13 @@
 //! Breakers as a person reads them: within 80 columns, and wider where there is more to read.
 
+mod show;
+
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
 use runtime::env::Process;
 use serde_json::Value;
 
-use super::show;
 use crate::options::Color;
 use crate::output::colour::{GREEN, RED, YELLOW, is_coloured};
 use crate::output::text::{group_digits, label_lines, pluralize, truncate};

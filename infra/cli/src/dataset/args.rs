@@ -1,21 +1,21 @@
-//! What can be asked of datasets, as far as the template is concerned.
+//! The arguments of `sluicegate dataset`.
 
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dataset {
-    /// Hold all contracts to template.yaml: 0 if each has there what it needs, 1 if not
+    /// Compare all contracts with template.yaml; the exit status is 1 if one of them lacks something there
     Check,
-    /// Write into template.yaml what a dataset's table sinks need: tables, their names for the functions, and rights
+    /// Add the tables of a dataset's sinks to template.yaml, with their names for the functions and their rights
     AddTables(AddTables),
 }
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct AddTables {
-    /// A folder of infra/contracts
+    /// The dataset: a folder of infra/contracts
     #[arg(value_name = "DATASET")]
     pub(crate) dataset: String,
-    /// Only say what would be written
+    /// Only show what would be written
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -12,7 +12,7 @@ use emulation::template::{Function, Stack};
 use super::needs::TableNeeds;
 use super::template::Template;
 use super::yaml;
-use crate::check::TABLES;
+use crate::project::TABLES;
 
 /// Tables that the template brings along for whoever names a sink so.
 const OWN: [&str; 2] = ["records", "totals"];

@@ -1,7 +1,8 @@
-//! `sluicegate dataset`: what contracts need of the template, looked for and written there.
+//! `sluicegate dataset` compares contracts with the template, and writes what a dataset needs into the template.
 
 mod add;
 pub(crate) mod args;
+mod check;
 mod edits;
 mod fits;
 mod needs;
@@ -19,14 +20,15 @@ use emulation::template::Options;
 
 use self::add::add;
 use self::args::{AddTables, Dataset};
+pub(crate) use self::check::check;
 use self::edits::Written;
 use self::fits::Deployed;
-pub(crate) use self::fits::{missing, unused};
+pub(crate) use self::fits::unused;
 use self::needs::TableNeeds;
-use crate::check::{check, contracts_of};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::text::pluralize;
+use crate::project::contracts_of;
 
 const TEMPLATE: &str = "template.yaml";
 

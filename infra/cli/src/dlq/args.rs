@@ -8,7 +8,6 @@ use event::FailureFingerprint;
 use letters::LONGEST_MUTE;
 use serde_json::Value;
 
-use super::reconcile::Reconcile;
 pub(crate) use super::selection::SelectionArgs;
 use super::selection::group;
 use crate::operators::OperatorsTarget;
@@ -360,4 +359,19 @@ fn patch(text: &str) -> Result<Value, String> {
         true => Ok(patch),
         false => Err(format!("expected a JSON Patch (RFC 6902), {example}")),
     }
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Reconcile {
+    /// The files of events, as they were sent: .ndjson, .jsonl or .csv, gzipped or not
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// The dataset of the events
+    #[arg(long, value_name = "NAME")]
+    pub(super) dataset: String,
+    /// The folder of contracts, which say how to read CSV [default: infra/contracts of the repository]
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) contracts: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) answer: AnswerArgs,
 }

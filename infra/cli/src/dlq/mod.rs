@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod client;
+mod edit_distance;
 mod export;
 mod follow;
 mod progress;

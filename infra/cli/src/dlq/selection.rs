@@ -7,7 +7,7 @@ use event::{Code, FailureFingerprint, Timestamp};
 use letters::{LetterId, PointedValue, Selection, Shelf};
 use serde_json::Value;
 
-use super::suggest::distance;
+use super::edit_distance::distance;
 use crate::options::parse_duration;
 
 /// The letters to act on: those that match every given option, or all dead letters if none is given.

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::edit_distance::distance;
 use super::requests::Request;
 use super::selection::SelectionArgs;
 use crate::output::members::{members, number, text};
@@ -52,23 +53,6 @@ fn did_you_mean(kind: &str, given: &[String], known: &[String]) -> Vec<String> {
         }
     }
     lines
-}
-
-/// How many characters are to be added, left out or replaced to make one of the other (Levenshtein's distance).
-pub(super) fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    // Nobody means a code by a text of thousands of characters.
-    for (line, c) in from.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]

@@ -14,11 +14,11 @@ use runtime::env::Process;
 use verify::input::{File, Format};
 
 use super::args::{Send, SendAs};
-use crate::check::contracts_of;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::text::pluralize;
+use crate::project::contracts_of;
 use crate::root;
 use crate::verification::input;
 use crate::verification::send::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, compress};

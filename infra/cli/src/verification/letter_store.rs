@@ -6,7 +6,7 @@ use emulation::Emulation;
 use serde_json::Value;
 use verify::letters::Letter;
 
-use super::observe::variable;
+use super::variable;
 use crate::failure::Failure;
 
 const LETTERS_TABLE: &str = "LETTERS_TABLE";

@@ -18,10 +18,10 @@ use verify::contract::Dataset;
 use verify::judge::{Sent, Verdict, judge};
 
 use self::input::Input;
-use crate::check::contracts_of;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::text::pluralize;
+use crate::project::contracts_of;
 
 /// The events to send, and the dataset by which their outcome is judged.
 pub(crate) struct Task {
@@ -96,4 +96,9 @@ pub(crate) fn read_dataset(folder: &Path) -> Result<Dataset, Failure> {
     Dataset::read(&yaml, |file| fs::read_to_string(folder.join(file)).ok()).map_err(|error| {
         Failure::new(format!("{} says too little to judge by", path.display())).because(error)
     })
+}
+
+/// A variable of the first function that has it.
+fn variable(emulation: &Emulation, name: &str) -> Option<String> {
+    emulation.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
 }

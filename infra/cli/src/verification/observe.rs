@@ -15,8 +15,9 @@ use verify::letters::Letter;
 use verify::{Instant, Json};
 
 use super::letter_store::stored_letters;
-use crate::check::{SINK_QUEUES, TABLES};
+use super::variable;
 use crate::failure::Failure;
+use crate::project::{SINK_QUEUES, TABLES};
 
 const LAKE_BUCKET: &str = "LAKE_BUCKET";
 
@@ -55,11 +56,6 @@ pub(crate) fn observe(
         }
     }
     Ok(seen)
-}
-
-/// A variable of the first function that has it.
-pub(crate) fn variable(emulation: &Emulation, name: &str) -> Option<String> {
-    emulation.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
 }
 
 fn read_table(emulation: &Emulation, table: &str) -> Result<SeenTable, Failure> {

@@ -116,7 +116,7 @@ impl Writer {
             last_modified: Some(object.modified()),
             size: Some(signed(object.body.len())),
             storage_class: Some(object.storage_class().to_owned().into()),
-            owner: with_owner.then(super::protocol::owner),
+            owner: with_owner.then(super::object::owner),
             ..dto::Object::default()
         };
         found.iter().map(object).collect()

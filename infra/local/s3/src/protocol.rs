@@ -30,12 +30,6 @@ impl Protocol {
     }
 }
 
-/// Who owns every bucket and object.
-pub(super) fn owner() -> Owner {
-    const ID: &str = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a";
-    Owner { display_name: None, id: Some(ID.to_owned()) }
-}
-
 fn answer<T>(output: S3Result<T>) -> S3Result<S3Response<T>> {
     output.map(S3Response::new)
 }

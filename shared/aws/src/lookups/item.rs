@@ -1,11 +1,13 @@
 //! An item of a table as a JSON document.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::table::Item;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The item, attribute by attribute; nothing of it has to be written in a schema.
 ///
@@ -58,6 +60,7 @@ fn array<T>(of: &[T], each: impl Fn(&T) -> Option<Value>) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+
     use aws_sdk_dynamodb::primitives::Blob;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! Items of DynamoDB tables, many to a call.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -21,10 +21,8 @@ use runtime::{Lookup, LookupAnswer, LookupError};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::item::document;
+use super::item::{Item, document};
 use crate::failure_of;
-
-pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The most keys of a BatchGetItem:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event::Timestamp;
 
-use super::CLOCK_SKEW;
+use crate::CLOCK_SKEW;
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

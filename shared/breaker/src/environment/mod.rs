@@ -20,13 +20,11 @@ pub use self::status::Status;
 use self::view::{Basis, View};
 use crate::counts::Slot;
 use crate::recent::Recent;
-use crate::transition::{is_half_open_too_long, open_until};
+use crate::transition::is_half_open_too_long;
 use crate::{
-    Cause, Counts, EnvironmentId, Event, Mode, Moment, Record, Settings, State, StateName, step,
+    CLOCK_SKEW, Cause, Counts, EnvironmentId, Event, Mode, Moment, Record, Settings, State,
+    StateName, step,
 };
-
-/// How far clocks of two environments may be apart. AWS keeps them within a second.
-pub const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
 /// An environment probes by itself, beside what others may do, only once the store has been away, or not
 /// written, for so long: one lost answer is no reason to.
@@ -127,7 +125,7 @@ impl Environment {
 
     fn admit_probe(&mut self, limit: Duration, at: Moment) -> Admission {
         if let State::Open { until, cause, .. } = self.view.record.state {
-            let until = open_until(until, self.view.seen_since, &self.settings);
+            let until = self.settings.open_until(until, self.view.seen_since);
             if at.now < until {
                 return self.wait(until, WaitReason::Open(cause));
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event::Timestamp;
 
-use super::CLOCK_SKEW;
+use crate::CLOCK_SKEW;
 use crate::{Counts, Lease};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,6 @@
 use event::Timestamp;
 
 use super::{Environment, PROBING};
-use crate::transition::open_until;
 use crate::{Cause, Counts, State, StateName, Wait, WaitReason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ impl Environment {
     fn unavailable_wait(&self, state: StateName, now: Timestamp) -> Option<Wait> {
         let (until, reason) = match (state, &self.view.record.state) {
             (StateName::Open, State::Open { until, cause, .. }) => {
-                let until = open_until(*until, self.view.seen_since, &self.settings);
+                let until = self.settings.open_until(*until, self.view.seen_since);
                 (until.max(now), WaitReason::Open(*cause))
             }
             (StateName::HalfOpen, _) => (now.plus(PROBING), WaitReason::Probing),

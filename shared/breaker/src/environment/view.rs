@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use event::Timestamp;
 
+use super::ALONE_AFTER;
 use super::away::StoreAway;
-use super::{ALONE_AFTER, CLOCK_SKEW};
+use crate::CLOCK_SKEW;
 use crate::{Record, Settings, SharedCounts, State};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::contract::{ContractError, invalid};
+use crate::error::{ContractError, invalid};
 
 /// How answers are remembered in an environment, by the request that they answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

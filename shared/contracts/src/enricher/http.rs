@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::contract::{ContractError, invalid};
+use crate::error::{ContractError, invalid};
 use crate::sink::check_header;
 use crate::{TextTemplate, UrlError, UrlTemplate, Variables};
 

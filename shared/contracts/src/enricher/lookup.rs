@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::key::KeyTemplate;
-use crate::contract::{ContractError, check_name, invalid};
+use crate::error::{ContractError, check_name, invalid};
 use crate::{UrlError, Variables};
 
 /// An item of a DynamoDB table, as a JSON document.

@@ -13,7 +13,7 @@ pub use self::cache::CacheRule;
 pub use self::http::{AskMethod, HttpEnricher};
 pub use self::key::{KeyTemplate, LookupKey};
 pub use self::lookup::{CustomLookup, ReferenceData, ReferenceFormat, TableLookup};
-use crate::contract::{ContractError, check_name, invalid};
+use crate::error::{ContractError, check_name, invalid};
 use crate::{Schema, UrlError, Variables};
 
 /// Something that knows more about an event.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::contract::{ContractError, check_name, invalid};
+use crate::error::{ContractError, check_name, invalid};
 use crate::{TextTemplate, UrlError, UrlTemplate, Variables};
 
 /// One request an event, with its idempotency key.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use event::Decimal;
 use serde::Deserialize;
 
-use crate::contract::{ContractError, invalid};
+use crate::error::{ContractError, invalid};
 use crate::schema::{Schema, ValueKind};
 
 /// Objects of many events.

@@ -17,7 +17,8 @@ pub use self::table::{
     Accumulate, Opened, Order, RowKey, RowOrder, RowVersion, TableMode, TableSink, Tombstone,
     Window,
 };
-use crate::contract::{ContractError, Keys, check_name, invalid};
+use crate::error::{ContractError, check_name, invalid};
+use crate::keys::Keys;
 
 /// One place that the events go to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use contracts::{
 };
 use event::{Attributes, Code, Failure, Fingerprint};
 
-use super::estimate::WriteCost;
+use super::cost::WriteCost;
 use crate::evidence::is_reached;
 use crate::fix::{ENRICH, INGEST};
 use crate::message_event::{MessageEvent, NoEvent};

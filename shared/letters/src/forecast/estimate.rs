@@ -1,12 +1,10 @@
 //! What a redrive takes: requests, writes, time and money.
 
-use contracts::{Sink, TableMode, TableSink, Target};
-use event::Decimal;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Verdict;
 use super::coming::{Coming, ComingWrite};
+use super::cost::UNITS_IN_TRANSACTION;
 use crate::Pace;
 
 /// By which prices the cost is estimated, and what is not in it.
@@ -29,14 +27,6 @@ const MILLION: u128 = 1_000_000;
 const BATCH: u64 = 10;
 /// A request of more is billed as several (the page of SQS's prices).
 const SQS_BYTES: u64 = 64 * 1024;
-
-/// A write request unit is of so many bytes begun, and an item in a transaction takes two:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>.
-const UNIT_BYTES: u64 = 1_024;
-const UNITS_IN_TRANSACTION: u64 = 2;
-
-/// What a row has besides its event's payload: keys, fingerprint, ids, times and their names.
-const ROW_BYTES: u64 = 450;
 
 /// A letter's entry in the index has less than 2 KB. It is claimed in a transaction, and moves from one place of the
 /// index by shelves to another, which is a deletion and a write there.
@@ -69,16 +59,6 @@ pub struct Estimate {
     pub prices: &'static str,
 }
 
-/// What one event's write to one sink takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct WriteCost {
-    /// Items that are written, and the units that this takes.
-    items: u64,
-    units: u64,
-    /// Units of an attempt that finds the event written before.
-    attempt: u64,
-}
-
 /// What the letters that were looked at take.
 #[derive(Clone, Copy, Debug, Default)]
 struct Usage {
@@ -86,33 +66,6 @@ struct Usage {
     units: u64,
     messages: u64,
     message_bytes: u64,
-}
-
-impl WriteCost {
-    pub(super) fn of(sink: &Sink, payload: &Value) -> Self {
-        let record = UNITS_IN_TRANSACTION;
-        match &sink.target {
-            Target::Table(table) => {
-                let row = units(ROW_BYTES + content_bytes(table, payload));
-                match table.mode {
-                    // The row is its own dedupe record.
-                    TableMode::Insert => Self { items: 1, units: row, attempt: row },
-                    TableMode::Upsert { .. }
-                    | TableMode::Merge { .. }
-                    | TableMode::Delete { .. }
-                    | TableMode::Accumulate(_) => {
-                        Self { items: 2, units: row + record, attempt: row + record }
-                    }
-                }
-            }
-            // A claim, and its completion.
-            Target::Lake(_) | Target::Http(_) => {
-                Self { items: 2, units: 2 * record, attempt: record }
-            }
-            // Where a sink of one's own keeps its records is not known.
-            Target::Custom(_) => Self::default(),
-        }
-    }
 }
 
 impl Usage {
@@ -198,42 +151,4 @@ impl Estimate {
 
 fn saturated(count: u128) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-fn units(bytes: u64) -> u64 {
-    bytes.div_ceil(UNIT_BYTES) * UNITS_IN_TRANSACTION
-}
-
-/// Of what a row has of a payload: all of it, or what the pointers find.
-fn content_bytes(table: &TableSink, payload: &Value) -> u64 {
-    match &table.mode {
-        TableMode::Delete { .. } | TableMode::Accumulate(_) => return 0,
-        TableMode::Insert | TableMode::Upsert { .. } | TableMode::Merge { .. } => {}
-    }
-    let bytes = match table.attributes.is_empty() {
-        true => value_bytes(payload),
-        false => {
-            let found = table.attributes.iter().filter_map(|(name, pointer)| {
-                Some(name.len() + value_bytes(payload.pointer(pointer)?))
-            });
-            found.sum()
-        }
-    };
-    bytes as u64
-}
-
-/// As DynamoDB counts: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
-fn value_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 1,
-        Value::Number(number) => {
-            Decimal::plain_text(number).map_or(0, |digits| digits.len().div_ceil(2) + 2)
-        }
-        Value::String(text) => text.len(),
-        Value::Array(items) => 3 + items.iter().map(|item| 1 + value_bytes(item)).sum::<usize>(),
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| 1 + name.len() + value_bytes(value));
-            3 + members.sum::<usize>()
-        }
-    }
 }

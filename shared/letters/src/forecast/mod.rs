@@ -10,6 +10,7 @@
 //! way to a sink, and what a lake has not put into an object yet, is not there yet.
 
 mod coming;
+mod cost;
 mod estimate;
 mod verdicts;
 

@@ -7,6 +7,7 @@
 
 mod leased;
 mod transactional;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use serde_json::Value;
 
 pub use self::leased::{DeliveryContext, LeasedSink, LeasedStage};
 pub use self::transactional::{SizedEffect, TransactionalSink, TransactionalStage};
-use crate::verdict::{counts_of, verdict_of};
+use self::verdict::{counts_of, verdict_of};
 use crate::{Deadline, EventCounts, Record};
 
 /// An event that is to be written to a function's sinks.

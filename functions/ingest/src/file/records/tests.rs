@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use testkit::csv::{self, Row, RowKind};
 
-use super::super::entries::MAX_FIELDS;
+use super::super::entry::MAX_FIELDS;
 use super::*;
 
 /// What a file came to.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use emulation::template::Options;
 
 use super::*;
-use crate::check::contracts_of;
+use crate::project::contracts_of;
 
 fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -7,7 +7,7 @@
 mod count;
 mod input;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use verify::input::File;
 
 use self::count::{Account, Event, Fate, Letter, Seen, State};
 use self::input::{Part, Sent, parts};
-use super::args::AnswerArgs;
+use super::args::Reconcile;
 use super::client::Client;
 use super::requests::Request;
 use super::{print_answer, report};
@@ -27,21 +27,6 @@ use crate::output::text::{group_digits, pluralize};
 
 /// Letters of a page.
 const LETTERS_IN_PAGE: u64 = 500;
-
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Reconcile {
-    /// The files of events, as they were sent: .ndjson, .jsonl or .csv, gzipped or not
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-    /// The dataset of the events
-    #[arg(long, value_name = "NAME")]
-    dataset: String,
-    /// The folder of contracts, which say how to read CSV [default: infra/contracts of the repository]
-    #[arg(long, value_name = "FOLDER")]
-    contracts: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) answer: AnswerArgs,
-}
 
 impl Reconcile {
     /// The first page of the dataset's letters, whatever their state.

@@ -3,6 +3,7 @@
 use event::Timestamp;
 use serde_json::Value;
 
+use super::audit::audit;
 use super::run::lines as run_lines;
 use crate::dlq::state::paint_state;
 use crate::output::members::{members, number, text};
@@ -115,18 +116,4 @@ pub(in crate::dlq) fn format_unmute(page: &Page, answer: &Value) -> String {
     let mut lines = vec![format!("group {group} is no longer muted, and is acknowledged")];
     lines.extend(audit(page, answer));
     lines.join("\n")
-}
-
-/// Where it is written down.
-pub(super) fn audit(page: &Page, answer: &Value) -> Vec<String> {
-    let audit = &answer["audit"];
-    if !audit.is_object() {
-        return Vec::new();
-    }
-    let mut lines = page.line("audit log", &text(&audit["intent"]));
-    match audit["outcome"].is_string() {
-        true => lines.extend(page.line("", &text(&audit["outcome"]))),
-        false => lines.extend(page.line("", "the outcome could not be written down")),
-    }
-    lines
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::plan::counts;
+use super::counts::counts;
 use crate::output::colour::{RED, YELLOW};
 use crate::output::escape::escape;
 use crate::output::members::{number, text};

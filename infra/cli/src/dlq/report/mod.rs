@@ -1,6 +1,8 @@
 //! Answers as a person reads them: within 80 columns, and wider where there is more to read.
 
 mod acts;
+mod audit;
+mod counts;
 mod forecast;
 mod groups;
 mod letter;

@@ -3,12 +3,13 @@
 use event::Timestamp;
 use serde_json::Value;
 
+use super::counts::counts;
 use super::forecast::format_forecast;
 use super::letters::code_and_why;
 use crate::output::escape::{escape, indent_json};
 use crate::output::members::{members, number, text};
 use crate::output::page::Page;
-use crate::output::text::{format_bytes, group_digits, pluralize, truncate};
+use crate::output::text::{format_bytes, pluralize, truncate};
 use crate::output::times::Times;
 
 /// Of a body, that are shown of what was and of what is.
@@ -114,13 +115,4 @@ fn body_lines(body: &Value) -> Vec<String> {
     let body = body.as_str().unwrap_or_default();
     let sorted = serde_json::from_str::<Value>(body).map(|value| value.to_string());
     sorted.ok().and_then(|json| indent_json(&json)).unwrap_or_else(|| vec![escape(body)])
-}
-
-/// `deliver 1,200, sink 4`.
-pub(super) fn counts(counts: &Value) -> String {
-    let each = counts.as_object().into_iter().flatten();
-    let each: Vec<String> = each
-        .map(|(name, count)| format!("{} {}", escape(name), group_digits(number(count))))
-        .collect();
-    each.join(", ")
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::acts::audit;
+use super::audit::audit;
 use crate::dlq::state::paint_state;
 use crate::dlq::state::state_colour;
 use crate::output::members::{members, number, text};

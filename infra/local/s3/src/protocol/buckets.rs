@@ -4,7 +4,8 @@ use s3s::dto::*;
 use s3s::{S3Result, s3_error};
 
 use super::super::object::timestamp;
-use super::{Protocol, owner};
+use super::Protocol;
+use crate::object::owner;
 
 /// The region that has no location constraint.
 const HOME: &str = "us-east-1";

@@ -16,8 +16,9 @@ use super::super::listing::{self, Writer};
 use super::super::multipart::{self, Checksums, Upload, no_such_upload};
 use super::super::object::{Attributes, Encryption, e_tag_of, signed, timestamp};
 use super::super::tags;
+use super::Protocol;
 use super::writes::attributes_of;
-use super::{Protocol, owner};
+use crate::object::owner;
 
 impl Protocol {
     pub(super) fn create_upload(

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::super::fields::{Fields, Harmless};
 use super::super::model::{EventSourceMapping, HttpRoute, Schedule, StreamMapping};
+use super::event_source::{Named, filters, reports_failures};
 use super::{Context, Located, Parts, http_api, schedule, stream};
 use filters::Subject;
 
@@ -17,7 +18,6 @@ const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
 const DEFAULT_BATCH_SIZE: u32 = 10;
 /// Above it, Lambda wants a window to gather the batch in.
 const MAX_BATCH_WITHOUT_WINDOW: u32 = 10;
-const MAX_FILTERS: usize = 5;
 /// Lambda has these for streams.
 const OF_STREAMS: [&str; 8] = [
     "BisectBatchOnFunctionError",
@@ -29,13 +29,6 @@ const OF_STREAMS: [&str; 8] = [
     "StartingPositionTimestamp",
     "TumblingWindowInSeconds",
 ];
-
-/// A mapping, and the function that it invokes, by its name.
-pub(super) struct Named {
-    pub(super) logical_id: String,
-    pub(super) uuid: String,
-    pub(super) function: String,
-}
 
 /// What a function's `Events` declare, in their order.
 #[derive(Default)]
@@ -146,36 +139,4 @@ fn mapping(named: Named, mut fields: Fields<'_>, source: &str) -> Option<EventSo
         filters,
         report_batch_item_failures,
     })
-}
-
-/// Whether the function tells which records failed.
-pub(super) fn reports_failures(fields: &mut Fields<'_>) -> bool {
-    let types = fields.texts("FunctionResponseTypes");
-    for (response_type, line) in &types {
-        if *response_type != "ReportBatchItemFailures" {
-            let rule = format!("has {response_type} (only ReportBatchItemFailures is emulated)");
-            fields.problem(*line, "FunctionResponseTypes", rule);
-        }
-    }
-    !types.is_empty()
-}
-
-pub(super) fn filters(mut fields: Fields<'_>, subject: Subject) -> Vec<String> {
-    let declared = fields.list_of_fields("Filters");
-    if declared.len() > MAX_FILTERS {
-        let rule = format!("are {}: Lambda allows {MAX_FILTERS}", declared.len());
-        fields.problem(fields.line(), "Filters", rule);
-    }
-    let mut patterns = Vec::new();
-    for mut each in declared {
-        if let Some(pattern) = each.required_text("Pattern") {
-            if let Err(reason) = filters::check(subject, pattern) {
-                each.problem(each.line_of("Pattern"), "Pattern", format!("is refused: {reason}"));
-            }
-            patterns.push(pattern.to_owned());
-        }
-        each.finish();
-    }
-    fields.finish();
-    patterns
 }

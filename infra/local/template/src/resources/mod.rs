@@ -4,6 +4,7 @@
 //! declares is an error. What concerns several resources at once is checked afterwards.
 
 mod bucket;
+mod event_source;
 mod function;
 mod harmless;
 mod http_api;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::fields::Fields;
 use super::super::model::{StartingPosition, StreamMapping};
-use super::mapping::{Named, filters, reports_failures};
+use super::event_source::{Named, filters, reports_failures};
 use filters::Subject;
 
 /// Where the template says nothing.

@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Accumulate, Order, RowKey, TableMode, TableSink, Tombstone, Window};
-use crate::contract::{
-    ContractError, Keys, MIN_RETENTION_DAYS, check_name, check_pointers, invalid,
-};
+use crate::error::{ContractError, check_name, check_pointers, invalid};
+use crate::keys::{Keys, MIN_RETENTION_DAYS};
 
 /// What rows have besides the attributes of their contract.
 const RESERVED: &[&str] = &[

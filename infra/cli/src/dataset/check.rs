@@ -7,31 +7,16 @@ use std::path::{Path, PathBuf};
 
 use contracts::{Catalog, Contract, Enricher, Sink, SinkKind, Source, Target, UrlError, Variables};
 use emulation::template::{Function, Stack};
-use runtime::LoadError;
 
-use crate::dataset;
+use super::fits;
 use crate::failure::Failure;
+use crate::project::{SINK_QUEUES, TABLES, contracts_of};
 
-/// The variables by which functions know where sinks are.
-pub(crate) const TABLES: &str = "TABLES";
-pub(crate) const SINK_QUEUES: &str = "SINK_QUEUES";
 /// The file of variables that the local emulation reads.
 const LOCAL_VARIABLES: &str = "local.yaml";
 
 /// The variable of the function that looks things up: tables by the names that contracts give them.
 const LOOKUP_TABLES: &str = "LOOKUP_TABLES";
-
-/// Reads all contracts of a repository.
-pub(crate) fn contracts_of(root: &Path) -> Result<Catalog, Failure> {
-    let folder = root.join("infra").join("contracts");
-    runtime::load_contracts(&folder).map_err(|error| {
-        let next = match error {
-            LoadError::Empty { .. } => "add a dataset, as docs/adding-a-dataset.md shows",
-            _ => "mend the contract: each function reads all of them, and starts with none that is wrong",
-        };
-        Failure::new("the contracts cannot be used").because(error).next(next)
-    })
-}
 
 /// Holds each sink of each contract to what the template has for it.
 pub(crate) fn check(root: &Path, stack: &Stack) -> Result<(), Failure> {
@@ -84,7 +69,7 @@ fn check_queue(contract: &Contract, sink: &Sink, stack: &Stack) -> Result<(), Fa
 
 /// Tells all that table sinks miss, and what to do about the first of it.
 fn check_tables(root: &Path, catalog: &Catalog, stack: &Stack) -> Result<(), Failure> {
-    let misfits = dataset::missing(root, catalog, stack);
+    let misfits = fits::missing(root, catalog, stack);
     let Some(first) = misfits.first() else { return Ok(()) };
     let told: Vec<String> =
         misfits.iter().map(|misfit| format!("{}: {}", misfit.place, misfit.what)).collect();

@@ -3,8 +3,8 @@
 use dedupe::{Outcome, Verdict};
 use event::{Code, Failure, FailureKind};
 
+use super::WriteKey;
 use crate::EventCounts;
-use crate::sink::WriteKey;
 
 /// The verdict on one write. A conflict is a failure.
 ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::report::{Report, cause, parked, paused, string};
+use super::{Report, cause, parked, paused, string};
 use crate::output::members::number;
 use crate::output::text::group_digits;
 use crate::output::times::{Times, format_duration};

@@ -1,0 +1,77 @@
+//! What an enricher is asked, and why it has no answer.
+
+use std::time::Duration;
+
+use breaker::{Host, Store};
+use contracts::Enricher;
+use event::{Code, Failure, FailureKind, Timestamp};
+use outbound::{Call, DependencyClient, HttpClient, NotSent, Pause, RetryState, SecretStore};
+use serde_json::Value;
+
+/// What an enricher is asked about.
+pub(crate) struct Question<'a> {
+    pub(crate) payload: &'a Value,
+    /// The payload's own bytes.
+    pub(crate) text: &'a str,
+    /// When the answer has to be there.
+    pub(crate) ends_at: Timestamp,
+}
+
+impl Question<'_> {
+    /// A call that asks it. `who` is the enricher, as a person knows it; an attempt may take so long.
+    pub(crate) fn call<'c>(
+        &self,
+        enricher: &'c Enricher,
+        who: &'c str,
+        limit: Duration,
+    ) -> Call<'c> {
+        Call { dependency: &enricher.dependency, who, limit, ends_at: self.ends_at }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone)]
+pub(crate) enum NoAnswer {
+    /// The service was asked.
+    Failed(Failure),
+    NotSent(NotSent),
+}
+
+impl NoAnswer {
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::NotSent(not_asked) => not_asked.into_failure(),
+        }
+    }
+}
+
+/// Waits until a failed call may be tried again.
+///
+/// # Errors
+/// Why it is not: the failure, or that the dependency is known to be unavailable by now.
+pub(crate) async fn wait_for_next_attempt<A, K, B, W>(
+    client: &DependencyClient<A, K, B, W>,
+    call: &Call<'_>,
+    retrying: &mut RetryState,
+    failure: Failure,
+) -> Result<(), NoAnswer>
+where
+    A: HttpClient,
+    K: SecretStore,
+    B: Store,
+    W: Host + Pause + Clone,
+{
+    let asked = match failure.kind {
+        FailureKind::Permanent => return Err(NoAnswer::Failed(failure)),
+        FailureKind::Throttled { retry_after } => retry_after,
+        FailureKind::Transient | FailureKind::Unavailable { .. } => None,
+    };
+    // Refused for the credentials: another attempt would be, too.
+    let is_worth_another = failure.code != Code::DependencyRefused;
+    if is_worth_another && client.pause_before_next(call, retrying, asked).await {
+        return Ok(());
+    }
+    let held_back = client.unavailable_dependency(call).map(NoAnswer::NotSent);
+    Err(held_back.unwrap_or(NoAnswer::Failed(failure)))
+}

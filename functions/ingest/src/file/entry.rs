@@ -1,0 +1,63 @@
+//! One entry of a file: a line of NDJSON, a record of CSV, or what is blank.
+
+use event::{Code, Failure};
+
+/// One piece of a file, from its first byte to its line end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry<'a> {
+    /// The line of the file on which it begins, from 1.
+    pub(super) line: u64,
+    /// How many bytes of the file it is, the line end among them.
+    pub(super) bytes: u64,
+    pub(super) content: Content<'a>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content<'a> {
+    /// Line ends, a byte order mark, or a line of white space: nothing.
+    Blank,
+    /// A line of NDJSON, without its line end.
+    Line(&'a [u8]),
+    /// A CSV record: its bytes as they are in the file, without the line end, and its fields.
+    Record { raw: &'a [u8], fields: Fields<'a> },
+    /// The last CSV record, in which a quote is still open where the file ends.
+    Unclosed { raw: &'a [u8] },
+    /// Longer than an event may be; only its length was kept, which is without the line end.
+    TooLong { bytes: u64 },
+}
+
+/// The fields of one CSV record, as the automaton found them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fields<'a> {
+    /// All fields, one after another, without quotes.
+    pub(super) text: &'a [u8],
+    /// Where in `text` each field ends.
+    pub(super) ends: &'a [usize],
+    pub(super) are_too_many: bool,
+}
+
+/// More columns than any table has.
+pub(super) const MAX_FIELDS: usize = 4_096;
+
+impl<'a> Fields<'a> {
+    /// # Errors
+    /// [`Code::DecodeCsv`] for more than [`MAX_FIELDS`] fields, [`Code::DecodeUtf8`].
+    pub(super) fn texts(&self) -> Result<Vec<&'a str>, Failure> {
+        if self.are_too_many {
+            let reason = format!("more than {MAX_FIELDS} fields");
+            return Err(Failure::permanent(Code::DecodeCsv, reason));
+        }
+        let mut texts = Vec::with_capacity(self.ends.len());
+        let mut start = 0;
+        for &end in self.ends {
+            let text = std::str::from_utf8(&self.text[start..end]).map_err(|error| {
+                let (at, field) = (error.valid_up_to(), texts.len() + 1);
+                let reason = format!("invalid UTF-8 at byte {at} of field {field}");
+                Failure::permanent(Code::DecodeUtf8, reason)
+            })?;
+            texts.push(text);
+            start = end;
+        }
+        Ok(texts)
+    }
+}
