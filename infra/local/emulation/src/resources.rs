@@ -1,4 +1,4 @@
-//! The template's resources, made in an order in which each finds what it needs.
+//! Creates the template's resources, in an order in which each finds the resources that it needs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,9 +17,10 @@ use s3::{S3, notify};
 use sqs::snapshot::Snapshot;
 use sqs::{NewMessage, Sqs};
 use state::StateError;
-use template::{Bucket, Function, Queue, Stack, Table, role_id};
+use template::{Bucket, Queue, Stack, Table, role_id};
 
-/// Makes the queues, dead-letter queues before those that name them, with what is kept of them.
+/// Creates the queues with their saved messages. A dead-letter queue is created before the queues that name
+/// it.
 pub(super) fn create_queues(
     sqs: &Sqs,
     queues: &[Queue],
@@ -27,13 +28,12 @@ pub(super) fn create_queues(
 ) -> Result<(), StartError> {
     let mut left: Vec<&Queue> = queues.iter().collect();
     while !left.is_empty() {
-        let waits = |queue: &&Queue| {
+        let (mut later, mut now): (Vec<&Queue>, Vec<&Queue>) = left.iter().partition(|queue| {
             let target = dead_letter_target(queue);
             left.iter().any(|other| Some(&other.arn) == target.as_ref())
-        };
-        let (mut later, mut now): (Vec<&Queue>, Vec<&Queue>) = left.iter().partition(|&q| waits(q));
+        });
         if now.is_empty() {
-            // A circle: whichever is first, SQS says what is wrong with it.
+            // The queues name each other in a circle. SQS refuses the first one.
             now = std::mem::take(&mut later);
         }
         for queue in now {
@@ -51,7 +51,7 @@ fn dead_letter_target(queue: &Queue) -> Option<String> {
     Some(policy.get("deadLetterTargetArn")?.as_str()?.to_owned())
 }
 
-/// Makes the buckets; what is written to them is announced as the template says.
+/// Creates the buckets. Objects that are written to them are announced as the template declares.
 pub(super) fn create_buckets(
     s3: &S3,
     sqs: &Sqs,
@@ -82,8 +82,8 @@ pub(super) fn create_buckets(
     Ok(())
 }
 
-/// Makes the tables that are not there. One that is there, from the folder of an earlier run, has to
-/// have the keys and indexes that the template declares.
+/// Creates the tables that do not exist. A table that an earlier run saved must have the keys and indexes
+/// that the template declares.
 pub(super) fn create_tables(
     dynamodb: &DynamoDb,
     tables: &[Table],
@@ -109,7 +109,7 @@ pub(super) fn create_tables(
     Ok(())
 }
 
-/// What mappings use, whatever their source.
+/// The services that all mappings use.
 pub(super) struct Services<'a> {
     pub(super) clock: &'a Clock,
     pub(super) sqs: &'a Sqs,
@@ -121,23 +121,24 @@ pub(super) fn start_mappings(
     services: &Services<'_>,
 ) -> Result<Vec<RunningMapping>, StartError> {
     let &Services { clock, sqs, lambda } = services;
-    let start = |declared: &template::EventSourceMapping| {
+    let mut mappings = Vec::new();
+    for declared in &stack.mappings {
         let queue = stack.queues.iter().find(|queue| queue.arn == declared.queue_arn);
         let timeout = visibility(queue.map_or(&Default::default(), |queue| &queue.attributes));
         let mapping =
             Mapping::start(declared, timeout, clock.clone(), sqs.clone(), lambda.clone())?;
         let name = declared.queue_arn.rsplit(':').next().unwrap_or_default().to_owned();
-        Ok(RunningMapping {
+        mappings.push(RunningMapping {
             logical_id: declared.logical_id.clone(),
             source: MappingSource::Queue(name),
             function: declared.function.clone(),
             mapping,
-        })
-    };
-    stack.mappings.iter().map(start).collect()
+        });
+    }
+    Ok(mappings)
 }
 
-/// A mapping that has a checkpoint goes on from there.
+/// Starts the stream mappings. A mapping with a checkpoint continues there.
 pub(super) fn start_stream_mappings(
     stack: &Stack,
     services: &Services<'_>,
@@ -146,8 +147,9 @@ pub(super) fn start_stream_mappings(
     checkpoints: &Checkpoints,
 ) -> Result<Vec<RunningMapping>, StartError> {
     let &Services { clock, sqs, lambda } = services;
-    let start = |declared: &template::StreamMapping| {
-        // Both are there: the template was checked.
+    let mut mappings = Vec::new();
+    for declared in &stack.stream_mappings {
+        // The table and the function exist, because the template was checked.
         let arn = Some(&declared.stream_arn);
         let table = stack.tables.iter().find(|table| table.stream_arn.as_ref() == arn);
         let table = table.map(|table| table.name.clone()).unwrap_or_default();
@@ -164,23 +166,22 @@ pub(super) fn start_stream_mappings(
                 failures: sqs.clone(),
             },
         )?;
-        Ok(RunningMapping {
+        mappings.push(RunningMapping {
             logical_id: declared.logical_id.clone(),
             source: MappingSource::Stream(table),
             function: declared.function.clone(),
             mapping,
-        })
-    };
-    stack.stream_mappings.iter().map(start).collect()
+        });
+    }
+    Ok(mappings)
 }
 
 /// The HTTP APIs by their logical ids.
 pub(super) fn http_apis(stack: &Stack, account: &str) -> BTreeMap<String, HttpApi> {
-    let api = |api: &template::HttpApi| (api.logical_id.clone(), HttpApi::new(api, account));
-    stack.http_apis.iter().map(api).collect()
+    stack.http_apis.iter().map(|api| (api.logical_id.clone(), HttpApi::new(api, account))).collect()
 }
 
-/// What the health check answers: every service with what the template has of it, by name.
+/// The answer to a health check: the services with the names of the template's resources.
 pub(super) fn health(stack: &Stack) -> Value {
     let functions: Vec<_> = stack.functions.iter().map(|function| &function.name).collect();
     let queues: Vec<_> = stack.queues.iter().map(|queue| &queue.name).collect();
@@ -197,18 +198,19 @@ pub(super) fn health(stack: &Stack) -> Value {
     })
 }
 
-/// A queue's visibility timeout, as its mapping needs to know it; SQS's default is 30 seconds.
+/// The visibility timeout of a queue, which its mapping needs. SQS's default is 30 seconds.
 fn visibility(attributes: &BTreeMap<String, String>) -> Duration {
     let seconds = attributes.get("VisibilityTimeout").and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(30))
 }
 
-/// What SQS tells of a message's sender, for each function by its access key id: the unique id of its
-/// role, and the name that Lambda gives the role's session.
+/// The sender that SQS records in the messages of each function, by the function's access key id. It consists
+/// of the unique id of the role and the name that Lambda gives the role session.
 pub(super) fn senders(stack: &Stack) -> BTreeMap<String, String> {
-    let sender = |function: &Function| {
+    let mut senders = BTreeMap::new();
+    for function in &stack.functions {
         let role = function.role.rsplit('/').next().unwrap_or_default();
-        (function.name.clone(), format!("{}:{}", role_id(role), function.name))
-    };
-    stack.functions.iter().map(sender).collect()
+        senders.insert(function.name.clone(), format!("{}:{}", role_id(role), function.name));
+    }
+    senders
 }

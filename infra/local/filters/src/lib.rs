@@ -1,32 +1,44 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 use serde_json::{Map, Value};
 
-/// Filters of one mapping at most (the quota that can be asked for).
+/// The maximum number of filters of a mapping, after a raise of the quota.
 const FILTER_LIMIT: usize = 10;
-/// Longest pattern, in bytes:
+/// The maximum length of a pattern, in bytes:
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Filter.html>
 const PATTERN_LIMIT: usize = 4096;
 
-/// Why a pattern is refused.
+/// Why filter patterns are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
+    /// There are too many patterns.
     #[error("{count} filters: a mapping has {FILTER_LIMIT} at most")]
-    TooMany { count: usize },
+    TooMany {
+        /// The number of patterns.
+        count: usize,
+    },
+    /// A pattern is not understood.
     #[error("filter pattern {pattern}: {reason}")]
-    Invalid { pattern: String, reason: String },
+    Invalid {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
-/// What is filtered.
+/// What a pattern applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
+    /// A message of an SQS queue, of which only the body can be filtered.
     QueueMessage,
     /// A record of a DynamoDB stream:
     /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html>
     StreamRecord,
 }
 
-/// The keys of a stream's record.
+/// The keys of a record of a stream.
 const RECORD_KEYS: [&str; 8] = [
     "awsRegion",
     "dynamodb",
@@ -38,24 +50,24 @@ const RECORD_KEYS: [&str; 8] = [
     "userIdentity",
 ];
 
-/// The filters of one mapping; a message passes if any of them matches, or if there are none.
+/// The filters of one mapping. A message passes if one of them matches, or if there are none.
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
     patterns: Vec<Pattern>,
 }
 
-/// What a pattern asks of a body or a record.
+/// The conditions of a pattern.
 #[derive(Clone, Debug)]
 enum Pattern {
-    /// No condition at all.
+    /// There are no conditions.
     Anything,
-    /// A body that is not JSON, held against conditions on the plain text.
+    /// The body is not a JSON object, and its text must match one of the conditions.
     Text(Vec<Condition>),
-    /// A body that is a JSON object, or a record.
+    /// The body is a JSON object, or the subject is a record.
     Object(Node),
 }
 
-/// Conditions on an object: all fields and, of each `$or`, one alternative.
+/// The conditions on an object. All fields and one alternative of each `$or` must match.
 #[derive(Clone, Debug, Default)]
 struct Node {
     fields: Vec<(String, Field)>,
@@ -65,7 +77,7 @@ struct Node {
 #[derive(Clone, Debug)]
 enum Field {
     Nested(Node),
-    /// Any of these.
+    /// One of these conditions must match.
     Leaf(Vec<Condition>),
 }
 
@@ -92,18 +104,27 @@ enum Comparison {
 }
 
 impl Filters {
+    /// Parses the patterns of a mapping.
+    ///
+    /// # Errors
+    /// [`FilterError`] if there are too many patterns, or one of them is not understood.
     pub fn parse(subject: Subject, patterns: &[String]) -> Result<Self, FilterError> {
         if patterns.len() > FILTER_LIMIT {
             return Err(FilterError::TooMany { count: patterns.len() });
         }
-        let parsed = patterns.iter().map(|text| {
-            pattern(subject, text)
-                .map_err(|reason| FilterError::Invalid { pattern: text.clone(), reason })
-        });
-        Ok(Self { patterns: parsed.collect::<Result<_, _>>()? })
+        let mut parsed = Vec::with_capacity(patterns.len());
+        for text in patterns {
+            match pattern(subject, text) {
+                Ok(pattern) => parsed.push(pattern),
+                Err(reason) => {
+                    return Err(FilterError::Invalid { pattern: text.clone(), reason });
+                }
+            }
+        }
+        Ok(Self { patterns: parsed })
     }
 
-    /// Whether the function gets to see a message with this body.
+    /// Whether the function receives a message with this body.
     pub fn pass(&self, body: &str) -> bool {
         if self.patterns.is_empty() {
             return true;
@@ -117,23 +138,26 @@ impl Filters {
                 conditions.iter().any(|condition| condition.holds(Some(&text)))
             }
             (Pattern::Object(node), Some(object)) => node.holds(object),
-            // A pattern of one kind drops messages of the other.
+            // A pattern for text does not match a JSON object, and vice versa.
             (Pattern::Text(_), Some(_)) | (Pattern::Object(_), None) => false,
         })
     }
 
-    /// Whether the function gets to see this record of a stream.
+    /// Whether the function receives this record of a stream.
     pub fn pass_record(&self, record: &Map<String, Value>) -> bool {
-        let passes = |pattern: &Pattern| match pattern {
-            Pattern::Anything => true,
-            Pattern::Object(node) => node.holds(record),
-            Pattern::Text(_) => false,
-        };
-        self.patterns.is_empty() || self.patterns.iter().any(passes)
+        self.patterns.is_empty()
+            || self.patterns.iter().any(|pattern| match pattern {
+                Pattern::Anything => true,
+                Pattern::Object(node) => node.holds(record),
+                Pattern::Text(_) => false,
+            })
     }
 }
 
-/// Whether a pattern can be used, and what is wrong with it otherwise.
+/// Checks that a pattern can be used.
+///
+/// # Errors
+/// A description of what is wrong with the pattern.
 pub fn check(subject: Subject, text: &str) -> Result<(), String> {
     pattern(subject, text).map(|_| ())
 }
@@ -159,8 +183,8 @@ fn pattern(subject: Subject, text: &str) -> Result<Pattern, String> {
 }
 
 fn record_pattern(root: &Map<String, Value>) -> Result<Pattern, String> {
-    let known = |key: &String| key == "$or" || RECORD_KEYS.contains(&key.as_str());
-    match root.keys().find(|key| !known(key)) {
+    let unknown = root.keys().find(|key| *key != "$or" && !RECORD_KEYS.contains(&key.as_str()));
+    match unknown {
         Some(key) => Err(format!("key {key:?}: a stream's record has none of that name")),
         None if root.is_empty() => Ok(Pattern::Anything),
         None => Ok(Pattern::Object(Node::parse(root)?)),
@@ -208,19 +232,18 @@ impl Node {
 impl Field {
     fn holds(&self, value: Option<&Value>) -> bool {
         match (self, value) {
-            // One element that meets all conditions, not several that meet one each.
+            // One element must match all conditions.
             (Self::Nested(_), Some(Value::Array(elements))) => {
                 elements.iter().any(|element| self.holds(Some(element)))
             }
             (Self::Nested(node), Some(Value::Object(object))) => node.holds(object),
-            // An object that is not there can still lack what has to be absent.
+            // A missing object matches a condition that a field must not exist.
             (Self::Nested(node), _) => node.holds(&Map::new()),
             (Self::Leaf(conditions), Some(Value::Array(elements))) => {
-                let any = |condition: &Condition| match condition {
+                conditions.iter().any(|condition| match condition {
                     Condition::Exists(exists) => *exists != elements.is_empty(),
                     _ => elements.iter().any(|element| condition.holds(Some(element))),
-                };
-                conditions.iter().any(any)
+                })
             }
             (Self::Leaf(conditions), value) => {
                 conditions.iter().any(|condition| condition.holds(value))
@@ -231,7 +254,7 @@ impl Field {
 
 impl Condition {
     fn holds(&self, value: Option<&Value>) -> bool {
-        // `exists` is about leaves: an object is none.
+        // `exists` applies to leaves only, and an object is not a leaf.
         let value = value.filter(|value| !value.is_object());
         if let Self::Exists(exists) = self {
             return *exists == value.is_some();
@@ -280,7 +303,7 @@ impl Comparison {
     }
 }
 
-/// Equality in which 1 and 1.0 are one number.
+/// Compares two values. Numbers are compared by value, so that 1 equals 1.0.
 fn same(left: &Value, right: &Value) -> bool {
     match (left.as_f64(), right.as_f64()) {
         (Some(left), Some(right)) => Comparison::Equal.holds(left, right),
@@ -306,33 +329,42 @@ fn condition(condition: &Value) -> Result<Condition, String> {
     let (Some((operator, operand)), None) = (entries.next(), entries.next()) else {
         return Err("a condition has exactly one operator".to_owned());
     };
-    let refused = || format!("{operator} does not take {operand}");
-    let text = || operand.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
-    match operator.as_str() {
-        "prefix" => text().map(Condition::Prefix).ok_or_else(refused),
-        "suffix" => text().map(Condition::Suffix).ok_or_else(refused),
-        "equals-ignore-case" => text().map(Condition::EqualsIgnoreCase).ok_or_else(refused),
-        "exists" => operand.as_bool().map(Condition::Exists).ok_or_else(refused),
-        "anything-but" => anything_but(operand).ok_or_else(refused),
-        "numeric" => numeric(operand).ok_or_else(refused),
-        _ => Err(format!("operator {operator:?} is not one of Lambda's")),
-    }
+    let condition = match operator.as_str() {
+        "prefix" => nonempty_text(operand).map(Condition::Prefix),
+        "suffix" => nonempty_text(operand).map(Condition::Suffix),
+        "equals-ignore-case" => nonempty_text(operand).map(Condition::EqualsIgnoreCase),
+        "exists" => operand.as_bool().map(Condition::Exists),
+        "anything-but" => anything_but(operand),
+        "numeric" => numeric(operand),
+        _ => return Err(format!("operator {operator:?} is not one of Lambda's")),
+    };
+    condition.ok_or_else(|| format!("{operator} does not take {operand}"))
 }
 
 fn anything_but(operand: &Value) -> Option<Condition> {
-    let scalar = |value: &Value| value.is_string() || value.is_number();
     match operand {
-        Value::Array(values) if !values.is_empty() && values.iter().all(scalar) => {
+        Value::Array(values) if !values.is_empty() && values.iter().all(is_text_or_number) => {
             Some(Condition::AnythingBut(values.clone()))
         }
         Value::Object(object) if object.len() == 1 => {
-            let text = |key: &str| object.get(key)?.as_str().filter(|text| !text.is_empty());
-            let prefix = text("prefix").map(|it| Condition::AnythingButPrefix(it.to_owned()));
-            prefix.or_else(|| text("suffix").map(|it| Condition::AnythingButSuffix(it.to_owned())))
+            let (operator, operand) = object.iter().next()?;
+            match operator.as_str() {
+                "prefix" => nonempty_text(operand).map(Condition::AnythingButPrefix),
+                "suffix" => nonempty_text(operand).map(Condition::AnythingButSuffix),
+                _ => None,
+            }
         }
-        value if scalar(value) => Some(Condition::AnythingBut(vec![value.clone()])),
+        value if is_text_or_number(value) => Some(Condition::AnythingBut(vec![value.clone()])),
         _ => None,
     }
+}
+
+fn is_text_or_number(value: &Value) -> bool {
+    value.is_string() || value.is_number()
+}
+
+fn nonempty_text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
 }
 
 fn numeric(operand: &Value) -> Option<Condition> {
