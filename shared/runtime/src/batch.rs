@@ -8,6 +8,7 @@
 mod settle;
 mod wait;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use breaker::polling::BatchSummary;
@@ -21,7 +22,7 @@ use crate::{
     TrustedSenders,
 };
 
-/// What Lambda is told: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
+/// The answer to Lambda: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BatchResponse {
     #[serde(rename = "batchItemFailures")]
@@ -41,30 +42,31 @@ impl BatchItemFailure {
     }
 }
 
-/// How records are tried.
+/// The limits and rules for the records of a batch.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The queue that the records come from. What waits for more than a minute is sent there once more,
-    /// with a delay, and Lambda takes that for a loop: the function needs `RecursiveLoop: Allow`.
+    /// The queue that the records come from. A record that waits for more than a minute is sent there again with a
+    /// delay. Lambda takes that for a loop, so that the function needs `RecursiveLoop: Allow`.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
     pub queue_url: String,
-    /// How often a record is tried, over all of its copies: a failure of the last attempt is a dead letter
-    /// with its reason. The queue's `maxReceiveCount`, by which SQS itself moves what ends each of its
-    /// receives without an answer, and gives no reason.
+    /// How often a record is tried, over all of its copies. A failure of the last attempt becomes a dead letter with its
+    /// reason. It is the queue's `maxReceiveCount`: SQS itself moves a record that ends each of its receives without an
+    /// answer, and gives no reason.
     pub max_receive_count: u32,
-    /// Records prepared at a time.
+    /// How many records are prepared at a time.
     pub concurrency: usize,
-    /// No record is started with less than this left, and half of it is kept for the answer.
+    /// No record is started with less time than this left. Half of it is kept for the answer.
     pub reserve: Duration,
-    /// Whose messages may say that they failed before. Not given, all: where only functions may send.
+    /// The senders whose messages may carry an earlier failure. `None` trusts all senders, for a queue to which only
+    /// functions may send.
     pub trusted_senders: Option<TrustedSenders>,
-    /// By what it is known which runs of redrive were cancelled. Not given: what such a run sent is processed like
-    /// anything else.
+    /// Knows which runs of redrive were cancelled. With `None`, the messages of such a run are processed like all
+    /// others.
     pub cancelled_redrives: Option<CancelledRedrives>,
 }
 
 impl Policy {
-    /// Ten at a time, two seconds in reserve, every sender believed.
+    /// Ten records at a time, two seconds in reserve, and all senders trusted.
     #[must_use]
     pub fn new(queue_url: String, max_receive_count: u32) -> Self {
         Self {
@@ -90,7 +92,7 @@ pub struct Batches<S, Q> {
 type Outcome = (Record, Result<EventCounts, Failure>);
 
 impl<S: Stage, Q: Queue> Batches<S, Q> {
-    /// Works off a batch; never fails as a whole.
+    /// Processes a batch. It never fails as a whole.
     pub async fn run(&self, mut records: Vec<Record>, deadline: &Deadline) -> BatchResponse {
         for record in &mut records {
             if let Some(trusted) = &self.policy.trusted_senders {
@@ -100,7 +102,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         }
         let mut tally = Tally { received: records.len(), ..Tally::default() };
         let mut response = BatchResponse::default();
-        // A standard queue is one wave; a FIFO queue has one for each place in its groups.
+        // The records of a standard queue are one wave. Those of a FIFO queue are one wave for each position in a group.
         let mut waves = waves(records);
         while !waves.is_empty() {
             let wave = waves.remove(0);
@@ -125,7 +127,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         response
     }
 
-    /// What became of the batch is decided: nothing that goes wrong here changes it.
+    /// Runs the stage's end of the invocation. The batch is decided by now, and an error here does not change it.
     async fn end_invocation(&self, summary: &BatchSummary, deadline: &Deadline) {
         let ending = catch_panic(self.stage.end_invocation(summary));
         let limit = deadline.remaining().saturating_sub(self.policy.reserve / 4);
@@ -148,8 +150,8 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
                 if remaining < self.policy.reserve {
                     return (record, None);
                 }
-                // Half of what is left, and half for those after it and for the commit: a record
-                // that hangs costs itself alone, and so do several in a row.
+                // A record may take half of the time that is left. The other half is for the records after it and
+                // for the commit. So a record that hangs harms only itself, even if several do in a row.
                 let prepared = self.prepare(&record, deadline, remaining / 2).await;
                 (record, Some(prepared))
             })
@@ -234,20 +236,26 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             return Vec::new();
         }
         let attempt = catch_panic(self.stage.commit(prepared, deadline));
-        // What is left over is for telling Lambda and the queues what became of the batch.
+        // The rest of the time is for the answer to Lambda and for the calls to the queues.
         let limit = deadline.remaining().saturating_sub(self.policy.reserve / 2);
-        // What was written is not known: each record is tried again, and the sink knows its key.
-        let unknown = |reason: String| Failure::transient(Code::RecordTimedOut, reason);
         let failure = match tokio::time::timeout(limit, attempt).await {
             Ok(Ok(results)) if results.len() == count => return results,
-            Ok(Ok(results)) => unknown(format!("{} results for {count} records", results.len())),
-            Ok(Err(panicked)) => {
-                panicked.at_its_place(unknown("the batch's commit panicked".to_owned()))
+            Ok(Ok(results)) => {
+                unknown_commit(format!("{} results for {count} records", results.len()))
             }
-            Err(_elapsed) => unknown("the batch's commit did not end in time".to_owned()),
+            Ok(Err(panicked)) => {
+                panicked.at_its_place(unknown_commit("the batch's commit panicked"))
+            }
+            Err(_elapsed) => unknown_commit("the batch's commit did not end in time"),
         };
         vec![Err(failure); count]
     }
+}
+
+/// The failure of a commit of which it is not known what it wrote. Each record is tried again, and the sink
+/// recognizes its key.
+fn unknown_commit(reason: impl Into<Cow<'static, str>>) -> Failure {
+    Failure::transient(Code::RecordTimedOut, reason)
 }
 
 /// Splits a batch so that a wave holds at most one record of each FIFO group, in their order.

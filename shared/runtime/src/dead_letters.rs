@@ -1,4 +1,4 @@
-//! The way to a dead-letter queue: sent before the original is let go.
+//! Sends dead letters. A dead letter is sent before the original message is acknowledged.
 
 use event::{
     Attributes, ContractRef, DeadLetter, Failure, Timestamp, TraceParent, attributes_size,
@@ -6,20 +6,20 @@ use event::{
 
 use crate::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue, Record, send_all};
 
-/// What cannot be processed, on its way to a dead-letter queue.
+/// A message or an event that cannot be processed, with its dead letter.
 #[derive(Clone, Debug)]
 pub struct RejectedMessage {
     pub body: String,
     pub attributes: Attributes,
     pub letter: DeadLetter,
     pub group: Option<String>,
-    /// Of this life alone. A FIFO queue drops what has the same id as another within five minutes, and an event that was
-    /// brought back and fails again in that time is no copy of its first letter.
+    /// The id for deduplication in a FIFO queue, which drops a message with the same id for five minutes. An event that
+    /// was redriven and fails again gets another id: its second dead letter is not a copy of the first one.
     pub id: String,
 }
 
 impl RejectedMessage {
-    /// A received message, body and attributes as they came, of an event that is held to this contract.
+    /// The dead letter of a received message, with its body and attributes as they came.
     #[must_use]
     pub fn message(
         stage: &str,
@@ -36,7 +36,7 @@ impl RejectedMessage {
             letter.parks = parked.parks;
             letter.unavailable_since = parked.unavailable_since;
         }
-        // An earlier receive may have had an effect, and none came before the message was sent.
+        // An earlier receive may have had an effect. No effect is older than the message.
         letter.taken_in_at = Some(record.sent_at.map_or(now, |sent_at| sent_at.min(now)));
         letter.traceparent = record
             .attribute("traceparent")
@@ -51,10 +51,10 @@ impl RejectedMessage {
         }
     }
 
-    /// Whether one message has room for it and for why, be it shortened.
+    /// Whether one message has room for the body and the failure, which may be shortened.
     #[must_use]
     pub fn fits(&self) -> bool {
-        // One attribute may go into the failure, which is JSON: a character of it takes two bytes at most.
+        // One attribute may be moved into the failure. There it is JSON, where a character takes at most two bytes.
         let most = self.body.len() + 2 * attributes_size(&self.attributes);
         most <= MAX_STAGE_MESSAGE_BYTES
             || self.clone().outgoing(Kind::Standard).size() <= MAX_BATCH_BYTES
@@ -71,7 +71,7 @@ impl RejectedMessage {
     }
 }
 
-/// Which of SQS's two kinds a queue is of.
+/// The kind of an SQS queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Standard,
@@ -90,7 +90,7 @@ impl<Q: Queue> DeadLetterQueue<Q> {
         Self { queue, url }
     }
 
-    /// One result for each, in their order; a failed one is still where it was.
+    /// Sends dead letters. Answers with one result for each, in their order.
     pub async fn send(&self, refused: Vec<RejectedMessage>) -> Vec<Result<(), Failure>> {
         let kind = if self.url.ends_with(".fifo") { Kind::Fifo } else { Kind::Standard };
         let messages: Vec<Outgoing> =
@@ -99,5 +99,5 @@ impl<Q: Queue> DeadLetterQueue<Q> {
     }
 }
 
-/// Calls at a time.
+/// How many calls are under way at a time.
 const CONCURRENCY: usize = 4;

@@ -7,11 +7,12 @@ use event::Timestamp;
 
 use crate::Clock;
 
-/// When Lambda will end this invocation. Time passes while it is held: ask again.
+/// The time at which Lambda ends this invocation. The remaining time shrinks while a deadline is held, so ask each
+/// time.
 #[derive(Clone)]
 pub struct Deadline {
     at: Timestamp,
-    /// Kept of the time before that.
+    /// The part of the time before that which is not to be used.
     reserve: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -22,13 +23,13 @@ impl Deadline {
         Self { at, reserve: Duration::ZERO, clock }
     }
 
-    /// Zero once it has passed: never "no limit".
+    /// The remaining time. It is zero once the deadline has passed, and never means "no limit".
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.at.since(self.clock.now()).saturating_sub(self.reserve)
     }
 
-    /// One by which something has to be back, so much before this one.
+    /// A deadline that is earlier than this one, for a part of the work.
     #[must_use]
     pub fn earlier(&self, by: Duration) -> Self {
         Self { reserve: self.reserve + by, ..self.clone() }

@@ -1,4 +1,4 @@
-//! One received message, as a stage sees it.
+//! A received message, as a stage sees it.
 
 use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use base64::Engine;
@@ -8,31 +8,30 @@ use event::{
     REDRIVE_ATTRIBUTE, Redriven, Timestamp,
 };
 
-/// A record of an SQS batch. One that is a parked copy is the message that was first sent, once
-/// [`Record::unpark`] has read what it carries.
+/// A record of an SQS batch. [`Record::unpark`] turns a parked copy into the message that was first sent.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     pub message_id: String,
     pub receipt_handle: String,
     pub body: String,
     pub attributes: Attributes,
-    /// At least 1: this receive included, and the attempts of earlier copies.
+    /// The number of receives, at least 1. It includes this one and the attempts of earlier copies.
     pub receive_count: u32,
     pub sent_at: Option<Timestamp>,
     pub queue_arn: String,
-    /// On a FIFO queue: its message group.
+    /// The message group of a FIFO queue.
     pub group: Option<String>,
-    /// On a standard queue: its message group, by which fair queues share; it orders nothing.
+    /// The message group of a standard queue, by which a fair queue shares its capacity. It does not order messages.
     pub fair_group: Option<String>,
-    /// Who sent it, as SQS tells it; see [`TrustedSenders`](crate::TrustedSenders).
+    /// Who sent it, according to SQS; see [`TrustedSenders`](crate::TrustedSenders).
     pub sender: Option<String>,
-    /// The queue that SQS itself moved it from, into the dead-letter queue where it was received.
+    /// The queue from which SQS moved it into the dead-letter queue.
     pub moved_from: Option<String>,
-    /// Whether whoever sent it is not believed in what only Sluicegate's functions write.
+    /// Whether its sender is not trusted with the attributes that only Sluicegate's functions write.
     pub is_from_untrusted: bool,
-    /// Of a parked copy: what it carried.
+    /// What a parked copy carries.
     pub parked: Option<Parked>,
-    /// Of a parked copy: its own id.
+    /// The id of the parked copy itself.
     pub copy_id: Option<String>,
 }
 
@@ -83,8 +82,8 @@ impl Record {
         self.attributes.get(name).map(|attribute| attribute.value.as_str())
     }
 
-    /// Makes of a parked copy the message that it is a copy of: its id, its time, its attributes, and the
-    /// attempts of all copies. What a stranger says of such a message is taken away.
+    /// Turns a parked copy into the message that it is a copy of, with its id, its time, its attributes, and the attempts
+    /// of all copies. If the sender is not trusted, the attributes that only functions write are removed instead.
     pub fn unpark(&mut self) {
         if self.is_from_untrusted {
             self.attributes.remove(PARKED_ATTRIBUTE);
@@ -100,21 +99,21 @@ impl Record {
         self.parked = Some(parked);
     }
 
-    /// The id by which Lambda and SQS know what was received.
+    /// The id of the message that was received, as Lambda and SQS know it.
     #[must_use]
     pub fn received_id(&self) -> &str {
         self.copy_id.as_deref().unwrap_or(&self.message_id)
     }
 
-    /// Whether SQS can delay a copy of it: not on a FIFO queue, where a delay is the queue's alone.
+    /// Whether SQS can delay a copy of it. On a FIFO queue only the queue has a delay, not a message.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html>
     #[must_use]
     pub(crate) fn can_be_parked(&self) -> bool {
         self.group.is_none()
     }
 
-    /// How often it was tried, this time included. Finding its dependency unavailable is no attempt, as
-    /// long as the wait can be parked.
+    /// How often it was tried, including this time. Finding its dependency unavailable is not an attempt, if the wait
+    /// can be parked.
     #[must_use]
     pub(crate) fn attempts(&self, failure: &Failure) -> u32 {
         match failure.kind {
@@ -128,9 +127,9 @@ impl Record {
         }
     }
 
-    /// When an event of it is taken in that is read now, where it has not failed before
-    /// ([`Record::earlier`]): none of its effects is older. A parked message may have had one before, and
-    /// none came before it was sent.
+    /// The time at which an event of this record counts as taken in, if it has not failed before
+    /// ([`Record::earlier`]). None of its effects is older. A parked message may have had an effect earlier, but not
+    /// before it was sent.
     #[must_use]
     pub fn taken_in(&self, now: Timestamp) -> Timestamp {
         match &self.parked {
@@ -139,13 +138,13 @@ impl Record {
         }
     }
 
-    /// What is known of an earlier life in which it failed; nothing of what a stranger says of one.
+    /// The dead letter of an earlier failure, if the sender is trusted.
     #[must_use]
     pub fn earlier(&self) -> Option<DeadLetter> {
         if self.is_from_untrusted { None } else { DeadLetter::read(&self.attributes) }
     }
 
-    /// The run of redrive that brought this message back, or that from which an earlier stage made it.
+    /// The run of redrive that brought back this message, or the message that an earlier stage made it of.
     #[must_use]
     pub fn redriven(&self) -> Option<Redriven> {
         if self.is_from_untrusted { None } else { Redriven::read(&self.attributes) }

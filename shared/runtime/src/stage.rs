@@ -8,28 +8,28 @@ use event::{ContractRef, Failure};
 
 use crate::{Deadline, Record, RejectedMessage};
 
-/// What became of one record that got through.
+/// The number of events of a record that was processed, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventCounts {
-    /// Events found in the record; one but for files.
+    /// Events in the record. Only a file has more than one.
     pub taken: u64,
-    /// Events passed on, or written.
+    /// Events that were passed on or written.
     pub passed: u64,
     /// Events that had passed before.
     pub duplicates: u64,
-    /// Events that came after what is newer, somewhere, and changed nothing there.
+    /// Events that were older than the content of one of their sinks, and changed nothing there.
     pub stale: u64,
-    /// Events of the record that are dead letters, already sent.
+    /// Events whose dead letters are sent already.
     pub dead_lettered: u64,
-    /// Events passed on without something that was to be added to them.
+    /// Events that were passed on without an enrichment.
     pub degraded: u64,
 }
 
 impl EventCounts {
-    /// One event, passed on.
+    /// One event that was passed on.
     pub const PASSED: Self =
         Self { taken: 1, passed: 1, duplicates: 0, stale: 0, dead_lettered: 0, degraded: 0 };
-    /// One event, which had passed before.
+    /// One event that had passed before.
     pub const DUPLICATE: Self =
         Self { taken: 1, passed: 0, duplicates: 1, stale: 0, dead_lettered: 0, degraded: 0 };
 }
@@ -45,10 +45,10 @@ impl AddAssign for EventCounts {
     }
 }
 
-/// Each record is prepared on its own, concurrently, its panics and time-outs its own; what came
-/// of them is committed together, in as few calls as can be.
+/// A stage of the pipeline. Records are prepared concurrently, and a panic or a time-out harms only its own
+/// record. The prepared records are committed together, in as few calls as possible.
 pub trait Stage: Send + Sync {
-    /// As dead letters and logs name it.
+    /// The name of the stage in dead letters and logs.
     const NAME: &'static str;
 
     type Prepared: Send;
@@ -59,25 +59,25 @@ pub trait Stage: Send + Sync {
         deadline: &Deadline,
     ) -> impl Future<Output = Result<Self::Prepared, Failure>> + Send;
 
-    /// One result for each, in their order.
+    /// Commits the prepared records. Answers with one result for each, in their order.
     fn commit(
         &self,
         prepared: Vec<Self::Prepared>,
         deadline: &Deadline,
     ) -> impl Future<Output = Vec<Result<EventCounts, Failure>>> + Send;
 
-    /// The contract that the event of a record is held to, as far as it is known: it is part of what groups dead
-    /// letters. By default the record is an envelope, which says it.
+    /// The contract of a record's event, as far as it is known. Dead letters are grouped by it, among other things.
+    /// By default the record is an envelope, which names its contract.
     fn contract_of(&self, record: &Record) -> Option<ContractRef> {
         ContractRef::of_envelope(&record.body)
     }
 
-    /// Puts what no message has room for elsewhere ([`RejectedMessage::fits`]), and leaves in the dead letter
-    /// where. A stage that is given only what its predecessor sends needs no such place: messages
-    /// between stages leave room for a failure. By default the letter stays as it is.
+    /// Stores a body that is too large for a dead letter ([`RejectedMessage::fits`]) in another place, and names the
+    /// place in the dead letter. A stage that receives messages only from the stage before it does not need this,
+    /// because messages between stages leave room for a failure. By default the dead letter stays as it is.
     ///
     /// # Errors
-    /// When it could not be put there.
+    /// When the body could not be stored.
     fn store_oversized(
         &self,
         _refused: &mut RejectedMessage,
@@ -86,8 +86,8 @@ pub trait Stage: Send + Sync {
         std::future::ready(Ok(()))
     }
 
-    /// The last that is done in an invocation, after which the environment may freeze, for good. `summary` says
-    /// what its records came to. By default nothing.
+    /// Runs at the end of an invocation, after which the environment may freeze, perhaps for good. `summary` has the
+    /// counts of its records. By default it does nothing.
     fn end_invocation(&self, _summary: &BatchSummary) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }

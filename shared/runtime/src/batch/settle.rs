@@ -1,6 +1,7 @@
-//! Acting on what became of each record: dead letters and parked copies are sent, the rest is hidden.
+//! Acts on the outcome of each record: sends dead letters and parked copies, and hides the other failed records.
 //!
-//! Sent first, and acknowledged then: what fails in between leaves two copies of a message, never none.
+//! A message is sent first, and the received one is acknowledged afterwards. A failure in between leaves two copies
+//! of a message, and never none.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::{
     Tally, retry_delay, send_all,
 };
 
-/// Calls that send or hide messages at a time: a batch of thousands takes as many as hundreds.
+/// How many calls send or hide messages at a time. A batch of thousands of records takes hundreds of calls.
 const CALLS: usize = 8;
 
 /// A record that failed, and why.
@@ -81,8 +82,8 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         returned
     }
 
-    /// Returns those whose dead letter could not be sent. They are hidden, never parked: so their queue's
-    /// receive count ends them, should it never be possible.
+    /// Sends dead letters. Returns the records whose dead letter could not be sent. They are hidden and not parked: if
+    /// sending never works, SQS moves them by their receive count.
     async fn dead_letter(
         &self,
         dead: Vec<FailedRecord>,
@@ -100,7 +101,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         }
         for refused in refused.iter_mut().filter(|refused| !refused.fits()) {
             if let Err(error) = self.stage.store_oversized(refused, deadline).await {
-                // It is not sent, then: no message could hold it.
+                // The dead letter is not sent, because no message has room for it.
                 tracing::warn!(stage = S::NAME, failure.reason = %error, "body not kept elsewhere");
             }
         }
@@ -123,7 +124,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         kept
     }
 
-    /// Sends a copy of each to its own queue; returns those of which none could be sent.
+    /// Sends a copy of each record to its own queue. Returns the records whose copy could not be sent.
     async fn park(
         &self,
         parks: Vec<ToPark>,
@@ -178,8 +179,8 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
     }
 }
 
-/// The copy that waits: the message as it was first sent, and what became of it since. What a stranger
-/// said of an earlier failure stays behind: whoever receives the copy believes its sender, this function.
+/// The copy that waits: the message as it was first sent, and what is known of its tries. An untrusted sender's
+/// claim of an earlier failure is removed, because the receiver of the copy trusts its sender, which is this function.
 fn copy_of(park: &ToPark, deadline: &Deadline) -> Outgoing {
     let ToPark { failed: FailedRecord { record, failure }, parking } = park;
     let mut parked = Parked::new(&record.message_id, record.sent_at, failure, deadline.now())
@@ -201,8 +202,8 @@ fn copy_of(park: &ToPark, deadline: &Deadline) -> Outgoing {
     }
 }
 
-/// The records of a batch that were parked, by why. One line tells of them all: in an outage, it is
-/// thousands of events that wait, and one reason.
+/// The parked records of a batch, grouped by the code of their failure. Each group is one log line. In an outage,
+/// thousands of events wait for one reason.
 #[derive(Default)]
 struct ParkedRecords(BTreeMap<Code, SameReason>);
 
@@ -256,7 +257,7 @@ fn log_parked(stage: &str, failed: &FailedRecord, parking: &Parking) {
     );
 }
 
-/// What is known of a failed record, without its payload.
+/// Logs a failed record, without its payload.
 fn log_failure(message: &'static str, stage: &str, record: &Record, failure: &Failure) {
     tracing::warn!(
         stage,

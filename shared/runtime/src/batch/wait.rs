@@ -1,10 +1,9 @@
-//! What becomes of a record that failed: whether it is given up, parked or hidden, and for how long.
-//! Nothing is done here.
+//! Decides whether a failed record is given up, parked or hidden, and for how long. `settle` acts on it.
 //!
-//! A hidden message is in flight, and SQS gives out no more once a standard queue has 120,000 of those: a
-//! few hundred events a second, each hidden for ten minutes, would stop it. A delayed message is not in
-//! flight. So a wait of more than a minute is parked: a copy is sent with a delay, and the received message
-//! is deleted. A copy has a receive count of its own, so that SQS never moves what waits, however long.
+//! A hidden message is in flight, and SQS delivers no more messages once a standard queue has 120,000 of them. A few
+//! hundred events a second that are hidden for ten minutes each would stop the queue. A delayed message is not in
+//! flight. So a wait of more than a minute is parked: a copy is sent with a delay, and the received message is
+//! deleted. A copy has a receive count of its own, so that SQS never moves a waiting message, however long it waits.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 
 use std::time::Duration;
@@ -14,7 +13,7 @@ use event::{Code, Failure, FailureKind, Parked, Timestamp};
 use crate::Record;
 use crate::backoff::{parking_delay, retry_delay};
 
-/// The longest that a record is hidden that can be parked.
+/// The longest time for which a record is hidden if it can be parked instead.
 const LONGEST_HIDDEN: Duration = Duration::from_secs(60);
 
 /// The longest that a message can be hidden, counted from its receive, is 12 hours:
@@ -24,7 +23,7 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(11 * 60 * 60);
 /// What becomes of a record that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It is a dead letter, which says why.
+    /// It becomes a dead letter with this failure.
     GiveUp(Failure),
     /// A copy of it waits in its queue.
     Park(Parking),
@@ -38,14 +37,14 @@ pub(super) struct Parking {
     /// At most 15 minutes.
     pub(super) delay: Duration,
     pub(super) attempts: u32,
-    /// Since when it has waited for an unavailable dependency, if it has.
+    /// Since when it has waited for an unavailable dependency.
     pub(super) unavailable_since: Option<Timestamp>,
-    /// Until when it is to wait, where that is longer than the delay and no try may come before.
+    /// No try may come before this time, if the wait is longer than the delay.
     pub(super) not_before: Option<Timestamp>,
 }
 
-/// Why a record is not even tried yet: it was woken before the time that a service had asked for, since SQS
-/// delays no message for longer than 15 minutes.
+/// The failure of a record that is not tried yet, because a service asked for a longer wait than SQS's longest delay,
+/// which is 15 minutes.
 pub(super) fn before_due(record: &Record, now: Timestamp) -> Option<Failure> {
     waits_until(record, now)?;
     record.parked.as_ref().map(Parked::failure)
@@ -55,7 +54,7 @@ fn waits_until(record: &Record, now: Timestamp) -> Option<Timestamp> {
     record.parked.as_ref()?.not_before.filter(|&until| until > now)
 }
 
-/// What becomes of a record that failed so, and is tried `max_receive_count` times at most.
+/// Decides what becomes of a failed record, which is tried at most `max_receive_count` times.
 pub(super) fn after_failure(
     record: &Record,
     failure: &Failure,
@@ -89,8 +88,8 @@ pub(super) fn after_failure(
     }
 }
 
-/// Whether no further attempt is allowed. A wait for an unavailable dependency is no attempt; where it
-/// cannot be parked, SQS counts it all the same, and would move the record without a reason.
+/// Whether no further attempt is allowed. A wait for an unavailable dependency is not an attempt. If the record cannot
+/// be parked, SQS counts the wait all the same, and would move the record without a reason.
 fn is_last_attempt(record: &Record, failure: &Failure, max_receive_count: u32) -> bool {
     match failure.kind {
         FailureKind::Unavailable { .. } if record.can_be_parked() => false,
@@ -101,14 +100,14 @@ fn is_last_attempt(record: &Record, failure: &Failure, max_receive_count: u32) -
     }
 }
 
-/// As long as the number of its attempts says, or as was asked, if that is longer.
+/// Waits for as long as the number of attempts says, or for as long as was asked, if that is longer.
 fn retry(record: &Record, asked: Duration, now: Timestamp) -> Next {
     let usual = retry_delay(record.receive_count, &record.message_id);
     let wait = asked.max(usual).min(LONGEST_WAIT);
     if wait <= LONGEST_HIDDEN || !record.can_be_parked() {
         return Next::Hide(wait);
     }
-    // The usual wait is spread already.
+    // The usual wait already has jitter.
     let delay =
         if wait == usual { wait } else { parking_delay(wait, &record.message_id, parks(record)) };
     Next::Park(Parking {
@@ -133,15 +132,15 @@ fn wait_for_dependency(
     if now.since(since) >= longest_wait {
         return Next::GiveUp(waited_too_long(failure, since, longest_wait));
     }
-    // What may be tried at once, and waits again each time, comes round less often the longer that goes on.
+    // A record that may be tried at once and has to wait again each time is tried less and less often.
     let least = (now.since(since) / 10).min(LONGEST_HIDDEN);
-    // Woken at the latest when it has waited long enough to be given up.
+    // It comes back at the latest when it has waited long enough to be given up.
     let wait = until.since(now).max(least).min(since.plus(longest_wait).since(now));
     Next::Park(Parking {
         delay: parking_delay(wait, &record.message_id, parks(record)),
         attempts: record.receive_count.saturating_sub(1),
         unavailable_since: Some(since),
-        // An operator may close the breaker sooner: it is asked again after each delay.
+        // An operator may close the breaker sooner, so that the breaker is asked after each delay.
         not_before: None,
     })
 }
