@@ -1,16 +1,16 @@
 //! What operators do with letters in the store.
 
 use letters::{
-    IndexWrite, IndexWritten, Indexed, LetterEvent, LetterIndex as _, Shelf, step_letter,
+    IndexWrite, IndexWritten, Indexed, LetterEvent, LetterIndex as _, LetterStateName, step_letter,
 };
 use serde_json::{Value, json};
 
 use crate::audited::Act;
 use crate::function::{Asker, Redrive};
+use crate::listings::Cursor;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{ActOnLetters, check_reason};
-use crate::shelves::Cursor;
 
 /// Letters that are changed at a time.
 const PART: usize = 500;
@@ -32,8 +32,8 @@ impl<P: Ports> Redrive<P> {
         asked: &ActOnLetters,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
-        let shelves = [Shelf::Dead, Shelf::Quarantined];
-        self.act_on_letters("discard", asked, &shelves, &LetterEvent::Discard, asker).await
+        let states = [LetterStateName::Dead, LetterStateName::Quarantined];
+        self.act_on_letters("discard", asked, &states, &LetterEvent::Discard, asker).await
     }
 
     /// Undoes a discard.
@@ -42,8 +42,14 @@ impl<P: Ports> Redrive<P> {
         asked: &ActOnLetters,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
-        self.act_on_letters("restore", asked, &[Shelf::Discarded], &LetterEvent::Restore, asker)
-            .await
+        self.act_on_letters(
+            "restore",
+            asked,
+            &[LetterStateName::Discarded],
+            &LetterEvent::Restore,
+            asker,
+        )
+        .await
     }
 
     /// Lets quarantined letters be redriven once more.
@@ -52,24 +58,30 @@ impl<P: Ports> Redrive<P> {
         asked: &ActOnLetters,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
-        self.act_on_letters("release", asked, &[Shelf::Quarantined], &LetterEvent::Release, asker)
-            .await
+        self.act_on_letters(
+            "release",
+            asked,
+            &[LetterStateName::Quarantined],
+            &LetterEvent::Release,
+            asker,
+        )
+        .await
     }
 
     async fn act_on_letters(
         &self,
         verb: &str,
         asked: &ActOnLetters,
-        shelves: &[Shelf],
+        states: &[LetterStateName],
         event: &LetterEvent,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
         let why = check_reason(&asked.why)?;
         let mut asked = asked.clone();
-        let shelf = asked.select.state.unwrap_or(shelves[0]);
+        let shelf = asked.select.state.unwrap_or(states[0]);
         asked.select.state = Some(shelf);
-        if !shelves.contains(&shelf) {
-            let detail = format!("{verb} is for letters that are {}", names(shelves));
+        if !states.contains(&shelf) {
+            let detail = format!("{verb} is for letters that are {}", names(states));
             return Err(Problem::new(ProblemKind::Illegal, detail));
         }
         if !asked.apply {
@@ -135,6 +147,6 @@ fn change(indexed: &Indexed, event: &LetterEvent) -> Option<IndexWrite> {
     Some(IndexWrite { expected: Some(indexed.letter.version), to })
 }
 
-fn names(shelves: &[Shelf]) -> String {
-    shelves.iter().map(|shelf| shelf.name()).collect::<Vec<_>>().join(" or ")
+fn names(states: &[LetterStateName]) -> String {
+    states.iter().map(|shelf| shelf.name()).collect::<Vec<_>>().join(" or ")
 }

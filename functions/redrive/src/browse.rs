@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use event::Timestamp;
 use letters::{
-    BodyKind, Entry, Groups, Indexed, LetterIndex as _, Selection, Shelf, StoredMessage,
-    masked_body,
+    BodyKind, Entry, Groups, Indexed, LetterIndex as _, LetterStateName, Selection, StoredMessage,
+    mask_body,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::function::{Asker, Redrive};
+use crate::listings::{Cursor, no_letter};
 use crate::ports::Ports;
 use crate::problem::Problem;
 use crate::request::{PageOf, Shown, check_reason};
-use crate::shelves::{Cursor, no_letter};
 
 /// Letters of a page, if it is not said how many, and at most.
 const LETTERS: usize = 50;
@@ -59,14 +59,14 @@ impl<P: Ports> Redrive<P> {
             stages.insert(stage.clone(), view);
         }
         let mut groups: BTreeMap<String, std::collections::BTreeSet<String>> = BTreeMap::new();
-        for shelf in Shelf::ALL {
+        for shelf in LetterStateName::ALL {
             let select = Selection { state: Some(shelf), ..Selection::default() };
             let mut cursor = Cursor::START;
             while let Some(letters) = self.next_chosen(&select, now, &mut cursor).await? {
                 for Indexed { entry, .. } in &letters {
                     let view = stages.entry(entry.stage.clone()).or_default();
                     *view.letters.entry(shelf.name()).or_default() += 1;
-                    if shelf == Shelf::Dead {
+                    if shelf == LetterStateName::Dead {
                         let at = entry.last_failed_at;
                         view.oldest = Some(view.oldest.map_or(at, |oldest| oldest.min(at)));
                         view.newest = Some(view.newest.map_or(at, |newest| newest.max(at)));
@@ -211,7 +211,7 @@ impl<P: Ports> Redrive<P> {
     /// The body, without what its contract calls personal.
     pub(crate) fn masked(&self, message: &StoredMessage, stage: &str, entry: &Entry) -> String {
         let kind = BodyKind::of_stage(stage);
-        masked_body(&message.body, kind, entry.dataset.as_deref(), &self.contracts)
+        mask_body(&message.body, kind, entry.dataset.as_deref(), &self.contracts)
     }
 }
 
@@ -258,8 +258,8 @@ fn answered(
     (views, letters.get(fits - 1).map(behind))
 }
 
-fn position(indexed: &Indexed) -> letters::ShelfPosition {
-    letters::ShelfPosition { sort_key: indexed.entry.sort_key(), id: indexed.entry.id.clone() }
+fn position(indexed: &Indexed) -> letters::PagePosition {
+    letters::PagePosition { sort_key: indexed.entry.sort_key(), id: indexed.entry.id.clone() }
 }
 
 /// What is known of a letter, and where it is in its life.

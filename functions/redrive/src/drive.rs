@@ -161,7 +161,7 @@ impl<P: Ports> Driver<'_, P> {
                 }
             }
             let given = Given { now: self.now(), ends_at: self.now().plus(LEASE), letters };
-            self.worker.answered(answer, given);
+            self.worker.apply_answer(answer, given);
         }
         self.end(before, is_between_parts).await
     }

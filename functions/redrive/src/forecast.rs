@@ -34,7 +34,7 @@ impl<P: Ports> Redrive<P> {
         let questions = Questions::about(&coming);
         let proofs = self.ports.evidence().find(&questions.proofs).await?;
         let rows = self.ports.evidence().find_rows(&questions.rows).await?;
-        let findings = questions.answered(proofs, rows);
+        let findings = questions.into_findings(proofs, rows);
         let now = self.ports.now();
         Ok(Forecast::of(header.letters, &coming, &findings, &Pace::default(), now))
     }

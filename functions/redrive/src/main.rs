@@ -7,6 +7,7 @@ mod config;
 mod drive;
 mod forecast;
 mod function;
+mod listings;
 mod message;
 mod notes;
 mod parts;
@@ -16,7 +17,6 @@ mod problem;
 mod reconcile;
 mod request;
 mod runs;
-mod shelves;
 #[cfg(test)]
 mod tests;
 mod triage;

@@ -3,8 +3,8 @@
 use contracts::{Catalog, Patch};
 use event::{Attribute, DeadLetter, Envelope, RedriveMark, Timestamp};
 use letters::{
-    DATASET, ENRICH, FixError, INGEST, Redrive, SentEvent, StoredMessage, enriched_anew,
-    extension_of, fixed, reprocessed, without_extension,
+    DATASET, ENRICH, FixError, INGEST, Redrive, SentEvent, StoredMessage, apply_fix, enrich_again,
+    extension_of, reprocess, without_extension,
 };
 use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
 
@@ -58,7 +58,7 @@ impl Treatment {
     ) -> Result<(String, StoredMessage), FixError> {
         let mut stage = self.to.clone().unwrap_or_else(|| message.stage.clone());
         if let Some(patch) = &self.patch {
-            let fixed = fixed(&message, patch, contracts, MAX_STAGE_MESSAGE_BYTES)?;
+            let fixed = apply_fix(&message, patch, contracts, MAX_STAGE_MESSAGE_BYTES)?;
             if self.to.is_none() {
                 stage = fixed.stage;
             }
@@ -66,7 +66,7 @@ impl Treatment {
         }
         if stage == INGEST && message.stage != INGEST {
             let envelope = Envelope::from_json(&message.body).ok();
-            message.body = reprocessed(&message, contracts)?.body;
+            message.body = reprocess(&message, contracts)?.body;
             if let Some(envelope) = envelope {
                 taken_in_at(&mut message, envelope.ingesttime);
                 let dataset = Attribute::string(envelope.dataset);
@@ -74,7 +74,7 @@ impl Treatment {
             }
         }
         if stage == ENRICH && message.stage != ENRICH && message.stage != INGEST {
-            message.body = enriched_anew(&message, contracts)?.body;
+            message.body = enrich_again(&message, contracts)?.body;
         }
         Ok((stage, message))
     }

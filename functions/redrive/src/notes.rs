@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::audited::Act;
 use crate::function::{Asker, Redrive};
+use crate::listings::Cursor;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{Acknowledged, Muted, Unmuted, check_reason};
-use crate::shelves::Cursor;
 
 /// What is said of a group.
 struct Saying<'a> {

@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use self::forgotten::WhenForgotten;
 use crate::browse::letter_view;
 use crate::function::{Asker, Redrive};
+use crate::listings::Cursor;
 use crate::message::Treatment;
 use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::Planned;
-use crate::shelves::Cursor;
 
 /// Letters of a plan that are shown with it.
 const EXAMPLES: usize = 3;

@@ -10,8 +10,8 @@ use event::{
     Attribute, Attributes, DeadLetter, Encoding, Envelope, Fingerprint, Form, Payload, hex_sha256,
 };
 use letters::{
-    DATASET, ENRICH, Entry, Evidence as _, INGEST, Indexed, LetterState, Proof, RunId, Seen,
-    Selection, SentEvent, Shelf, StoredMessage,
+    DATASET, ENRICH, Entry, Evidence as _, INGEST, Indexed, LetterState, LetterStateName, Proof,
+    RunId, Seen, Selection, SentEvent, StoredMessage,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -244,12 +244,12 @@ fn sink_of(proof: &Proof) -> &str {
 }
 
 /// The shelf that a page is of, and where on it the page begins.
-fn start(asked: &EventsOf) -> Result<(Shelf, Option<String>), Problem> {
+fn start(asked: &EventsOf) -> Result<(LetterStateName, Option<String>), Problem> {
     let Some(after) = &asked.after else {
-        return Ok((asked.select.state.unwrap_or(Shelf::Dead), None));
+        return Ok((asked.select.state.unwrap_or(LetterStateName::Dead), None));
     };
     let shelf_and_cursor = after.split_once('/').and_then(|(name, cursor)| {
-        let shelf = Shelf::ALL.into_iter().find(|shelf| shelf.name() == name)?;
+        let shelf = LetterStateName::ALL.into_iter().find(|shelf| shelf.name() == name)?;
         Some((shelf, Some(cursor.to_owned()).filter(|cursor| !cursor.is_empty())))
     });
     shelf_and_cursor.ok_or_else(|| {
@@ -258,8 +258,8 @@ fn start(asked: &EventsOf) -> Result<(Shelf, Option<String>), Problem> {
 }
 
 /// Where the letters of the next state begin.
-fn following(shelf: Shelf) -> Option<String> {
-    let mut shelves = Shelf::ALL.into_iter().skip_while(|it| *it != shelf).skip(1);
+fn following(shelf: LetterStateName) -> Option<String> {
+    let mut shelves = LetterStateName::ALL.into_iter().skip_while(|it| *it != shelf).skip(1);
     shelves.next().map(|next| format!("{}/", next.name()))
 }
 

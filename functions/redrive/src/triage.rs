@@ -17,9 +17,9 @@ use runtime::Deadline;
 use serde_json::{Value, json};
 
 use crate::function::Redrive;
+use crate::listings::Cursor;
 use crate::ports::Ports;
 use crate::problem::Problem;
-use crate::shelves::Cursor;
 
 /// What must be left of the invocation to look at more letters, and to begin an act.
 const RESERVE_TO_LOOK: Duration = Duration::from_secs(60);

@@ -160,7 +160,7 @@ impl<S: Store, W: Host> Breakers<S, W> {
         };
         let now = self.host.now();
         if let Some(environment) = self.locked().get_mut(dependency) {
-            environment.answered(answer, now);
+            environment.apply_answer(answer, now);
         }
     }
 
@@ -172,7 +172,7 @@ impl<S: Store, W: Host> Breakers<S, W> {
                 Ok(found) => Ok(found.remove(name).unwrap_or_default()),
                 Err(away) => Err(away.clone()),
             };
-            environment.answered(Answer::Read(snapshot), now);
+            environment.apply_answer(Answer::Read(snapshot), now);
         }
     }
 

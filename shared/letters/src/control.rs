@@ -103,7 +103,7 @@ impl TriageControl {
 
     /// `None`: it is halted already.
     #[must_use]
-    pub fn halted(&self, by: &str, why: &str, now: Timestamp) -> Option<Self> {
+    pub fn with_halt(&self, by: &str, why: &str, now: Timestamp) -> Option<Self> {
         let halt = Halt { by: by.to_owned(), why: why.to_owned(), since: now };
         self.halt.is_none().then(|| Self { halt: Some(halt), ..self.next() })
     }
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn while_it_is_halted_no_round_begins() {
-        let halted = TriageControl::default().halted("ann", "storm", at(0)).unwrap();
+        let halted = TriageControl::default().with_halt("ann", "storm", at(0)).unwrap();
         assert_eq!(halted.begin_round("a", at(600), at(900)), None);
-        assert_eq!(halted.halted("ben", "again", at(1)), None, "who halted it first is told");
+        assert_eq!(halted.with_halt("ben", "again", at(1)), None, "who halted it first is told");
         let started = halted.started().unwrap();
         assert!(started.begin_round("a", at(600), at(900)).is_some());
         assert_eq!((started.started(), started.version), (None, 2));

@@ -109,7 +109,7 @@ pub struct Indexed {
 /// Letters in one state, which are listed together, the oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Shelf {
+pub enum LetterStateName {
     Dead,
     Redriven,
     Quarantined,
@@ -146,7 +146,7 @@ impl LetterId {
     }
 }
 
-impl Shelf {
+impl LetterStateName {
     pub const ALL: [Self; 4] = [Self::Dead, Self::Redriven, Self::Quarantined, Self::Discarded];
 
     #[must_use]
@@ -162,12 +162,12 @@ impl Shelf {
 
 impl LetterState {
     #[must_use]
-    pub fn shelf(&self) -> Shelf {
+    pub fn shelf(&self) -> LetterStateName {
         match self {
-            Self::Dead => Shelf::Dead,
-            Self::Redriven { .. } => Shelf::Redriven,
-            Self::Quarantined => Shelf::Quarantined,
-            Self::Discarded => Shelf::Discarded,
+            Self::Dead => LetterStateName::Dead,
+            Self::Redriven { .. } => LetterStateName::Redriven,
+            Self::Quarantined => LetterStateName::Quarantined,
+            Self::Discarded => LetterStateName::Discarded,
         }
     }
 }

@@ -62,7 +62,7 @@ fn with_place(failure: &Failure) -> String {
 ///
 /// # Errors
 /// When there is no payload to be changed, the patch does not apply, or the contract refuses the result.
-pub fn fixed(
+pub fn apply_fix(
     message: &StoredMessage,
     patch: &Patch,
     contracts: &Catalog,
@@ -87,7 +87,7 @@ pub fn fixed(
 ///
 /// # Errors
 /// When the body is no envelope of a known dataset.
-pub fn reprocessed(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
+pub fn reprocess(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
     let (_, contract, data) = read_envelope(message, contracts)?;
     let data = payload(&data).map_err(FixError::Unreadable)?.value;
     let is_enriched = message.stage != ENRICH;
@@ -105,7 +105,7 @@ pub fn reprocessed(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed
 ///
 /// # Errors
 /// When the body is no envelope of a known dataset.
-pub fn enriched_anew(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
+pub fn enrich_again(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
     let (mut envelope, contract, data) = read_envelope(message, contracts)?;
     let plain = without_answers(&data, contract);
     if plain != data {

@@ -23,10 +23,12 @@ mod store;
 mod worker;
 
 pub use control::{CONTROL_FORMAT, Halt, Round, TriageControl};
-pub use entry::{Entry, Indexed, LETTER_STORE_FORMAT, Place, SHARDS, Shelf, StoredMessage};
+pub use entry::{
+    Entry, Indexed, LETTER_STORE_FORMAT, LetterStateName, Place, SHARDS, StoredMessage,
+};
 pub use evidence::{Evidence, Found, FoundProof, FoundRow, Proof, Seen, SentEvent, VersionedRow};
 pub use fix::{
-    DATASET, ENRICH, FixError, Fixed, INGEST, enriched_anew, fixed, reprocessed, validate,
+    DATASET, ENRICH, FixError, Fixed, INGEST, apply_fix, enrich_again, reprocess, validate,
 };
 pub use forecast::{
     Coming, ComingEvent, Estimate, Findings, Forecast, MOST_LOOKED_AT, PRICES, Questions,
@@ -36,7 +38,7 @@ pub use group::{Group, Groups};
 pub use keys::{EventAge, KeyStore, KeysLife, extended_life, extension_of, without_extension};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};
-pub use mask::{BodyKind, MASK, masked, masked_body};
+pub use mask::{BodyKind, MASK, mask_body, mask_values};
 pub use note::{GroupNote, LONGEST_MUTE, NOTE_FORMAT, NoteState};
 pub use pace::{CanarySeen, MOST_LETTERS_IN_PART, Next, Pace, Progress, Signals};
 pub use payload::payload_of;
@@ -48,7 +50,7 @@ pub use sample::Sample;
 pub use selection::{PointedValue, Selection};
 pub use store::{
     ControlWritten, Controls, IndexWrite, IndexWritten, LedgerWritten, LetterIndex, LetterObjects,
-    NoteWritten, Notes, Runs, ShelfPage, ShelfPosition,
+    LetterPage, NoteWritten, Notes, PagePosition, Runs,
 };
 pub use worker::{
     Answer, Given, LetterReplaced, LetterReplacement, Request, RunReplaced, Sending, Sent, Worker,

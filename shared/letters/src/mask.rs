@@ -30,7 +30,7 @@ impl BodyKind {
 /// The payload with [`MASK`] at each of these places, whatever is there: JSON Pointers, in which `*` stands for each
 /// element of an array and each member of an object.
 #[must_use]
-pub fn masked(payload: &Value, pointers: &[String]) -> Value {
+pub fn mask_values(payload: &Value, pointers: &[String]) -> Value {
     let mut masked = payload.clone();
     for pointer in pointers {
         match pointer_tokens(pointer) {
@@ -77,12 +77,7 @@ fn mask(value: &mut Value, tokens: &[String]) {
 /// in `subject` and `time` where these come from there. A body that is not what it should be is masked whole, and so is
 /// that of an unknown dataset, if any dataset has personal data.
 #[must_use]
-pub fn masked_body(
-    body: &str,
-    kind: BodyKind,
-    dataset: Option<&str>,
-    contracts: &Catalog,
-) -> String {
+pub fn mask_body(body: &str, kind: BodyKind, dataset: Option<&str>, contracts: &Catalog) -> String {
     let envelope = match kind {
         BodyKind::Payload => None,
         BodyKind::Envelope => Envelope::from_json(body).ok(),
@@ -105,14 +100,14 @@ pub fn masked_body(
 
 fn masked_payload(body: &str, contract: &Contract) -> Option<String> {
     let payload: Value = serde_json::from_str(body).ok()?;
-    Some(masked(&payload, &contract.personal_data).to_string())
+    Some(mask_values(&payload, &contract.personal_data).to_string())
 }
 
 fn masked_envelope(body: &str, contract: &Contract) -> Option<String> {
     let mut envelope: Value = serde_json::from_str(body).ok()?;
     let members = envelope.as_object_mut()?;
     let data = members.get_mut("data")?;
-    *data = masked(data, &contract.personal_data);
+    *data = mask_values(data, &contract.personal_data);
     let is_personal = |pointer: &String| contract.is_personal(pointer);
     for (name, is_masked) in [
         ("subject", contract.keys.business.iter().any(is_personal)),

@@ -4,7 +4,7 @@ use event::{Code, FailureFingerprint, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Indexed, LetterId, Shelf};
+use crate::{Indexed, LetterId, LetterStateName};
 
 /// Which letters are meant: those that every given member lets through. An empty list lets through all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Selection {
     pub value: Option<PointedValue>,
     /// In which state; dead, if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<Shelf>,
+    pub state: Option<LetterStateName>,
 }
 
 /// A value at a JSON Pointer (RFC 6901) of the payload.
@@ -57,8 +57,8 @@ pub struct PointedValue {
 impl Selection {
     /// The shelf on which all of them are.
     #[must_use]
-    pub fn shelf(&self) -> Shelf {
-        self.state.unwrap_or(Shelf::Dead)
+    pub fn shelf(&self) -> LetterStateName {
+        self.state.unwrap_or(LetterStateName::Dead)
     }
 
     /// Whether each group of dead letters is let through whole, or not at all: stage, code, dataset and the version of
@@ -74,7 +74,7 @@ impl Selection {
             state: self.state,
             ..Self::default()
         };
-        *self == by_group && self.shelf() == Shelf::Dead
+        *self == by_group && self.shelf() == LetterStateName::Dead
     }
 
     /// Whether the index lets a letter through: all that is asked for but its payload's value.

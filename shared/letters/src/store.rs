@@ -4,7 +4,7 @@ use std::future::Future;
 
 use event::{Failure, FailureFingerprint};
 
-use crate::{GroupNote, Indexed, Ledger, LetterId, Place, RunId, Shelf, TriageControl};
+use crate::{GroupNote, Indexed, Ledger, LetterId, LetterStateName, Place, RunId, TriageControl};
 
 /// A change of the index: the letter as it will be, provided that what is there is of the expected version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +26,15 @@ pub enum IndexWritten {
 
 /// Letters of one shelf and shard, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ShelfPage {
+pub struct LetterPage {
     pub letters: Vec<Indexed>,
     /// Where the next page begins; `None`: this was the last one.
-    pub next: Option<ShelfPosition>,
+    pub next: Option<PagePosition>,
 }
 
 /// Behind which letter of a shelf's shard a page begins: its key in the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShelfPosition {
+pub struct PagePosition {
     /// When it was collected, and its id, as the index sorts them.
     pub sort_key: String,
     pub id: LetterId,
@@ -60,10 +60,10 @@ pub trait LetterIndex: Send + Sync {
     /// may not be seen: what is done by it is conditional on each letter's version.
     fn page(
         &self,
-        shelf: Shelf,
+        shelf: LetterStateName,
         shard: u8,
-        after: Option<&ShelfPosition>,
-    ) -> impl Future<Output = Result<ShelfPage, Failure>> + Send;
+        after: Option<&PagePosition>,
+    ) -> impl Future<Output = Result<LetterPage, Failure>> + Send;
 }
 
 /// The objects that letters' messages, and plans, are in.

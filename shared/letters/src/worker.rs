@@ -215,7 +215,7 @@ impl Worker {
     }
 
     /// Takes the answer to what was asked last.
-    pub fn answered(&mut self, answer: Answer, given: Given) {
+    pub fn apply_answer(&mut self, answer: Answer, given: Given) {
         let step = std::mem::replace(&mut self.step, Step::Over);
         self.step = match (step, answer) {
             (Step::ReadingRun, Answer::Run(run)) => self.take(run, given),

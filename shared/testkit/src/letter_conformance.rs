@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use event::{Code, FailureFingerprint, Timestamp};
 use letters::{
     Entry, IndexWrite, IndexWritten, Indexed, LETTER_STORE_FORMAT, Ledger, LedgerWritten, Letter,
-    LetterEvent, LetterId, LetterIndex, LetterObjects, LetterState, Pace, Place, PlanId, RunEvent,
-    RunId, Runs, SHARDS, Shelf, step_letter, step_run,
+    LetterEvent, LetterId, LetterIndex, LetterObjects, LetterState, LetterStateName, Pace, Place,
+    PlanId, RunEvent, RunId, Runs, SHARDS, step_letter, step_run,
 };
 
 /// Runs every case of the index's suite, each on an empty store from `fresh`; panics at the first that fails.
@@ -260,7 +260,7 @@ async fn each_letter_that_came_back_is_counted_once<S: LetterIndex + Runs>(store
     assert_eq!(counts, [0, 120]);
 }
 
-async fn shelf<S: LetterIndex>(store: &S, shelf: Shelf) -> Vec<Indexed> {
+async fn shelf<S: LetterIndex>(store: &S, shelf: LetterStateName) -> Vec<Indexed> {
     let mut all = Vec::new();
     for shard in 0..SHARDS {
         let (mut after, mut of_shard) = (None, Vec::new());
@@ -287,7 +287,7 @@ fn ids(letters: &[Indexed]) -> BTreeSet<&LetterId> {
 
 /// Letters as large as they come, so that a shard has several pages.
 async fn a_shelf_is_gone_through_page_by_page<S: LetterIndex>(store: &S) {
-    assert_eq!(shelf(store, Shelf::Dead).await, []);
+    assert_eq!(shelf(store, LetterStateName::Dead).await, []);
     let mut letters: Vec<Indexed> = (0..20_000).map(test_letter).collect();
     letters.retain(|indexed| matches!(indexed.entry.id.shard(), 3 | 11));
     letters.truncate(500);
@@ -295,11 +295,11 @@ async fn a_shelf_is_gone_through_page_by_page<S: LetterIndex>(store: &S) {
         indexed.entry.reason = "r".repeat(9_000);
     }
     write_new(store, &letters).await;
-    let found = shelf(store, Shelf::Dead).await;
+    let found = shelf(store, LetterStateName::Dead).await;
     assert_eq!((found.len(), ids(&found)), (letters.len(), ids(&letters)));
-    let page = store.page(Shelf::Dead, 3, None).await.unwrap_or_default();
+    let page = store.page(LetterStateName::Dead, 3, None).await.unwrap_or_default();
     assert!(page.next.is_some(), "a page is no larger than 1 MB");
-    assert_eq!(shelf(store, Shelf::Quarantined).await, []);
+    assert_eq!(shelf(store, LetterStateName::Quarantined).await, []);
 }
 
 async fn letters_change_their_shelf_with_their_state<S: LetterIndex>(store: &S) {
@@ -309,9 +309,9 @@ async fn letters_change_their_shelf_with_their_state<S: LetterIndex>(store: &S) 
         (claimed(&letters[1], "r"), stepped(&letters[2], LetterEvent::Discard));
     let writes = [replacing(&letters[1], &redriven), replacing(&letters[2], &discarded)];
     assert_eq!(store.write(&writes, None).await, vec![IndexWritten::Written; 2]);
-    assert_eq!(shelf(store, Shelf::Redriven).await, [redriven]);
-    assert_eq!(shelf(store, Shelf::Discarded).await, [discarded]);
-    assert_eq!(shelf(store, Shelf::Dead).await.len(), 38);
+    assert_eq!(shelf(store, LetterStateName::Redriven).await, [redriven]);
+    assert_eq!(shelf(store, LetterStateName::Discarded).await, [discarded]);
+    assert_eq!(shelf(store, LetterStateName::Dead).await.len(), 38);
 }
 
 fn begun(id: &str) -> Ledger {

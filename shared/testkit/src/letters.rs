@@ -7,8 +7,8 @@ use std::task::Poll;
 use event::{Code, Failure, FailureFingerprint};
 use letters::{
     ControlWritten, Controls, GroupNote, IndexWrite, IndexWritten, Indexed, Ledger, LedgerWritten,
-    LetterId, LetterIndex, LetterObjects, NoteWritten, Notes, Place, RunId, Runs, Shelf, ShelfPage,
-    ShelfPosition, TriageControl,
+    LetterId, LetterIndex, LetterObjects, LetterPage, LetterStateName, NoteWritten, Notes,
+    PagePosition, Place, RunId, Runs, TriageControl,
 };
 
 /// What goes wrong with a call.
@@ -166,16 +166,16 @@ impl LetterIndex for MemoryLetters {
 
     async fn page(
         &self,
-        shelf: Shelf,
+        shelf: LetterStateName,
         shard: u8,
-        after: Option<&ShelfPosition>,
-    ) -> Result<ShelfPage, Failure> {
+        after: Option<&PagePosition>,
+    ) -> Result<LetterPage, Failure> {
         self.call(|state| {
-            let mut all: Vec<(ShelfPosition, &Indexed)> = Vec::new();
+            let mut all: Vec<(PagePosition, &Indexed)> = Vec::new();
             for (id, indexed) in &state.letters {
                 if indexed.letter.state.shelf() == shelf && id.shard() == shard {
                     let sort_key = format!("{}#{}", indexed.entry.collected_at, id.0);
-                    all.push((ShelfPosition { sort_key, id: id.clone() }, indexed));
+                    all.push((PagePosition { sort_key, id: id.clone() }, indexed));
                 }
             }
             all.retain(|(at, _)| after.is_none_or(|after| at.sort_key > after.sort_key));
@@ -184,7 +184,7 @@ impl LetterIndex for MemoryLetters {
             all.truncate(PAGE);
             let next = all.last().map(|(at, _)| at.clone()).filter(|_| !is_last);
             let letters = all.into_iter().map(|(_, indexed)| indexed.clone()).collect();
-            ShelfPage { letters, next }
+            LetterPage { letters, next }
         })
         .await
     }

@@ -29,10 +29,10 @@ pub async fn controls_conformance<S: Controls>(fresh: impl AsyncFn() -> S) {
     assert_eq!(store.replace_control(fresh.expected(), &one).await, written, "a lost answer");
     assert_eq!(store.replace_control(fresh.expected(), &other).await, conflict(&one));
     let noisy = step(one.quieten("notify “ü”", now, Duration::from_secs(60)));
-    let halted = step(one.halted("arn:aws:iam::1:user/ann", "“storm” ü", now));
+    let halted = step(one.with_halt("arn:aws:iam::1:user/ann", "“storm” ü", now));
     assert_eq!(store.replace_control(one.expected(), &noisy).await, written);
     assert_eq!(store.replace_control(one.expected(), &halted).await, conflict(&noisy));
-    let halted = step(noisy.halted("arn:aws:iam::1:user/ann", "“storm” ü", now));
+    let halted = step(noisy.with_halt("arn:aws:iam::1:user/ann", "“storm” ü", now));
     assert_eq!(store.replace_control(noisy.expected(), &halted).await, written);
     assert_eq!(store.read_control().await, Ok(Some(halted)));
 }

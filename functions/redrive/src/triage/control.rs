@@ -22,7 +22,7 @@ impl<P: Ports> Redrive<P> {
     pub(crate) async fn halt_triage(&self, why: &str, asker: Asker<'_>) -> Result<(), Problem> {
         let now = self.ports.now();
         let by = &asker.operator.arn;
-        self.change_control(|control| control.halted(by, why, now)).await.map(|_| ())
+        self.change_control(|control| control.with_halt(by, why, now)).await.map(|_| ())
     }
 
     /// Lets rules act again. The runs that were paused stay paused.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use event::{Code, FailureFingerprint, Timestamp};
-use letters::{LetterId, PointedValue, Selection, Shelf};
+use letters::{LetterId, LetterStateName, PointedValue, Selection};
 use serde_json::Value;
 
 use super::edit_distance::distance;
@@ -121,10 +121,10 @@ impl SelectionArgs {
             run: self.run.clone(),
             value: self.value.clone(),
             state: self.state.map(|state| match state {
-                State::Dead => Shelf::Dead,
-                State::Quarantined => Shelf::Quarantined,
-                State::Discarded => Shelf::Discarded,
-                State::Redriven => Shelf::Redriven,
+                State::Dead => LetterStateName::Dead,
+                State::Quarantined => LetterStateName::Quarantined,
+                State::Discarded => LetterStateName::Discarded,
+                State::Redriven => LetterStateName::Redriven,
             }),
         }
     }

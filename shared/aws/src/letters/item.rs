@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use event::{Code, Failure, FailureFingerprint, Timestamp};
 use letters::{
     CONTROL_FORMAT, Entry, GroupNote, Indexed, LETTER_STORE_FORMAT, Ledger, Letter, LetterId,
-    LetterState, NOTE_FORMAT, RUN_FORMAT, RunId, Shelf, ShelfPosition, TriageControl,
+    LetterState, LetterStateName, NOTE_FORMAT, PagePosition, RUN_FORMAT, RunId, TriageControl,
 };
 
 use crate::redrives::{RUNS, STATE};
@@ -70,7 +70,7 @@ pub(super) fn is_of_key(item: &Item, key: &Item) -> bool {
     key.iter().all(|(name, value)| item.get(name) == Some(value))
 }
 
-pub(super) fn shelf_of(shelf: Shelf, shard: u8) -> String {
+pub(super) fn shelf_of(shelf: LetterStateName, shard: u8) -> String {
     format!("{}#{shard:x}", shelf.name())
 }
 
@@ -93,7 +93,7 @@ pub(super) fn letter_item(indexed: &Indexed, now: Timestamp) -> Result<Item, Fai
         set("recalls", number(letter.recalls));
     }
     set("entry", text(json(serde_json::to_string(entry))?));
-    if matches!(shelf, Shelf::Redriven | Shelf::Discarded) {
+    if matches!(shelf, LetterStateName::Redriven | LetterStateName::Discarded) {
         set("expires_at", number(now.plus(KEPT).unix_ms() / 1_000));
     }
     Ok(item)
@@ -123,16 +123,16 @@ pub(super) fn read_letter(item: &Item) -> Option<Indexed> {
 }
 
 /// Where a page of a shelf's shard begins, as the table's key and the index's.
-pub(super) fn start_key(shelf: Shelf, shard: u8, after: &ShelfPosition) -> Item {
+pub(super) fn start_key(shelf: LetterStateName, shard: u8, after: &PagePosition) -> Item {
     let mut item = letter_key(&after.id);
     item.insert("shelf".to_owned(), text(shelf_of(shelf, shard)));
     item.insert("shelf_at".to_owned(), text(after.sort_key.clone()));
     item
 }
 
-pub(super) fn read_position(key: &Item) -> Option<ShelfPosition> {
+pub(super) fn read_position(key: &Item) -> Option<PagePosition> {
     let id = string(key, "pk")?.strip_prefix("letter#")?;
-    Some(ShelfPosition {
+    Some(PagePosition {
         sort_key: string(key, "shelf_at")?.to_owned(),
         id: LetterId(id.to_owned()),
     })

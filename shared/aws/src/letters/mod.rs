@@ -18,8 +18,8 @@ use aws_types::SdkConfig;
 use event::{Code, Failure};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use letters::{
-    IndexWrite, IndexWritten, Indexed, LetterId, LetterIndex, RunId, Shelf, ShelfPage,
-    ShelfPosition,
+    IndexWrite, IndexWritten, Indexed, LetterId, LetterIndex, LetterPage, LetterStateName,
+    PagePosition, RunId,
 };
 use runtime::{Clock, SystemClock};
 
@@ -135,10 +135,10 @@ impl LetterIndex for LetterTable {
 
     async fn page(
         &self,
-        shelf: Shelf,
+        shelf: LetterStateName,
         shard: u8,
-        after: Option<&ShelfPosition>,
-    ) -> Result<ShelfPage, Failure> {
+        after: Option<&PagePosition>,
+    ) -> Result<LetterPage, Failure> {
         let query = self.client.query().table_name(&self.table).index_name(SHELVES);
         let query = query
             .key_condition_expression("shelf = :shelf")
@@ -158,6 +158,6 @@ impl LetterIndex for LetterTable {
         let next = page.last_evaluated_key.map(|key| {
             read_position(&key).ok_or_else(|| refused("a page ends at no letter".to_owned()))
         });
-        Ok(ShelfPage { letters, next: next.transpose()? })
+        Ok(LetterPage { letters, next: next.transpose()? })
     }
 }

@@ -57,7 +57,7 @@ impl Environment {
     }
 
     /// Takes the store's answer to what was asked last.
-    pub fn answered(&mut self, answer: Answer, now: Timestamp) {
+    pub fn apply_answer(&mut self, answer: Answer, now: Timestamp) {
         match answer {
             Answer::Read(Ok(snapshot)) => self.has_read(snapshot, now),
             Answer::Read(Err(StoreUnavailable { .. })) => {
@@ -76,14 +76,14 @@ impl Environment {
             }
             Answer::ReplaceOutcome(_, ReplaceOutcome::Unknown(_)) => self.could_not_replace(now),
             Answer::PublishOutcome(publication, PublishOutcome::Added) => {
-                self.view.has_written();
+                self.view.end_write_outage();
                 self.publishing.clear();
                 if let Some(shared) = publication.applied_to(&self.view.shared) {
                     self.view.shared = shared;
                 }
             }
             Answer::PublishOutcome(_, PublishOutcome::Conflict) => {
-                self.view.has_written();
+                self.view.end_write_outage();
                 for (slot, counts) in std::mem::take(&mut self.publishing) {
                     let sum = self.unpublished.entry(slot).or_default();
                     *sum = sum.plus(counts);
@@ -108,7 +108,7 @@ impl Environment {
 
     /// A write was answered, and this is what the store holds.
     fn has_found(&mut self, record: Record, now: Timestamp) {
-        self.view.has_written();
+        self.view.end_write_outage();
         self.view.basis = Basis::Stored;
         self.set_record(record, now);
     }

@@ -53,7 +53,7 @@ impl Hold {
     }
 
     /// A call that was admitted after so many holds was answered.
-    pub(super) fn answered(&mut self, admitted_after: u32) {
+    pub(super) fn note_answer(&mut self, admitted_after: u32) {
         if admitted_after == self.holds {
             *self = Self::default();
         }

@@ -182,7 +182,7 @@ impl Environment {
                 if let Outcome::Throttled { retry_after } = outcome {
                     self.hold.throttled(self.hold.holds, retry_after, now);
                 }
-                let call = self.counted(outcome, took, outcome != Outcome::Answered);
+                let call = self.counts_of(outcome, took, outcome != Outcome::Answered);
                 let probes = self.probes.as_mut();
                 if let Some(probes) = probes.filter(|it| it.lease.ends_at == lease_ends_at) {
                     probes.finish(call);
@@ -196,13 +196,13 @@ impl Environment {
                         self.hold.throttled(holds, retry_after, now)
                     }
                     Outcome::Answered | Outcome::Absent => {
-                        self.hold.answered(holds);
+                        self.hold.note_answer(holds);
                         false
                     }
                     Outcome::Failed => true,
                     Outcome::Ignored => false,
                 };
-                if let Some(call) = self.counted(outcome, took, is_failure) {
+                if let Some(call) = self.counts_of(outcome, took, is_failure) {
                     self.recent.add(call, now);
                     self.count_unpublished(call, now);
                 }
@@ -223,7 +223,7 @@ impl Environment {
     }
 
     /// The call as it is counted, if it is.
-    fn counted(&self, outcome: Outcome, took: Duration, is_failure: bool) -> Option<Counts> {
+    fn counts_of(&self, outcome: Outcome, took: Duration, is_failure: bool) -> Option<Counts> {
         let is_absent = outcome == Outcome::Absent;
         (outcome != Outcome::Ignored).then(|| Counts {
             calls: 1,
@@ -285,7 +285,7 @@ impl Environment {
 
     /// What is to happen to the record, by what this environment knows.
     fn next_event(&self, now: Timestamp) -> Option<Event> {
-        if let Some(results) = self.settled(now) {
+        if let Some(results) = self.finished_probes(now) {
             return Some(Event::Settle { environment: self.id.clone(), results });
         }
         match self.view.record.state {
@@ -302,7 +302,7 @@ impl Environment {
     }
 
     /// What came of this environment's probes, once there is something to tell or to give back.
-    fn settled(&self, now: Timestamp) -> Option<Counts> {
+    fn finished_probes(&self, now: Timestamp) -> Option<Counts> {
         let probes = self.probes.as_ref()?;
         probes.are_over(now, self.is_ending).then_some(probes.results)
     }

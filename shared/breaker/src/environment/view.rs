@@ -103,7 +103,7 @@ impl View {
         self.are_writes_paused(now) && self.basis == Basis::Alone { stored: stored.version }
     }
 
-    pub(super) fn has_written(&mut self) {
+    pub(super) fn end_write_outage(&mut self) {
         self.writes_away = None;
     }
 

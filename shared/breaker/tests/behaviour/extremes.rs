@@ -123,7 +123,7 @@ fn what_an_environment_remembers_has_a_bound() {
                     Admission::Call(pass) => break pass,
                     Admission::Ask(Request::Read) => {
                         let away = StoreUnavailable { reason: String::new() };
-                        environment.answered(Answer::Read(Err(away)), at.now);
+                        environment.apply_answer(Answer::Read(Err(away)), at.now);
                     }
                     other => panic!("{other:?}"),
                 }

@@ -163,7 +163,7 @@ impl World {
     fn answer(&mut self, member: usize, answer: Answer) {
         let now = self.at(member).now;
         self.members[member].asked = None;
-        self.members[member].machine.answered(answer, now);
+        self.members[member].machine.apply_answer(answer, now);
         match self.members[member].doing {
             Doing::Nothing => {}
             Doing::Admitting => self.admit(member),

@@ -65,7 +65,7 @@ fn letter(stage: &str, change: impl Fn(&mut DeadLetter)) -> Attributes {
 
 fn try_fixed(message: &StoredMessage, patch: &str) -> Result<Fixed, FixError> {
     let patch = Patch::parse(&serde_json::from_str(patch).unwrap()).unwrap();
-    fixed(message, &patch, &catalog(), MOST_BYTES)
+    apply_fix(message, &patch, &catalog(), MOST_BYTES)
 }
 
 /// The envelope that ingest makes of a payload.
@@ -248,12 +248,12 @@ fn a_result_that_leaves_no_room_is_refused() {
         [message("ingest", old.clone(), letter("ingest", |_| ())), enriched("sink", &old)]
     {
         assert!(message.attributes.contains_key(FAILURE_ATTRIBUTE));
-        let fit = fixed(&message, &patch, &catalog(), MOST_BYTES).unwrap();
+        let fit = apply_fix(&message, &patch, &catalog(), MOST_BYTES).unwrap();
         let bytes = fit.body.len() + attributes_size(&attributes());
-        assert_eq!(fixed(&message, &patch, &catalog(), bytes), Ok(fit));
+        assert_eq!(apply_fix(&message, &patch, &catalog(), bytes), Ok(fit));
         let most = bytes - 1;
         let error = FixError::TooLarge { bytes, most };
-        assert_eq!(fixed(&message, &patch, &catalog(), most), Err(error));
+        assert_eq!(apply_fix(&message, &patch, &catalog(), most), Err(error));
     }
 }
 

@@ -49,7 +49,11 @@ impl Questions {
 
     /// With an answer for each of them, in their order.
     #[must_use]
-    pub fn answered(self, proofs: Vec<Found<FoundProof>>, rows: Vec<Found<FoundRow>>) -> Findings {
+    pub fn into_findings(
+        self,
+        proofs: Vec<Found<FoundProof>>,
+        rows: Vec<Found<FoundRow>>,
+    ) -> Findings {
         Findings {
             proofs: self.proofs.into_iter().zip(proofs).collect(),
             rows: self.rows.into_iter().zip(rows).collect(),

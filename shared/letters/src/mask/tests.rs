@@ -12,7 +12,7 @@ fn pointers(list: &[&str]) -> Vec<String> {
 
 #[track_caller]
 fn check(payload: &Value, personal: &[&str], expected: &Value) {
-    assert_eq!(masked(payload, &pointers(personal)), *expected, "{personal:?}");
+    assert_eq!(mask_values(payload, &pointers(personal)), *expected, "{personal:?}");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_body_of_a_dataset_without_personal_data_stays_as_it_is() {
         ("not an envelope", BodyKind::Envelope),
         (envelope.as_str(), BodyKind::Envelope),
     ] {
-        assert_eq!(masked_body(body, kind, Some("plain"), &catalog), body);
+        assert_eq!(mask_body(body, kind, Some("plain"), &catalog), body);
     }
 }
 
@@ -97,16 +97,16 @@ fn what_cannot_be_masked_in_part_is_masked_whole() {
         (r#"{"data":{"name":"Ada"}}"#, BodyKind::Envelope),
     ] {
         for dataset in [Some("people"), Some("gone"), None] {
-            assert_eq!(masked_body(body, kind, dataset, &catalog), MASK, "{body} {dataset:?}");
+            assert_eq!(mask_body(body, kind, dataset, &catalog), MASK, "{body} {dataset:?}");
         }
     }
     let json = r#"{"name":"Ada"}"#;
     for unknown in [Some("gone"), None] {
-        assert_eq!(masked_body(json, BodyKind::Payload, unknown, &catalog), MASK);
+        assert_eq!(mask_body(json, BodyKind::Payload, unknown, &catalog), MASK);
         let none_has_any = self::catalog(&[("plain", "[]")]);
-        assert_eq!(masked_body(json, BodyKind::Payload, unknown, &none_has_any), json);
+        assert_eq!(mask_body(json, BodyKind::Payload, unknown, &none_has_any), json);
     }
-    let shown = masked_body(json, BodyKind::Payload, Some("people"), &catalog);
+    let shown = mask_body(json, BodyKind::Payload, Some("people"), &catalog);
     assert_eq!(shown, r#"{"name":"***"}"#);
 }
 
@@ -115,7 +115,7 @@ fn check_envelope(personal: &str, member: &str, is_masked: bool) {
     let catalog = catalog(&[("people", personal)]);
     let body = envelope("people", r#"{"id":1,"passenger":{"id":77,"name":"Ada"},"at":"x"}"#);
     // What the envelope says counts, whatever the letter says.
-    let shown = masked_body(&body, BodyKind::Envelope, Some("other"), &catalog);
+    let shown = mask_body(&body, BodyKind::Envelope, Some("other"), &catalog);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let found = shown.pointer(member).unwrap();
     assert_eq!(*found == MASK, is_masked, "{personal} {member}: {shown}");
@@ -204,7 +204,7 @@ proptest! {
         let personal: Vec<_> = pointers.iter().map(|it| pointer_tokens(it).unwrap()).collect();
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
         tell_apart(&payload, &mut Vec::new(), &personal, &mut inside, &mut outside);
-        let shown = masked(&payload, &pointers).to_string();
+        let shown = mask_values(&payload, &pointers).to_string();
         for text in inside.iter().filter(|text| !outside.contains(text)) {
             prop_assert!(!shown.contains(text.trim_matches('"')), "{text} in {shown}");
         }

@@ -142,7 +142,7 @@ impl World {
         // The first worker takes two letters at a time, and a later life of it one.
         let letters = if worker == 0 && self.workers[worker].life == 0 { 2 } else { 1 };
         if let Some(machine) = &mut self.workers[worker].machine {
-            machine.answered(answer, Given { now, ends_at, letters });
+            machine.apply_answer(answer, Given { now, ends_at, letters });
         }
     }
 

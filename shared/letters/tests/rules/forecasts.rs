@@ -99,7 +99,7 @@ fn alone(yaml: &str, stage: &str, payload: &Value) -> Forecast {
     let events = [Coming::of_message(stage, &body, &attributes, &catalog)];
     let questions = Questions::about(&events);
     let (proofs, rows) = (questions.proofs.len(), questions.rows.len());
-    let nothing = questions.answered(vec![Found::Nothing; proofs], vec![Found::Nothing; rows]);
+    let nothing = questions.into_findings(vec![Found::Nothing; proofs], vec![Found::Nothing; rows]);
     forecast(&events, &nothing)
 }
 
@@ -216,7 +216,7 @@ fn what_is_claimed_or_cannot_be_seen_is_not_known() {
         let (proofs, rows) = (questions.proofs.len(), questions.rows.len());
         let told = forecast(
             &events,
-            &questions.answered(vec![proof.clone(); proofs], vec![row.clone(); rows]),
+            &questions.into_findings(vec![proof.clone(); proofs], vec![row.clone(); rows]),
         );
         SINKS.map(|sink| (told.sinks[sink].written, told.sinks[sink].not_known))
     };
@@ -248,7 +248,7 @@ sinks: [{name: merged, kind: table, mode: merge, order_by: /order, attributes: {
             [("a", a), ("r", r)].map(|(name, it)| (name.to_owned(), version(it).sortable()));
         let row = FoundRow { version: Some(version(head)), attributes: texts.into() };
         let questions = Questions::about(&events);
-        let found = questions.answered(vec![Found::Nothing], vec![Found::There(row)]);
+        let found = questions.into_findings(vec![Found::Nothing], vec![Found::There(row)]);
         let told = forecast(&events, &found).sinks["merged"];
         (told.written, told.stale, told.not_known)
     };

@@ -2,7 +2,7 @@
 
 use event::Code;
 use serde_json::json;
-use sluicegate_letters::{LetterState, PointedValue, RunId, Selection, Shelf};
+use sluicegate_letters::{LetterState, LetterStateName, PointedValue, RunId, Selection};
 
 use crate::{at, letter};
 
@@ -33,7 +33,7 @@ fn each_member_lets_through_what_it_names_and_nothing_else() {
         (Selection { fewest_redrives: Some(1), ..all() }, false),
         (Selection { most_redrives: Some(0), ..all() }, true),
         (Selection { run: Some("r-1".to_owned()), ..all() }, false),
-        (Selection { state: Some(Shelf::Quarantined), ..all() }, false),
+        (Selection { state: Some(LetterStateName::Quarantined), ..all() }, false),
         (
             Selection {
                 stages: vec!["sink".to_owned()],
@@ -55,9 +55,9 @@ fn each_member_lets_through_what_it_names_and_nothing_else() {
 fn a_letter_is_chosen_in_its_state() {
     let mut indexed = letter("a");
     for (state, shelf) in [
-        (LetterState::Redriven { run: RunId("r".to_owned()) }, Shelf::Redriven),
-        (LetterState::Quarantined, Shelf::Quarantined),
-        (LetterState::Discarded, Shelf::Discarded),
+        (LetterState::Redriven { run: RunId("r".to_owned()) }, LetterStateName::Redriven),
+        (LetterState::Quarantined, LetterStateName::Quarantined),
+        (LetterState::Discarded, LetterStateName::Discarded),
     ] {
         indexed.letter.state = state;
         assert!(!Selection::default().includes(&indexed));
@@ -96,8 +96,8 @@ fn by_what_makes_a_group_each_is_chosen_whole_and_by_all_else_in_part() {
         (Selection { stages: vec!["sink".to_owned()], ..all() }, true),
         (Selection { codes: vec![Code::Conflict], contract_versions: vec![1], ..all() }, true),
         (Selection { datasets: vec!["flights".to_owned()], ..all() }, true),
-        (Selection { state: Some(Shelf::Dead), ..all() }, true),
-        (Selection { state: Some(Shelf::Discarded), ..all() }, false),
+        (Selection { state: Some(LetterStateName::Dead), ..all() }, true),
+        (Selection { state: Some(LetterStateName::Discarded), ..all() }, false),
         (Selection { letters: vec![letter.entry.id], ..all() }, false),
         (Selection { tenants: vec!["UA".to_owned()], ..all() }, false),
         (Selection { failed_from: Some(at(0)), ..all() }, false),

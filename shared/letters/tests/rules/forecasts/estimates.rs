@@ -42,7 +42,7 @@ fn each_outcome_takes_its_own_writes() {
         let events = [Coming::of_message(stage, &body, &Attributes::new(), &catalog)];
         let questions = Questions::about(&events);
         let (proofs, rows) = (questions.proofs.len(), questions.rows.len());
-        let found = questions.answered(vec![proof.clone(); proofs], vec![row.clone(); rows]);
+        let found = questions.into_findings(vec![proof.clone(); proofs], vec![row.clone(); rows]);
         let estimate = forecast(&events, &found).estimate;
         let told = (estimate.writes, estimate.write_units - claims);
         assert_eq!(told, (writes, units), "{stage} {proof:?} {row:?}");
@@ -71,7 +71,7 @@ fn writes_and_costs_are_counted_and_scaled_in_the_open() {
     }
     let questions = Questions::about(&events);
     let (proofs, rows) = (questions.proofs.len(), questions.rows.len());
-    let nothing = questions.answered(vec![Found::Nothing; proofs], vec![Found::Nothing; rows]);
+    let nothing = questions.into_findings(vec![Found::Nothing; proofs], vec![Found::Nothing; rows]);
     let told = Forecast::of(100_000, &events, &nothing, &Pace::default(), at(NOW)).estimate;
     assert!(told.is_scaled);
     // A row that is its own record, and twice a row and its record; each item is of less than 1 KB.

@@ -88,7 +88,7 @@ fn findings(events: &[Coming], sinks: &BTreeMap<&str, Table>) -> Findings {
             }
         });
     }
-    questions.answered(proofs, rows)
+    questions.into_findings(proofs, rows)
 }
 
 fn any_sent() -> impl Strategy<Value = Sent> {

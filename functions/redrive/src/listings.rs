@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use event::{Code, Failure, Timestamp};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use letters::{
-    Entry, Indexed, LetterId, LetterIndex as _, LetterObjects as _, Place, SHARDS, Selection,
-    ShelfPosition, StoredMessage, payload_of,
+    Entry, Indexed, LetterId, LetterIndex as _, LetterObjects as _, PagePosition, Place, SHARDS,
+    Selection, StoredMessage, payload_of,
 };
 
 use crate::function::Redrive;
@@ -24,7 +24,7 @@ const MOST_READ_WHOLE: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) shard: u8,
-    pub(crate) after: Option<ShelfPosition>,
+    pub(crate) after: Option<PagePosition>,
 }
 
 impl Cursor {
@@ -33,7 +33,7 @@ impl Cursor {
     /// As it is handed out: `<shard>:<id>:<sort key>`.
     pub(crate) fn text(&self) -> String {
         match &self.after {
-            Some(ShelfPosition { sort_key, id }) => format!("{}:{}:{sort_key}", self.shard, id.0),
+            Some(PagePosition { sort_key, id }) => format!("{}:{}:{sort_key}", self.shard, id.0),
             None => self.shard.to_string(),
         }
     }
@@ -47,7 +47,7 @@ impl Cursor {
         let shard = parts.next().and_then(|shard| shard.parse().ok()).ok_or_else(malformed)?;
         let after = match (parts.next(), parts.next()) {
             (Some(id), Some(sort_key)) => {
-                Some(ShelfPosition { id: LetterId(id.to_owned()), sort_key: sort_key.to_owned() })
+                Some(PagePosition { id: LetterId(id.to_owned()), sort_key: sort_key.to_owned() })
             }
             (None, None) => None,
             _ => return Err(malformed()),
