@@ -1,6 +1,6 @@
 //! One worker on one run: what it asks the stores, one thing after another.
 //!
-//! It says what is to be done next ([`Worker::next_request`]) and is told what came of it ([`Worker::answered`]).
+//! It says what is to be done next ([`Worker::next_request`]) and is told what came of it ([`Worker::apply_answer`]).
 //! It goes through a part of the plan with all of its letters at once. What is not known, since an answer was lost,
 //! is read again.
 

@@ -88,7 +88,7 @@ impl Environment {
     }
 
     /// Whether a call that takes no longer than `limit` may be made now, or what to ask the store first. In
-    /// that case this is called again once [`Environment::answered`] has taken the answer.
+    /// that case this is called again once [`Environment::apply_answer`] has taken the answer.
     pub fn admit(&mut self, limit: Duration, at: Moment) -> Admission {
         self.is_ending = false;
         self.notice_clock(at.now);
