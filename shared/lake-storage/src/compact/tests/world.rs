@@ -239,8 +239,7 @@ impl World {
             (Self::called(&self.bucket, caller), Self::called(&self.store, caller));
         let deadline = self.clock.deadline_in(Duration::from_secs(60));
         Box::pin(async move {
-            let names: Vec<String> = (0..8).map(|_| self.name(self.clock.now())).collect();
-            let names = Mutex::new(names);
+            let names = Mutex::new(Vec::from_iter((0..8).map(|_| self.name(self.clock.now()))));
             let name = move |_| names.lock().unwrap().remove(0);
             let lakes = lakes(&self.contracts).unwrap();
             let mut prepared = Vec::new();
