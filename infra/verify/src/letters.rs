@@ -200,7 +200,7 @@ mod tests {
             "input.empty",
             "size.exceeded",
             "depth.exceeded",
-            "number.range",
+            "number.out-of-range",
             "contract.violation",
             "key.missing",
             "time.invalid",

@@ -46,6 +46,9 @@ impl FailureKind {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// The stable name of a failure: operators group, alarm and redrive by it.
+        ///
+        /// Dead letters store it, and the fingerprint that groups them is made of it. A code therefore never gets
+        /// another name: letters with the earlier one could not be read any more.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
