@@ -91,11 +91,12 @@ fn not_started(error: emulation::StartError) -> Failure {
 /// folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
     let stack = emulation::stack(root, &BTreeMap::new()).map_err(unusable_template)?;
-    dataset::check(root, &stack)?;
-    for misfit in dataset::unused(root, &contracts_of(root)?, &stack) {
+    let catalog = contracts_of(root)?;
+    dataset::check(root, &catalog, &stack)?;
+    for misfit in dataset::unused(root, &catalog, &stack) {
         output.note(&format!("{}: {}", misfit.place, misfit.what));
     }
-    let binaries = emulation::binaries(root, &BTreeMap::new()).map_err(unusable_template)?;
+    let binaries = emulation::binaries(&stack);
     let is_optimised = release || !cfg!(debug_assertions);
     let target = target();
     let build = Build {

@@ -84,20 +84,7 @@ fn a_service_is_looked_into_and_an_event_s_own_fault_is_told() {
 
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_built() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refused");
-    let contract = folder.join("infra/contracts/orders");
-    fs::create_dir_all(&contract).unwrap();
-    fs::copy(root().join("template.yaml"), folder.join("template.yaml")).unwrap();
-    fs::write(contract.join("v1.schema.json"), r#"{"type":"object"}"#).unwrap();
-    let yaml = "
-dataset: orders
-description: Orders
-owner: shop
-schema: {version: 1, file: v1.schema.json}
-keys: {idempotency: [/id], business: [/id], event_time: /at}
-sinks: [{name: nowhere, kind: table, mode: upsert}]
-";
-    fs::write(contract.join("contract.yaml"), yaml).unwrap();
+    let folder = repository_of_orders("refused", "{name: nowhere, kind: table, mode: upsert}");
     let input = file("orders.ndjson", "{\"id\":1,\"at\":\"2026-01-01T00:00:00Z\"}\n");
     let (folder, input) = (folder.to_str().unwrap(), input.to_str().unwrap());
     let output = demo(&["--root", folder, "--dataset", "orders", "--input", input]);
@@ -109,8 +96,8 @@ sinks: [{name: nowhere, kind: table, mode: upsert}]
     assert!(!told.contains("building"), "{told}");
 }
 
-/// A repository with the template and one dataset of its own, which is not the sample.
-fn without_the_sample(name: &str) -> PathBuf {
+/// A repository with the template and the one dataset `orders`, which has these sinks.
+fn repository_of_orders(name: &str, sinks: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let contracts = folder.join("infra/contracts");
     let _ = fs::remove_dir_all(&folder);
@@ -121,21 +108,23 @@ fn without_the_sample(name: &str) -> PathBuf {
         fs::copy(root().join("infra/contracts").join(file), contracts.join(file)).unwrap();
     }
     fs::write(contracts.join("orders/v1.schema.json"), r#"{"type":"object"}"#).unwrap();
-    let yaml = "
+    let yaml = format!(
+        "
 dataset: orders
 description: Orders
 owner: shop
-schema: {version: 1, file: v1.schema.json}
-keys: {idempotency: [/id], business: [/id], event_time: /at}
-sinks: [{name: records, kind: table}]
-";
+schema: {{version: 1, file: v1.schema.json}}
+keys: {{idempotency: [/id], business: [/id], event_time: /at}}
+sinks: [{sinks}]
+"
+    );
     fs::write(contracts.join("orders/contract.yaml"), yaml).unwrap();
     folder
 }
 
 #[test]
 fn without_the_sample_the_demo_asks_what_to_send() {
-    let folder = without_the_sample("without-sample");
+    let folder = repository_of_orders("without-sample", "{name: records, kind: table}");
     let folder = folder.to_str().unwrap();
     let asked = |words: &[&str], parts: &[&str]| {
         let output = demo(&[&["--root", folder], words].concat());

@@ -10,7 +10,7 @@ use emulation::template::{Function, Stack};
 
 use super::fits;
 use crate::failure::Failure;
-use crate::project::{SINK_QUEUES, TABLES, contracts_of};
+use crate::project::{SINK_QUEUES, TABLES};
 
 /// The file of variables that the local emulation reads.
 const LOCAL_VARIABLES: &str = "local.yaml";
@@ -19,8 +19,7 @@ const LOCAL_VARIABLES: &str = "local.yaml";
 const LOOKUP_TABLES: &str = "LOOKUP_TABLES";
 
 /// Holds each sink of each contract to what the template has for it.
-pub(crate) fn check(root: &Path, stack: &Stack) -> Result<(), Failure> {
-    let catalog = contracts_of(root)?;
+pub(crate) fn check(root: &Path, catalog: &Catalog, stack: &Stack) -> Result<(), Failure> {
     for contract in catalog.iter() {
         for sink in &contract.sinks {
             check_queue(contract, sink, stack)?;
@@ -30,7 +29,7 @@ pub(crate) fn check(root: &Path, stack: &Stack) -> Result<(), Failure> {
             check_lookup_table(contract, enricher, stack)?;
         }
     }
-    check_tables(root, &catalog, stack)?;
+    check_tables(root, catalog, stack)?;
     for path in variables_files(root)? {
         let variables = runtime::load_variables(&path).map_err(|error| {
             Failure::new("the contracts' variables cannot be used").because(error)
@@ -165,6 +164,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::dataset::samples::orders_contract;
+    use crate::project::contracts_of;
 
     fn repository() -> &'static Path {
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
@@ -182,17 +183,7 @@ mod tests {
             let root = std::env::temp_dir().join(format!("check-{name}-{}", std::process::id()));
             let folder = root.join("infra/contracts/orders");
             fs::create_dir_all(&folder).unwrap();
-            let yaml = format!(
-                "
-dataset: orders
-description: Orders
-owner: shop
-schema: {{version: 1, file: v1.schema.json}}
-keys: {{idempotency: [/id], business: [/id], event_time: /at}}
-sinks: [{sinks}]
-"
-            );
-            fs::write(folder.join("contract.yaml"), yaml).unwrap();
+            fs::write(folder.join("contract.yaml"), orders_contract(sinks)).unwrap();
             let variables = root.join("infra/contracts/variables");
             fs::create_dir_all(&variables).unwrap();
             let values = "variables: {ORDERS: 'https://orders.example', LOCAL: '{LOCAL_WEATHER}'}";
@@ -210,10 +201,14 @@ sinks: [{sinks}]
         }
     }
 
+    fn check_repository(root: &Path) -> Result<(), Failure> {
+        check(root, &contracts_of(root)?, &stack())
+    }
+
     #[track_caller]
     fn check_refused(name: &str, sinks: &str, told: &[&str]) {
         let root = Root::new(name, sinks);
-        let failure = check(&root.0, &stack()).unwrap_err().to_string();
+        let failure = check_repository(&root.0).unwrap_err().to_string();
         for each in told {
             assert!(failure.contains(each), "{each} is not in: {failure}");
         }
@@ -266,10 +261,10 @@ sinks: [{sinks}]
 
     #[test]
     fn what_the_repository_has_is_right() {
-        check(repository(), &stack()).unwrap();
+        check_repository(repository()).unwrap();
         let sinks = "{name: records, kind: table}, {name: lake, kind: lake}, \
                      {name: out, kind: http, url: '{LOCAL}/x'}";
         let root = Root::new("right", sinks);
-        check(&root.0, &stack()).unwrap();
+        check_repository(&root.0).unwrap();
     }
 }

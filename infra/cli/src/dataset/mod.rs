@@ -7,6 +7,8 @@ mod edits;
 mod fits;
 mod needs;
 mod rights;
+#[cfg(test)]
+mod samples;
 mod template;
 mod yaml;
 
@@ -16,7 +18,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use contracts::{Catalog, Contract, SinkKind};
-use emulation::template::Options;
 
 use self::add::add;
 use self::args::{AddTables, Dataset};
@@ -44,7 +45,7 @@ fn check_all(root: &Path, output: &Output) -> Result<ExitCode, Failure> {
     let stack = emulation::stack(root, &BTreeMap::new())
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
     let catalog = contracts_of(root)?;
-    if let Err(failure) = check(root, &stack) {
+    if let Err(failure) = check(root, &catalog, &stack) {
         output.note(&failure.to_string());
         return Ok(ExitCode::FAILURE);
     }
@@ -96,13 +97,11 @@ fn add_tables(root: &Path, args: &AddTables, output: &Output) -> Result<ExitCode
 
 /// What was written is read as the emulation reads it, and judged by what functions are allowed then.
 fn prove(root: &Path, catalog: &Catalog, contract: &Contract, text: &str) -> Result<(), Failure> {
-    let parameters = BTreeMap::from([("Environment".to_owned(), "local".to_owned())]);
-    let options = Options { parameters, ..Options::default() };
     let left = |what: &str| {
         Failure::new(format!("{TEMPLATE} is left as it was: {what}"))
             .next("write it by hand, as `sluicegate dataset check` names it")
     };
-    let stack = emulation::template::read(text, root, &options)
+    let stack = emulation::stack_of_text(text, root, &BTreeMap::new())
         .map_err(|error| left("it could not be read any more").because(error))?;
     let misfits = fits::missing_of(root, catalog, contract, &Deployed::new(&stack, text));
     match misfits.first() {

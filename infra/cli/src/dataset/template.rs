@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::yaml::{self, Node, Unreadable};
+use crate::project::TABLES;
 
-/// The variable by which functions know the tables of sinks.
-const TABLES: &str = "TABLES";
 /// The variable of the function that writes to them, too.
 const DEDUPE_TABLE: &str = "DEDUPE_TABLE";
 

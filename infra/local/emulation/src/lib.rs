@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 pub use self::layers::place_of;
-pub use self::starting::{binaries, stack};
+pub use self::starting::{binaries, stack, stack_of_text};
 pub use state::{StateError, check_state};
 pub use {
     builder, clock, dynamodb, faults, iam, lambda, s3, secrets, server, services, sqs, template,

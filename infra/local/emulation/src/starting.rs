@@ -24,7 +24,7 @@ use secrets::SecretsManager;
 use server::{Authorizer, Backends, Location, Server};
 use services::{Listening, Service, Services};
 use sqs::Sqs;
-use template::Stack;
+use template::{Stack, TemplateError};
 
 /// The template's parameter that chooses whose services are used, and what it is here.
 const ENVIRONMENT: (&str, &str) = ("Environment", "local");
@@ -161,16 +161,10 @@ impl Emulation {
 
 /// The functions' binaries that the template names, each once, in alphabetical order: what has to be
 /// built before an emulation of it can start.
-///
-/// # Errors
-/// When the template cannot be read.
-pub fn binaries(
-    root: &Path,
-    parameters: &BTreeMap<String, String>,
-) -> Result<Vec<String>, StartError> {
-    let stack = stack(root, parameters)?;
-    let binaries: BTreeSet<_> = stack.functions.into_iter().map(|each| each.binary).collect();
-    Ok(binaries.into_iter().collect())
+#[must_use]
+pub fn binaries(stack: &Stack) -> Vec<String> {
+    let binaries: BTreeSet<_> = stack.functions.iter().map(|each| &each.binary).collect();
+    binaries.into_iter().cloned().collect()
 }
 
 /// What the template declares, by the names that it has here, without starting any of it.
@@ -178,10 +172,20 @@ pub fn binaries(
 /// # Errors
 /// When the template cannot be read.
 pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
-    let text = read_template(root)?;
-    let parameters = with_local_environment(&text, parameters.clone());
-    let options = template::Options { parameters, ..template::Options::default() };
-    Ok(template::read(&text, root, &options)?)
+    Ok(stack_of_text(&read_template(root)?, root, parameters)?)
+}
+
+/// What this text of a template declares, as [`stack`] reads the file.
+///
+/// # Errors
+/// When the template cannot be read.
+pub fn stack_of_text(
+    text: &str,
+    root: &Path,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Stack, TemplateError> {
+    let parameters = with_local_environment(text, parameters.clone());
+    template::read(text, root, &template::Options { parameters, ..template::Options::default() })
 }
 
 fn read_template(root: &Path) -> Result<String, StartError> {

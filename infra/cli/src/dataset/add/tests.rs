@@ -1,8 +1,5 @@
-use std::collections::BTreeMap;
-
-use contracts::Catalog;
-
 use super::*;
+use crate::dataset::samples::orders;
 
 /// A function that writes and one that looks, as the template has them, and their roles.
 const TEMPLATE: &str = r#"# Kept: é
@@ -41,20 +38,7 @@ Resources:
 "#;
 
 fn needs(sink: &str) -> TableNeeds {
-    let yaml = format!(
-        "
-dataset: orders
-description: Orders
-owner: shop
-schema: {{version: 1, file: v1.schema.json}}
-keys: {{idempotency: [/id], business: [/id], event_time: /at}}
-sinks: [{{name: orders, kind: table, {sink}}}]
-"
-    );
-    let schema = ("v1.schema.json".to_owned(), r#"{"type":"object"}"#.to_owned());
-    let mut catalog = Catalog::default();
-    catalog.add("orders", &yaml, &BTreeMap::from([schema])).unwrap();
-    TableNeeds::of(&catalog, "orders")
+    TableNeeds::of(&orders(&format!("{{name: orders, kind: table, {sink}}}")), "orders")
 }
 
 fn added(template: &str, sink: &str) -> Result<(String, Vec<String>), NotAdded> {

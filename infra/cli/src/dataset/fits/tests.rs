@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use emulation::template::Options;
-
 use super::*;
+use crate::dataset::samples::orders;
 use crate::project::contracts_of;
 
 fn repository() -> PathBuf {
@@ -12,9 +11,7 @@ fn repository() -> PathBuf {
 }
 
 fn stack(text: &str) -> Stack {
-    let parameters = BTreeMap::from([("Environment".to_owned(), "local".to_owned())]);
-    emulation::template::read(text, &repository(), &Options { parameters, ..Options::default() })
-        .unwrap()
+    emulation::stack_of_text(text, &repository(), &BTreeMap::new()).unwrap()
 }
 
 fn template() -> String {
@@ -27,24 +24,6 @@ fn contracts_and_template_of_the_repository_fit_each_other() {
     let catalog = contracts_of(&root).unwrap();
     assert_eq!(missing(&root, &catalog, &stack), []);
     assert_eq!(unused(&root, &catalog, &stack), []);
-}
-
-/// The contract of orders, with this mode of its sink.
-fn orders(sink: &str) -> Catalog {
-    let yaml = format!(
-        "
-dataset: orders
-description: Orders
-owner: shop
-schema: {{version: 1, file: v1.schema.json}}
-keys: {{idempotency: [/id], business: [/id], event_time: /at}}
-sinks: [{sink}]
-"
-    );
-    let schema = ("v1.schema.json".to_owned(), r#"{"type":"object"}"#.to_owned());
-    let mut catalog = Catalog::default();
-    catalog.add("orders", &yaml, &BTreeMap::from([schema])).unwrap();
-    catalog
 }
 
 /// What orders lack in the template, after one change of it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use services::{Service, Upstream};
-use sluicegate_local_emulation::{Emulation, Options, binaries};
+use sluicegate_local_emulation::{Emulation, Options, binaries, stack};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -107,7 +107,7 @@ async fn a_service_is_served_where_a_layers_variables_have_its_place() {
     assert!(!path.exists(), "the copy is gone");
     let address = url.strip_prefix("http://").unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "its server is gone");
-    assert_eq!(binaries(&root.path, &BTreeMap::new()).unwrap(), ["probe"]);
+    assert_eq!(binaries(&stack(&root.path, &BTreeMap::new()).unwrap()), ["probe"]);
 }
 
 #[tokio::test]
