@@ -60,6 +60,8 @@ pub struct World {
     emulation: Option<Emulation>,
     /// Asked and delivered to, unless the settings have another.
     weather: Weather,
+    /// The folder of the template.
+    root: PathBuf,
     patience: Duration,
     /// Whether the functions have the rights that the template grants.
     is_granted: bool,
@@ -88,7 +90,7 @@ impl World {
         };
         let weather = Weather::load(&weather()).unwrap();
         let options = Options {
-            root,
+            root: root.clone(),
             port: 0,
             parameters,
             places: url.into_iter().collect(),
@@ -108,7 +110,13 @@ impl World {
         let emulation = emulation.unwrap_or_else(|error| panic!("{error}"));
         let patience = settings.patience.unwrap_or(PATIENCE);
         let is_granted = settings.edits.is_empty();
-        Self { emulation: Some(emulation), weather, patience, is_granted, logs }
+        Self { emulation: Some(emulation), weather, root, patience, is_granted, logs }
+    }
+
+    /// The folder of the contracts, which are this world's own.
+    #[must_use]
+    pub fn contracts(&self) -> PathBuf {
+        self.root.join("infra/contracts")
     }
 
     #[must_use]

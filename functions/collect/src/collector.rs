@@ -1,6 +1,6 @@
-//! A batch of dead letters into the store: their messages in an object first, then the index. Lambda deletes last, and
-//! only what is in both. So a letter is never partly there, and is in its queue for as long as it is not in the store:
-//! no other queue takes it from there.
+//! Collects a batch of dead letters into the store. It writes their messages into an object first, and the index
+//! second. Lambda deletes last, and only letters that are in both. So a letter stays in its queue until it is in the
+//! store as a whole. A dead-letter queue has no queue after it that could take the letter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,19 +16,19 @@ use crate::letter::Received;
 use crate::segment::Segment;
 use crate::step::{Change, Identity, Step};
 
-/// What must be left of the invocation to answer.
+/// The time that the invocation must have left to answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// How often what another has changed meanwhile, or of which nothing is known, is tried.
+/// How often letters are tried that others have changed in the meantime, or whose outcome is unknown.
 const MOST_ROUNDS: usize = 6;
 
 pub(crate) struct Collector<I, O> {
     pub(crate) index: I,
     pub(crate) objects: O,
     pub(crate) contracts: Catalog,
-    /// By the ARN of each dead-letter queue, the stage whose letters are in it.
+    /// The stage whose letters are in each dead-letter queue, by the queue's ARN.
     pub(crate) stages: BTreeMap<String, String>,
-    /// Whose messages in the inbox may say that they failed before, or were brought back.
+    /// The senders whose messages in the inbox may say that they failed or were redriven before.
     pub(crate) trusted_senders: TrustedSenders,
 }
 
@@ -36,23 +36,23 @@ pub(crate) struct Collector<I, O> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Written(Change),
-    /// It was there before.
+    /// The store has it already.
     Known,
     /// It stays in its queue.
     Failed,
 }
 
-/// A received letter, as one of the store.
+/// A received letter that has to be written.
 struct Pending {
-    /// Its place in the batch.
+    /// Its position in the batch.
     index: usize,
     received: Received,
     identity: Identity,
-    /// Where its message is.
+    /// The place of its message, once that is written.
     place: Option<Place>,
 }
 
-/// A write of the index, and whose it is.
+/// A write of the index, and the position of its letter in the batch.
 struct Write {
     index: usize,
     change: Change,
@@ -60,7 +60,7 @@ struct Write {
 }
 
 impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
-    /// Works off a batch; never fails as a whole. What stays in its queue is received again.
+    /// Collects a batch, which never fails as a whole. Letters that stay in their queues are received again.
     pub(crate) async fn collect(&self, records: Vec<Record>, deadline: &Deadline) -> BatchResponse {
         let mut response = BatchResponse::default();
         let mut by_stage: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
@@ -70,8 +70,8 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
                 response.failures.push(BatchItemFailure { message_id: record.message_id });
                 continue;
             };
-            // What a function wrote into the queue is the function's, since nobody else may send there. What SQS moved was
-            // a producer's at most in the inbox: functions alone send to the other queues.
+            // A letter that was sent to this queue is from a function, since nobody else may send there. A letter that
+            // SQS moved may be from a producer only if it was in the inbox. Only functions send to the other queues.
             record.is_from_untrusted = stage == INGEST
                 && record.moved_from.is_some()
                 && !self.trusted_senders.include(&record);
@@ -80,12 +80,12 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         for (stage, records) in by_stage {
             let ids: Vec<String> = records.iter().map(|it| it.message_id.clone()).collect();
             let limit = deadline.remaining().saturating_sub(RESERVE);
-            let collected = self.collect_stage(stage, records, deadline.now());
-            let outcomes = match limit {
+            let collecting = self.collect_stage(stage, records, deadline.now());
+            let collected = match limit {
                 Duration::ZERO => None,
-                limit => tokio::time::timeout(limit, collected).await.ok(),
+                limit => tokio::time::timeout(limit, collecting).await.ok(),
             };
-            let outcomes = outcomes.unwrap_or_else(|| {
+            let outcomes = collected.unwrap_or_else(|| {
                 tracing::warn!(stage, "the batch was not collected in time");
                 vec![Outcome::Failed; ids.len()]
             });
@@ -96,7 +96,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         response
     }
 
-    /// One outcome for each, in their order.
+    /// Collects the letters of one stage. Returns an outcome for each, in their order.
     async fn collect_stage(
         &self,
         stage: &str,
@@ -104,9 +104,12 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         now: Timestamp,
     ) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Failed; records.len()];
-        let read = |record| Received::read(stage, record, now, &self.contracts);
-        let received: Vec<Received> = records.into_iter().map(read).collect();
-        // Before anything is written: while the index is away, no object is left that nothing points to.
+        let mut received = Vec::with_capacity(records.len());
+        for record in records {
+            received.push(Received::read(stage, record, now, &self.contracts));
+        }
+        // The index is read before anything is written. While it is unavailable, no object is left behind that no entry
+        // points to.
         let Some(mut found) = self.read(stage, ids_of(&received)).await else { return outcomes };
         let mut pending = Vec::with_capacity(received.len());
         for (index, received) in received.into_iter().enumerate() {
@@ -125,7 +128,8 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
             warn(stage, &failure, "no messages were written");
             return outcomes;
         }
-        // Of two letters that are the same one, a run waits for what becomes of the one that it brought back.
+        // If two messages are the same letter, the one that a run sent back is written first, since the run waits for
+        // it.
         pending.sort_by_key(|pending| pending.identity.redrive.is_none());
         for _ in 0..MOST_ROUNDS {
             let unknown =
@@ -144,7 +148,8 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         outcomes
     }
 
-    /// Takes out of `pending` what is certain. Answers of which letters it is not known what they are now.
+    /// Writes pending letters, and removes those from `pending` whose outcome is certain. Returns the letters whose
+    /// state in the index is not known.
     async fn write_round(
         &self,
         stage: &str,
@@ -165,7 +170,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
                     outcomes[*index] = Outcome::Known;
                     false
                 }
-                // It is received again, as a letter of its own.
+                // It is received again, and is a letter of its own then.
                 Step::Gone => false,
                 Step::Write { change, letter } => {
                     let expected = before.map(|before| before.letter.version);
@@ -204,7 +209,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         unknown
     }
 
-    /// The letters of these that there are; `None` where that cannot be known.
+    /// Reads the letters with these ids. An id without a letter is left out. `None` if the index does not answer.
     async fn read(
         &self,
         stage: &str,
@@ -223,7 +228,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         }
     }
 
-    /// Writes the messages of all that is pending, as one object.
+    /// Writes the messages of all pending letters into one object.
     async fn add_messages(
         &self,
         stage: &str,
@@ -237,7 +242,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
             messages.push(message);
         }
         let Segment { key, body, places } = Segment::of(stage, &messages, now)?;
-        // What is there already under a name that was never used is an earlier try of this very call.
+        // The key is used once. If there is an object already, an earlier attempt of this call wrote it.
         self.objects.add(&key, body).await?;
         for (pending, place) in pending.iter_mut().zip(places) {
             pending.place = Some(place);
@@ -246,13 +251,17 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
     }
 }
 
-/// The letters that received ones may be.
+/// The ids of the letters that received messages may be.
 fn ids_of(received: &[Received]) -> BTreeSet<LetterId> {
-    let marked = received.iter().filter_map(Received::mark);
-    // What is no id is no letter's, and may be no key.
-    let marked = marked.map(|mark| &mark.letter).filter(|id| is_id(id));
-    let marked = marked.map(|id| LetterId(id.clone()));
-    received.iter().map(|it| it.message.id.clone()).chain(marked).collect()
+    let mut ids = BTreeSet::new();
+    for it in received {
+        ids.insert(it.message.id.clone());
+        // A text that is not an id is not that of a letter, and DynamoDB may refuse it as a key.
+        if let Some(mark) = it.mark().filter(|mark| is_id(&mark.letter)) {
+            ids.insert(LetterId(mark.letter.clone()));
+        }
+    }
+    ids
 }
 
 fn is_id(text: &str) -> bool {
@@ -264,18 +273,21 @@ fn warn(stage: &str, failure: &Failure, what: &str) {
 }
 
 fn log(stage: &str, outcomes: &[Outcome]) {
-    let count = |outcome| outcomes.iter().filter(|it| **it == outcome).count();
     tracing::info!(
         stage,
         letters.received = outcomes.len(),
-        letters.new = count(Outcome::Written(Change::New)),
-        letters.came_back = count(Outcome::Written(Change::CameBack)),
-        letters.recalled = count(Outcome::Written(Change::Recalled)),
-        letters.copies = count(Outcome::Written(Change::Copy)),
-        letters.known = count(Outcome::Known),
-        letters.failed = count(Outcome::Failed),
+        letters.new = count(outcomes, Outcome::Written(Change::New)),
+        letters.came_back = count(outcomes, Outcome::Written(Change::CameBack)),
+        letters.recalled = count(outcomes, Outcome::Written(Change::Recalled)),
+        letters.copies = count(outcomes, Outcome::Written(Change::Copy)),
+        letters.known = count(outcomes, Outcome::Known),
+        letters.failed = count(outcomes, Outcome::Failed),
         "letters collected"
     );
+}
+
+fn count(outcomes: &[Outcome], outcome: Outcome) -> usize {
+    outcomes.iter().filter(|it| **it == outcome).count()
 }
 
 #[cfg(test)]

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use runtime::TrustedSenders;
 use runtime::env::{EnvError, Lookup, parsed, required};
 
-/// What the template gives this function.
+/// The variables that the template sets for this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) letters_table: String,
     pub(crate) letters_bucket: String,
-    /// Where the layer with the contracts is unpacked.
+    /// The folder of the layer with the contracts.
     pub(crate) contracts_dir: PathBuf,
-    /// By the ARN of each dead-letter queue, the stage whose letters are in it.
+    /// The stage whose letters are in each dead-letter queue, by the queue's ARN.
     pub(crate) stages: BTreeMap<String, String>,
-    /// Whose messages may say that they failed before, where SQS itself moved them.
+    /// The senders whose messages may say that they failed before, even if SQS itself moved them.
     pub(crate) trusted_senders: TrustedSenders,
 }
 
@@ -33,13 +33,15 @@ impl Config {
     }
 }
 
-/// A stage's name becomes part of objects' keys.
 fn read_stages(text: &str) -> Option<BTreeMap<String, String>> {
     let stages: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let is_stage = |stage: &String| !stage.is_empty() && stage.chars().all(is_plain);
-    let are = stages.iter().all(|(arn, stage)| arn.starts_with("arn:") && is_stage(stage));
-    (!stages.is_empty() && are).then_some(stages)
+    let are_valid = stages.iter().all(|(arn, stage)| arn.starts_with("arn:") && is_stage(stage));
+    (!stages.is_empty() && are_valid).then_some(stages)
+}
+
+/// Whether a text can be the name of a stage, which becomes part of the keys of objects.
+fn is_stage(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 #[cfg(test)]

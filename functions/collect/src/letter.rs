@@ -1,4 +1,5 @@
-//! A message of a dead-letter queue as a letter: its failure, its message as it is kept, and what the index says of it.
+//! Reads a message of a dead-letter queue as a letter: its failure, its message as it is stored, and its entry in the
+//! index.
 
 use contracts::{Catalog, Contract, DEFAULT_REDRIVE_LIMIT};
 use event::{
@@ -8,24 +9,24 @@ use event::{
 use letters::{Entry, INGEST, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage, payload_of};
 use runtime::{MAX_BATCH_BYTES, Record};
 
-/// More characters than any function writes of anything that the index says, so that its items stay small.
+/// The most characters of a text in the index, so that its items stay small. No function writes as many.
 const LONGEST_TEXT: usize = 1_024;
 
 /// A received letter.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) failure: DeadLetter,
-    /// As it is kept. Its id is that of a letter which is collected for the first time.
+    /// The message as it is stored. Its id is that of a letter that is collected for the first time.
     pub(crate) message: StoredMessage,
-    /// Whose event it is, as its contract tells.
+    /// The tenant of the event, if its contract names one.
     pub(crate) tenant: Option<String>,
-    /// How often it may be redriven before it is quarantined.
+    /// How often the letter may come back before it is quarantined.
     pub(crate) redrive_limit: u32,
 }
 
 impl Received {
-    /// A record of the dead-letter queue of this stage, received at `now`. Of one that SQS moved there, `is_from_untrusted`
-    /// says whose word is not taken.
+    /// Reads a record of the dead-letter queue of `stage`, received at `now`. If SQS moved it there, its
+    /// `is_from_untrusted` says that claims about an earlier life are ignored.
     pub(crate) fn read(
         stage: &str,
         mut record: Record,
@@ -34,9 +35,8 @@ impl Received {
     ) -> Self {
         let sent_at = record.sent_at;
         record.unpark();
-        let earlier = record.earlier();
-        let failure = match earlier {
-            // A function wrote it there, with its reason.
+        let failure = match record.earlier() {
+            // A function sent it to the queue, with the reason.
             Some(failure) if record.moved_from.is_none() => failure,
             earlier => abandoned(&record, stage, earlier.as_ref(), now),
         };
@@ -64,18 +64,19 @@ impl Received {
         Self { failure, message, tenant, redrive_limit }
     }
 
-    /// What brought it back, if a run did.
+    /// The mark of the run that sent it back, if a run did.
     pub(crate) fn mark(&self) -> Option<&RedriveMark> {
         self.failure.redrive.as_ref()
     }
 
-    /// Until when its event's keys are remembered, if a redrive has seen to that, of this message or of an earlier one.
+    /// Until when the keys of its event are remembered, if a redrive of this message or of an earlier one has extended
+    /// them.
     fn remembered_until(&self) -> Option<Timestamp> {
         Redriven::read(&self.message.attributes)?.remembered_until
     }
 
-    /// When its event was first taken in. A later stage's failure tells when its message was sent, which may be long after
-    /// that: the envelope tells more.
+    /// When its event was first taken in. The failure of a later stage only says when its message was sent, which may
+    /// be long after that, so the envelope counts.
     fn taken_in(&self) -> Timestamp {
         let failed = self.failure.taken_in();
         if self.message.stage == INGEST {
@@ -85,7 +86,7 @@ impl Received {
         envelope.map_or(failed, |envelope| envelope.ingesttime.min(failed))
     }
 
-    /// What the index says of it when it is collected for the first time, as this letter.
+    /// The entry of the letter `id`, as if it is collected for the first time.
     pub(crate) fn entry(&self, id: &LetterId, place: Place, now: Timestamp) -> Entry {
         let Self { failure, message, tenant, .. } = self;
         Entry {
@@ -119,7 +120,7 @@ impl Received {
     }
 }
 
-/// Only a contract that names a tenant makes a payload be read.
+/// The tenant of a message's event. The payload is read only if the contract names a tenant.
 fn tenant_of(contract: &Contract, message: &StoredMessage) -> Option<String> {
     contract.tenant.as_ref()?;
     contract.tenant_of(&payload_of(message)?)
@@ -129,8 +130,8 @@ fn bounded(text: &str) -> String {
     text.chars().take(LONGEST_TEXT).collect()
 }
 
-/// What is known of the life of a message without a reason: its stage keeps its id and the time since which it may have
-/// had an effect.
+/// The failure of a message that SQS moved, which has no reason of its own. It keeps the message's id, and the time
+/// since which the message may have had an effect.
 fn abandoned(
     record: &Record,
     stage: &str,
@@ -152,8 +153,8 @@ fn abandoned(
     letter.following(earlier)
 }
 
-/// The message's attributes with its failure, so that it can be brought back as any other. Where that does not fit,
-/// they stay as they are, without what a stranger says of a failure.
+/// The message's attributes with its failure, so that it can be redriven as any other. If the failure does not fit, the
+/// attributes stay as they are, except that what an untrusted sender says of a failure is removed.
 fn with_failure(record: &Record, failure: &DeadLetter) -> Attributes {
     let mut attributes = record.attributes.clone();
     if record.earlier().is_none() {
@@ -164,8 +165,8 @@ fn with_failure(record: &Record, failure: &DeadLetter) -> Attributes {
     if attributes_size(&with_failure) <= room { with_failure } else { attributes }
 }
 
-/// The contract of what SQS moved, as far as it says: a message in the inbox names its dataset, and an envelope
-/// its contract.
+/// The contract of a message that SQS moved, as far as the message says. A message of the inbox names its dataset, and
+/// an envelope names its contract.
 fn contract_of(record: &Record) -> Option<ContractRef> {
     match record.attribute("dataset") {
         Some(dataset) => Some(ContractRef::of_dataset(dataset)),

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Deadline, Record, exit_code, init_logs, invocation_span, load_contracts, serve};
+use runtime::{Deadline, Record, exit_code, init_logs, invocation_span, open_contracts, serve};
 use tracing::Instrument;
 
 use crate::collector::Collector;
@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.contracts_dir)?;
+    let contracts = open_contracts(&config.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let collector = &Collector {
         index: LetterTable::new(&sdk, config.letters_table),
@@ -44,7 +44,7 @@ async fn run() -> Result<(), Error> {
         let records = event.records.into_iter().map(Record::new).collect();
         let deadline = Deadline::of(&context);
         let collected = collector.collect(records, &deadline).instrument(invocation_span(&context));
-        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        // Without the box, the types of futures nest deeper than the compiler allows.
         Ok::<_, Error>(collected.boxed_local().await)
     })
     .await

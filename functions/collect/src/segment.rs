@@ -1,10 +1,10 @@
-//! A segment: the messages of letters that are collected together, in one object, a line each.
+//! A segment is an object with the messages of letters that are collected together, one in each line.
 
 use event::{Code, Failure, Timestamp};
 use letters::{Place, StoredMessage};
 use runtime::unique_name;
 
-/// An object with messages, and where each of them is in it.
+/// An object with messages, and the place of each.
 pub(crate) struct Segment {
     pub(crate) key: String,
     pub(crate) body: Vec<u8>,
@@ -12,10 +12,10 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Under a name that no other has: `dead-letters/<stage>/<yyyy>/<mm>/<dd>/<name>.ndjson`.
+    /// The segment of these messages, with a unique key `dead-letters/<stage>/<yyyy>/<mm>/<dd>/<name>.ndjson`.
     ///
     /// # Errors
-    /// Where a message cannot be written as JSON.
+    /// When a message cannot be written as JSON.
     pub(crate) fn of(
         stage: &str,
         messages: &[StoredMessage],
@@ -48,10 +48,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn each_message_is_a_line_at_its_place() {
-        let bodies = ["plain", "two\nlines\r\n", "“quoted” \"x\"", ""];
-        let message = |body: &str| StoredMessage {
+    fn message(body: &str) -> StoredMessage {
+        StoredMessage {
             message_format: 1,
             id: LetterId(format!("of {}", body.len())),
             stage: "sink".to_owned(),
@@ -62,7 +60,12 @@ mod tests {
             sent_at: None,
             receive_count: 1,
             moved_from: None,
-        };
+        }
+    }
+
+    #[test]
+    fn each_message_is_a_line_at_its_place() {
+        let bodies = ["plain", "two\nlines\r\n", "“quoted” \"x\"", ""];
         let messages: Vec<StoredMessage> = bodies.into_iter().map(message).collect();
         let now = Timestamp::from_unix_ms(1_795_946_701_000);
         let segment = Segment::of("sink", &messages, now).unwrap();

@@ -1,4 +1,4 @@
-//! What a received letter changes in the index, by what is there.
+//! Decides what a received letter changes in the index.
 
 use event::{Code, Timestamp};
 use letters::{
@@ -8,14 +8,15 @@ use letters::{
 
 use crate::letter::Received;
 
-/// So many ids of messages that a letter was collected as are kept: one for each life, and some copies.
+/// The most message ids that an entry keeps of those as which its letter was collected: one for each life, and some
+/// copies.
 const MOST_IDS: usize = 10;
 
-/// Which letter of the index a received one is.
+/// Which letter of the index a received message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) id: LetterId,
-    /// The life in which it failed, if a run gave it that.
+    /// The redrive after which it failed, if it was redriven.
     pub(crate) redrive: Option<Redrive>,
 }
 
@@ -26,9 +27,9 @@ pub(crate) enum Step {
         change: Change,
         letter: Letter,
     },
-    /// It is there: it was collected before, or a copy of it, or a later life.
+    /// Nothing, since it was collected before, or a copy of it, or a later life.
     Nothing,
-    /// The letter that it was is not there any more.
+    /// Its letter is no longer in the store.
     Gone,
 }
 
@@ -36,13 +37,13 @@ pub(crate) enum Step {
 pub(crate) enum Change {
     New,
     CameBack,
-    /// A stage gave it back unprocessed, since its run was cancelled.
+    /// A stage gave it back unprocessed because its run was cancelled.
     Recalled,
     Copy,
 }
 
 impl Identity {
-    /// The letter that a run brought back, which its mark names, if that is in the store; else a letter of its own.
+    /// The letter that the mark of a run names, if it is in the store; otherwise a letter of its own.
     pub(crate) fn of(received: &Received, is_there: impl Fn(&LetterId) -> bool) -> Self {
         if let Some(mark) = received.mark() {
             let id = LetterId(mark.letter.clone());
@@ -70,8 +71,8 @@ impl Identity {
             }
             Some(redrive) => {
                 let redrive = redrive.clone();
-                // Whoever redrove it so often has mended nothing that it failed of: a redrive of all that is dead takes
-                // it along no more.
+                // If a letter fails again after so many redrives, its cause was not fixed. It is quarantined then, so
+                // that a redrive of all dead letters no longer includes it.
                 let most_redrives = received.redrive_limit;
                 (Change::CameBack, LetterEvent::ComeBack { redrive, most_redrives })
             }
@@ -85,7 +86,7 @@ impl Identity {
         }
     }
 
-    /// Whose run's letters it is counted to, if it came back.
+    /// The run that counts the letter as come back, if the change is that.
     pub(crate) fn run(&self, change: Change) -> Option<&RunId> {
         match change {
             Change::CameBack | Change::Recalled => {
@@ -95,7 +96,7 @@ impl Identity {
         }
     }
 
-    /// What the index says after a change.
+    /// The entry of the letter after a change.
     pub(crate) fn entry(
         &self,
         change: Change,
@@ -111,8 +112,9 @@ impl Identity {
         let collected_as = ids.split_off(ids.len().saturating_sub(MOST_IDS));
         match change {
             Change::New => new,
-            // The same message once more stays where it is. What is recalled is as it was before its run, with the message
-            // and the failure that it had; the keys that the run has extended may be of what a patch made of it.
+            // A copy does not change where the message is. A recalled letter is as it was before its run, with the
+            // message and the failure that it had. The keys that the run has extended may be those of a patched event,
+            // so the entry does not take them over.
             Change::Copy | Change::Recalled => Entry { collected_as, ..found.clone() },
             Change::CameBack => Entry {
                 collected_at: found.collected_at,

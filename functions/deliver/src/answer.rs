@@ -1,10 +1,10 @@
-//! What a service's answer means.
+//! Judges the answer of a service.
 
 use dedupe::leased::{Attempt, Delivery};
 use event::{Code, Failure};
 use outbound::{Answer, RequestError};
 
-/// The result of an attempt, and whether another attempt may have a better one.
+/// The result of an attempt, and whether another attempt in this invocation may have a better one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meaning {
     pub(crate) delivery: Delivery,
@@ -21,20 +21,20 @@ impl Meaning {
     }
 }
 
-/// The meaning of an answer. `who` is the service as a person knows it. Only the status counts, whatever is
-/// in the body.
+/// Judges an answer by its status alone. `who` is the sink as failures name it. The sections are those of the draft
+/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>.
 ///
-/// | answer | means |
+/// | answer | result |
 /// | --- | --- |
-/// | 2xx | taken |
-/// | 429, 503 with `Retry-After` | tried again, not before the time it asks for |
-/// | 408, 425, 5xx, none in time | tried again; it may have been taken |
-/// | no connection | tried again; nothing was sent |
-/// | an address that no request may go to | tried again, in another invocation; nothing was sent |
-/// | 401, 403, 407 | the credentials' fault, not the event's: tried again, in another invocation, and after a 401 or 403 at once where a secret has changed (`service.rs`) |
-/// | 409 to a repeat | the service is still at work on the key (the draft, section 2.6): tried again |
-/// | 422 to a repeat | a copy with another body may have the key (section 2.7): tried again, in another invocation |
-/// | any other, 409 and 422 too | refused: a dead letter |
+/// | 2xx | the event is delivered |
+/// | 429, 503 with `Retry-After` | it is tried again, not before the time that the service asks for |
+/// | 408, 425, 5xx, none in time | it is tried again, and may have been delivered |
+/// | no connection | it is tried again; nothing was sent |
+/// | a forbidden address | it is tried again in another invocation; nothing was sent |
+/// | 401, 403, 407 | the credentials are at fault, not the event: it is tried again in another invocation, and after a 401 or 403 at once if a secret has changed (`service.rs`) |
+/// | 409 to a repeat | the service still works on the key (section 2.6): it is tried again |
+/// | 422 to a repeat | a copy with another body may have the key (section 2.7): it is tried again in another invocation |
+/// | any other, also a first 409 or 422 | the event is refused, and becomes a dead letter |
 pub(crate) fn meaning(
     result: Result<Answer, RequestError>,
     who: &str,
@@ -70,18 +70,21 @@ pub(crate) fn meaning(
 
 fn no_answer(error: &RequestError, who: &str) -> Meaning {
     let reason = format!("{who}: {error}");
-    let unavailable = |reason| Failure::transient(Code::DependencyUnavailable, reason);
     match error {
         RequestError::Url => {
             Meaning::last(Delivery::Refused(Failure::permanent(Code::DeliveryRefused, reason)))
         }
-        // The configuration's fault, or a name server's.
-        RequestError::Forbidden { .. } => {
+        // The configuration or a name server is at fault.
+        RequestError::Forbidden { .. } | RequestError::Certificates { .. } => {
             Meaning::last(Delivery::Refused(Failure::transient(Code::DependencyRefused, reason)))
         }
-        RequestError::Connection => Meaning::passing(Delivery::Refused(unavailable(reason))),
+        RequestError::Connection => {
+            let failure = Failure::transient(Code::DependencyUnavailable, reason);
+            Meaning::passing(Delivery::Refused(failure))
+        }
         RequestError::BrokenOff | RequestError::TimedOut { .. } => {
-            Meaning::passing(Delivery::Unknown(unavailable(reason)))
+            let failure = Failure::transient(Code::DependencyUnavailable, reason);
+            Meaning::passing(Delivery::Unknown(failure))
         }
     }
 }
@@ -145,14 +148,18 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check_error(error: RequestError, expected: Was) {
+        assert_eq!(was(meaning(Err(error), "sink s", Attempt::First).delivery), expected);
+    }
+
     #[test]
     fn what_was_never_sent_took_no_effect() {
-        let of = |error| was(meaning(Err(error), "sink s", Attempt::First).delivery);
-        let away = (FailureKind::Transient, Code::DependencyUnavailable);
-        assert_eq!(of(RequestError::Connection), Was::Refused(away.0, away.1));
+        let (transient, unavailable) = (FailureKind::Transient, Code::DependencyUnavailable);
+        check_error(RequestError::Connection, Was::Refused(transient, unavailable));
         let forbidden = RequestError::Forbidden { address: "127.0.0.1".parse().unwrap() };
-        assert_eq!(of(forbidden), Was::Refused(away.0, Code::DependencyRefused));
-        assert_eq!(of(RequestError::BrokenOff), Was::Unknown(away.0, away.1));
-        assert_eq!(of(RequestError::TimedOut { limit_ms: 1 }), Was::Unknown(away.0, away.1));
+        check_error(forbidden, Was::Refused(transient, Code::DependencyRefused));
+        check_error(RequestError::BrokenOff, Was::Unknown(transient, unavailable));
+        check_error(RequestError::TimedOut { limit_ms: 1 }, Was::Unknown(transient, unavailable));
     }
 }

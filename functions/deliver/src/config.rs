@@ -4,11 +4,11 @@ use aws::ServiceSettings;
 use runtime::Settings;
 use runtime::env::{EnvError, Lookup, required};
 
-/// What the template gives this function.
+/// The variables that the template sets for this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
-    /// Where the runs of redrive are, of which some may be cancelled.
+    /// The table of redrive's runs, which says which of them are cancelled.
     pub(crate) letters_table: String,
     pub(crate) dedupe_table: String,
     pub(crate) services: ServiceSettings,

@@ -14,7 +14,7 @@ use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::LeasedStage;
 use runtime::{
-    Batches, Policy, exit_code, init_logs, load_contracts, load_variables, serve_batches,
+    Batches, Policy, exit_code, init_logs, load_variables, open_contracts, serve_batches,
 };
 
 use crate::config::Config;
@@ -32,14 +32,15 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.settings.contracts_dir)?;
+    let contracts = open_contracts(&config.settings.contracts_dir)?;
     let variables = load_variables(&config.services.variables_file)?;
-    let services = Services::bind(&contracts, &variables)?;
+    let services = Services::new(variables);
     let sdk = sdk_config(&Process)?;
     let queue = Queues::lazy(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
-    let client = config.services.client(&sdk, services.need_tls(), services.dependencies())?;
+    let dependencies = contracts.declared_dependencies().clone();
+    let client = config.services.client(&sdk, dependencies);
     serve_batches(Batches {
         stage: LeasedStage::new(contracts, Delivering::new(services, client), store),
         dead_letters: config.settings.dead_letters(queue.clone()),

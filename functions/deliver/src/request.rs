@@ -1,4 +1,4 @@
-//! An event as a request.
+//! Builds the request that delivers an event.
 
 use bytes::Bytes;
 use contracts::{HttpBody, UrlError};
@@ -16,10 +16,10 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// <https://www.w3.org/TR/trace-context/>
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Without the headers of the contract, which are filled in for each attempt.
+/// The request of an event. Headers with secrets are not included, since they are filled in for each attempt.
 ///
 /// # Errors
-/// Permanent: what the URL or a header needs is not in the event.
+/// When the event lacks something that the URL or a header needs; permanent.
 pub(crate) fn request(
     event: &Event<'_>,
     id: &RecordId,
@@ -43,15 +43,15 @@ pub(crate) fn request(
     })?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(service.body)));
     headers.insert(IDEMPOTENCY_KEY, key(id)?);
-    // A producer's own text may be none that a header can hold.
+    // The text may come from a producer, and a header may not be able to hold it. It is left out then.
     headers.extend(
         HeaderValue::try_from(&event.envelope.traceparent).ok().map(|trace| (TRACEPARENT, trace)),
     );
     Ok(Request { method: service.method.clone(), url, headers, body: Bytes::from(body) })
 }
 
-/// A string of RFC 8941, section 3.3.3, as the draft asks: sink and key, since two sinks of a dataset
-/// may have one service.
+/// The idempotency key of a request, as a string of RFC 8941, section 3.3.3, which the draft asks for. It has the sink
+/// and the event's key, since two sinks of a dataset may use one service.
 fn key(id: &RecordId) -> Result<HeaderValue, Failure> {
     HeaderValue::try_from(format!("\"{id}\"")).map_err(|_| {
         let reason = "the idempotency key is not one that a header can hold";

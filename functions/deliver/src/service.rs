@@ -1,4 +1,4 @@
-//! The sink of services: sends a request for each event, and tries it as often as the invocation allows.
+//! The sink for services. It sends a request for each event, and repeats it as often as the invocation allows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::answer::{Meaning, meaning};
 use crate::request::request;
 use crate::services::Services;
 
-/// Delivers to services.
+/// Delivers events to services.
 pub(crate) struct Delivering<A, K, B: Store, W: Host> {
     services: Services,
     client: DependencyClient<A, K, B, W>,
 }
 
-/// One event's request, and how long an attempt may take.
+/// The request of one event, and the longest time for an attempt.
 pub(crate) struct Prepared {
     request: Request,
     headers: Arc<HeaderTemplates>,
@@ -54,7 +54,8 @@ where
     }
 
     fn request(&self, event: &Event<'_>, sink: &Sink) -> Result<Prepared, Failure> {
-        let service = self.services.of(&event.envelope.dataset, &sink.name).ok_or_else(|| {
+        let services = self.services.of(event.contract)?;
+        let service = services.get(&sink.name).ok_or_else(|| {
             let reason = format!("`{}` has no service", sink.name);
             Failure::permanent(Code::DependencyRefused, reason)
         })?;
@@ -103,7 +104,7 @@ where
             {
                 let held_back =
                     self.client.unavailable_dependency(&call).map(NotSent::into_failure);
-                return outcome(waiting(delivery, held_back), attempt);
+                return outcome(wait_for_dependency(delivery, held_back), attempt);
             }
         }
     }
@@ -113,7 +114,7 @@ where
     }
 }
 
-/// How long the service asks to be left alone.
+/// How long the service asks to be left alone, if it does.
 fn asked_wait(failure: &Failure) -> Option<Duration> {
     match failure.kind {
         FailureKind::Throttled { retry_after } => retry_after,
@@ -121,8 +122,9 @@ fn asked_wait(failure: &Failure) -> Option<Duration> {
     }
 }
 
-/// The same, where what may succeed later waits for a dependency that is known to be unavailable.
-fn waiting(delivery: Delivery, held_back: Option<Failure>) -> Delivery {
+/// Replaces the failure of a delivery that may succeed later by the wait for its dependency, if that is known to be
+/// unavailable.
+fn wait_for_dependency(delivery: Delivery, held_back: Option<Failure>) -> Delivery {
     match (delivery, held_back) {
         (Delivery::Refused(failure), Some(wait)) if failure.kind != FailureKind::Permanent => {
             Delivery::Refused(wait)
@@ -132,7 +134,7 @@ fn waiting(delivery: Delivery, held_back: Option<Failure>) -> Delivery {
     }
 }
 
-/// What the last attempt says counts for all of them only if no other may have taken effect.
+/// The outcome of all attempts. A refusal of the last attempt counts only if no earlier one may have taken effect.
 fn outcome(last: Delivery, attempt: Attempt) -> Delivery {
     match last {
         Delivery::Refused(failure) if attempt == Attempt::Repeated => Delivery::Unknown(failure),

@@ -1,36 +1,40 @@
-//! The services that contracts deliver to, ready to be asked.
+//! The services that contracts deliver to, with their variables filled in.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::{
-    Catalog, Dependency, HttpBody, HttpMethod, HttpSink, Target, UrlTemplate, Variables,
+    Contract, HttpBody, HttpMethod, HttpSink, PerDataset, Target, UrlTemplate, Variables,
 };
+use event::{Code, Failure};
 use http::Method;
 use outbound::{HeaderTemplates, Unbound};
 
-/// One sink of one dataset.
+/// The service of one sink of a dataset.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) method: Method,
     pub(crate) url: UrlTemplate,
-    /// What every request says, as the contract has it.
+    /// The headers that the contract declares.
     pub(crate) headers: Arc<HeaderTemplates>,
     pub(crate) body: HttpBody,
-    /// Of one attempt.
+    /// The longest time for one attempt.
     pub(crate) limit: Duration,
-    /// As its circuit breaker is called.
+    /// The name of the dependency, which is that of its circuit breaker.
     pub(crate) dependency: String,
 }
 
-/// Those of each dataset, by the names of its sinks.
+/// The services of all datasets. Those of a dataset are set up with its first event.
 pub(crate) struct Services {
-    by_dataset: BTreeMap<String, BTreeMap<String, Service>>,
-    dependencies: BTreeMap<String, Dependency>,
+    variables: Variables,
+    bound: PerDataset<ServicesOfDataset>,
 }
 
-/// A sink cannot be delivered to.
+/// The services of one dataset, by the names of its sinks.
+pub(crate) type ServicesOfDataset = BTreeMap<String, Service>;
+
+/// Why events cannot be delivered to a sink.
 #[derive(Debug, thiserror::Error)]
 #[error("the sink `{sink}` of `{dataset}`: {source}")]
 pub(crate) struct ServiceError {
@@ -40,41 +44,37 @@ pub(crate) struct ServiceError {
     source: Box<Unbound>,
 }
 
+/// The next deployment may bring what is missing.
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::transient(Code::ContractBroken, error.to_string())
+    }
+}
+
 impl Services {
+    pub(crate) fn new(variables: Variables) -> Self {
+        Self { variables, bound: PerDataset::default() }
+    }
+
+    /// The services of a contract.
+    ///
     /// # Errors
-    /// When a contract needs a variable that is not in the file, or that is not what it is used for.
-    pub(crate) fn bind(contracts: &Catalog, variables: &Variables) -> Result<Self, ServiceError> {
-        let (mut by_dataset, mut dependencies) = (BTreeMap::new(), BTreeMap::new());
-        for contract in contracts.iter() {
-            let mut of_dataset = BTreeMap::new();
+    /// When the contract needs a variable that the file does not have, or that does not fit its use.
+    pub(crate) fn of(&self, contract: &Contract) -> Result<Arc<ServicesOfDataset>, ServiceError> {
+        self.bound.get_or_make(&contract.dataset, || {
+            let mut services = ServicesOfDataset::new();
             for sink in &contract.sinks {
                 let Target::Http(http) = &sink.target else { continue };
-                let service = Service::bind(http, variables).map_err(|source| ServiceError {
-                    dataset: contract.dataset.clone(),
-                    sink: sink.name.clone(),
-                    source: Box::new(source),
-                })?;
-                let name = service.dependency.clone();
-                dependencies.insert(name, contracts.dependency(&service.dependency));
-                of_dataset.insert(sink.name.clone(), service);
+                let service =
+                    Service::bind(http, &self.variables).map_err(|source| ServiceError {
+                        dataset: contract.dataset.clone(),
+                        sink: sink.name.clone(),
+                        source: Box::new(source),
+                    })?;
+                services.insert(sink.name.clone(), service);
             }
-            by_dataset.insert(contract.dataset.clone(), of_dataset);
-        }
-        Ok(Self { by_dataset, dependencies })
-    }
-
-    pub(crate) fn of(&self, dataset: &str, sink: &str) -> Option<&Service> {
-        self.by_dataset.get(dataset)?.get(sink)
-    }
-
-    /// What they depend on, by name.
-    pub(crate) fn dependencies(&self) -> BTreeMap<String, Dependency> {
-        self.dependencies.clone()
-    }
-
-    pub(crate) fn need_tls(&self) -> bool {
-        let mut all = self.by_dataset.values().flat_map(BTreeMap::values);
-        all.any(|service| service.url.begins_with("https://"))
+            Ok(services)
+        })
     }
 }
 

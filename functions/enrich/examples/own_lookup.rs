@@ -1,4 +1,4 @@
-//! An enricher of one's own: the great-circle distance between two airports, which nobody has to be asked for.
+//! A lookup of one's own: the great-circle distance between two airports, which it computes without asking a service.
 //!
 //! A contract declares it as `{name: distance, into: distance, custom: {lookup: great-circle, key: {from: /origin,
 //! to: /dest}}}`, and `template.yaml` builds this binary in place of `enrich`.
@@ -22,9 +22,12 @@ pub(crate) struct GreatCircle {
 
 impl GreatCircle {
     fn distance(&self, key: &LookupKey) -> Option<LookupAnswer> {
-        let place = |part: &str| self.airports.get(key.parts().get(part)?.as_str()?);
-        let miles = haversine_miles(*place("from")?, *place("to")?);
+        let miles = haversine_miles(self.place(key, "from")?, self.place(key, "to")?);
         to_raw_value(&json!({ "miles": miles })).ok().map(LookupAnswer::Document)
+    }
+
+    fn place(&self, key: &LookupKey, part: &str) -> Option<(f64, f64)> {
+        self.airports.get(key.parts().get(part)?.as_str()?).copied()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a service's answer means.
+//! Turns a service's answer into a document, or into the failure of the event.
 
 use std::fmt::Display;
 
@@ -8,19 +8,21 @@ use outbound::{Answer, BodyError, RequestError};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Why there is no answer.
+/// The event's failure where a request had no answer.
 pub(crate) fn failure(error: &RequestError, enricher: &str) -> Failure {
     let reason = format!("enricher {enricher}: {error}");
     match error {
         RequestError::Url => Failure::permanent(Code::EnricherRefused, reason),
-        RequestError::Forbidden { .. } => Failure::transient(Code::DependencyRefused, reason),
+        RequestError::Forbidden { .. } | RequestError::Certificates { .. } => {
+            Failure::transient(Code::DependencyRefused, reason)
+        }
         RequestError::Connection | RequestError::BrokenOff | RequestError::TimedOut { .. } => {
             Failure::transient(Code::DependencyUnavailable, reason)
         }
     }
 }
 
-/// Why there is no document, though the service has one.
+/// The failure where the service answered with a document whose body could not be read.
 fn unread(error: &BodyError, enricher: &str) -> Failure {
     let code = match error {
         BodyError::TooLong { .. } | BodyError::Coding { .. } => Code::EnricherBadAnswer,
@@ -29,10 +31,11 @@ fn unread(error: &BodyError, enricher: &str) -> Failure {
     Failure::transient(code, format!("enricher {enricher}: {error}"))
 }
 
-/// The document that the service gave; `None` where it has none for this event.
+/// The part of the service's document that is kept; `None` where the service has none for this event.
 ///
-/// A 404 is an answer, not an outage, and so is one without the part that is kept. A bad answer is the
-/// service's failure, not the event's, and so are refused credentials: it is tried again.
+/// A 404 says that the service knows nothing of this event, and so does a document without the part that is kept:
+/// neither is an outage. A malformed answer and refused credentials are the service's failure, not the event's, so
+/// they are transient and the event is tried again.
 pub(crate) fn document(
     answer: &Answer,
     enricher: &Enricher,
@@ -54,11 +57,11 @@ pub(crate) fn document(
     }
 }
 
-/// The part of a document that is kept; `None` where it has none.
+/// The part of a document that is kept; `None` where the document lacks that part.
 ///
 /// # Errors
-/// [`Code::EnricherBadAnswer`] (transient): it is no JSON object, holds a number that could not be kept, or breaks
-/// the enricher's schema.
+/// [`Code::EnricherBadAnswer`] (transient), where the document is no JSON object, holds a number that cannot be
+/// stored without loss, or violates the enricher's schema.
 pub(crate) fn kept(document: &[u8], enricher: &Enricher) -> Result<Option<Box<RawValue>>, Failure> {
     let Enricher { name, keep, schema, .. } = enricher;
     let payload = Payload::parse(document).map_err(|bad| bad_answer(name, &bad.reason))?;
@@ -72,7 +75,7 @@ pub(crate) fn kept(document: &[u8], enricher: &Enricher) -> Result<Option<Box<Ra
     part(&payload.value, enricher)
 }
 
-/// The same, of a document that was found to be in order before.
+/// The part that is kept of a document that [`kept`]'s checks have passed already.
 pub(crate) fn part_of_checked(
     document: &RawValue,
     enricher: &Enricher,
@@ -139,13 +142,17 @@ mod tests {
 
     #[test]
     fn a_part_of_the_answer_is_kept_with_its_digits() {
-        let kept = |keep: &str, body| document(&answer(200, body), &enricher(keep)).unwrap();
         let body = r#"{"now": {"t": 1.50, "n": [null, 12345678901234567890]}}"#;
-        assert_eq!(kept("/now/t", body).unwrap().get(), "1.50");
-        assert_eq!(kept("/now/n", body).unwrap().get(), "[null,12345678901234567890]");
+        assert_eq!(part_of(body, "/now/t").unwrap(), "1.50");
+        assert_eq!(part_of(body, "/now/n").unwrap(), "[null,12345678901234567890]");
         for absent in ["/later", "/now/n/0"] {
-            assert!(kept(absent, body).is_none(), "{absent}");
+            assert_eq!(part_of(body, absent), None, "{absent}");
         }
+    }
+
+    fn part_of(body: &'static str, keep: &str) -> Option<String> {
+        let part = document(&answer(200, body), &enricher(keep)).unwrap();
+        part.map(|part| part.get().to_owned())
     }
 
     #[test]
@@ -160,20 +167,26 @@ mod tests {
 
     #[test]
     fn a_body_that_cannot_be_read_matters_where_there_is_a_document() {
-        let of = |status, error: BodyError| {
-            let answer = Answer { status, retry_after: None, body: Err(error) };
-            document(&answer, &enricher("")).map_err(|failure| (failure.kind, failure.code))
-        };
-        let transient = |code| (FailureKind::Transient, code);
-        let check = |error: BodyError, code| {
-            assert_eq!(of(200, error.clone()).unwrap_err(), transient(code));
-            assert!(of(404, error.clone()).unwrap().is_none());
-            let refused = (FailureKind::Permanent, Code::EnricherRefused);
-            assert_eq!(of(400, error.clone()).unwrap_err(), refused);
-            assert_eq!(of(500, error).unwrap_err(), transient(Code::DependencyUnavailable));
-        };
-        check(BodyError::TooLong { limit: 1 }, Code::EnricherBadAnswer);
-        check(BodyError::BrokenOff, Code::DependencyUnavailable);
-        check(BodyError::TimedOut { limit_ms: 1 }, Code::DependencyUnavailable);
+        check_unread(&BodyError::TooLong { limit: 1 }, Code::EnricherBadAnswer);
+        check_unread(&BodyError::BrokenOff, Code::DependencyUnavailable);
+        check_unread(&BodyError::TimedOut { limit_ms: 1 }, Code::DependencyUnavailable);
+    }
+
+    /// Checks the failure's code for a 200 whose body cannot be read. With other statuses the body does not matter.
+    #[track_caller]
+    fn check_unread(error: &BodyError, code: Code) {
+        let (transient, permanent) = (FailureKind::Transient, FailureKind::Permanent);
+        assert_eq!(without_body(200, error).unwrap_err(), (transient, code));
+        assert!(without_body(404, error).unwrap().is_none());
+        assert_eq!(without_body(400, error).unwrap_err(), (permanent, Code::EnricherRefused));
+        assert_eq!(without_body(500, error).unwrap_err(), (transient, Code::DependencyUnavailable));
+    }
+
+    fn without_body(
+        status: u16,
+        error: &BodyError,
+    ) -> Result<Option<Box<RawValue>>, (FailureKind, Code)> {
+        let answer = Answer { status, retry_after: None, body: Err(error.clone()) };
+        document(&answer, &enricher("")).map_err(|failure| (failure.kind, failure.code))
     }
 }

@@ -1,4 +1,4 @@
-//! Asking one enricher about one event, and what becomes of the event where it has no answer.
+//! Asks one enricher about one event, and decides what becomes of the event where there is no answer.
 
 use breaker::{Host, Store, WaitReason};
 use contracts::{Enricher, Missing, Unavailable};
@@ -11,21 +11,21 @@ use crate::enrichers::{Ready, ReadySource};
 use crate::http::cache_key;
 use crate::question::{NoAnswer, Question};
 
-/// What becomes of the event.
+/// With what the event goes on.
 #[derive(Debug)]
 pub(crate) enum Enrichment {
-    /// It goes on with this document.
+    /// With this document.
     Document(Box<RawValue>),
-    /// It goes on with this document, which is out of date, marked.
+    /// With this document from the cache, which is out of date. The event is marked as degraded.
     Stale(Box<RawValue>),
-    /// It goes on with null, marked.
+    /// With null in place of a document. The event is marked as degraded.
     Nothing,
 }
 
-/// Asks an enricher.
+/// Asks an enricher about one event.
 ///
 /// # Errors
-/// What keeps the event from going on.
+/// The failure of the event, where its contract does not let it go on without an answer.
 pub(crate) async fn ask<A, K, B, W>(
     client: &DependencyClient<A, K, B, W>,
     ready: &Ready,
@@ -38,19 +38,18 @@ where
     W: Host + Pause + Clone,
 {
     let enricher = &ready.enricher;
-    let now = || client.now();
-    // An event that lacks what the question needs has no answer.
+    // An event that lacks a part of the question is treated as one that the enricher knows nothing of.
     let (key, answer) = match &ready.source {
         ReadySource::Http(source) => {
             let Some(request) = source.request(question) else { return missing(enricher) };
             let asking = source.answer(client, enricher, &request, question);
-            remembered(&ready.cache, || cache_key(&request), now, asking).await
+            by_cache(&ready.cache, || cache_key(&request), || client.now(), asking).await
         }
         ReadySource::Lookup(source) => {
             let Some(key) = source.key.key(question.payload) else { return missing(enricher) };
             let text = key.as_str().to_owned();
             let asking = source.answer(client, enricher, key, question);
-            remembered(&ready.cache, || text, now, asking).await
+            by_cache(&ready.cache, || text, || client.now(), asking).await
         }
         ReadySource::Reference(source) => {
             let Some(key) = source.key(question.payload) else { return missing(enricher) };
@@ -69,8 +68,8 @@ where
     }
 }
 
-/// The answer, by way of the cache if there is one, with the key that it has there.
-async fn remembered(
+/// The answer, by way of the cache if there is one, and the key that the answer has there.
+async fn by_cache(
     cache: &Option<Cache<NoAnswer>>,
     key: impl FnOnce() -> String,
     now: impl Fn() -> Timestamp,
@@ -82,7 +81,7 @@ async fn remembered(
     (Some(key), answer)
 }
 
-/// What becomes of an event that the service has nothing for.
+/// What becomes of an event that the enricher knows nothing of.
 fn missing(enricher: &Enricher) -> Result<Enrichment, Failure> {
     match enricher.missing {
         Missing::Degrade => Ok(Enrichment::Nothing),
@@ -93,7 +92,7 @@ fn missing(enricher: &Enricher) -> Result<Enrichment, Failure> {
     }
 }
 
-/// What becomes of an event that the service gave no answer for.
+/// What becomes of an event that has no answer because of a failure.
 fn without_answer(no_answer: NoAnswer, enricher: &Enricher) -> Result<Enrichment, Failure> {
     let is_services_fault = match &no_answer {
         NoAnswer::Failed(failure) => failure.kind != FailureKind::Permanent,
@@ -107,7 +106,7 @@ fn without_answer(no_answer: NoAnswer, enricher: &Enricher) -> Result<Enrichment
             ..
         })
     );
-    // Of what is not asked, the line of its breaker tells, once for an invocation.
+    // Where the dependency is not asked, its breaker logs that once for each invocation.
     let was_asked = matches!(&no_answer, NoAnswer::Failed(_));
     let failure = no_answer.into_failure();
     match enricher.unavailable {

@@ -1,11 +1,11 @@
-//! Asking once for what several events want to know at the same time.
+//! Puts the keys that several events ask for at the same time into one call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
 
-/// Collects the keys that events of an invocation ask for, and asks for those of one batch in one call.
+/// Collects the keys that the events of an invocation ask for, and asks for those of one batch in one call.
 pub(crate) struct Batcher<K, T> {
     max_keys: usize,
     /// The batch that still takes keys.
@@ -14,7 +14,7 @@ pub(crate) struct Batcher<K, T> {
 
 struct Batch<K, T> {
     keys: Mutex<BTreeSet<K>>,
-    /// Who holds the lock asks; what came of it is there afterwards.
+    /// Whoever holds the lock makes the call; the answers stay here for the others of the batch.
     answers: AsyncMutex<Option<BTreeMap<K, T>>>,
 }
 
@@ -29,15 +29,16 @@ impl<K: Ord + Clone, T: Clone> Batcher<K, T> {
         Self { max_keys: max_keys.max(1), open: Mutex::default() }
     }
 
-    /// The answer for one key. The first of a batch lets the others of its invocation join, and `call` is made
-    /// with all keys; where whoever makes it is ended in the middle, the next one makes it again. `None` if
-    /// `call` had no answer for the key.
+    /// The answer for one key; `None` if `call` had no answer for it.
+    ///
+    /// The first event of a batch lets the others of its invocation join, and then makes `call` with all keys. If
+    /// that event is cancelled during the call, the next one of the batch makes the call again.
     pub(crate) async fn ask<F>(&self, key: K, call: impl FnOnce(Vec<K>) -> F) -> Option<T>
     where
         F: Future<Output = BTreeMap<K, T>>,
     {
         let batch = self.join(&key);
-        // All events of an invocation that are ready come this far before any goes on.
+        // All other events of the invocation that can run come this far before this one goes on.
         tokio::task::yield_now().await;
         let mut answers = batch.answers.lock().await;
         if answers.is_none() {
@@ -60,7 +61,7 @@ impl<K: Ord + Clone, T: Clone> Batcher<K, T> {
         Arc::clone(&open)
     }
 
-    /// The batch takes no more keys.
+    /// Closes the batch, which takes no more keys from here on; the keys that it has.
     fn close(&self, batch: &Arc<Batch<K, T>>) -> Vec<K> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&open, batch) {
@@ -79,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// What was asked for, call by call.
+    /// The keys of each call.
     #[derive(Default)]
     struct Calls(RefCell<Vec<Vec<u32>>>);
 

@@ -1,4 +1,5 @@
-//! What an environment remembers of one enricher's answers, and asking only once what many want to know.
+//! The answers of one enricher that an execution environment remembers. Events that want the same answer at the same
+//! time share one request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +11,13 @@ use quick_cache::unsync;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex as AsyncMutex;
 
-/// What a service has for a request; `None` if it has nothing.
+/// The document that a service has for a request; `None` if it knows nothing.
 pub(crate) type Known = Option<Box<RawValue>>;
 
-/// The most bytes that one enricher's answers take, with their requests.
+/// The most bytes of memory that one enricher's answers and their requests take.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Answers by their requests. What is asked least often is forgotten first (S3-FIFO:
+/// Answers by their requests. The answers that are asked for least often are dropped first (by the algorithm S3-FIFO,
 /// <https://s3fifo.com>).
 pub(crate) struct Cache<F> {
     rule: CacheRule,
@@ -25,7 +26,8 @@ pub(crate) struct Cache<F> {
     under_way: Mutex<BTreeMap<String, Arc<Asking<F>>>>,
 }
 
-/// One request for all who want its answer. Who asks it holds the lock; what came of it is there after that.
+/// One request for all events that want its answer. Whoever sends it holds the lock; the outcome stays here for the
+/// others.
 type Asking<F> = AsyncMutex<Option<Result<Known, F>>>;
 
 #[derive(Clone)]
@@ -34,10 +36,11 @@ struct Remembered {
     at: Timestamp,
 }
 
-/// What an answer takes, about; and at the least its share of [`MOST_BYTES`], so that there are never more of
-/// them than there may be.
+/// Weighs an answer by the bytes that it takes, roughly.
 #[derive(Clone)]
 struct Weight {
+    /// Every answer weighs at least this: [`MOST_BYTES`] divided by the most entries. So the cache never has more
+    /// entries than its rule allows.
     least: u64,
 }
 
@@ -49,7 +52,7 @@ impl Weighter<String, Remembered> for Weight {
     }
 }
 
-/// Takes a request off those that are under way, also where whoever asked it was ended.
+/// Removes a request from those that are under way when it is dropped, so also where its sender is cancelled.
 struct Landing<'a, F> {
     cache: &'a Cache<F>,
     request: &'a str,
@@ -68,8 +71,8 @@ impl<F: Clone> Cache<F> {
         Self { rule, answers: Mutex::new(answers), under_way: Mutex::default() }
     }
 
-    /// The answer to a request: what is remembered of it, or what `ask` finds out. Those who want it at the
-    /// same time share one, and its failure too.
+    /// The answer to a request: the one that is remembered, or else the outcome of `ask`. Events that want it at the
+    /// same time share one outcome, and so also its failure.
     pub(crate) async fn answer(
         &self,
         request: &str,
@@ -84,7 +87,7 @@ impl<F: Clone> Cache<F> {
         if let Some(outcome) = &*outcome {
             return outcome.clone();
         }
-        // Whoever held the lock before, if anybody did, was ended in the middle of its request.
+        // If somebody held the lock before, it was cancelled during its request: it left no outcome.
         let _landing = Landing { cache: self, request };
         let answered = ask.await;
         if let Ok(answer) = &answered {
@@ -94,7 +97,7 @@ impl<F: Clone> Cache<F> {
         answered
     }
 
-    /// An answer that is out of date, and may stand in for a service that is away.
+    /// A document that is out of date, but that the rule still allows while the service is unavailable.
     pub(crate) fn stale(&self, request: &str, now: Timestamp) -> Option<Box<RawValue>> {
         let Remembered { answer, at } = self.answers().get(request)?.clone();
         (now.since(at) < self.rule.ttl() + self.rule.stale()).then_some(answer).flatten()
@@ -143,7 +146,7 @@ mod tests {
         Timestamp::from_unix_ms(1_767_225_600_000).plus(Duration::from_secs(seconds))
     }
 
-    /// Asks at this second; whether the service was asked, and what is answered.
+    /// Asks at this second. Returns whether the service was asked, and the answer.
     async fn ask(
         cache: &Cache<&'static str>,
         seconds: u64,
@@ -187,15 +190,7 @@ mod tests {
     async fn what_many_want_to_know_is_asked_once_and_its_failure_is_everybodys() {
         for answer in [Ok(document("1")), Err("away")] {
             let (cache, asked) = (cache(r#""ttl_s": 1"#), Cell::new(0));
-            let one = async || {
-                let asking = async {
-                    asked.set(asked.get() + 1);
-                    tokio::task::yield_now().await;
-                    answer.clone()
-                };
-                cache.answer("/a", || at(0), asking).await.map(|found| found.is_some())
-            };
-            let found = join_all((0..10).map(|_| one())).await;
+            let found = join_all((0..10).map(|_| ask_slowly(&cache, &asked, &answer))).await;
             assert_eq!(asked.get(), 1);
             let expected = answer.clone().map(|found| found.is_some());
             assert!(found.iter().all(|found| *found == expected), "{found:?}");
@@ -203,7 +198,22 @@ mod tests {
         }
     }
 
-    /// A record that hangs is ended: those that wait for its answer ask themselves.
+    /// Asks a service that counts its requests and lets the others run before it answers. Returns whether there was
+    /// a document.
+    async fn ask_slowly(
+        cache: &Cache<&'static str>,
+        asked: &Cell<u32>,
+        answer: &Result<Known, &'static str>,
+    ) -> Result<bool, &'static str> {
+        let asking = async {
+            asked.set(asked.get() + 1);
+            tokio::task::yield_now().await;
+            answer.clone()
+        };
+        cache.answer("/a", || at(0), asking).await.map(|found| found.is_some())
+    }
+
+    /// A record that takes too long is cancelled: those that wait for its answer ask for themselves.
     #[tokio::test]
     async fn whoever_is_ended_in_the_middle_leaves_the_others_their_turn() {
         let cache = cache(r#""ttl_s": 1"#);
@@ -216,19 +226,21 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_is_kept_than_its_entries_and_its_bytes() {
-        let kept = async |entries: usize, bytes: usize| {
-            let cache = cache(&format!(r#""ttl_s": 100, "entries": {entries}"#));
-            let text = format!("\"{}\"", "x".repeat(bytes));
-            for number in 0..500 {
-                let request = number.to_string();
-                let asking = async { Ok(document(&text)) };
-                cache.answer(&request, || at(0), asking).await.unwrap();
-            }
-            (0..500).filter(|number| cache.fresh(&number.to_string(), at(0)).is_some()).count()
-        };
-        let few = kept(50, 10).await;
+        let few = count_kept(50, 10).await;
         assert!((25..=50).contains(&few), "{few}");
-        let large = kept(10_000, 1024 * 1024).await;
+        let large = count_kept(10_000, 1024 * 1024).await;
         assert!((8..=16).contains(&large), "{large}");
+    }
+
+    /// How many of 500 answers of this many bytes a cache of this many entries keeps.
+    async fn count_kept(entries: usize, bytes: usize) -> usize {
+        let cache = cache(&format!(r#""ttl_s": 100, "entries": {entries}"#));
+        let text = format!("\"{}\"", "x".repeat(bytes));
+        for number in 0..500 {
+            let request = number.to_string();
+            let asking = async { Ok(document(&text)) };
+            cache.answer(&request, || at(0), asking).await.unwrap();
+        }
+        (0..500).filter(|number| cache.fresh(&number.to_string(), at(0)).is_some()).count()
     }
 }

@@ -1,4 +1,4 @@
-//! The environment of enrich.
+//! The settings of enrich, which it reads from its environment.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use contracts::SinkKind;
 use runtime::Settings;
 use runtime::env::{EnvError, Lookup, is_url, parsed, required};
 
-/// What the template gives this function.
+/// The settings that the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
-    /// Where the runs of redrive are, of which some may be cancelled.
+    /// The table of the letters and of redrive's runs. A message of a cancelled run is dropped.
     pub(crate) letters_table: String,
-    /// The queue of each kind of sink.
+    /// The URL of the queue of each kind of sink.
     pub(crate) sink_queues: BTreeMap<SinkKind, String>,
     pub(crate) services: ServiceSettings,
-    /// The tables that enrichers look things up in, by the names that contracts give them.
+    /// The names of the DynamoDB tables that enrichers read, by the names that contracts give them.
     pub(crate) lookup_tables: BTreeMap<String, String>,
-    /// The bucket of reference data.
+    /// The S3 bucket of the reference data.
     pub(crate) reference_bucket: String,
 }
 

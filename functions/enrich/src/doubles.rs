@@ -1,4 +1,4 @@
-//! Lookups that a test lays out, and what they were asked for.
+//! Lookups and files whose answers a test sets, and which record what they are asked for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 
 use crate::enrichers::Tables;
 
-/// What a key is answered with.
+/// The answer to a key.
 type Answers = dyn Fn(&LookupKey) -> Result<LookupAnswer, LookupError> + Send + Sync;
 
-/// A lookup; clones share what they were asked for.
+/// A lookup in memory. Clones share the record of their calls.
 #[derive(Clone)]
 pub(crate) struct MemoryLookup {
     max_keys: usize,
@@ -31,7 +31,7 @@ impl MemoryLookup {
         Self { max_keys, answers: Arc::new(answers), calls: Arc::default() }
     }
 
-    /// The keys of each call since the last time.
+    /// The keys of each call since this was last read.
     pub(crate) fn take_calls(&self) -> Vec<Vec<String>> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
@@ -63,9 +63,10 @@ impl Tables for MemoryLookup {
     }
 }
 
-/// Files by their names, each with an entity tag; clones share them.
+/// Files in memory. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryFiles {
+    /// By the file's name: its entity tag and its content.
     files: Arc<Mutex<BTreeMap<String, (String, String)>>>,
     is_away: Arc<Mutex<bool>>,
     reads: Arc<Mutex<Vec<&'static str>>>,
@@ -81,7 +82,7 @@ impl MemoryFiles {
         *self.is_away.lock().unwrap() = is_away;
     }
 
-    /// What each reading since the last time was answered with.
+    /// The kind of answer of each reading since this was last read.
     pub(crate) fn take_reads(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.reads.lock().unwrap())
     }

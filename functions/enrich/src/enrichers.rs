@@ -1,11 +1,12 @@
-//! The enrichers of all datasets, ready to be asked: their variables are in place, and what they look things up
-//! in is there.
+//! The enrichers of all datasets, ready to be asked: their variables are resolved, and their tables, files and
+//! lookups are connected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{Catalog, Dependency, Enricher, Source, Variables, in_rounds};
+use contracts::{Contract, Enricher, PerDataset, Source, Variables, in_rounds};
+use event::{Code, Failure};
 use outbound::{HeaderTemplates, Unbound};
 use runtime::{FileStore, Lookup};
 
@@ -22,32 +23,39 @@ pub(crate) struct Ready {
     pub(crate) cache: Option<Cache<NoAnswer>>,
 }
 
-/// Who is asked.
+/// Where an enricher has its answers from.
 pub(crate) enum ReadySource {
+    /// A service over HTTP.
     Http(HttpSource),
+    /// A DynamoDB table, or a lookup of one's own.
     Lookup(LookupSource),
+    /// A file of reference data.
     Reference(ReferenceSource),
 }
 
-/// The enrichers of each dataset, in rounds: those of one are asked at the same time.
-#[derive(Default)]
+/// The enrichers of all datasets. Those of a dataset are set up with its first event.
 pub(crate) struct Enrichers {
-    pub(crate) by_dataset: BTreeMap<String, Vec<Vec<Ready>>>,
-    /// What they depend on, by name.
-    pub(crate) dependencies: BTreeMap<String, Dependency>,
+    variables: Variables,
+    lookups: Lookups,
+    bound: PerDataset<Rounds>,
 }
 
-/// What enrichers look things up in that are no HTTP requests.
-pub(crate) struct Lookups<'a> {
-    pub(crate) tables: &'a dyn Tables,
-    /// The names of tables, by the names that contracts give them.
-    pub(crate) table_names: &'a BTreeMap<String, String>,
+/// The enrichers of a dataset, in rounds. Those of one round are asked at the same time.
+pub(crate) type Rounds = Vec<Vec<Ready>>;
+
+/// The sources of all enrichers that send no HTTP requests.
+pub(crate) struct Lookups {
+    pub(crate) tables: Box<dyn Tables>,
+    /// The names of the DynamoDB tables, by the names that contracts give them.
+    pub(crate) table_names: BTreeMap<String, String>,
+    /// The files of reference data.
     pub(crate) files: Arc<dyn FileStore>,
-    pub(crate) custom: &'a BTreeMap<String, Arc<dyn Lookup>>,
+    /// The lookups that are built into this binary, by the names that contracts give them.
+    pub(crate) custom: BTreeMap<String, Arc<dyn Lookup>>,
 }
 
-/// Makes lookups of tables.
-pub(crate) trait Tables {
+/// Makes lookups that read tables.
+pub(crate) trait Tables: Send + Sync {
     fn lookup(&self, table: &str, is_consistent: bool) -> Arc<dyn Lookup>;
 }
 
@@ -57,7 +65,7 @@ impl Tables for aws::LookupTables {
     }
 }
 
-/// An enricher cannot be asked.
+/// An enricher of a contract cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("the enricher `{enricher}` of `{dataset}`: {problem}")]
 pub(crate) struct BindError {
@@ -65,6 +73,13 @@ pub(crate) struct BindError {
     enricher: String,
     #[source]
     problem: Box<BindProblem>,
+}
+
+/// The next deployment may bring what is missing.
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        Self::transient(Code::ContractBroken, error.to_string())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -78,42 +93,32 @@ pub(crate) enum BindProblem {
 }
 
 impl Enrichers {
+    pub(crate) fn new(variables: Variables, lookups: Lookups) -> Self {
+        Self { variables, lookups, bound: PerDataset::default() }
+    }
+
+    /// The enrichers of a contract.
+    ///
     /// # Errors
-    /// When a contract needs a variable that is not in the file, or that is not what it is used for; or a table
+    /// When the contract names a variable that is not in the file of variables or is malformed for its use, or a table
     /// or a lookup that this function does not have.
-    pub(crate) fn bind(
-        contracts: &Catalog,
-        variables: &Variables,
-        lookups: &Lookups<'_>,
-    ) -> Result<Self, BindError> {
-        let mut bound = Self::default();
-        for contract in contracts.iter() {
+    pub(crate) fn of(&self, contract: &Contract) -> Result<Arc<Rounds>, BindError> {
+        self.bound.get_or_make(&contract.dataset, || {
             let mut rounds = Vec::new();
             for positions in in_rounds(&contract.enrichers) {
                 let mut round = Vec::new();
                 for position in positions {
                     let enricher = &contract.enrichers[position];
-                    let ready = Ready::bind(enricher, variables, lookups);
+                    let ready = Ready::bind(enricher, &self.variables, &self.lookups);
                     round.push(ready.map_err(|problem| BindError {
                         dataset: contract.dataset.clone(),
                         enricher: enricher.name.clone(),
                         problem: Box::new(problem),
                     })?);
-                    let dependency = contracts.dependency(&enricher.dependency);
-                    bound.dependencies.insert(enricher.dependency.clone(), dependency);
                 }
                 rounds.push(round);
             }
-            bound.by_dataset.insert(contract.dataset.clone(), rounds);
-        }
-        Ok(bound)
-    }
-
-    pub(crate) fn need_tls(&self) -> bool {
-        let mut all = self.by_dataset.values().flatten().flatten();
-        all.any(|ready| match &ready.source {
-            ReadySource::Http(source) => source.http.url.begins_with("https://"),
-            ReadySource::Lookup(_) | ReadySource::Reference(_) => false,
+            Ok(rounds)
         })
     }
 }
@@ -122,7 +127,7 @@ impl Ready {
     fn bind(
         enricher: &Enricher,
         variables: &Variables,
-        lookups: &Lookups<'_>,
+        lookups: &Lookups,
     ) -> Result<Self, BindProblem> {
         let enricher = enricher.bind(variables).map_err(Unbound::from)?;
         let source = match &enricher.source {
@@ -158,7 +163,7 @@ impl Ready {
     }
 }
 
-/// For a person to read.
+/// The names as one text for an error; `none` where there are none.
 fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }

@@ -1,4 +1,4 @@
-//! The stage: each event is completed on its own, and a batch is passed on together.
+//! The stage: each event is enriched on its own, and the events of a batch are sent on together.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::enrichers::{Enrichers, Ready};
 use crate::merge::with_member;
 use crate::question::Question;
 
-/// Calls to a queue at a time.
+/// The most calls to a queue at the same time.
 const SENDS: usize = 4;
 
 pub(crate) struct Enrich<A, K, B: Store, W: Host, Q> {
@@ -28,7 +28,7 @@ pub(crate) struct Enrich<A, K, B: Store, W: Host, Q> {
     sink_queues: BTreeMap<SinkKind, String>,
 }
 
-/// An event, and where it goes.
+/// An event as it is sent on, and to which sinks.
 pub(crate) struct Enriched {
     message: Outgoing,
     sinks: Vec<SinkKind>,
@@ -54,8 +54,8 @@ where
     B: Store,
     W: Host + Pause + Clone,
 {
-    /// Adds what the enrichers of one round know. They are asked at the same time, and each adds its member
-    /// in the order in which the contract has them.
+    /// Adds the answers of one round's enrichers to the event. They are asked at the same time; their members are
+    /// added in the contract's order.
     async fn enrich(
         &self,
         envelope: &mut Envelope,
@@ -99,8 +99,8 @@ where
     }
 }
 
-/// Of the failures of one event's enrichers, the one that decides: what fails for good before what can be
-/// waited for, and what is known to be away before what may be back at the next try.
+/// Of two failures of one event's enrichers, the one that decides. A permanent failure comes before those that a
+/// retry may mend, and a dependency that is known to be unavailable before one that may answer the next try.
 fn graver(one: Option<Failure>, other: Failure) -> Failure {
     let Some(one) = one else { return other };
     if gravity(&other) > gravity(&one) { other } else { one }
@@ -115,7 +115,7 @@ fn gravity(failure: &Failure) -> u8 {
     }
 }
 
-/// Notes on the envelope that an enricher had nothing to give.
+/// Adds an enricher's name to those for whose answers the event is degraded.
 fn mark(envelope: &mut Envelope, enricher: &str) {
     let degraded = envelope.degraded.take();
     envelope.degraded = Some(match degraded {
@@ -139,10 +139,10 @@ where
     async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Enriched, Failure> {
         let mut envelope = Envelope::from_json(&record.body)?;
         let contract = self.contracts.get(&envelope.dataset).map_err(retry_during_deployment)?;
-        // A record has half of what is left of its invocation (runtime::Batches). Its calls are to be back before
-        // that, so that one that was cut short is known for it.
+        // runtime::Batches gives a record half of the rest of its invocation. The calls have to end before that, so
+        // that a call that takes too long is reported as such, and not as a record that hangs.
         let ends_at = deadline.now().plus(deadline.remaining() * 2 / 5);
-        for round in self.enrichers.by_dataset.get(&envelope.dataset).into_iter().flatten() {
+        for round in self.enrichers.of(contract)?.iter() {
             self.enrich(&mut envelope, round, ends_at).await?;
         }
         let is_degraded = envelope.degraded.is_some();

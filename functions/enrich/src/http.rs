@@ -1,4 +1,4 @@
-//! Asking a service over HTTP about one event.
+//! Asks a service over HTTP about one event.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::answer::{document, failure};
 use crate::cache::Known;
 use crate::question::{NoAnswer, Question, wait_for_next_attempt};
 
-/// A service, with the request that asks it.
+/// A service, with the template of its requests.
 pub(crate) struct HttpSource {
     pub(crate) http: HttpEnricher,
     pub(crate) headers: HeaderTemplates,
@@ -39,7 +39,7 @@ impl HttpSource {
         Some(Request { method, url, headers, body })
     }
 
-    /// As many attempts as the dependency allows.
+    /// The service's answer, after as many attempts as the dependency's settings allow.
     pub(crate) async fn answer<A, K, B, W>(
         &self,
         client: &DependencyClient<A, K, B, W>,
@@ -70,7 +70,7 @@ impl HttpSource {
     }
 }
 
-/// By what a request differs from others of its enricher: what is made of the event.
+/// The key of a request's answer in the cache. It has all parts of the request that depend on the event.
 pub(crate) fn cache_key(request: &Request) -> String {
     let mut key = request.url.clone();
     for (name, value) in &request.headers {
@@ -82,7 +82,8 @@ pub(crate) fn cache_key(request: &Request) -> String {
     key
 }
 
-/// What an answer means to the event, and what it says of the service: a bad one is the service's failure.
+/// What an answer means for the event, and what it says about the service. A malformed answer counts as a failure of
+/// the service.
 fn judge(
     result: Result<Answer, RequestError>,
     enricher: &Enricher,
@@ -96,7 +97,7 @@ fn judge(
         signal = match (&value, &answer.body) {
             (Ok(None), _) => DependencySignal::Absent,
             (Ok(Some(_)), _) => DependencySignal::Answered,
-            // Refused: an answer.
+            // The service refused this event, which is an answer: the service works.
             (Err(failure), _) if failure.kind == FailureKind::Permanent => {
                 DependencySignal::Answered
             }

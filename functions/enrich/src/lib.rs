@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod answer;
 mod ask;
@@ -21,34 +22,38 @@ use std::sync::Arc;
 use aws::{LookupTables, Queues, ReferenceBucket, cancelled_redrives, sdk_config};
 use lambda_runtime::Error;
 use runtime::env::Process;
-use runtime::{Batches, Lookup, Policy, init_logs, load_contracts, load_variables, serve_batches};
+use runtime::{Batches, Lookup, Policy, init_logs, load_variables, open_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::enrichers::{Enrichers, Lookups};
 use crate::handler::Enrich;
 
-/// Runs the stage in this process, with these lookups, by the names under which contracts use them
-/// (`custom: {lookup: <name>, key: {…}}`).
+/// Runs the stage in this process.
+///
+/// `custom` has the lookups that are built into this binary, each under the name by which contracts use it
+/// (`custom: {lookup: <name>, key: {…}}`). It is empty for the stage as it is delivered.
 ///
 /// # Errors
-/// When the environment or a contract is not what it has to be, with what is wrong.
+/// When a variable of the environment is missing or malformed, or when the contracts' folder cannot be read. A contract
+/// that cannot be used, or that names a variable, a table or a lookup that this function does not have, stops its own
+/// dataset only: its events fail with the reason.
 pub async fn run(custom: BTreeMap<String, Arc<dyn Lookup>>) -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.settings.contracts_dir)?;
+    let contracts = open_contracts(&config.settings.contracts_dir)?;
     let variables = load_variables(&config.services.variables_file)?;
     let sdk = sdk_config(&Process)?;
     let lookups = Lookups {
-        tables: &LookupTables::new(&sdk),
-        table_names: &config.lookup_tables,
+        tables: Box::new(LookupTables::new(&sdk)),
+        table_names: config.lookup_tables,
         files: Arc::new(ReferenceBucket::new(&sdk, config.reference_bucket)),
-        custom: &custom,
+        custom,
     };
-    let enrichers = Enrichers::bind(&contracts, &variables, &lookups)?;
+    let enrichers = Enrichers::new(variables, lookups);
     let queue = Queues::new(&sdk);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
-    let dependencies = enrichers.dependencies.clone();
-    let client = config.services.client(&sdk, enrichers.need_tls(), dependencies)?;
+    let dependencies = contracts.declared_dependencies().clone();
+    let client = config.services.client(&sdk, dependencies);
     serve_batches(Batches {
         stage: Enrich::new(contracts, enrichers, client, queue.clone(), config.sink_queues),
         dead_letters: config.settings.dead_letters(queue.clone()),

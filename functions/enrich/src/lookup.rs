@@ -1,4 +1,4 @@
-//! Asking a lookup for the keys of several events in one call.
+//! Asks a lookup for the keys of several events in one call.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -17,7 +17,7 @@ use crate::batches::Batcher;
 use crate::cache::Known;
 use crate::question::{NoAnswer, Question, wait_for_next_attempt};
 
-/// A lookup, and those who ask it at the same time.
+/// A lookup, and the events that ask it at the same time.
 pub(crate) struct LookupSource {
     pub(crate) key: KeyTemplate,
     lookup: Arc<dyn Lookup>,
@@ -26,7 +26,7 @@ pub(crate) struct LookupSource {
     batcher: Batcher<LookupKey, Answered>,
 }
 
-/// What came of one key.
+/// The outcome for one key.
 type Answered = Result<Known, NoAnswer>;
 
 impl LookupSource {
@@ -49,11 +49,14 @@ impl LookupSource {
         W: Host + Pause + Clone,
     {
         let asking = self.batcher.ask(key, |keys| self.find(client, enricher, keys, question));
-        let not_answered = || Err(NoAnswer::Failed(no_answer_for_key(enricher)));
-        asking.await.unwrap_or_else(not_answered)
+        match asking.await {
+            Some(answer) => answer,
+            None => Err(NoAnswer::Failed(no_answer_for_key(enricher))),
+        }
     }
 
-    /// As many attempts as the dependency allows; another one asks for what the last one did not read.
+    /// The outcome for each key, after as many attempts as the dependency's settings allow. Each attempt asks for the
+    /// keys that the ones before did not read.
     async fn find<A, K, B, W>(
         &self,
         client: &DependencyClient<A, K, B, W>,
@@ -106,15 +109,15 @@ impl LookupSource {
         }
     }
 
-    /// Asks for all keys; where the lookup panics, for each by itself, so that a key at which it panics harms
-    /// its own events alone.
+    /// Asks for all keys in one call. If the lookup panics, asks for each key by itself, so that a key that makes it
+    /// panic fails only its own events.
     async fn find_or_isolate(&self, keys: &[LookupKey], limit: Duration) -> Asked {
         if let Some(result) = self.find_unless_it_panics(keys, limit).await {
             return Asked::Together(result);
         }
         let mut results = Vec::with_capacity(keys.len());
         for key in keys {
-            // A single key has been asked for by itself already.
+            // The first call was for this key alone.
             let result = match keys.len() {
                 1 => None,
                 _ => self.find_unless_it_panics(std::slice::from_ref(key), limit).await,
@@ -124,7 +127,7 @@ impl LookupSource {
         Asked::OneByOne(results)
     }
 
-    /// `None` where it panics; where it does is logged by the panic itself.
+    /// The lookup's answer; `None` if it panicked. The panic hook has logged where.
     async fn find_unless_it_panics(
         &self,
         keys: &[LookupKey],
@@ -135,14 +138,15 @@ impl LookupSource {
     }
 }
 
-/// What a lookup answered to one attempt.
+/// The answer of a lookup to one attempt.
 enum Asked {
     Together(Result<Vec<LookupAnswer>, LookupError>),
-    /// For each key; `None` where the lookup panicked.
+    /// One result for each key; `None` where the lookup panicked.
     OneByOne(Vec<Option<Result<Vec<LookupAnswer>, LookupError>>>),
 }
 
-/// The failure of one key does not keep the others' answers back. A panic says nothing of the dependency.
+/// The outcome of keys that were asked for one by one. The failure of one key does not hold back the answers to the
+/// others. A panic says nothing about the dependency.
 fn judge_one_by_one(
     results: Vec<Option<Result<Vec<LookupAnswer>, LookupError>>>,
     keys: &[LookupKey],
@@ -168,10 +172,11 @@ fn judge_one_by_one(
     JudgedAnswer { signal, value: together }
 }
 
-/// What came of one attempt.
+/// The outcome of one attempt.
 struct Attempt {
+    /// The outcomes of the keys that were read.
     found: BTreeMap<LookupKey, Answered>,
-    /// Why keys are left.
+    /// Why the other keys were not read; `None` if all were.
     failure: Option<Failure>,
 }
 
@@ -212,11 +217,11 @@ fn judge(
     }
     let reason = format!("enricher {}: not all of it was read", enricher.name);
     let failure = is_unread.then(|| Failure::throttled(None, reason));
-    // What reads a part of it makes way, and is asked for the rest at once.
+    // A lookup that read some of the keys is not overloaded: it is asked for the rest without a sign of throttling.
     let signal = match documents {
         0 if is_unread && found.is_empty() => DependencySignal::Throttled { retry_after: None },
         0 if !is_unread => DependencySignal::Absent,
-        // Where no answer is of use, it is the dependency; where some are, an item of it.
+        // If all documents are bad, the dependency is at fault; if only some are, it is those documents.
         1.. if bad == documents => DependencySignal::Failed(CallFailure::BadAnswer),
         _ => DependencySignal::Answered,
     };
@@ -228,7 +233,7 @@ fn failed(error: &LookupError, enricher: &Enricher) -> JudgedAnswer<Attempt> {
     JudgedAnswer { signal, value: Attempt { found: BTreeMap::new(), failure: Some(value) } }
 }
 
-/// What a call that found nothing out means, and what it says of the dependency.
+/// The failure of a call that gave no answer, and what it says about the dependency.
 pub(crate) fn failure_of(error: &LookupError, enricher: &Enricher) -> JudgedAnswer<Failure> {
     let reason = format!("enricher {}: {}", enricher.name, error.reason);
     let retry_after = error.retry_after;

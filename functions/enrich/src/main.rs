@@ -1,4 +1,4 @@
-//! Enrich: adds what others know to each event, and passes it on to its sinks.
+//! Enrich: adds the answers of its enrichers to each event, and passes the event on to its sinks.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Adding a member to a payload whose other bytes stay as they came.
+//! Adds a member to a payload without a change to the payload's other bytes.
 
 use std::collections::BTreeMap;
 
@@ -6,28 +6,31 @@ use event::{Code, Failure, json_problem};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// The payload with `member` last.
+/// The payload with `member` as its last member, which has `document` as its value.
 ///
 /// # Errors
-/// [`Code::ContractViolation`] when the payload has such a member of its own.
+/// [`Code::ContractViolation`] when the payload has a member of that name already.
 pub(crate) fn with_member(
     payload: &RawValue,
     member: &str,
     document: &str,
 ) -> Result<Box<RawValue>, Failure> {
-    let malformed =
-        |error: serde_json::Error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error));
     let members: BTreeMap<String, IgnoredAny> =
-        serde_json::from_str(payload.get()).map_err(malformed)?;
+        serde_json::from_str(payload.get()).map_err(|error| malformed(&error))?;
     if members.contains_key(member) {
         let reason = "the payload has this member, which an enricher is to add";
         return Err(Failure::permanent(Code::ContractViolation, reason).at(format!("/{member}")));
     }
-    // A valid object ends with its brace: a RawValue has no space around it.
+    // The payload ends with the object's brace, since a RawValue has no space around it.
     let open = payload.get().strip_suffix('}').unwrap_or_default().trim_end();
     let comma = if members.is_empty() { "" } else { "," };
-    let name = serde_json::to_string(member).map_err(malformed)?;
-    RawValue::from_string(format!("{open}{comma}{name}:{document}}}")).map_err(malformed)
+    let name = serde_json::to_string(member).map_err(|error| malformed(&error))?;
+    RawValue::from_string(format!("{open}{comma}{name}:{document}}}"))
+        .map_err(|error| malformed(&error))
+}
+
+fn malformed(error: &serde_json::Error) -> Failure {
+    Failure::permanent(Code::DecodeEnvelope, json_problem(error))
 }
 
 #[cfg(test)]

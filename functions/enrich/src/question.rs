@@ -1,4 +1,4 @@
-//! What an enricher is asked, and why it has no answer.
+//! The question to an enricher, and the reasons for having no answer.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use event::{Code, Failure, FailureKind, Timestamp};
 use outbound::{Call, DependencyClient, HttpClient, NotSent, Pause, RetryState, SecretStore};
 use serde_json::Value;
 
-/// What an enricher is asked about.
+/// The event that an enricher is asked about.
 pub(crate) struct Question<'a> {
     pub(crate) payload: &'a Value,
-    /// The payload's own bytes.
+    /// The payload as JSON text, byte for byte as the event has it.
     pub(crate) text: &'a str,
-    /// When the answer has to be there.
+    /// The time by which all attempts have to end.
     pub(crate) ends_at: Timestamp,
 }
 
 impl Question<'_> {
-    /// A call that asks it. `who` is the enricher, as a person knows it; an attempt may take so long.
+    /// The call that asks this question. `who` names the enricher in reasons of failures; `limit` is for one attempt.
     pub(crate) fn call<'c>(
         &self,
         enricher: &'c Enricher,
@@ -32,8 +32,9 @@ impl Question<'_> {
 /// Why there is no answer.
 #[derive(Clone)]
 pub(crate) enum NoAnswer {
-    /// The service was asked.
+    /// The dependency was asked, and the last attempt failed.
     Failed(Failure),
+    /// The dependency was not asked.
     NotSent(NotSent),
 }
 
@@ -49,7 +50,7 @@ impl NoAnswer {
 /// Waits until a failed call may be tried again.
 ///
 /// # Errors
-/// Why it is not: the failure, or that the dependency is known to be unavailable by now.
+/// Where there is no further try: the call's failure, or that the dependency's breaker has opened in the meantime.
 pub(crate) async fn wait_for_next_attempt<A, K, B, W>(
     client: &DependencyClient<A, K, B, W>,
     call: &Call<'_>,
@@ -67,7 +68,7 @@ where
         FailureKind::Throttled { retry_after } => retry_after,
         FailureKind::Transient | FailureKind::Unavailable { .. } => None,
     };
-    // Refused for the credentials: another attempt would be, too.
+    // The dependency refused the credentials, so it would refuse another attempt too.
     let is_worth_another = failure.code != Code::DependencyRefused;
     if is_worth_another && client.pause_before_next(call, retrying, asked).await {
         return Ok(());

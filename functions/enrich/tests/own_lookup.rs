@@ -1,4 +1,4 @@
-//! The lookup of one's own that the docs show: it finds what its keys ask for, and nothing for others.
+//! The example of a lookup that the docs show: it answers the keys that it knows, and has nothing for others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

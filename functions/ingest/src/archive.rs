@@ -1,4 +1,4 @@
-//! What came in, as it came, before anything of it is passed on: batches of messages, and files.
+//! The archive of the input: batches of messages and files, stored unchanged before any of their events is sent on.
 
 use std::io::Write;
 
@@ -7,23 +7,28 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
+use crate::adapters::Announced;
 use crate::file_source::{FileSource, Opened};
-use crate::notification::Announced;
 
-/// One raw event: a line of the archive's object.
+/// One message or event as it was received: a line of an object in the archive.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Raw {
+    /// The id of the event, or of the message of a dead letter.
     pub(crate) id: String,
+    /// The CloudEvents `source`; of a dead letter, its stage.
     pub(crate) source: String,
     pub(crate) received_at: Timestamp,
+    /// The attributes of the message; of an HTTP request, its dataset.
     pub(crate) attributes: Attributes,
     pub(crate) body: String,
 }
 
-/// Where the archive is.
+/// The object store that has the archive.
 pub(crate) trait Store: Send + Sync {
+    /// Stores an object of gzipped lines.
+    ///
     /// # Errors
-    /// When it was not confirmed.
+    /// When the store did not confirm it.
     fn put(
         &self,
         bucket: &str,
@@ -31,10 +36,11 @@ pub(crate) trait Store: Send + Sync {
         body: Vec<u8>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Copies a file, if it still has its entity tag.
+    /// Copies a file of this many bytes, provided that it still has its entity tag.
     ///
     /// # Errors
-    /// [`event::Code::InputNotFound`] when it has not, or is gone; otherwise a failure that may pass.
+    /// [`event::Code::InputNotFound`] when the file has another entity tag or is gone; a transient failure when the
+    /// copy was not confirmed.
     fn copy(
         &self,
         from: &Announced,
@@ -56,30 +62,34 @@ impl Store for aws::Objects {
         bucket: &str,
         key: &str,
     ) -> Result<(), Failure> {
-        let source =
-            aws::CopySource { bucket: &from.bucket, key: &from.key, etag: &from.etag, bytes };
+        let source = aws::CopySource {
+            bucket: &from.bucket,
+            key: &from.key,
+            etag: &from.etag,
+            version: from.version.as_deref(),
+            bytes,
+        };
         aws::Objects::copy(self, &source, bucket, key).await
     }
 }
 
 /// A file whose bytes are in the archive.
 pub(crate) struct Archived<B> {
-    /// With the entity tag of these bytes.
+    /// The object, with the entity tag of the bytes in the archive.
     pub(crate) object: Announced,
     pub(crate) body: B,
 }
 
-/// A copy of so many bytes takes so long that the file is opened again after it: S3 does not keep a
-/// connection from which nobody reads.
+/// From this size on, a copy takes so long that S3 would close a connection from which nobody reads meanwhile. Such a
+/// file is opened again after the copy.
 const LONG_COPY_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Opens a file and copies it: the archive holds the bytes that are read, since both are asked for by
-/// the same entity tag.
+/// Opens a file and copies it to the archive. The archive then has the very bytes that are read, since both requests
+/// name the same entity tag.
 ///
 /// # Errors
-/// When the file is gone or was overwritten since it was announced, which an announcement of its own
-/// tells; when it cannot be read; or, with a failure that may pass, when it could not be
-/// copied.
+/// A permanent failure when the file is gone or was overwritten since it was announced; S3 announces the new content
+/// by itself. A transient failure when the file could not be read or copied.
 pub(crate) async fn open_archived<O: Store + FileSource>(
     objects: &O,
     mut object: Announced,
@@ -100,27 +110,33 @@ pub(crate) async fn open_archived<O: Store + FileSource>(
     Ok(Archived { object, body })
 }
 
-/// `messages/<day>/<hour>/<id of the first>-<count>.ndjson.gz`, the day and hour of receipt in UTC.
+/// The key of a batch of messages: `messages/<day>/<hour>/<Unix time in ms>-<id of the first>-<count>.ndjson.gz`, with
+/// the day and the hour of receipt in UTC. `None` for an empty batch.
 pub(crate) fn batch_key(batch: &[Raw]) -> Option<String> {
     let first = batch.first()?;
     let at = first.received_at;
     let time = at.unix_ms();
-    // A producer may have chosen the id: of any length, and of any characters.
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':');
-    let id: String = first.id.chars().filter(|c| fits(*c)).take(LONGEST_ID).collect();
+    let id = id_in_key(&first.id);
     let (date, hour, count) = (at.date(), at.hour(), batch.len());
     Some(format!("messages/{date}/{hour:02}/{time}-{id}-{count}.ndjson.gz"))
 }
 
-/// What an id may take of a key.
+/// The part of an id that is in a key. A producer may have chosen the id, with any length and any characters; only
+/// letters, digits and a few others are kept of it.
+pub(crate) fn id_in_key(id: &str) -> String {
+    let kept = id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'));
+    kept.take(LONGEST_ID).collect()
+}
+
+/// The most characters that an id takes of a key.
 const LONGEST_ID: usize = 128;
 
-/// What a key may have: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>.
+/// The most bytes of a key: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>.
 const LONGEST_KEY: usize = 1_024;
 
-/// `objects/<bucket>/<key>/<etag>`: each content of an object once. A key that is too long for that is
-/// cut and goes on with its SHA-256: `objects/<bucket>/<its beginning>~<64 hexadecimal digits>/<etag>`.
-/// Whoever has the object's key finds it by either.
+/// The key of a file: `objects/<bucket>/<key>/<etag>`, so that each content of an object is there once. If that is too
+/// long for a key, the file's key is cut and followed by its SHA-256:
+/// `objects/<bucket>/<beginning of the key>~<64 hexadecimal digits>/<etag>`. Both can be derived from the file's key.
 fn object_key(bucket: &str, key: &str, etag: &str) -> String {
     let whole = format!("objects/{bucket}/{key}/{etag}");
     if whole.len() <= LONGEST_KEY {
@@ -133,9 +149,9 @@ fn object_key(bucket: &str, key: &str, etag: &str) -> String {
     format!("{}{end}", &begin[..length])
 }
 
-/// Gzipped NDJSON.
+/// The batch as gzipped NDJSON.
 pub(crate) fn encode(batch: &[Raw]) -> std::io::Result<Vec<u8>> {
-    // At once: the encoder does as much for each of serde's many small writes as for all of them.
+    // The encoder gets all lines in one write, since its cost for each of serde's many small writes is high.
     let mut plain = Vec::new();
     for raw in batch {
         serde_json::to_writer(&mut plain, raw)?;

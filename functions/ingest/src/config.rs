@@ -1,15 +1,18 @@
-//! The environment of ingest.
+//! The settings of ingest, which it reads from its environment.
 
 use runtime::env::{EnvError, Lookup, queue_url, required};
 use runtime::{Settings, TrustedSenders};
 
-/// What the template gives this function.
+/// The settings that the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
+    /// The name of the bucket that has the archive.
     pub(crate) archive_bucket: String,
+    /// The URL of the queue that events are sent on to.
     pub(crate) enrich_queue_url: String,
-    /// Whose messages in the inbox may say that they failed before; anybody may send there.
+    /// The senders whose messages in the inbox may carry an earlier failure. Any producer may send to the inbox, so
+    /// that of others such an attribute is not believed.
     pub(crate) trusted_senders: TrustedSenders,
 }
 

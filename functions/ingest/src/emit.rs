@@ -1,4 +1,4 @@
-//! Passing events on and refusing others, many at a time.
+//! Sends events on, and those that are refused to the dead-letter queue, many at a time.
 
 use contracts::Contract;
 use event::{ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
@@ -6,10 +6,11 @@ use runtime::{DeadLetterQueue, Outgoing, Queue, RejectedMessage, send_all};
 
 use crate::wrap::Origin;
 
-/// Calls to a queue at a time.
+/// The most calls to a queue at the same time.
 const SENDS: usize = 8;
 
-/// The next queue, and the dead-letter queue of what came in no message of its own.
+/// The next stage's queue, and the dead-letter queue for lines of files. (The runtime sends the dead letters of whole
+/// messages.)
 #[derive(Clone, Debug)]
 pub(crate) struct Emit<Q> {
     queue: Q,
@@ -26,13 +27,15 @@ impl<Q: Queue> Emit<Q> {
         Self { queue, enrich_queue_url, dead_letters }
     }
 
-    /// One result for each, in their order.
+    /// Sends events to the next stage: one result for each, in their order.
     pub(crate) async fn pass_on(&self, messages: &[Outgoing]) -> Vec<Result<(), Failure>> {
         send_all(&self.queue, &self.enrich_queue_url, messages, SENDS).await
     }
 
+    /// Logs dead letters and sends them to the dead-letter queue.
+    ///
     /// # Errors
-    /// The first that could not be sent.
+    /// The failure of the first that could not be sent.
     pub(crate) async fn refuse(&self, refused: Vec<RejectedMessage>) -> Result<(), Failure> {
         for refused in &refused {
             tracing::warn!(
@@ -48,9 +51,9 @@ impl<Q: Queue> Emit<Q> {
     }
 }
 
-/// A dead letter of something that came in no message of its own: a line of a file. `form` says what the
-/// bytes are: what cannot be read again without its file is not read again, and keeps this failure.
-pub(crate) fn refused(
+/// The dead letter of a line of a file. `form` says whether `bytes` are the line itself, or only where it is: a redrive
+/// reads the former again and leaves the latter as it is.
+pub(crate) fn dead_letter(
     bytes: &[u8],
     form: Form,
     contract: &Contract,

@@ -1,18 +1,20 @@
-//! Files in buckets, and their bytes as they are read.
+//! The port to files in buckets.
 
 use std::future::Future;
 
 use aws_sdk_s3::primitives::ByteStream;
 use event::{Code, Failure};
 
-use crate::notification::Announced;
+use crate::adapters::Announced;
 
-/// Where files are.
+/// The object store that has the files.
 pub(crate) trait FileSource: Send + Sync {
     type Body: Body;
 
+    /// Opens a file.
+    ///
     /// # Errors
-    /// When the object is gone, was overwritten since, or cannot be read.
+    /// When the object is gone, has another entity tag than it was announced with, or cannot be read.
     fn open(
         &self,
         object: &Announced,
@@ -22,13 +24,14 @@ pub(crate) trait FileSource: Send + Sync {
 /// A file that is being read.
 pub(crate) struct Opened<B> {
     pub(crate) body: B,
-    /// Of the bytes that are read, without quotes.
+    /// The entity tag of the bytes that are read, without quotes.
     pub(crate) etag: String,
     pub(crate) bytes: u64,
 }
 
-/// A file's bytes, as they come.
+/// The bytes of a file, as they arrive.
 pub(crate) trait Body: Send {
+    /// The next bytes; `None` at the end of the file.
     fn next(
         &mut self,
     ) -> impl Future<Output = Result<Option<impl AsRef<[u8]> + Send>, Failure>> + Send;
@@ -38,7 +41,8 @@ impl FileSource for aws::Objects {
     type Body = ByteStream;
 
     async fn open(&self, object: &Announced) -> Result<Opened<ByteStream>, Failure> {
-        let found = self.get(&object.bucket, &object.key, &object.etag).await?;
+        let Announced { bucket, key, etag, version, .. } = object;
+        let found = self.get(bucket, key, etag, version.as_deref()).await?;
         Ok(Opened { body: found.body, etag: found.etag, bytes: found.bytes })
     }
 }

@@ -1,87 +1,51 @@
-//! The stage: an inbox message is one event, or announces a file of them.
+//! The stage: a message of the inbox is one event, or announces files of events.
 
-use aws_lambda_events::lambda_function_urls::{
-    LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
-};
-use aws_lambda_events::sqs::SqsEvent;
 use contracts::Catalog;
 use event::{
     Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Payload, Redriven,
     Timestamp, TraceParent,
 };
-use runtime::{
-    BatchResponse, Deadline, EventCounts, Outgoing, Queue, Record, RejectedMessage, Stage,
-};
-use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use runtime::{Deadline, EventCounts, Outgoing, Queue, Record, RejectedMessage, Stage};
 
+use crate::adapters::{self, Announced, IgnoredCounts, Meaning, SentEvent};
 use crate::archive::{self, Raw, Store};
 use crate::emit::Emit;
 use crate::file::{File, read_file, read_row};
 use crate::file_source::FileSource;
 use crate::letters::{self, Archive};
-use crate::notification::{Announced, announced};
-use crate::wrap::{DATASET, FileLine, Origin, TRACE, on_line, wrap};
-
-/// What invokes this function.
-pub(crate) enum Trigger {
-    Batch(SqsEvent),
-    /// A function URL's or an HTTP API's request: both have payload format 2.0.
-    Request(Box<LambdaFunctionUrlRequest>),
-}
-
-/// A batch has records. Told by that, and not by trying one after the other: serde's untagged
-/// enumerations keep no number whose digits `serde_json` keeps.
-impl<'de> Deserialize<'de> for Trigger {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Records {
-            #[serde(rename = "Records")]
-            records: Option<IgnoredAny>,
-        }
-        let text = Box::<RawValue>::deserialize(deserializer)?;
-        let Records { records } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-        let trigger = match records {
-            Some(_) => serde_json::from_str(text.get()).map(Self::Batch),
-            None => serde_json::from_str(text.get()).map(Self::Request),
-        };
-        trigger.map_err(D::Error::custom)
-    }
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(crate) enum Answer {
-    Batch(BatchResponse),
-    Response(LambdaFunctionUrlResponse),
-}
+use crate::wrap::{DATASET, FileLine, Origin, TRACE, at_place, wrap};
 
 pub(crate) struct Ingest<O, Q> {
     pub(crate) contracts: Catalog,
-    objects: O,
-    archive_bucket: String,
+    pub(crate) objects: O,
+    pub(crate) archive_bucket: String,
     pub(crate) emit: Emit<Q>,
+    /// What was announced in this invocation and is not read.
+    pub(crate) ignored: IgnoredCounts,
 }
 
-/// A message as its producer sent it, and what is known of an earlier life in which it failed.
+/// A message as its producer sent it, with its dead letter if it was redriven.
 struct Message<'a> {
     record: &'a Record,
+    /// How the message's body holds the original bytes.
     encoding: Encoding,
+    /// The failure for which the message was a dead letter; `None` if it has not been one.
     letter: Option<&'a DeadLetter>,
 }
 
 impl Message<'_> {
+    /// When the message was first received.
     fn taken_in(&self, now: Timestamp) -> Timestamp {
         self.letter.map_or_else(|| self.record.taken_in(now), DeadLetter::taken_in)
     }
 
-    /// The run that brought it back: its failure says so, and nothing else is believed.
+    /// The run of redrive that sent the message again. Only the dead letter is believed in this, since a producer may
+    /// set any other attribute.
     fn redriven(&self) -> Option<Redriven> {
         self.letter?.redrive.clone().map(Redriven::from)
     }
 
-    /// What it is read by, if it is a record of a CSV file.
+    /// The header of the message's columns, if it is a record of a CSV file.
     ///
     /// # Errors
     /// The failure of the letter once more, if it is of a version that kept no header: it cannot be read again.
@@ -94,11 +58,11 @@ impl Message<'_> {
     }
 }
 
-/// What a message came to.
+/// The outcome of a message.
 pub(crate) enum Taken {
-    /// One event, to be archived and passed on with its batch.
+    /// One event, which is archived and sent on with its batch.
     Event { raw: Raw, message: Outgoing },
-    /// The events of files, passed on while they were read.
+    /// The events of files, which were sent on while the files were read.
     Files(EventCounts),
 }
 
@@ -109,37 +73,46 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         archive_bucket: String,
         emit: Emit<Q>,
     ) -> Self {
-        Self { contracts, objects, archive_bucket, emit }
+        let ignored = IgnoredCounts::default();
+        Self { contracts, objects, archive_bucket, emit, ignored }
     }
 
-    /// The message is one event, or announces files.
+    /// Takes a message, which is one event or announces files.
     async fn take(&self, message: &Message<'_>, deadline: &Deadline) -> Result<Taken, Failure> {
         let record = message.record;
         if let Some(dataset) = record.attribute(DATASET) {
-            return self.event(message, dataset, deadline.now());
+            let bytes = message.encoding.decode(&record.body).ok_or_else(|| {
+                Failure::permanent(Code::DecodeUtf8, "a dead letter whose body is not base64")
+            })?;
+            let trace = record.attribute(TRACE);
+            return self.event(message, dataset, &bytes, trace, deadline.now());
         }
-        let objects = announced(&record.body, &record.queue_arn).ok_or_else(|| {
-            let reason = "no message attribute `dataset`, and not an S3 notification";
-            Failure::permanent(Code::UnknownDataset, reason)
-        })?;
-        let mut total = EventCounts::default();
-        for object in &objects {
-            total += self.file(object, message, deadline).await?;
+        match read_message(record)? {
+            Meaning::Event(SentEvent { dataset, payload, trace }) => {
+                let bytes = payload.as_bytes();
+                self.event(message, &dataset, bytes, trace.as_deref(), deadline.now())
+            }
+            Meaning::Announcement(announcement) => {
+                let mut total = EventCounts::default();
+                for object in &announcement.objects {
+                    total += self.file(object, message, deadline).await?;
+                }
+                self.ignored.add(&announcement.ignored);
+                Ok(Taken::Files(total))
+            }
         }
-        Ok(Taken::Files(total))
     }
 
     fn event(
         &self,
         message: &Message<'_>,
         dataset: &str,
+        bytes: &[u8],
+        trace: Option<&str>,
         now: Timestamp,
     ) -> Result<Taken, Failure> {
         let contract = self.contracts.get(dataset)?;
-        let Message { record, encoding, letter } = *message;
-        let bytes = encoding.decode(&record.body).ok_or_else(|| {
-            Failure::permanent(Code::DecodeUtf8, "a dead letter whose body is not base64")
-        })?;
+        let Message { record, letter, .. } = *message;
         let header = message.csv_header()?;
         let line = letter.and_then(|letter| FileLine::of(letter, &record.attributes));
         let id = letter.map_or(&record.message_id, |letter| &letter.message_id);
@@ -147,7 +120,7 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         let origin = Origin {
             source: source.clone(),
             id: id.clone(),
-            trace: record.attribute(TRACE).and_then(TraceParent::parse),
+            trace: trace.and_then(TraceParent::parse),
             taken_in: message.taken_in(now),
             redriven: message.redriven(),
         };
@@ -159,12 +132,12 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
             body: record.body.clone(),
         };
         let payload = match header {
-            Some(header) => read_row(contract, &header.columns, &bytes),
-            None => Payload::parse(&bytes),
+            Some(header) => read_row(contract, &header, bytes),
+            None => Payload::parse(bytes),
         };
         let wrapped = payload.and_then(|payload| wrap(contract, payload, origin));
         let message = wrapped.map_err(|failure| match &line {
-            Some(line) => on_line(failure, &line.number),
+            Some(line) => at_place(failure, line.place),
             None => failure,
         })?;
         Ok(Taken::Event { raw, message })
@@ -182,31 +155,37 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
             Failure::permanent(Code::UnknownDataset, reason)
         })?;
         let contract = self.contracts.get(dataset)?;
+        // A file that must not come is one letter, and not one for each of its events.
+        contract.sources.check(&object.source())?;
         let archived =
             archive::open_archived(&self.objects, object.clone(), &self.archive_bucket).await?;
         let taken_in = announcement.taken_in(deadline.now());
         let redriven = announcement.redriven();
         let file = File { object: &archived.object, contract, taken_in, redriven };
-        read_file(&file, archived.body, &self.emit, &self.kept_letters(), deadline).await
+        read_file(&file, archived.body, &self.emit, &self.letter_archive(), deadline).await
     }
 
-    fn kept_letters(&self) -> Archive<'_, O> {
+    fn letter_archive(&self) -> Archive<'_, O> {
         Archive { objects: &self.objects, bucket: &self.archive_bucket }
     }
 
-    /// The dataset that a message names, or, of an announcement, that all of its objects are of.
+    /// The dataset of a message; of an announcement, the one that all its objects have. `None` where there is no such
+    /// dataset.
     fn dataset_of(&self, record: &Record) -> Option<String> {
         if let Some(dataset) = record.attribute(DATASET) {
             return Some(dataset.to_owned());
         }
-        let objects = announced(&record.body, &record.queue_arn)?;
+        let objects = match read_message(record).ok()? {
+            Meaning::Event(event) => return Some(event.dataset),
+            Meaning::Announcement(announcement) => announcement.objects,
+        };
         let mut datasets = objects.iter().map(|object| object.key.split_once('/'));
         let (first, _) = datasets.next()??;
         let is_one = datasets.all(|other| other.is_some_and(|(dataset, _)| dataset == first));
         is_one.then(|| first.to_owned())
     }
 
-    /// Puts the raw batch into the archive, and then passes its events on.
+    /// Puts the raw batch into the archive, and then sends its events on. If the archive fails, no event is sent.
     pub(crate) async fn archive_and_pass_on(
         &self,
         events: Vec<(Raw, Outgoing)>,
@@ -227,6 +206,13 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
     }
 }
 
+/// Reads a message that has no attribute with its dataset. The objects that it announces are in the partition of the
+/// queue.
+fn read_message(record: &Record) -> Result<Meaning, Failure> {
+    let partition = record.queue_arn.split(':').nth(1).filter(|partition| !partition.is_empty());
+    adapters::read(&record.body, partition.unwrap_or("aws"))
+}
+
 impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
     const NAME: &'static str = "ingest";
 
@@ -237,7 +223,7 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
             let message = Message { record, encoding: Encoding::Text, letter: None };
             return self.take(&message, deadline).await;
         };
-        let (record, encoding) = letters::original(&self.kept_letters(), record, &letter).await?;
+        let (record, encoding) = letters::original(&self.letter_archive(), record, &letter).await?;
         let message = Message { record: &record, encoding, letter: Some(&letter) };
         self.take(&message, deadline).await
     }
@@ -253,7 +239,7 @@ impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
         refused: &mut RejectedMessage,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        letters::put_elsewhere(&self.kept_letters(), refused, deadline.now()).await
+        letters::move_to_archive(&self.letter_archive(), refused, deadline.now()).await
     }
 
     async fn commit(&self, batch: Vec<Taken>, _: &Deadline) -> Vec<Result<EventCounts, Failure>> {

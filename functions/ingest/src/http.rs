@@ -1,49 +1,149 @@
-//! HTTP: `POST /<dataset>` with one event, an array of them, or NDJSON.
+//! Events over HTTP: `POST /<dataset>` with one event, an array of events, or NDJSON.
 //!
-//! 202 if all were accepted, 207 if some were, each with a result; else 422, or 503 where another try may
-//! succeed. A refusal of the whole is RFC 9457 problem details. What is refused here is not
-//! dead-lettered: its producer has been told.
+//! The status is 202 if all events were accepted and 207 if only some were. If none was, it is 503 where another try
+//! may succeed, and 422 otherwise. The response has a result for each event. If none was accepted, or the whole request
+//! is refused, the response has problem details (RFC 9457). Refused events do not become dead letters, since their
+//! producer knows. `answers.rs` gives a repeated request its answer again.
 
+mod answers;
 mod body;
+mod problem;
 
 use aws_lambda_events::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
 };
-use event::{Code, Failure, FailureKind, Payload, TraceParent};
+use contracts::Contract;
+use event::{Code, Failure, FailureKind, Payload, Timestamp, TraceParent};
 use http::HeaderValue;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use runtime::{Deadline, EventCounts, Outgoing, Queue, Stage, Tally};
 use serde_json::{Value, json};
 
-use self::body::{CODINGS, decoded, split};
+pub(crate) use self::answers::Answers;
+use self::answers::{Claimed, KeptAnswer, KeyedRequest, read_key};
+use self::body::{decode_body, split};
+use self::problem::Problem;
 use crate::archive::{Raw, Store};
 use crate::file_source::FileSource;
 use crate::handler::Ingest;
 use crate::wrap::{DATASET, Origin, TRACE, wrap};
 
-pub(crate) async fn answer<O: Store + FileSource, Q: Queue>(
+pub(crate) async fn answer<O: Store + FileSource + Answers, Q: Queue>(
     ingest: &Ingest<O, Q>,
     request: LambdaFunctionUrlRequest,
     deadline: &Deadline,
 ) -> LambdaFunctionUrlResponse {
-    let (status, results, response) = match take(ingest, &request, deadline).await {
-        Ok(results) => {
-            let status = status_of(&results);
-            let shown: Vec<Value> =
-                results.iter().enumerate().map(|(index, result)| result.shown(index)).collect();
-            let body = json!({ "results": shown });
-            (status, results, response(status, "application/json", &body))
-        }
-        Err(problem) => {
-            tracing::warn!(failure.code = %problem.failure.code, http.status = problem.status, "request refused");
-            (problem.status, Vec::new(), problem.response())
-        }
-    };
-    log::<Ingest<O, Q>>(status, &results);
-    response
+    let answered = respond(ingest, &request, deadline).await.unwrap_or_else(|problem| {
+        tracing::warn!(failure.code = %problem.failure.code, http.status = problem.status, "request refused");
+        Answered { results: Vec::new(), response: problem.response() }
+    });
+    log::<Ingest<O, Q>>(answered.response.status_code, &answered.results);
+    answered.response
 }
 
-/// What became of one event.
+/// The response to a request, and what became of its events.
+struct Answered {
+    results: Vec<Taken>,
+    response: LambdaFunctionUrlResponse,
+}
+
+/// A request that can be taken.
+struct Opened<'a> {
+    path: &'a str,
+    dataset: &'a str,
+    contract: &'a Contract,
+    /// The decoded body.
+    body: Vec<u8>,
+    id: &'a str,
+    trace: Option<TraceParent>,
+}
+
+async fn respond<O: Store + FileSource + Answers, Q: Queue>(
+    ingest: &Ingest<O, Q>,
+    request: &LambdaFunctionUrlRequest,
+    deadline: &Deadline,
+) -> Result<Answered, Problem> {
+    let opened = open(ingest, request)?;
+    let events = split(&opened.body)?;
+    let Some(header) = request.headers.get("idempotency-key") else {
+        return Ok(Answered::of(take(ingest, &opened, &events, deadline.now()).await));
+    };
+    let key = read_key(header.to_str().unwrap_or_default());
+    let key = key.map_err(|failure| Problem::new(400, failure))?;
+    let (bucket, now) = (&ingest.archive_bucket, deadline.now());
+    let left_ms = i64::try_from(deadline.remaining().as_millis()).unwrap_or(i64::MAX);
+    let keyed = KeyedRequest {
+        dataset: opened.dataset,
+        caller: caller_of(request),
+        key,
+        body: &opened.body,
+        id: opened.id,
+        now,
+        ends_at: Timestamp::from_unix_ms(now.unix_ms().saturating_add(left_ms)),
+    };
+    let claimed = answers::claim(&ingest.objects, bucket, &keyed).await;
+    let claim = match claimed.map_err(Problem::of_claim)? {
+        Claimed::Answered(kept) => return Ok(Answered::again(kept)),
+        Claimed::First(claim) => claim,
+    };
+    let answered = Answered::of(take(ingest, &opened, &events, now).await);
+    let kept = claim.end(&ingest.objects, bucket, answered.to_keep(), deadline.now()).await;
+    if let Err(failure) = kept {
+        tracing::warn!(
+            stage = "ingest",
+            failure.code = %failure.code,
+            failure.reason = %failure.reason,
+            "answer not kept"
+        );
+    }
+    Ok(answered)
+}
+
+impl Answered {
+    fn of(results: Vec<Taken>) -> Self {
+        let status = status_of(&results);
+        let mut shown = Vec::with_capacity(results.len());
+        for (index, result) in results.iter().enumerate() {
+            shown.push(result.to_json(index));
+        }
+        let refused = results.iter().find_map(Taken::failure).filter(|_| status >= 400);
+        let response = match refused {
+            Some(failure) => Problem::new(status, failure.clone()).response_with(shown),
+            None => problem::response(status, "application/json", &json!({ "results": shown })),
+        };
+        Self { results, response }
+    }
+
+    /// The answer of an earlier request.
+    fn again(kept: KeptAnswer) -> Self {
+        let mut response = LambdaFunctionUrlResponse::default();
+        response.status_code = kept.status;
+        if let Ok(content_type) = HeaderValue::from_str(&kept.content_type) {
+            response.headers.insert(CONTENT_TYPE, content_type);
+        }
+        response.body = Some(kept.body);
+        Self { results: Vec::new(), response }
+    }
+
+    /// The answer for a repeated request; `None` if an event of it may be accepted another time.
+    fn to_keep(&self) -> Option<KeptAnswer> {
+        if self.results.iter().any(Taken::may_be_tried_again) {
+            return None;
+        }
+        let content_type = self.response.headers.get(CONTENT_TYPE)?.to_str().ok()?.to_owned();
+        let body = self.response.body.clone()?;
+        Some(KeptAnswer { status: self.response.status_code, content_type, body })
+    }
+}
+
+/// Who sends a request, if it was authorized by IAM.
+fn caller_of(request: &LambdaFunctionUrlRequest) -> &str {
+    let authorizer = request.request_context.authorizer.as_ref();
+    let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref());
+    iam.and_then(|iam| iam.user_arn.as_deref()).unwrap_or_default()
+}
+
+/// The outcome of one event.
 enum Taken {
     Accepted { id: String },
     Failed(Failure),
@@ -54,34 +154,41 @@ impl Taken {
         matches!(self, Self::Accepted { .. })
     }
 
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Failed(failure) => Some(failure),
+        }
+    }
+
     /// Whether the same event may be accepted another time.
     fn may_be_tried_again(&self) -> bool {
         matches!(self, Self::Failed(failure) if failure.kind != FailureKind::Permanent)
     }
 
-    fn shown(&self, index: usize) -> Value {
+    fn to_json(&self, index: usize) -> Value {
         match self {
             Self::Accepted { id } => json!({ "index": index, "status": "accepted", "id": id }),
             Self::Failed(failure) => json!({
                 "index": index,
                 "status": if self.may_be_tried_again() { "failed" } else { "refused" },
                 "code": failure.code,
-                "reason": shortened(&failure.reason),
-                "at": failure.at.as_deref().map(shortened),
+                "reason": shorten(&failure.reason),
+                "at": failure.at.as_deref().map(shorten),
                 "retry": self.may_be_tried_again(),
             }),
         }
     }
 }
 
-/// The answer has a result for each of up to a thousand events, and Lambda passes on 6 MB of it, in which a
-/// control character takes six bytes:
+/// Shortens a text so that the response fits. It may have a result for each of a thousand events, each character may
+/// take six bytes in JSON, and Lambda allows a response of 6 MB:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-fn shortened(text: &str) -> String {
+fn shorten(text: &str) -> String {
     text.chars().take(300).collect()
 }
 
-/// 207 has a result for each, as in RFC 4918, section 13.
+/// The response's status. 207 says that the body has a status for each part, as in RFC 4918, section 13.
 fn status_of(results: &[Taken]) -> i64 {
     let accepted = results.iter().filter(|result| result.is_accepted()).count();
     if accepted == results.len() {
@@ -95,7 +202,7 @@ fn status_of(results: &[Taken]) -> i64 {
     }
 }
 
-/// The tally of a batch.
+/// Logs the tally of a request, with the same fields as that of a batch.
 fn log<S: Stage>(status: i64, results: &[Taken]) {
     let accepted = results.iter().filter(|result| result.is_accepted()).count();
     let (all, accepted) = (results.len() as u64, accepted as u64);
@@ -109,18 +216,11 @@ fn log<S: Stage>(status: i64, results: &[Taken]) {
     tally.log(S::NAME);
 }
 
-/// Why a whole request is refused.
-#[derive(Debug)]
-struct Problem {
-    status: i64,
-    failure: Failure,
-}
-
-async fn take<O: Store + FileSource, Q: Queue>(
-    ingest: &Ingest<O, Q>,
-    request: &LambdaFunctionUrlRequest,
-    deadline: &Deadline,
-) -> Result<Vec<Taken>, Problem> {
+/// Opens a request: finds its dataset, and decodes its body.
+fn open<'a, O: Store + FileSource, Q: Queue>(
+    ingest: &'a Ingest<O, Q>,
+    request: &'a LambdaFunctionUrlRequest,
+) -> Result<Opened<'a>, Problem> {
     let method = request.request_context.http.method.as_deref().unwrap_or_default();
     if method != "POST" {
         let failure = Failure::permanent(Code::DecodeFormat, "expected POST /<dataset>");
@@ -128,18 +228,27 @@ async fn take<O: Store + FileSource, Q: Queue>(
     }
     let path = request.raw_path.as_deref().unwrap_or_default();
     let dataset = path.trim_matches('/');
-    let contract = ingest.contracts.get(dataset).map_err(|failure| Problem::new(404, failure))?;
-    let events = split(&decoded(request)?)?;
-    let request_id = request.request_context.request_id.clone().unwrap_or_default();
-    let now = deadline.now();
+    let contract = ingest.contracts.get(dataset).map_err(Problem::no_contract)?;
+    let body = decode_body(request)?;
+    let id = request.request_context.request_id.as_deref().unwrap_or_default();
     let trace = request.headers.get(TRACE).and_then(|v| TraceParent::parse(v.to_str().ok()?));
+    Ok(Opened { path, dataset, contract, body, id, trace })
+}
+
+/// Takes the events of a request. Answers with one result for each, in their order.
+async fn take<O: Store + FileSource, Q: Queue>(
+    ingest: &Ingest<O, Q>,
+    request: &Opened<'_>,
+    events: &[Vec<u8>],
+    now: Timestamp,
+) -> Vec<Taken> {
     let mut results = Vec::with_capacity(events.len());
     let (mut sending, mut places): (Vec<(Raw, Outgoing)>, Vec<usize>) = (Vec::new(), Vec::new());
     for (index, bytes) in events.iter().enumerate() {
         let origin = Origin {
-            source: path.to_owned(),
-            id: format!("{request_id}:{index}"),
-            trace: trace.clone(),
+            source: request.path.to_owned(),
+            id: format!("{}:{index}", request.id),
+            trace: request.trace.clone(),
             taken_in: now,
             redriven: None,
         };
@@ -147,11 +256,11 @@ async fn take<O: Store + FileSource, Q: Queue>(
             id: origin.id.clone(),
             source: origin.source.clone(),
             received_at: now,
-            attributes: [(DATASET.to_owned(), event::Attribute::string(dataset))].into(),
+            attributes: [(DATASET.to_owned(), event::Attribute::string(request.dataset))].into(),
             body: String::from_utf8_lossy(bytes).into_owned(),
         };
         let id = origin.id.clone();
-        match Payload::parse(bytes).and_then(|payload| wrap(contract, payload, origin)) {
+        match Payload::parse(bytes).and_then(|payload| wrap(request.contract, payload, origin)) {
             Ok(message) => {
                 places.push(index);
                 results.push(Taken::Accepted { id });
@@ -166,39 +275,7 @@ async fn take<O: Store + FileSource, Q: Queue>(
             results[index] = Taken::Failed(failure);
         }
     }
-    Ok(results)
-}
-
-impl Problem {
-    fn new(status: i64, failure: Failure) -> Self {
-        Self { status, failure }
-    }
-
-    /// <https://www.rfc-editor.org/rfc/rfc9457>; 405 and 415 say what would be taken (RFC 9110,
-    /// sections 15.5.6 and 15.5.16).
-    fn response(&self) -> LambdaFunctionUrlResponse {
-        let body = json!({
-            "type": format!("urn:sluicegate:{}", self.failure.code),
-            "title": self.failure.code,
-            "status": self.status,
-            "detail": self.failure.reason,
-        });
-        let mut response = response(self.status, "application/problem+json", &body);
-        match self.status {
-            405 => response.headers.insert(ALLOW, HeaderValue::from_static("POST")),
-            415 => response.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS)),
-            _ => None,
-        };
-        response
-    }
-}
-
-fn response(status: i64, content_type: &'static str, body: &Value) -> LambdaFunctionUrlResponse {
-    let mut response = LambdaFunctionUrlResponse::default();
-    response.status_code = status;
-    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.body = Some(body.to_string());
-    response
+    results
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Dead letters that came back, and the bodies of those that no message has room for.
+//! Dead letters that were redriven, and dead letters that are too large for a message.
 //!
-//! A message may be as large as SQS takes, and its failure has to be with it: such a message is kept
-//! whole in the archive bucket, and its dead letter says where (a "claim check"). So is a record of a CSV file
-//! that leaves no room for its header. When the letter comes back, the message is read from there, and checked
-//! to be the one that was put there.
+//! A message may be as large as SQS allows, which leaves no room for its failure. Such a message is stored whole in the
+//! archive bucket, and its dead letter says where (a "claim check"). The same is done with a record of a CSV file that
+//! leaves no room for its header. When the letter is redriven, the message is read from the archive, and its length and
+//! hash are compared with the letter's.
 
 use std::io::Read;
 
@@ -14,62 +14,61 @@ use flate2::read::GzDecoder;
 use runtime::{MAX_BATCH_BYTES, Record, RejectedMessage};
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::Announced;
 use crate::archive::{self, Raw, Store};
 use crate::file_source::{Body, FileSource, Opened};
-use crate::notification::Announced;
 use crate::wrap::{DATASET, EVENT_ID, SOURCE, TRACE};
 
 /// The body of a dead letter whose message is in the archive bucket.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Claim {
-    /// For people: it is read from this function's archive, whatever this says.
+    /// The bucket, for people. The function always reads from its own archive bucket.
     bucket: String,
-    /// A gzipped line of JSON, as the archive's others, with `body` and `attributes`.
+    /// The key of an object with one gzipped line of JSON, which has the message's `body` and `attributes`.
     key: String,
-    /// Of the body.
+    /// The length of the message's body.
     bytes: usize,
-    /// Of the body, as `sha256sum` shows it.
+    /// The SHA-256 of the message's body, as `sha256sum` prints it.
     sha256: String,
-    /// How the body holds the original bytes.
+    /// How the message's body holds the original bytes.
     encoding: Encoding,
 }
 
-/// What is read of the archive's line.
+/// The members of an archived line that are read.
 #[derive(Deserialize)]
 struct Kept {
     attributes: Attributes,
     body: String,
 }
 
-/// Where claims' messages are, and nothing else is.
+/// The beginning of the keys of all stored messages, and of no other objects.
 const FOLDER: &str = "letters/";
 
-/// An attribute beyond this is only with the message, not with its letter.
+/// A longer attribute, in bytes, is stored with the message only, and left out of its letter.
 const LONGEST_ATTRIBUTE: usize = 1_024;
 
-/// What one message can come to as a line of JSON, compressed or not: a byte takes six at most.
+/// The most bytes of one message as a line of JSON, compressed or not. A byte of the message takes at most six of them.
 const MOST_BYTES: usize = 8 * MAX_BATCH_BYTES;
 
-/// `letters/<day>/<id>-<hash>.ndjson.gz`: the day in UTC, the id as SQS gave it or as a line of a file has it,
-/// the begin of the body's hash. No two bodies share a key.
+/// The key of a stored message: `letters/<day>/<id>-<hash>.ndjson.gz`, with the day in UTC, the id of the SQS message
+/// or of the file's line, and the first 16 digits of the body's hash. So two bodies do not share a key.
 fn key_of(message_id: &str, sha256: &str, now: Timestamp) -> String {
-    let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':');
-    let id: String = message_id.chars().filter(fits).take(128).collect();
+    let id = archive::id_in_key(message_id);
     format!("{FOLDER}{}/{id}-{}.ndjson.gz", now.date(), &sha256[..16])
 }
 
-/// The bucket in which messages are kept that no dead letter has room for.
+/// The bucket that stores the messages that are too large for a dead letter.
 #[derive(Debug)]
 pub(crate) struct Archive<'a, O> {
     pub(crate) objects: &'a O,
     pub(crate) bucket: &'a str,
 }
 
-/// Puts a message into the archive, and makes its dead letter one that says where.
+/// Stores the message of a dead letter in the archive, and replaces the letter's body by the message's place there.
 ///
 /// # Errors
-/// When it cannot be put there.
-pub(crate) async fn put_elsewhere(
+/// When the message cannot be stored.
+pub(crate) async fn move_to_archive(
     archive: &Archive<'_, impl Store>,
     refused: &mut RejectedMessage,
     now: Timestamp,
@@ -104,11 +103,11 @@ pub(crate) async fn put_elsewhere(
     Ok(())
 }
 
-/// The message that a letter was, as its producer sent it, and how its body holds the bytes.
+/// The message of a letter, as its producer sent it, and how its body holds the original bytes.
 ///
 /// # Errors
-/// The failure of the letter once more, if what it holds cannot be read again; or permanent, if its
-/// message is not where it says; or a failure of S3.
+/// The failure of the letter once more, if it has only the place of its bytes in a file; a permanent failure, if the
+/// message is not where the letter says; or a failure of S3.
 pub(crate) async fn original(
     archive: &Archive<'_, impl FileSource>,
     record: &Record,
@@ -125,7 +124,7 @@ pub(crate) async fn original(
         held @ (Encoding::Text | Encoding::Base64) => Ok((message, held)),
         Encoding::Claim => {
             let claim = read_claim(&record.body)?;
-            let kept = take_back(objects, bucket, &claim).await?;
+            let kept = read_stored(objects, bucket, &claim).await?;
             message.attributes = kept.attributes;
             message.body = kept.body;
             Ok((message, claim.encoding))
@@ -141,36 +140,36 @@ fn read_claim(body: &str) -> Result<Claim, Failure> {
     })
 }
 
-async fn take_back(
+/// Reads a stored message, and checks that it is the one that the claim describes.
+async fn read_stored(
     objects: &impl FileSource,
     bucket: &str,
     claim: &Claim,
 ) -> Result<Kept, Failure> {
-    let object = Announced {
-        partition: String::new(),
-        bucket: bucket.to_owned(),
-        key: claim.key.clone(),
-        etag: String::new(),
-    };
+    let (bucket, key) = (bucket.to_owned(), claim.key.clone());
+    let object = Announced { bucket, key, ..Announced::default() };
     let Opened { mut body, .. } = objects.open(&object).await?;
     let mut zipped = Vec::new();
     while let Some(bytes) = body.next().await? {
         zipped.extend_from_slice(bytes.as_ref());
         if zipped.len() > MOST_BYTES {
-            return Err(another(claim));
+            return Err(not_the_message(claim));
         }
     }
     let mut line = Vec::new();
     let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
     let read = GzDecoder::new(&zipped[..]).take(most).read_to_end(&mut line);
     let kept: Option<Kept> = read.ok().and_then(|_| serde_json::from_slice(&line).ok());
-    let is_it = |kept: &Kept| {
-        kept.body.len() == claim.bytes && hex_sha256(kept.body.as_bytes()) == claim.sha256
-    };
-    kept.filter(is_it).ok_or_else(|| another(claim))
+    kept.filter(|kept| claim.is_of(&kept.body)).ok_or_else(|| not_the_message(claim))
 }
 
-fn another(claim: &Claim) -> Failure {
+impl Claim {
+    fn is_of(&self, body: &str) -> bool {
+        body.len() == self.bytes && hex_sha256(body.as_bytes()) == self.sha256
+    }
+}
+
+fn not_the_message(claim: &Claim) -> Failure {
     let reason = format!("{} is not the message that was put there", claim.key);
     Failure::permanent(Code::InputNotFound, reason)
 }

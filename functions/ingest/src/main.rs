@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod adapters;
 mod archive;
 mod config;
+mod direct;
 mod emit;
 mod file;
 mod file_source;
@@ -10,24 +12,27 @@ mod http;
 mod letters;
 #[cfg(test)]
 mod memory;
-mod notification;
+mod trigger;
 mod wrap;
 
 use std::process::ExitCode;
 
 use aws::{Objects, Queues, sdk_config};
+use contracts::Catalog;
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{
-    Batches, Deadline, Policy, exit_code, init_logs, invocation_span, load_contracts, serve,
+    Batches, Deadline, Policy, exit_code, init_logs, invocation_span, open_contracts, serve,
 };
 use tracing::Instrument;
 
 use crate::config::Config;
+use crate::direct::{Refused, hand_over};
 use crate::emit::Emit;
-use crate::handler::{Answer, Ingest, Trigger};
+use crate::handler::Ingest;
+use crate::trigger::{Answer, Trigger};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -40,7 +45,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.settings.contracts_dir)?;
+    let contracts = open_contracts(&config.settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
     let dead_letters = config.settings.dead_letters(queue.clone());
@@ -50,7 +55,7 @@ async fn run() -> Result<(), Error> {
     let policy = Policy { trusted_senders, ..config.settings.policy() };
     let batches = &Batches { stage: ingest, dead_letters, policy, queue };
     serve(async |trigger: Trigger, context: Context| {
-        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        // Boxed, because the futures would nest deeper than the compiler's limit.
         let answer = match trigger {
             Trigger::Batch(batch) => Answer::Batch(batches.invoke(batch, &context).boxed().await),
             Trigger::Request(request) => {
@@ -58,8 +63,42 @@ async fn run() -> Result<(), Error> {
                 let answer = http::answer(&batches.stage, *request, &deadline);
                 Answer::Response(answer.instrument(invocation_span(&context)).boxed().await)
             }
+            Trigger::Message(message) => {
+                let (inbox, ignored) = (&batches.policy.queue_url, &batches.stage.ignored);
+                let handing_over = hand_over(&batches.queue, inbox, &message, ignored);
+                let done = handing_over.instrument(invocation_span(&context)).boxed().await;
+                Answer::HandedOver(done.inspect_err(log_refused)?)
+            }
         };
-        Ok::<_, Error>(answer)
+        log_canaries(&batches.stage.contracts);
+        batches.stage.ignored.log();
+        Ok::<_, Refused>(answer)
     })
     .await
+}
+
+fn log_refused(Refused(failure): &Refused) {
+    tracing::error!(
+        stage = "ingest",
+        failure.code = %failure.code,
+        failure.reason = %failure.reason,
+        "invocation refused"
+    );
+}
+
+/// Logs what the canary versions of schemas would have refused of this invocation's events.
+fn log_canaries(contracts: &Catalog) {
+    for count in contracts.take_canary_counts() {
+        let (at, reason) = count.first.unwrap_or_default();
+        tracing::info!(
+            stage = "ingest",
+            dataset = count.dataset,
+            contract.version = count.version,
+            events = count.events,
+            violations = count.violations,
+            failure.at = at,
+            failure.reason = reason,
+            "canary version tried"
+        );
+    }
 }

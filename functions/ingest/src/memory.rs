@@ -1,4 +1,4 @@
-//! This function's ports in memory, and flights to send through them. For tests.
+//! This function's ports in memory, and flights to send through them, for tests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
@@ -11,11 +11,12 @@ use flate2::write::GzEncoder;
 use runtime::{DeadLetterQueue, Outgoing};
 use testkit::MemoryQueue;
 
+use crate::adapters::Announced;
 use crate::archive::Store;
 use crate::emit::Emit;
 use crate::file_source::{Body, FileSource, Opened};
 use crate::handler::Ingest;
-use crate::notification::Announced;
+use crate::http::Answers;
 
 pub(crate) const ENRICH: &str = "http://h/enrich";
 pub(crate) const DLQ: &str = "http://h/dlq";
@@ -31,9 +32,18 @@ impl Body for Chunks {
     }
 }
 
-/// Objects by bucket and key, each with its etag. Clones are one.
+/// Objects in memory. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryObjects(Arc<Mutex<Objects>>);
+
+/// What goes wrong with a write of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnswersFault {
+    /// Nothing is written, and the write fails.
+    Away,
+    /// It is written, and the caller is told that something else was there: the SDK tried twice.
+    WrittenTwice,
+}
 
 /// Bucket and key.
 type Place = (String, String);
@@ -43,12 +53,20 @@ type Object = (String, Vec<u8>);
 #[derive(Debug, Default)]
 struct Objects {
     files: BTreeMap<Place, Object>,
+    /// Versions of objects, by their ids.
+    versions: BTreeMap<(Place, String), Object>,
     archived: BTreeMap<String, Vec<u8>>,
-    /// What begins the keys of what cannot be archived.
+    /// What is kept of answers, each with the number of its write.
+    answers: BTreeMap<String, (Vec<u8>, u64)>,
+    /// How many answers were written.
+    answers_written: u64,
+    /// What goes wrong with each write of an answer.
+    answers_fault: Option<AnswersFault>,
+    /// Objects whose keys begin with this cannot be archived.
     away: Option<&'static str>,
-    /// Put in place of what is there once it is opened.
+    /// Replaces the object at this place once an object has been opened.
     overwrite: Option<(Place, Object)>,
-    /// How large every object is said to be.
+    /// The size that is reported for every object, in place of its own.
     size: Option<u64>,
     opened: usize,
 }
@@ -60,16 +78,40 @@ impl MemoryObjects {
         self
     }
 
-    /// Once this object is opened, it is overwritten.
+    /// Adds a version of an object, which need not be the newest.
+    pub(crate) fn with_version(
+        self,
+        bucket: &str,
+        key: &str,
+        id: &str,
+        etag: &str,
+        body: &[u8],
+    ) -> Self {
+        let version = ((bucket.to_owned(), key.to_owned()), id.to_owned());
+        self.0.lock().unwrap().versions.insert(version, (etag.to_owned(), body.to_vec()));
+        self
+    }
+
+    /// Overwrites this object as soon as it has been opened.
     pub(crate) fn overwrite_once_opened(&self, bucket: &str, key: &str, etag: &str, body: &[u8]) {
         let place = (bucket.to_owned(), key.to_owned());
         self.0.lock().unwrap().overwrite = Some((place, (etag.to_owned(), body.to_vec())));
     }
 
-    /// Says of each object that it has so many bytes.
+    /// Reports this size for each object.
     pub(crate) fn with_size(self, bytes: u64) -> Self {
         self.0.lock().unwrap().size = Some(bytes);
         self
+    }
+
+    /// From now on, this goes wrong with each write of an answer.
+    pub(crate) fn set_answers_fault(&self, fault: Option<AnswersFault>) {
+        self.0.lock().unwrap().answers_fault = fault;
+    }
+
+    /// How many writes of answers there were.
+    pub(crate) fn answers_written(&self) -> u64 {
+        self.0.lock().unwrap().answers_written
     }
 
     /// How often an object was opened.
@@ -87,12 +129,12 @@ impl MemoryObjects {
         self.0.lock().unwrap().away = Some("letters/");
     }
 
-    /// Puts other bytes in the place of what was archived.
+    /// Replaces an archived object's bytes.
     pub(crate) fn overwrite(&self, key: &str, body: &[u8]) {
         self.0.lock().unwrap().archived.insert(key.to_owned(), body.to_vec());
     }
 
-    /// What was archived, by key.
+    /// The archived objects, by key.
     pub(crate) fn archived(&self) -> BTreeMap<String, Vec<u8>> {
         self.0.lock().unwrap().archived.clone()
     }
@@ -125,10 +167,46 @@ impl Store for MemoryObjects {
     }
 }
 
+impl Answers for MemoryObjects {
+    async fn find(&self, bucket: &str, key: &str) -> Result<Option<(Vec<u8>, String)>, Failure> {
+        assert_eq!(bucket, ARCHIVE);
+        let found = self.0.lock().unwrap().answers.get(key).cloned();
+        Ok(found.map(|(body, number)| (body, number.to_string())))
+    }
+
+    async fn put_if(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Vec<u8>,
+        replaced: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
+        assert_eq!(bucket, ARCHIVE);
+        let mut objects = self.0.lock().unwrap();
+        if objects.answers_fault == Some(AnswersFault::Away) {
+            return Err(Failure::transient(Code::DependencyUnavailable, "S3 is away"));
+        }
+        let there = objects.answers.get(key).map(|(_, number)| number.to_string());
+        if there.as_deref() != replaced {
+            return Ok(None);
+        }
+        objects.answers_written += 1;
+        let number = objects.answers_written;
+        objects.answers.insert(key.to_owned(), (body, number));
+        let is_known = objects.answers_fault != Some(AnswersFault::WrittenTwice);
+        Ok(is_known.then(|| number.to_string()))
+    }
+}
+
 impl Objects {
-    /// As S3 does it: by the entity tag, where one is given.
+    /// Like S3, checks the entity tag where one is given.
     fn read(&self, object: &Announced) -> Result<Object, Failure> {
-        match self.files.get(&(object.bucket.clone(), object.key.clone())) {
+        let place = (object.bucket.clone(), object.key.clone());
+        let found = match &object.version {
+            Some(version) => self.versions.get(&(place, version.clone())),
+            None => self.files.get(&place),
+        };
+        match found {
             Some(found) if object.etag.is_empty() || found.0 == object.etag => Ok(found.clone()),
             _ => Err(Failure::permanent(Code::InputNotFound, "no such object")),
         }
@@ -142,8 +220,10 @@ impl FileSource for MemoryObjects {
         let mut objects = self.0.lock().unwrap();
         if object.bucket == ARCHIVE {
             let kept = objects.archived.get(&object.key).cloned();
-            let gone = || Failure::permanent(Code::InputNotFound, "no such object");
-            let (bytes, kept) = kept.map(|body| (body.len() as u64, body)).ok_or_else(gone)?;
+            let Some(kept) = kept else {
+                return Err(Failure::permanent(Code::InputNotFound, "no such object"));
+            };
+            let bytes = kept.len() as u64;
             return Ok(Opened { body: Chunks([kept].into()), etag: String::new(), bytes });
         }
         let (etag, body) = objects.read(object)?;
@@ -168,7 +248,7 @@ pub(crate) fn ingest(
     ingest_under(testkit::contracts(), objects, queue)
 }
 
-/// The same, under other contracts than the template's.
+/// Ingest with these contracts in place of the template's.
 pub(crate) fn ingest_under(
     contracts: Catalog,
     objects: &MemoryObjects,
@@ -185,8 +265,11 @@ pub(crate) fn events(queue: &MemoryQueue) -> Vec<Envelope> {
 
 /// The dead letters that were sent, each with its message.
 pub(crate) fn letters(queue: &MemoryQueue) -> Vec<(DeadLetter, Outgoing)> {
-    let read = |message: Outgoing| (DeadLetter::read(&message.attributes).unwrap(), message);
-    queue.sent_to(DLQ).into_iter().map(read).collect()
+    let mut letters = Vec::new();
+    for message in queue.sent_to(DLQ) {
+        letters.push((DeadLetter::read(&message.attributes).unwrap(), message));
+    }
+    letters
 }
 
 /// A flight of this number as JSON: what the contract requires, and no more.

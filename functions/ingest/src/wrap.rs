@@ -1,4 +1,6 @@
-//! From a payload and where it was found to the message for the next stage.
+//! Builds the message for the next stage from a payload and its origin.
+
+use std::fmt;
 
 use contracts::{Contract, EventOrigin};
 use event::{
@@ -6,32 +8,31 @@ use event::{
 };
 use runtime::Outgoing;
 
-/// Where an event was found.
+/// Where an event came from.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    /// The CloudEvents `source`: an ARN, or the path of a request.
+    /// The CloudEvents `source`: the ARN of a queue or of an object, or the path of a request.
     pub(crate) source: String,
-    /// Unique within the source.
+    /// The event's id, unique within the source.
     pub(crate) id: String,
     /// The producer's trace, if it sent one.
     pub(crate) trace: Option<TraceParent>,
-    /// When it was first taken in.
+    /// When the event was first received.
     pub(crate) taken_in: Timestamp,
-    /// The run of redrive that brought it back, or the announcement of its file.
+    /// The run of redrive that sent the event, or the announcement of its file, again.
     pub(crate) redriven: Option<Redriven>,
 }
 
 /// The attribute that names the dataset of an inbox message.
 pub(crate) const DATASET: &str = "dataset";
-/// The attributes with which a refused line of a file keeps its origin when it comes back: see
-/// [`FileLine::of`].
+/// The attributes by which a refused line of a file keeps its origin for a redrive: see [`FileLine::of`].
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const EVENT_ID: &str = "eventid";
 pub(crate) const TRACE: &str = "traceparent";
 
 impl Origin {
-    /// The attributes of a dead letter that did not come as a message: redriven to the inbox, it is
-    /// taken in as what it was.
+    /// The attributes of the dead letter of a line. With them, ingest recognizes the line when it is redriven to the
+    /// inbox.
     pub(crate) fn attributes(&self, dataset: &str) -> Attributes {
         [(DATASET, dataset), (SOURCE, &self.source), (EVENT_ID, &self.id)]
             .into_iter()
@@ -40,37 +41,78 @@ impl Origin {
     }
 }
 
-/// The line of a file that a dead letter is of.
+/// Where in a file an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The number of the line on which it begins, from 1.
+    Line(u64),
+    /// How many bytes of the unpacked file are before it. Several JSON documents may be on one line.
+    Byte(u64),
+}
+
+impl Place {
+    /// The end of the event's id: the number of a line, or that of a byte behind an `@`.
+    pub(crate) fn id(self) -> String {
+        match self {
+            Self::Line(number) => number.to_string(),
+            Self::Byte(number) => format!("@{number}"),
+        }
+    }
+
+    /// The place at the end of an id.
+    fn of_id(id: &str) -> Option<Self> {
+        let end = id.rsplit(':').next().unwrap_or_default();
+        match end.strip_prefix('@') {
+            Some(byte) => byte.parse().ok().map(Self::Byte),
+            None => end.parse().ok().map(Self::Line),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number) => write!(f, "line {number}"),
+            Self::Byte(number) => write!(f, "byte {number}"),
+        }
+    }
+}
+
+/// An entry of a file that became a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileLine {
     /// The CloudEvents `source` of the file.
     pub(crate) source: String,
-    pub(crate) number: String,
+    pub(crate) place: Place,
 }
 
 impl FileLine {
-    /// The line that a letter which came back was: its attributes say so. It is told by its id, which is in an
-    /// attribute and in the failure: in the failure of a message it is SQS's own id, which no producer knew
-    /// beforehand.
+    /// The line that a redriven letter was; `None` if it was a whole message.
+    ///
+    /// The letter of a line has the line's id both in an attribute and in its failure. A producer cannot forge that
+    /// with a message of its own: in the failure of a message, the id is the one that SQS gave it, which its producer
+    /// could not know beforehand.
     pub(crate) fn of(letter: &DeadLetter, attributes: &Attributes) -> Option<Self> {
         let id = attributes.get(EVENT_ID).filter(|id| id.value == letter.message_id)?;
         let source = attributes.get(SOURCE)?.value.clone();
-        let number = id.value.rsplit(':').next().unwrap_or_default().to_owned();
-        Some(Self { source, number })
+        let place = Place::of_id(&id.value)?;
+        Some(Self { source, place })
     }
 }
 
-/// The failure of what is on this line of a file.
-pub(crate) fn on_line(failure: Failure, line: &str) -> Failure {
+/// Adds the place in the file to a failure.
+pub(crate) fn at_place(failure: Failure, place: Place) -> Failure {
     let at = match &failure.at {
-        Some(pointer) => format!("line {line}, {pointer}"),
-        None => format!("line {line}"),
+        Some(pointer) => format!("{place}, {pointer}"),
+        None => place.to_string(),
     };
     failure.at(at)
 }
 
+/// The message with the event's envelope.
+///
 /// # Errors
-/// What the contract finds wrong with the payload, or that it is too large for a message.
+/// When the payload violates the contract, or when the envelope is too large for a message.
 pub(crate) fn wrap(
     contract: &Contract,
     payload: Payload,

@@ -1,4 +1,4 @@
-//! The environment of the lake's function.
+//! The settings of the lake's function, which it reads from its environment.
 
 use runtime::Settings;
 use runtime::env::{EnvError, Lookup, required};
@@ -7,13 +7,17 @@ use runtime::env::{EnvError, Lookup, required};
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
-    /// The table that has the runs of redrive. A record of a cancelled run is given back.
+    /// The table of the letters and of redrive's runs. A message of a cancelled run is dropped.
     pub(crate) letters_table: String,
+    /// The table that records which events are written.
     pub(crate) dedupe_table: String,
+    /// The name of the bucket that has the lakes.
     pub(crate) lake_bucket: String,
 }
 
 impl Config {
+    /// Reads the settings.
+    ///
     /// # Errors
     /// When a variable is missing or malformed.
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {

@@ -1,5 +1,5 @@
-//! The stage: turns each envelope into a row of each lake of its dataset, and writes a batch of rows
-//! once, into one object for each partition.
+//! The stage: turns each envelope into a row for each lake of its dataset, and writes the rows of a batch together, one
+//! object for each partition.
 
 use contracts::Catalog;
 use dedupe::{NoEffect, Store};
@@ -10,24 +10,24 @@ use runtime::sink::{
 };
 use runtime::{Deadline, EventCounts, Record, Stage};
 
-/// Writes to the lakes of a dataset.
+/// Writes events to the lakes of their datasets.
 pub(crate) struct LakeStage<S, B> {
     contracts: Catalog,
     lakes: Lakes,
     store: S,
     bucket: B,
-    /// Makes a name that was never used before.
+    /// Makes a unique name for an object that is written at this time.
     name: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
 }
 
 impl<S, B> LakeStage<S, B> {
     pub(crate) fn new(
         contracts: Catalog,
-        lakes: Lakes,
         store: S,
         bucket: B,
         name: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
     ) -> Self {
+        let lakes = Lakes::new(contracts.clone());
         Self { contracts, lakes, store, bucket, name }
     }
 }
@@ -44,11 +44,12 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
     ) -> Result<Self::Prepared, Failure> {
         let accepted = accept(&self.contracts, record, deadline.now())?;
         let Accepted { envelope, contract, expires_at } = accepted;
-        let lakes = self.lakes.get(&envelope.dataset).filter(|lakes| !lakes.is_empty());
-        let lakes = lakes.ok_or_else(|| {
+        let lakes = self.lakes.of(&envelope.dataset)?;
+        if lakes.is_empty() {
             let reason = format!("`{}` has no sink of kind lake", contract.dataset);
-            retry_during_deployment(Failure::permanent(Code::ContractViolation, reason))
-        })?;
+            let failure = Failure::permanent(Code::ContractViolation, reason);
+            return Err(retry_during_deployment(failure));
+        }
         let rows = lakes.iter().map(|(sink, lake)| LakeRow::new(sink, lake, &envelope, expires_at));
         Ok(rows.collect())
     }

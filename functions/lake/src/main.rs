@@ -7,17 +7,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws::{ClaimStore, Objects, Queues, cancelled_redrives, sdk_config};
-use lake_storage::{ConcurrencyLimit, S3Bucket, lakes};
+use lake_storage::{ConcurrencyLimit, S3Bucket};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches, unique_name};
+use runtime::{Batches, Policy, exit_code, init_logs, open_contracts, serve_batches, unique_name};
 
 use crate::config::Config;
 use crate::handler::LakeStage;
 
-/// The time at the end of an invocation in which the batch is given back to its queue. A batch of thousands takes
-/// longer than one of ten.
+/// How long before the end of an invocation its work stops, so that unfinished messages can be given back to their
+/// queue. A batch of thousands needs more time for that than one of ten.
 const RESERVE: Duration = Duration::from_secs(20);
 
 #[global_allocator]
@@ -31,15 +31,14 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.settings.contracts_dir)?;
-    let lakes = lakes(&contracts)?;
+    let contracts = open_contracts(&config.settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::lazy(&sdk);
     let store = ConcurrencyLimit::new(ClaimStore::new(&sdk, config.dedupe_table));
     let redrives = cancelled_redrives(&sdk, config.letters_table);
     let bucket = S3Bucket::new(Objects::new(&sdk), config.lake_bucket);
     serve_batches(Batches {
-        stage: LakeStage::new(contracts, lakes, store, bucket, Box::new(unique_name)),
+        stage: LakeStage::new(contracts, store, bucket, Box::new(unique_name)),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy {
             reserve: RESERVE,

@@ -1,17 +1,18 @@
-//! What an operator does to a breaker.
+//! The acts by which an operator changes a breaker.
 
 use breaker::{Event, Forced, ForcedState, IllegalTransition, Record};
 use event::Timestamp;
 use serde::Serialize;
 
-/// One act: what, why, and until when.
+/// One act on a breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Act {
     pub(crate) kind: ActKind,
+    /// The operator's reason.
     pub(crate) why: String,
-    /// Of an act that lasts; `None`: until it is released.
+    /// When a lasting act ends; `None` if it lasts until it is released, or does not last.
     pub(crate) until: Option<Timestamp>,
-    /// Whether the breaker may be one that no environment has written of yet.
+    /// Whether the breaker may be one that is not known yet.
     pub(crate) is_new: bool,
 }
 
@@ -39,7 +40,7 @@ impl ActKind {
         }
     }
 
-    /// What is in force from then on, of an act that lasts.
+    /// The state that a lasting act forces; `None` for an act that does not last.
     pub(crate) fn forces(self) -> Option<ForcedState> {
         match self {
             Self::ForceOpen => Some(ForcedState::Open),
@@ -51,7 +52,7 @@ impl ActKind {
 }
 
 impl Act {
-    /// As an event of the breaker.
+    /// The breaker's event for this act.
     pub(crate) fn event(&self, operator: &str, now: Timestamp) -> Event {
         match (self.kind, self.kind.forces()) {
             (_, Some(to)) => Event::Force(Forced {
@@ -67,7 +68,7 @@ impl Act {
     }
 }
 
-/// Why an act is refused, in a sentence.
+/// Why an act is refused, as a sentence for the operator.
 pub(crate) fn refusal(
     breaker: &str,
     kind: ActKind,

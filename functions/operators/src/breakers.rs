@@ -1,4 +1,4 @@
-//! Breakers, seen and moved by hand: what each verb does.
+//! Shows breakers and changes them by hand: what each verb does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use breaker::{
     IllegalTransition, Moment, Record, ReplaceOutcome, Settings, Snapshot, Store, StoreUnavailable,
     step,
 };
-use contracts::Dependency;
+use contracts::{Catalog, Dependency};
 use event::Timestamp;
 use runtime::{
-    Audit, AuditDetails, AuditEntry, AuditKeys, AuditPhase, Clock, add_to_audit, unique_name,
+    Audit, AuditDetails, AuditEntry, AuditKeys, AuditPhase, AuditSubject, Clock, add_to_audit,
+    unique_name,
 };
 use serde_json::{Value, json};
 
@@ -22,20 +23,20 @@ use crate::problem::{Problem, ProblemKind};
 use crate::request::Asked;
 use crate::view::BreakerView;
 
-/// What operators see breakers with, and move them by.
+/// The verbs on breakers, and the ports that they need.
 pub(crate) struct Breakers<S, A, D, C> {
     pub(crate) store: S,
     pub(crate) audit: A,
     pub(crate) parking: Parking<D>,
-    /// Those that contracts name, be they written of or not.
-    pub(crate) dependencies: BTreeMap<String, Dependency>,
+    /// The contracts name dependencies, whether or not the store has a record of their breakers.
+    pub(crate) contracts: Catalog,
     pub(crate) clock: C,
 }
 
-/// How often the store is asked to read, or to write one act.
+/// The most attempts to read from the store, or to write one act.
 const TRIES: u32 = 5;
 
-/// Before the second try; before the third, twice that, and so on.
+/// The pause before the second attempt. That before the third is twice as long, and so on.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// An act that has taken effect.
@@ -44,14 +45,14 @@ struct ChangeOutcome {
     after: Record,
 }
 
-/// An act that has not, or of which that is not known.
+/// An act that has not taken effect, or of which that is not known.
 struct Unchanged {
     problem: Problem,
-    /// As it was read last.
+    /// The record as it was last read.
     before: Record,
 }
 
-/// One act on one breaker, at one time: repeated, it is the same.
+/// One act on one breaker, at a fixed time. So another attempt writes the same record.
 struct Doing<'a> {
     breaker: &'a str,
     act: &'a Act,
@@ -88,8 +89,8 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         let (snapshots, parked, stages) =
             tokio::join!(self.read(), self.parking.parked(), self.store.read_polling());
         let mut snapshots = snapshots?;
-        for name in self.dependencies.keys() {
-            snapshots.entry(name.clone()).or_default();
+        for name in self.contracts.dependencies().into_keys() {
+            snapshots.entry(name).or_default();
         }
         let now = self.clock.now();
         let mut breakers: Vec<BreakerView> = Vec::with_capacity(snapshots.len());
@@ -142,7 +143,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
             operator: &asked.operator,
             request_id: &asked.request_id,
             act: act.kind.as_str(),
-            subject: ("breaker", breaker),
+            subject: AuditSubject { kind: "breaker", name: breaker },
             why: &act.why,
             until: act.until,
         };
@@ -170,13 +171,13 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
             Some(_) => AuditPhase::NotDone,
         };
         let reason = problem.map(|problem| problem.detail.as_str());
-        let told = AuditDetails {
+        let outcome = AuditDetails {
             phase,
             before: json!(before),
             after: after.as_ref().map(|it| json!(it)),
             reason,
         };
-        let written = add_to_audit(&self.audit, &keys.outcome, entry.body(told)).await;
+        let written = add_to_audit(&self.audit, &keys.outcome, entry.body(outcome)).await;
         if let Err(reason) = &written {
             tracing::error!(
                 audit.key = keys.outcome,
@@ -200,7 +201,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         }))
     }
 
-    /// Writes the record after the act, over whatever others write meanwhile.
+    /// Writes the record after the act. If others have changed the record meanwhile, applies the act to theirs.
     async fn change(
         &self,
         doing: &Doing<'_>,
@@ -213,7 +214,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
             let found = match self.store.replace(doing.breaker, before.version, &after).await {
                 ReplaceOutcome::Written => return Ok(ChangeOutcome { before, after }),
                 ReplaceOutcome::Conflict(found) => found.unwrap_or_else(Record::unwritten),
-                // It may have been written: what is there now tells.
+                // The record may have been written. Reading it shows whether it was.
                 ReplaceOutcome::Unknown(_) => {
                     is_in_doubt = true;
                     match self.store.read().await {
@@ -269,7 +270,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         Err(Problem::new(ProblemKind::StoreAway, detail))
     }
 
-    /// The queues that are not polled; `None` where that is not known.
+    /// The queues that are not polled; `None` if the store did not answer.
     fn polling(
         &self,
         stages: Result<BTreeMap<String, PollingRecord>, StoreUnavailable>,
@@ -278,10 +279,7 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
     ) -> Option<Vec<PollingView>> {
         match stages {
             Ok(stages) => {
-                let mut settings: BTreeMap<String, Settings> = BTreeMap::new();
-                for (name, dependency) in &self.dependencies {
-                    settings.insert(name.clone(), dependency.breaker.clone());
-                }
+                let settings = self.contracts.declared_dependencies().breakers();
                 let known = KnownBreakers { snapshots, settings: &settings, now };
                 Some(views(&stages, &known))
             }
@@ -292,26 +290,28 @@ impl<S: Store + PollingStore, A: Audit, D: Depths, C: Clock> Breakers<S, A, D, C
         }
     }
 
-    /// As it is declared, or with the defaults: of a sink of one's own, whose function is not known here.
+    /// The dependency as a contract declares it, or with the defaults. The latter is for a sink of one's own, whose
+    /// settings are in its own function.
     fn dependency(&self, breaker: &str) -> Dependency {
-        self.dependencies.get(breaker).cloned().unwrap_or_default()
+        self.contracts.dependency(breaker)
     }
 
     fn settings_of(&self, breaker: &str) -> Settings {
         self.dependency(breaker).breaker
     }
 
-    /// A name that is mistyped would be moved, and nothing with it.
+    /// Refuses a name that is not known: an act on a mistyped name would seem to work and have no effect.
     fn check_known(
         &self,
         breaker: &str,
         snapshots: &BTreeMap<String, Snapshot>,
     ) -> Result<(), Problem> {
-        if snapshots.contains_key(breaker) || self.dependencies.contains_key(breaker) {
+        let named = self.contracts.dependencies();
+        if snapshots.contains_key(breaker) || named.contains_key(breaker) {
             return Ok(());
         }
         let mut known: Vec<String> = snapshots.keys().map(|name| format!("`{name}`")).collect();
-        known.extend(self.dependencies.keys().map(|name| format!("`{name}`")));
+        known.extend(named.keys().map(|name| format!("`{name}`")));
         known.sort();
         known.dedup();
         let known = match known.is_empty() {

@@ -1,21 +1,21 @@
-//! The environment of the operators' function.
+//! The settings of the operators' function, which it reads from its environment.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use runtime::env::{EnvError, Lookup, is_url, parsed, required};
 
-/// What the template gives this function.
+/// The settings that the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) breakers_table: String,
-    /// Where the audit log is, below `audit/`.
+    /// The bucket that has the audit log, in its folder `audit/`.
     pub(crate) audit_bucket: String,
     /// The URLs of the queues in which events wait for a dependency, by their stages.
     pub(crate) parking_queues: BTreeMap<String, String>,
-    /// The name of the function that dead letters are asked of.
+    /// The name of the redrive function, which gets the verbs on dead letters.
     pub(crate) redrive_function: String,
-    /// Where the layer with the contracts is unpacked.
+    /// The folder into which Lambda unpacks the layer with the contracts.
     pub(crate) contracts_dir: PathBuf,
 }
 

@@ -1,7 +1,7 @@
-//! Dead letters: what is asked goes to redrive, with who asks.
+//! Passes the verbs on dead letters to the redrive function, together with the operator's identity.
 //!
-//! Redrive does the work, under a role of its own, and writes down what is done. An operator needs the right to this
-//! function's URL, and none to invoke redrive.
+//! Redrive does the work under a role of its own, and writes the audit log. An operator needs the permission to use
+//! this function's URL, and none to invoke redrive.
 
 use aws::{Functions, Invoked};
 use event::Failure;
@@ -10,14 +10,16 @@ use serde_json::{Value, json};
 use crate::problem::{Problem, ProblemKind};
 use crate::request::Asked;
 
-/// Redrive, as it is asked.
+/// The port to the redrive function.
 pub(crate) trait RedriveFunction {
+    /// Invokes redrive, and waits for its answer.
+    ///
     /// # Errors
-    /// When it did not run, or nobody knows what came of it.
+    /// When redrive did not run, or when its outcome is not known.
     async fn invoke(&self, payload: Vec<u8>) -> Result<Invoked, Failure>;
 }
 
-/// The function of this name.
+/// A Lambda function, by its name.
 pub(crate) struct NamedFunction {
     pub(crate) functions: Functions,
     pub(crate) name: String,
@@ -29,10 +31,10 @@ impl RedriveFunction for NamedFunction {
     }
 }
 
-/// Passes a verb on to redrive.
+/// Passes a verb on to redrive, and returns its answer.
 ///
 /// # Errors
-/// In redrive's own words.
+/// Redrive's refusal, with redrive's own text; or that redrive did not answer.
 pub(crate) async fn ask(
     redrive: &impl RedriveFunction,
     asked: &Asked,
@@ -61,16 +63,16 @@ pub(crate) async fn ask(
 }
 
 fn refusal(error: &Value) -> Problem {
-    let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-    let kind = match text("errorType").as_str() {
+    let kind = match error["errorType"].as_str().unwrap_or_default() {
         "Redrive.Malformed" => ProblemKind::Malformed,
         "Redrive.Unknown" => ProblemKind::UnknownLetters,
         "Redrive.Illegal" => ProblemKind::IllegalRedrive,
         _ => ProblemKind::RedriveAway,
     };
-    let message = text("errorMessage");
-    let detail =
-        if message.is_empty() { "redrive ended without a reason".to_owned() } else { message };
+    let detail = match error["errorMessage"].as_str().unwrap_or_default() {
+        "" => "redrive ended without a reason",
+        message => message,
+    };
     Problem::new(kind, detail)
 }
 
@@ -91,7 +93,7 @@ mod tests {
             let problem = refusal(&error);
             assert_eq!((problem.kind.status(), problem.detail.as_str()), (status, "no"), "{kind}");
         }
-        // A crash, or a time-out, which Lambda tells of in its own words.
+        // Lambda reports a crash or a time-out with a text of its own.
         let error = json!({ "errorMessage": "Task timed out after 300.00 seconds" });
         let problem = refusal(&error);
         assert_eq!(problem.kind.status(), 503);

@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{SystemClock, exit_code, init_logs, invocation_span, load_contracts, serve};
+use runtime::{SystemClock, exit_code, init_logs, invocation_span, open_contracts, serve};
 use tracing::Instrument;
 
 use crate::breakers::Breakers;
@@ -31,7 +31,7 @@ use crate::parked::Parking;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// For as long as redrive may take: a plan of a million letters is made within it.
+/// How long redrive's answer is waited for. A plan of a million letters is made within that time.
 const PATIENCE: Duration = Duration::from_secs(290);
 
 #[tokio::main(flavor = "current_thread")]
@@ -47,14 +47,14 @@ async fn run() -> Result<(), Error> {
         store: BreakerTable::new(&sdk, config.breakers_table),
         audit: AuditBucket { objects: Objects::new(&sdk), bucket: config.audit_bucket },
         parking: Parking { queues: config.parking_queues, depths: Queues::lazy(&sdk) },
-        dependencies: load_contracts(&config.contracts_dir)?.dependencies(),
+        contracts: open_contracts(&config.contracts_dir)?,
         clock: SystemClock,
     };
     let redrive =
         &NamedFunction { functions: Functions::new(&sdk, PATIENCE), name: config.redrive_function };
     serve(async |request: LambdaFunctionUrlRequest, context: Context| {
         let answer = response::answer(breakers, redrive, &request);
-        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        // Boxed, because the futures would nest deeper than the compiler's limit.
         Ok::<_, Error>(answer.instrument(invocation_span(&context)).boxed_local().await)
     })
     .await

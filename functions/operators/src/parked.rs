@@ -1,7 +1,7 @@
-//! What waits for dependencies: events that are parked in the queues of their stages.
+//! Counts the events that wait for unavailable dependencies: they are parked in the queues of their stages.
 //!
-//! A parked event is a message with a delay, so that a queue's delayed messages are what is parked in it,
-//! for whichever dependency. SQS counts approximately:
+//! A parked event is a message with a delay. So the number of a queue's delayed messages is that of its parked events,
+//! of all dependencies together. SQS counts them approximately:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-/// How many messages of a queue have a delay.
+/// The port to the counts of queues.
 pub(crate) trait Depths {
+    /// About how many messages of a queue have a delay.
+    ///
     /// # Errors
-    /// Why it is not known.
+    /// The reason for which the number is not known.
     async fn delayed(&self, queue_url: &str) -> Result<u64, String>;
 }
 
@@ -23,16 +25,17 @@ impl Depths for aws::Queues {
     }
 }
 
+/// The queues that have parked events, and how to count those.
 pub(crate) struct Parking<D> {
     /// The URLs of queues, by their stages.
     pub(crate) queues: BTreeMap<String, String>,
     pub(crate) depths: D,
 }
 
-/// What is parked, of whichever dependency.
+/// How many events are parked, of all dependencies together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Parked {
-    /// About how many events. `None` where a queue did not answer.
+    /// About how many events. `None` if a queue did not answer.
     pub(crate) about: Option<u64>,
     pub(crate) queues: Vec<ParkedQueue>,
 }
@@ -40,10 +43,11 @@ pub(crate) struct Parked {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ParkedQueue {
     pub(crate) stage: String,
+    /// About how many events. `None` if the queue did not answer.
     pub(crate) about: Option<u64>,
 }
 
-/// A queue that does not answer must not hold up what else is known.
+/// How long a queue's count is waited for. It is short, since the rest of the answer waits with it.
 const LIMIT: Duration = Duration::from_secs(2);
 
 impl<D: Depths> Parking<D> {

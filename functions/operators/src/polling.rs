@@ -6,23 +6,24 @@ use breaker::polling::{KnownBreakers, Polling, PollingRecord, resume_due_at};
 use event::Timestamp;
 use serde::Serialize;
 
-/// A stage whose queue is paused, or was.
+/// A stage whose queue is paused, or was until somebody ended the pause by hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct PollingView {
     pub(crate) stage: String,
-    /// `disabling`, `disabled` or `enabling`: how far the pause has come. `left-alone`: somebody enabled the
-    /// mapping during a pause.
+    /// The phase of a pause: `disabling`, `disabled` or `enabling`. `left-alone` if somebody enabled the mapping during
+    /// the pause.
     pub(crate) state: &'static str,
+    /// When the pause began; null if the mapping is left alone.
     pub(crate) paused_at: Option<Timestamp>,
-    /// The dependencies that its events wait for.
+    /// The dependencies that the stage's events wait for.
     pub(crate) waits_for: Vec<String>,
-    /// When its mapping is to be enabled; it polls up to 90 s later. Null of one that is left alone.
+    /// When the mapping is to be enabled; it polls up to 90 s later. Null if the mapping is left alone.
     pub(crate) resumes_at: Option<Timestamp>,
-    /// Until then there is no other pause.
+    /// Until when there is no further pause; null during a pause.
     pub(crate) left_alone_until: Option<Timestamp>,
 }
 
-/// Those of which there is something to tell.
+/// The stages that are paused or left alone. A stage that is polled as usual is left out.
 pub(crate) fn views(
     stages: &BTreeMap<String, PollingRecord>,
     known: &KnownBreakers<'_>,
@@ -66,7 +67,6 @@ mod tests {
     #[test]
     fn a_pause_is_shown_with_its_end_and_what_is_polled_is_not() {
         let now = Timestamp::from_unix_ms(1_767_225_600_000);
-        let record = |polling| PollingRecord { version: 1, polling, ..PollingRecord::default() };
         let waits_for = BTreeSet::from(["weather".to_owned()]);
         let pause = Pause { since: now, asked_at: now, waits_for, phase: Phase::Disabled };
         let hour = Duration::from_secs(3_600);
@@ -89,5 +89,9 @@ mod tests {
         ];
         assert_eq!(shown, expected, "its breaker is closed, and it is to go on at once");
         assert_eq!(views[1].waits_for, ["weather"]);
+    }
+
+    fn record(polling: Polling) -> PollingRecord {
+        PollingRecord { version: 1, polling, ..PollingRecord::default() }
     }
 }

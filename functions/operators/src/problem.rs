@@ -1,4 +1,4 @@
-//! Why a request is refused, as RFC 9457 problem details.
+//! The refusal of a request, as problem details (RFC 9457).
 
 use std::fmt;
 
@@ -8,32 +8,35 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
-    /// A sentence for the person who asked: what is wrong, and what to do.
+    /// A sentence for the operator: what is wrong, and what to do.
     pub(crate) detail: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProblemKind {
-    /// Nobody is known to have asked.
+    /// The request has no identity of an operator.
     UnknownOperator,
     UnknownRoute,
-    /// With the method that is taken.
+    /// The route has another method, which is given here.
     Method(&'static str),
     Malformed,
     TooLarge,
     UnknownBreaker,
-    /// The breaker, as it is, does not let that happen.
+    /// The state of the breaker does not allow the act.
     Illegal,
-    /// Others change the breaker all the time.
+    /// Others changed the breaker at each attempt.
     Contended,
+    /// The breakers' table does not answer.
     StoreAway,
-    /// It may have taken effect.
+    /// The act may have taken effect.
     OutcomeUnknown,
-    /// Nothing is done of which there would be no record.
+    /// The audit log does not answer. Nothing was changed, since each act has to be in the log.
     AuditAway,
+    /// There is no such letter, plan or run.
     UnknownLetters,
-    /// A run, a plan or a letter, as it is, does not let that happen.
+    /// The state of a run, a plan or a letter does not allow the act.
     IllegalRedrive,
+    /// Redrive does not answer.
     RedriveAway,
 }
 
@@ -42,7 +45,7 @@ impl Problem {
         Self { kind, detail: detail.into() }
     }
 
-    /// <https://www.rfc-editor.org/rfc/rfc9457>.
+    /// The problem details: <https://www.rfc-editor.org/rfc/rfc9457>.
     pub(crate) fn body(&self) -> Value {
         json!({
             "type": format!("urn:sluicegate:{}", self.kind.code()),

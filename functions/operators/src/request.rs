@@ -1,14 +1,14 @@
-//! What is asked, by whom: the request of a function URL, understood.
+//! Reads the verb and the operator from a request to the function's URL.
 //!
-//! | route | what |
+//! | route | what it is for |
 //! | --- | --- |
-//! | `GET /v1/breakers` | all of them |
-//! | `GET /v1/breakers/{name}` | one |
-//! | `POST /v1/breakers/{name}/force-open`, `force-close`, `disable` | `{"why": …, "until": …}`; in place of `until`, `"for_s": 3600` or `"indefinitely": true` |
-//! | `POST /v1/breakers/{name}/reset`, `release` | `{"why": …}` |
-//! | `POST /v1/dlq/{verb}` | what redrive is asked for with that verb, in its own words |
+//! | `GET /v1/breakers` | shows all breakers |
+//! | `GET /v1/breakers/{name}` | shows one breaker |
+//! | `POST /v1/breakers/{name}/force-open`, `force-close`, `disable` | an act that lasts; body `{"why": …, "until": …}`, and in place of `until` also `"for_s": 3600` or `"indefinitely": true` |
+//! | `POST /v1/breakers/{name}/reset`, `release` | an act that does not last; body `{"why": …}` |
+//! | `POST /v1/dlq/{verb}` | a verb of redrive, with redrive's own body |
 //!
-//! Who asks is what the authorizer of `AWS_IAM` says, and never what the body says.
+//! The operator is the one that the authorizer of `AWS_IAM` names. The body is never believed in this.
 
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ use serde_json::Value;
 use crate::act::{Act, ActKind};
 use crate::problem::{Problem, ProblemKind};
 
-/// A request that is understood.
+/// A request that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) operator: Operator,
-    /// The function URL's, as its caller was told it.
+    /// The id of the request to the function's URL, which its caller also gets in the response's header.
     pub(crate) request_id: String,
     pub(crate) verb: Verb,
 }
@@ -42,7 +42,7 @@ pub(crate) enum Verb {
         breaker: String,
         act: Act,
     },
-    /// Passed on to redrive, which knows what its verbs are.
+    /// A verb on dead letters. It is passed on to redrive, which alone knows what its verbs are.
     Letters {
         verb: String,
         body: Value,
@@ -55,29 +55,30 @@ pub(crate) enum Verb {
 struct Body {
     why: String,
     until: Option<String>,
-    /// In place of `until`: so many seconds from now, by the function's clock.
+    /// In place of `until`: seconds from now, by the function's clock.
     for_s: Option<u64>,
+    /// In place of `until`: true if the act lasts until it is released.
     #[serde(default)]
     indefinitely: bool,
-    /// That the name is meant although no breaker of it is known yet.
+    /// Confirms the name of a breaker that is not known yet.
     #[serde(default)]
     new: bool,
 }
 
-/// Of a body, in bytes: a reason of the longest, whatever is in it, and all else.
+/// The most bytes of an act's body. The longest reason fits in it, even if each of its characters is escaped.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// Of what is asked of redrive, in bytes: a selection of letters by their ids, or a patch.
+/// The most bytes of a body for redrive. A selection of letters by their ids fits in it, and so does a patch.
 const MAX_LETTERS_BYTES: usize = 256 * 1024;
 
-/// Of events that are looked for, in bytes. Lambda invokes with 6 MB, in which each quotation mark of a body takes one
-/// byte more.
+/// The most bytes of a body with events to reconcile. Lambda takes an input of 6 MB, and each quotation mark of the
+/// body takes one more byte in it.
 const MAX_EVENTS_BYTES: usize = 3 * 1024 * 1024;
 
-/// Of a breaker's name, in characters.
+/// The most characters of a breaker's name.
 const MAX_NAME: usize = 64;
 
-/// How far ahead an act may end. What is to last for longer is said to have no end.
+/// How far ahead an act may end. An act that is to last longer has to be given no end.
 const MAX_TIME: Duration = Duration::from_secs(7 * 86_400);
 
 const ROUTES: &str = "there are GET /v1/breakers, GET /v1/breakers/{name} and \
@@ -85,8 +86,10 @@ const ROUTES: &str = "there are GET /v1/breakers, GET /v1/breakers/{name} and \
                       POST /v1/dlq/{verb}";
 
 impl Asked {
+    /// Reads a request.
+    ///
     /// # Errors
-    /// What is wrong with the request.
+    /// The problem that tells the operator what is wrong with the request.
     pub(crate) fn read(
         request: &LambdaFunctionUrlRequest,
         now: Timestamp,
@@ -138,9 +141,12 @@ fn operator(request: &LambdaFunctionUrlRequest) -> Result<Operator, Problem> {
                       nobody is known to have sent this one";
         Problem::new(ProblemKind::UnknownOperator, detail)
     })?;
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let http = &context.http;
-    Ok(Operator { arn, source_ip: text(&http.source_ip), user_agent: text(&http.user_agent) })
+    Ok(Operator {
+        arn,
+        source_ip: http.source_ip.clone().unwrap_or_default(),
+        user_agent: http.user_agent.clone().unwrap_or_default(),
+    })
 }
 
 fn method_is(request: &LambdaFunctionUrlRequest, expected: &'static str) -> Result<(), Problem> {
@@ -150,16 +156,19 @@ fn method_is(request: &LambdaFunctionUrlRequest, expected: &'static str) -> Resu
     Err(Problem::new(ProblemKind::Method(expected), format!("expected {expected}")))
 }
 
-/// As contracts write names; nothing in it needs to be encoded.
+/// A name in a path. It has the characters that contracts allow in names, none of which is encoded in a URL.
 fn name(text: &str) -> Result<String, Problem> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if (1..=MAX_NAME).contains(&text.len()) && text.chars().all(is_plain) {
+    if (1..=MAX_NAME).contains(&text.len()) && text.chars().all(is_allowed_in_name) {
         return Ok(text.to_owned());
     }
     let detail = format!(
         "a breaker's name has 1 to {MAX_NAME} letters, digits, hyphens, underscores and periods"
     );
     Err(malformed(detail))
+}
+
+fn is_allowed_in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
 fn body(request: &LambdaFunctionUrlRequest, most_bytes: usize) -> Result<Vec<u8>, Problem> {
@@ -192,7 +201,7 @@ fn read_act(kind: ActKind, body: &[u8], now: Timestamp) -> Result<Act, Problem> 
     Ok(Act { kind, why: why.to_owned(), until, is_new: body.new })
 }
 
-/// When an act ends; `None` of one that has no end, or does not last.
+/// When an act ends; `None` for an act that has no end or does not last.
 fn read_end(kind: ActKind, body: &Body, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
     let act = kind.as_str();
     let lasts = kind.forces().is_some();

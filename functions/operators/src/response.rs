@@ -1,4 +1,4 @@
-//! From a request to its response, and one log line about it.
+//! Answers a request, and writes one log line about it.
 
 use aws_lambda_events::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
@@ -66,7 +66,8 @@ pub(crate) async fn answer<S: Store + PollingStore, A: Audit, D: Depths, C: Cloc
     }
 }
 
-/// 405 says what would be taken (RFC 9110, section 15.5.6).
+/// The response to a refused request. With 405, the header `Allow` says which method is accepted (RFC 9110,
+/// section 15.5.6).
 fn refused(problem: &Problem) -> LambdaFunctionUrlResponse {
     let kind = problem.kind;
     let mut response = response(kind.status(), "application/problem+json", &problem.body());

@@ -1,4 +1,4 @@
-//! A breaker as it is shown, and as the audit log keeps it.
+//! A breaker as it is shown to operators, and as the audit log has it.
 
 use std::time::Duration;
 
@@ -6,44 +6,47 @@ use breaker::{Forced, Lease, Record, Settings, Snapshot, State, StateName, Windo
 use event::Timestamp;
 use serde::Serialize;
 
-/// What is known of one breaker.
+/// One breaker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct BreakerView {
     pub(crate) name: String,
-    /// The version of its record; 0: nobody has written one.
+    /// The version of the breaker's record; 0 if there is no record yet.
     pub(crate) version: u64,
-    /// What is in force: `closed`, `open`, `half-open`, `forced-open`, `forced-closed`, `disabled`,
+    /// The state in force: `closed`, `open`, `half-open`, `forced-open`, `forced-closed`, `disabled` or
     /// `metrics-only`.
     pub(crate) state: &'static str,
-    /// Since when that is so. Null of a breaker that nobody has written of.
+    /// When that state began; null if there is no record yet.
     pub(crate) since: Option<Timestamp>,
-    /// What it is by itself, beneath an operator's act.
+    /// The state that the breaker would have without an operator's act.
     pub(crate) automatic_state: &'static str,
-    /// Why it is open.
+    /// Why the breaker opened; null if it is not open.
     pub(crate) cause: Option<&'static str>,
-    /// How often it opened in a row.
+    /// How many times the breaker opened in a row.
     pub(crate) opens: u32,
+    /// When the breaker opened first in that row; null if the dependency is available.
     pub(crate) unavailable_since: Option<Timestamp>,
-    /// From then on the next call is a probe; null where there will be none by itself.
+    /// From when on the next call is a probe; null if no probe is due without an operator's act.
     pub(crate) next_probe_at: Option<Timestamp>,
-    /// Until then only a share of the calls is let through.
+    /// Until when only a part of the calls is let through, after the dependency has recovered.
     pub(crate) ramp_ends_at: Option<Timestamp>,
     pub(crate) half_open: Option<HalfOpenView>,
-    /// The fleet's calls, by the length of their window. None as long as none has failed.
+    /// The calls of all environments, for each length of window. Empty as long as no call has failed.
     pub(crate) counts: Vec<CountsView>,
     pub(crate) forced: Option<ForcedView>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct HalfOpenView {
-    /// How many calls decide.
+    /// How many probes decide whether the breaker closes.
     pub(crate) permitted: u32,
-    /// Those of them that have ended.
+    /// How many of the probes have ended.
     pub(crate) settled: u32,
+    /// How many of the probes have failed.
     pub(crate) failures: u32,
     pub(crate) leases: Vec<LeaseView>,
 }
 
+/// An environment's right to a number of probes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct LeaseView {
     pub(crate) environment: String,
@@ -66,7 +69,7 @@ pub(crate) struct ForcedView {
     pub(crate) by: String,
     pub(crate) why: String,
     pub(crate) since: Timestamp,
-    /// Null: until it is released.
+    /// When the act ends; null if it lasts until it is released.
     pub(crate) until: Option<Timestamp>,
 }
 
@@ -81,7 +84,7 @@ impl BreakerView {
         let record = snapshot.record.as_ref().unwrap_or(&unwritten);
         let mut view = Self::of_record(name, record, settings, now);
         for (horizon, shared) in &snapshot.counts {
-            // How many calls another version of the settings counts is not known here.
+            // Counts of another horizon are from an environment with other settings, which are not known here.
             let is_ours = settings.window.horizon() == *horizon;
             let window = if is_ours { settings.window } else { Window::Time(*horizon) };
             let counts = window.sum(&shared.slots(record.generation), now);
@@ -98,7 +101,7 @@ impl BreakerView {
         view
     }
 
-    /// Without counts.
+    /// The breaker as its record has it, without counts.
     pub(crate) fn of_record(
         name: &str,
         record: &Record,
@@ -146,14 +149,14 @@ impl BreakerView {
             }
         };
         view.since = (record.version > 0).then(|| forced.map_or(*since, |forced| forced.since));
-        // Its end is the end of the wait.
+        // When a forced opening ends, the next call is a probe.
         if state == StateName::ForcedOpen {
             view.next_probe_at = forced.and_then(|forced| forced.until);
         }
         view
     }
 
-    /// When the first of the events that wait would be a dead letter.
+    /// When the first of the waiting events would become a dead letter; `None` if the dependency is available.
     pub(crate) fn first_dead_letter_at(&self, longest_wait: Duration) -> Option<Timestamp> {
         self.unavailable_since.map(|since| since.plus(longest_wait))
     }

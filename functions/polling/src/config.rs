@@ -1,17 +1,17 @@
-//! The environment of the function that decides which queues are polled.
+//! The settings of the function that decides which queues are polled.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use runtime::env::{EnvError, Lookup, parsed, required};
 
-/// What the template gives this function.
+/// The settings that the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) breakers_table: String,
     /// The UUIDs of the event source mappings that may be disabled, by their stages.
     pub(crate) mappings: BTreeMap<String, String>,
-    /// Where the layer with the contracts is unpacked.
+    /// The folder into which Lambda unpacks the layer with the contracts.
     pub(crate) contracts_dir: PathBuf,
 }
 
@@ -31,7 +31,7 @@ fn read_mappings(text: &str) -> Option<BTreeMap<String, String>> {
     mappings.values().all(|uuid| is_uuid(uuid)).then_some(mappings)
 }
 
-/// Eight, four, four, four and twelve hexadecimal digits.
+/// Whether a text is a UUID: 8, 4, 4, 4 and 12 hexadecimal digits, with hyphens between.
 fn is_uuid(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
     lengths.eq([8, 4, 4, 4, 12])

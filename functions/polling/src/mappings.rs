@@ -3,22 +3,24 @@
 use aws::NotUpdated;
 use breaker::polling::{Mapping, MappingState};
 
-/// Mappings, by their UUIDs.
+/// Event source mappings, by their UUIDs.
 pub(crate) trait Mappings {
+    /// The mapping's current state.
+    ///
     /// # Errors
-    /// Why it is not known.
+    /// The reason for which it is not known.
     async fn describe(&self, uuid: &str) -> Result<Mapping, String>;
 
-    /// Asks for it to be enabled, in a while.
+    /// Asks Lambda to enable the mapping, which takes Lambda a while.
     ///
     /// # Errors
-    /// [`NotUpdated`].
+    /// [`NotUpdated`], when Lambda refused or did not answer.
     async fn enable(&self, uuid: &str) -> Result<(), NotUpdated>;
 
-    /// Asks for it to be disabled, in a while.
+    /// Asks Lambda to disable the mapping, which takes Lambda a while.
     ///
     /// # Errors
-    /// [`NotUpdated`].
+    /// [`NotUpdated`], when Lambda refused or did not answer.
     async fn disable(&self, uuid: &str) -> Result<(), NotUpdated>;
 }
 

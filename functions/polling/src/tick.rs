@@ -1,7 +1,7 @@
-//! What is done each minute: each queue is looked at, and its mapping enabled or disabled where it has to be.
+//! The work of each minute: looks at each queue, and enables or disables its mapping where that is due.
 //!
-//! What is decided is written before Lambda is asked, on the version that was read: of two invocations at a
-//! time, one writes, and whatever is lost, the next one finds what was begun.
+//! A decision is written before Lambda is asked, and only over the version that was read. So of two invocations at the
+//! same time only one decides, and after a crash the next invocation finds what was begun.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ pub(crate) struct QueuePolling<S, M, C> {
     pub(crate) mappings: M,
     /// The UUIDs of the mappings that may be disabled, by their stages.
     pub(crate) uuids: BTreeMap<String, String>,
-    /// Of the breakers of dependencies that contracts name.
+    /// The settings of the breakers of declared dependencies, by their names. All others have the defaults.
     pub(crate) settings: BTreeMap<String, Settings>,
     pub(crate) clock: C,
 }
 
 impl<S: Store + PollingStore, M: Mappings, C: Clock> QueuePolling<S, M, C> {
-    /// Looks at each queue once. What fails is logged, and left to the next time.
+    /// Looks at each queue once. A failure is logged, and the next invocation tries again.
     pub(crate) async fn tick(&self) {
         if let Err(StoreUnavailable { reason }) = self.look_at_all().await {
             tracing::warn!(failure.reason = reason, "nothing is known of the queues");
@@ -87,7 +87,7 @@ impl<S: Store + PollingStore, M: Mappings, C: Clock> QueuePolling<S, M, C> {
         }
     }
 
-    /// Asks for the mapping to be disabled, as has been written, and writes what came of it.
+    /// Asks Lambda to disable the mapping, after that decision has been written, and writes the outcome.
     async fn disable(&self, stage: &str, uuid: &str, before: &PollingRecord, pause: Pause) {
         let written = before.version + 1;
         match self.mappings.disable(uuid).await {
@@ -100,7 +100,8 @@ impl<S: Store + PollingStore, M: Mappings, C: Clock> QueuePolling<S, M, C> {
             }
             Err(error) => {
                 log_not_updated(stage, &error);
-                // Nothing of ours is under way: it may be somebody else's disabling, which is not ours to undo.
+                // Lambda refuses while another change is under way. No change of this function is, so somebody else
+                // may be disabling the mapping, which this function must not undo later.
                 let is_first = !matches!(before.polling, Polling::Paused(_));
                 if is_first && matches!(error, NotUpdated::Refused(_)) {
                     self.write(stage, written, &Polling::Running).await;
@@ -109,7 +110,7 @@ impl<S: Store + PollingStore, M: Mappings, C: Clock> QueuePolling<S, M, C> {
         }
     }
 
-    /// Whether it is written.
+    /// Writes a decision. Returns whether it is known to be written.
     async fn write(&self, stage: &str, version: u64, polling: &Polling) -> bool {
         match self.store.change(stage, version, polling).await {
             ChangeOutcome::Written => true,

@@ -1,8 +1,9 @@
-//! What operators do with letters in the store.
+//! Discards, restores and releases letters of the store for operators.
 
 use letters::{
     IndexWrite, IndexWritten, Indexed, LetterEvent, LetterIndex as _, LetterStateName, step_letter,
 };
+use runtime::AuditSubject;
 use serde_json::{Value, json};
 
 use crate::audited::Act;
@@ -12,21 +13,21 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{ActOnLetters, check_reason};
 
-/// Letters that are changed at a time.
+/// The number of letters that are changed at the same time.
 const PART: usize = 500;
 
-/// What came of a change of many letters.
+/// The outcome of a change of many letters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChangeCounts {
     pub(crate) changed: u64,
-    /// As others have them by now, or as they do not change so.
+    /// Letters that were not changed, since others have changed them or their state does not allow it.
     pub(crate) left: u64,
-    /// Of these nobody knows.
+    /// Letters of which it is not known whether they were changed.
     pub(crate) unknown: u64,
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Puts letters aside. They stay in the store until its retention ends, and can be restored until then.
+    /// Discards letters. They stay in the store until they expire, and can be restored until then.
     pub(crate) async fn discard(
         &self,
         asked: &ActOnLetters,
@@ -89,7 +90,7 @@ impl<P: Ports> Redrive<P> {
             return Ok(json!({ "letters": letters, "applied": false }));
         }
         let selection = json!(asked.select).to_string();
-        let act = Act { verb, subject: ("letters", &selection), why };
+        let act = Act { verb, subject: AuditSubject { kind: "letters", name: &selection }, why };
         let intent = self.intend(act, json!(null), asker).await?;
         let outcome = self.apply(&asked, event).await;
         self.conclude(intent, outcome).await
@@ -103,7 +104,7 @@ impl<P: Ports> Redrive<P> {
         Ok(letters)
     }
 
-    /// Changes the letters that are there now. What others change meanwhile is left as they have it.
+    /// Changes the selected letters. A letter that others change in the meantime stays as they have changed it.
     async fn apply(&self, asked: &ActOnLetters, event: &LetterEvent) -> Result<Value, Problem> {
         let (now, mut cursor) = (self.ports.now(), Cursor::START);
         let mut counts = ChangeCounts::default();
@@ -120,7 +121,7 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "letters": changed, "left": left, "applied": true }))
     }
 
-    /// Takes letters through an event, each as it was read, and counts what came of it.
+    /// Applies an event to letters as they were read, and counts the outcomes.
     pub(crate) async fn change_letters(
         &self,
         letters: &[Indexed],

@@ -1,6 +1,6 @@
-//! No act without a record: the intent before, the outcome after.
+//! Records each act in the audit log: the intent before it, the outcome after it.
 
-use runtime::{AuditDetails, AuditEntry, AuditKeys, AuditPhase, add_to_audit};
+use runtime::{AuditDetails, AuditEntry, AuditKeys, AuditPhase, AuditSubject, add_to_audit};
 use serde_json::{Value, json};
 
 use crate::function::{Asker, Redrive};
@@ -8,29 +8,28 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::AuditOf;
 
-/// An act whose intent is written down.
+/// An act whose intent is in the audit log.
 pub(crate) struct Intent<'a> {
     entry: AuditEntry<'a>,
     keys: AuditKeys,
 }
 
-/// What an act is: the verb, what it is done to, and why.
+/// An act, as the audit log describes it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Act<'a> {
     pub(crate) verb: &'a str,
-    /// The kind, such as `run`, and its name.
-    pub(crate) subject: (&'a str, &'a str),
+    pub(crate) subject: AuditSubject<'a>,
     pub(crate) why: &'a str,
 }
 
-/// Entries of a page.
+/// The most entries of a page.
 const ENTRIES: usize = 200;
 
 impl<P: Ports> Redrive<P> {
-    /// What the audit log has of a day, in its order, a page at a time.
+    /// One page of the entries of a day, in their order.
     pub(crate) async fn audit_of(&self, asked: &AuditOf) -> Result<Value, Problem> {
-        let is_day = |c: char| c.is_ascii_digit() || c == '-';
-        if asked.day.len() != "2026-11-29".len() || !asked.day.chars().all(is_day) {
+        let has_day_characters = asked.day.chars().all(|c| c.is_ascii_digit() || c == '-');
+        if asked.day.len() != "2026-11-29".len() || !has_day_characters {
             let detail = format!("`day` is `{}`; expected a day such as 2026-11-29", asked.day);
             return Err(Problem::malformed(detail));
         }
@@ -49,8 +48,10 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "day": asked.day, "entries": entries, "next": next }))
     }
 
+    /// Records the intent of an act. `before` is the state that the act will change.
+    ///
     /// # Errors
-    /// When it cannot be written down: then nothing is to be done.
+    /// When the intent could not be recorded. The act must not be done then.
     pub(crate) async fn intend<'a>(
         &self,
         act: Act<'a>,
@@ -68,8 +69,9 @@ impl<P: Ports> Redrive<P> {
             why: act.why,
             until: None,
         };
-        let told = AuditDetails { phase: AuditPhase::Intent, before, after: None, reason: None };
-        add_to_audit(self.ports.audit(), &keys.intent, entry.body(told)).await.map_err(|reason| {
+        let details = AuditDetails { phase: AuditPhase::Intent, before, after: None, reason: None };
+        let body = entry.body(details);
+        add_to_audit(self.ports.audit(), &keys.intent, body).await.map_err(|reason| {
             let detail = format!(
                 "nothing was changed, since it could not be written down in the audit log: {reason}"
             );
@@ -78,7 +80,7 @@ impl<P: Ports> Redrive<P> {
         Ok(Intent { entry, keys })
     }
 
-    /// Writes down what came of an act, and answers it with where that is.
+    /// Records the outcome of an act. Returns the outcome, with the keys of both audit entries.
     pub(crate) async fn conclude(
         &self,
         intent: Intent<'_>,
@@ -91,10 +93,10 @@ impl<P: Ports> Redrive<P> {
             }
             Err(problem) => (AuditPhase::NotDone, None, Some(problem.detail.as_str())),
         };
-        let told = AuditDetails { phase, before: json!(null), after, reason };
+        let details = AuditDetails { phase, before: json!(null), after, reason };
         let keys = &intent.keys;
         let written =
-            add_to_audit(self.ports.audit(), &keys.outcome, intent.entry.body(told)).await;
+            add_to_audit(self.ports.audit(), &keys.outcome, intent.entry.body(details)).await;
         if let Err(reason) = &written {
             tracing::error!(
                 audit.key = keys.outcome,
@@ -108,11 +110,11 @@ impl<P: Ports> Redrive<P> {
         Ok(answer)
     }
 
-    /// Writes down what is no act but to be known, such as who looked at personal data.
+    /// Records something that changes nothing, such as that an operator saw personal data.
     pub(crate) async fn note_in_audit(
         &self,
         verb: &str,
-        subject: (&str, &str),
+        subject: AuditSubject<'_>,
         why: &str,
         what: Value,
         asker: Asker<'_>,

@@ -1,12 +1,14 @@
-//! What operators see of the store.
+//! Shows the letter store to operators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use aws::QueueDepth;
 use event::Timestamp;
 use letters::{
     BodyKind, Entry, Groups, Indexed, LetterIndex as _, LetterStateName, Selection, StoredMessage,
     mask_body,
 };
+use runtime::AuditSubject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,49 +18,49 @@ use crate::ports::Ports;
 use crate::problem::Problem;
 use crate::request::{PageOf, Shown, check_reason};
 
-/// Letters of a page, if it is not said how many, and at most.
+/// The letters of a page if the request does not say how many, and the most that it may ask for.
 const LETTERS: usize = 50;
 const MOST_LETTERS: usize = 1_000;
 
-/// What is read of messages for one page, in bytes.
+/// The most bytes of messages that are read for one page.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// What the letters of a page may have in an answer, in bytes, as a text within another JSON document, which is how a
-/// function's URL is answered. Lambda answers with 6 MB at most:
+/// The most bytes that the letters of a page take in an answer. They count as a string within another JSON document, as
+/// which a function's URL is answered. Lambda limits an answer to 6 MB:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const MOST_ANSWERED: usize = 5 * 1024 * 1024;
 
 /// The letters of one stage.
 #[derive(Clone, Debug, Default, Serialize)]
 struct StageView {
-    /// Letters by their state.
+    /// The number of letters in each state.
     letters: BTreeMap<&'static str, u64>,
-    /// Groups of those that are dead.
+    /// The number of groups of the dead letters.
     groups: usize,
-    /// When the first and the last of those that are dead have failed last.
+    /// The earliest and the latest time at which a dead letter has failed last.
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
-    /// About how many messages are in the dead-letter queue, and not collected yet; `None`: not known.
+    /// The approximate number of messages in the dead-letter queue, which are not collected yet; `None` if it is not
+    /// known.
     queued: Option<u64>,
-    /// About how many messages the stage has before it.
+    /// The approximate number of messages in the stage's queue; `None` if it is not known.
     waiting: Option<u64>,
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Each stage's letters, and its queues; who has halted the rules of contracts, if somebody has.
+    /// The letters and the queues of each stage, and who has halted the rules of contracts, if somebody has.
     pub(crate) async fn list(&self) -> Result<Value, Problem> {
         let now = self.ports.now();
         let mut stages: BTreeMap<String, StageView> = BTreeMap::new();
         for (stage, route) in &self.routes {
-            let sum = |depth: aws::QueueDepth| depth.waiting + depth.hidden + depth.delayed;
             let view = StageView {
-                queued: self.ports.depth(&route.dlq).await.ok().map(sum),
-                waiting: self.ports.depth(&route.queue).await.ok().map(sum),
+                queued: self.ports.depth(&route.dlq).await.ok().map(all_messages),
+                waiting: self.ports.depth(&route.queue).await.ok().map(all_messages),
                 ..StageView::default()
             };
             stages.insert(stage.clone(), view);
         }
-        let mut groups: BTreeMap<String, std::collections::BTreeSet<String>> = BTreeMap::new();
+        let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for shelf in LetterStateName::ALL {
             let select = Selection { state: Some(shelf), ..Selection::default() };
             let mut cursor = Cursor::START;
@@ -83,7 +85,7 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "at": now, "stages": stages, "triage": { "halted": halted } }))
     }
 
-    /// Letters by what failed, each group with what was said of it.
+    /// The groups of letters by their cause, each with its note.
     pub(crate) async fn groups(&self, select: &Selection) -> Result<Value, Problem> {
         let now = self.ports.now();
         let (mut groups, mut letters, mut cursor) = (Groups::default(), 0_u64, Cursor::START);
@@ -99,8 +101,8 @@ impl<P: Ports> Redrive<P> {
 
     pub(crate) async fn letters(&self, asked: &PageOf) -> Result<Value, Problem> {
         let (letters, next) = self.page(asked).await?;
-        let views: Vec<Value> = letters.iter().map(letter_view).collect();
-        let (views, next) = answered(views, &letters, next);
+        let all_views: Vec<Value> = letters.iter().map(letter_view).collect();
+        let (views, next) = fit_answer(all_views, &letters, next);
         Ok(json!({ "at": self.ports.now(), "letters": views, "next": next }))
     }
 
@@ -128,7 +130,7 @@ impl<P: Ports> Redrive<P> {
             };
             let room = limit - page.len();
             if chosen.len() > room {
-                // Goes on behind the last one that is shown.
+                // The next page begins after the last letter of this one.
                 page.extend(chosen.into_iter().take(room));
                 let shard = before.shard;
                 let after = page.last().map(position);
@@ -141,11 +143,10 @@ impl<P: Ports> Redrive<P> {
         }
     }
 
-    /// One letter: what is known of it, its life, and its message.
+    /// One letter with its state and its message.
     pub(crate) async fn show(&self, asked: &Shown, asker: Asker<'_>) -> Result<Value, Problem> {
         let found = self.ports.index().read(std::slice::from_ref(&asked.letter)).await?;
-        let indexed = found.into_iter().flatten().next();
-        let indexed = indexed.ok_or_else(|| no_letter(&asked.letter))?;
+        let indexed = found.into_iter().flatten().next().ok_or_else(|| no_letter(&asked.letter))?;
         self.check_reveal(asked.reveal.as_deref(), "show", &asked.letter.0, asker).await?;
         let messages = self.messages(&[&indexed.entry]).await?;
         let mut view = letter_view(&indexed);
@@ -156,7 +157,7 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "at": self.ports.now(), "letter": view }))
     }
 
-    /// Letters with their messages, as much as an answer has room for.
+    /// A page of letters with their messages, as many as an answer has room for.
     pub(crate) async fn export(&self, asked: &PageOf, asker: Asker<'_>) -> Result<Value, Problem> {
         let is_first = asked.after.is_none();
         if is_first {
@@ -174,11 +175,11 @@ impl<P: Ports> Redrive<P> {
             view["message"] = self.message_view(message, &indexed.entry, asked.reveal.is_some());
             views.push(view);
         }
-        let (views, next) = answered(views, &letters, next);
+        let (views, next) = fit_answer(views, &letters, next);
         Ok(json!({ "at": self.ports.now(), "letters": views, "next": next }))
     }
 
-    /// Personal data are shown for a reason, and that is written down first.
+    /// If personal data are to be shown, checks the reason, and records it in the audit log first.
     async fn check_reveal(
         &self,
         reveal: Option<&str>,
@@ -189,7 +190,14 @@ impl<P: Ports> Redrive<P> {
         let Some(why) = reveal else { return Ok(()) };
         let why = check_reason(why)?;
         let act = format!("{act}-revealed");
-        self.note_in_audit(&act, ("letter", what), why, json!(null), asker).await
+        self.note_in_audit(
+            &act,
+            AuditSubject { kind: "letter", name: what },
+            why,
+            json!(null),
+            asker,
+        )
+        .await
     }
 
     fn message_view(&self, message: &StoredMessage, entry: &Entry, is_revealed: bool) -> Value {
@@ -208,61 +216,73 @@ impl<P: Ports> Redrive<P> {
         })
     }
 
-    /// The body, without what its contract calls personal.
+    /// The body of a message, without the members that its contract calls personal.
     pub(crate) fn masked(&self, message: &StoredMessage, stage: &str, entry: &Entry) -> String {
         let kind = BodyKind::of_stage(stage);
         mask_body(&message.body, kind, entry.dataset.as_deref(), &self.contracts)
     }
 }
 
-/// Leaves out the last letters of a page, as many as have more bytes than are read for one, and answers where the next
-/// page begins then.
+/// Shortens a page to the letters whose messages can be read for one page. Returns the cursor of the next page, if
+/// letters were removed.
 pub(crate) fn shorten(letters: &mut Vec<Indexed>) -> Option<String> {
-    let mut bytes: u64 = 0;
-    let fits = letters.iter().take_while(|it| {
-        let original = it.entry.original.as_ref().map_or(0, |place| place.length);
-        bytes = bytes.saturating_add(it.entry.place.length).saturating_add(original);
-        bytes <= MOST_BYTES
-    });
-    let fits = fits.count().max(1);
-    if fits >= letters.len() {
+    let (mut bytes, mut fitting) = (0_u64, 0);
+    for Indexed { entry, .. } in letters.iter() {
+        let original = entry.original.as_ref().map_or(0, |place| place.length);
+        bytes = bytes.saturating_add(entry.place.length).saturating_add(original);
+        if bytes > MOST_BYTES {
+            break;
+        }
+        fitting += 1;
+    }
+    let kept = fitting.max(1);
+    if kept >= letters.len() {
         return None;
     }
-    letters.truncate(fits);
-    letters.last().map(behind)
+    letters.truncate(kept);
+    letters.last().map(cursor_after)
 }
 
-/// Where the page behind a letter begins.
-fn behind(last: &Indexed) -> String {
+/// The messages of a queue in all states.
+fn all_messages(depth: QueueDepth) -> u64 {
+    depth.waiting + depth.hidden + depth.delayed
+}
+
+/// The cursor of the page that begins after a letter.
+fn cursor_after(last: &Indexed) -> String {
     Cursor { shard: last.entry.id.shard(), after: Some(position(last)) }.text()
 }
 
-/// As many of the views of these letters as an answer has room for, one at least, and where the next page begins.
-fn answered(
+/// Shortens the views of letters to those that an answer has room for, which is at least one. Returns them with the
+/// cursor of the next page.
+fn fit_answer(
     mut views: Vec<Value>,
     letters: &[Indexed],
     next: Option<String>,
 ) -> (Vec<Value>, Option<String>) {
-    let mut bytes = 0;
-    let fits = views.iter().take_while(|view| {
+    let (mut bytes, mut fitting) = (0, 0);
+    for view in &views {
         let json = view.to_string();
         let escapes = json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
         bytes += json.len() + escapes;
-        bytes <= MOST_ANSWERED
-    });
-    let fits = fits.count().max(1);
-    if fits >= views.len() {
+        if bytes > MOST_ANSWERED {
+            break;
+        }
+        fitting += 1;
+    }
+    let kept = fitting.max(1);
+    if kept >= views.len() {
         return (views, next);
     }
-    views.truncate(fits);
-    (views, letters.get(fits - 1).map(behind))
+    views.truncate(kept);
+    (views, letters.get(kept - 1).map(cursor_after))
 }
 
 fn position(indexed: &Indexed) -> letters::PagePosition {
     letters::PagePosition { sort_key: indexed.entry.sort_key(), id: indexed.entry.id.clone() }
 }
 
-/// What is known of a letter, and where it is in its life.
+/// A letter's entry and its state, as they are shown.
 pub(crate) fn letter_view(indexed: &Indexed) -> Value {
     let Indexed { entry, letter } = indexed;
     let mut view = json!(entry);

@@ -6,24 +6,24 @@ use std::path::PathBuf;
 use runtime::env::{EnvError, Lookup, is_url, parsed, required};
 use serde::Deserialize;
 
-/// What the template gives this function.
+/// The variables that the template sets for this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// By stage. What is not here is not ours to move.
+    /// The queues of each stage. Letters of other stages cannot be sent.
     pub(crate) routes: BTreeMap<String, Route>,
     pub(crate) letters_table: String,
-    /// Where letters' messages, plans and the audit log are.
+    /// The bucket with the letters' messages, the plans and the audit log.
     pub(crate) letters_bucket: String,
-    /// Where sinks' dedupe records are, and the tables by the sinks that write to them: by these it is seen what became
-    /// of what was sent.
+    /// The table of the sinks' dedupe records, which show what became of letters that were sent.
     pub(crate) dedupe_table: String,
+    /// The tables of sinks, by the names of the sinks.
     pub(crate) tables: BTreeMap<String, String>,
-    /// The stack's name, which each plan is for.
+    /// The stack's name, which each plan holds.
     pub(crate) stack: String,
     pub(crate) breakers_table: String,
-    /// Where the layer with the contracts is unpacked.
+    /// The folder of the layer with the contracts.
     pub(crate) contracts_dir: PathBuf,
-    /// This function's own name, by which a run goes on in another invocation.
+    /// This function's own name, with which it invokes itself to continue a run.
     pub(crate) function: String,
 }
 

@@ -1,4 +1,4 @@
-//! Driving a run: what its worker asks for is carried out, as fast as its pace lets it.
+//! Drives a run: carries out what its worker requests, at the run's pace.
 
 mod carry;
 mod keys;
@@ -24,42 +24,41 @@ use crate::planning::treatment;
 use crate::ports::Ports;
 use crate::problem::Problem;
 
-/// For how long nobody else works on a run after its worker has last written.
+/// How long a run belongs to its worker after the worker's last write.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// What must be left of the invocation to begin another part.
+/// The time that the invocation must have left to begin another part.
 const RESERVE: Duration = Duration::from_secs(15);
 
-/// How often, with nothing done in between, it may not be known what came of a request before the worker gives up for
-/// now.
+/// How many requests in a row may have an unknown outcome before the worker gives up for now.
 const MOST_FRUITLESS: u32 = 10;
 
-/// Before it is asked again.
+/// The wait after a request with an unknown outcome.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Runs that are looked at for one to go on with.
+/// The number of newest runs among which those to continue are looked for.
 const RUNS: usize = 100;
 
-/// One worker on one run, and what it remembers of it.
+/// One worker on one run, and what it remembers of the run.
 struct Driver<'a, P> {
     redrive: &'a Redrive<P>,
     worker: Worker,
     name: String,
     header: PlanHeader,
     treatment: Treatment,
-    /// As it was read or written last.
+    /// The ledger as it was read or written last.
     ledger: Ledger,
-    /// The page of the plan that was read last.
+    /// The page of the plan that was read last, and its number.
     page: Option<(usize, Vec<PlannedLetter>)>,
-    /// The letters of the part that is being gone through.
+    /// The letters of the current part.
     part: HashMap<LetterId, Indexed>,
     watch: Watch,
-    /// Requests of which nothing came, since something was changed.
+    /// The requests with an unknown outcome since the last change.
     fruitless: u32,
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Goes on with a run, or with each that nobody works on and then with the rules of contracts.
+    /// Continues a run, or else each run that no worker has, and then carries out the rules of contracts.
     pub(crate) async fn work(
         &self,
         run: Option<&RunId>,
@@ -71,12 +70,8 @@ impl<P: Ports> Redrive<P> {
             None => self.ports.index().runs(RUNS).await?,
         };
         let now = self.ports.now();
-        let is_free = |ledger: &Ledger| {
-            let is_held = ledger.run.lease.as_ref().is_some_and(|lease| now < lease.ends_at);
-            matches!(ledger.run.state, RunState::Running | RunState::Cancelling) && !is_held
-        };
         let mut driven = Vec::new();
-        for ledger in runs.into_iter().filter(is_free) {
+        for ledger in runs.into_iter().filter(|ledger| is_free(ledger, now)) {
             if deadline.remaining() < RESERVE {
                 break;
             }
@@ -92,12 +87,12 @@ impl<P: Ports> Redrive<P> {
         }
         if let Some(run) = run {
             let ledger = self.read_run(run).await?;
-            if is_free(&ledger) && driven.contains(run) {
-                // This invocation's time is over, and the run is not.
+            if is_free(&ledger, now) && driven.contains(run) {
+                // The time of this invocation is over before the run is.
                 self.ports.go_on_later(run).await?;
             }
         }
-        // As an invocation of its own has it, when it goes on with one run.
+        // The schedule's invocation carries out the rules, not one that continues a single run.
         let triage = match run {
             Some(_) => Value::Null,
             None => Box::pin(self.triage(deadline)).await,
@@ -105,7 +100,7 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "driven": driven, "triage": triage }))
     }
 
-    /// Works on a run until it is over, paused, or another's, or the invocation's time is.
+    /// Works on a run until it is over or paused, another worker has it, or the invocation's time is over.
     pub(crate) async fn drive(&self, run: &RunId, deadline: &Deadline) -> Result<(), Problem> {
         let ledger = self.read_run(run).await?;
         let header = self.read_plan(&ledger.plan).await?;
@@ -126,11 +121,17 @@ impl<P: Ports> Redrive<P> {
     }
 }
 
-/// What may be done between two parts.
+/// Whether a run that may be continued has no worker.
+fn is_free(ledger: &Ledger, now: Timestamp) -> bool {
+    let is_held = ledger.run.lease.as_ref().is_some_and(|lease| now < lease.ends_at);
+    matches!(ledger.run.state, RunState::Running | RunState::Cancelling) && !is_held
+}
+
+/// What the worker does after a part.
 enum Between {
-    /// A part of so many letters.
+    /// It begins a part of so many letters.
     GoOn(u64),
-    /// Nothing more, by this worker.
+    /// It ends.
     End,
 }
 
@@ -141,18 +142,18 @@ impl<P: Ports> Driver<'_, P> {
         while let Some(request) = self.worker.next_request() {
             let begins_part = comes_before_a_part(&request, &self.ledger);
             let answer = self.carry_out(request).await?;
-            match yield_of(&answer) {
-                Yield::Nothing => {
+            match progress_of(&answer) {
+                RequestProgress::Nothing => {
                     self.fruitless += 1;
                     if self.fruitless > MOST_FRUITLESS || deadline.remaining() < RESERVE {
                         break;
                     }
                     self.redrive.ports.sleep(PAUSE).await;
                 }
-                Yield::Knowledge => {}
-                Yield::Change => self.fruitless = 0,
+                RequestProgress::Knowledge => {}
+                RequestProgress::Change => self.fruitless = 0,
             }
-            is_between_parts = begins_part && is_told_a_run(&answer);
+            is_between_parts = begins_part && has_run(&answer);
             let mut letters = 0;
             if is_between_parts && !self.ledger.run.is_over() {
                 match self.between_parts(deadline).await? {
@@ -170,14 +171,14 @@ impl<P: Ports> Driver<'_, P> {
         self.redrive.ports.now()
     }
 
-    /// Waits for as long as the run's pace says.
+    /// Waits as long as the run's pace says.
     async fn between_parts(&mut self, deadline: &Deadline) -> Result<Between, Problem> {
         loop {
             if deadline.remaining() < RESERVE {
                 return Ok(Between::End);
             }
             if self.ledger.run.state != RunState::Running {
-                // What is claimed is sent, at once; nothing else is.
+                // Only letters that are already claimed are sent.
                 return Ok(Between::GoOn(0));
             }
             let signals = self.signals().await?;
@@ -208,7 +209,7 @@ impl<P: Ports> Driver<'_, P> {
         }
     }
 
-    /// Waits, and looks whether the run is still this worker's. Whether it is.
+    /// Waits, and returns whether the run still belongs to this worker.
     async fn keep_waiting(&mut self, time: Duration, note: String) -> Result<bool, Problem> {
         self.redrive.ports.sleep(time).await;
         let Some(found) = self.redrive.ports.index().read_run(&self.ledger.id).await? else {
@@ -224,7 +225,8 @@ impl<P: Ports> Driver<'_, P> {
         self.show(note).await
     }
 
-    /// Lets operators see what the run waits for, and keeps the lease meanwhile. Whether the run is still this worker's.
+    /// Writes for operators what the run waits for, and extends the lease. Returns whether the run still belongs to
+    /// this worker.
     async fn show(&mut self, note: String) -> Result<bool, Problem> {
         let lease_left =
             self.ledger.run.lease.as_ref().map_or(LEASE, |it| it.ends_at.since(self.now()));
@@ -246,7 +248,8 @@ impl<P: Ports> Driver<'_, P> {
         }
     }
 
-    /// Lets go of the lease, so that the next worker need not wait for its end, and tells how it ended.
+    /// Logs how the worker's part of the run ended, and gives up the lease, so that the next worker need not wait for
+    /// it.
     async fn end(self, before: RunState, is_between_parts: bool) -> Result<(), Problem> {
         let ledger = self.redrive.read_run(&self.ledger.id).await?;
         let run = &ledger.run;
@@ -260,7 +263,7 @@ impl<P: Ports> Driver<'_, P> {
             "a worker's part of a run is over"
         );
         if run.is_over() && before != run.state {
-            self.redrive.tell_end(&ledger).await;
+            self.redrive.record_end(&ledger).await;
         }
         if run.lease.as_ref().is_some_and(|lease| lease.worker == self.name) && is_between_parts {
             let event = RunEvent::LetGo { worker: self.name.clone() };
@@ -271,8 +274,9 @@ impl<P: Ports> Driver<'_, P> {
     }
 }
 
-/// What came of a request.
-enum Yield {
+/// How far a request has brought the run.
+enum RequestProgress {
+    /// The outcome is unknown.
     Nothing,
     /// Something was read.
     Knowledge,
@@ -280,19 +284,19 @@ enum Yield {
     Change,
 }
 
-/// What was asked of several at once has come to something if it has for one of them.
-fn yield_of(answer: &Answer) -> Yield {
+/// The progress of a request. A request for several letters has progressed if it has for one of them.
+fn progress_of(answer: &Answer) -> RequestProgress {
     let is_fruitless = match answer {
-        Answer::Run(_) | Answer::Part(_) | Answer::Letters(_) => return Yield::Knowledge,
+        Answer::Run(_) | Answer::Part(_) | Answer::Letters(_) => return RequestProgress::Knowledge,
         Answer::Unknown => true,
         Answer::RunReplaced(_) => false,
         Answer::LettersReplaced(all) => all.iter().all(|it| *it == LetterReplaced::Unknown),
         Answer::Sent(all) => all.iter().all(|it| *it == Sent::Unknown),
     };
-    if is_fruitless { Yield::Nothing } else { Yield::Change }
+    if is_fruitless { RequestProgress::Nothing } else { RequestProgress::Change }
 }
 
-/// Whether what is asked for comes before a part is begun: the answer to it says how large that may be.
+/// Whether a part begins after this request, so that its answer has to say how large the part may be.
 fn comes_before_a_part(request: &Request, ledger: &Ledger) -> bool {
     match request {
         Request::ReadRun => true,
@@ -301,6 +305,6 @@ fn comes_before_a_part(request: &Request, ledger: &Ledger) -> bool {
     }
 }
 
-fn is_told_a_run(answer: &Answer) -> bool {
+fn has_run(answer: &Answer) -> bool {
     matches!(answer, Answer::Run(_) | Answer::RunReplaced(RunReplaced::Written))
 }

@@ -1,4 +1,4 @@
-//! What will come of a plan, told from its letters' messages and from what sinks hold now.
+//! Forecasts the outcome of a plan, from its letters' messages and from what sinks have now.
 
 use event::Code;
 use letters::{
@@ -14,10 +14,10 @@ use crate::ports::Ports;
 use crate::problem::Problem;
 
 impl<P: Ports> Redrive<P> {
-    /// What will come of a plan's letters, by these of them.
+    /// Forecasts the outcome of a plan's letters, by a sample of them.
     ///
     /// # Errors
-    /// When the store, or a sink's table, does not answer.
+    /// When the store or the table of a sink does not answer.
     pub(crate) async fn forecast(
         &self,
         header: &PlanHeader,
@@ -39,10 +39,10 @@ impl<P: Ports> Redrive<P> {
         Ok(Forecast::of(header.letters, &coming, &findings, &Pace::default(), now))
     }
 
-    /// What a letter's message will be to the stage that it is sent to. Whatever refuses it there, and can be known here,
-    /// is told by its code.
+    /// What a letter's message will be to the stage that it is sent to. If that stage will refuse it, and this can be
+    /// known here, the answer is the code of the refusal.
     fn coming(&self, treatment: &Treatment, message: StoredMessage, header: &PlanHeader) -> Coming {
-        match treatment.treated(message, &self.contracts) {
+        match treatment.apply(message, &self.contracts) {
             Ok((stage, message)) => {
                 let age = EventAge::of_message(&stage, &message);
                 if !header.even_if_forgotten && age.is_some_and(|age| self.is_forgotten(&age)) {
@@ -58,7 +58,9 @@ impl<P: Ports> Redrive<P> {
 fn code_of(error: &FixError) -> Code {
     match error {
         FixError::Unreadable(failure) | FixError::Refused(failure) => failure.code,
-        FixError::NoPayload(_) | FixError::Patch(_) => Code::ContractViolation,
+        FixError::NoPayload(_) | FixError::Patch(_) | FixError::Version(_) => {
+            Code::ContractViolation
+        }
         FixError::TooLarge { .. } => Code::SizeExceeded,
     }
 }

@@ -1,4 +1,4 @@
-//! From a request to its answer.
+//! Answers requests.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::ports::Ports;
 use crate::problem::Problem;
 use crate::request::{Request, Verb};
 
-/// The function, whatever it works on.
+/// The function, over any ports.
 pub(crate) struct Redrive<P> {
     pub(crate) ports: P,
     pub(crate) routes: BTreeMap<String, Route>,
@@ -19,7 +19,7 @@ pub(crate) struct Redrive<P> {
     pub(crate) contracts: Catalog,
 }
 
-/// Who asks, as it is written down.
+/// Who makes a request, as the audit log records it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker<'a> {
     pub(crate) operator: &'a Operator,
@@ -27,8 +27,10 @@ pub(crate) struct Asker<'a> {
 }
 
 impl<P: Ports> Redrive<P> {
+    /// Answers a request. `invocation` is the id of the invocation, which stands for the id of a request that has none.
+    ///
     /// # Errors
-    /// Why it is refused.
+    /// Why the request is refused.
     pub(crate) async fn answer(
         &self,
         request: Request,

@@ -1,4 +1,4 @@
-//! Going through the store, shelf after shelf, and reading messages in it.
+//! Lists the letters of the store, and reads their messages.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,13 +14,13 @@ use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 use crate::problem::Problem;
 
-/// Objects that are read at a time: neighbours in the index come from many of them.
+/// The most objects that are read at the same time. Letters that are neighbours in the index are in many objects.
 const CONCURRENCY: usize = 32;
 
-/// Up to this size an object is read whole for several of its messages.
+/// The largest object that is read as a whole for several of its messages.
 const MOST_READ_WHOLE: u64 = 1024 * 1024;
 
-/// Where a listing goes on: the shard, and the last letter before it there.
+/// Where a listing continues: the shard, and the last letter of it that was listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) shard: u8,
@@ -30,7 +30,7 @@ pub(crate) struct Cursor {
 impl Cursor {
     pub(crate) const START: Self = Self { shard: 0, after: None };
 
-    /// As it is handed out: `<shard>:<id>:<sort key>`.
+    /// The cursor as text: `<shard>:<id>:<sort key>`, or `<shard>` at the beginning of a shard.
     pub(crate) fn text(&self) -> String {
         match &self.after {
             Some(PagePosition { sort_key, id }) => format!("{}:{}:{sort_key}", self.shard, id.0),
@@ -38,29 +38,33 @@ impl Cursor {
         }
     }
 
+    /// Reads a cursor from its text.
+    ///
     /// # Errors
-    /// When it is not one that was handed out.
+    /// When the text is not that of a cursor.
     pub(crate) fn read(text: &str) -> Result<Self, Problem> {
-        let malformed =
-            || Problem::malformed(format!("`after` is not what a page ended with: {text}"));
+        Self::parse(text).ok_or_else(|| {
+            Problem::malformed(format!("`after` is not what a page ended with: {text}"))
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ':');
-        let shard = parts.next().and_then(|shard| shard.parse().ok()).ok_or_else(malformed)?;
+        let shard: u8 = parts.next()?.parse().ok()?;
         let after = match (parts.next(), parts.next()) {
             (Some(id), Some(sort_key)) => {
                 Some(PagePosition { id: LetterId(id.to_owned()), sort_key: sort_key.to_owned() })
             }
             (None, None) => None,
-            _ => return Err(malformed()),
+            _ => return None,
         };
-        if shard > SHARDS {
-            return Err(malformed());
-        }
-        Ok(Self { shard, after })
+        (shard <= SHARDS).then_some(Self { shard, after })
     }
 }
 
 impl<P: Ports> Redrive<P> {
-    /// The chosen letters of the next page of the index, with where it goes on; `None`: there are no more pages.
+    /// The selected letters of the next page of the index, which may be none; `None` if there are no more pages. Moves
+    /// the cursor to the page after it. Letters that were collected after `cut_off` are left out.
     pub(crate) async fn next_chosen(
         &self,
         select: &Selection,
@@ -124,7 +128,7 @@ impl<P: Ports> Redrive<P> {
         Ok(with_it)
     }
 
-    /// The messages of letters, in their order: of no more letters than [`parts_by_bytes`] has in a part.
+    /// The messages of letters, in their order. There must not be more letters than [`parts_by_bytes`] has in a part.
     pub(crate) async fn messages(&self, entries: &[&Entry]) -> Result<Vec<StoredMessage>, Failure> {
         let mut objects: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
         for entry in entries {

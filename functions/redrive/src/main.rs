@@ -28,7 +28,7 @@ use futures_util::FutureExt as _;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Deadline, exit_code, init_logs, invocation_span, load_contracts, serve};
+use runtime::{Deadline, exit_code, init_logs, invocation_span, open_contracts, serve};
 use serde_json::Value;
 use tracing::Instrument as _;
 
@@ -50,12 +50,13 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.contracts_dir)?;
-    let ports = Aws::new(&aws::sdk_config(&Process)?, &config, contracts.dependencies());
+    let contracts = open_contracts(&config.contracts_dir)?;
+    let dependencies = contracts.declared_dependencies().clone();
+    let ports = Aws::new(&aws::sdk_config(&Process)?, &config, dependencies);
     let Config { routes, stack, .. } = config;
     let redrive = &Redrive { ports, routes, stack, contracts };
     serve(async |payload: Value, context: Context| {
-        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        // Without the box, the types of futures nest deeper than the compiler allows.
         answer(redrive, payload, &context).instrument(invocation_span(&context)).boxed_local().await
     })
     .await
@@ -66,7 +67,7 @@ async fn answer<P: Ports>(
     payload: Value,
     context: &Context,
 ) -> Result<Value, Problem> {
-    let answered = match Request::read(payload) {
+    let result = match Request::read(payload) {
         Ok(request) => {
             let (verb, operator) = (request.r#do.name(), request.operator.arn.clone());
             let answered =
@@ -76,7 +77,7 @@ async fn answer<P: Ports>(
         }
         Err(problem) => Err(problem),
     };
-    answered.inspect_err(|problem| {
+    result.inspect_err(|problem| {
         tracing::warn!(failure.reason = problem.detail, http.status = problem.status(), "refused");
     })
 }

@@ -1,64 +1,65 @@
-//! A letter's message, as it goes back.
+//! Prepares a letter's message for its way back.
 
-use contracts::{Catalog, Patch};
+use contracts::Catalog;
 use event::{Attribute, DeadLetter, Envelope, RedriveMark, Timestamp};
 use letters::{
-    DATASET, ENRICH, FixError, INGEST, Redrive, SentEvent, StoredMessage, apply_fix, enrich_again,
-    extension_of, reprocess, without_extension,
+    DATASET, ENRICH, Fix, FixError, INGEST, Redrive, SentEvent, StoredMessage, apply_fix,
+    enrich_again, extension_of, reprocess, without_extension,
 };
 use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
 
 /// What a plan does to each of its letters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Treatment {
-    pub(crate) patch: Option<Patch>,
-    /// The stage that they go to; each back to where it failed, if it is not given.
+    pub(crate) fix: Option<Fix>,
+    /// The stage that the letters go to. `None` sends each back to the stage at which it failed.
     pub(crate) to: Option<String>,
 }
 
 impl Treatment {
-    /// The letter's message as it is to be sent, and the stage that it goes to. What an earlier redrive has seen to, of
-    /// the keys of its event, it says only where that is so of all sinks that it goes to now.
+    /// The stage that a letter goes to, and its message as it is sent. An earlier redrive may have extended how long
+    /// the keys of its event are remembered. The message says so only if that holds for all sinks that it goes to now.
     ///
     /// # Errors
-    /// When it cannot be changed so, or its contract refuses what comes of it.
-    pub(crate) fn treated(
+    /// When the message cannot be changed in this way, or its contract refuses the result.
+    pub(crate) fn apply(
         &self,
         message: StoredMessage,
         contracts: &Catalog,
     ) -> Result<(String, StoredMessage), FixError> {
         let goes_elsewhere = self.to.as_ref().is_some_and(|to| *to != message.stage);
-        let is_changed = self.patch.is_some() || goes_elsewhere;
+        let is_changed = self.fix.is_some() || goes_elsewhere;
         if !is_changed || extension_of(&message.attributes).is_none() {
-            return self.changed(message, contracts);
+            return self.change(message, contracts);
         }
         let before = event_of(&message.stage, &message, contracts);
-        let (stage, mut message) = self.changed(message, contracts)?;
-        let after = event_of(&stage, &message, contracts);
+        let (stage, mut changed) = self.change(message, contracts)?;
+        let after = event_of(&stage, &changed, contracts);
         let is_covered = match (&before, &after) {
             (Some(before), Some(after)) => after.is_covered_by(before),
             (None, _) | (_, None) => false,
         };
         if !is_covered {
-            message.attributes = without_extension(message.attributes);
+            changed.attributes = without_extension(changed.attributes);
         }
-        Ok((stage, message))
+        Ok((stage, changed))
     }
 
-    /// The event that a letter's message is sent on as; `None` where that is not known, or it cannot be sent so.
+    /// The event as which a letter's message is sent; `None` if it is not known, or the message cannot be sent in this
+    /// way.
     pub(crate) fn event(&self, message: StoredMessage, contracts: &Catalog) -> Option<SentEvent> {
-        let (stage, message) = self.treated(message, contracts).ok()?;
-        event_of(&stage, &message, contracts)
+        let (stage, treated) = self.apply(message, contracts).ok()?;
+        event_of(&stage, &treated, contracts)
     }
 
-    fn changed(
+    fn change(
         &self,
         mut message: StoredMessage,
         contracts: &Catalog,
     ) -> Result<(String, StoredMessage), FixError> {
         let mut stage = self.to.clone().unwrap_or_else(|| message.stage.clone());
-        if let Some(patch) = &self.patch {
-            let fixed = apply_fix(&message, patch, contracts, MAX_STAGE_MESSAGE_BYTES)?;
+        if let Some(fix) = &self.fix {
+            let fixed = apply_fix(&message, fix, contracts, MAX_STAGE_MESSAGE_BYTES)?;
             if self.to.is_none() {
                 stage = fixed.stage;
             }
@@ -68,7 +69,7 @@ impl Treatment {
             let envelope = Envelope::from_json(&message.body).ok();
             message.body = reprocess(&message, contracts)?.body;
             if let Some(envelope) = envelope {
-                taken_in_at(&mut message, envelope.ingesttime);
+                set_taken_in(&mut message, envelope.ingesttime);
                 let dataset = Attribute::string(envelope.dataset);
                 message.attributes.insert(DATASET.to_owned(), dataset);
             }
@@ -84,16 +85,16 @@ fn event_of(stage: &str, message: &StoredMessage, contracts: &Catalog) -> Option
     SentEvent::of_message(stage, &message.body, &message.attributes, contracts)
 }
 
-/// Lets a message that goes to ingest say when its event was first taken in, which may be long before the message of a
-/// later stage was sent: effects of it are as old.
-fn taken_in_at(message: &mut StoredMessage, at: Timestamp) {
+/// Makes a message that goes to ingest say when its event was first taken in. That may be long before the message of a
+/// later stage was sent, and the event may have taken effect since then.
+fn set_taken_in(message: &mut StoredMessage, at: Timestamp) {
     let Some(mut letter) = DeadLetter::read(&message.attributes) else { return };
     letter.taken_in_at = Some(letter.taken_in().min(at));
     message.attributes = letter.write(std::mem::take(&mut message.attributes));
 }
 
-/// The message as it goes to a queue: with it why it was here, and what brings it back.
-pub(crate) fn revived(
+/// The message as it is sent to a queue. Its attributes say how it had failed, and which run sends it back.
+pub(crate) fn revive(
     message: StoredMessage,
     redrive: Redrive,
     remembered_until: Option<Timestamp>,
@@ -102,7 +103,7 @@ pub(crate) fn revived(
     let Redrive { run, count } = redrive;
     let mark = RedriveMark { letter: message.id.0.clone(), run: run.0, count, remembered_until };
     let room = MAX_BATCH_BYTES.saturating_sub(message.body.len());
-    // By this SQS drops a second copy, of a queue that is FIFO: the same each time that this life is sent.
+    // This id is the same each time that this life of the letter is sent, so that a FIFO queue drops a second copy.
     let deduplication_id = queue.ends_with(".fifo").then(|| format!("{}-{count}", mark.letter));
     let group = match &deduplication_id {
         Some(id) => Some(message.group.unwrap_or_else(|| id.clone())),

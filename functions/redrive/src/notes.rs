@@ -1,9 +1,10 @@
-//! What operators say of groups: that they are known, or that nobody is to be told of them for a while.
+//! The notes of operators on groups: a group is known, or nobody is notified of it for a while.
 
 use event::{FailureFingerprint, Timestamp};
 use letters::{
     Group, GroupNote, LONGEST_MUTE, NOTE_FORMAT, NoteState, NoteWritten, Notes as _, Selection,
 };
+use runtime::AuditSubject;
 use serde_json::{Value, json};
 
 use crate::audited::Act;
@@ -13,8 +14,8 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{Acknowledged, Muted, Unmuted, check_reason};
 
-/// What is said of a group.
-struct Saying<'a> {
+/// A note that an operator wants to write.
+struct NewNote<'a> {
     verb: &'static str,
     group: &'a FailureFingerprint,
     state: NoteState,
@@ -31,7 +32,7 @@ impl<P: Ports> Redrive<P> {
         if let Some(until) = asked.until {
             check_until(until, self.ports.now())?;
         }
-        let saying = Saying {
+        let new = NewNote {
             verb: "acknowledge",
             group: &asked.group,
             state: NoteState::Acknowledged,
@@ -40,7 +41,7 @@ impl<P: Ports> Redrive<P> {
         };
         let letters = self.letters_to_note(&asked.group).await?;
         let before = self.ports.index().read_note(&asked.group).await?;
-        self.note_group(saying, letters, before, asker).await
+        self.note_group(new, letters, before, asker).await
     }
 
     pub(crate) async fn mute(&self, asked: &Muted, asker: Asker<'_>) -> Result<Value, Problem> {
@@ -53,7 +54,7 @@ impl<P: Ports> Redrive<P> {
                 asked.until
             )));
         }
-        let saying = Saying {
+        let new = NewNote {
             verb: "mute",
             group: &asked.group,
             state: NoteState::Muted,
@@ -62,10 +63,10 @@ impl<P: Ports> Redrive<P> {
         };
         let letters = self.letters_to_note(&asked.group).await?;
         let before = self.ports.index().read_note(&asked.group).await?;
-        self.note_group(saying, letters, before, asker).await
+        self.note_group(new, letters, before, asker).await
     }
 
-    /// Ends a mute. Who does that knows of the group: it is acknowledged then.
+    /// Ends a mute. The group is acknowledged then, since the operator knows of it.
     pub(crate) async fn unmute(&self, asked: &Unmuted, asker: Asker<'_>) -> Result<Value, Problem> {
         let why = check_reason(&asked.why)?;
         let before = self.ports.index().read_note(&asked.group).await?;
@@ -73,7 +74,7 @@ impl<P: Ports> Redrive<P> {
             let detail = format!("the group `{}` is not muted", asked.group);
             return Err(Problem::new(ProblemKind::Illegal, detail));
         }
-        let saying = Saying {
+        let new = NewNote {
             verb: "unmute",
             group: &asked.group,
             state: NoteState::Acknowledged,
@@ -81,17 +82,17 @@ impl<P: Ports> Redrive<P> {
             why,
         };
         let letters = self.letters_of_group(&asked.group).await?;
-        self.note_group(saying, letters, before, asker).await
+        self.note_group(new, letters, before, asker).await
     }
 
     async fn note_group(
         &self,
-        saying: Saying<'_>,
+        new: NewNote<'_>,
         letters: u64,
         before: Option<GroupNote>,
         asker: Asker<'_>,
     ) -> Result<Value, Problem> {
-        let Saying { verb, group, state, until, why } = saying;
+        let NewNote { verb, group, state, until, why } = new;
         let expected = before.as_ref().map(|note| note.version);
         let note = GroupNote {
             note_format: NOTE_FORMAT,
@@ -104,7 +105,7 @@ impl<P: Ports> Redrive<P> {
             at: self.ports.now(),
             letters,
         };
-        let act = Act { verb, subject: ("group", group.as_str()), why };
+        let act = Act { verb, subject: AuditSubject { kind: "group", name: group.as_str() }, why };
         let intent = self.intend(act, json!({ "note": before }), asker).await?;
         let outcome = self.replace_note(expected, &note).await;
         self.conclude(intent, outcome.map(|()| json!({ "note": note }))).await
@@ -125,7 +126,7 @@ impl<P: Ports> Redrive<P> {
         }
     }
 
-    /// How many letters a group has of which something is said; one that has none is taken for a mistake.
+    /// How many dead letters a group has. A group without any is refused as a mistake.
     async fn letters_to_note(&self, group: &FailureFingerprint) -> Result<u64, Problem> {
         match self.letters_of_group(group).await? {
             0 => {
@@ -147,7 +148,7 @@ impl<P: Ports> Redrive<P> {
         Ok(letters)
     }
 
-    /// Groups as they are shown, each with what was said of it.
+    /// Groups as they are shown, each with its note.
     pub(crate) async fn with_notes(
         &self,
         groups: &[Group],
@@ -158,7 +159,7 @@ impl<P: Ports> Redrive<P> {
         let mut views = Vec::with_capacity(groups.len());
         for group in groups {
             let note = notes.iter().find(|note| note.group == group.group);
-            // Of a part of a group it is not known how much of its growth is in it.
+            // For a part of a group, it is not known how much it has grown.
             let grown_by =
                 note.filter(|_| select.has_whole_groups()).map(|note| note.grown_by(group.letters));
             let mut view = json!(group);

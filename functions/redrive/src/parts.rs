@@ -1,9 +1,10 @@
-//! Letters in parts whose messages can be held at once: a message may have a megabyte, and this function has 512.
+//! Splits letters into parts whose messages fit into memory together. A message may have 1 MB, and this function has
+//! 512 MB.
 
-/// Of messages that are held at a time, in bytes as the store has them.
+/// The most bytes of messages in a part, as the store has them.
 const MOST_HELD: u64 = 24 * 1024 * 1024;
 
-/// Consecutive parts of these, each of at most so many bytes as can be held, or of one alone that is larger.
+/// Splits a list into consecutive parts of at most [`MOST_HELD`] bytes each. One that is larger is a part of its own.
 pub(crate) fn parts_by_bytes<T>(all: &[T], bytes_of: impl Fn(&T) -> u64) -> Vec<&[T]> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0_u64);

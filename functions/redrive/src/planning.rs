@@ -1,13 +1,12 @@
-//! Making plans, and reading them.
+//! Writes and reads plans.
 
 mod forgotten;
 
 use std::collections::BTreeMap;
 
-use contracts::Patch;
 use letters::{
-    BadPlan, Entry, EventAge, INGEST, Indexed, LETTERS_IN_PAGE, LetterObjects as _, MOST_LOOKED_AT,
-    PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Sample, StoredMessage,
+    BadPlan, Entry, EventAge, Fix, INGEST, Indexed, LETTERS_IN_PAGE, LetterObjects as _,
+    MOST_LOOKED_AT, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, Sample, StoredMessage,
 };
 use serde_json::{Value, json};
 
@@ -21,16 +20,16 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::Planned;
 
-/// Letters of a plan that are shown with it.
+/// The number of letters that are shown with a plan.
 const EXAMPLES: usize = 3;
 
-/// Which of the letters that are chosen a plan takes.
+/// Which of the selected letters a plan includes.
 pub(crate) struct Sieve<'a> {
     pub(crate) includes: &'a dyn Fn(&Indexed) -> bool,
-    /// At most so many.
+    /// The most letters of the plan.
     pub(crate) most: u64,
-    /// A letter that no route leads back for, or that the plan's treatment does not fit, is left out; otherwise nothing
-    /// is planned for it.
+    /// Whether letters are left out that have no route back or that the plan's treatment does not fit. Otherwise such a
+    /// letter makes the whole plan fail.
     pub(crate) leaves_out: bool,
 }
 
@@ -38,18 +37,27 @@ impl Sieve<'_> {
     const ALL: Self = Self { includes: &|_| true, most: u64::MAX, leaves_out: false };
 }
 
-/// What a plan makes of a letter.
+/// A plan of some of the selected letters.
+pub(crate) struct PartialPlan {
+    pub(crate) id: PlanId,
+    /// The number of its letters.
+    pub(crate) letters: u64,
+    /// The number of letters that it leaves out, since they cannot be sent as planned.
+    pub(crate) left_out: u64,
+}
+
+/// What a plan needs to know of a letter after its treatment.
 #[derive(Default)]
 struct Treated {
-    /// Of its event, where it says that.
+    /// The age of its event, if the message says it.
     age: Option<EventAge>,
-    /// As it is shown; of the first letters alone.
+    /// The change of its body as it is shown, for the first letters only.
     change: Option<Value>,
 }
 
 /// A plan that is being written.
 struct Draft {
-    /// A name that no other draft has: its pages' folder.
+    /// The folder of its pages, whose name no other draft has.
     folder: String,
     page: Vec<u8>,
     in_page: usize,
@@ -57,20 +65,21 @@ struct Draft {
     letters: u64,
     bytes: u64,
     left_out: u64,
-    /// Those of them whose events were taken in longer ago than their keys are remembered.
+    /// The letters left out because their events were taken in longer ago than their keys are remembered.
     forgotten: u64,
     when_forgotten: WhenForgotten,
     by_stage: BTreeMap<String, u64>,
     by_dataset: BTreeMap<String, u64>,
     examples: Vec<Value>,
-    /// What becomes of the first letters' bodies.
+    /// How the bodies of the first letters change.
     changes: Vec<Value>,
-    /// Those of its letters that its forecast is made by.
+    /// The letters that the forecast is made from.
     sample: Sample<Entry>,
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Writes down which letters are meant, as they are now, and tells what will come of them. Nothing is changed by it.
+    /// Writes a plan of the selected letters in their current versions, and forecasts its outcome. This changes no
+    /// letter.
     pub(crate) async fn plan(&self, asked: Planned, asker: Asker<'_>) -> Result<Value, Problem> {
         let (id, header, draft) = self.write_plan(asked, asker, &Sieve::ALL).await?;
         let forecast = self.forecast(&header, &draft.sample).await;
@@ -100,15 +109,15 @@ impl<P: Ports> Redrive<P> {
         Ok((id, header))
     }
 
-    /// A plan of those that a sieve lets through; how many letters it has, and how many were left out.
+    /// Writes a plan of the letters that a sieve includes.
     pub(crate) async fn write_plan_of_some(
         &self,
         asked: Planned,
         asker: Asker<'_>,
         sieve: &Sieve<'_>,
-    ) -> Result<(PlanId, u64, u64), Problem> {
+    ) -> Result<PartialPlan, Problem> {
         let (id, header, draft) = self.write_plan(asked, asker, sieve).await?;
-        Ok((id, header.letters, draft.left_out))
+        Ok(PartialPlan { id, letters: header.letters, left_out: draft.left_out })
     }
 
     async fn write_plan(
@@ -129,8 +138,8 @@ impl<P: Ports> Redrive<P> {
                 break;
             };
             chosen.retain(sieve.includes);
-            let chosen = self.young_enough(chosen, &mut draft)?;
-            for part in parts_by_bytes(&chosen, |it| it.entry.place.length) {
+            let young = self.young_enough(chosen, &mut draft)?;
+            for part in parts_by_bytes(&young, |it| it.entry.place.length) {
                 let fitting = self.fitting(&treatment, part, sieve, &mut draft).await?;
                 let room = usize::try_from(sieve.most - draft.letters).unwrap_or(usize::MAX);
                 for indexed in fitting.into_iter().take(room) {
@@ -168,7 +177,7 @@ impl<P: Ports> Redrive<P> {
         Ok((id, header, draft))
     }
 
-    /// The services that events of these datasets are enriched by, or delivered to.
+    /// The names of the services that the contracts of these datasets depend on, sorted.
     fn dependencies_of(&self, datasets: &BTreeMap<String, u64>) -> Vec<String> {
         let contracts = datasets.keys().filter_map(|dataset| self.contracts.get(dataset).ok());
         let mut names: Vec<String> =
@@ -187,7 +196,7 @@ impl<P: Ports> Redrive<P> {
         Ok(())
     }
 
-    /// The letters of a part that can go as they are planned to.
+    /// The letters of a part that can be sent as planned.
     async fn fitting<'a>(
         &self,
         treatment: &Treatment,
@@ -196,17 +205,17 @@ impl<P: Ports> Redrive<P> {
         draft: &mut Draft,
     ) -> Result<Vec<&'a Indexed>, Problem> {
         let entries: Vec<&Entry> = part.iter().map(|it| &it.entry).collect();
-        let changes = treatment.patch.is_some() || treatment.to.is_some();
-        let messages = if changes { self.messages(&entries).await? } else { Vec::new() };
-        let mut messages = messages.into_iter();
+        let changes = treatment.fix.is_some() || treatment.to.is_some();
+        let read = if changes { self.messages(&entries).await? } else { Vec::new() };
+        let mut messages = read.into_iter();
         let mut fitting = Vec::with_capacity(part.len());
         for indexed in part {
             let entry = &indexed.entry;
             let is_shown = draft.changes.len() < EXAMPLES;
-            let treated = self
+            let checked = self
                 .treat(treatment, entry, messages.next(), is_shown)
                 .and_then(|it| self.check_route(indexed, treatment.to.as_deref()).map(|()| it));
-            let treated = match treated {
+            let treated = match checked {
                 Ok(treated) => treated,
                 Err(_) if sieve.leaves_out => {
                     draft.left_out += 1;
@@ -225,8 +234,8 @@ impl<P: Ports> Redrive<P> {
         Ok(fitting)
     }
 
-    /// Treats a letter as it will be, so that a plan has none that would be refused for it. Without a message nothing is
-    /// changed.
+    /// Applies the treatment to a letter, so that a plan includes no letter that would be refused. Without a message,
+    /// nothing is changed.
     fn treat(
         &self,
         treatment: &Treatment,
@@ -236,8 +245,7 @@ impl<P: Ports> Redrive<P> {
     ) -> Result<Treated, Problem> {
         let Some(message) = message else { return Ok(Treated::default()) };
         let before = self.masked(&message, &message.stage, entry);
-        let treated = treatment.treated(message, &self.contracts);
-        let (stage, after) = treated.map_err(|error| {
+        let (stage, after) = treatment.apply(message, &self.contracts).map_err(|error| {
             let detail = format!("letter `{}`: {error}; nothing was planned", entry.id.0);
             Problem::new(ProblemKind::Illegal, detail)
         })?;
@@ -249,7 +257,7 @@ impl<P: Ports> Redrive<P> {
         Ok(Treated { age, change })
     }
 
-    /// Whether letters can go there; to no stage that is named, each goes back to where it failed.
+    /// Refuses a stage that this stack has no route to. `None` stands for the stage at which each letter failed.
     pub(crate) fn check_stage(&self, to: Option<&str>) -> Result<(), Problem> {
         let Some(stage) = to.filter(|stage| !self.routes.contains_key(*stage)) else {
             return Ok(());
@@ -258,7 +266,8 @@ impl<P: Ports> Redrive<P> {
         Err(Problem::unknown(format!("no stage `{stage}`; there are: {known}")))
     }
 
-    /// A letter goes only where this stack's routes lead, and from a FIFO queue only to another.
+    /// Refuses a letter that cannot go to the stage: it needs a route of this stack, and a letter of a FIFO queue needs
+    /// another FIFO queue.
     fn check_route(&self, indexed: &Indexed, to: Option<&str>) -> Result<(), Problem> {
         let from = indexed.entry.stage.as_str();
         let id = &indexed.entry.id.0;
@@ -277,8 +286,7 @@ impl<P: Ports> Redrive<P> {
             return Err(Problem::new(ProblemKind::Illegal, detail));
         }
         let target = to.and_then(|to| self.routes.get(to)).unwrap_or(own);
-        let is_fifo = |queue: &str| queue.ends_with(".fifo");
-        if is_fifo(&own.queue) && !is_fifo(&target.queue) {
+        if own.queue.ends_with(".fifo") && !target.queue.ends_with(".fifo") {
             let detail = format!(
                 "letter `{id}` is of a FIFO queue, and would lose its order in the standard queue of `{}`",
                 to.unwrap_or(from)
@@ -288,38 +296,38 @@ impl<P: Ports> Redrive<P> {
         Ok(())
     }
 
-    /// The header of a plan, if it can be used here.
+    /// The header of a plan, if this stack can use the plan.
     pub(crate) async fn read_plan(&self, id: &PlanId) -> Result<PlanHeader, Problem> {
-        let unknown = || Problem::from(BadPlan::Unknown(id.0.clone()));
-        if !id.is_well_formed() {
-            return Err(unknown());
-        }
-        let bytes = self.ports.objects().read(&id.header_key()).await?.ok_or_else(unknown)?;
+        let found = match id.is_well_formed() {
+            true => self.ports.objects().read(&id.header_key()).await?,
+            false => None,
+        };
+        let bytes = found.ok_or_else(|| BadPlan::Unknown(id.0.clone()))?;
         Ok(PlanHeader::read(id, &bytes, &self.stack)?)
     }
 
-    /// The letters of one of its pages.
+    /// The letters of one page of a plan.
     pub(crate) async fn read_page(
         &self,
         id: &PlanId,
         header: &PlanHeader,
         page: usize,
     ) -> Result<Vec<PlannedLetter>, Problem> {
-        let changed = || Problem::from(BadPlan::Changed(id.0.clone()));
         let key = page_key(&header.folder, page);
-        let bytes = self.ports.objects().read(&key).await?.ok_or_else(changed)?;
+        let found = self.ports.objects().read(&key).await?;
+        let bytes = found.ok_or_else(|| BadPlan::Changed(id.0.clone()))?;
         Ok(header.read_page(id, page, &bytes)?)
     }
 }
 
-/// What a plan does to its letters.
+/// The treatment of a plan's letters.
 ///
 /// # Errors
-/// When the patch is none.
+/// When `patch` is neither a JSON Patch nor `newest-version`.
 pub(crate) fn treatment(to: Option<String>, patch: Option<&Value>) -> Result<Treatment, Problem> {
-    let patch = patch.map(Patch::parse).transpose();
-    let patch = patch.map_err(|error| Problem::malformed(error.to_string()))?;
-    Ok(Treatment { patch, to })
+    let fix =
+        patch.map(Fix::parse).transpose().map_err(|error| Problem::malformed(error.to_string()))?;
+    Ok(Treatment { fix, to })
 }
 
 fn page_key(folder: &str, page: usize) -> String {

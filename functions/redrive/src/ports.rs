@@ -1,13 +1,15 @@
-//! What this function needs of the world.
+//! The ports of this function.
 
 use std::time::Duration;
 
 use aws::QueueDepth;
 use event::{Failure, Timestamp};
-use letters::{Controls, Evidence, KeyStore, LetterIndex, LetterObjects, Notes, RunId, Runs};
+use letters::{
+    Controls, Evidence, KeyStore, LetterIndex, LetterObjects, Notes, OpenBreaker, RunId, Runs,
+};
 use runtime::{Audit, Queue};
 
-/// Everything that is not ours, behind ports.
+/// Everything outside this function: stores, queues, clock and Lambda.
 pub(crate) trait Ports {
     type Index: LetterIndex + Runs + Notes + Controls;
     type Objects: LetterObjects;
@@ -22,19 +24,19 @@ pub(crate) trait Ports {
     fn audit(&self) -> &Self::Audit;
     fn evidence(&self) -> &Self::Evidence;
     fn keys(&self) -> &Self::Keys;
-    /// The keys of the audit log below a prefix, in their order.
+    /// The keys of audit entries that begin with a prefix, in their order.
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure>;
-    /// An entry of the audit log.
+    /// An entry of the audit log; `None` if there is none with the key.
     async fn audit_entry(&self, key: &str) -> Result<Option<Vec<u8>>, Failure>;
     fn now(&self) -> Timestamp;
     /// A name that was never used.
     fn unique_name(&self) -> String;
-    /// What a queue holds.
+    /// The number of messages in a queue.
     async fn depth(&self, queue_url: &str) -> Result<QueueDepth, Failure>;
-    /// Of these dependencies, one whose breaker is open, and until when.
-    async fn open_breaker(&self, dependencies: &[String]) -> Option<(String, Option<Timestamp>)>;
-    /// Nothing happens for so long.
+    /// The open breaker of the first of these dependencies that has one.
+    async fn open_breaker(&self, dependencies: &[String]) -> Option<OpenBreaker>;
+    /// Waits.
     async fn sleep(&self, time: Duration);
-    /// Has this function invoked again, to go on with a run.
+    /// Invokes this function again, so that it continues a run.
     async fn go_on_later(&self, run: &RunId) -> Result<(), Failure>;
 }

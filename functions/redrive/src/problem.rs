@@ -1,11 +1,11 @@
-//! Why a request is refused.
+//! The reasons for which a request is refused.
 
 use event::Failure;
 use lambda_runtime::Diagnostic;
 use letters::{BadPlan, IllegalRun};
 use serde::Serialize;
 
-/// A refusal of a whole request: what is wrong, and what to do, in a sentence for whoever asked.
+/// Why a request is refused. The detail says what is wrong and what to do, as a sentence for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
@@ -15,12 +15,13 @@ pub(crate) struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ProblemKind {
-    /// The request is not understood, or asks for what there is none of.
+    /// The request cannot be understood.
     Malformed,
+    /// The request names something that does not exist.
     Unknown,
-    /// What it is about, as it is, does not let that happen.
+    /// The current state of what the request names does not allow it.
     Illegal,
-    /// Others change it all the time.
+    /// Others changed it in each attempt.
     Contended,
     /// The store, a queue or the audit log does not answer.
     Away,
@@ -39,7 +40,7 @@ impl Problem {
         Self::new(ProblemKind::Unknown, detail)
     }
 
-    /// The HTTP status with which the operators' function passes it on.
+    /// The HTTP status with which the operators' function answers.
     pub(crate) fn status(&self) -> u16 {
         match self.kind {
             ProblemKind::Malformed => 400,
@@ -75,7 +76,7 @@ impl From<IllegalRun> for Problem {
     }
 }
 
-/// As Lambda answers it to whoever invoked.
+/// The error of the invocation, as Lambda returns it to the caller.
 impl From<Problem> for Diagnostic {
     fn from(problem: Problem) -> Self {
         let kind = match problem.kind {

@@ -1,7 +1,7 @@
-//! What became of events that were sent: where each is, and which letters are of which event.
+//! Finds what became of events that were sent: where each event is, and which letters belong to which event.
 //!
-//! Whoever has the events asks for both, and adds up. No payload is in an answer, and none is logged: an event is told by
-//! its fingerprint, or by the SHA-256 of its bytes where no contract has made a fingerprint of them.
+//! A caller that has the events asks for both, and adds up. No answer and no log line has a payload. An event is
+//! identified by its fingerprint, or by the SHA-256 of its bytes if no contract has made a fingerprint of them.
 
 use std::collections::BTreeMap;
 
@@ -24,29 +24,29 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{EventsOf, PageOf, SentEvents};
 
-/// Events of a request.
+/// The most events of a request.
 const MOST_EVENTS: usize = 500;
 
-/// What tells which events a letter is of, in the answer.
+/// The events that a letter belongs to, as the answer identifies them.
 #[derive(Debug, Default)]
 struct Identity {
     fingerprints: Vec<Fingerprint>,
-    /// The SHA-256 of an event's bytes.
+    /// The SHA-256 of the events' bytes.
     digests: Vec<String>,
-    /// The keys of files that no event was read from.
+    /// The keys of files from which no event was read.
     files: Vec<String>,
-    /// Lines of a file that no message could hold.
+    /// The lines of a file that are too large for a message.
     places: Vec<Value>,
 }
 
-/// Where in a file a line is that no message could hold; as ingest writes it.
+/// The place of a line that is too large for a message, as ingest writes it.
 #[derive(Deserialize)]
 struct LinePlace {
     line: u64,
     bytes: u64,
 }
 
-/// A message that is kept elsewhere; as ingest writes it.
+/// A message whose body is kept elsewhere, as ingest writes it.
 #[derive(Deserialize)]
 struct Claim {
     sha256: String,
@@ -54,15 +54,18 @@ struct Claim {
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Where each of these events is, in their order, and its fingerprint; of one that the contract refuses, its code.
+    /// Where each of these events is, with its fingerprint, in their order. For an event that the contract refuses, the
+    /// answer has the code of the refusal.
     pub(crate) async fn reconcile(&self, asked: &SentEvents) -> Result<Value, Problem> {
         if asked.events.len() > MOST_EVENTS {
             let count = asked.events.len();
             let detail = format!("there are {count} `events`; expected {MOST_EVENTS} at most");
             return Err(Problem::malformed(detail));
         }
-        let contract = self.contracts.get(&asked.dataset);
-        let contract = contract.map_err(|failure| Problem::unknown(failure.reason))?;
+        let contract = self
+            .contracts
+            .get(&asked.dataset)
+            .map_err(|failure| Problem::unknown(failure.reason))?;
         let events: Vec<Option<SentEvent>> = asked
             .events
             .iter()
@@ -79,30 +82,29 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "at": self.ports.now(), "events": views }))
     }
 
-    /// Letters with what tells which event each is of, as many as can be read at once. Of one that was redriven, also
-    /// whether its event is in its sinks, as it was sent on.
+    /// A page of letters with the events that each belongs to, as many as can be read together. For a redriven letter,
+    /// the answer also says whether the event is in its sinks as it was sent.
     pub(crate) async fn events(&self, asked: &EventsOf) -> Result<Value, Problem> {
         let (shelf, after) = start(asked)?;
         let select = Selection { state: Some(shelf), ..asked.select.clone() };
         let page = PageOf { select, after, limit: asked.limit, reveal: None };
-        let (mut letters, mut next) = self.page(&page).await?;
-        if let Some(cursor) = shorten(&mut letters) {
-            next = Some(cursor);
+        let (mut letters, mut cursor) = self.page(&page).await?;
+        if let Some(shortened) = shorten(&mut letters) {
+            cursor = Some(shortened);
         }
-        let next = match next {
+        let next = match cursor {
             Some(cursor) => Some(format!("{}/{cursor}", shelf.name())),
-            None if asked.select.state.is_none() => following(shelf),
+            None if asked.select.state.is_none() => next_shelf(shelf),
             None => None,
         };
         let entries: Vec<&Entry> = letters.iter().map(|it| &it.entry).collect();
         let messages = self.messages(&entries).await?;
-        let originals: Vec<Entry> = letters.iter().filter_map(first_collected).collect();
-        let originals = self.messages(&originals.iter().collect::<Vec<_>>()).await?;
-        let originals: BTreeMap<&str, &StoredMessage> = letters
+        let first_entries: Vec<Entry> = letters.iter().filter_map(first_collected).collect();
+        let first_messages = self.messages(&first_entries.iter().collect::<Vec<_>>()).await?;
+        let originals: BTreeMap<&str, &StoredMessage> = first_entries
             .iter()
-            .filter(|it| it.entry.original.is_some())
-            .zip(&originals)
-            .map(|(it, message)| (it.entry.id.0.as_str(), message))
+            .zip(&first_messages)
+            .map(|(entry, message)| (entry.id.0.as_str(), message))
             .collect();
         let seen = self.seen_of_redriven(&letters, &messages).await?;
         let mut views = Vec::with_capacity(letters.len());
@@ -117,7 +119,7 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "at": self.ports.now(), "letters": views, "next": next }))
     }
 
-    /// Where each event is, in their order; `None` of what is none.
+    /// Where each event is, in their order; `None` for what is not an event.
     pub(crate) async fn look_for(
         &self,
         events: &[Option<SentEvent>],
@@ -127,20 +129,24 @@ impl<P: Ports> Redrive<P> {
         Ok(events.iter().map(|event| event.as_ref().and_then(|_| seen.next())).collect())
     }
 
-    /// The same, as it is answered.
+    /// Where each event is, by the names that answers have for it.
     async fn seen_names(
         &self,
         events: &[Option<SentEvent>],
     ) -> Result<Vec<Option<&'static str>>, Problem> {
         let seen = self.look_for(events).await?;
-        let named = |(event, seen): (&Option<SentEvent>, Option<Seen>)| {
-            Some(seen_name(event.as_ref()?, seen?))
-        };
-        Ok(events.iter().zip(seen).map(named).collect())
+        let mut names = Vec::with_capacity(events.len());
+        for (event, seen) in events.iter().zip(seen) {
+            names.push(match (event, seen) {
+                (Some(event), Some(seen)) => Some(seen_name(event, seen)),
+                _ => None,
+            });
+        }
+        Ok(names)
     }
 
-    /// Of each letter that was redriven, whether its event is in its sinks: by what its run has made of its message. The
-    /// sinks of other stages have the event as it was before.
+    /// Whether the event of each redriven letter is in its sinks, as the letter's run has sent it. The sinks of other
+    /// stages have the event as it was before.
     async fn seen_of_redriven(
         &self,
         letters: &[Indexed],
@@ -167,20 +173,19 @@ impl<P: Ports> Redrive<P> {
         Ok(seen.into_iter().zip(elsewhere).map(|(one, other)| worse(one, other)).collect())
     }
 
-    /// The letter's event in those sinks that what was sent on does not go to.
+    /// The letter's event in the sinks that the redriven message does not go to.
     fn in_other_sinks(&self, message: &StoredMessage, sent: &SentEvent) -> Option<SentEvent> {
         if message.stage == INGEST {
             return None;
         }
         let whole =
             SentEvent::of_message(ENRICH, &message.body, &message.attributes, &self.contracts)?;
-        let is_reached = |proof: &Proof| sent.proofs.iter().any(|it| sink_of(it) == sink_of(proof));
-        let proofs: Vec<Proof> =
-            whole.proofs.iter().filter(|proof| !is_reached(proof)).cloned().collect();
+        let mut proofs = whole.proofs.clone();
+        proofs.retain(|proof| sent.proofs.iter().all(|it| sink_of(it) != sink_of(proof)));
         (!proofs.is_empty()).then_some(SentEvent { proofs, ..whole })
     }
 
-    /// What a run does to its letters; `None` where it, or its plan, is not kept any more.
+    /// What a run does to its letters; `None` if the run or its plan no longer exists.
     async fn treatment_of(&self, run: &RunId) -> Result<Option<Treatment>, Problem> {
         let found = match self.read_run(run).await {
             Ok(ledger) => self.read_plan(&ledger.plan).await,
@@ -196,7 +201,7 @@ impl<P: Ports> Redrive<P> {
     }
 }
 
-/// The event of a payload, as ingest takes it in; `None` of one that the contract refuses.
+/// The event that ingest makes of a payload; `None` if the contract refuses it.
 fn sent_event(contract: &Contract, payload: &str, contracts: &Catalog) -> Option<SentEvent> {
     let dataset = Attribute::string(contract.dataset.as_str());
     let attributes: Attributes = [(DATASET.to_owned(), dataset)].into();
@@ -216,7 +221,7 @@ fn refused_view(contract: &Contract, text: &str) -> Value {
     view
 }
 
-/// As it is answered. Of an event that goes to no sink that can be seen, nothing is known.
+/// The name that answers have for where an event is. `unseen` is an event that goes to no sink that can be seen.
 fn seen_name(event: &SentEvent, seen: Seen) -> &'static str {
     match seen {
         Seen::Everywhere => "everywhere",
@@ -226,8 +231,7 @@ fn seen_name(event: &SentEvent, seen: Seen) -> &'static str {
     }
 }
 
-/// What is known of an event that is looked for in two groups of sinks. The second is `None` where there are no such
-/// sinks.
+/// Where an event is that was looked for in two groups of sinks. The second is `None` if it has no sinks.
 fn worse(one: Option<&'static str>, other: Option<&'static str>) -> Option<&'static str> {
     match (one?, other) {
         (one, None) => Some(one),
@@ -243,7 +247,7 @@ fn sink_of(proof: &Proof) -> &str {
     }
 }
 
-/// The shelf that a page is of, and where on it the page begins.
+/// The shelf of a page, and the cursor at which the page begins on it.
 fn start(asked: &EventsOf) -> Result<(LetterStateName, Option<String>), Problem> {
     let Some(after) = &asked.after else {
         return Ok((asked.select.state.unwrap_or(LetterStateName::Dead), None));
@@ -258,12 +262,12 @@ fn start(asked: &EventsOf) -> Result<(LetterStateName, Option<String>), Problem>
 }
 
 /// Where the letters of the next state begin.
-fn following(shelf: LetterStateName) -> Option<String> {
+fn next_shelf(shelf: LetterStateName) -> Option<String> {
     let mut shelves = LetterStateName::ALL.into_iter().skip_while(|it| *it != shelf).skip(1);
     shelves.next().map(|next| format!("{}/", next.name()))
 }
 
-/// The entry of a letter as it was collected first, if it has come back since.
+/// The entry of a letter with its first message, if the letter has come back since.
 fn first_collected(indexed: &Indexed) -> Option<Entry> {
     let place = indexed.entry.original.clone()?;
     Some(Entry { place, ..indexed.entry.clone() })
@@ -297,20 +301,22 @@ impl Identity {
         }
         match (form, encoding) {
             (Form::Place, _) => {
-                let place = serde_json::from_str(&message.body).ok();
-                let view = |LinePlace { line, bytes }| json!({ "line": line, "bytes": bytes });
-                self.places.extend(place.map(view));
+                if let Ok(LinePlace { line, bytes }) = serde_json::from_str(&message.body) {
+                    self.places.push(json!({ "line": line, "bytes": bytes }));
+                }
             }
             (_, Encoding::Claim) => {
-                // The digest is of the body, which holds the bytes as they are only as text.
-                let claim: Option<Claim> = serde_json::from_str(&message.body).ok();
-                let is_text = |claim: &Claim| claim.encoding == Encoding::Text;
-                self.digests.extend(claim.filter(is_text).map(|claim| claim.sha256));
+                // The digest is that of the body. Only a body in plain text has the event's own bytes.
+                if let Ok(Claim { sha256, encoding: Encoding::Text }) =
+                    serde_json::from_str(&message.body)
+                {
+                    self.digests.push(sha256);
+                }
             }
             (_, Encoding::Text | Encoding::Base64) => {
                 let Some(bytes) = encoding.decode(&message.body) else { return };
                 self.digests.push(hex_sha256(&bytes));
-                // A line of a file has its carriage return, which whoever reads the file may take for its end.
+                // A line of a file keeps its carriage return, which the caller may count as part of the line end.
                 self.digests.extend(bytes.strip_suffix(b"\r").map(hex_sha256));
                 if form == Form::Message
                     && let Ok(payload) = Payload::parse(&bytes)
@@ -321,7 +327,8 @@ impl Identity {
         }
     }
 
-    /// A producer's event, which may be written in other bytes in whoever's file; or an announcement of files.
+    /// Adds the payload of a message: a producer's event, whose bytes may differ from those in the caller's file, or an
+    /// announcement of files.
     fn add_payload(&mut self, payload: &Value, message: &StoredMessage) {
         let is_event = message.stage != INGEST || message.attributes.contains_key(DATASET);
         if is_event {

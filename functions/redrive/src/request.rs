@@ -1,8 +1,8 @@
-//! What is asked, and by whom.
+//! The requests to this function.
 //!
-//! The operators' function asks on behalf of whoever signed a request to its URL, and says who that is. Whoever may
-//! invoke this function directly, as a script does, is believed: who that is, is for the account's own log of calls
-//! (CloudTrail) to tell. A schedule asks for nothing but that runs go on and rules are carried out.
+//! The operators' function makes requests for operators who signed a request to its URL, and says who they are. A
+//! caller that may invoke this function directly, such as a script, is trusted. The account's CloudTrail says who that
+//! was. A schedule only requests that runs continue and rules are carried out.
 
 use event::{FailureFingerprint, Timestamp};
 use letters::{LetterId, Pace, PlanId, RunId, Selection};
@@ -17,15 +17,15 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
     pub(crate) r#do: Verb,
-    /// Who asks; whoever invokes this function directly, if it does not say.
-    #[serde(default = "whoever_invoked")]
+    /// The operator. Without one, the caller has invoked this function directly.
+    #[serde(default = "direct_caller")]
     pub(crate) operator: Operator,
-    /// The request's id, where it came in by another door than this function's own.
+    /// The id of the operator's request to the operators' function; `None` for a direct invocation.
     #[serde(default)]
     pub(crate) request_id: Option<String>,
 }
 
-fn whoever_invoked() -> Operator {
+fn direct_caller() -> Operator {
     Operator {
         arn: "invoked directly".to_owned(),
         source_ip: String::new(),
@@ -36,48 +36,49 @@ fn whoever_invoked() -> Operator {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verb {
-    /// What is in each queue and in the store.
+    /// Counts the letters and messages of each stage.
     List(Nothing),
-    /// Letters by what failed.
+    /// Groups letters by their cause.
     Groups(Chosen),
-    /// Letters, a page of them.
+    /// Returns a page of letters.
     Letters(PageOf),
-    /// One letter, with its message.
+    /// Returns one letter with its message.
     Show(Shown),
-    /// Letters with their messages, a page of them.
+    /// Returns a page of letters with their messages.
     Export(PageOf),
-    /// Where events are that were sent, as their sinks tell.
+    /// Finds in which sinks events are that were sent.
     Reconcile(SentEvents),
-    /// Letters by what tells which event each is of, a page of them.
+    /// Returns a page of letters with the events that they belong to.
     Events(EventsOf),
-    /// Writes down which letters are meant.
+    /// Writes a plan of letters.
     Plan(Planned),
-    /// Begins to send what is planned.
+    /// Begins a run of a plan.
     Redrive(Begun),
-    /// One run.
+    /// Returns one run.
     Status(OfRun),
-    /// All runs, the newest first.
+    /// Returns the newest runs, the newest first.
     History(Nothing),
     Pause(ActOnRun),
     Resume(ActOnRun),
     Cancel(ActOnRun),
     /// Pauses every run, and halts the rules of contracts.
     Stop(Why),
-    /// Lets the rules act again.
+    /// Allows the rules to act again.
     StartTriage(Why),
-    /// Says of a group that it is known.
+    /// Notes that a group is known.
     Acknowledge(Acknowledged),
-    /// Lets nobody be told of a group for a while.
+    /// Stops notifications of a group for a while.
     Mute(Muted),
     Unmute(Unmuted),
     Discard(ActOnLetters),
     Restore(ActOnLetters),
     Release(ActOnLetters),
-    /// Plans and sends everything of a stage in this invocation: for scripts.
+    /// Plans and sends all letters of a stage in this invocation, for scripts.
     Move(Moved),
-    /// What the audit log has of a day.
+    /// Returns the audit entries of a day.
     Audit(AuditOf),
-    /// Goes on with a run, or, as the schedule asks, with all of them, and carries out the rules of contracts.
+    /// Continues a run. Without one, as the schedule requests it, continues all runs and carries out the rules of
+    /// contracts.
     Work(Worked),
 }
 
@@ -95,11 +96,11 @@ pub(crate) struct Chosen {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PageOf {
     pub(crate) select: Selection,
-    /// As the page before it said.
+    /// The `next` of the page before; `None` for the first page.
     pub(crate) after: Option<String>,
-    /// Letters at most.
+    /// The most letters of the page.
     pub(crate) limit: Option<usize>,
-    /// With personal data as it is, for a reason that is written down.
+    /// The reason for showing personal data, which is recorded; `None` masks them.
     pub(crate) reveal: Option<String>,
 }
 
@@ -107,18 +108,18 @@ pub(crate) struct PageOf {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SentEvents {
     pub(crate) dataset: String,
-    /// A payload each, as JSON text.
+    /// The payload of each event, as JSON text.
     pub(crate) events: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EventsOf {
-    /// Letters in all states, if it names none.
+    /// Without a state, it selects letters in all states.
     pub(crate) select: Selection,
-    /// As the page before it said.
+    /// The `next` of the page before; `None` for the first page.
     pub(crate) after: Option<String>,
-    /// Letters at most.
+    /// The most letters of the page.
     pub(crate) limit: Option<usize>,
 }
 
@@ -134,11 +135,11 @@ pub(crate) struct Shown {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Planned {
     pub(crate) select: Selection,
-    /// The stage that they go to; each back to where it failed, if it is not given.
+    /// The stage that the letters go to. `None` sends each back to the stage at which it failed.
     pub(crate) to: Option<String>,
-    /// A JSON Patch (RFC 6902) of each payload.
+    /// A JSON Patch (RFC 6902) for the payload of each letter.
     pub(crate) patch: Option<Value>,
-    /// Letters, too, whose events were taken in longer ago than their keys are remembered.
+    /// Whether to include letters whose events were taken in longer ago than their keys are remembered.
     pub(crate) even_if_forgotten: bool,
 }
 
@@ -200,7 +201,7 @@ pub(crate) struct ActOnLetters {
     #[serde(default)]
     pub(crate) select: Selection,
     pub(crate) why: String,
-    /// Otherwise it is only counted what would be changed.
+    /// Whether to change the letters. Otherwise they are only counted.
     #[serde(default)]
     pub(crate) apply: bool,
 }
@@ -216,9 +217,9 @@ pub(crate) struct Moved {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditOf {
-    /// In UTC, as `2026-11-29`.
+    /// The day in UTC, such as `2026-11-29`.
     pub(crate) day: String,
-    /// As the page before it said.
+    /// The `next` of the page before; `None` for the first page.
     #[serde(default)]
     pub(crate) after: Option<String>,
 }
@@ -231,8 +232,10 @@ pub(crate) struct Worked {
 }
 
 impl Request {
+    /// Reads the payload of an invocation.
+    ///
     /// # Errors
-    /// When it is none.
+    /// When it is not a request.
     pub(crate) fn read(payload: Value) -> Result<Self, Problem> {
         serde_json::from_value(payload).map_err(|error| {
             let example = r#"{"do": {"list": {}}}"#;
@@ -241,14 +244,16 @@ impl Request {
     }
 }
 
+/// Checks the reason of an act.
+///
 /// # Errors
-/// When it is no reason.
+/// When the reason is empty, too long, or has a character that a terminal must not show.
 pub(crate) fn check_reason(text: &str) -> Result<&str, Problem> {
     runtime::check_reason(text).map_err(Problem::malformed)
 }
 
 impl Verb {
-    /// As it is logged.
+    /// The name of the verb in requests and in logs.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::List(_) => "list",

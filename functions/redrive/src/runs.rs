@@ -1,9 +1,9 @@
-//! What operators do with runs.
+//! Begins, pauses, resumes, cancels and shows runs.
 
 use letters::{
     IllegalRun, Ledger, LedgerWritten, RunEvent, RunId, RunState, Runs as _, compact_time, step_run,
 };
-use runtime::{Deadline, Operator};
+use runtime::{AuditSubject, Deadline, Operator};
 use serde_json::{Value, json};
 
 use crate::audited::Act;
@@ -12,20 +12,20 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{ActOnRun, Begun, Moved, Planned, check_reason};
 
-/// How often a write of a run is tried, over what others write meanwhile.
+/// How often a write of a run is tried while others write it.
 const TRIES: u32 = 8;
 
-/// Runs that are shown.
+/// The most runs that are shown.
 const HISTORY: usize = 100;
 
 impl<P: Ports> Redrive<P> {
-    /// Begins a run, which goes on in invocations of its own.
+    /// Begins a run, which continues in its own invocations.
     pub(crate) async fn begin(&self, asked: Begun, asker: Asker<'_>) -> Result<Value, Problem> {
         let why = check_reason(&asked.why)?;
         let header = self.read_plan(&asked.plan).await?;
         header.check_fresh(&asked.plan, self.ports.now())?;
         let run = self.new_run_id();
-        let act = Act { verb: "redrive", subject: ("run", &run.0), why };
+        let act = Act { verb: "redrive", subject: AuditSubject { kind: "run", name: &run.0 }, why };
         let before = json!({
             "plan": asked.plan,
             "letters": header.letters,
@@ -55,14 +55,14 @@ impl<P: Ports> Redrive<P> {
         Ok(run_view(ledger))
     }
 
-    /// Where this fails, the schedule goes on with the run.
+    /// Invokes this function to continue the run. If that fails, the schedule continues it.
     async fn go_on(&self, run: &RunId) {
         if let Err(failure) = self.ports.go_on_later(run).await {
             tracing::warn!(run = run.0, failure.reason = %failure.reason, "it goes on with the schedule");
         }
     }
 
-    /// By its time, so that the newest sort last.
+    /// A new id of a run. It begins with the time, so that ids sort by time.
     fn new_run_id(&self) -> RunId {
         let name = self.ports.unique_name();
         let random = name.rsplit('-').next().unwrap_or(&name);
@@ -124,10 +124,10 @@ impl<P: Ports> Redrive<P> {
     ) -> Result<Value, Problem> {
         let why = check_reason(why)?;
         let before = self.read_run(run).await?;
-        // What is refused is refused before anything is written down.
+        // An act that is not allowed is refused before its intent is recorded.
         step_run(&before.run, event.clone(), self.ports.now())
             .map_err(|illegal| refusal(run, illegal))?;
-        let act = Act { verb, subject: ("run", &run.0), why };
+        let act = Act { verb, subject: AuditSubject { kind: "run", name: &run.0 }, why };
         let intent = self.intend(act, run_view(&before), asker).await?;
         let note = match event {
             RunEvent::Resume => None,
@@ -137,7 +137,7 @@ impl<P: Ports> Redrive<P> {
         self.conclude(intent, outcome.map(|ledger| json!({ "run": run_view(&ledger) }))).await
     }
 
-    /// Takes a run through an event, over whatever its worker writes meanwhile.
+    /// Applies an event to a run, while its worker may write it too.
     pub(crate) async fn change_run(
         &self,
         mut ledger: Ledger,
@@ -162,14 +162,14 @@ impl<P: Ports> Redrive<P> {
         Err(Problem::new(ProblemKind::Contended, detail))
     }
 
-    /// Halts the rules of contracts, then pauses every run, and tells what each had in motion.
+    /// Halts the rules of contracts, and then pauses every run. Returns the runs that were paused.
     pub(crate) async fn stop(&self, why: &str, asker: Asker<'_>) -> Result<Value, Problem> {
         let why = check_reason(why)?;
         let before: Vec<Value> = self.running().await?.iter().map(run_view).collect();
-        let act = Act { verb: "stop", subject: ("runs", "all"), why };
+        let act = Act { verb: "stop", subject: AuditSubject { kind: "runs", name: "all" }, why };
         let intent = self.intend(act, json!({ "runs": before }), asker).await?;
         let mut stopped = Vec::new();
-        // A run that a rule begins later than this is paused by whoever begins it.
+        // A run that a rule begins after this is paused by the round that begins it.
         let mut outcome = self.halt_triage(why, asker).await;
         if let Err(problem) = &outcome {
             tracing::error!(failure.reason = problem.detail, "the triage is not halted");
@@ -183,7 +183,7 @@ impl<P: Ports> Redrive<P> {
             let note = Some(format!("stopped by {}: {why}", asker.operator.arn));
             match self.change_run(ledger, &RunEvent::Pause, note).await {
                 Ok(ledger) => stopped.push(run_view(&ledger)),
-                // It has come to its end meanwhile.
+                // The run has ended in the meantime.
                 Err(problem) if problem.kind == ProblemKind::Illegal => {}
                 Err(problem) => {
                     tracing::error!(run = id.0, failure.reason = problem.detail, "not stopped");
@@ -204,7 +204,7 @@ impl<P: Ports> Redrive<P> {
         Ok(runs)
     }
 
-    /// Plans, begins and drives in one invocation, without canary and as fast as can be.
+    /// Plans, begins and drives a run in one invocation, without a canary and without a limit of its pace.
     pub(crate) async fn move_all(
         &self,
         asked: &Moved,
@@ -217,7 +217,7 @@ impl<P: Ports> Redrive<P> {
         planned.select.stages.push(asked.stage.clone());
         let (plan, header) = self.write_plan_of(planned, asker).await?;
         let run = self.new_run_id();
-        let act = Act { verb: "move", subject: ("run", &run.0), why };
+        let act = Act { verb: "move", subject: AuditSubject { kind: "run", name: &run.0 }, why };
         let before = json!({ "plan": plan, "letters": header.letters });
         let intent = self.intend(act, before, asker).await?;
         let (now, by) = (self.ports.now(), &asker.operator.arn);
@@ -239,15 +239,15 @@ impl<P: Ports> Redrive<P> {
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Writes down how a run ended.
-    pub(crate) async fn tell_end(&self, ledger: &Ledger) {
+    /// Records in the audit log how a run ended.
+    pub(crate) async fn record_end(&self, ledger: &Ledger) {
         let operator = Operator {
             arn: ledger.by.clone(),
             source_ip: String::new(),
             user_agent: "the run itself".to_owned(),
         };
         let asker = Asker { operator: &operator, request_id: "" };
-        let subject = ("run", ledger.id.0.as_str());
+        let subject = AuditSubject { kind: "run", name: &ledger.id.0 };
         let noted =
             self.note_in_audit("ended", subject, &ledger.why, run_view(ledger), asker).await;
         if let Err(problem) = noted {
@@ -271,7 +271,7 @@ fn refusal(run: &RunId, illegal: IllegalRun) -> Problem {
     Problem::new(ProblemKind::Illegal, detail)
 }
 
-/// A run as it is shown.
+/// A run, as it is shown.
 pub(crate) fn run_view(ledger: &Ledger) -> Value {
     let Ledger { run, .. } = ledger;
     json!({

@@ -1,8 +1,8 @@
-//! What becomes of dead letters without an operator: the rules of their contracts, carried out.
+//! Carries out the rules that contracts have for their dead letters.
 //!
-//! Once a minute one invocation goes through all dead letters, and finds for each the first rule that is for its cause.
-//! Then each rule that found letters does what it says. What a rule does, an operator could have done: it plans and
-//! begins a run, which goes at its pace and stops itself as any other, and each act has its entry in the audit log.
+//! Once a minute, one invocation goes through all dead letters, and finds for each the first rule that matches its
+//! cause. Then each rule that has found letters acts. A rule can do what an operator can do: it plans and begins a run,
+//! which has a pace and stops itself as any other run does, and each act has its entries in the audit log.
 
 mod acts;
 mod control;
@@ -21,34 +21,35 @@ use crate::listings::Cursor;
 use crate::ports::Ports;
 use crate::problem::Problem;
 
-/// What must be left of the invocation to look at more letters, and to begin an act.
+/// The time that the invocation must have left to look at more letters, and to begin an act.
 const RESERVE_TO_LOOK: Duration = Duration::from_secs(60);
 const RESERVE_TO_ACT: Duration = Duration::from_secs(30);
 
-/// A rule redrives no letter that was redriven more often: what has come back from two redrives is for people, who
-/// may have been the ones that redrove it.
+/// How often a letter may have been redriven, by rules or by operators, before a rule redrives it. A letter that has
+/// come back from two redrives is left to operators.
 const MOST_REDRIVES: u32 = 1;
 
 /// One rule of a contract.
 #[derive(Clone, Copy)]
 struct Rule<'a> {
     contract: &'a Contract,
-    /// Its place in the contract, from 1.
+    /// Its position in the contract, counted from 1.
     number: usize,
     rule: &'a TriageRule,
 }
 
-/// The letters that a rule is for, as far as it needs them.
+/// What a rule needs of the letters that it is for.
 #[derive(Default)]
 struct Found {
     letters: u64,
+    /// The number of letters in each group, for a rule that notifies.
     groups: BTreeMap<FailureFingerprint, u64>,
-    /// Of a rule that puts them aside itself.
+    /// The letters themselves, for a rule that quarantines.
     indexed: Vec<Indexed>,
 }
 
 impl Rule<'_> {
-    /// As people read it, and as its runs are known.
+    /// The rule's name for people, which is also the reason of its runs.
     fn name(&self) -> String {
         let action = match self.rule.then {
             TriageAction::RedriveWhenClosed => "redrive-when-closed",
@@ -59,7 +60,8 @@ impl Rule<'_> {
         format!("rule {} of the contract {}: {action}", self.number, self.contract.dataset)
     }
 
-    /// The letters that it may be for, as the index tells them apart; an earlier rule may be for some of them.
+    /// Selects the letters that the rule may be for, by what the index has of them. An earlier rule may be for some of
+    /// them.
     fn selection(&self, now: Timestamp) -> Selection {
         let when = &self.rule.when;
         Selection {
@@ -80,7 +82,7 @@ impl Rule<'_> {
         }
     }
 
-    /// Whether it is the first rule of its contract for this letter.
+    /// Whether this is the first rule of its contract for a letter.
     fn is_first_for(&self, indexed: &Indexed) -> bool {
         let entry = &indexed.entry;
         let first = self.contract.rule_for(&entry.stage, entry.code, &entry.group);
@@ -104,7 +106,7 @@ impl Found {
 }
 
 impl<P: Ports> Redrive<P> {
-    /// Carries out the rules, if it is time to, and tells what each of them did; null, if it is not.
+    /// Carries out the rules, and returns what each of them did; null if it is not time for a round.
     pub(crate) async fn triage(&self, deadline: &Deadline) -> Value {
         let rules = self.rules();
         if rules.is_empty() || deadline.remaining() < RESERVE_TO_LOOK {
@@ -165,7 +167,7 @@ impl<P: Ports> Redrive<P> {
             }
             match self.act(rule, found, now).await {
                 Ok(act) => acts.extend(act),
-                // The other rules are for other letters.
+                // The other rules are carried out all the same, since they are for other letters.
                 Err(problem) => tracing::error!(
                     rule = rule.name(),
                     failure.reason = problem.detail,
@@ -176,7 +178,7 @@ impl<P: Ports> Redrive<P> {
         Ok(acts)
     }
 
-    /// What each rule is for, of all that is dead; where time runs out, of a part of it.
+    /// The dead letters that each rule is for. If time runs out, only a part of all dead letters is looked at.
     async fn find_letters(
         &self,
         rules: &[Rule<'_>],

@@ -1,6 +1,5 @@
-//! AWS behind this function's ports.
+//! The ports of this function, implemented with AWS.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::{
@@ -8,17 +7,17 @@ use aws::{
     QueueDepth, Queues,
 };
 use aws_types::SdkConfig;
-use breaker::{NextCall, Settings, Store as _};
-use contracts::Dependency;
+use breaker::{NextCall, Store as _};
+use contracts::Dependencies;
 use event::{Failure, Timestamp};
-use letters::RunId;
+use letters::{OpenBreaker, RunId};
 use runtime::{Clock as _, SystemClock, unique_name};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::ports::Ports;
 
-/// How long Lambda may take to accept an invocation.
+/// The longest time for Lambda to accept an invocation.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Aws {
@@ -28,19 +27,14 @@ pub(crate) struct Aws {
     audit: AuditBucket,
     evidence: EvidenceTables,
     breakers: BreakerTable,
-    settings: BTreeMap<String, Settings>,
+    dependencies: Dependencies,
     functions: Functions,
     own_name: String,
 }
 
 impl Aws {
-    pub(crate) fn new(
-        sdk: &SdkConfig,
-        config: &Config,
-        dependencies: BTreeMap<String, Dependency>,
-    ) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig, config: &Config, dependencies: Dependencies) -> Self {
         let objects = Objects::new(sdk);
-        let settings = dependencies.into_iter().map(|(name, it)| (name, it.breaker)).collect();
         Self {
             table: LetterTable::new(sdk, config.letters_table.clone()),
             bucket: LetterBucket::new(objects.clone(), config.letters_bucket.clone()),
@@ -48,7 +42,7 @@ impl Aws {
             audit: AuditBucket { objects, bucket: config.letters_bucket.clone() },
             evidence: EvidenceTables::new(sdk, config.dedupe_table.clone(), config.tables.clone()),
             breakers: BreakerTable::new(sdk, config.breakers_table.clone()),
-            settings,
+            dependencies,
             functions: Functions::new(sdk, PATIENCE),
             own_name: config.function.clone(),
         }
@@ -109,24 +103,27 @@ impl Ports for Aws {
         self.queues.depth(queue_url).await
     }
 
-    /// Where the table does not answer, none is known to be open.
-    async fn open_breaker(&self, dependencies: &[String]) -> Option<(String, Option<Timestamp>)> {
+    /// If the table does not answer, no breaker counts as open.
+    async fn open_breaker(&self, dependencies: &[String]) -> Option<OpenBreaker> {
         if dependencies.is_empty() {
             return None;
         }
-        let snapshots = self.breakers.read().await.inspect_err(|away| {
-            tracing::warn!(failure.reason = away.reason, "not known how the breakers are");
-        });
-        let snapshots = snapshots.ok()?;
+        let snapshots = match self.breakers.read().await {
+            Ok(snapshots) => snapshots,
+            Err(away) => {
+                tracing::warn!(failure.reason = away.reason, "not known how the breakers are");
+                return None;
+            }
+        };
         let now = self.now();
         dependencies.iter().find_map(|name| {
             let record = snapshots.get(name)?.record.as_ref()?;
-            let settings = self.settings.get(name).cloned().unwrap_or_default();
-            match record.next_call(&settings, now) {
-                NextCall::Now => None,
-                NextCall::At(until) => Some((name.clone(), Some(until))),
-                NextCall::AfterRelease => Some((name.clone(), None)),
-            }
+            let until = match record.next_call(&self.dependencies.of(name).breaker, now) {
+                NextCall::Now => return None,
+                NextCall::At(until) => Some(until),
+                NextCall::AfterRelease => None,
+            };
+            Some(OpenBreaker { dependency: name.clone(), until })
         })
     }
 

@@ -1,16 +1,17 @@
-//! The sink's environment.
+//! The settings of the sink, which it reads from its environment.
 
 use runtime::Settings;
 use runtime::env::{EnvError, Lookup, parsed, required};
 
 use crate::tables::Tables;
 
-/// What the template gives this function.
+/// The settings that the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
-    /// Where the runs of redrive are, of which some may be cancelled.
+    /// The table of the letters and of redrive's runs. A message of a cancelled run is dropped.
     pub(crate) letters_table: String,
+    /// The table that records which events are written.
     pub(crate) dedupe_table: String,
     pub(crate) tables: Tables,
 }

@@ -1,24 +1,15 @@
-//! The tables of all datasets, as a sink of the stage that writes each event once.
+//! The sink that writes events to tables, for the stage that writes each event once.
 
 use aws::TableEffect;
-use contracts::{Catalog, Sink, Target};
+use contracts::{Sink, Target};
 use event::{Code, Failure};
 use runtime::sink::{Event, SizedEffect, TransactionalSink};
 
-use crate::tables::{Tables, TablesError};
+use crate::tables::Tables;
 use crate::write::table_effect;
 
 /// The tables of all datasets' sinks.
-pub(crate) struct TableSinks(Tables);
-
-impl TableSinks {
-    /// # Errors
-    /// When a sink has no table of its own.
-    pub(crate) fn new(contracts: &Catalog, tables: Tables) -> Result<Self, TablesError> {
-        tables.check(contracts)?;
-        Ok(Self(tables))
-    }
-}
+pub(crate) struct TableSinks(pub(crate) Tables);
 
 impl TransactionalSink for TableSinks {
     const NAME: &'static str = "sink";
@@ -30,13 +21,11 @@ impl TransactionalSink for TableSinks {
     }
 
     fn effect(&self, event: &Event<'_>, sink: &Sink) -> Result<SizedEffect<TableEffect>, Failure> {
-        match (&sink.target, self.0.of(sink)) {
-            (Target::Table(to), Some(table)) => table_effect(event, sink, to, table),
-            _ => {
-                let reason = format!("`{}` has no table", sink.name);
-                Err(Failure::permanent(Code::DependencyRefused, reason))
-            }
-        }
+        let Target::Table(to) = &sink.target else {
+            let reason = format!("`{}` is no table", sink.name);
+            return Err(Failure::permanent(Code::DependencyRefused, reason));
+        };
+        table_effect(event, sink, to, self.0.of(event.contract, sink)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! An event as the attributes of an item.
+//! Turns an event into the attributes of a DynamoDB item.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,13 +7,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use event::{Code, Decimal, DecimalError, Envelope, Failure, Timestamp};
 use serde_json::Value;
 
-/// 400 KB, names included: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
+/// The most bytes of an item, with the names of its attributes:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
 pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024;
 
-/// DynamoDB nests 32 levels (same page), and an attribute's value is one level down.
+/// The most levels of an attribute's value. DynamoDB allows 32 levels (same page), and the item is the first of them.
 const MAX_DEPTH: usize = 31;
 
-/// The attributes that the item of any event has, without its payload.
+/// The attributes that the item of each event has, besides those of its payload.
 pub(crate) fn metadata(envelope: &Envelope, now: Timestamp) -> Item {
     let mut item: Item = HashMap::from([
         text("idempotency_key", envelope.idempotencykey.to_string()),
@@ -28,8 +29,8 @@ pub(crate) fn metadata(envelope: &Envelope, now: Timestamp) -> Item {
     item
 }
 
-/// The payload with its enrichment, as the contract maps it: either one map, or an attribute for each
-/// pointer that finds something.
+/// The attributes for the enriched payload, as the contract maps it. Without a mapping, the payload is one attribute,
+/// `payload`; with one, each pointer that finds a value gives an attribute.
 pub(crate) fn content(
     attributes: &BTreeMap<String, String>,
     payload: &Value,
@@ -46,10 +47,10 @@ pub(crate) fn content(
     Ok(item)
 }
 
-/// The size of an item as DynamoDB counts it, and `more` bytes besides.
+/// The size of an item as DynamoDB counts it, plus `more` bytes for attributes that are added later.
 ///
 /// # Errors
-/// [`Code::SizeExceeded`], permanent, if DynamoDB would not take it.
+/// [`Code::SizeExceeded`], permanent, if the item is too large for DynamoDB.
 pub(crate) fn checked_size(item: &Item, more: usize) -> Result<usize, Failure> {
     let bytes = size(item) + more;
     if bytes > MAX_ITEM_BYTES {
@@ -98,7 +99,8 @@ fn convert(value: &Value) -> Result<AttributeValue, DecimalError> {
     })
 }
 
-/// As DynamoDB counts: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+/// The size as DynamoDB counts it:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
 fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }
@@ -106,7 +108,7 @@ fn size(item: &Item) -> usize {
 fn value_size(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
-        // Two digits a byte and one more; a sign costs one too.
+        // Two digits take one byte, and one byte is added. A negative sign may take another one.
         AttributeValue::N(digits) => digits.len().div_ceil(2) + 2,
         AttributeValue::L(items) => {
             3 + items.iter().map(|item| 1 + value_size(item)).sum::<usize>()
@@ -134,11 +136,12 @@ mod tests {
 
     #[test]
     fn mapped_attributes_are_what_the_pointers_find_and_no_more() {
-        let named = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect()
-        };
+        let mut attributes = BTreeMap::new();
+        for (name, pointer) in [("x", "/a/b"), ("y", "/c"), ("z", "/e")] {
+            attributes.insert(name.to_owned(), pointer.to_owned());
+        }
         let payload = json!({"a": {"b": 2}, "c": null, "d": 4});
-        let item = content(&named(&[("x", "/a/b"), ("y", "/c"), ("z", "/e")]), &payload).unwrap();
+        let item = content(&attributes, &payload).unwrap();
         let expected = Item::from([
             ("x".to_owned(), AttributeValue::N("2".to_owned())),
             ("y".to_owned(), AttributeValue::Null(true)),
@@ -148,14 +151,16 @@ mod tests {
 
     #[test]
     fn what_no_item_can_hold_is_refused_before_it_reaches_its_batch() {
-        let nested = |levels: usize| {
-            let text = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
-            serde_json::from_str::<Value>(&text).unwrap()
-        };
         assert!(attribute(&nested(31)).is_ok());
         assert_eq!(attribute(&nested(32)).unwrap_err().code, Code::DepthExceeded);
         let large = Item::from([text("a", "x".repeat(MAX_ITEM_BYTES - 1))]);
         assert_eq!(checked_size(&large, 0), Ok(MAX_ITEM_BYTES));
         assert_eq!(checked_size(&large, 1).unwrap_err().code, Code::SizeExceeded);
+    }
+
+    /// An array of this many levels.
+    fn nested(levels: usize) -> Value {
+        let text = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        serde_json::from_str(&text).unwrap()
     }
 }

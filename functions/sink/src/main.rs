@@ -13,7 +13,7 @@ use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::TransactionalStage;
-use runtime::{Batches, Policy, exit_code, init_logs, load_contracts, serve_batches};
+use runtime::{Batches, Policy, exit_code, init_logs, open_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::handler::TableSinks;
@@ -29,14 +29,13 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
-    let contracts = load_contracts(&config.settings.contracts_dir)?;
+    let contracts = open_contracts(&config.settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::lazy(&sdk);
     let store = TableStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
-    let sinks = TableSinks::new(&contracts, config.tables)?;
     serve_batches(Batches {
-        stage: TransactionalStage::new(contracts, sinks, store),
+        stage: TransactionalStage::new(contracts, TableSinks(config.tables), store),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
         queue,

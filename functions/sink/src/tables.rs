@@ -1,10 +1,12 @@
-//! Which table each sink of each dataset writes to.
+//! The tables to which the sinks of the datasets write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use contracts::{Catalog, Sink, SinkKind};
+use contracts::{Contract, Sink, SinkKind};
+use event::{Code, Failure};
 
-/// Tables by the names of the sinks that write to them: datasets that name a sink alike share a table.
+/// The names of tables, by the names of the sinks that write to them. Sinks of different datasets that have the same
+/// name share a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables(BTreeMap<String, String>);
 
@@ -19,6 +21,13 @@ pub(crate) enum TablesError {
     Shared { dataset: String, table: String },
 }
 
+/// The next deployment may bring the table.
+impl From<TablesError> for Failure {
+    fn from(error: TablesError) -> Self {
+        Self::transient(Code::ContractBroken, error.to_string())
+    }
+}
+
 impl Tables {
     pub(crate) const EXPECTED: &str = r#"a JSON object from the names of table sinks to those of their tables, such as {"records":"my-table"}"#;
 
@@ -28,29 +37,25 @@ impl Tables {
         is_whole.then_some(Self(tables))
     }
 
-    /// Whether each table sink of each dataset has a table, and no other of its dataset has the same.
+    /// The name of the table of a contract's sink.
     ///
     /// # Errors
-    /// Naming the first that has not.
-    pub(crate) fn check(&self, contracts: &Catalog) -> Result<(), TablesError> {
-        for contract in contracts.iter() {
-            let mut taken = BTreeSet::new();
-            for sink in contract.sinks.iter().filter(|it| it.kind() == SinkKind::Table) {
-                let dataset = contract.dataset.clone();
-                let Some(table) = self.of(sink) else {
-                    return Err(TablesError::Missing { dataset, sink: sink.name.clone() });
-                };
-                if !taken.insert(table) {
-                    return Err(TablesError::Shared { dataset, table: table.to_owned() });
-                }
-            }
+    /// When the sink has no table, or another table sink of the contract has the same one.
+    pub(crate) fn of(&self, contract: &Contract, sink: &Sink) -> Result<&str, TablesError> {
+        let Some(table) = self.0.get(&sink.name) else {
+            let dataset = contract.dataset.clone();
+            return Err(TablesError::Missing { dataset, sink: sink.name.clone() });
+        };
+        let is_shared = contract.sinks.iter().any(|other| {
+            other.kind() == SinkKind::Table
+                && other.name != sink.name
+                && self.0.get(&other.name) == Some(table)
+        });
+        if is_shared {
+            let dataset = contract.dataset.clone();
+            return Err(TablesError::Shared { dataset, table: table.clone() });
         }
-        Ok(())
-    }
-
-    /// The table of a sink.
-    pub(crate) fn of(&self, sink: &Sink) -> Option<&str> {
-        self.0.get(&sink.name).map(String::as_str)
+        Ok(table)
     }
 }
 
@@ -60,16 +65,23 @@ mod tests {
 
     #[track_caller]
     fn check(tables: &str, expected: &str) {
-        let tables = Tables::parse(tables).unwrap();
-        let error = tables.check(&testkit::contracts()).unwrap_err().to_string();
+        let (tables, contracts) = (Tables::parse(tables).unwrap(), testkit::contracts());
+        let flights = contracts.get("flights").unwrap();
+        let records = flights.sinks.iter().find(|sink| sink.name == "records").unwrap();
+        let error = tables.of(flights, records).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 
     #[test]
-    fn a_sink_without_a_table_of_its_own_stops_the_start_by_name() {
+    fn a_sink_without_a_table_of_its_own_is_named() {
         check(r#"{"totals":"t"}"#, "no table for the sink `records` of `flights`; expected a JSON");
         check(r#"{"records":"t","totals":"t"}"#, "two sinks of `flights` write to the table `t`");
         let tables = Tables::parse(r#"{"records":"r","totals":"t","other":"o"}"#).unwrap();
-        tables.check(&testkit::contracts()).unwrap();
+        let contracts = testkit::contracts();
+        let flights = contracts.get("flights").unwrap();
+        for (sink, table) in [("records", "r"), ("totals", "t")] {
+            let sink = flights.sinks.iter().find(|it| it.name == sink).unwrap();
+            assert_eq!(tables.of(flights, sink).unwrap(), table);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Builds the effect of one event on one sink: which row it changes, and how.
+//! Builds the effect of one event on one sink: the row that it changes, and the change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::item::{attribute, checked_size, content, metadata, text};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An upper bound of the bytes that an item has besides key and content: the names of its attributes, and
-/// the numbers and versions that are added when it is written.
+/// An upper bound of the bytes that an item has besides its key and content: for the names of attributes, and for the
+/// numbers and versions that are added when the item is written.
 const OVERHEAD: usize = 160;
 
 /// The effect of an event on its row in a sink's table.
 ///
 /// # Errors
-/// Permanent, if no row can be made of the event.
+/// A permanent failure, if no row can be made of the event.
 pub(crate) fn table_effect(
     event: &Event<'_>,
     sink: &contracts::Sink,
@@ -29,7 +29,7 @@ pub(crate) fn table_effect(
     table: &str,
 ) -> Result<SizedEffect<TableEffect>, Failure> {
     let id = event.id(sink);
-    // The dedupe record has key and fingerprint as well, whether or not it is an item of its own.
+    // The dedupe record has the key and the fingerprint too, whether it is an item of its own or part of the row.
     let fingerprint = event.envelope.fingerprint.as_str();
     let dedupe = id.key.as_str().len() + fingerprint.len() + id.sink.len() + OVERHEAD;
     let writing = Writing { event, to, table };
@@ -61,7 +61,7 @@ impl Writing<'_> {
         let row = self.row(&self.event.envelope.dataset, None)?;
         let mut item = metadata(&self.event.envelope, self.event.now);
         item.extend(content(&self.to.attributes, &self.event.payload)?);
-        // The row is the dedupe record as well. The row of an old event must not expire at once.
+        // The row is also the dedupe record, so the row of an old event must not expire at once.
         let expires_at = self.to.ttl_days.map(|days| {
             let of_row = self.event.envelope.time.plus(DAY * days);
             of_row.max(self.event.expires_at)
@@ -98,7 +98,7 @@ impl Writing<'_> {
         let version = self.version(order)?;
         let mut item = metadata(&self.event.envelope, self.event.now);
         item.extend(self.expiry(self.event.envelope.time));
-        // The version contains the key.
+        // The version has the idempotency key already.
         item.remove("idempotency_key");
         item.extend(is_deleted.then(deleted));
         let mut without = vec!["subject", "degraded", "deleted"];

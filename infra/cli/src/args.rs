@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use crate::audit::args::Audit;
 use crate::breaker::args::Breaker;
-use crate::dataset::args::Dataset;
+use crate::contract::args::Contracts;
 use crate::demo::args::Demo;
 use crate::dlq::args::Dlq;
 use crate::lake::args::Lake;
@@ -31,9 +31,10 @@ pub(crate) enum Command {
     /// Run the local emulation, send events to it, and look at it
     #[command(subcommand)]
     Local(Local),
-    /// Compare contracts with template.yaml, and add what a dataset needs there
+    /// Write contracts, check and export them, compare and promote their versions, and add what they
+    /// need to template.yaml
     #[command(subcommand)]
-    Dataset(Dataset),
+    Contracts(Contracts),
     /// Maintain the lake, in the local emulation or on AWS
     #[command(subcommand)]
     Lake(Lake),

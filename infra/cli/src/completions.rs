@@ -5,7 +5,7 @@ use clap_complete::{Shell, generate};
 
 use crate::args::Args;
 
-/// The script, without a line's end.
+/// The script without a newline at its end.
 pub(crate) fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut Args::command(), "sluicegate", &mut script);
@@ -18,7 +18,7 @@ mod tests {
 
     use super::*;
 
-    /// All words that a person can type, other than values.
+    /// All words of the command line that are not values.
     fn words(command: &Command) -> Vec<String> {
         let mut found = Vec::new();
         for verb in command.get_subcommands() {

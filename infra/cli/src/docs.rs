@@ -1,4 +1,4 @@
-//! Each command line that the documentation shows is one that this program takes.
+//! Checks that this program accepts each command line in the documentation.
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +17,10 @@ const PAGES: &[&str] = &[
 ];
 const FOLDERS: &[&str] = &["docs", "infra/runbooks"];
 
-/// Lines of logs that begin as a command does.
+/// The beginnings of log lines that look like commands.
 const LOG_LINES: &[&str] = &["breaker not closed"];
 
-/// What the runbooks' shell variables hold.
+/// The values of the shell variables in runbooks.
 const VARIABLES: &[(&str, &str)] = &[
     ("file", "events/flights-2013-01.ndjson.gz"),
     ("group", "1-d7fbe72759a91ea3"),
@@ -52,7 +52,8 @@ fn pages() -> Vec<(PathBuf, String)> {
     pages
 }
 
-/// The shell commands of a page's code blocks; what a backslash continues is one line.
+/// The shell commands in a page's code blocks. A line that ends with a backslash is joined with
+/// the next.
 fn shell_lines(page: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut is_shell = false;
@@ -73,7 +74,7 @@ fn shell_lines(page: &str) -> Vec<String> {
     lines
 }
 
-/// What stands between backticks outside of code blocks.
+/// The texts between backticks outside of code blocks.
 fn inline_code(page: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut is_prose = true;
@@ -120,9 +121,9 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// The arguments of this program in a line of shell; `None` where the line runs another.
+/// The arguments of this program in a line of shell. `None` if the line runs another program.
 fn arguments(line: &str) -> Option<Vec<String>> {
-    // An assignment of what the command prints: `plan=$(sluicegate …)`.
+    // The output of the command may be assigned to a variable: `plan=$(sluicegate …)`.
     let command = line.split_once("=$(").map_or(line, |(_, command)| command);
     let command = command.strip_prefix("target/debug/").unwrap_or(command);
     if command.split([' ', '#']).next() == Some("sluicegate") {
@@ -159,7 +160,7 @@ fn each_command_line_of_the_docs_is_taken() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A sentence may leave out what a command needs, but names no verb and no option that there is not.
+/// A command within a sentence may be incomplete, but its verbs and options have to exist.
 #[test]
 fn each_command_in_a_sentence_of_the_docs_is_one() {
     let mut wrong = Vec::new();

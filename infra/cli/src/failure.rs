@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -15,13 +17,24 @@ impl Failure {
         Self { what: what.into(), causes: Vec::new(), next: None }
     }
 
-    /// Adds an error and what led to it; causes that their own errors already tell are left out.
+    /// A file that was given cannot be read.
+    pub(crate) fn unreadable(path: &Path, error: io::Error) -> Self {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        let failure = Self::new(format!("{} cannot be read", path.display())).because(error);
+        match is_missing {
+            true => failure.next("give the path of a file, as seen from the current folder"),
+            false => failure,
+        }
+    }
+
+    /// Adds an error and its causes. A cause whose text is already part of the error before it is
+    /// left out.
     pub(crate) fn because(mut self, error: impl Error) -> Self {
         self.causes.push(error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
-            if !self.causes.iter().any(|told| told.contains(&text)) {
+            if !self.causes.iter().any(|cause| cause.contains(&text)) {
                 self.causes.push(text);
             }
             source = cause.source();
@@ -29,7 +42,7 @@ impl Failure {
         self
     }
 
-    /// Adds what can be done about it: a sentence, or a command.
+    /// Adds what to do about it: a sentence, or a command.
     pub(crate) fn next(mut self, advice: impl Into<String>) -> Self {
         self.next = Some(advice.into());
         self

@@ -3,11 +3,11 @@
 use emulation::lambda::{LogLine, Origin};
 use serde_json::{Map, Value};
 
-/// Members that say what the line already shows, or nothing that a person needs.
+/// Members that repeat what the line shows anyway, or that people do not need.
 const LEFT_OUT: [&str; 5] = ["timestamp", "level", "message", "target", "span"];
 
-/// `ingest INFO batch done  batch.received=10 events.in=10`: the function, then its line's level,
-/// message and fields; a line that is not JSON, as it is.
+/// `ingest INFO batch done  batch.received=10 events.in=10`: the function, then the level, the
+/// message and the fields of its line. A line that is not JSON stays as it is.
 pub(crate) fn format_line(line: &LogLine<'_>) -> String {
     let function = short_name(line.function);
     let Some(fields) = parse_fields(line) else {
@@ -16,7 +16,7 @@ pub(crate) fn format_line(line: &LogLine<'_>) -> String {
     format!("{function} {}", format_fields(&fields, |_, _| true))
 }
 
-/// Level, message and those fields that are kept.
+/// The level, the message, and the fields that `keep` selects.
 pub(crate) fn format_fields(
     fields: &Map<String, Value>,
     keep: impl Fn(&str, &Value) -> bool,
@@ -24,8 +24,8 @@ pub(crate) fn format_fields(
     let [level, message] = ["level", "message"]
         .map(|name| fields.get(name).and_then(Value::as_str).unwrap_or_default());
     let mut text = format!("{level} {message}");
-    let told = fields.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
-    for (name, value) in told.filter(|(name, value)| keep(name, value)) {
+    let others = fields.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
+    for (name, value) in others.filter(|(name, value)| keep(name, value)) {
         match value {
             Value::String(value) => text.push_str(&format!(" {name}={value}")),
             value => text.push_str(&format!(" {name}={value}")),
@@ -40,7 +40,7 @@ pub(crate) fn parse_fields(line: &LogLine<'_>) -> Option<Map<String, Value>> {
     is_json.then(|| serde_json::from_str(line.text).ok()).flatten()
 }
 
-/// Without the stack's name: `IngestFunction` of `sluicegate-IngestFunction`.
+/// The name without the stack's: `IngestFunction` for `sluicegate-IngestFunction`.
 pub(crate) fn short_name(function: &str) -> &str {
     function.split_once('-').map_or(function, |(_, name)| name)
 }

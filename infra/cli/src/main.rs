@@ -5,13 +5,15 @@ mod args;
 mod audit;
 mod breaker;
 mod completions;
-mod dataset;
+mod contract;
+
 mod demo;
 mod dlq;
 #[cfg(test)]
 mod docs;
 mod endpoint;
 mod failure;
+mod folder;
 mod interrupt;
 mod lake;
 mod local;
@@ -59,7 +61,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     match args.command.unwrap_or_default() {
         Command::Demo(demo) => demo::run(&root::find(root)?, &demo, output).await,
         Command::Local(verb) => local::run(root, verb, output).await,
-        Command::Dataset(verb) => dataset::run(&root::find(root)?, &verb, output),
+        Command::Contracts(verb) => contract::run(&root::find(root)?, &verb, output),
         Command::Lake(verb) => lake::run(root, verb, output).await,
         Command::Breaker(verb) => breaker::run(root, verb, output).await,
         Command::Dlq(verb) => dlq::run(root, *verb, output).await,

@@ -1,7 +1,8 @@
 //! A client of the operators' function: finds its URL and sends signed requests.
 //!
-//! Every verb by which a person acts on a running pipeline goes through it, so that it is known who did
-//! what. Region and credentials are the endpoint's; they are never sent, only signed with.
+//! Every command with which people act on a running pipeline uses that function, so that it is
+//! known who did what. Requests are signed with the region and the credentials of the endpoint,
+//! which are never sent.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,12 +18,12 @@ use crate::failure::Failure;
 use crate::root;
 use crate::signed::{Content, SignedClient};
 
-/// What signatures for a function's URL are for:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>
+/// The service in signatures for a function's URL:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
 const SERVICE: &str = "lambda";
-/// The template's output that has the function's URL.
+/// The output of the template with the function's URL.
 const URL_OUTPUT: &str = "OperatorsUrl";
-/// OperatorsTarget the emulation has the URLs of functions.
+/// The path below which the emulation has the URLs of functions.
 const LOCAL_PATH: &str = "/function-urls/";
 
 /// The pipeline to talk to, through its operators' function.
@@ -36,22 +37,23 @@ pub(crate) struct OperatorsTarget {
 }
 
 pub(crate) struct OperatorsFunction {
-    /// Without a slash at its end.
+    /// The URL without a slash at its end.
     url: String,
     client: SignedClient,
 }
 
-/// A refusal, for whoever knows what to do about it.
+/// A refusal. Its caller knows what to do about it.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    /// The problem's type, such as `operators.illegal`; empty where somebody else refused.
+    /// The problem's type, such as `operators.illegal`. Empty if the function itself did not
+    /// answer.
     pub(crate) code: String,
     pub(crate) detail: String,
 }
 
 impl Refusal {
-    /// What to do where the function itself did not answer: whatever was asked.
+    /// What to do if the function itself did not answer.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         if self.status == StatusCode::FORBIDDEN {
             return Some(
@@ -64,11 +66,11 @@ impl Refusal {
     }
 }
 
-/// Why there is no answer to be shown.
+/// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
     Refused(Refusal),
-    /// Nobody understood the request.
+    /// Nothing answered, or not the operators' function.
     Failed(Failure),
 }
 
@@ -80,7 +82,7 @@ impl From<Failure> for NoAnswer {
 
 impl OperatorsFunction {
     pub(crate) async fn find(root: Option<&Path>, at: &OperatorsTarget) -> Result<Self, Failure> {
-        // A URL that is not on this machine is on AWS, and takes AWS's credentials.
+        // A URL that is not on this machine is on AWS, and needs AWS's credentials.
         let is_away = at.url.as_deref().is_some_and(|url| !is_loopback(url));
         let mut pipeline = at.pipeline.clone();
         if is_away && pipeline.endpoint.is_none() {
@@ -98,7 +100,7 @@ impl OperatorsFunction {
         Ok(Self { url, client })
     }
 
-    /// Sends a request to a path below the URL, and answers the JSON that comes back.
+    /// Sends a request to a path below the URL, and returns the JSON of the answer.
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -121,7 +123,7 @@ impl OperatorsFunction {
     }
 }
 
-/// RFC 9457 problem details, or what Lambda and the emulation say.
+/// Reads RFC 9457 problem details, or the messages of Lambda and the emulation.
 fn refusal(status: StatusCode, body: &Value) -> Refusal {
     let code = body["type"].as_str().and_then(|kind| kind.strip_prefix("urn:sluicegate:"));
     let detail = ["detail", "Message", "message"].iter().find_map(|name| body[name].as_str());
@@ -140,7 +142,7 @@ fn parse_url(url: &str) -> Result<String, Failure> {
         .next(format!("the stack's output {URL_OUTPUT} has it")))
 }
 
-/// On this machine, the one that the template makes.
+/// The URL that the template makes, if the endpoint is on this machine.
 fn local_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure> {
     let Some(here) = endpoint.url.as_deref().filter(|_| endpoint.is_loopback()) else {
         let what = format!("the operators' function at {} is not known here", endpoint.name());
@@ -150,7 +152,7 @@ fn local_url(endpoint: &Endpoint, root: Option<&Path>) -> Result<String, Failure
     let root = root::find(root).map_err(|failure| failure.next("give --url, or --root FOLDER"))?;
     let stack = emulation::stack(&root, &BTreeMap::new())
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
-    // The template says where it is by the default endpoint.
+    // The output of the template has the default endpoint. Only its path is needed.
     let path = stack.outputs.get(URL_OUTPUT).and_then(|url| url.split_once(LOCAL_PATH));
     let (_, function) = path.ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {URL_OUTPUT}"))
@@ -171,13 +173,15 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_words_of_whoever_refuses() {
-        let of = |status, body: Value| refusal(StatusCode::from_u16(status).unwrap(), &body);
         let problem = json!({ "type": "urn:sluicegate:operators.illegal", "detail": "no" });
-        let refused = of(409, problem);
-        assert_eq!((refused.code.as_str(), refused.detail.as_str()), ("operators.illegal", "no"));
-        let refused = of(403, json!({ "Message": "Forbidden" }));
-        assert_eq!((refused.code.as_str(), refused.detail.as_str()), ("", "Forbidden"));
-        assert_eq!(of(502, json!(null)).detail, "HTTP 502 Bad Gateway");
+        for (status, body, code, detail) in [
+            (409, problem, "operators.illegal", "no"),
+            (403, json!({ "Message": "Forbidden" }), "", "Forbidden"),
+            (502, json!(null), "", "HTTP 502 Bad Gateway"),
+        ] {
+            let refused = refusal(StatusCode::from_u16(status).unwrap(), &body);
+            assert_eq!((refused.code.as_str(), refused.detail.as_str()), (code, detail));
+        }
     }
 
     #[tokio::test]
@@ -188,8 +192,8 @@ mod tests {
             ("AWS_REGION", "r"),
         ]);
         let aws = Endpoint::of(&at("aws"), &variables).await.unwrap();
-        let told = local_url(&aws, None).unwrap_err().to_string();
-        assert!(told.contains("--url") && told.contains(URL_OUTPUT), "{told}");
+        let message = local_url(&aws, None).unwrap_err().to_string();
+        assert!(message.contains("--url") && message.contains(URL_OUTPUT), "{message}");
         assert_eq!(parse_url("https://a.on.aws/").unwrap(), "https://a.on.aws");
         assert!(parse_url("a.on.aws").is_err());
         let here = Endpoint::of(&at("http://127.0.0.1:9"), &variables).await.unwrap();

@@ -6,7 +6,8 @@ use crate::failure::Failure;
 
 const TEMPLATE: &str = "template.yaml";
 
-/// The folder given, or else the nearest one with a template, from the current folder upwards.
+/// The folder that was given, or the nearest folder with a template, from the current one
+/// upwards.
 pub(crate) fn find(given: Option<&Path>) -> Result<PathBuf, Failure> {
     let current = std::env::current_dir()
         .map_err(|source| Failure::new("there is no current folder").because(source))?;

@@ -16,7 +16,7 @@ use emulation::{Emulation, Options};
 use sample::{WEATHER, WEATHER_FILE, Weather};
 use tokio::time::Instant;
 
-use crate::dataset;
+use crate::contract;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::text::pluralize;
@@ -28,19 +28,19 @@ pub(crate) struct StartOptions<'a> {
     pub(crate) release: bool,
     pub(crate) port: u16,
     pub(crate) log: Arc<dyn LogSink>,
-    /// The sample's service, served where the contracts' variables have its place.
+    /// The sample's service, which is served if the contracts' variables have its place.
     pub(crate) weather: &'a Weather,
-    /// What goes wrong.
+    /// The faults from the start on.
     pub(crate) faults: emulation::faults::Plan,
-    /// Whether waiting is skipped where only time is waited for.
+    /// Whether the clock advances over times in which nothing happens.
     pub(crate) skip_idle: bool,
-    /// The folder that the state is kept in.
+    /// The folder in which the state is stored.
     pub(crate) state: Option<PathBuf>,
 }
 
-/// Builds the functions and starts everything.
+/// Builds the functions, and starts everything.
 pub(crate) async fn start(start: StartOptions<'_>, output: &Output) -> Result<Emulation, Failure> {
-    // Before the build: nobody wants to wait for it only to hear this.
+    // The port is checked before the build, because a build takes long.
     if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, start.port)) {
         return Err(not_started(emulation::StartError::Listen { port: start.port, source }));
     }
@@ -87,13 +87,13 @@ fn not_started(error: emulation::StartError) -> Failure {
     }
 }
 
-/// Checks that contracts and template fit each other, builds the functions in view, and answers their
-/// folder.
+/// Checks that contracts and template fit each other, builds the functions with visible progress,
+/// and returns their folder.
 pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result<PathBuf, Failure> {
     let stack = emulation::stack(root, &BTreeMap::new()).map_err(unusable_template)?;
     let catalog = contracts_of(root)?;
-    dataset::check(root, &catalog, &stack)?;
-    for misfit in dataset::unused(root, &catalog, &stack) {
+    contract::check_template(root, &catalog, &stack)?;
+    for misfit in contract::unused(root, &catalog, &stack) {
         output.note(&format!("{}: {}", misfit.place, misfit.what));
     }
     let binaries = emulation::binaries(&stack);
@@ -123,7 +123,8 @@ pub(crate) async fn build(root: &Path, release: bool, output: &Output) -> Result
     Ok(folder)
 }
 
-/// How many settings of the template, such as encryption, the emulation ignores; `None` if there are none.
+/// How many settings of the template, such as encryption, the emulation ignores. `None` if it
+/// ignores none.
 pub(crate) fn settings_without_effect(stack: &Stack) -> Option<String> {
     let settings = pluralize(stack.warnings.len(), "setting");
     let have = if stack.warnings.len() == 1 { "has" } else { "have" };
@@ -136,14 +137,16 @@ fn unusable_template(error: impl Error) -> Failure {
     Failure::new("the template cannot be used").because(error)
 }
 
-/// The folder that cargo has built this program in, if it has: the functions belong beside it.
+/// The target folder in which cargo built this program, if it did. The functions are built there,
+/// too.
 fn target() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let target = program.parent()?.parent()?;
     target.join(".rustc_info.json").is_file().then(|| target.to_path_buf())
 }
 
-/// The sample's weather service; in a repository without the sample's observations it has none.
+/// The sample's weather service. It has no observations if the repository does not have the
+/// sample's.
 pub(crate) fn weather(root: &Path) -> Result<Weather, Failure> {
     let path = root.join(WEATHER_FILE);
     let file = match std::fs::read(&path) {

@@ -1,4 +1,4 @@
-//! The demo as it is used: what it says of a dataset, and with which exit status.
+//! Runs the demo as users do, and checks its report on a dataset and its exit status.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -18,7 +18,7 @@ fn demo(words: &[&str]) -> Output {
     command.arg("demo").args(words).current_dir(root()).output().unwrap()
 }
 
-/// What it says as JSON, and whether its exit status was 0.
+/// The JSON that the demo prints, and whether its exit status was 0.
 fn report(words: &[&str]) -> (Value, bool) {
     let output = demo(&[words, &["--format", "json"]].concat());
     let report = serde_json::from_slice(&output.stdout);
@@ -26,7 +26,7 @@ fn report(words: &[&str]) -> (Value, bool) {
     (report, output.status.success())
 }
 
-/// Of each sink: its name, what it is, the events that are in it, and the items.
+/// The name, description, present events and items of each sink.
 fn sinks(report: &Value) -> Vec<(&str, &str, u64, u64)> {
     let mut sinks = Vec::new();
     for sink in report["sinks"].as_array().unwrap() {
@@ -37,7 +37,7 @@ fn sinks(report: &Value) -> Vec<(&str, &str, u64, u64)> {
     sinks
 }
 
-/// A file in the tests' own folder.
+/// Writes a file into the tests' own folder.
 fn file(name: &str, text: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, text).unwrap();
@@ -63,7 +63,7 @@ fn a_service_is_looked_into_and_an_event_s_own_fault_is_told() {
             "{{\"origin\":\"JFK\",\"time_hour\":\"2026-01-01T{hour:02}:00:00Z\",\"temp\":{temp}}}\n"
         )
     };
-    // The first line is read from an object, the other one from a message.
+    // The first line is sent in an object, and the other one as a message.
     let text = [
         observation(1, "30.5"),
         observation(2, "\"warm\""),
@@ -96,7 +96,7 @@ fn what_cannot_work_is_refused_before_anything_is_built() {
     assert!(!told.contains("building"), "{told}");
 }
 
-/// A repository with the template and the one dataset `orders`, which has these sinks.
+/// A repository with the template and one dataset, `orders`, which has these sinks.
 fn repository_of_orders(name: &str, sinks: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let contracts = folder.join("infra/contracts");

@@ -1,4 +1,4 @@
-//! The program as it is used: started, sent to, asked, interrupted.
+//! Runs the program as users do: starts it, sends to it, asks it, and interrupts it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
-/// For what has to happen; a build of the functions is the longest of it.
+/// The longest wait. A build of the functions takes the most of it.
 const PATIENCE: Duration = Duration::from_secs(600);
 const FLIGHTS: usize = 20;
 const SINK: &str = "sluicegate-SinkQueue";
@@ -29,7 +29,7 @@ fn sluicegate(folder: &Path, words: &[&str]) -> Command {
     command
 }
 
-/// Runs to its end.
+/// Runs the program to its end.
 fn run(folder: &Path, words: &[&str]) -> Output {
     sluicegate(folder, words).output().unwrap()
 }
@@ -43,8 +43,8 @@ fn check_failed(output: &Output, told: &[&str]) {
     }
 }
 
-/// An address of the test's own where nobody listens: connections are refused for as long as it has
-/// the socket.
+/// An address of the test's own where nothing listens. Connections are refused as long as the
+/// value holds its socket.
 struct Nobody {
     endpoint: String,
     _socket: TcpSocket,
@@ -59,7 +59,7 @@ impl Nobody {
     }
 }
 
-/// `local up`, killed when the test fails.
+/// A running `local up`, which is killed if the test fails.
 struct Up {
     child: Child,
     address: String,
@@ -88,7 +88,7 @@ impl Up {
 
     fn status(&mut self) -> Value {
         let endpoint = self.endpoint();
-        // Whoever asks from outside the repository is answered too.
+        // The status can also be requested from outside of the repository.
         let asked = ["local", "status", "--format", "json", "--endpoint", &endpoint];
         let output = run(Path::new("/"), &asked);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -99,7 +99,7 @@ impl Up {
         status
     }
 
-    /// Asks until the function behind a queue has been given as many records, each without a failure.
+    /// Waits until the function behind a queue has received this many records, without failures.
     fn wait_for(&mut self, queue: &str, records: u64) {
         let started = Instant::now();
         loop {
@@ -130,7 +130,7 @@ impl Drop for Up {
     }
 }
 
-/// The first flights of the sample, in a file of their own.
+/// The first flights of the sample, in a file of the test's own.
 fn sample() -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("flights.ndjson");
     let file = std::fs::File::open(root().join("events/flights-2013-01.ndjson.gz")).unwrap();
@@ -141,7 +141,7 @@ fn sample() -> PathBuf {
     path
 }
 
-/// Ports are free again, and processes gone.
+/// Expects that ports are free again and no process is left.
 #[track_caller]
 fn check_nothing_left(up: &Up) {
     assert!(TcpStream::connect(&up.address).is_err(), "{} still listens", up.address);
@@ -163,13 +163,13 @@ fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
         let told = String::from_utf8_lossy(&sent.stdout);
         assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
         assert!(told.starts_with("sent 20 events "), "{told}");
-        // The second time they are duplicates, and go all the way nevertheless.
+        // The second time they are duplicates, which still reach the sinks.
         up.wait_for(SINK, number * 20);
     }
     let text = run(root(), &["local", "status", "--endpoint", &endpoint]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("SinkQueue to SinkFunction") && !text.contains('\x1b'), "{text}");
-    // From elsewhere with the bucket's name, and with a wrong one.
+    // Outside of the repository, with the right and with a wrong name of the bucket.
     let words = ["local", "send", "flights", sample, "--endpoint", &endpoint, "--bucket"];
     let bucket = "sluicegate-landing-000000000000-eu-west-1";
     assert!(run(Path::new("/"), &[&words[..], &[bucket]].concat()).status.success());
@@ -188,13 +188,13 @@ fn what_is_sent_arrives_is_told_and_leaves_nothing_behind() {
     check_nothing_left(&up);
 }
 
-/// The lake has what was sent, in few objects, and is told of in words and as JSON.
+/// Compacts the lake, and checks the report as text and as JSON.
 fn check_compacted(up: &mut Up) {
     up.wait_for("sluicegate-LakeQueue", 60);
     let endpoint = up.endpoint();
     let compact = |words: &[&str]| {
         let words = [&["lake", "compact", "--endpoint", &endpoint], words].concat();
-        // All is older than an hour by this clock.
+        // By this clock, everything is older than an hour.
         let mut command = sluicegate(root(), &words);
         let output = command.env("SLUICEGATE_CLOCK_OFFSET_MS", "7200000").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -213,7 +213,7 @@ fn check_compacted(up: &mut Up) {
     check_failed(&run(root(), &words), &["sluicegate-lakebucket", "next: ", "--date"]);
 }
 
-/// An operator's verbs, told in words and as JSON, and refused with what to do.
+/// Checks an operator's verbs as text and as JSON, and the advice after a refusal.
 fn check_breakers_are_moved(endpoint: &str) {
     let breaker = |words: &[&str]| {
         let output = run(root(), &[&["breaker"], words, &["--endpoint", endpoint]].concat());
@@ -260,7 +260,7 @@ fn check_breakers_are_moved(endpoint: &str) {
     assert_eq!(done["breaker"]["state"], "closed");
 }
 
-/// A folder that is not there yet; removed when dropped.
+/// A folder that does not exist yet. It is removed when the value is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -281,7 +281,7 @@ impl Drop for Folder {
     }
 }
 
-/// Asks SQS, and answers what it says.
+/// Sends a request to SQS, and returns the answer.
 fn ask_sqs(up: &Up, operation: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(&up.address).unwrap();
     write!(
@@ -299,7 +299,7 @@ fn ask_sqs(up: &Up, operation: &str, body: &str) -> String {
     answer
 }
 
-/// How many messages a queue holds, by the status.
+/// The number of messages in a queue, by the status.
 fn held(status: &Value, queue: &str) -> u64 {
     let queues = status["queues"].as_array().unwrap();
     let queue = queues.iter().find(|each| each["name"] == queue).unwrap();
@@ -315,7 +315,7 @@ fn what_was_there_is_there_when_it_is_started_again_with_its_state() {
     ask_sqs(&up, "CreateQueue", r#"{"QueueName":"by-hand"}"#);
     ask_sqs(&up, "SendMessage", &format!(r#"{{"QueueUrl":"{url}","MessageBody":"kept"}}"#));
     assert_eq!(held(&up.status(), "by-hand"), 1);
-    // It has the folder to itself.
+    // Only one emulation at a time may use the folder.
     let second = run(root(), &[&["local", "up", "--port", "0"], &options[..]].concat());
     check_failed(&second, &[folder.path(), "another emulation keeps its state there"]);
     up.interrupt();
@@ -323,7 +323,7 @@ fn what_was_there_is_there_when_it_is_started_again_with_its_state() {
 
     let mut up = Up::start_with(&options);
     assert_eq!(held(&up.status(), "by-hand"), 1);
-    // A folder that cannot be written to any more is no reason to say that all is well.
+    // If the folder can no longer be written, the program must not report success.
     std::fs::remove_dir_all(&folder.0).unwrap();
     up.interrupt();
     assert_eq!(up.child.wait().unwrap().code(), Some(2));
@@ -389,7 +389,7 @@ fn a_breaker_that_cannot_be_reached_is_told_of_with_what_to_do() {
 fn a_hung_answer_is_told_of() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    // Each connection is closed without a word, for as long as the tests run.
+    // Each connection is closed without an answer, as long as the tests run.
     std::thread::spawn(move || listener.incoming().for_each(drop));
     let asked = run(Path::new("/"), &["local", "status", "--endpoint", &endpoint]);
     let told = ["/_sluicegate/status got no answer: asking SQS", &endpoint, "next: "];

@@ -1,4 +1,4 @@
-//! A pipeline on AWS, found by its stack's name: AWS is a server on this machine.
+//! Finds a pipeline on AWS by the name of its stack. A server on this machine plays AWS.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 /// SSO, CloudFormation and the operators' function at one address.
 struct Aws {
     url: String,
-    /// Whole requests.
+    /// All requests, with head and body.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -36,7 +36,7 @@ impl Aws {
     }
 }
 
-/// One request of a connection.
+/// Answers one request of a connection.
 fn serve(stream: &mut TcpStream, here: &str, asked: &Mutex<Vec<String>>) {
     let request = read(stream);
     let body = answer(&request, here);
@@ -65,7 +65,7 @@ fn answer(request: &str, here: &str) -> String {
     r#"{"breakers": []}"#.to_owned()
 }
 
-/// A request's head, and as much of a body as it says.
+/// Reads the head of a request, and the body by its length.
 fn read(stream: &mut TcpStream) -> String {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
@@ -84,7 +84,7 @@ fn read(stream: &mut TcpStream) -> String {
     }
 }
 
-/// Runs the program as somebody who has the fixture's profiles, and no other variables.
+/// Runs the program with the fixture's profiles and no other variables.
 fn sluicegate(aws: &Aws, words: &[&str]) -> Output {
     let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/profiles");
     Command::new(env!("CARGO_BIN_EXE_sluicegate"))

@@ -1,18 +1,18 @@
-//! CSV as RFC 4180 has it, and as files of this world have it: a record ends at CR, LF or CRLF, a quote
-//! opens a field only at the field's start, and what follows a closing quote belongs to the field, as
-//! Python's `csv` reads it.
+//! Reads CSV by RFC 4180, and files beyond it as Python's `csv` reads them: a record ends at CR, LF
+//! or CRLF, a quote opens a field only at the field's start, and text after a closing quote belongs
+//! to the field.
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// The line that it begins on, from 1. A line ends at CR, LF or CRLF, in quotes too.
+    /// The line that it begins on, from 1. CR, LF and CRLF end a line, within quotes too.
     pub(crate) line: u64,
-    /// Where it begins.
+    /// The index of its first byte.
     pub(crate) start: usize,
-    /// Where it ends, without its line end.
+    /// The index after its last byte, without the line end.
     pub(crate) end: usize,
     pub(crate) fields: Vec<Vec<u8>>,
-    /// Whether its last quote was closed; the end of the file closes none.
+    /// Whether the quote of its last field was closed before the end of the file.
     pub(crate) is_closed: bool,
 }
 
@@ -21,11 +21,11 @@ enum State {
     FieldStart,
     Plain,
     Quoted,
-    /// After a quote within a quoted field: it closes the field, unless another one follows.
+    /// After a quote within a quoted field. It closes the field, unless another quote follows.
     Quote,
 }
 
-/// All records of a file. Empty lines are none.
+/// All records of a file. Empty lines are not records.
 #[must_use]
 pub(crate) fn rows(bytes: &[u8]) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -43,7 +43,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next record; `None` for an empty line.
+    /// The next record. `None` for an empty line.
     fn row(&mut self) -> Option<Row> {
         let (line, start) = (self.line, self.at);
         let (mut fields, mut field) = (Vec::new(), Vec::new());
@@ -85,7 +85,7 @@ impl Reader<'_> {
         (end > start).then_some(Row { line, start, end, fields, is_closed })
     }
 
-    /// Passes over CR, LF or CRLF.
+    /// Skips CR, LF or CRLF.
     fn line_end(&mut self) -> &[u8] {
         let start = self.at;
         self.at += if self.bytes[start..].starts_with(b"\r\n") { 2 } else { 1 };
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(rows[1].fields, [b"b,c\nd"]);
     }
 
-    /// As a writer quotes them that is not sure.
+    /// Quotes a field in the way of a careful writer.
     fn quoted(field: &str) -> String {
         format!("\"{}\"", field.replace('"', "\"\""))
     }
@@ -182,7 +182,7 @@ mod tests {
             prop_assert_eq!(found, expected);
         }
 
-        /// Whatever bytes there are: each is in a record, or ends a line.
+            /// Every byte is part of a record or of a line end, whatever the file contains.
         #[test]
         fn no_byte_is_in_no_record(bytes in prop::collection::vec(prop_oneof![
             Just(b'"'), Just(b','), Just(b'\r'), Just(b'\n'), any::<u8>()

@@ -1,35 +1,38 @@
-//! Numbers by their exact decimal value, from text and without doubles.
+//! Exact decimal numbers, read from text and never held in a double.
 
 use std::cmp::Ordering;
 
-/// A number: digits times a power of ten. Two that are equal by value are equal.
+/// A decimal number of any size, without rounding. Two with the same value are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Decimal {
+pub(crate) struct Decimal {
     is_negative: bool,
-    /// `0` to `9`, without zeros at either end; empty for zero.
+    /// The values 0 to 9, without zeros at either end. Empty for zero.
     digits: Vec<u8>,
-    /// Of ten: what the last digit counts.
+    /// The power of ten of the last digit.
     exponent: i64,
 }
 
-/// Sums span at most so many digits: more than any table keeps.
+/// The most digits of a sum. No table keeps as many.
 const WIDEST_SUM: u64 = 1_000;
 
 impl Decimal {
+    /// The number 0.
     #[must_use]
-    pub fn zero() -> Self {
+    pub(crate) fn zero() -> Self {
         Self { is_negative: false, digits: Vec::new(), exponent: 0 }
     }
 
+    /// The value of an integer.
     #[must_use]
-    pub fn whole(number: u64) -> Self {
+    pub(crate) fn whole(number: u64) -> Self {
         Self::parse(&number.to_string()).unwrap_or_else(Self::zero)
     }
 
-    /// Reads `-12.50e3`: what JSON, CSV files and DynamoDB write. A plus, zeros at the beginning and
-    /// a missing part before or after the point are accepted.
+    /// Reads a number such as `-12.50e3`, as JSON, CSV files and DynamoDB write it. A plus,
+    /// leading zeros, and a missing part before or after the point are accepted. `None` for any
+    /// other text.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (is_negative, text) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
             b'+' => (false, &text[1..]),
@@ -62,21 +65,22 @@ impl Decimal {
         Self { is_negative, digits, exponent }
     }
 
-    /// The sign (`-` or nothing), the significant digits, and where the point is: so many digits after
-    /// the first one's left.
+    /// The sign (`-` or empty), the significant digits, and how many digits to the right of the
+    /// first digit's left edge the point is. The last can be negative, and exceed the digits.
     pub(crate) fn parts(&self) -> (&'static str, String, i64) {
         let digits = self.digits.iter().map(|digit| char::from(b'0' + digit)).collect();
         (if self.is_negative { "-" } else { "" }, digits, self.magnitude())
     }
 
+    /// Whether it has no digits after the point.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.exponent >= 0
     }
 
-    /// The sum; `None` where it would have too many digits.
+    /// The sum. `None` if it would have too many digits.
     #[must_use]
-    pub fn plus(&self, other: &Self) -> Option<Self> {
+    pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
         if self.digits.is_empty() {
             return Some(other.clone());
         }
@@ -95,7 +99,7 @@ impl Decimal {
         Some(Self::normal(is_negative, digits, exponent))
     }
 
-    /// The digits that count from this power of ten.
+    /// The digits if the last one counts this power of ten.
     fn shifted(&self, exponent: i64) -> Option<Vec<u8>> {
         let zeros = self.exponent.checked_sub(exponent)?;
         let zeros = u64::try_from(zeros).ok().filter(|zeros| *zeros <= WIDEST_SUM)?;
@@ -104,7 +108,7 @@ impl Decimal {
         Some(digits)
     }
 
-    /// Where its first digit is: the power of ten above it.
+    /// The power of ten above the first digit.
     fn magnitude(&self) -> i64 {
         self.exponent.saturating_add(i64::try_from(self.digits.len()).unwrap_or(i64::MAX))
     }
@@ -114,7 +118,8 @@ impl Decimal {
             (true, true) => Ordering::Equal,
             (true, false) => Ordering::Less,
             (false, true) => Ordering::Greater,
-            // From the first digit on: without zeros at their ends, the longer of two is the greater.
+            // Digits are compared from the first one on. They have no zeros at their ends, so that
+            // of two with the same beginning the longer is the greater.
             (false, false) => self
                 .magnitude()
                 .cmp(&other.magnitude())
@@ -140,12 +145,12 @@ impl PartialOrd for Decimal {
     }
 }
 
-/// So many zeros; none of a negative number.
+/// `count` zeros. Empty for a negative number.
 pub(crate) fn zeros(count: i64) -> String {
     "0".repeat(usize::try_from(count).unwrap_or_default())
 }
 
-/// As a person writes it, `-12.5`; with an exponent, `125e-70`, where that would be long.
+/// The usual notation, `-12.5`, or one with an exponent, `125e-70`, if that is shorter.
 impl std::fmt::Display for Decimal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const LONGEST: i64 = 45;
@@ -168,7 +173,7 @@ impl std::fmt::Display for Decimal {
     }
 }
 
-/// Of digits that count from one power of ten, whatever zeros they begin with.
+/// Compares digits that end at the same power of ten, with any number of leading zeros.
 fn compared(one: &[u8], two: &[u8]) -> Ordering {
     one.len().cmp(&two.len()).then_with(|| one.cmp(two))
 }
@@ -185,7 +190,7 @@ fn added(one: &[u8], two: &[u8]) -> Vec<u8> {
     sum
 }
 
-/// The first is not the smaller one.
+/// The difference. `one` must not be the smaller number.
 fn subtracted(one: &[u8], two: &[u8]) -> Vec<u8> {
     let (mut difference, mut borrowed) = (Vec::new(), 0);
     for place in 0..one.len() {
@@ -197,7 +202,7 @@ fn subtracted(one: &[u8], two: &[u8]) -> Vec<u8> {
     difference
 }
 
-/// Counted from the last digit.
+/// A digit by its place, counted from the last one.
 fn digit_at(digits: &[u8], place: usize) -> u8 {
     digits.len().checked_sub(place + 1).map_or(0, |at| digits[at])
 }

@@ -1,8 +1,8 @@
-//! The idempotency key of an event, derived anew: SHA-256, in hex, over the canonical JSON (RFC 8785) of
-//! `[dataset, value, …]`.
+//! Computes the idempotency key of an event independently of the pipeline: SHA-256 in hexadecimal
+//! over the canonical JSON (RFC 8785) of `[dataset, value, …]`.
 //!
-//! RFC 8785 writes numbers as ECMAScript does, which is exact for up to 15 significant digits. For what
-//! has more, no key is told here: judging goes on without.
+//! RFC 8785 writes numbers as ECMAScript does, which is exact for up to 15 significant digits. A
+//! number with more digits gives no key here, and the judge continues without it.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,11 @@ use crate::contract::Dataset;
 use crate::decimal::zeros;
 use crate::json::Json;
 
-/// So many digits a double keeps.
+/// The number of significant digits that a double keeps.
 const EXACT_DIGITS: usize = 15;
 
-/// `None` where a part of the identity is missing, or is a number that a double does not keep.
+/// The key of a payload. `None` if a part of the identity is missing, or is a number that a double
+/// does not keep.
 #[must_use]
 pub(crate) fn key(payload: &Json, dataset: &Dataset) -> Option<String> {
     let mut text = String::from("[");
@@ -89,7 +90,7 @@ fn number(value: &Json) -> Option<String> {
         return Some("0".to_owned());
     }
     let count = i64::try_from(digits.len()).ok()?;
-    // Within the doubles' range, and not near its ends.
+    // Numbers near the ends of a double's range give no key either.
     if digits.len() > EXACT_DIGITS || !(-300..=300).contains(&point) {
         return None;
     }
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(number(&Json::Number(text.to_owned())).as_deref(), expected, "{text}");
     }
 
-    /// Of RFC 8785, appendix B, those of at most 15 digits, and some of the rules' borders.
+    /// The examples of RFC 8785, appendix B, with at most 15 digits, and limits of the rules.
     #[test]
     fn numbers_are_written_as_ecmascript_writes_them() {
         check("-0.0", Some("0"));
@@ -137,7 +138,7 @@ mod tests {
         check("1e308", None);
     }
 
-    /// Derived by hand: `printf '["flights","UA",1545]' | sha256sum`.
+    /// The key was computed with `printf '["flights","UA",1545]' | sha256sum`.
     #[test]
     fn a_key_is_of_the_dataset_and_the_values() {
         let yaml = "
@@ -147,15 +148,18 @@ keys: {idempotency: [/carrier, /flight], business: [/carrier], event_time: /at}
 sinks: [{name: records, kind: table}]
 ";
         let dataset = Dataset::read(yaml, |_| None).unwrap();
-        let of = |payload: &str| key(&Json::parse(payload).unwrap(), &dataset);
         let expected = "63f34e736e26e2ddd67435e713f4b29dc9993c2af391ea03d592fe4b8fd0db7c";
-        assert_eq!(of(r#"{"carrier":"UA","flight":1545.0,"x":1}"#).as_deref(), Some(expected));
-        assert_eq!(of(r#"{"carrier":"UA","flight":null}"#), None);
-        assert_eq!(of(r#"{"carrier":"UA","flight":12345678901234567}"#), None);
+        for (payload, expected) in [
+            (r#"{"carrier":"UA","flight":1545.0,"x":1}"#, Some(expected)),
+            (r#"{"carrier":"UA","flight":null}"#, None),
+            (r#"{"carrier":"UA","flight":12345678901234567}"#, None),
+        ] {
+            assert_eq!(key(&Json::parse(payload).unwrap(), &dataset).as_deref(), expected);
+        }
     }
 
     proptest! {
-        /// Rust writes doubles by the same shortest digits, never with an exponent.
+        /// Rust writes doubles with the same shortest digits, and never with an exponent.
         #[test]
         fn the_digits_are_those_of_the_double(number_of in -1_000_000_000_000_i64..1_000_000_000_000, places in 0_u32..5) {
             let text = format!("{number_of}e-{places}");

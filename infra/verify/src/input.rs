@@ -1,4 +1,4 @@
-//! A file of events as this reads it: its records, and what each of them says.
+//! Reads files of events: their records, and the payload of each.
 
 use std::io::{self, Read as _};
 
@@ -9,45 +9,53 @@ use crate::csv;
 use crate::decimal::Decimal;
 use crate::json::Json;
 
+/// The format of a file of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// CSV, with or without a header.
     Csv,
-    /// A JSON object a line; a line ends at LF.
+    /// A JSON object in each line. LF ends a line.
     Ndjson,
 }
 
-/// A file, unpacked.
+/// An unpacked file of events, split into records.
 #[derive(Clone, Debug)]
 pub struct File {
+    /// The format that it was read in.
     pub format: Format,
+    /// All bytes of the file.
     pub bytes: Vec<u8>,
-    /// Of a CSV file with one.
+    /// The header of a CSV file. `None` without one, and for other formats.
     pub header: Option<Header>,
-    /// Without empty lines.
+    /// The records in their order. Empty lines are not records.
     pub records: Vec<Record>,
 }
 
+/// The header of a CSV file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// The names of the fields, unquoted.
     pub names: Vec<Vec<u8>>,
-    /// Where the line after it begins.
+    /// The index at which the next line begins.
     pub end: usize,
 }
 
-/// One record of a file.
+/// A record of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The line that it begins on, from 1.
     pub line: u64,
+    /// The index of its first byte in the file.
     pub start: usize,
-    /// Without its line end.
+    /// The index after its last byte, without the line end.
     pub end: usize,
-    /// Of a CSV record whose quotes are closed.
+    /// The fields of a CSV record, unquoted. `None` if a quote is not closed, and for other
+    /// formats.
     pub fields: Option<Vec<Vec<u8>>>,
 }
 
 impl Format {
-    /// By a file's name, with `.gz` or without.
+    /// The format by a file's name, with or without `.gz`. `None` for an unknown ending.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         let plain = name.strip_suffix(".gz").unwrap_or(name);
@@ -58,6 +66,7 @@ impl Format {
         }
     }
 
+    /// The ending of a file in this format, without a point.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -67,10 +76,11 @@ impl Format {
     }
 }
 
-/// The content of a gzip file: all its members; zeros after the last are padding, as gzip(1) has it.
+/// The content of a gzip file with any number of members. Zeros after the last one are padding,
+/// as for gzip(1).
 ///
 /// # Errors
-/// When it is no gzip, or is cut short.
+/// If it is not gzip, or is cut off.
 pub fn gunzip(mut packed: &[u8]) -> io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     loop {
@@ -84,6 +94,7 @@ pub fn gunzip(mut packed: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 impl File {
+    /// Splits a file into records. It accepts any bytes.
     #[must_use]
     pub fn read(format: Format, bytes: Vec<u8>) -> Self {
         match format {
@@ -122,13 +133,14 @@ impl File {
         Self { format: Format::Ndjson, bytes, header: None, records }
     }
 
-    /// A record's bytes, without its line end.
+    /// The bytes of a record, without its line end.
     #[must_use]
     pub fn bytes_of(&self, record: &Record) -> &[u8] {
         &self.bytes[record.start..record.end]
     }
 
-    /// A file of these records alone, byte for byte, below the header.
+    /// A file with the records from index `from` to before index `to`, byte for byte, and the
+    /// same header.
     #[must_use]
     pub fn part(&self, from: usize, to: usize) -> Vec<u8> {
         let header = self.header.as_ref().map_or(0, |header| header.end);
@@ -136,13 +148,13 @@ impl File {
         [&self.bytes[..header], &self.bytes[start..self.start_of(to)]].concat()
     }
 
-    /// Where a record begins; where the file ends, if there is no such record.
+    /// The index at which a record begins, or the end of the file if there is no such record.
     fn start_of(&self, record: usize) -> usize {
         self.records.get(record).map_or(self.bytes.len(), |record| record.start)
     }
 
-    /// What a record says, each CSV field as the schema types it; `None` where it is no event: not a
-    /// JSON object, or other fields than the header has, or not UTF-8.
+    /// The payload of a record, in which CSV fields have the types of the schema. `None` if it is
+    /// not an event: it is not a JSON object, has other fields than the header, or is not UTF-8.
     #[must_use]
     pub fn payload(&self, record: &Record, dataset: &Dataset) -> Option<Json> {
         match self.format {
@@ -168,17 +180,17 @@ impl File {
     }
 }
 
-/// UTF-8's byte order mark.
+/// The byte order mark of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A JSON object of these bytes.
+/// The JSON object in these bytes. `None` for anything else.
 #[must_use]
 pub fn object(bytes: &[u8]) -> Option<Json> {
     let value = Json::parse(str::from_utf8(bytes).ok()?)?;
     matches!(value, Json::Object(_)).then_some(value)
 }
 
-/// Where the line after this one begins.
+/// The index at which the next line begins.
 fn line_end(bytes: &[u8], end: usize) -> usize {
     match bytes.get(end) {
         Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => end + 2,
@@ -187,7 +199,8 @@ fn line_end(bytes: &[u8], end: usize) -> usize {
     }
 }
 
-/// A field as the first of its member's types that it can be; a text where none is named, or none fits.
+/// A field as the first type of its member that fits. It is a text if no type is named or none
+/// fits.
 fn typed(dataset: &Dataset, name: &str, field: &str) -> Json {
     if field.is_empty() || dataset.missing.contains(field) {
         return Json::Null;
@@ -231,9 +244,11 @@ sinks: [{name: records, kind: table}]
     #[track_caller]
     fn check(format: Format, text: &str, expected: &[(u64, Option<&str>)]) {
         let (dataset, file) = (dataset(), File::read(format, text.as_bytes().to_vec()));
-        let payload = |record: &Record| file.payload(record, &dataset).map(|it| it.to_string());
-        let found: Vec<(u64, Option<String>)> =
-            file.records.iter().map(|record| (record.line, payload(record))).collect();
+        let mut found: Vec<(u64, Option<String>)> = Vec::new();
+        for record in &file.records {
+            let payload = file.payload(record, &dataset);
+            found.push((record.line, payload.map(|payload| payload.to_string())));
+        }
         let expected: Vec<(u64, Option<String>)> =
             expected.iter().map(|(line, text)| (*line, text.map(str::to_owned))).collect();
         assert_eq!(found, expected, "{text:?}");
@@ -256,7 +271,7 @@ sinks: [{name: records, kind: table}]
         );
     }
 
-    /// What people have sent, and other readers have lost.
+    /// Files of this kind were sent, and other readers lost rows of them.
     #[test]
     fn every_row_of_an_odd_file_is_there() {
         check(
@@ -298,13 +313,14 @@ sinks: [{name: records, kind: table}]
         assert_eq!((lines.part(0, 1), lines.part(1, 2)), (b"{}\n\n".to_vec(), b"{}\n".to_vec()));
     }
 
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
     #[test]
     fn zeros_after_gzip_are_padding_and_members_follow_each_other() {
-        let packed = |text: &[u8]| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            encoder.write_all(text).unwrap();
-            encoder.finish().unwrap()
-        };
         let file = [packed(b"a\n"), packed(b"b\n"), vec![0; 300]].concat();
         assert_eq!(gunzip(&file).unwrap(), b"a\nb\n");
         assert!(gunzip(&packed(b"a")[..8]).is_err());
@@ -313,12 +329,16 @@ sinks: [{name: records, kind: table}]
 
     #[test]
     fn a_name_says_what_is_read() {
-        let of = |name| Format::of_name(name);
-        assert_eq!((of("a.csv"), of("a.b.csv.gz")), (Some(Format::Csv), Some(Format::Csv)));
-        assert_eq!(
-            (of("a.jsonl.gz"), of("a.ndjson")),
-            (Some(Format::Ndjson), Some(Format::Ndjson))
-        );
-        assert_eq!((of("a.xml"), of("csv"), of("a.gz")), (None, None, None));
+        for (name, expected) in [
+            ("a.csv", Some(Format::Csv)),
+            ("a.b.csv.gz", Some(Format::Csv)),
+            ("a.jsonl.gz", Some(Format::Ndjson)),
+            ("a.ndjson", Some(Format::Ndjson)),
+            ("a.xml", None),
+            ("csv", None),
+            ("a.gz", None),
+        ] {
+            assert_eq!(Format::of_name(name), expected, "{name}");
+        }
     }
 }

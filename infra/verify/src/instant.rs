@@ -1,9 +1,9 @@
-//! Times as RFC 3339 writes them, to the nanosecond.
+//! Times with nanoseconds, read and written by RFC 3339.
 
-/// A moment. Digits beyond nine of a fraction are cut.
+/// A time. Digits beyond nanoseconds are cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant {
-    /// Since 1970.
+    /// Since 1970-01-01T00:00:00Z.
     seconds: i64,
     nanos: u32,
 }
@@ -11,19 +11,22 @@ pub struct Instant {
 const DAY: i64 = 24 * 60 * 60;
 
 impl Instant {
+    /// The time that is `ms` milliseconds after the Unix epoch.
     #[must_use]
     pub fn from_unix_ms(ms: i64) -> Self {
         Self::from_unix_nanos(i128::from(ms) * 1_000_000)
     }
 
+    /// The time that is `nanos` nanoseconds after the Unix epoch.
     #[must_use]
-    pub fn from_unix_nanos(nanos: i128) -> Self {
+    pub(crate) fn from_unix_nanos(nanos: i128) -> Self {
         const SECOND: i128 = 1_000_000_000;
         let seconds = i64::try_from(nanos.div_euclid(SECOND)).unwrap_or_default();
         Self { seconds, nanos: u32::try_from(nanos.rem_euclid(SECOND)).unwrap_or_default() }
     }
 
-    /// Reads `2013-01-31T10:00:00.123456789+01:00`; `None` for what is no time.
+    /// Reads an RFC 3339 time such as `2013-01-31T10:00:00.123456789+01:00`. `None` for any other
+    /// text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -48,33 +51,33 @@ impl Instant {
         }
         let (nanos, offset) = fraction(&text[19..])?;
         let days = days_since_1970(year, month, day);
-        // A leap second has no place of its own in a count of seconds: it is the end of the one before it,
-        // and so of the day that it belongs to.
+        // A count of seconds has no leap seconds. One is read as the end of the second before it,
+        // so that it stays within its day.
         let (second, nanos) = if second == 60 { (59, 999_999_999) } else { (second, nanos) };
         let seconds = days * DAY + hour * 3_600 + minute * 60 + second - seconds_of(offset)?;
         Some(Self { seconds, nanos })
     }
 
-    /// `2013-01-31`, in UTC.
+    /// The date in UTC: `2013-01-31`.
     #[must_use]
     pub fn date(self) -> String {
         let (year, month, day) = date_of(self.seconds.div_euclid(DAY));
         format!("{year:04}-{month:02}-{day:02}")
     }
 
-    /// From 0 to 23, in UTC.
+    /// The hour in UTC, from 0 to 23.
     #[must_use]
     pub fn hour(self) -> i64 {
         self.seconds.rem_euclid(DAY) / 3_600
     }
 
-    /// So many days later.
+    /// The time `days` times 24 hours later.
     #[must_use]
-    pub fn plus_days(self, days: u32) -> Self {
+    pub(crate) fn plus_days(self, days: u32) -> Self {
         Self { seconds: self.seconds.saturating_add(i64::from(days) * DAY), ..self }
     }
 
-    /// Whole milliseconds from the other one to this; `None` if it is the later one.
+    /// Whole milliseconds since `earlier`. `None` if `earlier` is later.
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> Option<u64> {
         u64::try_from((self.unix_nanos() - earlier.unix_nanos()).div_euclid(1_000_000)).ok()
@@ -85,7 +88,7 @@ impl Instant {
     }
 }
 
-/// In UTC, as RFC 3339 has it; its fraction without zeros at the end.
+/// RFC 3339 in UTC, without zeros at the end of the fraction.
 impl std::fmt::Display for Instant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let of_day = self.seconds.rem_euclid(DAY);
@@ -114,7 +117,7 @@ fn fraction(rest: &str) -> Option<(u32, &str)> {
     Some((nine.parse().ok()?, &rest[digits..]))
 }
 
-/// Of `Z`, `+01:00`, `-0130`.
+/// The offset in seconds of `Z`, `+01:00` or `-0130`.
 fn seconds_of(offset: &str) -> Option<i64> {
     if matches!(offset, "Z" | "z") {
         return Some(0);
@@ -145,18 +148,18 @@ fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-/// In the Gregorian calendar, whenever that is.
+/// The days between 1970-01-01 and a date of the Gregorian calendar.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let before = year - 1;
     let of_years =
         before * 365 + before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
     let of_months: i64 = (1..month).map(|month| days_of(year, month)).sum();
-    // 719,162 days are before 1970.
+    // 719,162 days lie between 1 January of year 1 and 1970.
     of_years + of_months + day - 1 - 719_162
 }
 
 fn date_of(days: i64) -> (i64, i64, i64) {
-    // Not too late, since a year has 365 or 366 days.
+    // This estimate is never too late, because a year has 365 or 366 days.
     let mut year = 1970 + days.div_euclid(365).min(days.div_euclid(366));
     while days_since_1970(year + 1, 1, 1) <= days {
         year += 1;
@@ -234,14 +237,13 @@ mod tests {
 
     #[test]
     fn dates_and_durations_are_in_utc() {
-        let instant = |text: &str| Instant::parse(text).unwrap();
-        let one = instant("2013-01-31T23:30:00.250-01:00");
+        let one = Instant::parse("2013-01-31T23:30:00.250-01:00").unwrap();
         assert_eq!((one.date().as_str(), one.hour()), ("2013-02-01", 0));
-        let earlier = instant("2013-02-01T00:29:59Z");
+        let earlier = Instant::parse("2013-02-01T00:29:59Z").unwrap();
         assert_eq!((one.ms_since(earlier), earlier.ms_since(one)), (Some(1_250), None));
         assert_eq!(one.plus_days(28).date(), "2013-03-01");
         assert_eq!(one.to_string(), "2013-02-01T00:30:00.25Z");
         assert_eq!(earlier.to_string(), "2013-02-01T00:29:59Z");
-        assert_eq!(Instant::from_unix_ms(-1), instant("1969-12-31T23:59:59.999Z"));
+        assert_eq!(Instant::from_unix_ms(-1).to_string(), "1969-12-31T23:59:59.999Z");
     }
 }

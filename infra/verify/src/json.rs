@@ -1,29 +1,36 @@
-//! JSON as RFC 8259 has it, each number as its digits.
+//! Reads JSON by RFC 8259, and keeps the digits of each number.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::decimal::Decimal;
 
-/// Deeper than any event that is accepted.
+/// The deepest nesting that is read. No event that the pipeline accepts is as deep.
 const MAX_DEPTH: usize = 200;
 
-/// A JSON value.
+/// A JSON value whose numbers keep their digits.
+///
+/// Values are equal if they mean the same: `1.0` equals `1`.
 #[derive(Clone, Debug)]
 pub enum Json {
+    /// `null`.
     Null,
+    /// `true` or `false`.
     Bool(bool),
-    /// As it is written.
+    /// A number as it is written.
     Number(String),
+    /// A string, without its escapes.
     Text(String),
+    /// An array.
     List(Vec<Json>),
-    /// Two members of one name make no object here: what it says is left open (RFC 8259, section 4).
+    /// An object. A text with two members of one name is not read, because its meaning is open
+    /// (RFC 8259, section 4).
     Object(BTreeMap<String, Json>),
 }
 
 impl Json {
-    /// Reads a document; `None` if it is not JSON. A byte order mark before it is skipped (RFC 8259,
-    /// section 8.1).
+    /// Reads a document, after a byte order mark if there is one (RFC 8259, section 8.1). `None`
+    /// if it is not JSON.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -33,12 +40,13 @@ impl Json {
         (reader.at == text.len()).then_some(value)
     }
 
+    /// A string.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// What a JSON Pointer (RFC 6901) finds.
+    /// The value at a JSON Pointer (RFC 6901).
     #[must_use]
     pub fn at(&self, pointer: &str) -> Option<&Self> {
         let mut found = self;
@@ -53,6 +61,7 @@ impl Json {
         Some(found)
     }
 
+    /// A member of an object. `None` for any other value.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Self> {
         match self {
@@ -61,6 +70,7 @@ impl Json {
         }
     }
 
+    /// The text of a string. `None` for any other value.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -69,20 +79,22 @@ impl Json {
         }
     }
 
+    /// The value of a number. `None` for any other value, and for an exponent out of range.
     #[must_use]
-    pub fn as_decimal(&self) -> Option<Decimal> {
+    pub(crate) fn as_decimal(&self) -> Option<Decimal> {
         match self {
             Self::Number(digits) => Decimal::parse(digits),
             _ => None,
         }
     }
 
+    /// Whether it is `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// One text for all values that are equal: numbers by their value, members in any order.
+    /// A text that is the same for equal values: numbers by their value, members in one order.
     #[must_use]
     pub fn canonical(&self) -> String {
         let mut text = String::new();
@@ -131,7 +143,7 @@ enum Digits {
     ByValue,
 }
 
-/// Equal by value.
+/// Compares values: numbers by what they mean, objects whatever the order of their members.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -148,7 +160,7 @@ impl PartialEq for Json {
     }
 }
 
-/// On one line, its numbers as they are written.
+/// One line, with the numbers as they were written.
 impl std::fmt::Display for Json {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut text = String::new();
@@ -246,7 +258,8 @@ impl Reader<'_> {
         }
     }
 
-    /// RFC 8259, section 6: no plus, no zero before another digit, a digit on both sides of the point.
+    /// RFC 8259, section 6: no plus, no zero before another digit, and a digit on both sides of
+    /// the point.
     fn number(&mut self) -> Option<Json> {
         let start = self.at;
         let _ = self.take("-");
@@ -311,7 +324,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A character of its UTF-16 code units; half of a pair is none.
+    /// The character of one or two UTF-16 code units. Half of a pair is refused.
     fn character(&mut self, first: u16) -> Option<char> {
         let mut units = vec![first];
         if (0xd800..0xdc00).contains(&first) {

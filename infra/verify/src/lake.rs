@@ -1,4 +1,4 @@
-//! The lake's objects, read by the Parquet crate's own reader, or as lines of JSON.
+//! Reads the objects of the lake: Parquet with the Parquet crate's own reader, or lines of JSON.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,11 +14,12 @@ use crate::instant::Instant;
 use crate::json::Json;
 use crate::shown;
 
-/// One event as the lake has it.
+/// One event in the lake.
 #[derive(Clone, Debug)]
 pub struct LakeRow {
-    /// The object's key.
+    /// The key of the object that it is in.
     pub object: String,
+    /// The id of the event.
     pub event_id: String,
     content: Content,
 }
@@ -26,7 +27,7 @@ pub struct LakeRow {
 #[derive(Clone, Debug)]
 enum Content {
     Columns(BTreeMap<String, Cell>),
-    /// A line's payload, as it came.
+    /// The payload of a line of JSON.
     Payload(Json),
 }
 
@@ -39,33 +40,47 @@ enum Cell {
     Time(Instant),
 }
 
+/// Why an object of the lake cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
+    /// The object is not valid Parquet.
     #[error("{key}: {source}")]
     Parquet {
+        /// The key of the object.
         key: String,
+        /// The error of the Parquet crate.
         #[source]
         source: ParquetError,
     },
+    /// The object is not valid gzip or zstd.
     #[error("{key}: {source}")]
     Unpack {
+        /// The key of the object.
         key: String,
+        /// The error of the decoder.
         #[source]
         source: io::Error,
     },
+    /// The object can be read, and its content is not what the lake writes.
     #[error("{key}: {problem}")]
-    Content { key: String, problem: &'static str },
+    Content {
+        /// The key of the object.
+        key: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
 }
 
-/// The members that a row has beside its payload's begin so.
+/// The first character of the members of a row that are not members of its payload.
 const OWN: char = '_';
 const REST: &str = "_rest";
 const EVENT_ID: &str = "_event_id";
 
-/// The keys that a partition's manifest lists.
+/// The keys of the objects that the manifest of a partition lists. `key` is the manifest's own,
+/// for errors.
 ///
 /// # Errors
-/// When it is no list of entries.
+/// [`LakeError::Content`] if it is not a list of entries.
 pub fn listed(key: &str, manifest: &[u8]) -> Result<Vec<String>, LakeError> {
     keys_of_entries(manifest)
         .ok_or_else(|| LakeError::Content { key: key.to_owned(), problem: "no list of objects" })
@@ -76,10 +91,10 @@ fn keys_of_entries(manifest: &[u8]) -> Option<Vec<String>> {
     entries.iter().map(|entry| entry.member("key")?.as_text().map(str::to_owned)).collect()
 }
 
-/// An object's rows.
+/// The rows of an object.
 ///
 /// # Errors
-/// When it cannot be read as what its name says.
+/// [`LakeError`] if it is not what the ending of its key says.
 pub fn rows(key: &str, object: Bytes) -> Result<Vec<LakeRow>, LakeError> {
     if key.ends_with(".parquet") {
         return parquet_rows(key, object)
@@ -134,7 +149,8 @@ fn parquet_rows(key: &str, object: Bytes) -> Result<Vec<LakeRow>, ParquetError> 
     Ok(rows)
 }
 
-/// Doubles as the shortest text that is that double: a value that one cannot hold is another then.
+/// A double becomes the shortest text that stands for it. A number that a double cannot hold
+/// therefore differs from what was sent.
 fn cell(field: &Field) -> Option<Cell> {
     Some(match field {
         Field::Null => return None,
@@ -149,14 +165,14 @@ fn cell(field: &Field) -> Option<Cell> {
 }
 
 impl LakeRow {
-    /// The day that its partition is of.
+    /// The date of the partition that it is in: `2013-01-31`, from the object's key.
     #[must_use]
     pub fn date(&self) -> &str {
         let part = self.object.split('/').find_map(|part| part.strip_prefix("date="));
         part.unwrap_or_default()
     }
 
-    /// The payload, as far as it can be told without knowing what was sent.
+    /// The payload, as far as it is known without what was sent.
     pub(crate) fn payload(&self) -> Json {
         let columns = match &self.content {
             Content::Payload(payload) => return payload.clone(),
@@ -178,7 +194,7 @@ impl LakeRow {
         Json::Object(members)
     }
 
-    /// What has no column of its own.
+    /// The members that have no column of their own.
     fn rest(&self) -> Json {
         match &self.content {
             Content::Columns(columns) => match columns.get(REST) {
@@ -189,7 +205,7 @@ impl LakeRow {
         }
     }
 
-    /// Whether it says what the payload says, what enrichers add aside.
+    /// Compares the row with a payload, without what enrichers set.
     pub(crate) fn check(&self, payload: &Json, dataset: &Dataset) -> Result<(), String> {
         let Json::Object(members) = payload else { return Err("it is no object".to_owned()) };
         let members = members.iter().filter(|(name, _)| !dataset.enriched.contains(*name));
@@ -200,7 +216,8 @@ impl LakeRow {
         let rest = self.rest();
         let mut explained: Vec<String> = dataset.enriched.iter().cloned().collect();
         for (name, value) in members {
-            // A member's column has its name, or that and underscores where the name was taken.
+            // The column of a member has the member's name, with underscores added if the name was
+            // taken.
             let names: Vec<String> =
                 (0..4).map(|more| format!("{name}{}", "_".repeat(more))).collect();
             let cells: Vec<&Cell> = names.iter().filter_map(|name| columns.get(name)).collect();
@@ -247,12 +264,12 @@ impl Cell {
             (Self::Number(digits), Json::Number(_)) => Json::Number(digits.clone()) == *value,
             (Self::Text(one), Json::Text(two)) if one == two => true,
             (Self::Time(time), Json::Text(text)) => Instant::parse(text) == Some(*time),
-            // The reader tells nanoseconds as the integers that they are.
+            // The Parquet reader returns times in nanoseconds as integers.
             (Self::Number(digits), Json::Text(text)) => {
                 let nanos = digits.parse().map(Instant::from_unix_nanos).ok();
                 nanos.is_some() && Instant::parse(text) == nanos
             }
-            // A column of JSON.
+            // The column holds JSON.
             (Self::Text(text), value) => Json::parse(text).is_some_and(|found| found == *value),
             _ => false,
         }
@@ -285,7 +302,7 @@ fn check_object<'a>(
     }
 }
 
-/// Whether a payload that was found says what was sent, what enrichers add aside.
+/// Compares a payload that was found with the one that was sent, without what enrichers set.
 pub(crate) fn check_payload(sent: &Json, found: &Json, dataset: &Dataset) -> Result<(), String> {
     let Json::Object(members) = sent else { return Err("it is no object".to_owned()) };
     let members = members.iter().filter(|(name, _)| !dataset.enriched.contains(*name));

@@ -1,4 +1,4 @@
-//! Dead letters as anybody can read them: an SQS message whose attribute `sluicegate.failure` is JSON.
+//! Reads dead letters: SQS messages with a JSON attribute `sluicegate.failure`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::decimal::Decimal;
 use crate::json::Json;
 
-/// What a letter is told to have failed of that says nothing: SQS itself moved it.
+/// The code of a letter without a failure: SQS itself moved the message.
 pub const UNEXPLAINED: &str = "sqs.max-receive-count";
 
 const FAILURE: &str = "sluicegate.failure";
@@ -16,40 +16,53 @@ const FAILURE: &str = "sluicegate.failure";
 /// A message of a dead-letter queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Letter {
-    /// The queue's name.
+    /// The name of the queue.
     pub queue: String,
-    /// The stage that gave up; where the letter does not say, the one that the queue is of.
+    /// The stage that gave up. If the letter does not say, the one whose dead-letter queue it is
+    /// in.
     pub stage: String,
-    /// [`UNEXPLAINED`] where the letter has none.
+    /// The code of the failure, or [`UNEXPLAINED`].
     pub code: String,
+    /// A sentence for people; empty if the letter has none.
     pub reason: String,
-    /// The line of a file, the JSON Pointer, or both.
+    /// Where in the event it failed: the line of a file, a JSON Pointer, or both.
     pub at: Option<String>,
-    /// Whether it was brought back before, and has failed again as a message of its own.
+    /// Whether it was redriven before, and has failed again as a message of its own.
     pub was_redriven: bool,
-    /// As it was before it was put into a message.
+    /// The body as it was before it was encoded for a message.
     pub body: Vec<u8>,
-    /// What may be the id of its event, the likeliest first.
+    /// Possible ids of its event, the likeliest first.
     pub ids: Vec<String>,
-    /// The object that it was in, where it says so: `arn:aws:s3:::bucket/key`.
+    /// The ARN of the object that it was in, `arn:aws:s3:::bucket/key`. `None` if the letter does
+    /// not say.
     pub source: Option<String>,
-    /// The objects that it announces: keys and entity tags.
-    pub objects: Vec<(String, String)>,
-    /// The payload of the envelope that it is.
+    /// The objects that it announces, if it is a notification of S3.
+    pub objects: Vec<AnnouncedObject>,
+    /// The payload, if it is an envelope.
     pub data: Option<Json>,
+}
+
+/// An object in a notification of S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnouncedObject {
+    /// The decoded key.
+    pub key: String,
+    /// The entity tag without quotes; empty if the notification has none.
+    pub e_tag: String,
 }
 
 /// Whose fault it is that an event is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The event's own: it cannot be read, breaks its contract, or is in conflict with another.
+    /// The event's: it cannot be read, breaks its contract, or is in conflict with another event.
     Event,
-    /// The pipeline's, or that of what it depends on.
+    /// The pipeline's, or that of something it depends on.
     Pipeline,
 }
 
 impl Letter {
-    /// Reads a message: its id, body, and its attributes' texts by their names.
+    /// Reads a message by its id, its body, and the texts of its attributes. `stage` is the one
+    /// whose dead-letter queue is `queue`.
     #[must_use]
     pub fn read(
         queue: &str,
@@ -88,13 +101,15 @@ impl Letter {
         }
     }
 
+    /// Whose fault it is, by the code.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self.code.as_str() {
             "contract.violation" | "dedupe.conflict" | "key.missing" | "time.invalid" => {
                 Fault::Event
             }
-            // Nobody takes the demo's objects away, or sends to the queues between stages.
+            // Nobody deletes the demo's objects or sends to the queues between stages, so that only
+            // the pipeline can have caused these.
             "decode.envelope" | "input.not-found" => Fault::Pipeline,
             code => match code.split('.').next() {
                 Some("decode" | "input" | "size" | "depth" | "number") => Fault::Event,
@@ -108,20 +123,20 @@ fn text_member(value: Option<&Json>, name: &str) -> Option<String> {
     value?.member(name)?.as_text().map(str::to_owned)
 }
 
-/// The objects of an S3 notification, their keys as they were written.
-fn announced_objects(body: &Json) -> Vec<(String, String)> {
+/// The objects of an S3 notification.
+fn announced_objects(body: &Json) -> Vec<AnnouncedObject> {
     let Some(Json::List(records)) = body.member("Records") else { return Vec::new() };
     let mut objects = Vec::new();
     for record in records {
         if let Some(key) = record.at("/s3/object/key").and_then(Json::as_text) {
-            let tag = record.at("/s3/object/eTag").and_then(Json::as_text).unwrap_or_default();
-            objects.push((unescape(key), tag.to_owned()));
+            let e_tag = record.at("/s3/object/eTag").and_then(Json::as_text).unwrap_or_default();
+            objects.push(AnnouncedObject { key: unescape(key), e_tag: e_tag.to_owned() });
         }
     }
     objects
 }
 
-/// Keys come as in a form: spaces as `+`, the rest percent-encoded.
+/// Decodes a key. Spaces are `+`, and other characters are percent-encoded.
 fn unescape(key: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), key.as_bytes());
     while let Some((first, others)) = rest.split_first() {
@@ -175,7 +190,8 @@ mod tests {
         let body = r#"{"Records":[{"s3":{"object":{"key":"probe/a+b%2Bc.csv","eTag":"tag"}}}]}"#;
         let read = letter(body, &[("dataset", "probe")]);
         assert_eq!((read.stage.as_str(), read.code.as_str()), ("ingest", UNEXPLAINED));
-        assert_eq!(read.objects, [("probe/a b+c.csv".to_owned(), "tag".to_owned())]);
+        let (key, e_tag) = ("probe/a b+c.csv".to_owned(), "tag".to_owned());
+        assert_eq!(read.objects, [AnnouncedObject { key, e_tag }]);
         assert_eq!(
             (read.ids.as_slice(), read.fault()),
             (["m-2".to_owned()].as_slice(), Fault::Pipeline)
@@ -194,7 +210,6 @@ mod tests {
 
     #[test]
     fn codes_say_whose_fault_it_is() {
-        let fault = |code: &str| Letter { code: code.to_owned(), ..letter("", &[]) }.fault();
         for code in [
             "decode.csv",
             "input.empty",
@@ -206,7 +221,8 @@ mod tests {
             "time.invalid",
             "dedupe.conflict",
         ] {
-            assert_eq!(fault(code), Fault::Event, "{code}");
+            let letter = Letter { code: code.to_owned(), ..letter("", &[]) };
+            assert_eq!(letter.fault(), Fault::Event, "{code}");
         }
         for code in [
             "dependency.refused",
@@ -217,7 +233,8 @@ mod tests {
             "decode.envelope",
             "what.ever",
         ] {
-            assert_eq!(fault(code), Fault::Pipeline, "{code}");
+            let letter = Letter { code: code.to_owned(), ..letter("", &[]) };
+            assert_eq!(letter.fault(), Fault::Pipeline, "{code}");
         }
     }
 }

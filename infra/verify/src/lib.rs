@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 pub mod contract;
 mod csv;
 mod decimal;
+mod event_time;
 mod identity;
 pub mod input;
 mod instant;
@@ -11,7 +13,7 @@ pub mod judge;
 pub mod lake;
 pub mod letters;
 
-/// So much of a payload, or of a value, is shown where something is wrong.
+/// The number of characters of a payload or value that messages show.
 const SHOWN: usize = 60;
 
 /// The beginning of a text, on one line.
@@ -21,6 +23,6 @@ fn shown(text: &str) -> String {
     if text.chars().nth(SHOWN).is_some() { format!("{line}…") } else { line }
 }
 
-pub use decimal::Decimal;
+pub use event_time::EventTime;
 pub use instant::Instant;
 pub use json::Json;

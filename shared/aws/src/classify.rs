@@ -1,8 +1,8 @@
-//! What an SDK error asks for.
+//! The failure that an SDK error stands for.
 //!
-//! By AWS's own classes: throttling codes and transient ones as in
-//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>; the SDK has already
-//! retried both, so that what arrives here has outlasted it.
+//! The classes are AWS's own: throttling and transient codes are those of
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>. The SDK has already retried
+//! both kinds before it returns the error.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -27,14 +27,18 @@ const THROTTLING: &[&str] = &[
     "TransactionInProgressException",
 ];
 
-/// Error codes of two writes at once: the next try sees what the other has done.
+/// Error codes of a write that met another one. The next attempt sees what the other write has done.
 const CONFLICTING: &[&str] = &["ConditionalRequestConflict", "OperationAborted"];
 
-/// Error codes of credentials that have ended: a new environment has new ones.
+/// Error codes of credentials that have expired. A new environment has new ones.
 const EXPIRED: &[&str] =
     &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"];
 
-/// The failure of a call that `what` names, such as `sending to the next queue`.
+/// The failure that an SDK error stands for. Its reason begins with `what`, which names the call, such as
+/// `sending to the next queue`, and holds the error's code, but never its message.
+///
+/// What another attempt may resolve is transient or throttled. What AWS refuses is transient too, since an operator
+/// can grant a missing right while the event waits.
 pub fn failure_of<E>(what: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata,
@@ -48,8 +52,8 @@ where
             let code = context.err().code().unwrap_or("without a code");
             of_service(what, code, status)
         }
-        // Construction failures come before the wire: the request itself is at fault. The enum is
-        // open, so that new kinds fall here too.
+        // A construction failure happens before anything is sent, so the request itself is at fault. New kinds of
+        // errors fall here too, since the enum is non-exhaustive.
         _ => refused(format!("{what}: the request could not be built")),
     }
 }
@@ -73,8 +77,8 @@ fn away(reason: String) -> Failure {
     Failure::transient(Code::DependencyUnavailable, reason)
 }
 
-/// A refusal is not the event's fault, and a right or a queue can be given back: it is retried, and
-/// becomes a dead letter with this reason on its last receive.
+/// A refusal is not the event's fault, and a missing right or queue can be restored. So the event is retried, and
+/// becomes a dead letter with this reason after its last receive.
 fn refused(reason: String) -> Failure {
     Failure::transient(Code::DependencyRefused, reason)
 }

@@ -1,4 +1,4 @@
-//! The SDK's configuration, from what Lambda puts into every environment.
+//! The SDK's configuration, made from the variables that Lambda sets in every environment.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>.
 
@@ -17,17 +17,19 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use runtime::env::{self, EnvError, Lookup};
 
+/// Why the SDK cannot be configured.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// A variable is missing or malformed.
     #[error(transparent)]
     Env(#[from] EnvError),
 }
 
-/// A configuration for every client of this process: one connection pool, three tries in all with
-/// backoff, and time limits within which a function can still answer.
+/// A configuration for all clients of this process. They share one connection pool, make up to three attempts with
+/// backoff, and give up after 10 s for an attempt and 20 s for a call, while a function can still answer.
 ///
-/// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` (optional)
-/// and `AWS_ENDPOINT_URL` (optional: an emulator's).
+/// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and if they are set `AWS_SESSION_TOKEN` and
+/// `AWS_ENDPOINT_URL` (the URL of an emulator).
 ///
 /// # Errors
 /// When one of them is missing or malformed.
@@ -49,7 +51,8 @@ pub fn sdk_config(lookup: &dyn Lookup) -> Result<SdkConfig, ConfigError> {
     Ok(sdk_config_as(SharedCredentialsProvider::new(credentials), Region::new(region), endpoint))
 }
 
-/// As [`sdk_config`], for whoever finds out region and credentials in another way. `endpoint` is an emulator's URL.
+/// The configuration that [`sdk_config`] makes, for callers that find credentials and region elsewhere. `endpoint` is
+/// the URL of an emulator; `None` stands for AWS.
 #[must_use]
 pub fn sdk_config_as(
     credentials: SharedCredentialsProvider,
@@ -74,7 +77,8 @@ pub fn sdk_config_as(
     builder.build()
 }
 
-/// Plain HTTP for an emulator on this machine; everything else is TLS.
+/// The HTTP client for an endpoint: without TLS if its URL begins with `http://`, as an emulator's does, and with TLS
+/// for all others.
 #[must_use]
 pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     match endpoint {

@@ -1,4 +1,4 @@
-//! Lambda's event source mappings: looked at, enabled and disabled.
+//! Describes, enables and disables Lambda's event source mappings.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html>.
@@ -12,39 +12,42 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
-/// How long one call may take.
+/// The longest time for one call.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// A client of mappings, by their UUIDs.
+/// A client for event source mappings, which it names by their UUIDs.
 #[derive(Clone, Debug)]
 pub struct EventSourceMappings {
     client: Client,
 }
 
-/// What is told of one.
+/// The part of a mapping's description that polling needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventSourceMapping {
-    /// `Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating` or `Deleting`.
+    /// `Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating` or `Deleting`; empty if Lambda's
+    /// answer has none.
     pub state: String,
+    /// The ARN of the queue or stream that the mapping polls; empty if Lambda's answer has none.
     pub source_arn: String,
 }
 
-/// Why a mapping is not known to be changed.
+/// Why it is not known that a mapping has changed. Each holds the SDK's error, as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotUpdated {
-    /// Nothing has changed.
+    /// Lambda answered with a 4xx status, so nothing has changed.
     #[error("Lambda refused: {0}")]
     Refused(String),
-    /// It may have changed, or may yet.
+    /// Lambda did not answer, or failed. The mapping may have changed, or may still change.
     #[error("Lambda did not answer: {0}")]
     Unknown(String),
 }
 
 impl EventSourceMappings {
+    /// A client that gives up a call after 5 s, and makes each call once.
     #[must_use]
     pub fn new(sdk: &SdkConfig) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(LIMIT).build();
-        // A change is asked for once: of the second of two, Lambda would say that the first is in the way.
+        // The SDK does not retry. Lambda would refuse the second request for a change while it applies the first.
         let config: Config = Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
@@ -52,8 +55,10 @@ impl EventSourceMappings {
         Self { client: Client::from_conf(config) }
     }
 
+    /// The state and the source of a mapping (`GetEventSourceMapping`).
+    ///
     /// # Errors
-    /// Why it is not known, as a person reads it.
+    /// The SDK's error, as a person reads it.
     pub async fn describe(&self, uuid: &str) -> Result<EventSourceMapping, String> {
         let asked = self.client.get_event_source_mapping().uuid(uuid).send().await;
         let found = asked.map_err(|error| DisplayErrorContext(error).to_string())?;
@@ -63,18 +68,18 @@ impl EventSourceMappings {
         })
     }
 
-    /// Asks for a mapping to be enabled. It takes a while until it polls.
+    /// Asks Lambda to enable a mapping. It is `Enabling` for a while before it polls.
     ///
     /// # Errors
-    /// [`NotUpdated`].
+    /// [`NotUpdated`], which says whether the request may still take effect.
     pub async fn enable(&self, uuid: &str) -> Result<(), NotUpdated> {
         self.update(uuid, true).await
     }
 
-    /// Asks for a mapping to be disabled. It takes a while until it polls no more.
+    /// Asks Lambda to disable a mapping. It is `Disabling` for a while before it stops polling.
     ///
     /// # Errors
-    /// [`NotUpdated`].
+    /// [`NotUpdated`], which says whether the request may still take effect.
     pub async fn disable(&self, uuid: &str) -> Result<(), NotUpdated> {
         self.update(uuid, false).await
     }

@@ -1,4 +1,5 @@
-//! What sinks have left of events, behind the port [`Evidence`]: dedupe records, and rows that are their own.
+//! The port [`Evidence`], implemented with DynamoDB: it looks for what sinks have of events in dedupe records, and in
+//! rows that are their own dedupe records.
 
 mod keys;
 
@@ -17,14 +18,15 @@ use letters::{Evidence, Found, FoundProof, FoundRow, Proof, VersionedRow};
 use crate::failure_of;
 use crate::table::{Item, KEY, ORDER, read_version, version_of};
 
-/// Of one `BatchGetItem`, whatever their tables:
+/// The most items of one `BatchGetItem`, in all tables together:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
 const MAX_READS: usize = 100;
-/// How often keys are asked for that DynamoDB left for later.
+/// How often keys are requested that DynamoDB leaves unprocessed.
 const TRIES: u32 = 8;
 const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(2));
 
-/// Of an item, what tells whose it is: not its payload, though DynamoDB counts that as read.
+/// The attributes that say which event an item is of. The payload is not among them, although DynamoDB charges for
+/// reading it.
 const OF_PROOFS: &[&str] = &["pk", "fingerprint", "owner", "expires_at"];
 const OF_ROWS: &[&str] = &["pk", ORDER, KEY];
 
@@ -33,7 +35,7 @@ const OF_ROWS: &[&str] = &["pk", ORDER, KEY];
 pub struct EvidenceTables {
     client: Client,
     dedupe_table: String,
-    /// By the names of the sinks that write to them.
+    /// The names of tables, by the names of the sinks that write to them.
     tables: BTreeMap<String, String>,
 }
 
@@ -41,12 +43,14 @@ pub struct EvidenceTables {
 type Place = (String, String);
 
 impl EvidenceTables {
+    /// `tables` holds the name of each sink's table, by the sink's name. What a sink has that is not among them is
+    /// [`Found::Unseen`].
     #[must_use]
     pub fn new(config: &SdkConfig, dedupe_table: String, tables: BTreeMap<String, String>) -> Self {
         Self { client: Client::new(config), dedupe_table, tables }
     }
 
-    /// `None`: the sink has no table that is known here.
+    /// Where a proof would be; `None` if the sink's table is not known here.
     fn place(&self, proof: &Proof) -> Option<Place> {
         match proof {
             Proof::Record { sink, key } => {
@@ -61,7 +65,7 @@ impl EvidenceTables {
         Some((self.tables.get(&row.sink)?.clone(), row.pk.clone()))
     }
 
-    /// These attributes of the items that are at these places.
+    /// Reads the given attributes of the items at the given places.
     async fn read_all(
         &self,
         places: BTreeSet<Place>,
@@ -75,7 +79,7 @@ impl EvidenceTables {
         Ok(found)
     }
 
-    /// As [`Self::read_all`], of at most [`MAX_READS`] places.
+    /// Reads as [`Self::read_all`] does, from at most [`MAX_READS`] places.
     async fn read(
         &self,
         places: &[Place],
@@ -92,9 +96,10 @@ impl EvidenceTables {
                 TokioSleep::new().sleep(pause).await;
             }
             let call = self.client.batch_get_item().set_request_items(Some(asked));
-            let answer = call.send().await;
-            let answer =
-                answer.map_err(|error| failure_of("looking for events in sinks", &error))?;
+            let answer = call
+                .send()
+                .await
+                .map_err(|error| failure_of("looking for events in sinks", &error))?;
             for (table, items) in answer.responses.unwrap_or_default() {
                 for item in items {
                     let Some(pk) = text(&item, "pk") else { continue };
@@ -153,9 +158,8 @@ fn owned(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// What is asked of each table. Each attribute goes through a placeholder, since a contract may name one as a word that is
-/// reserved:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
+/// The keys and the projection for each table. Each attribute has a placeholder, since a contract may use a reserved
+/// word as a name: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
 fn questions(
     places: &[Place],
     attributes: &BTreeSet<String>,
@@ -188,7 +192,8 @@ fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name).and_then(|value| value.as_s().ok()).cloned()
 }
 
-/// A record in progress has an `owner`. In a sink's row that is an attribute like any other: a contract may name one so.
+/// The proof that an item holds. A dedupe record in progress has an `owner`. In a sink's row, `owner` may be an
+/// attribute that the contract names, and says nothing.
 fn read_proof(proof: &Proof, item: &Item) -> Option<FoundProof> {
     let fingerprint = Fingerprint::from(text(item, "fingerprint")?);
     let is_in_progress = matches!(proof, Proof::Record { .. }) && item.contains_key("owner");

@@ -1,4 +1,4 @@
-//! Lambda functions, invoked by name.
+//! Invokes Lambda functions by name.
 
 use std::time::Duration;
 
@@ -19,17 +19,18 @@ pub struct Functions {
     client: Client,
 }
 
-/// What a function answered.
+/// The result of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invoked {
+    /// The function's answer.
     Answered(Vec<u8>),
-    /// It failed, and says why: the payload of its error, `{"errorType": …, "errorMessage": …}`.
+    /// The function failed; the payload of its error, `{"errorType": …, "errorMessage": …}`.
     Failed(Vec<u8>),
 }
 
 impl Functions {
-    /// Waits so long for an answer. A function that was asked is not asked again: it may have done what it was
-    /// asked for.
+    /// A client that waits up to `patience` for an answer. It does not retry, since a function whose answer was lost
+    /// may have done what it was asked for.
     #[must_use]
     pub fn new(sdk: &SdkConfig, patience: Duration) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(patience).build();
@@ -43,7 +44,7 @@ impl Functions {
     /// Invokes a function, and waits for its answer.
     ///
     /// # Errors
-    /// When Lambda did not run it, or did not say what came of it.
+    /// When Lambda did not run it, or its answer did not arrive.
     pub async fn invoke(&self, function: &str, payload: Vec<u8>) -> Result<Invoked, Failure> {
         let call = self.client.invoke().function_name(function).payload(Blob::new(payload));
         let answer =
@@ -55,10 +56,10 @@ impl Functions {
         })
     }
 
-    /// Has a function invoked, soon, by Lambda itself.
+    /// Invokes a function asynchronously: Lambda queues the invocation, and runs it later.
     ///
     /// # Errors
-    /// When Lambda did not take the invocation.
+    /// When Lambda did not accept the invocation.
     pub async fn invoke_later(&self, function: &str, payload: Vec<u8>) -> Result<(), Failure> {
         let call = self.client.invoke().function_name(function).payload(Blob::new(payload));
         let call = call.invocation_type(InvocationType::Event);

@@ -1,4 +1,4 @@
-//! S3, as far as the functions need it.
+//! The operations of S3 that the functions need.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
@@ -26,32 +26,43 @@ pub struct Objects {
 /// An object that is being read.
 #[derive(Debug)]
 pub struct FetchedObject {
+    /// The content, which is read from the connection as it is asked for.
     pub body: ByteStream,
-    /// Without quotes.
+    /// The entity tag, without quotes.
     pub etag: String,
+    /// The length of the content; 0 if S3's answer has none.
     pub bytes: u64,
 }
 
 impl Objects {
+    /// A client that copies with the default [`CopyLimits`].
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         Self::from(Client::new(config))
     }
 
-    /// With other limits of what is copied at once.
+    /// Replaces the limits of what one call copies.
     #[must_use]
     pub fn with_copy_limits(self, copy_limits: CopyLimits) -> Self {
         Self { copy_limits, ..self }
     }
 
-    /// The content of an object as it was when it was announced: with an `etag`, an object that was
-    /// overwritten since is not taken for it.
+    /// The content of an object as it was announced. `etag` is the announced entity tag, without quotes. An object that
+    /// was overwritten since does not have it. If it is empty, the current content is returned. With a version, that
+    /// version is returned, which needs the right `s3:GetObjectVersion`.
     ///
     /// # Errors
-    /// [`Code::InputNotFound`] (permanent) when it is gone or was overwritten: the overwrite has an
+    /// [`Code::InputNotFound`] (permanent) when the object is gone or was overwritten, since the new content has an
     /// announcement of its own; or a failure of S3.
-    pub async fn get(&self, bucket: &str, key: &str, etag: &str) -> Result<FetchedObject, Failure> {
+    pub async fn get(
+        &self,
+        bucket: &str,
+        key: &str,
+        etag: &str,
+        version: Option<&str>,
+    ) -> Result<FetchedObject, Failure> {
         let call = self.client.get_object().bucket(bucket).key(key);
+        let call = call.set_version_id(version.map(str::to_owned));
         let etag = Some(quoted(etag)).filter(|_| !etag.is_empty());
         match call.set_if_match(etag).send().await {
             Ok(answer) => {
@@ -70,12 +81,12 @@ impl Objects {
         }
     }
 
-    /// An object whole, with its entity tag; `None` where there is none. That needs the right to list
-    /// the bucket, or S3 says that it is forbidden
+    /// The whole content of an object, and its entity tag in quotes; `None` if there is no such object. To learn that,
+    /// the caller needs the right to list the bucket. Without it, S3 answers that the request is forbidden
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>).
     ///
     /// # Errors
-    /// When S3 failed, or its answer broke off.
+    /// When S3 failed, or its answer was incomplete.
     pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<(Bytes, String)>, Failure> {
         match self.client.get_object().bucket(bucket).key(key).send().await {
             Ok(answer) => {
@@ -93,11 +104,10 @@ impl Objects {
         }
     }
 
-    /// So many bytes of an object, from this one on.
+    /// `length` bytes of an object, from the byte at `offset` on.
     ///
     /// # Errors
-    /// [`Code::InputNotFound`] (permanent) where there is no such object, or not so many bytes of it; or a failure
-    /// of S3.
+    /// [`Code::InputNotFound`] (permanent) when there is no such object, or it has fewer bytes; or a failure of S3.
     pub async fn find_part(
         &self,
         bucket: &str,
@@ -134,12 +144,12 @@ impl Objects {
         }
     }
 
-    /// Writes an object whole, if it replaces the one with this entity tag, or, without a tag, if it
-    /// replaces none; whether it did. An earlier try of the SDK's own may be what is there.
+    /// Writes a whole object on a condition: it replaces the object with the entity tag `replaced` (in quotes), or, if
+    /// that is `None`, it replaces none. Returns whether the condition held. When it did not, the object that is there
+    /// may be that of an earlier attempt of the SDK.
     ///
     /// # Errors
-    /// When S3 did not say, be it that another write of this key was under way: to be tried again
-    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+    /// Those of [`Objects::put_if_tagged`].
     pub async fn put_if(
         &self,
         bucket: &str,
@@ -148,19 +158,39 @@ impl Objects {
         content_type: &str,
         replaced: Option<&str>,
     ) -> Result<bool, Failure> {
+        let written = self.put_if_tagged(bucket, key, body, content_type, replaced).await?;
+        Ok(written.is_some())
+    }
+
+    /// Like [`Objects::put_if`], and returns the entity tag (in quotes) of what was written; `None` if the condition did
+    /// not hold.
+    ///
+    /// # Errors
+    /// When it is not known whether the object was written. That includes a concurrent write of the same key, after
+    /// which the caller tries again
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
+    pub async fn put_if_tagged(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Vec<u8>,
+        content_type: &str,
+        replaced: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
         let call = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
         let call = match replaced {
             Some(etag) => call.if_match(etag),
             None => call.if_none_match("*"),
         };
         match call.body(ByteStream::from(body)).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_refused(&error, replaced.is_some()) => Ok(false),
+            Ok(answer) => Ok(Some(answer.e_tag.unwrap_or_default())),
+            Err(error) if is_refused(&error, replaced.is_some()) => Ok(None),
             Err(error) => Err(failure_of("writing an object", &error)),
         }
     }
 
-    /// What is in a bucket below a prefix, in the order of its keys: each key, and its size in bytes.
+    /// The objects of a bucket whose keys begin with a prefix, in the order of their keys: each key, and the object's
+    /// size in bytes.
     ///
     /// # Errors
     /// When S3 failed.
@@ -176,7 +206,7 @@ impl Objects {
         Ok(found)
     }
 
-    /// The folders right below a prefix, each from its beginning to its slash.
+    /// The folders directly below a prefix, each as the beginning of its keys, with the slash at its end.
     ///
     /// # Errors
     /// When S3 failed.
@@ -191,7 +221,7 @@ impl Objects {
         Ok(found)
     }
 
-    /// Deletes an object, be it there or not.
+    /// Deletes an object. That succeeds too if there is none.
     ///
     /// # Errors
     /// When S3 did not confirm it.
@@ -200,7 +230,7 @@ impl Objects {
         deleted.map(|_| ()).map_err(|error| failure_of("deleting an object", &error))
     }
 
-    /// Writes an object whole.
+    /// Writes a whole object, whatever is there.
     ///
     /// # Errors
     /// When S3 did not confirm it.
@@ -224,14 +254,14 @@ impl Objects {
     }
 }
 
-/// With a client of the caller's own making.
+/// Uses a client that the caller has configured.
 impl From<Client> for Objects {
     fn from(client: Client) -> Self {
         Self { client, copy_limits: CopyLimits::default() }
     }
 }
 
-/// Whether the condition of a write did not hold: 412, or 404 where there is nothing to replace.
+/// Whether the condition of a write did not hold. S3 then answers with 412, or with 404 if there is nothing to replace.
 fn is_refused(error: &SdkError<PutObjectError>, replaces: bool) -> bool {
     let status = error.raw_response().map(|raw| raw.status().as_u16());
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code);

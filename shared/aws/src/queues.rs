@@ -1,4 +1,4 @@
-//! SQS behind the [`Queue`] port.
+//! The [`Queue`] port, implemented with SQS.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,18 +26,19 @@ pub struct Queues {
     client: Arc<OnceLock<Client>>,
 }
 
-/// What a queue holds.
+/// The number of messages in a queue, by their state. SQS counts approximately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// Whoever polls gets them.
+    /// Messages that can be received.
     pub waiting: u64,
-    /// Received, and neither deleted nor visible again.
+    /// Messages that were received, and are neither deleted nor visible again.
     pub hidden: u64,
-    /// Sent with a delay that is not over.
+    /// Messages that were sent with a delay that has not ended.
     pub delayed: u64,
 }
 
 impl Queues {
+    /// Creates the client at once, so that the first request does not wait for it.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let queues = Self::lazy(config);
@@ -45,8 +46,8 @@ impl Queues {
         queues
     }
 
-    /// For whom asks no queue as long as nothing goes wrong: most environments need no client, which
-    /// takes a twentieth of a function's start.
+    /// Creates the client with the first request. It is for functions that use a queue only when something fails. Most
+    /// of their environments need no client, and creating it takes a twentieth of a function's start.
     #[must_use]
     pub fn lazy(config: &SdkConfig) -> Self {
         Self { config: config.clone(), client: Arc::default() }
@@ -56,10 +57,11 @@ impl Queues {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    /// Receives up to ten messages, hidden for `hidden` from now, waiting up to `wait` for the first.
+    /// Receives up to ten messages and hides them for `hidden`. Waits up to `wait` for the first one. Both times are
+    /// rounded up to whole seconds.
     ///
     /// # Errors
-    /// When SQS could not be asked.
+    /// When the call failed.
     pub async fn receive(
         &self,
         queue_url: &str,
@@ -81,21 +83,20 @@ impl Queues {
         Ok(answer.messages.unwrap_or_default().into_iter().map(read_message).collect())
     }
 
-    /// How many messages of a queue were sent with a delay that is not over. SQS counts them
-    /// approximately.
+    /// The number of messages that were sent with a delay that has not ended. SQS counts approximately.
     ///
     /// # Errors
-    /// When SQS could not be asked.
+    /// When the call failed, or its answer has no number.
     pub async fn delayed_messages(&self, queue_url: &str) -> Result<u64, Failure> {
         let names = [QueueAttributeName::ApproximateNumberOfMessagesDelayed];
         let [delayed] = self.counts_of(queue_url, names).await?;
         Ok(delayed)
     }
 
-    /// What a queue holds. SQS counts approximately.
+    /// The number of messages in a queue, by their state.
     ///
     /// # Errors
-    /// When SQS could not be asked.
+    /// When the call failed, or its answer lacks a number.
     pub async fn depth(&self, queue_url: &str) -> Result<QueueDepth, Failure> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -117,8 +118,8 @@ impl Queues {
         let attributes = answer.attributes.unwrap_or_default();
         let mut counts = [0; N];
         for (count, name) in counts.iter_mut().zip(names) {
-            let told = attributes.get(&name).and_then(|text| text.parse().ok());
-            *count = told.ok_or_else(|| {
+            let number = attributes.get(&name).and_then(|text| text.parse().ok());
+            *count = number.ok_or_else(|| {
                 let reason = "asking for a queue's depth: an answer without it";
                 Failure::transient(Code::DependencyUnavailable, reason)
             })?;
@@ -126,7 +127,7 @@ impl Queues {
         Ok(counts)
     }
 
-    /// Deletes up to ten messages by receipt handle; says of each whether it is gone.
+    /// Deletes up to ten messages by their receipt handles. Returns whether each was deleted, in their order.
     pub async fn delete_batch(&self, queue_url: &str, receipts: &[String]) -> Vec<bool> {
         let entries = receipts.iter().enumerate().map(|(index, receipt)| {
             DeleteMessageBatchRequestEntry::builder()
@@ -192,13 +193,13 @@ impl Queue for Queues {
     }
 }
 
-/// Whole seconds, rounded up: a wait is never shorter than was asked.
+/// Whole seconds, rounded up so that a wait is never shorter than requested.
 fn seconds(wait: Duration) -> i32 {
     i32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX)
 }
 
-/// One result for each entry of a batch; ids are positions. An entry of which the answer says nothing
-/// was not done, as far as anybody knows.
+/// One result for each entry of a batch. The ids of entries are their positions. An entry that the answer does not
+/// mention counts as not done.
 fn outcomes<'a>(
     count: usize,
     done: impl Iterator<Item = &'a str>,
@@ -281,14 +282,14 @@ mod tests {
     fn an_entry_of_which_the_answer_says_nothing_was_not_done() {
         let failed = BatchResultErrorEntry::builder().id("3").code("InternalError");
         let failed = failed.sender_fault(false).build().unwrap();
-        // Ids that were never sent are nobody's.
+        // The ids 7 and x were never sent.
         let done = ["2", "0", "7", "x"];
         let results = outcomes(5, done.into_iter(), std::slice::from_ref(&failed));
         let is_ok: Vec<bool> = results.iter().map(Result::is_ok).collect();
         assert_eq!(is_ok, [true, false, true, false, false]);
         assert!(results[1].as_ref().unwrap_err().reason.contains("does not say"));
         assert_eq!(are_done(2, std::iter::empty(), &[]), [false, false]);
-        // What is in both lists did not work.
+        // An entry in both lists counts as not done.
         assert_eq!(are_done(4, ["3"].into_iter(), &[failed]), [false; 4]);
     }
 }

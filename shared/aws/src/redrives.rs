@@ -1,4 +1,4 @@
-//! Which runs of redrive were cancelled, as stages ask it of the ledger of runs.
+//! Reads from the ledger of runs which of them were cancelled. Stages ask this before they process what a run has sent.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -18,7 +18,8 @@ pub(crate) const RUNS: &str = "runs";
 /// The attribute of a run's item that holds the name of its state.
 pub(crate) const STATE: &str = "state";
 
-/// What a stage asks of the letters' table: which runs of redrive were cancelled.
+/// Tells a stage which runs of redrive were cancelled, by their items in the letters' table. The first question creates
+/// the client.
 #[must_use]
 pub fn cancelled_redrives(config: &SdkConfig, letters_table: String) -> CancelledRedrives {
     CancelledRedrives::new(Arc::new(RedriveLedger {
@@ -28,11 +29,11 @@ pub fn cancelled_redrives(config: &SdkConfig, letters_table: String) -> Cancelle
     }))
 }
 
-/// The letters' table, as far as a stage reads it.
+/// The items of runs in the letters' table.
 #[derive(Debug)]
 struct RedriveLedger {
     config: SdkConfig,
-    /// Made at the first question: most environments never process what a run has sent.
+    /// Created by the first question, since most environments never process what a run has sent.
     client: OnceLock<Client>,
     table: String,
 }
@@ -50,7 +51,7 @@ impl RedriveLedger {
             .set_key(Some(key))
             .consistent_read(true)
             .projection_expression("#state")
-            // A reserved word:
+            // `state` is a reserved word:
             // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
             .expression_attribute_names("#state", STATE);
         let answer = get.send().await;

@@ -1,4 +1,4 @@
-//! Secrets Manager behind the [`SecretStore`] port.
+//! The [`SecretStore`] port, implemented with Secrets Manager.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use outbound::{SecretStore, SecretText};
 
 use crate::failure_of;
 
-/// The secrets of one stack: those whose names begin with its prefix.
+/// The secrets of one stack, whose names begin with its prefix.
 #[derive(Debug)]
 pub struct SecretsManager {
     config: SdkConfig,
@@ -18,8 +18,8 @@ pub struct SecretsManager {
 }
 
 impl SecretsManager {
-    /// The client is made at the first secret: most functions need none. `prefix` is what comes before a
-    /// reference's name, such as `sluicegate/`.
+    /// Creates the client when the first secret is read, since most functions need none. A secret's name is `prefix`,
+    /// such as `sluicegate/`, and the name in the contract's reference.
     #[must_use]
     pub fn lazy(config: &SdkConfig, prefix: String) -> Self {
         Self { config: config.clone(), prefix, client: OnceLock::new() }

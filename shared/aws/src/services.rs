@@ -1,12 +1,9 @@
-//! What a function needs to call services that are not AWS's: its part of the environment, and the client that is
-//! made of it.
+//! Builds the client with which a function calls services that are not AWS's, from the function's environment.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 
 use aws_types::SdkConfig;
-use contracts::Dependency;
+use contracts::Dependencies;
 use outbound::{BreakerParts, Client, DependencyClient, Reach, Secrets, TokioPause};
 use runtime::env::{EnvError, Lookup, number, required};
 use runtime::{Clock, SystemClock, unique_name};
@@ -17,23 +14,26 @@ use crate::{BreakerTable, SecretsManager};
 pub type ServiceClient =
     DependencyClient<Client, SecretsManager, BreakerTable, TokioPause<SystemClock>>;
 
-/// What the template gives to each function that calls services.
+/// The variables that the template sets for each function that calls services.
 #[derive(Clone, Debug)]
 pub struct ServiceSettings {
-    /// `VARIABLES_FILE`: what the contracts' variables stand for.
+    /// `VARIABLES_FILE`: the path of the YAML file with the values of the contracts' variables.
     pub variables_file: PathBuf,
-    /// `SECRETS_PREFIX`: what the stack's secrets begin with in Secrets Manager.
+    /// `SECRETS_PREFIX`: how the names of the stack's secrets begin in Secrets Manager.
     secrets_prefix: String,
-    /// `BREAKERS_TABLE`: where the fleet's circuit breakers are kept.
+    /// `BREAKERS_TABLE`: the table of the fleet's circuit breakers.
     breakers_table: String,
-    /// `MAXIMUM_CONCURRENCY`: how many environments share a limit of calls a second.
+    /// `MAXIMUM_CONCURRENCY`: the number of environments that share a limit of calls a second.
     maximum_concurrency: u32,
     reach: Reach,
 }
 
 impl ServiceSettings {
+    /// Reads the settings from a function's environment. With `AWS_ENDPOINT_URL` (an emulator's), services on this
+    /// machine may be called too.
+    ///
     /// # Errors
-    /// Naming the variable that is missing or malformed.
+    /// The name of the variable that is missing or malformed.
     pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         let file = "a file such as /opt/variables/production.yaml";
         Ok(Self {
@@ -45,17 +45,10 @@ impl ServiceSettings {
         })
     }
 
-    /// A client of these dependencies, by their names. TLS is needed where one of their URLs begins with `https://`.
-    ///
-    /// # Errors
-    /// When TLS is needed and the system has no root certificates.
-    pub fn client(
-        self,
-        sdk: &SdkConfig,
-        needs_tls: bool,
-        dependencies: BTreeMap<String, Dependency>,
-    ) -> io::Result<ServiceClient> {
-        let http = Client::new(needs_tls, self.reach)?;
+    /// A client for dependencies with these settings.
+    #[must_use]
+    pub fn client(self, sdk: &SdkConfig, dependencies: Dependencies) -> ServiceClient {
+        let http = Client::new(self.reach);
         let secrets = Secrets::new(SecretsManager::lazy(sdk, self.secrets_prefix));
         let breakers = BreakerParts {
             store: BreakerTable::new(sdk, self.breakers_table),
@@ -63,6 +56,6 @@ impl ServiceSettings {
             environment: unique_name(SystemClock.now()),
             environments: self.maximum_concurrency,
         };
-        Ok(DependencyClient::new(http, secrets, breakers, dependencies))
+        DependencyClient::new(http, secrets, breakers, dependencies)
     }
 }

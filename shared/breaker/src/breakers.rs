@@ -1,4 +1,4 @@
-//! The loop around the breakers of one environment: it asks the store for them.
+//! All breakers of one environment, and the loop that asks the store for them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,12 @@ use crate::{
     Store, StoreUnavailable, Wait, WaitReason,
 };
 
-/// What a breaker needs of the world beside its store.
+/// The clock and the random numbers that a breaker needs.
 pub trait Host: Send + Sync {
+    /// The present time.
     fn now(&self) -> Timestamp;
 
-    /// Any number: it spreads waits and chooses shares of calls.
+    /// Any number. It spreads waits and chooses which calls are let through.
     fn random(&self) -> u64;
 }
 
@@ -25,12 +26,15 @@ pub trait Host: Send + Sync {
 pub struct Breakers<S, W> {
     store: S,
     host: W,
+    id: String,
     environments: Mutex<BTreeMap<String, Environment>>,
-    /// Held while the store is asked: calls that begin together are one question.
+    /// When [`Breakers::refresh`] last read the store.
+    refreshed_at: Mutex<Option<Timestamp>>,
+    /// Locked while the store is asked, so that calls that begin at the same time ask it once.
     asking: AsyncMutex<()>,
 }
 
-/// Leave to make one call. Dropped without [`Permit::finish`], the call says nothing.
+/// Permission for one call. If it is dropped without [`Permit::finish`], the call does not count.
 pub struct Permit<'a, S: Store, W: Host> {
     breakers: &'a Breakers<S, W>,
     dependency: String,
@@ -39,40 +43,56 @@ pub struct Permit<'a, S: Store, W: Host> {
     limit: Duration,
 }
 
-/// Questions to the store that one call waits for, at most: a record that many write is left to them.
-const MOST_ASKS: u32 = 6;
+/// The most requests to the store that one call waits for. If a record is written by many at the same time, this call
+/// leaves it to the others.
+const MOST_REQUESTS: u32 = 6;
 
-/// How long a call waits that could not find out.
+/// How long a call waits if these requests did not decide whether it may be made.
 const CONTENDED: Duration = Duration::from_secs(1);
 
 impl<S: Store, W: Host> Breakers<S, W> {
-    /// `id` is unique among all environments that use the store.
+    /// The breakers of an environment. `id` is unique among all environments that use the store, and `settings` has an
+    /// entry for each dependency that has a breaker from the start.
     pub fn new(
         store: S,
         host: W,
         id: &str,
         settings: impl IntoIterator<Item = (String, Settings)>,
     ) -> Self {
-        let environments = settings
-            .into_iter()
-            .map(|(name, settings)| (name, Environment::new(id.to_owned(), settings)))
-            .collect();
-        let environments = Mutex::new(environments);
-        Self { store, host, environments, asking: AsyncMutex::new(()) }
+        let mut environments = BTreeMap::new();
+        for (name, settings) in settings {
+            environments.insert(name, Environment::new(id.to_owned(), settings));
+        }
+        Self {
+            store,
+            host,
+            id: id.to_owned(),
+            environments: Mutex::new(environments),
+            refreshed_at: Mutex::default(),
+            asking: AsyncMutex::new(()),
+        }
     }
 
+    /// Adds the breaker of a dependency that has none so far.
+    pub fn add(&self, dependency: &str, settings: Settings) {
+        let id = self.id.clone();
+        let mut environments = self.locked();
+        environments.entry(dependency.to_owned()).or_insert_with(|| Environment::new(id, settings));
+    }
+
+    /// The store that was given to [`Breakers::new`].
     pub fn store(&self) -> &S {
         &self.store
     }
 
-    /// Leave to call a dependency, for no longer than `limit`. One that has no breaker is always called.
-    /// Given up before it is ready, or dropped without [`Permit::finish`], it has done nothing.
+    /// Permission to call a dependency for at most `limit`. A dependency without a breaker may always be called.
+    /// Nothing has happened if the future is dropped early, or the permit is dropped without [`Permit::finish`].
     ///
     /// # Errors
-    /// [`Wait`]: when to ask again.
+    /// [`Wait`]: why the call may not be made, and when to ask again.
     pub async fn admit(&self, dependency: &str, limit: Duration) -> Result<Permit<'_, S, W>, Wait> {
         let _asking = self.asking.lock().await;
-        for _ in 0..MOST_ASKS {
+        for _ in 0..MOST_REQUESTS {
             let at = self.moment();
             let admission = match self.locked().get_mut(dependency) {
                 Some(environment) => environment.admit(limit, at),
@@ -88,13 +108,13 @@ impl<S: Store, W: Host> Breakers<S, W> {
         Err(Wait { until, reason: WaitReason::Probing, since: None })
     }
 
-    /// To be called at the end of each invocation, when no call is under way: afterwards the environment
-    /// may freeze, for good.
+    /// Writes what is still to be written. It is called at the end of each invocation, when no call is under way.
+    /// Afterwards the environment may freeze and never go on.
     pub async fn end_invocation(&self) {
         let _asking = self.asking.lock().await;
         let dependencies: Vec<String> = self.locked().keys().cloned().collect();
         for dependency in dependencies {
-            for _ in 0..MOST_ASKS {
+            for _ in 0..MOST_REQUESTS {
                 let at = self.moment();
                 let request =
                     self.locked().get_mut(&dependency).and_then(|it| it.end_invocation(at));
@@ -104,26 +124,41 @@ impl<S: Store, W: Host> Breakers<S, W> {
         }
     }
 
-    /// Reads the store where what is known of a breaker is so old, or older: for an environment that makes no
-    /// calls, and is to know all the same what others found out.
-    pub async fn refresh(&self, age: Duration) {
+    /// Reads the store if one of the breakers was last read at least `age` ago, or if there is none and the store was.
+    /// It is for an environment that makes no calls, and still has to learn what others found out. So breakers that
+    /// only the store has are added, with the settings that `settings_of` gives for a dependency.
+    pub async fn refresh(&self, age: Duration, settings_of: impl Fn(&str) -> Settings) {
         let _asking = self.asking.lock().await;
         let now = self.host.now();
-        if self.locked().values().any(|environment| environment.is_older_than(age, now)) {
-            let found = self.store.read().await;
-            self.have_read(found);
+        if !self.is_older_than(age, now) {
+            return;
         }
+        *self.refreshed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        let found = self.store.read().await;
+        for dependency in found.iter().flat_map(BTreeMap::keys) {
+            self.add(dependency, settings_of(dependency));
+        }
+        self.apply_read(found);
     }
 
-    /// What each of them is like now.
+    fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
+        let environments = self.locked();
+        if environments.is_empty() {
+            let refreshed_at = *self.refreshed_at.lock().unwrap_or_else(PoisonError::into_inner);
+            return refreshed_at.is_none_or(|refreshed_at| now.since(refreshed_at) >= age);
+        }
+        environments.values().any(|environment| environment.is_older_than(age, now))
+    }
+
+    /// The status of each breaker, by dependency.
     pub fn status(&self) -> BTreeMap<String, Status> {
         let now = self.host.now();
         let environments = self.locked();
         environments.iter().map(|(name, it)| (name.clone(), it.status(now))).collect()
     }
 
-    /// As [`Breakers::status`], but of those alone that may be other than on most days: of which a failed call is
-    /// known, that are not closed, that an operator moved, or whose store is away.
+    /// The status of the breakers that are not in their usual state: a failed call is known, they are not closed, an
+    /// operator's act is in force, or their store is unavailable. It is a cheaper form of [`Breakers::status`].
     pub fn unusual_status(&self) -> BTreeMap<String, Status> {
         let now = self.host.now();
         let environments = self.locked();
@@ -131,9 +166,9 @@ impl<S: Store, W: Host> Breakers<S, W> {
         unusual.map(|(name, it)| (name.clone(), it.status(now))).collect()
     }
 
-    async fn tell(&self, dependency: &str) {
+    async fn send_requests(&self, dependency: &str) {
         let _asking = self.asking.lock().await;
-        for _ in 0..MOST_ASKS {
+        for _ in 0..MOST_REQUESTS {
             let at = self.moment();
             let request = self.locked().get_mut(dependency).and_then(|it| it.next_request(at));
             let Some(request) = request else { return };
@@ -145,7 +180,7 @@ impl<S: Store, W: Host> Breakers<S, W> {
         let answer = match request {
             Request::Read => {
                 let found = self.store.read().await;
-                return self.have_read(found);
+                return self.apply_read(found);
             }
             Request::Replace { expected, record } => {
                 let replaced = self.store.replace(dependency, expected, &record).await;
@@ -164,13 +199,13 @@ impl<S: Store, W: Host> Breakers<S, W> {
         }
     }
 
-    /// One answer is all breakers' answer.
-    fn have_read(&self, mut found: Result<BTreeMap<String, Snapshot>, StoreUnavailable>) {
+    /// Gives each breaker its part of one answer.
+    fn apply_read(&self, mut found: Result<BTreeMap<String, Snapshot>, StoreUnavailable>) {
         let now = self.host.now();
         for (name, environment) in self.locked().iter_mut() {
             let snapshot = match &mut found {
                 Ok(found) => Ok(found.remove(name).unwrap_or_default()),
-                Err(away) => Err(away.clone()),
+                Err(unavailable) => Err(unavailable.clone()),
             };
             environment.apply_answer(Answer::Read(snapshot), now);
         }
@@ -195,7 +230,7 @@ impl<S: Store, W: Host> Breakers<S, W> {
         self.environments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there may be something to tell the fleet.
+    /// Takes what came of a call. The result is whether something may have to be written.
     fn finish(&self, dependency: &str, pass: &Pass, outcome: Outcome, took: Duration) -> bool {
         let now = self.host.now();
         let mut environments = self.locked();
@@ -206,16 +241,16 @@ impl<S: Store, W: Host> Breakers<S, W> {
 }
 
 impl<S: Store, W: Host> Permit<'_, S, W> {
-    /// Takes what came of the call, and tells the fleet if there is something to tell. The outcome counts even
-    /// if the telling is given up. A call that took more than twice its limit, and four seconds, was frozen
-    /// with its environment, and says nothing.
+    /// Takes what came of the call, and writes to the store if there is something to write. The outcome counts even if
+    /// this future is dropped while it writes. A call that took more than twice its limit and four seconds was frozen
+    /// with its environment, and does not count.
     pub async fn finish(mut self, outcome: Outcome) {
         if let Some(pass) = self.pass.take() {
             let took = self.breakers.host.now().since(self.began);
             let was_frozen = took > lease_length(self.limit);
             let outcome = if was_frozen { Outcome::Ignored } else { outcome };
             if self.breakers.finish(&self.dependency, &pass, outcome, took) {
-                self.breakers.tell(&self.dependency).await;
+                self.breakers.send_requests(&self.dependency).await;
             }
         }
     }

@@ -1,20 +1,27 @@
-//! The reasons for which a breaker opens.
+//! Why a breaker opens.
 
 /// Why a breaker is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
+    /// Too large a share of the calls failed ([`Settings::failure_rate`](crate::Settings::failure_rate)).
     FailureRate,
+    /// Too large a share of the calls was slow ([`Settings::slow_call_rate`](crate::Settings::slow_call_rate)).
     SlowCallRate,
+    /// Too large a share of the answers had nothing for their event
+    /// ([`Settings::absent_rate`](crate::Settings::absent_rate)).
     AbsentRate,
-    /// It was half-open for too long without a decision.
+    /// The breaker was half-open for too long without a decision.
     Undecided,
+    /// An operator forced it open.
     Operator,
 }
 
 impl Cause {
+    /// All causes.
     pub const ALL: [Self; 5] =
         [Self::FailureRate, Self::SlowCallRate, Self::AbsentRate, Self::Undecided, Self::Operator];
 
+    /// The name in stored records and in logs. It never changes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

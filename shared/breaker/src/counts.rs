@@ -1,7 +1,7 @@
-//! Counts of calls, by slots of time.
+//! Counts of calls in slots of time.
 //!
-//! A slot is a tenth of the window's horizon, and is known by its number since the epoch: slots of all
-//! environments are the same ones. The fleet shares as many slots as the horizon has.
+//! A slot is a tenth of the window's horizon. Its number counts the slots since the epoch, so that a slot is the same
+//! in all environments. The fleet shares as many slots as a horizon has.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,43 +10,48 @@ use event::Timestamp;
 
 use crate::{Cause, Settings, Window};
 
-/// Slots that a horizon has, and that the fleet shares.
+/// How many slots a horizon has, and how many the fleet shares.
 pub const SLOTS: u64 = 10;
 
-/// Calls, and what they came to.
+/// How many calls were made, and what came of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Counts {
+    /// All calls.
     pub calls: u32,
-    /// Those of them that failed.
+    /// The calls that failed.
     pub failures: u32,
-    /// Those that took too long, failed or not.
+    /// The calls that took too long, whether they failed or not.
     pub slow: u32,
-    /// Those whose answer had nothing for their event.
+    /// The calls whose answer had nothing for their event.
     pub absent: u32,
 }
 
-/// A slot's number: so many slots of the same length came before it since the epoch.
+/// The number of a slot: how many slots of the same length came before it since the epoch.
 pub type Slot = u64;
 
-/// What the fleet shares of a breaker's calls: of windows of one length, in one life of the breaker.
+/// The calls of one breaker that the fleet shares, for windows of one length.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SharedCounts {
-    /// The [generation](crate::Record::generation) that they belong to.
+    /// The [generation](crate::Record::generation) that these calls belong to.
     pub generation: u64,
-    /// At each place (`slot % SLOTS`) the newest slot that was told of.
+    /// At each place, which is `slot % SLOTS`, the newest slot that was published, and its counts.
     pub places: BTreeMap<u64, (Slot, Counts)>,
 }
 
-/// An environment's counts, to be added to those of the fleet.
+/// An environment's counts that are to be added to those of the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Publication {
+    /// The generation that the calls belong to.
     pub generation: u64,
+    /// The counts to add, by slot.
     pub added: BTreeMap<Slot, Counts>,
-    /// What the environment has read. Nothing is added where another has begun a slot or a generation since.
+    /// The fleet's counts as the environment read them. Nothing is added if another environment has begun a slot or a
+    /// generation since.
     pub seen: SharedCounts,
 }
 
 impl Counts {
+    /// The sum of both counts.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -57,7 +62,7 @@ impl Counts {
         }
     }
 
-    /// Without those that were added before.
+    /// The counts without `added`, which was added before.
     pub(crate) fn minus(self, added: Self) -> Self {
         Self {
             calls: self.calls.saturating_sub(added.calls),
@@ -67,7 +72,7 @@ impl Counts {
         }
     }
 
-    /// Why a breaker trips at them, if it does.
+    /// Why a breaker trips at these counts, if it does.
     #[must_use]
     pub fn cause(self, settings: &Settings) -> Option<Cause> {
         if self.calls < settings.minimum_in_window() {
@@ -76,7 +81,7 @@ impl Counts {
         self.rate_reached(settings, self.calls)
     }
 
-    /// The first rate that is reached when so many calls are the whole.
+    /// The first rate that is reached if `whole` is the number of all calls.
     pub(crate) fn rate_reached(self, settings: &Settings, whole: u32) -> Option<Cause> {
         if self.failures > 0 && settings.failure_rate.is_reached(self.failures, whole) {
             return Some(Cause::FailureRate);
@@ -88,34 +93,36 @@ impl Counts {
         absent.filter(|rate| rate.is_reached(self.absent, whole)).map(|_| Cause::AbsentRate)
     }
 
-    /// Whether something in them counts towards a rate.
+    /// Whether one of the calls counts towards a rate.
     #[must_use]
-    pub fn has_sign(self, settings: &Settings) -> bool {
+    pub(crate) fn has_sign(self, settings: &Settings) -> bool {
         self.failures > 0 || self.slow > 0 || (self.absent > 0 && settings.absent_rate.is_some())
     }
 }
 
 impl Window {
-    /// How long each of its slots is.
+    /// The length of each of its slots.
     #[must_use]
     pub fn slot_length(self) -> Duration {
         self.horizon() / 10
     }
 
+    /// The slot that this time is in.
     #[must_use]
     pub fn slot(self, at: Timestamp) -> Slot {
         let length_ms = u64::try_from(self.slot_length().as_millis()).unwrap_or(u64::MAX).max(1);
         u64::try_from(at.unix_ms()).unwrap_or(0) / length_ms
     }
 
-    /// Whether a slot is within the window. One that is ahead is another clock's present.
+    /// Whether a slot is within the window. A slot that is ahead of `now` comes from another clock and counts as
+    /// present.
     #[must_use]
     pub fn has(self, slot: Slot, now: Timestamp) -> bool {
         self.slot(now).abs_diff(slot) < SLOTS
     }
 
-    /// What the window holds of these slots: all within its time, and of as many calls as it counts,
-    /// the newest.
+    /// The sum of the slots that are within the window. A window of calls takes the newest slots until it has enough
+    /// calls.
     #[must_use]
     pub fn sum(self, slots: &BTreeMap<Slot, Counts>, now: Timestamp) -> Counts {
         let mut sum = Counts::default();
@@ -133,7 +140,7 @@ impl Window {
 }
 
 impl SharedCounts {
-    /// Its slots, if they are of this generation.
+    /// The counts by slot, if they are of this generation; otherwise none.
     #[must_use]
     pub fn slots(&self, generation: u64) -> BTreeMap<Slot, Counts> {
         if self.generation != generation {
@@ -142,7 +149,7 @@ impl SharedCounts {
         self.places.values().copied().collect()
     }
 
-    /// Whether something in those of this generation counts towards a rate.
+    /// Whether one of the calls of this generation counts towards a rate.
     pub(crate) fn has_sign(&self, generation: u64, settings: &Settings) -> bool {
         let mut places = self.places.values();
         self.generation == generation && places.any(|(_, counts)| counts.has_sign(settings))
@@ -150,7 +157,7 @@ impl SharedCounts {
 }
 
 impl Publication {
-    /// What is shared after it; `None` where what is there is not what was seen.
+    /// The shared counts after this publication. `None` if `found` is not as the environment has seen it.
     #[must_use]
     pub fn applied_to(&self, found: &SharedCounts) -> Option<SharedCounts> {
         if found.generation != self.seen.generation {
@@ -173,7 +180,7 @@ impl Publication {
         Some(shared)
     }
 
-    /// Whether it begins the counts of its generation anew.
+    /// Whether it replaces the counts of another generation.
     #[must_use]
     pub fn is_first_of_generation(&self) -> bool {
         self.seen.generation != self.generation
@@ -232,19 +239,19 @@ mod tests {
         assert_eq!(Window::Count(11).sum(&slots, at(9 * 6)), counts(19, 15));
     }
 
+    fn publication(slot: Slot, seen: &SharedCounts) -> Publication {
+        let added = BTreeMap::from([(slot, counts(1, 1))]);
+        Publication { generation: 1, added, seen: seen.clone() }
+    }
+
     #[test]
     fn a_publication_adds_to_a_slot_and_begins_it_where_an_older_one_was() {
-        let publication = |slot, seen: &SharedCounts| Publication {
-            generation: 1,
-            added: BTreeMap::from([(slot, counts(1, 1))]),
-            seen: seen.clone(),
-        };
         let empty = SharedCounts::default();
         let first = publication(5, &empty).applied_to(&empty).unwrap();
         assert_eq!(first.slots(1), BTreeMap::from([(5, counts(1, 1))]));
         let second = publication(5, &first).applied_to(&first).unwrap();
         assert_eq!(second.slots(1), BTreeMap::from([(5, counts(2, 2))]));
-        assert_eq!(second.slots(2), BTreeMap::new(), "another life's counts are nobody's");
+        assert_eq!(second.slots(2), BTreeMap::new(), "counts of another generation do not count");
         let third = publication(15, &second).applied_to(&second).unwrap();
         assert_eq!(third.slots(1), BTreeMap::from([(15, counts(1, 1))]));
         assert_eq!(publication(15, &second).applied_to(&third), None, "another began it");

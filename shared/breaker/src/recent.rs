@@ -1,4 +1,4 @@
-//! The calls that one environment made lately.
+//! The recent calls of one environment.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,15 +7,15 @@ use event::Timestamp;
 use crate::counts::Slot;
 use crate::{Counts, Settings, Window};
 
-/// Calls of one generation, as far as the window looks back.
+/// The calls of one generation that are within the window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Recent {
     window: Window,
-    /// Of a window of calls: each by itself, the oldest first.
+    /// The single calls in a window of calls, the oldest first.
     calls: VecDeque<(Timestamp, Counts)>,
-    /// What these come to, be they too old.
+    /// The sum of `calls`, including those that are too old by now.
     all_calls: Counts,
-    /// Of a window of time.
+    /// The counts in a window of time.
     slots: BTreeMap<Slot, Counts>,
 }
 
@@ -64,14 +64,14 @@ impl Recent {
         self.calls.front().is_some_and(|(at, _)| !self.is_within(*at, now))
     }
 
-    /// Whether the window reaches back to a time. One far ahead is from before the clock went back.
+    /// Whether the window contains this time. A time far ahead was taken before the clock went back, and is outside.
     fn is_within(&self, at: Timestamp, now: Timestamp) -> bool {
         let horizon = self.window.horizon();
         now.since(at) < horizon && at.since(now) < horizon
     }
 
-    /// Whether one of them counts towards a rate, be it too old. Asked before and after each call, it does not
-    /// go through all of them.
+    /// Whether one of the calls counts towards a rate, even if it is too old by now. It is asked before and after each
+    /// call, and therefore does not go through all calls of a window of calls.
     pub(crate) fn has_sign(&self, settings: &Settings) -> bool {
         let mut slots = self.slots.values();
         self.all_calls.has_sign(settings) || slots.any(|counts| counts.has_sign(settings))
@@ -107,7 +107,7 @@ mod tests {
         assert!(!recent.has_sign(&Settings::default()), "the failure is the fourth last");
         recent.add(failed(), at(4));
         assert_eq!(recent.sum(at(4)), Counts { calls: 3, failures: 1, ..Counts::default() });
-        assert_eq!(recent.sum(at(62)).calls, 2, "frozen for a minute, it knows less");
+        assert_eq!(recent.sum(at(62)).calls, 2, "after a minute, older calls do not count");
         assert_eq!(recent.sum(at(64)).calls, 0);
         recent.add(answered(), at(5));
         assert!(recent.has_sign(&Settings::default()), "the failure is the second last");

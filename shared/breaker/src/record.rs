@@ -1,4 +1,4 @@
-//! What the fleet shares of one breaker, and what of it is in force.
+//! The record of a breaker, which the fleet shares, and which part of it is in force.
 
 use std::collections::BTreeMap;
 
@@ -7,102 +7,127 @@ use event::Timestamp;
 use crate::cause::Cause;
 use crate::{Counts, Mode, Settings};
 
-/// One breaker's record in the store. Each write of it is conditional on the version that was read.
+/// The record of one breaker in the store. Each write of it is conditional on the version that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
-    /// One more with each write.
+    /// Raised by 1 with each write; 0 if the record was never written.
     pub version: u64,
+    /// The automatic state, which operators' acts override.
     pub state: State,
-    /// Which life of the breaker it is: each time that it closes, one more. Counts of an earlier one say
-    /// nothing.
+    /// Raised by 1 each time that the breaker closes. Counts of an earlier generation do not count any more.
     pub generation: u64,
-    /// How often it opened in a row, without a lasting recovery in between.
+    /// How often it has opened in a row, without a lasting recovery in between.
     pub opens: u32,
-    /// Since when the dependency is unavailable: when the first of those began.
+    /// Since when the dependency is unavailable: when the first open state of this outage began. `None` while it is
+    /// available.
     pub unavailable_since: Option<Timestamp>,
-    /// What an operator asked for.
+    /// The operator's act that overrides the automatic state, if there is one. It counts until its time is over; see
+    /// [`Record::forced_at`].
     pub forced: Option<Forced>,
 }
 
-/// The automatic state.
+/// The automatic state of a breaker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
+    /// Calls are made.
     Closed {
+        /// When it closed.
         since: Timestamp,
         /// Until then only a share of the calls is let through.
         ramp_ends_at: Timestamp,
     },
+    /// No call is made.
     Open {
+        /// When it opened.
         since: Timestamp,
+        /// When the first probe may be made.
         until: Timestamp,
+        /// Why it opened.
         cause: Cause,
     },
+    /// Probes are made to find out whether the dependency is available again.
     HalfOpen {
+        /// When it became half-open.
         since: Timestamp,
-        /// How many calls decide.
+        /// How many probes decide.
         permitted: u32,
-        /// Permits that are out, by the environment that has them.
+        /// The permits for probes that are in use, by the environment that holds them.
         leases: BTreeMap<EnvironmentId, Lease>,
-        /// What came of those that were used.
+        /// What came of the probes that have ended.
         results: Counts,
     },
 }
 
-/// Names one environment of one function: unique, and of no meaning.
+/// The unique name of one environment of one function. It has no other meaning.
 pub type EnvironmentId = String;
 
-/// Permits for probes, until a time: what is not settled by then is given back.
+/// Permits for probes that an environment holds until a time. Permits that are not settled by then are free again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
+    /// How many probes the environment may make.
     pub permits: u32,
+    /// When the lease ends.
     pub ends_at: Timestamp,
 }
 
-/// An operator's act that lasts.
+/// An operator's act that lasts for some time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Forced {
+    /// What the operator asked for.
     pub to: ForcedState,
+    /// The ARN of the operator.
     pub by: String,
+    /// The reason that the operator gave.
     pub why: String,
+    /// When the operator acted.
     pub since: Timestamp,
-    /// `None`: until it is released.
+    /// When the act ends; `None` if it lasts until an operator releases it.
     pub until: Option<Timestamp>,
 }
 
+/// What an operator can force a breaker to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ForcedState {
     /// No call is made.
     Open,
-    /// Every call is made, and counted.
+    /// Each call is made and counted.
     Closed,
-    /// Every call is made, and none is counted.
+    /// Each call is made, and none is counted.
     Disabled,
 }
 
-/// The state that is in force, by its name.
+/// The name of the state that is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateName {
+    /// See [`State::Closed`].
     Closed,
+    /// See [`State::Open`].
     Open,
+    /// See [`State::HalfOpen`].
     HalfOpen,
+    /// See [`ForcedState::Open`].
     ForcedOpen,
+    /// See [`ForcedState::Closed`].
     ForcedClosed,
+    /// See [`ForcedState::Disabled`] and [`Mode::Disabled`].
     Disabled,
+    /// See [`Mode::MetricsOnly`].
     MetricsOnly,
 }
 
-/// When a breaker lets a call through next.
+/// When a breaker lets the next call through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextCall {
-    /// At once: all calls, a share of them, or a probe whose time has come.
+    /// At once: all calls, a share of them, or a probe that is due.
     Now,
+    /// At this time.
     At(Timestamp),
-    /// When an operator releases it.
+    /// When an operator releases the breaker.
     AfterRelease,
 }
 
 impl Record {
-    /// The record of a breaker while the store holds none.
+    /// The record of a breaker that the store does not hold.
     #[must_use]
     pub fn unwritten() -> Self {
         let epoch = Timestamp::from_unix_ms(0);
@@ -116,13 +141,14 @@ impl Record {
         }
     }
 
-    /// What an operator asked for, unless its time is over.
+    /// The operator's act, unless its time is over at `now`.
     #[must_use]
     pub fn forced_at(&self, now: Timestamp) -> Option<&Forced> {
         self.forced.as_ref().filter(|forced| forced.until.is_none_or(|until| now < until))
     }
 
-    /// What is in force: an operator's act before the settings, and these before the automatic state.
+    /// The state that is in force. An operator's act comes before the settings' mode, and the mode before the automatic
+    /// state.
     #[must_use]
     pub fn state_name(&self, settings: &Settings, now: Timestamp) -> StateName {
         match (self.forced_at(now).map(|forced| forced.to), settings.mode) {
@@ -134,8 +160,7 @@ impl Record {
         }
     }
 
-    /// When it lets a call through next, as far as the record tells: whoever forces or releases it may
-    /// change that.
+    /// When the breaker lets the next call through, as far as the record says. An operator may change that at any time.
     #[must_use]
     pub fn next_call(&self, settings: &Settings, now: Timestamp) -> NextCall {
         let until = match (self.state_name(settings, now), &self.state) {
@@ -155,6 +180,7 @@ impl Record {
 }
 
 impl State {
+    /// The name of the automatic state.
     #[must_use]
     pub fn name(&self) -> StateName {
         match self {
@@ -166,6 +192,7 @@ impl State {
 }
 
 impl StateName {
+    /// The name in stored records, in logs and in answers to operators. It never changes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -181,8 +208,10 @@ impl StateName {
 }
 
 impl ForcedState {
+    /// All that an operator can force.
     pub const ALL: [Self; 3] = [Self::Open, Self::Closed, Self::Disabled];
 
+    /// The name in stored records and in requests of operators. It never changes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -212,7 +241,7 @@ mod tests {
         Some(Forced { to, by, why, since: at(0), until })
     }
 
-    /// At the tenth second.
+    /// Checks when a call is let through, asked ten seconds after the begin.
     #[track_caller]
     fn check(state: State, forced: Option<Forced>, expected: NextCall) {
         let record = Record { version: 1, state, forced, ..Record::unwritten() };
@@ -234,7 +263,7 @@ mod tests {
         check(open(60), forced(ForcedState::Open, Some(at(9))), NextCall::At(at(60)));
         check(open(60), forced(ForcedState::Closed, None), NextCall::Now);
         check(open(60), forced(ForcedState::Disabled, None), NextCall::Now);
-        // A clock that was wrong holds up no one for longer than the longest wait.
+        // A wrong clock delays calls for no longer than the longest wait.
         let longest = Settings::default().wait.longest + crate::CLOCK_SKEW;
         check(open(99_999), None, NextCall::At(at(0).plus(longest)));
         assert!(longest < Duration::from_secs(3_600));
@@ -249,7 +278,7 @@ mod tests {
         }
     }
 
-    /// Records in the store and operators' audit log have these.
+    /// The names are in stored records and in the audit log of operators.
     #[test]
     fn names_are_those_that_were_ever_stored() {
         let causes = ["failure-rate", "slow-call-rate", "absent-rate", "undecided", "operator"];

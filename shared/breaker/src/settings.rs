@@ -1,92 +1,101 @@
-//! When a breaker trips, how long it waits, and what it asks of a recovery.
+//! When a breaker trips, how long it waits, and what it requires of a recovery.
 //!
-//! The terms are resilience4j's, and its defaults where they fit Lambda:
-//! <https://resilience4j.readme.io/docs/circuitbreaker#create-and-configure-a-circuitbreaker>.
-//! Settings are not stored: a deployment that changes them changes nothing of an open breaker.
+//! The terms and most defaults are those of resilience4j:
+//! <https://resilience4j.readme.io/docs/circuitbreaker#create-and-configure-a-circuitbreaker>. Other defaults are
+//! chosen for Lambda, and say why.
+//!
+//! Settings are not stored. A deployment that changes them does not change how long a breaker that is open stays so.
 
 use std::time::Duration;
 
 use event::Timestamp;
 use serde::Deserialize;
 
-/// How far clocks of two environments may be apart. AWS keeps them within a second.
+/// How far the clocks of two environments may differ. AWS keeps them within a second of each other.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
-/// Settings of one dependency's breaker.
+/// The settings of one dependency's breaker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
+    /// Whether the breaker holds calls back, only counts them, or does nothing.
     pub mode: Mode,
+    /// The calls from which rates are calculated.
     pub window: Window,
-    /// Rates of fewer calls say nothing; of a window of calls, its size is enough. resilience4j has 100,
-    /// which few environments see in time.
+    /// Rates are calculated from this many calls on. In a window of calls, a full window is enough. resilience4j's
+    /// default is 100, which few environments reach in time.
     pub minimum_calls: u32,
-    /// The share of calls that failed, at which the breaker trips.
+    /// The share of failed calls at which the breaker trips.
     pub failure_rate: Percent,
-    /// A call that took this long or longer is slow. `None`: no call is.
+    /// A call that took this long or longer is slow. `None` means that no call is.
     pub slow_call: Option<Duration>,
     /// The share of slow calls at which the breaker trips.
     pub slow_call_rate: Percent,
-    /// The share of answers that had nothing for their event (404), at which the breaker trips. `None`:
-    /// they are counted alone. Where most events are known, many unknown ones mean a wrong URL.
+    /// The share of answers that had nothing for their event (404) at which the breaker trips. `None` means that such
+    /// answers are only counted. If a service should know most events, many unknown ones suggest a wrong URL.
     pub absent_rate: Option<Percent>,
+    /// How long the breaker stays open.
     pub wait: OpenWait,
+    /// How the breaker finds out that the dependency is available again.
     pub half_open: HalfOpen,
-    /// After a recovery, the share of calls that are let through grows to all of them in this time, or
-    /// in half of the wait before it where that is shorter.
+    /// After a recovery, the share of calls that are let through rises to all of them within this time, or within half
+    /// of the last wait if that is shorter.
     pub ramp: Duration,
-    /// How old an environment's view of the fleet may be, and how often it tells its own at most. At
-    /// least [`Settings::SHORTEST_REFRESH`].
+    /// How old an environment's view of the fleet may be, and how often it publishes its calls at most. It is at least
+    /// [`Settings::SHORTEST_REFRESH`].
     pub refresh: Duration,
 }
 
-/// What the automatic states do.
+/// What a breaker does by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
+    /// Calls are counted, and are held back while it is open.
     #[default]
     Enforced,
-    /// Calls are counted, and never held back.
+    /// Calls are counted and never held back.
     MetricsOnly,
     /// Calls are neither counted nor held back.
     Disabled,
 }
 
-/// Which calls count.
+/// The calls from which rates are calculated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Window {
-    /// The last so many, none of them older than [`Window::COUNT_HORIZON`]: an environment may have been
-    /// frozen since.
+    /// The last calls, this many of them. None is older than [`Window::COUNT_HORIZON`], because the environment may
+    /// have been frozen since.
     Count(u32),
-    /// Those of so long.
+    /// The calls of the last period of this length.
     Time(Duration),
 }
 
-/// How long a breaker stays open before it asks again.
+/// How long a breaker stays open before a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OpenWait {
+    /// The wait when it opens for the first time.
     pub first: Duration,
-    /// Each time that it opens again, it waits twice as long, up to this.
+    /// The longest wait. Each time that it opens again, the wait is doubled up to this.
     pub longest: Duration,
-    /// Closed for so long, the next wait is the first again.
+    /// If it was closed for at least this long, the next wait is the first one again.
     pub recovery: Duration,
 }
 
-/// What decides whether the dependency is back.
+/// How a half-open breaker decides whether the dependency is available again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HalfOpen {
-    /// Calls of the whole fleet that decide, by the same rates. resilience4j has 10: ours come from
-    /// events that wait, and each of these may wait again.
+    /// How many probes of the whole fleet decide, by the same rates as above. resilience4j's default is 10. Here a
+    /// probe delays an event, and each failed one delays it again, so the default is lower.
     pub permitted_calls: u32,
-    /// Half-open for so long without a decision, what is known decides: it closes if the calls that were
-    /// made did well, and opens again if they did not, or if there was none.
+    /// How long it may be half-open without a decision. After that the probes so far decide: it closes if they did
+    /// well, and opens again if they did not, or if there were none.
     pub longest: Duration,
 }
 
-/// A share, from 1 to 100.
+/// A share in percent, from 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "u8")]
 pub struct Percent(u8);
 
+/// A number that is not a percentage from 1 to 100.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found} is no share; expected a percentage from 1 to 100")]
 pub struct NoPercent {
@@ -94,9 +103,10 @@ pub struct NoPercent {
 }
 
 impl Percent {
+    /// The whole, 100 %.
     pub const ALL: Self = Self(100);
 
-    /// Whether `part` of `whole` is this share or more.
+    /// Whether `part` is at least this share of `whole`.
     #[must_use]
     pub fn is_reached(self, part: u32, whole: u32) -> bool {
         u64::from(part) * 100 >= u64::from(self.0) * u64::from(whole)
@@ -116,10 +126,10 @@ impl TryFrom<u8> for Percent {
 }
 
 impl Window {
-    /// The last calls tell of now only if they are not older.
+    /// How old the calls in a window of calls may be. Older calls say nothing about the present.
     pub const COUNT_HORIZON: Duration = Duration::from_secs(60);
 
-    /// How far back it reaches.
+    /// How far back the window reaches.
     #[must_use]
     pub fn horizon(self) -> Duration {
         match self {
@@ -130,24 +140,24 @@ impl Window {
 }
 
 impl Settings {
-    /// When an open breaker's wait is over for an environment that has seen it open since `seen_since`, by
-    /// the environment's own clock.
+    /// When the wait of an open breaker is over for an environment that has seen it open since `seen_since`, by the
+    /// environment's own clock.
     ///
-    /// The clock that wrote `until` may be wrong. The wait therefore ends at the latest after the longest wait,
-    /// counted from `seen_since`.
+    /// The clock that wrote `until` may be wrong. Therefore the wait ends at the latest after the longest wait, counted
+    /// from `seen_since`.
     pub(crate) fn open_until(&self, until: Timestamp, seen_since: Timestamp) -> Timestamp {
         let longest = self.wait.longest.saturating_add(CLOCK_SKEW);
         until.min(seen_since.plus(longest))
     }
 
-    /// No interval between reads is shorter, whatever is configured.
+    /// The shortest interval between two reads of the store, whatever is configured.
     pub const SHORTEST_REFRESH: Duration = Duration::from_millis(100);
 
     pub(crate) fn refresh_interval(&self) -> Duration {
         self.refresh.max(Self::SHORTEST_REFRESH)
     }
 
-    /// As many calls as rates need: a window of calls never holds more than its size.
+    /// How many calls a rate needs. A window of calls never holds more than its size.
     pub(crate) fn minimum_in_window(&self) -> u32 {
         match self.window {
             Window::Count(size) => self.minimum_calls.min(size).max(1),
@@ -178,9 +188,8 @@ impl Default for Settings {
     }
 }
 
-/// A wait between half of and the whole of this one. `roll` is any number, and spreads the waits of those who
-/// began together: "Equal Jitter" of
-/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+/// A wait between half of `whole` and all of it. `roll` is any number; it spreads the waits of those who began at the
+/// same time. This is "Equal Jitter" of <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
 #[must_use]
 pub fn equal_jitter(whole: Duration, roll: u64) -> Duration {
     let half_ms = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
@@ -188,14 +197,14 @@ pub fn equal_jitter(whole: Duration, roll: u64) -> Duration {
 }
 
 impl OpenWait {
-    /// The wait of the `opens`th time in a row (at least 1): between half of and the whole of
-    /// `first · 2^(opens - 1)`, at most `longest`, as [`equal_jitter`] spreads them.
+    /// The wait when the breaker opens for the `opens`th time in a row, counted from 1. It is between half and all of
+    /// `first · 2^(opens - 1)`, or of `longest` if that is shorter, spread by [`equal_jitter`].
     #[must_use]
     pub fn of(&self, opens: u32, roll: u64) -> Duration {
         equal_jitter(self.whole(opens), roll)
     }
 
-    /// The same without jitter.
+    /// The same wait without jitter.
     #[must_use]
     pub fn whole(&self, opens: u32) -> Duration {
         let doublings = opens.saturating_sub(1).min(16);

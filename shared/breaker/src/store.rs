@@ -1,4 +1,4 @@
-//! The port to where the fleet's breakers are kept.
+//! The port to the store of the fleet's breakers.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,48 +9,54 @@ use crate::{Publication, Record, SharedCounts, Window};
 /// What the store holds of one breaker.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Snapshot {
+    /// The breaker's record; absent if it was never written, or was deleted.
     pub record: Option<Record>,
-    /// By the length of their windows: two versions of the settings count apart.
+    /// The shared counts, by the horizon of their window. During a deployment two versions of the settings may differ
+    /// in it, and they count separately.
     pub counts: BTreeMap<Duration, SharedCounts>,
 }
 
-/// A store could not be asked, or did not answer in time.
+/// The store could not be asked, or did not answer in time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("the breakers' table: {reason}")]
 pub struct StoreUnavailable {
+    /// What went wrong, for a log.
     pub reason: String,
 }
 
-/// What became of a record that was to be replaced.
+/// What came of a write of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum ReplaceOutcome {
+    /// It was written.
     Written,
-    /// It was not of the expected version, but this; or there is none.
+    /// It was not written, because the stored record has another version. It is this one; `None` if there is none.
     Conflict(Option<Record>),
-    /// It may have been written, or may be yet.
+    /// It may have been written, or may still be.
     Unknown(StoreUnavailable),
 }
 
-/// What became of counts that were to be added.
+/// What came of adding counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PublishOutcome {
+    /// They were added.
     Added,
-    /// The counts are not as they were seen.
+    /// They were not added, because the stored counts are not as the environment had seen them.
     Conflict,
-    /// They may have been added, or may be yet. They are not told again: twice would be worse than never.
+    /// They may have been added, or may still be. They are not sent again: to count a call twice is worse than not to
+    /// count it.
     Unknown(StoreUnavailable),
 }
 
-/// A strongly consistent store of records and counts, by breakers' names. It gives up soon: a breaker
-/// must not hold up its calls.
+/// A strongly consistent store of records and counts, by the names of breakers. It gives up after a short time, because
+/// a breaker must not delay its calls.
 pub trait Store: Send + Sync {
-    /// All of the breakers that the store holds, of one moment as far as it can be.
+    /// Reads all breakers that the store holds, from the same moment as far as possible.
     fn read(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<String, Snapshot>, StoreUnavailable>> + Send;
 
-    /// Writes a record, provided that the one in its place is of this version; 0 is of none.
+    /// Writes a record if the stored one has the expected version; version 0 means that there is none.
     fn replace(
         &self,
         breaker: &str,
@@ -58,7 +64,7 @@ pub trait Store: Send + Sync {
         record: &Record,
     ) -> impl Future<Output = ReplaceOutcome> + Send;
 
-    /// Adds counts as [`Publication::applied_to`] says, all or none.
+    /// Adds counts as [`Publication::applied_to`] says: all of them or none.
     fn publish(
         &self,
         breaker: &str,

@@ -6,20 +6,21 @@
 //! | open, its wait over | an environment leases permits | half-open |
 //! | half-open | an environment leases permits that are free | half-open |
 //! | half-open | results settle, and leave it undecided | half-open |
-//! | half-open | results settle: a rate is reached, whatever the rest would do | open, for longer |
+//! | half-open | results settle: a rate is reached, whatever the other probes do | open, for longer |
 //! | half-open | results settle: no rate can be reached any more | closed, ramping |
-//! | half-open for too long, and the results so far reach no rate | anyone sees it | closed, ramping |
-//! | half-open for too long, and they do, or there is none | anyone sees it | open, for longer |
+//! | half-open for too long, and the results so far reach no rate | any environment notices | closed, ramping |
+//! | half-open for too long, and they reach one, or there are none | any environment notices | open, for longer |
 //! | any | an operator forces it open | forced-open; afterwards open, its wait over |
 //! | any | an operator forces it closed | forced-closed; afterwards closed |
 //! | any | an operator disables it | disabled; afterwards as it was |
 //! | forced or disabled | an operator releases it, or the act's time is over | as above |
 //! | any | an operator resets it | closed |
 //!
-//! All else is [`IllegalTransition`]. Under an operator's act nothing happens by itself.
+//! Any other combination is [`IllegalTransition`]. While an operator's act is in force, nothing else changes the record.
 //!
-//! Times in a record are of the clock that wrote it, which may be wrong. So that it holds up no one for
-//! long, an environment says since when it has seen the state, by its own clock, and that counts too.
+//! The times in a record come from the clock of the environment that wrote it, and that clock may be wrong. Each
+//! environment therefore also says since when it has seen the present state, by its own clock. With that, a wrong
+//! clock delays calls only for a limited time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,62 +32,84 @@ use crate::{Cause, Counts, EnvironmentId, Forced, ForcedState, Lease, Record, Se
 /// Something that may change a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
+    /// A rate is reached.
     Trip {
+        /// Which one.
         cause: Cause,
     },
-    /// An environment wants up to so many permits for probes, which end by a time.
+    /// An environment wants permits for probes.
     Lease {
+        /// The environment that wants them.
         environment: EnvironmentId,
+        /// The most permits that it wants.
         wanted: u32,
+        /// When its lease is to end.
         ends_at: Timestamp,
-        /// Since when it has seen the breaker in its state.
+        /// Since when the environment has seen the breaker in its present state.
         seen_since: Timestamp,
     },
-    /// What came of an environment's probes. Its permits that were not used are given back.
+    /// An environment's probes have ended. Permits that it did not use are free again.
     Settle {
+        /// The environment that made the probes.
         environment: EnvironmentId,
+        /// What came of them.
         results: Counts,
     },
-    /// Nobody has decided for too long.
+    /// The breaker has been half-open for too long without a decision.
     Expire {
         /// Since when the environment has seen the breaker half-open.
         seen_since: Timestamp,
     },
+    /// An operator forces a state.
     Force(Forced),
+    /// An operator ends the act that is in force.
     Release,
+    /// An operator closes the breaker, ends any act, and forgets how often it had opened.
     Reset,
 }
 
-/// When something happens, and a number that nobody chose: it spreads waits.
+/// The time at which something happens, and a random number that spreads waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
+    /// The time by the environment's own clock.
     pub now: Timestamp,
+    /// Any number.
     pub roll: u64,
 }
 
-/// The record, as it is, does not let that happen.
+/// Why an event cannot change a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalTransition {
-    #[error("the breaker is {state}, and does not change so from there")]
-    State { state: &'static str },
+    /// The event is not legal in the breaker's state.
+    #[error("the breaker is {state}, which does not allow this")]
+    State {
+        /// The name of that state.
+        state: &'static str,
+    },
+    /// An operator's act is in force, and nothing else changes the record.
     #[error("an operator's act is in force")]
     Forced,
+    /// There is no operator's act to release.
     #[error("no operator's act is in force")]
     NotForced,
+    /// The breaker is open and its wait is not over.
     #[error("the breaker's wait is not over")]
     Waiting,
+    /// All permits for probes are used or leased.
     #[error("no permit is free")]
     NoPermit,
+    /// The environment that settles probes has no lease: it has ended, or the breaker's state has changed.
     #[error("the environment has no lease")]
     NoLease,
+    /// The breaker has not been half-open for long enough to decide without more probes.
     #[error("the breaker has not been half-open for that long")]
     TooEarly,
 }
 
-/// The record after an event, of the next version.
+/// The record after an event, with the next version.
 ///
 /// # Errors
-/// [`IllegalTransition`], when the table above has no such line.
+/// [`IllegalTransition`] if the table above has no such line.
 pub fn step(
     record: &Record,
     event: Event,
@@ -97,11 +120,11 @@ pub fn step(
     if !is_of_operator && record.forced_at(at.now).is_some() {
         return Err(IllegalTransition::Forced);
     }
-    // 0 is the version of no record.
+    // Version 0 means that there is no record, so it is skipped.
     let version = record.version.checked_add(1).unwrap_or(1);
     let mut next = Record { version, ..record.clone() };
     if !is_of_operator {
-        // Its time is over.
+        // There may still be an act whose time is over.
         next.forced = None;
     }
     match event {
@@ -142,7 +165,7 @@ fn trip(
     Ok(())
 }
 
-/// Whether it has been half-open for too long, by the clock that wrote since when, or by one's own.
+/// Whether the breaker has been half-open for too long, by the clock that wrote `since` or by one's own.
 pub(crate) fn is_half_open_too_long(
     since: Timestamp,
     seen_since: Timestamp,
@@ -152,7 +175,7 @@ pub(crate) fn is_half_open_too_long(
     since.min(seen_since).plus(settings.half_open.longest) <= now
 }
 
-/// An open breaker becomes half-open once its wait is over; one that is half-open stays so for a time.
+/// An open breaker becomes half-open once its wait is over. A half-open one stays so until it is too long.
 fn begin_half_open(
     next: &mut Record,
     seen_since: Timestamp,
@@ -178,7 +201,7 @@ fn begin_half_open(
     }
 }
 
-/// Leases as many of the permits that are wanted as are neither used nor out.
+/// Leases the free permits, as many as are wanted: those that are neither used nor leased.
 fn lease(
     next: &mut Record,
     environment: EnvironmentId,
@@ -221,7 +244,7 @@ fn settle(
     Ok(())
 }
 
-/// What probes say of a dependency.
+/// What the probes say about the dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Undecided,
@@ -229,8 +252,8 @@ enum Verdict {
     Unavailable(Cause),
 }
 
-/// Decided as soon as the calls that are still permitted could not change it. (resilience4j waits for
-/// all of them, and decides the same.)
+/// Decides as soon as the probes that are still permitted cannot change the decision. resilience4j waits for all of
+/// them, and decides the same.
 fn verdict(results: Counts, permitted: u32, settings: &Settings) -> Verdict {
     if let Some(cause) = results.rate_reached(settings, permitted) {
         return Verdict::Unavailable(cause);
@@ -248,7 +271,7 @@ fn verdict(results: Counts, permitted: u32, settings: &Settings) -> Verdict {
     }
 }
 
-/// What is known decides. With few calls that is fewer than are permitted: a breaker that waited for the
+/// Decides by the probes so far. With few calls they are fewer than are permitted, and a breaker that waited for the
 /// rest of them would never close.
 fn expire(
     next: &mut Record,
@@ -271,8 +294,8 @@ fn expire(
 
 fn force(next: &mut Record, forced: Forced, now: Timestamp) {
     match forced.to {
-        // Once it is released, probes say whether the dependency is there: at once, but not beside those that were
-        // under way when it was forced open first.
+        // Once it is released, probes are made at once. But they wait for the end of the probes that were under way
+        // when it was first forced open, so that there are never more than are permitted.
         ForcedState::Open => {
             let until = match next.state {
                 State::Open { until, cause: Cause::Operator, .. } => until,
@@ -290,8 +313,8 @@ fn force(next: &mut Record, forced: Forced, now: Timestamp) {
     next.forced = Some(forced);
 }
 
-/// Opens it for a wait, and for as long as probes may be under way: those that follow it would be too many
-/// beside them.
+/// Opens the breaker for a wait, and for as long as probes may be under way. Otherwise the next probes could be made
+/// beside these, and would be more than are permitted.
 fn open(next: &mut Record, cause: Cause, at: Moment, settings: &Settings) {
     next.opens = next.opens.saturating_add(1);
     let wait_ends = at.now.plus(settings.wait.of(next.opens, at.roll));
@@ -300,20 +323,20 @@ fn open(next: &mut Record, cause: Cause, at: Moment, settings: &Settings) {
     next.state = State::Open { since: at.now, until, cause };
 }
 
-/// When the last lease that is out ends.
+/// When the last lease ends, if there is one.
 fn leases_end(state: &State) -> Option<Timestamp> {
     let State::HalfOpen { leases, .. } = state else { return None };
     leases.values().map(|lease| lease.ends_at).max()
 }
 
-/// Closes it after probes did well: calls ramp up.
+/// Closes the breaker after probes did well; the calls ramp up.
 fn recover(next: &mut Record, now: Timestamp, settings: &Settings) {
     let wait = settings.wait.whole(next.opens);
     close(next, now, settings.ramp.min(wait / 2));
 }
 
-/// Probes that are under way are calls like any other from now on, and those that follow when it opens again do not
-/// wait for them: a closed breaker may have let any number of calls through beside them.
+/// Closes the breaker. Probes that are under way become calls like any other. If it opens again, the next probes do not
+/// wait for them, because a closed breaker may have let any number of other calls through.
 fn close(next: &mut Record, now: Timestamp, ramp: Duration) {
     next.state = State::Closed { since: now, ramp_ends_at: now.plus(ramp) };
     next.generation = next.generation.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! The store in memory passes the suite that the real one passes.
+//! The in-memory store passes the same conformance suite as the real one.
 
 use testkit::{MemoryBreakers, breaker_conformance, polling_conformance};
 

@@ -1,44 +1,33 @@
-//! All contracts that a function was shipped with.
+//! All contracts of a deployment, with the checks that need more than one of them.
+
+mod entry;
+mod error;
+mod per_dataset;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use event::{Code, Failure};
 
-use crate::{
-    Contract, ContractError, Dependencies, DependenciesError, Dependency, TableMode, TableSink,
-    Target,
-};
+use self::entry::Entry;
+use crate::{CanaryCount, Contract, Dependencies, Dependency, TableMode, TableSink, Target};
 
-/// Contracts by dataset.
+pub use self::entry::{ContractFiles, ContractTexts};
+pub use self::error::CatalogError;
+pub use self::per_dataset::PerDataset;
+
+/// All contracts of a deployment, by dataset, with the dependencies that they declare. Clones share the contracts.
+///
+/// A contract is either read when it is [added](Catalog::add), or [later](Catalog::add_later), when it is first needed.
+/// A function adds all of them later. So its start does not depend on how many there are, and a contract that cannot be
+/// used stops the events of its own dataset only.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    contracts: BTreeMap<String, Contract>,
+    entries: BTreeMap<String, Arc<Entry>>,
     dependencies: Dependencies,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    #[error("{folder}/contract.yaml: {source}")]
-    Contract {
-        folder: String,
-        #[source]
-        source: Box<ContractError>,
-    },
-    #[error("{folder}/contract.yaml: its dataset is `{dataset}`; folder and dataset have one name")]
-    Name { folder: String, dataset: String },
-    #[error(
-        "{folder}/contract.yaml: its sink `{sink}` deletes rows of `{rows_of}`, which upserts none by a sink of that name"
-    )]
-    Rows { folder: String, sink: String, rows_of: String },
-    #[error(transparent)]
-    Dependencies(#[from] DependenciesError),
-    #[error(
-        "{folder}/contract.yaml: `{user}` names the dependency `{dependency}`, which dependencies.yaml does not declare; it declares {declared}"
-    )]
-    Undeclared { folder: String, user: String, dependency: String, declared: String },
-}
-
-/// An enricher or a sink, and whom it calls.
+/// An enricher or a sink, and the dependency that it calls.
 struct User<'a> {
     name: &'a str,
     dependency: &'a str,
@@ -58,7 +47,7 @@ impl Contract {
         users
     }
 
-    /// The dependencies that its enrichers and HTTP sinks name, each as often as it is named.
+    /// The names of the dependencies of its enrichers and HTTP sinks. A dependency of two of them is listed twice.
     #[must_use]
     pub fn dependencies(&self) -> Vec<String> {
         self.users_of_dependencies().into_iter().map(|user| user.dependency.to_owned()).collect()
@@ -66,66 +55,83 @@ impl Contract {
 }
 
 impl Catalog {
-    /// Adds the contract of one folder: its `contract.yaml` and its other files, by name.
+    /// Adds the contract of one folder. `yaml` is the text of its `contract.yaml`, and `files` has the texts of the
+    /// schema files beside it, by name.
     ///
     /// # Errors
-    /// When the contract is not valid, or not its folder's.
+    /// [`CatalogError::Contract`] if the contract is not valid, [`CatalogError::Name`] if the folder does not have the
+    /// name of the dataset.
     pub fn add(
         &mut self,
         folder: &str,
         yaml: &str,
         files: &BTreeMap<String, String>,
     ) -> Result<(), CatalogError> {
-        let contract = Contract::parse(yaml, files).map_err(|source| CatalogError::Contract {
-            folder: folder.to_owned(),
-            source: Box::new(source),
-        })?;
-        if contract.dataset != folder {
-            let dataset = contract.dataset;
-            return Err(CatalogError::Name { folder: folder.to_owned(), dataset });
-        }
-        self.contracts.insert(folder.to_owned(), contract);
+        let contract = entry::parse(folder, yaml, files)?;
+        self.entries.insert(folder.to_owned(), Arc::new(Entry::Given(Box::new(contract))));
         Ok(())
     }
 
-    /// Takes what `dependencies.yaml` declares.
+    /// Adds the contract of one folder, which is read from `files` when it is first needed.
+    pub fn add_later(&mut self, folder: &str, files: Arc<dyn ContractFiles>) {
+        self.entries.insert(folder.to_owned(), Arc::new(Entry::later(files)));
+    }
+
+    /// Reads the text of `dependencies.yaml`, and replaces the dependencies that were declared before.
     ///
     /// # Errors
-    /// When it is not valid.
+    /// [`CatalogError::Dependencies`] if it is not valid.
     pub fn declare_dependencies(&mut self, yaml: &str) -> Result<(), CatalogError> {
         self.dependencies = Dependencies::parse(yaml)?;
         Ok(())
     }
 
-    /// How a dependency is called: as it is declared, or with the defaults.
+    /// The dependencies that `dependencies.yaml` declares.
+    #[must_use]
+    pub fn declared_dependencies(&self) -> &Dependencies {
+        &self.dependencies
+    }
+
+    /// The settings of a dependency. One that is not declared has the defaults.
     #[must_use]
     pub fn dependency(&self, name: &str) -> Dependency {
         self.dependencies.of(name)
     }
 
-    /// Every dependency that is declared, or that an enricher or an HTTP sink names.
+    /// The settings of every dependency that is declared or that an enricher or an HTTP sink names, by name. All
+    /// contracts are read for it.
     #[must_use]
     pub fn dependencies(&self) -> BTreeMap<String, Dependency> {
         let mut names: BTreeSet<&str> = self.dependencies.names().collect();
-        for contract in self.contracts.values() {
+        for contract in self.iter() {
             names.extend(contract.users_of_dependencies().into_iter().map(|user| user.dependency));
         }
         names.into_iter().map(|name| (name.to_owned(), self.dependency(name))).collect()
     }
 
-    /// What contracts say of each other, and of dependencies.
+    /// Checks what contracts say about each other and about dependencies. A contract that was added
+    /// [later](Catalog::add_later) is also checked when it is first needed.
     ///
     /// # Errors
-    /// When one deletes rows that no other writes: only an upserted row has one version that a deletion
-    /// can be older than. When one names a dependency that is not declared.
+    /// The first contract that cannot be used. [`CatalogError::Rows`] if a sink deletes rows that no sink of the same
+    /// name upserts in the dataset that it names. Only an upserted row has one version that a deletion can be compared
+    /// with. [`CatalogError::Undeclared`] if an enricher or a sink names a dependency that is not declared.
     pub fn check(&self) -> Result<(), CatalogError> {
-        for contract in self.contracts.values() {
-            self.check_dependencies(contract)?;
+        for (dataset, entry) in &self.entries {
+            let contract = entry.contract(dataset).map_err(Clone::clone)?;
+            self.check_contract(contract)?;
+            check_zone(contract)?;
         }
-        self.check_deleted_rows()
+        Ok(())
     }
 
-    /// What has no dependency but its own name need not be declared.
+    /// Checks what one contract says about others and about dependencies.
+    fn check_contract(&self, contract: &Contract) -> Result<(), CatalogError> {
+        self.check_dependencies(contract)?;
+        self.check_deleted_rows(contract)
+    }
+
+    /// An enricher or a sink whose dependency has its own name needs no declaration.
     fn check_dependencies(&self, contract: &Contract) -> Result<(), CatalogError> {
         for User { name: user, dependency } in contract.users_of_dependencies() {
             if user != dependency && !self.dependencies.declares(dependency) {
@@ -143,128 +149,91 @@ impl Catalog {
         Ok(())
     }
 
-    fn check_deleted_rows(&self) -> Result<(), CatalogError> {
-        for contract in self.contracts.values() {
-            for sink in &contract.sinks {
-                let Target::Table(TableSink { mode: TableMode::Delete { rows_of, .. }, .. }) =
-                    &sink.target
-                else {
-                    continue;
-                };
-                let other = self.contracts.get(rows_of).into_iter().flat_map(|it| &it.sinks);
-                let mut same = other.filter(|other| other.name == sink.name);
-                if !same.any(|other| other.target.is_upserted()) {
-                    return Err(CatalogError::Rows {
-                        folder: contract.dataset.clone(),
-                        sink: sink.name.clone(),
-                        rows_of: rows_of.clone(),
-                    });
-                }
+    fn check_deleted_rows(&self, contract: &Contract) -> Result<(), CatalogError> {
+        for sink in &contract.sinks {
+            let Target::Table(TableSink { mode: TableMode::Delete { rows_of, .. }, .. }) =
+                &sink.target
+            else {
+                continue;
+            };
+            if !self.upserts(rows_of, &sink.name) {
+                return Err(CatalogError::Rows {
+                    folder: contract.dataset.clone(),
+                    sink: sink.name.clone(),
+                    rows_of: rows_of.clone(),
+                });
             }
         }
         Ok(())
     }
 
+    /// Whether a dataset upserts rows by a sink of this name.
+    fn upserts(&self, dataset: &str, sink: &str) -> bool {
+        let entry = self.entries.get(dataset);
+        let contract = entry.and_then(|entry| entry.contract(dataset).ok());
+        let mut sinks = contract.into_iter().flat_map(|contract| &contract.sinks);
+        sinks.any(|other| other.name == sink && other.target.is_upserted())
+    }
+
+    /// The contract of a dataset.
+    ///
     /// # Errors
-    /// [`Code::UnknownDataset`], permanent, naming the datasets that are known.
+    /// [`Code::UnknownDataset`], permanent, if there is none. The reason lists at most 20 of the datasets that have a
+    /// contract. [`Code::ContractBroken`], transient, if it was added [later](Catalog::add_later) and cannot be used:
+    /// the next deployment may mend it.
     pub fn get(&self, dataset: &str) -> Result<&Contract, Failure> {
-        self.contracts.get(dataset).ok_or_else(|| {
+        let Some(entry) = self.entries.get(dataset) else {
             let asked: String = dataset.chars().take(64).collect();
-            let known: Vec<&str> = self.contracts.keys().map(String::as_str).take(20).collect();
+            let known: Vec<&str> = self.entries.keys().map(String::as_str).take(20).collect();
             let reason = format!("no contract for `{asked}`; known: {}", known.join(", "));
-            Failure::permanent(Code::UnknownDataset, reason)
+            return Err(Failure::permanent(Code::UnknownDataset, reason));
+        };
+        self.usable(dataset, entry)
+            .map_err(|error| Failure::transient(Code::ContractBroken, error.to_string()))
+    }
+
+    fn usable<'a>(
+        &self,
+        dataset: &str,
+        entry: &'a Entry,
+    ) -> Result<&'a Contract, &'a CatalogError> {
+        entry.checked(dataset, |contract| self.check_contract(contract))
+    }
+
+    /// What canary versions would have refused, since this was asked last.
+    pub fn take_canary_counts(&self) -> impl Iterator<Item = CanaryCount> {
+        self.entries.values().filter_map(|entry| {
+            let contract = entry.contract_so_far()?;
+            contract.canary_tally.take(&contract.dataset, &contract.versions)
         })
     }
 
+    /// The contracts that can be used, in the alphabetical order of their datasets. Those that were not needed before
+    /// are read now.
     pub fn iter(&self) -> impl Iterator<Item = &Contract> {
-        self.contracts.values()
+        self.results().flatten()
     }
 
+    /// As [`Catalog::iter`], with the reasons why the other contracts cannot be used.
+    pub fn results(&self) -> impl Iterator<Item = Result<&Contract, &CatalogError>> {
+        self.entries.iter().map(|(dataset, entry)| self.usable(dataset, entry))
+    }
+
+    /// Whether no contract was added. Declared dependencies do not count.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.contracts.is_empty()
+        self.entries.is_empty()
     }
+}
+
+/// Checks that the time zone of a contract is known. Functions find that out with the first event, so that those that read
+/// no event times do not need the database of time zones.
+fn check_zone(contract: &Contract) -> Result<(), CatalogError> {
+    contract.keys.event_time.check_zone().map_err(|source| CatalogError::Contract {
+        folder: contract.dataset.clone(),
+        source: Arc::new(source),
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn catalog(contracts: &[(&str, &str)]) -> Catalog {
-        let files =
-            BTreeMap::from([("v1.schema.json".to_owned(), r#"{"type":"object"}"#.to_owned())]);
-        let mut catalog = Catalog::default();
-        for (dataset, sink) in contracts {
-            let yaml = format!(
-                "
-dataset: {dataset}
-description: Rows
-owner: team
-schema: {{version: 1, file: v1.schema.json}}
-keys: {{idempotency: [/id], business: [/id], event_time: /at}}
-sinks: [{{kind: table, {sink}}}]
-"
-            );
-            catalog.add(dataset, &yaml, &files).unwrap();
-        }
-        catalog
-    }
-
-    #[test]
-    fn a_catalog_knows_what_was_added_to_it() {
-        assert!(Catalog::default().is_empty());
-        let catalog = catalog(&[("orders", "name: rows"), ("gone", "name: rows")]);
-        assert!(!catalog.is_empty());
-        let datasets: Vec<&str> = catalog.iter().map(|it| it.dataset.as_str()).collect();
-        assert_eq!(datasets, ["gone", "orders"]);
-        let failure = catalog.get("trains").unwrap_err();
-        assert_eq!(failure.code, Code::UnknownDataset);
-        assert!(failure.reason.contains("`trains`; known: gone, orders"), "{failure}");
-    }
-
-    #[test]
-    fn a_dependency_that_is_named_is_declared() {
-        let sink = (
-            "orders",
-            "name: rows}, {kind: http, name: partner, url: http://a.test/, dependency: crm",
-        );
-        let mut catalog = catalog(&[sink]);
-        let error = catalog.check().unwrap_err().to_string();
-        let expected = "orders/contract.yaml: `partner` names the dependency `crm`, which";
-        assert!(error.starts_with(expected) && error.ends_with("it declares none"), "{error}");
-        catalog.declare_dependencies("dependencies: {crm: {longest_wait_s: 60}}").unwrap();
-        catalog.check().unwrap();
-        assert_eq!(catalog.dependency("crm").longest_wait.as_secs(), 60);
-        assert_eq!(catalog.dependency("partner"), Dependency::default());
-        let names = |catalog: &Catalog| catalog.dependencies().into_keys().collect::<Vec<_>>();
-        assert_eq!(names(&catalog), ["crm"]);
-        catalog.declare_dependencies("dependencies: {crm: {longest_wait_s: 60}, erp: {}}").unwrap();
-        assert_eq!(names(&catalog), ["crm", "erp"], "declared, be it named or not");
-        assert_eq!(catalog.dependencies()["crm"].longest_wait.as_secs(), 60);
-        assert!(catalog.declare_dependencies("dependencies: {crm: {longest_wait_s: 1}}").is_err());
-    }
-
-    #[test]
-    fn what_is_declared_nowhere_is_a_dependency_by_its_own_name() {
-        let sink = ("orders", "name: rows}, {kind: http, name: partner, url: http://a.test/");
-        let catalog = catalog(&[sink]);
-        catalog.check().unwrap();
-        let expected = BTreeMap::from([("partner".to_owned(), Dependency::default())]);
-        assert_eq!(catalog.dependencies(), expected);
-    }
-
-    #[test]
-    fn rows_are_deleted_only_where_another_dataset_upserts_them() {
-        const DELETE: (&str, &str) = ("gone", "name: rows, mode: delete, rows_of: orders");
-        assert!(catalog(&[DELETE, ("orders", "name: rows, mode: upsert")]).check().is_ok());
-        for other in [
-            ("orders", "name: others, mode: upsert"),
-            ("orders", "name: rows, mode: merge, attributes: {a: /a}"),
-            ("orders", "name: rows"),
-            ("others", "name: rows, mode: upsert"),
-        ] {
-            let error = catalog(&[DELETE, other]).check().unwrap_err().to_string();
-            assert!(error.starts_with("gone/contract.yaml: its sink `rows` deletes"), "{error}");
-        }
-    }
-}
+mod tests;

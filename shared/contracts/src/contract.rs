@@ -1,60 +1,104 @@
-//! The contract file: `contract.yaml` in the dataset's folder, beside its schema.
+//! Reads and checks a contract: the file `contract.yaml` in the folder of a dataset, beside its schemas.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use event::{Code, FailureFingerprint};
 use serde::Deserialize;
 
+use crate::canary::CanaryTally;
 use crate::enricher::{self, Enricher, RawEnricher};
 use crate::error::{ContractError, check_name, check_pointers, invalid};
+use crate::files::{CsvFiles, FileFormat, RawCsv, RawFiles};
 use crate::keys::{Keys, MIN_RETENTION_DAYS};
+use crate::objectives::{Objectives, RawObjectives};
+use crate::pointers::Pointers;
 use crate::schema::Schema;
 use crate::sink::{self, RawSink, Sink, Target};
+use crate::sources::{SourceKind, Sources};
 use crate::triage::{self, RawRule, TriageRule};
-use crate::{personal, pointer_tokens};
+use crate::versions::{RawSchema, Versions};
+use crate::{personal, pointer_tokens, pointers};
 
-/// How often a letter may be redriven where no contract says it.
+/// How often a dead letter may be redriven if its contract does not set `redrive.limit`.
 pub const DEFAULT_REDRIVE_LIMIT: u32 = 5;
 
 const MAX_REDRIVE_LIMIT: u32 = 100;
 
-/// One dataset's promises, checked.
+const MAX_CONTACT: usize = 256;
+const MAX_TAGS: usize = 20;
+
+/// The contract of one dataset, after all of its checks.
 #[derive(Clone, Debug)]
 pub struct Contract {
+    /// The name of the dataset: 1 to 64 lower-case letters, digits and hyphens. It is part of keys and event types.
     pub dataset: String,
+    /// What the dataset holds, for people.
     pub description: String,
-    /// The team that answers for it.
+    /// The team that is responsible for the dataset.
     pub owner: String,
+    /// How the team is reached, such as an address or a channel.
+    pub contact: Option<String>,
+    /// The part of the business that the dataset belongs to, as a name.
+    pub domain: Option<String>,
+    /// Names by which datasets are found, each once.
+    pub tags: Vec<String>,
+    /// The ways by which events may come.
+    pub sources: Sources,
+    /// What the dataset promises to whoever uses it.
+    pub objectives: Objectives,
+    /// The number of the active version of the schema.
     pub version: u32,
+    /// The schema of the active version.
     pub schema: Schema,
+    /// All versions of the schema.
+    pub versions: Versions,
+    /// Where a payload has its identity and its time.
     pub keys: Keys,
-    /// The texts that mean that a CSV field has no value; an empty field always does.
-    pub csv_missing: Vec<String>,
+    /// The format of its files. `None` if their names and their first bytes say it.
+    pub file_format: Option<FileFormat>,
+    /// How its CSV files are written.
+    pub csv: CsvFiles,
+    /// In the order of the file. [`in_rounds`](crate::in_rounds) says in which order they are asked.
     pub enrichers: Vec<Enricher>,
+    /// In the order of the file. There is at least one, and names are unique.
     pub sinks: Vec<Sink>,
-    /// How long an idempotency key is remembered.
+    /// How many days an idempotency key is remembered: at least [`MIN_RETENTION_DAYS`], and 30 by default.
     pub retention_days: u32,
     /// JSON Pointers to personal data, in which `*` stands for each element of an array and each member of an
-    /// object. Where people see payloads, the values there are masked.
+    /// object. The values there are masked wherever people see payloads.
     pub personal_data: Vec<String>,
-    /// The JSON Pointer to whose event it is: [`Contract::tenant_of`].
+    /// The JSON Pointer to the tenant of an event, which [`Contract::tenant_of`] reads. `None` if the dataset has no
+    /// tenants.
     pub tenant: Option<String>,
-    /// How often a letter may be redriven before it is quarantined.
+    /// How often a dead letter may be redriven before it is quarantined: 1 to 100.
     pub redrive_limit: u32,
+    /// The rules for dead letters. The first that applies to a letter counts.
     pub triage: Vec<TriageRule>,
+    /// What the canary version refused of the events that were tried.
+    pub(crate) canary_tally: Arc<CanaryTally>,
 }
 
-/// The file, as it is in the file.
+/// The contract as it is written in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawContract {
     dataset: String,
     description: String,
     owner: String,
+    contact: Option<String>,
+    domain: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    sources: Option<Vec<SourceKind>>,
+    #[serde(default)]
+    objectives: RawObjectives,
     schema: RawSchema,
     keys: Keys,
     #[serde(default)]
     csv: RawCsv,
+    #[serde(default)]
+    files: RawFiles,
     #[serde(default)]
     enrichers: Vec<RawEnricher>,
     sinks: Vec<RawSink>,
@@ -67,19 +111,6 @@ struct RawContract {
     redrive: RawRedrive,
     #[serde(default)]
     triage: Vec<RawRule>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSchema {
-    version: u32,
-    file: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCsv {
-    missing: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,27 +138,33 @@ impl Default for RawRedrive {
 }
 
 impl Contract {
-    /// Reads a contract from `yaml` and the texts of the schema files beside it, by name.
+    /// Reads a contract. `yaml` is its text, and `schemas` has the texts of the schema files beside it, by name.
+    ///
+    /// Schemas are read but not compiled; [`Versions::compile`] does that.
     ///
     /// # Errors
-    /// The first thing that is wrong, with where it is.
+    /// The first problem that is found. [`ContractError::located`] adds its position in the file.
     pub fn parse(yaml: &str, schemas: &BTreeMap<String, String>) -> Result<Self, ContractError> {
-        // Without YAML 1.1's booleans: `n` is a name, and no `false`.
+        // YAML 1.1 reads `n` and `off` as `false`. With strict booleans they are texts.
         let options = serde_saphyr::options! { strict_booleans: true };
         let raw: RawContract = serde_saphyr::from_str_with_options(yaml, options)
-            .map_err(|error| ContractError::Malformed(error.to_string()))?;
+            .map_err(|error| ContractError::of_yaml(&error))?;
         check_name("dataset", &raw.dataset)?;
+        check_ownership(&raw)?;
+        let sources = Sources::validate(raw.sources)?;
+        let objectives = raw.objectives.validate()?;
         check_pointers("keys.idempotency", &raw.keys.idempotency)?;
         check_pointers("keys.business", &raw.keys.business)?;
-        check_pointers("keys.event_time", std::slice::from_ref(&raw.keys.event_time))?;
+        check_pointers("keys.event_time", std::slice::from_ref(&raw.keys.event_time.at))?;
         let retention_days = raw.retention.idempotency_days;
         if retention_days < MIN_RETENTION_DAYS {
             let problem = format!(
                 "{retention_days} days; at least {MIN_RETENTION_DAYS}, since a dead letter can come back after 14"
             );
-            return Err(ContractError::Invalid { field: "retention.idempotency_days", problem });
+            return Err(invalid("retention.idempotency_days", &problem));
         }
-        let schema = Schema::of_file(raw.schema.file, schemas)?;
+        let versions = raw.schema.validate(schemas)?;
+        let (version, schema) = (versions.active().version, versions.active().schema.clone());
         let enrichers = enricher::validate(raw.enrichers, schemas)?;
         let sinks = sink::validate(raw.sinks, &raw.keys)?;
         for sink in &sinks {
@@ -144,31 +181,47 @@ impl Contract {
             return Err(invalid("redrive.limit", "from 1 to 100"));
         }
         let triage = triage::validate(raw.triage, &sinks)?;
+        pointers::check(&Pointers {
+            schema: &schema,
+            keys: &raw.keys,
+            tenant: raw.tenant.as_deref(),
+            personal_data: &raw.personal_data,
+            enrichers: &enrichers,
+            sinks: &sinks,
+        })?;
         Ok(Self {
             dataset: raw.dataset,
             description: raw.description,
             owner: raw.owner,
-            version: raw.schema.version,
+            contact: raw.contact,
+            domain: raw.domain,
+            tags: raw.tags,
+            sources,
+            objectives,
+            version,
             schema,
+            versions,
             sinks,
             keys: raw.keys,
-            csv_missing: raw.csv.missing,
+            file_format: raw.files.format,
+            csv: raw.csv.validate()?,
             enrichers,
             retention_days,
             personal_data: raw.personal_data,
             tenant: raw.tenant,
             redrive_limit,
             triage,
+            canary_tally: Arc::default(),
         })
     }
 
-    /// Whether what is at this JSON Pointer is personal data, or a part of it, or has a part that is.
+    /// Whether the value at this JSON Pointer is personal data, is part of personal data, or contains personal data.
     #[must_use]
     pub fn is_personal(&self, pointer: &str) -> bool {
         personal::overlaps(&self.personal_data, pointer)
     }
 
-    /// The rule for letters of this cause: the first that applies.
+    /// The first triage rule that applies to dead letters of this stage, code and fingerprint.
     #[must_use]
     pub fn rule_for(
         &self,
@@ -179,22 +232,45 @@ impl Contract {
         triage::first_for(&self.triage, stage, code, fingerprint)
     }
 
-    /// `<dataset>/<version>`, as the envelope's `dataschema` has it.
+    /// The `dataschema` of envelopes of the active version: `<dataset>/<version>`.
     #[must_use]
     pub fn dataschema(&self) -> String {
         format!("{}/{}", self.dataset, self.version)
     }
 }
 
-/// A tenant is shown in lists, where nothing is masked.
+/// Checks the fields that say to whom a dataset belongs.
+fn check_ownership(raw: &RawContract) -> Result<(), ContractError> {
+    if raw.contact.as_ref().is_some_and(|contact| contact.chars().count() > MAX_CONTACT) {
+        return Err(invalid("contact", &format!("longer than {MAX_CONTACT} characters")));
+    }
+    if let Some(domain) = &raw.domain {
+        check_name("domain", domain)?;
+    }
+    if raw.tags.len() > MAX_TAGS {
+        return Err(invalid(
+            "tags",
+            &format!("{} tags; expected at most {MAX_TAGS}", raw.tags.len()),
+        ));
+    }
+    for (at, tag) in raw.tags.iter().enumerate() {
+        check_name("tags", tag)?;
+        if raw.tags[..at].contains(tag) {
+            return Err(invalid("tags", &format!("`{tag}` is there twice")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the tenant is a JSON Pointer, and not personal data. Lists show tenants without a mask.
 fn check_tenant(tenant: &str, personal_data: &[String]) -> Result<(), ContractError> {
     if tenant.is_empty() || pointer_tokens(tenant).is_none() {
         let problem = format!("`{tenant}` is not a JSON Pointer such as /airline");
-        return Err(ContractError::Invalid { field: "tenant", problem });
+        return Err(invalid("tenant", &problem));
     }
     if personal::overlaps(personal_data, tenant) {
         let problem = format!("`{tenant}` is personal data, and a tenant is shown");
-        return Err(ContractError::Invalid { field: "tenant", problem });
+        return Err(invalid("tenant", &problem));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! What is known of the services that enrichers and sinks call: `dependencies.yaml`, a file beside the
-//! datasets' folders, which may be missing.
+//! The services that enrichers and sinks call, with their limits, retries and circuit breakers. They are declared in
+//! `dependencies.yaml`, a file beside the folders of the datasets, which may be missing.
 //!
-//! An enricher or a sink names its dependency. All that name one share its circuit breaker, so that what one
-//! of them finds out holds for all.
+//! An enricher or a sink names its dependency. All that name the same one share its circuit breaker, so that a failure
+//! that one of them sees protects the others too.
 
 mod raw;
 
@@ -16,33 +16,37 @@ use serde::Deserialize;
 use self::raw::{Checks, RawDependencies};
 use crate::error::is_name;
 
-/// The dependencies that the file declares, by their names.
+/// The dependencies that the file declares, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependencies(BTreeMap<String, Dependency>);
 
 /// How one dependency is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {
+    /// The settings of its circuit breaker.
     pub breaker: Settings,
     /// Failures that the breaker does not count, neither as a failure nor as a success.
     pub ignored: BTreeSet<CallFailure>,
+    /// How many calls are made at once and in a second.
     pub limits: Limits,
+    /// How often a failed call is repeated within an invocation.
     pub retries: Retries,
-    /// How long an event waits for it, from when it first has to: then it is a dead letter.
+    /// How long an event may wait for the dependency, counted from when it first has to wait. After that it becomes a
+    /// dead letter. It is 6 hours by default ([`DEFAULT_LONGEST_WAIT`]).
     pub longest_wait: Duration,
 }
 
-/// How a call can fail, by what is to blame.
+/// The ways in which a call can fail. In the file, the names have hyphens: `server-error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallFailure {
-    /// No whole answer within the time limit.
+    /// There was no complete answer within the time limit.
     Timeout,
-    /// No connection, or one that broke off.
+    /// There was no connection, or it was lost.
     Connection,
     /// HTTP 408, 425 or 5xx.
     ServerError,
-    /// An answer that cannot be used: too long, not decoded, not JSON.
+    /// The answer cannot be used, because it is too long, cannot be decoded, or is not JSON.
     BadAnswer,
     /// HTTP 401, 403 or 407.
     Credentials,
@@ -50,32 +54,40 @@ pub enum CallFailure {
     Throttled,
 }
 
-/// Limits of our own, which never count as the dependency's failure.
+/// Limits that we keep to protect a dependency. A call that they hold back does not count as a failure of the
+/// dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Of one environment.
+    /// The most calls that one execution environment makes at the same time: 10 by default.
     pub calls_at_once: u32,
-    /// Of all environments of one function together. `None`: no limit.
+    /// The most calls in a second of all execution environments of one function together. `None` means no limit.
     pub calls_per_second: Option<u32>,
 }
 
-/// What is tried again within an invocation; the rest is left to the queue.
+/// How often a failed call is repeated within an invocation. After that, the event goes back to its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
-    /// Attempts of one call in one invocation, the first one too.
+    /// The most attempts of one call in one invocation, including the first: 3 by default.
     pub attempts: u32,
-    /// How many of an environment's calls may be retries, in percent of those that are not.
+    /// The most retries of an execution environment, in percent of its first attempts: 20 by default.
     pub budget_percent: u32,
 }
 
+/// Why `dependencies.yaml` cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DependenciesError {
-    /// With line and column.
+    /// The file is not YAML, or has fields or types that are not expected.
     #[error("dependencies.yaml: {problem}")]
-    Malformed { problem: String },
-    /// Each with the name of the dependency and of the field.
+    Malformed {
+        /// The message of the reader, with line and column.
+        problem: String,
+    },
+    /// Names or values are outside of what is allowed.
     #[error("dependencies.yaml: {}", problems.join("; "))]
-    Invalid { problems: Vec<String> },
+    Invalid {
+        /// All problems, each with the name of the dependency and of the field.
+        problems: Vec<String>,
+    },
 }
 
 impl Default for Dependency {
@@ -90,11 +102,17 @@ impl Default for Dependency {
     }
 }
 
+impl FromIterator<(String, Dependency)> for Dependencies {
+    fn from_iter<I: IntoIterator<Item = (String, Dependency)>>(declared: I) -> Self {
+        Self(declared.into_iter().collect())
+    }
+}
+
 impl Dependencies {
-    /// Reads the file.
+    /// Reads the text of the file.
     ///
     /// # Errors
-    /// When it is not what is expected, or with all values that are out of their range.
+    /// [`DependenciesError::Malformed`], or [`DependenciesError::Invalid`] with all values that are out of their range.
     pub fn parse(yaml: &str) -> Result<Self, DependenciesError> {
         let options = serde_saphyr::options! { strict_booleans: true };
         let raw: RawDependencies = serde_saphyr::from_str_with_options(yaml, options)
@@ -118,17 +136,25 @@ impl Dependencies {
         }
     }
 
+    /// Whether the file has this dependency.
     #[must_use]
     pub fn declares(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// As it is declared, or with the defaults.
+    /// How this dependency is called: as the file declares it, or with the defaults.
     #[must_use]
     pub fn of(&self, name: &str) -> Dependency {
         self.0.get(name).cloned().unwrap_or_default()
     }
 
+    /// The settings of the breakers of all declared dependencies, by their names. All others have the defaults.
+    #[must_use]
+    pub fn breakers(&self) -> BTreeMap<String, Settings> {
+        self.0.iter().map(|(name, dependency)| (name.clone(), dependency.breaker.clone())).collect()
+    }
+
+    /// The names of the declared dependencies, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

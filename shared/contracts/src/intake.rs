@@ -1,44 +1,55 @@
-//! Holding one event to its contract.
+//! Checks one event against its contract, derives its keys, and wraps it in an envelope.
 
 use event::{
     Code, ENVELOPE_VERSION, Envelope, Failure, Fingerprint, IdempotencyKey, Payload, SPEC_VERSION,
-    Timestamp, TimestampError, canonical_number, kind_of, pointer_to,
+    Timestamp, canonical_number, pointer_to,
 };
 use serde_json::{Map, Value};
 
 use crate::Contract;
+use crate::schema::{Unfit, Violation};
 
-/// What the contract makes of a payload: all that an envelope needs to know of it.
+/// A payload that fits its contract, with everything that its envelope needs to know about it.
 #[derive(Clone, Debug)]
 pub struct Accepted {
+    /// The migrated payload, if it came in an older version of the schema. `None` if it fits the active version as it
+    /// is.
+    pub upgraded: Option<Payload>,
+    /// The idempotency key, which is derived from the dataset and [`Keys::idempotency`](crate::Keys::idempotency).
     pub key: IdempotencyKey,
+    /// The fingerprint of the whole payload.
     pub fingerprint: Fingerprint,
+    /// The time in the payload at [`Keys::event_time`](crate::Keys::event_time).
     pub event_time: Timestamp,
-    /// The business key: its values joined by hyphens, numbers in their canonical form; none if a part of
-    /// it is missing.
+    /// The business key: its values joined by hyphens, with numbers in their canonical form. `None` if one of the
+    /// values is neither a text nor a number.
     pub subject: Option<String>,
 }
 
-/// What an envelope says of an event besides what its payload says.
+/// What an envelope says about an event that is not in its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventOrigin {
-    /// The CloudEvents `source`: an ARN, or the path of a request.
+    /// The CloudEvents `source`, which is an ARN or the path of a request.
     pub source: String,
-    /// Unique within the source.
+    /// The CloudEvents `id`, which is unique within the source.
     pub id: String,
-    /// W3C trace context.
+    /// The `traceparent` of W3C Trace Context: <https://www.w3.org/TR/trace-context/#traceparent-header>.
     pub traceparent: String,
-    /// When it was first taken in.
+    /// The time at which the event was first taken in.
     pub taken_in: Timestamp,
 }
 
 impl Contract {
-    /// The envelope of an event with this payload, before any enrichment.
+    /// Checks a payload, and wraps it in an envelope. Deprecated versions of the schema are accepted if they were not
+    /// over when the event was first taken in. A canary version is tried on the event, and refuses nothing.
     ///
     /// # Errors
-    /// Those of [`Contract::accept`].
+    /// [`Code::SourceRefused`], permanent, if it may not come from its source; those of [`Contract::accept`].
     pub fn envelope(&self, payload: Payload, origin: EventOrigin) -> Result<Envelope, Failure> {
-        let accepted = self.accept(&payload)?;
+        self.sources.check(&origin.source)?;
+        let accepted = self.accept_at(&payload, Some(origin.taken_in))?;
+        let payload = accepted.upgraded.unwrap_or(payload);
+        self.canary_tally.try_event(&self.versions, &payload.value, &accepted.key);
         Ok(Envelope {
             specversion: SPEC_VERSION.to_owned(),
             envelopeversion: ENVELOPE_VERSION,
@@ -59,12 +70,43 @@ impl Contract {
         })
     }
 
+    /// Checks a payload against the contract. A payload that does not fit the active version of the schema but fits a
+    /// deprecated one is migrated first. Its keys, time and fingerprint are those of the migrated payload. All
+    /// deprecated versions are accepted, also those that are over.
+    ///
     /// # Errors
-    /// [`Code::NumberOutOfRange`], [`Code::ContractViolation`], [`Code::KeyMissing`] or
-    /// [`Code::TimeInvalid`], with the JSON Pointer; all permanent.
+    /// [`Code::NumberOutOfRange`], [`Code::ContractViolation`], [`Code::KeyMissing`] or [`Code::TimeInvalid`], all
+    /// permanent and with the JSON Pointer; a failed migration has no pointer. [`Code::ContractBroken`], transient, if
+    /// the schema cannot be used.
     pub fn accept(&self, payload: &Payload) -> Result<Accepted, Failure> {
-        let value = &payload.value;
-        // First, since it looks at every number: what no sink's table could keep goes to no sink.
+        self.accept_at(payload, None)
+    }
+
+    /// Checks a payload against the contract. With `taken_in`, deprecated versions that were over at that time are not
+    /// accepted.
+    fn accept_at(
+        &self,
+        payload: &Payload,
+        taken_in: Option<Timestamp>,
+    ) -> Result<Accepted, Failure> {
+        match self.accept_active(&payload.value) {
+            Err(failure) if may_fit_older_version(&failure) => {
+                match self.upgrade(&payload.value, taken_in)? {
+                    Some(upgraded) => {
+                        let accepted = self.accept_active(&upgraded.value)?;
+                        Ok(Accepted { upgraded: Some(upgraded), ..accepted })
+                    }
+                    None => Err(failure),
+                }
+            }
+            accepted => accepted,
+        }
+    }
+
+    /// Checks a payload against the active version only.
+    fn accept_active(&self, value: &Value) -> Result<Accepted, Failure> {
+        // The fingerprint looks at every number, and refuses those that DynamoDB cannot store. It comes first, so that
+        // such an event goes to no sink at all.
         let fingerprint = Fingerprint::of(value).map_err(|error| {
             Failure::permanent(Code::NumberOutOfRange, error.to_string()).at(error.at)
         })?;
@@ -73,31 +115,30 @@ impl Contract {
             return Err(Failure::permanent(Code::ContractViolation, reason).at(at));
         }
         let key = IdempotencyKey::derive(&self.dataset, value, pointers(&self.keys.idempotency))?;
-        self.schema.check(value).map_err(|violation| {
-            Failure::permanent(Code::ContractViolation, violation.problem).at(violation.at)
-        })?;
-        let event_time = self.event_time(value)?;
-        Ok(Accepted { key, fingerprint, event_time, subject: self.subject(value) })
+        self.schema.check(value).map_err(failure_of)?;
+        let event_time = self.keys.event_time.read(value)?;
+        Ok(Accepted { upgraded: None, key, fingerprint, event_time, subject: self.subject(value) })
     }
 
-    fn event_time(&self, value: &Value) -> Result<Timestamp, Failure> {
-        let pointer = &self.keys.event_time;
-        let invalid =
-            |reason: String| Failure::permanent(Code::TimeInvalid, reason).at(pointer.as_str());
-        match value.pointer(pointer) {
-            Some(Value::String(text)) => text.parse().map_err(|error| {
-                invalid(match error {
-                    TimestampError::Malformed { .. } => "not an RFC 3339 time".to_owned(),
-                    TimestampError::OutOfRange { .. } => {
-                        "a time that is, in UTC, not within the years 0 to 9999".to_owned()
-                    }
-                })
-            }),
-            Some(other) => {
-                Err(invalid(format!("expected an RFC 3339 time, found {}", kind_of(other))))
+    /// Migrates a payload of a deprecated version to the active version. `None` if it fits no deprecated version.
+    fn upgrade(
+        &self,
+        value: &Value,
+        taken_in: Option<Timestamp>,
+    ) -> Result<Option<Payload>, Failure> {
+        for older in self.versions.older_than_active(taken_in) {
+            match older.schema.check(value) {
+                Ok(()) => {}
+                Err(Unfit::Value(_)) => continue,
+                Err(broken) => return Err(failure_of(broken)),
             }
-            None => Err(invalid("expected an RFC 3339 time, found nothing".to_owned())),
+            let upgraded = self.versions.upgrade(older.version, value).map_err(|error| {
+                let reason = format!("version {} cannot be migrated: {error}", older.version);
+                Failure::permanent(Code::ContractViolation, reason)
+            })?;
+            return Payload::parse(upgraded.to_string().as_bytes()).map(Some);
         }
+        Ok(None)
     }
 
     fn subject(&self, value: &Value) -> Option<String> {
@@ -106,17 +147,20 @@ impl Contract {
         parts.map(|parts| parts.join("-"))
     }
 
-    /// Whose event it is, where the contract says what tells it: the text there, or the number in its canonical
-    /// form. Not held to the schema: a payload that breaks its contract has one, too.
+    /// The tenant of an event: the text at [`Contract::tenant`], or the number there in its canonical form. `None` if
+    /// the contract has no tenants, or the payload has neither there.
+    ///
+    /// The payload is not checked, so that a dead letter that violates the contract has a tenant too.
     #[must_use]
     pub fn tenant_of(&self, value: &Value) -> Option<String> {
         plain(value, self.tenant.as_ref()?)
     }
 
-    /// One CSV record as a payload: each field by the type that the schema names.
+    /// Converts one CSV record to a payload. Each field becomes a value of the type that the schema names, or null if
+    /// it is empty or one of [`CsvFiles::missing`](crate::CsvFiles::missing).
     ///
     /// # Errors
-    /// [`Code::DecodeCsv`] when the record does not fit its header, [`Code::ContractViolation`] when a
+    /// [`Code::DecodeCsv`] if the record has another number of fields than its header, [`Code::ContractViolation`] if a
     /// field does not fit its type; both permanent.
     pub fn row(&self, header: &[String], fields: &[&str]) -> Result<Payload, Failure> {
         if fields.len() != header.len() {
@@ -129,7 +173,7 @@ impl Contract {
         }
         let mut object = Map::with_capacity(header.len());
         for (name, text) in header.iter().zip(fields) {
-            let is_null = text.is_empty() || self.csv_missing.iter().any(|missing| missing == text);
+            let is_null = text.is_empty() || self.csv.missing.iter().any(|missing| missing == text);
             let value = if is_null {
                 Value::Null
             } else {
@@ -142,12 +186,13 @@ impl Contract {
         Payload::from_members(object)
     }
 
-    /// Whether a CSV header can carry this dataset.
+    /// Checks that a CSV file with this header can have events of the dataset.
     ///
     /// # Errors
-    /// [`Code::DecodeFormat`], naming what is missing, doubled or without a name.
+    /// [`Code::DecodeFormat`], permanent, if a column has no name, a column that the schema requires is missing, or two
+    /// columns have the same name.
     pub fn check_header(&self, header: &[String]) -> Result<(), Failure> {
-        // No table has a column without a name: a DynamoDB attribute's has at least one character.
+        // The name of a DynamoDB attribute has at least one character.
         if let Some(place) = header.iter().position(String::is_empty) {
             let reason = format!("column {} of the header has no name", place + 1);
             return Err(Failure::permanent(Code::DecodeFormat, reason));
@@ -167,7 +212,21 @@ impl Contract {
     }
 }
 
-/// A text, or a number in its canonical form.
+/// Whether a payload that failed like this could still fit an older version of the schema.
+fn may_fit_older_version(failure: &Failure) -> bool {
+    matches!(failure.code, Code::ContractViolation | Code::KeyMissing | Code::TimeInvalid)
+}
+
+fn failure_of(unfit: Unfit) -> Failure {
+    match unfit {
+        Unfit::Value(Violation { at, problem }) => {
+            Failure::permanent(Code::ContractViolation, problem).at(at)
+        }
+        Unfit::Schema(error) => Failure::transient(Code::ContractBroken, error.to_string()),
+    }
+}
+
+/// The text at a JSON Pointer, or the number there in its canonical form. `None` for every other value.
 fn plain(value: &Value, pointer: &str) -> Option<String> {
     match value.pointer(pointer)? {
         Value::String(text) => Some(text.clone()),
@@ -176,19 +235,25 @@ fn plain(value: &Value, pointer: &str) -> Option<String> {
     }
 }
 
-/// The JSON Pointer of a member without a name. A DynamoDB attribute's has at least one character, those
-/// within maps too:
+/// The JSON Pointer of a member whose name is empty. In DynamoDB, names have at least one character, also within maps:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
 fn nameless(value: &Value) -> Option<String> {
-    let below = |name: &str, value| nameless(value).map(|at| pointer_to(name) + &at);
     match value {
         Value::Object(members) if members.contains_key("") => Some(pointer_to("")),
-        Value::Object(members) => members.iter().find_map(|(name, value)| below(name, value)),
+        Value::Object(members) => {
+            members.iter().find_map(|(name, value)| nameless_below(name, value))
+        }
         Value::Array(items) => {
-            items.iter().enumerate().find_map(|(index, item)| below(&index.to_string(), item))
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| nameless_below(&index.to_string(), item))
         }
         _ => None,
     }
+}
+
+/// The JSON Pointer of a member whose name is empty, from the value that has `value` at the token `name`.
+fn nameless_below(name: &str, value: &Value) -> Option<String> {
+    nameless(value).map(|at| pointer_to(name) + &at)
 }
 
 fn pointers(list: &[String]) -> impl Iterator<Item = &str> {
@@ -196,174 +261,4 @@ fn pointers(list: &[String]) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use serde_json::json;
-
-    use super::*;
-
-    fn contract() -> Contract {
-        let yaml = "
-dataset: readings
-description: What meters say
-owner: metering
-schema: {version: 2, file: v2.schema.json}
-keys: {idempotency: [/meter, /at], business: [/meter], event_time: /at}
-csv: {missing: [NA]}
-sinks: [{name: records, kind: table}]
-";
-        let schema = r#"{"type":"object","required":["meter","at"],"properties":{
-            "meter":{"type":"string"},"at":{"type":"string"},"kwh":{"type":["number","null"]}}}"#;
-        let schemas = BTreeMap::from([("v2.schema.json".to_owned(), schema.to_owned())]);
-        Contract::parse(yaml, &schemas).unwrap()
-    }
-
-    #[track_caller]
-    fn check(payload: &Value, code: Code, at: &str) {
-        let failure = contract()
-            .accept(&Payload::parse(payload.to_string().as_bytes()).unwrap())
-            .unwrap_err();
-        assert_eq!((failure.code, failure.at.as_deref()), (code, Some(at)), "{failure}");
-    }
-
-    #[test]
-    fn what_breaks_the_contract_is_named_with_its_pointer() {
-        check(&json!({"at": "2026-01-01T00:00:00Z"}), Code::KeyMissing, "/meter");
-        check(&json!({"meter": null, "at": "2026-01-01T00:00:00Z"}), Code::KeyMissing, "/meter");
-        check(&json!({"meter": "m", "at": "noon"}), Code::TimeInvalid, "/at");
-        let wrong = json!({"meter": "m", "at": "2026-01-01T00:00:00Z", "kwh": "1"});
-        check(&wrong, Code::ContractViolation, "/kwh");
-        check(&json!({"meter": "m", "at": "0000-01-01T00:00:00+01:00"}), Code::TimeInvalid, "/at");
-    }
-
-    /// DynamoDB's range, which ends at 38 digits and 9.99E+125; a member that no schema knows counts too.
-    #[test]
-    fn a_number_that_no_table_keeps_is_refused_with_its_pointer() {
-        for number in ["1e300", "1e126", "1e-131", "123456789012345678901234567890123456789"] {
-            let text = format!(
-                r#"{{"meter":"m","at":"2026-01-01T00:00:00Z","other":{{"list":[1,{number}]}}}}"#
-            );
-            let failure = contract().accept(&Payload::parse(text.as_bytes()).unwrap()).unwrap_err();
-            let place = failure.at.as_deref();
-            assert_eq!((failure.code, place), (Code::NumberOutOfRange, Some("/other/list/1")));
-        }
-    }
-
-    #[test]
-    fn a_member_without_a_name_is_refused_before_any_sink_has_it() {
-        let at = "2026-01-01T00:00:00Z";
-        let check = |more: &Value, place| {
-            let value = json!({"meter": "m", "at": at, "more": more});
-            check(&value, Code::ContractViolation, place);
-        };
-        check(&json!({"": 1}), "/more/");
-        check(&json!([1, {"a/b": {"": null}}]), "/more/1/a~1b/");
-        let top = json!({"meter": "m", "at": at, "": 1});
-        self::check(&top, Code::ContractViolation, "/");
-    }
-
-    #[test]
-    fn a_time_keeps_its_fraction() {
-        let value = json!({"meter": "m", "at": "2026-01-01T00:00:00.123456789Z"});
-        let accepted =
-            contract().accept(&Payload::parse(value.to_string().as_bytes()).unwrap()).unwrap();
-        assert_eq!(accepted.event_time.to_string(), "2026-01-01T00:00:00.123456789Z");
-    }
-
-    #[test]
-    fn an_accepted_event_has_its_keys_and_time() {
-        let value = json!({"meter": "m-1", "at": "2026-01-01T01:00:00+01:00", "kwh": null});
-        let accepted =
-            contract().accept(&Payload::parse(value.to_string().as_bytes()).unwrap()).unwrap();
-        assert_eq!(accepted.event_time.to_string(), "2026-01-01T00:00:00.000Z");
-        assert_eq!(accepted.subject.as_deref(), Some("m-1"));
-    }
-
-    #[test]
-    fn a_business_key_has_its_numbers_in_one_form() {
-        let mut contract = contract();
-        contract.keys.business = vec!["/meter".to_owned(), "/kwh".to_owned()];
-        let text = r#"{"meter":"m","at":"2026-01-01T00:00:00Z","kwh":10.50}"#;
-        let accepted = contract.accept(&Payload::parse(text.as_bytes()).unwrap()).unwrap();
-        assert_eq!(accepted.subject.as_deref(), Some("m-10.5"));
-        let nothing = text.replace("10.50", "null");
-        let accepted = contract.accept(&Payload::parse(nothing.as_bytes()).unwrap()).unwrap();
-        assert_eq!(accepted.subject, None);
-    }
-
-    #[test]
-    fn a_tenant_is_a_text_or_a_number_wherever_else_the_contract_is_broken() {
-        let mut contract = contract();
-        assert_eq!(contract.tenant_of(&json!({"meter": "m"})), None);
-        contract.tenant = Some("/meter".to_owned());
-        let tenant = |text: &str| contract.tenant_of(&serde_json::from_str(text).unwrap());
-        assert_eq!(tenant(r#"{"meter":"m","at":"noon"}"#).as_deref(), Some("m"));
-        assert_eq!(tenant(r#"{"meter":7.0}"#).as_deref(), Some("7"));
-        assert_eq!(tenant(r#"{"meter":["m"]}"#), None);
-    }
-
-    #[test]
-    fn a_csv_row_and_the_same_json_are_one_event() {
-        let header = ["meter", "at", "kwh"].map(str::to_owned);
-        let row = |kwh| contract().row(&header, &["7", "2026-01-01T00:00:00Z", kwh]);
-        let json = br#"{"kwh":1.5,"meter":"7","at":"2026-01-01T00:00:00Z"}"#;
-        let from_json = contract().accept(&Payload::parse(json).unwrap()).unwrap();
-        let from_csv = contract().accept(&row("1.50").unwrap()).unwrap();
-        assert_eq!(from_csv.fingerprint, from_json.fingerprint);
-        assert_eq!(row("NA").unwrap().value["kwh"], Value::Null);
-        assert_eq!(row("x").unwrap_err().at.as_deref(), Some("/kwh"));
-        assert_eq!(contract().row(&header, &["7"]).unwrap_err().code, Code::DecodeCsv);
-    }
-
-    /// What a reason may hold is in logs, in dead letters and in operators' hands.
-    #[test]
-    fn no_reason_quotes_a_value() {
-        const SECRET: &str = "s3cret-77";
-        let at = "2026-01-01T00:00:00Z";
-        let header = ["meter", "at", "kwh"].map(str::to_owned);
-        let digits = "77".repeat(20);
-        let of_rows = [
-            vec![SECRET, at],
-            vec![SECRET, SECRET, "1"],
-            vec!["m", SECRET, "1"],
-            vec!["m", at, SECRET],
-            vec!["", SECRET, "1"],
-            vec![SECRET, at, &digits],
-            vec![SECRET, at, "1", SECRET],
-        ]
-        .map(|fields| contract().row(&header, &fields));
-        let of_texts = [
-            json!(SECRET).to_string(),
-            json!([SECRET]).to_string(),
-            json!({"meter": [SECRET], "at": at}).to_string(),
-            json!({"meter": {"a": SECRET}, "at": SECRET}).to_string(),
-            json!({"meter": SECRET, "at": SECRET}).to_string(),
-            json!({"meter": SECRET, "at": at, "kwh": SECRET}).to_string(),
-            json!({"meter": SECRET, "": SECRET, "at": at}).to_string(),
-            format!(r#"{{"meter":"{SECRET}","at":"{at}","kwh":{digits}}}"#),
-            format!(r#"{{"meter":"{SECRET}"#),
-            format!(r#"{{"meter":{SECRET}}}"#),
-            format!(r#"{{"meter":"{SECRET}\q"}}"#),
-            format!(r#"{{"meter":"{SECRET}","meter":"{SECRET}"}}"#),
-        ]
-        .map(|text| Payload::parse(text.as_bytes()));
-        for payload in of_rows.into_iter().chain(of_texts) {
-            let failure = payload.and_then(|payload| contract().accept(&payload)).unwrap_err();
-            let told = format!("{} {}", failure.reason, failure.at.unwrap_or_default());
-            assert!(!told.contains("s3cret") && !told.contains(&digits), "{told}");
-        }
-    }
-
-    #[test]
-    fn a_header_must_have_the_required_columns_once() {
-        let check = |names: &[&str]| {
-            contract().check_header(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
-        };
-        assert!(check(&["at", "meter"]).is_ok());
-        assert!(check(&["at", "metre"]).unwrap_err().reason.contains("`meter`"));
-        assert!(check(&["", "at", "meter"]).unwrap_err().reason.contains("column 1 of the header"));
-        assert!(check(&["at", "meter", ""]).unwrap_err().reason.contains("column 3 of the header"));
-        assert!(check(&["at", "meter", "at"]).unwrap_err().reason.contains("two columns"));
-    }
-}
+mod tests;

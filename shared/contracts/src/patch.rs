@@ -1,20 +1,19 @@
-//! A JSON Patch: what is changed in a payload.
+//! Applies a JSON Patch (RFC 6902, <https://www.rfc-editor.org/rfc/rfc6902>) to a payload.
 //!
-//! RFC 6902, <https://www.rfc-editor.org/rfc/rfc6902>, over values whose numbers keep their digits. `test` compares
-//! numbers by their value, as the RFC asks: `7.0` is `7`.
+//! Numbers keep their digits. `test` compares numbers by their value, as the RFC demands: `7.0` equals `7`.
 
 use event::{MAX_DEPTH, is_same_value, kind_of};
 use serde_json::{Map, Value, json};
 
 use crate::pointer::{pointer_index, pointer_tokens};
 
-/// More than any fix needs; what is copied by each of them stays bounded.
+/// The largest number of operations. It is more than any fix needs, and bounds the work.
 const MOST_OPERATIONS: usize = 100;
 
-/// More than any message holds, in bytes of JSON: copies of copies grow fast.
+/// The largest payload after a copy, in bytes of JSON. No message can hold more, and copies of copies grow fast.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// Operations, one after the other; all of them, or none.
+/// A list of operations. Either all of them are applied, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patch(Vec<Operation>);
 
@@ -34,28 +33,46 @@ enum Action {
     Test(Value),
 }
 
-/// A JSON Pointer (RFC 6901), and its reference tokens without their escapes.
+/// A JSON Pointer (RFC 6901) with its tokens, whose escapes are resolved.
 #[derive(Clone, Debug, PartialEq)]
 struct Path {
     text: String,
     tokens: Vec<String>,
 }
 
-/// Why a patch is none, or does not apply. No value is quoted.
+/// Why a patch cannot be read or applied. No value of the payload is quoted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
+    /// The patch is not a list, is empty, or has too many operations.
     #[error("expected a JSON Patch, which is a list of 1 to {MOST_OPERATIONS} operations")]
     NoList,
-    /// `operation` counts from 1.
+    /// An element of the list is not an operation of RFC 6902, or could never be applied.
     #[error("the patch's operation {operation}: {problem}")]
-    Malformed { operation: usize, problem: String },
+    Malformed {
+        /// The number of the operation, from 1.
+        operation: usize,
+        /// What is wrong with the operation, or what was expected.
+        problem: String,
+    },
+    /// An operation cannot be applied to this payload.
     #[error("the patch's operation {operation} ({name} {path}): {problem}")]
-    NotApplied { operation: usize, name: &'static str, path: String, problem: String },
+    NotApplied {
+        /// The number of the operation, from 1.
+        operation: usize,
+        /// The `op` of the operation, such as `replace`.
+        name: &'static str,
+        /// The `path` of the operation, as the patch has it.
+        path: String,
+        /// What was found at the path, or why the result is not allowed.
+        problem: String,
+    },
 }
 
 impl Patch {
+    /// Reads a patch from its JSON.
+    ///
     /// # Errors
-    /// The first operation that is none.
+    /// [`PatchError::NoList`], or [`PatchError::Malformed`] for the first operation that is wrong.
     pub fn parse(patch: &Value) -> Result<Self, PatchError> {
         let written = patch.as_array().ok_or(PatchError::NoList)?;
         if !(1..=MOST_OPERATIONS).contains(&written.len()) {
@@ -70,16 +87,16 @@ impl Patch {
         Ok(Self(operations))
     }
 
-    /// The patch as it is written in JSON.
+    /// The patch as JSON. Members that RFC 6902 does not know are left out.
     #[must_use]
     pub fn to_json(&self) -> Value {
         self.0.iter().map(Operation::to_json).collect()
     }
 
-    /// The value with all operations done.
+    /// Applies all operations to a copy of the value.
     ///
     /// # Errors
-    /// The first operation that cannot be done, or whose test fails.
+    /// [`PatchError::NotApplied`] for the first operation that cannot be applied, or whose test fails.
     pub fn apply(&self, value: &Value) -> Result<Value, PatchError> {
         let mut changed = value.clone();
         for (index, operation) in self.0.iter().enumerate() {
@@ -149,11 +166,11 @@ impl Operation {
                 Ok(())
             }
             Action::Move { from } => {
-                let value = from.remove(root).map_err(|problem| from.at_from(&problem))?;
+                let value = from.remove(root).map_err(|problem| from.problem_at_from(&problem))?;
                 self.path.add(root, value)
             }
             Action::Copy { from } => {
-                let found = from.find(root).map_err(|problem| from.at_from(&problem))?;
+                let found = from.find(root).map_err(|problem| from.problem_at_from(&problem))?;
                 let value = found.clone();
                 self.path.add(root, value)?;
                 if root.to_string().len() > MOST_BYTES {
@@ -189,8 +206,8 @@ impl Path {
         Ok(Self { text: text.to_owned(), tokens })
     }
 
-    /// Of a place that is another one than the operation's path.
-    fn at_from(&self, problem: &str) -> String {
+    /// A problem at the operation's `from`, which the error does not name otherwise.
+    fn problem_at_from(&self, problem: &str) -> String {
         format!("from {}: {problem}", self.text)
     }
 
@@ -203,7 +220,7 @@ impl Path {
         found.ok_or_else(|| NOTHING.to_owned())
     }
 
-    /// What it is in, and its last token; `None` for the whole payload.
+    /// The value that contains this place, and the last token. `None` for the whole payload.
     fn parent<'a>(&self, root: &'a mut Value) -> Result<Option<(&'a mut Value, &String)>, String> {
         let Some((last, before)) = self.tokens.split_last() else { return Ok(None) };
         let parent = Self { text: String::new(), tokens: before.to_vec() };
@@ -219,9 +236,11 @@ impl Path {
                 members.insert(name.clone(), value);
             }
             Some((Value::Array(items), token)) => {
-                let at = if token == "-" { Some(items.len()) } else { pointer_index(token) };
-                let at = at.filter(|at| *at <= items.len());
-                items.insert(at.ok_or("the array has no such place")?, value);
+                let index = if token == "-" { Some(items.len()) } else { pointer_index(token) };
+                match index {
+                    Some(index) if index <= items.len() => items.insert(index, value),
+                    _ => return Err("the array has no such place".to_owned()),
+                }
             }
             Some((other, _)) => {
                 return Err(format!("{} is there, which it cannot be in", kind_of(other)));
@@ -232,7 +251,8 @@ impl Path {
 
     fn remove(&self, root: &mut Value) -> Result<Value, String> {
         let removed = match self.parent(root)? {
-            // It is moved to where it is: it never is removed (`Operation::parse`).
+            // `Operation::parse` refuses to remove the whole payload, and to move it elsewhere. It is only moved to
+            // itself.
             None => Some(root.clone()),
             Some((Value::Object(members), name)) => members.remove(name),
             Some((Value::Array(items), token)) => {
@@ -251,6 +271,7 @@ impl Path {
     }
 }
 
+/// How many arrays and objects are nested in a value, itself included.
 fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),

@@ -1,9 +1,9 @@
-//! Which places of a payload are personal data: JSON Pointers in which `*` stands for any element or member.
+//! The places of a payload that are personal data. They are JSON Pointers in which `*` stands for any item or member.
 
-use crate::error::ContractError;
+use crate::error::{ContractError, invalid};
 use crate::pointer::pointer_tokens;
 
-/// The token that stands for each element of an array, and each member of an object.
+/// The token of a pointer that stands for each item of an array and each member of an object.
 pub const ANY_TOKEN: &str = "*";
 
 const FIELD: &str = "personal_data";
@@ -14,22 +14,25 @@ pub(crate) fn check(pointers: &[String]) -> Result<(), ContractError> {
             let problem = format!(
                 "`{pointer}` is not a JSON Pointer such as /passenger/name or /legs/*/seat"
             );
-            return Err(ContractError::Invalid { field: FIELD, problem });
+            return Err(invalid(FIELD, &problem));
         }
         if pointers[..place].contains(pointer) {
             let problem = format!("`{pointer}` twice");
-            return Err(ContractError::Invalid { field: FIELD, problem });
+            return Err(invalid(FIELD, &problem));
         }
     }
     Ok(())
 }
 
-/// Whether a place is one of these, or within one, or has one within.
+/// Whether a place is one of the personal places, is within one, or contains one. A text that is not a JSON Pointer
+/// counts as personal, so that nothing is shown by mistake.
 pub(crate) fn overlaps(personal: &[String], pointer: &str) -> bool {
     let Some(place) = pointer_tokens(pointer) else { return true };
-    let is_same = |one: &String, other: &String| one == ANY_TOKEN || one == other;
-    personal.iter().filter_map(|it| pointer_tokens(it)).any(|personal| {
-        personal.iter().zip(&place).all(|(personal, token)| is_same(personal, token))
+    personal.iter().filter_map(|pointer| pointer_tokens(pointer)).any(|tokens| {
+        tokens
+            .iter()
+            .zip(&place)
+            .all(|(personal, token)| personal == ANY_TOKEN || personal == token)
     })
 }
 

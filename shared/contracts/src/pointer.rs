@@ -1,6 +1,7 @@
-//! JSON Pointers (RFC 6901, <https://www.rfc-editor.org/rfc/rfc6901>), taken apart.
+//! Splits JSON Pointers (RFC 6901, <https://www.rfc-editor.org/rfc/rfc6901>) into their tokens.
 
-/// The reference tokens of a JSON Pointer, without their escapes; `None` if it is none.
+/// The reference tokens of a JSON Pointer, with `~1` and `~0` replaced by `/` and `~`. The empty pointer has none.
+/// `None` if the text is not a JSON Pointer.
 #[must_use]
 pub fn pointer_tokens(pointer: &str) -> Option<Vec<String>> {
     if pointer.is_empty() {
@@ -15,7 +16,8 @@ fn without_escapes(token: &str) -> Option<String> {
     is_well_formed.then(|| token.replace("~1", "/").replace("~0", "~"))
 }
 
-/// The index that a token is: without leading zeros.
+/// The array index that a token stands for (RFC 6901, section 4). `None` if it has a leading zero, is not made of
+/// digits, or is too large. `-`, which stands for the place after the last item, is `None` too.
 #[must_use]
 pub fn pointer_index(token: &str) -> Option<usize> {
     let is_digits = token.bytes().all(|byte| byte.is_ascii_digit());

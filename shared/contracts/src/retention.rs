@@ -1,4 +1,4 @@
-//! For how long the keys of a dataset's events are remembered.
+//! How long the idempotency keys of a dataset's events are remembered.
 
 use std::time::Duration;
 
@@ -8,18 +8,20 @@ use crate::Contract;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Clocks of functions that differ by more are broken.
+/// The largest difference between the clocks of two functions that is allowed for.
 pub const MOST_CLOCK_SKEW: Duration = Duration::from_secs(60 * 60);
 
 impl Contract {
-    /// Until when a key is remembered that is written at this time.
+    /// The time until which a key is remembered that is written at `written_at`.
     #[must_use]
     pub fn remembered_until(&self, written_at: Timestamp) -> Timestamp {
         written_at.plus(DAY * self.retention_days)
     }
 
-    /// Until when no key of an event can be forgotten that was taken in at this time: none was written before that. A
-    /// redrive may have seen to it that they are remembered for longer, until `extended_to`.
+    /// The time until which every key of an event is remembered that was taken in at `taken_in`.
+    ///
+    /// No key is written before its event is taken in, so that the retention counts from there. A redrive may have
+    /// extended it to `extended_to`; the later of both times counts.
     #[must_use]
     pub fn surely_remembered_until(
         &self,
@@ -31,7 +33,8 @@ impl Contract {
     }
 }
 
-/// Whether what is remembered until then may be relied on now.
+/// Whether a key that is remembered until `until` is certainly known at `now`, even if a clock is wrong by
+/// [`MOST_CLOCK_SKEW`].
 #[must_use]
 pub fn is_still_remembered(until: Timestamp, now: Timestamp) -> bool {
     now.plus(MOST_CLOCK_SKEW) < until

@@ -1,33 +1,38 @@
-//! References to secrets: which secret a text stands for, never what it holds.
+//! References to secrets. A contract names a secret, and never has its text.
 
 use std::fmt;
 
-/// How a reference begins: `secret:weather#token`.
+/// The beginning of a reference, such as `secret:weather#token`.
 pub(crate) const PREFIX: &str = "secret:";
 
-/// A secret, or one member of a secret that is a JSON object.
+/// The name of a secret, or of one member of a secret that is a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretReference {
-    /// As the stack knows it: in AWS Secrets Manager it has the stack's name before it.
+    /// The name within the stack. In AWS Secrets Manager, the name of the stack is put before it.
     pub name: String,
-    /// The member of the secret; its whole text without one.
+    /// The member of the secret's JSON object. `None` means the whole text of the secret.
     pub field: Option<String>,
 }
 
 impl SecretReference {
-    /// Reads `secret:NAME` or `secret:NAME#FIELD`; `None` for any other text, and for a name that
-    /// Secrets Manager does not take:
+    /// Reads `secret:NAME` or `secret:NAME#FIELD`. `None` for any other text, and for a name that
+    /// Secrets Manager does not accept:
     /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (name, field) = match text.strip_prefix(PREFIX)?.split_once('#') {
             Some((name, field)) => (name, Some(field)),
             None => (text.strip_prefix(PREFIX)?, None),
         };
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b);
-        let is_name = (1..=256).contains(&name.len()) && name.bytes().all(fits);
-        let is_reference = is_name && !name.starts_with('/') && field != Some("");
-        is_reference.then(|| Self { name: name.to_owned(), field: field.map(str::to_owned) })
+        if !is_name(name) || name.starts_with('/') || field == Some("") {
+            return None;
+        }
+        Some(Self { name: name.to_owned(), field: field.map(str::to_owned) })
     }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=256).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte))
 }
 
 impl fmt::Display for SecretReference {

@@ -1,26 +1,29 @@
-//! Texts of headers: their places are variables and secrets, or an event's.
+//! Templates for the values of headers. Their placeholders are variables, secrets and pointers into a payload.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
 
-use crate::place::UrlError;
-use crate::place::{Part, check_is_ready, read_parts, scalar_text, variables};
+use crate::place::{Part, UrlError, check_is_ready, read_parts, scalar_text, variables};
 use crate::secret::PREFIX;
 use crate::variables::VariableValue;
 use crate::{SecretReference, Variables};
 
-/// A text whose places are variables and secrets, or variables and an event's: a secret stands beside nothing that
-/// a producer chose.
+/// The template for the value of a header.
+///
+/// Its placeholders are `{NAME}`, `{secret:NAME#FIELD}` and `{/pointer}`. A template with a secret has no pointers, so
+/// that a producer of events cannot write anything beside a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TextTemplate {
     parts: Vec<Part>,
 }
 
 impl TextTemplate {
+    /// Reads a template.
+    ///
     /// # Errors
-    /// When a place is not understood, or an event's stands beside a secret.
+    /// If a placeholder is none of the three, if the text has a secret and a pointer, or if it begins with `secret:`.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.starts_with(PREFIX) {
             return Err(UrlError::BareSecret);
@@ -37,7 +40,7 @@ impl TextTemplate {
         Ok(self)
     }
 
-    /// What it needs of an event.
+    /// The JSON Pointers to the values of a payload that the template needs.
     pub fn pointers(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Pointer(pointer) => Some(pointer.as_str()),
@@ -45,17 +48,17 @@ impl TextTemplate {
         })
     }
 
-    /// The variables that are not in place yet.
+    /// The names of the variables that have no value yet.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<&str> {
         variables(&self.parts).collect()
     }
 
-    /// The template with its variables' values in place. Secrets stay references.
+    /// The template with the values of its variables. Secrets stay references.
     ///
     /// # Errors
-    /// [`UrlError::Variable`] for one that is not in the file, [`UrlError::Placeholder`] for one that is no
-    /// value yet, [`UrlError::BesideSecret`] for a secret beside an event's place.
+    /// [`UrlError::Variable`] for a variable that is not in the file, [`UrlError::Placeholder`] for a value that still
+    /// has to be replaced, [`UrlError::BesideSecret`] for a secret in a template with pointers.
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
         let mut parts = Vec::new();
         for part in &self.parts {
@@ -75,7 +78,7 @@ impl TextTemplate {
         Self { parts }.validate()
     }
 
-    /// The secrets that it needs, once it is bound.
+    /// The secrets that the template needs. Secrets that are the values of variables are listed once it is bound.
     #[must_use]
     pub fn secrets(&self) -> BTreeSet<&SecretReference> {
         let mut secrets = BTreeSet::new();
@@ -87,20 +90,20 @@ impl TextTemplate {
         secrets
     }
 
-    /// What it says of one event, once it is bound: texts, numbers and truth values of the event, as they are.
+    /// The text for one payload. The template must be bound. Texts, numbers and booleans are inserted without escapes.
     ///
     /// # Errors
-    /// [`UrlError::Missing`] when a pointer finds none of these, or an empty text.
+    /// [`UrlError::Missing`] if a pointer finds nothing, an empty text, or a value of another type;
+    /// [`UrlError::Unbound`] if the template is not bound; [`UrlError::SecretPlace`] if it has a secret.
     pub fn render_for(&self, payload: &Value) -> Result<String, UrlError> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(part) => text.push_str(part),
-                Part::Pointer(pointer) => {
-                    let value = payload.pointer(pointer).and_then(scalar_text);
-                    let missing = || UrlError::Missing { pointer: pointer.clone() };
-                    text.push_str(&value.ok_or_else(missing)?);
-                }
+                Part::Pointer(pointer) => match payload.pointer(pointer).and_then(scalar_text) {
+                    Some(value) => text.push_str(&value),
+                    None => return Err(UrlError::Missing { pointer: pointer.clone() }),
+                },
                 Part::Variable(name) => return Err(UrlError::Unbound { name: name.clone() }),
                 Part::Secret(_) => return Err(UrlError::SecretPlace),
             }
@@ -108,10 +111,10 @@ impl TextTemplate {
         Ok(text)
     }
 
-    /// What it says, once it is bound, with the texts of its secrets.
+    /// The text of a template without pointers. The template must be bound, and `secret` returns the text of a secret.
     ///
     /// # Errors
-    /// What `secret` answers; [`UrlError::Unbound`] before it is bound.
+    /// The error of `secret`; [`UrlError::Unbound`] if the template is not bound, or has a pointer.
     pub fn render<E: From<UrlError>>(
         &self,
         secret: impl Fn(&SecretReference) -> Result<String, E>,
@@ -130,7 +133,7 @@ impl TextTemplate {
     }
 }
 
-/// A text is nobody's to see: a token may have been written into it.
+/// The text is not shown, because somebody may have written a token into it.
 impl fmt::Debug for TextTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TextTemplate")
@@ -168,19 +171,25 @@ variables:
         assert_eq!(format!("{template:?}"), "TextTemplate");
     }
 
+    fn render_for(text: &str, payload: &Value) -> Result<String, UrlError> {
+        TextTemplate::parse(text)?.bind(&variables())?.render_for(payload)
+    }
+
     #[test]
     fn an_events_values_are_put_in_place_and_never_beside_a_secret() {
         let payload = serde_json::json!({"a": "x y", "n": 1.50, "yes": true, "no": null, "e": ""});
-        let of = |text: &str| {
-            let bound = TextTemplate::parse(text)?.bind(&variables())?;
-            bound.render_for(&payload)
-        };
-        assert_eq!(of("{REGION}:{/a}:{/yes}").unwrap(), "eu:x y:true");
+        assert_eq!(render_for("{REGION}:{/a}:{/yes}", &payload).unwrap(), "eu:x y:true");
         for nothing in ["{/no}", "{/e}", "{/other}"] {
-            assert!(matches!(of(nothing), Err(UrlError::Missing { .. })), "{nothing}");
+            assert!(
+                matches!(render_for(nothing, &payload), Err(UrlError::Missing { .. })),
+                "{nothing}"
+            );
         }
-        assert!(matches!(of("{TOKEN}{/a}"), Err(UrlError::BesideSecret { .. })));
-        assert!(matches!(of("{secret:a}{/a}"), Err(UrlError::BesideSecret { .. })));
+        assert!(matches!(render_for("{TOKEN}{/a}", &payload), Err(UrlError::BesideSecret { .. })));
+        assert!(matches!(
+            render_for("{secret:a}{/a}", &payload),
+            Err(UrlError::BesideSecret { .. })
+        ));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What becomes of dead letters without an operator: a contract's rules, the first of which that applies counts.
+//! The rules of a contract for its dead letters. They are carried out without an operator, and the first rule that
+//! applies to a letter counts.
 
 use std::time::Duration;
 
@@ -9,39 +10,47 @@ use serde_json::Value;
 use crate::error::{ContractError, invalid, is_name};
 use crate::{Patch, Sink, SinkKind};
 
-/// One rule for letters of a dataset.
+/// One rule for dead letters of a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TriageRule {
+    /// The letters that the rule applies to.
     pub when: TriageCause,
+    /// What is done with them.
     pub then: TriageAction,
-    /// How long after a letter failed last.
+    /// How long after its last failure a letter is left alone: at most 14 days, and nothing by default.
     pub wait: Duration,
-    /// For how many letters at a time, 1 to 100,000.
+    /// How many letters are handled at a time: 1 to 100,000, and 1,000 by default.
     pub most: u32,
-    /// What is changed in each payload.
+    /// A change of each payload before it is redriven. It is only allowed with [`TriageAction::Redrive`].
     pub fix: Option<Patch>,
 }
 
-/// Which letters a rule is for: those that every list lets through. An empty one lets through all; one at least is
-/// not empty.
+/// The letters that a rule applies to: those that are in every list that is not empty. At least one list is not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TriageCause {
+    /// The fingerprints of failures, such as `1-0123456789abcdef`.
     pub groups: Vec<FailureFingerprint>,
+    /// The codes of failures.
     pub codes: Vec<Code>,
+    /// The stages that failed: `ingest`, `enrich`, `sink`, `lake`, `deliver`, or the function of a custom sink.
     pub stages: Vec<String>,
 }
 
+/// What a rule does with its letters. In the file, the names have hyphens: `redrive-when-closed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TriageAction {
-    /// As soon as the breakers of what the stage calls are closed.
+    /// Redrives them once the breakers of the dataset's dependencies are closed.
     RedriveWhenClosed,
+    /// Redrives them.
     Redrive,
+    /// Quarantines them: no run redrives them until an operator releases them.
     Quarantine,
+    /// Writes a log line for each group of letters, at most once an hour.
     Notify,
 }
 
-/// A rule, as it is in the file.
+/// A rule as it is written in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawRule {
@@ -61,7 +70,7 @@ struct RawCause {
     stage: Option<OneOrMore<String>>,
 }
 
-/// A code by its name, with the one that is not known in the message.
+/// The name of a code. It is read as text, so that the message can name a code that is not known.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct CodeName(String);
@@ -74,7 +83,7 @@ enum OneOrMore<T> {
 }
 
 impl<T> OneOrMore<T> {
-    /// An empty list would let through all, or none: who writes it means something else.
+    /// The elements as a list. An empty list in the file is refused, because it could mean all letters or none.
     fn list(this: Option<Self>) -> Result<Vec<T>, ContractError> {
         match this {
             None => Ok(Vec::new()),
@@ -93,12 +102,13 @@ fn default_most() -> u32 {
 
 const MOST_LETTERS: u32 = 100_000;
 
-/// A letter that waits longer than this is nobody's to wait for: what SQS keeps a message for.
+/// The longest wait of a rule, which is the longest time that SQS keeps a message.
 const LONGEST_WAIT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
+/// The stages of every deployment. The functions of custom sinks are stages too.
 const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 
-/// The rules of a contract with these sinks, checked.
+/// Checks the rules of a contract that has these sinks.
 pub(crate) fn validate(
     raw: Vec<RawRule>,
     sinks: &[Sink],
@@ -106,7 +116,7 @@ pub(crate) fn validate(
     raw.into_iter().map(|rule| rule.validate(sinks)).collect()
 }
 
-/// The first of the rules that is for letters of this cause.
+/// The first of the rules that applies to letters of this stage, code and group.
 pub(crate) fn first_for<'a>(
     rules: &'a [TriageRule],
     stage: &str,
@@ -117,6 +127,7 @@ pub(crate) fn first_for<'a>(
 }
 
 impl TriageCause {
+    /// Whether the rule applies to letters of this stage, code and group.
     #[must_use]
     pub fn includes(&self, stage: &str, code: Code, group: &FailureFingerprint) -> bool {
         let Self { groups, codes, stages } = self;
@@ -176,57 +187,66 @@ fn code(CodeName(name): &CodeName) -> Result<Code, ContractError> {
     })
 }
 
-/// As [`FailureFingerprint`] says: the version of its rule, a hyphen, and 16 hexadecimal digits.
+/// Whether this is a [`FailureFingerprint`]: the version of its rule, a hyphen, and 16 hexadecimal digits.
 fn is_group(group: &FailureFingerprint) -> bool {
-    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    group.as_str().split_once('-').is_some_and(|(rule, print)| {
-        rule.parse::<u32>().is_ok() && print.len() == 16 && print.bytes().all(is_digit)
-    })
+    let Some((rule, print)) = group.as_str().split_once('-') else { return false };
+    rule.parse::<u32>().is_ok()
+        && print.len() == 16
+        && print.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_stage(stage: &str, sinks: &[Sink]) -> bool {
-    let is_own = |sink: &Sink| matches!(sink.kind(), SinkKind::Custom(by) if by == stage);
-    STAGES.contains(&stage) || is_name(stage) && sinks.iter().any(is_own)
+    STAGES.contains(&stage)
+        || is_name(stage)
+            && sinks.iter().any(|sink| sink.kind() == SinkKind::Custom(stage.to_owned()))
 }
 
-/// A whole number and `s`, `m`, `h` or `d`.
+/// Reads a wait, which is a whole number and a unit: `s`, `m`, `h` or `d`.
 fn wait(text: &str) -> Result<Duration, ContractError> {
-    let refused = || {
-        let problem = format!("`{text}` is no time such as 30s, 10m, 6h or 2d, of 14 days at most");
-        invalid("triage.wait", &problem)
-    };
-    let unit = text.chars().last().ok_or_else(refused)?;
+    match seconds_of(text).map(Duration::from_secs) {
+        Some(wait) if wait <= LONGEST_WAIT => Ok(wait),
+        _ => {
+            let problem =
+                format!("`{text}` is no time such as 30s, 10m, 6h or 2d, of 14 days at most");
+            Err(invalid("triage.wait", &problem))
+        }
+    }
+}
+
+fn seconds_of(text: &str) -> Option<u64> {
+    let unit = text.chars().last()?;
     let seconds = match unit {
         's' => 1,
         'm' => 60,
         'h' => 60 * 60,
         'd' => 24 * 60 * 60,
-        _ => return Err(refused()),
+        _ => return None,
     };
-    let number = text.strip_suffix(unit).unwrap_or_default();
-    let is_whole = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number: Option<u64> = if is_whole { number.parse().ok() } else { None };
-    let wait = number.and_then(|number| number.checked_mul(seconds)).map(Duration::from_secs);
-    wait.filter(|wait| *wait <= LONGEST_WAIT).ok_or_else(refused)
+    let number = text.strip_suffix(unit)?;
+    // `parse` would accept a plus sign.
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    number.parse::<u64>().ok()?.checked_mul(seconds)
 }
 
-/// A list of operations, or its JSON as a text.
+/// Reads a patch, which is a list of operations or a text with the JSON of one.
 fn fix(raw: &Value) -> Result<Patch, ContractError> {
-    let refused = |problem: &str| invalid("triage.fix", problem);
+    const FIELD: &str = "triage.fix";
     let from_text = match raw {
         Value::String(text) => {
             let parsed: Result<Value, _> = serde_json::from_str(text);
-            Some(parsed.map_err(|error| refused(&format!("malformed JSON: {error}")))?)
+            Some(parsed.map_err(|error| invalid(FIELD, &format!("malformed JSON: {error}")))?)
         }
-        // YAML reads a fraction as a double, which has not all of its digits.
+        // YAML reads a fraction as a double, which can lose digits.
         raw if has_fraction(raw) => {
-            return Err(refused(
-                "write it as JSON in one text, so that a fraction keeps its digits",
-            ));
+            let expected = "write it as JSON in one text, so that a fraction keeps its digits";
+            return Err(invalid(FIELD, expected));
         }
         _ => None,
     };
-    Patch::parse(from_text.as_ref().unwrap_or(raw)).map_err(|error| refused(&error.to_string()))
+    Patch::parse(from_text.as_ref().unwrap_or(raw))
+        .map_err(|error| invalid(FIELD, &error.to_string()))
 }
 
 fn has_fraction(value: &Value) -> bool {

@@ -1,5 +1,5 @@
-//! URLs with places: `{NAME}`, a variable whose value is put in at the start, and `{/pointer}`, filled in
-//! from each payload.
+//! Templates for URLs. `{NAME}` is a variable, whose value is inserted when a function starts, and `{/pointer}` is
+//! filled in from each payload.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,20 @@ use crate::Variables;
 use crate::place::{Part, UrlError, check_is_ready, read_parts, scalar_text, variables};
 use crate::variables::VariableValue;
 
-/// A parsed template.
+/// The template for a URL. The host never comes from a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlTemplate {
     parts: Vec<Part>,
 }
 
-/// What may stand in a path segment or a query value as it is: RFC 3986, section 2.3.
+/// Everything is percent-encoded but the unreserved characters of RFC 3986, section 2.3.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl UrlTemplate {
+    /// Reads a template.
+    ///
     /// # Errors
-    /// When a place is not understood, or the host could come from an event.
+    /// If a placeholder is neither a variable nor a pointer, or if the host could come from a payload.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let parts = read_parts(text)?;
         if parts.iter().any(|part| matches!(part, Part::Secret(_))) {
@@ -42,13 +44,13 @@ impl UrlTemplate {
         Ok(Self { parts })
     }
 
-    /// The variables that are not in place yet.
+    /// The names of the variables that have no value yet.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<&str> {
         variables(&self.parts).collect()
     }
 
-    /// The places that are filled in from each payload.
+    /// The JSON Pointers to the values of a payload that the URL needs.
     pub fn pointers(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Pointer(pointer) => Some(pointer.as_str()),
@@ -56,18 +58,20 @@ impl UrlTemplate {
         })
     }
 
-    /// Whether what does not come from an event begins so; known once the variables are in place.
+    /// Whether the URL begins with this text, before the first pointer. Always false while its first variable has no
+    /// value.
     #[must_use]
     pub fn begins_with(&self, start: &str) -> bool {
         matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with(start))
     }
 
-    /// The template with its variables' values in place. The one that the URL begins with is the beginning
-    /// of a URL; the others are parts of one.
+    /// The template with the values of its variables. The value of a variable at the beginning must be the beginning of
+    /// a URL, and every other value a part of one.
     ///
     /// # Errors
-    /// [`UrlError::Variable`] for one that is not in the file, [`UrlError::Malformed`] for one that cannot
-    /// stand there, [`UrlError::Secret`] for a secret, [`UrlError::Placeholder`] for one that is no value yet.
+    /// [`UrlError::Variable`] for a variable that is not in the file, [`UrlError::Malformed`] for a value that cannot
+    /// be used at its place, [`UrlError::Secret`] for a secret, [`UrlError::Placeholder`] for a value that still has to
+    /// be replaced.
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
         let mut parts = Vec::new();
         for (position, part) in self.parts.iter().enumerate() {
@@ -101,12 +105,13 @@ impl UrlTemplate {
         Ok(Self { parts })
     }
 
-    /// The URL for one payload; what comes from it is percent-encoded, slashes too.
+    /// The URL for one payload. The values of the payload are percent-encoded, their slashes too.
     ///
     /// # Errors
-    /// [`UrlError::Missing`] when a pointer finds nothing that can stand in a URL;
-    /// [`UrlError::DotSegment`] when, with what it finds, a segment of the path is `.` or `..`. Whoever
-    /// normalises the path takes that for a step, encoded too:
+    /// [`UrlError::Missing`] if a pointer finds nothing, an empty text, null, an array or an object;
+    /// [`UrlError::Unbound`] if the template is not bound; [`UrlError::DotSegment`] if a value makes a segment of the
+    /// path `.` or `..`. Clients and servers that normalise the path would follow such a segment to another path, even
+    /// if it is percent-encoded:
     /// <https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2>,
     /// <https://url.spec.whatwg.org/#double-dot-path-segment>.
     pub fn render(&self, payload: &Value) -> Result<String, UrlError> {
@@ -118,9 +123,9 @@ impl UrlTemplate {
                 Part::Variable(name) => return Err(UrlError::Unbound { name: name.clone() }),
                 Part::Secret(_) => return Err(UrlError::SecretPlace),
                 Part::Pointer(pointer) => {
-                    let missing = || UrlError::Missing { pointer: pointer.clone() };
-                    let text = payload.pointer(pointer).and_then(scalar_text);
-                    let text = text.ok_or_else(missing)?;
+                    let Some(text) = payload.pointer(pointer).and_then(scalar_text) else {
+                        return Err(UrlError::Missing { pointer: pointer.clone() });
+                    };
                     places.push((url.len(), pointer));
                     url.extend(utf8_percent_encode(&text, KEPT));
                 }
@@ -139,19 +144,19 @@ impl UrlError {
     }
 }
 
-/// Whether a URL can begin with it: a scheme and a host, to which no user's name and password are given.
+/// Whether a URL can begin with this text. It has a scheme and a host, and no name and password of a user.
 fn is_base(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
     host.is_some_and(|host| !host.is_empty() && !host.contains('@')) && is_part(text)
 }
 
-/// Whether it has only characters of a URL: <https://www.rfc-editor.org/rfc/rfc3986#section-2>.
+/// Whether the text has only characters of a URL: <https://www.rfc-editor.org/rfc/rfc3986#section-2>.
 fn is_part(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&b))
 }
 
-/// Whether the path's segment at this position is one.
+/// Whether the segment of the path at this byte is `.` or `..`, also if it is percent-encoded.
 fn is_dot_segment(url: &str, at: usize) -> bool {
     let (before, after) = url.split_at(at);
     let begins = before.rfind('/').map_or(0, |slash| slash + 1);
@@ -204,7 +209,7 @@ variables:
     }
 
     #[test]
-    fn a_template_tells_its_variables_until_they_are_in_place() {
+    fn a_template_lists_its_variables_until_they_have_values() {
         let template = UrlTemplate::parse("{BASE}/{/a}?key={KEY}").unwrap();
         assert_eq!(template.variables(), BTreeSet::from(["BASE", "KEY"]));
         assert!(!template.begins_with("http://"));

@@ -1,8 +1,8 @@
-//! What the variables of contracts stand for in one environment: `variables/<environment>.yaml`, a file
-//! that ships with the contracts.
+//! The values that the variables of contracts have in one environment. They are in `variables/<environment>.yaml`, a
+//! file that is shipped with the contracts.
 //!
-//! A contract's variable is looked up here and nowhere else, so that no URL and no header can carry the
-//! process's own environment away.
+//! A contract's variable is looked up only in this file. The environment of the process, which has credentials, can
+//! therefore not get into a URL or a header.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::SecretReference;
 use crate::secret::PREFIX;
 
-/// The values of one file, by their variables' names.
+/// The variables of one environment. A value is a text, or a reference to a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
     file: String,
@@ -24,39 +24,68 @@ pub(crate) enum VariableValue {
     Secret(SecretReference),
 }
 
+/// Why a file of variables cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VariablesError {
-    /// With line and column.
+    /// The file is not YAML, or does not have the expected shape.
     #[error("{file}: {problem}")]
-    Malformed { file: String, problem: String },
+    Malformed {
+        /// The name of the file, as it was given to [`Variables::parse`].
+        file: String,
+        /// The message of the reader, with line and column.
+        problem: String,
+    },
+    /// A variable has a name that is not allowed.
     #[error("{file}: {source}")]
     Name {
+        /// The name of the file, as it was given to [`Variables::parse`].
         file: String,
+        /// What is wrong with the name.
         #[source]
         source: NameError,
     },
+    /// The value of a variable is empty or only white space.
     #[error(
         "{file}: {name} is empty; expected a text, or a reference such as secret:weather#token"
     )]
-    Empty { file: String, name: String },
+    Empty {
+        /// The name of the file, as it was given to [`Variables::parse`].
+        file: String,
+        /// The name of the variable.
+        name: String,
+    },
+    /// A value begins with `secret:` and is not a reference to a secret.
     #[error(
         "{file}: {name} is no reference to a secret; expected secret:NAME or secret:NAME#FIELD"
     )]
-    Secret { file: String, name: String },
+    Secret {
+        /// The name of the file, as it was given to [`Variables::parse`].
+        file: String,
+        /// The name of the variable.
+        name: String,
+    },
 }
 
-/// Why a name cannot be a variable's.
+/// Why a variable cannot have a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
+    /// The name is empty, or has other characters than `A` to `Z`, digits and underscores.
     #[error("`{name}` is no variable's name; expected capital letters, digits and underscores")]
-    Malformed { name: String },
+    Malformed {
+        /// The name that was refused.
+        name: String,
+    },
+    /// The name belongs to the environment of a Lambda function.
     #[error(
         "`{name}` is a name of Lambda's own environment (AWS_*, LAMBDA_*, _*), which no contract may read"
     )]
-    Reserved { name: String },
+    Reserved {
+        /// The name that was refused.
+        name: String,
+    },
 }
 
-/// The file, as it is in the file. Below a key of its own, so that others can join it.
+/// The variables as they are written in the file. They are below a key, so that other keys can be added later.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawVariables {
@@ -64,10 +93,10 @@ struct RawVariables {
 }
 
 impl Variables {
-    /// Reads a file; `file` is what a person knows it by, such as `variables/production.yaml`.
+    /// Reads the text of a file. `file` names it in messages, such as `variables/production.yaml`.
     ///
     /// # Errors
-    /// The first thing that is wrong, with the name of the file and of the variable.
+    /// The first problem that is found, with the name of the file and of the variable.
     pub fn parse(file: &str, yaml: &str) -> Result<Self, VariablesError> {
         let file = file.to_owned();
         let options = serde_saphyr::options! { strict_booleans: true };
@@ -103,12 +132,14 @@ impl Variables {
     }
 }
 
+/// Checks the name of a variable.
+///
 /// # Errors
-/// For what is no name, and for the names of Lambda's own variables:
+/// [`NameError::Malformed`], and [`NameError::Reserved`] for the names that Lambda itself uses:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>.
 pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
-    let fits = |b: u8| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_');
-    if name.is_empty() || !name.bytes().all(fits) {
+    let is_well_formed = name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
+    if name.is_empty() || !is_well_formed {
         return Err(NameError::Malformed { name: name.to_owned() });
     }
     if ["AWS_", "LAMBDA_", "_"].iter().any(|start| name.starts_with(start)) {

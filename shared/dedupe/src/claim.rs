@@ -7,8 +7,11 @@ use crate::{InProgress, Limits, Owner, RecordId};
 /// An event that is to take effect once, through its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
+    /// The sink and the key.
     pub id: RecordId,
+    /// The payload of the event.
     pub fingerprint: Fingerprint,
+    /// Until when the key is remembered.
     pub expires_at: Timestamp,
     /// The owner of this attempt. Events that are written into one object have the same owner.
     pub owner: Owner,
@@ -33,6 +36,7 @@ pub struct Lease {
     pub ends_at: Timestamp,
     /// The latest time until which the attempt waits for keys that others hold.
     pub wait_until: Timestamp,
+    /// The limits of the store's transactions.
     pub limits: Limits,
     /// How often a call is made if its outcome stays unknown.
     pub tries: u32,

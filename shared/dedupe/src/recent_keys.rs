@@ -36,13 +36,16 @@ struct Known {
 /// A key with the payload that came under it, and the expiry of its dedupe record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentKey {
+    /// The sink and the key.
     pub id: RecordId,
+    /// The payload that took effect.
     pub fingerprint: Fingerprint,
+    /// When the record expires.
     pub expires_at: Timestamp,
 }
 
 impl RecentKeys {
-    /// A capacity below two remembers nothing.
+    /// A memory of at most `capacity` keys. A capacity below two remembers nothing.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity, newer: HashMap::new(), older: HashMap::new() }
@@ -105,8 +108,8 @@ impl RecentKeys {
         }
         let mut written = written.into_iter();
         let mut all = Vec::with_capacity(outcomes.len());
-        for outcome in outcomes {
-            let outcome = outcome.or_else(|| written.next());
+        for decided in outcomes {
+            let outcome = decided.or_else(|| written.next());
             all.push(outcome.unwrap_or_else(|| Err(contention_failure())));
         }
         all

@@ -7,7 +7,9 @@ use event::{Fingerprint, IdempotencyKey, Timestamp};
 /// A sink and an idempotency key. The pair takes effect once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId {
+    /// The name of the sink, which is unique among all sinks and has no `#`.
     pub sink: String,
+    /// The key of the event.
     pub key: IdempotencyKey,
 }
 
@@ -26,6 +28,7 @@ impl fmt::Display for RecordId {
 pub struct Owner(String);
 
 impl Owner {
+    /// The name of the owner. For objects it is the object's key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -56,17 +59,21 @@ pub enum DedupeRecord {
 /// A claim on a key, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InProgress {
+    /// The attempt that holds the claim.
     pub owner: Owner,
     /// Until this time the owner is assumed to be at work. No promise depends on that: an owner that
     /// works for longer is fenced.
     pub lease_ends_at: Timestamp,
+    /// The payload that the attempt writes.
     pub fingerprint: Fingerprint,
+    /// From this time on the claim counts as absent.
     pub expires_at: Timestamp,
 }
 
 /// A key that took effect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Completed {
+    /// The payload that took effect.
     pub fingerprint: Fingerprint,
     /// Where the effect is, if the sink has more than one place. A compaction of a lake may have moved it
     /// to another object since.
@@ -78,6 +85,7 @@ pub struct Completed {
 }
 
 impl DedupeRecord {
+    /// From this time on the record counts as absent.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         match self {
@@ -86,6 +94,7 @@ impl DedupeRecord {
         }
     }
 
+    /// Whether the record counts as absent at `now`.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at() <= now
@@ -110,7 +119,10 @@ pub enum Verdict {
     /// The event is older than the content of its target. Its key is remembered, and nothing was changed.
     Stale,
     /// The key had taken effect with another payload. The event is neither applied nor dropped.
-    Conflict { first: Fingerprint },
+    Conflict {
+        /// The payload that took effect.
+        first: Fingerprint,
+    },
 }
 
 impl Verdict {

@@ -11,14 +11,18 @@ use crate::{DedupeRecord, Owner, RecordId};
 /// two effects have one target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Transaction<E> {
+    /// The changes of dedupe records.
     pub changes: Vec<Change>,
+    /// The effects that are written with them.
     pub effects: Vec<E>,
 }
 
 /// The next state of one dedupe record, on the condition that the record is as expected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Change {
+    /// The record to change.
     pub id: RecordId,
+    /// The condition.
     pub expected: Expected,
     /// The next state. `None` removes the record.
     pub to: Option<DedupeRecord>,
@@ -64,7 +68,9 @@ pub trait Effect: Clone + Send + Sync {
 /// The completed dedupe record that an effect contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnRecord<'a> {
+    /// The sink and the key.
     pub id: &'a RecordId,
+    /// The payload that took effect.
     pub fingerprint: &'a Fingerprint,
     /// From this time on the record counts as absent. `None` if it never expires.
     pub expires_at: Option<Timestamp>,
@@ -118,9 +124,19 @@ impl Effect for NoEffect {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CommitError {
     /// A condition did not hold. There is one reason for each change and for each effect, in their order.
-    Cancelled { changes: Vec<ItemConflict>, effects: Vec<ItemConflict> },
+    Cancelled {
+        /// The reason for each change.
+        changes: Vec<ItemConflict>,
+        /// The reason for each effect.
+        effects: Vec<ItemConflict>,
+    },
     /// The store will never accept this transaction, because something in it is invalid.
-    Rejected { code: Code, reason: String },
+    Rejected {
+        /// The code of the failure of the events in it.
+        code: Code,
+        /// What the store refused, without a value of the payload.
+        reason: String,
+    },
     /// The store failed, and may succeed later. Whether it wrote the transaction is not known.
     Failed(Failure),
 }
@@ -140,6 +156,7 @@ pub enum ItemConflict {
 
 /// A store that writes a transaction completely or not at all.
 pub trait Store: Send + Sync {
+    /// What the store writes together with dedupe records; [`NoEffect`] if it has records only.
     type Effect: Effect;
 
     /// Writes the transaction if each record is, at `now`, as its change expects.
@@ -161,7 +178,9 @@ pub(crate) const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(
 pub struct Limits {
     /// The number of changes and effects together.
     pub actions: usize,
+    /// The size of all items of a transaction together, in bytes.
     pub bytes: usize,
+    /// How many rounds in a row may settle nothing, because others hold the items, before the batch gives up.
     pub contended_tries: u32,
 }
 

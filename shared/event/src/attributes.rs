@@ -1,4 +1,5 @@
-//! Message attributes of SQS, and how one of the producer's makes room for one of Sluicegate's.
+//! The message attributes of SQS, and how one of the producer's attributes is moved to make room for one of
+//! Sluicegate's.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +7,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::noncharacters::escape_noncharacters;
 
-/// The message attribute that holds a [`DeadLetter`] as JSON.
+/// The message attribute that holds a [`DeadLetter`](crate::DeadLetter) as JSON.
 pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 
 /// SQS allows ten message attributes:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
 const MOST_ATTRIBUTES: usize = 10;
 
-/// What a message is routed and traced by: never displaced, since another one always can be.
+/// The attributes by which a message is routed and traced. They are never moved. There is always another one that can
+/// be.
 const KEPT_ATTRIBUTES: [&str; 5] =
     ["dataset", "eventid", "source", "traceparent", FAILURE_ATTRIBUTE];
 
 /// Message attributes by name.
 pub type Attributes = BTreeMap<String, Attribute>;
 
-/// One SQS message attribute: a type (`String`, `Number`, `Binary`, with an optional `.suffix`) and
-/// a value; a binary one in base64.
+/// One message attribute of SQS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
+    /// `String`, `Number` or `Binary`, with an optional suffix such as `.int`.
     #[serde(rename = "type")]
     pub data_type: String,
+    /// The value. A binary value is in Base64.
     pub value: String,
 }
 
 impl Attribute {
+    /// An attribute of type `String`.
     pub fn string(value: impl Into<String>) -> Self {
         Self { data_type: "String".to_owned(), value: value.into() }
     }
 
-    /// What SQS counts of the value: a binary one by its bytes, not by their base64.
+    /// The bytes that SQS counts for the value. For a binary value these are the bytes themselves, and not their
+    /// Base64.
     fn value_size(&self) -> usize {
         if !self.data_type.starts_with("Binary") {
             return self.value.len();
@@ -44,7 +49,7 @@ impl Attribute {
     }
 }
 
-/// The bytes of attributes that count towards a message's limit: name, type and value of each.
+/// The bytes of attributes that count towards the limit of a message: the name, type and value of each.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
 #[must_use]
 pub fn attributes_size(attributes: &Attributes) -> usize {
@@ -54,12 +59,12 @@ pub fn attributes_size(attributes: &Attributes) -> usize {
     sizes.sum()
 }
 
-/// What Sluicegate says of a message in one attribute of it, as JSON, beside the producer's attributes.
+/// Something that Sluicegate writes into one attribute of a message, as JSON, in addition to the producer's attributes.
 pub(crate) trait JsonAttribute: Serialize + Sized {
-    /// The attribute's name.
+    /// The name of the attribute.
     const NAME: &'static str;
 
-    /// The producer's attribute that it took the place of, where there were ten.
+    /// The producer's attribute that it replaced, if there were ten.
     fn displaced(&mut self) -> &mut Option<(String, Attribute)>;
 
     /// The text that is shortened first.
@@ -68,13 +73,13 @@ pub(crate) trait JsonAttribute: Serialize + Sized {
     /// The text that is shortened next.
     fn at(&mut self) -> &mut Option<String>;
 
-    /// Leaves out what can be done without best, if there is anything left of that. Whether there was.
+    /// Leaves out the least important part that is left. Answers whether there was one.
     fn leave_out(&mut self) -> bool {
         false
     }
 
-    /// A message's attributes with this one, in at most so many bytes as SQS counts them
-    /// ([`attributes_size`]), as far as that can be.
+    /// A message's attributes with this one, in at most `room` bytes as SQS counts them ([`attributes_size`]), if
+    /// possible.
     fn added_to(mut self, mut attributes: Attributes, room: usize) -> Attributes {
         attributes.remove(Self::NAME);
         if let Some(displaced) = displace(&mut attributes) {
@@ -103,13 +108,13 @@ pub(crate) trait JsonAttribute: Serialize + Sized {
         json
     }
 
-    /// It is texts, numbers and times: serde cannot fail on them.
     fn json(&self) -> String {
+        // The values are texts, numbers and times, for which serde cannot fail.
         serde_json::to_string(self).map(escape_noncharacters).unwrap_or_default()
     }
 }
 
-/// A message's attributes without the one of this name, and with the one that it took the place of.
+/// A message's attributes without the one with this name, and with the attribute that it had replaced.
 pub(crate) fn restored(
     mut attributes: Attributes,
     name: &str,
@@ -120,25 +125,25 @@ pub(crate) fn restored(
     attributes
 }
 
-/// Takes one attribute away where there are as many as SQS allows, so that there is room for one more.
-/// Whoever adds that keeps in it what was taken away.
+/// Removes one attribute if there are as many as SQS allows, so that there is room for one more. The caller stores the
+/// removed one inside the attribute that it adds.
 fn displace(attributes: &mut Attributes) -> Option<(String, Attribute)> {
     if attributes.len() < MOST_ATTRIBUTES {
         return None;
     }
-    let is_kept = |name: &String| KEPT_ATTRIBUTES.contains(&name.as_str());
-    let last = attributes.keys().rev().find(|name| !is_kept(name)).cloned()?;
+    let mut names = attributes.keys().rev();
+    let last = names.find(|name| !KEPT_ATTRIBUTES.contains(&name.as_str())).cloned()?;
     attributes.remove_entry(&last)
 }
 
-/// A text that takes at least so many bytes less in JSON, if it has as many.
+/// The text, shortened so that it takes at least `less` bytes less in JSON, if it has as many.
 fn shortened(text: &str, less: usize) -> String {
     const CUT: char = '…';
     let mut kept = text.to_owned();
     let mut spared = 0;
     while spared < less + CUT.len_utf8() {
         let Some(last) = kept.pop() else { break };
-        // Within quotes.
+        // The two quotes around the character do not count.
         spared += serde_json::to_string(&last).map_or(1, |json| json.len() - 2);
     }
     kept.push(CUT);

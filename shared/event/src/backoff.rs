@@ -28,11 +28,11 @@ impl Backoff {
         Self { first: Duration::from_millis(20), longest }
     }
 
-    /// The wait before the `tries`-th repetition, counted from 1: between a half and the whole of
-    /// `first · 2^(tries - 1)`, which is limited to `longest`.
+    /// The wait before the `tries`-th repetition, counted from 1. It is between half and all of `first · 2^(tries -
+    /// 1)`, or of `longest` if that is shorter.
     ///
-    /// The jitter follows from `seed` and `tries`, so that a wait can be computed again. Two writers
-    /// that are in each other's way have different seeds, and so they do not meet again.
+    /// The jitter is derived from `seed` and `tries`, so that a wait can be computed again. Two writers that block each
+    /// other have different seeds, and so do not meet again.
     #[must_use]
     pub fn wait(&self, tries: u32, seed: &str) -> Duration {
         let doublings = tries.saturating_sub(1).min(16);
@@ -42,7 +42,7 @@ impl Backoff {
     }
 }
 
-/// A duration from zero up to `range`, to the microsecond, which follows from `seed` and `salt`.
+/// A duration from zero up to `range`, in whole microseconds, derived from `seed` and `salt`.
 #[must_use]
 pub fn jitter(range: Duration, seed: &str, salt: u32) -> Duration {
     let micros = u64::try_from(range.as_micros()).unwrap_or(u64::MAX).max(1);
@@ -79,8 +79,8 @@ mod tests {
             // The waits are spread over the whole range: some are in each quarter of it.
             for quarter in 0..4 {
                 let from = whole / 2 + whole / 8 * quarter;
-                let is_in = |wait: &&Duration| (from..=from + whole / 8).contains(*wait);
-                assert!(waits.iter().filter(is_in).count() > 5, "{tries}: {waits:?}");
+                let in_quarter = waits.range(from..=from + whole / 8).count();
+                assert!(in_quarter > 5, "{tries}: {waits:?}");
             }
         }
     }

@@ -1,9 +1,9 @@
-//! One form for each JSON value, and its hash.
+//! One form for each JSON value, and the hash of that form.
 //!
-//! The form is that of [RFC 8785](https://www.rfc-editor.org/rfc/rfc8785), but for numbers. The RFC
-//! takes a number for a double, and so two payloads that differ in the twentieth digit have one form
-//! there. Here a number is its exact decimal value, written by the RFC's rules for a number's text. Where
-//! a number has at most 15 significant digits, a double keeps them all, and both forms are the same text.
+//! The form is that of [RFC 8785](https://www.rfc-editor.org/rfc/rfc8785), except for numbers. The RFC treats a number
+//! as a double, so that two payloads that differ in the twentieth digit have the same form. Here a number is its exact
+//! decimal value, written by the RFC's rules for the text of a number. If a number has at most 15 significant digits, a
+//! double keeps them all, and both forms are the same.
 
 use std::fmt;
 
@@ -13,30 +13,33 @@ use sha2::{Digest, Sha256};
 
 use crate::{Decimal, DecimalError, pointer_to};
 
-/// The SHA-256 of a payload's canonical JSON, in hex: equal where the payloads mean the same.
+/// The SHA-256 of a payload's canonical JSON, in hexadecimal. It is equal for payloads that mean the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
-/// A number that has no canonical form, since no table could keep it.
+/// A number that has no canonical form, because no table can hold it.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub struct CanonicalError {
-    /// Its JSON Pointer in the value.
+    /// The JSON Pointer of the number in the value.
     pub at: String,
     #[source]
     source: DecimalError,
 }
 
 impl Fingerprint {
+    /// The fingerprint of a payload.
+    ///
     /// # Errors
-    /// When a number has more digits than [`Decimal`] keeps, or is beyond its range.
+    /// If a number has more digits than [`Decimal`] keeps, or is outside its range.
     pub fn of(payload: &Value) -> Result<Self, CanonicalError> {
         let mut text = Vec::new();
         write_canonical(&mut text, payload)?;
         Ok(Self(hex_sha256(&text)))
     }
 
+    /// The 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -55,8 +58,10 @@ impl From<String> for Fingerprint {
     }
 }
 
+/// Checks that a table can hold all numbers of a value.
+///
 /// # Errors
-/// For the first number of the value that no table could keep.
+/// For the first number that no table can hold.
 pub fn check_numbers(value: &Value) -> Result<(), CanonicalError> {
     write_canonical(&mut Vec::new(), value)
 }
@@ -76,10 +81,9 @@ pub(crate) fn write_canonical(text: &mut Vec<u8>, value: &Value) -> Result<(), C
     Ok(())
 }
 
-/// RFC 8785, section 3.2.2.2, escapes what JSON demands to be escaped and nothing else, and so does
-/// `serde_json`.
+/// RFC 8785, section 3.2.2.2, escapes only what JSON requires to be escaped, and `serde_json` does the same.
 pub(crate) fn write_string(text: &mut Vec<u8>, string: &str) {
-    // Writing a text to a vector cannot fail.
+    // Writing to a vector cannot fail.
     let _ = serde_json::to_writer(text, string);
 }
 
@@ -95,8 +99,8 @@ fn write_array(text: &mut Vec<u8>, items: &[Value]) -> Result<(), CanonicalError
     Ok(())
 }
 
-/// RFC 8785, section 3.2.3: members are sorted by the UTF-16 code units of their names. A map has them
-/// in the order of their code points, which is another one only beyond ASCII.
+/// Writes the members sorted by the UTF-16 code units of their names (RFC 8785, section 3.2.3). A map has them in the
+/// order of code points, which is the same order if all names are ASCII.
 fn write_object(text: &mut Vec<u8>, members: &Map<String, Value>) -> Result<(), CanonicalError> {
     let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
     if !sorted.iter().all(|(name, _)| name.is_ascii()) {
@@ -124,11 +128,11 @@ fn write_number(text: &mut Vec<u8>, number: &Number) -> Result<(), DecimalError>
     Ok(())
 }
 
-/// A number's text by RFC 8785, section 3.2.2.3: as ECMAScript writes it
+/// The text of a number by RFC 8785, section 3.2.2.3. It is written as in ECMAScript
 /// (<https://262.ecma-international.org/#sec-numeric-types-number-tostring>), but from its exact digits.
 ///
 /// # Errors
-/// When it has more digits than [`Decimal`] keeps, or is beyond its range.
+/// If it has more digits than [`Decimal`] keeps, or is outside its range.
 pub fn canonical_number(number: &Number) -> Result<String, DecimalError> {
     if is_plain_integer(number.as_str()) {
         return Ok(number.as_str().to_owned());
@@ -136,14 +140,13 @@ pub fn canonical_number(number: &Number) -> Result<String, DecimalError> {
     Ok(ecmascript(Decimal::of(number)?))
 }
 
-/// Whether a number is written as its canonical form is: an integer of at most 15 digits. Most are.
+/// Whether a number is already written in its canonical form, as an integer of at most 15 digits. Most numbers are.
 fn is_plain_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     digits.len() <= 15 && text != "-0" && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Digits are written out up to 21 places before the point and six zeros after it, beyond that with an
-/// exponent.
+/// Writes all digits if at most 21 are before the point, or at most six zeros follow it; otherwise with an exponent.
 fn ecmascript(number: Decimal) -> String {
     let digits = number.significant();
     let sign = if number.is_negative() { "-" } else { "" };
@@ -151,9 +154,8 @@ fn ecmascript(number: Decimal) -> String {
         return digits;
     }
     let count = i64::try_from(digits.len()).unwrap_or(i64::MAX);
-    // Where the point is, counted from the first digit: the `n` of the ECMAScript standard.
+    // The position of the point, counted from the first digit. The ECMAScript standard calls it `n`.
     let point = count + number.exponent();
-    let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
     if (count..=21).contains(&point) {
         return format!("{sign}{digits}{}", zeros(point - count));
     }
@@ -167,6 +169,10 @@ fn ecmascript(number: Decimal) -> String {
     let (first, rest) = digits.split_at(1);
     let fraction = if rest.is_empty() { String::new() } else { format!(".{rest}") };
     format!("{sign}{first}{fraction}e{:+}", point - 1)
+}
+
+fn zeros(count: i64) -> String {
+    "0".repeat(usize::try_from(count).unwrap_or(0))
 }
 
 impl CanonicalError {

@@ -1,5 +1,5 @@
-//! What a record of a CSV file is read by, kept in a message attribute of its dead letter: without the header
-//! of its file, a record says nothing.
+//! The header of a CSV file, which is stored in a message attribute of the dead letter of one of its records. A record
+//! cannot be read without the header of its file.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,43 +9,57 @@ use crate::{Attribute, Attributes};
 /// The message attribute that holds a [`CsvHeader`] as JSON.
 pub const CSV_ATTRIBUTE: &str = "sluicegate.csv";
 
-/// The version of what is written. A reader of a version reads the one before, too.
-const FORMAT: u32 = 1;
+/// The newest version, in which `delimiter` is new. A header with commas is written in the version before, so that a
+/// deployment that knows no other delimiter reads it.
+const FORMAT: u32 = 2;
 
 /// The names of a CSV file's columns, and how its records are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvHeader {
     csv_format: u32,
     dialect: Dialect,
-    /// In the order of the fields.
+    /// The character between two fields; absent for a comma.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delimiter: Option<char>,
+    /// The names of the columns, in the order of the fields.
     pub columns: Vec<String>,
 }
 
-/// How fields are told apart.
+/// How a record is divided into fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Dialect {
-    /// Commas between fields; a field in quotes may hold commas and line ends, and a quote twice:
-    /// <https://www.rfc-editor.org/rfc/rfc4180#section-2>. The only one that is read so far.
+    /// A field in quotes may contain delimiters and line ends, and a quote in it is doubled:
+    /// <https://www.rfc-editor.org/rfc/rfc4180#section-2>. This is the only dialect that is read so far.
     #[serde(rename = "rfc4180")]
     Rfc4180,
 }
 
 impl CsvHeader {
+    /// A header with these column names. `delimiter` is the ASCII character between two fields.
     #[must_use]
-    pub fn new(columns: &[String]) -> Self {
-        Self { csv_format: FORMAT, dialect: Dialect::Rfc4180, columns: columns.to_vec() }
+    pub fn new(columns: &[String], delimiter: u8) -> Self {
+        let delimiter = Some(char::from(delimiter)).filter(|delimiter| *delimiter != ',');
+        let csv_format = if delimiter.is_some() { FORMAT } else { FORMAT - 1 };
+        Self { csv_format, dialect: Dialect::Rfc4180, delimiter, columns: columns.to_vec() }
     }
 
-    /// What a dead letter's attributes say; `None` if they say nothing, or what this deployment cannot read.
+    /// The character between two fields.
+    #[must_use]
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()).unwrap_or(b',')
+    }
+
+    /// The header in a dead letter's attributes. `None` if there is none, or this deployment cannot read it.
     #[must_use]
     pub fn read(attributes: &Attributes) -> Option<Self> {
         let header: Self = serde_json::from_str(&attributes.get(CSV_ATTRIBUTE)?.value).ok()?;
         (header.csv_format <= FORMAT).then_some(header)
     }
 
-    /// It is texts and a number: serde cannot fail on them.
+    /// The header as the value of [`CSV_ATTRIBUTE`].
     #[must_use]
     pub fn attribute(&self) -> Attribute {
+        // The header has texts and a number only, for which serde cannot fail.
         let json = serde_json::to_string(self).map(escape_noncharacters);
         Attribute::string(json.unwrap_or_default())
     }
@@ -63,9 +77,26 @@ mod tests {
     #[test]
     fn any_column_comes_back_from_an_attribute_that_sqs_takes() {
         let columns = ["id", "a,b", "\"", "é\u{ffff}\u{1}\n", ""].map(str::to_owned);
-        let attribute = CsvHeader::new(&columns).attribute();
-        assert!(attribute.value.chars().all(|c| c >= ' ' && c != '\u{ffff}'), "{attribute:?}");
-        assert_eq!(read(&attribute.value).unwrap().columns, columns);
+        for delimiter in [b',', b';', b'\t'] {
+            let attribute = CsvHeader::new(&columns, delimiter).attribute();
+            let all_are_taken = attribute.value.chars().all(|c| c >= ' ' && c != '\u{ffff}');
+            assert!(all_are_taken, "{attribute:?}");
+            let header = read(&attribute.value).unwrap();
+            assert_eq!((header.delimiter(), header.columns), (delimiter, columns.to_vec()));
+        }
+    }
+
+    /// Both are stored in dead letters. A deployment of version 1 reads the first, and refuses the second.
+    #[test]
+    fn only_another_delimiter_than_a_comma_needs_version_2() {
+        let columns = ["a".to_owned()];
+        for (delimiter, expected) in [
+            (b',', r#"{"csv_format":1,"dialect":"rfc4180","columns":["a"]}"#),
+            (b';', r#"{"csv_format":2,"dialect":"rfc4180","delimiter":";","columns":["a"]}"#),
+        ] {
+            assert_eq!(CsvHeader::new(&columns, delimiter).attribute().value, expected);
+            assert_eq!(read(expected), Some(CsvHeader::new(&columns, delimiter)));
+        }
     }
 
     #[test]
@@ -76,7 +107,7 @@ mod tests {
             "[]",
             r#"{"csv_format":1,"dialect":"rfc4180"}"#,
             r#"{"csv_format":1,"dialect":"tabs","columns":["a"]}"#,
-            r#"{"csv_format":2,"dialect":"rfc4180","columns":["a"]}"#,
+            r#"{"csv_format":3,"dialect":"rfc4180","columns":["a"]}"#,
         ] {
             assert_eq!(read(text), None, "{text}");
         }

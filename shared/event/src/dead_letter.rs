@@ -1,9 +1,9 @@
-//! A dead letter: the original body, and in one message attribute why it is there.
+//! A dead letter: the original body, with a message attribute that says why it is there.
 //!
-//! The body is untouched, so that AWS's own redrive works on it too. All of the failure is one
-//! attribute, as JSON: SQS allows ten, and nine are left to the producer. If the producer used all
-//! ten, one of them is kept inside the failure: [`DeadLetter::original`] gives it back. Where a message
-//! leaves too little room, the reason is shortened.
+//! The body is unchanged, so that AWS's own redrive works on it too. The whole failure is in one attribute, as JSON,
+//! because SQS allows ten attributes and nine are left to the producer. If the producer used all ten, one of them is
+//! stored inside the failure, and [`DeadLetter::original`] puts it back. If a message leaves too little room, the
+//! reason is shortened.
 
 mod group;
 
@@ -16,14 +16,15 @@ use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp};
 
 pub use self::group::{ContractRef, FailureFingerprint};
 
-/// The version of what is written. A letter without one is of version 1. A reader of a version reads the one
-/// before, too.
+/// The version that is written. A letter without a version is of version 1. A reader of a version also reads the one
+/// before.
 ///
 /// | version | what changed |
 /// | --- | --- |
 /// | 1 | |
-/// | 2 | `fingerprint`, `dataset` and `contract_version`; the header of a CSV record is with it ([`crate::CsvHeader`]) |
-/// | 3 | `redrive`: the letter of the store that it was, the run that brought it back, and until when its keys are remembered |
+/// | 2 | `fingerprint`, `dataset` and `contract_version`; a CSV record has its header with it ([`crate::CsvHeader`]) |
+/// | 3 | `redrive`: the letter of the store that it was, the run that brought it back, and until when its keys are
+/// remembered |
 const FORMAT: u32 = 3;
 
 const FIRST_WITH_FINGERPRINT: u32 = 2;
@@ -32,37 +33,38 @@ fn first_format() -> u32 {
     1
 }
 
-/// More of a dataset's name than a contract can have: whoever sends a message may name any.
+/// A limit on the name of a dataset, because a message can name anything. It is longer than any name in a contract.
 const LONGEST_DATASET: usize = 64;
 
 /// How the body holds the original bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// As they came.
+    /// The body is the original text.
     #[default]
     Text,
-    /// In base64: they hold what an SQS body may not.
+    /// The body is the original bytes in Base64, because an SQS body cannot hold them as they are.
     Base64,
-    /// Elsewhere: the body says where. No message had room for them and for the failure.
+    /// The original bytes are stored elsewhere, and the body says where. No message had room for them and the failure.
     Claim,
 }
 
-/// What the body of a dead letter stands for.
+/// What the body of a dead letter is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// A message as it was, or what should have been an event.
+    /// A message as it was, or text that should have been an event.
     #[default]
     Message,
-    /// A record of a CSV file, which is read again by the header that is with it ([`crate::CsvHeader`]).
-    /// Letters of version 1 have none, and cannot be read again.
+    /// A record of a CSV file. It can be read again with the header in [`crate::CsvHeader`]. Letters of version 1 have
+    /// no header and cannot be read again.
     Csv,
-    /// Where in a file a line is that no message could hold. There is nothing to be read again.
+    /// The place in a file of a line that no message could hold. There is nothing to read again.
     Place,
 }
 
-/// What brought a letter of the letter store back: with this a message that fails again is known to be that letter.
+/// The redrive that brought a letter of the letter store back. A message with this mark that fails again is recognized
+/// as that letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedriveMark {
     /// The letter's id in the store.
@@ -71,8 +73,9 @@ pub struct RedriveMark {
     pub run: String,
     /// How often runs have redriven it, this time included.
     pub count: u32,
-    /// Until when each key of its event is remembered by every sink, however long ago the event was taken in: the run
-    /// has seen to it. `None`: as long as the contract says, from when it was taken in.
+    /// Until when each sink remembers the key of the event, however old the event is, because the run has extended
+    /// that. If it is absent, keys are remembered for as long as the contract says, counted from when the event was
+    /// taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered_until: Option<Timestamp>,
 }
@@ -82,73 +85,81 @@ pub struct RedriveMark {
 pub struct DeadLetter {
     #[serde(default = "first_format", skip_serializing_if = "is_first")]
     letter_format: u32,
-    /// The stage that gave up: `ingest`, `enrich`, `sink`, `lake`, `deliver` or a sink of one's own.
+    /// The stage that gave up: `ingest`, `enrich`, `sink`, `lake`, `deliver` or the stage of a custom sink.
     pub stage: String,
+    /// The code of the failure.
     pub code: Code,
+    /// The name of the failure's kind ([`FailureKind::name`]).
     pub kind: String,
+    /// What went wrong, in a sentence.
     pub reason: String,
-    /// The JSON Pointer, the line of a file, or, of a panic, the place in the code.
+    /// The JSON Pointer, the line of a file, or, for a panic, the place in the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// As it was written; [`DeadLetter::fingerprint`] tells it of any letter.
+    /// The fingerprint as it was written. [`DeadLetter::fingerprint`] has it for all letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<FailureFingerprint>,
-    /// The dataset that the event is of, where it is known.
+    /// The dataset of the event; absent if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
-    /// The version of its contract that the event was held to, where it is known.
+    /// The version of the contract's schema that the event was held to; absent if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract_version: Option<u32>,
-    /// When the message that failed first was sent, or, of a line of a file, when it was first read:
-    /// none of its effects is older. Letters of earlier versions do not say it.
+    /// When the message that failed first was sent, or, for a line of a file, when the line was first read. No effect
+    /// of the event is older. Letters of earlier versions do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_in_at: Option<Timestamp>,
+    /// When it failed for the first time, in any of its lives.
     pub first_failed_at: Timestamp,
+    /// When it failed for the last time.
     pub last_failed_at: Timestamp,
-    /// How often it was tried in this life, the last time included: what its parked copies were received
-    /// counts, and what was a wait for an unavailable dependency does not.
+    /// How often it was tried in this life, the last time included. The receives of its parked copies count, and waits
+    /// for an unavailable dependency do not.
     pub attempts: u32,
     /// How often it was parked in this life.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parks: u32,
-    /// Since when in this life it waited for a dependency that was known to be unavailable.
+    /// Since when, in this life, it waited for a dependency that was known to be unavailable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable_since: Option<Timestamp>,
-    /// How often it was brought back from a dead-letter queue.
+    /// How often it was brought back from a dead-letter queue, by any means.
     #[serde(default)]
     pub redrives: u32,
-    /// What brought it back last, if a run did.
+    /// The run that brought it back last; absent if it was brought back by other means or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redrive: Option<RedriveMark>,
-    /// The message's id when it first failed.
+    /// The SQS id of the message when it first failed.
     pub message_id: String,
+    /// The W3C trace context of the event; absent if it had none, or the message had no room for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// How the body holds the original bytes.
     #[serde(default)]
     pub encoding: Encoding,
+    /// What the body is.
     #[serde(default, skip_serializing_if = "is_message")]
     pub form: Form,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     displaced: Option<(String, Attribute)>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_message(form: &Form) -> bool {
     *form == Form::Message
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_first(format: &u32) -> bool {
     *format == first_format()
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
 impl DeadLetter {
-    /// A first failure.
+    /// The letter of a first failure.
     #[must_use]
     pub fn new(stage: &str, failure: &Failure, now: Timestamp, message_id: &str) -> Self {
         Self {
@@ -177,13 +188,13 @@ impl DeadLetter {
         }
     }
 
-    /// What a message's attributes say of an earlier life, if they do.
+    /// The letter in a message's attributes, if there is one.
     #[must_use]
     pub fn read(attributes: &Attributes) -> Option<Self> {
         serde_json::from_str(&attributes.get(FAILURE_ATTRIBUTE)?.value).ok()
     }
 
-    /// The same, of an event that is held to this contract.
+    /// The letter of an event that was held to this contract.
     #[must_use]
     pub fn held_to(mut self, contract: Option<ContractRef>) -> Self {
         if let Some(ContractRef { dataset, version }) = contract {
@@ -193,8 +204,8 @@ impl DeadLetter {
         self
     }
 
-    /// What groups it with others of the same cause: as it was written, or, of a letter that was not written
-    /// yet or is of version 1, by what it says.
+    /// The fingerprint that groups it with letters of the same cause. It is the one that was written. For a letter of
+    /// version 1, or one that was not written yet, it is derived from the letter.
     #[must_use]
     pub fn fingerprint(&self) -> FailureFingerprint {
         self.fingerprint.clone().unwrap_or_else(|| {
@@ -203,7 +214,8 @@ impl DeadLetter {
         })
     }
 
-    /// Carries on what an earlier life had told, and how the body was held in it.
+    /// Takes over what the letter of an earlier life says: when the event was taken in and first failed, its redrives,
+    /// and how the body holds it.
     #[must_use]
     pub fn following(mut self, earlier: Option<&Self>) -> Self {
         if let Some(earlier) = earlier {
@@ -220,39 +232,39 @@ impl DeadLetter {
         self
     }
 
-    /// When it was first taken in, as far as it is known.
+    /// When the event was first taken in, as far as it is known.
     #[must_use]
     pub fn taken_in(&self) -> Timestamp {
         self.taken_in_at.unwrap_or(self.first_failed_at)
     }
 
-    /// The failure that it tells of, once more: permanent.
+    /// The failure that the letter describes, as a permanent one.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let reason = self.reason.clone().into();
         Failure { kind: FailureKind::Permanent, code: self.code, reason, at: self.at.clone() }
     }
 
-    /// The attributes of the dead letter, from those of the message.
+    /// The attributes of the dead letter, made from those of the message.
     #[must_use]
     pub fn write(self, attributes: Attributes) -> Attributes {
         self.write_within(attributes, usize::MAX)
     }
 
-    /// As [`DeadLetter::write`], in at most so many bytes as SQS counts them ([`crate::attributes_size`]), as
-    /// far as that can be: the reason is shortened, then the place; then the trace goes, the contract, and
-    /// last the fingerprint. Stage, code, kind and times stay, whatever the size.
+    /// The same as [`DeadLetter::write`], in at most `room` bytes as SQS counts them ([`crate::attributes_size`]), if
+    /// possible. First the reason is shortened, then the place. Then the trace is left out, the contract, and at last
+    /// the fingerprint. The stage, code, kind and times are never left out.
     #[must_use]
     pub fn write_within(mut self, attributes: Attributes, room: usize) -> Attributes {
         if self.letter_format >= FIRST_WITH_FINGERPRINT {
-            // Before the place is shortened, which is part of it.
+            // The fingerprint is derived from the whole place, so it is set before the place is shortened.
             self.fingerprint = Some(self.fingerprint());
         }
         self.added_to(attributes, room)
     }
 
-    /// The attributes with which a dead letter goes back, in at most so many bytes: its own and, so
-    /// that a second failure knows of the first, the failure with one redrive more, and with what brought it back.
+    /// The attributes with which a dead letter is sent back, in at most `room` bytes. They include the failure, so that
+    /// a second failure knows of the first one, with one redrive more and with the run that brings it back.
     #[must_use]
     pub fn revive(attributes: Attributes, room: usize, redrive: Option<RedriveMark>) -> Attributes {
         let Some(mut failure) = Self::read(&attributes) else { return attributes };
@@ -261,7 +273,7 @@ impl DeadLetter {
         failure.write_within(attributes, room)
     }
 
-    /// Lets go of the attribute that it displaced: it is kept somewhere else.
+    /// Drops the attribute that the failure displaced. It is for a caller that stores that attribute elsewhere.
     pub fn forget_displaced(&mut self) {
         self.displaced = None;
     }
@@ -288,7 +300,7 @@ impl JsonAttribute for DeadLetter {
         &mut self.at
     }
 
-    /// The trace; then the contract, which the event or its message names too; then the fingerprint.
+    /// Leaves out the trace, then the contract, which the event or its message names too, and then the fingerprint.
     fn leave_out(&mut self) -> bool {
         if self.traceparent.take().is_some() {
             return true;
@@ -302,23 +314,22 @@ impl JsonAttribute for DeadLetter {
 }
 
 impl Encoding {
-    /// Bytes as an SQS body: as they are where SQS takes them, else in base64.
+    /// The bytes as an SQS body: as they are if SQS accepts them, and otherwise in Base64.
     ///
-    /// SQS takes `#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF`:
+    /// SQS accepts `#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF`:
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
     #[must_use]
     pub fn of(bytes: &[u8]) -> (Self, String) {
-        let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
         match std::str::from_utf8(bytes) {
-            Ok(text) if !text.is_empty() && text.chars().all(allowed) => {
+            Ok(text) if !text.is_empty() && text.chars().all(is_allowed_in_body) => {
                 (Self::Text, text.to_owned())
             }
             _ => (Self::Base64, STANDARD.encode(bytes)),
         }
     }
 
-    /// The original bytes of a body; `None` if it is not base64 that says it is, or if they are
-    /// elsewhere.
+    /// The original bytes of a body. `None` if they are stored elsewhere, or the body is not valid Base64 although it
+    /// should be.
     #[must_use]
     pub fn decode(self, body: &str) -> Option<Vec<u8>> {
         match self {
@@ -327,6 +338,11 @@ impl Encoding {
             Self::Claim => None,
         }
     }
+}
+
+/// Whether SQS accepts this character in a body. A `char` is never a surrogate.
+fn is_allowed_in_body(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 #[cfg(test)]

@@ -1,45 +1,49 @@
-//! A number as it is written, added without loss: what is counted in money or miles never passes through
-//! a double.
+//! A number by its digits, which adds and compares without loss. Amounts of money or miles never become a double.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Number;
 
-/// A decimal of at most [`Decimal::DIGITS`] digits, exact. Written without an exponent.
+/// An exact decimal of at most [`Decimal::DIGITS`] digits. It is written without an exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal {
-    /// Ends with no zero, unless it is zero.
+    /// Does not end with a zero, unless it is zero.
     digits: i128,
     /// The value is `digits` times ten to the power of this.
     exponent: i32,
 }
 
+/// Why a text is not a [`Decimal`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
+    /// It is not a JSON number.
     #[error("not a number")]
     Malformed,
+    /// It has too many significant digits, or is too large or too small for DynamoDB.
     #[error("a number of more than 38 significant digits, or not within 1E-130 to 9.99E+125")]
     OutOfRange,
 }
 
 impl Decimal {
+    /// The number 0.
     pub const ZERO: Self = Self { digits: 0, exponent: 0 };
 
+    /// The number 1.
     pub const ONE: Self = Self { digits: 1, exponent: 0 };
 
-    /// As many significant digits as DynamoDB keeps:
+    /// The number of significant digits that DynamoDB keeps:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
     pub const DIGITS: u32 = 38;
 
-    /// The powers of ten of the first significant digit: DynamoDB's magnitudes are from 1E-130 to
+    /// The powers of ten that the first significant digit may have. DynamoDB keeps magnitudes from 1E-130 to
     /// 9.9999999999999999999999999999999999999E+125 (same page).
     const MAGNITUDES: std::ops::RangeInclusive<i64> = -130..=125;
 
     /// The exact value of a JSON number.
     ///
     /// # Errors
-    /// [`DecimalError::OutOfRange`] where DynamoDB would not keep it.
+    /// [`DecimalError::OutOfRange`] if DynamoDB cannot hold it.
     pub fn of(number: &Number) -> Result<Self, DecimalError> {
         number.as_str().parse()
     }
@@ -50,7 +54,7 @@ impl Decimal {
         self.exponent >= 0
     }
 
-    /// The same as an integer of 64 bits, if it is one.
+    /// The number as an integer of 64 bits, if it is one.
     #[must_use]
     pub fn to_i64(self) -> Option<i64> {
         let power = 10_i128.checked_pow(u32::try_from(self.exponent).ok()?)?;
@@ -71,8 +75,8 @@ impl Decimal {
         i64::from(self.exponent)
     }
 
-    /// The value in units of ten to the power of minus `scale`, if it is a whole number of them and has
-    /// at most [`Self::DIGITS`] digits.
+    /// The value in units of ten to the power of minus `scale`. `None` if it is not a whole number of them, or has more
+    /// than [`Self::DIGITS`] digits in this unit.
     #[must_use]
     pub fn unscaled(self, scale: u32) -> Option<i128> {
         let power = u32::try_from(self.exponent() + i64::from(scale)).ok()?;
@@ -80,18 +84,17 @@ impl Decimal {
         (value == 0 || value.unsigned_abs().ilog10() < Self::DIGITS).then_some(value)
     }
 
-    /// The digits of a number as a table keeps them: without an exponent, and without zeros that say
-    /// nothing.
+    /// The digits of a number as a table stores them: without an exponent, and without zeros at the end of a fraction.
     ///
     /// # Errors
-    /// As [`Self::of`].
+    /// The same as [`Self::of`].
     pub fn plain_text(number: &Number) -> Result<String, DecimalError> {
         let text = number.as_str();
         let is_plain = text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
         if is_plain { Ok(text.to_owned()) } else { Ok(Self::of(number)?.to_string()) }
     }
 
-    /// Both together; `None` if that has more digits than are kept.
+    /// The sum; `None` if it has more digits than are kept.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         if self.digits == 0 {
@@ -101,11 +104,14 @@ impl Decimal {
             return Some(self);
         }
         let exponent = self.exponent.min(other.exponent);
-        let scaled = |it: Self| {
-            let power = u32::try_from(it.exponent - exponent).ok()?;
-            it.digits.checked_mul(10_i128.checked_pow(power)?)
-        };
-        Self::new(scaled(self)?.checked_add(scaled(other)?)?, i64::from(exponent)).ok()
+        let sum = self.digits_at(exponent)?.checked_add(other.digits_at(exponent)?)?;
+        Self::new(sum, i64::from(exponent)).ok()
+    }
+
+    /// The value in units of ten to the power of `exponent`, which is at most its own.
+    fn digits_at(self, exponent: i32) -> Option<i128> {
+        let power = u32::try_from(self.exponent - exponent).ok()?;
+        self.digits.checked_mul(10_i128.checked_pow(power)?)
     }
 
     fn new(mut digits: i128, mut exponent: i64) -> Result<Self, DecimalError> {
@@ -126,7 +132,7 @@ impl Decimal {
     }
 }
 
-/// A JSON number: RFC 8259, section 6.
+/// Reads a JSON number (RFC 8259, section 6).
 impl FromStr for Decimal {
     type Err = DecimalError;
 
@@ -135,10 +141,10 @@ impl FromStr for Decimal {
             None => (text, 0),
             Some((mantissa, exponent)) => {
                 let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-                if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
+                if !is_digits(unsigned) {
                     return Err(DecimalError::Malformed);
                 }
-                // Beyond 64 bits it is out of range, unless it is zero's.
+                // An exponent of more than 64 bits is out of range, unless the number is zero.
                 let beyond = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
                 (mantissa, exponent.parse().unwrap_or(beyond))
             }
@@ -148,17 +154,16 @@ impl FromStr for Decimal {
             Some(rest) => (true, rest),
             None => (false, whole),
         };
-        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !is_digits(whole) || !is_digits(fraction) {
             return Err(DecimalError::Malformed);
         }
         let fraction = fraction.trim_end_matches('0');
-        let digits = format!("{whole}{fraction}");
-        let digits = digits.trim_start_matches('0');
+        let padded = format!("{whole}{fraction}");
+        let digits = padded.trim_start_matches('0');
         if digits.is_empty() {
             return Ok(Self::ZERO);
         }
-        // Zeros at the end are of the exponent, and no digits that count.
+        // Zeros at the end do not count as digits, but raise the exponent.
         let kept = digits.trim_end_matches('0');
         let zeros = i64::try_from(digits.len() - kept.len()).unwrap_or(i64::MAX);
         if kept.len() > Self::DIGITS as usize {
@@ -169,6 +174,10 @@ impl FromStr for Decimal {
         let exponent = exponent.saturating_sub(places).saturating_add(zeros);
         Self::new(if is_negative { -value } else { value }, exponent)
     }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl fmt::Display for Decimal {
@@ -248,61 +257,69 @@ mod tests {
 
     #[test]
     fn an_integer_is_one_however_it_is_written() {
-        let check = |text: &str, is_integer: bool, expected: Option<i64>| {
+        for (text, is_integer, expected) in [
+            ("7.0", true, Some(7)),
+            ("-7e2", true, Some(-700)),
+            ("0.0", true, Some(0)),
+            ("0.5", false, None),
+            ("9223372036854775807", true, Some(i64::MAX)),
+            ("-9223372036854775808.0", true, Some(i64::MIN)),
+            ("9223372036854775808", true, None),
+            ("1e30", true, None),
+            ("1e125", true, None),
+        ] {
             let number: Decimal = text.parse().unwrap();
             assert_eq!((number.is_integer(), number.to_i64()), (is_integer, expected), "{text}");
-        };
-        check("7.0", true, Some(7));
-        check("-7e2", true, Some(-700));
-        check("0.0", true, Some(0));
-        check("0.5", false, None);
-        check("9223372036854775807", true, Some(i64::MAX));
-        check("-9223372036854775808.0", true, Some(i64::MIN));
-        check("9223372036854775808", true, None);
-        check("1e30", true, None);
-        check("1e125", true, None);
+        }
     }
 
     #[test]
     fn a_number_is_scaled_where_nothing_of_it_is_lost() {
-        let check = |text: &str, scale: u32, expected: Option<i128>| {
+        for (text, scale, expected) in [
+            ("12.34", 2, Some(1_234)),
+            ("-12.3", 2, Some(-1_230)),
+            ("0", 9, Some(0)),
+            ("12.345", 2, None),
+            ("99999999999999999999999999999999999999", 0, Some(10_i128.pow(38) - 1)),
+            ("99999999999999999999999999999999999999", 1, None),
+            ("1e37", 1, None),
+            ("1e37", 0, Some(10_i128.pow(37))),
+            (
+                "12345678901234567890123456789.123456789",
+                9,
+                Some(12_345_678_901_234_567_890_123_456_789_123_456_789),
+            ),
+        ] {
             assert_eq!(text.parse::<Decimal>().unwrap().unscaled(scale), expected, "{text}");
-        };
-        check("12.34", 2, Some(1_234));
-        check("-12.3", 2, Some(-1_230));
-        check("0", 9, Some(0));
-        check("12.345", 2, None);
-        check("99999999999999999999999999999999999999", 0, "9".repeat(38).parse().ok());
-        check("99999999999999999999999999999999999999", 1, None);
-        check("1e37", 1, None);
-        check("1e37", 0, Some(10_i128.pow(37)));
-        check(
-            "12345678901234567890123456789.123456789",
-            9,
-            "12345678901234567890123456789123456789".parse().ok(),
-        );
+        }
     }
 
     #[test]
     fn a_table_is_given_the_digits_and_no_exponent() {
-        let check = |text: &str, expected: Result<&str, DecimalError>| {
+        for (text, expected) in [
+            ("1200", Ok("1200")),
+            ("1.50", Ok("1.5")),
+            ("-1.5e3", Ok("-1500")),
+            ("12345678901234567890123", Ok("12345678901234567890123")),
+            ("123456789012345678901234567890123456789", Err(DecimalError::OutOfRange)),
+            ("1e126", Err(DecimalError::OutOfRange)),
+        ] {
             let number: Number = serde_json::from_str(text).unwrap();
             let found = Decimal::plain_text(&number);
             assert_eq!(found.as_deref().map_err(Clone::clone), expected, "{text}");
-        };
-        check("1200", Ok("1200"));
-        check("1.50", Ok("1.5"));
-        check("-1.5e3", Ok("-1500"));
-        check("12345678901234567890123", Ok("12345678901234567890123"));
-        check("123456789012345678901234567890123456789", Err(DecimalError::OutOfRange));
-        check("1e126", Err(DecimalError::OutOfRange));
+        }
+    }
+
+    fn sum(texts: &[&str]) -> Option<Decimal> {
+        texts.iter().try_fold(Decimal::ZERO, |sum, text| sum.plus(text.parse().unwrap()))
+    }
+
+    fn scaled(digits: i64, places: u32) -> Decimal {
+        format!("{digits}e-{places}").parse().unwrap()
     }
 
     #[test]
     fn sums_are_exact_where_doubles_are_not() {
-        let sum = |texts: &[&str]| {
-            texts.iter().try_fold(Decimal::ZERO, |sum, text| sum.plus(text.parse().unwrap()))
-        };
         assert_eq!(sum(&["0.1", "0.2"]).unwrap().to_string(), "0.3");
         assert_eq!(sum(&["9007199254740993", "0.5", "-9007199254740993"]), "0.5".parse().ok());
         assert_eq!(sum(&["99.99", "0.01"]).unwrap().to_string(), "100");
@@ -312,8 +329,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn addition_is_that_of_integers(a in -1_000_000_000_i64..1_000_000_000, b in -1_000_000_000_i64..1_000_000_000, places in 0_u32..9) {
-            let scaled = |n: i64| format!("{n}e-{places}").parse::<Decimal>().unwrap();
-            proptest::prop_assert_eq!(scaled(a).plus(scaled(b)), Some(scaled(a + b)));
+            let sum = scaled(a, places).plus(scaled(b, places));
+            proptest::prop_assert_eq!(sum, Some(scaled(a + b, places)));
         }
 
         #[test]

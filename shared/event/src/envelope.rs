@@ -1,8 +1,8 @@
-//! The envelope of every message between stages: CloudEvents 1.0, structured JSON.
+//! The envelope of each message between stages: CloudEvents 1.0 in structured JSON.
 //!
-//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md> and its JSON format. Read and
-//! written by types of our own, since all that stages need is to carry `data` without reading it:
-//! its bytes stay as they came.
+//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md> and its JSON format. It is read and written by
+//! types of our own, because stages only have to pass `data` on without reading it. The bytes of `data` stay as they
+//! came.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,81 +10,98 @@ use serde_json::value::RawValue;
 use crate::noncharacters::escape_noncharacters;
 use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timestamp, json_problem};
 
-/// The CloudEvents version that is read and written.
+/// The version of CloudEvents that is read and written.
 pub const SPEC_VERSION: &str = "1.0";
 
-/// The version of the envelope's own attributes that is written. An envelope without one is of version 1.
+/// The version of the envelope's own attributes that is written. An envelope without a version is of version 1.
 ///
 /// | version | what changed |
 /// | --- | --- |
 /// | 1 | |
-/// | 2 | `time` has up to nine decimals; keys and fingerprints tell numbers by all their digits |
+/// | 2 | `time` has up to nine decimals; keys and fingerprints distinguish numbers by all their digits |
 pub const ENVELOPE_VERSION: u32 = 2;
 
 fn first_version() -> u32 {
     1
 }
 
-/// One event on its way. Extension attributes have names of lower-case letters and digits, as
-/// CloudEvents asks.
+/// One event between stages. The names of extension attributes consist of lower-case letters and digits, as CloudEvents
+/// requires.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
+    /// The version of CloudEvents: [`SPEC_VERSION`].
     pub specversion: String,
-    /// [`ENVELOPE_VERSION`] when it was written. All up to that are read.
+    /// The [`ENVELOPE_VERSION`] with which it was written. All versions up to the present one are read.
     #[serde(default = "first_version")]
     pub envelopeversion: u32,
-    /// Unique within `source`: where in the source the event was found.
+    /// Where in the source the event was found. It is unique within `source`.
     pub id: String,
-    /// Where it came from: the ARN of a queue or bucket, or the URL path of a request.
+    /// The source: the ARN of a queue or bucket, or the URL path of a request.
     pub source: String,
     /// `sluicegate.<dataset>`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// When it happened, by the contract.
+    /// When the event happened, at the place that the contract names.
     pub time: Timestamp,
-    /// The business key, by the contract.
+    /// The business key, made of the values that the contract names; absent if one of them is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// `<dataset>/<schema version>`.
     pub dataschema: String,
+    /// `application/json`.
     pub datacontenttype: String,
 
+    /// The dataset of the event.
     pub dataset: String,
+    /// The key under which the event takes effect once.
     pub idempotencykey: IdempotencyKey,
-    /// The payload's fingerprint as it was taken in, before any enrichment.
+    /// The fingerprint of the payload as it was taken in, before any enrichment.
     pub fingerprint: Fingerprint,
-    /// When Sluicegate took it in.
+    /// When Sluicegate took the event in.
     pub ingesttime: Timestamp,
-    /// W3C trace context: the CloudEvents Distributed Tracing extension.
+    /// The W3C trace context, in the Distributed Tracing extension of CloudEvents.
     pub traceparent: String,
-    /// The enrichers that had nothing to give, joined by commas.
+    /// The names of the enrichers that had no answer, joined by commas; absent if all had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,
 
+    /// The payload, with the answers of enrichers after `enrich`.
     pub data: Box<RawValue>,
 }
 
+/// Why an envelope cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
-    /// What it holds is not quoted: it may be anybody's message.
+    /// The text is not an envelope. It is not quoted, because it may be anybody's message.
     #[error("not a CloudEvents envelope: {}", json_problem(source))]
     Malformed {
+        /// What is wrong with the JSON.
         #[source]
         source: serde_json::Error,
     },
     #[error("CloudEvents version `{found}`; this reads {SPEC_VERSION}")]
-    Version { found: String },
+    /// It is an envelope of another version of CloudEvents.
+    Version {
+        /// The first 16 characters of that version.
+        found: String,
+    },
     #[error("an envelope of version {found}; this deployment reads those up to {ENVELOPE_VERSION}")]
-    Newer { found: u32 },
+    /// It was written by a newer deployment.
+    Newer {
+        /// Its version of the envelope.
+        found: u32,
+    },
+    /// It could not be written as JSON.
     #[error("not written as JSON")]
     Unwritable {
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
 }
 
-/// To the stage that was given the message: it will never be an envelope, unless it is a newer
-/// deployment's, which is on its way to this stage too.
+/// Permanent, because another try would read the same text. Only an envelope of a newer deployment is transient,
+/// because that deployment will replace this stage too.
 impl From<EnvelopeError> for Failure {
     fn from(error: EnvelopeError) -> Self {
         match error {
@@ -98,7 +115,7 @@ impl From<EnvelopeError> for Failure {
     }
 }
 
-/// What is read first of an envelope that cannot be read whole.
+/// The only attribute that is read of an envelope that cannot be read as a whole.
 #[derive(Deserialize)]
 struct VersionOnly {
     #[serde(default = "first_version")]
@@ -106,9 +123,10 @@ struct VersionOnly {
 }
 
 impl Envelope {
+    /// Reads an envelope.
+    ///
     /// # Errors
-    /// When it is not JSON, lacks an attribute, has another `specversion`, or was written by a newer
-    /// deployment.
+    /// If it is not JSON, lacks an attribute, has another `specversion`, or was written by a newer deployment.
     pub fn from_json(text: &str) -> Result<Self, EnvelopeError> {
         let envelope: Self =
             serde_json::from_str(text).map_err(|source| unreadable(text, source))?;
@@ -122,10 +140,10 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// As an SQS body: what SQS takes in none is escaped, in `data` too.
+    /// The envelope as an SQS body. Characters that SQS refuses are escaped, also in `data`.
     ///
     /// # Errors
-    /// Never for an envelope that was read or built from valid JSON.
+    /// Never for an envelope that was read, or built from valid JSON.
     pub fn to_json(&self) -> Result<String, EnvelopeError> {
         serde_json::to_string(self)
             .map(escape_noncharacters)
@@ -133,7 +151,7 @@ impl Envelope {
     }
 }
 
-/// A newer envelope may lack what this one needs.
+/// A newer envelope may lack attributes that this version needs.
 fn unreadable(text: &str, source: serde_json::Error) -> EnvelopeError {
     match serde_json::from_str(text) {
         Ok(VersionOnly { envelopeversion: found }) if found > ENVELOPE_VERSION => {
@@ -154,7 +172,7 @@ mod tests {
         assert_eq!(Envelope::from_json(WRITTEN).unwrap().to_json().unwrap(), WRITTEN);
     }
 
-    /// The spec's rules for attribute names: lower-case letters and digits; `data` alone is exempt.
+    /// The specification allows lower-case letters and digits in attribute names; only `data` is exempt.
     #[test]
     fn attribute_names_are_those_that_cloudevents_allows() {
         let value: serde_json::Value = serde_json::from_str(WRITTEN).unwrap();

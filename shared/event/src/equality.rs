@@ -1,11 +1,11 @@
-//! When two JSON values are the same value.
+//! Whether two JSON values are equal.
 
 use serde_json::{Number, Value};
 
 use crate::Decimal;
 
-/// Whether two values are equal as JSON Schema has it: numbers by their mathematical value, so that
-/// `7.0` is `7`, objects whatever the order of their members
+/// Whether two values are equal by the rules of JSON Schema. Numbers are compared by their mathematical value, so that
+/// `7.0` is `7`. The order of an object's members does not matter
 /// (<https://json-schema.org/draft/2020-12/json-schema-core#section-4.2.2>).
 #[must_use]
 pub fn is_same_value(one: &Value, other: &Value) -> bool {
@@ -25,7 +25,7 @@ pub fn is_same_value(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// A number that no [`Decimal`] holds is equal only to what is written as it is.
+/// A number that no [`Decimal`] can hold is equal only to a number with the same text.
 fn is_same_number(one: &Number, other: &Number) -> bool {
     one == other
         || matches!((Decimal::of(one), Decimal::of(other)), (Ok(one), Ok(other)) if one == other)
@@ -37,8 +37,8 @@ mod tests {
 
     #[track_caller]
     fn check(one: &str, other: &str, expected: bool) {
-        let parsed = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
-        let (one, other) = (parsed(one), parsed(other));
+        let one: Value = serde_json::from_str(one).unwrap();
+        let other: Value = serde_json::from_str(other).unwrap();
         assert_eq!(is_same_value(&one, &other), expected, "{one} and {other}");
         assert_eq!(is_same_value(&other, &one), expected, "{other} and {one}");
     }

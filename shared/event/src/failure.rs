@@ -1,4 +1,4 @@
-//! How an event can fail: what it is called, and what is to be done.
+//! How an event can fail: the kind of a failure, and its code.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,29 +8,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// What a failure asks for. Only the batch layer turns it into an action.
+/// What has to be done about a failure. Only the batch layer turns it into an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// It will fail again: dead letter at once.
+    /// Another try would fail too. The event becomes a dead letter at once.
     Permanent,
-    /// It may succeed: retry, with backoff from the receive count.
+    /// Another try may succeed. The wait depends on the receive count.
     Transient,
-    /// It may succeed later: retry, not before the time that was asked for.
-    Throttled { retry_after: Option<Duration> },
-    /// A dependency is known to be away: wait until then. The wait is no attempt, and is parked. Once the
-    /// event has waited for `longest_wait`, from when it first had to, it is a dead letter.
-    Unavailable { until: Timestamp, longest_wait: Duration },
+    /// Another try may succeed later, but not before the time that the dependency asked for.
+    Throttled {
+        /// For how long the dependency asked not to be called; absent if it did not say.
+        retry_after: Option<Duration>,
+    },
+    /// A dependency is known to be unavailable. The event waits, which is not an attempt, and is parked meanwhile.
+    Unavailable {
+        /// When to try again.
+        until: Timestamp,
+        /// The event becomes a dead letter after it has waited for this long, counted from its first wait.
+        longest_wait: Duration,
+    },
 }
 
-/// How long an event waits for an unavailable dependency where its contract does not say: longer than most
-/// incidents, and over before the end of a working day.
+/// How long an event waits for an unavailable dependency if its contract does not say. Six hours are longer than most
+/// incidents, and end within a working day.
 pub const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// The most that a contract may say: a queue keeps a message for seven days, so that three are left for
-/// what went wrong besides.
+/// The longest wait that a contract may allow. A queue keeps a message for seven days, so that three days are left for
+/// other failures.
 pub const MAX_LONGEST_WAIT: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 
 impl FailureKind {
+    /// The name in dead letters and logs. It never changes.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,13 +50,13 @@ impl FailureKind {
     }
 }
 
-/// Declares [`Code`] with its stable spelling, so that the two cannot drift apart.
+/// Declares [`Code`] with the stable text of each code.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// The stable name of a failure: operators group, alarm and redrive by it.
+        /// The stable name of a failure, by which operators group, alarm and redrive.
         ///
-        /// Dead letters store it, and the fingerprint that groups them is made of it. A code therefore never gets
-        /// another name: letters with the earlier one could not be read any more.
+        /// Dead letters store it, and the fingerprint that groups them is derived from it. The text of a code therefore
+        /// never changes. Otherwise letters with the earlier text could not be read any more.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
@@ -58,6 +66,7 @@ macro_rules! codes {
             /// Every code, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
+            /// The stable text, such as `decode.json`.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -67,59 +76,69 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Not JSON, or not a JSON object.
+    /// The payload is not JSON, or not a JSON object.
     DecodeJson = "decode.json",
-    /// A CSV record that does not fit its header, or that never ends.
+    /// A CSV record does not fit its header, or never ends.
     DecodeCsv = "decode.csv",
-    /// Bytes that are not UTF-8.
+    /// The bytes are not UTF-8.
     DecodeUtf8 = "decode.utf8",
-    /// A gzip stream that is broken or cut short.
+    /// A gzip stream is broken or cut short.
     DecodeGzip = "decode.gzip",
-    /// A file that is not what its name says.
+    /// A Zstandard frame is broken, cut short, or needs too much memory.
+    DecodeZstd = "decode.zstd",
+    /// A file is not what its name says.
     DecodeFormat = "decode.format",
-    /// A message between stages that is not an envelope.
+    /// A message between stages is not an envelope.
     DecodeEnvelope = "decode.envelope",
-    /// Nothing to read: an empty message, request or file.
+    /// A message, request or file is empty.
     InputEmpty = "input.empty",
-    /// An S3 object that is gone, or that may not be read.
+    /// An S3 object does not exist, or may not be read.
     InputNotFound = "input.not-found",
-    /// Larger than an event, a message or a file may be.
+    /// The input is larger than an event, a message or a file may be.
     SizeExceeded = "size.exceeded",
-    /// Nested deeper than is read.
+    /// The payload is nested too deeply.
     DepthExceeded = "depth.exceeded",
-    /// No contract for this dataset, or no dataset named.
+    /// A request with the same `Idempotency-Key` is under way.
+    RequestUnderWay = "request.under-way",
+    /// The `Idempotency-Key` was used for a request with another payload.
+    RequestKeyReused = "request.key-reused",
+    /// There is no contract for the dataset, or no dataset is named.
     UnknownDataset = "contract.unknown-dataset",
-    /// Against the contract's schema.
+    /// The contract of the dataset, or its schema, cannot be used.
+    ContractBroken = "contract.broken",
+    /// The event came by a way that its contract does not allow.
+    SourceRefused = "source.refused",
+    /// The event violates its contract.
     ContractViolation = "contract.violation",
-    /// A number that no table could keep: of too many digits, too large or too small.
+    /// A number has too many digits, or is too large or too small, so that no table can hold it.
     NumberOutOfRange = "number.out-of-range",
     /// A part of the idempotency key is missing.
     KeyMissing = "key.missing",
-    /// The event time is missing or is no time.
+    /// The event time is missing or is not a time.
     TimeInvalid = "time.invalid",
-    /// The same idempotency key came with another payload.
+    /// The idempotency key was used before with another payload.
     Conflict = "dedupe.conflict",
-    /// Its idempotency key may be forgotten by now: written again, it could take effect twice.
+    /// The idempotency key may be forgotten by now. If the event were written again, it could take effect twice.
     Forgotten = "dedupe.forgotten",
-    /// An operator cancelled the run of redrive that had brought it back.
+    /// An operator cancelled the run of redrive that had brought the event back.
     RedriveCancelled = "redrive.cancelled",
-    /// An enricher's answer could not be used.
+    /// An enricher's answer cannot be used.
     EnricherBadAnswer = "enricher.bad-answer",
     /// An enricher refused this event.
     EnricherRefused = "enricher.refused",
-    /// The service that an event is delivered to refused it.
+    /// The service that the event is delivered to refused it.
     DeliveryRefused = "delivery.refused",
     /// A service that this stage needs did not answer.
     DependencyUnavailable = "dependency.unavailable",
-    /// A service that this stage needs asked to slow down.
+    /// A service that this stage needs asked to be called less often.
     DependencyThrottled = "dependency.throttled",
-    /// A service that this stage needs refused, and will refuse again.
+    /// A service that this stage needs refused the request, and will refuse it again.
     DependencyRefused = "dependency.refused",
-    /// The record's own processing panicked.
+    /// The processing of the record panicked.
     RecordPanicked = "record.panicked",
-    /// The record's own processing took too long.
+    /// The processing of the record took too long.
     RecordTimedOut = "record.timed-out",
-    /// SQS moved it: each of its receives ended without an answer, by a crash or a time-out.
+    /// SQS moved the message: each of its receives ended without an answer, by a crash or a time-out.
     RecordAbandoned = "record.abandoned",
 }
 
@@ -129,34 +148,39 @@ impl fmt::Display for Code {
     }
 }
 
-/// Why one record did not get through a stage.
+/// Why a record did not get through a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{code}: {reason}")]
 pub struct Failure {
+    /// What has to be done.
     pub kind: FailureKind,
+    /// The stable name of the failure.
     pub code: Code,
-    /// One sentence for a person: what was found, where, and what was expected. Never the payload.
+    /// What was found, where, and what was expected, in one sentence for a person. It never quotes the payload.
     pub reason: Cow<'static, str>,
-    /// The JSON Pointer, or the line of a file, that it is about.
+    /// The JSON Pointer, the line of a file, or the place in the code that it is about.
     pub at: Option<String>,
 }
 
 impl Failure {
+    /// A permanent failure. A reason of more than 1,000 characters is cut.
     pub fn permanent(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { kind: FailureKind::Permanent, code, reason: bounded(reason.into()), at: None }
     }
 
+    /// A transient failure. A reason of more than 1,000 characters is cut.
     pub fn transient(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { kind: FailureKind::Transient, code, reason: bounded(reason.into()), at: None }
     }
 
+    /// The dependency asked to be called less often ([`Code::DependencyThrottled`]).
     pub fn throttled(retry_after: Option<Duration>, reason: impl Into<Cow<'static, str>>) -> Self {
         let kind = FailureKind::Throttled { retry_after };
         Self { kind, code: Code::DependencyThrottled, reason: bounded(reason.into()), at: None }
     }
 
-    /// A dependency is away: the event is to wait until then, and not for longer than `longest_wait`
-    /// altogether ([`DEFAULT_LONGEST_WAIT`], [`MAX_LONGEST_WAIT`]).
+    /// A dependency is unavailable ([`Code::DependencyUnavailable`]). The event waits until `until`, and for
+    /// `longest_wait` altogether; see [`DEFAULT_LONGEST_WAIT`] and [`MAX_LONGEST_WAIT`].
     pub fn unavailable(
         until: Timestamp,
         longest_wait: Duration,
@@ -166,6 +190,7 @@ impl Failure {
         Self { kind, code: Code::DependencyUnavailable, reason: bounded(reason.into()), at: None }
     }
 
+    /// The failure with its place, of which at most 1,000 characters are kept.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         let place: String = place.into();
@@ -174,7 +199,8 @@ impl Failure {
     }
 }
 
-/// A reason travels in message attributes, which share the message's 1 MiB.
+/// The longest reason and the longest place, in characters. They are in message attributes, which share the 1 MiB of
+/// the message.
 const LONGEST_REASON: usize = 1_000;
 
 fn bounded(reason: Cow<'static, str>) -> Cow<'static, str> {

@@ -1,20 +1,21 @@
-//! What is wrong with a JSON text, without anything of what it holds.
+//! Describes what is wrong with a JSON text, without quoting it.
 
 use serde_json::error::Category;
 
-/// What `serde_json` found, as a person may read it in a log or in a dead letter. Of a value that is not what
-/// was expected it quotes the value, so that such a message is replaced by the place alone; what it says
-/// of the syntax, and that a member is missing, quotes nothing.
+/// What `serde_json` found, for a log or a dead letter. If a value is not what was expected, `serde_json` quotes the
+/// value. Such a message is replaced by the place of the value. Messages about the syntax, and about missing and
+/// duplicate members, quote no value and stay.
 #[must_use]
 pub fn json_problem(error: &serde_json::Error) -> String {
-    let told = error.to_string();
-    let names_a_member = told.starts_with("missing field") || told.starts_with("duplicate field");
+    let message = error.to_string();
+    let names_a_member =
+        message.starts_with("missing field") || message.starts_with("duplicate field");
     match error.classify() {
         Category::Data if !names_a_member => {
             let (line, column) = (error.line(), error.column());
             format!("a value that is not what was expected, at line {line} column {column}")
         }
-        Category::Data | Category::Syntax | Category::Eof | Category::Io => told,
+        Category::Data | Category::Syntax | Category::Eof | Category::Io => message,
     }
 }
 

@@ -8,31 +8,41 @@ use serde_json::Value;
 use crate::canonical::{CanonicalError, hex_sha256, write_canonical, write_string};
 use crate::{Code, Failure};
 
-/// SHA-256, in hex, over the canonical JSON (see [`crate::Fingerprint`]) of `[dataset, value, …]`, one value for each of the
-/// contract's pointers, in its order.
+/// The SHA-256, in hexadecimal, of the canonical JSON (see [`crate::Fingerprint`]) of `[dataset, value, …]`. There is
+/// one value for each pointer of the contract, in the contract's order.
 ///
-/// Never made from an SQS message id, which a redrive changes.
+/// The key is never made from an SQS message id, because a redrive changes that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IdempotencyKey(String);
 
+/// Why no key can be derived from a payload.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
+    /// A pointer finds nothing, or null.
     #[error("nothing at `{pointer}`, which is part of the key")]
-    Missing { pointer: String },
+    Missing {
+        /// The JSON Pointer.
+        pointer: String,
+    },
+    /// A pointer finds a number that no table can hold.
     #[error("`{pointer}` is part of the key and holds {source}")]
     Unusable {
+        /// The JSON Pointer.
         pointer: String,
+        /// What is wrong with the number.
         #[source]
         source: CanonicalError,
     },
 }
 
 impl IdempotencyKey {
+    /// Derives the key of a payload from the values at these JSON Pointers.
+    ///
     /// # Errors
-    /// [`KeyError::Missing`] when a pointer finds nothing, or null: a hash of nothing would be the
-    /// same for every such event, and all but the first would be lost as duplicates.
-    /// [`KeyError::Unusable`] when it finds a number that no table could keep.
+    /// [`KeyError::Missing`] if a pointer finds nothing, or null. A hash of nothing would be the same for each such
+    /// event, and all but the first would be lost as duplicates.
+    /// [`KeyError::Unusable`] if a pointer finds a number that no table can hold.
     pub fn derive<'a>(
         dataset: &str,
         payload: &Value,
@@ -48,17 +58,18 @@ impl IdempotencyKey {
         Ok(Self(hex_sha256(&text)))
     }
 
+    /// The 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The canonical JSON of `[value, …]`, one value for each pointer: the key of a row, readable and without
-/// two values that would run together.
+/// The canonical JSON of `[value, …]`, with one value for each pointer. It is a readable key of a row. Different values
+/// never make the same key.
 ///
 /// # Errors
-/// As [`IdempotencyKey::derive`].
+/// The same as [`IdempotencyKey::derive`].
 pub fn row_key<'a>(
     payload: &Value,
     pointers: impl IntoIterator<Item = &'a str>,
@@ -92,7 +103,7 @@ impl KeyError {
     }
 }
 
-/// Permanent, with the pointer.
+/// A permanent failure with the pointer.
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         let code = match &error {
@@ -123,6 +134,10 @@ mod tests {
 
     fn key(payload: &Value, pointers: &[&str]) -> Result<IdempotencyKey, KeyError> {
         IdempotencyKey::derive("flights", payload, pointers.iter().copied())
+    }
+
+    fn key_of_json(text: &str) -> Result<IdempotencyKey, KeyError> {
+        key(&serde_json::from_str(text).unwrap(), &["/id"])
     }
 
     #[test]
@@ -165,12 +180,11 @@ mod tests {
 
     #[test]
     fn every_digit_of_a_number_counts() {
-        let of = |text: &str| key(&serde_json::from_str(text).unwrap(), &["/id"]);
-        let one = of(r#"{"id": 12345678901234567890123456789}"#).unwrap();
-        let other = of(r#"{"id": 12345678901234567890123456788}"#).unwrap();
+        let one = key_of_json(r#"{"id": 12345678901234567890123456789}"#).unwrap();
+        let other = key_of_json(r#"{"id": 12345678901234567890123456788}"#).unwrap();
         assert_ne!(one, other);
         assert_eq!((one.as_str().len(), one.to_string()), (64, one.as_str().to_owned()));
-        let error = of(r#"{"id": 1e126}"#).unwrap_err();
+        let error = key_of_json(r#"{"id": 1e126}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`/id` is part of the key and holds a number of more than 38 significant digits, or not within 1E-130 to 9.99E+125"

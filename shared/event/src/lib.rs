@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod attributes;
 mod backoff;
@@ -30,8 +31,11 @@ pub use equality::is_same_value;
 pub use failure::{Code, DEFAULT_LONGEST_WAIT, Failure, FailureKind, MAX_LONGEST_WAIT};
 pub use json_error::json_problem;
 pub use key::{IdempotencyKey, KeyError, row_key};
+pub use noncharacters::escape_noncharacters;
 pub use parked::{PARKED_ATTRIBUTE, Parked};
-pub use payload::{MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, kind_of, pointer_to, too_large};
+pub use payload::{
+    MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, json_value, kind_of, pointer_to, too_large,
+};
 pub use redriven::{REDRIVE_ATTRIBUTE, Redriven};
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace::TraceParent;

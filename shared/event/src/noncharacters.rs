@@ -1,11 +1,12 @@
-//! What JSON allows and SQS does not.
+//! Escapes what JSON allows and SQS does not.
 
-/// Writes U+FFFE and U+FFFF as JSON's escapes in a JSON text: SQS takes these characters neither in a
-/// body nor in an attribute, and in JSON they can only be in strings, where `\ufffe` means the same. The
-/// control characters that SQS refuses are escaped in any JSON (RFC 8259, section 7).
+/// Writes U+FFFE and U+FFFF as escapes in a JSON text, because SQS accepts these characters neither in a body nor in an
+/// attribute. In JSON they can only be in strings, where the escape `\ufffe` means the same. The control characters
+/// that SQS refuses are escaped in any JSON (RFC 8259, section 7).
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
-pub(crate) fn escape_noncharacters(json: String) -> String {
+#[must_use]
+pub fn escape_noncharacters(json: String) -> String {
     if !json.contains('\u{fffe}') && !json.contains('\u{ffff}') {
         return json;
     }
@@ -20,7 +21,7 @@ mod tests {
     use super::*;
     use crate::{Code, DeadLetter, FAILURE_ATTRIBUTE, Failure, Timestamp};
 
-    /// An id, a reason and a place may hold what a producer wrote.
+    /// An id, a reason and a place may contain text of a producer.
     #[test]
     fn the_failure_of_a_dead_letter_is_an_attribute_that_sqs_takes() {
         let why = Failure::permanent(Code::DecodeFormat, "two columns `\u{fffe}`").at("/\u{ffff}");
@@ -39,10 +40,13 @@ mod tests {
         ) {
             let value = serde_json::json!({ texts[0].clone(): [texts[1], 1] });
             let escaped = escape_noncharacters(value.to_string());
-            let is_taken = |c: char| {
-                matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-            };
-            prop_assert!(escaped.chars().all(is_taken), "{:?}", escaped);
+            for c in escaped.chars() {
+                prop_assert!(
+                    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..),
+                    "{:?}",
+                    escaped
+                );
+            }
             prop_assert_eq!(serde_json::from_str::<Value>(&escaped).unwrap(), value);
         }
     }

@@ -1,9 +1,9 @@
 //! What a parked copy carries of the message that it is a copy of.
 //!
-//! A record that has to wait for more than a minute is sent to its own queue once more, with a delay, and
-//! the received message is deleted. To SQS the copy is a new message, with an id, a time and a receive
-//! count of its own. What the first message was is in one message attribute, as JSON. If the producer used
-//! all ten attributes that SQS allows, one of them is kept inside it: [`Parked::original`] gives it back.
+//! A record that has to wait for more than a minute is sent to its own queue again, with a delay, and the received
+//! message is deleted. For SQS the copy is a new message with its own id, time and receive count. One message attribute
+//! of it describes the first message, as JSON. If the producer used all ten attributes that SQS allows, one of them is
+//! stored inside this attribute, and [`Parked::original`] puts it back.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,35 +13,36 @@ use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp};
 /// The message attribute that holds a [`Parked`] as JSON.
 pub const PARKED_ATTRIBUTE: &str = "sluicegate.parked";
 
-/// The version of what is written. A reader of a version reads the one before, too.
+/// The version that is written. A reader of a version also reads the one before.
 const FORMAT: u32 = 1;
 
 /// The message that a parked copy stands for, and what became of it so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
     parked_format: u32,
-    /// The first message's id.
+    /// The SQS id of the first message.
     pub message_id: String,
-    /// When the first message was sent.
+    /// When the first message was sent; absent if SQS did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
-    /// How often it was tried: the receives of all earlier copies, without the waits for an unavailable
-    /// dependency.
+    /// How often it was tried: the receives of all earlier copies, without waits for an unavailable dependency.
     pub attempts: u32,
     /// How often it was parked, this time included.
     pub parks: u32,
-    /// When it first failed, or first had to wait.
+    /// When it first failed or first had to wait.
     pub first_failed_at: Timestamp,
-    /// Since when it has waited for a dependency that is known to be unavailable.
+    /// Since when it has waited for a dependency that is known to be unavailable; absent if it waits for another
+    /// reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable_since: Option<Timestamp>,
-    /// Until when it is not to be tried, where that is longer than one delay of SQS.
+    /// The time before which it is not to be tried, if that is later than the longest delay of SQS allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Why it was parked last.
+    /// The code of the failure for which it was parked last.
     pub code: Code,
+    /// Why it was parked last, in a sentence.
     pub reason: String,
-    /// The JSON Pointer, or the line of a file, that the reason is about.
+    /// The JSON Pointer or the line of a file that the reason is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +74,7 @@ impl Parked {
         }
     }
 
-    /// Carries on what an earlier copy of the same message told.
+    /// Takes over what an earlier copy of the same message says about it.
     #[must_use]
     pub fn following(mut self, earlier: Option<&Self>) -> Self {
         if let Some(earlier) = earlier {
@@ -86,22 +87,22 @@ impl Parked {
         self
     }
 
-    /// What a message's attributes say of the message that it is a copy of, if they do.
+    /// The parked message, if a message's attributes say that it is a copy.
     #[must_use]
     pub fn read(attributes: &Attributes) -> Option<Self> {
         serde_json::from_str(&attributes.get(PARKED_ATTRIBUTE)?.value).ok()
     }
 
-    /// Why it was parked last, as a failure: transient.
+    /// Why it was parked last, as a transient failure.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let reason = self.reason.clone().into();
         Failure { kind: FailureKind::Transient, code: self.code, reason, at: self.at.clone() }
     }
 
-    /// The attributes of the copy, from those of the message, in at most so many bytes as SQS counts them
-    /// ([`crate::attributes_size`]), as far as that can be: the reason is shortened, then the place. Counts, times
-    /// and the id stay, whatever the size.
+    /// The attributes of the copy, made from those of the message. They take at most `room` bytes as SQS counts them
+    /// ([`crate::attributes_size`]), if possible: first the reason is shortened, then the place. Counts, times and the
+    /// id are never left out.
     #[must_use]
     pub fn write_within(self, attributes: Attributes, room: usize) -> Attributes {
         self.added_to(attributes, room)
@@ -162,7 +163,7 @@ mod tests {
         }
     }
 
-    /// A dead letter that was redriven with ten attributes, and is parked now.
+    /// A dead letter that was redriven with ten attributes is parked.
     #[test]
     fn an_earlier_failure_stays_beside_it() {
         let mut before = attributes(9);

@@ -1,4 +1,4 @@
-//! A payload as it came, and what it says.
+//! A payload with its text as it came, and its parsed value.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,25 +10,29 @@ use serde_json::{Map, Value};
 use crate::reserved::{is_reserved, reserved_name};
 use crate::{Code, Failure};
 
-/// The longest payload that one event may have, in bytes. A message between stages may have
-/// 1 MiB (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>),
-/// and the envelope, the enrichment and the message attributes need room in it too.
+/// The longest payload of an event, in bytes. A message between stages may have 1 MiB
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>), and the
+/// envelope, the enrichment and the message attributes need room in it too.
 pub const MAX_PAYLOAD_BYTES: usize = 900 * 1024;
 
-/// The deepest nesting that is read: far beyond any real payload, far below any stack.
+/// The deepest nesting that is read. It is far more than real payloads have, and far less than would overflow a stack.
 pub const MAX_DEPTH: usize = 64;
 
-/// A JSON object: its text byte for byte, and its value.
+/// A JSON object: its text, byte for byte, and its value.
 #[derive(Clone, Debug)]
 pub struct Payload {
+    /// The text as it came, without a byte order mark and surrounding white space.
     pub text: Box<RawValue>,
+    /// The value. Numbers keep all their digits.
     pub value: Value,
 }
 
 impl Payload {
+    /// Parses a payload.
+    ///
     /// # Errors
     /// [`Code::InputEmpty`], [`Code::SizeExceeded`], [`Code::DecodeUtf8`], [`Code::DepthExceeded`] or
-    /// [`Code::DecodeJson`]; all permanent.
+    /// [`Code::DecodeJson`]; all are permanent.
     pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         // A reader may ignore a byte order mark: RFC 8259, section 8.1.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
@@ -45,33 +49,19 @@ impl Payload {
             let reason = format!("invalid UTF-8 at byte {}", error.valid_up_to());
             Failure::permanent(Code::DecodeUtf8, reason)
         })?;
-        let outline = Outline::of(bytes);
-        if outline.depth > MAX_DEPTH {
-            let reason = format!("nested deeper than {MAX_DEPTH} levels");
-            return Err(Failure::permanent(Code::DepthExceeded, reason));
-        }
-        let not_json = |error: serde_json::Error| {
-            Failure::permanent(Code::DecodeJson, format!("malformed JSON: {error}"))
-        };
-        if let Some(name) = reserved_name(text) {
-            return Err(reserved(name));
-        }
-        let value: Value = serde_json::from_str(text).map_err(not_json)?;
-        if count_members(&value) < outline.colons {
-            serde_json::from_str::<DistinctNames>(text).map_err(not_json)?;
-        }
+        let value = json_value(text)?;
         if !value.is_object() {
             let reason = format!("expected a JSON object, found {}", kind_of(&value));
             return Err(Failure::permanent(Code::DecodeJson, reason));
         }
-        let text = RawValue::from_string(text.to_owned()).map_err(not_json)?;
+        let text = RawValue::from_string(text.to_owned()).map_err(|error| not_json(&error))?;
         Ok(Self { text, value })
     }
 
-    /// A payload made here: a CSV row.
+    /// A payload that is made here, from a CSV row.
     ///
     /// # Errors
-    /// [`Code::SizeExceeded`], or [`Code::DecodeJson`] for a member of a reserved name; both permanent.
+    /// [`Code::SizeExceeded`], or [`Code::DecodeJson`] if a member has a reserved name; both are permanent.
     pub fn from_members(members: Map<String, Value>) -> Result<Self, Failure> {
         if let Some(name) = members.keys().find_map(|name| is_reserved(name)) {
             return Err(reserved(name));
@@ -87,24 +77,51 @@ impl Payload {
     }
 }
 
+/// The value of a JSON text, which may come from anyone: with all digits of its numbers, nested [`MAX_DEPTH`] deep at
+/// most, and without two members of one name.
+///
+/// # Errors
+/// [`Code::DepthExceeded`] or [`Code::DecodeJson`]; both permanent. Nothing of the text is in the reason but a name
+/// that is reserved.
+pub fn json_value(text: &str) -> Result<Value, Failure> {
+    let outline = Outline::of(text.as_bytes());
+    if outline.depth > MAX_DEPTH {
+        let reason = format!("nested deeper than {MAX_DEPTH} levels");
+        return Err(Failure::permanent(Code::DepthExceeded, reason));
+    }
+    if let Some(name) = reserved_name(text) {
+        return Err(reserved(name));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    if count_members(&value) < outline.colons {
+        serde_json::from_str::<DistinctNames>(text).map_err(|error| not_json(&error))?;
+    }
+    Ok(value)
+}
+
+fn not_json(error: &serde_json::Error) -> Failure {
+    Failure::permanent(Code::DecodeJson, format!("malformed JSON: {error}"))
+}
+
 fn reserved(name: &str) -> Failure {
     Failure::permanent(Code::DecodeJson, format!("a member is called `{name}`, which is reserved"))
 }
 
-/// The failure of an event of so many bytes.
+/// The failure of an event with this many bytes ([`Code::SizeExceeded`]).
 #[must_use]
 pub fn too_large(bytes: usize) -> Failure {
     let reason = format!("{bytes} bytes; an event may have {MAX_PAYLOAD_BYTES}");
     Failure::permanent(Code::SizeExceeded, reason)
 }
 
-/// The JSON Pointer to a member, or to an item by its index: RFC 6901, section 3.
+/// The JSON Pointer to a member, or to an item by its index (RFC 6901, section 3).
 #[must_use]
 pub fn pointer_to(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-/// What a JSON value is, for a person.
+/// The kind of a JSON value, in words for a person, such as `an array`. A number is `an integer` if it is written
+/// without a fraction and an exponent.
 #[must_use]
 pub fn kind_of(value: &Value) -> &'static str {
     match value {
@@ -118,11 +135,11 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// What a JSON text has outside of its strings: found in one pass, before anything is built.
+/// The structure of a JSON text outside of its strings. It is found in one pass, before anything is parsed.
 struct Outline {
-    /// Of its deepest bracket.
+    /// The number of brackets around the deepest value.
     depth: usize,
-    /// One for each member.
+    /// The number of colons, of which each member has one.
     colons: usize,
 }
 
@@ -149,7 +166,7 @@ impl Outline {
     }
 }
 
-/// The members of all objects in a value.
+/// The number of members of all objects in a value.
 fn count_members(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(count_members).sum(),
@@ -160,9 +177,9 @@ fn count_members(value: &Value) -> usize {
     }
 }
 
-/// Any JSON whose objects have no two members of one name. RFC 8259, section 4, leaves open which of the
-/// two counts, and RFC 8785, section 3.1, has no canonical form for them: a value keeps the last, and the
-/// others would be gone without a word.
+/// Parses any JSON in which no object has two members of one name. RFC 8259, section 4, does not say which of the two
+/// counts, and RFC 8785, section 3.1, has no canonical form for them. A parsed value keeps the last one, and the others
+/// would be lost without notice.
 struct DistinctNames;
 
 impl<'de> Deserialize<'de> for DistinctNames {
@@ -207,7 +224,7 @@ impl<'de> Visitor<'de> for DistinctNames {
         Ok(self)
     }
 
-    /// A number may be a map too, whose one member has its digits as text.
+    /// A number may be a map too. Its one member has the digits as text.
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
         let mut names = BTreeSet::new();
         while let Some(name) = members.next_key::<String>()? {
@@ -245,7 +262,7 @@ mod tests {
         check(&vec![b'x'; 2 * 1024 * 1024], Code::SizeExceeded, "2097152 bytes");
     }
 
-    /// What a reader keeps of two members is one, and the other would be lost without a word.
+    /// A parser keeps one of two such members, and the other one would be lost without notice.
     #[test]
     fn two_members_of_one_name_are_refused_by_that_name() {
         check(
@@ -268,16 +285,20 @@ mod tests {
         }
     }
 
+    /// The members of an object that has this many bytes.
+    fn of_bytes(bytes: usize) -> Map<String, Value> {
+        Map::from_iter([("a".to_owned(), "x".repeat(bytes - 8).into())])
+    }
+
     #[test]
     fn the_bound_on_its_size_is_exact() {
-        let of_bytes = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
-        assert!(Payload::parse(of_bytes(MAX_PAYLOAD_BYTES).as_bytes()).is_ok());
-        check(of_bytes(MAX_PAYLOAD_BYTES + 1).as_bytes(), Code::SizeExceeded, "921601 bytes");
-        let members = |bytes: usize| -> Map<String, Value> {
-            Map::from_iter([("a".to_owned(), "x".repeat(bytes - 8).into())])
-        };
-        assert!(Payload::from_members(members(MAX_PAYLOAD_BYTES)).is_ok());
-        let failure = Payload::from_members(members(MAX_PAYLOAD_BYTES + 1)).unwrap_err();
+        let largest = Value::Object(of_bytes(MAX_PAYLOAD_BYTES)).to_string();
+        assert_eq!(largest.len(), MAX_PAYLOAD_BYTES);
+        assert!(Payload::parse(largest.as_bytes()).is_ok());
+        let larger = Value::Object(of_bytes(MAX_PAYLOAD_BYTES + 1)).to_string();
+        check(larger.as_bytes(), Code::SizeExceeded, "921601 bytes");
+        assert!(Payload::from_members(of_bytes(MAX_PAYLOAD_BYTES)).is_ok());
+        let failure = Payload::from_members(of_bytes(MAX_PAYLOAD_BYTES + 1)).unwrap_err();
         assert_eq!(failure.code, Code::SizeExceeded);
         let reserved = Map::from_iter([("$serde_json::private::Number".to_owned(), "1".into())]);
         assert_eq!(Payload::from_members(reserved).unwrap_err().code, Code::DecodeJson);
@@ -285,9 +306,9 @@ mod tests {
 
     #[test]
     fn the_bound_on_its_depth_is_exact() {
-        let of_depth = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        assert!(Payload::parse(of_depth(64).as_bytes()).is_ok());
-        check(of_depth(65).as_bytes(), Code::DepthExceeded, "64 levels");
+        let deepest = format!("{}1{}", "{\"a\":".repeat(64), "}".repeat(64));
+        assert!(Payload::parse(deepest.as_bytes()).is_ok());
+        check(format!("{{\"a\":{deepest}}}").as_bytes(), Code::DepthExceeded, "64 levels");
     }
 
     #[test]
@@ -316,40 +337,43 @@ mod tests {
 
     #[test]
     fn what_a_value_is_follows_from_how_it_is_written() {
-        let check = |text: &str, expected: &str| {
+        for (text, expected) in [
+            ("12345678901234567890123", "an integer"),
+            ("-1", "an integer"),
+            ("1.0", "a number"),
+            ("1e400", "a number"),
+            ("1E2", "a number"),
+        ] {
             assert_eq!(kind_of(&serde_json::from_str(text).unwrap()), expected, "{text}");
-        };
-        check("12345678901234567890123", "an integer");
-        check("-1", "an integer");
-        check("1.0", "a number");
-        check("1e400", "a number");
-        check("1E2", "a number");
+        }
     }
 
     #[test]
     fn depth_is_counted_outside_of_strings_alone() {
-        let check = |text: &str, limit: usize, expected: bool| {
-            assert_eq!(Outline::of(text.as_bytes()).depth > limit, expected, "{text}");
-        };
-        check("[[]]", 2, false);
-        check("[[]]", 1, true);
-        check("[],[]", 1, false);
-        check(r#"["[["]"#, 1, false);
-        check(r#"["\\",[]]"#, 1, true);
-        check(r#"["\"[["]"#, 1, false);
-        check(r#"["\\\"[["]"#, 1, false);
-        check("]]]][[", 1, true);
-        check("{\"a\":{}}", 1, true);
+        for (text, expected) in [
+            ("[[]]", 2),
+            ("[],[]", 1),
+            (r#"["[["]"#, 1),
+            (r#"["\\",[]]"#, 2),
+            (r#"["\"[["]"#, 1),
+            (r#"["\\\"[["]"#, 1),
+            ("]]]][[", 2),
+            ("{\"a\":{}}", 2),
+        ] {
+            assert_eq!(Outline::of(text.as_bytes()).depth, expected, "{text}");
+        }
     }
 
     proptest::proptest! {
-        /// By making the text, and not by reading it.
+        /// The expectation follows from how the text is made, and not from reading it.
         #[test]
         fn an_object_is_refused_if_and_only_if_a_name_comes_twice(
             names in proptest::collection::vec("[ab:\"\\\\]{0,2}", 0..5),
         ) {
-            let member = |name: &String| format!("{}:[{{\"x:\":-0.5}}]", serde_json::json!(name));
-            let members: Vec<String> = names.iter().map(member).collect();
+            let mut members = Vec::new();
+            for name in &names {
+                members.push(format!("{}:[{{\"x:\":-0.5}}]", serde_json::json!(name)));
+            }
             let text = format!("{{{}}}", members.join(","));
             let distinct: BTreeSet<&String> = names.iter().collect();
             let is_read = Payload::parse(text.as_bytes()).is_ok();

@@ -1,14 +1,14 @@
-//! What a message between stages says of the run of redrive that brought its event back.
+//! What a message between stages says about the run of redrive that brought its event back.
 //!
-//! A redriven message has a mark in its failure ([`crate::RedriveMark`]), and what a stage makes of it has a failure no
-//! more. Each stage passes this on instead, in one attribute: by the run a later stage knows an event whose run was
-//! cancelled, and by the time until when its keys are remembered.
+//! A redriven message has a mark in its failure ([`crate::RedriveMark`]). The messages that a stage makes from it have
+//! no failure any more. Therefore each stage passes the run on in an attribute of its own. By it, a later stage
+//! recognizes the events of a cancelled run, and knows until when their keys are remembered.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Attribute, Attributes, DeadLetter, RedriveMark, Timestamp};
 
-/// The message attribute that holds a [`Redriven`] as JSON. Functions alone are believed in it.
+/// The message attribute that holds a [`Redriven`] as JSON. It is trusted only in messages of functions.
 pub const REDRIVE_ATTRIBUTE: &str = "sluicegate.redrive";
 
 /// The run that brought an event back.
@@ -22,8 +22,8 @@ pub struct Redriven {
 }
 
 impl Redriven {
-    /// What a message's attributes say: that a run brought back the message itself, or that from which a stage made it;
-    /// `None` where they say nothing that can be read.
+    /// The run that brought back the message itself, or the message that an earlier stage made it from. `None` if the
+    /// attributes name none, or cannot be read.
     #[must_use]
     pub fn read(attributes: &Attributes) -> Option<Self> {
         if let Some(mark) = DeadLetter::read(attributes).and_then(|letter| letter.redrive) {
@@ -32,9 +32,9 @@ impl Redriven {
         serde_json::from_str(&attributes.get(REDRIVE_ATTRIBUTE)?.value).ok()
     }
 
-    /// Says it in these attributes.
+    /// Adds this to a message's attributes.
     pub fn write(&self, attributes: &mut Attributes) {
-        // Two texts: serde cannot fail on them.
+        // There are two texts only, for which serde cannot fail.
         let json = serde_json::to_string(self).unwrap_or_default();
         attributes.insert(REDRIVE_ATTRIBUTE.to_owned(), Attribute::string(json));
     }
@@ -50,7 +50,7 @@ impl From<RedriveMark> for Redriven {
 mod tests {
     use super::*;
 
-    /// What a stage of another deployment wrote.
+    /// The text was written by a stage of another deployment.
     #[test]
     fn what_a_message_carries_of_its_run_is_read_as_it_was_written() {
         let written =

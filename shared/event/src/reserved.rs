@@ -1,16 +1,16 @@
 //! Names that no member of a payload may have.
 //!
-//! `serde_json` keeps the digits of a number, and the bytes of a raw value, by taking an object with one
-//! member of a private name for them. A payload with such a member would be read as another value than
-//! the one that was sent, and so it is refused.
+//! `serde_json` keeps the digits of a number, and the bytes of a raw value, in an object with one member of a private
+//! name. A payload with such a member would be read as another value than the one that was sent. It is therefore
+//! refused.
 
 use std::borrow::Cow;
 
 const RESERVED: [&str; 2] = ["$serde_json::private::Number", "$serde_json::private::RawValue"];
 
-/// The first member name of a JSON text that is reserved.
+/// The first reserved member name in a JSON text.
 pub(crate) fn reserved_name(json: &str) -> Option<&'static str> {
-    // An escape may hide a letter of it.
+    // A letter of the name may be escaped.
     if !json.contains("$serde_json::private::") && !json.contains("\\u") {
         return None;
     }
@@ -29,7 +29,7 @@ pub(crate) fn reserved_name(json: &str) -> Option<&'static str> {
     None
 }
 
-/// The reserved name that this is.
+/// The reserved name that is equal to this name.
 pub(crate) fn is_reserved(name: &str) -> Option<&'static str> {
     RESERVED.into_iter().find(|reserved| *reserved == name)
 }

@@ -8,30 +8,46 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Nanoseconds since the Unix epoch, within the years 0 to 9999; written as RFC 3339 in UTC with three
-/// decimals, or with as many as it takes, up to nine.
+/// Nanoseconds since the Unix epoch, within the years 0 to 9999. It is written as RFC 3339 in UTC with three decimals,
+/// or with more if they are needed, up to nine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i128);
 
+/// Why a text is not a [`Timestamp`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
+    /// It is not an RFC 3339 time.
     #[error("`{text}` is not an RFC 3339 time such as 2013-01-01T10:00:00Z")]
-    Malformed { text: String },
+    Malformed {
+        /// The first 64 characters of the text.
+        text: String,
+    },
+    /// It is a time, but in UTC not within the years 0 to 9999.
     #[error("`{text}` is, in UTC, not within the years 0 to 9999")]
-    OutOfRange { text: String },
+    OutOfRange {
+        /// The first 64 characters of the text.
+        text: String,
+    },
 }
 
-/// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999999999Z: what RFC 3339 can write.
+/// 0000-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z, which is all that RFC 3339 can write.
 const RANGE: std::ops::RangeInclusive<i128> =
     -62_167_219_200_000_000_000..=253_402_300_799_999_999_999;
 
 const NANOS_PER_MS: i128 = 1_000_000;
 
 impl Timestamp {
-    /// Times outside the years 0 to 9999 are moved to the nearest end.
+    /// The time this many milliseconds after the Unix epoch. A time outside the years 0 to 9999 becomes the nearest
+    /// time within them.
     #[must_use]
     pub fn from_unix_ms(ms: i64) -> Self {
         Self::within(i128::from(ms) * NANOS_PER_MS)
+    }
+
+    /// The time this many nanoseconds after the Unix epoch. `None` outside the years 0 to 9999.
+    #[must_use]
+    pub fn from_unix_nanos(nanos: i128) -> Option<Self> {
+        RANGE.contains(&nanos).then_some(Self(nanos))
     }
 
     fn within(nanos: i128) -> Self {
@@ -41,7 +57,7 @@ impl Timestamp {
     /// Whole milliseconds since the epoch, rounded down.
     #[must_use]
     pub fn unix_ms(self) -> i64 {
-        // The range has 15 digits of them.
+        // Milliseconds within the range have at most 15 digits.
         i64::try_from(self.0.div_euclid(NANOS_PER_MS)).unwrap_or(i64::MAX)
     }
 
@@ -51,17 +67,19 @@ impl Timestamp {
         u32::try_from(self.0.rem_euclid(NANOS_PER_MS)).unwrap_or(0)
     }
 
+    /// The time this much later, or the last time of the year 9999.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self::within(self.0.saturating_add(i128::try_from(by.as_nanos()).unwrap_or(i128::MAX)))
     }
 
+    /// The time this much earlier, or the first time of the year 0.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self::within(self.0.saturating_sub(i128::try_from(by.as_nanos()).unwrap_or(i128::MAX)))
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// How long after `earlier` this is; zero if it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let nanos = u128::try_from(self.0 - earlier.0).unwrap_or(0);
@@ -82,12 +100,12 @@ impl Timestamp {
     }
 
     fn offset_date_time(self) -> OffsetDateTime {
-        // Every value is inside the years that the calendar has.
+        // All values are within the years that the calendar has.
         OffsetDateTime::from_unix_timestamp_nanos(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 
-/// A clock's time, to the millisecond: as fine as SQS and Lambda tell it.
+/// A time of the system's clock, to the millisecond, which is as precise as SQS and Lambda are.
 impl From<SystemTime> for Timestamp {
     fn from(at: SystemTime) -> Self {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -109,20 +127,24 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// An RFC 3339 time of any offset. Decimals of a second beyond the ninth are cut off.
+/// Reads an RFC 3339 time with any offset. Decimals of a second beyond the ninth are cut off.
 impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let shown = || text.chars().take(64).collect();
         let at = OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| TimestampError::Malformed { text: shown() })?;
+            .map_err(|_| TimestampError::Malformed { text: bounded(text) })?;
         let nanos = at.unix_timestamp_nanos();
         if !RANGE.contains(&nanos) {
-            return Err(TimestampError::OutOfRange { text: shown() });
+            return Err(TimestampError::OutOfRange { text: bounded(text) });
         }
         Ok(Self(nanos))
     }
+}
+
+/// As much of a text as an error quotes.
+fn bounded(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 impl Serialize for Timestamp {
@@ -174,11 +196,11 @@ mod tests {
 
     #[test]
     fn a_fraction_orders_times() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let (one, other) = (at("2026-11-28T00:00:00.123003Z"), at("2026-11-28T00:00:00.123008Z"));
+        let one: Timestamp = "2026-11-28T00:00:00.123003Z".parse().unwrap();
+        let other: Timestamp = "2026-11-28T00:00:00.123008Z".parse().unwrap();
         assert!(one < other);
         assert_eq!((one.unix_ms(), one.nanos_of_ms()), (other.unix_ms(), 3_000));
-        let before_1970 = at("1969-12-31T23:59:59.9999Z");
+        let before_1970: Timestamp = "1969-12-31T23:59:59.9999Z".parse().unwrap();
         assert_eq!((before_1970.unix_ms(), before_1970.nanos_of_ms()), (-1, 900_000));
     }
 

@@ -1,4 +1,4 @@
-//! W3C trace context, carried from the producer to the sink.
+//! W3C trace context, which is passed on from the producer to the sink.
 
 use std::fmt;
 
@@ -9,26 +9,22 @@ use crate::canonical::hex_sha256;
 pub struct TraceParent(String);
 
 impl TraceParent {
-    /// Reads a header; `None` when it is not a valid one.
+    /// Reads a header; `None` if it is not valid.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('-').collect();
         let [version, trace, span, flags] = parts.as_slice() else { return None };
-        let hex = |part: &str, len: usize| {
-            part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let nonzero = |part: &str| part.bytes().any(|b| b != b'0');
-        let valid = *version == "00"
-            && hex(trace, 32)
-            && nonzero(trace)
-            && hex(span, 16)
-            && nonzero(span)
-            && hex(flags, 2);
-        valid.then(|| Self(text.to_owned()))
+        let is_valid = *version == "00"
+            && is_hex(trace, 32)
+            && is_nonzero(trace)
+            && is_hex(span, 16)
+            && is_nonzero(span)
+            && is_hex(flags, 2);
+        is_valid.then(|| Self(text.to_owned()))
     }
 
-    /// A trace for an event that came without one: from its source and id, so that a second
-    /// delivery of the event belongs to the same trace. Not sampled.
+    /// A trace for an event that came without one. It is derived from the event's source and id, so that a second
+    /// delivery of the event belongs to the same trace. It is not sampled.
     #[must_use]
     pub fn of_event(source: &str, id: &str) -> Self {
         let hash = hex_sha256(format!("{source}\n{id}").as_bytes());
@@ -36,6 +32,7 @@ impl TraceParent {
         Self(format!("00-1{}-1{}-00", &hash[..31], &hash[32..47]))
     }
 
+    /// The header's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -46,6 +43,15 @@ impl TraceParent {
     pub fn trace_id(&self) -> &str {
         &self.0[3..35]
     }
+}
+
+/// Whether the text is `length` lower-case hexadecimal digits.
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_nonzero(digits: &str) -> bool {
+    digits.bytes().any(|byte| byte != b'0')
 }
 
 impl fmt::Display for TraceParent {

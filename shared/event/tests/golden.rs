@@ -1,7 +1,7 @@
-//! What is stored and compared across deployments, pinned: a change of any of these opens a new dedupe
-//! space, in which everything that is delivered again takes effect again.
+//! Pins what is stored and compared across deployments. If any of it changed, keys that were written before would not
+//! be recognized, and everything that is delivered again would take effect again.
 //!
-//! The hashes were computed by another program: Python's `json`, `decimal` and `hashlib`.
+//! The hashes were computed by another program, with Python's `json`, `decimal` and `hashlib`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -51,7 +51,7 @@ fn the_keys_of_rows_stay_what_they_are() {
     assert_eq!(key, "[1.2345678901234567890123e+22,0.10000000000000000000000001]");
 }
 
-/// An envelope of each version that is read, and the one that is written.
+/// An envelope of each version that is read, and the version that is written.
 #[test]
 fn envelopes_stay_what_they_are() {
     const FIRST: &str = r#"{"specversion":"1.0","id":"e1:1","source":"arn:aws:s3:::landing/flights/a.ndjson","type":"sluicegate.flights","time":"2013-01-01T10:00:00.000Z","subject":"UA-1545","dataschema":"flights/1","datacontenttype":"application/json","dataset":"flights","idempotencykey":"ab","fingerprint":"cd","ingesttime":"2026-01-01T00:00:00.000Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","degraded":"weather","data":{"b": 1.00,  "a":"\u00e9"}}"#;
@@ -63,7 +63,7 @@ fn envelopes_stay_what_they_are() {
     assert_eq!(second.to_json().unwrap(), SECOND);
 }
 
-/// A failure as an earlier deployment wrote it, and as it is written.
+/// Failures as earlier deployments wrote them, and as they are written now.
 #[test]
 fn dead_letters_stay_what_they_are() {
     const FIRST: &str = r#"{"stage":"ingest","code":"contract.violation","kind":"permanent","reason":"expected integer, found a string","at":"line 17, /distance","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T00:00:00.000Z","attempts":1,"redrives":0,"message_id":"e1:17","encoding":"text"}"#;
@@ -79,22 +79,22 @@ fn dead_letters_stay_what_they_are() {
     assert_eq!(written(read(FIRST)), FIRST, "what is not known of it is not made up");
     assert_eq!(read(SECOND).form, Form::Csv);
     assert_eq!(written(read(SECOND)), SECOND);
-    // Of an event that was parked, and waited for too long.
+    // The letter of an event that was parked and waited for too long.
     const THIRD: &str = r#"{"stage":"enrich","code":"dependency.unavailable","kind":"unavailable","reason":"weather is away","taken_in_at":"2025-12-31T00:00:00.000Z","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T06:00:00.000Z","attempts":2,"parks":30,"unavailable_since":"2026-01-01T00:01:00.000Z","redrives":0,"message_id":"m-1","encoding":"text"}"#;
     assert_eq!((read(THIRD).parks, read(FIRST).parks), (30, 0));
     assert_eq!(written(read(THIRD)), THIRD);
-    // Of version 2.
+    // A letter of version 2.
     const FOURTH: &str = r#"{"letter_format":2,"stage":"ingest","code":"contract.violation","kind":"permanent","reason":"expected integer, found other text","at":"line 17, /distance","fingerprint":"1-d7fbe72759a91ea3","dataset":"flights","contract_version":1,"taken_in_at":"2025-12-31T00:00:00.000Z","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-01T00:00:00.000Z","attempts":1,"redrives":0,"message_id":"e1:17","encoding":"text","form":"csv"}"#;
     assert_eq!(written(read(FOURTH)), FOURTH);
     let without = FOURTH.replace(r#","fingerprint":"1-d7fbe72759a91ea3""#, "");
     assert_eq!(written(read(&without)), FOURTH, "the fingerprint follows from the rest");
-    // Of version 3, that a run brought back.
+    // A letter of version 3 that a run brought back.
     const FIFTH: &str = r#"{"letter_format":3,"stage":"sink","code":"dedupe.conflict","kind":"permanent","reason":"another payload","fingerprint":"1-0000000000000000","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-02T00:00:00.000Z","attempts":1,"redrives":2,"redrive":{"letter":"0123456789abcdef0123","run":"r-1","count":2},"message_id":"m-1","encoding":"text"}"#;
     assert_eq!(written(read(FIFTH)), FIFTH);
 }
 
-/// What groups letters. By Python: `json.dumps(["sluicegate.failure/1", …], separators=(",", ":"),
-/// ensure_ascii=False)`, its SHA-256's first 16 digits.
+/// The fingerprints by which letters are grouped. Each is the first 16 digits of the SHA-256 of Python's
+/// `json.dumps(["sluicegate.failure/1", …], separators=(",", ":"), ensure_ascii=False)`.
 #[test]
 fn the_fingerprints_of_failures_stay_what_they_are() {
     for (stage, code, at, dataset, version, pinned) in [
@@ -125,7 +125,7 @@ fn the_fingerprints_of_failures_stay_what_they_are() {
     }
 }
 
-/// What a CSV record in a dead letter is read by.
+/// The header with which a CSV record in a dead letter is read.
 #[test]
 fn the_headers_of_csv_records_stay_what_they_are() {
     const FIRST: &str = r#"{"csv_format":1,"dialect":"rfc4180","columns":["id","a \"b\"","é"]}"#;
@@ -135,7 +135,7 @@ fn the_headers_of_csv_records_stay_what_they_are() {
     assert_eq!(header.attribute(), attribute.1);
 }
 
-/// What parked copies carry, which are in queues while a deployment replaces the functions.
+/// The attribute of parked copies, which may be in queues while a deployment replaces the functions.
 #[test]
 fn parked_copies_stay_what_they_are() {
     const LEAST: &str = r#"{"parked_format":1,"message_id":"m-1","attempts":7,"parks":1,"first_failed_at":"2026-01-01T00:00:00.000Z","code":"dependency.throttled","reason":"later"}"#;

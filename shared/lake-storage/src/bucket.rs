@@ -1,4 +1,4 @@
-//! The port to the lake's bucket, and S3 behind it.
+//! The port to the lake's bucket, and its implementation with S3.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -7,37 +7,45 @@ use std::time::Duration;
 use bytes::Bytes;
 use event::Failure;
 
-/// An object, and the tag by which this state of it is known.
+/// An object as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
+    /// The whole content.
     pub body: Bytes,
+    /// The entity tag of this content, in quotes.
     pub etag: String,
 }
 
-/// What must hold for a write to take effect.
+/// The condition of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing is there.
+    /// There is no object with the key.
     Absent,
-    /// What is there has this tag.
+    /// The object still has this entity tag.
     Unchanged(String),
 }
 
+/// The outcome of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
+    /// The object was written.
     Written,
-    /// The condition did not hold, be it for an earlier write of one's own.
+    /// The condition did not hold. An earlier attempt of the same caller can be the reason.
     Refused,
 }
 
-/// A bucket with conditional writes. All of it may be repeated.
+/// A bucket with conditional writes. Every call may be repeated.
 pub trait Bucket: Send + Sync {
+    /// The object with the key; `None` if there is none.
+    ///
     /// # Errors
-    /// When whether it is there is not known.
+    /// When it is not known whether there is one.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<StoredObject>, Failure>> + Send;
 
+    /// Writes a whole object if the condition holds.
+    ///
     /// # Errors
-    /// When whether it was written is not known.
+    /// When it is not known whether the object was written.
     fn put(
         &self,
         key: &str,
@@ -46,31 +54,31 @@ pub trait Bucket: Send + Sync {
         condition: Condition,
     ) -> impl Future<Output = Result<PutOutcome, Failure>> + Send;
 
-    /// Lets time pass before something is tried again.
+    /// Waits before another attempt.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// What only a compaction asks of a bucket. All of it may be repeated.
+/// The calls that only a compaction makes. Every call may be repeated.
 pub trait BucketAdmin: Bucket {
-    /// What is there below a prefix, with its size in bytes.
+    /// The size in bytes of each object whose key begins with the prefix, by its key.
     ///
     /// # Errors
-    /// When that is not known.
+    /// When the objects could not be listed.
     fn list(
         &self,
         prefix: &str,
     ) -> impl Future<Output = Result<BTreeMap<String, u64>, Failure>> + Send;
 
-    /// The folders right below a prefix, each from its beginning to its slash.
+    /// The folders directly below a prefix, each as the beginning of its keys, with the slash at its end.
     ///
     /// # Errors
-    /// When they are not known.
+    /// When the folders could not be listed.
     fn folders(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, Failure>> + Send;
 
-    /// Sees to it that nothing is there.
+    /// Deletes an object, if there is one.
     ///
     /// # Errors
-    /// When whether something is is not known.
+    /// When it is not known whether the object is gone.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
@@ -81,6 +89,7 @@ pub struct S3Bucket {
 }
 
 impl S3Bucket {
+    /// `name` is the name of the bucket.
     #[must_use]
     pub fn new(objects: aws::Objects, name: String) -> Self {
         Self { objects, name }

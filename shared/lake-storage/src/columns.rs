@@ -1,27 +1,24 @@
-//! The columns of a dataset's Parquet objects, and an event as a row of them.
+//! The columns of a dataset's Parquet objects, and the row of an event.
 //!
-//! In this order: the payload's members that the schema knows and those that enrichers add, by their
-//! names; `_rest`, a JSON object of all others; and what the envelope says, each name with an
-//! underscore before it. A member's column has the member's name, unless that is taken: by one of those
-//! above, by the partition's `date`, or by a member that differs in letter case alone, which query
-//! engines do not tell apart
-//! (<https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html>). Then
-//! underscores are appended until it is not. Nothing depends on where a column is, and so one more
-//! member changes no other's.
+//! The columns come in this order: the members of the payload that the schema knows or that enrichers add, sorted by
+//! name; `_rest`, a JSON object of all other members; and attributes of the envelope, whose names begin with an
+//! underscore. A member's column has the member's name, unless that name is taken by another column, by the
+//! partition's `date`, or by a member that differs in letter case only, since query engines ignore the case
+//! (<https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html>). Then underscores are appended
+//! until the name is free. Readers find columns by name, so a new member does not affect the columns of others.
 //!
 //! | schema | column |
 //! | --- | --- |
 //! | `boolean` | BOOLEAN |
-//! | `integer` | INT64; one beyond 64 bits is refused |
+//! | `integer` | INT64; an integer beyond 64 bits is refused |
 //! | `number` | DOUBLE |
-//! | `number` or `integer` that the sink's `decimals` names | DECIMAL of 38 digits; what needs more digits before or after the point is refused |
+//! | `number` or `integer` that the sink's `decimals` names | DECIMAL of 38 digits; a number that needs more digits before or after the point is refused |
 //! | `string` | UTF-8 |
-//! | `string`, its format `date-time` | TIMESTAMP in UTC, to the millisecond; what is no RFC 3339 time is refused |
-//! | any other, and enrichers' members | JSON text, as it came |
+//! | `string` with the format `date-time` | TIMESTAMP in UTC, in milliseconds; a string that is not an RFC 3339 time is refused |
+//! | any other, and members that enrichers add | JSON text, unchanged |
 //!
-//! A column changes no value silently. Where a double is another number than the one that came, or a time
-//! has more than milliseconds, the column has the nearest value, for engines to compute with, and the
-//! member's exact text is in `_rest` too.
+//! A column changes no value silently. If a double cannot hold the exact number, or a time is finer than milliseconds,
+//! the column has the nearest value, with which engines can compute, and `_rest` has the exact text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,28 +30,28 @@ use parquet::errors::ParquetError;
 use parquet::schema::types::{Type, TypePtr};
 use serde_json::value::RawValue;
 
-/// The column by which an object tells which keys it holds.
+/// The column with the idempotency keys of an object's rows.
 pub(crate) const KEY_COLUMN: &str = "_idempotency_key";
 
-/// What the partition's part of an object's key is called.
+/// The name of the partition in the key of an object, which engines read as a column.
 const PARTITION: &str = "date";
 
-/// One value of a row. A time is its milliseconds since 1970, JSON its text.
+/// One value of a row. A time is an `Integer` of milliseconds since 1970, and JSON is a `Text`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
     Null,
     Boolean(bool),
     Integer(i64),
     Number(f64),
-    /// In units of its column's last decimal.
+    /// The number multiplied by ten to the power of its column's scale.
     Decimal(i128),
     Text(String),
 }
 
-/// A value in a column.
+/// How a column holds a value.
 enum Placed {
     Exactly(Cell),
-    /// The nearest that the column has.
+    /// As the nearest value that the column's type has.
     Nearly(Cell),
 }
 
@@ -66,7 +63,7 @@ pub(crate) struct Column {
     source: Source,
 }
 
-/// Where a column's values are.
+/// Where a column's values come from.
 #[derive(Debug)]
 enum Source {
     Member(String),
@@ -74,7 +71,7 @@ enum Source {
     Envelope(fn(&Envelope) -> Cell),
 }
 
-/// Of a contract's objects.
+/// The columns of a contract's objects.
 #[derive(Debug)]
 pub(crate) struct Columns {
     all: Vec<Column>,
@@ -83,7 +80,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// # Errors
-    /// When Parquet has no such schema: never for one that was read from a contract.
+    /// When Parquet refuses the schema. That does not happen for a schema that was read from a contract.
     pub(crate) fn of(contract: &Contract, sink: &LakeSink) -> Result<Self, ParquetError> {
         let mut members: BTreeMap<&str, (ValueKind, bool)> = BTreeMap::new();
         for property in contract.schema.properties() {
@@ -116,10 +113,10 @@ impl Columns {
         Arc::clone(&self.schema)
     }
 
-    /// A cell for each column.
+    /// The row of an event: a cell for each column.
     ///
     /// # Errors
-    /// [`Code::ContractViolation`], permanent, with the pointer of a value that does not fit its column.
+    /// [`Code::ContractViolation`] (permanent) with the pointer of a value that does not fit its column.
     pub(crate) fn row(&self, envelope: &Envelope) -> Result<Vec<Cell>, Failure> {
         let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(envelope.data.get())
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error)))?;
@@ -128,16 +125,16 @@ impl Columns {
             row.push(match &column.source {
                 Source::Member(name) => {
                     let text = members.get(name).map_or("null", |text| text.get());
-                    match column.place(text).map_err(|expected| unusable_secret(name, expected))? {
+                    match column.place(text).map_err(|expected| unusable_value(name, expected))? {
                         Placed::Exactly(cell) => {
                             members.remove(name);
                             cell
                         }
-                        // Its text stays for `_rest`.
+                        // The exact text stays for `_rest`.
                         Placed::Nearly(cell) => cell,
                     }
                 }
-                // After the members: it has what they left.
+                // The columns of members come before `_rest`, and have removed what they hold.
                 Source::Rest => rest(&members),
                 Source::Envelope(cell) => cell(envelope),
             });
@@ -179,7 +176,10 @@ impl Column {
         if self.is_nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED }
     }
 
-    /// The cell of a JSON text, or what was expected of it.
+    /// The cell of a member's JSON text.
+    ///
+    /// # Errors
+    /// What the column expects instead.
     fn place(&self, text: &str) -> Result<Placed, &'static str> {
         if text == "null" {
             let expected = "a value that is not null";
@@ -206,20 +206,20 @@ impl Column {
                     .ok_or("a number of 38 digits, as many after the point as its contract says")
             }
             ValueKind::Text => serde_json::from_str(text).map(Cell::Text).map_err(|_| "a string"),
-            // Placed already.
+            // `place` has handled these kinds.
             ValueKind::Number | ValueKind::Time => Err("another column"),
             ValueKind::Json => Ok(Cell::Text(text.to_owned())),
         }
     }
 }
 
-/// All digits that a number may have: DynamoDB's, and those of the widest DECIMAL.
+/// The most digits of a number, both in DynamoDB and in the widest DECIMAL.
 const DECIMAL_DIGITS: i32 = 38;
 
-/// A signed integer of 38 digits takes 127 bits.
+/// The length of a DECIMAL. A signed integer of 38 digits takes 127 bits.
 pub(crate) const DECIMAL_BYTES: i32 = 16;
 
-/// `1.0` and `1e2` are integers too: JSON Schema 2020-12, core, section 4.2.3.
+/// Reads an integer. `1.0` and `1e2` are integers too (JSON Schema 2020-12, core, section 4.2.3).
 fn integer(text: &str) -> Option<i64> {
     text.parse().ok().or_else(|| text.parse::<Decimal>().ok()?.to_i64())
 }
@@ -231,12 +231,17 @@ fn double(text: &str) -> Option<Placed> {
     Some(if is_kept(text, number) { Placed::Exactly(cell) } else { Placed::Nearly(cell) })
 }
 
-/// Whether readers find the number that came: a double's shortest text is that of the number. It always
-/// is with at most 15 digits.
+/// Whether readers of the double find the exact number, which holds if the double's shortest text has the same value.
+/// It always does with at most 15 digits.
 fn is_kept(text: &str, number: f64) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let exact = || text.parse::<Decimal>().ok();
-    digits <= 15 || exact().is_some_and(|exact| format!("{number:e}").parse() == Ok(exact))
+    if digits <= 15 {
+        return true;
+    }
+    match text.parse::<Decimal>() {
+        Ok(exact) => format!("{number:e}").parse() == Ok(exact),
+        Err(_) => false,
+    }
 }
 
 fn time(text: &str) -> Option<Placed> {
@@ -245,34 +250,43 @@ fn time(text: &str) -> Option<Placed> {
     Some(if time.nanos_of_ms() == 0 { Placed::Exactly(cell) } else { Placed::Nearly(cell) })
 }
 
-/// The columns that are no member's own.
+/// The columns that are not those of members: `_rest`, and the attributes of the envelope.
 fn others() -> Vec<Column> {
-    let column = |name: &str, kind, is_nullable, source| Column {
-        name: name.to_owned(),
-        kind,
-        is_nullable,
-        source,
-    };
-    let of = |name, cell| column(name, ValueKind::Text, false, Source::Envelope(cell));
-    let time = |name, cell| column(name, ValueKind::Time, false, Source::Envelope(cell));
-    let maybe = |name, cell| column(name, ValueKind::Text, true, Source::Envelope(cell));
     vec![
-        column("_rest", ValueKind::Json, true, Source::Rest),
-        of("_event_id", |envelope| Cell::Text(envelope.id.clone())),
-        time("_event_time", |envelope| Cell::Integer(envelope.time.unix_ms())),
-        time("_ingest_time", |envelope| Cell::Integer(envelope.ingesttime.unix_ms())),
-        of(KEY_COLUMN, |envelope| Cell::Text(envelope.idempotencykey.to_string())),
-        of("_fingerprint", |envelope| Cell::Text(envelope.fingerprint.to_string())),
-        maybe("_subject", |envelope| optional(envelope.subject.as_ref())),
-        maybe("_degraded", |envelope| optional(envelope.degraded.as_ref())),
+        Column {
+            name: "_rest".to_owned(),
+            kind: ValueKind::Json,
+            is_nullable: true,
+            source: Source::Rest,
+        },
+        text_column("_event_id", |envelope| Cell::Text(envelope.id.clone())),
+        time_column("_event_time", |envelope| Cell::Integer(envelope.time.unix_ms())),
+        time_column("_ingest_time", |envelope| Cell::Integer(envelope.ingesttime.unix_ms())),
+        text_column(KEY_COLUMN, |envelope| Cell::Text(envelope.idempotencykey.to_string())),
+        text_column("_fingerprint", |envelope| Cell::Text(envelope.fingerprint.to_string())),
+        optional_column("_subject", |envelope| optional(envelope.subject.as_ref())),
+        optional_column("_degraded", |envelope| optional(envelope.degraded.as_ref())),
     ]
+}
+
+fn text_column(name: &str, cell: fn(&Envelope) -> Cell) -> Column {
+    let source = Source::Envelope(cell);
+    Column { name: name.to_owned(), kind: ValueKind::Text, is_nullable: false, source }
+}
+
+fn time_column(name: &str, cell: fn(&Envelope) -> Cell) -> Column {
+    Column { kind: ValueKind::Time, ..text_column(name, cell) }
+}
+
+fn optional_column(name: &str, cell: fn(&Envelope) -> Cell) -> Column {
+    Column { is_nullable: true, ..text_column(name, cell) }
 }
 
 fn optional(text: Option<&String>) -> Cell {
     text.map_or(Cell::Null, |text| Cell::Text(text.clone()))
 }
 
-/// The members without a column, as one JSON object; null if there is none.
+/// The members that no column holds exactly, as one JSON object; null if there are none.
 fn rest(members: &BTreeMap<String, &RawValue>) -> Cell {
     if members.is_empty() {
         return Cell::Null;
@@ -280,7 +294,7 @@ fn rest(members: &BTreeMap<String, &RawValue>) -> Cell {
     serde_json::to_string(members).map_or(Cell::Null, Cell::Text)
 }
 
-/// A column's name for each member. Those that can keep theirs do, whatever others are there.
+/// The name of each member's column. First all members whose name is free keep it; then the others get new names.
 fn column_names(
     members: &BTreeMap<&str, (ValueKind, bool)>,
     others: &[Column],
@@ -302,7 +316,7 @@ fn column_names(
     names
 }
 
-fn unusable_secret(member: &str, expected: &str) -> Failure {
+fn unusable_value(member: &str, expected: &str) -> Failure {
     let reason = format!("the lake's column takes {expected}");
     Failure::permanent(Code::ContractViolation, reason).at(pointer_to(member))
 }

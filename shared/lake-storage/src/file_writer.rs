@@ -1,8 +1,8 @@
-//! A Parquet file on its way, whose pages one compressor compresses, whichever column they are of.
+//! Writes a Parquet file whose pages are all compressed by one compressor.
 //!
-//! A column writer of the `parquet` crate makes a compressor and a decompressor of its own, and ZSTD asks
-//! the processor what it can do for each: on x86-64 by `CPUID`, which a hypervisor traps. Where it was
-//! measured, that took 11 µs, and with 28 columns most of the time of a file of ten rows.
+//! Each column writer of the `parquet` crate creates its own compressor and decompressor. For each of them, ZSTD asks
+//! the processor for its features, on x86-64 with `CPUID`, which a hypervisor traps. That was measured to take 11 µs,
+//! which for 28 columns was most of the time for a file of ten rows.
 
 use std::sync::Arc;
 
@@ -18,15 +18,15 @@ use zstd::bulk::Compressor;
 
 use crate::columns::KEY_COLUMN;
 
-/// The default of the `zstd` tool.
+/// The compression level, which is the default of the `zstd` tool.
 const LEVEL: i32 = 3;
 
-/// Text that no two rows share.
+/// The columns whose values are different in each row.
 const DISTINCT: [&str; 3] = ["_event_id", KEY_COLUMN, "_fingerprint"];
 
-/// Rows from which on a column's repeated values are worth a dictionary, which a writer sets up with
-/// 72 KB. Of rows with 28 columns, ten are 13% larger with dictionaries than without, 500 are as large, and 3,000 are
-/// 5% smaller.
+/// The number of rows from which on columns have dictionaries. For each of them, a writer allocates 72 KB. With 28
+/// columns, a file of 10 rows is 13% larger with dictionaries, one of 500 rows has the same size, and one of 3,000 rows
+/// is 5% smaller.
 const DICTIONARY_FROM: usize = 500;
 
 pub(crate) struct FileWriter {
@@ -36,17 +36,17 @@ pub(crate) struct FileWriter {
 }
 
 impl FileWriter {
-    /// Of a file that is to have so many rows.
+    /// `rows` is the number of rows that the file will have.
     ///
     /// # Errors
-    /// Never: the level is one of ZSTD's, and the file in memory.
+    /// Never, since ZSTD has the level, and the file is in memory.
     pub(crate) fn new(schema: TypePtr, rows: usize) -> Result<Self, ParquetError> {
         let properties = properties(rows);
         let writer = SerializedFileWriter::new(Vec::new(), schema, Arc::clone(&properties))?;
         Ok(Self { writer, compressor: Compressor::new(LEVEL)?, properties })
     }
 
-    /// A row group, of what `fill` writes into each column, by its place.
+    /// Writes a row group. `fill` writes the values of each column, which it gets with the column's position.
     pub(crate) fn row_group(
         &mut self,
         mut fill: impl FnMut(usize, &mut ColumnWriter<'_>) -> Result<(), ParquetError>,
@@ -68,27 +68,29 @@ impl FileWriter {
         Ok(())
     }
 
+    /// The file's body.
+    ///
     /// # Errors
-    /// Never: it is in memory.
+    /// Never, since the file is in memory.
     pub(crate) fn finish(self) -> Result<Vec<u8>, ParquetError> {
         self.writer.into_inner()
     }
 }
 
-/// How a file of so many rows is written, but for its compression, which is for [`Pages`].
+/// The properties of a file with so many rows. They set no compression, since [`Pages`] compresses.
 fn properties(rows: usize) -> WriterPropertiesPtr {
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_created_by(concat!("sluicegate version ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_dictionary_enabled(rows >= DICTIONARY_FROM);
-    let distinct = DISTINCT.map(|name| ColumnPath::new(vec![name.to_owned()]));
-    let properties = distinct.into_iter().fold(properties, |properties, column| {
-        properties.set_column_dictionary_enabled(column, false)
-    });
+    for name in DISTINCT {
+        let column = ColumnPath::new(vec![name.to_owned()]);
+        properties = properties.set_column_dictionary_enabled(column, false);
+    }
     Arc::new(properties.build())
 }
 
-/// Compresses what a column writer has left as it is.
+/// Compresses the pages of a column writer, which writes them uncompressed.
 struct Pages<'a> {
     compressor: &'a mut Compressor<'static>,
     to: SerializedPageWriter<'a, Vec<u8>>,
@@ -101,7 +103,7 @@ impl PageWriter for Pages<'_> {
             Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => {
                 *buf = Bytes::from(self.compressor.compress(buf)?);
             }
-            // Only its values would be.
+            // Of such a page, only the values would have to be compressed. The writer makes none.
             Page::DataPageV2 { .. } => {
                 return Err(ParquetError::NYI("pages of version 2".to_owned()));
             }

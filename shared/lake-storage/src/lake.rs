@@ -1,16 +1,17 @@
 //! One lake of a dataset: turns its events into rows, and rows into an object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use contracts::{Catalog, LakeFormat, Target};
+use contracts::{Catalog, Contract, LakeFormat, PerDataset, Target};
 use event::{Code, Envelope, Failure, IdempotencyKey};
 use parquet::errors::ParquetError;
 
 use crate::columns::{Cell, Columns};
 use crate::{ndjson, parquet_file};
 
-/// A sink of kind lake.
+/// A sink of the kind `lake`, as its contract describes it.
 #[derive(Debug)]
 pub struct Lake {
     /// The format of objects that are written from now on. Older objects may have another format.
@@ -44,22 +45,43 @@ impl Row {
     }
 }
 
-/// The lakes of each dataset, by the names of their sinks.
-pub type Lakes = BTreeMap<String, BTreeMap<String, Lake>>;
+/// The lakes of all datasets, each of which is made when it is first needed.
+pub struct Lakes {
+    contracts: Catalog,
+    made: PerDataset<LakesOfDataset>,
+}
 
-/// Builds the lakes of all contracts.
-///
-/// # Errors
-/// When a contract has no Parquet schema.
-pub fn lakes(contracts: &Catalog) -> Result<Lakes, ParquetError> {
-    let mut lakes = Lakes::new();
-    for contract in contracts.iter() {
-        let of_dataset = lakes.entry(contract.dataset.clone()).or_default();
-        for sink in &contract.sinks {
-            if let Target::Lake(lake) = &sink.target {
-                let lake = Lake { format: lake.format, columns: Columns::of(contract, lake)? };
-                of_dataset.insert(sink.name.clone(), lake);
-            }
+/// The lakes of one dataset, by the names of their sinks.
+pub type LakesOfDataset = BTreeMap<String, Arc<Lake>>;
+
+impl Lakes {
+    /// The lakes that contracts declare.
+    #[must_use]
+    pub fn new(contracts: Catalog) -> Self {
+        Self { contracts, made: PerDataset::default() }
+    }
+
+    /// The lakes of a dataset, which may have none.
+    ///
+    /// # Errors
+    /// As [`Catalog::get`]; [`Code::ContractBroken`], transient, when the contract has no Parquet schema.
+    pub fn of(&self, dataset: &str) -> Result<Arc<LakesOfDataset>, Failure> {
+        self.made.get_or_make(dataset, || {
+            let contract = self.contracts.get(dataset)?;
+            lakes_of(contract).map_err(|error| {
+                let reason = format!("a lake of `{dataset}`: {error}");
+                Failure::transient(Code::ContractBroken, reason)
+            })
+        })
+    }
+}
+
+fn lakes_of(contract: &Contract) -> Result<LakesOfDataset, ParquetError> {
+    let mut lakes = LakesOfDataset::new();
+    for sink in &contract.sinks {
+        if let Target::Lake(lake) = &sink.target {
+            let lake = Lake { format: lake.format, columns: Columns::of(contract, lake)? };
+            lakes.insert(sink.name.clone(), Arc::new(lake));
         }
     }
     Ok(lakes)

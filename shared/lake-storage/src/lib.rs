@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod bucket;
 mod columns;
@@ -16,7 +17,7 @@ pub mod testing;
 mod write;
 
 pub use bucket::{Bucket, BucketAdmin, Condition, PutOutcome, S3Bucket, StoredObject};
-pub use lake::{Lake, Lakes, Row, lakes};
+pub use lake::{Lake, Lakes, LakesOfDataset, Row};
 pub use place::Partition;
 pub use store::ConcurrencyLimit;
 pub use write::{BatchWriter, LakeRow};

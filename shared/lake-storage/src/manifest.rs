@@ -1,8 +1,8 @@
-//! The list of a partition's complete objects, for readers that do not want to list a bucket: a JSON
-//! array of what each is, in the order of their publication.
+//! The list of a partition's complete objects, for readers that do not want to list a bucket. It is a JSON array with
+//! an entry for each object, in the order in which they were published.
 //!
-//! Many invocations add to it at once. Each writes what it read and its own, on condition that nothing
-//! was written since; S3 refuses all but one, and those begin again
+//! Many invocations add to it at the same time. Each writes the list that it read and its own entry, on the condition
+//! that the list has not changed since. S3 refuses all but one of them, and the others start again
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
 
 use std::time::Duration;
@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Bucket, Condition, PutOutcome};
 
-/// Writers in each other's way lose once for each that wins; a handful is at work at a time.
+/// How often a writer tries to add an entry. It loses once for each other writer that succeeds, and only a few write at
+/// the same time.
 const TRIES: u32 = 10;
 const BACKOFF: Backoff = Backoff::for_contention(Duration::from_millis(500));
 
-/// An object that is there whole, with rows.
+/// A complete object with rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// In the bucket.
+    /// The object's key in the bucket.
     pub(crate) key: String,
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
-    /// How often something was added to what it replaces; it may be gone from there again. So no list is
-    /// ever as one before it was, and a write that comes late, on condition that nothing has changed, never
-    /// holds for one that looks the same.
+    /// How often something was added to `replaces`, from which it may have been removed since. So no list ever equals
+    /// an earlier one, and a late write, on the condition that the list has not changed, is refused.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) revision: u64,
-    /// Objects whose rows are in listed ones, and that may be there still: never to be listed again.
+    /// Objects whose rows are in listed objects, and that may still exist. They must never be listed again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) replaces: Vec<Replaced>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Replaced {
     pub(crate) key: String,
-    /// Since when.
+    /// When it was replaced.
     pub(crate) at: Timestamp,
 }
 
@@ -49,17 +49,17 @@ impl Entry {
         Self { key, rows, bytes, revision: 0, replaces: Vec::new() }
     }
 
-    /// Whether this is the object of that key, or has its rows.
+    /// Whether this is the entry of the object with that key, or of one that replaces it.
     pub(crate) fn covers(&self, key: &str) -> bool {
         self.key == key || self.replaces.iter().any(|replaced| replaced.key == key)
     }
 }
 
-/// Sees to it that the list has this entry, or one that replaces it: whoever recovers a dead writer's
-/// object may have read it before a compaction did.
+/// Adds an entry to the list, unless the list has it or one that replaces it. A writer that recovers the object of a
+/// dead one may have read that object before a compaction replaced it.
 ///
 /// # Errors
-/// When S3 fails, or others were faster each time; and permanently, when what is there is no list.
+/// When S3 fails, or other writers were faster each time; permanent, when the object is not a list.
 pub(crate) async fn add<B: Bucket>(
     bucket: &B,
     manifest: &str,
@@ -67,7 +67,7 @@ pub(crate) async fn add<B: Bucket>(
 ) -> Result<(), Failure> {
     for tried in 0..TRIES {
         if tried > 0 {
-            // By the entry's key, so that two writers do not keep step.
+            // The wait depends on the entry's key, so that two writers do not try again at the same time.
             bucket.pause(BACKOFF.wait(tried + 1, &entry.key)).await;
         }
         let (mut entries, condition) = load(bucket, manifest).await?;
@@ -84,10 +84,10 @@ pub(crate) async fn add<B: Bucket>(
     Err(Failure::throttled(None, reason))
 }
 
-/// The list as it is, and the condition on which it may be replaced.
+/// The current list, and the condition of a write that replaces it.
 ///
 /// # Errors
-/// When S3 fails; and permanently, when what is there is no list.
+/// When S3 fails; permanent, when the object is not a list.
 pub(crate) async fn load<B: Bucket>(
     bucket: &B,
     manifest: &str,
@@ -98,7 +98,7 @@ pub(crate) async fn load<B: Bucket>(
     })
 }
 
-/// Replaces the list, on this condition.
+/// Replaces the list if the condition holds.
 ///
 /// # Errors
 /// When S3 fails.

@@ -1,7 +1,7 @@
-//! Events as lines of JSON, compressed as a whole, and the keys that such an object holds.
+//! Writes events as lines of JSON that are compressed together, and reads the keys of such an object.
 //!
-//! A line has the envelope's attributes under the names that the Parquet columns have, and the payload
-//! as it came as its member `payload`: nothing of it can be in the way of anything else.
+//! A line has the envelope's attributes under the names of the Parquet columns, and the unchanged payload as the member
+//! `payload`, so that their names cannot collide.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// As for Parquet.
+/// The compression level that Parquet objects have too.
 const ZSTD_LEVEL: i32 = 3;
 
 #[derive(Serialize)]
@@ -36,23 +36,23 @@ struct Line<'a> {
     payload: &'a RawValue,
 }
 
-/// What is read back of a line.
+/// The part of a line that is read back.
 #[derive(Deserialize)]
-struct Keyed {
+struct LineKey {
     #[serde(rename = "_idempotency_key")]
     key: IdempotencyKey,
 }
 
-/// An event as a line, without its end.
+/// The line of an event, without a line end.
 ///
 /// # Errors
-/// Never for an envelope that was read.
+/// Never for an envelope that was read from JSON.
 pub(crate) fn line(envelope: &Envelope) -> Result<String, Failure> {
-    let broken =
-        |error: serde_json::Error| Failure::permanent(Code::DecodeEnvelope, error.to_string());
     let payload = match on_one_line(envelope.data.get()) {
         Cow::Borrowed(_) => Cow::Borrowed(&*envelope.data),
-        Cow::Owned(text) => Cow::Owned(RawValue::from_string(text).map_err(broken)?),
+        Cow::Owned(text) => {
+            Cow::Owned(RawValue::from_string(text).map_err(|error| unusable_envelope(&error))?)
+        }
     };
     let line = Line {
         event_id: &envelope.id,
@@ -64,10 +64,15 @@ pub(crate) fn line(envelope: &Envelope) -> Result<String, Failure> {
         degraded: envelope.degraded.as_deref(),
         payload: &payload,
     };
-    serde_json::to_string(&line).map_err(broken)
+    serde_json::to_string(&line).map_err(|error| unusable_envelope(&error))
 }
 
-/// Between tokens a line end is a space; within a string JSON has none (RFC 8259, section 7).
+fn unusable_envelope(error: &serde_json::Error) -> Failure {
+    Failure::permanent(Code::DecodeEnvelope, error.to_string())
+}
+
+/// Replaces the line ends of a JSON text by spaces. They are only between tokens, since a JSON string has none (RFC
+/// 8259, section 7).
 fn on_one_line(json: &str) -> Cow<'_, str> {
     if json.contains(['\n', '\r']) {
         Cow::Owned(json.replace(['\n', '\r'], " "))
@@ -76,8 +81,10 @@ fn on_one_line(json: &str) -> Cow<'_, str> {
     }
 }
 
+/// The object of these lines.
+///
 /// # Errors
-/// When the compressor fails: never in memory.
+/// When the compressor fails, which does not happen in memory.
 pub(crate) fn write(lines: &[&str], compression: Compression) -> io::Result<Vec<u8>> {
     write_with(compression, |writer| {
         for line in lines {
@@ -106,21 +113,23 @@ fn write_with(
     }
 }
 
-/// The keys of an object that [`write`] made.
+/// The keys of an object's lines.
 ///
 /// # Errors
-/// When it is none.
+/// When the object is not one that [`write`] makes.
 pub(crate) fn keys(object: &[u8], compression: Compression) -> io::Result<Vec<IdempotencyKey>> {
-    let key = |line: io::Result<String>| {
-        serde_json::from_str(&line?).map(|Keyed { key }| key).map_err(io::Error::from)
-    };
-    text(object, compression)?.lines().map(key).collect()
+    let mut keys = Vec::new();
+    for line in text(object, compression)?.lines() {
+        let LineKey { key } = serde_json::from_str(&line?)?;
+        keys.push(key);
+    }
+    Ok(keys)
 }
 
-/// All lines of these objects as one, and how many each has.
+/// The body of one object with all lines of these objects, and the number of lines of each.
 ///
 /// # Errors
-/// With the place of an object that cannot be read.
+/// The position of an object that cannot be read, and why.
 pub(crate) fn merge(
     objects: &[Bytes],
     compression: Compression,
@@ -134,7 +143,7 @@ pub(crate) fn merge(
     });
     match body {
         Ok(body) => Ok((body, rows)),
-        // The one that was under way.
+        // The object that failed is the one after those that have been counted.
         Err(error) => Err((rows.len(), error)),
     }
 }
@@ -157,7 +166,7 @@ fn copy_lines(
     Ok(rows)
 }
 
-/// Of one member or frame, or of several in a row.
+/// The decompressed text of an object. Several gzip members or ZSTD frames in a row are one text.
 fn text(object: &[u8], compression: Compression) -> io::Result<BufReader<Box<dyn Read + '_>>> {
     let text: Box<dyn Read + '_> = match compression {
         Compression::Gzip => Box::new(MultiGzDecoder::new(object)),

@@ -1,7 +1,7 @@
 //! The port to objects of the fenced protocol, for one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contracts::LakeFormat;
 use dedupe::Owner;
@@ -12,16 +12,16 @@ use tokio::sync::Semaphore;
 use crate::bucket::{Bucket, Condition, PutOutcome};
 use crate::lake::{Lake, Lakes, Row, keys};
 use crate::manifest::{self, Entry};
-use crate::place::{Partition, content_type, parse};
+use crate::place::{Partition, content_type, parse_owner};
 
-/// How many objects are written or read at a time. Each is in memory meanwhile.
+/// The most objects that are written or read at the same time. Each is in memory for that time.
 const MAX_CONCURRENT: usize = 8;
 
 /// The objects of one batch in a bucket.
 pub(crate) struct BatchObjects<'a, B> {
     bucket: &'a B,
     lakes: &'a Lakes,
-    /// One for each claim.
+    /// The row of each claim.
     rows: Vec<&'a Row>,
     /// The sizes of the objects that are known to be there. Such an object never changes.
     sizes: Mutex<BTreeMap<Owner, Size>>,
@@ -35,10 +35,10 @@ struct Size {
 }
 
 /// Where an owner's object is, and how it is encoded.
-struct Place<'a> {
+struct Place {
     partition: Partition,
     format: LakeFormat,
-    lake: &'a Lake,
+    lake: Arc<Lake>,
 }
 
 impl<'a, B: Bucket> BatchObjects<'a, B> {
@@ -47,18 +47,14 @@ impl<'a, B: Bucket> BatchObjects<'a, B> {
         Self { bucket, lakes, rows, sizes: Mutex::default(), permits }
     }
 
-    fn place(&self, owner: &Owner) -> Result<Place<'a>, Failure> {
-        self.find_place(owner).ok_or_else(|| {
-            // The record belongs to another sink, or to a lake that the contracts no longer have.
-            let reason = format!("`{owner}` is not in a lake of these contracts");
-            Failure::permanent(Code::ContractViolation, reason)
-        })
-    }
-
-    fn find_place(&self, owner: &Owner) -> Option<Place<'a>> {
-        let (partition, format) = parse(owner)?;
-        let lake = self.lakes.get(&partition.dataset)?.get(&partition.sink)?;
-        Some(Place { partition, format, lake })
+    fn place(&self, owner: &Owner) -> Result<Place, Failure> {
+        let (partition, format) = parse_owner(owner).ok_or_else(|| unknown_place(owner))?;
+        let lakes = match self.lakes.of(&partition.dataset) {
+            Err(failure) if failure.code == Code::UnknownDataset => Err(unknown_place(owner)),
+            found => found,
+        };
+        let lake = lakes?.get(&partition.sink).cloned().ok_or_else(|| unknown_place(owner))?;
+        Ok(Place { partition, format, lake })
     }
 
     /// Writes an object with these rows, if no object is there.
@@ -85,6 +81,12 @@ impl<'a, B: Bucket> BatchObjects<'a, B> {
     fn size(&self, owner: &Owner) -> Option<Size> {
         self.sizes().get(owner).copied()
     }
+}
+
+/// The record belongs to another sink, or to a lake that the contracts no longer have.
+fn unknown_place(owner: &Owner) -> Failure {
+    let reason = format!("`{owner}` is not in a lake of these contracts");
+    Failure::permanent(Code::ContractViolation, reason)
 }
 
 impl<B: Bucket> Objects for BatchObjects<'_, B> {

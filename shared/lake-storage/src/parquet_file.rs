@@ -1,9 +1,9 @@
-//! Rows as a Parquet file, and the keys that such a file holds.
+//! Writes rows as a Parquet file, and reads the keys of such a file.
 //!
-//! One row group: an object has at most what one invocation was given. Each column is compressed with
-//! ZSTD and has the minimum, the maximum and the nulls of its row group, by which engines skip it
-//! (<https://parquet.apache.org/docs/file-format/metadata/>). What is different in each row has no
-//! dictionary, and nothing has one in a file of few rows.
+//! A file has one row group, since it holds at most the events of one invocation. Each column is compressed with ZSTD,
+//! and has the minimum, the maximum and the number of nulls of its row group, by which engines skip the group
+//! (<https://parquet.apache.org/docs/file-format/metadata/>). Columns whose values are different in each row have no
+//! dictionary, and in a file of few rows no column has one.
 
 use bytes::Bytes;
 use contracts::ValueKind;
@@ -22,7 +22,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use crate::columns::{Cell, Column, Columns, KEY_COLUMN};
 use crate::file_writer::FileWriter;
 
-/// A file of these rows, each with a cell for each column; of none, a file without a row group.
+/// The file of these rows, each of which has a cell for each column. Without rows, the file has no row group.
 pub(crate) fn write(columns: &Columns, rows: &[&[Cell]]) -> Result<Vec<u8>, ParquetError> {
     let mut file = FileWriter::new(columns.schema(), rows.len())?;
     if !rows.is_empty() {
@@ -34,16 +34,21 @@ pub(crate) fn write(columns: &Columns, rows: &[&[Cell]]) -> Result<Vec<u8>, Parq
     file.finish()
 }
 
-/// The keys of a file that [`write`] made.
+/// The keys of a file's rows.
+///
+/// # Errors
+/// When the file is not one that [`write`] makes.
 pub(crate) fn keys(file: Bytes) -> Result<Vec<IdempotencyKey>, ParquetError> {
     let reader = SerializedFileReader::new(file)?;
     let metadata = reader.metadata().file_metadata();
     let columns = metadata.schema_descr().columns();
-    let at = columns.iter().position(|column| column.name() == KEY_COLUMN);
-    let at = at.ok_or_else(|| ParquetError::General(format!("no column {KEY_COLUMN}")))?;
+    let at = columns
+        .iter()
+        .position(|column| column.name() == KEY_COLUMN)
+        .ok_or_else(|| ParquetError::General(format!("no column {KEY_COLUMN}")))?;
     let mut keys = Vec::new();
-    for group in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(group)?;
+    for place in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(place)?;
         let rows = usize::try_from(group.metadata().num_rows()).unwrap_or_default();
         let ColumnReader::ByteArrayColumnReader(mut column) = group.get_column_reader(at)? else {
             return Err(ParquetError::General(format!("{KEY_COLUMN} is no text")));
@@ -103,7 +108,7 @@ fn write_column<'a>(
     }
 }
 
-/// What is there as values, and for each row whether it is.
+/// Writes the values that are not null, and for each row whether it has a value.
 fn write_cells<'a, T: DataType>(
     writer: &mut ColumnWriterImpl<'_, T>,
     is_nullable: bool,

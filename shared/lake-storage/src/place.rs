@@ -1,23 +1,25 @@
-//! Where objects are: `<sink>/<dataset>/date=2013-01-31/<name>.parquet`.
+//! The keys of objects: `<sink>/<dataset>/date=2013-01-31/<name>.parquet`.
 //!
-//! Hive's way of naming partitions, which engines read as a column
-//! (<https://docs.aws.amazon.com/athena/latest/ug/partitions.html>). A sink's objects are below its own
-//! name, since a dataset may have several lakes. An object's key is its owner.
+//! Partitions are named as Hive does, so that engines read `date` as a column
+//! (<https://docs.aws.amazon.com/athena/latest/ug/partitions.html>). A key begins with the name of the sink, since a
+//! dataset may have several lakes. The key of an object is its owner in dedupe records.
 
 use contracts::{Compression, LakeFormat};
 use dedupe::Owner;
 use event::{Envelope, Timestamp};
 use runtime::time_of_name;
 
-/// What the name of a compaction's object begins with: it is nobody's owner.
+/// How the names of objects begin that a compaction makes. They are never owners.
 const RESULT: &str = "compacted-";
 
-/// All objects of a sink, a dataset and a day (UTC) of event time.
+/// A partition: all objects of a sink, a dataset and a day of event time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Partition {
+    /// The name of the sink.
     pub sink: String,
+    /// The name of the dataset.
     pub dataset: String,
-    /// Such as `2013-01-31`.
+    /// The day in UTC, such as `2013-01-31`.
     pub date: String,
 }
 
@@ -30,33 +32,33 @@ impl Partition {
         }
     }
 
-    /// An owner of this partition; `name` is not used twice.
+    /// An owner of this partition. `name` must be unique.
     pub(crate) fn owner(&self, name: &str, format: LakeFormat) -> Owner {
         Owner::from(format!("{}{name}{}", self.prefix(), suffix(format)))
     }
 
-    /// The key of the list of complete objects. No suffix of theirs is its, and an underscore hides it
-    /// from Spark, Hive and Athena.
+    /// The key of the list of complete objects. Its suffix is not that of an object, and its underscore hides it from
+    /// Spark, Hive and Athena.
     pub(crate) fn manifest(&self) -> String {
         format!("{}_manifest.json", self.prefix())
     }
 
-    /// The key of an object that a compaction makes; `name` is not used twice.
+    /// The key of an object that a compaction makes. `name` must be unique.
     pub(crate) fn result(&self, name: &str, format: LakeFormat) -> String {
         format!("{}{RESULT}{name}{}", self.prefix(), suffix(format))
     }
 
-    /// What the keys of its objects begin with.
+    /// How the keys of its objects begin.
     pub(crate) fn prefix(&self) -> String {
         format!("{}/{}/date={}/", self.sink, self.dataset, self.date)
     }
 
-    /// The partition of a [`Partition::prefix`].
+    /// The partition that has this [`Partition::prefix`].
     pub(crate) fn of_prefix(prefix: &str) -> Option<Self> {
         Self::split(prefix).filter(|(_, name)| name.is_empty()).map(|(partition, _)| partition)
     }
 
-    /// The partition of a key, and what the key has below its prefix.
+    /// The partition of a key, and the rest of the key after the partition's prefix.
     fn split(key: &str) -> Option<(Self, &str)> {
         let mut parts = key.splitn(4, '/');
         let (sink, dataset) = (parts.next()?.to_owned(), parts.next()?.to_owned());
@@ -72,29 +74,37 @@ impl std::fmt::Display for Partition {
     }
 }
 
-/// What an object's key tells of it.
+/// What the name of an object says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct ObjectName {
     pub(crate) format: LakeFormat,
-    /// When its writer began.
+    /// When its writer started.
     pub(crate) made: Timestamp,
-    /// Whether a compaction wrote it, and no owner.
-    pub(crate) is_result: bool,
+    pub(crate) maker: Maker,
 }
 
-/// `None` for what neither a lake nor its compaction writes.
-pub(crate) fn named(key: &str) -> Option<Named> {
-    let (_, format) = parse(&Owner::from(key.to_owned()))?;
+/// Who makes an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// A writer, which claims the keys of its rows.
+    Writer,
+    /// A compaction, from objects of writers.
+    Compaction,
+}
+
+/// Reads the name in an object's key; `None` if neither a writer nor a compaction makes such keys.
+pub(crate) fn parse_name(key: &str) -> Option<ObjectName> {
+    let (_, format) = parse_owner(&Owner::from(key.to_owned()))?;
     let name = key.rsplit('/').next()?.strip_suffix(suffix(format))?;
-    let (name, is_result) = match name.strip_prefix(RESULT) {
-        Some(name) => (name, true),
-        None => (name, false),
+    let (unique, maker) = match name.strip_prefix(RESULT) {
+        Some(unique) => (unique, Maker::Compaction),
+        None => (name, Maker::Writer),
     };
-    Some(Named { format, made: time_of_name(name)?, is_result })
+    Some(ObjectName { format, made: time_of_name(unique)?, maker })
 }
 
-/// Where an owner's object is, and how it is written; `None` for what is no owner of a lake.
-pub(crate) fn parse(owner: &Owner) -> Option<(Partition, LakeFormat)> {
+/// The partition and the format of an owner's object; `None` if the text is not an owner of a lake.
+pub(crate) fn parse_owner(owner: &Owner) -> Option<(Partition, LakeFormat)> {
     let (partition, name) =
         Partition::split(owner.as_str()).filter(|(_, name)| !name.contains('/'))?;
     let format = FORMATS.into_iter().find(|format| name.ends_with(suffix(*format)))?;
@@ -115,7 +125,8 @@ fn suffix(format: LakeFormat) -> &'static str {
     }
 }
 
-/// As objects are served: <https://www.iana.org/assignments/media-types/application/vnd.apache.parquet>.
+/// The media type of objects. That of Parquet is
+/// <https://www.iana.org/assignments/media-types/application/vnd.apache.parquet>.
 pub(crate) fn content_type(format: LakeFormat) -> &'static str {
     match format {
         LakeFormat::Parquet => "application/vnd.apache.parquet",
@@ -137,7 +148,7 @@ mod tests {
             let partition = Partition::of_event("lake", &event);
             let owner = partition.owner("a", format);
             assert_eq!(owner.as_str(), format!("lake/flights/date=2013-02-01/{name}"));
-            assert_eq!(parse(&owner), Some((partition, format)));
+            assert_eq!(parse_owner(&owner), Some((partition, format)));
         }
     }
 
@@ -150,19 +161,21 @@ mod tests {
         let name = runtime::unique_name(made);
         for format in FORMATS {
             let own = partition.owner(&name, format);
-            assert_eq!(named(own.as_str()), Some(Named { format, made, is_result: false }));
+            let maker = Maker::Writer;
+            assert_eq!(parse_name(own.as_str()), Some(ObjectName { format, made, maker }));
             let result = partition.result(&name, format);
-            assert_eq!(named(&result), Some(Named { format, made, is_result: true }));
+            let maker = Maker::Compaction;
+            assert_eq!(parse_name(&result), Some(ObjectName { format, made, maker }));
         }
         for foreign in [partition.manifest(), format!("{}a.parquet", partition.prefix())] {
-            assert_eq!(named(&foreign), None, "{foreign}");
+            assert_eq!(parse_name(&foreign), None, "{foreign}");
         }
     }
 
     #[test]
     fn what_no_lake_writes_is_no_owner() {
         for text in ["", "a/b/date=2013-01-01/_manifest.json", "a/b/date=2013-01-01/c/d.parquet"] {
-            assert_eq!(parse(&Owner::from(text.to_owned())), None, "{text}");
+            assert_eq!(parse_owner(&Owner::from(text.to_owned())), None, "{text}");
         }
     }
 }

@@ -9,16 +9,17 @@ use dedupe::{CommitError, Store, Transaction};
 use event::Timestamp;
 use tokio::sync::Semaphore;
 
-/// Enough transactions that DynamoDB's work takes the time, and not the network.
+/// The most transactions at the same time. With so many, DynamoDB's work limits the rate, and not the network.
 const MAX_CONCURRENT: usize = 16;
 
-/// Wraps a store, and limits how many of its transactions are under way at a time.
+/// Wraps a store, and limits it to 16 concurrent transactions.
 pub struct ConcurrencyLimit<S> {
     store: S,
     permits: Semaphore,
 }
 
 impl<S> ConcurrencyLimit<S> {
+    /// Limits `store`. Its clones are not limited.
     #[must_use]
     pub fn new(store: S) -> Self {
         Self { store, permits: Semaphore::new(MAX_CONCURRENT) }

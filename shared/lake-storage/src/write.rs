@@ -14,9 +14,11 @@ use crate::place::Partition;
 
 /// One event as a row of one lake.
 pub struct LakeRow {
+    /// The id of its dedupe record: the sink and the event's idempotency key.
     pub id: RecordId,
+    /// The fingerprint of the event's payload.
     pub fingerprint: Fingerprint,
-    /// Until when its key is remembered.
+    /// When the dedupe record of its key expires.
     pub expires_at: Timestamp,
     partition: Partition,
     format: LakeFormat,
@@ -24,6 +26,8 @@ pub struct LakeRow {
 }
 
 impl LakeRow {
+    /// Encodes an event for the lake `sink`. `expires_at` is until when its key is remembered.
+    ///
     /// # Errors
     /// When the event has a value that the lake cannot hold; permanent.
     pub fn new(
@@ -43,18 +47,21 @@ impl LakeRow {
     }
 }
 
-/// What a batch is written with.
+/// Writes batches of rows.
 pub struct BatchWriter<'a, S, B> {
+    /// The store of dedupe records.
     pub store: &'a S,
+    /// The lake's bucket.
     pub bucket: &'a B,
+    /// The lakes of all contracts, in which other writers' objects are found.
     pub lakes: &'a Lakes,
-    /// Makes a name that was never used before.
+    /// Makes a name that was never used, and that holds the given time, as [`runtime::unique_name`] does.
     pub name: &'a (dyn Fn(Timestamp) -> String + Send + Sync),
 }
 
 impl<S: Store<Effect = NoEffect>, B: Bucket> BatchWriter<'_, S, B> {
-    /// Writes each row whose key has not taken effect in its sink. Answers with one outcome for each
-    /// row, in their order. `now` tells the time.
+    /// Writes each row whose key has not taken effect in its sink. Returns the outcome of each row, in their order.
+    /// `now` is the clock.
     pub async fn write(
         &self,
         rows: &[LakeRow],

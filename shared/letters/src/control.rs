@@ -1,10 +1,11 @@
-//! Whether rules act by themselves, and which round of them was the last.
+//! Whether the triage rules of contracts act by themselves, and which round of them was the last.
 //!
-//! One item, and every write of it is conditional on the version that was read. A round of rules is begun by a write,
-//! with a name that no other round has: of two invocations, one alone has written it.
+//! The state is one item. Every write of it is conditional on the version that was read. A round of rules begins with a
+//! write that names the round, and no two rounds have one name, so of two invocations only one begins it.
 //!
-//! Halting comes before the runs are paused, and whoever begins a run by a rule looks here once more afterwards. So a
-//! run that a halt did not find is paused by whoever began it.
+//! An operator who halts the rules first writes the halt and then pauses the runs. An invocation that begins a run by a
+//! rule reads this item again afterwards, and pauses the run if it finds a halt. A run that the operator did not see is
+//! therefore paused too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,47 +13,56 @@ use std::time::Duration;
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version in which it is written.
+/// The version of the stored form of [`TriageControl`].
 pub const CONTROL_FORMAT: u32 = 1;
 
-/// What is kept of triage, besides the runs that it begins.
+/// The stored state of triage, besides the runs that rules begin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriageControl {
+    /// The version of the stored form: [`CONTROL_FORMAT`] when it was written.
     pub control_format: u32,
-    /// Of each write; a write is conditional on the one before it. 0 is what was never written.
+    /// Raised by 1 with each write. A write is conditional on the version before it. It is 0 if the state was never
+    /// written.
     pub version: u64,
-    /// Who has halted it; nothing is done by rules then.
+    /// Who halted the rules. While it is set, no rule does anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halt: Option<Halt>,
+    /// The last round of rules; absent before the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<Round>,
-    /// What is not done again before a time, by its name.
+    /// Acts of rules that are not repeated before a time. The key is the name of the act, such as `notify: ` and a
+    /// group.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quiet_until: BTreeMap<String, Timestamp>,
 }
 
+/// A halt of all rules by an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halt {
+    /// The ARN of the operator who halted the rules.
     pub by: String,
+    /// The reason that the operator gave.
     pub why: String,
+    /// When the rules were halted.
     pub since: Timestamp,
 }
 
-/// One look of the rules at all letters.
+/// One pass of the rules over all letters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     /// A name that no other round has.
     pub name: String,
+    /// When the round began.
     pub began_at: Timestamp,
-    /// When another may begin: while it goes on, when the time of its invocation is over.
+    /// When the next round may begin. While the round goes on, this is the end of its invocation.
     pub next_at: Timestamp,
 }
 
-/// There is one round a minute at most, by the minutes of the clock: a schedule that is a second early one time and late
-/// the next still has each of its own.
+/// At most one round begins in each minute of the clock. Minutes are counted by the clock and not from the last round,
+/// so a schedule that is a second early once and late the next time still gets a round each time.
 const MINUTE_MS: i64 = 60_000;
 
-/// Names that are kept; of more than these nothing new is done until some of them are over.
+/// The most names in `quiet_until`. When there are as many, no new act is allowed until some of them have expired.
 const MOST_QUIET: usize = 1_000;
 
 impl Default for TriageControl {
@@ -68,7 +78,7 @@ impl Default for TriageControl {
 }
 
 impl TriageControl {
-    /// The version that must be there for a write to follow this one.
+    /// The version that must be stored for the write of the next one to succeed; `None` if nothing may be stored yet.
     #[must_use]
     pub fn expected(&self) -> Option<u64> {
         (self.version > 0).then_some(self.version)
@@ -78,7 +88,8 @@ impl TriageControl {
         Self { version: self.version + 1, ..self.clone() }
     }
 
-    /// With a new round, whose invocation ends at `ends_at`; `None` while it is halted, or another round counts.
+    /// The state with a new round, whose invocation ends at `ends_at`. `None` if the rules are halted, or the last
+    /// round is not over.
     #[must_use]
     pub fn begin_round(&self, name: &str, now: Timestamp, ends_at: Timestamp) -> Option<Self> {
         let is_taken = self.round.as_ref().is_some_and(|round| now < round.next_at);
@@ -92,7 +103,8 @@ impl TriageControl {
         Some(next)
     }
 
-    /// Without waiting for the end of the round's invocation; `None` where it is not this round any more.
+    /// The state after the round has ended, so that the next round need not wait for the end of the invocation. `None`
+    /// if the last round has another name.
     #[must_use]
     pub fn end_round(&self, name: &str) -> Option<Self> {
         let mut next = self.next();
@@ -101,25 +113,27 @@ impl TriageControl {
         Some(next)
     }
 
-    /// `None`: it is halted already.
+    /// The state with a halt; `None` if it is halted already.
     #[must_use]
     pub fn with_halt(&self, by: &str, why: &str, now: Timestamp) -> Option<Self> {
         let halt = Halt { by: by.to_owned(), why: why.to_owned(), since: now };
         self.halt.is_none().then(|| Self { halt: Some(halt), ..self.next() })
     }
 
-    /// `None`: it is not halted.
+    /// The state without its halt; `None` if it is not halted.
     #[must_use]
-    pub fn started(&self) -> Option<Self> {
+    pub fn without_halt(&self) -> Option<Self> {
         self.halt.is_some().then(|| Self { halt: None, ..self.next() })
     }
 
+    /// Whether the act with this name must not be repeated yet.
     #[must_use]
     pub fn is_quiet(&self, name: &str, now: Timestamp) -> bool {
         self.quiet_until.get(name).is_some_and(|until| now < *until)
     }
 
-    /// With something that is not done again for so long; `None`: it is not to be done now.
+    /// The state in which the act with this name is not repeated for `time`. `None` if it must not be done now: it was
+    /// done too recently, or too many acts are remembered.
     #[must_use]
     pub fn quieten(&self, name: &str, now: Timestamp, time: Duration) -> Option<Self> {
         let has_room = self.quiet_until.len() < MOST_QUIET || self.quiet_until.contains_key(name);
@@ -153,7 +167,7 @@ mod tests {
         }
         assert!(first.begin_round("b", at(361), at(900)).is_some(), "its invocation is over");
         let ended = first.end_round("a").unwrap();
-        assert_eq!(ended.begin_round("b", at(119), at(900)), None, "of the same minute");
+        assert_eq!(ended.begin_round("b", at(119), at(900)), None, "in the same minute");
         assert!(ended.begin_round("b", at(120), at(900)).is_some());
         assert_eq!(first.end_round("b"), None, "another's round");
     }
@@ -162,10 +176,10 @@ mod tests {
     fn while_it_is_halted_no_round_begins() {
         let halted = TriageControl::default().with_halt("ann", "storm", at(0)).unwrap();
         assert_eq!(halted.begin_round("a", at(600), at(900)), None);
-        assert_eq!(halted.with_halt("ben", "again", at(1)), None, "who halted it first is told");
-        let started = halted.started().unwrap();
+        assert_eq!(halted.with_halt("ben", "again", at(1)), None, "the first halt stays");
+        let started = halted.without_halt().unwrap();
         assert!(started.begin_round("a", at(600), at(900)).is_some());
-        assert_eq!((started.started(), started.version), (None, 2));
+        assert_eq!((started.without_halt(), started.version), (None, 2));
     }
 
     #[test]

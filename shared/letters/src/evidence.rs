@@ -1,8 +1,8 @@
-//! What became of an event that was sent on: whether each of its sinks has it.
+//! Whether each sink of an event that was sent has the event.
 //!
-//! A sink that has written an event has left a dedupe record of it, or a row that is its own dedupe record. What holds
-//! another payload under the event's key, or is only claimed yet, is no evidence. A sink of one's own may keep its records
-//! anywhere: it cannot be seen.
+//! A sink that has written an event has left a dedupe record of it, or a row that is its own dedupe record. A record
+//! with another payload under the event's key, or one that is only claimed, is no evidence. A custom sink may keep its
+//! records anywhere and cannot be seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -14,104 +14,122 @@ use serde_json::Value;
 use crate::fix::{ENRICH, INGEST};
 use crate::message_event::MessageEvent;
 
-/// An event that was sent to a stage, and what there is of it once all sinks that it goes to have it.
+/// An event that was sent to a stage, and the evidence of it that exists once all of its sinks have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentEvent {
+    /// The fingerprint of its payload.
     pub fingerprint: Fingerprint,
+    /// The places of the evidence, one for each sink that can be seen.
     pub proofs: Vec<Proof>,
-    /// It goes to a sink, too, of which it cannot be known.
+    /// Whether it also goes to a sink that cannot be seen.
     pub has_unseen: bool,
 }
 
-/// What a sink that has the event has left.
+/// The place of the evidence that one sink has an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Proof {
     /// A completed record in the dedupe table.
-    Record { sink: String, key: IdempotencyKey },
-    /// A row with this partition key in the sink's table.
-    Row { sink: String, pk: String },
+    Record {
+        /// The name of the sink.
+        sink: String,
+        /// The key of the event.
+        key: IdempotencyKey,
+    },
+    /// A row in the sink's table.
+    Row {
+        /// The name of the sink.
+        sink: String,
+        /// The partition key of the row.
+        pk: String,
+    },
 }
 
 /// What is found in the place of a [`Proof`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundProof {
+    /// The fingerprint of the event that is stored there.
     pub fingerprint: Fingerprint,
-    /// Somebody is about to write the event, or was.
+    /// Whether the key is only claimed: somebody is writing the event, or has crashed while doing so.
     pub is_in_progress: bool,
-    /// From then on it counts as absent, whether it is there still or not; `None`: never.
+    /// From this time on it counts as absent, whether it has been deleted or not; `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A row that keeps the newest of its events: of modes upsert, delete and merge.
+/// A row that keeps the newest of its events, in a table of mode upsert, delete or merge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionedRow {
+    /// The name of the sink.
     pub sink: String,
+    /// The partition key of the row.
     pub pk: String,
-    /// Those of its attributes that have versions of their own, as merged rows have.
+    /// The attributes that have versions of their own, in a merged row; empty for other rows.
     pub attributes: Vec<String>,
 }
 
 /// How new a row is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundRow {
-    /// Of the newest event of all; `None`: it was never given one.
+    /// The version of the newest event in the row; `None` if the row has none.
     pub version: Option<RowVersion>,
-    /// Of the newest event of each attribute, as [`RowVersion::sortable`].
+    /// The version of each attribute's newest event, in the form of [`RowVersion::sortable`].
     pub attributes: BTreeMap<String, String>,
 }
 
 /// What is in a place that was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<T> {
-    /// The place cannot be seen from here: its sink's table is not known.
+    /// The place cannot be seen from here, because the sink's table is not known.
     Unseen,
+    /// Nothing is there.
     Nothing,
+    /// This is there.
     There(T),
 }
 
 /// Where an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// In each sink that it goes to.
+    /// Each sink that it goes to has it.
     Everywhere,
     /// One of its sinks does not have it.
     Missing,
-    /// Nothing is missing of what can be seen, and that is not all.
+    /// All sinks that can be seen have it, but not all can be seen.
     NotKnown,
 }
 
-/// Where the evidence is.
+/// The tables that the evidence is in.
 pub trait Evidence: Send + Sync {
-    /// What is in the place of each proof, in their order. What was written before is seen.
+    /// What is in the place of each proof, in their order. The reads are consistent.
     fn find(
         &self,
         proofs: &[Proof],
     ) -> impl Future<Output = Result<Vec<Found<FoundProof>>, Failure>> + Send;
 
-    /// How new each row is, in their order. What was written before is seen.
+    /// How new each row is, in their order. The reads are consistent.
     fn find_rows(
         &self,
         rows: &[VersionedRow],
     ) -> impl Future<Output = Result<Vec<Found<FoundRow>>, Failure>> + Send;
 
-    /// Where each event is, in their order, by the proofs that are found of it.
+    /// Where each event is, in their order, by what is found in the places of its proofs.
     fn look(
         &self,
         events: &[SentEvent],
     ) -> impl Future<Output = Result<Vec<Seen>, Failure>> + Send {
         async move {
-            let proofs: BTreeSet<&Proof> = events.iter().flat_map(|event| &event.proofs).collect();
-            let proofs: Vec<Proof> = proofs.into_iter().cloned().collect();
-            let found = self.find(&proofs).await?;
-            let found: BTreeMap<&Proof, Found<FoundProof>> = proofs.iter().zip(found).collect();
+            let distinct: BTreeSet<&Proof> =
+                events.iter().flat_map(|event| &event.proofs).collect();
+            let proofs: Vec<Proof> = distinct.into_iter().cloned().collect();
+            let answers = self.find(&proofs).await?;
+            let found: BTreeMap<&Proof, Found<FoundProof>> = proofs.iter().zip(answers).collect();
             Ok(events.iter().map(|event| event.judge_by(&found)).collect())
         }
     }
 }
 
 impl SentEvent {
-    /// The event of a message that was sent to a stage; `None` where there is no one event, or it cannot be known
-    /// which it is: of announcements of files, rows of CSV files, unknown datasets and what its contract refuses.
+    /// The event of a message that was sent to a stage. `None` if the message is not one event of a known dataset that
+    /// its contract accepts, such as an announcement of files or a row of a CSV file.
     #[must_use]
     pub fn of_message(
         stage: &str,
@@ -149,27 +167,26 @@ impl SentEvent {
         })
     }
 
-    /// Whether what holds of all that the other leaves in its sinks holds of this one, too.
+    /// Whether a statement that holds for all evidence of the other event also holds for all evidence of this one.
     #[must_use]
     pub fn is_covered_by(&self, other: &Self) -> bool {
-        let is_covered = |proof: &Proof| other.proofs.contains(proof);
-        self.proofs.iter().all(is_covered) && (other.has_unseen || !self.has_unseen)
+        self.proofs.iter().all(|proof| other.proofs.contains(proof))
+            && (other.has_unseen || !self.has_unseen)
     }
 
-    /// Where the event is, by what is found; `find` answers `None` where there is nothing.
+    /// Where the event is. `find` returns what is in the place of a proof, or `None` if nothing is there.
     pub fn judge<'a>(&self, find: impl Fn(&Proof) -> Option<&'a FoundProof>) -> Seen {
-        let is_there = |proof: &Proof| {
-            find(proof)
-                .is_some_and(|found| !found.is_in_progress && found.fingerprint == self.fingerprint)
-        };
-        if !self.proofs.iter().all(is_there) {
-            return Seen::Missing;
+        for proof in &self.proofs {
+            let found = find(proof).filter(|found| !found.is_in_progress);
+            if found.is_none_or(|found| found.fingerprint != self.fingerprint) {
+                return Seen::Missing;
+            }
         }
         if self.has_unseen { Seen::NotKnown } else { Seen::Everywhere }
     }
 }
 
-/// Whether what is sent to this stage goes to this sink.
+/// Whether a message that is sent to this stage goes to this sink.
 pub(crate) fn is_reached(sink: &Sink, stage: &str) -> bool {
     match (stage, sink.kind()) {
         (INGEST | ENRICH, _)
@@ -181,7 +198,8 @@ pub(crate) fn is_reached(sink: &Sink, stage: &str) -> bool {
     }
 }
 
-/// `None`: it cannot be seen. A row's key may be made of what an enricher adds, which is not known before.
+/// The evidence that the sink leaves; `None` if it cannot be seen. The key of a row may depend on an enricher's answer,
+/// which is not known before.
 fn proof(sink: &Sink, contract: &Contract, key: &IdempotencyKey, payload: &Value) -> Option<Proof> {
     let name = sink.name.clone();
     match &sink.target {

@@ -1,15 +1,15 @@
 //! A letter's message with its payload changed by a JSON Patch.
 //!
-//! Of the stage `ingest` the payload is the body, and what is changed is taken in as anything that a producer sends. A
-//! later stage's body is an envelope, and the patch is of its `data`. Key, fingerprint, time, subject and schema follow
-//! from the changed payload by the contract as it is now, as [`Contract::envelope`] makes them for ingest too; id,
-//! source, trace and when it was taken in stay.
+//! In the stage `ingest` the payload is the message's body, and ingest takes in the changed payload as it takes in any
+//! other. In a later stage the body is an envelope, and the patch changes its `data`. The key, fingerprint, time,
+//! subject and schema are then made anew from the changed payload by the present contract, with [`Contract::envelope`],
+//! as ingest makes them. The id, source, trace and time of intake stay.
 //!
-//! What enrichers added is no part of the fingerprint, and stays as it is, patched or not, as long as it answers the same
-//! questions. Where the patch changes what an enricher's question is made of, the event goes to `enrich` without any of
-//! it, and is enriched anew.
+//! The answers of enrichers are not part of the fingerprint. Whether the patch changes them or not, they stay as long
+//! as the enrichers would be asked the same questions. If the patch changes a question, the event goes to `enrich`
+//! without any answers, and is enriched anew.
 
-use contracts::{Catalog, Contract, EventOrigin, Patch, PatchError};
+use contracts::{Catalog, Contract, EventOrigin, Patch, PatchError, UpgradeError};
 use event::{
     Attributes, CSV_ATTRIBUTE, DeadLetter, Encoding, Envelope, Failure, Form, Payload,
     attributes_size, json_problem,
@@ -18,36 +18,90 @@ use serde_json::Value;
 
 use crate::StoredMessage;
 
-/// The stage whose letters have payloads as producers sent them.
+/// The stage whose messages have payloads as producers sent them.
 pub const INGEST: &str = "ingest";
-/// The stage that asks enrichers: all stages but these two are behind it.
+/// The stage that asks enrichers. All stages but this one and [`INGEST`] come after it.
 pub const ENRICH: &str = "enrich";
 
-/// The attribute that names the dataset of a producer's message.
+/// The attribute of a producer's message that names the dataset.
 pub const DATASET: &str = "dataset";
 
-/// A message that takes the place of a letter's. Its attributes are the letter's.
+/// How a plan changes the payloads of its letters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fix {
+    /// A JSON Patch is applied.
+    Patch(Patch),
+    /// Payloads of older versions of the schema become payloads of the active version, by the contract's migrations.
+    NewestVersion,
+}
+
+/// [`Fix::NewestVersion`] in requests and plans, in place of a JSON Patch.
+pub const NEWEST_VERSION: &str = "newest-version";
+
+impl Fix {
+    /// Reads a fix as requests and plans have it: a JSON Patch, or the text [`NEWEST_VERSION`].
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn parse(written: &Value) -> Result<Self, PatchError> {
+        if written == NEWEST_VERSION {
+            return Ok(Self::NewestVersion);
+        }
+        Patch::parse(written).map(Self::Patch)
+    }
+
+    /// The changed payload. `version` is the version of the schema that the payload is known to have.
+    fn change(
+        &self,
+        payload: &Value,
+        contract: &Contract,
+        version: Option<u32>,
+    ) -> Result<Value, FixError> {
+        match (self, version) {
+            (Self::Patch(patch), _) => Ok(patch.apply(payload)?),
+            (Self::NewestVersion, Some(version)) => {
+                Ok(contract.versions.upgrade(version, payload)?)
+            }
+            (Self::NewestVersion, None) => Ok(contract.versions.upgrade_any(payload)?),
+        }
+    }
+}
+
+/// A message that replaces a letter's message. It has the letter's attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixed {
-    /// Where it goes: the letter's stage, or `enrich` before it.
+    /// The stage that it goes to: the letter's stage, or `enrich` if enrichers must be asked again.
     pub stage: String,
+    /// The new body: a payload for [`INGEST`], an envelope for all other stages.
     pub body: String,
 }
 
-/// Why a letter cannot be fixed so. No value is quoted.
+/// Why a letter's message cannot be changed. The texts quote no value of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FixError {
+    /// The message has no JSON payload that could be changed, or the changed payload does not fit into a message.
     #[error("it cannot be patched: {0}")]
     NoPayload(&'static str),
+    /// The body cannot be read as an event of a known dataset.
     #[error("it cannot be patched as it is: {}", with_place(.0))]
     Unreadable(Failure),
+    /// An operation of the patch does not apply.
     #[error(transparent)]
     Patch(#[from] PatchError),
-    /// The contract refuses what the patch makes of it.
+    /// The contract has no way from the payload's version to the active one, or a step of it cannot be done.
+    #[error("it cannot be brought to the newest version: {0}")]
+    Version(#[from] UpgradeError),
+    /// The contract refuses the changed payload.
     #[error("with the patch it would fail again: {}", with_place(.0))]
     Refused(Failure),
+    /// The changed message is larger than a message between stages may be.
     #[error("with the patch it has {bytes} bytes as a message; at most {most}")]
-    TooLarge { bytes: usize, most: usize },
+    TooLarge {
+        /// The size of the changed message: its body and the producer's attributes.
+        bytes: usize,
+        /// The largest size that a message may have.
+        most: usize,
+    },
 }
 
 fn with_place(failure: &Failure) -> String {
@@ -57,22 +111,22 @@ fn with_place(failure: &Failure) -> String {
     }
 }
 
-/// The letter's message with its payload changed. `most_bytes` is what a message may have between stages, body and
-/// attributes, without what says why it failed.
+/// The letter's message with its payload changed. `most_bytes` limits the body and the attributes together, as they are
+/// between stages: the attribute that says why the message failed is not counted.
 ///
 /// # Errors
-/// When there is no payload to be changed, the patch does not apply, or the contract refuses the result.
+/// If there is no payload to change, the patch does not apply, or the contract refuses the result.
 pub fn apply_fix(
     message: &StoredMessage,
-    patch: &Patch,
+    fix: &Fix,
     contracts: &Catalog,
     most_bytes: usize,
 ) -> Result<Fixed, FixError> {
     check_is_message(&message.attributes)?;
     let fixed = if message.stage == INGEST {
-        fixed_payload(message, patch, contracts)?
+        fixed_payload(message, fix, contracts)?
     } else {
-        fixed_envelope(message, patch, contracts)?
+        fixed_envelope(message, fix, contracts)?
     };
     let attributes = producers_attributes(&message.attributes);
     let bytes = fixed.body.len() + attributes_size(&attributes);
@@ -82,11 +136,11 @@ pub fn apply_fix(
     Ok(fixed)
 }
 
-/// The payload of a later stage's letter as its producer sent it, for ingest to take in anew: without what enrichers
-/// added, in the message that a producer would have sent, by the id and the source that the event has.
+/// The payload of a later stage's letter as its producer sent it, for ingest to take it in again. The answers of
+/// enrichers are removed. The event keeps its id and its source.
 ///
 /// # Errors
-/// When the body is no envelope of a known dataset.
+/// If the body is not an envelope of a known dataset.
 pub fn reprocess(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
     let (_, contract, data) = read_envelope(message, contracts)?;
     let data = payload(&data).map_err(FixError::Unreadable)?.value;
@@ -100,11 +154,11 @@ pub fn reprocess(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, 
     }
 }
 
-/// The message of a stage behind `enrich` as `enrich` is to have it: without what enrichers added, so that they are asked
-/// anew.
+/// The message of a stage after `enrich`, as `enrich` takes it: the answers of enrichers are removed, so that they are
+/// asked again.
 ///
 /// # Errors
-/// When the body is no envelope of a known dataset.
+/// If the body is not an envelope of a known dataset.
 pub fn enrich_again(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
     let (mut envelope, contract, data) = read_envelope(message, contracts)?;
     let plain = without_answers(&data, contract);
@@ -116,7 +170,7 @@ pub fn enrich_again(message: &StoredMessage, contracts: &Catalog) -> Result<Fixe
     Ok(Fixed { stage: ENRICH.to_owned(), body })
 }
 
-/// The envelope in a message of a stage behind ingest, its contract, and what it carries.
+/// The envelope in a message of a stage after ingest, with its contract and its `data`.
 fn read_envelope<'a>(
     message: &StoredMessage,
     contracts: &'a Catalog,
@@ -131,16 +185,16 @@ fn read_envelope<'a>(
     Ok((envelope, contract, data))
 }
 
-/// Holds a payload to its contract as ingest does.
+/// Checks a payload against its contract as ingest does.
 ///
 /// # Errors
-/// Permanent, as those of [`Payload::parse`] and [`Contract::accept`].
+/// Permanent failures: those of [`Payload::parse`] and [`Contract::accept`].
 pub fn validate(payload: &Value, contract: &Contract) -> Result<(), Failure> {
     let payload = Payload::parse(payload.to_string().as_bytes())?;
     contract.accept(&payload).map(drop)
 }
 
-/// The dataset and the payload of a message in the inbox that is one event.
+/// The dataset and the payload of an inbox message that is one event.
 pub(crate) fn inbox_event<'a>(
     body: &str,
     attributes: &'a Attributes,
@@ -154,21 +208,21 @@ pub(crate) fn inbox_event<'a>(
 }
 
 fn check_is_message(attributes: &Attributes) -> Result<(), FixError> {
-    let refused = |what| Err(FixError::NoPayload(what));
     let letter = DeadLetter::read(attributes);
     let (form, encoding) = letter.map(|letter| (letter.form, letter.encoding)).unwrap_or_default();
-    match (form, encoding) {
-        (Form::Csv, _) => refused("it is a row of a CSV file"),
-        (Form::Place, _) => refused("it is a line of a file that no message could hold"),
-        (Form::Message, Encoding::Base64) => refused("its bytes are not text"),
+    let problem = match (form, encoding) {
+        (Form::Csv, _) => "it is a row of a CSV file",
+        (Form::Place, _) => "it is a line of a file that no message could hold",
+        (Form::Message, Encoding::Base64) => "its bytes are not text",
         (Form::Message, Encoding::Claim) => {
-            refused("it is as large as a message can be, and is kept in the archive")
+            "it is as large as a message can be, and is kept in the archive"
         }
         (Form::Message, Encoding::Text) if attributes.contains_key(CSV_ATTRIBUTE) => {
-            refused("it is a row of a CSV file")
+            "it is a row of a CSV file"
         }
-        (Form::Message, Encoding::Text) => Ok(()),
-    }
+        (Form::Message, Encoding::Text) => return Ok(()),
+    };
+    Err(FixError::NoPayload(problem))
 }
 
 fn producers_attributes(attributes: &Attributes) -> Attributes {
@@ -180,12 +234,12 @@ fn producers_attributes(attributes: &Attributes) -> Attributes {
 
 fn fixed_payload(
     message: &StoredMessage,
-    patch: &Patch,
+    fix: &Fix,
     contracts: &Catalog,
 ) -> Result<Fixed, FixError> {
     let (dataset, payload) = inbox_event(&message.body, &message.attributes)?;
     let contract = contracts.get(dataset).map_err(FixError::Unreadable)?;
-    let changed = patch.apply(&payload.value)?;
+    let changed = fix.change(&payload.value, contract, None)?;
     validate(&changed, contract).map_err(FixError::Refused)?;
     match Encoding::of(changed.to_string().as_bytes()) {
         (Encoding::Text, body) => Ok(Fixed { stage: INGEST.to_owned(), body }),
@@ -197,11 +251,12 @@ fn fixed_payload(
 
 fn fixed_envelope(
     message: &StoredMessage,
-    patch: &Patch,
+    fix: &Fix,
     contracts: &Catalog,
 ) -> Result<Fixed, FixError> {
     let (envelope, contract, data) = read_envelope(message, contracts)?;
-    let changed = patch.apply(&data)?;
+    let version = envelope.dataschema.rsplit('/').next().and_then(|version| version.parse().ok());
+    let changed = fix.change(&data, contract, version)?;
     let is_enriched = message.stage != ENRICH;
     let plain = if is_enriched { without_answers(&changed, contract) } else { changed.clone() };
     let origin = EventOrigin {
@@ -227,7 +282,7 @@ fn payload(value: &Value) -> Result<Payload, Failure> {
     Payload::parse(value.to_string().as_bytes())
 }
 
-/// The payload as it was before enrichers added to it.
+/// The payload without the members that enrichers add.
 fn without_answers(data: &Value, contract: &Contract) -> Value {
     let mut plain = data.clone();
     if let Some(members) = plain.as_object_mut() {
@@ -238,7 +293,7 @@ fn without_answers(data: &Value, contract: &Contract) -> Value {
     plain
 }
 
-/// Whether any enricher is asked something else of the one than of the other.
+/// Whether some enricher is asked different questions about the two payloads.
 fn asks_others(contract: &Contract, one: &Value, other: &Value) -> bool {
     let mut pointers = contract.enrichers.iter().flat_map(contracts::Enricher::pointers);
     pointers.any(|pointer| one.pointer(pointer) != other.pointer(pointer))

@@ -1,4 +1,4 @@
-//! Letters of one cause, counted.
+//! Letters of one cause, grouped and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,31 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Indexed, LetterId};
 
-/// Letters whose failures have one fingerprint.
+/// The letters whose failures have the same fingerprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
+    /// The fingerprint that they share.
     pub group: FailureFingerprint,
+    /// The stage that they failed at.
     pub stage: String,
+    /// The code of their failures.
     pub code: Code,
-    /// The place that they share, as one of them has it.
+    /// Where the letter in `example` failed: a JSON Pointer, a line, or a place in the code.
     pub at: Option<String>,
+    /// The dataset of their events; absent if their failures do not name one.
     pub dataset: Option<String>,
+    /// All versions of the contract's schema that their events were held to.
     pub contract_versions: BTreeSet<u32>,
+    /// How many letters there are.
     pub letters: u64,
-    /// Of these, how many were redriven before.
+    /// How many of them were redriven before.
     pub came_back: u64,
+    /// When the first of them failed for the first time.
     pub first_failed_at: Timestamp,
+    /// When the last of them failed.
     pub last_failed_at: Timestamp,
-    /// The one that failed last: its id and its reason.
+    /// The id of the letter that failed last.
     pub example: LetterId,
+    /// Why the letter in `example` failed.
     pub reason: String,
 }
 
-/// Groups, while letters are counted. As large as there are causes, however many letters there are.
+/// Counts letters by group. Its size depends on the number of causes, and not on the number of letters.
 #[derive(Clone, Debug, Default)]
 pub struct Groups(BTreeMap<FailureFingerprint, Group>);
 
 impl Groups {
+    /// Adds a letter to its group.
     pub fn count(&mut self, indexed: &Indexed) {
         let Indexed { entry, letter } = indexed;
         let group = self.0.entry(entry.group.clone()).or_insert_with(|| Group {
@@ -60,7 +70,7 @@ impl Groups {
         }
     }
 
-    /// The largest first.
+    /// The groups, the one with the most letters first; groups of equal size are sorted by fingerprint.
     #[must_use]
     pub fn ranked(self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.0.into_values().collect();

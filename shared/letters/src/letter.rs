@@ -6,53 +6,58 @@
 //! | redriven | its run could not send it, and gives it back | dead, as if it had not been claimed |
 //! | redriven | it failed again, in the life that the run gave it | dead; quarantined once it was redriven as often as it may be |
 //! | redriven | a copy of it failed, in its first life | dead |
-//! | redriven | a stage gave it back unprocessed, since its run was cancelled | dead |
+//! | redriven | a stage gave it back unprocessed, because its run was cancelled | dead |
 //! | dead | a rule of its contract quarantines it | quarantined |
 //! | dead or quarantined | an operator discards it | discarded |
 //! | discarded | an operator restores it | dead |
 //! | quarantined | an operator releases it | dead |
 //!
-//! All else is [`IllegalLetter`]. A claim comes before the message is sent: a run that is over has sent all that it
-//! claimed, or given it back. A letter that is collected twice, as SQS may deliver it twice, has failed in a life
-//! that is over: that changes nothing.
+//! Any other combination is [`IllegalLetter`]. A letter is claimed before its message is sent, and a run that is over
+//! has sent all letters that it claimed or has given them back. SQS may deliver a dead letter twice. The second
+//! delivery belongs to a life of the letter that is over, and changes nothing.
 
 use serde::{Deserialize, Serialize};
 
 use crate::RunId;
 
-/// One letter, for all of its lives.
+/// The id of a letter, which is the same in all of its lives: 20 hexadecimal digits, see [`LetterId::of`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LetterId(pub String);
 
-/// A letter, as far as its life is concerned.
+/// The part of a letter that its transitions change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Letter {
+    /// Where the letter is in its life.
     pub state: LetterState,
-    /// Of each write; a write is conditional on the one before it.
+    /// Raised by 1 with each write. A write is conditional on the version before it.
     pub version: u64,
-    /// The runs that redrove it, in their order: so many lives it has had besides its first.
+    /// The runs that redrove it, in their order. Each began another life of the letter.
     pub runs: Vec<RunId>,
-    /// How many of these were cancelled before the letter was processed: it has failed in none of those lives.
+    /// How many of these runs were cancelled before the letter was processed. The letter has not failed in those lives.
     pub recalls: u32,
 }
 
 /// Where a letter is in its life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LetterState {
-    /// It waits for an operator.
+    /// It waits for an operator or a rule.
     Dead,
-    /// This run sends it, or has sent it, and it has not come back.
-    Redriven { run: RunId },
+    /// A run sends it or has sent it, and it has not come back.
+    Redriven {
+        /// The run that claimed it.
+        run: RunId,
+    },
     /// It came back too often, or a rule of its contract says that no redrive mends it.
     Quarantined,
     /// An operator has put it aside.
     Discarded,
 }
 
-/// What goes with a redriven message, and tells which life it failed in.
+/// What a redriven message carries, so that its letter can tell in which life it failed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Redrive {
+    /// The run that sends it.
     pub run: RunId,
     /// How often the letter has been redriven, this time included.
     pub count: u32,
@@ -61,49 +66,66 @@ pub struct Redrive {
 /// Something that may change a letter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LetterEvent {
+    /// A run claims it, and will send it.
     Claim {
+        /// The run that claims it.
         run: RunId,
     },
+    /// The run that claimed it could not send it.
     GiveBack {
+        /// The run that claimed it.
         run: RunId,
     },
-    /// It failed in the life of this redrive, and was collected.
+    /// It failed in the life that a redrive began, and was collected.
     ComeBack {
+        /// The redrive that its message carried.
         redrive: Redrive,
+        /// How often a letter of its dataset may be redriven before it is quarantined.
         most_redrives: u32,
     },
-    /// A copy of its message, which SQS delivered twice or a stage wrote twice, was collected later than it was.
+    /// A copy of its message was collected later than the letter: SQS delivered the message twice, or a stage wrote it
+    /// twice.
     Copy,
-    /// A stage gave it back, since the run of this redrive was cancelled, and it was collected.
+    /// A stage gave it back because its run was cancelled, and it was collected.
     Recall {
+        /// The redrive that its message carried.
         redrive: Redrive,
     },
     /// A rule says that no redrive mends it.
     Quarantine,
+    /// An operator puts it aside.
     Discard,
+    /// An operator brings a discarded letter back.
     Restore,
+    /// An operator lets a quarantined letter be redriven again.
     Release,
 }
 
-/// The letter, as it is, does not let that happen.
+/// Why an event cannot change a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalLetter {
-    #[error("the letter is {state}, and does not change so from there")]
-    State { state: &'static str },
+    /// The event is not legal in the letter's state.
+    #[error("the letter is {state}, which does not allow this")]
+    State {
+        /// The name of that state.
+        state: &'static str,
+    },
+    /// The letter is claimed by another run than that of the event.
     #[error("another run has the letter")]
     OtherRun,
+    /// The message that was collected is of an earlier life of the letter.
     #[error("the letter failed in a life that is over")]
     EarlierLife,
 }
 
 impl Letter {
-    /// As it is when it is collected for the first time.
+    /// A letter as it is when it is collected for the first time.
     #[must_use]
     pub fn collected() -> Self {
         Self { state: LetterState::Dead, version: 1, runs: Vec::new(), recalls: 0 }
     }
 
-    /// What a message of its present life carries.
+    /// The redrive that a message of its present life carries; `None` in its first life.
     #[must_use]
     pub fn redrive(&self) -> Option<Redrive> {
         let run = self.runs.last().cloned()?;
@@ -116,7 +138,7 @@ impl Letter {
         u32::try_from(self.runs.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether this run has it, and may still have to send it.
+    /// Whether this run has claimed it, and may still have to send it.
     #[must_use]
     pub fn is_claimed_by(&self, run: &RunId) -> bool {
         matches!(&self.state, LetterState::Redriven { run: owner } if owner == run)
@@ -124,6 +146,7 @@ impl Letter {
 }
 
 impl LetterState {
+    /// The name of the state, as it is stored and shown.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -135,10 +158,10 @@ impl LetterState {
     }
 }
 
-/// The letter after an event, of the next version.
+/// The letter after an event, with the next version.
 ///
 /// # Errors
-/// [`IllegalLetter`], when the table above has no such line.
+/// [`IllegalLetter`] if the table above has no such line.
 pub fn step_letter(letter: &Letter, event: LetterEvent) -> Result<Letter, IllegalLetter> {
     use LetterState::{Dead, Discarded, Quarantined, Redriven};
     let mut next = Letter { version: letter.version + 1, ..letter.clone() };

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod control;
 mod entry;
@@ -28,19 +29,19 @@ pub use entry::{
 };
 pub use evidence::{Evidence, Found, FoundProof, FoundRow, Proof, Seen, SentEvent, VersionedRow};
 pub use fix::{
-    DATASET, ENRICH, FixError, Fixed, INGEST, apply_fix, enrich_again, reprocess, validate,
+    DATASET, ENRICH, Fix, FixError, Fixed, INGEST, NEWEST_VERSION, apply_fix, enrich_again,
+    reprocess, validate,
 };
 pub use forecast::{
-    Coming, ComingEvent, Estimate, Findings, Forecast, MOST_LOOKED_AT, PRICES, Questions,
-    SinkForecast,
+    Coming, ComingEvent, Estimate, Findings, Forecast, MOST_LOOKED_AT, Questions, SinkForecast,
 };
 pub use group::{Group, Groups};
 pub use keys::{EventAge, KeyStore, KeysLife, extended_life, extension_of, without_extension};
 pub use ledger::{Forgiven, Ledger, RUN_FORMAT};
 pub use letter::{IllegalLetter, Letter, LetterEvent, LetterId, LetterState, Redrive, step_letter};
-pub use mask::{BodyKind, MASK, mask_body, mask_values};
+pub use mask::{BodyKind, mask_body};
 pub use note::{GroupNote, LONGEST_MUTE, NOTE_FORMAT, NoteState};
-pub use pace::{CanarySeen, MOST_LETTERS_IN_PART, Next, Pace, Progress, Signals};
+pub use pace::{CanarySeen, Next, OpenBreaker, Pace, Progress, Signals};
 pub use payload::payload_of;
 pub use plan::{
     BadPlan, LETTERS_IN_PAGE, PLAN_FORMAT, PlanHeader, PlanId, PlannedLetter, compact_time,

@@ -1,4 +1,4 @@
-//! The event that a message carries to a stage.
+//! The event in a message that goes to a stage.
 
 use contracts::{Catalog, Contract};
 use event::{
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::FixError;
 use crate::fix::{INGEST, inbox_event};
 
-/// An event, as the stage that its message is sent to will read it.
+/// An event as the stage reads it that its message is sent to.
 pub(crate) struct MessageEvent<'a> {
     pub(crate) contract: &'a Contract,
     pub(crate) key: IdempotencyKey,
@@ -18,16 +18,17 @@ pub(crate) struct MessageEvent<'a> {
     pub(crate) payload: Value,
 }
 
-/// Why there is no event.
+/// Why a message has no event.
 pub(crate) enum NoEvent {
-    /// It is not one event: it announces files, or is a row of a CSV file.
+    /// It is not one event: it announces files, or it is a row of a CSV file.
     NotOne,
     /// The stage will refuse it.
     Refused(Failure),
 }
 
 impl<'a> MessageEvent<'a> {
-    /// The stage `ingest` holds a payload to its contract; what is behind it was held to one.
+    /// Reads the event. For the stage `ingest` the payload is checked against its contract. Messages of later stages
+    /// were checked before.
     pub(crate) fn read(
         stage: &str,
         body: &str,
@@ -53,13 +54,15 @@ impl<'a> MessageEvent<'a> {
     ) -> Result<Self, NoEvent> {
         let (dataset, payload) = inbox_event(body, attributes).map_err(|error| match error {
             FixError::Unreadable(failure) | FixError::Refused(failure) => NoEvent::Refused(failure),
-            FixError::NoPayload(_) | FixError::Patch(_) | FixError::TooLarge { .. } => {
-                NoEvent::NotOne
-            }
+            FixError::NoPayload(_)
+            | FixError::Patch(_)
+            | FixError::Version(_)
+            | FixError::TooLarge { .. } => NoEvent::NotOne,
         })?;
         let contract = contracts.get(dataset).map_err(NoEvent::Refused)?;
         let accepted = contract.accept(&payload).map_err(NoEvent::Refused)?;
+        let payload = accepted.upgraded.unwrap_or(payload).value;
         let (key, fingerprint) = (accepted.key, accepted.fingerprint);
-        Ok(Self { contract, key, fingerprint, time: accepted.event_time, payload: payload.value })
+        Ok(Self { contract, key, fingerprint, time: accepted.event_time, payload })
     }
 }

@@ -1,5 +1,5 @@
-//! How fast a run goes: a few letters first, and on only if they did well; then more and more a second; and no
-//! further where too many come back.
+//! How fast a run goes. A few letters go first, and the others only if those did well. Then the rate rises step by
+//! step. The run stops if too many letters come back.
 //!
 //! ```text
 //!   canary ──sent──> judging ──well──> ramp: 1, 5, 20, 100 a second … each for a while, then as fast as may be
@@ -13,29 +13,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::Run;
 
-/// How fast a run may go.
+/// How fast a run may go. Operators may give any of its fields; the others have their defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pace {
-    /// So many letters go first; with 0 there is no canary.
+    /// How many letters are sent first and watched; 0 means that there is no canary.
     pub canary: u64,
-    /// For how long it is waited for what becomes of the canary, in seconds. What nobody knows of then pauses the run.
+    /// How many seconds the run waits to learn what became of the canary. If it is still not known then, the run
+    /// pauses.
     pub canary_patience_s: u64,
-    /// Letters a second, step after step.
+    /// The rates of the ramp's steps, in letters a second.
     pub rates: Vec<u64>,
-    /// How long each of them lasts, in seconds.
+    /// How long each step lasts, in seconds.
     pub step_s: u64,
-    /// Letters a second after the last step; 0 is as fast as can be.
+    /// The rate after the last step, in letters a second; 0 means as fast as possible.
     pub most_per_second: u64,
-    /// The run stops itself once more than so many percent of what it sent have come back, and at least
-    /// `stop_at_least`.
+    /// The run pauses itself once more than this percentage of the letters that it sent have come back, and
+    /// `stop_at_least` letters have.
     pub stop_percent: u64,
+    /// How many letters must have come back, at least, before the run pauses itself by `stop_percent`.
     pub stop_at_least: u64,
-    /// No more is sent while so many messages wait in the queue that letters go to; 0 is any number.
+    /// Nothing is sent while this many messages wait in the queue that letters go to; 0 means no limit.
     pub most_waiting: u64,
 }
 
-/// As an operator gets it who says nothing: a hundred thousand letters take 20 minutes.
+/// The pace of a run whose operator gave none: a hundred thousand letters take 20 minutes.
 impl Default for Pace {
     fn default() -> Self {
         Self {
@@ -52,7 +54,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Letters a second at a step; 0 is as fast as can be.
+    /// The rate at a step, in letters a second; 0 means as fast as possible.
     pub(crate) fn rate(&self, step: usize) -> u64 {
         match (self.rates.get(step), self.most_per_second) {
             (Some(rate), 0) => *rate,
@@ -61,7 +63,7 @@ impl Pace {
         }
     }
 
-    /// Everything at once: what a script asks for that knows what it does.
+    /// Everything at once, for scripts that know what they do.
     #[must_use]
     pub fn unlimited() -> Self {
         Self {
@@ -79,15 +81,20 @@ impl Pace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Progress {
+    /// The canary is being sent.
     Canary,
-    /// The canary is sent, and it is not known what became of it.
+    /// The canary was sent, and it is not known yet what became of it.
     Judging {
+        /// When all of the canary was sent.
         since: Timestamp,
     },
-    /// At a step of the rates, from when on, and how many had been gone through then.
+    /// At a step of the rates.
     Ramp {
+        /// The index into [`Pace::rates`]; an index past their end stands for the time after the last step.
         step: usize,
+        /// When the step began, or when sending last went on after a wait.
         since: Timestamp,
+        /// The run's position at that time.
         position: u64,
     },
 }
@@ -95,44 +102,63 @@ pub enum Progress {
 /// What a run can know before it sends more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signals {
-    /// How many letters were sent, and how many failed again, since an operator let the run go on last.
+    /// How many letters were sent since an operator last resumed the run.
     pub sent: u64,
+    /// How many letters failed again since then.
     pub came_back: u64,
     /// What became of the canary, while it is judged.
     pub canary: CanarySeen,
     /// How many messages wait in the queue that letters go to.
     pub waiting: u64,
-    /// The dependency whose breaker is open, and until when: what is sent would wait.
-    pub open_breaker: Option<(String, Option<Timestamp>)>,
+    /// An open breaker. Letters that are sent now would wait for its dependency.
+    pub open_breaker: Option<OpenBreaker>,
 }
 
-/// What is known of the canary's letters.
+/// A breaker that lets no call through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenBreaker {
+    /// The name of its dependency.
+    pub dependency: String,
+    /// When the next call is let through. `None` if an operator has to release the breaker.
+    pub until: Option<Timestamp>,
+}
+
+/// What is known of the canary's letters that have not come back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CanarySeen {
-    /// All that they were to lead to is done.
+    /// Letters whose events have reached all of their sinks.
     pub done: u64,
-    /// Neither is known of them: still on their way.
+    /// Letters that are neither done nor back.
     pub on_their_way: u64,
 }
 
 /// What a run does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// So many letters at most.
+    /// Send at most this many letters.
     Send(u64),
-    /// Nothing for so long, and why.
-    Wait { time: Duration, note: String },
-    /// Nothing until an operator says so, and why.
-    Pause { note: String },
+    /// Send nothing for a time.
+    Wait {
+        /// How long to wait before asking again.
+        time: Duration,
+        /// Why the run waits, in words for operators.
+        note: String,
+    },
+    /// Send nothing until an operator resumes the run.
+    Pause {
+        /// Why the run pauses itself, in words for operators.
+        note: String,
+    },
 }
 
-/// The most that a part of the plan has: what is claimed and not counted, if a worker crashes, is no more.
-pub const MOST_LETTERS_IN_PART: u64 = 500;
+/// The most letters in one part of a plan. If a worker crashes, at most this many letters are claimed and not counted.
+pub(crate) const MOST_LETTERS_IN_PART: u64 = 500;
 
-/// How often is looked again where something has to become known.
+/// How long to wait before a signal is read again.
 const GLANCE: Duration = Duration::from_millis(500);
 
 impl Progress {
+    /// Where a run begins: with its canary, or without one at the first step of the ramp.
     #[must_use]
     pub fn begin(pace: &Pace, now: Timestamp) -> Self {
         match pace.canary {
@@ -141,8 +167,8 @@ impl Progress {
         }
     }
 
-    /// Where it is once an operator lets it go on: what the canary told is known to him, and the rates begin at their
-    /// first step.
+    /// Where the run is after an operator has resumed it. The operator knows what became of the canary, so the canary
+    /// is not judged again, and the ramp begins at its first step.
     #[must_use]
     pub fn resumed(self, run: &Run, now: Timestamp) -> Self {
         match self {
@@ -153,7 +179,7 @@ impl Progress {
         }
     }
 
-    /// What comes next, and where the run is then.
+    /// What the run does next, and where it is then.
     #[must_use]
     pub fn next(self, pace: &Pace, run: &Run, signals: &Signals, now: Timestamp) -> (Self, Next) {
         if let Some(note) = too_many_back(pace, run, signals, self) {
@@ -177,7 +203,7 @@ impl Progress {
     }
 }
 
-/// Why the run stops itself, if it does.
+/// Why the run pauses itself, if too many letters came back.
 fn too_many_back(pace: &Pace, run: &Run, signals: &Signals, progress: Progress) -> Option<String> {
     let back = signals.came_back;
     if back > 0 && !matches!(progress, Progress::Ramp { .. }) {
@@ -234,7 +260,7 @@ fn ramp(
     }
     let here = Progress::Ramp { step, since, position };
     if let Some(next) = blocked(pace, signals, now) {
-        // What was not sent meanwhile is not made up for.
+        // The step begins anew here, so that the letters that were not sent meanwhile are not sent at once later.
         return (Progress::Ramp { step, since: now, position: run.position }, next);
     }
     let rate = pace.rate(step);
@@ -246,20 +272,20 @@ fn ramp(
     let sent = run.position.saturating_sub(position);
     let next = match due.saturating_sub(sent) {
         0 => Next::Wait { time: pause_between(rate), note: format!("{rate} a second") },
-        // What an environment that was frozen could have sent is not sent at once.
+        // A frozen environment falls far behind. The letters that are due by then are not sent at once.
         letters => Next::Send(letters.min(rate).min(MOST_LETTERS_IN_PART)),
     };
     (here, next)
 }
 
-/// How long it is waited, once all that is due is sent, until more is.
+/// How long the run waits until more letters are due at this rate.
 pub(crate) fn pause_between(rate: u64) -> Duration {
     Duration::from_millis(1_000 / rate.max(1)).max(GLANCE / 10)
 }
 
-/// Why nothing is sent now, if nothing is.
+/// The wait, if nothing may be sent now.
 fn blocked(pace: &Pace, signals: &Signals, now: Timestamp) -> Option<Next> {
-    if let Some((dependency, until)) = &signals.open_breaker {
+    if let Some(OpenBreaker { dependency, until }) = &signals.open_breaker {
         let left = until.map_or(Duration::MAX, |until| until.since(now));
         let note = format!("the breaker of `{dependency}` is open: what is sent would wait");
         return Some(Next::Wait {

@@ -1,4 +1,4 @@
-//! How long a run takes at its pace.
+//! How long a run takes at a given pace.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::Pace;
 use crate::pace::pause_between;
 
 impl Pace {
-    /// How long a run of so many letters takes at this pace: from the first letter to the last, as if the canary were
-    /// judged at once, sending took no time, and nothing made the run wait.
+    /// How long a run of `letters` letters takes at this pace, from the first letter to the last. It assumes that the
+    /// canary is judged at once, that sending takes no time, and that nothing makes the run wait.
     #[must_use]
     pub fn duration(&self, letters: u64) -> Duration {
         let mut left = u128::from(letters.saturating_sub(self.canary));
@@ -16,7 +16,7 @@ impl Pace {
         for step in 0..self.rates.len() {
             let rate = Rate::new(self.rate(step));
             let pauses = step_ms.div_ceil(rate.pause_ms);
-            // A step without length is passed over; at the end of any other nothing is sent in it.
+            // A step without length sends nothing. In any other step nothing is sent at its very end.
             let Some(last) = pauses.checked_sub(1) else { continue };
             let sent = rate.sent_after(last * rate.pause_ms);
             if left <= sent {
@@ -29,9 +29,9 @@ impl Pace {
     }
 }
 
-/// Letters a second, and how often a run at this rate looks whether more is due.
+/// Letters a second, and the time between two sends at this rate.
 struct Rate {
-    /// 0 is as fast as can be.
+    /// 0 means as fast as possible.
     per_second: u128,
     pause_ms: u128,
 }
@@ -41,8 +41,8 @@ impl Rate {
         Self { per_second: per_second.into(), pause_ms: pause_between(per_second).as_millis() }
     }
 
-    /// How many letters are sent so long after the begin of a step: a second's worth at once, and then as many as are
-    /// due.
+    /// How many letters are sent within `ms` milliseconds after the begin of a step. A second's worth is sent at once,
+    /// and then as many as are due.
     fn sent_after(&self, ms: u128) -> u128 {
         match self.per_second {
             0 => u128::MAX,
@@ -50,7 +50,7 @@ impl Rate {
         }
     }
 
-    /// How long after the begin of a step so many letters are sent.
+    /// How many milliseconds after the begin of a step this many letters are sent.
     fn time_for(&self, letters: u128) -> u128 {
         match self.per_second {
             0 => 0,

@@ -1,11 +1,12 @@
-//! The payload of a letter's message, as far as it is one.
+//! The payload of a letter's message.
 
 use event::{DeadLetter, Encoding, Envelope, Form};
 use serde_json::Value;
 
 use crate::StoredMessage;
 
-/// What the producer sent, as JSON: the message's body, or the data of its envelope. `None` of anything else.
+/// The payload that the producer sent, as JSON: the message's body, or the data of its envelope. `None` if the message
+/// holds no JSON payload, such as a row of a CSV file.
 #[must_use]
 pub fn payload_of(message: &StoredMessage) -> Option<Value> {
     if let Ok(envelope) = Envelope::from_json(&message.body) {

@@ -1,8 +1,8 @@
 //! A plan: the exact letters that a run redrives, as they were when it was made.
 //!
-//! A plan is objects that are added once: pages of letters first, the header last, so that a plan without a header is
-//! none. The header names each page by its digest, and the plan's id holds the digest of the header: whatever is edited
-//! by hand is found.
+//! A plan consists of objects that are written once. The pages of letters are written first and the header last, so
+//! that a plan without a header does not exist. The header holds the digest of each page, and the plan's id holds the
+//! digest of the header. If anything is edited later, a digest does not fit.
 
 use std::collections::BTreeMap;
 
@@ -11,80 +11,106 @@ use serde::{Deserialize, Serialize};
 
 use crate::{LetterId, Selection};
 
-/// The version in which a plan is written.
+/// The version of the stored form of a plan.
 pub const PLAN_FORMAT: u32 = 1;
 
-/// Letters of a page. A run reads a page at a time.
+/// The number of letters in each page but the last. A run reads one page at a time.
 pub const LETTERS_IN_PAGE: usize = 1_000;
 
-/// For how long a plan can be begun after it was made, in milliseconds: what it forecast is history then.
+/// For how many milliseconds after it was made a run of a plan can begin. Later, its forecast does not hold any more.
 const FRESH_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// One plan: when it was made, and the first digits of its header's digest.
+/// The id of a plan; see [`PlanId::of`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlanId(pub String);
 
-/// What is true of a whole plan.
+/// What holds for a whole plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanHeader {
+    /// The version of the stored form: [`PLAN_FORMAT`] when it was written.
     pub plan_format: u32,
     /// The stack whose letters these are.
     pub stack: String,
+    /// When the plan was made.
     pub made_at: Timestamp,
-    /// Letters that were collected later are not in it.
+    /// Letters that were collected after this time are not in the plan.
     pub cut_off: Timestamp,
+    /// The ARN of the operator who made it, or the name under which rules act.
     pub by: String,
+    /// The letters that were asked for.
     pub selection: Selection,
-    /// The stage that they go to; `None`: each back to where it failed.
+    /// The stage that they go to; absent if each goes back to the stage that it failed at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// What is changed in each payload, as a JSON Patch (RFC 6902).
+    /// The change of each payload, as a JSON Patch (RFC 6902); absent if payloads stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<serde_json::Value>,
-    /// Whether letters are sent, too, whose events were taken in longer ago than their keys are remembered: such an
+    /// Whether letters are sent even if their events were taken in longer ago than their keys are remembered. Such an
     /// event may take effect twice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub even_if_forgotten: bool,
+    /// How many letters the plan has.
     pub letters: u64,
+    /// The size of their messages' bodies in bytes, all together.
     pub bytes: u64,
-    /// How many letters are of each stage, and of which datasets they are, as far as that is known.
+    /// How many letters there are of each stage.
     pub stages: BTreeMap<String, u64>,
+    /// The datasets of the letters' events, as far as they are known.
     pub datasets: Vec<String>,
-    /// The services that these letters' events wait for, by the names of their breakers.
+    /// The services that the letters' events wait for, by the names of their breakers.
     pub depends_on: Vec<String>,
-    /// Below `plans/`: the folder of its pages.
+    /// The folder below `plans/` that holds the pages.
     pub folder: String,
-    /// The SHA-256 of each page, in hexadecimal, in their order.
+    /// The SHA-256 of each page in hexadecimal, in their order.
     pub pages: Vec<String>,
 }
 
 /// A letter of a plan: one line of a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedLetter {
+    /// The id of the letter.
     pub id: LetterId,
-    /// What has another version by then was changed by others, and is left out.
+    /// The version of the letter when the plan was made. If it has another one when its turn comes, others have changed
+    /// it, and it is left out.
     pub version: u64,
 }
 
 /// Why a plan cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPlan {
+    /// The stack has no plan with this id.
     #[error("there is no plan `{0}` here; `dlq plan` makes one")]
     Unknown(String),
+    /// The header or a page does not fit its digest, or cannot be read.
     #[error("plan `{0}` was changed after it was made: nothing was sent; make a new one")]
     Changed(String),
+    /// The plan was made in another stack.
     #[error("plan `{plan}` is of the stack `{of}`, and this is `{here}`")]
-    OtherStack { plan: String, of: String, here: String },
+    OtherStack {
+        /// The id of the plan.
+        plan: String,
+        /// The stack that it was made in.
+        of: String,
+        /// This stack.
+        here: String,
+    },
+    /// The plan was made more than a day ago.
     #[error("plan `{plan}` was made at {made_at}, more than a day ago: make a new one")]
-    Stale { plan: String, made_at: Timestamp },
+    Stale {
+        /// The id of the plan.
+        plan: String,
+        /// When it was made.
+        made_at: Timestamp,
+    },
+    /// The plan with this id has a format that this version does not know.
     #[error("plan `{0}` is of a newer version of Sluicegate")]
     Newer(String),
 }
 
-/// A time as ids of plans and runs begin with it, so that they sort by it: `20261129T101500Z`.
+/// A time as the ids of plans and runs begin with it, so that they sort by time: `20261129T101500Z`.
 #[must_use]
 pub fn compact_time(at: Timestamp) -> String {
     let text = at.to_string();
@@ -94,7 +120,8 @@ pub fn compact_time(at: Timestamp) -> String {
 }
 
 impl PlanId {
-    /// The id of a plan with this header: `20261129T101500Z-` and 16 hexadecimal digits of its SHA-256.
+    /// The id of the plan with this header: `20261129T101500Z-` and the first 16 hexadecimal digits of the header's
+    /// SHA-256.
     #[must_use]
     pub fn of(header: &[u8], made_at: Timestamp) -> Self {
         let mut digest = hex_sha256(header);
@@ -102,14 +129,14 @@ impl PlanId {
         Self(format!("{}-{digest}", compact_time(made_at)))
     }
 
-    /// Whether it may be one: it becomes part of an object's key.
+    /// Whether this can be the id of a plan. It becomes part of an object's key, so that any other text is refused.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        (1..=64).contains(&self.0.len()) && self.0.chars().all(is_plain)
+        (1..=64).contains(&self.0.len())
+            && self.0.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     }
 
-    /// The key of its header.
+    /// The key of the object that holds the header.
     #[must_use]
     pub fn header_key(&self) -> String {
         format!("plans/{}.json", self.0)
@@ -117,18 +144,18 @@ impl PlanId {
 }
 
 impl PlanHeader {
-    /// The header in these bytes, which its plan's id must fit.
+    /// Reads a header and checks it against the plan's id and this stack.
     ///
     /// # Errors
-    /// What keeps it from being used.
+    /// [`BadPlan::Changed`], [`BadPlan::Newer`] or [`BadPlan::OtherStack`].
     pub fn read(id: &PlanId, bytes: &[u8], stack: &str) -> Result<Self, BadPlan> {
-        let changed = || BadPlan::Changed(id.0.clone());
-        let header: Self = serde_json::from_slice(bytes).map_err(|_| changed())?;
+        let header: Self =
+            serde_json::from_slice(bytes).map_err(|_| BadPlan::Changed(id.0.clone()))?;
         if header.plan_format > PLAN_FORMAT {
             return Err(BadPlan::Newer(id.0.clone()));
         }
         if PlanId::of(bytes, header.made_at) != *id {
-            return Err(changed());
+            return Err(BadPlan::Changed(id.0.clone()));
         }
         if header.stack != stack {
             let here = stack.to_owned();
@@ -137,8 +164,10 @@ impl PlanHeader {
         Ok(header)
     }
 
+    /// Checks that a run of the plan may still begin.
+    ///
     /// # Errors
-    /// [`BadPlan::Stale`], when it is too old to be begun.
+    /// [`BadPlan::Stale`] if it was made more than 24 hours ago.
     pub fn check_fresh(&self, id: &PlanId, now: Timestamp) -> Result<(), BadPlan> {
         if now.unix_ms() - self.made_at.unix_ms() <= FRESH_MS {
             return Ok(());
@@ -146,21 +175,25 @@ impl PlanHeader {
         Err(BadPlan::Stale { plan: id.0.clone(), made_at: self.made_at })
     }
 
-    /// The letters in the bytes of a page.
+    /// Reads the letters of a page.
     ///
     /// # Errors
-    /// [`BadPlan::Changed`], when it is not as it was written.
+    /// [`BadPlan::Changed`] if the page does not fit its digest in the header.
     pub fn read_page(
         &self,
         id: &PlanId,
         page: usize,
         bytes: &[u8],
     ) -> Result<Vec<PlannedLetter>, BadPlan> {
-        let changed = || BadPlan::Changed(id.0.clone());
         if self.pages.get(page).is_none_or(|digest| *digest != hex_sha256(bytes)) {
-            return Err(changed());
+            return Err(BadPlan::Changed(id.0.clone()));
         }
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| serde_json::from_slice(line).map_err(|_| changed())).collect()
+        let mut letters = Vec::with_capacity(LETTERS_IN_PAGE);
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let letter =
+                serde_json::from_slice(line).map_err(|_| BadPlan::Changed(id.0.clone()))?;
+            letters.push(letter);
+        }
+        Ok(letters)
     }
 }

@@ -11,98 +11,123 @@
 //! | cancelling | the worker with the lease moves on | cancelled |
 //! | done | an operator cancels it | cancelled: what it has sent is given back by the stages that it has not passed |
 //!
-//! All else is [`IllegalRun`]. Pausing and cancelling leave the lease: a worker that is in the middle of a part
-//! finishes it, so that what it has sent is counted, and takes no other. With the lease a worker says how far it will
-//! claim letters (`reach`), before it claims the first. Where it crashed, letters up to there may be claimed and
-//! unsent: whoever takes the lease of a cancelling run sends these, and no others.
+//! Any other combination is [`IllegalRun`]. Pausing and cancelling do not end the lease. A worker that is in the middle
+//! of a part finishes it, so that the letters that it has sent are counted, and begins no other part. When a worker takes
+//! the lease, and before it claims the first letter, it writes how far it will claim letters (`reach`). If it crashes,
+//! letters up to there may be claimed and not sent. The worker that takes the lease of a cancelling run next sends these
+//! letters and no others.
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// One run of a plan.
+/// The id of a run of a plan: the time at which it began, as [`compact_time`](crate::compact_time) writes it, and some
+/// random digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub String);
 
-/// A run, as its ledger has it.
+/// A run as its ledger has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Run {
+    /// Where the run is in its life.
     pub state: RunState,
-    /// Of each write; a write is conditional on the one before it.
+    /// Raised by 1 with each write. A write is conditional on the version before it.
     pub version: u64,
-    /// How many of the plan's letters have been gone through, in their order.
+    /// How many of the plan's letters, in their order, the run has finished with.
     pub position: u64,
-    /// Up to which position letters may be claimed; never less than `position`.
+    /// The position up to which letters may be claimed. It is never less than `position`.
     pub reach: u64,
     /// How many letters the plan has.
     pub size: u64,
-    /// Of those gone through, how many were sent.
+    /// How many of the letters before `position` were sent.
     pub sent: u64,
-    /// Of those gone through, how many were left out: others had changed them since they were planned, or
-    /// their queue refused them.
+    /// How many of the letters before `position` were left out, because others had changed them since they were planned
+    /// or because their queue refused them.
     pub skipped: u64,
+    /// The worker that works on the run; absent if no worker does. A lease that has ended counts as absent.
     pub lease: Option<Lease>,
 }
 
+/// Where a run is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
+    /// Workers send its letters.
     Running,
+    /// It sends nothing until an operator resumes it.
     Paused,
-    /// An operator has cancelled it, and letters may be claimed by it.
+    /// An operator has cancelled it, and some letters may still be claimed by it.
     Cancelling,
-    /// It sends nothing more, and stages give back what they have of it.
+    /// It sends nothing any more, and stages give back the messages of it that they have not processed.
     Cancelled,
+    /// It has gone through all letters of its plan.
     Done,
 }
 
-/// Who works on a run, and until when nobody else does.
+/// The right of one worker to work on a run until a given time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lease {
+    /// The name of the worker.
     pub worker: String,
+    /// When others may take the lease.
     pub ends_at: Timestamp,
 }
 
 /// Something that may change a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RunEvent {
-    /// A worker begins a part, in which it claims so many letters at most.
+    /// A worker takes or renews the lease and begins a part.
     Take {
+        /// The lease that it takes.
         lease: Lease,
+        /// The most letters that it claims in this part.
         letters: u64,
     },
-    /// A part of the plan was gone through.
+    /// A worker has finished a part.
     MoveOn {
+        /// The name of the worker.
         worker: String,
+        /// How many letters of the part were sent.
         sent: u64,
+        /// How many letters of the part were left out.
         skipped: u64,
     },
-    /// A worker that will not begin another part.
+    /// A worker that will not begin another part gives up the lease.
     LetGo {
+        /// The name of the worker.
         worker: String,
     },
+    /// An operator, or the run's own pace, pauses it.
     Pause,
+    /// An operator resumes it.
     Resume,
+    /// An operator cancels it.
     Cancel,
 }
 
-/// The run, as it is, does not let that happen.
+/// Why an event cannot change a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalRun {
-    #[error("the run is {state}, and does not change so from there")]
-    State { state: &'static str },
+    /// The event is not legal in the run's state.
+    #[error("the run is {state}, which does not allow this")]
+    State {
+        /// The name of that state.
+        state: &'static str,
+    },
+    /// Another worker has the lease, or the worker of the event has lost it.
     #[error("another worker has the lease")]
     Leased,
 }
 
 impl Run {
+    /// A run of a plan of `size` letters that has just begun. A run without letters is done at once.
     #[must_use]
     pub fn of_plan(size: u64) -> Self {
         let state = if size == 0 { RunState::Done } else { RunState::Running };
         Self { state, version: 1, position: 0, reach: 0, size, sent: 0, skipped: 0, lease: None }
     }
 
-    /// Whether it is at its end.
+    /// Whether it is done or cancelled, so that it will send nothing any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.state, RunState::Done | RunState::Cancelled)
@@ -110,6 +135,7 @@ impl Run {
 }
 
 impl RunState {
+    /// The name in the stored ledger and in logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -122,10 +148,10 @@ impl RunState {
     }
 }
 
-/// The run after an event, of the next version.
+/// The run after an event, with the next version.
 ///
 /// # Errors
-/// [`IllegalRun`], when the table above has no such line.
+/// [`IllegalRun`] if the table above has no such line.
 pub fn step_run(run: &Run, event: RunEvent, now: Timestamp) -> Result<Run, IllegalRun> {
     let mut next = Run { version: run.version + 1, ..run.clone() };
     match (run.state, event) {
@@ -140,7 +166,7 @@ pub fn step_run(run: &Run, event: RunEvent, now: Timestamp) -> Result<Run, Illeg
                 next.reach = run.reach.max(reach);
             }
         }
-        // What was sent before an operator stopped the run is counted.
+        // Letters that were sent before an operator stopped the run are counted.
         (
             RunState::Running | RunState::Paused | RunState::Cancelling,
             RunEvent::MoveOn { worker, sent, skipped },

@@ -1,4 +1,4 @@
-//! Which letters are meant.
+//! Which letters an operator or a rule asks for.
 
 use event::{Code, FailureFingerprint, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,42 +6,51 @@ use serde_json::Value;
 
 use crate::{Indexed, LetterId, LetterStateName};
 
-/// Which letters are meant: those that every given member lets through. An empty list lets through all.
+/// A selection of letters. A letter is included if each member that is given includes it. An empty list includes all
+/// letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
+    /// The letters with these ids.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub letters: Vec<LetterId>,
+    /// Letters that failed at one of these stages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<String>,
+    /// Letters of one of these groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<FailureFingerprint>,
+    /// Letters whose last failure has one of these codes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<Code>,
+    /// Letters whose events are of one of these datasets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasets: Vec<String>,
+    /// Letters whose events are of one of these tenants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
+    /// Letters whose events were held to one of these versions of the contract's schema.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contract_versions: Vec<u32>,
-    /// That failed last at this time or later.
+    /// Letters whose last failure was at this time or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_from: Option<Timestamp>,
-    /// That failed last before this time.
+    /// Letters whose last failure was before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_before: Option<Timestamp>,
-    /// That were redriven so often at least, and at most.
+    /// Letters that were redriven at least this often.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fewest_redrives: Option<u32>,
+    /// Letters that were redriven at most this often.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_redrives: Option<u32>,
-    /// That were redriven by this run, and came back.
+    /// Letters that were redriven by the run with this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Whose payload has this value: read from each letter's message.
+    /// Letters whose payload has this value, which is read from the letter's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<PointedValue>,
-    /// In which state; dead, if not given.
+    /// Letters in this state; dead letters if it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<LetterStateName>,
 }
@@ -50,19 +59,21 @@ pub struct Selection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PointedValue {
+    /// The JSON Pointer into the payload.
     pub pointer: String,
+    /// The value that must be there. Numbers are compared by value, however they are spelled.
     pub value: Value,
 }
 
 impl Selection {
-    /// The shelf on which all of them are.
+    /// The state of all letters that are included.
     #[must_use]
     pub fn shelf(&self) -> LetterStateName {
         self.state.unwrap_or(LetterStateName::Dead)
     }
 
-    /// Whether each group of dead letters is let through whole, or not at all: stage, code, dataset and the version of
-    /// its contract are the same for all letters of a group.
+    /// Whether the selection includes each group of dead letters as a whole or not at all. That is so if it asks only
+    /// for what all letters of a group share: stage, code, dataset and the version of the contract.
     #[must_use]
     pub fn has_whole_groups(&self) -> bool {
         let by_group = Self {
@@ -77,7 +88,7 @@ impl Selection {
         *self == by_group && self.shelf() == LetterStateName::Dead
     }
 
-    /// Whether the index lets a letter through: all that is asked for but its payload's value.
+    /// Whether the index includes a letter, by everything but the value in its payload.
     #[must_use]
     pub fn includes(&self, indexed: &Indexed) -> bool {
         let Indexed { entry, letter } = indexed;
@@ -98,7 +109,7 @@ impl Selection {
             && self.run.as_ref().is_none_or(|run| letter.runs.iter().any(|it| it.0 == *run))
     }
 
-    /// Whether a payload lets its letter through; a number is one whatever its spelling.
+    /// Whether a letter's payload has the value that is asked for, if one is.
     #[must_use]
     pub fn includes_payload(&self, payload: &Value) -> bool {
         self.value.as_ref().is_none_or(|PointedValue { pointer, value }| {

@@ -1,98 +1,125 @@
-//! One worker on one run: what it asks the stores, one thing after another.
+//! One worker on one run: what it asks the stores, one request after another.
 //!
-//! It says what is to be done next ([`Worker::next_request`]) and is told what came of it ([`Worker::apply_answer`]).
-//! It goes through a part of the plan with all of its letters at once. What is not known, since an answer was lost,
-//! is read again.
+//! [`Worker::next_request`] says what to do next, and [`Worker::apply_answer`] takes the outcome. The worker goes
+//! through a part of the plan with all of its letters at once. If an answer was lost, the worker reads again what it
+//! does not know.
 
 use event::Timestamp;
 
 use crate::{
-    Lease, Letter, LetterEvent, LetterId, LetterState, Redrive, Run, RunEvent, RunId, RunState,
-    step_letter, step_run,
+    Lease, Letter, LetterEvent, LetterId, LetterState, PlannedLetter, Redrive, Run, RunEvent,
+    RunId, RunState, step_letter, step_run,
 };
 
-/// What a worker asks for. Of several letters, each is answered for itself, in their order.
+/// What a worker asks for. A request for several letters is answered for each of them, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
+    /// Read the run.
     ReadRun,
-    /// Provided that the one in its place is of this version.
+    /// Write the run, if the stored one has the expected version.
     ReplaceRun {
+        /// The version that must be stored.
         expected: u64,
+        /// The run to write.
         run: Run,
     },
-    /// The letters of the plan from one position to another, each with the version that it was planned with.
+    /// Read the plan's letters from one position to another, each with the version that it was planned with.
     ReadPart {
+        /// The position of the first letter.
         from: u64,
+        /// The position behind the last letter.
         to: u64,
     },
+    /// Read these letters from the index.
     ReadLetters(Vec<LetterId>),
+    /// Write these letters to the index.
     ReplaceLetters(Vec<LetterReplacement>),
+    /// Send the messages of these letters.
     Send(Vec<Sending>),
 }
 
-/// A letter's next version, provided that the one in its place is of the expected version.
+/// A letter's next version, to be written if the stored letter has the expected version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LetterReplacement {
+    /// The id of the letter.
     pub letter: LetterId,
+    /// The version that must be stored.
     pub expected: u64,
+    /// The letter to write.
     pub to: Letter,
 }
 
-/// A letter's message, to be sent with its redrive.
+/// A letter whose message is to be sent, and the redrive that the message carries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sending {
+    /// The id of the letter.
     pub letter: LetterId,
+    /// The run, and which life of the letter this begins.
     pub redrive: Redrive,
 }
 
-/// What came of it.
+/// What came of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
+    /// The run, for [`Request::ReadRun`].
     Run(Run),
+    /// For [`Request::ReplaceRun`].
     RunReplaced(RunReplaced),
-    Part(Vec<(LetterId, u64)>),
-    /// `None`: it is not known, or there is no such letter.
+    /// The letters as they were planned, for [`Request::ReadPart`].
+    Part(Vec<PlannedLetter>),
+    /// The letters, for [`Request::ReadLetters`]; `None` if there is no such letter.
     Letters(Vec<Option<Letter>>),
+    /// One outcome for each letter, for [`Request::ReplaceLetters`].
     LettersReplaced(Vec<LetterReplaced>),
+    /// One outcome for each letter, for [`Request::Send`].
     Sent(Vec<Sent>),
-    /// Nobody knows: the answer was lost, or the store is away.
+    /// It is not known what came of the request: its answer was lost, or the store cannot be reached.
     Unknown,
 }
 
+/// What came of a write of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RunReplaced {
+    /// It was written.
     Written,
-    /// It was this instead.
+    /// It was not written. The stored run, which has another version, is this one.
     Conflict(Run),
 }
 
+/// What came of a write of a letter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LetterReplaced {
+    /// It was written.
     Written,
-    /// It was this instead.
+    /// It was not written. The stored letter, which has another version, is this one.
     Conflict(Letter),
+    /// It is not known whether it was written.
     Unknown,
 }
 
+/// What came of sending a letter's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sent {
+    /// The queue has it.
     Sent,
     /// It can never be sent as it is.
     Refused,
+    /// It is not known whether the queue has it.
     Unknown,
 }
 
-/// What a worker is told with each answer.
+/// What a worker is given with each answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Given {
+    /// The present time.
     pub now: Timestamp,
-    /// Until when a lease that is taken now lasts.
+    /// When a lease ends that is taken now.
     pub ends_at: Timestamp,
-    /// How many letters a part that is begun now may have.
+    /// The most letters that a part may have that begins now.
     pub letters: u64,
 }
 
-/// A worker on a run, until it has nothing to do there.
+/// A worker on a run, until nothing is left for it to do there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Worker {
     name: String,
@@ -100,7 +127,7 @@ pub struct Worker {
     step: Step,
 }
 
-/// What it does, and what it knows for it.
+/// What the worker waits for, and what it knows for that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Step {
     ReadingRun,
@@ -111,20 +138,20 @@ enum Step {
     Over,
 }
 
-/// One letter of the part that is being gone through.
+/// One letter of the part that the worker goes through.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct InPart {
     id: LetterId,
     planned: u64,
-    /// As far as it is known.
+    /// The letter as it was last read or written; `None` if it must be read again.
     letter: Option<Letter>,
-    /// What its queue said of it in this worker's life.
+    /// What the queue last answered this worker about its message.
     sent: Option<Sent>,
-    /// It is not in the store.
+    /// Whether the store has no such letter.
     is_gone: bool,
 }
 
-/// What is to be done with a letter.
+/// What is to be done next with a letter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Todo {
     Read,
@@ -135,7 +162,7 @@ enum Todo {
     Skip,
 }
 
-/// In this order, for all letters of a part at once.
+/// These are done in this order, each for all letters of a part at once.
 const ORDER: [Todo; 4] = [Todo::Read, Todo::Claim, Todo::Send, Todo::GiveBack];
 
 impl InPart {
@@ -154,8 +181,12 @@ impl InPart {
         if is_as_planned && run.state != RunState::Cancelling {
             return Todo::Claim;
         }
-        // It has come back, or others have redriven it, since this run sent it.
+        // If the run is in its history, this run sent it, and it has come back or was redriven by others since.
         if letter.runs.contains(run_id) { Todo::Count } else { Todo::Skip }
+    }
+
+    fn unread(id: LetterId, planned: u64) -> Self {
+        Self { id, planned, letter: None, sent: None, is_gone: false }
     }
 
     fn event(todo: Todo, run_id: &RunId) -> LetterEvent {
@@ -164,15 +195,27 @@ impl InPart {
             _ => LetterEvent::Claim { run: run_id.clone() },
         }
     }
+
+    fn sending(&self) -> Option<Sending> {
+        let redrive = self.letter.as_ref()?.redrive()?;
+        Some(Sending { letter: self.id.clone(), redrive })
+    }
+
+    fn replacement(&self, todo: Todo, run_id: &RunId) -> Option<LetterReplacement> {
+        let held = self.letter.as_ref()?;
+        let to = step_letter(held, Self::event(todo, run_id)).ok()?;
+        Some(LetterReplacement { letter: self.id.clone(), expected: held.version, to })
+    }
 }
 
 impl Worker {
+    /// A worker with a name that no other worker has.
     #[must_use]
     pub fn new(name: &str, run: RunId) -> Self {
         Self { name: name.to_owned(), run_id: run, step: Step::ReadingRun }
     }
 
-    /// What to ask for next; `None`: nothing is left to be done here.
+    /// What to ask for next; `None` if nothing is left to do.
     #[must_use]
     pub fn next_request(&self) -> Option<Request> {
         Some(match &self.step {
@@ -187,8 +230,7 @@ impl Worker {
     }
 
     fn next_todo(&self, run: &Run, part: &[InPart]) -> Option<Todo> {
-        let is_left = |todo: &Todo| part.iter().any(|it| it.todo(&self.run_id, run) == *todo);
-        ORDER.into_iter().find(is_left)
+        ORDER.into_iter().find(|todo| part.iter().any(|it| it.todo(&self.run_id, run) == *todo))
     }
 
     fn request_in_part(&self, run: &Run, part: &[InPart]) -> Option<Request> {
@@ -196,25 +238,14 @@ impl Worker {
         let letters = part.iter().filter(|it| it.todo(&self.run_id, run) == todo);
         Some(match todo {
             Todo::Read => Request::ReadLetters(letters.map(|it| it.id.clone()).collect()),
-            Todo::Send => {
-                let sending = |it: &InPart| {
-                    let redrive = it.letter.as_ref()?.redrive()?;
-                    Some(Sending { letter: it.id.clone(), redrive })
-                };
-                Request::Send(letters.filter_map(sending).collect())
-            }
-            Todo::Claim | Todo::GiveBack | Todo::Count | Todo::Skip => {
-                let replacement = |it: &InPart| {
-                    let held = it.letter.as_ref()?;
-                    let to = step_letter(held, InPart::event(todo, &self.run_id)).ok()?;
-                    Some(LetterReplacement { letter: it.id.clone(), expected: held.version, to })
-                };
-                Request::ReplaceLetters(letters.filter_map(replacement).collect())
-            }
+            Todo::Send => Request::Send(letters.filter_map(InPart::sending).collect()),
+            Todo::Claim | Todo::GiveBack | Todo::Count | Todo::Skip => Request::ReplaceLetters(
+                letters.filter_map(|it| it.replacement(todo, &self.run_id)).collect(),
+            ),
         })
     }
 
-    /// Takes the answer to what was asked last.
+    /// Takes the answer to the last request.
     pub fn apply_answer(&mut self, answer: Answer, given: Given) {
         let step = std::mem::replace(&mut self.step, Step::Over);
         self.step = match (step, answer) {
@@ -225,27 +256,24 @@ impl Worker {
             (Step::MovingOn { to, .. }, Answer::RunReplaced(RunReplaced::Written)) => {
                 self.take(to, given)
             }
-            // A part that was counted already, be it by this very write, is not counted again.
+            // If the position has moved, the part is counted already, perhaps by this very write.
             (Step::MovingOn { run, to }, Answer::RunReplaced(RunReplaced::Conflict(found)))
                 if found.position == run.position =>
             {
                 self.move_on_from(found, to.sent - run.sent, to.skipped - run.skipped, given)
             }
             (Step::ReadingPart { run }, Answer::Part(letters)) => {
-                let unread = |(id, planned)| InPart {
-                    id,
-                    planned,
-                    letter: None,
-                    sent: None,
-                    is_gone: false,
-                };
-                self.in_part(run, letters.into_iter().map(unread).collect(), given)
+                let mut part = Vec::with_capacity(letters.len());
+                for PlannedLetter { id, version } in letters {
+                    part.push(InPart::unread(id, version));
+                }
+                self.in_part(run, part, given)
             }
             (Step::InPart { run, mut part }, answer) => {
                 self.take_answer_of_letters(&run, &mut part, answer);
                 self.in_part(run, part, given)
             }
-            // What is in the store by now says what to do.
+            // The answer was lost, or another worker acted. The stored run says what to do.
             (
                 Step::ReadingRun
                 | Step::Taking { .. }
@@ -281,7 +309,7 @@ impl Worker {
                 for (it, sent) in asked.zip(sent) {
                     it.sent = Some(sent);
                     if sent == Sent::Unknown {
-                        // Others may have changed it meanwhile.
+                        // Others may have changed the letter meanwhile.
                         it.letter = None;
                     }
                 }
@@ -299,7 +327,7 @@ impl Worker {
                 }
             }
             (Todo::Read, _) => {}
-            // Read again, and done again if need be.
+            // The outcome is not known: the letters are read again, and what is still to be done is done again.
             (_, _) => {
                 for it in asked {
                     it.letter = None;
@@ -308,21 +336,20 @@ impl Worker {
         }
     }
 
-    /// Moves on once nothing is left to be done with any letter of the part.
+    /// Moves on once nothing is left to do with any letter of the part.
     fn in_part(&self, run: Run, part: Vec<InPart>, given: Given) -> Step {
         if self.next_todo(&run, &part).is_some() {
             return Step::InPart { run, part };
         }
         let counted = part.iter().filter(|it| it.todo(&self.run_id, &run) == Todo::Count).count();
-        let count = |letters: usize| u64::try_from(letters).unwrap_or(u64::MAX);
-        self.move_on_from(run, count(counted), count(part.len() - counted), given)
+        self.move_on_from(run, counted as u64, (part.len() - counted) as u64, given)
     }
 
     fn move_on_from(&self, run: Run, sent: u64, skipped: u64, given: Given) -> Step {
         let event = RunEvent::MoveOn { worker: self.name.clone(), sent, skipped };
         match step_run(&run, event, given.now) {
             Ok(to) if run.state != RunState::Done => Step::MovingOn { run, to },
-            // Another worker has gone on from here: it counts what was sent.
+            // Another worker has gone on from here, and counts what was sent.
             _ => Step::Over,
         }
     }

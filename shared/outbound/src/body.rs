@@ -1,4 +1,4 @@
-//! An answer's body: read up to a limit, and decoded up to the same.
+//! Reads and decodes the body of an answer. One limit holds for the bytes that arrive and for the decoded ones.
 
 use std::io::Read as _;
 
@@ -11,15 +11,15 @@ use hyper::body::Incoming;
 
 use crate::BodyError;
 
-/// The longest answer of a service that is read.
+/// The longest answer that is read from a service.
 pub(crate) const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// How a body is coded: <https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1>.
+/// The content coding of a body: <https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1>.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Coding {
     Identity,
     Gzip,
-    /// One that was not asked for.
+    /// A coding that the request did not accept.
     Other(String),
 }
 
@@ -39,10 +39,10 @@ impl Coding {
     }
 }
 
-/// As it is sent and as it is decoded, in at most so many bytes.
+/// Reads and decodes a body, each up to `limit` bytes.
 ///
 /// # Errors
-/// [`BodyError`].
+/// When it is longer, broke off, or cannot be decoded.
 pub(crate) async fn read(body: Incoming, coding: Coding, limit: usize) -> Result<Bytes, BodyError> {
     let sent = match Limited::new(body, limit).collect().await {
         Ok(body) => body.to_bytes(),
@@ -52,7 +52,7 @@ pub(crate) async fn read(body: Incoming, coding: Coding, limit: usize) -> Result
         Err(_) => return Err(BodyError::BrokenOff),
     };
     match coding {
-        // The answers to HEAD, and 204 and 304, have none.
+        // The answers to HEAD, and those with status 204 or 304, have no body, whatever their headers say.
         _ if sent.is_empty() => Ok(sent),
         Coding::Identity => Ok(sent),
         Coding::Gzip => gunzip(&sent, limit),
@@ -64,8 +64,9 @@ fn gunzip(sent: &[u8], limit: usize) -> Result<Bytes, BodyError> {
     let mut decoded = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
     let mut reader = MultiGzDecoder::new(sent).take(most.saturating_add(1));
-    let malformed = |_| BodyError::Coding { coding: "gzip".to_owned() };
-    reader.read_to_end(&mut decoded).map_err(malformed)?;
+    if reader.read_to_end(&mut decoded).is_err() {
+        return Err(BodyError::Coding { coding: "gzip".to_owned() });
+    }
     if decoded.len() > limit {
         return Err(BodyError::TooLong { limit });
     }

@@ -1,10 +1,11 @@
-//! The port over hyper.
+//! The port [`HttpClient`], implemented with hyper.
 
-use std::io;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -20,47 +21,42 @@ use crate::reach::Reach;
 use crate::retry_after::retry_after;
 use crate::{Answer, BodyError, HttpClient, Request, RequestError};
 
-/// A client with one pool of kept-alive connections.
+/// An HTTP client with kept-alive connections.
 pub struct Client {
-    pool: Connections,
+    reach: Reach,
+    plain: Pool<GuardedConnector, Full<Bytes>>,
+    /// The connections over TLS, or why there can be none. The first of them loads the system's root certificates.
+    tls: OnceLock<Result<TlsPool, RequestError>>,
 }
 
-enum Connections {
-    /// Nobody needs TLS: its roots are not loaded.
-    Plain(Pool<GuardedConnector, Full<Bytes>>),
-    Tls(Pool<HttpsConnector<GuardedConnector>, Full<Bytes>>),
-}
+type TlsPool = Pool<HttpsConnector<GuardedConnector>, Full<Bytes>>;
 
 impl Client {
-    /// # Errors
-    /// When TLS is needed and the system has no root certificates.
-    pub fn new(needs_tls: bool, reach: Reach) -> io::Result<Self> {
-        let builder = Pool::builder(TokioExecutor::new());
-        let pool = if needs_tls {
-            let connector = HttpsConnectorBuilder::new()
-                .with_provider_and_native_roots(ring::default_provider())?
-                .https_or_http()
-                .enable_http1();
-            let connector = connector.wrap_connector(GuardedConnector::below_tls(reach));
-            Connections::Tls(builder.build(connector))
-        } else {
-            Connections::Plain(builder.build(GuardedConnector::plain(reach)))
-        };
-        Ok(Self { pool })
+    /// A client that connects only to addresses within `reach`.
+    #[must_use]
+    pub fn new(reach: Reach) -> Self {
+        let plain = Pool::builder(TokioExecutor::new()).build(GuardedConnector::plain(reach));
+        Self { reach, plain, tls: OnceLock::new() }
     }
 
-    /// As far as its body.
+    fn tls(&self) -> Result<&TlsPool, RequestError> {
+        self.tls.get_or_init(|| tls_pool(self.reach)).as_ref().map_err(Clone::clone)
+    }
+
+    /// Sends a request, and returns its answer before the body is read. The request accepts gzip unless its headers say
+    /// otherwise.
     async fn response(&self, request: Request) -> Result<http::Response<Incoming>, RequestError> {
         let Request { method, url, headers, body } = request;
-        let mut asked = http::Request::new(Full::new(body));
-        *asked.method_mut() = method;
-        *asked.uri_mut() = url.parse().map_err(|_| RequestError::Url)?;
-        *asked.headers_mut() = headers;
+        let mut outgoing = http::Request::new(Full::new(body));
+        *outgoing.method_mut() = method;
+        *outgoing.uri_mut() = url.parse().map_err(|_| RequestError::Url)?;
+        *outgoing.headers_mut() = headers;
         let gzip = HeaderValue::from_static("gzip");
-        asked.headers_mut().entry(ACCEPT_ENCODING).or_insert(gzip);
-        let response = match &self.pool {
-            Connections::Plain(pool) => pool.request(asked).await,
-            Connections::Tls(pool) => pool.request(asked).await,
+        outgoing.headers_mut().entry(ACCEPT_ENCODING).or_insert(gzip);
+        let response = if outgoing.uri().scheme() == Some(&Scheme::HTTPS) {
+            self.tls()?.request(outgoing).await
+        } else {
+            self.plain.request(outgoing).await
         };
         response.map_err(|error| {
             if let Some(forbidden) = forbidden(&error) {
@@ -71,20 +67,32 @@ impl Client {
     }
 }
 
+fn tls_pool(reach: Reach) -> Result<TlsPool, RequestError> {
+    let builder = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(ring::default_provider())
+        .map_err(|error| RequestError::Certificates { problem: error.to_string() })?;
+    let connector =
+        builder.https_only().enable_http1().wrap_connector(GuardedConnector::below_tls(reach));
+    Ok(Pool::builder(TokioExecutor::new()).build(connector))
+}
+
 /// An answer with all of its headers.
 #[derive(Debug)]
 pub struct Response {
+    /// The HTTP status.
     pub status: u16,
+    /// All headers, as they were sent.
     pub headers: HeaderMap,
+    /// The decoded body, or why it cannot be read.
     pub body: Result<Bytes, BodyError>,
 }
 
 impl Client {
-    /// Sends a request, and waits no longer than `limit` for the whole of its answer, of which no more than
-    /// `most_bytes` are read.
+    /// Sends a request, and waits up to `limit` for the whole answer. Up to `most_bytes` of its body are read. A body
+    /// that cannot be read is an error in [`Response::body`] only, since the status is known by then.
     ///
     /// # Errors
-    /// [`RequestError`].
+    /// When there is no status.
     pub async fn fetch(
         &self,
         request: Request,
@@ -92,12 +100,14 @@ impl Client {
         most_bytes: usize,
     ) -> Result<Response, RequestError> {
         let (ends_at, limit_ms) = (Instant::now() + limit, limit.as_millis());
-        let response = timeout_at(ends_at, self.response(request)).await;
-        let response = response.map_err(|_| RequestError::TimedOut { limit_ms })??;
-        let (parts, body) = response.into_parts();
+        let response = timeout_at(ends_at, self.response(request))
+            .await
+            .map_err(|_| RequestError::TimedOut { limit_ms })??;
+        let (parts, incoming) = response.into_parts();
         let coding = Coding::of(&parts.headers);
-        let body = timeout_at(ends_at, read(body, coding, most_bytes)).await;
-        let body = body.unwrap_or(Err(BodyError::TimedOut { limit_ms }));
+        let body = timeout_at(ends_at, read(incoming, coding, most_bytes))
+            .await
+            .unwrap_or(Err(BodyError::TimedOut { limit_ms }));
         Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }

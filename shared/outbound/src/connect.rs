@@ -1,8 +1,8 @@
-//! Connections, made only to addresses that may be asked.
+//! Connects only to addresses within a client's [`Reach`].
 //!
-//! A name is checked by the addresses that the connection is then made to: a check of its own before
-//! would leave time for the name to change. An address in the URL is resolved by nobody, and is checked as it
-//! is; its other spellings (`2130706433`, `0177.1`) are names to the connector, which the system resolves.
+//! A name is checked by the addresses that the connection is made to. After a separate check beforehand, the name could
+//! resolve to another address. A URL whose host is an address is not resolved, so the address itself is checked. Other
+//! spellings of an address (`2130706433`, `0177.1`) are names to the connector, which the system resolves.
 
 use std::error::Error;
 use std::future::Future;
@@ -23,7 +23,7 @@ use crate::reach::{Forbidden, Reach};
 type BoxError = Box<dyn Error + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// Resolves names, and leaves out what no request may go to.
+/// Resolves names, and leaves out addresses that are not within reach.
 #[derive(Clone, Debug)]
 pub(crate) struct GuardedResolver<R> {
     inner: R,
@@ -64,7 +64,7 @@ where
     }
 }
 
-/// Connects to hosts that may be asked.
+/// Connects to hosts within reach.
 #[derive(Clone, Debug)]
 pub(crate) struct GuardedConnector {
     inner: HttpConnector<GuardedResolver<GaiResolver>>,
@@ -72,13 +72,13 @@ pub(crate) struct GuardedConnector {
 }
 
 impl GuardedConnector {
-    /// For plain HTTP.
+    /// A connector for plain HTTP.
     pub(crate) fn plain(reach: Reach) -> Self {
         let resolver = GuardedResolver { inner: GaiResolver::new(), reach };
         Self { inner: HttpConnector::new_with_resolver(resolver), reach }
     }
 
-    /// For what is below TLS, too.
+    /// A connector for `https://` too, below the one that adds TLS.
     pub(crate) fn below_tls(reach: Reach) -> Self {
         let mut connector = Self::plain(reach);
         connector.inner.enforce_http(false);
@@ -104,12 +104,12 @@ impl Service<Uri> for GuardedConnector {
     }
 }
 
-/// The address that is the URL's host, if it is one: read as the connector below reads it.
+/// The host of a URL if it is an address. It is parsed as the connector below parses it.
 fn literal(url: &Uri) -> Option<IpAddr> {
     url.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// The address that a connection was not made to, if that is why there is none.
+/// The forbidden address, if it is the reason why there is no connection.
 pub(crate) fn forbidden(error: &(dyn Error + 'static)) -> Option<Forbidden> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers the same addresses whatever the name.
+    /// Resolves every name to the same addresses.
     struct Fixed(Vec<SocketAddr>);
 
     impl Service<Name> for Fixed {

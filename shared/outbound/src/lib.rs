@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod body;
 mod client;
@@ -26,58 +27,91 @@ pub use headers::{FilledHeaders, HeaderError, HeaderTemplates, Unbound};
 pub use reach::Reach;
 pub use secrets::{SecretStore, SecretText, Secrets};
 
+/// An HTTP request.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// The method, such as `POST`.
     pub method: Method,
+    /// The absolute URL, percent-encoded.
     pub url: String,
+    /// The headers. `host` and `content-length` are added when the request is sent.
     pub headers: HeaderMap,
+    /// The body; empty if there is none.
     pub body: Bytes,
 }
 
-/// An answer, whatever its status.
+/// The answer to a request, with any status.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// The HTTP status.
     pub status: u16,
-    /// How long the service asks to be left alone.
+    /// How long the service asks to be left alone, by its header `Retry-After`; `None` without that header.
     pub retry_after: Option<Duration>,
+    /// The decoded body, or why it cannot be read.
     pub body: Result<Bytes, BodyError>,
 }
 
-/// A body cannot be read. The status that came before it stands.
+/// Why a body cannot be read. The status, which came before it, is valid all the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
+    /// The body is longer than the limit, as it was sent or after it was decoded.
     #[error("the answer is longer than {limit} bytes")]
-    TooLong { limit: usize },
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The connection ended before the body.
     #[error("the answer broke off")]
     BrokenOff,
+    /// The body did not end within the request's time limit.
     #[error("the answer did not end within {limit_ms} ms")]
-    TimedOut { limit_ms: u128 },
+    TimedOut {
+        /// The limit for the whole answer.
+        limit_ms: u128,
+    },
+    /// The body is malformed gzip, or has a content coding that the request did not accept.
     #[error("the answer cannot be decoded as {coding}; it may be as it is, or gzip")]
-    Coding { coding: String },
+    Coding {
+        /// The content codings, as the answer names them, in lowercase and at most 64 characters.
+        coding: String,
+    },
 }
 
-/// There is no answer.
+/// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// Nothing was sent: the URL is malformed.
     #[error("the URL is not one that can be asked")]
     Url,
-    /// Nothing was sent: the URL's host is this machine, its link or its metadata.
+    /// Nothing was sent: the URL's host is an address of this machine, its link or its metadata, or resolves to one.
     #[error("{address} is an address to which no request may go")]
-    Forbidden { address: IpAddr },
-    /// Nothing was sent.
+    Forbidden {
+        /// The address that the connection would have been made to.
+        address: IpAddr,
+    },
+    /// Nothing was sent: the URL needs TLS, and the system has no root certificates.
+    #[error("no root certificates: {problem}")]
+    Certificates {
+        /// The cause.
+        problem: String,
+    },
+    /// Nothing was sent: there is no connection.
     #[error("no connection")]
     Connection,
-    /// It may have arrived.
+    /// The connection broke off. The request may have arrived.
     #[error("the connection broke off")]
     BrokenOff,
-    /// It may have arrived.
+    /// There was no status in time. The request may have arrived.
     #[error("no answer within {limit_ms} ms")]
-    TimedOut { limit_ms: u128 },
+    TimedOut {
+        /// The limit for the whole answer.
+        limit_ms: u128,
+    },
 }
 
-/// The port to such services.
+/// The port to services that are not AWS's.
 pub trait HttpClient: Send + Sync {
-    /// Sends a request, and waits no longer than this for the whole of its answer.
+    /// Sends a request, and waits up to `limit` for the whole answer. An answer with any status is `Ok`.
     fn ask(
         &self,
         request: Request,
@@ -86,8 +120,9 @@ pub trait HttpClient: Send + Sync {
 }
 
 impl Answer {
-    /// What an answer means that says nothing of the event: the service is away, or busy. `who` is the
-    /// service, as a person knows it.
+    /// The failure of an answer whose status says nothing about the event: the service is unavailable (408, 425, 5xx)
+    /// or overloaded (429, 503 with `Retry-After`); `None` for any other status. `who` is the caller as failures name
+    /// it.
     #[must_use]
     pub fn outage(&self, who: &str) -> Option<Failure> {
         let reason = format!("{who}: HTTP {}", self.status);

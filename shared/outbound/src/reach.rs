@@ -1,16 +1,16 @@
-//! Where a request may go: to no address of this machine, its link or its cloud's metadata.
+//! The addresses that a request may go to: none of this machine, its link or its cloud's metadata.
 //!
-//! A contract's host is fixed text, but a name's owner chooses what it resolves to. Private addresses
-//! (10.0.0.0/8 and the like) are allowed: functions in a VPC have services there.
+//! A contract's host is fixed text, but the owner of the name decides what it resolves to. Private addresses
+//! (10.0.0.0/8 and the like) are allowed, since functions in a VPC have services there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether this machine's own addresses may be asked.
+/// Whether requests may go to this machine's own addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// As on AWS.
+    /// Requests go to other machines only, as on AWS.
     BeyondThisMachine,
-    /// As in the local emulation, whose services are on this machine.
+    /// Requests may go to loopback addresses too, as in the local emulation, whose services are on this machine.
     AndLoopback,
 }
 
@@ -20,9 +20,9 @@ pub enum Reach {
 pub(crate) struct Forbidden(pub(crate) IpAddr);
 
 impl Reach {
-    /// That of a function whose AWS services are at `endpoint` (`AWS_ENDPOINT_URL`): loopback may be asked
-    /// where AWS's services are there too. On AWS that cannot be by accident: such a function would reach
-    /// neither its queue nor anything else.
+    /// The reach of a function whose AWS services are at `endpoint` (`AWS_ENDPOINT_URL`; `None` on AWS). Loopback is
+    /// within reach if the endpoint is there. On AWS that cannot happen by accident, since a function with such an
+    /// endpoint would not reach its queues.
     #[must_use]
     pub fn beside(endpoint: Option<&str>) -> Self {
         let host = endpoint.and_then(host).unwrap_or_default();
@@ -32,7 +32,7 @@ impl Reach {
     }
 
     /// # Errors
-    /// [`Forbidden`].
+    /// When no request may go to the address.
     pub(crate) fn check(self, address: IpAddr) -> Result<(), Forbidden> {
         let allows_loopback = self == Self::AndLoopback;
         let is_forbidden = match address.to_canonical() {
@@ -45,7 +45,7 @@ impl Reach {
     }
 }
 
-/// The host of a URL, an IPv6 address without its brackets.
+/// The host of a URL. An IPv6 address has no brackets.
 fn host(url: &str) -> Option<&str> {
     let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
     match authority.strip_prefix('[') {
@@ -54,15 +54,15 @@ fn host(url: &str) -> Option<&str> {
     }
 }
 
-/// "This network", loopback, link-local (with the metadata at 169.254.169.254), multicast and reserved:
-/// <https://www.iana.org/assignments/iana-ipv4-special-registry>.
+/// Whether an address is of "this network", loopback, link-local (with the metadata at 169.254.169.254), multicast or
+/// reserved: <https://www.iana.org/assignments/iana-ipv4-special-registry>.
 fn is_forbidden_v4(address: Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
     first == 0 || address.is_loopback() || address.is_link_local() || first >= 224
 }
 
-/// Unspecified, loopback, link-local, multicast, the metadata of EC2 (fd00:ec2::/32), and whatever stands
-/// for an IPv4 address that is forbidden:
+/// Whether an address is unspecified, loopback, link-local, multicast, of EC2's metadata (fd00:ec2::/32), or stands for
+/// an IPv4 address that is forbidden:
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>,
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>.
 fn is_forbidden_v6(address: Ipv6Addr) -> bool {
@@ -76,17 +76,16 @@ fn is_forbidden_v6(address: Ipv6Addr) -> bool {
         || embedded_v4(segments).is_some_and(is_forbidden_v4)
 }
 
-/// The IPv4 address that a translator or tunnel would go on to: IPv4-compatible (`::a.b.c.d`), NAT64
-/// (64:ff9b::/96, RFC 6052) and 6to4 (2002::/16, RFC 3056).
+/// The IPv4 address that a translator or a tunnel would forward to: of an IPv4-compatible address (`::a.b.c.d`), NAT64
+/// (64:ff9b::/96, RFC 6052) or 6to4 (2002::/16, RFC 3056).
 fn embedded_v4(segments: [u16; 8]) -> Option<Ipv4Addr> {
-    let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match segments {
-        [0, 0, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            Some(v4(high, low))
-        }
-        [0x2002, high, low, ..] => Some(v4(high, low)),
-        _ => None,
-    }
+    let (high, low) = match segments {
+        [0, 0, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
 }
 
 #[cfg(test)]
@@ -101,7 +100,7 @@ mod tests {
         }
     }
 
-    /// Each as whoever writes an attack would: plain, mapped, compatible, by NAT64 and by 6to4.
+    /// The spellings that an attacker would use: plain, mapped, compatible, NAT64 and 6to4.
     const LOOPBACK: [&str; 4] = ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1"];
     const NEVER: [&str; 20] = [
         "0.0.0.0",

@@ -1,21 +1,25 @@
-//! `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+//! The header `Retry-After`, which holds seconds or a date (RFC 9110, section 10.2.3).
 
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{DATE, HeaderName, RETRY_AFTER};
 use httpdate::parse_http_date;
 
-/// How long an answer asks to wait. A date is counted from the answer's own `Date`, so that no other
-/// clock need agree with the service's; without one it says nothing.
+/// How long an answer asks to wait. The time until a date counts from the answer's own `Date`, so that the service's
+/// clock need not agree with ours. A date in an answer without `Date` is ignored.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let asked = text(RETRY_AFTER)?;
+    let asked = text(headers, RETRY_AFTER)?;
     if let Ok(seconds) = asked.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let (until, sent) = (parse_http_date(asked).ok()?, parse_http_date(text(DATE)?).ok()?);
+    let until = parse_http_date(asked).ok()?;
+    let sent = parse_http_date(text(headers, DATE)?).ok()?;
     Some(until.duration_since(sent).unwrap_or_default())
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
 }
 
 #[cfg(test)]

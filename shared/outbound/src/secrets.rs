@@ -1,5 +1,5 @@
-//! Secrets by name: read at first use, kept for a while, and read again when a service no longer takes
-//! them, so that a rotation causes no outage.
+//! Secrets by name. A secret is read at its first use and kept for a while. It is read again when a service refuses it,
+//! so that a rotation causes no outage.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,30 +14,31 @@ use tokio::time::{Instant, timeout};
 
 use crate::headers::{FilledHeaders, HeaderTemplates};
 
-/// How long a secret counts as current. A rotation does not wait for it: see [`Secrets::renew`].
+/// How long a secret counts as current. A rotation takes effect earlier: see [`Secrets::renew`].
 const KEPT_FOR: Duration = Duration::from_secs(300);
 
-/// Between two readings that a refusal causes, of one secret: wrong credentials must not become as many
-/// calls as there are events.
+/// The shortest time between two reads of one secret that a refusal causes. Otherwise wrong credentials would cause a
+/// read for each event.
 const BETWEEN_RENEWALS: Duration = Duration::from_secs(5);
 
-/// How long it is left alone after a reading that failed, where what is kept will do.
+/// How long the store is not asked again after a read that failed, if there is an older text to use.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
-/// The port to where secrets are kept.
+/// The port to the store of secrets.
 pub trait SecretStore: Send + Sync {
-    /// The current text of the secret that references call so.
+    /// The current text of the secret that references name so, without the stack's prefix.
     ///
     /// # Errors
-    /// When there is none, or it could not be read. No reason shows what it holds.
+    /// When there is no such secret, or it could not be read. No reason shows what a secret holds.
     fn read(&self, name: &str) -> impl Future<Output = Result<SecretText, Failure>> + Send;
 }
 
-/// The text of a secret. Nothing shows it by accident.
+/// The text of a secret. Its debug output does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(String);
 
 impl SecretText {
+    /// `text` is the whole secret, of which a reference may name a member.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
@@ -56,7 +57,7 @@ pub struct Secrets<S> {
     kept: Mutex<BTreeMap<String, Arc<Entry>>>,
 }
 
-/// One secret; who reads it holds the lock, so that all who need it read it once.
+/// One secret. The lock is held while the secret is read, so that all callers that need it share one read.
 type Entry = tokio::sync::Mutex<Kept>;
 
 #[derive(Default)]
@@ -68,21 +69,23 @@ struct Kept {
 #[derive(Clone)]
 struct Version {
     text: SecretText,
-    /// Counts the texts that this environment has seen of it.
+    /// The number of different texts that this environment has seen of the secret.
     number: u64,
-    /// When it is to be read again.
+    /// When the secret has to be read again.
     fresh_until: Instant,
 }
 
 impl<S: SecretStore> Secrets<S> {
+    /// Nothing is read before a header needs it.
     pub fn new(store: S) -> Self {
         Self { store, kept: Mutex::default() }
     }
 
-    /// The headers of one attempt, with what the secrets are now.
+    /// The headers of one attempt, with the current secrets.
     ///
     /// # Errors
-    /// When a secret cannot be read within `limit`, or does not fit: nothing that an event is to blame for.
+    /// When a secret cannot be read within `limit`, or no header can hold it. The failure is transient, since the event
+    /// is not its cause.
     pub async fn fill(
         &self,
         templates: &HeaderTemplates,
@@ -113,8 +116,8 @@ impl<S: SecretStore> Secrets<S> {
         Ok(filled)
     }
 
-    /// Whether another attempt has other secrets to send than those that a service did not take (401 or
-    /// 403). Reads each of them again, at most once in five seconds.
+    /// Reads the secrets again that a service has refused (401 or 403), each at most once in five seconds. Returns
+    /// whether any of them has changed, so that another attempt would send other secrets.
     pub async fn renew(&self, refused: &FilledHeaders) -> bool {
         let mut has_changed = false;
         for (name, number) in &refused.used {
@@ -143,7 +146,8 @@ impl<S: SecretStore> Secrets<S> {
         }
     }
 
-    /// What is kept, or what is read now. What is kept outlives a store that is away.
+    /// The text that is kept while it is current, or else the one that is read now. If the store is unavailable, the
+    /// kept text is used for longer.
     async fn current(&self, name: &str) -> Result<Version, Failure> {
         let entry = self.entry(name);
         let mut kept = entry.lock().await;
@@ -169,7 +173,7 @@ impl<S: SecretStore> Secrets<S> {
 }
 
 impl Kept {
-    /// Keeps what was read: a new version only if the text is another.
+    /// Keeps the text that was read. It is a new version only if it differs from the text before.
     fn put(&mut self, text: SecretText) -> Version {
         let number = match &self.current {
             Some(version) if version.text == text => version.number,
@@ -182,10 +186,10 @@ impl Kept {
     }
 }
 
-/// The text that a reference means: the whole secret, or a member of the JSON object that it is.
+/// The text that a reference names: the whole secret, or a member of it, if it is a JSON object.
 fn member(secret: &SecretText, reference: &SecretReference) -> Result<String, Failure> {
     let Some(field) = &reference.field else { return Ok(secret.0.clone()) };
-    // Its error would quote the text.
+    // The parser's error is not shown, since it would quote the text.
     let Ok(Value::Object(mut members)) = serde_json::from_str(&secret.0) else {
         return Err(unusable_secret(reference, "is no JSON object"));
     };

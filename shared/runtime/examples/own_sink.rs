@@ -50,7 +50,7 @@ impl<Q: Queue> LeasedSink for Announce<Q> {
 
 async fn run() -> Result<(), Error> {
     let settings = Settings::read(&Process)?;
-    let contracts = sluicegate_runtime::load_contracts(&settings.contracts_dir)?;
+    let contracts = sluicegate_runtime::open_contracts(&settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
     let store = ClaimStore::new(&sdk, required(&Process, "DEDUPE_TABLE", "the name of a table")?);

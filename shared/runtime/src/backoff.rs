@@ -12,27 +12,27 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(15 * 60);
 const SHORTEST_DELAY: Duration = Duration::from_secs(1);
 
 /// A transient failure is tried for at least this long before its record becomes a dead letter, with the
-/// `MAX_RECEIVE_COUNT` of the template. Most incidents are noticed and mended sooner.
+/// `MAX_RECEIVE_COUNT` of the template. Most incidents are noticed and fixed sooner.
 #[cfg(test)]
 const LEAST_RETRY_TIME: Duration = Duration::from_secs(45 * 60);
 
 const RETRIES: Backoff = Backoff { first: Duration::from_secs(2), longest: LONGEST };
 
-/// The wait before a message is received again, from how often it was received so far (at least 1):
-/// between a half and the whole of `2 s · 2^(receives - 1)`, at most 15 minutes.
+/// The wait before a message is received again, from how often it was received so far (at least 1). It is between half
+/// and all of `2 s · 2^(receives - 1)`, and at most 15 minutes.
 ///
-/// The jitter follows from the message's id. So the messages that failed together spread out.
+/// The jitter is derived from the message's id, so that messages that failed together spread out.
 #[must_use]
-pub fn retry_delay(receives: u32, message_id: &str) -> Duration {
+pub(crate) fn retry_delay(receives: u32, message_id: &str) -> Duration {
     RETRIES.wait(receives, message_id)
 }
 
-/// The delay of a parked message that has to wait for `wait`. It is up to a tenth longer than that, at
-/// least a second and at most [`LONGEST`].
+/// The delay of a parked message that has to wait for `wait`. It is up to a tenth longer than that, at least a second
+/// and at most [`LONGEST`].
 ///
-/// All messages that wait for one dependency were given the same time. The messages are spread over a
-/// tenth of the wait, so that they do not all call the dependency in the second in which it is back. A
-/// message that waits for longer than one delay comes back early instead, so that it stays spread.
+/// All messages that wait for one dependency were given the same time. They are spread over a tenth of the wait, so
+/// that they do not all call the dependency in the second in which it is available again. If the wait is longer than
+/// one delay, the message comes back early instead, so that it stays spread.
 #[must_use]
 pub(crate) fn parking_delay(wait: Duration, message_id: &str, parks: u32) -> Duration {
     let wait = wait.max(SHORTEST_DELAY);
@@ -57,20 +57,21 @@ mod tests {
         }
     }
 
-    /// The receives that the template allows: the waits between them, as short as jitter makes them.
+    fn shortest_delay(receives: u32) -> Duration {
+        let ids = (0..2_000).map(|n| format!("message-{n}"));
+        ids.map(|id| retry_delay(receives, &id)).min().unwrap()
+    }
+
+    /// Adds up the waits between the receives that the template allows, each as short as jitter makes it.
     #[test]
     fn the_template_s_receives_take_at_least_forty_five_minutes() {
         let template = include_str!("../../../template.yaml");
         let declared = template.split("  MaxReceiveCount:\n").nth(1).unwrap();
         let default = declared.lines().find_map(|line| line.trim().strip_prefix("Default: "));
         let receives: u32 = default.unwrap().trim_matches('\'').parse().unwrap();
-        let shortest = |receives| {
-            let ids = (0..2_000).map(|n| format!("message-{n}"));
-            ids.map(|id| retry_delay(receives, &id)).min().unwrap()
-        };
-        let waits: Duration = (1..receives).map(shortest).sum();
+        let waits: Duration = (1..receives).map(shortest_delay).sum();
         assert!(waits >= LEAST_RETRY_TIME, "{receives} receives take {waits:?}");
-        let fewer: Duration = (1..receives - 1).map(shortest).sum();
+        let fewer: Duration = (1..receives - 1).map(shortest_delay).sum();
         assert!(fewer < LEAST_RETRY_TIME, "{} receives would do", receives - 1);
     }
 

@@ -1,9 +1,9 @@
-//! The batch loop: an SQS batch in, `batchItemFailures` out.
+//! The batch loop: it takes an SQS batch and answers with `batchItemFailures`.
 //!
-//! The one place where a failure's kind becomes an action ([`wait`] decides, [`settle`] acts). Every record
-//! ends in one of four ways: done (acknowledged), dead-lettered with its reason (acknowledged after the
-//! dead letter was sent), parked (acknowledged after its copy was sent), or returned to its queue. What is
-//! not acknowledged cannot be lost.
+//! This is the only place where the kind of a failure becomes an action: [`wait`] decides and [`settle`] acts. Each
+//! record ends in one of four ways. It is done (acknowledged), dead-lettered with its reason (acknowledged after the
+//! dead letter was sent), parked (acknowledged after its copy was sent), or returned to its queue. A record that is not
+//! acknowledged cannot be lost.
 
 mod settle;
 mod wait;
@@ -25,6 +25,7 @@ use crate::{
 /// The answer to Lambda: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BatchResponse {
+    /// The records that Lambda is to leave in their queue. It deletes all others.
     #[serde(rename = "batchItemFailures")]
     pub failures: Vec<BatchItemFailure>,
 }
@@ -32,6 +33,7 @@ pub struct BatchResponse {
 /// One record that stays in its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BatchItemFailure {
+    /// The message id under which Lambda received the record. For a parked copy it is the id of the copy.
     #[serde(rename = "itemIdentifier")]
     pub message_id: String,
 }
@@ -80,11 +82,15 @@ impl Policy {
     }
 }
 
-/// A stage, its queue, and what to do with what fails.
+/// A stage, its queue, and what happens to records that fail.
 pub struct Batches<S, Q> {
+    /// What is done to each record.
     pub stage: S,
+    /// Sends parked copies, and hides records in their queue.
     pub queue: Q,
+    /// Where records go that are given up.
     pub dead_letters: DeadLetterQueue<Q>,
+    /// The limits and rules for the records.
     pub policy: Policy,
 }
 
@@ -109,7 +115,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             let returned = self.run_wave(wave, deadline, &mut tally).await;
             for record in returned {
                 if let Some(group) = &record.group {
-                    // The group stops at its first failure: what follows is returned untouched.
+                    // The group stops at its first failure. The records after it are returned untouched.
                     for later in &mut waves {
                         for follower in later.extract_if(.., |r| r.group.as_ref() == Some(group)) {
                             tally.untouched += 1;
@@ -217,7 +223,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             Ok(Ok(result)) => result,
             Ok(Err(panicked)) => {
                 let reason = "the record's processing panicked";
-                Err(panicked.at_its_place(Failure::permanent(Code::RecordPanicked, reason)))
+                Err(panicked.locate(Failure::permanent(Code::RecordPanicked, reason)))
             }
             Err(_elapsed) => {
                 let reason = format!("not processed within {} ms", limit.as_millis());
@@ -243,9 +249,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             Ok(Ok(results)) => {
                 unknown_commit(format!("{} results for {count} records", results.len()))
             }
-            Ok(Err(panicked)) => {
-                panicked.at_its_place(unknown_commit("the batch's commit panicked"))
-            }
+            Ok(Err(panicked)) => panicked.locate(unknown_commit("the batch's commit panicked")),
             Err(_elapsed) => unknown_commit("the batch's commit did not end in time"),
         };
         vec![Err(failure); count]

@@ -1,4 +1,4 @@
-//! The time, as a port.
+//! The port to the time.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,19 +12,20 @@ use crate::env::{Lookup, Process};
 use crate::names::any_number;
 use crate::random::RandomNumbers;
 
-/// What the local emulation sets for each environment it starts: what the environment's clock adds to its
-/// system's at the start, in milliseconds, before or behind. Not set on Lambda.
+/// The local emulation sets this variable for each environment that it starts. It holds how many milliseconds the
+/// emulation's clock was ahead of the system's at the start, or behind it. It is not set on Lambda.
 const VARIABLE: &str = "SLUICEGATE_CLOCK_OFFSET_MS";
-/// The custom member of an invocation's client context that says what it is by now; nothing, if it is not
-/// there. Believed only where the variable is set: on Lambda a client context is what any caller likes.
+/// The member of an invocation's client context (`custom`) that holds the present offset; the offset is 0 if it is
+/// missing. It counts only if the variable is set, because on Lambda any caller can send a client context.
 const MEMBER: &str = "sluicegate-clock-offset-ms";
 
-/// Tells the time; tests own theirs.
+/// Tells the time. Tests have clocks of their own.
 pub trait Clock: Send + Sync {
+    /// The present time.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's time. In the emulation, which skips times in which nothing happens, the emulation's.
+/// The time of the system. In the emulation, which skips times in which nothing happens, it is the emulation's time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -35,7 +36,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// What breakers need of the machine.
+/// The clock and the random numbers of breakers.
 impl Host for SystemClock {
     fn now(&self) -> Timestamp {
         Clock::now(self)
@@ -46,23 +47,23 @@ impl Host for SystemClock {
     }
 }
 
-/// This process's.
+/// The offset of this process.
 static OFFSET: LazyLock<Offset> = LazyLock::new(|| Offset::read(&Process));
 
-/// This process's.
+/// The random numbers of this process.
 static RANDOM_NUMBERS: LazyLock<RandomNumbers> =
     LazyLock::new(|| RandomNumbers::new(any_number(Clock::now(&SystemClock))));
 
-/// Takes over the time that an invocation comes with.
+/// Takes over the offset that an invocation carries.
 pub(crate) fn begin_invocation(context: &Context) {
     OFFSET.begin_invocation(context);
 }
 
-/// What is added to the system's time; `None` where nobody may say so.
+/// The offset in milliseconds; `None` outside the emulation.
 struct Offset(Option<AtomicI64>);
 
 impl Offset {
-    /// What is no number is not the emulation's.
+    /// Reads the variable. A value that is not a number was not set by the emulation.
     fn read(lookup: &dyn Lookup) -> Self {
         Self(lookup.get(VARIABLE).and_then(|text| text.parse().ok()).map(AtomicI64::new))
     }
@@ -73,9 +74,9 @@ impl Offset {
 
     fn begin_invocation(&self, context: &Context) {
         let Some(offset_ms) = &self.0 else { return };
-        let told = context.client_context.as_ref().and_then(|client| client.custom.get(MEMBER));
-        let told = told.and_then(|text| text.parse().ok()).unwrap_or(0);
-        offset_ms.store(told, Ordering::Relaxed);
+        let text = context.client_context.as_ref().and_then(|client| client.custom.get(MEMBER));
+        let sent_ms = text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        offset_ms.store(sent_ms, Ordering::Relaxed);
     }
 }
 
@@ -97,9 +98,9 @@ mod tests {
         Offset::read(&variables)
     }
 
-    /// An invocation whose client context says `told`.
-    fn invocation(told: Option<&str>) -> Context {
-        let custom: BTreeMap<&str, &str> = told.map(|text| (MEMBER, text)).into_iter().collect();
+    /// An invocation whose client context holds this offset.
+    fn invocation(offset: Option<&str>) -> Context {
+        let custom: BTreeMap<&str, &str> = offset.map(|text| (MEMBER, text)).into_iter().collect();
         let mut context = Context::default();
         context.client_context =
             serde_json::from_value(serde_json::json!({ "custom": custom })).unwrap();
@@ -124,13 +125,13 @@ mod tests {
     #[test]
     fn in_the_emulation_the_time_comes_with_each_invocation() {
         let offset = offset(Some("1500"));
-        for (told, expected_ms) in [(Some("62000"), 62_000), (Some("-7"), -7), (None, 0)] {
-            offset.begin_invocation(&invocation(told));
+        for (sent, expected_ms) in [(Some("62000"), 62_000), (Some("-7"), -7), (None, 0)] {
+            offset.begin_invocation(&invocation(sent));
             assert_eq!(offset.ms(), expected_ms);
         }
         offset.begin_invocation(&invocation(Some("5")));
         offset.begin_invocation(&Context::default());
-        assert_eq!(offset.ms(), 0, "without a client context it is nothing, too");
+        assert_eq!(offset.ms(), 0, "the offset is 0 without a client context");
     }
 
     #[test]

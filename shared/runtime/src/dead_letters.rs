@@ -9,9 +9,13 @@ use crate::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue, Record, s
 /// A message or an event that cannot be processed, with its dead letter.
 #[derive(Clone, Debug)]
 pub struct RejectedMessage {
+    /// The body as it was received, or the part of a file that is rejected.
     pub body: String,
+    /// The attributes as they were received, without the failure.
     pub attributes: Attributes,
+    /// Why it was rejected.
     pub letter: DeadLetter,
+    /// The message group that it came with. A FIFO dead-letter queue uses the id if there is none.
     pub group: Option<String>,
     /// The id for deduplication in a FIFO queue, which drops a message with the same id for five minutes. An event that
     /// was redriven and fails again gets another id: its second dead letter is not a copy of the first one.
@@ -86,6 +90,7 @@ pub struct DeadLetterQueue<Q> {
 }
 
 impl<Q: Queue> DeadLetterQueue<Q> {
+    /// The queue with this URL. It is a FIFO queue if the URL ends with `.fifo`.
     pub fn new(queue: Q, url: String) -> Self {
         Self { queue, url }
     }

@@ -1,4 +1,4 @@
-//! How much of an invocation is left.
+//! How much time is left of an invocation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +7,18 @@ use event::Timestamp;
 
 use crate::Clock;
 
-/// The time at which Lambda ends this invocation. The remaining time shrinks while a deadline is held, so ask each
-/// time.
+/// The time at which Lambda ends this invocation. The remaining time shrinks while a deadline is held, so ask for it
+/// each time.
 #[derive(Clone)]
 pub struct Deadline {
     at: Timestamp,
-    /// The part of the time before that which is not to be used.
+    /// How much of the time before `at` is not to be used.
     reserve: Duration,
     clock: Arc<dyn Clock>,
 }
 
 impl Deadline {
+    /// A deadline at this time, by this clock.
     #[must_use]
     pub fn new(at: Timestamp, clock: Arc<dyn Clock>) -> Self {
         Self { at, reserve: Duration::ZERO, clock }
@@ -29,12 +30,13 @@ impl Deadline {
         self.at.since(self.clock.now()).saturating_sub(self.reserve)
     }
 
-    /// A deadline that is earlier than this one, for a part of the work.
+    /// A deadline that is earlier than this one by `by`, for a part of the work.
     #[must_use]
     pub fn earlier(&self, by: Duration) -> Self {
         Self { reserve: self.reserve + by, ..self.clone() }
     }
 
+    /// The present time by the deadline's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()

@@ -1,15 +1,16 @@
 //! Environment variables, parsed once at the start.
 //!
-//! A missing or malformed one stops the start with its name, what it held, and what was expected.
+//! A missing or malformed variable stops the start, with its name, its value, and what was expected.
 
 use std::collections::BTreeMap;
 
-/// Where variables come from; a test gives a map.
+/// Where variables come from. A test passes a map.
 pub trait Lookup {
+    /// The value of a variable; absent if it is not set.
     fn get(&self, name: &str) -> Option<String>;
 }
 
-/// The process's own environment.
+/// The environment of this process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Process;
 
@@ -26,24 +27,39 @@ impl Lookup for BTreeMap<&str, &str> {
     }
 }
 
+/// Why a variable cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvError {
+    /// It is not set, or is blank.
     #[error("environment variable {name} is not set; expected {expected}")]
-    Missing { name: String, expected: String },
+    Missing {
+        /// The name of the variable.
+        name: String,
+        /// What a person would put there.
+        expected: String,
+    },
+    /// It is set to something else than what is expected.
     #[error("environment variable {name} is `{found}`; expected {expected}")]
-    Malformed { name: String, found: String, expected: String },
+    Malformed {
+        /// The name of the variable.
+        name: String,
+        /// The first 120 characters of its value.
+        found: String,
+        /// What a person would put there.
+        expected: String,
+    },
 }
 
-/// A variable that must be there, and not empty.
+/// A variable that must be set and not be blank. `expected` says what a person would put there.
 ///
 /// # Errors
-/// [`EnvError::Missing`], with `expected`: what a person would put there.
+/// [`EnvError::Missing`].
 pub fn required(lookup: &dyn Lookup, name: &str, expected: &str) -> Result<String, EnvError> {
     let value = lookup.get(name).filter(|value| !value.trim().is_empty());
     value.ok_or_else(|| EnvError::Missing { name: name.to_owned(), expected: expected.to_owned() })
 }
 
-/// A variable that `parse` understands.
+/// A variable whose value `parse` accepts.
 ///
 /// # Errors
 /// [`EnvError::Missing`] or [`EnvError::Malformed`].
@@ -83,7 +99,7 @@ pub fn number(
     parsed(lookup, name, &expected, |text| text.parse().ok().filter(|n| range.contains(n)))
 }
 
-/// `http://` or `https://`, and a host.
+/// Whether the text is `http://` or `https://` followed by a host.
 #[must_use]
 pub fn is_url(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));

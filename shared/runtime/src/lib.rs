@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod audit;
 mod backoff;
@@ -25,11 +26,15 @@ mod stage;
 mod tally;
 
 pub use audit::{
-    Audit, AuditDetails, AuditEntry, AuditKeys, AuditPhase, Operator, add_to_audit, check_reason,
+    Audit, AuditDetails, AuditEntry, AuditKeys, AuditPhase, AuditSubject, Operator, add_to_audit,
+    check_reason,
 };
-pub use backoff::retry_delay;
+
 pub use batch::{BatchItemFailure, BatchResponse, Batches, Policy};
-pub use catalog::{LoadError, load_contracts, load_variables};
+pub use catalog::{
+    ContractFolder, LoadError, contract_folders, load_contracts, load_variables, open_contracts,
+    read_contract_folder,
+};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetterQueue, RejectedMessage};
 pub use deadline::Deadline;

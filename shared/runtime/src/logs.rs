@@ -1,4 +1,4 @@
-//! Logs: one JSON object a line, for CloudWatch and for the local emulation alike.
+//! Logs: one JSON object a line, for CloudWatch and for the local emulation.
 
 use std::process::ExitCode;
 
@@ -7,12 +7,12 @@ use tracing::level_filters::LevelFilter;
 use crate::env::{self, EnvError, Lookup};
 use crate::panics::note_place;
 
-/// Starts logging to standard output from the level in `LOG_LEVEL` (`info` if it is not set).
+/// Starts logging to standard output, from the level in `LOG_LEVEL` on (`info` if it is not set).
 ///
-/// A panic becomes one line with its place and without its message, which could quote a payload.
+/// A panic becomes one line with its place. Its message is left out, because it could quote a payload.
 ///
 /// # Errors
-/// When `LOG_LEVEL` is set and is no level.
+/// If `LOG_LEVEL` is set and is not a level.
 pub fn init_logs(lookup: &dyn Lookup) -> Result<(), EnvError> {
     let level = level(lookup);
     let shown = level.as_ref().copied().unwrap_or(LevelFilter::INFO);
@@ -24,7 +24,7 @@ pub fn init_logs(lookup: &dyn Lookup) -> Result<(), EnvError> {
         .with_target(false)
         .with_max_level(shown)
         .finish();
-    // A second start in one process keeps the first subscriber: only tests do that.
+    // Only tests start it twice in one process. The first subscriber then stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
     std::panic::set_hook(Box::new(|panic| {
         let place = note_place(panic);
@@ -33,14 +33,14 @@ pub fn init_logs(lookup: &dyn Lookup) -> Result<(), EnvError> {
     level.map(|_| ())
 }
 
-/// How a function's process ends: what stopped it is one log line, causes included.
+/// The exit code of a function's process. An error is logged in one line, with its causes.
 #[must_use]
 pub fn exit_code(result: Result<(), lambda_runtime::Error>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     let mut reason = error.to_string();
     for cause in std::iter::successors(error.source(), |cause| cause.source()) {
         let cause = cause.to_string();
-        // Some errors quote their cause.
+        // Some errors already contain the text of their cause.
         if !reason.contains(&cause) {
             reason = format!("{reason}; {cause}");
         }

@@ -1,5 +1,5 @@
-//! What finds documents by keys, for enrichers that are no HTTP requests: the port to tables and to reference
-//! data, and the trait for a lookup of one's own.
+//! The ports by which enrichers find documents without HTTP requests: in tables, in reference data, and in custom
+//! lookups.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use serde_json::value::RawValue;
 /// Time limits, retries, the circuit breaker, caching and what becomes of an event without an answer are enrich's
 /// part. A lookup makes one attempt.
 pub trait Lookup: Send + Sync {
-    /// The most keys that one call can ask for. Those of several events of an invocation share calls.
+    /// The most keys of one call. The keys of several events of an invocation share calls.
     fn max_keys(&self) -> usize {
         1
     }
 
-    /// One answer for each of these different keys, in their order. The future is dropped after `limit`.
+    /// One answer for each key, in their order. The keys differ from each other. The future is dropped after `limit`.
     fn find<'a>(
         &'a self,
         keys: &'a [LookupKey],
@@ -26,48 +26,53 @@ pub trait Lookup: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<LookupAnswer>, LookupError>>;
 }
 
-/// What is known of a key.
+/// What was found for a key.
 #[derive(Clone, Debug)]
 pub enum LookupAnswer {
-    /// A JSON object.
+    /// This JSON object.
     Document(Box<RawValue>),
-    /// There is nothing: an answer, not a failure.
+    /// There is nothing for this key. That is an answer and not a failure.
     Nothing,
-    /// It was not read this time, since that was too much at once. It is asked for again.
+    /// The key was not read, because the call had too many. It is asked for again.
     NotRead,
-    /// Nothing can be asked with such a key, such as a text where the table has numbers. The others can.
-    Unusable { reason: String },
+    /// This key cannot be looked up, for example because it is a text and the table has numbers. Other keys of the
+    /// call can.
+    Unusable {
+        /// Why, without the key itself: it is logged, and on the dead letter.
+        reason: String,
+    },
 }
 
-/// A call that found nothing out.
+/// A call that failed as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct LookupError {
-    /// What it says of the dependency; its circuit breaker counts it.
+    /// The kind of failure, which the dependency's circuit breaker counts.
     pub failure: CallFailure,
-    /// How long the dependency asks to be left alone, where it was too much for it.
+    /// How long the dependency asks not to be called, if it was overloaded and said so.
     pub retry_after: Option<Duration>,
-    /// Without what the event holds: it is logged, and on the dead letter.
+    /// What went wrong, in a sentence without data of the event: it is logged, and on the dead letter.
     pub reason: String,
 }
 
 impl LookupError {
+    /// An error without `retry_after`.
     #[must_use]
     pub fn new(failure: CallFailure, reason: impl Into<String>) -> Self {
         Self { failure, retry_after: None, reason: reason.into() }
     }
 
-    /// A call that had no answer when its time was over.
+    /// A call that had no answer within this time.
     #[must_use]
     pub fn timed_out(limit: Duration) -> Self {
         Self::new(CallFailure::Timeout, format!("no answer within {} ms", limit.as_millis()))
     }
 }
 
-/// Reads whole files that change now and then.
+/// Reads whole files that change now and then, such as reference data.
 pub trait FileStore: Send + Sync {
-    /// The file of this name, unless it is the one with this entity tag. No more than `most_bytes` are read. The
-    /// future is dropped after `limit`.
+    /// Reads the file with this name, unless its entity tag is `known_etag`. Reads at most `most_bytes`. The future is
+    /// dropped after `limit`.
     fn read<'a>(
         &'a self,
         name: &'a str,
@@ -77,9 +82,16 @@ pub trait FileStore: Send + Sync {
     ) -> BoxFuture<'a, Result<FileRead, LookupError>>;
 }
 
-/// What is in place of a file.
+/// What was read of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileRead {
+    /// The file still has the known entity tag.
     Unchanged,
-    Changed { content: Vec<u8>, etag: String },
+    /// The file has another entity tag.
+    Changed {
+        /// The bytes of the whole file.
+        content: Vec<u8>,
+        /// Its present entity tag.
+        etag: String,
+    },
 }

@@ -1,16 +1,16 @@
-//! Names that were never used: the one place that takes randomness.
+//! Unique names. This is the one place that takes randomness from the system.
 
 use event::Timestamp;
 use uuid::{NoContext, Uuid};
 
-/// A UUID of version 7 (RFC 9562, section 5.7): by its time, so that a listing is in the order of
-/// naming, and by 74 random bits, so that no two attempts have one name.
+/// A UUID of version 7 (RFC 9562, section 5.7). It begins with the time, so that names sort by time, and has 74 random
+/// bits, so that no two names are the same.
 #[must_use]
 pub fn unique_name(now: Timestamp) -> String {
     unique(now).to_string()
 }
 
-/// Any number: the 62 bits of chance at the end of such a name.
+/// The 62 random bits at the end of such a name, as any number.
 pub(crate) fn any_number(now: Timestamp) -> u64 {
     unique(now).as_u64_pair().1
 }
@@ -21,7 +21,7 @@ fn unique(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos))
 }
 
-/// When such a name was made; `None` of any other.
+/// The time at which such a name was made; `None` for any other text.
 #[must_use]
 pub fn time_of_name(name: &str) -> Option<Timestamp> {
     let (seconds, nanos) = Uuid::try_parse(name).ok()?.get_timestamp()?.to_unix();
@@ -35,9 +35,10 @@ mod tests {
 
     #[test]
     fn names_differ_and_are_in_the_order_of_their_times() {
-        let at = |ms| unique_name(Timestamp::from_unix_ms(ms));
-        assert_ne!(at(1_767_225_600_000), at(1_767_225_600_000));
-        assert!(at(1_767_225_600_000) < at(1_767_225_600_001));
+        let now = Timestamp::from_unix_ms(1_767_225_600_000);
+        let later = Timestamp::from_unix_ms(1_767_225_600_001);
+        assert_ne!(unique_name(now), unique_name(now));
+        assert!(unique_name(now) < unique_name(later));
     }
 
     #[test]

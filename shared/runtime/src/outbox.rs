@@ -1,12 +1,12 @@
-//! Sending many messages in as few calls as SQS allows.
+//! Sends many messages in as few calls as SQS allows.
 
 use event::{Code, Failure};
 use futures_util::stream::{self, StreamExt};
 
 use crate::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue};
 
-/// Sends all, `concurrency` calls at a time; one result for each, in their order. A message that no
-/// call could hold fails with [`Code::SizeExceeded`], the others go.
+/// Sends all messages, with `concurrency` calls at a time. Answers with one result for each, in their order. A message
+/// that is too large for any call fails with [`Code::SizeExceeded`], and the others are sent.
 pub async fn send_all(
     queue: &impl Queue,
     queue_url: &str,
@@ -29,7 +29,8 @@ fn too_large(size: usize) -> Failure {
     Failure::permanent(Code::SizeExceeded, reason)
 }
 
-/// Consecutive ranges, each as full as the limits allow; one that is too large stands alone.
+/// Divides the messages into consecutive ranges, each as full as the limits allow. A message that is too large has a
+/// range of its own.
 fn pack(messages: &[Outgoing]) -> Vec<std::ops::Range<usize>> {
     let mut ranges = Vec::with_capacity(messages.len().div_ceil(MAX_BATCH_ENTRIES));
     let (mut start, mut bytes) = (0, 0);
@@ -60,7 +61,7 @@ mod tests {
         assert_eq!(pack(&of(&[1; 25])), [0..10, 10..20, 20..25]);
         assert_eq!(pack(&of(&[700_000, 348_576, 1])), [0..2, 2..3]);
         assert_eq!(pack(&of(&[1, MAX_BATCH_BYTES + 1, 1])), [0..1, 1..2, 2..3]);
-        assert_eq!(pack(&of(&[])), []);
+        assert!(pack(&of(&[])).is_empty());
     }
 
     proptest::proptest! {

@@ -1,8 +1,8 @@
-//! Panics that are caught, each with the place in the code where it began.
+//! Catches panics, each with the place in the code where it began.
 //!
-//! A panic's place is told to the panic hook alone, which knows nothing of records. The hook runs on the
-//! thread that panics, before it unwinds: so it leaves the place with the thread, and whoever catches the panic
-//! takes it from there in the same poll, before any other record's future is polled.
+//! Only the panic hook learns the place of a panic, and the hook knows nothing of records. It runs on the thread that
+//! panics, before the stack is unwound, and stores the place for that thread. The code that catches the panic takes the
+//! place in the same poll, before the future of any other record is polled.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -20,14 +20,14 @@ thread_local! {
 /// A panic that was caught.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Panicked {
-    /// `functions/sink/src/write.rs:12:34`, as [`place_in_code`] has it. `None` where no hook told it, or
-    /// where it began on another thread.
+    /// The place, such as `functions/sink/src/write.rs:12:34`; see [`place_in_code`]. `None` if no hook stored it, or
+    /// if the panic began on another thread.
     pub(crate) place: Option<String>,
 }
 
 impl Panicked {
-    /// The failure, with the place where it has one.
-    pub(crate) fn at_its_place(self, failure: Failure) -> Failure {
+    /// The failure with the place, if there is one.
+    pub(crate) fn locate(self, failure: Failure) -> Failure {
         match self.place {
             Some(place) => failure.at(place),
             None => failure,
@@ -35,19 +35,19 @@ impl Panicked {
     }
 }
 
-/// Leaves the place of a panic with its thread; for the panic hook, which logs it too. The message is not
-/// told: it could quote a payload.
+/// Stores the place of a panic for its thread. It is for the panic hook, which logs the place too. The message is not
+/// stored, because it could quote a payload.
 pub(crate) fn note_place(panic: &PanicHookInfo<'_>) -> String {
     let place = panic.location().map(place_in_code).unwrap_or_default();
     PLACE.with_borrow_mut(|last| *last = Some(place.clone()));
     place
 }
 
-/// What the future comes to, or that it panicked. It is not polled again then.
+/// The output of the future, or that it panicked. The future is not polled again after a panic.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| {
-        // A panic that was caught further down is none of this future's.
+        // A place may be left of a panic that other code caught.
         PLACE.take();
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         match polled {
@@ -59,8 +59,9 @@ pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic
     .await
 }
 
-/// File, line and column. The file of a dependency begins with its name and version, that of the standard
-/// library with `library`: where a machine keeps them says nothing, and differs from one to the next.
+/// File, line and column. The file of a dependency begins with the dependency's name and version, and that of the
+/// standard library with `library`. The folder in which a machine keeps them is left out, because it differs between
+/// machines.
 fn place_in_code(location: &Location<'_>) -> String {
     let file = location.file();
     let of_dependency = file.split_once("/registry/src/").map(|(_, rest)| rest);
@@ -78,7 +79,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// As [`init_logs`](crate::init_logs) does, before what the test harness does. Tests share one hook.
+    /// Installs a panic hook as [`init_logs`](crate::init_logs) does, in addition to the test harness's. All tests
+    /// share one hook.
     pub(crate) fn note_places() {
         static NOTED: Once = Once::new();
         NOTED.call_once(|| {
@@ -107,7 +109,7 @@ pub(crate) mod tests {
         line.split_once(':').unwrap().0.parse().unwrap()
     }
 
-    /// Both futures are in the middle of their work when the first one panics.
+    /// Both futures have begun their work when the first one panics.
     #[tokio::test]
     async fn each_of_several_at_once_has_its_own_place() {
         note_places();
@@ -127,7 +129,7 @@ pub(crate) mod tests {
     async fn a_panic_that_began_elsewhere_has_no_place() {
         note_places();
         let resumed = async {
-            // Caught by somebody who does not ask where it began.
+            // This panic is caught by code that does not take its place.
             assert!(catch_unwind(|| panic!("another")).is_err());
             tokio::task::yield_now().await;
             std::panic::resume_unwind(Box::new(()));

@@ -1,44 +1,49 @@
-//! What is needed of SQS.
+//! The port to SQS, and the limits of its messages.
 
 use std::future::Future;
 use std::time::Duration;
 
 use event::{Attributes, Code, Failure, REDRIVE_ATTRIBUTE, attributes_size};
 
-/// Ten messages and 1 MiB a call: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
+/// The most messages of one call:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
 pub const MAX_BATCH_ENTRIES: usize = 10;
-/// See [`MAX_BATCH_ENTRIES`]; one message may be as large.
+/// The most bytes of all messages of one call, and of a single message: 1 MiB, on the same page as
+/// [`MAX_BATCH_ENTRIES`].
 pub const MAX_BATCH_BYTES: usize = 1_048_576;
 
-/// What a message between stages leaves free, so that whichever stage it fails at can say why: a
-/// failure has a reason of at most 1,000 characters, a place as long, and names.
+/// How many bytes a message between stages leaves free, so that a stage at which it fails can add why. A failure has a
+/// reason of at most 1,000 characters, a place of the same length, and names.
 const LETTER_ROOM_BYTES: usize = 32 * 1024;
 
-/// What a message between stages may have, body and attributes, in bytes.
+/// The most bytes of a message between stages, its body and its attributes together.
 pub const MAX_STAGE_MESSAGE_BYTES: usize = MAX_BATCH_BYTES - LETTER_ROOM_BYTES;
 
 /// A message to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outgoing {
+    /// The body. SQS accepts only characters that XML 1.0 allows.
     pub body: String,
+    /// The message attributes, at most ten.
     pub attributes: Attributes,
-    /// The message group: of a FIFO queue, where it is needed, or of a fair standard queue.
+    /// The message group id. A FIFO queue needs it, and a standard queue shares its capacity fairly by it.
     pub group: Option<String>,
-    /// For a FIFO queue alone, which needs it: the id by which SQS drops a second copy.
+    /// The id by which a FIFO queue drops a second copy of a message. A FIFO queue needs it, and a standard queue must
+    /// not have it.
     pub deduplication_id: Option<String>,
-    /// For a standard queue alone: how long nobody can receive it, at most 15 minutes. What is delayed is
-    /// not in flight, of which a queue can have 120,000 messages, and so can be of any number.
+    /// For how long nobody can receive the message, at most 15 minutes and only in a standard queue. A delayed message
+    /// is not in flight. A queue can have only 120,000 messages in flight, and any number of delayed ones.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html>,
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
     pub delay: Option<Duration>,
 }
 
 impl Outgoing {
-    /// A message for the next stage. What it says of a redrive counts to what comes on top: an event that has fitted once
-    /// fits when it is brought back, too.
+    /// A message for the next stage. The attribute that a redrive adds does not count, so that an event that has fitted
+    /// once also fits when it is brought back.
     ///
     /// # Errors
-    /// [`Code::SizeExceeded`], permanent, if it left no room for a failure.
+    /// [`Code::SizeExceeded`], permanent, if it would leave no room for a failure.
     pub fn for_stage(body: String, attributes: Attributes) -> Result<Self, Failure> {
         let mut own = attributes.clone();
         own.remove(REDRIVE_ATTRIBUTE);
@@ -53,25 +58,24 @@ impl Outgoing {
         Err(Failure::permanent(Code::SizeExceeded, reason))
     }
 
-    /// What SQS counts towards its limit: body, and name, type and value of each attribute.
+    /// The bytes that SQS counts towards its limit: the body, and the name, type and value of each attribute.
     #[must_use]
     pub fn size(&self) -> usize {
         self.body.len() + attributes_size(&self.attributes)
     }
 }
 
-/// Sending to queues, and hiding what was received from one.
+/// Sends messages to queues, and hides messages that were received from one.
 pub trait Queue: Send + Sync {
-    /// Sends up to ten messages, together at most 1 MiB, in one call; one result for each, in their
-    /// order.
+    /// Sends up to ten messages, of 1 MiB together, in one call. Answers with one result for each, in their order.
     fn send_batch(
         &self,
         queue_url: &str,
         messages: &[Outgoing],
     ) -> impl Future<Output = Vec<Result<(), Failure>>> + Send;
 
-    /// Hides up to ten received messages, by receipt handle, for so long from now; says of each
-    /// whether it worked. One that was not hidden comes back when its visibility timeout ends.
+    /// Hides up to ten received messages, given by their receipt handles, for a time from now on. Answers for each
+    /// whether it worked. A message that was not hidden comes back when its visibility timeout ends.
     fn hide_batch(
         &self,
         queue_url: &str,
@@ -95,22 +99,21 @@ mod tests {
 
     use super::*;
 
-    /// However long a reason and a place are, and however they are written in JSON.
+    /// The reason and the place may be of any length, and any characters of them may need escaping in JSON.
     #[test]
     fn a_message_for_a_stage_leaves_room_for_any_failure() {
         let attributes: Attributes = [("eventid".to_owned(), Attribute::string("e1:1"))].into();
         let rest = attributes_size(&attributes);
-        let body = |bytes: usize| "x".repeat(bytes);
-        let most = MAX_STAGE_MESSAGE_BYTES - rest;
-        let refused = Outgoing::for_stage(body(most + 1), attributes.clone()).unwrap_err();
+        let largest = "x".repeat(MAX_STAGE_MESSAGE_BYTES - rest);
+        let refused = Outgoing::for_stage(format!("{largest}x"), attributes.clone()).unwrap_err();
         assert_eq!(refused.code, Code::SizeExceeded);
-        Outgoing::for_stage(body(most), attributes.clone()).unwrap();
-        // It fits as well once a redrive has brought it back.
+        Outgoing::for_stage(largest.clone(), attributes.clone()).unwrap();
+        // It also fits after a redrive has brought it back.
         let mut redriven = attributes;
         let until = Some(Timestamp::from_unix_ms(0));
         Redriven { run: "20261129T101500Z-4f2a9c".to_owned(), remembered_until: until }
             .write(&mut redriven);
-        let message = Outgoing::for_stage(body(most), redriven).unwrap();
+        let message = Outgoing::for_stage(largest, redriven).unwrap();
         for worst in ["\u{1}", "\u{1f525}", "\""] {
             let failure = Failure::permanent(Code::ContractViolation, worst.repeat(5_000));
             let failure = failure.at(worst.repeat(5_000));

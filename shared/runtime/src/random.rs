@@ -1,15 +1,15 @@
-//! Numbers that nobody chose, cheaply: a breaker needs some for each call.
+//! Random numbers at little cost. A breaker needs some for each call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>. It spreads waits, and keeps no secret. To ask the system for
-/// each number would take longer than all else that a breaker does.
+/// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>. The numbers spread waits and need not be secret. Asking the
+/// system for each number would take longer than everything else that a breaker does.
 pub(crate) struct RandomNumbers(AtomicU64);
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl RandomNumbers {
-    /// From a number that no other environment has.
+    /// The numbers that follow from a seed, which is different in each environment.
     pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
@@ -26,7 +26,7 @@ impl RandomNumbers {
 mod tests {
     use super::*;
 
-    /// Of the reference's seed: <https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64>.
+    /// The reference's first numbers for this seed: <https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64>.
     #[test]
     fn the_numbers_are_those_of_the_reference() {
         let rolls = RandomNumbers::new(1_234_567);

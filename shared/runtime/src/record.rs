@@ -11,32 +11,38 @@ use event::{
 /// A record of an SQS batch. [`Record::unpark`] turns a parked copy into the message that was first sent.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
+    /// The SQS id of the message. After [`Record::unpark`] it is the id of the message that was first sent.
     pub message_id: String,
+    /// The handle by which this receive of the message is hidden or deleted.
     pub receipt_handle: String,
+    /// The body as it was received.
     pub body: String,
+    /// The message attributes. A binary value is in Base64.
     pub attributes: Attributes,
     /// The number of receives, at least 1. It includes this one and the attempts of earlier copies.
     pub receive_count: u32,
+    /// When the message was first sent; absent if SQS does not say.
     pub sent_at: Option<Timestamp>,
+    /// The ARN of the queue that it was received from.
     pub queue_arn: String,
     /// The message group of a FIFO queue.
     pub group: Option<String>,
     /// The message group of a standard queue, by which a fair queue shares its capacity. It does not order messages.
     pub fair_group: Option<String>,
-    /// Who sent it, according to SQS; see [`TrustedSenders`](crate::TrustedSenders).
+    /// The `SenderId` that SQS gives; see [`TrustedSenders`](crate::TrustedSenders).
     pub sender: Option<String>,
-    /// The queue from which SQS moved it into the dead-letter queue.
+    /// The ARN of the queue from which SQS moved it into the dead-letter queue; absent if SQS did not move it.
     pub moved_from: Option<String>,
     /// Whether its sender is not trusted with the attributes that only Sluicegate's functions write.
     pub is_from_untrusted: bool,
-    /// What a parked copy carries.
+    /// What a parked copy carries of the earlier tries; absent for a message that was not parked.
     pub parked: Option<Parked>,
-    /// The id of the parked copy itself.
+    /// The SQS id of the parked copy itself.
     pub copy_id: Option<String>,
 }
 
 impl Record {
-    /// A message that Lambda received.
+    /// The record of a message that Lambda received.
     #[must_use]
     pub fn new(message: SqsMessage) -> Self {
         let mut attributes = Attributes::new();
@@ -60,8 +66,8 @@ impl Record {
         record
     }
 
-    /// The record, with what SQS says of its message. `system` looks up a system attribute by its name,
-    /// such as `SentTimestamp`.
+    /// The record with the system attributes of its message. `system` looks up a system attribute by its name, such as
+    /// `SentTimestamp`.
     #[must_use]
     pub fn with_system_attributes(self, system: impl Fn(&str) -> Option<String>) -> Self {
         let receives = system("ApproximateReceiveCount").and_then(|text| text.parse().ok());
@@ -76,7 +82,7 @@ impl Record {
         }
     }
 
-    /// A producer's attribute of type `String`.
+    /// The value of a message attribute; absent if there is none with this name.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(|attribute| attribute.value.as_str())
@@ -197,7 +203,7 @@ mod tests {
         assert_eq!(record.taken_in(time(10_000)), time(1_000));
         let until = time(0);
         let away = Failure::unavailable(until, std::time::Duration::ZERO, "away");
-        assert_eq!(record.attempts(&away), 7, "to find it unavailable is no attempt");
+        assert_eq!(record.attempts(&away), 7, "finding it unavailable is not an attempt");
         assert_eq!(record.attempts(&Failure::throttled(None, "later")), 8);
     }
 

@@ -1,8 +1,9 @@
-//! Events of a run of redrive that was cancelled: whichever stage they reach gives them back, unprocessed.
+//! Gives back the events of a run of redrive that was cancelled, in whichever stage they are.
 //!
-//! Whoever cancels a run has seen that it does harm, and what it has sent already is on its way. So a stage asks of each
-//! record that a run brought back whether that was cancelled, at most once a second for each run. Where that cannot be
-//! known, the record is tried again later: it has waited before, and nothing is lost by that.
+//! An operator cancels a run because it does harm, and the messages that it has sent are still on their way. Therefore
+//! a stage looks up, for each record that a run brought back, whether that run was cancelled. It does so at most once a
+//! second for each run. If this cannot be found out, the record is tried again later. It had waited before, and nothing
+//! is lost by that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -14,19 +15,19 @@ use futures_util::future::{BoxFuture, join_all};
 
 use crate::Record;
 
-/// For how long a run is taken to be as it was seen last; one that was cancelled stays so.
+/// For how long the last answer about a run counts. A run that was cancelled stays so.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// Runs that are remembered. More than this are never under way at a time.
+/// The number of runs that are remembered. More are never under way at the same time.
 const MOST_RUNS: usize = 100;
 
 /// The ledger of runs, as far as a stage needs it.
 pub trait RedriveRuns: Send + Sync {
-    /// Whether this run was cancelled; what was written before is seen. A run that is not known was not.
+    /// Whether this run was cancelled. The read is consistent. A run that does not exist was not cancelled.
     fn is_cancelled<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
 }
 
-/// What one environment knows of cancelled runs.
+/// What one environment knows of cancelled runs. Clones share it.
 #[derive(Clone)]
 pub struct CancelledRedrives {
     runs: Arc<dyn RedriveRuns>,
@@ -46,15 +47,16 @@ impl fmt::Debug for CancelledRedrives {
 }
 
 impl CancelledRedrives {
+    /// Nothing is known at first; `runs` is asked.
     #[must_use]
     pub fn new(runs: Arc<dyn RedriveRuns>) -> Self {
         Self { runs, seen: Arc::default() }
     }
 
-    /// Whether each of these records may be processed, in their order. All runs that are not known are asked for at
-    /// once, and their answers are waited for until `limit` is over: the batch has other records, too.
+    /// Whether each of these records may be processed, in their order. All runs that are not known are looked up at the
+    /// same time. Their answers are waited for until `limit` is over, because the batch has other records too.
     ///
-    /// Each error is [`Code::RedriveCancelled`], permanent: its run was cancelled; or transient: it is not known.
+    /// An error is permanent ([`Code::RedriveCancelled`]) if the run was cancelled, and transient if that is not known.
     pub(crate) async fn check(
         &self,
         records: &[Record],
@@ -96,18 +98,19 @@ impl CancelledRedrives {
         now: Timestamp,
         limit: Duration,
     ) -> (&'a str, Result<bool, Failure>) {
-        let answer = tokio::time::timeout(limit, self.ask(run, now)).await;
-        let answer = answer.unwrap_or_else(|_elapsed| {
-            let reason = format!("not known in time whether the redrive `{run}` was cancelled");
-            Err(Failure::transient(Code::RecordTimedOut, reason))
-        });
-        (run, answer)
+        match tokio::time::timeout(limit, self.ask(run, now)).await {
+            Ok(answer) => (run, answer),
+            Err(_elapsed) => {
+                let reason = format!("not known in time whether the redrive `{run}` was cancelled");
+                (run, Err(Failure::transient(Code::RecordTimedOut, reason)))
+            }
+        }
     }
 
     fn recall(&self, run: &str, now: Timestamp) -> Option<bool> {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(run)?;
         let age = now.unix_ms() - seen.at.unix_ms();
-        // A clock that went back tells nothing of how long ago it was.
+        // A negative age means that the clock went back, and the true age is not known.
         let is_fresh = (0..i64::try_from(REFRESH.as_millis()).unwrap_or(0)).contains(&age);
         (seen.is_cancelled || is_fresh).then_some(seen.is_cancelled)
     }

@@ -1,23 +1,22 @@
-//! Whose word is taken for an earlier failure of a message.
+//! Which senders are trusted to say that a message has failed before.
 
 use crate::Record;
 use crate::env::{EnvError, Lookup, parsed};
 
 /// The roles whose messages may say that they are dead letters that came back.
 ///
-/// What tells them from whoever else may send to the same queue is SQS's `SenderId`, which no sender
-/// chooses: of a role it is the role's unique id (`AROA…`), then a colon and the session's name. Lambda
-/// passes it on with each message. Nobody but Lambda can take on a function's role.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
+/// A sender is identified by SQS's `SenderId`, which no sender can choose. For a role it is the role's unique id
+/// (`AROA…`), a colon and the name of the session. Lambda passes it on with each message. Only Lambda can assume a
+/// function's role. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedSenders(Vec<String>);
 
 impl TrustedSenders {
-    /// From `TRUSTED_SENDERS`: unique ids of roles, joined by commas.
+    /// Reads `TRUSTED_SENDERS`: unique ids of roles, joined by commas.
     ///
     /// # Errors
-    /// Naming the variable if it is missing or malformed.
+    /// [`EnvError`], if the variable is missing or malformed.
     pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         let expected = "unique ids of roles such as AROA1234567890ABCDEFG, joined by commas";
         parsed(lookup, "TRUSTED_SENDERS", expected, Self::parse)
@@ -25,17 +24,20 @@ impl TrustedSenders {
 
     fn parse(text: &str) -> Option<Self> {
         let ids: Vec<String> = text.split(',').map(|id| id.trim().to_owned()).collect();
-        let is_id = |id: &String| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        ids.iter().all(is_id).then_some(Self(ids))
+        ids.iter().all(|id| is_role_id(id)).then_some(Self(ids))
     }
 
-    /// Whether it was one of them who sent a message.
+    /// Whether one of these roles sent the message.
     #[must_use]
     pub fn include(&self, record: &Record) -> bool {
         let sender = record.sender.as_deref().unwrap_or_default();
         let role = sender.split_once(':').map(|(role, _session)| role);
         role.is_some_and(|role| self.0.iter().any(|id| id == role))
     }
+}
+
+fn is_role_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -56,7 +58,7 @@ mod tests {
     fn a_sender_is_known_by_its_whole_role_and_by_nothing_else() {
         check(Some("AROAREDRIVE:sluicegate-RedriveFunction"), true);
         check(Some("AROAINGEST:any"), true);
-        // Whoever may name a session so, of another role; a user; the account; nobody.
+        // A session of another role with such a name; another role; no session; a user; the account; nobody.
         check(Some("AROAOTHER:AROAREDRIVE:"), false);
         check(Some("AROAREDRIVE2:sluicegate-RedriveFunction"), false);
         check(Some("AROAREDRIVE"), false);

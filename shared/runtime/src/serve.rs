@@ -1,4 +1,4 @@
-//! From Lambda's invocations to the batch loop.
+//! Passes Lambda's invocations to a handler or to the batch loop.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::{BatchResponse, Batches, Clock, Deadline, Queue, Record, Stage, SystemClock, clock};
 
 impl<S: Stage, Q: Queue> Batches<S, Q> {
-    /// One invocation, its log lines carrying its request and trace ids.
+    /// Processes one invocation. Its log lines have the ids of the request and of the trace.
     pub async fn invoke(&self, event: SqsEvent, context: &Context) -> BatchResponse {
         let span = invocation_span(context);
         let records = event.records.into_iter().map(Record::new).collect();
@@ -22,7 +22,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
     }
 }
 
-/// What each log line of an invocation carries.
+/// The fields that each log line of an invocation has.
 #[must_use]
 pub fn invocation_span(context: &Context) -> tracing::Span {
     tracing::info_span!(
@@ -33,7 +33,7 @@ pub fn invocation_span(context: &Context) -> tracing::Span {
 }
 
 impl Deadline {
-    /// The invocation's, by the system's clock.
+    /// The deadline of an invocation, by the system's clock.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let at = Timestamp::from_unix_ms(i64::try_from(context.deadline).unwrap_or(i64::MAX));
@@ -42,11 +42,11 @@ impl Deadline {
     }
 }
 
-/// Serves invocations until Lambda ends the environment, each at its own time. Every function serves
-/// through this: what calls `lambda_runtime::run` itself has the wrong time in the emulation.
+/// Serves invocations until Lambda ends the environment. Each function uses this and not `lambda_runtime::run`, because
+/// only this sets the time of each invocation in the emulation.
 ///
 /// # Errors
-/// When the Runtime API cannot be reached.
+/// If the Runtime API cannot be reached.
 pub async fn serve<Payload, Answer, Failure, Handler>(handler: Handler) -> Result<(), Error>
 where
     Payload: DeserializeOwned,
@@ -66,11 +66,11 @@ where
 /// Serves a stage until Lambda ends the environment.
 ///
 /// # Errors
-/// When the Runtime API cannot be reached.
+/// If the Runtime API cannot be reached.
 pub async fn serve_batches<S: Stage, Q: Queue>(batches: Batches<S, Q>) -> Result<(), Error> {
     let batches = &batches;
     serve(async |event: SqsEvent, context: Context| {
-        // Boxed, or the layers of futures nest deeper than the compiler follows.
+        // Without the box, the futures would be nested deeper than the compiler allows.
         Ok::<_, Error>(batches.invoke(event, &context).boxed().await)
     })
     .await

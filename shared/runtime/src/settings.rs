@@ -1,16 +1,16 @@
-//! The environment that every stage of the pipeline shares.
+//! The environment variables that all stages of the pipeline share.
 
 use std::path::PathBuf;
 
 use crate::env::{EnvError, Lookup, number, queue_url, required};
 use crate::{DeadLetterQueue, Policy, Queue};
 
-/// What the template gives each function that a queue triggers.
+/// The variables that the template gives each function that a queue triggers.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `CONTRACTS_DIR`: where the layer with the contracts is unpacked.
+    /// `CONTRACTS_DIR`: the folder into which the layer with the contracts is unpacked.
     pub contracts_dir: PathBuf,
-    /// `DEAD_LETTER_QUEUE_URL`.
+    /// `DEAD_LETTER_QUEUE_URL`: where records go that are given up.
     pub dead_letter_queue_url: String,
     /// `MAX_RECEIVE_COUNT`: the source queue's `maxReceiveCount`, 1 to 1,000.
     pub max_receive_count: u32,
@@ -19,8 +19,10 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Reads the variables.
+    ///
     /// # Errors
-    /// Naming the variable that is missing or malformed.
+    /// [`EnvError`] of the first one that is missing or malformed.
     pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
             contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
@@ -30,11 +32,13 @@ impl Settings {
         })
     }
 
+    /// The policy of a batch loop with these settings; see [`Policy::new`].
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy::new(self.queue_url.clone(), self.max_receive_count)
     }
 
+    /// The dead-letter queue of these settings.
     pub fn dead_letters<Q: Queue>(&self, queue: Q) -> DeadLetterQueue<Q> {
         DeadLetterQueue::new(queue, self.dead_letter_queue_url.clone())
     }

@@ -51,8 +51,13 @@ pub trait Stage: Send + Sync {
     /// The name of the stage in dead letters and logs.
     const NAME: &'static str;
 
+    /// What preparing a record makes of it, for the commit.
     type Prepared: Send;
 
+    /// Prepares a record: reads and checks it, and does all that needs no other record of the batch.
+    ///
+    /// # Errors
+    /// Why the record failed. The batch loop turns the kind of the failure into an action.
     fn prepare(
         &self,
         record: &Record,

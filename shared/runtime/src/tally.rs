@@ -1,31 +1,33 @@
-//! What an invocation did, for the one log line that says so.
+//! The counts of an invocation, for its one log line.
 
 use event::{Code, Failure};
 
 use crate::EventCounts;
 
-/// The counts of one invocation: of a batch, or of an HTTP request.
+/// The counts of one invocation, which processed a batch or an HTTP request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Records of the batch; 1 for a request.
     pub received: usize,
     /// Records that stay in their queue.
     pub failed: usize,
-    /// Those of them that were not looked at.
+    /// Records that stay in their queue and were not tried.
     pub untouched: u64,
+    /// The events of all records that were processed.
     pub done: EventCounts,
     /// Records that are hidden in their queue until their next try.
     pub retried: u64,
     /// Records of which a copy waits in their queue until their next try.
     pub parked: u64,
-    /// Those of the hidden and the parked that wait because a dependency is unavailable.
+    /// Hidden and parked records that wait because a dependency is unavailable.
     pub waiting: usize,
+    /// Records that became dead letters.
     pub dead_lettered: u64,
-    /// Dead letters that came with another payload under a used key.
+    /// Dead letters whose event had another payload under a used key.
     pub conflicts: u64,
-    /// Events that went back to their producer, who was told why.
+    /// Events that were refused with an answer to their producer.
     pub refused: u64,
-    /// What a request was answered with.
+    /// The status of the answer to a request; absent for a batch.
     pub http_status: Option<i64>,
 }
 
@@ -35,8 +37,8 @@ impl Tally {
         self.conflicts += u64::from(failure.code == Code::Conflict);
     }
 
-    /// The line `batch done`: what came in is what went out, was a duplicate or stale, was retried,
-    /// parked, dead-lettered or refused.
+    /// Writes the line `batch done`. Each event that came in is passed on, a duplicate or stale, retried, parked,
+    /// dead-lettered or refused.
     pub fn log(&self, stage: &str) {
         tracing::info!(
             stage,

@@ -1,4 +1,4 @@
-//! The example of a sink of one's own does what the docs say of it.
+//! The example of a custom sink does what the documentation says.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 

@@ -1,4 +1,4 @@
-//! A function's panic hook and its batch loop together: a dead letter says where its own record panicked.
+//! The panic hook of a function and its batch loop together: a dead letter says where its own record panicked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use testkit::{ManualClock, MemoryQueue};
 
 const DLQ: &str = "http://h/dlq";
 
-/// Panics at one of two places, each time after other records have gone on.
+/// Panics at one of two places, each time after other records have begun their work.
 struct Poisoned;
 
 impl Stage for Poisoned {

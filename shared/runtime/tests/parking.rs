@@ -1,5 +1,5 @@
-//! An event waits out what is away, whatever fails on the way: the batch loop against a queue that delays,
-//! hides, counts and moves as SQS does.
+//! An event waits until its dependency is available, whatever fails on the way. The batch loop runs against a queue
+//! that delays, hides, counts and moves messages as SQS does.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -18,41 +18,41 @@ use testkit::{ManualClock, SimulatedQueue};
 const DLQ: &str = "http://h/dlq";
 const VISIBILITY: Duration = Duration::from_secs(180);
 const INVOCATION: Duration = Duration::from_secs(30);
-/// As the template has it.
+/// The value in the template.
 const MAX_RECEIVES: u32 = 15;
 const LONGEST_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the stage answers to one try.
+/// The stage's answer to one try.
 #[derive(Clone, Copy, Debug)]
 enum Try {
     Pass,
     Permanent,
     Transient,
-    /// Transient until so long after 2026-01-01T00:00:00Z, and no failure from then on.
+    /// A transient failure until this long after 2026-01-01T00:00:00Z, and no failure from then on.
     TransientFor(Duration),
     ThrottledFor(Duration),
     AwayFor(Duration),
 }
 
-/// What goes wrong around one invocation.
+/// A fault around one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,
-    /// It crashes before it does anything.
+    /// The invocation crashes before it does anything.
     Crash,
-    /// It does everything, and Lambda never learns what.
+    /// The invocation does everything, and Lambda never receives its answer.
     AnswerLost,
 }
 
-/// Answers each event by its script, and goes on with the script's last answer.
+/// Answers each event by its script. After the end of the script it repeats the last answer.
 struct Scripted {
     tries: BTreeMap<String, Vec<Try>>,
     seen: Mutex<Vec<Seen>>,
 }
 
-/// One try of an event, as the stage saw its record.
+/// One try of an event, with what the stage saw of its record.
 #[derive(Clone, Debug)]
 struct Seen {
     body: String,
@@ -106,7 +106,7 @@ struct Rig {
     clock: ManualClock,
     queue: SimulatedQueue,
     batches: Batches<Scripted, SimulatedQueue>,
-    /// By body.
+    /// The tries of each event, by its body.
     produced: BTreeMap<String, Produced>,
 }
 
@@ -126,7 +126,7 @@ impl Rig {
         let mut produced = BTreeMap::new();
         for (place, script) in scripts.iter().enumerate() {
             let body = format!("event {place}");
-            // As many as SQS allows: one has to make room.
+            // SQS allows no more attributes, so that one of them has to be moved.
             let ten = (0..10).map(|n| (format!("a{n}"), Attribute::string(&body)));
             let attributes: Attributes = ten.collect();
             let message_id = queue.produce(&body, attributes.clone());
@@ -144,7 +144,7 @@ impl Rig {
         Self { clock, queue, batches, produced }
     }
 
-    /// Invokes until the queue is empty, `faults` being what goes wrong around the first invocations.
+    /// Invokes until the queue is empty. `faults` are the faults around the first invocations.
     async fn run(&self, faults: &[Fault]) {
         let mut faults = faults.iter().copied();
         for _ in 0..20_000 {
@@ -169,7 +169,7 @@ impl Rig {
         panic!("it never ends");
     }
 
-    /// The receipt handles of what Lambda deletes then.
+    /// The receipt handles of the messages that Lambda deletes then.
     async fn invoke(&self, records: Vec<Record>) -> Vec<String> {
         let mut receipts: BTreeMap<String, String> = BTreeMap::new();
         for record in &records {
@@ -200,7 +200,7 @@ impl Rig {
         self.batches.stage.seen.lock().unwrap().clone()
     }
 
-    /// Whatever happened, each event is done or dead, and is what it was when it was first sent.
+    /// Checks that each event is done or dead, whatever happened, and that it is as it was first sent.
     fn check_nothing_is_lost(&self) -> Result<(), TestCaseError> {
         let mut ended: BTreeSet<String> = self.queue.moved().into_iter().collect();
         for seen in self.seen() {
@@ -229,7 +229,7 @@ impl Rig {
 struct Letter {
     body: String,
     letter: DeadLetter,
-    /// As the producer sent them.
+    /// The attributes as the producer sent them.
     attributes: Attributes,
 }
 
@@ -304,7 +304,7 @@ proptest! {
         for (body, script) in &rig.batches.stage.tries {
             let tries = rig.seen().into_iter().filter(|seen| seen.body == *body).map(|seen| seen.at);
             let tries: Vec<Timestamp> = tries.collect();
-            // No try comes before the time that was asked for.
+            // No try comes before the time that the service asked for.
             for (at, pair) in tries.windows(2).enumerate() {
                 if let Try::ThrottledFor(asked) = script[at.min(script.len() - 1)] {
                     prop_assert!(pair[1].since(pair[0]) >= asked, "{} of {:?}", at, script);
@@ -314,7 +314,8 @@ proptest! {
     }
 }
 
-/// Hours of it, and a look each minute: SQS counts none of it, and nothing of it is in flight.
+/// The dependency is unavailable for hours, and the breaker is asked each minute. SQS counts none of these receives,
+/// and no message is in flight.
 #[tokio::test]
 async fn what_waits_for_a_dependency_is_never_moved_by_sqs() {
     let away = Try::AwayFor(Duration::from_secs(30));
@@ -331,7 +332,7 @@ async fn what_waits_for_a_dependency_is_never_moved_by_sqs() {
     assert!(letter.reason.contains(&since.to_string()), "{}", letter.reason);
 }
 
-/// A breaker that is ramping, or a limit of our own: each try may be made at once, and has to wait again.
+/// A breaker that is ramping, or a limit of our own: each try may be made at once and then has to wait again.
 #[tokio::test]
 async fn what_has_to_wait_again_and_again_comes_round_less_often() {
     let rig = Rig::new(&[vec![Try::AwayFor(Duration::ZERO)]]);
@@ -342,7 +343,7 @@ async fn what_has_to_wait_again_and_again_comes_round_less_often() {
     assert!(tries[1].since(tries[0]) <= Duration::from_secs(2), "it is tried soon at first");
 }
 
-/// Nobody knows that it is away: each try fails.
+/// Nobody knows that the dependency is unavailable, so that each try fails.
 #[tokio::test]
 async fn an_outage_of_as_long_as_patience_leaves_no_dead_letter() {
     let rig = Rig::new(&vec![vec![Try::TransientFor(PATIENCE)]; 200]);
@@ -354,7 +355,7 @@ async fn an_outage_of_as_long_as_patience_leaves_no_dead_letter() {
     assert!(last >= ManualClock::default().now().plus(PATIENCE), "{last}");
 }
 
-/// Everything that waits for one breaker was told the same time.
+/// All events that wait for one breaker were given the same time.
 #[tokio::test]
 async fn what_waited_for_one_dependency_comes_back_spread() {
     let scripts = vec![vec![Try::AwayFor(Duration::from_secs(600)), Try::Pass]; 100];

@@ -1,4 +1,4 @@
-//! What every store of breakers does, whatever it is made of.
+//! The conformance suite of the port for stores of breakers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,10 @@ use breaker::{
 };
 use event::Timestamp;
 
-/// Runs every case of the suite, each on an empty store from `fresh`; panics at the first that fails.
+/// Runs every case of the suite, each on an empty store from `fresh`.
+///
+/// # Panics
+/// At the first case that fails.
 pub async fn breaker_conformance<S: Store>(fresh: impl AsyncFn() -> S) {
     a_record_is_read_as_it_was_written(&fresh().await).await;
     a_record_is_replaced_by_whoever_has_read_it(&fresh().await).await;
@@ -30,9 +33,12 @@ fn counts(calls: u32) -> Counts {
     Counts { calls, failures: 2, slow: 1, absent: 3 }
 }
 
-/// One of each kind, with everything that a record can say.
+fn lease(permits: u32, seconds: i64) -> Lease {
+    Lease { permits, ends_at: time(seconds) }
+}
+
+/// Records in each state, with every field that a record can have.
 fn records() -> Vec<Record> {
-    let lease = |permits, seconds| Lease { permits, ends_at: time(seconds) };
     let mut states = vec![
         State::Closed { since: time(0), ramp_ends_at: time(30) },
         State::HalfOpen {
@@ -104,7 +110,7 @@ async fn shared<S: Store>(store: &S, window: Window) -> SharedCounts {
     snapshot.counts.get(&window.horizon()).cloned().unwrap_or_default()
 }
 
-/// What it publishes, the store holds as the pure rule says.
+/// After a publication, the store holds what the pure rule says.
 #[track_caller]
 fn check(found: &SharedCounts, publication: &Publication, before: &SharedCounts) {
     assert_eq!(Some(found), publication.applied_to(before).as_ref());

@@ -1,4 +1,4 @@
-//! A store of breakers in memory, which can be told to fail.
+//! A store of breakers in memory, which a test can make fail.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use breaker::{
 };
 use event::Timestamp;
 
-/// Clones are one store.
+/// A store of breakers, of what stages saw, and of pauses. Its clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryBreakers(Arc<Mutex<State>>);
 
@@ -27,34 +27,36 @@ struct State {
 /// How the store fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoreFault {
+    /// The store works.
     #[default]
     None,
-    /// Nothing is answered and nothing is written.
+    /// Every call fails, and nothing is written.
     StoreUnavailable,
-    /// Reads are answered, and nothing is written.
+    /// Reads succeed. Writes fail, and nothing is written.
     ReadOnly,
-    /// Everything takes effect, and nothing is ever answered.
+    /// Every call takes effect, and none returns.
     Silent,
-    /// Reads are answered. Writes take effect, and are never answered.
+    /// Reads succeed. Writes take effect, and never return.
     SilentWrites,
 }
 
 impl MemoryBreakers {
-    /// From now on nothing is answered and nothing is written, or everything again.
+    /// Makes every later call fail, or makes the store work again.
     pub fn set_away(&self, is_away: bool) {
         self.set_fault(if is_away { StoreFault::StoreUnavailable } else { StoreFault::None });
     }
 
+    /// Sets how later calls fail.
     pub fn set_fault(&self, fault: StoreFault) {
         self.state().fault = fault;
     }
 
-    /// Puts something in the place of what it holds of one breaker, whatever that is.
+    /// Replaces the record and the counts of one breaker.
     pub fn put(&self, breaker: &str, snapshot: Snapshot) {
         self.state().breakers.insert(breaker.to_owned(), snapshot);
     }
 
-    /// How often it was read, and how often something was to be written, since the last time.
+    /// The number of calls since this was called last.
     #[must_use]
     pub fn take_calls(&self) -> Calls {
         let mut state = self.state();
@@ -63,13 +65,13 @@ impl MemoryBreakers {
         calls
     }
 
-    /// One breaker as it is.
+    /// The record and the counts of one breaker.
     #[must_use]
     pub fn snapshot(&self, breaker: &str) -> Snapshot {
         self.state().breakers.get(breaker).cloned().unwrap_or_default()
     }
 
-    /// Whether one stage's queue is polled, and what is known of it.
+    /// Whether one stage's queue is polled, and what was seen of it.
     #[must_use]
     pub fn polling(&self, stage: &str) -> PollingRecord {
         self.state().polling.get(stage).cloned().unwrap_or_default()
@@ -80,9 +82,12 @@ impl MemoryBreakers {
     }
 }
 
+/// Numbers of calls, whether they succeeded or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calls {
+    /// Calls that read.
     pub reads: usize,
+    /// Calls that write.
     pub writes: usize,
 }
 

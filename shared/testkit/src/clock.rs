@@ -1,4 +1,4 @@
-//! A clock that stands still until a test moves it.
+//! A clock that stands still until a test advances it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,22 +6,24 @@ use std::time::Duration;
 use event::Timestamp;
 use runtime::{Clock, Deadline};
 
-/// Clones tell one time.
+/// A clock whose clones share one time. Its default is 2026-01-01T00:00:00Z.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Timestamp>>);
 
 impl ManualClock {
+    /// A clock that shows the given time.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(now)))
     }
 
+    /// Moves the time forward, for all clones.
     pub fn advance(&self, by: Duration) {
         let mut now = self.lock();
         *now = now.plus(by);
     }
 
-    /// The end of an invocation that has so long from now.
+    /// The deadline of an invocation that has this much time left.
     #[must_use]
     pub fn deadline_in(&self, left: Duration) -> Deadline {
         Deadline::new(self.now().plus(left), Arc::new(self.clone()))
@@ -32,7 +34,6 @@ impl ManualClock {
     }
 }
 
-/// 2026-01-01T00:00:00Z.
 impl Default for ManualClock {
     fn default() -> Self {
         Self::at(Timestamp::from_unix_ms(1_767_225_600_000))

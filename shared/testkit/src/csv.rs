@@ -1,38 +1,43 @@
-//! A reader of CSV for whoever checks one: RFC 4180, read from the whole file, byte after byte.
+//! A reader of CSV that tests compare others with. It reads a whole file, byte by byte, by RFC 4180.
 //!
-//! Slow and plain on purpose, and of no code of anybody else's: <https://www.rfc-editor.org/rfc/rfc4180>,
-//! section 2. Where files depart from it, as spreadsheets' and Python's `csv` read them: CR and LF end a
-//! record too, an empty line is none, a quote within a field that did not begin with one is text, and so
-//! is what follows a closing quote.
+//! It is slow and simple on purpose, and shares no code with any other reader. Its rules are those of section 2 of
+//! <https://www.rfc-editor.org/rfc/rfc4180>. Where files deviate from them, it reads as spreadsheets and Python's `csv`
+//! do: CR and LF end a record too, an empty line is no record, a quote within an unquoted field is text, and so is what
+//! follows a closing quote.
 
 /// A record of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// On which it begins, from 1; CR, LF and CRLF end a line each.
+    /// The line on which it begins, counted from 1. CR, LF and CRLF each end a line.
     pub line: u64,
-    /// Its bytes without the line end; none of a record that is too long.
+    /// Its bytes without the line end; empty if the record is too long.
     pub raw: Vec<u8>,
+    /// Its fields, or why it has none.
     pub kind: RowKind,
 }
 
+/// The content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowKind {
+    /// A complete record.
     Whole {
+        /// The bytes of its fields, without quotes.
         fields: Vec<Vec<u8>>,
     },
     /// The file ends within quotes.
     Unclosed,
-    /// It is longer than was asked for, and ends with the line in which that was seen.
+    /// The record is longer than the limit. It ends with the line in which it exceeds the limit.
     TooLong {
+        /// Its length in bytes, without the line end.
         bytes: u64,
     },
 }
 
-/// All records of a file, the header among them; none of more than `longest` bytes.
+/// All records of a file, with the header. A record of more than `longest` bytes is [`RowKind::TooLong`].
 #[must_use]
 pub fn read(file: &[u8], longest: usize) -> Vec<Row> {
-    let marked = file.starts_with(&[0xef, 0xbb, 0xbf]);
-    let mut at = if marked { 3 } else { 0 };
+    let has_byte_order_mark = file.starts_with(&[0xef, 0xbb, 0xbf]);
+    let mut at = if has_byte_order_mark { 3 } else { 0 };
     let mut rows = Vec::new();
     while at < file.len() {
         if ends_line(file[at]) {
@@ -50,7 +55,7 @@ fn ends_line(byte: u8) -> bool {
     byte == 10 || byte == 13
 }
 
-/// The record that begins at a place, and where the next thing does.
+/// The record that begins at a position, and the position after it.
 fn row_at(file: &[u8], begin: usize, longest: usize) -> (Row, usize) {
     let line = line_of(file, begin);
     let (mut fields, mut field) = (Vec::new(), Vec::new());
@@ -91,7 +96,7 @@ fn row_at(file: &[u8], begin: usize, longest: usize) -> (Row, usize) {
     (Row { line, raw: file[begin..at].to_vec(), kind }, at)
 }
 
-/// Which line a place is on: one more than the lines that end before it.
+/// The line of a position, which is one more than the number of line ends before it.
 fn line_of(file: &[u8], place: usize) -> u64 {
     let before = &file[..place];
     let ends = (0..place).filter(|&at| match before[at] {
@@ -107,16 +112,19 @@ mod tests {
     use super::*;
 
     fn fields(file: &[u8]) -> Vec<Vec<String>> {
-        let texts = |row: Row| match row.kind {
-            RowKind::Whole { fields } => {
-                fields.into_iter().map(|field| String::from_utf8(field).unwrap()).collect()
-            }
-            other => panic!("{other:?}"),
-        };
-        read(file, 1_000).into_iter().map(texts).collect()
+        let mut rows = Vec::new();
+        for row in read(file, 1_000) {
+            let RowKind::Whole { fields } = row.kind else { panic!("{row:?}") };
+            rows.push(fields.into_iter().map(|field| String::from_utf8(field).unwrap()).collect());
+        }
+        rows
     }
 
-    /// The examples of RFC 4180, section 2, and what Python's `csv.reader` gives for the rest.
+    fn lines(file: &[u8]) -> Vec<u64> {
+        read(file, 9).iter().map(|row| row.line).collect()
+    }
+
+    /// The examples of RFC 4180, section 2, and what Python's `csv.reader` returns for other files.
     #[test]
     fn rows_are_what_the_rfc_says() {
         assert_eq!(fields(b"aaa,bbb\r\nzzz,yyy"), [["aaa", "bbb"], ["zzz", "yyy"]]);
@@ -129,7 +137,6 @@ mod tests {
 
     #[test]
     fn rows_know_their_lines() {
-        let lines = |file: &[u8]| read(file, 9).iter().map(|row| row.line).collect::<Vec<_>>();
         assert_eq!(lines(b"a\rb\n\nc\r\n\"d\r\n\n\"\ne"), [1, 2, 4, 5, 8]);
         let long = read(b"0123456789\nb", 9);
         assert_eq!(long[0].kind, RowKind::TooLong { bytes: 10 });

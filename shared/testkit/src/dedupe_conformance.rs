@@ -1,4 +1,4 @@
-//! What every dedupe store does, whatever it is made of.
+//! The conformance suite of the port for dedupe stores.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,22 +9,26 @@ use dedupe::{
 };
 use event::{Fingerprint, IdempotencyKey, Timestamp};
 
-/// An empty store, and a look at what was written to it.
+/// An empty store, and the means to see what was written to it.
 pub trait StoreUnderTest {
+    /// The adapter that is tested.
     type Store: Store;
 
+    /// The store, which must be empty at first.
     fn store(&self) -> &Self::Store;
 
-    /// An effect that is this dedupe record.
+    /// An effect that is its own dedupe record.
     fn effect(&self, own: OwnRecord<'_>) -> <Self::Store as Store>::Effect;
 
-    /// Whether the effect under this id was applied.
+    /// Whether an effect that is the dedupe record of this id was applied.
     fn is_applied(&self, id: &RecordId) -> impl Future<Output = bool>;
 }
 
-/// Runs every case of the suite, each on a store from `fresh`; panics at the first that fails.
+/// Runs every case of the suite, each on a store from `fresh`. The times of the suite are whole seconds, since
+/// DynamoDB's expiry is precise to the second.
 ///
-/// Times are whole seconds apart: what an expiry is worth in DynamoDB.
+/// # Panics
+/// At the first case that fails.
 pub async fn dedupe_conformance<T: StoreUnderTest>(fresh: impl AsyncFn() -> T) {
     what_is_free_is_written(&fresh().await).await;
     what_took_effect_is_named_as_it_was_written(&fresh().await).await;
@@ -43,7 +47,7 @@ const NOW_MS: i64 = 1_767_225_600_000;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// So many seconds after the suite's beginning.
+/// The time so many seconds after the beginning of the suite.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_ms(NOW_MS + seconds * 1_000)
 }
@@ -115,7 +119,7 @@ async fn written<T: StoreUnderTest>(it: &T, changes: &[Change], effects: &[Effec
     assert!(result.is_ok(), "not written: {result:?}");
 }
 
-/// The reasons with which these are cancelled: those of the changes, then those of the effects.
+/// The reasons of the transaction's cancellation: those of the changes, then those of the effects.
 async fn cancelled<T: StoreUnderTest>(
     it: &T,
     changes: &[Change],
@@ -131,7 +135,7 @@ async fn cancelled<T: StoreUnderTest>(
     }
 }
 
-/// A record is looked at by asking for what cannot be.
+/// Reads a record by a change that cannot succeed.
 async fn check_record<T: StoreUnderTest>(it: &T, key: &str, expected: Option<DedupeRecord>) {
     let nobodys = change(key, held("nobody"), None);
     assert_eq!(
@@ -186,7 +190,7 @@ async fn an_expired_record_counts_as_absent<T: StoreUnderTest>(it: &T) {
     assert_eq!(before, [found(completed("1")), found(claim("w1"))]);
     let result = commit(it.store(), &next, &[], expiry()).await;
     assert!(result.is_ok(), "an expired record held its key: {result:?}");
-    // From here on it is the second one's.
+    // Now the second event has the key.
     let third = write("a", "3");
     assert_eq!(cancelled(it, &[third], &[], expiry()).await, [found(later)]);
 }
@@ -200,7 +204,7 @@ async fn a_transaction_is_written_whole_or_not_at_all<T: StoreUnderTest>(it: &T)
         check_record(it, key, None).await;
     }
     check_applied(it, "d", false).await;
-    // Nor were their keys taken.
+    // Their keys were not taken either.
     let [left, _, right] = changes;
     written(it, &[left, right], &[effect]).await;
     check_applied(it, "d", true).await;
@@ -228,11 +232,11 @@ async fn a_claim_is_changed_by_its_owner_alone<T: StoreUnderTest>(it: &T) {
         let others = change("a", held("w2"), to);
         assert_eq!(cancelled(it, &[others], &[], at(3_600)).await, [found(claim("w1"))]);
     }
-    // Nor is it free once its lease has ended.
+    // A claim whose lease has ended is not free either.
     let reasons = cancelled(it, &[write("a", "1")], &[], at(3_600)).await;
     assert_eq!(reasons, [found(claim("w1"))]);
     written(it, &[change("a", held("w1"), Some(completed("1")))], &[]).await;
-    // What is completed is nobody's.
+    // A completed record has no owner.
     let again = change("a", held("w1"), None);
     assert_eq!(cancelled(it, &[again], &[], at(0)).await, [found(completed("1"))]);
 }
@@ -256,24 +260,26 @@ async fn an_effect_can_be_its_own_record<T: StoreUnderTest>(it: &T) {
     check_applied(it, "c", false).await;
 }
 
+fn expiring<T: StoreUnderTest>(it: &T, fingerprint: &str, expires_at: Timestamp) -> EffectOf<T> {
+    let (id, fingerprint) = (id("a"), payload(fingerprint));
+    it.effect(OwnRecord { id: &id, fingerprint: &fingerprint, expires_at: Some(expires_at) })
+}
+
 async fn an_effect_that_has_expired_counts_as_absent<T: StoreUnderTest>(it: &T) {
-    let effect = |fingerprint, expires_at| {
-        let (id, fingerprint) = (id("a"), payload(fingerprint));
-        it.effect(OwnRecord { id: &id, fingerprint: &fingerprint, expires_at: Some(expires_at) })
-    };
-    written(it, &[], &[effect("1", expiry())]).await;
-    let next = [effect("2", expiry().plus(DAY))];
+    written(it, &[], &[expiring(it, "1", expiry())]).await;
+    let next = [expiring(it, "2", expiry().plus(DAY))];
     let last_second = Timestamp::from_unix_ms(expiry().unix_ms() - 1_000);
     let reasons = cancelled(it, &[], &next, last_second).await;
     assert!(is_completed(&reasons[0], "1"), "{reasons:?}");
     let result = commit(it.store(), &[], &next, expiry()).await;
     assert!(result.is_ok(), "an expired effect held its key: {result:?}");
-    // From here on it is the second one's.
-    let reasons = cancelled(it, &[], &[effect("3", expiry().plus(DAY))], expiry()).await;
+    // Now the second event has the key.
+    let third = expiring(it, "3", expiry().plus(DAY));
+    let reasons = cancelled(it, &[], &[third], expiry()).await;
     assert!(is_completed(&reasons[0], "2"), "{reasons:?}");
 }
 
-/// Whether it tells of a key that took effect with this payload, whenever that expires.
+/// Whether the reason is a completed record with this fingerprint, whatever its expiry.
 fn is_completed(reason: &ItemConflict, fingerprint: &str) -> bool {
     let ItemConflict::Found(Some(DedupeRecord::Completed(completed))) = reason else {
         return false;

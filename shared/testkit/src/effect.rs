@@ -1,11 +1,12 @@
-//! Effects for tests of the protocol: a number, and what becomes of two numbers at one place.
+//! Effects for tests of the dedupe protocols: numbers, which may meet at one target.
 
 use dedupe::{Effect, Merged, OwnRecord, RecordId};
 use event::{Fingerprint, Timestamp};
 
-/// An effect that can be told from others.
+/// An effect that a test recognizes by its number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TestEffect {
+    /// The number, or the sum of several.
     pub value: usize,
     own: Option<(RecordId, Fingerprint, Option<Timestamp>)>,
     place: Option<(String, Meeting)>,
@@ -18,23 +19,25 @@ pub enum Meeting {
     Add,
     /// The one with the greater value stays.
     Newest,
-    /// They need a transaction each.
+    /// Each of them needs its own transaction.
     Apart,
 }
 
 impl TestEffect {
-    /// Of no target.
+    /// An effect without a target.
     #[must_use]
     pub fn new(value: usize) -> Self {
         Self { value, own: None, place: None }
     }
 
+    /// Makes the effect its own dedupe record.
     #[must_use]
     pub fn own_record(mut self, own: OwnRecord<'_>) -> Self {
         self.own = Some((own.id.clone(), own.fingerprint.clone(), own.expires_at));
         self
     }
 
+    /// Gives the effect a target, and what it does to others there.
     #[must_use]
     pub fn at(mut self, target: impl Into<String>, meeting: Meeting) -> Self {
         self.place = Some((target.into(), meeting));

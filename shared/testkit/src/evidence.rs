@@ -1,4 +1,4 @@
-//! What sinks have left, in memory.
+//! What sinks have of events, in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,35 +6,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event::{Code, Failure};
 use letters::{Evidence, Found, FoundProof, FoundRow, Proof, VersionedRow};
 
-/// Clones are one. The tables of all sinks are known, but those of sinks that are [hidden](MemoryEvidence::hide).
+/// What sinks have of events. Its clones share one state. The tables of all sinks are known, except those of sinks that
+/// are [hidden](MemoryEvidence::hide).
 #[derive(Clone, Debug, Default)]
 pub struct MemoryEvidence(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     proofs: BTreeMap<Proof, FoundProof>,
-    /// By sink and partition key.
+    /// The rows by sink and partition key.
     rows: BTreeMap<(String, String), FoundRow>,
     hidden: BTreeSet<String>,
     is_away: bool,
 }
 
 impl MemoryEvidence {
-    /// A sink leaves this, in place of what is there.
+    /// Adds what a sink has of an event, or replaces it.
     pub fn leave(&self, proof: Proof, found: FoundProof) {
         self.state().proofs.insert(proof, found);
     }
 
+    /// Adds a row of a sink by its partition key, or replaces it.
     pub fn leave_row(&self, sink: &str, pk: &str, found: FoundRow) {
         self.state().rows.insert((sink.to_owned(), pk.to_owned()), found);
     }
 
-    /// From here on the sink's table is not known.
+    /// Makes the sink's table unknown.
     pub fn hide(&self, sink: &str) {
         self.state().hidden.insert(sink.to_owned());
     }
 
-    /// Whether it answers nobody from here on.
+    /// Sets whether later calls fail.
     pub fn set_away(&self, is_away: bool) {
         self.state().is_away = is_away;
     }
@@ -111,10 +113,10 @@ mod tests {
         }
 
         async fn leave_row(&self, sink: &str, pk: &str, row: &LeftRow) {
-            let version = |(name, version): (&String, &contracts::RowVersion)| {
-                (name.clone(), version.sortable())
-            };
-            let attributes = row.attributes.iter().map(version).collect();
+            let mut attributes = BTreeMap::new();
+            for (name, version) in &row.attributes {
+                attributes.insert(name.clone(), version.sortable());
+            }
             let found = FoundRow { version: Some(row.version.clone()), attributes };
             self.0.leave_row(sink, pk, found);
         }

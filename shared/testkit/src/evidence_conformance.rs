@@ -1,4 +1,4 @@
-//! What everything that looks into sinks does, whatever they keep their events in.
+//! The conformance suite of the port for what sinks have of events.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -7,32 +7,39 @@ use contracts::RowVersion;
 use event::Timestamp;
 use letters::{Evidence, Found, FoundProof, FoundRow, Proof, Seen, SentEvent, VersionedRow};
 
-/// An adapter, and the sinks that it looks into.
+/// An adapter, and the sinks in which it looks for events.
 pub trait EvidenceUnderTest {
+    /// The adapter that is tested.
     type Evidence: Evidence;
 
+    /// The adapter, whose sinks must be empty at first.
     fn evidence(&self) -> &Self::Evidence;
 
-    /// A sink leaves this, as its function writes it.
+    /// Writes what a sink has of an event, as the sink's function writes it.
     fn leave(&self, proof: &Proof, found: &FoundProof) -> impl Future<Output = ()>;
 
-    /// A sink writes a row that has nothing else, as its function does.
+    /// Writes a row that has only its versions, as the sink's function writes them.
     fn leave_row(&self, sink: &str, pk: &str, row: &LeftRow) -> impl Future<Output = ()>;
 }
 
-/// A row's version, and those of its attributes that have one.
+/// The versions of a row.
 #[derive(Clone, Debug)]
 pub struct LeftRow {
+    /// The version of the row itself.
     pub version: RowVersion,
+    /// The versions of attributes, by their names; empty unless the sink merges.
     pub attributes: BTreeMap<String, RowVersion>,
 }
 
-/// The sink whose table is known, and that whose table is not.
+/// The names of a sink whose table is known, and of one whose table is not.
 const KNOWN: &str = "rows";
 const UNKNOWN: &str = "elsewhere";
 
-/// Runs every case of the suite, each with empty sinks; panics at the first that fails. `fresh` is told the name of a
-/// sink whose table is known, and of one whose table is not.
+/// Runs every case of the suite, each with empty sinks. `fresh` gets the name of a sink whose table is known, and of
+/// one whose table is not.
+///
+/// # Panics
+/// At the first case that fails.
 pub async fn evidence_conformance<E: EvidenceUnderTest>(fresh: impl AsyncFn(&str, &str) -> E) {
     what_was_left_is_found_in_its_place(&fresh(KNOWN, UNKNOWN).await).await;
     a_row_is_as_new_as_it_was_left(&fresh(KNOWN, UNKNOWN).await).await;
@@ -81,34 +88,40 @@ fn version(order: i64, key: &str) -> RowVersion {
     RowVersion { order: order.into(), key: key.to_owned().into() }
 }
 
-async fn a_row_is_as_new_as_it_was_left<E: EvidenceUnderTest>(sinks: &E) {
-    let replaced = LeftRow { version: version(-3, "k1"), attributes: BTreeMap::new() };
-    let attributes = [("a".to_owned(), version(7, "k2")), ("size".to_owned(), version(7, "k2"))];
-    let merged = LeftRow { version: version(7, "k2"), attributes: attributes.clone().into() };
-    sinks.leave_row(KNOWN, "orders#1", &replaced).await;
-    sinks.leave_row(KNOWN, "orders#2", &merged).await;
-    let asked = |sink: &str, pk: &str, attributes: &[&str]| VersionedRow {
+fn versioned_row(sink: &str, pk: &str, attributes: &[&str]) -> VersionedRow {
+    VersionedRow {
         sink: sink.to_owned(),
         pk: pk.to_owned(),
         attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
-    };
+    }
+}
+
+fn there(row: &LeftRow) -> Found<FoundRow> {
+    let mut attributes = BTreeMap::new();
+    for (name, version) in &row.attributes {
+        attributes.insert(name.clone(), version.sortable());
+    }
+    Found::There(FoundRow { version: Some(row.version.clone()), attributes })
+}
+
+async fn a_row_is_as_new_as_it_was_left<E: EvidenceUnderTest>(sinks: &E) {
+    let replaced = LeftRow { version: version(-3, "k1"), attributes: BTreeMap::new() };
+    let attributes = [("a".to_owned(), version(7, "k2")), ("size".to_owned(), version(7, "k2"))];
+    let merged = LeftRow { version: version(7, "k2"), attributes: attributes.into() };
+    sinks.leave_row(KNOWN, "orders#1", &replaced).await;
+    sinks.leave_row(KNOWN, "orders#2", &merged).await;
     let rows = [
-        asked(KNOWN, "orders#2", &["a", "b", "size"]),
-        asked(KNOWN, "orders#1", &[]),
-        asked(KNOWN, "orders#3", &["a"]),
-        asked(UNKNOWN, "orders#1", &[]),
+        versioned_row(KNOWN, "orders#2", &["a", "b", "size"]),
+        versioned_row(KNOWN, "orders#1", &[]),
+        versioned_row(KNOWN, "orders#3", &["a"]),
+        versioned_row(UNKNOWN, "orders#1", &[]),
     ];
-    let there = |left: &LeftRow, attributes: &[(String, RowVersion)]| {
-        let texts = attributes.iter().map(|(name, version)| (name.clone(), version.sortable()));
-        Found::There(FoundRow { version: Some(left.version.clone()), attributes: texts.collect() })
-    };
-    let expected =
-        vec![there(&merged, &attributes), there(&replaced, &[]), Found::Nothing, Found::Unseen];
+    let expected = vec![there(&merged), there(&replaced), Found::Nothing, Found::Unseen];
     assert_eq!(sinks.evidence().find_rows(&rows).await, Ok(expected));
     assert_eq!(sinks.evidence().find_rows(&[]).await, Ok(Vec::new()));
 }
 
-/// More than one call asks for.
+/// These are more than one call can read.
 async fn many_are_found_in_their_order<E: EvidenceUnderTest>(sinks: &E) {
     let (mut asked, mut expected) = (Vec::new(), Vec::new());
     for n in 0..230 {
@@ -125,13 +138,16 @@ async fn many_are_found_in_their_order<E: EvidenceUnderTest>(sinks: &E) {
     assert_eq!(sinks.evidence().find(&asked).await, Ok(expected));
 }
 
-async fn an_event_is_where_all_of_its_proofs_are<E: EvidenceUnderTest>(sinks: &E) {
-    let (one, two) = (record(KNOWN, "k"), row(KNOWN, "orders#k"));
-    let event = |proofs: &[&Proof], has_unseen| SentEvent {
+fn event(proofs: &[&Proof], has_unseen: bool) -> SentEvent {
+    SentEvent {
         fingerprint: "f".to_owned().into(),
         proofs: proofs.iter().map(|&proof| proof.clone()).collect(),
         has_unseen,
-    };
+    }
+}
+
+async fn an_event_is_where_all_of_its_proofs_are<E: EvidenceUnderTest>(sinks: &E) {
+    let (one, two) = (record(KNOWN, "k"), row(KNOWN, "orders#k"));
     let elsewhere = row(UNKNOWN, "orders#k");
     let events = [
         event(&[&one, &two], false),

@@ -1,4 +1,4 @@
-//! What calls to services need of the world, as a test sets it.
+//! Time and randomness for calls to services, which a test controls.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use runtime::Clock;
 
 use crate::ManualClock;
 
-/// The time of a test's clock, and chance that is always the same. A pause is over at once, and its time has
-/// passed.
+/// The time of a test's clock, and a random number that is always the same. A pause advances the clock, and returns at
+/// once.
 #[derive(Clone, Debug)]
 pub struct ManualHost(pub ManualClock);
 

@@ -1,15 +1,18 @@
-//! What every letter store does, whatever it is made of.
+//! The conformance suites of the ports for letters, their messages and runs.
 
 use std::collections::BTreeSet;
 
-use event::{Code, FailureFingerprint, Timestamp};
+use event::{Code, Failure, FailureFingerprint, Timestamp};
 use letters::{
     Entry, IndexWrite, IndexWritten, Indexed, LETTER_STORE_FORMAT, Ledger, LedgerWritten, Letter,
     LetterEvent, LetterId, LetterIndex, LetterObjects, LetterState, LetterStateName, Pace, Place,
     PlanId, RunEvent, RunId, Runs, SHARDS, step_letter, step_run,
 };
 
-/// Runs every case of the index's suite, each on an empty store from `fresh`; panics at the first that fails.
+/// Runs every case of the suite for the index of letters, each on an empty store from `fresh`.
+///
+/// # Panics
+/// At the first case that fails.
 pub async fn letter_index_conformance<S: LetterIndex + Runs>(fresh: impl AsyncFn() -> S) {
     letters_are_read_as_they_were_written(&fresh().await).await;
     a_letter_is_replaced_by_whoever_has_read_it(&fresh().await).await;
@@ -20,7 +23,14 @@ pub async fn letter_index_conformance<S: LetterIndex + Runs>(fresh: impl AsyncFn
     letters_change_their_shelf_with_their_state(&fresh().await).await;
 }
 
-/// As [`letter_index_conformance`], of the objects.
+fn place(object: &str, offset: u64, length: u64) -> Place {
+    Place { object: object.to_owned(), offset, length }
+}
+
+/// Runs the suite for the objects of letters' messages on an empty store from `fresh`.
+///
+/// # Panics
+/// At the first case that fails.
 pub async fn letter_objects_conformance<S: LetterObjects>(fresh: impl AsyncFn() -> S) {
     let store = &fresh().await;
     let body = "one\ntwo ü\nthree\n".as_bytes();
@@ -28,7 +38,6 @@ pub async fn letter_objects_conformance<S: LetterObjects>(fresh: impl AsyncFn() 
     assert_eq!(store.add("a/b.ndjson", body.to_vec()).await, Ok(true));
     assert_eq!(store.add("a/b.ndjson", b"other".to_vec()).await, Ok(false));
     assert_eq!(store.read("a/b.ndjson").await, Ok(Some(body.to_vec())));
-    let place = |object: &str, offset, length| Place { object: object.to_owned(), offset, length };
     for (offset, length) in [(0, 3), (4, 6), (11, 5), (0, 17)] {
         let part = store.read_part(&place("a/b.ndjson", offset, length)).await.unwrap_or_default();
         let (from, to) = (usize_of(offset), usize_of(offset + length));
@@ -43,7 +52,10 @@ pub async fn letter_objects_conformance<S: LetterObjects>(fresh: impl AsyncFn() 
     }
 }
 
-/// As [`letter_index_conformance`], of the runs.
+/// Runs every case of the suite for the ledger of runs, each on an empty store from `fresh`.
+///
+/// # Panics
+/// At the first case that fails.
 pub async fn runs_conformance<S: Runs>(fresh: impl AsyncFn() -> S) {
     a_run_is_replaced_by_whoever_has_read_it(&fresh().await).await;
     runs_are_told_the_newest_first(&fresh().await).await;
@@ -61,7 +73,8 @@ fn run_id(name: &str) -> RunId {
     RunId(name.to_owned())
 }
 
-/// A letter as it is when it is collected, and no other number's.
+/// A letter that has just been collected. Each number gives another letter, collected so many seconds after the suite's
+/// time.
 #[must_use]
 pub fn test_letter(number: u32) -> Indexed {
     let id = LetterId::of("sink", &format!("m{number}"), "body");
@@ -96,10 +109,9 @@ pub fn test_letter(number: u32) -> Indexed {
     Indexed { entry, letter: Letter::collected() }
 }
 
-/// The same letter after an event, with its entry as it was.
+/// The same letter after an event. Its entry does not change.
 fn stepped(indexed: &Indexed, event: LetterEvent) -> Indexed {
-    let letter = step_letter(&indexed.letter, event);
-    let letter = letter.unwrap_or_else(|error| panic!("{error}"));
+    let letter = step_letter(&indexed.letter, event).unwrap_or_else(|error| panic!("{error}"));
     Indexed { entry: indexed.entry.clone(), letter }
 }
 
@@ -156,12 +168,16 @@ async fn letters_are_read_as_they_were_written<S: LetterIndex>(store: &S) {
     assert_eq!(found, expected, "in their order, and twice what was asked for twice");
 }
 
-/// More of them than go into one call.
+/// Whether the first write of the case changes the letter at this position.
+fn is_first(index: usize) -> bool {
+    index % 7 == 3 || (100..130).contains(&index)
+}
+
+/// The case writes more letters than fit into one call.
 async fn conflicts_leave_the_rest_of_a_write_as_it_is<S: LetterIndex>(store: &S) {
     let letters: Vec<Indexed> = (0..230).map(test_letter).collect();
     write_new(store, &letters).await;
     let first: Vec<Indexed> = letters.iter().map(|it| claimed(it, "r1")).collect();
-    let is_first = |index: usize| index % 7 == 3 || (100..130).contains(&index);
     let mut writes: Vec<IndexWrite> = Vec::new();
     for (index, (before, to)) in letters.iter().zip(&first).enumerate() {
         if is_first(index) {
@@ -189,26 +205,30 @@ async fn conflicts_leave_the_rest_of_a_write_as_it_is<S: LetterIndex>(store: &S)
     }
 }
 
+async fn write_one<S: LetterIndex>(store: &S, write: IndexWrite) -> IndexWritten {
+    store.write(&[write], None).await.remove(0)
+}
+
 async fn a_letter_is_replaced_by_whoever_has_read_it<S: LetterIndex>(store: &S) {
     let first = test_letter(1);
     let second = claimed(&first, "r1");
     let other = stepped(&first, LetterEvent::Discard);
-    let write = async |write: IndexWrite| store.write(&[write], None).await.remove(0);
-    let missing = write(replacing(&first, &second)).await;
+    let missing = write_one(store, replacing(&first, &second)).await;
     assert!(matches!(missing, IndexWritten::Unknown(_)), "{missing:?}");
     assert_eq!(read_all(store, &[&first]).await, [None]);
-    assert_eq!(write(new(&first)).await, IndexWritten::Written);
-    assert_eq!(write(new(&other)).await, IndexWritten::Conflict(Box::new(first.clone())));
-    assert_eq!(write(replacing(&first, &second)).await, IndexWritten::Written);
+    assert_eq!(write_one(store, new(&first)).await, IndexWritten::Written);
+    let conflict = IndexWritten::Conflict(Box::new(first.clone()));
+    assert_eq!(write_one(store, new(&other)).await, conflict);
+    assert_eq!(write_one(store, replacing(&first, &second)).await, IndexWritten::Written);
     let conflict = IndexWritten::Conflict(Box::new(second.clone()));
-    assert_eq!(write(replacing(&first, &other)).await, conflict);
-    assert_eq!(write(new(&first)).await, conflict);
+    assert_eq!(write_one(store, replacing(&first, &other)).await, conflict);
+    assert_eq!(write_one(store, new(&first)).await, conflict);
     let back = stepped(&second, LetterEvent::GiveBack { run: run_id("r1") });
-    assert_eq!(write(replacing(&second, &back)).await, IndexWritten::Written);
+    assert_eq!(write_one(store, replacing(&second, &back)).await, IndexWritten::Written);
     assert_eq!(read_all(store, &[&first]).await, [Some(back)]);
 }
 
-/// Its answer was lost, and it is written once more.
+/// The same write is repeated, as after a lost answer.
 async fn what_is_there_already_is_written<S: LetterIndex + Runs>(store: &S) {
     let letters: Vec<Indexed> = (0..5).map(test_letter).collect();
     for _ in 0..3 {
@@ -242,18 +262,18 @@ async fn each_letter_that_came_back_is_counted_once<S: LetterIndex + Runs>(store
             stepped(it, LetterEvent::ComeBack { redrive, most_redrives: 5 })
         })
         .collect();
-    let write = async |places: std::ops::Range<usize>, run: &RunId| {
-        let writes: Vec<IndexWrite> =
-            places.map(|place| replacing(&letters[place], &back[place])).collect();
-        store.write(&writes, Some(run)).await
-    };
-    assert_eq!(write(0..1, &one.id).await, [IndexWritten::Written]);
-    assert_eq!(write(0..110, &one.id).await, vec![IndexWritten::Written; 110]);
-    // All that is new is of the last ten.
-    assert_eq!(write(100..120, &one.id).await, vec![IndexWritten::Written; 20]);
+    let mut writes: Vec<IndexWrite> = Vec::new();
+    for (before, to) in letters.iter().zip(&back) {
+        writes.push(replacing(before, to));
+    }
+    let run = Some(&one.id);
+    assert_eq!(store.write(&writes[0..1], run).await, [IndexWritten::Written]);
+    assert_eq!(store.write(&writes[0..110], run).await, vec![IndexWritten::Written; 110]);
+    // Only the last ten are new.
+    assert_eq!(store.write(&writes[100..120], run).await, vec![IndexWritten::Written; 20]);
     let again = claimed(&back[7], &other.id.0);
     assert_eq!(store.write(&[replacing(&back[7], &again)], None).await, [IndexWritten::Written]);
-    let late = write(6..8, &one.id).await;
+    let late = store.write(&writes[6..8], run).await;
     assert_eq!(late, [IndexWritten::Written, IndexWritten::Conflict(Box::new(again))]);
     let runs = store.runs(10).await.unwrap_or_else(|failure| panic!("{failure}"));
     let counts: Vec<u64> = runs.iter().map(|ledger| ledger.came_back).collect();
@@ -285,7 +305,7 @@ fn ids(letters: &[Indexed]) -> BTreeSet<&LetterId> {
     letters.iter().map(|indexed| &indexed.entry.id).collect()
 }
 
-/// Letters as large as they come, so that a shard has several pages.
+/// The letters are as large as they can be, so that a shard has several pages.
 async fn a_shelf_is_gone_through_page_by_page<S: LetterIndex>(store: &S) {
     assert_eq!(shelf(store, LetterStateName::Dead).await, []);
     let mut letters: Vec<Indexed> = (0..20_000).map(test_letter).collect();
@@ -320,26 +340,30 @@ fn begun(id: &str) -> Ledger {
     Ledger::begin(run_id(id), plan, 10, Pace::default(), by, why, time(0))
 }
 
+/// The ledger after an event of its run, with a note.
+fn stepped_ledger(ledger: &Ledger, event: RunEvent) -> Ledger {
+    let run = step_run(&ledger.run, event, time(1)).unwrap_or_else(|error| panic!("{error}"));
+    Ledger { run, note: Some("“planned”".to_owned()), ..ledger.clone() }
+}
+
+fn ledger_conflict(ledger: &Ledger) -> Result<LedgerWritten, Failure> {
+    Ok(LedgerWritten::Conflict(Box::new(ledger.clone())))
+}
+
 async fn a_run_is_replaced_by_whoever_has_read_it<S: Runs>(store: &S) {
     let first = begun("20260101T000000Z-a");
-    let step = |event| {
-        let run = step_run(&first.run, event, time(1));
-        let run = run.unwrap_or_else(|error| panic!("{error}"));
-        let note = Some("“planned”".to_owned());
-        Ledger { run, note, ..first.clone() }
-    };
-    let (paused, cancelled) = (step(RunEvent::Pause), step(RunEvent::Cancel));
+    let paused = stepped_ledger(&first, RunEvent::Pause);
+    let cancelled = stepped_ledger(&first, RunEvent::Cancel);
     let written = Ok(LedgerWritten::Written);
-    let conflict = |ledger: &Ledger| Ok(LedgerWritten::Conflict(Box::new(ledger.clone())));
     assert_eq!(store.read_run(&first.id).await, Ok(None));
     assert!(store.replace_run(Some(1), &paused).await.is_err(), "there is none");
     assert_eq!(store.replace_run(None, &first).await, written);
     assert_eq!(store.replace_run(None, &first).await, written, "its answer was lost");
     assert_eq!(store.read_run(&first.id).await, Ok(Some(first.clone())));
-    assert_eq!(store.replace_run(None, &paused).await, conflict(&first));
+    assert_eq!(store.replace_run(None, &paused).await, ledger_conflict(&first));
     assert_eq!(store.replace_run(Some(1), &paused).await, written);
     assert_eq!(store.replace_run(Some(1), &paused).await, written, "its answer was lost");
-    assert_eq!(store.replace_run(Some(1), &cancelled).await, conflict(&paused));
+    assert_eq!(store.replace_run(Some(1), &cancelled).await, ledger_conflict(&paused));
     assert_eq!(store.read_run(&first.id).await, Ok(Some(paused)));
 }
 

@@ -1,4 +1,4 @@
-//! A letter store in memory, which can be told to fail.
+//! A letter store in memory, which a test can make fail.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,23 +11,24 @@ use letters::{
     PagePosition, Place, RunId, Runs, TriageControl,
 };
 
-/// What goes wrong with a call.
+/// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LetterFault {
+    /// The call succeeds.
     None,
-    /// It does not take effect, and fails.
+    /// The call does not take effect, and fails.
     NoEffect,
-    /// It takes effect, and its answer is lost.
+    /// The call takes effect, and its answer is lost.
     Lost,
 }
 
-/// Letters that are written at once; what goes wrong with a write goes wrong with each so many by themselves.
+/// The number of letters that one call of the index writes. Each of these calls can fail by itself.
 const WRITTEN_AT_ONCE: usize = 3;
 
-/// Letters of a page.
+/// The number of letters in a page.
 const PAGE: usize = 2;
 
-/// Clones are one store. Each call lets others go first, so that two callers' calls come one after the other's.
+/// A letter store whose clones share one state. Each call yields first, so that the calls of two callers alternate.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLetters(Arc<Mutex<State>>);
 
@@ -43,12 +44,12 @@ struct State {
 }
 
 impl MemoryLetters {
-    /// What goes wrong with the next calls; those after them go well.
+    /// Sets how the next calls fail. The calls after them succeed.
     pub fn fail(&self, faults: impl IntoIterator<Item = LetterFault>) {
         self.state().faults.extend(faults);
     }
 
-    /// Nothing goes wrong any more.
+    /// Makes all later calls succeed.
     pub fn mend(&self) {
         self.state().faults.clear();
     }
@@ -65,18 +66,18 @@ impl MemoryLetters {
         self.state().objects.clone()
     }
 
-    /// How many letters were counted as come back, by run.
+    /// How many letters came back to each run.
     #[must_use]
     pub fn came_back(&self) -> BTreeMap<RunId, u64> {
         self.state().came_back.clone()
     }
 
-    /// Puts an object, over whatever is there: what none of our functions does.
+    /// Writes an object, even over another one, which no function does.
     pub fn put_anyway(&self, key: &str, body: Vec<u8>) {
         self.state().objects.insert(key.to_owned(), body);
     }
 
-    /// Lets go of a letter, as its time to live does.
+    /// Removes a letter, as DynamoDB does when it expires.
     pub fn expire(&self, letter: &LetterId) {
         self.state().letters.remove(letter);
     }
@@ -85,7 +86,7 @@ impl MemoryLetters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call, as far as the store goes.
+    /// Makes one call of the store: yields, and then applies the effect unless the call is to fail.
     async fn call<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Failure> {
         let mut has_waited = false;
         std::future::poll_fn(|context| {
@@ -112,6 +113,11 @@ fn away() -> Failure {
     Failure::transient(Code::DependencyUnavailable, "told to be away")
 }
 
+/// The failure of a write that replaces something that is missing.
+fn nothing_to_replace(reason: &'static str) -> Failure {
+    Failure::permanent(Code::DependencyRefused, reason)
+}
+
 impl State {
     fn write(&mut self, write: &IndexWrite, came_back_to: Option<&RunId>) -> IndexWritten {
         let id = &write.to.entry.id;
@@ -122,8 +128,7 @@ impl State {
             (Some(found), _) if *found == write.to => return IndexWritten::Written,
             (Some(found), _) => return IndexWritten::Conflict(Box::new(found.clone())),
             (None, Some(_)) => {
-                let reason = "the letter is gone";
-                return IndexWritten::Unknown(Failure::permanent(Code::DependencyRefused, reason));
+                return IndexWritten::Unknown(nothing_to_replace("the letter is gone"));
             }
         }
         self.letters.insert(id.clone(), write.to.clone());
@@ -151,10 +156,10 @@ impl LetterIndex for MemoryLetters {
     ) -> Vec<IndexWritten> {
         let mut results = Vec::with_capacity(writes.len());
         for chunk in writes.chunks(WRITTEN_AT_ONCE) {
-            let write = |state: &mut State| -> Vec<IndexWritten> {
-                chunk.iter().map(|write| state.write(write, came_back_to)).collect()
-            };
-            match self.call(write).await {
+            let written: Result<Vec<IndexWritten>, Failure> = self
+                .call(|state| chunk.iter().map(|it| state.write(it, came_back_to)).collect())
+                .await;
+            match written {
                 Ok(written) => results.extend(written),
                 Err(failure) => {
                     results.extend(chunk.iter().map(|_| IndexWritten::Unknown(failure.clone())));
@@ -213,8 +218,7 @@ impl LetterObjects for MemoryLetters {
             let to = from.checked_add(usize::try_from(place.length).ok()?)?;
             object.get(from..to).map(<[u8]>::to_vec)
         });
-        let missing = || Failure::permanent(Code::InputNotFound, "there is no such part");
-        part.await?.ok_or_else(missing)
+        part.await?.ok_or_else(|| Failure::permanent(Code::InputNotFound, "there is no such part"))
     }
 }
 
@@ -249,8 +253,7 @@ impl Runs for MemoryLetters {
             state.runs.insert(to.id.clone(), to.clone());
             Some(LedgerWritten::Written)
         });
-        let missing = || Failure::permanent(Code::DependencyRefused, "there is no run to replace");
-        replaced.await?.ok_or_else(missing)
+        replaced.await?.ok_or_else(|| nothing_to_replace("there is no run to replace"))
     }
 }
 
@@ -280,8 +283,7 @@ impl Notes for MemoryLetters {
             state.notes.insert(to.group.clone(), to.clone());
             Some(NoteWritten::Written)
         });
-        let missing = || Failure::permanent(Code::DependencyRefused, "there is no note to replace");
-        replaced.await?.ok_or_else(missing)
+        replaced.await?.ok_or_else(|| nothing_to_replace("there is no note to replace"))
     }
 }
 
@@ -307,8 +309,7 @@ impl Controls for MemoryLetters {
             state.control = Some(to.clone());
             Some(ControlWritten::Written)
         });
-        let missing = || Failure::permanent(Code::DependencyRefused, "there is none to replace");
-        replaced.await?.ok_or_else(missing)
+        replaced.await?.ok_or_else(|| nothing_to_replace("there is none to replace"))
     }
 }
 

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod breaker_conformance;
 mod breakers;
@@ -18,7 +19,6 @@ mod queue;
 mod samples;
 mod simulated_queue;
 mod store;
-
 mod tables;
 mod variables;
 

@@ -1,4 +1,4 @@
-//! What every store of evidence and pauses does, whatever it is made of.
+//! The conformance suite of the ports for the polling of queues: what stages saw, and pauses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,10 @@ use breaker::polling::{
 };
 use event::Timestamp;
 
-/// Runs every case of the suite, each on an empty store from `fresh`; panics at the first that fails.
+/// Runs every case of the suite, each on an empty store from `fresh`.
+///
+/// # Panics
+/// At the first case that fails.
 pub async fn polling_conformance<S: EvidenceStore + PollingStore>(fresh: impl AsyncFn() -> S) {
     evidence_is_added_by_dependency_and_never_set_back(&fresh().await).await;
     what_is_decided_is_read_as_it_was_written(&fresh().await).await;
@@ -38,7 +41,7 @@ where
     S: EvidenceStore + PollingStore,
 {
     assert_eq!(all(store).await, BTreeMap::new());
-    let sightings = [
+    let observations = [
         ("enrich", waited_for("weather"), 10),
         ("enrich", waited_for("partner-api"), 12),
         ("enrich", waited_for("weather"), 9),
@@ -48,7 +51,7 @@ where
         ("deliver", waited_for("weather"), 20),
     ];
     let mut expected: BTreeMap<String, PollingRecord> = BTreeMap::new();
-    for (stage, observation, seconds) in sightings {
+    for (stage, observation, seconds) in observations {
         store.add(stage, &observation, time(seconds)).await.unwrap_or_else(|away| panic!("{away}"));
         expected.entry(stage.to_owned()).or_default().evidence.add(&observation, time(seconds));
         assert_eq!(all(store).await, expected, "{stage} {observation:?}");
@@ -85,19 +88,20 @@ async fn a_decision_is_replaced_by_whoever_has_read_it<S: PollingStore>(store: &
     assert_eq!(all(store).await["enrich"].polling, disabled);
 }
 
+async fn add<S: EvidenceStore>(store: &S, observation: Observation, seconds: i64) {
+    let added = store.add("enrich", &observation, time(seconds)).await;
+    added.unwrap_or_else(|away| panic!("{away}"));
+}
+
 async fn evidence_and_decisions_leave_each_other_as_they_are<S>(store: &S)
 where
     S: EvidenceStore + PollingStore,
 {
-    let add = async |observation: Observation, seconds| {
-        let added = store.add("enrich", &observation, time(seconds)).await;
-        added.unwrap_or_else(|away| panic!("{away}"));
-    };
-    add(waited_for("weather"), 1).await;
+    add(store, waited_for("weather"), 1).await;
     let polling = pause(Phase::Disabling);
     assert_eq!(store.change("enrich", 0, &polling).await, ChangeOutcome::Written);
-    add(Observation::WentOn, 2).await;
-    add(waited_for("weather"), 3).await;
+    add(store, Observation::WentOn, 2).await;
+    add(store, waited_for("weather"), 3).await;
     let mut evidence = Evidence::default();
     evidence.add(&waited_for("weather"), time(3));
     evidence.add(&Observation::WentOn, time(2));

@@ -1,4 +1,4 @@
-//! SQS in memory: what was sent where, and what was hidden for how long.
+//! SQS in memory, which records what was sent to each queue, and what was hidden for how long.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,10 +7,11 @@ use std::time::Duration;
 use event::Failure;
 use runtime::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue};
 
-/// Whether a message to this URL fails, and how.
+/// The failure of a message to a URL; `None` if it is sent.
 type Refusal = dyn Fn(&str, &Outgoing) -> Option<Failure> + Send + Sync;
 
-/// Clones are one queue service. A call or a message beyond SQS's limits panics: the port promises none.
+/// A queue service whose clones share one state. It panics at a call or a message beyond SQS's limits, since the port
+/// promises that there are none.
 #[derive(Clone, Default)]
 pub struct MemoryQueue(Arc<Mutex<State>>);
 
@@ -23,7 +24,7 @@ struct State {
 }
 
 impl MemoryQueue {
-    /// From now on the messages for which `refusal` has a failure are not sent.
+    /// Makes later messages fail for which `refusal` returns a failure.
     pub fn refuse(
         &self,
         refusal: impl Fn(&str, &Outgoing) -> Option<Failure> + Send + Sync + 'static,
@@ -31,7 +32,7 @@ impl MemoryQueue {
         self.lock().refusal = Some(Box::new(refusal));
     }
 
-    /// What was sent to a queue, in order.
+    /// The messages that were sent to a queue, in order.
     #[must_use]
     pub fn sent_to(&self, url: &str) -> Vec<Outgoing> {
         let state = self.lock();
@@ -39,14 +40,14 @@ impl MemoryQueue {
         there.map(|(_, message)| message.clone()).collect()
     }
 
-    /// How many messages each call had that sent to a queue, the refused ones too.
+    /// The number of messages in each call that sent to a queue, with those that failed.
     #[must_use]
     pub fn calls_to(&self, url: &str) -> Vec<usize> {
         let state = self.lock();
         state.calls.iter().filter(|(to, _)| to == url).map(|(_, count)| *count).collect()
     }
 
-    /// The receipt handles hidden in a queue, each with how long, in order.
+    /// The receipt handles that were hidden in a queue, each with its duration, in order.
     #[must_use]
     pub fn hidden_in(&self, url: &str) -> Vec<(String, Duration)> {
         let state = self.lock();
@@ -74,18 +75,17 @@ impl Queue for MemoryQueue {
         messages.iter().for_each(assert_is_sendable);
         let mut state = self.lock();
         state.calls.push((url.to_owned(), messages.len()));
-        let send = |message: &Outgoing| match state
-            .refusal
-            .as_ref()
-            .and_then(|refusal| refusal(url, message))
-        {
-            Some(failure) => Err(failure),
-            None => {
-                state.sent.push((url.to_owned(), message.clone()));
-                Ok(())
+        let mut results = Vec::with_capacity(messages.len());
+        for message in messages {
+            match state.refusal.as_ref().and_then(|refusal| refusal(url, message)) {
+                Some(failure) => results.push(Err(failure)),
+                None => {
+                    state.sent.push((url.to_owned(), message.clone()));
+                    results.push(Ok(()));
+                }
             }
-        };
-        messages.iter().map(send).collect()
+        }
+        results
     }
 
     async fn hide_batch(&self, url: &str, messages: &[(&str, Duration)]) -> Vec<bool> {
@@ -97,7 +97,7 @@ impl Queue for MemoryQueue {
     }
 }
 
-/// What SQS takes of one message.
+/// Panics if SQS would refuse the message.
 pub(crate) fn assert_is_sendable(message: &Outgoing) {
     assert_characters(message);
     assert_delay(message);
@@ -105,7 +105,7 @@ pub(crate) fn assert_is_sendable(message: &Outgoing) {
     assert!(message.attributes.len() <= 10, "{} attributes", message.attributes.len());
 }
 
-/// What SQS takes in a body and in an attribute:
+/// Panics at a character that SQS does not allow in a body or an attribute:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
 fn assert_characters(message: &Outgoing) {
     let attributes = message.attributes.values().map(|attribute| &attribute.value);
@@ -117,8 +117,8 @@ fn assert_characters(message: &Outgoing) {
     }
 }
 
-/// How long SQS delays a message, and that a FIFO queue delays none.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html>
+/// Panics at a delay that SQS does not allow. A FIFO queue delays no single message:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html>.
 fn assert_delay(message: &Outgoing) {
     if let Some(delay) = message.delay {
         assert!(delay <= Duration::from_secs(900), "SQS delays by no {delay:?}");

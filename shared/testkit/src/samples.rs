@@ -1,8 +1,8 @@
-//! The repository's own files, as tests read them: its samples below `events/`, and its contracts.
+//! The files of the repository that tests read: the samples below `events/`, and contracts.
 //!
-//! [`SAMPLES`] is the one list of what is below `events/`, and of who tests it. A function's test
-//! goes through [`samples_of`] it and refuses one that it does not know, so that no sample is listed
-//! without a test; a test here finds the files that are not listed.
+//! [`SAMPLES`] lists all files below `events/`, and the packages that test them. The test of a function goes through
+//! its [`samples_of`] and refuses a sample that it does not know. So no sample is listed without a test, and a test
+//! here finds files that are not listed.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use flate2::read::GzDecoder;
 /// A file below `events/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// From `events/` on.
+    /// Its path below `events/`.
     pub path: &'static str,
-    /// The packages whose tests put it to use.
+    /// The packages whose tests use it, by their folders' names.
     pub tested_by: &'static [&'static str],
 }
 
@@ -25,12 +25,16 @@ const SAMPLES: &[Sample] = &[
     Sample { path: "api/http-api.json", tested_by: &["ingest"] },
     Sample { path: "api/ingest.json", tested_by: &["ingest"] },
     Sample { path: "api/operators.json", tested_by: &["operators"] },
+    Sample { path: "event-bridge/event.json", tested_by: &["ingest"] },
+    Sample { path: "event-bridge/object-created.json", tested_by: &["ingest"] },
     Sample { path: "flights-2013-01.ndjson.gz", tested_by: &["testkit", "ingest"] },
     Sample { path: "planes.ndjson.gz", tested_by: &["testkit"] },
     Sample { path: "faults.yaml", tested_by: &["local"] },
     Sample { path: "redrive.json", tested_by: &["redrive"] },
     Sample { path: "s3/inbox-notification.json", tested_by: &["ingest"] },
+    Sample { path: "s3/notification.json", tested_by: &["ingest"] },
     Sample { path: "schedule.json", tested_by: &["local"] },
+    Sample { path: "sns/notification.json", tested_by: &["ingest"] },
     Sample { path: "sqs/deliver.json", tested_by: &["deliver"] },
     Sample { path: "sqs/enrich.json", tested_by: &["enrich"] },
     Sample { path: "sqs/ingest.json", tested_by: &["ingest"] },
@@ -39,27 +43,38 @@ const SAMPLES: &[Sample] = &[
     Sample { path: "weather.ndjson.gz", tested_by: &["testkit", "enrich"] },
 ];
 
-/// The samples that a package's tests put to use.
+/// The paths of the samples that a package's tests use.
 pub fn samples_of(package: &str) -> impl Iterator<Item = &'static str> {
-    let tested = move |sample: &&Sample| sample.tested_by.contains(&package);
-    SAMPLES.iter().filter(tested).map(|sample| sample.path)
+    SAMPLES
+        .iter()
+        .filter(move |sample| sample.tested_by.contains(&package))
+        .map(|sample| sample.path)
 }
 
-/// A sample's text, by its path from `events/` on.
+/// The text of a sample, by its path below `events/`.
+///
+/// # Panics
+/// When it cannot be read, or is not UTF-8.
 #[must_use]
 pub fn sample(path: &str) -> String {
     let text = String::from_utf8(sample_bytes(path));
     text.unwrap_or_else(|error| panic!("events/{path}: {error}"))
 }
 
-/// A sample's bytes, by its path from `events/` on.
+/// The bytes of a sample, by its path below `events/`.
+///
+/// # Panics
+/// When it cannot be read.
 #[must_use]
 pub fn sample_bytes(path: &str) -> Vec<u8> {
     let path = root().join("events").join(path);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A sample's lines, by its path from `events/` on; those of a `.gz` are inflated.
+/// The lines of a sample, by its path below `events/`. A `.gz` file is decompressed.
+///
+/// # Panics
+/// When it cannot be read.
 #[must_use]
 pub fn sample_lines(path: &str) -> Vec<String> {
     let bytes = sample_bytes(path);
@@ -71,7 +86,10 @@ pub fn sample_lines(path: &str) -> Vec<String> {
     lines.unwrap_or_else(|error| panic!("events/{path}: {error}"))
 }
 
-/// The tests' own copy of the sample's contracts.
+/// The contracts in `tests/contracts`, which are the tests' own copy of the sample's.
+///
+/// # Panics
+/// When they cannot be read.
 #[must_use]
 pub fn contracts() -> Catalog {
     let loaded = runtime::load_contracts(&root().join("tests/contracts"));

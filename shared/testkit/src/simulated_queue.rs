@@ -1,5 +1,5 @@
-//! A standard queue as SQS keeps it: delays, visibility timeouts, receive counts, and what it moves to a
-//! dead-letter queue by itself. Time is a test's own.
+//! A standard queue that works as SQS does: it has delays, visibility timeouts and receive counts, and moves messages
+//! to a dead-letter queue. The test controls the time.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,14 +10,14 @@ use runtime::{Clock, Outgoing, Queue, Record};
 
 use crate::ManualClock;
 
-/// Whether the next message to be sent fails, and how.
+/// The failure of a message to a URL; `None` if it is sent.
 type Refusal = dyn FnMut(&str, &Outgoing) -> Option<Failure> + Send;
 
-/// Clones are one queue.
+/// A queue whose clones share one state.
 #[derive(Clone)]
 pub struct SimulatedQueue {
     clock: ManualClock,
-    /// How long a message is hidden that was received.
+    /// How long a received message is hidden.
     visibility: Duration,
     max_receive_count: u32,
     state: Arc<Mutex<State>>,
@@ -26,18 +26,20 @@ pub struct SimulatedQueue {
 #[derive(Default)]
 struct State {
     messages: Vec<Message>,
-    /// What was sent to other queues, in order, with when.
+    /// The messages that were sent to other queues, in order.
     elsewhere: Vec<Sent>,
-    /// The bodies of what SQS itself moved to the dead-letter queue.
+    /// The bodies of the messages that SQS itself moved to the dead-letter queue.
     moved: Vec<String>,
     ids: u64,
     refusal: Option<Box<Refusal>>,
 }
 
-/// What was sent to another queue.
+/// A message that was sent to another queue.
 #[derive(Clone, Debug)]
 pub struct Sent {
+    /// The URL of the other queue.
     pub url: String,
+    /// The message as it was sent.
     pub message: Outgoing,
 }
 
@@ -51,33 +53,37 @@ struct Message {
 }
 
 impl SimulatedQueue {
+    /// The URL of this queue. Messages to all other URLs are sent elsewhere.
     pub const URL: &str = "http://h/simulated";
 
+    /// An empty queue. `visibility` is how long a received message is hidden. A message that was received
+    /// `max_receive_count` times is moved at the next receive.
     #[must_use]
     pub fn new(clock: &ManualClock, visibility: Duration, max_receive_count: u32) -> Self {
         Self { clock: clock.clone(), visibility, max_receive_count, state: Arc::default() }
     }
 
-    /// Sends one message as a producer does; its id.
+    /// Sends one message as a producer does, and returns its id.
     pub fn produce(&self, body: &str, attributes: Attributes) -> String {
         let sent = Outgoing { body: body.to_owned(), attributes, ..Outgoing::default() };
         self.lock().add(sent, self.clock.now())
     }
 
-    /// From now on the messages for which `refusal` has a failure are not sent.
+    /// Makes later messages fail for which `refusal` returns a failure.
     pub fn refuse(&self, refusal: impl FnMut(&str, &Outgoing) -> Option<Failure> + Send + 'static) {
         self.lock().refusal = Some(Box::new(refusal));
     }
 
-    /// Up to so many messages that are visible now. One that was received as often as is allowed is moved.
+    /// Receives up to `most` messages that are visible now. A message that was received as often as is allowed is moved
+    /// instead.
     #[must_use]
     pub fn receive(&self, most: usize) -> Vec<Record> {
         let now = self.clock.now();
         let mut state = self.lock();
         let mut received = Vec::new();
         while received.len() < most {
-            let visible = |message: &Message| message.visible_at <= now;
-            let Some(at) = state.messages.iter().position(visible) else { break };
+            let visible = state.messages.iter().position(|message| message.visible_at <= now);
+            let Some(at) = visible else { break };
             if state.messages[at].receive_count >= self.max_receive_count {
                 let message = state.messages.remove(at);
                 state.moved.push(message.sent.body);
@@ -94,24 +100,25 @@ impl SimulatedQueue {
         received
     }
 
-    /// Deletes what was received, by receipt handle. One that was received again since has another.
+    /// Deletes a received message by its receipt handle. A message that was received again since has another handle,
+    /// and stays.
     pub fn delete(&self, receipt_handle: &str) {
         self.lock().messages.retain(|message| message.receipt != receipt_handle);
     }
 
-    /// When the next message is visible, be it in the past; none if the queue is empty.
+    /// When the next message becomes visible, or became visible; `None` if the queue is empty.
     #[must_use]
     pub fn next_visible_at(&self) -> Option<Timestamp> {
         self.lock().messages.iter().map(|message| message.visible_at).min()
     }
 
-    /// What was sent to other queues, in order.
+    /// The messages that were sent to other queues, in order.
     #[must_use]
     pub fn sent_elsewhere(&self) -> Vec<Sent> {
         self.lock().elsewhere.clone()
     }
 
-    /// The bodies of what SQS itself moved, in order.
+    /// The bodies of the messages that SQS itself moved, in order.
     #[must_use]
     pub fn moved(&self) -> Vec<String> {
         self.lock().moved.clone()
@@ -126,9 +133,9 @@ impl State {
     fn add(&mut self, sent: Outgoing, now: Timestamp) -> String {
         self.ids += 1;
         let id = format!("message-{}", self.ids);
-        // Whole seconds, as SQS counts them.
-        let delay = sent.delay.unwrap_or_default();
-        let delay = Duration::from_secs(delay.as_millis().div_ceil(1_000).try_into().unwrap_or(0));
+        // SQS counts whole seconds.
+        let delay_s = sent.delay.unwrap_or_default().as_millis().div_ceil(1_000);
+        let delay = Duration::from_secs(delay_s.try_into().unwrap_or(0));
         self.messages.push(Message {
             id: id.clone(),
             receipt: String::new(),

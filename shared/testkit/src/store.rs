@@ -1,4 +1,4 @@
-//! A dedupe store in memory, which can be told to fail in each way that a real one does.
+//! A dedupe store in memory, which a test can make fail in each way that a real store does.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,22 +9,22 @@ use event::{Code, Failure, Timestamp};
 
 use crate::Tables;
 
-/// How a call ends that does not end by itself.
+/// How a call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// As the store decides.
+    /// The store decides, and the caller gets the answer.
     Honest,
-    /// Another transaction holds the items of everything that is free.
+    /// Another transaction holds all items that would have been free.
     Contended,
-    /// Nothing is written, and the caller learns only that it failed.
+    /// Nothing is written, and the caller gets an error that does not say so.
     Failed,
-    /// The store will never take it.
+    /// The store refuses the transaction as invalid.
     Rejected,
-    /// The store decides, and its answer is lost.
+    /// The store decides, and the answer is lost.
     Lost,
 }
 
-/// Clones are one store.
+/// A dedupe store whose clones share one state.
 #[derive(Debug)]
 pub struct MemoryStore<E>(Arc<Mutex<State<E>>>);
 
@@ -56,12 +56,12 @@ impl<E> Default for MemoryStore<E> {
 }
 
 impl<E: Clone> MemoryStore<E> {
-    /// How the next calls end; those after them are honest.
+    /// Sets how the next calls end. The calls after them are honest.
     pub fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         self.lock().answers.extend(answers);
     }
 
-    /// Rejects every transaction with an effect that is poison.
+    /// Rejects each transaction that has an effect for which `poison` is true.
     pub fn reject(&self, poison: fn(&E) -> bool) {
         self.lock().poison = poison;
     }
@@ -72,25 +72,25 @@ impl<E: Clone> MemoryStore<E> {
         self.lock().tables.effects.clone()
     }
 
-    /// What is at each target now.
+    /// The effect at each target: the newest one, or all of them merged.
     #[must_use]
     pub fn rows(&self) -> BTreeMap<String, E> {
         self.lock().tables.rows.clone()
     }
 
-    /// The dedupe records, expired ones too.
+    /// All dedupe records, with the expired ones.
     #[must_use]
     pub fn records(&self) -> BTreeMap<RecordId, DedupeRecord> {
         self.lock().tables.records.clone()
     }
 
-    /// What each call was to write.
+    /// The transaction of each call, whether it was written or not.
     #[must_use]
     pub fn calls(&self) -> Vec<Transaction<E>> {
         self.lock().calls.clone()
     }
 
-    /// How long its callers waited, each time.
+    /// The duration of each wait of a caller.
     #[must_use]
     pub fn pauses(&self) -> Vec<Duration> {
         self.lock().pauses.clone()
@@ -122,7 +122,7 @@ impl<E: Effect> Store for MemoryStore<E> {
             state.tables.commit(transaction, now)
         };
         match answer {
-            // Whether it was written is what the caller never learns.
+            // The caller does not learn whether the transaction was written.
             Answer::Lost => Err(CommitError::Failed(away())),
             Answer::Honest | Answer::Contended | Answer::Failed | Answer::Rejected => committed,
         }

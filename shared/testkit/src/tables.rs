@@ -1,5 +1,5 @@
-//! What a dedupe store holds, and what a transaction does to it: as a value, for the store in memory and
-//! for model checks.
+//! The state of a dedupe store as a value, and what a transaction does to it. The store in memory and model checks use
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,12 @@ use dedupe::{
 };
 use event::Timestamp;
 
+/// The content of a dedupe store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tables<E> {
-    /// The dedupe records, expired ones too.
+    /// All dedupe records, with the expired ones.
     pub records: BTreeMap<RecordId, DedupeRecord>,
-    /// What is at each target.
+    /// The effect at each target: the newest one, or all of them merged.
     pub rows: BTreeMap<String, E>,
     /// The effects that were applied, in order.
     pub effects: Vec<E>,
@@ -26,11 +27,10 @@ impl<E> Default for Tables<E> {
 }
 
 impl<E: Effect> Tables<E> {
-    /// Writes a transaction, all or none.
+    /// Writes a transaction as a whole or not at all.
     ///
     /// # Errors
-    /// [`CommitError::Cancelled`] when a record is not as it is expected to be, or an effect is older
-    /// than what is at its target.
+    /// [`CommitError::Cancelled`] when a record is not as expected, or an effect is older than the one at its target.
     pub fn commit(
         &mut self,
         transaction: Transaction<E>,
@@ -67,8 +67,8 @@ impl<E: Effect> Tables<E> {
         Ok(())
     }
 
-    /// The cancellation with which a transaction would end in which everything else has the reason
-    /// `free`.
+    /// The cancellation of a transaction, with the reason of each part that does not fit. All other parts have the
+    /// reason `free`.
     #[must_use]
     pub fn cancel(
         &self,
@@ -76,26 +76,31 @@ impl<E: Effect> Tables<E> {
         now: Timestamp,
         free: &ItemConflict,
     ) -> CommitError {
-        let change = |change: &Change| {
-            let found = self.records.get(&change.id);
-            let is_allowed = change.expected.allows(found, now);
-            if is_allowed { free.clone() } else { ItemConflict::Found(found.cloned()) }
-        };
-        let effect = |effect: &E| {
-            let own = effect.own_record().and_then(|own| self.records.get(own.id));
-            let own = own.filter(|record| !record.is_expired(now));
-            let row = effect.target().and_then(|target| self.rows.get(target));
-            match (own, row.map(|row| row.merge(effect))) {
-                (Some(record), _) => ItemConflict::Found(Some(record.clone())),
-                (None, Some(Merged::This)) => ItemConflict::Superseded,
-                (None, Some(Merged::Both(_) | Merged::Other | Merged::Apart) | None) => {
-                    free.clone()
-                }
-            }
-        };
-        CommitError::Cancelled {
-            changes: transaction.changes.iter().map(change).collect(),
-            effects: transaction.effects.iter().map(effect).collect(),
+        let mut changes = Vec::with_capacity(transaction.changes.len());
+        for change in &transaction.changes {
+            changes.push(self.change_conflict(change, now).unwrap_or_else(|| free.clone()));
         }
+        let mut effects = Vec::with_capacity(transaction.effects.len());
+        for effect in &transaction.effects {
+            effects.push(self.effect_conflict(effect, now).unwrap_or_else(|| free.clone()));
+        }
+        CommitError::Cancelled { changes, effects }
+    }
+
+    /// Why a change cannot be written; `None` if it can.
+    fn change_conflict(&self, change: &Change, now: Timestamp) -> Option<ItemConflict> {
+        let found = self.records.get(&change.id);
+        let is_allowed = change.expected.allows(found, now);
+        (!is_allowed).then(|| ItemConflict::Found(found.cloned()))
+    }
+
+    /// Why an effect cannot be written; `None` if it can.
+    fn effect_conflict(&self, effect: &E, now: Timestamp) -> Option<ItemConflict> {
+        let own = effect.own_record().and_then(|own| self.records.get(own.id));
+        if let Some(record) = own.filter(|record| !record.is_expired(now)) {
+            return Some(ItemConflict::Found(Some(record.clone())));
+        }
+        let row = effect.target().and_then(|target| self.rows.get(target))?;
+        matches!(row.merge(effect), Merged::This).then_some(ItemConflict::Superseded)
     }
 }

@@ -1,10 +1,14 @@
-//! What holds of every function's environment.
+//! A check that holds for the configuration of every function.
 
 use std::collections::BTreeMap;
 
 use runtime::env::EnvError;
 
-/// A configuration can be read from these variables, and from no fewer: what is missing is named.
+/// Checks that a configuration can be read from these variables, and that without any one of them it is refused with
+/// that variable's name.
+///
+/// # Panics
+/// When it is not so.
 #[track_caller]
 pub fn check_each_is_needed<T>(
     all: &BTreeMap<&str, &str>,

@@ -7,6 +7,7 @@
 //! - `stages` and `lake`: start, CPU per event, memory, size and calls beside bare functions that make the
 //!   same calls. Ours and the bare one take turns, batch by batch, so that both have the same machine;
 //!   what is compared are ratios of medians.
+//! - `datasets`: the start with 200 datasets beside that with 2.
 //! - `breaker`: what a healthy circuit breaker adds to enrich, and how long ten events take with a service of 20 ms.
 //! - `counts`: calls and write units beside the least that is possible, and what a million events cost.
 //! - `scale`: the same costs with 10,000 and with 10,000,000 dedupe records.
@@ -23,6 +24,7 @@ mod bill;
 mod breaker;
 mod cost;
 mod counts;
+mod datasets;
 mod events;
 mod host;
 mod invocation;
@@ -128,7 +130,8 @@ impl Arguments {
                 "--letters" => arguments.letters = Some(all.next().unwrap().parse().unwrap()),
                 // Cargo's own.
                 "--bench" => {}
-                "stages" | "lake" | "breaker" | "counts" | "scale" | "letters" | "year" => {
+                "stages" | "lake" | "datasets" | "breaker" | "counts" | "scale" | "letters"
+                | "year" => {
                     arguments.parts.push(argument);
                 }
                 other => panic!("no part or option of this benchmark: {other}"),
@@ -160,6 +163,9 @@ async fn main() -> ExitCode {
     }
     if arguments.wants("lake") {
         is_within &= lake(&folder, &plan, &events).await;
+    }
+    if arguments.wants("datasets") {
+        is_within &= datasets(&folder, &plan).await;
     }
     if arguments.wants("breaker") {
         is_within &= breaker(&folder, &plan, &events).await;
@@ -203,6 +209,15 @@ async fn lake(folder: &Path, plan: &Plan, events: &Events) -> bool {
     let world = world(folder).await;
     let mut table = Table::new("the lake beside a bare one", ["ours", "bare"]);
     lake::run(&world, folder, plan, events, &mut table).await;
+    world.end().await;
+    table.print();
+    table.is_within_budgets()
+}
+
+async fn datasets(folder: &Path, plan: &Plan) -> bool {
+    let world = world(folder).await;
+    let mut table = Table::new("starts with many datasets", ["200", "2"]);
+    datasets::measure(&world, folder, plan.starts, &mut table).await;
     world.end().await;
     table.print();
     table.is_within_budgets()

@@ -62,7 +62,7 @@ impl Buckets {
 }
 
 fn source<'a>(key: &'a str, etag: &'a str, bytes: usize) -> CopySource<'a> {
-    CopySource { bucket: "landing", key, etag, bytes: bytes as u64 }
+    CopySource { bucket: "landing", key, etag, version: None, bytes: bytes as u64 }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,7 +79,7 @@ async fn a_copy_is_of_the_bytes_that_were_announced_and_of_no_tags() {
     let failure = buckets.objects.copy(&source(key, &old, 3), "archive", "late").await.unwrap_err();
     assert_eq!((failure.kind, failure.code), (FailureKind::Permanent, Code::InputNotFound));
     assert_eq!(buckets.archived("late"), None);
-    let found = buckets.objects.get("landing", key, "").await.unwrap();
+    let found = buckets.objects.get("landing", key, "", None).await.unwrap();
     assert_eq!((found.bytes, found.etag == old), (3, false));
 }
 

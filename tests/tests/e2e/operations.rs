@@ -80,7 +80,8 @@ async fn events_posted_over_http_are_answered_one_by_one_and_written() {
 
     let (status, kind, answer) = post_signed(&format!("{url}/trains"), "{}").await;
     assert_eq!((status, kind.as_str()), (404, "application/problem+json"), "{answer}");
-    assert_eq!(answer["title"], "contract.unknown-dataset", "{answer}");
+    assert_eq!(answer["code"], "contract.unknown-dataset", "{answer}");
+    assert_eq!(answer["type"], "urn:sluicegate:contract.unknown-dataset", "{answer}");
     assert_eq!(post_signed(&format!("{url}/flights"), "{}").await.0, 422);
     assert_eq!(post_signed(&format!("{url}/flights"), "").await.0, 400);
     // Again, and compressed, with a byte order mark: known by their keys.

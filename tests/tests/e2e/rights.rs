@@ -1,5 +1,7 @@
 //! The rights that the template grants: each is needed, and nothing else is.
 
+mod missing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use emulation::template::{EventSourceMapping, Role};
 use event::Code;
 use http::Method;
 use serde_json::{Value, json};
-use sluicegate_tests::{Edit, Flight, Settings, World, flights, gzip, lines, root};
+use sluicegate_tests::{Edit, Flight, SIGNED, Settings, World, ask, flights, gzip, lines, root};
 
 /// What no run of seconds on one machine needs, each with the reason why it is granted all the same.
 const RARE: &[(&str, &str)] = &[
@@ -127,6 +129,7 @@ async fn run(world: &World) {
         assert_ne!(report["sent"], 0, "{report}");
     }
     world.settle().await;
+    repeat_a_request(world, &messages[0]).await;
     redrive_as_an_operator(world).await;
     move_a_breaker(world).await;
     pause_polling(world).await;
@@ -139,6 +142,16 @@ async fn run(world: &World) {
     assert_eq!(world.emulation().denied(), BTreeSet::new(), "the template does not grant it");
     let later = lose_environments(world).await;
     world.assert_in_totals_whatever_was_extended(&[sample, later].concat());
+}
+
+/// The second request is answered with what is kept of the first.
+async fn repeat_a_request(world: &World, flight: &Flight) {
+    let url = format!("{}/flights", world.output("IngestUrl").trim_end_matches('/'));
+    let headers = [("content-type", "application/json"), SIGNED, ("idempotency-key", "k")];
+    let (status, _, first) = ask(Method::POST, &url, &headers, flight.line.clone()).await;
+    assert_eq!(status, 202, "{first}");
+    let (_, _, again) = ask(Method::POST, &url, &headers, flight.line.clone()).await;
+    assert_eq!(again, first);
 }
 
 /// All that operators do with letters, through their function.
@@ -354,83 +367,4 @@ fn added_tables(world: &World) -> Vec<String> {
 fn is_needed(role: &Role, grant: &Grant, used: &[&Access]) -> bool {
     let less = role.rights.without(grant);
     used.iter().any(|access| less.decide(&access.action, &access.resource) != Decision::Allowed)
-}
-
-/// Starts the template's world with one right less.
-async fn without(old: &'static str, new: &'static str) -> World {
-    let edits = vec![Edit { old, new }];
-    World::start_with(Settings { edits, ..Settings::default() }).await
-}
-
-/// The actions that were denied, whatever on.
-fn denied(world: &World) -> BTreeSet<(String, String)> {
-    let denied = world.emulation().denied().into_iter();
-    denied.map(|access| (access.function, access.action)).collect()
-}
-
-#[track_caller]
-fn check_denied(world: &World, function: &str, action: &str) {
-    let expected = BTreeSet::from([(world.name(function).to_owned(), action.to_owned())]);
-    assert_eq!(denied(world), expected);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_right_to_read_files_none_is_ingested_and_each_says_why() {
-    let objects = "Resource: !Sub '${LandingBucket.Arn}/*'";
-    let world = without(objects, "Resource: !Sub '${LandingBucket.Arn}/none/*'").await;
-    world.land("flights/a.ndjson.gz", gzip(&lines(&flights(0, 10))));
-    world.settle().await;
-    world.assert_written_once(&[]);
-    world.assert_letters("InboxDlq", &[(Code::DependencyRefused, "AccessDenied (HTTP 403)")]);
-    check_denied(&world, "IngestFunction", "s3:GetObject");
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_right_to_its_records_the_sink_writes_nothing_at_all() {
-    let tables = "Resource: [!GetAtt RecordsTable.Arn, !GetAtt DedupeTable.Arn";
-    let world = without(tables, "Resource: [!GetAtt RecordsTable.Arn").await;
-    let sample = flights(0, 5);
-    world.send_flights(&sample);
-    world.settle().await;
-    world.assert_in_table(&[]);
-    world.assert_in_totals(&[]);
-    world.assert_in_lake(&sample);
-    world.assert_codes("SinkDlq", &[Code::DependencyRefused]);
-    check_denied(&world, "SinkFunction", "dynamodb:PutItem");
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_right_to_its_dead_letters_enrich_leaves_them_to_sqs() {
-    let world = without(
-        "                  - !GetAtt DeliverQueue.Arn\n                  - !GetAtt EnrichDlq.Arn\n",
-        "                  - !GetAtt DeliverQueue.Arn\n",
-    )
-    .await;
-    world.send("EnrichQueue", "garbage", &[]);
-    world.settle().await;
-    let letters = world.letters("EnrichDlq");
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    let code = letters[0].failure.as_ref().map(|failure| failure.code);
-    assert_eq!(code, Some(Code::RecordAbandoned), "SQS moved it, and gives no reason");
-    check_denied(&world, "EnrichFunction", "sqs:SendMessage");
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_right_to_its_secrets_deliver_sends_nothing_and_each_letter_says_why() {
-    let secrets = "Action: secretsmanager:GetSecretValue";
-    let edits = vec![Edit { old: secrets, new: "Action: secretsmanager:DescribeSecret" }];
-    let datasets = &["guarded"];
-    let world = World::start_with(Settings { edits, datasets, ..Settings::default() }).await;
-    world.emulation().secrets().put("sluicegate/guarded", r#"{"token":"t"}"#).unwrap();
-    let observation = &testkit::sample_lines("weather.ndjson.gz")[0];
-    world.send("Inbox", observation, &[("dataset", "guarded")]);
-    world.settle().await;
-    assert!(world.weather().deliveries().is_empty());
-    let why = "reading the secret `sluicegate/guarded`: AccessDeniedException (HTTP 400)";
-    world.assert_letters("DeliverDlq", &[(Code::DependencyRefused, why)]);
-    check_denied(&world, "DeliverFunction", "secretsmanager:GetSecretValue");
-    world.end().await;
 }

@@ -14,6 +14,7 @@ use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, 
 const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("breaker", &["event"]),
+    ("compatibility", &[]),
     ("contracts", &["breaker", "event"]),
     ("outbound", &["breaker", "contracts", "event"]),
     ("dedupe", &["event"]),
@@ -107,7 +108,7 @@ const SAMPLE: &str = "sample";
 const OF_SAMPLE: &[&str] = &["cli", "tests"];
 
 /// Domain crates: they decide, and do no IO.
-const PURE: &[&str] = &["breaker", "contracts", "dedupe", "event", "letters"];
+const PURE: &[&str] = &["breaker", "compatibility", "contracts", "dedupe", "event", "letters"];
 
 struct Graph {
     metadata: Metadata,

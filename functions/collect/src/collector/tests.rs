@@ -1,4 +1,4 @@
-//! Whatever fails, in whatever order, and however often a message is delivered: what is left in the end.
+//! What the store has in the end, whatever fails, in any order, and however often a message is delivered.
 
 mod world;
 
@@ -58,7 +58,7 @@ proptest! {
     }
 }
 
-/// One contract, with these lines besides what it must have.
+/// A catalog of one contract, with these lines besides the required ones.
 pub(crate) fn test_catalog(dataset: &str, lines: &str) -> Catalog {
     let yaml = format!(
         "dataset: {dataset}
@@ -100,7 +100,7 @@ fn a_letter_that_comes_back_five_times_is_quarantined() {
     world.check();
 }
 
-/// However often: to be given back is no failure of its own.
+/// A letter can be given back any number of times, since that is not a failure.
 #[test]
 fn a_letter_that_a_cancelled_run_gives_back_is_as_it_was() {
     let mut world = World::new();
@@ -124,8 +124,8 @@ fn a_letter_that_a_cancelled_run_gives_back_is_as_it_was() {
     world.check();
 }
 
-/// What a stage makes of a redriven event says until when its keys are remembered, and is sent by that stage. In the
-/// inbox any producer can say so.
+/// The message of a redriven event says until when its keys are remembered. A later stage's message is sent by a
+/// function, but in the inbox any producer can claim this.
 #[test]
 fn what_sqs_moved_is_doubted_only_where_producers_may_send() {
     let until = Timestamp::from_unix_ms(7_000);
@@ -152,7 +152,7 @@ fn what_sqs_moved_is_doubted_only_where_producers_may_send() {
     }
 }
 
-/// As the contract of its dataset says; five times, where there is none.
+/// The contract of the dataset sets the limit. Without a contract it is five.
 #[test]
 fn a_contract_says_how_often_a_letter_may_come_back() {
     for (limit, most) in [(Some(1), 1), (Some(2), 2), (Some(7), 7), (None, 5)] {
@@ -172,7 +172,7 @@ fn a_contract_says_how_often_a_letter_may_come_back() {
     }
 }
 
-/// Its time to live was over, or it is another stack's.
+/// The letter has expired, or is of another stack.
 #[test]
 fn what_comes_back_to_no_letter_is_a_letter_of_its_own() {
     let mut world = World::new();

@@ -15,7 +15,7 @@ fn own() -> Attributes {
     [("dataset".to_owned(), Attribute::string("flights"))].into()
 }
 
-/// One that SQS moved as it came.
+/// A message that SQS moved, with its attributes unchanged.
 fn moved(attributes: Attributes) -> Record {
     Record {
         message_id: "m0".to_owned(),
@@ -86,7 +86,7 @@ fn where_its_failure_does_not_fit_a_message_stays_as_it_is() {
     assert_eq!(received.failure.code, Code::RecordAbandoned);
 }
 
-/// What a producer claims of an earlier life is not vouched for.
+/// A producer's claims about an earlier life are ignored.
 #[test]
 fn what_sqs_moved_is_believed_only_if_a_function_had_sent_it() {
     let failure = Failure::permanent(Code::KeyMissing, "nothing at `/id`");
@@ -106,7 +106,7 @@ fn what_sqs_moved_is_believed_only_if_a_function_had_sent_it() {
     }
 }
 
-/// A parked copy whose receives all ended in a crash; it is the message that was first sent.
+/// All receives of a parked copy ended in a crash. The letter is that of the message that was sent first.
 #[test]
 fn a_parked_copy_that_sqs_moved_is_the_message_that_it_stood_for() {
     let why = Failure::transient(Code::DependencyUnavailable, "away");
@@ -129,7 +129,7 @@ fn a_parked_copy_that_sqs_moved_is_the_message_that_it_stood_for() {
     }
 }
 
-/// By it a plan leaves out what may be forgotten. A producer's body says what it likes.
+/// A plan decides by this time which letters may be forgotten. The body of a producer's message is not trusted.
 #[test]
 fn an_event_of_a_later_stage_was_taken_in_when_its_envelope_says() {
     let taken_in = Timestamp::from_unix_ms(1_767_225_600_000);
@@ -144,7 +144,7 @@ fn an_event_of_a_later_stage_was_taken_in_when_its_envelope_says() {
     }
 }
 
-/// The payload is the body, or the data of its envelope; what is none has no tenant.
+/// The payload is the body, or the data of the envelope. A body without a payload has no tenant.
 #[test]
 fn whose_event_it_is_is_read_from_the_payload_as_its_contract_says() {
     let contracts = test_catalog("flights", "tenant: /carrier");
@@ -171,7 +171,7 @@ fn whose_event_it_is_is_read_from_the_payload_as_its_contract_says() {
     assert!(tenant.is_some_and(|tenant| tenant.len() < 10_000));
 }
 
-/// Nothing more is known of it than whose event it was.
+/// Only its stage and its contract are known.
 #[test]
 fn what_sqs_moved_is_grouped_by_stage_and_contract() {
     let newer = ENVELOPE.replace("flights/3", "flights/4");
@@ -188,7 +188,7 @@ fn what_sqs_moved_is_grouped_by_stage_and_contract() {
     }
 }
 
-/// The index has room for a hundred letters in a call, whoever wrote them.
+/// A hundred entries must fit into one call, whatever their messages say.
 #[test]
 fn what_the_index_says_of_a_letter_is_bounded() {
     let failure = Failure::permanent(Code::KeyMissing, "why");

@@ -1,4 +1,6 @@
-//! The stage under its batch loop, before a service that the test lays out.
+//! The stage in its batch loop, with a service whose answers the test chooses.
+
+mod orders;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,7 +23,7 @@ const INVOCATION: Duration = Duration::from_secs(30);
 
 type Result = std::result::Result<Answer, RequestError>;
 
-/// Answers in the order that the test says, and notes what it was asked.
+/// Gives the answers of the test in their order, and records the requests.
 #[derive(Clone, Default)]
 struct Scripted {
     answers: Arc<Mutex<Vec<Result>>>,
@@ -41,7 +43,7 @@ fn answer(status: u16, retry_after: Option<u64>) -> Result {
     Ok(Answer { status, retry_after, body: Ok(Bytes::new()) })
 }
 
-/// Holds one text for every name, or is away.
+/// Holds one text for all names, or none.
 #[derive(Clone, Default)]
 struct Vault(Arc<Mutex<Option<String>>>);
 
@@ -84,7 +86,7 @@ fn rig(contracts: Catalog) -> Rig {
 fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
     let (service, vault) = (Scripted::default(), Vault::default());
-    let services = Services::bind(&contracts, &variables(VALUES)).unwrap();
+    let services = Services::new(variables(VALUES));
     let breakers = BreakerParts {
         store: MemoryBreakers::default(),
         host: ManualHost(clock.clone()),
@@ -92,7 +94,7 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
         environments: 1,
     };
     let secrets = Secrets::new(vault.clone());
-    let dependencies = services.dependencies();
+    let dependencies = contracts.declared_dependencies().clone();
     let client = DependencyClient::new(service.clone(), secrets, breakers, dependencies);
     let sink = Delivering::new(services, client);
     let batches = Batches {
@@ -104,7 +106,7 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     Rig { batches, service, vault, store, queue, clock }
 }
 
-/// That of the contracts that are shipped.
+/// A rig with the sample's contracts.
 fn shipped() -> Rig {
     rig(testkit::contracts())
 }
@@ -165,7 +167,7 @@ fn data(temp: u32) -> String {
     format!(r#"{{"origin":"EWR", "time_hour":"2013-01-01T10:00:00Z","temp":{temp}.0}}"#)
 }
 
-/// An hour's weather, the same but for its temperature, by which its payload is known.
+/// The weather of one hour. Payloads differ in the temperature only.
 fn observation(id: &str, temp: u32) -> Record {
     message(id, envelope("weather", "k1", &temp.to_string(), &data(temp)))
 }
@@ -183,9 +185,9 @@ async fn an_event_is_delivered_once_under_its_key_with_its_own_bytes() {
     assert_eq!(request.headers["content-type"], "application/json");
     assert_eq!(request.headers["traceparent"], "00-1-2-00");
     assert_eq!((request.body.as_ref(), *limit), (data(39).as_bytes(), Duration::from_secs(2)));
-    // A claim and its completion; the duplicate is known.
+    // The store is called for the claim and its completion. The environment knows the duplicate.
     assert_eq!(rig.store.calls().len(), 2);
-    // In another environment it is asked for.
+    // Another environment asks the store.
     let other = rig_on(testkit::contracts(), rig.store.clone());
     assert!(other.run_one(39).await);
     assert_eq!((other.times_asked(), rig.store.calls().len()), (0, 3));
@@ -212,14 +214,14 @@ async fn a_long_wait_is_left_to_the_queue() {
         let is_parked = rig.run_one(39).await;
         assert_eq!((is_parked, rig.is_completed()), (waits > 60, false));
         assert_eq!(rig.times_asked(), asked);
-        // The others of its batch are not completed before this one ends.
+        // The other events of the batch are completed only after this one, so it must not take long.
         assert!(rig.clock.now().since(start) <= Duration::from_secs(2));
         let parked = rig.queue.sent_to(QUEUE).into_iter().filter_map(|message| message.delay);
         let hidden = rig.queue.hidden_in(QUEUE).into_iter().map(|(_, wait)| wait);
         let [wait] = parked.chain(hidden).collect::<Vec<_>>()[..] else { panic!("not one wait") };
         assert!(wait >= Duration::from_secs(waits), "{wait:?}");
-        // The key is this payload's, and its next delivery need not wait for the lease. For so long, the
-        // service is left alone.
+        // The next delivery of the same payload need not wait for the lease. Until the time that the service asked for,
+        // it is left alone.
         let asked = rig.times_asked();
         rig.run_one(39).await;
         assert_eq!(rig.times_asked(), asked);
@@ -248,7 +250,7 @@ async fn a_refusal_is_a_dead_letter_and_gives_its_key_back() {
         assert_eq!((letters.len(), letters[0].code), (1, Code::DeliveryRefused));
         assert_eq!(letters[0].reason, format!("sink stations: HTTP {status}"));
         assert_eq!((rig.times_asked(), rig.record()), (1, None));
-        // The mended event is another payload under the same key.
+        // The corrected event has another payload under the same key.
         assert!(rig.run_one(40).await && rig.is_completed());
     }
 }
@@ -259,12 +261,12 @@ async fn what_may_have_taken_effect_keeps_its_key_from_another_payload() {
     rig.will_answer([Err(RequestError::TimedOut { limit_ms: 2_000 }), answer(400, None)]);
     assert!(rig.run_one(39).await);
     assert_eq!(rig.letters()[0].code, Code::DeliveryRefused);
-    // It waits for what becomes of the first one, as long as it is received.
+    // It waits for the outcome of the first payload until its last receive.
     assert!(!rig.run_one(40).await);
     let last = Record { receive_count: 5, ..observation("m", 40) };
     assert!(rig.run(vec![last]).await.failures.is_empty());
     assert_eq!((rig.letters()[1].code, rig.times_asked()), (Code::Conflict, 2));
-    // Redriven, it is asked once more, and then it is known.
+    // After a redrive of the first payload, the service is asked once more, and the outcome is known.
     assert!(rig.run_one(39).await && rig.is_completed());
 }
 
@@ -276,7 +278,7 @@ async fn a_service_that_is_still_at_work_on_a_key_is_asked_again() {
     assert_eq!((rig.times_asked(), rig.letters().len()), (3, 0));
 }
 
-/// Enriched at another time, a copy may have another body, which the service refuses if it took the first.
+/// A copy that was enriched at another time may have another body. The service refuses it if it took the first.
 #[tokio::test]
 async fn a_copy_that_a_service_refuses_waits_for_the_one_that_it_took() {
     let rig = shipped();
@@ -291,7 +293,7 @@ async fn a_copy_that_a_service_refuses_waits_for_the_one_that_it_took() {
     assert_eq!((rig.times_asked(), rig.letters().len()), (5, 0));
 }
 
-/// Nobody else brings it to an end.
+/// No other delivery completes the key.
 #[tokio::test]
 async fn a_repeat_that_a_service_always_refuses_is_a_dead_letter_in_the_end() {
     let rig = shipped();
@@ -323,11 +325,11 @@ async fn each_event_of_a_batch_has_its_own_answer() {
     let codes: Vec<_> = rig.letters().iter().map(|letter| letter.code).collect();
     assert_eq!(codes.len(), 2);
     assert!(codes.contains(&Code::DeliveryRefused) && codes.contains(&Code::DecodeEnvelope));
-    // All claims in one call; all that follows from the answers in another.
+    // One call has all claims, and another one has everything that follows from the answers.
     assert_eq!(rig.store.calls().len(), 2);
 }
 
-/// Twenty calls that fail, of three attempts each, are enough to open its breaker.
+/// Twenty failed attempts open the breaker.
 #[tokio::test]
 async fn an_event_waits_for_a_service_whose_breaker_is_open_and_its_key_is_free() {
     let rig = shipped();
@@ -345,7 +347,7 @@ async fn an_event_waits_for_a_service_whose_breaker_is_open_and_its_key_is_free(
     assert_eq!((copies.len(), rig.times_asked(), rig.letters().len()), (parked + 1, asked, 0));
     assert!(copies[parked].delay >= Some(Duration::from_secs(7)), "{:?}", copies[parked].delay);
     assert_eq!(rig.record(), None);
-    // Back, its probes decide, and the event is delivered.
+    // When the service is back, probes close the breaker, and the event is delivered.
     rig.clock.advance(Duration::from_secs(20));
     for n in 20..24 {
         let key = format!("p{n}");
@@ -356,152 +358,7 @@ async fn an_event_waits_for_a_service_whose_breaker_is_open_and_its_key_is_free(
     assert_eq!(rig.times_asked(), asked + 5);
 }
 
-fn contract(sink: &str) -> Catalog {
-    let yaml = format!(
-        "
-dataset: orders
-description: What customers bought
-owner: sales
-schema: {{version: 1, file: v1.schema.json}}
-keys: {{idempotency: [/id], business: [/id], event_time: /at}}
-sinks: [{{name: partner, kind: http, {sink}}}]
-"
-    );
-    let schema = r#"{"type":"object"}"#.to_owned();
-    let mut catalog = Catalog::default();
-    catalog.add("orders", &yaml, &BTreeMap::from([("v1.schema.json".to_owned(), schema)])).unwrap();
-    catalog
-}
-
-#[tokio::test]
-async fn a_whole_envelope_goes_with_a_token_that_nothing_shows() {
-    let rig = rig(contract(
-        "url: 'http://a.test/{/id}', body: envelope, headers: {authorization: 'Bearer {TOKEN}', x-a: '{PLAIN}'}",
-    ));
-    rig.vault.set(r#"{"token":"s3cret"}"#);
-    let body = envelope("orders", "k", "p", r#"{"id":7}"#);
-    assert!(rig.run(vec![message("m", body.clone())]).await.failures.is_empty());
-    let asked = rig.service.asked.lock().unwrap();
-    let request = &asked[0].0;
-    assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "http://a.test/7"));
-    assert_eq!(request.headers["content-type"], "application/cloudevents+json");
-    assert_eq!(request.headers["authorization"], "Bearer s3cret");
-    assert_eq!(request.headers["x-a"], "plain");
-    let sent = Envelope::from_json(std::str::from_utf8(&request.body).unwrap()).unwrap();
-    assert_eq!(sent.to_json().unwrap(), Envelope::from_json(&body).unwrap().to_json().unwrap());
-    assert!(!format!("{request:?}").contains("s3cret"));
-}
-
-#[tokio::test]
-async fn an_event_without_what_the_url_needs_is_a_dead_letter_with_its_pointer() {
-    for data in ["{}", r#"{"id":".."}"#] {
-        let rig = rig(contract("url: 'http://a.test/{/id}'"));
-        rig.run(vec![message("m", envelope("orders", "k", "p", data))]).await;
-        let letter = &rig.letters()[0];
-        assert_eq!((letter.code, letter.at.as_deref()), (Code::ContractViolation, Some("/id")));
-        assert_eq!(rig.times_asked(), 0);
-    }
-}
-
-/// An order of the dataset that delivers with a token.
-fn order(id: &str) -> Record {
-    message(id, envelope("orders", id, "p", r#"{"id":7}"#))
-}
-
-/// Else an event that probes often would be given up long before the longest wait.
-#[tokio::test]
-async fn an_event_whose_probe_fails_waits_on_uncounted() {
-    let mut contracts = contract("url: 'http://a.test'");
-    let once = "dependencies: {partner: {retries: {attempts: 1}}}";
-    contracts.declare_dependencies(once).unwrap();
-    let rig = rig(contracts);
-    rig.will_answer((0..20).map(|_| Err(RequestError::Connection)));
-    for n in 0..20 {
-        rig.run(vec![order(&format!("o{n}"))]).await;
-    }
-    rig.clock.advance(Duration::from_secs(20));
-    for lost in [RequestError::Connection, RequestError::BrokenOff] {
-        rig.will_answer([Err(lost)]);
-        let parked = rig.queue.sent_to(QUEUE).len();
-        let last = Record { receive_count: 5, ..order("last") };
-        assert!(rig.run(vec![last]).await.failures.is_empty());
-        assert_eq!((rig.queue.sent_to(QUEUE).len(), rig.letters().len()), (parked + 1, 0));
-    }
-    assert_eq!(rig.times_asked(), 22);
-}
-
-fn with_token() -> Rig {
-    rig(contract("url: 'http://a.test', headers: {authorization: '{TOKEN}'}"))
-}
-
-impl Rig {
-    fn tokens_sent(&self) -> Vec<String> {
-        let asked = self.service.asked.lock().unwrap();
-        let token = |(request, _): &(Request, Duration)| {
-            request.headers["authorization"].to_str().unwrap().to_owned()
-        };
-        asked.iter().map(token).collect()
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_secret_that_is_rotated_costs_one_more_request_and_no_failure() {
-    for status in [401, 403] {
-        let rig = with_token();
-        rig.vault.set(r#"{"token":"first"}"#);
-        assert!(rig.run(vec![order("m1")]).await.failures.is_empty());
-        rig.vault.set(r#"{"token":"second"}"#);
-        rig.will_answer([answer(status, None)]);
-        assert!(rig.run(vec![order("m2")]).await.failures.is_empty());
-        assert!(rig.run(vec![order("m3")]).await.failures.is_empty());
-        assert_eq!(rig.tokens_sent(), ["first", "first", "second", "second"]);
-        assert_eq!(rig.letters().len(), 0);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_stands_where_the_secret_has_not_changed_or_the_new_one_is_refused_too() {
-    let rig = with_token();
-    rig.vault.set(r#"{"token":"wrong"}"#);
-    rig.will_answer([answer(401, None)]);
-    assert_eq!(rig.run(vec![order("m1")]).await.failures.len(), 1);
-    assert_eq!(rig.tokens_sent(), ["wrong"]);
-    tokio::time::advance(Duration::from_secs(5)).await;
-    rig.vault.set(r#"{"token":"as wrong"}"#);
-    rig.will_answer([answer(401, None), answer(401, None)]);
-    assert_eq!(rig.run(vec![order("m2")]).await.failures.len(), 1);
-    assert_eq!(rig.tokens_sent(), ["wrong", "wrong", "as wrong"]);
-    assert_eq!(rig.letters().len(), 0, "it is tried again");
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_its_secret_nothing_is_sent_and_the_event_keeps_its_turn() {
-    let rig = with_token();
-    assert_eq!(rig.run(vec![order("m1")]).await.failures.len(), 1);
-    assert_eq!((rig.times_asked(), rig.record()), (0, None));
-    let last = Record { receive_count: 5, ..order("m1") };
-    assert!(rig.run(vec![last]).await.failures.is_empty());
-    let letter = &rig.letters()[0];
-    assert_eq!(letter.code, Code::DependencyRefused);
-    assert_eq!(letter.reason, "sink partner: no secret `partner`");
-}
-
-#[test]
-fn what_a_contract_needs_of_its_variables_is_named() {
-    let bind = |sink: &str, values: &str| {
-        Services::bind(&contract(sink), &variables(values)).err().unwrap().to_string()
-    };
-    let token = "url: 'http://a.test', headers: {authorization: '{TOKEN}'}";
-    let error = bind(token, "OTHER: a");
-    let expected = "the sink `partner` of `orders`: variables/test.yaml has no TOKEN";
-    assert!(error.starts_with(expected), "{error}");
-    let error = bind(token, r#"TOKEN: "two\nlines""#);
-    assert!(error.contains("its header `authorization`") && !error.contains("lines"), "{error}");
-    let error = bind("url: '{PARTNER_URL}/x'", "PARTNER_URL: partner");
-    assert!(error.contains("PARTNER_URL is `partner`"), "{error}");
-}
-
-/// Each sample goes through what Lambda would call.
+/// Each sample goes through the code that Lambda calls.
 #[tokio::test]
 async fn the_samples_are_delivered() {
     for path in testkit::samples_of("deliver") {
@@ -520,7 +377,7 @@ async fn the_samples_are_delivered() {
     }
 }
 
-/// Key and fingerprint are those that ingest makes of the payload.
+/// The key and the fingerprint are those that ingest makes from the payload.
 fn check_key(record: &Record) {
     let envelope = Envelope::from_json(&record.body).unwrap();
     let payload = Payload::parse(envelope.data.get().as_bytes()).unwrap();

@@ -1,11 +1,13 @@
-//! Enrichers that cannot be asked stop the start, and say why.
+//! Enrichers that cannot be set up: the events of their dataset fail, and the error says why.
 
 use runtime::LookupAnswer;
+
+use contracts::Catalog;
 
 use super::*;
 use crate::doubles::{MemoryFiles, MemoryLookup};
 
-fn bind(enricher: &str, variables: &str) -> Result<Enrichers, String> {
+fn bind(enricher: &str, variables: &str) -> Result<Arc<Rounds>, String> {
     let contract = format!(
         "{{dataset: flights, description: d, owner: o, schema: {{version: 1, file: s.json}}, \
          keys: {{idempotency: [/a], business: [/a], event_time: /t}}, enrichers: [{enricher}], sinks: [{{name: records, kind: table}}]}}"
@@ -15,13 +17,15 @@ fn bind(enricher: &str, variables: &str) -> Result<Enrichers, String> {
     catalog.add("flights", &contract, &schemas).unwrap();
     let variables = Variables::parse("variables/a.yaml", variables).unwrap();
     let lookup = MemoryLookup::new(1, |_| Ok(LookupAnswer::Nothing));
+    let custom: Arc<dyn Lookup> = Arc::new(lookup.clone());
     let lookups = Lookups {
-        tables: &lookup,
-        table_names: &BTreeMap::from([("airlines".to_owned(), "Airlines-1A2B".to_owned())]),
+        tables: Box::new(lookup),
+        table_names: BTreeMap::from([("airlines".to_owned(), "Airlines-1A2B".to_owned())]),
         files: Arc::new(MemoryFiles::default()),
-        custom: &BTreeMap::from([("risk".to_owned(), Arc::new(lookup.clone()) as Arc<dyn Lookup>)]),
+        custom: BTreeMap::from([("risk".to_owned(), custom)]),
     };
-    Enrichers::bind(&catalog, &variables, &lookups).map_err(|error| error.to_string())
+    let enrichers = Enrichers::new(variables, lookups);
+    enrichers.of(catalog.get("flights").unwrap()).map_err(|error| error.to_string())
 }
 
 const NO_VARIABLES: &str = "variables: {OTHER: a}";
@@ -57,11 +61,7 @@ fn each_kind_of_source_is_ready() {
         "custom: {lookup: risk, key: {k: /a}}",
         "reference: {object: a.csv, key: {k: /a}}",
     ] {
-        let enrichers = bind(&format!("{{name: e, into: e, {source}}}"), NO_VARIABLES).unwrap();
-        assert_eq!(enrichers.by_dataset["flights"][0].len(), 1, "{source}");
-        assert!(enrichers.dependencies.contains_key("e"), "{source}");
-        assert!(!enrichers.need_tls(), "{source}");
+        let rounds = bind(&format!("{{name: e, into: e, {source}}}"), NO_VARIABLES).unwrap();
+        assert_eq!((rounds.len(), rounds[0].len()), (1, 1), "{source}");
     }
-    let https = bind("{name: e, into: e, http: {url: 'https://a.test/'}}", NO_VARIABLES).unwrap();
-    assert!(https.need_tls());
 }

@@ -1,4 +1,4 @@
-//! The stage under its batch loop, before a weather service that the test lays out.
+//! The stage in its batch loop, with a weather service whose answers the test sets.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,12 +26,12 @@ const WEATHER: &str = r#"{"temp": 39.02,  "wind_gust":null}"#;
 
 type Behaviour = dyn Fn(&str) -> Result<Answer, RequestError> + Send + Sync;
 
-/// Answers by URL, and what was asked.
+/// A service that answers by URL, and records its requests.
 #[derive(Clone)]
 struct Service {
     answer: Arc<Behaviour>,
     asked: Arc<Mutex<Vec<(String, Duration)>>>,
-    /// What the requests' header `x-origin` said.
+    /// The header `x-origin` of each request.
     headers: Arc<Mutex<Vec<String>>>,
 }
 
@@ -57,7 +57,7 @@ fn answer(status: u16, body: &str) -> Result<Answer, RequestError> {
     Ok(Answer { status, retry_after: (status == 429).then_some(Duration::from_secs(90)), body })
 }
 
-/// No enricher needs a secret.
+/// A store without secrets, since no enricher of these tests needs one.
 struct NoSecrets;
 
 impl SecretStore for NoSecrets {
@@ -68,7 +68,7 @@ impl SecretStore for NoSecrets {
 
 type TestedStage = Enrich<Service, NoSecrets, MemoryBreakers, ManualHost, MemoryQueue>;
 
-/// What is looked up in a test: one lookup, be it a table's or one of one's own, and files.
+/// The lookups of a test: one that serves as each table and each lookup of one's own, and files.
 struct TestedLookups {
     lookup: MemoryLookup,
     files: MemoryFiles,
@@ -87,12 +87,12 @@ impl TestedLookups {
         }
     }
 
-    fn bound(&self) -> Lookups<'_> {
+    fn bound(&self) -> Lookups {
         Lookups {
-            tables: &self.lookup,
-            table_names: &self.table_names,
+            tables: Box::new(self.lookup.clone()),
+            table_names: self.table_names.clone(),
             files: Arc::new(self.files.clone()),
-            custom: &self.custom,
+            custom: self.custom.clone(),
         }
     }
 }
@@ -104,7 +104,7 @@ impl Default for TestedLookups {
     }
 }
 
-/// One environment, before a service.
+/// One execution environment, with a service to ask.
 struct Rig {
     batches: Batches<TestedStage, MemoryQueue>,
     clock: ManualClock,
@@ -127,7 +127,7 @@ impl Rig {
     ) -> Self {
         let variables = "variables: {WEATHER_URL: http://weather.test}";
         let variables = contracts::Variables::parse("variables/test.yaml", variables).unwrap();
-        let enrichers = Enrichers::bind(&contracts, &variables, &lookups.bound()).unwrap();
+        let enrichers = Enrichers::new(variables, lookups.bound());
         let sinks =
             BTreeMap::from([(SinkKind::Table, SINK.to_owned()), (SinkKind::Lake, LAKE.to_owned())]);
         let clock = ManualClock::default();
@@ -137,7 +137,7 @@ impl Rig {
             environment: "e".to_owned(),
             environments: 1,
         };
-        let dependencies = enrichers.dependencies.clone();
+        let dependencies = contracts.declared_dependencies().clone();
         let secrets = Secrets::new(NoSecrets);
         let client = DependencyClient::new(service, secrets, breakers, dependencies);
         let batches = Batches {
@@ -162,12 +162,12 @@ impl Rig {
     }
 }
 
-/// Runs a batch in an environment of its own; returns the ids that stay in the queue.
+/// Runs a batch in a new environment; returns the ids that stay in the queue.
 async fn run(service: Service, queue: &MemoryQueue, records: Vec<Record>) -> Vec<String> {
     Rig::new(service, queue).run(records).await
 }
 
-/// A flight's payload: with spaces, an escape and a number that must stay as they are.
+/// A flight's payload. Its spaces, an escape and a number have to stay as they are.
 fn payload(origin: &str) -> String {
     format!(
         r#"{{"year":2013, "month":1,"day":1,"sched_dep_time":515,"carrier":"UA","flight":1545,"origin":"{origin}","dest":"\u0049AH","time_hour":"2013-01-01T10:00:00Z","distance":1.400e3 }}"#
@@ -196,7 +196,7 @@ fn message(id: &str, body: String) -> Record {
     }
 }
 
-/// What went to the table, and to the lake as well.
+/// The events that were sent to the table's queue. The lake's queue has to have the same.
 fn passed(queue: &MemoryQueue) -> Vec<Envelope> {
     let sent = queue.sent_to(SINK);
     assert_eq!(queue.sent_to(LAKE), sent);
@@ -244,7 +244,7 @@ async fn an_event_that_lacks_what_the_question_needs_is_not_asked_about() {
     assert_eq!(passed(&queue)[0].degraded.as_deref(), Some("weather"));
 }
 
-/// What an answer makes of an event that the contract takes.
+/// Checks how a valid event fails on this answer.
 async fn check(answer: fn() -> Result<Answer, RequestError>, kind: FailureKind, code: Code) {
     let queue = MemoryQueue::default();
     let rig = Rig::new(Service::new(move |_| answer()), &queue);
@@ -293,7 +293,7 @@ async fn each_event_of_a_batch_has_its_own_answer() {
     assert!(codes.contains(&Code::EnricherRefused) && codes.contains(&Code::DecodeEnvelope));
 }
 
-/// The event is of a newer deployment than this environment, or of none: its receives tell.
+/// The dataset may be in a newer deployment than this environment's, or in none. If it is in none, each receive fails.
 #[tokio::test]
 async fn an_event_of_a_dataset_that_is_not_known_yet_is_tried_again_until_its_last_receive() {
     let queue = MemoryQueue::default();
@@ -341,7 +341,7 @@ async fn an_event_that_is_not_sent_stays_in_the_queue() {
     assert_eq!(run(service, &queue, vec![record]).await, ["m1"]);
 }
 
-/// Each sample goes through what Lambda would call, before the sample of the weather.
+/// Each sample is run as Lambda would invoke the function. The service answers with the sample of the weather.
 #[tokio::test]
 async fn the_samples_are_enriched() {
     let hours = testkit::sample_lines("weather.ndjson.gz");
@@ -374,14 +374,14 @@ async fn the_samples_are_enriched() {
                     assert_eq!(event.to_json().unwrap(), sample.to_json().unwrap());
                 }
             }
-            // What the service above answers with.
+            // The service above answers with this one.
             "weather.ndjson.gz" => {}
             other => panic!("no test for {other}"),
         }
     }
 }
 
-/// The envelope is the one that ingest makes of its payload.
+/// Checks that ingest makes this very envelope of the payload.
 fn check_taken_in(record: &Record) {
     let envelope = Envelope::from_json(&record.body).unwrap();
     let contracts = testkit::contracts();

@@ -1,4 +1,4 @@
-//! Reference data: a file that is held in memory, and read again where it has changed.
+//! Reference data: a file of the reference bucket that is held in memory, and read again when it has changed.
 
 mod rows;
 
@@ -20,26 +20,26 @@ use crate::cache::Known;
 use crate::lookup::failure_of;
 use crate::question::{NoAnswer, Question, wait_for_next_attempt};
 
-/// The most bytes that a file may have: its rows take some times as much of a function's memory.
+/// The most bytes that a file may have. Its rows take several times as much memory.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// A file, and what is known of it.
+/// A file of reference data, and its rows once it has been read.
 pub(crate) struct ReferenceSource {
     reference: ReferenceData,
     files: Arc<dyn FileStore>,
     state: Mutex<Option<Held>>,
-    /// Those who need the file at the same time share one reading of it.
+    /// Events that need the file at the same time share one reading of it.
     reading: Batcher<(), Result<(), NoAnswer>>,
 }
 
-/// The file that is held.
+/// The version of the file that is held.
 #[derive(Clone)]
 struct Held {
     rows: Arc<Rows>,
     etag: String,
-    /// When S3 last said that this is the file.
+    /// When S3 last confirmed that this version is the newest.
     confirmed_at: Timestamp,
-    /// When S3 was last asked.
+    /// When S3 was last asked, with or without success.
     asked_at: Timestamp,
 }
 
@@ -48,7 +48,7 @@ impl ReferenceSource {
         Self { reference, files, state: Mutex::default(), reading: Batcher::new(1) }
     }
 
-    /// What an event is looked up by; `None` where it lacks a part of it.
+    /// The key by which an event's row is found; `None` where the event lacks a part of it.
     pub(crate) fn key(&self, payload: &Value) -> Option<LookupKey> {
         self.reference.key.key(payload)
     }
@@ -93,7 +93,7 @@ impl ReferenceSource {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Goes on with the file that is held, if it is not too old, and asks again after a while.
+    /// Goes on with the version that is held, unless it is too old. S3 is asked again after the next interval.
     fn go_on_without(&self, now: Timestamp, no_answer: NoAnswer) -> Result<(), NoAnswer> {
         let longest = self.reference.refresh() + self.reference.stale();
         let mut state = self.held();
@@ -106,7 +106,7 @@ impl ReferenceSource {
         Ok(())
     }
 
-    /// One line a reading, whatever becomes of the events that wanted it; without an age where no file is held.
+    /// Logs a reading that failed, once for all events that shared it. The line has no age where no file is held.
     fn log_not_refreshed(&self, enricher: &Enricher, failure: &Failure, now: Timestamp) {
         let age = self.held().as_ref().map(|held| now.since(held.confirmed_at));
         tracing::warn!(
@@ -119,7 +119,8 @@ impl ReferenceSource {
         );
     }
 
-    /// As many attempts as the dependency allows; one where there is no file, or one that cannot be used.
+    /// Reads the file, with as many attempts as the dependency's settings allow. There is only one attempt where the
+    /// file does not exist or cannot be used.
     async fn read<A, K, B, W>(
         &self,
         client: &DependencyClient<A, K, B, W>,
@@ -141,7 +142,7 @@ impl ReferenceSource {
                 client.attempt(&call, |limit| self.attempt(enricher, limit, client.now()));
             match attempt.await.map_err(NoAnswer::NotSent)? {
                 Ok(()) => return Ok(()),
-                // The same file would be read again: it is left to the next invocation, or to a new file.
+                // Another attempt would read the same file. A later invocation tries again.
                 Err(failure) if failure.code == Code::EnricherBadAnswer => {
                     let held_back = client.unavailable_dependency(&call).map(NoAnswer::NotSent);
                     return Err(held_back.unwrap_or(NoAnswer::Failed(failure)));
@@ -178,7 +179,7 @@ impl ReferenceSource {
         }
     }
 
-    /// A file is taken whole or not at all.
+    /// Replaces the rows that are held by those of a new version; all of them, or none if one row is unusable.
     fn hold(&self, read: FileRead, enricher: &Enricher, now: Timestamp) -> Result<(), LookupError> {
         let mut state = self.held();
         match (read, state.as_mut()) {

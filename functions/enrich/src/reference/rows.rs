@@ -1,4 +1,4 @@
-//! The rows of a file of reference data, by their keys.
+//! The rows of a file of reference data, found by their keys.
 
 use std::collections::HashMap;
 
@@ -7,26 +7,28 @@ use event::{Payload, check_numbers};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// The most bytes of memory that a file's rows may take. A row repeats the names of its columns, so that they can
-/// take many times as much as their file: more than a function has, which would end with every batch.
+/// The most bytes of memory that a file's rows may take. Each row repeats the names of its columns, so the rows can
+/// take many times the bytes of their file. Without this limit they could take more memory than the function has,
+/// and then every invocation would be killed.
 const MOST_BYTES_HELD: usize = 48 * 1024 * 1024;
 
-/// What a row takes beside its texts, about: its place in the map, which is half empty after it has grown, and
-/// what the allocator adds.
+/// Roughly the bytes that a row takes besides its texts: its entry in the map, which is half empty after it has
+/// grown, and the overhead of the allocator.
 const ROW_BYTES: usize = 128;
 
-/// What a part of a key takes beside its text, about.
+/// Roughly the bytes that a part of a key takes besides its text.
 const PART_BYTES: usize = 48;
 
-/// Rows by the texts of their keys' parts, in the order of the parts' names.
+/// The rows of one file.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
+    /// By the texts of the key's parts, in the order of the parts' names.
     by_key: HashMap<Vec<String>, Box<RawValue>>,
-    /// How much memory they take, about.
+    /// Roughly the bytes of memory that the rows take.
     bytes: usize,
 }
 
-/// A file cannot be used, and where. Without what it holds.
+/// Why a file cannot be used, and in which line. The texts quote none of the file's values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RowsError {
     #[error("line {line}: {reason}")]
@@ -107,17 +109,17 @@ impl Rows {
         reference: &ReferenceData,
         schema: Option<&Schema>,
     ) -> Result<(), RowsError> {
-        let unusable = |reason: String| RowsError::Row { line, reason };
-        if let Some(problem) = schema.and_then(|schema| schema.problem(&row.value)) {
-            return Err(unusable(problem));
+        if let Some(reason) = schema.and_then(|schema| schema.problem(&row.value)) {
+            return Err(RowsError::Row { line, reason });
         }
         if let Err(problem) = check_numbers(&row.value) {
-            return Err(unusable(format!("`{}`: {problem}", problem.at)));
+            return Err(RowsError::Row { line, reason: format!("`{}`: {problem}", problem.at) });
         }
         let key = reference.key.key_of_row(&row.value).map_err(|part| {
-            unusable(format!(
+            let reason = format!(
                 "`{part}`, which is in the enricher's key, has neither a text nor a number"
-            ))
+            );
+            RowsError::Row { line, reason }
         })?;
         let key = key.texts();
         let of_key: usize = key.iter().map(|part| PART_BYTES + part.len()).sum();
@@ -127,7 +129,10 @@ impl Rows {
         }
         match self.by_key.insert(key, row.text) {
             None => Ok(()),
-            Some(_) => Err(unusable("an earlier line has the same key".to_owned())),
+            Some(_) => {
+                let reason = "an earlier line has the same key".to_owned();
+                Err(RowsError::Row { line, reason })
+            }
         }
     }
 

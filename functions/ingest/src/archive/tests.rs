@@ -1,4 +1,4 @@
-//! Where the archive keeps a file, and that it is the file that is read.
+//! The keys of archived files, and that the archived bytes are those that are read.
 
 use proptest::prelude::*;
 
@@ -51,6 +51,7 @@ fn announced(etag: &str) -> Announced {
         bucket: "landing".to_owned(),
         key: "flights/a.ndjson".to_owned(),
         etag: etag.to_owned(),
+        version: None,
     }
 }
 
@@ -71,7 +72,7 @@ async fn what_is_overwritten_between_reading_and_copying_is_not_archived_as_what
     assert!(objects.archived().is_empty());
 }
 
-/// Nobody reads from the first connection while a large copy is made.
+/// While a large copy is made, nobody reads from the first connection, and S3 would close it.
 #[tokio::test]
 async fn a_file_whose_copy_takes_long_is_opened_again_after_it() {
     for (bytes, opened) in [(LONG_COPY_BYTES - 1, 1), (LONG_COPY_BYTES, 2)] {

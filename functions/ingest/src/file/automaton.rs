@@ -1,29 +1,29 @@
-//! `csv-core`'s automaton, with the room that it writes to.
+//! `csv-core`'s automaton, together with the buffers that it writes to.
 
-use csv_core::{ReadRecordResult, Reader};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::entry::{Fields, MAX_FIELDS};
 
-/// Decides where a CSV record ends and what its fields are. CR, LF and CRLF end a record; a quote opens
-/// a field only at its beginning.
+/// Decides where a CSV record ends and what its fields are. CR, LF and CRLF end a record. A quote opens a quoted field
+/// only if it is the field's first byte.
 pub(super) struct Automaton {
     reader: Reader,
-    /// The first `written` bytes are the text of the current record's fields, the first `ended` ends
-    /// are theirs.
+    /// The texts of the current record's fields, one after another, in the first `written` bytes.
     text: Vec<u8>,
     written: usize,
+    /// Where in `text` each field of the current record ends, in the first `ended` places.
     ends: Vec<usize>,
     ended: usize,
     has_too_many_fields: bool,
 }
 
 impl Automaton {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(delimiter: u8) -> Self {
         let mut automaton = Self {
-            reader: Reader::new(),
+            reader: ReaderBuilder::new().delimiter(delimiter).build(),
             text: Vec::new(),
             written: 0,
-            // One more than there may be tells that there are too many.
+            // The place after the allowed number of fields shows that a record has too many.
             ends: vec![0; MAX_FIELDS + 1],
             ended: 0,
             has_too_many_fields: false,
@@ -32,23 +32,23 @@ impl Automaton {
         automaton
     }
 
-    /// Forgets the record that it is in: the next byte begins one.
+    /// Forgets the current record: the next byte begins a new one.
     pub(super) fn reset(&mut self) {
         self.reader.reset();
-        // A reader that has read nothing takes a byte order mark away, if the first bytes have all of
-        // it. Told once that there are none, it takes every byte for what it is.
+        // A fresh reader drops a byte order mark from the first bytes that it reads. Reading no bytes at all first
+        // turns that off, so that every byte after it counts.
         self.reader.read_record(&[], &mut [], &mut []);
     }
 
-    /// Lets go of the fields of the record before.
+    /// Forgets the fields of the record before.
     pub(super) fn begin_record(&mut self) {
         self.written = 0;
         self.ended = 0;
         self.has_too_many_fields = false;
     }
 
-    /// Reads on. If the record ends, the answer is how many bytes of the input it took; otherwise it
-    /// took all of them.
+    /// Reads on. Returns how many bytes of the input were read if the record ended with them; `None` if all bytes
+    /// were read and the record goes on.
     pub(super) fn read(&mut self, input: &[u8]) -> Option<usize> {
         let mut read = 0;
         while read < input.len() {

@@ -1,35 +1,66 @@
-//! What a file consists of: every byte that is read belongs to one entry.
+//! The entries of a file, in any format. Every byte that is read belongs to exactly one entry.
 
+use event::{Code, Failure, MAX_PAYLOAD_BYTES};
+
+use super::documents::Documents;
 use super::entry::Entry;
+use super::format::Format;
 use super::lines::Lines;
 use super::records::Records;
 
-/// The entries of a file, as its bytes come.
+/// Splits the bytes of a file into entries as they arrive.
 pub(super) enum Entries {
     Lines(Lines),
+    Documents(Documents),
     Records(Box<Records>),
 }
 
 impl Entries {
+    /// `delimiter` is the ASCII character between two fields of CSV.
+    pub(super) fn new(format: Format, delimiter: u8) -> Self {
+        match format {
+            Format::Ndjson => Self::Lines(Lines::new(MAX_PAYLOAD_BYTES)),
+            Format::Json => Self::Documents(Documents::new(MAX_PAYLOAD_BYTES)),
+            Format::Csv => Self::Records(Box::new(Records::new(MAX_PAYLOAD_BYTES, delimiter))),
+        }
+    }
+
+    /// Checks that the file may end where it ended.
+    ///
+    /// # Errors
+    /// [`Code::DecodeJson`], permanent, if an array is not closed.
+    pub(super) fn check_end(&self) -> Result<(), Failure> {
+        match self {
+            Self::Documents(documents) if documents.is_cut_short() => {
+                let reason = "cut short: its array is never closed";
+                Err(Failure::permanent(Code::DecodeJson, reason))
+            }
+            Self::Lines(_) | Self::Documents(_) | Self::Records(_) => Ok(()),
+        }
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match self {
             Self::Lines(lines) => lines.push(bytes),
+            Self::Documents(documents) => documents.push(bytes),
             Self::Records(records) => records.push(bytes),
         }
     }
 
-    /// No byte comes any more: what is left is the last entry.
+    /// Tells that no bytes follow: the rest is the last entry.
     pub(super) fn end(&mut self) {
         match self {
             Self::Lines(lines) => lines.end(),
+            Self::Documents(documents) => documents.end(),
             Self::Records(records) => records.end(),
         }
     }
 
-    /// `None` until more bytes come, or the end.
+    /// The next entry; `None` if more bytes have to come before it is whole, or if there are no more.
     pub(super) fn next(&mut self) -> Option<Entry<'_>> {
         match self {
             Self::Lines(lines) => lines.next(),
+            Self::Documents(documents) => documents.next(),
             Self::Records(records) => records.next(),
         }
     }

@@ -1,28 +1,29 @@
-//! One entry of a file: a line of NDJSON, a record of CSV, or what is blank.
+//! One entry of a file: a line of NDJSON, a JSON document, a record of CSV, or blank bytes.
 
 use event::{Code, Failure};
+
+pub(super) use crate::wrap::Place;
 
 /// One piece of a file, from its first byte to its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry<'a> {
-    /// The line of the file on which it begins, from 1.
-    pub(super) line: u64,
-    /// How many bytes of the file it is, the line end among them.
+    pub(super) place: Place,
+    /// How many bytes of the file it takes, with its line end.
     pub(super) bytes: u64,
     pub(super) content: Content<'a>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content<'a> {
-    /// Line ends, a byte order mark, or a line of white space: nothing.
+    /// Line ends, a byte order mark, white space, or what makes an array of documents. It is no event.
     Blank,
-    /// A line of NDJSON, without its line end.
+    /// A line of NDJSON, without its line end, or a JSON document.
     Line(&'a [u8]),
     /// A CSV record: its bytes as they are in the file, without the line end, and its fields.
     Record { raw: &'a [u8], fields: Fields<'a> },
-    /// The last CSV record, in which a quote is still open where the file ends.
+    /// The last CSV record, if a quote is still open at the end of the file.
     Unclosed { raw: &'a [u8] },
-    /// Longer than an event may be; only its length was kept, which is without the line end.
+    /// A line, document or record that is longer than an event may be. Only its length is kept, without the line end.
     TooLong { bytes: u64 },
 }
 
@@ -36,12 +37,14 @@ pub(super) struct Fields<'a> {
     pub(super) are_too_many: bool,
 }
 
-/// More columns than any table has.
+/// The most fields of a record. Tables have fewer columns than this.
 pub(super) const MAX_FIELDS: usize = 4_096;
 
 impl<'a> Fields<'a> {
+    /// The fields as texts.
+    ///
     /// # Errors
-    /// [`Code::DecodeCsv`] for more than [`MAX_FIELDS`] fields, [`Code::DecodeUtf8`].
+    /// [`Code::DecodeCsv`] for more than [`MAX_FIELDS`] fields, [`Code::DecodeUtf8`] for a field that is not UTF-8.
     pub(super) fn texts(&self) -> Result<Vec<&'a str>, Failure> {
         if self.are_too_many {
             let reason = format!("more than {MAX_FIELDS} fields");

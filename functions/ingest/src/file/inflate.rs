@@ -1,61 +1,75 @@
-//! Gzip, as the bytes come.
+//! Unpacks gzip and Zstandard as the bytes arrive.
 //!
-//! Members follow one another (RFC 1952, section 2.2), and zeros may follow them: tapes and some
-//! programs pad files to whole blocks, and gzip(1) ignores such padding
-//! (<https://www.gnu.org/software/gzip/manual/gzip.html#Tapes>). Zeros between members are padding too.
+//! A gzip file is a sequence of members (RFC 1952, section 2.2). Zeros after a member are skipped: tapes and some
+//! programs pad files to whole blocks, and gzip(1) ignores such padding too
+//! (<https://www.gnu.org/software/gzip/manual/gzip.html#Tapes>). `frames.rs` has Zstandard.
 
 use std::io::Write;
 
 use event::{Code, Failure};
 use flate2::write::GzDecoder;
 
-/// Passes plain bytes through, and inflates gzipped ones.
+use super::format::Packing;
+use super::frames::{Frames, Progress};
+
+/// Passes plain bytes through, and unpacks packed ones.
 pub(super) enum Inflate {
     Plain,
     Gzip(Members),
+    Zstd(Frames),
 }
 
 /// The members of a gzip file.
 #[derive(Default)]
 pub(super) struct Members {
-    /// `None` between members.
+    /// The member that is being read; `None` between members.
     current: Option<Box<GzDecoder<Vec<u8>>>>,
-    /// Whether one has come to its end, its checksum right.
+    /// Whether a member has been read to its end, with the right checksum.
     has_whole: bool,
 }
 
 impl Inflate {
-    pub(super) fn new(gzipped: bool) -> Self {
-        if gzipped { Self::Gzip(Members::default()) } else { Self::Plain }
+    /// # Errors
+    /// A transient failure when there is no memory for it.
+    pub(super) fn new(packing: Packing) -> Result<Self, Failure> {
+        Ok(match packing {
+            Packing::Plain => Self::Plain,
+            Packing::Gzip => Self::Gzip(Members::default()),
+            Packing::Zstd => Self::Zstd(Frames::new()?),
+        })
     }
 
-    /// Adds what the bytes inflate to. After a failure, what came before it is in `plain`.
-    pub(super) fn push(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<(), Failure> {
+    /// Unpacks bytes and adds the result to `plain`. It stops early rather than unpack more than the memory can hold. If
+    /// the bytes are broken, `plain` gets what precedes the fault.
+    pub(super) fn push(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<Progress, Failure> {
         match self {
             Self::Plain => {
                 plain.extend_from_slice(bytes);
-                Ok(())
+                Ok(Progress::All)
             }
-            Self::Gzip(members) => members.push(bytes, plain),
+            Self::Gzip(members) => members.push(bytes, plain).map(|()| Progress::All),
+            Self::Zstd(frames) => frames.push(bytes, plain),
         }
     }
 
-    /// Adds what was still held.
+    /// Ends the stream, and adds the bytes that were held back.
     ///
     /// # Errors
-    /// When the stream is cut short.
+    /// When the stream ends in the middle of a member or frame.
     pub(super) fn finish(&mut self, plain: &mut Vec<u8>) -> Result<(), Failure> {
         match self {
             Self::Plain => Ok(()),
             Self::Gzip(members) => members.finish(plain),
+            Self::Zstd(frames) => frames.finish(),
         }
     }
 
-    /// Whether what was inflated is whole as far as it goes, so that its last line is whole too.
+    /// Whether the unpacked bytes end where a member or frame ends, so that the last line is not cut.
     pub(super) fn is_whole(&self) -> bool {
         match self {
             Self::Plain => true,
             Self::Gzip(members) => members.are_whole(),
+            Self::Zstd(frames) => frames.are_whole(),
         }
     }
 }
@@ -69,10 +83,10 @@ impl Members {
             }
             let member = self.current.get_or_insert_with(|| Box::new(GzDecoder::new(Vec::new())));
             match member.write(bytes) {
-                // The member had ended before these bytes.
+                // The member ended before these bytes.
                 Ok(0) => self.end_member(plain)?,
                 Ok(read) => {
-                    // What has been inflated so far is in the decoder until it is flushed.
+                    // The decoder holds inflated bytes back until it is flushed.
                     let flushed = member.flush();
                     plain.append(member.get_mut());
                     flushed.map_err(|error| self.broken(&error))?;
@@ -99,7 +113,7 @@ impl Members {
         Ok(())
     }
 
-    /// Whether a member has ended and nothing of another has come.
+    /// Whether a member has ended and none has begun after it.
     fn are_whole(&self) -> bool {
         self.has_whole && self.current.as_ref().is_none_or(|member| member.header().is_none())
     }

@@ -1,4 +1,4 @@
-//! From the entries of a file to events and dead letters.
+//! Turns the entries of a file into events and dead letters.
 
 use contracts::Contract;
 use event::{
@@ -10,20 +10,20 @@ use runtime::{MAX_BATCH_BYTES, Outgoing, RejectedMessage};
 use super::File;
 use super::entry::{Content, Entry};
 use super::format::Format;
-use super::row::{nothing, payload_of, too_long};
-use crate::emit::refused;
-use crate::notification::Announced;
-use crate::wrap::{Origin, on_line, wrap};
+use super::row::{no_event, payload_of, too_long};
+use crate::adapters::Announced;
+use crate::emit::dead_letter;
+use crate::wrap::{Origin, Place, at_place, wrap};
 
-/// What a dead letter's message needs beside its body and a CSV header: attributes with the object's key twice
-/// (at most 1,024 bytes each), and a reason of at most 1,000 characters.
+/// The bytes that a dead letter's message needs besides its body and a CSV header. Its attributes have the object's key
+/// twice (at most 1,024 bytes each) and a reason of at most 1,000 characters.
 const LETTER_ROOM_BYTES: usize = 32 * 1024;
 
-/// A file whose first lines all fail is not what its name says: it is one dead letter, not one for
-/// each line.
+/// If none of this many first lines can be decoded, the file is not what its name says. Then the whole file becomes
+/// one dead letter, in place of one for each line.
 const FIRST_LINES: usize = 16;
 
-/// What became of the bytes of a file.
+/// How many bytes of a file went where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) header: u64,
@@ -43,20 +43,21 @@ impl Account {
 enum Header {
     /// NDJSON has none.
     Unneeded,
-    /// The first record of CSV will be it.
+    /// The first record of CSV, which has not come yet.
     Awaited,
     Known {
         names: Vec<String>,
-        /// The same, as a dead letter has it.
+        /// The names in the form in which a dead letter carries them.
         attribute: Attribute,
     },
 }
 
-/// Takes entries, and holds what they come to until it is sent.
+/// Takes entries, and holds the resulting events and dead letters until they are sent.
 pub(super) struct Intake<'a> {
     object: &'a Announced,
-    /// Of each event, and what begins its id.
+    /// The CloudEvents `source` of each event.
     pub(super) source: String,
+    /// The beginning of each event's id, before its line.
     id_prefix: String,
     contract: &'a Contract,
     /// When the file was first taken in.
@@ -64,13 +65,17 @@ pub(super) struct Intake<'a> {
     redriven: Option<Redriven>,
     now: Timestamp,
     header: Header,
+    /// Events that are not sent yet, and their size.
     pub(super) passing: Vec<Outgoing>,
     pub(super) passing_bytes: usize,
+    /// Dead letters that are not sent yet, and their size.
     pub(super) refusing: Vec<RejectedMessage>,
     pub(super) refusing_bytes: usize,
-    /// Whether an entry was understood: before, failures are held back.
+    /// Whether the entries' bytes are not those of the file, because the file has another encoding than UTF-8.
+    pub(super) is_transcoded: bool,
+    /// Whether an entry could be decoded. Until then, dead letters are held back, since the whole file may become one.
     pub(super) is_proven: bool,
-    /// Events found, be they good or bad.
+    /// How many events were found, valid or not.
     pub(super) taken: u64,
     pub(super) account: Account,
 }
@@ -79,7 +84,7 @@ impl<'a> Intake<'a> {
     pub(super) fn new(file: &File<'a>, format: Format, now: Timestamp) -> Self {
         let File { object, contract, taken_in, .. } = *file;
         let header = match format {
-            Format::Ndjson => Header::Unneeded,
+            Format::Ndjson | Format::Json => Header::Unneeded,
             Format::Csv => Header::Awaited,
         };
         Self {
@@ -95,14 +100,17 @@ impl<'a> Intake<'a> {
             passing_bytes: 0,
             refusing: Vec::new(),
             refusing_bytes: 0,
+            is_transcoded: false,
             is_proven: false,
             taken: 0,
             account: Account::default(),
         }
     }
 
+    /// Takes one entry.
+    ///
     /// # Errors
-    /// What concerns the file as a whole.
+    /// A failure of the file as a whole: its header, or its first lines.
     pub(super) fn take(&mut self, entry: &Entry<'_>) -> Result<(), Failure> {
         if self.is_blank(&entry.content) {
             self.account.blank += entry.bytes;
@@ -110,13 +118,13 @@ impl<'a> Intake<'a> {
         }
         if matches!(self.header, Header::Awaited) {
             let names = self.columns(&entry.content)?;
-            let attribute = CsvHeader::new(&names).attribute();
+            let attribute = CsvHeader::new(&names, self.contract.csv.delimiter).attribute();
             self.header = Header::Known { names, attribute };
             self.account.header = entry.bytes;
             return Ok(());
         }
         self.taken += 1;
-        let origin = self.origin(entry.line);
+        let origin = self.origin(entry.place);
         let payload = self.payload(&entry.content);
         match payload.and_then(|payload| wrap(self.contract, payload, origin)) {
             Ok(message) => {
@@ -134,22 +142,24 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Checks that the file may end here.
+    ///
     /// # Errors
-    /// When there is no header where one must be.
+    /// [`Code::InputEmpty`] for a CSV file that has no header.
     pub(super) fn end(&self) -> Result<(), Failure> {
         match self.header {
-            // No event is not a failure: a night without data.
+            // A file without events is no failure: its producer may have had no data.
             Header::Unneeded | Header::Known { .. } => Ok(()),
-            // Whoever writes CSV writes its header first: without one, the file was not written.
+            // A producer of CSV writes the header first, so a file without one was not written completely.
             Header::Awaited => {
                 Err(Failure::permanent(Code::InputEmpty, "a CSV file without a header"))
             }
         }
     }
 
-    /// Where the event on a line was found.
-    fn origin(&self, line: u64) -> Origin {
-        let id = format!("{}:{line}", self.id_prefix);
+    /// The origin of the event at a place.
+    fn origin(&self, place: Place) -> Origin {
+        let id = format!("{}:{}", self.id_prefix, place.id());
         Origin {
             source: self.source.clone(),
             id,
@@ -159,7 +169,8 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// A row of white space is none, unless the file has but one column.
+    /// Whether an entry holds no event. A CSV record of white space holds none, unless the file has only one column,
+    /// whose value it may be.
     fn is_blank(&self, content: &Content<'_>) -> bool {
         let has_one_column =
             matches!(&self.header, Header::Known { names, .. } if names.len() == 1);
@@ -172,8 +183,6 @@ impl<'a> Intake<'a> {
 
     /// The columns that a header names.
     fn columns(&self, content: &Content<'_>) -> Result<Vec<String>, Failure> {
-        let no_header =
-            |why: &str| Failure::permanent(Code::DecodeFormat, format!("no header: {why}"));
         match content {
             Content::Record { fields, .. } => {
                 let names: Vec<String> = fields.texts()?.into_iter().map(str::to_owned).collect();
@@ -195,56 +204,73 @@ impl<'a> Intake<'a> {
         match content {
             Content::Line(text) => Payload::parse(text),
             Content::TooLong { bytes } => Err(too_long(*bytes)),
-            Content::Blank | Content::Record { .. } | Content::Unclosed { .. } => Err(nothing()),
+            Content::Blank | Content::Record { .. } | Content::Unclosed { .. } => Err(no_event()),
         }
     }
 
-    /// Makes a dead letter of an entry: its bytes, or, where no message could hold them, where they are.
+    /// Makes a dead letter of an entry. It has the entry's bytes, or only their place if no message could hold them.
     fn refuse(&mut self, entry: &Entry<'_>, failure: Failure) {
         let is_undecodable = matches!(failure.code, Code::DecodeJson | Code::DecodeCsv);
         self.is_proven |= !is_undecodable;
-        let failure = on_line(failure, &entry.line.to_string());
-        let origin = self.origin(entry.line);
+        let is_undecodable_text = self.is_transcoded && failure.code == Code::DecodeUtf8;
+        let failure = at_place(failure, entry.place);
+        let origin = self.origin(entry.place);
         let letter = match &entry.content {
+            // The original bytes are in the archive. They would not come back from what they were decoded to.
+            _ if is_undecodable_text => self.place(&origin, entry.place, entry.bytes, &failure),
             Content::Line(raw) | Content::Record { raw, .. } | Content::Unclosed { raw } => {
                 let letter = self.letter(raw, &origin, &failure);
                 let fits = letter.body.len() + LETTER_ROOM_BYTES <= MAX_BATCH_BYTES;
                 if fits {
                     letter
                 } else {
-                    self.place(&origin, entry.line, raw.len() as u64, &failure)
+                    self.place(&origin, entry.place, raw.len() as u64, &failure)
                 }
             }
-            Content::TooLong { bytes } => self.place(&origin, entry.line, *bytes, &failure),
-            Content::Blank => self.place(&origin, entry.line, entry.bytes, &failure),
+            Content::TooLong { bytes } => self.place(&origin, entry.place, *bytes, &failure),
+            Content::Blank => self.place(&origin, entry.place, entry.bytes, &failure),
         };
         self.refusing_bytes += letter.body.len() + attributes_size(&letter.attributes);
         self.refusing.push(letter);
     }
 
-    /// The dead letter of an entry's bytes, with what they are read by.
+    /// The dead letter with an entry's bytes. That of a CSV record has the header too, without which no record can be
+    /// read.
     fn letter(&self, raw: &[u8], origin: &Origin, failure: &Failure) -> RejectedMessage {
         match &self.header {
             Header::Unneeded | Header::Awaited => {
-                refused(raw, Form::Message, self.contract, origin, failure, self.now)
+                dead_letter(raw, Form::Message, self.contract, origin, failure, self.now)
             }
             Header::Known { attribute, .. } => {
-                let mut letter = refused(raw, Form::Csv, self.contract, origin, failure, self.now);
+                let mut letter =
+                    dead_letter(raw, Form::Csv, self.contract, origin, failure, self.now);
                 letter.attributes.insert(CSV_ATTRIBUTE.to_owned(), attribute.clone());
                 letter
             }
         }
     }
 
-    /// The dead letter that says where its bytes are.
-    fn place(&self, origin: &Origin, line: u64, bytes: u64, failure: &Failure) -> RejectedMessage {
-        let place = serde_json::json!({
-            "source": origin.source, "etag": self.object.etag, "line": line, "bytes": bytes,
+    /// The dead letter that only says where in the file its bytes are.
+    fn place(
+        &self,
+        origin: &Origin,
+        place: Place,
+        bytes: u64,
+        failure: &Failure,
+    ) -> RejectedMessage {
+        let (unit, number) = match place {
+            Place::Line(number) => ("line", number),
+            Place::Byte(number) => ("byte", number),
+        };
+        let body = serde_json::json!({
+            "source": origin.source, "etag": self.object.etag, unit: number, "bytes": bytes,
         });
-        let place = place.to_string();
-        refused(place.as_bytes(), Form::Place, self.contract, origin, failure, self.now)
+        let body = body.to_string();
+        dead_letter(body.as_bytes(), Form::Place, self.contract, origin, failure, self.now)
     }
 
+    /// # Errors
+    /// [`Code::DecodeFormat`] once [`FIRST_LINES`] lines have failed and none could be decoded.
     fn check_first_lines(&self) -> Result<(), Failure> {
         let last = self.refusing.last().filter(|_| !self.is_proven);
         match last.filter(|_| self.refusing.len() == FIRST_LINES) {
@@ -257,4 +283,8 @@ impl<'a> Intake<'a> {
             None => Ok(()),
         }
     }
+}
+
+fn no_header(why: &str) -> Failure {
+    Failure::permanent(Code::DecodeFormat, format!("no header: {why}"))
 }

@@ -1,27 +1,28 @@
-//! The lines of NDJSON: LF ends one, as <https://github.com/ndjson/ndjson-spec> says.
+//! The lines of NDJSON. LF ends a line, as <https://github.com/ndjson/ndjson-spec> says.
 //!
-//! Memory is bounded: of a line that is longer than an event may be only its length is kept.
+//! The memory is bounded: of a line that is longer than an event may be, only the length is kept.
 
-use super::entry::{Content, Entry};
+use super::entry::{Content, Entry, Place};
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 pub(super) struct Lines {
     longest: usize,
     buffer: Vec<u8>,
-    /// Where in `buffer` the current line begins. What is before it is let go with the next push,
-    /// all at once: a file of short lines is not moved for each of them.
+    /// Where in `buffer` the current line begins. The next push removes all bytes before it in one move, so that a file
+    /// of short lines is not moved for each line.
     start: usize,
-    /// Up to where no LF is in `buffer`.
+    /// The part of `buffer` up to here has been searched for the current line's LF, without success.
     scanned: usize,
-    /// The bytes of the current line that are not in `buffer` any more: it is too long.
+    /// How many bytes of the current line were removed from `buffer`, because the line is too long.
     dropped: u64,
+    /// The number of the current line, from 1.
     line: u64,
     is_ended: bool,
 }
 
 impl Lines {
-    /// With the length of the longest line that is kept, in bytes.
+    /// `longest` is the length of the longest line that is kept, in bytes.
     pub(super) fn new(longest: usize) -> Self {
         Self {
             longest,
@@ -45,7 +46,7 @@ impl Lines {
         self.is_ended = true;
     }
 
-    /// The next line; the last one needs no line end.
+    /// The next line. The last one needs no line end.
     pub(super) fn next(&mut self) -> Option<Entry<'_>> {
         let unread = &self.buffer[self.scanned..];
         let (end, line_end) = match unread.iter().position(|&byte| byte == b'\n') {
@@ -72,7 +73,8 @@ impl Lines {
         } else {
             Content::Line(text)
         };
-        let entry = Entry { line: self.line, bytes: length + line_end as u64, content };
+        let place = Place::Line(self.line);
+        let entry = Entry { place, bytes: length + line_end as u64, content };
         self.line += 1;
         self.start = end + line_end;
         self.scanned = self.start;
@@ -80,7 +82,7 @@ impl Lines {
     }
 }
 
-/// White space, or a byte order mark and nothing else.
+/// Whether a line has only white space, perhaps after a byte order mark.
 fn is_blank(text: &[u8]) -> bool {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii().is_empty()
 }
@@ -115,7 +117,8 @@ mod tests {
                 Content::TooLong { .. } => None,
                 other => panic!("{other:?}"),
             };
-            found.push((entry.line, entry.bytes, text));
+            let Place::Line(line) = entry.place else { panic!("{:?}", entry.place) };
+            found.push((line, entry.bytes, text));
         }
     }
 
@@ -137,7 +140,7 @@ mod tests {
         assert_eq!(read, [line(1, 2, "a"), (2, 2 * 1024 * 1024 + 1, None), line(3, 2, "b")]);
     }
 
-    /// Moving what is left for each line would cost the square of what a slice inflates to.
+    /// If each line moved the rest of the buffer, the cost would be the square of what a slice inflates to.
     #[test]
     fn what_was_read_is_let_go_with_the_next_push_and_not_with_each_line() {
         let mut lines = Lines::new(100);
@@ -151,7 +154,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against nothing but `split`.
+        /// The expected lines are those of `split`.
         #[test]
         fn entries_are_the_file_split_at_line_feeds(
             file in vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b' '), any::<u8>()], 0..80),

@@ -1,40 +1,46 @@
-//! A file of events: read in bounded memory, entry by entry, each on its own.
+//! Reads a file of events in bounded memory. Each entry becomes an event or a dead letter on its own.
 
 mod automaton;
+mod documents;
 mod entries;
 mod entry;
 mod format;
+mod frames;
 mod inflate;
 mod intake;
 mod lines;
 mod records;
 mod row;
+mod scan;
+mod text;
 
 use contracts::Contract;
-use event::{Code, Failure, MAX_PAYLOAD_BYTES, Redriven, Timestamp};
+use event::{Code, Failure, Redriven, Timestamp};
 use runtime::{Deadline, EventCounts, Queue};
 
 use self::entries::Entries;
-use self::format::{Format, SNIFFED, format_of, sniff};
+use self::format::{Format, Layout, SNIFFED, begins_like_json, no_format};
+use self::frames::Progress;
 use self::inflate::Inflate;
 use self::intake::Intake;
-use self::lines::Lines;
-use self::records::Records;
 pub(crate) use self::row::read_row;
+use self::text::Text;
+use crate::adapters::Announced;
 use crate::archive::Store;
 use crate::emit::Emit;
 use crate::file_source::Body;
-use crate::letters::{Archive, put_elsewhere};
-use crate::notification::Announced;
+use crate::letters::{Archive, move_to_archive};
 
-/// Messages sent at a time: whole calls, some of them at once.
+/// Once this many messages are waiting, they are sent. It is a multiple of what one call takes, so that several full
+/// calls run at the same time.
 const FLUSH: usize = 100;
 
-/// Fewer, when they are large: a batch may announce ten files, which are read at once.
+/// Once the waiting messages have this many bytes, they are sent even if they are few. A batch may announce ten files,
+/// which are read at the same time.
 const FLUSH_BYTES: usize = 4 * 1024 * 1024;
 
-/// What is given to the decompressor at a time: gzip makes at most about a thousand times as much
-/// of it, so that a bomb stays bounded.
+/// The packed bytes that are unpacked at a time. Gzip inflates them to about a thousand times as many at most, so that a
+/// decompression bomb stays within the function's memory. Zstandard comes in smaller pieces.
 const SLICE: usize = 4 * 1024;
 
 /// A file of events.
@@ -42,18 +48,18 @@ const SLICE: usize = 4 * 1024;
 pub(crate) struct File<'a> {
     pub(crate) object: &'a Announced,
     pub(crate) contract: &'a Contract,
-    /// When it was first taken in.
+    /// When its announcement was first received.
     pub(crate) taken_in: Timestamp,
-    /// The run of redrive that brought its announcement back.
+    /// The run of redrive that sent its announcement again; `None` if none did.
     pub(crate) redriven: Option<Redriven>,
 }
 
-/// Reads a file and passes its events on; an entry that fails is a dead letter of its own, in `archive`
-/// where no message has room for it.
+/// Reads a file and sends its events on. An entry that fails becomes a dead letter of its own, which is put into
+/// `archive` if no message has room for it.
 ///
 /// # Errors
-/// What concerns the file as a whole; what was passed on before then comes again, and is known by
-/// its keys.
+/// A failure of the file as a whole. Events that were sent on before it are sent again by the next try; the sinks
+/// recognize them by their idempotency keys.
 pub(crate) async fn read_file<Q: Queue>(
     file: &File<'_>,
     mut body: impl Body,
@@ -61,42 +67,39 @@ pub(crate) async fn read_file<Q: Queue>(
     archive: &Archive<'_, impl Store>,
     deadline: &Deadline,
 ) -> Result<EventCounts, Failure> {
-    let (format, gzipped) = format_of(&file.object.key)?;
-    let mut reader = Reader::new(file, format, gzipped, archive, deadline.now());
-    let mut first = Some(Vec::new());
+    let head = read_head(&mut body).await?;
+    let layout = Layout::of(&file.object.key, file.contract.file_format, &head)?;
+    let mut reader = Reader::new(file, layout, archive, deadline.now())?;
+    reader.read(&head, emit).await?;
     while let Some(bytes) = body.next().await? {
-        let bytes = bytes.as_ref();
-        let Some(mut head) = first.take() else {
-            reader.read(bytes, emit).await?;
-            continue;
-        };
-        head.extend_from_slice(bytes);
-        if head.len() < SNIFFED {
-            first = Some(head);
-        } else {
-            sniff(&head, gzipped)?;
-            reader.read(&head, emit).await?;
-        }
-    }
-    // A file shorter than what tells a format is still read.
-    if let Some(head) = first {
-        if gzipped && head.is_empty() {
-            return Err(Failure::permanent(Code::InputEmpty, "no byte; even an empty gzip has 20"));
-        }
-        sniff(&head, gzipped)?;
-        reader.read(&head, emit).await?;
+        reader.read(bytes.as_ref(), emit).await?;
     }
     reader.finish(emit).await
 }
 
-/// Bytes to entries, entries to events and dead letters, and these to their queues.
+/// The first bytes of a file: as many as are needed to recognize each format, and more if they come together.
+async fn read_head(body: &mut impl Body) -> Result<Vec<u8>, Failure> {
+    let mut head = Vec::new();
+    while head.len() < SNIFFED
+        && let Some(bytes) = body.next().await?
+    {
+        head.extend_from_slice(bytes.as_ref());
+    }
+    Ok(head)
+}
+
+/// Unpacks bytes, splits them into entries, turns these into events and dead letters, and sends both to their queues.
 struct Reader<'a, O> {
     inflate: Inflate,
+    /// The decoder of CSV's texts; `None` for JSON, which is UTF-8 (RFC 8259, section 8.1).
+    text: Option<Text>,
     entries: Entries,
+    /// Whether nothing but the first bytes can say the format, and they have not come.
+    is_format_unknown: bool,
     intake: Intake<'a>,
     archive: &'a Archive<'a, O>,
     now: Timestamp,
-    /// Bytes of the file, as they are after decompression.
+    /// How many bytes of the file were read, counted after unpacking and decoding.
     bytes: u64,
     done: EventCounts,
 }
@@ -104,44 +107,62 @@ struct Reader<'a, O> {
 impl<'a, O: Store> Reader<'a, O> {
     fn new(
         file: &File<'a>,
-        format: Format,
-        gzipped: bool,
+        layout: Layout,
         archive: &'a Archive<'a, O>,
         now: Timestamp,
-    ) -> Self {
-        let entries = match format {
-            Format::Ndjson => Entries::Lines(Lines::new(MAX_PAYLOAD_BYTES)),
-            Format::Csv => Entries::Records(Box::new(Records::new(MAX_PAYLOAD_BYTES))),
-        };
-        Self {
-            inflate: Inflate::new(gzipped),
-            entries,
+    ) -> Result<Self, Failure> {
+        let csv = &file.contract.csv;
+        let format = layout.format.unwrap_or(Format::Json);
+        Ok(Self {
+            inflate: Inflate::new(layout.packing)?,
+            text: (format == Format::Csv).then(|| Text::new(csv.encoding)),
+            entries: Entries::new(format, csv.delimiter),
+            is_format_unknown: layout.format.is_none(),
             intake: Intake::new(file, format, now),
             archive,
             now,
             bytes: 0,
             done: EventCounts::default(),
-        }
+        })
     }
 
     async fn read<Q: Queue>(&mut self, bytes: &[u8], emit: &Emit<Q>) -> Result<(), Failure> {
         let mut plain = Vec::new();
         for slice in bytes.chunks(SLICE) {
-            let inflated = self.inflate.push(slice, &mut plain);
-            self.take(&plain, emit).await?;
-            plain.clear();
-            if let Err(broken) = inflated {
-                self.end_early(emit).await?;
-                return Err(broken);
+            let mut packed = slice;
+            loop {
+                let unpacked = self.inflate.push(packed, &mut plain);
+                self.decode(&plain, emit).await?;
+                plain.clear();
+                match unpacked {
+                    Ok(Progress::All) => break,
+                    Ok(Progress::Part(taken)) => packed = &packed[taken..],
+                    Err(broken) => {
+                        self.end_early(emit).await?;
+                        return Err(broken);
+                    }
+                }
             }
         }
         Ok(())
     }
 
+    /// Takes unpacked bytes.
+    async fn decode<Q: Queue>(&mut self, plain: &[u8], emit: &Emit<Q>) -> Result<(), Failure> {
+        let Some(mut text) = self.text.take() else {
+            return self.take(plain, emit).await;
+        };
+        text.push(plain);
+        self.intake.is_transcoded = text.is_transcoded();
+        let taken = self.take(text.decoded(), emit).await;
+        self.text = Some(text);
+        taken
+    }
+
     async fn finish<Q: Queue>(mut self, emit: &Emit<Q>) -> Result<EventCounts, Failure> {
         let mut plain = Vec::new();
         let inflated = self.inflate.finish(&mut plain);
-        self.take(&plain, emit).await?;
+        self.decode(&plain, emit).await?;
         if let Err(broken) = inflated {
             self.end_early(emit).await?;
             return Err(broken);
@@ -150,6 +171,7 @@ impl<'a, O: Store> Reader<'a, O> {
         self.intake.end()?;
         self.flush(emit).await?;
         self.check_account()?;
+        self.entries.check_end()?;
         let EventCounts { taken, passed, dead_lettered, .. } = self.done;
         tracing::info!(
             stage = "ingest",
@@ -163,8 +185,8 @@ impl<'a, O: Store> Reader<'a, O> {
         Ok(self.done)
     }
 
-    /// The file is broken from here on: what came before is passed on all the same. A last line without
-    /// a line end counts only if nothing of it can be missing.
+    /// Sends on what precedes the point from which on the file is broken. A last line without a line end is taken only
+    /// if it cannot be cut short.
     async fn end_early<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
         if self.inflate.is_whole() {
             self.take_rest(emit).await?;
@@ -173,12 +195,26 @@ impl<'a, O: Store> Reader<'a, O> {
     }
 
     async fn take_rest<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
+        if let Some(mut text) = self.text.take() {
+            text.finish();
+            self.intake.is_transcoded = text.is_transcoded();
+            self.take(text.decoded(), emit).await?;
+        }
         self.entries.end();
         self.take(&[], emit).await
     }
 
-    /// Sends as it goes: one slice may inflate to more entries than there is memory for as messages.
+    /// Takes the entries of these bytes, and sends messages in between: one slice may inflate to more entries than the
+    /// memory could hold as messages.
     async fn take<Q: Queue>(&mut self, plain: &[u8], emit: &Emit<Q>) -> Result<(), Failure> {
+        if self.is_format_unknown
+            && let Some(is_json) = begins_like_json(plain)
+        {
+            if !is_json {
+                return Err(no_format());
+            }
+            self.is_format_unknown = false;
+        }
         self.bytes += plain.len() as u64;
         self.entries.push(plain);
         while let Some(entry) = self.entries.next() {
@@ -214,7 +250,7 @@ impl<'a, O: Store> Reader<'a, O> {
         let mut refusing = std::mem::take(&mut self.intake.refusing);
         self.intake.refusing_bytes = 0;
         for refused in refusing.iter_mut().filter(|refused| !refused.fits()) {
-            put_elsewhere(self.archive, refused, self.now).await?;
+            move_to_archive(self.archive, refused, self.now).await?;
         }
         let count = refusing.len() as u64;
         emit.refuse(refusing).await?;
@@ -222,9 +258,11 @@ impl<'a, O: Store> Reader<'a, O> {
         Ok(())
     }
 
-    /// Every byte that was read is the header's, an event's, a dead letter's or blank. If not, the fault
-    /// is in here: the file stays in the queue, and its dead letter says so, rather than that a row is
-    /// silently lost.
+    /// Checks that every byte that was read belongs to the header, an event, a dead letter or a blank entry.
+    ///
+    /// # Errors
+    /// A transient failure otherwise, which is a fault of this code. It keeps the file in its queue and finally makes
+    /// it a dead letter, so that no row is lost silently.
     fn check_account(&mut self) -> Result<(), Failure> {
         self.done.taken = self.intake.taken;
         let (bytes, account) = (self.bytes, self.intake.account);

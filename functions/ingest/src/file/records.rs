@@ -1,35 +1,34 @@
-//! The records of CSV, as the bytes come.
+//! The records of CSV, split as the bytes arrive.
 //!
-//! The automaton alone decides where a record ends. Added here are the bytes of each record, which a
-//! dead letter holds, the line on which it begins, and a bound: a record beyond it ends at the next
-//! line end, whether or not a quote is open there. Otherwise one quote too many would swallow the rest
-//! of the file.
+//! The automaton decides where a record ends. This module adds the bytes of each record, for its dead letter, the line
+//! on which it begins, and a limit of its length: a longer record ends at the next line end, even within quotes.
+//! Without that limit, one stray quote would make the rest of the file a single record.
 
 use std::ops::Range;
 
 use super::automaton::Automaton;
-use super::entry::{Content, Entry};
+use super::entry::{Content, Entry, Place};
 use super::lines::BYTE_ORDER_MARK;
 
 pub(super) struct Records {
     longest: usize,
     automaton: Automaton,
     buffer: Vec<u8>,
-    /// Where in `buffer` the current record begins. What is before it is let go with the next push.
+    /// Where in `buffer` the current record begins. The next push removes all bytes before it.
     start: usize,
-    /// Up to where the automaton has read `buffer`. At `start`, no record has begun.
+    /// Up to where the automaton has read `buffer`. If it equals `start`, no record has begun.
     scanned: usize,
-    /// The bytes so far of a record that is too long: they are not in `buffer` any more.
+    /// How many bytes a record that is too long has so far. They are not kept in `buffer`.
     too_long: Option<u64>,
     lines: LineCounter,
     /// The line on which the current record begins.
     line: u64,
-    /// Before the bytes that may be a byte order mark.
+    /// Whether the next bytes may be the file's byte order mark.
     is_at_start: bool,
     is_ended: bool,
 }
 
-/// A piece of the file; ranges are of `buffer`.
+/// An entry whose content is given as ranges of `buffer`.
 struct Piece {
     line: u64,
     bytes: u64,
@@ -44,11 +43,12 @@ enum Kind {
 }
 
 impl Records {
-    /// With the length of the longest record that is kept, in bytes.
-    pub(super) fn new(longest: usize) -> Self {
+    /// `longest` is the length of the longest record that is kept, in bytes; `delimiter` is the ASCII character between
+    /// two fields.
+    pub(super) fn new(longest: usize, delimiter: u8) -> Self {
         Self {
             longest,
-            automaton: Automaton::new(),
+            automaton: Automaton::new(delimiter),
             buffer: Vec::new(),
             start: 0,
             scanned: 0,
@@ -60,9 +60,9 @@ impl Records {
         }
     }
 
-    /// For records without their file: a byte order mark is no file's first.
-    pub(super) fn after_header(longest: usize) -> Self {
-        Self { is_at_start: false, ..Self::new(longest) }
+    /// For records apart from their file. Their first bytes are never a byte order mark.
+    pub(super) fn after_header(longest: usize, delimiter: u8) -> Self {
+        Self { is_at_start: false, ..Self::new(longest, delimiter) }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -76,7 +76,7 @@ impl Records {
         self.is_ended = true;
     }
 
-    /// The next record, or the blank lines before it; the last record needs no line end.
+    /// The next record, or the blank lines before it. The last record needs no line end.
     pub(super) fn next(&mut self) -> Option<Entry<'_>> {
         let Piece { line, bytes, kind } = self.next_piece()?;
         let content = match kind {
@@ -87,7 +87,7 @@ impl Records {
             Kind::Unclosed(raw) => Content::Unclosed { raw: &self.buffer[raw] },
             Kind::TooLong { bytes } => Content::TooLong { bytes },
         };
-        Some(Entry { line, bytes, content })
+        Some(Entry { place: Place::Line(line), bytes, content })
     }
 
     fn next_piece(&mut self) -> Option<Piece> {
@@ -126,7 +126,7 @@ impl Records {
             self.scanned = end;
             if self.scanned - self.start > self.longest {
                 self.too_long = Some((self.scanned - self.start) as u64);
-                self.let_go(self.scanned);
+                self.discard_before(self.scanned);
                 self.automaton.reset();
             }
         }
@@ -134,30 +134,30 @@ impl Records {
 
     fn blank(&mut self, bytes: usize) -> Piece {
         let line = self.lines.line;
-        self.let_go(self.start + bytes);
+        self.discard_before(self.start + bytes);
         Piece { line, bytes: bytes as u64, kind: Kind::Blank }
     }
 
-    /// Its last byte ended it; the LF of a CRLF is not among its bytes.
+    /// The record that ended with the byte before `scanned`. If CRLF ended it, that byte is the CR.
     fn whole_record(&mut self) -> Piece {
         let raw = self.start..self.scanned - 1;
         let bytes = (self.scanned - self.start) as u64;
-        self.let_go(self.scanned);
+        self.discard_before(self.scanned);
         Piece { line: self.line, bytes, kind: Kind::Record(raw) }
     }
 
-    /// What the file ends with. A line end is missing there; if the automaton takes one for the text of
-    /// a field, a quote is open.
+    /// The last record, which has no line end. The automaton is given one: if that does not end the record, a quote is
+    /// open.
     fn last_record(&mut self) -> Piece {
         let raw = self.start..self.scanned;
         let bytes = raw.len() as u64;
-        self.let_go(self.scanned);
+        self.discard_before(self.scanned);
         let is_closed = self.automaton.read(b"\n").is_some();
         let kind = if is_closed { Kind::Record(raw) } else { Kind::Unclosed(raw) };
         Piece { line: self.line, bytes, kind }
     }
 
-    /// Up to its line end, if that has come.
+    /// Skips a record that is too long, up to its line end. Returns it once that has come.
     fn rest_of_too_long(&mut self, dropped: u64) -> Option<Piece> {
         let unread = &self.buffer[self.start..];
         let place = unread.iter().position(|&byte| is_line_end(byte));
@@ -166,7 +166,7 @@ impl Records {
             Some(place) => (self.start + place + 1, length + 1),
             None => (self.buffer.len(), length),
         };
-        self.let_go(end);
+        self.discard_before(end);
         if place.is_none() && !self.is_ended {
             self.too_long = Some(length);
             return None;
@@ -175,8 +175,8 @@ impl Records {
         Some(Piece { line: self.line, bytes, kind: Kind::TooLong { bytes: length } })
     }
 
-    /// Goes on at `end`: nothing before it is needed but for the entry that is told next.
-    fn let_go(&mut self, end: usize) {
+    /// Goes on at `end`. The bytes before it are needed only for the entry that is returned next.
+    fn discard_before(&mut self, end: usize) {
         self.lines.count(&self.buffer[self.start..end]);
         self.start = end;
         self.scanned = end;
@@ -187,7 +187,7 @@ fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// The lines of a file: CR, LF and CRLF end one each, within quotes too.
+/// Counts the lines of a file. CR, LF and CRLF each end one, within quotes too.
 struct LineCounter {
     /// The line of the next byte, from 1.
     line: u64,

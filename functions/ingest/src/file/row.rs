@@ -1,23 +1,25 @@
-//! A CSV record as a payload, be it in its file or alone: a dead letter's, which came back with its header.
+//! Turns a CSV record into a payload, in its file or alone: a dead letter that was redriven has the record and its
+//! header.
 
 use contracts::Contract;
-use event::{Code, Failure, MAX_PAYLOAD_BYTES, Payload, too_large};
+use event::{Code, CsvHeader, Failure, MAX_PAYLOAD_BYTES, Payload, too_large};
 
 use super::entry::Content;
 use super::records::Records;
 
-/// One record without its file, which has these columns.
+/// The payload of one record apart from its file, which has this header.
 ///
 /// # Errors
-/// As if it were in the file, with a header that the contract refuses among them; and [`Code::DecodeCsv`] if
-/// it is more than one record. All are permanent.
+/// Those that the record would have in its file, also for a header that the contract refuses; and [`Code::DecodeCsv`]
+/// if there is more than one record. All are permanent.
 pub(crate) fn read_row(
     contract: &Contract,
-    columns: &[String],
+    header: &CsvHeader,
     bytes: &[u8],
 ) -> Result<Payload, Failure> {
+    let columns = &header.columns;
     contract.check_header(columns)?;
-    let mut records = Records::after_header(MAX_PAYLOAD_BYTES);
+    let mut records = Records::after_header(MAX_PAYLOAD_BYTES, header.delimiter());
     records.push(bytes);
     records.end();
     let mut found = None;
@@ -31,13 +33,13 @@ pub(crate) fn read_row(
         }
         found = Some(payload_of(contract, columns, &entry.content));
     }
-    found.unwrap_or_else(|| Err(nothing()))
+    found.unwrap_or_else(|| Err(no_event()))
 }
 
-/// What an entry of a CSV file comes to, below its header.
+/// The payload of an entry below the header of a CSV file.
 ///
 /// # Errors
-/// What is wrong with it, permanent.
+/// A permanent failure when the entry is no record, or when its fields do not fit the columns.
 pub(super) fn payload_of(
     contract: &Contract,
     columns: &[String],
@@ -49,7 +51,7 @@ pub(super) fn payload_of(
         Content::Unclosed { .. } => {
             Err(Failure::permanent(Code::DecodeCsv, "a quote that is never closed"))
         }
-        Content::Blank | Content::Line(_) => Err(nothing()),
+        Content::Blank | Content::Line(_) => Err(no_event()),
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) fn too_long(bytes: u64) -> Failure {
     too_large(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-pub(super) fn nothing() -> Failure {
+pub(super) fn no_event() -> Failure {
     Failure::permanent(Code::InputEmpty, "nothing where an event was expected")
 }
 
@@ -73,8 +75,12 @@ mod tests {
         HEADER.split(',').map(str::to_owned).collect()
     }
 
+    fn header() -> CsvHeader {
+        CsvHeader::new(&columns(), b',')
+    }
+
     fn read(bytes: &[u8]) -> Result<Payload, Failure> {
-        read_row(testkit::contracts().get("flights").unwrap(), &columns(), bytes)
+        read_row(testkit::contracts().get("flights").unwrap(), &header(), bytes)
     }
 
     #[test]
@@ -106,17 +112,18 @@ mod tests {
             assert_eq!(failure.code, code, "{failure}");
             assert!(failure.reason.contains(reason), "{failure}");
         }
-        let few = read_row(testkit::contracts().get("flights").unwrap(), &columns()[1..], b"1");
+        let without_year = CsvHeader::new(&columns()[1..], b',');
+        let few = read_row(testkit::contracts().get("flights").unwrap(), &without_year, b"1");
         assert!(few.unwrap_err().reason.contains("no column `year`"));
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-        /// A dead letter's body is the record's bytes: they say the same without the file around them.
+        /// The body of a dead letter is the record's bytes. They have the same fields without the file around them.
         #[test]
         fn each_record_of_a_file_has_the_same_fields_alone(file in odd_file()) {
-            let mut whole = Records::new(1_000);
+            let mut whole = Records::new(1_000, b',');
             whole.push(&file);
             whole.end();
             while let Some(entry) = whole.next() {
@@ -124,7 +131,7 @@ mod tests {
                     Content::Record { raw, .. } | Content::Unclosed { raw } => raw.to_vec(),
                     Content::Blank | Content::TooLong { .. } | Content::Line(_) => continue,
                 };
-                let mut alone = Records::after_header(1_000);
+                let mut alone = Records::after_header(1_000, b',');
                 alone.push(&raw);
                 alone.end();
                 let found = alone.next().map(|entry| entry.content);

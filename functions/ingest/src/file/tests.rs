@@ -1,6 +1,7 @@
-//! Files through `read_file`: their events, their dead letters, and what concerns them whole.
+//! Files that go through `read_file`: their events, their dead letters, and failures of whole files.
 
 mod chunks;
+mod formats;
 mod hostile;
 mod independent;
 mod inputs;
@@ -18,7 +19,7 @@ use crate::memory::{
     ARCHIVE, Chunks, DLQ, ENRICH, HEADER, MemoryObjects, emit, events, flight, gzip, letters, row,
 };
 
-/// What reading a file came to.
+/// The outcome of reading a file.
 #[derive(Debug)]
 struct Read {
     result: Result<EventCounts, Failure>,
@@ -47,6 +48,7 @@ async fn read_under(
         bucket: "landing".to_owned(),
         key: format!("flights/{name}"),
         etag: "e1".to_owned(),
+        version: None,
     };
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let body = Chunks(chunks.into());
@@ -132,7 +134,7 @@ async fn a_file_read_again_gives_the_same_ids_keys_and_traces() {
     assert_ne!(one.events[0].traceparent, one.events[1].traceparent);
 }
 
-/// A bad line among good ones is a dead letter of its own.
+/// Checks that a bad line among good ones becomes a dead letter of its own.
 async fn check_bad_line(bad: &[u8], code: Code, at: &str) {
     let (one, three) = (flight(1), flight(3));
     let read = read("a.ndjson", &lines(&[one.as_bytes(), bad, three.as_bytes()])).await;
@@ -196,7 +198,7 @@ async fn a_line_that_no_message_could_hold_is_a_dead_letter_that_says_where_it_i
 
 #[tokio::test]
 async fn what_a_message_could_not_hold_in_base64_harms_itself_alone() {
-    // 800 KiB fit an event, and not a message once they are base64.
+    // An event may have 800 KiB, but in base64 they are too long for a message.
     let bytes = [b"{\"a\":\"\xff", "x".repeat(800 * 1024).as_bytes(), b"\"}"].concat();
     let (one, three) = (flight(1), flight(3));
     let read = read("a.ndjson", &lines(&[one.as_bytes(), &bytes, three.as_bytes()])).await;

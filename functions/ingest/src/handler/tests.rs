@@ -1,7 +1,9 @@
-//! The stage under its batch loop: messages and announcements in, envelopes and dead letters out.
+//! The stage in its batch loop: from messages and announcements to envelopes and dead letters.
 
 mod letters;
 mod rows;
+mod sources;
+mod wrapped;
 
 use std::io::Read;
 use std::time::Duration;
@@ -13,7 +15,9 @@ use serde_json::json;
 use testkit::{ManualClock, MemoryQueue};
 
 use super::*;
+use crate::direct::hand_over;
 use crate::memory::{DLQ, ENRICH, MemoryObjects, events, flight, gzip, ingest, letters};
+use crate::trigger::Trigger;
 
 const INBOX: &str = "http://h/inbox";
 
@@ -220,7 +224,7 @@ async fn s3s_test_event_is_taken_and_comes_to_nothing() {
     assert!(objects.archived().is_empty());
 }
 
-/// Each sample goes through what Lambda would call.
+/// Each sample is run as Lambda would invoke the function.
 #[tokio::test]
 async fn the_samples_are_taken_in() {
     for path in testkit::samples_of("ingest") {
@@ -245,13 +249,31 @@ async fn the_samples_are_taken_in() {
                 assert!(run(&objects, &queue, records).await.is_empty());
                 if path == "sqs/ingest.json" { 2 } else { 27_004 }
             }
-            // Read as the file that the notification announces.
+            "s3/notification.json" | "event-bridge/object-created.json" => {
+                invoke_directly(&objects, &queue, path).await;
+                27_004
+            }
+            "sns/notification.json" | "event-bridge/event.json" => {
+                invoke_directly(&objects, &queue, path).await;
+                1
+            }
+            // This is the file that the notification announces.
             "flights-2013-01.ndjson.gz" => continue,
             other => panic!("no test for {other}"),
         };
         assert_eq!(queue.sent_to(ENRICH).len(), expected, "{path}");
         assert!(queue.calls_to(DLQ).is_empty(), "{path}");
     }
+}
+
+/// Runs an invocation that came without a queue, and then the batch of what it handed over to the inbox.
+async fn invoke_directly(objects: &MemoryObjects, queue: &MemoryQueue, path: &str) {
+    let Trigger::Message(invocation) = trigger(path) else { panic!("{path}: no message") };
+    let ignored = IgnoredCounts::default();
+    let done = hand_over(queue, INBOX, &invocation, &ignored).await.unwrap();
+    assert_eq!(done.handed_over, 1, "{path}");
+    let body = queue.sent_to(INBOX)[0].body.clone();
+    assert!(run(objects, queue, vec![message("m1", &body, &[])]).await.is_empty(), "{path}");
 }
 
 fn trigger(path: &str) -> Trigger {

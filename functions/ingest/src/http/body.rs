@@ -1,4 +1,4 @@
-//! A request's body: decoded, within its bound, and split into events.
+//! Decodes the body of a request, up to a limit, and splits it into events.
 
 use std::io::Read;
 
@@ -9,37 +9,34 @@ use event::{Code, Failure};
 use flate2::read::MultiGzDecoder;
 use serde_json::value::RawValue;
 
-use super::Problem;
+use super::problem::{CODINGS, Problem};
 
-/// Events in one request, at most.
+/// The most events in one request.
 const MAX_EVENTS: usize = 1_000;
 
-/// What a body may have when it is decoded, in bytes: as much as Lambda takes of one that is not
+/// The most bytes of a decoded body. Lambda's limit for a body that is not compressed is the same
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// U+FEFF in UTF-8, which a reader may skip (RFC 8259, section 8.1).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The content codings that a request may have, as a refusal's `Accept-Encoding` names them
-/// (RFC 9110, section 15.5.16).
-pub(super) const CODINGS: &str = "gzip";
-
-/// The bytes that a request's body stands for.
+/// The decoded body of a request.
 ///
 /// # Errors
-/// 400 for what is not base64 or not gzip, 413 for more than is read, 415 for another coding.
-pub(super) fn decoded(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Problem> {
+/// 400 if it is not the base64 or gzip that it should be, 413 if it is larger than [`MAX_BODY_BYTES`], 415 for another
+/// content coding than gzip.
+pub(super) fn decode_body(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Problem> {
     let codings = request.headers.get_all("content-encoding").iter();
     let codings: Vec<&str> = codings
         .flat_map(|value| value.to_str().unwrap_or("?").split(','))
         .map(str::trim)
         .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
         .collect();
-    let bytes = transported(request)?;
+    let bytes = client_body(request)?;
     match codings[..] {
         [] => Ok(bytes),
-        // The two are the same (RFC 9110, section 8.4.1.3).
+        // Both names mean the same coding (RFC 9110, section 8.4.1.3).
         [one] if one.eq_ignore_ascii_case("gzip") || one.eq_ignore_ascii_case("x-gzip") => {
             gunzip(&mut &bytes[..])
         }
@@ -50,7 +47,8 @@ pub(super) fn decoded(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Pro
     }
 }
 
-fn transported(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Problem> {
+/// The body as the client sent it. Lambda encodes a binary one as base64.
+fn client_body(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Problem> {
     let body = request.body.as_deref().unwrap_or_default();
     if !request.is_base64_encoded {
         return Ok(body.as_bytes().to_vec());
@@ -60,7 +58,7 @@ fn transported(request: &LambdaFunctionUrlRequest) -> Result<Vec<u8>, Problem> {
     })
 }
 
-/// Reads no more than one byte beyond the bound, whatever there is.
+/// Inflates a body. It reads at most one byte beyond the limit.
 fn gunzip(bytes: &mut impl Read) -> Result<Vec<u8>, Problem> {
     let bound = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX);
     let mut plain = Vec::new();
@@ -76,10 +74,10 @@ fn gunzip(bytes: &mut impl Read) -> Result<Vec<u8>, Problem> {
     Ok(plain)
 }
 
-/// One object, an array, or a line for each event; each as its bytes came.
+/// The events of a body, which is one object, an array, or one line for each event. Their bytes are not changed.
 ///
 /// # Errors
-/// 400 for none or for an array that is not JSON, 413 for too many.
+/// 400 for no event or for an array that is not JSON, 413 for more than [`MAX_EVENTS`].
 pub(super) fn split(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii();
     let events: Vec<Vec<u8>> = if body.starts_with(b"[") {

@@ -1,4 +1,6 @@
-//! Requests and their answers.
+//! HTTP requests and their responses.
+
+mod keyed;
 
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use serde_json::from_str;
 use testkit::{ManualClock, MemoryQueue};
 
 use super::*;
-use crate::memory::{DLQ, ENRICH, MemoryObjects, events, flight, gzip, ingest};
+use crate::memory::{DLQ, ENRICH, MemoryObjects, events, flight, gzip, ingest, ingest_under};
 
 fn request(method: &str, path: &str, body: &[u8], is_base64: bool) -> LambdaFunctionUrlRequest {
     let body = match is_base64 {
@@ -58,7 +60,7 @@ async fn post(body: &[u8]) -> Answered {
     ask(request("POST", "/flights", body, false)).await
 }
 
-/// A whole request that is refused: problem details, and nothing kept.
+/// Checks that a whole request is refused with problem details, and that nothing is archived or sent.
 async fn check_problem(
     request: LambdaFunctionUrlRequest,
     status: i64,
@@ -98,7 +100,7 @@ async fn each_event_of_a_request_has_its_result() {
     }
 }
 
-/// Lambda passes on an answer of 6 MB.
+/// Lambda's limit for a response is 6 MB.
 #[tokio::test]
 async fn an_answer_has_room_for_a_result_of_each_event_whatever_is_wrong_with_it() {
     let name = "\\u0001".repeat(1_000);
@@ -146,11 +148,49 @@ async fn a_request_that_cannot_be_taken_says_why() {
     check_problem(many, 413, Code::SizeExceeded).await;
 }
 
+/// Files of contracts that cannot be read.
+#[derive(Debug)]
+struct NoFiles;
+
+impl contracts::ContractFiles for NoFiles {
+    fn read(&self, _: &str) -> Result<contracts::ContractTexts, String> {
+        Err("no file".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_dataset_whose_contract_cannot_be_used_is_asked_for_again_later() {
+    let mut contracts = testkit::contracts();
+    contracts.add_later("orders", std::sync::Arc::new(NoFiles));
+    let (objects, queue) = (MemoryObjects::default(), MemoryQueue::default());
+    let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
+    let ingest = ingest_under(contracts, &objects, &queue);
+    let response = answer(&ingest, request("POST", "/orders", b"{}", false), &deadline).await;
+    let problem: Value = from_str(response.body.as_deref().unwrap()).unwrap();
+    assert_eq!(
+        (response.status_code, &problem["type"]),
+        (503, &json!("urn:sluicegate:contract.broken"))
+    );
+    let body = flight(1).into_bytes();
+    let response = answer(&ingest, request("POST", "/flights", &body, false), &deadline).await;
+    assert_eq!(response.status_code, 202);
+}
+
 #[tokio::test]
 async fn a_request_without_one_good_event_is_unprocessable() {
     let answered = post(b"{\"a\":1}\n{").await;
-    assert_eq!((answered.status, answered.content_type.as_str()), (422, "application/json"));
+    assert_eq!(
+        (answered.status, answered.content_type.as_str()),
+        (422, "application/problem+json")
+    );
+    assert_eq!(answered.body["type"], "urn:sluicegate:key.missing");
+    assert_eq!(answered.body["title"], "An event does not fit its contract");
+    assert_eq!(
+        (&answered.body["status"], &answered.body["code"]),
+        (&422.into(), &"key.missing".into())
+    );
     assert_eq!(answered.body["results"][0]["code"], "key.missing");
+    assert_eq!(answered.body["results"][0]["at"], "/carrier");
     assert_eq!(answered.body["results"][1]["code"], "decode.json");
     assert!(answered.objects.archived().is_empty(), "an empty batch was archived");
 }
@@ -161,7 +201,7 @@ async fn what_may_succeed_later_is_unavailable_and_says_so() {
     objects.lose_archive();
     let one = request("POST", "/flights", flight(1).as_bytes(), false);
     let answered = ask_with(one.clone(), objects, MemoryQueue::default()).await;
-    assert_eq!(answered.status, 503);
+    assert_eq!((answered.status, &answered.headers["retry-after"]), (503, &"5".parse().unwrap()));
     assert_eq!(answered.body["results"][0]["retry"], true);
     assert!(answered.queue.calls_to(ENRICH).is_empty(), "sent what is not archived");
 
@@ -173,7 +213,7 @@ async fn what_may_succeed_later_is_unavailable_and_says_so() {
     assert_eq!(answered.body["results"][0]["code"], "dependency.throttled");
 }
 
-/// What a queue refuses for good, another try does not mend.
+/// If the queue refuses a message permanently, the response must not invite another try.
 #[tokio::test]
 async fn what_will_fail_again_is_never_unavailable() {
     let queue = MemoryQueue::default();
@@ -205,7 +245,7 @@ async fn a_body_in_gzip_is_decoded_and_another_coding_is_refused_with_what_is_ta
         assert_eq!(answered.status, 202, "{coding}: {}", answered.body);
         assert_eq!(events(&answered.queue)[1].data.get(), flight(2));
     }
-    // Two members are one body (RFC 1952, section 2.2).
+    // A body may have two gzip members (RFC 1952, section 2.2).
     let members =
         [gzip(flight(1).as_bytes()), gzip(format!("\n{}", flight(2)).as_bytes())].concat();
     assert_eq!(events(&ask(coded("gzip", &members)).await.queue).len(), 2);
@@ -220,7 +260,7 @@ async fn a_body_in_gzip_is_decoded_and_another_coding_is_refused_with_what_is_ta
 
 #[tokio::test]
 async fn a_body_is_decoded_up_to_its_bound() {
-    // At the bound it is read.
+    // A body of exactly the limit is read.
     let padded = format!("{}{}", flight(1), " ".repeat(6 * 1024 * 1024 - flight(1).len()));
     assert_eq!(ask(coded("gzip", &gzip(padded.as_bytes()))).await.status, 202);
     let beyond = gzip(format!("{padded} ").as_bytes());
@@ -263,7 +303,7 @@ async fn a_byte_order_mark_before_an_array_is_skipped() {
     assert_eq!((answered.status, events(&answered.queue).len()), (202, 2), "{}", answered.body);
 }
 
-/// What JSON allows and SQS does not is nobody's outage.
+/// A character that JSON allows and SQS does not must not look like an outage.
 #[tokio::test]
 async fn a_character_that_sqs_refuses_is_accepted() {
     let flight = flight(1).replace("UA", "\u{fffe}\u{ffff}");

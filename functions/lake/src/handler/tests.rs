@@ -1,4 +1,4 @@
-//! The stage under its batch loop, over store and bucket in memory.
+//! The stage in its batch loop, with a store and a bucket in memory.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use dedupe::{
     Change, CommitError, DedupeRecord, Expected, InProgress, Owner, RecordId, Transaction,
 };
 use event::{DeadLetter, Fingerprint, IdempotencyKey};
-use lake_storage::lakes;
+use lake_storage::Lakes;
 use lake_storage::testing::{Answer, MemoryBucket, envelope_at, envelope_text};
 use runtime::{BatchResponse, Batches, DeadLetterQueue, Policy};
 use testkit::{ManualClock, MemoryQueue, MemoryStore};
@@ -23,7 +23,7 @@ const SECOND: &str = "2013-01-02T10:00:00Z";
 const FLIGHT: &str = r#"{"year":2013,"month":1,"day":1,"sched_dep_time":515,"carrier":"UA",
     "flight":1545,"origin":"EWR","dest":"IAH","time_hour":"2013-01-01T10:00:00Z"}"#;
 
-/// A store at which time passes while somebody waits.
+/// A store whose pauses advance the clock.
 #[derive(Clone, Default)]
 struct WaitingStore {
     memory: MemoryStore<NoEffect>,
@@ -72,10 +72,9 @@ impl Rig {
     async fn run(&self, records: Vec<Record>) -> BatchResponse {
         let names = self.names;
         let name = move |_| format!("n{}", names.fetch_add(1, Ordering::Relaxed));
-        let lakes = lakes(&self.contracts).unwrap();
         let (contracts, store) = (self.contracts.clone(), self.store.clone());
         let batches = Batches {
-            stage: LakeStage::new(contracts, lakes, store, self.bucket.clone(), Box::new(name)),
+            stage: LakeStage::new(contracts, store, self.bucket.clone(), Box::new(name)),
             dead_letters: DeadLetterQueue::new(self.queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
             queue: self.queue.clone(),
@@ -107,7 +106,7 @@ impl Rig {
         listed
     }
 
-    /// Every object that is no manifest, with its keys: what a reader finds that lists the bucket.
+    /// The keys of each object that is no manifest. A reader that lists the bucket would find these.
     fn objects(&self) -> BTreeMap<String, Vec<String>> {
         let keys = self.bucket.keys().into_iter().filter(|key| !key.ends_with(".json"));
         keys.map(|key| (key.clone(), self.bucket.row_keys(&key))).collect()
@@ -119,7 +118,7 @@ impl Rig {
         })
     }
 
-    /// A claim as a writer leaves it that ends before it has written.
+    /// Makes a claim such as a writer leaves that ends before it has written its object.
     async fn claim(&self, key: &str, owner: &str, lease: Duration) {
         let now = runtime::Clock::now(&self.store.clock);
         let claim = InProgress {
@@ -200,7 +199,7 @@ async fn what_no_column_holds_is_a_dead_letter_and_its_neighbours_are_written() 
         record("m4", envelope_text("k4", "p", FIRST, FLIGHT).replace("\"flights\"", "\"trains\"")),
         record("m5", envelope_text("k5", "p", FIRST, "[]")),
     ];
-    // As long as this may be the older of two deployments, an unknown dataset is not judged.
+    // An unknown dataset may be in a newer deployment, so its event stays in the queue until its last receive.
     let returned = rig.run(batch).await.failures;
     assert_eq!(
         returned.iter().map(|failed| failed.message_id.as_str()).collect::<Vec<_>>(),
@@ -216,8 +215,8 @@ async fn what_no_column_holds_is_a_dead_letter_and_its_neighbours_are_written() 
     assert_eq!(rig.objects().into_values().flatten().collect::<Vec<_>>(), ["k1"]);
 }
 
-/// Put, look, publish and their repetitions: wherever S3 fails or an answer is lost, each key is in one
-/// object, which is listed, once the batch was delivered often enough.
+/// S3 fails, or its answer is lost, at each call and for several calls in a row. After enough deliveries of the batch,
+/// each key is in exactly one object, which a manifest lists.
 #[tokio::test]
 async fn wherever_s3_fails_each_key_is_in_one_listed_object() {
     for answer in [Answer::Failed, Answer::Lost] {
@@ -231,7 +230,7 @@ async fn wherever_s3_fails_each_key_is_in_one_listed_object() {
                 while !rig.run(batch()).await.failures.is_empty() {
                     deliveries += 1;
                     assert!(deliveries < 5, "{answer:?} {times} times after {at}");
-                    // Beyond the lease of the delivery before it.
+                    // The lease of the delivery before has ended by then.
                     rig.store.clock.advance(Duration::from_secs(61));
                 }
                 let objects = rig.objects();
@@ -263,12 +262,12 @@ async fn a_dead_writer_without_an_object_is_fenced_and_its_key_is_written() {
 async fn a_dead_writers_object_is_published_and_its_keys_are_duplicates() {
     let rig = Rig::new();
     let dead = "lake/flights/date=2013-01-01/dead.parquet";
-    let lakes = lakes(&rig.contracts).unwrap();
-    let lake = &lakes["flights"]["lake"];
+    let lakes = Lakes::new(rig.contracts.clone()).of("flights").unwrap();
+    let lake = &lakes["lake"];
     let row = lake.row(&envelope_at("k1", FIRST, FLIGHT)).unwrap();
     rig.bucket.set(dead, lake.object(lake.format, &[&row]).unwrap());
     rig.claim("k1", dead, Duration::ZERO).await;
-    // Claimed by the dead one too, as it seemed, and not in its object.
+    // The dead writer has claimed this key too, but its object lacks it.
     rig.claim("k2", dead, Duration::ZERO).await;
     let batch = vec![event("k1", "p", FIRST), event("k2", "p", FIRST)];
     assert!(rig.run(batch).await.failures.is_empty());
@@ -280,8 +279,8 @@ async fn a_dead_writers_object_is_published_and_its_keys_are_duplicates() {
 #[tokio::test]
 async fn a_writer_that_was_fenced_gives_its_events_back_and_writes_nothing() {
     let rig = Rig::new();
-    let lakes = lakes(&rig.contracts).unwrap();
-    let lake = &lakes["flights"]["lake"];
+    let lakes = Lakes::new(rig.contracts.clone()).of("flights").unwrap();
+    let lake = &lakes["lake"];
     let tombstone = lake.object(lake.format, &[]).unwrap();
     let owner = "lake/flights/date=2013-01-01/n0.parquet";
     rig.bucket.before_put(move |bucket, key| {
@@ -324,7 +323,7 @@ sinks:
   - {name: lake, kind: lake}
   - {name: lines, kind: lake, format: ndjson, compression: zstd}
 ";
-    let schema = r#"{"properties": {"flight": {"type": "integer"}}}"#;
+    let schema = r#"{"additionalProperties": true, "properties": {"flight": {"type": "integer"}}}"#;
     let mut contracts = Catalog::default();
     let files = BTreeMap::from([("s.json".to_owned(), schema.to_owned())]);
     contracts.add("flights", yaml, &files).unwrap();
@@ -337,7 +336,7 @@ sinks:
         ("lines/flights/date=2013-01-01/n1.ndjson.zst", &["k1", "k2"]),
     ]);
     assert_eq!((rig.objects(), rig.listed()), (expected.clone(), expected));
-    // What the one cannot take, the other can; the event is a dead letter for the first one's sake.
+    // One lake cannot hold this event and the other can: it is written to the latter, and becomes a dead letter.
     let large = FLIGHT.replace("1545", "18446744073709551615");
     let batch = vec![record("m3", envelope_text("k3", "p", FIRST, &large))];
     assert!(rig.run(batch).await.failures.is_empty());
@@ -346,7 +345,7 @@ sinks:
     assert_eq!(rig.listed().len(), 3);
 }
 
-/// An event that one redrive after another has kept from its sink for as long as its key is remembered.
+/// After repeated redrives, an event may arrive when its key is no longer remembered.
 #[tokio::test]
 async fn what_may_be_forgotten_is_written_no_more() {
     let rig = Rig::new();
@@ -359,7 +358,7 @@ async fn what_may_be_forgotten_is_written_no_more() {
     assert_eq!(rig.objects().into_values().flatten().collect::<Vec<_>>(), ["k1"]);
 }
 
-/// Each sample goes through what Lambda would call.
+/// Each sample is run as Lambda would invoke the function.
 #[tokio::test]
 async fn the_samples_are_written() {
     for path in testkit::samples_of("lake") {

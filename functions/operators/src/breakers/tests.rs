@@ -1,4 +1,6 @@
-//! Verbs over a store in memory: what they do, what they refuse, and what is written down.
+//! Verbs with a store in memory: what they do, what they refuse, and what is in the audit log.
+
+mod faults;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -14,7 +16,7 @@ use crate::response::answer;
 
 const ARN: &str = "arn:aws:iam::123456789012:user/ada";
 
-/// What nothing here asks.
+/// The verbs of these tests never ask redrive.
 struct NoRedrive;
 
 impl RedriveFunction for NoRedrive {
@@ -23,7 +25,7 @@ impl RedriveFunction for NoRedrive {
     }
 }
 
-/// Entries as they were added, or a log that is away from the nth entry on.
+/// An audit log in memory, which may be unavailable from its nth entry on.
 #[derive(Clone, Default)]
 struct MemoryAudit {
     entries: Arc<Mutex<Vec<(String, Value)>>>,
@@ -63,18 +65,18 @@ impl Depths for Delayed {
     }
 }
 
-/// What a write meets before it reaches the store, or after.
+/// A fault of one write.
 #[derive(Clone, Copy)]
 enum Meets {
-    /// Another operator's reset, first.
+    /// Another operator resets the breaker before it.
     Another,
-    /// Its answer is lost.
+    /// The write is done, and its answer is lost.
     LostAnswer,
-    /// It is lost.
+    /// The write is lost.
     LostRequest,
 }
 
-/// A store whose next writes meet something.
+/// A store whose next writes have these faults.
 #[derive(Clone, Default)]
 struct Troubled {
     inner: MemoryBreakers,
@@ -118,7 +120,7 @@ impl PollingStore for Troubled {
     }
 }
 
-/// Something that happens to a breaker, by the clock's first time.
+/// Writes an event of a breaker, at the first time of the clock.
 async fn write(store: &MemoryBreakers, breaker: &str, event: Event) {
     let record = store.snapshot(breaker).record.unwrap_or_else(Record::unwritten);
     let at = Moment { now: ManualClock::default().now(), roll: 0 };
@@ -131,7 +133,7 @@ struct World {
 }
 
 impl World {
-    /// With a breaker `weather` that is open.
+    /// A world in which the breaker `weather` is open.
     async fn new() -> Self {
         let store = Troubled::default();
         write(&store.inner, "weather", Event::Trip { cause: Cause::FailureRate }).await;
@@ -139,8 +141,8 @@ impl World {
             ["deliver", "enrich"].map(|stage| (stage.to_owned(), format!("http://h/{stage}")));
         let parking = Parking { queues: queues.into(), depths: Delayed(Ok(7)) };
         let clock = ManualClock::default();
-        let (audit, dependencies) = (MemoryAudit::default(), BTreeMap::new());
-        Self { breakers: Breakers { store, audit, parking, dependencies, clock } }
+        let (audit, contracts) = (MemoryAudit::default(), Catalog::default());
+        Self { breakers: Breakers { store, audit, parking, contracts, clock } }
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> (i64, Value) {
@@ -321,9 +323,10 @@ async fn a_name_that_nobody_knows_is_not_moved_unless_it_is_meant() {
     assert_eq!(world.act("/stations/force-open", meant).await.0, 200);
     assert_eq!(world.get("").await["breakers"][0]["name"], "stations");
 
-    let slow = Dependency { longest_wait: Duration::from_secs(60), ..Dependency::default() };
-    let dependencies = BTreeMap::from(["tides", "weather"].map(|it| (it.to_owned(), slow.clone())));
-    let world = World { breakers: Breakers { dependencies, ..World::new().await.breakers } };
+    let mut contracts = Catalog::default();
+    let slow = "dependencies: {tides: {longest_wait_s: 60}, weather: {longest_wait_s: 60}}";
+    contracts.declare_dependencies(slow).unwrap();
+    let world = World { breakers: Breakers { contracts, ..World::new().await.breakers } };
     let names = world.get("").await["breakers"].clone();
     assert_eq!((&names[0]["name"], &names[1]["name"]), (&json!("tides"), &json!("weather")));
     let tides = world.get("/tides").await;
@@ -331,79 +334,4 @@ async fn a_name_that_nobody_knows_is_not_moved_unless_it_is_meant() {
     assert_eq!(world.act("/tides/disable", until()).await.0, 200);
     let weather = world.get("/weather").await;
     assert_eq!(weather["first_dead_letter_at"], "2026-01-01T00:01:00.000Z", "as it is declared");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_act_goes_over_what_others_write_meanwhile() {
-    let world = World::new().await;
-    world.meets([Meets::Another, Meets::Another]);
-    let (status, done) = world.act("/weather/force-close", until()).await;
-    assert_eq!(status, 200, "{done}");
-    assert_eq!(done["before"]["state"], "closed", "as the other has left it");
-    assert_eq!(world.record().version, 4);
-    world.check_phases(&["intent", "done"]);
-    let entries = world.breakers.audit.entries();
-    assert_eq!(
-        (&entries[0].1["before"]["state"], &entries[1].1["before"]["state"]),
-        (&json!("open"), &json!("closed"))
-    );
-
-    // And is refused, if they have left nothing to do.
-    world.meets([Meets::Another]);
-    let (status, refused) = world.act("/weather/release", json!({ "why": "w" })).await;
-    assert_eq!(status, 409, "{refused}");
-    world.check_phases(&["intent", "done", "intent", "not-done"]);
-
-    world.meets([Meets::Another; 5]);
-    let (status, refused) = world.act("/weather/disable", until()).await;
-    assert_eq!((status, &refused["type"]), (503, &json!("urn:sluicegate:operators.contended")));
-    assert_eq!(world.breakers.audit.phases().last(), Some(&json!("not-done")));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_write_whose_answer_is_lost_is_looked_for() {
-    for meets in [Meets::LostAnswer, Meets::LostRequest] {
-        let world = World::new().await;
-        world.meets([meets]);
-        let (status, done) = world.act("/weather/force-open", until()).await;
-        assert_eq!((status, &done["breaker"]["version"]), (200, &json!(2)), "{done}");
-        assert_eq!(world.record().version, 2, "written once");
-        world.check_phases(&["intent", "done"]);
-    }
-    let world = World::new().await;
-    world.meets([Meets::LostRequest; 5]);
-    let (status, told) = world.act("/weather/force-open", until()).await;
-    assert_eq!((status, &told["type"]), (503, &json!("urn:sluicegate:operators.outcome-unknown")));
-    world.check_phases(&["intent", "unknown"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_is_changed_of_which_there_would_be_no_record() {
-    let mut world = World::new().await;
-    world.breakers.audit.away_from = Some(0);
-    let (status, told) = world.act("/weather/force-open", until()).await;
-    assert_eq!((status, &told["type"]), (503, &json!("urn:sluicegate:operators.audit-away")));
-    assert_eq!(world.record().forced, None);
-
-    // The intent is enough of a record, and whoever asked is told that the outcome is not there.
-    world.breakers.audit.away_from = Some(1);
-    let (status, told) = world.act("/weather/force-open", until()).await;
-    assert_eq!((status, &told["audit"]["outcome"]), (200, &json!(null)), "{told}");
-    assert!(world.record().forced.is_some());
-    world.check_phases(&["intent"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_the_table_nothing_is_said_to_be_known() {
-    let world = World::new().await;
-    world.breakers.store.inner.set_away(true);
-    for (method, path, body) in [
-        ("GET", "", json!(null)),
-        ("GET", "/weather", json!(null)),
-        ("POST", "/weather/force-open", until()),
-    ] {
-        let (status, told) = world.ask(method, path, &body).await;
-        assert_eq!((status, &told["type"]), (503, &json!("urn:sluicegate:operators.store-away")));
-    }
-    world.check_phases(&[]);
 }

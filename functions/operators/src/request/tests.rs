@@ -1,4 +1,4 @@
-//! Requests, understood and refused.
+//! Requests that are read, and requests that are refused.
 
 use serde_json::{Value, json};
 
@@ -159,7 +159,7 @@ fn what_is_not_known_is_refused_by_name() {
     check_refused(act("reset", &large), ProblemKind::TooLarge, "16384");
 }
 
-/// Events are sent to be looked for; nothing else that is asked of redrive is large.
+/// A request to reconcile has many events. The bodies of all other verbs are small.
 #[test]
 fn a_part_of_a_file_of_events_is_taken() {
     let ask = |verb: &str, bytes: usize| {

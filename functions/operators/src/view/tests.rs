@@ -1,4 +1,4 @@
-//! What is shown of a breaker in each of its states.
+//! The view of a breaker in each of its states.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ fn an_operators_act_is_in_force_before_what_is_beneath_it() {
         (&json!("it is down"), &json!(until))
     );
 
-    // Beneath the act the wait is over at once; the act's own end is that of the wait.
+    // The automatic state's own wait is over, but the next probe is due only when the act ends.
     let beneath = State::Open { since: at(-10), until: at(-10), cause: Cause::Operator };
     for (until, probe) in [(Some(until), json!(until)), (None, json!(null))] {
         let forced = forced(ForcedState::Open, until);

@@ -1,4 +1,4 @@
-//! What a worker asks for, done.
+//! Carries out the requests of a worker.
 
 use event::Failure;
 use letters::{
@@ -12,8 +12,10 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 
 impl<P: Ports> Driver<'_, P> {
+    /// Carries out one request.
+    ///
     /// # Errors
-    /// When the run cannot go on at all: its plan is not what it was.
+    /// When the run cannot continue at all, since its plan was changed or is missing.
     pub(super) async fn carry_out(&mut self, request: Request) -> Result<Answer, Problem> {
         Ok(match request {
             Request::ReadRun => self.read_run().await,
@@ -41,7 +43,7 @@ impl<P: Ports> Driver<'_, P> {
         let mut to = Ledger { run, ..self.ledger.clone() };
         if to.run.is_over() {
             to.ended_at = Some(self.redrive.ports.now());
-            // Who has cancelled it, and why, stays.
+            // The note of a cancelled run says who has cancelled it and why, so it stays.
             to.note = to.note.filter(|_| to.run.state == RunState::Cancelled);
         }
         match self.redrive.ports.index().replace_run(Some(expected), &to).await {
@@ -76,7 +78,7 @@ impl<P: Ports> Driver<'_, P> {
             }
             let planned =
                 self.page.as_ref().and_then(|(_, page)| page.get(position % LETTERS_IN_PAGE));
-            part.extend(planned.map(|planned| (planned.id.clone(), planned.version)));
+            part.extend(planned.cloned());
         }
         Ok(Answer::Part(part))
     }
@@ -101,7 +103,7 @@ impl<P: Ports> Driver<'_, P> {
     async fn replace_letters(&mut self, all: Vec<LetterReplacement>) -> Answer {
         let mut writes = Vec::with_capacity(all.len());
         for LetterReplacement { letter, expected, to } in &all {
-            // Each was read in this part.
+            // The worker has read each letter in this part.
             let Some(held) = self.part.get(letter) else { return Answer::Unknown };
             let to = Indexed { entry: held.entry.clone(), letter: to.clone() };
             writes.push(IndexWrite { expected: Some(*expected), to });

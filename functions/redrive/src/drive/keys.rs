@@ -1,4 +1,4 @@
-//! Sees to it, before letters are sent, that what their sinks know of them is remembered for long enough.
+//! Before letters are sent, extends how long sinks remember their keys.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,20 @@ use crate::ports::Ports;
 /// Until when the keys of a letter's event are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remembered {
-    /// As the contract says, or, with a time, as a redrive has seen to it.
+    /// As the contract says (`None`), or until the time to which a redrive has extended them.
     Until(Option<Timestamp>),
-    /// They may be forgotten, and the plan does not take such letters.
+    /// They may be forgotten, and the plan does not include such letters.
     Forgotten,
 }
 
-/// What is to live until when.
+/// The proofs to extend, by the time until which they must be kept.
 type Extensions = BTreeMap<Timestamp, Vec<Proof>>;
 
 impl<P: Ports> Driver<'_, P> {
-    /// Extends the life of keys where little of it is left. One answer for each message, in their order; `None` is
-    /// answered for as well.
+    /// Extends keys that would be forgotten soon. Returns one answer for each message in their order, also for `None`.
     ///
     /// # Errors
-    /// When the tables of the sinks could not be written: nothing may be sent then.
+    /// When the tables of the sinks could not be written. Nothing may be sent then.
     pub(super) async fn extend_keys(
         &self,
         messages: &[Option<(String, StoredMessage)>],
@@ -66,11 +65,11 @@ impl<P: Ports> Driver<'_, P> {
             KeysLife::Short | KeysLife::Over => {}
         }
         let event = SentEvent::of_message(stage, &message.body, &message.attributes, contracts);
-        // Of what cannot be seen nothing can be said: it is as old as it is.
+        // The keys of an event that cannot be read from its message cannot be extended.
         let Some(event) = event else { return Remembered::Until(age.extended_to) };
-        let is_unknown = |proof: &Proof| !self.redrive.ports.keys().knows(proof);
-        let has_unseen = event.has_unseen || event.proofs.iter().any(is_unknown);
-        // As long as a record that is written now.
+        let keys = self.redrive.ports.keys();
+        let has_unseen = event.has_unseen || event.proofs.iter().any(|proof| !keys.knows(proof));
+        // The keys are kept as long as those of an event that is written now.
         extensions.entry(contract.remembered_until(now)).or_default().extend(event.proofs);
         let until = if has_unseen { age.extended_to } else { Some(extended_life(contract, now)) };
         Remembered::Until(until)

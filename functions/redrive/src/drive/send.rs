@@ -1,4 +1,4 @@
-//! Letters that are claimed, on their way to their queues.
+//! Sends claimed letters to their queues.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,21 +8,18 @@ use runtime::{Outgoing, send_all};
 
 use super::Driver;
 use super::keys::Remembered;
-use crate::message::revived;
+use crate::message::revive;
 use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 
-/// Sends to a queue that are under way at a time, each of up to ten messages.
+/// The most concurrent calls that send to one queue, each with up to ten messages.
 const CONCURRENCY: usize = 16;
 
 impl<P: Ports> Driver<'_, P> {
-    /// What became of each, in their order.
+    /// Sends letters, and returns the outcome of each in their order.
     pub(super) async fn send(&self, all: &[Sending]) -> Vec<Sent> {
-        let bytes_of = |sending: &Sending| {
-            self.part.get(&sending.letter).map_or(0, |held| held.entry.place.length)
-        };
         let mut outcomes = Vec::with_capacity(all.len());
-        for part in parts_by_bytes(all, bytes_of) {
+        for part in parts_by_bytes(all, |sending| self.message_bytes(sending)) {
             match self.send_part(part).await {
                 Ok(sent) => outcomes.extend(sent),
                 Err(failure) => {
@@ -34,12 +31,18 @@ impl<P: Ports> Driver<'_, P> {
         outcomes
     }
 
+    fn message_bytes(&self, sending: &Sending) -> u64 {
+        self.part.get(&sending.letter).map_or(0, |held| held.entry.place.length)
+    }
+
+    /// Sends letters whose messages can be held at the same time.
+    ///
     /// # Errors
-    /// When nothing of it was sent: the messages were not read, or their keys not extended.
+    /// When nothing was sent, since the messages could not be read or their keys could not be extended.
     async fn send_part(&self, part: &[Sending]) -> Result<Vec<Sent>, Failure> {
         let mut entries: Vec<&Entry> = Vec::with_capacity(part.len());
         for Sending { letter, .. } in part {
-            // Each was read in this part of the run.
+            // The worker has read each letter in this part of the run.
             let held = self.part.get(letter).ok_or_else(|| {
                 Failure::transient(Code::InputNotFound, "a letter that was not read")
             })?;
@@ -47,7 +50,7 @@ impl<P: Ports> Driver<'_, P> {
         }
         let messages = self.redrive.messages(&entries).await?;
         let treated: Vec<Option<(String, StoredMessage)>> =
-            part.iter().zip(messages).map(|(it, message)| self.treated(it, message)).collect();
+            part.iter().zip(messages).map(|(it, message)| self.treat(it, message)).collect();
         let remembered = self.extend_keys(&treated).await?;
         let mut by_queue: BTreeMap<&str, Vec<(LetterId, Outgoing)>> = BTreeMap::new();
         for ((sending, treated), remembered) in part.iter().zip(treated).zip(remembered) {
@@ -58,14 +61,14 @@ impl<P: Ports> Driver<'_, P> {
             let route = treated
                 .and_then(|(stage, message)| Some((self.redrive.routes.get(&stage)?, message)));
             if let (Some((route, message)), Remembered::Until(until)) = (route, remembered) {
-                let outgoing = revived(message, sending.redrive.clone(), until, &route.queue);
+                let outgoing = revive(message, sending.redrive.clone(), until, &route.queue);
                 by_queue.entry(&route.queue).or_default().push((sending.letter.clone(), outgoing));
             }
         }
         let mut sent: HashMap<LetterId, Sent> = HashMap::new();
         for (queue, letters) in by_queue {
             let (ids, messages): (Vec<LetterId>, Vec<Outgoing>) = letters.into_iter().unzip();
-            // Whatever is not said of it: only what was for no queue is known not to be sent.
+            // A letter without a result may have been sent. Only a letter without a queue is known not to be.
             sent.extend(ids.iter().map(|id| (id.clone(), Sent::Unknown)));
             let results =
                 send_all(self.redrive.ports.queues(), queue, &messages, CONCURRENCY).await;
@@ -73,26 +76,26 @@ impl<P: Ports> Driver<'_, P> {
                 sent.insert(id, outcome(result));
             }
         }
-        let outcome_of =
-            |sending: &Sending| sent.get(&sending.letter).copied().unwrap_or(Sent::Refused);
-        Ok(part.iter().map(outcome_of).collect())
+        let mut outcomes = Vec::with_capacity(part.len());
+        for sending in part {
+            outcomes.push(sent.get(&sending.letter).copied().unwrap_or(Sent::Refused));
+        }
+        Ok(outcomes)
     }
 
-    /// Where a letter goes, and as what; `None` where it cannot go as it was planned to.
-    fn treated(
-        &self,
-        sending: &Sending,
-        message: StoredMessage,
-    ) -> Option<(String, StoredMessage)> {
-        let treated = self.treatment.treated(message, &self.redrive.contracts);
-        let treated = treated.inspect_err(|error| {
-            tracing::warn!(letter = sending.letter.0, failure.reason = %error, "not sent");
-        });
-        treated.ok()
+    /// The stage that a letter goes to, and its message as it is sent; `None` if it cannot be sent as planned.
+    fn treat(&self, sending: &Sending, message: StoredMessage) -> Option<(String, StoredMessage)> {
+        let treated = self.treatment.apply(message, &self.redrive.contracts);
+        treated
+            .inspect_err(|error| {
+                tracing::warn!(letter = sending.letter.0, failure.reason = %error, "not sent");
+            })
+            .ok()
     }
 }
 
-/// Only what is larger than any message can be is refused for good: all else may have been, or may yet be, sent.
+/// The outcome of a send. Only a message that is larger than SQS allows is refused for good. All others may have been
+/// sent, or may still be.
 fn outcome(result: Result<(), Failure>) -> Sent {
     match result {
         Ok(()) => Sent::Sent,

@@ -1,9 +1,9 @@
-//! What a run looks at before it sends more.
+//! What a run looks at before it sends more letters: its canary, queues and breakers.
 
 use event::Timestamp;
 use letters::{
-    CanarySeen, Entry, Indexed, LetterIndex as _, LetterState, Progress, Runs as _, Seen,
-    SentEvent, Signals,
+    CanarySeen, Entry, Indexed, LetterIndex as _, LetterState, OpenBreaker, Progress, Runs as _,
+    Seen, SentEvent, Signals,
 };
 
 use super::Driver;
@@ -11,20 +11,20 @@ use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 use crate::problem::Problem;
 
-/// How often queues and breakers are looked at, in milliseconds.
-const GLANCE_MS: i64 = 2_000;
+/// How long the state of queues and breakers counts as current, in milliseconds.
+const CURRENT_MS: i64 = 2_000;
 
-/// What was seen last, and when.
+/// The state of queues and breakers when it was read last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
     at: Option<Timestamp>,
     waiting: u64,
-    open_breaker: Option<(String, Option<Timestamp>)>,
+    open_breaker: Option<OpenBreaker>,
 }
 
 impl<P: Ports> Driver<'_, P> {
     pub(super) async fn signals(&mut self) -> Result<Signals, Problem> {
-        self.glance().await;
+        self.update_watch().await;
         let is_judged = match self.ledger.progress {
             Progress::Judging { .. } => true,
             Progress::Canary => self.ledger.run.position >= self.ledger.pace.canary,
@@ -34,7 +34,7 @@ impl<P: Ports> Driver<'_, P> {
             true => self.canary().await?,
             false => CanarySeen::default(),
         };
-        // Last, so that a letter that is not out any more is among those that have come back.
+        // This is read last, so that it counts each letter that the canary has seen come back.
         if let Some(found) = self.redrive.ports.index().read_run(&self.ledger.id).await? {
             self.ledger.came_back = found.came_back;
         }
@@ -48,10 +48,10 @@ impl<P: Ports> Driver<'_, P> {
         })
     }
 
-    /// Looks at queues and breakers, unless it has just been done, or nothing depends on it.
-    async fn glance(&mut self) {
+    /// Reads the state of queues and breakers, unless it is current or the run's pace does not depend on it.
+    async fn update_watch(&mut self) {
         let now = self.now();
-        let is_fresh = self.watch.at.is_some_and(|at| now.unix_ms() - at.unix_ms() < GLANCE_MS);
+        let is_fresh = self.watch.at.is_some_and(|at| now.unix_ms() - at.unix_ms() < CURRENT_MS);
         if is_fresh || self.ledger.pace.most_waiting == 0 {
             return;
         }
@@ -76,8 +76,8 @@ impl<P: Ports> Driver<'_, P> {
 
     /// What became of the letters that were sent first.
     async fn canary(&self) -> Result<CanarySeen, Problem> {
-        // What nobody can look for has come to its end once nothing is under way; asked before the letters are read,
-        // since one that comes back meanwhile leaves its queue at rest, too.
+        // If an event cannot be looked for, its letter counts as done once all queues are empty. The queues are read
+        // before the letters, since a letter that comes back in between leaves its queues empty, too.
         let is_quiet = self.is_everything_at_rest().await;
         let planned = self.redrive.read_page(&self.ledger.plan, &self.header, 0).await?;
         let first = usize::try_from(self.ledger.pace.canary).unwrap_or(usize::MAX);
@@ -102,7 +102,7 @@ impl<P: Ports> Driver<'_, P> {
         Ok(seen)
     }
 
-    /// The events that letters were sent on as, in their order.
+    /// The events as which letters were sent, in the letters' order.
     async fn events_of(&self, sent: &[Indexed]) -> Result<Vec<Option<SentEvent>>, Problem> {
         let contracts = &self.redrive.contracts;
         let mut events = Vec::with_capacity(sent.len());
@@ -115,7 +115,7 @@ impl<P: Ports> Driver<'_, P> {
         Ok(events)
     }
 
-    /// Whether nothing waits in any stage's queue or dead-letter queue: what was sent has come to its end then.
+    /// Whether all queues and dead-letter queues of stages are empty. Then everything that was sent is done.
     async fn is_everything_at_rest(&self) -> bool {
         for route in self.redrive.routes.values() {
             for queue in [&route.queue, &route.dlq] {

@@ -11,10 +11,11 @@ use crate::request::Planned;
 /// What a plan does with such letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WhenForgotten {
+    /// It leaves them out.
     LeaveOut,
-    /// One of them was asked for by its id: nothing is planned.
+    /// It fails, since they were selected by their ids.
     Refuse,
-    /// An operator takes it upon themselves that they may take effect twice.
+    /// It includes them, since the operator accepts that they may take effect twice.
     Take,
 }
 
@@ -35,10 +36,10 @@ impl<P: Ports> Redrive<P> {
         contract.is_ok_and(|contract| age.keys_life(contract, self.ports.now()) == KeysLife::Over)
     }
 
-    /// Those of these letters that a plan takes, by what the index says of their age.
+    /// The letters that a plan includes, by the age that the index has of them.
     ///
     /// # Errors
-    /// When one that was asked for by its id is too old.
+    /// When a letter that was selected by its id is too old.
     pub(super) fn young_enough(
         &self,
         chosen: Vec<Indexed>,
@@ -57,10 +58,10 @@ impl<P: Ports> Redrive<P> {
         Ok(young)
     }
 
-    /// Whether a plan takes a letter whose event is of this age, as it would be sent.
+    /// Whether a plan includes a letter whose event has this age when it is sent.
     ///
     /// # Errors
-    /// When it was asked for by its id, and is too old.
+    /// When the letter was selected by its id, and is too old.
     pub(super) fn is_young_enough(
         &self,
         entry: &Entry,

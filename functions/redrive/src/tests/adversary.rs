@@ -1,5 +1,4 @@
-//! Whatever goes wrong, and wherever the function ends: in the end each letter has gone out, under one life, and is
-//! counted once.
+//! Calls fail and invocations end at any point. In the end, each letter was sent in one life only, and is counted once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Context, Waker};
@@ -12,13 +11,13 @@ use super::*;
 
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
-    /// The invocation ends after it was polled so often.
+    /// The invocation ends after so many polls.
     EndAfter(usize),
-    /// Calls of the store go wrong.
+    /// A call of the store fails, after so many that succeed.
     Store(usize, LetterFault),
     Pause,
     Cancel,
-    /// One of the letters that are out fails again.
+    /// One of the letters that were sent fails again.
     ComeBack(usize),
 }
 
@@ -33,7 +32,7 @@ fn any_trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-/// Works until it is done, or for so many polls.
+/// Works until it is done, but for at most so many polls.
 fn work(world: &World, polls: usize) {
     let request = Request::read(json!({ "do": { "work": {} } })).unwrap();
     let deadline = world.memory.clock.deadline_in(Duration::from_secs(300));
@@ -50,7 +49,7 @@ fn act(world: &World, verb: &str, run: &str) {
     let _ = block(world.ask(json!({ verb: { "run": run, "why": "x" } })));
 }
 
-/// What a reader makes of what was sent: by letter, the lives it was sent for.
+/// The lives in which each letter was sent, read from the messages.
 fn lives(world: &World) -> BTreeMap<String, BTreeSet<(String, u32)>> {
     let mut lives: BTreeMap<String, BTreeSet<(String, u32)>> = BTreeMap::new();
     for message in world.memory.queues.sent_to(SINK) {
@@ -72,7 +71,7 @@ proptest! {
         letters in 1_usize..20,
         troubles in proptest::collection::vec(any_trouble(), 0..12),
     ) {
-        // For the timers that nothing here waits for.
+        // Some code creates timers, which needs a runtime, although nothing here waits for them.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = runtime.enter();
         let world = World::new();
@@ -83,7 +82,7 @@ proptest! {
             match trouble {
                 Trouble::EndAfter(polls) => {
                     work(&world, polls);
-                    // A lease that a dead worker holds ends.
+                    // The lease of a dead worker ends.
                     world.memory.clock.advance(Duration::from_secs(61));
                 }
                 Trouble::Store(after, fault) => {

@@ -1,4 +1,4 @@
-//! What a plan forecasts is what comes of it.
+//! The forecast of a plan is what really comes of it.
 
 use letters::Proof;
 use serde_json::json;
@@ -34,14 +34,14 @@ fn dataset() -> Attributes {
     [("dataset".to_owned(), Attribute::string("orders"))].into()
 }
 
-/// A dead letter of a stage behind ingest.
+/// Adds a dead letter of a stage after ingest.
 fn add_event(world: &World, stage: &str, payload: &Value, event_id: &str) -> LetterId {
     world.add(stage, &envelope(payload, event_id).to_json().unwrap())
 }
 
-/// Sends everything that is planned.
+/// Sends all letters of a plan.
 async fn redrive(world: &World, plan: &Value) {
-    // No two runs begin at the same time.
+    // No two runs may begin at the same time.
     world.memory.clock.advance(Duration::from_secs(1));
     let pace = letters::Pace::unlimited();
     let verb = json!({ "redrive": { "plan": plan["plan"], "why": "mended", "pace": pace } });
@@ -54,7 +54,8 @@ async fn redrive(world: &World, plan: &Value) {
 async fn a_plan_s_forecast_is_what_comes_of_it() {
     let (world, sinks) = world();
     let plain = |id, by| order(id, id, json!(by), "");
-    // Before: events 2 and 4 are everywhere, event 3 with another payload in one sink, and a newer one is in a row.
+    // Before the redrive, events 2 and 4 are in all sinks, event 3 is in one sink with another payload, and one row has
+    // a newer event.
     for payload in [plain(2, 5), plain(4, 5)] {
         sinks.take_event("enrich", &envelope(&payload, "before"));
     }
@@ -110,7 +111,7 @@ async fn a_plan_s_forecast_is_what_comes_of_it() {
             }
         }
     }
-    // Each of these is there, so that none of them is right by chance.
+    // Each kind of outcome occurs, so that no count is right by chance.
     let rows = Came { written: 5, duplicate: 2, conflict: 1, ..Came::default() };
     assert_eq!(came["rows"], rows);
     let latest = Came { written: 3, duplicate: 2, stale: 1, conflict: 1, refused: 1 };
@@ -137,7 +138,7 @@ async fn a_plan_s_forecast_is_what_comes_of_it() {
     assert_eq!(forecast["not_known"], json!(no_events));
 }
 
-/// A patch, and another stage, are forecast as they will be.
+/// The forecast takes a plan's patch into account.
 #[tokio::test]
 async fn what_the_plan_changes_is_forecast() {
     let (world, sinks) = world();
@@ -167,13 +168,13 @@ async fn of_many_letters_some_are_looked_at_and_that_is_said() {
     assert_eq!((&told["looked_at"], &told["letters"]), (&json!(500), &json!(620)));
     let count = |name: &str| told["sinks"]["rows"][name].as_u64().unwrap();
     assert_eq!(count("written") + count("duplicate"), 500);
-    // Half of them were written: 250 are to be expected, and 10 fewer or more are one in 15.
+    // Half of them were written before, so 250 are expected in the sample. The bounds allow for its random error.
     assert!((225..=275).contains(&count("written")), "{told}");
     let estimate = &told["estimate"];
     assert_eq!((&estimate["letters"], &estimate["is_scaled"]), (&json!(620), &json!(true)));
 }
 
-/// What cannot be told keeps nobody from planning.
+/// A forecast that fails does not prevent the plan.
 #[tokio::test]
 async fn a_plan_is_made_where_sinks_do_not_answer() {
     let (world, _) = world();
@@ -199,7 +200,7 @@ async fn a_sink_whose_table_is_not_known_here_is_not_known() {
     assert_eq!(found, [letters::Found::Unseen]);
 }
 
-/// Enrichers are asked anew: what they had answered before is taken out, as for a letter that is taken in anew.
+/// Enrichers are asked again, so their earlier answers are removed from the payload.
 #[tokio::test]
 async fn what_goes_back_to_enrich_goes_without_the_answers() {
     let (world, _) = world();

@@ -1,4 +1,4 @@
-//! What a run sees to before it sends: that its letters' keys are remembered for long enough.
+//! Before a run sends letters, it extends how long their keys are remembered.
 
 use contracts::EventOrigin;
 use event::{Payload, RedriveMark};
@@ -8,7 +8,7 @@ use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// Its keys are remembered for 30 days.
+/// A dataset whose keys are remembered for 30 days.
 const DATASET: &str = "flights";
 
 /// A world that knows the sample's contracts.
@@ -18,7 +18,7 @@ fn world() -> World {
     world
 }
 
-/// Puts a letter of the sink into the store, of an event that was taken in now.
+/// Adds a letter of the sink to the store, whose event was taken in now.
 fn add_flight(world: &World, number: usize) -> LetterId {
     add_flight_to(world, "sink", number)
 }
@@ -66,7 +66,7 @@ async fn what_is_forgotten_soon_is_extended_first_and_says_until_when() {
     world.work(&run).await;
     let now = world.memory.clock.now();
     let extended = world.memory.keys.extended.lock().unwrap().clone();
-    // The two sinks of flights that the stage writes to: a row that is its own record, and a record.
+    // The stage writes to two sinks of flights: a row that is its own dedupe record, and a dedupe record.
     assert_eq!(extended.len(), 2, "{extended:?}");
     assert!(extended.iter().all(|(_, until)| *until == now.plus(DAY * 30)), "{extended:?}");
     let sent = world.memory.queues.sent_to(SINK);
@@ -90,7 +90,7 @@ async fn nothing_is_sent_while_keys_cannot_be_extended() {
     assert_eq!(world.state_of(&letter), "redriven");
 }
 
-/// It could take effect twice, and is left out, unless an operator takes that upon themselves.
+/// Such a letter could take effect twice. It is left out unless the operator accepts that.
 #[tokio::test]
 async fn what_may_be_forgotten_is_planned_only_if_asked_for() {
     let world = world();
@@ -114,7 +114,7 @@ async fn what_may_be_forgotten_is_planned_only_if_asked_for() {
     assert_eq!(intent["before"]["even_if_forgotten"], json!(true), "{intent}");
 }
 
-/// Between the plan and its turn.
+/// The keys are forgotten between the plan and the letter's turn.
 #[tokio::test]
 async fn what_is_forgotten_before_its_turn_is_not_sent() {
     let world = world();
@@ -128,7 +128,7 @@ async fn what_is_forgotten_before_its_turn_is_not_sent() {
     assert_eq!(world.state_of(&letter), "dead");
 }
 
-/// A letter of this stage fails again, as it was sent: the collector puts what came back into the store.
+/// A letter fails again as it was sent, and the collector puts it into the store.
 fn fail_again(world: &World, id: &LetterId, sent: &runtime::Outgoing) {
     World::come_back(&world.memory, id);
     let held = world.memory.store.letters()[id].clone();
@@ -157,7 +157,7 @@ fn fail_again(world: &World, id: &LetterId, sent: &runtime::Outgoing) {
     assert_eq!(written, [IndexWritten::Written]);
 }
 
-/// A world with a letter of this stage that was redriven after 20 of 30 days, and failed again.
+/// A world with a letter of this stage that was redriven after 20 of its 30 days, and has failed again.
 async fn world_of_an_extended_letter(stage: &str) -> (World, LetterId) {
     let mut world = world();
     for stage in ["ingest", "lake"] {
@@ -176,13 +176,13 @@ async fn world_of_an_extended_letter(stage: &str) -> (World, LetterId) {
     (world, id)
 }
 
-/// How many letters such a plan has, and how many it leaves out as forgotten.
+/// How many letters the plan has, and how many it leaves out as forgotten.
 async fn planned(world: &World, plan: Value) -> [u64; 2] {
     let plan = world.asked(json!({ "plan": plan })).await;
     ["letters", "forgotten"].map(|name| plan[name].as_u64().unwrap())
 }
 
-/// The table of records was not asked to remember it for longer, and has forgotten it.
+/// The key was not extended in the table sinks, which have forgotten it.
 #[tokio::test]
 async fn what_was_extended_in_one_kind_of_sink_is_not_so_in_the_others() {
     let (world, id) = world_of_an_extended_letter("lake").await;
@@ -196,7 +196,7 @@ async fn what_was_extended_in_one_kind_of_sink_is_not_so_in_the_others() {
     assert_eq!(planned(&world, by_force).await, [1, 0]);
 }
 
-/// The lake remembers it for 24 days more, and the other sinks for four.
+/// The lake remembers the key for 24 more days, and the other sinks for four.
 #[tokio::test]
 async fn what_goes_to_more_sinks_than_before_is_extended_in_all_of_them() {
     let (world, _) = world_of_an_extended_letter("lake").await;
@@ -221,7 +221,7 @@ async fn what_a_patch_gives_another_key_is_as_old_as_it_is() {
     assert_eq!(planned(&world, json!({ "patch": replace("/flight", 9_999) })).await, [0, 1]);
 }
 
-/// Its table is not among those that the function was told of.
+/// The sink's table is not among those in the function's environment.
 #[tokio::test]
 async fn where_a_sink_s_table_is_not_known_nothing_is_said_to_be_remembered_for_longer() {
     let world = world();

@@ -1,4 +1,4 @@
-//! The function over a store, queues and an audit log in memory, at a time that tests move.
+//! The function over a store, queues and an audit log in memory, with a clock that tests advance.
 
 mod adversary;
 mod forecasts;
@@ -20,8 +20,8 @@ use contracts::Catalog;
 use event::{Attribute, Attributes, Code, DeadLetter, Failure, Timestamp};
 use letters::{
     Entry, IndexWrite, IndexWritten, Indexed, KeyStore, LETTER_STORE_FORMAT, Letter, LetterEvent,
-    LetterId, LetterIndex as _, LetterObjects as _, Place, Proof, Redrive as Life, RunId,
-    StoredMessage, step_letter,
+    LetterId, LetterIndex as _, LetterObjects as _, OpenBreaker, Place, Proof, Redrive as Life,
+    RunId, StoredMessage, step_letter,
 };
 use runtime::{Audit, Clock as _};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ use crate::request::Request;
 const SINK: &str = "http://sqs/1/sink";
 const ENRICH: &str = "http://sqs/1/enrich";
 
-/// Entries as they were added, or a log that is away.
+/// An audit log that keeps its entries in their order, and that a test can make unavailable.
 #[derive(Clone, Default)]
 struct MemoryAudit {
     entries: Arc<Mutex<Vec<(String, Value)>>>,
@@ -54,12 +54,12 @@ impl Audit for MemoryAudit {
     }
 }
 
-/// What was extended, and until when.
+/// Records which keys were extended, and until when.
 #[derive(Clone, Default)]
 struct MemoryKeys {
     extended: Arc<Mutex<Vec<(Proof, Timestamp)>>>,
     is_away: Arc<Mutex<bool>>,
-    /// The sink whose table is not known here.
+    /// The sink whose table is not known.
     unknown: Arc<Mutex<Option<String>>>,
 }
 
@@ -84,10 +84,10 @@ impl KeyStore for MemoryKeys {
     }
 }
 
-/// What happens while the function waits, one thing each time.
+/// Steps that happen while the function waits, one during each wait.
 type Meanwhile = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
 
-fn go_on(meanwhile: &Meanwhile) {
+fn run_next(meanwhile: &Meanwhile) {
     let mut all = meanwhile.lock().unwrap();
     let next = if all.is_empty() { None } else { Some(all.remove(0)) };
     drop(all);
@@ -105,13 +105,13 @@ struct Memory {
     keys: MemoryKeys,
     clock: ManualClock,
     depths: Arc<Mutex<BTreeMap<String, u64>>>,
-    /// What happens while a queue's depth is asked for.
+    /// Steps that happen while a queue's depth is read.
     on_depth: Meanwhile,
     open_breaker: Arc<Mutex<Option<String>>>,
     meanwhile: Meanwhile,
     invoked_later: Arc<Mutex<Vec<RunId>>>,
     names: Arc<Mutex<u64>>,
-    /// How long it has slept in all.
+    /// The total time of all waits.
     slept: Arc<Mutex<Duration>>,
 }
 
@@ -172,19 +172,20 @@ impl Ports for Memory {
     }
 
     async fn depth(&self, queue_url: &str) -> Result<QueueDepth, Failure> {
-        go_on(&self.on_depth);
+        run_next(&self.on_depth);
         let waiting = self.depths.lock().unwrap().get(queue_url).copied().unwrap_or(0);
         Ok(QueueDepth { waiting, ..QueueDepth::default() })
     }
 
-    async fn open_breaker(&self, _dependencies: &[String]) -> Option<(String, Option<Timestamp>)> {
-        self.open_breaker.lock().unwrap().clone().map(|name| (name, None))
+    async fn open_breaker(&self, _dependencies: &[String]) -> Option<OpenBreaker> {
+        let dependency = self.open_breaker.lock().unwrap().clone()?;
+        Some(OpenBreaker { dependency, until: None })
     }
 
     async fn sleep(&self, time: Duration) {
         self.clock.advance(time);
         *self.slept.lock().unwrap() += time;
-        go_on(&self.meanwhile);
+        run_next(&self.meanwhile);
     }
 
     async fn go_on_later(&self, run: &RunId) -> Result<(), Failure> {
@@ -222,7 +223,7 @@ impl World {
         Self { memory, redrive }
     }
 
-    /// Puts a dead letter into the store, as the collector does.
+    /// Adds a dead letter to the store, as the collector does.
     fn add(&self, stage: &str, body: &str) -> LetterId {
         self.add_with(stage, body, |_| {})
     }
@@ -303,7 +304,7 @@ impl World {
         id
     }
 
-    /// The letter fails again, in the life that its last run gave it.
+    /// Makes a letter fail again in the life that its last run gave it.
     fn come_back(memory: &Memory, id: &LetterId) {
         let held = memory.store.letters()[id].clone();
         let redrive = held.letter.redrive().unwrap();
@@ -329,7 +330,7 @@ impl World {
         self.ask(verb).await.unwrap_or_else(|problem| panic!("{problem:?}"))
     }
 
-    /// Plans all dead letters, and begins a run.
+    /// Plans all dead letters, and begins a run of the plan.
     async fn begin(&self, pace: Value) -> String {
         let plan = self.asked(json!({ "plan": {} })).await["plan"].clone();
         let verb = json!({ "redrive": { "plan": plan, "why": "mended", "pace": pace } });
@@ -354,20 +355,18 @@ impl World {
 
     fn audited(&self) -> Vec<String> {
         let entries = self.memory.audit.entries.lock().unwrap();
-        let told = |entry: &Value| {
-            let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-            format!(
-                "{} {} {}",
-                text("act"),
-                text("phase"),
-                entry["operator"]["arn"].as_str().unwrap()
-            )
-        };
-        entries.iter().map(|(_, entry)| told(entry)).collect()
+        entries.iter().map(|(_, entry)| audit_line(entry)).collect()
     }
 }
 
-/// What in memory is pending only to let others go first.
+/// The act, the phase and the operator of an audit entry.
+fn audit_line(entry: &Value) -> String {
+    let act = entry["act"].as_str().unwrap_or_default();
+    let phase = entry["phase"].as_str().unwrap_or_default();
+    format!("{act} {phase} {}", entry["operator"]["arn"].as_str().unwrap())
+}
+
+/// Polls a future to its end. Ports in memory are pending only to let others run first.
 fn block<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -378,7 +377,7 @@ fn block<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// What a message that was sent says of the run that brought it back.
+/// The letter and the redrive that a message says it belongs to.
 fn life_of(message: &runtime::Outgoing) -> (String, Life) {
     let letter = DeadLetter::read(&message.attributes).unwrap();
     let mark = letter.redrive.unwrap();

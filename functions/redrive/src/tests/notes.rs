@@ -1,4 +1,4 @@
-//! What is said of groups, and what is shown of it.
+//! Notes of groups, and how they are shown.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ async fn a_group_that_is_acknowledged_still_tells_how_much_it_grows() {
     }
     let grown = only_group(&world).await;
     assert_eq!((&grown["grown_by"], &grown["note"]), (&json!(5), &noted), "{grown}");
-    // Of a part of the group it is not known.
+    // For a part of the group, the growth is not known.
     let part = world.asked(json!({ "groups": { "select": { "tenants": ["3"] } } })).await;
     assert_eq!(part["groups"][0]["grown_by"], Value::Null, "{part}");
     let whole = json!({ "groups": { "select": { "stages": ["sink"], "groups": [group] } } });
@@ -96,7 +96,7 @@ async fn what_cannot_be_said_is_refused_and_nothing_is_written_down() {
     world.asked(verb).await;
 }
 
-/// Whoever was first is told to the other.
+/// The second operator is told who was first.
 #[tokio::test]
 async fn of_two_operators_at_once_one_is_told_of_the_other() {
     let world = World::new();

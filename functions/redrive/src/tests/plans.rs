@@ -1,4 +1,4 @@
-//! Plans: what is in them, and what is refused.
+//! The letters of plans, and plans that are refused.
 
 use serde_json::json;
 
@@ -60,7 +60,7 @@ async fn a_plan_that_was_edited_is_unknown_or_is_another_stack_s_is_refused() {
     assert!(refused.detail.contains("more than a day"), "{refused:?}");
 }
 
-/// A page that was changed after the run began stops it, with nothing of that page sent.
+/// A page that was changed after the run began stops the run before it sends anything of that page.
 #[tokio::test]
 async fn a_page_that_was_edited_is_found_before_anything_of_it_is_sent() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! What became of events that were sent, as sinks and letters tell.
+//! What became of events that were sent, read from sinks and letters.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn of_flights() -> Attributes {
     [("dataset".to_owned(), Attribute::string("flights"))].into()
 }
 
-/// Each sink of the event, but one, has it.
+/// Puts an event into all of its sinks but one.
 fn write(world: &World, payload: &str, but: &str) {
     let event = SentEvent::of_message("ingest", payload, &of_flights(), &world.redrive.contracts);
     let SentEvent { fingerprint, proofs, .. } = event.unwrap();
@@ -52,7 +52,7 @@ fn envelope(world: &World, payload: &str) -> String {
     contract.envelope(payload, origin).unwrap().to_json().unwrap()
 }
 
-/// A dead letter of the inbox, with what ingest writes of how it holds its bytes.
+/// Adds a dead letter of the inbox, whose form and encoding are as ingest writes them.
 fn add_to_inbox(world: &World, body: &str, form: Form, encoding: Encoding) -> LetterId {
     let id = world.add("ingest", body);
     let held = world.memory.store.letters()[&id].clone();
@@ -110,7 +110,7 @@ async fn each_event_is_where_its_sinks_say() {
     assert_eq!(world.audited(), Vec::<String>::new());
 }
 
-/// The fingerprint is that of the value, however it is written.
+/// The fingerprint depends on the value, not on how it is written.
 #[tokio::test]
 async fn one_value_in_two_spellings_is_one_event() {
     let (world, lines) = (world(), flights());
@@ -184,7 +184,7 @@ async fn pages_go_over_all_states_unless_one_is_named() {
     }
 }
 
-/// What was patched is looked for as it was sent, and is known as what its producer sent.
+/// A patched event is looked for as it was sent, and identified as its producer sent it.
 #[tokio::test]
 async fn a_patched_event_is_in_its_sinks_once_they_have_what_was_made_of_it() {
     let (world, lines) = (world(), flights());
@@ -210,7 +210,7 @@ async fn a_patched_event_is_in_its_sinks_once_they_have_what_was_made_of_it() {
     assert_eq!(letters[0]["fingerprints"], json!([sent["fingerprint"]]));
 }
 
-/// A letter of one sink says nothing of the others.
+/// The redriven letter goes to one sink only, and the others must have the event too.
 #[tokio::test]
 async fn a_redriven_letter_of_one_sink_needs_the_others_too() {
     let (world, lines) = (world(), flights());

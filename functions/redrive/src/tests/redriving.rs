@@ -1,4 +1,4 @@
-//! Runs: what is sent, how fast, and what stops it.
+//! Runs: what they send, how fast, and what stops them.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ async fn what_comes_after_the_plan_or_was_changed_since_is_left_out() {
     assert_eq!(states, ["redriven", "discarded", "dead"]);
 }
 
-/// A wrong fix costs as many messages as go first, and not all of them.
+/// A wrong fix fails only as many letters as the canary has.
 #[tokio::test]
 async fn a_canary_that_comes_back_stops_the_run() {
     let world = World::new();
@@ -76,7 +76,7 @@ async fn a_canary_that_comes_back_stops_the_run() {
     assert_eq!(status["came_back"], json!(1));
     assert!(status["note"].as_str().unwrap().contains("came back"), "{status}");
     assert_eq!(world.memory.queues.sent_to(SINK).len(), 10);
-    // Nothing more is sent, whoever looks after it, until an operator says so.
+    // Nothing more is sent until an operator resumes the run.
     world.asked(json!({ "work": {} })).await;
     assert_eq!(world.memory.queues.sent_to(SINK).len(), 10);
     world.memory.depths.lock().unwrap().clear();
@@ -90,14 +90,14 @@ async fn a_canary_that_comes_back_stops_the_run() {
     assert_eq!(sent.len(), 200);
 }
 
-/// Its queue is at rest then, as if all had gone well.
+/// The queues are empty then, as if all letters had succeeded.
 #[tokio::test]
 async fn a_letter_that_comes_back_while_the_queues_are_looked_at_is_not_taken_for_done() {
     let world = World::new();
     for n in 0..30 {
         world.add("sink", &format!("letter {n}"));
     }
-    // No backlog is looked at: the first depth that is asked for is the canary's.
+    // The backlog is not looked at, so the first depth that is read is that of the canary.
     let run = world.begin(json!({ "canary": 10, "most_waiting": 0 })).await;
     let memory = world.memory.clone();
     let fail = move || {
@@ -168,7 +168,7 @@ async fn a_letter_that_no_queue_takes_is_left_dead_and_the_others_go() {
     assert_eq!([large, small].map(|id| world.state_of(&id)), ["dead", "redriven"]);
 }
 
-/// What a queue that is away for a while may have taken is sent again, under the same life.
+/// A letter that an unavailable queue may have taken is sent again in the same life.
 #[tokio::test]
 async fn a_queue_that_is_away_is_asked_again() {
     let world = World::new();
@@ -199,7 +199,7 @@ async fn nothing_begins_of_which_there_is_no_record() {
     assert_eq!(runs, json!([]));
 }
 
-/// All of it is sent, and in queues: the stages give back what they have of it.
+/// All letters are sent and in queues. The stages give back those that they receive after the cancellation.
 #[tokio::test]
 async fn a_run_that_has_sent_everything_can_be_cancelled_behind_itself() {
     let world = World::new();
@@ -215,7 +215,7 @@ async fn a_run_that_has_sent_everything_can_be_cancelled_behind_itself() {
     assert!(refused.unwrap_err().detail.contains("is cancelled"));
 }
 
-/// More than can be held at once.
+/// The letters are more than fit into memory together.
 #[tokio::test]
 async fn letters_of_nearly_a_megabyte_each_are_all_sent_whole() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Sinks in memory that really write: each message goes through the protocol that makes an effect happen once.
+//! Sinks in memory that write each event with the real dedupe protocol.
 
 use contracts::{Sink, SinkKind, TableMode, Target};
 use dedupe::transactional::{Write, write_once};
@@ -10,17 +10,17 @@ use testkit::{Meeting, MemoryEvidence, MemoryStore, TestEffect};
 
 use super::*;
 
-/// How long a key is remembered, by default.
+/// How long a key is remembered by default.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The sinks of the contracts of [`contracts`], empty at first.
+/// The sinks of the dataset of [`contracts`].
 pub(super) struct Sinks {
     pub(super) contracts: Catalog,
     pub(super) store: MemoryStore<TestEffect>,
     pub(super) clock: ManualClock,
 }
 
-/// How many events ended how in one sink.
+/// The number of events with each outcome in one sink.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Came {
     pub(super) written: u64,
@@ -46,7 +46,7 @@ sinks:
   - {name: partner, kind: http, url: 'https://partner.test/'}
   - {name: own, kind: custom, by: alerts}
 ";
-    let schema = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}"#;
+    let schema = r#"{"type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"integer"}}}"#;
     let mut catalog = Catalog::default();
     let files = BTreeMap::from([("v1.schema.json".to_owned(), schema.to_owned())]);
     catalog.add("orders", yaml, &files).unwrap();
@@ -66,8 +66,8 @@ pub(super) fn envelope(payload: &Value, event_id: &str) -> Envelope {
 }
 
 impl Sinks {
-    /// A message arrives at a stage, and at all that are behind it; what its sinks say, by their names. `None`: ingest
-    /// takes in no event of it.
+    /// Passes a message through a stage and all stages after it. Returns the outcomes in its sinks, by their names;
+    /// `None` if ingest refuses it.
     pub(super) fn take(&self, stage: &str, message: &Outgoing) -> Option<BTreeMap<String, Came>> {
         let envelope = match stage {
             "ingest" => {
@@ -130,7 +130,7 @@ impl Sinks {
         keys
     }
 
-    /// Lets it be seen what is in the sinks now.
+    /// Copies what the sinks have now into the evidence.
     pub(super) fn show(&self, evidence: &MemoryEvidence) {
         for (RecordId { sink, key }, record) in self.store.records() {
             let DedupeRecord::Completed(completed) = record else { panic!("{record:?}") };
@@ -143,7 +143,7 @@ impl Sinks {
         }
         for (target, row) in self.store.rows() {
             if let Some(pk) = target.strip_prefix("latest/") {
-                // No two events of these tests have one order.
+                // In these tests, no two events have the same order.
                 let (order, key) = (i64::try_from(row.value).unwrap().into(), String::new().into());
                 let version = Some(contracts::RowVersion { order, key });
                 evidence.leave_row("latest", pk, FoundRow { version, attributes: BTreeMap::new() });
@@ -152,7 +152,7 @@ impl Sinks {
     }
 }
 
-/// `None`: the sink can make nothing of it.
+/// The effect of an event; `None` if the sink refuses it.
 fn effect(sink: &Sink, envelope: &Envelope) -> Option<TestEffect> {
     let payload: Value = serde_json::from_str(envelope.data.get()).unwrap();
     let key = &envelope.idempotencykey;

@@ -1,4 +1,4 @@
-//! Rules of contracts: what each does, what bounds it, and what stops it.
+//! The rules of contracts: what they do, and what limits and stops them.
 
 use event::Envelope;
 use serde_json::json;
@@ -27,7 +27,7 @@ triage:
 }
 
 impl World {
-    /// A minute later, as the schedule asks. Runs that wait are driven first.
+    /// Invokes the function a minute later, as the schedule does. Waiting runs are driven first.
     async fn minute(&self) -> Value {
         self.memory.clock.advance(MINUTE);
         self.asked(json!({ "work": {} })).await["triage"].clone()
@@ -126,7 +126,7 @@ async fn a_group_is_told_of_once_an_hour_and_not_while_it_is_muted() {
     assert_eq!(nothing_done, Vec::<String>::new());
 }
 
-/// One run of a rule at a time, of as many letters as the rule says.
+/// A rule has one run at a time, of as many letters as the rule says.
 #[tokio::test]
 async fn a_rule_redrives_so_many_letters_and_no_more_while_its_run_is_not_over() {
     let world = world("  - {when: {stage: sink}, then: redrive, most: 3}\n");
@@ -151,7 +151,7 @@ async fn a_rule_redrives_so_many_letters_and_no_more_while_its_run_is_not_over()
     assert_eq!(world.memory.queues.sent_to(SINK).len(), 8);
 }
 
-/// Also where one page of the index has more letters than that.
+/// The limit holds also if one page of the index has more letters.
 #[tokio::test]
 async fn a_rule_for_one_letter_at_a_time_plans_one() {
     let world = world("  - {when: {stage: sink}, then: redrive, most: 1}\n");
@@ -161,7 +161,7 @@ async fn a_rule_for_one_letter_at_a_time_plans_one() {
     assert_eq!(world.minute().await[0]["letters"], json!(1));
 }
 
-/// What an earlier rule is for stays where it is.
+/// A letter that an earlier rule is for is not redriven.
 #[tokio::test]
 async fn a_redrive_takes_nothing_that_an_earlier_rule_is_for() {
     let world = world(
@@ -202,13 +202,13 @@ async fn what_came_back_from_two_redrives_is_left_to_people() {
         assert_eq!(world.minute().await, json!([]));
     }
     assert_eq!((world.runs().await.len(), world.state_of(&id)), (2, "dead"));
-    // Whoever brought it back, it counts.
+    // Redrives by operators count too.
     let by_hand = world.add_with("sink", "two", |entry| entry.redrives = 2);
     assert_eq!(world.minute().await, json!([]));
     assert_eq!(world.state_of(&by_hand), "dead");
 }
 
-/// Their calls come one after the other's.
+/// The calls of the two invocations alternate.
 #[tokio::test]
 async fn of_two_invocations_at_once_one_carries_the_rules_out() {
     for ahead in 0..40 {
@@ -266,7 +266,7 @@ async fn while_it_is_halted_no_rule_does_anything() {
     assert_eq!(acts.iter().filter(|act| starts.contains(&act.as_str())).count(), 2, "{acts:?}");
 }
 
-/// Whenever the halt comes, no run of a rule is left that goes on.
+/// Whenever the halt comes, no run of a rule continues.
 #[tokio::test]
 async fn a_halt_in_the_middle_of_a_round_leaves_no_run_that_goes_on() {
     let mut begun = 0;
@@ -328,7 +328,7 @@ async fn a_letter_that_the_fix_does_not_fit_is_left_out_and_the_others_go() {
     let fixed = Envelope::from_json(&message.body).unwrap();
     let data: Value = serde_json::from_str(fixed.data.get()).unwrap();
     assert_eq!(data, json!({ "id": 1, "at": at, "distance": 7 }));
-    // What does not fit is not read again each minute.
+    // Letters that do not fit are not read again each minute.
     assert_eq!((&acts[0]["letters"], &acts[0]["left_out"]), (&json!(0), &json!(2)), "{acts}");
     for _ in 0..59 {
         assert_eq!(world.minute().await, json!([]));
@@ -337,7 +337,7 @@ async fn a_letter_that_the_fix_does_not_fit_is_left_out_and_the_others_go() {
     assert_eq!(world.runs().await.len(), 1);
 }
 
-/// A rule whose letters cannot go does not keep the others from going.
+/// A letter that cannot be sent does not stop the others.
 #[tokio::test]
 async fn a_letter_without_a_way_back_is_left_out() {
     let world = world("  - {when: {code: contract.violation}, then: redrive}\n");

@@ -1,4 +1,4 @@
-//! What operators see, and what they do with letters.
+//! What operators see of letters, and what they do with them.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ async fn pages_hold_each_letter_once_whatever_their_size() {
             assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), all, "{verb} {limit}");
         }
     }
-    // Those that are named, too.
+    // That holds also for letters that are selected by their ids.
     let named: Vec<&String> = all.iter().take(5).collect();
     let (mut seen, mut after) = (Vec::new(), Value::Null);
     for _ in 0..named.len() {
@@ -81,7 +81,7 @@ async fn a_discard_is_counted_first_and_can_be_undone() {
         world.audited(),
         ["discard intent ann", "discard done ann", "restore intent ann", "restore done ann"]
     );
-    // A run finds none of what is discarded.
+    // A plan includes no discarded letter.
     let plan = world.asked(json!({ "plan": {} })).await;
     assert_eq!(plan["letters"], json!(1));
 }
@@ -99,7 +99,7 @@ async fn the_list_counts_each_stage() {
     assert_eq!(list["stages"]["enrich"]["letters"], json!({}));
 }
 
-/// For scripts: all of a stage, at once.
+/// Scripts move all letters of a stage with one request.
 #[tokio::test]
 async fn a_stage_is_moved_whole() {
     let world = World::new();
@@ -143,7 +143,7 @@ async fn a_day_of_the_audit_log_is_read_a_page_at_a_time() {
     }
 }
 
-/// What is escaped twice on its way to an operator is up to four times as long.
+/// A character that is escaped twice on its way to an operator takes up to four bytes.
 #[tokio::test]
 async fn no_page_is_larger_than_lambda_answers_with_and_pages_have_each_letter_once() {
     let world = World::new();
@@ -158,7 +158,7 @@ async fn no_page_is_larger_than_lambda_answers_with_and_pages_have_each_letter_o
             asked["after"] = after;
         }
         let page = world.asked(json!({ "export": asked })).await;
-        // As the operators' function answers its URL.
+        // The operators' function answers its URL in this form.
         let answer = json!({ "statusCode": 200, "body": page.to_string() }).to_string();
         assert!(answer.len() < 6_000_000, "{} bytes", answer.len());
         let letters = page["letters"].as_array().unwrap();

@@ -1,33 +1,33 @@
-//! What a rule does with the letters that it is for.
+//! The acts of rules: redrive, quarantine, notify.
 
 use std::time::Duration;
 
 use contracts::{Patch, TriageAction};
 use event::Timestamp;
 use letters::{Indexed, LetterEvent, Notes as _, Pace, RunId, Runs as _};
-use runtime::Operator;
+use runtime::{AuditSubject, Operator};
 use serde_json::{Value, json};
 
 use super::{Found, Rule};
 use crate::acts::ChangeCounts;
 use crate::audited::Act;
 use crate::function::{Asker, Redrive};
-use crate::planning::Sieve;
+use crate::planning::{PartialPlan, Sieve};
 use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{ActOnRun, Begun, Planned};
 
-/// Who acts, in the audit log and in the ledger of runs.
+/// The operator of rules, in the audit log and in the ledger of runs.
 const TRIAGE: &str = "triage";
 
-/// Runs among which one that a rule began, and that is not over, is looked for.
+/// The number of newest runs among which an unfinished run of a rule is looked for.
 const RUNS: usize = 1_000;
 
-/// What was told, or came to nothing, is not told or tried again for so long.
+/// How long a notification is not repeated, and a redrive that fits no letter is not tried again.
 const QUIET: Duration = Duration::from_secs(60 * 60);
 
 impl<P: Ports> Redrive<P> {
-    /// What was done; `None`: nothing, for now.
+    /// Carries out a rule, and returns what was done; `None` if there was nothing to do for now.
     pub(super) async fn act(
         &self,
         rule: &Rule<'_>,
@@ -44,10 +44,10 @@ impl<P: Ports> Redrive<P> {
             TriageAction::Redrive => self.redrive_by_rule(rule, asker, now).await,
             TriageAction::RedriveWhenClosed => {
                 let dependencies = rule.contract.dependencies();
-                if let Some((open, _)) = self.ports.open_breaker(&dependencies).await {
+                if let Some(open) = self.ports.open_breaker(&dependencies).await {
                     tracing::info!(
                         rule = rule.name(),
-                        breaker = open,
+                        breaker = open.dependency,
                         "a rule waits for a breaker"
                     );
                     return Ok(None);
@@ -59,7 +59,7 @@ impl<P: Ports> Redrive<P> {
         }
     }
 
-    /// Begins a run, as an operator does, unless one of this rule is not over.
+    /// Begins a run as an operator does, unless a run of this rule is not over.
     async fn redrive_by_rule(
         &self,
         rule: &Rule<'_>,
@@ -68,8 +68,7 @@ impl<P: Ports> Redrive<P> {
     ) -> Result<Option<Value>, Problem> {
         let why = rule.name();
         let runs = self.ports.index().runs(RUNS).await?;
-        let is_of_rule = |by: &str, reason: &str| by == TRIAGE && reason == why;
-        if runs.iter().any(|it| is_of_rule(&it.by, &it.why) && !it.run.is_over()) {
+        if runs.iter().any(|it| it.by == TRIAGE && it.why == why && !it.run.is_over()) {
             return Ok(None);
         }
         let none_fits = format!("none fits: {why}");
@@ -79,10 +78,13 @@ impl<P: Ports> Redrive<P> {
         let patch = rule.rule.fix.as_ref().map(Patch::to_json);
         let asked =
             Planned { select: rule.selection(now), to: None, patch, even_if_forgotten: false };
-        let is_first_for = |indexed: &Indexed| rule.is_first_for(indexed);
-        let most = u64::from(rule.rule.most);
-        let sieve = Sieve { includes: &is_first_for, most, leaves_out: true };
-        let (plan, letters, left_out) = self.write_plan_of_some(asked, asker, &sieve).await?;
+        let sieve = Sieve {
+            includes: &|indexed| rule.is_first_for(indexed),
+            most: u64::from(rule.rule.most),
+            leaves_out: true,
+        };
+        let written = self.write_plan_of_some(asked, asker, &sieve).await?;
+        let PartialPlan { id: plan, letters, left_out } = written;
         if left_out > 0 {
             tracing::warn!(
                 rule = why,
@@ -95,21 +97,21 @@ impl<P: Ports> Redrive<P> {
             self.change_control(|control| control.quieten(&none_fits, now, QUIET)).await?;
             return Ok(Some(json!({ "rule": why, "letters": 0, "left_out": left_out })));
         }
-        let begun = Begun { plan, why: why.clone(), pace: Pace::default() };
-        let begun = self.begin(begun, asker).await?;
+        let request = Begun { plan, why: why.clone(), pace: Pace::default() };
+        let begun = self.begin(request, asker).await?;
         self.pause_if_halted(&begun, asker).await?;
         Ok(Some(json!({
             "rule": why, "letters": letters, "left_out": left_out, "run": begun["run"],
         })))
     }
 
-    /// Whoever halted everything just now may not have seen this run.
+    /// Pauses a run if the rules were halted while it was begun, since the halt may not have seen it.
     async fn pause_if_halted(&self, begun: &Value, asker: Asker<'_>) -> Result<(), Problem> {
         let Some(halt) = self.control().await?.halt else { return Ok(()) };
         let run = RunId(begun["run"].as_str().unwrap_or_default().to_owned());
         match self.pause(&ActOnRun { run, why: halt.why }, asker).await {
             Ok(_) => Ok(()),
-            // It is paused already, or over.
+            // The run is already paused, or over.
             Err(problem) if problem.kind == ProblemKind::Illegal => Ok(()),
             Err(problem) => Err(problem),
         }
@@ -124,7 +126,11 @@ impl<P: Ports> Redrive<P> {
     ) -> Result<Option<Value>, Problem> {
         let why = rule.name();
         let selection = json!(rule.selection(now)).to_string();
-        let act = Act { verb: "quarantine", subject: ("letters", &selection), why: &why };
+        let act = Act {
+            verb: "quarantine",
+            subject: AuditSubject { kind: "letters", name: &selection },
+            why: &why,
+        };
         let before = json!({ "letters": found.indexed.len() });
         let intent = self.intend(act, before, asker).await?;
         let outcome = self.quarantine(&found.indexed).await;
@@ -133,7 +139,7 @@ impl<P: Ports> Redrive<P> {
         Ok(Some(done))
     }
 
-    /// What others change meanwhile is left as they have it.
+    /// Quarantines letters. A letter that others change in the meantime stays as they have changed it.
     async fn quarantine(&self, letters: &[Indexed]) -> Result<Value, Problem> {
         let mut counts = ChangeCounts::default();
         self.change_letters(letters, &LetterEvent::Quarantine, &mut counts).await;
@@ -147,7 +153,7 @@ impl<P: Ports> Redrive<P> {
         Ok(json!({ "letters": changed, "left": left }))
     }
 
-    /// A line in the log for each group, once an hour, unless it is muted.
+    /// Writes a line in the log for each group, at most once an hour, unless the group is muted.
     async fn notify_by_rule(
         &self,
         rule: &Rule<'_>,
@@ -155,7 +161,7 @@ impl<P: Ports> Redrive<P> {
         now: Timestamp,
     ) -> Result<Option<Value>, Problem> {
         let notes = self.ports.index().notes().await?;
-        let mut told = Vec::new();
+        let mut notified = Vec::new();
         for (group, letters) in found.groups {
             if notes.iter().any(|note| note.group == group && note.is_muted(now)) {
                 continue;
@@ -170,8 +176,8 @@ impl<P: Ports> Redrive<P> {
                 letters.dead = letters,
                 "a contract's rule tells of dead letters"
             );
-            told.push(json!({ "group": group, "letters": letters }));
+            notified.push(json!({ "group": group, "letters": letters }));
         }
-        Ok((!told.is_empty()).then(|| json!({ "rule": rule.name(), "told": told })))
+        Ok((!notified.is_empty()).then(|| json!({ "rule": rule.name(), "told": notified })))
     }
 }

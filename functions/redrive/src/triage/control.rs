@@ -1,6 +1,7 @@
-//! Halting the rules, and starting them again.
+//! Halts the rules, and starts them again.
 
 use letters::{ControlWritten, Controls as _, TriageControl};
+use runtime::AuditSubject;
 use serde_json::{Value, json};
 
 use crate::audited::Act;
@@ -9,23 +10,27 @@ use crate::ports::Ports;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::{Why, check_reason};
 
-/// How often a write is tried, over what others write meanwhile.
+/// How often a write is tried while others write.
 const TRIES: u32 = 8;
 
+fn not_halted() -> Problem {
+    Problem::new(ProblemKind::Illegal, "the triage is not halted")
+}
+
 impl<P: Ports> Redrive<P> {
-    /// What is kept of triage.
+    /// The stored state of triage.
     pub(crate) async fn control(&self) -> Result<TriageControl, Problem> {
         Ok(self.ports.index().read_control().await?.unwrap_or_default())
     }
 
-    /// From now on no rule does anything. Who has halted it before is left to be told.
+    /// Halts all rules. If they are halted already, the earlier halt stays.
     pub(crate) async fn halt_triage(&self, why: &str, asker: Asker<'_>) -> Result<(), Problem> {
         let now = self.ports.now();
         let by = &asker.operator.arn;
         self.change_control(|control| control.with_halt(by, why, now)).await.map(|_| ())
     }
 
-    /// Lets rules act again. The runs that were paused stay paused.
+    /// Allows rules to act again. Paused runs stay paused.
     pub(crate) async fn start_triage(
         &self,
         asked: &Why,
@@ -33,18 +38,22 @@ impl<P: Ports> Redrive<P> {
     ) -> Result<Value, Problem> {
         let why = check_reason(&asked.why)?;
         let before = self.control().await?;
-        let not_halted = || Problem::new(ProblemKind::Illegal, "the triage is not halted");
         if before.halt.is_none() {
             return Err(not_halted());
         }
-        let act = Act { verb: "start-triage", subject: ("triage", "all"), why };
+        let act = Act {
+            verb: "start-triage",
+            subject: AuditSubject { kind: "triage", name: "all" },
+            why,
+        };
         let intent = self.intend(act, json!({ "halted": before.halt }), asker).await?;
-        let started = self.change_control(TriageControl::started).await;
+        let started = self.change_control(TriageControl::without_halt).await;
         let outcome = started.and_then(|started| started.ok_or_else(not_halted));
         self.conclude(intent, outcome.map(|control| json!({ "halted": control.halt }))).await
     }
 
-    /// Writes what `change` makes of what is kept, over whatever others write meanwhile; `None`: it makes nothing of it.
+    /// Changes the stored state of triage, while others may change it too. Returns the new state; `None` if `change`
+    /// returns none.
     pub(crate) async fn change_control(
         &self,
         change: impl Fn(&TriageControl) -> Option<TriageControl>,

@@ -1,4 +1,4 @@
-//! The stage under its batch loop, over the store in memory.
+//! The stage in its batch loop, with a store in memory.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use aws::{Accumulate, Insert};
 const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// What a flight needs to be in both of its dataset's tables.
+/// A flight with the members that both tables of its dataset need.
 const FLIGHT: &str = r#"{"flight":1545,"carrier":"UA","distance":1400,"dep_delay":null}"#;
 
-/// One environment: its stage lives from invocation to invocation.
+/// One execution environment, whose stage stays from invocation to invocation.
 struct Rig {
     batches: Batches<TransactionalStage<TableSinks, MemoryStore<TableEffect>>, MemoryQueue>,
     store: MemoryStore<TableEffect>,
@@ -37,7 +37,7 @@ impl Rig {
         let queue = MemoryQueue::default();
         let tables = Tables::parse(r#"{"records":"r","totals":"t"}"#).unwrap();
         let contracts = testkit::contracts();
-        let sinks = TableSinks::new(&contracts, tables).unwrap();
+        let sinks = TableSinks(tables);
         let batches = Batches {
             stage: TransactionalStage::new(contracts, sinks, store.clone()),
             dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
@@ -51,13 +51,13 @@ impl Rig {
         self.batches.run(records, &self.clock.deadline_in(Duration::from_secs(30))).await
     }
 
-    /// The rows of records, in the order in which they were written.
+    /// The rows of the table `records`, in the order in which they were written.
     fn rows(&self) -> Vec<Insert> {
         let effects = self.store.effects().into_iter();
         effects.filter_map(inserted).collect()
     }
 
-    /// How many flights the totals of this airline and day count.
+    /// The number of flights in the totals of this airline and day.
     fn counted(&self, key: &str) -> Option<Decimal> {
         match &self.store.rows().get(&format!("t#flights#{key}"))? {
             TableEffect::Accumulate(Accumulate { sums, .. }) => sums.get("flights").copied(),
@@ -65,7 +65,7 @@ impl Rig {
         }
     }
 
-    /// The dead letters' codes and reasons.
+    /// The code and the reason of each dead letter.
     fn letters(&self) -> Vec<(Code, String)> {
         let read = |message: &runtime::Outgoing| {
             let letter = DeadLetter::read(&message.attributes).unwrap();
@@ -143,7 +143,7 @@ async fn each_sink_of_the_dataset_is_written_once_in_one_call() {
     assert_eq!((calls[0].changes.len(), calls[0].effects.len()), (10, 11));
     assert!(calls[0].changes.iter().all(|change| change.id.sink == "totals"));
     assert_eq!((rig.rows().len(), rig.counted("[\"UA\"]#2013-01-01")), (10, number(10)));
-    // In an environment that has not seen them, they cost a call, and then nothing.
+    // An environment that has not seen these keys makes one call, and finds that they are written.
     let other = Rig::on(rig.store.clone());
     assert!(other.run(batch()).await.failures.is_empty());
     assert_eq!((other.store.calls().len(), other.counted("[\"UA\"]#2013-01-01")), (2, number(10)));
@@ -198,7 +198,7 @@ async fn a_row_is_its_own_dedupe_record_and_is_remembered_as_long_as_it_is_there
     assert_eq!(rig.letters()[0].0, Code::Conflict);
 }
 
-/// One redrive after another keeps an event, and not its key.
+/// After repeated redrives, an event may arrive when its key is no longer remembered.
 #[tokio::test]
 async fn what_may_be_forgotten_is_written_no_more() {
     let rig = Rig::default();
@@ -243,7 +243,7 @@ async fn what_no_item_can_be_is_a_dead_letter_and_the_others_are_written() {
         message("m3", envelope("k3", "p", &large)),
         Record { receive_count: 5, ..message("m4", other.clone()) },
         event("m5", "k5", "p"),
-        // As long as this may be the older of two deployments, it is not judged.
+        // Its dataset may be in a newer deployment, so the event stays in the queue until its last receive.
         message("m6", other),
     ];
     let returned = rig.run(batch).await.failures;
@@ -280,7 +280,7 @@ async fn a_lost_answer_returns_the_batch_and_its_redelivery_is_duplicates() {
     assert!(rig.letters().is_empty());
 }
 
-/// Each sample goes through what Lambda would call.
+/// Each sample is run as Lambda would invoke the function.
 #[tokio::test]
 async fn the_samples_are_written() {
     for path in testkit::samples_of("sink") {
@@ -302,7 +302,7 @@ async fn the_samples_are_written() {
     }
 }
 
-/// The key is the one that ingest makes of the payload.
+/// Checks that ingest makes this very key of the payload.
 fn check_key(record: &Record) {
     let envelope = Envelope::from_json(&record.body).unwrap();
     let payload = Payload::parse(envelope.data.get().as_bytes()).unwrap();
@@ -311,7 +311,8 @@ fn check_key(record: &Record) {
     assert_eq!(envelope.idempotencykey, accepted.key);
 }
 
-/// A copy of the message may be written until then, whatever the contract says by now.
+/// A copy of the message may be sent until the time that the message has, even if the contract has a shorter one by
+/// now.
 #[tokio::test]
 async fn what_is_written_is_remembered_for_as_long_as_its_message_says() {
     for (days, expected_days) in [(60, 60), (7, 30)] {
@@ -321,7 +322,7 @@ async fn what_is_written_is_remembered_for_as_long_as_its_message_says() {
         let until = Some(now.plus(DAY * days));
         Redriven { run: "r".to_owned(), remembered_until: until }.write(&mut record.attributes);
         assert!(rig.run(vec![record]).await.failures.is_empty());
-        // That of the totals: a row that is its own record stays.
+        // The earliest is that of the totals' record, since a row that is its own record stays.
         let records = rig.store.records();
         let expires_at = records.values().map(dedupe::DedupeRecord::expires_at).min();
         assert_eq!(expires_at, Some(now.plus(DAY * expected_days)), "{days}");

@@ -24,12 +24,12 @@ sinks:
     Contract::parse(&yaml, &BTreeMap::from([("v1.schema.json".to_owned(), schema)])).unwrap()
 }
 
-/// 2026-01-01T00:00:00Z, and as many days later.
+/// The time this many days after 2026-01-01T00:00:00Z.
 fn day(days: u32) -> Timestamp {
     Timestamp::from_unix_ms(1_767_225_600_000).plus(DAY * days)
 }
 
-/// What becomes of an event of the first day, written on the tenth.
+/// The effect of an event of the first day that is written on the tenth.
 fn try_effect(sink: &str, data: &str) -> Result<TableEffect, Failure> {
     let rest = json!({
         "specversion": "1.0", "id": "e1", "source": "s", "type": "t", "time": day(0),
@@ -184,7 +184,7 @@ fn totals_are_of_their_key_and_window_and_exact() {
     assert_eq!(found.labels["window"], AttributeValue::S("2026-01".to_owned()));
     let key = vec![AttributeValue::S("NY".to_owned())];
     assert_eq!(found.labels["key"], AttributeValue::L(key));
-    // Two days after the month's end, whatever the day of the event.
+    // The row expires two days after the end of the month, whichever day the event is of.
     assert_eq!(seconds(&found.labels), Some(day(33).unix_ms() / 1_000));
     for nothing in [r#"{"shop":"NY"}"#, r#"{"shop":"NY","total":null,"items":{}}"#] {
         assert_eq!(accumulate(nothing).sums["spent"], Decimal::ZERO, "{nothing}");

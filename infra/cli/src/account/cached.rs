@@ -1,6 +1,7 @@
 //! Caches credentials until they are about to expire.
 //!
-//! A run signs for several services, and each would ask by itself: a credential process may ask a person each time.
+//! A run signs for several services, each of which would request credentials separately. A
+//! credential process may ask a person each time.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use aws_credential_types::provider::{ProvideCredentials, Result, future};
 use runtime::{Clock as _, SystemClock};
 use tokio::sync::Mutex;
 
-/// No request takes longer to be signed and received.
+/// Credentials that expire sooner are not used. No request takes longer to be signed and received.
 const LEAST_LEFT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]

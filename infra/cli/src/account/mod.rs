@@ -1,8 +1,9 @@
 //! Credentials and region for AWS: those of the profile and SSO session that the AWS CLI would use.
 //!
-//! In its order: `--profile` comes before the credentials of the environment, these before `AWS_PROFILE` and the
-//! profile `default`; `--region` before `AWS_REGION`, `AWS_DEFAULT_REGION` and the profile's. What a machine of AWS's
-//! tells of itself is asked only where a profile says so (`credential_source`).
+//! The order is that of the AWS CLI. `--profile` takes precedence over the credentials of the
+//! environment, and these over `AWS_PROFILE` and the profile `default`. `--region` takes precedence
+//! over `AWS_REGION`, `AWS_DEFAULT_REGION` and the region of the profile. The metadata of an AWS
+//! machine is used only if a profile says so (`credential_source`).
 //! <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html>
 
 mod cached;

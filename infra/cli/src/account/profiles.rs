@@ -15,32 +15,32 @@ use super::variable;
 use crate::failure::Failure;
 
 const DEFAULT: &str = "default";
-/// The variable that has a file's path, and where it is else, below the home folder:
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>
+/// The variable that has a file's path, and the default path below the home folder:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>.
 const FILES: [(EnvConfigFileKind, &str, &str); 2] = [
     (EnvConfigFileKind::Config, "AWS_CONFIG_FILE", ".aws/config"),
     (EnvConfigFileKind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
 ];
-/// Profiles that refer to each other, at most.
+/// The most profiles of a chain in which each refers to the next.
 const LONGEST_CHAIN: usize = 16;
 
 /// All profiles, and which of them is meant.
 #[derive(Debug)]
 pub(super) struct Profiles {
     name: String,
-    /// As they were looked for, there or not.
+    /// The paths of the files, which need not exist.
     paths: Vec<PathBuf>,
     files: EnvConfigFiles,
     set: ProfileSet,
 }
 
 impl Profiles {
-    /// Reads the files. A profile that was named is there.
+    /// Reads the files. A profile that was named has to exist.
     pub(super) async fn read(given: Option<&str>, lookup: &dyn Lookup) -> Result<Self, Failure> {
         let named = given.map(str::to_owned).or_else(|| variable(lookup, "AWS_PROFILE"));
         let is_named = named.is_some();
         let name = named.unwrap_or_else(|| DEFAULT.to_owned());
-        // Without any file the builder would panic.
+        // The builder panics without any file.
         let empty = EnvConfigFiles::builder();
         let mut files = empty.with_contents(EnvConfigFileKind::Config, String::new());
         let mut paths = Vec::new();
@@ -102,7 +102,7 @@ impl Profiles {
             .build()
     }
 
-    /// What to say when the profile is there, and its credentials are not.
+    /// The failure if the profile exists and its credentials cannot be found.
     pub(super) fn no_credentials(&self) -> Failure {
         let name = &self.name;
         let failure = Failure::new(format!("profile `{name}` gives no credentials"));
@@ -114,7 +114,7 @@ impl Profiles {
         ))
     }
 
-    /// Whether it, or the profile that its role is assumed with, signs in with SSO.
+    /// Whether the profile, or the one with which its role is assumed, signs in with SSO.
     fn uses_sso(&self) -> bool {
         let mut profile = self.set.get_profile(&self.name);
         for _ in 0..LONGEST_CHAIN {
@@ -133,7 +133,7 @@ fn has(profile: &Profile, key: &str) -> bool {
     profile.get(key).is_some()
 }
 
-/// `~` is the home folder, as the AWS CLI has it.
+/// `~` is the home folder, as in the AWS CLI.
 fn path(name: &str, usual: &str, lookup: &dyn Lookup) -> Option<PathBuf> {
     let home = variable(lookup, "HOME").map(PathBuf::from);
     match variable(lookup, name) {

@@ -1,4 +1,4 @@
-//! Profile files as people have them, and what the AWS CLI would make of them.
+//! Reads realistic profile files, and expects what the AWS CLI would use.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const ASSUMED: &str = r"<AssumeRoleResponse><AssumeRoleResult><Credentials>
   <SessionToken>token</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration>
 </Credentials></AssumeRoleResult></AssumeRoleResponse>";
 
-/// STS, on no network.
+/// STS without a network.
 #[derive(Clone, Debug, Default)]
 struct Sts {
     /// The bodies of all requests.
@@ -63,8 +63,8 @@ fn profile(name: &str) -> Pipeline {
     Pipeline { profile: Some(name.to_owned()), ..Pipeline::default() }
 }
 
-/// The access key, and the region.
-async fn told(pipeline: &Pipeline, variables: &[(&str, &str)]) -> [String; 2] {
+/// The access key and the region.
+async fn key_and_region(pipeline: &Pipeline, variables: &[(&str, &str)]) -> [String; 2] {
     let account = found(pipeline, variables, &Sts::default()).await.unwrap();
     let credentials = account.credentials.provide_credentials().await.unwrap();
     [credentials.access_key_id().to_owned(), account.region.to_string()]
@@ -80,7 +80,7 @@ const ENVIRONMENT: [(&str, &str); 3] = [
     ("AWS_REGION", "us-east-1"),
 ];
 
-/// What is said, in which environment, and the key and the region that come of it.
+/// The options, the environment, and the expected access key and region.
 type Case<'a> = (Pipeline, &'a [(&'a str, &'a str)], [&'a str; 2]);
 
 #[tokio::test]
@@ -100,13 +100,17 @@ async fn whose_credentials_and_which_region_follow_the_aws_cli() {
         (region(profile("plain")), &[], ["PLAIN", "eu-west-3"]),
     ];
     for (pipeline, variables, expected) in cases {
-        assert_eq!(told(&pipeline, variables).await, expected, "{pipeline:?} {variables:?}");
+        assert_eq!(
+            key_and_region(&pipeline, variables).await,
+            expected,
+            "{pipeline:?} {variables:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_process_that_gives_credentials_is_run() {
-    assert_eq!(told(&profile("process"), &[]).await, ["PROCESS", "eu-west-1"]);
+    assert_eq!(key_and_region(&profile("process"), &[]).await, ["PROCESS", "eu-west-1"]);
 }
 
 #[tokio::test]
@@ -149,7 +153,7 @@ async fn a_region_that_is_not_known_is_told_with_how_to_give_it() {
     assert!(text.contains("--region") && text.contains("AWS_REGION"), "{text}");
 }
 
-/// The home folder of whoever runs this has no such session.
+/// The home folder of the person who runs the tests has no such session.
 #[tokio::test]
 async fn who_is_not_signed_in_is_told_how_to_sign_in() {
     for name in ["signed-out", "legacy-signed-out", "assumed-signed-out"] {

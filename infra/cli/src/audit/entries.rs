@@ -1,4 +1,4 @@
-//! Entries of the audit log, put together to acts: an intent, and the outcome beside it.
+//! Combines the entries of the audit log into acts: an intent, and its outcome.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::args::Audit;
 
-/// The kinds of things that something is done to, as entries name them.
+/// The members of entries that name what was changed.
 const KINDS: [&str; 5] = ["breaker", "run", "runs", "letters", "letter"];
-/// Acts that are written down and change nothing: they have no outcome.
+/// Acts that change nothing and therefore have no outcome.
 const NOTES: [&str; 3] = ["ended", "show-revealed", "export-revealed"];
 
-/// Which entries are meant.
+/// Which entries to show.
 pub(super) struct Wanted<'a> {
     since: Option<Timestamp>,
     act: Option<&'a str>,
@@ -28,7 +28,8 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The two entries of an act have its time, its verb and its subject in common: both are meant, or neither.
+    /// Whether an entry is shown. The time, the verb and the subject are the same in both entries
+    /// of an act, so that both are shown or neither.
     pub(super) fn includes(&self, entry: &Value) -> bool {
         let at = entry["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
         self.since.is_none_or(|since| at.is_none_or(|at| since <= at))
@@ -39,12 +40,12 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// What was done to, as its kind and its name.
+/// What was changed: its kind and its name.
 pub(super) fn subject(entry: &Value) -> Option<(&'static str, &str)> {
     KINDS.into_iter().find_map(|kind| Some((kind, entry[kind].as_str()?)))
 }
 
-/// One act, as far as it was written down.
+/// One act: its intent, its outcome, or both.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Act<'a> {
     intent: Option<&'a Value>,
@@ -56,16 +57,16 @@ pub(super) struct Act<'a> {
 pub(super) enum Outcome {
     Done,
     NotDone,
-    /// Nobody knows, as the outcome says.
+    /// The outcome says that it is not known.
     Unknown,
-    /// No outcome was written down: it may have been done.
+    /// There is no outcome. The act may have been done.
     Missing,
-    /// There is none to be expected.
+    /// An act that has no outcome.
     Noted,
 }
 
 impl<'a> Act<'a> {
-    /// What both entries say; the intent, where there are both.
+    /// The intent, or the outcome if there is no intent.
     pub(super) fn entry(&self) -> &'a Value {
         self.intent.or(self.outcome).unwrap_or(&Value::Null)
     }
@@ -111,11 +112,12 @@ mod tests {
     fn an_entry_is_chosen_by_time_act_and_subject() {
         let entry =
             json!({ "at": "2026-11-29T03:00:00.000Z", "act": "pause", "run": "20261129T02-abc" });
-        let since = |text: &str| Some(text.parse().unwrap());
+        let before = "2026-11-29T02:00:00Z".parse().unwrap();
+        let after = "2026-11-29T04:00:00Z".parse().unwrap();
         for (since, act, subject, expected) in [
             (None, None, None, true),
-            (since("2026-11-29T02:00:00Z"), None, None, true),
-            (since("2026-11-29T04:00:00Z"), None, None, false),
+            (Some(before), None, None, true),
+            (Some(after), None, None, false),
             (None, Some("pause"), None, true),
             (None, Some("resume"), None, false),
             (None, None, Some("T02-a"), true),

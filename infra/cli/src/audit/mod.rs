@@ -24,7 +24,7 @@ use crate::output::members::{members, text};
 use crate::output::page::Page;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// A day is a listing of its own.
+/// The most days that are read, because each day is a request of its own.
 const MOST_DAYS: usize = 31;
 
 pub(crate) async fn run(
@@ -61,7 +61,7 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The days that are to be looked at, the earliest first.
+/// The days to read, the earliest first.
 fn days(args: &Audit, now: Timestamp) -> Result<Vec<String>, Failure> {
     if let Some(day) = &args.day {
         return Ok(vec![day.clone()]);

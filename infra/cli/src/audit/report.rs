@@ -10,7 +10,7 @@ use crate::output::page::Page;
 use crate::output::table::{Cell, Column, Table};
 use crate::output::text::{operator_name, pluralize, truncate};
 
-/// A line for each act, and why it was done.
+/// One line for each act, and its reason.
 pub(super) fn acts(page: &Page, days: &[String], entries: &[Value]) -> String {
     let acts = acts_of(entries);
     let span = match days {
@@ -87,7 +87,7 @@ fn table(acts: &[Act<'_>], has_days: bool, is_wide: bool) -> Table {
     table
 }
 
-/// `03:15:00`, after its day where there are several.
+/// `03:15:00`, with the day before it if there are several.
 fn time(at: &str, has_days: bool) -> String {
     let Some((day, time)) = at.split_once('T') else { return at.to_owned() };
     let time: String = time.chars().take(8).collect();
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn intent_and_outcome_are_one_act_and_what_has_no_outcome_is_shown() {
         let days = ["2026-11-29".to_owned()];
-        let told = acts(&Page::plain(80), &days, &entries());
+        let report = acts(&Page::plain(80), &days, &entries());
         let expected = "\
 time      who              act            outcome     subject
 03:15:00  ada@example.com  redrive        done        run 20261129T031500Z-6f6a…
@@ -158,13 +158,13 @@ time      who              act            outcome     subject
 5 acts on 2026-11-29 (UTC)
   next           what has no known outcome may have been done: `sluicegate dlq
                  history`, `dlq list` and `breaker list` tell how it is now";
-        assert_eq!(told, expected);
+        assert_eq!(report, expected);
         let wide = acts(&Page::plain(160), &days, &entries());
         assert!(wide.lines().all(|line| line.chars().count() <= 160), "{wide}");
         assert!(wide.contains("run 20261129T031500Z-6f6a8f  the contract is mended"), "{wide}");
         let two_days = ["2026-11-28".to_owned(), "2026-11-29".to_owned()];
-        let told = acts(&Page::plain(80), &two_days, &entries());
-        assert!(told.contains("\n2026-11-29 03:15:00  ada@example.com"), "{told}");
+        let report = acts(&Page::plain(80), &two_days, &entries());
+        assert!(report.contains("\n2026-11-29 03:15:00  ada@example.com"), "{report}");
         assert!(acts(&Page::plain(80), &days, &[]).contains("nothing"));
     }
 
@@ -172,12 +172,12 @@ time      who              act            outcome     subject
     fn colours_are_beside_the_columns() {
         let days = ["2026-11-29".to_owned()];
         let page = Page { is_coloured: true, ..Page::plain(80) };
-        let mut told = acts(&page, &days, &entries());
-        assert!(told.contains("\x1b[1;31mno outcome\x1b[0m"), "{told}");
+        let mut report = acts(&page, &days, &entries());
+        assert!(report.contains("\x1b[1;31mno outcome\x1b[0m"), "{report}");
         for colour in ["\x1b[1;31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"] {
-            told = told.replace(colour, "");
+            report = report.replace(colour, "");
         }
-        assert_eq!(told, acts(&Page::plain(80), &days, &entries()));
+        assert_eq!(report, acts(&Page::plain(80), &days, &entries()));
     }
 
     #[test]

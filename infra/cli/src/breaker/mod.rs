@@ -17,7 +17,7 @@ use crate::operators::{NoAnswer, OperatorsFunction, OperatorsTarget};
 use crate::options::Format;
 use crate::output::Output;
 
-/// How long a change lasts by default: long enough to look into the problem, and not until next week.
+/// How long a change lasts by default. That is long enough to look into a problem.
 const USUAL_TIME: Duration = Duration::from_secs(3_600);
 
 pub(crate) async fn run(
@@ -101,7 +101,7 @@ fn print_answer(
     }
 }
 
-/// What to do about a refusal, by what was refused.
+/// The failure for a refusal, with what to do about it.
 fn failure(what: &str, error: NoAnswer) -> Failure {
     let refusal = match error {
         NoAnswer::Failed(failure) => return failure,

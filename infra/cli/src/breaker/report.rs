@@ -1,4 +1,4 @@
-//! Breakers as a person reads them: within 80 columns, and wider where there is more to read.
+//! Reports on breakers for people: 80 columns wide, or wider on a wide terminal.
 
 mod show;
 
@@ -19,11 +19,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(width: usize, asked: Color) -> Self {
-        Self { width, is_coloured: is_coloured(asked, stdout().is_terminal(), &Process) }
+    pub(super) fn new(width: usize, choice: Color) -> Self {
+        Self { width, is_coloured: is_coloured(choice, stdout().is_terminal(), &Process) }
     }
 
-    /// A state, in the colour of how bad it is.
+    /// A state in the colour of its severity.
     pub(super) fn state(&self, state: &str, text: &str) -> String {
         let colour = match state {
             "open" | "forced-open" => RED,
@@ -36,7 +36,7 @@ impl Report {
         }
     }
 
-    /// A line for each breaker, and what is parked.
+    /// One line for each breaker, and what is parked.
     pub(super) fn list(&self, answer: &Value) -> String {
         let breakers = answer["breakers"].as_array().map(Vec::as_slice).unwrap_or_default();
         if breakers.is_empty() {
@@ -72,12 +72,12 @@ impl Report {
         lines.join("\n")
     }
 
-    /// All of one.
+    /// Everything about one breaker.
     pub(super) fn show(&self, answer: &Value) -> String {
         show::text(self, answer)
     }
 
-    /// What an act has changed.
+    /// What a change has done.
     pub(super) fn done(&self, answer: &Value) -> String {
         let times = Times::of(answer);
         let breaker = &answer["breaker"];
@@ -110,12 +110,12 @@ impl Report {
         lines.join("\n")
     }
 
-    pub(super) fn line(&self, label: &str, said: &str) -> Vec<String> {
-        label_lines(label, said, self.width)
+    pub(super) fn line(&self, label: &str, text: &str) -> Vec<String> {
+        label_lines(label, text, self.width)
     }
 }
 
-/// The width of the widest cell of a column, or of its head.
+/// The width of the widest cell of a column, or of its heading.
 fn column_width<'a>(head: &str, cells: impl Iterator<Item = &'a String>) -> usize {
     cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(head.len())
 }
@@ -145,7 +145,7 @@ pub(super) fn string(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// In a few words.
+/// The reason of a state, in a few words.
 fn why(breaker: &Value) -> String {
     if breaker["forced"].is_object() {
         return string(&breaker["forced"]["why"]).to_owned();
@@ -157,7 +157,7 @@ fn why(breaker: &Value) -> String {
     }
 }
 
-/// A cause, in words.
+/// The words for a cause.
 pub(super) fn cause(cause: &Value) -> Option<&'static str> {
     Some(match cause.as_str()? {
         "failure-rate" => "too many calls failed",

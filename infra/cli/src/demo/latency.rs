@@ -2,7 +2,7 @@
 
 use verify::{Instant, Json};
 
-/// Of a set of durations, in milliseconds.
+/// Percentiles of durations, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Latency {
     pub(super) p50_ms: u64,
@@ -11,7 +11,8 @@ pub(super) struct Latency {
 }
 
 impl Latency {
-    /// By nearest rank: each is a duration that occurred. None of none.
+    /// Percentiles by nearest rank, each of which is one of the durations. `None` without
+    /// durations.
     pub(super) fn of(mut durations_ms: Vec<u64>) -> Option<Self> {
         durations_ms.sort_unstable();
         let max_ms = *durations_ms.last()?;
@@ -23,13 +24,13 @@ impl Latency {
     }
 }
 
-/// The percentile of sorted durations by nearest rank; `None` of none.
+/// The percentile of sorted durations by nearest rank. `None` without durations.
 fn percentile(sorted_ms: &[u64], percent: usize) -> Option<u64> {
     let rank = (sorted_ms.len() * percent).div_ceil(100).max(1);
     sorted_ms.get(rank - 1).copied()
 }
 
-/// From a row's `ingest_time` to its `written_at`, in milliseconds.
+/// The time from a row's `ingest_time` to its `written_at`, in milliseconds.
 pub(super) fn duration_ms(row: &Json) -> Option<u64> {
     instant(row, "written_at")?.ms_since(instant(row, "ingest_time")?)
 }
@@ -59,11 +60,11 @@ mod tests {
 
     #[test]
     fn a_duration_needs_both_times() {
-        let duration = |row: &str| duration_ms(&Json::parse(row).unwrap());
         let row =
             r#"{"ingest_time":"2026-01-01T00:00:00.250Z","written_at":"2026-01-01T00:00:01.5Z"}"#;
-        assert_eq!(duration(row), Some(1_250));
-        assert_eq!(duration(&row.replace("2026-01-01T00:00:01.5Z", "soon")), None);
-        assert_eq!(duration("{}"), None);
+        let without_time = row.replace("2026-01-01T00:00:01.5Z", "soon");
+        for (row, expected) in [(row, Some(1_250)), (&without_time, None), ("{}", None)] {
+            assert_eq!(duration_ms(&Json::parse(row).unwrap()), expected, "{row}");
+        }
     }
 }

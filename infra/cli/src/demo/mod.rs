@@ -1,7 +1,7 @@
 //! `sluicegate demo`: sends events through the deployed functions and proves what happened to each.
 //!
-//! The proof trusts no function: the `verify` crate reads the file and the contract by itself, and holds
-//! tables, lake, services and dead letters to them.
+//! The proof trusts no function: the `verify` crate reads the file and the contract itself, and
+//! compares tables, lake, services and dead letters with them.
 
 pub(crate) mod args;
 mod latency;
@@ -33,10 +33,10 @@ use crate::output::text::pluralize;
 use crate::startup::{self, StartOptions};
 use crate::verification::{Task, observe, read_task, redrive, send};
 
-/// Between two looks at the queues.
+/// The time between two looks at the queues.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Runs the demo: 0 if every promise was kept, 1 if not.
+/// Runs the demo. The exit status is 0 if every promise was kept, and 1 otherwise.
 pub(crate) async fn run(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Failure> {
     tokio::select! {
         code = demo(root, args, output) => code,
@@ -82,7 +82,7 @@ async fn demo(root: &Path, args: &Demo, output: &Output) -> Result<ExitCode, Fai
     Ok(ExitCode::from(u8::from(!report.is_kept())))
 }
 
-/// Sends everything, waits until nothing is left to do, and judges what came of it.
+/// Sends everything, waits until no work is left, and judges the result.
 async fn work(
     emulation: &Emulation,
     weather: &Weather,
@@ -107,7 +107,7 @@ async fn work(
     }
     let mut is_settled = settled.is_ok();
     let mut redriven = 0;
-    // What a storm has left is no fault of the events: it is brought back once the storm is over.
+    // Letters of a storm are not the fault of their events. They are redriven after the storm.
     if args.faults.is_any() && is_settled {
         emulation.adversary().clear();
         let back = redrive::redrive(emulation, args.timeout()).await?;
@@ -122,7 +122,7 @@ async fn work(
     Ok(Report::of(emulation, log, run))
 }
 
-/// Shows how far it is.
+/// Shows the progress.
 struct Watch<'a> {
     emulation: &'a Emulation,
     log: &'a StageLog,
@@ -131,7 +131,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Until nothing is left to do.
+    /// Waits until no work is left.
     async fn until_settled(
         &self,
         patience: Duration,

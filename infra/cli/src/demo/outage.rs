@@ -15,17 +15,18 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::text::group_digits;
 
-/// Events come in evenly over so long.
+/// The time over which events are sent evenly.
 pub(super) const FEED: Duration = Duration::from_secs(30);
-/// When the service goes, and for how long.
+/// When the service becomes unavailable.
 const GOES_AT: Duration = Duration::from_secs(8);
 const AWAY_FOR: Duration = Duration::from_secs(12);
-/// Between two lines.
+/// The time between two lines.
 const TICK: Duration = Duration::from_secs(2);
-/// By then nobody watches any more.
+/// The longest time that the demo watches.
 const LONGEST: Duration = Duration::from_secs(180);
 
-/// Lets it happen, until the last event is written and the service is back.
+/// Makes the service unavailable and prints lines, until the last event is written and the
+/// service is available again.
 pub(super) async fn watch(
     emulation: &Emulation,
     log: &StageLog,
@@ -76,7 +77,7 @@ fn go_away(emulation: &Emulation) {
     emulation.adversary().add(&Plan { seed: 0, rules: vec![away] });
 }
 
-/// What can be seen at once.
+/// The numbers of one line.
 struct Moment {
     breaker: String,
     calls_a_second: u64,
@@ -126,7 +127,7 @@ fn count(count: usize) -> String {
     group_digits(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
-/// As the table of breakers has it; a breaker that was never written of is closed.
+/// The state in the table of breakers. A breaker without a record is closed.
 fn breaker_state(emulation: &Emulation) -> String {
     let table = emulation.stack().tables.iter().find(|table| table.logical_id == "BreakersTable");
     let items = table.and_then(|table| emulation.dynamodb().scan_all(&table.name).ok());

@@ -6,8 +6,8 @@ use emulation::idle::Progress;
 
 use crate::output::text::group_digits;
 
-/// `12.0 s  1,240 of 2,000 written  Inbox 12+40`: each queue with what is visible and what is in
-/// flight; queues that are empty are left out.
+/// `12.0 s  1,240 of 2,000 written  Inbox 12+40`: each queue that is not empty, with its visible
+/// and its in-flight messages.
 pub(super) fn line(progress: &Progress, written: u64, events: usize, elapsed: Duration) -> String {
     let events = group_digits(u64::try_from(events).unwrap_or(u64::MAX));
     let seconds = elapsed.as_secs_f64();
@@ -29,18 +29,23 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_line_tells_how_far_it_is_and_where_the_rest_is() {
-        let queue = |name: &str, visible, in_flight| QueueProgress {
+    fn queue(name: &str, depth: Depth) -> QueueProgress {
+        QueueProgress {
             logical_id: name.to_owned(),
             name: name.to_owned(),
             is_consumed: true,
-            depth: Depth { visible, in_flight, delayed: 1 - in_flight.min(1) },
-        };
-        let mut empty = queue("SinkQueue", 0, 0);
-        empty.depth = Depth::default();
+            depth,
+        }
+    }
+
+    #[test]
+    fn a_line_tells_how_far_it_is_and_where_the_rest_is() {
         let progress = Progress {
-            queues: vec![queue("Inbox", 12, 40), empty, queue("Dead", 2, 0)],
+            queues: vec![
+                queue("Inbox", Depth { visible: 12, in_flight: 40, delayed: 0 }),
+                queue("SinkQueue", Depth::default()),
+                queue("Dead", Depth { visible: 2, in_flight: 0, delayed: 1 }),
+            ],
             mappings: Vec::new(),
             lambda_is_idle: false,
         };

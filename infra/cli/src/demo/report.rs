@@ -13,31 +13,32 @@ use verify::letters::Fault;
 use super::latency::{Latency, duration_ms};
 use super::stages::{Stage, StageLog};
 
-/// The order in which events pass the stages; any other comes after them.
+/// The order of the first stages. Any other stage comes after them.
 const STAGES: [&str; 2] = ["ingest", "enrich"];
 
 /// The result of a demo.
 pub(super) struct Report {
     pub(super) dataset: String,
-    /// Whether everything came to rest in time.
+    /// Whether all work was done in time.
     pub(super) is_settled: bool,
     pub(super) verdict: Verdict,
-    /// How many letters were sent back after a storm.
+    /// How many letters were redriven after a storm.
     pub(super) redriven: u64,
     /// The functions that could not start, and why.
     pub(super) not_started: BTreeMap<String, String>,
     pub(super) stages: Vec<StageReport>,
     pub(super) latency: Option<Latency>,
-    /// By stage, then by `service.Operation`: the functions' own calls.
+    /// The calls of functions, by stage and then by `service.Operation`.
     pub(super) calls: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Batches that event source mappings handed to functions: AWS polls and deletes for each.
+    /// The batches that event source mappings handed to functions. AWS polls and deletes for
+    /// each.
     pub(super) batches: u64,
     /// A few rows.
     pub(super) samples: Vec<Json>,
     pub(super) elapsed: Duration,
 }
 
-/// One stage: what its functions said, and its dead letters by their reasons.
+/// One stage: the counts that its functions logged, and its dead letters by code.
 pub(super) struct StageReport {
     pub(super) name: String,
     pub(super) counts: Stage,
@@ -50,7 +51,7 @@ impl StageReport {
     }
 }
 
-/// What is judged, and how it went otherwise.
+/// What the report is made of, besides the verdict.
 pub(super) struct Run<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) verdict: Verdict,
@@ -84,7 +85,7 @@ impl Report {
         self.is_settled && self.verdict.is_kept()
     }
 
-    /// Calls of AWS operations by functions, for each event of the input.
+    /// The calls of AWS operations by functions, divided by the events of the input.
     pub(super) fn calls_per_event(&self) -> f64 {
         let calls: u64 = self.calls.values().flat_map(BTreeMap::values).sum();
         ratio(calls, self.verdict.events)
@@ -97,7 +98,7 @@ impl Report {
         });
         let mut stages = Map::new();
         for stage in &self.stages {
-            let told = json!({
+            let counts = json!({
                 "in": stage.counts.events_in,
                 "out": stage.counts.events_out,
                 "duplicates": stage.counts.duplicates,
@@ -107,7 +108,7 @@ impl Report {
                 "reasons": stage.reasons,
                 "invocations": stage.counts.invocations,
             });
-            stages.insert(stage.name.clone(), told);
+            stages.insert(stage.name.clone(), counts);
         }
         json!({
             "dataset": self.dataset,
@@ -141,7 +142,7 @@ impl Report {
         })
     }
 
-    /// Of all stages together: dead letters by code.
+    /// The dead letters of all stages, by code.
     fn reasons(&self) -> BTreeMap<&str, u64> {
         let mut reasons = BTreeMap::new();
         for group in &self.verdict.letters {
@@ -229,7 +230,7 @@ fn calls(emulation: &Emulation) -> BTreeMap<String, BTreeMap<String, u64>> {
     calls
 }
 
-/// Three of the rows, from all over the table.
+/// Three rows from different parts of the table.
 fn samples(rows: &[&Json]) -> Vec<Json> {
     let step = (rows.len() / 3).max(1);
     rows.iter().step_by(step).take(3).map(|row| (*row).clone()).collect()
@@ -239,7 +240,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// To three decimals.
+/// Rounds to three decimals.
 fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }

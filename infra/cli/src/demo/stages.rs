@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::logs;
 
-/// Of the lines that are kept to explain a failure.
+/// How many lines are kept to explain a failure.
 const KEPT_LINES: usize = 12;
 
 /// Counts of one stage.
@@ -19,7 +19,7 @@ pub(super) struct Stage {
     pub(super) events_out: u64,
     pub(super) duplicates: u64,
     pub(super) retried: u64,
-    /// Events that went on without an enricher's answer, by the stage's count: one that is tried again counts again.
+    /// Events that continued without an enricher's answer. An event that is retried counts again.
     pub(super) degraded: u64,
 }
 
@@ -33,11 +33,12 @@ pub(super) struct StageLog {
 struct State {
     stages: BTreeMap<String, Stage>,
     notable: VecDeque<String>,
-    /// By function: the last that it said before an invocation, if that was no mere log line.
+    /// Why a function could not start: the last error, or line that is not a log line, outside of
+    /// invocations.
     not_started: BTreeMap<String, String>,
 }
 
-/// What a function says that cannot start.
+/// The message of a function that cannot start.
 const CANNOT_START: &str = "the function cannot start";
 
 impl LogSink for StageLog {
@@ -58,7 +59,7 @@ impl LogSink for StageLog {
             return;
         }
         let level = fields.as_ref().and_then(|fields| fields.get("level")).and_then(Value::as_str);
-        // A line that is not JSON is what a function writes when it breaks.
+        // Functions write lines that are not JSON when they break.
         let is_plain = fields.is_none() && line.origin == Origin::Function;
         let is_start = line.request_id.is_none() && line.origin == Origin::Function;
         if is_start && (is_plain || level == Some("ERROR")) {
@@ -66,7 +67,7 @@ impl LogSink for StageLog {
             state.not_started.insert(logs::short_name(line.function).to_owned(), reason);
             return;
         }
-        // What became a dead letter is told by the letter.
+        // A line about a dead letter adds nothing to the letter.
         let is_of_letter = fields.as_ref().is_some_and(|it| it.contains_key("failure.code"));
         if !is_of_letter && (is_plain || matches!(level, Some("WARN" | "ERROR"))) {
             if state.notable.len() == KEPT_LINES {
@@ -82,7 +83,7 @@ impl StageLog {
         self.locked().stages.clone()
     }
 
-    /// How many events have passed the first of these stages, as they tell.
+    /// How many events have passed the stage that is the furthest of these, by its own count.
     pub(super) fn written(&self, stages: &BTreeSet<String>) -> u64 {
         let state = self.locked();
         let counts = stages.iter().filter_map(|name| state.stages.get(name));
@@ -94,7 +95,7 @@ impl StageLog {
         self.locked().not_started.clone()
     }
 
-    /// The last warnings, errors, and lines that are no logs.
+    /// The last warnings, errors, and lines that are not logs.
     pub(super) fn notable(&self) -> Vec<String> {
         self.locked().notable.iter().cloned().collect()
     }
@@ -104,7 +105,7 @@ impl StageLog {
     }
 }
 
-/// Why a function cannot start, as it says in its log.
+/// Why a function cannot start, by its log line.
 fn reason(fields: Option<&Map<String, Value>>) -> Option<String> {
     let fields = fields.filter(|fields| fields.get("message") == Some(&CANNOT_START.into()))?;
     fields.get("failure.reason").and_then(Value::as_str).map(str::to_owned)
@@ -144,9 +145,10 @@ mod tests {
             degraded: 6,
         };
         assert_eq!(log.stages(), BTreeMap::from([("sink".to_owned(), expected)]));
-        let stages = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        assert_eq!(log.written(&stages(&["sink"])), 16);
-        assert_eq!(log.written(&stages(&["lake", "sink"])), 16);
+        for stages in [&["sink"][..], &["lake", "sink"]] {
+            let stages = stages.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(log.written(&stages), 16);
+        }
         assert!(log.notable().is_empty());
     }
 

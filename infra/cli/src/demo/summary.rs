@@ -89,7 +89,7 @@ fn balance(report: &Report) -> String {
     parts.join(", ")
 }
 
-/// What is dead or wrong, with examples and how to look; nothing where all is well.
+/// Dead letters and what is wrong, with examples and how to look further. Empty if all is well.
 fn problems(report: &Report, args: &Demo, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for (function, reason) in &report.not_started {
@@ -113,7 +113,7 @@ fn problems(report: &Report, args: &Demo, width: usize) -> Vec<String> {
     lines
 }
 
-/// `200 dead letters of sink, dependency.refused: no such table`, and one of them.
+/// `200 dead letters of sink, dependency.refused: no such table`, and an example.
 fn dead_letters(group: &LetterGroup, width: usize) -> [String; 2] {
     let why = match (group.code.as_str(), group.reason.as_str()) {
         (UNEXPLAINED, _) => {
@@ -128,7 +128,7 @@ fn dead_letters(group: &LetterGroup, width: usize) -> [String; 2] {
     ]
 }
 
-/// The commands that show it again, and keep it.
+/// The commands that repeat the demo and keep its state.
 fn how_to_look(report: &Report, args: &Demo, failure: Option<&LetterGroup>) -> Vec<String> {
     let (dataset, file) = (&report.dataset, file_of(args));
     let mut lines = vec![
@@ -234,7 +234,8 @@ fn figures(report: &Report) -> Vec<String> {
     lines
 }
 
-/// A row in words: a flight as one knows flights, anything else by what every row has.
+/// A row in words. A flight is described as flights usually are, and any other row by the columns
+/// that all rows have.
 fn sample(row: &Json) -> String {
     let payload = row.member("payload").unwrap_or(row);
     let (dataset, event_time) = (text(row, "dataset"), text(row, "event_time"));
@@ -249,17 +250,17 @@ fn sample(row: &Json) -> String {
     format!("{dataset} {} {event_time} {payload}", text(row, "subject"))
 }
 
-/// A member's text; empty if there is none.
+/// The text of a member. Empty if there is none.
 fn text<'a>(row: &'a Json, name: &str) -> &'a str {
     row.member(name).and_then(Json::as_text).unwrap_or_default()
 }
 
-/// A member that is not null.
+/// The text of a member that is not null.
 fn known(payload: &Json, name: &str) -> Option<String> {
     payload.member(name).filter(|value| !value.is_null()).map(shown)
 }
 
-/// As the sample's source has it: degrees Fahrenheit, miles an hour.
+/// The weather in the units of the sample: degrees Fahrenheit and miles per hour.
 fn weather(weather: &Json) -> String {
     match (number(weather, "temp"), number(weather, "wind_speed")) {
         (Some(temp), Some(wind)) => format!("{temp:.0} °F, wind {wind:.0} mph"),
@@ -280,12 +281,12 @@ fn shown(value: &Json) -> String {
     value.as_text().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What a payload may be part of, on one line: as much of it as fits.
+/// A text that may contain a part of a payload, on one line and cut to fit.
 fn one_line(text: &str, width: usize) -> String {
     truncate(&text.replace(char::is_control, " "), width)
 }
 
-/// At most so much of a reason that a payload may be part of.
+/// The most characters of a reason that may contain a part of a payload.
 const LONGEST: usize = 200;
 
 fn shortened(text: &str) -> String {

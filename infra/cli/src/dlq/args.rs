@@ -153,6 +153,9 @@ pub(crate) struct PlanArgs {
     /// A JSON Patch (RFC 6902) to apply to each payload, or @FILE with one
     #[arg(long, value_name = "JSON|@FILE", value_parser = patch)]
     pub(crate) patch: Option<Value>,
+    /// Bring payloads of older versions of the schema to the active one, by the contract's migrations
+    #[arg(long, conflicts_with = "patch")]
+    pub(crate) newest_version: bool,
     /// Include letters whose events are older than the sinks remember: these may take effect twice
     #[arg(long)]
     pub(crate) even_if_forgotten: bool,
@@ -309,7 +312,7 @@ pub(crate) struct LetterChange {
     pub(crate) selection: SelectionArgs,
 }
 
-/// As the function takes it.
+/// Checks a reason with the function's own rule.
 fn reason(text: &str) -> Result<String, String> {
     runtime::check_reason(text).map(str::to_owned)
 }
@@ -340,11 +343,21 @@ fn muting(text: &str) -> Result<Duration, String> {
     })
 }
 
+impl PlanArgs {
+    /// What happens to the payloads, for people; `None` if nothing does.
+    pub(crate) fn change(&self) -> Option<&'static str> {
+        if self.newest_version {
+            return Some("each payload of an older version, by the contract's migrations");
+        }
+        self.patch.as_ref().map(|_| "each payload, by the patch")
+    }
+}
+
 fn is_patch_operation(value: &Value) -> bool {
     value["op"].is_string() && value["path"].is_string()
 }
 
-/// A JSON Patch, as it is or in a file.
+/// A JSON Patch, given as text or in a file.
 fn patch(text: &str) -> Result<Value, String> {
     let json = match text.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)

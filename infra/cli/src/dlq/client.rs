@@ -20,6 +20,8 @@ impl Client {
         Ok(Self { function: OperatorsFunction::find(root, at).await? })
     }
 
+    /// Sends a request, and returns the JSON of the answer.
+    ///
     /// # Errors
     /// Why there is no answer, and what to do about it.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Value, Failure> {
@@ -29,7 +31,7 @@ impl Client {
     }
 }
 
-/// What to do about a refusal, by what was refused.
+/// The failure for a refusal, with what to do about it.
 fn failure(verb: &str, error: NoAnswer) -> Failure {
     let refusal = match error {
         NoAnswer::Failed(failure) => return failure,
@@ -76,7 +78,7 @@ fn failure(verb: &str, error: NoAnswer) -> Failure {
             "some of it may have been done: see `sluicegate dlq list`, and run the same again"
         }
         ("operators.redrive-away", _) => "run the same again in a moment",
-        // What this asks for, they do not know yet, or not so much at once.
+        // An older function does not know these requests, or accepts only smaller ones.
         ("operators.too-large" | "operators.malformed", "reconcile" | "events") => {
             "the deployed functions are of an earlier version: deploy this one"
         }
@@ -107,10 +109,10 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         let detail = "why it is so\u{1b}[2J".to_owned();
         let refusal = Refusal { status, code: code.to_owned(), detail };
-        let told = failure(verb, NoAnswer::Refused(refusal)).to_string();
-        assert!(told.starts_with(&format!("error: {verb} was refused")), "{told}");
-        assert!(told.contains("because: why it is so\\u{1b}[2J"), "{told}");
-        assert!(told.contains(next), "{told}");
+        let message = failure(verb, NoAnswer::Refused(refusal)).to_string();
+        assert!(message.starts_with(&format!("error: {verb} was refused")), "{message}");
+        assert!(message.contains("because: why it is so\\u{1b}[2J"), "{message}");
+        assert!(message.contains(next), "{message}");
     }
 
     #[test]

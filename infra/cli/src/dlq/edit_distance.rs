@@ -1,10 +1,11 @@
 //! How similar two texts are, for suggestions.
 
-/// How many characters are to be added, left out or replaced to make one of the other (Levenshtein's distance).
+/// How many characters have to be added, removed or replaced to turn one text into the other (the
+/// Levenshtein distance).
 pub(super) fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    // Nobody means a code by a text of thousands of characters.
+    // A text of thousands of characters is no misspelled code.
     for (line, c) in from.chars().take(64).enumerate() {
         let mut diagonal = row[0];
         row[0] = line + 1;

@@ -13,10 +13,10 @@ use crate::output::escape::json_line;
 use crate::output::members::members;
 use crate::output::text::pluralize;
 
-/// Writes all pages, from the one that is asked for first, and answers how many letters they had.
+/// Writes all pages, beginning with the one that `first` asks for. Returns the number of letters.
 ///
 /// # Errors
-/// When a page cannot be had, or not be written.
+/// If a page cannot be read or written.
 pub(super) async fn export(
     first: Request,
     to: Option<&Path>,
@@ -48,7 +48,7 @@ fn unwritable(path: &Path, error: io::Error) -> Failure {
     Failure::new(format!("{} cannot be written", path.display())).because(error)
 }
 
-/// Where a file is while it is not whole.
+/// The path at which a file is written until it is complete.
 fn part_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
@@ -67,7 +67,7 @@ async fn write_pages(
         for letter in members(&page["letters"]) {
             match write(&json_line(letter)) {
                 Ok(()) => count += 1,
-                // Whoever read it has enough.
+                // The reader of the output has closed it.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(count),
                 Err(error) => {
                     return Err(Failure::new("the letters cannot be written").because(error));
@@ -112,7 +112,7 @@ mod tests {
             asked.borrow_mut().push(request.body.clone());
             Ok(match request.body["after"].as_str() {
                 None => page(&["a", "b"], Some("0:b:k")),
-                // A page of which the index had nothing that is meant.
+                // A page of the index without letters of the selection.
                 Some("0:b:k") => page(&[], Some("7")),
                 Some(_) => page(&["c"], None),
             })
@@ -144,8 +144,9 @@ mod tests {
         let failed = export(first(), Some(&file), answer, &Output::of_process()).await.unwrap_err();
         assert!(failed.to_string().contains("away"));
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
-        let again = async |_: &Request| Ok(page(&[], Some("1")));
-        let failed = export(first(), Some(&file), again, &Output::of_process()).await.unwrap_err();
+        let same_page = async |_: &Request| Ok(page(&[], Some("1")));
+        let exported = export(first(), Some(&file), same_page, &Output::of_process()).await;
+        let failed = exported.unwrap_err();
         assert!(failed.to_string().contains("same page"), "{failed}");
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -13,22 +13,22 @@ use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::output::Output;
 use crate::output::members::{number, text};
 
-/// Between two looks.
+/// The time between two requests for the run's status.
 const TICK: Duration = Duration::from_secs(1);
-/// How often in a row a look may fail: the run does not depend on who looks.
+/// How many requests in a row may fail. The run itself does not depend on them.
 const MOST_FAILED: u32 = 5;
 
 /// How following a run ended.
 pub(super) enum End {
-    /// It stopped, and this is its last status.
+    /// The run is over or paused. This is its last status.
     Stopped(Value),
     Interrupted,
 }
 
-/// Looks at a run again and again, and shows how far it is.
+/// Requests the status of a run at intervals, and shows its progress.
 ///
 /// # Errors
-/// When the run's state can no longer be read.
+/// If the status can no longer be read.
 pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Result<End, Failure> {
     let request = Request::status(run);
     let mut interrupted = std::pin::pin!(wait_for_interrupt());
@@ -62,7 +62,7 @@ pub(super) async fn follow(client: &Client, run: &str, output: &Output) -> Resul
     }
 }
 
-/// What is said once somebody stops following.
+/// The message and exit status after Ctrl-C.
 pub(super) fn interrupted_note(run: &str) -> (String, ExitCode) {
     let note = format!(
         "the run goes on, but is no longer followed\n  \
@@ -72,12 +72,12 @@ pub(super) fn interrupted_note(run: &str) -> (String, ExitCode) {
     (note, ExitCode::from(INTERRUPTED))
 }
 
-/// Whether it sends nothing more by itself.
+/// Whether the run sends nothing more unless an operator acts.
 fn has_stopped(run: &Value) -> bool {
     matches!(text(&run["state"]).as_str(), "done" | "cancelled" | "paused")
 }
 
-/// Whether a run has done all that it was to do, as far as is known now.
+/// Whether a run has done everything it was started for, as far as is known now.
 pub(super) fn is_complete(run: &Value) -> bool {
     run["state"] == "done" && number(&run["came_back"]) == 0 && number(&run["skipped"]) == 0
 }

@@ -34,7 +34,7 @@ use crate::output::members::text;
 use crate::output::page::Page;
 use crate::output::text::pluralize;
 
-/// Between two looks at a run that is watched.
+/// The time between two requests for the status of a run that is watched.
 const TICK: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(
@@ -64,12 +64,12 @@ pub(crate) async fn run(
             output.note(&line);
         }
     }
-    // A script that misspelled a name must not continue as if it had a plan.
+    // A script with a misspelled name must not continue as if it had a plan.
     let is_empty_plan = matches!(verb, Dlq::Plan(_)) && answer["letters"] == 0;
     Ok(if is_empty_plan { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// A forgotten option must not change every letter that there is.
+/// Refuses a change of every letter that was not confirmed: an option may have been forgotten.
 fn check_selection(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
     let (Dlq::Discard(args) | Dlq::Restore(args) | Dlq::Release(args)) = verb else {
         return Ok(());
@@ -82,7 +82,7 @@ fn check_selection(verb: &Dlq, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The letters that a verb is about, if it is about any.
+/// The selection of letters, if the verb has one.
 fn selection(verb: &Dlq) -> Option<&SelectionArgs> {
     match verb {
         Dlq::Groups(args) => Some(&args.selection),
@@ -93,7 +93,7 @@ fn selection(verb: &Dlq) -> Option<&SelectionArgs> {
     }
 }
 
-/// How the answer to a verb is printed, and which function is asked.
+/// The arguments that say how to print the answer and which function to ask.
 fn answer_args(verb: &Dlq) -> &AnswerArgs {
     match verb {
         Dlq::List(args) | Dlq::History(args) => args,
@@ -115,7 +115,7 @@ fn answer_args(verb: &Dlq) -> &AnswerArgs {
     }
 }
 
-/// An answer as a person reads it.
+/// An answer as text for people.
 fn format_answer(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> String {
     match verb {
         Dlq::List(_) => report::format_stages(page, answer),
@@ -124,7 +124,7 @@ fn format_answer(verb: &Dlq, page: &Page, answer: &Value, now: Timestamp) -> Str
         Dlq::Peek(_) | Dlq::Export(_) => report::format_peek(page, answer),
         Dlq::Show(_) => report::format_letter(page, answer),
         Dlq::Reconcile(_) => report::format_reconciliation(page, answer),
-        Dlq::Plan(args) => report::format_plan(page, answer, args.patch.is_some(), now),
+        Dlq::Plan(args) => report::format_plan(page, answer, args.change(), now),
         Dlq::Redrive(_) => report::format_started_run(page, answer),
         Dlq::Status(_) => report::format_status(page, answer),
         Dlq::Pause(_) | Dlq::Resume(_) | Dlq::Cancel(_) => {
@@ -153,18 +153,18 @@ fn print_answer(
     }
 }
 
-/// What an answer is about, by its ids.
+/// The ids of what an answer contains.
 fn ids_in(answer: &Value) -> Vec<String> {
     for (list, id) in [("groups", "group"), ("letters", "id"), ("runs", "run")] {
         if let Some(each) = answer[list].as_array() {
             return each.iter().map(|it| text(&it[id])).collect();
         }
     }
-    // A plan of no letters is nothing to begin.
+    // A plan without letters cannot be started.
     if answer["plan"].is_string() && answer["letters"] == 0 {
         return Vec::new();
     }
-    // What begins a run names its plan, too.
+    // The answer that starts a run has the plan's id, too.
     let run = &answer["run"];
     let named = [run, &run["run"], &answer["plan"], &answer["note"]["group"]];
     named.into_iter().find(|name| name.is_string()).map(text).into_iter().collect()
@@ -192,7 +192,7 @@ async fn export(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Begins a run, and follows it.
+/// Starts a run, and follows it.
 async fn redrive(
     root: Option<&Path>,
     args: &Redrive,
@@ -220,7 +220,7 @@ async fn redrive(
     }
 }
 
-/// Shows a run until it is over.
+/// Shows the status of a run until it is over.
 async fn watch(
     root: Option<&Path>,
     args: &StatusArgs,
@@ -269,10 +269,11 @@ mod tests {
             ] {
                 let all = [&[act, "--reason", "x"], &words[..]].concat();
                 let verb: Dlq = parse_verb(&all).unwrap();
-                let told = check_selection(&verb, SystemClock.now()).map_err(|it| it.to_string());
-                assert_eq!(told.is_err(), is_refused, "{act} {words:?}: {told:?}");
-                if let Err(told) = told {
-                    assert!(told.contains("--all") && !told.contains('\n'), "{told}");
+                let checked =
+                    check_selection(&verb, SystemClock.now()).map_err(|it| it.to_string());
+                assert_eq!(checked.is_err(), is_refused, "{act} {words:?}: {checked:?}");
+                if let Err(message) = checked {
+                    assert!(message.contains("--all") && !message.contains('\n'), "{message}");
                 }
             }
         }

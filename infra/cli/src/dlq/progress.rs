@@ -11,13 +11,13 @@ use crate::output::members::{members, number, text};
 use crate::output::text::group_digits;
 use crate::output::times::format_duration;
 
-/// Over which its speed is measured.
+/// The period over which the speed is measured.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// What was seen of a run that is followed.
 #[derive(Debug, Default)]
 pub(super) struct RunProgress {
-    /// TimeOrAge, and how many letters had been gone through then.
+    /// The times of earlier answers, and how many letters had been processed at each.
     seen: VecDeque<(Timestamp, u64)>,
 }
 
@@ -60,7 +60,7 @@ impl RunProgress {
         parts.join("  ")
     }
 
-    /// Letters a second, over the last while.
+    /// Letters per second over the last [`WINDOW`].
     fn speed(&mut self, now: Timestamp, position: u64) -> Option<u64> {
         self.seen.push_back((now, position));
         while self.seen.len() > 2 && now.since(self.seen[1].0) >= WINDOW {
@@ -83,7 +83,8 @@ fn bar(part: u64, of: u64, width: u64) -> String {
     format!("[{bar}]")
 }
 
-/// How long the rest takes at the run's own pace, if nothing holds it up. `None` while that is not known.
+/// How long the rest takes at the run's own pace if nothing delays it. `None` if that is not
+/// known.
 fn time_left(run: &Value, now: Timestamp) -> Option<Duration> {
     let ramp = &run["progress"]["ramp"];
     let since: Timestamp = ramp["since"].as_str()?.parse().ok()?;
@@ -136,15 +137,15 @@ mod tests {
         let judging = json!({ "judging": { "since": "2026-11-29T03:00:01.000Z" } });
         let mut watched = seen("2026-11-29T03:00:02.000Z", 10, judging);
         watched["run"]["note"] = json!("the first 10 are watched: 4 done, 6 on their way\u{1b}[2J");
-        let told = followed.line(&watched, 80);
+        let line = followed.line(&watched, 80);
         let expected = "[----------]  10 of 1,000 (1 %)  5/s  watched; \
                         the first 10 are watched: 4 done, 6 on their way\\u{1b}[2J";
-        assert_eq!(told, expected);
+        assert_eq!(line, expected);
         let mut fast = seen("2026-11-29T03:00:20.000Z", 410, ramp(4, "2026-11-29T03:00:15.000Z"));
         fast["run"]["came_back"] = json!(3);
-        let told = followed.line(&fast, 80);
+        let line = followed.line(&fast, 80);
         let expected = "[####------]  410 of 1,000 (41 %)  22/s  6 s left  3 came back  full speed: 100 a second";
-        assert_eq!(told, expected);
+        assert_eq!(line, expected);
         let wide = followed.line(&fast, 120);
         assert!(wide.starts_with("[#########---------------]  410"), "{wide}");
     }
@@ -153,15 +154,15 @@ mod tests {
     fn the_time_left_is_that_of_the_steps_to_come() {
         let now = "2026-11-29T03:00:10.000Z".parse().unwrap();
         let since = "2026-11-29T03:00:00.000Z";
-        let left = |position, step| {
+        for (position, step, expected_ms) in [
+            // 5 s at 1 a second, 15 s at 5, 15 s at 20, and 610 letters at 100 a second.
+            (10, 0, 5_000 + 15_000 + 15_000 + 6_100),
+            (996, 0, 4_000),
+            (500, 4, 5_000),
+        ] {
             let seen = seen("2026-11-29T03:00:10.000Z", position, ramp(step, since));
-            time_left(&seen["run"], now)
-        };
-        let seconds = |seconds| Some(Duration::from_secs(seconds));
-        // 5 s of 1, 15 s of 5, 15 s of 20, and 610 at 100 a second.
-        assert_eq!(left(10, 0), seconds(5 + 15 + 15).map(|it| it + Duration::from_millis(6_100)));
-        assert_eq!(left(996, 0), seconds(4));
-        assert_eq!(left(500, 4), seconds(5));
+            assert_eq!(time_left(&seen["run"], now), Some(Duration::from_millis(expected_ms)));
+        }
         let mut unlimited = seen("2026-11-29T03:00:10.000Z", 10, ramp(0, since));
         unlimited["run"]["pace"] = json!({ "rates": [], "step_s": 15, "most_per_second": 0 });
         assert_eq!(time_left(&unlimited["run"], now), None);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::args::{Dlq, LetterChange, PaceArgs, Reveal, RunChange};
 use super::selection::SelectionArgs;
 
-/// Letters of a page of an export.
+/// The number of letters on a page of an export.
 const LETTERS_IN_PAGE: u64 = 200;
 
 /// A request to `POST /v1/dlq/{verb}`.
@@ -26,7 +26,7 @@ impl Request {
         Self::new("status", json!({ "run": run }))
     }
 
-    /// The first of what a verb asks for; ages are counted back from `now`.
+    /// The first request of a verb. Ages are subtracted from `now`.
     pub(crate) fn of(verb: &Dlq, now: Timestamp) -> Self {
         match verb {
             Dlq::List(_) => Self::new("list", json!({})),
@@ -53,6 +53,9 @@ impl Request {
                 }
                 if let Some(patch) = &args.patch {
                     body["patch"] = patch.clone();
+                }
+                if args.newest_version {
+                    body["patch"] = json!(letters::NEWEST_VERSION);
                 }
                 if args.even_if_forgotten {
                     body["even_if_forgotten"] = json!(true);
@@ -113,7 +116,7 @@ fn on_letters(verb: &'static str, args: &LetterChange, now: Timestamp) -> Reques
     Request::new(verb, body)
 }
 
-/// What was given of a pace; the function knows the rest.
+/// The options of a pace that were given. The function has defaults for the others.
 fn pace(paced: &PaceArgs) -> Value {
     if paced.unlimited {
         return json!(Pace::unlimited());
@@ -185,6 +188,11 @@ mod tests {
                 vec!["plan", "--to", "enrich", "--patch", r#"[{"op":"remove","path":"/a"}]"#],
                 "plan",
                 json!({ "select": {}, "to": "enrich", "patch": [{ "op": "remove", "path": "/a" }] }),
+            ),
+            (
+                vec!["plan", "--newest-version"],
+                "plan",
+                json!({ "select": {}, "patch": "newest-version" }),
             ),
             (vec!["status", "r1", "--watch"], "status", json!({ "run": "r1" })),
             (vec!["pause", "r1", "--reason", "x"], "pause", json!({ "run": "r1", "why": "x" })),
@@ -295,8 +303,8 @@ mod tests {
             (vec!["plan", "--patch", "@/no/such/file"], "cannot be read"),
             (vec!["peek", "--limit", "0"], "--limit"),
         ] {
-            let told = parse_verb::<Dlq>(&words).unwrap_err().to_string();
-            assert!(told.contains(about), "{told}");
+            let message = parse_verb::<Dlq>(&words).unwrap_err().to_string();
+            assert!(message.contains(about), "{message}");
         }
     }
 }

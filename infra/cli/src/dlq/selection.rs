@@ -130,7 +130,7 @@ impl SelectionArgs {
     }
 }
 
-/// `2h`, or a time.
+/// An age such as `2h`, or a time.
 pub(crate) fn when(text: &str) -> Result<TimeOrAge, String> {
     if let Ok(age) = parse_duration(text) {
         return Ok(TimeOrAge::Ago(age));
@@ -166,7 +166,7 @@ fn code(text: &str) -> Result<Code, String> {
     Err(format!("there is no such code; {known}"))
 }
 
-/// The codes that somebody may have meant, the nearest first.
+/// Codes with a similar spelling, the nearest first.
 fn near(text: &str) -> Vec<&'static str> {
     const MOST: usize = 5;
     let mut near: Vec<(usize, &str)> = Vec::new();
@@ -303,9 +303,9 @@ mod tests {
             (["--state", "gone"], "dead, quarantined, discarded, redriven"),
             (["--contract-version", "one"], "invalid digit"),
         ] {
-            let told = Words::try_parse_from(["dlq"].iter().chain(&words)).unwrap_err();
-            let told = told.to_string();
-            assert!(told.contains(about), "{told}");
+            let error = Words::try_parse_from(["dlq"].iter().chain(&words)).unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains(about), "{message}");
         }
     }
 }

@@ -3,12 +3,12 @@
 use crate::output::colour::{FAINT, GREEN, RED, YELLOW};
 use crate::output::page::Page;
 
-/// A state, in the colour of how bad it is.
+/// A state in the colour of its severity.
 pub(super) fn paint_state(page: &Page, state: &str) -> String {
     page.paint(state, state_colour(state))
 }
 
-/// Of a letter's state or a run's.
+/// The colour of a letter's or run's state.
 pub(super) fn state_colour(state: &str) -> Option<&'static str> {
     Some(match state {
         "dead" | "quarantined" | "paused" => RED,

@@ -1,6 +1,6 @@
 //! Suggestions for stages and datasets that are misspelled.
 //!
-//! Which there are, only the pipeline knows. So it is asked once a selection has matched no letter.
+//! Only the pipeline knows which ones exist. It is asked if a selection has matched no letter.
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,9 @@ use super::requests::Request;
 use super::selection::SelectionArgs;
 use crate::output::members::{members, number, text};
 
-/// A line for each stage and dataset of the selection that is not known, if a known one is spelled nearly the same.
-/// Nothing if the pipeline does not answer: the selection has been answered already.
+/// One line for each stage and dataset of the selection that does not exist, if an existing one
+/// has a similar name. Empty if the pipeline does not answer, because the selection itself was
+/// answered already.
 pub(super) async fn suggestions(client: &Client, selection: &SelectionArgs) -> Vec<String> {
     let mut lines = Vec::new();
     if !selection.stages().is_empty()
@@ -28,7 +29,7 @@ pub(super) async fn suggestions(client: &Client, selection: &SelectionArgs) -> V
     lines
 }
 
-/// Whether an answer has no letter.
+/// Whether an answer has no letters.
 pub(super) fn is_empty(answer: &Value) -> bool {
     match &answer["letters"] {
         Value::Array(letters) => letters.is_empty(),

@@ -1,7 +1,8 @@
-//! The AWS endpoint to use: the emulation, another emulator, or AWS itself, and with which credentials.
+//! The AWS endpoint to use: the emulation, another emulator, or AWS itself, and with which
+//! credentials.
 //!
-//! Region and credentials are those that the AWS CLI would take. An emulator on this machine needs none of it: it
-//! reads the environment, and no files unless a profile is given.
+//! Region and credentials are those that the AWS CLI would use. An emulator on this machine needs
+//! neither. For one, only the environment is read, and files only if a profile is given.
 
 mod stack;
 
@@ -23,15 +24,15 @@ use serde_json::Value;
 use crate::account::{Account, Pipeline};
 use crate::failure::Failure;
 
-/// Where `local up` listens unless it is told otherwise.
+/// The default address of `local up`.
 const OURS: &str = "http://127.0.0.1:4566";
-/// What stands for AWS itself, in place of a URL.
+/// The word that stands for AWS itself in place of a URL.
 const AWS: &str = "aws";
-/// For an answer of the emulation about itself.
+/// How long to wait for an answer of the emulation about itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Endpoint {
-    /// None is AWS itself.
+    /// `None` is AWS itself.
     pub(crate) url: Option<String>,
     pub(crate) config: SdkConfig,
     /// The stack that was named.
@@ -39,8 +40,9 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The one given, or else `AWS_ENDPOINT_URL`'s, or else AWS if anything that only AWS knows is given, or else
-    /// where `local up` is by default.
+    /// The endpoint that was given, or that of `AWS_ENDPOINT_URL`. Without either it is AWS if an
+    /// option was given that only makes sense there, and the default address of `local up`
+    /// otherwise.
     pub(crate) async fn of(pipeline: &Pipeline, lookup: &dyn Lookup) -> Result<Self, Failure> {
         let given = pipeline.endpoint.clone();
         let url = match given.or_else(|| lookup.get("AWS_ENDPOINT_URL")) {
@@ -72,7 +74,7 @@ impl Endpoint {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
-    /// For messages.
+    /// What messages call it.
     pub(crate) fn name(&self) -> &str {
         self.url.as_deref().unwrap_or("AWS")
     }
@@ -85,14 +87,14 @@ impl Endpoint {
         aws_sdk_sqs::Client::new(&self.config)
     }
 
-    /// With paths for buckets where there is an emulator: it has no names of its own in the DNS.
+    /// An emulator gets path-style URLs, because it has no DNS names for buckets.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config);
         let config = config.force_path_style(self.url.is_some()).build();
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    /// What the emulation says of itself.
+    /// The answer of the emulation about itself at this path.
     pub(crate) async fn emulation_status(&self, path: &str) -> Result<Value, NoStatus> {
         let (status, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
         match body["message"].as_str() {
@@ -100,31 +102,34 @@ impl Endpoint {
             Some(message) if status.is_server_error() => {
                 Err(NoStatus::NoAnswer(message.to_owned()))
             }
-            // An emulator that does not know the path says so, or takes it for a bucket's name.
+            // An emulator that does not know the path says so, or reads it as the name of a bucket.
             _ if status.is_client_error() => Err(NoStatus::OtherEmulator),
             _ => Err(NoStatus::NoAnswer(format!("{path} was answered with status {status}"))),
         }
     }
 
-    /// Asks the emulation to do something, and answers what it says.
+    /// Asks the emulation to do something, and returns its answer.
     pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> Result<Value, Failure> {
-        let name = self.name();
-        let failed =
-            || Failure::new(format!("no local emulation answers at {name}")).next(self.advice());
-        let (status, told) = self.exchange(method, path, body).await.map_err(|_| failed())?;
-        match told["message"].as_str() {
-            _ if status.is_success() && told.is_object() => Ok(told),
-            Some(message) => Err(Failure::new(format!("{name} refuses: {message}"))),
-            None => Err(failed()),
+        let Ok((status, answer)) = self.exchange(method, path, body).await else {
+            return Err(self.no_emulation());
+        };
+        match answer["message"].as_str() {
+            _ if status.is_success() && answer.is_object() => Ok(answer),
+            Some(message) => Err(Failure::new(format!("{} refuses: {message}", self.name()))),
+            None => Err(self.no_emulation()),
         }
     }
 
-    /// One request and its answer: null for a body that is no JSON.
+    fn no_emulation(&self) -> Failure {
+        Failure::new(format!("no local emulation answers at {}", self.name())).next(self.advice())
+    }
+
+    /// One request and its answer, which is null if the body is not JSON.
     async fn exchange(
         &self,
         method: Method,
@@ -135,7 +140,7 @@ impl Endpoint {
         let uri = url.and_then(|url| format!("{url}{path}").parse::<Uri>().ok());
         let request = Request::builder().method(method).uri(uri.ok_or(NoStatus::OtherEmulator)?);
         let request = request.body(Full::new(body)).map_err(|_| NoStatus::OtherEmulator)?;
-        let told = async {
+        let exchanged = async {
             let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
             let answer =
                 client.request(request).await.map_err(|error| match error.is_connect() {
@@ -149,10 +154,11 @@ impl Endpoint {
             Ok((status, serde_json::from_slice(&body.to_bytes()).unwrap_or_default()))
         };
         let late = format!("{path} got no answer in {} s", PATIENCE.as_secs());
-        tokio::time::timeout(PATIENCE, told).await.unwrap_or(Err(NoStatus::NoAnswer(late)))
+        tokio::time::timeout(PATIENCE, exchanged).await.unwrap_or(Err(NoStatus::NoAnswer(late)))
     }
 
-    /// A call that failed, by its deepest cause: what the SDK wraps around it says nothing more.
+    /// The failure for a call. It shows only the deepest cause, because the SDK's wrappers add
+    /// nothing.
     pub(crate) fn refused(&self, what: impl Into<String>, error: impl Error + 'static) -> Failure {
         let mut deepest: &(dyn Error + 'static) = &error;
         while let Some(source) = deepest.source() {
@@ -172,7 +178,7 @@ impl Endpoint {
         }
     }
 
-    /// What to do when nothing answers.
+    /// What to do if nothing answers.
     pub(crate) fn advice(&self) -> String {
         match self.is_loopback() {
             true => {
@@ -186,17 +192,18 @@ impl Endpoint {
 /// Why the emulation gave no status.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NoStatus {
-    /// Nobody listens there, or another emulator does: the answers of its services will show which.
+    /// Nothing listens there, or another emulator does. The answers of its services will show
+    /// which.
     OtherEmulator,
-    /// The request was received, and not answered as the emulation does; why.
+    /// The request was received, and the answer is not the emulation's. The text says why.
     NoAnswer(String),
 }
 
-/// The environment, with what a loopback emulator does not mind filled in.
+/// The environment, with values for what an emulator on this machine does not check.
 struct Variables<'a> {
     lookup: &'a dyn Lookup,
     url: &'a str,
-    /// The one given.
+    /// The region that was given.
     region: Option<&'a str>,
 }
 
@@ -278,10 +285,10 @@ mod tests {
     fn whoever_names_a_stack_a_profile_or_a_region_means_aws() {
         let known =
             [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "r")];
-        let word = || Some("it".to_owned());
-        let stack = Pipeline { stack: word(), ..Pipeline::default() };
-        let region = Pipeline { region: word(), ..Pipeline::default() };
-        let profile = Pipeline { profile: word(), ..Pipeline::default() };
+        let word = Some("it".to_owned());
+        let stack = Pipeline { stack: word.clone(), ..Pipeline::default() };
+        let region = Pipeline { region: word.clone(), ..Pipeline::default() };
+        let profile = Pipeline { profile: word, ..Pipeline::default() };
         for pipeline in [&stack, &region] {
             check_pipeline(pipeline, &known, Ok(None));
             let emulator = [&known[..], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]].concat();

@@ -1,7 +1,7 @@
 //! The outputs of a CloudFormation stack.
 //!
-//! Read with one signed request: the SDK for CloudFormation takes twice as long to compile as the SDK that finds the
-//! credentials.
+//! They are read with one signed request, because the SDK for CloudFormation takes twice as long to
+//! compile as the SDK that finds the credentials.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html>
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ struct Stacks {
     stacks: Members<Stack>,
 }
 
-/// A list, as the query protocol writes it.
+/// A list in the form of the query protocol.
 #[derive(Debug, Deserialize)]
 struct Members<T> {
     #[serde(default = "Vec::new")]
@@ -67,7 +67,7 @@ struct Problem {
 }
 
 impl Endpoint {
-    /// All outputs of the stack that was named; `None` where none was.
+    /// All outputs of the stack that was named. `None` if none was named.
     pub(crate) async fn outputs(&self) -> Result<Option<BTreeMap<String, String>>, Failure> {
         match &self.stack {
             Some(name) => describe_stack(self, name).await.map(Some),
@@ -75,7 +75,8 @@ impl Endpoint {
         }
     }
 
-    /// An output of the stack that was named, in place of which `flag` can be given; `None` where none was named.
+    /// An output of the stack that was named; `flag` is the option that can replace it. `None` if
+    /// no stack was named.
     pub(crate) async fn output(&self, name: &str, flag: &str) -> Result<Option<String>, Failure> {
         let (Some(stack), Some(mut outputs)) = (&self.stack, self.outputs().await?) else {
             return Ok(None);
@@ -103,7 +104,7 @@ async fn describe_stack(
     parse_outputs(&answer).map_err(|error| failure(endpoint, stack, error))
 }
 
-/// <https://docs.aws.amazon.com/general/latest/gr/cfn.html>
+/// The address of CloudFormation: <https://docs.aws.amazon.com/general/latest/gr/cfn.html>.
 fn url(endpoint: &Endpoint) -> String {
     if let Some(url) = &endpoint.url {
         return format!("{url}/");
@@ -117,7 +118,7 @@ fn url(endpoint: &Endpoint) -> String {
 #[derive(Debug)]
 enum NoOutputs {
     Refused(Problem),
-    /// Whoever answered is not CloudFormation.
+    /// The answer is not CloudFormation's.
     NotUnderstood(StatusCode),
 }
 

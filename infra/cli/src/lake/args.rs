@@ -49,7 +49,8 @@ pub(crate) struct Compact {
     pub(crate) dedupe_table: Option<String>,
 }
 
-/// Parses a size: `128MB`, `1GB` and `512KB` count in thousands of bytes, as S3 and its bills do, `128MiB` in 1,024.
+/// Parses a size. `128MB`, `1GB` and `512KB` use units of 1,000, as S3 and its bills do, and
+/// `128MiB` units of 1,024.
 fn parse_size(text: &str) -> Result<usize, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
@@ -64,7 +65,7 @@ fn parse_size(text: &str) -> Result<usize, String> {
     };
     let bytes = number.parse::<usize>().ok().zip(factor);
     let bytes = bytes.and_then(|(number, factor)| number.checked_mul(factor));
-    // One PutObject takes 5 GB, and all of it is in memory:
+    // A single PutObject can carry 5 GB, but all of it would be in memory:
     // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>
     let bytes = bytes.filter(|bytes| (1..=1_000_000_000).contains(bytes));
     bytes.ok_or_else(|| "expected a size up to 1GB, such as 128MB or 512KiB".to_owned())

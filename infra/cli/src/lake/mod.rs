@@ -25,11 +25,11 @@ use crate::options::Format;
 use crate::output::Output;
 use crate::root;
 
-/// The template's output that has the lake's bucket.
+/// The output of the template with the lake's bucket.
 const BUCKET_OUTPUT: &str = "LakeBucketName";
-/// The template's output that has the dedupe table.
+/// The output of the template with the dedupe table.
 const TABLE_OUTPUT: &str = "DedupeTableName";
-/// For a large object, over a slow line.
+/// The time limit of a call: enough for a large object over a slow connection.
 const LONGEST_CALL: Duration = Duration::from_secs(600);
 
 pub(crate) async fn run(
@@ -124,12 +124,13 @@ async fn compact_partition(
     }
 }
 
-/// A variable of the first function that has it.
+/// The value of a variable in the first function that has it.
 fn variable(stack: &Stack, name: &str) -> Option<String> {
     stack.functions.iter().find_map(|function| function.environment.get(name)).cloned()
 }
 
-/// Where the lake is: as given, or as the stack has it, or on this machine as the template makes it.
+/// The names of bucket and table: those that were given, those of the stack, or on this machine
+/// those that the template makes.
 struct Names {
     bucket: String,
     dedupe_table: String,

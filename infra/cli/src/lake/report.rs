@@ -11,7 +11,7 @@ use crate::output::text::{format_bytes, group_digits, pluralize};
 pub(super) struct Done {
     pub(super) is_dry_run: bool,
     pub(super) keep_replaced: Duration,
-    /// By their names.
+    /// The partitions by their names.
     pub(super) partitions: Vec<(String, Tally)>,
     pub(super) failed: usize,
 }
@@ -39,7 +39,7 @@ impl Done {
         })
     }
 
-    /// A line for each partition in which something was done, and the sums.
+    /// One line for each partition in which something was done, and the sums.
     pub(super) fn text(&self) -> String {
         let total = self.total();
         let changed: Vec<&(String, Tally)> =
@@ -51,7 +51,7 @@ impl Done {
             lines.push(format!("{:<width$}  {:>17}  {:>19}", "partition", "objects", "bytes"));
             for (name, Tally { before, after, .. }) in changed {
                 let objects = format!("{} to {}", count(before.objects), count(after.objects));
-                // Nobody knows before how well they will be compressed.
+                // The compressed size is not known in advance.
                 let size = match self.is_dry_run {
                     true => format_bytes(before.bytes as u64),
                     false => {
@@ -136,17 +136,17 @@ lake/flights/date=2013-01-01         1,312 to 1     4.1 MB to 1.2 MB
 1 tombstone swept, 0 orphans listed, 0 claims completed
 0 replaced objects deleted, 1,312 more by a run after 60 minutes";
         assert_eq!(done().text(), expected);
-        let told = Done { is_dry_run: true, ..done() }.text();
-        assert!(told.ends_with("nothing was") && !told.contains("1.2 MB"), "{told}");
-        assert!(told.lines().all(|line| line.len() <= 80), "{told}");
+        let report = Done { is_dry_run: true, ..done() }.text();
+        assert!(report.ends_with("nothing was") && !report.contains("1.2 MB"), "{report}");
+        assert!(report.lines().all(|line| line.len() <= 80), "{report}");
     }
 
     #[test]
     fn machines_are_told_each_partition_and_the_sum() {
-        let told = done().json();
-        assert_eq!(told["partitions"][0]["partition"], "lake/flights/date=2013-01-01");
-        assert_eq!(told["partitions"][0]["done"]["before"]["objects"], 1_312);
-        assert_eq!(told["total"]["after"]["bytes"], 2 * 1_249_999);
-        assert_eq!((&told["failed"], &told["dry_run"]), (&json!(0), &json!(false)));
+        let report = done().json();
+        assert_eq!(report["partitions"][0]["partition"], "lake/flights/date=2013-01-01");
+        assert_eq!(report["partitions"][0]["done"]["before"]["objects"], 1_312);
+        assert_eq!(report["total"]["after"]["bytes"], 2 * 1_249_999);
+        assert_eq!((&report["failed"], &report["dry_run"]), (&json!(0), &json!(false)));
     }
 }

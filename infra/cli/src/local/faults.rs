@@ -19,7 +19,7 @@ use crate::output::Output;
 use crate::output::text::group_digits;
 
 pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, Failure> {
-    let told = match verb {
+    let result = match verb {
         FaultsVerb::List(at) => {
             let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             table(&endpoint.request(Method::GET, FAULTS, Bytes::new()).await?)
@@ -34,11 +34,11 @@ pub(super) async fn run(verb: FaultsVerb, output: &Output) -> Result<ExitCode, F
         FaultsVerb::Clear { number, at } => {
             let endpoint = Endpoint::of(&at.pipeline(), &Process).await?;
             let path = number.map_or_else(|| FAULTS.to_owned(), |n| format!("{FAULTS}/{n}"));
-            let told = endpoint.request(Method::DELETE, &path, Bytes::new()).await?;
-            format!("{} removed", told["removed"].as_u64().unwrap_or(0))
+            let answer = endpoint.request(Method::DELETE, &path, Bytes::new()).await?;
+            format!("{} removed", answer["removed"].as_u64().unwrap_or(0))
         }
     };
-    output.result(&told);
+    output.result(&result);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,9 +52,9 @@ fn plan(file: &Path) -> Result<Plan, Failure> {
     Plan::parse(&text).map_err(|error| Failure::new("standard input cannot be used").because(error))
 }
 
-/// A line a rule: its number, how often it has struck, and the rule in its own words.
-fn table(told: &Value) -> String {
-    let faults = told["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
+/// One line for each rule: its number, how often it was applied, and its description.
+fn table(status: &Value) -> String {
+    let faults = status["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
     if faults.is_empty() {
         return "no faults are injected".to_owned();
     }
@@ -98,7 +98,7 @@ fn rule(fault: &Value) -> String {
     rule
 }
 
-/// A member's text, unless it stands for all.
+/// The text of a member. `None` if it means "all".
 fn member<'a>(fault: &'a Value, name: &str) -> Option<&'a str> {
     fault[name].as_str().filter(|text| *text != "*")
 }
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_rule_is_told_in_its_own_words() {
         assert_eq!(table(&json!({ "faults": [] })), "no faults are injected");
-        let told = table(&json!({ "faults": [
+        let text = table(&json!({ "faults": [
             {"number": 1, "done": 1200, "fault": "slow", "on": "*", "chance": 1.0, "by": "200ms"},
             {"number": 2, "done": 0, "fault": "kill", "on": "Sink", "at": "call", "chance": 0.25,
              "after": 3, "times": 2, "left_ms": 1500},
@@ -125,6 +125,6 @@ mod tests {
             2          0  kill on Sink at call, chance 0.250, after 3, 2 times at most, 2 s left\n     \
             3          4  host-failing on weather with 429, Retry-After 30s\n     \
             4          0  host-slow on weather by 2s";
-        assert_eq!(told, expected);
+        assert_eq!(text, expected);
     }
 }

@@ -17,7 +17,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::root;
 
-/// Whoever only talks to an endpoint needs no template: the root is looked for where it is needed.
+/// Runs a command. The folder of the template is looked for only if the command needs it; commands
+/// that only talk to an endpoint do not.
 pub(crate) async fn run(
     root: Option<&Path>,
     verb: Local,

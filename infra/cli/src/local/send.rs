@@ -1,7 +1,8 @@
-//! `sluicegate local send`: sends the events of a file to a running pipeline, on this machine or elsewhere.
+//! `sluicegate local send`: sends the events of a file to a running pipeline, on this machine or
+//! elsewhere.
 //!
-//! Through the official SDK, so that any endpoint will do. A file of any size goes in slices, as
-//! objects; or as messages, ten to a call.
+//! It uses the official SDK, and therefore works with any endpoint. A file of any size is split
+//! into objects, or into messages of which each call carries ten.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,10 +24,10 @@ use crate::root;
 use crate::verification::input;
 use crate::verification::send::{BUCKET_OUTPUT, MAX_EVENTS, QUEUE_OUTPUT, compress};
 
-/// Of one `SendMessageBatch`.
+/// The most entries of one `SendMessageBatch`.
 const MAX_ENTRIES: usize = 10;
-/// Of one `SendMessageBatch` in all, in bytes, with room for the attributes:
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+/// The most bytes of one `SendMessageBatch`, with room for the attributes:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>.
 const MAX_BATCH_BYTES: usize = 1_000_000;
 
 pub(super) async fn run(
@@ -38,7 +39,7 @@ pub(super) async fn run(
         Some(given) => Ok(root::find(Some(given))?),
         None => root::find(None),
     };
-    // Outside the repository, nobody here knows which datasets there are.
+    // Outside of a repository, the existing datasets are not known.
     if let Ok(root) = &root {
         contracts_of(root)?.get(&args.dataset).map_err(|failure| {
             Failure::new(failure.reason.into_owned())
@@ -81,10 +82,11 @@ async fn put(
     for start in (0..total).step_by(MAX_EVENTS) {
         let end = total.min(start + MAX_EVENTS);
         let failed =
-            || format!("s3://{bucket} did not take an object ({} sent)", pluralize(done, "event"));
+            format!("s3://{bucket} did not take an object ({} sent)", pluralize(done, "event"));
         let body = compress(&file.part(start, end))
-            .map_err(|error| Failure::new(failed()).because(error))?;
-        // The content in the key: the same file again is the same objects, another is others.
+            .map_err(|error| Failure::new(&failed).because(error))?;
+        // The key contains a checksum, so that the same file always has the same keys, and another
+        // file has others.
         let mut crc = Crc::new();
         crc.update(&body);
         let stem = args.file.file_name().unwrap_or_default().to_string_lossy();
@@ -92,7 +94,7 @@ async fn put(
         let key = format!("{}/{stem}-{objects:04}-{:08x}.{kind}.gz", args.dataset, crc.sum());
         let put = s3.put_object().bucket(bucket).key(&key).content_type("application/gzip");
         let put = put.body(ByteStream::from(body)).send().await;
-        put.map_err(|error| endpoint.refused(failed(), aws_sdk_s3::Error::from(error)))?;
+        put.map_err(|error| endpoint.refused(&failed, aws_sdk_s3::Error::from(error)))?;
         objects += 1;
         done = end;
         output.progress(
@@ -120,37 +122,34 @@ async fn send(
     }
     let events: Vec<&[u8]> = file.records.iter().map(|it| file.bytes_of(it).trim_ascii()).collect();
     let sqs = endpoint.sqs();
-    let failed =
-        |done: usize| format!("{queue} did not take a message ({} sent)", pluralize(done, "event"));
-    let url = sqs
-        .get_queue_url()
-        .queue_name(queue)
-        .send()
-        .await
-        .map_err(|error| endpoint.refused(failed(0), aws_sdk_sqs::Error::from(error)))?;
+    let url =
+        sqs.get_queue_url().queue_name(queue).send().await.map_err(|error| {
+            endpoint.refused(not_sent(queue, 0), aws_sdk_sqs::Error::from(error))
+        })?;
     let url = url.queue_url.unwrap_or_default();
     let mut done = 0;
     while done < events.len() {
         let batch = batch(&events[done..]);
         let entries: Result<Vec<_>, _> =
             batch.iter().enumerate().map(|(at, event)| entry(at, event, dataset)).collect();
-        let entries = entries.map_err(|error| Failure::new(failed(done)).because(error))?;
+        let entries =
+            entries.map_err(|error| Failure::new(not_sent(queue, done)).because(error))?;
         let call = sqs.send_message_batch().queue_url(&url).set_entries(Some(entries));
-        let answer = call
-            .send()
-            .await
-            .map_err(|error| endpoint.refused(failed(done), aws_sdk_sqs::Error::from(error)))?;
+        let answer = call.send().await.map_err(|error| {
+            endpoint.refused(not_sent(queue, done), aws_sdk_sqs::Error::from(error))
+        })?;
+        let sent = done + answer.successful.len();
         if let Some(refused) = answer.failed.first() {
             let line = batch.iter().enumerate().find(|(at, _)| at.to_string() == refused.id);
             let size = line.map_or(0, |(_, event)| event.len());
             let reason = refused.message().unwrap_or(refused.code());
-            return Err(Failure::new(failed(done + answer.successful.len()))
+            return Err(Failure::new(not_sent(queue, sent))
                 .because(std::io::Error::other(format!("an event of {size} bytes: {reason}"))));
         }
-        // What the answer lists in neither way was not sent.
+        // An entry that the answer does not list counts as not sent.
         if answer.successful.len() < batch.len() {
             let missing = pluralize(batch.len() - answer.successful.len(), "event");
-            return Err(Failure::new(failed(done + answer.successful.len()))
+            return Err(Failure::new(not_sent(queue, sent))
                 .because(std::io::Error::other(format!("the answer does not mention {missing}"))));
         }
         done += batch.len();
@@ -160,7 +159,11 @@ async fn send(
     Ok(format!("sent {} as messages to {queue}", pluralize(done, "event")))
 }
 
-/// As many of the next events as one call takes; at least one.
+fn not_sent(queue: &str, sent: usize) -> String {
+    format!("{queue} did not take a message ({} sent)", pluralize(sent, "event"))
+}
+
+/// As many of the next events as one call can carry, and at least one.
 fn batch<'a, 'b>(events: &'b [&'a [u8]]) -> &'b [&'a [u8]] {
     let mut bytes = 0;
     let fits = events.iter().take(MAX_ENTRIES).take_while(|event| {
@@ -183,7 +186,8 @@ fn entry(
         .build()
 }
 
-/// The bucket's or queue's name: the one given, or the stack's, or on this machine the one that the template makes.
+/// The name of the bucket or queue: the one that was given, that of the stack, or on this machine
+/// the one that the template makes.
 async fn name(
     endpoint: &Endpoint,
     root: Result<PathBuf, Failure>,

@@ -1,7 +1,7 @@
 //! `sluicegate local soak`: the pipeline under one adversary after another.
 //!
-//! For each seed a emulation of its own: events in, a storm while they pass, then a redrive of what the
-//! storm left in dead-letter queues, and a judgement that trusts no function.
+//! Each seed has its own emulation. Events are sent during a storm of faults, the dead letters that
+//! it leaves are redriven, and a judge that trusts no function checks the result.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use crate::startup::{self, StartOptions};
 use crate::verification::redrive::redrive;
 use crate::verification::{Task, judge_dataset, read_task, send};
 
-/// How one seed ended.
+/// The result of one seed.
 struct SoakRun {
     seed: u64,
     verdict: Verdict,
@@ -35,7 +35,7 @@ struct SoakRun {
     elapsed: Duration,
 }
 
-/// Runs all seeds: 0 if each kept every promise, 1 if one did not.
+/// Runs all seeds. The exit status is 0 if each kept every promise, and 1 otherwise.
 pub(super) async fn run(root: &Path, args: &Soak, output: &Output) -> Result<ExitCode, Failure> {
     let task = read_task(root, &args.dataset, args.input.as_deref(), args.events, output)?;
     let rules = args.file.as_deref().map(read_plan).transpose()?;
@@ -90,7 +90,7 @@ async fn soak(
     Ok(ExitCode::from(u8::from(!broken.is_empty())))
 }
 
-/// One seed, from start to end.
+/// Runs one seed from start to end.
 async fn run_seed(
     root: &Path,
     args: &Soak,
@@ -180,7 +180,7 @@ fn summary(
     )
 }
 
-/// The command that runs one seed again, with all that it was run with.
+/// The command that repeats one seed with the same options.
 fn repeat_command(args: &Soak, seed: u64) -> String {
     let mut command = format!(
         "sluicegate local soak --first {seed} --seeds 1 --events {} --dataset {}",

@@ -1,6 +1,6 @@
 //! `sluicegate local status`: queues, functions and event source mappings.
 //!
-//! The emulation reports all of them; of another emulator, or of AWS, SQS reports the queues.
+//! The emulation reports all of them. For another emulator or AWS, SQS reports the queues.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -19,29 +19,29 @@ use crate::interrupt::wait_for_interrupt;
 use crate::options::Format;
 use crate::output::Output;
 
-/// Between two looks.
+/// The time between two looks.
 const TICK: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Failure> {
     let endpoint = Endpoint::of(&args.pipeline, &Process).await?;
-    // Without a stack of that name there are no queues, which looks like one that has nothing to do.
+    // This fails if the stack does not exist. Otherwise it would look like a stack without queues.
     endpoint.outputs().await?;
     loop {
         let (status, unwell) = match endpoint.emulation_status(STATUS).await {
             Ok(status) => (status, None),
             Err(NoStatus::OtherEmulator) => (of_sqs(&endpoint).await?, None),
             Err(NoStatus::NoAnswer(why)) => {
-                let told = format!("{why}: asking SQS for the queues alone");
-                output.note(&told);
-                (of_sqs(&endpoint).await?, Some(told))
+                let note = format!("{why}: asking SQS for the queues alone");
+                output.note(&note);
+                (of_sqs(&endpoint).await?, Some(note))
             }
         };
         let text = match (args.format, unwell.filter(|_| args.watch)) {
             (Format::Json, _) => status.to_string(),
             (Format::Text, None) => table::text(&status, endpoint.name()),
-            // The screen has been cleared of the note.
-            (Format::Text, Some(told)) => {
-                table::text(&status, &format!("{}\n{told}", endpoint.name()))
+            // The note is repeated, because the screen was cleared.
+            (Format::Text, Some(note)) => {
+                table::text(&status, &format!("{}\n{note}", endpoint.name()))
             }
         };
         if !args.watch {
@@ -59,10 +59,11 @@ pub(super) async fn run(args: &Status, output: &Output) -> Result<ExitCode, Fail
     }
 }
 
-/// The queues alone, as SQS has them: of a stack that was named, or of the whole account.
+/// The queues alone, as SQS reports them: those of the stack that was named, or of the whole
+/// account.
 async fn of_sqs(endpoint: &Endpoint) -> Result<Value, Failure> {
     let sqs = endpoint.sqs();
-    // CloudFormation names what the template does not name after the stack.
+    // CloudFormation begins the names of queues that the template does not name with the stack's.
     let prefix = endpoint.stack.as_ref().map(|stack| format!("{stack}-"));
     let listed = sqs.list_queues().set_queue_name_prefix(prefix);
     let mut urls = listed.into_paginator().items().send();

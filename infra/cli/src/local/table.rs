@@ -1,4 +1,5 @@
-//! The status as a person reads it: one table a kind, at most 80 columns wide for short names.
+//! The status for people: one table for each kind of resource, at most 80 columns wide if names are
+//! short.
 
 use serde_json::Value;
 
@@ -54,7 +55,7 @@ fn name(of: &Value) -> String {
     logical.or_else(|| of["name"].as_str()).unwrap_or_default().to_owned()
 }
 
-/// Nothing for what is not known.
+/// The number, or an empty text if it is not known.
 fn number(value: &Value) -> String {
     value.as_u64().map(|number| number.to_string()).unwrap_or_default()
 }
@@ -69,7 +70,8 @@ fn age(seconds: &Value) -> String {
     }
 }
 
-/// The lines of a table with numbers but in the first and the sixth column; `None` without rows.
+/// The lines of a table. All columns except the first and the sixth have numbers. `None` without
+/// rows.
 fn table(heads: &[&'static str], rows: Vec<Vec<String>>) -> Option<String> {
     if rows.is_empty() {
         return None;
@@ -112,11 +114,10 @@ mod tests {
 
     #[test]
     fn a_mapping_is_told_by_its_queue_or_by_its_stream_s_table() {
-        let mapping = |source: &str, name: &str| {
+        let mappings = [("queue", "s-Inbox"), ("table", "s-Records")].map(|(source, name)| {
             json!({ source: name, "function": "s-Sink", "activity": "idle", "records": 3,
                     "failures": 0, "throttles": 0 })
-        };
-        let mappings = [mapping("queue", "s-Inbox"), mapping("table", "s-Records")];
+        });
         assert_eq!(
             text(&json!({ "mappings": mappings }), "http://e"),
             "http://e\n\n\

@@ -15,7 +15,7 @@ use crate::interrupt::{INTERRUPTED, wait_for_interrupt};
 use crate::output::Output;
 use crate::startup::{self, StartOptions};
 
-/// Runs until it is interrupted.
+/// Runs the emulation until it is interrupted.
 pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitCode, Failure> {
     let stack = emulation::stack(root, &BTreeMap::new())
         .map_err(|error| Failure::new("the template cannot be used").because(error))?;
@@ -45,7 +45,8 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
     wait_for_interrupt().await;
     output.note("stopping; Ctrl-C again ends it at once");
     let kept = emulation.state_folder().map(|folder| folder.display().to_string());
-    // Dropped halfway, it kills what still runs; what is kept is then what was written last.
+    // A second Ctrl-C drops the emulation, which kills everything. The state is then the one that
+    // was written last.
     tokio::select! {
         closed = emulation.close() => {
             closed.map_err(|error| Failure::new("the state was not kept").because(error).next(
@@ -61,9 +62,10 @@ pub(crate) async fn run(root: &Path, args: &Up, output: &Output) -> Result<ExitC
     }
 }
 
-/// Where everything is, and how an AWS client gets there.
+/// The addresses of everything, and the settings for AWS clients.
 ///
-/// The template's settings without effect are listed if `is_verbose`, and counted else.
+/// The template's settings without effect are listed if `is_verbose` is set, and only counted
+/// otherwise.
 fn addresses(emulation: &Emulation, is_verbose: bool) -> String {
     let (endpoint, stack) = (emulation.endpoint(), emulation.stack());
     let mut text = format!(

@@ -1,5 +1,5 @@
-//! The functions' logs as `local up` shows them: as text, each function in its own colour, without what most lines
-//! repeat.
+//! The logs of functions as `local up` shows them: as text, each function in its own colour,
+//! without what most lines repeat.
 
 use std::io::{IsTerminal as _, stderr};
 
@@ -15,7 +15,7 @@ use crate::logs::{format_fields, parse_fields, short_name};
 use crate::output::Output;
 use crate::output::colour::is_coloured;
 
-/// For functions, in the template's order; red and yellow are the levels'.
+/// The colours of functions, in the template's order. Red and yellow are for levels.
 const COLOURS: [&str; 6] = ["36", "32", "35", "34", "96", "95"];
 const RED: &str = "31";
 const YELLOW: &str = "33";
@@ -23,7 +23,7 @@ const FAINT: &str = "2";
 
 pub(super) struct View {
     functions: Vec<String>,
-    /// Nothing is everything.
+    /// The functions that are shown. Empty means all.
     only: Vec<String>,
     log_level: LogLevel,
     is_verbose: bool,
@@ -32,7 +32,7 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Refuses to filter by a function that there is not.
+    /// A view with these options. Refuses to show only a function that does not exist.
     pub(super) fn new(
         shown: &LogArgs,
         functions: &[Function],
@@ -63,7 +63,7 @@ impl View {
         })
     }
 
-    /// Nothing for a line that is not shown.
+    /// The text of a line. `None` if it is not shown.
     fn text(&self, line: &LogLine<'_>) -> Option<String> {
         if !self.only.is_empty() && !self.only.iter().any(|name| name == line.function) {
             return None;
@@ -111,8 +111,9 @@ impl LogSink for View {
     }
 }
 
-/// Whether a line is less severe than the level. A line that is not JSON is what a function writes when it breaks, and
-/// Lambda's own lines are for whoever wants to see each invocation.
+/// Whether a line is less severe than the level. A function's line that is not JSON never is,
+/// because functions write such lines when they break. Lambda's lines about each invocation have
+/// the level `info`.
 fn is_below(line: &LogLine<'_>, least: LogLevel) -> bool {
     let level = match line.origin {
         Origin::Function => parse_fields(line).and_then(|fields| level_of(&fields)),
@@ -128,12 +129,13 @@ fn level_of(fields: &Map<String, Value>) -> Option<LogLevel> {
     LogLevel::from_str(fields.get("level")?.as_str()?, true).ok()
 }
 
-/// Whether a field says more than the function's name does, or than its absence would.
+/// Whether a field is worth showing: neither the stage, which the function's name says, nor a 0.
 fn says(name: &str, value: &Value) -> bool {
     name != "stage" && value.as_u64() != Some(0)
 }
 
-/// `12 ms, 9 MB of 256`, of a REPORT line; with the start and what went wrong, if they were.
+/// `12 ms, 9 MB of 256`, from a REPORT line; with the start-up time and the error, if there are
+/// any.
 fn report(line: &str) -> String {
     let used = field(line, "Max Memory Used").unwrap_or_default();
     let size = field(line, "Memory Size").unwrap_or_default().trim_end_matches(" MB");
@@ -154,7 +156,7 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     found.and_then(|value| value.strip_prefix(": ")).map(str::trim)
 }
 
-/// A field in milliseconds, whole where it is one or more.
+/// A field in milliseconds, without a fraction if it is at least one.
 fn milliseconds(line: &str, name: &str) -> Option<String> {
     let value = field(line, name)?.strip_suffix(" ms")?.parse::<f64>().ok()?;
     Some(if value < 1.0 { format!("{value} ms") } else { format!("{value:.0} ms") })
@@ -193,8 +195,8 @@ mod tests {
         check(&view, Origin::Platform, "END RequestId: 1", None);
         check(&view, Origin::Platform, REPORT, Some("Sink 12 ms, 9 MB of 256"));
         let cold = format!("{REPORT}\tInit Duration: 28.00 ms\tStatus: timeout");
-        let told = "Sink 12 ms, 9 MB of 256, after 28 ms of start, timeout";
-        check(&view, Origin::Platform, &cold, Some(told));
+        let shown = "Sink 12 ms, 9 MB of 256, after 28 ms of start, timeout";
+        check(&view, Origin::Platform, &cold, Some(shown));
         check(&view, Origin::Platform, "Task timed out", Some("Sink Task timed out"));
         check(&view, Origin::Function, BATCH, Some("Sink INFO batch done events.in=2"));
         check(&view, Origin::Function, "START of mine", Some("Sink START of mine"));
@@ -204,8 +206,8 @@ mod tests {
     fn verbose_is_everything_and_a_filter_leaves_the_others_out() {
         let verbose = view(true, false, &["s-Sink"]);
         check(&verbose, Origin::Platform, "END RequestId: 1", Some("Sink END RequestId: 1"));
-        let told = "Sink INFO batch done events.in=2 events.out=0 stage=sink";
-        check(&verbose, Origin::Function, BATCH, Some(told));
+        let shown = "Sink INFO batch done events.in=2 events.out=0 stage=sink";
+        check(&verbose, Origin::Function, BATCH, Some(shown));
         check(&view(true, false, &["s-Ingest"]), Origin::Function, BATCH, None);
     }
 
@@ -225,7 +227,7 @@ mod tests {
     #[test]
     fn a_function_has_its_colour_and_a_level_its_own() {
         let error = r#"{"level":"ERROR","message":"broke"}"#;
-        let told = "\x1b[32mSink\x1b[0m \x1b[31mERROR\x1b[0m broke";
-        check(&view(false, true, &[]), Origin::Function, error, Some(told));
+        let shown = "\x1b[32mSink\x1b[0m \x1b[31mERROR\x1b[0m broke";
+        check(&view(false, true, &[]), Origin::Function, error, Some(shown));
     }
 }

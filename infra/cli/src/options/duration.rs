@@ -1,8 +1,8 @@
-//! Durations as they are given on the command line.
+//! Durations on the command line.
 
 use std::time::Duration;
 
-/// Parses a whole number and a unit: `20m`, `1h`, `2d`; ten years at most.
+/// Parses a whole number with a unit: `20m`, `1h`, `2d`. The maximum is ten years.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);

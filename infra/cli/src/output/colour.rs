@@ -9,11 +9,11 @@ pub(crate) const YELLOW: &str = "33";
 pub(crate) const GREEN: &str = "32";
 pub(crate) const FAINT: &str = "2";
 
-/// As <https://no-color.org> asks: any value but the empty one turns colours off.
-pub(crate) fn is_coloured(asked: Color, is_terminal: bool, lookup: &dyn Lookup) -> bool {
+/// Whether to use colours. `NO_COLOR` turns them off if it is not empty (<https://no-color.org>).
+pub(crate) fn is_coloured(choice: Color, is_terminal: bool, lookup: &dyn Lookup) -> bool {
     let is_refused = lookup.get("NO_COLOR").is_some_and(|value| !value.is_empty())
         || lookup.get("TERM").is_some_and(|value| value == "dumb");
-    match asked {
+    match choice {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => is_terminal && !is_refused,

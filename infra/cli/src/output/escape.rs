@@ -1,8 +1,9 @@
-//! Escapes texts of others, so that a terminal shows control characters in them and does not act on them.
+//! Escapes texts from outside, so that a terminal shows their control characters instead of acting
+//! on them.
 
 use serde_json::Value;
 
-/// A text on one line, with escapes in place of whatever a terminal would act on or hide.
+/// A text on one line, in which everything that a terminal would act on or hide is escaped.
 pub(crate) fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -15,12 +16,12 @@ pub(crate) fn escape(text: &str) -> String {
     shown
 }
 
-/// A value as JSON on one line, in which nothing is left for a terminal to act on. It reads back as the same value.
+/// JSON on one line without anything that a terminal would act on. It parses to the same value.
 pub(crate) fn json_line(value: &Value) -> String {
     let mut line = String::new();
     for c in value.to_string().chars() {
         if is_unsafe(c) {
-            // Outside of texts JSON is ASCII, and within them a UTF-16 escape says the same.
+            // JSON is ASCII except within texts, where a UTF-16 escape has the same meaning.
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 line.push_str(&format!("\\u{unit:04x}"));
@@ -32,7 +33,8 @@ pub(crate) fn json_line(value: &Value) -> String {
     line
 }
 
-/// Control characters of both sets, line and paragraph ends, and what is not seen or changes the order of what is.
+/// Whether it is a control character, a line or paragraph end, invisible, or changes the order of
+/// text.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -40,9 +42,9 @@ fn is_unsafe(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A JSON text with a line for each member, two columns deeper for each level. Members, their order and the spelling
-/// of numbers stay as they are, two members of one name included: they may be what is wrong with it. `None` of what
-/// is no JSON.
+/// A JSON text with one line for each member, indented by two columns for each level. The order
+/// of members, duplicate members and the spelling of numbers stay, because they may be what is
+/// wrong with it. `None` if it is not JSON.
 pub(crate) fn indent_json(json: &str) -> Option<Vec<String>> {
     serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
     let mut lines = vec![String::new()];
@@ -74,7 +76,7 @@ pub(crate) fn indent_json(json: &str) -> Option<Vec<String>> {
             ':' => push_to_last(&mut lines, ' '),
             _ => {}
         }
-        // The last character of a text is a quote, and a comma within one is not met here.
+        // Commas within texts do not reach this point. The last character of a text is its quote.
         before = c;
     }
     Some(lines.iter().map(|line| escape(line)).collect())

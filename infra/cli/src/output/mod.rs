@@ -1,7 +1,8 @@
-//! Everything that is printed: results to standard output, all else to standard error.
+//! Everything that is printed: results to standard output, everything else to standard error.
 //!
-//! On a terminal, a line at the bottom shows how far long work is, and longer lines are wrapped at words. Anything else
-//! gets neither, and no control characters. A closed output is no reason to fail.
+//! On a terminal, a line at the bottom shows the progress of long work, and longer lines are
+//! wrapped at words. Other outputs get neither, and no control characters. A closed output is not a
+//! failure.
 
 pub(crate) mod colour;
 pub(crate) mod escape;
@@ -18,21 +19,21 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::text::{truncate, wrap};
 
-/// The width of what is no terminal.
+/// The width if the output is not a terminal.
 const WIDTH: usize = 80;
 /// The widest line of words.
 const WIDEST: usize = 120;
-/// The widest table: columns are found by their heads.
+/// The widest table. It can be wider than lines of words, because headings guide the eye.
 const WIDEST_TABLE: usize = 160;
-/// How often the time in a status line moves on.
+/// How often the time in a status line is updated.
 const STATUS_TICK: Duration = Duration::from_millis(500);
 
 pub(crate) struct Output {
-    /// The width of the terminal that standard error is; `None` if it is none.
+    /// The width of the terminal of standard error. `None` if it is not a terminal.
     columns: Option<usize>,
     width: usize,
     table_width: usize,
-    /// The line at the bottom; hidden where standard error is no terminal.
+    /// The line at the bottom, which is hidden if standard error is not a terminal.
     progress: ProgressBar,
 }
 
@@ -56,12 +57,12 @@ impl Output {
         self.width
     }
 
-    /// The width of tables, in columns: they make use of more than lines of words do.
+    /// The width of tables, in columns, which may be wider than lines of words.
     pub(crate) fn table_width(&self) -> usize {
         self.table_width
     }
 
-    /// As much of a line as fits.
+    /// The part of a line that fits.
     pub(crate) fn truncate(&self, line: &str) -> String {
         truncate(line, self.width)
     }
@@ -75,12 +76,12 @@ impl Output {
     /// Prints a line of a result that may be long.
     ///
     /// # Errors
-    /// When nobody reads any more: nothing is left to do.
+    /// If nobody reads the output any more. There is nothing left to do then.
     pub(crate) fn result_line(&self, text: &str) -> std::io::Result<()> {
         self.progress.suspend(|| writeln!(stdout().lock(), "{text}"))
     }
 
-    /// Prints a result in place of the last one on a terminal, and below it elsewhere.
+    /// Prints a result in place of the last one on a terminal, and below it otherwise.
     pub(crate) fn screen(&self, text: &str) {
         let clear = if stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
         let _ = writeln!(stdout().lock(), "{clear}{text}");
@@ -104,12 +105,12 @@ impl Output {
         }
     }
 
-    /// Shows on a terminal what is going on, and for how long. The next status takes its place.
+    /// Shows on a terminal what is going on, and for how long. The next status replaces it.
     pub(crate) fn status(&self, text: &str) {
         self.show("{spinner} {elapsed:>4}  {wide_msg}", text);
     }
 
-    /// Shows on a terminal how much of long work is done, as a bar, and what is said of it.
+    /// Shows on a terminal how much of long work is done, as a bar with a text.
     pub(crate) fn progress(&self, done: u64, all: u64, text: &str) {
         self.progress.set_length(all);
         self.progress.set_position(done);

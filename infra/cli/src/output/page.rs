@@ -11,16 +11,16 @@ use crate::options::Color;
 
 /// A report's width and colours.
 pub(crate) struct Page {
-    /// In columns, of a table.
+    /// The width of tables, in columns.
     pub(crate) width: usize,
-    /// In columns, of words.
+    /// The width of lines of words, in columns.
     pub(crate) words: usize,
     pub(crate) is_coloured: bool,
 }
 
 impl Page {
-    pub(crate) fn new(output: &Output, asked: Color) -> Self {
-        let is_coloured = is_coloured(asked, stdout().is_terminal(), &Process);
+    pub(crate) fn new(output: &Output, choice: Color) -> Self {
+        let is_coloured = is_coloured(choice, stdout().is_terminal(), &Process);
         Self { width: output.table_width(), words: output.width(), is_coloured }
     }
 
@@ -36,13 +36,13 @@ impl Page {
         }
     }
 
-    /// The same, and nothing if nothing is said.
-    pub(crate) fn line_if_any(&self, label: &str, said: &str) -> Vec<String> {
-        if said.is_empty() { Vec::new() } else { self.line(label, said) }
+    /// [`Page::line`], or nothing if `text` is empty.
+    pub(crate) fn line_if_any(&self, label: &str, text: &str) -> Vec<String> {
+        if text.is_empty() { Vec::new() } else { self.line(label, text) }
     }
 
-    /// `  label         what is said of it`, wrapped at words.
-    pub(crate) fn line(&self, label: &str, said: &str) -> Vec<String> {
-        label_lines(label, said, self.words)
+    /// `  label         text`, wrapped at words.
+    pub(crate) fn line(&self, label: &str, text: &str) -> Vec<String> {
+        label_lines(label, text, self.words)
     }
 }

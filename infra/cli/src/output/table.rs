@@ -3,9 +3,9 @@
 use super::page::Page;
 use super::text::truncate;
 
-/// Between two columns.
+/// The number of spaces between two columns.
 const GAP: usize = 2;
-/// The least that is left for the last column.
+/// The least width of the last column.
 const LEAST: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
@@ -16,18 +16,18 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// Words, cut at so many characters.
+    /// A column of words, which are cut at `most` characters.
     pub(crate) fn words(head: &'static str, most: usize) -> Self {
         Self { head, is_right: false, most }
     }
 
-    /// Numbers and ages: at the right, whole.
+    /// A column of numbers or ages, which are aligned to the right and never cut.
     pub(crate) fn number(head: &'static str) -> Self {
         Self { head, is_right: true, most: usize::MAX }
     }
 }
 
-/// One field, in a colour or in none.
+/// A cell with a text and an optional colour.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -56,12 +56,12 @@ impl Table {
         Self { columns, rows: Vec::new() }
     }
 
-    /// Adds a row: a cell for each column.
+    /// Adds a row, which has a cell for each column.
     pub(crate) fn add(&mut self, row: Vec<Cell>) {
         self.rows.push(row);
     }
 
-    /// How wide it is with nothing cut.
+    /// The width if nothing is cut.
     pub(crate) fn whole_width(&self) -> usize {
         let columns = self.columns.len();
         (0..columns).map(|at| self.longest(at)).sum::<usize>() + GAP * columns.saturating_sub(1)
@@ -73,13 +73,14 @@ impl Table {
         longest.min(self.columns[at].most).max(self.columns[at].head.chars().count())
     }
 
-    /// All lines with nothing cut and without colours.
+    /// All lines without cuts and colours.
     pub(crate) fn whole_lines(&self) -> Vec<String> {
         let (head, rows) = self.lines(&Page { width: usize::MAX, words: 0, is_coloured: false });
         std::iter::once(head).chain(rows).collect()
     }
 
-    /// The line of heads, and a line for each row. The last column has the room that is left.
+    /// The line of headings, and one line for each row. The last column gets the width that is
+    /// left.
     pub(crate) fn lines(&self, page: &Page) -> (String, Vec<String>) {
         let mut widths: Vec<usize> = (0..self.columns.len()).map(|at| self.longest(at)).collect();
         if let Some((last, others)) = widths.split_last_mut() {

@@ -1,6 +1,6 @@
 //! Texts and numbers, formatted for a person.
 
-/// At most `width` characters of a line; `…` where it went on.
+/// The first `width` characters of a line. If it is longer, it ends with `…`.
 pub(crate) fn truncate(text: &str, width: usize) -> String {
     match text.char_indices().nth(width) {
         None => text.to_owned(),
@@ -11,9 +11,9 @@ pub(crate) fn truncate(text: &str, width: usize) -> String {
     }
 }
 
-/// A line as lines of at most `width` columns, broken at spaces; all but the first are indented by two more columns
-/// than it is. A word that is longer than a line is broken where the line ends. Escape sequences of colours take no
-/// column.
+/// Breaks a line at spaces into lines of at most `width` columns. All except the first are
+/// indented by two more columns than it is. A word that is longer than a line is broken at the
+/// line's end. Escape sequences for colours take no columns.
 pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
     let own_indent = line.chars().take_while(|c| *c == ' ').count();
     let indent = " ".repeat(own_indent + 2);
@@ -33,7 +33,7 @@ pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Where the given column ends in a line, in bytes; `None` if the line is no wider than that.
+/// The byte index at which a column ends. `None` if the line is not wider than that.
 fn end_of_column(line: &str, column: usize) -> Option<usize> {
     let mut columns = 0;
     let mut is_escape = false;
@@ -51,12 +51,12 @@ fn end_of_column(line: &str, column: usize) -> Option<usize> {
     None
 }
 
-/// `  label         what is said of it`, wrapped at words; what is longer than a line, anywhere.
-pub(crate) fn label_lines(label: &str, said: &str, width: usize) -> Vec<String> {
+/// `  label         text`, wrapped at words. A longer word is broken anywhere.
+pub(crate) fn label_lines(label: &str, text: &str, width: usize) -> Vec<String> {
     const INDENT: usize = 17;
     let room = width.saturating_sub(INDENT).max(20);
     let mut lines = vec![String::new()];
-    for word in said.split(' ') {
+    for word in text.split(' ') {
         let mut word = word.to_owned();
         loop {
             let line = lines.last().map_or(0, |line| line.chars().count());
@@ -110,7 +110,7 @@ pub(crate) fn group_digits(number: u64) -> String {
     text
 }
 
-/// `812 B`, `1.2 MB`, of 1,000 bytes each, as S3 and its bills count.
+/// `812 B` or `1.2 MB`, in units of 1,000 bytes as S3 and its bills use.
 pub(crate) fn format_bytes(count: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
     match units.into_iter().find(|(size, _)| count >= *size) {
@@ -127,7 +127,7 @@ pub(crate) fn times_in_words(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{} times", group_digits(count)) }
 }
 
-/// The end of an ARN: a user's name, or that of a role's session.
+/// The end of an ARN: the name of a user or of a role's session.
 pub(crate) fn operator_name(arn: &str) -> String {
     let end = match arn.starts_with("arn:") {
         true => arn.rsplit(['/', ':']).next().unwrap_or(arn),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::Timestamp;
 use serde_json::Value;
 
-/// Formats the times of an answer, relative to the answer's own time: a laptop's clock may differ.
+/// Formats times relative to the time of an answer, because the clock of this machine may differ.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     now: Timestamp,
@@ -16,12 +16,12 @@ impl Times {
         Self { now: time(&answer["at"]).unwrap_or(Timestamp::from_unix_ms(0)) }
     }
 
-    /// The times of an answer, by `now` where the answer does not say when it was made.
+    /// The times of an answer, relative to `now` if the answer has no time.
     pub(crate) fn of_or(answer: &Value, now: Timestamp) -> Self {
         Self { now: time(&answer["at"]).unwrap_or(now) }
     }
 
-    /// `03:02:11 UTC (12 min ago)`, with the day where it is another.
+    /// `03:02:11 UTC (12 min ago)`, with the day if it is another.
     pub(crate) fn at(&self, value: &Value) -> Option<String> {
         let at = time(value)?;
         let text = at.to_string();
@@ -34,7 +34,7 @@ impl Times {
         }
     }
 
-    /// How long ago it is, in one unit, for a column: `45 s`, `12 min`, `6 h`, `3 d`.
+    /// How long ago it is in one unit, for a column: `45 s`, `12 min`, `6 h`, `3 d`.
     pub(crate) fn age(&self, value: &Value) -> Option<String> {
         let seconds = rounded(self.now.since(time(value)?));
         Some(match seconds {
@@ -45,7 +45,7 @@ impl Times {
         })
     }
 
-    /// Whether it is a time, and has come.
+    /// Whether it is a time that has passed.
     pub(crate) fn is_over(&self, value: &Value) -> bool {
         time(value).is_some_and(|at| at <= self.now)
     }
@@ -76,7 +76,7 @@ fn rounded(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_millis() >= 500)
 }
 
-/// `45 s`, `12 min`, `5 h 48 min`, `3 d 2 h`: two units at most, rounded to the last of them.
+/// `45 s`, `12 min`, `5 h 48 min`, `3 d 2 h`: at most two units, rounded to the smaller one.
 pub(crate) fn format_duration(time: Duration) -> String {
     let seconds = rounded(time);
     let minutes = (seconds + 30) / 60;

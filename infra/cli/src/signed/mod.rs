@@ -20,21 +20,21 @@ use rustls::crypto::ring;
 use self::signature::Signer;
 use crate::failure::Failure;
 
-/// As long as a function may take, and its start.
+/// The longest time for an answer: that of a function with its start.
 const PATIENCE: Duration = Duration::from_secs(310);
-/// Lambda answers with 6 MB at most:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+/// The largest answer of Lambda:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
 
-/// Signs for one service, as the endpoint's account.
+/// Sends requests to one service, signed with the endpoint's account.
 pub(crate) struct SignedClient {
     signer: Signer,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    /// What to do when nothing answers.
+    /// What to do if nothing answers.
     advice: String,
 }
 
-/// A request's body, and the media type that it has.
+/// The body of a request, and its media type.
 pub(crate) struct Content {
     pub(crate) kind: &'static str,
     pub(crate) body: Bytes,
@@ -47,10 +47,10 @@ pub(crate) struct Answer {
 }
 
 impl SignedClient {
-    /// `advice` says what to do when nothing answers.
+    /// A client that gives `advice` if nothing answers.
     ///
     /// # Errors
-    /// When there are no credentials to sign with.
+    /// If there are no credentials to sign with.
     pub(crate) async fn new(
         config: &SdkConfig,
         service: &'static str,
@@ -72,7 +72,7 @@ impl SignedClient {
         Ok(Self { signer, client, advice })
     }
 
-    /// One request and its answer, whatever that says.
+    /// Sends one request, and returns the answer whatever its status is.
     pub(crate) async fn send(
         &self,
         method: Method,

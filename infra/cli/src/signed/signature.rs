@@ -13,7 +13,7 @@ use crate::failure::Failure;
 pub(super) struct Signer {
     credentials: Credentials,
     region: String,
-    /// By its name in signatures.
+    /// The name of the service in signatures.
     service: &'static str,
 }
 
@@ -22,7 +22,7 @@ impl Signer {
         Self { credentials, region, service }
     }
 
-    /// Adds the headers of a signature over all headers that are there, and the body.
+    /// Signs all headers of the request and its body, and adds the headers of the signature.
     pub(super) fn sign(&self, request: &mut Request<Bytes>, at: SystemTime) -> Result<(), Failure> {
         let identity = self.credentials.clone().into();
         let parameters = SigningParams::builder()
@@ -75,7 +75,7 @@ mod tests {
         text.split_once("Signature=").unwrap().1.to_owned()
     }
 
-    /// Worked out from the specification, with Python's `hmac` and `hashlib`:
+    /// The signature was computed from the specification with Python's `hmac` and `hashlib`:
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
     #[test]
     fn a_signature_is_the_one_that_lambda_works_out() {

@@ -1,8 +1,7 @@
-//! The events to send, read from a file by the judge's own reader: none of the pipeline's code has a part
-//! in saying what there was.
+//! Reads the events to send with the judge's own reader, so that none of the pipeline's code
+//! decides what is in the file.
 
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use verify::input::{File, Format, gunzip};
@@ -13,9 +12,9 @@ use crate::failure::Failure;
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     pub(crate) file: File,
-    /// How many of its records are meant: the first.
+    /// How many of the first records are sent.
     pub(crate) wanted: usize,
-    /// The file as it is, if all of it is meant, and what its kind is called: `csv.gz`.
+    /// The original file with its ending (`csv.gz`), if all of it is sent.
     pub(crate) whole: Option<Whole>,
 }
 
@@ -25,31 +24,23 @@ pub(crate) struct Whole {
     pub(crate) extension: String,
 }
 
-/// Reads the first `wanted` events: `.ndjson`, `.jsonl` or `.csv`, each with `.gz` or without.
+/// Reads the first `wanted` events of a file: `.ndjson`, `.jsonl` or `.csv`, with or without
+/// `.gz`.
 pub(crate) fn read(path: &Path, wanted: usize) -> Result<Input, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let format = Format::of_name(&name).ok_or_else(|| {
         Failure::new(format!("{} is of no kind that is read", path.display()))
             .next("give a file that ends with .ndjson, .jsonl or .csv, or with .gz after that")
     })?;
-    let bytes = fs::read(path).map_err(|error| unreadable(path, error))?;
+    let bytes = fs::read(path).map_err(|error| Failure::unreadable(path, error))?;
     let is_packed = name.ends_with(".gz");
     let plain = if is_packed { gunzip(&bytes) } else { Ok(bytes.clone()) };
-    let file = File::read(format, plain.map_err(|error| unreadable(path, error))?);
+    let file = File::read(format, plain.map_err(|error| Failure::unreadable(path, error))?);
     let whole = (file.records.len() <= wanted).then(|| {
         let packed = if is_packed { ".gz" } else { "" };
         Whole { bytes, extension: format!("{}{packed}", format.extension()) }
     });
     Ok(Input { wanted: wanted.min(file.records.len()), file, whole })
-}
-
-fn unreadable(path: &Path, error: io::Error) -> Failure {
-    let is_missing = error.kind() == io::ErrorKind::NotFound;
-    let failure = Failure::new(format!("{} cannot be read", path.display())).because(error);
-    match is_missing {
-        true => failure.next("give the path of a file, as seen from the current folder"),
-        false => failure,
-    }
 }
 
 #[cfg(test)]

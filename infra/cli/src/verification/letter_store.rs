@@ -1,4 +1,5 @@
-//! The letter store as anybody can read it: items of a table whose `entry` is JSON, and lines of objects.
+//! Reads the letter store without the pipeline's code: items of a table whose `entry` is JSON, and
+//! lines of objects.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,23 +12,23 @@ use crate::failure::Failure;
 
 const LETTERS_TABLE: &str = "LETTERS_TABLE";
 const LETTERS_BUCKET: &str = "LETTERS_BUCKET";
-/// Where letters' messages are in the bucket.
+/// The prefix of the objects with letters' messages in the bucket.
 const SEGMENTS: &str = "dead-letters/";
-/// Of letters that are in no sink, and on no way to one.
+/// The states of letters that are neither in a sink nor on the way to one.
 const AT_REST: [&str; 2] = ["dead", "quarantined"];
 
-/// A letter that is at rest in the store.
+/// A letter in the store in one of these states.
 struct Stored {
     stage: String,
     message: Value,
 }
 
-/// The letters that are at rest in the store.
+/// The letters in the store that are dead or quarantined.
 pub(crate) fn stored_letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure> {
     Ok(at_rest(emulation)?.iter().map(letter).collect())
 }
 
-/// How many letters of each stage are at rest in the store.
+/// The number of dead or quarantined letters of each stage in the store.
 pub(crate) fn stored_by_stage(emulation: &Emulation) -> Result<BTreeMap<String, u64>, Failure> {
     let mut stages = BTreeMap::new();
     for Stored { stage, .. } in at_rest(emulation)? {

@@ -1,7 +1,8 @@
-//! Sending the events of a file to an emulation and judging what became of each, for the demo and the soak.
+//! Sends the events of a file to an emulation and judges what became of each, for the demo and the
+//! soak.
 //!
-//! The judgement trusts no function: the `verify` crate reads the file and the contract by itself, and holds tables,
-//! lake, services and dead letters to them.
+//! The judgement trusts no function: the `verify` crate reads the file and the contract itself, and
+//! compares tables, lake, services and dead letters with them.
 
 pub(crate) mod input;
 mod letter_store;
@@ -19,17 +20,18 @@ use verify::judge::{Sent, Verdict, judge};
 
 use self::input::Input;
 use crate::failure::Failure;
+use crate::folder::CONTRACTS;
 use crate::output::Output;
 use crate::output::text::pluralize;
 use crate::project::contracts_of;
 
-/// The events to send, and the dataset by which their outcome is judged.
+/// The events to send, and the dataset by which the result is judged.
 pub(crate) struct Task {
     pub(crate) dataset: Dataset,
     pub(crate) input: Input,
 }
 
-/// Judges what there is of a dataset.
+/// Judges what the emulation has of a dataset.
 pub(crate) fn judge_dataset(
     emulation: &Emulation,
     weather: &Weather,
@@ -40,7 +42,7 @@ pub(crate) fn judge_dataset(
     Ok(judge(dataset, sent, &seen))
 }
 
-/// The dataset as its contract has it, and the first events of the file.
+/// The dataset as its contract describes it, and the first events of the file.
 pub(crate) fn read_task(
     root: &Path,
     dataset: &str,
@@ -56,7 +58,7 @@ pub(crate) fn read_task(
         };
         Failure::new(failure.reason.into_owned()).next(next)
     })?;
-    let dataset = read_dataset(&root.join("infra").join("contracts").join(dataset))?;
+    let dataset = read_dataset(&root.join(CONTRACTS).join(dataset))?;
     let path = match input {
         Some(path) => path.to_path_buf(),
         None => sample_events(root, &dataset.name)?,
@@ -73,7 +75,8 @@ pub(crate) fn read_task(
     Ok(Task { dataset, input })
 }
 
-/// The file that is sent if none is given: the sample's events, for their dataset only.
+/// The file that is sent if none is given: the sample's events, which are only of their own
+/// dataset.
 fn sample_events(root: &Path, dataset: &str) -> Result<PathBuf, Failure> {
     let next = "give a file of events with --input: .ndjson or .csv, gzipped or not";
     if dataset != DATASET {
@@ -87,7 +90,7 @@ fn sample_events(root: &Path, dataset: &str) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-/// The dataset of a folder with a contract, by the judge's own reader.
+/// The dataset of a folder with a contract, read by the judge's own reader.
 pub(crate) fn read_dataset(folder: &Path) -> Result<Dataset, Failure> {
     let path = folder.join("contract.yaml");
     let yaml = fs::read_to_string(&path).map_err(|error| {
@@ -98,7 +101,7 @@ pub(crate) fn read_dataset(folder: &Path) -> Result<Dataset, Failure> {
     })
 }
 
-/// A variable of the first function that has it.
+/// The value of a variable in the first function that has it.
 fn variable(emulation: &Emulation, name: &str) -> Option<String> {
     emulation.stack().functions.iter().find_map(|function| function.environment.get(name).cloned())
 }

@@ -1,4 +1,5 @@
-//! Reads tables, lake, services and dead letters for the judge, once no event is on its way.
+//! Reads tables, lake, services and dead letters for the judge, after all events have reached their
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,7 +22,7 @@ use crate::project::{SINK_QUEUES, TABLES};
 
 const LAKE_BUCKET: &str = "LAKE_BUCKET";
 
-/// Looks at all that concerns a dataset.
+/// Reads everything that concerns a dataset.
 pub(crate) fn observe(
     emulation: &Emulation,
     weather: &Weather,
@@ -100,7 +101,7 @@ fn unread_lake(error: LakeError) -> Failure {
     Failure::new("the lake was not read").because(error)
 }
 
-/// What the sample's service took for a sink.
+/// The requests that the sample's service accepted from a sink.
 fn deliveries(weather: &Weather, sink: &str) -> Vec<Delivered> {
     let prefix = format!("{sink}#");
     let mut delivered = Vec::new();
@@ -112,7 +113,7 @@ fn deliveries(weather: &Weather, sink: &str) -> Vec<Delivered> {
     delivered
 }
 
-/// By stage: the kind of sink whose queue its function takes from.
+/// For each stage, the kind of sink whose queue its function reads.
 fn sink_kinds_by_stage(emulation: &Emulation) -> HashMap<String, String> {
     let queues = variable(emulation, SINK_QUEUES).unwrap_or_default();
     let queues: BTreeMap<String, String> = serde_json::from_str(&queues).unwrap_or_default();
@@ -127,7 +128,7 @@ fn sink_kinds_by_stage(emulation: &Emulation) -> HashMap<String, String> {
     kinds
 }
 
-/// The stages that a dataset's events end at.
+/// The stages at which a dataset's events end.
 pub(crate) fn last_stages(emulation: &Emulation, dataset: &Dataset) -> BTreeSet<String> {
     let kinds: BTreeSet<String> = dataset.sinks.iter().map(|sink| sink.kind_name()).collect();
     let of_dataset =
@@ -135,7 +136,8 @@ pub(crate) fn last_stages(emulation: &Emulation, dataset: &Dataset) -> BTreeSet<
     of_dataset.map(|(stage, _)| stage).collect()
 }
 
-/// The letters of all dead-letter queues, read without receiving them, and those that were collected from them.
+/// The letters of all dead-letter queues, read without receiving them, and those that were
+/// collected from the queues.
 pub(crate) fn read_letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure> {
     let mut letters = stored_letters(emulation)?;
     for (queue, stage) in dead_letter_queues(emulation) {
@@ -152,7 +154,7 @@ fn letter(queue: &str, stage: &str, message: ReceivedMessage) -> Letter {
     Letter::read(queue, stage, &message.message_id, &message.body, &texts.collect())
 }
 
-/// Every dead-letter queue's name, with the stage that its letters come from.
+/// The name of each dead-letter queue, and the stage whose letters are in it.
 pub(crate) fn dead_letter_queues(emulation: &Emulation) -> Vec<(String, String)> {
     let stack = emulation.stack();
     let mut queues = BTreeMap::new();
@@ -168,7 +170,7 @@ pub(crate) fn dead_letter_queues(emulation: &Emulation) -> Vec<(String, String)>
     queues.into_iter().collect()
 }
 
-/// The stage that takes from a queue.
+/// The stage that reads a queue.
 fn stage_of(emulation: &Emulation, queue_arn: &str) -> Option<String> {
     let stack = emulation.stack();
     let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == queue_arn)?;

@@ -10,23 +10,24 @@ use super::letter_store::stored_by_stage;
 use crate::failure::Failure;
 use crate::output::text::pluralize;
 
-/// The template's output that names the redrive function.
+/// The output of the template with the name of the redrive function.
 const REDRIVE_OUTPUT: &str = "RedriveFunctionName";
-/// For longer than this no letter is hidden: not one that came late, nor one that a redrive has left.
-const HIDDEN: Duration = Duration::from_secs(200);
-/// The first redrives what the storm left, the second what met a full queue meanwhile, the third shows that nothing is
+/// Letters are never hidden for longer, neither late ones nor those that a redrive received and
 /// left.
+const HIDDEN: Duration = Duration::from_secs(200);
+/// How often letters are redriven. The first time redrives what the storm left, the second time
+/// what met a full queue meanwhile, and the third time shows that nothing is left.
 const REDRIVES: usize = 3;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RedriveResult {
     pub(crate) letters: u64,
-    /// Whether everything came to rest in time.
+    /// Whether all work was done in time.
     pub(crate) is_settled: bool,
 }
 
-/// Redrives every stage, until nothing that can be mended is left.
+/// Redrives every stage, until no letter is left that can succeed.
 pub(crate) async fn redrive(
     emulation: &Emulation,
     patience: Duration,
@@ -40,7 +41,7 @@ pub(crate) async fn redrive(
     Ok(redriven)
 }
 
-/// Sends the letters of every stage back that has any, and answers how many went.
+/// Redrives the letters of every stage that has any, and returns their number.
 async fn redrive_once(emulation: &Emulation) -> Result<u64, Failure> {
     let function = emulation.stack().outputs.get(REDRIVE_OUTPUT).ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {REDRIVE_OUTPUT}"))

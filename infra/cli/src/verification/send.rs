@@ -1,6 +1,7 @@
-//! Sends events to the pipeline both ways: as objects in the landing bucket, and as messages in the inbox.
+//! Sends events to the pipeline in both ways: as objects in the landing bucket, and as messages in
+//! the inbox.
 //!
-//! Which bucket and queue those are, the template's outputs say.
+//! The outputs of the template name the bucket and the queue.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::input::Input;
 use crate::failure::Failure;
 use crate::output::text::pluralize;
 
-/// Of one object.
+/// The most events of one object.
 pub(crate) const MAX_EVENTS: usize = 500;
 pub(crate) const BUCKET_OUTPUT: &str = "LandingBucketName";
 pub(crate) const QUEUE_OUTPUT: &str = "InboxUrl";
@@ -43,14 +44,15 @@ impl SentEvents {
     }
 }
 
-/// Sends the first half as objects and the second as messages; CSV only as objects, for a record says
-/// nothing without its header. A file that is one object goes as it is, byte for byte.
+/// Sends the first half as objects and the second as messages. CSV is sent only as objects,
+/// because a record means nothing without its header. A file that fits one object is sent byte
+/// for byte.
 pub(crate) fn send_events(
     emulation: &Emulation,
     dataset: &Dataset,
     input: &Input,
 ) -> Result<SentEvents, Failure> {
-    let mut fed = SentEvents::default();
+    let mut events = SentEvents::default();
     let file = &input.file;
     let in_objects = match file.format {
         Format::Csv => input.wanted,
@@ -60,8 +62,8 @@ pub(crate) fn send_events(
         && in_objects <= MAX_EVENTS
     {
         let body = Bytes::from(whole.bytes.clone());
-        put_object(emulation, dataset, &whole.extension, body, file, &mut fed)?;
-        return Ok(fed);
+        put_object(emulation, dataset, &whole.extension, body, file, &mut events)?;
+        return Ok(events);
     }
     for start in (0..in_objects).step_by(MAX_EVENTS) {
         let part = file.part(start, in_objects.min(start + MAX_EVENTS));
@@ -69,12 +71,12 @@ pub(crate) fn send_events(
         let part = File::read(file.format, part);
         let body = compress(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
-        put_object(emulation, dataset, &extension, body, &part, &mut fed)?;
+        put_object(emulation, dataset, &extension, body, &part, &mut events)?;
     }
     let mut not_allowed = Vec::new();
     for record in &file.records[in_objects..input.wanted] {
         match message(file.bytes_of(record)) {
-            Some(text) => send_message(emulation, dataset, text, Duration::ZERO, &mut fed)?,
+            Some(text) => send_message(emulation, dataset, text, Duration::ZERO, &mut events)?,
             None => not_allowed.push(record),
         }
     }
@@ -83,22 +85,24 @@ pub(crate) fn send_events(
         let part = File::read(file.format, lines.collect());
         let body = compress(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
-        put_object(emulation, dataset, "ndjson.gz", body, &part, &mut fed)?;
+        put_object(emulation, dataset, "ndjson.gz", body, &part, &mut events)?;
     }
-    Ok(fed)
+    Ok(events)
 }
 
-/// Sends all events as messages, evenly over so long: each waits in the inbox until its time.
+/// Sends all events as messages, spread evenly over a time. Each waits in the inbox until its
+/// turn.
 ///
 /// # Errors
-/// For CSV, a record of which says nothing without its header, and for what SQS does not take.
+/// For CSV, whose records mean nothing without the header, and for records that SQS does not
+/// accept.
 pub(crate) fn send_events_over(
     emulation: &Emulation,
     dataset: &Dataset,
     input: &Input,
     over: Duration,
 ) -> Result<SentEvents, Failure> {
-    let mut fed = SentEvents::default();
+    let mut events = SentEvents::default();
     let count = u32::try_from(input.wanted).unwrap_or(u32::MAX).max(1);
     for (record, place) in input.file.records[..input.wanted].iter().zip(0_u32..) {
         let text = match input.file.format {
@@ -109,12 +113,12 @@ pub(crate) fn send_events_over(
             Failure::new(format!("line {} cannot be sent as a message", record.line))
                 .next("give events as .ndjson, in texts that SQS takes")
         })?;
-        send_message(emulation, dataset, text, over * place / count, &mut fed)?;
+        send_message(emulation, dataset, text, over * place / count, &mut events)?;
     }
-    Ok(fed)
+    Ok(events)
 }
 
-/// A record as the body of a message, if SQS takes it:
+/// A record as the body of a message, if SQS accepts it:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
 fn message(record: &[u8]) -> Option<&str> {
     const MAX_BYTES: usize = 1_000_000;
@@ -132,25 +136,25 @@ fn put_object(
     extension: &str,
     body: Bytes,
     file: &File,
-    fed: &mut SentEvents,
+    events: &mut SentEvents,
 ) -> Result<(), Failure> {
     let bucket = output(emulation, BUCKET_OUTPUT)?;
-    let key = format!("{}/demo-{:04}.{extension}", dataset.name, fed.objects);
+    let key = format!("{}/demo-{:04}.{extension}", dataset.name, events.objects);
     let tag = emulation.s3().put(bucket, &key, body, "application/octet-stream");
     let tag = tag.map_err(|error| {
         Failure::new(format!("s3://{bucket}/{key} was not written")).because(error)
     })?;
     let tag = tag.trim_matches('"');
     for record in &file.records {
-        fed.sent.push(Sent {
+        events.sent.push(Sent {
             id: format!("{tag}:{}", record.line),
             place: Some(Place { key: key.clone(), line: record.line }),
             bytes: file.bytes_of(record).to_vec(),
             payload: file.payload(record, dataset),
         });
     }
-    fed.objects += 1;
-    fed.in_objects += file.records.len();
+    events.objects += 1;
+    events.in_objects += file.records.len();
     Ok(())
 }
 
@@ -159,7 +163,7 @@ fn send_message(
     dataset: &Dataset,
     text: &str,
     delay: Duration,
-    fed: &mut SentEvents,
+    events: &mut SentEvents,
 ) -> Result<(), Failure> {
     let queue = output(emulation, QUEUE_OUTPUT)?;
     let attribute = MessageAttribute {
@@ -177,7 +181,7 @@ fn send_message(
         Failure::new(format!("a message was not sent to {queue}")).because(error)
     })?;
     let bytes = text.as_bytes().to_vec();
-    fed.sent.push(Sent { id, place: None, payload: object(&bytes), bytes });
+    events.sent.push(Sent { id, place: None, payload: object(&bytes), bytes });
     Ok(())
 }
 
@@ -187,7 +191,7 @@ pub(crate) fn compress(bytes: &[u8]) -> std::io::Result<Bytes> {
     Ok(file.finish()?.into())
 }
 
-/// One of the template's outputs.
+/// An output of the template.
 fn output<'a>(emulation: &'a Emulation, name: &str) -> Result<&'a str, Failure> {
     emulation.stack().outputs.get(name).map(String::as_str).ok_or_else(|| {
         Failure::new(format!("template.yaml has no output {name}"))

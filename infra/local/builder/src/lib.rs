@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod parse;
 
@@ -11,12 +12,12 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
-/// Of what cargo said last, for the error.
+/// The number of cargo's last lines that an error shows.
 const LAST_LINES: usize = 40;
-/// The longest line that is read, in bytes: cargo's messages hold whole diagnostics.
+/// The longest line that is read, in bytes. Cargo's messages contain whole diagnostics.
 const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Set by cargo for a program that it runs:
+/// The variables that cargo sets for a program that it runs:
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
 const OWN_PACKAGE: [&str; 8] = [
     "CARGO_MANIFEST_DIR",
@@ -29,26 +30,29 @@ const OWN_PACKAGE: [&str; 8] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// What is built, and how.
+/// What to build, and how.
 #[derive(Clone, Debug)]
 pub struct Build<'a> {
     /// The folder of the workspace's `Cargo.toml`.
     pub root: &'a Path,
+    /// The profile of cargo.
     pub profile: Profile,
-    /// The binaries, by their names.
+    /// The names of the binaries to build.
     pub binaries: &'a [String],
-    /// A package that is built with them. Cargo compiles a dependency anew for each set of features,
-    /// and the features follow from the packages built together: naming the package of the running
-    /// program shares what was compiled for it.
+    /// The name of a package that is built with the binaries. Cargo compiles a dependency again
+    /// for each set of features, and the features depend on the packages that are built together.
+    /// Naming the package of the running program reuses what was compiled for it.
     pub alongside: Option<&'a str>,
-    /// Where cargo builds; where it always does, if not given.
+    /// The target folder; `None` is cargo's own choice.
     pub target: Option<&'a Path>,
 }
 
-/// One of cargo's own profiles.
+/// One of cargo's built-in profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
+    /// Fast to compile, without optimisation.
     Dev,
+    /// Optimised.
     Release,
 }
 
@@ -64,33 +68,59 @@ impl Profile {
 /// Why there are no binaries.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
+    /// The program cargo cannot be started.
     #[error("{cargo} cannot be run: is Rust installed (https://rustup.rs) and in the PATH?")]
     NoCargo {
+        /// The name or path of the program.
         cargo: String,
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
+    /// `cargo metadata` failed.
     #[error("the workspace at {root} cannot be read:\n{lines}")]
-    Workspace { root: PathBuf, lines: String },
+    Workspace {
+        /// The folder of the workspace.
+        root: PathBuf,
+        /// What cargo printed last.
+        lines: String,
+    },
+    /// No package has a binary of this name.
     #[error(
         "no package of the workspace at {root} has a binary {binary}, which template.yaml names"
     )]
-    NoSuchBinary { root: PathBuf, binary: String },
+    NoSuchBinary {
+        /// The folder of the workspace.
+        root: PathBuf,
+        /// The name of the binary.
+        binary: String,
+    },
+    /// The build failed.
     #[error("cargo failed ({status}):\n{lines}")]
-    Failed { status: ExitStatus, lines: String },
+    Failed {
+        /// The status that cargo exited with.
+        status: ExitStatus,
+        /// What cargo printed last.
+        lines: String,
+    },
+    /// The build succeeded, and no message says where a binary is.
     #[error("cargo built {binary}, and does not say where it is")]
-    Unplaced { binary: String },
+    Unplaced {
+        /// The name of the binary.
+        binary: String,
+    },
+    /// Reading cargo's output, or waiting for its end, failed.
     #[error("cargo's output cannot be read")]
     Output(#[source] io::Error),
 }
 
-/// Builds the binaries, and answers the folder that holds them all.
+/// Builds the binaries, and returns the folder that contains all of them.
 ///
-/// Every line that cargo prints meanwhile goes to `on_line`. To be called within a tokio runtime;
-/// when the future is dropped, cargo is killed.
+/// `on_line` is called with each line that cargo prints. The function has to be called within a
+/// tokio runtime. Cargo is killed if the future is dropped.
 ///
 /// # Errors
-/// When cargo is missing or fails, with what it said last.
+/// If cargo is missing or fails, with what it printed last.
 pub async fn build_functions(
     build: &Build<'_>,
     mut on_line: impl FnMut(&str),
@@ -104,8 +134,9 @@ pub async fn build_functions(
         "--profile",
         build.profile.name(),
     ]);
-    // What `cargo run` and `cargo test` tell the running program of its own package: some build
-    // scripts (ring's) watch these, and would be run again, with all that depends on them.
+    // `cargo run` and `cargo test` set these variables for the running program. Some build scripts
+    // (ring's) depend on them: if they were passed on, cargo would run those scripts again, and
+    // compile again what depends on them.
     for variable in OWN_PACKAGE {
         command.env_remove(variable);
     }
@@ -122,42 +153,45 @@ pub async fn build_functions(
     if !output.status.success() {
         return Err(BuildError::Failed { status: output.status, lines: output.last_lines });
     }
-    let folder = |binary: &String| {
-        let found = output.messages.iter().find_map(|message| parse::executable(message, binary));
-        let folder = found.and_then(|path| path.parent().map(Path::to_path_buf));
-        folder.ok_or_else(|| BuildError::Unplaced { binary: binary.clone() })
-    };
-    // Cargo puts the binaries of one profile into one folder.
-    build.binaries.iter().map(folder).next().unwrap_or_else(|| Ok(build.root.to_path_buf()))
+    // Cargo puts all binaries of a profile into one folder, so that the first one is enough.
+    let Some(binary) = build.binaries.first() else { return Ok(build.root.to_path_buf()) };
+    let found = output.messages.iter().find_map(|message| parse::executable(message, binary));
+    let folder = found.and_then(|path| path.parent().map(Path::to_path_buf));
+    folder.ok_or_else(|| BuildError::Unplaced { binary: binary.clone() })
 }
 
-/// The program: the one that runs this, under `cargo run`.
+/// The program cargo: under `cargo run`, the same one that runs this program.
 fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// The packages that have the binaries.
+/// The names of the packages that have the binaries.
 async fn packages(cargo: &OsString, build: &Build<'_>) -> Result<BTreeSet<String>, BuildError> {
     let mut command = Command::new(cargo);
     command.current_dir(build.root).args(["metadata", "--no-deps", "--format-version", "1"]);
     let output = run(command, cargo, &mut |_| {}).await?;
-    let root = || build.root.to_path_buf();
     if !output.status.success() {
-        return Err(BuildError::Workspace { root: root(), lines: output.last_lines });
+        let root = build.root.to_path_buf();
+        return Err(BuildError::Workspace { root, lines: output.last_lines });
     }
     let metadata = output.messages.join("\n");
-    let package = |binary: &String| {
-        let package = parse::package_of(&metadata, binary);
-        package.ok_or_else(|| BuildError::NoSuchBinary { root: root(), binary: binary.clone() })
-    };
-    build.binaries.iter().map(package).collect()
+    let mut packages = BTreeSet::new();
+    for binary in build.binaries {
+        let Some(package) = parse::package_of(&metadata, binary) else {
+            let root = build.root.to_path_buf();
+            return Err(BuildError::NoSuchBinary { root, binary: binary.clone() });
+        };
+        packages.insert(package);
+    }
+    Ok(packages)
 }
 
 struct Output {
+    /// The status that cargo exited with.
     status: ExitStatus,
-    /// The lines of its standard output.
+    /// The lines of standard output.
     messages: Vec<String>,
-    /// The last lines of its standard error.
+    /// The last lines of standard error.
     last_lines: String,
 }
 

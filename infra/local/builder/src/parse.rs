@@ -1,7 +1,7 @@
-//! Cargo's JSON: which package has a binary, and where the binary is.
+//! Finds in cargo's JSON which package has a binary, and where the binary is.
 //!
-//! <https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>. What is not
-//! understood is passed over: cargo adds messages and members as it likes.
+//! <https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>. Unknown messages
+//! and members are ignored, because new versions of cargo add some.
 
 use std::path::PathBuf;
 
@@ -37,14 +37,18 @@ struct Message {
     executable: Option<PathBuf>,
 }
 
-/// The package that has a binary, from `cargo metadata`.
+/// The package that has a binary, from the output of `cargo metadata`.
 pub(super) fn package_of(metadata: &str, binary: &str) -> Option<String> {
     let metadata: Metadata = serde_json::from_str(metadata).ok()?;
-    let has = |package: &Package| package.targets.iter().any(|target| target.is_binary(binary));
-    metadata.packages.into_iter().find(has).map(|package| package.name)
+    for package in metadata.packages {
+        if package.targets.iter().any(|target| target.is_binary(binary)) {
+            return Some(package.name);
+        }
+    }
+    None
 }
 
-/// Where a binary is, if this message of a build tells.
+/// The path of a binary, if this message of a build says it.
 pub(super) fn executable(message: &str, binary: &str) -> Option<PathBuf> {
     let message: Message = serde_json::from_str(message).ok()?;
     let is_it = message.target.is_some_and(|target| target.is_binary(binary));

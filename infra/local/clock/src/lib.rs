@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// A shared clock; clones tell the same time.
+/// A clock that can be moved forward. Clones show the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {
     inner: Arc<Inner>,
@@ -16,7 +17,7 @@ pub struct Clock {
 struct Inner {
     source: Source,
     advanced_ms: AtomicU64,
-    /// What of it was [skipped](Clock::skip).
+    /// The part of `advanced_ms` that was [skipped](Clock::skip).
     skipped_ms: AtomicU64,
     moved: watch::Sender<u64>,
 }
@@ -28,13 +29,14 @@ enum Source {
 }
 
 impl Clock {
-    /// The system's time, plus what [`Clock::advance`] adds.
+    /// The system's time plus what [`Clock::advance`] adds.
     #[must_use]
     pub fn system() -> Self {
         Self::new(Source::System)
     }
 
-    /// A clock that stands still at `start_ms` (milliseconds since the Unix epoch) until advanced.
+    /// A clock that stands still at `start_ms` (milliseconds since the Unix epoch) until it is
+    /// advanced.
     #[must_use]
     pub fn manual(start_ms: u64) -> Self {
         Self::new(Source::Manual { start_ms })
@@ -46,13 +48,13 @@ impl Clock {
         Self { inner: Arc::new(Inner { source, advanced_ms, skipped_ms, moved }) }
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// The time in milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.now_us() / 1_000
     }
 
-    /// Microseconds since the Unix epoch: what durations are measured with.
+    /// The time in microseconds since the Unix epoch, for measuring durations.
     #[must_use]
     pub fn now_us(&self) -> u64 {
         let base_us = match self.inner.source {
@@ -62,37 +64,38 @@ impl Clock {
         base_us.saturating_add(self.advanced_ms().saturating_mul(1_000))
     }
 
-    /// What it was advanced by so far, in milliseconds.
+    /// How far the clock was advanced so far, in milliseconds.
     #[must_use]
     pub fn advanced_ms(&self) -> u64 {
         self.inner.advanced_ms.load(Ordering::Acquire)
     }
 
-    /// Moves the time forward and wakes whoever waits for it.
+    /// Moves the time forward, and wakes those who wait for a time.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX / 2);
         let total = self.inner.advanced_ms.fetch_add(by, Ordering::AcqRel) + by;
         self.inner.moved.send_replace(total);
     }
 
-    /// Moves the time forward over a span in which nothing is used: it does not count as a time in which
-    /// something was left unused, so that what is kept warm stays so.
+    /// Moves the time forward over a span in which nothing happens. The span is not part of
+    /// [`Clock::lived_ms`], so that nothing grows cold in it.
     pub fn skip(&self, by: Duration) {
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX / 2);
-        // First: `lived_ms` may then fall behind for a moment, and never jump ahead.
+        // `skipped_ms` changes first. `lived_ms` may then be too low for a moment, and is never too
+        // high.
         self.inner.skipped_ms.fetch_add(by_ms, Ordering::AcqRel);
         self.advance(by);
     }
 
-    /// Milliseconds since the Unix epoch, without what was skipped: its differences are how long
-    /// something was there.
+    /// The time in milliseconds since the Unix epoch, without what was skipped. Its differences
+    /// say how long something was unused.
     #[must_use]
     pub fn lived_ms(&self) -> u64 {
         self.now_ms().saturating_sub(self.inner.skipped_ms.load(Ordering::Acquire))
     }
 
-    /// Goes on from where a clock was that was advanced by `advanced_ms` and told `now_ms`: advanced as
-    /// much, and never before that time, should the system's clock have been set back since.
+    /// Continues from a clock that was advanced by `advanced_ms` and showed `now_ms`: advances at
+    /// least as far, and to at least that time, even if the system's clock was set back since.
     pub fn resume_from(&self, advanced_ms: u64, now_ms: u64) {
         let missing_ms = advanced_ms.saturating_sub(self.advanced_ms());
         self.advance(Duration::from_millis(missing_ms));
@@ -100,7 +103,7 @@ impl Clock {
         self.advance(Duration::from_millis(missing_ms));
     }
 
-    /// Waits until the time is `deadline_ms` or later, whether it passes or is advanced.
+    /// Waits until the time is `deadline_ms` or later, whether the time passes or is advanced.
     pub async fn sleep_until(&self, deadline_ms: u64) {
         let mut moved = self.inner.moved.subscribe();
         loop {
@@ -164,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_clock_goes_on_as_far_ahead_as_it_was_and_never_back() {
-        // Stopped at 5,000 after 2,000 ms of advance; 500 ms have passed since.
+        // The other clock showed 5,000 after an advance of 2,000 ms, and 500 ms have passed since.
         check_goes_on(&Clock::manual(3_500), 2_000, 5_000, 5_500);
         // The system's clock was set back.
         check_goes_on(&Clock::manual(1_000), 2_000, 5_000, 5_000);

@@ -1,13 +1,13 @@
-//! Questions that a promise comes down to, asked of what the emulation saw.
+//! Checks the promises of functions against the writes that the emulation saw.
 
 use std::collections::BTreeMap;
 
 use crate::{Change, ChangeEvent};
 
-/// The keys of a table that were inserted or modified more than once, with how often, in the order of
-/// their texts. An item that was removed in between is not forgotten.
+/// The keys that were inserted or modified more than once, with the number of writes. A removal
+/// in between does not reset the number.
 ///
-/// Keys are DynamoDB JSON, such as `{"pk":{"S":"a"}}`.
+/// Keys are texts of DynamoDB JSON, such as `{"pk":{"S":"a"}}`.
 #[must_use]
 pub fn written_twice(changes: &[Change]) -> BTreeMap<String, usize> {
     let mut writes = BTreeMap::<String, usize>::new();
@@ -26,8 +26,8 @@ mod tests {
 
     #[track_caller]
     fn check(changes: &[(&str, ChangeEvent)], expected: &[(&str, usize)]) {
-        let change = |&(id, event): &(&str, ChangeEvent)| Change { key: json!({"pk": id}), event };
-        let changes: Vec<Change> = changes.iter().map(change).collect();
+        let changes = changes.iter().map(|&(id, event)| Change { key: json!({"pk": id}), event });
+        let changes: Vec<Change> = changes.collect();
         let found = written_twice(&changes);
         let expected: BTreeMap<String, usize> =
             expected.iter().map(|(id, count)| (json!({"pk": id}).to_string(), *count)).collect();

@@ -1,4 +1,4 @@
-//! Tables that outlast the process: copied to a file, and taken up from it.
+//! Stores tables in a file, so that they outlast the process, and restores them.
 
 use std::path::Path;
 
@@ -10,26 +10,27 @@ use serde_json::{Value, json};
 use super::{DynamoDb, DynamoDbError};
 
 impl DynamoDb {
-    /// Copies all tables, streams and indexes into a new SQLite file. Blocks, and no request is
-    /// answered meanwhile.
+    /// Copies all tables, streams and indexes into a new SQLite file. Blocks, and requests wait
+    /// until it ends.
     ///
     /// # Errors
-    /// [`DynamoDbError`] where the file cannot be written.
+    /// [`DynamoDbError`] if the file cannot be written.
     pub fn copy_to(&self, file: &Path) -> Result<(), DynamoDbError> {
         Ok(self.database.vacuum_into(&text(file)?)?)
     }
 
-    /// Takes the place of all tables with those of a file that [`DynamoDb::copy_to`] wrote, the stream
-    /// index with them. Blocks.
+    /// Replaces all tables by those of a file that [`DynamoDb::copy_to`] wrote. The stream index
+    /// is part of the file. Blocks.
     ///
     /// # Errors
-    /// [`DynamoDbError`] where it is no such file.
+    /// [`DynamoDbError`] if the file is not such a copy.
     pub fn restore(&self, file: &Path) -> Result<(), DynamoDbError> {
         Ok(self.database.restore_from(&text(file)?)?)
     }
 
-    /// In which part a table that is there differs from what a `CreateTable` request asks for, and
-    /// cannot be changed to it by adding items alone.
+    /// The part in which an existing table differs from what a `CreateTable` request asks for:
+    /// `keys`, `global secondary indexes`, `local secondary indexes` or `attribute definitions`.
+    /// `None` if the table is usable as it is.
     ///
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
@@ -47,11 +48,16 @@ impl DynamoDb {
             ("local secondary indexes", "LocalSecondaryIndexes"),
             ("attribute definitions", "AttributeDefinitions"),
         ];
-        let differs = |member| essence(&has, member) != essence(create_table, member);
-        Ok(parts.into_iter().find(|(_, member)| differs(*member)).map(|(part, _)| part))
+        for (part, member) in parts {
+            if essence(&has, member) != essence(create_table, member) {
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
     }
 
-    /// Lets items of a table that is there expire by this attribute, or by none.
+    /// Sets the attribute by which items of an existing table expire. `None` disables time to
+    /// live.
     ///
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
@@ -63,38 +69,44 @@ impl DynamoDb {
         let request = DescribeTimeToLiveRequest { table_name: table_name.to_owned() };
         let described = self.database.describe_time_to_live(request)?.time_to_live_description;
         let has = described.attribute_name.filter(|_| described.time_to_live_status == "ENABLED");
-        let update = |attribute: &str, enabled| {
-            let attribute_name = attribute.to_owned();
-            self.database.update_time_to_live(UpdateTimeToLiveRequest {
-                table_name: table_name.to_owned(),
-                time_to_live_specification: TimeToLiveSpecification { attribute_name, enabled },
-            })
-        };
         if has.as_deref() == attribute {
             return Ok(());
         }
-        if let Some(has) = has {
-            update(&has, false)?;
+        if let Some(attribute_name) = has {
+            let specification = TimeToLiveSpecification { attribute_name, enabled: false };
+            self.update_time_to_live(table_name, specification)?;
         }
         if let Some(attribute) = attribute {
-            update(attribute, true)?;
+            let attribute_name = attribute.to_owned();
+            let specification = TimeToLiveSpecification { attribute_name, enabled: true };
+            self.update_time_to_live(table_name, specification)?;
         }
+        Ok(())
+    }
+
+    fn update_time_to_live(
+        &self,
+        table_name: &str,
+        time_to_live_specification: TimeToLiveSpecification,
+    ) -> Result<(), DynamoDbError> {
+        self.database.update_time_to_live(UpdateTimeToLiveRequest {
+            table_name: table_name.to_owned(),
+            time_to_live_specification,
+        })?;
         Ok(())
     }
 }
 
-/// A member of a table's description that is a list, as far as `CreateTable` asks for it and in an
-/// order that is always the same.
+/// The elements of a list in a table's description, reduced to what `CreateTable` asks for, and
+/// sorted.
 fn essence(table: &Value, member: &str) -> Vec<String> {
-    let elements = table.get(member).and_then(Value::as_array).into_iter().flatten();
-    let asked = |element: &Value| {
-        let part = |name: &str| element.get(name).cloned().unwrap_or_default();
-        match element.get("IndexName") {
-            Some(name) => json!([name, part("KeySchema"), part("Projection")]).to_string(),
+    let mut essence = Vec::new();
+    for element in table.get(member).and_then(Value::as_array).into_iter().flatten() {
+        essence.push(match element.get("IndexName") {
+            Some(name) => json!([name, element["KeySchema"], element["Projection"]]).to_string(),
             None => element.to_string(),
-        }
-    };
-    let mut essence: Vec<String> = elements.map(asked).collect();
+        });
+    }
     essence.sort();
     essence
 }

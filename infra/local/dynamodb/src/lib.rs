@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 pub mod audit;
 mod kept;
@@ -25,17 +26,18 @@ pub use self::stream::{MAX_PAGE, Page, Position, StreamRecord, TableStream};
 
 use clock::Clock;
 
-/// The engine finds a stream's next sequence number as the greatest one yet, and has no index for
-/// it: without this, each write to a table with a stream would read all the writes before it.
+/// The engine searches a stream's greatest sequence number for each write, and has no index for
+/// it. Without this index, each write to a table with a stream would read all earlier writes.
 const STREAM_INDEX: &str = "CREATE INDEX stream_order ON _stream_records \
      (table_name, CAST(sequence_number AS INTEGER))";
 
-/// The service, and the server of it; clones share its tables, and the last to go stops the server.
+/// The DynamoDB service and its HTTP server. Clones share the tables. The server stops when the
+/// last clone is dropped.
 #[derive(Clone)]
 pub struct DynamoDb {
     database: Database,
     address: SocketAddr,
-    /// Grows with every write to any table.
+    /// The number of writes to any table so far.
     writes: Arc<watch::Sender<u64>>,
     _running: Arc<oneshot::Sender<()>>,
 }
@@ -43,37 +45,51 @@ pub struct DynamoDb {
 /// One write that took effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// The key's attributes, as DynamoDB JSON: `{"id": {"S": "a"}}`.
+    /// The key attributes of the item as DynamoDB JSON: `{"id": {"S": "a"}}`.
     pub key: Value,
+    /// What the write did to the item.
     pub event: ChangeEvent,
 }
 
+/// What a write did to an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeEvent {
-    /// There was no item under the key.
+    /// There was no item with this key before.
     Insert,
-    /// There was one, be it the same.
+    /// An item was replaced, possibly by the same one.
     Modify,
-    /// Deleted, by a request or because it expired.
+    /// An item was deleted, by a request or because it expired.
     Remove,
 }
 
+/// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoDbError {
+    /// The server cannot listen on a loopback port.
     #[error("no loopback port for dynamodb")]
     Listen(#[source] std::io::Error),
-    /// An AWS error: its code (`ResourceNotFoundException`) and message.
+    /// An error as AWS answers it.
     #[error("{code}: {message}")]
-    Refused { code: String, message: String },
+    Refused {
+        /// The code in the API reference, such as `ResourceNotFoundException`.
+        code: String,
+        /// The engine's message.
+        message: String,
+    },
+    /// The engine failed, and no request is to blame.
     #[error("dynamodb's storage failed: {message}")]
-    Storage { message: String },
+    Storage {
+        /// The engine's message.
+        message: String,
+    },
 }
 
 impl DynamoDb {
-    /// An empty service that listens; must be called within a runtime.
+    /// Starts an empty service on a free loopback port. It has to be called within a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// [`DynamoDbError::Listen`] where no port can be had.
+    /// [`DynamoDbError::Listen`] if it cannot listen.
     pub async fn start(clock: Clock) -> Result<Self, DynamoDbError> {
         let database = Database::memory_with_clock(Arc::new(Time(clock)))?;
         index_streams(&database)?;
@@ -92,19 +108,19 @@ impl DynamoDb {
         Ok(Self { database, address, writes, _running: Arc::new(running) })
     }
 
-    /// Where it listens, for plain HTTP.
+    /// The address of the HTTP server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Creates a table from the body of a `CreateTable` request, active at once.
+    /// Creates a table from the body of a `CreateTable` request. It is active at once.
     ///
-    /// A table that declares no stream is given one of keys alone, for [`DynamoDb::changes`];
-    /// `DescribeTable` tells of it.
+    /// A table that declares no stream gets one with keys only, which [`DynamoDb::changes`]
+    /// reads. `DescribeTable` shows that stream.
     ///
     /// # Errors
-    /// [`DynamoDbError::Refused`], as the request would have been.
+    /// [`DynamoDbError::Refused`] as the request would be answered.
     pub fn create_table(
         &self,
         create_table: &Value,
@@ -134,17 +150,19 @@ impl DynamoDb {
         Ok(())
     }
 
+    /// The names of all tables.
+    ///
     /// # Errors
     /// [`DynamoDbError::Storage`].
     pub fn table_names(&self) -> Result<Vec<String>, DynamoDbError> {
         Ok(self.database.table_stats()?.into_iter().map(|table| table.table_name).collect())
     }
 
-    /// Puts items, as DynamoDB JSON, into a table, all or none: a table that is large from the start
-    /// costs no request for each item. Its stream does not tell of them. Blocks.
+    /// Puts all items (DynamoDB JSON) into a table, or none of them. It is faster than a request
+    /// for each item. The writes are not in the table's stream. Blocks.
     ///
     /// # Errors
-    /// [`DynamoDbError::Refused`], as a request would have been.
+    /// [`DynamoDbError::Refused`] as a request would be answered.
     pub fn fill(&self, table: &str, items: Vec<Value>) -> Result<(), DynamoDbError> {
         let items: Result<Vec<Item>, _> = items.into_iter().map(serde_json::from_value).collect();
         let items = items.map_err(|error| DynamoDbError::Refused {
@@ -155,7 +173,7 @@ impl DynamoDb {
         Ok(())
     }
 
-    /// Every item of a table, as DynamoDB JSON. Blocks while it reads.
+    /// All items of a table as DynamoDB JSON. Blocks.
     ///
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
@@ -179,7 +197,7 @@ impl DynamoDb {
         }
     }
 
-    /// Every write to a table since it was created, in their order. Blocks while it reads.
+    /// All writes to a table since it was created, in their order. Blocks.
     ///
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
@@ -198,7 +216,7 @@ impl DynamoDb {
         }
     }
 
-    /// Deletes what has expired by the emulation's clock; tells how many items that was.
+    /// Deletes the items that have expired by the emulation's clock, and returns their number.
     ///
     /// # Errors
     /// [`DynamoDbError::Storage`].
@@ -222,7 +240,7 @@ impl From<DynoxideError> for DynamoDbError {
     }
 }
 
-/// The emulation's clock, as the engine asks for it.
+/// The emulation's clock with the engine's interface.
 struct Time(Clock);
 
 impl storage_backend::Clock for Time {
@@ -235,8 +253,9 @@ impl storage_backend::Clock for Time {
     }
 }
 
-/// Through a copy, for the engine lends nobody its own connection: an empty database in memory, under
-/// a name that SQLite knows for as long as `staged` is open, is given the index and then restored.
+/// Creates the stream index. The engine does not expose its own connection, so the index is
+/// created in a copy that is then restored: an empty database in memory, under a name that SQLite
+/// knows for as long as `staged` is open.
 fn index_streams(database: &Database) -> Result<(), DynoxideError> {
     let name = format!("file:/{}?vfs=memdb", Uuid::new_v4().simple());
     let mut staged = Storage::new(&name)?;

@@ -1,7 +1,7 @@
-//! A table's stream, read on from wherever one is.
+//! Reads the stream of a table from a position on.
 //!
-//! The engine has one shard a table, and tells nobody of a write: [`DynamoDb::notify_written`] is for
-//! whoever passed one on. Records are shaped as
+//! The engine has one shard for each table, and reports no writes. [`DynamoDb::notify_written`]
+//! does, for those who wait for them. The form of records is in
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>.
 
 use dynoxide::actions::get_records::{GetRecordsRequest, Record};
@@ -14,35 +14,38 @@ use tokio::task;
 
 use super::{DynamoDb, DynamoDbError};
 
-/// As many records as one request gives at most.
+/// The most records that one request returns.
 pub const MAX_PAGE: usize = 1_000;
 
-/// Where in a stream to read on; it stays good, also where the stream was copied with its table.
+/// A position in a stream, as an opaque shard iterator. It does not expire, and is also valid in
+/// a copy of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position(pub String);
 
-/// One write, as a stream tells of it.
+/// One write, as the stream records it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamRecord {
-    /// Of one table's records, the later is greater, also as text.
+    /// A later record of a table has a greater number. They can be compared as text.
     pub sequence_number: String,
-    /// Milliseconds since the Unix epoch, of whole seconds.
+    /// When it was written, in milliseconds since the Unix epoch, without fractions of a second.
     pub created_ms: u64,
-    /// All of it, in Lambda's shape but for the ARN.
+    /// The whole record in the form in which Lambda passes it to functions, without the ARN of
+    /// its source.
     pub body: Map<String, Value>,
 }
 
-/// Some of a stream's records, in their order.
+/// Consecutive records of a stream, in their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
+    /// The records, at most [`MAX_PAGE`]. It can be empty even if `is_last` is false.
     pub records: Vec<StreamRecord>,
-    /// After them.
+    /// The position after the records.
     pub next: Position,
-    /// Whether there was nothing after them yet.
+    /// Whether the end of the stream was reached.
     pub is_last: bool,
 }
 
-/// The stream of one table; clones read the same.
+/// The stream of one table. Clones read the same stream.
 #[derive(Clone)]
 pub struct TableStream {
     dynamodb: DynamoDb,
@@ -51,18 +54,19 @@ pub struct TableStream {
 }
 
 impl DynamoDb {
-    /// The stream of a table that declares one. `region` is what its records say.
+    /// The stream of a table that declares one. Its records name `region`.
     #[must_use]
     pub fn stream(&self, table: &str, region: &str) -> TableStream {
         TableStream { dynamodb: self.clone(), table: table.to_owned(), region: region.to_owned() }
     }
 
-    /// Says that something may have been written, to whoever waits for it.
+    /// Wakes those who wait for writes. The engine reports no writes, so whoever passes a request
+    /// on to it calls this.
     pub fn notify_written(&self) {
         self.writes.send_modify(|writes| *writes += 1);
     }
 
-    /// A shard iterator; `from` is `TRIM_HORIZON` or `LATEST`.
+    /// A shard iterator. `from` is `TRIM_HORIZON` or `LATEST`.
     pub(super) fn iterator(&self, table: &str, from: &str) -> Result<String, DynamoDbError> {
         self.iterator_at(table, from, None)
     }
@@ -82,7 +86,7 @@ impl DynamoDb {
         answer.shard_iterator.ok_or_else(|| storage("a stream has no iterator"))
     }
 
-    /// The records from an iterator on, and the iterator after them.
+    /// The records after an iterator, and the iterator after those.
     pub(super) fn page(
         &self,
         shard_iterator: String,
@@ -96,12 +100,13 @@ impl DynamoDb {
 }
 
 impl TableStream {
+    /// The id of the stream's only shard.
     #[must_use]
     pub fn shard_id(&self) -> String {
         streams::shard_id(&self.table)
     }
 
-    /// Before the oldest record.
+    /// The position before the oldest record.
     ///
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
@@ -109,7 +114,7 @@ impl TableStream {
         self.dynamodb.iterator(&self.table, "TRIM_HORIZON").map(Position)
     }
 
-    /// After the latest record.
+    /// The position after the latest record.
     ///
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
@@ -117,10 +122,11 @@ impl TableStream {
         self.dynamodb.iterator(&self.table, "LATEST").map(Position)
     }
 
-    /// Before the record of a sequence number.
+    /// The position before the record with this sequence number.
     ///
     /// # Errors
-    /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`, or where it is no such number.
+    /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`, or if it is no sequence
+    /// number.
     pub async fn at(&self, sequence_number: &str) -> Result<Position, DynamoDbError> {
         let (stream, number) = (self.clone(), sequence_number.to_owned());
         let found = task::spawn_blocking(move || {
@@ -130,8 +136,8 @@ impl TableStream {
         found.await.map_err(|error| storage(&error.to_string()))?
     }
 
-    /// The records from a position on: `limit` or [`MAX_PAGE`] at most. Writes that left their item
-    /// as it was are passed over, where the stream has both images to tell.
+    /// The records after a position: at most `limit` and [`MAX_PAGE`]. If the stream has both
+    /// images, writes that did not change their item are left out.
     ///
     /// # Errors
     /// [`DynamoDbError::Refused`] with `ResourceNotFoundException`.
@@ -149,7 +155,7 @@ impl TableStream {
         read.await.map_err(|error| storage(&error.to_string()))?
     }
 
-    /// A number that grows with every write to any table.
+    /// The number of writes to any table so far, to wait for the next one.
     #[must_use]
     pub fn writes(&self) -> watch::Receiver<u64> {
         self.dynamodb.writes.subscribe()
@@ -160,8 +166,8 @@ fn storage(message: &str) -> DynamoDbError {
     DynamoDbError::Storage { message: message.to_owned() }
 }
 
-/// DynamoDB writes no record of a write that changes nothing:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>
+/// DynamoDB writes no stream record for a write that changes nothing:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>.
 fn is_change(record: &Record) -> bool {
     let (old, new) = (&record.dynamodb.old_image, &record.dynamodb.new_image);
     old.is_none() || old != new

@@ -1,4 +1,4 @@
-//! What DynamoDB has here beyond its port: the clock, every write seen, and its end.
+//! What the crate adds to the engine: the clock, all writes, and the end of the server.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -153,7 +153,7 @@ async fn a_stream_is_read_on_from_where_one_is() {
     put("a", "1").await;
     let latest = stream.latest().unwrap();
     put("b", "1").await;
-    // Which changes nothing.
+    // This write changes nothing.
     put("b", "1").await;
     put("b", "2").await;
     let first = stream.read(&empty.next, 3).await.unwrap();
@@ -201,7 +201,7 @@ async fn dropping_the_last_of_the_service_ends_its_connections() {
     let mut open = TcpStream::connect(service.address()).await.unwrap();
     open.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     assert_ne!(open.read(&mut [0; 64 * 1024]).await.unwrap(), 0);
-    // Who listens on its port by then is another's affair.
+    // Another process may listen on the port after that.
     drop(service);
     open.read_to_end(&mut Vec::new()).await.unwrap();
 }

@@ -1,7 +1,8 @@
 //! Detects when nothing is left to do, and advances the clock instead of waiting.
 //!
-//! On AWS, a visibility timeout takes minutes. Here, the clock advances when all work waits for time. It does
-//! not advance earlier, because invocations run in real time and would exceed their timeouts.
+//! On AWS, a visibility timeout takes minutes. Here, the clock advances when all work waits for
+//! time. It does not advance earlier, because invocations run in real time and would exceed their
+//! timeouts.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,12 +11,13 @@ use crate::Emulation;
 use lambda::mapping::Activity;
 use sqs::Depth;
 
-/// The time between two checks. A message that one stage has just passed on may not be visible in the next
-/// stage yet, so only two checks with the same result count.
+/// The time between two checks. A message that one stage has just passed on may not be visible in
+/// the next stage yet, so only two checks with the same result count.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The clock advances in steps of this many milliseconds, so that events that are due at nearly the same time
-/// are handled together. A storm leaves hundreds of messages that become visible at different times.
+/// The clock advances in steps of this many milliseconds, so that events that are due at nearly the
+/// same time are handled together. A storm leaves hundreds of messages that become visible at
+/// different times.
 const SKIP_STEP_MS: u64 = 10_000;
 
 /// The state of all queues and mappings at one moment.
@@ -88,12 +90,12 @@ enum RemainingWork {
 
 impl Emulation {
     /// Waits until nothing is left to do: queues with a mapping are empty, no function runs and no
-    /// asynchronous invocation waits. If [`crate::Options::skip_idle`] is set, the clock advances to the next
-    /// event whenever all work waits for time.
+    /// asynchronous invocation waits. If [`crate::Options::skip_idle`] is set, the clock advances
+    /// to the next event whenever all work waits for time.
     ///
-    /// Messages in the queue of a disabled mapping do not count as work. A pending update of a mapping does.
-    /// If an update has disabled a mapping and its queue has messages, a scheduled function may enable it
-    /// again, so this also waits for the schedules.
+    /// Messages in the queue of a disabled mapping do not count as work. A pending update of a
+    /// mapping does. If an update has disabled a mapping and its queue has messages, a scheduled
+    /// function may enable it again, so this also waits for the schedules.
     ///
     /// # Errors
     /// [`Busy`] after `timeout`, in real time.
@@ -102,8 +104,8 @@ impl Emulation {
         settled.map_err(|_| Busy { waited: timeout, progress: self.progress() })
     }
 
-    /// Advances the clock at once, so that for example hidden messages in a dead-letter queue become visible.
-    /// Must be called when nothing is left to do.
+    /// Advances the clock at once, so that for example hidden messages in a dead-letter queue
+    /// become visible. Must be called when nothing is left to do.
     pub fn pass(&self, time: Duration) {
         self.clock.skip(time);
     }
@@ -111,8 +113,8 @@ impl Emulation {
     /// The current state of all queues and mappings.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        // The queues come first, so that a message that leaves one in the meantime is found in a mapping or
-        // in the next queue.
+        // The queues come first, so that a message that leaves one in the meantime is found in a
+        // mapping or in the next queue.
         let mut queues = Vec::new();
         for queue in &self.stack().queues {
             queues.push(QueueProgress {
@@ -176,8 +178,8 @@ impl Emulation {
 }
 
 fn remaining_work(progress: &Progress, due: Due) -> RemainingWork {
-    let is_busy = |mapping: &MappingProgress| mapping.activity == Activity::Busy;
-    if !progress.lambda_is_idle || progress.mappings.iter().any(is_busy) {
+    let any_busy = progress.mappings.iter().any(|mapping| mapping.activity == Activity::Busy);
+    if !progress.lambda_is_idle || any_busy {
         return RemainingWork::Running;
     }
     let windows = progress.mappings.iter().filter_map(|mapping| match mapping.activity {
@@ -185,8 +187,8 @@ fn remaining_work(progress: &Progress, due: Due) -> RemainingWork {
         Activity::Idle | Activity::Busy => None,
     });
     let mut due_ms = windows.chain(due.asynchronous).min();
-    let consumed = || progress.queues.iter().filter(|queue| queue.is_consumed);
-    if due_ms.is_none() && consumed().any(|queue| queue.depth.visible > 0) {
+    let consumed: Vec<_> = progress.queues.iter().filter(|queue| queue.is_consumed).collect();
+    if due_ms.is_none() && consumed.iter().any(|queue| queue.depth.visible > 0) {
         return RemainingWork::Running;
     }
     let changes = progress.mappings.iter().filter_map(|mapping| mapping.change_due_ms);
@@ -194,7 +196,7 @@ fn remaining_work(progress: &Progress, due: Due) -> RemainingWork {
     if progress.mappings.iter().any(|mapping| mapping.is_holding_back) {
         due_ms = due_ms.into_iter().chain(due.schedule).min();
     }
-    if consumed().any(|queue| queue.depth.in_flight + queue.depth.delayed > 0) {
+    if consumed.iter().any(|queue| queue.depth.in_flight + queue.depth.delayed > 0) {
         due_ms = due_ms.into_iter().chain(due.message).min();
         // Without a time, a message became visible between the two checks.
         return due_ms.map_or(RemainingWork::Running, RemainingWork::WaitingUntil);

@@ -1,9 +1,10 @@
-//! Layers whose variables have places that only the emulation can fill in.
+//! Fills in the places in the variables of layers.
 //!
-//! What a local service's address is shows only when it listens. So a file below a layer's `variables/`
-//! may say `{LOCAL_RATES}` for the address of the service `rates`, and functions see a copy of the layer in
-//! which that is filled in: links to what the layer has, and files of its own in the place of those with places.
-//! On AWS nothing fills them in, and the functions refuse to start with them.
+//! The address of a local service is known only when the service listens. Therefore a file below a
+//! layer's `variables/` may contain the place `{LOCAL_RATES}` for the address of the service
+//! `rates`. Functions get a copy of the layer: its variables are written anew with all places
+//! filled in, and everything else in it is a link. On AWS nothing fills places in, and functions
+//! refuse them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,47 +17,70 @@ use uuid::Uuid;
 use super::StartError;
 use template::Stack;
 
-/// What the name of each place begins with.
+/// The beginning of the name of every place.
 const PREFIX: &str = "LOCAL_";
-/// The folder of a layer in which files may have places.
+/// The folder of a layer whose files may contain places.
 const VARIABLES: &str = "variables";
 
-/// The place of a service's address: `LOCAL_EXCHANGE_RATES` is that of the service `exchange-rates`.
+/// The name of the place for a service's address: `LOCAL_EXCHANGE_RATES` for the service
+/// `exchange-rates`.
 #[must_use]
 pub fn place_of(service: &str) -> String {
     format!("{PREFIX}{}", service.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// The copies, removed when dropped.
+/// The layers that functions use, some of which are filled copies. The copies are removed when this is dropped.
 pub(super) struct FilledLayers {
     folder: Option<PathBuf>,
+    /// The folder that functions use, by the folder that the template names.
+    used: BTreeMap<PathBuf, PathBuf>,
     places: BTreeMap<String, String>,
 }
 
 impl FilledLayers {
-    /// Fills in the layers of the stack's functions, which have the copies then.
+    /// Copies and fills the layers that have places, and changes the functions of `stack` to use
+    /// the copies.
     ///
     /// # Errors
-    /// [`StartError::Layer`], and [`StartError::Place`] for one that nothing is given for.
+    /// [`StartError::Layer`], and [`StartError::Place`] for a place without a value.
     pub(super) fn make(
         stack: &mut Stack,
         places: BTreeMap<String, String>,
     ) -> Result<Self, StartError> {
-        let mut filled = Self { folder: None, places };
-        let mut copies = BTreeMap::new();
+        let mut filled = Self { folder: None, used: BTreeMap::new(), places };
         for layer in layers(stack) {
+            let mut used = layer.clone();
             if files(&layer)?.iter().any(|file| !file.places.is_empty()) {
-                let copy = filled.folder().join(copies.len().to_string());
-                filled.copy(&layer, &copy)?;
-                copies.insert(layer, copy);
+                let number = filled.used.len().to_string();
+                used = filled.folder().join(number);
+                filled.copy(&layer, &used)?;
             }
+            filled.used.insert(layer, used);
         }
         for layer in stack.functions.iter_mut().flat_map(|function| &mut function.layers) {
-            if let Some(copy) = copies.get(layer) {
-                layer.clone_from(copy);
+            if let Some(used) = filled.used.get(layer) {
+                layer.clone_from(used);
             }
         }
         Ok(filled)
+    }
+
+    /// The folders of layers that the template names.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Path> {
+        self.used.keys().map(PathBuf::as_path)
+    }
+
+    /// Brings the copy of a layer up to date, and returns the folder that functions use. Variables that have their first
+    /// place only now are not filled in: without a copy, functions read them where they are, and refuse them.
+    ///
+    /// # Errors
+    /// As [`FilledLayers::make`].
+    pub(super) fn fill_again(&self, layer: &Path) -> Result<PathBuf, StartError> {
+        let used = self.used.get(layer).map_or(layer, PathBuf::as_path);
+        if used != layer {
+            self.copy(layer, used)?;
+        }
+        Ok(used.to_owned())
     }
 
     pub(super) fn place(&self, name: &str) -> Option<&str> {
@@ -64,24 +88,31 @@ impl FilledLayers {
     }
 
     fn folder(&mut self) -> &Path {
-        let new = || std::env::temp_dir().join(format!("sluicegate-layers-{}", Uuid::new_v4()));
-        self.folder.get_or_insert_with(new)
+        self.folder.get_or_insert_with(|| {
+            std::env::temp_dir().join(format!("sluicegate-layers-{}", Uuid::new_v4()))
+        })
     }
 
     fn copy(&self, layer: &Path, copy: &Path) -> Result<(), StartError> {
-        let error = failed(layer);
+        let error = layer_error(layer);
         let variables = copy.join(VARIABLES);
         fs::create_dir_all(&variables).map_err(&error)?;
         for entry in fs::read_dir(layer).map_err(&error)? {
             let entry = entry.map_err(&error)?;
-            if entry.file_name() != VARIABLES {
-                symlink(entry.path(), copy.join(entry.file_name())).map_err(&error)?;
+            let link = copy.join(entry.file_name());
+            // The link is there if the copy is brought up to date. One to a file that was deleted does no harm.
+            if entry.file_name() != VARIABLES && link.symlink_metadata().is_err() {
+                symlink(entry.path(), link).map_err(&error)?;
             }
         }
         for file in files(layer)? {
             let text = self.fill(&file)?;
-            let name = file.path.file_name().unwrap_or_default();
-            fs::write(variables.join(name), text).map_err(failed(&file.path))?;
+            let path = variables.join(file.path.file_name().unwrap_or_default());
+            // A function that starts now must not find half of the file.
+            let unfinished = path.with_extension("unfinished");
+            fs::write(&unfinished, text)
+                .and_then(|()| fs::rename(&unfinished, &path))
+                .map_err(layer_error(&file.path))?;
         }
         Ok(())
     }
@@ -103,13 +134,13 @@ impl FilledLayers {
 impl Drop for FilledLayers {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder {
-            // What is left is a few small files in a folder for such.
+            // If it fails, a few small files stay in the folder for temporary files.
             let _ = fs::remove_dir_all(folder);
         }
     }
 }
 
-/// The places in the variables of a stack's layers, by their names.
+/// The names of the places in the variables of a stack's layers.
 ///
 /// # Errors
 /// [`StartError::Layer`].
@@ -133,32 +164,33 @@ struct VariablesFile {
     places: BTreeSet<String>,
 }
 
-/// The files of variables that a layer has; none where it has no such folder.
+/// The files with variables of a layer. Empty if the layer has no such folder.
 fn files(layer: &Path) -> Result<Vec<VariablesFile>, StartError> {
     let folder = layer.join(VARIABLES);
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let error = failed(&folder);
+    let error = layer_error(&folder);
     let mut files = Vec::new();
     for entry in fs::read_dir(&folder).map_err(&error)? {
         let path = entry.map_err(&error)?.path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
-            let text = fs::read_to_string(&path).map_err(failed(&path))?;
+            let text = fs::read_to_string(&path).map_err(layer_error(&path))?;
             files.push(VariablesFile { places: places(&text), text, path });
         }
     }
     Ok(files)
 }
 
-/// `{LOCAL_NAME}`, outside of comments.
+/// The names of the places (`{LOCAL_NAME}`) in a text, except those in comments.
 fn places(text: &str) -> BTreeSet<String> {
     let mut places = BTreeSet::new();
     for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
         for after in line.split('{').skip(1) {
             let name = after.split('}').next().unwrap_or_default();
-            let fits = |b: u8| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_');
-            if name.starts_with(PREFIX) && name.len() < after.len() && name.bytes().all(fits) {
+            let is_closed = name.len() < after.len();
+            let is_name = name.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
+            if is_closed && is_name && name.starts_with(PREFIX) {
                 places.insert(name.to_owned());
             }
         }
@@ -166,7 +198,7 @@ fn places(text: &str) -> BTreeSet<String> {
     places
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> StartError {
+fn layer_error(path: &Path) -> impl Fn(io::Error) -> StartError {
     let path = path.to_path_buf();
     move |source| StartError::Layer { path: path.clone(), source }
 }

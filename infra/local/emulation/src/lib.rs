@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 pub mod idle;
+mod layer_watch;
 mod layers;
 mod persistence;
 mod resources;
@@ -37,83 +39,120 @@ use services::{Service, Services};
 use sqs::{Sqs, SqsError};
 use template::{Stack, TemplateError};
 
-/// What is started, and how.
+/// What to start, and how.
 pub struct Options {
     /// The folder of `template.yaml`.
     pub root: PathBuf,
-    /// Of 127.0.0.1; 0 for any that is free.
+    /// The port of the endpoint on 127.0.0.1; 0 takes any free one.
     pub port: u16,
-    /// Values for the template's parameters.
+    /// Values for the template's parameters, by their names.
     pub parameters: BTreeMap<String, String>,
-    /// What stands in layers' variables in the place of `{LOCAL_NAME}`, where it is not the address of a
-    /// service of `services`.
+    /// Values for the places `{LOCAL_NAME}` in the variables of layers, by the names of the
+    /// places (`LOCAL_NAME`). They take precedence over `services`.
     pub places: BTreeMap<String, String>,
-    /// Services that are not AWS's, such as stubs of those that functions call. Each is served where a layer's
-    /// variables have its place, as [`place_of`] names it, and `places` leaves that out: `{LOCAL_RATES}` is the
-    /// address of the service `rates`.
+    /// Services that are not AWS's, such as stubs of those that functions call. One is started if
+    /// the variables of a layer have its place, as [`place_of`] names it, and `places` does not:
+    /// `{LOCAL_RATES}` becomes the address of the service `rates`.
     pub services: Vec<Service>,
-    /// The folder of the functions' binaries.
+    /// The folder with the binaries of the functions.
     pub binaries: PathBuf,
-    /// Takes what the functions log.
+    /// Gets the log lines of the functions.
     pub log: Arc<dyn LogSink>,
+    /// The clock of all services.
     pub clock: Clock,
-    /// What is to go wrong from the start; more can be added to [`Emulation::adversary`].
+    /// The faults from the start on. [`Emulation::adversary`] can add more.
     pub faults: Plan,
-    /// Whether [`Emulation::settle`] moves the clock over times in which nothing happens.
+    /// Whether [`Emulation::settle`] advances the clock over times in which nothing happens.
     pub skip_idle: bool,
-    /// The folder that queues, objects and tables are kept in, so that the next emulation with it goes
-    /// on from there; made if it is missing. What the template declares is then as it declares it, with
-    /// what was in it: attributes and tags that were set since are its own again.
+    /// The folder in which queues, objects, tables and secrets are stored, so that the next
+    /// emulation with this folder continues from there. It is created if it is missing. Resources
+    /// of the template get their content back and the attributes that the template declares:
+    /// attributes and tags that were set since are lost.
     pub state: Option<PathBuf>,
 }
 
-/// Why the emulation did not start; what had started has ended again.
+/// Why the emulation did not start. Whatever had started has ended again.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The file of the template cannot be read.
     #[error("{path}: the template cannot be read")]
     Read {
+        /// The path of `template.yaml`.
         path: PathBuf,
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
+    /// The template has problems.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// A port cannot be bound.
     #[error("127.0.0.1:{port}: no server can listen there; is it in use?")]
     Listen {
+        /// The port of the endpoint or of a service.
         port: u16,
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
+    /// A layer cannot be read, or its copy cannot be written.
     #[error("{path}: the layer's variables cannot be filled in")]
     Layer {
+        /// The layer, or a folder or file in it.
         path: PathBuf,
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
+    /// There is no value for a place in the variables of a layer.
     #[error("{path}: nothing is known that could stand for {{{place}}}{}", list_known(.known))]
     Place {
+        /// The file with the place.
         path: PathBuf,
+        /// The name of the place, without braces.
         place: String,
-        /// The places that something stands for, in alphabetical order.
+        /// The names of the places that have values, in alphabetical order.
         known: Vec<String>,
     },
+    /// SQS refuses a queue.
     #[error("queue {name}: {source}")]
-    Queue { name: String, source: SqsError },
+    Queue {
+        /// The name of the queue.
+        name: String,
+        /// The answer of SQS.
+        source: SqsError,
+    },
+    /// S3 refuses a bucket.
     #[error("bucket {name}: {source}")]
-    Bucket { name: String, source: S3Error },
+    Bucket {
+        /// The name of the bucket.
+        name: String,
+        /// The answer of S3.
+        source: S3Error,
+    },
+    /// DynamoDB refuses a table.
     #[error("table {name}: {source}")]
-    Table { name: String, source: DynamoDbError },
+    Table {
+        /// The name of the table.
+        name: String,
+        /// The answer of DynamoDB.
+        source: DynamoDbError,
+    },
+    /// DynamoDB does not start.
     #[error("dynamodb: {0}")]
     DynamoDb(DynamoDbError),
+    /// Lambda cannot add a function.
     #[error(transparent)]
     Function(#[from] AddError),
+    /// The state cannot be read, or does not fit the template.
     #[error(transparent)]
     State(#[from] StateError),
+    /// An event source mapping cannot start.
     #[error("event source mapping {0}")]
     Mapping(#[from] MappingError),
 }
 
-/// `; known: {LOCAL_RATES}`, or nothing where nothing is known.
+/// `; known: {LOCAL_RATES}`, or an empty text if no place has a value.
 fn list_known(places: &[String]) -> String {
     if places.is_empty() {
         return String::new();
@@ -122,16 +161,19 @@ fn list_known(places: &[String]) -> String {
     format!("; known: {}", places.join(", "))
 }
 
-/// An event source mapping of the template, running.
+/// An event source mapping of the template that is running.
 pub struct RunningMapping {
+    /// The logical id in the template.
     pub logical_id: String,
+    /// What it reads.
     pub source: MappingSource,
-    /// The name of its function.
+    /// The name of the function that it invokes.
     pub function: String,
+    /// The mapping itself.
     pub mapping: Mapping,
 }
 
-/// What a mapping takes from.
+/// What an event source mapping reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MappingSource {
     /// A queue, by its name.
@@ -141,7 +183,7 @@ pub enum MappingSource {
 }
 
 impl RunningMapping {
-    /// The name of its queue, if it has one.
+    /// The name of its queue. `None` for a mapping from a stream.
     #[must_use]
     pub fn queue(&self) -> Option<&str> {
         match &self.source {
@@ -151,7 +193,9 @@ impl RunningMapping {
     }
 }
 
-/// A running world. Ended by [`Emulation::shutdown`]; dropping it ends it too, without waiting.
+/// A running emulation.
+///
+/// [`Emulation::shutdown`] ends it. Dropping it ends it as well, without waiting.
 pub struct Emulation {
     pub(crate) clock: Clock,
     pub(crate) skip_idle: bool,
@@ -164,34 +208,34 @@ pub struct Emulation {
     secrets: SecretsManager,
     lambda: Lambda,
     services: Services,
-    /// Removed when dropped.
-    layers: FilledLayers,
+    /// The filled copies of layers, which are removed when this is dropped.
+    layers: Arc<FilledLayers>,
     mappings: Arc<Vec<RunningMapping>>,
-    /// Those that are enabled.
+    /// The schedules that are enabled.
     schedules: Vec<RunningSchedule>,
     server: Server,
     state_writer: Option<Arc<StateWriter>>,
-    /// The services' servers, the sweeping of tables, the schedules and the keeping of the state; aborted
-    /// when dropped.
+    /// The servers of services, the deletion of expired items, the schedules, and the writing of
+    /// the state. They are aborted when this is dropped.
     background: JoinSet<()>,
 }
 
 impl Emulation {
-    /// Ends everything: invocations at work are killed, and when it returns no process is left. A state
-    /// that cannot be kept is logged.
+    /// Ends everything. Running invocations are killed, and no process is left when it returns.
+    /// If the state cannot be written, that is logged.
     pub async fn shutdown(self) {
         if let Err(error) = self.close().await {
             tracing::error!(%error, "the state was not kept");
         }
     }
 
-    /// As [`Emulation::shutdown`], and tells whether the state is kept. What was polled and not finished
-    /// is visible in its queue again.
+    /// [`Emulation::shutdown`] that reports whether the state was written. Messages that were
+    /// received and not finished are visible in their queues again.
     ///
     /// # Errors
-    /// [`StateError`] where it could not be written; the one before is then still there.
+    /// [`StateError`] if the state could not be written. The previous one still exists then.
     pub async fn close(mut self) -> Result<(), StateError> {
-        // First, so that nothing is polled for functions that are no more.
+        // Mappings stop first, so that they receive nothing for functions that have ended.
         self.mappings.iter().for_each(|each| each.mapping.request_stop());
         self.lambda.shutdown().await;
         for each in self.mappings.iter() {
@@ -206,80 +250,88 @@ impl Emulation {
         }
     }
 
-    /// The emulation's time, in milliseconds since the Unix epoch.
+    /// The time of the emulation's clock, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
     }
 
-    /// The folder that the state is kept in, if it is.
+    /// The folder in which the state is stored. `None` without [`Options::state`].
     #[must_use]
     pub fn state_folder(&self) -> Option<&Path> {
         self.state_writer.as_ref().map(|state_writer| state_writer.path())
     }
 
-    /// What is there from an earlier run, declared by its template and by this one no more: `queue Old`,
-    /// `bucket old`, `table old`.
+    /// Resources of the state that an earlier template declared and this one does not: `queue
+    /// Old`, `bucket old`, `table old`.
     #[must_use]
     pub fn leftovers(&self) -> &[String] {
         self.state_writer.as_ref().map_or(&[], |state_writer| state_writer.leftovers())
     }
 
-    /// Where every service is: `http://127.0.0.1:4566`.
+    /// The URL of all services of AWS, such as `http://127.0.0.1:4566`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
+    /// The resources of the template. The layers of its functions are the filled copies.
     #[must_use]
     pub fn stack(&self) -> &Stack {
         &self.stack
     }
 
+    /// The SQS service.
     #[must_use]
     pub fn sqs(&self) -> &Sqs {
         &self.sqs
     }
 
+    /// The S3 service.
     #[must_use]
     pub fn s3(&self) -> &S3 {
         &self.s3
     }
 
+    /// The DynamoDB service.
     #[must_use]
     pub fn dynamodb(&self) -> &DynamoDb {
         &self.dynamodb
     }
 
+    /// The Secrets Manager service.
     #[must_use]
     pub fn secrets(&self) -> &SecretsManager {
         &self.secrets
     }
 
+    /// The Lambda service.
     #[must_use]
     pub fn lambda(&self) -> &Lambda {
         &self.lambda
     }
 
-    /// What goes wrong, and how often it did.
+    /// The faults that are injected, and how often they were.
     #[must_use]
     pub fn adversary(&self) -> &Adversary {
         &self.adversary
     }
 
-    /// The services that are not AWS's: where they are, and how often they were called.
+    /// The services that are not AWS's, with their addresses and calls.
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
     }
 
-    /// What stands in layers' variables for a place, such as that of a service ([`place_of`]).
+    /// The value of a place in the variables of layers, such as that of a service ([`place_of`]).
+    /// `None` if there is no value for it.
     #[must_use]
     pub fn place(&self, name: &str) -> Option<&str> {
         self.layers.place(name)
     }
 
-    /// Those of queues in the order of the template, then those of streams in theirs.
+    /// The event source mappings: those from queues, then those from streams, each in the order
+    /// of the template.
     #[must_use]
     pub fn mappings(&self) -> &[RunningMapping] {
         &self.mappings
@@ -291,14 +343,14 @@ impl Emulation {
         self.schedules.iter().filter_map(|rule| rule.next_due_ms(now_ms)).min()
     }
 
-    /// How often each caller used each operation over HTTP, from the start. In-process accessors
-    /// and event source mappings are not counted.
+    /// How often each caller used each operation over HTTP since the start. Calls through this
+    /// type's accessors and those of event source mappings are not counted.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<Call, u64> {
         self.server.calls()
     }
 
-    /// From now on, keeps what functions were allowed to do, for [`Emulation::allowed`].
+    /// Starts to record what functions were allowed to do, for [`Emulation::allowed`].
     pub fn record_access(&self) {
         self.server.authorizer().record();
     }
@@ -309,7 +361,7 @@ impl Emulation {
         self.server.authorizer().allowed()
     }
 
-    /// What functions asked for over HTTP and their roles do not allow, from the start.
+    /// What functions tried over HTTP and their roles do not allow, since the start.
     #[must_use]
     pub fn denied(&self) -> BTreeSet<Access> {
         self.server.authorizer().denied()

@@ -1,15 +1,17 @@
 //! Saves the emulation's state in a folder, and restores it at the next start.
 //!
-//! A saved state is of one moment in all services. For example, it has an object together with the message
-//! that announces it. The checkpoint of a stream mapping is never ahead of the effects of the records
-//! before it. It may be behind, and then records are delivered again.
+//! A saved state is of one moment in all services. For example, it has an object together with the
+//! message that announces it. The checkpoint of a stream mapping is never ahead of the effects of
+//! the records before it. It may be behind, and then records are delivered again.
 //!
-//! A process that is killed loses the changes since the state was last written, which is at most half a
-//! minute ago. A message that was deleted since is delivered again, as a standard queue may do.
+//! A process that is killed loses the changes since the state was last written, which is at most
+//! half a minute ago. A message that was deleted since is delivered again, as a standard queue may
+//! do.
 //!
-//! The state does not include current invocations, waiting asynchronous invocations, environments, fault
-//! rules that were added, and counters. On a regular end, the messages of current invocations are made
-//! visible before the state is written. After a kill, they are visible when their timeouts end.
+//! The state does not include current invocations, waiting asynchronous invocations, environments,
+//! fault rules that were added, and counters. On a regular end, the messages of current invocations
+//! are made visible before the state is written. After a kill, they are visible when their timeouts
+//! end.
 
 mod checkpoints;
 
@@ -28,7 +30,7 @@ pub(super) use self::checkpoints::Checkpoints;
 use self::checkpoints::StreamCheckpoints;
 use super::{RunningMapping, StartError};
 use clock::Clock;
-use dynamodb::DynamoDb;
+use dynamodb::{DynamoDb, DynamoDbError};
 use s3::S3;
 use secrets::SecretsManager;
 use sqs::Sqs;
@@ -104,7 +106,7 @@ impl SavedState {
         let opened = path.clone();
         let read = task::spawn_blocking(move || Self::read(&opened)).await;
         let saved = read.map_err(|panic| StateError::io("read", &path)(panic.into()))??;
-        if let Some((times, _)) = saved.folder.as_ref().and_then(Folder::kept) {
+        if let Some(times) = saved.folder.as_ref().and_then(Folder::times) {
             clock.resume_from(times.advanced_ms, times.now_ms);
         }
         Ok(saved)
@@ -133,7 +135,7 @@ impl SavedState {
             saved.secrets =
                 serde_json::from_slice(&text).map_err(|error| StateError::damaged(&path, error))?;
         }
-        if let Some((_, declared)) = folder.kept() {
+        if let Some(declared) = folder.declared() {
             saved.declared = declared.clone();
         }
         saved.folder = Some(folder);
@@ -152,8 +154,8 @@ impl SavedState {
         dynamodb.restore(&file).map_err(|error| StateError::damaged(&file, error))
     }
 
-    /// Restores the resources that the template does not declare, and creates the writer of the state.
-    /// Returns `None` without a folder.
+    /// Restores the resources that the template does not declare, and creates the writer of the
+    /// state. Returns `None` without a folder.
     pub(super) fn start_writing(
         self,
         stack: &Stack,
@@ -171,7 +173,7 @@ impl SavedState {
             buckets: s3.bucket_names().into_iter().collect(),
             tables: tables.into_iter().collect(),
         };
-        let of_template = declared(stack);
+        let of_template = declared_names(stack);
         let before = &self.declared;
         let mut leftovers = Vec::new();
         for (kind, before, now, present) in [
@@ -203,6 +205,15 @@ impl SavedState {
     }
 }
 
+/// Which write of the state it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WriteKind {
+    /// One of many, which is left out if nothing has changed.
+    IfChanged,
+    /// The last one. The tables are copied in any case.
+    Last,
+}
+
 impl StateWriter {
     /// Adds the counter of finished requests to DynamoDB, and the running mappings.
     pub(super) fn with_sources(
@@ -231,7 +242,8 @@ impl StateWriter {
         loop {
             ticks.tick().await;
             let state_writer = Arc::clone(&self);
-            let written = task::spawn_blocking(move || state_writer.write(false)).await;
+            let written =
+                task::spawn_blocking(move || state_writer.write(WriteKind::IfChanged)).await;
             if let Ok(Err(error)) = written {
                 tracing::warn!(%error, "the state was not written; the previous one still exists");
             }
@@ -242,14 +254,14 @@ impl StateWriter {
     pub(super) async fn end(self: Arc<Self>) -> Result<(), StateError> {
         let path = self.path.clone();
         let written = task::spawn_blocking(move || {
-            let written = self.write(true);
+            let written = self.write(WriteKind::Last);
             self.written.lock().unwrap_or_else(PoisonError::into_inner).folder = None;
             written
         });
         written.await.map_err(|panic| StateError::io("written", &path)(panic.into()))?
     }
 
-    fn write(&self, is_last: bool) -> Result<(), StateError> {
+    fn write(&self, which: WriteKind) -> Result<(), StateError> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let Written { folder: Some(folder), revisions } = &mut *written else { return Ok(()) };
         // This is read before the capture, which therefore includes all of these requests.
@@ -262,7 +274,7 @@ impl StateWriter {
             requests,
             checkpoints,
         };
-        if !is_last && revisions.as_ref() == Some(&now) {
+        if which == WriteKind::IfChanged && revisions.as_ref() == Some(&now) {
             return Ok(());
         }
         let before = revisions.as_ref();
@@ -272,24 +284,13 @@ impl StateWriter {
         let mut captured = None;
         folder.write(times, self.declared.clone(), |to| {
             let file = to.path(TABLES);
-            let copy = || {
-                // This is read before the tables are copied, while nothing else can change.
-                let checkpoints = self.mappings.now();
-                // A delivered record may come from a write whose request was not counted. At the end, the
-                // tables are copied in any case.
-                let same_tables = !is_last
-                    && before.is_some_and(|revisions| {
-                        revisions.requests == requests && revisions.checkpoints == checkpoints
-                    });
-                let copied = if same_tables { Ok(()) } else { self.dynamodb.copy_to(&file) };
-                (checkpoints, same_tables, copied)
-            };
-            let (s3, (sqs, (checkpoints, same_tables, copied))) =
-                self.s3.capture(|| self.sqs.capture(copy));
-            copied.map_err(|error| StateError::Tables {
-                path: file.clone(),
-                reason: error.to_string(),
-            })?;
+            // At the end, the tables are copied in any case.
+            let copied_before = before.filter(|_| which == WriteKind::IfChanged);
+            let (s3, (sqs, tables)) = self
+                .s3
+                .capture(|| self.sqs.capture(|| self.copy_tables(&file, requests, copied_before)));
+            let CopiedTables { checkpoints, are_the_same } = tables
+                .map_err(|error| StateError::Tables { path: file, reason: error.to_string() })?;
             let now = Revisions {
                 sqs: sqs.revision(),
                 s3: s3.mark(),
@@ -297,7 +298,7 @@ impl StateWriter {
                 requests,
                 checkpoints,
             };
-            if same_tables {
+            if are_the_same {
                 to.link(TABLES)?
             } else {
                 to.adopt(TABLES)?
@@ -324,10 +325,37 @@ impl StateWriter {
         *revisions = captured;
         Ok(())
     }
+
+    /// Copies the tables to a file, unless they are the same as at the revisions `before`. It runs
+    /// while the other services are captured, so that nothing else changes.
+    fn copy_tables(
+        &self,
+        file: &Path,
+        requests: u64,
+        before: Option<&Revisions>,
+    ) -> Result<CopiedTables, DynamoDbError> {
+        // This is read before the tables are copied, while nothing else can change.
+        let checkpoints = self.mappings.now();
+        // A delivered record may come from a write whose request was not counted.
+        let are_the_same = before.is_some_and(|revisions| {
+            revisions.requests == requests && revisions.checkpoints == checkpoints
+        });
+        if !are_the_same {
+            self.dynamodb.copy_to(file)?;
+        }
+        Ok(CopiedTables { checkpoints, are_the_same })
+    }
+}
+
+struct CopiedTables {
+    /// The checkpoints of the stream mappings just before the copy.
+    checkpoints: Checkpoints,
+    /// Whether the tables have not changed, and were not copied.
+    are_the_same: bool,
 }
 
 /// The resources that a template declares.
-fn declared(stack: &Stack) -> Declared {
+fn declared_names(stack: &Stack) -> Declared {
     Declared {
         queues: stack.queues.iter().map(|queue| queue.name.clone()).collect(),
         buckets: stack.buckets.iter().map(|bucket| bucket.name.clone()).collect(),

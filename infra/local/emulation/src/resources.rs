@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::persistence::Checkpoints;
 use super::{MappingSource, RunningMapping, StartError};
 use clock::Clock;
-use dynamodb::DynamoDb;
+use dynamodb::{DynamoDb, DynamoDbError};
 use lambda::mapping::Mapping;
 use lambda::mapping::stream::StreamServices;
 use lambda::{HttpApi, Lambda};
@@ -19,8 +19,8 @@ use sqs::{NewMessage, Sqs};
 use state::StateError;
 use template::{Bucket, Queue, Stack, Table, role_id};
 
-/// Creates the queues with their saved messages. A dead-letter queue is created before the queues that name
-/// it.
+/// Creates the queues with their saved messages. A dead-letter queue is created before the queues
+/// that name it.
 pub(super) fn create_queues(
     sqs: &Sqs,
     queues: &[Queue],
@@ -82,8 +82,8 @@ pub(super) fn create_buckets(
     Ok(())
 }
 
-/// Creates the tables that do not exist. A table that an earlier run saved must have the keys and indexes
-/// that the template declares.
+/// Creates the tables that do not exist. A table that an earlier run saved must have the keys and
+/// indexes that the template declares.
 pub(super) fn create_tables(
     dynamodb: &DynamoDb,
     tables: &[Table],
@@ -92,21 +92,26 @@ pub(super) fn create_tables(
 ) -> Result<(), StartError> {
     let names = dynamodb.table_names().map_err(StartError::DynamoDb)?;
     for Table { name, create_table, ttl_attribute, .. } in tables {
-        let error = |source| StartError::Table { name: name.clone(), source };
         let ttl_attribute = ttl_attribute.as_deref();
         let Some(folder) = kept.filter(|_| names.contains(name)) else {
-            dynamodb.create_table(create_table, ttl_attribute).map_err(error)?;
-            let begin = dynamodb.stream(name, "").latest();
-            checkpoints.add_table(name, begin.map_err(error)?);
+            let created = dynamodb.create_table(create_table, ttl_attribute);
+            let begin = created.and_then(|()| dynamodb.stream(name, "").latest());
+            checkpoints.add_table(name, begin.map_err(|source| table_error(name, source))?);
             continue;
         };
-        if let Some(part) = dynamodb.difference(name, create_table).map_err(error)? {
+        let difference = dynamodb.difference(name, create_table);
+        if let Some(part) = difference.map_err(|source| table_error(name, source))? {
             let (folder, table) = (folder.to_path_buf(), name.clone());
             return Err(StateError::Table { folder, table, part }.into());
         }
-        dynamodb.expire_by(name, ttl_attribute).map_err(error)?;
+        let set = dynamodb.expire_by(name, ttl_attribute);
+        set.map_err(|source| table_error(name, source))?;
     }
     Ok(())
+}
+
+fn table_error(name: &str, source: DynamoDbError) -> StartError {
+    StartError::Table { name: name.to_owned(), source }
 }
 
 /// The services that all mappings use.
@@ -204,8 +209,8 @@ fn visibility(attributes: &BTreeMap<String, String>) -> Duration {
     Duration::from_secs(seconds.unwrap_or(30))
 }
 
-/// The sender that SQS records in the messages of each function, by the function's access key id. It consists
-/// of the unique id of the role and the name that Lambda gives the role session.
+/// The sender that SQS records in the messages of each function, by the function's access key id.
+/// It consists of the unique id of the role and the name that Lambda gives the role session.
 pub(super) fn senders(stack: &Stack) -> BTreeMap<String, String> {
     let mut senders = BTreeMap::new();
     for function in &stack.functions {

@@ -1,8 +1,8 @@
 //! Schedules: rules of EventBridge that invoke a function at their times.
 //!
-//! On the emulation's clock, asynchronously, as EventBridge does. That a rule is due some day is
-//! nothing that is left to do: the clock is moved to it only where messages wait behind a mapping that was
-//! disabled, and one that is moved over several of its times sets it off once.
+//! They run on the emulation's clock, and invoke asynchronously, as EventBridge does. A future time
+//! of a schedule does not count as work that is left, except while a mapping that was disabled
+//! holds messages back. If the clock jumps over several times of a schedule, it invokes once.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -11,7 +11,7 @@ use clock::Clock;
 use lambda::{Lambda, timestamp};
 use template::{Expression, Schedule};
 
-/// A schedule that is in force.
+/// A schedule that is enabled.
 #[derive(Clone)]
 pub(crate) struct RunningSchedule {
     schedule: Schedule,
@@ -20,13 +20,14 @@ pub(crate) struct RunningSchedule {
 }
 
 impl RunningSchedule {
-    /// In force from now on; `None` for one whose expression is none, which the template's reader refuses.
+    /// A schedule that is enabled from now on. `None` for an expression that is invalid, which
+    /// the reader of the template refuses.
     pub(crate) fn new(schedule: Schedule, now_ms: u64) -> Option<Self> {
         let expression = Expression::parse(&schedule.expression).ok()?;
         Some(Self { schedule, expression, created_ms: now_ms })
     }
 
-    /// When it is due next, in milliseconds since the Unix epoch.
+    /// The next time at which it is due, in milliseconds since the Unix epoch.
     pub(crate) fn next_due_ms(&self, now_ms: u64) -> Option<u64> {
         self.expression.next_after(self.created_ms, now_ms)
     }
@@ -46,13 +47,14 @@ impl RunningSchedule {
     }
 }
 
+/// The event of a rule:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html> and
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>.
 fn event(rule_arn: &str, due_ms: u64) -> String {
     let mut parts = rule_arn.split(':').skip(3);
     let (region, account) = (parts.next(), parts.next());
     let time = timestamp(due_ms);
-    // Events tell whole seconds.
+    // Events have whole seconds.
     let time = time.split('.').next().unwrap_or_default();
     let event = json!({
         "version": "0",
@@ -72,7 +74,7 @@ fn event(rule_arn: &str, due_ms: u64) -> String {
 mod tests {
     use super::*;
 
-    /// The sample is of EventBridge's documentation, with names of ours.
+    /// The sample is from EventBridge's documentation, with the names of this project.
     #[test]
     fn the_event_is_eventbridges() {
         let sample = include_str!("../../../../events/schedule.json");

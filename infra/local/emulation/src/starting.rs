@@ -1,5 +1,4 @@
-//! From a template to a running world: what is started, in which order, and what is read of a template
-//! before.
+//! Starts an emulation, and reads the template without starting anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,6 +9,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::layer_watch::LayerWatch;
 use super::layers::{FilledLayers, place_of, places_of};
 use super::persistence::{SavedState, Stores};
 use super::{Emulation, Options, StartError, resources, status};
@@ -26,17 +26,17 @@ use services::{Listening, Service, Services};
 use sqs::Sqs;
 use template::{Stack, TemplateError};
 
-/// The template's parameter that chooses whose services are used, and what it is here.
+/// The template's parameter that chooses whose services are used, and its value here.
 const ENVIRONMENT: (&str, &str) = ("Environment", "local");
-/// How often expired items are looked for, in milliseconds; DynamoDB takes up to days:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
+/// How often expired items are deleted, in milliseconds. DynamoDB takes up to several days:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>.
 const SWEEP_MS: u64 = 60_000;
 
 impl Emulation {
-    /// Starts what the template declares. To be called within a tokio runtime.
+    /// Starts what the template declares. It has to be called within a tokio runtime.
     ///
     /// # Errors
-    /// Naming the resource that could not be started, and why.
+    /// [`StartError`] for the first resource that cannot be started.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let text = read_template(&options.root)?;
         let (listener, address) = listen(options.port).await?;
@@ -55,12 +55,12 @@ impl Emulation {
         for service in options.services {
             let place = place_of(&service.name);
             if wanted.contains(&place) && !places.contains_key(&place) {
-                let service = listen_as(service).await?;
+                let service = bind_service(service).await?;
                 places.insert(place, service.url().to_owned());
                 listening.push(service);
             }
         }
-        let layers = FilledLayers::make(&mut stack, places)?;
+        let layers = Arc::new(FilledLayers::make(&mut stack, places)?);
         let region = template_options.region.as_str();
 
         let clock = options.clock;
@@ -88,10 +88,11 @@ impl Emulation {
         for function in &stack.functions {
             lambda.add(function.clone())?;
         }
+        background.spawn(LayerWatch::new(Arc::clone(&layers), lambda.clone()).run());
         let place =
             Location { region: region.to_owned(), account: template_options.account.clone() };
         let known_mappings = EventSourceMappings::default();
-        // Before the mappings: what they invoke calls back.
+        // The server starts before the mappings, because the functions that they invoke call it.
         let server = Server::start(
             listener,
             Backends {
@@ -159,26 +160,27 @@ impl Emulation {
     }
 }
 
-/// The functions' binaries that the template names, each once, in alphabetical order: what has to be
-/// built before an emulation of it can start.
+/// The names of the binaries that the template's functions are, without duplicates and in
+/// alphabetical order. They have to be built before the emulation can start.
 #[must_use]
 pub fn binaries(stack: &Stack) -> Vec<String> {
     let binaries: BTreeSet<_> = stack.functions.iter().map(|each| &each.binary).collect();
     binaries.into_iter().cloned().collect()
 }
 
-/// What the template declares, by the names that it has here, without starting any of it.
+/// Reads `template.yaml` in `root` without starting anything. Resources have the same names as in
+/// an emulation.
 ///
 /// # Errors
-/// When the template cannot be read.
+/// [`StartError::Read`] and [`StartError::Template`].
 pub fn stack(root: &Path, parameters: &BTreeMap<String, String>) -> Result<Stack, StartError> {
     Ok(stack_of_text(&read_template(root)?, root, parameters)?)
 }
 
-/// What this text of a template declares, as [`stack`] reads the file.
+/// [`stack`] for a text in place of the file.
 ///
 /// # Errors
-/// When the template cannot be read.
+/// [`TemplateError`].
 pub fn stack_of_text(
     text: &str,
     root: &Path,
@@ -193,7 +195,8 @@ fn read_template(root: &Path) -> Result<String, StartError> {
     fs::read_to_string(&path).map_err(|source| StartError::Read { path, source })
 }
 
-/// Whatever the template's default is: a local run uses no other environment's services by accident.
+/// Sets the parameter that chooses the environment, unless it is given. A local run must not use
+/// the services of another environment by accident, whatever the default in the template is.
 fn with_local_environment(
     template: &str,
     mut parameters: BTreeMap<String, String>,
@@ -206,18 +209,18 @@ fn with_local_environment(
 }
 
 async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
-    let error = |source| StartError::Listen { port, source };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(error)?;
-    let address = listener.local_addr().map_err(error)?;
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = bound.map_err(|source| StartError::Listen { port, source })?;
     Ok((listener, address))
 }
 
-async fn listen_as(service: Service) -> Result<Listening, StartError> {
+async fn bind_service(service: Service) -> Result<Listening, StartError> {
     let port = service.port;
     Listening::start(service).await.map_err(|source| StartError::Listen { port, source })
 }
 
-/// Deletes what has expired, again and again.
+/// Deletes expired items at regular intervals.
 async fn sweep(dynamodb: DynamoDb, clock: Clock) {
     loop {
         clock.sleep_until(clock.now_ms().saturating_add(SWEEP_MS)).await;

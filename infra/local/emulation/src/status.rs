@@ -1,4 +1,4 @@
-//! What is where, as JSON: for `sluicegate local status`, and whoever else asks.
+//! The status of queues, functions and mappings as JSON, which `sluicegate local status` shows.
 
 use std::sync::{Arc, Weak};
 
@@ -11,7 +11,7 @@ use server::StatusSource;
 use sqs::Sqs;
 use template::{Function, Queue, Stack};
 
-/// Looks anew whenever it is asked. It keeps no mapping running.
+/// Reads the status anew for each request. It does not keep the mappings alive.
 pub(super) fn source(
     stack: &Stack,
     sqs: &Sqs,
@@ -38,16 +38,21 @@ fn status(
     })
 }
 
-/// The template's in its order, then those that were made since.
+/// The queues of the template in its order, and then those that were created since.
 fn queues(stack: &Stack, sqs: &Sqs) -> Vec<Value> {
-    let declared = |name: &String| stack.queues.iter().any(|queue| queue.name == *name);
-    let made = sqs.queue_names().into_iter().filter(|name| !declared(name));
-    let of_template = stack.queues.iter().map(|queue| (queue.name.clone(), Some(queue)));
-    let all = of_template.chain(made.map(|name| (name, None)));
-    all.filter_map(|(name, declared)| queue(&name, declared, sqs)).collect()
+    let mut queues = Vec::new();
+    for declared in &stack.queues {
+        queues.extend(queue(&declared.name, Some(declared), sqs));
+    }
+    for name in sqs.queue_names() {
+        if !stack.queues.iter().any(|declared| declared.name == name) {
+            queues.extend(queue(&name, None, sqs));
+        }
+    }
+    queues
 }
 
-/// Nothing for one that was deleted.
+/// `None` for a queue that was deleted.
 fn queue(name: &str, declared: Option<&Queue>, sqs: &Sqs) -> Option<Value> {
     let depth = sqs.depth(name)?;
     let oldest_s = sqs.oldest_age(name).map(|age| age.as_secs());

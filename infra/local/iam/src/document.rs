@@ -1,7 +1,8 @@
-//! Reading policy documents.
+//! Reads policy documents.
 //!
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>. A document is
-//! read whole or refused: whoever has it is told of everything in it that is not understood, and where.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>. A document
+//! is read completely or refused. A refusal lists everything that is not understood, with its
+//! place.
 
 use serde_json::{Map, Value};
 
@@ -10,13 +11,13 @@ use super::policy::{Effect, Policy, Statement};
 
 const VERSIONS: [&str; 2] = ["2012-10-17", "2008-10-17"];
 
-/// Something in a document that is wrong, or not emulated.
+/// A part of a document that is wrong or not emulated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {message}", at.join("."))]
 pub struct Refusal {
-    /// The keys and indexes that lead to it: `["Statement", "0", "Action"]`.
+    /// The keys and indexes of the place: `["Statement", "0", "Action"]`.
     pub at: Vec<String>,
-    /// Reads on from the name of the place: `is not emulated`.
+    /// What is wrong, as the end of a sentence that begins with the place: `is not emulated`.
     pub message: String,
 }
 
@@ -26,7 +27,7 @@ pub(super) struct Reader {
     refusals: Vec<Refusal>,
 }
 
-/// A value in a document, and how it is reached.
+/// A value in a document, with the keys and indexes that lead to it.
 #[derive(Clone)]
 pub(super) struct Place<'a> {
     pub(super) value: &'a Value,
@@ -48,12 +49,12 @@ impl<'a> Place<'a> {
         Some(self.below(key, self.value.get(key)?))
     }
 
-    /// The items of a list; a value that is no list is the only item.
+    /// The items of a list. Any other value is treated as a list with one item.
     pub(super) fn items(&self) -> Vec<Self> {
         match self.value.as_array() {
             Some(items) => {
-                let item = |(index, item): (usize, &'a Value)| self.below(&index.to_string(), item);
-                items.iter().enumerate().map(item).collect()
+                let items = items.iter().enumerate();
+                items.map(|(index, item)| self.below(&index.to_string(), item)).collect()
             }
             None => vec![self.clone()],
         }
@@ -65,13 +66,15 @@ impl Reader {
         self.refusals.push(Refusal { at: place.at.clone(), message: message.into() });
     }
 
+    /// Returns `read`, unless something was refused.
+    ///
     /// # Errors
-    /// All that was refused, if anything was.
+    /// Everything that was refused.
     pub(super) fn finish<T>(self, read: T) -> Result<T, Vec<Refusal>> {
         if self.refusals.is_empty() { Ok(read) } else { Err(self.refusals) }
     }
 
-    /// A mapping of which nothing but `known` may be there.
+    /// A mapping. Each key that is not in `known` is refused.
     pub(super) fn mapping<'a>(
         &mut self,
         place: &Place<'a>,
@@ -89,7 +92,7 @@ impl Reader {
         Some(mapping)
     }
 
-    /// The texts of a member that is required and not empty.
+    /// The strings of a member, which has to be there and must not be empty.
     pub(super) fn texts<'a>(&mut self, place: &Place<'a>, key: &str) -> Vec<(Place<'a>, &'a str)> {
         let Some(member) = place.member(key) else {
             self.refuse(place, format!("has no {key}"));
@@ -109,7 +112,7 @@ impl Reader {
         texts
     }
 
-    /// The statements of a document, whatever is in them.
+    /// The unread statements of a document.
     pub(super) fn statements<'a>(&mut self, document: &Place<'a>) -> Vec<Place<'a>> {
         if self.mapping(document, &["Id", "Statement", "Version"]).is_none() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! AWS's own policies that Lambda functions have, by name.
+//! The policies of AWS that Lambda functions commonly have.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/permissions-managed-policies.html> and
 //! <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>.
@@ -22,8 +22,8 @@ const TRACES: &[&str] = &[
     "xray:GetSamplingStatisticSummaries",
 ];
 
-/// The policy that AWS manages under this name, or the ARN that ends with it; `None` for one that is
-/// not emulated. All of these are for every resource of the account.
+/// The policy that AWS manages under this name, or under an ARN that ends with it. `None` if it
+/// is not emulated. All of these policies allow their actions on all resources.
 #[must_use]
 pub fn managed(name: &str) -> Option<Policy> {
     let name = match name.starts_with("arn:") {

@@ -1,26 +1,28 @@
 //! Patterns of actions and of resources.
 //!
-//! `*` stands for any characters, none included, and `?` for one:
+//! `*` stands for any number of characters (also none), and `?` for exactly one:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>.
 
 use std::str::Chars;
 
-/// `sqs:SendMessage`, `s3:Get*`, or `*`. Case makes no difference:
+/// `sqs:SendMessage`, `s3:Get*`, or `*`. Upper and lower case are the same:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ActionPattern(String);
 
 impl ActionPattern {
+    /// Reads a pattern.
+    ///
     /// # Errors
-    /// What is wrong with the text, after its name.
+    /// The rule that the text breaks, as the end of a sentence.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '?' | '-');
-        let named = text.split_once(':').is_some_and(|(service, action)| {
-            let is_service = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            !service.is_empty() && !action.is_empty() && service.chars().all(is_service)
+        let is_action = text.split_once(':').is_some_and(|(service, action)| {
+            let is_service = service.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            let is_name =
+                action.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '*' | '?' | '-'));
+            !service.is_empty() && is_service && !action.is_empty() && is_name
         });
-        let is_action = named && text.chars().filter(|c| *c != ':').all(is_plain);
-        match text == "*" || (is_action && text.matches(':').count() == 1) {
+        match text == "*" || is_action {
             true => Ok(Self(text.to_owned())),
             false => Err("must be * or an action such as sqs:SendMessage"),
         }
@@ -35,17 +37,19 @@ impl ActionPattern {
     }
 }
 
-/// The colons of an ARN before its last part, which may have more.
+/// The number of colons before the last part of an ARN. The last part can contain more.
 const ARN_COLONS: usize = 5;
 
-/// An ARN with wildcards, or `*`. A wildcard stands for nothing beyond its own part of the ARN, between
-/// two colons; the last part has all that is left.
+/// An ARN with wildcards, or `*`. A wildcard never extends beyond its part of the ARN, which ends
+/// at the next colon. Only the last part can contain colons.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ResourcePattern(String);
 
 impl ResourcePattern {
+    /// Reads a pattern.
+    ///
     /// # Errors
-    /// What is wrong with the text, after its name.
+    /// The rule that the text breaks, as the end of a sentence.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         if text.contains("${") {
             return Err("has a policy variable, which is not emulated");
@@ -61,7 +65,7 @@ impl ResourcePattern {
         &self.0
     }
 
-    /// A resource that cannot be told is `*`, and covered by `*` alone.
+    /// The resource `*` stands for one that is not known. Only the pattern `*` covers it.
     pub(super) fn covers(&self, resource: &str) -> bool {
         if self.0 == "*" {
             return true;
@@ -76,11 +80,13 @@ fn parts(arn: &str) -> impl Iterator<Item = &str> + Clone {
     arn.splitn(ARN_COLONS + 1, ':')
 }
 
-/// Whether a pattern covers all of a text, in time at most the product of their lengths: only the last
-/// `*` is ever tried again, since whatever an earlier one could take, the last one can.
+/// Whether a pattern covers all of a text.
+///
+/// The time is at most proportional to the product of their lengths. A mismatch goes back to the
+/// last `*` only: whatever an earlier `*` could match, the last one can match as well.
 fn matches(pattern: &str, text: &str, same: fn(char, char) -> bool) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
-    // What follows the last `*`, and the text that it has not taken yet.
+    // The pattern after the last `*`, and the text that this `*` does not match yet.
     let mut retry: Option<(Chars<'_>, Chars<'_>)> = None;
     loop {
         let (mut next_pattern, mut next_text) = (pattern.clone(), text.clone());
@@ -186,7 +192,7 @@ mod tests {
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 
-    /// The definition, as slow as it is short.
+    /// The definition: short, and slow.
     fn by_definition(pattern: &[char], text: &[char]) -> bool {
         match (pattern, text) {
             ([], text) => text.is_empty(),
@@ -202,8 +208,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_match_is_what_the_definition_says(pattern in "[ab*?é]{0,9}", text in "[abé]{0,9}") {
-            let characters = |text: &str| text.chars().collect::<Vec<_>>();
-            let expected = by_definition(&characters(&pattern), &characters(&text));
+            let pattern_chars = pattern.chars().collect::<Vec<_>>();
+            let text_chars = text.chars().collect::<Vec<_>>();
+            let expected = by_definition(&pattern_chars, &text_chars);
             prop_assert_eq!(matches(&pattern, &text, |a, b| a == b), expected);
         }
 

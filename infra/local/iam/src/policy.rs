@@ -1,4 +1,4 @@
-//! A policy: statements, and what they say of an action on a resource.
+//! Policies: statements that allow or deny actions on resources.
 
 use super::pattern::{ActionPattern, ResourcePattern};
 
@@ -8,7 +8,7 @@ pub struct Policy {
     pub(super) statements: Vec<Statement>,
 }
 
-/// Says something of each of its actions on each of its resources.
+/// Allows or denies each of its actions on each of its resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) effect: Effect,
@@ -22,9 +22,10 @@ pub(super) enum Effect {
     Deny,
 }
 
-/// What comes of a request.
+/// What IAM decides about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// A statement allows it, and none denies it.
     Allowed,
     /// No statement allows it.
     NotAllowed,
@@ -32,12 +33,12 @@ pub enum Decision {
     ExplicitlyDenied,
 }
 
-/// One action on one resource, as one statement that allows writes them.
+/// An action and a resource of a statement that allows, as the statement writes them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
-    /// `sqs:SendMessage`, or a pattern.
+    /// An action such as `sqs:SendMessage`, or a pattern of actions.
     pub action: String,
-    /// An ARN, or a pattern.
+    /// An ARN, or a pattern of ARNs.
     pub resource: String,
 }
 
@@ -47,8 +48,8 @@ impl Statement {
             && self.resources.iter().any(|each| each.covers(resource))
     }
 
-    /// What is left of it without the pair that `grant` names: every other resource for the action, and
-    /// every resource for the other actions.
+    /// What remains of the statement without the pair `grant`: the action on all other resources,
+    /// and the other actions on all resources.
     fn without(&self, grant: &Grant) -> impl Iterator<Item = Self> {
         let (same, others): (Vec<_>, Vec<_>) =
             self.actions.iter().cloned().partition(|each| each.as_str() == grant.action);
@@ -63,12 +64,12 @@ impl Statement {
 }
 
 impl Policy {
-    /// One statement that allows actions on resources.
+    /// A policy with one statement, which allows actions on resources.
     pub(super) fn allowing(actions: Vec<ActionPattern>, resources: Vec<ResourcePattern>) -> Self {
         Self { statements: vec![Statement { effect: Effect::Allow, actions, resources }] }
     }
 
-    /// Each action with each resource of the statements that allow, in their order.
+    /// All pairs of an action and a resource of the statements that allow, in their order.
     pub(super) fn grants(&self) -> impl Iterator<Item = Grant> {
         let allowing = self.statements.iter().filter(|each| each.effect == Effect::Allow);
         allowing.flat_map(|statement| {
@@ -81,7 +82,7 @@ impl Policy {
         })
     }
 
-    /// The policy without a grant, in whichever of its statements it is.
+    /// The policy without a grant, whichever statements contain it.
     pub(super) fn without(&self, grant: &Grant) -> Self {
         let mut statements = Vec::new();
         for statement in &self.statements {

@@ -1,4 +1,4 @@
-//! Documents in, decisions out.
+//! Reads documents, and compares what they decide.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

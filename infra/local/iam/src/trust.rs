@@ -1,4 +1,4 @@
-//! Who may take a role: its `AssumeRolePolicyDocument`.
+//! Reads an `AssumeRolePolicyDocument`, which says who may assume a role.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::policy::Effect;
 
 const ASSUME: &str = "sts:AssumeRole";
 
-/// Whether a service, such as `lambda.amazonaws.com`, may take the role.
+/// Whether a service, such as `lambda.amazonaws.com`, may assume the role.
 ///
 /// # Errors
 /// Everything in the document that is wrong or not emulated.

@@ -1,16 +1,17 @@
 //! A function for the tests of the Lambda emulation: it does what its event says.
 //!
-//! `{"do": "echo"}` answers with the event, `variables` with its environment, `fail` with an error;
-//! `panic`, `exit` and `hang` do so; `await` answers once `file` is there; `allocate` fills megabytes
-//! of memory first; `log` is printed. What the variable `PROBE_START` names happens before it asks for
-//! work: `fail`, `hang`, or `report`, which posts an init error and then does nothing.
+//! `{"do": "echo"}` answers with the event, `variables` with the environment, and `fail` with an
+//! error. `panic`, `exit` and `hang` do what they say. `await` answers when `file` exists.
+//! `allocate` fills megabytes of memory first. `log` is printed. The variable `PROBE_START` says
+//! what happens before the function asks for work: `fail`, `hang`, or `report`, which posts an init
+//! error and then does nothing.
 //!
-//! A message of a queue whose body says `{"do": "again"}` is sent to its queue once more, as the AWS SDK
-//! sends it: with the trace header of the invocation.
+//! A message of a queue with the body `{"do": "again"}` is sent to its queue again in the way of
+//! the AWS SDK: with the trace header of the invocation.
 //!
-//! A batch of a stream's records is printed, as JSON on one line. An item of it that says `do`: `fail`
-//! fails the batch, and one that says `report` is reported; if it has a `file`, only until that is
-//! there, which it then is.
+//! A batch of stream records is printed as JSON on one line. An item with `do` = `fail` fails the
+//! batch, and one with `report` is reported as failed. If it also has a `file`, that happens only
+//! once: the file is created then, and items whose file exists are ignored.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -101,9 +102,9 @@ fn changes(records: &Value) -> Result<Value, Error> {
     let mut failures = Vec::new();
     for record in records.as_array().into_iter().flatten() {
         let change = &record["dynamodb"];
-        let told = |name: &str| change["NewImage"][name]["S"].as_str();
-        let Some(action) = told("do") else { continue };
-        if let Some(file) = told("file") {
+        let item = &change["NewImage"];
+        let Some(action) = item["do"]["S"].as_str() else { continue };
+        if let Some(file) = item["file"]["S"].as_str() {
             if std::fs::exists(file)? {
                 continue;
             }
@@ -129,10 +130,13 @@ fn send_again(messages: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// By hand: the SDK would take minutes to compile.
+#[expect(clippy::disallowed_methods, reason = "the SDK reads the same variables")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
+/// Sends a message without the SDK, which would take minutes to compile.
 fn send(message: &str) -> Result<(), Error> {
-    #[expect(clippy::disallowed_methods, reason = "what the SDK reads, too")]
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let endpoint = variable("AWS_ENDPOINT_URL");
     let host = endpoint.trim_start_matches("http://");
     let caller = variable("AWS_ACCESS_KEY_ID");
@@ -150,9 +154,9 @@ fn send(message: &str) -> Result<(), Error> {
     if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer.into()) }
 }
 
-/// By hand, since the runtime's crate never does it.
+/// Posts an init error, which the runtime's crate never does.
 fn report_init_error() -> std::io::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "the Runtime API's address is told so")]
+    #[expect(clippy::disallowed_methods, reason = "Lambda gives the Runtime API's address so")]
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").unwrap_or_default();
     let body = r#"{"errorType":"Config.Missing","errorMessage":"TABLE is missing"}"#;
     let mut stream = TcpStream::connect(&api)?;

@@ -3,10 +3,13 @@
 //! Cargo removes a binary before it writes the new one. Therefore a change counts only if the file looks
 //! the same in two checks, and a missing file changes nothing.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
+
+use super::settled::Settled;
 
 /// The time between two checks. It is real time, because files change in real time.
 pub(super) const INTERVAL: Duration = Duration::from_millis(250);
@@ -15,48 +18,51 @@ const START_TRIES: usize = 20;
 
 /// Distinguishes two versions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileStamp {
+pub struct FileStamp {
     inode: u64,
     size: u64,
     modified_s: i64,
     modified_ns: i64,
 }
 
+impl FileStamp {
+    /// The stamp of the file that has this metadata.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified_s: metadata.mtime(),
+            modified_ns: metadata.mtime_nsec(),
+        }
+    }
+}
+
 /// Detects when a binary is replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct BinaryWatcher {
-    current: Option<FileStamp>,
-    /// A different version that was seen once.
-    candidate: Option<FileStamp>,
-}
+pub(super) struct BinaryWatcher(Settled<Option<FileStamp>>);
 
 impl BinaryWatcher {
     /// Starts with the current version of the binary.
     pub(super) fn new(path: &Path) -> Self {
-        Self { current: file_stamp(path.metadata()), candidate: None }
+        Self(Settled::new(file_stamp(path.metadata())))
     }
 
     /// Compares the binary with the known version. Returns true once for each new version that is
     /// complete.
     pub(super) fn check(&mut self, seen: Option<FileStamp>) -> bool {
-        let other = seen.filter(|stamp| self.current != Some(*stamp) && stamp.size > 0);
-        let replaced = other.is_some() && other == self.candidate;
-        if replaced {
-            self.current = other;
+        let complete = seen.filter(|stamp| stamp.size > 0);
+        if complete.is_none() {
+            self.0.forget();
+            return false;
         }
-        self.candidate = other.filter(|_| !replaced);
-        replaced
+        self.0.check(complete)
     }
 }
 
 pub(super) fn file_stamp(metadata: io::Result<std::fs::Metadata>) -> Option<FileStamp> {
     let metadata = metadata.ok().filter(std::fs::Metadata::is_file)?;
-    Some(FileStamp {
-        inode: metadata.ino(),
-        size: metadata.size(),
-        modified_s: metadata.mtime(),
-        modified_ns: metadata.mtime_nsec(),
-    })
+    Some(FileStamp::of(&metadata))
 }
 
 /// Starts a process, and retries for a few seconds while its binary is being replaced.
@@ -92,7 +98,7 @@ mod tests {
     /// `looks` are what is seen, and whether that makes a replacement.
     #[track_caller]
     fn check(looks: &[(Option<FileStamp>, bool)]) {
-        let mut watcher = BinaryWatcher { current: file(1, 9), candidate: None };
+        let mut watcher = BinaryWatcher(Settled::new(file(1, 9)));
         for (at, (seen, replaced)) in looks.iter().enumerate() {
             assert_eq!(watcher.check(*seen), *replaced, "look {at} of {looks:?}");
         }
@@ -126,19 +132,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_start_waits_while_its_binary_is_replaced_but_not_for_another_failure() {
+        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::ExecutableFileBusy];
         let mut tries = 0;
-        let mut start = |kinds: &[io::ErrorKind]| {
+        let started = retry_while_replaced(|| {
             tries += 1;
             kinds.get(tries - 1).map_or(Ok(tries), |kind| Err(io::Error::from(*kind)))
-        };
-        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::ExecutableFileBusy];
-        assert_eq!(retry_while_replaced(|| start(&kinds)).await.unwrap(), 3);
-        let refused = || -> io::Result<()> { Err(io::ErrorKind::PermissionDenied.into()) };
-        assert_eq!(
-            retry_while_replaced(refused).await.unwrap_err().kind(),
-            io::ErrorKind::PermissionDenied
-        );
-        let gone = || -> io::Result<()> { Err(io::ErrorKind::NotFound.into()) };
-        assert_eq!(retry_while_replaced(gone).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+        });
+        assert_eq!(started.await.unwrap(), 3);
+        for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::NotFound] {
+            let failed = retry_while_replaced(|| Err::<(), _>(io::Error::from(kind))).await;
+            assert_eq!(failed.unwrap_err().kind(), kind);
+        }
     }
 }

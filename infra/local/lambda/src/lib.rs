@@ -5,6 +5,7 @@ mod asynchronous;
 mod binary_file;
 mod body;
 mod clock_offset;
+mod config;
 mod environment;
 mod http;
 mod invoke;
@@ -20,78 +21,36 @@ mod reload;
 mod report;
 mod rest;
 mod runtime_api;
+mod settled;
 mod variables;
 mod work;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
+pub use self::binary_file::FileStamp;
+pub use self::config::Config;
 pub use self::http::HttpApi;
 pub use self::http::Identity;
 pub use self::logs::{LogLine, LogSink, Origin};
 pub use self::outcome::timestamp;
 pub use self::outcome::{Invocation, InvokeError};
+pub use self::settled::Settled;
 
 use self::asynchronous::AsyncQueue;
 use self::environment::Request;
 use self::pool::Pool;
 use self::process::ProcessCount;
 use clock::Clock;
-use faults::Adversary;
 use template::Function;
 
 /// The maximum payload of a synchronous invocation, in bytes:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
-
-/// How functions are run.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The region in ARNs and variables, such as `eu-west-1`.
-    pub region: String,
-    /// The value of `AWS_ENDPOINT_URL` for functions.
-    pub endpoint: String,
-    /// The folder of the functions' binaries.
-    pub binaries: PathBuf,
-    /// The maximum number of concurrent invocations of a function that does not reserve fewer. This is
-    /// also the maximum number of its processes.
-    pub concurrency: usize,
-    /// How long an environment is kept without an invocation.
-    pub idle: Duration,
-    /// How long a process may take from its start to its first request for an invocation.
-    pub init_timeout: Duration,
-    /// Whether processes are stopped between invocations, as Lambda freezes environments.
-    pub freeze: bool,
-    /// Kills environments and sets their clocks wrong, if there is one.
-    pub adversary: Option<Adversary>,
-}
-
-impl Config {
-    /// The defaults: 10 concurrent invocations, environments that are kept for 10 minutes, 10 seconds to
-    /// start as on Lambda, and no freezing.
-    #[must_use]
-    pub fn new(region: &str, endpoint: &str, binaries: PathBuf) -> Self {
-        Self {
-            region: region.to_owned(),
-            endpoint: endpoint.to_owned(),
-            binaries,
-            concurrency: 10,
-            idle: Duration::from_secs(600),
-            init_timeout: Duration::from_secs(10),
-            freeze: false,
-            adversary: None,
-        }
-    }
-
-    fn binary(&self, function: &Function) -> PathBuf {
-        self.binaries.join(&function.binary)
-    }
-}
 
 /// Why a function cannot be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -345,6 +304,12 @@ impl Lambda {
         let pools = self.inner.pools.read().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.get(function).cloned();
         pool.ok_or_else(|| InvokeError::NotFound { function: function.to_owned() })
+    }
+
+    /// Replaces the environments of all functions that use a layer, since its files have changed. Idle ones end at once,
+    /// and busy ones after their invocation. `name` is how the log lines call it.
+    pub fn reload_layer(&self, layer: &Path, name: &str) {
+        reload::replace_users(&self.pools(), layer, name, self.inner.shared.sink.as_ref());
     }
 
     fn pools(&self) -> Vec<Arc<Pool>> {

@@ -126,11 +126,9 @@ mod tests {
 
     #[test]
     fn messages_of_one_batch_share_the_greatest_counts() {
-        let header = |lineage: &str| format!("{ROOT};Lineage={lineage}");
-        let all =
-            [header("a:1|b:7"), "no header".to_owned(), header("a:3|b:2"), "Root=2".to_owned()];
-        let one = merge(all.iter().map(String::as_str));
-        assert_eq!(one, Some(header("a:3|b:7")));
+        let (one, other) = (format!("{ROOT};Lineage=a:1|b:7"), format!("{ROOT};Lineage=a:3|b:2"));
+        let merged = merge([one.as_str(), "no header", &other, "Root=2"].into_iter());
+        assert_eq!(merged, Some(format!("{ROOT};Lineage=a:3|b:7")));
         assert_eq!(merge(["", "Root=1\n", "nothing"].into_iter()), None);
         assert_eq!(merge([].into_iter()), None);
     }

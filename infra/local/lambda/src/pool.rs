@@ -238,6 +238,11 @@ impl Pool {
         ReplacedEnvironments { ended: state.idle.drain(..).count(), busy: state.active }
     }
 
+    pub(super) fn has_environments(&self) -> bool {
+        let state = lock(&self.state);
+        !state.idle.is_empty() || state.active > 0
+    }
+
     /// Kills all environments, including busy ones.
     pub(super) fn kill_all(&self) {
         self.end_idle();

@@ -52,7 +52,7 @@ pub(super) enum Reply {
     Error(Bytes),
 }
 
-/// The state of the function, as its requests show it. The crate's front page has the transitions.
+/// The state of the function, as its requests show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// It has made no request yet.
@@ -63,6 +63,25 @@ pub(super) enum Phase {
     Running,
     /// It has reported that it cannot start.
     InitFailed(Bytes),
+}
+
+impl Phase {
+    /// Whether a function may go from this phase to `next`. This is the table of all legal transitions; its process may
+    /// end in any phase.
+    fn can_become(&self, next: &Self) -> bool {
+        match (self, next) {
+            // It has started, or it cannot.
+            (Self::Starting, Self::Waiting | Self::InitFailed(_)) => true,
+            // It asks again after its connection broke, or it gets an invocation.
+            (Self::Waiting, Self::Waiting | Self::Running) => true,
+            // It has answered, and asks for the next invocation.
+            (Self::Running, Self::Waiting) => true,
+            (Self::Starting, Self::Starting | Self::Running)
+            | (Self::Waiting | Self::Running, Self::Starting | Self::InitFailed(_))
+            | (Self::Running, Self::Running)
+            | (Self::InitFailed(_), _) => false,
+        }
+    }
 }
 
 /// The listener of one environment; dropping it closes the listener.
@@ -144,7 +163,10 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
         return refusal(StatusCode::FORBIDDEN, "InvalidStateTransition", message);
     }
     let mut offers = shared.offers.lock().await;
-    shared.phase.send_replace(Phase::Waiting);
+    if !shared.enter(Phase::Waiting) {
+        let message = "the function has reported that it cannot start";
+        return refusal(StatusCode::FORBIDDEN, "InvalidStateTransition", message);
+    }
     let Some(offer) = offers.recv().await else {
         return refusal(StatusCode::GONE, "Runtime.Closed", "the environment is shutting down");
     };
@@ -159,7 +181,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response<Body> {
     }
     let response = response.body(Body::from(offer.payload));
     *lock(&shared.running) = Some((offer.request_id, offer.reply));
-    shared.phase.send_replace(Phase::Running);
+    shared.enter(Phase::Running);
     (offer.on_start)();
     response.unwrap_or_else(|_| {
         let message = "the invocation's metadata cannot be sent in headers";
@@ -212,14 +234,7 @@ async fn init_error(
     body: Body,
 ) -> Response<Body> {
     let document = error_document(&headers, body::read(body, ERROR_LIMIT).await);
-    let starting = shared.phase.send_if_modified(|phase| {
-        let starting = *phase == Phase::Starting;
-        if starting {
-            *phase = Phase::InitFailed(document);
-        }
-        starting
-    });
-    if starting {
+    if shared.enter(Phase::InitFailed(document)) {
         return accepted();
     }
     let message = "an init error must be reported before the first request for an invocation";
@@ -232,6 +247,17 @@ async fn unknown(method: Method, uri: Uri) -> Response<Body> {
 }
 
 impl Shared {
+    /// Changes the phase if that is legal, and returns whether it is.
+    fn enter(&self, next: Phase) -> bool {
+        self.phase.send_if_modified(|phase| {
+            let is_legal = phase.can_become(&next);
+            if is_legal {
+                *phase = next;
+            }
+            is_legal
+        })
+    }
+
     /// Ends the current invocation if it has this request id.
     fn finish(&self, request_id: &str) -> Option<oneshot::Sender<Reply>> {
         let finished = lock(&self.running).take_if(|(running, _)| running == request_id);

@@ -1,7 +1,7 @@
-//! Checksums: those that a writer sends are verified, and one is kept with each object.
+//! Verifies the checksums that writers send, and computes the one that is stored with each object.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>. Where the
-//! writer sends none, S3 computes CRC64NVME, and so does this.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>. If the
+//! writer sends none, S3 computes CRC64NVME, and so does this module.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{Checksum, ChecksumAlgorithm, ChecksumType};
 use s3s::{S3Result, s3_error};
 
-/// The five checksum fields of an input, as one [`Checksum`].
+/// Reads the five checksum fields of an input into one [`Checksum`].
 macro_rules! checksum_of {
     ($from:expr) => {
         s3s::dto::Checksum {
@@ -26,8 +26,8 @@ macro_rules! checksum_of {
     };
 }
 
-/// The five checksum fields of an output, from one [`Checksum`].
-macro_rules! tell_checksum {
+/// Sets the five checksum fields of an output from one [`Checksum`].
+macro_rules! set_checksum {
     ($to:expr, $checksum:expr) => {{
         let checksum: &s3s::dto::Checksum = $checksum;
         $to.checksum_crc32 = checksum.checksum_crc32.clone();
@@ -38,7 +38,7 @@ macro_rules! tell_checksum {
     }};
 }
 
-pub(super) use {checksum_of, tell_checksum};
+pub(super) use {checksum_of, set_checksum};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Algorithm {
@@ -53,6 +53,8 @@ impl Algorithm {
     pub(super) const ALL: [Self; 5] =
         [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
+    /// The algorithm of this name.
+    ///
     /// # Errors
     /// `InvalidRequest` for a name that S3 does not know.
     pub(super) fn parse(name: &ChecksumAlgorithm) -> S3Result<Self> {
@@ -72,7 +74,7 @@ impl Algorithm {
         }
     }
 
-    /// The field of `checksum` that holds this one.
+    /// The field of `checksum` for this algorithm.
     pub(super) fn value(self, checksum: &Checksum) -> Option<&str> {
         match self {
             Self::Crc32 => checksum.checksum_crc32.as_deref(),
@@ -105,10 +107,11 @@ impl Algorithm {
     }
 }
 
-/// Verifies what the writer sent for `body`, and computes `also` (if any) besides.
+/// Verifies the checksum that the writer sent for `body`, and computes the one of `also`.
 ///
 /// # Errors
-/// `InvalidRequest` for more than one checksum, `BadDigest` for one that is not the body's.
+/// `InvalidRequest` for more than one checksum, `BadDigest` for a checksum that is not that of
+/// the body.
 pub(super) fn verify(body: &[u8], sent: &Checksum, also: Option<Algorithm>) -> S3Result<Checksum> {
     let given: Vec<Algorithm> =
         Algorithm::ALL.into_iter().filter(|each| each.value(sent).is_some()).collect();
@@ -127,7 +130,7 @@ pub(super) fn verify(body: &[u8], sent: &Checksum, also: Option<Algorithm>) -> S
     Ok(computed)
 }
 
-/// As [`verify`], with CRC64NVME where the writer sent nothing: the checksum of a whole object.
+/// The checksum of a whole object: [`verify`], with CRC64NVME if the writer sent none.
 pub(super) fn of_object(
     body: &[u8],
     sent: &Checksum,
@@ -149,10 +152,10 @@ pub(super) fn compute(body: &[u8], algorithms: impl IntoIterator<Item = Algorith
     hasher.finalize()
 }
 
-/// The checksum of the parts' checksums, with their number: `…-3`.
+/// The checksum of the parts' checksums, with the number of parts at its end: `…-3`.
 ///
 /// # Errors
-/// `InvalidPart` where a part has none of this algorithm.
+/// `InvalidPart` if a part has no checksum of this algorithm.
 pub(super) fn composite(algorithm: Algorithm, parts: &[&Checksum]) -> S3Result<Checksum> {
     let mut joined = Vec::new();
     for part in parts {
@@ -172,8 +175,10 @@ pub(super) fn bad_digest(algorithm: Algorithm) -> s3s::S3Error {
     s3_error!(BadDigest, "the {name} you specified did not match the calculated checksum")
 }
 
+/// Verifies a `Content-MD5` header.
+///
 /// # Errors
-/// `InvalidDigest` for what is no MD5 in base64, `BadDigest` for one that is not the body's.
+/// `InvalidDigest` if it is no MD5 in base64, `BadDigest` if it is not that of the body.
 pub(super) fn verify_md5(body: &[u8], sent: Option<&str>) -> S3Result<()> {
     let Some(sent) = sent else { return Ok(()) };
     match STANDARD.decode(sent) {

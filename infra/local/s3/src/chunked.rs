@@ -1,16 +1,17 @@
-//! `aws-chunked` bodies: how SDKs send a body whose checksum they know only at its end.
+//! Decodes `aws-chunked` bodies, in which SDKs send a body whose checksum they know only at its
+//! end.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>. The chunks'
-//! signatures are passed over, as every other signature is here.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>. The signatures
+//! of chunks are not checked, like all other signatures.
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// A chunk's size and extension, and a trailer's name and value, are short.
+/// The longest line: the size and extension of a chunk, or the name and value of a trailer.
 const MAX_LINE_BYTES: usize = 4 << 10;
 const MAX_TRAILERS: usize = 16;
 
-/// What is wrong with a body that says it is `aws-chunked`.
+/// What is wrong with a body that is declared as `aws-chunked`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Malformed {
     #[error("the body ends within a chunk")]
@@ -21,7 +22,7 @@ pub(super) enum Malformed {
     Trailer,
 }
 
-/// The body as it was before it was cut up, and the trailers after it.
+/// The body without the chunks' framing, and the trailers after it.
 pub(super) fn decode(body: &Bytes) -> Result<(Bytes, HeaderMap), Malformed> {
     let mut rest = body.clone();
     let mut chunks: Vec<Bytes> = Vec::new();
@@ -62,7 +63,7 @@ fn trailers(mut rest: Bytes) -> Result<HeaderMap, Malformed> {
     Ok(trailers)
 }
 
-/// One chunk is handed on without being copied.
+/// Joins the chunks. A single chunk is not copied.
 fn join(mut chunks: Vec<Bytes>) -> Bytes {
     if chunks.len() < 2 {
         return chunks.pop().unwrap_or_default();
@@ -74,7 +75,8 @@ fn join(mut chunks: Vec<Bytes>) -> Bytes {
     joined.freeze()
 }
 
-/// The next line, without its end; the last may lack one. `None` if it is too long or there is none.
+/// The next line without its end, which the last line may lack. `None` if the line is too long,
+/// or if there is none.
 fn take_line(rest: &mut Bytes) -> Option<Bytes> {
     if rest.is_empty() {
         return None;

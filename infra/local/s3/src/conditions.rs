@@ -1,7 +1,7 @@
-//! Preconditions: when a write may replace what is there, and when a read need not answer.
+//! Preconditions: when a write may replace an object, and when a read returns it.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html>. A write's
-//! condition is checked under the lock that the write holds; nothing here takes it.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html>. `store`
+//! checks the condition of a write under the same lock as the write; this module takes no lock.
 
 use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::object::Object;
 
-/// What must hold of the object in place for it to be replaced or deleted.
+/// What has to be true of the existing object so that it may be replaced or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct WriteCondition {
     if_match: Option<ETagCondition>,
@@ -19,6 +19,8 @@ pub(super) struct WriteCondition {
 }
 
 impl WriteCondition {
+    /// Reads the two condition headers.
+    ///
     /// # Errors
     /// `NotImplemented` for an `If-None-Match` other than `*`, as S3 answers.
     pub(super) fn new(
@@ -35,13 +37,16 @@ impl WriteCondition {
         Ok(Self { if_match, must_be_absent: if_none_match.is_some() })
     }
 
-    /// From the headers, where the protocol layer does not hand them on.
+    /// Reads the condition from the headers, for operations whose inputs `s3s` gives no
+    /// condition.
     pub(super) fn from_headers(headers: &HeaderMap) -> S3Result<Self> {
         Self::new(condition(headers, &IF_MATCH)?, condition(headers, &IF_NONE_MATCH)?)
     }
 
+    /// Checks the condition.
+    ///
     /// # Errors
-    /// `PreconditionFailed`; `NoSuchKey` where `If-Match` meets nothing.
+    /// `PreconditionFailed`, or `NoSuchKey` if there is an `If-Match` and no object.
     pub(super) fn check(&self, existing: Option<&Object>) -> S3Result<()> {
         if self.must_be_absent && existing.is_some() {
             return Err(precondition_failed("If-None-Match"));
@@ -55,7 +60,7 @@ impl WriteCondition {
     }
 }
 
-/// What must hold of an object for a read of it to be answered.
+/// What has to be true of an object so that it is returned to a reader.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReadCondition {
     pub(super) if_match: Option<ETagCondition>,
@@ -64,7 +69,7 @@ pub(super) struct ReadCondition {
     pub(super) if_unmodified_since: Option<Timestamp>,
 }
 
-/// Why a read is not answered.
+/// Why an object is not returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unmet {
     NotModified,
@@ -72,7 +77,7 @@ pub(super) enum Unmet {
 }
 
 impl ReadCondition {
-    /// An entity tag outweighs a time, as RFC 9110, section 13.2.2, has it.
+    /// An entity tag takes precedence over a time (RFC 9110, section 13.2.2).
     pub(super) fn check(&self, object: &Object) -> Result<(), Unmet> {
         if let Some(wanted) = &self.if_match {
             if !matches(wanted, object) {
@@ -117,7 +122,7 @@ fn matches(wanted: &ETagCondition, object: &Object) -> bool {
     }
 }
 
-/// To the second: `Last-Modified` tells no less.
+/// Compares whole seconds, because `Last-Modified` has no fractions.
 fn modified_after(object: &Object, since: &Timestamp) -> bool {
     let since = OffsetDateTime::from(since.clone()).unix_timestamp();
     i64::try_from(object.modified_ms / 1_000).unwrap_or(i64::MAX) > since

@@ -1,7 +1,8 @@
-//! The encoding of keys in event notifications and, where asked for, in listings.
+//! The encoding of keys in event notifications and, if the request asks for it, in listings.
 //!
-//! As `java.net.URLEncoder` does it, slashes aside: a space is `+`, and of the marks only
-//! `- _ . * /` stay (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>).
+//! It is that of `java.net.URLEncoder`, except that slashes stay: a space becomes `+`, and the only
+//! marks that are not encoded are `- _ . * /`
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>).
 
 use std::borrow::Cow;
 
@@ -14,7 +15,7 @@ pub(super) fn encode(key: &str) -> String {
     utf8_percent_encode(key, ENCODED).to_string().replace(' ', "+")
 }
 
-/// The key that `encoded` stands for; bytes that are no UTF-8 are replaced.
+/// The key that `encoded` stands for. Bytes that are not UTF-8 are replaced.
 pub(super) fn decode(encoded: &str) -> String {
     let spaced = encoded.replace('+', " ");
     match percent_decode_str(&spaced).decode_utf8_lossy() {

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod checksums;
 mod chunked;
@@ -27,32 +28,35 @@ pub use self::service::Service;
 use self::{conditions::WriteCondition, object::Attributes, protocol::Protocol, store::Store};
 use clock::Clock;
 
-/// The service; clones share its buckets.
+/// The S3 service. Clones share its buckets.
 #[derive(Clone)]
 pub struct S3 {
     store: Arc<Store>,
     service: Service,
 }
 
-/// An AWS error: its code (`NoSuchBucket`) and message.
+/// An error as AWS answers it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct S3Error {
+    /// The code in the API reference, such as `NoSuchBucket`.
     pub code: String,
+    /// A sentence for people, without the code.
     pub message: String,
 }
 
-/// An object was written, and is there to be read.
+/// An object that was written and can already be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectCreated {
+    /// The name of the bucket.
     pub bucket: String,
-    /// As written, not URL-encoded.
+    /// The key as it was written, not URL-encoded.
     pub key: String,
-    /// In bytes.
+    /// The length of the body in bytes.
     pub size: usize,
-    /// Without quotes.
+    /// The entity tag without quotes.
     pub e_tag: String,
-    /// Orders the events of a key: 18 hexadecimal digits, compared as text.
+    /// Orders the events of a key: 18 hexadecimal digits that are compared as text.
     pub sequencer: String,
     /// `ObjectCreated:Put`, `ObjectCreated:Copy` or `ObjectCreated:CompleteMultipartUpload`.
     pub event_name: &'static str,
@@ -60,20 +64,25 @@ pub struct ObjectCreated {
     pub time_ms: u64,
 }
 
-/// An object as tools see it.
+/// An object as tools and tests read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
+    /// The key, not URL-encoded.
     pub key: String,
+    /// All bytes. They are shared with the stored object, and not copied.
     pub body: Bytes,
-    /// Without quotes.
+    /// The entity tag without quotes.
     pub e_tag: String,
-    /// Milliseconds since the Unix epoch.
+    /// When it was written, in milliseconds since the Unix epoch.
     pub modified_ms: u64,
+    /// The `Content-Type` of the writer; empty if an object has none.
     pub content_type: String,
+    /// User metadata by its names, which have no `x-amz-meta-` in front.
     pub metadata: BTreeMap<String, String>,
 }
 
 impl S3 {
+    /// An S3 without buckets. `clock` gives the times of objects and uploads.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         let store = Arc::new(Store::new(clock));
@@ -82,29 +91,33 @@ impl S3 {
         Self { store, service }
     }
 
-    /// What answers requests, for the server in front.
+    /// The part that answers HTTP requests.
     #[must_use]
     pub fn service(&self) -> Service {
         self.service.clone()
     }
 
-    /// Calls `observer` after every write that took effect, in the task that made it: let it be quick.
+    /// Calls `observer` after every write that took effect. It runs in the task of the writer and
+    /// therefore has to be quick.
     pub fn on_created(&self, observer: Box<dyn Fn(ObjectCreated) + Send + Sync>) {
         self.store.observe(Arc::from(observer));
     }
 
+    /// Creates an empty bucket in `us-east-1`.
+    ///
     /// # Errors
     /// `InvalidBucketName`, `BucketAlreadyOwnedByYou`.
     pub fn create_bucket(&self, name: &str) -> Result<(), S3Error> {
         Ok(self.store.create_bucket(name, None)?)
     }
 
+    /// The names of all buckets, in ascending order.
     #[must_use]
     pub fn bucket_names(&self) -> Vec<String> {
         self.store.buckets(|name, _| name.to_owned())
     }
 
-    /// Writes an object as `PutObject` would, observers and all; tells its entity tag.
+    /// Writes an object as `PutObject` would, and notifies the observers. Returns the entity tag.
     ///
     /// # Errors
     /// `NoSuchBucket`, `KeyTooLongError`.
@@ -132,13 +145,15 @@ impl S3 {
         Ok(put.e_tag.clone())
     }
 
+    /// Reads a whole object.
+    ///
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`.
     pub fn get(&self, bucket: &str, key: &str) -> Result<StoredObject, S3Error> {
         Ok(stored(key, &*self.store.get(bucket, key)?))
     }
 
-    /// How many tags an object has.
+    /// The number of tags that an object has.
     ///
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`.
@@ -146,7 +161,7 @@ impl S3 {
         Ok(self.store.get(bucket, key)?.attributes.tags.len())
     }
 
-    /// All objects whose keys begin with `prefix`, in the order of their keys; bodies are shared.
+    /// All objects whose keys begin with `prefix`, in the order of their keys.
     ///
     /// # Errors
     /// `NoSuchBucket`.

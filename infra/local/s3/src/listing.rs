@@ -1,7 +1,8 @@
-//! One page of a bucket's keys: prefix, delimiter, where to go on, how many.
+//! One page of a bucket's keys, by prefix, delimiter, start and limit.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>. Keys come in the order
-//! of their UTF-8 bytes. Both versions of the operation use this; their tokens are their own affair.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>. Keys are in the order
+//! of their UTF-8 bytes. Both versions of the operation use this module, each with its own kind of
+//! continuation token.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,27 +14,27 @@ use s3s::dto::{self, EncodingType};
 use s3s::{S3Result, s3_error};
 
 use super::keys;
-use super::object::{Object, signed};
+use super::object::{Object, length_i64};
 
-/// At most this many keys and common prefixes in an answer, whatever was asked for.
+/// The most keys and common prefixes of an answer, whatever the request asks for.
 pub(super) const MAX_KEYS: i32 = 1_000;
 
-/// What to list.
+/// Which keys to list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query {
     pub(super) prefix: String,
     pub(super) delimiter: Option<String>,
-    /// Go on after this key, or after everything below this common prefix.
+    /// Start after this key, or after everything below this common prefix.
     pub(super) after: Option<String>,
     pub(super) max_keys: usize,
 }
 
-/// What was found, in order.
+/// The keys and common prefixes that were found, in order.
 #[derive(Default)]
 pub(super) struct Page {
     pub(super) objects: Vec<(String, Arc<Object>)>,
     pub(super) common_prefixes: Vec<String>,
-    /// The last key or common prefix, if there is more: the next page's `after`.
+    /// The last key or common prefix of the page if there are more: the next page's `after`.
     pub(super) next: Option<String>,
 }
 
@@ -67,7 +68,7 @@ pub(super) fn page(objects: &BTreeMap<String, Arc<Object>>, query: &Query) -> Pa
     found
 }
 
-/// What was asked for, held to the limit that S3 sets.
+/// The limit that the request asks for, at most S3's own.
 ///
 /// # Errors
 /// `InvalidArgument` for a negative number.
@@ -78,20 +79,22 @@ pub(super) fn limit(asked: Option<i32>, name: &str) -> S3Result<(i32, usize)> {
     Ok((limit, count))
 }
 
-/// An opaque continuation token, and back.
+/// An opaque continuation token for [`Query::after`].
 pub(super) fn token(after: &str) -> String {
     URL_SAFE_NO_PAD.encode(after)
 }
 
+/// The [`Query::after`] of a continuation token.
+///
 /// # Errors
-/// `InvalidArgument` for a token that no page gave.
+/// `InvalidArgument` for a token that no page returned.
 pub(super) fn from_token(token: &str) -> S3Result<String> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     let after = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     after.ok_or_else(|| s3_error!(InvalidArgument, "the continuation token provided is incorrect"))
 }
 
-/// Writes keys as the caller asked for them: plain or URL-encoded.
+/// Writes keys in the encoding that the request asks for: plain or URL-encoded.
 pub(super) struct Writer {
     encoded: bool,
 }
@@ -110,25 +113,28 @@ impl Writer {
         found: &[(String, Arc<Object>)],
         with_owner: bool,
     ) -> Vec<dto::Object> {
-        let object = |(key, object): &(String, Arc<Object>)| dto::Object {
-            key: Some(self.key(key)),
-            e_tag: Some(object.e_tag()),
-            last_modified: Some(object.modified()),
-            size: Some(signed(object.body.len())),
-            storage_class: Some(object.storage_class().to_owned().into()),
-            owner: with_owner.then(super::object::owner),
-            ..dto::Object::default()
-        };
-        found.iter().map(object).collect()
+        let mut objects = Vec::new();
+        for (key, object) in found {
+            objects.push(dto::Object {
+                key: Some(self.key(key)),
+                e_tag: Some(object.e_tag()),
+                last_modified: Some(object.modified()),
+                size: Some(length_i64(object.body.len())),
+                storage_class: Some(object.storage_class().to_owned().into()),
+                owner: with_owner.then(super::object::owner),
+                ..dto::Object::default()
+            });
+        }
+        objects
     }
 
     pub(super) fn common_prefixes(&self, found: &[String]) -> Vec<dto::CommonPrefix> {
-        let prefix = |prefix: &String| dto::CommonPrefix { prefix: Some(self.key(prefix)) };
-        found.iter().map(prefix).collect()
+        let keys = found.iter().map(|prefix| self.key(prefix));
+        keys.map(|prefix| dto::CommonPrefix { prefix: Some(prefix) }).collect()
     }
 }
 
-/// The first key that can be in the page.
+/// The first key that can be on the page.
 fn start(query: &Query) -> Bound<&str> {
     match query.after.as_deref() {
         Some(after) if after >= query.prefix.as_str() => Bound::Excluded(after),

@@ -1,7 +1,6 @@
-//! Uploads in parts: what was declared, which parts came, and the object that they make.
+//! Multipart uploads: what was declared, which parts were uploaded, and the object they make.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html> has the limits. Until an upload
-//! is completed nothing of it can be seen in its bucket.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html> has the limits.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +12,11 @@ use s3s::{S3Error, S3Result, s3_error};
 use super::checksums::{self, Algorithm, checksum_of};
 use super::object::{Attributes, Object, hex};
 
-/// Every part but the last is at least 5 MiB.
+/// The least size of every part except the last: 5 MiB.
 const MIN_PART_BYTES: usize = 5 << 20;
 const MAX_PART_NUMBER: i32 = 10_000;
 
-/// An upload under way.
+/// A multipart upload that is neither completed nor aborted.
 #[derive(Clone)]
 pub(super) struct Upload {
     pub(super) initiated_ms: u64,
@@ -29,25 +28,27 @@ pub(super) struct Upload {
 #[derive(Clone)]
 pub(super) struct Part {
     pub(super) body: Bytes,
-    /// Without quotes.
+    /// The entity tag without quotes.
     pub(super) e_tag: String,
     pub(super) checksum: Checksum,
     pub(super) modified_ms: u64,
 }
 
-/// How the checksum of the whole follows from the parts.
+/// How the object's checksum is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Checksums {
     pub(super) algorithm: Algorithm,
-    /// Of the parts' checksums, rather than of all bytes.
+    /// Whether it is computed of the parts' checksums instead of all bytes.
     pub(super) composite: bool,
-    /// The writer chose the algorithm.
+    /// Whether the writer chose the algorithm.
     pub(super) declared: bool,
 }
 
 impl Checksums {
+    /// Reads the algorithm and the type that the request declares.
+    ///
     /// # Errors
-    /// `InvalidRequest` for an algorithm that S3 does not know, or does not know in this kind.
+    /// `InvalidRequest` for an algorithm that S3 does not know, or does not know with this type.
     pub(super) fn new(
         algorithm: Option<&ChecksumAlgorithm>,
         kind: Option<&ChecksumType>,
@@ -78,8 +79,10 @@ impl Checksums {
     }
 }
 
+/// Part numbers are 1 to 10,000.
+///
 /// # Errors
-/// `InvalidArgument` unless it is 1 to 10,000.
+/// `InvalidArgument` for any other number.
 pub(super) fn check_part_number(number: i32) -> S3Result<()> {
     if (1..=MAX_PART_NUMBER).contains(&number) {
         return Ok(());
@@ -98,12 +101,12 @@ pub(super) fn no_such_upload() -> S3Error {
     )
 }
 
-/// The object that the parts named in `listed` make, in their order.
+/// The object of the parts that `listed` names, in that order.
 ///
 /// # Errors
-/// `MalformedXML` for no parts, `InvalidPartOrder`, `InvalidPart` for one that did not come or has
-/// another entity tag or checksum, `EntityTooSmall`, and `InvalidRequest` where a composite checksum
-/// was declared and a part's is not named.
+/// `MalformedXML` for no parts, `InvalidPartOrder`, `InvalidPart` for a part that was not
+/// uploaded or has another entity tag or checksum, `EntityTooSmall`, and `InvalidRequest` if a
+/// composite checksum was declared and `listed` has none for a part.
 pub(super) fn assemble(
     upload: &Upload,
     listed: &[CompletedPart],

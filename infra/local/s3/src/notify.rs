@@ -1,6 +1,6 @@
-//! Event notifications: which are due for an object, and the message that S3 sends.
+//! Event notifications: whether one is due for an object, and the message that S3 sends.
 //!
-//! Sending it to its queue is the caller's part.
+//! The caller sends the message to its queue.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 
 use serde_json::json;
@@ -14,25 +14,25 @@ use template::BucketNotification;
 const EVENT_TIME: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// Whether `notification` asks for `event`: by its pattern (`s3:ObjectCreated:*`, or one operation)
-/// and its prefix and suffix, which are URL-encoded where the key has special characters.
+/// Whether `notification` is configured for `event`, by its event type (`s3:ObjectCreated:*`, or
+/// one operation), prefix and suffix. Special characters in the prefix and suffix are
+/// URL-encoded, as on AWS.
 #[must_use]
 pub fn is_due(notification: &BucketNotification, event: &ObjectCreated) -> bool {
     let name = format!("s3:{}", event.event_name);
-    let named = match notification.event.strip_suffix('*') {
+    let has_type = match notification.event.strip_suffix('*') {
         Some(family) => name.starts_with(family),
         None => name == notification.event,
     };
-    let starts = |prefix: &String| event.key.starts_with(&keys::decode(prefix));
-    let ends = |suffix: &String| event.key.ends_with(&keys::decode(suffix));
-    named
-        && notification.prefix.as_ref().is_none_or(starts)
-        && notification.suffix.as_ref().is_none_or(ends)
+    let prefix = keys::decode(notification.prefix.as_deref().unwrap_or_default());
+    let suffix = keys::decode(notification.suffix.as_deref().unwrap_or_default());
+    has_type && event.key.starts_with(&prefix) && event.key.ends_with(&suffix)
 }
 
-/// The body of the message: one record, JSON.
+/// The body of a notification message: JSON with one record.
 ///
-/// `region` is the bucket's, `configuration_id` names the notification: any text that does.
+/// `region` is the region of the bucket. `configuration_id` can be any text that identifies the
+/// notification.
 #[must_use]
 pub fn message(event: &ObjectCreated, region: &str, configuration_id: &str) -> String {
     let request_id = &event.sequencer;
@@ -64,7 +64,7 @@ pub fn message(event: &ObjectCreated, region: &str, configuration_id: &str) -> S
     json!({ "Records": [record] }).to_string()
 }
 
-/// A time that no calendar holds is told as the epoch.
+/// A time beyond the calendar becomes the epoch.
 fn event_time(ms: u64) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(EVENT_TIME).unwrap_or_default()

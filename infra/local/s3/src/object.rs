@@ -1,27 +1,27 @@
-//! What an object is: its bytes, what its writer declared about it, and what S3 derives from it.
+//! An object: its bytes, what its writer declared about it, and what S3 derives from both.
 //!
-//! Nothing here knows of buckets, requests or conditions.
+//! This module knows no buckets, requests or conditions.
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use s3s::dto::{self, ETag, Timestamp};
 use time::OffsetDateTime;
 
-/// An object as stored; it never changes, a write puts another in its place.
+/// An object as it is stored. It never changes: a write replaces it by another one.
 #[derive(Clone)]
 pub(super) struct Object {
     pub(super) body: Bytes,
-    /// Without quotes.
+    /// The entity tag without quotes.
     pub(super) e_tag: String,
     /// Milliseconds since the Unix epoch.
     pub(super) modified_ms: u64,
     pub(super) attributes: Attributes,
     pub(super) checksum: dto::Checksum,
-    /// The sizes of the parts that it was uploaded in; empty if it was written at once.
+    /// The sizes of the parts that it was uploaded in. Empty if it was written at once.
     pub(super) part_sizes: Vec<usize>,
 }
 
-/// What the writer of an object says about it.
+/// What the writer of an object declares about it.
 #[derive(Clone, Default)]
 pub(super) struct Attributes {
     pub(super) cache_control: Option<String>,
@@ -36,7 +36,7 @@ pub(super) struct Attributes {
     pub(super) encryption: Encryption,
 }
 
-/// What was asked for and is told again: nothing is encrypted here.
+/// The encryption that the writer asked for. Answers repeat it, and nothing is encrypted.
 #[derive(Clone, Default)]
 pub(super) struct Encryption {
     pub(super) algorithm: Option<dto::ServerSideEncryption>,
@@ -53,35 +53,39 @@ impl Object {
         timestamp(self.modified_ms)
     }
 
-    /// `STANDARD` unless its writer named another.
+    /// `STANDARD` unless the writer named another class.
     pub(super) fn storage_class(&self) -> &str {
         self.attributes.storage_class.as_ref().map_or("STANDARD", |class| class.as_str())
     }
 }
 
-/// `ms` since the Unix epoch; a time that no calendar holds becomes the epoch.
+/// The time that is `ms` milliseconds after the Unix epoch. A time beyond the calendar becomes
+/// the epoch.
 pub(super) fn timestamp(ms: u64) -> Timestamp {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH).into()
 }
 
-/// The length of bytes in memory, as the protocol counts it.
-pub(super) fn signed(length: usize) -> i64 {
+/// A length in memory as the type that the protocol has for lengths.
+pub(super) fn length_i64(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// The entity tag of bytes written at once: their MD5 in hexadecimal.
+/// The entity tag of an object that was written at once: the MD5 of its bytes in hexadecimal.
 pub(super) fn e_tag_of(body: &[u8]) -> String {
     hex(&Md5::digest(body))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0xf)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0xf)]).collect()
 }
 
-/// Who owns every bucket and object.
+fn hex_digit(nibble: u8) -> char {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    char::from(DIGITS[usize::from(nibble)])
+}
+
+/// The owner of every bucket and object.
 pub(super) fn owner() -> dto::Owner {
     const ID: &str = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a";
     dto::Owner { display_name: None, id: Some(ID.to_owned()) }

@@ -1,7 +1,7 @@
-//! S3's operations, as `s3s` hands them over: parsed from the wire, answered to it.
+//! The S3 operations that are implemented, as the trait through which `s3s` calls them.
 //!
-//! Only the list of what is implemented is here, and what its answers share; the operations
-//! themselves are in the modules below. Whatever is not listed answers `NotImplemented`.
+//! `s3s` parses requests and writes responses. The operations themselves are in the modules below.
+//! An operation that is not listed here answers `NotImplemented`.
 
 mod buckets;
 mod lists;
@@ -15,11 +15,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::store::Store;
 
-/// The implementation that `s3s` calls.
+/// The operations that `s3s` calls.
 pub(super) struct Protocol {
     store: Arc<Store>,
 }
@@ -34,19 +34,22 @@ fn answer<T>(output: S3Result<T>) -> S3Result<S3Response<T>> {
     output.map(S3Response::new)
 }
 
-/// The bytes of a body, which the service before this has bounded.
+/// Reads the whole body. `service` has already limited its size.
 async fn collect(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     let Some(mut body) = body else { return Ok(Bytes::new()) };
     let Some(first) = body.next().await else { return Ok(Bytes::new()) };
-    let incomplete = |_| s3_error!(IncompleteBody, "the request body could not be read to its end");
-    let first = first.map_err(incomplete)?;
+    let first = first.map_err(|_| incomplete_body())?;
     let Some(second) = body.next().await else { return Ok(first) };
     let mut joined = BytesMut::from(first);
-    joined.extend_from_slice(&second.map_err(incomplete)?);
+    joined.extend_from_slice(&second.map_err(|_| incomplete_body())?);
     while let Some(chunk) = body.next().await {
-        joined.extend_from_slice(&chunk.map_err(incomplete)?);
+        joined.extend_from_slice(&chunk.map_err(|_| incomplete_body())?);
     }
     Ok(joined.freeze())
+}
+
+fn incomplete_body() -> S3Error {
+    s3_error!(IncompleteBody, "the request body could not be read to its end")
 }
 
 #[async_trait::async_trait]
@@ -94,7 +97,7 @@ impl S3 for Protocol {
         answer(self.put_object(request.input, body))
     }
 
-    /// The one operation that `s3s` would derive from another.
+    /// Without this, `s3s` would run `PutObject` in place of this operation.
     async fn post_object(
         &self,
         _request: S3Request<PostObjectInput>,

@@ -1,8 +1,8 @@
-//! S3 over HTTP: what happens to a request before and after `s3s` has it.
+//! S3 over HTTP: what is done to a request before `s3s` gets it, and to the response afterwards.
 //!
-//! Any credentials will do: signatures, and the expiry of presigned URLs, are not looked at. Bodies
-//! are read whole, within a bound, and unwrapped from `aws-chunked`. What the emulation would have to
-//! ignore (SSE-C, object locks, grants, versions) is refused by name instead.
+//! All credentials are accepted: neither signatures nor the expiry of presigned URLs are checked.
+//! Bodies are read whole, up to a limit, and decoded from `aws-chunked`. What the emulation would
+//! have to ignore (SSE-C, object locks, grants, versions) is refused by name instead.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::chunked::{self, Malformed};
 use super::object::hex;
 
-/// S3 takes 5 GiB at once; this keeps what it takes in memory.
+/// The largest body in bytes. S3 accepts 5 GiB at once; the emulation holds bodies in memory.
 const MAX_BODY_BYTES: usize = 512 << 20;
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
@@ -27,7 +27,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
 
-/// Headers that ask for what is not emulated, by how they begin.
+/// The beginnings of headers that ask for something that is not emulated.
 const REFUSED: [&str; 11] = [
     "x-amz-bucket-object-lock",
     "x-amz-bypass-governance-retention",
@@ -42,7 +42,7 @@ const REFUSED: [&str; 11] = [
     "x-amz-write-offset-bytes",
 ];
 
-/// Answers S3's requests; clones share the objects.
+/// Answers S3's HTTP requests. Clones share the objects.
 #[derive(Clone)]
 pub struct Service {
     inner: S3Service,
@@ -53,7 +53,7 @@ impl Service {
         Self { inner }
     }
 
-    /// Answers one request, path-style: `/bucket/key`. Every failure is a response.
+    /// Answers one request with a path-style URL: `/bucket/key`. Every failure is a response.
     pub async fn call<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: hyper::body::Body<Data = Bytes> + Send,
@@ -101,7 +101,7 @@ where
     if let Some(uri) = without_signature(&parts.uri) {
         parts.uri = uri;
     }
-    // S3 answers a range that it cannot read with the whole object.
+    // S3 ignores a range that it cannot parse, and answers with the whole object.
     let range = parts.headers.get(RANGE);
     if range.is_some_and(|value| value.to_str().ok().is_none_or(|text| Range::parse(text).is_err()))
     {
@@ -110,31 +110,38 @@ where
     Ok(Request::from_parts(parts, s3s::Body::from(body)))
 }
 
+/// Refuses headers and parameters that are not emulated.
+///
 /// # Errors
-/// `NotImplemented`, with the header or parameter.
+/// `NotImplemented` with the name of the header or parameter.
 fn refuse_unsupported(headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
-    let refuse = |what: &str| Err(s3_error!(NotImplemented, "{what} is not emulated"));
     for name in headers.keys() {
         if REFUSED.iter().any(|refused| name.as_str().starts_with(refused)) {
-            return refuse(name.as_str());
+            return Err(not_emulated(name.as_str()));
         }
     }
     let acl = headers.get("x-amz-acl").map(HeaderValue::as_bytes);
     if acl.is_some_and(|acl| acl != b"private" && acl != b"bucket-owner-full-control") {
-        return refuse("x-amz-acl other than private and bucket-owner-full-control");
+        return Err(not_emulated("x-amz-acl other than private and bucket-owner-full-control"));
     }
     let class = headers.get("x-amz-storage-class").map(HeaderValue::as_bytes);
     if class.is_some_and(|class| class == b"GLACIER" || class == b"DEEP_ARCHIVE") {
-        return refuse("an archived storage class");
+        return Err(not_emulated("an archived storage class"));
     }
     let mut parameters = uri.query().unwrap_or_default().split('&');
     let version = parameters.find_map(|parameter| parameter.strip_prefix("versionId="));
     if version.is_some_and(|version| version != "null") {
-        return refuse("versionId");
+        return Err(not_emulated("versionId"));
     }
     Ok(())
 }
 
+fn not_emulated(what: &str) -> S3Error {
+    s3_error!(NotImplemented, "{what} is not emulated")
+}
+
+/// Reads the whole body.
+///
 /// # Errors
 /// `EntityTooLarge`, `IncompleteBody`.
 async fn read<B>(body: B) -> S3Result<Bytes>
@@ -152,8 +159,8 @@ where
     }
 }
 
-/// The body proper, verified against the hash that the request was signed with; its headers are
-/// left as if it had been sent plainly.
+/// The content of the body, verified against the hash that was signed with the request. The
+/// headers are left as if the content had been sent without chunks.
 fn unwrap_body(headers: &mut HeaderMap, body: Bytes) -> S3Result<Bytes> {
     let hash = headers.remove(CONTENT_SHA256);
     let hash = hash.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("UNSIGNED-PAYLOAD");
@@ -205,8 +212,20 @@ fn unchunk(headers: &mut HeaderMap, body: &Bytes) -> S3Result<Bytes> {
     Ok(body)
 }
 
-/// `None` where no parameter belongs to a presigned URL.
+/// The URI without the parameters of a presigned URL. `None` if it has none of them.
 fn without_signature(uri: &Uri) -> Option<Uri> {
+    let query = uri.query()?;
+    let kept: Vec<_> = query.split('&').filter(|parameter| !is_signing(parameter)).collect();
+    if kept.len() == query.split('&').count() {
+        return None;
+    }
+    let path = uri.path();
+    let text = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    Uri::try_from(text).ok()
+}
+
+/// Whether a parameter (`name=value`) belongs to the signature of a presigned URL.
+fn is_signing(parameter: &str) -> bool {
     const SIGNING: [&str; 7] = [
         "X-Amz-Algorithm",
         "X-Amz-Credential",
@@ -216,17 +235,10 @@ fn without_signature(uri: &Uri) -> Option<Uri> {
         "X-Amz-Signature",
         "X-Amz-Security-Token",
     ];
-    let query = uri.query()?;
-    let is_signing = |parameter: &&str| {
-        SIGNING.contains(&parameter.split_once('=').map_or(*parameter, |(name, _)| name))
-    };
-    query.split('&').find(is_signing)?;
-    let kept: Vec<_> = query.split('&').filter(|parameter| !is_signing(parameter)).collect();
-    let path = uri.path();
-    let text = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
-    Uri::try_from(text).ok()
+    SIGNING.contains(&parameter.split_once('=').map_or(parameter, |(name, _)| name))
 }
 
+/// The items of a comma-separated header.
 fn encodings(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(str::trim).filter(|each| !each.is_empty())
 }

@@ -1,8 +1,8 @@
-//! Buckets and their objects, in memory, behind one lock: every read sees the last write.
+//! Buckets and their objects in memory, behind one lock, so that every read sees the last write.
 //!
-//! A write's condition is checked and its effect made in the same hold of the lock, so that of any
-//! number of writers with `If-None-Match: *` one wins. Observers are called after the write, outside
-//! the lock. The wire, its headers and its XML are not known here.
+//! A write checks its condition and takes effect under one lock, so that exactly one of several
+//! writers with `If-None-Match: *` succeeds. Observers are called after the write, outside the
+//! lock. This module knows neither headers nor XML.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,27 +20,28 @@ type Observer = Arc<dyn Fn(ObjectCreated) + Send + Sync>;
 pub(super) struct Store {
     clock: Clock,
     state: Mutex<State>,
-    /// Read by a write until it has been told to the observers, so that a snapshot holds both or none.
-    telling: RwLock<()>,
+    /// A write holds it for reading until the observers were notified, and a snapshot for writing.
+    /// A snapshot therefore never has a write of which the observers do not know.
+    notifying: RwLock<()>,
     observers: RwLock<Vec<Observer>>,
 }
 
 #[derive(Default)]
 struct State {
     buckets: BTreeMap<String, Bucket>,
-    /// Counts writes: what orders the events of a key.
+    /// The number of writes so far, which orders the events of a key.
     writes: u64,
-    /// Counts whatever was changed.
+    /// The number of changes of any kind so far.
     changes: u64,
 }
 
 #[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) created_ms: u64,
-    /// `None` in `us-east-1`, which is how S3 tells it.
+    /// `None` in `us-east-1`, because S3 answers no location for it.
     pub(super) location: Option<String>,
     pub(super) objects: BTreeMap<String, Arc<Object>>,
-    /// By key and upload id, the order in which they are listed.
+    /// By key and upload id, which is the order of listings.
     pub(super) uploads: BTreeMap<(String, String), Upload>,
 }
 
@@ -49,7 +50,7 @@ impl Store {
         Self {
             clock,
             state: Mutex::default(),
-            telling: RwLock::default(),
+            notifying: RwLock::default(),
             observers: RwLock::default(),
         }
     }
@@ -62,6 +63,8 @@ impl Store {
         self.observers.write().unwrap_or_else(PoisonError::into_inner).push(observer);
     }
 
+    /// Creates an empty bucket.
+    ///
     /// # Errors
     /// `InvalidBucketName`, `BucketAlreadyOwnedByYou`.
     pub(super) fn create_bucket(&self, name: &str, location: Option<String>) -> S3Result<()> {
@@ -84,6 +87,8 @@ impl Store {
         })
     }
 
+    /// Deletes a bucket.
+    ///
     /// # Errors
     /// `NoSuchBucket`, `BucketNotEmpty`.
     pub(super) fn delete_bucket(&self, name: &str) -> S3Result<()> {
@@ -101,12 +106,13 @@ impl Store {
         })
     }
 
-    /// What `view` makes of each bucket, in the order of their names.
+    /// Maps `view` over the buckets, in the order of their names.
     pub(super) fn buckets<T>(&self, mut view: impl FnMut(&str, &Bucket) -> T) -> Vec<T> {
         self.state(|state| state.buckets.iter().map(|(name, each)| view(name, each)).collect())
     }
 
-    /// One bucket, for as long as `with` takes: keep hashing and copying out of it.
+    /// Calls `with` with one bucket while the lock is held. Hashing and copying have no place in
+    /// it.
     ///
     /// # Errors
     /// `NoSuchBucket`, and those of `with`.
@@ -118,7 +124,7 @@ impl Store {
         self.state(|state| with(state.buckets.get(name).ok_or_else(no_such_bucket)?))
     }
 
-    /// As [`Store::bucket`], to change it.
+    /// [`Store::bucket`] for changes.
     ///
     /// # Errors
     /// `NoSuchBucket`, and those of `with`.
@@ -133,13 +139,15 @@ impl Store {
         })
     }
 
+    /// The current object of a key.
+    ///
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`.
     pub(super) fn get(&self, bucket: &str, key: &str) -> S3Result<Arc<Object>> {
         self.bucket(bucket, |each| each.objects.get(key).cloned().ok_or_else(no_such_key))
     }
 
-    /// Puts `object` in place if `condition` holds, and tells the observers.
+    /// Writes `object` if `condition` holds, and notifies the observers.
     ///
     /// # Errors
     /// `NoSuchBucket`, and those of the condition.
@@ -153,8 +161,8 @@ impl Store {
         self.commit(bucket, key, object, condition, "ObjectCreated:Put", |_| Ok(()))
     }
 
-    /// As [`Store::put`], under another event name and with a last word: `also` runs once the
-    /// condition holds, in the same hold of the lock, and what it refuses is not written.
+    /// [`Store::put`] with an event name and a further step: `also` runs after the condition was
+    /// checked, under the same lock. If it fails, nothing is written.
     pub(super) fn commit(
         &self,
         bucket: &str,
@@ -165,7 +173,7 @@ impl Store {
         also: impl FnOnce(&mut Bucket) -> S3Result<()>,
     ) -> S3Result<Arc<Object>> {
         let object = Arc::new(object);
-        let _telling = self.telling.read().unwrap_or_else(PoisonError::into_inner);
+        let _notifying = self.notifying.read().unwrap_or_else(PoisonError::into_inner);
         let write = self.state(|state| {
             let at = state.buckets.get_mut(bucket).ok_or_else(no_such_bucket)?;
             condition.check(at.objects.get(key).map(Arc::as_ref))?;
@@ -175,7 +183,7 @@ impl Store {
             state.changes += 1;
             Ok::<_, S3Error>(state.writes)
         })?;
-        self.tell(&ObjectCreated {
+        self.notify(&ObjectCreated {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             size: object.body.len(),
@@ -187,7 +195,7 @@ impl Store {
         Ok(object)
     }
 
-    /// Deletes an object; one that is not there is no error, unless `condition` wants it.
+    /// Deletes an object. A missing one is no error, unless `condition` requires it.
     ///
     /// # Errors
     /// `NoSuchBucket`, and those of the condition.
@@ -208,17 +216,18 @@ impl Store {
         self.state(|state| state.changes)
     }
 
-    /// Lets `with` see the counts of changes and of writes, and all buckets; no write is between its
-    /// effect and its observers.
+    /// Calls `with` with the numbers of changes and writes and with all buckets. At that moment
+    /// the observers know of every write.
     pub(super) fn capture<T>(
         &self,
         with: impl FnOnce(u64, u64, &BTreeMap<String, Bucket>) -> T,
     ) -> T {
-        let _told = self.telling.write().unwrap_or_else(PoisonError::into_inner);
+        let _all_notified = self.notifying.write().unwrap_or_else(PoisonError::into_inner);
         self.state(|state| with(state.changes, state.writes, &state.buckets))
     }
 
-    /// Puts buckets in place as they were, untold; `writes` is how many there had been.
+    /// Puts buckets in place without notifying observers. `writes` is the number of writes at the
+    /// time of the snapshot.
     pub(super) fn restore(&self, writes: u64, buckets: Vec<(String, Bucket)>) {
         self.state(|state| {
             state.writes = state.writes.max(writes);
@@ -231,7 +240,7 @@ impl Store {
         with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn tell(&self, event: &ObjectCreated) {
+    fn notify(&self, event: &ObjectCreated) {
         let observers = self.observers.read().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers {
             observer(event.clone());

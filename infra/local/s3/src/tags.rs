@@ -1,4 +1,4 @@
-//! Object tags: parsing the header that carries them, and S3's limits on them.
+//! Object tags: the header that carries them, and S3's limits.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html>: ten tags, keys of
 //! 128 and values of 256 characters, no key twice.
@@ -13,10 +13,10 @@ const MAX_TAGS: usize = 10;
 const MAX_KEY_CHARS: usize = 128;
 const MAX_VALUE_CHARS: usize = 256;
 
-/// The tags of an `x-amz-tagging` header: `stage=raw&day=2013-01-01`, form-encoded.
+/// Reads an `x-amz-tagging` header, which is form-encoded: `stage=raw&day=2013-01-01`.
 ///
 /// # Errors
-/// As [`check`], and `InvalidArgument` for what is not UTF-8.
+/// Those of [`check`], and `InvalidArgument` for text that is not UTF-8.
 pub(super) fn parse(header: Option<&str>) -> S3Result<Vec<Tag>> {
     let pairs = header.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let tags = pairs.map(|pair| {
@@ -28,8 +28,10 @@ pub(super) fn parse(header: Option<&str>) -> S3Result<Vec<Tag>> {
     Ok(tags)
 }
 
+/// Checks S3's limits.
+///
 /// # Errors
-/// `InvalidTag` for too many tags, or one that S3 does not take.
+/// `InvalidTag` for too many tags, or for a tag that S3 does not accept.
 pub(super) fn check(tags: &[Tag]) -> S3Result<()> {
     if tags.len() > MAX_TAGS {
         return Err(s3_error!(InvalidTag, "object tags cannot be greater than {MAX_TAGS}"));

@@ -19,7 +19,7 @@ fn object() -> Arc<Object> {
     })
 }
 
-/// All pages of a listing, as one; every page but the last is full.
+/// All pages of a listing, joined. Every page except the last is full.
 fn all_pages(
     objects: &BTreeMap<String, Arc<Object>>,
     mut query: Query,

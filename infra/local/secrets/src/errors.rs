@@ -1,5 +1,5 @@
-//! What Secrets Manager answers when it refuses: the codes that its reference documents, all with status
-//! 400, in its words.
+//! The errors of Secrets Manager, with the codes and messages of its reference. All have status
+//! 400.
 
 use super::SecretError;
 

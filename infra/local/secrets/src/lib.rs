@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod errors;
 mod name;
@@ -26,7 +27,7 @@ use clock::Clock;
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The service; clones share its secrets.
+/// The Secrets Manager service. Clones share its secrets.
 #[derive(Clone)]
 pub struct SecretsManager {
     inner: Arc<Inner>,
@@ -37,26 +38,30 @@ struct Inner {
     store: Mutex<Store>,
 }
 
-/// Why a secret could not be read or put.
+/// An error as AWS answers it, with status 400.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct SecretError {
-    /// As the API reference has it: `ResourceNotFoundException`.
+    /// The code in the API reference, such as `ResourceNotFoundException`.
     pub code: &'static str,
+    /// AWS's message.
     pub message: String,
 }
 
 impl SecretsManager {
+    /// A service without secrets. `region` and `account` are for the ARNs.
     #[must_use]
     pub fn new(clock: Clock, region: &str, account: &str) -> Self {
         let store = Mutex::new(Store::new(region, account));
         Self { inner: Arc::new(Inner { clock, store }) }
     }
 
-    /// Makes a secret, or gives the one of that name its next version.
+    /// Creates a secret, or adds a version to the one of this name. The new version gets
+    /// `AWSCURRENT`.
     ///
     /// # Errors
-    /// For a name or a text that is not allowed.
+    /// `ValidationException` or `InvalidParameterException` for a name or a text that is not
+    /// allowed, and `InvalidRequestException` for a deleted secret.
     pub fn put(&self, name: &str, text: &str) -> Result<(), SecretError> {
         let now_ms = self.inner.clock.now_ms();
         let content = Content::Text(text.to_owned());
@@ -64,10 +69,11 @@ impl SecretsManager {
         Ok(())
     }
 
-    /// The current text of a secret.
+    /// The current text of a secret, by its name or ARN.
     ///
     /// # Errors
-    /// Where there is none.
+    /// `ResourceNotFoundException` if there is no such secret or it holds bytes, and
+    /// `InvalidRequestException` if it is deleted.
     pub fn text(&self, name: &str) -> Result<String, SecretError> {
         let now_ms = self.inner.clock.now_ms();
         let mut store = self.store();
@@ -77,7 +83,8 @@ impl SecretsManager {
         }
     }
 
-    /// Answers one request; a refusal is an answer, too.
+    /// Answers one request. `operation` is the last part of `X-Amz-Target`, such as
+    /// `GetSecretValue`, and `body` the JSON. Errors are responses, too.
     pub fn call(&self, operation: &str, body: &[u8]) -> http::Response<Bytes> {
         let now_ms = self.inner.clock.now_ms();
         let answer = operations::answer(&mut self.store(), operation, body, now_ms);

@@ -1,16 +1,16 @@
-//! Secrets' names and ARNs.
+//! The names of secrets, and the ends of their ARNs.
 
 use md5::{Digest as _, Md5};
 
 use super::SecretError;
 use super::errors::validation;
 
-/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>
+/// The longest name:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>.
 const MAX_NAME: usize = 512;
 
 pub(super) fn check(name: &str) -> Result<(), SecretError> {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&b);
-    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(fits) {
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_allowed) {
         return Ok(());
     }
     Err(validation(
@@ -18,11 +18,20 @@ pub(super) fn check(name: &str) -> Result<(), SecretError> {
     ))
 }
 
-/// The six characters that end a secret's ARN. Random on AWS; here they follow from the name, so that a
-/// request's rights can be told from the request alone.
+/// The six characters at the end of the ARN of the secret `name`. AWS draws them at random. Here
+/// they are derived from the name, so that a request which names the secret is enough to know the
+/// ARN that a permission has to cover.
 pub fn suffix(name: &str) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let digest = Md5::digest(name.as_bytes());
-    let letter = |byte: &u8| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]);
-    digest.iter().take(6).map(letter).collect()
+    digest.iter().take(6).map(|byte| character(*byte)).collect()
+}
+
+/// One of the 62 letters and digits.
+fn character(byte: u8) -> char {
+    const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    char::from(CHARACTERS[usize::from(byte) % CHARACTERS.len()])
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&byte)
 }

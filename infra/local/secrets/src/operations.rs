@@ -1,4 +1,4 @@
-//! The operations of the JSON 1.1 protocol: requests taken apart, answers put together.
+//! The operations of the JSON 1.1 protocol: reads requests, and builds the answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::SecretError;
 use super::errors::{invalid_parameter, invalid_request, unknown_operation, validation};
-use super::secret::{CURRENT, Content, Secret, Version};
+use super::secret::{CURRENT, Content, Secret};
 use super::store::Store;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-/// How long a deleted secret can be restored, if nothing is said, in days; from 7 on.
+/// How long a deleted secret can be restored if the request does not say, in days.
 const RECOVERY_DAYS: u64 = 30;
-/// Of a version's content, in bytes.
+/// The longest content of a version, in bytes.
 const MAX_CONTENT: usize = 65_536;
 
 pub(super) fn answer(
@@ -42,7 +42,7 @@ pub(super) fn answer(
     }
 }
 
-/// What a request asks for; a member that is not known here is refused.
+/// Reads the members of a request. An unknown member is refused.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, SecretError> {
     serde_json::from_slice(body).map_err(|error| validation(error.to_string()))
 }
@@ -172,7 +172,7 @@ fn describe(store: &mut Store, request: Named, now_ms: u64) -> Result<Value, Sec
     Ok(description(store, &name, &secret, "VersionIdsToStages"))
 }
 
-/// Neither filters nor pages: there are few.
+/// Filters and pages are not implemented.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct List {
@@ -255,7 +255,7 @@ fn move_stage(store: &mut Store, request: MoveStage, now_ms: u64) -> Result<Valu
     Ok(named(store, &name, []))
 }
 
-/// A version's id.
+/// The id of the new version, which callers send as `ClientRequestToken`.
 fn token(given: Option<String>) -> Result<String, SecretError> {
     let token = given.ok_or_else(|| {
         invalid_request(
@@ -292,7 +292,7 @@ fn content(text: Option<String>, bytes: Option<String>) -> Result<Option<Content
     }
 }
 
-/// An answer about a secret; what is `None` is left out.
+/// The answer about a secret: its ARN, its name and those of `more` that have a value.
 fn named<const N: usize>(store: &Store, name: &str, more: [(&str, Option<Value>); N]) -> Value {
     let mut answer = Map::new();
     answer.insert("ARN".to_owned(), store.arn(name).into());
@@ -304,11 +304,10 @@ fn named<const N: usize>(store: &Store, name: &str, more: [(&str, Option<Value>)
 }
 
 fn description(store: &Store, name: &str, secret: &Secret, stages: &str) -> Value {
-    let in_stages = |version: &&Version| !version.stages.is_empty();
     let versions: BTreeMap<_, _> = secret
         .versions
         .iter()
-        .filter(in_stages)
+        .filter(|version| !version.stages.is_empty())
         .map(|version| (version.id.as_str(), &version.stages))
         .collect();
     let tags = secret.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));

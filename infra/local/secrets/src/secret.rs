@@ -1,4 +1,4 @@
-//! One secret: its versions, and which of them is current.
+//! A secret: its versions, and the stages of the versions.
 //!
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#term_version>.
 
@@ -10,7 +10,8 @@ use super::errors::{exists, invalid_parameter, not_found};
 
 pub(super) const CURRENT: &str = "AWSCURRENT";
 pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
-/// Versions that are kept; of those without a stage the oldest go first.
+/// The number of versions that are kept. If there are more, the oldest ones without a stage are
+/// deleted.
 const MAX_VERSIONS: usize = 100;
 
 #[derive(Clone, PartialEq, Eq)]
@@ -32,9 +33,9 @@ pub(super) struct Secret {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) created_ms: u64,
     pub(super) changed_ms: u64,
-    /// When it is to be gone, if it was deleted.
+    /// If the secret is deleted, when its recovery window ends.
     pub(super) deleted_ms: Option<u64>,
-    /// In the order in which they were put.
+    /// In the order in which they were added.
     pub(super) versions: Vec<Version>,
 }
 
@@ -59,10 +60,11 @@ impl Secret {
         }
     }
 
-    /// The version of this id, or in this stage; the current one if neither is said.
+    /// The version with this id, or with this stage. Without either, the current version.
     ///
     /// # Errors
-    /// `ResourceNotFoundException`; `InvalidParameterException` for a version that is in another stage.
+    /// `ResourceNotFoundException`, or `InvalidParameterException` if the version of `id` does
+    /// not have `stage`.
     pub(super) fn version(
         &self,
         id: Option<&str>,
@@ -83,10 +85,11 @@ impl Secret {
         in_stage.next().ok_or_else(|| no_version(&format!("staging label: {stage}")))
     }
 
-    /// Adds a version under an id of the caller's; the same one again changes nothing.
+    /// Adds a version with an id that the caller chooses. The same content under the same id
+    /// changes nothing.
     ///
     /// # Errors
-    /// `ResourceExistsException` where the id has another content.
+    /// `ResourceExistsException` if the id has another content.
     pub(super) fn put(
         &mut self,
         id: &str,
@@ -118,8 +121,8 @@ impl Secret {
         Ok(())
     }
 
-    /// Puts a stage on a version, if any, and takes it from the one that has it. Who is current no more is
-    /// the previous one.
+    /// Gives a stage to the version `to`, and takes it from the version that had it. A version
+    /// that loses `AWSCURRENT` gets `AWSPREVIOUS`.
     pub(super) fn move_stage(&mut self, stage: &str, to: Option<&str>) {
         let mut before = None;
         for version in &mut self.versions {

@@ -1,4 +1,5 @@
-//! What Secrets Manager holds at one moment, as it is written: a form of its own, apart from the live types.
+//! The stored form of all secrets, separate from the live types so that these can change.
+//! live types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::SecretsManager;
 use super::secret::{Content, Secret, Version};
 
+/// All secrets at one moment, in their stored form. It holds the secrets' values in plain text.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Snapshot {
     secrets: BTreeMap<String, SecretForm>,
@@ -30,7 +32,7 @@ struct SecretForm {
 #[derive(Serialize, Deserialize)]
 struct VersionForm {
     id: String,
-    /// One of both.
+    /// Either this or `base64` is set.
     text: Option<String>,
     base64: Option<String>,
     stages: BTreeSet<String>,
@@ -38,24 +40,26 @@ struct VersionForm {
 }
 
 impl Snapshot {
-    /// [`SecretsManager::mark`] at that moment.
+    /// What [`SecretsManager::mark`] returned when the snapshot was taken.
     pub fn mark(&self) -> u64 {
         self.changes
     }
 }
 
 impl SecretsManager {
-    /// Counts changes: as long as nothing changes, it is the same.
+    /// A counter that every request which may change something increases.
     pub fn mark(&self) -> u64 {
         self.store().changes
     }
 
+    /// Takes a snapshot of all secrets.
     pub fn snapshot(&self) -> Snapshot {
         let store = self.store();
         let forms = store.secrets.iter().map(|(name, secret)| (name.clone(), form(secret)));
         Snapshot { secrets: forms.collect(), changes: store.changes }
     }
 
+    /// Replaces all secrets by those of a snapshot.
     pub fn restore(&self, kept: Snapshot) {
         let secrets = kept.secrets.into_iter().map(|(name, form)| (name, secret(form)));
         self.store().secrets = secrets.collect();
@@ -63,14 +67,6 @@ impl SecretsManager {
 }
 
 fn form(secret: &Secret) -> SecretForm {
-    let version = |version: &Version| {
-        let (text, base64) = match &version.content {
-            Content::Text(text) => (Some(text.clone()), None),
-            Content::Bytes(bytes) => (None, Some(STANDARD.encode(bytes))),
-        };
-        let Version { id, stages, created_ms, .. } = version.clone();
-        VersionForm { id, text, base64, stages, created_ms }
-    };
     SecretForm {
         description: secret.description.clone(),
         kms_key_id: secret.kms_key_id.clone(),
@@ -78,16 +74,25 @@ fn form(secret: &Secret) -> SecretForm {
         created_ms: secret.created_ms,
         changed_ms: secret.changed_ms,
         deleted_ms: secret.deleted_ms,
-        versions: secret.versions.iter().map(version).collect(),
+        versions: secret.versions.iter().map(version_form).collect(),
+    }
+}
+
+fn version_form(version: &Version) -> VersionForm {
+    let (text, base64) = match &version.content {
+        Content::Text(text) => (Some(text.clone()), None),
+        Content::Bytes(bytes) => (None, Some(STANDARD.encode(bytes))),
+    };
+    VersionForm {
+        id: version.id.clone(),
+        text,
+        base64,
+        stages: version.stages.clone(),
+        created_ms: version.created_ms,
     }
 }
 
 fn secret(form: SecretForm) -> Secret {
-    let version = |form: VersionForm| {
-        let bytes = || STANDARD.decode(form.base64.unwrap_or_default()).unwrap_or_default();
-        let content = form.text.map_or_else(|| Content::Bytes(bytes()), Content::Text);
-        Version { id: form.id, content, stages: form.stages, created_ms: form.created_ms }
-    };
     Secret {
         description: form.description,
         kms_key_id: form.kms_key_id,
@@ -97,4 +102,15 @@ fn secret(form: SecretForm) -> Secret {
         deleted_ms: form.deleted_ms,
         versions: form.versions.into_iter().map(version).collect(),
     }
+}
+
+fn version(form: VersionForm) -> Version {
+    let content = match form.text {
+        Some(text) => Content::Text(text),
+        None => {
+            let base64 = form.base64.unwrap_or_default();
+            Content::Bytes(STANDARD.decode(base64).unwrap_or_default())
+        }
+    };
+    Version { id: form.id, content, stages: form.stages, created_ms: form.created_ms }
 }

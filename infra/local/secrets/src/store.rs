@@ -1,4 +1,4 @@
-//! All secrets of one account in one region, by their names.
+//! All secrets, by their names. They belong to one account and region.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use super::name::{check, suffix};
 use super::secret::{CURRENT, Content, Secret};
 
 pub(super) struct Store {
-    /// What each secret's ARN begins with.
+    /// The beginning of every secret's ARN, up to the name.
     arn_prefix: String,
     pub(super) secrets: BTreeMap<String, Secret>,
-    /// Counts what may have changed something.
+    /// The number of requests that may have changed something.
     pub(super) changes: u64,
 }
 
@@ -25,7 +25,8 @@ impl Store {
         format!("{}{name}-{}", self.arn_prefix, suffix(name))
     }
 
-    /// The name of the secret that an id means: its name, its ARN, or that without its last six characters.
+    /// The name of the secret that an id stands for: a name, an ARN, or an ARN without its last
+    /// six characters.
     pub(super) fn name_of<'a>(&self, id: &'a str) -> &'a str {
         let Some(rest) = id.strip_prefix(self.arn_prefix.as_str()) else { return id };
         match rest.rsplit_once('-') {
@@ -34,8 +35,10 @@ impl Store {
         }
     }
 
+    /// A secret that is not deleted.
+    ///
     /// # Errors
-    /// `ResourceNotFoundException`; `InvalidRequestException` for one that is to be deleted.
+    /// `ResourceNotFoundException`, or `InvalidRequestException` for a deleted secret.
     pub(super) fn find(&mut self, id: &str, now_ms: u64) -> Result<&mut Secret, SecretError> {
         let secret = self.find_any(id, now_ms)?;
         if secret.deleted_ms.is_some() {
@@ -46,17 +49,20 @@ impl Store {
         Ok(secret)
     }
 
-    /// As [`Store::find`], of those to be deleted, too.
+    /// A secret, deleted or not.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
     pub(super) fn find_any(&mut self, id: &str, now_ms: u64) -> Result<&mut Secret, SecretError> {
         self.sweep(now_ms);
         let name = self.name_of(id);
         self.secrets.get_mut(name).ok_or_else(no_such_secret)
     }
 
-    /// Makes a secret without a version, or finds the one that the same request has made.
+    /// Creates a secret, or returns the one that the same request created before.
     ///
     /// # Errors
-    /// For a bad name and for one that is taken.
+    /// For a name that is invalid or taken.
     pub(super) fn create(
         &mut self,
         name: &str,
@@ -88,7 +94,7 @@ impl Store {
         Ok(secret)
     }
 
-    /// Makes a secret, or gives it its next version.
+    /// Creates a secret, or adds a version to it.
     pub(super) fn put(
         &mut self,
         name: &str,
@@ -106,7 +112,7 @@ impl Store {
         }
     }
 
-    /// Forgets what was to be deleted by now.
+    /// Removes deleted secrets whose recovery window has ended.
     fn sweep(&mut self, now_ms: u64) {
         self.secrets.retain(|_, secret| secret.deleted_ms.is_none_or(|at_ms| now_ms < at_ms));
     }

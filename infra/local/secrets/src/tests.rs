@@ -1,4 +1,4 @@
-//! Requests as the protocol has them, on a clock that the test moves.
+//! Sends requests of the protocol, with a clock that the tests advance.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn a_new_version_is_current_and_the_one_before_is_previous() {
     service.check_refused("GetSecretValue", &first, "InvalidParameterException", "not associated");
 }
 
-/// As AWS's rotation functions do it: a version is pending, is tried, and is made the current one.
+/// AWS's rotation functions add a pending version, try it, and then make it the current one.
 #[test]
 fn a_rotation_goes_over_a_pending_version() {
     let (service, _) = service();

@@ -10,6 +10,7 @@ mod forwarder;
 mod injected_faults;
 mod operation;
 mod permissions;
+mod responses;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -19,15 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::body::Body;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, Response, StatusCode, Uri};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -43,7 +43,8 @@ pub use self::permissions::Location;
 use self::admin::Admin;
 use self::calls::Calls;
 use self::forwarder::Forwarder;
-use self::route::{Destination, Route};
+use self::responses::{error, invalid_path, json_response, read_body};
+use self::route::{Destination, Route, with_path};
 use dynamodb::DynamoDb;
 use faults::{Adversary, RequestFault};
 use lambda::mapping::EventSourceMappings;
@@ -53,9 +54,6 @@ use services::Services;
 use sqs::Sqs;
 use template::UrlAuth;
 
-/// The maximum body of a request to SQS or DynamoDB, in bytes. DynamoDB accepts up to 16 MiB:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024 + 64 * 1024;
 /// The maximum number of connections. Further connections wait until one ends.
 const MAX_CONNECTIONS: usize = 1_024;
 
@@ -396,35 +394,4 @@ impl Router {
 fn expects_continue_without_body(parts: &Parts) -> bool {
     let is_empty = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
     is_empty && parts.headers.contains_key(EXPECT)
-}
-
-/// Replaces the path of a request by the path below its URL. Returns `None` if that is not a path.
-fn with_path(mut parts: Parts, body: Body, path: String) -> Option<Request<Body>> {
-    parts.uri = Uri::try_from(path).ok()?;
-    Some(Request::from_parts(parts, body))
-}
-
-fn invalid_path() -> Response<Body> {
-    error(StatusCode::BAD_REQUEST, "not a path below this url")
-}
-
-async fn read_body(body: Body) -> Result<Bytes, Response<Body>> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(reason) if reason.is::<LengthLimitError>() => {
-            Err(error(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"))
-        }
-        Err(_) => Err(error(StatusCode::BAD_REQUEST, "the request is incomplete")),
-    }
-}
-
-fn error(status: StatusCode, message: &str) -> Response<Body> {
-    json_response(status, &json!({ "message": message }))
-}
-
-fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

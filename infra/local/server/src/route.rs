@@ -3,9 +3,10 @@
 //! The service follows from the signature, otherwise from the target, otherwise from the path, and is S3 if
 //! none of these decides. Every request has a route, and all strings in it are short.
 
-use axum::http::HeaderMap;
+use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Request, Uri};
 
 use super::operation;
 
@@ -141,4 +142,10 @@ fn credential(parts: &Parts) -> String {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Replaces the path of a request by the path below its URL. Returns `None` if that is not a path.
+pub(crate) fn with_path(mut parts: Parts, body: Body, path: String) -> Option<Request<Body>> {
+    parts.uri = Uri::try_from(path).ok()?;
+    Some(Request::from_parts(parts, body))
 }

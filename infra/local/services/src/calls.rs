@@ -1,20 +1,22 @@
-//! How often a service was called, by the second.
+//! Counts the calls to a service in each second.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// Seconds that are remembered: more than a day in which each has a call.
+/// How many seconds are remembered. They suffice for more than a day with calls in every second.
 const MAX_SECONDS: usize = 100_000;
 
-/// The calls of one second.
+/// The calls to a service in one second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SecondCalls {
-    /// Since the Unix epoch, on the emulation's clock.
+    /// The second since the Unix epoch, on the emulation's clock.
     pub second: u64,
+    /// All calls, with and without faults.
     pub calls: u64,
-    /// Those that the service was away for, failed, or answered with nonsense, on purpose.
+    /// The calls that the service did not answer, answered with a failure, or answered with
+    /// nonsense, because a fault plan says so.
     pub faults: u64,
 }
 
@@ -35,7 +37,7 @@ impl Calls {
         }
     }
 
-    /// From a second on, in ascending order.
+    /// The seconds from `second` on that had calls, in ascending order.
     pub(super) fn since(&self, second: u64) -> Vec<SecondCalls> {
         self.locked().range(second..).map(|(_, calls)| *calls).collect()
     }
@@ -55,9 +57,10 @@ mod tests {
         for (second, is_fault) in [(7, false), (5, true), (7, true), (7, false)] {
             calls.count(second, is_fault);
         }
-        let of = |second, calls, faults| SecondCalls { second, calls, faults };
-        assert_eq!(calls.since(0), [of(5, 1, 1), of(7, 3, 1)]);
-        assert_eq!(calls.since(6), [of(7, 3, 1)]);
+        let fifth = SecondCalls { second: 5, calls: 1, faults: 1 };
+        let seventh = SecondCalls { second: 7, calls: 3, faults: 1 };
+        assert_eq!(calls.since(0), [fifth, seventh]);
+        assert_eq!(calls.since(6), [seventh]);
         for second in 0..u64::try_from(MAX_SECONDS).unwrap() {
             calls.count(1_000 + second, false);
         }

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod answer;
 mod calls;
@@ -25,33 +26,34 @@ use self::upstream::Forward;
 use clock::Clock;
 use faults::{Adversary, HostFault};
 
-/// A service to be had while the emulation runs.
+/// A service that functions call over HTTP.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// What fault plans call it.
+    /// The name in fault plans and in [`Services::url`].
     pub name: String,
-    /// Of 127.0.0.1; 0 for any that is free.
+    /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
+    /// What answers its requests.
     pub upstream: Upstream,
 }
 
-/// Who answers a service's requests.
+/// What answers the requests of a service.
 #[derive(Clone, Debug)]
 pub enum Upstream {
-    /// The emulation itself.
+    /// A router within the emulation.
     Router(Router),
-    /// A server at this `http://host:port`, below which requests keep their path.
+    /// The server at this `http://host:port`. Requests keep their path.
     Url(String),
 }
 
-/// A service that has its address, and does not answer yet.
+/// A service that has its address and does not answer yet.
 pub struct Listening {
     service: Service,
     listener: TcpListener,
     url: String,
 }
 
-/// The services that run; clones share them.
+/// All services that are running. Clones share them.
 #[derive(Clone, Default)]
 pub struct Services {
     by_name: Arc<BTreeMap<String, Arc<Running>>>,
@@ -71,28 +73,31 @@ enum Answering {
     Forward(Box<Forward>),
 }
 
-/// A connection that is closed instead of an answer.
+/// Closes the connection instead of answering.
 #[derive(Debug, thiserror::Error)]
 #[error("closed without an answer")]
 struct Broken;
 
 impl Listening {
+    /// Binds the port of a service.
+    ///
     /// # Errors
-    /// When no server can listen there.
+    /// If it cannot be bound.
     pub async fn start(service: Service) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", service.port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         Ok(Self { service, listener, url })
     }
 
-    /// `http://127.0.0.1:45671`.
+    /// The address, such as `http://127.0.0.1:45671`.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
 impl Services {
-    /// Lets services answer; of two of one name, the later counts. They end with `background`.
+    /// Lets services answer until `background` ends. If two have the same name, the later one
+    /// counts.
     pub fn start(
         listening: Vec<Listening>,
         adversary: &Adversary,
@@ -118,31 +123,34 @@ impl Services {
         Self { by_name: Arc::new(by_name) }
     }
 
-    /// Where functions reach a service: `http://127.0.0.1:45671`.
+    /// The address at which functions reach a service, such as `http://127.0.0.1:45671`. `None`
+    /// if there is no service of this name.
     #[must_use]
     pub fn url(&self, name: &str) -> Option<&str> {
         self.by_name.get(name).map(|running| running.url.as_str())
     }
 
-    /// How often a service was called, by the second of the emulation's clock (since the Unix epoch), in
-    /// ascending order; seconds without a call are not there.
+    /// The calls to a service in each second, in ascending order. Seconds without a call are not
+    /// listed.
     #[must_use]
     pub fn calls(&self, name: &str) -> Vec<SecondCalls> {
         self.by_name.get(name).map(|running| running.calls.since(0)).unwrap_or_default()
     }
 
-    /// All of them with their calls from a second on, as `/_sluicegate/services` tells it.
+    /// All services with their calls from the second `since_s` on, as `/_sluicegate/services`
+    /// answers them.
     pub fn to_json(&self, since_s: u64) -> Value {
-        let told = |running: &Arc<Running>| {
+        let mut services = Vec::new();
+        for running in self.by_name.values() {
             let calls = running.calls.since(since_s);
-            json!({ "name": running.name, "url": running.url, "calls": calls })
-        };
-        json!({ "services": self.by_name.values().map(told).collect::<Vec<_>>() })
+            services.push(json!({ "name": running.name, "url": running.url, "calls": calls }));
+        }
+        json!({ "services": services })
     }
 }
 
 async fn serve(listener: TcpListener, running: Arc<Running>) {
-    // Dropped at the end, and every connection with it.
+    // All connections end when this task is dropped.
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -162,7 +170,8 @@ async fn serve(listener: TcpListener, running: Arc<Running>) {
 }
 
 async fn serve_connection(stream: TcpStream, running: Arc<Running>) {
-    // Without it, answers wait for acknowledgements; failing to set it harms nothing else.
+    // Without `TCP_NODELAY`, answers wait for acknowledgements. If it cannot be set, answers are
+    // only slower.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         let running = Arc::clone(&running);
@@ -197,7 +206,7 @@ impl Running {
 impl Answering {
     async fn call(&self, request: Request<Body>) -> Response<Body> {
         match self {
-            Self::Router(router) => upstream::served(router, request).await,
+            Self::Router(router) => upstream::call_router(router, request).await,
             Self::Forward(forward) => forward.send(request).await,
         }
     }

@@ -1,4 +1,4 @@
-//! Services over real connections, as functions reach them.
+//! Calls services over real connections, as functions do.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ struct World {
 }
 
 impl World {
-    /// With a service `weather` that the emulation serves, and `prices`, which is passed on to it.
+    /// Starts `weather`, which a router answers, and `prices`, which passes requests on to it.
     async fn start() -> Self {
         let clock = Clock::manual(1_700_000_000_000);
         let adversary = Adversary::new(clock.clone(), &Plan::default());
@@ -40,7 +40,8 @@ impl World {
         self.adversary.add(&Plan::parse(&format!("faults: [{rules}]")).unwrap());
     }
 
-    /// Status and headers, and the body as far as `limit` bytes; `None` where the connection breaks.
+    /// The status and headers, and the first `limit` bytes of the body. `None` if the connection
+    /// is closed without an answer.
     async fn get(&self, name: &str, limit: usize) -> Option<(axum::http::response::Parts, String)> {
         let url = format!("{}/v1/now", self.services.url(name).unwrap());
         let request = Request::get(url).body(Full::default()).unwrap();

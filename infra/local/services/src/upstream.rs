@@ -1,4 +1,4 @@
-//! Who answers a service's requests: a router of ours, or a server somewhere else.
+//! Passes a service's requests on to a router or to another server.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::service::TowerToHyperService;
 
-pub(super) async fn served(router: &Router, request: Request<Body>) -> Response<Body> {
+pub(super) async fn call_router(router: &Router, request: Request<Body>) -> Response<Body> {
     let service = TowerToHyperService::new(router.clone());
     let answered: Result<Response<Body>, Infallible> = service.call(request).await;
     match answered {
@@ -21,7 +21,7 @@ pub(super) async fn served(router: &Router, request: Request<Body>) -> Response<
     }
 }
 
-/// A server, reached over connections that stay open.
+/// A server that is called over connections which stay open.
 pub(super) struct Forward {
     client: Client<HttpConnector, Body>,
     /// `http://127.0.0.1:8080`, without a slash at its end.
@@ -36,7 +36,7 @@ impl Forward {
         Self { client, url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// Passes a request on; where nobody answers, the answer is a 502.
+    /// Passes a request on. If the server does not answer, the answer is a 502.
     pub(super) async fn send(&self, mut request: Request<Body>) -> Response<Body> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let Ok(uri) = Uri::try_from(format!("{}{path}", self.url)) else {

@@ -1,4 +1,4 @@
-//! A generation's files: written with their checksums, and held against them.
+//! Writes the files of a generation with their checksums, and checks them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -13,7 +13,7 @@ use super::StateError;
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// By which a damaged file is known.
+/// The size and checksum of a file, by which damage is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sum {
     bytes: u64,
@@ -23,32 +23,37 @@ pub(super) struct Sum {
 /// Writes the files of one generation.
 pub struct Writer {
     folder: PathBuf,
-    /// That of the generation before.
+    /// The folder of the generation before.
     before: Option<PathBuf>,
     files: BTreeMap<String, Sum>,
 }
 
 impl Writer {
     pub(super) fn new(folder: PathBuf, before: Option<PathBuf>) -> Result<Self, StateError> {
-        // A killed process may have left it half full.
+        // A killed process may have left an incomplete generation of this number.
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StateError::io("removed", &folder)(error));
             }
             _ => {}
         }
-        // Not with the folder that it is in: without its lock nothing is to be written there.
+        // The folder that it is in is not created with it: if that folder is gone, so is its lock,
+        // and nothing may be written without the lock.
         let made = DirBuilder::new().mode(0o700).create(&folder);
         made.map_err(StateError::io("made", &folder))?;
         Ok(Self { folder, before, files: BTreeMap::new() })
     }
 
-    /// Where a file is to be written by somebody else, who tells [`Writer::adopt`] when it is.
+    /// The path at which another writer (a database) can write a file of this generation. Call
+    /// [`Writer::adopt`] after that.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Writes a file.
+    /// Writes a file with what `with` writes, and synchronises it to the disk.
+    ///
+    /// # Errors
+    /// [`StateError::Io`], also for an error of `with`.
     pub fn write(
         &mut self,
         name: &str,
@@ -67,7 +72,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes in a file that somebody else has written.
+    /// Adds a file that another writer wrote at [`Writer::path`].
+    ///
+    /// # Errors
+    /// [`StateError::Io`] if the file cannot be read.
     pub fn adopt(&mut self, name: &str) -> Result<(), StateError> {
         let path = self.path(name);
         let error = StateError::io("written", &path);
@@ -76,12 +84,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes over a file of the generation before, which has not changed.
+    /// Adds a file of the generation before, unchanged: as a hard link, or as a copy if the file
+    /// system has no links.
+    ///
+    /// # Errors
+    /// [`StateError::Io`], also if the generation before has no such file.
     pub fn link(&mut self, name: &str) -> Result<(), StateError> {
         let path = self.path(name);
         let error = StateError::io("written", &path);
         let before = self.before.as_ref().map(|before| before.join(name)).unwrap_or_default();
-        // Not every file system has links.
+        // Some file systems have no hard links.
         let linked = fs::hard_link(&before, &path).or_else(|_| fs::copy(&before, &path).map(drop));
         linked.map_err(&error)?;
         self.adopt(name)
@@ -93,8 +105,10 @@ impl Writer {
     }
 }
 
+/// Compares a file with the size and checksum that it was written with.
+///
 /// # Errors
-/// [`StateError::Damaged`] for a file that is missing or not as it was written.
+/// [`StateError::Damaged`] if it is missing or differs.
 pub(super) fn check(path: &Path, expected: &Sum) -> Result<(), StateError> {
     let found = match sum(path) {
         Ok(found) => found,
@@ -113,17 +127,18 @@ pub(super) fn check(path: &Path, expected: &Sum) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Makes a folder that nobody else can look into, for payloads are in it; one that is there stays as it is.
+/// Creates a folder that only its owner can read, because payloads are stored in it. An existing
+/// folder keeps its permissions.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Opens a file to write to, and makes it if it is missing.
+/// Opens a file for writing, and creates it if it is missing.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Makes what was done to the entries of a folder outlast a loss of power.
+/// Makes changes to the entries of a folder durable.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
@@ -142,7 +157,7 @@ fn sum(path: &Path) -> io::Result<Sum> {
     }
 }
 
-/// A writer that keeps count.
+/// A writer that computes the size and checksum of what it writes.
 struct Summing {
     to: File,
     bytes: u64,

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod error;
 mod files;
@@ -7,7 +8,6 @@ mod manifest;
 mod tests;
 
 use std::fs::{self, File, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
 
 pub use self::error::StateError;
@@ -18,20 +18,20 @@ use self::manifest::Manifest;
 
 const LOCK: &str = "lock";
 const MANIFEST: &str = "state.json";
-/// The manifest on its way.
+/// A manifest that is not complete yet.
 const NEXT_MANIFEST: &str = "state.json.new";
 
-/// A folder that this process alone uses for as long as this lives.
+/// A folder with a state, which this process alone may use until the value is dropped.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// What was written last.
+    /// The manifest that was read or written last.
     manifest: Option<Manifest>,
     lock: File,
 }
 
-/// A process that is being started has a copy of each open file for a moment, and would hold the lock for
-/// as long: it is given up explicitly.
+/// A child process holds copies of all open files for a moment after it is started, and the lock
+/// with them. Therefore the lock is released explicitly.
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = self.lock.unlock();
@@ -39,11 +39,11 @@ impl Drop for Folder {
 }
 
 impl Folder {
-    /// Takes hold of a folder, which is made if it is missing, and holds its files against the manifest.
-    /// Blocks for as long as reading them takes.
+    /// Locks a folder, which is created if it is missing, and checks its files against the
+    /// manifest. Blocks while it reads them.
     ///
     /// # Errors
-    /// [`StateError`], each of them but [`StateError::Table`].
+    /// Any [`StateError`] except [`StateError::Table`] and [`StateError::Tables`].
     pub fn open(path: &Path) -> Result<Self, StateError> {
         files::make_folder(path).map_err(StateError::io("made", path))?;
         let folder = Self::claim(path)?;
@@ -59,30 +59,38 @@ impl Folder {
     fn claim(path: &Path) -> Result<Self, StateError> {
         let path = path.canonicalize().map_err(StateError::io("found", path))?;
         check_ours(&path)?;
-        // Before anything is done to it; it may change until the lock is held.
+        // A folder with an unreadable manifest is refused before the lock file is written to it.
+        // The manifest is read again under the lock, because it may change until then.
         Manifest::read(&path)?;
         let lock = lock(&path)?;
         let manifest = Manifest::read(&path)?;
         Ok(Self { path, manifest, lock })
     }
 
+    /// The canonical path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The times of what is kept, and what the template declared then; `None` where nothing is kept.
-    pub fn kept(&self) -> Option<(Times, &Declared)> {
-        self.manifest.as_ref().map(|manifest| (manifest.times, &manifest.declared))
+    /// The times of the stored state. `None` if nothing is stored.
+    pub fn times(&self) -> Option<Times> {
+        self.manifest.as_ref().map(|manifest| manifest.times)
     }
 
-    /// The path of a file that is kept.
+    /// What the template declared when the state was stored. `None` if nothing is stored.
+    pub fn declared(&self) -> Option<&Declared> {
+        self.manifest.as_ref().map(|manifest| &manifest.declared)
+    }
+
+    /// The path of a stored file. `None` if there is no file of this name.
     pub fn file(&self, name: &str) -> Option<PathBuf> {
         let manifest = self.manifest.as_ref().filter(|each| each.files.contains_key(name));
         manifest.and(self.generation()).map(|generation| generation.join(name))
     }
 
-    /// Writes a generation, and lets it count when `write` has written all of its files. If it fails, or
-    /// the process ends meanwhile, the one before counts.
+    /// Writes a new generation, which replaces the one before after `write` has written all of
+    /// its files. If it fails, or if the process ends meanwhile, the generation before stays
+    /// valid.
     ///
     /// # Errors
     /// [`StateError::Io`], and those of `write`.
@@ -107,7 +115,8 @@ impl Folder {
                 return Err(error);
             }
         }
-        // Until this is done, the generation before may be the one that a loss of power leaves.
+        // Until this is done, a loss of power may bring the generation before back. Therefore it is
+        // removed only afterwards.
         files::sync_folder(&self.path).map_err(StateError::io("written", &self.path))?;
         self.clean();
         Ok(())
@@ -118,31 +127,31 @@ impl Folder {
         Some(self.path.join(number.to_string()))
     }
 
-    /// Removes what does not count: the generation before, and what a killed process had begun. What
-    /// cannot be removed does no harm.
+    /// Removes the generation before, and what a killed process left. Errors are ignored, because
+    /// what stays does no harm.
     fn clean(&self) {
         let _ = fs::remove_file(self.path.join(NEXT_MANIFEST));
-        let counts = self.manifest.as_ref().map(|manifest| manifest.generation.to_string());
+        let current = self.manifest.as_ref().map(|manifest| manifest.generation.to_string());
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
-            if is_generation(name) && Some(name) != counts.as_deref() {
+            if is_generation(name) && Some(name) != current.as_deref() {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
     }
 }
 
-/// Looks whether a state can be kept in a folder, as far as that can be told without reading what is
-/// kept: for whoever has something long to do before.
+/// Checks whether a folder can be used for a state, without reading the stored files. Callers use
+/// it before long work such as a build. It takes the folder's lock for a moment.
 ///
 /// # Errors
-/// [`StateError`], as the start of an emulation with this folder would answer.
+/// The [`StateError`] that [`Folder::open`] would return, except for damaged files.
 pub fn check_state(path: &Path) -> Result<(), StateError> {
     if path.exists() { Folder::claim(path).map(drop) } else { Ok(()) }
 }
 
-/// A folder with anything else in it is somebody's, and nothing is to be done to it.
+/// Refuses a folder that has any other file in it: it belongs to someone else.
 fn check_ours(path: &Path) -> Result<(), StateError> {
     let entries = fs::read_dir(path).map_err(StateError::io("read", path))?;
     for entry in entries {
@@ -163,8 +172,8 @@ fn is_generation(name: &str) -> bool {
 
 fn lock(folder: &Path) -> Result<File, StateError> {
     let path = folder.join(LOCK);
-    let error = |source: io::Error| StateError::io("locked", &path)(source);
-    let file = files::create(&path).map_err(error)?;
+    let error = StateError::io("locked", &path);
+    let file = files::create(&path).map_err(&error)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StateError::Locked { folder: folder.to_path_buf() }),

@@ -1,4 +1,4 @@
-//! The manifest: the one file that says which others count.
+//! The manifest: the file that says which generation is valid, and which files it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,36 +11,39 @@ use serde_json::Value;
 use super::files::Sum;
 use super::{MANIFEST, NEXT_MANIFEST, StateError, files};
 
-/// What every manifest says of itself.
+/// The content of `kind`, by which a manifest is recognised.
 const KIND: &str = "sluicegate local state";
-/// Of the manifest and of all files that it names; older ones are none yet.
+/// The version of the manifest and of all files that it names. There is no older one.
 const VERSION: u64 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     kind: String,
     version: u64,
-    /// The folder of the files.
+    /// The number of the generation, which is the name of its folder.
     pub(super) generation: u64,
     pub(super) times: Times,
     pub(super) declared: Declared,
     pub(super) files: BTreeMap<String, Sum>,
 }
 
-/// The emulation's clock when the state was written.
+/// The emulation's clock at the time when the state was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
-    /// Milliseconds since the Unix epoch.
+    /// The time that the clock showed, in milliseconds since the Unix epoch.
     pub now_ms: u64,
-    /// By how much it is before its source, the system's clock.
+    /// How far the clock was ahead of the system's, in milliseconds.
     pub advanced_ms: u64,
 }
 
-/// What a template declared, then or earlier: the names.
+/// The names of the resources that a template declares, or declared when the state was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
+    /// The names of the queues.
     pub queues: BTreeSet<String>,
+    /// The names of the buckets.
     pub buckets: BTreeSet<String>,
+    /// The names of the tables.
     pub tables: BTreeSet<String>,
 }
 
@@ -54,7 +57,7 @@ impl Manifest {
         Self { kind: KIND.to_owned(), version: VERSION, generation, times, declared, files }
     }
 
-    /// `None` where nothing was kept yet.
+    /// `None` if nothing is stored yet.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, StateError> {
         let path = folder.join(MANIFEST);
         let text = match fs::read(&path) {
@@ -79,8 +82,8 @@ impl Manifest {
         manifest.map(Some).map_err(|error| StateError::damaged(&path, error))
     }
 
-    /// Puts it in the place of the one before, which is there until then; in a loss of power, until the
-    /// folder is synchronised.
+    /// Replaces the manifest atomically. After a loss of power the old one may still be there,
+    /// until the folder is synchronised.
     pub(super) fn replace(&self, folder: &Path) -> Result<(), StateError> {
         let (next, path) = (folder.join(NEXT_MANIFEST), folder.join(MANIFEST));
         let error = StateError::io("written", &path);

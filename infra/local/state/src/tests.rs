@@ -1,12 +1,13 @@
-//! Folders as a run leaves them, whole or not.
+//! Opens folders in the states in which a run can leave them, complete or not.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
 const TIMES: Times = Times { now_ms: 1_700_000_000_000, advanced_ms: 5 };
 
-/// A place for folders; removed when dropped.
+/// A temporary folder, which is removed when the value is dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -24,14 +25,14 @@ impl Place {
         Folder::open(&self.folder())
     }
 
-    /// A folder in which `text` is kept.
+    /// A folder whose state holds `text`.
     fn with(text: &str) -> Self {
         let place = Self::new();
         write(&mut place.open().unwrap(), text).unwrap();
         place
     }
 
-    /// What is kept.
+    /// The stored text.
     fn text(&self) -> String {
         let folder = self.open().unwrap();
         fs::read_to_string(folder.file("part").unwrap()).unwrap()
@@ -71,7 +72,8 @@ fn what_was_written_last_is_kept_and_nothing_else() {
     let place = Place::with("first");
     assert_eq!(place.text(), "first");
     let mut folder = place.open().unwrap();
-    assert_eq!(folder.kept().unwrap(), (TIMES, &Declared::default()));
+    assert_eq!(folder.times(), Some(TIMES));
+    assert_eq!(folder.declared(), Some(&Declared::default()));
     write(&mut folder, "second").unwrap();
     write(&mut folder, "third").unwrap();
     folder.write(TIMES, Declared::default(), |to| to.link("part")).unwrap();
@@ -110,19 +112,20 @@ fn a_write_that_fails_leaves_the_state_before() {
 #[test]
 fn a_process_killed_while_it_writes_leaves_the_state_before() {
     let place = Place::with("before");
-    // Before the manifest was replaced: a generation, whole or not, and a manifest on its way.
+    // The process ended before it replaced the manifest: a new generation and a new manifest, both
+    // possibly incomplete.
     fs::create_dir(place.folder().join("2")).unwrap();
     fs::write(place.folder().join("2/part"), "after").unwrap();
     fs::write(place.folder().join(NEXT_MANIFEST), "{\"kind\":").unwrap();
     assert_eq!(place.text(), "before");
     assert_eq!(place.entries(), ["1", "lock", "state.json"]);
-    // After it was: the generation before is still there.
+    // The process ended after it replaced the manifest: the generation before still exists.
     fs::create_dir(place.folder().join("0")).unwrap();
     assert_eq!(place.text(), "before");
-    // Before anything was kept at all.
+    // The process ended before it wrote the first manifest.
     fs::remove_file(place.folder().join(MANIFEST)).unwrap();
     let mut folder = place.open().unwrap();
-    assert!(folder.kept().is_none() && folder.file("part").is_none());
+    assert_eq!((folder.times(), folder.declared(), folder.file("part")), (None, None, None));
     write(&mut folder, "anew").unwrap();
     drop(folder);
     assert_eq!(place.text(), "anew");
@@ -164,7 +167,7 @@ fn another_version_is_told_and_not_touched() {
     assert_eq!(place.entries(), ["1", "lock", "state.json"]);
 }
 
-/// Does something to a whole folder, which is then told to be damaged.
+/// Changes a complete state, and expects that it is found to be damaged.
 #[track_caller]
 fn check_damaged(harm: impl FnOnce(&Path), told: &str) {
     let place = Place::with("a text of some length");
@@ -184,7 +187,7 @@ fn damage_is_told_with_its_file() {
     check_damaged(|kept| fs::write(kept.join("1/part"), &other[..21]).unwrap(), "checksum");
 }
 
-/// As a process holds one that is being started by another thread.
+/// A process that another thread is starting holds such a copy.
 #[test]
 fn a_folder_that_is_given_up_is_free_though_a_copy_of_its_lock_is_open() {
     let place = Place::with("a");

@@ -1,6 +1,7 @@
-//! What concerns several resources at once, checked as AWS does when it creates them.
+//! Checks that need several resources at once. AWS makes the same checks when it creates them.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use serde_json::Value as Json;
 
@@ -9,12 +10,12 @@ use super::report::Report;
 use super::resources::{Located, Parts};
 use iam::Decision;
 
-/// Where the template says nothing, in seconds.
+/// The visibility timeout of a queue that declares none, in seconds.
 const DEFAULT_VISIBILITY_TIMEOUT: u64 = 30;
-/// A FIFO queue's batches are at most this large.
+/// The largest batch size of a mapping from a FIFO queue.
 const MAX_FIFO_BATCH: u32 = 10;
 
-/// Gives roles the policies that are resources of their own.
+/// Attaches the policies that are resources of their own to their roles.
 pub(super) fn attach_policies(parts: &mut Parts, report: &Report) {
     for attached in std::mem::take(&mut parts.attached) {
         for (name, line) in &attached.roles {
@@ -28,7 +29,8 @@ pub(super) fn attach_policies(parts: &mut Parts, report: &Report) {
 }
 
 pub(super) fn check(parts: &Parts, report: &Report) {
-    // A policy that could not be read is told of already, and so is missing here.
+    // A policy that could not be read is already reported. It is missing here, and the checks would
+    // report what it allows as not allowed.
     if report.is_empty() {
         rights(parts, report);
     }
@@ -70,7 +72,7 @@ pub(super) fn check(parts: &Parts, report: &Report) {
     }
 }
 
-/// SAM refuses a method that a path has twice.
+/// SAM refuses two routes with the same method and path.
 fn routes(parts: &Parts, report: &Report) {
     let mut keys = BTreeSet::new();
     for route in &parts.routes {
@@ -98,7 +100,8 @@ fn role_of<'a>(parts: &'a Parts, function: &Function) -> Option<&'a Role> {
     parts.roles.iter().map(|role| &role.item).find(|role| role.arn == function.role)
 }
 
-/// Lambda makes no mapping whose function's role may not do what the mapping does with its source.
+/// Lambda refuses a mapping if its function's role may not do what the mapping does with its
+/// source.
 fn rights(parts: &Parts, report: &Report) {
     for Located { item, line } in &parts.mappings {
         for action in EventSourceMapping::ACTIONS {
@@ -119,9 +122,9 @@ fn rights(parts: &Parts, report: &Report) {
     }
 }
 
-/// What a mapping needs of its function's role.
+/// An action that a mapping takes as its function's role.
 struct Right<'a> {
-    /// By its name.
+    /// The name of the function.
     function: &'a str,
     action: &'a str,
     resource: &'a str,
@@ -140,7 +143,8 @@ impl Right<'_> {
     }
 }
 
-/// docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+/// The rules are in
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>.
 fn dead_letter_queue(queue: &Located<Queue>, parts: &Parts, report: &Report) {
     let Queue { logical_id, attributes, .. } = &queue.item;
     let policy = attributes.get("RedrivePolicy");
@@ -180,72 +184,89 @@ fn notifications(bucket: &Located<Bucket>, parts: &Parts, report: &Report) {
     }
 }
 
-/// docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+/// The rules are in <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
 fn event_source_mapping(mapping: &Located<EventSourceMapping>, parts: &Parts, report: &Report) {
     let EventSourceMapping { logical_id, function, queue_arn, batch_size, window, .. } =
         &mapping.item;
-    let say = |message: String| report.problem(mapping.line, format!("{logical_id}: {message}"));
+    let problems = Problems { report, logical_id, line: mapping.line };
     let queue = by_arn(parts, queue_arn);
     if queue.is_none() {
-        say(format!("{queue_arn} is no queue of this template"));
+        problems.add(format!("{queue_arn} is no queue of this template"));
     }
-    let function = by_name(parts, function).or_else(|| {
-        say(format!("{function} is no function of this template"));
-        None
-    });
-    let (Some(queue), Some(function)) = (queue, function) else { return };
-    visibility_timeout(queue, function, say);
-    concurrency(&mapping.item, function, say);
+    let invoked = by_name(parts, function);
+    if invoked.is_none() {
+        problems.add(format!("{function} is no function of this template"));
+    }
+    let (Some(queue), Some(invoked)) = (queue, invoked) else { return };
+    visibility_timeout(queue, invoked, problems);
+    concurrency(&mapping.item, invoked, problems);
     if is_fifo(queue) {
         if *batch_size > MAX_FIFO_BATCH {
-            say(format!("BatchSize is {batch_size}: a FIFO queue allows {MAX_FIFO_BATCH}"));
+            problems
+                .add(format!("BatchSize is {batch_size}: a FIFO queue allows {MAX_FIFO_BATCH}"));
         }
         if !window.is_zero() {
-            say("MaximumBatchingWindowInSeconds is not allowed on a FIFO queue".to_owned());
+            problems.add("MaximumBatchingWindowInSeconds is not allowed on a FIFO queue");
         }
     }
 }
 
-/// docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+/// The rules are in <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>.
 fn stream_mapping(mapping: &Located<StreamMapping>, parts: &Parts, report: &Report) {
     let StreamMapping { logical_id, function, stream_arn, on_failure, .. } = &mapping.item;
-    let say = |message: String| report.problem(mapping.line, format!("{logical_id}: {message}"));
+    let problems = Problems { report, logical_id, line: mapping.line };
     if !parts.tables.iter().any(|table| table.stream_arn.as_ref() == Some(stream_arn)) {
-        say(format!("{stream_arn} is no stream of this template"));
+        problems.add(format!("{stream_arn} is no stream of this template"));
     }
     if by_name(parts, function).is_none() {
-        say(format!("{function} is no function of this template"));
+        problems.add(format!("{function} is no function of this template"));
     }
     match on_failure.as_deref().map(|arn| (arn, by_arn(parts, arn))) {
-        Some((arn, None)) => say(format!("{arn} is no queue of this template")),
+        Some((arn, None)) => problems.add(format!("{arn} is no queue of this template")),
         Some((_, Some(queue))) if is_fifo(queue) => {
-            say(format!("{}: a FIFO queue cannot be told of failures", queue.logical_id));
+            problems.add(format!("{}: a FIFO queue cannot be told of failures", queue.logical_id));
         }
         Some((_, Some(_))) | None => {}
     }
 }
 
-/// Lambda's advice, and a lasting throttle where it is not taken:
-/// docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
-fn concurrency(mapping: &EventSourceMapping, function: &Function, say: impl Fn(String)) {
+/// A mapping that may run more invocations than its function reserves is throttled all the time.
+/// Lambda advises against it:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency>.
+fn concurrency(mapping: &EventSourceMapping, function: &Function, problems: Problems<'_>) {
     if let (Some(most), Some(reserved)) =
         (mapping.maximum_concurrency, function.reserved_concurrency)
         && most > reserved
     {
         let name = &function.logical_id;
-        say(format!("MaximumConcurrency is {most}: {name} reserves {reserved} executions"));
+        problems
+            .add(format!("MaximumConcurrency is {most}: {name} reserves {reserved} executions"));
     }
 }
 
-fn visibility_timeout(queue: &Queue, function: &Function, say: impl Fn(String)) {
+fn visibility_timeout(queue: &Queue, function: &Function, problems: Problems<'_>) {
     let declared = queue.attributes.get("VisibilityTimeout").and_then(|text| text.parse().ok());
     let visible_after: u64 = declared.unwrap_or(DEFAULT_VISIBILITY_TIMEOUT);
     let timeout = function.timeout.as_secs();
     if visible_after < timeout {
-        say(format!(
+        problems.add(format!(
             "{}'s visibility timeout of {visible_after} seconds is less than {}'s timeout of \
              {timeout} seconds",
             queue.logical_id, function.logical_id
         ));
+    }
+}
+
+/// Reports problems of one resource, at its line and with its logical id.
+#[derive(Clone, Copy)]
+struct Problems<'a> {
+    report: &'a Report,
+    logical_id: &'a str,
+    line: usize,
+}
+
+impl Problems<'_> {
+    fn add(self, message: impl Display) {
+        self.report.problem(self.line, format!("{}: {message}", self.logical_id));
     }
 }

@@ -1,17 +1,18 @@
-//! The `Conditions` section, evaluated.
+//! Evaluates the `Conditions` section.
 //!
-//! docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html. A
-//! condition sees parameters, mappings and other conditions, never resources.
+//! A condition can refer to parameters, mappings and other conditions, and never to resources:
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html>.
 
 use std::collections::BTreeMap;
 
 use super::node::{Entry, Node, Value};
 use super::scope::Scope;
 
-/// How many functions and conditions may contain one another.
+/// How deep functions and conditions may be nested.
 const MAX_DEPTH: usize = 64;
 
-/// Each condition's value; `None` for one that could not be evaluated, which is then reported.
+/// The value of each condition; `None` for a condition that could not be evaluated, which is
+/// reported.
 pub(super) fn evaluate(
     section: Option<&Node>,
     scope: &Scope<'_>,
@@ -24,13 +25,9 @@ pub(super) fn evaluate(
     let by_name = declared.iter().map(|entry| (entry.key.as_str(), entry)).collect();
     let mut conditions = Conditions { scope, declared: by_name, states: BTreeMap::new() };
     for entry in declared {
-        conditions.named(&entry.key, entry.line, 0);
+        conditions.evaluate_named(&entry.key, entry.line, 0);
     }
-    let value = |state| match state {
-        State::Known(value) => value,
-        State::Evaluating => None,
-    };
-    conditions.states.into_iter().map(|(name, state)| (name, value(state))).collect()
+    conditions.states.into_iter().map(|(name, state)| (name, state.value())).collect()
 }
 
 struct Conditions<'a> {
@@ -42,11 +39,21 @@ struct Conditions<'a> {
 #[derive(Clone, Copy)]
 enum State {
     Evaluating,
+    /// `None` if it could not be evaluated.
     Known(Option<bool>),
 }
 
+impl State {
+    fn value(self) -> Option<bool> {
+        match self {
+            Self::Known(value) => value,
+            Self::Evaluating => None,
+        }
+    }
+}
+
 impl Conditions<'_> {
-    fn named(&mut self, name: &str, line: usize, depth: usize) -> Option<bool> {
+    fn evaluate_named(&mut self, name: &str, line: usize, depth: usize) -> Option<bool> {
         match self.states.get(name) {
             Some(State::Known(value)) => return *value,
             Some(State::Evaluating) => {
@@ -76,7 +83,7 @@ impl Conditions<'_> {
             (None, _) => ("", node),
         };
         match (function, argument.text(), argument.items()) {
-            ("Condition", Some(name), _) => self.named(name, node.line, depth),
+            ("Condition", Some(name), _) => self.evaluate_named(name, node.line, depth),
             ("Equals", _, Some([left, right])) => self.equal(left, right),
             ("Not", _, Some([only])) => self.expression(only, depth + 1).map(|value| !value),
             ("And", _, Some(all)) if (2..=10).contains(&all.len()) => {

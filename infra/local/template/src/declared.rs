@@ -1,6 +1,6 @@
-//! The `Resources` section: what is declared, under which conditions, and by which names.
+//! The `Resources` section: which resources it declares, under which conditions and names.
 //!
-//! Properties stay as written here; what they mean is each type's own module's concern.
+//! Properties are kept as they are written. The module of each resource type reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,11 +13,11 @@ use super::node::{Entry, Node, Value};
 use super::report::Report;
 use super::scope::Scope;
 
-/// As many as CloudFormation allows in a template.
+/// The most resources that CloudFormation allows in a template.
 const MAX_RESOURCES: usize = 500;
 const DELETION_POLICIES: &[&str] = &["Delete", "Retain", "RetainExceptOnCreate", "Snapshot"];
 
-/// A resource as the template declares it, with what it gets from `Globals`.
+/// A resource as the template declares it, merged with `Globals`.
 pub(super) struct Declared<'a> {
     pub(super) logical_id: &'a str,
     pub(super) line: usize,
@@ -27,7 +27,15 @@ pub(super) struct Declared<'a> {
     pub(super) depends_on: Vec<(&'a str, usize)>,
 }
 
-/// Reads the section; resources whose condition is false go to `scope.absent`.
+impl Declared<'_> {
+    /// The unresolved property that decides its physical name.
+    fn declared_name(&self) -> Option<&Node> {
+        let property = self.kind.name_property()?;
+        self.properties.entry(property).map(|entry| &entry.value)
+    }
+}
+
+/// Reads the section. Resources whose condition is false are added to `scope.absent`.
 pub(super) fn read<'a>(
     section: &'a Node,
     shared: &[Entry],
@@ -76,7 +84,7 @@ pub(super) fn read<'a>(
     declared
 }
 
-/// A resource, and its condition with that one's line.
+/// A resource, and the name and the line of its condition.
 fn resource<'a>(
     entry: &'a Entry,
     shared: &[Entry],
@@ -127,32 +135,29 @@ fn resource<'a>(
 
 /// Gives every resource its physical name, in `scope.resources`.
 ///
-/// A name may be made of other resources' names, so they are resolved in the order in which they
-/// need one another.
+/// A name can contain other resources' names. Names are therefore resolved in the order of their
+/// dependencies.
 pub(super) fn name_all(declared: &[Declared<'_>], root: &Path, scope: &mut Scope<'_>) {
     let by_id = declared.iter().map(|one| (one.logical_id, one)).collect::<BTreeMap<_, _>>();
-    let naming = |one: &Declared<'_>| {
-        let property = one.kind.name_property()?;
-        one.properties.entry(property).map(|entry| entry.value.clone())
-    };
-    let needs = |one: &Declared<'_>| {
+    let mut needs = graph::Needs::new();
+    for one in declared {
         let mut names = BTreeSet::new();
-        if let Some(node) = naming(one) {
-            graph::mentions(&node, &mut names);
+        if let Some(node) = one.declared_name() {
+            graph::mentions(node, &mut names);
         }
         names.retain(|name| by_id.contains_key(name.as_str()));
-        (one.logical_id.to_owned(), names)
-    };
-    let (order, circular) = graph::order(&declared.iter().map(needs).collect());
+        needs.insert(one.logical_id.to_owned(), names);
+    }
+    let (order, circular) = graph::order(&needs);
     for one in declared.iter().filter(|one| circular.contains(one.logical_id)) {
         let message = format!("{}: its name needs itself to be known", one.logical_id);
         scope.problem(one.line, message);
     }
     for id in order.iter().chain(&circular) {
         let Some(one) = by_id.get(id.as_str()) else { continue };
-        let name = match naming(one) {
+        let resolved = match one.declared_name() {
             Some(_) if circular.contains(id) => None,
-            Some(node) => scope.resolve(&node).and_then(|node| node.text().map(str::to_owned)),
+            Some(node) => scope.resolve(node).and_then(|node| node.text().map(str::to_owned)),
             None => None,
         };
         let fifo = one.properties.entry("FifoQueue").is_some_and(|entry| {
@@ -160,7 +165,7 @@ pub(super) fn name_all(declared: &[Declared<'_>], root: &Path, scope: &mut Scope
             fifo.and_then(|node| node.text().map(|text| text.eq_ignore_ascii_case("true")))
                 .unwrap_or(false)
         });
-        let name = scope.options.physical_name(root, one.kind, id, name.as_deref(), fifo);
+        let name = scope.options.physical_name(root, one.kind, id, resolved.as_deref(), fifo);
         if let Err(rule) = one.kind.check_name(&name) {
             scope.problem(one.line, format!("{id}: its name {name} {rule}"));
         }
@@ -171,17 +176,18 @@ pub(super) fn name_all(declared: &[Declared<'_>], root: &Path, scope: &mut Scope
     }
     refuse_twins(declared, scope);
     add_what_sam_adds(declared, scope);
-    // Names need no order of creation of their own: the properties that hold them do.
+    // References in names are dropped here. They count as dependencies when the properties that
+    // hold the names are resolved.
     scope.take_used();
 }
 
-/// Whether a table has a `StreamSpecification`; it may be `AWS::NoValue` under a condition.
+/// Whether a table has a `StreamSpecification`. A condition may make that `AWS::NoValue`.
 fn declares_stream(one: &Declared<'_>, scope: &Scope<'_>) -> bool {
     let Some(entry) = one.properties.entry("StreamSpecification") else { return false };
     entry.value.intrinsic().is_none() || scope.resolve(&entry.value).is_some()
 }
 
-/// Two resources of a type cannot have one name; two layers may share a folder.
+/// Reports resources of one type that have the same name. Two layers may share a folder.
 fn refuse_twins(declared: &[Declared<'_>], scope: &Scope<'_>) {
     let mut taken = BTreeSet::new();
     for one in declared.iter().filter(|one| one.kind != Kind::Layer) {
@@ -195,8 +201,8 @@ fn refuse_twins(declared: &[Declared<'_>], scope: &Scope<'_>) {
     }
 }
 
-/// A function's role, URL and event source mappings, and the functions' API, which can be referred to
-/// though the template does not declare them.
+/// Adds what SAM makes for functions, so that references to it resolve: roles, URLs, event source
+/// mappings, and the HTTP API.
 fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
     // The API comes after every function that it calls.
     let routed = declared.iter().filter(|one| events(one, &["HttpApi"]).next().is_some());
@@ -231,13 +237,14 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
     }
 }
 
-/// The names of a function's events of some types.
+/// The names of those of a function's events whose type is one of `types`.
 fn events<'a>(one: &'a Declared<'_>, types: &'a [&str]) -> impl Iterator<Item = &'a str> {
-    let events = one.properties.entry("Events").filter(|_| one.kind == Kind::Function);
-    let events = events.and_then(|events| events.value.entries()).unwrap_or_default();
-    let is_meant = |event: &&Entry| {
-        let kind = event.value.entry("Type").and_then(|kind| kind.value.text());
-        kind.is_some_and(|kind| types.contains(&kind))
-    };
-    events.iter().filter(is_meant).map(|event| event.key.as_str())
+    let section = one.properties.entry("Events").filter(|_| one.kind == Kind::Function);
+    let events = section.and_then(|section| section.value.entries()).unwrap_or_default();
+    events.iter().filter(|event| is_of_type(event, types)).map(|event| event.key.as_str())
+}
+
+fn is_of_type(event: &Entry, types: &[&str]) -> bool {
+    let kind = event.value.entry("Type").and_then(|kind| kind.value.text());
+    kind.is_some_and(|kind| types.contains(&kind))
 }

@@ -1,7 +1,7 @@
-//! Reading a mapping key by key, so that a key that nobody read is an error.
+//! Reads a mapping key by key, so that a key that nothing has read is an error.
 //!
-//! The table of what is emulated is thus the code that reads it; what is harmless is a table beside
-//! it. It knows shapes and ranges, not what a property means.
+//! Whatever code reads is emulated, and needs no further list. What is harmless to ignore is listed
+//! in a table beside that code. This module knows shapes and ranges, and not what a property means.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -9,13 +9,13 @@ use std::ops::RangeInclusive;
 use super::node::{Entry, Node, Value};
 use super::report::Report;
 
-/// A property and what it stands for: `("SSESpecification", "encryption")`.
+/// A property, and what a warning calls it: `("SSESpecification", "encryption")`.
 pub(super) type Harmless = (&'static str, &'static str);
 
-/// Of parameters, outputs, mappings, and the keys of a mapping.
+/// The limit for parameters, outputs, mappings, and the keys of one mapping.
 const MAX_ENTRIES: usize = 200;
 
-/// A mapping of which keys are taken; ends with [`Fields::finish`].
+/// A mapping that remembers which of its keys were read. [`Fields::finish`] reports the others.
 pub(super) struct Fields<'a> {
     report: &'a Report,
     path: String,
@@ -25,8 +25,8 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `path` begins every message (`EnrichFunction.Properties`); empty at the top. Anything but a
-    /// mapping is a problem, and then read as an empty one.
+    /// Opens a mapping. Every message begins with `path` (`EnrichFunction.Properties`); at the
+    /// top it is empty. A node that is no mapping is reported, and then read as an empty mapping.
     pub(super) fn open(report: &'a Report, node: &'a Node, path: impl Into<String>) -> Self {
         let path = path.into();
         let entries = match (&node.value, &node.tag) {
@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         self.entries.iter().map(|entry| entry.key.as_str()).collect()
     }
 
-    /// The line of a key; the mapping's own when there is no such key.
+    /// The line of a key, or of the mapping if there is no such key.
     pub(super) fn line_of(&self, key: &str) -> usize {
         let entry = self.entries.iter().find(|entry| entry.key == key);
         entry.map_or(self.line, |entry| entry.line)
@@ -66,7 +66,7 @@ impl<'a> Fields<'a> {
         self.report.problem(line, format!("{} {message}", self.path(key)));
     }
 
-    /// All entries, where the keys are names that the template chooses.
+    /// All entries of a mapping whose keys are names that the template chooses.
     pub(super) fn into_entries(self) -> &'a [Entry] {
         self.entries
     }
@@ -82,14 +82,19 @@ impl<'a> Fields<'a> {
         self.entries
     }
 
-    /// A key's entry, whatever its value.
+    /// The entry of a key, whatever its value is.
     pub(super) fn entry(&mut self, key: &str) -> Option<&'a Entry> {
         let at = self.entries.iter().position(|entry| entry.key == key)?;
         *self.taken.get_mut(at)? = true;
         self.entries.get(at)
     }
 
-    /// A key's entry; that there is none is a problem.
+    /// The value of a key, whatever it is.
+    pub(super) fn value(&mut self, key: &str) -> Option<&'a Node> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The entry of a key. A missing key is a problem.
     pub(super) fn required(&mut self, key: &str) -> Option<&'a Entry> {
         let entry = self.entry(key);
         if entry.is_none() {
@@ -124,13 +129,16 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Every key with its text, where the keys are names that the template chooses.
+    /// Every entry with its text, for a mapping whose keys are names that the template chooses.
     pub(super) fn into_texts(self) -> Vec<(&'a Entry, &'a str)> {
-        let text = |entry| self.text_of(entry).map(|text| (entry, text));
-        self.entries.iter().filter_map(text).collect()
+        let mut texts = Vec::new();
+        for entry in self.entries {
+            texts.extend(self.text_of(entry).map(|text| (entry, text)));
+        }
+        texts
     }
 
-    /// One of `allowed`; anything else is not emulated.
+    /// A text that is one of `allowed`. Any other text is reported as not emulated.
     pub(super) fn one_of(&mut self, key: &str, allowed: &[&str]) -> Option<&'a str> {
         let entry = self.entry(key)?;
         let text = self.text_of(entry)?;
@@ -155,7 +163,7 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// An integer within `range`; -1 is none, and stands for no limit.
+    /// An integer within `range`. `-1` means that there is no limit, and gives `None`.
     pub(super) fn limit(&mut self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let entry = self.entry(key)?;
         let text = self.text_of(entry)?;
@@ -186,7 +194,7 @@ impl<'a> Fields<'a> {
         Some(Fields::open(self.report, &entry.value, self.path(key)))
     }
 
-    /// A list's items, each with its path; empty when there is no such key.
+    /// The items of a list, each with its path. Empty if there is no such key.
     pub(super) fn list(&mut self, key: &str) -> Vec<(&'a Node, String)> {
         let Some(entry) = self.entry(key) else { return Vec::new() };
         match (&entry.value.value, &entry.value.tag) {
@@ -205,8 +213,8 @@ impl<'a> Fields<'a> {
 
     /// A list of mappings.
     pub(super) fn list_of_fields(&mut self, key: &str) -> Vec<Fields<'a>> {
-        let open = |(node, path)| Fields::open(self.report, node, path);
-        self.list(key).into_iter().map(open).collect()
+        let items = self.list(key).into_iter();
+        items.map(|(node, path)| Fields::open(self.report, node, path)).collect()
     }
 
     /// A list of strings, with their lines.
@@ -222,7 +230,7 @@ impl<'a> Fields<'a> {
         texts
     }
 
-    /// Takes keys that AWS refuses in this place.
+    /// Marks keys as read, and reports each: AWS refuses them in this place.
     pub(super) fn refuse(&mut self, keys: &[&str], rule: &str) {
         for key in keys {
             if let Some(entry) = self.entry(key) {
@@ -231,14 +239,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes keys that change nothing anywhere, such as `Description`.
+    /// Marks keys as read that have no effect anywhere, such as `Description`.
     pub(super) fn ignore(&mut self, keys: &[&str]) {
         for key in keys {
             self.entry(key);
         }
     }
 
-    /// Takes what AWS acts on, the emulation does not, and nobody misses here: a warning each.
+    /// Marks properties as read that AWS acts on and the emulation can leave out. Each is a
+    /// warning.
     pub(super) fn harmless(&mut self, logical_id: &str, table: &[Harmless]) {
         for (key, what) in table {
             if self.entry(key).is_some() {
@@ -247,7 +256,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whatever was not taken is not emulated.
+    /// Reports every key that was not read as not emulated.
     pub(super) fn finish(self) {
         for (entry, taken) in self.entries.iter().zip(&self.taken) {
             if !taken {

@@ -1,8 +1,8 @@
-//! `Globals.Function`, merged into each function as SAM does.
+//! Merges `Globals.Function` into each function, as SAM does.
 //!
-//! Mappings are merged key by key, lists are concatenated with the global one first, and anything
-//! else, intrinsics included, is the function's where it says so
-//! (docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html).
+//! Mappings are merged key by key, and lists are concatenated with the global one first. Of any
+//! other value, intrinsics included, the function's own replaces the global one
+//! (<https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html>).
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use super::fields::Fields;
 use super::node::{Entry, Node, Value};
 use super::report::Report;
 
-/// What a function must say for itself.
+/// The properties that SAM does not allow in `Globals`.
 const NOT_GLOBAL: [&str; 4] = ["Events", "FunctionName", "Policies", "Role"];
-/// The function's own list replaces the global one, unlike every other list.
+/// The one list that is not concatenated: the function's own list replaces the global one.
 const REPLACED: &str = "Architectures";
 
 /// The properties that all functions share.
@@ -31,17 +31,19 @@ pub(super) fn function<'a>(section: Option<&'a Node>, report: &'a Report) -> &'a
     shared
 }
 
-/// A function's properties, with the shared ones where it has none of its own.
+/// The properties of a function, merged with the shared ones.
 pub(super) fn merge(shared: &[Entry], own: &[Entry]) -> Vec<Entry> {
     let mut own_by_key =
         own.iter().map(|entry| (entry.key.as_str(), entry)).collect::<BTreeMap<_, _>>();
-    let of_both = |entry: &Entry| match own_by_key.remove(entry.key.as_str()) {
-        Some(own) => {
-            Entry { value: merge_value(&own.key, &entry.value, &own.value), ..own.clone() }
-        }
-        None => entry.clone(),
-    };
-    let mut merged = shared.iter().map(of_both).collect::<Vec<_>>();
+    let mut merged = Vec::new();
+    for entry in shared {
+        merged.push(match own_by_key.remove(entry.key.as_str()) {
+            Some(own) => {
+                Entry { value: merge_value(&own.key, &entry.value, &own.value), ..own.clone() }
+            }
+            None => entry.clone(),
+        });
+    }
     let only_own = own.iter().filter(|entry| own_by_key.contains_key(entry.key.as_str()));
     merged.extend(only_own.cloned());
     merged

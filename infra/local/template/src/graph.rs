@@ -1,14 +1,15 @@
-//! Which resources need which: an order in which all can be made, or the ones that go in circles.
+//! Orders resources by their dependencies, and finds the cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::{Node, Value};
 use super::substitution::{self, Part};
 
-/// For each resource, the ones that it needs.
+/// For each resource, the resources that have to be made before it.
 pub(super) type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// An order in which each comes after what it needs, and those that are in, or need, a circle.
+/// An order in which every resource comes after those that it needs, and the resources that have
+/// no place in one because they are in a cycle or need one that is.
 pub(super) fn order(needs: &Needs) -> (Vec<String>, BTreeSet<String>) {
     let mut waiting =
         needs.iter().map(|(id, needed)| (id.as_str(), needed.len())).collect::<BTreeMap<_, _>>();
@@ -36,20 +37,22 @@ pub(super) fn order(needs: &Needs) -> (Vec<String>, BTreeSet<String>) {
     (order, waiting.into_keys().map(str::to_owned).collect())
 }
 
-/// The resources that are in a circle, or on a way between two circles.
+/// The resources that are in a cycle, or on a path between two cycles.
 pub(super) fn circular(needs: &Needs) -> BTreeSet<String> {
     let (_, stuck) = order(needs);
-    let among =
-        |one: &String, other: &String| needs.get(one).is_some_and(|needed| needed.contains(other));
-    // What only needs a circle without being needed by it: turn the arrows around.
-    let turned = stuck
-        .iter()
-        .map(|id| (id.clone(), stuck.iter().filter(|other| among(other, id)).cloned().collect()))
-        .collect();
-    order(&turned).1
+    // `stuck` still has resources that need a cycle and are not needed by it. With all dependencies
+    // reversed, those can be ordered, and only the cycles and the paths between them remain.
+    let mut reversed = Needs::new();
+    for id in &stuck {
+        let dependents = stuck
+            .iter()
+            .filter(|other| needs.get(*other).is_some_and(|needed| needed.contains(id)));
+        reversed.insert(id.clone(), dependents.cloned().collect());
+    }
+    order(&reversed).1
 }
 
-/// Adds every name that intrinsics in `node` mention, whatever it names.
+/// Adds every name that the intrinsics in `node` refer to, whatever kind of thing it names.
 pub(super) fn mentions(node: &Node, names: &mut BTreeSet<String>) {
     if let Some((function, argument)) = node.intrinsic() {
         match function {

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod checks;
 mod conditions;
@@ -39,18 +40,20 @@ use scope::Scope;
 
 const SAM: &str = "AWS::Serverless-2016-10-31";
 
-/// Where and as what a template is started.
+/// Where a template is started and under which names.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The AWS region in ARNs, such as `eu-west-1`.
     pub region: String,
-    /// Twelve digits.
+    /// The account id in ARNs and queue URLs: twelve digits.
     pub account: String,
+    /// The stack's name, which begins the names of resources that declare none.
     pub stack_name: String,
-    /// Begins every URL, without a slash at its end: `http://127.0.0.1:4566`.
+    /// The beginning of every URL, without a slash at its end: `http://127.0.0.1:4566`.
     pub endpoint: String,
-    /// Values for the template's parameters.
+    /// Values for the template's parameters, by their names. They take precedence over defaults.
     pub parameters: BTreeMap<String, String>,
-    /// What errors call the template.
+    /// The file name that errors show.
     pub file: String,
 }
 
@@ -67,22 +70,22 @@ impl Default for Options {
     }
 }
 
-/// Reads a SAM or CloudFormation template, YAML or JSON.
+/// Reads a SAM or CloudFormation template, in YAML or JSON.
 ///
-/// `root` is the folder that the template's relative paths begin at.
+/// `root` is the folder that relative paths in the template start from.
 ///
 /// # Errors
 /// Everything that is wrong with the template, with lines: what the emulation does not implement,
-/// what AWS would refuse to create, parameters without a value, broken YAML.
+/// what AWS would refuse to create, parameters without a value, and invalid YAML.
 pub fn read(text: &str, root: &Path, options: &Options) -> Result<Stack, TemplateError> {
     let report = Report::default();
     let stack = yaml::parse(text, &report).and_then(|node| stack(&node, root, options, &report));
     let warnings = report.finish(&options.file)?;
-    // Without a stack there is a problem, and the line above has returned.
+    // If there is no stack, a problem was reported, and `finish` returned it as the error.
     Ok(Stack { warnings, ..stack.unwrap_or_default() })
 }
 
-/// The names of the parameters that a template declares; none where it cannot be read.
+/// The names of the parameters that a template declares. Empty if it cannot be read.
 #[must_use]
 pub fn parameter_names(text: &str) -> BTreeSet<String> {
     let node = yaml::parse(text, &Report::default());
@@ -96,15 +99,16 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
     sections.ignore(&["Description", "Metadata"]);
     sections.one_of("AWSTemplateFormatVersion", &["2010-09-09"]);
     let has_transform = transform(&mut sections);
-    let mut section = |name| sections.entry(name).map(|entry| &entry.value);
-    let (globals, outputs) = (section("Globals"), section("Outputs"));
+    let globals = sections.value("Globals");
+    let outputs = sections.value("Outputs");
     let mut scope = Scope::new(report, options);
-    scope.parameters = parameters::read(section("Parameters"), &options.parameters, report);
-    scope.mappings = section("Mappings");
+    let parameters = sections.value("Parameters");
+    scope.parameters = parameters::read(parameters, &options.parameters, report);
+    scope.mappings = sections.value("Mappings");
     if let Some(mappings) = scope.mappings {
         check_mappings(mappings, report);
     }
-    scope.conditions = conditions::evaluate(section("Conditions"), &scope);
+    scope.conditions = conditions::evaluate(sections.value("Conditions"), &scope);
     let resources = sections.required("Resources");
     sections.finish();
 
@@ -130,7 +134,8 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
     })
 }
 
-/// Maps are looked up key by key: that they are maps, and small, is checked once.
+/// Checks once that each mapping is a small map of maps. `FindInMap` then looks up single keys
+/// only.
 fn check_mappings(section: &Node, report: &Report) {
     for map in Fields::open(report, section, "Mappings").into_few_entries() {
         let path = format!("Mappings.{}", map.key);
@@ -145,7 +150,7 @@ fn items<T>(located: Vec<Located<T>>) -> Vec<T> {
     located.into_iter().map(|located| located.item).collect()
 }
 
-/// The one API that SAM makes of all routes, where there are any.
+/// SAM makes one API of all routes, and none if there are no routes.
 fn http_apis(routes: Vec<HttpRoute>) -> Vec<HttpApi> {
     if routes.is_empty() {
         return Vec::new();
@@ -153,7 +158,7 @@ fn http_apis(routes: Vec<HttpRoute>) -> Vec<HttpApi> {
     vec![HttpApi { logical_id: IMPLICIT_HTTP_API.to_owned(), routes }]
 }
 
-/// Whether the template declares SAM's transform; any other is not emulated.
+/// Whether the template declares SAM's transform. Any other transform is a problem.
 fn transform(sections: &mut Fields<'_>) -> bool {
     let Some(entry) = sections.entry("Transform") else { return false };
     let names = match entry.value.items() {
@@ -168,7 +173,7 @@ fn transform(sections: &mut Fields<'_>) -> bool {
     names.iter().any(|(name, _)| *name == SAM)
 }
 
-/// Reads every resource's properties, and checks that none needs itself.
+/// Reads every resource's properties and checks that no resource depends on itself.
 fn read_all(declared: &[Declared<'_>], scope: &Scope<'_>) -> Parts {
     let known = declared.iter().map(|one| one.logical_id).collect::<BTreeSet<_>>();
     let mut needs = graph::Needs::new();
@@ -191,7 +196,7 @@ fn read_all(declared: &[Declared<'_>], scope: &Scope<'_>) -> Parts {
         let names = circular.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         scope.problem(first.line, format!("circular dependency between resources: {names}"));
     }
-    // Layers first: functions name them.
+    // Layers are read first, because functions refer to them.
     let mut parts = Parts::default();
     resolved.sort_by_key(|(one, _)| one.kind != Kind::Layer);
     for (one, properties) in &resolved {
@@ -200,14 +205,15 @@ fn read_all(declared: &[Declared<'_>], scope: &Scope<'_>) -> Parts {
     parts
 }
 
-/// A resource's properties, resolved, and the resources that it needs before it can be made.
+/// A resource's resolved properties, and the resources that have to be made before it.
 fn resolve_properties(one: &Declared<'_>, scope: &Scope<'_>) -> (Node, BTreeSet<String>) {
-    // An event is a resource of its own, made after the function.
-    let is_event = |key: &str| one.kind == Kind::Function && key == "Events";
     let mut events = None;
     let mut node = one.properties.clone();
-    if let Value::Mapping(entries) = &mut node.value
-        && let Some(at) = entries.iter().position(|entry| is_event(&entry.key))
+    // A function does not need what its events refer to: each event is a resource of its own, which
+    // is made after the function.
+    if one.kind == Kind::Function
+        && let Value::Mapping(entries) = &mut node.value
+        && let Some(at) = entries.iter().position(|entry| entry.key == "Events")
     {
         events = Some(entries.remove(at));
     }

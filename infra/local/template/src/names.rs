@@ -1,7 +1,7 @@
 //! Resource types, their physical names, and what `Ref` and `Fn::GetAtt` give of them.
 //!
-//! Where the template names nothing, AWS makes a name up and adds random characters; here it is
-//! `{stack}-{LogicalId}`, so that it can be typed.
+//! If the template declares no name, AWS makes one with random characters. Here it is
+//! `{stack}-{LogicalId}`, which people can type.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Options;
 
-/// A resource type that is emulated, or harmless.
+/// A resource type that is emulated, or that is harmless to ignore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Function,
@@ -23,16 +23,17 @@ pub(super) enum Kind {
     LogGroup,
     Role,
     Policy,
-    /// What SAM makes of a function's `FunctionUrlConfig`.
+    /// The URL that SAM makes of a function's `FunctionUrlConfig`.
     FunctionUrl,
-    /// What SAM makes of functions' `HttpApi` events.
+    /// The API that SAM makes of functions' `HttpApi` events.
     HttpApi,
 }
 
-/// The logical id that SAM gives the API of the events that name none.
+/// The logical id of the API that SAM makes of the `HttpApi` events that name no API.
 pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
 
-/// On AWS it is the time at which the stream was enabled; here a template's ARNs are known before.
+/// The last part of every stream's ARN. On AWS it is the time at which the stream was enabled;
+/// here ARNs are known before a stream exists.
 const STREAM_LABEL: &str = "2020-01-01T00:00:00.000";
 
 /// Every type that a template may declare.
@@ -73,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// The property that decides the physical name.
+    /// The property that declares the physical name.
     pub(super) fn name_property(self) -> Option<&'static str> {
         match self {
             Self::Function => Some("FunctionName"),
@@ -92,36 +93,28 @@ impl Kind {
         }
     }
 
-    /// A name that AWS would take: the rule that it breaks otherwise.
+    /// Checks a physical name against AWS's rule for the type. The error is that rule.
     pub(super) fn check_name(self, name: &str) -> Result<(), &'static str> {
-        let chars = |extra: &str| {
-            name.chars().all(|char| char.is_ascii_alphanumeric() || extra.contains(char))
-        };
         let (valid, rule) = match self {
             Self::Function => {
-                let valid = (1..=64).contains(&name.len()) && chars("-_");
+                let valid = (1..=64).contains(&name.len()) && is_alphanumeric_or(name, "-_");
                 (valid, "must be 1 to 64 letters, digits, hyphens and underscores")
             }
             Self::Queue => {
                 let valid = (1..=80).contains(&name.len())
-                    && name
-                        .strip_suffix(".fifo")
-                        .unwrap_or(name)
-                        .chars()
-                        .all(|char| char.is_ascii_alphanumeric() || char == '-' || char == '_');
+                    && is_alphanumeric_or(name.strip_suffix(".fifo").unwrap_or(name), "-_");
                 (valid, "must be 1 to 80 letters, digits, hyphens and underscores")
             }
             Self::Table => {
-                let valid = (3..=255).contains(&name.len()) && chars("-_.");
+                let valid = (3..=255).contains(&name.len()) && is_alphanumeric_or(name, "-_.");
                 (valid, "must be 3 to 255 letters, digits, hyphens, underscores and periods")
             }
             Self::Bucket => {
-                let edge = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
                 let valid = (3..=63).contains(&name.len())
-                    && name.starts_with(edge)
-                    && name.ends_with(edge)
+                    && name.starts_with(is_lowercase_or_digit)
+                    && name.ends_with(is_lowercase_or_digit)
                     && !name.contains("..")
-                    && name.chars().all(|char| edge(char) || char == '-' || char == '.');
+                    && name.chars().all(|c| is_lowercase_or_digit(c) || c == '-' || c == '.');
                 (valid, "must be 3 to 63 lower-case letters, digits, hyphens and periods")
             }
             _ => (true, ""),
@@ -130,28 +123,37 @@ impl Kind {
     }
 }
 
-/// The unique id of a role: `AROA` and 17 letters and digits, which AWS draws. Here it follows from the
-/// name. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+fn is_alphanumeric_or(name: &str, others: &str) -> bool {
+    name.chars().all(|char| char.is_ascii_alphanumeric() || others.contains(char))
+}
+
+fn is_lowercase_or_digit(char: char) -> bool {
+    char.is_ascii_lowercase() || char.is_ascii_digit()
+}
+
+/// The unique id of a role: `AROA` and 17 letters and digits. AWS draws them at random; here they
+/// are derived from the name.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
 pub fn role_id(name: &str) -> String {
     let digest: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02X}")).collect();
     format!("AROA{}", &digest[..17])
 }
 
-/// A resource as others see it.
+/// A resource under its physical name, as other resources refer to it.
 #[derive(Clone, Debug)]
 pub(super) struct Physical {
     pub(super) kind: Kind,
-    /// A layer's is its folder's path.
+    /// A layer's name is the path of its folder.
     pub(super) name: String,
-    /// The declared resources that a reference to this one depends on; none for a function's role,
-    /// which exists before the function.
+    /// The declared resources that a reference to this one depends on. It is empty for the role
+    /// that SAM makes for a function, because the role is made before the function.
     pub(super) owners: Vec<String>,
     /// Whether it is a table that declares a stream.
     pub(super) has_stream: bool,
 }
 
 impl Physical {
-    /// One without a stream.
+    /// A resource without a stream.
     pub(super) fn new(kind: Kind, name: String, owners: Vec<String>) -> Self {
         Self { kind, name, owners, has_stream: false }
     }
@@ -165,7 +167,7 @@ impl Physical {
         }
     }
 
-    /// What `Fn::GetAtt` gives; `None` for an attribute that there is not.
+    /// What `Fn::GetAtt` gives; `None` if the type has no such attribute.
     pub(super) fn attribute(&self, attribute: &str, options: &Options) -> Option<String> {
         let name = &self.name;
         match (self.kind, attribute) {
@@ -200,27 +202,27 @@ impl Physical {
 }
 
 impl Options {
-    /// Where SQS has a queue: `{endpoint}/{account}/{queue}`.
+    /// The URL of a queue, by the queue's name: `{endpoint}/{account}/{queue}`.
     #[must_use]
     pub fn queue_url(&self, queue: &str) -> String {
         format!("{}/{}/{queue}", self.endpoint, self.account)
     }
 
-    /// Where a function with a `FunctionUrlConfig` is called:
+    /// The URL of a function that has a `FunctionUrlConfig`, by the function's name:
     /// `{endpoint}/function-urls/{function}/`.
     #[must_use]
     pub fn function_url(&self, function: &str) -> String {
         format!("{}/function-urls/{function}/", self.endpoint)
     }
 
-    /// Where an HTTP API is called: `{endpoint}/http-apis/{LogicalId}`.
+    /// The URL of an HTTP API, by its logical id: `{endpoint}/http-apis/{LogicalId}`.
     #[must_use]
-    pub fn http_api_url(&self, logical_id: &str) -> String {
+    pub(super) fn http_api_url(&self, logical_id: &str) -> String {
         format!("{}/http-apis/{logical_id}", self.endpoint)
     }
 
-    /// The UUID of an event source mapping, which AWS draws. Here it follows from stack and logical id, so
-    /// that it is the same at each start.
+    /// The UUID of an event source mapping. AWS draws it at random; here it is derived from the
+    /// stack's name and the logical id, so that it is the same at each start.
     pub(super) fn mapping_uuid(&self, logical_id: &str) -> String {
         let digest = Sha256::digest(format!("{}-{logical_id}", self.stack_name));
         let mut bytes = [0; 16];
@@ -228,7 +230,7 @@ impl Options {
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    /// Where AWS would have an HTTP API.
+    /// The URL that AWS would give an HTTP API.
     pub(super) fn aws_http_api_url(&self, logical_id: &str) -> String {
         format!("https://{logical_id}.execute-api.{}.amazonaws.com", self.region)
     }
@@ -238,7 +240,7 @@ impl Options {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
     }
 
-    /// The physical name of a resource: as declared, or made up.
+    /// The physical name of a resource: the declared one, or one derived from its logical id.
     pub(super) fn physical_name(
         &self,
         root: &Path,

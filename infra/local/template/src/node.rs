@@ -1,27 +1,29 @@
-//! A template's tree: what YAML says, with the line that says it.
+//! The tree of a template: the values of the YAML text, each with its line.
 //!
-//! The same type holds a template as written, with its short tags, and as resolved, without any.
+//! The same type holds a template as it is written, with short tags such as `!Ref`, and as it is
+//! resolved, without any.
 
-/// What a node takes besides its text, in bytes, roughly.
+/// The approximate size of a node without its text, in bytes.
 pub(super) const NODE_BYTES: usize = 128;
 
 /// A value and the line that it begins on; the first is 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub(super) line: usize,
-    /// A short intrinsic's tag, without its `!`.
+    /// The tag of a short intrinsic such as `!Sub`, without the `!`.
     pub(super) tag: Option<String>,
     pub(super) value: Value,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
-    /// Numbers and booleans too: CloudFormation makes no difference between `5` and `'5'`.
+    /// Every scalar is text, numbers and booleans too: CloudFormation treats `5` and `'5'` alike.
     Scalar(String),
+    /// A list.
     Sequence(Vec<Node>),
     /// In the order of the file; a key occurs once.
     Mapping(Vec<Entry>),
-    /// What could not be resolved; its problem is already reported.
+    /// A value that could not be resolved, and whose problem is already reported.
     Broken,
 }
 
@@ -69,8 +71,9 @@ impl Node {
         self.value == Value::Broken
     }
 
-    /// The intrinsic that this node is, by its long name without `Fn::` (`Ref`, `Sub`, `GetAtt`),
-    /// and its argument: the node itself below a short tag, the only value below a long name.
+    /// The name of the intrinsic function that this node calls, without `Fn::` (`Ref`, `Sub`,
+    /// `GetAtt`), and its argument. With a short tag the argument is the node itself, otherwise
+    /// the only value of the mapping.
     pub(super) fn intrinsic(&self) -> Option<(&str, &Self)> {
         if let Some(tag) = &self.tag {
             return Some((tag, self));
@@ -82,31 +85,31 @@ impl Node {
         }
     }
 
-    /// The resolved node as JSON, all scalars strings; `None` where something in it is broken, which
-    /// is reported already.
+    /// The resolved node as JSON, in which all scalars are strings. `None` if a part of it is
+    /// broken, which is already reported.
     pub(super) fn to_json(&self) -> Option<serde_json::Value> {
         match &self.value {
             Value::Scalar(text) => Some(serde_json::Value::String(text.clone())),
             Value::Sequence(items) => items.iter().map(Self::to_json).collect(),
             Value::Mapping(entries) => {
-                let member = |entry: &Entry| Some((entry.key.clone(), entry.value.to_json()?));
-                entries
-                    .iter()
-                    .map(member)
-                    .collect::<Option<serde_json::Map<_, _>>>()
-                    .map(Into::into)
+                let mut object = serde_json::Map::new();
+                for entry in entries {
+                    object.insert(entry.key.clone(), entry.value.to_json()?);
+                }
+                Some(object.into())
             }
             Value::Broken => None,
         }
     }
 
-    /// The line of what is reached by these keys and indexes, as far as they lead.
+    /// Follows keys and indexes as far as the tree has them, and returns the line that they lead
+    /// to.
     pub(super) fn line_at(&self, steps: &[String]) -> usize {
         let Some((step, rest)) = steps.split_first() else { return self.line };
-        let index = || step.parse::<usize>().ok();
         match (&self.value, self.entry(step)) {
             (Value::Sequence(items), _) => {
-                let item = index().and_then(|index| items.get(index));
+                let index = step.parse::<usize>().ok();
+                let item = index.and_then(|index| items.get(index));
                 item.map_or(self.line, |item| item.line_at(rest))
             }
             (_, Some(entry)) if rest.is_empty() => entry.line,
@@ -115,7 +118,7 @@ impl Node {
         }
     }
 
-    /// What a copy of this node costs, in bytes, roughly.
+    /// The approximate size of a copy of this node, in bytes.
     pub(super) fn weight(&self) -> usize {
         let content = match &self.value {
             Value::Scalar(text) => text.len(),
@@ -134,7 +137,11 @@ impl Entry {
 }
 
 impl Value {
-    /// For messages: what a value is, never what it holds.
+    pub(super) fn scalar(text: &str) -> Self {
+        Self::Scalar(text.to_owned())
+    }
+
+    /// The kind of the value, for messages. It never shows the content.
     pub(super) fn describe(&self) -> &'static str {
         match self {
             Self::Scalar(_) => "a scalar",

@@ -1,4 +1,4 @@
-//! The `Outputs` section, resolved.
+//! Resolves the `Outputs` section.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::node::Node;
 use super::scope::Scope;
 
-/// Each output's value, by its name; those whose condition is false are left out.
+/// The value of each output by its name, without the outputs whose condition is false.
 pub(super) fn read(section: Option<&Node>, scope: &Scope<'_>) -> BTreeMap<String, String> {
     let mut outputs = BTreeMap::new();
     let Some(section) = section else { return outputs };

@@ -1,9 +1,11 @@
-//! The `Parameters` section, with the values given from outside.
+//! Evaluates the `Parameters` section with the values of [`Options::parameters`].
 //!
 //! The rules are CloudFormation's:
-//! docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html.
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>.
 //! Types that look values up in an account (`AWS::SSM::…`, `AWS::EC2::…`) are not emulated, and an
 //! `AllowedPattern` is not checked.
+//!
+//! [`Options::parameters`]: super::Options::parameters
 
 use std::collections::BTreeMap;
 
@@ -11,7 +13,7 @@ use super::fields::{Fields, Harmless};
 use super::node::{Entry, Node, Value};
 use super::report::Report;
 
-/// A value is at most this many bytes, as in CloudFormation.
+/// The longest value that CloudFormation allows, in bytes.
 const MAX_VALUE_BYTES: usize = 4096;
 const HARMLESS: &[Harmless] = &[("AllowedPattern", "a parameter's pattern")];
 
@@ -75,24 +77,24 @@ fn parameter(
         return None;
     };
     let items = if is_list { text.split(',').map(str::trim).collect() } else { vec![text] };
-    let too_long = || format!("is longer than {MAX_VALUE_BYTES} bytes");
-    let wrong = (text.len() > MAX_VALUE_BYTES)
-        .then(too_long)
-        .or_else(|| items.iter().find_map(|item| rules.broken_by(item)));
+    let wrong = if text.len() > MAX_VALUE_BYTES {
+        Some(format!("is longer than {MAX_VALUE_BYTES} bytes"))
+    } else {
+        items.iter().find_map(|item| rules.broken_by(item))
+    };
     if let Some(wrong) = wrong {
         let shown = if secret { "its value" } else { text };
         report.problem(line, format!("parameter {name}: {shown} {wrong}"));
         return None;
     }
-    let scalar = |text: &str| Value::Scalar(text.to_owned());
-    let item = |text: &&str| Node { line, tag: None, value: scalar(text) };
-    Some(match is_list {
-        true => Value::Sequence(items.iter().map(item).collect()),
-        false => scalar(text),
-    })
+    if !is_list {
+        return Some(Value::scalar(text));
+    }
+    let nodes = items.iter().map(|item| Node { line, tag: None, value: Value::scalar(item) });
+    Some(Value::Sequence(nodes.collect()))
 }
 
-/// What a value, or each item of a list, has to be.
+/// The constraints for a value, or for each item of a list.
 struct Rules<'a> {
     is_number: bool,
     allowed: Option<Vec<(&'a str, usize)>>,
@@ -111,7 +113,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// What is wrong with `item`, as the end of a sentence.
+    /// The rule that `item` breaks, as the end of a sentence.
     fn broken_by(&self, item: &str) -> Option<String> {
         if let Some(allowed) = &self.allowed
             && !allowed.iter().any(|(value, _)| *value == item)

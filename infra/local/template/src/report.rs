@@ -1,33 +1,36 @@
-//! What is wrong with a template, and what is harmless: collected, so that one reading tells all.
+//! Collects the problems and warnings of a template, so that one reading reports all of them.
 //!
-//! It formats nothing for a terminal and stops nothing: readers go on after a problem, and the
-//! caller asks at the end.
+//! Readers continue after a problem, and [`Report::finish`] decides at the end. Nothing here is
+//! formatted for a terminal.
 
 use std::cell::{Cell, RefCell};
 
-/// Problems beyond this number are counted, not kept.
+/// Problems beyond this number are only counted.
 const MAX_PROBLEMS: usize = 100;
-/// A message quotes the template, but not all of it.
+/// Messages quote the template. A longer message is cut.
 const MAX_MESSAGE_BYTES: usize = 1_000;
 
-/// One thing that is wrong, and the line it is on (the first is 1).
+/// One thing that is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
+    /// The line of the template that it is on; the first line is 1.
     pub line: usize,
+    /// What is wrong, with the path of the property: at most 1000 bytes, without the file's name.
     pub message: String,
 }
 
-/// A template that is not started: everything that is wrong with it, in the order of its lines.
+/// Everything that is wrong with a template that cannot be started.
 ///
-/// Displayed as one line a problem: `template.yaml:57: EnrichFunction.Properties.VpcConfig is not
-/// emulated`.
+/// It is displayed as one line for each problem: `template.yaml:57:
+/// EnrichFunction.Properties.VpcConfig is not emulated`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", lines(file, problems, *more))]
 pub struct TemplateError {
-    /// The template's file name, as the options gave it.
+    /// The template's file name, from [`Options::file`](crate::Options::file).
     pub file: String,
+    /// The first 100 problems, in the order of their lines.
     pub problems: Vec<Problem>,
-    /// How many more problems there are than `problems` holds.
+    /// How many further problems were found.
     pub more: usize,
 }
 
@@ -42,7 +45,7 @@ fn lines(file: &str, problems: &[Problem], more: usize) -> String {
     text.join("\n")
 }
 
-fn shortened(mut message: String) -> String {
+fn shorten(mut message: String) -> String {
     if message.len() > MAX_MESSAGE_BYTES {
         message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
         message.push('…');
@@ -50,12 +53,13 @@ fn shortened(mut message: String) -> String {
     message
 }
 
-/// Collects while a template is read.
+/// Collects problems and warnings while a template is read.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     problems: RefCell<Vec<Problem>>,
     more: Cell<usize>,
-    /// What is harmless, with the logical ids that declare it, in order of first appearance.
+    /// What is ignored because it is harmless, with the logical ids that declare it, in the order
+    /// of their first appearance.
     harmless: RefCell<Vec<(String, Vec<String>)>>,
 }
 
@@ -63,7 +67,7 @@ impl Report {
     pub(super) fn problem(&self, line: usize, message: impl Into<String>) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < MAX_PROBLEMS {
-            problems.push(Problem { line, message: shortened(message.into()) });
+            problems.push(Problem { line, message: shorten(message.into()) });
         } else {
             self.more.set(self.more.get() + 1);
         }
@@ -73,7 +77,7 @@ impl Report {
         self.problems.borrow().is_empty()
     }
 
-    /// `what` reads as a sentence's subject: `encryption (SSESpecification)`.
+    /// `what` has to be the subject of a sentence: `encryption (SSESpecification)`.
     pub(super) fn harmless(&self, what: String, logical_id: &str) {
         let mut harmless = self.harmless.borrow_mut();
         match harmless.iter_mut().find(|(known, _)| *known == what) {
@@ -87,10 +91,11 @@ impl Report {
     pub(super) fn finish(self, file: &str) -> Result<Vec<String>, TemplateError> {
         let mut problems = self.problems.into_inner();
         if problems.is_empty() {
-            let warning = |(what, ids): (String, Vec<String>)| {
-                format!("{what} is not emulated: {}", ids.join(", "))
-            };
-            return Ok(self.harmless.into_inner().into_iter().map(warning).collect());
+            let harmless = self.harmless.borrow();
+            let warnings = harmless
+                .iter()
+                .map(|(what, ids)| format!("{what} is not emulated: {}", ids.join(", ")));
+            return Ok(warnings.collect());
         }
         problems.sort_by_key(|problem| problem.line);
         Err(TemplateError { file: file.to_owned(), problems, more: self.more.get() })

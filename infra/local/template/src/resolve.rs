@@ -1,9 +1,9 @@
-//! Intrinsic functions, replaced by what they give.
+//! Replaces intrinsic functions by their values.
 //!
-//! Their rules:
-//! docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html.
-//! Conditions are evaluated elsewhere; here `Fn::If` only chooses. An intrinsic that needs another
-//! stack, a network or a macro is refused.
+//! Their rules are in
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>.
+//! `conditions` evaluates conditions; `Fn::If` here only chooses by their values. An intrinsic that
+//! needs another stack, a network or a macro is refused.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::scope::Scope;
 use super::substitution::{self, Part};
 
 impl Scope<'_> {
-    /// The node without intrinsics; `None` where it is `AWS::NoValue` and thus not there.
+    /// The node with all intrinsics replaced. `None` if it is `AWS::NoValue`, which removes it.
     pub(super) fn resolve(&self, node: &Node) -> Option<Node> {
         if let Some((name, argument)) = node.intrinsic() {
             let untagged;
@@ -65,7 +65,8 @@ impl Scope<'_> {
         Value::Mapping(resolved.collect())
     }
 
-    /// `at` is the whole expression, `argument` what the function is given.
+    /// Replaces one intrinsic. `at` is the whole expression and `argument` the function's
+    /// argument.
     fn intrinsic(&self, name: &str, argument: &Node, at: &Node) -> Option<Node> {
         let line = at.line;
         if !self.afford(0, line) {
@@ -181,7 +182,8 @@ impl Scope<'_> {
         if broken { Value::Broken } else { self.scalar(&self.with_local_urls(whole), line) }
     }
 
-    /// Whether a text that is still growing may go on to grow.
+    /// Whether a text that is being put together is still within the limit; if not, that is
+    /// reported.
     fn afford_text(&self, text: &str, line: usize) -> bool {
         text.len() <= super::yaml::MAX_BYTES || {
             self.problem(line, "a resolved string is too long");
@@ -237,8 +239,8 @@ impl Scope<'_> {
                 if !self.afford(text.split(delimiter).count().saturating_mul(64), line) {
                     return Value::Broken;
                 }
-                let item = |text: &str| source.with(Value::Scalar(text.to_owned()));
-                Value::Sequence(text.split(delimiter).map(item).collect())
+                let items = text.split(delimiter).map(|item| source.with(Value::scalar(item)));
+                Value::Sequence(items.collect())
             }
             Err(value) => value.unwrap_or_else(|| self.problem(line, usage)),
         }
@@ -264,7 +266,8 @@ impl Scope<'_> {
         }
     }
 
-    /// A string argument, resolved; the error is what stands for it, or `None` if it is no string.
+    /// A resolved argument that has to be a string. The error holds the value to use instead, or
+    /// `None` if the argument is not a string.
     fn text_argument(&self, node: &Node) -> Result<String, Option<Value>> {
         let resolved = self.resolve(node).ok_or(None)?;
         match resolved.value {

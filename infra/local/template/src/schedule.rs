@@ -10,13 +10,19 @@ use time::{Date, OffsetDateTime, Time, Weekday};
 const MAX_LENGTH: usize = 256;
 const MINUTE_MS: u64 = 60_000;
 
+/// When a rule of EventBridge invokes its target. All times are in UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
-    Rate { interval_ms: u64 },
+    /// `rate(…)`: a fixed interval after the rule was made. The shortest is a minute.
+    Rate {
+        /// The interval in milliseconds.
+        interval_ms: u64,
+    },
+    /// `cron(…)`: the minutes that all six fields match.
     Cron(Box<Cron>),
 }
 
-/// The values of each field, in ascending order.
+/// The fields of a `cron(…)` expression. Each list is in ascending order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cron {
     minutes: Vec<u32>,
@@ -26,7 +32,7 @@ pub struct Cron {
     years: Vec<u32>,
 }
 
-/// The field that is not `?`.
+/// The one field of day-of-month and day-of-week that is not `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Days {
     OfMonth(Vec<MonthDay>),
@@ -37,26 +43,26 @@ enum Days {
 enum MonthDay {
     On(u32),
     Last,
-    /// The weekday closest to this day, within its month.
+    /// The weekday (Monday to Friday) that is closest to this day, within the same month.
     NearestWeekday(u32),
     LastWeekday,
 }
 
-/// 1 is Sunday.
+/// A day of the week as a number; 1 is Sunday.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum WeekDay {
     On(u32),
     LastOfMonth(u32),
-    /// The day and which of its month.
+    /// The day of the week, and its occurrence in the month: `(2, 3)` is the third Monday.
     Nth(u32, u32),
 }
 
-/// A field's name and what it can hold.
+/// The name of a field, and the values that it can have.
 struct Field {
     name: &'static str,
     least: u32,
     most: u32,
-    /// Other names of its values, from the least.
+    /// Names of the values, starting with the least; empty if it has none.
     names: &'static [&'static str],
 }
 
@@ -78,6 +84,11 @@ const WEEK_DAYS: Field = Field {
 const YEARS: Field = Field { name: "year", least: 1970, most: 2199, names: &[] };
 
 impl Expression {
+    /// Reads a `ScheduleExpression`.
+    ///
+    /// # Errors
+    /// The message says what is wrong with the text. It continues a sentence that names the
+    /// expression.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_LENGTH {
             return Err(format!("it is longer than {MAX_LENGTH} bytes"));
@@ -92,8 +103,8 @@ impl Expression {
         }
     }
 
-    /// The first time after `now_ms` at which a rule made at `created_ms` is due; `None` for never.
-    /// All are milliseconds since the Unix epoch.
+    /// The first time after `now_ms` at which a rule that was made at `created_ms` is due. `None`
+    /// means never. All times are milliseconds since the Unix epoch.
     pub fn next_after(&self, created_ms: u64, now_ms: u64) -> Option<u64> {
         match self {
             Self::Rate { interval_ms } => {
@@ -187,7 +198,7 @@ impl Field {
         })
     }
 
-    /// `7`, `1-5`, `*`, and each of them with `/step`.
+    /// The values of one item of a list: `7`, `1-5` or `*`, each optionally with `/step`.
     fn values(&self, item: &str) -> Result<Vec<u32>, String> {
         let (base, step) =
             item.split_once('/').map_or((item, None), |(base, step)| (base, Some(step)));

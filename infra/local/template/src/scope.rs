@@ -1,5 +1,5 @@
-//! What names mean within a template: parameters, pseudo parameters, conditions, mappings and the
-//! resources' physical names.
+//! Everything that names in a template can refer to: parameters, pseudo parameters, conditions,
+//! mappings, and the resources' physical names.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +9,8 @@ use super::names::{IMPLICIT_HTTP_API, Kind, Physical};
 use super::node::{NODE_BYTES, Node, Value};
 use super::report::Report;
 
-/// What resolving a template may produce, in bytes: a parameter may be repeated, but not without
-/// end.
+/// The limit of what resolving a template may produce, in bytes. It bounds how often a template
+/// can repeat a long parameter.
 const MAX_RESOLVED_BYTES: usize = 32 * 1_048_576;
 
 pub(super) struct Scope<'a> {
@@ -18,10 +18,10 @@ pub(super) struct Scope<'a> {
     pub(super) options: &'a Options,
     pub(super) parameters: BTreeMap<String, Value>,
     pub(super) mappings: Option<&'a Node>,
-    /// Evaluated conditions; `None` for one that could not be.
+    /// The values of conditions; `None` for a condition that could not be evaluated.
     pub(super) conditions: BTreeMap<String, Option<bool>>,
     pub(super) resources: BTreeMap<String, Physical>,
-    /// Resources that exist only under a condition that is false.
+    /// Resources that do not exist because their condition is false.
     pub(super) absent: BTreeSet<String>,
     /// Logical ids of the resources that were referred to since [`Scope::take_used`].
     used: RefCell<BTreeSet<String>>,
@@ -73,8 +73,8 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The text with the HTTP API's URL as it is here, in place of the one that AWS would give it:
-    /// templates put that one together from the API's id, as SAM's own examples do.
+    /// Replaces the URL that AWS would give the HTTP API by the emulation's. Templates build that
+    /// URL from the API's id, as SAM's own examples do.
     pub(super) fn with_local_urls(&self, text: String) -> String {
         match self.resources.get(IMPLICIT_HTTP_API) {
             Some(api) if api.kind == Kind::HttpApi => {
@@ -129,7 +129,8 @@ impl<'a> Scope<'a> {
         self.used.take()
     }
 
-    /// Counts what resolving produces; false once it is too much.
+    /// Adds to the size of what was resolved. False, with a problem reported, if it is over the
+    /// limit.
     pub(super) fn afford(&self, bytes: usize, line: usize) -> bool {
         let before = self.resolved_bytes.get();
         let after = before.saturating_add(bytes).saturating_add(NODE_BYTES);
@@ -141,7 +142,7 @@ impl<'a> Scope<'a> {
         after <= MAX_RESOLVED_BYTES
     }
 
-    /// Reports, and gives what stands for the value that there is not.
+    /// Reports a problem, and returns the value to use in place of the missing one.
     pub(super) fn problem(&self, line: usize, message: impl Into<String>) -> Value {
         self.report.problem(line, message);
         Value::Broken

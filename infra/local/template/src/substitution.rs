@@ -1,4 +1,4 @@
-//! The text of `Fn::Sub`, taken apart.
+//! Splits the text of `Fn::Sub` into literals and variables.
 //!
 //! `${Name}` and `${Name.Attribute}` stand for values, `${!Name}` for the literal `${Name}`
 //! (docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-sub.html).
@@ -6,12 +6,13 @@
 /// A part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
+    /// Text that is kept as it is.
     Literal(&'a str),
-    /// What is between `${` and `}`.
+    /// The text between `${` and `}`.
     Variable(&'a str),
 }
 
-/// The parts in their order, or what is wrong with the text.
+/// The parts in their order. The error says what is wrong with the text.
 pub(super) fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -40,8 +41,11 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
 }
 
 fn is_variable(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:".contains(&byte);
-    !name.is_empty() && name.bytes().all(allowed)
+    !name.is_empty() && name.bytes().all(is_variable_byte)
+}
+
+fn is_variable_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_.:".contains(&byte)
 }
 
 #[cfg(test)]

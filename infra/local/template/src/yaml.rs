@@ -1,9 +1,9 @@
-//! YAML text into a tree of [`Node`]s, as far as CloudFormation reads YAML.
+//! Parses YAML text into a tree of [`Node`]s, within the YAML that CloudFormation reads.
 //!
-//! Aliases, merge keys and several documents are refused, as CloudFormation refuses them
-//! (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html); so nothing can
-//! grow beyond the text. JSON is read as the subset of YAML that it is. What the tags mean is the
-//! resolver's concern.
+//! CloudFormation refuses aliases, merge keys and several documents
+//! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html>), and so
+//! does this module. Therefore the tree cannot grow beyond the text. JSON is a subset of YAML and
+//! needs no parser of its own. The tags of intrinsics are kept for `resolve`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,12 +13,12 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use super::node::{Entry, Node, Value};
 use super::report::Report;
 
-/// The largest template that CloudFormation takes, in bytes.
+/// The largest template that CloudFormation accepts, in bytes.
 pub(super) const MAX_BYTES: usize = 1_048_576;
 /// How deep collections may be nested.
 const MAX_DEPTH: usize = 64;
 
-/// Reads one document; `None` when there is nothing to go on with, and then a problem says why.
+/// Reads one document. `None` if the text is no tree, and then a problem is reported.
 pub(super) fn parse(text: &str, report: &Report) -> Option<Node> {
     if text.len() > MAX_BYTES {
         report.problem(1, format!("the template is larger than {MAX_BYTES} bytes"));
@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str, report: &Report) -> Option<Node> {
     tree.root
 }
 
-/// The tree as far as it is built: collections that are still open, outermost first.
+/// The tree while it is built, with the collections that are still open, outermost first.
 struct Tree<'a> {
     report: &'a Report,
     open: Vec<Open>,
@@ -54,13 +54,13 @@ struct Tree<'a> {
 
 struct Open {
     node: Node,
-    /// In a mapping, the key whose value comes next, and its line.
+    /// In a mapping, the key (and its line) whose value is read next.
     key: Option<(String, usize)>,
     seen: BTreeSet<String>,
 }
 
 impl Tree<'_> {
-    /// `None` ends the reading.
+    /// Adds what an event of the parser means. `None` ends the reading.
     fn event(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
         let line = span.start.line().max(1);
         match event {
@@ -84,7 +84,7 @@ impl Tree<'_> {
                 self.add(ended.node);
                 Some(())
             }
-            // Stream and document marks, and whatever presentation events there are.
+            // Marks of the stream and of documents, and events about presentation.
             _ => Some(()),
         }
     }
@@ -117,7 +117,6 @@ impl Tree<'_> {
         if self.awaits_key() {
             return self.key(&node);
         }
-        let is_null = |text: &str| matches!(text, "" | "~" | "null" | "Null" | "NULL");
         if plain && node.tag.is_none() && node.text().is_some_and(is_null) {
             let line = self.open.last().and_then(|open| open.key.as_ref().map(|(_, line)| *line));
             self.report.problem(line.unwrap_or(node.line), "null is not allowed in a template");
@@ -127,6 +126,7 @@ impl Tree<'_> {
         Some(())
     }
 
+    /// Whether the next node has to be a key.
     fn awaits_key(&self) -> bool {
         self.open
             .last()
@@ -160,6 +160,10 @@ impl Tree<'_> {
             (Value::Mapping(_) | Value::Scalar(_) | Value::Broken, _) => {}
         }
     }
+}
+
+fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
 fn node(value: Value, tag: Option<&Tag>, span: &Span) -> Node {

@@ -1,18 +1,20 @@
-//! What was put, once under each idempotency key, as
-//! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/> asks of a service.
+//! Lets each idempotency key take effect once, as
+//! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/> requires of a
+//! service.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// What took effect under a key.
+/// The request that took effect under an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
+    /// The body of the first request.
     pub body: Bytes,
-    /// How often it was put.
+    /// How often this body was put, the first time included.
     pub times: u32,
-    /// How often something else was.
+    /// How often another body was put under the key.
     pub conflicts: u32,
 }
 
@@ -25,7 +27,7 @@ pub(super) struct Deliveries {
 pub(super) enum Taken {
     Now,
     Before,
-    /// The key was used with another body.
+    /// The key was used with another body before.
     Otherwise,
 }
 

@@ -1,7 +1,8 @@
-//! A weather service to enrich from and to deliver to: observations by airport and hour, over HTTP.
+//! A weather service for enrichers and deliveries: observations by airport and hour, over HTTP.
 //!
-//! It stands in for someone else's API, so it is nothing of AWS: it answers what it holds, takes what is
-//! put, once under each key, and counts the calls. Being slow, or away, is for the emulation that serves it.
+//! It stands in for the API of another company. It answers the observations that it holds, accepts
+//! each idempotency key once, and counts calls. The emulation that serves it makes it slow or
+//! unavailable.
 
 mod deliveries;
 
@@ -31,38 +32,44 @@ use self::deliveries::{Deliveries, Taken};
 #[cfg(test)]
 mod tests;
 
-/// A file that unpacks to more is refused.
+/// The largest unpacked size of a file, in bytes.
 const MAX_BYTES: u64 = 256 << 20;
 
 const HOUR: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:00:00Z");
 
-/// The observations, and how often they were asked for; clones share both.
+/// The weather service. Clones share its observations and counters.
 #[derive(Clone)]
 pub struct Weather {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    /// The answers, as they are sent, by origin and hour.
+    /// The bodies of answers, by origin and hour.
     hours: RwLock<HashMap<(String, String), Bytes>>,
     deliveries: Deliveries,
     calls: AtomicU64,
-    /// The one that whoever puts must have.
+    /// The token that every request must have, if one is required.
     token: RwLock<Option<String>>,
-    /// How often something was asked or put without it.
+    /// The requests without the token.
     refusals: AtomicU64,
 }
 
+/// Why a file of observations cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum WeatherError {
+    /// The file is not valid gzip.
     #[error("the weather could not be unpacked")]
     Unpack(#[source] io::Error),
+    /// The unpacked file is too large.
     #[error("the weather unpacks to more than {MAX_BYTES} bytes")]
     TooLarge,
+    /// A line is not an observation.
     #[error("line {line} of the weather is no observation")]
     Parse {
+        /// The number of the line, from 1.
         line: usize,
+        /// Why it is not JSON with an origin and an hour.
         #[source]
         source: serde_json::Error,
     },
@@ -75,12 +82,12 @@ struct Key {
 }
 
 impl Weather {
-    /// From newline-delimited JSON, gzipped or not: one object a line, with `origin` (`JFK`),
-    /// `time_hour` (`2013-01-01T10:00:00Z`) and whatever was observed. Of two lines for one hour the
-    /// later counts.
+    /// Loads newline-delimited JSON, gzipped or not. Each line is one object with `origin`
+    /// (`JFK`), `time_hour` (`2013-01-01T10:00:00Z`) and observed values. If two lines have the
+    /// same hour and origin, the later one counts.
     ///
     /// # Errors
-    /// For what cannot be unpacked or parsed, with its line.
+    /// [`WeatherError`], with the line if one cannot be parsed.
     pub fn load(file: &[u8]) -> Result<Self, WeatherError> {
         let unpacked;
         let text = if file.starts_with(&[0x1f, 0x8b]) {
@@ -108,43 +115,44 @@ impl Weather {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// How many hours of how many airports it holds.
+    /// The number of observations: one for each hour of each airport.
     #[must_use]
     pub fn observations(&self) -> usize {
         self.inner.hours.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What was put, under each key that it was put under.
+    /// What was put, by the idempotency keys.
     #[must_use]
     pub fn deliveries(&self) -> BTreeMap<String, Delivered> {
         self.inner.deliveries.all()
     }
 
-    /// How often an hour was asked for, whatever the answer.
+    /// How often an hour was requested, whatever the answer.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.inner.calls.load(Ordering::Relaxed)
     }
 
-    /// From now on gives and takes nothing without this token: `Authorization: Bearer TOKEN`.
+    /// Refuses all later requests that do not have `Authorization: Bearer TOKEN`.
     pub fn require_token(&self, token: &str) {
         let mut required = self.inner.token.write().unwrap_or_else(PoisonError::into_inner);
         *required = Some(token.to_owned());
     }
 
-    /// How often something was asked or put without the token that is required.
+    /// How often a request did not have the required token.
     #[must_use]
     pub fn refusals(&self) -> u64 {
         self.inner.refusals.load(Ordering::Relaxed)
     }
 
-    /// Answers `GET /v1/stations/{origin}/hours/{time_hour}` until the listener fails: 200 with the
-    /// observation, 404 where there is none, 400 for a `time_hour` that is no hour, 401 without the token that is
-    /// required.
+    /// Answers requests until the listener fails.
     ///
-    /// Answers `PUT` there: 201 for an observation under a new `Idempotency-Key`, 200 for the same one
-    /// again, 422 for another one or for one of another place or hour, 400 without a key, 401 without the
-    /// token that is required.
+    /// `GET /v1/stations/{origin}/hours/{time_hour}` answers 200 with the observation, 404 if
+    /// there is none, 400 if `time_hour` is not a full hour, and 401 without the required token.
+    ///
+    /// `PUT` to the same path answers 201 for an observation under a new `Idempotency-Key`, 200
+    /// for the same one again, 422 for another body under the key or an observation of another
+    /// place or hour, 400 without a key, and 401 without the required token.
     ///
     /// # Errors
     /// Those of the listener.
@@ -152,7 +160,7 @@ impl Weather {
         axum::serve(listener, self.router()).await
     }
 
-    /// As [`Weather::serve`] answers.
+    /// A router that answers as [`Weather::serve`] describes.
     pub fn router(self) -> Router {
         Router::new()
             .route("/v1/stations/{origin}/hours/{time_hour}", get(hour).put(observe))
@@ -161,7 +169,7 @@ impl Weather {
 }
 
 impl Inner {
-    /// Counts those that are not let in.
+    /// Whether a request has the required token. Counts those that do not.
     fn lets_in(&self, headers: &HeaderMap) -> bool {
         let required = self.token.read().unwrap_or_else(PoisonError::into_inner);
         let Some(token) = required.as_ref() else { return true };

@@ -1,4 +1,4 @@
-//! Who is who: which records are one event, which letters are about which record.
+//! Finds out which records are the same event, and which letters are about which record.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,13 +9,16 @@ use crate::lake::check_payload;
 use crate::letters::{Fault, Letter};
 use crate::shown;
 
-/// Records of one identity and one payload.
+/// Records with the same identity and the same payload.
 pub(super) struct Variant<'a> {
     pub(super) group: usize,
     pub(super) payload: &'a Json,
     pub(super) records: Vec<usize>,
 }
 
+/// Which records are the same event, and which letters are about which records.
+///
+/// Records, variants, groups and letters are referred to by their indexes.
 pub(super) struct Book<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) sent: &'a [Sent],
@@ -24,15 +27,15 @@ pub(super) struct Book<'a> {
     pub(super) variants: Vec<Variant<'a>>,
     /// The variants of each identity.
     pub(super) groups: Vec<Vec<usize>>,
-    /// Of each record; none without a payload and an identity.
+    /// The variant of each record. `None` for a record without a payload or an identity.
     pub(super) variant_of: Vec<Option<usize>>,
-    /// Of each record.
+    /// The letters about each record.
     pub(super) letters_of: Vec<Vec<usize>>,
     /// Letters that are about nothing that was sent.
     pub(super) stray: Vec<usize>,
     by_id: HashMap<&'a str, Vec<usize>>,
     by_identity: HashMap<String, usize>,
-    /// Variants that have a row in common with another identity, whichever comes first.
+    /// Variants that share a row with another identity. Which of them is inserted first is open.
     sharing: HashSet<usize>,
 }
 
@@ -106,14 +109,15 @@ impl<'a> Book<'a> {
                 return found;
             }
         }
-        // A message that SQS itself moved, and that was brought back, has another id now.
+        // A message that SQS itself moved, and that was sent back, has another id now.
         match &letter.data {
             Some(data) => self.with_data(data).into_iter().collect(),
             None => self.with_bytes(&letter.body).into_iter().collect(),
         }
     }
 
-    /// Of two objects with the same bytes, those of the one that `source` names.
+    /// The records with this id. If two objects have the same bytes, those of the object that
+    /// `source` names.
     fn with_id(&self, id: &str, source: Option<&str>) -> Vec<usize> {
         let all = self.by_id.get(id).cloned().unwrap_or_default();
         let mut named = all.clone();
@@ -139,7 +143,7 @@ impl<'a> Book<'a> {
         self.by_identity.get(&key_of(payload, &self.dataset.identity)?).copied()
     }
 
-    /// By itself, or below its CSV header; the first of those that have no letter yet.
+    /// The first record without a letter that has these bytes, alone or below its CSV header.
     fn with_bytes(&self, body: &[u8]) -> Option<usize> {
         let body = body.trim_ascii();
         let mut found = Vec::new();
@@ -158,7 +162,7 @@ impl<'a> Book<'a> {
         self.by_id.get(event_id).and_then(|records| records.first()).copied()
     }
 
-    /// Whether a letter can be about what an event came to in this sink.
+    /// Whether a letter can be about an event's write to this sink.
     fn concerns(&self, letter: &Letter, sink: &Sink) -> bool {
         if is_before_sinks(letter) {
             return true;
@@ -173,13 +177,13 @@ impl<'a> Book<'a> {
         self.letters_of[record].iter().any(|letter| is_meant(&self.letters[*letter]))
     }
 
-    /// Whether each record of a variant is a dead letter, as far as this sink goes.
+    /// Whether all records of a variant are dead letters as far as this sink is concerned.
     pub(super) fn is_dead(&self, variant: usize, sink: &Sink) -> bool {
         let mut records = self.variants[variant].records.iter();
         records.all(|record| self.has_letter(*record, |letter| self.concerns(letter, sink)))
     }
 
-    /// The same, and through their own fault alone.
+    /// [`Book::is_dead`], and only through faults of the records.
     pub(super) fn is_dead_by_itself(&self, variant: usize, sink: &Sink) -> bool {
         self.variants[variant].records.iter().all(|record| {
             self.has_letter(*record, |letter| {
@@ -188,18 +192,18 @@ impl<'a> Book<'a> {
         })
     }
 
-    /// Whether a record got no further than the stages before the sinks, through its own fault.
+    /// Whether a record was refused before the sinks through its own fault.
     pub(super) fn is_record_refused(&self, record: usize) -> bool {
         self.has_letter(record, |it| is_before_sinks(it) && it.fault() == Fault::Event)
     }
 
-    /// The same of each of a variant's records.
+    /// Whether all records of a variant were.
     pub(super) fn is_refused(&self, variant: usize) -> bool {
         self.variants[variant].records.iter().all(|record| self.is_record_refused(*record))
     }
 
-    /// Whether an event of another identity may have taken the variant's row in a table of rows that are
-    /// only ever inserted.
+    /// Whether an event of another identity may have taken the variant's row, in a table whose
+    /// rows are only inserted.
     pub(super) fn shares_row(&self, variant: usize) -> bool {
         self.sharing.contains(&variant)
     }
@@ -223,7 +227,7 @@ impl<'a> Book<'a> {
         sharing
     }
 
-    /// An event in few words: where it came from, and the beginning of what it is.
+    /// A short description of a record: where it comes from, and the beginning of its content.
     pub(super) fn about(&self, record: usize) -> String {
         let sent = &self.sent[record];
         let text = shown(&String::from_utf8_lossy(&sent.bytes));
@@ -238,12 +242,12 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Nothing reaches a sink that failed there.
+/// Whether the letter's stage comes before the sinks. Then no sink has the event.
 fn is_before_sinks(letter: &Letter) -> bool {
     matches!(letter.stage.as_str(), "ingest" | "enrich")
 }
 
-/// The canonical text of the values at these pointers; none where one is not there, or null.
+/// The canonical text of the values at these pointers. `None` if one is missing or null.
 pub(super) fn key_of(payload: &Json, pointers: &[String]) -> Option<String> {
     let values = pointers.iter().map(|pointer| payload.at(pointer).filter(|it| !it.is_null()));
     let values: Option<Vec<Json>> = values.map(|value| value.cloned()).collect();
@@ -255,11 +259,12 @@ fn below_a_line(body: &[u8]) -> Option<&[u8]> {
     Some(body[end..].trim_ascii())
 }
 
-/// Whether a record is in one of the objects that a letter is about.
+/// Whether a record is in one of the objects that a letter announces.
 fn is_in_objects(sent: &Sent, letter: &Letter) -> bool {
     sent.place.as_ref().is_some_and(|place| {
-        letter.objects.iter().any(|(key, tag)| {
-            *key == place.key && (tag.is_empty() || sent.id.starts_with(tag.as_str()))
+        letter.objects.iter().any(|object| {
+            let has_tag = object.e_tag.is_empty() || sent.id.starts_with(object.e_tag.as_str());
+            object.key == place.key && has_tag
         })
     })
 }

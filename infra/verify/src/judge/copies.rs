@@ -1,4 +1,4 @@
-//! Sinks that keep each event by itself: inserted rows, the lake's rows, requests.
+//! Judges sinks that keep each event separately: inserted rows, rows of a lake, requests.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use crate::json::Json;
 use crate::lake::{LakeRow, check_payload};
 use crate::{identity, shown};
 
-/// Variants of which one at most can be there: those of one identity, or of one row.
+/// Places that hold at most one variant each: those of one identity, or of one row.
 struct Places {
     of: Vec<Option<usize>>,
     variants: Vec<Vec<usize>>,
-    /// What was found in each: how often, and which variant.
+    /// What was found in each place.
     found: Vec<Found>,
 }
 
@@ -25,21 +25,15 @@ struct Found {
     variants: Vec<usize>,
 }
 
-/// Something that was found, and what it may be.
+/// A row or request that was found.
 struct Copy<'a> {
     event_id: &'a str,
-    /// What it holds, as far as that tells which event it is.
+    /// Its payload, as far as it is needed to find the event.
     payload: Option<Json>,
     about: String,
 }
 
-pub(super) fn inserted(
-    book: &Book<'_>,
-    sink: &Sink,
-    table: &Table,
-    seen: &SeenTable,
-    _: Option<Instant>,
-) -> Judged {
+pub(super) fn inserted(book: &Book<'_>, sink: &Sink, table: &Table, seen: &SeenTable) -> Judged {
     let mut places = match &table.key {
         RowKey::Identity => Places::of_identities(book),
         RowKey::Pointers(pointers) => Places::of_rows(book, pointers),
@@ -62,7 +56,7 @@ pub(super) fn inserted(
     judged
 }
 
-/// What is wrong with a row of a table, by the payload that was sent.
+/// What is wrong with a row of a table, compared with the payload that was sent.
 fn check_row(row: &Json, table: &Table, sent: &Json, dataset: &Dataset) -> Result<(), String> {
     item::check(row, table, sent, dataset)?;
     let found = item::text(row, "idempotency_key");
@@ -74,11 +68,10 @@ fn check_row(row: &Json, table: &Table, sent: &Json, dataset: &Dataset) -> Resul
     }
 }
 
-/// What is wrong with a row of a lake, by the payload that was sent.
+/// What is wrong with a row of a lake, compared with the payload that was sent.
 fn check_lake_row(row: &LakeRow, sent: &Json, dataset: &Dataset) -> Result<(), String> {
     row.check(sent, dataset)?;
-    let time = sent.at(&dataset.event_time).and_then(Json::as_text);
-    match time.and_then(Instant::parse).map(Instant::date) {
+    match dataset.event_time.of(sent).map(Instant::date) {
         Some(date) if date != row.date() => {
             Err(format!("it is of {date}, and in the partition of {}", row.date()))
         }
@@ -153,7 +146,7 @@ impl Places {
         Self { of, variants, found }
     }
 
-    /// Finds out which event a copy is, and holds it to that.
+    /// Finds the event of a copy, and compares them.
     fn enter(
         &mut self,
         book: &Book<'_>,
@@ -194,7 +187,8 @@ impl Places {
         }
     }
 
-    /// A message that was moved and brought back has another id than it was sent with.
+    /// Finds the event by its content. A message that SQS moved and that was sent back has
+    /// another id.
     fn by_content(
         &self,
         book: &Book<'_>,
@@ -209,12 +203,12 @@ impl Places {
         candidates.into_iter().find(|variant| check(book.variants[*variant].payload).is_ok())
     }
 
-    /// Whether a variant has a place of which nothing was found yet.
+    /// Whether nothing was found yet in the place of a variant.
     fn is_free(&self, variant: usize) -> bool {
         self.of[variant].is_some_and(|place| self.found[place].times == 0)
     }
 
-    /// Counts what is missing, and what is there twice.
+    /// Counts what is missing and what was found twice.
     fn close(&self, book: &Book<'_>, sink: &Sink, judged: &mut Judged) {
         for (place, variants) in self.variants.iter().enumerate() {
             let found = &self.found[place];

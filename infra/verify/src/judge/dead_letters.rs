@@ -1,4 +1,5 @@
-//! Dead letters: whether each is about something that was sent, is right, and says where.
+//! Checks the dead letters: each has to be about something that was sent, be true, and say where it
+//! was.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,11 @@ use super::{LetterGroup, Verdict, grounds, note};
 use crate::letters::{Fault, Letter};
 use crate::shown;
 
-/// Whether each letter is about something that was sent, and says where it was and why.
+/// Checks that each letter is about something that was sent, and says where it was and why it
+/// failed.
 pub(super) fn check(book: &Book<'_>, verdict: &mut Verdict) {
     for stray in &book.stray {
-        // An object without an event may well be a letter.
+        // A letter may announce an object that has no events.
         let letter = &book.letters[*stray];
         if !letter.objects.is_empty() && letter.fault() == Fault::Event {
             continue;
@@ -25,7 +27,7 @@ pub(super) fn check(book: &Book<'_>, verdict: &mut Verdict) {
             let is_of_line = letter.stage == "ingest"
                 && letter.fault() == Fault::Event
                 && letter.objects.is_empty();
-            // A line that was redriven is a message, and its id alone says where it was.
+            // A line that was redriven is a message of its own. Only its id says where it was.
             let is_named = names_line(letter.at.as_deref(), place.line)
                 || (letter.was_redriven && letter.ids.contains(&sent.id));
             if is_of_line && !is_named {
@@ -40,14 +42,15 @@ pub(super) fn check(book: &Book<'_>, verdict: &mut Verdict) {
     check_refusals(book, verdict);
 }
 
-/// What is refused where it comes in is at fault: a record as its letter says, and a file without events.
+/// Checks that what was refused before the sinks has the fault that its letter names, and that
+/// refused files have no events.
 fn check_refusals(book: &Book<'_>, verdict: &mut Verdict) {
     for (record, sent) in book.sent.iter().enumerate() {
         let Some(payload) = &sent.payload else { continue };
         let letters = book.letters_of[record].iter().map(|letter| &book.letters[*letter]);
         for letter in letters.filter(|letter| letter.stage == "ingest") {
             let is_false = match letter.code.as_str() {
-                "decode.gzip" | "input.empty" => sent.place.is_some(),
+                "decode.gzip" | "decode.zstd" | "input.empty" => sent.place.is_some(),
                 code if letter.objects.is_empty() => {
                     !grounds::may_be(code, payload, sent.bytes.len(), book.dataset)
                 }
@@ -67,7 +70,7 @@ fn names_line(at: Option<&str>, line: u64) -> bool {
     at.is_some_and(|at| at.split(|c: char| !c.is_ascii_digit()).any(|number| number == line))
 }
 
-/// A conflict takes two.
+/// A conflict needs two payloads under one key.
 fn check_conflicts(book: &Book<'_>, verdict: &mut Verdict) {
     for (number, variant) in book.variants.iter().enumerate() {
         let is_alone = book.groups[variant.group].len() == 1 && !book.shares_row(number);
@@ -81,7 +84,7 @@ fn check_conflicts(book: &Book<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// In the order of the stages' and codes' names.
+/// The letters by stage and code, in the order of these.
 pub(super) fn groups(letters: &[Letter]) -> Vec<LetterGroup> {
     let mut groups = BTreeMap::<(&str, &str), LetterGroup>::new();
     for letter in letters {

@@ -1,47 +1,54 @@
-//! Whether an event gave a reason for being refused where it came in.
+//! Checks whether an event has the fault for which it was refused before the sinks.
 //!
-//! A letter that names a fault of the event's own excuses the pipeline, and so it has to be true: what is
-//! told by the event and its schema alone is looked at anew. Where that is not enough to tell, the letter is
-//! believed.
+//! A letter that blames the event excuses the pipeline, so it has to be true. What the event and
+//! its schema alone can show is checked here. If that does not decide it, the letter is believed.
 
-use crate::Instant;
 use crate::contract::Dataset;
 use crate::json::Json;
 
-/// Half of what a message may have: nothing that is added to an event makes that too large.
+/// A payload of half the size of a message is never too large, whatever is added to it.
 const SMALL_BYTES: usize = 512 * 1024;
-/// Less than what any reader of JSON has to take, by far.
+/// Every reader of JSON has to accept this depth.
 const SHALLOW: usize = 32;
-/// What a DynamoDB table keeps:
+/// The most digits of a number that a DynamoDB table stores:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
 const MOST_DIGITS: usize = 38;
-/// Of the first digit; a number's point is one further to the right.
+/// The powers of ten that the first digit can have in a DynamoDB table.
 const POWERS: std::ops::RangeInclusive<i64> = -130..=125;
 
-/// Whether a record with this payload may be refused so. `bytes` is the record's length.
+/// Whether a record with this payload can have the fault that `code` names. `bytes` is the length
+/// of the record.
 pub(super) fn may_be(code: &str, payload: &Json, bytes: usize, dataset: &Dataset) -> bool {
     match code {
-        // It has been read.
+        // The judge could read it.
         "decode.json" | "decode.csv" | "decode.utf8" => false,
         "key.missing" => dataset.identity.iter().any(|at| payload.at(at).is_none_or(Json::is_null)),
-        "time.invalid" => {
-            let time = payload.at(&dataset.event_time).and_then(Json::as_text);
-            !time.is_some_and(is_plain_time)
-        }
+        "time.invalid" => !dataset.event_time.is_plain(payload),
         "number.out-of-range" => has_odd_number(payload),
         "size.exceeded" => bytes.max(payload.to_string().len()) > SMALL_BYTES,
         "depth.exceeded" => depth(payload) > SHALLOW,
         "contract.violation" => {
-            breaks(&dataset.schema, payload) || has_odd_number(payload) || is_nameless(payload)
+            breaks(&dataset.schema, payload)
+                || is_beyond(&dataset.schema)
+                || has_odd_number(payload)
+                || is_nameless(payload)
         }
         _ => true,
     }
 }
 
-/// A time as nearly all are: neither a leap second, nor at the ends of the calendar.
-fn is_plain_time(text: &str) -> bool {
-    let (Some(year), Some(second)) = (text.get(..4), text.get(17..19)) else { return false };
-    Instant::parse(text).is_some() && !matches!(year, "0000" | "9999") && second < "60"
+/// Whether a schema has a keyword that [`breaks`] does not know: what it refuses cannot be told here.
+fn is_beyond(schema: &Json) -> bool {
+    let Json::Object(keywords) = schema else { return !schema.is_null() };
+    keywords.iter().any(|(keyword, value)| match keyword.as_str() {
+        "type" | "required" | "enum" | "const" | "format" => false,
+        "$comment" | "$id" | "$schema" | "default" | "deprecated" | "description" | "examples"
+        | "title" => false,
+        "properties" => members(value).into_iter().any(is_beyond),
+        "items" => is_beyond(value),
+        "additionalProperties" => !matches!(value, Json::Bool(_)),
+        _ => true,
+    })
 }
 
 fn members(value: &Json) -> Vec<&Json> {
@@ -52,7 +59,7 @@ fn members(value: &Json) -> Vec<&Json> {
     }
 }
 
-/// One that no table keeps.
+/// Whether it has a number that no table stores.
 fn has_odd_number(value: &Json) -> bool {
     let is_odd = matches!(value, Json::Number(_))
         && value.as_decimal().is_none_or(|number| {
@@ -71,7 +78,7 @@ fn depth(value: &Json) -> usize {
     below.map_or(usize::from(matches!(value, Json::List(_) | Json::Object(_))), |below| below + 1)
 }
 
-/// Whether a value breaks a JSON Schema, as far as that has types, enumerations and members.
+/// Whether a value breaks a JSON Schema, as far as types, enumerations and members go.
 fn breaks(schema: &Json, value: &Json) -> bool {
     let types: Vec<&str> = match schema.member("type") {
         Some(Json::List(names)) => names.iter().filter_map(Json::as_text).collect(),
@@ -95,14 +102,15 @@ fn breaks(schema: &Json, value: &Json) -> bool {
         }
         Json::Object(members) => {
             let is_closed = schema.member("additionalProperties") == Some(&Json::Bool(false));
-            let is_missing =
-                |name: &Json| name.as_text().is_some_and(|it| !members.contains_key(it));
             let required = schema.member("required").map(self::members).unwrap_or_default();
-            required.into_iter().any(is_missing)
-                || members.iter().any(|(name, member)| {
-                    let known = schema.member("properties").and_then(|known| known.member(name));
-                    known.map_or(is_closed, |schema| breaks(schema, member))
-                })
+            let mut names = required.into_iter().filter_map(Json::as_text);
+            if names.any(|name| !members.contains_key(name)) {
+                return true;
+            }
+            members.iter().any(|(name, member)| {
+                let known = schema.member("properties").and_then(|known| known.member(name));
+                known.map_or(is_closed, |schema| breaks(schema, member))
+            })
         }
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! Items of DynamoDB: without their types, and held to a payload.
+//! Reads items of DynamoDB without their types, and compares them with payloads.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::lake::check_payload;
 use crate::shown;
 
-/// An item of DynamoDB JSON without its types: `{"a":{"N":"1"}}` is `{"a":1}`.
+/// Removes the types from an item of DynamoDB JSON: `{"a":{"N":"1"}}` becomes `{"a":1}`.
 #[must_use]
 pub fn plain(item: &Json) -> Json {
     let Json::Object(members) = item else { return Json::Null };
@@ -26,12 +26,13 @@ fn attribute(typed: &Json) -> Json {
     }
 }
 
-/// The text of an attribute.
+/// The text of an attribute. Empty if there is none.
 pub(super) fn text<'a>(row: &'a Json, name: &str) -> &'a str {
     row.member(name).and_then(Json::as_text).unwrap_or_default()
 }
 
-/// What an event's row has of its payload, by the names of attributes; none means that it has none.
+/// The values that an event's row has of its payload, by the names of attributes. `None` means
+/// that the row does not have the attribute.
 pub(super) fn content(
     table: &Table,
     payload: &Json,
@@ -46,13 +47,13 @@ pub(super) fn content(
     content
 }
 
-/// Whether an enricher sets what is there.
+/// Whether an enricher sets the value at this pointer.
 pub(super) fn is_enriched(pointer: &str, dataset: &Dataset) -> bool {
     let first = pointer.split('/').nth(1).unwrap_or_default();
     dataset.enriched.contains(&first.replace("~1", "/").replace("~0", "~"))
 }
 
-/// Whether a row's content is the payload's.
+/// Compares the content of a row with that of the payload.
 pub(super) fn check(
     row: &Json,
     table: &Table,
@@ -78,9 +79,11 @@ pub(super) fn check_attribute(
     if found == expected {
         return Ok(());
     }
-    let told =
-        |value: Option<&Json>| value.map_or("nothing".to_owned(), |it| shown(&it.to_string()));
-    Err(format!("`{name}` is {}, and was sent as {}", told(found), told(expected)))
+    Err(format!("`{name}` is {}, and was sent as {}", describe(found), describe(expected)))
+}
+
+fn describe(value: Option<&Json>) -> String {
+    value.map_or("nothing".to_owned(), |it| shown(&it.to_string()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The judgement: what became of each record in each sink, and of all dead letters.
+//! Judges what became of each record in each sink, and checks all dead letters.
 
 mod book;
 mod copies;
@@ -19,127 +19,150 @@ use crate::json::Json;
 use crate::lake::LakeRow;
 use crate::letters::{Fault, Letter};
 
-/// A record as it was sent.
+/// A record that was sent.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// What its event is called: `<entity tag>:<line>` in an object, the id of a message.
+    /// The id of its event: `<entity tag>:<line>` in an object, or the id of a message.
     pub id: String,
-    /// Where it is in an object; none for a message.
+    /// Where it is in an object. `None` for a message.
     pub place: Option<Place>,
-    /// Without its line end.
+    /// Its bytes without the line end.
     pub bytes: Vec<u8>,
-    /// None where it is no event.
+    /// Its payload. `None` if it is not an event.
     pub payload: Option<Json>,
 }
 
 /// A line of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// The key of the object.
     pub key: String,
+    /// The line that the record begins on, from 1.
     pub line: u64,
 }
 
-/// What was seen when all had come to rest.
+/// What was found when no work was left.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// By the names of the sinks that have one.
+    /// The tables, by the names of the sinks that write to them.
     pub tables: BTreeMap<String, SeenTable>,
-    /// By the names of the sinks: the rows of all objects that count.
+    /// The rows of all objects that manifests list, by the names of the sinks.
     pub lakes: BTreeMap<String, Vec<LakeRow>>,
-    /// By the names of the sinks whose service can be looked into: what it took.
+    /// The requests that services accepted, by the names of the sinks. A service that cannot be
+    /// read has no entry.
     pub services: BTreeMap<String, Vec<Delivered>>,
+    /// All dead letters.
     pub letters: Vec<Letter>,
-    /// By stage: the kind of sink that it writes to.
+    /// The kind of sink that each stage writes to, by the stage's name.
     pub kinds: HashMap<String, String>,
-    /// From when on what has expired may be gone.
+    /// The time from which on expired rows may be missing. `None` means that none may.
     pub now: Option<Instant>,
 }
 
+/// A table that a sink writes to.
 #[derive(Clone, Debug, Default)]
 pub struct SeenTable {
-    /// Items, without DynamoDB's types.
+    /// All items, without DynamoDB's types.
     pub rows: Vec<Json>,
     /// How often each `pk` was inserted or changed.
     pub writes: BTreeMap<String, u64>,
 }
 
-/// What a service took, once.
+/// A request that a service accepted.
 #[derive(Clone, Debug)]
 pub struct Delivered {
+    /// The body of the request.
     pub body: Vec<u8>,
 }
 
-/// What came out of all.
+/// What the judge found. All numbers are 0 if they are not counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
-    /// Records that were sent.
+    /// The records that were sent.
     pub events: u64,
-    /// Distinct events that were taken in: of two payloads under one key, each is one.
+    /// Distinct events that were accepted. Two payloads under one key are two events.
     pub accepted: u64,
-    /// The same as an earlier one.
+    /// Records that are the same event as an earlier record.
     pub repeated: u64,
-    /// Refused where they came in, through their own fault.
+    /// Events that were refused before the sinks through their own fault.
     pub rejected: u64,
-    /// Identities that are in a sink, and in each other one too, or dead there by their own fault.
+    /// Identities that are in at least one sink and, unless they are a dead letter there by their
+    /// own fault, in each of the others.
     pub written: u64,
-    /// Records about which there is a dead letter.
+    /// Records with a dead letter.
     pub dead_lettered: u64,
-    /// Of these, those with a letter that is the pipeline's fault.
+    /// Records with a dead letter that is the pipeline's fault.
     pub failed: u64,
-    /// Events that are not in one of their sinks, nor a dead letter.
+    /// Events that are missing in one of their sinks and are not a dead letter.
     pub lost: u64,
-    /// Copies too many, of all sinks.
+    /// Surplus copies in all sinks.
     pub duplicated: u64,
-    /// Rows that say something else than was sent, of all sinks.
+    /// Rows in all sinks whose content is not what was sent.
     pub wrong: u64,
-    /// Rows that no event asked for, of all sinks.
+    /// Rows in all sinks that no event explains.
     pub not_sent: u64,
-    /// Events that are in a sink and were refused before it, and letters that explain nothing.
+    /// Events that are in a sink though they were refused before it, and letters that explain
+    /// nothing.
     pub contradictions: u64,
+    /// One entry for each sink of the contract, in its order.
     pub sinks: Vec<SinkVerdict>,
+    /// The dead letters by stage and code.
     pub letters: Vec<LetterGroup>,
-    /// Examples of what is wrong beside the sinks.
+    /// Sentences about a few things that are wrong outside of the sinks.
     pub examples: Vec<String>,
 }
 
-/// One sink.
+/// What the judge found in one sink.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkVerdict {
+    /// The name of the sink.
     pub name: String,
-    /// `table, upsert`.
+    /// A description such as `table, upsert`.
     pub about: String,
-    /// Whether it can be looked into from here; all else is 0 if not.
+    /// Whether the content of the sink can be read here. If not, all numbers are 0.
     pub is_seen: bool,
     /// Events that have to be in it.
     pub expected: u64,
-    /// Those of them that are.
+    /// Events that have to be in it and are.
     pub present: u64,
-    /// Rows, objects' rows, requests.
+    /// The rows or requests that were found.
     pub items: u64,
+    /// Events that are missing and are not a dead letter.
     pub lost: u64,
+    /// Surplus copies.
     pub duplicated: u64,
+    /// Rows whose content is not what was sent.
     pub wrong: u64,
+    /// Rows that no event explains.
     pub not_sent: u64,
-    /// What is wrong, the first few.
+    /// Sentences about the first few things that are wrong.
     pub examples: Vec<String>,
 }
 
-/// Letters of one stage and code.
+/// The dead letters with one stage and one code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LetterGroup {
+    /// The stage that gave up.
     pub stage: String,
+    /// The code of the failure.
     pub code: String,
+    /// Whose fault it is.
     pub fault: Fault,
+    /// The number of letters.
     pub count: u64,
-    /// The queue, reason, place and id of the first.
+    /// The queue of the first letter.
     pub queue: String,
+    /// The reason of the first letter.
     pub reason: String,
+    /// The place of the first letter's failure in its event; `None` if it has none.
     pub at: Option<String>,
+    /// The likeliest event id of the first letter.
     pub id: String,
 }
 
 impl Verdict {
-    /// Whether each event is in each of its sinks, or a dead letter through its own fault.
+    /// Whether each event is in each of its sinks, or is a dead letter through its own fault, and
+    /// nothing else is wrong.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         let wrongs = [
@@ -153,7 +176,8 @@ impl Verdict {
         wrongs.iter().all(|count| *count == 0) && self.failures().next().is_none()
     }
 
-    /// What is wrong, a line each: counts, dead letters that are the pipeline's fault, and examples.
+    /// What is wrong, one line each: numbers, dead letters that are the pipeline's fault, and
+    /// examples.
     #[must_use]
     pub fn broken_promises(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -177,13 +201,13 @@ impl Verdict {
         lines
     }
 
-    /// The letters that are the pipeline's fault.
+    /// The groups of letters that are the pipeline's fault.
     pub fn failures(&self) -> impl Iterator<Item = &LetterGroup> {
         self.letters.iter().filter(|group| group.fault == Fault::Pipeline)
     }
 }
 
-/// Of each sink at most so many.
+/// The most examples that are kept for each sink.
 const MOST_EXAMPLES: usize = 3;
 
 impl SinkVerdict {
@@ -198,14 +222,14 @@ impl SinkVerdict {
     }
 }
 
-/// What one sink has, and for each identity whether it is as it must be there.
+/// The verdict on one sink, and what the overall verdict needs of it.
 struct Judged {
     verdict: SinkVerdict,
-    /// The variants that are neither in it nor dead.
+    /// The variants that are neither in the sink nor dead letters.
     lost: Vec<usize>,
-    /// Records that are in it, though they were refused before it.
+    /// The records that are in the sink though they were refused before it.
     refused: Vec<usize>,
-    /// By identity: whether it is in it.
+    /// Whether each identity is in the sink.
     is_present: Vec<bool>,
 }
 
@@ -222,7 +246,7 @@ impl Judged {
     }
 }
 
-/// Judges all that was sent by all that was seen.
+/// Compares everything that was sent with everything that was found.
 #[must_use]
 pub fn judge(dataset: &Dataset, sent: &[Sent], seen: &Observed) -> Verdict {
     let book = Book::of(dataset, sent, seen);
@@ -264,7 +288,7 @@ fn judge_sink(book: &Book<'_>, sink: &Sink, seen: &Observed) -> Judged {
             let nothing = SeenTable::default();
             let found = seen.tables.get(&sink.name).unwrap_or(&nothing);
             match &table.mode {
-                Mode::Insert => copies::inserted(book, sink, table, found, seen.now),
+                Mode::Insert => copies::inserted(book, sink, table, found),
                 Mode::Accumulate { .. } => totals::judge(book, sink, table, found, seen.now),
                 Mode::Upsert { .. } | Mode::Merge { .. } | Mode::Delete { .. } => {
                     rows::judge(book, sink, table, found, seen.now)
@@ -283,7 +307,7 @@ fn judge_sink(book: &Book<'_>, sink: &Sink, seen: &Observed) -> Judged {
     }
 }
 
-/// A sink that nobody here can look into: only its dead letters are counted.
+/// The verdict on a sink whose content cannot be read: only its dead letters count.
 fn unseen(book: &Book<'_>, sink: &Sink) -> Judged {
     let verdict = SinkVerdict { is_seen: false, ..SinkVerdict::of(sink) };
     let is_present =
@@ -291,7 +315,7 @@ fn unseen(book: &Book<'_>, sink: &Sink) -> Judged {
     Judged { is_present: is_present.collect(), ..Judged::new(verdict, book) }
 }
 
-/// What became of each record where it came in.
+/// Counts what became of each record before the sinks.
 fn count_records(book: &Book<'_>, verdict: &mut Verdict) {
     for (record, sent) in book.sent.iter().enumerate() {
         let letters = book.letters_of[record].iter().map(|letter| &book.letters[*letter]);
@@ -303,7 +327,7 @@ fn count_records(book: &Book<'_>, verdict: &mut Verdict) {
             Some(variant) if book.is_refused(variant) => verdict.rejected += 1,
             Some(_) => verdict.accepted += 1,
             None if letters.clone().next().is_some() => verdict.rejected += 1,
-            // A line of blanks alone may be taken for an empty one.
+            // A line of blanks may be read as an empty line.
             None if sent.bytes.trim_ascii().is_empty() => {}
             None => {
                 verdict.lost += 1;

@@ -1,4 +1,4 @@
-//! Rows that newer events replace: `upsert`, `merge` and `delete`.
+//! Judges rows that newer events replace: `upsert`, `merge` and `delete`.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::identity;
 use crate::instant::Instant;
 use crate::json::Json;
 
-/// How new an event is.
+/// The order of an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Time(Instant),
@@ -20,9 +20,9 @@ enum Rank {
 /// The events of one row.
 #[derive(Default)]
 struct Row {
-    /// What must have been taken in.
+    /// Variants that must have taken effect.
     due: Vec<usize>,
-    /// Dead letters: whether they were taken in before is not known.
+    /// Variants that are dead letters, and may or may not have taken effect before.
     possible: Vec<usize>,
 }
 
@@ -31,7 +31,7 @@ struct Rows<'a> {
     table: &'a Table,
     order: &'a Order,
     tombstone: Option<&'a Tombstone>,
-    /// Every event of it is a deletion.
+    /// Whether every event is a deletion.
     deletes: bool,
     now: Option<Instant>,
 }
@@ -66,7 +66,7 @@ pub(super) fn judge(
     judged
 }
 
-/// The rows of a dataset, by the canonical text of their keys' values.
+/// The rows of a dataset, by the canonical texts of their keys.
 fn rows_by_key<'a>(seen: &'a SeenTable, owner: &str) -> HashMap<String, &'a Json> {
     let prefix = format!("{owner}#");
     let keyed = seen.rows.iter().filter_map(|row| {
@@ -77,13 +77,14 @@ fn rows_by_key<'a>(seen: &'a SeenTable, owner: &str) -> HashMap<String, &'a Json
 }
 
 impl Rows<'_> {
-    /// All rows that there have to be, or may be.
+    /// All rows that must or may exist.
     fn rows(&self, sink: &Sink, pointers: &[String], judged: &mut Judged) -> HashMap<String, Row> {
         let mut rows = HashMap::<String, Row>::new();
         for group in &self.book.groups {
             let mut due = group.clone();
             due.retain(|variant| !self.book.is_dead(*variant, sink));
-            // One identity has one effect: of two payloads, one is a conflict.
+            // An identity takes effect once. A second payload under it is a conflict, and must be a
+            // dead letter.
             for dropped in due.split_off(due.len().min(1)) {
                 judged.lose(self.book, dropped, "dropped for another event under its key");
             }
@@ -108,10 +109,7 @@ impl Rows<'_> {
     fn rank(&self, variant: usize) -> Option<Rank> {
         let payload = self.book.variants[variant].payload;
         match self.order {
-            Order::EventTime => {
-                let time = payload.at(&self.book.dataset.event_time)?.as_text()?;
-                Instant::parse(time).map(Rank::Time)
-            }
+            Order::EventTime => self.book.dataset.event_time.of(payload).map(Rank::Time),
             Order::Pointer(pointer) => payload.at(pointer)?.as_decimal().map(Rank::Number),
         }
     }
@@ -124,7 +122,8 @@ impl Rows<'_> {
             })
     }
 
-    /// Those that the row may be of: the newest of what is due, and what is not older than that.
+    /// The variants that a row may show: the newest of those that are due, and the possible ones
+    /// that are not older.
     fn newest(&self, row: &Row, counts: impl Fn(usize) -> bool) -> Vec<usize> {
         let due = row.due.iter().copied().filter(|variant| counts(*variant));
         let rank = due.clone().filter_map(|variant| self.rank(variant)).max();
@@ -134,8 +133,8 @@ impl Rows<'_> {
         newest.chain(possible.filter(|variant| self.rank(*variant) >= rank)).collect()
     }
 
-    /// Of those that are equally new: the one whose idempotency key is the greatest; all of them where a
-    /// key cannot be told.
+    /// Of several equally new variants, the one with the greatest idempotency key. All of them if
+    /// a key is not known.
     fn of_greatest_key(&self, newest: Vec<usize>) -> Vec<usize> {
         let keys: Option<Vec<String>> = newest
             .iter()
@@ -147,12 +146,12 @@ impl Rows<'_> {
         with_keys.filter(|(_, key)| Some(*key) == greatest).map(|(variant, _)| variant).collect()
     }
 
-    /// Whether a row may be gone by now, or have been made anew since it was.
+    /// Whether a row may have expired by now, or expired before and was then written again.
     fn may_have_expired(&self, row: &Row) -> bool {
         let (Some(days), Some(now)) = (self.table.ttl_days, self.now) else { return false };
         let times = row.due.iter().chain(&row.possible).filter_map(|variant| {
             let payload = self.book.variants[*variant].payload;
-            payload.at(&self.book.dataset.event_time)?.as_text().and_then(Instant::parse)
+            self.book.dataset.event_time.of(payload)
         });
         times.map(|time| time.plus_days(days)).any(|expires| expires <= now)
     }
@@ -191,7 +190,7 @@ impl Rows<'_> {
         }
     }
 
-    /// What is wrong with a row that is as its newest event left it.
+    /// What is wrong with a row that its newest event replaced.
     fn replaced(&self, row: &Row, there: &Json) -> Option<String> {
         let mut problem = None;
         for variant in self.newest(row, |_| true) {
@@ -215,12 +214,12 @@ impl Rows<'_> {
         }
     }
 
-    /// Whether an event sets or deletes the attribute at a pointer.
+    /// Whether an event sets or deletes the attribute of a pointer.
     fn sets(&self, variant: usize, pointer: &str) -> bool {
         self.is_deletion(variant) || self.book.variants[variant].payload.at(pointer).is_some()
     }
 
-    /// What is wrong with a row of which each attribute is as its newest event left it.
+    /// What is wrong with a row of which each attribute comes from the newest event that sets it.
     fn merged(&self, row: &Row, there: &Json) -> Option<String> {
         for (name, pointer) in &self.table.attributes {
             if item::is_enriched(pointer, self.book.dataset) {

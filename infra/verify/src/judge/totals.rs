@@ -1,4 +1,5 @@
-//! Totals: counters and sums of each key and window, to the last digit.
+//! Judges totals: counters and sums of each key and window, which have to be exact to the last
+//! digit.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,12 +10,12 @@ use crate::decimal::Decimal;
 use crate::instant::Instant;
 use crate::json::Json;
 
-/// The key's canonical text, and the window's name.
+/// The canonical text of the key, and the name of the window.
 type RowName = (String, String);
 
 type Sums = BTreeMap<String, Decimal>;
 
-/// What an event adds, and where.
+/// What an event adds, and to which row.
 #[derive(Clone, Debug)]
 struct Addition {
     row: RowName,
@@ -22,13 +23,13 @@ struct Addition {
     ends: Option<Instant>,
 }
 
-/// What an identity may have added, where dead letters leave it open.
+/// The possible additions of an identity, if dead letters leave open which of them took effect.
 struct Open {
     group: usize,
     choices: Vec<Option<Addition>>,
 }
 
-/// So many ways are tried for what is left open.
+/// The most combinations that are tried for additions that are open.
 const MOST_WAYS: usize = 1 << 14;
 
 pub(super) fn judge(
@@ -71,15 +72,15 @@ pub(super) fn judge(
         groups_of.entry(addition.row.clone()).or_default().push(group);
         add(rows.entry(addition.row).or_default(), &addition.sums);
     }
-    let is_gone =
-        |row: &RowName| matches!((expiring.get(row), now), (Some(ends), Some(now)) if *ends <= now);
     for (row, expected) in &rows {
         let groups = groups_of.get(row).map(Vec::as_slice).unwrap_or_default();
         let is_right = match found.get(row) {
             Some(found) => expected.iter().all(|(name, sum)| found.get(name) == Some(sum)),
             None => false,
         };
-        if is_right || is_gone(row) {
+        let may_have_expired =
+            matches!((expiring.get(row), now), (Some(ends), Some(now)) if *ends <= now);
+        if is_right || may_have_expired {
             judged.verdict.present += number(groups.len());
             groups.iter().for_each(|group| judged.is_present[*group] = true);
             continue;
@@ -109,13 +110,13 @@ struct Adding<'a> {
 }
 
 impl Adding<'_> {
-    /// `None` for what no total can take: without a key or a time, or with a summand that is no number.
+    /// The addition of a variant. `None` if no total can accept it: it has no key, no time, or a
+    /// summand that is no number.
     fn addition(&self, variant: usize) -> Option<Addition> {
         let Mode::Accumulate { window, count, sums } = &self.table.mode else { return None };
         let RowKey::Pointers(pointers) = &self.table.key else { return None };
         let payload = self.book.variants[variant].payload;
-        let time = payload.at(&self.book.dataset.event_time)?.as_text();
-        let time = time.and_then(Instant::parse)?;
+        let time = self.book.dataset.event_time.of(payload)?;
         let mut all: Sums = count.iter().map(|name| (name.clone(), Decimal::whole(1))).collect();
         for (name, pointer) in sums {
             let summand = match payload.at(pointer) {
@@ -125,7 +126,8 @@ impl Adding<'_> {
             all.insert(name.clone(), summand);
         }
         let row = (key_of(payload, pointers)?, window_of(*window, time));
-        // A window ends at most 31 days after a time in it.
+        // This is the earliest possible time. The days count from the end of the window, which is
+        // up to 31 days after the event.
         let ends = self.table.ttl_days.map(|days| time.plus_days(days));
         Some(Addition { row, sums: all, ends })
     }
@@ -144,13 +146,14 @@ fn window_of(window: Window, time: Instant) -> String {
 fn add(to: &mut Sums, sums: &Sums) {
     for (name, sum) in sums {
         let total = to.get(name).cloned().unwrap_or_else(Decimal::zero);
-        // What cannot be added up was refused: the total that is found then differs.
+        // A sum with too many digits is left out. The pipeline refuses such events, so that a total
+        // which includes one differs from this one.
         let total = total.plus(sum).unwrap_or(total);
         to.insert(name.clone(), total);
     }
 }
 
-/// The dataset's totals that were found.
+/// The totals of the dataset that were found.
 fn found(book: &Book<'_>, table: &Table, seen: &SeenTable) -> HashMap<RowName, Sums> {
     let Mode::Accumulate { count, sums, .. } = &table.mode else { return HashMap::new() };
     let names: Vec<&String> = count.iter().chain(sums.keys()).collect();
@@ -165,7 +168,7 @@ fn found(book: &Book<'_>, table: &Table, seen: &SeenTable) -> HashMap<RowName, S
     rows.collect()
 }
 
-/// The additions of one combination of choices, by its number.
+/// The additions of one combination, by its number.
 fn choose(open: &[Open], mut way: usize) -> Vec<(usize, Addition)> {
     let mut chosen = Vec::new();
     for open in open {
@@ -176,7 +179,8 @@ fn choose(open: &[Open], mut way: usize) -> Vec<(usize, Addition)> {
     chosen
 }
 
-/// What each identity that is left open has added, by what was found; nothing where no way explains it.
+/// Chooses what each open identity has added, so that it explains the totals that were found.
+/// Empty if no combination does.
 fn settle(
     open: &[Open],
     rows: &HashMap<RowName, Sums>,

@@ -1,8 +1,8 @@
-//! DynamoDB behind the breakers' [`Store`] port: all breakers of a stack are one partition of a table, so
-//! that one query reads them.
+//! The breakers' [`Store`] port, implemented with DynamoDB. All breakers of a stack are in one partition of a
+//! table, so that one query reads them.
 //!
-//! `pk` is always the same; `sk` is `record#<breaker>`, or `counts#<window in ms>#<breaker>`. Whether queues
-//! are polled is in another partition.
+//! `pk` is always `breakers`; `sk` is `record#<breaker>` or `counts#<window in ms>#<breaker>`. Another
+//! partition says which queues are polled.
 
 mod polling;
 mod publication;
@@ -31,7 +31,7 @@ use self::publication::Update;
 
 type Item = std::collections::HashMap<String, AttributeValue>;
 
-/// Where a stack's breakers are kept.
+/// The table of a stack's breakers, and of the pauses in the polling of its queues.
 #[derive(Clone, Debug)]
 pub struct BreakerTable {
     sdk: SdkConfig,
@@ -39,16 +39,17 @@ pub struct BreakerTable {
     table: String,
 }
 
-/// What the store may take: a breaker must not hold up its calls for longer.
+/// The longest time for one request to the store. A breaker must not delay its calls for longer.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// Pages of a query. Each has 1 MB: some thousand breakers.
+/// The most pages that a query reads. A page has 1 MB, which is some thousand breakers.
 const MOST_PAGES: usize = 4;
 
 const PARTITION: &str = "breakers";
 
 impl BreakerTable {
-    /// The client is made at the first question: a dataset without services asks none.
+    /// The breakers in `table`, which has the key `pk` and `sk`. The client is created by the first request,
+    /// since a dataset without services makes none.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String) -> Self {
         Self { sdk: sdk.clone(), client: OnceLock::new(), table }
@@ -57,7 +58,7 @@ impl BreakerTable {
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
             let timeouts = TimeoutConfig::builder().operation_timeout(LIMIT).build();
-            // A write that was answered to no one is not made again: counts would be added twice.
+            // The SDK does not retry. A write whose answer was lost would add its counts twice.
             let config: Config = Builder::from(&self.sdk)
                 .retry_config(RetryConfig::disabled())
                 .timeout_config(timeouts)
@@ -82,7 +83,7 @@ fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// A whole number that an item holds.
+/// The attribute of an item, if it is a whole number.
 fn whole(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
@@ -175,7 +176,7 @@ impl BreakerTable {
         Err(away("there is more than is read"))
     }
 
-    /// In place of the counts of an earlier generation.
+    /// Replaces the counts of an earlier generation.
     async fn begin_counts(&self, mut item: Item, publication: &Publication) -> PublishOutcome {
         item.extend(publication::attributes(publication));
         let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
@@ -196,7 +197,8 @@ impl BreakerTable {
     }
 }
 
-/// What one item says. An item that is not understood is of a later version, or not ours.
+/// Adds one item of the partition to the snapshots. An item that cannot be read was written by a later version,
+/// or is not ours, and is left out.
 fn add(breakers: &mut BTreeMap<String, Snapshot>, item: &Item) {
     let Some(Ok(sort_key)) = item.get("sk").map(|key| key.as_s()) else { return };
     if let Some(breaker) = sort_key.strip_prefix("record#") {

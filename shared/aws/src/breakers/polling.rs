@@ -1,13 +1,15 @@
-//! What is known and decided of each stage's queue, in a partition of the breakers' table of its own: an item
-//! for each stage, whose sort key is the stage's name.
+//! The polling of each stage's queue: what stages saw, and what was decided. It has its own partition of the
+//! breakers' table, with an item for each stage. The sort key is the stage's name.
 //!
-//! - `waited_at#<dependency>`: when a batch last ended in which every record waited, and some of them for it;
-//! - `went_on_at`: when a batch last ended in which something went on;
-//! - `version`, and either nothing else, or `left_alone_until`, or of a pause: `polling_format`, `paused_at`,
-//!   `asked_at`, `phase` and `waits_for`.
+//! - `waited_at#<dependency>`: when a batch last ended in which every record waited, and at least one of them
+//!   for this dependency;
+//! - `went_on_at`: when a batch last ended in which at least one record did not wait;
+//! - `version`, the version of the decision. Beside it there is nothing (the queue is polled),
+//!   `left_alone_until`, or the attributes of a pause: `polling_format`, `paused_at`, `asked_at`, `phase` and
+//!   `waits_for`.
 //!
-//! Times are in milliseconds since the epoch. A pause that is not understood, since a later version wrote it,
-//! is one that waits for nothing, and so ends at once: a mapping that nobody enables would be worse.
+//! Times are in milliseconds since the epoch. A pause that a later version wrote, and that this one cannot read,
+//! counts as a pause that waits for nothing, so that it ends at once. Otherwise nobody would enable the mapping.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +29,7 @@ const PARTITION: &str = "polling";
 const POLLING_FORMAT: u64 = 1;
 const WAITED_AT: &str = "waited_at#";
 const WENT_ON_AT: &str = "went_on_at";
-/// What is decided, beside `version`.
+/// The attributes of a decision, beside `version`.
 const DECIDED: [&str; 6] =
     ["polling_format", "paused_at", "asked_at", "phase", "waits_for", "left_alone_until"];
 
@@ -59,7 +61,7 @@ impl EvidenceStore for BreakerTable {
         match update.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                // Somebody has seen it later.
+                // Another environment has already written a later time.
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(away(DisplayErrorContext(error))),
             },
@@ -103,7 +105,7 @@ impl PollingStore for BreakerTable {
     }
 }
 
-/// An `UpdateItem` that writes what is decided, and leaves evidence as it is.
+/// An `UpdateItem` that writes a decision, and does not change what stages saw.
 struct Update {
     expression: String,
     names: std::collections::HashMap<String, String>,
@@ -130,28 +132,27 @@ impl Update {
 }
 
 fn attributes(polling: &Polling) -> Item {
-    let mut item = Item::new();
-    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
     match polling {
-        Polling::Running => {}
-        Polling::LeftAlone { until } => {
-            set("left_alone_until", time(*until));
-        }
+        Polling::Running => Item::new(),
+        Polling::LeftAlone { until } => Item::from([("left_alone_until".to_owned(), time(*until))]),
         Polling::Paused(Pause { since, asked_at, waits_for, phase }) => {
-            set("polling_format", number(POLLING_FORMAT));
-            set("paused_at", time(*since));
-            set("asked_at", time(*asked_at));
-            set("phase", AttributeValue::S(phase.as_str().to_owned()));
-            // A set is never empty.
+            let mut item = Item::from([
+                ("polling_format".to_owned(), number(POLLING_FORMAT)),
+                ("paused_at".to_owned(), time(*since)),
+                ("asked_at".to_owned(), time(*asked_at)),
+                ("phase".to_owned(), AttributeValue::S(phase.as_str().to_owned())),
+            ]);
+            // DynamoDB has no empty sets.
             if !waits_for.is_empty() {
-                set("waits_for", AttributeValue::Ss(waits_for.iter().cloned().collect()));
+                let names = AttributeValue::Ss(waits_for.iter().cloned().collect());
+                item.insert("waits_for".to_owned(), names);
             }
+            item
         }
     }
-    item
 }
 
-/// Whatever an item holds.
+/// The record that an item holds. What is missing or cannot be read has its default.
 fn read(item: &Item) -> PollingRecord {
     let mut record = PollingRecord {
         version: whole(item, "version").unwrap_or(0),
@@ -210,7 +211,7 @@ mod tests {
         AttributeValue::S(text.to_owned())
     }
 
-    /// What is pinned here is in tables: a deployment that reads it otherwise would leave a mapping disabled.
+    /// Tables hold items of this form. A deployment that reads them differently would leave a mapping disabled.
     #[test]
     fn a_pause_is_written_in_the_form_that_is_pinned() {
         let at = Timestamp::from_unix_ms;

@@ -1,5 +1,5 @@
-//! The fleet's counts of a breaker as an item: `generation`, and for each place `p<n>_slot` with its
-//! `p<n>_calls`, `p<n>_failures`, `p<n>_slow` and `p<n>_absent`.
+//! The fleet's counts of a breaker as an item: `generation`, and for each place `n` the slot that it holds
+//! (`p<n>_slot`) with the counts `p<n>_calls`, `p<n>_failures`, `p<n>_slow` and `p<n>_absent`.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,14 @@ use breaker::{Counts, Publication, SLOTS, SharedCounts, Slot};
 
 use super::{Item, number, whole};
 
-/// An `UpdateItem` of what was seen.
+/// An `UpdateItem` that adds counts to the generation that was read.
 pub(super) struct Update {
     pub(super) expression: String,
     pub(super) condition: String,
     pub(super) values: Item,
 }
 
+/// The counts, each with the end of its attribute's name.
 fn named(counts: &Counts) -> [(&'static str, u32); 4] {
     let Counts { calls, failures, slow, absent } = *counts;
     [("calls", calls), ("failures", failures), ("slow", slow), ("absent", absent)]
@@ -60,7 +61,7 @@ impl Update {
     }
 }
 
-/// The counts of a generation that begins with this publication; all but the key.
+/// The counts of a generation that begins with this publication, without the item's key.
 pub(super) fn attributes(publication: &Publication) -> Item {
     let mut item = Item::from([("generation".to_owned(), number(publication.generation))]);
     for (&slot, counts) in &publication.added {
@@ -78,17 +79,18 @@ pub(super) fn read(item: &Item) -> Option<SharedCounts> {
     let mut places = BTreeMap::new();
     for place in 0..SLOTS {
         let Some(slot): Option<Slot> = whole(item, &format!("p{place}_slot")) else { continue };
-        let count = |name: &str| {
-            let count = whole(item, &format!("p{place}_{name}")).unwrap_or(0);
-            u32::try_from(count).unwrap_or(u32::MAX)
-        };
         let counts = Counts {
-            calls: count("calls"),
-            failures: count("failures"),
-            slow: count("slow"),
-            absent: count("absent"),
+            calls: read_count(item, place, "calls"),
+            failures: read_count(item, place, "failures"),
+            slow: read_count(item, place, "slow"),
+            absent: read_count(item, place, "absent"),
         };
         places.insert(place, (slot, counts));
     }
     Some(SharedCounts { generation, places })
+}
+
+fn read_count(item: &Item, place: Slot, name: &str) -> u32 {
+    let count = whole(item, &format!("p{place}_{name}")).unwrap_or(0);
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

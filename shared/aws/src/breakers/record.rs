@@ -1,7 +1,8 @@
 //! A breaker's record as an item.
 //!
-//! Times are in milliseconds since the epoch. What is not understood is not read: a later version wrote
-//! it, and an environment of this one goes by what it sees itself until that is rolled back or it is gone.
+//! Times are in milliseconds since the epoch. A record that a later version wrote is not read. Until that version
+//! is rolled back, or the last environment of this version has ended, each environment of this version decides
+//! by its own calls.
 
 use std::collections::BTreeMap;
 
@@ -35,37 +36,41 @@ fn counts(counts: &Counts) -> AttributeValue {
     ])
 }
 
-/// All but the key.
+fn lease(lease: &Lease) -> AttributeValue {
+    map([("permits", number(lease.permits)), ("ends_at", time(lease.ends_at))])
+}
+
+fn set(item: &mut Item, name: &str, value: AttributeValue) {
+    item.insert(name.to_owned(), value);
+}
+
+/// The attributes of a record's item, without its key.
 pub(super) fn attributes(record: &Record) -> Item {
     let mut item = Item::new();
-    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
-    set("record_format", number(RECORD_FORMAT));
-    set("version", number(record.version));
-    set("generation", number(record.generation));
-    set("opens", number(record.opens));
-    set("breaker_state", text(record.state.name().as_str()));
+    set(&mut item, "record_format", number(RECORD_FORMAT));
+    set(&mut item, "version", number(record.version));
+    set(&mut item, "generation", number(record.generation));
+    set(&mut item, "opens", number(record.opens));
+    set(&mut item, "breaker_state", text(record.state.name().as_str()));
     if let Some(since) = record.unavailable_since {
-        set("unavailable_since", time(since));
+        set(&mut item, "unavailable_since", time(since));
     }
     match &record.state {
         State::Closed { since, ramp_ends_at } => {
-            set("since", time(*since));
-            set("ramp_ends_at", time(*ramp_ends_at));
+            set(&mut item, "since", time(*since));
+            set(&mut item, "ramp_ends_at", time(*ramp_ends_at));
         }
         State::Open { since, until, cause } => {
-            set("since", time(*since));
-            set("open_until", time(*until));
-            set("cause", text(cause.as_str()));
+            set(&mut item, "since", time(*since));
+            set(&mut item, "open_until", time(*until));
+            set(&mut item, "cause", text(cause.as_str()));
         }
         State::HalfOpen { since, permitted, leases, results } => {
-            let lease = |lease: &Lease| {
-                map([("permits", number(lease.permits)), ("ends_at", time(lease.ends_at))])
-            };
             let leases = leases.iter().map(|(holder, it)| (holder.clone(), lease(it))).collect();
-            set("since", time(*since));
-            set("permitted", number(*permitted));
-            set("leases", AttributeValue::M(leases));
-            set("results", counts(results));
+            set(&mut item, "since", time(*since));
+            set(&mut item, "permitted", number(*permitted));
+            set(&mut item, "leases", AttributeValue::M(leases));
+            set(&mut item, "results", counts(results));
         }
     }
     if let Some(Forced { to, by, why, since, until }) = &record.forced {
@@ -76,12 +81,12 @@ pub(super) fn attributes(record: &Record) -> Item {
             ("since".to_owned(), time(*since)),
         ]);
         forced.extend(until.map(|until| ("until".to_owned(), time(until))));
-        set("forced", AttributeValue::M(forced));
+        set(&mut item, "forced", AttributeValue::M(forced));
     }
     item
 }
 
-/// The record that an item is.
+/// The record that an item holds; `None` if a later version wrote it, or it is incomplete.
 pub(super) fn read(item: &Item) -> Option<Record> {
     if whole(item, "record_format")? > RECORD_FORMAT {
         return None;
@@ -155,7 +160,7 @@ fn small(item: &Item, name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// What is pinned here is in tables: a deployment that reads it otherwise would forget an open breaker.
+    /// Tables hold records of this form. A deployment that reads them differently would forget an open breaker.
     #[test]
     fn a_record_is_written_in_the_form_that_is_pinned() {
         let at = Timestamp::from_unix_ms;

@@ -1,4 +1,4 @@
-//! What sinks remember of keys, extended: dedupe records, and rows that are their own.
+//! Extends how long sinks remember keys: the expiry of dedupe records, and of rows that are their own.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use letters::{KeyStore, Proof};
 use super::{EvidenceTables, Place};
 use crate::failure_of;
 
-/// Calls at a time.
+/// The most calls at the same time.
 const AT_ONCE: usize = 16;
 
 impl EvidenceTables {
-    /// What is absent, expired, kept for ever or kept for longer stays as it is.
-    async fn extend_one(&self, place: Place, until: i64, now: i64) -> Result<(), Failure> {
+    /// Extends the item at `place` to `until_s`. An item that is absent, expired, kept for ever or kept for longer
+    /// stays as it is.
+    async fn extend_one(&self, place: Place, until_s: i64, now_s: i64) -> Result<(), Failure> {
         let (table, pk) = place;
-        let seconds = |seconds: i64| AttributeValue::N(seconds.to_string());
         let update = self
             .client
             .update_item()
@@ -26,8 +26,8 @@ impl EvidenceTables {
             .key("pk", AttributeValue::S(pk))
             .update_expression("SET expires_at = :until")
             .condition_expression("expires_at > :now AND expires_at < :until")
-            .expression_attribute_values(":until", seconds(until))
-            .expression_attribute_values(":now", seconds(now));
+            .expression_attribute_values(":until", AttributeValue::N(until_s.to_string()))
+            .expression_attribute_values(":now", AttributeValue::N(now_s.to_string()));
         let Err(error) = update.send().await else { return Ok(()) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
@@ -47,10 +47,11 @@ impl KeyStore for EvidenceTables {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        // As the tables have it: their time to live counts whole seconds.
-        let (until, now) = (until.unix_ms().div_euclid(1_000), now.unix_ms().div_euclid(1_000));
+        // DynamoDB's time to live counts whole seconds.
+        let until_s = until.unix_ms().div_euclid(1_000);
+        let now_s = now.unix_ms().div_euclid(1_000);
         let places: BTreeSet<Place> = proofs.iter().filter_map(|proof| self.place(proof)).collect();
-        let updates = places.into_iter().map(|place| self.extend_one(place, until, now));
+        let updates = places.into_iter().map(|place| self.extend_one(place, until_s, now_s));
         stream::iter(updates).buffer_unordered(AT_ONCE).try_collect().await
     }
 }

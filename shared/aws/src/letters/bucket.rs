@@ -1,11 +1,11 @@
-//! S3 behind the port for letters' messages.
+//! The port for letters' messages, implemented with S3.
 
 use event::Failure;
 use letters::{LetterObjects, Place};
 
 use crate::Objects;
 
-/// Where the messages of letters are, and the plans of runs.
+/// A bucket with the messages of letters and the plans of runs.
 #[derive(Clone, Debug)]
 pub struct LetterBucket {
     objects: Objects,
@@ -13,13 +13,14 @@ pub struct LetterBucket {
 }
 
 impl LetterBucket {
+    /// `bucket` is the name of the archive bucket.
     #[must_use]
     pub fn new(objects: Objects, bucket: String) -> Self {
         Self { objects, bucket }
     }
 }
 
-/// Of many lines, or of one value.
+/// The media type of an object: newline-delimited JSON by its ending, or else one JSON value.
 fn content_type(key: &str) -> &'static str {
     if key.ends_with(".ndjson") { "application/x-ndjson" } else { "application/json" }
 }

@@ -1,4 +1,4 @@
-//! Letters, runs, the notes of groups and what is kept of triage as items.
+//! Letters, runs, the notes of groups and the state of triage as items of the letters' table.
 //!
 //! | item | `pk` | `sk` |
 //! | --- | --- | --- |
@@ -6,11 +6,11 @@
 //! | a run | `runs` | `<run id>`, which begins with its time |
 //! | how many letters came back to a run | `run#<run id>` | `came-back` |
 //! | the note of a group | `groups` | `<group>` |
-//! | what is kept of triage | `control` | `triage` |
+//! | the state of triage | `control` | `triage` |
 //!
-//! A letter is also in the index `shelves`, by `shelf`, which is the name of its shelf and the shard of its id, and by
-//! `shelf_at`, which is when it was collected and its id. One that was redriven, or that an operator has put aside,
-//! expires.
+//! A letter is also in the index `shelves`. Its partition key there is `shelf` (the name of its shelf and the shard of
+//! its id), and its sort key is `shelf_at` (when it was collected, and its id). A letter expires after it was redriven
+//! or discarded.
 
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ const TRIAGE: &str = "triage";
 const LETTER: &str = "letter";
 const CAME_BACK: &str = "came-back";
 
-/// How long a letter is kept that nobody waits for: a redriven one that does not come back has got through.
+/// How long a redriven or discarded letter is kept. A redriven letter that does not come back in this time has
+/// succeeded.
 const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 pub(super) fn text(text: impl Into<String>) -> AttributeValue {
@@ -66,63 +67,73 @@ pub(super) fn control_key() -> Item {
     key(CONTROL, TRIAGE)
 }
 
+/// Whether an item has all attributes of the key.
 pub(super) fn is_of_key(item: &Item, key: &Item) -> bool {
     key.iter().all(|(name, value)| item.get(name) == Some(value))
 }
 
+/// The partition key of a shelf's shard in the index.
 pub(super) fn shelf_of(shelf: LetterStateName, shard: u8) -> String {
     format!("{}#{shard:x}", shelf.name())
 }
 
-/// A letter's item, as it is written at `now`.
+/// The item of a letter that is written at `now`.
 pub(super) fn letter_item(indexed: &Indexed, now: Timestamp) -> Result<Item, Failure> {
     let Indexed { entry, letter } = indexed;
     let shelf = letter.state.shelf();
-    let mut item = letter_key(&entry.id);
-    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
-    set("shelf", text(shelf_of(shelf, entry.id.shard())));
-    set("shelf_at", text(format!("{}#{}", entry.collected_at, entry.id.0)));
-    set("version", number(letter.version));
-    set("state", text(letter.state.name()));
-    if let LetterState::Redriven { run } = &letter.state {
-        set("run", text(run.0.clone()));
-    }
     let runs = letter.runs.iter().map(|run| text(run.0.clone()));
-    set("runs", AttributeValue::L(runs.collect()));
-    if letter.recalls > 0 {
-        set("recalls", number(letter.recalls));
+    let mut item = letter_key(&entry.id);
+    item.extend([
+        ("shelf".to_owned(), text(shelf_of(shelf, entry.id.shard()))),
+        ("shelf_at".to_owned(), text(format!("{}#{}", entry.collected_at, entry.id.0))),
+        ("version".to_owned(), number(letter.version)),
+        ("state".to_owned(), text(letter.state.name())),
+        ("runs".to_owned(), AttributeValue::L(runs.collect())),
+        ("entry".to_owned(), text(json(serde_json::to_string(entry))?)),
+    ]);
+    if let LetterState::Redriven { run } = &letter.state {
+        item.insert("run".to_owned(), text(run.0.clone()));
     }
-    set("entry", text(json(serde_json::to_string(entry))?));
+    if letter.recalls > 0 {
+        item.insert("recalls".to_owned(), number(letter.recalls));
+    }
     if matches!(shelf, LetterStateName::Redriven | LetterStateName::Discarded) {
-        set("expires_at", number(now.plus(KEPT).unix_ms() / 1_000));
+        let expires_s = now.plus(KEPT).unix_ms() / 1_000;
+        item.insert("expires_at".to_owned(), number(expires_s));
     }
     Ok(item)
 }
 
-/// The letter that an item is; `None` of one that a later version wrote, or that is no letter.
+/// The letter that an item holds; `None` if a later version wrote it, or if it is not a letter.
 pub(super) fn read_letter(item: &Item) -> Option<Indexed> {
     let entry: Entry = serde_json::from_str(string(item, "entry")?).ok()?;
     if entry.entry_format > LETTER_STORE_FORMAT {
         return None;
     }
-    let run = |run: &AttributeValue| Some(RunId(run.as_s().ok()?.clone()));
     let state = match string(item, "state")? {
         "dead" => LetterState::Dead,
-        "redriven" => LetterState::Redriven { run: run(item.get("run")?)? },
+        "redriven" => LetterState::Redriven { run: read_run_id(item.get("run")?)? },
         "quarantined" => LetterState::Quarantined,
         "discarded" => LetterState::Discarded,
         _ => return None,
     };
-    let runs: Option<Vec<RunId>> = item.get("runs")?.as_l().ok()?.iter().map(run).collect();
+    let mut runs = Vec::new();
+    for run in item.get("runs")?.as_l().ok()? {
+        runs.push(read_run_id(run)?);
+    }
     let recalls = match item.get("recalls") {
         Some(_) => u32::try_from(whole(item, "recalls")?).ok()?,
         None => 0,
     };
-    let letter = Letter { state, version: whole(item, "version")?, runs: runs?, recalls };
+    let letter = Letter { state, version: whole(item, "version")?, runs, recalls };
     Some(Indexed { entry, letter })
 }
 
-/// Where a page of a shelf's shard begins, as the table's key and the index's.
+fn read_run_id(run: &AttributeValue) -> Option<RunId> {
+    Some(RunId(run.as_s().ok()?.clone()))
+}
+
+/// The key after which a page of a shelf's shard begins: that of the table together with that of the index.
 pub(super) fn start_key(shelf: LetterStateName, shard: u8, after: &PagePosition) -> Item {
     let mut item = letter_key(&after.id);
     item.insert("shelf".to_owned(), text(shelf_of(shelf, shard)));
@@ -130,6 +141,7 @@ pub(super) fn start_key(shelf: LetterStateName, shard: u8, after: &PagePosition)
     item
 }
 
+/// The position that such a key stands for.
 pub(super) fn read_position(key: &Item) -> Option<PagePosition> {
     let id = string(key, "pk")?.strip_prefix("letter#")?;
     Some(PagePosition {
@@ -142,18 +154,18 @@ pub(super) fn run_item(ledger: &Ledger) -> Result<Item, Failure> {
     let mut item = run_key(&ledger.id);
     item.insert("version".to_owned(), number(ledger.run.version));
     item.insert("ledger".to_owned(), text(json(serde_json::to_string(ledger))?));
-    // What stages read of it.
+    // Stages read the state from this attribute.
     item.insert(STATE.to_owned(), text(ledger.run.state.name()));
     Ok(item)
 }
 
-/// The run that an item is, without how many letters came back; `None` of one that a later version wrote.
+/// The run that an item holds, except how many letters came back to it; `None` if a later version wrote it.
 pub(super) fn read_run(item: &Item) -> Option<Ledger> {
     let ledger: Ledger = serde_json::from_str(string(item, "ledger")?).ok()?;
     (ledger.run_format <= RUN_FORMAT).then_some(ledger)
 }
 
-/// How many letters came back, as its item says.
+/// How many letters came back to a run, by the item that counts them.
 pub(super) fn read_came_back(item: &Item) -> u64 {
     whole(item, "letters").unwrap_or(0)
 }
@@ -165,7 +177,7 @@ pub(super) fn note_item(note: &GroupNote) -> Result<Item, Failure> {
     Ok(item)
 }
 
-/// The note that an item is; `None` of one that a later version wrote.
+/// The note that an item holds; `None` if a later version wrote it.
 pub(super) fn read_note(item: &Item) -> Option<GroupNote> {
     let note: GroupNote = serde_json::from_str(string(item, "note")?).ok()?;
     (note.note_format <= NOTE_FORMAT).then_some(note)
@@ -178,7 +190,7 @@ pub(super) fn control_item(control: &TriageControl) -> Result<Item, Failure> {
     Ok(item)
 }
 
-/// What is kept of triage; `None` where a later version wrote it.
+/// The state of triage that an item holds; `None` if a later version wrote it.
 pub(super) fn read_control(item: &Item) -> Option<TriageControl> {
     let control: TriageControl = serde_json::from_str(string(item, "control")?).ok()?;
     (control.control_format <= CONTROL_FORMAT).then_some(control)

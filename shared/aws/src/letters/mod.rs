@@ -1,5 +1,5 @@
-//! DynamoDB and S3 behind the ports of the letter store: an index of letters, a ledger of runs, the notes of groups and
-//! what is kept of triage in one table, the letters' messages in a bucket.
+//! The ports of the letter store, implemented with DynamoDB and S3. One table holds the index of letters, the ledger of
+//! runs, the notes of groups and the state of triage; a bucket holds the letters' messages.
 
 mod bucket;
 mod item;
@@ -33,16 +33,18 @@ use crate::failure_of;
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
 const MOST_KEYS: usize = 100;
 
-/// Calls at a time.
+/// The most calls at the same time.
 const AT_ONCE: usize = 4;
 
-/// How often what is not known, or was left out, is asked for; with the pauses between, three seconds.
+/// How often a call is made whose outcome is unknown, or that left keys out. With the pauses between them the attempts
+/// take three seconds.
 const TRIES: u32 = 8;
 
 /// The name of the secondary index.
 const SHELVES: &str = "shelves";
 
-/// The index of letters, and the ledger of runs.
+/// The table of the letter store: the index of letters, the ledger of runs, the notes of groups and the state of
+/// triage.
 #[derive(Clone)]
 pub struct LetterTable {
     client: Client,
@@ -51,18 +53,19 @@ pub struct LetterTable {
 }
 
 impl LetterTable {
+    /// The letter store in `table`, which has the key `pk` and `sk` and the index `shelves`.
     #[must_use]
     pub fn new(config: &SdkConfig, table: String) -> Self {
         Self { client: Client::new(config), table, clock: Arc::new(SystemClock) }
     }
 
-    /// By another clock, which says when letters expire.
+    /// Replaces the clock from which the expiry of letters is computed.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// The items of these keys, which are all different, in any order; none of a key that is not there.
+    /// Reads the items of the keys, in any order. The keys must all be different. A key without an item is left out.
     async fn get(&self, keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
         let chunks: Vec<Vec<Item>> = keys.chunks(MOST_KEYS).map(<[Item]>::to_vec).collect();
         let gets = stream::iter(chunks).map(|keys| self.get_chunk(keys)).buffered(AT_ONCE);
@@ -73,8 +76,11 @@ impl LetterTable {
     async fn get_chunk(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
         let mut items = Vec::new();
         for attempt in 0..TRIES {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
-            let wanted = wanted.build().map_err(|error| refused(format!("no keys: {error}")))?;
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| refused(format!("no keys: {error}")))?;
             let call = self.client.batch_get_item().request_items(&self.table, wanted);
             let answer =
                 call.send().await.map_err(|error| failure_of("reading letters", &error))?;
@@ -91,8 +97,8 @@ impl LetterTable {
     }
 }
 
-/// Before the next try: twice as long each time, from 25 ms, and up to as long again by `spread`, which is different
-/// for those who try at the same time.
+/// Waits before the next attempt: 25 ms at first and twice as long each time, up to 1.6 s. `spread` lengthens the wait
+/// by up to its own length, and should differ between callers that collide.
 async fn pause(attempt: u32, spread: u8) {
     let whole = Duration::from_millis(25) * 2_u32.pow(attempt.min(6));
     let more = whole * u32::from(spread % 16) / 16;
@@ -117,10 +123,12 @@ impl LetterIndex for LetterTable {
         for id in letters {
             let key = letter_key(id);
             let item = string(&key, "pk").and_then(|pk| by_key.get(pk));
-            let item = item.filter(|item| is_of_key(item, &key));
-            let letter = item.map(|item| read_letter(item));
-            let letter = letter.map(|letter| letter.ok_or_else(|| not_understood("letter", &id.0)));
-            found.push(letter.transpose()?);
+            found.push(match item.filter(|item| is_of_key(item, &key)) {
+                Some(item) => {
+                    Some(read_letter(item).ok_or_else(|| not_understood("letter", &id.0))?)
+                }
+                None => None,
+            });
         }
         Ok(found)
     }

@@ -1,4 +1,5 @@
-//! The notes of groups, and what is kept of triage: items that are replaced by whoever has read them.
+//! The notes of groups and the state of triage. Each is one item, which is replaced on the condition that its version
+//! is the one that was read.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -13,7 +14,8 @@ use super::{LetterTable, not_understood, refused};
 use crate::failure_of;
 
 impl LetterTable {
-    /// Puts an item whose place has one of the expected version, or none. What is there instead, if it was not put.
+    /// Puts an item in place of the one with the expected version, or where there is none (`expected` is `None`).
+    /// Returns the item that is there instead, if the condition did not hold.
     async fn put_over(&self, expected: Option<u64>, item: Item) -> Result<Option<Item>, Failure> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         let put = match expected {
@@ -29,8 +31,10 @@ impl LetterTable {
         else {
             return Err(failure_of("writing what operators have said", &error));
         };
-        let missing = || refused("there is nothing to replace".to_owned());
-        failed.item().cloned().map(Some).ok_or_else(missing)
+        match failed.item() {
+            Some(item) => Ok(Some(item.clone())),
+            None => Err(refused("there is nothing to replace".to_owned())),
+        }
     }
 }
 
@@ -63,8 +67,8 @@ impl Notes for LetterTable {
 
     async fn read_note(&self, group: &FailureFingerprint) -> Result<Option<GroupNote>, Failure> {
         let items = self.get(vec![note_key(group)]).await?;
-        let note = items.first().map(read_note);
-        note.map(|note| note.ok_or_else(|| not_understood("note of", group.as_str()))).transpose()
+        let Some(item) = items.first() else { return Ok(None) };
+        read_note(item).map(Some).ok_or_else(|| not_understood("note of", group.as_str()))
     }
 
     async fn replace_note(
@@ -77,7 +81,7 @@ impl Notes for LetterTable {
         };
         let found =
             read_note(&found).ok_or_else(|| not_understood("note of", to.group.as_str()))?;
-        // An earlier try of the SDK's own, whose answer was lost.
+        // An earlier attempt of the SDK wrote it, and its answer was lost.
         if found == *to {
             return Ok(NoteWritten::Written);
         }
@@ -88,10 +92,8 @@ impl Notes for LetterTable {
 impl Controls for LetterTable {
     async fn read_control(&self) -> Result<Option<TriageControl>, Failure> {
         let items = self.get(vec![control_key()]).await?;
-        let control = items.first().map(read_control);
-        control
-            .map(|control| control.ok_or_else(|| not_understood("control", "triage")))
-            .transpose()
+        let Some(item) = items.first() else { return Ok(None) };
+        read_control(item).map(Some).ok_or_else(|| not_understood("control", "triage"))
     }
 
     async fn replace_control(
@@ -103,7 +105,7 @@ impl Controls for LetterTable {
             return Ok(ControlWritten::Written);
         };
         let found = read_control(&found).ok_or_else(|| not_understood("control", "triage"))?;
-        // An earlier try of the SDK's own, whose answer was lost.
+        // An earlier attempt of the SDK wrote it, and its answer was lost.
         if found == *to {
             return Ok(ControlWritten::Written);
         }

@@ -15,7 +15,7 @@ use crate::failure_of;
 use crate::redrives::RUNS;
 
 impl LetterTable {
-    /// How many letters came back to each of these runs.
+    /// Sets how many letters came back to each of these runs. That number has an item of its own.
     async fn count_came_back(&self, ledgers: &mut [Ledger]) -> Result<(), Failure> {
         let keys = ledgers.iter().map(|ledger| came_back_key(&ledger.id)).collect();
         let items = self.get(keys).await?;
@@ -97,7 +97,7 @@ impl Runs for LetterTable {
             return Err(refused(format!("there is no run `{}` to replace", to.id.0)));
         };
         let found = item::read_run(found).ok_or_else(|| not_understood("run", &to.id.0))?;
-        // An earlier try of the SDK's own, whose answer was lost.
+        // An earlier attempt of the SDK wrote it, and its answer was lost.
         if found == (Ledger { came_back: 0, ..to.clone() }) {
             return Ok(LedgerWritten::Written);
         }

@@ -1,9 +1,9 @@
 //! Writes of the index: many in a transaction, each conditional on the version before it.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>. A transaction is
-//! written whole or not at all. What is in the way of one is told apart from the rest, which is tried again without
-//! it, and counted anew. A try whose answer was lost may have written: the next one finds the letters as they were
-//! to be.
+//! written as a whole or not at all. If some of its writes fail, they get their results, and the others are tried
+//! again without them and counted again. An attempt whose answer was lost may have written. The next attempt then
+//! finds the letters as it would write them.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use event::{Code, Failure};
 use futures_util::stream::{self, StreamExt};
@@ -25,22 +24,22 @@ use crate::failure_of;
 /// The most actions of a transaction.
 const MOST_ACTIONS: usize = 100;
 
-/// The most bytes of a transaction are 4 MB: of item text, with room for what DynamoDB counts besides.
+/// The most bytes of text in the items of a transaction. DynamoDB allows 4 MB, and counts more than the text.
 const MOST_BYTES: usize = 3_000_000;
 
-/// A write, its item, and where its result goes.
+/// A write, its item, and the position of its result.
 struct Pending {
     place: usize,
     write: IndexWrite,
     item: Item,
 }
 
-/// What became of one try.
-enum Tried {
+/// The outcome of one attempt.
+enum Attempt {
     Written,
-    /// Nothing was written, since of these, by their places in the try, it is known what becomes of them.
+    /// Nothing was written. The results of some writes are known, by their positions in the attempt.
     Cancelled(Vec<(usize, IndexWritten)>),
-    /// Nothing is known, or others were in the way.
+    /// The outcome is unknown, or other transactions were in the way.
     Failed(Failure),
 }
 
@@ -60,15 +59,14 @@ impl LetterTable {
             }
         }
         let chunks = chunks(pending, came_back_to.is_some());
-        // Of two that count for one run at a time, one would be in the way of the other.
+        // Two transactions at the same time would conflict on the item that counts for the run.
         let at_once = if came_back_to.is_some() { 1 } else { AT_ONCE };
         let written = stream::iter(chunks).map(|chunk| self.write_chunk(chunk, came_back_to));
         let written: Vec<_> = written.buffered(at_once).collect().await;
         for (place, result) in written.into_iter().flatten() {
             results[place] = Some(result);
         }
-        let lost = || IndexWritten::Unknown(refused("a write without a result".to_owned()));
-        results.into_iter().map(|result| result.unwrap_or_else(lost)).collect()
+        results.into_iter().map(|result| result.unwrap_or_else(without_result)).collect()
     }
 
     async fn write_chunk(
@@ -81,23 +79,23 @@ impl LetterTable {
         let mut attempt = 0;
         while !left.is_empty() {
             match self.try_once(&left, came_back_to).await {
-                Tried::Written => {
+                Attempt::Written => {
                     results.extend(left.drain(..).map(|it| (it.place, IndexWritten::Written)));
                 }
-                // Each time there is less of it.
-                Tried::Cancelled(known) if !known.is_empty() => {
+                // Fewer writes are left each time, so the loop ends.
+                Attempt::Cancelled(known) if !known.is_empty() => {
                     for (index, result) in known.into_iter().rev() {
                         results.push((left.remove(index).place, result));
                     }
                 }
-                Tried::Cancelled(_) => {
+                Attempt::Cancelled(_) => {
                     let failure = refused("cancelled without a reason".to_owned());
                     results.extend(unknown(&mut left, &failure));
                 }
-                Tried::Failed(failure) if attempt + 1 == TRIES => {
+                Attempt::Failed(failure) if attempt + 1 == TRIES => {
                     results.extend(unknown(&mut left, &failure));
                 }
-                Tried::Failed(_) => {
+                Attempt::Failed(_) => {
                     pause(attempt, spread).await;
                     attempt += 1;
                 }
@@ -106,41 +104,44 @@ impl LetterTable {
         results
     }
 
-    async fn try_once(&self, writes: &[Pending], came_back_to: Option<&RunId>) -> Tried {
+    async fn try_once(&self, writes: &[Pending], came_back_to: Option<&RunId>) -> Attempt {
         match (writes, came_back_to) {
             ([one], None) => self.put(one).await,
             _ => self.transact(writes, came_back_to).await,
         }
     }
 
-    /// For half of what a transaction of one costs.
-    async fn put(&self, one: &Pending) -> Tried {
+    /// Writes one letter without a transaction, which costs half of what a transaction of one action does.
+    async fn put(&self, one: &Pending) -> Attempt {
         let (condition, values) = condition(&one.write);
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(one.item.clone()));
-        let put = put
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(one.item.clone()))
             .condition_expression(condition)
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else { return Tried::Written };
+        let Err(error) = put.send().await else { return Attempt::Written };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                Tried::Cancelled(vec![(0, conflict(&one.write, failed.item()))])
+                Attempt::Cancelled(vec![(0, conflict(&one.write, failed.item()))])
             }
-            // A transaction of others has the letter.
+            // Another transaction writes the letter at the same time.
             Some(PutItemError::TransactionConflictException(_)) => {
-                Tried::Failed(in_the_way("TransactionConflict"))
+                Attempt::Failed(contention("TransactionConflict"))
             }
             _ => failed(failure_of("writing a letter", &error), 1),
         }
     }
 
-    async fn transact(&self, writes: &[Pending], came_back_to: Option<&RunId>) -> Tried {
+    async fn transact(&self, writes: &[Pending], came_back_to: Option<&RunId>) -> Attempt {
         let actions = match self.actions(writes, came_back_to) {
             Ok(actions) => actions,
-            Err(failure) => return all(writes.len(), &failure),
+            Err(failure) => return all_unknown(writes.len(), &failure),
         };
         let call = self.client.transact_write_items().set_transact_items(Some(actions));
-        let Err(error) = call.send().await else { return Tried::Written };
+        let Err(error) = call.send().await else { return Attempt::Written };
         cancelled(&error, writes)
     }
 
@@ -177,7 +178,11 @@ impl LetterTable {
     }
 }
 
-/// A transaction each: few enough, small enough, and no letter twice.
+fn without_result() -> IndexWritten {
+    IndexWritten::Unknown(refused("a write without a result".to_owned()))
+}
+
+/// Splits writes into one chunk for each transaction. A chunk keeps DynamoDB's limits, and has no letter twice.
 fn chunks(pending: Vec<Pending>, is_counted: bool) -> Vec<Vec<Pending>> {
     let most = MOST_ACTIONS - usize::from(is_counted);
     let mut chunks: Vec<Vec<Pending>> = Vec::new();
@@ -203,10 +208,13 @@ fn chunks(pending: Vec<Pending>, is_counted: bool) -> Vec<Vec<Pending>> {
     chunks
 }
 
-/// Of an item's texts, which are nearly all of it.
+/// The size of an item in bytes, estimated by its texts, which are nearly all of it.
 fn size(item: &Item) -> usize {
-    let text = |value: &AttributeValue| value.as_s().map_or(50, String::len);
-    item.iter().map(|(name, value)| name.len() + text(value)).sum()
+    let mut bytes = 0;
+    for (name, value) in item {
+        bytes += name.len() + value.as_s().map_or(50, String::len);
+    }
+    bytes
 }
 
 fn condition(write: &IndexWrite) -> (&'static str, Option<Item>) {
@@ -219,21 +227,21 @@ fn condition(write: &IndexWrite) -> (&'static str, Option<Item>) {
     }
 }
 
-/// What a write came to whose condition did not hold.
+/// The result of a write whose condition did not hold.
 fn conflict(write: &IndexWrite, found: Option<&Item>) -> IndexWritten {
     let id = &write.to.entry.id;
     let Some(found) = found else {
         return IndexWritten::Unknown(refused(format!("the letter `{}` is gone", id.0)));
     };
     match read_letter(found) {
-        // By an earlier try, whose answer was lost.
+        // An earlier attempt wrote it, and its answer was lost.
         Some(found) if found == write.to => IndexWritten::Written,
         Some(found) => IndexWritten::Conflict(Box::new(found)),
         None => IndexWritten::Unknown(not_understood("letter", &id.0)),
     }
 }
 
-fn cancelled(error: &SdkError<TransactWriteItemsError>, writes: &[Pending]) -> Tried {
+fn cancelled(error: &SdkError<TransactWriteItemsError>, writes: &[Pending]) -> Attempt {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
         error.as_service_error()
     else {
@@ -254,28 +262,30 @@ fn cancelled(error: &SdkError<TransactWriteItemsError>, writes: &[Pending]) -> T
         }
     }
     if !known.is_empty() {
-        return Tried::Cancelled(known);
+        return Attempt::Cancelled(known);
     }
     let code =
         reasons.iter().find_map(|it: &CancellationReason| it.code().filter(|it| *it != "None"));
-    Tried::Failed(in_the_way(code.unwrap_or("cancelled")))
+    Attempt::Failed(contention(code.unwrap_or("cancelled")))
 }
 
-fn in_the_way(code: &str) -> Failure {
+/// The failure of a write that others were in the way of.
+fn contention(code: &str) -> Failure {
     Failure::transient(Code::DependencyUnavailable, format!("writing letters: {code}"))
 }
 
-/// What will be refused again is not tried again: a table that is not there, or a right that is missing.
-fn failed(failure: Failure, writes: usize) -> Tried {
+/// The outcome of an attempt that failed as a whole. What DynamoDB refused, such as a missing table or right, is not
+/// tried again, since it would be refused again.
+fn failed(failure: Failure, writes: usize) -> Attempt {
     if failure.code == Code::DependencyRefused {
-        all(writes, &failure)
+        all_unknown(writes, &failure)
     } else {
-        Tried::Failed(failure)
+        Attempt::Failed(failure)
     }
 }
 
-fn all(writes: usize, failure: &Failure) -> Tried {
-    Tried::Cancelled((0..writes).map(|it| (it, IndexWritten::Unknown(failure.clone()))).collect())
+fn all_unknown(writes: usize, failure: &Failure) -> Attempt {
+    Attempt::Cancelled((0..writes).map(|it| (it, IndexWritten::Unknown(failure.clone()))).collect())
 }
 
 fn unknown(left: &mut Vec<Pending>, failure: &Failure) -> Vec<(usize, IndexWritten)> {

@@ -1,5 +1,5 @@
-//! Files of reference data in S3: one kind of request, signed by AWS's own signer. Its SDK's client would be a fifth
-//! of the function's package (1.3 MB of 6).
+//! Files of reference data in S3. There is one kind of request, which AWS's own signer signs. The SDK's client for S3
+//! would be a fifth of the function's package (1.3 MB of 6).
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,36 +20,32 @@ use outbound::{BodyError, Client, Reach, Request, RequestError, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::{FileRead, FileStore, LookupError};
 
-/// What S3 takes in a path as it is: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>.
+/// The characters that are not encoded in a path:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>.
 const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A bucket whose objects are files of reference data.
 pub struct ReferenceBucket {
     sdk: SdkConfig,
-    /// Made at the first question, or why it cannot be.
-    client: OnceLock<Result<Client, LookupError>>,
+    /// The client, which the first request creates.
+    client: OnceLock<Client>,
     bucket: String,
 }
 
 impl ReferenceBucket {
+    /// `bucket` is the name of the bucket. Without an endpoint in `sdk`, its objects are read from S3's regional
+    /// endpoint.
     #[must_use]
     pub fn new(sdk: &SdkConfig, bucket: String) -> Self {
         Self { sdk: sdk.clone(), client: OnceLock::new(), bucket }
     }
 
-    fn client(&self) -> Result<&Client, LookupError> {
-        let client = self.client.get_or_init(|| {
-            let endpoint = self.sdk.endpoint_url();
-            let needs_tls = endpoint.is_none_or(|url| url.starts_with("https://"));
-            Client::new(needs_tls, Reach::beside(endpoint)).map_err(|error| {
-                LookupError::new(CallFailure::Connection, format!("reading an object: {error}"))
-            })
-        });
-        client.as_ref().map_err(Clone::clone)
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(Reach::beside(self.sdk.endpoint_url())))
     }
 
-    /// By a condition on the entity tag, S3 answers 304 where the object is the same:
+    /// Reads an object, unless it still has the known entity tag. S3 then answers with status 304:
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>.
     async fn get(
         &self,
@@ -59,14 +55,14 @@ impl ReferenceBucket {
         limit: Duration,
     ) -> Result<FileRead, LookupError> {
         let mut headers = HeaderMap::new();
-        // A file whose name ends with .gz is not decoded on the way.
+        // A file whose name ends with `.gz` has to arrive as it is stored.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(etag) = known_etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(IF_NONE_MATCH, etag);
         }
         let request = self.signed(self.url(key), headers).await?;
-        let answer = self.client()?.fetch(request, limit, most_bytes).await;
-        read(answer.map_err(|error| not_answered(&error))?)
+        let answer = self.client().fetch(request, limit, most_bytes).await;
+        read(answer.map_err(|error| request_error(&error))?)
     }
 
     fn url(&self, key: &str) -> String {
@@ -86,8 +82,6 @@ impl ReferenceBucket {
     }
 
     async fn signed(&self, url: String, headers: HeaderMap) -> Result<Request, LookupError> {
-        let unsigned =
-            || LookupError::new(CallFailure::Credentials, "reading an object: not signed");
         let provider = self.sdk.credentials_provider().ok_or_else(unsigned)?;
         let credentials = provider.provide_credentials().await.map_err(|_| unsigned())?;
         let time = self.sdk.time_source().ok_or_else(unsigned)?.now();
@@ -102,14 +96,17 @@ impl ReferenceBucket {
             .name("s3")
             .time(time)
             .settings(settings)
-            .build();
-        let parameters = parameters.map_err(|_| unsigned())?.into();
+            .build()
+            .map_err(|_| unsigned())?
+            .into();
         let mut request = http::Request::new(());
         *request.uri_mut() = url.parse().map_err(|_| unsigned())?;
         *request.headers_mut() = headers;
-        let named = request.headers().iter();
-        let named = named.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new("GET", &url, named, SignableBody::Bytes(&[]));
+        let header_texts = request
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let signable = SignableRequest::new("GET", &url, header_texts, SignableBody::Bytes(&[]));
         let signed = sign(signable.map_err(|_| unsigned())?, &parameters);
         let (instructions, _) = signed.map_err(|_| unsigned())?.into_parts();
         instructions.apply_to_request_http1x(&mut request);
@@ -118,11 +115,16 @@ impl ReferenceBucket {
     }
 }
 
+/// The error of a request that could not be signed.
+fn unsigned() -> LookupError {
+    LookupError::new(CallFailure::Credentials, "reading an object: not signed")
+}
+
 fn read(answer: Response) -> Result<FileRead, LookupError> {
     let Response { status, headers, body } = answer;
     match status {
         200 => {
-            let content = body.map_err(|error| unread(&error))?.into();
+            let content = body.map_err(|error| body_error(&error))?.into();
             let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
             Ok(FileRead::Changed { content, etag: etag.to_owned() })
         }
@@ -132,38 +134,39 @@ fn read(answer: Response) -> Result<FileRead, LookupError> {
             Err(LookupError::new(CallFailure::BadAnswer, reason))
         }
         status => {
-            let says = match status {
-                // S3 asks to slow down so: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+            let failure = match status {
+                // S3 answers `SlowDown` with 503:
+                // <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
                 429 | 503 => CallFailure::Throttled,
                 400 | 401 | 403 => CallFailure::Credentials,
                 500.. => CallFailure::ServerError,
                 _ => CallFailure::BadAnswer,
             };
-            Err(LookupError::new(says, format!("reading an object: HTTP {status}")))
+            Err(LookupError::new(failure, format!("reading an object: HTTP {status}")))
         }
     }
 }
 
-fn not_answered(error: &RequestError) -> LookupError {
-    let says = match error {
+fn request_error(error: &RequestError) -> LookupError {
+    let failure = match error {
         RequestError::TimedOut { .. } => CallFailure::Timeout,
-        RequestError::Connection | RequestError::BrokenOff | RequestError::Forbidden { .. } => {
-            CallFailure::Connection
-        }
+        RequestError::Connection
+        | RequestError::BrokenOff
+        | RequestError::Forbidden { .. }
+        | RequestError::Certificates { .. } => CallFailure::Connection,
         RequestError::Url => CallFailure::BadAnswer,
     };
-    LookupError::new(says, format!("reading an object: {error}"))
+    LookupError::new(failure, format!("reading an object: {error}"))
 }
 
-fn unread(error: &BodyError) -> LookupError {
-    let says = CallFailure::from(error);
+fn body_error(error: &BodyError) -> LookupError {
     let reason = match error {
         BodyError::TooLong { limit } => {
             format!("it is longer than the {limit} bytes that are read")
         }
         other => format!("reading an object: {other}"),
     };
-    LookupError::new(says, reason)
+    LookupError::new(CallFailure::from(error), reason)
 }
 
 impl FileStore for ReferenceBucket {
@@ -198,19 +201,18 @@ mod tests {
         ReferenceBucket::new(&sdk.build(), "reference".to_owned())
     }
 
+    #[track_caller]
+    fn check_url(region: &'static str, endpoint: Option<&str>, expected_start: &str) {
+        let url = bucket(region, endpoint).url("a b/\u{fc}+#?.csv");
+        assert_eq!(url, format!("{expected_start}/a%20b/%C3%BC%2B%23%3F.csv"));
+    }
+
     #[test]
     fn an_object_has_one_address_in_each_place() {
-        let key = "a b/\u{fc}+#?.csv";
-        let url = |region, endpoint| bucket(region, endpoint).url(key);
-        let path = "a%20b/%C3%BC%2B%23%3F.csv";
-        assert_eq!(
-            url("eu-west-1", None),
-            format!("https://reference.s3.eu-west-1.amazonaws.com/{path}")
-        );
-        let china = format!("https://reference.s3.cn-north-1.amazonaws.com.cn/{path}");
-        assert_eq!(url("cn-north-1", None), china);
-        let local = format!("http://127.0.0.1:4566/reference/{path}");
-        assert_eq!(url("eu-west-1", Some("http://127.0.0.1:4566")), local);
+        check_url("eu-west-1", None, "https://reference.s3.eu-west-1.amazonaws.com");
+        check_url("cn-north-1", None, "https://reference.s3.cn-north-1.amazonaws.com.cn");
+        let local = "http://127.0.0.1:4566";
+        check_url("eu-west-1", Some(local), "http://127.0.0.1:4566/reference");
     }
 
     #[tokio::test]

@@ -9,21 +9,21 @@ use serde_json::{Map, Number, Value};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The item, attribute by attribute; nothing of it has to be written in a schema.
+/// The item as a JSON object. The types of the attributes decide the types in JSON, so that no schema is needed.
 ///
 /// | attribute | JSON |
 /// | --- | --- |
-/// | S | a text |
+/// | S | a string |
 /// | N | a number, with the digits that DynamoDB keeps |
 /// | BOOL, NULL | true, false, null |
 /// | M, L | an object, an array |
 /// | SS, NS | an array |
-/// | B, BS | a text in Base64, an array of such |
+/// | B, BS | a Base64 string, an array of them |
 ///
-/// `None` for a type that did not exist when this was written.
+/// `None` if an attribute has a type that this version of the SDK does not know.
 pub(super) fn document(item: &Item) -> Option<Value> {
     let mut members = Map::new();
-    // In the order of their names: a map of the SDK has none of its own.
+    // Members are sorted by name, since the SDK's map has no order.
     let mut names: Vec<&String> = item.keys().collect();
     names.sort_unstable();
     for name in names {
@@ -65,10 +65,16 @@ mod tests {
 
     use super::*;
 
+    fn text(text: &str) -> AttributeValue {
+        AttributeValue::S(text.to_owned())
+    }
+
+    fn number(digits: &str) -> AttributeValue {
+        AttributeValue::N(digits.to_owned())
+    }
+
     #[test]
     fn an_item_is_a_document_with_its_digits() {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let number = |digits: &str| AttributeValue::N(digits.to_owned());
         let item = Item::from([
             ("name".to_owned(), text("United")),
             ("fleet".to_owned(), number("12345678901234567890123456789012345678")),

@@ -1,7 +1,7 @@
-//! What enrichers look things up in: tables of DynamoDB, and files of reference data in S3.
+//! The lookups of enrichers: tables of DynamoDB, and files of reference data in S3.
 //!
-//! Clients are made at the first question: a dataset without lookups asks none. They do not try again by
-//! themselves, since each try counts against the dependency's retries.
+//! The first request creates a client, since a dataset without lookups makes none. The clients do not retry by
+//! themselves, since each attempt counts against the dependency's retries.
 
 mod bucket;
 mod item;

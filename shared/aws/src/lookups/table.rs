@@ -1,4 +1,4 @@
-//! Items of DynamoDB tables, many to a call.
+//! Finds items of DynamoDB tables by their keys, many with one call.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -18,8 +18,8 @@ use event::FailureKind;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use runtime::{Lookup, LookupAnswer, LookupError};
-use serde_json::Value;
 use serde_json::value::to_raw_value;
+use serde_json::{Number, Value};
 
 use super::item::{Item, document};
 use crate::failure_of;
@@ -29,12 +29,12 @@ use crate::failure_of;
 const MOST_KEYS: usize = 100;
 
 /// The most bytes of a partition key, and of a sort key:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>. A longer one is in no table, and
-/// would have its whole call refused.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>. No table has a longer key, and
+/// DynamoDB would refuse the whole call because of it.
 const MOST_PARTITION_KEY_BYTES: usize = 2_048;
 const MOST_SORT_KEY_BYTES: usize = 1_024;
 
-/// Makes lookups of tables, which share a client.
+/// Creates lookups in tables. They share one client.
 #[derive(Clone, Debug)]
 pub struct LookupTables {
     sdk: SdkConfig,
@@ -42,12 +42,14 @@ pub struct LookupTables {
 }
 
 impl LookupTables {
+    /// The first call of any lookup creates the client.
     #[must_use]
     pub fn new(sdk: &SdkConfig) -> Self {
         Self { sdk: sdk.clone(), client: Arc::default() }
     }
 
-    /// A lookup of this table. A consistent one sees every write that was answered before it.
+    /// A lookup in the table `name`. A consistent one sees every write that was acknowledged before it, and costs twice
+    /// as much.
     #[must_use]
     pub fn table(&self, name: &str, is_consistent: bool) -> TableLookup {
         TableLookup { tables: self.clone(), name: name.to_owned(), is_consistent }
@@ -73,7 +75,8 @@ pub struct TableLookup {
 impl TableLookup {
     async fn get(&self, keys: &[LookupKey]) -> Result<Vec<LookupAnswer>, LookupError> {
         let mut found: BTreeMap<&LookupKey, LookupAnswer> = BTreeMap::new();
-        // A key that the table cannot have has its whole call refused: those of a kind go together.
+        // DynamoDB refuses a whole call because of one key that the table cannot have. So each call has keys of one
+        // kind only.
         let mut of_a_kind: BTreeMap<Vec<KeyKind>, Vec<&LookupKey>> = BTreeMap::new();
         for key in keys {
             let kinds: Vec<KeyKind> = key.parts().values().map(KeyKind::of).collect();
@@ -86,9 +89,11 @@ impl TableLookup {
         for keys in of_a_kind.into_values() {
             self.get_of_a_kind(&keys, &mut found).await?;
         }
-        let answers =
-            keys.iter().map(|key| found.get(key).cloned().unwrap_or(LookupAnswer::NotRead));
-        Ok(answers.collect())
+        let mut answers = Vec::with_capacity(keys.len());
+        for key in keys {
+            answers.push(found.get(key).cloned().unwrap_or(LookupAnswer::NotRead));
+        }
+        Ok(answers)
     }
 
     async fn get_of_a_kind<'a>(
@@ -96,12 +101,14 @@ impl TableLookup {
         keys: &[&'a LookupKey],
         found: &mut BTreeMap<&'a LookupKey, LookupAnswer>,
     ) -> Result<(), LookupError> {
-        let wanted = keys.iter().map(|key| attributes(key)).collect();
-        let wanted = KeysAndAttributes::builder().set_keys(Some(wanted));
-        let wanted = wanted.consistent_read(self.is_consistent).build().map_err(|error| {
-            LookupError::new(CallFailure::BadAnswer, format!("reading items: {error}"))
-        })?;
-        let call = self.tables.client().batch_get_item().request_items(&self.name, wanted);
+        let request = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(|key| attributes(key)).collect()))
+            .consistent_read(self.is_consistent)
+            .build()
+            .map_err(|error| {
+                LookupError::new(CallFailure::BadAnswer, format!("reading items: {error}"))
+            })?;
+        let call = self.tables.client().batch_get_item().request_items(&self.name, request);
         let answer = match call.send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -116,8 +123,8 @@ impl TableLookup {
                 return Ok(());
             }
         };
-        let unread = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
-        let unread: Vec<Item> = unread.map(|unread| unread.keys).unwrap_or_default();
+        let unprocessed = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
+        let unread: Vec<Item> = unprocessed.map(|unread| unread.keys).unwrap_or_default();
         let items = answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default();
         for key in keys {
             let wanted = attributes(key);
@@ -149,7 +156,7 @@ fn attributes(key: &LookupKey) -> Item {
         let attribute = match value {
             Value::Number(number) => AttributeValue::N(number.to_string()),
             Value::String(text) => AttributeValue::S(text.clone()),
-            // No key has a part of another type.
+            // The parts of a key are numbers and strings only.
             other => AttributeValue::S(other.to_string()),
         };
         item.insert(name.clone(), attribute);
@@ -157,7 +164,7 @@ fn attributes(key: &LookupKey) -> Item {
     item
 }
 
-/// Whether an item has this key. DynamoDB tells numbers in a notation of its own.
+/// Whether an item has this key. Numbers are compared by value, since DynamoDB returns them in its own notation.
 fn is_of_key(item: &Item, key: &Item) -> bool {
     key.iter().all(|(name, wanted)| match (item.get(name), wanted) {
         (Some(AttributeValue::N(one)), AttributeValue::N(other)) => is_same_number(one, other),
@@ -166,23 +173,20 @@ fn is_of_key(item: &Item, key: &Item) -> bool {
 }
 
 fn is_same_number(one: &str, other: &str) -> bool {
-    let number = |digits: &str| serde_json::from_str::<serde_json::Number>(digits).ok();
-    match (number(one), number(other)) {
-        (Some(one), Some(other)) => {
-            event::is_same_value(&Value::Number(one), &Value::Number(other))
-        }
+    match (serde_json::from_str::<Number>(one), serde_json::from_str::<Number>(other)) {
+        (Ok(one), Ok(other)) => event::is_same_value(&Value::Number(one), &Value::Number(other)),
         _ => false,
     }
 }
 
-/// What a key's part can be in a table.
+/// The keys of a table that a key's part can belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum KeyKind {
     Number,
     Text,
-    /// Too long for a sort key.
+    /// A text that is too long for a sort key.
     LongText,
-    /// Too long for any key.
+    /// A text that is too long for any key.
     Impossible,
 }
 
@@ -197,22 +201,22 @@ impl KeyKind {
     }
 }
 
-/// What a failed call says of the dependency.
+/// The error of a call that failed, with what its dependency's breaker and retries make of it.
 fn lookup_error(error: &SdkError<BatchGetItemError, HttpResponse>) -> LookupError {
     let failure = failure_of("reading items", error);
     let status = error.raw_response().map(|raw| raw.status().as_u16());
-    let says = match (failure.kind, error) {
+    let call_failure = match (failure.kind, error) {
         (FailureKind::Throttled { .. }, _) => CallFailure::Throttled,
         (_, SdkError::TimeoutError(_)) => CallFailure::Timeout,
         (_, SdkError::DispatchFailure(_)) => CallFailure::Connection,
         (_, SdkError::ServiceError(_)) if status.is_some_and(|status| status >= 500) => {
             CallFailure::ServerError
         }
-        // A right that is missing, a table that is: another attempt would be refused, too.
+        // A right or the table is missing, so another attempt would be refused too.
         (_, SdkError::ServiceError(_)) => CallFailure::Credentials,
         _ => CallFailure::BadAnswer,
     };
-    LookupError::new(says, failure.reason)
+    LookupError::new(call_failure, failure.reason)
 }
 
 impl Lookup for TableLookup {

@@ -1,4 +1,4 @@
-//! Copies of objects within S3: their bytes do not come here.
+//! Copies objects within S3, so that their bytes do not pass through the function.
 
 use std::time::Duration;
 
@@ -18,39 +18,45 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{Objects, not_found, quoted};
 use crate::failure_of;
 
-/// What a key's path keeps as it is in `x-amz-copy-source`, which is URL-encoded:
+/// The characters of a key that are not encoded in the header `x-amz-copy-source`, which is URL-encoded:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>.
 const KEPT_IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// Parts of a copy under way at a time.
+/// The most parts of a copy that are copied at the same time.
 const PARTS_AT_ONCE: usize = 8;
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
+/// The most parts of an object: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 const MOST_PARTS: u64 = 10_000;
-/// S3 answers a copy when it is done, which for these sizes takes seconds, not milliseconds.
+/// The longest time for an attempt of a copy, and for all its attempts. S3 answers when the copy is complete, which
+/// takes seconds for objects of these sizes.
 const ATTEMPT: Duration = Duration::from_secs(60);
 const OPERATION: Duration = Duration::from_secs(180);
 
-/// What is to be copied.
+/// The object to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct CopySource<'a> {
+    /// The name of its bucket.
     pub bucket: &'a str,
+    /// Its key, not encoded.
     pub key: &'a str,
-    /// Without quotes; the copy is of these bytes or none.
+    /// Its entity tag, without quotes. If the object has another one now, nothing is copied.
     pub etag: &'a str,
+    /// The id of the version to copy; `None` for the newest. The caller needs the right `s3:GetObjectVersion` for it.
+    pub version: Option<&'a str>,
+    /// Its length, which decides whether it is copied in parts.
     pub bytes: u64,
 }
 
 /// How much S3 copies with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyLimits {
-    /// Larger objects are copied in parts.
+    /// The size of the largest object that one call copies. Larger objects are copied in parts.
     pub at_once_bytes: u64,
-    /// All parts but the last; larger where there would be too many.
+    /// The size of all parts but the last. Parts are larger than this if there would be more than 10,000.
     pub part_bytes: u64,
 }
 
-/// `CopyObject` takes up to 5 GB, but so many bytes in one call would take minutes.
+/// 256 MiB for both. `CopyObject` takes up to 5 GB, but one call for that many bytes would take minutes.
 impl Default for CopyLimits {
     fn default() -> Self {
         Self { at_once_bytes: 256 * 1024 * 1024, part_bytes: 256 * 1024 * 1024 }
@@ -66,13 +72,12 @@ struct Part {
 }
 
 impl Objects {
-    /// Copies an object's bytes, if they are still those of the entity tag. Tags and annotations are left
-    /// behind: they need rights of their own.
+    /// Copies an object's bytes to `bucket` and `key`, if it still has the entity tag. Tags and annotations are not
+    /// copied, since that needs rights of its own.
     ///
     /// # Errors
-    /// [`event::Code::InputNotFound`] (permanent) when the object is gone or was overwritten: the overwrite has
-    /// an announcement of its own. Whatever else keeps S3 from copying is transient: an object that can
-    /// be read is not at fault.
+    /// [`event::Code::InputNotFound`] (permanent) when the object is gone or was overwritten, since the new content has
+    /// an announcement of its own. All other failures are transient, since the object is not their cause.
     pub async fn copy(
         &self,
         source: &CopySource<'_>,
@@ -83,13 +88,13 @@ impl Objects {
             return self.copy_at_once(source, bucket, key).await;
         }
         let create = self.client.create_multipart_upload().bucket(bucket).key(key);
-        // Of the whole, so that no part's checksum has to be told when the upload is completed.
+        // This checksum covers the whole object, so that completing the upload needs no checksums of parts.
         let create = create.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme);
         let created = create.send().await.map_err(|error| failed(&error))?;
         let upload = created.upload_id.unwrap_or_default();
         let copied = self.copy_parts(source, bucket, key, &upload).await;
         if copied.is_err() {
-            // If this fails too, the bucket's lifecycle rule for incomplete uploads removes the parts.
+            // If the abort fails too, the bucket's lifecycle rule for incomplete uploads removes the parts.
             let abort = self.client.abort_multipart_upload().bucket(bucket).key(key);
             let _ = abort.upload_id(upload).send().await;
         }
@@ -145,7 +150,13 @@ impl Objects {
 
 impl CopySource<'_> {
     fn path(&self) -> String {
-        format!("{}/{}", self.bucket, utf8_percent_encode(self.key, KEPT_IN_PATH))
+        let path = format!("{}/{}", self.bucket, utf8_percent_encode(self.key, KEPT_IN_PATH));
+        match self.version {
+            Some(version) => {
+                format!("{path}?versionId={}", utf8_percent_encode(version, KEPT_IN_PATH))
+            }
+            None => path,
+        }
     }
 }
 
@@ -184,11 +195,20 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_version_is_named_behind_the_encoded_key() {
+        let newest =
+            CopySource { bucket: "b", key: "a b?.csv", etag: "e", version: None, bytes: 1 };
+        assert_eq!(newest.path(), "b/a%20b%3F.csv");
+        let older = CopySource { version: Some("IYV3.Mro8e"), ..newest };
+        assert_eq!(older.path(), "b/a%20b%3F.csv?versionId=IYV3.Mro8e");
+    }
+
     const GIB: u64 = 1024 * 1024 * 1024;
 
     proptest! {
-        /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>: at most 10,000 parts, of
-        /// 5 MiB to 5 GiB each, the last one aside.
+        /// There are at most 10,000 parts, each of 5 MiB to 5 GiB; only the last may be smaller:
+        /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
         #[test]
         fn parts_are_all_bytes_once_and_as_s3_takes_them(
             bytes in prop_oneof![1..8 * GIB, 1..50_000 * GIB / 10 * 9],

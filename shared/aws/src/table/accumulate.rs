@@ -1,4 +1,5 @@
-//! An effect that adds up: not idempotent, and made so by the dedupe record in its transaction.
+//! An effect that adds to a row's numbers. By itself it is not idempotent; the dedupe record in its transaction makes
+//! it so.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +16,16 @@ use super::{Item, Row};
 /// An addition to a row's numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accumulate {
+    /// The row of the totals, which is created if it is absent.
     pub row: Row,
-    /// What says whose row it is, the same for each event of it; or the latest of it.
+    /// Attributes that describe the row. They are replaced by each addition.
     pub labels: Item,
+    /// What is added to each attribute; an absent attribute counts as 0.
     pub sums: BTreeMap<String, Decimal>,
 }
 
 impl Accumulate {
-    /// `ADD` is atomic, and of decimals of 38 digits; nothing of it passes through a double.
+    /// The update of the row. DynamoDB's `ADD` is atomic, and exact for decimals of up to 38 digits.
     pub(super) fn action(self) -> Result<TransactWriteItem, BuildError> {
         let mut expression = Expression::default();
         for (name, value) in self.labels {
@@ -34,8 +37,8 @@ impl Accumulate {
         expression.update(&self.row, ReturnValuesOnConditionCheckFailure::None)
     }
 
-    /// One addition for both; apart where a sum has more digits than are kept, so that the store says
-    /// which of them it does not take.
+    /// Adds up two additions to one row. They stay apart if a sum would have more digits than DynamoDB keeps, so that
+    /// DynamoDB decides which of them it refuses.
     pub(super) fn merge(&self, other: &Self) -> Merged<Self> {
         let mut both = other.clone();
         for (name, sum) in &self.sums {

@@ -1,4 +1,4 @@
-//! The dedupe table of a sink whose effects are elsewhere: claims and completions alone.
+//! The dedupe table of a sink whose effects are elsewhere. Its transactions hold claims and completions only.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,43 +11,42 @@ use event::{Backoff, Code, Failure, Timestamp};
 use super::{Item, TableStore, record};
 use crate::failure_of;
 
-/// Of one `BatchGetItem`:
+/// The most items of one `BatchGetItem`:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
 const MAX_READS: usize = 100;
-/// How often keys are asked for that DynamoDB left for later.
+/// How often keys are requested that DynamoDB leaves unprocessed.
 const TRIES: u32 = 8;
 const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(2));
 
-/// A [`TableStore`] that no effect reaches.
+/// A [`TableStore`] for transactions without effects.
 #[derive(Clone, Debug)]
 pub struct ClaimStore(TableStore);
 
 impl ClaimStore {
+    /// `dedupe_table` is the name of the table of dedupe records, whose key is `pk`.
     #[must_use]
     pub fn new(config: &SdkConfig, dedupe_table: String) -> Self {
         Self(TableStore::new(config, dedupe_table))
     }
 
-    /// The records of these ids as they are now, expired ones too; of each id at most one, in any
-    /// order. Consistently, at a read unit each.
+    /// The records of these ids in any order, with the expired ones. An id without a record is left out. The read is
+    /// consistent, and costs a read unit for each record.
     ///
     /// # Errors
-    /// When DynamoDB failed, or left keys for later each time.
+    /// When DynamoDB failed, or left keys unprocessed in each attempt.
     pub async fn read(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, DedupeRecord)>, Failure> {
         let by_pk: HashMap<String, &RecordId> = ids.iter().map(|id| (id.to_string(), id)).collect();
         let mut pks: Vec<&String> = by_pk.keys().collect();
         pks.sort();
         let mut found = Vec::new();
-        for pks in pks.chunks(MAX_READS) {
-            let pk =
-                |pk: &&String| Item::from([("pk".to_owned(), AttributeValue::S((*pk).clone()))]);
-            found.extend(self.items(pks.iter().map(pk).collect()).await?);
+        for chunk in pks.chunks(MAX_READS) {
+            found.extend(self.items(chunk.iter().map(|pk| key(pk)).collect()).await?);
         }
-        let named = found.iter().filter_map(|item| {
+        let records = found.iter().filter_map(|item| {
             let id = *by_pk.get(item.get("pk")?.as_s().ok()?)?;
             Some((id.clone(), record::read(item)?))
         });
-        Ok(named.collect())
+        Ok(records.collect())
     }
 
     async fn items(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
@@ -57,11 +56,14 @@ impl ClaimStore {
             if tried > 0 {
                 self.pause(BACKOFF.wait(tried, &keys.len().to_string())).await;
             }
-            let asked = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
-            let asked = asked.build().map_err(|error| unread(&error.to_string()))?;
-            let call = client.batch_get_item().request_items(dedupe_table, asked);
-            let answer = call.send().await;
-            let answer = answer.map_err(|error| failure_of("reading dedupe records", &error))?;
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| unread(&error.to_string()))?;
+            let call = client.batch_get_item().request_items(dedupe_table, request);
+            let answer =
+                call.send().await.map_err(|error| failure_of("reading dedupe records", &error))?;
             found.extend(answer.responses.unwrap_or_default().into_values().flatten());
             let left = answer.unprocessed_keys.unwrap_or_default();
             keys = left.into_values().flat_map(|left| left.keys).collect();
@@ -71,6 +73,10 @@ impl ClaimStore {
         }
         Err(Failure::throttled(None, "reading dedupe records: some were left for later each time"))
     }
+}
+
+fn key(pk: &str) -> Item {
+    Item::from([("pk".to_owned(), AttributeValue::S(pk.to_owned()))])
 }
 
 fn unread(reason: &str) -> Failure {

@@ -1,4 +1,4 @@
-//! What an event does to a row.
+//! The effects that an event can have on a row.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
@@ -16,37 +16,46 @@ use super::{Accumulate, Item, Merge, Row};
 /// An effect on a row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableEffect {
+    /// Adds a row that is never replaced.
     Insert(Insert),
+    /// Replaces a row as a whole.
     Upsert(Upsert),
+    /// Replaces some attributes of a row.
     Merge(Merge),
+    /// Adds to the numbers of a row.
     Accumulate(Accumulate),
 }
 
-/// A new row, never overwritten. It is its own dedupe record, which is one item instead of two.
+/// A new row that is never replaced. It is its own dedupe record, so that there is one item instead of two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insert {
+    /// The row that is added.
     pub row: Row,
+    /// The id of the dedupe record that the row stands for. It is not written.
     pub id: RecordId,
     /// Written as the item's `fingerprint`.
     pub fingerprint: Fingerprint,
     /// Written as the item's `expires_at`. From then on the row counts as absent, whether DynamoDB has
-    /// deleted it or not.
+    /// deleted it or not. `None` keeps it for ever.
     pub expires_at: Option<Timestamp>,
-    /// Without its key.
+    /// The other attributes, without the key.
     pub item: Item,
 }
 
-/// A row as a whole, unless it is newer; or what is left of it, where the event deletes it.
+/// Replaces a row as a whole, unless the row is newer. If the event deletes the row, only its version and what says
+/// that it is deleted are left.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upsert {
+    /// The row that is replaced, or added.
     pub row: Row,
+    /// The version of the event, written as `version` and `idempotency_key`.
     pub version: RowVersion,
-    /// Without key and version.
+    /// The other attributes, without key and version.
     pub item: Item,
 }
 
 impl TableEffect {
-    /// The action that does it at `now`.
+    /// The transaction's action for this effect. `now` decides whether a row that it finds has expired.
     pub(super) fn action(self, now: Timestamp) -> Result<TransactWriteItem, BuildError> {
         let put = match self {
             Self::Insert(Insert { row, fingerprint, expires_at, mut item, .. }) => {
@@ -109,7 +118,7 @@ impl Effect for TableEffect {
             (Self::Accumulate(this), Self::Accumulate(other)) => {
                 this.merge(other).map(Self::Accumulate)
             }
-            // One of its row's two is no insert, or comes under another key: the store decides.
+            // These cannot be one write: they are of different kinds, or they are two inserts. The store decides.
             (Self::Insert(_) | Self::Upsert(_) | Self::Merge(_) | Self::Accumulate(_), _) => {
                 Merged::Apart
             }

@@ -1,5 +1,5 @@
-//! Expressions with their names and values: all that is named goes through a placeholder, so that no
-//! attribute can be a reserved word.
+//! Builds update and condition expressions. Each attribute name has a placeholder, so that an attribute may have a
+//! reserved word as its name.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html>
 
@@ -14,7 +14,7 @@ use contracts::RowVersion;
 use super::row::{KEY, ORDER, key_value, order_value};
 use super::{Item, Row};
 
-/// A write of one row, as it is put together.
+/// The expressions of one row's write, with their names and values.
 #[derive(Default)]
 pub(super) struct Expression {
     set: Vec<String>,
@@ -36,19 +36,19 @@ impl Expression {
         self.remove.push(action);
     }
 
-    /// To a number; to 0 if there is none.
+    /// Adds to a number. An absent attribute counts as 0.
     pub(super) fn add(&mut self, name: &str, value: AttributeValue) {
         let action = format!("{} {}", self.name(name), self.value(value));
         self.add.push(action);
     }
 
-    /// The attribute is not there, or is less.
+    /// Requires that the attribute is absent or less than `value`.
     pub(super) fn absent_or_less(&mut self, name: &str, value: AttributeValue) {
         let (name, value) = (self.name(name), self.value(value));
         self.conditions.push(format!("(attribute_not_exists({name}) OR {name}<{value})"));
     }
 
-    /// The row has no version, or an older one.
+    /// Requires that the row has no version, or an older one.
     pub(super) fn older(&mut self, version: &RowVersion) {
         let (order, than) = (self.name(ORDER), self.value(order_value(version)));
         let (key, than_key) = (self.name(KEY), self.value(key_value(version)));
@@ -62,15 +62,16 @@ impl Expression {
     }
 
     fn actions(&self) -> String {
-        let clause = |word: &str, actions: &[String]| {
-            (!actions.is_empty()).then(|| format!("{word} {}", actions.join(",")))
-        };
-        let clauses =
-            [clause("SET", &self.set), clause("REMOVE", &self.remove), clause("ADD", &self.add)];
-        clauses.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let mut clauses = Vec::new();
+        for (word, actions) in [("SET", &self.set), ("REMOVE", &self.remove), ("ADD", &self.add)] {
+            if !actions.is_empty() {
+                clauses.push(format!("{word} {}", actions.join(",")));
+            }
+        }
+        clauses.join(" ")
     }
 
-    /// As an update of the row; `failed` says what comes back if its condition does not hold.
+    /// The update of the row. `failed` says what DynamoDB returns if the condition does not hold.
     pub(super) fn update(
         self,
         row: &Row,

@@ -1,10 +1,10 @@
-//! An effect that replaces some attributes of a row: each attribute has a version of its own.
+//! An effect that replaces some attributes of a row. Each attribute has a version of its own.
 //!
-//! With one version for the whole row, an older event that comes late would be stale as a whole, and
-//! what it alone says would be lost: rows would depend on the order of arrival. So each attribute is
-//! replaced where the event is newer than that attribute, and beside `state` stands `state@version`. A
-//! deletion is a new version of every attribute that the contract names, without a value. What the row
-//! itself is (its event, its times, whether it is deleted) goes with the newest event of all.
+//! With one version for the whole row, an older event that arrives late would be stale as a whole, and the attributes
+//! that only it sets would be lost. The row would depend on the order of arrival. So the event replaces each attribute
+//! that is older than the event, and `state@version` beside `state` holds the attribute's version. A deletion is a new
+//! version, without a value, of every attribute that the contract names. The attributes of the row itself (its event,
+//! its times, whether it is deleted) are those of the newest event.
 
 use std::collections::BTreeMap;
 
@@ -22,30 +22,37 @@ use super::{Item, Row};
 /// New values for attributes of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merge {
+    /// The row whose attributes are replaced, or that is added.
     pub row: Row,
-    /// What the row itself is; `None` once it is known that there is a newer event.
+    /// The attributes of the row itself; `None` once it is known that the row has them from a newer event.
     pub head: Option<Head>,
+    /// The new values, by the names of the attributes that the contract merges.
     pub fields: BTreeMap<String, Field>,
 }
 
-/// What goes with the newest event of a row.
+/// The attributes that a row has from its newest event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
+    /// The version of the event, written as `version` and `idempotency_key`.
     pub version: RowVersion,
+    /// The attributes to set.
     pub item: Item,
-    /// Attributes that it does not have.
+    /// The names of attributes to remove, since the event does not have them.
     pub without: Vec<&'static str>,
 }
 
-/// A new value, or none.
+/// A new value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
+    /// The version of the event that sets it, written as `<name>@version`.
     pub version: RowVersion,
+    /// The value; `None` removes the attribute, and leaves its version.
     pub value: Option<AttributeValue>,
 }
 
 impl Merge {
-    /// All that the row had comes back if something of it is newer: [`Merge::drop_older`].
+    /// The update of the row. If something in the row is newer, DynamoDB returns the whole row for
+    /// [`Merge::drop_older`].
     pub(super) fn action(self) -> Result<TransactWriteItem, BuildError> {
         let mut expression = Expression::default();
         if let Some(Head { version, item, without }) = self.head {
@@ -69,31 +76,34 @@ impl Merge {
 
     pub(super) fn merge(&self, other: &Self) -> Merged<Self> {
         let mut both = self.clone();
-        let is_newer = |one: Option<&RowVersion>, than: Option<&RowVersion>| one > than;
-        let head = |it: &Self| it.head.as_ref().map(|head| head.version.clone());
-        let (mut of_this, mut of_other) = (false, false);
-        if is_newer(head(other).as_ref(), head(self).as_ref()) {
+        let (mut keeps_this, mut takes_other) = (false, false);
+        // `None` is less than any version.
+        if other.head_version() > self.head_version() {
             both.head.clone_from(&other.head);
-            of_other = true;
+            takes_other = true;
         } else {
-            of_this |= self.head.is_some();
+            keeps_this |= self.head.is_some();
         }
         for (name, field) in &other.fields {
             let held = self.fields.get(name).map(|held| &held.version);
-            if is_newer(Some(&field.version), held) {
+            if Some(&field.version) > held {
                 both.fields.insert(name.clone(), field.clone());
-                of_other = true;
+                takes_other = true;
             }
         }
-        of_this |= self.fields.iter().any(|(name, field)| both.fields.get(name) == Some(field));
-        match (of_this, of_other) {
+        keeps_this |= self.fields.iter().any(|(name, field)| both.fields.get(name) == Some(field));
+        match (keeps_this, takes_other) {
             (_, false) => Merged::This,
             (false, true) => Merged::Other,
             (true, true) => Merged::Both(both),
         }
     }
 
-    /// Leaves what is newer than the row as it was found; tells whether anything had to go.
+    fn head_version(&self) -> Option<&RowVersion> {
+        self.head.as_ref().map(|head| &head.version)
+    }
+
+    /// Drops what is older than the row that was found. Returns whether anything was dropped.
     pub(super) fn drop_older(&mut self, found: &Item) -> bool {
         let before = self.fields.len() + usize::from(self.head.is_some());
         let newest = read_version(found);
@@ -110,7 +120,7 @@ impl Merge {
     }
 }
 
-/// The attribute that holds the version of another. No attribute of a contract has an `@`.
+/// The name of the attribute that holds another's version. No name in a contract has an `@`.
 pub(crate) fn version_of(name: &str) -> String {
     format!("{name}@version")
 }

@@ -1,4 +1,4 @@
-//! DynamoDB behind the dedupe [`Store`] port: dedupe records and effects in one `TransactWriteItems`.
+//! The dedupe [`Store`] port, implemented with DynamoDB: one `TransactWriteItems` writes dedupe records and effects.
 
 mod accumulate;
 mod claims;
@@ -36,10 +36,10 @@ pub(crate) use self::{
     row::{KEY, ORDER, read_version},
 };
 
-/// An item of a table.
+/// An item of a table: its attributes by name.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The dedupe table, and all tables that effects are written to.
+/// Writes dedupe records into the dedupe table, and effects into the tables that they name.
 #[derive(Clone, Debug)]
 pub struct TableStore {
     client: Client,
@@ -47,12 +47,13 @@ pub struct TableStore {
 }
 
 impl TableStore {
+    /// `dedupe_table` is the name of the table of dedupe records, whose key is `pk`.
     #[must_use]
     pub fn new(config: &SdkConfig, dedupe_table: String) -> Self {
         Self { client: Client::new(config), dedupe_table }
     }
 
-    /// The write of one dedupe record.
+    /// The transaction's action for one dedupe record.
     fn change(&self, change: &Change, now: Timestamp) -> Result<TransactWriteItem, BuildError> {
         let pk = AttributeValue::S(change.id.to_string());
         let Condition { expression, names, values } = Condition::of(&change.expected, now);
@@ -96,16 +97,17 @@ impl Store for TableStore {
         let changes = transaction.changes.len();
         loop {
             let kinds: Vec<_> = transaction.effects.iter().map(EffectKind::of).collect();
-            let is_merge = |it: &EffectKind| matches!(it, EffectKind::Attributes(_));
-            let again = kinds.iter().any(is_merge).then(|| transaction.clone());
+            // Only a transaction with merges is tried again here.
+            let has_merge = kinds.iter().any(|kind| matches!(kind, EffectKind::Attributes(_)));
+            let again = has_merge.then(|| transaction.clone());
             let of_changes = transaction.changes.iter().map(|change| self.change(change, now));
             let of_effects = transaction.effects.into_iter().map(|effect| effect.action(now));
-            let actions: Result<Vec<_>, _> = of_changes.chain(of_effects).collect();
-            let actions = actions.map_err(|error| CommitError::Rejected {
+            let built: Result<Vec<_>, _> = of_changes.chain(of_effects).collect();
+            let actions = built.map_err(|error| CommitError::Rejected {
                 code: Code::DependencyRefused,
                 reason: format!("no action: {error}"),
             })?;
-            // The SDK gives each call a client request token, so that its own retries are one write.
+            // The SDK gives each call a client request token, so that its retries are one write.
             let call = self.client.transact_write_items().set_transact_items(Some(actions));
             let Err(error) = call.send().await else { return Ok(()) };
             match (again, reasons::narrowed(&error, changes, &kinds)) {

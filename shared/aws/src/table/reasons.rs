@@ -1,4 +1,4 @@
-//! What DynamoDB says of a transaction that it did not write.
+//! Reads from DynamoDB's answer why it did not write a transaction.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors>
 
@@ -14,14 +14,15 @@ use crate::failure_of;
 
 type Error = SdkError<TransactWriteItemsError>;
 
-/// What is needed of an effect to know why it was cancelled.
+/// The condition of an effect, which decides what its cancellation means.
 pub(super) enum EffectKind {
-    /// The row is its own dedupe record.
+    /// The row is its own dedupe record, and must be absent or expired.
     OwnRecord,
-    /// The row has a version.
+    /// The row has a version, which must be older.
     Older,
-    /// Each attribute has a version.
+    /// Each attribute has a version, which must be older.
     Attributes(Merge),
+    /// The effect has no condition.
     None,
 }
 
@@ -36,7 +37,7 @@ impl EffectKind {
     }
 }
 
-/// The first `changes` actions were of dedupe records, the others are effects.
+/// The error of a transaction whose first `changes` actions are dedupe records, and whose others are effects.
 pub(super) fn commit_error(error: &Error, changes: usize, effects: &[EffectKind]) -> CommitError {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
@@ -57,9 +58,9 @@ pub(super) fn commit_error(error: &Error, changes: usize, effects: &[EffectKind]
     }
 }
 
-/// What is left of the merges that were in the way of a transaction, by their places among the effects,
-/// where nothing else was: without what the rows have newer, it can be written at once. Each time there
-/// is less of it.
+/// If merges alone failed a transaction, what is left of each without the attributes that its row has newer, by the
+/// positions of the merges among the effects. The transaction can then be tried again at once. It gets smaller each
+/// time, so this ends.
 pub(super) fn narrowed(
     error: &Error,
     changes: usize,
@@ -87,12 +88,12 @@ pub(super) fn narrowed(
     (!left.is_empty()).then_some(left)
 }
 
-/// What DynamoDB says of a number that it cannot keep.
+/// Parts of DynamoDB's messages about a number that it cannot store.
 const OF_A_NUMBER: [&str; 3] =
     ["more than 38 significant digits", "Number overflow", "Number underflow"];
 
-/// What else it says that quotes no value: of other messages ("The parameter cannot be converted to a numeric
-/// value: …", "Input collection […] contains duplicates") nothing is known of what is quoted.
+/// Parts of other messages that quote no value. All messages that have none of these parts may quote one, such as "The
+/// parameter cannot be converted to a numeric value: …" and "Input collection […] contains duplicates".
 const WITHOUT_VALUES: [&str; 6] = [
     "has exceeded the maximum allowed size",
     "incorrect data type",
@@ -102,7 +103,8 @@ const WITHOUT_VALUES: [&str; 6] = [
     "multiple operations on one item",
 ];
 
-/// Each number of an event fits a table by itself: what does not fit is the total that it is added to.
+/// The error of a request that DynamoDB refused as invalid. A number out of range is a total, since ingest refuses
+/// events with numbers that DynamoDB cannot store.
 fn rejected(message: Option<&str>) -> CommitError {
     let message = message.unwrap_or_default();
     let is_of_a_number = OF_A_NUMBER.iter().any(|part| message.contains(part));
@@ -126,7 +128,7 @@ fn of_change(reason: &CancellationReason) -> ItemConflict {
         _ if is_innocent(reason) => ItemConflict::NotAtFault,
         _ if !is_condition(reason) => ItemConflict::Contended,
         None => ItemConflict::Found(None),
-        // Where it is not one of ours, nothing is known of it.
+        // An item that is not a dedupe record says nothing, so the change is tried again.
         Some(item) => record::read(item)
             .map_or(ItemConflict::Contended, |record| ItemConflict::Found(Some(record))),
     }
@@ -147,7 +149,7 @@ fn of_effect(kind: &EffectKind, reason: &CancellationReason) -> ItemConflict {
             let mut left = merge.clone();
             match left.drop_older(found) {
                 true if left.is_empty() => ItemConflict::Superseded,
-                // It is written once the others are out of its way.
+                // What is left can be written with the next attempt.
                 true => ItemConflict::NotAtFault,
                 false => ItemConflict::Contended,
             }
@@ -164,10 +166,10 @@ mod tests {
 
     #[track_caller]
     fn check(message: &str, code: Code, reason: &str) {
-        let CommitError::Rejected { code: found, reason: told } = rejected(Some(message)) else {
+        let CommitError::Rejected { code: found, reason: given } = rejected(Some(message)) else {
             panic!("not rejected")
         };
-        assert_eq!((found, told), (code, format!("writing to the table: {reason}")), "{message}");
+        assert_eq!((found, given), (code, format!("writing to the table: {reason}")), "{message}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! A dedupe record as an item, and what a change of it is conditional on.
+//! A dedupe record as an item, and the condition of its change.
 //!
-//! `pk` is `<sink>#<key>`. A record in progress has `owner` and `lease_ends_at` (milliseconds); a
-//! completed one has neither, and `place` where its effect has one. `expires_at` (seconds) is the
-//! table's TTL attribute, and `record_format` is the [version](RECORD_FORMAT) in which it was written.
+//! `pk` is `<sink>#<key>`. A record in progress has `owner` and `lease_ends_at` (milliseconds). A completed record has
+//! neither of them, and has `place` if its effect has a place. `expires_at` (seconds) is the table's TTL attribute, and
+//! `record_format` is the [version](RECORD_FORMAT) in which the record was written.
 
 use std::collections::HashMap;
 
@@ -12,20 +12,20 @@ use event::{Fingerprint, Timestamp};
 
 use super::Item;
 
-/// The version in which a record is written. A record without one is of version 1.
+/// The version in which a record is written. A record without a version is of version 1.
 ///
 /// | version | what changed |
 /// | --- | --- |
 /// | 1 | |
-/// | 2 | the fingerprint tells numbers by all their digits |
+/// | 2 | the fingerprint covers all digits of numbers |
 const RECORD_FORMAT: u32 = 2;
 
-/// The attribute that holds it.
+/// The attribute that holds the version in which an item was written.
 pub(super) fn record_format() -> (String, AttributeValue) {
     ("record_format".to_owned(), AttributeValue::N(RECORD_FORMAT.to_string()))
 }
 
-/// A condition expression with what it names.
+/// A condition expression, with the names and values of its placeholders.
 pub(super) struct Condition {
     pub(super) expression: &'static str,
     pub(super) names: Option<HashMap<String, String>>,
@@ -36,14 +36,14 @@ impl Condition {
     pub(super) fn of(expected: &Expected, now: Timestamp) -> Self {
         match expected {
             Expected::Free => Self {
-                // Absent, or expired and not yet swept.
+                // DynamoDB deletes expired items only days later.
                 expression: "attribute_not_exists(pk) OR expires_at <= :now",
                 names: None,
                 values: HashMap::from([(":now".to_owned(), seconds(now))]),
             },
             Expected::Held(owner) => Self {
                 expression: "#owner = :owner",
-                // A reserved word:
+                // `owner` is a reserved word:
                 // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
                 names: Some(HashMap::from([("#owner".to_owned(), "owner".to_owned())])),
                 values: HashMap::from([(
@@ -55,58 +55,66 @@ impl Condition {
     }
 }
 
-/// All but `pk`.
+/// The attributes of a record's item, without `pk`.
 pub(super) fn attributes(record: &DedupeRecord) -> Item {
-    let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
-    let fingerprint = |of: &Fingerprint| text("fingerprint", &of.to_string());
     let mut item = HashMap::from([expires_at(record.expires_at()), record_format()]);
     match record {
         DedupeRecord::InProgress(claim) => {
             let lease = AttributeValue::N(claim.lease_ends_at.unix_ms().to_string());
             item.extend([
-                fingerprint(&claim.fingerprint),
+                text("fingerprint", claim.fingerprint.to_string()),
                 text("owner", claim.owner.as_str()),
                 ("lease_ends_at".to_owned(), lease),
             ]);
         }
         DedupeRecord::Completed(completed) => {
-            item.extend([fingerprint(&completed.fingerprint)]);
+            item.extend([text("fingerprint", completed.fingerprint.to_string())]);
             item.extend(completed.place.as_deref().map(|place| text("place", place)));
         }
     }
     item
 }
 
-/// The record that a row holds, whatever else it has: a contract may name its attributes as ours are.
-pub(super) fn of_row(item: &Item) -> Option<DedupeRecord> {
-    let own = |name: &str| Some((name.to_owned(), item.get(name)?.clone()));
-    read(&["fingerprint", "expires_at"].into_iter().filter_map(own).collect())
+fn text(name: &str, text: impl Into<String>) -> (String, AttributeValue) {
+    (name.to_owned(), AttributeValue::S(text.into()))
 }
 
-/// The record that an item is.
+/// The record that a row holds. Only these attributes count, since a contract may name others as a record's are named.
+pub(super) fn of_row(item: &Item) -> Option<DedupeRecord> {
+    let mut own = Item::new();
+    for name in ["fingerprint", "expires_at"] {
+        own.extend(item.get(name).map(|value| (name.to_owned(), value.clone())));
+    }
+    read(&own)
+}
+
+/// The record that an item holds; `None` if it is not a record.
 pub(super) fn read(item: &Item) -> Option<DedupeRecord> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());
-    let fingerprint = Fingerprint::from(text("fingerprint")?);
-    // A row without one is kept for ever.
-    let expires_s: i64 = number("expires_at").unwrap_or(i64::MAX / 1_000);
+    let fingerprint = Fingerprint::from(read_text(item, "fingerprint")?);
+    // A row without an expiry is kept for ever.
+    let expires_s = read_number(item, "expires_at").unwrap_or(i64::MAX / 1_000);
     let expires_at = Timestamp::from_unix_ms(expires_s.saturating_mul(1_000));
-    let Some(owner) = text("owner") else {
-        return Some(DedupeRecord::Completed(Completed {
-            fingerprint,
-            place: text("place"),
-            expires_at,
-        }));
+    let Some(owner) = read_text(item, "owner") else {
+        let place = read_text(item, "place");
+        return Some(DedupeRecord::Completed(Completed { fingerprint, place, expires_at }));
     };
     Some(DedupeRecord::InProgress(InProgress {
         owner: Owner::from(owner),
-        lease_ends_at: Timestamp::from_unix_ms(number("lease_ends_at")?),
+        lease_ends_at: Timestamp::from_unix_ms(read_number(item, "lease_ends_at")?),
         fingerprint,
         expires_at,
     }))
 }
 
-/// The attribute by which DynamoDB deletes an item. Its TTL counts whole seconds.
+fn read_text(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+fn read_number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// The attribute `expires_at`, by which DynamoDB deletes an item. Its TTL counts whole seconds, rounded down.
 #[must_use]
 pub fn expires_at(at: Timestamp) -> (String, AttributeValue) {
     ("expires_at".to_owned(), seconds(at))
@@ -119,10 +127,6 @@ fn seconds(at: Timestamp) -> AttributeValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(name: &str, text: &str) -> (String, AttributeValue) {
-        (name.to_owned(), AttributeValue::S(text.to_owned()))
-    }
 
     fn number(name: &str, number: &str) -> (String, AttributeValue) {
         (name.to_owned(), AttributeValue::N(number.to_owned()))
@@ -159,7 +163,7 @@ mod tests {
         ]
     }
 
-    /// What is pinned here is in tables: another form would open a new dedupe space.
+    /// Tables hold records of this form. With another form, stored keys would not be found again.
     #[test]
     fn a_record_is_written_in_the_form_that_is_pinned() {
         for (record, pinned) in records() {

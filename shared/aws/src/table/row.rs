@@ -1,4 +1,4 @@
-//! Which row an effect is about, and the version that it has.
+//! The row that an effect changes, and the row's version.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::RowVersion;
@@ -6,27 +6,31 @@ use event::IdempotencyKey;
 
 use super::Item;
 
-/// A table and a partition key; no two rows of any tables have the same text.
+/// A row of a table, as the text `<table>#<pk>`, which is different for each row of all tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Row(String);
 
 impl Row {
-    /// A table's name, and its ARN, hold no `#`.
+    /// The row of `table`, a name or an ARN, whose partition key is `pk`. Neither a name nor an ARN has a `#`; `pk` may
+    /// have any character.
     #[must_use]
     pub fn new(table: &str, pk: &str) -> Self {
         Self(format!("{table}#{pk}"))
     }
 
+    /// The table's name or ARN.
     #[must_use]
     pub fn table(&self) -> &str {
         self.0.split_once('#').map_or("", |(table, _)| table)
     }
 
+    /// The value of the partition key `pk`.
     #[must_use]
     pub fn pk(&self) -> &str {
         self.0.split_once('#').map_or("", |(_, pk)| pk)
     }
 
+    /// The text `<table>#<pk>`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -40,19 +44,19 @@ impl Row {
 pub(crate) const ORDER: &str = "version";
 pub(crate) const KEY: &str = "idempotency_key";
 
-/// That of a row; `None` if it was never given one.
+/// The version of a row; `None` if it has none.
 pub(crate) fn read_version(item: &Item) -> Option<RowVersion> {
     let order = item.get(ORDER)?.as_n().ok()?.parse().ok()?;
     let key = IdempotencyKey::from(item.get(KEY)?.as_s().ok()?.clone());
     Some(RowVersion { order, key })
 }
 
-/// As the attribute [`ORDER`].
+/// The value of the attribute [`ORDER`].
 pub(super) fn order_value(version: &RowVersion) -> AttributeValue {
     AttributeValue::N(version.order.to_string())
 }
 
-/// As the attribute [`KEY`].
+/// The value of the attribute [`KEY`].
 pub(super) fn key_value(version: &RowVersion) -> AttributeValue {
     AttributeValue::S(version.key.to_string())
 }

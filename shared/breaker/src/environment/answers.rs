@@ -1,4 +1,6 @@
-//! What an environment tells the fleet of its calls, and what it makes of the store's answers.
+//! What an environment publishes of its calls, and how it takes the store's answers.
+
+use std::collections::BTreeMap;
 
 use event::Timestamp;
 
@@ -6,21 +8,36 @@ use super::hold::Hold;
 use super::probes::Probes;
 use super::view::Basis;
 use super::{Answer, Environment, Request};
+use crate::counts::Slot;
 use crate::recent::Recent;
 use crate::{
     Counts, Mode, Publication, PublishOutcome, Record, ReplaceOutcome, SLOTS, Snapshot, State,
-    StateName, StoreUnavailable,
+    StateName, StoreUnavailable, Window,
 };
 
+/// Whether a newer slot that is within the window has the place of this slot. That is so if another environment's clock
+/// is ahead. If it is far ahead, it is wrong, and its slot does not keep the place.
+fn has_newer_slot(
+    shared: &BTreeMap<Slot, Counts>,
+    slot: Slot,
+    window: Window,
+    now: Timestamp,
+) -> bool {
+    shared
+        .keys()
+        .any(|other| other % SLOTS == slot % SLOTS && *other > slot && window.has(*other, now))
+}
+
 impl Environment {
-    /// What the fleet is to be told. Nothing, as long as no call has failed anywhere.
+    /// The counts to publish now. There are none as long as no call has failed anywhere.
     pub(super) fn publication(&mut self, now: Timestamp) -> Option<Request> {
         let window = self.settings.window;
         let generation = self.view.record.generation;
         if self.settings.mode == Mode::Enforced
             && self.view.record.state.name() != StateName::Closed
         {
-            // No rate is asked for now, and once it closes these are of an earlier generation.
+            // Rates do not matter in this state, and when the breaker closes, these calls belong to an earlier
+            // generation.
             return None;
         }
         let is_due =
@@ -31,16 +48,12 @@ impl Environment {
         let shared = self.view.shared.slots(generation);
         self.publishing.clear();
         self.unpublished.retain(|slot, _| {
-            // Where another's clock is ahead, its slot is in the place of one that is over. One that is
-            // far ahead is of a clock that is wrong, and does not keep the place.
-            let has_newer = shared.keys().any(|other| {
-                other % SLOTS == slot % SLOTS && other > slot && window.has(*other, now)
-            });
-            window.has(*slot, now) && !has_newer
+            window.has(*slot, now) && !has_newer_slot(&shared, *slot, window, now)
         });
-        let mut told = shared.iter().filter(|(slot, _)| window.has(**slot, now));
-        let has_sign = |counts: &Counts| counts.has_sign(&self.settings);
-        if !told.any(|(_, counts)| has_sign(counts)) && !self.unpublished.values().any(has_sign) {
+        let mut published = shared.iter().filter(|(slot, _)| window.has(**slot, now));
+        if !published.any(|(_, counts)| counts.has_sign(&self.settings))
+            && !self.unpublished.values().any(|counts| counts.has_sign(&self.settings))
+        {
             return None;
         }
         self.publishing = std::mem::take(&mut self.unpublished);
@@ -49,32 +62,34 @@ impl Environment {
         Some(Request::Publish(Publication { generation, added, seen }))
     }
 
-    /// Whether others count a later generation already. Where there is no record, it was deleted, and the
+    /// Whether other environments already count a later generation. If there is no record, it was deleted and the
     /// counts are left over.
     fn is_generation_over(&self) -> bool {
         let Record { version, generation, .. } = self.view.record;
         version > 0 && self.view.shared.generation > generation
     }
 
-    /// Takes the store's answer to what was asked last.
+    /// Takes the store's answer to the last request.
     pub fn apply_answer(&mut self, answer: Answer, now: Timestamp) {
         match answer {
-            Answer::Read(Ok(snapshot)) => self.has_read(snapshot, now),
+            Answer::Read(Ok(snapshot)) => self.take_snapshot(snapshot, now),
             Answer::Read(Err(StoreUnavailable { .. })) => {
-                self.view.could_not_read(&self.settings, now)
+                self.view.note_failed_read(&self.settings, now)
             }
-            Answer::ReplaceOutcome(record, ReplaceOutcome::Written) => self.has_found(record, now),
+            Answer::ReplaceOutcome(record, ReplaceOutcome::Written) => {
+                self.take_stored(record, now)
+            }
             Answer::ReplaceOutcome(_, ReplaceOutcome::Conflict(found)) => {
                 let found = found.unwrap_or_else(Record::unwritten);
                 if found.version == self.view.record.version {
-                    // It is there as it was expected, and still is not replaced: perhaps it is of a
-                    // later form that this version cannot read.
-                    self.could_not_replace(now);
+                    // The stored record has the expected version, and still was not replaced. Perhaps it has a later
+                    // format that this version cannot read.
+                    self.note_failed_replace(now);
                 } else {
-                    self.has_found(found, now);
+                    self.take_stored(found, now);
                 }
             }
-            Answer::ReplaceOutcome(_, ReplaceOutcome::Unknown(_)) => self.could_not_replace(now),
+            Answer::ReplaceOutcome(_, ReplaceOutcome::Unknown(_)) => self.note_failed_replace(now),
             Answer::PublishOutcome(publication, PublishOutcome::Added) => {
                 self.view.end_write_outage();
                 self.publishing.clear();
@@ -89,15 +104,15 @@ impl Environment {
                     *sum = sum.plus(counts);
                 }
             }
-            // That is no reason to keep a trip back: a large fleet's counts may be throttled just then.
+            // This does not stop a trip from being written: in a large fleet, counts may be throttled just then.
             Answer::PublishOutcome(_, PublishOutcome::Unknown(_)) => self.publishing.clear(),
         }
     }
 
-    fn has_read(&mut self, mut snapshot: Snapshot, now: Timestamp) {
+    fn take_snapshot(&mut self, mut snapshot: Snapshot, now: Timestamp) {
         let shared = snapshot.counts.remove(&self.settings.window.horizon()).unwrap_or_default();
-        self.view.has_read(shared, now);
-        // If there are any, no one waited for what became of them: they may be among those just read.
+        self.view.note_read(shared, now);
+        // If counts were being published, their answer was not waited for. They may be among those just read.
         self.publishing.clear();
         let record = snapshot.record.unwrap_or_else(Record::unwritten);
         if !self.view.is_ahead_of(&record, now) {
@@ -106,20 +121,20 @@ impl Environment {
         }
     }
 
-    /// A write was answered, and this is what the store holds.
-    fn has_found(&mut self, record: Record, now: Timestamp) {
+    /// Takes the record that the store holds, by its answer to a write.
+    fn take_stored(&mut self, record: Record, now: Timestamp) {
         self.view.end_write_outage();
         self.view.basis = Basis::Stored;
         self.set_record(record, now);
     }
 
-    fn could_not_replace(&mut self, now: Timestamp) {
+    fn note_failed_replace(&mut self, now: Timestamp) {
         self.view.basis = Basis::InDoubt;
-        self.view.could_not_write(&self.settings, now);
+        self.view.note_failed_write(&self.settings, now);
     }
 
-    /// The record is this from now on. What was counted in another generation, and permits that are not
-    /// leased any more, are forgotten.
+    /// The record is this from now on. Counts of another generation and permits that are not leased any more are
+    /// dropped.
     pub(super) fn set_record(&mut self, record: Record, now: Timestamp) {
         if record.generation != self.view.record.generation {
             self.recent = Recent::new(self.settings.window);

@@ -1,4 +1,4 @@
-//! What passes between an environment's breaker and those who call and who keep the store.
+//! What an environment's breaker exchanges with its callers and with the store.
 
 use std::time::Duration;
 
@@ -11,60 +11,89 @@ use crate::{
 /// Whether a call may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
+    /// It may be made. The pass is given to [`Environment::finish`](crate::Environment::finish) afterwards.
     Call(Pass),
+    /// It may not be made now.
     Wait(Wait),
-    /// Not known before the store has answered this.
+    /// It is not known until the store has answered this request.
     Ask(Request),
 }
 
-/// Leave to make one call, to be given back with what came of it.
+/// Permission for one call. It says how the outcome counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Pass {
+    /// The outcome is not counted: the breaker is disabled, or there is none.
     Uncounted,
-    Counted { generation: u64, holds: u32 },
-    Probe { lease_ends_at: Timestamp },
+    /// The outcome counts towards the rates.
+    Counted {
+        /// The generation in which the call was admitted. In another one it does not count.
+        generation: u64,
+        /// How many holds in a row there had been when the call was admitted.
+        holds: u32,
+    },
+    /// The outcome decides, with other probes, whether the breaker closes.
+    Probe {
+        /// When the lease ends that the permit is from. It identifies the lease.
+        lease_ends_at: Timestamp,
+    },
 }
 
-/// Why a call is not made, and when one may be.
+/// Why a call is not made, and when to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wait {
+    /// When to ask again.
     pub until: Timestamp,
+    /// Why the call is not made.
     pub reason: WaitReason,
-    /// Since when the dependency is unavailable, as far as it is.
+    /// Since when the dependency is unavailable; `None` if it is available.
     pub since: Option<Timestamp>,
 }
 
+/// Why a call is not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitReason {
+    /// The breaker is open.
     Open(Cause),
-    /// Others are finding out whether it is back.
+    /// The breaker is half-open, and others make the permitted probes.
     Probing,
-    /// It is back, and not all calls are let through yet.
+    /// The dependency is available again, but only a share of the calls is let through yet.
     Ramping,
-    /// The dependency asked for it.
+    /// The dependency answered that calls should slow down (429).
     Throttled,
 }
 
 /// What came of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// It was answered.
     Answered,
-    /// Answered, with nothing for this event.
+    /// It was answered, and the answer has nothing for this event (404).
     Absent,
+    /// It failed, or was not answered in time.
     Failed,
-    /// Told to slow down, for so long if it said so.
+    /// The dependency answered that calls should slow down (429).
     Throttled {
+        /// For how long, if the answer said so (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// Says nothing of the dependency: not made for want of time, or by a limit of our own.
+    /// It says nothing about the dependency: it was not made for lack of time or because of our own limits, or it was
+    /// given up.
     Ignored,
 }
 
 /// What to ask the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
+    /// Read all breakers.
     Read,
-    Replace { expected: u64, record: Record },
+    /// Write the breaker's record if the stored one has the expected version.
+    Replace {
+        /// The version that must be stored; 0 if there must be no record.
+        expected: u64,
+        /// The record to write.
+        record: Record,
+    },
+    /// Add counts to those of the fleet.
     Publish(Publication),
 }
 
@@ -72,8 +101,10 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Answer {
+    /// What it holds of this breaker, for [`Request::Read`].
     Read(Result<Snapshot, StoreUnavailable>),
-    /// With the record that was to be written.
+    /// What came of [`Request::Replace`], with the record that was to be written.
     ReplaceOutcome(Record, ReplaceOutcome),
+    /// What came of [`Request::Publish`], with the counts that were to be added.
     PublishOutcome(Publication, PublishOutcome),
 }

@@ -1,9 +1,9 @@
 //! One environment's part in one breaker: whether a call may be made, and what to ask the store.
 
 mod answers;
-mod away;
 mod exchange;
 mod hold;
+mod outage;
 mod probes;
 mod status;
 mod view;
@@ -26,26 +26,26 @@ use crate::{
     StateName, step,
 };
 
-/// An environment probes by itself, beside what others may do, only once the store has been away, or not
-/// written, for so long: one lost answer is no reason to.
+/// An environment makes probes on its own, in addition to those of others, only after the store could not be read or
+/// written for this long. One lost answer is no reason for that.
 const ALONE_AFTER: Duration = Duration::from_secs(10);
 
-/// How long to wait while probes are under way: as long as one takes, about.
+/// How long to wait while others make probes: about as long as a probe takes.
 const PROBING: Duration = Duration::from_secs(2);
 
-/// The share of calls, in percent, that is let through at the beginning of a ramp.
+/// The share of calls, in percent, that is let through at the begin of a ramp.
 const FIRST_SHARE: u128 = 10;
 
-/// One environment's view of one breaker.
+/// One breaker as one environment sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Environment {
     id: EnvironmentId,
     settings: Settings,
     view: View,
     recent: Recent,
-    /// Calls that the fleet was not told of.
+    /// The calls that were not published to the fleet.
     unpublished: BTreeMap<Slot, Counts>,
-    /// Calls that the fleet is being told of.
+    /// The calls that are being published.
     publishing: BTreeMap<Slot, Counts>,
     published_at: Option<Timestamp>,
     hold: Hold,
@@ -54,6 +54,8 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// A breaker that is closed and that knows nothing of the store. `id` is unique among all environments that use the
+    /// store.
     #[must_use]
     pub fn new(id: EnvironmentId, settings: Settings) -> Self {
         Self {
@@ -70,6 +72,7 @@ impl Environment {
         }
     }
 
+    /// The settings that it was made with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -81,14 +84,14 @@ impl Environment {
         &self.view.record
     }
 
-    /// Whether what it knows of the store is so old, or older, and could be renewed.
+    /// Whether the store can be read, and was last read at least `age` ago.
     #[must_use]
     pub fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
         self.view.is_older_than(age, now)
     }
 
-    /// Whether a call that takes no longer than `limit` may be made now, or what to ask the store first. In
-    /// that case this is called again once [`Environment::apply_answer`] has taken the answer.
+    /// Whether a call that takes at most `limit` may be made now, or what to ask the store first. In that case, call
+    /// this again after [`Environment::apply_answer`] has taken the answer.
     pub fn admit(&mut self, limit: Duration, at: Moment) -> Admission {
         self.is_ending = false;
         self.notice_clock(at.now);
@@ -146,7 +149,7 @@ impl Environment {
             if let Some(request) = self.propose(lease, at) {
                 return Admission::Ask(request);
             }
-            // Leased, where the store is away.
+            // If the store cannot be written for long, the environment leases a permit on its own.
             if let Some(pass) = self.take_permit(limit, at.now) {
                 return Admission::Call(pass);
             }
@@ -160,7 +163,8 @@ impl Environment {
         probes.take(limit, now).then_some(Pass::Probe { lease_ends_at })
     }
 
-    /// Where an operator gave no end, it is looked again after the longest wait.
+    /// When to ask again while an operator has forced the breaker open. If the act has no end, that is after the
+    /// longest wait.
     fn forced_open_until(&self, now: Timestamp) -> Timestamp {
         let until = self.view.record.forced_at(now).and_then(|forced| forced.until);
         until.unwrap_or(now.plus(self.settings.wait.longest))
@@ -174,13 +178,13 @@ impl Environment {
         Admission::Wait(Wait { until, reason, since: self.view.record.unavailable_since })
     }
 
-    /// Takes what came of a call, and how long it took.
+    /// Takes what came of a call, and how long the call took.
     pub fn finish(&mut self, pass: &Pass, outcome: Outcome, took: Duration, now: Timestamp) {
         match *pass {
             Pass::Uncounted => {}
             Pass::Probe { lease_ends_at } => {
                 if let Outcome::Throttled { retry_after } = outcome {
-                    self.hold.throttled(self.hold.holds, retry_after, now);
+                    self.hold.note_throttled(self.hold.holds, retry_after, now);
                 }
                 let call = self.counts_of(outcome, took, outcome != Outcome::Answered);
                 let probes = self.probes.as_mut();
@@ -188,12 +192,12 @@ impl Environment {
                     probes.finish(call);
                 }
             }
-            // What was begun in another life of the breaker says nothing of this one.
+            // A call that was admitted in another generation does not count in this one.
             Pass::Counted { generation, .. } if generation != self.view.record.generation => {}
             Pass::Counted { holds, .. } => {
                 let is_failure = match outcome {
                     Outcome::Throttled { retry_after } => {
-                        self.hold.throttled(holds, retry_after, now)
+                        self.hold.note_throttled(holds, retry_after, now)
                     }
                     Outcome::Answered | Outcome::Absent => {
                         self.hold.note_answer(holds);
@@ -210,7 +214,7 @@ impl Environment {
         }
     }
 
-    /// The slots that are over are forgotten when another begins.
+    /// Counts a call in its slot. When a slot begins, those that are outside the window are dropped.
     fn count_unpublished(&mut self, call: Counts, now: Timestamp) {
         let window = self.settings.window;
         let slot = window.slot(now);
@@ -222,7 +226,7 @@ impl Environment {
         self.unpublished.retain(|slot, _| window.has(*slot, now));
     }
 
-    /// The call as it is counted, if it is.
+    /// A call as counts; `None` if it does not count.
     fn counts_of(&self, outcome: Outcome, took: Duration, is_failure: bool) -> Option<Counts> {
         let is_absent = outcome == Outcome::Absent;
         (outcome != Outcome::Ignored).then(|| Counts {
@@ -233,15 +237,15 @@ impl Environment {
         })
     }
 
-    /// What to ask or tell the store, as [`Environment::next_request`] says, once no call is under way any
-    /// more and the environment may freeze.
+    /// What to ask the store, as [`Environment::next_request`], when no call is under way any more and the environment
+    /// may freeze.
     pub fn end_invocation(&mut self, at: Moment) -> Option<Request> {
         self.is_ending = true;
         self.next_request(at)
     }
 
-    /// What to ask or tell the store now, if anything: called again once its answer was taken, until there
-    /// is nothing more. Where it is not known what the store holds, it is read first.
+    /// What to ask the store now. Call it again after its answer was taken, until it returns `None`. If it is not known
+    /// what the store holds, the store is read first.
     pub fn next_request(&mut self, at: Moment) -> Option<Request> {
         self.notice_clock(at.now);
         if self.is_quiet() {
@@ -262,20 +266,20 @@ impl Environment {
         if self.view.can_write(at.now) { self.publication(at.now) } else { None }
     }
 
-    /// Whether all is as it is on most days: closed, as the store has it, and no call that is known counts towards
-    /// a rate. Then there is nothing to ask or to tell, which is found out here in a fraction of the time.
+    /// Whether the breaker is closed, as the store has it, and no known call counts towards a rate. This is so most of
+    /// the time. There is nothing to ask the store then, and this check is much faster than the others.
     pub(crate) fn is_quiet(&self) -> bool {
         let generation = self.view.record.generation;
         let is_closed = matches!(self.view.record.state, State::Closed { .. });
-        let mut untold = self.unpublished.values().chain(self.publishing.values());
+        let mut not_shared = self.unpublished.values().chain(self.publishing.values());
         is_closed
             && self.view.basis == Basis::Stored
             && !self.recent.has_sign(&self.settings)
             && !self.view.shared.has_sign(generation, &self.settings)
-            && !untold.any(|counts| counts.has_sign(&self.settings))
+            && !not_shared.any(|counts| counts.has_sign(&self.settings))
     }
 
-    /// Times of before the clock went back do not tell how long ago something was.
+    /// Forgets times that were taken before the clock went back, because they do not say how long ago something was.
     fn notice_clock(&mut self, now: Timestamp) {
         self.view.notice_clock(now);
         let latest = now.plus(CLOCK_SKEW);
@@ -301,7 +305,7 @@ impl Environment {
         }
     }
 
-    /// What came of this environment's probes, once there is something to tell or to give back.
+    /// What came of this environment's probes, if there is something to write or to give back.
     fn finished_probes(&self, now: Timestamp) -> Option<Counts> {
         let probes = self.probes.as_ref()?;
         probes.are_over(now, self.is_ending).then_some(probes.results)
@@ -322,8 +326,9 @@ impl Environment {
         self.settings.window.sum(&slots, now)
     }
 
-    /// A request to write what follows from an event, if that is legal. Where nothing can be written, it
-    /// follows for this environment alone: a trip at once, all else once the store has been away for long.
+    /// A request to write the record after an event, if the event is legal. If nothing can be written, the record
+    /// changes for this environment alone: at once for a trip, and otherwise only if the store has been unavailable for
+    /// long.
     fn propose(&mut self, event: Event, at: Moment) -> Option<Request> {
         let is_trip = matches!(event, Event::Trip { .. });
         let record = step(&self.view.record, event, at, &self.settings).ok()?;
@@ -338,13 +343,13 @@ impl Environment {
     }
 }
 
-/// How long permits are leased for, so that each of their calls can end before others take them for over: a
-/// call that begins as late as another one ends, with clocks apart.
+/// For how long permits are leased. Each call can end before others take its permit to be free, even if it begins as
+/// late as another one ends, and even if the clocks differ.
 pub(crate) fn lease_length(limit: Duration) -> Duration {
     limit.saturating_mul(2).saturating_add(CLOCK_SKEW * 2)
 }
 
-/// The share of calls, in percent, that is let through with so much left of a whole ramp.
+/// The share of calls, in percent, that is let through when so much of a whole ramp is left.
 fn share_of_calls(left: Duration, whole: Duration) -> u128 {
     let done = whole.saturating_sub(left).as_millis();
     FIRST_SHARE + (100 - FIRST_SHARE) * done / whole.as_millis().max(1)

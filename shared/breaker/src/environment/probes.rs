@@ -1,4 +1,4 @@
-//! The permits that this environment has leased.
+//! The permits for probes that this environment has leased.
 
 use std::time::Duration;
 
@@ -7,13 +7,15 @@ use event::Timestamp;
 use crate::CLOCK_SKEW;
 use crate::{Counts, Lease};
 
+/// A lease, and what became of its permits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Probes {
     pub(super) lease: Lease,
-    /// Permits that are not in use.
+    /// The permits that are not in use.
     left: u32,
+    /// The permits whose probes have not ended.
     under_way: u32,
-    /// What came of those that were used.
+    /// What came of the probes that have ended.
     pub(super) results: Counts,
 }
 
@@ -22,7 +24,7 @@ impl Probes {
         Self { left: lease.permits, lease, under_way: 0, results: Counts::default() }
     }
 
-    /// Takes a permit for a call of at most this length.
+    /// Takes a permit for a call of at most this length, if the call can end before the lease does.
     pub(super) fn take(&mut self, limit: Duration, now: Timestamp) -> bool {
         let is_in_time = now.plus(limit.saturating_add(CLOCK_SKEW)) < self.lease.ends_at;
         if self.left == 0 || !is_in_time {
@@ -33,7 +35,7 @@ impl Probes {
         true
     }
 
-    /// `None`: nothing came of the call, and its permit is free again.
+    /// Takes what came of a probe. `None` means that nothing did, and that its permit is free again.
     pub(super) fn finish(&mut self, call: Option<Counts>) {
         self.under_way = self.under_way.saturating_sub(1);
         match call {
@@ -42,8 +44,8 @@ impl Probes {
         }
     }
 
-    /// Whether the store is to be told: something came of the lease, or nothing more will, and no call is
-    /// under way, unless it has outlasted the lease.
+    /// Whether the results have to be written: there are some or there will be no more, and no probe is under way
+    /// unless it has outlasted the lease.
     pub(super) fn are_over(&self, now: Timestamp, is_ending: bool) -> bool {
         if self.lease.ends_at <= now {
             return true;

@@ -1,24 +1,27 @@
-//! What an environment's breaker is like, for a log line.
+//! The status of an environment's breaker, for a log line.
 
 use event::Timestamp;
 
 use super::{Environment, PROBING};
 use crate::{Cause, Counts, State, StateName, Wait, WaitReason};
 
+/// The status of one breaker as an environment sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
+    /// The state that is in force.
     pub state: StateName,
-    /// The environment goes by what it saw itself.
+    /// Whether the store cannot be read or written, so that the environment decides by its own calls.
     pub is_store_away: bool,
-    /// Its own recent calls.
+    /// The environment's own calls in the window.
     pub recent: Counts,
-    /// The rates are reached, where they trip nothing: in the mode that only counts.
+    /// Whether a rate is reached in the mode [`Mode::MetricsOnly`](crate::Mode::MetricsOnly), in which nothing trips.
     pub would_trip: bool,
-    /// How calls are to wait while the dependency is unavailable: where the breaker is open or half-open.
+    /// How calls have to wait while the breaker is open or half-open.
     pub wait: Option<Wait>,
 }
 
 impl Environment {
+    /// The status at `now`.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Status {
         let state = self.view.record.state_name(&self.settings, now);
@@ -31,7 +34,8 @@ impl Environment {
         }
     }
 
-    /// Whether its status says nothing that needs a look.
+    /// Whether the status need not be looked at: it is closed, no call counts towards a rate, no operator's act is in
+    /// force, and the store is available.
     pub(crate) fn is_usual(&self, now: Timestamp) -> bool {
         let is_forced = self.view.record.forced_at(now).is_some();
         self.is_quiet() && !is_forced && !self.view.is_store_away(now)

@@ -1,14 +1,14 @@
-//! What to do about one queue's mapping, by what is known of it. Nothing is done here.
+//! What to do about the event source mapping of one queue. This module only decides.
 //!
 //! | polling | mapping | what else | step |
 //! | --- | --- | --- | --- |
-//! | running | enabled | all events would wait for long | disable |
-//! | running | anything else | | leave: it is somebody else's doing |
-//! | paused, and not due | enabled | Lambda has not taken it yet | disable again |
-//! | paused, and not due | enabled | Lambda had taken it | leave alone: somebody enabled it |
-//! | paused, and not due | disabled | | note that Lambda has taken it |
+//! | running | enabled | all events would wait for a long time | disable |
+//! | running | anything else | | leave alone: somebody else disabled it |
+//! | paused, and not due | enabled | Lambda has not disabled it yet | disable again |
+//! | paused, and not due | enabled | Lambda had disabled it | leave alone: somebody enabled it |
+//! | paused, and not due | disabled | | note that Lambda has disabled it |
 //! | paused, and due | not enabled | | enable |
-//! | paused, and due | enabled | no late request can disable it | running |
+//! | paused, and due | enabled | no late request can disable it any more | running |
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,59 +18,66 @@ use event::Timestamp;
 use super::{Pause, Phase, Polling, PollingRecord};
 use crate::{NextCall, Settings, Snapshot};
 
-/// How long a change of a mapping may take until it has an effect, each way: "up to 90 seconds to stop and
-/// restart polling", as Lambda says of its streams and promises of no queue.
+/// How long a change of a mapping may take until it has an effect, in both directions. Lambda documents "up to 90
+/// seconds to stop and restart polling" for its streams, and gives no limit for queues.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/msk-starting-positions.html>
 pub const TAKES_EFFECT: Duration = Duration::from_secs(90);
 
-/// A pause is worth it if nothing can be called for so long: the change takes effect, something is saved,
-/// and the mapping is enabled in time.
+/// A pause is worthwhile if nothing can be called for this long: the change takes effect, something is saved, and the
+/// mapping is enabled in time.
 const LEAST_WAIT: Duration = Duration::from_secs(150);
 
-/// Nothing may have gone on for so long before a pause.
+/// For this long before a pause no record may have gone on.
 const QUIET: Duration = Duration::from_secs(120);
 
-/// The longest pause, after which the queue is looked into: it may hold events by now that wait for
-/// nothing. As long as SQS's longest delay, so that no parked event waits for longer than it would have.
+/// The longest pause. After it the queue is polled again, because it may hold events by now that wait for nothing. It
+/// is as long as the longest delay of SQS, so that a parked event does not wait longer than it would have.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
-/// A request that Lambda was sent takes effect within so long, or never: the function that sends it lives
-/// for 30 s.
+/// A request to Lambda takes effect within this time or never. The function that sends it runs for at most 30 s.
 const LATEST_EFFECT: Duration = Duration::from_secs(120);
 
-/// How long a mapping is left alone that somebody enabled during a pause.
+/// For how long a mapping is left alone that somebody enabled during a pause.
 pub const LEFT_ALONE: Duration = Duration::from_secs(3_600);
 
-/// A mapping, as Lambda tells of it.
+/// A mapping as Lambda describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapping {
+    /// Its state.
     pub state: MappingState,
-    /// Whether its queue is a FIFO queue, which has no delay for a message.
+    /// Whether its queue is a FIFO queue, which cannot delay single messages.
     pub is_fifo: bool,
 }
 
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html>
+/// The states of a mapping: <https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MappingState {
+    /// It polls its queue.
     Enabled,
+    /// It was enabled and may not poll yet.
     Enabling,
+    /// It does not poll its queue.
     Disabled,
+    /// It was disabled and may still poll.
     Disabling,
     /// It is being created, updated or deleted, or is in a state that is not known here.
     Other,
 }
 
-/// When each dependency may be called next; [`NextCall::Now`] of one that is not known.
+/// When each dependency may be called next.
 pub trait NextCalls {
+    /// When this dependency may be called next; [`NextCall::Now`] if it is not known.
     fn next_call(&self, dependency: &str) -> NextCall;
 }
 
 /// What the store of breakers held at a time.
 pub struct KnownBreakers<'a> {
+    /// What the store held, by dependency.
     pub snapshots: &'a BTreeMap<String, Snapshot>,
-    /// By dependency; of one that is not there, the defaults.
+    /// The settings by dependency. A dependency without settings has the defaults.
     pub settings: &'a BTreeMap<String, Settings>,
+    /// The present time.
     pub now: Timestamp,
 }
 
@@ -85,17 +92,21 @@ impl NextCalls for KnownBreakers<'_> {
     }
 }
 
-/// What is to be done. What it writes is written first, and on the version that was read: nothing else
-/// happens if that fails.
+/// What to do. The write comes first and is conditional on the version that was read. If it fails, nothing else is
+/// done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Nothing.
     Leave,
+    /// Write this.
     Write(Polling),
+    /// Write this pause, and ask Lambda to disable the mapping.
     WriteAndDisable(Pause),
+    /// Write this pause, and ask Lambda to enable the mapping.
     WriteAndEnable(Pause),
 }
 
-/// What is to be done about one queue now.
+/// What to do about one queue now.
 #[must_use]
 pub fn next_step(
     record: &PollingRecord,
@@ -124,8 +135,8 @@ pub fn next_step(
     }
 }
 
-/// When a pause is over: so long before one of its dependencies may be called that the mapping polls by
-/// then, and at the latest after [`LONGEST_PAUSE`].
+/// When a pause is over: early enough that the mapping polls again when one of its dependencies may be called, and
+/// after [`LONGEST_PAUSE`] at the latest.
 #[must_use]
 pub fn resume_due_at(pause: &Pause, next_calls: &dyn NextCalls) -> Timestamp {
     let mut due_at =
@@ -145,8 +156,8 @@ fn is_due(pause: &Pause, next_calls: &dyn NextCalls, now: Timestamp) -> bool {
     pause.phase == Phase::Enabling || resume_due_at(pause, next_calls) <= now
 }
 
-/// Whether all events of a queue would wait, and for long enough. On a FIFO queue each receive counts, so
-/// that any wait is long enough.
+/// Whether all events of a queue would wait, and for long enough. In a FIFO queue any wait is long enough, because each
+/// receive counts as an attempt.
 fn is_pause_wanted(
     record: &PollingRecord,
     mapping: Mapping,
@@ -156,12 +167,14 @@ fn is_pause_wanted(
     let waits_for = record.evidence.waits_for(now);
     let is_quiet = record.evidence.went_on_at.is_none_or(|at| at.plus(QUIET) <= now);
     let least = if mapping.is_fifo { Duration::ZERO } else { LEAST_WAIT };
-    let is_long = |dependency: &String| match next_calls.next_call(dependency) {
-        NextCall::Now => false,
-        NextCall::At(at) => at > now.plus(least),
-        NextCall::AfterRelease => true,
-    };
-    is_quiet && !waits_for.is_empty() && waits_for.iter().all(is_long)
+    let waits_until = now.plus(least);
+    is_quiet
+        && !waits_for.is_empty()
+        && waits_for.iter().all(|dependency| match next_calls.next_call(dependency) {
+            NextCall::Now => false,
+            NextCall::At(at) => at > waits_until,
+            NextCall::AfterRelease => true,
+        })
 }
 
 fn resume(pause: &Pause, state: MappingState, now: Timestamp) -> Step {
@@ -185,7 +198,7 @@ fn stay_paused(pause: &Pause, state: MappingState, now: Timestamp) -> Step {
             Step::WriteAndDisable(Pause { asked_at: now, ..pause.clone() })
         }
         (MappingState::Enabled | MappingState::Enabling, _) => {
-            // What Lambda tells right after a change may be of before it.
+            // Right after a change, Lambda may still describe the mapping as it was before.
             if pause.asked_at.plus(LATEST_EFFECT) <= now {
                 Step::Write(Polling::LeftAlone { until: now.plus(LEFT_ALONE) })
             } else {

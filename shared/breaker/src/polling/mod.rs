@@ -1,17 +1,17 @@
-//! Whether a queue is polled: while every event of a queue would wait for dependencies whose breakers are
-//! open, receiving it, calling nothing and sending it back costs money and does nothing.
+//! Whether a queue is polled. If each event of a queue would wait for dependencies whose breakers are open, polling
+//! receives the events, calls nothing and sends them back. That costs money and achieves nothing.
 //!
-//! A stage writes [`Evidence`] while a breaker holds calls back: that every record of a batch waited, and
-//! for which dependencies, or that something went on. A function that runs every minute reads it with the
-//! breakers and takes the [`next_step`]: it disables the queue's event source mapping, and enables it in
-//! time for the next probe.
+//! A stage writes [`Evidence`] while a breaker holds calls back: either that each record of a batch waited, and for
+//! which dependencies, or that some record went on. A function that runs every minute reads the evidence together with
+//! the breakers and takes the [`next_step`]. It disables the queue's event source mapping, and enables it again in time
+//! for the next probe.
 //!
-//! Lambda has no other switch for this: `MaximumConcurrency` and provisioned pollers both have a minimum of
-//! two (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>).
+//! Lambda has no other switch for this: `MaximumConcurrency` and provisioned pollers both have a minimum of two
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>).
 //!
-//! A mapping that stays disabled would stop its stage, so a [`Pause`] is written before the mapping is
-//! disabled and removed after it is known to be enabled. Whoever finds the pause can finish it, whatever
-//! was lost in between. A mapping without a pause is somebody else's business.
+//! A mapping that stays disabled would stop its stage. Therefore a [`Pause`] is written before the mapping is disabled,
+//! and is removed after the mapping is known to be enabled. Whatever is lost in between, the next run finds the pause
+//! and can finish it. A mapping that is disabled without a pause was disabled by somebody else, and is left alone.
 
 mod decision;
 mod store;
@@ -27,19 +27,20 @@ pub use decision::{
 };
 pub use store::{ChangeOutcome, EvidenceStore, PollingStore};
 
-/// Evidence that is older says nothing of now.
+/// Evidence that is older than this does not count.
 pub const RECENT: Duration = Duration::from_secs(120);
 
-/// What a batch came to, at the end of an invocation.
+/// What came of a batch, at the end of an invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchSummary {
+    /// How many records the batch had.
     pub records: usize,
-    /// Those of them that wait because a dependency is unavailable, parked or hidden.
+    /// How many of them wait because a dependency is unavailable, parked or hidden.
     pub waiting: usize,
 }
 
 impl BatchSummary {
-    /// Whether there were records, and all of them wait.
+    /// Whether there were records and all of them wait.
     #[must_use]
     pub fn all_wait(&self) -> bool {
         self.records > 0 && self.waiting == self.records
@@ -49,23 +50,26 @@ impl BatchSummary {
 /// One thing that an environment has seen of its queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Observation {
-    /// Every record of a batch waited, and some of them for this dependency.
-    AllWaited { dependency: String },
+    /// Each record of a batch waited, and some of them for this dependency.
+    AllWaited {
+        /// The name of the dependency's breaker.
+        dependency: String,
+    },
     /// A record of a batch did not wait for a dependency.
     WentOn,
 }
 
-/// What all environments of a stage have seen last.
+/// What the environments of a stage have seen last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// By dependency: when a batch last ended in which every record waited, and some of them for it.
+    /// For each dependency, when a batch last ended of which each record waited, some of them for this dependency.
     pub waited_at: BTreeMap<String, Timestamp>,
-    /// When a batch last ended in which something went on while a breaker held calls back.
+    /// When a batch last ended of which a record went on while a breaker held calls back.
     pub went_on_at: Option<Timestamp>,
 }
 
 impl Evidence {
-    /// Takes over what was seen. A later time is never replaced by an earlier one.
+    /// Adds an observation. A later time is never replaced by an earlier one.
     pub fn add(&mut self, observation: &Observation, at: Timestamp) {
         match observation {
             Observation::AllWaited { dependency } => {
@@ -87,50 +91,59 @@ impl Evidence {
 /// What the store holds of one stage's queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollingRecord {
+    /// What the stage's environments have seen.
     pub evidence: Evidence,
-    /// One more with each change of `polling`; evidence leaves it as it is. 0 of none.
+    /// Raised by 1 with each change of `polling`, and not by evidence; 0 if it was never written.
     pub version: u64,
+    /// What was decided.
     pub polling: Polling,
 }
 
-/// Whether a queue is polled, as far as it is for us to say.
+/// What was decided about the polling of a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Polling {
-    /// Not paused by us.
+    /// The queue is polled, as far as this function decides it.
     #[default]
     Running,
+    /// The mapping is disabled, or is about to be disabled or enabled.
     Paused(Pause),
-    /// Somebody enabled a mapping that we had disabled: it is not paused until then.
+    /// Somebody enabled a mapping that was disabled here. It is not paused until a time.
     LeftAlone {
+        /// When it may be paused again.
         until: Timestamp,
     },
 }
 
-/// A mapping that we disable, have disabled, or enable again.
+/// A mapping that is being disabled, is disabled, or is being enabled again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
+    /// When the pause began.
     pub since: Timestamp,
     /// When Lambda was last asked to disable the mapping.
     pub asked_at: Timestamp,
-    /// The dependencies that its events wait for. None where that could not be read: it ends at once.
+    /// The dependencies that its events wait for. If there are none, because they could not be read, the pause ends at
+    /// once.
     pub waits_for: BTreeSet<String>,
+    /// How far the pause has come.
     pub phase: Phase,
 }
 
 /// How far a pause has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Lambda is asked to disable the mapping, and may not have heard it.
+    /// Lambda is asked to disable the mapping, and may not have received the request.
     Disabling,
-    /// Lambda has taken it.
+    /// Lambda has disabled the mapping.
     Disabled,
-    /// Lambda is asked to enable the mapping, and may not have heard it.
+    /// Lambda is asked to enable the mapping, and may not have received the request.
     Enabling,
 }
 
 impl Phase {
+    /// All phases, in their order.
     pub const ALL: [Self; 3] = [Self::Disabling, Self::Disabled, Self::Enabling];
 
+    /// The name in stored records. It never changes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -142,7 +155,7 @@ impl Phase {
 }
 
 impl PollingRecord {
-    /// Whether there may be something to do: else Lambda need not be asked how the mapping is.
+    /// Whether there may be something to do. If not, Lambda need not be asked for the state of the mapping.
     #[must_use]
     pub fn needs_attention(&self, now: Timestamp) -> bool {
         match &self.polling {

@@ -1,4 +1,4 @@
-//! The ports to where evidence and pauses are kept: stages write evidence, and one function decides.
+//! The ports to the stores of evidence and pauses. Stages write evidence, and one function decides.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,12 +8,12 @@ use event::Timestamp;
 use super::{Observation, Polling, PollingRecord};
 use crate::StoreUnavailable;
 
-/// Takes what stages have seen.
+/// Where stages write their observations.
 pub trait EvidenceStore: Send + Sync {
-    /// Adds a observation to a stage's evidence, as [`super::Evidence::add`] says, and changes nothing else.
+    /// Adds an observation to a stage's evidence, as [`super::Evidence::add`] says, and changes nothing else.
     ///
     /// # Errors
-    /// [`StoreUnavailable`]: it may have been added, or may be yet.
+    /// [`StoreUnavailable`]: it may have been added, or may still be.
     fn add(
         &self,
         stage: &str,
@@ -22,19 +22,20 @@ pub trait EvidenceStore: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreUnavailable>> + Send;
 }
 
-/// What became of a change that was to be written.
+/// What came of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeOutcome {
+    /// It was written.
     Written,
-    /// Somebody else has changed it since it was read.
+    /// It was not written, because somebody else has changed the record since it was read.
     Conflict,
-    /// It may have been written, or may be yet.
+    /// It may have been written, or may still be.
     Unknown(StoreUnavailable),
 }
 
-/// A strongly consistent store of what is decided of each stage's queue.
+/// A strongly consistent store of what is decided about each stage's queue.
 pub trait PollingStore: Send + Sync {
-    /// Each stage that there is something of, by its name.
+    /// The records of all stages that have one, by the stages' names.
     ///
     /// # Errors
     /// [`StoreUnavailable`].
@@ -42,8 +43,7 @@ pub trait PollingStore: Send + Sync {
         &self,
     ) -> impl Future<Output = Result<BTreeMap<String, PollingRecord>, StoreUnavailable>> + Send;
 
-    /// Writes `polling` as version `expected + 1`, provided that the version in its place is `expected`.
-    /// Evidence stays as it is.
+    /// Writes `polling` as version `expected + 1` if the stored version is `expected`. Evidence stays as it is.
     fn change(
         &self,
         stage: &str,

@@ -1,4 +1,4 @@
-//! Every state against every event.
+//! Every event in every state.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ fn at(seconds: i64) -> Moment {
     Moment { now: Timestamp::from_unix_ms(seconds * 1_000), roll: 0 }
 }
 
-/// The time of every event below, and what a record was written before.
+/// The time of all events below, in seconds.
 const NOW: i64 = 10_000;
 
 fn time(seconds: i64) -> Timestamp {
@@ -66,7 +66,7 @@ fn settle(failures: u32) -> Event {
     Event::Settle { environment: "a".to_owned(), results: counts(2, failures) }
 }
 
-/// What an event makes of a record: the state's name, or why it is not legal.
+/// The name of the state after an event, or why the event is not legal.
 fn next(record: &Record, event: Event) -> Result<StateName, IllegalTransition> {
     let settings = Settings::default();
     let next = step(record, event, at(NOW), &settings)?;
@@ -144,7 +144,7 @@ fn forced_open_ends_with_probes_and_forced_closed_with_a_new_life() {
     assert_eq!(probed.state.name(), StateName::HalfOpen);
     assert_eq!(probed.forced, None);
 
-    // Released before its time, it waits no longer; nor where another act was put over it.
+    // A breaker that is released early has no wait left, even if another act had replaced the first one.
     let act = Event::Force(Forced { until, ..forced(ForcedState::Disabled) });
     let disabled = step(&record, act, at(NOW + 1), &settings).unwrap();
     for record in [&record, &disabled] {
@@ -181,7 +181,7 @@ fn half_open_for_too_long_what_is_known_decides() {
     assert_eq!(cause(after(counts(0, 0))), Cause::Undecided);
 }
 
-/// As seen by the environment's own clock, where the one that wrote the record was wrong.
+/// The environment's own clock counts if the clock that wrote the record was wrong.
 #[test]
 fn what_an_environment_has_seen_for_long_enough_is_over() {
     let settings = Settings::default();
@@ -287,7 +287,7 @@ fn permits_are_as_many_as_are_neither_used_nor_out() {
 }
 
 proptest::proptest! {
-    /// Decided early, it is decided as it would be once all permitted calls are known.
+    /// An early decision is the one that would be made after all permitted probes.
     #[test]
     fn an_early_verdict_is_the_verdict_of_all(
         failed in proptest::collection::vec(proptest::bool::ANY, 1..12),

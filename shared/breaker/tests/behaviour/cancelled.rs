@@ -9,7 +9,7 @@ use testkit::StoreFault;
 
 use super::{Fleet, LIMIT};
 
-/// Begins something that waits for the store's answer, and gives it up.
+/// Begins something that waits for the store's answer, and drops it.
 #[track_caller]
 fn give_up(fleet: &Fleet, fault: StoreFault, future: impl Future) {
     fleet.store.set_fault(fault);
@@ -41,7 +41,7 @@ fn a_call_that_waits_for_anothers_question_goes_on_when_that_one_is_given_up() {
     assert!(matches!(second.as_mut().poll(&mut context), Poll::Ready(Ok(_))));
 }
 
-/// The lease is in the store, and its answer was never heard.
+/// The lease was written, and the answer to that was lost.
 #[test]
 fn permits_that_were_leased_for_a_call_that_was_given_up_are_used_by_the_next() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -54,7 +54,7 @@ fn permits_that_were_leased_for_a_call_that_was_given_up_are_used_by_the_next() 
     assert_eq!(fleet.state(0), StateName::Closed);
 }
 
-/// 11 failures that were told once are 11, and not 21, which would trip it.
+/// Eleven failures that were published once must count as 11 and not as 21, which would trip the breaker.
 #[test]
 fn counts_of_a_publication_that_was_given_up_count_once() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -79,7 +79,7 @@ fn what_a_call_came_to_counts_though_telling_of_it_was_given_up() {
     assert!(fleet.call(1, Outcome::Answered).is_err(), "the trip was written");
 }
 
-/// OmniRoute and Polly had breakers whose one probe never ended: they stayed half-open for days.
+/// OmniRoute and Polly had breakers that stayed half-open for days because their one probe never ended.
 #[test]
 fn a_probe_that_never_ends_does_not_keep_its_environment_from_probing() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -93,7 +93,7 @@ fn a_probe_that_never_ends_does_not_keep_its_environment_from_probing() {
     assert_eq!(fleet.state(0), StateName::Closed);
 }
 
-/// A probe of an earlier half-open time must neither count in a later one nor give it a permit.
+/// A probe of an earlier half-open state must neither count in a later one nor free a permit there.
 #[test]
 fn a_probe_that_ends_in_a_later_half_open_time_says_nothing() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -114,7 +114,7 @@ fn a_probe_that_ends_in_a_later_half_open_time_says_nothing() {
     assert_eq!(fleet.state(0), StateName::Closed);
 }
 
-/// A batch's invocation goes on for long after its one call.
+/// The invocation of a batch may go on for a long time after its only call.
 #[test]
 fn what_came_of_a_probe_is_told_before_its_invocation_ends() {
     let fleet = Fleet::new(2, &Settings::default());
@@ -138,7 +138,7 @@ fn calls_that_begin_together_take_the_permits_that_there_are() {
     assert_eq!(fleet.state(0), StateName::Closed);
 }
 
-/// opossum never became half-open once two calls that were under way together had failed.
+/// In opossum, a breaker never became half-open after two calls under way at the same time had failed.
 #[test]
 fn calls_that_fail_together_open_it_once() {
     let settings = Settings { minimum_calls: 4, ..Settings::default() };
@@ -154,7 +154,7 @@ fn calls_that_fail_together_open_it_once() {
     assert!(wait.until.since(wait.since.unwrap()).as_secs() == 15, "{wait:?}");
 }
 
-/// The invocation ends while a probe is under way: its permit stays out.
+/// The invocation ends while a probe is under way, and its permit stays leased.
 #[test]
 fn an_invocation_that_ends_during_a_probe_gives_no_permit_back_that_is_in_use() {
     let fleet = Fleet::new(2, &Settings::default());

@@ -46,7 +46,7 @@ fn a_clock_that_goes_back_by_an_hour_does_not_lengthen_a_wait() {
     assert!(waited <= longest_s(), "{waited} s");
 }
 
-/// What the environment whose clock was wrong leased is given back by no one but the others.
+/// The permits that the environment with the wrong clock has leased are given back by the others.
 #[test]
 fn half_open_by_a_wrong_clock_it_opens_again_when_it_was_so_for_too_long() {
     let mut fleet = Fleet::new(2, &Settings::default());
@@ -75,7 +75,8 @@ fn closed_by_a_wrong_clock_calls_ramp_up_as_fast_as_ever() {
     assert!(waited <= 10, "{waited} s");
 }
 
-/// Otherwise it would be deaf for an hour: to others' trips, to operators and to the store's return.
+/// Otherwise it would not read the store for an hour, and would miss other environments' trips, operators' acts, and
+/// the store's return.
 #[test]
 fn an_environment_whose_clock_went_back_still_looks_at_the_store() {
     let fleet = Fleet::new(2, &Settings::default());
@@ -128,7 +129,7 @@ fn failures_of_before_the_clock_went_back_are_not_recent_for_ever() {
     assert_eq!(fleet.state(0), StateName::Closed, "19 of the 20 are older than the window");
 }
 
-/// What its clock told of holds the places of the present, for as long as it takes to come.
+/// The slots that it published are in the places of the present, until the time has caught up with them.
 #[test]
 fn a_clock_that_was_an_hour_ahead_does_not_keep_others_from_counting_together() {
     let mut fleet = Fleet::new(1, &Settings::default());
@@ -163,7 +164,8 @@ fn a_call_that_was_frozen_with_its_environment_says_nothing() {
     }
 }
 
-/// It may take as long as a lease lasts: two seconds at most here, twice, and clocks that are two apart, twice.
+/// A call may take as long as a lease lasts: twice its limit of two seconds here, and twice the two seconds by which
+/// clocks may differ.
 #[test]
 fn a_call_that_was_only_slow_counts() {
     let fleet = Fleet::new(1, &Settings { minimum_calls: 1, ..Settings::default() });

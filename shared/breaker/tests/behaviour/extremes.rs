@@ -1,4 +1,4 @@
-//! Settings and records that no one would write, and that must do no harm.
+//! Settings and records that nobody would write on purpose. They must do no harm.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use sluicegate_breaker::{
 };
 use testkit::MemoryBreakers;
 
-use super::{Fleet, Hands};
+use super::{Fleet, TestHost};
 
 #[test]
 fn without_an_interval_between_reads_calls_are_made_all_the_same() {
@@ -23,7 +23,7 @@ fn without_an_interval_between_reads_calls_are_made_all_the_same() {
     assert!(fleet.store.take_calls().reads <= 1, "time stands still");
 }
 
-/// As in resilience4j, whose window of calls would never hold so many either.
+/// The same holds in resilience4j, whose window of calls cannot hold more calls than its size either.
 #[test]
 fn a_minimum_above_the_windows_size_is_the_windows_size() {
     for (size, calls) in [(5, 5), (1, 1), (0, 1)] {
@@ -46,7 +46,7 @@ fn a_version_that_cannot_grow_begins_anew() {
     assert_eq!(fleet.state(0), StateName::Closed);
 }
 
-/// resilience4j 1533 and 2289: with so few calls, the permitted ones are not made in time.
+/// In resilience4j 1533 and 2289 there were so few calls that the permitted probes were not made in time.
 #[test]
 fn with_few_calls_it_closes_once_those_that_were_made_did_well() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -73,7 +73,7 @@ fn with_few_calls_it_opens_again_when_one_of_two_failed() {
     assert_eq!(fleet.state(0), StateName::Open);
 }
 
-/// While a call of an earlier half-open time may be under way, no further ones are permitted.
+/// While a probe of an earlier half-open state may be under way, no further ones are permitted.
 #[test]
 fn half_open_never_begins_anew_while_probes_may_be_under_way() {
     let wait = OpenWait { first: Duration::from_secs(2), ..Settings::default().wait };
@@ -93,7 +93,7 @@ fn half_open_never_begins_anew_while_probes_may_be_under_way() {
     drop(probe);
 }
 
-/// `Retry-After` is longer than the wait: whoever was told of it does not ask before.
+/// If `Retry-After` is longer than the wait, the environment that received it makes no call before.
 #[test]
 fn a_probe_that_is_told_to_slow_down_is_not_followed_by_another_too_soon() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -110,7 +110,7 @@ fn a_probe_that_is_told_to_slow_down_is_not_followed_by_another_too_soon() {
     assert_eq!(fleet.state(0), StateName::Closed);
 }
 
-/// A day of calls, with a store that is away all the while.
+/// A day of calls with a store that is unavailable all day.
 #[test]
 fn what_an_environment_remembers_has_a_bound() {
     for window in [Window::Count(u32::MAX), Window::Time(Duration::from_secs(60))] {
@@ -247,7 +247,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-/// A call of at most `limit` that takes `took`, `pause` after the one before.
+/// A call of at most `limit` that takes `took` and begins `pause` after the one before.
 #[derive(Clone, Debug)]
 struct Call {
     outcome: Outcome,
@@ -272,7 +272,7 @@ fn any_call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    /// Nothing that is stored or configured, and no clock, makes the breaker panic.
+    /// The breaker never panics, whatever is stored or configured and whatever a clock says.
     #[test]
     fn nothing_that_is_stored_or_configured_makes_it_panic(
         settings in any_settings(),
@@ -280,7 +280,7 @@ proptest! {
         shared in any_shared(),
         calls in proptest::collection::vec(any_call(), 1..30),
     ) {
-        let (hands, store) = (Hands::default(), MemoryBreakers::default());
+        let (hands, store) = (TestHost::default(), MemoryBreakers::default());
         let counts = BTreeMap::from([(settings.window.horizon(), shared)]);
         store.put("weather", Snapshot { record, counts });
         let settings = [("weather".to_owned(), settings)];

@@ -1,4 +1,4 @@
-//! What has gone wrong with others' breakers.
+//! Faults that other circuit breakers have had.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sluicegate_breaker::{OpenWait, Outcome, Settings, StateName, WaitReason};
 
 use super::{Fleet, LIMIT};
 
-/// resilience4j had breakers that stayed half-open after an ignored error, whose permit was lost.
+/// In resilience4j, breakers stayed half-open after an ignored error, because its permit was lost.
 #[test]
 fn an_ignored_probe_gives_its_permit_back() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -61,7 +61,7 @@ fn half_open_without_a_decision_it_opens_again() {
     assert_eq!(fleet.state(0), StateName::Open);
 }
 
-/// A slow answer from before must neither close nor trip what came after.
+/// A slow answer to an earlier call must neither close nor trip the breaker.
 #[test]
 fn what_was_begun_in_an_earlier_life_of_the_breaker_says_nothing() {
     let wait = OpenWait { first: Duration::from_secs(2), ..Settings::default().wait };

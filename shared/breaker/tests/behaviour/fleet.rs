@@ -1,4 +1,4 @@
-//! What environments tell each other.
+//! What environments share with each other.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn while_no_call_fails_nothing_is_written_and_the_store_is_read_once_a_second() 
     }
 }
 
-/// With a rate of them, answers without anything are told as failures are.
+/// If a rate of them is set, absent answers are published as failures are.
 #[test]
 fn absent_answers_count_over_environments_of_which_each_sees_few() {
     let settings = Settings { absent_rate: Percent::try_from(50).ok(), ..Settings::default() };
@@ -77,7 +77,7 @@ fn failures_count_together(settings: &Settings) {
     assert_eq!(horizons, [settings.window.horizon()]);
 }
 
-/// Those that saw the failures told of them as they froze, and none of them saw enough.
+/// The environments that saw the failures published them when they froze, and none of them saw enough of them alone.
 #[test]
 fn one_that_has_not_failed_itself_trips_by_what_others_told() {
     let fleet = Fleet::new(3, &Settings::default());
@@ -93,7 +93,7 @@ fn one_that_has_not_failed_itself_trips_by_what_others_told() {
     assert_eq!(fleet.state(2), StateName::Open);
 }
 
-/// Otherwise one environment's few failures would be all that the fleet knows.
+/// Otherwise the fleet would know only of the few failures of one environment.
 #[test]
 fn once_one_tells_of_a_failure_all_tell_of_their_calls_at_most_once_a_second() {
     let settings = Settings { minimum_calls: 30, ..Settings::default() };

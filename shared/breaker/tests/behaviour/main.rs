@@ -1,4 +1,4 @@
-//! What a fleet's breakers do, as whoever makes the calls sees it.
+//! What the breakers of a fleet do, as their callers see it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -23,15 +23,15 @@ use futures_util::FutureExt;
 use sluicegate_breaker::{Breakers, Host, Outcome, Permit, Settings, StateName, Wait};
 use testkit::MemoryBreakers;
 
-/// Time and chance, as a test sets them.
+/// A clock and random numbers that a test sets.
 #[derive(Clone, Debug, Default)]
-struct Hands {
+struct TestHost {
     world: Arc<(AtomicI64, AtomicU64)>,
     /// How far this clock is ahead of the true time, in ms.
     ahead_ms: Arc<AtomicI64>,
 }
 
-impl Host for Hands {
+impl Host for TestHost {
     fn now(&self) -> Timestamp {
         let passed_ms = self.world.0.load(Ordering::Relaxed);
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
@@ -43,8 +43,8 @@ impl Host for Hands {
     }
 }
 
-impl Hands {
-    /// The same time and chance, by another clock.
+impl TestHost {
+    /// The same time and random numbers, seen by another clock.
     fn other_clock(&self) -> Self {
         Self { world: self.world.clone(), ahead_ms: Arc::default() }
     }
@@ -52,18 +52,18 @@ impl Hands {
 
 /// Environments that share a store.
 struct Fleet {
-    hands: Hands,
+    hands: TestHost,
     store: MemoryBreakers,
-    environments: Vec<Breakers<MemoryBreakers, Hands>>,
-    /// Of each environment.
-    clocks: Vec<Hands>,
+    environments: Vec<Breakers<MemoryBreakers, TestHost>>,
+    /// One for each environment.
+    clocks: Vec<TestHost>,
 }
 
 const LIMIT: Duration = Duration::from_secs(2);
 
 impl Fleet {
     fn new(environments: usize, settings: &Settings) -> Self {
-        let (hands, store) = (Hands::default(), MemoryBreakers::default());
+        let (hands, store) = (TestHost::default(), MemoryBreakers::default());
         let mut fleet = Self { hands, store, environments: Vec::new(), clocks: Vec::new() };
         for _ in 0..environments {
             fleet.add(settings);
@@ -79,7 +79,7 @@ impl Fleet {
         self.environments.push(Breakers::new(self.store.clone(), clock, &id, settings));
     }
 
-    /// From now on this environment's clock is so far ahead of the true time, or behind it.
+    /// Sets how far this environment's clock is ahead of the true time, or behind it.
     fn set_clock(&self, environment: usize, ahead_s: i64) {
         self.clocks[environment].ahead_ms.store(ahead_s * 1_000, Ordering::Relaxed);
     }
@@ -105,12 +105,12 @@ impl Fleet {
         self.hands.world.1.store(roll, Ordering::Relaxed);
     }
 
-    /// An environment begins a call, if it may.
-    fn begin(&self, environment: usize) -> Result<Permit<'_, MemoryBreakers, Hands>, Wait> {
+    /// Begins a call in an environment, if it may be made.
+    fn begin(&self, environment: usize) -> Result<Permit<'_, MemoryBreakers, TestHost>, Wait> {
         self.environments[environment].admit("weather", LIMIT).now_or_never().unwrap()
     }
 
-    /// An environment makes one call, if it may.
+    /// Makes a call in an environment, if it may be made.
     fn call(&self, environment: usize, outcome: Outcome) -> Result<(), Wait> {
         self.slow_call(environment, outcome, Duration::ZERO)
     }
@@ -122,7 +122,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// So many calls that may be made.
+    /// Makes this many calls, which must all be permitted.
     #[track_caller]
     fn calls(&self, environment: usize, count: u32, outcome: Outcome) {
         for call in 0..count {
@@ -139,7 +139,7 @@ impl Fleet {
         self.environments[environment].status()["weather"].state
     }
 
-    /// One environment finds it away.
+    /// One environment finds that the dependency is unavailable, and its breaker trips.
     fn trip(&self) {
         self.calls(0, 20, Outcome::Failed);
         assert_eq!(self.state(0), StateName::Open);

@@ -1,4 +1,4 @@
-//! What operators force.
+//! What operators force, release and reset.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ fn reset_it_begins_anew() {
     assert_eq!(fleet.state(0), StateName::Closed, "what was before does not count");
 }
 
-/// resilience4j 991: the open breaker's timer made a forced one half-open.
+/// In resilience4j 991, the timer of the open state made a forced breaker half-open.
 #[test]
 fn forced_open_without_an_end_it_stays_so() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -82,7 +82,7 @@ fn forced_open_without_an_end_it_stays_so() {
     assert_eq!(fleet.state(0), StateName::ForcedOpen);
 }
 
-/// Its wait is over, whatever time the act had left.
+/// When a forced breaker is released, its wait is over, however much of the act's time was left.
 #[test]
 fn released_from_forced_open_it_is_probed_within_the_interval() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -94,7 +94,7 @@ fn released_from_forced_open_it_is_probed_within_the_interval() {
     assert_eq!(fleet.state(0), StateName::Closed);
 }
 
-/// However often it is forced open meanwhile: a probe may be under way for as long as its lease lasts.
+/// A probe may be under way for as long as its lease lasts, however often the breaker is forced open meanwhile.
 #[test]
 fn released_it_is_not_probed_beside_probes_that_are_under_way() {
     for times in 1..=2 {

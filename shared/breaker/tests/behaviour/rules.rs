@@ -1,5 +1,4 @@
-//! resilience4j's documented rules, one environment at a time:
-//! <https://resilience4j.readme.io/docs/circuitbreaker>.
+//! The documented rules of resilience4j, with one environment: <https://resilience4j.readme.io/docs/circuitbreaker>.
 
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use sluicegate_breaker::{
 
 use super::Fleet;
 
-/// Calls that answer (`.`), fail (`x`), are slow (`s`), find nothing (`0`) or are ignored (`-`), and the
-/// state after them.
+/// A row of calls and the state after them. A call answers (`.`), fails (`x`), is slow (`s`), finds nothing (`0`) or is
+/// ignored (`-`).
 #[track_caller]
 fn check(settings: &Settings, calls: &str, expected: StateName) {
     let fleet = Fleet::new(1, settings);
@@ -46,7 +45,7 @@ fn the_failure_rate_is_of_the_last_calls_from_the_minimum_on() {
     check(&small(), "x......", Closed);
 }
 
-/// Some evaluate the rate after failures alone.
+/// Some breakers evaluate the rate only after failures.
 #[test]
 fn a_success_that_reaches_the_minimum_is_enough_to_evaluate_the_rate() {
     check(&small(), "xxx.", StateName::Open);
@@ -100,7 +99,7 @@ fn a_mode_that_only_counts_never_holds_a_call_back() {
     assert_eq!(fleet.environments[0].status()["weather"].recent.calls, 0);
 }
 
-/// A version of the settings that tries a breaker out must not act for one that has it in force.
+/// A deployment whose settings only try a breaker out must not act for one in which it is in force.
 #[test]
 fn a_mode_that_only_counts_writes_no_record() {
     let counting = Settings { mode: Mode::MetricsOnly, ..small() };

@@ -1,11 +1,11 @@
-//! What is worth a look at the end of an invocation.
+//! Which breakers have an unusual status at the end of an invocation.
 
 use sluicegate_breaker::{ForcedState, Mode, Outcome, Settings, StateName};
 use testkit::StoreFault;
 
 use super::Fleet;
 
-/// The state of the breaker, if it is not as it is on most days.
+/// The state of the breaker if its status is unusual.
 fn unusual(fleet: &Fleet) -> Option<StateName> {
     fleet.environments[0].unusual_status().get("weather").map(|status| status.state)
 }

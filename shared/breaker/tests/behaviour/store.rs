@@ -1,4 +1,4 @@
-//! When the store is away.
+//! When the store is unavailable.
 
 use sluicegate_breaker::{Outcome, Settings, StateName, WaitReason};
 
@@ -50,7 +50,7 @@ fn a_trip_that_could_not_be_written_is_written_once_the_store_is_back() {
     assert!(fleet.call(1, Outcome::Answered).is_err(), "the other one knows");
 }
 
-/// As many environments as there are would otherwise probe at once whenever an answer is lost.
+/// Otherwise all environments would make probes at once whenever an answer is lost.
 #[test]
 fn a_store_that_is_away_for_a_moment_is_no_reason_to_probe() {
     let fleet = Fleet::new(2, &Settings::default());

@@ -1,4 +1,4 @@
-//! When the store is read and not written: it is throttled, or the function lacks the right.
+//! When the store can be read and not written, because it is throttled or the function lacks the right.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn an_environment_that_cannot_write_trips_for_itself_and_says_so() {
     assert_eq!((status.state, status.is_store_away), (StateName::Open, true));
 }
 
-/// In an outage of the dependency that lasts, with writes that fail for as long.
+/// The dependency is unavailable for a long time, and writes fail for as long.
 #[test]
 fn an_environment_that_cannot_write_makes_few_calls_and_asks_the_store_seldom() {
     let fleet = Fleet::new(1, &Settings::default());
@@ -94,7 +94,7 @@ fn what_could_not_be_written_is_tried_again_soon_however_seldom_the_store_is_rea
     assert_eq!(record.map(|record| record.state.name()), Some(StateName::Open));
 }
 
-/// pybreaker failed once its record was deleted.
+/// pybreaker failed after its record had been deleted.
 #[test]
 fn a_record_that_is_deleted_is_a_breaker_that_no_one_has_written_of() {
     let fleet = Fleet::new(2, &Settings::default());
@@ -107,7 +107,7 @@ fn a_record_that_is_deleted_is_a_breaker_that_no_one_has_written_of() {
     assert_eq!(fleet.state(1), StateName::Open);
 }
 
-/// Counts that are throttled keep no one from hearing of a trip.
+/// If the writes of counts are throttled, a trip is still written.
 #[test]
 fn a_trip_is_written_though_counts_could_not_be() {
     let fleet = Fleet::new(2, &Settings::default());
@@ -118,7 +118,8 @@ fn a_trip_is_written_though_counts_could_not_be() {
     assert!(fleet.call(1, Outcome::Answered).is_err(), "the other one knows at once");
 }
 
-/// Its counts, of a generation that no record knows of, keep no one from counting together.
+/// The counts that are left over belong to a generation of which there is no record. They must not stop the fleet from
+/// counting together.
 #[test]
 fn counts_that_are_left_of_a_deleted_record_are_begun_anew() {
     let fleet = Fleet::new(10, &Settings::default());
@@ -138,7 +139,7 @@ fn counts_that_are_left_of_a_deleted_record_are_begun_anew() {
     assert!(is_refused, "4 calls of each of 10 environments failed, and none is refused");
 }
 
-/// A read that is not the newest: what follows from it is not written over what is.
+/// An environment reads an old record. The record that it makes of this one must not replace the newer one.
 #[test]
 fn a_stale_answer_closes_nothing() {
     let fleet = Fleet::new(2, &Settings::default());
@@ -155,7 +156,7 @@ fn a_stale_answer_closes_nothing() {
     assert_eq!(Some(written), newest.record);
 }
 
-/// Its one lost answer of an hour ago is no reason to probe beside others.
+/// One answer that was lost an hour ago is no reason to make probes in addition to others.
 #[test]
 fn a_store_that_was_away_long_ago_has_not_been_away_since() {
     let fleet = Fleet::new(2, &Settings::default());

@@ -1,33 +1,34 @@
-//! What can happen, and what must hold.
+//! The actions of the model and the properties that must hold in each state.
 
 use stateright::{Model, Property};
 
 use crate::world::World;
 
-/// How much may still go wrong, so that there is an end of states.
+/// How often each kind of fault may still happen. The limits keep the number of states finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Faults {
     pub(crate) crashes: u8,
     pub(crate) delays: u8,
-    /// How often the dependency, which is away at the start, goes again. It comes back whenever it likes.
+    /// How often the dependency becomes unavailable again. It is unavailable at the start, and may become available at
+    /// any time.
     pub(crate) outages: u8,
 }
 
-/// What is broken on purpose.
+/// A part that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     Nothing,
-    /// The store replaces a record whatever its version.
+    /// The store replaces a record whatever its version is.
     Versions,
-    /// The store forgets who has permits.
+    /// The store forgets which environments have permits.
     Leases,
-    /// Environments do not look at the store again.
+    /// Environments never read the store again.
     Refresh,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Fleet {
-    /// How many each environment makes.
+    /// How many calls each environment makes.
     pub(crate) calls: &'static [u8],
     pub(crate) faults: Faults,
     pub(crate) ticks: u8,
@@ -37,7 +38,7 @@ pub(crate) struct Fleet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Admit(usize),
-    /// The call ends, and with it its invocation.
+    /// The call ends, and its invocation with it.
     Finish(usize),
     Serve(usize),
     Delay(usize),
@@ -115,8 +116,8 @@ impl Model for Fleet {
 }
 
 impl Fleet {
-    /// From here on, with the dependency back and nothing else going wrong, the breaker closes. Told of
-    /// the last moments: whatever came before leads there.
+    /// Whether the breaker closes from here on, with the dependency available and no further fault. It is checked of
+    /// the last states only, because all others lead to them.
     fn recovers(&self, world: &World) -> bool {
         if world.is_closed() || world.tick < self.ticks || !world.is_quiet() {
             return true;
@@ -136,7 +137,7 @@ impl Fleet {
         false
     }
 
-    /// The store answers what this member asks, and the dependency its calls.
+    /// The store answers this member's requests, and the dependency its calls.
     fn settle(&self, world: &mut World, member: usize) {
         for _ in 0..20 {
             match (&world.members[member].asked, &world.members[member].call) {

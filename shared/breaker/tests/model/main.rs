@@ -1,9 +1,9 @@
-//! The fleet's protocol, checked in every state that a few environments can reach: they crash between
-//! any two steps, what they write is lost, arrives late or is answered to no one, the dependency goes and
-//! comes, and their clocks are apart.
+//! Checks the fleet's protocol in each state that a few environments can reach. They crash between any two steps. Their
+//! writes are lost, arrive late, or are answered to nobody. The dependency becomes unavailable and available, and
+//! clocks differ.
 //!
-//! What is checked is the [`Environment`] that the functions run. The store can be broken on purpose, and
-//! then the check fails: a model that finds nothing proves nothing unless it would have.
+//! The model runs the real [`Environment`]. Its store can be broken on purpose, and the check must then fail. This
+//! shows that the check would find such a fault.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 #![expect(clippy::print_stdout, reason = "how many states were checked is of interest")]
@@ -18,7 +18,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 
 use self::fleet::{Broken, Faults, Fleet};
 
-/// One failure trips it, and one probe decides.
+/// One failure trips the breaker, and one probe decides.
 pub(crate) fn settings() -> Settings {
     Settings {
         window: Window::Count(4),
@@ -36,7 +36,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// As many environments as have calls to make.
+/// One environment for each number of calls.
 fn fleet(calls: &'static [u8], ticks: u8, faults: Faults) -> Fleet {
     Fleet { calls, ticks, faults, broken: Broken::Nothing }
 }
@@ -48,7 +48,7 @@ fn check_holds(name: &str, fleet: Fleet) {
     checker.assert_properties();
 }
 
-/// With this broken, the check finds it.
+/// Checks that the model breaks this property, which it must if a part is broken.
 #[track_caller]
 fn check_is_found(fleet: Fleet, property: &'static str) {
     let any = HasDiscoveries::AnyOf([property].into());

@@ -11,10 +11,10 @@ use sluicegate_breaker::{
 use crate::fleet::{Broken, Faults};
 use crate::settings;
 
-/// No call takes longer.
+/// The longest time that a call takes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);
 
-/// How far time goes on at once.
+/// How far the time advances in one step.
 pub(crate) const TICK: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) tick: u8,
     pub(crate) store: Store,
     pub(crate) members: Vec<Member>,
-    /// Writes that were delayed, and may arrive yet.
+    /// Writes that were delayed and may still arrive.
     pub(crate) late: Vec<Request>,
     pub(crate) is_dependency_up: bool,
     pub(crate) faults: Faults,
@@ -35,12 +35,12 @@ pub(crate) struct Store {
     shared: SharedCounts,
 }
 
-/// What no environment knows, and what is judged by.
+/// What no environment knows, and what the properties are judged by.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Seen {
-    /// Since when the store has said so.
+    /// Since when the store has held this.
     open_since: Option<u8>,
-    /// Probes that did well since it was half-open.
+    /// The probes that did well since the breaker became half-open.
     good_probes: u8,
     pub(crate) closed_without_probes: bool,
     pub(crate) called_while_open: bool,
@@ -49,9 +49,9 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Member {
     pub(crate) machine: Environment,
-    /// How far its clock is ahead.
+    /// How far its clock is ahead of the true time.
     offset: Duration,
-    /// What it has asked the store, and what for.
+    /// What it has asked the store, and why.
     pub(crate) asked: Option<Request>,
     pub(crate) call: Option<Call>,
     pub(crate) calls_left: u8,
@@ -148,7 +148,7 @@ impl World {
         self.end(member);
     }
 
-    /// The member's invocation ends: all is told, step by step.
+    /// The member's invocation ends, and it writes what is still to be written, step by step.
     fn end(&mut self, member: usize) {
         let at = self.at(member);
         let request = self.members[member].machine.end_invocation(at);
@@ -171,19 +171,19 @@ impl World {
         }
     }
 
-    /// Whether the store and the dependency have answered everyone.
+    /// Whether the store and the dependency have answered all members.
     pub(crate) fn is_quiet(&self) -> bool {
         self.members.iter().all(|member| member.asked.is_none() && member.call.is_none())
     }
 
-    /// What was asked takes effect, and is answered.
+    /// The request takes effect and is answered.
     pub(crate) fn serve(&mut self, member: usize, broken: Broken) {
         let Some(request) = self.members[member].asked.clone() else { return };
         let answer = self.take(&request, broken);
         self.answer(member, answer);
     }
 
-    /// What was asked is not answered, and arrives late or never.
+    /// The request is not answered. It arrives late or never.
     pub(crate) fn delay(&mut self, member: usize) {
         let Some(request) = self.members[member].asked.clone() else { return };
         self.faults.delays -= 1;
@@ -208,7 +208,7 @@ impl World {
         let _ = self.take(&request, broken);
     }
 
-    /// All that it knew is gone; what it asked may arrive yet.
+    /// The member crashes and forgets everything. Its request may still arrive.
     pub(crate) fn crash(&mut self, member: usize, broken: Broken) {
         self.faults.crashes -= 1;
         let asked = self.members[member].asked.take();
@@ -224,7 +224,7 @@ impl World {
         self.members[member] = member_after;
     }
 
-    /// Whether no call would last longer than it may.
+    /// Whether no call under way would last longer than it may.
     pub(crate) fn may_tick(&self) -> bool {
         let calls = self.members.iter().filter_map(|member| member.call.as_ref());
         calls.into_iter().all(|call| call.began == self.tick)

@@ -1,4 +1,4 @@
-//! The file of dependencies, as it is in the file, and the ranges of its values.
+//! The fields of `dependencies.yaml` as they are written, and the ranges of their values.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{CallFailure, Dependency};
 
-/// The file, as it is in the file.
+/// The whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDependencies {
@@ -80,7 +80,7 @@ struct RawRetries {
     budget_percent: Option<u32>,
 }
 
-/// Takes values that are in their range, and notes the others.
+/// Sets the values that are in their range, and collects the problems of the others.
 pub(super) struct Checks<'a> {
     pub(super) dependency: &'a str,
     pub(super) problems: &'a mut Vec<String>,
@@ -91,7 +91,7 @@ impl Checks<'_> {
         self.problems.push(format!("`{}`: {field}: {problem}", self.dependency));
     }
 
-    /// Sets what is given, if it is in its range.
+    /// Sets `place` to a value that is given and in its range. A value out of its range is a problem.
     fn set<T: PartialOrd + Display>(
         &mut self,
         field: &str,

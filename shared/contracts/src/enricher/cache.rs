@@ -1,4 +1,4 @@
-//! What an environment remembers of answers.
+//! The cache of an enricher in each execution environment.
 
 use std::time::Duration;
 
@@ -6,19 +6,20 @@ use serde::Deserialize;
 
 use crate::error::{ContractError, invalid};
 
-/// How answers are remembered in an environment, by the request that they answer.
+/// How an execution environment remembers the answers of an enricher. The key is the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheRule {
-    /// How long an answer is as good as a new one.
+    /// How many seconds an answer is used: 1 to 86,400.
     pub ttl_s: u64,
-    /// How long it is one that there is no answer (404). At most a minute, if not given.
+    /// How many seconds it is remembered that there is no answer, such as HTTP 404: at most 86,400. The default is in
+    /// [`CacheRule::absent_ttl`].
     pub absent_ttl_s: Option<u64>,
-    /// For how long after that an answer may stand in while the service is unavailable, where the event goes on
-    /// without (`degrade`): it is marked then all the same.
+    /// How many seconds longer an answer is used while the service is unavailable: at most 86,400, and 0 by default. It
+    /// only matters with [`Unavailable::Degrade`](crate::Unavailable::Degrade), and the event is marked as degraded.
     #[serde(default)]
     pub stale_s: u64,
-    /// The most answers that are kept.
+    /// The most answers that are remembered: 1 to 100,000, and 1,000 by default.
     #[serde(default = "default_entries")]
     pub entries: usize,
 }
@@ -42,16 +43,19 @@ impl CacheRule {
         Ok(())
     }
 
+    /// [`CacheRule::ttl_s`] as a duration.
     #[must_use]
     pub fn ttl(&self) -> Duration {
         Duration::from_secs(self.ttl_s)
     }
 
+    /// How long it is remembered that there is no answer. By default it is the time of an answer, and at most a minute.
     #[must_use]
     pub fn absent_ttl(&self) -> Duration {
         Duration::from_secs(self.absent_ttl_s.unwrap_or(self.ttl_s.min(60)))
     }
 
+    /// [`CacheRule::stale_s`] as a duration.
     #[must_use]
     pub fn stale(&self) -> Duration {
         Duration::from_secs(self.stale_s)

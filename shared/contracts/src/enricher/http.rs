@@ -1,4 +1,4 @@
-//! Enrichers over HTTP: a request for each event, whose answer is a JSON document.
+//! Enrichers that send an HTTP request for each event and get a JSON document.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,27 @@ use crate::error::{ContractError, invalid};
 use crate::sink::check_header;
 use crate::{TextTemplate, UrlError, UrlTemplate, Variables};
 
-/// A request whose answer is a JSON document.
+/// The HTTP request that an enricher sends for each event.
 #[derive(Clone, Debug)]
 pub struct HttpEnricher {
+    /// The method, which also decides whether the request has a body.
     pub method: AskMethod,
+    /// The template for the URL.
     pub url: UrlTemplate,
-    /// By lower-case names.
+    /// The templates for the headers, by their names in lower case.
     pub headers: BTreeMap<String, TextTemplate>,
-    /// How long one attempt may take.
+    /// The longest time of one attempt, in milliseconds: 1 to 20,000, and 2,000 by default.
     pub timeout_ms: u64,
 }
 
-/// How a service is asked. It may be asked more than once.
+/// The HTTP method of an enricher. Requests may be repeated, so that they must have no effect on the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AskMethod {
+    /// `GET` without a body.
     #[default]
     Get,
-    /// With the payload as its body.
+    /// `POST` with the payload as its body.
     Post,
 }
 
@@ -50,27 +53,27 @@ impl HttpEnricher {
         if !(1..=20_000).contains(&raw.timeout_ms) {
             return Err(invalid("enrichers.http.timeout_ms", "from 1 to 20000"));
         }
-        let unusable = |source| ContractError::Url { name: name.to_owned(), source };
         let mut headers = BTreeMap::new();
         for (header, text) in raw.headers {
             check_header("enrichers.http.headers", &header)?;
-            headers.insert(header, TextTemplate::parse(&text).map_err(unusable)?);
+            let template = TextTemplate::parse(&text).map_err(|source| url_error(name, source))?;
+            headers.insert(header, template);
         }
         Ok(Self {
             method: raw.method,
-            url: UrlTemplate::parse(&raw.url).map_err(unusable)?,
+            url: UrlTemplate::parse(&raw.url).map_err(|source| url_error(name, source))?,
             headers,
             timeout_ms: raw.timeout_ms,
         })
     }
 
-    /// What it needs of an event.
+    /// The JSON Pointers to the values of a payload that the URL and the headers need.
     pub(super) fn pointers(&self) -> impl Iterator<Item = &str> {
         let of_headers = self.headers.values().flat_map(TextTemplate::pointers);
         self.url.pointers().chain(of_headers)
     }
 
-    /// With its variables' values in place.
+    /// The request with the values of its variables.
     ///
     /// # Errors
     /// Those of [`UrlTemplate::bind`] and [`TextTemplate::bind`].
@@ -81,4 +84,8 @@ impl HttpEnricher {
         }
         Ok(Self { url: self.url.bind(variables)?, headers, ..self.clone() })
     }
+}
+
+fn url_error(name: &str, source: UrlError) -> ContractError {
+    ContractError::Url { name: name.to_owned(), source }
 }

@@ -1,4 +1,4 @@
-//! What a lookup is asked for: parts with names, filled in from each event.
+//! The keys that lookups are asked for. A key has parts with names, which are filled in from each event.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::place::{Part, check_is_ready, read_parts};
 use crate::variables::VariableValue;
 use crate::{UrlError, Variables};
 
-/// How a lookup's key is made of an event: its parts, by their names.
+/// The template for the key of a lookup, which is made of named parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTemplate {
     parts: BTreeMap<String, KeyPart>,
@@ -18,25 +18,28 @@ pub struct KeyTemplate {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum KeyPart {
-    /// `/origin`: the value there, be it a text or a number.
+    /// `/origin`: the text or the number at this JSON Pointer.
     Value(String),
-    /// `airport#{/origin}`: a text with places.
+    /// `airport#{/origin}`: a text with placeholders.
     Text(Vec<Part>),
 }
 
-/// The key that one event asks a lookup for. Keys are equal, and in order, by their texts; a number has one
-/// text whatever its notation (`1`, `1.0`, `10e-1`).
+/// The key that one event asks a lookup for.
+///
+/// Keys are compared by their texts. Numbers from events have only one text, whatever their notation is (`1`, `1.0`,
+/// `10e-1`).
 #[derive(Clone, Debug)]
 pub struct LookupKey {
     parts: BTreeMap<String, Value>,
+    /// The parts as a JSON object.
     text: String,
 }
 
 impl KeyTemplate {
-    /// A part that begins with a slash is a JSON Pointer, unless it has places.
+    /// Reads the parts. A part that begins with a slash is a JSON Pointer, unless it has placeholders.
     ///
     /// # Errors
-    /// When a part is not understood or holds a secret, or when none takes anything from an event.
+    /// If a placeholder is not understood or is a secret, or if no part takes anything from an event.
     pub(super) fn parse(raw: &BTreeMap<String, String>) -> Result<Self, UrlError> {
         let mut parts = BTreeMap::new();
         for (name, text) in raw {
@@ -58,20 +61,20 @@ impl KeyTemplate {
         Ok(key)
     }
 
-    /// The names of its parts.
+    /// The names of the parts, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.keys().map(String::as_str)
     }
 
-    /// What it needs of an event.
+    /// The JSON Pointers to the values of a payload that the key needs.
     pub fn pointers(&self) -> impl Iterator<Item = &str> {
         self.parts.values().flat_map(KeyPart::pointers)
     }
 
-    /// With its variables' values in place.
+    /// The template with the values of its variables.
     ///
     /// # Errors
-    /// For a variable that is not in the file, is a secret, or is no value yet.
+    /// If a variable is not in the file or is a secret, or if its value still has to be replaced.
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
         let mut parts = BTreeMap::new();
         for (name, part) in &self.parts {
@@ -80,7 +83,7 @@ impl KeyTemplate {
         Ok(Self { parts })
     }
 
-    /// The key for one event; `None` where the event lacks a part: it is absent, null, an empty text, or
+    /// The key for one payload. `None` if the payload lacks a part: its value is absent, null, an empty text, or
     /// neither a text nor a number.
     #[must_use]
     pub fn key(&self, payload: &Value) -> Option<LookupKey> {
@@ -91,10 +94,11 @@ impl KeyTemplate {
         Some(LookupKey::new(parts))
     }
 
-    /// The key by which a row is found that has its parts as members of their names.
+    /// The key that finds a row of reference data. The row has a member with the name of each part.
     ///
     /// # Errors
-    /// The name of a part that is missing, or neither a text nor a number.
+    /// The name of the first part that the row lacks: the member is absent, null, an empty text, or neither a text nor
+    /// a number.
     pub fn key_of_row(&self, row: &Value) -> Result<LookupKey, &str> {
         let mut parts = BTreeMap::new();
         for name in self.parts.keys() {
@@ -161,7 +165,7 @@ impl KeyPart {
     }
 }
 
-/// A text that is not empty, or a number in its one notation.
+/// A text that is not empty, or a number in its canonical notation. `None` for every other value.
 fn scalar(value: &Value) -> Option<Value> {
     match value {
         Value::String(text) if !text.is_empty() => Some(value.clone()),
@@ -173,7 +177,7 @@ fn scalar(value: &Value) -> Option<Value> {
     }
 }
 
-/// The text of a text, and the digits of a number.
+/// A text without quotes, or the digits of a number.
 fn plain_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -182,7 +186,7 @@ fn plain_text(value: &Value) -> String {
 }
 
 impl LookupKey {
-    /// Of parts that are texts or numbers.
+    /// The key with these parts, which must be texts or numbers. Numbers are taken in the notation that they have.
     #[must_use]
     pub fn new(parts: BTreeMap<String, Value>) -> Self {
         let mut members = serde_json::Map::new();
@@ -192,19 +196,20 @@ impl LookupKey {
         Self { parts, text: Value::Object(members).to_string() }
     }
 
+    /// The values of the parts, by name. They are texts or numbers.
     #[must_use]
     pub fn parts(&self) -> &BTreeMap<String, Value> {
         &self.parts
     }
 
-    /// As JSON, such as `{"carrier":"UA"}`.
+    /// The parts as a JSON object, such as `{"carrier":"UA"}`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// As texts alone: a number is equal to the text that has its digits. So is a row of a CSV file found, which
-    /// has nothing but texts.
+    /// The parts as texts, in the order of their names. A number and the text with its digits are the same here, so
+    /// that an event with a number finds its row in a CSV file, which only has texts.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
         self.parts.values().map(plain_text).collect()

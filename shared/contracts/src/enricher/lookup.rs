@@ -1,5 +1,5 @@
-//! Enrichers that look something up by a key: an item of a table, a row of reference data, or whatever a
-//! lookup of one's own finds.
+//! Enrichers that look something up by a key: an item of a table, a row of reference data, or the result of a custom
+//! lookup.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,51 +10,58 @@ use super::key::KeyTemplate;
 use crate::error::{ContractError, check_name, invalid};
 use crate::{UrlError, Variables};
 
-/// An item of a DynamoDB table, as a JSON document.
+/// Looks up an item of a DynamoDB table. The answer is the item as a JSON document.
 #[derive(Clone, Debug)]
 pub struct TableLookup {
-    /// The table's name in the function's `LOOKUP_TABLES`.
+    /// The name of the table in the variable `LOOKUP_TABLES` of the enrich function, which has the real name.
     pub table: String,
-    /// By the names of the table's key attributes.
+    /// One or two parts, which have the names of the table's key attributes.
     pub key: KeyTemplate,
-    /// Whether a read sees every write that was answered before it; it costs twice as much.
+    /// Whether reads are strongly consistent, which costs twice as much:
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>.
     pub consistent: bool,
-    /// How long one attempt may take.
+    /// The longest time of one attempt, in milliseconds: 1 to 20,000, and 2,000 by default.
     pub timeout_ms: u64,
 }
 
-/// A row of a file in the bucket of reference data, as a JSON document. The file is read once in an
-/// environment, and again where its entity tag has changed.
+/// Looks up a row of a file in the bucket of reference data. The answer is the row as a JSON document.
+///
+/// An execution environment reads the file once, and again when its entity tag has changed.
 #[derive(Clone, Debug)]
 pub struct ReferenceData {
     /// The object's key in the bucket.
     pub object: String,
+    /// The format of the file. By default it follows from the end of the object's key: `.csv`, `.ndjson` or `.jsonl`.
     pub format: ReferenceFormat,
-    /// By the names of the file's columns, or of its documents' members.
+    /// At least one part. The parts have the names of the file's columns, or of members of its JSON objects.
     pub key: KeyTemplate,
-    /// How long it is used before S3 is asked whether it has changed.
+    /// How many seconds the file is used before S3 is asked whether it has changed: 1 to 604,800, and 60 by default.
     pub refresh_s: u64,
-    /// For how long after that it is used while S3 does not answer, or has a file that cannot be read.
+    /// How many seconds longer the file is used while S3 does not answer, or has a file that cannot be read: at most
+    /// 604,800, and 6 hours by default.
     pub stale_s: u64,
-    /// How long one attempt to read it may take.
+    /// The longest time of one attempt to read the file, in milliseconds: 1 to 20,000, and 5,000 by default.
     pub timeout_ms: u64,
 }
 
+/// The format of a file of reference data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReferenceFormat {
-    /// With a header. The enricher's schema says which columns are numbers.
+    /// CSV with a header. The enricher's schema says which columns are not texts.
     Csv,
-    /// A JSON object a line.
+    /// One JSON object in each line.
     Ndjson,
 }
 
-/// What a lookup of one's own finds, which the function that runs enrich knows by name.
+/// Asks a lookup that the deployment implements in Rust.
 #[derive(Clone, Debug)]
 pub struct CustomLookup {
+    /// The name under which the enrich function registers the lookup.
     pub lookup: String,
+    /// At least one part. The lookup decides which names they have.
     pub key: KeyTemplate,
-    /// How long one attempt may take.
+    /// The longest time of one attempt, in milliseconds: 1 to 20,000, and 2,000 by default.
     pub timeout_ms: u64,
 }
 
@@ -108,7 +115,7 @@ fn default_stale_s() -> u64 {
     6 * 60 * 60
 }
 
-/// The longest that a file of reference data is used without being asked for: a week.
+/// The largest `refresh_s` and the largest `stale_s`, which is a week.
 const LONGEST_REFRESH_S: u64 = 7 * 24 * 60 * 60;
 
 impl TableLookup {
@@ -128,6 +135,8 @@ impl TableLookup {
         })
     }
 
+    /// The lookup with the values of the variables in its key.
+    ///
     /// # Errors
     /// Those of [`KeyTemplate::bind`].
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
@@ -162,17 +171,21 @@ impl ReferenceData {
         })
     }
 
+    /// The reference data with the values of the variables in its key.
+    ///
     /// # Errors
     /// Those of [`KeyTemplate::bind`].
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
         Ok(Self { key: self.key.bind(variables)?, ..self.clone() })
     }
 
+    /// [`ReferenceData::refresh_s`] as a duration.
     #[must_use]
     pub fn refresh(&self) -> Duration {
         Duration::from_secs(self.refresh_s)
     }
 
+    /// [`ReferenceData::stale_s`] as a duration.
     #[must_use]
     pub fn stale(&self) -> Duration {
         Duration::from_secs(self.stale_s)
@@ -200,6 +213,8 @@ impl CustomLookup {
         Ok(Self { lookup: raw.lookup, key: key(&raw.key, name)?, timeout_ms: raw.timeout_ms })
     }
 
+    /// The lookup with the values of the variables in its key.
+    ///
     /// # Errors
     /// Those of [`KeyTemplate::bind`].
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
@@ -207,7 +222,7 @@ impl CustomLookup {
     }
 }
 
-fn check_timeout(field: &'static str, timeout_ms: u64) -> Result<(), ContractError> {
+fn check_timeout(field: &str, timeout_ms: u64) -> Result<(), ContractError> {
     match timeout_ms {
         1..=20_000 => Ok(()),
         _ => Err(invalid(field, "from 1 to 20000")),

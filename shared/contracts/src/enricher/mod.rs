@@ -1,4 +1,4 @@
-//! What knows more about an event, as its contract declares it.
+//! The enrichers of a contract. Each asks something for more about an event, and puts the answer into its payload.
 
 mod cache;
 mod http;
@@ -14,65 +14,72 @@ pub use self::http::{AskMethod, HttpEnricher};
 pub use self::key::{KeyTemplate, LookupKey};
 pub use self::lookup::{CustomLookup, ReferenceData, ReferenceFormat, TableLookup};
 use crate::error::{ContractError, check_name, invalid};
-use crate::{Schema, UrlError, Variables};
+use crate::{Formats, Schema, UrlError, Variables};
 
-/// Something that knows more about an event.
+/// One enricher of a contract.
 #[derive(Clone, Debug)]
 pub struct Enricher {
+    /// The name, which is unique in its contract: 1 to 64 lower-case letters, digits and hyphens.
     pub name: String,
+    /// What is asked, and how.
     pub source: Source,
-    /// The member of the payload that takes the answer.
+    /// The member of the payload that gets the answer. No two enrichers of a contract set the same member.
     pub into: String,
-    /// What an answer is held to, before a part of it is kept: one that breaks it is the service's failure.
+    /// The schema that an answer has to fit, before a part of it is kept. An answer that does not fit counts as a
+    /// failure of the service. `None` if answers are not checked.
     pub schema: Option<Schema>,
-    /// JSON Pointer of the part of the answer that is kept; the empty one is all of it.
+    /// The JSON Pointer of the part of the answer that is kept. The empty pointer keeps the whole answer.
     pub keep: String,
+    /// What happens to an event that the source knows nothing about.
     pub missing: Missing,
+    /// What happens to an event while the source is unavailable.
     pub unavailable: Unavailable,
-    /// The service, as [`crate::Dependencies`] and its circuit breaker call it.
+    /// The name of the source in [`crate::Dependencies`], which is also the name of its circuit breaker. By default it
+    /// is the name of the enricher.
     pub dependency: String,
-    /// What an environment remembers of its answers. `None`: nothing.
+    /// How an execution environment remembers answers. `None` if it does not.
     pub cache: Option<CacheRule>,
 }
 
-/// Who knows more about an event.
+/// The source of an enricher's answers.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A service, asked by a request for each event.
+    /// A service that gets one request for each event.
     Http(HttpEnricher),
-    /// A DynamoDB table, asked for the items of many events at once.
+    /// A DynamoDB table that is read for many events at once.
     Table(TableLookup),
-    /// A file in S3, held in memory.
+    /// A file in S3 that is held in memory.
     Reference(ReferenceData),
-    /// A lookup of one's own, in Rust.
+    /// A lookup that the deployment implements in Rust.
     Custom(CustomLookup),
 }
 
-/// What it means when the service has no answer for this event (404): an answer, not an outage.
+/// What happens to an event that the source has no answer for, such as HTTP 404. This is an answer, not an outage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
-    /// The event goes on with null there, marked.
+    /// The event goes on with null in its member, and its envelope names the enricher in `degraded`.
     #[default]
     Degrade,
-    /// The event is a dead letter.
+    /// The event becomes a dead letter.
     Fail,
 }
 
-/// What becomes of an event while the service is unavailable.
+/// What happens to an event while the service is unavailable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unavailable {
-    /// It waits, uncounted, for as long as the dependency's longest wait.
+    /// The event waits, at most for the `longest_wait` of the dependency. The wait does not count as an attempt.
     #[default]
     Park,
-    /// It goes on with null there, marked; also where calls fail and the breaker is not open yet.
+    /// The event goes on with null in its member, and its envelope names the enricher in `degraded`. This also happens
+    /// if a call fails while the circuit breaker is closed.
     Degrade,
-    /// It is a dead letter at once.
+    /// The event becomes a dead letter at once.
     Fail,
 }
 
-/// An enricher, as it is in the file.
+/// An enricher as it is written in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawEnricher {
@@ -93,14 +100,16 @@ pub(crate) struct RawEnricher {
     dependency: Option<String>,
 }
 
-/// The enrichers of a contract, checked.
+/// Checks the enrichers of a contract.
 pub(crate) fn validate(
     raw: Vec<RawEnricher>,
     schemas: &BTreeMap<String, String>,
 ) -> Result<Vec<Enricher>, ContractError> {
     let mut enrichers: Vec<Enricher> = Vec::new();
     for each in raw {
-        let enricher = Enricher::validate(each, schemas)?;
+        let name = each.name.clone();
+        let enricher = Enricher::validate(each, schemas)
+            .map_err(|error| error.of_element("enrichers", &name))?;
         if enrichers.iter().any(|other| other.name == enricher.name) {
             return Err(invalid("enrichers.name", "two of one name"));
         }
@@ -116,8 +125,11 @@ pub(crate) fn validate(
     Ok(enrichers)
 }
 
-/// The positions of enrichers that can be asked at the same time, round by round: each enricher comes after
-/// those whose members its question needs. Those that need each other in a circle are in no round.
+/// Groups enrichers into rounds. Those of one round can be asked at the same time, because each enricher is in a later
+/// round than those whose answers it needs.
+///
+/// A round has indexes into `enrichers`. Enrichers that need each other's answers in a circle are in no round; a
+/// checked contract has none.
 #[must_use]
 pub fn in_rounds(enrichers: &[Enricher]) -> Vec<Vec<usize>> {
     let mut rounds = Vec::new();
@@ -153,7 +165,10 @@ impl Enricher {
         }
         let dependency = raw.dependency.unwrap_or_else(|| name.clone());
         check_name("enrichers.dependency", &dependency)?;
-        let schema = raw.schema.map(|file| Schema::of_file(file, schemas)).transpose()?;
+        let schema = match &raw.schema {
+            Some(file) => Some(Schema::of_file(file, schemas, Formats::default())?),
+            None => None,
+        };
         if let Some(cache) = &raw.cache {
             cache.check()?;
         }
@@ -163,7 +178,7 @@ impl Enricher {
             reference: raw.reference,
             custom: raw.custom,
         };
-        let source = sources.the_one(&name)?;
+        let source = sources.single(&name)?;
         if matches!(source, Source::Reference(_)) && raw.cache.is_some() {
             let expected = "nothing for reference data, which is in memory: see refresh_s";
             return Err(invalid("enrichers.cache", expected));
@@ -181,10 +196,10 @@ impl Enricher {
         })
     }
 
-    /// With its variables' values in place.
+    /// The enricher with the values of its variables.
     ///
     /// # Errors
-    /// For a variable that is not in the file, or is not what it is used for.
+    /// If a variable is not in the file, or its value cannot be used at its place.
     pub fn bind(&self, variables: &Variables) -> Result<Self, UrlError> {
         let source = match &self.source {
             Source::Http(http) => Source::Http(http.bind(variables)?),
@@ -195,16 +210,15 @@ impl Enricher {
         Ok(Self { source, ..self.clone() })
     }
 
-    /// Whether its question is made of this member of the payload.
+    /// Whether its request needs something from this member of the payload.
     fn needs(&self, member: &str) -> bool {
-        let is_in_member = |pointer: &str| {
+        self.pointers().into_iter().any(|pointer| {
             let first = pointer.split('/').nth(1).unwrap_or_default();
             first.replace("~1", "/").replace("~0", "~") == member
-        };
-        self.pointers().into_iter().any(is_in_member)
+        })
     }
 
-    /// The JSON Pointers to what its question is made of.
+    /// The JSON Pointers to the values of a payload that its request needs.
     #[must_use]
     pub fn pointers(&self) -> Vec<&str> {
         match &self.source {
@@ -216,7 +230,7 @@ impl Enricher {
     }
 }
 
-/// The sources of one enricher, of which there has to be one.
+/// The sources that an enricher has in the file. Exactly one is allowed.
 struct Sources {
     http: Option<http::RawHttp>,
     table: Option<lookup::RawTable>,
@@ -225,7 +239,7 @@ struct Sources {
 }
 
 impl Sources {
-    fn the_one(self, name: &str) -> Result<Source, ContractError> {
+    fn single(self, name: &str) -> Result<Source, ContractError> {
         match (self.http, self.table, self.reference, self.custom) {
             (Some(http), None, None, None) => HttpEnricher::validate(http, name).map(Source::Http),
             (None, Some(table), None, None) => {

@@ -1,4 +1,4 @@
-//! Enrichers as they are declared.
+//! Reads enrichers as contracts declare them.
 
 use std::time::Duration;
 
@@ -34,16 +34,16 @@ fn mistakes_are_named() {
         let error = enrichers(yaml).unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
-    check(&with(", keep: current"), "enrichers.keep");
-    check(&with(", dependency: The Weather"), "enrichers.dependency");
+    check(&with(", keep: current"), "enrichers.a.keep");
+    check(&with(", dependency: The Weather"), "enrichers.a.dependency");
     check(&with(", unavailable: wait"), "park");
     check(&with(", schema: other.json"), "the schema file `other.json` is not there");
-    check(&with(", cache: {ttl_s: 0}"), "enrichers.cache.ttl_s");
+    check(&with(", cache: {ttl_s: 0}"), "enrichers.a.cache.ttl_s");
     check(&with(", cache: {ttl_s: 1, stale_s: 90000}"), "at most 86400");
-    check(&with(", cache: {ttl_s: 1, entries: 0}"), "enrichers.cache.entries");
+    check(&with(", cache: {ttl_s: 1, entries: 0}"), "enrichers.a.cache.entries");
     check(&with(", cache: {ttl: 1}"), "ttl");
     let header = "[{name: a, into: a, http: {url: http://a.test/, headers: {X-A: b}}}]";
-    check(header, "enrichers.http.headers");
+    check(header, "enrichers.a.http.headers");
     let one = with("");
     let one = one.trim_matches(['[', ']']);
     check(&format!("[{one}, {one}]"), "two of one name");
@@ -124,17 +124,17 @@ fn mistakes_in_a_source_are_named() {
     let both = "http: {url: 'http://a.test/'}, custom: {lookup: risk, key: {k: /a}}";
     check(both, "one of http, table, reference and custom");
     check("keep: /a", "one of http, table, reference and custom");
-    check("table: {name: airlines, key: {}}", "enrichers.table.key");
-    check("table: {name: airlines, key: {a: /a, b: /b, c: /c}}", "enrichers.table.key");
-    check("table: {name: The Airlines, key: {a: /a}}", "enrichers.table.name");
+    check("table: {name: airlines, key: {}}", "enrichers.a.table.key");
+    check("table: {name: airlines, key: {a: /a, b: /b, c: /c}}", "enrichers.a.table.key");
+    check("table: {name: The Airlines, key: {a: /a}}", "enrichers.a.table.name");
     check("table: {name: airlines, key: {a: '{secret:b}'}}", "may hold no secret");
     check("table: {name: airlines, key: {a: carrier}}", "a JSON Pointer such as /origin");
-    check("table: {name: airlines, key: {a: /a}, timeout_ms: 0}", "enrichers.table.timeout_ms");
+    check("table: {name: airlines, key: {a: /a}, timeout_ms: 0}", "enrichers.a.table.timeout_ms");
     check("reference: {object: airports, key: {faa: /a}}", "csv or ndjson");
-    check("reference: {object: a.csv, key: {}}", "enrichers.reference.key");
+    check("reference: {object: a.csv, key: {}}", "enrichers.a.reference.key");
     check("reference: {object: a.csv, key: {faa: /a}, refresh_s: 0}", "refresh_s");
-    check("reference: {object: a.csv, key: {faa: /a}}, cache: {ttl_s: 9}", "enrichers.cache");
-    check("custom: {lookup: risk, key: {}}", "enrichers.custom.key");
+    check("reference: {object: a.csv, key: {faa: /a}}, cache: {ttl_s: 9}", "enrichers.a.cache");
+    check("custom: {lookup: risk, key: {}}", "enrichers.a.custom.key");
 }
 
 #[test]

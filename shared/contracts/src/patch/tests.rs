@@ -20,7 +20,7 @@ fn check_error(document: &str, patch: &str, expected: &str) {
     assert_eq!(apply(document, patch), Err(expected.to_owned()), "{patch}");
 }
 
-/// The examples of RFC 6902, appendix A, without those that are not of these operations.
+/// The examples of RFC 6902, appendix A, that are about these operations.
 #[test]
 fn the_examples_of_the_rfc_come_out_as_it_says() {
     check(
@@ -171,7 +171,7 @@ fn what_is_no_patch_is_refused_with_its_operation() {
     }
 }
 
-/// Each doubles what is there.
+/// Each operation doubles the payload.
 #[test]
 fn copies_of_copies_end_before_they_fill_the_memory() {
     let wide = r#"{"op":"copy","from":"","path":"/a"},"#.repeat(70);

@@ -1,41 +1,49 @@
-//! CSV fields as the JSON values that a schema expects, and a number as people write it there.
+//! Converts CSV fields to the JSON values that a schema expects.
 
+use event::{json_value, pointer_to};
 use serde_json::{Number, Value};
 
-use super::{Schema, Type, Violation, integer};
+use super::types::{Type, integer};
+use super::{Schema, Violation};
 
 impl Schema {
-    /// A CSV field as the JSON value that this schema's member of that name expects.
+    /// Converts a CSV field to a type of the member with that name. The types are tried in the order of the schema.
     ///
-    /// A field with no declared type stays a string.
+    /// A field whose member has no declared type stays a string. The field of an array or an object has to be JSON.
+    ///
+    /// # Errors
+    /// If the text is of none of the types.
     pub(crate) fn typed(&self, name: &str, text: &str) -> Result<Value, Violation> {
-        let Some(schema) = self.properties.get(name) else { return Ok(text.into()) };
-        for expected in &schema.types {
+        let member = self.inner.members.get(name);
+        let Some(types) = member.and_then(|member| member.types.as_ref()) else {
+            return Ok(text.into());
+        };
+        for expected in types {
             let value = match expected {
                 Type::Integer => csv_number(text).and_then(integer).map(Value::Number),
                 Type::Number => csv_number(text).map(Value::Number),
                 Type::Boolean => text.parse::<bool>().ok().map(Value::Bool),
                 Type::String => Some(Value::from(text)),
-                Type::Null | Type::Array | Type::Object => None,
+                Type::Array => json_of(text).filter(Value::is_array),
+                Type::Object => json_of(text).filter(Value::is_object),
+                Type::Null => None,
             };
             if let Some(value) = value {
                 return Ok(value);
             }
         }
-        if schema.types.is_empty() {
-            return Ok(text.into());
-        }
-        let problem = format!("expected {}, found other text", schema.expectation());
-        Err(Violation::here(problem).below(name))
+        let problem = format!("expected {}, found other text", Type::expectation(types));
+        Err(Violation { at: pointer_to(name), problem })
     }
 
-    /// A CSV field as this schema's column of that name has it. A field without text is null where the schema
-    /// takes null there and no text.
+    /// The JSON value of a CSV field in the column with that name. An empty field is null if the schema allows null
+    /// there and does not allow text.
     ///
     /// # Errors
-    /// What is wrong with it, with its column; nothing of what it holds.
+    /// A message with the column and the expected types, which does not quote the field.
     pub fn csv_value(&self, name: &str, text: &str) -> Result<Value, String> {
-        let types = self.properties.get(name).map_or(&[][..], |column| &column.types);
+        let member = self.inner.members.get(name);
+        let types = member.and_then(|member| member.types.as_deref()).unwrap_or_default();
         if text.is_empty() && types.contains(&Type::Null) && !types.contains(&Type::String) {
             return Ok(Value::Null);
         }
@@ -44,14 +52,20 @@ impl Schema {
     }
 }
 
-/// The field as a JSON number with the same digits; `None` if it is none.
+/// The JSON value that a field holds. `None` if the field is not JSON.
 ///
-/// A plus sign, zeros at the front, a point without digits on one side (`+1`, `007`, `.5`, `5.`) are
-/// no JSON (RFC 8259, section 6) and mean what they say, so that they are rewritten. Nothing else is:
-/// no spaces, no separators of thousands, no other radix, no `NaN`. An exponent is written with its sign.
+/// It is read like a payload: numbers keep all digits, and an object that has a name twice is refused.
+fn json_of(text: &str) -> Option<Value> {
+    json_value(text).ok()
+}
+
+/// The field as a JSON number with the same digits. `None` if the field is not a number.
+///
+/// JSON has no plus sign, no leading zeros, and no point without digits on both sides (RFC 8259, section 6). `+1`,
+/// `007`, `.5` and `5.` have only one meaning, so that they are rewritten. Spaces, separators of thousands, other
+/// radixes and `NaN` are not accepted. `serde_json` writes an exponent with its sign.
 fn csv_number(text: &str) -> Option<Number> {
-    let is_of_a_number = |byte: u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
-    if !text.bytes().all(is_of_a_number) {
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) {
         return None;
     }
     let (sign, unsigned) = match text.as_bytes().first()? {
@@ -83,7 +97,7 @@ fn csv_number(text: &str) -> Option<Number> {
         number.push_str(fraction);
     }
     number.push_str(exponent);
-    // What is wrong in any of the parts is wrong as JSON.
+    // The JSON parser refuses whatever is wrong in one of the parts.
     serde_json::from_str(&number).ok()
 }
 

@@ -1,68 +1,133 @@
-//! What a schema says of an object's members, for a sink that has a column for each.
+//! The members that a schema declares, for a sink that writes a column for each of them.
 
-use super::{Schema, Type};
+use std::collections::BTreeMap;
 
-/// A member that the schema knows.
+use serde_json::Value;
+
+use super::branches::{Branch, branches};
+use super::documents::{Documents, Node};
+use super::members::{root_members, types_of_any};
+use super::types::Type;
+use super::{Member, Schema};
+
+/// A member that the root of a schema declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Property<'a> {
+    /// The name of the member, without the escapes of a JSON Pointer.
     pub name: &'a str,
+    /// The kind of its values. It is never [`ValueKind::Decimal`] here, which only a sink declares.
     pub kind: ValueKind,
-    /// Whether it may be null, or missing.
+    /// Whether the value may be null, or the member may be missing.
     pub is_nullable: bool,
 }
 
-/// The one kind of value, null aside, that a member has.
+/// The kind of a member's values, apart from null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
+    /// `true` or `false`.
     Boolean,
+    /// A number without a fraction, of any size.
     Integer,
+    /// A number with or without a fraction, of any size.
     Number,
-    /// A number of at most so many decimals and 38 digits, where a lake sink says that it is one.
+    /// A number of at most 38 digits, which a lake sink declares in [`LakeSink::decimals`](crate::LakeSink::decimals).
     Decimal {
+        /// How many of the digits are after the point.
         scale: u32,
     },
+    /// Text of any format but `date-time`.
     Text,
-    /// Text whose `format` is `date-time`; whether it is one is not checked here.
+    /// Text whose `format` is `date-time`. It may be another text, because formats are annotations by default.
     Time,
-    /// An object, an array, or anything of several kinds.
+    /// An object, an array, values of several kinds, or values that the schema does not restrict.
     Json,
 }
 
 impl Schema {
-    /// The members that it knows, by their names.
+    /// The members that the root declares, in the alphabetical order of their names.
     pub fn properties(&self) -> impl Iterator<Item = Property<'_>> {
-        self.properties.iter().map(|(name, schema)| Property {
+        self.inner.members.iter().map(|(name, member)| Property {
             name,
-            kind: schema.kind(),
-            is_nullable: schema.admits_null() || !self.required.contains(name),
+            kind: member.kind(),
+            is_nullable: member.admits_null() || !self.inner.required.contains(name),
         })
     }
+}
 
+impl Member {
     fn admits_null(&self) -> bool {
-        self.types.is_empty() || self.types.contains(&Type::Null)
+        self.types.as_ref().is_none_or(|types| types.contains(&Type::Null))
     }
 
     fn kind(&self) -> ValueKind {
-        let has = |wanted: Type| self.types.contains(&wanted);
-        let others = self.types.iter().filter(|&&each| each != Type::Null).count();
-        match others {
-            1 if has(Type::Boolean) => ValueKind::Boolean,
-            1 if has(Type::Integer) => ValueKind::Integer,
-            1 if has(Type::Number) => ValueKind::Number,
-            // An integer is a number.
-            2 if has(Type::Integer) && has(Type::Number) => ValueKind::Number,
-            1 if has(Type::String) && self.format.as_deref() == Some("date-time") => {
-                ValueKind::Time
+        let Some(types) = &self.types else { return ValueKind::Json };
+        let others: Vec<Type> = types.iter().copied().filter(|each| *each != Type::Null).collect();
+        match others[..] {
+            [Type::Boolean] => ValueKind::Boolean,
+            [Type::Integer] => ValueKind::Integer,
+            // Each integer is a number, so that `number` covers both.
+            [Type::Number] | [Type::Integer, Type::Number] | [Type::Number, Type::Integer] => {
+                ValueKind::Number
             }
-            1 if has(Type::String) => ValueKind::Text,
+            [Type::String] if self.format.as_deref() == Some("date-time") => ValueKind::Time,
+            [Type::String] => ValueKind::Text,
             _ => ValueKind::Json,
         }
     }
 }
 
+/// The types and the format of each member that the root declares, by name.
+pub(super) fn members_of(documents: &Documents) -> BTreeMap<String, Member> {
+    let mut members = BTreeMap::new();
+    for (name, nodes) in root_members(documents) {
+        let formats =
+            nodes.iter().filter_map(|node| format_of(documents, *node)).collect::<Vec<_>>();
+        let format = match &formats[..] {
+            [first, rest @ ..] if formats.len() == nodes.len() => {
+                rest.iter().all(|other| other == first).then(|| first.clone())
+            }
+            _ => None,
+        };
+        members.insert(name.to_owned(), Member { types: types_of_any(documents, &nodes), format });
+    }
+    members
+}
+
+/// The `format` of a subschema, or of the first subschema that it refers to or combines and that has one.
+fn format_of(documents: &Documents, node: Node<'_>) -> Option<String> {
+    if let Some(format) = node.value.get("format").and_then(Value::as_str) {
+        return Some(format.to_owned());
+    }
+    branches(documents, node).into_iter().find_map(|branch| match branch {
+        Branch::Always(node) | Branch::Alternative(_, node) => format_of(documents, node),
+        Branch::Conditional(_) | Branch::NotRequired(_) => None,
+    })
+}
+
+/// The members that every value has to have. The root requires them, or a subschema does that always applies to the
+/// same value.
+pub(super) fn required_of(documents: &Documents) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut waiting = vec![documents.root()];
+    while let Some(node) = waiting.pop() {
+        let required = node.value.get("required").and_then(Value::as_array);
+        for name in required.into_iter().flatten().filter_map(Value::as_str) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        for branch in branches(documents, node) {
+            if let Branch::Always(node) = branch {
+                waiting.push(node);
+            }
+        }
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -86,7 +151,11 @@ mod tests {
         check(&json!({"type": "object"}), ValueKind::Json, false);
         check(&json!({"type": ["integer", "string"]}), ValueKind::Json, false);
         check(&json!({"type": "null"}), ValueKind::Json, true);
-        check(&json!({"enum": ["a", 1]}), ValueKind::Json, true);
+        check(&json!({"enum": ["a", 1]}), ValueKind::Json, false);
+        check(&json!({"enum": ["a", "b", null]}), ValueKind::Text, true);
+        check(&json!({"anyOf": [{"type": "integer"}, {"type": "null"}]}), ValueKind::Integer, true);
+        let time = json!({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]});
+        check(&time, ValueKind::Time, true);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A sink that is a service, asked over HTTP for each event.
+//! The sink that sends an HTTP request for each event.
 
 use std::collections::BTreeMap;
 
@@ -7,60 +7,63 @@ use serde::Deserialize;
 use crate::error::{ContractError, check_name, invalid};
 use crate::{TextTemplate, UrlError, UrlTemplate, Variables};
 
-/// One request an event, with its idempotency key.
+/// The HTTP request that a sink sends for each event. The header `idempotency-key` is added to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSink {
+    /// The method of the request: `POST` by default.
     pub method: HttpMethod,
+    /// The template for the URL.
     pub url: UrlTemplate,
-    /// By lower-case names. A token is a reference to a secret, so that it is in no file.
+    /// The templates for the headers, by their names in lower case. A token is a reference to a secret, so that no file
+    /// has its text.
     pub headers: BTreeMap<String, TextTemplate>,
+    /// The body of the request: the payload by default.
     pub body: HttpBody,
-    /// How long one attempt may take.
+    /// The longest time of one attempt, in milliseconds: 1 to 20,000, and 2,000 by default.
     pub timeout_ms: u64,
-    /// The service, as [`crate::Dependencies`] and its circuit breaker call it.
+    /// The name of the service in [`crate::Dependencies`], which is also the name of its circuit breaker. By default it
+    /// is the name of the sink.
     pub dependency: String,
 }
 
+/// The HTTP method of a sink. In the file, it is in capital letters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum HttpMethod {
+    /// `POST`, which is not idempotent by itself (RFC 9110, section 9.2.2). The service needs the idempotency key.
     #[default]
     Post,
+    /// `PUT`, which is idempotent.
     Put,
+    /// `PATCH` (RFC 5789), which is not idempotent by itself.
     Patch,
 }
 
-/// What is sent.
+/// The body of a sink's request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HttpBody {
-    /// The payload, enriched: `application/json`.
+    /// The payload with what enrichers added, as `application/json`.
     #[default]
     Payload,
-    /// The whole envelope: `application/cloudevents+json`, the structured mode of
+    /// The whole envelope as `application/cloudevents+json`. This is the structured content mode of
     /// <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>.
     Envelope,
 }
 
-#[derive(Deserialize)]
+/// The longest time of one attempt if the contract does not set it.
+pub(crate) const DEFAULT_TIMEOUT_MS: u64 = 2_000;
+
 pub(crate) struct RawHttpSink {
-    #[serde(default)]
-    method: HttpMethod,
-    url: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    body: HttpBody,
-    #[serde(default = "default_timeout_ms")]
-    timeout_ms: u64,
-    dependency: Option<String>,
+    pub(crate) method: HttpMethod,
+    pub(crate) url: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: HttpBody,
+    pub(crate) timeout_ms: u64,
+    pub(crate) dependency: Option<String>,
 }
 
-fn default_timeout_ms() -> u64 {
-    2_000
-}
-
-/// What is said of a request by others than the contract.
+/// The headers that a contract cannot set, because the function or the HTTP client sets them.
 const TAKEN: [&str; 6] =
     ["connection", "content-length", "content-type", "host", "idempotency-key", "traceparent"];
 
@@ -69,17 +72,18 @@ impl RawHttpSink {
         if !(1..=20_000).contains(&self.timeout_ms) {
             return Err(invalid("sinks.timeout_ms", "from 1 to 20000"));
         }
-        let unusable = |source| ContractError::SinkUrl { name: name.to_owned(), source };
         let dependency = self.dependency.unwrap_or_else(|| name.to_owned());
         check_name("sinks.dependency", &dependency)?;
-        let header = |(header, text): (String, String)| {
+        let mut headers = BTreeMap::new();
+        for (header, text) in self.headers {
             check_header("sinks.headers", &header)?;
-            Ok((header, TextTemplate::parse(&text).map_err(unusable)?))
-        };
+            let template = TextTemplate::parse(&text).map_err(|source| url_error(name, source))?;
+            headers.insert(header, template);
+        }
         Ok(HttpSink {
             method: self.method,
-            url: UrlTemplate::parse(&self.url).map_err(unusable)?,
-            headers: self.headers.into_iter().map(header).collect::<Result<_, _>>()?,
+            url: UrlTemplate::parse(&self.url).map_err(|source| url_error(name, source))?,
+            headers,
             body: self.body,
             timeout_ms: self.timeout_ms,
             dependency,
@@ -87,10 +91,15 @@ impl RawHttpSink {
     }
 }
 
-/// A token of RFC 9110, section 5.6.2, in lower case.
-pub(crate) fn check_header(field: &'static str, name: &str) -> Result<(), ContractError> {
-    let is_token = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    if name.is_empty() || !name.bytes().all(is_token) {
+fn url_error(name: &str, source: UrlError) -> ContractError {
+    ContractError::SinkUrl { name: name.to_owned(), source }
+}
+
+/// Checks the name of a header. Of the characters of a token (RFC 9110, section 5.6.2), lower-case letters, digits,
+/// hyphens and underscores are allowed.
+pub(crate) fn check_header(field: &str, name: &str) -> Result<(), ContractError> {
+    let is_token = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+    if name.is_empty() || !is_token {
         let problem = format!("`{name}` is no header's name in lower case");
         return Err(invalid(field, &problem));
     }
@@ -102,7 +111,7 @@ pub(crate) fn check_header(field: &'static str, name: &str) -> Result<(), Contra
 }
 
 impl HttpSink {
-    /// With its variables' values in place.
+    /// The request with the values of its variables.
     ///
     /// # Errors
     /// Those of [`UrlTemplate::bind`] and [`TextTemplate::bind`].
@@ -118,11 +127,18 @@ impl HttpSink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::{Target, parse};
+
+    fn sink(yaml: &str) -> Result<HttpSink, ContractError> {
+        match parse("http", yaml)? {
+            Target::Http(sink) => Ok(sink),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[track_caller]
     fn check(yaml: &str, expected: Result<(HttpMethod, HttpBody, u64), &str>) {
-        let raw: RawHttpSink = serde_saphyr::from_str(yaml).unwrap();
-        let found = raw.validate("s").map(|sink| (sink.method, sink.body, sink.timeout_ms));
+        let found = sink(yaml).map(|sink| (sink.method, sink.body, sink.timeout_ms));
         match (found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{yaml}"),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
@@ -143,9 +159,12 @@ mod tests {
         check(&format!("{url}\ntimeout_ms: 0"), Err("sinks.timeout_ms"));
     }
 
+    fn with(header: &str) -> String {
+        format!("url: https://a.example\nheaders: {{{header}}}")
+    }
+
     #[test]
     fn a_header_that_cannot_be_sent_is_refused() {
-        let with = |header: &str| format!("url: https://a.example\nheaders: {{{header}}}");
         check(&with("x-a: '{secret:a}{/a}'"), Err("takes nothing from an event"));
         check(&with("X-A: b"), Err("no header's name in lower case"));
         check(&with("idempotency-key: b"), Err("not the contract's to say"));
@@ -155,8 +174,7 @@ mod tests {
     #[test]
     fn variables_are_put_into_url_and_headers() {
         let yaml = "{url: '{BASE}/x', headers: {authorization: 'Bearer {TOKEN}'}}";
-        let raw: RawHttpSink = serde_saphyr::from_str(yaml).unwrap();
-        let sink = raw.validate("s").unwrap();
+        let sink = sink(yaml).unwrap();
         let values = "variables: {BASE: http://a.test, TOKEN: 'secret:a#b'}";
         let bound = sink.bind(&Variables::parse("test.yaml", values).unwrap()).unwrap();
         assert!(bound.url.begins_with("http://a.test"));

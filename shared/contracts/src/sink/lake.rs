@@ -1,4 +1,4 @@
-//! A sink that is objects in S3, partitioned by dataset and event date.
+//! The sink that writes objects to S3, partitioned by dataset and event date.
 
 use std::collections::BTreeMap;
 
@@ -8,45 +8,45 @@ use serde::Deserialize;
 use crate::error::{ContractError, invalid};
 use crate::schema::{Schema, ValueKind};
 
-/// Objects of many events.
+/// How a sink writes objects with many events to S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LakeSink {
+    /// The format of the objects: Parquet by default.
     pub format: LakeFormat,
-    /// Members of the payload whose column is a decimal of 38 digits instead of a double: how many of
-    /// them are after the point.
+    /// The members of the payload whose Parquet column is a decimal of 38 digits instead of a double. The value says
+    /// how many of the digits are after the point, 0 to 37. Empty for NDJSON.
     pub decimals: BTreeMap<String, u32>,
 }
 
-/// How an object is raw.
+/// The format of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LakeFormat {
-    /// Columns and types from the contract's schema, compressed with ZSTD.
+    /// Parquet. The columns and their types come from the contract's schema, and are compressed with Zstandard.
     Parquet,
-    /// A JSON object a line.
+    /// One JSON object in each line.
     Ndjson(Compression),
 }
 
-/// How an object of lines is compressed, as a whole.
+/// The compression of an NDJSON object, which is compressed as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
+    /// Gzip (RFC 1952).
     #[default]
     Gzip,
+    /// Zstandard (RFC 8878).
     Zstd,
 }
 
-#[derive(Deserialize)]
 pub(crate) struct RawLakeSink {
-    #[serde(default)]
-    format: RawFormat,
-    compression: Option<Compression>,
-    #[serde(default)]
-    decimals: BTreeMap<String, u32>,
+    pub(crate) format: RawFormat,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) decimals: BTreeMap<String, u32>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RawFormat {
+pub(crate) enum RawFormat {
     #[default]
     Parquet,
     Ndjson,
@@ -72,7 +72,7 @@ impl RawLakeSink {
 }
 
 impl LakeSink {
-    /// Whether each of its decimals is a number of the schema.
+    /// Checks that each member in [`LakeSink::decimals`] is a number in the schema.
     pub(crate) fn check(&self, schema: &Schema) -> Result<(), ContractError> {
         for name in self.decimals.keys() {
             let property = schema.properties().find(|property| property.name == name);
@@ -90,11 +90,15 @@ impl LakeSink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::{Target, parse};
 
     #[track_caller]
     fn check(yaml: &str, expected: Result<LakeFormat, &str>) {
-        let raw: RawLakeSink = serde_saphyr::from_str(yaml).unwrap();
-        let found = raw.validate().map(|sink| sink.format).map_err(|error| error.to_string());
+        let found = match parse("lake", yaml) {
+            Ok(Target::Lake(sink)) => Ok(sink.format),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.to_string()),
+        };
         match expected {
             Ok(format) => assert_eq!(found, Ok(format), "{yaml}"),
             Err(part) => assert!(found.as_ref().unwrap_err().contains(part), "{found:?}"),
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_format_has_its_compressions() {
-        check("{}", Ok(LakeFormat::Parquet));
+        check("", Ok(LakeFormat::Parquet));
         check("{format: parquet, compression: zstd}", Ok(LakeFormat::Parquet));
         check("{format: parquet, compression: gzip}", Err("sinks.compression"));
         check("{format: ndjson}", Ok(LakeFormat::Ndjson(Compression::Gzip)));
@@ -113,17 +117,19 @@ mod tests {
         check("{decimals: {amount: 2}, format: ndjson}", Err("sinks.decimals"));
     }
 
+    fn with_decimal(name: &str) -> LakeSink {
+        let decimals = BTreeMap::from([(name.to_owned(), 2)]);
+        LakeSink { format: LakeFormat::Parquet, decimals }
+    }
+
     #[test]
     fn a_decimal_is_a_number_of_the_schema() {
         let schema = r#"{"properties": {"amount": {"type": ["number", "null"]}, "note": {"type": "string"}}}"#;
         let schema = Schema::parse(schema).unwrap();
-        let check = |name: &str| {
-            let decimals = BTreeMap::from([(name.to_owned(), 2)]);
-            LakeSink { format: LakeFormat::Parquet, decimals }.check(&schema)
-        };
-        check("amount").unwrap();
+        with_decimal("amount").check(&schema).unwrap();
         for other in ["note", "missing"] {
-            assert!(check(other).unwrap_err().to_string().contains(&format!("`{other}`")));
+            let error = with_decimal(other).check(&schema).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{other}`")), "{error}");
         }
     }
 }

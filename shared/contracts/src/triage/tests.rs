@@ -118,7 +118,7 @@ fn a_fix_keeps_the_digits_of_its_numbers() {
     }
 }
 
-/// What YAML cannot give exactly is refused, not rounded.
+/// YAML would round a fraction, so that it is refused.
 #[test]
 fn a_whole_number_of_many_digits_is_kept_or_refused() {
     let digits = "123456789012345678901234567890123456789012";

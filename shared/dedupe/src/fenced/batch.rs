@@ -17,7 +17,12 @@ pub enum Call {
     /// Write these changes in one transaction.
     Commit(Vec<Change>),
     /// Write the events at these positions into their owner's object.
-    Put { owner: Owner, positions: Vec<usize> },
+    Put {
+        /// The owner, whose name is the object's key.
+        owner: Owner,
+        /// The positions of the claims in the batch.
+        positions: Vec<usize>,
+    },
     /// Read the keys of an owner's object.
     ReadKeys(Owner),
     /// Put a tombstone in the place of an owner's object.
@@ -29,10 +34,15 @@ pub enum Call {
 /// The answer to a [`Call`] of the same kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
+    /// The result of [`Call::Commit`].
     Committed(Result<(), CommitError>),
+    /// The result of [`Call::Put`].
     Put(Result<PutOutcome, Failure>),
+    /// The result of [`Call::ReadKeys`]; `None` if no object is there.
     Keys(Result<Option<BTreeSet<IdempotencyKey>>, Failure>),
+    /// The result of [`Call::PutTombstone`].
     Tombstone(Result<PutOutcome, Failure>),
+    /// The result of [`Call::Publish`].
     Published(Result<(), Failure>),
 }
 
@@ -70,6 +80,7 @@ enum Pending {
 }
 
 impl FencedBatch {
+    /// A batch of these claims, none of which has been tried.
     #[must_use]
     pub fn new(claims: Vec<Claim>, lease: Lease) -> Self {
         Self {

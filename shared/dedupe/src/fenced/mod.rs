@@ -67,6 +67,7 @@ pub trait Objects: Send + Sync {
 /// The result of writing an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PutOutcome {
+    /// The object was written.
     Created,
     /// An object was there before. It may be from an earlier try of the same owner.
     Exists,

@@ -16,13 +16,20 @@ pub enum Call {
     /// Write these changes in one transaction.
     Commit(Vec<Change>),
     /// Deliver the event of the claim at this position.
-    Deliver { position: usize, attempt: Attempt },
+    Deliver {
+        /// The position of the claim in the batch.
+        position: usize,
+        /// Whether the event may have been delivered before.
+        attempt: Attempt,
+    },
 }
 
 /// The answer to a [`Call`] of the same kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
+    /// The result of [`Call::Commit`].
     Committed(Result<(), CommitError>),
+    /// The result of [`Call::Deliver`].
     Delivered(Delivery),
 }
 
@@ -44,6 +51,7 @@ enum Pending {
 }
 
 impl LeasedBatch {
+    /// A batch of these claims, none of which has been tried.
     #[must_use]
     pub fn new(claims: Vec<Claim>, lease: Lease) -> Self {
         Self { claims: ClaimSet::new(claims, lease), pending: Vec::new() }

@@ -31,11 +31,12 @@ pub struct TransactionalBatch<E> {
     planned: Vec<PlannedTransaction<E>>,
     /// The deliveries that wait for the next round. Each group is packed by itself.
     groups: Vec<Vec<usize>>,
-    /// TransactionalBatch in a row that settled nothing.
+    /// How many rounds in a row settled nothing.
     rounds_without_progress: u32,
 }
 
 impl<E: Effect> TransactionalBatch<E> {
+    /// A batch of these writes, none of which has been tried.
     #[must_use]
     pub fn new(writes: Vec<Write<E>>, limits: Limits) -> Self {
         let all = (0..writes.len()).collect();

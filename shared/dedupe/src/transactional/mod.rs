@@ -18,12 +18,15 @@ use crate::{Limits, Outcome, RecentKey, RecentKeys, RecordId, Store};
 /// One effect under its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Write<E> {
+    /// The sink and the key.
     pub id: RecordId,
+    /// The payload of the event.
     pub fingerprint: Fingerprint,
     /// Until when the key is remembered.
     pub expires_at: Timestamp,
+    /// What the event does to its target.
     pub effect: E,
-    /// The size of effect and dedupe record, as the store's limit on a transaction counts it.
+    /// The size of effect and dedupe record in bytes, as the store's limit on a transaction counts it.
     pub bytes: usize,
 }
 

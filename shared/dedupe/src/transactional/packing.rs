@@ -125,7 +125,7 @@ fn place<E: Effect>(
         return if same.is_some() { Placement::Deferred } else { Placement::Full };
     }
     if let Some(at) = same {
-        if !planned.effects[at].join(position, writes) {
+        if !planned.effects[at].merge(position, writes) {
             return Placement::Deferred;
         }
     } else if !is_stale {
@@ -144,7 +144,7 @@ impl<E: Effect> PackedEffect<E> {
     }
 
     /// Merges the effect of one more delivery, if the two can be merged. Answers whether they were.
-    fn join(&mut self, position: usize, writes: &[Write<E>]) -> bool {
+    fn merge(&mut self, position: usize, writes: &[Write<E>]) -> bool {
         match self.effect(writes).merge(&writes[position].effect) {
             Merged::Apart => return false,
             Merged::Both(both) => {

@@ -1,12 +1,11 @@
-//! The protocols, checked in every state that three workers can reach: their batches overlap, one is
-//! delivered twice, they crash between any two steps, their leases end early, answers are lost after
-//! the commit, and requests arrive late or never.
+//! Checks the protocols in each state that three workers can reach. Their batches overlap, and one is delivered twice.
+//! They crash between any two steps, their leases end early, answers are lost after the commit, and requests arrive
+//! late or never.
 //!
-//! The widest check of all is left to `cargo test --workspace --test models -- --ignored`.
+//! The largest check is run only by `cargo test --workspace --test models -- --ignored`.
 //!
-//! What is checked are the batches that the functions run, not a copy of them. The world around them
-//! can be broken on purpose, and then the check fails: a model that finds nothing proves nothing
-//! unless it would have.
+//! The model runs the real batches. The world around them can be broken on purpose, and the check must then fail. This
+//! shows that the check would find such a fault.
 
 mod fenced;
 mod leased;

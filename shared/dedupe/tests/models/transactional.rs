@@ -14,11 +14,11 @@ use super::{id, payload};
 type Call = Transaction<TestEffect>;
 type Answer = Result<(), CommitError>;
 
-/// What is broken on purpose.
+/// A part that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Broken {
     Nothing,
-    /// A dedupe record is written whatever was there.
+    /// A dedupe record is written whatever is there.
     Condition,
     /// Dedupe records are written first, and effects by a call of their own.
     Together,
@@ -37,7 +37,7 @@ struct World {
     workers: Vec<Worker<TransactionalBatch<TestEffect>, Call, Answer>>,
     late: Vec<Call>,
     faults: Faults,
-    /// Deliveries that were acknowledged as written or duplicates.
+    /// The deliveries that were acknowledged as written or duplicates.
     kept: Vec<Delivery>,
 }
 
@@ -45,7 +45,7 @@ fn now() -> Timestamp {
     Timestamp::from_unix_ms(0)
 }
 
-/// Each key has a decimal digit of the row: 111 is each of three keys once.
+/// Each key has a decimal digit in the row: 111 means that each of three keys was added once.
 fn amount(key: u8) -> usize {
     10_usize.pow(u32::from(key))
 }
@@ -82,7 +82,7 @@ impl World {
             Broken::Together => {}
         }
         let result = self.tables.commit(call, now());
-        // Their order says nothing, and would make many states of one.
+        // Their order does not matter. Sorting them avoids states that differ only in it.
         self.tables.effects.clear();
         result
     }
@@ -148,7 +148,7 @@ impl World {
         Some(())
     }
 
-    /// A call's answer; the last one of a round begins the next.
+    /// Takes the answer to a call. The last answer of a round begins the next round.
     fn answer(&mut self, worker: usize, call: usize, answer: Answer) -> Option<()> {
         let mut run = self.workers[worker].run.take()?;
         run.answers[call] = Some(answer);
@@ -162,7 +162,7 @@ impl World {
         Some(())
     }
 
-    /// Without any more faults, everything comes to its end.
+    /// The state at the end, with no further faults.
     fn healed(mut self, broken: Broken) -> Self {
         for _ in 0..100 {
             let none = Faults { crashes: 0, delays: 0, early_ends: 0 };
@@ -229,7 +229,7 @@ impl Model for Protocol {
     }
 }
 
-/// Two batches that overlap in key 1, the first of which is delivered twice.
+/// Two batches that overlap in key 1. The first of them is delivered twice.
 fn protocol(broken: Broken) -> Protocol {
     let (first, second) = (vec![(0, 1), (1, 1)], vec![(1, 1), (2, 1)]);
     Protocol {

@@ -1,7 +1,7 @@
-//! What both models share: workers, the network between them and the store, and its faults.
+//! What the models share: workers, the network between them and the store, and its faults.
 //!
-//! A call is answered, or it fails for its caller and arrives later: at once (its answer was lost),
-//! after anything else, or never. A crash forgets everything; what was asked may still arrive.
+//! A call is answered, or it fails for its caller and arrives later: at once (its answer was lost), after other calls,
+//! or never. A worker that crashes forgets everything, and its calls may still arrive.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -12,23 +12,22 @@ use event::{Code, Failure};
 use sluicegate_dedupe::Owner;
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// How much may still go wrong: what is without bound in the world is bounded here, so that there is an
-/// end of states.
+/// How often each kind of fault may still happen. The limits keep the number of states finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Faults {
     pub(crate) crashes: u8,
     pub(crate) delays: u8,
-    /// Leases that end while their owner is at work.
+    /// How many leases may end while their owner is at work.
     pub(crate) early_ends: u8,
 }
 
-/// One delivery: its key and its payload.
+/// A delivery: its key and its payload.
 pub(crate) type Delivery = (u8, u8);
 
-/// A consumer of one batch, which is delivered again until nothing of it is left.
+/// A consumer of one batch. The batch is delivered again until nothing of it is left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Worker<R, C, A> {
-    /// What is not acknowledged.
+    /// The deliveries that are not acknowledged.
     pub(crate) left: Vec<Delivery>,
     pub(crate) run: Option<Run<R, C, A>>,
 }
@@ -38,7 +37,7 @@ pub(crate) struct Worker<R, C, A> {
 pub(crate) struct Run<R, C, A> {
     pub(crate) rounds: R,
     pub(crate) calls: Vec<C>,
-    /// One for each call, once it is answered.
+    /// The answer to each call, once there is one.
     pub(crate) answers: Vec<Option<A>>,
 }
 
@@ -79,8 +78,7 @@ pub(crate) enum Step {
     Start {
         worker: usize,
     },
-    /// A call takes effect, and its caller learns of it; by the caller's clock, the leases of others
-    /// have ended or not.
+    /// A call takes effect and is answered. By the caller's clock, the leases of others have ended or not.
     Serve {
         worker: usize,
         call: usize,
@@ -100,7 +98,7 @@ pub(crate) enum Step {
     },
 }
 
-/// All of them, as long as no lease has ended.
+/// All steps that can happen next, while no lease has ended.
 pub(crate) fn steps<R, C: Clone, A: Clone>(
     workers: &[Worker<R, C, A>],
     late: usize,
@@ -121,11 +119,11 @@ pub(crate) fn steps<R, C: Clone, A: Clone>(
     steps
 }
 
-/// An owner that nothing in the world tells of any more is as good as a new one.
+/// An owner whose name is nowhere in the world, so that it is as good as one that was never used.
 pub(crate) fn new_owner(worker: usize, world: &impl Debug) -> Owner {
-    let told = format!("{world:?}");
+    let world = format!("{world:?}");
     let mut names = (0..).map(|attempt| format!("{worker}.{attempt}"));
-    let name = names.find(|name| !told.contains(&format!("{name:?}")));
+    let name = names.find(|name| !world.contains(&format!("{name:?}")));
     Owner::from(name.unwrap_or_else(|| unreachable!("names do not end")))
 }
 
@@ -139,7 +137,7 @@ pub(crate) fn keys_of(batches: &[Vec<Delivery>]) -> impl Iterator<Item = u8> + u
     keys.into_iter()
 }
 
-/// Goes through every reachable state; panics with the steps to the first that breaks a property.
+/// Goes through each reachable state. Panics with the steps to the first state that breaks a property.
 pub(crate) fn check_holds<M>(name: &str, model: M)
 where
     M: Model + Send + Sync + 'static,
@@ -147,13 +145,13 @@ where
     M::Action: Clone + Debug + PartialEq,
 {
     let checked = model.checker().threads(2).spawn_bfs().join();
-    // Shown with --nocapture.
+    // The text is shown with `--nocapture`.
     let text = format!("{name}: {} states\n", checked.unique_state_count());
     let _ = std::io::stdout().write_all(text.as_bytes());
     checked.assert_properties();
 }
 
-/// Goes through them until a property is found broken.
+/// Checks that some reachable state breaks this property.
 #[track_caller]
 pub(crate) fn check_is_found<M>(model: &M, property: &'static str)
 where

@@ -1,4 +1,4 @@
-//! Events into objects, many to one.
+//! The fenced protocol: many events are written into one object.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use testkit::Answer;
 use super::objects::{Fault, MemoryObjects};
 use super::{LEASE, Store, claim, claims, conflict, ended, lease, start, ticking};
 
-/// Begins `after` the start; waits for nobody.
+/// Runs a batch that begins `after` the start and waits for no other attempt.
 fn run(
     store: &Store,
     objects: &MemoryObjects,
@@ -25,7 +25,7 @@ fn run(
     ended(write_fenced(store, objects, claims, lease, || now).now_or_never())
 }
 
-/// The claims of a writer that died before it wrote, or after.
+/// The claims of a writer that crashed before it wrote its object, or after.
 fn dead_writer(store: &Store, objects: &MemoryObjects, keys: &str, has_written: bool) {
     objects.fail(if has_written { Fault::Publishing } else { Fault::Writing });
     let outcomes = run(store, objects, claims(keys, "dead"), Duration::ZERO);
@@ -38,7 +38,7 @@ fn a_fresh_batch_is_claimed_written_published_and_completed() {
     let (store, objects) = (Store::default(), MemoryObjects::default());
     let outcomes = run(&store, &objects, claims("abcd", "w1"), Duration::ZERO);
     assert_eq!(outcomes, vec![Ok(Verdict::Written); 4]);
-    // Three actions to a transaction: two for the claims, two for their completion.
+    // With three actions in a transaction, the claims take two transactions, and so does their completion.
     let changes: Vec<usize> = store.calls().iter().map(|call| call.changes.len()).collect();
     assert_eq!(changes, [3, 1, 3, 1]);
     assert_eq!(objects.calls(), ["put w1", "publish w1"]);
@@ -103,7 +103,7 @@ fn what_a_dead_writer_wrote_is_completed_for_it() {
     assert!(objects.is_published("dead"));
 }
 
-/// A claim's life may have been extended since it was read, and is not cut short again.
+/// The expiry of a claim may have been extended since it was read. It is not shortened again.
 #[test]
 fn what_is_completed_for_a_dead_writer_is_remembered_from_then_on() {
     for (claimed_ms, later_ms, expected_ms) in [(1_000, 2_000, 2_000), (2_000, 1_000, 2_000)] {
@@ -135,7 +135,7 @@ fn what_a_dead_writer_did_not_write_is_fenced_and_written() {
 fn what_cannot_be_looked_for_is_returned_after_its_tries_and_the_rest_is_written() {
     let (store, objects) = (Store::default(), MemoryObjects::default());
     dead_writer(&store, &objects, "a", true);
-    // The first of them while "b" is claimed, which costs no try.
+    // The first failure is while "b" is claimed, and does not count as a try.
     objects.fail_looks(3);
     let outcomes = run(&store, &objects, claims("ab", "w2"), LEASE);
     assert_eq!(outcomes, [Ok(Verdict::Duplicate), Ok(Verdict::Written)]);
@@ -207,7 +207,7 @@ fn what_is_written_is_done_whether_or_not_its_record_says_so() {
     store.answer([Answer::Honest, Answer::Failed, Answer::Failed, Answer::Failed]);
     let outcomes = run(&store, &objects, claims("ab", "w1"), Duration::ZERO);
     assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
-    // The next delivery reads it in the object.
+    // The next delivery finds it in the object.
     let outcomes = run(&store, &objects, claims("ab", "w2"), LEASE);
     assert_eq!(outcomes, vec![Ok(Verdict::Duplicate); 2]);
 }

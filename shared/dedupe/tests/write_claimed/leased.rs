@@ -1,4 +1,4 @@
-//! Events to a service, each by itself.
+//! The leased protocol: each event is delivered to a service on its own.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use testkit::Answer;
 use super::target::{MemoryTarget, refused, unknown};
 use super::{LEASE, Store, claim, claims, conflict, ended, lease, start, ticking};
 
-/// Begins `after` the start; waits for nobody.
+/// Runs a batch that begins `after` the start and waits for no other attempt.
 fn run(store: &Store, target: &MemoryTarget, claims: Vec<Claim>, after: Duration) -> Vec<Outcome> {
     let now = start().plus(after);
     ended(write_leased(store, target, claims, lease(now), || now).now_or_never())
 }
 
-/// The same, with one claim, at the start.
+/// Runs a batch of one claim at the start.
 fn run_one(store: &Store, target: &MemoryTarget, claim: Claim) -> Outcome {
     run(store, target, vec![claim], Duration::ZERO).remove(0)
 }
 
-/// How many records each of the store's calls was about.
+/// How many records each call to the store changed.
 fn costs(store: &Store) -> Vec<usize> {
     store.calls().iter().map(|call| call.changes.len()).collect()
 }
@@ -41,7 +41,7 @@ fn is_completed(store: &Store, key: &str, payload: &str) {
     );
 }
 
-/// A claim whose owner died before it delivered anything.
+/// A claim whose owner crashed before it delivered anything.
 fn dead_writer(store: &Store, target: &MemoryTarget, key: &str) {
     store.answer([Answer::Lost, Answer::Failed, Answer::Failed]);
     assert!(run_one(store, target, claim(key, "p", "dead")).is_err());
@@ -115,7 +115,7 @@ fn what_another_holds_is_waited_for_while_there_is_time() {
     let lease = Lease { wait_until: start().plus(10 * LEASE), ..lease(start()) };
     let written = write_leased(&store, &target, claims("ab", "w2"), lease, ticking());
     assert_eq!(ended(written.now_or_never()), vec![Ok(Verdict::Written); 2]);
-    // What is free does not wait for it.
+    // A free key does not wait for it.
     assert_eq!(target.calls(), ["b:p", "a:p again"]);
     assert!(store.pauses().len() > before, "it waited before it asked again");
 }
@@ -128,7 +128,7 @@ fn what_is_refused_gives_its_key_back() {
     let Delivery::Refused(failure) = refused() else { unreachable!() };
     assert_eq!(outcomes, [Err(failure), Ok(Verdict::Written)]);
     assert_eq!(record(&store, "a"), None);
-    // Both ends are of one transaction.
+    // Both records are changed in one transaction.
     assert_eq!(costs(&store), [2, 2]);
     assert_eq!(run_one(&store, &target, claim("a", "q", "w2")), Ok(Verdict::Written));
 }
@@ -159,7 +159,7 @@ fn what_may_have_taken_effect_is_delivered_again_at_once() {
 fn what_may_have_taken_effect_keeps_its_key_from_another_payload() {
     let (store, target) = (Store::default(), MemoryTarget::default());
     let away = Failure::transient(Code::DependencyUnavailable, "not now");
-    // The second one is refused, and that says nothing of the first.
+    // The second attempt is refused, which says nothing about the first one.
     target.answer([unknown(), Delivery::Refused(away)]);
     for owner in ["w1", "w2"] {
         assert!(run_one(&store, &target, claim("a", "p", owner)).is_err());
@@ -215,7 +215,7 @@ fn a_contended_batch_is_tried_as_often_as_its_lease_says_and_then_returned() {
     store.answer([Answer::Contended; 2]);
     let outcomes = run(&store, &target, claims("ab", "w1"), Duration::ZERO);
     assert_eq!(outcomes, vec![Ok(Verdict::Written); 2]);
-    // The claims are made by the third call, and completed by the fourth.
+    // The third call makes the claims, and the fourth completes them.
     assert_eq!(costs(&store), [2; 4]);
 
     let (store, target) = (Store::default(), MemoryTarget::default());
@@ -229,7 +229,7 @@ fn a_contended_batch_is_tried_as_often_as_its_lease_says_and_then_returned() {
 #[test]
 fn a_record_that_the_store_rejects_stands_alone() {
     let (store, target) = (Store::default(), MemoryTarget::default());
-    // The three together, and then the second one.
+    // First all three together, and then the second one.
     store.answer([Answer::Rejected, Answer::Honest, Answer::Rejected]);
     let outcomes = run(&store, &target, claims("abc", "w1"), Duration::ZERO);
     assert_eq!(outcomes[1].clone().unwrap_err().kind, FailureKind::Permanent);

@@ -1,6 +1,5 @@
-//! Claiming keys first, and then letting them take effect where no transaction reaches: what a batch
-//! costs, and what becomes of each of its claims. That no order of events breaks the promise is shown in
-//! `models`.
+//! The protocols that claim keys first: what a batch costs, and what becomes of each of its claims. `models` shows that
+//! no order of events breaks the promise.
 
 mod fenced;
 mod leased;
@@ -16,19 +15,19 @@ use testkit::MemoryStore;
 
 type Store = MemoryStore<NoEffect>;
 
-/// How long a lease lasts, from the beginning.
+/// How long a lease lasts, counted from the start.
 const LEASE: Duration = Duration::from_secs(60);
 
 fn start() -> Timestamp {
     Timestamp::from_unix_ms(1_767_225_600_000)
 }
 
-/// Of an attempt that begins now and waits for nobody.
+/// The lease of an attempt that begins now and waits for no other attempt.
 fn lease(now: Timestamp) -> Lease {
     Lease { ends_at: now.plus(LEASE), wait_until: now, limits: Limits::DYNAMODB, tries: 3 }
 }
 
-/// Each look at this clock finds it ten seconds on.
+/// A clock that advances by ten seconds each time it is read.
 fn ticking() -> impl Fn() -> Timestamp {
     let looks = Cell::new(0);
     move || {
@@ -46,7 +45,7 @@ fn claim(key: &str, payload: &str, owner: &str) -> Claim {
     }
 }
 
-/// One for each character.
+/// One claim for each character, which is its key.
 fn claims(keys: &str, owner: &str) -> Vec<Claim> {
     keys.chars().map(|key| claim(&key.to_string(), "p", owner)).collect()
 }

@@ -1,4 +1,4 @@
-//! Objects in memory, which can fail.
+//! A store of objects in memory, which can fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,16 +8,16 @@ use sluicegate_dedupe::Claim;
 use sluicegate_dedupe::Owner;
 use sluicegate_dedupe::fenced::{Objects, PutOutcome};
 
-/// What does not work, from now on.
+/// What fails from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fault {
     #[default]
     None,
     /// No object is written or found.
     Writing,
-    /// Objects are written, and nobody learns of it.
+    /// Objects are written, and the answers are lost.
     AnswerOfPut,
-    /// No reader is told.
+    /// No object becomes visible to readers.
     Publishing,
 }
 
@@ -35,7 +35,7 @@ struct State {
 }
 
 impl MemoryObjects {
-    /// What the positions of the next batch stand for.
+    /// The events at the positions of the next batch.
     pub(crate) fn holds(&self, claims: &[Claim]) {
         self.lock().batch = claims.iter().map(|claim| claim.id.key.clone()).collect();
     }
@@ -44,12 +44,12 @@ impl MemoryObjects {
         self.lock().fault = fault;
     }
 
-    /// So many times, whether an object is there cannot be told.
+    /// This many times, it cannot be read whether an object is there.
     pub(crate) fn fail_looks(&self, times: u32) {
         self.lock().looks_to_fail = times;
     }
 
-    /// Somebody takes this owner for dead.
+    /// Another attempt puts a tombstone in the place of this owner's object.
     pub(crate) fn fence_before_put(&self, owner: &str) {
         self.lock().objects.insert(Owner::from(owner.to_owned()), BTreeSet::new());
     }
@@ -64,7 +64,7 @@ impl MemoryObjects {
         self.lock().published.contains(&Owner::from(owner.to_owned()))
     }
 
-    /// What was asked, and of which owner's object.
+    /// The calls, each with the owner of its object.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.lock().calls.clone()
     }

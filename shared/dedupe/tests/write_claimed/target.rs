@@ -1,4 +1,4 @@
-//! A service in memory, which says what it is told to.
+//! A service in memory, whose answers a test sets.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,12 +17,12 @@ struct State {
 }
 
 impl MemoryTarget {
-    /// What comes of the next deliveries; those after them are taken.
+    /// The results of the next deliveries. All deliveries after them are taken.
     pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Delivery>) {
         self.lock().answers.extend(answers);
     }
 
-    /// What was delivered, in order: key and payload, and whether it may have been before.
+    /// The deliveries in their order: key, payload, and whether it was a repeated attempt.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.lock().calls.clone()
     }
@@ -41,12 +41,12 @@ impl Target for MemoryTarget {
     }
 }
 
-/// No answer in time.
+/// The service does not answer in time.
 pub(crate) fn unknown() -> Delivery {
     Delivery::Unknown(Failure::transient(Code::DependencyUnavailable, "no answer"))
 }
 
-/// Refused, and it will be again.
+/// The service refuses this event, and will refuse it again.
 pub(crate) fn refused() -> Delivery {
     Delivery::Refused(Failure::permanent(Code::DependencyRefused, "bad request"))
 }

@@ -72,7 +72,7 @@ fn a_poison_write_harms_itself_alone() {
             }
         }
         assert_eq!(applied(&store).len(), 15);
-        // 16, and at each halving the half with the poison and the one without.
+        // There is a call for all 16, and at each halving one for each half.
         assert_eq!(calls(&store).len(), 9, "{:?}", calls(&store));
     }
 }
@@ -103,7 +103,7 @@ fn a_contended_batch_is_tried_as_often_as_the_limit_says() {
     let writes = [write("a", "p", 0), write("b", "p", 1)];
     assert_eq!(run(&store, &writes, Limits::DYNAMODB), vec![Ok(Verdict::Written); 2]);
     assert_eq!(calls(&store), [2, 2, 2, 2]);
-    // Not before the first try, and then twice as long each time, some of it by chance.
+    // There is no wait before the first try. Then each wait is twice as long, with some jitter.
     let waits_ms: Vec<u128> = store.pauses().iter().map(Duration::as_millis).collect();
     assert!(matches!(waits_ms[..], [10..=20, 20..=40, 40..=80]), "{waits_ms:?}");
 

@@ -1,4 +1,4 @@
-//! Properties: whatever is delivered twice, races or fails, each key takes effect once.
+//! Properties: each key takes effect once, whatever is delivered twice, races or fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use testkit::Answer;
 
 use super::*;
 
-/// An effect that no store takes, by its payload.
+/// The payload of an effect that no store accepts.
 const POISON: usize = 1_000;
 
-/// A delivery: its key, its payload, its size.
+/// A delivery: its key, its payload and its size.
 fn delivery() -> impl Strategy<Value = (u8, u8, usize)> {
     (0_u8..12, 0_u8..3, 1_usize..2_000_000)
 }
@@ -25,8 +25,8 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-/// Writes of one batch; the effect is the delivery's place, and poison for payload 2 of a key
-/// below `poisoned`.
+/// The writes of one batch. The effect is the position of the delivery, and is poison for payload 2 of a key below
+/// `poisoned`.
 fn writes(batch: &[(u8, u8, usize)], poisoned: u8, first: usize) -> Vec<Write> {
     let place = |(n, (key, payload, bytes)): (usize, &(u8, u8, usize))| {
         let poison = *payload == 2 && *key < poisoned;
@@ -46,13 +46,13 @@ proptest! {
         let store = Store::default();
         store.answer(answers);
         store.reject(|effect| effect.value >= POISON);
-        // The payload that each key took effect with, once it did.
+        // The payload with which each key took effect, for the keys that did.
         let mut effective: BTreeMap<RecordId, Fingerprint> = BTreeMap::new();
         let mut first = 0;
         for batch in &batches {
             let mut delivered = writes(batch, poisoned, first);
             first += delivered.len();
-            // Redelivered until none fails that may succeed.
+            // Events are delivered again until none fails that may succeed.
             for receive in 0.. {
                 prop_assert!(receive < 25, "never done");
                 let outcomes = run(&store, &delivered, Limits::DYNAMODB);
@@ -65,7 +65,7 @@ proptest! {
                         }
                         Ok(Verdict::Duplicate) => {
                             let held = effective.entry(write.id.clone());
-                            // After a lost answer, the first that is known of it.
+                            // After a lost answer, this is the first that is known of it.
                             let held = held.or_insert_with(|| write.fingerprint.clone());
                             prop_assert_eq!(&*held, &write.fingerprint);
                         }
@@ -94,12 +94,12 @@ proptest! {
         }
         let effects = applied(&store);
         prop_assert!(effects.iter().all(|effect| *effect < POISON));
-        // Each key that has an effect has one: no more than are told of, and none untold.
+        // Each key that took effect has one effect, and there are no effects that no outcome reports.
         let all: Vec<_> = batches.iter().flatten().collect();
         let keys: BTreeSet<u8> = effects.iter().map(|&effect| all[effect].0).collect();
         prop_assert_eq!(keys.len(), effects.len(), "a key took effect twice");
         prop_assert_eq!(effects.len(), effective.len());
-        // And each key that could have one does.
+        // Each key that could take effect did.
         let writable = all.iter().filter(|(key, payload, _)| *payload != 2 || *key >= poisoned);
         let writable: BTreeSet<u8> = writable.map(|(key, _, _)| *key).collect();
         prop_assert_eq!(keys, writable);
@@ -139,7 +139,7 @@ proptest! {
         run(&store, &writes, Limits::DYNAMODB);
         let calls = store.calls();
         let sizes: BTreeMap<_, _> = writes.iter().map(|write| (&write.id, write.bytes)).collect();
-        // No call's first write would have fitted into the call before it.
+        // The first write of each call would not have fitted into the call before it.
         for pair in calls.windows(2) {
             let bytes: usize = pair[0].changes.iter().map(|change| sizes[&change.id]).sum();
             let next = sizes[&pair[1].changes[0].id];

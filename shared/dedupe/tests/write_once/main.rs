@@ -1,4 +1,4 @@
-//! Writing once, over the store in memory.
+//! The transactional protocol over the in-memory store.
 
 mod batches;
 mod deliveries;
@@ -13,7 +13,7 @@ use testkit::{Meeting, MemoryStore, TestEffect};
 
 type Write = sluicegate_dedupe::transactional::Write<TestEffect>;
 
-/// The store whose effects tell which delivery they are.
+/// A store whose effects say which delivery they are from.
 type Store = MemoryStore<TestEffect>;
 
 fn now() -> Timestamp {
@@ -31,7 +31,7 @@ fn write(key: impl ToString, payload: impl ToString, effect: usize) -> Write {
     }
 }
 
-/// A write to a place that others write to.
+/// A write to a target that others also write to.
 fn write_at(key: impl ToString, target: &str, meeting: Meeting, value: usize) -> Write {
     let write = write(key, "p", value);
     Write { effect: write.effect.clone().at(target, meeting), ..write }
@@ -42,7 +42,7 @@ fn conflict(first: impl ToString) -> Verdict {
 }
 
 fn run(store: &Store, writes: &[Write], limits: Limits) -> Vec<Outcome> {
-    // The store in memory answers at once.
+    // The in-memory store answers at once.
     let verdicts = write_once(store, writes.to_vec(), limits, now()).now_or_never();
     verdicts.unwrap_or_else(|| panic!("the store in memory made its caller wait"))
 }
@@ -52,7 +52,7 @@ fn calls(store: &Store) -> Vec<usize> {
     store.calls().iter().map(|call| call.changes.len()).collect()
 }
 
-/// The effects that were applied, by the numbers of their deliveries.
+/// The effects that were applied, as the numbers of their deliveries.
 fn applied(store: &Store) -> Vec<usize> {
     store.effects().iter().map(|effect| effect.value).collect()
 }

@@ -1,4 +1,4 @@
-//! Effects that meet at one target, in a batch and in the store.
+//! Effects on the same target, in a batch and in the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ fn what_is_older_than_the_store_has_is_remembered_and_changes_nothing() {
     let expected = [Ok(Verdict::Stale), Ok(Verdict::Stale), Ok(Verdict::Written)];
     assert_eq!(run(&store, &late, Limits::DYNAMODB), expected);
     assert_eq!((value_at(&store, "row"), value_at(&store, "other")), (9, 1));
-    // The second call wrote their dedupe records, and so they are duplicates from here on.
+    // The second call wrote their dedupe records, so that they are duplicates from here on.
     assert_eq!(actions(&store), [(1, 1), (3, 2), (3, 1)]);
     let expected = [Ok(Verdict::Duplicate), Ok(Verdict::Duplicate), Ok(Verdict::Duplicate)];
     assert_eq!(run(&store, &late, Limits::DYNAMODB), expected);
@@ -123,8 +123,7 @@ fn a_target_of_a_full_transaction_waits_for_the_next_round() {
     assert_eq!((actions(&store), value_at(&store, "total")), (vec![(3, 1); 3], 9));
 }
 
-/// Keys have a payload or two, a fixed target, and for each payload a value: that of key 5 and payload
-/// 1 is 11.
+/// Keys have one or two payloads, a fixed target, and a value for each payload: that of key 5 and payload 1 is 11.
 fn delivery(key: u8, payload: u8, bytes: usize) -> Write {
     let target = key % 4;
     let meeting = if target < 2 { Meeting::Add } else { Meeting::Newest };
@@ -148,12 +147,12 @@ fn number(text: &str) -> u8 {
 
 /// A batch, round by round.
 struct Run {
-    /// The transactions of each round, which are under way at once.
+    /// The transactions of each round, which are under way at the same time.
     rounds: Vec<Vec<Transaction<TestEffect>>>,
     outcomes: Vec<Outcome>,
 }
 
-/// Ends in a panic where the rounds do not end. The store takes no effect that is `poison`.
+/// Panics if the rounds do not end. The store accepts no effect that is `poison`.
 fn run_in_rounds(writes: Vec<Write>, limits: Limits, poison: fn(&TestEffect) -> bool) -> Run {
     let mut tables = Tables::default();
     let mut batch = TransactionalBatch::new(writes, limits);
@@ -179,7 +178,7 @@ fn run_in_rounds(writes: Vec<Write>, limits: Limits, poison: fn(&TestEffect) -> 
     }
 }
 
-/// What stands at each target, from the keys that took effect.
+/// What is at each target, calculated from the keys that took effect.
 fn expected_rows(store: &Store) -> BTreeMap<String, usize> {
     let mut rows = BTreeMap::new();
     for (id, record) in store.records() {
@@ -257,8 +256,8 @@ proptest! {
         }
     }
 
-    /// The transactions of a round are under way at once, and the store refuses one of two that write
-    /// to the same item at once.
+    /// The transactions of a round are under way at the same time, and the store refuses one of two that write to the
+    /// same item.
     #[test]
     fn no_two_transactions_of_a_round_have_a_target_in_common(
         batch in vec((0_u8..60, 0_u8..2, 1_usize..2_500_000), 0..80),

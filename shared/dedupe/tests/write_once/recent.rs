@@ -1,4 +1,4 @@
-//! The local cache of completed keys: it saves calls, and changes no outcome.
+//! The memory of recent keys saves calls and changes no outcome.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn recent(capacity: usize) -> Mutex<RecentKeys> {
     Mutex::new(RecentKeys::new(capacity))
 }
 
-/// One whose record expires so long after now.
+/// A key whose record expires this long after now.
 fn expiring(key: u8, payload: u8, ms: u64) -> Write {
     Write { expires_at: after(ms), ..write(key, payload, usize::from(key)) }
 }
@@ -86,7 +86,7 @@ fn it_holds_no_more_than_its_capacity_and_the_latest_for_sure() {
         };
         let known: Vec<usize> = (0..=n).filter(is_known).collect();
         assert!(known.len() <= 10, "{known:?}");
-        // The latest half of the capacity is never lost.
+        // The newest keys, up to half of the capacity, are always kept.
         let latest: Vec<usize> = (n.saturating_sub(4)..=n).collect();
         assert!(known.ends_with(&latest), "{known:?}");
     }

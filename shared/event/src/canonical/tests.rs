@@ -1,4 +1,4 @@
-//! The canonical form, beside RFC 8785's own examples and beside another's implementation of its numbers.
+//! The canonical form, compared with the examples of RFC 8785 and with another implementation of its numbers.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -55,7 +55,7 @@ fn numbers_of_few_digits_are_written_as_the_rfc_has_them() {
     }
 }
 
-/// What is told apart from a payload is written as it is within one.
+/// A number on its own is written as it is within a payload.
 #[test]
 fn a_number_by_itself_has_the_same_form() {
     for text in ["7", "7.0", "-0", "12345678901234567890123", "1e-7", "123456789012345"] {
@@ -99,7 +99,7 @@ fn a_fingerprint_is_the_sha256_of_the_canonical_text() {
     assert_eq!(Fingerprint::of(&json!({})).unwrap().to_string(), expected);
 }
 
-/// A number of at most 15 significant digits within a double's range, in one of its spellings.
+/// A number of at most 15 significant digits within the range of a double, in one of its spellings.
 fn short_number() -> impl Strategy<Value = String> {
     let mantissa = -999_999_999_999_999_i64..=999_999_999_999_999;
     (mantissa, -120_i32..=100, 0_usize..3).prop_map(|(mantissa, exponent, zeros)| {
@@ -113,7 +113,7 @@ fn short_number() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// `ryu-js` writes doubles as ECMAScript does, and has nothing of ours.
+    /// `ryu-js` writes doubles as ECMAScript does, and shares no code with this crate.
     #[test]
     fn a_number_that_a_double_keeps_is_written_as_a_double_is(text in short_number()) {
         let double: f64 = text.parse().unwrap();
@@ -131,7 +131,8 @@ proptest! {
         prop_assert_eq!(once.parse::<Decimal>(), text.parse::<Decimal>());
     }
 
-    /// Moving the point and the exponent by as much changes no value, and another digit always does.
+    /// Moving the point and the exponent by the same amount does not change the value, and changing a digit always
+    /// does.
     #[test]
     fn two_numbers_have_one_form_if_and_only_if_they_are_equal(
         digits in "[1-9][0-9]{1,36}", exponent in -60_i32..60, last in 1_u8..9,

@@ -1,4 +1,4 @@
-//! What groups failures: the contract that an event was held to, and the fingerprint of how it failed.
+//! What groups dead letters: the contract that an event was held to, and the fingerprint of how it failed.
 
 use std::fmt;
 
@@ -7,21 +7,23 @@ use serde::{Deserialize, Serialize};
 use crate::canonical::{hex_sha256, write_string};
 use crate::{Code, Envelope};
 
-/// A contract by its name, and by its version where that is known.
+/// A contract by its dataset, and by its version if that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractRef {
+    /// The dataset of the contract.
     pub dataset: String,
+    /// The version of its schema; absent if it is not known.
     pub version: Option<u32>,
 }
 
 impl ContractRef {
-    /// A dataset that a message names, of a contract whose version is not known.
+    /// The contract of a dataset that a message names, with an unknown version.
     #[must_use]
     pub fn of_dataset(name: &str) -> Self {
         Self { dataset: name.to_owned(), version: None }
     }
 
-    /// The contract that the event was held to when it was taken in; `None` if the body is no envelope.
+    /// The contract that the event was held to when it was taken in; `None` if the body is not an envelope.
     #[must_use]
     pub fn of_envelope(body: &str) -> Option<Self> {
         let Envelope { dataset, dataschema, .. } = Envelope::from_json(body).ok()?;
@@ -30,15 +32,15 @@ impl ContractRef {
     }
 }
 
-/// Equal for failures that have one cause, as far as a failure tells it: what failed where in which stage,
-/// and under which version of which contract. No value of an event is part of it, nor a line of a file, nor
-/// the reason's text.
+/// Equal for failures that have the same cause, as far as a failure shows it: what failed, where, in which stage, and
+/// under which version of which contract. It does not depend on values of the event, on the line of a file, or on the
+/// reason's text.
 ///
-/// Its text is `1-` and the first 16 hexadecimal digits of the SHA-256 of a JSON array without white space,
-/// written as RFC 8785 has it: `["sluicegate.failure/1",stage,code,place,dataset,version]`. What is not known
-/// of the contract is `null`. The place is that of the letter, without its line, and with `*` for each index
-/// of its JSON Pointer; it is empty where there is none. The number before the hyphen is the version of this
-/// rule: prints of different versions are not comparable.
+/// Its text is `1-` and the first 16 hexadecimal digits of the SHA-256 of a JSON array without white space, written as
+/// in RFC 8785: `["sluicegate.failure/1",stage,code,place,dataset,version]`. A dataset or version that is not known is
+/// `null`. The place is that of the letter, without its line, and with `*` for each index in its JSON Pointer; without
+/// a place it is empty. The number before the hyphen is the version of this rule. Fingerprints of different versions
+/// cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FailureFingerprint(String);
@@ -47,7 +49,8 @@ pub struct FailureFingerprint(String);
 const RULE: u32 = 1;
 
 impl FailureFingerprint {
-    /// `at` is as a [`Failure`](crate::Failure) and a [`DeadLetter`](crate::DeadLetter) have it.
+    /// Derives the fingerprint. `at` is the place as a [`Failure`](crate::Failure) and a
+    /// [`DeadLetter`](crate::DeadLetter) have it.
     #[must_use]
     pub fn of(
         stage: &str,
@@ -73,6 +76,7 @@ impl FailureFingerprint {
         Self(format!("{RULE}-{}", &hex_sha256(&text)[..16]))
     }
 
+    /// The text that is described above.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -85,8 +89,8 @@ impl fmt::Display for FailureFingerprint {
     }
 }
 
-/// A place that failures of one cause share: `line 17, /legs/3/origin` is `/legs/*/origin`. A place in the
-/// code, which begins with no slash, stays as it is.
+/// The place that failures of one cause share: `line 17, /legs/3/origin` becomes `/legs/*/origin`. A place in the code,
+/// which does not begin with a slash, stays as it is.
 fn place(at: &str) -> String {
     let at = without_line(at);
     if !at.starts_with('/') {
@@ -106,7 +110,7 @@ fn without_line(at: &str) -> &str {
     rest.strip_prefix(", ").unwrap_or(rest)
 }
 
-/// As RFC 6901, section 4, writes the index of an array.
+/// Whether this is the index of an array, as in RFC 6901, section 4.
 fn is_index(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -133,25 +137,34 @@ mod tests {
 
     #[test]
     fn another_cause_has_another_fingerprint() {
-        let print = |stage, code, at, dataset, version| {
-            FailureFingerprint::of(stage, code, at, dataset, version)
-        };
         let (code, at, dataset) = (Code::ContractViolation, Some("/a"), Some("flights"));
         let prints = [
-            print("ingest", code, at, dataset, Some(1)),
-            print("sink", code, at, dataset, Some(1)),
-            print("ingest", Code::KeyMissing, at, dataset, Some(1)),
-            print("ingest", code, Some("/b"), dataset, Some(1)),
-            print("ingest", code, Some("/a/0"), dataset, Some(1)),
-            print("ingest", code, None, dataset, Some(1)),
-            print("ingest", code, at, Some("weather"), Some(1)),
-            print("ingest", code, at, None, Some(1)),
-            print("ingest", code, at, dataset, Some(2)),
-            print("ingest", code, at, dataset, None),
-            print("ingest", Code::RecordPanicked, Some("src/row.rs:1:2"), dataset, Some(1)),
-            print("ingest", Code::RecordPanicked, Some("src/row.rs:1:3"), dataset, Some(1)),
-            // Texts that would run together.
-            print("ingest", code, Some("/a\",\"flights"), None, Some(1)),
+            FailureFingerprint::of("ingest", code, at, dataset, Some(1)),
+            FailureFingerprint::of("sink", code, at, dataset, Some(1)),
+            FailureFingerprint::of("ingest", Code::KeyMissing, at, dataset, Some(1)),
+            FailureFingerprint::of("ingest", code, Some("/b"), dataset, Some(1)),
+            FailureFingerprint::of("ingest", code, Some("/a/0"), dataset, Some(1)),
+            FailureFingerprint::of("ingest", code, None, dataset, Some(1)),
+            FailureFingerprint::of("ingest", code, at, Some("weather"), Some(1)),
+            FailureFingerprint::of("ingest", code, at, None, Some(1)),
+            FailureFingerprint::of("ingest", code, at, dataset, Some(2)),
+            FailureFingerprint::of("ingest", code, at, dataset, None),
+            FailureFingerprint::of(
+                "ingest",
+                Code::RecordPanicked,
+                Some("src/row.rs:1:2"),
+                dataset,
+                Some(1),
+            ),
+            FailureFingerprint::of(
+                "ingest",
+                Code::RecordPanicked,
+                Some("src/row.rs:1:3"),
+                dataset,
+                Some(1),
+            ),
+            // The text of the place ends like the next element of the array.
+            FailureFingerprint::of("ingest", code, Some("/a\",\"flights"), None, Some(1)),
         ];
         let distinct: std::collections::BTreeSet<_> = prints.iter().collect();
         assert_eq!(distinct.len(), prints.len(), "{prints:?}");

@@ -28,19 +28,19 @@ fn a_letter_is_grouped_by_its_place_as_it_was_before_it_was_shortened() {
     let short = DeadLetter::read(&letter.clone().write_within(Attributes::new(), room)).unwrap();
     assert!(short.at.as_deref().is_some_and(|at| at.ends_with('…')), "{short:?}");
     assert_eq!(short.fingerprint(), whole.fingerprint());
-    // Redriven, and before it is written, it is the same.
+    // The fingerprint is the same before the letter is written and after it was redriven.
     let revived = DeadLetter::revive(short.write(Attributes::new()), usize::MAX, None);
     assert_eq!(DeadLetter::read(&revived).unwrap().fingerprint(), letter.fingerprint());
 }
 
-/// Whoever sends a message may name any dataset.
+/// A message can name any dataset.
 #[test]
 fn a_dataset_s_name_takes_no_more_room_than_a_contract_s_could() {
     let letter = failure().held_to(Some(ContractRef::of_dataset(&"é".repeat(5_000))));
     assert_eq!(letter.dataset.as_deref(), Some("é".repeat(64).as_str()));
 }
 
-/// By it a message that fails again is known to be the letter that it was.
+/// By its mark, a message that fails again is recognized as the same letter.
 #[test]
 fn what_brought_a_message_back_is_in_its_next_letter() {
     let mark = RedriveMark {
@@ -56,7 +56,7 @@ fn what_brought_a_message_back_is_in_its_next_letter() {
     let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9), "m-2");
     let again = again.following(earlier.as_ref()).write(attributes(1));
     assert_eq!(DeadLetter::read(&again).unwrap().redrive, Some(mark));
-    // What AWS's own redrive, or nobody, brings back after that has none.
+    // When AWS's own redrive brings it back after that, it has no mark.
     let revived = DeadLetter::revive(again, usize::MAX, None);
     assert_eq!(DeadLetter::read(&revived).unwrap().redrive, None);
 }
@@ -81,7 +81,7 @@ fn ten_attributes_of_the_producer_come_back_with_the_redrive() {
     let letter = DeadLetter::read(&revived).unwrap();
     assert_eq!((letter.redrives, letter.original(revived)), (1, before.clone()));
 
-    // A second failure of it has them still.
+    // Its second failure still has them.
     let why = Failure::permanent(Code::KeyMissing, "again");
     let again = DeadLetter::new("ingest", &why, Timestamp::from_unix_ms(9), "m-9");
     let dead = again.following(Some(&letter)).write(letter.original(before.clone()));
@@ -118,7 +118,7 @@ fn the_time_at_which_it_was_taken_in_stays_through_further_lives() {
     assert_eq!((letter.taken_in(), letter.redrives), (Timestamp::from_unix_ms(7), 3));
 }
 
-/// As the versions before this one wrote them.
+/// Letters as earlier versions wrote them.
 #[test]
 fn a_letter_of_an_earlier_version_is_read() {
     const WRITTEN: &str = r#"{"stage":"ingest","code":"contract.violation","kind":"permanent","reason":"expected integer, found a string","at":"line 17, /distance","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-02T00:00:00.000Z","attempts":1,"redrives":2,"message_id":"9b2c:17","encoding":"base64","displaced":["z",{"type":"String","value":"v"}]}"#;
@@ -137,8 +137,8 @@ fn a_message_that_sqs_moved_goes_back_as_it_is() {
     assert_eq!(DeadLetter::revive(attributes(3), usize::MAX, None), attributes(3));
 }
 
-/// What gives way when there is less room than the failure takes, in this order, and never more of it than
-/// has to: the reason, the place, the trace, the contract, the fingerprint.
+/// What is shortened or left out if there is less room than the failure takes, and in which order: the reason, the
+/// place, the trace, the contract, the fingerprint. No more is left out than necessary.
 #[test]
 fn what_a_failure_loses_is_as_little_as_can_be() {
     let why = Failure::permanent(Code::KeyMissing, "nothing at \"id\" here").at("/id/of/it");
@@ -159,7 +159,7 @@ fn what_a_failure_loses_is_as_little_as_can_be() {
     };
     let all = [true; 3];
     check(0, "nothing at \"id\" here", "/id/of/it", all, 0);
-    // The mark of the cut has three bytes itself, a quote two.
+    // The character `…` has three bytes, and a quote takes two in JSON.
     check(1, "nothing at \"id\" …", "/id/of/it", all, 1);
     check(2, "nothing at \"id\"…", "/id/of/it", all, 2);
     check(3, "nothing at \"id…", "/id/of/it", all, 4);
@@ -201,7 +201,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(encoding.decode(&body), Some(bytes));
     }
 
-    /// Whatever the reason holds and however little room there is: what fits is as full as can be.
+    /// Whatever the reason contains and however little room there is, as much of it is kept as fits.
     #[test]
     fn a_letter_takes_the_room_that_it_has_and_always_says_what_and_when(
         reason in "\\PC{0,300}", at in proptest::option::of("[a-z/\"]{0,40}"), less in 0_usize..400

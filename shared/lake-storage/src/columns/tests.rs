@@ -1,4 +1,4 @@
-//! Names, types and values of columns, read back from a file with the reader of another's making.
+//! Names, types and values of columns, read back from a file with the reader of the `parquet` crate.
 
 use bytes::Bytes;
 use parquet::basic::{Compression, ConvertedType};
@@ -63,7 +63,7 @@ fn read(columns: &Columns, payloads: &[Value]) -> SerializedFileReader<Bytes> {
     SerializedFileReader::new(file).unwrap()
 }
 
-/// A row as the JSON that its columns stand for; those without a value are left out.
+/// The payload that a row's columns stand for. Columns without a value are left out.
 fn payload(row: &parquet::record::Row) -> Value {
     let mut members = Map::new();
     for (name, field) in row.get_column_iter() {
@@ -89,7 +89,7 @@ fn payload(row: &parquet::record::Row) -> Value {
     Value::Object(members)
 }
 
-/// By the digits of an integer and a point.
+/// The number as text, made from the digits of its integer. The column has nine decimals.
 fn decimal_text(decimal: &parquet::data_type::Decimal) -> String {
     let bytes: [u8; 16] = decimal.data().try_into().unwrap();
     let value = i128::from_be_bytes(bytes);
@@ -108,7 +108,7 @@ fn check_exact(text: &str, expected: &str) {
     assert_eq!(payload(&row).to_string(), expected);
 }
 
-/// Whoever reads `_rest` over the columns has what came, whatever the columns can hold.
+/// `_rest` merged over the columns is the exact payload, whatever the columns can hold.
 #[test]
 fn what_a_column_holds_only_nearly_is_beside_it_as_it_came() {
     check_exact(r#"{"id":1,"kwh":12345678901234567.89}"#, r#"{"id":1,"kwh":12345678901234567.89}"#);
@@ -122,7 +122,7 @@ fn what_a_column_holds_only_nearly_is_beside_it_as_it_came() {
     };
     assert!(is_whole(r#"{"id":1,"kwh":0.1,"at":"2026-11-28T00:00:00.123Z"}"#));
     assert!(!is_whole(r#"{"id":1,"kwh":0.10000000000000001}"#), "readers find 0.1");
-    // 17 digits that a double's own text has.
+    // The shortest text of this double has 17 digits.
     assert!(is_whole(r#"{"id":1,"kwh":0.30000000000000004}"#));
 }
 
@@ -248,7 +248,8 @@ fn what_is_no_file_has_no_keys() {
 fn check_names(members: &[&str], expected: &[&str]) {
     let properties: Map<String, Value> =
         members.iter().map(|&name| (name.to_owned(), json!({"type": "integer"}))).collect();
-    let columns = columns_of(&json!({"properties": properties}).to_string());
+    let columns =
+        columns_of(&json!({"additionalProperties": true, "properties": properties}).to_string());
     let name = |member: &&str| {
         let is_it = |column: &&Column| matches!(&column.source, Source::Member(source) if source == *member);
         columns.iter().find(is_it).unwrap().name.clone()

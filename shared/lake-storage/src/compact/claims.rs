@@ -1,5 +1,5 @@
-//! The claims on the keys of an object, completed before the object is gone: whoever met one later would
-//! find nothing in the object's place, and write its key again.
+//! Completes the claims on the keys of an object before the object is deleted. A writer that met such a claim later
+//! would find no object, and write the key again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -15,12 +15,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 const TRIES: u32 = 6;
 const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(1));
-/// Keys to a call.
+/// The most keys that one call reads.
 const AT_ONCE: usize = 100;
 
-/// A store that can be read as well.
+/// A store of dedupe records that can be read too.
 pub trait Records: Store<Effect = NoEffect> {
-    /// The records of these ids as they are now, in any order; those that are not there are left out.
+    /// The current records of these ids in any order. An id without a record is left out.
     ///
     /// # Errors
     /// When they could not be read.
@@ -36,10 +36,11 @@ impl Records for ClaimStore {
     }
 }
 
-/// Completes what these owners, whose objects hold these keys, still claim; answers how many it were.
+/// Completes the claims that are left on these keys. `held` has each key with an owner whose object holds it. Only
+/// claims of these owners are completed. Returns how many there were.
 ///
 /// # Errors
-/// When it is not sure that none is left.
+/// When a claim may be left.
 pub(super) async fn complete<R: Records>(
     records: &R,
     held: &[(RecordId, Owner)],
@@ -60,21 +61,22 @@ pub(super) async fn complete<R: Records>(
         let reads = ids.chunks(AT_ONCE).map(|ids| records.read(ids));
         let found: Vec<Vec<(RecordId, DedupeRecord)>> =
             stream::iter(reads).buffered(calls_at_once).try_collect().await?;
-        let claims = found.into_iter().flatten().filter_map(|(id, record)| match record {
-            DedupeRecord::InProgress(claim) => Some((id, claim)),
-            DedupeRecord::Completed(_) => None,
-        });
-        let claims: Vec<(RecordId, InProgress)> = claims
-            .filter(|(id, claim)| owners.get(id).is_some_and(|of| of.contains(&claim.owner)))
-            .collect();
+        let mut claims: Vec<(RecordId, InProgress)> = Vec::new();
+        for (id, record) in found.into_iter().flatten() {
+            if let DedupeRecord::InProgress(claim) = record
+                && owners.get(&id).is_some_and(|of_key| of_key.contains(&claim.owner))
+            {
+                claims.push((id, claim));
+            }
+        }
         if claims.is_empty() {
             return Ok(completed);
         }
-        for claims in claims.chunks(Limits::DYNAMODB.actions) {
-            let changes = claims.iter().map(change).collect();
+        for chunk in claims.chunks(Limits::DYNAMODB.actions) {
+            let changes = chunk.iter().map(completion).collect();
             match records.commit(Transaction { changes, effects: Vec::new() }, now).await {
-                Ok(()) => completed += claims.len(),
-                // Somebody else has completed some of them: looked at again.
+                Ok(()) => completed += chunk.len(),
+                // Others have completed some of them. The next round reads them again.
                 Err(CommitError::Cancelled { .. }) => {}
                 Err(CommitError::Rejected { reason, .. }) => {
                     return Err(Failure::permanent(Code::DependencyRefused, reason));
@@ -87,8 +89,8 @@ pub(super) async fn complete<R: Records>(
     Err(Failure::throttled(None, "completing claims: others held them each time"))
 }
 
-/// As whoever meets a dead writer's claim completes it.
-fn change((id, claim): &(RecordId, InProgress)) -> Change {
+/// Completes a claim as a writer does that meets the claim of a dead one.
+fn completion((id, claim): &(RecordId, InProgress)) -> Change {
     let InProgress { owner, fingerprint, expires_at, .. } = claim.clone();
     let place = Some(owner.to_string());
     let to = Some(DedupeRecord::Completed(Completed { fingerprint, place, expires_at }));

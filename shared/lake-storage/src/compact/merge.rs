@@ -1,4 +1,4 @@
-//! Objects of one format, made one: all their rows, in their order.
+//! Merges objects of one format into one that has all their rows, in their order.
 
 use bytes::Bytes;
 use contracts::LakeFormat;
@@ -8,18 +8,21 @@ use super::row_groups;
 use crate::manifest::Entry;
 use crate::ndjson;
 
-/// An object with what the list says of it.
+/// An object with its entry in the list.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub(super) entry: Entry,
     pub(super) body: Bytes,
 }
 
-/// Those together whose rows have the same columns.
+/// Groups objects whose rows have the same columns.
 ///
 /// # Errors
-/// When one cannot be read.
-pub(super) fn alike(format: LakeFormat, sources: Vec<Source>) -> Result<Vec<Vec<Source>>, Failure> {
+/// When one of them cannot be read.
+pub(super) fn group_by_schema(
+    format: LakeFormat,
+    sources: Vec<Source>,
+) -> Result<Vec<Vec<Source>>, Failure> {
     let LakeFormat::Parquet = format else { return Ok(vec![sources]) };
     let mut groups: Vec<(parquet::schema::types::TypePtr, Vec<Source>)> = Vec::new();
     for source in sources {
@@ -33,11 +36,14 @@ pub(super) fn alike(format: LakeFormat, sources: Vec<Source>) -> Result<Vec<Vec<
     Ok(groups.into_iter().map(|(_, group)| group).collect())
 }
 
-/// One object of all rows.
+/// The body of one object with all rows, and their number.
 ///
 /// # Errors
-/// When one cannot be read, or has not the rows that it is listed with: permanent.
-pub(super) fn merged(format: LakeFormat, sources: &[Source]) -> Result<(Vec<u8>, usize), Failure> {
+/// When a source cannot be read, or does not have as many rows as the list says; permanent.
+pub(super) fn merge_sources(
+    format: LakeFormat,
+    sources: &[Source],
+) -> Result<(Vec<u8>, usize), Failure> {
     let bodies: Vec<Bytes> = sources.iter().map(|source| source.body.clone()).collect();
     let result = match format {
         LakeFormat::Parquet => {
@@ -47,13 +53,13 @@ pub(super) fn merged(format: LakeFormat, sources: &[Source]) -> Result<(Vec<u8>,
             ndjson::merge(&bodies, compression).map_err(|(at, error)| (at, error.to_string()))
         }
     };
-    let key = |at: usize| sources.get(at).map_or("", |source| source.entry.key.as_str());
-    let (body, rows) = result.map_err(|(at, error)| unreadable(key(at), &error))?;
-    let pairs = sources.iter().map(|source| source.entry.rows).zip(&rows).enumerate();
-    for (at, (listed, &found)) in pairs {
-        if listed != found {
-            let reason = format!("it has {found} rows, and is listed with {listed}");
-            return Err(unreadable(key(at), &reason));
+    let (body, rows) = result.map_err(|(at, error)| {
+        unreadable(sources.get(at).map_or("", |source| &source.entry.key), &error)
+    })?;
+    for (Source { entry, .. }, found) in sources.iter().zip(&rows) {
+        if entry.rows != *found {
+            let reason = format!("it has {found} rows, and is listed with {}", entry.rows);
+            return Err(unreadable(&entry.key, &reason));
         }
     }
     Ok((body, rows.iter().sum()))

@@ -1,24 +1,25 @@
-//! Makes few large objects of a partition's many small ones, lists what dead writers left unlisted, and
-//! sweeps what nobody needs any more: an operator's verb, which may run at any time, beside writers
-//! and beside itself, and may die anywhere.
+//! Merges the many small objects of a partition into few large ones, lists the objects that dead writers did not list,
+//! and deletes objects that are no longer needed. An operator may run it at any time, while writers and other
+//! compactions run, and it may stop at any point.
 //!
-//! Whoever reads by the list finds each key once, at every moment, for these reasons:
+//! At every moment, a reader that follows the list finds each key exactly once. These rules ensure it:
 //!
-//! - Only objects are touched that are older than any writer can be: none comes back late, and nobody
-//!   claims in their name any more. A name tells its time ([`runtime::unique_name`]).
-//! - The list is changed by one conditional write: old entries out, the new one in. No list is ever as
-//!   one before it was, so that a write that comes late is refused.
-//! - An object with rows is deleted only if the list has said for a while that another one replaces it.
-//!   Its claims were completed before that. Whoever met one earlier, and is about to list the object,
-//!   is dead by then; and until the object is gone, the list says that it is replaced.
-//! - A result that its compaction did not list is replaced too, by what it was made of. Once the list
-//!   says so, the compaction, should it be alive, cannot list it any more.
-//! - A tombstone holds off a writer that is late. When none of its time is alive, it is in nobody's
-//!   place; whoever meets a claim of its owner puts it again.
+//! - A compaction touches only objects that are older than the longest life of a writer. So their writers are dead, and
+//!   no claim has their name any more. The name of an object says when it was made ([`runtime::unique_name`]).
+//! - One conditional write replaces the old entries of the list by the new one. No list ever equals an earlier list, so
+//!   that a late write is refused.
+//! - An object with rows is deleted only after the list has said for a while that another object replaces it. Its
+//!   claims were completed before that. A writer that met such a claim earlier, and would list the object now, is dead
+//!   by then. The list says that the object is replaced until it is gone.
+//! - The result of a compaction that did not list it counts as replaced too, since the list has the objects that it was
+//!   made from. Once the list says so, that compaction can no longer list it, if it is still alive.
+//! - A tombstone stops a writer that is late. Once all writers of its time are dead, it is no longer needed. If its
+//!   owner still has a claim, the writer that meets the claim puts the tombstone again.
 
 mod claims;
 mod merge;
 mod row_groups;
+mod settings;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -35,89 +36,55 @@ use runtime::Clock;
 
 pub use self::claims::Records;
 use self::claims::complete;
-use self::merge::{Source, alike, merged};
+use self::merge::{Source, group_by_schema, merge_sources};
+pub use self::settings::{LONGEST_LIFE, Settings, TooShort};
 pub use self::tally::{Size, Tally};
 use self::view::{Edit, View};
 use crate::bucket::{BucketAdmin, Condition, PutOutcome};
 use crate::lake::keys;
 use crate::manifest::{self, Entry};
-use crate::place::{Partition, content_type, named};
+use crate::place::{Maker, Partition, content_type, parse_name};
 
-/// The longest that a writer can be at work, and what its last request can be late: Lambda ends an
-/// invocation after 15 minutes (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
-pub const LONGEST_LIFE: Duration = Duration::from_secs(20 * 60);
-
-/// How often a list is written that others change, and a partition begun again.
+/// How often a list is written that others change, and a partition started again.
 const TRIES: u32 = 10;
 const BACKOFF: Backoff = Backoff::for_contention(Duration::from_secs(1));
-/// Calls under way at a time.
+/// The most calls at the same time.
 const AT_ONCE: usize = 8;
 
-/// What is touched, and what it becomes.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    older_than: Duration,
-    keep_replaced: Duration,
-    target_bytes: usize,
-}
-
-impl Settings {
-    /// Objects older than `older_than` are touched; those that are replaced stay for `keep_replaced`;
-    /// those below `target_bytes` are put together, up to that.
-    ///
-    /// # Errors
-    /// When one of both times is not longer than a writer can be at work.
-    pub fn new(
-        older_than: Duration,
-        keep_replaced: Duration,
-        target_bytes: usize,
-    ) -> Result<Self, TooShort> {
-        let is_short = older_than.min(keep_replaced) < LONGEST_LIFE;
-        let settings = Self { older_than, keep_replaced, target_bytes };
-        if is_short { Err(TooShort) } else { Ok(settings) }
-    }
-
-    fn is_old(&self, made: Timestamp, now: Timestamp) -> bool {
-        made.plus(self.older_than) <= now
-    }
-
-    fn is_due(&self, replaced: Timestamp, now: Timestamp) -> bool {
-        replaced.plus(self.keep_replaced) <= now
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("less than {} minutes: a writer of that time may still be at work", LONGEST_LIFE.as_secs() / 60)]
-pub struct TooShort;
-
-/// An object that is in no list, and its keys.
+/// An object with rows that is in no list, and its keys.
 type Orphan = (Entry, BTreeSet<IdempotencyKey>);
 
 /// A compaction of the partitions of a bucket.
 pub struct Compaction<'a, B, R> {
+    /// The lake's bucket.
     pub bucket: &'a B,
+    /// The dedupe records of the lake's sinks.
     pub records: &'a R,
+    /// The clock that decides which objects are old.
     pub clock: &'a dyn Clock,
-    /// A name that was never used, and tells its time.
+    /// Makes a name that was never used, and that holds the given time, as [`runtime::unique_name`] does.
     pub name: &'a (dyn Fn(Timestamp) -> String + Send + Sync),
+    /// Which objects are touched.
     pub settings: Settings,
-    /// Told what is under way, while it takes long.
+    /// Is called with a line about each longer step, for a person to read.
     pub watch: &'a (dyn Fn(&str) + Send + Sync),
 }
 
-/// Which partitions are meant; all that are not left out by name.
+/// A selection of partitions. `None` selects all values.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
+    /// The name of the sink.
     pub sink: Option<String>,
+    /// The name of the dataset.
     pub dataset: Option<String>,
-    /// Such as `2013-01-31`.
+    /// The day of event time in UTC, such as `2013-01-31`.
     pub date: Option<String>,
 }
 
-/// The partitions that a bucket has.
+/// The selected partitions that a bucket has.
 ///
 /// # Errors
-/// When the bucket cannot be listed.
+/// When the bucket could not be listed.
 pub async fn partitions<B: BucketAdmin>(
     bucket: &B,
     selection: &Selection,
@@ -139,11 +106,11 @@ pub async fn partitions<B: BucketAdmin>(
 }
 
 impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
-    /// Does all that there is to do in a partition, and tells what it did.
+    /// Does all that there is to do in a partition, and returns what it did.
     ///
     /// # Errors
-    /// When S3 or DynamoDB failed, or an object is not as the list says. What was done by then is done,
-    /// and the next run does the rest.
+    /// When S3 or DynamoDB failed, or an object is not as the list says. What was done before stays done, and the next
+    /// run does the rest.
     pub async fn partition(&self, partition: &Partition) -> Result<Tally, Failure> {
         let mut tally = Tally::default();
         for tried in 0..TRIES {
@@ -158,7 +125,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
             let view = self.view(partition).await?;
             let mut is_lost = false;
             for group in view.plan(&self.settings, self.clock.now()).groups {
-                is_lost |= !self.put_together(partition, group, &mut tally).await?;
+                is_lost |= !self.merge_group(partition, group, &mut tally).await?;
             }
             if !is_lost {
                 let view = self.view(partition).await?;
@@ -170,18 +137,18 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         Err(contended(partition))
     }
 
-    /// What [`Compaction::partition`] would do now, which this leaves undone.
+    /// What [`Compaction::partition`] would do now. This writes nothing.
     ///
     /// # Errors
-    /// When S3 failed, or a listed object is not there.
+    /// When S3 failed, or a listed object is missing.
     pub async fn outlook(&self, partition: &Partition) -> Result<Tally, Failure> {
         let now = self.clock.now();
         let mut view = self.view(partition).await?;
         let before = Size::of(&view.entries);
         let plan = view.plan(&self.settings, now);
-        let (orphans, tombstones) = self.look(&plan.unlisted).await?;
+        let (orphans, tombstones) = self.read_unlisted(&plan.unlisted).await?;
         let listed: Vec<Entry> = orphans.iter().map(|(entry, _)| entry.clone()).collect();
-        if let Edit::Write(entries) = view.tidied(&listed, &self.settings, now) {
+        if let Edit::Write(entries) = view.tidy_edit(&listed, &self.settings, now) {
             view.entries = entries;
         }
         let groups = view.plan(&self.settings, now).groups;
@@ -194,7 +161,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         Ok(Tally { before, after, merged, made, orphans, tombstones, deleted, ..Tally::default() })
     }
 
-    /// The list, and then what is there.
+    /// Reads the list, and after it the objects of the bucket.
     async fn view(&self, partition: &Partition) -> Result<View, Failure> {
         let mut last: Option<View> = None;
         for _ in 0..TRIES {
@@ -202,7 +169,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
             let there = self.bucket.list(&partition.prefix()).await?;
             let view = View { entries, condition, there };
             let Some(missing) = view.missing() else { return Ok(view) };
-            // Unless it was replaced and deleted between the two.
+            // The object may have been replaced and deleted between the two reads. Then the list has changed.
             if last.is_some_and(|last| last.condition == view.condition) {
                 let reason = format!("the manifest lists {missing}, which is not there");
                 return Err(Failure::permanent(Code::InputNotFound, reason));
@@ -212,7 +179,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         Err(contended(partition))
     }
 
-    /// Deletes what nobody needs, lists what is to be listed.
+    /// Deletes objects that are no longer needed, and lists orphans.
     async fn tidy(
         &self,
         partition: &Partition,
@@ -220,30 +187,33 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         let plan = view.plan(&self.settings, self.clock.now());
-        let (orphans, tombstones) = self.look(&plan.unlisted).await?;
+        let (orphans, tombstones) = self.read_unlisted(&plan.unlisted).await?;
         self.delete(&plan.due).await?;
         self.delete(&tombstones).await?;
         tally.deleted += plan.due.len();
         tally.tombstones += tombstones.len();
         let entries: Vec<Entry> = orphans.iter().map(|(entry, _)| entry.clone()).collect();
-        let edit = |view: &View| view.tidied(&entries, &self.settings, self.clock.now());
-        self.change(partition, edit).await?;
+        self.change(partition, |view| view.tidy_edit(&entries, &self.settings, self.clock.now()))
+            .await?;
         tally.orphans += orphans.len();
-        // After they are listed, as their writers would have done it.
+        // Claims are completed after the objects are listed, as their writers would have done.
         let held = orphans.iter().flat_map(|(entry, keys)| held(partition, &entry.key, keys));
         tally.completed += self.complete(&held.collect::<Vec<_>>()).await?;
         Ok(())
     }
 
-    /// Which of these are orphans, with their keys, and which are tombstones.
-    async fn look(&self, unlisted: &[String]) -> Result<(Vec<Orphan>, Vec<String>), Failure> {
+    /// Reads unlisted objects, and returns the orphans with their keys, and the keys of the tombstones.
+    async fn read_unlisted(
+        &self,
+        unlisted: &[String],
+    ) -> Result<(Vec<Orphan>, Vec<String>), Failure> {
         let (mut orphans, mut tombstones) = (Vec::new(), Vec::new());
         let reads = unlisted.iter().map(async |key| (key, self.bucket.get(key).await));
         let mut reads = stream::iter(reads).buffered(AT_ONCE);
         while let Some((key, found)) = reads.next().await {
-            let (Some(found), Some(named)) = (found?, named(key)) else { continue };
+            let (Some(found), Some(name)) = (found?, parse_name(key)) else { continue };
             let bytes = found.body.len();
-            let keys = keys(named.format, found.body).map_err(|failure| failure.at(key))?;
+            let keys = keys(name.format, found.body).map_err(|failure| failure.at(key))?;
             match keys.len() {
                 0 => tombstones.push(key.clone()),
                 rows => orphans.push((Entry::new(key.clone(), rows, bytes), keys)),
@@ -252,28 +222,31 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         Ok((orphans, tombstones))
     }
 
-    /// Makes one object of a group, or one for each kind of columns; whether others were not faster.
-    async fn put_together(
+    /// Merges a group into one object, or into one for each set of columns. Returns false if others have changed the
+    /// group in the meantime.
+    async fn merge_group(
         &self,
         partition: &Partition,
         group: Vec<Entry>,
         tally: &mut Tally,
     ) -> Result<bool, Failure> {
-        let Some(format) = group.first().and_then(|entry| named(&entry.key)) else {
+        let Some(name) = group.first().and_then(|entry| parse_name(&entry.key)) else {
             return Ok(true);
         };
-        let format = format.format;
+        let format = name.format;
         let Some(sources) = self.fetch(partition, group).await? else { return Ok(false) };
-        for sources in alike(format, sources)? {
-            if sources.len() < 2 {
+        for alike in group_by_schema(format, sources)? {
+            if alike.len() < 2 {
                 continue;
             }
-            tally.completed += self.settle(partition, format, &sources).await?;
-            let result = self.write(partition, format, &sources).await?;
-            let inputs: Vec<Entry> = sources.into_iter().map(|source| source.entry).collect();
-            let edit = |view: &View| view.swapped(&inputs, &result, self.clock.now());
-            if !self.change(partition, edit).await? {
-                // The result stays: the next run takes it for what it is.
+            tally.completed += self.complete_claims(partition, format, &alike).await?;
+            let result = self.write(partition, format, &alike).await?;
+            let inputs: Vec<Entry> = alike.into_iter().map(|source| source.entry).collect();
+            let is_listed = self
+                .change(partition, |view| view.replace_edit(&inputs, &result, self.clock.now()))
+                .await?;
+            if !is_listed {
+                // The result stays in the bucket. A later run lists it as replaced, and deletes it.
                 return Ok(false);
             }
             tally.merged += inputs.len();
@@ -282,7 +255,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         Ok(true)
     }
 
-    /// The objects of a group; nothing if one is gone.
+    /// Reads the objects of a group; `None` if one is gone.
     async fn fetch(
         &self,
         partition: &Partition,
@@ -303,8 +276,8 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         Ok(Some(sources))
     }
 
-    /// Completes the claims on the keys of these objects. Those of an earlier result were.
-    async fn settle(
+    /// Completes the claims on the keys of these objects. Those of an earlier result were completed when it was made.
+    async fn complete_claims(
         &self,
         partition: &Partition,
         format: LakeFormat,
@@ -312,7 +285,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
     ) -> Result<usize, Failure> {
         let mut all = Vec::new();
         for Source { entry, body } in sources {
-            if named(&entry.key).is_some_and(|named| !named.is_result) {
+            if parse_name(&entry.key).is_some_and(|name| name.maker == Maker::Writer) {
                 let keys = keys(format, body.clone()).map_err(|failure| failure.at(&entry.key))?;
                 all.extend(held(partition, &entry.key, &keys));
             }
@@ -325,7 +298,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         complete(self.records, held, AT_ONCE, self.clock.now()).await
     }
 
-    /// Puts the rows of these objects into one that is in no list yet.
+    /// Writes the rows of these objects into one that is in no list yet.
     async fn write(
         &self,
         partition: &Partition,
@@ -333,11 +306,11 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         sources: &[Source],
     ) -> Result<Entry, Failure> {
         (self.watch)(&format!("{partition}: writing one object of {}", sources.len()));
-        let (body, rows) = merged(format, sources)?;
+        let (body, rows) = merge_sources(format, sources)?;
         let key = partition.result(&(self.name)(self.clock.now()), format);
         let bytes = body.len();
         let put = self.bucket.put(&key, body, content_type(format), Condition::Absent).await?;
-        // Nobody else has this name: what is there is an earlier try of this very write.
+        // The name is used once. If there is an object already, an earlier attempt of this write made it.
         match put {
             PutOutcome::Written | PutOutcome::Refused => Ok(Entry::new(key, rows, bytes)),
         }
@@ -348,13 +321,14 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
         stream::iter(deletes).buffered(AT_ONCE).try_collect().await
     }
 
-    /// By a name, so that two compactions do not keep step.
+    /// Waits before another attempt. The wait depends on a unique name, so that two compactions do not try again at the
+    /// same time.
     async fn pause(&self, tried: u32) {
         let seed = (self.name)(self.clock.now());
         self.bucket.pause(BACKOFF.wait(tried, &seed)).await;
     }
 
-    /// Changes the list; whether what that rests on was still so.
+    /// Changes the list. Returns false if others have changed what the edit depends on.
     async fn change(
         &self,
         partition: &Partition,
@@ -373,7 +347,7 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
             let key = partition.manifest();
             match manifest::store(self.bucket, &key, &entries, view.condition).await? {
                 PutOutcome::Written => return Ok(true),
-                // By another's write, or by an earlier try of this one.
+                // Another write was faster, or an earlier attempt of this one succeeded. The next round sees which.
                 PutOutcome::Refused => {}
             }
         }
@@ -381,14 +355,18 @@ impl<B: BucketAdmin, R: Records> Compaction<'_, B, R> {
     }
 }
 
+/// The record of each key, with the owner whose object holds it.
 fn held(
     partition: &Partition,
     object: &str,
     keys: &BTreeSet<IdempotencyKey>,
 ) -> Vec<(RecordId, Owner)> {
-    let owner = Owner::from(object.to_owned());
-    let id = |key: &IdempotencyKey| RecordId { sink: partition.sink.clone(), key: key.clone() };
-    keys.iter().map(|key| (id(key), owner.clone())).collect()
+    let mut held = Vec::with_capacity(keys.len());
+    for key in keys {
+        let id = RecordId { sink: partition.sink.clone(), key: key.clone() };
+        held.push((id, Owner::from(object.to_owned())));
+    }
+    held
 }
 
 fn contended(partition: &Partition) -> Failure {

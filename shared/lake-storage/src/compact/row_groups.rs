@@ -1,7 +1,7 @@
-//! The row groups of many Parquet files as few large ones of one file.
+//! Merges the row groups of many Parquet files into few large ones of one file.
 //!
-//! Column by column, and some thousand values at a time: decoded is never more than a page of each
-//! column. What is written has the statistics and the compression that all files have.
+//! It copies column by column, and some thousand values at a time, so that at most a page of a column is decoded. The
+//! result has the statistics and the compression of all files.
 
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -15,10 +15,10 @@ use parquet::schema::types::TypePtr;
 
 use crate::file_writer::FileWriter;
 
-/// Rows of a group: between 100,000 and 1,000,000 is what DuckDB advises
+/// The most rows of a group that is merged from several. DuckDB recommends 100,000 to 1,000,000
 /// (<https://duckdb.org/docs/stable/guides/performance/file_formats>).
 const MAX_ROWS: usize = 250_000;
-/// Values that are decoded at a time.
+/// The most values that are decoded at a time.
 const VALUES: usize = 8_192;
 
 type File = SerializedFileReader<Bytes>;
@@ -31,31 +31,34 @@ struct Group {
     rows: usize,
 }
 
-/// What the rows of a file are made of.
+/// The schema of a file.
 ///
 /// # Errors
-/// When it is no Parquet file.
+/// When it is not a Parquet file.
 pub(super) fn schema(file: Bytes) -> Result<TypePtr, ParquetError> {
     Ok(File::new(file)?.metadata().file_metadata().schema_descr().root_schema_ptr())
 }
 
-/// All rows of these files, which have one schema, as one; and how many each has.
+/// The body of one file with all rows of these files, which must have one schema, and the number of rows of each.
 ///
 /// # Errors
-/// With the place of a file that cannot be read.
-pub(super) fn merge(files: &[Bytes]) -> Result<(Vec<u8>, Vec<usize>), (usize, ParquetError)> {
-    let open = |(at, file): (usize, &Bytes)| File::new(file.clone()).map_err(|error| (at, error));
-    let files: Vec<File> = files.iter().enumerate().map(open).collect::<Result<_, _>>()?;
-    let groups: Vec<Group> = files.iter().enumerate().flat_map(groups).collect();
-    let of_file = |at| groups.iter().filter(move |group| group.file == at);
-    let rows: Vec<usize> =
-        (0..files.len()).map(|at| of_file(at).map(|group| group.rows).sum()).collect();
+/// The position of a file that cannot be read, and why.
+pub(super) fn merge(bodies: &[Bytes]) -> Result<(Vec<u8>, Vec<usize>), (usize, ParquetError)> {
+    let mut files = Vec::with_capacity(bodies.len());
+    let mut groups: Vec<Group> = Vec::new();
+    let mut rows = Vec::with_capacity(bodies.len());
+    for (at, body) in bodies.iter().enumerate() {
+        let file = File::new(body.clone()).map_err(|error| (at, error))?;
+        let of_file = groups_of(at, &file);
+        rows.push(of_file.iter().map(|group| group.rows).sum());
+        groups.extend(of_file);
+        files.push(file);
+    }
     let Some(first) = files.first() else {
         return Err((0, ParquetError::General("no file".to_owned())));
     };
     let schema = first.metadata().file_metadata().schema_descr().root_schema_ptr();
-    let writer = FileWriter::new(schema, rows.iter().sum());
-    let mut writer = writer.map_err(|error| (0, error))?;
+    let mut writer = FileWriter::new(schema, rows.iter().sum()).map_err(|error| (0, error))?;
     let mut rest = groups.as_slice();
     while !rest.is_empty() {
         let (next, after) = rest.split_at(fitting(rest));
@@ -66,16 +69,17 @@ pub(super) fn merge(files: &[Bytes]) -> Result<(Vec<u8>, Vec<usize>), (usize, Pa
     Ok((body, rows))
 }
 
-fn groups((file, reader): (usize, &File)) -> impl Iterator<Item = Group> {
-    let groups = reader.metadata().row_groups().iter().enumerate();
-    groups.map(move |(place, group)| Group {
-        file,
-        place,
-        rows: usize::try_from(group.num_rows()).unwrap_or_default(),
-    })
+/// The row groups of the file at a position.
+fn groups_of(file: usize, reader: &File) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (place, group) in reader.metadata().row_groups().iter().enumerate() {
+        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
+        groups.push(Group { file, place, rows });
+    }
+    groups
 }
 
-/// How many of these one group takes; at least one.
+/// How many of these groups fit into one; at least one.
 fn fitting(groups: &[Group]) -> usize {
     let mut rows = 0;
     let fits = groups.iter().take_while(|group| {

@@ -1,4 +1,4 @@
-//! What a compaction did.
+//! Counts of what a compaction did.
 
 use std::ops::AddAssign;
 
@@ -6,29 +6,37 @@ use serde::Serialize;
 
 use crate::manifest::Entry;
 
-/// Listed objects.
+/// The size of the listed objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Size {
+    /// Their number.
     pub objects: usize,
+    /// The rows in all of them.
     pub rows: usize,
+    /// The bytes of all of them.
     pub bytes: usize,
 }
 
-/// Of one partition, or of several.
+/// What a compaction did in one partition, or in several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
+    /// The listed objects before the compaction.
     pub before: Size,
+    /// The listed objects after the compaction.
     pub after: Size,
-    /// Objects that were put together, and those that were made of them.
+    /// Objects whose rows were merged into others.
     pub merged: usize,
+    /// Objects that were made from them.
     pub made: usize,
-    /// Objects of dead writers that were listed for them.
+    /// Objects with rows that dead writers had not listed, and that were listed.
     pub orphans: usize,
+    /// Tombstones that were deleted.
     pub tombstones: usize,
-    /// Claims of dead writers.
+    /// Claims of dead writers that were completed.
     pub completed: usize,
-    /// Replaced objects that were deleted, and those whose time to be kept was not over.
+    /// Replaced objects that were deleted.
     pub deleted: usize,
+    /// Replaced objects that have to be kept for longer.
     pub kept: usize,
 }
 
@@ -43,7 +51,7 @@ impl Size {
 }
 
 impl Tally {
-    /// Whether anything was done.
+    /// Whether nothing was done.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.made + self.orphans + self.tombstones + self.completed + self.deleted == 0

@@ -1,4 +1,4 @@
-//! The list under writers in each other's way.
+//! The list while several writers change it.
 
 use super::*;
 use crate::testing::{Answer, MemoryBucket};
@@ -35,7 +35,7 @@ async fn a_lost_answer_leaves_an_entry_that_is_found() {
     assert_eq!(listed(&bucket), ["a"]);
 }
 
-/// A compaction was faster: its rows are in another object.
+/// A compaction was faster, and the rows are in another object.
 #[tokio::test]
 async fn what_is_replaced_is_not_listed_again() {
     let bucket = MemoryBucket::default();
@@ -51,7 +51,7 @@ async fn what_is_replaced_is_not_listed_again() {
     assert!(bucket.body(KEY).windows(told.len()).any(|part| part == told.as_bytes()));
 }
 
-/// Another adds an entry of its own before each of the first three writes.
+/// Another writer adds an entry before each of the first three writes.
 #[tokio::test]
 async fn writers_in_each_others_way_lose_no_entry() {
     let bucket = MemoryBucket::default();

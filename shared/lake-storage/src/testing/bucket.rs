@@ -10,7 +10,7 @@ use event::{Code, Failure, IdempotencyKey};
 
 use crate::bucket::{Bucket, BucketAdmin, Condition, PutOutcome, StoredObject};
 use crate::lake::keys;
-use crate::place::parse;
+use crate::place::parse_owner;
 
 /// How a call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl MemoryBucket {
     /// When there is no such object, or it is not an object of a lake.
     #[must_use]
     pub fn row_keys(&self, object: &str) -> Vec<String> {
-        let Some((_, format)) = parse(&Owner::from(object.to_owned())) else {
+        let Some((_, format)) = parse_owner(&Owner::from(object.to_owned())) else {
             panic!("`{object}` is not the key of an object of a lake")
         };
         let keys = keys(format, self.body(object)).unwrap_or_else(|failure| panic!("{failure}"));
@@ -94,7 +94,7 @@ impl MemoryBucket {
         self.lock().puts.clone()
     }
 
-    /// How often a caller paused before another try.
+    /// How often a caller waited before another attempt.
     #[must_use]
     pub fn pauses(&self) -> usize {
         self.lock().pauses

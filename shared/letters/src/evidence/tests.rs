@@ -31,7 +31,7 @@ fn catalog(yaml: &str) -> Catalog {
 
 const PAYLOAD: &str = r#"{"id":1,"customer":"a\"b","at":"2026-01-01T00:00:00Z"}"#;
 
-/// SHA-256 of `["orders",1]`: what sinks have written is found under it.
+/// The SHA-256 of `["orders",1]`, which is the idempotency key of the payload.
 const KEY: &str = "06bd979a697b7d437b7623fd0415bac32f653769d90d89f20eddfca52990f8d3";
 
 fn dataset(name: &str) -> Attributes {

@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 
 use event::{Attribute, Code, CsvHeader, FAILURE_ATTRIBUTE, Timestamp};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::*;
 use crate::LetterId;
 
 const MOST_BYTES: usize = 1_000_000;
 
-/// A dataset whose schema is closed, and which two enrichers add to, one after the other.
+/// A dataset with a closed schema, to whose payloads two enrichers add, one after the other.
 const YAML: &str = "
 dataset: orders
 description: d
@@ -55,7 +56,7 @@ fn message(stage: &str, body: String, attributes: Attributes) -> StoredMessage {
     }
 }
 
-/// As the stage failed at it: with what says why.
+/// The attributes of a message that failed at the stage, with the failure.
 fn letter(stage: &str, change: impl Fn(&mut DeadLetter)) -> Attributes {
     let failure = Failure::permanent(Code::ContractViolation, "x".repeat(500));
     let mut letter = DeadLetter::new(stage, &failure, Timestamp::from_unix_ms(0), "m1");
@@ -64,8 +65,8 @@ fn letter(stage: &str, change: impl Fn(&mut DeadLetter)) -> Attributes {
 }
 
 fn try_fixed(message: &StoredMessage, patch: &str) -> Result<Fixed, FixError> {
-    let patch = Patch::parse(&serde_json::from_str(patch).unwrap()).unwrap();
-    apply_fix(message, &patch, &catalog(), MOST_BYTES)
+    let fix = Fix::parse(&serde_json::from_str(patch).unwrap()).unwrap();
+    apply_fix(message, &fix, &catalog(), MOST_BYTES)
 }
 
 /// The envelope that ingest makes of a payload.
@@ -82,7 +83,7 @@ fn ingested(payload: &str) -> Envelope {
 
 const ANSWERS: &str = r#","rate":{"bank":"ecb","eur":1.10},"bank":null"#;
 
-/// A letter of a stage behind `enrich`.
+/// A letter of a stage after `enrich`.
 fn enriched(stage: &str, payload: &str) -> StoredMessage {
     let mut envelope = ingested(payload);
     let data = format!("{}{ANSWERS}}}", payload.strip_suffix('}').unwrap());
@@ -100,7 +101,7 @@ fn a_producers_payload_is_changed_and_keeps_its_digits() {
     assert_eq!(try_fixed(&message, patch), Ok(Fixed { stage: "ingest".to_owned(), body }));
 }
 
-/// Whatever stage an event failed at, its mended payload is the event that ingest would make of it.
+/// Whatever stage an event failed at, its changed payload makes the same event as it would in ingest.
 #[test]
 fn an_envelope_is_that_of_the_changed_payload() {
     let old = format!(r#"{{"id":1,"customer":"c","at":"{AT}","currency":"EUR","amount":1.0}}"#);
@@ -144,7 +145,7 @@ fn what_enrichers_were_asked_about_is_asked_anew_where_it_changes() {
     assert_eq!(try_fixed(&enriched("sink", &old), another).unwrap().stage, "enrich");
 }
 
-/// What an enricher answered is no part of what the event is.
+/// The answers of enrichers are not part of an event's identity.
 #[test]
 fn an_answer_can_be_mended_and_the_event_stays_the_same() {
     let old = format!(r#"{{"id":1,"at":"{AT}","currency":"EUR"}}"#);
@@ -159,7 +160,7 @@ fn an_answer_can_be_mended_and_the_event_stays_the_same() {
     assert_eq!(data["rate"]["eur"].to_string(), "1.2");
 }
 
-/// The other way round: at `enrich`, what is called as an enricher's answer is the producer's own.
+/// In a message to `enrich`, a member with the name of an enricher's answer was sent by the producer.
 #[test]
 fn a_member_that_is_an_enrichers_can_be_taken_away_before_it_is_enriched() {
     let mut envelope = ingested(&format!(r#"{{"id":1,"at":"{AT}"}}"#));
@@ -174,7 +175,7 @@ fn a_member_that_is_an_enrichers_can_be_taken_away_before_it_is_enriched() {
 
 #[test]
 fn what_has_no_payload_is_refused_with_the_reason() {
-    let csv = CsvHeader::new(&["id".to_owned()]).attribute();
+    let csv = CsvHeader::new(&["id".to_owned()], b',').attribute();
     let mut with_header = attributes();
     with_header.insert(CSV_ATTRIBUTE.to_owned(), csv);
     let body = r#"{"Records":[{"eventSource":"aws:s3"}]}"#;
@@ -238,12 +239,12 @@ fn what_does_not_come_out_right_is_refused_with_its_place() {
     assert!(error.to_string().contains("contract.unknown-dataset"), "{error}");
 }
 
-/// What says why a letter failed has room of its own.
+/// The attribute that says why a letter failed does not count toward the limit.
 #[test]
 fn a_result_that_leaves_no_room_is_refused() {
     let old = format!(r#"{{"id":1,"at":"{AT}","currency":"EUR"}}"#);
     let patch = r#"[{"op":"test","path":"/id","value":1}]"#;
-    let patch = Patch::parse(&serde_json::from_str(patch).unwrap()).unwrap();
+    let patch = Fix::parse(&serde_json::from_str(patch).unwrap()).unwrap();
     for message in
         [message("ingest", old.clone(), letter("ingest", |_| ())), enriched("sink", &old)]
     {
@@ -270,4 +271,58 @@ fn a_payload_is_held_to_its_contract_as_ingest_does() {
     ] {
         assert_eq!(validate(&payload, contract).unwrap_err().code, code, "{payload}");
     }
+}
+
+/// A dataset whose second version has another name for a member.
+fn versioned() -> Catalog {
+    let yaml = YAML.replace(
+        "schema: {version: 3, file: v3.schema.json}",
+        "schema:
+  versions:
+    - {version: 1, file: v1.schema.json, state: deprecated, until: 2020-01-01}
+    - {version: 3, file: v3.schema.json, migrate: [{rename: {at: /cust, to: customer}}]}",
+    );
+    let first = SCHEMA.replace("\"customer\"", "\"cust\"");
+    let files = [("v1.schema.json", first), ("v3.schema.json", SCHEMA.to_owned())];
+    let files = files.map(|(name, text)| (name.to_owned(), text)).into();
+    let mut catalog = Catalog::default();
+    catalog.add("orders", &yaml, &files).unwrap();
+    catalog
+}
+
+fn newest(message: &StoredMessage) -> Result<Fixed, FixError> {
+    apply_fix(message, &Fix::NewestVersion, &versioned(), MOST_BYTES)
+}
+
+/// Also where the version is not taken in any more: the operator asks for it.
+#[test]
+fn a_payload_of_an_older_version_is_brought_to_the_newest() {
+    let old = format!(r#"{{"id":1,"cust":"c","at":"{AT}","amount":1.50}}"#);
+    let message = message("ingest", old, letter("ingest", |_| {}));
+    let fixed = newest(&message).unwrap();
+    assert_eq!(fixed.body, format!(r#"{{"amount":1.50,"at":"{AT}","customer":"c","id":1}}"#));
+}
+
+#[test]
+fn an_envelope_of_an_older_version_is_brought_to_the_newest() {
+    let mut envelope = ingested(&format!(r#"{{"id":1,"customer":"c","at":"{AT}"}}"#));
+    envelope.dataschema = "orders/1".to_owned();
+    envelope.data = RawValue::from_string(format!(r#"{{"id":1,"cust":"c","at":"{AT}"}}"#)).unwrap();
+    let message = message("enrich", envelope.to_json().unwrap(), letter("enrich", |_| {}));
+    let fixed = Envelope::from_json(&newest(&message).unwrap().body).unwrap();
+    assert_eq!(fixed.dataschema, "orders/3");
+    assert_eq!(fixed.data.get(), format!(r#"{{"at":"{AT}","customer":"c","id":1}}"#));
+    assert_eq!(fixed.subject.as_deref(), Some("c"));
+}
+
+#[test]
+fn what_fits_no_version_stays_and_says_why() {
+    let message = message("ingest", r#"{"id":"x"}"#.to_owned(), letter("ingest", |_| {}));
+    let error = newest(&message).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "it cannot be brought to the newest version: it fits no version of the schema"
+    );
+    assert_eq!(Fix::parse(&json!("newest-version")), Ok(Fix::NewestVersion));
+    assert!(Fix::parse(&json!("newest")).is_err());
 }

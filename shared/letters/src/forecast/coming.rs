@@ -17,10 +17,11 @@ use crate::{Proof, VersionedRow};
 /// What a letter's message will be to the stage that it is sent to.
 #[derive(Clone, Debug)]
 pub enum Coming {
-    /// The stage refuses it, or it cannot be sent as it is planned to.
+    /// The stage will refuse it with this code, or it cannot be sent as it is planned.
     Refused(Code),
     /// It is not one event, and what it leads to is not known.
     NotKnown,
+    /// It is one event.
     Event(ComingEvent),
 }
 
@@ -29,9 +30,9 @@ pub enum Coming {
 pub struct ComingEvent {
     pub(super) fingerprint: Fingerprint,
     pub(super) writes: Vec<ComingWrite>,
-    /// How many messages it will be, from queue to queue.
+    /// How many messages the event will be, in all queues that it comes through.
     pub(super) messages: u64,
-    /// Of one of them.
+    /// The size of one of these messages in bytes.
     pub(super) message_bytes: u64,
 }
 
@@ -43,35 +44,37 @@ pub(super) struct ComingWrite {
     pub(super) cost: WriteCost,
 }
 
-/// What decides what a sink does with an event.
+/// What decides what a sink will do with an event.
 #[derive(Clone, Debug)]
 pub(super) enum DecidedBy {
-    /// The sink can make nothing of it.
+    /// The sink will refuse the event with this code.
     Refusal(Code),
-    /// Nothing that can be seen.
+    /// Something that cannot be seen from here.
     Unseen,
-    /// What is in the place of its proof.
+    /// What is found in the place of its proof.
     Proof(Proof),
-    /// That, and, where nothing is there, how new the event's row is.
+    /// What is found in the place of its proof, and, if nothing is there, how new the event's row is.
     ProofAndRow(Proof, RowChange),
 }
 
 /// What an event does to a row that keeps the newest of its events.
 #[derive(Clone, Debug)]
 pub(super) enum RowChange {
-    /// The row, or the event's place among its events, is made of what an enricher will answer.
+    /// The key of the row, or the order of the event among the row's events, depends on an enricher's answer.
     NotKnown,
+    /// The event is a version of this row.
     To {
         row: VersionedRow,
         version: RowVersion,
-        /// Attributes with versions of their own that it sets, and that it may set, if an enricher's answer has them.
+        /// The attributes with versions of their own that the event sets.
         sets: Vec<String>,
+        /// The attributes with versions of their own that the event sets if an enricher's answer has them.
         may_set: Vec<String>,
     },
 }
 
 impl Coming {
-    /// What a message is to a stage.
+    /// What a message will be to a stage, by the contract of its dataset.
     #[must_use]
     pub fn of_message(
         stage: &str,
@@ -104,7 +107,7 @@ impl Coming {
 }
 
 impl ComingEvent {
-    /// Why the first of the sinks that can make nothing of it cannot.
+    /// The code with which one of its sinks will refuse it, if one does.
     pub(super) fn refusal(&self) -> Option<Code> {
         self.writes.iter().find_map(|write| match &write.decided_by {
             DecidedBy::Refusal(code) => Some(*code),
@@ -113,21 +116,21 @@ impl ComingEvent {
     }
 }
 
-/// One for each stage that it comes through; behind `enrich` there is one for each kind of sink.
+/// One message for each stage that the event comes through; after `enrich` there is one for each kind of sink.
 fn messages(stage: &str, contract: &Contract) -> u64 {
     let kinds: BTreeSet<SinkKind> = contract.sinks.iter().map(Sink::kind).collect();
-    let kinds = kinds.len() as u64;
+    let sink_messages = kinds.len() as u64;
     match stage {
-        INGEST => 2 + kinds,
-        ENRICH => 1 + kinds,
+        INGEST => 2 + sink_messages,
+        ENRICH => 1 + sink_messages,
         _ => 1,
     }
 }
 
-/// An event on its way to a sink, as the sinks' functions treat it.
+/// An event on its way to its sinks, treated as the sinks' functions treat it.
 struct Writing<'a> {
     event: &'a MessageEvent<'a>,
-    /// No enricher adds to it any more.
+    /// Whether all answers of enrichers are in the payload.
     is_enriched: bool,
 }
 
@@ -178,7 +181,7 @@ impl Writing<'_> {
         })
     }
 
-    /// `None`: it is made of what an enricher will answer.
+    /// The key of the row; `None` if it depends on an enricher's answer.
     fn row_key(&self, table: &TableSink, dataset: &str) -> Result<Option<String>, Failure> {
         if let RowKey::Pointers(pointers) = &table.key
             && pointers.iter().any(|pointer| self.is_to_come(pointer))
@@ -210,7 +213,8 @@ impl Writing<'_> {
         })
     }
 
-    /// A deletion sets each attribute, to nothing; any other event those that it has.
+    /// The attributes that the event sets in a merged row. A deletion sets all of them, to nothing; any other event
+    /// sets those that its payload has.
     fn sets(&self, table: &TableSink, tombstone: Option<&Tombstone>) -> Sets {
         let payload = &self.event.payload;
         let is_deleted = tombstone.is_some_and(|tombstone| tombstone.is_in(payload));
@@ -228,7 +232,7 @@ impl Writing<'_> {
         sets
     }
 
-    /// Whether an enricher will answer what is at this JSON Pointer.
+    /// Whether an enricher has yet to add the value at this JSON Pointer.
     fn is_to_come(&self, pointer: &str) -> bool {
         let first = pointer_tokens(pointer).and_then(|tokens| tokens.into_iter().next());
         let mut enrichers = self.event.contract.enrichers.iter();
@@ -236,7 +240,7 @@ impl Writing<'_> {
     }
 }
 
-/// Attributes of a merged row.
+/// The attributes that an event sets in a merged row.
 #[derive(Default)]
 struct Sets {
     all: Vec<String>,

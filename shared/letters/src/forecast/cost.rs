@@ -4,21 +4,23 @@ use contracts::{Sink, TableMode, TableSink, Target};
 use event::Decimal;
 use serde_json::Value;
 
-/// A write request unit is of so many bytes begun, and an item in a transaction takes two:
+/// A write request unit covers 1 KB of an item, and an item in a transaction takes two for each:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>.
 const UNIT_BYTES: u64 = 1_024;
 pub(super) const UNITS_IN_TRANSACTION: u64 = 2;
 
-/// What a row has besides its event's payload: keys, fingerprint, ids, times and their names.
+/// An estimate of the bytes of a row that are not from its event's payload: keys, fingerprint, ids, times and the names
+/// of all these.
 const ROW_BYTES: u64 = 450;
 
-/// What one event's write to one sink takes.
+/// What the write of one event to one sink takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct WriteCost {
-    /// Items that are written, and the units that this takes.
+    /// The items that are written: rows and dedupe records.
     pub(super) items: u64,
+    /// The write request units for these items.
     pub(super) units: u64,
-    /// Units of an attempt that finds the event written before.
+    /// The write request units of an attempt that finds that the event was written before.
     pub(super) attempt: u64,
 }
 
@@ -39,11 +41,11 @@ impl WriteCost {
                     }
                 }
             }
-            // A claim, and its completion.
+            // The record is written twice: as a claim, and when it is completed.
             Target::Lake(_) | Target::Http(_) => {
                 Self { items: 2, units: 2 * record, attempt: record }
             }
-            // Where a sink of one's own keeps its records is not known.
+            // It is not known where a custom sink keeps its records.
             Target::Custom(_) => Self::default(),
         }
     }
@@ -53,7 +55,7 @@ fn units(bytes: u64) -> u64 {
     bytes.div_ceil(UNIT_BYTES) * UNITS_IN_TRANSACTION
 }
 
-/// Of what a row has of a payload: all of it, or what the pointers find.
+/// The bytes of a row that come from the payload: all of it, or the values that the pointers find.
 fn content_bytes(table: &TableSink, payload: &Value) -> u64 {
     match &table.mode {
         TableMode::Delete { .. } | TableMode::Accumulate(_) => return 0,
@@ -71,7 +73,8 @@ fn content_bytes(table: &TableSink, payload: &Value) -> u64 {
     bytes as u64
 }
 
-/// As DynamoDB counts: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+/// The size of a value as DynamoDB counts it:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
 fn value_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 1,

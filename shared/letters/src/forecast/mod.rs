@@ -1,13 +1,14 @@
 //! What a redrive will come to, by what its sinks hold now.
 //!
-//! Some letters of a plan are looked at, a uniform [sample](crate::Sample) where it has many. Of each it is told which
-//! event it is and what its sinks would do with it ([`Coming`]), then what is in the places that decide this is looked
-//! up ([`Questions`], [`Findings`]), and both are judged together: letters of one plan meet each other, too. Of the
-//! letters that were looked at, the counts are exact as long as nothing else writes; what depends on the order in which
-//! letters arrive, on the answer of an enricher, or on a sink that cannot be seen, is not known, and is said to be so.
+//! A forecast looks at some letters of a plan: at all of them, or at a uniform [sample](crate::Sample) of a large plan.
+//! For each letter, [`Coming`] says which event it is and what decides its outcome at each sink. [`Questions`] collects
+//! the places that decide it, and [`Findings`] holds what was found there. All letters are judged together, because
+//! letters of one plan may concern the same event or row. The counts are exact for the letters that were looked at, as
+//! long as nothing else writes to the sinks. Outcomes that depend on the order of arrival, on an enricher's answer, or
+//! on a sink that cannot be seen are counted as not known.
 //!
-//! What a service says to an event is not known before it is asked: what is delivered counts as written. What is on its
-//! way to a sink, and what a lake has not put into an object yet, is not there yet.
+//! Two limits remain. What a service will answer is not known before it is asked, so an event for a service counts as
+//! written. Events that are on their way to a sink, or that a lake has not put into an object yet, are not seen.
 
 mod coming;
 mod cost;
@@ -20,47 +21,50 @@ use event::{Code, Timestamp};
 use serde::Serialize;
 
 pub use self::coming::{Coming, ComingEvent};
-pub use self::estimate::{Estimate, PRICES};
+pub use self::estimate::Estimate;
 pub use self::verdicts::{Findings, Questions};
 use crate::Pace;
 
-/// Letters of a plan that a forecast looks at, at most.
+/// The most letters of a plan that a forecast looks at.
 pub const MOST_LOOKED_AT: usize = 500;
 
 /// What a redrive of a plan will come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Forecast {
-    /// The letters that all counts are of, and how many the plan has.
+    /// How many letters were looked at. All counts but the estimate's are of these letters.
     pub looked_at: u64,
+    /// How many letters the plan has.
     pub letters: u64,
-    /// By the names of the sinks that their events go to.
+    /// What becomes of the events at each sink, by the sink's name.
     pub sinks: BTreeMap<String, SinkForecast>,
-    /// Letters that will fail again, by why: a stage refuses them, or one of their sinks does.
+    /// How many letters will fail again, by the failure's code. A stage refuses them, or one of their sinks does.
     pub refused: BTreeMap<String, u64>,
-    /// Letters that are not one event, such as announcements of files and rows of CSV files.
+    /// How many letters are not one event, such as announcements of files and rows of CSV files.
     pub not_known: u64,
+    /// What the redrive of all letters of the plan takes.
     pub estimate: Estimate,
 }
 
-/// What becomes of the events that go to one sink.
+/// How many of the events that go to one sink have which outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SinkForecast {
-    /// Nothing of them is there.
+    /// They will be written and take effect.
     pub written: u64,
     /// They were written before.
     pub duplicate: u64,
-    /// Their row has a newer event, and stays as it is.
+    /// Their row has a newer event and stays as it is.
     pub stale: u64,
     /// Another payload was written under their key.
     pub conflict: u64,
-    /// The sink can make nothing of them.
+    /// The sink will refuse them.
     pub refused: u64,
-    /// It depends on what cannot be known.
+    /// The outcome depends on something that cannot be known.
     pub not_known: u64,
 }
 
 impl Forecast {
-    /// What becomes of the letters that were looked at; the estimate is for all of the plan's, at this pace.
+    /// The forecast for a plan of `letters` letters, of which `looked_at` were looked at. The estimate is for all of
+    /// them, at this pace.
     #[must_use]
     pub fn of(
         letters: u64,
@@ -117,7 +121,7 @@ impl SinkForecast {
 }
 
 impl Coming {
-    /// Why it will fail again, if it will.
+    /// The code with which it will fail again, if that is known.
     fn refusal(&self) -> Option<Code> {
         match self {
             Self::Refused(code) => Some(*code),

@@ -1,7 +1,7 @@
-//! What sinks will do with events, by what is in the places that decide it.
+//! What sinks will do with events, judged by what is in the places that decide it.
 //!
-//! Two letters may be of one event, or of one row. Which of them arrives first is not known; what is the same in every
-//! order of arrival is.
+//! Two letters may be of one event, or of one row. It is not known which of them arrives first. A verdict is given only
+//! if it is the same in every order of arrival.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,16 @@ use super::Verdict;
 use super::coming::{Coming, ComingWrite, DecidedBy, RowChange};
 use crate::{Found, FoundProof, FoundRow, Proof, VersionedRow};
 
-/// The places that decide what becomes of events, each once.
+/// The places that decide what becomes of some events. Each place is named once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
+    /// The places of proofs, sorted.
     pub proofs: Vec<Proof>,
+    /// The rows of which the newest version matters, sorted.
     pub rows: Vec<VersionedRow>,
 }
 
-/// What is there.
+/// What was found in the places of [`Questions`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     proofs: BTreeMap<Proof, Found<FoundProof>>,
@@ -27,6 +29,7 @@ pub struct Findings {
 }
 
 impl Questions {
+    /// The places that decide what becomes of these events.
     #[must_use]
     pub fn about(events: &[Coming]) -> Self {
         let (mut proofs, mut rows) = (BTreeSet::new(), BTreeSet::new());
@@ -47,7 +50,7 @@ impl Questions {
         Self { proofs: proofs.into_iter().collect(), rows: rows.into_iter().collect() }
     }
 
-    /// With an answer for each of them, in their order.
+    /// The findings, from one answer for each proof and each row, in their order.
     #[must_use]
     pub fn into_findings(
         self,
@@ -75,8 +78,8 @@ struct Open<'a> {
     change: Option<&'a RowChange>,
 }
 
-/// Each write of these events, with what becomes of it. Of several events with one key it is told how many end how; which
-/// of them does, is not known.
+/// Each write of these events, with its verdict. If several events have one key, the verdicts say how many of them end
+/// in which way. They do not say which of the events these are.
 pub(super) fn judge<'a>(
     events: &'a [Coming],
     findings: &Findings,
@@ -116,7 +119,7 @@ pub(super) fn judge<'a>(
     judged
 }
 
-/// What is decided by what was written under the event's key; `None`: nothing was, or it is forgotten.
+/// The verdict that follows from the record or row under the event's key. `None` if there is none, or it has expired.
 fn by_proof(
     found: Option<&Found<FoundProof>>,
     fingerprint: &Fingerprint,
@@ -131,14 +134,14 @@ fn by_proof(
         return None;
     }
     Some(match &proof.fingerprint {
-        // Whoever has claimed it may write it, or give it back.
+        // The owner of the claim may write the event or give the claim back.
         _ if proof.is_in_progress => Verdict::NotKnown,
         first if first == fingerprint => Verdict::Duplicate,
         _ => Verdict::Conflict,
     })
 }
 
-/// What becomes of whichever event of one key arrives first.
+/// What becomes of the event of one key that arrives first.
 fn first_of(same_key: &[Open<'_>], findings: &Findings, rivals: &Rivals<'_>) -> Verdict {
     let mut verdicts = same_key.iter().map(|open| match open.change {
         None => Verdict::Written,
@@ -148,7 +151,7 @@ fn first_of(same_key: &[Open<'_>], findings: &Findings, rivals: &Rivals<'_>) -> 
     if verdicts.all(|other| other == first) { first } else { Verdict::NotKnown }
 }
 
-/// What becomes of the others of that key: duplicates of the first one, or in conflict with it.
+/// What becomes of the other events of that key: each is a duplicate of the first one or conflicts with it.
 fn others_of(same_key: &[Open<'_>]) -> Vec<Verdict> {
     let mut payloads: BTreeMap<&str, usize> = BTreeMap::new();
     for open in same_key {
@@ -163,7 +166,7 @@ fn others_of(same_key: &[Open<'_>]) -> Vec<Verdict> {
     others
 }
 
-/// What is decided by the row that is there, and by the plan's other events of it.
+/// The verdict that follows from the stored row and from the plan's other events of the row.
 fn by_row(
     open: &Open<'_>,
     change: &RowChange,
@@ -177,9 +180,9 @@ fn by_row(
         Some(Found::Unseen) | None => return Verdict::NotKnown,
     };
     let text = version.sortable();
-    let is_newer_than = |name: &String| found.attributes.get(name).is_none_or(|held| *held < text);
-    let is_newer = Some(version) > found.version.as_ref() || sets.iter().any(is_newer_than);
-    if !is_newer && may_set.iter().any(is_newer_than) {
+    let is_newer =
+        Some(version) > found.version.as_ref() || has_older_attribute(found, sets, &text);
+    if !is_newer && has_older_attribute(found, may_set, &text) {
         return Verdict::NotKnown;
     }
     match is_newer {
@@ -189,11 +192,16 @@ fn by_row(
     }
 }
 
+/// Whether one of these attributes has an older version in the row, or none.
+fn has_older_attribute(row: &FoundRow, names: &[String], version: &str) -> bool {
+    names.iter().any(|name| row.attributes.get(name).is_none_or(|held| held.as_str() < version))
+}
+
 /// The newest version of each row among the events of the plan that may be written.
 #[derive(Default)]
 struct Rivals<'a> {
     newest: BTreeMap<&'a VersionedRow, &'a RowVersion>,
-    /// Sinks that events go to of which it is not known which row they are about.
+    /// The sinks with events whose row is not known.
     of_any_row: BTreeSet<&'a str>,
 }
 
@@ -215,7 +223,7 @@ impl<'a> Rivals<'a> {
         rivals
     }
 
-    /// Whether a newer event of the plan may be in the row before this one arrives.
+    /// Whether a newer event of the plan may be written to the row before this one arrives.
     fn may_overtake(&self, sink: &str, row: &VersionedRow, version: &RowVersion) -> bool {
         let is_newer = self.newest.get(row).is_some_and(|newest| *newest > version);
         is_newer || self.of_any_row.contains(sink)

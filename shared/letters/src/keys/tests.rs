@@ -63,7 +63,7 @@ fn an_event_is_as_old_as_its_envelope_says_and_a_message_as_its_failure_says() {
     let body = r#"{"specversion":"1.0","id":"e","source":"s","type":"t","time":"2026-01-01T00:00:00Z","dataschema":"orders/1","datacontenttype":"application/json","dataset":"orders","idempotencykey":"k","fingerprint":"f","ingesttime":"1970-01-02T00:00:00Z","traceparent":"t","data":{}}"#;
     let letter = message(body, failed_at(at(100), None));
     assert_eq!(EventAge::of_message("sink", &letter), Some(age(at(24), None)));
-    // As what a producer sent, it is taken in anew, at the time that its failure tells.
+    // As a message to ingest, it is as old as its failure says.
     assert_eq!(EventAge::of_message("ingest", &letter), Some(age(at(100), None)));
     assert_eq!(EventAge::of_message("sink", &message("{}", failed_at(at(100), None))), None);
     let announcement = message("{}", Attributes::new());
@@ -100,7 +100,7 @@ fn keys_are_extended_in_their_last_fifteen_days_and_are_over_an_hour_early() {
         (30 * 24 - 1, None, KeysLife::Over),
         (30 * 24 - 1, Some(60 * 24), KeysLife::Long),
         (59 * 24, Some(60 * 24), KeysLife::Short),
-        // Extended to a time before that of the contract, which counts.
+        // The extension ends before the contract's time, so the contract's time counts.
         (1, Some(2), KeysLife::Long),
     ] {
         let age = age(at(0), extended_h.map(at));
@@ -108,12 +108,12 @@ fn keys_are_extended_in_their_last_fifteen_days_and_are_over_an_hour_early() {
     }
 }
 
-/// What happens to one event: its sinks write it, or are asked to, and redrives bring it back.
+/// What happens to one event: time passes, its sinks are asked to write it, and redrives bring it back.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// So many hours later.
+    /// This many hours pass.
     Wait(i64),
-    /// A stage whose clock is so many minutes slow writes it, if it may, to this sink.
+    /// A stage writes it to this sink, if it may. The stage's clock is this many minutes slow.
     Write {
         sink: usize,
         slow_min: i64,
@@ -131,8 +131,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// However often and however late it is redriven: while an event may be written, nothing of what was written of it
-    /// is forgotten. The sinks are two expiry times, and a record counts as absent from then on.
+    /// However often and however late an event is redriven, nothing that was written of it is forgotten while it may
+    /// still be written. The sinks are modelled as two expiry times, and a record counts as absent after its time.
     #[test]
     fn nothing_is_forgotten_while_an_event_may_be_written(
         retention_days in 15_u32..60,

@@ -32,7 +32,7 @@ fn whatever_is_at_a_personal_place_is_masked() {
     check(&json!({"a": {"b": 1}}), &["/a/b", "/a"], &json!({"a": "***"}));
 }
 
-/// A letter's payload need not have the shape that its contract promises.
+/// The payload of a letter may not have the shape that its contract promises.
 #[test]
 fn what_stands_in_the_way_of_a_personal_place_is_masked() {
     check(&json!({"passenger": "Ada"}), &["/passenger/name"], &json!({"passenger": "***"}));
@@ -114,7 +114,7 @@ fn what_cannot_be_masked_in_part_is_masked_whole() {
 fn check_envelope(personal: &str, member: &str, is_masked: bool) {
     let catalog = catalog(&[("people", personal)]);
     let body = envelope("people", r#"{"id":1,"passenger":{"id":77,"name":"Ada"},"at":"x"}"#);
-    // What the envelope says counts, whatever the letter says.
+    // The dataset that the envelope names counts, and not the one that the letter names.
     let shown = mask_body(&body, BodyKind::Envelope, Some("other"), &catalog);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let found = shown.pointer(member).unwrap();
@@ -160,7 +160,8 @@ fn any_pointers() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(text, 1..3)
 }
 
-/// The texts of all scalars, those at a personal place apart from the others: told by each scalar's own place.
+/// Collects the texts of all scalars, those at a personal place in `inside` and the others in `outside`. It decides by
+/// each scalar's own place.
 fn tell_apart(
     value: &Value,
     at: &mut Vec<String>,
@@ -209,4 +210,22 @@ proptest! {
             prop_assert!(!shown.contains(text.trim_matches('"')), "{text} in {shown}");
         }
     }
+}
+
+/// What EventBridge, SNS and Lambda put around a payload has its personal places somewhere else.
+#[test]
+fn a_body_that_wraps_a_payload_is_masked_as_a_whole() {
+    let contracts = catalog(&[("orders", "[/name]")]);
+    let payload = json!({"id": 1, "name": "Ada"});
+    for body in [
+        json!({"detail-type": "orders", "source": "x", "detail": payload}),
+        json!({"TopicArn": "t", "Type": "Notification", "Message": payload.to_string()}),
+        json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": payload.to_string()}}]}),
+        json!({"requestContext": {}, "requestPayload": {"detail-type": "orders", "detail": payload}}),
+    ] {
+        let shown = mask_body(&body.to_string(), BodyKind::Payload, Some("orders"), &contracts);
+        assert_eq!(shown, "***", "{body}");
+    }
+    let plain = mask_body(&payload.to_string(), BodyKind::Payload, Some("orders"), &contracts);
+    assert_eq!(plain, r#"{"id":1,"name":"***"}"#);
 }

@@ -1,10 +1,9 @@
-//! The protocol of a redrive, checked in every state that a small one can reach: two workers on one run, a
-//! second run over the same letters, an operator who pauses, resumes and cancels, crashes between any two steps,
-//! answers that are lost or come of a write that was made twice, messages that fail again, and letters that are
-//! collected twice.
+//! Checks the protocol of a redrive in each state that a small redrive can reach. There are two workers on one run, or
+//! a second run over the same letters. An operator pauses, resumes and cancels runs. Workers crash between any two
+//! steps, answers are lost, writes are repeated, messages fail again, and letters are collected twice.
 //!
-//! What is checked is the [`Worker`] that redrive runs. The stores can be broken on purpose, and then the check
-//! fails: a model that finds nothing proves nothing unless it would have.
+//! The model runs the real [`Worker`]. Its stores can be broken on purpose, and the check must then fail. This shows
+//! that the check would find such a fault.
 
 #![expect(clippy::print_stdout, reason = "how many states were checked is of interest")]
 
@@ -29,7 +28,7 @@ fn check_holds(name: &str, model: Redriving) {
     checker.assert_properties();
 }
 
-/// With this broken, the check finds it.
+/// Checks that the model breaks this property, which it must if a part is broken.
 #[track_caller]
 fn check_is_found(model: Redriving, property: &'static str) {
     let any = HasDiscoveries::AnyOf([property].into());
@@ -37,9 +36,9 @@ fn check_is_found(model: Redriving, property: &'static str) {
     assert!(checker.discovery(property).is_some(), "{:?} was not found", checker.discoveries());
 }
 
-/// Both on the first run.
+/// Both workers are on the first run.
 const TWO_WORKERS: &[u8] = &[0, 0];
-/// One on each of two runs, which two operators began.
+/// Each worker is on a run of its own, which two operators began.
 const TWO_RUNS: &[u8] = &[0, 1];
 
 #[test]

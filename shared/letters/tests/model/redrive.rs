@@ -1,51 +1,51 @@
-//! What can happen, and what must hold.
+//! The actions of the model and the properties that must hold in each state.
 
 use sluicegate_letters::RunState;
 use stateright::{Model, Property};
 
 use crate::world::{Faults, World};
 
-/// What is broken on purpose.
+/// A part that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     Nothing,
-    /// The store replaces a letter whatever its version.
+    /// The store replaces a letter whatever its version is.
     LetterVersions,
-    /// The store replaces a run whatever its version.
+    /// The store replaces a run whatever its version is.
     RunVersions,
-    /// The queue says that a message was sent, and may lose it.
+    /// The queue answers that a message was sent, and has lost it.
     SaidToBeSent,
-    /// A letter that failed in an earlier life is taken for one of the present.
+    /// A letter that failed in an earlier life is treated as if it had failed in the present one.
     EarlierLives,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Redriving {
     pub(crate) letters: u8,
-    /// The run of each worker.
+    /// The number of the run that each worker works on.
     pub(crate) workers: &'static [u8],
     pub(crate) faults: Faults,
     pub(crate) broken: Broken,
-    /// The letter whose message its queue never takes.
+    /// The letter whose message its queue never accepts.
     pub(crate) refused: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
-    /// A worker's request is answered.
+    /// A worker's request takes effect and is answered.
     Serve(usize),
-    /// It takes effect, and its answer is lost.
+    /// A worker's request takes effect, and its answer is lost.
     LoseAnswer(usize),
-    /// It does not take effect.
+    /// A worker's request does not take effect, and the worker does not know.
     LoseRequest(usize),
-    /// The SDK makes a write again whose answer it lost.
+    /// The SDK repeats a write because it lost the answer to it.
     Repeat(usize),
     Crash(usize),
-    /// A new one, once the time of leases is over.
+    /// A new worker starts in the place of one that has nothing left to do.
     Start(usize),
-    /// A message fails, and its letter is collected. It may be once more.
+    /// A message fails, and its letter is collected, possibly more than once.
     Fail(usize),
-    /// A stage gives a message back, since its run was cancelled, and its letter is collected.
+    /// A stage gives a message back because its run was cancelled, and its letter is collected.
     Recall(usize),
     EndLease(usize),
     Pause(usize),
@@ -133,7 +133,8 @@ impl Model for Redriving {
 }
 
 impl Redriving {
-    /// From here on, with nothing else going wrong, every run that is not paused ends, and has sent what it claimed.
+    /// Whether, from here on and with no further fault, each run ends unless it is paused, and has sent what it
+    /// claimed.
     fn ends(&self, world: &World) -> bool {
         let mut world = world.clone();
         for worker in 0..world.workers.len() {

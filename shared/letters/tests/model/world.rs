@@ -5,28 +5,29 @@ use std::collections::BTreeSet;
 use event::Timestamp;
 use sluicegate_letters::{
     Answer, Given, Letter, LetterEvent, LetterId, LetterReplaced, LetterReplacement, LetterState,
-    Redrive, Request, Run, RunEvent, RunId, RunReplaced, RunState, Sending, Sent, Worker,
-    step_letter, step_run,
+    PlannedLetter, Redrive, Request, Run, RunEvent, RunId, RunReplaced, RunState, Sending, Sent,
+    Worker, step_letter, step_run,
 };
 
 use crate::redrive::Broken;
 
-/// How much may still go wrong, so that there is an end of states.
+/// How often each kind of fault may still happen. The limits keep the number of states finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Faults {
     pub(crate) crashes: u8,
     pub(crate) lost: u8,
     pub(crate) failures: u8,
     pub(crate) acts: u8,
-    /// How many leases end while their workers go on.
+    /// How many leases may end while their workers go on.
     pub(crate) ends: u8,
 }
 
-/// When leases end, and a time before that.
+/// The time at which leases end.
 const ENDS: i64 = 5_000;
+/// A time at which leases have not ended.
 const BEFORE_ENDS: i64 = 1_000;
 
-/// More than any letter is redriven here.
+/// More often than any letter is redriven in this model.
 const MOST_REDRIVES: u32 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,14 +35,16 @@ pub(crate) struct World {
     pub(crate) letters: Vec<Letter>,
     pub(crate) runs: Vec<Run>,
     pub(crate) workers: Vec<Member>,
-    /// The lives that messages were sent for, and those of them that ended in a dead-letter queue.
+    /// The lives of letters for which messages were sent.
     pub(crate) sent: BTreeSet<(usize, Redrive)>,
+    /// The lives that ended in a dead-letter queue.
     failed: BTreeSet<(usize, Redrive)>,
-    /// The versions that each run's plan has of its letters, from when it was made on.
+    /// The letters' versions in the plan of each run. A plan takes a letter's version when its run first reads the
+    /// letter.
     plans: Vec<Vec<Option<u64>>>,
-    /// Whether a run was moved back, or out of where an operator had put it.
+    /// Whether a run was ever moved to an earlier position, or put back to running after it had left that state.
     pub(crate) was_undone: bool,
-    /// The letter whose message its queue never takes.
+    /// The letter whose message its queue never accepts.
     pub(crate) refused: Option<usize>,
     pub(crate) faults: Faults,
 }
@@ -78,7 +81,8 @@ impl World {
         RunId(format!("run-{run}"))
     }
 
-    /// A lease lasts until its worker crashes or has nothing left to do, unless it ends early.
+    /// The time for this worker. Leases have ended if the holder of the run's lease has crashed or has nothing left to
+    /// do.
     fn now(&self, worker: usize) -> Timestamp {
         let holder = self.runs[self.workers[worker].run].lease.as_ref();
         let is_alive = holder.is_some_and(|lease| {
@@ -91,7 +95,7 @@ impl World {
         Timestamp::from_unix_ms(if is_alive { BEFORE_ENDS } else { ENDS + 1 })
     }
 
-    /// The time of a lease is over, and its worker does not know.
+    /// The lease of the run ends, and its worker does not notice.
     pub(crate) fn end_lease(&mut self, run: usize) {
         if let Some(lease) = &mut self.runs[run].lease
             && lease.ends_at > Timestamp::from_unix_ms(BEFORE_ENDS)
@@ -139,7 +143,7 @@ impl World {
 
     fn tell(&mut self, worker: usize, answer: Answer) {
         let (now, ends_at) = (self.now(worker), Timestamp::from_unix_ms(ENDS));
-        // The first worker takes two letters at a time, and a later life of it one.
+        // The first worker takes two letters at a time in its first life. All others take one.
         let letters = if worker == 0 && self.workers[worker].life == 0 { 2 } else { 1 };
         if let Some(machine) = &mut self.workers[worker].machine {
             machine.apply_answer(answer, Given { now, ends_at, letters });
@@ -170,7 +174,8 @@ impl World {
                 let mut part = Vec::new();
                 for number in at(from)..at(to) {
                     let now = if run_number == 0 { 1 } else { self.letters[number].version };
-                    part.push((id(number), *self.plans[run_number][number].get_or_insert(now)));
+                    let version = *self.plans[run_number][number].get_or_insert(now);
+                    part.push(PlannedLetter { id: id(number), version });
                 }
                 Answer::Part(part)
             }
@@ -215,12 +220,12 @@ impl World {
 
     pub(crate) fn start(&mut self, worker: usize) {
         let member = &mut self.workers[worker];
-        // Names of lives come back, so that there is an end of states.
+        // Names of lives are used again, so that the number of states is finite.
         member.life = (member.life + 1) % 3;
         member.machine = Some(machine(worker, member.life, member.run));
     }
 
-    /// The message fails again, and its letter is collected, perhaps not for the first time.
+    /// A message fails again, and its letter is collected, perhaps not for the first time.
     pub(crate) fn fail(&mut self, message: usize, broken: Broken) {
         self.faults.failures -= 1;
         let Some((letter, redrive)) = self.sent.iter().nth(message).cloned() else { return };
@@ -236,7 +241,7 @@ impl World {
         }
     }
 
-    /// The messages that a stage may give back: those whose runs an operator has cancelled.
+    /// The messages that a stage may give back because an operator has cancelled their run.
     pub(crate) fn of_cancelled_runs(&self) -> impl Iterator<Item = usize> {
         let is_cancelled = |redrive: &Redrive| {
             let mut runs = self.runs.iter().enumerate();
@@ -265,8 +270,7 @@ impl World {
         }
     }
 
-    /// Each letter that a run has, and that it has gone through or will not go through any more, was sent in that
-    /// life.
+    /// Whether each letter in the state redriven was sent in its present life, if its run is past it or over.
     pub(crate) fn redriven_were_sent(&self) -> bool {
         self.letters.iter().enumerate().all(|(at, letter)| match &letter.state {
             LetterState::Redriven { run } => {
@@ -280,13 +284,13 @@ impl World {
         })
     }
 
-    /// No two runs sent a letter for the same life.
+    /// Whether each life of a letter was begun by one run only.
     pub(crate) fn each_life_is_of_one_run(&self) -> bool {
         let lives = self.sent.iter().map(|(letter, redrive)| (letter, redrive.count));
         lives.collect::<BTreeSet<_>>().len() == self.sent.len()
     }
 
-    /// What a run has counted as sent is what it sent, of the letters that it went through.
+    /// Whether each run has counted exactly those letters as sent that it has sent and is past.
     pub(crate) fn counts_agree(&self) -> bool {
         self.runs.iter().enumerate().all(|(number, run)| {
             let passed = usize::try_from(run.position).unwrap_or(usize::MAX);
@@ -303,7 +307,8 @@ impl World {
         })
     }
 
-    /// What is dead again failed in the last life that it was sent for: no message of that is on its way.
+    /// Whether each dead letter that was redriven has failed in its last life, so that no message of that life is on
+    /// its way.
     pub(crate) fn dead_are_at_rest(&self) -> bool {
         self.letters.iter().enumerate().all(|(at, letter)| match letter.redrive() {
             Some(redrive) if letter.state == LetterState::Dead => {

@@ -1,4 +1,4 @@
-//! What is forecast of single events; `orders` has what comes of many, and `estimates` what it takes.
+//! Forecasts of single events. `orders` has forecasts of many events, and `estimates` has what a plan takes.
 
 mod estimates;
 mod orders;
@@ -37,7 +37,7 @@ fn catalog(yaml: &str) -> Catalog {
     catalog
 }
 
-/// What one event is, as its payload says it: `note` makes another payload under the same key.
+/// The values in an event's payload. `note` makes a different payload under the same key.
 #[derive(Clone, Debug)]
 struct Sent {
     key: u8,
@@ -83,7 +83,7 @@ fn forecast(events: &[Coming], findings: &Findings) -> Forecast {
     Forecast::of(events.len() as u64, events, findings, &Pace::default(), at(NOW))
 }
 
-/// One event for each sink of this contract, sent to a stage; nothing is in any sink.
+/// The forecast for one event that is sent to a stage, by this contract, with nothing in any sink.
 fn alone(yaml: &str, stage: &str, payload: &Value) -> Forecast {
     let catalog = catalog(yaml);
     let attributes = [("dataset".to_owned(), Attribute::string("orders"))].into();
@@ -122,24 +122,28 @@ fn an_event_is_written_to_each_sink_that_its_stage_leads_to() {
         ("lake", &["lake"]),
         ("own", &["own"]),
     ] {
-        let told = alone(&yaml, stage, &payload);
+        let found = alone(&yaml, stage, &payload);
         let expected: BTreeMap<String, SinkForecast> = sinks
             .iter()
             .map(|&sink| (sink.to_owned(), if sink == "own" { not_known } else { written() }))
             .collect();
-        assert_eq!(told.sinks, expected, "{stage}");
-        assert_eq!((told.refused.len(), told.not_known, told.looked_at), (0, 0, 1));
+        assert_eq!(found.sinks, expected, "{stage}");
+        assert_eq!((found.refused.len(), found.not_known, found.looked_at), (0, 0, 1));
     }
 }
 
 #[test]
-fn what_fails_again_is_told_by_why() {
+fn what_fails_again_is_counted_by_code() {
     let refused = SinkForecast { refused: 1, ..SinkForecast::default() };
     let payload = json!({ "key": 1, "row": 1, "at": TIME });
-    let told = alone(YAML, "sink", &payload);
-    assert_eq!(told.sinks["inserted"], written());
-    assert_eq!((told.sinks["upserted"], told.sinks["merged"]), (refused, refused));
-    assert_eq!(told.refused, [("contract.violation".to_owned(), 1)].into(), "once for each letter");
+    let found = alone(YAML, "sink", &payload);
+    assert_eq!(found.sinks["inserted"], written());
+    assert_eq!((found.sinks["upserted"], found.sinks["merged"]), (refused, refused));
+    assert_eq!(
+        found.refused,
+        [("contract.violation".to_owned(), 1)].into(),
+        "once for each letter"
+    );
     let sums = YAML.replace(
         "- {name: inserted, kind: table}",
         "- {name: inserted, kind: table, mode: accumulate, key: [/row], window: none, sums: {s: /n}}",
@@ -153,20 +157,20 @@ fn what_fails_again_is_told_by_why() {
         ("ingest", json!([]), "decode.json"),
         ("nowhere", json!({}), "contract.violation"),
     ] {
-        let told = alone(YAML, stage, &payload);
-        assert_eq!(told.refused, [(code.to_owned(), 1)].into(), "{payload}");
-        assert_eq!((told.sinks.len(), told.not_known), (0, 0));
+        let found = alone(YAML, stage, &payload);
+        assert_eq!(found.refused, [(code.to_owned(), 1)].into(), "{payload}");
+        assert_eq!((found.sinks.len(), found.not_known), (0, 0));
     }
     let body = Coming::of_message("sink", "no envelope", &Attributes::new(), &catalog(YAML));
-    let told = forecast(&[body], &Findings::default());
-    assert_eq!(told.refused, [("decode.envelope".to_owned(), 1)].into());
-    // What announces files does not say of which dataset they are.
+    let found = forecast(&[body], &Findings::default());
+    assert_eq!(found.refused, [("decode.envelope".to_owned(), 1)].into());
+    // An announcement of files does not name their dataset.
     let files = Coming::of_message("ingest", "{}", &Attributes::new(), &catalog(YAML));
-    let told = forecast(&[files], &Findings::default());
-    assert_eq!((told.refused.len(), told.not_known), (0, 1));
+    let found = forecast(&[files], &Findings::default());
+    assert_eq!((found.refused.len(), found.not_known), (0, 1));
 }
 
-/// What an enricher will answer is not known before it is asked; what is behind it is.
+/// Before `enrich` an enricher's answer is not known. After it the answer is part of the payload.
 #[test]
 fn what_depends_on_an_answer_is_not_known_before() {
     let yaml = "
@@ -184,18 +188,18 @@ sinks:
     let plain = json!({ "key": 1, "row": 1, "at": TIME });
     let not_known = SinkForecast { not_known: 1, ..SinkForecast::default() };
     for stage in ["ingest", "enrich"] {
-        let told = alone(yaml, stage, &plain);
-        let sinks = ["inserted", "upserted", "totals"].map(|sink| told.sinks[sink]);
+        let found = alone(yaml, stage, &plain);
+        let sinks = ["inserted", "upserted", "totals"].map(|sink| found.sinks[sink]);
         assert_eq!(sinks, [not_known, not_known, written()], "{stage}");
     }
     let mut enriched = plain;
     enriched["rate"] = json!({ "id": 7, "order": 2, "n": 1 });
-    let told = alone(yaml, "sink", &enriched);
-    assert!(told.sinks.values().all(|sink| *sink == written()), "{told:?}");
+    let found = alone(yaml, "sink", &enriched);
+    assert!(found.sinks.values().all(|sink| *sink == written()), "{found:?}");
     enriched["rate"] = json!(null);
-    let told = alone(yaml, "sink", &enriched);
-    let refused = ["inserted", "upserted", "totals"].map(|sink| told.sinks[sink].refused);
-    assert_eq!(refused, [1, 1, 0], "{told:?}");
+    let found = alone(yaml, "sink", &enriched);
+    let refused = ["inserted", "upserted", "totals"].map(|sink| found.sinks[sink].refused);
+    assert_eq!(refused, [1, 1, 0], "{found:?}");
 }
 
 #[test]
@@ -211,22 +215,22 @@ fn what_is_claimed_or_cannot_be_seen_is_not_known() {
             expires_at,
         })
     };
-    let told = |proof: &Found<FoundProof>, row: &Found<FoundRow>| {
+    let outcomes = |proof: &Found<FoundProof>, row: &Found<FoundRow>| {
         let questions = Questions::about(&events);
         let (proofs, rows) = (questions.proofs.len(), questions.rows.len());
-        let told = forecast(
+        let found = forecast(
             &events,
             &questions.into_findings(vec![proof.clone(); proofs], vec![row.clone(); rows]),
         );
-        SINKS.map(|sink| (told.sinks[sink].written, told.sinks[sink].not_known))
+        SINKS.map(|sink| (found.sinks[sink].written, found.sinks[sink].not_known))
     };
-    assert_eq!(told(&claimed(Some(at(NOW + 1))), &Found::Nothing), [(0, 1); 3]);
-    assert_eq!(told(&claimed(Some(at(NOW))), &Found::Nothing), [(1, 0); 3], "it is forgotten");
-    assert_eq!(told(&Found::Unseen, &Found::Nothing), [(0, 1); 3]);
-    assert_eq!(told(&Found::Nothing, &Found::Unseen), [(1, 0), (0, 1), (0, 1)]);
+    assert_eq!(outcomes(&claimed(Some(at(NOW + 1))), &Found::Nothing), [(0, 1); 3]);
+    assert_eq!(outcomes(&claimed(Some(at(NOW))), &Found::Nothing), [(1, 0); 3], "it is forgotten");
+    assert_eq!(outcomes(&Found::Unseen, &Found::Nothing), [(0, 1); 3]);
+    assert_eq!(outcomes(&Found::Nothing, &Found::Unseen), [(1, 0), (0, 1), (0, 1)]);
 }
 
-/// An attribute that an enricher may answer is newer than the row's, if it comes.
+/// If the enricher's answer has the attribute, the attribute is newer than the one in the row.
 #[test]
 fn what_an_answer_may_add_to_a_merged_row_is_not_known() {
     let yaml = "
@@ -241,7 +245,7 @@ sinks: [{name: merged, kind: table, mode: merge, order_by: /order, attributes: {
     let catalog = catalog(yaml);
     let sent = Sent { key: 1, row: 1, order: 5, has: (true, false), gone: false, note: 0 };
     let version = |order: i64| RowVersion { order: order.into(), key: "k".to_owned().into() };
-    let told = |stage: &str, head: i64, a: i64, r: i64| {
+    let outcome = |stage: &str, head: i64, a: i64, r: i64| {
         let body = sent.envelope(&catalog).to_json().unwrap();
         let events = [Coming::of_message(stage, &body, &Attributes::new(), &catalog)];
         let texts =
@@ -249,12 +253,12 @@ sinks: [{name: merged, kind: table, mode: merge, order_by: /order, attributes: {
         let row = FoundRow { version: Some(version(head)), attributes: texts.into() };
         let questions = Questions::about(&events);
         let found = questions.into_findings(vec![Found::Nothing], vec![Found::There(row)]);
-        let told = forecast(&events, &found).sinks["merged"];
-        (told.written, told.stale, told.not_known)
+        let found = forecast(&events, &found).sinks["merged"];
+        (found.written, found.stale, found.not_known)
     };
-    assert_eq!(told("enrich", 9, 9, 9), (0, 1, 0));
-    assert_eq!(told("enrich", 9, 9, 4), (0, 0, 1));
-    assert_eq!(told("sink", 9, 9, 4), (0, 1, 0), "without an answer");
-    assert_eq!(told("enrich", 9, 4, 9), (1, 0, 0));
-    assert_eq!(told("enrich", 4, 9, 9), (1, 0, 0));
+    assert_eq!(outcome("enrich", 9, 9, 9), (0, 1, 0));
+    assert_eq!(outcome("enrich", 9, 9, 4), (0, 0, 1));
+    assert_eq!(outcome("sink", 9, 9, 4), (0, 1, 0), "without an answer");
+    assert_eq!(outcome("enrich", 9, 4, 9), (1, 0, 0));
+    assert_eq!(outcome("enrich", 4, 9, 9), (1, 0, 0));
 }

@@ -1,4 +1,4 @@
-//! Letters of one cause are counted together.
+//! Letters of one cause are counted as one group.
 
 use event::{Code, FailureFingerprint};
 use sluicegate_letters::{Groups, RunId};

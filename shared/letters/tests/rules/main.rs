@@ -1,4 +1,4 @@
-//! What runs, plans, selections and groups are to do, by examples and properties.
+//! The rules of runs, plans, selections, groups and forecasts, in examples and properties.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 

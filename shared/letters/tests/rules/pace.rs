@@ -1,9 +1,9 @@
-//! A run is told when to send, to wait and to stop.
+//! When a run sends, waits and pauses, by its pace.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sluicegate_letters::{CanarySeen, Next, Pace, Progress, Run, Signals};
+use sluicegate_letters::{CanarySeen, Next, OpenBreaker, Pace, Progress, Run, Signals};
 
 use crate::at;
 
@@ -32,14 +32,14 @@ fn a_few_letters_go_first_and_then_none_until_it_is_known_what_became_of_them() 
         matches!(&next, Next::Wait { note, .. } if note.contains("7 on their way")),
         "{next:?}"
     );
-    // One came back: nothing else goes.
+    // One letter came back, so the run pauses.
     let back = Signals { came_back: 1, ..on_their_way.clone() };
     let (_, next) = progress.next(&pace, &run(10, 1_000), &back, at(2_000));
     assert!(
         matches!(&next, Next::Pause { note } if note.contains("1 of the first 10")),
         "{next:?}"
     );
-    // Nobody knows: neither does it go on by itself.
+    // It is still not known what became of seven letters, so the run pauses too.
     let (_, next) = progress.next(&pace, &run(10, 1_000), &on_their_way, at(301_000));
     assert!(matches!(&next, Next::Pause { note } if note.contains("after 300 s")), "{next:?}");
     let done = Signals { canary: CanarySeen { done: 10, on_their_way: 0 }, ..signals() };
@@ -55,7 +55,7 @@ fn the_rate_grows_step_by_step_up_to_the_most() {
     let (mut position, mut sent_in_second) = (0, Vec::new());
     for second in 0..40_i64 {
         let before = position;
-        // Ten times a second.
+        // The run asks ten times a second.
         for tenth in 0..10 {
             let now = at(second * 1_000 + tenth * 100);
             let (then, next) = progress.next(&pace, &run(position, 100_000), &signals(), now);
@@ -97,7 +97,8 @@ fn it_stops_itself_where_too_many_come_back() {
 fn it_waits_while_a_breaker_is_open_or_too_much_waits_in_the_queue() {
     let pace = Pace { most_waiting: 50, ..pace() };
     let ramp = Progress::Ramp { step: 0, since: at(0), position: 0 };
-    let open = Signals { open_breaker: Some(("weather".to_owned(), Some(at(4_000)))), ..signals() };
+    let breaker = OpenBreaker { dependency: "weather".to_owned(), until: Some(at(4_000)) };
+    let open = Signals { open_breaker: Some(breaker), ..signals() };
     let (_, next) = ramp.next(&pace, &run(0, 9), &open, at(0));
     assert!(
         matches!(&next, Next::Wait { time, note } if *time == Duration::from_secs(4) && note.contains("weather")),
@@ -106,7 +107,7 @@ fn it_waits_while_a_breaker_is_open_or_too_much_waits_in_the_queue() {
     let full = Signals { waiting: 50, ..signals() };
     let (progress, next) = ramp.next(&pace, &run(0, 9), &full, at(5_000));
     assert!(matches!(&next, Next::Wait { note, .. } if note.contains("50 messages")), "{next:?}");
-    // What was not sent meanwhile is not sent at once.
+    // The letters that were not sent while the queue was full are not sent at once.
     let (_, next) = progress.next(&pace, &run(0, 9), &signals(), at(5_000));
     assert_eq!(next, Next::Send(1));
     let unlimited = Pace::unlimited();
@@ -116,7 +117,7 @@ fn it_waits_while_a_breaker_is_open_or_too_much_waits_in_the_queue() {
     assert!(matches!(next, Next::Send(letters) if letters > 100), "{next:?}");
 }
 
-/// An operator who lets a run go on knows what came back.
+/// The operator who resumes a run knows what came back, so that the canary is not judged again.
 #[test]
 fn a_run_that_is_resumed_goes_on() {
     let pace = pace();
@@ -129,7 +130,7 @@ fn a_run_that_is_resumed_goes_on() {
 }
 
 proptest! {
-    /// Whenever it is asked: never more than the rate allows, with a second's worth at the begin of a step.
+    /// At any time, no more letters were sent than the rate allows, with a second's worth at the begin of a step.
     #[test]
     fn no_more_is_sent_than_the_rate_allows(
         rate in 1_u64..200,
@@ -152,7 +153,7 @@ proptest! {
     }
 }
 
-/// How long a run is on its way whose letters take no time, and whose canary is judged at once.
+/// How long a run takes if sending takes no time and the canary is judged at once, found by going through its steps.
 fn stepped(pace: &Pace, letters: u64) -> Duration {
     let (mut now, mut position) = (0, 0);
     let mut progress = Progress::begin(pace, at(now));
@@ -175,7 +176,7 @@ fn a_hundred_thousand_letters_take_twenty_minutes_by_default() {
     assert_eq!(Pace::unlimited().duration(1_000_000), Duration::ZERO);
     assert_eq!(Pace::default().duration(0), Duration::ZERO);
     assert_eq!(Pace::default().duration(10), Duration::ZERO, "all of them go first");
-    // Within the last step a hundred a second go.
+    // At the end the rate is a hundred letters a second.
     let second = Pace::default().duration(100_100) - Pace::default().duration(100_000);
     assert_eq!(second, Duration::from_secs(1));
 }

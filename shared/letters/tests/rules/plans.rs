@@ -1,4 +1,4 @@
-//! A plan that is not what was written is found.
+//! A plan that is not as it was written is refused.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ fn what_was_edited_is_of_another_stack_or_is_old_is_refused() {
     page.extend_from_slice(br#"{"id":"c","version":1}"#);
     assert!(header().read_page(&id, 0, &page).is_err());
     assert!(header().read_page(&id, 1, &page).is_err());
-    // An id becomes part of a key.
+    // The id becomes part of an object's key, so a path in it is refused.
     for bad in ["", "../a", "a/b", &"a".repeat(65)] {
         assert!(!PlanId(bad.to_owned()).is_well_formed(), "{bad}");
     }

@@ -1,4 +1,4 @@
-//! Letters that a rule puts aside.
+//! Letters that a rule of their contract quarantines.
 
 use sluicegate_letters::{Letter, LetterEvent, LetterState, RunId, step_letter};
 

@@ -1,4 +1,4 @@
-//! A sample is as uniform as the ids are, whatever order letters come in.
+//! A sample is as uniform as the letters' ids are, in whatever order the letters are offered.
 
 use std::collections::BTreeSet;
 
@@ -33,8 +33,8 @@ proptest! {
     }
 }
 
-/// One letter in five is of a kind: among 500 of 20,000 that are looked at, 100 are to be expected, and a deviation of
-/// 9 is one in three (the standard deviation of a hypergeometric count).
+/// One letter in five is of the kind. Among 500 of 20,000 letters, 100 are expected, and the standard deviation of this
+/// hypergeometric count is 9. The limits are almost four times that away.
 #[test]
 fn a_sample_has_each_kind_in_proportion() {
     let sample = sampled(0..20_000, 500);

@@ -1,4 +1,4 @@
-//! Which letters are meant.
+//! Which letters a selection includes.
 
 use event::Code;
 use serde_json::json;
@@ -50,7 +50,7 @@ fn each_member_lets_through_what_it_names_and_nothing_else() {
     assert!(!Selection { most_redrives: Some(1), ..all() }.includes(&redriven));
 }
 
-/// A letter that is not dead is chosen only by its state.
+/// A letter that is not dead is included only if its state is asked for.
 #[test]
 fn a_letter_is_chosen_in_its_state() {
     let mut indexed = letter("a");
@@ -85,7 +85,7 @@ fn a_payload_is_chosen_by_a_value_however_it_is_spelled() {
     assert!(Selection::default().includes_payload(&payload));
 }
 
-/// What is said of a group is of all its dead letters.
+/// A note is about all dead letters of a group. Therefore it matters whether a selection includes groups as a whole.
 #[test]
 fn by_what_makes_a_group_each_is_chosen_whole_and_by_all_else_in_part() {
     let all = || Selection::default();

@@ -1,4 +1,4 @@
-//! Answers that begin well, by a service on this machine.
+//! Answers of a service on this machine, whose bodies are short, long, late, broken or coded.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::body::MAX_ANSWER_BYTES;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Where a service is, and its first request's connection, once that was read.
+/// The URL of a service, and a future of the connection of its first request, after the request was read.
 async fn service() -> (String, impl Future<Output = TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -36,16 +36,16 @@ async fn ask(url: String) -> Result<Answer, RequestError> {
 async fn ask_within(reach: Reach, url: String) -> Result<Answer, RequestError> {
     let (headers, body) = (HeaderMap::new(), Bytes::new());
     let request = Request { method: Method::GET, url, headers, body };
-    Client::new(false, reach).unwrap().ask(request, LIMIT).await
+    Client::new(reach).ask(request, LIMIT).await
 }
 
-/// An answer of `sent` bytes that says it has `length`.
+/// The service answers with `sent` bytes, and a `content-length` of `length`.
 async fn check(status: u16, length: usize, sent: usize, body: Result<&str, BodyError>) {
     let (url, asked) = service().await;
     tokio::spawn(async move {
         let mut connection = asked.await;
         let head = format!("HTTP/1.1 {status} S\r\nretry-after: 7\r\ncontent-length: {length}\r\n");
-        // The client may hang up on what is too long.
+        // The client may close the connection when the body is too long.
         let _ = connection.write_all(format!("{head}\r\n{}", "x".repeat(sent)).as_bytes()).await;
     });
     let answer = ask(url).await.unwrap();
@@ -77,7 +77,7 @@ async fn a_body_that_breaks_off_takes_no_status_away() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_end_in_time_takes_no_status_away() {
-    // Time passes in small steps, between which what was sent arrives.
+    // Time passes in small steps, so that bytes arrive in between.
     tokio::spawn(async {
         loop {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -102,7 +102,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What becomes of a body that is sent in this coding.
+/// The service sends a body with this `content-encoding`.
 async fn check_coded(coding: &str, sent: Vec<u8>, expected: Result<&[u8], BodyError>) {
     let (url, asked) = service().await;
     let head = format!(
@@ -159,7 +159,7 @@ async fn gzip_is_asked_for() {
     asking.await.unwrap().unwrap_err();
 }
 
-/// However this machine is written, nothing is connected to.
+/// No spelling of an address of this machine leads to a connection.
 #[tokio::test]
 async fn this_machine_is_not_asked_however_it_is_written() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -195,7 +195,7 @@ async fn this_machine_is_not_asked_over_tls_either() {
     let (headers, body) = (HeaderMap::new(), Bytes::new());
     let url = "https://127.0.0.1:1/".to_owned();
     let request = Request { method: Method::GET, url, headers, body };
-    let client = Client::new(true, Reach::BeyondThisMachine).unwrap();
+    let client = Client::new(Reach::BeyondThisMachine);
     let refused = client.ask(request, LIMIT).await.unwrap_err();
     assert_eq!(refused, RequestError::Forbidden { address: "127.0.0.1".parse().unwrap() });
 }

@@ -1,7 +1,8 @@
-//! What an environment tells at the end of an invocation: the fleet what it saw, and the log which breakers are
-//! not closed.
+//! The end of an invocation: the environment publishes what it saw for the fleet, and logs the breakers that are not
+//! closed.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use breaker::polling::{BatchSummary, EvidenceStore};
 use breaker::{Host, StateName, Status, Store};
@@ -13,30 +14,37 @@ where
     B: Store + EvidenceStore,
     W: Host,
 {
-    /// To be called at the end of each invocation of a stage: tells the fleet what it is to know, and logs
-    /// each breaker that is not closed. While one of them lets no call through, it also tells what became of
-    /// the batch, which decides whether the stage's queue is polled. An environment whose events wait for
-    /// nothing, and that calls nothing, asks for that how the breakers are.
+    /// Must be called at the end of each invocation of a stage. Publishes the environment's counts for the fleet, and
+    /// logs each breaker of a called dependency that is not closed. While a breaker lets no call through, it also writes whether all records
+    /// of the batch waited, which decides whether the stage's queue is polled. For that, an environment that made no
+    /// call reads the state of the breakers first.
     pub async fn end_invocation(&self, stage: &str, batch: &BatchSummary) {
         self.breakers.end_invocation().await;
         if batch.records > 0 && !batch.all_wait() {
-            self.breakers.refresh(evidence::INTERVAL).await;
+            self.breakers
+                .refresh(evidence::INTERVAL, |dependency| self.dependencies.of(dependency).breaker)
+                .await;
         }
         let now = self.host.now();
         let mut unavailable = BTreeSet::new();
         for (name, status) in self.breakers.unusual_status() {
-            if is_worth_a_line(&status) {
+            if is_worth_a_line(&status) && self.has_called(&name) {
                 log_status(&name, &status);
             }
             if status.wait.is_some_and(|wait| now < wait.until) {
                 unavailable.insert(name);
             }
         }
-        for observation in self.witness.end_invocation(batch, &unavailable, now) {
+        for observation in self.evidence.end_invocation(batch, &unavailable, now) {
             if let Err(error) = self.breakers.store().add(stage, &observation, now).await {
                 tracing::warn!(stage, failure.reason = %error, "what became of a batch was not told");
             }
         }
+    }
+
+    fn has_called(&self, dependency: &str) -> bool {
+        let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        guards.contains_key(dependency)
     }
 }
 

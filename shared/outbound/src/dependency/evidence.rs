@@ -1,5 +1,5 @@
-//! What an environment tells of its queue while a breaker holds calls back, for whoever decides whether the
-//! queue is polled ([`breaker::polling`]).
+//! Collects what an environment sees of its queue while a breaker holds calls back. It decides whether the queue is
+//! polled ([`breaker::polling`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,20 +8,20 @@ use std::time::Duration;
 use breaker::polling::{BatchSummary, Observation};
 use event::Timestamp;
 
-/// The same is told at most once in so long.
+/// The shortest time between two reports of the same observation.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
-/// What was seen in this invocation, and what was told before.
+/// What was seen in this invocation, and what was reported before.
 #[derive(Default)]
 pub(super) struct EvidenceCollector(Mutex<Seen>);
 
 #[derive(Default)]
 struct Seen {
-    /// Dependencies whose breakers kept a call from being made, in this invocation.
+    /// The dependencies whose breakers held a call back in this invocation.
     held_back: BTreeSet<String>,
-    /// Whether a limit of our own kept one from being made.
+    /// Whether a limit of ours held a call back in this invocation.
     is_limited: bool,
-    told_at: BTreeMap<Observation, Timestamp>,
+    reported_at: BTreeMap<Observation, Timestamp>,
 }
 
 impl EvidenceCollector {
@@ -29,14 +29,14 @@ impl EvidenceCollector {
         self.locked().held_back.insert(dependency.to_owned());
     }
 
-    /// A limit of our own, or a dependency that is back and gets a share of its calls: an event that waits for
-    /// that may go on at any time.
+    /// Notes that a call waited for a limit of ours, or for its share of the calls to a dependency that has recovered.
+    /// An event that waits for that may continue at any time.
     pub(super) fn note_limited(&self) {
         self.locked().is_limited = true;
     }
 
-    /// What is to be told at the end of an invocation. `unavailable` are the dependencies whose breakers let
-    /// no call through now: while there is none, nothing is told.
+    /// The observations to report at the end of an invocation. `unavailable` are the dependencies whose breakers let no
+    /// call through now. While there is none, nothing is reported.
     pub(super) fn end_invocation(
         &self,
         batch: &BatchSummary,
@@ -49,20 +49,20 @@ impl EvidenceCollector {
         if unavailable.is_empty() || batch.records == 0 {
             return Vec::new();
         }
-        let mut sightings = Vec::new();
+        let mut observations = Vec::new();
         if batch.all_wait() && !is_limited {
             for dependency in held_back.intersection(unavailable) {
-                sightings.push(Observation::AllWaited { dependency: dependency.clone() });
+                observations.push(Observation::AllWaited { dependency: dependency.clone() });
             }
         } else {
-            sightings.push(Observation::WentOn);
+            observations.push(Observation::WentOn);
         }
-        seen.told_at.retain(|_, told_at| now < told_at.plus(INTERVAL));
-        sightings.retain(|observation| !seen.told_at.contains_key(observation));
-        for observation in &sightings {
-            seen.told_at.insert(observation.clone(), now);
+        seen.reported_at.retain(|_, reported_at| now < reported_at.plus(INTERVAL));
+        observations.retain(|observation| !seen.reported_at.contains_key(observation));
+        for observation in &observations {
+            seen.reported_at.insert(observation.clone(), now);
         }
-        sightings
+        observations
     }
 
     fn locked(&self) -> MutexGuard<'_, Seen> {
@@ -92,55 +92,55 @@ mod tests {
     #[test]
     fn a_batch_tells_what_it_waits_for_or_that_something_went_on() {
         let both = set(&["a", "b"]);
-        let witness = EvidenceCollector::default();
-        witness.note_held_back("b");
-        witness.note_held_back("a");
-        let told = witness.end_invocation(&ALL_WAIT, &both, at(0));
-        assert_eq!(told, [all_waited("a"), all_waited("b")]);
+        let collector = EvidenceCollector::default();
+        collector.note_held_back("b");
+        collector.note_held_back("a");
+        let reported = collector.end_invocation(&ALL_WAIT, &both, at(0));
+        assert_eq!(reported, [all_waited("a"), all_waited("b")]);
 
-        let witness = EvidenceCollector::default();
-        witness.note_held_back("a");
-        assert_eq!(witness.end_invocation(&ONE_GOES_ON, &both, at(0)), [Observation::WentOn]);
+        let collector = EvidenceCollector::default();
+        collector.note_held_back("a");
+        assert_eq!(collector.end_invocation(&ONE_GOES_ON, &both, at(0)), [Observation::WentOn]);
 
-        // It waits for our own limits as well.
-        let witness = EvidenceCollector::default();
-        witness.note_held_back("a");
-        witness.note_limited();
-        assert_eq!(witness.end_invocation(&ALL_WAIT, &both, at(0)), [Observation::WentOn]);
+        // The batch waits for our own limits as well.
+        let collector = EvidenceCollector::default();
+        collector.note_held_back("a");
+        collector.note_limited();
+        assert_eq!(collector.end_invocation(&ALL_WAIT, &both, at(0)), [Observation::WentOn]);
     }
 
     #[test]
     fn an_invocation_tells_nothing_of_the_one_before() {
-        let witness = EvidenceCollector::default();
-        witness.note_held_back("a");
-        witness.note_limited();
-        witness.end_invocation(&ALL_WAIT, &set(&[]), at(0));
-        witness.note_held_back("b");
-        let told = witness.end_invocation(&ALL_WAIT, &set(&["a", "b"]), at(1));
-        assert_eq!(told, [all_waited("b")]);
+        let collector = EvidenceCollector::default();
+        collector.note_held_back("a");
+        collector.note_limited();
+        collector.end_invocation(&ALL_WAIT, &set(&[]), at(0));
+        collector.note_held_back("b");
+        let reported = collector.end_invocation(&ALL_WAIT, &set(&["a", "b"]), at(1));
+        assert_eq!(reported, [all_waited("b")]);
     }
 
     #[test]
     fn nothing_is_told_while_every_breaker_lets_calls_through() {
-        let witness = EvidenceCollector::default();
-        witness.note_held_back("a");
-        assert_eq!(witness.end_invocation(&ALL_WAIT, &set(&[]), at(0)), []);
-        assert_eq!(witness.end_invocation(&ONE_GOES_ON, &set(&[]), at(1)), []);
-        assert_eq!(witness.end_invocation(&BatchSummary::default(), &set(&["a"]), at(2)), []);
+        let collector = EvidenceCollector::default();
+        collector.note_held_back("a");
+        assert_eq!(collector.end_invocation(&ALL_WAIT, &set(&[]), at(0)), []);
+        assert_eq!(collector.end_invocation(&ONE_GOES_ON, &set(&[]), at(1)), []);
+        assert_eq!(collector.end_invocation(&BatchSummary::default(), &set(&["a"]), at(2)), []);
     }
 
     #[test]
     fn the_same_is_told_once_in_ten_seconds() {
-        let (witness, unavailable) = (EvidenceCollector::default(), set(&["a"]));
-        let mut told_at = Vec::new();
+        let (collector, unavailable) = (EvidenceCollector::default(), set(&["a"]));
+        let mut reported_at = Vec::new();
         for second in 0..=20 {
-            witness.note_held_back("a");
-            if !witness.end_invocation(&ALL_WAIT, &unavailable, at(second)).is_empty() {
-                told_at.push(second);
+            collector.note_held_back("a");
+            if !collector.end_invocation(&ALL_WAIT, &unavailable, at(second)).is_empty() {
+                reported_at.push(second);
             }
         }
-        assert_eq!(told_at, [0, 10, 20]);
-        let told = witness.end_invocation(&ONE_GOES_ON, &unavailable, at(21));
-        assert_eq!(told, [Observation::WentOn], "another thing");
+        assert_eq!(reported_at, [0, 10, 20]);
+        let reported = collector.end_invocation(&ONE_GOES_ON, &unavailable, at(21));
+        assert_eq!(reported, [Observation::WentOn], "another thing");
     }
 }

@@ -1,29 +1,29 @@
-//! Calls a second.
+//! Limits the calls a second.
 
 use std::time::Duration;
 
 use event::Timestamp;
 
-/// One environment's share of a fleet's calls a second, evenly spaced: a leaky bucket as a meter, without a
-/// burst (the generic cell rate algorithm of ITU-T I.371, with no tolerance).
+/// One environment's share of a fleet's calls a second, evenly spaced and without bursts. It is the generic cell rate
+/// algorithm of ITU-T I.371 (a leaky bucket as a meter) with no tolerance.
 #[derive(Debug)]
 pub(super) struct RateLimit {
-    /// Between two calls.
+    /// The time between two calls.
     interval: Duration,
     free_at: Timestamp,
 }
 
 impl RateLimit {
-    /// So many calls a second, shared by so many environments.
+    /// The share of one of `environments` in the `fleet`'s calls a second.
     pub(super) fn share(fleet: u32, environments: u32) -> Self {
         let interval = Duration::from_secs(1) * environments.max(1) / fleet.max(1);
         Self { interval, free_at: Timestamp::from_unix_ms(0) }
     }
 
-    /// Takes the next turn, and says how long until then.
+    /// Takes the next free time, and returns how long it is until then.
     ///
     /// # Errors
-    /// When it is further away than `longest`: then it is not taken. With its time.
+    /// The next free time, if it is not within `longest`. It is not taken then.
     pub(super) fn turn(
         &mut self,
         now: Timestamp,
@@ -45,10 +45,13 @@ mod tests {
 
     const LONGEST: Duration = Duration::from_secs(1);
 
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_767_225_600_000 + ms)
+    }
+
     #[test]
     fn an_environment_has_its_share_of_the_fleets_calls() {
         let ms = Duration::from_millis;
-        let at = |ms: i64| Timestamp::from_unix_ms(1_767_225_600_000 + ms);
         let mut rate = RateLimit::share(20, 4);
         assert_eq!(rate.turn(at(0), LONGEST), Ok(ms(0)));
         assert_eq!(rate.turn(at(0), LONGEST), Ok(ms(200)));

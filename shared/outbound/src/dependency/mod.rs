@@ -1,8 +1,8 @@
-//! Calls to dependencies, under limits of our own and behind circuit breakers that the fleet shares.
+//! Calls to dependencies, within limits of ours and behind circuit breakers that the fleet shares.
 //!
-//! A call is made in this order: a place among the calls at once, a turn by the calls a second, the
-//! breaker's leave, the request, and what its answer says of the dependency. Whatever keeps a call from being
-//! made says nothing of the dependency; nor does a time limit that was the invocation's and not the call's.
+//! A call waits for a place among the concurrent calls and for its turn among the calls a second. Then it asks the
+//! breaker for a permit, sends the request, and tells the breaker what the answer says about the dependency. A call
+//! that is not made says nothing about the dependency. Nor does a call that the end of the invocation cut short.
 
 mod ending;
 mod evidence;
@@ -15,13 +15,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use breaker::{Breakers, Host, Outcome, Permit, Settings, Store, WaitReason};
-use contracts::Dependency;
+use breaker::{Breakers, Host, Outcome, Permit, Store, WaitReason};
+use contracts::{Dependencies, Dependency};
 use event::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use self::evidence::EvidenceCollector;
@@ -35,12 +35,13 @@ use crate::{
     SecretStore, Secrets,
 };
 
-/// Lets time pass.
+/// Waits, which tests do on paused time.
 pub trait Pause: Send + Sync {
+    /// Returns after `time`.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Time and chance as they are, with pauses by tokio's timer.
+/// Waits with tokio's timer. Clock and randomness are those of the host that it wraps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokioPause<W>(pub W);
 
@@ -66,14 +67,17 @@ pub struct DependencyClient<A, K, B: Store, W: Host> {
     secrets: Secrets<K>,
     breakers: Breakers<B, W>,
     host: W,
-    guards: BTreeMap<String, Guard>,
-    witness: EvidenceCollector,
+    dependencies: Dependencies,
+    environments: u32,
+    /// The dependencies that were called so far.
+    guards: Mutex<BTreeMap<String, Arc<Guard>>>,
+    evidence: EvidenceCollector,
 }
 
-/// What an environment keeps of one dependency, beside its breaker.
+/// An environment's limits for one dependency, beside its breaker.
 struct Guard {
     dependency: Dependency,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     rate: Option<Mutex<RateLimit>>,
     budget: Mutex<RetryBudget>,
 }
@@ -81,27 +85,29 @@ struct Guard {
 /// One call, of one or more attempts.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
+    /// The name of the dependency, as the contracts declare it.
     pub dependency: &'a str,
-    /// Who calls, as a person knows it, such as `enricher weather`.
+    /// The caller as failures name it, such as `enricher weather`.
     pub who: &'a str,
-    /// How long one attempt may take.
+    /// The longest time for one attempt.
     pub limit: Duration,
-    /// When the caller needs an answer, whatever it is.
+    /// When the caller stops waiting: no attempt and no wait goes beyond it.
     pub ends_at: Timestamp,
 }
 
-/// What an HTTP call sends.
+/// The request of an HTTP call.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// Without the headers below.
+    /// The request without the headers of `headers`.
     pub request: &'a Request,
+    /// The headers that the contract declares, which are filled in for each attempt.
     pub headers: &'a HeaderTemplates,
 }
 
-/// What came of a request.
-struct Asked {
+/// The outcome of a request.
+struct Exchange {
     result: Result<Answer, RequestError>,
-    /// It had less time than the call's own limit.
+    /// Whether the request had less time than the call's own limit.
     was_cut_short: bool,
 }
 
@@ -112,42 +118,59 @@ where
     B: Store,
     W: Host + Pause + Clone,
 {
-    /// A client of these dependencies, by their names.
+    /// A client of dependencies with these settings. One that they do not have is called with the defaults.
     pub fn new(
         http: A,
         secrets: Secrets<K>,
         breakers: BreakerParts<B, W>,
-        dependencies: BTreeMap<String, Dependency>,
+        dependencies: Dependencies,
     ) -> Self {
         let BreakerParts { store, host, environment, environments } = breakers;
-        let mut settings: Vec<(String, Settings)> = Vec::new();
-        let mut guards = BTreeMap::new();
-        for (name, dependency) in dependencies {
-            settings.push((name.clone(), dependency.breaker.clone()));
-            guards.insert(name, Guard::new(dependency, environments));
+        let breakers = Breakers::new(store, host.clone(), &environment, []);
+        Self {
+            http,
+            secrets,
+            breakers,
+            host,
+            dependencies,
+            environments,
+            guards: Mutex::default(),
+            evidence: EvidenceCollector::default(),
         }
-        let breakers = Breakers::new(store, host.clone(), &environment, settings);
-        Self { http, secrets, breakers, host, guards, witness: EvidenceCollector::default() }
     }
 
+    /// The limits and the breaker of a dependency, which begin with its first call.
+    fn guard(&self, dependency: &str) -> Arc<Guard> {
+        let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(guard) = guards.get(dependency) {
+            return Arc::clone(guard);
+        }
+        let settings = self.dependencies.of(dependency);
+        self.breakers.add(dependency, settings.breaker.clone());
+        let guard = Arc::new(Guard::new(settings, self.environments));
+        guards.insert(dependency.to_owned(), Arc::clone(&guard));
+        guard
+    }
+
+    /// The time of the clock that calls end by.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.host.now()
     }
 
-    /// Begins a call, which has attempts and time of its own.
+    /// Begins a call, which adds its share of a retry to the dependency's budget. Returns the state of the call's own
+    /// retries.
     pub fn begin(&self, call: &Call<'_>) -> RetryState {
-        if let Some(guard) = self.guards.get(call.dependency) {
-            guard.budget.lock().unwrap_or_else(PoisonError::into_inner).deposit();
-        }
+        let guard = self.guard(call.dependency);
+        guard.budget.lock().unwrap_or_else(PoisonError::into_inner).deposit();
         RetryState::default()
     }
 
-    /// Makes one attempt of any kind: `ask` has so much time for it, and says what its answer means, to the
-    /// caller and of the dependency.
+    /// Makes one attempt of any kind. `ask` gets the time that it has, and returns its answer's value for the caller,
+    /// and what the answer says about the dependency.
     ///
     /// # Errors
-    /// [`NotSent`]: nothing was asked.
+    /// Why `ask` was not called.
     pub async fn attempt<T, F>(
         &self,
         call: &Call<'_>,
@@ -164,12 +187,12 @@ where
         Ok(self.finish(call, permit, judged, was_cut_short).await)
     }
 
-    /// Makes one attempt over HTTP. `judge` says what its answer means, to the caller and of the dependency.
-    /// What is refused for its credentials is sent once more, if a secret has changed since: that is a
-    /// rotation, and no fault of anybody.
+    /// Makes one attempt over HTTP. `judge` turns the answer into its value for the caller, and what it says about the
+    /// dependency. If the service refuses the credentials and a secret has been rotated since, the request is sent once
+    /// more with the new secret, and the refusal does not count.
     ///
     /// # Errors
-    /// [`NotSent`]: nothing was sent, or only what was refused for old credentials.
+    /// Why no request was sent, or only one with outdated credentials.
     pub async fn attempt_http<T>(
         &self,
         call: &Call<'_>,
@@ -179,19 +202,19 @@ where
         let _place = self.enter(call).await?;
         let mut filled = self.fill(call, message).await?;
         let mut permit = self.admit(call).await?;
-        let mut asked = self.ask(call, message, &filled).await;
-        if asked.are_credentials_refused() && self.renew(call, &filled).await {
+        let mut exchange = self.ask(call, message, &filled).await;
+        if exchange.are_credentials_refused() && self.renew(call, &filled).await {
             permit.finish(Outcome::Ignored).await;
             filled = self.fill(call, message).await?;
             permit = self.admit(call).await?;
-            asked = self.ask(call, message, &filled).await;
+            exchange = self.ask(call, message, &filled).await;
         }
-        let Asked { result, was_cut_short } = asked;
+        let Exchange { result, was_cut_short } = exchange;
         Ok(self.finish(call, permit, judge(result), was_cut_short).await)
     }
 
-    /// Tells the breaker what came of an attempt. A time limit that was the invocation's says nothing of the
-    /// dependency.
+    /// Tells the breaker the outcome of an attempt. A timeout that the end of the invocation caused says nothing about
+    /// the dependency.
     async fn finish<T>(
         &self,
         call: &Call<'_>,
@@ -200,23 +223,23 @@ where
         was_cut_short: bool,
     ) -> T {
         let JudgedAnswer { signal, value } = judged;
-        let guard = self.guards.get(call.dependency);
-        let is_ignored = guard.is_some_and(|guard| signal.is_among(&guard.dependency.ignored));
+        let is_ignored = signal.is_among(&self.guard(call.dependency).dependency.ignored);
         let is_ours = was_cut_short && signal.is_timeout();
         let outcome = if is_ignored || is_ours { Outcome::Ignored } else { signal.outcome() };
         permit.finish(outcome).await;
         value
     }
 
-    /// Waits before another attempt, at least as long as the service asked for. Whether there is to be
-    /// another one: within the dependency's number of attempts, its budget, and the time that is left.
+    /// Waits before another attempt, at least as long as the service asked for (`asked`). Returns false at once if
+    /// there must be no other attempt, by the dependency's number of attempts, its retry budget or the time that is
+    /// left.
     pub async fn pause_before_next(
         &self,
         call: &Call<'_>,
         retrying: &mut RetryState,
         asked: Option<Duration>,
     ) -> bool {
-        let Some(guard) = self.guards.get(call.dependency) else { return false };
+        let guard = self.guard(call.dependency);
         let attempts = guard.dependency.retries.attempts;
         let Some(wait) = retrying.next_wait(attempts, asked, self.host.random()) else {
             return false;
@@ -230,30 +253,29 @@ where
         true
     }
 
-    /// What a failed call is where the dependency is known to be unavailable by now, be it by this very call:
-    /// its event waits with all others. A probe that fails would count as an attempt otherwise, and an event
-    /// that probes often would be given up before the longest wait.
+    /// After a failed call, the outcome that replaces it if the dependency is known to be unavailable by now, possibly
+    /// because of this call. Its event then waits as all others do. Otherwise a failed probe would count as an attempt,
+    /// and an event that probes often would become a dead letter before the longest wait.
     #[must_use]
     pub fn unavailable_dependency(&self, call: &Call<'_>) -> Option<NotSent> {
         let wait = self.breakers.status().remove(call.dependency)?.wait?;
-        let dependency = &self.guards.get(call.dependency)?.dependency;
-        self.witness.note_held_back(call.dependency);
-        Some(NotSent::unavailable(call, dependency, wait))
+        self.evidence.note_held_back(call.dependency);
+        Some(NotSent::unavailable(call, &self.guard(call.dependency).dependency, wait))
     }
 
-    /// Takes a place among the calls at once, and waits for a turn. `None` for a dependency that is not known.
-    async fn enter(&self, call: &Call<'_>) -> Result<Option<SemaphorePermit<'_>>, NotSent> {
-        let Some(guard) = self.guards.get(call.dependency) else { return Ok(None) };
+    /// Takes a place among the concurrent calls, and waits for a turn.
+    async fn enter(&self, call: &Call<'_>) -> Result<OwnedSemaphorePermit, NotSent> {
+        let guard = self.guard(call.dependency);
         let remaining = self.remaining(call);
         if remaining.is_zero() {
             return Err(NotSent::out_of_time(call));
         }
-        // Never closed: an error is the time that is over, as is a place that comes with the end.
-        let place = timeout(remaining, guard.places.acquire()).await;
-        let Some(place) =
-            place.ok().and_then(Result::ok).filter(|_| !self.remaining(call).is_zero())
-        else {
-            self.witness.note_limited();
+        // The semaphore is never closed, so an error means that the time is over. A place that is free only when the
+        // time is over comes too late, too.
+        let places = Arc::clone(&guard.places);
+        let acquired = timeout(remaining, places.acquire_owned()).await.ok().and_then(Result::ok);
+        let Some(place) = acquired.filter(|_| !self.remaining(call).is_zero()) else {
+            self.evidence.note_limited();
             let now = self.host.now();
             return Err(NotSent::no_place(call, &guard.dependency, now));
         };
@@ -261,14 +283,14 @@ where
             let (now, remaining) = (self.host.now(), self.remaining(call));
             let turn = rate.lock().unwrap_or_else(PoisonError::into_inner).turn(now, remaining);
             let wait = turn.map_err(|free_at| {
-                self.witness.note_limited();
+                self.evidence.note_limited();
                 NotSent::no_turn(call, &guard.dependency, free_at)
             })?;
             if !wait.is_zero() {
                 self.host.pause(wait).await;
             }
         }
-        Ok(Some(place))
+        Ok(place)
     }
 
     async fn fill(&self, call: &Call<'_>, message: Message<'_>) -> Result<FilledHeaders, NotSent> {
@@ -290,22 +312,20 @@ where
         admitted.map_err(|wait| {
             match wait.reason {
                 WaitReason::Open(_) | WaitReason::Probing => {
-                    self.witness.note_held_back(call.dependency);
+                    self.evidence.note_held_back(call.dependency);
                 }
-                WaitReason::Ramping | WaitReason::Throttled => self.witness.note_limited(),
+                WaitReason::Ramping | WaitReason::Throttled => self.evidence.note_limited(),
             }
-            let guard = self.guards.get(call.dependency);
-            let dependency = guard.map(|guard| guard.dependency.clone()).unwrap_or_default();
-            NotSent::unavailable(call, &dependency, wait)
+            NotSent::unavailable(call, &self.guard(call.dependency).dependency, wait)
         })
     }
 
-    async fn ask(&self, call: &Call<'_>, message: Message<'_>, filled: &FilledHeaders) -> Asked {
+    async fn ask(&self, call: &Call<'_>, message: Message<'_>, filled: &FilledHeaders) -> Exchange {
         let mut request = message.request.clone();
         request.headers.extend(filled.headers.clone());
         let remaining = self.remaining(call);
         let result = self.http.ask(request, call.limit.min(remaining)).await;
-        Asked { result, was_cut_short: remaining < call.limit }
+        Exchange { result, was_cut_short: remaining < call.limit }
     }
 
     fn remaining(&self, call: &Call<'_>) -> Duration {
@@ -313,13 +333,15 @@ where
     }
 }
 
-/// What a client's breakers are made of.
+/// The parts of a client's breakers.
 pub struct BreakerParts<B, W> {
+    /// The store that the fleet shares.
     pub store: B,
+    /// The clock, the randomness and the waiting of breakers and calls.
     pub host: W,
-    /// The environment's name: unique among all that use the store.
+    /// The environment's name, which must be unique among all that use the store.
     pub environment: String,
-    /// How many environments of the function there can be at a time: they share the calls a second.
+    /// The most environments of the function at the same time. They share the calls a second.
     pub environments: u32,
 }
 
@@ -329,7 +351,7 @@ impl Guard {
         let rate = dependency.limits.calls_per_second;
         let budget = RetryBudget::new(dependency.retries.budget_percent);
         Self {
-            places: Semaphore::new(places),
+            places: Arc::new(Semaphore::new(places)),
             rate: rate.map(|fleet| Mutex::new(RateLimit::share(fleet, environments))),
             budget: Mutex::new(budget),
             dependency,
@@ -337,13 +359,13 @@ impl Guard {
     }
 }
 
-impl Asked {
+impl Exchange {
     fn are_credentials_refused(&self) -> bool {
         matches!(&self.result, Ok(answer) if matches!(answer.status, 401 | 403))
     }
 }
 
-/// What a body that cannot be read says of the dependency.
+/// What a body that cannot be read says about the dependency.
 impl From<&BodyError> for contracts::CallFailure {
     fn from(error: &BodyError) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! Why a call was not made, and what that means for its event.
+//! Why a call was not made, and the failure of its event.
 
 use breaker::{Wait, WaitReason};
 use contracts::Dependency;
@@ -9,15 +9,21 @@ use super::Call;
 /// Why a call was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotSent {
-    /// The dependency's breaker holds it back. The event can wait, uncounted.
-    Unavailable { failure: Failure, reason: WaitReason },
-    /// A limit of our own, or the end of the invocation: nothing is known of the dependency.
+    /// The dependency's breaker holds the call back. The event waits, and the wait is not an attempt.
+    Unavailable {
+        /// The failure of the event, which says until when it waits.
+        failure: Failure,
+        /// Why the breaker holds the call back.
+        reason: WaitReason,
+    },
+    /// A limit of ours or the end of the invocation prevented the call. It says nothing about the dependency.
     Busy(Failure),
-    /// A secret that its headers need cannot be had.
+    /// A secret that the headers need could not be read.
     NoSecret(Failure),
 }
 
 impl NotSent {
+    /// The failure of the event.
     #[must_use]
     pub fn into_failure(self) -> Failure {
         match self {
@@ -44,7 +50,7 @@ impl NotSent {
         Self::Unavailable { failure, reason }
     }
 
-    /// As long as the event waits for us, it is no attempt.
+    /// The wait for a limit of ours is not an attempt.
     pub(super) fn no_place(call: &Call<'_>, dependency: &Dependency, now: Timestamp) -> Self {
         let (who, limit) = (call.who, dependency.limits.calls_at_once);
         let reason =

@@ -1,23 +1,23 @@
-//! How often a call is tried within an invocation, and how many calls may be retries at all.
+//! How often a call is tried within an invocation, and which share of all calls may be retries.
 
 use std::time::Duration;
 
 use breaker::equal_jitter;
 
-/// The longest that one call waits between its attempts in one invocation, all in all. Who asks for more is
-/// left to the queue.
+/// The longest time that one call waits between its attempts in one invocation, in total. If it would have to wait for
+/// longer, its event waits in the queue instead.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The first wait, before jitter; each is twice as long as the one before.
+/// The first wait, before jitter. Each wait is twice as long as the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// Retries that are there before any call was made, and the most that are saved up.
+/// The retries that are available before the first call, and the most that the budget can hold.
 const RESERVE: u32 = 10;
 
-/// What one retry costs.
+/// The cost of one retry, so that a call can deposit a percentage of it.
 const RETRY: u32 = 100;
 
-/// The attempts of one call.
+/// The attempts of one call in this invocation, and how long it may still wait between them.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryState {
     made: u32,
@@ -31,7 +31,7 @@ impl Default for RetryState {
 }
 
 impl RetryState {
-    /// How long to wait after an attempt, before the next one; `None` if it was the last one. Exponential
+    /// How long to wait after an attempt before the next one; `None` if it was the last one. The waits are exponential,
     /// with [`equal_jitter`].
     pub(super) fn next_wait(
         &mut self,
@@ -50,10 +50,10 @@ impl RetryState {
     }
 }
 
-/// A bucket of retries: each call adds a share of one, each retry takes a whole one. So retries are at most
-/// this share of all calls, however many of these fail, and never the storm that keeps a service down:
-/// `RetryBudget` of <https://twitter.github.io/finagle/guide/Clients.html#retries>, and gRPC's retry
-/// throttling, <https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs>.
+/// A budget of retries. Each call deposits a percentage of one retry, and each retry withdraws a whole one. So retries
+/// are at most that percentage of all calls, however many calls fail, and cannot keep a service overloaded. It is the
+/// `RetryBudget` of <https://twitter.github.io/finagle/guide/Clients.html#retries>, and gRPC's retry throttling:
+/// <https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs>.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     percent: u32,
@@ -66,12 +66,12 @@ impl RetryBudget {
         Self { percent, saved }
     }
 
-    /// For each call.
+    /// Adds the share of one call.
     pub(super) fn deposit(&mut self) {
         self.saved = (self.saved + self.percent).min(RESERVE * RETRY);
     }
 
-    /// For each retry; whether there is one left.
+    /// Takes one retry. Returns whether there was one.
     pub(super) fn withdraw(&mut self) -> bool {
         let left = self.saved.checked_sub(RETRY);
         self.saved = left.unwrap_or(self.saved);
@@ -87,7 +87,7 @@ mod tests {
     fn retries_are_a_share_of_the_calls_after_a_reserve() {
         for (percent, expected) in [(0, 0), (20, 10 + 200), (100, 10 + 1_000)] {
             let mut budget = RetryBudget::new(percent);
-            // Without a call, the reserve is all.
+            // Before the first call there is only the reserve.
             let mut retries = (0..100).filter(|_| budget.withdraw()).count();
             for _ in 0..1_000 {
                 budget.deposit();

@@ -1,4 +1,4 @@
-//! What an answer says of the dependency, whatever it says of the event.
+//! What an answer says about the dependency, independently of what it says about the event.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,39 +8,45 @@ use contracts::CallFailure;
 
 use crate::{Answer, RequestError};
 
-/// What an answer says of the dependency.
+/// What an answer says about the dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DependencySignal {
-    /// It is there, whatever it said.
+    /// The dependency works, whatever it answered.
     Answered,
-    /// It is there, and has nothing for this event.
+    /// The dependency works, and has nothing for this event.
     Absent,
+    /// The dependency failed, and how.
     Failed(CallFailure),
+    /// The dependency asked for fewer calls.
     Throttled {
+        /// How long it asks to be left alone; `None` if it did not say.
         retry_after: Option<Duration>,
     },
-    /// Nothing was sent for a reason that lies with the request.
+    /// Nothing was sent, because the request is malformed.
     Nothing,
 }
 
-/// What an answer means, to its caller and of the dependency.
+/// An answer, after its caller has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JudgedAnswer<T> {
+    /// What it says about the dependency.
     pub signal: DependencySignal,
+    /// What it says to the caller.
     pub value: T,
 }
 
 impl DependencySignal {
-    /// By the status alone, whatever becomes of the body.
+    /// The signal of an answer over HTTP. Its status alone decides, and not its body.
     ///
-    /// | answer | says |
+    /// | answer | signal |
     /// | --- | --- |
     /// | 429, 503 with `Retry-After` | throttled |
     /// | 408, 425, 5xx | failed: server error |
     /// | 401, 403, 407 | failed: credentials |
-    /// | any other | answered |
+    /// | any other status | answered |
     /// | none in time | failed: timeout |
-    /// | no connection, one that broke off, an address that no request may go to | failed: connection |
+    /// | no connection, one that broke off, a forbidden address | failed: connection |
+    /// | the URL is malformed | nothing |
     #[must_use]
     pub fn of(result: &Result<Answer, RequestError>) -> Self {
         match result {
@@ -57,7 +63,7 @@ impl DependencySignal {
             Err(
                 RequestError::Connection | RequestError::BrokenOff | RequestError::Forbidden { .. },
             ) => Self::Failed(CallFailure::Connection),
-            Err(RequestError::Url) => Self::Nothing,
+            Err(RequestError::Url | RequestError::Certificates { .. }) => Self::Nothing,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Calls of one environment, before a service that the test lays out, on paused time.
+//! Calls of one environment to a service whose answers the test chooses, on paused time.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use crate::SecretText;
 const INTERVAL: Duration = super::evidence::INTERVAL;
 const START_MS: i64 = 1_767_225_600_000;
 
-/// Tokio's time, which a test pauses and moves.
+/// Tokio's time, which a test pauses and advances.
 #[derive(Clone, Copy, Debug)]
 struct PausedTime(Instant);
 
@@ -35,7 +35,7 @@ impl Host for PausedTime {
 
 type Answers = dyn Fn(usize, &Request) -> Result<Answer, RequestError> + Send + Sync;
 
-/// A service that takes a while, and how many asked it at once at most.
+/// A service that takes `takes` for each answer, and records the most concurrent calls.
 #[derive(Clone)]
 struct Service {
     takes: Duration,
@@ -68,7 +68,7 @@ fn answer(status: u16) -> Result<Answer, RequestError> {
     Ok(Answer { status, retry_after: None, body: Ok(Bytes::new()) })
 }
 
-/// Each reading is of another text.
+/// Each read returns another text.
 #[derive(Clone, Default)]
 struct Vault(Arc<AtomicUsize>);
 
@@ -76,6 +76,13 @@ impl SecretStore for Vault {
     async fn read(&self, _: &str) -> Result<SecretText, Failure> {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
         Ok(SecretText::new(format!("token-{number}")))
+    }
+}
+
+fn judge_status(result: Result<Answer, RequestError>) -> JudgedAnswer<Option<u16>> {
+    JudgedAnswer {
+        signal: DependencySignal::of(&result),
+        value: result.ok().map(|answer| answer.status),
     }
 }
 
@@ -110,7 +117,7 @@ impl Rig {
             environments: 4,
         };
         let secrets = Secrets::new(Vault::default());
-        let dependencies = BTreeMap::from([("weather".to_owned(), dependency)]);
+        let dependencies = Dependencies::from_iter([("weather".to_owned(), dependency)]);
         Self {
             client: DependencyClient::new(service.clone(), secrets, breakers, dependencies),
             service,
@@ -138,14 +145,10 @@ impl Rig {
         Message { request: &self.request, headers: &self.headers }
     }
 
-    /// One attempt; the status that it was answered with.
+    /// Makes one attempt, and returns the status of its answer.
     async fn attempt(&self, left: Duration) -> Result<Option<u16>, NotSent> {
         let call = self.call(left);
-        let status = |result: Result<Answer, RequestError>| JudgedAnswer {
-            signal: DependencySignal::of(&result),
-            value: result.ok().map(|answer| answer.status),
-        };
-        self.client.attempt_http(&call, self.message(), status).await
+        self.client.attempt_http(&call, self.message(), judge_status).await
     }
 
     fn times_asked(&self) -> usize {
@@ -218,7 +221,7 @@ async fn while_a_breaker_is_open_it_is_told_what_waits_for_it_and_what_goes_on()
     let evidence = rig.store.polling("enrich").evidence;
     assert_eq!(evidence.went_on_at, Some(rig.service.time.now()));
 
-    // A store that is away holds up nothing, and is asked again with what is seen next.
+    // A store that is unavailable delays nothing. The next observation is reported again.
     tokio::time::advance(Duration::from_secs(1)).await;
     rig.store.set_away(true);
     rig.attempt(INVOCATION).await.unwrap_err();
@@ -226,7 +229,7 @@ async fn while_a_breaker_is_open_it_is_told_what_waits_for_it_and_what_goes_on()
     assert_eq!(rig.store.polling("deliver").evidence, breaker::polling::Evidence::default());
 }
 
-/// Another one of the fleet found out that the service is away.
+/// Another environment of the fleet has found that the service is unavailable.
 #[tokio::test(start_paused = true)]
 async fn an_environment_that_calls_nothing_tells_of_what_goes_on_while_a_breaker_is_open() {
     let rig = Rig::new(Dependency::default(), 1, |_, _| answer(200));
@@ -253,7 +256,7 @@ async fn calls_at_once_are_bounded_and_who_waits_in_vain_says_nothing_of_the_dep
     let calls: Vec<_> = (0..10).map(|_| rig.attempt(Duration::from_millis(1_500))).collect();
     let done = futures_util::future::join_all(calls).await;
     assert_eq!(rig.service.most_at_once.load(Ordering::Relaxed), 3);
-    // Three are answered, three are cut short, and four find no place in time.
+    // Three are answered, three are cut short, and four get no place in time.
     assert_eq!(done.iter().filter(|done| **done == Ok(Some(200))).count(), 3);
     assert_eq!(done.iter().filter(|done| **done == Ok(None)).count(), 3);
     let busy = done.into_iter().filter_map(Result::err);
@@ -284,7 +287,7 @@ async fn calls_are_evenly_spaced_by_the_environments_share() {
     let rig = Rig::new(dependency, 1, |_, _| answer(200));
     let calls: Vec<_> = (0..8).map(|_| rig.attempt(Duration::from_secs(1))).collect();
     let done = futures_util::future::join_all(calls).await;
-    // 20 a second over four environments: one in 200 ms.
+    // Four environments share 20 calls a second, so each makes one in 200 ms.
     assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 5);
     let asked = rig.service.asked.lock().unwrap().clone();
     for pair in asked.windows(2) {
@@ -344,7 +347,7 @@ async fn retries_end_with_the_attempts_the_budget_and_the_time() {
     let rig = Rig::new(dependency, 1, |_, _| answer(500));
     assert_eq!(attempts_of(&rig, &rig.call(INVOCATION)).await, 3);
     assert_eq!(attempts_of(&rig, &rig.call(Duration::from_millis(50))).await, 1);
-    // A reserve of ten, and a fifth of the calls.
+    // The budget has a reserve of ten, and a fifth of the calls.
     let mut asked = 0;
     for _ in 0..100 {
         asked += attempts_of(&rig, &rig.call(INVOCATION)).await;

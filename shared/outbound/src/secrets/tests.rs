@@ -1,4 +1,4 @@
-//! Secrets over a store that the test lays out, on time that stands still until it is moved.
+//! Secrets from a store whose text the test sets, on paused time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ use super::*;
 
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Holds one text for every name; `None` is away.
+/// Holds one text for all names; with `None`, it is unavailable.
 #[derive(Clone, Default)]
 struct Store {
     text: Arc<Mutex<Option<String>>>,
@@ -29,11 +29,12 @@ impl Store {
 impl SecretStore for Store {
     async fn read(&self, name: &str) -> Result<SecretText, Failure> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        // Others come meanwhile.
+        // Lets other callers ask in the meantime.
         tokio::task::yield_now().await;
-        let text = self.text.lock().unwrap().clone();
-        let away = || Failure::transient(Code::DependencyUnavailable, format!("{name}: away"));
-        text.map(SecretText::new).ok_or_else(away)
+        match self.text.lock().unwrap().clone() {
+            Some(text) => Ok(SecretText::new(text)),
+            None => Err(Failure::transient(Code::DependencyUnavailable, format!("{name}: away"))),
+        }
     }
 }
 
@@ -95,7 +96,7 @@ async fn what_a_service_refuses_is_read_again_at_once_and_by_one_of_them() {
     assert_eq!(store.reads(), 2);
     let filled = secrets.filled("{secret:a}").await;
     assert_eq!(value(&filled), "second");
-    // Rotated twice within seconds, it waits for the second time.
+    // A second rotation within seconds takes effect after the shortest time between two reads.
     store.set(Some("third"));
     assert!(!secrets.renew(&filled).await);
     tokio::time::advance(Duration::from_secs(5)).await;

@@ -11,9 +11,10 @@ use futures_util::future::join_all;
 
 use super::wait::{Next, Parking, after_failure};
 use super::{Batches, Outcome};
+use crate::backoff::retry_delay;
 use crate::{
     Deadline, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue, Record, RejectedMessage, Stage,
-    Tally, retry_delay, send_all,
+    Tally, send_all,
 };
 
 /// How many calls send or hide messages at a time. A batch of thousands of records takes hundreds of calls.

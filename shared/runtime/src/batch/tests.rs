@@ -1,4 +1,4 @@
-//! A stage that does to each record what the test says, and a queue in memory.
+//! A stage whose behaviour for each record a test sets, and a queue in memory.
 
 mod fifo;
 mod outcomes;
@@ -14,7 +14,8 @@ use event::{FailureKind, Parked, Timestamp};
 
 use super::wait::LONGEST_WAIT;
 use super::*;
-use crate::{Clock, Outgoing, retry_delay};
+use crate::backoff::retry_delay;
+use crate::{Clock, Outgoing};
 
 const QUEUE: &str = "http://h/queue";
 const DLQ: &str = "http://h/dlq";
@@ -29,7 +30,7 @@ enum Act {
     Fail(FailureKind),
     Panic,
     Hang,
-    /// Prepared well, and failed by the commit.
+    /// The record is prepared, and the commit fails with this.
     CommitFails(FailureKind),
 }
 
@@ -97,7 +98,7 @@ impl Stage for Script {
 struct Memory {
     sent: Mutex<Vec<(String, Outgoing)>>,
     hidden: Mutex<Vec<(String, Duration)>>,
-    /// The bodies that cannot be sent.
+    /// Messages with these bodies cannot be sent.
     refused: Vec<String>,
 }
 
@@ -123,7 +124,7 @@ impl Queue for Memory {
     }
 }
 
-/// Tells tokio's time, which stands still until every task waits for it.
+/// Tells tokio's time, which is paused and advances only when all tasks wait for it.
 struct Paused(tokio::time::Instant);
 
 impl Clock for Paused {
@@ -152,7 +153,7 @@ struct Copy {
     parked: Parked,
 }
 
-/// A record in its first receive, its id and body from its place.
+/// A record in its first receive. Its place in the batch gives its id and body.
 fn record(place: usize) -> Record {
     Record {
         message_id: format!("m{place}"),
@@ -168,7 +169,7 @@ fn records(acts: &[Act]) -> Vec<Record> {
 }
 
 impl Rig {
-    /// Within a runtime whose time is paused.
+    /// Runs within a tokio runtime whose time is paused.
     fn new(acts: &[Act], commit: Commit, queue: Memory) -> Self {
         let acts = acts.iter().enumerate().map(|(n, act)| (format!("m{n}"), *act)).collect();
         let queue = Arc::new(queue);
@@ -202,7 +203,7 @@ impl Rig {
         ends
     }
 
-    /// The dead letters, by the id of the message that each was.
+    /// The dead letters, by the id of the message that each was made from.
     fn letters(&self) -> Vec<(String, event::DeadLetter)> {
         let sent = self.batches.queue.sent.lock().unwrap();
         let read = |(_, message): &(String, Outgoing)| {

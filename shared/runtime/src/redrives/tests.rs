@@ -5,7 +5,7 @@ use event::{Attribute, DeadLetter, REDRIVE_ATTRIBUTE, RedriveMark};
 
 use super::*;
 
-/// Runs by their ids, and whether each was cancelled; none of them: the ledger is away.
+/// Whether each run was cancelled, by its id. Without any runs the ledger is unavailable.
 #[derive(Default)]
 struct Ledger {
     cancelled: Mutex<Option<BTreeMap<String, bool>>>,
@@ -53,7 +53,7 @@ fn brought_back(run: &str) -> Record {
     Record { attributes: letter.write(BTreeMap::new()), ..Record::default() }
 }
 
-/// What an earlier stage made of such a message.
+/// A message that an earlier stage made from such a message.
 fn passed_on(run: &str) -> Record {
     let json = format!(r#"{{"run":"{run}"}}"#);
     let attributes = [(REDRIVE_ATTRIBUTE.to_owned(), Attribute::string(json))].into();
@@ -85,7 +85,7 @@ async fn what_a_cancelled_run_brought_back_is_given_back_wherever_it_is() {
     for record in [brought_back("going"), passed_on("going"), brought_back("unknown")] {
         assert_eq!(check(&cancelled, &record, at(0)).await, Ok(()));
     }
-    // It was sent once more, by a run that goes on.
+    // It was sent again, by a run that was not cancelled.
     let mut record = passed_on("gone");
     record.attributes.extend(brought_back("going").attributes);
     assert_eq!(check(&cancelled, &record, at(0)).await, Ok(()));
@@ -105,7 +105,7 @@ async fn nothing_is_asked_of_what_no_run_brought_back_nor_of_what_a_stranger_say
     assert_eq!(ledger.asked(), 0);
 }
 
-/// A run is asked for once a second, and once it was cancelled never again.
+/// A run is looked up once a second. After it was cancelled, it is not looked up again.
 #[tokio::test]
 async fn a_run_is_asked_for_once_a_second() {
     let ledger = Ledger::of(Some(&[("run", false)]));
@@ -122,7 +122,7 @@ async fn a_run_is_asked_for_once_a_second() {
     assert_eq!(ledger.asked(), 2);
     ledger.set(Some(&[("run", false), ("other", false)]));
     assert!(check(&cancelled, &brought_back("run"), at(9_000)).await.is_err());
-    // A clock that went back: what was seen in its future is asked for again.
+    // After the clock went back, an answer from its future is asked for again.
     assert_eq!(check(&cancelled, &brought_back("other"), at(9_000)).await, Ok(()));
     assert_eq!(check(&cancelled, &brought_back("other"), at(8_500)).await, Ok(()));
     assert_eq!(ledger.asked(), 4);

@@ -11,7 +11,7 @@ use dedupe::{Claim, NoEffect, Outcome, Owner, RecentKey, RecentKeys, RecordId, S
 use event::{Failure, Fingerprint, Timestamp};
 
 use super::{
-    Event, Prepared, RECENT_KEYS, SinkIndex, WriteKey, collect_writes, is_custom, lease_for,
+    Event, Prepared, RECENT_KEYS, WriteKey, collect_writes, is_custom, lease_for, read_event,
 };
 use crate::{Deadline, EventCounts, Record, Stage, unique_name};
 
@@ -49,18 +49,20 @@ pub trait LeasedSink: Send + Sync {
     }
 }
 
-/// What a sink needs to know of a delivery besides its request.
+/// What a sink has to know of a delivery besides its request.
 #[derive(Clone, Copy)]
 pub struct DeliveryContext<'a> {
     /// The key under which the event takes effect once.
     pub key: &'a RecordId,
+    /// Whether the request may have been sent before.
     pub attempt: Attempt,
+    /// When the delivery has to be over.
     pub deadline: &'a Deadline,
 }
 
 /// The stage that writes to a [`LeasedSink`].
 pub struct LeasedStage<K, S> {
-    index: SinkIndex,
+    contracts: Catalog,
     sink: K,
     store: S,
     /// The keys that this environment delivered in this invocation and in earlier ones.
@@ -93,10 +95,10 @@ impl<R> LeasedWrite<R> {
 const COMPLETION: Duration = Duration::from_secs(4);
 
 impl<K: LeasedSink, S> LeasedStage<K, S> {
+    /// The stage for a sink. `store` holds the claims of its deliveries.
     #[must_use]
     pub fn new(contracts: Catalog, sink: K, store: S) -> Self {
-        let index = SinkIndex::new(contracts, |each| sink.is_own(each));
-        Self { index, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
+        Self { contracts, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
     }
 }
 
@@ -137,7 +139,13 @@ where
         record: &Record,
         deadline: &Deadline,
     ) -> Result<Self::Prepared, Failure> {
-        let (event, sinks) = self.index.read(K::NAME, record, deadline.now())?;
+        let (event, sinks) = read_event(
+            &self.contracts,
+            K::NAME,
+            |sink| self.sink.is_own(sink),
+            record,
+            deadline.now(),
+        )?;
         let mut prepared = Vec::new();
         for sink in sinks {
             prepared.push(self.sink.request(&event, sink).map(|request| LeasedWrite {

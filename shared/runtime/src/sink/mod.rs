@@ -9,7 +9,6 @@ mod leased;
 mod transactional;
 mod verdict;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contracts::{Catalog, Contract, SinkKind, is_still_remembered};
@@ -24,10 +23,13 @@ use crate::{Deadline, EventCounts, Record};
 
 /// An event that is to be written to a function's sinks.
 pub struct Event<'a> {
+    /// The envelope as it was received.
     pub envelope: Envelope,
+    /// The contract of its dataset.
     pub contract: &'a Contract,
     /// The data of the envelope, parsed.
     pub payload: Value,
+    /// When its record was prepared.
     pub now: Timestamp,
     /// Until when its key is remembered.
     pub expires_at: Timestamp,
@@ -43,7 +45,9 @@ impl Event<'_> {
 
 /// An event that may still be written.
 pub struct Accepted<'a> {
+    /// The envelope as it was received.
     pub envelope: Envelope,
+    /// The contract of its dataset.
     pub contract: &'a Contract,
     /// Until when its key is remembered once it is written.
     pub expires_at: Timestamp,
@@ -105,42 +109,24 @@ pub fn retry_during_deployment(failure: Failure) -> Failure {
     Failure { kind: FailureKind::Transient, ..failure }
 }
 
-/// The sinks of each dataset that belong to one function.
-struct SinkIndex {
-    contracts: Catalog,
-    /// The positions of the sinks in their contracts, by dataset.
-    of_dataset: BTreeMap<String, Vec<usize>>,
-}
-
-impl SinkIndex {
-    fn new(contracts: Catalog, is_own: impl Fn(&contracts::Sink) -> bool) -> Self {
-        let mut of_dataset = BTreeMap::new();
-        for contract in contracts.iter() {
-            let sinks = contract.sinks.iter().enumerate();
-            let own = sinks.filter(|(_, sink)| is_own(sink)).map(|(at, _)| at).collect();
-            of_dataset.insert(contract.dataset.clone(), own);
-        }
-        Self { contracts, of_dataset }
+/// Reads the event of a record, and finds the sinks of its dataset that it is written to.
+fn read_event<'a>(
+    contracts: &'a Catalog,
+    stage: &str,
+    is_own: impl Fn(&contracts::Sink) -> bool,
+    record: &Record,
+    now: Timestamp,
+) -> Result<(Event<'a>, Vec<&'a contracts::Sink>), Failure> {
+    let Accepted { envelope, contract, expires_at } = accept(contracts, record, now)?;
+    let own: Vec<&contracts::Sink> = contract.sinks.iter().filter(|sink| is_own(sink)).collect();
+    if own.is_empty() {
+        let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
+        let failure = Failure::permanent(Code::ContractViolation, reason);
+        return Err(retry_during_deployment(failure));
     }
-
-    /// Reads the event of a record, and finds the sinks that it is written to.
-    fn read(
-        &self,
-        stage: &str,
-        record: &Record,
-        now: Timestamp,
-    ) -> Result<(Event<'_>, impl Iterator<Item = &contracts::Sink>), Failure> {
-        let Accepted { envelope, contract, expires_at } = accept(&self.contracts, record, now)?;
-        let own = self.of_dataset.get(&envelope.dataset).filter(|own| !own.is_empty());
-        let own = own.ok_or_else(|| {
-            let reason = format!("`{}` has no sink that {stage} writes to", contract.dataset);
-            retry_during_deployment(Failure::permanent(Code::ContractViolation, reason))
-        })?;
-        let payload = serde_json::from_str(envelope.data.get())
-            .map_err(|error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error)))?;
-        let event = Event { envelope, contract, payload, now, expires_at };
-        Ok((event, own.iter().map(|&at| &contract.sinks[at])))
-    }
+    let payload = serde_json::from_str(envelope.data.get())
+        .map_err(|error| Failure::permanent(Code::DecodeEnvelope, json_problem(&error)))?;
+    Ok((Event { envelope, contract, payload, now, expires_at }, own))
 }
 
 /// Whether a sink is a custom sink of the function with this name.
@@ -154,7 +140,9 @@ pub type Prepared<W> = Vec<Result<W, Failure>>;
 /// The key under which an event is written to a sink, and its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteKey {
+    /// The sink and the event's idempotency key.
     pub id: RecordId,
+    /// The fingerprint of the payload.
     pub fingerprint: Fingerprint,
 }
 

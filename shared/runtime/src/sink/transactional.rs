@@ -7,7 +7,7 @@ use dedupe::transactional::{Write, write_unknown_once};
 use dedupe::{Effect, Limits, RecentKeys, Store};
 use event::Failure;
 
-use super::{Event, Prepared, RECENT_KEYS, SinkIndex, WriteKey, collect_writes, is_custom};
+use super::{Event, Prepared, RECENT_KEYS, WriteKey, collect_writes, is_custom, read_event};
 use crate::{Deadline, EventCounts, Record, Stage};
 
 /// A function's sinks: which they are, and what an event does to them.
@@ -15,6 +15,7 @@ pub trait TransactionalSink: Send + Sync {
     /// The name of the stage in dead letters and logs. A contract names it in `by` for a custom sink.
     const NAME: &'static str;
 
+    /// What an event does to a sink; the store writes it together with the dedupe record.
     type Effect: Effect;
 
     /// Whether a contract's sink belongs to this function. By default these are the custom sinks that name
@@ -37,6 +38,7 @@ pub trait TransactionalSink: Send + Sync {
 /// An effect with its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SizedEffect<E> {
+    /// What is written.
     pub effect: E,
     /// The size of effect and dedupe record in bytes, as the store's limit on a transaction counts it.
     pub bytes: usize,
@@ -44,7 +46,7 @@ pub struct SizedEffect<E> {
 
 /// The stage that writes to a [`TransactionalSink`].
 pub struct TransactionalStage<K, S> {
-    index: SinkIndex,
+    contracts: Catalog,
     sink: K,
     store: S,
     /// The keys that this environment wrote in this invocation and in earlier ones.
@@ -52,10 +54,10 @@ pub struct TransactionalStage<K, S> {
 }
 
 impl<K: TransactionalSink, S> TransactionalStage<K, S> {
+    /// The stage for a sink. `store` writes its effects.
     #[must_use]
     pub fn new(contracts: Catalog, sink: K, store: S) -> Self {
-        let index = SinkIndex::new(contracts, |each| sink.is_own(each));
-        Self { index, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
+        Self { contracts, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
     }
 }
 
@@ -73,7 +75,13 @@ where
         record: &Record,
         deadline: &Deadline,
     ) -> Result<Self::Prepared, Failure> {
-        let (event, sinks) = self.index.read(K::NAME, record, deadline.now())?;
+        let (event, sinks) = read_event(
+            &self.contracts,
+            K::NAME,
+            |sink| self.sink.is_own(sink),
+            record,
+            deadline.now(),
+        )?;
         let mut prepared = Vec::new();
         for sink in sinks {
             let sized = self.sink.effect(&event, sink);

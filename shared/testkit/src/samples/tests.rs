@@ -33,7 +33,7 @@ fn the_readme_names_every_file() {
     }
 }
 
-/// The data files' rows, as the README counts them.
+/// The README says how many rows each data file has.
 #[test]
 fn the_data_files_hold_as_many_rows_as_the_readme_says() {
     for (path, rows) in [

@@ -1,6 +1,6 @@
-//! A dead-letter queue and the store beside it, what is done to both, and what must hold of them.
+//! A dead-letter queue and the store, events that change both, and checks of what must hold.
 //!
-//! What is checked is read from the store as JSON, and not by what the collector writes it with.
+//! The checks read the store as JSON, without the code that the collector writes it with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,23 +15,24 @@ use crate::collector::*;
 pub(super) const DLQ: &str = "arn:aws:sqs:eu-west-1:000000000000:SinkDlq";
 pub(super) const SINK: &str = "arn:aws:sqs:eu-west-1:000000000000:Sink";
 
-/// A dead-letter queue, the store, and what is true of both.
+/// A dead-letter queue, the store, and a model of what both must hold.
 pub(super) struct World {
     pub(super) store: MemoryLetters,
     pub(super) clock: ManualClock,
     pub(super) contracts: Catalog,
     pub(super) queue: Vec<Record>,
-    /// How many ids SQS has given.
+    /// The number of ids that SQS has given.
     pub(super) ids: u32,
-    /// By body, what may be the message of its letter: attributes and group.
+    /// The messages that each letter may have in the store, by body.
     pub(super) failed: BTreeMap<String, Vec<Message>>,
-    /// By body, of the first life.
+    /// The messages of each letter's first life, by body.
     pub(super) first: BTreeMap<String, Vec<Message>>,
-    /// Events with more than one message in their first life: these can be in the store before they come back.
+    /// The bodies of letters with several messages in their first life. One of them can be collected after the letter
+    /// has come back.
     pub(super) copied: BTreeSet<String>,
-    /// How often an event was given back, since the run that had brought it back was cancelled.
+    /// How often a letter was given back because its run was cancelled, by body.
     pub(super) recalled: BTreeMap<String, u32>,
-    /// What came back: run and body.
+    /// The run and the body of each letter that came back.
     pub(super) lives: Vec<(String, String)>,
 }
 
@@ -45,12 +46,12 @@ pub(super) struct Message {
 pub(super) enum Event {
     /// An event fails, and its stage writes its letter.
     Fail,
-    /// SQS moves one.
+    /// SQS moves a message.
     Move,
-    /// One of the letters in the queue is there once more, with another id.
+    /// A letter in the queue is sent once more, with another id.
     Copy(usize),
     Collect(Delivery),
-    /// All that is dead is redriven, and those of them fail again that this lets, or are given back, since the run was
+    /// All dead letters are redriven. Those that `failing` selects fail again, or are given back if the run is
     /// cancelled.
     Redrive {
         failing: u8,
@@ -59,7 +60,7 @@ pub(super) enum Event {
     Pass,
 }
 
-/// Two batches at once, of messages of the queue by their places; the deletions of some are lost.
+/// Two concurrent batches of messages, by their positions in the queue. The deletions of some are lost.
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
     pub(super) batches: [Vec<usize>; 2],
@@ -140,7 +141,7 @@ impl World {
 
     pub(super) fn copy(&mut self, place: usize) {
         let Some(record) = self.queue.get(place % self.queue.len().max(1)).cloned() else { return };
-        // Of what SQS moves, there is one.
+        // SQS moves a message only once.
         if record.moved_from.is_some() {
             return;
         }
@@ -153,13 +154,8 @@ impl World {
     pub(super) async fn collect(&mut self, delivery: &Delivery) {
         self.store.fail(delivery.faults.iter().copied());
         let deadline = self.clock.deadline_in(Duration::from_secs(30));
-        let batch = |places: &Vec<usize>| -> Vec<Record> {
-            let places: BTreeSet<usize> =
-                places.iter().map(|it| it % self.queue.len().max(1)).collect();
-            places.iter().filter_map(|place| self.queue.get(*place).cloned()).collect()
-        };
         let [one, other] = &delivery.batches;
-        let (one, other) = (batch(one), batch(other));
+        let (one, other) = (self.batch(one), self.batch(other));
         let collectors = (self.collector(), self.collector());
         let (of_one, of_other) = tokio::join!(
             collectors.0.collect(one.clone(), &deadline),
@@ -180,7 +176,14 @@ impl World {
         }
     }
 
-    /// What is acknowledged is in the store, and in no life that is still to end.
+    /// The messages of the queue at these positions, each once.
+    fn batch(&self, places: &[usize]) -> Vec<Record> {
+        let places: BTreeSet<usize> =
+            places.iter().map(|it| it % self.queue.len().max(1)).collect();
+        places.iter().filter_map(|place| self.queue.get(*place).cloned()).collect()
+    }
+
+    /// An acknowledged letter is in the store, and the store does not wait for it to come back in this life.
     pub(super) fn check_is_there(&self, record: &Record) {
         let letters = self.store.letters();
         let body = |entry: &letters::Entry| self.line(&entry.place)["body"].clone();
@@ -194,7 +197,7 @@ impl World {
         }
     }
 
-    /// The line at a place of the store, read from its object as it is.
+    /// The line at a place, read from its object.
     pub(super) fn line(&self, place: &Place) -> Value {
         let objects = self.store.objects();
         let object = &objects[&place.object];
@@ -204,7 +207,7 @@ impl World {
         serde_json::from_slice(&object[from..to]).unwrap()
     }
 
-    /// As a run does, by hand.
+    /// Redrives all dead letters as a run does, without the code of runs.
     pub(super) async fn redrive(&mut self, failing: u8, is_cancelled: bool) {
         let run = format!("run-{}", self.ids);
         let mut number = 0;
@@ -252,13 +255,13 @@ impl World {
             };
             let attributes = attributes_json(&record.attributes);
             self.lives.push((run.clone(), body.clone()));
-            // It stays as it was.
+            // A letter that is given back keeps the message that it has.
             if is_cancelled {
                 *self.recalled.entry(body).or_default() += 1;
                 self.queue.push(record);
                 continue;
             }
-            // From now on it is this.
+            // From now on the letter has the message with which it came back.
             if !self.copied.contains(&body) {
                 self.failed.remove(&body);
             }
@@ -298,7 +301,7 @@ impl World {
                 (Some(id.0.as_str()), Some("sink"))
             );
             assert_eq!(entry.bytes, body.len() as u64);
-            // By it a plan is made, and by the message the letter is sent.
+            // A plan uses the entry's time, and a redrive uses that of the message, so they must agree.
             let failure = line["attributes"]["sluicegate.failure"]["value"].as_str();
             let failure: Value = serde_json::from_str(failure.unwrap_or("{}")).unwrap();
             let until = &failure["redrive"]["remembered_until"];
@@ -336,7 +339,7 @@ impl World {
     }
 }
 
-/// A moved one has its failure besides.
+/// Whether a stored line is the message. A message that SQS moved has the failure in addition.
 fn is_as_it_was(line: &Value, message: &Message) -> bool {
     let mut attributes = line["attributes"].clone();
     let has_failure = message.attributes.get("sluicegate.failure").is_some();

@@ -1,4 +1,4 @@
-//! Headers that are made of events.
+//! Request headers with values from the event.
 
 use super::*;
 

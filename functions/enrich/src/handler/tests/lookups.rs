@@ -1,4 +1,4 @@
-//! Enrichers that look something up: in tables, in lookups of one's own, and in reference data.
+//! Enrichers that read tables, lookups of one's own and reference data.
 
 use contracts::CallFailure;
 use runtime::{LookupAnswer as Answer, LookupError};
@@ -19,7 +19,7 @@ fn batch(origins: &[&str]) -> Vec<Record> {
     records.map(|(n, origin)| message(&format!("m{n}"), envelope(&payload(origin)))).collect()
 }
 
-/// The member that was added to each event, and whether it is marked.
+/// The member that was added to each event, and whether the event is marked as degraded.
 fn added(queue: &MemoryQueue) -> Vec<(String, bool)> {
     let mut added = Vec::new();
     for event in passed(queue) {
@@ -121,7 +121,8 @@ async fn a_key_at_which_a_lookup_panics_harms_its_own_event_alone() {
     assert_eq!((queue.sent_to(DLQ).len(), added(&queue)), (1, expected.into()));
 }
 
-/// As over HTTP: what gives nothing of use is away, and events wait instead of using their tries up.
+/// As over HTTP, a source whose answers are all unusable counts as unavailable. Then events wait without using up their
+/// tries.
 #[tokio::test]
 async fn a_table_whose_items_all_break_their_schema_opens_its_breaker() {
     let lookup = MemoryLookup::new(1, |_| Ok(document("[]")));
@@ -197,7 +198,7 @@ async fn a_file_is_read_once_and_again_where_it_has_changed() {
     assert_eq!(files.take_reads(), ["changed"]);
     assert_eq!(added(&queue).last().unwrap().0, "\"Newark Liberty\"");
     assert_eq!(added(&queue).len(), 7);
-    // What is not in it has no answer, which this contract does not take.
+    // For a key that is not in the file there is no answer, and this contract demands one.
     rig.run(batch(&["ISP"])).await;
     assert_eq!(letter(&queue).code, Code::EnricherRefused);
 }

@@ -1,10 +1,10 @@
-//! What becomes of events while a service is away, by what their contract says.
+//! Events during an outage of a service, for each rule that a contract may set.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
-/// A contract with these enrichers of flights.
+/// A contract of flights with these enrichers.
 pub(super) fn contracts(enrichers: &str) -> Catalog {
     let yaml = format!(
         "
@@ -23,14 +23,14 @@ sinks: [{{kind: table, name: records}}, {{kind: lake, name: lake}}]
     catalog
 }
 
-/// One enricher of this rule.
+/// A contract with one enricher that has this rule.
 fn rule(unavailable: &str) -> Catalog {
     contracts(&format!(
         "{{name: weather, into: weather, unavailable: {unavailable}, http: {{url: 'http://a.test/{{/origin}}'}}}}"
     ))
 }
 
-/// A service that is away as long as the flag says so.
+/// A service that fails as long as the flag is set.
 struct Outage {
     is_away: Arc<AtomicBool>,
     service: Service,
@@ -89,7 +89,8 @@ async fn events_wait_uncounted_while_the_breaker_is_open_and_go_on_after_it() {
     assert_eq!(queue.sent_to(DLQ).len(), 0);
 }
 
-/// Else a lone event, which makes every probe, would be given up long before the longest wait.
+/// If failed probes were counted, a lone event, which makes every probe, would be given up long before the longest
+/// wait.
 #[tokio::test]
 async fn an_event_that_probes_in_vain_waits_on_uncounted() {
     let (queue, outage) = (MemoryQueue::default(), Outage::begin());

@@ -1,11 +1,11 @@
-//! Files that people keep reference data in, and those that are refused.
+//! Files of reference data that are read, and files that are refused.
 
 use contracts::{Catalog, Source};
 use serde_json::json;
 
 use super::*;
 
-/// The reference data of a contract, by what it says of it.
+/// The reference data of a contract whose enricher says this of it.
 fn reference(written: &str) -> ReferenceData {
     let contract = format!(
         "{{dataset: d, description: d, owner: o, schema: {{version: 1, file: s.json}}, \

@@ -1,4 +1,4 @@
-//! Records against a reader that shares nothing with them, for any bytes in any chunks.
+//! Compares records with those of an independent reader, for any bytes in any chunks.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use testkit::csv::{self, Row, RowKind};
 use super::super::entry::MAX_FIELDS;
 use super::*;
 
-/// What a file came to.
+/// The outcome of reading a file.
 #[derive(Debug, PartialEq, Eq)]
 struct Read {
     rows: Vec<Row>,
@@ -16,7 +16,11 @@ struct Read {
 }
 
 fn read(longest: usize, chunks: &[&[u8]]) -> Read {
-    let mut records = Records::new(longest);
+    read_delimited(longest, b',', chunks)
+}
+
+fn read_delimited(longest: usize, delimiter: u8, chunks: &[&[u8]]) -> Read {
+    let mut records = Records::new(longest, delimiter);
     let mut read = Read { rows: Vec::new(), blank_bytes: 0, all_bytes: 0 };
     for chunk in chunks {
         records.push(chunk);
@@ -28,7 +32,8 @@ fn read(longest: usize, chunks: &[&[u8]]) -> Read {
 }
 
 fn take_all(records: &mut Records, read: &mut Read) {
-    while let Some(Entry { line, bytes, content }) = records.next() {
+    while let Some(Entry { place, bytes, content }) = records.next() {
+        let Place::Line(line) = place else { panic!("{place:?}") };
         read.all_bytes += bytes;
         let (raw, kind) = match content {
             Content::Blank => {
@@ -79,7 +84,7 @@ fn each_kind_of_line_end_ends_a_record_and_is_counted_once() {
     check(b"\xef\xbb\xbf\na\n", &[(2, &["a"])]);
 }
 
-/// One at the beginning is no text; any other is.
+/// A byte order mark at the beginning of a file is dropped; any other is text.
 #[test]
 fn only_the_files_first_byte_order_mark_is_taken_away() {
     let mark = "\u{feff}";
@@ -114,7 +119,7 @@ fn a_record_that_is_too_long_ends_at_the_next_line_end_and_the_next_ones_go_on()
     let found = read(8, &[file]);
     let kinds: Vec<_> = found.rows.iter().map(|row| (row.line, &row.kind)).collect();
     let whole = |text: &str| RowKind::Whole { fields: vec![text.as_bytes().to_vec()] };
-    // The bound is within line 3, whose end is the first after it.
+    // The limit is reached within line 3, so the record ends with that line.
     assert_eq!(kinds, [(1, &whole("a")), (2, &RowKind::TooLong { bytes: 16 }), (4, &whole("b"))]);
     assert_eq!(found.all_bytes, file.len() as u64);
 }
@@ -123,7 +128,7 @@ fn a_record_that_is_too_long_ends_at_the_next_line_end_and_the_next_ones_go_on()
 fn more_fields_than_any_table_has_are_told_and_the_next_record_is_whole() {
     for (fields, are_too_many) in [(MAX_FIELDS, false), (MAX_FIELDS + 1, true), (20_000, true)] {
         let file = [",".repeat(fields - 1).as_bytes(), b"\nb,c\n"].concat();
-        let mut records = Records::new(100_000);
+        let mut records = Records::new(100_000, b',');
         records.push(&file);
         let told = |entry: Entry<'_>| match entry.content {
             Content::Record { raw, fields } => (raw.len(), fields.texts().map(|all| all.len())),
@@ -137,7 +142,7 @@ fn more_fields_than_any_table_has_are_told_and_the_next_record_is_whole() {
 
 #[test]
 fn a_field_that_is_no_utf_8_is_named() {
-    let mut records = Records::new(100);
+    let mut records = Records::new(100, b',');
     records.push(b"abc,d\xff\n");
     let Content::Record { fields, .. } = records.next().unwrap().content else { panic!() };
     assert!(fields.texts().unwrap_err().reason.contains("byte 1 of field 2"));
@@ -175,5 +180,31 @@ proptest! {
         prop_assert_eq!(&found.rows, &csv::read(&file, longest));
         prop_assert_eq!(found.all_bytes, file.len() as u64, "bytes are missing");
         prop_assert_eq!(found, read(longest, &[&file]), "chunks matter");
+    }
+
+    /// The independent reader knows commas alone. It gets the file with commas and the other delimiter exchanged, and
+    /// its answer is exchanged back.
+    #[test]
+    fn another_delimiter_divides_as_a_comma_does(
+        file in odd_file(),
+        delimiter in prop_oneof![Just(b';'), Just(b'\t'), Just(b'|'), Just(b'x')],
+    ) {
+        let exchange = |bytes: &[u8]| -> Vec<u8> {
+            let one = |byte: &u8| match *byte {
+                b',' => delimiter,
+                other if other == delimiter => b',',
+                other => other,
+            };
+            bytes.iter().map(one).collect()
+        };
+        let found = read_delimited(100, delimiter, &[&file]);
+        let mut expected = csv::read(&exchange(&file), 100);
+        for row in &mut expected {
+            row.raw = exchange(&row.raw);
+            if let RowKind::Whole { fields } = &mut row.kind {
+                fields.iter_mut().for_each(|field| *field = exchange(field));
+            }
+        }
+        prop_assert_eq!(found.rows, expected);
     }
 }

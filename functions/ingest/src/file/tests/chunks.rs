@@ -1,4 +1,4 @@
-//! A file is its bytes: how they are cut when they come does not matter.
+//! The outcome of a file does not depend on the chunks in which its bytes arrive.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Files made to exhaust: what they cost stays within what any file may cost.
+//! Files that are made to exhaust the function: they cost no more memory and calls than any other file may.
 
 use super::*;
 

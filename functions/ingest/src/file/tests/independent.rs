@@ -1,4 +1,4 @@
-//! Whole files against a reader that shares nothing with this function.
+//! Compares whole files with the outcome of an independent reader.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -11,10 +11,10 @@ use testkit::csv::{self, RowKind};
 
 use super::*;
 
-/// What became of each line: an event's payload, or a dead letter's reason.
+/// The outcome of each line: the payload of an event, or the code of a dead letter.
 type Outcomes = BTreeMap<u64, Result<serde_json::Value, Code>>;
 
-/// No line has two outcomes.
+/// The outcomes of a file. Panics if a line has two.
 fn outcomes(read: &Read) -> Outcomes {
     let line = |id: &str| id.rsplit_once(':').unwrap().1.parse::<u64>().unwrap();
     let events = read
@@ -41,7 +41,7 @@ fn read_chunks_now(name: &str, chunks: &[&[u8]]) -> Read {
     runtime.block_on(read_chunks(name, chunks))
 }
 
-/// A piece of a row: good fields, and whatever breaks them.
+/// A piece of a row: valid fields, or bytes that break them.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => (1_u32..90).prop_map(|n| super::row(n).into_bytes()),
@@ -52,7 +52,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// What the rows of a file come to, read without this function.
+/// The outcomes of a file's rows by the independent reader.
 fn expected(file: &[u8]) -> Outcomes {
     let rows = csv::read(file, MAX_PAYLOAD_BYTES);
     let rows = rows.into_iter().skip(1).filter(|row| !row.raw.trim_ascii().is_empty());
@@ -68,7 +68,7 @@ fn outcome(kind: &RowKind) -> Result<serde_json::Value, Code> {
     let texts: Option<Vec<&str>> =
         fields.iter().map(|field| std::str::from_utf8(field).ok()).collect();
     let texts = texts.ok_or(Code::DecodeUtf8)?;
-    // Its columns and the note.
+    // The columns of a flight and the one that is added here.
     let names: Vec<&str> = HEADER.split(',').chain(["note"]).collect();
     if texts.len() != names.len() {
         return Err(Code::DecodeCsv);
@@ -84,7 +84,7 @@ fn outcome(kind: &RowKind) -> Result<serde_json::Value, Code> {
     };
     let object: serde_json::Map<_, _> = names.iter().zip(texts).map(value).collect();
     let value = serde_json::Value::Object(object);
-    // Whatever else is wrong with it is the contract's to say.
+    // All other failures are decided by the contract.
     static CONTRACTS: OnceLock<Catalog> = OnceLock::new();
     let contracts = CONTRACTS.get_or_init(testkit::contracts);
     let payload = event::Payload::parse(value.to_string().as_bytes()).unwrap();
@@ -110,7 +110,7 @@ proptest! {
         let header = format!("{HEADER},note\r\n{},{note}\n", super::row(99));
         let file = [header.into_bytes(), pieces.concat()].concat();
         let read = read_chunks_now("a.csv", &testkit::cut(&file, &cuts));
-        // A file whose first rows all fail is refused whole; the first one here rarely does.
+        // The whole file is refused if its first rows all fail, which is rare here.
         if let Err(failure) = &read.result {
             prop_assert!(failure.reason.contains("first 16 lines"), "{}", failure);
             return Ok(());
@@ -120,7 +120,7 @@ proptest! {
         prop_assert_eq!(lines(&found), lines(&expected));
         for (line, outcome) in &expected {
             match (outcome, &found[line]) {
-                // A field of another type is found before the event is held to the contract.
+                // Both refuse the row. The codes may differ, since a field's type is checked before the contract.
                 (Err(_), Err(_)) => {}
                 (expected, found) => prop_assert_eq!(found, expected, "line {}", line),
             }

@@ -1,11 +1,11 @@
-//! Files of the kinds that people have reported to the makers of other tools; what is right by which
-//! authority stands at each.
+//! Files such as people have reported to the makers of other tools. Each test names the specification that says what is
+//! right.
 
 use contracts::Contract;
 
 use super::*;
 
-/// All of these files are held to this contract.
+/// The contract of all these files.
 fn contract() -> Contract {
     let schema = include_str!("../../../../../tests/datasets/probe/v1.schema.json").to_owned();
     let schemas = [("v1.schema.json".to_owned(), schema)].into();
@@ -41,7 +41,7 @@ async fn a_stray_quote_is_text() {
     assert_eq!(payloads(&read), expected);
 }
 
-/// Files of old and of mixed systems.
+/// Old systems write such files, and so do several systems that append to one file.
 #[tokio::test]
 async fn carriage_returns_end_records_alone_and_among_others() {
     for (name, bytes, first) in [
@@ -63,7 +63,7 @@ async fn carriage_returns_end_records_alone_and_among_others() {
     }
 }
 
-/// A night without data is no failure.
+/// A file without events is no failure.
 #[tokio::test]
 async fn a_header_alone_is_no_event_and_no_dead_letter() {
     read_input("header-only.csv", include_bytes!("../../../../../tests/inputs/header-only.csv"))
@@ -71,7 +71,7 @@ async fn a_header_alone_is_no_event_and_no_dead_letter() {
         .check(0, 0);
 }
 
-/// It is a CSV, whatever its first letters are elsewhere.
+/// The first letters of this CSV header are those of another format.
 #[tokio::test]
 async fn a_header_that_begins_like_parquet_is_a_header() {
     let bytes = include_bytes!("../../../../../tests/inputs/header-like-magic.csv");
@@ -80,7 +80,8 @@ async fn a_header_that_begins_like_parquet_is_a_header() {
     assert_eq!(payloads(&read)[0].1["PAR1"], "0");
 }
 
-/// A DynamoDB attribute has a name: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
+/// A DynamoDB attribute has a name:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
 #[tokio::test]
 async fn a_column_without_a_name_is_one_refusal_that_names_the_header() {
     let bytes = include_bytes!("../../../../../tests/inputs/empty-column-name.csv");
@@ -91,7 +92,7 @@ async fn a_column_without_a_name_is_one_refusal_that_names_the_header() {
     assert!(read.events.is_empty() && read.letters.is_empty());
 }
 
-/// U+FFFF is legal in JSON and in no SQS message; a poison record harms itself alone.
+/// U+FFFF is legal in JSON, but SQS allows it in no message.
 #[tokio::test]
 async fn a_character_that_sqs_refuses_is_written_as_its_escape() {
     let bytes = include_bytes!("../../../../../tests/inputs/noncharacter.ndjson");
@@ -112,7 +113,7 @@ async fn zeros_after_gzip_are_no_failure() {
     read_input("zero-padded.ndjson.gz", bytes).await.check(1, 0);
 }
 
-/// Attributes too: of an event, and of a dead letter that names a column and a key.
+/// The attributes of an event have the key, and those of a dead letter have the key and the columns.
 #[tokio::test]
 async fn no_character_of_a_key_or_a_column_fails_a_file() {
     let csv = "id,at,e\u{ffff}\u{1}\u{7}\n1,2026-11-28T00:00:00Z,a\u{fffe}\nx\u{ffff},2026-11-28T00:00:00Z,a\n2,1\n";
@@ -127,7 +128,7 @@ async fn no_character_of_a_key_or_a_column_fails_a_file() {
     assert_eq!(letter.encoding, Encoding::Base64);
 }
 
-/// A line of white space is nothing among rows of three columns; in a file of one column it is a text.
+/// Among rows of three columns, a line of white space is blank. In a file of one column it is that column's value.
 #[tokio::test]
 async fn white_space_is_a_row_only_where_there_is_one_column() {
     let schema = r#"{"type":"object","required":["at"],"properties":{"at":{"type":"string"}}}"#;

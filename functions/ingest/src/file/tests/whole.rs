@@ -1,4 +1,4 @@
-//! What concerns a file as a whole: its failure is the one dead letter, and says what to look for.
+//! Failures of a file as a whole. The announcement becomes the only dead letter, and its reason says what is wrong.
 
 use event::FailureKind;
 
@@ -28,7 +28,7 @@ async fn a_file_without_an_event_is_a_night_without_data() {
     }
 }
 
-/// What was to be written was not: not even a header, or not even an empty gzip stream.
+/// The producer wrote nothing: not even a header, or not even an empty gzip stream.
 #[tokio::test]
 async fn a_file_that_was_not_written_is_empty() {
     check("a.csv", b"", Code::InputEmpty, "without a header").await;
@@ -79,7 +79,7 @@ async fn a_gzip_stream_that_breaks_off_is_named() {
     }
 }
 
-/// A line without an end may be the beginning of one: half of a row would be another row.
+/// A line without an end may be only the beginning of a line, and half of a row would be read as another row.
 #[tokio::test]
 async fn what_came_before_a_gzip_stream_breaks_off_is_passed_on_and_half_a_line_is_not() {
     let csv = format!("{HEADER}\n{}\n1,2\n{}", row(1), row(2));
@@ -106,7 +106,7 @@ async fn zeros_after_gzip_are_padding() {
     }
 }
 
-/// gzip(1) warns and ignores it; here it is told, and nothing that was read is lost.
+/// gzip(1) warns of such bytes and ignores them. Here they are a failure, but the events before them are sent on.
 #[tokio::test]
 async fn what_follows_gzip_and_is_none_is_told_and_the_events_before_are_passed_on() {
     for garbage in [b"garbage".as_slice(), b"garbage that is longer than a header", b"\0\0x"] {
@@ -140,7 +140,7 @@ async fn a_queue_that_is_away_fails_the_file_and_it_may_succeed() {
     }
 }
 
-/// Real events, all of them: 27,004 lines, of which the contract refuses none.
+/// 27,004 lines of real events, all of which are valid.
 #[tokio::test]
 async fn the_sample_of_real_flights_is_taken_in_whole() {
     let bytes = testkit::sample_bytes("flights-2013-01.ndjson.gz");

@@ -1,4 +1,4 @@
-//! Messages that failed before: what is believed of them, and what of them is kept.
+//! Messages that were dead letters before: which of their attributes are believed, and what is kept.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::memory::ARCHIVE;
 
 const REDRIVE: &str = "AROAREDRIVE:sluicegate-RedriveFunction";
 
-/// As redrive sends a dead letter back.
+/// A dead letter as redrive sends it to the inbox.
 pub(super) fn redriven(letter: &Outgoing) -> Record {
     let room = MAX_BATCH_BYTES - letter.body.len();
     Record {
@@ -20,7 +20,7 @@ pub(super) fn redriven(letter: &Outgoing) -> Record {
     }
 }
 
-/// A message with this failure, as redrive sends it back.
+/// A message with this failure, as redrive sends it to the inbox.
 fn written(letter: DeadLetter, body: &str, attributes: &[(&str, &str)]) -> Record {
     let attributes = letter.write(message("m1", body, attributes).attributes);
     redriven(&Outgoing { body: body.to_owned(), attributes, ..Outgoing::default() })
@@ -39,7 +39,7 @@ async fn a_refused_line_comes_back_as_the_event_that_it_was() {
     let (letter, sent) = letters(&queue).remove(0);
     assert_eq!(letter.code, Code::DecodeUtf8);
 
-    // As redrive sends it back.
+    // Redrive sends it to the inbox.
     let revived = redriven(&sent);
     let again = MemoryQueue::default();
     run(&objects, &again, vec![revived.clone()]).await;
@@ -49,7 +49,7 @@ async fn a_refused_line_comes_back_as_the_event_that_it_was() {
     assert_eq!(letter.message_id, "e1:1", "its id is lost");
     assert_eq!(letter.encoding.decode(&sent.body).unwrap(), line);
 
-    // Its bytes mended by an operator, it is the event that its line would have been.
+    // After an operator has mended the bytes, it becomes the event that its line would have been.
     let body = STANDARD.encode(flight(1));
     let mended = Record { body, ..revived };
     let last = MemoryQueue::default();
@@ -81,7 +81,7 @@ async fn a_dead_letter_that_says_base64_and_is_not_is_refused() {
     assert_eq!(letters(&queue)[0].1.body, "not base64!");
 }
 
-/// Whoever may send to the inbox may send any attribute.
+/// A producer may set any attribute of a message to the inbox.
 #[tokio::test]
 async fn what_a_stranger_says_of_an_earlier_life_is_not_believed_and_archived_raw() {
     let (objects, queue) = Default::default();
@@ -112,7 +112,7 @@ async fn what_a_stranger_says_of_an_earlier_life_is_not_believed_and_archived_ra
     let archived = unzipped(objects.archived().first_key_value().unwrap().1);
     assert!(archived.contains("forged") && archived.contains("sluicegate.failure"), "{archived}");
 
-    // Nor does a redrive make it true: what it forged was let go, and its id is not its letter's.
+    // A redrive does not make the forged attributes true: they were dropped, and the forged id is not the letter's.
     let (_, dead) = letters(&queue).remove(0);
     let mended = Record { body: flight(2), ..redriven(&dead) };
     let again = MemoryQueue::default();
@@ -141,13 +141,13 @@ async fn what_comes_back_was_taken_in_when_it_was_first_sent() {
     run(&objects, &queue, vec![mended]).await;
     assert_eq!(events(&queue)[0].ingesttime, Timestamp::from_unix_ms(1_000));
 
-    // A letter of an earlier version does not say it: it first failed then, and no effect is known.
+    // A letter of an earlier version lacks the time of receipt, so that of its first failure is used.
     let older = DeadLetter::new("ingest", &a_failure(), Timestamp::from_unix_ms(5_000), "m1");
     run(&objects, &queue, vec![written(older, &flight(2), &[("dataset", "flights")])]).await;
     assert_eq!(events(&queue)[1].ingesttime, Timestamp::from_unix_ms(5_000));
 }
 
-/// Some of its effects may be as old as its first try.
+/// The first try may already have written some effects, so the time of receipt must stay that of the first try.
 #[tokio::test]
 async fn what_was_parked_keeps_its_id_and_was_taken_in_when_it_was_first_sent() {
     let (objects, queue): (MemoryObjects, MemoryQueue) = Default::default();
@@ -160,7 +160,7 @@ async fn what_was_parked_keeps_its_id_and_was_taken_in_when_it_was_first_sent() 
     assert!(run(&objects, &queue, vec![first]).await.is_empty());
     let copy = queue.sent_to(INBOX).remove(0);
     queue.refuse(|_, _| None);
-    // Due, as after an hour.
+    // The message is due, as it would be after an hour.
     let mut due = Parked::read(&copy.attributes).unwrap();
     due.not_before = None;
     let received = Record {
@@ -174,7 +174,7 @@ async fn what_was_parked_keeps_its_id_and_was_taken_in_when_it_was_first_sent() 
     assert_eq!((event.id.as_str(), event.ingesttime), ("m1", Timestamp::from_unix_ms(1_000)));
 }
 
-/// The lines of a file, too: what was passed on before it failed is as old.
+/// The same holds for the lines of a file: some of them may have been sent on before the file failed.
 #[tokio::test]
 async fn a_file_that_comes_back_was_taken_in_when_it_was_first_announced() {
     let queue = MemoryQueue::default();
@@ -190,7 +190,7 @@ async fn a_file_that_comes_back_was_taken_in_when_it_was_first_announced() {
     assert_ne!(line.first_failed_at, line.taken_in());
 }
 
-/// As AWS's own redrive moves it: the failure is in the message as it was written.
+/// AWS's own redrive moves a message unchanged, with the attribute that has its failure.
 #[tokio::test]
 async fn an_attribute_that_was_displaced_is_the_message_s_again() {
     let mut attributes: Vec<(String, &str)> = (0..8).map(|n| (format!("a{n}"), "x")).collect();
@@ -209,7 +209,7 @@ async fn an_attribute_that_was_displaced_is_the_message_s_again() {
     let archived: serde_json::Value = serde_json::from_str(&archived).unwrap();
     assert_eq!(archived["attributes"].as_object().unwrap().len(), 10, "{archived}");
 
-    // Earlier versions displaced the last by name, whichever it was.
+    // Earlier versions displaced the attribute with the last name, whichever it was.
     let failure = moved.attributes.get_mut("sluicegate.failure").unwrap();
     let mut told: serde_json::Value = serde_json::from_str(&failure.value).unwrap();
     told["displaced"] = json!(["dataset", {"type": "String", "value": "flights"}]);
@@ -234,7 +234,7 @@ async fn a_line_that_no_message_holds_keeps_its_reason_too() {
     assert_eq!(letter.redrives, 1);
 }
 
-/// A flight whose message is as large as SQS takes, most of it in an attribute.
+/// A flight whose message has the largest size that SQS allows, most of it in an attribute.
 fn full_message(body: &str) -> Record {
     let others = body.len() + "datasetStringflightsnoteString".len();
     let note = "\"é".repeat((MAX_BATCH_BYTES - others) / 3);
@@ -259,7 +259,7 @@ async fn a_message_that_leaves_no_room_keeps_its_reason_and_comes_back_byte_for_
     let key = claim["key"].as_str().unwrap();
     assert!(key.starts_with("letters/2026-01-01/m1-") && key.ends_with(".ndjson.gz"), "{key}");
 
-    // It fails once more, and its letter still says where it is.
+    // It fails once more, and its letter still has the place in the archive.
     run(&objects, &queue, vec![Record { receive_count: 5, ..redriven(&dead) }]).await;
     let (letter, dead) = letters(&queue).pop().unwrap();
     assert_eq!((letter.redrives, letter.encoding), (1, Encoding::Claim));
@@ -273,7 +273,7 @@ async fn a_message_that_leaves_no_room_keeps_its_reason_and_comes_back_byte_for_
     assert_eq!(last["body"], first.body);
     assert_eq!(last["attributes"], serde_json::to_value(&first.attributes).unwrap());
 
-    // Another object in its place is not taken for it.
+    // If another object is in its place, that one is not accepted.
     let other = crate::archive::encode(&[Raw {
         id: "m1".to_owned(),
         source: "ingest".to_owned(),
@@ -291,7 +291,7 @@ async fn a_message_that_leaves_no_room_keeps_its_reason_and_comes_back_byte_for_
     }
 }
 
-/// Within the failure, which is JSON, each of its quotes takes two bytes.
+/// The displaced attribute is in the failure, which is JSON. Each quotation mark of it takes two bytes there.
 #[tokio::test]
 async fn an_attribute_that_takes_more_room_when_it_is_displaced_leaves_no_room_either() {
     let (objects, queue): (MemoryObjects, MemoryQueue) = Default::default();
@@ -324,7 +324,7 @@ async fn a_letter_that_almost_fits_has_a_shorter_reason_instead() {
     assert!(dead.size() <= MAX_BATCH_BYTES && objects.archived().is_empty());
 }
 
-/// A claim names a place in the archive of this function, and no other.
+/// A claim is read only if it names a place for letters in the archive.
 #[tokio::test]
 async fn a_claim_of_something_else_is_refused() {
     let (objects, queue) = Default::default();

@@ -1,4 +1,4 @@
-//! Records of CSV files whose dead letters came back: each is read by the header that is with it.
+//! Redriven dead letters of CSV records. Each is read by the header that it carries.
 
 use contracts::Catalog;
 use event::{CSV_ATTRIBUTE, CsvHeader};
@@ -8,7 +8,7 @@ use super::letters::redriven;
 use super::*;
 use crate::memory::{HEADER, ingest_under, row};
 
-/// The dead letters of a file of these rows, below the header, and the events of the others.
+/// The outcome of a file with a header and rows: the dead letters, and the events of the other rows.
 struct Landed {
     objects: MemoryObjects,
     letters: Vec<(DeadLetter, Outgoing)>,
@@ -25,7 +25,7 @@ async fn land(etag: &str, header: &str, rows: &[String]) -> Landed {
     Landed { objects, letters: letters(&queue), events: events(&queue) }
 }
 
-/// What comes of a letter that is redriven, its body perhaps edited.
+/// Redrives a letter, with another body if one is given. Returns what was sent.
 async fn redrive(landed: &Landed, body: Option<&str>) -> MemoryQueue {
     let (_, dead) = &landed.letters[0];
     let back = redriven(dead);
@@ -52,13 +52,13 @@ async fn a_row_that_is_still_wrong_keeps_its_place_and_its_group() {
     assert_eq!((letter.redrives, letter.message_id.as_str()), (1, "e1:3"));
     assert_eq!((letter.first_failed_at, &sent.body), (first.first_failed_at, &bad_row()));
 
-    // Once more, and its header is still with it.
+    // After a second redrive, the header is still there.
     let last = MemoryQueue::default();
     run(&landed.objects, &last, vec![Record { body: row(2), ..redriven(&sent) }]).await;
     assert_eq!(events(&last).len(), 1);
 }
 
-/// As if it had been right in its file: another file with it is a duplicate.
+/// The event has the same key as if the row had been right in its file, so that a new file with it is a duplicate.
 #[tokio::test]
 async fn a_row_that_was_edited_is_the_event_that_it_would_have_been() {
     let mended = land("e1", HEADER, &[row(1), row(2)]).await;
@@ -72,7 +72,7 @@ async fn a_row_that_was_edited_is_the_event_that_it_would_have_been() {
         let trace = landed.letters[0].0.traceparent.as_deref();
         assert_eq!(trace, Some(event.traceparent.as_str()), "its letter has its trace");
     }
-    // In another version of the file its id is another, and its key is not.
+    // In another version of the file, the row has another id and the same key.
     let put_again = land("e2", HEADER, &[row(1), row(2)]).await;
     let (event, other) = (&mended.events[1], &put_again.events[1]);
     assert_eq!(
@@ -94,7 +94,7 @@ async fn a_row_that_does_not_fit_its_header_comes_back_with_its_reason() {
     assert!(letter.reason.contains("more than one record"), "{}", letter.reason);
 }
 
-/// The row was right, and the contract was not.
+/// The row was right and the contract was wrong, which has been mended since.
 #[tokio::test]
 async fn a_row_is_held_to_the_contract_as_it_is_when_it_comes_back() {
     let landed = land("e1", HEADER, &[row(1), bad_row()]).await;
@@ -116,7 +116,7 @@ async fn a_row_is_held_to_the_contract_as_it_is_when_it_comes_back() {
     assert_eq!((event.id.as_str(), &payload["flight"]), ("e1:3", &"two".into()));
 }
 
-/// It is the header of its own file that counts, in its order.
+/// The columns are those of the row's own file, in that file's order.
 #[tokio::test]
 async fn a_row_is_read_by_the_header_of_its_file() {
     let header =
@@ -128,7 +128,7 @@ async fn a_row_is_read_by_the_header_of_its_file() {
     assert!(events(&again)[0].data.get().contains(r#""odd, \"x\"":"z""#));
 }
 
-/// As earlier versions wrote it.
+/// Earlier versions wrote letters without a header.
 #[tokio::test]
 async fn a_letter_without_a_header_comes_back_with_the_same_reason() {
     let mut landed = land("e1", HEADER, &[row(1), bad_row()]).await;
@@ -140,7 +140,7 @@ async fn a_letter_without_a_header_comes_back_with_the_same_reason() {
     assert_eq!((letter.code, &letter.reason, &letter.at), (first.code, &first.reason, &first.at));
 }
 
-/// A row and a header, each of which a message could hold, and both of which none can.
+/// A message has room for the row or for the header, but not for both.
 #[tokio::test]
 async fn a_row_that_leaves_no_room_for_its_header_is_kept_with_it_in_the_archive() {
     let header = format!("{HEADER},{}", "c".repeat(300_000));
@@ -156,14 +156,14 @@ async fn a_row_that_leaves_no_room_for_its_header_is_kept_with_it_in_the_archive
     let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
     assert_eq!(kept["body"], bad);
 
-    // It is read from there, with its header: what is wrong with it is found again, and no event is made of it.
+    // The row and its header are read from the archive, and the row fails again.
     let again = redrive(&landed, None).await;
     let (second, back) = letters(&again).remove(0);
     assert_eq!((second.code, second.encoding), (letter.code, Encoding::Claim));
     assert_eq!((second.at.as_deref(), second.redrives), (Some("line 3, /flight"), 1));
     assert_eq!(back.body, dead.body);
 
-    // The archive is away: the file is not let go.
+    // The archive is unavailable, so the announcement stays in the inbox.
     let queue = MemoryQueue::default();
     let file = format!("{header}\n{bad}\n{},\n", row(1));
     let objects = MemoryObjects::default().with("landing", "flights/a.csv", "e1", file.as_bytes());
@@ -172,14 +172,14 @@ async fn a_row_that_leaves_no_room_for_its_header_is_kept_with_it_in_the_archive
     assert_eq!((left, letters(&queue).len()), (vec!["n1".to_owned()], 0));
 }
 
-/// Each is within what SQS takes, up to the last byte, and none is lost on the way.
+/// Each letter has at most the size that SQS allows, to the byte, and none is lost.
 #[tokio::test]
 async fn letters_around_the_most_that_a_message_holds_are_all_sent_and_come_back() {
     let bad = format!("{},{}", bad_row(), "x".repeat(700_000));
     let header_of = |bytes: usize| format!("{HEADER},{}", "c".repeat(bytes));
     let attribute_bytes = |bytes: usize| {
         let columns: Vec<String> = header_of(bytes).split(',').map(str::to_owned).collect();
-        CsvHeader::new(&columns).attribute().value.len()
+        CsvHeader::new(&columns, b',').attribute().value.len()
     };
     let mut encodings = Vec::new();
     for less in [40_000, 32_768, 2_000, 1_000, 800, 600, 400, 200, 0] {

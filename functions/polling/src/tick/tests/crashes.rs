@@ -1,20 +1,20 @@
-//! Whatever is lost, is late or ends in the middle: a mapping that we disabled is known to be ours, and is
-//! enabled again.
+//! Requests and writes that are lost or late, and ticks that end in the middle. A mapping that the function has
+//! disabled stays recorded as such, and is enabled again.
 
 use testkit::StoreFault;
 
 use super::*;
 
-/// What goes wrong in one tick.
+/// A fault of one tick.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
     /// The tick does not happen.
     NoTick,
-    /// What it asks of Lambda meets this, and it ends there.
+    /// The tick's request to Lambda has this fault, and the tick ends there if it gets no answer.
     Lambda(Fault),
-    /// Nothing is written, and nobody knows.
+    /// The tick's writes are lost, without an answer that says so.
     NotWritten,
-    /// It ends after its first write.
+    /// The tick ends after its first write.
     EndsAfterWrite,
 }
 
@@ -31,15 +31,15 @@ const TROUBLES: [Trouble; 10] = [
     Trouble::EndsAfterWrite,
 ];
 
-/// Ticks in which something may go wrong: from before the pause to after it.
+/// The first ticks, which may have a fault. They begin before the pause and end after it.
 const TROUBLED_TICKS: usize = 11;
-/// All of them: the rest goes well.
+/// The number of all ticks. Those after the first have no fault.
 const TICKS: usize = 26;
-/// For how long the dependency is unavailable. An operator ends it: nobody knows of it before.
+/// How long the dependency is unavailable. An operator ends the outage, so that its end is not known before.
 const OUTAGES: [Duration; 3] =
     [Duration::from_secs(30), Duration::from_secs(150), Duration::from_secs(330)];
 
-/// Outages with these troubles, by the number of the tick.
+/// Runs each outage with these faults, by the number of the tick.
 fn check(troubles: &[(usize, Trouble)]) {
     for outage in OUTAGES {
         check_outage(outage, troubles);

@@ -1,4 +1,4 @@
-//! One event source mapping, which changes as slowly as Lambda's may, and can lose or delay what it is asked.
+//! One event source mapping, which changes as slowly as Lambda's may, and can lose or delay requests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,22 +12,22 @@ use testkit::ManualClock;
 use super::TAKES_EFFECT;
 use crate::mappings::Mappings;
 
-/// What the next request for a change meets. Nobody hears an answer, unless it says so.
+/// A fault of the next request for a change. The caller gets no answer, unless the variant says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is lost.
+    /// The request is lost.
     Lost,
-    /// It is taken.
+    /// The request takes effect.
     Taken,
-    /// It arrives so long afterwards.
+    /// The request arrives after this time.
     Late(Duration),
-    /// Lambda answers that it has failed, and has.
+    /// Lambda answers that the request has failed, which is true.
     Unavailable,
-    /// Lambda answers that it has failed, and has done it.
+    /// Lambda answers that the request has failed, although it takes effect.
     TakenAndFailed,
-    /// What is late arrives right before it. It is answered.
+    /// Late requests arrive right before it. It gets an answer.
     AfterLate,
-    /// An operator disables the mapping right before it, and it is refused.
+    /// An operator disables the mapping right before it. It is refused, and gets that answer.
     AfterOperator,
 }
 
@@ -87,13 +87,13 @@ impl TestMapping {
         self.locked().described
     }
 
-    /// How often it was asked to be enabled, and how often to be disabled.
+    /// The number of requests to enable, and of those to disable.
     pub(super) fn asked(&self) -> (usize, usize) {
         let inner = self.locked();
         (inner.asked_to_enable, inner.asked_to_disable)
     }
 
-    /// With what has arrived late by now.
+    /// The inner state, after the late requests that have arrived by now.
     fn locked(&self) -> MutexGuard<'_, Inner> {
         let now = self.clock.now();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Ticks over a store in memory and a mapping that changes as slowly as Lambda's.
+//! Ticks with a store in memory and a mapping that changes as slowly as Lambda's.
 
 mod crashes;
 mod lambda;
@@ -15,9 +15,9 @@ use testkit::{ManualClock, MemoryBreakers};
 use self::lambda::{Fault, TestMapping};
 use super::*;
 
-/// Between two ticks.
+/// The time between two ticks.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Until a change of a mapping has an effect.
+/// The time until a change of a mapping takes effect.
 const TAKES_EFFECT: Duration = Duration::from_secs(90);
 
 struct World {
@@ -53,7 +53,7 @@ impl World {
         self.store().put("weather", Snapshot { record: Some(record), ..Snapshot::default() });
     }
 
-    /// The breaker of the weather opens for so long.
+    /// Opens the breaker of the weather for this long.
     fn open_for(&self, wait: Duration) {
         let (since, until) = (self.now(), self.now().plus(wait));
         let state = State::Open { since, until, cause: Cause::Operator };
@@ -70,7 +70,7 @@ impl World {
         self.put(Record { version: 2, ..Record::unwritten() });
     }
 
-    /// A batch ends, and all of its records wait.
+    /// A batch ends whose records all wait.
     fn all_wait(&self) {
         self.see(&Observation::AllWaited { dependency: "weather".to_owned() });
     }
@@ -79,7 +79,7 @@ impl World {
         self.store().add("enrich", observation, self.now()).now_or_never().unwrap().unwrap();
     }
 
-    /// One invocation, which ends where something never answers.
+    /// Runs one invocation. It is cancelled where a call never answers.
     fn tick(&self) {
         let _ = self.polling.tick().now_or_never();
     }
@@ -168,7 +168,7 @@ fn a_mapping_that_an_operator_disabled_is_left_as_it_is() {
     assert_eq!(world.mapping().asked(), (0, 0));
 }
 
-/// It is refused, since the operator's change is under way, and so the pause is not ours.
+/// Lambda refuses this function's request, since the operator's change is under way. So this function has no pause.
 #[test]
 fn an_operator_who_disables_a_mapping_at_the_same_time_was_first() {
     let world = World::new();
@@ -219,7 +219,7 @@ fn what_an_operator_releases_is_polled_within_a_tick_and_the_time_that_lambda_ta
     assert_eq!(world.mapping().state(), MappingState::Enabled);
 }
 
-/// Its queue may hold events by now that wait for nothing.
+/// Between pauses the queue is polled once, since it may have got events that need not wait.
 #[test]
 fn a_long_outage_is_a_row_of_pauses_with_a_look_between_them() {
     let world = World::new();

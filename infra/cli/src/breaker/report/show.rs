@@ -1,4 +1,5 @@
-//! One breaker in full: its state first, then why, then what waits and until when, and what can be done about it.
+//! The report on one breaker: its state, the reason, what waits and until when, and what operators
+//! can do.
 
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub(super) fn text(report: &Report, answer: &Value) -> String {
     lines.join("\n")
 }
 
-/// What an operator has done.
+/// The lines about an operator's change.
 fn forced(report: &Report, times: &Times, breaker: &Value) -> Vec<String> {
     let forced = &breaker["forced"];
     if !forced.is_object() {
@@ -51,7 +52,7 @@ fn forced(report: &Report, times: &Times, breaker: &Value) -> Vec<String> {
     lines
 }
 
-/// What it does by itself.
+/// The lines about the breaker's own state.
 fn automatic(report: &Report, times: &Times, breaker: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     let because = cause(&breaker["cause"]).filter(|_| !breaker["forced"].is_object());
@@ -95,7 +96,7 @@ fn automatic(report: &Report, times: &Times, breaker: &Value) -> Vec<String> {
     lines
 }
 
-/// What waits for it, or for another: a queue does not say.
+/// The events that wait. A queue does not say for which breaker they wait.
 fn waiting(report: &Report, times: &Times, answer: &Value) -> Vec<String> {
     let about = parked(&answer["parked"]);
     if answer["parked"]["about"].as_u64() == Some(0) {
@@ -114,7 +115,7 @@ fn waiting(report: &Report, times: &Times, answer: &Value) -> Vec<String> {
     lines
 }
 
-/// What can be done by hand.
+/// The commands that an operator can use.
 fn advice(name: &str, breaker: &Value) -> String {
     match string(&breaker["state"]) {
         "open" | "half-open" => format!(

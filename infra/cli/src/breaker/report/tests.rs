@@ -1,4 +1,4 @@
-//! What a terminal shows.
+//! Reports as a terminal shows them.
 
 use serde_json::json;
 

@@ -1,41 +1,41 @@
-//! What became of each event, by where it was seen and by the letters that are of it.
+//! Finds out what became of each event, from what the sinks say and from its letters.
 //!
-//! Pure: what was asked is handed in. Each event comes to exactly one fate, so that the parts add up to what was sent.
+//! It does no IO. Each event has exactly one fate, so that the parts add up to what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where an event is, as its sinks tell.
+/// What the sinks say about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// In each sink that it goes to.
+    /// It is in each of its sinks.
     Everywhere,
-    /// In each that can be seen, and that is not all.
+    /// It is in each of its sinks that can be read, and there are others.
     InSeenSinks,
-    /// It goes to no sink that can be seen.
+    /// None of its sinks can be read.
     Unseen,
-    /// One of its sinks does not have it.
+    /// It is missing in one of its sinks.
     Missing,
-    /// The contract refuses it: there is no key to look for it by.
+    /// The contract refuses it, so that it has no key.
     Refused,
 }
 
 /// One record of the files that were sent.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    /// Which of the files, from 0.
+    /// The index of the file among those that were sent.
     pub(super) file: usize,
     pub(super) line: u64,
-    /// Of the record, without its line end.
+    /// The length of the record without its line end.
     pub(super) bytes: u64,
     pub(super) seen: Seen,
     pub(super) fingerprint: Option<String>,
-    /// SHA-256 of the record's bytes, in each way that its line end can be taken.
+    /// The SHA-256 of the record's bytes: one for each reading of its line end.
     pub(super) digests: Vec<String>,
-    /// Why the contract refuses it.
+    /// The code with which the contract refuses it.
     pub(super) code: Option<String>,
 }
 
-/// In this order one of several letters is taken for an event.
+/// The state of a letter. If an event has several letters, the first state in this order counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     Dead,
@@ -44,18 +44,18 @@ pub(super) enum State {
     Discarded,
 }
 
-/// A letter of the dataset, and what tells which events it is of.
+/// A letter of the dataset, and what identifies its events.
 #[derive(Clone, Debug)]
 pub(super) struct Letter {
     pub(super) id: String,
     pub(super) state: State,
     pub(super) stage: String,
     pub(super) code: String,
-    /// Of one that was redriven: where its event is, as it was sent on.
+    /// For a redriven letter, what the sinks say about its event as it was sent.
     pub(super) seen: Option<Seen>,
     pub(super) fingerprints: Vec<String>,
     pub(super) digests: Vec<String>,
-    /// Lines that no message could hold: line and bytes.
+    /// The lines that are too long for a message: their numbers and lengths in bytes.
     pub(super) places: Vec<(u64, u64)>,
 }
 
@@ -63,14 +63,15 @@ pub(super) struct Letter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fate {
     InSinks,
-    /// In all of its sinks that can be seen; a sink of one's own cannot be.
+    /// It is in all of its sinks that can be read. Sinks of a function of the user's own cannot
+    /// be.
     InSeenSinks,
     Dead,
     Quarantined,
     Discarded,
-    /// Redriven, and not in its sinks yet.
+    /// It was redriven, and is not in its sinks yet.
     OnItsWay,
-    /// None of its sinks can be seen, and no letter is of it.
+    /// None of its sinks can be read, and it has no letter.
     Unseen,
     NotFound,
 }
@@ -92,7 +93,7 @@ impl Fate {
         !matches!(self, Self::Unseen | Self::NotFound)
     }
 
-    /// As the answer names it.
+    /// The name in the answer.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::InSinks => "in_sinks",
@@ -114,9 +115,9 @@ pub(super) struct Account {
     pub(super) fates: Vec<Fate>,
     /// The events of each letter, in the letters' order.
     pub(super) events_of: Vec<Vec<usize>>,
-    /// Events that are another of the files once more.
+    /// Events that repeat another event of the files.
     pub(super) repeats: u64,
-    /// Events that are in their sinks only as a redrive has changed them.
+    /// Events that are in their sinks only in the form that a redrive gave them.
     pub(super) mended: u64,
 }
 
@@ -130,7 +131,7 @@ impl Account {
         for (at, event) in events.iter().enumerate() {
             let mut own = index.letters_of(event, letters);
             if event.seen == Seen::Refused {
-                // Each record that is refused is a letter of its own.
+                // Each refused record has a letter of its own.
                 own = own.into_iter().skip(ranks.rank(event)).take(1).collect();
             }
             for letter in &own {
@@ -154,7 +155,7 @@ impl Account {
     }
 }
 
-/// What tells an event from others: its value, or its bytes where they have none.
+/// What identifies an event: its value, or its bytes if it has no value.
 fn identity(event: &Event) -> &str {
     let digest = event.digests.first().map(String::as_str);
     event.fingerprint.as_deref().or(digest).unwrap_or_default()
@@ -192,7 +193,7 @@ fn fate<'a>(event: &Event, letters: impl Iterator<Item = &'a Letter> + Clone) ->
     }
 }
 
-/// Letters by what tells which events they are of.
+/// Letters by what identifies their events.
 struct Index<'a> {
     fingerprints: BTreeMap<&'a str, Vec<usize>>,
     digests: BTreeMap<&'a str, Vec<usize>>,
@@ -220,7 +221,8 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// The letters of an event, each once, those first that something is to be done about.
+    /// The letters of an event without duplicates. Those that an operator has to act on come
+    /// first.
     fn letters_of(&self, event: &Event, letters: &[Letter]) -> Vec<usize> {
         let print = event.fingerprint.as_deref();
         let by_print = print.and_then(|print| self.fingerprints.get(print));
@@ -237,8 +239,8 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Which of several alike a refused record is, from 0. Records on the same line of two files are one: copies of one file
-/// make one letter.
+/// The number of a refused record among equal ones, from 0. Records on the same line of two files
+/// have the same number, because copies of a file make one letter.
 struct Ranks<'a>(BTreeMap<&'a str, BTreeMap<u64, usize>>);
 
 impl<'a> Ranks<'a> {

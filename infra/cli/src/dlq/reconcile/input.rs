@@ -1,4 +1,5 @@
-//! Reads what was sent: the contract, the files, and their events in parts of a size that one request can hold.
+//! Reads the contract and the files that were sent, and splits the events into parts for one
+//! request each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,11 @@ use crate::failure::Failure;
 use crate::root;
 use crate::verification;
 
-/// Events of one request.
+/// The most events of one request.
 const MOST_EVENTS: usize = 500;
 
-/// Of one request, in bytes of JSON. In what Lambda invokes with, which may have 6 MB, quotation marks take more.
+/// The most bytes of JSON in one request. Lambda accepts 6 MB, and the request is escaped once
+/// more on the way.
 const MOST_BYTES: usize = 2_000_000;
 
 /// A record, before it is known where it is.
@@ -23,20 +25,20 @@ pub(super) struct Sent {
     pub(super) line: u64,
     pub(super) bytes: u64,
     pub(super) digests: Vec<String>,
-    /// It has a payload that can be asked for.
+    /// Whether it has a payload that can be looked for.
     pub(super) is_asked: bool,
-    /// Why it is not asked for, if it is known.
+    /// Why it is not looked for, if that is known.
     pub(super) code: Option<String>,
 }
 
-/// Records that are asked for at once, and the payloads of those that have one.
+/// Records that are looked for with one request, and the payloads of those that have one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Part {
     pub(super) sent: Vec<Sent>,
     pub(super) payloads: Vec<String>,
 }
 
-/// The one given, or that of the repository.
+/// The folder that was given, or that of the repository.
 pub(super) fn contracts_folder(
     root: Option<&Path>,
     given: Option<&Path>,
@@ -69,7 +71,7 @@ pub(super) fn read_dataset(folder: &Path, name: &str) -> Result<Dataset, Failure
         .next(format!("give one of the known ones with --dataset: {}", known.join(", "))))
 }
 
-/// The folders that have a contract, by their names.
+/// The names of the folders that have a contract.
 fn datasets_of(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let entries = entries.filter_map(Result::ok);
@@ -89,7 +91,7 @@ pub(super) fn read_events(path: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-/// The records of a file, part after part.
+/// The records of a file in parts.
 pub(super) fn parts<'a>(file: &'a File, dataset: &'a Dataset) -> impl Iterator<Item = Part> + 'a {
     let mut records = file.records.iter().peekable();
     std::iter::from_fn(move || {
@@ -121,13 +123,14 @@ pub(super) fn parts<'a>(file: &'a File, dataset: &'a Dataset) -> impl Iterator<I
     })
 }
 
-/// A text's bytes in JSON: what is escaped takes one byte more; there are no control characters in a payload's text.
+/// The length of a text in JSON, in bytes. An escaped character takes one byte more; payloads
+/// have no control characters.
 fn size_in_json(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     text.len() + escaped + 3
 }
 
-/// A letter of a line holds all that is before its line feed, a carriage return too.
+/// A letter of a line holds everything before the line feed, which includes a carriage return.
 fn digests(file: &File, record: &Record) -> Vec<String> {
     let bytes = file.bytes_of(record);
     let mut digests = vec![hex_sha256(bytes)];
@@ -178,7 +181,7 @@ sinks: [{name: records, kind: table}]
         for part in &parts {
             let body = serde_json::json!({ "events": part.payloads }).to_string();
             assert!(body.len() <= MOST_BYTES + 1_000, "{}", body.len());
-            // As a function's URL hands it on: once more in a JSON text.
+            // A function's URL passes the body on within a JSON text.
             assert!(serde_json::to_string(&body).unwrap().len() < 6_000_000);
         }
         assert_eq!(parts.iter().map(|part| part.sent.len()).sum::<usize>(), 7);
@@ -210,15 +213,15 @@ sinks: [{name: records, kind: table}]
     #[test]
     fn what_cannot_be_read_is_told_with_what_to_do() {
         let contracts = root::find(None).unwrap().join("tests/contracts");
-        let told = |failure: Failure| failure.to_string();
-        let mistyped = told(contracts_folder(None, Some(Path::new("/no/contracts"))).unwrap_err());
+        let given = Some(Path::new("/no/contracts"));
+        let mistyped = contracts_folder(None, given).unwrap_err().to_string();
         assert!(
             mistyped.contains("/no/contracts") && mistyped.contains("--contracts"),
             "{mistyped}"
         );
-        let unknown = told(read_dataset(&contracts, "flihgts").unwrap_err());
+        let unknown = read_dataset(&contracts, "flihgts").unwrap_err().to_string();
         assert!(unknown.contains("`flihgts`") && unknown.contains("flights, "), "{unknown}");
-        let other = told(read_dataset(&contracts.join("flights"), "flights").unwrap_err());
+        let other = read_dataset(&contracts.join("flights"), "flights").unwrap_err().to_string();
         assert!(other.contains("has no contract") && other.contains("--contracts"), "{other}");
         let folder = std::env::temp_dir().join(format!("sluicegate-sent-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
@@ -226,14 +229,19 @@ sinks: [{name: records, kind: table}]
         {
             let path = folder.join(name);
             fs::write(&path, text).unwrap();
-            let empty = told(read_events(&path).unwrap_err());
+            let empty = read_events(&path).unwrap_err().to_string();
             assert!(empty.contains(name) && empty.contains("no event"), "{empty}");
         }
         let packed = folder.join("not.ndjson.gz");
         fs::write(&packed, "{}\n").unwrap();
-        assert!(told(read_events(&packed).unwrap_err()).contains("cannot be read"));
-        assert!(told(read_events(&folder.join("a.txt")).unwrap_err()).contains(".ndjson, .jsonl"));
-        assert!(told(read_events(&folder.join("no.csv")).unwrap_err()).contains("give the path"));
+        for (path, expected) in [
+            (packed, "cannot be read"),
+            (folder.join("a.txt"), ".ndjson, .jsonl"),
+            (folder.join("no.csv"), "give the path"),
+        ] {
+            let failure = read_events(&path).unwrap_err().to_string();
+            assert!(failure.contains(expected), "{failure}");
+        }
         fs::remove_dir_all(&folder).unwrap();
     }
 }

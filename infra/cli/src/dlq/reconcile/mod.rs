@@ -1,8 +1,8 @@
 //! `dlq reconcile`: what became of each event of a file that was sent.
 //!
-//! The file is read by the judge's own reader, so that nothing of what takes events in has a part in saying what there
-//! was. OperatorsTarget each is, the operators' function is asked: sinks first, and letters after that, so that an event that
-//! fails meanwhile is found as a letter.
+//! The judge's own reader reads the file, so that none of the pipeline's code decides what was in
+//! it. The operators' function says where each event is: first in the sinks and then among the
+//! letters, so that an event which fails meanwhile is found as a letter.
 
 mod count;
 mod input;
@@ -25,7 +25,7 @@ use crate::output::Output;
 use crate::output::members::{members, number, text};
 use crate::output::text::{group_digits, pluralize};
 
-/// Letters of a page.
+/// The number of letters on a page.
 const LETTERS_IN_PAGE: u64 = 500;
 
 impl Reconcile {
@@ -41,13 +41,14 @@ fn letters_of(dataset: &str) -> Request {
     Request { verb: "events", body }
 }
 
-/// The events as they were sent, and where each was found.
+/// The events as they were sent, and what the sinks say about each.
 struct FoundEvents {
+    /// The keys of files that could not be read. Their one letter stands for all events in them.
     files: Vec<String>,
     events: Vec<Event>,
 }
 
-/// Letters of the dataset.
+/// The letters of the dataset.
 #[derive(Default)]
 struct Letters {
     all: Vec<Letter>,
@@ -55,7 +56,7 @@ struct Letters {
     files: Vec<String>,
 }
 
-/// 0 if it is known where every event is, 1 if it is not.
+/// Runs the command. The exit status is 0 if it is known where every event is, and 1 otherwise.
 pub(super) async fn run(
     root: Option<&Path>,
     args: &Reconcile,
@@ -85,7 +86,7 @@ pub(super) async fn run(
     Ok(ExitCode::from(u8::from(!account.is_accounted_for())))
 }
 
-/// OperatorsTarget each event of the files is.
+/// Asks for every event of the files whether its sinks have it.
 async fn look_for(
     files: &[File],
     dataset: &Dataset,
@@ -97,15 +98,15 @@ async fn look_for(
     for (number, file) in files.iter().enumerate() {
         for part in parts(file, dataset) {
             let Part { sent, payloads } = part;
-            let asked = payloads.len();
-            let answers = if asked == 0 {
+            let payload_count = payloads.len();
+            let answers = if payload_count == 0 {
                 Vec::new()
             } else {
                 let body = json!({ "dataset": dataset.name, "events": payloads });
                 let answer = ask(&Request { verb: "reconcile", body }).await?;
                 members(&answer["events"]).to_vec()
             };
-            if answers.len() != asked {
+            if answers.len() != payload_count {
                 return Err(Failure::new("the function did not answer for each event")
                     .next("the deployed functions are of another version: deploy this one"));
             }
@@ -158,7 +159,7 @@ fn unknown_word(word: &Value) -> Failure {
         .next("the deployed functions are of a later version: use its `sluicegate`")
 }
 
-/// All letters of the dataset, whatever their state.
+/// Reads all letters of the dataset, whatever their state.
 async fn read_letters(
     dataset: &str,
     ask: &impl AsyncFn(&Request) -> Result<Value, Failure>,
@@ -210,7 +211,8 @@ impl Letters {
         Ok(())
     }
 
-    /// A letter that went from one state to another while pages were read is in both: the later one counts.
+    /// Removes duplicates. A letter that changed its state while pages were read is in both; the
+    /// later one counts.
     fn keep_last_of_each(&mut self) {
         let mut known = std::collections::BTreeSet::new();
         self.all.reverse();
@@ -221,7 +223,8 @@ impl Letters {
     }
 }
 
-/// What is told: all counts, the letters by their ids with the lines that they are of, and the lines that were not found.
+/// The answer: all counts, the letters by their ids with their lines, and the lines that were not
+/// found.
 fn answer(dataset: &Dataset, looked: &FoundEvents, letters: &Letters, account: &Account) -> Value {
     let FoundEvents { files, events } = looked;
     let mut found = Vec::new();
@@ -285,7 +288,8 @@ fn state_name(state: State) -> &'static str {
     }
 }
 
-/// What all queues hold, and all dead-letter queues; null where it is not known of each.
+/// The messages in all queues and in all dead-letter queues. Null if a queue's number is not
+/// known.
 fn waiting(list: &Value) -> Value {
     json!({ "in_queues": sum_of_stages(list, "waiting"), "not_collected": sum_of_stages(list, "queued") })
 }

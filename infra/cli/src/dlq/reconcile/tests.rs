@@ -1,4 +1,4 @@
-//! What is asked for a file, and what is told of it, over a function whose answers are laid out.
+//! The requests for a file, and the report about it, with a function whose answers are given.
 
 use std::cell::RefCell;
 
@@ -17,7 +17,7 @@ sinks: [{name: records, kind: table}]
     Dataset::read(yaml, |_| Some("{}".to_owned())).unwrap()
 }
 
-/// Says of each payload what its member `is` says, with itself as its fingerprint.
+/// Answers for each payload what its member `is` says. Its fingerprint is the payload itself.
 fn seen_by_payload(request: &Request) -> Value {
     let events = members(&request.body["events"]).iter().map(|payload| {
         let payload = payload.as_str().unwrap();
@@ -27,7 +27,7 @@ fn seen_by_payload(request: &Request) -> Value {
     json!({ "events": events.collect::<Vec<_>>() })
 }
 
-async fn told(text: &str, pages: &[Value]) -> Value {
+async fn answer_to(text: &str, pages: &[Value]) -> Value {
     let files = [File::read(Format::Ndjson, text.as_bytes().to_vec())];
     let asked = RefCell::new(0);
     let ask = async |request: &Request| {
@@ -71,7 +71,7 @@ async fn the_line_adds_up_and_the_rest_is_named() {
     let first = json!({ "letters": (194..198)
         .map(|n| letter(&format!("l{n}"), "dead", &print(n, "missing"))).collect::<Vec<_>>() });
     let second = json!({ "letters": [letter("other", "dead", "another file's")] });
-    let answer = told(&text, &[first, second]).await;
+    let answer = answer_to(&text, &[first, second]).await;
     let page = Page::plain(80);
     let report = report::format_reconciliation(&page, &answer);
     assert!(
@@ -86,7 +86,7 @@ async fn the_line_adds_up_and_the_rest_is_named() {
     assert_eq!(ids, ["l194", "l195", "l196", "l197"]);
 }
 
-/// While pages were read it went from one state to another.
+/// The letter changes its state while pages are read.
 #[tokio::test]
 async fn a_letter_that_is_in_two_pages_is_what_the_later_one_says() {
     let (dead, redriven) = (print(1, "missing"), print(1, "missing"));
@@ -94,7 +94,7 @@ async fn a_letter_that_is_in_two_pages_is_what_the_later_one_says() {
         json!({ "letters": [letter("a", "dead", &dead)] }),
         json!({ "letters": [letter("a", "redriven", &redriven)] }),
     ];
-    let answer = told(&line(1, "missing"), &pages).await;
+    let answer = answer_to(&line(1, "missing"), &pages).await;
     assert_eq!((&answer["dead"], &answer["on_their_way"]), (&json!(0), &json!(1)));
 }
 

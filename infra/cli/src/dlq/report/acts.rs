@@ -1,4 +1,4 @@
-//! What an operator's action has changed, or would change.
+//! Reports what an operator's action has changed, or would change.
 
 use event::Timestamp;
 use serde_json::Value;

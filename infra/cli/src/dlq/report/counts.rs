@@ -6,7 +6,7 @@ use crate::output::escape::escape;
 use crate::output::members::number;
 use crate::output::text::group_digits;
 
-/// `deliver 1,200, sink 4`.
+/// Counts with their names: `deliver 1,200, sink 4`.
 pub(super) fn counts(counts: &Value) -> String {
     let each = counts.as_object().into_iter().flatten();
     let each: Vec<String> = each

@@ -13,7 +13,7 @@ use crate::output::table::{Cell, Column, Table};
 use crate::output::text::{group_digits, pluralize};
 use crate::output::times::format_duration;
 
-/// What may become of an event in a sink: as it is called here and in the answer, and its colour where there is any.
+/// The possible outcomes in a sink: the words for each, its name in the answer, and its colour.
 const OUTCOMES: [(&str, &str, Option<&str>); 6] = [
     ("written", "written", None),
     ("duplicate", "duplicate", None),
@@ -23,7 +23,7 @@ const OUTCOMES: [(&str, &str, Option<&str>); 6] = [
     ("not known", "not_known", Some(YELLOW)),
 ];
 
-/// Nothing, where the function is of a version that makes no forecasts.
+/// The lines of the forecast. Empty if the function's version makes none.
 pub(super) fn format_forecast(page: &Page, answer: &Value) -> Vec<String> {
     if answer["forecast_problem"].is_string() {
         let why = format!("not known: {}", text(&answer["forecast_problem"]));
@@ -53,7 +53,7 @@ pub(super) fn format_forecast(page: &Page, answer: &Value) -> Vec<String> {
     lines
 }
 
-/// A line for each sink, below those of the heads.
+/// One line for each sink, below the line of headings.
 fn sinks(page: &Page, sinks: &Value) -> Vec<String> {
     let mut columns = vec![Column::words("    sink", 24)];
     columns.extend(OUTCOMES.map(|(head, ..)| Column::number(head)));
@@ -75,7 +75,7 @@ fn sinks(page: &Page, sinks: &Value) -> Vec<String> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// What all letters of the plan take.
+/// The estimate for all letters of the plan.
 fn estimate(page: &Page, estimate: &Value) -> Vec<String> {
     let all = pluralize(number(&estimate["letters"]), "letter");
     let by_sample = match estimate["is_scaled"].as_bool() {
@@ -100,7 +100,8 @@ fn estimate(page: &Page, estimate: &Value) -> Vec<String> {
     lines
 }
 
-/// Millionths of a dollar, rounded up to a cent, or below a dollar to a hundredth of one.
+/// An amount in millionths of a dollar, rounded up to a cent, or below a dollar to a hundredth of
+/// a cent.
 fn dollars(micro: u64) -> String {
     match micro.div_ceil(100) {
         below @ ..10_000 => format!("0.{below:04}"),
@@ -121,8 +122,8 @@ mod tests {
     fn a_plan_without_a_forecast_says_why_if_it_can() {
         let page = Page::plain(80);
         let answer = json!({ "forecast": null, "forecast_problem": "the table is\u{1b} away" });
-        let told = format_forecast(&page, &answer);
-        assert_eq!(told, ["  forecast       not known: the table is\\u{1b} away"]);
+        let lines = format_forecast(&page, &answer);
+        assert_eq!(lines, ["  forecast       not known: the table is\\u{1b} away"]);
         assert!(format_forecast(&page, &json!({ "plan": "p" })).is_empty());
     }
 
@@ -132,9 +133,9 @@ mod tests {
             "looked_at": 1, "letters": 1, "sinks": {}, "refused": {}, "not_known": 1,
             "estimate": { "letters": 1, "is_scaled": false },
         });
-        let told = format_forecast(&Page::plain(80), &json!({ "forecast": forecast })).join("\n");
-        assert!(told.contains("of 1 letter, by") && !told.contains("written"), "{told}");
-        assert!(told.contains("1 letter: of files"), "{told}");
+        let text = format_forecast(&Page::plain(80), &json!({ "forecast": forecast })).join("\n");
+        assert!(text.contains("of 1 letter, by") && !text.contains("written"), "{text}");
+        assert!(text.contains("1 letter: of files"), "{text}");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::output::table::{Cell, Column, Table};
 use crate::output::text::{group_digits, operator_name, pluralize, truncate};
 use crate::output::times::{Times, age_or_dash};
 
-/// A line for each group, the largest first and those that are muted last; below it the reason of its last letter, and
-/// what was said of it.
+/// One line for each group, the largest first and muted ones last. Below it are the reason of its
+/// last letter and its note.
 pub(in crate::dlq) fn format_groups(page: &Page, answer: &Value) -> String {
     let mut groups = members(&answer["groups"]).to_vec();
     groups.sort_by_key(|group| group["is_muted"] == true);
@@ -96,7 +96,7 @@ fn table(times: &Times, groups: &[Value], is_wide: bool) -> Table {
     table
 }
 
-/// Who has said what of a group, until when, and why; how much more there is of it since.
+/// Who acknowledged or muted a group, until when and why, and how much it has grown since.
 fn note(times: &Times, group: &Value) -> Vec<String> {
     let note = &group["note"];
     if !note.is_object() {
@@ -107,7 +107,7 @@ fn note(times: &Times, group: &Value) -> Vec<String> {
     let (state, by) = (text(&note["state"]), operator_name(&text(&note["by"])));
     let why = text(&note["why"]);
     let since = match group["grown_by"].as_u64() {
-        // It is not known of a part of a group.
+        // The growth of a part of a group is not known.
         None => String::new(),
         Some(0) => "no more letters since; ".to_owned(),
         Some(1) => "1 more letter since; ".to_owned(),

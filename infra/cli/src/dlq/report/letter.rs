@@ -10,7 +10,7 @@ use crate::output::page::Page;
 use crate::output::text::{format_bytes, times_in_words};
 use crate::output::times::Times;
 
-/// Why it failed first, then its life, then its message.
+/// Why it failed, then its history, then its message.
 pub(in crate::dlq) fn format_letter(page: &Page, answer: &Value) -> String {
     let times = Times::of(answer);
     let letter = &answer["letter"];

@@ -9,7 +9,7 @@ use crate::output::table::{Column, Table};
 use crate::output::text::{group_digits, pluralize, truncate};
 use crate::output::times::{Times, age_or_dash};
 
-/// A line for each letter; below it, why it failed, and the begin of its body.
+/// One line for each letter. Below it are why it failed, and the beginning of its body.
 pub(in crate::dlq) fn format_peek(page: &Page, answer: &Value) -> String {
     let found = members(&answer["letters"]);
     if found.is_empty() {
@@ -66,12 +66,12 @@ pub(super) fn code_and_why(letter: &Value) -> String {
     format!("{}{separator}{}", text(&letter["code"]), why(letter))
 }
 
-/// How often it was brought back.
+/// How often a letter was redriven.
 pub(super) fn redrives(letter: &Value) -> u64 {
     number(&letter["redrives"]).max(members(&letter["runs"]).len() as u64)
 }
 
-/// As much of a body as a line may need.
+/// The beginning of a body, as long as a line may need.
 fn begin(body: &Value, width: usize) -> String {
     let begin: String = body.as_str().unwrap_or_default().chars().take(width + 1).collect();
     if begin.is_empty() { "(an empty body)".to_owned() } else { escape(&begin) }

@@ -12,10 +12,10 @@ use crate::output::page::Page;
 use crate::output::text::{format_bytes, pluralize, truncate};
 use crate::output::times::Times;
 
-/// Of a body, that are shown of what was and of what is.
+/// The most lines of a body that are shown before and after a patch.
 const MOST_LINES: usize = 8;
 
-/// The letters that are as they were chosen, and too old to be sent.
+/// The letters that match the selection and are too old to be sent.
 fn left_out(page: &Page, answer: &Value) -> Vec<String> {
     let forgotten = number(&answer["forgotten"]);
     if forgotten == 0 {
@@ -26,11 +26,11 @@ fn left_out(page: &Page, answer: &Value) -> Vec<String> {
     page.line("left out", &format!("{}, {why}", pluralize(forgotten, "letter")))
 }
 
-/// What is in it, and the command that begins it.
+/// The content of the plan, and the command that starts it.
 pub(in crate::dlq) fn format_plan(
     page: &Page,
     answer: &Value,
-    has_patch: bool,
+    change: Option<&str>,
     now: Timestamp,
 ) -> String {
     let id = text(&answer["plan"]);
@@ -54,8 +54,8 @@ pub(in crate::dlq) fn format_plan(
         false => "each back to where it failed".to_owned(),
     };
     lines.extend(page.line("go to", &to));
-    if has_patch {
-        lines.extend(page.line("changed", "each payload, by the patch"));
+    if let Some(change) = change {
+        lines.extend(page.line("changed", change));
     }
     lines.extend(left_out(page, answer));
     let times = Times::of(&serde_json::json!({ "at": now }));
@@ -76,12 +76,12 @@ pub(in crate::dlq) fn format_plan(
     }
     lines.extend(format_forecast(page, answer));
     lines.extend(page.line("next", "this begins it, within a day:"));
-    // A line of its own, which is copied whole.
+    // The command has a line of its own, so that people can copy the whole line.
     lines.push(format!("    sluicegate dlq redrive {id} --reason …"));
     lines.join("\n")
 }
 
-/// What becomes of a letter's body, as the lines that are others afterwards.
+/// The lines of a letter's body that a patch changes.
 fn changed(page: &Page, change: &Value) -> Vec<String> {
     let (before, after) = (body_lines(&change["before"]), body_lines(&change["after"]));
     let lines = before.iter().zip(&after);
@@ -109,8 +109,8 @@ fn changed(page: &Page, change: &Value) -> Vec<String> {
     lines
 }
 
-/// A body with a line for each member, in the order of their names, or as one line if it is no JSON: what a patch has
-/// changed comes in another order than its producer's.
+/// A body with one line for each member, sorted by name, because a patch changes the order of
+/// members. A body that is not JSON is one line.
 fn body_lines(body: &Value) -> Vec<String> {
     let body = body.as_str().unwrap_or_default();
     let sorted = serde_json::from_str::<Value>(body).map(|value| value.to_string());

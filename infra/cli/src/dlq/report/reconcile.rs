@@ -1,4 +1,4 @@
-//! `dlq reconcile`: one line that adds up, and below it what it does not say.
+//! `dlq reconcile`: one line that adds up, and details below it.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::output::members::{members, number, number_or_unknown, text};
 use crate::output::page::Page;
 use crate::output::text::{group_digits, pluralize};
 
-/// Lines that are named.
+/// The most lines of a file that are listed.
 const MOST_LINES: usize = 10;
 
-/// Causes that are named of the letters of a state.
+/// The most causes that are listed for the letters of a state.
 const MOST_CAUSES: usize = 3;
 
-/// The fates of events, as the answer names them, and what is said of so many.
+/// The fates of events as the answer names them, and the words for them.
 const PARTS: [(&str, &str); 8] = [
     ("in_sinks", "in their sinks"),
     ("in_seen_sinks", "in the sinks that can be seen"),
@@ -39,26 +39,27 @@ pub(in crate::dlq) fn format_reconciliation(page: &Page, answer: &Value) -> Stri
     }
     let mended = number(&answer["mended"]);
     if mended > 0 {
-        let said = format!("{} of those in their sinks, as redriven letters", group_digits(mended));
-        lines.extend(page.line("mended", &said));
+        let words =
+            format!("{} of those in their sinks, as redriven letters", group_digits(mended));
+        lines.extend(page.line("mended", &words));
     }
     let copies = number(&answer["with_letters_of_copies"]);
     if copies > 0 {
-        let said =
+        let words =
             format!("{} of those in their sinks have a dead letter, too", group_digits(copies));
-        lines.extend(page.line("copies", &said));
+        lines.extend(page.line("copies", &words));
     }
     lines.extend(not_found(page, answer));
     lines.extend(next(page, answer));
     lines.join("\n")
 }
 
-/// One line, or more where the page has no room for it: each but the last ends with a plus sign.
+/// One line, or more if the page is too narrow. All but the last end with a plus sign.
 fn sum(page: &Page, answer: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = format!("{} sent =", group_digits(number(&answer["sent"])));
     let mut is_first = true;
-    for (name, said) in PARTS {
+    for (name, words) in PARTS {
         let count = number(&answer[name]);
         if count == 0 {
             continue;
@@ -67,8 +68,8 @@ fn sum(page: &Page, answer: &Value) -> Vec<String> {
             line.push_str(" +");
         }
         is_first = false;
-        let part = format!(" {} {said}", group_digits(count));
-        // With room for the plus sign behind it.
+        let part = format!(" {} {words}", group_digits(count));
+        // The line needs room for a plus sign after the part.
         if line.chars().count() + part.chars().count() + 2 > page.words {
             lines.push(std::mem::replace(&mut line, " ".to_owned()));
         }
@@ -78,7 +79,7 @@ fn sum(page: &Page, answer: &Value) -> Vec<String> {
     lines
 }
 
-/// What failed, of the events whose letters are in this state: the most frequent first.
+/// The causes of the letters in this state, the most frequent first.
 fn causes(page: &Page, answer: &Value, state: &str) -> Vec<String> {
     let mut causes: BTreeMap<(String, String), u64> = BTreeMap::new();
     for letter in members(&answer["letters"]).iter().filter(|letter| letter["state"] == state) {
@@ -103,7 +104,7 @@ fn causes(page: &Page, answer: &Value, state: &str) -> Vec<String> {
     page.line(state, &named.join(", "))
 }
 
-/// The first lines of which it is not known where they are, and why that may be.
+/// The first lines of the files that were not found, and possible reasons.
 fn not_found(page: &Page, answer: &Value) -> Vec<String> {
     let lost = members(&answer["not_found_lines"]);
     if lost.is_empty() {
@@ -126,26 +127,26 @@ fn not_found(page: &Page, answer: &Value) -> Vec<String> {
     let mut lines = page.line("not found", &format!("{word} {}{more}", named.join(", ")));
     let unseen = number(&answer["unseen"]);
     if unseen > 0 {
-        let said =
+        let words =
             format!("{} go only to sinks of your own, which cannot be seen", group_digits(unseen));
-        lines.extend(page.line("", &said));
+        lines.extend(page.line("", &words));
     }
     let refused = number(&answer["refused_now"]);
     if refused > 0 {
-        let said = format!(
+        let words = format!(
             "{} of them the contract refuses as it is now, so that no key tells where they are",
             group_digits(refused)
         );
-        lines.extend(page.line("", &said));
+        lines.extend(page.line("", &words));
     }
     let files = members(&answer["letters_of_files"]);
     if let Some(first) = files.first() {
-        let said = format!(
+        let words = format!(
             "{} of whole files, each a letter for all that is in it, such as {}",
             pluralize(files.len() as u64, "letter"),
             text(first)
         );
-        lines.extend(page.line("files", &said));
+        lines.extend(page.line("files", &words));
     }
     lines
 }
@@ -156,12 +157,12 @@ fn next(page: &Page, answer: &Value) -> Vec<String> {
     let waiting = &answer["waiting"];
     if waiting.is_object() {
         let held = [&waiting["in_queues"], &waiting["not_collected"]];
-        let said = format!(
+        let words = format!(
             "about {} in queues and {} in dead-letter queues",
             number_or_unknown(held[0]),
             number_or_unknown(held[1])
         );
-        lines.extend(page.line("waiting", &said));
+        lines.extend(page.line("waiting", &words));
         let is_empty = held.iter().all(|count| count.as_u64() == Some(0));
         let days = number(&answer["remembered_days"]);
         let next = match (is_empty, answer["is_accounted_for"] == true) {

@@ -32,7 +32,7 @@ pub(in crate::dlq) fn format_started_run(page: &Page, answer: &Value) -> String 
     lines.join("\n")
 }
 
-/// All of one run.
+/// All lines about a run.
 pub(super) fn lines(page: &Page, run: &Value, times: &Times) -> Vec<String> {
     let (id, state) = (text(&run["run"]), text(&run["state"]));
     let (position, size) = (number(&run["position"]), number(&run["letters"]));
@@ -65,7 +65,7 @@ pub(super) fn lines(page: &Page, run: &Value, times: &Times) -> Vec<String> {
     lines
 }
 
-/// What can be done about it.
+/// What an operator can do about the run.
 pub(in crate::dlq) fn advice(id: &str, state: &str, came_back: u64) -> String {
     match state {
         "running" => format!("`sluicegate dlq pause {id} --reason …` lets it send nothing more"),
@@ -109,7 +109,7 @@ pub(in crate::dlq) fn phase(run: &Value) -> String {
     }
 }
 
-/// Letters a second; 0 is as fast as can be.
+/// Letters per second; 0 means no limit.
 pub(in crate::dlq) fn rate_of_step(run: &Value, step: u64) -> u64 {
     let pace = &run["pace"];
     let most = number(&pace["most_per_second"]);
@@ -121,7 +121,7 @@ pub(in crate::dlq) fn rate_of_step(run: &Value, step: u64) -> u64 {
     }
 }
 
-/// In whole percent, rounded down: 100 is all. `None` of nothing.
+/// Whole percent, rounded down, so that 100 means all. `None` if `of` is 0.
 pub(in crate::dlq) fn percent(part: u64, of: u64) -> Option<u64> {
     part.saturating_mul(100).checked_div(of)
 }

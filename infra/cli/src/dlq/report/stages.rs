@@ -10,10 +10,10 @@ use crate::output::table::{Cell, Column, Table};
 use crate::output::text::{group_digits, pluralize};
 use crate::output::times::{Times, age_or_dash};
 
-/// The states that are told below their stage where the line has no room for their columns.
+/// The states that are listed below their stage if the line is too narrow for their columns.
 const OTHERS: [&str; 3] = ["quarantined", "discarded", "redriven"];
 
-/// A line for each stage, and what to do next.
+/// One line for each stage, and what to do next.
 pub(in crate::dlq) fn format_stages(page: &Page, answer: &Value) -> String {
     let Some(stages) = answer["stages"].as_object().filter(|stages| !stages.is_empty()) else {
         return "this stack has no dead-letter queue, and its store is empty".to_owned();
@@ -57,7 +57,7 @@ pub(in crate::dlq) fn format_stages(page: &Page, answer: &Value) -> String {
     lines.join("\n")
 }
 
-/// How many letters of a stage are in a state.
+/// The number of a stage's letters in a state.
 fn letters_in(stage: &Value, state: &str) -> u64 {
     number(&stage["letters"][state])
 }
@@ -101,7 +101,8 @@ fn table<'a>(
     table
 }
 
-/// Who has halted the rules of contracts, why, and what lets them act again; nothing, while they act.
+/// Who stopped the triage rules of contracts, why, and how to start them again. Empty if they are
+/// not stopped.
 fn halted(page: &Page, times: &Times, halt: &Value) -> Vec<String> {
     if !halt.is_object() {
         return Vec::new();
@@ -114,7 +115,7 @@ fn halted(page: &Page, times: &Times, halt: &Value) -> Vec<String> {
     lines
 }
 
-/// What dead-letter queues hold, and the store does not have yet.
+/// The messages of dead-letter queues that are not in the store yet.
 fn not_collected<'a>(stages: impl Iterator<Item = &'a Value>) -> String {
     let (mut queued, mut is_known) = (0, true);
     for stage in stages {

@@ -1,4 +1,4 @@
-//! What a terminal shows.
+//! Reports as a terminal shows them.
 
 mod answers;
 mod notes;
@@ -12,7 +12,7 @@ use crate::output::page::Page;
 
 type Report = (&'static str, fn(&Page, &Value) -> String, fn() -> Value);
 
-/// Every report with an answer for it.
+/// Each report with an answer.
 fn reports() -> Vec<Report> {
     vec![
         ("list", |page, answer| format_stages(page, answer), listed),
@@ -22,7 +22,11 @@ fn reports() -> Vec<Report> {
         ("peek", |page, answer| format_peek(page, answer), page_of_letters),
         ("show", |page, answer| letter_report(page, answer), shown_letter),
         ("reconcile", |page, answer| format_reconciliation(page, answer), reconcile::answer),
-        ("plan", |page, answer| format_plan(page, answer, true, now()), planned),
+        (
+            "plan",
+            |page, answer| format_plan(page, answer, Some("each payload, by the patch"), now()),
+            planned,
+        ),
         ("begun", |page, answer| format_started_run(page, answer), begun_run),
         ("status", |page, answer| format_status(page, answer), || status_of(run("paused"))),
         (
@@ -67,7 +71,8 @@ fn letter_report(page: &Page, answer: &Value) -> String {
     super::format_letter(page, answer)
 }
 
-/// Each text of an answer, and each name that is not of the format, with something for a terminal to act on.
+/// Replaces each text of an answer, and each name that is not part of the format, by one with
+/// control characters.
 fn hostile(value: &Value) -> Value {
     const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{202e}\r\n\u{7}";
     match value {
@@ -317,16 +322,11 @@ fn what_is_not_there_is_told_with_what_to_do() {
         (format_groups(&page, &json!({ "at": NOW, "state": "dead", "groups": [] })), "dlq list"),
         (format_peek(&page, &json!({ "at": NOW, "letters": [] })), "--state"),
         (
-            format_plan(&page, &json!({ "plan": PLAN, "letters": 0 }), false, now()),
+            format_plan(&page, &json!({ "plan": PLAN, "letters": 0 }), None, now()),
             "nothing to send",
         ),
         (
-            format_plan(
-                &page,
-                &json!({ "plan": PLAN, "letters": 0, "forgotten": 2 }),
-                false,
-                now(),
-            ),
+            format_plan(&page, &json!({ "plan": PLAN, "letters": 0, "forgotten": 2 }), None, now()),
             "2 letters, taken in longer ago",
         ),
         (format_history(&page, &json!({ "at": NOW, "runs": [] })), "dlq plan"),

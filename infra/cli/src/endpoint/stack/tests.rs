@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use super::*;
 use crate::account::Pipeline;
 
-/// Answers one request, and gives it back.
+/// Answers one request, and returns it.
 fn serve(status: u16, body: &'static str) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -32,7 +32,7 @@ fn serve(status: u16, body: &'static str) -> (String, JoinHandle<String>) {
     (url, served)
 }
 
-/// What stack `prod` is told to have as its `OperatorsUrl`, and the request.
+/// Reads `OperatorsUrl` of the stack `prod`, and returns it with the request.
 async fn output(status: u16, body: &'static str) -> (Result<Option<String>, String>, String) {
     let (url, served) = serve(status, body);
     let pipeline = Pipeline {

@@ -14,7 +14,7 @@ fn progress(depth: Depth, activity: Activity) -> Progress {
     Progress {
         queues: vec![
             queue("Inbox", true, depth),
-            // What is dead stays where it is.
+            // Dead letters do not count as work.
             queue("InboxDlq", false, Depth { visible: 3, in_flight: 1, delayed: 0 }),
         ],
         mappings: vec![MappingProgress {

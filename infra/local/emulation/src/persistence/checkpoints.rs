@@ -8,8 +8,8 @@ use super::super::{MappingSource, RunningMapping};
 use dynamodb::Position;
 use lambda::mapping::stream::Checkpoint;
 
-/// The positions at which mappings continue. A mapping is identified by its logical id and the name of its
-/// table. With another table it is another mapping, as on AWS.
+/// The positions at which mappings continue. A mapping is identified by its logical id and the name
+/// of its table. With another table it is another mapping, as on AWS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Checkpoints {
     kept: Vec<SavedCheckpoint>,
@@ -32,9 +32,9 @@ impl Checkpoints {
         kept.map(|each| &each.position).or_else(|| self.made.get(table)).cloned()
     }
 
-    /// Adds a table that was created, with the start of its stream. This is needed because DynamoDB's engine
-    /// also returns the records of a deleted table of the same name. Saved positions of that table are
-    /// removed.
+    /// Adds a table that was created, with the start of its stream. This is needed because
+    /// DynamoDB's engine also returns the records of a deleted table of the same name. Saved
+    /// positions of that table are removed.
     pub(in super::super) fn add_table(&mut self, table: &str, begin: Position) {
         self.kept.retain(|each| each.table != table);
         self.made.insert(table.to_owned(), begin);

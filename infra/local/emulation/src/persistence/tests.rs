@@ -1,4 +1,4 @@
-//! Snapshots while the services are at work.
+//! Snapshots that are taken while requests change the services.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,7 +13,7 @@ use sqs::NewMessage;
 
 const WRITES: u64 = 3_000;
 
-/// How many messages a snapshot holds.
+/// The number of messages in a snapshot.
 fn messages(snapshot: &sqs::snapshot::Snapshot) -> u64 {
     let mut lines = Vec::new();
     snapshot.write(&mut lines).unwrap();
@@ -67,7 +67,7 @@ fn an_object_is_kept_with_its_announcement_or_not_at_all() {
 #[test]
 fn what_is_done_after_a_send_is_not_kept_without_it() {
     let (sqs, s3) = services();
-    // As a function sends a message, and then notes in a table that it has.
+    // A function sends a message, and then records in a table that it did.
     let noted = Arc::new(AtomicU64::new(0));
     let writer = thread::spawn({
         let (sqs, noted) = (sqs.clone(), Arc::clone(&noted));
@@ -82,7 +82,7 @@ fn what_is_done_after_a_send_is_not_kept_without_it() {
     while seen < WRITES {
         let (_, (sqs, noted)) = s3.capture(|| {
             sqs.capture(|| {
-                // Time enough for whoever is not held up.
+                // This is enough time for a request that does not have to wait.
                 for _ in 0..200 {
                     thread::yield_now();
                 }
@@ -109,14 +109,14 @@ async fn what_has_not_changed_is_not_written_again() {
     let checkpoint = Checkpoint::new(Position("1".to_owned()));
     let mappings = StreamCheckpoints::with("Changes", "table", checkpoint.clone());
     let state_writer = StateWriter { requests: Arc::clone(&requests), mappings, ..state_writer };
-    // The generation, and which files of it are not those of the one before.
+    // Files that are shared with the generation before have the same inode.
     let inode = |generation: u64, name: &str| {
         let file = path.join(generation.to_string()).join(name);
         fs::metadata(file).map(|metadata| metadata.ino()).ok()
     };
     let mut before = [None; 4];
-    let mut write = |is_last| {
-        state_writer.write(is_last).unwrap();
+    let mut write = |which| {
+        state_writer.write(which).unwrap();
         let manifest = fs::read(path.join("state.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let generation = manifest["generation"].as_u64().unwrap();
@@ -126,21 +126,21 @@ async fn what_has_not_changed_is_not_written_again() {
         before = now;
         (generation, changed)
     };
-    assert_eq!(write(false), (1, [true; 4]));
-    assert_eq!(write(false), (1, [false; 4]));
+    assert_eq!(write(WriteKind::IfChanged), (1, [true; 4]));
+    assert_eq!(write(WriteKind::IfChanged), (1, [false; 4]));
     send(&sqs);
-    assert_eq!(write(false), (2, [true, false, false, false]));
+    assert_eq!(write(WriteKind::IfChanged), (2, [true, false, false, false]));
     s3.put("bucket", "key", Bytes::new(), "text/plain").unwrap();
-    assert_eq!(write(false), (3, [false, true, false, false]));
+    assert_eq!(write(WriteKind::IfChanged), (3, [false, true, false, false]));
     secrets.put("s", "text").unwrap();
-    assert_eq!(write(false), (4, [false, false, false, true]));
+    assert_eq!(write(WriteKind::IfChanged), (4, [false, false, false, true]));
     requests.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(write(false), (5, [false, false, true, false]));
-    assert_eq!(write(false).0, 5);
-    // A record that was delivered is in the tables, though no request may tell of its write.
+    assert_eq!(write(WriteKind::IfChanged), (5, [false, false, true, false]));
+    assert_eq!(write(WriteKind::IfChanged).0, 5);
+    // The tables contain the delivered record, even if the request that wrote it was not counted.
     checkpoint.set_position(Position("2".to_owned()));
-    assert_eq!(write(false), (6, [false, false, true, false]));
-    assert_eq!(write(false).0, 6);
-    assert_eq!(write(true), (7, [false, false, true, false]));
+    assert_eq!(write(WriteKind::IfChanged), (6, [false, false, true, false]));
+    assert_eq!(write(WriteKind::IfChanged).0, 6);
+    assert_eq!(write(WriteKind::Last), (7, [false, false, true, false]));
     fs::remove_dir_all(&path).unwrap();
 }

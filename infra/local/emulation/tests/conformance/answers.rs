@@ -1,13 +1,13 @@
-//! What a case expects, and how it tells that something else came: in words for people.
+//! What a case expects of an answer, and what the report says if another one came.
 
 use std::fmt::Debug;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-/// Longer values are cut where they are told.
+/// The report cuts longer values.
 const SHOWN_CHARS: usize = 240;
 
-/// Fails the case unless what came is what was expected.
+/// Fails the case unless a value is the expected one.
 macro_rules! same {
     ($came:expr, $expected:expr $(,)?) => {
         $crate::answers::check_same(&$came, &$expected, "")
@@ -34,17 +34,17 @@ fn shown(value: &dyn Debug) -> String {
     }
 }
 
-/// What a service answered, as a case expects it.
+/// The answer of a service.
 pub(crate) trait Answer<T> {
     type Refusal;
 
-    /// What it gave; fails the case if it refused.
+    /// The output. Fails the case if the request was refused.
     fn answered(self) -> T;
 
-    /// The code with which it refused; fails the case if it did not.
+    /// The code of the error. Fails the case if the request was not refused.
     fn refused(self) -> String;
 
-    /// The SDK's error for it; fails the case if it did not refuse.
+    /// The SDK's error. Fails the case if the request was not refused.
     fn refusal(self) -> Self::Refusal;
 }
 
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// A refusal with its message, or what broke on the way.
+/// The code and message of a refusal, or why there was no answer.
 fn told<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

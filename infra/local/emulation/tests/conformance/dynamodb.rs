@@ -1,4 +1,4 @@
-//! DynamoDB: what writing once rests on.
+//! DynamoDB: the behaviour that writing once depends on.
 
 use std::collections::HashMap;
 
@@ -143,7 +143,7 @@ async fn a_cancelled_transaction_says_why_and_what_was_there(world: &World) {
 
 async fn a_token_makes_a_transaction_take_effect_once(world: &World) {
     let transact = |token: &str, owner: &str| {
-        // A service that was here before may still remember the tokens of another run.
+        // A service that keeps running may still remember the tokens of an earlier run.
         let token = format!("{}-{token}", world.table);
         let transact = world.client.transact_write_items().client_request_token(token);
         transact.transact_items(once(world, "a", owner)).send()

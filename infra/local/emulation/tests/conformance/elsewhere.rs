@@ -1,4 +1,4 @@
-//! The suite against a service that runs already, and its report for people.
+//! Runs the suite against a service that is already running, and reports the differences.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,12 +14,12 @@ use tokio::net::TcpStream;
 
 use crate::rig::{Case, Outcome, Place, There};
 
-/// Cases at once. They mostly wait.
+/// How many cases run at once. They mostly wait.
 const AT_ONCE: usize = 8;
 const COULD_NOT_RUN: u8 = 2;
 
 thread_local! {
-    /// Where the last panic was.
+    /// The place of the thread's last panic.
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -87,7 +87,7 @@ impl std::fmt::Display for Tally {
     }
 }
 
-/// Runs the cases that the harness's filters leave, and reports on them.
+/// Runs the cases that the harness's filters select, and reports on them.
 pub(crate) fn run(there: There, harness: &Arguments, cases: Vec<Case>) -> ExitCode {
     let chosen: Vec<Case> = cases.into_iter().filter(|case| is_chosen(harness, case)).collect();
     if chosen.is_empty() {
@@ -129,7 +129,7 @@ async fn all(there: &Arc<There>, cases: Vec<Case>) -> BTreeMap<String, Tally> {
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     let outcomes = futures_util::stream::iter(cases).map(|case| {
         let done = (case.run)(Place::There(Arc::clone(there)));
-        // The place of a panic is read before any other case goes on.
+        // The place of a panic is read before another case runs on this thread.
         async move { (case.name(), located(done).await) }
     });
     let mut outcomes = outcomes.buffered(AT_ONCE);
@@ -198,7 +198,7 @@ async fn reach(endpoint: &str) -> Result<(), String> {
     }
 }
 
-/// A reader that went away is no reason to stop.
+/// Prints a line. The run continues if the reader of the output has gone.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

@@ -1,10 +1,10 @@
-//! What SQS, S3 and DynamoDB promise, asked for through the official Rust SDK over HTTP.
+//! Checks what SQS, S3 and DynamoDB promise, through the official Rust SDK over HTTP.
 //!
-//! One suite for every implementation. `cargo test` runs it against ours, each case on a clock of
-//! its own. `cargo test --workspace --test conformance -- --endpoint URL` runs it against another
-//! emulator, or AWS itself, in real time, and reports how that differs; it ends with 0 if nothing
-//! does, 1 if something does, and 2 if the suite could not be run. A name filters, as in any test:
-//! `sqs::` is one service.
+//! The suite is the same for every implementation. `cargo test` runs it against ours, each case
+//! with its own clock. `cargo test --workspace --test conformance -- --endpoint URL` runs it
+//! against another emulator or AWS itself, in real time, and reports the differences. Its exit code
+//! is 0 without differences, 1 with some, and 2 if the suite could not run. A name filters cases,
+//! as in any test: `sqs::` selects one service.
 
 #![expect(clippy::unwrap_used, reason = "a case fails where something is not as it must be")]
 

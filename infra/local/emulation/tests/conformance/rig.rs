@@ -1,9 +1,9 @@
-//! Where a case runs, how time passes there, and what became of it.
+//! Where a case runs, how time passes there, and what the result was.
 //!
-//! A case knows none of this: it asks its world for names, for clients and for time. Ours is made
-//! for each case, on a clock that stands still until the case moves it. Another service is shared by
-//! all cases, so names are the case's own, and time is real: a case that needs more of it than the
-//! user's patience is skipped, and says so.
+//! A case asks its `World` for names, clients and time, and does not know which service it runs
+//! against. Our services are started for each case, with a clock that stands still until the case
+//! advances it. Another service is shared by all cases: each case uses names of its own, and time
+//! is real. A case that needs more time than the user allows is skipped, and the report says so.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -18,9 +18,10 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
-/// What a service has to answer a whole case, its waits aside, and to lose what the case made.
+/// How long a case may take, without its waits, and how long the deletion of its resources may
+/// take.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Real time is waited for with this much more, so that whole seconds have surely passed.
+/// What is added to each wait in real time, so that whole seconds have certainly passed.
 const SLACK: Duration = Duration::from_millis(150);
 
 pub(crate) struct Case {
@@ -29,13 +30,13 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// `sqs::messages::a_message_expires`.
+    /// A path such as `sqs::messages::a_message_expires`.
     pub(crate) fn name(&self) -> &'static str {
         self.path.split_once("::").map_or(self.path, |(_, name)| name)
     }
 }
 
-/// Lists the cases of a module; one that is not listed is dead code, and the compiler says so.
+/// Lists the cases of a module. The compiler reports a case that is not listed as dead code.
 macro_rules! cases {
     ($world:ty: $($name:ident),+ $(,)?) => {
         pub(crate) fn cases() -> Vec<$crate::rig::Case> {
@@ -52,12 +53,12 @@ pub(crate) use cases;
 
 #[derive(Clone)]
 pub(crate) enum Place {
-    /// This project's services, made for the case.
+    /// This project's services, started for the case.
     Ours,
     There(Arc<There>),
 }
 
-/// A service that runs already.
+/// A service that is already running.
 pub(crate) struct There {
     pub(crate) endpoint: String,
     pub(crate) region: String,
@@ -65,13 +66,13 @@ pub(crate) struct There {
     pub(crate) secret: String,
     pub(crate) token: Option<String>,
     pub(crate) patience: Duration,
-    /// Begins every name that this run makes.
+    /// The beginning of all names that this run creates.
     pub(crate) run: String,
     pub(crate) named: AtomicU64,
 }
 
 impl There {
-    /// A prefix that no other case has.
+    /// A prefix for names that no other case uses.
     pub(crate) fn prefix(&self) -> String {
         format!("conf-{}-{}-", self.run, self.named.fetch_add(1, Ordering::Relaxed))
     }
@@ -100,11 +101,11 @@ pub(crate) enum Outcome {
 pub(crate) trait World: Sized {
     async fn start(place: &Place) -> Self;
 
-    /// Deletes what the case made, where it would stay.
+    /// Deletes what the case created, if the service keeps it.
     async fn clean_up(&self);
 }
 
-/// How time passes for a case.
+/// How a case lets time pass.
 pub(crate) enum Time {
     Manual(Clock),
     Real { patience: Duration, passed: Cell<Duration> },
@@ -118,7 +119,7 @@ impl Time {
         }
     }
 
-    /// Lets so many seconds pass, or gives up the case where that would take too long.
+    /// Lets this many seconds pass. Skips the case if that would take too long.
     pub(crate) async fn pass(&self, seconds: u64) {
         let by = Duration::from_secs(seconds);
         match self {
@@ -133,7 +134,7 @@ impl Time {
         }
     }
 
-    /// Waits for what becomes so by itself, elsewhere.
+    /// Waits a moment for an effect that takes time on other services.
     pub(crate) async fn a_while() {
         tokio::time::sleep(SLACK).await;
     }
@@ -148,12 +149,12 @@ impl Time {
 
 struct Skip(String);
 
-/// Ends the case: it cannot be asked of this service, or not in this time.
+/// Ends a case that does not apply to this service, or that would take too long.
 pub(crate) fn skip(why: &str) -> ! {
     std::panic::panic_any(Skip(why.to_owned()))
 }
 
-/// Runs a case in a world of its own; a service that hangs is one that differs.
+/// Runs a case in its own world. A service that does not answer in time differs.
 pub(crate) async fn run<W: World>(place: Place, case: impl AsyncFnOnce(&W)) -> Outcome {
     let limit = match &place {
         Place::Ours => Duration::MAX,
@@ -168,7 +169,7 @@ pub(crate) async fn run<W: World>(place: Place, case: impl AsyncFnOnce(&W)) -> O
     };
     let done = AssertUnwindSafe(case(&world)).catch_unwind();
     let done = tokio::time::timeout(limit, done).await;
-    // What cannot be deleted stays: the case has been told already.
+    // Errors are ignored here, because the result of the case is already known.
     let clean_up = AssertUnwindSafe(world.clean_up()).catch_unwind();
     drop(tokio::time::timeout(LIMIT, clean_up).await);
     match done {

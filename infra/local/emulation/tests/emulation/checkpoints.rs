@@ -1,4 +1,4 @@
-//! Mappings of streams in a world that goes on: each record is delivered, and once.
+//! Stream mappings of an emulation that continues from its state: each record is delivered once.
 
 use super::streams::{PAUSED, World, text};
 
@@ -40,7 +40,8 @@ async fn what_waited_for_a_disabled_mapping_is_delivered_once() {
     }
 }
 
-/// Stops a world while `b` fails, between `a` and `c`. The clock stands still: it is not tried again.
+/// Stops an emulation while `b` fails, between `a` and `c`. The clock stands still, so that `b` is
+/// not retried.
 async fn stopped_at_a_failure(how: &str, properties: &[&str]) -> World {
     let world = World::kept(&[&[PAUSED], properties].concat()).await;
     let file = world.once("failed");
@@ -80,7 +81,7 @@ async fn another_mapping_begins_at_its_starting_position() {
     let world = world.restart_as("Other", &[]).await;
     world.settle().await;
     assert_eq!(world.keys(), ["a"], "it is another's checkpoint");
-    // And the one that was gone is a new one.
+    // The mapping that was missing meanwhile counts as a new one.
     let world = world.restart(&[]).await;
     world.settle().await;
     assert_eq!(world.keys(), ["a"]);
@@ -93,7 +94,8 @@ async fn a_checkpoint_goes_with_its_table() {
     world.put("a", &[]).await;
     world.settle().await;
     world.client.delete_table().table_name("records").send().await.unwrap();
-    // The template's table, made anew: on a clock that stands still its numbers begin as before.
+    // The table is created again. Because the clock stands still, its sequence numbers begin as
+    // before.
     let world = world.restart(&[]).await;
     world.put("b", &[]).await;
     world.settle().await;

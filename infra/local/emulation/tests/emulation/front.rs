@@ -1,4 +1,4 @@
-//! One port, through the official SDKs and by hand.
+//! All services on one port, called through the official SDKs and with hand-written requests.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
@@ -13,7 +13,7 @@ use sluicegate_local_emulation::Emulation;
 
 use super::{Root, TEMPLATE, queue_name, start};
 
-/// A client's configuration, whichever service it is for.
+/// The configuration of a client of any service.
 macro_rules! client {
     ($sdk:ident, $world:expr, $caller:expr $(, $setting:ident($value:expr))*) => {{
         let config = $sdk::Config::builder()
@@ -41,7 +41,8 @@ pub(super) async fn send(request: Request<String>) -> (StatusCode, Value) {
     (parts.status, serde_json::from_slice(&text).unwrap_or_default())
 }
 
-/// boto3 asks for leave to send an empty object too, and is confused by the connection after that.
+/// boto3 sends `Expect: 100-continue` also for an empty object, and misreads the connection after
+/// that.
 #[tokio::test]
 async fn a_connection_whose_empty_body_was_awaited_is_closed() {
     let world = start().await;

@@ -1,4 +1,4 @@
-//! What the adversary does, as the official SDKs and functions meet it.
+//! Injected faults, as the official SDKs and functions see them.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     error.code().unwrap_or("no answer").to_owned()
 }
 
-/// The code that each service's SDK reads, of SQS, DynamoDB and S3.
+/// The error codes that the SDKs of SQS, DynamoDB and S3 read.
 async fn codes(rule: &str) -> [String; 3] {
     let world = start(rule).await;
     let config = config(&world);
@@ -123,7 +123,7 @@ async fn a_transaction_meets_another_one() {
     world.shutdown().await;
 }
 
-/// Invokes `echo` so often that the fault strikes, and answers the error.
+/// Invokes `echo` until the fault happens, and returns the error.
 async fn killed(rule: &str) -> String {
     let world = start(rule).await;
     let answer = world.lambda().invoke("echo", Bytes::from_static(b"{}")).await.unwrap();
@@ -163,7 +163,7 @@ async fn an_environment_has_a_clock_of_its_own() {
     let variables: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
     let offset: i64 = variables["SLUICEGATE_CLOCK_OFFSET_MS"].as_str().unwrap().parse().unwrap();
     assert!(offset != 0 && offset.abs() <= 60_000, "{offset}");
-    // It stays as wrong as it is, whatever time it becomes.
+    // The skew stays the same when time passes.
     world.pass(Duration::from_secs(600));
     let asked = Bytes::from_static(br#"{"do":"context"}"#);
     let answer = world.lambda().invoke("echo", asked).await.unwrap();
@@ -200,7 +200,7 @@ async fn rules_are_told_added_and_removed_while_it_runs() {
     world.shutdown().await;
 }
 
-/// Whoever counts what the answer lists as sent counts no more than that; there may be more in the queue.
+/// A caller that counts the entries of the answer counts too few: there may be more in the queue.
 #[tokio::test]
 async fn entries_that_a_batch_s_answer_leaves_out_were_sent_or_not() {
     let (mut left_out, mut sent_unheard) = (0, 0);

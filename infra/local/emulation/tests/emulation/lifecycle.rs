@@ -15,7 +15,7 @@ use super::{Root, TEMPLATE, start};
 
 const RATES: &str = r#"{"EUR":1.08}"#;
 
-/// A service that answers with rates.
+/// A service that answers exchange rates.
 fn rates() -> Service {
     let router = axum::Router::new().route("/v1", axum::routing::get(async || RATES));
     Service { name: "rates".to_owned(), port: 0, upstream: Upstream::Router(router) }
@@ -25,7 +25,7 @@ async fn refusal(options: Options) -> String {
     Emulation::start(options).await.err().unwrap().to_string()
 }
 
-/// The body of what a service answers.
+/// The body of a service's answer.
 async fn answer(url: &str) -> String {
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();

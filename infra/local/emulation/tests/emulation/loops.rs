@@ -1,4 +1,4 @@
-//! Functions that send to their own queue: ended by Lambda after a while, unless they are allowed to.
+//! Functions that send to their own queue. Lambda ends such a loop, unless it is allowed.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use super::front::{ask, send};
 use super::{Root, message, queue_name};
 
 const LONG: Duration = Duration::from_secs(60);
-/// As many invocations of a chain as Lambda allows.
+/// The most invocations of a chain that Lambda allows.
 const MOST: usize = 16;
-/// One more round.
+/// A message that makes the function send it again.
 const AGAIN: &str = r#"{"do":"again"}"#;
 
 const TEMPLATE: &str = r"
@@ -91,7 +91,7 @@ async fn a_loop_that_is_allowed_goes_on() {
 async fn what_is_received_together_with_the_end_of_a_loop_is_done() {
     let world = Arc::new(Emulation::start(Root::new(TEMPLATE).options()).await.unwrap());
     let invocations = Arc::new(Mutex::new(0));
-    // Once the last round begins, what it sends stays in the queue until there is more with it.
+    // The message of the last invocation stays in the queue until another one is sent.
     let (counted, observed) = (Arc::clone(&invocations), Arc::downgrade(&world));
     world.lambda().on_invocation_start(move |_| {
         let mut invocations = counted.lock().unwrap();

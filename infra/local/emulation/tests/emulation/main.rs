@@ -1,4 +1,4 @@
-//! A whole world from a small template, as its functions and the official SDKs see it.
+//! Whole emulations of small templates, as functions and the official SDKs see them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -32,7 +32,7 @@ use self::probe::binaries;
 
 const START_MS: u64 = 1_700_000_000_000;
 
-/// A queue whose messages are echoed, and one whose function cannot start.
+/// A queue whose function echoes messages, and one whose function cannot start.
 const TEMPLATE: &str = r"
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
@@ -85,7 +85,7 @@ Resources:
         Messages: {Type: SQS, Properties: {Queue: !GetAtt Poisoned.Arn}}
 ";
 
-/// A folder with a template; removed when dropped.
+/// A temporary folder with a template, which is removed when the value is dropped.
 struct Root {
     path: PathBuf,
 }
@@ -131,13 +131,13 @@ fn message(body: &str) -> NewMessage {
     NewMessage { body: body.to_owned(), ..NewMessage::default() }
 }
 
-/// The name that the template's queue of this logical id has.
+/// The name of the template's queue with this logical id.
 fn queue_name(world: &Emulation, logical_id: &str) -> String {
     let mut queues = world.stack().queues.iter();
     queues.find(|queue| queue.logical_id == logical_id).unwrap().name.clone()
 }
 
-/// Waits in real time for what happens by itself, or fails.
+/// Waits in real time until a condition holds. Fails if that takes too long.
 async fn until(what: &str, holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {

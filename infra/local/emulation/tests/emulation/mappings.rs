@@ -1,4 +1,4 @@
-//! Event source mappings that are disabled and enabled while everything runs, as a valve does it.
+//! Event source mappings that a function disables and enables while the emulation runs.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::front::send;
 use super::{Root, START_MS, message, queue_name};
 
 const LONG: Duration = Duration::from_secs(60);
-/// As long as AWS says that a change may take.
+/// The longest time that an update may take according to AWS.
 const SLOW: Duration = Duration::from_secs(90);
 const PATH: &str = "/2015-03-31/event-source-mappings";
 
-/// A function that may change its own mapping and nothing else, and one without any right of its own.
+/// A function that may change its own mapping and nothing else, and one without such a permission.
 const TEMPLATE: &str = r"
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
@@ -69,7 +69,7 @@ Outputs:
   OffMapping: {Value: !Ref OffMessages}
 ";
 
-/// What a schedule adds to the template.
+/// The lines that add a schedule to the template.
 const SCHEDULE: &str = r#"
         Often: {Type: Schedule, Properties: {Schedule: rate(5 minutes), Input: '{"log":"tick"}'}}
 Outputs:"#;
@@ -95,7 +95,7 @@ impl World {
         send(Request::get(url).body(String::new()).unwrap()).await
     }
 
-    /// The answer to an update of the mapping by the account's owner.
+    /// Updates the mapping as the account's owner, and returns the answer.
     async fn update(&self, body: &str) -> (StatusCode, Value) {
         self.update_as("owner", &self.uuid, body).await
     }
@@ -135,7 +135,7 @@ async fn a_mapping_polls_until_its_disabling_takes_effect_and_again_once_enablin
     clock.advance(SLOW);
     super::until("disabled", || world.mapping().mapping.state() == State::Disabled).await;
     assert_eq!(world.get(&format!("/{}", world.uuid)).await.1["State"], "Disabled");
-    // The pollers are told right after the clock has moved.
+    // The pollers notice it just after the clock was advanced.
     world.emulation.settle(LONG).await.unwrap();
     world.put("while disabled");
     world.emulation.settle(LONG).await.unwrap();
@@ -181,7 +181,7 @@ async fn messages_behind_a_disabled_mapping_wait_for_the_schedule_that_enables_i
     world.emulation.settle(LONG).await.unwrap();
     assert!(clock.now_ms() < START_MS + 300_000, "without messages nothing waits for a schedule");
 
-    // The second time that it is due, the schedule finds that the mapping may be enabled.
+    // The second invocation of the schedule finds that the mapping may be enabled.
     let (endpoint, uuid) = (world.emulation.endpoint().to_owned(), world.uuid.clone());
     let ticks = std::sync::Mutex::new(0);
     world.emulation.lambda().on_invocation_start(move |start| {

@@ -1,5 +1,5 @@
-//! What functions may do, as the official SDKs are told: each function by its own role, and whoever has
-//! no function's credentials as the account's owner.
+//! Permissions, as the official SDKs see them. A function has those of its role. A caller without
+//! the credentials of a function has those of the account's owner.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -10,7 +10,7 @@ use sluicegate_local_emulation::Emulation;
 
 use super::{Root, queue_name};
 
-/// A writer and a reader, each with a role, and one with the role that SAM makes.
+/// A writer and a reader, each with a role, and a function with the role that SAM makes.
 const TEMPLATE: &str = r"
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
@@ -69,7 +69,7 @@ Resources:
             - {Effect: Allow, Action: s3:ListBucket, Resource: 'arn:aws:s3:::own'}
 ";
 
-/// A client's configuration, whichever service it is for.
+/// The configuration of a client of any service.
 macro_rules! client {
     ($sdk:ident, $world:expr, $caller:expr $(, $setting:ident($value:expr))*) => {{
         let config = $sdk::Config::builder()
@@ -89,7 +89,7 @@ async fn start() -> Emulation {
     Emulation::start(root.options()).await.unwrap()
 }
 
-/// Status, code and message of what was refused.
+/// The status, code and message of a refusal.
 fn refusal<T, E: ProvideErrorMetadata>(answer: Result<T, SdkError<E>>) -> (u16, String, String) {
     let Err(error) = answer else { panic!("it was allowed") };
     let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());

@@ -1,4 +1,4 @@
-//! Secrets, as the official SDK is told of them.
+//! Secrets, through the official SDK.
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
@@ -7,7 +7,7 @@ use sluicegate_local_emulation::{Emulation, Options};
 use super::injected_faults::config;
 use super::{Root, TEMPLATE};
 
-/// With a role that reads what begins with `own/`.
+/// A function whose role may read secrets with names that begin with `own/`.
 const READER: &str = r"
   Reader:
     Type: AWS::Serverless::Function
@@ -35,7 +35,7 @@ fn client(world: &Emulation) -> Client {
     Client::new(&config(world))
 }
 
-/// As a function signs.
+/// A client with the credentials of a function.
 fn client_of(world: &Emulation, function: &str) -> Client {
     let credentials =
         aws_sdk_secretsmanager::config::Credentials::new(function, "local", None, None, "a test");
@@ -86,7 +86,7 @@ async fn a_function_reads_the_secrets_that_its_role_names_and_no_others() {
     assert!(message.contains(told), "{message}");
     let put = reader.put_secret_value().secret_id("own/weather").secret_string("x").send().await;
     assert_eq!(put.unwrap_err().code(), Some("AccessDeniedException"));
-    // One that is not there is missing, not forbidden, to whoever may read its name.
+    // A caller that may read the name is told that the secret is missing, not that it is forbidden.
     assert_eq!(text(&reader, "own/gone").await.unwrap_err().0, "ResourceNotFoundException");
     let calls = world.calls();
     let reads = calls

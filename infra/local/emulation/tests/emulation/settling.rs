@@ -1,4 +1,4 @@
-//! Coming to rest, over times that nobody waits for.
+//! `settle`, which skips times in which nothing happens.
 
 use std::time::Duration;
 

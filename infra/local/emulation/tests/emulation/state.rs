@@ -1,4 +1,4 @@
-//! A world that goes on where another one was stopped, or killed.
+//! Emulations that continue from the state of one that was stopped or killed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,12 +26,12 @@ impl Root {
         Emulation::start(Options { state, ..self.options() }).await
     }
 
-    /// A world that keeps its state, on a clock of its own.
+    /// Starts an emulation that stores its state, with its own clock.
     async fn start(&self) -> Emulation {
         self.try_start(&self.kept()).await.unwrap()
     }
 
-    /// What a process that is killed now would leave.
+    /// A copy of what a process would leave if it were killed now.
     fn killed(&self) -> PathBuf {
         let copy = self.path.join(uuid::Uuid::new_v4().to_string());
         copy_folder(&self.kept(), &copy);
@@ -99,7 +99,7 @@ async fn everything_is_there_again_and_once() {
     put_item(&world, "one").await;
     world.close().await.unwrap();
 
-    // Taken up, kept and taken up once more.
+    // The state is restored, written, and restored again.
     root.start().await.close().await.unwrap();
     let world = root.start().await;
     assert_eq!(depth(&world, "Dead"), Depth { visible: 1, in_flight: 1, delayed: 1 });
@@ -140,7 +140,8 @@ async fn what_waited_is_handed_to_its_function() {
     world.shutdown().await;
 }
 
-/// Ctrl-C in the middle of work: nobody waits for the visibility timeout of what a killed function had.
+/// After a regular end in the middle of work, nobody waits for the visibility timeout of the
+/// messages of a killed function.
 #[tokio::test]
 async fn what_was_polled_and_not_finished_is_visible_again() {
     let hangs = "FunctionName: echo\n      Environment: {Variables: {PROBE_START: hang}}";
@@ -220,14 +221,14 @@ async fn what_cannot_be_taken_up_is_refused_with_what_to_do() {
     assert!(refusal.contains("kept: table records is kept there with other keys"), "{refusal}");
     assert!(refusal.contains("give another folder, or delete this one"), "{refusal}");
 
-    // It was left as it is.
+    // The state was not changed.
     fs::write(root.path.join("template.yaml"), TEMPLATE).unwrap();
     let world = root.start().await;
     assert_eq!(keys(&world), ["one"]);
     world.shutdown().await;
 }
 
-/// Lets the state be written that is due, by the time that tokio tells.
+/// Advances the time of tokio past the next time at which the state is written.
 async fn let_it_be_written() {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(31)).await;
@@ -235,7 +236,7 @@ async fn let_it_be_written() {
 }
 
 async fn wait_for_generation(root: &Root, number: u64) {
-    // And for the one before to be removed: a copy is to find what it lists.
+    // It waits for the removal of the generation before, so that a copy finds all files it lists.
     let entries = || fs::read_dir(root.kept()).unwrap().count();
     while root.manifest()["generation"] != number || entries() > 3 {
         tokio::task::yield_now().await;
@@ -255,7 +256,7 @@ async fn a_killed_process_loses_what_happened_since_the_state_was_written() {
     wait_for_generation(&root, 1).await;
     let first = root.killed();
 
-    // Nothing changes, and nothing is written; then one thing does at a time.
+    // Without a change, nothing is written. After that, one service changes at a time.
     let_it_be_written().await;
     put_item(&world, "two").await;
     let_it_be_written().await;

@@ -1,4 +1,4 @@
-//! A table's changes on their way to a function: a real process, which prints what it gets.
+//! Delivers the changes of a table to a function: a real process, which prints what it gets.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -49,34 +49,34 @@ Resources:
             Stream: !GetAtt Table.StreamArn
 ";
 
-/// A property of the event, until [`World::resume`].
+/// The property of the event that keeps it disabled until [`World::resume`].
 pub(super) const PAUSED: &str = "Enabled: false";
 
 pub(super) struct World {
     pub(super) emulation: Emulation,
     pub(super) client: Client,
-    /// The records of each invocation that began.
+    /// The records of each invocation that was started.
     batches: Arc<Mutex<Vec<Vec<Value>>>>,
     root: Root,
 }
 
 impl World {
-    /// `properties` are more lines of the event's.
+    /// `properties` are further lines of the event's properties.
     async fn start(properties: &[&str], faults: &str) -> Self {
         Self::start_in(Root::new(&template("Changes", properties)), faults, false).await
     }
 
-    /// One that keeps its state, for [`World::restart`].
+    /// Starts one that stores its state, for [`World::restart`].
     pub(super) async fn kept(properties: &[&str]) -> Self {
         Self::start_in(Root::new(&template("Changes", properties)), "", true).await
     }
 
-    /// Ends the world, and starts it from what it has kept.
+    /// Ends the emulation, and starts one that continues from its state.
     pub(super) async fn restart(self, properties: &[&str]) -> Self {
         self.restart_as("Changes", properties).await
     }
 
-    /// As [`World::restart`], with another name for the event.
+    /// [`World::restart`] with another name for the event.
     pub(super) async fn restart_as(self, event: &str, properties: &[&str]) -> Self {
         self.emulation.close().await.unwrap();
         std::fs::write(self.root.path.join("template.yaml"), template(event, properties)).unwrap();
@@ -105,7 +105,8 @@ impl World {
         put.send().await.unwrap();
     }
 
-    /// Starts a mapping that is [`PAUSED`], which thus finds all that was written so far at once.
+    /// Enables a mapping that is [`PAUSED`]. It then finds everything that was written so far at
+    /// once.
     async fn resume(&self) {
         self.emulation.mappings()[0].mapping.resume();
         self.settle().await;
@@ -115,7 +116,7 @@ impl World {
         self.emulation.settle(LONG).await.unwrap();
     }
 
-    /// Of each invocation, the keys of its records.
+    /// The keys of the records of each invocation.
     pub(super) fn keys(&self) -> Vec<String> {
         let key = |record: &Value| {
             record["dynamodb"]["Keys"]["pk"]["S"].as_str().unwrap_or_default().to_owned()
@@ -128,7 +129,7 @@ impl World {
         self.batches.lock().unwrap().concat()
     }
 
-    /// A file for an item that is to fail once.
+    /// A file that makes the function fail once for an item.
     pub(super) fn once(&self, name: &str) -> AttributeValue {
         text(&self.root.path.join(name).to_string_lossy())
     }
@@ -156,7 +157,7 @@ async fn insertions_changes_and_removals_come_in_their_order_with_their_images()
     let world = World::start(&[], "").await;
     world.put("a", &[("n", number(1))]).await;
     world.put("a", &[("n", number(2))]).await;
-    // Which changes nothing.
+    // This write changes nothing.
     world.put("a", &[("n", number(2))]).await;
     let delete = world.client.delete_item().table_name("records").key("pk", text("a"));
     delete.send().await.unwrap();
@@ -297,7 +298,7 @@ async fn functions_that_are_killed_neither_lose_a_record_nor_change_the_order() 
     let counters = world.emulation.mappings()[0].mapping.counters();
     assert!(counters.failed_invocations > 0, "{counters:?}");
     assert_eq!((counters.discarded, counters.in_flight), (0, 0));
-    // A record may come again, but never before one that has not come yet.
+    // A record may be delivered again, but never before an earlier record was delivered.
     let mut first_seen: Vec<String> = Vec::new();
     for key in world.keys().iter().flat_map(|batch| batch.split(' ')) {
         if !first_seen.iter().any(|seen| seen == key) {

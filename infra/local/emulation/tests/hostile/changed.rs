@@ -1,5 +1,5 @@
-//! Seeds with changes that a fuzzer would make: parts cut out, doubled, overwritten, taken from another
-//! seed, and words of the dictionary put in.
+//! Seeds with the changes that a fuzzer makes: parts are cut out, doubled, overwritten or taken
+//! from another seed, and words of the dictionary are inserted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use proptest::sample::Index;
 const CASES: u32 = 256;
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fuzz").join(name)
 }
 
-/// In the order of their names.
+/// The seeds of a fuzz target, in the order of their names.
 pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
     let files = fs::read_dir(folder("seeds").join(target)).expect("a folder of seeds");
     let mut paths: Vec<_> = files.map(|file| file.expect("a seed").path()).collect();
@@ -23,7 +23,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).expect("a seed")).collect()
 }
 
-/// The dictionary's words, with its escapes undone.
+/// The words of a fuzz target's dictionary, without escapes.
 fn words(target: &str) -> Vec<Vec<u8>> {
     let path = folder("dictionaries").join(format!("{target}.dict"));
     let text = fs::read_to_string(path).expect("a dictionary");

@@ -1,11 +1,11 @@
-//! What strangers may write, without a fuzzer: the properties of `fuzz/`, on its seeds, on changed
-//! seeds, and on a table of malformed requests. The functions that are called are the fuzz targets' own.
+//! Checks the properties of `tests/fuzz` without a fuzzer: with its seeds, with changed seeds, and with
+//! a table of malformed requests. It calls the same functions as the fuzz targets.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking, and so do its helpers")]
 
-#[path = "../../../fuzz/src/requests.rs"]
+#[path = "../../../../../tests/fuzz/src/requests.rs"]
 mod requests;
-#[path = "../../../fuzz/src/templates.rs"]
+#[path = "../../../../../tests/fuzz/src/templates.rs"]
 mod templates;
 
 mod changed;

@@ -1,5 +1,5 @@
-//! Requests that are none, and AWS's answer to each: an error of its shape, with the sender at fault.
-//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
+//! Malformed requests. Each gets an error in AWS's form that blames the sender:
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>.
 
 use crate::requests::answer_to;
 

@@ -1,4 +1,4 @@
-//! The seeds as they are: what a fuzzer once found is among them.
+//! The unchanged seeds, among them what a fuzzer once found.
 
 use crate::changed::seeds;
 

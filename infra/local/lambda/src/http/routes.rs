@@ -130,17 +130,18 @@ mod tests {
     use super::*;
 
     fn routes(keys: &[&str]) -> Routes {
-        let route = |key: &&str| {
-            let (method, path) = key.split_once(' ').unwrap_or((ANY_METHOD, key));
-            HttpRoute {
-                logical_id: String::new(),
-                function: String::new(),
-                method: method.to_owned(),
-                path: path.to_owned(),
-                timeout: Duration::from_secs(30),
-            }
-        };
-        Routes::new(&keys.iter().map(route).collect::<Vec<_>>())
+        Routes::new(&keys.iter().map(|key| route(key)).collect::<Vec<_>>())
+    }
+
+    fn route(key: &str) -> HttpRoute {
+        let (method, path) = key.split_once(' ').unwrap_or((ANY_METHOD, key));
+        HttpRoute {
+            logical_id: String::new(),
+            function: String::new(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+            timeout: Duration::from_secs(30),
+        }
     }
 
     #[track_caller]
@@ -149,8 +150,9 @@ mod tests {
         let taken = routes.find(method, path);
         let found = taken.map(|taken| (taken.route.key(), taken.path_parameters));
         let expected = expected.map(|(key, parameters)| {
-            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-            (key.to_owned(), parameters.iter().map(owned).collect())
+            let parameters =
+                parameters.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+            (key.to_owned(), parameters.collect())
         });
         assert_eq!(found, expected, "{request}");
     }

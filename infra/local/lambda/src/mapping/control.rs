@@ -64,6 +64,17 @@ impl MappingControl {
         Ok(())
     }
 
+    /// Whether the engine does not yet do what the lifecycle says. A change takes effect at a given time, and the
+    /// engine's tasks run shortly after it.
+    pub(super) fn is_engine_behind(&self) -> bool {
+        let (lifecycle, now_ms) = self.lifecycle();
+        match self.engine.mode() {
+            Mode::Running => !lifecycle.is_polling(now_ms),
+            Mode::Paused => lifecycle.is_polling(now_ms) || self.engine.is_receiving(),
+            Mode::Stopped => false,
+        }
+    }
+
     /// Sets the mode of the engine that the lifecycle requires. A stopped engine stays stopped.
     fn apply_to_engine(&self) {
         let lifecycle = lock(&self.lifecycle);

@@ -52,7 +52,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
                 0
             }
             BatchResult::Partial(ids) => count_where(messages, |message| ids.contains(&message.id)),
-            BatchResult::Failed(_) if self.mode() == Mode::Stopped => {
+            BatchResult::Failed(_) if self.switch.mode() == Mode::Stopped => {
                 self.release_if_stopped(messages);
                 count(messages)
             }
@@ -85,7 +85,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
 
     /// Makes messages visible again if the mapping was stopped before they succeeded.
     fn release_if_stopped(&self, messages: &[Message]) {
-        if self.mode() != Mode::Stopped {
+        if self.switch.mode() != Mode::Stopped {
             return;
         }
         // The order is reversed because a FIFO queue delivers the first message of a group once it is

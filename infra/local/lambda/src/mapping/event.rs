@@ -119,12 +119,15 @@ mod tests {
         }
     }
 
-    fn message() -> ReceivedMessage {
-        let text = |data_type: &str, value: &str| MessageAttribute {
+    fn text(data_type: &str, value: &str) -> MessageAttribute {
+        MessageAttribute {
             data_type: data_type.to_owned(),
             string_value: Some(value.to_owned()),
             binary_value: None,
-        };
+        }
+    }
+
+    fn message() -> ReceivedMessage {
         let binary = MessageAttribute {
             data_type: "Binary".to_owned(),
             string_value: None,

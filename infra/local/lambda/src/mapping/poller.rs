@@ -5,6 +5,7 @@
 //! are never more invocations than pollers.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,8 +36,10 @@ pub(super) struct Engine<S, T> {
     pub(super) clock: Clock,
     source: S,
     pub(super) target: T,
-    switch: Switch,
+    pub(super) switch: Switch,
     pollers: watch::Sender<usize>,
+    /// How many calls of [`MessageSource::receive`] are under way.
+    receives: AtomicUsize,
     tracker: WorkTracker,
     pub(super) groups: GroupLocks,
     counters: Mutex<Counters>,
@@ -78,6 +81,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
             target,
             switch,
             pollers: watch::Sender::new(0),
+            receives: AtomicUsize::new(0),
             tracker: WorkTracker::default(),
             groups: GroupLocks::default(),
             counters: Mutex::default(),
@@ -111,10 +115,6 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
             *pollers -= usize::from(surplus);
             surplus
         })
-    }
-
-    pub(super) fn mode(&self) -> Mode {
-        self.switch.mode()
     }
 
     pub(super) async fn wait_for_mode(&self, wanted: impl Fn(Mode) -> bool) -> Mode {
@@ -162,6 +162,7 @@ impl<S: MessageSource, T: Target> Engine<S, T> {
         max: usize,
         wait: Duration,
     ) -> Option<Result<Vec<ReceivedMessage>, SqsError>> {
+        let _counted = CountedReceive::start(&self.receives);
         tokio::select! {
             biased;
             // This comes first, so that messages sent after a pause stay in the queue.
@@ -255,6 +256,14 @@ impl<S: MessageSource, T: Target> EngineControl for Engine<S, T> {
         self.switch.set(mode);
     }
 
+    fn mode(&self) -> Mode {
+        self.switch.mode()
+    }
+
+    fn is_receiving(&self) -> bool {
+        self.receives.load(Ordering::SeqCst) > 0
+    }
+
     fn counters(&self) -> Counters {
         *lock(&self.counters)
     }
@@ -273,6 +282,22 @@ impl<S: MessageSource, T: Target> EngineControl for Engine<S, T> {
             let _ = self.pollers.subscribe().wait_for(|pollers| *pollers == 0).await;
         }
         .boxed()
+    }
+}
+
+/// One of the receives that are under way, until it is dropped.
+struct CountedReceive<'a>(&'a AtomicUsize);
+
+impl<'a> CountedReceive<'a> {
+    fn start(receives: &'a AtomicUsize) -> Self {
+        receives.fetch_add(1, Ordering::SeqCst);
+        Self(receives)
+    }
+}
+
+impl Drop for CountedReceive<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

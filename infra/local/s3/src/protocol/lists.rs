@@ -45,7 +45,7 @@ impl Protocol {
         let query = Query { prefix, delimiter, after, max_keys };
         let page = self.page(&input.bucket, &query)?;
         let writer = Writer::new(input.encoding_type.as_ref());
-        // Without a delimiter the last key is the marker, and S3 does not say it again.
+        // S3 returns a next marker only with a delimiter. Without one, clients use the last key.
         let next = page.next.as_deref().filter(|_| query.delimiter.is_some());
         Ok(ListObjectsOutput {
             name: Some(input.bucket),

@@ -7,7 +7,7 @@ use std::ops::Range;
 use s3s::dto::*;
 use s3s::{S3Result, s3_error};
 
-use super::super::checksums::{self, tell_checksum};
+use super::super::checksums::{self, set_checksum};
 use super::super::conditions::ReadCondition;
 use super::super::multipart::{self, no_such_upload};
 use super::super::object::{Object, e_tag_of, timestamp};
@@ -46,7 +46,7 @@ impl Protocol {
             last_modified: Some(timestamp(part.modified_ms)),
             ..CopyPartResult::default()
         };
-        tell_checksum!(result, &part.checksum);
+        set_checksum!(result, &part.checksum);
         self.store.bucket_mut(&input.bucket, |each| {
             let upload = each.uploads.get_mut(&at).ok_or_else(no_such_upload)?;
             upload.parts.insert(input.part_number, part);
@@ -59,7 +59,8 @@ impl Protocol {
     }
 }
 
-/// `bytes=first-last`, both of them in the object: here S3 takes no open range, and cuts none.
+/// The range `bytes=first-last`. Both ends have to be in the object: for this operation S3
+/// neither accepts an open range nor shortens one.
 ///
 /// # Errors
 /// `InvalidArgument`.

@@ -9,21 +9,21 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::dto::*;
 use s3s::{Body, S3Error, S3ErrorCode, S3Response, S3Result, s3_error};
 
-use super::super::checksums::tell_checksum;
+use super::super::checksums::set_checksum;
 use super::super::conditions::{ReadCondition, Unmet, precondition_failed};
-use super::super::object::{Object, signed};
+use super::super::object::{Object, length_i64};
 use super::Protocol;
 
-/// What of an object is asked for.
+/// The part of an object that a request asks for.
 #[derive(Debug)]
 struct Window {
     bytes: ops::Range<usize>,
-    /// Not the whole: 206, with the range told.
+    /// Whether the answer is 206 with a `Content-Range`.
     partial: bool,
     parts_count: Option<i32>,
 }
 
-/// Fills in what both answers tell about an object.
+/// Sets the fields that the answers of `GetObject` and `HeadObject` have in common.
 macro_rules! describe {
     ($output:ident, $object:expr, $window:expr, $checksum_mode:expr) => {{
         let (object, window): (&Object, &Window) = ($object, $window);
@@ -34,7 +34,7 @@ macro_rules! describe {
         $output.content_disposition = attributes.content_disposition;
         $output.content_encoding = attributes.content_encoding;
         $output.content_language = attributes.content_language;
-        $output.content_length = Some(signed(window.bytes.len()));
+        $output.content_length = Some(length_i64(window.bytes.len()));
         $output.content_range = window.partial.then(|| window.content_range(object));
         $output.content_type = attributes.content_type;
         $output.e_tag = Some(object.e_tag());
@@ -48,7 +48,7 @@ macro_rules! describe {
             attributes.storage_class.filter(|class| class.as_str() != StorageClass::STANDARD);
         let wants_checksum = $checksum_mode.is_some_and(|mode| mode.as_str() == "ENABLED");
         if wants_checksum && !window.partial {
-            tell_checksum!($output, &object.checksum);
+            set_checksum!($output, &object.checksum);
             $output.checksum_type = object.checksum.checksum_type.clone();
         }
     }};
@@ -98,7 +98,6 @@ impl Protocol {
 impl Window {
     fn new(object: &Object, range: Option<&Range>, part: Option<i32>) -> S3Result<Self> {
         let whole = object.body.len();
-        let parts_count = || i32::try_from(object.part_sizes.len()).ok().filter(|&count| count > 0);
         match (range, part) {
             (Some(_), Some(_)) => Err(s3_error!(
                 InvalidRequest,
@@ -118,7 +117,12 @@ impl Window {
             }
             (None, Some(number)) => {
                 let bytes = part_range(object, number).ok_or_else(no_such_part)?;
-                Ok(Self { partial: !bytes.is_empty(), bytes, parts_count: parts_count() })
+                let parts_count = i32::try_from(object.part_sizes.len()).ok();
+                Ok(Self {
+                    partial: !bytes.is_empty(),
+                    bytes,
+                    parts_count: parts_count.filter(|&count| count > 0),
+                })
             }
         }
     }
@@ -134,7 +138,7 @@ impl Window {
     }
 }
 
-/// An object written at once is its own first part.
+/// The bytes of a part. An object that was written at once has a single part.
 fn part_range(object: &Object, number: i32) -> Option<ops::Range<usize>> {
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     if object.part_sizes.is_empty() {

@@ -1,4 +1,4 @@
-//! The operations of uploads in parts.
+//! The operations of multipart uploads.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
 
@@ -10,11 +10,11 @@ use s3s::dto::*;
 use s3s::{S3Result, s3_error};
 use uuid::Uuid;
 
-use super::super::checksums::{self, Algorithm, checksum_of, tell_checksum};
+use super::super::checksums::{self, Algorithm, checksum_of, set_checksum};
 use super::super::conditions::WriteCondition;
 use super::super::listing::{self, Writer};
 use super::super::multipart::{self, Checksums, Upload, no_such_upload};
-use super::super::object::{Attributes, Encryption, e_tag_of, signed, timestamp};
+use super::super::object::{Attributes, Encryption, e_tag_of, length_i64, timestamp};
 use super::super::tags;
 use super::Protocol;
 use super::writes::attributes_of;
@@ -86,7 +86,7 @@ impl Protocol {
             e_tag: Some(ETag::Strong(part.e_tag.clone())),
             ..UploadPartOutput::default()
         };
-        tell_checksum!(output, &part.checksum);
+        set_checksum!(output, &part.checksum);
         self.store.bucket_mut(&input.bucket, |each| {
             let upload = each.uploads.get_mut(&at).ok_or_else(no_such_upload)?;
             upload.parts.insert(input.part_number, part);
@@ -95,8 +95,10 @@ impl Protocol {
         Ok(output)
     }
 
-    /// The parts are put together outside the lock; the upload must still be there at the end, so
-    /// that of two completions one takes effect.
+    /// Completes an upload.
+    ///
+    /// The parts are joined outside the lock. The upload has to exist still when the object is
+    /// written, so that only one of two completions takes effect.
     pub(super) fn complete_upload(
         &self,
         input: CompleteMultipartUploadInput,
@@ -109,7 +111,7 @@ impl Protocol {
         })?;
         let listed = input.multipart_upload.and_then(|each| each.parts).unwrap_or_default();
         let object = multipart::assemble(&upload, &listed, self.store.now_ms())?;
-        if input.mpu_object_size.is_some_and(|size| size != signed(object.body.len())) {
+        if input.mpu_object_size.is_some_and(|size| size != length_i64(object.body.len())) {
             return Err(s3_error!(InvalidRequest, "the object size does not match the parts'"));
         }
         for algorithm in Algorithm::ALL {
@@ -135,7 +137,7 @@ impl Protocol {
             bucket_key_enabled: encryption.bucket_key,
             ..CompleteMultipartUploadOutput::default()
         };
-        tell_checksum!(output, &object.checksum);
+        set_checksum!(output, &object.checksum);
         Ok(output)
     }
 
@@ -157,7 +159,8 @@ impl Protocol {
         let (mut parts, checksums, storage_class) = self.store.bucket(&input.bucket, |each| {
             let upload = each.uploads.get(&at).ok_or_else(no_such_upload)?;
             let after = (Bound::Excluded(marker), Bound::Unbounded);
-            let parts: Vec<_> = upload.parts.range(after).take(count + 1).map(described).collect();
+            let parts: Vec<_> =
+                upload.parts.range(after).take(count + 1).map(part_summary).collect();
             Ok((parts, upload.checksums, upload.attributes.storage_class.clone()))
         })?;
         let truncated = parts.len() > count && count > 0;
@@ -192,17 +195,18 @@ impl Protocol {
         let prefix = input.prefix.clone().unwrap_or_default();
         let key_marker = input.key_marker.clone().unwrap_or_default();
         let writer = Writer::new(input.encoding_type.as_ref());
-        let is_after = |key: &String, id: &String| match &input.upload_id_marker {
-            Some(marker) => (key, id) > (&key_marker, marker),
-            None => key_marker.is_empty() || *key > key_marker,
-        };
         let mut found = self.store.bucket(&input.bucket, |each| {
-            let matching = each
-                .uploads
-                .iter()
-                .filter(|((key, id), _)| key.starts_with(&prefix) && is_after(key, id));
-            let told = matching.map(|((key, id), upload)| (key.clone(), id.clone(), told(upload)));
-            Ok(told.take(count + 1).collect::<Vec<_>>())
+            let mut found = Vec::new();
+            for ((key, id), upload) in &each.uploads {
+                let is_after = match &input.upload_id_marker {
+                    Some(marker) => (key, id) > (&key_marker, marker),
+                    None => key_marker.is_empty() || *key > key_marker,
+                };
+                if is_after && key.starts_with(&prefix) && found.len() <= count {
+                    found.push((key.clone(), id.clone(), upload_summary(upload)));
+                }
+            }
+            Ok(found)
         })?;
         let truncated = found.len() > count && count > 0;
         found.truncate(count);
@@ -229,7 +233,8 @@ impl Protocol {
     }
 }
 
-fn told(upload: &Upload) -> MultipartUpload {
+/// What a listing says about an upload, besides its key and id.
+fn upload_summary(upload: &Upload) -> MultipartUpload {
     MultipartUpload {
         initiated: Some(timestamp(upload.initiated_ms)),
         owner: Some(owner()),
@@ -238,14 +243,15 @@ fn told(upload: &Upload) -> MultipartUpload {
     }
 }
 
-fn described((number, part): (&i32, &multipart::Part)) -> Part {
+/// What a listing says about a part.
+fn part_summary((number, part): (&i32, &multipart::Part)) -> Part {
     let mut output = Part {
         part_number: Some(*number),
         e_tag: Some(ETag::Strong(part.e_tag.clone())),
-        size: Some(signed(part.body.len())),
+        size: Some(length_i64(part.body.len())),
         last_modified: Some(timestamp(part.modified_ms)),
         ..Part::default()
     };
-    tell_checksum!(output, &part.checksum);
+    set_checksum!(output, &part.checksum);
     output
 }

@@ -9,13 +9,13 @@ use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::super::checksums::{self, Algorithm, checksum_of, tell_checksum};
+use super::super::checksums::{self, Algorithm, checksum_of, set_checksum};
 use super::super::conditions::{ReadCondition, Unmet, WriteCondition, precondition_failed};
 use super::super::object::{Attributes, Encryption, Object, e_tag_of};
 use super::super::tags;
 use super::Protocol;
 
-/// The content type that S3 gives an object whose writer names none.
+/// The content type of an object whose writer declares none.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
 const MAX_METADATA_BYTES: usize = 2 << 10;
 const MAX_DELETES: usize = 1_000;
@@ -23,7 +23,7 @@ const MAX_DELETES: usize = 1_000;
 /// What an input declares about an object, whichever way the object comes about.
 macro_rules! attributes_of {
     ($input:expr) => {
-        super::writes::checked(Attributes {
+        super::writes::checked_attributes(Attributes {
             cache_control: $input.cache_control.clone(),
             content_disposition: $input.content_disposition.clone(),
             content_encoding: $input.content_encoding.clone(),
@@ -44,9 +44,11 @@ macro_rules! attributes_of {
 
 pub(super) use attributes_of;
 
+/// Checks and completes what the writer declares.
+///
 /// # Errors
-/// `MetadataTooLarge` for more than 2 KiB of it, names and values together.
-pub(super) fn checked(mut attributes: Attributes) -> S3Result<Attributes> {
+/// `MetadataTooLarge` for more than 2 KiB of metadata, names and values together.
+pub(super) fn checked_attributes(mut attributes: Attributes) -> S3Result<Attributes> {
     let metadata = attributes.metadata.iter().flatten();
     let bytes: usize = metadata.map(|(name, value)| name.len() + value.len()).sum();
     if bytes > MAX_METADATA_BYTES {
@@ -85,11 +87,12 @@ impl Protocol {
             bucket_key_enabled: encryption.bucket_key,
             ..PutObjectOutput::default()
         };
-        tell_checksum!(output, &put.checksum);
+        set_checksum!(output, &put.checksum);
         Ok(output)
     }
 
-    /// `s3s` reads no `If-Match` and `If-None-Match` for the target of a copy: they are in `headers`.
+    /// `s3s` does not read `If-Match` and `If-None-Match` for the target of a copy. They are read
+    /// from `headers`.
     pub(super) fn copy_object(
         &self,
         input: CopyObjectInput,
@@ -135,7 +138,7 @@ impl Protocol {
             checksum_type: copy.checksum.checksum_type.clone(),
             ..CopyObjectResult::default()
         };
-        tell_checksum!(result, &copy.checksum);
+        set_checksum!(result, &copy.checksum);
         let encryption = copy.attributes.encryption.clone();
         Ok(CopyObjectOutput {
             copy_object_result: Some(result),
@@ -146,7 +149,7 @@ impl Protocol {
         })
     }
 
-    /// What is copied, if it is as the request wants it.
+    /// The object to copy, if it meets the request's conditions.
     ///
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
@@ -229,7 +232,8 @@ impl Protocol {
         self.store.delete(bucket, &each.key, &condition)
     }
 
-    /// Tags are no part of what was written: neither the entity tag nor the time changes.
+    /// Replaces the tags. They are not part of the content: the entity tag and the time of the
+    /// object stay.
     fn retag(&self, bucket: &str, key: &str, tags: Vec<Tag>) -> S3Result<()> {
         self.store.bucket_mut(bucket, |each| {
             let object = each.objects.get_mut(key).ok_or_else(no_such_key)?;

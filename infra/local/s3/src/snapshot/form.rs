@@ -1,5 +1,5 @@
-//! Objects and uploads as they are written, apart from their bytes: a form of its own, so that the live
-//! types are free to change without what was kept becoming unreadable.
+//! The stored form of objects and uploads, without their bytes. It is separate from the live types,
+//! so that these can change while stored snapshots stay readable.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::object::{Attributes, Encryption, Object};
 #[derive(Serialize, Deserialize)]
 pub(super) struct ObjectForm {
     key: String,
-    /// Of the body that follows, in bytes.
+    /// The length of the body that follows, in bytes.
     pub(super) length: u64,
     e_tag: String,
     modified_ms: u64,
@@ -37,7 +37,7 @@ pub(super) struct UploadForm {
 #[derive(Serialize, Deserialize)]
 pub(super) struct PartForm {
     number: i32,
-    /// Of the body that follows, in bytes.
+    /// The length of the body that follows, in bytes.
     pub(super) length: u64,
     e_tag: String,
     checksum: ChecksumForm,
@@ -83,7 +83,7 @@ impl ObjectForm {
         }
     }
 
-    /// The key and what is under it.
+    /// The key, and the object with this body.
     pub(super) fn object(self, body: Bytes) -> (String, Object) {
         let object = Object {
             body,
@@ -111,10 +111,10 @@ impl UploadForm {
         }
     }
 
-    /// The key and id, and the upload without its parts.
+    /// The key and the id of an upload, and the upload without parts.
     ///
     /// # Errors
-    /// Where there is no such checksum algorithm.
+    /// The message names a checksum algorithm that does not exist.
     pub(super) fn upload(self) -> Result<((String, String), Upload), String> {
         let algorithm = Algorithm::ALL.into_iter().find(|each| each.name() == self.algorithm);
         let algorithm = algorithm.ok_or("its checksum algorithm is unknown")?;
@@ -197,14 +197,21 @@ impl AttributesForm {
 
 impl ChecksumForm {
     fn of(checksum: &dto::Checksum) -> Self {
-        let value = |algorithm: Algorithm| algorithm.value(checksum).map(str::to_owned);
+        let dto::Checksum {
+            checksum_crc32,
+            checksum_crc32c,
+            checksum_crc64nvme,
+            checksum_sha1,
+            checksum_sha256,
+            checksum_type,
+        } = checksum.clone();
         Self {
-            crc32: value(Algorithm::Crc32),
-            crc32c: value(Algorithm::Crc32c),
-            crc64nvme: value(Algorithm::Crc64Nvme),
-            sha1: value(Algorithm::Sha1),
-            sha256: value(Algorithm::Sha256),
-            kind: checksum.checksum_type.as_ref().map(|kind| kind.as_str().to_owned()),
+            crc32: checksum_crc32,
+            crc32c: checksum_crc32c,
+            crc64nvme: checksum_crc64nvme,
+            sha1: checksum_sha1,
+            sha256: checksum_sha256,
+            kind: checksum_type.map(|kind| kind.as_str().to_owned()),
         }
     }
 

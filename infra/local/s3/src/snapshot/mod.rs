@@ -1,7 +1,7 @@
-//! What S3 holds at one moment, and goes on with: buckets, objects, and uploads in progress.
+//! Snapshots of everything that S3 holds: buckets, objects, and uploads in progress.
 //!
-//! Written is one line of JSON for each part, in a form of its own; an object's and an uploaded part's
-//! bytes follow their line as they are. Nothing of it is announced when it is taken up again.
+//! A stored snapshot has one line of JSON for each entry. The bytes of an object or an uploaded
+//! part follow its line unencoded. Restoring a snapshot notifies nobody.
 
 mod form;
 #[cfg(test)]
@@ -18,17 +18,17 @@ use self::form::{ObjectForm, PartForm, UploadForm};
 use super::S3;
 use super::store::Bucket;
 
-/// All buckets; bodies are shared with the live objects.
+/// All buckets at one moment. Bodies are shared with the live objects.
 #[derive(Default)]
 pub struct Snapshot {
     changes: u64,
     writes: u64,
     buckets: Vec<(String, Bucket)>,
-    /// While it is read: the upload whose parts come.
+    /// While a snapshot is read, the key and id of the upload that the next parts belong to.
     open: Option<(String, String)>,
 }
 
-/// What follows a `Bucket` belongs to it; the parts of an upload follow their `Upload`.
+/// A `Bucket` is followed by what belongs to it, and an `Upload` by its parts.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
@@ -39,21 +39,31 @@ enum Line {
     Part(PartForm),
 }
 
-/// Not what [`Snapshot::write`] wrote.
+/// The text is not what [`Snapshot::write`] writes.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
+    /// The source could not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// An entry is invalid.
     #[error("part {number}: {reason}")]
-    Part { number: usize, reason: String },
+    Part {
+        /// The number of the entry's line; the first is 1. Bytes between the lines do not count.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Snapshot {
-    /// [`S3::mark`] at that moment.
+    /// What [`S3::mark`] returned when the snapshot was taken.
     pub fn mark(&self) -> u64 {
         self.changes
     }
 
+    /// Writes all entries: a line of JSON for each, and after the line of an object or part its
+    /// bytes.
+    ///
     /// # Errors
     /// Those of `to`.
     pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
@@ -74,8 +84,10 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Reads what [`Snapshot::write`] wrote.
+    ///
     /// # Errors
-    /// [`Unreadable`], with the number of the part.
+    /// [`Unreadable`], with the number of the entry.
     pub fn read(mut from: impl BufRead) -> Result<Self, Unreadable> {
         let mut snapshot = Self::default();
         let mut text = Vec::new();
@@ -123,13 +135,13 @@ impl Snapshot {
 }
 
 impl S3 {
-    /// Counts changes: as long as nothing changes, it is the same.
+    /// A counter that every change of buckets, objects and uploads increases.
     pub fn mark(&self) -> u64 {
         self.store.changes()
     }
 
-    /// Takes a snapshot. No object comes, changes or goes until `meanwhile` has ended too, and what was
-    /// written before has been told to the observers.
+    /// Takes a snapshot. Until `meanwhile` has ended, nothing changes, and the observers know of
+    /// every write that the snapshot holds.
     pub fn capture<T>(&self, meanwhile: impl FnOnce() -> T) -> (Snapshot, T) {
         self.store.capture(|changes, writes, buckets| {
             let buckets = buckets.iter().map(|(name, each)| (name.clone(), each.clone()));
@@ -137,7 +149,8 @@ impl S3 {
         })
     }
 
-    /// Fills the buckets that are there, and makes those that are not.
+    /// Puts the snapshot's buckets in place of existing ones of the same names. Observers are not
+    /// notified.
     pub fn restore(&self, kept: Snapshot) {
         self.store.restore(kept.writes, kept.buckets);
     }
@@ -149,7 +162,7 @@ fn put(to: &mut impl Write, line: &Line, body: &[u8]) -> io::Result<()> {
     to.write_all(body)
 }
 
-/// The bytes behind a line; no more memory is asked for than bytes are there.
+/// The bytes after a line. Memory is only allocated for bytes that exist, whatever `length` says.
 fn body(from: &mut impl BufRead, length: u64) -> Result<Bytes, String> {
     let mut body = Vec::new();
     let read = from.take(length).read_to_end(&mut body).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! A service that goes on from a snapshot answers as the one that it was taken of.
+//! A service that continues from a snapshot gives the same answers as the original.
 
 use std::io::Cursor;
 use std::sync::Mutex;
@@ -24,7 +24,7 @@ fn copy(snapshot: &Snapshot) -> Snapshot {
     Snapshot::read(Cursor::new(bytes)).unwrap()
 }
 
-/// A service that goes on from another one, half an hour later.
+/// A service that continues from the snapshot of another one, half an hour later.
 fn resumed(s3: &S3) -> S3 {
     let (next, clock) = service();
     clock.advance(Duration::from_secs(1_800));
@@ -32,7 +32,7 @@ fn resumed(s3: &S3) -> S3 {
     next
 }
 
-/// Asks, and answers what is told in return, request ids aside.
+/// Sends a request, and returns the answer without its request ids.
 async fn ask(s3: &S3, request: &str, headers: &[(&str, &str)], body: &Bytes) -> String {
     let (method, path) = request.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(format!("http://localhost{path}"));

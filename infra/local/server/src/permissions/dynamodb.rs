@@ -71,8 +71,8 @@ fn of_transaction(body: &Bytes, location: &Location) -> Option<Vec<Permission>> 
 fn of_batch(operation: &str, body: &Bytes, location: &Location) -> Option<Vec<Permission>> {
     let batch: Batch<'_> = serde_json::from_slice(body).ok()?;
     let action = format!("dynamodb:{operation}");
-    let permission = |name: &Cow<'_, str>| Permission::new(action.as_str(), table(name, location));
-    Some(batch.tables.keys().map(permission).collect())
+    let tables = batch.tables.keys().map(|name| table(name, location));
+    Some(tables.map(|table| Permission::new(action.as_str(), table)).collect())
 }
 
 fn of_one(operation: &str, body: &Bytes, location: &Location) -> Option<Vec<Permission>> {
@@ -109,9 +109,10 @@ mod tests {
 
     #[test]
     fn each_item_of_a_transaction_needs_its_own_right_once() {
-        let put = |table: &str| json!({ "Put": { "TableName": table, "Item": {} } });
         let items = json!({ "TransactItems": [
-            put("a"), put("a"), put("b"),
+            { "Put": { "TableName": "a", "Item": {} } },
+            { "Put": { "TableName": "a", "Item": {} } },
+            { "Put": { "TableName": "b", "Item": {} } },
             { "Update": { "TableName": "a", "Key": {} } },
             { "Delete": { "TableName": "a" } },
             { "ConditionCheck": { "TableName": "arn:aws:dynamodb:r:1:table/c" } },

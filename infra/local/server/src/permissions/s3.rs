@@ -237,16 +237,20 @@ mod tests {
 
     #[test]
     fn a_copy_reads_there_writes_here_and_takes_the_tags_along() {
-        let from = |source| [(COPY_SOURCE, source)];
         let plain = &["s3:GetObject ~b/k", "s3:PutObject ~c/k"];
-        check("PUT", "/c/k", &from("b/k"), plain);
-        check("PUT", "/c/k", &from("/b/a%20b"), &["s3:GetObject ~b/a b", "s3:PutObject ~c/k"]);
-        let version = &["s3:GetObjectVersion ~b/k", "s3:PutObject ~c/k"];
-        check("PUT", "/c/k", &from("b/k?versionId=3"), version);
+        check("PUT", "/c/k", &[(COPY_SOURCE, "b/k")], plain);
         check(
             "PUT",
             "/c/k",
-            &from("b/tagged"),
+            &[(COPY_SOURCE, "/b/a%20b")],
+            &["s3:GetObject ~b/a b", "s3:PutObject ~c/k"],
+        );
+        let version = &["s3:GetObjectVersion ~b/k", "s3:PutObject ~c/k"];
+        check("PUT", "/c/k", &[(COPY_SOURCE, "b/k?versionId=3")], version);
+        check(
+            "PUT",
+            "/c/k",
+            &[(COPY_SOURCE, "b/tagged")],
             &[
                 "s3:GetObject ~b/tagged",
                 "s3:PutObject ~c/k",
@@ -257,11 +261,11 @@ mod tests {
         let replaced = [(COPY_SOURCE, "b/tagged"), (TAGGING_DIRECTIVE, "REPLACE")];
         check("PUT", "/c/k", &replaced, &["s3:GetObject ~b/tagged", "s3:PutObject ~c/k"]);
         let missing = &["s3:GetObject ~b/gone", "s3:ListBucket ~b", "s3:PutObject ~c/k"];
-        check("PUT", "/c/k", &from("b/gone"), missing);
+        check("PUT", "/c/k", &[(COPY_SOURCE, "b/gone")], missing);
         check(
             "PUT",
             "/c/k?partNumber=1&uploadId=u",
-            &from("b/tagged"),
+            &[(COPY_SOURCE, "b/tagged")],
             &["s3:GetObject ~b/tagged", "s3:PutObject ~c/k"],
         );
     }

@@ -1,18 +1,18 @@
-//! What mappings from queues and from streams declare alike.
+//! What mappings from queues and mappings from streams have in common.
 
 use super::super::fields::Fields;
 use filters::Subject;
 
 const MAX_FILTERS: usize = 5;
 
-/// A mapping, and the function that it invokes, by its name.
+/// The names of a mapping, and the name of the function that it invokes.
 pub(super) struct Named {
     pub(super) logical_id: String,
     pub(super) uuid: String,
     pub(super) function: String,
 }
 
-/// Whether the function tells which records failed.
+/// Whether the function's response names the records that failed.
 pub(super) fn reports_failures(fields: &mut Fields<'_>) -> bool {
     let types = fields.texts("FunctionResponseTypes");
     for (response_type, line) in &types {

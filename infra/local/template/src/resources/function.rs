@@ -1,8 +1,8 @@
 //! `AWS::Serverless::Function` and `AWS::Serverless::LayerVersion`.
 //!
 //! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html.
-//! A function is a cargo binary on `provided.al2023`, built by `rust-cargolambda`, and is run on
-//! this machine's architecture, whichever it declares.
+//! A function is a cargo binary on `provided.al2023` that `rust-cargolambda` builds. The emulation
+//! runs it on this machine's architecture, whatever the template declares.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,10 +23,10 @@ const HARMLESS: &[Harmless] = &[
 ];
 const RUNTIMES: &[&str] = &["provided.al2023"];
 const MAX_LAYERS: usize = 5;
-/// Of all variables together, in bytes.
+/// The limit for all variables of a function together, in bytes.
 const MAX_ENVIRONMENT_BYTES: usize = 4096;
-/// Lambda sets these itself:
-/// docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
+/// The variables that Lambda sets itself:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
 const RESERVED_VARIABLES: [&str; 18] = [
     "AWS_ACCESS_KEY",
     "AWS_ACCESS_KEY_ID",
@@ -102,7 +102,7 @@ pub(super) fn read(
     (function, given.made, events)
 }
 
-/// A layer's folder, relative to the template's.
+/// The folder of a layer, which is relative to the template's.
 pub(super) fn layer(context: &Context<'_>, mut fields: Fields<'_>) -> PathBuf {
     fields.required("ContentUri");
     if let Some(uri) = fields.text("ContentUri")
@@ -133,7 +133,7 @@ fn function_url(mut fields: Fields<'_>) -> UrlAuth {
     auth
 }
 
-/// The log group of a function's own; how its lines are formatted makes no difference here.
+/// The log group of a function. The format of log lines makes no difference here.
 fn log_group(context: &Context<'_>, mut fields: Fields<'_>) -> Option<String> {
     let format = "a function's log format (LoggingConfig)";
     context.report.harmless(format.to_owned(), context.id());
@@ -194,7 +194,7 @@ fn used_layers(fields: &mut Fields<'_>, known: &BTreeMap<String, PathBuf>) -> Ve
     layers
 }
 
-/// `Metadata.BuildProperties.Binary`: which of the workspace's binaries the function is.
+/// `Metadata.BuildProperties.Binary`: the binary of the workspace that is the function.
 fn binary(context: &Context<'_>) -> String {
     let path = format!("{}.Metadata", context.id());
     let build = context.declared.metadata.map(|node| {

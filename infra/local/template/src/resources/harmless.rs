@@ -1,5 +1,5 @@
-//! Types that change who may do what, or where logs go: declared, checked for unknown properties,
-//! and without effect here.
+//! Resource types without effect here: resource policies and log groups. Their properties are only
+//! checked for unknown ones.
 
 use super::super::fields::Fields;
 use super::super::names::Kind;

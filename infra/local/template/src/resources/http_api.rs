@@ -1,4 +1,4 @@
-//! A function's `HttpApi` events: routes of the API that SAM makes of them.
+//! The `HttpApi` events of a function, which SAM makes routes of one API.
 //!
 //! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-httpapi.html.
 //! An API with a resource of its own (`AWS::Serverless::HttpApi`) is not emulated.
@@ -12,11 +12,11 @@ use super::super::names::IMPLICIT_HTTP_API;
 use super::Context;
 
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
-/// Where the template says nothing, and the most:
-/// docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html.
+/// The longest timeout, which is also the default:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>.
 const MAX_TIMEOUT_MS: u32 = 30_000;
 
-/// Without properties it is the default route.
+/// An event without properties is the default route.
 pub(super) fn read(
     context: &Context<'_>,
     logical_id: String,
@@ -37,7 +37,7 @@ pub(super) fn read(
     }
     let keys = fields.keys();
     let is_default = !keys.contains(&"Path") && !keys.contains(&"Method");
-    let declared = if is_default { None } else { Some(declared(&mut fields)) };
+    let declared = if is_default { None } else { Some(method_and_path(&mut fields)) };
     fields.finish();
     if let Some(declared) = declared {
         (route.method, route.path) = declared?;
@@ -45,8 +45,8 @@ pub(super) fn read(
     Some(route)
 }
 
-/// The method and the path, where both are what API Gateway takes.
-fn declared(fields: &mut Fields<'_>) -> Option<(String, String)> {
+/// The declared method and path, if API Gateway accepts both.
+fn method_and_path(fields: &mut Fields<'_>) -> Option<(String, String)> {
     let path = fields.required_text("Path");
     let method = fields.required_text("Method");
     let upper = method?.to_ascii_uppercase();
@@ -70,6 +70,7 @@ fn declared(fields: &mut Fields<'_>) -> Option<(String, String)> {
     Some((method, path.to_owned()))
 }
 
+/// The rule of API Gateway that a path breaks.
 fn wrong_with(path: &str) -> Option<&'static str> {
     let Some(below) = path.strip_prefix('/') else { return Some("it must begin with a slash") };
     let mut segments = below.split('/').peekable();
@@ -82,13 +83,12 @@ fn wrong_with(path: &str) -> Option<&'static str> {
             }
             continue;
         };
-        let name = variable.strip_suffix('+');
-        if name.is_some() && segments.peek().is_some() {
+        let greedy = variable.strip_suffix('+');
+        if greedy.is_some() && segments.peek().is_some() {
             return Some("a greedy variable must be at the end");
         }
-        let name = name.unwrap_or(variable);
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if name.is_empty() || !name.bytes().all(allowed) {
+        let name = greedy.unwrap_or(variable);
+        if name.is_empty() || !name.bytes().all(is_name_byte) {
             return Some("a variable's name is letters, digits, periods, hyphens and underscores");
         }
         if !names.insert(name) {
@@ -96,4 +96,8 @@ fn wrong_with(path: &str) -> Option<&'static str> {
         }
     }
     None
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }

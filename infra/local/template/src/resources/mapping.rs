@@ -1,5 +1,5 @@
-//! Event source mappings: a function's events, and `AWS::Lambda::EventSourceMapping`; here those of
-//! queues.
+//! Event source mappings from queues: a function's `SQS` events, and
+//! `AWS::Lambda::EventSourceMapping`.
 //!
 //! docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html,
 //! docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html and
@@ -14,11 +14,11 @@ use super::{Context, Located, Parts, http_api, schedule, stream};
 use filters::Subject;
 
 const HARMLESS: &[Harmless] = &[("Tags", "tagging")];
-/// Where the template says nothing.
+/// The batch size of a mapping that declares none.
 const DEFAULT_BATCH_SIZE: u32 = 10;
-/// Above it, Lambda wants a window to gather the batch in.
+/// Lambda requires a batching window for larger batches.
 const MAX_BATCH_WITHOUT_WINDOW: u32 = 10;
-/// Lambda has these for streams.
+/// Properties that only mappings from streams have.
 const OF_STREAMS: [&str; 8] = [
     "BisectBatchOnFunctionError",
     "DestinationConfig",
@@ -79,12 +79,13 @@ pub(super) fn events(context: &Context<'_>, fields: Fields<'_>) -> Events {
     events
 }
 
-/// A mapping that is a resource of its own; its source's ARN tells which kind it is.
+/// A mapping that is a resource of its own. The ARN of its source says whether it reads a queue
+/// or a stream.
 pub(super) fn resource(context: &Context<'_>, mut fields: Fields<'_>, parts: &mut Parts) {
     const SOURCE: &str = "EventSourceArn";
     fields.harmless(context.id(), HARMLESS);
     let function = fields.required_text("FunctionName");
-    // A name, or an ARN, which ends with it.
+    // The property is the function's name, or its ARN, which ends with the name.
     let function = function.map(|text| text.rsplit(':').next().unwrap_or(text).to_owned());
     let (id, line) = (context.id().to_owned(), context.declared.line);
     let known = function.is_some();
@@ -101,7 +102,7 @@ pub(super) fn resource(context: &Context<'_>, mut fields: Fields<'_>, parts: &mu
     }
 }
 
-/// `source` is the key that names the queue, by its ARN.
+/// `source` is the key of the property that holds the queue's ARN.
 fn mapping(named: Named, mut fields: Fields<'_>, source: &str) -> Option<EventSourceMapping> {
     let Named { logical_id, uuid, function } = named;
     let queue_arn = fields.required_text(source);

@@ -1,7 +1,8 @@
-//! Each resource type's properties, read into the model.
+//! Reads the properties of each resource type into the model.
 //!
-//! A type's module reads what is emulated and names what is harmless; whatever else a template
-//! declares is an error. What concerns several resources at once is checked afterwards.
+//! The module of a type reads the properties that are emulated, and lists those that are harmless
+//! to ignore. Any other property is an error. `checks` checks afterwards what concerns several
+//! resources.
 
 mod bucket;
 mod event_source;
@@ -29,12 +30,12 @@ use super::report::Report;
 use super::scope::Scope;
 use iam::Policy;
 
-/// What is read so far, each with the place that declares it.
+/// The resources that were read, each with the line that declares it.
 #[derive(Default)]
 pub(super) struct Parts {
     pub(super) functions: Vec<Located<Function>>,
     pub(super) roles: Vec<Located<Role>>,
-    /// Policies that are resources of their own, for the roles of these names.
+    /// Policies that are resources of their own.
     pub(super) attached: Vec<Attached>,
     pub(super) queues: Vec<Located<Queue>>,
     pub(super) tables: Vec<Table>,
@@ -43,7 +44,7 @@ pub(super) struct Parts {
     pub(super) stream_mappings: Vec<Located<StreamMapping>>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) routes: Vec<Located<HttpRoute>>,
-    /// Layers' folders, by what `Ref` gives of them.
+    /// The folders of layers, by what `Ref` gives for the layer.
     pub(super) layers: BTreeMap<String, PathBuf>,
 }
 
@@ -58,7 +59,7 @@ pub(super) struct Attached {
     pub(super) roles: Vec<(String, usize)>,
 }
 
-/// What a type's module needs to know besides the properties.
+/// What the readers of resource types need besides the properties.
 struct Context<'a> {
     report: &'a Report,
     scope: &'a Scope<'a>,

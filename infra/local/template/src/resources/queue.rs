@@ -17,7 +17,8 @@ const HARMLESS: &[Harmless] = &[
     ("KmsMasterKeyId", "encryption"),
     ("SqsManagedSseEnabled", "encryption"),
 ];
-/// In seconds, but for the size, which is in bytes.
+/// The numeric attributes and their ranges: seconds, except `MaximumMessageSize`, which is in
+/// bytes.
 const NUMBERS: [(&str, RangeInclusive<u32>); 5] = [
     ("DelaySeconds", 0..=900),
     ("MaximumMessageSize", 1_024..=1_048_576),

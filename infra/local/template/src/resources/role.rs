@@ -3,7 +3,8 @@
 //! docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html,
 //! aws-resource-iam-policy.html beside it, and `Role` and `Policies` of
 //! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html.
-//! What a policy says is read whole: what is not understood is a problem, never a right.
+//! Every element of a policy is read. One that is not understood is a problem, and never grants
+//! anything.
 
 use serde_json::json;
 
@@ -24,7 +25,7 @@ const HARMLESS_OF_POLICY: &[Harmless] =
 /// The role of a function.
 pub(super) struct Given {
     pub(super) arn: String,
-    /// Unless the template declares it.
+    /// The role that SAM makes; `None` if the template names one.
     pub(super) made: Option<Role>,
 }
 
@@ -68,8 +69,8 @@ pub(super) fn policy(context: &Context<'_>, mut fields: Fields<'_>) -> Option<At
     Some(Attached { policy: policy?, roles })
 }
 
-/// The role that a function names, or the one that SAM makes: with AWS's policies for what the function
-/// does, and the function's own.
+/// The role that a function names, or the one that SAM makes for it. SAM's has AWS's policies for
+/// what the function does, and the function's own policies.
 pub(super) fn of_function(
     context: &Context<'_>,
     fields: &mut Fields<'_>,
@@ -97,7 +98,7 @@ pub(super) fn of_function(
     {
         let statement =
             json!({ "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": destination });
-        // What is no ARN is no queue of the template either, which is told of there.
+        // A destination that is no ARN is no queue of the template. `checks` reports that.
         if let Ok(policy) = Policy::read(&json!({ "Statement": statement })) {
             rights.attach(policy);
         }
@@ -119,7 +120,8 @@ pub(super) fn of_function(
     Given { arn: made.as_ref().map(|role| role.arn.clone()).unwrap_or_default(), made }
 }
 
-/// <https://github.com/aws/serverless-application-model/blob/develop/samtranslator/model/sam_resources.py>
+/// The names of the AWS policies that SAM attaches:
+/// <https://github.com/aws/serverless-application-model/blob/develop/samtranslator/model/sam_resources.py>.
 fn managed_by_sam(is_traced: bool, events: &Events) -> Vec<&'static str> {
     let mut names = vec!["AWSLambdaBasicExecutionRole"];
     if is_traced {
@@ -138,7 +140,7 @@ fn arn(context: &Context<'_>, role: &Physical) -> String {
     role.attribute("Arn", context.scope.options).unwrap_or_default()
 }
 
-/// `Policies` of a function is a list, or the only item itself.
+/// The `Policies` of a function: a list, or a single item in place of a list.
 fn one_or_list<'a>(fields: &mut Fields<'a>, key: &str) -> Vec<(&'a Node, String)> {
     match fields.entry(key) {
         Some(entry) if entry.value.items().is_none() => vec![(&entry.value, fields.path(key))],
@@ -177,7 +179,7 @@ fn trust(context: &Context<'_>, fields: &mut Fields<'_>, entry: &Entry) {
     }
 }
 
-/// Each refusal with its line.
+/// Reports each refusal at its line.
 fn report(context: &Context<'_>, path: &str, document: &Node, refusals: &[Refusal]) {
     for Refusal { at, message } in refusals {
         let place: String = at.iter().map(|step| format!(".{step}")).collect();

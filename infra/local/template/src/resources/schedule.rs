@@ -1,4 +1,4 @@
-//! A function's `Schedule` events: rules of EventBridge.
+//! The `Schedule` events of a function, which SAM makes rules of EventBridge.
 //!
 //! docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-schedule.html.
 
@@ -7,8 +7,8 @@ use super::super::model::Schedule;
 use super::Context;
 use crate::schedule::Expression;
 
-/// Of a target's input, in bytes:
-/// docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html.
+/// The longest input of a target, in bytes:
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html>.
 const MAX_INPUT: usize = 8_192;
 
 pub(super) fn read(

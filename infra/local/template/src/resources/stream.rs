@@ -11,12 +11,12 @@ use super::super::model::{StartingPosition, StreamMapping};
 use super::event_source::{Named, filters, reports_failures};
 use filters::Subject;
 
-/// Where the template says nothing.
+/// The batch size of a mapping that declares none.
 const DEFAULT_BATCH_SIZE: u32 = 100;
-/// Lambda has these for queues.
+/// Properties that only mappings from queues have.
 const OF_QUEUES: [&str; 1] = ["ScalingConfig"];
 
-/// `source` is the key that names the stream, by its ARN.
+/// `source` is the key of the property that holds the stream's ARN.
 pub(super) fn mapping(named: Named, mut fields: Fields<'_>, source: &str) -> Option<StreamMapping> {
     let Named { logical_id, uuid, function } = named;
     let stream_arn = fields.required_text(source);
@@ -54,7 +54,7 @@ pub(super) fn mapping(named: Named, mut fields: Fields<'_>, source: &str) -> Opt
     })
 }
 
-/// Kinesis has `AT_TIMESTAMP` besides.
+/// The third position, `AT_TIMESTAMP`, is for Kinesis only.
 fn starting_position(fields: &mut Fields<'_>) -> Option<StartingPosition> {
     let entry = fields.required("StartingPosition")?;
     match fields.text("StartingPosition")? {
@@ -71,7 +71,7 @@ fn starting_position(fields: &mut Fields<'_>) -> Option<StartingPosition> {
 fn on_failure(mut fields: Fields<'_>) -> Option<String> {
     let mut on_failure = fields.fields("OnFailure");
     let destination = on_failure.as_mut().and_then(|on_failure| {
-        // SAM's, and told by the ARN as well.
+        // The type is SAM's. The destination's ARN says the same, so that nothing else reads it.
         on_failure.one_of("Type", &["SQS"]);
         let destination = on_failure.required_text("Destination")?;
         if destination.split(':').nth(2) == Some("sqs") {

@@ -1,8 +1,8 @@
 //! `AWS::DynamoDB::Table`, as the body of a `CreateTable` request.
 //!
-//! docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html and
-//! docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html. Whether keys,
-//! attributes and indexes fit together is for DynamoDB itself to say.
+//! docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+//! and docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html. DynamoDB itself
+//! checks whether keys, attributes and indexes fit together.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -34,7 +34,7 @@ pub(super) fn read(context: &Context<'_>, mut fields: Fields<'_>) -> Table {
     if let Some(definitions) = attribute_definitions(&mut fields) {
         body.insert("AttributeDefinitions".to_owned(), definitions);
     }
-    // DynamoDB's default, which needs a throughput.
+    // The default of DynamoDB is `PROVISIONED`, which requires a throughput.
     let mode = fields.one_of("BillingMode", &["PAY_PER_REQUEST", "PROVISIONED"]);
     let mode = mode.unwrap_or("PROVISIONED");
     body.insert("BillingMode".to_owned(), json!(mode));

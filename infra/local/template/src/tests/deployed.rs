@@ -1,4 +1,6 @@
-//! The template that is deployed, read whole, and what it promises of itself.
+//! Reads the deployed template, and checks the promises that its settings have to keep.
+
+mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +15,8 @@ use iam::Grant;
 /// The sinks whose tables the template brings along.
 const OWN_SINKS: [&str; 2] = ["records", "totals"];
 
-/// Without the tables that were added for sinks of datasets: what the template itself has is promised.
+/// Reads the template without the tables of datasets that users added: the promises concern only
+/// what the template itself brings along.
 #[track_caller]
 fn deployed() -> Stack {
     let mut stack = read_with(DEPLOYED, &[("Environment", "local")]);
@@ -182,124 +185,6 @@ fn variables_that_hold_json_are_json() {
 }
 
 #[test]
-fn every_mapping_reports_partial_failures_in_small_batches_but_for_those_that_write_objects() {
-    let stack = deployed();
-    for (mapping, _, function) in consumers(&stack) {
-        let batches = (mapping.batch_size, mapping.maximum_concurrency, mapping.window);
-        let expected = match function.binary.as_str() {
-            "lake" => (10_000, Some(2), Duration::from_secs(20)),
-            "collect" => (100, Some(2), Duration::from_secs(1)),
-            _ => (10, Some(4), Duration::ZERO),
-        };
-        assert_eq!(batches, expected, "{}", mapping.logical_id);
-        assert!(mapping.enabled && mapping.report_batch_item_failures);
-        assert!(mapping.filters.is_empty());
-    }
-}
-
-#[test]
-fn a_function_knows_its_queue_and_when_that_gives_up() {
-    let stack = deployed();
-    assert_eq!(stages(&stack).len(), 5);
-    for (_, queue, function) in stages(&stack) {
-        let environment = &function.environment;
-        let policy = redrive_policy(queue);
-        assert_eq!(environment["QUEUE_URL"], queue.url, "{}", function.logical_id);
-        assert_eq!(
-            environment["MAX_RECEIVE_COUNT"],
-            policy["maxReceiveCount"].to_string(),
-            "{}",
-            function.logical_id
-        );
-        let target = stack.queues.iter().find(|queue| policy["deadLetterTargetArn"] == queue.arn);
-        let target = target.unwrap_or_else(|| panic!("{} has no dead letters", queue.logical_id));
-        assert_eq!(environment["DEAD_LETTER_QUEUE_URL"], target.url, "{}", function.logical_id);
-        assert_eq!(target.attributes["MessageRetentionPeriod"], "1209600");
-    }
-}
-
-#[test]
-fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
-    let stack = deployed();
-    for (mapping, queue, function) in consumers(&stack) {
-        let hidden: u64 = queue.attributes["VisibilityTimeout"].parse().unwrap();
-        let least = 6 * function.timeout.as_secs() + mapping.window.as_secs();
-        assert!(hidden >= least, "{}: {hidden} < {least}", queue.logical_id);
-    }
-}
-
-/// A record whose receives all crash comes back when its visibility timeout ends, each time.
-#[test]
-fn crashes_are_tried_for_as_long_as_failures_and_end_days_before_the_queue_forgets() {
-    let stack = deployed();
-    for (_, queue, _) in stages(&stack) {
-        let number = |name: &str| queue.attributes[name].parse::<u64>().unwrap();
-        let receives = redrive_policy(queue)["maxReceiveCount"].as_u64().unwrap();
-        let crashing = receives * number("VisibilityTimeout");
-        let kept = number("MessageRetentionPeriod");
-        assert!(crashing >= 45 * 60, "{}: {crashing} s", queue.logical_id);
-        // The longest wait that a contract may allow, and two days to spare.
-        let (longest_wait, spare) = (4 * 24 * 60 * 60, 2 * 24 * 60 * 60);
-        assert!(crashing + longest_wait + spare <= kept, "{}: {crashing} s", queue.logical_id);
-    }
-}
-
-#[test]
-fn patience_is_one_parameter() {
-    let parameters = [("Environment", "production"), ("MaxReceiveCount", "20")];
-    let stack = read_with(DEPLOYED, &parameters);
-    for (_, queue, function) in stages(&stack) {
-        assert_eq!(redrive_policy(queue)["maxReceiveCount"], 20, "{}", queue.logical_id);
-        assert_eq!(function.environment["MAX_RECEIVE_COUNT"], "20", "{}", function.logical_id);
-    }
-}
-
-/// What waits for more than a minute is sent there once more.
-#[test]
-fn a_function_may_send_to_its_own_queue() {
-    let stack = deployed();
-    for (_, queue, function) in stages(&stack) {
-        let role = stack.roles.iter().find(|role| role.arn == function.role).unwrap();
-        let own = Grant { action: "sqs:SendMessage".to_owned(), resource: queue.arn.clone() };
-        assert!(role.rights.grants().contains(&own), "{}", function.logical_id);
-    }
-}
-
-#[test]
-fn every_dead_letter_can_be_redriven() {
-    let stack = deployed();
-    let routes: BTreeMap<String, BTreeMap<String, String>> =
-        serde_json::from_str(&function(&stack, "RedriveFunction").environment["ROUTES"]).unwrap();
-    for (_, queue, function) in stages(&stack) {
-        let dead_letters = &function.environment["DEAD_LETTER_QUEUE_URL"];
-        let route = &routes[&function.binary];
-        assert_eq!((&route["dlq"], &route["queue"]), (dead_letters, &queue.url));
-    }
-    assert_eq!(routes.len(), stages(&stack).len());
-}
-
-/// And under the name of the stage that gave up.
-#[test]
-fn every_dead_letter_is_collected() {
-    let stack = deployed();
-    let collect = function(&stack, "CollectFunction");
-    let names: BTreeMap<String, String> =
-        serde_json::from_str(&collect.environment["STAGES"]).unwrap();
-    let mut collected = BTreeMap::new();
-    for (mapping, _, _) in consumers(&stack).iter().filter(|it| it.2.binary == "collect") {
-        collected.insert(&mapping.queue_arn, &names[&mapping.queue_arn]);
-    }
-    let mut dead = BTreeMap::new();
-    for (_, queue, function) in stages(&stack) {
-        let target = redrive_policy(queue)["deadLetterTargetArn"].as_str().unwrap().to_owned();
-        let target = stack.queues.iter().find(|queue| queue.arn == target).unwrap();
-        assert!(!target.attributes.contains_key("RedrivePolicy"), "what is not collected stays");
-        dead.insert(&target.arn, &function.binary);
-    }
-    assert_eq!(collected, dead);
-}
-
-#[test]
 fn each_function_has_a_role_of_its_own_and_logs_of_its_own() {
     let stack = deployed();
     let roles: BTreeSet<_> = stack.functions.iter().map(|function| &function.role).collect();
@@ -318,16 +203,17 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
         assert_eq!(distinct.len(), grants.len(), "{}: {grants:?}", role.name);
         for Grant { action, resource } in grants {
             assert!(!action.contains('*'), "{}: {action}", role.name);
-            // A bucket's objects and a group's log streams have no narrower names, and traces none.
+            // Objects and log streams have no narrower ARN, and traces have no ARN.
             let narrow = match action.split_once(':').unwrap().0 {
-                "s3" => ["/dead-letters/*", "/letters/*", "/*"]
+                "s3" => ["/dead-letters/*", "/letters/*", "/requests/*", "/*"]
                     .iter()
                     .find_map(|folder| resource.strip_suffix(folder)),
-                // A stack's secrets are known by their names' beginning.
+                // The names of a stack's secrets have a common beginning.
                 "secretsmanager" => resource.strip_suffix("/*"),
                 "logs" => resource.strip_suffix(":*"),
                 "xray" => resource.strip_suffix('*'),
-                // A function that invokes itself is known by its name's beginning, or its role would need it first.
+                // A role cannot name the function that invokes itself: the role is made first. It
+                // names the beginning of the function's name.
                 "lambda" => resource.strip_suffix('*'),
                 _ => None,
             };
@@ -345,7 +231,7 @@ fn a_queue_keeps_for_less_time_than_its_dead_letter_queue() {
         let policy = redrive_policy(queue);
         let dead =
             stack.queues.iter().find(|each| policy["deadLetterTargetArn"] == each.arn).unwrap();
-        // What SQS moves there keeps its age.
+        // A message that SQS moves to the dead-letter queue keeps its age.
         assert!(kept(queue) <= kept(dead) / 2, "{}", queue.logical_id);
     }
 }

@@ -1,4 +1,4 @@
-//! What is refused, by name and line.
+//! Errors: what is refused, with its name and line.
 
 use super::{CONSUMER, errors};
 

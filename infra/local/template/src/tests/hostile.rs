@@ -6,7 +6,7 @@ use super::{DEPLOYED, errors, try_read};
 
 const MEBIBYTE: usize = 1_048_576;
 
-/// Fragments that mean something somewhere.
+/// Fragments that have a meaning somewhere in a template.
 const FRAGMENTS: [&str; 20] = [
     "!Ref ",
     "!Sub '${A",

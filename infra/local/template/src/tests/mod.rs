@@ -1,4 +1,4 @@
-//! Whole templates in, stacks and errors out.
+//! Reads whole templates, and compares the stacks and errors.
 
 mod deployed;
 mod errors;
@@ -42,7 +42,7 @@ fn errors(text: &str) -> String {
     }
 }
 
-/// A function, as little as one can be, that consumes a queue `Queue`.
+/// The shortest function that consumes a queue `Queue`.
 const CONSUMER: &str = "
 Transform: AWS::Serverless-2016-10-31
 Resources:

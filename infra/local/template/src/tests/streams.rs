@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::StartingPosition;
 use super::{errors, read_with};
 
-/// A function, as little as one can be, that reads the stream of a table `Table`.
+/// The shortest function that reads the stream of a table `Table`.
 const READER: &str = "
 Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -39,7 +39,7 @@ fn check(line: &str, expected: &str) {
     assert_eq!(errors(&format!("{READER}            {line}\n")), format!("{place}{expected}"));
 }
 
-/// The only error once `old` has become `new`.
+/// Replaces `old` by `new` in the template, and expects one error.
 #[track_caller]
 fn check_changed(old: &str, new: &str, expected: &str) {
     assert!(READER.contains(old), "{old}");

@@ -2,7 +2,7 @@ use letters::{Pace, Place, PlanId};
 
 use super::*;
 
-/// What is pinned here is in tables: a deployment that reads it otherwise would lose letters.
+/// Tables hold letters of this form. A deployment that reads them differently would lose letters.
 #[test]
 fn a_letter_is_written_in_the_form_that_is_pinned() {
     let at = Timestamp::from_unix_ms;

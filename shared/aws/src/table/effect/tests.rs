@@ -26,17 +26,21 @@ fn insert() -> TableEffect {
     TableEffect::Insert(Insert { row, id, fingerprint, expires_at: None, item })
 }
 
-/// A text with its placeholders replaced by what they stand for.
-fn told(text: &str, names: &[(&String, &String)], values: &[(&String, &AttributeValue)]) -> String {
-    let mut told = text.to_owned();
+/// The expression with its placeholders replaced by the names and values that they stand for.
+fn expand(
+    expression: &str,
+    names: &[(&String, &String)],
+    values: &[(&String, &AttributeValue)],
+) -> String {
+    let mut expanded = expression.to_owned();
     for (placeholder, name) in names {
-        told = told.replace(placeholder.as_str(), name);
+        expanded = expanded.replace(placeholder.as_str(), name);
     }
     for (placeholder, value) in values {
         let value = value.as_s().or(value.as_n()).unwrap();
-        told = told.replace(placeholder.as_str(), value);
+        expanded = expanded.replace(placeholder.as_str(), value);
     }
-    told
+    expanded
 }
 
 #[test]
@@ -46,7 +50,7 @@ fn a_row_is_replaced_where_it_is_older_and_among_equals_by_the_greater_key() {
     let names: Vec<_> = put.expression_attribute_names().unwrap().iter().collect();
     let values: Vec<_> = put.expression_attribute_values().unwrap().iter().collect();
     assert_eq!(
-        told(put.condition_expression().unwrap(), &names, &values),
+        expand(put.condition_expression().unwrap(), &names, &values),
         "(attribute_not_exists(version) OR version<7 OR (version=7 AND idempotency_key<k))"
     );
     assert_eq!((put.table_name(), put.item()["pk"].as_s().unwrap().as_str()), ("t", "a"));
@@ -57,14 +61,13 @@ fn a_row_is_replaced_where_it_is_older_and_among_equals_by_the_greater_key() {
 
 #[test]
 fn an_addition_has_no_condition_and_every_digit() {
-    let action = accumulate(&[("n", "1"), ("sum", "-0.10000000000000000000000001")]);
-    let action = action.action(Timestamp::from_unix_ms(0));
-    let action = action.unwrap();
+    let effect = accumulate(&[("n", "1"), ("sum", "-0.10000000000000000000000001")]);
+    let action = effect.action(Timestamp::from_unix_ms(0)).unwrap();
     let update = action.update().unwrap();
     let names: Vec<_> = update.expression_attribute_names().unwrap().iter().collect();
     let values: Vec<_> = update.expression_attribute_values().unwrap().iter().collect();
-    let told = told(update.update_expression(), &names, &values);
-    assert_eq!(told, "ADD n 1,sum -0.10000000000000000000000001");
+    let expression = expand(update.update_expression(), &names, &values);
+    assert_eq!(expression, "ADD n 1,sum -0.10000000000000000000000001");
     assert_eq!(update.condition_expression(), None);
 }
 

@@ -10,20 +10,23 @@ fn text(text: &str) -> AttributeValue {
 }
 
 fn merge(order: i64, fields: &[&str]) -> Merge {
-    let field = |name: &&str| {
-        let value = Some(text(&format!("{name}{order}")));
-        ((*name).to_owned(), Field { version: version(order), value })
-    };
     let item = Item::from([("event_id".to_owned(), text(&format!("e{order}")))]);
     let head = Some(Head { version: version(order), item, without: Vec::new() });
-    Merge { row: Row::new("t", "pk"), head, fields: fields.iter().map(field).collect() }
+    let mut merge = Merge { row: Row::new("t", "pk"), head, fields: BTreeMap::new() };
+    for name in fields {
+        let value = Some(text(&format!("{name}{order}")));
+        merge.fields.insert((*name).to_owned(), Field { version: version(order), value });
+    }
+    merge
 }
 
-/// What is left of an effect: its head's order, and its fields' values.
+/// What is left of an effect: the order of its head, and the values of its fields.
 fn left(merge: &Merge) -> (Option<RowOrder>, Vec<String>) {
-    let value = |field: &Field| field.value.as_ref().unwrap().as_s().unwrap().clone();
-    let head = merge.head.as_ref().map(|head| head.version.order);
-    (head, merge.fields.values().map(value).collect())
+    let mut values = Vec::new();
+    for field in merge.fields.values() {
+        values.push(field.value.as_ref().unwrap().as_s().unwrap().clone());
+    }
+    (merge.head.as_ref().map(|head| head.version.order), values)
 }
 
 #[track_caller]
@@ -66,7 +69,7 @@ fn what_is_older_than_the_row_goes_and_the_rest_stays() {
     assert!(wholly.drop_older(&found) && wholly.is_empty(), "its own version is not newer");
 }
 
-/// What DynamoDB makes of a row.
+/// Does to a row what DynamoDB does for the effect.
 fn apply(row: &mut Item, mut merge: Merge) {
     merge.drop_older(row);
     if let Some(head) = merge.head {
@@ -81,7 +84,7 @@ fn apply(row: &mut Item, mut merge: Merge) {
 }
 
 proptest::proptest! {
-    /// Alone or merged with others before, in any order, and any of them twice.
+    /// Events are written alone or merged with others, in any order, and any of them twice.
     #[test]
     fn rows_end_the_same_however_events_come_together(
         events in proptest::collection::vec((-3_i64..9, proptest::sample::subsequence(vec!["a", "b", "c"], 0..=3)), 1..8),

@@ -1,11 +1,11 @@
-//! What is done about a mapping, case by case.
+//! What to do about a mapping, case by case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Evidence, Observation, RECENT};
 use super::*;
 
-/// Seconds from the tests' beginning.
+/// The time this many seconds after the begin of 2026.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_ms(1_767_225_600_000 + seconds * 1_000)
 }
@@ -24,13 +24,13 @@ impl NextCalls for Known {
     }
 }
 
-/// `weather` may be called in so many seconds, and `partner` on release.
+/// `weather` may be called after this many seconds, and `partner` after a release.
 fn weather_in(seconds: i64) -> Known {
     let weather = NextCall::At(at(NOW_S + seconds));
     Known(BTreeMap::from([("weather", weather), ("partner", NextCall::AfterRelease)]))
 }
 
-/// Batches that waited so many seconds ago, by what for, and when something went on.
+/// Evidence of batches that waited this many seconds ago, by dependency, and of when a record went on.
 fn evidence(waited: &[(&str, i64)], went_on_s_ago: Option<i64>) -> Evidence {
     let mut evidence = Evidence::default();
     for (dependency, seconds_ago) in waited {
@@ -55,13 +55,13 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// One that began, and was asked for, so many seconds ago.
+/// A pause that began this many seconds ago, and was asked for at the same time.
 fn pause(seconds_ago: i64, phase: Phase) -> Pause {
     let began = at(NOW_S - seconds_ago);
     Pause { since: began, asked_at: began, waits_for: set(&["weather"]), phase }
 }
 
-/// Whether a queue that is polled is paused.
+/// Whether a queue that is polled is to be paused.
 #[track_caller]
 fn check_pause(evidence: Evidence, known: &Known, is_fifo: bool, expected: Option<&[&str]>) {
     let mapping = Mapping { state: MappingState::Enabled, is_fifo };
@@ -82,7 +82,7 @@ fn polling_pauses_while_all_events_would_wait_for_long() {
     check_pause(evidence(weather, Some(120)), &weather_in(151), false, paused);
     let both: &[(&str, i64)] = &[("weather", 30), ("partner", 100)];
     check_pause(evidence(both, None), &weather_in(300), false, Some(&["partner", "weather"]));
-    // What was waited for long ago is waited for no more.
+    // A dependency that events waited for long ago does not count.
     let one_long_ago: &[(&str, i64)] = &[("weather", 30), ("gone", 121)];
     check_pause(evidence(one_long_ago, None), &weather_in(300), false, paused);
 }
@@ -120,7 +120,7 @@ fn a_mapping_that_somebody_disabled_is_not_paused() {
     }
 }
 
-/// What is done about a pause while its dependency may be called in `call_in_s`.
+/// What to do about a pause if its dependency may be called in `call_in_s` seconds.
 #[track_caller]
 fn check(pause: Pause, state: MappingState, call_in_s: i64, expected: Step) {
     let paused = record(Evidence::default(), Polling::Paused(pause.clone()));
@@ -149,7 +149,7 @@ fn polling_goes_on_in_time_for_the_next_call() {
         check(disabled.clone(), state, -5, enable.clone());
     }
     check(disabled, MappingState::Disabled, 91, Step::Leave);
-    // Once begun, it is not taken back.
+    // Enabling is not taken back once it was begun.
     check(pause(200, Phase::Enabling), MappingState::Disabled, 3_600, enable);
 }
 

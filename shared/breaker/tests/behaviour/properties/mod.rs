@@ -1,4 +1,4 @@
-//! Whatever happens to a fleet, in any order.
+//! Properties that hold whatever happens to a fleet, in any order.
 
 mod run;
 
@@ -44,7 +44,7 @@ fn any_action_by_any_clock() -> impl Strategy<Value = Action> {
     prop_oneof![6 => any_action(), 1 => clock]
 }
 
-/// Two probes are under way when an operator does this, one act after another.
+/// Two probes are under way when an operator makes these acts, one after another.
 #[track_caller]
 fn check_operated_while_probing(acts: &[Action], is_probed_anew: bool) {
     let mut run = Run::new(&[0, 0]);
@@ -64,7 +64,7 @@ fn check_operated_while_probing(acts: &[Action], is_probed_anew: bool) {
     assert_eq!(probes, if is_probed_anew { 3 } else { 2 }, "{acts:?}");
 }
 
-/// What an operator closed is another outage when it is opened again.
+/// If an operator closed the breaker, its next opening is another outage.
 #[test]
 fn probes_of_before_it_was_closed_do_not_count() {
     let (open, closed) = (Action::Force(ForcedState::Open), Action::Force(ForcedState::Closed));
@@ -77,14 +77,14 @@ fn probes_of_before_it_was_closed_do_not_count() {
     check_operated_while_probing(&[closed, disabled, open, Action::Release], true);
 }
 
-/// Clocks are at most two seconds apart.
+/// Clocks differ by at most two seconds.
 fn any_clocks() -> impl Strategy<Value = Vec<i64>> {
     proptest::collection::vec(0_i64..=2_000, 1..=4)
 }
 
 proptest! {
-    /// Never more probes than are permitted, never a call while it is forced open, never a longer wait than
-    /// the longest, never more publications than one an interval; and in the end it closes.
+    /// There are never more probes than are permitted, never a call while the breaker is forced open, never a longer
+    /// wait than the longest, and never more than one publication in an interval. In the end the breaker closes.
     #[test]
     fn a_fleet_keeps_its_promises(
         clocks in any_clocks(),
@@ -94,13 +94,13 @@ proptest! {
         for action in actions {
             run.take(action);
         }
-        // A hold, a half-open time that leads to nothing, the longest wait, a store that is asked again,
-        // and another half-open time.
+        // This is enough for a hold, a half-open state without a decision, the longest wait, a store that is asked
+        // again, and another half-open state.
         prop_assert!(run.recovers_within(3 + 12 + 10 + 11 + 12), "{:?}", run.store.snapshot("weather"));
         run.check_publications();
     }
 
-    /// Once clocks are right again, whatever they were, it closes as soon as ever.
+    /// Once clocks are right again, the breaker closes as soon as usual, whatever the clocks were before.
     #[test]
     fn no_wrong_clock_keeps_a_breaker_from_closing(
         actions in proptest::collection::vec(any_action_by_any_clock(), 1..150),

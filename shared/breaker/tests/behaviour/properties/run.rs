@@ -1,4 +1,4 @@
-//! A fleet to which anything happens, and what is held against it each time.
+//! A fleet to which anything can happen, and the properties that are checked after each step.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,22 +13,22 @@ use sluicegate_breaker::{
 };
 use testkit::{MemoryBreakers, StoreFault};
 
-use crate::{Hands, LIMIT};
+use crate::{LIMIT, TestHost};
 
-/// The store, as one environment uses it.
+/// The store as one environment uses it.
 #[derive(Clone)]
 struct Watched {
     inner: MemoryBreakers,
-    clock: Hands,
+    clock: TestHost,
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What passed between the store and one environment.
+/// What the store and one environment exchanged.
 #[derive(Debug, Default)]
 struct Seen {
-    /// When counts were to be added.
+    /// When the environment published counts.
     published_at: Vec<Timestamp>,
-    /// The generation of the record that the environment goes by.
+    /// The generation of the record that the environment decides by.
     generation: u64,
 }
 
@@ -68,14 +68,14 @@ impl Store for Watched {
     }
 }
 
-type Member = Breakers<Watched, Hands>;
+type Member = Breakers<Watched, TestHost>;
 
 pub(super) struct Call {
-    permit: Permit<'static, Watched, Hands>,
+    permit: Permit<'static, Watched, TestHost>,
     member: usize,
     began: Timestamp,
-    /// For a probe, the generation of the breaker that it probes for. Once that has closed, the call is one like
-    /// those that a closed breaker lets through, which nobody waits for either.
+    /// For a probe, the generation of the breaker that it is made for. Once that breaker has closed, the call is like
+    /// those that a closed breaker lets through, and nobody waits for it either.
     pub(super) probes_for: Option<u64>,
 }
 
@@ -84,17 +84,17 @@ pub(super) enum Action {
     Begin(usize),
     /// The oldest call that is under way ends.
     Finish(Outcome),
-    /// All calls of an environment end, and then its invocation.
+    /// All calls of an environment end, and then its invocation does.
     EndInvocation(usize, Outcome),
-    /// An environment is gone, with what it was about to tell; another takes its place.
+    /// An environment is gone with everything that it had not published, and another one takes its place.
     Crash(usize),
     Pass(u64),
-    /// Nothing happens for long: all environments are frozen, between invocations.
+    /// Nothing happens for a long time, because all environments are frozen between invocations.
     Freeze(u64),
     Fault(StoreFault),
     Force(ForcedState),
     Release,
-    /// From now on this environment's clock is so many seconds ahead.
+    /// Sets by how many seconds this environment's clock is ahead.
     Clock(usize, i64),
 }
 
@@ -116,31 +116,31 @@ fn settings() -> Settings {
 }
 
 pub(super) struct Run {
-    hands: Hands,
+    hands: TestHost,
     pub(super) store: MemoryBreakers,
     members: Vec<&'static Member>,
-    clocks: Vec<Hands>,
-    /// Of each environment that there was.
+    clocks: Vec<TestHost>,
+    /// One for each environment that has ever existed.
     seen: Vec<Arc<Mutex<Seen>>>,
     pub(super) calls: Vec<Call>,
-    /// Since when the store has said that it is forced open.
+    /// Since when the stored breaker has been forced open.
     forced_open_since: Option<Timestamp>,
     /// Since when the store has failed.
     failing_since: Option<Timestamp>,
-    /// When it was right again after it had failed.
+    /// When the store was available again after it had failed.
     right_since: Timestamp,
     lives: usize,
     /// How far each environment's clock is ahead, in ms.
     ahead_ms: Vec<i64>,
-    /// What comes of calls that reach their limit.
+    /// The outcome of calls that reach their limit.
     pub(super) at_the_limit: Outcome,
-    /// No clock has been further from the true time than is promised.
+    /// Whether all clocks have always been as close to the true time as is promised.
     were_clocks_right: bool,
 }
 
 impl Run {
     pub(super) fn new(ahead_ms: &[i64]) -> Self {
-        let hands = Hands::default();
+        let hands = TestHost::default();
         let mut run = Self {
             right_since: Timestamp::from_unix_ms(0),
             hands,
@@ -162,7 +162,7 @@ impl Run {
         run
     }
 
-    /// Starts an environment, in the place of another if there was one.
+    /// Starts an environment. If there was one in this place, it is gone.
     fn start(&mut self, member: usize) {
         let clock = self.hands.other_clock();
         clock.ahead_ms.store(self.ahead_ms[member], std::sync::atomic::Ordering::Relaxed);
@@ -244,15 +244,19 @@ impl Run {
         }
     }
 
-    fn begin_unchecked(&mut self, member: usize, permit: Option<Permit<'static, Watched, Hands>>) {
+    fn begin_unchecked(
+        &mut self,
+        member: usize,
+        permit: Option<Permit<'static, Watched, TestHost>>,
+    ) {
         let began = self.hands.now();
         self.calls.extend(permit.map(|permit| Call { permit, member, began, probes_for: None }));
     }
 
-    /// No call is made later than the interval after it was forced open, if the store could be read.
+    /// No call is made more than one interval after the breaker was forced open, if the store could be read.
     fn check_not_forced_open(&self) {
         let Some(since) = self.forced_open_since else { return };
-        // A store that was away is asked again after at most ten seconds.
+        // A store that was unavailable is asked again after at most ten seconds.
         let known_since = since.max(self.right_since.plus(Duration::from_secs(10)));
         let is_known = known_since.plus(REFRESH) <= self.hands.now();
         assert!(self.failing_since.is_some() || !is_known, "forced open since {since}");
@@ -277,7 +281,7 @@ impl Run {
         self.start(member);
     }
 
-    /// Calls end within their limit, and the store is not away for long.
+    /// Whether calls end within their limit and the store is not unavailable for long.
     fn pass(&mut self, time: Duration) {
         let after = self.hands.now().plus(time);
         while let Some(call) = self.calls.iter().position(|it| after.since(it.began) > LIMIT) {
@@ -294,7 +298,7 @@ impl Run {
     }
 
     fn set_fault(&mut self, fault: StoreFault) {
-        // To an environment that asks seldom, faults that follow each other are one.
+        // For an environment that rarely asks, faults that follow each other are one outage.
         let was_right_for = self.hands.now().since(self.right_since);
         if self.failing_since.is_none() && was_right_for < Duration::from_secs(20) {
             return;
@@ -326,7 +330,7 @@ impl Run {
         self.forced_open_since = is_forced_open.then_some(at.now);
     }
 
-    /// The dependency and the store are back, and no operator acts.
+    /// From now on the dependency and the store are available, and no operator acts.
     pub(super) fn recovers_within(&mut self, bound_s: u64) -> bool {
         self.set_fault(StoreFault::None);
         self.operate(Event::Release);

@@ -1,4 +1,4 @@
-//! Which of two events about a row is the newer one.
+//! Decides which of two events about the same row is newer.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,46 +8,50 @@ use serde_json::Value;
 
 use super::Order;
 
-/// How new an event is: by its order, and among equals by its key, so that no two are the same.
+/// The version that an event gives to its row. A greater version is newer, and no two events have the same one.
 ///
 /// A row has it as the attributes `version` and `idempotency_key`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowVersion {
+    /// What is compared first, which is the event time or a number of the payload.
     pub order: RowOrder,
+    /// The idempotency key of the event, which is compared if the orders are equal.
     pub key: IdempotencyKey,
 }
 
-/// What orders the events of a row: an integer, or milliseconds since 1970 and what is beyond them.
+/// What orders the events of a row: an integer, or the event time in milliseconds since 1970 with a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowOrder {
     whole: i64,
-    /// In millionths: 0 to 999,999.
+    /// The fraction, in millionths: 0 to 999,999.
     millionths: u32,
 }
 
 impl Order {
-    /// What orders an event of this time and payload.
+    /// The order of an event with this event time and payload.
     ///
     /// # Errors
-    /// Permanent: where the contract says that its order is, there is no integer of 64 bits.
+    /// [`Code::ContractViolation`], permanent, if there is no integer of 64 bits at the pointer.
     pub fn of(&self, time: Timestamp, payload: &Value) -> Result<RowOrder, Failure> {
         let pointer = match self {
             Self::EventTime => return Ok(RowOrder::of_time(time)),
             Self::Pointer(pointer) => pointer,
         };
         let found = payload.pointer(pointer).unwrap_or(&Value::Null);
-        let integer = found.as_number().and_then(|number| Decimal::of(number).ok()?.to_i64());
-        Ok(RowOrder::from(integer.ok_or_else(|| {
-            let what = kind_of(found);
-            let reason =
-                format!("expected an integer of 64 bits, which orders events, found {what}");
-            Failure::permanent(Code::ContractViolation, reason).at(pointer)
-        })?))
+        match found.as_number().and_then(|number| Decimal::of(number).ok()?.to_i64()) {
+            Some(integer) => Ok(RowOrder::from(integer)),
+            None => {
+                let what = kind_of(found);
+                let reason =
+                    format!("expected an integer of 64 bits, which orders events, found {what}");
+                Err(Failure::permanent(Code::ContractViolation, reason).at(pointer))
+            }
+        }
     }
 }
 
 impl RowOrder {
-    /// By event time, to the nanosecond.
+    /// The order of an event time, to the nanosecond.
     #[must_use]
     pub fn of_time(at: Timestamp) -> Self {
         Self { whole: at.unix_ms(), millionths: at.nanos_of_ms() }
@@ -60,13 +64,13 @@ impl From<i64> for RowOrder {
     }
 }
 
-/// As a table has it: a number of at most 25 digits.
+/// The number that a table has, of at most 25 digits.
 impl fmt::Display for RowOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.millionths == 0 {
             return write!(f, "{}", self.whole);
         }
-        // Millionths count upwards from a whole that may be negative.
+        // The millionths are added to the whole part, which may be negative.
         let value = i128::from(self.whole) * 1_000_000 + i128::from(self.millionths);
         let (sign, value) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
         let fraction = format!("{:06}", value % 1_000_000);
@@ -74,7 +78,7 @@ impl fmt::Display for RowOrder {
     }
 }
 
-/// As a table tells it.
+/// Reads the number that a table has.
 impl FromStr for RowOrder {
     type Err = DecimalError;
 
@@ -90,9 +94,10 @@ impl FromStr for RowOrder {
 }
 
 impl RowVersion {
-    /// In one text, which sorts as versions do: the order's whole as 16 hex digits, counted from the least
-    /// there is, then its millionths where there are any, then the key. `#` sorts before `.`. A merged row has it
-    /// beside each of its attributes.
+    /// The version as a text that sorts like versions. A merged row has it beside each of its attributes.
+    ///
+    /// It is the whole part of the order as 16 hexadecimal digits, counted from the least integer, then a point and the
+    /// millionths if there are any, then `#` and the key. `#` sorts before the point.
     #[must_use]
     pub fn sortable(&self) -> String {
         let from_least = self.order.whole.cast_unsigned() ^ (1 << 63);
@@ -138,10 +143,12 @@ mod tests {
         fn the_sortable_text_sorts_as_versions_do(
             all in prop::collection::vec((any_order(), "[0-9a-f]{4}"), 3),
         ) {
-            let version = |(order, key): (RowOrder, String)| RowVersion { order, key: key.into() };
-            let all: Vec<RowVersion> = all.into_iter().map(version).collect();
-            for one in &all {
-                for other in &all {
+            let mut versions = Vec::new();
+            for (order, key) in all {
+                versions.push(RowVersion { order, key: key.into() });
+            }
+            for one in &versions {
+                for other in &versions {
                     let texts = one.sortable().cmp(&other.sortable());
                     prop_assert_eq!(texts, one.cmp(other), "{:?} and {:?}", one, other);
                 }

@@ -1,4 +1,4 @@
-//! The fields of a table sink as they are raw, and which of them a mode has.
+//! The fields of a table sink as they are written in the file, and which of them each mode allows.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{Accumulate, Order, RowKey, TableMode, TableSink, Tombstone, Window};
 use crate::error::{ContractError, check_name, check_pointers, invalid};
 use crate::keys::{Keys, MIN_RETENTION_DAYS};
 
-/// What rows have besides the attributes of their contract.
+/// The attributes that rows have besides those of their contract. A contract cannot use their names.
 const RESERVED: &[&str] = &[
     "dataset",
     "degraded",
@@ -29,28 +29,27 @@ const RESERVED: &[&str] = &[
     "written_at",
 ];
 
-/// An update names each attribute four times, and an expression may have 4 KB:
+/// The most attributes of a merged row. An update names each attribute four times, and DynamoDB takes an expression of
+/// at most 4 KB:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
 const MAX_MERGED: usize = 50;
 
-#[derive(Deserialize)]
 pub(crate) struct RawTableSink {
-    #[serde(default)]
-    mode: Mode,
-    key: Option<Vec<String>>,
-    order_by: Option<String>,
-    tombstone: Option<Tombstone>,
-    attributes: Option<BTreeMap<String, String>>,
-    ttl_days: Option<u32>,
-    rows_of: Option<String>,
-    window: Option<Window>,
-    count: Option<String>,
-    sums: Option<BTreeMap<String, String>>,
+    pub(crate) mode: Mode,
+    pub(crate) key: Option<Vec<String>>,
+    pub(crate) order_by: Option<String>,
+    pub(crate) tombstone: Option<Tombstone>,
+    pub(crate) attributes: Option<BTreeMap<String, String>>,
+    pub(crate) ttl_days: Option<u32>,
+    pub(crate) rows_of: Option<String>,
+    pub(crate) window: Option<Window>,
+    pub(crate) count: Option<String>,
+    pub(crate) sums: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Mode {
+pub(crate) enum Mode {
     #[default]
     Insert,
     Upsert,
@@ -149,9 +148,11 @@ impl RawTableSink {
     fn tombstone(&mut self) -> Result<Option<Tombstone>, ContractError> {
         let Some(tombstone) = self.tombstone.take() else { return Ok(None) };
         check_pointers("sinks.tombstone.at", std::slice::from_ref(&tombstone.at))?;
-        let is_scalar =
-            |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
-        if tombstone.values.is_empty() || !tombstone.values.iter().all(is_scalar) {
+        let are_scalars = tombstone
+            .values
+            .iter()
+            .all(|value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)));
+        if tombstone.values.is_empty() || !are_scalars {
             return Err(invalid(
                 "sinks.tombstone.values",
                 "texts, numbers or booleans, at least one",
@@ -177,7 +178,7 @@ impl RawTableSink {
         Ok(Accumulate { window, count, sums })
     }
 
-    /// What the mode has was taken.
+    /// Refuses the fields that the mode does not have. Those that it has were taken out before.
     fn check_nothing_is_left(&self) -> Result<(), ContractError> {
         let left = [
             ("sinks.order_by", self.order_by.is_some()),
@@ -206,21 +207,23 @@ impl Mode {
     }
 }
 
-fn missing_field(field: &'static str, mode: Mode) -> ContractError {
+fn missing_field(field: &str, mode: Mode) -> ContractError {
     invalid(field, &format!("mode {} needs it", mode.name()))
 }
 
-fn unexpected_field(field: &'static str, mode: Mode) -> ContractError {
+fn unexpected_field(field: &str, mode: Mode) -> ContractError {
     invalid(field, &format!("mode {} has none", mode.name()))
 }
 
+/// Checks the names of attributes.
 fn check_attributes<'a>(
-    field: &'static str,
+    field: &str,
     names: impl IntoIterator<Item = &'a String>,
 ) -> Result<(), ContractError> {
     for name in names {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        if !(1..=128).contains(&name.len()) || !name.bytes().all(fits) {
+        let is_well_formed =
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        if !(1..=128).contains(&name.len()) || !is_well_formed {
             let problem = format!("`{name}`: 1 to 128 letters, digits, `_`, `-` and `.`");
             return Err(invalid(field, &problem));
         }
@@ -231,9 +234,7 @@ fn check_attributes<'a>(
     Ok(())
 }
 
-fn check_values(
-    field: &'static str,
-    pointers: &BTreeMap<String, String>,
-) -> Result<(), ContractError> {
+/// Checks the pointers to the values of attributes.
+fn check_values(field: &str, pointers: &BTreeMap<String, String>) -> Result<(), ContractError> {
     pointers.values().try_for_each(|pointer| check_pointers(field, std::slice::from_ref(pointer)))
 }

@@ -84,52 +84,96 @@ fn what_a_mode_has_is_read() {
 #[test]
 fn a_field_that_the_mode_does_not_have_is_refused() {
     const COUNTED: &str = "mode: accumulate, key: [/id], window: day, count: orders";
-    refused("order_by: /version", "sinks.order_by", "mode insert has none");
-    refused("tombstone: {at: /op, values: [d]}", "sinks.tombstone", "mode insert has none");
-    refused("window: day", "sinks.window", "mode insert has none");
-    refused("mode: upsert, count: orders", "sinks.count", "mode upsert has none");
-    refused("mode: upsert, rows_of: other", "sinks.rows_of", "mode upsert has none");
-    refused("mode: merge, attributes: {a: /a}, sums: {b: /b}", "sinks.sums", "merge has none");
-    refused("mode: delete, attributes: {a: /a}", "sinks.attributes", "mode delete has none");
+    refused("order_by: /version", "sinks.records.order_by", "mode insert has none");
+    refused("tombstone: {at: /op, values: [d]}", "sinks.records.tombstone", "mode insert has none");
+    refused("window: day", "sinks.records.window", "mode insert has none");
+    refused("mode: upsert, count: orders", "sinks.records.count", "mode upsert has none");
+    refused("mode: upsert, rows_of: other", "sinks.records.rows_of", "mode upsert has none");
+    refused(
+        "mode: merge, attributes: {a: /a}, sums: {b: /b}",
+        "sinks.records.sums",
+        "merge has none",
+    );
+    refused(
+        "mode: delete, attributes: {a: /a}",
+        "sinks.records.attributes",
+        "mode delete has none",
+    );
     refused(
         "mode: delete, rows_of: old, tombstone: {at: /op, values: [d]}",
-        "sinks.tombstone",
+        "sinks.records.tombstone",
         "delete has none",
     );
-    refused(&format!("{COUNTED}, order_by: /version"), "sinks.order_by", "accumulate has none");
+    refused(
+        &format!("{COUNTED}, order_by: /version"),
+        "sinks.records.order_by",
+        "accumulate has none",
+    );
     refused(
         &format!("{COUNTED}, attributes: {{a: /a}}"),
-        "sinks.attributes",
+        "sinks.records.attributes",
         "accumulate has none",
     );
 }
 
 #[test]
 fn a_field_that_the_mode_needs_is_missed() {
-    refused("mode: merge", "sinks.attributes", "mode merge needs it");
-    refused("mode: delete", "sinks.rows_of", "mode delete needs it");
-    refused("mode: accumulate, window: day, count: n", "sinks.key", "mode accumulate needs it");
-    refused("mode: accumulate, key: [/id], count: n", "sinks.window", "hour, day, month and none");
-    refused("mode: accumulate, key: [/id], window: day", "sinks.sums", "needs count or sums");
+    refused("mode: merge", "sinks.records.attributes", "mode merge needs it");
+    refused("mode: delete", "sinks.records.rows_of", "mode delete needs it");
+    refused(
+        "mode: accumulate, window: day, count: n",
+        "sinks.records.key",
+        "mode accumulate needs it",
+    );
+    refused(
+        "mode: accumulate, key: [/id], count: n",
+        "sinks.records.window",
+        "hour, day, month and none",
+    );
+    refused(
+        "mode: accumulate, key: [/id], window: day",
+        "sinks.records.sums",
+        "needs count or sums",
+    );
 }
 
 #[test]
 fn mistakes_within_a_field_are_named() {
-    refused("key: [id]", "sinks.key", "`id` is not a JSON Pointer");
-    refused("mode: upsert, key: []", "sinks.key", "at least one");
-    refused("mode: upsert, order_by: version", "sinks.order_by", "`version` is neither");
-    refused("mode: upsert, tombstone: {at: op, values: [d]}", "sinks.tombstone.at", "`op`");
-    refused("mode: upsert, tombstone: {at: /op, values: []}", "sinks.tombstone.values", "at least");
-    refused("mode: upsert, tombstone: {at: /op, values: [[d]]}", "sinks.tombstone.values", "texts");
-    refused("attributes: {a: b}", "sinks.attributes", "`b` is not a JSON Pointer");
-    refused("attributes: {}", "sinks.attributes", "at least one");
-    refused("attributes: {version: /v}", "sinks.attributes", "`version` is written to each row");
-    refused("attributes: {'a@b': /v}", "sinks.attributes", "`a@b`");
+    refused("key: [id]", "sinks.records.key", "`id` is not a JSON Pointer");
+    refused("mode: upsert, key: []", "sinks.records.key", "at least one");
+    refused("mode: upsert, order_by: version", "sinks.records.order_by", "`version` is neither");
+    refused("mode: upsert, tombstone: {at: op, values: [d]}", "sinks.records.tombstone.at", "`op`");
+    refused(
+        "mode: upsert, tombstone: {at: /op, values: []}",
+        "sinks.records.tombstone.values",
+        "at least",
+    );
+    refused(
+        "mode: upsert, tombstone: {at: /op, values: [[d]]}",
+        "sinks.records.tombstone.values",
+        "texts",
+    );
+    refused("attributes: {a: b}", "sinks.records.attributes", "`b` is not a JSON Pointer");
+    refused("attributes: {}", "sinks.records.attributes", "at least one");
+    refused(
+        "attributes: {version: /v}",
+        "sinks.records.attributes",
+        "`version` is written to each row",
+    );
+    refused("attributes: {'a@b': /v}", "sinks.records.attributes", "`a@b`");
     let totals = "mode: accumulate, key: [/id], window: day";
-    refused(&format!("{totals}, count: pk"), "sinks.count", "`pk`");
-    refused(&format!("{totals}, count: n, sums: {{n: /n}}"), "sinks.sums", "as the count is");
-    refused(&format!("{totals}, sums: {{n: n}}"), "sinks.sums", "`n` is not a JSON Pointer");
-    refused("mode: delete, rows_of: Other Orders", "sinks.rows_of", "lower-case");
+    refused(&format!("{totals}, count: pk"), "sinks.records.count", "`pk`");
+    refused(
+        &format!("{totals}, count: n, sums: {{n: /n}}"),
+        "sinks.records.sums",
+        "as the count is",
+    );
+    refused(
+        &format!("{totals}, sums: {{n: n}}"),
+        "sinks.records.sums",
+        "`n` is not a JSON Pointer",
+    );
+    refused("mode: delete, rows_of: Other Orders", "sinks.records.rows_of", "lower-case");
     for unknown in ["mode: append", "window: week", "tombstone: {at: /op, value: d}", "ttl: 3"] {
         assert!(parse(unknown).is_err(), "{unknown}");
     }
@@ -142,17 +186,21 @@ fn as_many_attributes_are_merged_as_an_update_takes() {
         format!("mode: merge, attributes: {{{}}}", attributes.join(", "))
     };
     assert_eq!(parse(&merging(50)).unwrap().attributes.len(), 50);
-    refused(&merging(51), "sinks.attributes", "51; an update takes 50");
+    refused(&merging(51), "sinks.records.attributes", "51; an update takes 50");
 }
 
 #[test]
 fn a_row_that_is_its_own_dedupe_record_stays_as_long_as_one() {
-    refused("ttl_days: 14", "sinks.ttl_days", "14 days; at least 15, since the row is its own");
+    refused(
+        "ttl_days: 14",
+        "sinks.records.ttl_days",
+        "14 days; at least 15, since the row is its own",
+    );
     assert_eq!(parse("ttl_days: 15").unwrap().ttl_days, Some(15));
     assert_eq!(parse("mode: upsert, ttl_days: 1").unwrap().ttl_days, Some(1));
-    refused("mode: upsert, ttl_days: 0", "sinks.ttl_days", "at least 1");
+    refused("mode: upsert, ttl_days: 0", "sinks.records.ttl_days", "at least 1");
     let totals = "mode: accumulate, key: [/id], count: n, ttl_days: 9";
-    refused(&format!("{totals}, window: none"), "sinks.ttl_days", "the end of a window");
+    refused(&format!("{totals}, window: none"), "sinks.records.ttl_days", "the end of a window");
     assert_eq!(parse(&format!("{totals}, window: day")).unwrap().ttl_days, Some(9));
 }
 
@@ -186,7 +234,7 @@ fn a_tombstone_is_known_by_its_value() {
     }
 }
 
-/// What is pinned here is in tables: under another key, everything that was written before would be written again.
+/// Deployed tables have these keys. If they changed, everything that was written before would be written again.
 #[test]
 fn the_key_of_a_row_is_the_one_that_is_pinned() {
     let payload = json!({"id": 1.0, "customer": "a\"b"});

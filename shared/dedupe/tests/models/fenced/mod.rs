@@ -78,7 +78,8 @@ impl Model for Protocol {
             Property::always(
                 "whatever happened, each key is written",
                 |model: &Self, world: &World| {
-                    // What is stuck stays stuck: it is enough to look where invocations have ended.
+                    // A batch that is stuck stays stuck, so that it is enough to check states in which all invocations
+                    // have ended.
                     if world.workers.iter().any(|worker| worker.run.is_some()) {
                         return true;
                     }
@@ -147,7 +148,7 @@ fn each_key_is_written_once_when_all_of_it_happens() {
     check("fenced, all of it", &[FIRST, SECOND], faults);
 }
 
-/// 9,520,333 states.
+/// This check has 9,520,333 states.
 #[test]
 #[ignore = "takes minutes, and 7 GB"]
 fn each_key_is_written_once_among_three_when_all_of_it_happens() {

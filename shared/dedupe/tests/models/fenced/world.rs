@@ -13,37 +13,37 @@ use testkit::Tables;
 use super::super::world::{Delivery, Faults, Run, Step, Worker, lost, new_owner, steps};
 use super::super::{id, payload};
 
-/// What is broken on purpose.
+/// A part that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     Nothing,
-    /// A claim is changed by whoever finds one, whoever owns it.
+    /// A claim may be changed by any attempt that finds it, whoever owns it.
     OwnerCondition,
-    /// A dead writer's object is taken for missing without a tombstone in its place.
+    /// The object of a crashed writer counts as missing, and no tombstone is put in its place.
     Tombstone,
-    /// What is to be written is taken for written, and is written later.
+    /// An object is reported as written before it is, and is written later.
     Order,
 }
 
-/// A call, and the keys of what it writes.
+/// A call, and the keys that it writes into an object.
 pub(super) type Asked = (Call, BTreeSet<IdempotencyKey>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) tables: Tables<NoEffect>,
-    /// A tombstone has no keys.
+    /// The keys in each object. A tombstone has none.
     pub(super) objects: BTreeMap<Owner, BTreeSet<IdempotencyKey>>,
     pub(super) published: BTreeSet<Owner>,
     pub(super) workers: Vec<Worker<FencedBatch, Asked, Answer>>,
     pub(super) late: Vec<Asked>,
     pub(super) faults: Faults,
-    /// Every record that was once completed.
+    /// Each record that was ever completed.
     pub(super) completed: BTreeMap<RecordId, Completed>,
-    /// Deliveries that were acknowledged, a conflict aside.
+    /// The deliveries that were acknowledged, except for conflicts.
     pub(super) kept: BTreeSet<Delivery>,
 }
 
-/// Before leases end, and after.
+/// A time before leases end, or after.
 fn at(ended: bool) -> Timestamp {
     Timestamp::from_unix_ms(i64::from(ended))
 }
@@ -53,12 +53,12 @@ impl World {
         self.workers.iter().all(Worker::is_done)
     }
 
-    /// In how many objects a key is.
+    /// How many objects contain a key.
     pub(super) fn times(&self, key: u8) -> usize {
         self.objects.values().filter(|keys| keys.contains(&id(key).key)).count()
     }
 
-    /// Whether it matters to a call whether the leases of others have ended.
+    /// Whether the result of a call depends on whether the leases of others have ended.
     pub(super) fn finds_anothers_claim(&self, worker: usize, call: usize) -> bool {
         let Some(run) = &self.workers[worker].run else { return false };
         let Call::Commit(changes) = &run.calls[call].0 else { return false };
@@ -73,11 +73,11 @@ impl World {
 
     fn delay(&mut self, asked: Asked) {
         if matches!(asked.0, Call::ReadKeys(_)) {
-            // Nobody notices.
+            // A late read changes nothing.
             return;
         }
         self.late.push(asked);
-        // Their order says nothing, and would make many states of one.
+        // Their order does not matter. Sorting them avoids states that differ only in it.
         self.late.sort_by_cached_key(|asked| format!("{asked:?}"));
     }
 
@@ -180,7 +180,7 @@ impl World {
                 if leases_ended
                     && self.workers.iter().filter(|other| other.run.is_some()).count() > 1
                 {
-                    // Somebody else is at work, whose lease this clock takes to have ended.
+                    // Another attempt is at work, and by this clock its lease has ended.
                     self.faults.early_ends = self.faults.early_ends.checked_sub(1)?;
                 }
                 let asked = self.workers[worker].run.as_ref()?.calls[call].clone();
@@ -196,7 +196,7 @@ impl World {
             }
             Step::Arrive { late } => {
                 let asked = self.late.remove(late);
-                // An order that is broken writes late what it is to write late, not later still.
+                // If the order is broken, a late write is made now and is not delayed again.
                 let honest = if broken == Broken::Order { Broken::Nothing } else { broken };
                 let _ = self.serve(asked, honest);
             }
@@ -209,7 +209,7 @@ impl World {
         Some(())
     }
 
-    /// A call's answer; the last one of a round begins the next.
+    /// Takes the answer to a call. The last answer of a round begins the next round.
     fn answer(
         &mut self,
         worker: usize,
@@ -229,8 +229,8 @@ impl World {
         Some(())
     }
 
-    /// Without any more faults, and once leases have ended, everything comes to its end; what is late
-    /// arrives before that, or after.
+    /// The state at the end, with no further faults and after all leases have ended. Late calls arrive before the
+    /// workers go on, or after.
     pub(super) fn healed(mut self, broken: Broken, late_first: bool) -> Self {
         let arrive = |world: &mut Self| {
             while !world.late.is_empty() {
@@ -256,7 +256,7 @@ impl World {
     }
 }
 
-/// What a caller learns of a call whose answer does not come.
+/// The failure that a caller gets for a call whose answer does not come.
 fn failed(call: &Call) -> Answer {
     match call {
         Call::Commit(_) => Answer::Committed(Err(CommitError::Failed(lost()))),

@@ -1,5 +1,4 @@
-//! The leased protocol: three workers deliver to a target, which honours keys or does not, and refuses
-//! what it likes.
+//! The leased protocol: three workers deliver to a target, which may honour keys and may refuse any delivery.
 
 mod target;
 mod world;
@@ -20,7 +19,7 @@ use super::world::{Delivery, Faults, Step, Worker, check_holds, check_is_found, 
 struct Protocol {
     batches: Vec<Vec<Delivery>>,
     faults: Faults,
-    /// How often the target refuses for a while.
+    /// How often the target refuses a delivery for a while.
     refusals: u8,
     honours_keys: bool,
     /// The payload that the target never takes.
@@ -33,7 +32,7 @@ impl Protocol {
         self.faults == NONE
     }
 
-    /// Whether a key's deliveries came to the end that they must come to.
+    /// Whether the deliveries of a key ended as they must.
     fn is_settled(&self, end: &World, key: u8) -> bool {
         let of_key = || self.batches.iter().flatten().filter(move |delivery| delivery.0 == key);
         let is_dead = |delivery: &Delivery| end.dead.contains(delivery);
@@ -41,7 +40,7 @@ impl Protocol {
         let is_left = left.any(|delivery| delivery.0 == key);
         match end.effects(key) {
             [] if self.is_faultless() => of_key().all(is_dead),
-            // What was refused may have left its claim behind, and others wait for it.
+            // A refused delivery may have left its claim behind, and others wait for it.
             [] => of_key().any(is_dead),
             [once] => end.is_recorded((key, *once)) && !is_left,
             _ => false,
@@ -138,7 +137,8 @@ impl Model for Protocol {
             Property::always(
                 "whatever happened, each key takes effect",
                 |model: &Self, world: &World| {
-                    // What is stuck stays stuck: it is enough to look where invocations have ended.
+                    // A batch that is stuck stays stuck, so that it is enough to check states in which all invocations
+                    // have ended.
                     if world.workers.iter().any(|worker| worker.run.is_some()) {
                         return true;
                     }
@@ -165,7 +165,7 @@ const NONE: Faults = Faults { crashes: 0, delays: 0, early_ends: 0 };
 const FIRST: &[Delivery] = &[(0, 1), (1, 1)];
 const SECOND: &[Delivery] = &[(1, 1), (2, 1)];
 const ONE: &[Delivery] = &[(1, 1)];
-/// One that is in conflict with all of them.
+/// A batch that is in conflict with all of them.
 const OTHER: &[Delivery] = &[(1, 2)];
 
 fn protocol(batches: &[&[Delivery]], faults: Faults) -> Protocol {

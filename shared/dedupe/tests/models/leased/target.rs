@@ -7,14 +7,14 @@ use sluicegate_dedupe::leased::Delivery as Delivered;
 
 use super::super::world::Delivery;
 
-/// A service; the same in all states but for its effects.
+/// A service. Only its effects change from state to state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Target {
-    /// Whether a key that took effect takes none again.
+    /// Whether a key that took effect does not take effect again.
     pub(super) honours_keys: bool,
     /// The payload that it never takes.
     pub(super) refuses: Option<u8>,
-    /// What took effect under each key, in order.
+    /// The payloads that took effect under each key, in their order.
     pub(super) effects: BTreeMap<u8, Vec<u8>>,
 }
 

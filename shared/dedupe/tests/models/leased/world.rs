@@ -14,32 +14,32 @@ use super::super::world::{Delivery, Faults, Run, Step, Worker, lost, new_owner};
 use super::super::{id, payload};
 use super::target::Target;
 
-/// What is broken on purpose.
+/// A part that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     Nothing,
-    /// A claim is changed by whoever finds one, whoever owns it.
+    /// A claim may be changed by any attempt that finds it, whoever owns it.
     OwnerCondition,
-    /// What is to be delivered is taken for delivered, and is delivered later.
+    /// A delivery is reported as taken before it is made, and is made later.
     Order,
     /// Another payload takes over a claim whose lease has ended.
     Payload,
-    /// A claim is given back although it is not known what became of its delivery.
+    /// A claim is given back although the outcome of its delivery is not known.
     GivesBack,
 }
 
-/// What happens next: a step as in any protocol, or one of the target alone.
+/// What happens next: a step that all protocols have, or one of the target only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Action {
     Step(Step),
-    /// The target takes nothing now, and may later.
+    /// The target refuses a delivery now, and may take it later.
     Refuse {
         worker: usize,
         call: usize,
     },
 }
 
-/// A call, by whom, and what it delivers.
+/// A call, who makes it, and the event that it delivers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Asked {
     owner: Owner,
@@ -47,14 +47,14 @@ pub(super) struct Asked {
     event: Option<Delivery>,
 }
 
-/// What must never be.
+/// A state that must never be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Wrong {
-    /// A payload was delivered under a key that had taken effect with another.
+    /// A payload was delivered under a key that had taken effect with another payload.
     OtherPayload,
-    /// Somebody completed or removed what another held.
+    /// An attempt completed or removed a claim that another attempt held.
     Stolen,
-    /// An attempt took itself for the first one, and was not.
+    /// An attempt was marked as the first one, and was not.
     NotTheFirst,
 }
 
@@ -65,20 +65,20 @@ pub(super) struct World {
     pub(super) workers: Vec<Worker<LeasedBatch, Asked, Answer>>,
     pub(super) late: Vec<Asked>,
     pub(super) faults: Faults,
-    /// How often the target may yet refuse for a while.
+    /// How often the target may still refuse a delivery for a while.
     pub(super) refusals: u8,
-    /// Every record that was once completed.
+    /// Each record that was ever completed.
     pub(super) completed: BTreeMap<RecordId, Completed>,
-    /// Deliveries that were acknowledged as written or duplicates.
+    /// The deliveries that were acknowledged as written or duplicates.
     pub(super) kept: BTreeSet<Delivery>,
-    /// Those that were reported as conflicts, each with the payload that it is in conflict with.
+    /// The deliveries that were reported as conflicts, each with the payload that it is in conflict with.
     pub(super) conflicts: BTreeSet<(Delivery, Fingerprint)>,
-    /// Those that failed for good.
+    /// The deliveries that failed permanently.
     pub(super) dead: BTreeSet<Delivery>,
     pub(super) wrongs: BTreeSet<Wrong>,
 }
 
-/// Before leases end, and after.
+/// A time before leases end, or after.
 fn at(ended: bool) -> Timestamp {
     Timestamp::from_unix_ms(i64::from(ended))
 }
@@ -93,7 +93,7 @@ impl World {
         self.target.effects.get(&key).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a delivery took effect, and its record says so.
+    /// Whether a delivery took effect and its record says so.
     pub(super) fn is_recorded(&self, (key, delivered): Delivery) -> bool {
         let record = self.completed.get(&id(key));
         record.is_some_and(|record| record.fingerprint == payload(delivered))
@@ -110,7 +110,7 @@ impl World {
         })
     }
 
-    /// Whose claims a call takes over, if their leases have ended.
+    /// The owners whose claims a call takes over if their leases have ended.
     pub(super) fn finds_claims_of(&self, worker: usize, call: usize) -> BTreeSet<Owner> {
         let Some(run) = &self.workers[worker].run else { return BTreeSet::new() };
         let Call::Commit(changes) = &run.calls[call].call else { return BTreeSet::new() };
@@ -131,7 +131,7 @@ impl World {
         runs.flat_map(|run| run.calls.first()).any(|asked| asked.owner == *owner)
     }
 
-    /// Whether a late call can change nothing any more.
+    /// Whether a late call cannot change anything any more.
     fn is_in_vain(&self, asked: &Asked) -> bool {
         match (&asked.call, asked.event) {
             (Call::Commit(changes), _) => changes.iter().any(|change| {
@@ -147,7 +147,7 @@ impl World {
 
     fn delay(&mut self, asked: Asked) {
         self.late.push(asked);
-        // Their order says nothing, and would make many states of one.
+        // Their order does not matter. Sorting them avoids states that differ only in it.
         self.late.sort_by_cached_key(|asked| format!("{asked:?}"));
     }
 
@@ -263,7 +263,7 @@ impl World {
         self.workers[worker].run = Some(Run::new(rounds, calls));
     }
 
-    /// Of an attempt that takes itself for the first one.
+    /// Whether the attempt is marked as the first one and is not.
     fn is_not_the_first(&self, asked: &Asked) -> bool {
         let Asked {
             call: Call::Deliver { attempt: Attempt::First, .. },
@@ -333,7 +333,7 @@ impl World {
             }
             Action::Step(Step::Arrive { late }) => {
                 let asked = self.late.remove(late);
-                // An order that is broken delivers late what it is to deliver late, not later still.
+                // If the order is broken, a late delivery is made now and is not delayed again.
                 let honest = if broken == Broken::Order { Broken::Nothing } else { broken };
                 let _ = self.serve(asked, honest);
             }
@@ -346,7 +346,7 @@ impl World {
         Some(())
     }
 
-    /// A call's answer; the last one of a round begins the next.
+    /// Takes the answer to a call. The last answer of a round begins the next round.
     fn answer(
         &mut self,
         worker: usize,
@@ -367,8 +367,8 @@ impl World {
         Some(())
     }
 
-    /// Without any more faults, and once leases have ended, everything comes to its end; what is late
-    /// arrives before that, or after.
+    /// The state at the end, with no further faults and after all leases have ended. Late calls arrive before the
+    /// workers go on, or after.
     pub(super) fn healed(mut self, broken: Broken, late_first: bool) -> Self {
         let arrive = |world: &mut Self| {
             while !world.late.is_empty() {
@@ -379,7 +379,7 @@ impl World {
             arrive(&mut self);
         }
         self.faults = Faults { crashes: 0, delays: 0, early_ends: u8::MAX };
-        // By turns: one may wait for what another does.
+        // The workers take turns, because one may wait for another.
         let workers = self.workers.len();
         for worker in (0..8).flat_map(|_| 0..workers) {
             if !self.workers[worker].left.is_empty() && self.workers[worker].run.is_none() {

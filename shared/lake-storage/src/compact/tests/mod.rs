@@ -1,4 +1,4 @@
-//! Compactions that die anywhere, and meet writers and each other at any step.
+//! Compactions that die at any call, and that meet writers and each other at any step.
 
 mod rows;
 mod world;
@@ -15,9 +15,9 @@ fn settings() -> Settings {
     Settings::new(HOUR, HOUR, 1_000_000).unwrap()
 }
 
-/// A day with all that writers can leave, two hours ago: objects that are complete, one whose claims
-/// are not, an orphan, a tombstone with a claim on it, claims on keys that are in no object, and a
-/// compaction's result that it did not list.
+/// A day with everything that writers can leave behind, two hours ago: complete objects, one whose claims are not
+/// completed, an orphan, a tombstone with a claim on it, claims on keys that are in no object, and the result of a
+/// compaction that did not list it.
 fn history() -> World {
     let world = World::new(testkit::contracts());
     let deliver = |keys: &[&str], caller: &Caller| {
@@ -28,12 +28,13 @@ fn history() -> World {
     for keys in [["a1", "a2"], ["b1", "b2"], ["c1", "c2"]] {
         deliver(&keys, &alive);
     }
-    // Claims, object, list read, list written, claims completed.
+    // A writer makes these calls: write the claims, write the object, read the list, write the list, complete the
+    // claims.
     deliver(&["d1", "d2"], &Caller::ending(4, End::DiesBefore));
     deliver(&["e1", "e2"], &Caller::ending(2, End::DiesBefore));
     deliver(&["f1", "f2"], &Caller::ending(1, End::DiesBefore));
     deliver(&["f1"], &alive);
-    // Claimed in the name of a listed object, and of an orphan, that do not hold it.
+    // These keys are claimed in the name of a listed object and of an orphan that do not hold them.
     let orphan = world.unlisted();
     let orphan = orphan.iter().find(|key| !world.keys_of(key).is_empty()).unwrap();
     world.claim("g1", &world.entries()[0].key);
@@ -48,9 +49,9 @@ fn history() -> World {
     world
 }
 
-/// Whatever was left undone is done by the next runs: nothing is there but what is listed, each
-/// event is written once, and nothing that is delivered again is written twice.
-fn ends_well(world: &World, told: &str) {
+/// The next runs do whatever was left undone. In the end all objects are listed, each event is written once, and a
+/// second delivery writes nothing twice.
+fn check_end(world: &World, told: &str) {
     let alive = Caller::default();
     world.wait(Duration::from_secs(61));
     let acknowledged = world.run(world.deliver(&ALL, &alive), told);
@@ -94,7 +95,7 @@ fn a_compaction_does_all_that_there_is_to_do() {
     assert_eq!((tally.completed, tally.kept, tally.deleted), (4, 7, 0));
     assert_eq!(world.found().len(), 11);
 
-    // Nothing is left to do but to wait, and then to delete.
+    // All that is left is to wait, and then to delete.
     let calls = caller.calls();
     let tally = world.run(world.compact(settings(), &caller), "again").unwrap();
     assert!(tally.is_idle(), "{tally:?}");
@@ -102,10 +103,10 @@ fn a_compaction_does_all_that_there_is_to_do() {
     world.wait(2 * HOUR);
     let tally = world.run(world.compact(settings(), &caller), "later").unwrap();
     assert_eq!((tally.deleted, tally.made, tally.kept), (7, 0, 0));
-    ends_well(&world, "at last");
+    check_end(&world, "at last");
 }
 
-/// Wherever a call fails, or its answer is lost, or the compaction dies: a reader finds all at every
+/// At each call in turn, the call fails, its answer is lost, or the compaction dies. A reader finds everything at every
 /// step, deliveries in between write nothing twice, and the next runs do the rest.
 #[test]
 fn wherever_a_compaction_ends_nothing_is_lost_or_found_twice() {
@@ -120,20 +121,19 @@ fn wherever_a_compaction_ends_nothing_is_lost_or_found_twice() {
             if caller.calls() <= at {
                 break;
             }
-            // Who asks and gets no answer says so.
+            // A compaction that gets no answer returns an error.
             assert!(ended.is_err(), "{told}");
             world.run(world.deliver(&ALL, &Caller::default()), &told);
             let again = world.run(world.compact(settings(), &Caller::default()), &told);
             again.unwrap_or_else(|failure| panic!("{told}: {failure}"));
-            ends_well(&world, &told);
+            check_end(&world, &told);
         }
     }
     assert!(longest > 20, "{longest} calls");
 }
 
-/// At each step of one compaction, another one runs, and then a writer that recovers; before the first
-/// goes on, hours may have passed, with compactions that took it for dead. They put together what it was
-/// about to, or leave that alone and only sweep.
+/// At each step of one compaction, another one runs, and then a writer that recovers. Before the first continues, hours
+/// may pass, with compactions that take it for dead. They merge what it was about to merge, or only delete.
 #[test]
 fn a_compaction_that_others_overtake_lists_nothing_that_is_gone() {
     let sweeping = Settings::new(HOUR, HOUR, 1).unwrap();
@@ -155,15 +155,14 @@ fn a_compaction_that_others_overtake_lists_nothing_that_is_gone() {
                 world.run(world.compact(others, &Caller::default()), &told).unwrap();
             }
             world.run(world.deliver(&ALL, &Caller::default()), &told);
-            // It may find that it is too late; nothing else is asked of it.
+            // It may find that it is too late, so its result does not matter.
             drop(world.run(first, &told));
-            ends_well(&world, &told);
+            check_end(&world, &told);
         }
     }
 }
 
-/// Two who compact, again and again, and a writer that recovers: a step of one after a step of another,
-/// in any order.
+/// Two compactions that run again and again, and a writer that recovers, make their steps in any order.
 #[test]
 fn compactions_and_writers_may_meet_at_any_step() {
     for seed in 1..=60_u64 {
@@ -193,7 +192,7 @@ fn compactions_and_writers_may_meet_at_any_step() {
                 }
             }
         }
-        ends_well(&world, &told);
+        check_end(&world, &told);
     }
 }
 
@@ -244,7 +243,7 @@ fn a_claim_on_a_key_of_an_object_is_completed_only_for_its_own_writer() {
     assert!(world.has_claims());
 }
 
-/// Else a write that comes late, on condition that the list is as it was, would be taken.
+/// Otherwise a late write, on the condition that the list has not changed, would succeed.
 #[test]
 fn a_list_is_never_as_it_was_before() {
     let world = World::new(testkit::contracts());
@@ -253,7 +252,7 @@ fn a_list_is_never_as_it_was_before() {
     let list = || world.bucket.body(&world.partition.manifest());
     let mut lists = vec![list()];
     for _ in 0..2 {
-        // One that no compaction will ever list: noticed, deleted, forgotten.
+        // No compaction will list this result. It is noticed, deleted and forgotten.
         let name = world.name(world.clock.now());
         let body = world.bucket.body(&world.entries()[0].key);
         world.put(&world.partition.result(&name, LakeFormat::Parquet), body);

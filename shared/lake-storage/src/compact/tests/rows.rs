@@ -1,4 +1,6 @@
-//! What is put together has the rows of what it was made of: all, in their order, value for value.
+//! A merged object has all rows of its sources, in their order and value for value.
+
+use std::sync::Arc;
 
 use contracts::{Catalog, Compression};
 use parquet::basic::Compression as Codec;
@@ -6,15 +8,15 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::merge::{Source, alike, merged};
-use crate::lake::{Lake, Row, keys, lakes};
+use super::super::merge::{Source, group_by_schema, merge_sources};
+use crate::lake::{Lake, Lakes, Row, keys};
 use crate::manifest::Entry;
 use crate::testing::envelope;
 use bytes::Bytes;
 use contracts::LakeFormat;
 
-/// A dataset with a column of each kind, as its schema has it in this version.
-fn lake(format: &str, properties: &str) -> Lake {
+/// The lake of a dataset whose schema has these properties.
+fn lake(format: &str, properties: &str) -> Arc<Lake> {
     let yaml = format!(
         "
 dataset: flights
@@ -25,11 +27,11 @@ keys: {{idempotency: [/n], business: [/n], event_time: /at}}
 sinks: [{{name: lake, kind: lake, {format}}}]
 "
     );
-    let schema = format!(r#"{{"properties": {{{properties}}}}}"#);
+    let schema = format!(r#"{{"additionalProperties": true, "properties": {{{properties}}}}}"#);
     let mut contracts = Catalog::default();
     let files = std::collections::BTreeMap::from([("s.json".to_owned(), schema)]);
     contracts.add("flights", &yaml, &files).unwrap();
-    lakes(&contracts).unwrap().remove("flights").unwrap().remove("lake").unwrap()
+    Arc::clone(&Lakes::new(contracts).of("flights").unwrap()["lake"])
 }
 
 const PROPERTIES: &str = r#""flag": {"type": ["boolean", "null"]}, "n": {"type": "integer"},
@@ -50,7 +52,7 @@ fn source(lake: &Lake, format: LakeFormat, rows: &[Row]) -> Source {
 }
 
 /// An object's rows as text.
-fn told(format: LakeFormat, body: Bytes) -> Vec<String> {
+fn row_texts(format: LakeFormat, body: Bytes) -> Vec<String> {
     match format {
         LakeFormat::Parquet => {
             let reader = SerializedFileReader::new(body).unwrap();
@@ -79,10 +81,10 @@ fn check(format: LakeFormat, words: &str, values: &Values) {
         |(at, values): (usize, &Vec<_>)| source(&lake, format, &rows(&lake, at, values));
     let sources: Vec<Source> = values.iter().enumerate().map(of_object).collect();
     let expected: Vec<String> =
-        sources.iter().flat_map(|source| told(format, source.body.clone())).collect();
-    let (body, count) = merged(format, &sources).unwrap();
+        sources.iter().flat_map(|source| row_texts(format, source.body.clone())).collect();
+    let (body, count) = merge_sources(format, &sources).unwrap();
     let body = Bytes::from(body);
-    assert_eq!(told(format, body.clone()), expected);
+    assert_eq!(row_texts(format, body.clone()), expected);
     assert_eq!((count, keys(format, body).unwrap().len()), (expected.len(), expected.len()));
 }
 
@@ -111,7 +113,7 @@ fn many_row_groups_become_one_with_statistics_and_compression() {
     };
     let sources: Vec<Source> = (0..20).map(of_object).collect();
     let before: usize = sources.iter().map(|source| source.body.len()).sum();
-    let (body, _) = merged(LakeFormat::Parquet, &sources).unwrap();
+    let (body, _) = merge_sources(LakeFormat::Parquet, &sources).unwrap();
     assert!(body.len() * 3 < before, "{} of {before} bytes", body.len());
     let reader = SerializedFileReader::new(Bytes::from(body)).unwrap();
     let [group] = reader.metadata().row_groups() else { panic!("not one row group") };
@@ -122,7 +124,7 @@ fn many_row_groups_become_one_with_statistics_and_compression() {
     }
 }
 
-/// A contract that changed: what was written before stays as it was written.
+/// After its contract has changed, a lake has objects with other columns.
 #[test]
 fn objects_of_other_columns_are_not_put_together() {
     let (old, new) = (
@@ -132,10 +134,10 @@ fn objects_of_other_columns_are_not_put_together() {
     let of =
         |lake: &Lake, at| source(lake, LakeFormat::Parquet, &rows(lake, at, &[(1, None, None)]));
     let sources = vec![of(&old, 0), of(&new, 1), of(&old, 2), of(&new, 3)];
-    let groups = alike(LakeFormat::Parquet, sources.clone()).unwrap();
+    let groups = group_by_schema(LakeFormat::Parquet, sources.clone()).unwrap();
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
     for group in groups {
-        assert_eq!(merged(LakeFormat::Parquet, &group).unwrap().1, 2);
+        assert_eq!(merge_sources(LakeFormat::Parquet, &group).unwrap().1, 2);
     }
 }
 
@@ -154,7 +156,7 @@ fn an_object_that_is_not_as_it_is_listed_is_named() {
         let mut broken = short.clone();
         broken.body = broken.body.slice(..broken.body.len() - 6);
         for bad in [short, broken] {
-            let failure = merged(format, &[good.clone(), bad]).unwrap_err();
+            let failure = merge_sources(format, &[good.clone(), bad]).unwrap_err();
             assert!(failure.reason.starts_with("short cannot be put"), "{failure}");
         }
     }

@@ -1,7 +1,7 @@
-//! A lake in memory: writers as they are, that die where a test wants it, compactions, and what must hold
-//! after each step of any of them.
+//! A lake in memory with real writers and compactions, which die where a test wants it. After each step of any of them,
+//! the world checks what must hold.
 //!
-//! Whatever runs here is polled by hand: each call to a port is one step.
+//! Everything that runs here is polled by hand. Each call to a port is one step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -21,28 +21,28 @@ use testkit::{ManualClock, MemoryStore};
 use super::super::*;
 use crate::bucket::{Bucket, StoredObject};
 use crate::manifest::Entry;
-use crate::testing::MemoryBucket;
-use crate::testing::envelope_text;
-use crate::{BatchWriter, LakeRow, lakes};
+use crate::testing::{MemoryBucket, envelope_text};
+use crate::{BatchWriter, LakeRow, Lakes};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 const TIME: &str = "2013-01-01T10:00:00Z";
 const FLIGHT: &str = r#"{"year":2013,"month":1,"day":1,"sched_dep_time":515,"carrier":"UA",
     "flight":1545,"origin":"EWR","dest":"IAH","time_hour":"2013-01-01T10:00:00Z"}"#;
 
-/// How a call of somebody's ends.
+/// How a call ends badly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Nothing is done, and the caller learns only that it failed.
+    /// Nothing is done, and the caller gets an error.
     Failed,
-    /// It is done, and the answer is lost.
+    /// The call is done, and the caller gets an error, since the answer is lost.
     Lost,
-    /// The caller dies before it, or after it: nothing that it asks for is done any more.
+    /// The caller dies before the call. Nothing that it asks for later is done.
     DiesBefore,
+    /// The caller dies after the call. Nothing that it asks for later is done.
     DiesAfter,
 }
 
-/// Somebody who calls: after so many calls, one ends badly.
+/// A caller of ports, one of whose calls may end badly.
 #[derive(Clone, Default)]
 pub(super) struct Caller(Arc<Mutex<Fate>>);
 
@@ -79,7 +79,7 @@ impl Caller {
     }
 
     async fn call<T>(&self, honest: impl Future<Output = T>) -> Result<T, Failure> {
-        once().await;
+        end_step().await;
         let (is_done, is_told) = self.next();
         let away = Failure::transient(Code::DependencyUnavailable, "it is away");
         if !is_done {
@@ -90,8 +90,8 @@ impl Caller {
     }
 }
 
-/// Ends a step.
-async fn once() {
+/// Ends a step: returns when it is polled the second time.
+async fn end_step() {
     let mut is_over = false;
     std::future::poll_fn(|context| {
         if std::mem::replace(&mut is_over, true) {
@@ -103,7 +103,7 @@ async fn once() {
     .await;
 }
 
-/// A port, as one caller has it.
+/// A port as one caller uses it.
 #[derive(Clone)]
 pub(super) struct Called<P> {
     port: P,
@@ -167,7 +167,7 @@ impl Records for Called<MemoryStore<NoEffect>> {
     }
 }
 
-/// UUIDs of version 7 whose random bits are a number.
+/// UUIDs of version 7 whose random bits are a counter.
 fn names() -> Box<dyn Fn(Timestamp) -> String + Send + Sync> {
     let number = AtomicU64::new(0);
     Box::new(move |at| {
@@ -176,7 +176,7 @@ fn names() -> Box<dyn Fn(Timestamp) -> String + Send + Sync> {
     })
 }
 
-/// All of it, with nothing in between.
+/// Runs a future to its end, with nothing in between.
 pub(super) fn at_once<T>(running: impl Future<Output = T>) -> T {
     let mut running = pin!(running);
     for _ in 0..10_000 {
@@ -190,7 +190,7 @@ pub(super) fn at_once<T>(running: impl Future<Output = T>) -> T {
 
 fn quiet(_: &str) {}
 
-/// What runs, to be polled.
+/// A delivery or a compaction that the test polls.
 pub(super) type Running<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 pub(super) struct World {
@@ -200,9 +200,9 @@ pub(super) struct World {
     pub(super) clock: ManualClock,
     pub(super) partition: Partition,
     names: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
-    /// What objects hold: one that was written is never another.
+    /// The keys of each object, by its key and entity tag.
     keys: Mutex<BTreeMap<(String, String), Vec<String>>>,
-    /// Keys that a reader has found once.
+    /// The keys that a reader found in the last check.
     seen: Mutex<BTreeSet<String>>,
 }
 
@@ -229,7 +229,7 @@ impl World {
         Called { port: port.clone(), caller: caller.clone() }
     }
 
-    /// A delivery of these keys to a writer, once; whether each was acknowledged.
+    /// Delivers events with these keys to a writer, once. Returns whether each was acknowledged.
     pub(super) fn deliver(&self, keys: &[&str], caller: &Caller) -> Running<'_, Vec<bool>> {
         let envelopes: Vec<Envelope> = keys
             .iter()
@@ -241,14 +241,14 @@ impl World {
         Box::pin(async move {
             let names = Mutex::new(Vec::from_iter((0..8).map(|_| self.name(self.clock.now()))));
             let name = move |_| names.lock().unwrap().remove(0);
-            let lakes = lakes(&self.contracts).unwrap();
+            let lakes = Lakes::new(self.contracts.clone());
             let mut prepared = Vec::new();
             for envelope in &envelopes {
                 let contract = self.contracts.get(&envelope.dataset).unwrap();
                 let expires_at = contract.surely_remembered_until(deadline.now(), None);
-                let of_dataset = lakes[&envelope.dataset].iter();
-                let rows =
-                    of_dataset.map(|(sink, lake)| LakeRow::new(sink, lake, envelope, expires_at));
+                let of_dataset = lakes.of(&envelope.dataset).unwrap();
+                let rows = of_dataset.iter();
+                let rows = rows.map(|(sink, lake)| LakeRow::new(sink, lake, envelope, expires_at));
                 prepared.push(rows.collect());
             }
             let (rows, events) = collect_writes(prepared, |row: &LakeRow| WriteKey {
@@ -297,7 +297,7 @@ impl World {
         Compaction { bucket, records, clock, name, settings, watch: &quiet }
     }
 
-    /// One step of what runs, after which everything must hold; what it answers, once it is over.
+    /// Makes one step, and checks the lake after it. Returns the result once there is one.
     pub(super) fn step<T>(&self, running: &mut Running<'_, T>, told: &str) -> Option<T> {
         let mut context = Context::from_waker(Waker::noop());
         let polled = running.as_mut().poll(&mut context);
@@ -308,7 +308,7 @@ impl World {
         }
     }
 
-    /// All its steps.
+    /// Makes all steps, and returns the result.
     pub(super) fn run<T>(&self, mut running: Running<'_, T>, told: &str) -> T {
         for _ in 0..10_000 {
             if let Some(answer) = self.step(&mut running, told) {
@@ -332,8 +332,8 @@ impl World {
         known.entry(id).or_insert_with(|| self.bucket.row_keys(object)).clone()
     }
 
-    /// What readers find now, and that it is what they must find: each listed object is there as it is
-    /// listed, each key once; what they found before, they still do; and what counts as written, too.
+    /// Checks what readers find now: each listed object exists as it is listed, each key is found once, all keys that
+    /// were found before are still found, and so are all keys whose records are completed.
     fn check(&self, told: &str) {
         let there = self.bucket.keys();
         let mut found = BTreeSet::new();
@@ -361,13 +361,13 @@ impl World {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Whether any is left that is not completed.
+    /// Whether a claim is left that is not completed.
     pub(super) fn has_claims(&self) -> bool {
         let records = self.store.records();
         records.values().any(|record| matches!(record, DedupeRecord::InProgress(_)))
     }
 
-    /// A claim of an owner that never wrote this key.
+    /// Adds a claim of an owner that never wrote this key.
     pub(super) fn claim(&self, key: &str, owner: &str) {
         let now = self.clock.now();
         let claim = dedupe::InProgress {
@@ -390,7 +390,7 @@ impl World {
         self.bucket.set(key, body);
     }
 
-    /// Objects that are in no list.
+    /// The objects that are not in the list.
     pub(super) fn unlisted(&self) -> Vec<String> {
         let listed: BTreeSet<String> = self.entries().into_iter().map(|entry| entry.key).collect();
         let mut keys = self.bucket.keys();

@@ -1,4 +1,4 @@
-//! What a plan takes, counted by hand.
+//! What a plan takes, compared with numbers that were calculated by hand.
 
 use contracts::RowVersion;
 use event::Attributes;
@@ -10,7 +10,7 @@ use sluicegate_letters::{
 use super::{NOW, Sent, YAML, alone, catalog, coming, forecast};
 use crate::at;
 
-/// By hand: items of less than 1 KB take two units each, and what is cancelled is billed as if it were written.
+/// By hand: an item of less than 1 KB takes two units, and a cancelled write is billed as if it had been made.
 #[test]
 fn each_outcome_takes_its_own_writes() {
     let yaml = format!("{YAML}  - {{name: lake, kind: lake}}\n");
@@ -44,15 +44,15 @@ fn each_outcome_takes_its_own_writes() {
         let (proofs, rows) = (questions.proofs.len(), questions.rows.len());
         let found = questions.into_findings(vec![proof.clone(); proofs], vec![row.clone(); rows]);
         let estimate = forecast(&events, &found).estimate;
-        let told = (estimate.writes, estimate.write_units - claims);
-        assert_eq!(told, (writes, units), "{stage} {proof:?} {row:?}");
+        let taken = (estimate.writes, estimate.write_units - claims);
+        assert_eq!(taken, (writes, units), "{stage} {proof:?} {row:?}");
     }
-    // A row of more than a kilobyte takes two units for each that is begun.
+    // A row takes two units for each kilobyte that it has begun.
     let mut payload = sent.payload();
     payload["note"] = json!("x".repeat(2_000));
     let large = alone(YAML, "sink", &payload).estimate;
     assert_eq!(large.write_units - claims, 6 + (6 + 2) + 4, "merged rows have no note");
-    // From the inbox: two queues, and one for each of two kinds of sinks.
+    // An event in the inbox comes through four queues: the inbox, that of enrich, and one for each of two kinds of sinks.
     let ingested = alone(&yaml, "ingest", &sent.payload()).estimate;
     assert_eq!((ingested.lambda_requests, ingested.sqs_requests), (1, 3), "four of ten messages");
     let twenty = vec![Coming::of_message("enrich", &body, &Attributes::new(), &catalog); 20];
@@ -60,7 +60,7 @@ fn each_outcome_takes_its_own_writes() {
     assert_eq!((twenty.lambda_requests, twenty.sqs_requests), (6, 18), "three messages each");
 }
 
-/// By hand: a letter of the sink `records` of flights-like rows is one message and one item.
+/// By hand: each letter is one message to the stage `sink`, with a row and up to one record for each of three sinks.
 #[test]
 fn writes_and_costs_are_counted_and_scaled_in_the_open() {
     let catalog = catalog(YAML);
@@ -72,17 +72,20 @@ fn writes_and_costs_are_counted_and_scaled_in_the_open() {
     let questions = Questions::about(&events);
     let (proofs, rows) = (questions.proofs.len(), questions.rows.len());
     let nothing = questions.into_findings(vec![Found::Nothing; proofs], vec![Found::Nothing; rows]);
-    let told = Forecast::of(100_000, &events, &nothing, &Pace::default(), at(NOW)).estimate;
-    assert!(told.is_scaled);
-    // A row that is its own record, and twice a row and its record; each item is of less than 1 KB.
-    assert_eq!((told.writes, told.claims), (500_000, 100_000));
-    assert_eq!(told.write_units, 2 * 500_000 + 8 * 100_000);
-    // Ten at a time: sent, received, deleted; each of the letters is read.
-    assert_eq!((told.sqs_requests, told.lambda_requests, told.s3_gets), (30_000, 10_000, 100_000));
-    // 1.8 units at 0.625, 0.03 requests at 0.40, 0.01 at 0.20, 0.1 at 0.40, in millions.
-    assert_eq!(told.cost_micro_usd, 1_125_000 + 12_000 + 2_000 + 40_000);
+    let estimate = Forecast::of(100_000, &events, &nothing, &Pace::default(), at(NOW)).estimate;
+    assert!(estimate.is_scaled);
+    // One sink writes a row that is its own record, and two write a row and a record. Each item has less than 1 KB.
+    assert_eq!((estimate.writes, estimate.claims), (500_000, 100_000));
+    assert_eq!(estimate.write_units, 2 * 500_000 + 8 * 100_000);
+    // Messages are sent, received and deleted ten at a time. Each letter is read on its own.
     assert_eq!(
-        told.duration_ms,
+        (estimate.sqs_requests, estimate.lambda_requests, estimate.s3_gets),
+        (30_000, 10_000, 100_000)
+    );
+    // In millions: 1.8 write units at 0.625, 0.03 SQS requests at 0.40, 0.01 invocations at 0.20, 0.1 reads at 0.40.
+    assert_eq!(estimate.cost_micro_usd, 1_125_000 + 12_000 + 2_000 + 40_000);
+    assert_eq!(
+        estimate.duration_ms,
         u64::try_from(Pace::default().duration(100_000).as_millis()).unwrap()
     );
     let exact = forecast(&events, &nothing);

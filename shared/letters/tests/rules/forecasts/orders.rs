@@ -1,5 +1,5 @@
-//! What is forecast is what comes of it, whatever the order in which letters arrive: held to sinks that are told here in
-//! a few lines, and share nothing with the forecast.
+//! A forecast comes true in whatever order the letters arrive. The forecast is compared with sinks that are implemented
+//! here in a few lines and share no code with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,13 @@ use sluicegate_letters::{
 
 use super::{NOW, SINKS, Sent, YAML, catalog, coming, forecast};
 
-/// A sink as its documentation has it.
+/// A sink that behaves as its documentation says.
 #[derive(Clone, Debug, Default)]
 struct Table {
-    /// What was written under each key, and until when it is remembered.
+    /// The payload that was written under each key, and until when it is remembered.
     keys: BTreeMap<String, (String, Option<i64>)>,
-    /// The newest event of each row, and of each of its attributes: order and key.
+    /// The newest event of each row and of each of its attributes, as its order and key. The empty name stands for the
+    /// row.
     rows: BTreeMap<String, BTreeMap<&'static str, (i64, String)>>,
 }
 
@@ -51,7 +52,7 @@ impl Table {
     }
 }
 
-/// What is to be found in these sinks.
+/// What is found in these sinks.
 fn findings(events: &[Coming], sinks: &BTreeMap<&str, Table>) -> Findings {
     let questions = Questions::about(events);
     let mut proofs = Vec::new();
@@ -100,7 +101,7 @@ fn any_sent() -> impl Strategy<Value = Sent> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Events that were written before, some of which are forgotten by now, and then those of a plan.
+    /// Events are written, some of them are forgotten, and then the events of a plan arrive.
     #[test]
     fn what_is_forecast_comes_in_every_order(
         before in proptest::collection::vec(any_sent(), 0..6),
@@ -122,23 +123,23 @@ proptest! {
         let events: Vec<Coming> = planned.iter().map(|sent| coming(sent, &catalog)).collect();
         let forecast = forecast(&events, &findings(&events, &sinks));
         for (sink, mut table) in sinks {
-            let told = forecast.sinks.get(sink).copied().unwrap_or_default();
+            let foreseen = forecast.sinks.get(sink).copied().unwrap_or_default();
             let mut came = SinkForecast::default();
             for sent in &shuffled {
                 table.take(sink, sent, &catalog, &mut came);
             }
-            let open = told.not_known;
-            for (name, told, came) in [
-                ("written", told.written, came.written),
-                ("duplicate", told.duplicate, came.duplicate),
-                ("stale", told.stale, came.stale),
-                ("conflict", told.conflict, came.conflict),
+            let open = foreseen.not_known;
+            for (name, foreseen, came) in [
+                ("written", foreseen.written, came.written),
+                ("duplicate", foreseen.duplicate, came.duplicate),
+                ("stale", foreseen.stale, came.stale),
+                ("conflict", foreseen.conflict, came.conflict),
             ] {
-                prop_assert!(told <= came && came <= told + open, "{}: {} {} {:?}", sink, name, came, told);
+                prop_assert!(foreseen <= came && came <= foreseen + open, "{}: {} {} {:?}", sink, name, came, foreseen);
             }
-            let all = told.written + told.duplicate + told.stale + told.conflict + open;
+            let all = foreseen.written + foreseen.duplicate + foreseen.stale + foreseen.conflict + open;
             prop_assert_eq!(all, planned.len() as u64);
-            // One event of each key and row leaves nothing open.
+            // If each key and each row has one event only, every outcome is known.
             let keys: BTreeSet<u8> = planned.iter().map(|sent| sent.key).collect();
             let rows: BTreeSet<u8> = planned.iter().map(|sent| sent.row).collect();
             if keys.len() == planned.len() && (sink == "inserted" || rows.len() == planned.len()) {

@@ -1,11 +1,11 @@
-//! Message groups: order within each, and none across them.
+//! Message groups: records keep their order within a group, and groups do not wait for each other.
 
 use super::*;
 
 const PERMANENT: Act = Act::Fail(FailureKind::Permanent);
 const TRANSIENT: Act = Act::Fail(FailureKind::Transient);
 
-/// Records of the groups that `groups` names, one letter for each.
+/// One record for each letter of `groups`, which names its group.
 fn grouped(groups: &str) -> Vec<Record> {
     let group =
         |(place, name): (usize, char)| Record { group: Some(name.to_string()), ..record(place) };
@@ -26,7 +26,7 @@ async fn a_group_stops_at_its_first_retry_and_the_others_go_on() {
     let found = rig.run(grouped("aababb")).await;
     assert_eq!(found, ends(&["m0", "m2", "m4", "m5"], &[], &["m1", "m3"]));
     check_prepared(&rig, &["m0", "m1", "m2", "m4", "m5"]);
-    // What was not tried keeps its place: hiding it is not this batch's to do.
+    // Records that were not tried keep their place, and are not hidden.
     assert_eq!(rig.hidden().into_keys().collect::<Vec<_>>(), ["r1"]);
 }
 
@@ -67,8 +67,8 @@ async fn what_there_is_no_time_for_stops_its_group_too() {
     check_prepared(&rig, &["m0", "m1"]);
 }
 
-/// A FIFO queue drops what has the id of another within five minutes: a copy of a letter, and not the letter of a
-/// message that was brought back and fails again.
+/// Within five minutes, a FIFO queue drops a message with the same id. That must hold for a second copy of a letter,
+/// and not for the letter of a message that was brought back and fails again.
 #[tokio::test(start_paused = true)]
 async fn a_letter_of_another_life_is_no_copy_to_a_fifo_queue() {
     let rig = Rig::of(&[PERMANENT, PERMANENT]);
@@ -79,7 +79,7 @@ async fn a_letter_of_another_life_is_no_copy_to_a_fifo_queue() {
         policy: Policy::new(QUEUE.to_owned(), MAX_RECEIVES),
     };
     let first = grouped("a").remove(0);
-    // Its letter was sent, and then its deletion failed.
+    // The dead letter was sent, and then the deletion of the message failed.
     batches.run(vec![first.clone()], &rig.deadline).await;
     batches.run(vec![first.clone()], &rig.deadline).await;
     let (_, letter) = rig.batches.queue.sent.lock().unwrap()[0].clone();

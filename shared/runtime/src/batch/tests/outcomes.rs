@@ -1,4 +1,4 @@
-//! What each kind of failure comes to, and that it comes to its own record alone.
+//! What becomes of each kind of failure, and that it concerns its own record only.
 
 use event::{Attribute, Attributes, DeadLetter};
 
@@ -8,7 +8,7 @@ use crate::panics::tests::note_places;
 const PERMANENT: Act = Act::Fail(FailureKind::Permanent);
 const TRANSIENT: Act = Act::Fail(FailureKind::Transient);
 
-/// One record that fails among two that pass.
+/// One record fails, and two others pass.
 async fn among(act: Act, receive_count: u32) -> (Rig, Ends) {
     let acts = [Act::Pass, act, Act::Pass];
     let rig = Rig::of(&acts);
@@ -167,7 +167,7 @@ fn the_response_is_what_lambda_reads() {
     assert_eq!(none, r#"{"batchItemFailures":[]}"#);
 }
 
-/// A stage that has no other place for it: the reason gives way, and nothing else.
+/// The stage has no other place for the body. The reason is shortened, and nothing else is.
 #[tokio::test(start_paused = true)]
 async fn a_failure_takes_the_room_that_its_message_leaves() {
     let mut room = 600;
@@ -202,7 +202,7 @@ async fn a_stranger_s_word_of_an_earlier_life_is_not_carried_on() {
     }
 }
 
-/// Tenants share a dead-letter queue as fairly as the queue before it.
+/// A dead letter keeps its message group, so that tenants share the dead-letter queue as fairly as the queue before it.
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_of_a_fair_queue_keeps_its_group() {
     let rig = Rig::of(&[PERMANENT, Act::Pass]);

@@ -1,4 +1,4 @@
-//! What waits for longer than a minute is a copy in its own queue.
+//! A record that waits for longer than a minute becomes a copy in its own queue.
 
 use event::{Attribute, Attributes, DEFAULT_LONGEST_WAIT, DeadLetter};
 
@@ -20,7 +20,7 @@ fn seconds(ms: i64) -> Timestamp {
     Timestamp::from_unix_ms(START_MS + ms * 1_000)
 }
 
-/// What SQS would give of a copy that was sent.
+/// The message that SQS delivers for a copy that was sent.
 fn received(copy: &Copy, place: usize) -> Record {
     Record {
         body: copy.message.body.clone(),
@@ -59,7 +59,7 @@ async fn a_copy_is_sent_and_the_received_message_is_acknowledged() {
     }
 }
 
-/// What the stage is told at the end of a batch of these records, the last of which is of a FIFO group.
+/// The summary that the stage gets at the end of a batch of these records. The last of them is of a FIFO group.
 async fn summary(acts: &[Act]) -> BatchSummary {
     let rig = Rig::of(acts);
     let mut batch = records(acts);
@@ -83,7 +83,7 @@ async fn a_stage_is_told_how_many_records_wait_for_a_dependency() {
         assert_eq!(told, BatchSummary { records: 3, waiting: 2 }, "{other:?}");
         assert!(!told.all_wait());
     }
-    // It has waited for long enough, and is a dead letter.
+    // It has waited for the longest allowed time, and becomes a dead letter.
     let over = FailureKind::Unavailable { until: seconds(9), longest_wait: Duration::ZERO };
     let told = summary(&[Act::Fail(over), away(300)]).await;
     assert_eq!(told, BatchSummary { records: 2, waiting: 1 });
@@ -115,7 +115,7 @@ async fn attempts_add_up_over_all_copies_and_the_dead_letter_is_of_the_first_mes
     let sent_at = Some(seconds(-5));
     first.run(vec![Record { receive_count: 2, sent_at, ..record(0) }]).await;
     let copy = &first.copies()[0];
-    // The copy's own id is another, and the third receive of all is its first.
+    // The copy has an id of its own, and its first receive is the third of the message.
     for (receives, is_dead) in [(1, false), (2, true)] {
         let mut rig = Rig::of(&[transient, transient]);
         rig.batches.policy.max_receive_count = 4;
@@ -133,7 +133,7 @@ async fn attempts_add_up_over_all_copies_and_the_dead_letter_is_of_the_first_mes
             let (_, message) = rig.batches.queue.sent.lock().unwrap()[0].clone();
             assert_eq!(message.attributes.len(), 1, "it is a copy no more");
         } else {
-            // Lambda knows what it handed over by the copy's id, and SQS by the copy's receipt.
+            // Lambda knows the record by the copy's id, and SQS by the copy's receipt handle.
             assert_eq!(found, ends(&[], &[], &["m1"]));
             assert_eq!(rig.hidden(), [("r1".to_owned(), retry_delay(3, "m0"))].into());
         }
@@ -181,7 +181,7 @@ async fn beyond_the_longest_wait_it_is_a_dead_letter_that_says_since_when() {
                 letter.reason
             );
         } else {
-            // It is looked at again when the time is up, though the dependency may be away for longer.
+            // It comes back when the longest wait is over, even if the dependency may be unavailable for longer.
             assert_eq!(found, parked(&[], &["m0"]));
             assert!(rig.copies()[0].message.delay.unwrap() <= Duration::from_secs(2));
         }
@@ -200,7 +200,7 @@ async fn a_copy_that_cannot_be_sent_leaves_its_message_hidden() {
     assert!(hidden["r0"] >= Duration::from_secs(600) && hidden["r1"] >= Duration::from_secs(300));
 }
 
-/// Parked again and again, it would never end: SQS counts what is hidden.
+/// If it were parked each time, it would never end. SQS counts the receives of a hidden message.
 #[tokio::test(start_paused = true)]
 async fn what_can_be_no_dead_letter_is_hidden_and_never_parked() {
     for act in [Act::Fail(FailureKind::Permanent), Act::Fail(FailureKind::Transient)] {
@@ -224,7 +224,8 @@ async fn a_message_without_room_for_a_copy_is_hidden() {
     }
 }
 
-/// SQS delays for 15 minutes at most: woken in between, it is not tried, and nothing is counted.
+/// SQS delays a message for at most 15 minutes. A record that comes back earlier than it was asked to is not tried, and
+/// nothing is counted.
 #[tokio::test(start_paused = true)]
 async fn an_hour_that_was_asked_for_is_waited_for_in_several_delays() {
     let hour = Act::Fail(FailureKind::Throttled { retry_after: Some(Duration::from_secs(3_600)) });
@@ -254,7 +255,8 @@ async fn an_hour_that_was_asked_for_is_waited_for_in_several_delays() {
     assert_eq!(rig.prepared(), ["m0"]);
 }
 
-/// Anybody may send to the inbox: there, only what Sluicegate's own functions sent is a copy.
+/// Anybody may send to the inbox. There a message counts as a parked copy only if one of Sluicegate's functions sent
+/// it.
 #[tokio::test(start_paused = true)]
 async fn a_stranger_s_word_is_not_believed_and_not_passed_on_in_a_copy() {
     let why = Failure::permanent(Code::KeyMissing, "forged");
@@ -281,7 +283,7 @@ async fn a_stranger_s_word_is_not_believed_and_not_passed_on_in_a_copy() {
         "a failure that was forged would be believed next time"
     );
 
-    // Nor does a dead letter carry it to where redrive, which is believed, would send it.
+    // A dead letter does not carry it either. Otherwise redrive, which is trusted, would send it.
     let mut rig = Rig::of(&[Act::Fail(FailureKind::Permanent)]);
     rig.batches.policy.trusted_senders = trusted();
     assert_eq!(rig.run(vec![with_sender("AIDAOTHER")]).await, ends(&[], &["m0"], &[]));

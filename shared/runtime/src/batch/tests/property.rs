@@ -1,4 +1,4 @@
-//! Every record ends in one way, whatever happens around it.
+//! Each record ends in exactly one way, whatever happens to the others.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -79,7 +79,7 @@ enum End {
     Returned,
 }
 
-/// How a record ends that was tried, by the rules alone.
+/// How a record that was tried has to end, by the rules alone.
 fn expected(case: &Case, commit: Commit) -> End {
     let kind = match case.act {
         Act::Pass if commit == Commit::Each => return End::Done,
@@ -93,7 +93,7 @@ fn expected(case: &Case, commit: Commit) -> End {
     let end = match kind {
         FailureKind::Permanent => End::Dead,
         FailureKind::Transient | FailureKind::Throttled { .. } if is_last => End::Dead,
-        // The waits between five receives are shorter than a minute.
+        // The waits between five receives are shorter than a minute, so nothing is parked.
         FailureKind::Throttled { retry_after: Some(asked) } if asked > minute => End::Parked,
         FailureKind::Transient | FailureKind::Throttled { .. } => End::Returned,
         FailureKind::Unavailable { .. } => End::Parked,
@@ -101,7 +101,7 @@ fn expected(case: &Case, commit: Commit) -> End {
     if case.unsendable { End::Returned } else { end }
 }
 
-/// How a record ended; fails unless it did so in one way.
+/// How a record ended. The test fails if it ended in no way or in several.
 fn end(ends: &Ends, place: usize) -> Result<End, TestCaseError> {
     let id = format!("m{place}");
     let times = |ids: &[String]| ids.iter().filter(|other| **other == id).count();

@@ -1,4 +1,4 @@
-//! Records that runs of redrive brought back, among others.
+//! Records that runs of redrive brought back, in a batch with others.
 
 use event::{REDRIVE_ATTRIBUTE, Redriven};
 use futures_util::future::BoxFuture;
@@ -15,7 +15,7 @@ impl RedriveRuns for Silent {
     }
 }
 
-/// A record of this place, which a run brought back.
+/// The record at this place of the batch, brought back by a run.
 fn brought_back(place: usize, run: &str) -> Record {
     let mut record = record(place);
     let redriven = Redriven { run: run.to_owned(), remembered_until: None };
@@ -24,7 +24,7 @@ fn brought_back(place: usize, run: &str) -> Record {
     record
 }
 
-/// However many of them there are, and of however many runs.
+/// The number of such records and of their runs does not matter.
 #[tokio::test(start_paused = true)]
 async fn a_ledger_that_does_not_answer_holds_up_what_runs_brought_back_alone() {
     for runs in [1, 20] {

@@ -1,4 +1,4 @@
-//! What is done with an invocation's time, and how long a retry waits.
+//! How an invocation's time is used, and how long a retry waits.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The rules as a table: kind, receives, and whether SQS can delay a message.
+//! The rules as a table: the kind of failure, the receives, and whether SQS can delay the message.
 
 use event::DEFAULT_LONGEST_WAIT;
 
@@ -24,7 +24,7 @@ fn away(s: u64) -> Failure {
     Failure::unavailable(now().plus(Duration::from_secs(s)), DEFAULT_LONGEST_WAIT, "away")
 }
 
-/// `give up`, or `hide` or `park` and between which seconds.
+/// `give up`, or `hide` or `park` with the least and the most seconds.
 #[track_caller]
 fn check(record: &Record, failure: &Failure, expected: &str) {
     let found = match after_failure(record, failure, MOST, now()) {
@@ -80,10 +80,10 @@ fn only_what_a_service_asked_for_is_waited_for_to_the_end() {
         Next::Park(parking) => parking.not_before,
         other => panic!("{other:?}"),
     };
-    // What is spread to either side of a time is woken at 900 s at the latest.
+    // Delays are spread around a time, and end after 900 s at the latest.
     assert_eq!(not_before(&throttled(800)), None);
     assert_eq!(not_before(&throttled(901)), Some(now().plus(Duration::from_secs(901))));
     assert_eq!(not_before(&throttled(999_999)), Some(now().plus(LONGEST_WAIT)));
-    // A breaker may close sooner.
+    // An operator may close the breaker sooner, so there is no earliest time.
     assert_eq!(not_before(&away(7_200)), None);
 }

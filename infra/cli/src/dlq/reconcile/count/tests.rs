@@ -1,4 +1,4 @@
-//! Fates, one by one, and that their counts add up whatever was found.
+//! Single fates, and that the counts add up whatever was found.
 
 use super::*;
 
@@ -6,7 +6,7 @@ const SEEN: [Seen; 5] =
     [Seen::Everywhere, Seen::InSeenSinks, Seen::Unseen, Seen::Missing, Seen::Refused];
 const STATES: [State; 4] = [State::Dead, State::Quarantined, State::Redriven, State::Discarded];
 
-/// An event of this value, each on a line of its own.
+/// An event with this value on this line.
 fn event(value: &str, line: u64, seen: Seen) -> Event {
     Event {
         file: 0,
@@ -65,7 +65,7 @@ fn a_letter_of_one_sink_is_of_the_event() {
     check(Seen::Missing, &[(State::Redriven, None), (State::Discarded, None)], Fate::OnItsWay);
 }
 
-/// A letter that is left of a copy changes nothing of what is written.
+/// A letter of a copy does not change what was written.
 #[test]
 fn what_is_in_all_of_its_sinks_is_in_them() {
     for state in STATES {
@@ -99,7 +99,7 @@ fn an_event_twice_is_twice_what_it_is() {
     assert_eq!((account.repeats, &account.events_of), (2, &vec![vec![1, 3]]));
 }
 
-/// Of two records that nobody could take in, each has a letter; one letter is not for both.
+/// Each of two records that were refused has a letter. One letter does not stand for both.
 #[test]
 fn a_refused_record_needs_a_letter_of_its_own() {
     let events = [event("a", 1, Seen::Refused), event("a", 2, Seen::Refused)];
@@ -107,7 +107,7 @@ fn a_refused_record_needs_a_letter_of_its_own() {
     assert_eq!(Account::of(&events, &one).fates, [Fate::Discarded, Fate::NotFound]);
     let two = [letter("a", State::Discarded, None), letter("a", State::Dead, None)];
     assert_eq!(Account::of(&events, &two).fates, [Fate::Dead, Fate::Discarded]);
-    // A file that was sent twice, byte for byte: the letters of one are those of the other.
+    // Two files with the same bytes have the same letters.
     let copy = Event { file: 1, ..event("a", 1, Seen::Refused) };
     let both = [event("a", 1, Seen::Refused), copy];
     assert_eq!(Account::of(&both, &one).fates, [Fate::Discarded; 2]);
@@ -130,7 +130,7 @@ fn a_letter_is_known_by_bytes_or_by_its_place_too() {
     }
 }
 
-/// Every way in which three events, two of them alike, and a letter of each value can be.
+/// Every combination of three events, two of which are alike, and a letter of each value.
 #[test]
 fn the_parts_add_up_to_what_was_sent() {
     let mut tried = 0;

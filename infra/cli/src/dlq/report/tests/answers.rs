@@ -1,4 +1,4 @@
-//! The function's answers, as it gives them.
+//! Answers in the form in which the function gives them.
 
 use event::Timestamp;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ pub(super) fn listed_and_halted() -> Value {
     })
 }
 
-/// What was said of the larger group.
+/// The note of the larger group.
 pub(super) fn note(state: &str) -> Value {
     json!({
         "note_format": 1, "group": "1-d7fbe72759a91ea3", "version": 2, "state": state,

@@ -1,4 +1,4 @@
-//! What was said of format_groups, and whether the rules of contracts act.
+//! The notes of groups, and whether the triage rules of contracts are stopped.
 
 use serde_json::json;
 

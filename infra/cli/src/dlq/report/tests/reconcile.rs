@@ -1,4 +1,4 @@
-//! What became of events, as a line that adds up.
+//! The report on what became of events, whose first line has to add up.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::super::format_reconciliation;
 use super::check;
 use crate::output::page::Page;
 
-/// Something of everything.
+/// An answer with something of every kind.
 pub(super) fn answer() -> Value {
     let letter = |code: &str, state: &str| json!({ "id": "a", "state": state, "stage": "sink", "code": code, "lines": [] });
     json!({
@@ -69,7 +69,7 @@ fn the_usual_is_one_line_and_what_to_look_at_next() {
     assert_eq!(format_reconciliation(&Page::plain(80), &all), "1 sent = 1 in their sinks");
 }
 
-/// Read as a person adds them up, whatever the width and the counts.
+/// The numbers add up as people read them, whatever the width and the counts.
 #[test]
 fn the_parts_of_the_line_add_up_to_its_sum() {
     let names = [

@@ -1,4 +1,4 @@
-//! Buckets, and what they list and lose at once.
+//! Buckets: creating, listing, and deleting many objects at once.
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 

@@ -1,4 +1,4 @@
-//! S3: a service or a client of one elsewhere, with a bucket for the case.
+//! S3: our service or a client of another one, with a bucket for the case.
 
 mod buckets;
 mod objects;
@@ -26,7 +26,7 @@ pub(crate) struct World {
     time: Time,
     bucket: String,
     prefix: String,
-    /// The buckets to delete in the end.
+    /// The buckets to delete at the end.
     made: RefCell<Vec<String>>,
 }
 
@@ -74,7 +74,7 @@ impl rig::World for World {
 
     async fn clean_up(&self) {
         for bucket in self.made.take() {
-            // What is left of a case that failed half-way may be in the way.
+            // A case that failed may have left objects, which prevent the deletion of the bucket.
             let listed = self.client.list_objects_v2().bucket(&bucket).send().await;
             for object in listed.iter().flat_map(|listed| listed.contents()) {
                 let key = object.key().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Objects, one by one: conditions, ranges, keys, copies, tags.
+//! Single objects: conditions, ranges, keys, copies, tags.
 
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{MetadataDirective, Tag, Tagging};

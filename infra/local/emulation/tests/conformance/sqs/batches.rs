@@ -1,4 +1,4 @@
-//! Batches: entries that fail alone, and what fails a batch as a whole.
+//! Batches: entries that fail alone, and errors that fail the whole batch.
 
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
@@ -15,7 +15,7 @@ fn send(id: &str, body: &str) -> SendMessageBatchRequestEntry {
     SendMessageBatchRequestEntry::builder().id(id).message_body(body).build().unwrap()
 }
 
-/// Expects a batch to be refused with a code.
+/// Expects that a batch is refused with this code.
 async fn check(
     world: &World,
     queue: &str,

@@ -1,4 +1,4 @@
-//! Dead letters: the way there, the policies, and the way back.
+//! Dead letters: redrive policies, how messages get there, and how they are moved back.
 
 use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry;
 
@@ -82,7 +82,7 @@ async fn an_allow_policy_is_enforced(world: &World) {
     world.set(&queue, "RedrivePolicy", &world.policy(&dlq, "2").await).await.unwrap();
 }
 
-/// Makes as many dead letters.
+/// Makes `count` messages of a queue dead letters.
 async fn fail(world: &World, queue: &str, count: u32) {
     for n in 0..count {
         world.send(queue, &n.to_string()).await;
@@ -94,7 +94,7 @@ async fn fail(world: &World, queue: &str, count: u32) {
     assert!(world.receive(queue).await.is_empty());
 }
 
-/// The newest task of a source, once it is as it must be: elsewhere, that takes a while.
+/// The newest task of a source, after it has this status. On other services, that takes a while.
 async fn task(world: &World, source: &str, status: &str) -> ListMessageMoveTasksResultEntry {
     loop {
         let listed = world.client.list_message_move_tasks().source_arn(source).send().await;

@@ -105,7 +105,8 @@ async fn a_wait_ends_at_once_when_a_message_comes(world: &World) {
 async fn a_wait_without_a_message_ends_with_its_time(world: &World) {
     let queue = world.create("q", &[]).await;
     let began_ms = world.now_ms();
-    // When the server begins to wait cannot be seen from here, so time goes on until it has ended.
+    // The test cannot see when the server begins to wait. Therefore it advances the time until the
+    // answer is there.
     let pass = async {
         loop {
             world.pass(1).await;

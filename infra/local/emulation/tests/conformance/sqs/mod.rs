@@ -1,4 +1,4 @@
-//! SQS: a service or a client of one elsewhere, and the time of both.
+//! SQS: our service or a client of another one, and the time of either.
 
 mod batches;
 mod dead_letters;
@@ -45,7 +45,7 @@ pub(crate) struct World {
     time: Time,
     ours: Option<Sqs>,
     prefix: String,
-    /// The queues to delete in the end.
+    /// The queues to delete at the end.
     made: RefCell<Vec<String>>,
     server: Option<tokio::task::JoinHandle<()>>,
 }
@@ -91,14 +91,14 @@ impl rig::World for World {
 
     async fn clean_up(&self) {
         for queue in self.made.take() {
-            // One that the case deleted itself is no more.
+            // The case may have deleted it.
             let _ = self.client.delete_queue().queue_url(queue).send().await;
         }
     }
 }
 
 impl World {
-    /// A queue's name, by what the case calls it.
+    /// The full name of the queue that the case calls `name`.
     pub(crate) fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -111,12 +111,12 @@ impl World {
         self.time.now_ms()
     }
 
-    /// The service itself, for what would take too long through its port.
+    /// Our service, for calls that would take too long over HTTP.
     pub(crate) fn ours(&self) -> Option<&Sqs> {
         self.ours.as_ref()
     }
 
-    /// Makes a queue, and answers its URL.
+    /// Creates a queue, and returns its URL.
     pub(crate) async fn create(&self, name: &str, attributes: &[(&str, &str)]) -> String {
         let mut request = self.client.create_queue().queue_name(self.name(name));
         for (name, value) in attributes {
@@ -131,7 +131,7 @@ impl World {
         self.attributes(queue).await[&QueueAttributeName::QueueArn].clone()
     }
 
-    /// A redrive policy to a queue, given its URL.
+    /// A redrive policy with the queue of this URL as the dead-letter queue.
     pub(crate) async fn policy(&self, dlq: &str, max_receive_count: &str) -> String {
         policy(&self.arn(dlq).await, max_receive_count)
     }
@@ -140,7 +140,7 @@ impl World {
         self.create(name, &[&[("FifoQueue", "true")], attributes].concat()).await
     }
 
-    /// A queue and its dead-letter queue, `<name>-dlq`, as URLs.
+    /// The URLs of a queue and its dead-letter queue, `<name>-dlq`.
     pub(crate) async fn create_pair(&self, name: &str, max_receive_count: u32) -> (String, String) {
         let dlq = self.create(&format!("{name}-dlq"), &[]).await;
         let policy = self.policy(&dlq, &max_receive_count.to_string()).await;
@@ -153,7 +153,7 @@ impl World {
         request.send().await.answered().message_id.unwrap()
     }
 
-    /// Sends to a group, with the body as the deduplication id.
+    /// Sends a message of a group, with the body as the deduplication id.
     pub(crate) async fn send_to(&self, queue: &str, group: &str, body: &str) {
         let request = self.client.send_message().queue_url(queue).message_body(body);
         let request = request.message_group_id(group).message_deduplication_id(body);
@@ -165,7 +165,7 @@ impl World {
         self.receive_up_to(queue, 10).await
     }
 
-    /// One message, which must be there.
+    /// Receives exactly one message.
     pub(crate) async fn receive_one(&self, queue: &str) -> Message {
         let mut messages = self.receive_up_to(queue, 1).await;
         assert!(!messages.is_empty(), "expected a message to be received, came none");
@@ -204,7 +204,7 @@ impl World {
             .map_err(|error| error.code().unwrap_or("no code").to_owned())
     }
 
-    /// Approximate (here: exact) counts: visible, in flight, delayed.
+    /// The numbers of visible, in-flight and delayed messages. Ours are exact.
     pub(crate) async fn depth(&self, queue: &str) -> (u32, u32, u32) {
         let attributes = self.attributes(queue).await;
         let count = |name: &str| {

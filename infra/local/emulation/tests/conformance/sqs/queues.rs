@@ -1,4 +1,4 @@
-//! Queues as such: made, found, listed, purged, tagged, shared, deleted.
+//! Queues: creating, finding, listing, purging, tagging, sharing and deleting them.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 

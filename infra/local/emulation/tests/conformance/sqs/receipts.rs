@@ -1,4 +1,4 @@
-//! Receipt handles: expired, stale, used, made up.
+//! Receipt handles that are expired, stale, used or invented.
 
 use super::World;
 use crate::answers::{Answer as _, same};

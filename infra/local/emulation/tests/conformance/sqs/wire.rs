@@ -1,6 +1,7 @@
-//! Requests that no SDK writes: they get AWS's error, and the next request is answered.
+//! Requests that no SDK sends. They get AWS's error, and the next request is answered.
 //!
-//! Written over a sound request before it is signed, so that AWS itself would take them too.
+//! Each replaces the body of a valid request before it is signed, so that AWS accepts the
+//! signature.
 
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_smithy_types::body::SdkBody;
@@ -12,7 +13,7 @@ use crate::rig::cases;
 cases!(World: an_unknown_operation_is_refused, malformed_json_is_refused, wrong_types_are_refused,
     a_queue_that_is_not_named_is_missed);
 
-/// Sends an operation with a body as written, and expects a 400 with a code.
+/// Sends a body unchanged, and expects a 400 with one of the codes.
 async fn check(world: &World, operation: &'static str, body: &str, expected: &[&str]) {
     let (length, body) = (body.len().to_string(), body.to_owned());
     let request = world.client.list_queues().customize().mutate_request(move |request| {

@@ -147,12 +147,12 @@ mod tests {
     use super::*;
 
     fn batch(names: &str) -> Batch {
-        let entry = |name: char| EventRecord {
+        let records = names.chars().map(|name| EventRecord {
             sequence_number: name.to_string(),
             created_ms: u64::from(u32::from(name)),
             text: name.to_string(),
-        };
-        Batch::new(names.chars().map(entry).collect())
+        });
+        Batch::new(records.collect())
     }
 
     fn names(batch: &Batch) -> String {

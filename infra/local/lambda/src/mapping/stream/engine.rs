@@ -228,6 +228,15 @@ impl<S: StreamSource, T: Target, L: FailureDestination> EngineControl for Engine
         self.switch.set(mode);
     }
 
+    fn mode(&self) -> Mode {
+        self.switch.mode()
+    }
+
+    /// It reads a stream at once and never waits for records.
+    fn is_receiving(&self) -> bool {
+        false
+    }
+
     fn counters(&self) -> Counters {
         *lock(&self.counters)
     }

@@ -1,5 +1,6 @@
 //! How many pollers there are, and how they stop.
 
+use super::super::lifecycle::TAKES_EFFECT_AFTER;
 use super::*;
 
 #[tokio::test]
@@ -98,4 +99,24 @@ async fn stopping_waits_for_the_batches_at_work() {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.function.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_mapping_is_busy_until_it_does_what_its_state_says() {
+    let world = World::new(10);
+    let mapping = world.start(&declared());
+    until("at rest", || mapping.is_idle()).await;
+    mapping.control.update(Some(false)).unwrap();
+    world.clock.advance(TAKES_EFFECT_AFTER);
+    assert_eq!((mapping.state(), mapping.activity()), (State::Disabled, Activity::Busy));
+    until("at rest", || mapping.is_idle()).await;
+    world.queue.put("a", "1", None);
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.queue.deleted(), Vec::<String>::new(), "a disabled mapping receives nothing");
+    mapping.control.update(Some(true)).unwrap();
+    world.clock.advance(TAKES_EFFECT_AFTER);
+    assert_eq!((mapping.state(), mapping.activity()), (State::Enabled, Activity::Busy));
+    until("deleted", || world.queue.deleted() == ["a"]).await;
 }

@@ -1,0 +1,111 @@
+//! `sluicegate contracts show` shows a contract, with the defaults of what it does not set.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use contracts::{Contract, VersionState};
+use serde_json::json;
+
+use super::args::Show;
+use super::list::{json_of_sinks, versions_of};
+use super::versions::mode_of;
+use crate::failure::Failure;
+use crate::folder::folder_of;
+use crate::options::{Color, Format};
+use crate::output::Output;
+use crate::output::page::Page;
+
+pub(super) fn show(root: &Path, args: &Show, output: &Output) -> Result<ExitCode, Failure> {
+    let folder = folder_of(root, &args.dataset)?;
+    let contract = folder.usable_contract()?;
+    match args.format {
+        Format::Json => output.result(&json_of(&contract).to_string()),
+        Format::Text => output.result(&text_of(&contract, &Page::new(output, Color::Never))),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The names of the ways by which events may come; `None` if all are allowed.
+fn names_of_sources(contract: &Contract) -> Option<Vec<String>> {
+    Some(contract.sources.listed()?.iter().map(ToString::to_string).collect())
+}
+
+fn text_of(contract: &Contract, page: &Page) -> String {
+    let mut lines = Vec::new();
+    let keys = &contract.keys;
+    for (label, text) in [
+        ("dataset", contract.dataset.clone()),
+        ("what", contract.description.clone()),
+        ("owner", contract.owner.clone()),
+        ("contact", contract.contact.clone().unwrap_or_default()),
+        ("domain", contract.domain.clone().unwrap_or_default()),
+        ("tags", contract.tags.join(", ")),
+        ("sources", names_of_sources(contract).unwrap_or_default().join(", ")),
+        ("versions", versions_of(contract)),
+        ("keeps", mode_of(contract).to_string()),
+        ("key", keys.idempotency.join(", ")),
+        ("subject", keys.business.join(", ")),
+        ("time", keys.event_time.to_string()),
+        ("tenant", contract.tenant.clone().unwrap_or_default()),
+        ("personal", contract.personal_data.join(", ")),
+        ("known", format!("{} days", contract.retention_days)),
+    ] {
+        lines.extend(page.line_if_any(label, &text));
+    }
+    for enricher in &contract.enrichers {
+        let text = format!(
+            "{} into {} (dependency {})",
+            enricher.name, enricher.into, enricher.dependency
+        );
+        lines.extend(page.line("enricher", &text));
+    }
+    for sink in &contract.sinks {
+        lines.extend(page.line("sink", &format!("{} ({})", sink.name, sink.kind())));
+    }
+    lines.join("\n")
+}
+
+fn json_of(contract: &Contract) -> serde_json::Value {
+    let keys = &contract.keys;
+    let versions: Vec<_> = contract
+        .versions
+        .iter()
+        .map(|version| {
+            let (state, until, share) = match version.state {
+                VersionState::Active => ("active", None, None),
+                VersionState::Deprecated { until } => ("deprecated", Some(until.date()), None),
+                VersionState::Canary { share } => ("canary", None, Some(share)),
+            };
+            json!({
+                "version": version.version,
+                "file": version.file,
+                "state": state,
+                "until": until,
+                "share": share,
+                "has_migration": version.migration.is_some(),
+            })
+        })
+        .collect();
+    json!({
+        "dataset": contract.dataset,
+        "description": contract.description,
+        "owner": contract.owner,
+        "contact": contract.contact,
+        "domain": contract.domain,
+        "tags": contract.tags,
+        "sources": names_of_sources(contract),
+        "compatibility": mode_of(contract).to_string(),
+        "versions": versions,
+        "keys": {
+            "idempotency": keys.idempotency,
+            "business": keys.business,
+            "event_time": keys.event_time.at,
+            "event_time_format": keys.event_time.format(),
+        },
+        "tenant": contract.tenant,
+        "personal_data": contract.personal_data,
+        "idempotency_days": contract.retention_days,
+        "sinks": json_of_sinks(contract),
+        "enrichers": contract.enrichers.iter().map(|each| &each.name).collect::<Vec<_>>(),
+    })
+}
