@@ -1,6 +1,9 @@
 //! When an event happened, by what its contract says of the time's place and of how it is written.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{
+    DateTime, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone,
+};
+use chrono_tz::Tz;
 
 use crate::decimal::Decimal;
 use crate::instant::Instant;
@@ -21,15 +24,24 @@ pub(crate) enum TimeFormat {
     Unix {
         decimals: i64,
     },
-    /// By directives of `strftime`. A text without an offset is so many seconds ahead of UTC.
+    /// By directives of `strftime`. A text without an offset is a time of this zone.
     Pattern {
         pattern: String,
-        offset_s: i64,
+        zone: Zone,
     },
 }
 
+/// The zone of a local time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Zone {
+    /// A zone that is always so many seconds ahead of UTC.
+    Fixed { offset_s: i64 },
+    /// A zone of the IANA database.
+    Named(Tz),
+}
+
 impl TimeFormat {
-    /// The format of this name and zone. `None` for a zone that has a name, whose history is not known here.
+    /// The format of this name and zone. `None` for a zone that is not known.
     pub(crate) fn named(name: &str, zone: &str) -> Option<Self> {
         Some(match name {
             "rfc3339" => Self::Rfc3339,
@@ -37,8 +49,34 @@ impl TimeFormat {
             "unix-milliseconds" => Self::Unix { decimals: 6 },
             "unix-microseconds" => Self::Unix { decimals: 3 },
             "unix-nanoseconds" => Self::Unix { decimals: 0 },
-            pattern => Self::Pattern { pattern: pattern.to_owned(), offset_s: offset_of(zone)? },
+            pattern => Self::Pattern { pattern: pattern.to_owned(), zone: Zone::parse(zone)? },
         })
+    }
+}
+
+impl Zone {
+    fn parse(text: &str) -> Option<Self> {
+        match offset_of(text) {
+            Some(offset_s) => Some(Self::Fixed { offset_s }),
+            None => text.parse().ok().map(Self::Named),
+        }
+    }
+
+    /// How many seconds a local time is ahead of UTC. Of a time that the clock shows twice, the first is meant. One that
+    /// the clock skips has the offset from before the clock was set (RFC 5545, section 3.3.5).
+    fn offset_at(self, local: NaiveDateTime) -> Option<i64> {
+        let zone = match self {
+            Self::Fixed { offset_s } => return Some(offset_s),
+            Self::Named(zone) => zone,
+        };
+        let offset = match zone.offset_from_local_datetime(&local) {
+            MappedLocalTime::Single(offset) | MappedLocalTime::Ambiguous(offset, _) => offset,
+            MappedLocalTime::None => {
+                let day_before = local.checked_sub_days(Days::new(1))?;
+                zone.offset_from_local_datetime(&day_before).earliest()?
+            }
+        };
+        Some(i64::from(offset.fix().local_minus_utc()))
     }
 }
 
@@ -70,8 +108,8 @@ impl EventTime {
                 };
                 Some(Instant::from_unix_nanos(whole(&number, *decimals)?))
             }
-            TimeFormat::Pattern { pattern, offset_s } => {
-                let nanos = nanos_by_pattern(value.as_text()?, pattern, *offset_s)?;
+            TimeFormat::Pattern { pattern, zone } => {
+                let nanos = nanos_by_pattern(value.as_text()?, pattern, *zone)?;
                 Some(Instant::from_unix_nanos(nanos))
             }
         }
@@ -106,7 +144,7 @@ fn whole(number: &Decimal, decimals: i64) -> Option<i128> {
     format!("{sign}{digits}{}", "0".repeat(zeros)).parse().ok()
 }
 
-fn nanos_by_pattern(text: &str, pattern: &str, offset_s: i64) -> Option<i128> {
+fn nanos_by_pattern(text: &str, pattern: &str, zone: Zone) -> Option<i128> {
     if let Ok(time) = DateTime::parse_from_str(text, pattern) {
         return time.timestamp_nanos_opt().map(i128::from);
     }
@@ -115,7 +153,7 @@ fn nanos_by_pattern(text: &str, pattern: &str, offset_s: i64) -> Option<i128> {
         Some(date.and_time(NaiveTime::MIN))
     })?;
     let utc = local.and_utc();
-    let seconds = i128::from(utc.timestamp() - offset_s);
+    let seconds = i128::from(utc.timestamp() - zone.offset_at(local)?);
     Some(seconds * 1_000_000_000 + i128::from(utc.timestamp_subsec_nanos()))
 }
 
@@ -142,6 +180,18 @@ mod tests {
         check("%Y-%m-%d", "UTC", r#""2013-01-31""#, Some("2013-01-31T00:00:00Z"));
         check("%F %T %z", "UTC", r#""2013-01-31 10:00:00 +0100""#, Some("2013-01-31T09:00:00Z"));
         check("%Y-%m-%d", "UTC", r#""2013-02-31""#, None);
-        assert!(TimeFormat::named("%F", "Europe/Berlin").is_none());
+        assert!(TimeFormat::named("%F", "Europe/Bonn").is_none());
+    }
+
+    #[test]
+    fn a_local_time_is_read_by_the_history_of_its_zone() {
+        let berlin = |text: &str, expected| {
+            check("%d.%m.%Y %H:%M", "Europe/Berlin", &format!("{text:?}"), Some(expected));
+        };
+        berlin("31.01.2013 11:00", "2013-01-31T10:00:00Z");
+        berlin("31.07.2013 11:00", "2013-07-31T09:00:00Z");
+        // The clock is set back from 3 to 2 o'clock, and forward from 2 to 3 o'clock.
+        berlin("27.10.2013 02:30", "2013-10-27T00:30:00Z");
+        berlin("31.03.2013 02:30", "2013-03-31T01:30:00Z");
     }
 }

@@ -69,9 +69,7 @@ impl WrittenTime {
         let read = TimeFormat::named(format, zone.as_deref().unwrap_or("UTC"));
         let format = read.ok_or_else(|| {
             let zone = zone.unwrap_or_default();
-            DatasetError::Contract(format!(
-                "`keys.event_time`: the times of the zone `{zone}` are not known here; of a zone such as +01:00 they are"
-            ))
+            DatasetError::Contract(format!("`keys.event_time`: the zone `{zone}` is not known"))
         })?;
         Ok(EventTime { at, format })
     }
