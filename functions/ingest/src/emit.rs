@@ -4,6 +4,7 @@ use contracts::Contract;
 use event::{ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
 use runtime::{DeadLetterQueue, Outgoing, Queue, RejectedMessage, send_all};
 
+use crate::backlog::{Depths, FullBacklog, KnownDepth};
 use crate::wrap::Origin;
 
 /// The most calls to a queue at the same time.
@@ -11,10 +12,11 @@ const SENDS: usize = 8;
 
 /// The next stage's queue, and the dead-letter queue for lines of files. (The runtime sends the dead letters of whole
 /// messages.)
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Emit<Q> {
     queue: Q,
     enrich_queue_url: String,
+    depth: KnownDepth,
     dead_letters: DeadLetterQueue<Q>,
 }
 
@@ -24,7 +26,7 @@ impl<Q: Queue> Emit<Q> {
         enrich_queue_url: String,
         dead_letters: DeadLetterQueue<Q>,
     ) -> Self {
-        Self { queue, enrich_queue_url, dead_letters }
+        Self { queue, enrich_queue_url, depth: KnownDepth::default(), dead_letters }
     }
 
     /// Sends events to the next stage: one result for each, in their order.
@@ -48,6 +50,20 @@ impl<Q: Queue> Emit<Q> {
             );
         }
         self.dead_letters.send(refused).await.into_iter().collect()
+    }
+}
+
+impl<Q: Depths> Emit<Q> {
+    /// Checks that the next stage's queue has room for more of a dataset.
+    ///
+    /// # Errors
+    /// If more messages wait there than the contract allows.
+    pub(crate) async fn check_backlog(
+        &self,
+        contract: &Contract,
+        now: Timestamp,
+    ) -> Result<(), FullBacklog> {
+        self.depth.check(&self.queue, &self.enrich_queue_url, contract.backlog, now).await
     }
 }
 

@@ -9,6 +9,7 @@ use runtime::{Deadline, EventCounts, Outgoing, Queue, Record, RejectedMessage, S
 
 use crate::adapters::{self, Announced, IgnoredCounts, Meaning, SentEvent};
 use crate::archive::{self, Raw, Store};
+use crate::backlog::Depths;
 use crate::emit::Emit;
 use crate::file::{File, read_file, read_row};
 use crate::file_source::FileSource;
@@ -66,7 +67,7 @@ pub(crate) enum Taken {
     Files(EventCounts),
 }
 
-impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
+impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
     pub(crate) fn new(
         contracts: Catalog,
         objects: O,
@@ -157,9 +158,12 @@ impl<O: Store + FileSource, Q: Queue> Ingest<O, Q> {
         let contract = self.contracts.get(dataset)?;
         // A file that must not come is one letter, and not one for each of its events.
         contract.sources.check(&object.source())?;
+        let now = deadline.now();
+        let has_room = self.emit.check_backlog(contract, now).await;
+        has_room.map_err(|full| full.of_file(now))?;
         let archived =
             archive::open_archived(&self.objects, object.clone(), &self.archive_bucket).await?;
-        let taken_in = announcement.taken_in(deadline.now());
+        let taken_in = announcement.taken_in(now);
         let redriven = announcement.redriven();
         let file = File { object: &archived.object, contract, taken_in, redriven };
         read_file(&file, archived.body, &self.emit, &self.letter_archive(), deadline).await
@@ -213,7 +217,7 @@ fn read_message(record: &Record) -> Result<Meaning, Failure> {
     adapters::read(&record.body, partition.unwrap_or("aws"))
 }
 
-impl<O: Store + FileSource, Q: Queue> Stage for Ingest<O, Q> {
+impl<O: Store + FileSource, Q: Queue + Depths> Stage for Ingest<O, Q> {
     const NAME: &'static str = "ingest";
 
     type Prepared = Taken;

@@ -24,11 +24,12 @@ use self::answers::{Claimed, KeptAnswer, KeyedRequest, read_key};
 use self::body::{decode_body, split};
 use self::problem::Problem;
 use crate::archive::{Raw, Store};
+use crate::backlog::Depths;
 use crate::file_source::FileSource;
 use crate::handler::Ingest;
 use crate::wrap::{DATASET, Origin, TRACE, wrap};
 
-pub(crate) async fn answer<O: Store + FileSource + Answers, Q: Queue>(
+pub(crate) async fn answer<O: Store + FileSource + Answers, Q: Queue + Depths>(
     ingest: &Ingest<O, Q>,
     request: LambdaFunctionUrlRequest,
     deadline: &Deadline,
@@ -58,13 +59,15 @@ struct Opened<'a> {
     trace: Option<TraceParent>,
 }
 
-async fn respond<O: Store + FileSource + Answers, Q: Queue>(
+async fn respond<O: Store + FileSource + Answers, Q: Queue + Depths>(
     ingest: &Ingest<O, Q>,
     request: &LambdaFunctionUrlRequest,
     deadline: &Deadline,
 ) -> Result<Answered, Problem> {
     let opened = open(ingest, request)?;
     let events = split(&opened.body)?;
+    let has_room = ingest.emit.check_backlog(opened.contract, deadline.now()).await;
+    has_room.map_err(|full| Problem::backlog_full(full.of_request()))?;
     let Some(header) = request.headers.get("idempotency-key") else {
         return Ok(Answered::of(take(ingest, &opened, &events, deadline.now()).await));
     };
@@ -217,7 +220,7 @@ fn log<S: Stage>(status: i64, results: &[Taken]) {
 }
 
 /// Opens a request: finds its dataset, and decodes its body.
-fn open<'a, O: Store + FileSource, Q: Queue>(
+fn open<'a, O: Store + FileSource, Q: Queue + Depths>(
     ingest: &'a Ingest<O, Q>,
     request: &'a LambdaFunctionUrlRequest,
 ) -> Result<Opened<'a>, Problem> {
@@ -236,7 +239,7 @@ fn open<'a, O: Store + FileSource, Q: Queue>(
 }
 
 /// Takes the events of a request. Answers with one result for each, in their order.
-async fn take<O: Store + FileSource, Q: Queue>(
+async fn take<O: Store + FileSource, Q: Queue + Depths>(
     ingest: &Ingest<O, Q>,
     request: &Opened<'_>,
     events: &[Vec<u8>],

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod archive;
+mod backlog;
 mod config;
 mod direct;
 mod emit;

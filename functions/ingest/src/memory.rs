@@ -13,6 +13,7 @@ use testkit::MemoryQueue;
 
 use crate::adapters::Announced;
 use crate::archive::Store;
+use crate::backlog::Depths;
 use crate::emit::Emit;
 use crate::file_source::{Body, FileSource, Opened};
 use crate::handler::Ingest;
@@ -236,6 +237,13 @@ impl FileSource for MemoryObjects {
     }
 }
 
+/// Nobody receives what was sent.
+impl Depths for MemoryQueue {
+    async fn waiting(&self, queue_url: &str) -> Result<u64, Failure> {
+        Ok(self.sent_to(queue_url).len() as u64)
+    }
+}
+
 pub(crate) fn emit(queue: &MemoryQueue) -> Emit<MemoryQueue> {
     let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
     Emit::new(queue.clone(), ENRICH.to_owned(), dead_letters)
@@ -255,6 +263,17 @@ pub(crate) fn ingest_under(
     queue: &MemoryQueue,
 ) -> Ingest<MemoryObjects, MemoryQueue> {
     Ingest::new(contracts, objects.clone(), ARCHIVE.to_owned(), emit(queue))
+}
+
+/// The contract of flights, with one field more.
+pub(crate) fn flights_with(field: &str) -> Catalog {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/contracts");
+    let read = |name: &str| std::fs::read_to_string(folder.join("flights").join(name)).unwrap();
+    let files = [("v1.schema.json".to_owned(), read("v1.schema.json"))].into();
+    let mut contracts = Catalog::default();
+    let contract = format!("{}\n{field}\n", read("contract.yaml"));
+    contracts.add("flights", &contract, &files).unwrap();
+    contracts
 }
 
 /// The events that were passed on.

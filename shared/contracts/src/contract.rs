@@ -6,6 +6,7 @@ use std::sync::Arc;
 use event::{Code, FailureFingerprint};
 use serde::Deserialize;
 
+use crate::backlog::{Backlog, RawBacklog};
 use crate::canary::CanaryTally;
 use crate::enricher::{self, Enricher, RawEnricher};
 use crate::error::{ContractError, check_name, check_pointers, invalid};
@@ -47,6 +48,8 @@ pub struct Contract {
     pub sources: Sources,
     /// What the dataset promises to whoever uses it.
     pub objectives: Objectives,
+    /// How many events may wait behind ingest. `None` for any number.
+    pub backlog: Option<Backlog>,
     /// The number of the active version of the schema.
     pub version: u32,
     /// The schema of the active version.
@@ -93,6 +96,7 @@ struct RawContract {
     sources: Option<Vec<SourceKind>>,
     #[serde(default)]
     objectives: RawObjectives,
+    backlog: Option<RawBacklog>,
     schema: RawSchema,
     keys: Keys,
     #[serde(default)]
@@ -153,6 +157,7 @@ impl Contract {
         check_ownership(&raw)?;
         let sources = Sources::validate(raw.sources)?;
         let objectives = raw.objectives.validate()?;
+        let backlog = raw.backlog.map(RawBacklog::validate).transpose()?;
         check_pointers("keys.idempotency", &raw.keys.idempotency)?;
         check_pointers("keys.business", &raw.keys.business)?;
         check_pointers("keys.event_time", std::slice::from_ref(&raw.keys.event_time.at))?;
@@ -198,6 +203,7 @@ impl Contract {
             tags: raw.tags,
             sources,
             objectives,
+            backlog,
             version,
             schema,
             versions,

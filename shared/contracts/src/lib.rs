@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod backlog;
 mod canary;
 mod catalog;
 mod contract;
@@ -30,6 +31,7 @@ mod url;
 mod variables;
 mod versions;
 
+pub use backlog::Backlog;
 pub use canary::CanaryCount;
 pub use catalog::{Catalog, CatalogError, ContractFiles, ContractTexts, PerDataset};
 pub use contract::{Contract, DEFAULT_REDRIVE_LIMIT};

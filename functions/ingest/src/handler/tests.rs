@@ -1,5 +1,6 @@
 //! The stage in its batch loop: from messages and announcements to envelopes and dead letters.
 
+mod backlog;
 mod letters;
 mod rows;
 mod sources;

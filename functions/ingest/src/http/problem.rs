@@ -1,7 +1,7 @@
 //! Why a request is refused, as problem details (RFC 9457).
 
 use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlResponse;
-use event::{Code, Failure};
+use event::{Code, Failure, FailureKind};
 use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -38,6 +38,19 @@ impl Problem {
         Self { status, failure }
     }
 
+    /// Too many events wait behind ingest (RFC 6585, section 4).
+    pub(super) fn backlog_full(failure: Failure) -> Self {
+        Self { status: 429, failure }
+    }
+
+    /// The seconds after which the producer may try again.
+    fn retry_after_s(&self) -> u64 {
+        match self.failure.kind {
+            FailureKind::Throttled { retry_after: Some(wait) } => wait.as_secs(),
+            _ => 5,
+        }
+    }
+
     /// The response to a request of which no event was taken.
     pub(super) fn response(&self) -> LambdaFunctionUrlResponse {
         self.response_with(Vec::new())
@@ -63,6 +76,7 @@ impl Problem {
             405 => response.headers.insert(ALLOW, HeaderValue::from_static("POST")),
             415 => response.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS)),
             409 | 503 => response.headers.insert(RETRY_AFTER, HeaderValue::from_static("5")),
+            429 => response.headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_s())),
             _ => None,
         };
         response
@@ -84,6 +98,7 @@ fn title(code: Code) -> &'static str {
         Code::ContractViolation | Code::KeyMissing | Code::TimeInvalid | Code::NumberOutOfRange => {
             "An event does not fit its contract"
         }
+        Code::BacklogFull => "Too many events are waiting",
         Code::RequestUnderWay => "A request with this Idempotency-Key is under way",
         Code::RequestKeyReused => "The Idempotency-Key was used for another payload",
         _ => "The request could not be processed",

@@ -1,5 +1,6 @@
 //! HTTP requests and their responses.
 
+mod backlog;
 mod keyed;
 
 use std::time::Duration;

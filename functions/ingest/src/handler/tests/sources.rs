@@ -1,20 +1,7 @@
 //! Events that come by a way that their contract does not list.
 
-use contracts::Catalog;
-
 use super::*;
-use crate::memory::{HEADER, ingest_under, row};
-
-/// The contract of flights, which may come by these ways.
-fn contracts(sources: &str) -> Catalog {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/contracts");
-    let read = |name: &str| std::fs::read_to_string(folder.join("flights").join(name)).unwrap();
-    let files = [("v1.schema.json".to_owned(), read("v1.schema.json"))].into();
-    let mut contracts = Catalog::default();
-    let contract = format!("{}\nsources: {sources}\n", read("contract.yaml"));
-    contracts.add("flights", &contract, &files).unwrap();
-    contracts
-}
+use crate::memory::{HEADER, flights_with, ingest_under, row};
 
 /// How many events are taken in of a message and of a file with two rows, and the codes of the letters.
 async fn taken(sources: &str) -> (usize, Vec<Code>) {
@@ -25,7 +12,7 @@ async fn taken(sources: &str) -> (usize, Vec<Code>) {
         message("m1", &flight(1), &[("dataset", "flights")]),
         announcement(&["flights/a.csv"]),
     ];
-    let stage = ingest_under(contracts(sources), &objects, &queue);
+    let stage = ingest_under(flights_with(&format!("sources: {sources}")), &objects, &queue);
     assert!(run_stage(stage, &queue, batch).await.is_empty());
     let codes = letters(&queue).iter().map(|(letter, _)| letter.code).collect();
     (events(&queue).len(), codes)
