@@ -56,9 +56,9 @@ pub use retention::{MOST_CLOCK_SKEW, is_still_remembered};
 pub use schema::{Formats, Property, Schema, ValueKind};
 pub use secret::SecretReference;
 pub use sink::{
-    Accumulate, Compression, CustomSink, HttpBody, HttpMethod, HttpSink, LakeFormat, LakeSink,
-    Order, RowKey, RowOrder, RowVersion, Sink, SinkKind, TableMode, TableSink, Target, TimeWindow,
-    Tombstone, Window,
+    Accumulate, ColumnType, Compression, CustomSink, HttpBody, HttpMethod, HttpSink, LakeFormat,
+    LakeSink, Order, RowKey, RowOrder, RowVersion, Sink, SinkKind, TableMode, TableSink, Target,
+    TimeWindow, TimestampUnit, Tombstone, Window,
 };
 pub use sources::{SourceKind, Sources};
 pub use text::TextTemplate;

@@ -81,7 +81,8 @@ keys: {idempotency: [/id], business: [/id], event_time: /at, generation: 2}
 
 /// The schema that all of the contracts have. It allows any member.
 const ORDERS: &str = r#"{"type": "object", "additionalProperties": true,
-    "properties": {"amount": {"type": "number"}, "at": {"type": "string"}}}"#;
+    "properties": {"amount": {"type": "number"}, "at": {"type": "string", "format": "date-time"},
+    "day": {"type": "string", "format": "date"}}}"#;
 
 /// Contracts that use every field together.
 fn contracts() -> Vec<String> {
@@ -136,7 +137,8 @@ sinks:
   - {{name: merged, kind: table, mode: merge, attributes: {{a: /a}}, order_by: event_time}}
   - {{name: gone, kind: table, mode: delete, rows_of: state}}
   - {{name: sums, kind: table, mode: accumulate, key: [/id], window: day, count: n, sums: {{amount: /amount}}}}
-  - {{name: lake, kind: lake, format: parquet, compression: zstd, decimals: {{amount: 2}}}}
+  - {{name: lake, kind: lake, format: parquet, compression: zstd, decimals: {{amount: 2}},
+     dates: [day], timestamps: {{at: microseconds}}}}
   - name: out
     kind: http
     method: PUT

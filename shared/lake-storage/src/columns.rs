@@ -14,21 +14,28 @@
 //! | `number` | DOUBLE |
 //! | `number` or `integer` that the sink's `decimals` names | DECIMAL of 38 digits; a number that needs more digits before or after the point is refused |
 //! | `string` | UTF-8 |
-//! | `string` with the format `date-time` | TIMESTAMP in UTC, in milliseconds; a string that is not an RFC 3339 time is refused |
+//! | `string` with the format `date` that the sink's `dates` names | DATE |
+//! | `string` with the format `date-time` | TIMESTAMP in UTC, in milliseconds, or in the unit that the sink's `timestamps` says |
 //! | any other, and members that enrichers add | JSON text, unchanged |
 //!
-//! A column changes no value silently. If a double cannot hold the exact number, or a time is finer than milliseconds,
-//! the column has the nearest value, with which engines can compute, and `_rest` has the exact text.
+//! A column changes no value silently. If a double cannot hold the exact number, or a time is not written as the
+//! column's value stands for, the column has the nearest value, with which engines can compute, and `_rest` has the exact
+//! text. A text that is no date or no time is in `_rest` too, and the column is null. If the column cannot be null, the
+//! event is refused.
+
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use contracts::{Contract, LakeSink, ValueKind};
-use event::{Code, Decimal, Envelope, Failure, Timestamp, json_problem, pointer_to};
+use contracts::{ColumnType, Contract, LakeSink, TimestampUnit, ValueKind};
+use event::{Code, Decimal, Envelope, Failure, json_problem, pointer_to};
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{Type, TypePtr};
 use serde_json::value::RawValue;
+
+use self::values::{Placed, date, double, integer, time};
 
 /// The column with the idempotency keys of an object's rows.
 pub(crate) const KEY_COLUMN: &str = "_idempotency_key";
@@ -36,7 +43,7 @@ pub(crate) const KEY_COLUMN: &str = "_idempotency_key";
 /// The name of the partition in the key of an object, which engines read as a column.
 const PARTITION: &str = "date";
 
-/// One value of a row. A time is an `Integer` of milliseconds since 1970, and JSON is a `Text`.
+/// One value of a row. A time is an `Integer` of its column's unit since 1970, and JSON is a `Text`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
     Null,
@@ -45,14 +52,9 @@ pub(crate) enum Cell {
     Number(f64),
     /// The number multiplied by ten to the power of its column's scale.
     Decimal(i128),
+    /// A date, as the number of days since 1970-01-01.
+    Days(i32),
     Text(String),
-}
-
-/// How a column holds a value.
-enum Placed {
-    Exactly(Cell),
-    /// As the nearest value that the column's type has.
-    Nearly(Cell),
 }
 
 #[derive(Debug)]
@@ -82,19 +84,18 @@ impl Columns {
     /// # Errors
     /// When Parquet refuses the schema. That does not happen for a schema that was read from a contract.
     pub(crate) fn of(contract: &Contract, sink: &LakeSink) -> Result<Self, ParquetError> {
-        let mut members: BTreeMap<&str, (ValueKind, bool)> = BTreeMap::new();
+        let mut members: BTreeMap<&str, ColumnType> = BTreeMap::new();
         for property in contract.schema.properties() {
-            let decimal = sink.decimals.get(property.name);
-            let kind = decimal.map_or(property.kind, |&scale| ValueKind::Decimal { scale });
-            members.insert(property.name, (kind, property.is_nullable));
+            members.insert(property.name, sink.column_type(&property));
         }
         for enricher in &contract.enrichers {
-            members.insert(&enricher.into, (ValueKind::Json, true));
+            let answer = ColumnType { kind: ValueKind::Json, is_nullable: true };
+            members.insert(&enricher.into, answer);
         }
         let others = others();
         let mut names = column_names(&members, &others);
         let mut all = Vec::with_capacity(members.len() + others.len());
-        for (member, (kind, is_nullable)) in members {
+        for (member, ColumnType { kind, is_nullable }) in members {
             let name = names.remove(member).unwrap_or_default();
             all.push(Column { name, kind, is_nullable, source: Source::Member(member.to_owned()) });
         }
@@ -161,8 +162,13 @@ impl Column {
                     .build();
             }
             ValueKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-            ValueKind::Time => {
-                (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS)))
+            ValueKind::Date => (Physical::INT32, Some(LogicalType::Date)),
+            ValueKind::Time { unit } => {
+                let unit = match unit {
+                    TimestampUnit::Milliseconds => TimeUnit::MILLIS,
+                    TimestampUnit::Microseconds => TimeUnit::MICROS,
+                };
+                (Physical::INT64, Some(LogicalType::timestamp(true, unit)))
             }
             ValueKind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
         };
@@ -187,9 +193,22 @@ impl Column {
         }
         match self.kind {
             ValueKind::Number => double(text).ok_or("a number that a double can hold"),
-            ValueKind::Time => time(text).ok_or("an RFC 3339 time"),
+            ValueKind::Date => self.placed_or_null(date(&string(text)?), "an RFC 3339 date"),
+            ValueKind::Time { unit } => {
+                self.placed_or_null(time(&string(text)?, unit), "an RFC 3339 time")
+            }
             _ => self.exact_cell(text).map(Placed::Exactly),
         }
+    }
+
+    /// `placed`, or null if the column can be null. The text is then in `_rest` alone.
+    fn placed_or_null(
+        &self,
+        placed: Option<Placed>,
+        expected: &'static str,
+    ) -> Result<Placed, &'static str> {
+        let null = self.is_nullable.then_some(Placed::Nearly(Cell::Null));
+        placed.or(null).ok_or(expected)
     }
 
     fn exact_cell(&self, text: &str) -> Result<Cell, &'static str> {
@@ -205,9 +224,9 @@ impl Column {
                     .map(Cell::Decimal)
                     .ok_or("a number of 38 digits, as many after the point as its contract says")
             }
-            ValueKind::Text => serde_json::from_str(text).map(Cell::Text).map_err(|_| "a string"),
+            ValueKind::Text => string(text).map(Cell::Text),
             // `place` has handled these kinds.
-            ValueKind::Number | ValueKind::Time => Err("another column"),
+            ValueKind::Number | ValueKind::Date | ValueKind::Time { .. } => Err("another column"),
             ValueKind::Json => Ok(Cell::Text(text.to_owned())),
         }
     }
@@ -219,35 +238,8 @@ const DECIMAL_DIGITS: i32 = 38;
 /// The length of a DECIMAL. A signed integer of 38 digits takes 127 bits.
 pub(crate) const DECIMAL_BYTES: i32 = 16;
 
-/// Reads an integer. `1.0` and `1e2` are integers too (JSON Schema 2020-12, core, section 4.2.3).
-fn integer(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| text.parse::<Decimal>().ok()?.to_i64())
-}
-
-fn double(text: &str) -> Option<Placed> {
-    let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    let number: f64 = text.parse().ok().filter(|number: &f64| is_number && number.is_finite())?;
-    let cell = Cell::Number(number);
-    Some(if is_kept(text, number) { Placed::Exactly(cell) } else { Placed::Nearly(cell) })
-}
-
-/// Whether readers of the double find the exact number, which holds if the double's shortest text has the same value.
-/// It always does with at most 15 digits.
-fn is_kept(text: &str, number: f64) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if digits <= 15 {
-        return true;
-    }
-    match text.parse::<Decimal>() {
-        Ok(exact) => format!("{number:e}").parse() == Ok(exact),
-        Err(_) => false,
-    }
-}
-
-fn time(text: &str) -> Option<Placed> {
-    let time: Timestamp = serde_json::from_str(text).ok()?;
-    let cell = Cell::Integer(time.unix_ms());
-    Some(if time.nanos_of_ms() == 0 { Placed::Exactly(cell) } else { Placed::Nearly(cell) })
+fn string(text: &str) -> Result<String, &'static str> {
+    serde_json::from_str(text).map_err(|_| "a string")
 }
 
 /// The columns that are not those of members: `_rest`, and the attributes of the envelope.
@@ -275,7 +267,8 @@ fn text_column(name: &str, cell: fn(&Envelope) -> Cell) -> Column {
 }
 
 fn time_column(name: &str, cell: fn(&Envelope) -> Cell) -> Column {
-    Column { kind: ValueKind::Time, ..text_column(name, cell) }
+    let kind = ValueKind::Time { unit: TimestampUnit::Milliseconds };
+    Column { kind, ..text_column(name, cell) }
 }
 
 fn optional_column(name: &str, cell: fn(&Envelope) -> Cell) -> Column {
@@ -296,7 +289,7 @@ fn rest(members: &BTreeMap<String, &RawValue>) -> Cell {
 
 /// The name of each member's column. First all members whose name is free keep it; then the others get new names.
 fn column_names(
-    members: &BTreeMap<&str, (ValueKind, bool)>,
+    members: &BTreeMap<&str, ColumnType>,
     others: &[Column],
 ) -> BTreeMap<String, String> {
     let mut taken: BTreeSet<String> =

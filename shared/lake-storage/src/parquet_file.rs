@@ -14,7 +14,7 @@ use parquet::column::writer::{
 };
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray,
-    FixedLenByteArrayType, Int64Type,
+    FixedLenByteArrayType, Int32Type, Int64Type,
 };
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -77,11 +77,14 @@ fn write_column<'a>(
         ValueKind::Boolean => write_cells(typed::<BoolType>(writer), is_nullable, cells, |cell| {
             if let Cell::Boolean(value) = cell { Some(*value) } else { None }
         }),
-        ValueKind::Integer | ValueKind::Time => {
+        ValueKind::Integer | ValueKind::Time { .. } => {
             write_cells(typed::<Int64Type>(writer), is_nullable, cells, |cell| {
                 if let Cell::Integer(value) = cell { Some(*value) } else { None }
             })
         }
+        ValueKind::Date => write_cells(typed::<Int32Type>(writer), is_nullable, cells, |cell| {
+            if let Cell::Days(days) = cell { Some(*days) } else { None }
+        }),
         ValueKind::Number => write_cells(typed::<DoubleType>(writer), is_nullable, cells, |cell| {
             if let Cell::Number(value) = cell { Some(*value) } else { None }
         }),

@@ -9,13 +9,15 @@ use super::documents::{Documents, Node};
 use super::members::{root_members, types_of_any};
 use super::types::Type;
 use super::{Member, Schema};
+use crate::sink::TimestampUnit;
 
 /// A member that the root of a schema declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Property<'a> {
     /// The name of the member, without the escapes of a JSON Pointer.
     pub name: &'a str,
-    /// The kind of its values. It is never [`ValueKind::Decimal`] here, which only a sink declares.
+    /// The kind of its values. It is never [`ValueKind::Decimal`] here, which only a sink declares, and the unit of
+    /// times is always the default.
     pub kind: ValueKind,
     /// Whether the value may be null, or the member may be missing.
     pub is_nullable: bool,
@@ -35,10 +37,16 @@ pub enum ValueKind {
         /// How many of the digits are after the point.
         scale: u32,
     },
-    /// Text of any format but `date-time`.
+    /// Text of any format but `date` and `date-time`.
     Text,
-    /// Text whose `format` is `date-time`. It may be another text, because formats are annotations by default.
-    Time,
+    /// Text whose `format` is `date`. It may be another text, because formats are annotations by default.
+    Date,
+    /// Text whose `format` is `date-time`. It may be another text too.
+    Time {
+        /// The unit in which a column counts, which a lake sink may declare in
+        /// [`LakeSink::timestamps`](crate::LakeSink::timestamps).
+        unit: TimestampUnit,
+    },
     /// An object, an array, values of several kinds, or values that the schema does not restrict.
     Json,
 }
@@ -69,8 +77,11 @@ impl Member {
             [Type::Number] | [Type::Integer, Type::Number] | [Type::Number, Type::Integer] => {
                 ValueKind::Number
             }
-            [Type::String] if self.format.as_deref() == Some("date-time") => ValueKind::Time,
-            [Type::String] => ValueKind::Text,
+            [Type::String] => match self.format.as_deref() {
+                Some("date") => ValueKind::Date,
+                Some("date-time") => ValueKind::Time { unit: TimestampUnit::default() },
+                _ => ValueKind::Text,
+            },
             _ => ValueKind::Json,
         }
     }
@@ -146,8 +157,11 @@ mod tests {
         check(&json!({"type": ["null", "number"]}), ValueKind::Number, true);
         check(&json!({"type": ["integer", "number"]}), ValueKind::Number, false);
         check(&json!({"type": "string", "format": "email"}), ValueKind::Text, false);
+        let a_time = ValueKind::Time { unit: TimestampUnit::Milliseconds };
         let time = json!({"type": ["string", "null"], "format": "date-time"});
-        check(&time, ValueKind::Time, true);
+        check(&time, a_time, true);
+        check(&json!({"type": "string", "format": "date"}), ValueKind::Date, false);
+        check(&json!({"type": ["string", "integer"], "format": "date"}), ValueKind::Json, false);
         check(&json!({"type": "object"}), ValueKind::Json, false);
         check(&json!({"type": ["integer", "string"]}), ValueKind::Json, false);
         check(&json!({"type": "null"}), ValueKind::Json, true);
@@ -155,7 +169,11 @@ mod tests {
         check(&json!({"enum": ["a", "b", null]}), ValueKind::Text, true);
         check(&json!({"anyOf": [{"type": "integer"}, {"type": "null"}]}), ValueKind::Integer, true);
         let time = json!({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]});
-        check(&time, ValueKind::Time, true);
+        check(&time, a_time, true);
+        let date = json!({"type": ["string", "null"], "allOf": [{"format": "date"}]});
+        check(&date, ValueKind::Date, true);
+        let formats = json!([{"type": "string", "format": "date"}, {"type": "null"}]);
+        check(&json!({"oneOf": formats}), ValueKind::Date, true);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) use self::http::check_header;
 pub use self::http::{HttpBody, HttpMethod, HttpSink};
-pub use self::lake::{Compression, LakeFormat, LakeSink};
+pub use self::lake::{ColumnType, Compression, LakeFormat, LakeSink, TimestampUnit};
 pub use self::table::{
     Accumulate, Order, RowKey, RowOrder, RowVersion, TableMode, TableSink, TimeWindow, Tombstone,
     Window,
@@ -143,6 +143,8 @@ pub(crate) struct RawSink {
     format: Option<lake::RawFormat>,
     compression: Option<Compression>,
     decimals: Option<BTreeMap<String, u32>>,
+    dates: Option<Vec<String>>,
+    timestamps: Option<BTreeMap<String, TimestampUnit>>,
     // Fields of an HTTP service.
     method: Option<HttpMethod>,
     url: Option<String>,
@@ -190,7 +192,7 @@ impl RawSink {
     }
 
     /// The fields that only sinks of one kind have: the name, the kind, and whether the file sets the field.
-    fn fields(&self) -> [(&'static str, RawKind, bool); 21] {
+    fn fields(&self) -> [(&'static str, RawKind, bool); 23] {
         use RawKind::{Custom, Http, Lake, Table};
         [
             ("mode", Table, self.mode.is_some()),
@@ -206,6 +208,8 @@ impl RawSink {
             ("format", Lake, self.format.is_some()),
             ("compression", Lake, self.compression.is_some()),
             ("decimals", Lake, self.decimals.is_some()),
+            ("dates", Lake, self.dates.is_some()),
+            ("timestamps", Lake, self.timestamps.is_some()),
             ("method", Http, self.method.is_some()),
             ("url", Http, self.url.is_some()),
             ("headers", Http, self.headers.is_some()),
@@ -257,6 +261,8 @@ impl RawSink {
             format: self.format.unwrap_or_default(),
             compression: self.compression,
             decimals: self.decimals.unwrap_or_default(),
+            dates: self.dates.unwrap_or_default(),
+            timestamps: self.timestamps.unwrap_or_default(),
         }
     }
 
@@ -322,7 +328,7 @@ mod tests {
         let error = parse("lake", "url: https://a.example").unwrap_err().to_string();
         assert_eq!(
             error,
-            "`sinks.url`: a sink of the kind lake has none; it has name, kind, format, compression, decimals"
+            "`sinks.url`: a sink of the kind lake has none; it has name, kind, format, compression, decimals, dates, timestamps"
         );
         let error = parse("http", "method: PUT").unwrap_err().to_string();
         assert_eq!(error, "`sinks.url`: a sink of the kind http needs it");

@@ -1,11 +1,14 @@
 //! Names, types and values of columns, read back from a file with the reader of the `parquet` crate.
 
+mod dates;
+mod properties;
+
 use bytes::Bytes;
+use event::Timestamp;
 use parquet::basic::{Compression, ConvertedType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use parquet::record::{Field, RowAccessor};
-use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -19,6 +22,9 @@ const SCHEMA: &str = r#"{"type": "object", "required": ["id"], "properties": {
     "ok": {"type": "boolean"},
     "name": {"type": ["string", "null"]},
     "at": {"type": "string", "format": "date-time"},
+    "made": {"type": "string", "format": "date-time"},
+    "day": {"type": ["string", "null"], "format": "date"},
+    "birthday": {"type": "string", "format": "date"},
     "tags": {"type": "array", "items": {"type": "string"}},
     "price": {"type": ["number", "null"]},
     "either": {"type": ["integer", "string"]}
@@ -32,11 +38,14 @@ owner: metering
 schema: {version: 1, file: s.json}
 keys: {idempotency: [/id], business: [/id], event_time: /at}
 enrichers: [{name: weather, http: {url: \"{WEATHER_URL}/x\"}, into: weather}]
-sinks: [{name: lake, kind: lake, decimals: DECIMALS}]
+sinks: [{name: lake, kind: lake COLUMNS}]
 ";
     let schemas = BTreeMap::from([("s.json".to_owned(), schema.to_owned())]);
-    let decimals = if schema == SCHEMA { "{price: 9}" } else { "{}" };
-    Contract::parse(&yaml.replace("DECIMALS", decimals), &schemas).unwrap()
+    let columns = match schema {
+        SCHEMA => ", decimals: {price: 9}, dates: [day], timestamps: {made: microseconds}",
+        _ => "",
+    };
+    Contract::parse(&yaml.replace(" COLUMNS", columns), &schemas).unwrap()
 }
 
 fn columns_of(schema: &str) -> Columns {
@@ -73,7 +82,8 @@ fn payload(row: &parquet::record::Row) -> Value {
             Field::Long(value) => json!(value),
             Field::Double(value) => json!(value),
             Field::Decimal(decimal) => decimal_text(decimal).parse().map(Value::Number).unwrap(),
-            Field::TimestampMillis(ms) => json!(Timestamp::from_unix_ms(*ms).to_string()),
+            Field::Date(_) => json!(field.to_string()),
+            Field::TimestampMillis(_) | Field::TimestampMicros(_) => json!(time_text(field)),
             Field::Str(text) if ["tags", "either", "weather", "_rest"].contains(&name.as_str()) => {
                 serde_json::from_str(text).unwrap()
             }
@@ -96,6 +106,17 @@ fn decimal_text(decimal: &parquet::data_type::Decimal) -> String {
     let digits = format!("{:010}", value.unsigned_abs());
     let (whole, fraction) = digits.split_at(digits.len() - 9);
     format!("{}{whole}.{fraction}", if value < 0 { "-" } else { "" })
+}
+
+/// The text that a time stands for, made of what the `parquet` crate prints: `2013-01-01 10:00:00.250 +00:00`.
+fn time_text(field: &Field) -> String {
+    let printed = field.to_string();
+    let text = printed.strip_suffix(" +00:00").unwrap().replacen(' ', "T", 1);
+    let (seconds, fraction) = text.split_once('.').unwrap();
+    match fraction.strip_suffix("000").unwrap_or(fraction) {
+        "" | "000" => format!("{seconds}Z"),
+        fraction => format!("{seconds}.{fraction}Z"),
+    }
 }
 
 #[track_caller]
@@ -155,10 +176,13 @@ fn a_column_has_the_type_that_the_schema_says() {
         printed,
         [
             "at OPTIONAL INT64 TIMESTAMP_MILLIS",
+            "birthday OPTIONAL BYTE_ARRAY UTF8",
+            "day OPTIONAL INT32 DATE",
             "delay OPTIONAL INT64",
             "either OPTIONAL BYTE_ARRAY JSON",
             "id REQUIRED INT64",
             "kwh OPTIONAL DOUBLE",
+            "made OPTIONAL INT64 TIMESTAMP_MICROS",
             "name OPTIONAL BYTE_ARRAY UTF8",
             "ok OPTIONAL BOOLEAN",
             "price OPTIONAL FIXED_LEN_BYTE_ARRAY DECIMAL",
@@ -280,7 +304,8 @@ fn what_does_not_fit_its_column_is_named() {
     check_refused(&json!({"id": 1.5}), "/id", "64 bits");
     check_refused(&json!({"id": null}), "/id", "not null");
     check_refused(&json!({}), "/id", "not null");
-    check_refused(&json!({"id": 1, "at": "soon"}), "/at", "RFC 3339");
+    check_refused(&json!({"id": 1, "at": 1}), "/at", "string");
+    check_refused(&json!({"id": 1, "day": 1}), "/day", "string");
     check_refused(&json!({"id": 1, "kwh": "inf"}), "/kwh", "double");
     check_refused(&json!({"id": 1, "price": 0.000_000_000_1}), "/price", "38 digits");
     check_refused(&json!({"id": 1, "price": 1e30}), "/price", "38 digits");
@@ -307,77 +332,4 @@ fn an_integer_is_whole_however_it_is_written() {
     check_integer("-0", Some(0));
     check_integer("1e400", None);
     check_integer("0.5", None);
-}
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        ".{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(".{0,4}", inner, 0..4)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-/// A payload of [`SCHEMA`], with members that it does not know.
-fn any_payload() -> impl Strategy<Value = Value> {
-    fn maybe<T: Into<Value> + std::fmt::Debug>(
-        strategy: impl Strategy<Value = T>,
-    ) -> impl Strategy<Value = Option<Value>> {
-        prop::option::of(strategy.prop_map(Into::into))
-    }
-    let time = (-62_167_219_200_000..=253_402_300_799_999_i64)
-        .prop_map(|ms| Timestamp::from_unix_ms(ms).to_string());
-    let known = (
-        any::<i64>(),
-        maybe(any::<i64>()),
-        maybe(prop::num::f64::NORMAL | prop::num::f64::ZERO),
-        maybe(any::<bool>()),
-        maybe(".{0,12}"),
-        maybe(time),
-        maybe(prop::collection::vec(".{0,4}", 0..3)),
-        maybe("[a-z]{0,3}"),
-        maybe(any_json().prop_filter("null is no value", |value| !value.is_null())),
-    );
-    let unknown = prop::collection::btree_map("[A-Z]{1,3}", any_json(), 0..3);
-    (known, unknown).prop_map(|(known, unknown)| {
-        let (id, delay, kwh, ok, name, at, tags, either, weather) = known;
-        let mut members: Map<String, Value> = unknown.into_iter().collect();
-        members.insert("id".to_owned(), id.into());
-        let optional = [
-            ("delay", delay),
-            ("kwh", kwh),
-            ("ok", ok),
-            ("name", name),
-            ("at", at),
-            ("tags", tags),
-            ("either", either),
-            ("weather", weather),
-        ];
-        for (name, value) in optional {
-            members.extend(value.map(|value| (name.to_owned(), value)));
-        }
-        Value::Object(members)
-    })
-}
-
-proptest! {
-    #[test]
-    fn what_is_written_is_read(payloads in prop::collection::vec(any_payload(), 1..12)) {
-        let file = read(&columns(), &payloads);
-        let rows: Vec<Value> =
-            file.get_row_iter(None).unwrap().map(|row| payload(&row.unwrap())).collect();
-        prop_assert_eq!(rows, payloads);
-    }
-
-    #[test]
-    fn no_bytes_make_reading_keys_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = parquet_file::keys(Bytes::from(bytes));
-    }
 }

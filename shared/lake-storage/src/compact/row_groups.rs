@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::column::writer::{ColumnWriter, ColumnWriterImpl};
 use parquet::data_type::{
-    BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, Int64Type,
+    BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, Int32Type, Int64Type,
 };
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -111,6 +111,9 @@ fn copy(from: ColumnReader, to: &mut ColumnWriter<'_>, rows: usize) -> Result<()
     match (from, to) {
         (From::BoolColumnReader(from), To::BoolColumnWriter(to)) => {
             copy_values::<BoolType>(from, to, rows)
+        }
+        (From::Int32ColumnReader(from), To::Int32ColumnWriter(to)) => {
+            copy_values::<Int32Type>(from, to, rows)
         }
         (From::Int64ColumnReader(from), To::Int64ColumnWriter(to)) => {
             copy_values::<Int64Type>(from, to, rows)

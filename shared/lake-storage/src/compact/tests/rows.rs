@@ -35,12 +35,22 @@ sinks: [{{name: lake, kind: lake, {format}}}]
 }
 
 const PROPERTIES: &str = r#""flag": {"type": ["boolean", "null"]}, "n": {"type": "integer"},
-    "share": {"type": ["number", "null"]}, "name": {"type": ["string", "null"]}"#;
+    "share": {"type": ["number", "null"]}, "name": {"type": ["string", "null"]},
+    "day": {"type": "string", "format": "date"}, "made": {"type": "string", "format": "date-time"},
+    "price": {"type": "integer"}"#;
+
+/// A Parquet lake with a column of each type that a sink can name.
+const NAMED: &str =
+    "format: parquet, decimals: {price: 2}, dates: [day], timestamps: {made: microseconds}";
 
 fn rows(lake: &Lake, object: usize, values: &[(i64, Option<f64>, Option<String>)]) -> Vec<Row> {
     let row = |(at, (n, share, name)): (usize, &(i64, Option<f64>, Option<String>))| {
         let flag = share.map(|share| share > 0.0);
-        let data = json!({"n": n, "share": share, "name": name, "flag": flag, "x": [n]});
+        let day = format!("2013-01-{:02}", n.rem_euclid(31) + 1);
+        let made = format!("{day}T10:00:00.{:06}Z", n.rem_euclid(1_000_000));
+        let data = json!({
+            "n": n, "share": share, "name": name, "flag": flag, "x": [n], "day": day, "made": made, "price": n,
+        });
         lake.row(&envelope(&format!("k{object}-{at}"), &data.to_string())).unwrap()
     };
     values.iter().enumerate().map(row).collect()
@@ -98,6 +108,7 @@ proptest! {
         2..6,
     )) {
         check(LakeFormat::Parquet, "format: parquet", &values);
+        check(LakeFormat::Parquet, NAMED, &values);
         let lines = LakeFormat::Ndjson;
         check(lines(Compression::Gzip), "format: ndjson", &values);
         check(lines(Compression::Zstd), "format: ndjson, compression: zstd", &values);
@@ -136,6 +147,10 @@ fn objects_of_other_columns_are_not_put_together() {
     let sources = vec![of(&old, 0), of(&new, 1), of(&old, 2), of(&new, 3)];
     let groups = group_by_schema(LakeFormat::Parquet, sources.clone()).unwrap();
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
+    let with_dates = lake(NAMED, PROPERTIES);
+    let mixed =
+        group_by_schema(LakeFormat::Parquet, vec![of(&old, 4), of(&with_dates, 5)]).unwrap();
+    assert_eq!(mixed.len(), 2, "a column that is text in one of them and a date in the other");
     for group in groups {
         assert_eq!(merge_sources(LakeFormat::Parquet, &group).unwrap().1, 2);
     }
