@@ -25,6 +25,18 @@ impl Instant {
         Self { seconds, nanos: u32::try_from(nanos.rem_euclid(SECOND)).unwrap_or_default() }
     }
 
+    /// Midnight of the day that is `days` after 1970-01-01.
+    #[must_use]
+    pub(crate) fn from_unix_days(days: i32) -> Self {
+        Self { seconds: i64::from(days) * DAY, nanos: 0 }
+    }
+
+    /// The last whole unit of `unit` nanoseconds that is not later.
+    #[must_use]
+    pub(crate) fn cut(self, unit: i128) -> Self {
+        Self::from_unix_nanos(self.unix_nanos().div_euclid(unit) * unit)
+    }
+
     /// Reads an RFC 3339 time such as `2013-01-31T10:00:00.123456789+01:00`. `None` for any other
     /// text.
     #[must_use]
