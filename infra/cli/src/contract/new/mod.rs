@@ -14,7 +14,7 @@ use std::io::{IsTerminal as _, stderr, stdin};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use contracts::{CONTRACT_FILE, Contract};
+use contracts::{CONTRACT_FILE, Contract, Schema, ValueKind};
 use runtime::ContractFolder;
 
 use self::answers::Answers;
@@ -99,8 +99,8 @@ impl NewDataset {
             Some(inferred) => inferred.schema.render(),
             None => example::schema_of(answers)?.render(),
         };
+        let yaml = text::contract_of(answers, inferred, &date_members(&schema));
         let files = BTreeMap::from([(SCHEMA_FILE.to_owned(), format!("{schema}\n"))]);
-        let yaml = text::contract_of(answers, inferred);
         let texts = ContractFolder { dataset: answers.dataset.clone(), yaml, files };
         let folder = Folder { texts, samples: Vec::new() };
         let (contract, problems) = check_folder(&folder).map_err(|problem| {
@@ -126,6 +126,14 @@ impl NewDataset {
         files.push((Path::new(SAMPLES).join(samples), &self.samples.text));
         files
     }
+}
+
+/// The members whose format is `date`. A new lake has no objects yet, so that their columns can be dates.
+fn date_members(schema: &str) -> Vec<String> {
+    // A schema that cannot be read is told by the check of the whole folder.
+    let Ok(schema) = Schema::parse(schema) else { return Vec::new() };
+    let dates = schema.properties().filter(|property| property.kind == ValueKind::Date);
+    dates.map(|property| property.name.to_owned()).collect()
 }
 
 /// Writes the folder and the template. If one of the files cannot be written, the folder is removed again.

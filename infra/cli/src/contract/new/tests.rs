@@ -157,6 +157,19 @@ fn a_dataset_from_samples_has_their_schema_and_nothing_personal_of_them() {
 }
 
 #[test]
+fn a_new_lake_has_columns_of_dates() {
+    let root = Root::new("dates");
+    let order =
+        r#"{"id":"o-1","at":"2026-01-01T08:00:00Z","due":"2026-02-01","on: it":"2026-01-31"}"#;
+    let from = root.file("orders.ndjson", order);
+    let lake = ["--from", &from, "--sink", "lake"];
+    root.create(&with(&["orders"], &lake)).unwrap();
+    root.check_passes("orders");
+    let yaml = root.read("infra/contracts/orders/contract.yaml");
+    assert!(yaml.contains("    kind: lake\n    dates: [due, \"on: it\"]\n"), "{yaml}");
+}
+
+#[test]
 fn rows_of_csv_become_samples() {
     let root = Root::new("csv");
     let from =

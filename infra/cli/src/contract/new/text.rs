@@ -9,7 +9,11 @@ use crate::contract::yaml_text::scalar;
 /// The first line of a contract, by which editors find what they complete it from.
 const EDITORS: &str = "# yaml-language-server: $schema=../contract.schema.json";
 
-pub(super) fn contract_of(answers: &Answers, inferred: Option<&Inferred>) -> String {
+pub(super) fn contract_of(
+    answers: &Answers,
+    inferred: Option<&Inferred>,
+    dates: &[String],
+) -> String {
     let mut text = format!(
         "{EDITORS}
 # docs/contracts.md says what each of this means, and what else there may be.
@@ -50,6 +54,9 @@ keys:
             NewSinkKind::Http => "http",
         };
         text.push_str(&format!("  - name: {}\n    kind: {kind}\n", scalar(&answers.name_of(sink))));
+        if sink.kind == NewSinkKind::Lake && !dates.is_empty() {
+            text.push_str(&format!("    dates: {}\n", list(dates)));
+        }
         if sink.kind == NewSinkKind::Http
             && let Some(url) = &answers.url
         {
