@@ -33,3 +33,4 @@ mod rows;
 mod runbooks;
 mod services;
 mod time;
+mod types;
