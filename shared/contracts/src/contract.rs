@@ -17,6 +17,7 @@ use crate::pointers::Pointers;
 use crate::schema::Schema;
 use crate::sink::{self, RawSink, Sink, Target};
 use crate::sources::{SourceKind, Sources};
+use crate::time_rules::{RawTimeRules, TimeRules};
 use crate::triage::{self, RawRule, TriageRule};
 use crate::versions::{RawSchema, Versions};
 use crate::{personal, pointer_tokens, pointers};
@@ -58,6 +59,8 @@ pub struct Contract {
     pub versions: Versions,
     /// Where a payload has its identity and its time.
     pub keys: Keys,
+    /// How far the time of an event may be from that at which it is taken in.
+    pub time: TimeRules,
     /// The format of its files. `None` if their names and their first bytes say it.
     pub file_format: Option<FileFormat>,
     /// How its CSV files are written.
@@ -74,6 +77,8 @@ pub struct Contract {
     /// The JSON Pointer to the tenant of an event, which [`Contract::tenant_of`] reads. `None` if the dataset has no
     /// tenants.
     pub tenant: Option<String>,
+    /// The JSON Pointer to the region or jurisdiction that an event belongs to. `None` if the dataset has no regions.
+    pub region: Option<String>,
     /// How often a dead letter may be redriven before it is quarantined: 1 to 100.
     pub redrive_limit: u32,
     /// The rules for dead letters. The first that applies to a letter counts.
@@ -99,6 +104,7 @@ struct RawContract {
     backlog: Option<RawBacklog>,
     schema: RawSchema,
     keys: Keys,
+    time: Option<RawTimeRules>,
     #[serde(default)]
     csv: RawCsv,
     #[serde(default)]
@@ -111,6 +117,7 @@ struct RawContract {
     #[serde(default)]
     personal_data: Vec<String>,
     tenant: Option<String>,
+    region: Option<String>,
     #[serde(default)]
     redrive: RawRedrive,
     #[serde(default)]
@@ -161,6 +168,10 @@ impl Contract {
         check_pointers("keys.idempotency", &raw.keys.idempotency)?;
         check_pointers("keys.business", &raw.keys.business)?;
         check_pointers("keys.event_time", std::slice::from_ref(&raw.keys.event_time.at))?;
+        if let Some(sequence) = &raw.keys.sequence {
+            check_pointers("keys.sequence", std::slice::from_ref(sequence))?;
+        }
+        let time = raw.time.map(RawTimeRules::validate).transpose()?.unwrap_or_default();
         let retention_days = raw.retention.idempotency_days;
         if retention_days < MIN_RETENTION_DAYS {
             let problem = format!(
@@ -178,8 +189,10 @@ impl Contract {
             }
         }
         personal::check(&raw.personal_data)?;
-        if let Some(tenant) = &raw.tenant {
-            check_tenant(tenant, &raw.personal_data)?;
+        for (field, pointer) in [("tenant", &raw.tenant), ("region", &raw.region)] {
+            if let Some(pointer) = pointer {
+                check_shown(field, pointer, &raw.personal_data)?;
+            }
         }
         let redrive_limit = raw.redrive.limit;
         if !(1..=MAX_REDRIVE_LIMIT).contains(&redrive_limit) {
@@ -190,6 +203,7 @@ impl Contract {
             schema: &schema,
             keys: &raw.keys,
             tenant: raw.tenant.as_deref(),
+            region: raw.region.as_deref(),
             personal_data: &raw.personal_data,
             enrichers: &enrichers,
             sinks: &sinks,
@@ -209,12 +223,14 @@ impl Contract {
             versions,
             sinks,
             keys: raw.keys,
+            time,
             file_format: raw.files.format,
             csv: raw.csv.validate()?,
             enrichers,
             retention_days,
             personal_data: raw.personal_data,
             tenant: raw.tenant,
+            region: raw.region,
             redrive_limit,
             triage,
             canary_tally: Arc::default(),
@@ -268,15 +284,16 @@ fn check_ownership(raw: &RawContract) -> Result<(), ContractError> {
     Ok(())
 }
 
-/// Checks that the tenant is a JSON Pointer, and not personal data. Lists show tenants without a mask.
-fn check_tenant(tenant: &str, personal_data: &[String]) -> Result<(), ContractError> {
-    if tenant.is_empty() || pointer_tokens(tenant).is_none() {
-        let problem = format!("`{tenant}` is not a JSON Pointer such as /airline");
-        return Err(invalid("tenant", &problem));
+/// Checks that the tenant or the region is a JSON Pointer, and not personal data. Lists show tenants without a mask, and
+/// whoever routes messages sees regions.
+fn check_shown(field: &str, pointer: &str, personal_data: &[String]) -> Result<(), ContractError> {
+    if pointer.is_empty() || pointer_tokens(pointer).is_none() {
+        let problem = format!("`{pointer}` is not a JSON Pointer such as /airline");
+        return Err(invalid(field, &problem));
     }
-    if personal::overlaps(personal_data, tenant) {
-        let problem = format!("`{tenant}` is personal data, and a tenant is shown");
-        return Err(invalid("tenant", &problem));
+    if personal::overlaps(personal_data, pointer) {
+        let problem = format!("`{pointer}` is personal data, and a {field} is shown");
+        return Err(invalid(field, &problem));
     }
     Ok(())
 }

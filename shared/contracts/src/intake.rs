@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::Contract;
 use crate::schema::{Unfit, Violation};
+use crate::sink::integer_at;
 
 /// A payload that fits its contract, with everything that its envelope needs to know about it.
 #[derive(Clone, Debug)]
@@ -44,10 +45,12 @@ impl Contract {
     /// over when the event was first taken in. A canary version is tried on the event, and refuses nothing.
     ///
     /// # Errors
-    /// [`Code::SourceRefused`], permanent, if it may not come from its source; those of [`Contract::accept`].
+    /// [`Code::SourceRefused`], permanent, if it may not come from its source; those of [`Contract::accept`];
+    /// [`Code::TimeLate`] and [`Code::TimeEarly`], permanent, if the contract rejects an event of its time.
     pub fn envelope(&self, payload: Payload, origin: EventOrigin) -> Result<Envelope, Failure> {
         self.sources.check(&origin.source)?;
         let accepted = self.accept_at(&payload, Some(origin.taken_in))?;
+        let timeliness = self.check_time(accepted.event_time, origin.taken_in)?;
         let payload = accepted.upgraded.unwrap_or(payload);
         self.canary_tally.try_event(&self.versions, &payload.value, &accepted.key);
         Ok(Envelope {
@@ -64,6 +67,8 @@ impl Contract {
             idempotencykey: accepted.key,
             fingerprint: accepted.fingerprint,
             ingesttime: origin.taken_in,
+            timeliness,
+            region: self.region_of(&payload.value),
             traceparent: origin.traceparent,
             degraded: None,
             data: payload.text,
@@ -117,6 +122,9 @@ impl Contract {
         let key = IdempotencyKey::derive(&self.dataset, value, pointers(&self.keys.idempotency))?;
         self.schema.check(value).map_err(failure_of)?;
         let event_time = self.keys.event_time.read(value)?;
+        if let Some(sequence) = &self.keys.sequence {
+            integer_at(value, sequence)?;
+        }
         Ok(Accepted { upgraded: None, key, fingerprint, event_time, subject: self.subject(value) })
     }
 
@@ -154,6 +162,12 @@ impl Contract {
     #[must_use]
     pub fn tenant_of(&self, value: &Value) -> Option<String> {
         plain(value, self.tenant.as_ref()?)
+    }
+
+    /// The region of an event: the text at [`Contract::region`], or the number there in its canonical form. `None` if
+    /// the contract has no regions, or the payload has neither there.
+    fn region_of(&self, value: &Value) -> Option<String> {
+        plain(value, self.region.as_ref()?).filter(|region| !region.is_empty())
     }
 
     /// Converts one CSV record to a payload. Each field becomes a value of the type that the schema names, or null if

@@ -22,6 +22,9 @@ pub struct Keys {
     pub business: Vec<String>,
     /// Where the event's time is, and how it is written.
     pub event_time: EventTime,
+    /// The JSON Pointer to an integer of 64 bits that orders the events of one business key, such as a revision. `None`
+    /// if events have none. Table sinks order by it if they say `order_by: sequence`.
+    pub sequence: Option<String>,
     /// The number of the idempotency key's definition: 1 by default. It has to grow when `idempotency` changes, because
     /// events that were written before are not known by their new keys.
     #[serde(default = "first_generation")]

@@ -26,6 +26,7 @@ mod secret;
 mod sink;
 mod sources;
 mod text;
+mod time_rules;
 mod triage;
 mod url;
 mod variables;
@@ -62,6 +63,7 @@ pub use sink::{
 };
 pub use sources::{SourceKind, Sources};
 pub use text::TextTemplate;
+pub use time_rules::{Beyond, TimeRule, TimeRules};
 pub use triage::{TriageAction, TriageCause, TriageRule};
 pub use url::UrlTemplate;
 pub use variables::{NameError, Variables, VariablesError};

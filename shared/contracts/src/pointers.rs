@@ -38,6 +38,7 @@ pub(crate) struct Pointers<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) keys: &'a Keys,
     pub(crate) tenant: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
     pub(crate) personal_data: &'a [String],
     pub(crate) enrichers: &'a [Enricher],
     pub(crate) sinks: &'a [Sink],
@@ -59,8 +60,13 @@ pub(crate) fn check(pointers: &Pointers<'_>) -> Result<(), ContractError> {
     let time = &keys.event_time;
     let of_time = if time.is_text() { Use::Text } else { Use::Scalar };
     check.place("keys.event_time", &time.at, of_time, Stage::Ingest)?;
-    if let Some(tenant) = pointers.tenant {
-        check.place("tenant", tenant, Use::Scalar, Stage::Ingest)?;
+    if let Some(sequence) = &keys.sequence {
+        check.place("keys.sequence", sequence, Use::Number, Stage::Ingest)?;
+    }
+    for (field, pointer) in [("tenant", pointers.tenant), ("region", pointers.region)] {
+        if let Some(pointer) = pointer {
+            check.place(field, pointer, Use::Scalar, Stage::Ingest)?;
+        }
     }
     for pointer in pointers.personal_data {
         check.personal(pointer)?;

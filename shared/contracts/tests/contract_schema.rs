@@ -76,7 +76,7 @@ const HEAD: &str = "
 dataset: orders
 description: Orders
 owner: shop
-keys: {idempotency: [/id], business: [/id], event_time: /at, generation: 2}
+keys: {idempotency: [/id], business: [/id], event_time: /at, sequence: /n, generation: 2}
 ";
 
 /// The schema that all of the contracts have. It allows any member.
@@ -101,6 +101,10 @@ csv: {{missing: [NA], delimiter: tab, encoding: windows-1252}}
 retention: {{idempotency_days: 30}}
 personal_data: [/name]
 tenant: /shop
+region: /country
+time:
+  lateness: {{allowed_s: 86400, beyond: divert}}
+  skew: {{allowed_s: 0, beyond: reject}}
 redrive: {{limit: 7}}
 schema:
   formats: asserted
@@ -135,6 +139,7 @@ sinks:
   - {{name: rows, kind: table, ttl_days: 30, key: [/id], attributes: {{a: /a}}, mode: insert, replaces: old}}
   - {{name: state, kind: table, mode: upsert, order_by: /n, tombstone: {{at: /op, values: [d, 1, true]}}, ttl_days: 1}}
   - {{name: merged, kind: table, mode: merge, attributes: {{a: /a}}, order_by: event_time}}
+  - {{name: latest, kind: table, mode: upsert, order_by: sequence}}
   - {{name: gone, kind: table, mode: delete, rows_of: state}}
   - {{name: sums, kind: table, mode: accumulate, key: [/id], window: day, count: n, sums: {{amount: /amount}}}}
   - {{name: lake, kind: lake, format: parquet, compression: zstd, decimals: {{amount: 2}},

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::noncharacters::escape_noncharacters;
-use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timestamp, json_problem};
+use crate::{Code, Failure, Fingerprint, IdempotencyKey, Timeliness, Timestamp, json_problem};
 
 /// The version of CloudEvents that is read and written.
 pub const SPEC_VERSION: &str = "1.0";
@@ -59,6 +59,13 @@ pub struct Envelope {
     pub fingerprint: Fingerprint,
     /// When Sluicegate took the event in.
     pub ingesttime: Timestamp,
+    /// Whether the event came later, or is further in the future, than its contract allows; absent if it is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeliness: Option<Timeliness>,
+    /// The region or jurisdiction that the event belongs to, at the place that the contract names; absent if it has
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// The W3C trace context, in the Distributed Tracing extension of CloudEvents.
     pub traceparent: String,
     /// The names of the enrichers that had no answer, joined by commas; absent if all had one.
@@ -170,6 +177,20 @@ mod tests {
     #[test]
     fn an_envelope_is_written_as_it_was_read_and_its_data_byte_for_byte() {
         assert_eq!(Envelope::from_json(WRITTEN).unwrap().to_json().unwrap(), WRITTEN);
+    }
+
+    #[test]
+    fn timeliness_and_region_are_extensions_that_are_passed_on() {
+        for (timeliness, text) in [(Timeliness::Late, "late"), (Timeliness::Early, "early")] {
+            let marked = WRITTEN.replace(
+                r#""traceparent""#,
+                &format!(r#""timeliness":"{text}","region":"eu","traceparent""#),
+            );
+            let envelope = Envelope::from_json(&marked).unwrap();
+            assert_eq!(envelope.timeliness, Some(timeliness));
+            assert_eq!(envelope.region.as_deref(), Some("eu"));
+            assert_eq!(envelope.to_json().unwrap(), marked);
+        }
     }
 
     /// The specification allows lower-case letters and digits in attribute names; only `data` is exempt.

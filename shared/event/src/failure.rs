@@ -118,6 +118,10 @@ codes! {
     KeyMissing = "key.missing",
     /// The event time is missing or is not a time.
     TimeInvalid = "time.invalid",
+    /// The event was taken in later after its time than its contract allows.
+    TimeLate = "time.late",
+    /// The event's time is further in the future than its contract allows.
+    TimeEarly = "time.early",
     /// The idempotency key was used before with another payload.
     Conflict = "dedupe.conflict",
     /// The idempotency key may be forgotten by now. If the event were written again, it could take effect twice.

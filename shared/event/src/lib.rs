@@ -17,6 +17,7 @@ mod parked;
 mod payload;
 mod redriven;
 mod reserved;
+mod timeliness;
 mod timestamp;
 mod trace;
 
@@ -37,5 +38,6 @@ pub use payload::{
     MAX_DEPTH, MAX_PAYLOAD_BYTES, Payload, json_value, kind_of, pointer_to, too_large,
 };
 pub use redriven::{REDRIVE_ATTRIBUTE, Redriven};
+pub use timeliness::Timeliness;
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace::TraceParent;

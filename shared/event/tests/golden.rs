@@ -8,7 +8,8 @@
 use serde_json::Value;
 use sluicegate_event::{
     Attribute, Attributes, CSV_ATTRIBUTE, Code, CsvHeader, DeadLetter, Envelope, FAILURE_ATTRIBUTE,
-    FailureFingerprint, Fingerprint, Form, IdempotencyKey, PARKED_ATTRIBUTE, Parked, row_key,
+    FailureFingerprint, Fingerprint, Form, IdempotencyKey, PARKED_ATTRIBUTE, Parked, Timeliness,
+    row_key,
 };
 
 const FLIGHT: &str = r#"{"carrier":"UA","flight":1545,"origin":"EWR","delay":2.50,"note":"café \u0001","at":null,"list":[true,-0,1e21,1E-7]}"#;
@@ -61,6 +62,12 @@ fn envelopes_stay_what_they_are() {
     assert_eq!(first.fingerprint.as_str(), "cd", "an envelope in flight keeps what it carries");
     let second = Envelope::from_json(SECOND).unwrap();
     assert_eq!(second.to_json().unwrap(), SECOND);
+    // With the attributes that came to this version later.
+    let marked =
+        SECOND.replace(r#","traceparent""#, r#","timeliness":"late","region":"eu","traceparent""#);
+    let read = Envelope::from_json(&marked).unwrap();
+    assert_eq!((read.timeliness, read.region.as_deref()), (Some(Timeliness::Late), Some("eu")));
+    assert_eq!(read.to_json().unwrap(), marked);
 }
 
 /// Failures as earlier deployments wrote them, and as they are written now.

@@ -125,6 +125,8 @@ fn envelope(
         fingerprint: accepted.fingerprint,
         // In 2100: a sink takes no event that is older than its key is remembered.
         ingesttime: Timestamp::from_unix_ms(4_102_444_800_000),
+        timeliness: None,
+        region: None,
         degraded,
         data,
     };

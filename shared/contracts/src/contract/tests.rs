@@ -39,7 +39,8 @@ fn a_contract_is_read_with_its_defaults() {
     assert_eq!(http.timeout_ms, 2_000);
     assert_eq!(contract.enrichers[0].missing, Missing::Degrade);
     assert_eq!(contract.personal_data, Vec::<String>::new());
-    assert_eq!((contract.tenant, contract.redrive_limit), (None, 5));
+    assert_eq!((contract.tenant, contract.region, contract.redrive_limit), (None, None, 5));
+    assert_eq!((contract.time, contract.keys.sequence), (crate::TimeRules::default(), None));
     assert_eq!(contract.triage, []);
     let least =
         parse(&YAML.replace("owner: sales", "owner: sales\nretention: {idempotency_days: 15}"));
@@ -89,6 +90,7 @@ fn mistakes_are_named() {
     check("kind: table", "kind: http, url: '{host}'", "sink `records`: `host` is neither");
     check("kind: table", "kind: custom", "by");
     check("into: rate", "inot: rate", "inot");
+    check("event_time: /at", "event_time: /at\n  sequence: n", "`n` is not a JSON Pointer");
     check("RATES_URL", "rates", "rates");
     check("owner: sales", "owner: sales\nretention: {idempotency_days: 14}", "14");
 }
@@ -104,9 +106,11 @@ fn what_is_said_of_letters_is_read() {
     let more = "
 personal_data: [/passenger/name, '/legs/*/seat']
 tenant: /airline
+region: /country
 redrive: {limit: 100}
 ";
     let contract = parse(&format!("{YAML}{more}")).unwrap();
+    assert_eq!(contract.region.as_deref(), Some("/country"));
     assert_eq!(contract.personal_data, ["/passenger/name", "/legs/*/seat"]);
     assert_eq!((contract.tenant.as_deref(), contract.redrive_limit), (Some("/airline"), 100));
     assert!(contract.is_personal("/legs/0/seat/row") && !contract.is_personal("/airline"));
@@ -121,6 +125,8 @@ fn mistakes_in_what_is_said_of_letters_are_named() {
     check_with("tenant: airline", "`tenant`: `airline` is not a JSON Pointer");
     check_with("tenant: ''", "`tenant`: `` is not a JSON Pointer");
     check_with("tenant: /a/b\npersonal_data: [/a]", "`/a/b` is personal data, and a tenant is");
+    check_with("region: eu", "`region`: `eu` is not a JSON Pointer");
+    check_with("region: /a\npersonal_data: [/a/b]", "`/a` is personal data, and a region is");
     check_with("redrive: {limit: 0}", "`redrive.limit`: from 1 to 100");
     check_with("redrive: {limit: 101}", "`redrive.limit`: from 1 to 100");
     check_with("redrive: {limits: 5}", "limits");
@@ -132,6 +138,17 @@ fn mistakes_in_what_is_said_of_letters_are_named() {
 fn a_mistake_in_the_yaml_has_its_line() {
     let error = parse(&YAML.replace("owner: sales", "owner: [sales")).unwrap_err().to_string();
     assert!(error.contains("line"), "{error}");
+}
+
+#[test]
+fn a_table_orders_by_the_sequence_of_the_contract() {
+    let yaml = YAML
+        .replace("event_time: /at", "event_time: /at\n  sequence: /revision")
+        .replace("kind: table", "kind: table, mode: upsert, order_by: sequence");
+    let contract = parse(&yaml).unwrap();
+    let Target::Table(table) = &contract.sinks[0].target else { panic!("{contract:?}") };
+    let order = crate::Order::Pointer("/revision".to_owned());
+    assert_eq!(table.mode, crate::TableMode::Upsert { order, tombstone: None });
 }
 
 #[test]

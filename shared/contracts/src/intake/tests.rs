@@ -166,3 +166,46 @@ fn a_header_must_have_the_required_columns_once() {
     assert!(check(&["at", "meter", ""]).unwrap_err().reason.contains("column 3 of the header"));
     assert!(check(&["at", "meter", "at"]).unwrap_err().reason.contains("two columns"));
 }
+
+#[test]
+fn a_region_is_carried_by_the_envelope() {
+    let mut contract = contract();
+    let region = |contract: &Contract, meter: &str| {
+        let text = format!(r#"{{"meter":"{meter}","at":"2026-01-01T00:00:00Z"}}"#);
+        let origin = EventOrigin {
+            source: "/readings".to_owned(),
+            id: "1".to_owned(),
+            traceparent: String::new(),
+            taken_in: "2026-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let payload = Payload::parse(text.as_bytes()).unwrap();
+        contract.envelope(payload, origin).unwrap().region
+    };
+    assert_eq!(region(&contract, "eu"), None);
+    contract.region = Some("/meter".to_owned());
+    assert_eq!(region(&contract, "eu").as_deref(), Some("eu"));
+    assert_eq!(region(&contract, ""), None);
+    contract.region = Some("/kwh".to_owned());
+    assert_eq!(region(&contract, "eu"), None, "it is not there");
+}
+
+#[test]
+fn an_event_without_its_sequence_is_refused_before_any_sink_has_it() {
+    let mut contract = contract();
+    contract.keys.sequence = Some("/kwh".to_owned());
+    for (kwh, found) in
+        [("7", None), ("7.0", None), ("7.5", Some("a number")), ("null", Some("null"))]
+    {
+        let text = format!(r#"{{"meter":"m","at":"2026-01-01T00:00:00Z","kwh":{kwh}}}"#);
+        let accepted = contract.accept(&Payload::parse(text.as_bytes()).unwrap());
+        match (accepted, found) {
+            (Ok(_), None) => {}
+            (Err(failure), Some(found)) => {
+                let place = failure.at.as_deref();
+                assert_eq!((failure.code, place), (Code::ContractViolation, Some("/kwh")));
+                assert!(failure.reason.ends_with(found), "{failure}");
+            }
+            (accepted, _) => panic!("{kwh}: {accepted:?}"),
+        }
+    }
+}

@@ -7,8 +7,9 @@ dataset: orders
 description: What customers bought
 owner: sales
 schema: {version: 1, file: v1.schema.json}
-keys: {idempotency: [/id], business: [/customer], event_time: /at}
+keys: {idempotency: [/id], business: [/customer], event_time: /at, sequence: /revision}
 tenant: /customer
+region: /currency
 personal_data: ['/lines/*/gift']
 enrichers:
   - {name: rates, http: {url: 'https://rates.test/{/currency}'}, into: rate, schema: rate.json, keep: /today}
@@ -61,7 +62,9 @@ fn a_pointer_that_can_find_nothing_is_refused_wherever_it_stands() {
         ("idempotency: [/id]", "idempotency: [/di]", "keys.idempotency"),
         ("business: [/customer]", "business: [/di]", "keys.business"),
         ("event_time: /at", "event_time: /di", "keys.event_time"),
+        ("sequence: /revision", "sequence: /di", "keys.sequence"),
         ("tenant: /customer", "tenant: /di", "tenant"),
+        ("region: /currency", "region: /di", "region"),
         ("{/currency}", "{/di}", "enrichers.rates"),
         ("order_by: /revision", "order_by: /di", "sinks.rows.order_by"),
         ("key: [/id]", "key: [/di]", "sinks.rows.key"),

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub(crate) use self::http::check_header;
 pub use self::http::{HttpBody, HttpMethod, HttpSink};
 pub use self::lake::{ColumnType, Compression, LakeFormat, LakeSink, TimestampUnit};
+pub(crate) use self::table::integer_at;
 pub use self::table::{
     Accumulate, Order, RowKey, RowOrder, RowVersion, TableMode, TableSink, TimeWindow, Tombstone,
     Window,

@@ -10,6 +10,7 @@ use event::{Code, Decimal, Failure, IdempotencyKey, is_same_value, kind_of, row_
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) use self::order::integer_at;
 pub use self::order::{RowOrder, RowVersion};
 pub(crate) use self::raw::{Mode, RawTableSink};
 pub use self::window::{TimeWindow, Window};

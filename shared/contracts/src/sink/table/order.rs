@@ -37,17 +37,22 @@ impl Order {
             Self::EventTime => return Ok(RowOrder::of_time(time)),
             Self::Pointer(pointer) => pointer,
         };
-        let found = payload.pointer(pointer).unwrap_or(&Value::Null);
-        match found.as_number().and_then(|number| Decimal::of(number).ok()?.to_i64()) {
-            Some(integer) => Ok(RowOrder::from(integer)),
-            None => {
-                let what = kind_of(found);
-                let reason =
-                    format!("expected an integer of 64 bits, which orders events, found {what}");
-                Err(Failure::permanent(Code::ContractViolation, reason).at(pointer))
-            }
-        }
+        integer_at(payload, pointer).map(RowOrder::from)
     }
+}
+
+/// The integer of 64 bits at a JSON Pointer. `7.0` counts as one.
+///
+/// # Errors
+/// [`Code::ContractViolation`], permanent, if there is none.
+pub(crate) fn integer_at(payload: &Value, pointer: &str) -> Result<i64, Failure> {
+    let found = payload.pointer(pointer).unwrap_or(&Value::Null);
+    let integer = found.as_number().and_then(|number| Decimal::of(number).ok()?.to_i64());
+    integer.ok_or_else(|| {
+        let what = kind_of(found);
+        let reason = format!("expected an integer of 64 bits, which orders events, found {what}");
+        Failure::permanent(Code::ContractViolation, reason).at(pointer)
+    })
 }
 
 impl RowOrder {

@@ -79,14 +79,16 @@ impl RawTableSink {
         let mode = match mode {
             Mode::Insert => TableMode::Insert,
             Mode::Upsert => {
-                TableMode::Upsert { order: self.order()?, tombstone: self.tombstone()? }
+                TableMode::Upsert { order: self.order(keys)?, tombstone: self.tombstone()? }
             }
-            Mode::Merge => TableMode::Merge { order: self.order()?, tombstone: self.tombstone()? },
+            Mode::Merge => {
+                TableMode::Merge { order: self.order(keys)?, tombstone: self.tombstone()? }
+            }
             Mode::Delete => {
                 let rows_of =
                     self.rows_of.take().ok_or_else(|| missing_field("sinks.rows_of", mode))?;
                 check_name("sinks.rows_of", &rows_of)?;
-                TableMode::Delete { order: self.order()?, rows_of }
+                TableMode::Delete { order: self.order(keys)?, rows_of }
             }
             Mode::Accumulate => TableMode::Accumulate(self.accumulate()?),
         };
@@ -133,14 +135,18 @@ impl RawTableSink {
         Err(invalid(FIELD, &problem))
     }
 
-    fn order(&mut self) -> Result<Order, ContractError> {
-        match self.order_by.take() {
-            None => Ok(Order::EventTime),
-            Some(text) if text == "event_time" => Ok(Order::EventTime),
-            Some(pointer) if pointer.starts_with('/') => Ok(Order::Pointer(pointer)),
-            Some(other) => {
-                let problem = format!("`{other}` is neither event_time nor a JSON Pointer");
-                Err(invalid("sinks.order_by", &problem))
+    fn order(&mut self, keys: &Keys) -> Result<Order, ContractError> {
+        const FIELD: &str = "sinks.order_by";
+        let order_by = self.order_by.take();
+        match (order_by.as_deref().unwrap_or("event_time"), &keys.sequence) {
+            ("event_time", _) => Ok(Order::EventTime),
+            ("sequence", Some(sequence)) => Ok(Order::Pointer(sequence.clone())),
+            ("sequence", None) => Err(invalid(FIELD, "the contract has no keys.sequence")),
+            (pointer, _) if pointer.starts_with('/') => Ok(Order::Pointer(pointer.to_owned())),
+            (other, _) => {
+                let problem =
+                    format!("`{other}` is none of event_time, sequence and a JSON Pointer");
+                Err(invalid(FIELD, &problem))
             }
         }
     }

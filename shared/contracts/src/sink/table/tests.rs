@@ -141,7 +141,8 @@ fn a_field_that_the_mode_needs_is_missed() {
 fn mistakes_within_a_field_are_named() {
     refused("key: [id]", "sinks.records.key", "`id` is not a JSON Pointer");
     refused("mode: upsert, key: []", "sinks.records.key", "at least one");
-    refused("mode: upsert, order_by: version", "sinks.records.order_by", "`version` is neither");
+    refused("mode: upsert, order_by: sequence", "sinks.records.order_by", "has no keys.sequence");
+    refused("mode: upsert, order_by: version", "sinks.records.order_by", "`version` is none of");
     refused("mode: upsert, tombstone: {at: op, values: [d]}", "sinks.records.tombstone.at", "`op`");
     refused(
         "mode: upsert, tombstone: {at: /op, values: []}",
