@@ -1,6 +1,6 @@
 //! The settings of ingest, which it reads from its environment.
 
-use runtime::env::{EnvError, Lookup, queue_url, required};
+use runtime::env::{EnvError, Lookup, optional_queue_url, queue_url, required};
 use runtime::{Settings, TrustedSenders};
 
 /// The settings that the template gives this function.
@@ -11,6 +11,8 @@ pub(crate) struct Config {
     pub(crate) archive_bucket: String,
     /// The URL of the queue that events are sent on to.
     pub(crate) enrich_queue_url: String,
+    /// The URL of the queue for events that contracts divert. `None` if there is none, and then no contract may.
+    pub(crate) late_queue_url: Option<String>,
     /// The senders whose messages in the inbox may carry an earlier failure. Any producer may send to the inbox, so
     /// that of others such an attribute is not believed.
     pub(crate) trusted_senders: TrustedSenders,
@@ -22,6 +24,7 @@ impl Config {
             settings: Settings::read(lookup)?,
             archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
             enrich_queue_url: queue_url(lookup, "ENRICH_QUEUE_URL")?,
+            late_queue_url: optional_queue_url(lookup, "LATE_QUEUE_URL")?,
             trusted_senders: TrustedSenders::read(lookup)?,
         })
     }
@@ -45,5 +48,12 @@ mod tests {
             ("TRUSTED_SENDERS", "AROAREDRIVE"),
         ]);
         testkit::check_each_is_needed(&all, |variables| Config::read(variables));
+        assert_eq!(Config::read(&all).unwrap().late_queue_url, None);
+        for (late, expected) in [("http://h/late", true), ("", false), ("late", false)] {
+            let mut variables = all.clone();
+            variables.insert("LATE_QUEUE_URL", late);
+            let read = Config::read(&variables).map(|config| config.late_queue_url);
+            assert_eq!(read.is_ok_and(|url| url.as_deref() == Some(late)), expected, "{late}");
+        }
     }
 }

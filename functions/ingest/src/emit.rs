@@ -1,37 +1,84 @@
 //! Sends events on, and those that are refused to the dead-letter queue, many at a time.
 
 use contracts::Contract;
-use event::{ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
-use runtime::{DeadLetterQueue, Outgoing, Queue, RejectedMessage, send_all};
+use event::{Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
+use runtime::{DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, send_all};
 
 use crate::backlog::{Depths, FullBacklog, KnownDepth};
-use crate::wrap::Origin;
+use crate::wrap::{Accepted, Origin, Route};
 
 /// The most calls to a queue at the same time.
 const SENDS: usize = 8;
 
-/// The next stage's queue, and the dead-letter queue for lines of files. (The runtime sends the dead letters of whole
-/// messages.)
+/// The next stage's queue, the queue for late events, and the dead-letter queue for lines of files. (The runtime sends
+/// the dead letters of whole messages.)
 #[derive(Debug)]
 pub(crate) struct Emit<Q> {
     queue: Q,
-    enrich_queue_url: String,
+    urls: QueueUrls,
     depth: KnownDepth,
     dead_letters: DeadLetterQueue<Q>,
 }
 
+/// The URLs of the queues that accepted events go to.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueUrls {
+    pub(crate) enrich: String,
+    /// `None` if the function was given none.
+    pub(crate) late: Option<String>,
+}
+
+/// The messages for one queue, and the place of each among all that are sent.
+#[derive(Default)]
+struct Sending {
+    messages: Vec<Outgoing>,
+    places: Vec<usize>,
+}
+
 impl<Q: Queue> Emit<Q> {
-    pub(crate) fn new(
-        queue: Q,
-        enrich_queue_url: String,
-        dead_letters: DeadLetterQueue<Q>,
-    ) -> Self {
-        Self { queue, enrich_queue_url, depth: KnownDepth::default(), dead_letters }
+    pub(crate) fn new(queue: Q, urls: QueueUrls, dead_letters: DeadLetterQueue<Q>) -> Self {
+        Self { queue, urls, depth: KnownDepth::default(), dead_letters }
     }
 
-    /// Sends events to the next stage: one result for each, in their order.
-    pub(crate) async fn pass_on(&self, messages: &[Outgoing]) -> Vec<Result<(), Failure>> {
-        send_all(&self.queue, &self.enrich_queue_url, messages, SENDS).await
+    /// Checks that there is a queue for each event that the contract may accept.
+    ///
+    /// # Errors
+    /// [`Code::ContractBroken`], transient, if the contract diverts events and there is no late queue. The next
+    /// deployment may bring it.
+    pub(crate) fn check_queues(&self, contract: &Contract) -> Result<(), Failure> {
+        match &self.urls.late {
+            None if contract.may_divert() => Err(no_late_queue()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends events to the next stage or to the late queue. Answers for each with how it counts, in their order.
+    pub(crate) async fn pass_on(&self, events: Vec<Accepted>) -> Vec<Result<EventCounts, Failure>> {
+        let mut results = Vec::with_capacity(events.len());
+        let (mut to_enrich, mut to_late) = (Sending::default(), Sending::default());
+        for (place, event) in events.into_iter().enumerate() {
+            results.push(Ok(event.counts()));
+            let sending = match event.route {
+                Route::Enrich => &mut to_enrich,
+                Route::Late => &mut to_late,
+            };
+            sending.messages.push(event.message);
+            sending.places.push(place);
+        }
+        for (url, sending) in
+            [(Some(&self.urls.enrich), to_enrich), (self.urls.late.as_ref(), to_late)]
+        {
+            let sent = match url {
+                Some(url) => send_all(&self.queue, url, &sending.messages, SENDS).await,
+                None => vec![Err(no_late_queue()); sending.messages.len()],
+            };
+            for (place, sent) in sending.places.into_iter().zip(sent) {
+                if let Err(failure) = sent {
+                    results[place] = Err(failure);
+                }
+            }
+        }
+        results
     }
 
     /// Logs dead letters and sends them to the dead-letter queue.
@@ -63,8 +110,14 @@ impl<Q: Depths> Emit<Q> {
         contract: &Contract,
         now: Timestamp,
     ) -> Result<(), FullBacklog> {
-        self.depth.check(&self.queue, &self.enrich_queue_url, contract.backlog, now).await
+        self.depth.check(&self.queue, &self.urls.enrich, contract.backlog, now).await
     }
+}
+
+fn no_late_queue() -> Failure {
+    let reason = "the contract diverts events by their time, and the environment variable LATE_QUEUE_URL is not set; \
+                  expected the URL of a queue";
+    Failure::transient(Code::ContractBroken, reason)
 }
 
 /// The dead letter of a line of a file. `form` says whether `bytes` are the line itself, or only where it is: a redrive

@@ -1,11 +1,11 @@
 //! The stage: a message of the inbox is one event, or announces files of events.
 
-use contracts::Catalog;
+use contracts::{Catalog, Contract};
 use event::{
     Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Payload, Redriven,
     Timestamp, TraceParent,
 };
-use runtime::{Deadline, EventCounts, Outgoing, Queue, Record, RejectedMessage, Stage};
+use runtime::{Deadline, EventCounts, Queue, Record, RejectedMessage, Stage};
 
 use crate::adapters::{self, Announced, IgnoredCounts, Meaning, SentEvent};
 use crate::archive::{self, Raw, Store};
@@ -14,7 +14,7 @@ use crate::emit::Emit;
 use crate::file::{File, read_file, read_row};
 use crate::file_source::FileSource;
 use crate::letters::{self, Archive};
-use crate::wrap::{DATASET, FileLine, Origin, TRACE, at_place, wrap};
+use crate::wrap::{Accepted, DATASET, FileLine, Origin, TRACE, at_place, wrap};
 
 pub(crate) struct Ingest<O, Q> {
     pub(crate) contracts: Catalog,
@@ -62,7 +62,7 @@ impl Message<'_> {
 /// The outcome of a message.
 pub(crate) enum Taken {
     /// One event, which is archived and sent on with its batch.
-    Event { raw: Raw, message: Outgoing },
+    Event { raw: Raw, event: Accepted },
     /// The events of files, which were sent on while the files were read.
     Files(EventCounts),
 }
@@ -104,6 +104,16 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         }
     }
 
+    /// The contract of a dataset, whose events there are queues for.
+    ///
+    /// # Errors
+    /// As [`Catalog::get`] and [`Emit::check_queues`].
+    pub(crate) fn contract(&self, dataset: &str) -> Result<&Contract, Failure> {
+        let contract = self.contracts.get(dataset)?;
+        self.emit.check_queues(contract)?;
+        Ok(contract)
+    }
+
     fn event(
         &self,
         message: &Message<'_>,
@@ -112,7 +122,7 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         trace: Option<&str>,
         now: Timestamp,
     ) -> Result<Taken, Failure> {
-        let contract = self.contracts.get(dataset)?;
+        let contract = self.contract(dataset)?;
         let Message { record, letter, .. } = *message;
         let header = message.csv_header()?;
         let line = letter.and_then(|letter| FileLine::of(letter, &record.attributes));
@@ -137,11 +147,11 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
             None => Payload::parse(bytes),
         };
         let wrapped = payload.and_then(|payload| wrap(contract, payload, origin));
-        let message = wrapped.map_err(|failure| match &line {
+        let event = wrapped.map_err(|failure| match &line {
             Some(line) => at_place(failure, line.place),
             None => failure,
         })?;
-        Ok(Taken::Event { raw, message })
+        Ok(Taken::Event { raw, event })
     }
 
     async fn file(
@@ -155,7 +165,7 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
             let reason = format!("the key `{key}` has no folder; expected <dataset>/<file>");
             Failure::permanent(Code::UnknownDataset, reason)
         })?;
-        let contract = self.contracts.get(dataset)?;
+        let contract = self.contract(dataset)?;
         // A file that must not come is one letter, and not one for each of its events.
         contract.sources.check(&object.source())?;
         let now = deadline.now();
@@ -192,13 +202,13 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
     /// Puts the raw batch into the archive, and then sends its events on. If the archive fails, no event is sent.
     pub(crate) async fn archive_and_pass_on(
         &self,
-        events: Vec<(Raw, Outgoing)>,
-    ) -> Vec<Result<(), Failure>> {
-        let (raws, messages): (Vec<Raw>, Vec<Outgoing>) = events.into_iter().unzip();
+        events: Vec<(Raw, Accepted)>,
+    ) -> Vec<Result<EventCounts, Failure>> {
+        let (raws, events): (Vec<Raw>, Vec<Accepted>) = events.into_iter().unzip();
         if let Err(failure) = self.archive(&raws).await {
             return vec![Err(failure); raws.len()];
         }
-        self.emit.pass_on(&messages).await
+        self.emit.pass_on(events).await
     }
 
     async fn archive(&self, batch: &[Raw]) -> Result<(), Failure> {
@@ -252,18 +262,16 @@ impl<O: Store + FileSource, Q: Queue + Depths> Stage for Ingest<O, Q> {
         for taken in batch {
             match taken {
                 Taken::Files(done) => results.push(Ok(done)),
-                Taken::Event { raw, message } => {
+                Taken::Event { raw, event } => {
                     places.push(results.len());
                     results.push(Ok(EventCounts::PASSED));
-                    events.push((raw, message));
+                    events.push((raw, event));
                 }
             }
         }
         let sent = self.archive_and_pass_on(events).await;
         for (place, sent) in places.into_iter().zip(sent) {
-            if let Err(failure) = sent {
-                results[place] = Err(failure);
-            }
+            results[place] = sent;
         }
         results
     }

@@ -16,7 +16,7 @@ use contracts::Contract;
 use event::{Code, Failure, FailureKind, Payload, Timestamp, TraceParent};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use runtime::{Deadline, EventCounts, Outgoing, Queue, Stage, Tally};
+use runtime::{Deadline, EventCounts, Queue, Stage, Tally};
 use serde_json::{Value, json};
 
 pub(crate) use self::answers::Answers;
@@ -27,7 +27,7 @@ use crate::archive::{Raw, Store};
 use crate::backlog::Depths;
 use crate::file_source::FileSource;
 use crate::handler::Ingest;
-use crate::wrap::{DATASET, Origin, TRACE, wrap};
+use crate::wrap::{self, DATASET, Origin, TRACE, wrap};
 
 pub(crate) async fn answer<O: Store + FileSource + Answers, Q: Queue + Depths>(
     ingest: &Ingest<O, Q>,
@@ -148,7 +148,7 @@ fn caller_of(request: &LambdaFunctionUrlRequest) -> &str {
 
 /// The outcome of one event.
 enum Taken {
-    Accepted { id: String },
+    Accepted { id: String, counts: EventCounts },
     Failed(Failure),
 }
 
@@ -171,7 +171,7 @@ impl Taken {
 
     fn to_json(&self, index: usize) -> Value {
         match self {
-            Self::Accepted { id } => json!({ "index": index, "status": "accepted", "id": id }),
+            Self::Accepted { id, .. } => json!({ "index": index, "status": "accepted", "id": id }),
             Self::Failed(failure) => json!({
                 "index": index,
                 "status": if self.may_be_tried_again() { "failed" } else { "refused" },
@@ -207,15 +207,15 @@ fn status_of(results: &[Taken]) -> i64 {
 
 /// Logs the tally of a request, with the same fields as that of a batch.
 fn log<S: Stage>(status: i64, results: &[Taken]) {
-    let accepted = results.iter().filter(|result| result.is_accepted()).count();
-    let (all, accepted) = (results.len() as u64, accepted as u64);
-    let tally = Tally {
-        received: 1,
-        done: EventCounts { taken: all, passed: accepted, ..EventCounts::default() },
-        refused: all - accepted,
-        http_status: Some(status),
-        ..Tally::default()
-    };
+    let (mut done, mut refused) = (EventCounts::default(), 0);
+    for result in results {
+        match result {
+            Taken::Accepted { counts, .. } => done += *counts,
+            Taken::Failed(_) => refused += 1,
+        }
+    }
+    done.taken += refused;
+    let tally = Tally { received: 1, done, refused, http_status: Some(status), ..Tally::default() };
     tally.log(S::NAME);
 }
 
@@ -231,7 +231,7 @@ fn open<'a, O: Store + FileSource, Q: Queue + Depths>(
     }
     let path = request.raw_path.as_deref().unwrap_or_default();
     let dataset = path.trim_matches('/');
-    let contract = ingest.contracts.get(dataset).map_err(Problem::no_contract)?;
+    let contract = ingest.contract(dataset).map_err(Problem::no_contract)?;
     let body = decode_body(request)?;
     let id = request.request_context.request_id.as_deref().unwrap_or_default();
     let trace = request.headers.get(TRACE).and_then(|v| TraceParent::parse(v.to_str().ok()?));
@@ -246,7 +246,8 @@ async fn take<O: Store + FileSource, Q: Queue + Depths>(
     now: Timestamp,
 ) -> Vec<Taken> {
     let mut results = Vec::with_capacity(events.len());
-    let (mut sending, mut places): (Vec<(Raw, Outgoing)>, Vec<usize>) = (Vec::new(), Vec::new());
+    let (mut sending, mut places): (Vec<(Raw, wrap::Accepted)>, Vec<usize>) =
+        (Vec::new(), Vec::new());
     for (index, bytes) in events.iter().enumerate() {
         let origin = Origin {
             source: request.path.to_owned(),
@@ -264,10 +265,10 @@ async fn take<O: Store + FileSource, Q: Queue + Depths>(
         };
         let id = origin.id.clone();
         match Payload::parse(bytes).and_then(|payload| wrap(request.contract, payload, origin)) {
-            Ok(message) => {
+            Ok(event) => {
                 places.push(index);
-                results.push(Taken::Accepted { id });
-                sending.push((raw, message));
+                results.push(Taken::Accepted { id, counts: event.counts() });
+                sending.push((raw, event));
             }
             Err(failure) => results.push(Taken::Failed(failure)),
         }

@@ -31,7 +31,7 @@ use tracing::Instrument;
 
 use crate::config::Config;
 use crate::direct::{Refused, hand_over};
-use crate::emit::Emit;
+use crate::emit::{Emit, QueueUrls};
 use crate::handler::Ingest;
 use crate::trigger::{Answer, Trigger};
 
@@ -50,7 +50,8 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
     let dead_letters = config.settings.dead_letters(queue.clone());
-    let emit = Emit::new(queue.clone(), config.enrich_queue_url, dead_letters.clone());
+    let urls = QueueUrls { enrich: config.enrich_queue_url, late: config.late_queue_url };
+    let emit = Emit::new(queue.clone(), urls, dead_letters.clone());
     let ingest = Ingest::new(contracts, Objects::new(&sdk), config.archive_bucket, emit);
     let trusted_senders = Some(config.trusted_senders);
     let policy = Policy { trusted_senders, ..config.settings.policy() };

@@ -14,12 +14,13 @@ use testkit::MemoryQueue;
 use crate::adapters::Announced;
 use crate::archive::Store;
 use crate::backlog::Depths;
-use crate::emit::Emit;
+use crate::emit::{Emit, QueueUrls};
 use crate::file_source::{Body, FileSource, Opened};
 use crate::handler::Ingest;
 use crate::http::Answers;
 
 pub(crate) const ENRICH: &str = "http://h/enrich";
+pub(crate) const LATE: &str = "http://h/late";
 pub(crate) const DLQ: &str = "http://h/dlq";
 pub(crate) const ARCHIVE: &str = "archive";
 
@@ -246,7 +247,8 @@ impl Depths for MemoryQueue {
 
 pub(crate) fn emit(queue: &MemoryQueue) -> Emit<MemoryQueue> {
     let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
-    Emit::new(queue.clone(), ENRICH.to_owned(), dead_letters)
+    let urls = QueueUrls { enrich: ENRICH.to_owned(), late: Some(LATE.to_owned()) };
+    Emit::new(queue.clone(), urls, dead_letters)
 }
 
 pub(crate) fn ingest(
@@ -265,20 +267,29 @@ pub(crate) fn ingest_under(
     Ingest::new(contracts, objects.clone(), ARCHIVE.to_owned(), emit(queue))
 }
 
-/// The contract of flights, with one field more.
-pub(crate) fn flights_with(field: &str) -> Catalog {
+/// A catalog with the contract of flights alone, with these fields more.
+pub(crate) fn flights_with(fields: &str) -> Catalog {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/contracts");
     let read = |name: &str| std::fs::read_to_string(folder.join("flights").join(name)).unwrap();
     let files = [("v1.schema.json".to_owned(), read("v1.schema.json"))].into();
     let mut contracts = Catalog::default();
-    let contract = format!("{}\n{field}\n", read("contract.yaml"));
+    let contract = format!("{}\n{fields}\n", read("contract.yaml"));
     contracts.add("flights", &contract, &files).unwrap();
     contracts
 }
 
 /// The events that were passed on.
 pub(crate) fn events(queue: &MemoryQueue) -> Vec<Envelope> {
-    let sent = queue.sent_to(ENRICH);
+    events_in(queue, ENRICH)
+}
+
+/// The events that were diverted.
+pub(crate) fn late_events(queue: &MemoryQueue) -> Vec<Envelope> {
+    events_in(queue, LATE)
+}
+
+fn events_in(queue: &MemoryQueue, url: &str) -> Vec<Envelope> {
+    let sent = queue.sent_to(url);
     sent.iter().map(|message| Envelope::from_json(&message.body).unwrap()).collect()
 }
 

@@ -4,9 +4,10 @@ use std::fmt;
 
 use contracts::{Contract, EventOrigin};
 use event::{
-    Attribute, Attributes, Code, DeadLetter, Failure, Payload, Redriven, Timestamp, TraceParent,
+    Attribute, Attributes, Code, DeadLetter, Failure, Payload, Redriven, Timeliness, Timestamp,
+    TraceParent,
 };
-use runtime::Outgoing;
+use runtime::{EventCounts, Outgoing};
 
 /// Where an event came from.
 #[derive(Clone, Debug)]
@@ -109,15 +110,48 @@ pub(crate) fn at_place(failure: Failure, place: Place) -> Failure {
     failure.at(at)
 }
 
-/// The message with the event's envelope.
+/// An event that was accepted, as the message with its envelope.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) message: Outgoing,
+    pub(crate) route: Route,
+    pub(crate) timeliness: Option<Timeliness>,
+}
+
+/// The queue that an accepted event goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Enrich,
+    /// The contract diverts the event, because it is late or early.
+    Late,
+}
+
+impl Accepted {
+    /// How the event is counted once it is sent.
+    pub(crate) fn counts(&self) -> EventCounts {
+        let counts = match self.route {
+            Route::Enrich => EventCounts::PASSED,
+            Route::Late => EventCounts::DIVERTED,
+        };
+        match self.timeliness {
+            None => counts,
+            Some(Timeliness::Late) => EventCounts { late: 1, ..counts },
+            Some(Timeliness::Early) => EventCounts { early: 1, ..counts },
+        }
+    }
+}
+
+/// Holds an event to its contract, and wraps it in an envelope. A diverted event has the envelope with which it would go
+/// on, so that it can be sent on later.
 ///
 /// # Errors
-/// When the payload violates the contract, or when the envelope is too large for a message.
+/// When the payload violates the contract, when the contract rejects its time, or when the envelope is too large for a
+/// message.
 pub(crate) fn wrap(
     contract: &Contract,
     payload: Payload,
     origin: Origin,
-) -> Result<Outgoing, Failure> {
+) -> Result<Accepted, Failure> {
     let trace = origin.trace.unwrap_or_else(|| TraceParent::of_event(&origin.source, &origin.id));
     let mut attributes = Attributes::from([
         (TRACE.to_owned(), Attribute::string(trace.as_str())),
@@ -133,8 +167,12 @@ pub(crate) fn wrap(
         taken_in: origin.taken_in,
     };
     let envelope = contract.envelope(payload, origin)?;
+    let timeliness = envelope.timeliness;
+    let is_diverted = timeliness.is_some_and(|timeliness| contract.diverts(timeliness));
+    let route = if is_diverted { Route::Late } else { Route::Enrich };
     let body = envelope
         .to_json()
         .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
-    Outgoing::for_stage(body, attributes)
+    let message = Outgoing::for_stage(body, attributes)?;
+    Ok(Accepted { message, route, timeliness })
 }

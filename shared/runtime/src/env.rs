@@ -86,6 +86,17 @@ pub fn queue_url(lookup: &dyn Lookup, name: &str) -> Result<String, EnvError> {
     parsed(lookup, name, expected, |text| is_url(text).then(|| text.to_owned()))
 }
 
+/// The URL of an SQS queue; `None` if the variable is not set. A blank one is a mistake.
+///
+/// # Errors
+/// [`EnvError`].
+pub fn optional_queue_url(lookup: &dyn Lookup, name: &str) -> Result<Option<String>, EnvError> {
+    match lookup.get(name) {
+        None => Ok(None),
+        Some(_) => queue_url(lookup, name).map(Some),
+    }
+}
+
 /// A whole number within a range.
 ///
 /// # Errors

@@ -23,15 +23,32 @@ pub struct EventCounts {
     pub dead_lettered: u64,
     /// Events that were passed on without an enrichment.
     pub degraded: u64,
+    /// Events that were sent to the late queue.
+    pub diverted: u64,
+    /// Events that were passed on or diverted, and are marked as late.
+    pub late: u64,
+    /// Events that were passed on or diverted, and are marked as early.
+    pub early: u64,
 }
 
 impl EventCounts {
+    const NOTHING: Self = Self {
+        taken: 0,
+        passed: 0,
+        duplicates: 0,
+        stale: 0,
+        dead_lettered: 0,
+        degraded: 0,
+        diverted: 0,
+        late: 0,
+        early: 0,
+    };
     /// One event that was passed on.
-    pub const PASSED: Self =
-        Self { taken: 1, passed: 1, duplicates: 0, stale: 0, dead_lettered: 0, degraded: 0 };
+    pub const PASSED: Self = Self { taken: 1, passed: 1, ..Self::NOTHING };
     /// One event that had passed before.
-    pub const DUPLICATE: Self =
-        Self { taken: 1, passed: 0, duplicates: 1, stale: 0, dead_lettered: 0, degraded: 0 };
+    pub const DUPLICATE: Self = Self { taken: 1, duplicates: 1, ..Self::NOTHING };
+    /// One event that was sent to the late queue.
+    pub const DIVERTED: Self = Self { taken: 1, diverted: 1, ..Self::NOTHING };
 }
 
 impl AddAssign for EventCounts {
@@ -42,6 +59,9 @@ impl AddAssign for EventCounts {
         self.stale += other.stale;
         self.dead_lettered += other.dead_lettered;
         self.degraded += other.degraded;
+        self.diverted += other.diverted;
+        self.late += other.late;
+        self.early += other.early;
     }
 }
 

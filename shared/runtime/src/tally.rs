@@ -37,8 +37,8 @@ impl Tally {
         self.conflicts += u64::from(failure.code == Code::Conflict);
     }
 
-    /// Writes the line `batch done`. Each event that came in is passed on, a duplicate or stale, retried, parked,
-    /// dead-lettered or refused.
+    /// Writes the line `batch done`. Each event that came in is passed on, diverted, a duplicate or stale, retried,
+    /// parked, dead-lettered or refused.
     pub fn log(&self, stage: &str) {
         tracing::info!(
             stage,
@@ -51,6 +51,9 @@ impl Tally {
             events.duplicate = self.done.duplicates,
             events.stale = self.done.stale,
             events.degraded = self.done.degraded,
+            events.diverted = self.done.diverted,
+            events.late = self.done.late,
+            events.early = self.done.early,
             events.conflict = self.conflicts,
             events.retried = self.retried,
             events.parked = self.parked,

@@ -5,7 +5,7 @@ use event::{
     Attribute, CSV_ATTRIBUTE, Code, CsvHeader, Failure, Form, Payload, Redriven, Timestamp,
     attributes_size,
 };
-use runtime::{MAX_BATCH_BYTES, Outgoing, RejectedMessage};
+use runtime::{MAX_BATCH_BYTES, RejectedMessage};
 
 use super::File;
 use super::entry::{Content, Entry};
@@ -13,7 +13,7 @@ use super::format::Format;
 use super::row::{no_event, payload_of, too_long};
 use crate::adapters::Announced;
 use crate::emit::dead_letter;
-use crate::wrap::{Origin, Place, at_place, wrap};
+use crate::wrap::{Accepted, Origin, Place, at_place, wrap};
 
 /// The bytes that a dead letter's message needs besides its body and a CSV header. Its attributes have the object's key
 /// twice (at most 1,024 bytes each) and a reason of at most 1,000 characters.
@@ -66,7 +66,7 @@ pub(super) struct Intake<'a> {
     now: Timestamp,
     header: Header,
     /// Events that are not sent yet, and their size.
-    pub(super) passing: Vec<Outgoing>,
+    pub(super) passing: Vec<Accepted>,
     pub(super) passing_bytes: usize,
     /// Dead letters that are not sent yet, and their size.
     pub(super) refusing: Vec<RejectedMessage>,
@@ -127,10 +127,10 @@ impl<'a> Intake<'a> {
         let origin = self.origin(entry.place);
         let payload = self.payload(&entry.content);
         match payload.and_then(|payload| wrap(self.contract, payload, origin)) {
-            Ok(message) => {
+            Ok(event) => {
                 self.is_proven = true;
-                self.passing_bytes += message.size();
-                self.passing.push(message);
+                self.passing_bytes += event.message.size();
+                self.passing.push(event);
                 self.account.events += entry.bytes;
                 Ok(())
             }

@@ -172,13 +172,14 @@ impl<'a, O: Store> Reader<'a, O> {
         self.flush(emit).await?;
         self.check_account()?;
         self.entries.check_end()?;
-        let EventCounts { taken, passed, dead_lettered, .. } = self.done;
+        let EventCounts { taken, passed, diverted, dead_lettered, .. } = self.done;
         tracing::info!(
             stage = "ingest",
             file.source = self.intake.source,
             file.bytes = self.bytes,
             file.events = taken,
             file.passed = passed,
+            file.diverted = diverted,
             file.dead_lettered = dead_lettered,
             "file read"
         );
@@ -240,9 +241,10 @@ impl<'a, O: Store> Reader<'a, O> {
     async fn pass_on<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
         let passing = std::mem::take(&mut self.intake.passing);
         self.intake.passing_bytes = 0;
-        let sent = emit.pass_on(&passing).await;
-        sent.into_iter().collect::<Result<(), Failure>>()?;
-        self.done.passed += passing.len() as u64;
+        let sent: Result<Vec<_>, Failure> = emit.pass_on(passing).await.into_iter().collect();
+        for counts in sent? {
+            self.done += counts;
+        }
         Ok(())
     }
 
@@ -266,13 +268,13 @@ impl<'a, O: Store> Reader<'a, O> {
     fn check_account(&mut self) -> Result<(), Failure> {
         self.done.taken = self.intake.taken;
         let (bytes, account) = (self.bytes, self.intake.account);
-        let EventCounts { taken, passed, dead_lettered, .. } = self.done;
-        if account.bytes() == bytes && passed + dead_lettered == taken {
+        let EventCounts { taken, passed, diverted, dead_lettered, .. } = self.done;
+        if account.bytes() == bytes && passed + diverted + dead_lettered == taken {
             return Ok(());
         }
         let reason = format!(
             "a fault of Sluicegate: of {bytes} bytes and {taken} events, {account:?}, \
-             {passed} passed on, {dead_lettered} dead-lettered"
+             {passed} passed on, {diverted} diverted, {dead_lettered} dead-lettered"
         );
         Err(Failure::transient(Code::RecordPanicked, reason))
     }

@@ -1,6 +1,7 @@
 //! The stage in its batch loop: from messages and announcements to envelopes and dead letters.
 
 mod backlog;
+mod late;
 mod letters;
 mod rows;
 mod sources;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use event::{Attribute, Envelope};
 use flate2::read::GzDecoder;
-use runtime::{Batches, DeadLetterQueue, Policy, TrustedSenders};
+use runtime::{Batches, DeadLetterQueue, Outgoing, Policy, TrustedSenders};
 use serde_json::json;
 use testkit::{ManualClock, MemoryQueue};
 

@@ -95,9 +95,12 @@ fn title(code: Code) -> &'static str {
         Code::DepthExceeded => "An event is nested too deeply",
         Code::UnknownDataset => "There is no such dataset",
         Code::ContractBroken => "The contract of the dataset cannot be used",
-        Code::ContractViolation | Code::KeyMissing | Code::TimeInvalid | Code::NumberOutOfRange => {
-            "An event does not fit its contract"
-        }
+        Code::ContractViolation
+        | Code::KeyMissing
+        | Code::TimeInvalid
+        | Code::TimeLate
+        | Code::TimeEarly
+        | Code::NumberOutOfRange => "An event does not fit its contract",
         Code::BacklogFull => "Too many events are waiting",
         Code::RequestUnderWay => "A request with this Idempotency-Key is under way",
         Code::RequestKeyReused => "The Idempotency-Key was used for another payload",

@@ -11,7 +11,10 @@ use serde_json::from_str;
 use testkit::{ManualClock, MemoryQueue};
 
 use super::*;
-use crate::memory::{DLQ, ENRICH, MemoryObjects, events, flight, gzip, ingest, ingest_under};
+use crate::memory::{
+    DLQ, ENRICH, MemoryObjects, events, flight, flights_with, gzip, ingest, ingest_under,
+    late_events,
+};
 
 fn request(method: &str, path: &str, body: &[u8], is_base64: bool) -> LambdaFunctionUrlRequest {
     let body = match is_base64 {
@@ -98,6 +101,22 @@ async fn each_event_of_a_request_has_its_result() {
         assert_eq!(events(&answered.queue)[0].source, "/flights");
         assert_eq!(answered.objects.archived().len(), 1);
         assert!(answered.queue.calls_to(DLQ).is_empty(), "its producer has been told");
+    }
+}
+
+#[tokio::test]
+async fn a_diverted_event_is_accepted_and_a_rejected_one_refused() {
+    for (beyond, status, diverted) in [("divert", 202, 1), ("reject", 422, 0)] {
+        let rules = format!("time: {{lateness: {{allowed_s: 60, beyond: {beyond}}}}}");
+        let (objects, queue) = (MemoryObjects::default(), MemoryQueue::default());
+        let stage = ingest_under(flights_with(&rules), &objects, &queue);
+        let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
+        let request = request("POST", "/flights", flight(1).as_bytes(), false);
+        let response = answer(&stage, request, &deadline).await;
+        assert_eq!(response.status_code, status);
+        assert_eq!((late_events(&queue).len(), events(&queue).len()), (diverted, 0));
+        let body = response.body.unwrap();
+        assert_eq!(body.contains("\"code\":\"time.late\""), status == 422, "{body}");
     }
 }
 

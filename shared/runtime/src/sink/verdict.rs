@@ -41,8 +41,7 @@ pub(crate) fn counts_of(verdicts: Vec<Result<Verdict, Failure>>) -> Result<Event
         passed: u64::from(is_written),
         duplicates: u64::from(!is_written && !is_stale),
         stale: u64::from(is_stale),
-        dead_lettered: 0,
-        degraded: 0,
+        ..EventCounts::default()
     })
 }
 
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     fn done(passed: u64, duplicates: u64, stale: u64) -> EventCounts {
-        EventCounts { taken: 1, passed, duplicates, stale, dead_lettered: 0, degraded: 0 }
+        EventCounts { taken: 1, passed, duplicates, stale, ..EventCounts::default() }
     }
 
     #[test]

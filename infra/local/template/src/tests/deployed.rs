@@ -78,7 +78,7 @@ fn every_resource_is_read() {
     );
     assert_eq!(
         ids(stack.queues.iter().map(|queue| &queue.logical_id).collect()),
-        "Inbox InboxDlq EnrichQueue EnrichDlq SinkQueue SinkDlq LakeQueue LakeDlq DeliverQueue \
+        "Inbox InboxDlq LateQueue EnrichQueue EnrichDlq SinkQueue SinkDlq LakeQueue LakeDlq DeliverQueue \
          DeliverDlq"
     );
     assert_eq!(
@@ -115,6 +115,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ("CONTRACTS_DIR", "/opt"),
         ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-InboxDlq"),
         ("ENRICH_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-EnrichQueue"),
+        ("LATE_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-LateQueue"),
         ("LOG_LEVEL", "info"),
         ("MAX_RECEIVE_COUNT", "15"),
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
@@ -234,6 +235,18 @@ fn a_queue_keeps_for_less_time_than_its_dead_letter_queue() {
         // A message that SQS moves to the dead-letter queue keeps its age.
         assert!(kept(queue) <= kept(dead) / 2, "{}", queue.logical_id);
     }
+}
+
+/// The events of the late queue wait for people, who may be away for days.
+#[test]
+fn the_late_queue_keeps_for_as_long_as_a_dead_letter_queue_and_nothing_reads_it() {
+    let stack = deployed();
+    let queue = |id: &str| stack.queues.iter().find(|queue| queue.logical_id == id).unwrap();
+    let (late, dead) = (queue("LateQueue"), queue("InboxDlq"));
+    let kept = |queue: &Queue| queue.attributes["MessageRetentionPeriod"].clone();
+    assert_eq!(kept(late), kept(dead));
+    assert!(!late.attributes.contains_key("RedrivePolicy"));
+    assert!(stack.mappings.iter().all(|mapping| mapping.queue_arn != late.arn));
 }
 
 #[test]
