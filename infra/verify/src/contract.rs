@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::event_time::EventTime;
 use crate::json::Json;
+use crate::limits::Limits;
 
 /// A dataset as its contract describes it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub struct Dataset {
     pub identity: Vec<String>,
     /// Where the time of an event is, and how it is written: `keys.event_time`.
     pub event_time: EventTime,
+    /// The integer that orders events: `keys.sequence`. `None` if the contract names none.
+    pub sequence: Option<String>,
+    /// How far the time of an event may be from that at which it was taken in: `time`.
+    pub limits: Limits,
     /// The texts that mean "no value" in a CSV file. An empty field always means it.
     pub missing: BTreeSet<String>,
     /// For how many days a key is remembered: 30 if the contract does not say.

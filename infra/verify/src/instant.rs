@@ -95,6 +95,11 @@ impl Instant {
         u64::try_from((self.unix_nanos() - earlier.unix_nanos()).div_euclid(1_000_000)).ok()
     }
 
+    /// Nanoseconds since `earlier`, below zero if that is later.
+    pub(crate) fn nanos_since(self, earlier: Self) -> i128 {
+        self.unix_nanos() - earlier.unix_nanos()
+    }
+
     fn unix_nanos(self) -> i128 {
         i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos)
     }

@@ -6,10 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::decimal::Decimal;
+use crate::instant::Instant;
 use crate::json::Json;
 
 /// The code of a letter without a failure: SQS itself moved the message.
 pub const UNEXPLAINED: &str = "sqs.max-receive-count";
+
+/// The code of an event in the late queue, to which its contract diverts it. It is no dead letter, and like one it is in
+/// no sink.
+pub const DIVERTED: &str = "diverted";
 
 const FAILURE: &str = "sluicegate.failure";
 
@@ -27,6 +32,8 @@ pub struct Letter {
     pub reason: String,
     /// Where in the event it failed: the line of a file, a JSON Pointer, or both.
     pub at: Option<String>,
+    /// When its event was taken in. `None` if the letter does not say.
+    pub taken_in: Option<Instant>,
     /// Whether it was redriven before, and has failed again as a message of its own.
     pub was_redriven: bool,
     /// The body as it was before it was encoded for a message.
@@ -92,6 +99,9 @@ impl Letter {
             code: text_member(failure, "code").unwrap_or_else(|| UNEXPLAINED.to_owned()),
             reason: text_member(failure, "reason").unwrap_or_default(),
             at: text_member(failure, "at"),
+            taken_in: text_member(failure, "taken_in_at")
+                .or_else(|| text_member(envelope, "ingesttime"))
+                .and_then(|time| Instant::parse(&time)),
             was_redriven: redrives.is_some_and(|count| count > Decimal::zero()),
             ids: ids.into_iter().flatten().collect(),
             source: text_member(envelope, "source").or_else(|| attributes.get("source").cloned()),
@@ -101,13 +111,24 @@ impl Letter {
         }
     }
 
+    /// Reads a message of the late queue.
+    #[must_use]
+    pub fn diverted(
+        queue: &str,
+        message_id: &str,
+        body: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Self {
+        let read = Self::read(queue, "ingest", message_id, body, attributes);
+        Self { code: DIVERTED.to_owned(), ..read }
+    }
+
     /// Whose fault it is, by the code.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self.code.as_str() {
-            "contract.violation" | "dedupe.conflict" | "key.missing" | "time.invalid" => {
-                Fault::Event
-            }
+            "contract.violation" | "dedupe.conflict" | "key.missing" | "time.invalid"
+            | "time.late" | "time.early" | DIVERTED => Fault::Event,
             // Nobody deletes the demo's objects or sends to the queues between stages, so that only
             // the pipeline can have caused these.
             "decode.envelope" | "input.not-found" => Fault::Pipeline,

@@ -12,6 +12,7 @@ mod json;
 pub mod judge;
 pub mod lake;
 pub mod letters;
+mod limits;
 
 /// The number of characters of a payload or value that messages show.
 const SHOWN: usize = 60;
@@ -26,3 +27,4 @@ fn shown(text: &str) -> String {
 pub use event_time::EventTime;
 pub use instant::Instant;
 pub use json::Json;
+pub use limits::{Limit, Limits};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use contracts::{Contract, VersionState};
+use contracts::{Contract, TimeRule, VersionState};
 use serde_json::json;
 
 use super::args::Show;
@@ -46,7 +46,11 @@ fn text_of(contract: &Contract, page: &Page) -> String {
         ("key", keys.idempotency.join(", ")),
         ("subject", keys.business.join(", ")),
         ("time", keys.event_time.to_string()),
+        ("lateness", text_of_rule(contract.time.lateness)),
+        ("skew", text_of_rule(contract.time.skew)),
+        ("sequence", keys.sequence.clone().unwrap_or_default()),
         ("tenant", contract.tenant.clone().unwrap_or_default()),
+        ("region", contract.region.clone().unwrap_or_default()),
         ("personal", contract.personal_data.join(", ")),
         ("known", format!("{} days", contract.retention_days)),
     ] {
@@ -63,6 +67,20 @@ fn text_of(contract: &Contract, page: &Page) -> String {
         lines.extend(page.line("sink", &format!("{} ({})", sink.name, sink.kind())));
     }
     lines.join("\n")
+}
+
+/// Such as `86400 s, beyond it divert`; empty if there is no limit.
+fn text_of_rule(rule: Option<TimeRule>) -> String {
+    rule.map(|TimeRule { allowed, beyond }| {
+        format!("{} s, beyond it {}", allowed.as_secs(), beyond.as_str())
+    })
+    .unwrap_or_default()
+}
+
+fn json_of_rule(rule: Option<TimeRule>) -> Option<serde_json::Value> {
+    rule.map(|TimeRule { allowed, beyond }| {
+        json!({ "allowed_s": allowed.as_secs(), "beyond": beyond.as_str() })
+    })
 }
 
 fn json_of(contract: &Contract) -> serde_json::Value {
@@ -101,8 +119,14 @@ fn json_of(contract: &Contract) -> serde_json::Value {
             "business": keys.business,
             "event_time": keys.event_time.at,
             "event_time_format": keys.event_time.format(),
+            "sequence": keys.sequence,
+        },
+        "time": {
+            "lateness": json_of_rule(contract.time.lateness),
+            "skew": json_of_rule(contract.time.skew),
         },
         "tenant": contract.tenant,
+        "region": contract.region,
         "personal_data": contract.personal_data,
         "idempotency_days": contract.retention_days,
         "sinks": json_of_sinks(contract),

@@ -21,6 +21,9 @@ const LOCAL_VARIABLES: &str = "local.yaml";
 /// contracts use.
 const LOOKUP_TABLES: &str = "LOOKUP_TABLES";
 
+/// The variable of the function that takes events in. It has the queue for events that are diverted.
+const LATE_QUEUE_URL: &str = "LATE_QUEUE_URL";
+
 /// Checks that the template has what each contract needs. The first problem is returned.
 pub(crate) fn check_template(root: &Path, catalog: &Catalog, stack: &Stack) -> Result<(), Failure> {
     for contract in catalog.iter() {
@@ -28,6 +31,7 @@ pub(crate) fn check_template(root: &Path, catalog: &Catalog, stack: &Stack) -> R
             check_queue(contract, sink, stack)?;
         }
         check_shared_tables(contract, stack)?;
+        check_late_queue(contract, stack)?;
         for enricher in &contract.enrichers {
             check_lookup_table(contract, enricher, stack)?;
         }
@@ -95,6 +99,20 @@ fn check_shared_tables(contract: &Contract, stack: &Stack) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+fn check_late_queue(contract: &Contract, stack: &Stack) -> Result<(), Failure> {
+    let mut functions = stack.functions.iter();
+    let is_known = functions.any(|function| function.environment.contains_key(LATE_QUEUE_URL));
+    if is_known || !contract.may_divert() {
+        return Ok(());
+    }
+    let dataset = &contract.dataset;
+    let what = format!("`{dataset}` diverts events by their time, and there is no queue for them");
+    Err(Failure::new(what).next(format!(
+        "add the queue to template.yaml, as {LATE_QUEUE_URL} of the function that takes events in, and the right to \
+         send to it (sqs:SendMessage)"
+    )))
 }
 
 fn check_lookup_table(
@@ -268,6 +286,26 @@ mod tests {
             "{name: state, kind: table, mode: replace}",
             &["the contracts cannot be used", "orders/contract.yaml", "mend the contract"],
         );
+    }
+
+    #[test]
+    fn a_contract_that_diverts_needs_the_late_queue() {
+        let root = Root::new("late", "{name: lake, kind: lake}");
+        let path = root.0.join("infra/contracts/orders/contract.yaml");
+        let yaml = fs::read_to_string(&path).unwrap();
+        let mut stack = stack();
+        for function in &mut stack.functions {
+            function.environment.remove(LATE_QUEUE_URL);
+        }
+        for (beyond, is_refused) in [("accept", false), ("divert", true), ("reject", false)] {
+            let time = format!("time: {{lateness: {{allowed_s: 1, beyond: {beyond}}}}}");
+            fs::write(&path, format!("{yaml}\n{time}\n")).unwrap();
+            let catalog = contracts_of(&root.0).unwrap();
+            let told = check_template(&root.0, &catalog, &stack).map_err(|error| error.to_string());
+            let is_told = told.is_err_and(|error| error.contains("there is no queue for them"));
+            assert_eq!(is_told, is_refused, "{beyond}");
+            check_template(&root.0, &catalog, &self::stack()).unwrap();
+        }
     }
 
     #[test]

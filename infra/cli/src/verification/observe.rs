@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::project::{SINK_QUEUES, TABLES};
 
 const LAKE_BUCKET: &str = "LAKE_BUCKET";
+const LATE_QUEUE_URL: &str = "LATE_QUEUE_URL";
 
 /// Reads everything that concerns a dataset.
 pub(crate) fn observe(
@@ -34,6 +35,7 @@ pub(crate) fn observe(
         now: i64::try_from(emulation.now_ms()).ok().map(Instant::from_unix_ms),
         ..Observed::default()
     };
+    seen.letters.extend(diverted_events(emulation));
     let tables = variable(emulation, TABLES).and_then(|text| Json::parse(&text));
     let bucket = variable(emulation, LAKE_BUCKET);
     for sink in &dataset.sinks {
@@ -142,16 +144,35 @@ pub(crate) fn read_letters(emulation: &Emulation) -> Result<Vec<Letter>, Failure
     let mut letters = stored_letters(emulation)?;
     for (queue, stage) in dead_letter_queues(emulation) {
         for message in emulation.sqs().peek(&queue) {
-            letters.push(letter(&queue, &stage, message));
+            let texts = texts_of(&message);
+            letters.push(Letter::read(&queue, &stage, &message.message_id, &message.body, &texts));
         }
     }
     Ok(letters)
 }
 
-fn letter(queue: &str, stage: &str, message: ReceivedMessage) -> Letter {
-    let attributes = message.message_attributes.into_iter();
-    let texts = attributes.filter_map(|(name, attribute)| Some((name, attribute.string_value?)));
-    Letter::read(queue, stage, &message.message_id, &message.body, &texts.collect())
+/// The texts of a message's attributes.
+fn texts_of(message: &ReceivedMessage) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    for (name, attribute) in &message.message_attributes {
+        texts.extend(attribute.string_value.clone().map(|text| (name.clone(), text)));
+    }
+    texts
+}
+
+/// The messages of the late queue, read without receiving them. Empty if there is no such queue.
+fn diverted_events(emulation: &Emulation) -> Vec<Letter> {
+    let url = variable(emulation, LATE_QUEUE_URL);
+    let mut queues = emulation.stack().queues.iter();
+    let Some(queue) = queues.find(|queue| Some(&queue.url) == url.as_ref()) else {
+        return Vec::new();
+    };
+    let mut letters = Vec::new();
+    for message in emulation.sqs().peek(&queue.name) {
+        let texts = texts_of(&message);
+        letters.push(Letter::diverted(&queue.name, &message.message_id, &message.body, &texts));
+    }
+    letters
 }
 
 /// The name of each dead-letter queue, and the stage whose letters are in it.

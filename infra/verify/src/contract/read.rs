@@ -7,12 +7,14 @@ use serde::Deserialize;
 use super::{Dataset, DatasetError, Kind, Mode, Order, RowKey, Sink, Table, Tombstone, Window};
 use crate::event_time::{EventTime, TimeFormat};
 use crate::json::Json;
+use crate::limits::Limits;
 
 #[derive(Deserialize)]
 struct Written {
     dataset: String,
     schema: WrittenSchema,
     keys: WrittenKeys,
+    time: Option<Limits>,
     #[serde(default)]
     csv: WrittenCsv,
     #[serde(default)]
@@ -50,6 +52,7 @@ struct WrittenKeys {
     idempotency: Vec<String>,
     business: Vec<String>,
     event_time: WrittenTime,
+    sequence: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -156,14 +159,16 @@ impl Dataset {
         let written: Written = serde_saphyr::from_str_with_options(yaml, options)
             .map_err(|error| DatasetError::Contract(error.to_string()))?;
         let schema = written.schema.active().and_then(file).and_then(|text| Json::parse(&text));
-        let sinks = written.sinks.into_iter().map(|sink| sink.read(&written.keys.business));
+        let sinks = written.sinks.into_iter().map(|sink| sink.read(&written.keys));
         Ok(Self {
             name: written.dataset,
+            sinks: sinks.collect::<Result<_, _>>()?,
             event_time: written.keys.event_time.read()?,
+            sequence: written.keys.sequence,
+            limits: written.time.unwrap_or_default(),
             missing: written.csv.missing.into_iter().collect(),
             remembered_days: written.retention.idempotency_days,
             enriched: written.enrichers.into_iter().map(|enricher| enricher.into).collect(),
-            sinks: sinks.collect::<Result<_, _>>()?,
             identity: written.keys.idempotency,
             types: schema.as_ref().map(types_of).unwrap_or_default(),
             schema: schema.unwrap_or(Json::Null),
@@ -190,7 +195,7 @@ fn types_of(schema: &Json) -> BTreeMap<String, Vec<String>> {
 }
 
 impl WrittenSink {
-    fn read(self, business: &[String]) -> Result<Sink, DatasetError> {
+    fn read(self, keys: &WrittenKeys) -> Result<Sink, DatasetError> {
         let kind = match self.kind.as_str() {
             "lake" => Kind::Lake,
             "http" => Kind::Http {
@@ -201,21 +206,25 @@ impl WrittenSink {
                 let by = self.by.clone().ok_or_else(|| self.problem("by whom is not said"))?;
                 Kind::Custom { by }
             }
-            "table" => Kind::Table(self.table(business)?),
+            "table" => Kind::Table(self.table(keys)?),
             _ => return Err(self.problem("its kind is none of table, lake, http and custom")),
         };
         Ok(Sink { name: self.name, kind })
     }
 
-    fn table(&self, business: &[String]) -> Result<Table, DatasetError> {
+    fn table(&self, keys: &WrittenKeys) -> Result<Table, DatasetError> {
         let mode = self.mode.as_deref().unwrap_or("insert");
         let key = match (&self.key, mode) {
             (Some(pointers), _) => RowKey::Pointers(pointers.clone()),
             (None, "insert") => RowKey::Identity,
-            (None, _) => RowKey::Pointers(business.to_vec()),
+            (None, _) => RowKey::Pointers(keys.business.clone()),
         };
         let order = match self.order_by.as_deref() {
             None | Some("event_time") => Order::EventTime,
+            Some("sequence") => {
+                let sequence = keys.sequence.clone();
+                Order::Pointer(sequence.ok_or_else(|| self.problem("there is no sequence"))?)
+            }
             Some(pointer) => Order::Pointer(pointer.to_owned()),
         };
         let tombstone = self.tombstone.as_ref().map(|written| Tombstone {

@@ -7,7 +7,7 @@ dataset: orders
 description: Orders
 owner: shop
 schema: {{version: 1, file: v1.schema.json}}
-keys: {{idempotency: [/id], business: [/order], event_time: /at}}
+keys: {{idempotency: [/id], business: [/order], event_time: /at, sequence: /n}}
 csv: {{missing: [NA]}}
 enrichers: [{{name: w, http: {{url: '{{U}}/x'}}, into: weather}}]
 sinks: {sinks}
@@ -28,6 +28,7 @@ fn a_contract_says_what_must_come_out() {
   - {name: lake, kind: lake, format: ndjson}
   - {name: out, kind: http, url: 'https://a.example', body: envelope}
   - {name: own, kind: custom, by: announce, options: {x: 1}}
+  - {name: latest, kind: table, mode: upsert, order_by: sequence}
 ",
     )
     .unwrap();
@@ -47,6 +48,10 @@ fn a_contract_says_what_must_come_out() {
     let values: Vec<String> =
         tombstone.as_ref().unwrap().values.iter().map(Json::to_string).collect();
     assert_eq!(values, [r#""d""#, "1", r#""n""#]);
+    let Kind::Table(Table { mode: Mode::Upsert { order, .. }, .. }) = &dataset.sinks[6].kind else {
+        panic!("{dataset:?}")
+    };
+    assert_eq!(*order, Order::Pointer("/n".to_owned()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::input::object;
 use crate::instant::Instant;
 use crate::json::Json;
 use crate::lake::{LakeRow, check_payload};
+use crate::limits::is_rejected;
 use crate::{identity, shown};
 
 /// Places that hold at most one variant each: those of one identity, or of one row.
@@ -59,6 +60,12 @@ pub(super) fn inserted(book: &Book<'_>, sink: &Sink, table: &Table, seen: &SeenT
 /// What is wrong with a row of a table, compared with the payload that was sent.
 fn check_row(row: &Json, table: &Table, sent: &Json, dataset: &Dataset) -> Result<(), String> {
     item::check(row, table, sent, dataset)?;
+    let taken_in = Instant::parse(item::text(row, "ingest_time"));
+    if let Some((time, taken_in)) = dataset.event_time.of(sent).zip(taken_in)
+        && is_rejected(time, taken_in, dataset)
+    {
+        return Err(format!("it was taken in at {taken_in}, when the contract rejects its time"));
+    }
     let found = item::text(row, "idempotency_key");
     match identity::key(sent, dataset) {
         Some(key) if key != found && !found.is_empty() => {

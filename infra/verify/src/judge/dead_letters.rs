@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::book::Book;
 use super::{LetterGroup, Verdict, grounds, note};
-use crate::letters::{Fault, Letter};
+use crate::letters::{DIVERTED, Fault, Letter};
+use crate::limits::may_be_kept_out;
 use crate::shown;
 
 /// Checks that each letter is about something that was sent, and says where it was and why it
@@ -25,6 +26,7 @@ pub(super) fn check(book: &Book<'_>, verdict: &mut Verdict) {
         let Some(place) = &sent.place else { continue };
         for letter in book.letters_of[record].iter().map(|letter| &book.letters[*letter]) {
             let is_of_line = letter.stage == "ingest"
+                && letter.code != DIVERTED
                 && letter.fault() == Fault::Event
                 && letter.objects.is_empty();
             // A line that was redriven is a message of its own. Only its id says where it was.
@@ -52,7 +54,10 @@ fn check_refusals(book: &Book<'_>, verdict: &mut Verdict) {
             let is_false = match letter.code.as_str() {
                 "decode.gzip" | "decode.zstd" | "input.empty" => sent.place.is_some(),
                 code if letter.objects.is_empty() => {
-                    !grounds::may_be(code, payload, sent.bytes.len(), book.dataset)
+                    let by_time = may_be_kept_out(code, payload, letter.taken_in, book.dataset);
+                    !by_time.unwrap_or_else(|| {
+                        grounds::may_be(code, payload, sent.bytes.len(), book.dataset)
+                    })
                 }
                 _ => false,
             };

@@ -28,7 +28,9 @@ pub(super) fn may_be(code: &str, payload: &Json, bytes: usize, dataset: &Dataset
         "size.exceeded" => bytes.max(payload.to_string().len()) > SMALL_BYTES,
         "depth.exceeded" => depth(payload) > SHALLOW,
         "contract.violation" => {
-            breaks(&dataset.schema, payload)
+            let sequence = dataset.sequence.as_deref().map(|at| payload.at(at));
+            sequence.is_some_and(|found| found.is_none_or(|value| !is_of("integer", value)))
+                || breaks(&dataset.schema, payload)
                 || is_beyond(&dataset.schema)
                 || has_odd_number(payload)
                 || is_nameless(payload)

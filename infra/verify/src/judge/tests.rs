@@ -7,6 +7,7 @@ use super::*;
 use crate::input::{File, Format};
 use crate::lake;
 
+mod limits;
 mod rows;
 
 const KEY: &str = "probe/a.ndjson";

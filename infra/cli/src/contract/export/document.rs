@@ -1,7 +1,7 @@
 //! A contract in the Open Data Contract Standard (ODCS) 3.1:
 //! <https://bitol-io.github.io/open-data-contract-standard/v3.1.0/>.
 
-use contracts::{Contract, Target, VersionState};
+use contracts::{Contract, Target, TimeRule, VersionState};
 
 use super::merged::Part;
 use super::properties::{Describer, Places, member};
@@ -114,7 +114,18 @@ fn custom_of(contract: &Contract) -> Vec<Json> {
         let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
         all.push(custom("sources", list(&names)));
     }
-    all.extend(contract.tenant.as_ref().map(|tenant| custom("tenantPointer", Json::text(tenant))));
+    for (name, pointer) in [
+        ("sequence", &keys.sequence),
+        ("tenantPointer", &contract.tenant),
+        ("regionPointer", &contract.region),
+    ] {
+        all.extend(pointer.as_ref().map(|pointer| custom(name, Json::text(pointer))));
+    }
+    for (name, rule) in
+        [("allowedLateness", contract.time.lateness), ("allowedSkew", contract.time.skew)]
+    {
+        all.extend(rule.map(|rule| custom(name, json_of_rule(rule))));
+    }
     for (name, values) in
         [("personalData", &contract.personal_data), ("csvMissing", &contract.csv.missing)]
     {
@@ -130,6 +141,13 @@ fn custom_of(contract: &Contract) -> Vec<Json> {
         ));
     }
     all
+}
+
+fn json_of_rule(TimeRule { allowed, beyond }: TimeRule) -> Json {
+    Json::Members(vec![
+        member("seconds", Json::Plain(allowed.as_secs().to_string())),
+        member("beyond", Json::text(beyond.as_str())),
+    ])
 }
 
 fn versions_of(contract: &Contract) -> Vec<Json> {

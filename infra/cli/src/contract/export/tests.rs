@@ -15,9 +15,11 @@ schema:
   versions:
     - {version: 1, file: old.json, state: deprecated, until: 2027-01-31}
     - {version: 3, file: new.json}
-keys: {idempotency: [/lines/0/sku, /id], business: [/customer/id], event_time: /at}
+keys: {idempotency: [/lines/0/sku, /id], business: [/customer/id], event_time: /at, sequence: /id}
+time: {lateness: {allowed_s: 3600, beyond: divert}}
 csv: {missing: ['NA', 'no']}
 tenant: /shop
+region: /shop
 personal_data: [/customer/mail, '/lines/*/note']
 sinks: [{name: rows, kind: table, ttl_days: 400}, {name: lake, kind: lake}]
 ";
@@ -79,6 +81,9 @@ fn fundamentals_and_what_the_standard_has_no_word_for_are_there() {
     assert_eq!(value("idempotencyKey"), json!(["/lines/0/sku", "/id"]));
     assert_eq!(value("csvMissing"), json!(["NA", "no"]));
     assert_eq!(value("tenantPointer"), json!("/shop"));
+    assert_eq!((value("regionPointer"), value("sequence")), (json!("/shop"), json!("/id")));
+    assert_eq!(value("allowedLateness"), json!({"seconds": 3600, "beyond": "divert"}));
+    assert!(!custom.iter().any(|it| it["property"] == "allowedSkew"));
     let versions = json!([
         {"version": 1, "state": "deprecated", "until": "2027-01-31"},
         {"version": 3, "state": "active"}
