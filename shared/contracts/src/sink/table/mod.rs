@@ -76,7 +76,7 @@ pub enum Order {
     /// The event with the later event time, to the nanosecond.
     #[default]
     EventTime,
-    /// The event with the greater integer of 64 bits at this JSON Pointer. `7.0` counts as an integer.
+    /// The event with the greater integer of at most 32 digits at this JSON Pointer. `7.0` counts as an integer.
     Pointer(String),
 }
 

@@ -22,35 +22,43 @@ pub struct RowVersion {
 /// What orders the events of a row: an integer, or the event time in milliseconds since 1970 with a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowOrder {
-    whole: i64,
+    /// From [`i64::MIN`] to [`MOST`].
+    whole: i128,
     /// The fraction, in millionths: 0 to 999,999.
     millionths: u32,
 }
+
+/// The greatest integer that orders events. Those of 64 bits would be too small for the numbers of DynamoDB Streams, and
+/// with more than 32 digits there would be no room for a fraction in a number of a table.
+const MOST: i128 = 10_i128.pow(32) - 1;
 
 impl Order {
     /// The order of an event with this event time and payload.
     ///
     /// # Errors
-    /// [`Code::ContractViolation`], permanent, if there is no integer of 64 bits at the pointer.
+    /// [`Code::ContractViolation`], permanent, if there is no integer of at most 32 digits at the pointer, or one below
+    /// [`i64::MIN`].
     pub fn of(&self, time: Timestamp, payload: &Value) -> Result<RowOrder, Failure> {
         let pointer = match self {
             Self::EventTime => return Ok(RowOrder::of_time(time)),
             Self::Pointer(pointer) => pointer,
         };
-        integer_at(payload, pointer).map(RowOrder::from)
+        Ok(RowOrder { whole: integer_at(payload, pointer)?, millionths: 0 })
     }
 }
 
-/// The integer of 64 bits at a JSON Pointer. `7.0` counts as one.
+/// The integer at a JSON Pointer, from [`i64::MIN`] to [`MOST`]. `7.0` counts as one.
 ///
 /// # Errors
 /// [`Code::ContractViolation`], permanent, if there is none.
-pub(crate) fn integer_at(payload: &Value, pointer: &str) -> Result<i64, Failure> {
+pub(crate) fn integer_at(payload: &Value, pointer: &str) -> Result<i128, Failure> {
     let found = payload.pointer(pointer).unwrap_or(&Value::Null);
-    let integer = found.as_number().and_then(|number| Decimal::of(number).ok()?.to_i64());
+    let integer = found.as_number().and_then(|number| Decimal::of(number).ok()?.unscaled(0));
+    let integer = integer.filter(|integer| (i128::from(i64::MIN)..=MOST).contains(integer));
     integer.ok_or_else(|| {
         let what = kind_of(found);
-        let reason = format!("expected an integer of 64 bits, which orders events, found {what}");
+        let reason =
+            format!("expected an integer of at most 32 digits, which orders events, found {what}");
         Failure::permanent(Code::ContractViolation, reason).at(pointer)
     })
 }
@@ -59,24 +67,24 @@ impl RowOrder {
     /// The order of an event time, to the nanosecond.
     #[must_use]
     pub fn of_time(at: Timestamp) -> Self {
-        Self { whole: at.unix_ms(), millionths: at.nanos_of_ms() }
+        Self { whole: at.unix_ms().into(), millionths: at.nanos_of_ms() }
     }
 }
 
 impl From<i64> for RowOrder {
     fn from(whole: i64) -> Self {
-        Self { whole, millionths: 0 }
+        Self { whole: whole.into(), millionths: 0 }
     }
 }
 
-/// The number that a table has, of at most 25 digits.
+/// The number that a table has, of at most 38 digits.
 impl fmt::Display for RowOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.millionths == 0 {
             return write!(f, "{}", self.whole);
         }
         // The millionths are added to the whole part, which may be negative.
-        let value = i128::from(self.whole) * 1_000_000 + i128::from(self.millionths);
+        let value = self.whole * 1_000_000 + i128::from(self.millionths);
         let (sign, value) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
         let fraction = format!("{:06}", value % 1_000_000);
         write!(f, "{sign}{}.{}", value / 1_000_000, fraction.trim_end_matches('0'))
@@ -89,10 +97,11 @@ impl FromStr for RowOrder {
 
     fn from_str(text: &str) -> Result<Self, DecimalError> {
         let value = text.parse::<Decimal>()?.unscaled(6).ok_or(DecimalError::OutOfRange)?;
-        let whole = i64::try_from(value.div_euclid(1_000_000));
-        let millionths = u32::try_from(value.rem_euclid(1_000_000));
-        match (whole, millionths) {
-            (Ok(whole), Ok(millionths)) => Ok(Self { whole, millionths }),
+        let whole = value.div_euclid(1_000_000);
+        match u32::try_from(value.rem_euclid(1_000_000)) {
+            Ok(millionths) if (i128::from(i64::MIN)..=MOST).contains(&whole) => {
+                Ok(Self { whole, millionths })
+            }
             _ => Err(DecimalError::OutOfRange),
         }
     }
@@ -102,10 +111,15 @@ impl RowVersion {
     /// The version as a text that sorts like versions. A merged row has it beside each of its attributes.
     ///
     /// It is the whole part of the order as 16 hexadecimal digits, counted from the least integer, then a point and the
-    /// millionths if there are any, then `#` and the key. `#` sorts before the point.
+    /// millionths if there are any, then `#` and the key. `#` sorts before the point. An integer of more than 64 bits has
+    /// 32 hexadecimal digits behind a `g`, which sorts after all digits.
     #[must_use]
     pub fn sortable(&self) -> String {
-        let from_least = self.order.whole.cast_unsigned() ^ (1 << 63);
+        let Ok(whole) = i64::try_from(self.order.whole) else {
+            let RowOrder { whole, millionths } = self.order;
+            return format!("g{whole:032x}.{millionths:06}#{}", self.key);
+        };
+        let from_least = whole.cast_unsigned() ^ (1 << 63);
         match self.order.millionths {
             0 => format!("{from_least:016x}#{}", self.key),
             millionths => format!("{from_least:016x}.{millionths:06}#{}", self.key),
@@ -134,13 +148,44 @@ mod tests {
         check_order("1969-12-31T23:59:59.9999Z", "-0.1");
         check_order("1969-12-31T23:59:59.999Z", "-1");
         check_order("1969-12-31T23:59:59.998000001Z", "-1.999999");
-        assert_eq!("1.5e30".parse::<RowOrder>(), Err(DecimalError::OutOfRange));
+        assert_eq!("1e32".parse::<RowOrder>(), Err(DecimalError::OutOfRange));
+        assert_eq!("-9223372036854775809".parse::<RowOrder>(), Err(DecimalError::OutOfRange));
+    }
+
+    /// The number of a record of a DynamoDB stream has more than 64 bits.
+    #[test]
+    fn an_integer_orders_events_up_to_its_bounds() {
+        let order = |text: &str| {
+            let payload = serde_json::from_str(&format!(r#"{{"n":{text}}}"#)).unwrap();
+            Order::Pointer("/n".to_owned()).of(Timestamp::from_unix_ms(0), &payload)
+        };
+        for (text, expected) in [
+            ("7.0", "7"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("1405400000000002063282832", "1405400000000002063282832"),
+            ("99999999999999999999999999999999", "99999999999999999999999999999999"),
+        ] {
+            let found = order(text).unwrap();
+            assert_eq!((found.to_string().as_str(), expected.parse()), (expected, Ok(found)));
+        }
+        for text in ["1e32", "-9223372036854775809", "1.5", "null", "\"7\""] {
+            let failure = order(text).unwrap_err();
+            assert_eq!(
+                (failure.code, failure.at.as_deref()),
+                (Code::ContractViolation, Some("/n"))
+            );
+        }
     }
 
     fn any_order() -> impl Strategy<Value = RowOrder> {
         let near = (-2_i64..3, prop_oneof![Just(0_u32), 0_u32..3, 0_u32..1_000_000]);
         let far = (any::<i64>(), 0_u32..1_000_000);
-        prop_oneof![near, far].prop_map(|(whole, millionths)| RowOrder { whole, millionths })
+        let small = prop_oneof![near, far];
+        let small =
+            small.prop_map(|(whole, millionths)| RowOrder { whole: whole.into(), millionths });
+        let large = (i128::from(i64::MAX) - 2..=i128::from(i64::MAX) + 2).prop_union(0..=MOST);
+        let large = (large, 0_u32..1_000_000);
+        prop_oneof![small, large.prop_map(|(whole, millionths)| RowOrder { whole, millionths })]
     }
 
     proptest! {
