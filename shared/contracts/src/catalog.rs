@@ -10,7 +10,9 @@ use std::sync::Arc;
 use event::{Code, Failure};
 
 use self::entry::Entry;
-use crate::{CanaryCount, Contract, Dependencies, Dependency, TableMode, TableSink, Target};
+use crate::{
+    CanaryCount, ChangeKind, Contract, Dependencies, Dependency, TableMode, TableSink, Target,
+};
 
 pub use self::entry::{ContractFiles, ContractTexts};
 pub use self::error::CatalogError;
@@ -128,7 +130,27 @@ impl Catalog {
     /// Checks what one contract says about others and about dependencies.
     fn check_contract(&self, contract: &Contract) -> Result<(), CatalogError> {
         self.check_dependencies(contract)?;
+        self.check_claims(contract)?;
         self.check_deleted_rows(contract)
+    }
+
+    /// All contracts are read for it, but only if this one names a table whose changes it takes.
+    fn check_claims(&self, contract: &Contract) -> Result<(), CatalogError> {
+        if contract.changes.is_none() {
+            return Ok(());
+        }
+        for (dataset, entry) in &self.entries {
+            if *dataset == contract.dataset {
+                continue;
+            }
+            if let Ok(other) = entry.contract(dataset) {
+                contract.check_claim(other).map_err(|source| CatalogError::Contract {
+                    folder: contract.dataset.clone(),
+                    source: Arc::new(source),
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// An enricher or a sink whose dependency has its own name needs no declaration.
@@ -190,6 +212,31 @@ impl Catalog {
         };
         self.usable(dataset, entry)
             .map_err(|error| Failure::transient(Code::ContractBroken, error.to_string()))
+    }
+
+    /// The contract of the dataset that has the changes of a table. All contracts are read for it.
+    ///
+    /// # Errors
+    /// [`Code::UnknownDataset`], permanent, if there is none. [`Code::ContractBroken`], transient, if it cannot be used,
+    /// or if none is found and another contract cannot be read, which may be the one.
+    pub fn of_table(&self, kind: ChangeKind, table: &str) -> Result<&Contract, Failure> {
+        let mut unreadable = None;
+        for (dataset, entry) in &self.entries {
+            match entry.contract(dataset) {
+                Ok(contract) => {
+                    if contract.changes.as_ref().is_some_and(|it| it.claim(kind, table)) {
+                        return self.get(dataset);
+                    }
+                }
+                Err(error) => unreadable = Some(error),
+            }
+        }
+        if let Some(error) = unreadable {
+            return Err(Failure::transient(Code::ContractBroken, error.to_string()));
+        }
+        let asked: String = table.chars().take(64).collect();
+        let reason = format!("no contract whose `changes` are those of the {kind} table `{asked}`");
+        Err(Failure::permanent(Code::UnknownDataset, reason))
     }
 
     fn usable<'a>(

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::backlog::{Backlog, RawBacklog};
 use crate::canary::CanaryTally;
+use crate::changes::{Changes, RawChanges};
 use crate::enricher::{self, Enricher, RawEnricher};
 use crate::error::{ContractError, check_name, check_pointers, invalid};
 use crate::files::{CsvFiles, FileFormat, RawCsv, RawFiles};
@@ -47,6 +48,8 @@ pub struct Contract {
     pub tags: Vec<String>,
     /// The ways by which events may come.
     pub sources: Sources,
+    /// The table whose changes the events are. `None` if an event is what its producer sent.
+    pub changes: Option<Changes>,
     /// What the dataset promises to whoever uses it.
     pub objectives: Objectives,
     /// How many events may wait behind ingest. `None` for any number.
@@ -99,6 +102,7 @@ struct RawContract {
     #[serde(default)]
     tags: Vec<String>,
     sources: Option<Vec<SourceKind>>,
+    changes: Option<RawChanges>,
     #[serde(default)]
     objectives: RawObjectives,
     backlog: Option<RawBacklog>,
@@ -182,6 +186,7 @@ impl Contract {
         let versions = raw.schema.validate(schemas)?;
         let (version, schema) = (versions.active().version, versions.active().schema.clone());
         let enrichers = enricher::validate(raw.enrichers, schemas)?;
+        let changes = raw.changes.map(|changes| changes.validate(&enrichers)).transpose()?;
         let sinks = sink::validate(raw.sinks, &raw.keys)?;
         for sink in &sinks {
             if let Target::Lake(lake) = &sink.target {
@@ -216,6 +221,7 @@ impl Contract {
             domain: raw.domain,
             tags: raw.tags,
             sources,
+            changes,
             objectives,
             backlog,
             version,

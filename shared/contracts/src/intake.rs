@@ -41,7 +41,7 @@ pub struct EventOrigin {
 }
 
 impl Contract {
-    /// Checks a payload, and wraps it in an envelope. Deprecated versions of the schema are accepted if they were not
+    /// Checks a payload, and wraps it in an envelope, which says nothing of a [`Change`](crate::Change). Deprecated versions of the schema are accepted if they were not
     /// over when the event was first taken in. A canary version is tried on the event, and refuses nothing.
     ///
     /// # Errors
@@ -70,6 +70,8 @@ impl Contract {
             timeliness,
             region: self.region_of(&payload.value),
             traceparent: origin.traceparent,
+            operation: None,
+            sequence: None,
             degraded: None,
             data: payload.text,
         })
@@ -203,9 +205,13 @@ impl Contract {
     /// Checks that a CSV file with this header can have events of the dataset.
     ///
     /// # Errors
-    /// [`Code::DecodeFormat`], permanent, if a column has no name, a column that the schema requires is missing, or two
+    /// [`Code::DecodeFormat`], permanent, if the events are changes of rows, a column has no name, a column that the schema requires is missing, or two
     /// columns have the same name.
     pub fn check_header(&self, header: &[String]) -> Result<(), Failure> {
+        if self.changes.is_some() {
+            let reason = "a row of a CSV file does not say how it changed, as `changes` of the contract has it";
+            return Err(Failure::permanent(Code::DecodeFormat, reason));
+        }
         // The name of a DynamoDB attribute has at least one character.
         if let Some(place) = header.iter().position(String::is_empty) {
             let reason = format!("column {} of the header has no name", place + 1);

@@ -4,6 +4,7 @@
 mod backlog;
 mod canary;
 mod catalog;
+mod changes;
 mod contract;
 mod dependencies;
 mod enricher;
@@ -35,6 +36,9 @@ mod versions;
 pub use backlog::Backlog;
 pub use canary::CanaryCount;
 pub use catalog::{Catalog, CatalogError, ContractFiles, ContractTexts, PerDataset};
+pub use changes::{
+    Change, ChangeKind, ChangeMessage, Changes, Decoded, Incoming, NoChange, Operation,
+};
 pub use contract::{Contract, DEFAULT_REDRIVE_LIMIT};
 pub use dependencies::{CallFailure, Dependencies, DependenciesError, Dependency, Limits, Retries};
 pub use enricher::{

@@ -17,6 +17,8 @@ pub enum SourceKind {
     Http,
     /// A line or a document of a file that landed in a bucket.
     Files,
+    /// A record of a DynamoDB stream, with which ingest was invoked.
+    Streams,
 }
 
 /// The ways that a contract allows: all of them, unless it names some.
@@ -24,8 +26,8 @@ pub enum SourceKind {
 pub struct Sources(Option<Vec<SourceKind>>);
 
 impl SourceKind {
-    /// The way by which an event came whose envelope has this `source`: the ARN of a queue, the ARN of an object, or
-    /// the path of a request. `None` for any other source, which is that of a function of one's own.
+    /// The way by which an event came whose envelope has this `source`: the ARN of a queue, of an object or of a
+    /// DynamoDB stream, or the path of a request. `None` for any other source, which is that of a function of one's own.
     #[must_use]
     pub fn of(source: &str) -> Option<Self> {
         if source.starts_with('/') {
@@ -34,6 +36,7 @@ impl SourceKind {
         match source.split(':').nth(2).filter(|_| source.starts_with("arn:")) {
             Some("sqs") => Some(Self::Inbox),
             Some("s3") => Some(Self::Files),
+            Some("dynamodb") => Some(Self::Streams),
             _ => None,
         }
     }
@@ -45,6 +48,7 @@ impl fmt::Display for SourceKind {
             Self::Inbox => "inbox",
             Self::Http => "http",
             Self::Files => "files",
+            Self::Streams => "streams",
         })
     }
 }
@@ -55,7 +59,7 @@ impl Sources {
         if kinds.is_empty() {
             return Err(invalid(
                 "sources",
-                "empty; expected some of inbox, http and files, or no `sources`",
+                "empty; expected some of inbox, http, files and streams, or no `sources`",
             ));
         }
         let is_twice = |at: usize| kinds[..at].contains(&kinds[at]);
@@ -106,6 +110,10 @@ mod tests {
             (QUEUE, Some(SourceKind::Inbox)),
             (OBJECT, Some(SourceKind::Files)),
             ("/orders", Some(SourceKind::Http)),
+            (
+                "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000",
+                Some(SourceKind::Streams),
+            ),
             ("arn:aws:kinesis:eu-west-1:123456789012:stream/orders", None),
             ("shop", None),
         ] {

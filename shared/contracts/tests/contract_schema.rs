@@ -94,6 +94,7 @@ contact: '#shop'
 domain: sales
 tags: [billing, eu]
 sources: [files, http]
+changes: {{kind: debezium, table: shop.inventory.orders, into: change}}
 objectives: {{freshness_s: 300, delivered_percent: 99.9, latency_p99_s: 60, duplicate_percent: 0.5}}
 backlog: {{limit: 100, retry_after_s: 60}}
 files: {{format: csv}}

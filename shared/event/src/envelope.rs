@@ -68,6 +68,15 @@ pub struct Envelope {
     pub region: Option<String>,
     /// The W3C trace context, in the Distributed Tracing extension of CloudEvents.
     pub traceparent: String,
+    /// What was done to the row that the payload is: `insert`, `update`, `delete` or `snapshot`; absent unless the
+    /// dataset's events are changes of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The place of that change among those of its table, as 40 digits: the
+    /// [Sequence](https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md) extension of
+    /// CloudEvents. Absent if the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
     /// The names of the enrichers that had no answer, joined by commas; absent if all had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,

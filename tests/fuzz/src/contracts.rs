@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use event::{Envelope, Payload, Timestamp};
-use sluicegate_contracts::{Contract, EventOrigin};
+use sluicegate_contracts::{Contract, Decoded, EventOrigin};
 
 const SEPARATOR: &str = "\n---\n";
 /// Events of one script.
@@ -33,7 +33,13 @@ pub(crate) fn check(script: &[u8]) -> usize {
     let mut header: Option<Vec<String>> = None;
     for part in parts.take(MAX_EVENTS) {
         match part.strip_prefix("csv ") {
-            None => taken_in += check_event(&contract, Payload::parse(part.as_bytes())),
+            None => {
+                taken_in += match contract.decode(part.as_bytes()) {
+                    Ok(Decoded::Event(event)) => check_event(&contract, Ok(event.payload)),
+                    Ok(Decoded::Ignored(_)) => 0,
+                    Err(failure) => check_event(&contract, Err(failure)),
+                }
+            }
             Some(record) => {
                 let fields: Vec<&str> = record.split('\t').collect();
                 if let Some(header) =

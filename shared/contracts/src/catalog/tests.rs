@@ -187,3 +187,39 @@ fn a_value_of_a_dataset_is_made_once() {
     }
     assert_eq!(values.get_or_make("trains", || Ok::<u32, &str>(9)).as_deref(), Ok(&9));
 }
+
+#[test]
+fn a_table_is_of_one_dataset() {
+    let folders = |claims: &[(&str, &str)]| {
+        let mut folders = Folders::default();
+        let mut catalog = Catalog::default();
+        for (dataset, table) in claims {
+            let changes = format!("changes: {{kind: dynamodb, table: {table}}}\n");
+            let yaml = yaml(dataset, "name: rows") + if table.is_empty() { "x" } else { &changes };
+            folders.contracts.insert((*dataset).to_owned(), yaml);
+        }
+        let folders: Arc<dyn ContractFiles> = Arc::new(folders);
+        for (dataset, _) in claims {
+            catalog.add_later(dataset, Arc::clone(&folders));
+        }
+        catalog
+    };
+    let of = |catalog: &Catalog, table: &str| {
+        let found = catalog.of_table(ChangeKind::DynamoDb, table);
+        found
+            .map(|contract| contract.dataset.clone())
+            .map_err(|failure| (failure.code, failure.kind))
+    };
+    let clear = folders(&[("one", "a"), ("two", "b")]);
+    assert_eq!(of(&clear, "b").as_deref(), Ok("two"));
+    assert_eq!(of(&clear, "c"), Err((Code::UnknownDataset, FailureKind::Permanent)));
+    assert!(clear.of_table(ChangeKind::Debezium, "b").is_err());
+    assert!(clear.check().is_ok());
+    let broken = folders(&[("one", "a"), ("two", "")]);
+    assert_eq!(of(&broken, "a").as_deref(), Ok("one"));
+    assert_eq!(of(&broken, "c"), Err((Code::ContractBroken, FailureKind::Transient)));
+    let twice = folders(&[("one", "a"), ("two", "a")]);
+    assert_eq!(of(&twice, "a"), Err((Code::ContractBroken, FailureKind::Transient)));
+    let told = twice.check().unwrap_err().to_string();
+    assert_eq!(told, "one/contract.yaml: `changes.table`: `a` is the table of `two` too");
+}
