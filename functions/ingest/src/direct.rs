@@ -57,7 +57,7 @@ pub(crate) async fn hand_over(
             Meaning::Announcement(announced) if announced.objects.is_empty() => {
                 nothing_to_do.push(announced.ignored);
             }
-            Meaning::Announcement(_) | Meaning::Event(_) => {
+            Meaning::Announcement(_) | Meaning::Event(_) | Meaning::Change(_) => {
                 // No attributes: the inbox believes those that this function sends.
                 let body = escape_noncharacters(body);
                 messages.push(Outgoing { body, ..Outgoing::default() });

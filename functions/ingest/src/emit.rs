@@ -120,30 +120,23 @@ fn no_late_queue() -> Failure {
     Failure::transient(Code::ContractBroken, reason)
 }
 
-/// The dead letter of a line of a file. `form` says whether `bytes` are the line itself, or only where it is: a redrive
+/// The dead letter of a line of a file, or of a record of a stream. `form` says whether `bytes` are the line itself, or only where it is: a redrive
 /// reads the former again and leaves the latter as it is.
 pub(crate) fn dead_letter(
     bytes: &[u8],
     form: Form,
-    contract: &Contract,
+    held_to: Option<ContractRef>,
     origin: &Origin,
     failure: &Failure,
     now: Timestamp,
 ) -> RejectedMessage {
     let (encoding, body) = Encoding::of(bytes);
-    let Contract { dataset, version, .. } = contract;
-    let held_to = ContractRef { dataset: dataset.clone(), version: Some(*version) };
-    let mut letter = DeadLetter::new("ingest", failure, now, &origin.id).held_to(Some(held_to));
+    let attributes = origin.attributes(held_to.as_ref().map(|it| it.dataset.as_str()));
+    let mut letter = DeadLetter::new("ingest", failure, now, &origin.id).held_to(held_to);
     letter.taken_in_at = Some(origin.taken_in);
     let trace = TraceParent::of_event(&origin.source, &origin.id);
     letter.traceparent = Some(trace.as_str().to_owned());
     letter.encoding = encoding;
     letter.form = form;
-    RejectedMessage {
-        body,
-        attributes: origin.attributes(dataset),
-        letter,
-        group: None,
-        id: origin.id.clone(),
-    }
+    RejectedMessage { body, attributes, letter, group: None, id: origin.id.clone() }
 }

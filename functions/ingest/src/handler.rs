@@ -1,20 +1,20 @@
-//! The stage: a message of the inbox is one event, or announces files of events.
+//! The stage: a message of the inbox is one event, such as the change of a row, or announces files of events.
 
-use contracts::{Catalog, Contract};
+use contracts::{Catalog, ChangeKind, Contract, Decoded, Incoming};
 use event::{
-    Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Payload, Redriven,
-    Timestamp, TraceParent,
+    Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Redriven, Timestamp,
+    TraceParent,
 };
 use runtime::{Deadline, EventCounts, Queue, Record, RejectedMessage, Stage};
 
-use crate::adapters::{self, Announced, IgnoredCounts, Meaning, SentEvent};
+use crate::adapters::{self, Announced, IgnoredCounts, Meaning, SentChange, SentEvent};
 use crate::archive::{self, Raw, Store};
 use crate::backlog::Depths;
 use crate::emit::Emit;
 use crate::file::{File, read_file, read_row};
 use crate::file_source::FileSource;
 use crate::letters::{self, Archive};
-use crate::wrap::{Accepted, DATASET, FileLine, Origin, TRACE, at_place, wrap};
+use crate::wrap::{Accepted, DATASET, KeptOrigin, Origin, TRACE, at_place, wrap};
 
 pub(crate) struct Ingest<O, Q> {
     pub(crate) contracts: Catalog,
@@ -63,8 +63,8 @@ impl Message<'_> {
 pub(crate) enum Taken {
     /// One event, which is archived and sent on with its batch.
     Event { raw: Raw, event: Accepted },
-    /// The events of files, which were sent on while the files were read.
-    Files(EventCounts),
+    /// Nothing is left to do. The events of files were sent on while the files were read.
+    Done(EventCounts),
 }
 
 impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
@@ -86,12 +86,18 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
                 Failure::permanent(Code::DecodeUtf8, "a dead letter whose body is not base64")
             })?;
             let trace = record.attribute(TRACE);
-            return self.event(message, dataset, &bytes, trace, deadline.now());
+            let contract = self.contract(dataset)?;
+            return self.event(message, contract, &bytes, trace, deadline.now());
         }
         match read_message(record)? {
             Meaning::Event(SentEvent { dataset, payload, trace }) => {
+                let contract = self.contract(&dataset)?;
                 let bytes = payload.as_bytes();
-                self.event(message, &dataset, bytes, trace.as_deref(), deadline.now())
+                self.event(message, contract, bytes, trace.as_deref(), deadline.now())
+            }
+            Meaning::Change(SentChange { kind, table, message: sent, trace }) => {
+                let contract = self.contract_of_table(kind, &table)?;
+                self.event(message, contract, sent.as_bytes(), trace.as_deref(), deadline.now())
             }
             Meaning::Announcement(announcement) => {
                 let mut total = EventCounts::default();
@@ -99,7 +105,7 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
                     total += self.file(object, message, deadline).await?;
                 }
                 self.ignored.add(&announcement.ignored);
-                Ok(Taken::Files(total))
+                Ok(Taken::Done(total))
             }
         }
     }
@@ -114,20 +120,33 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         Ok(contract)
     }
 
+    /// The contract of the dataset that has the changes of a table.
+    ///
+    /// # Errors
+    /// As [`Catalog::of_table`] and [`Emit::check_queues`].
+    pub(crate) fn contract_of_table(
+        &self,
+        kind: ChangeKind,
+        table: &str,
+    ) -> Result<&Contract, Failure> {
+        let contract = self.contracts.of_table(kind, table)?;
+        self.emit.check_queues(contract)?;
+        Ok(contract)
+    }
+
     fn event(
         &self,
         message: &Message<'_>,
-        dataset: &str,
+        contract: &Contract,
         bytes: &[u8],
         trace: Option<&str>,
         now: Timestamp,
     ) -> Result<Taken, Failure> {
-        let contract = self.contract(dataset)?;
         let Message { record, letter, .. } = *message;
         let header = message.csv_header()?;
-        let line = letter.and_then(|letter| FileLine::of(letter, &record.attributes));
+        let kept = letter.and_then(|letter| KeptOrigin::of(letter, &record.attributes));
         let id = letter.map_or(&record.message_id, |letter| &letter.message_id);
-        let source = line.as_ref().map_or(&record.queue_arn, |line| &line.source);
+        let source = kept.as_ref().map_or(&record.queue_arn, |kept| &kept.source);
         let origin = Origin {
             source: source.clone(),
             id: id.clone(),
@@ -142,13 +161,23 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
             attributes: record.attributes.clone(),
             body: record.body.clone(),
         };
-        let payload = match header {
-            Some(header) => read_row(contract, &header, bytes),
-            None => Payload::parse(bytes),
+        let place = kept.and_then(|kept| kept.place);
+        let decoded = match header {
+            Some(header) => {
+                read_row(contract, &header, bytes).map(Incoming::from).map(Decoded::Event)
+            }
+            None => contract.decode(bytes),
         };
-        let wrapped = payload.and_then(|payload| wrap(contract, payload, origin));
-        let event = wrapped.map_err(|failure| match &line {
-            Some(line) => at_place(failure, line.place),
+        let wrapped = match decoded {
+            Ok(Decoded::Event(event)) => wrap(contract, event, origin),
+            Ok(Decoded::Ignored(nothing)) => {
+                self.ignored.add(&[nothing.into()]);
+                return Ok(Taken::Done(EventCounts::default()));
+            }
+            Err(failure) => Err(failure),
+        };
+        let event = wrapped.map_err(|failure| match place {
+            Some(place) => at_place(failure, place),
             None => failure,
         })?;
         Ok(Taken::Event { raw, event })
@@ -175,11 +204,12 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
             archive::open_archived(&self.objects, object.clone(), &self.archive_bucket).await?;
         let taken_in = announcement.taken_in(now);
         let redriven = announcement.redriven();
-        let file = File { object: &archived.object, contract, taken_in, redriven };
+        let ignored = &self.ignored;
+        let file = File { object: &archived.object, contract, taken_in, redriven, ignored };
         read_file(&file, archived.body, &self.emit, &self.letter_archive(), deadline).await
     }
 
-    fn letter_archive(&self) -> Archive<'_, O> {
+    pub(crate) fn letter_archive(&self) -> Archive<'_, O> {
         Archive { objects: &self.objects, bucket: &self.archive_bucket }
     }
 
@@ -191,6 +221,9 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         }
         let objects = match read_message(record).ok()? {
             Meaning::Event(event) => return Some(event.dataset),
+            Meaning::Change(SentChange { kind, table, .. }) => {
+                return Some(self.contracts.of_table(kind, &table).ok()?.dataset.clone());
+            }
             Meaning::Announcement(announcement) => announcement.objects,
         };
         let mut datasets = objects.iter().map(|object| object.key.split_once('/'));
@@ -261,7 +294,7 @@ impl<O: Store + FileSource, Q: Queue + Depths> Stage for Ingest<O, Q> {
         let (mut events, mut places) = (Vec::new(), Vec::new());
         for taken in batch {
             match taken {
-                Taken::Files(done) => results.push(Ok(done)),
+                Taken::Done(done) => results.push(Ok(done)),
                 Taken::Event { raw, event } => {
                     places.push(results.len());
                     results.push(Ok(EventCounts::PASSED));

@@ -12,8 +12,8 @@ mod problem;
 use aws_lambda_events::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
 };
-use contracts::Contract;
-use event::{Code, Failure, FailureKind, Payload, Timestamp, TraceParent};
+use contracts::{Contract, Decoded};
+use event::{Code, Failure, FailureKind, Timestamp, TraceParent};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use runtime::{Deadline, EventCounts, Queue, Stage, Tally};
@@ -148,18 +148,23 @@ fn caller_of(request: &LambdaFunctionUrlRequest) -> &str {
 
 /// The outcome of one event.
 enum Taken {
-    Accepted { id: String, counts: EventCounts },
+    Accepted {
+        id: String,
+        counts: EventCounts,
+    },
+    /// It tells of no row, and nothing is to be done for it.
+    Ignored,
     Failed(Failure),
 }
 
 impl Taken {
-    fn is_accepted(&self) -> bool {
-        matches!(self, Self::Accepted { .. })
+    fn is_done(&self) -> bool {
+        self.failure().is_none()
     }
 
     fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Accepted { .. } => None,
+            Self::Accepted { .. } | Self::Ignored => None,
             Self::Failed(failure) => Some(failure),
         }
     }
@@ -172,6 +177,7 @@ impl Taken {
     fn to_json(&self, index: usize) -> Value {
         match self {
             Self::Accepted { id, .. } => json!({ "index": index, "status": "accepted", "id": id }),
+            Self::Ignored => json!({ "index": index, "status": "ignored" }),
             Self::Failed(failure) => json!({
                 "index": index,
                 "status": if self.may_be_tried_again() { "failed" } else { "refused" },
@@ -193,10 +199,10 @@ fn shorten(text: &str) -> String {
 
 /// The response's status. 207 says that the body has a status for each part, as in RFC 4918, section 13.
 fn status_of(results: &[Taken]) -> i64 {
-    let accepted = results.iter().filter(|result| result.is_accepted()).count();
-    if accepted == results.len() {
+    let done = results.iter().filter(|result| result.is_done()).count();
+    if done == results.len() {
         202
-    } else if accepted > 0 {
+    } else if done > 0 {
         207
     } else if results.iter().any(Taken::may_be_tried_again) {
         503
@@ -211,6 +217,7 @@ fn log<S: Stage>(status: i64, results: &[Taken]) {
     for result in results {
         match result {
             Taken::Accepted { counts, .. } => done += *counts,
+            Taken::Ignored => {}
             Taken::Failed(_) => refused += 1,
         }
     }
@@ -264,7 +271,16 @@ async fn take<O: Store + FileSource, Q: Queue + Depths>(
             body: String::from_utf8_lossy(bytes).into_owned(),
         };
         let id = origin.id.clone();
-        match Payload::parse(bytes).and_then(|payload| wrap(request.contract, payload, origin)) {
+        let wrapped = match request.contract.decode(bytes) {
+            Ok(Decoded::Event(event)) => wrap(request.contract, event, origin),
+            Ok(Decoded::Ignored(nothing)) => {
+                ingest.ignored.add(&[nothing.into()]);
+                results.push(Taken::Ignored);
+                continue;
+            }
+            Err(failure) => Err(failure),
+        };
+        match wrapped {
             Ok(event) => {
                 places.push(index);
                 results.push(Taken::Accepted { id, counts: event.counts() });

@@ -13,6 +13,7 @@ mod http;
 mod letters;
 #[cfg(test)]
 mod memory;
+mod stream;
 mod trigger;
 mod wrap;
 
@@ -64,6 +65,11 @@ async fn run() -> Result<(), Error> {
                 let deadline = Deadline::of(&context);
                 let answer = http::answer(&batches.stage, *request, &deadline);
                 Answer::Response(answer.instrument(invocation_span(&context)).boxed().await)
+            }
+            Trigger::Stream(records) => {
+                let deadline = Deadline::of(&context);
+                let taken = stream::take_batch(&batches.stage, &records, &deadline);
+                Answer::Batch(taken.instrument(invocation_span(&context)).boxed().await)
             }
             Trigger::Message(message) => {
                 let (inbox, ignored) = (&batches.policy.queue_url, &batches.stage.ignored);

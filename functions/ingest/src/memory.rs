@@ -278,6 +278,31 @@ pub(crate) fn flights_with(fields: &str) -> Catalog {
     contracts
 }
 
+/// The contracts of two datasets that have the changes of a table: `orders`, of the DynamoDB table of this name, and
+/// `customers`, of `shop.inventory.customers` as Debezium names it.
+pub(crate) fn tables_contracts() -> Catalog {
+    let mut catalog = Catalog::default();
+    let schema = ("a.json".to_owned(), r#"{"type":"object"}"#.to_owned());
+    for (dataset, changes) in [
+        ("orders", "{kind: dynamodb, table: orders, into: change}"),
+        ("customers", "{kind: debezium, table: shop.inventory.customers, into: change}"),
+    ] {
+        let yaml = format!(
+            "
+dataset: {dataset}
+description: Rows
+owner: shop
+changes: {changes}
+schema: {{version: 1, file: a.json}}
+keys: {{idempotency: [/id, /change/sequence], business: [/id], event_time: /change/time}}
+sinks: [{{name: rows, kind: table}}]
+"
+        );
+        catalog.add(dataset, &yaml, &[schema.clone()].into()).unwrap();
+    }
+    catalog
+}
+
 /// The events that were passed on.
 pub(crate) fn events(queue: &MemoryQueue) -> Vec<Envelope> {
     events_in(queue, ENRICH)

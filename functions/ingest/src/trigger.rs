@@ -19,6 +19,8 @@ pub(crate) enum Trigger {
     Batch(SqsEvent),
     /// A request to the function's URL or to an HTTP API. Both have payload format 2.0.
     Request(Box<LambdaFunctionUrlRequest>),
+    /// Records of DynamoDB streams.
+    Stream(Vec<Box<RawValue>>),
     /// Anything else, as its text. It may be a message that came without a queue.
     Message(Box<RawValue>),
 }
@@ -43,8 +45,13 @@ struct Source {
 impl<'de> Deserialize<'de> for Trigger {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        if is_batch(text.get()) {
+        let source = source_of(text.get());
+        if source == Some(Records::Queue) {
             return serde_json::from_str(text.get()).map(Self::Batch).map_err(D::Error::custom);
+        }
+        if source == Some(Records::Stream) {
+            let records = Members::of(text.get()).and_then(|it| it.read("Records"));
+            return records.map(Self::Stream).ok_or_else(|| D::Error::custom("no records"));
         }
         if is_request(text.get()) {
             return serde_json::from_str(text.get()).map(Self::Request).map_err(D::Error::custom);
@@ -53,10 +60,22 @@ impl<'de> Deserialize<'de> for Trigger {
     }
 }
 
-/// Whether all records are messages of a queue: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
-fn is_batch(text: &str) -> bool {
-    let records: Option<Vec<Source>> = Members::of(text).and_then(|it| it.read("Records"));
-    records.is_some_and(|records| records.iter().all(|record| record.event_source == "aws:sqs"))
+/// What all records of an invocation are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Records {
+    /// Messages of a queue: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
+    Queue,
+    /// Records of DynamoDB streams: <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>.
+    Stream,
+}
+
+fn source_of(text: &str) -> Option<Records> {
+    let records: Vec<Source> = Members::of(text).and_then(|it| it.read("Records"))?;
+    let are_all = |source: &str| records.iter().all(|record| record.event_source == source);
+    if are_all("aws:sqs") {
+        return Some(Records::Queue);
+    }
+    are_all("aws:dynamodb").then_some(Records::Stream)
 }
 
 /// Whether it is a request in payload format 2.0. That of format 1.0 and that of a load balancer have no `http`:

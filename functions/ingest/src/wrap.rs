@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use contracts::{Contract, EventOrigin};
+use contracts::{Contract, EventOrigin, Incoming, SourceKind};
 use event::{
-    Attribute, Attributes, Code, DeadLetter, Failure, Payload, Redriven, Timeliness, Timestamp,
-    TraceParent,
+    Attribute, Attributes, Code, DeadLetter, Failure, Redriven, Timeliness, Timestamp, TraceParent,
 };
 use runtime::{EventCounts, Outgoing};
 
 /// Where an event came from.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    /// The CloudEvents `source`: the ARN of a queue or of an object, or the path of a request.
+    /// The CloudEvents `source`: the ARN of a queue, of an object or of a stream, or the path of a request.
     pub(crate) source: String,
     /// The event's id, unique within the source.
     pub(crate) id: String,
@@ -26,17 +25,19 @@ pub(crate) struct Origin {
 
 /// The attribute that names the dataset of an inbox message.
 pub(crate) const DATASET: &str = "dataset";
-/// The attributes by which a refused line of a file keeps its origin for a redrive: see [`FileLine::of`].
+/// The attributes by which what came without a queue keeps its origin for a redrive: see [`KeptOrigin::of`].
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const EVENT_ID: &str = "eventid";
 pub(crate) const TRACE: &str = "traceparent";
 
 impl Origin {
-    /// The attributes of the dead letter of a line. With them, ingest recognizes the line when it is redriven to the
-    /// inbox.
-    pub(crate) fn attributes(&self, dataset: &str) -> Attributes {
-        [(DATASET, dataset), (SOURCE, &self.source), (EVENT_ID, &self.id)]
+    /// The attributes of a dead letter. With them, ingest recognizes the event when it is redriven to the inbox.
+    pub(crate) fn attributes(&self, dataset: Option<&str>) -> Attributes {
+        let origin = [(SOURCE, self.source.as_str()), (EVENT_ID, &self.id)];
+        let dataset = dataset.map(|dataset| (DATASET, dataset));
+        origin
             .into_iter()
+            .chain(dataset)
             .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
             .collect()
     }
@@ -79,25 +80,29 @@ impl fmt::Display for Place {
     }
 }
 
-/// An entry of a file that became a dead letter.
+/// Where an event came from that did not come through a queue and became a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FileLine {
-    /// The CloudEvents `source` of the file.
+pub(crate) struct KeptOrigin {
+    /// The CloudEvents `source` of its file or its stream.
     pub(crate) source: String,
-    pub(crate) place: Place,
+    /// The place in the file; `None` for the record of a stream.
+    pub(crate) place: Option<Place>,
 }
 
-impl FileLine {
-    /// The line that a redriven letter was; `None` if it was a whole message.
+impl KeptOrigin {
+    /// The origin of the event that a redriven letter has; `None` if it was a message.
     ///
-    /// The letter of a line has the line's id both in an attribute and in its failure. A producer cannot forge that
+    /// The letter of an event without a queue has the event's id both in an attribute and in its failure. A producer cannot forge that
     /// with a message of its own: in the failure of a message, the id is the one that SQS gave it, which its producer
     /// could not know beforehand.
     pub(crate) fn of(letter: &DeadLetter, attributes: &Attributes) -> Option<Self> {
         let id = attributes.get(EVENT_ID).filter(|id| id.value == letter.message_id)?;
         let source = attributes.get(SOURCE)?.value.clone();
+        if SourceKind::of(&source) == Some(SourceKind::Streams) {
+            return Some(Self { source, place: None });
+        }
         let place = Place::of_id(&id.value)?;
-        Some(Self { source, place })
+        Some(Self { source, place: Some(place) })
     }
 }
 
@@ -142,14 +147,15 @@ impl Accepted {
 }
 
 /// Holds an event to its contract, and wraps it in an envelope. A diverted event has the envelope with which it would go
-/// on, so that it can be sent on later.
+/// on, so that it can be sent on later. The envelope also says what change of a
+/// row the event is.
 ///
 /// # Errors
 /// When the payload violates the contract, when the contract rejects its time, or when the envelope is too large for a
 /// message.
 pub(crate) fn wrap(
     contract: &Contract,
-    payload: Payload,
+    event: Incoming,
     origin: Origin,
 ) -> Result<Accepted, Failure> {
     let trace = origin.trace.unwrap_or_else(|| TraceParent::of_event(&origin.source, &origin.id));
@@ -166,7 +172,11 @@ pub(crate) fn wrap(
         traceparent: trace.as_str().to_owned(),
         taken_in: origin.taken_in,
     };
-    let envelope = contract.envelope(payload, origin)?;
+    let mut envelope = contract.envelope(event.payload, origin)?;
+    if let Some(change) = &event.change {
+        envelope.operation = Some(change.operation.to_string());
+        envelope.sequence = change.sequence_attribute();
+    }
     let timeliness = envelope.timeliness;
     let is_diverted = timeliness.is_some_and(|timeliness| contract.diverts(timeliness));
     let route = if is_diverted { Route::Late } else { Route::Enrich };

@@ -127,6 +127,8 @@ fn envelope(
         ingesttime: Timestamp::from_unix_ms(4_102_444_800_000),
         timeliness: None,
         region: None,
+        operation: None,
+        sequence: None,
         degraded,
         data,
     };

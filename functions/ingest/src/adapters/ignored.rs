@@ -1,4 +1,4 @@
-//! What S3 announces and ingest has nothing to do for. It is counted by its kind, and logged once an invocation.
+//! What ingest has nothing to do for: announcements of S3, and messages of change data capture that tell of no row. It is counted by its kind, and logged once an invocation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,16 +17,20 @@ pub(crate) enum Ignored {
     Tagged,
     /// A lifecycle rule deleted an object or changed its storage class.
     Lifecycle,
-    /// Another event that creates no object, such as a change of rights, or a replication.
+    /// Another event that creates no object, such as a change of rights or a replication, or a heartbeat of Debezium.
     Other,
     /// An empty object whose key ends with a slash, as consoles make for a folder.
     Folder,
     /// An object called `_SUCCESS`, by which Hadoop and Spark say that a job has written all of its files.
     SuccessMarker,
+    /// A message without a value, which Debezium sends after that of a row that was deleted.
+    Tombstone,
+    /// A message of Debezium about the columns of a table.
+    SchemaChange,
 }
 
 /// The number of kinds.
-const KINDS: usize = Ignored::SuccessMarker as usize + 1;
+const KINDS: usize = Ignored::SchemaChange as usize + 1;
 
 impl Ignored {
     /// Why an object that was created is not read; `None` if it is to be read. `size` is in bytes.
@@ -66,6 +70,8 @@ impl IgnoredCounts {
             ignored.other = counts[Ignored::Other as usize],
             ignored.folder = counts[Ignored::Folder as usize],
             ignored.success_marker = counts[Ignored::SuccessMarker as usize],
+            ignored.tombstone = counts[Ignored::Tombstone as usize],
+            ignored.schema_change = counts[Ignored::SchemaChange as usize],
             "announcements ignored"
         );
     }

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// The members of a JSON object, each as its text. If two have one name, the last one counts.
-pub(crate) struct Members<'a>(BTreeMap<String, &'a RawValue>);
+pub(crate) struct Members<'a> {
+    whole: &'a str,
+    members: BTreeMap<String, &'a RawValue>,
+}
 
 impl<'a> Members<'a> {
     /// The members of a text; `None` if it is not a JSON object.
@@ -14,12 +17,18 @@ impl<'a> Members<'a> {
         if !text.trim_start().starts_with('{') {
             return None;
         }
-        serde_json::from_str(text).ok().map(Self)
+        let members = serde_json::from_str(text).ok()?;
+        Some(Self { whole: text, members })
+    }
+
+    /// The JSON text of the whole object.
+    pub(crate) fn whole(&self) -> &'a str {
+        self.whole
     }
 
     /// The JSON text of a member.
     pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name).map(|value| value.get())
+        self.members.get(name).map(|value| value.get())
     }
 
     /// A member as a type; `None` if it is missing or of another type.

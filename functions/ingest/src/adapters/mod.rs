@@ -6,6 +6,7 @@
 //! layer, so no adapter knows of another one.
 
 mod announced;
+mod change;
 mod event_bridge;
 mod failed_invocation;
 mod ignored;
@@ -15,6 +16,7 @@ mod sns;
 
 use std::borrow::Cow;
 
+use contracts::ChangeKind;
 use event::{Code, Failure};
 
 pub(crate) use self::announced::Announced;
@@ -28,7 +30,8 @@ pub(crate) use self::members::Members;
 type Adapter = fn(&Members<'_>) -> Result<Option<Layer>, Failure>;
 
 /// All adapters. The first that knows a message counts.
-const ADAPTERS: &[Adapter] = &[s3::read, sns::read, event_bridge::read, failed_invocation::read];
+const ADAPTERS: &[Adapter] =
+    &[s3::read, sns::read, event_bridge::read, failed_invocation::read, change::read];
 
 /// The most layers of a message. AWS makes up to four: an S3 event through EventBridge and SNS, whose invocation failed.
 const MOST_LAYERS: usize = 6;
@@ -39,6 +42,8 @@ enum Layer {
     Wrapped(Wrapped),
     /// The message is an event.
     Event(SentEvent),
+    /// The message is the change of a row of this table.
+    Change { kind: ChangeKind, table: String },
     /// The message says what happened to objects in buckets.
     Announcement(Announcement),
 }
@@ -56,6 +61,7 @@ struct Wrapped {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     Event(SentEvent),
+    Change(SentChange),
     Announcement(Announcement),
 }
 
@@ -65,6 +71,17 @@ pub(crate) struct SentEvent {
     pub(crate) dataset: String,
     /// The text of the payload, which is not parsed yet.
     pub(crate) payload: String,
+    /// The producer's `traceparent`, as it came.
+    pub(crate) trace: Option<String>,
+}
+
+/// The change of a row, as it came. It is of the dataset whose contract names the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SentChange {
+    pub(crate) kind: ChangeKind,
+    pub(crate) table: String,
+    /// The text of the message, which is not parsed yet.
+    pub(crate) message: String,
     /// The producer's `traceparent`, as it came.
     pub(crate) trace: Option<String>,
 }
@@ -98,6 +115,10 @@ pub(crate) fn read(body: &str, partition: &str) -> Result<Meaning, Failure> {
             Layer::Event(event) => {
                 return Ok(Meaning::Event(SentEvent { trace: event.trace.or(trace), ..event }));
             }
+            Layer::Change { kind, table } => {
+                let message = body.into_owned();
+                return Ok(Meaning::Change(SentChange { kind, table, message, trace }));
+            }
             Layer::Announcement(mut announcement) => {
                 for object in &mut announcement.objects {
                     partition.clone_into(&mut object.partition);
@@ -118,7 +139,7 @@ fn read_layer(body: &str) -> Result<Layer, Failure> {
             }
         }
     }
-    let reason = "no message attribute `dataset`, and no notification of S3, SNS or EventBridge";
+    let reason = "no message attribute `dataset`, no notification of S3, SNS or EventBridge, and no change of a row";
     Err(Failure::permanent(Code::UnknownDataset, reason))
 }
 

@@ -93,6 +93,46 @@ fn event(dataset: &str, payload: &str, trace: Option<&str>) -> Meaning {
     })
 }
 
+/// A record of a DynamoDB stream, as EventBridge Pipes sends it:
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-dynamodb.html>.
+fn stream_record() -> String {
+    json!({"eventID": "1", "eventVersion": "1.0", "dynamodb": {"Keys": {"Id": {"N": "101"}},
+            "NewImage": {"Message": {"S": "New item!"}, "Id": {"N": "101"}}, "SequenceNumber": "111"},
+        "awsRegion": "us-west-2", "eventName": "INSERT", "eventSource": "aws:dynamodb",
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:1:table/orders/stream/2024-06-10T19:26:16.525"})
+    .to_string()
+}
+
+fn change(kind: ChangeKind, table: &str, message: &str) -> Meaning {
+    Meaning::Change(SentChange {
+        kind,
+        table: table.to_owned(),
+        message: message.to_owned(),
+        trace: None,
+    })
+}
+
+#[test]
+fn a_change_is_of_the_table_that_it_names_in_each_nesting() {
+    let debezium = r#"{"before":null,"after":{"id": 1.00},"op":"c","source":{"name":"s","schema":"p","table":"t"}}"#;
+    for (message, kind, table) in [
+        (stream_record(), ChangeKind::DynamoDb, "orders"),
+        (debezium.to_owned(), ChangeKind::Debezium, "s.p.t"),
+    ] {
+        let expected = change(kind, table, &message);
+        check(&message, &expected);
+        check(&sns(&message, &[]), &expected);
+        check(&failed(&message), &expected);
+        // The attribute counts, and the contract of its dataset says how the message is read.
+        check(&sns(&message, &[("dataset", "d")]), &event("d", &message, None));
+    }
+    let tombstone = r#"{"schema":null,"payload":null}"#;
+    check(tombstone, &announcement(&[], &[Ignored::Tombstone]));
+    check(r#"{"ts_ms":1486500577125}"#, &announcement(&[], &[Ignored::Other]));
+    let row = r#"{"id":1,"__op":"c"}"#;
+    check_refused(row, Code::UnknownDataset, "no change of a row");
+}
+
 #[track_caller]
 fn check(body: &str, expected: &Meaning) {
     assert_eq!(read(body, "aws-cn").as_ref(), Ok(expected), "{body}");

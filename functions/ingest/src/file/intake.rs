@@ -1,8 +1,8 @@
 //! Turns the entries of a file into events and dead letters.
 
-use contracts::Contract;
+use contracts::{Contract, Decoded, Incoming};
 use event::{
-    Attribute, CSV_ATTRIBUTE, Code, CsvHeader, Failure, Form, Payload, Redriven, Timestamp,
+    Attribute, CSV_ATTRIBUTE, Code, ContractRef, CsvHeader, Failure, Form, Redriven, Timestamp,
     attributes_size,
 };
 use runtime::{MAX_BATCH_BYTES, RejectedMessage};
@@ -11,7 +11,7 @@ use super::File;
 use super::entry::{Content, Entry};
 use super::format::Format;
 use super::row::{no_event, payload_of, too_long};
-use crate::adapters::Announced;
+use crate::adapters::{Announced, IgnoredCounts};
 use crate::emit::dead_letter;
 use crate::wrap::{Accepted, Origin, Place, at_place, wrap};
 
@@ -63,6 +63,7 @@ pub(super) struct Intake<'a> {
     /// When the file was first taken in.
     taken_in: Timestamp,
     redriven: Option<Redriven>,
+    ignored: &'a IgnoredCounts,
     now: Timestamp,
     header: Header,
     /// Events that are not sent yet, and their size.
@@ -94,6 +95,7 @@ impl<'a> Intake<'a> {
             contract,
             taken_in,
             redriven: file.redriven.clone(),
+            ignored: file.ignored,
             now,
             header,
             passing: Vec::new(),
@@ -123,10 +125,18 @@ impl<'a> Intake<'a> {
             self.account.header = entry.bytes;
             return Ok(());
         }
+        let wrapped = match self.decode(&entry.content) {
+            Ok(Decoded::Event(event)) => wrap(self.contract, event, self.origin(entry.place)),
+            Ok(Decoded::Ignored(nothing)) => {
+                self.ignored.add(&[nothing.into()]);
+                self.is_proven = true;
+                self.account.blank += entry.bytes;
+                return Ok(());
+            }
+            Err(failure) => Err(failure),
+        };
         self.taken += 1;
-        let origin = self.origin(entry.place);
-        let payload = self.payload(&entry.content);
-        match payload.and_then(|payload| wrap(self.contract, payload, origin)) {
+        match wrapped {
             Ok(event) => {
                 self.is_proven = true;
                 self.passing_bytes += event.message.size();
@@ -197,12 +207,13 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn payload(&self, content: &Content<'_>) -> Result<Payload, Failure> {
+    fn decode(&self, content: &Content<'_>) -> Result<Decoded<Incoming>, Failure> {
         if let Header::Known { names, .. } = &self.header {
-            return payload_of(self.contract, names, content);
+            let row = payload_of(self.contract, names, content)?;
+            return Ok(Decoded::Event(Incoming::from(row)));
         }
         match content {
-            Content::Line(text) => Payload::parse(text),
+            Content::Line(text) => self.contract.decode(text),
             Content::TooLong { bytes } => Err(too_long(*bytes)),
             Content::Blank | Content::Record { .. } | Content::Unclosed { .. } => Err(no_event()),
         }
@@ -239,15 +250,20 @@ impl<'a> Intake<'a> {
     fn letter(&self, raw: &[u8], origin: &Origin, failure: &Failure) -> RejectedMessage {
         match &self.header {
             Header::Unneeded | Header::Awaited => {
-                dead_letter(raw, Form::Message, self.contract, origin, failure, self.now)
+                dead_letter(raw, Form::Message, self.held_to(), origin, failure, self.now)
             }
             Header::Known { attribute, .. } => {
                 let mut letter =
-                    dead_letter(raw, Form::Csv, self.contract, origin, failure, self.now);
+                    dead_letter(raw, Form::Csv, self.held_to(), origin, failure, self.now);
                 letter.attributes.insert(CSV_ATTRIBUTE.to_owned(), attribute.clone());
                 letter
             }
         }
+    }
+
+    fn held_to(&self) -> Option<ContractRef> {
+        let Contract { dataset, version, .. } = self.contract;
+        Some(ContractRef { dataset: dataset.clone(), version: Some(*version) })
     }
 
     /// The dead letter that only says where in the file its bytes are.
@@ -266,7 +282,7 @@ impl<'a> Intake<'a> {
             "source": origin.source, "etag": self.object.etag, unit: number, "bytes": bytes,
         });
         let body = body.to_string();
-        dead_letter(body.as_bytes(), Form::Place, self.contract, origin, failure, self.now)
+        dead_letter(body.as_bytes(), Form::Place, self.held_to(), origin, failure, self.now)
     }
 
     /// # Errors

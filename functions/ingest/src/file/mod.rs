@@ -25,7 +25,7 @@ use self::inflate::Inflate;
 use self::intake::Intake;
 pub(crate) use self::row::read_row;
 use self::text::Text;
-use crate::adapters::Announced;
+use crate::adapters::{Announced, IgnoredCounts};
 use crate::archive::Store;
 use crate::emit::Emit;
 use crate::file_source::Body;
@@ -52,6 +52,8 @@ pub(crate) struct File<'a> {
     pub(crate) taken_in: Timestamp,
     /// The run of redrive that sent its announcement again; `None` if none did.
     pub(crate) redriven: Option<Redriven>,
+    /// Counts the entries that tell of no row.
+    pub(crate) ignored: &'a IgnoredCounts,
 }
 
 /// Reads a file and sends its events on. An entry that fails becomes a dead letter of its own, which is put into

@@ -52,7 +52,9 @@ async fn read_under(
     };
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let body = Chunks(chunks.into());
-    let file = File { object: &object, contract, taken_in: deadline.now(), redriven: None };
+    let ignored = &IgnoredCounts::default();
+    let taken_in = deadline.now();
+    let file = File { object: &object, contract, taken_in, redriven: None, ignored };
     let objects = MemoryObjects::default();
     let archive = Archive { objects: &objects, bucket: ARCHIVE };
     let result = read_file(&file, body, &emit(&queue), &archive, &deadline).await;

@@ -1,6 +1,7 @@
 //! The stage in its batch loop: from messages and announcements to envelopes and dead letters.
 
 mod backlog;
+mod changes;
 mod late;
 mod letters;
 mod rows;

@@ -340,3 +340,28 @@ async fn a_character_that_sqs_refuses_is_accepted() {
         flight.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
     );
 }
+
+/// The sink of Debezium Server posts one message in a request, or an array of them.
+#[tokio::test]
+async fn changes_are_accepted_and_what_tells_of_no_row_is_ignored() {
+    let (objects, queue): (MemoryObjects, MemoryQueue) = Default::default();
+    let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
+    let change = r#"{"after":{"id":1},"source":{"lsn":7,"ts_ms":1},"op":"r"}"#;
+    for (body, status, expected) in [
+        (change.to_owned(), 202, vec!["accepted"]),
+        (format!("[{change},null]"), 202, vec!["accepted", "ignored"]),
+        (r#"{"ts_ms":1486500577125}"#.to_owned(), 202, vec!["ignored"]),
+        (format!("[{},null]", change.replace("\"r\"", "\"x\"")), 207, vec!["refused", "ignored"]),
+    ] {
+        let stage = ingest_under(crate::memory::tables_contracts(), &objects, &queue);
+        let asked = request("POST", "/customers", body.as_bytes(), false);
+        let response = answer(&stage, asked, &deadline).await;
+        assert_eq!(response.status_code, status, "{body}");
+        let shown: Value = from_str(response.body.as_deref().unwrap()).unwrap();
+        let results = shown["results"].as_array().unwrap();
+        let found: Vec<_> = results.iter().map(|it| it["status"].as_str().unwrap()).collect();
+        assert_eq!(found, expected, "{body}");
+    }
+    let event = &events(&queue)[0];
+    assert_eq!((event.operation.as_deref(), event.id.as_str()), (Some("snapshot"), "q1:0"));
+}
