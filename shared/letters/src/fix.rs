@@ -9,7 +9,7 @@
 //! as the enrichers would be asked the same questions. If the patch changes a question, the event goes to `enrich`
 //! without any answers, and is enriched anew.
 
-use contracts::{Catalog, Contract, EventOrigin, Patch, PatchError, UpgradeError};
+use contracts::{Catalog, Contract, Decoded, EventOrigin, Patch, PatchError, UpgradeError};
 use event::{
     Attributes, CSV_ATTRIBUTE, DeadLetter, Encoding, Envelope, Failure, Form, Payload,
     attributes_size, json_problem,
@@ -140,9 +140,15 @@ pub fn apply_fix(
 /// enrichers are removed. The event keeps its id and its source.
 ///
 /// # Errors
-/// If the body is not an envelope of a known dataset.
+/// If the body is not an envelope of a known dataset, or if it is the change of a row. Ingest reads rows only from the
+/// message in which they came.
 pub fn reprocess(message: &StoredMessage, contracts: &Catalog) -> Result<Fixed, FixError> {
     let (_, contract, data) = read_envelope(message, contracts)?;
+    if contract.changes.is_some() {
+        return Err(FixError::NoPayload(
+            "it is the change of a row, and its envelope has the row only",
+        ));
+    }
     let data = payload(&data).map_err(FixError::Unreadable)?.value;
     let is_enriched = message.stage != ENRICH;
     let plain = if is_enriched { without_answers(&data, contract) } else { data };
@@ -188,10 +194,12 @@ fn read_envelope<'a>(
 /// Checks a payload against its contract as ingest does.
 ///
 /// # Errors
-/// Permanent failures: those of [`Payload::parse`] and [`Contract::accept`].
+/// Permanent failures: those of [`Contract::decode`] and [`Contract::accept`].
 pub fn validate(payload: &Value, contract: &Contract) -> Result<(), Failure> {
-    let payload = Payload::parse(payload.to_string().as_bytes())?;
-    contract.accept(&payload).map(drop)
+    match contract.decode(payload.to_string().as_bytes())? {
+        Decoded::Event(event) => contract.accept(&event.payload).map(drop),
+        Decoded::Ignored(_) => Ok(()),
+    }
 }
 
 /// The dataset and the payload of an inbox message that is one event.
@@ -268,6 +276,7 @@ fn fixed_envelope(
     let mut made = payload(&plain)
         .and_then(|payload| contract.envelope(payload, origin))
         .map_err(FixError::Refused)?;
+    (made.operation, made.sequence) = (envelope.operation, envelope.sequence);
     let is_asked_anew = is_enriched && asks_others(contract, &data, &changed);
     if is_enriched && !is_asked_anew {
         made.data = payload(&changed).map_err(FixError::Refused)?.text;

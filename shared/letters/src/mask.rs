@@ -104,7 +104,7 @@ pub fn mask_body(body: &str, kind: BodyKind, dataset: Option<&str>, contracts: &
 /// `None` if it cannot be said where in the body the payload is.
 fn masked_payload(body: &str, contract: &Contract) -> Option<String> {
     let payload: Value = serde_json::from_str(body).ok()?;
-    if is_wrapped(&payload) {
+    if contract.changes.is_some() || is_wrapped(&payload) {
         return None;
     }
     Some(mask_values(&payload, &contract.personal_data).to_string())

@@ -1,6 +1,6 @@
 //! The event in a message that goes to a stage.
 
-use contracts::{Catalog, Contract};
+use contracts::{Catalog, Contract, Decoded};
 use event::{
     Attributes, Code, Envelope, Failure, Fingerprint, IdempotencyKey, Timestamp, json_problem,
 };
@@ -60,6 +60,11 @@ impl<'a> MessageEvent<'a> {
             | FixError::TooLarge { .. } => NoEvent::NotOne,
         })?;
         let contract = contracts.get(dataset).map_err(NoEvent::Refused)?;
+        let payload = match contract.decode(payload.text.get().as_bytes()) {
+            Ok(Decoded::Event(event)) => event.payload,
+            Ok(Decoded::Ignored(_)) => return Err(NoEvent::NotOne),
+            Err(failure) => return Err(NoEvent::Refused(failure)),
+        };
         let accepted = contract.accept(&payload).map_err(NoEvent::Refused)?;
         let payload = accepted.upgraded.unwrap_or(payload).value;
         let (key, fingerprint) = (accepted.key, accepted.fingerprint);

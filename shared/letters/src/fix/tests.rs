@@ -326,3 +326,39 @@ fn what_fits_no_version_stays_and_says_why() {
     assert_eq!(Fix::parse(&json!("newest-version")), Ok(Fix::NewestVersion));
     assert!(Fix::parse(&json!("newest")).is_err());
 }
+
+/// A dataset of changes, whose messages have the row in an envelope of Debezium.
+fn changes() -> Catalog {
+    let mut catalog = Catalog::default();
+    let files = BTreeMap::from([("v3.schema.json".to_owned(), SCHEMA.to_owned())]);
+    catalog.add("orders", &format!("{YAML}changes: {{kind: debezium}}\n"), &files).unwrap();
+    catalog
+}
+
+#[test]
+fn the_message_of_a_change_is_patched_as_it_came() {
+    let change =
+        |op: &str| format!(r#"{{"after":{{"at":"{AT}","id":1}},"op":"{op}","source":{{}}}}"#);
+    let letter = message("ingest", change("x"), letter("ingest", |_| ()));
+    let fixed = |op: &str| {
+        let patch = json!([{"op": "replace", "path": "/op", "value": op}]);
+        apply_fix(&letter, &Fix::parse(&patch).unwrap(), &changes(), MOST_BYTES)
+    };
+    assert_eq!(fixed("u"), Ok(Fixed { stage: "ingest".to_owned(), body: change("u") }));
+    assert!(
+        matches!(fixed("t"), Err(FixError::Refused(failure)) if failure.code == Code::DecodeFormat)
+    );
+}
+
+#[test]
+fn a_patched_row_keeps_its_operation_and_its_order_and_is_not_read_again() {
+    let payload = format!(r#"{{"id":1,"at":"{AT}"}}"#);
+    let mut envelope = ingested(&payload);
+    (envelope.operation, envelope.sequence) = (Some("delete".to_owned()), Some("007".to_owned()));
+    let message = message("sink", envelope.to_json().unwrap(), letter("sink", |_| ()));
+    let patch = json!([{"op": "add", "path": "/amount", "value": 1}]);
+    let fixed = apply_fix(&message, &Fix::parse(&patch).unwrap(), &changes(), MOST_BYTES).unwrap();
+    let made = Envelope::from_json(&fixed.body).unwrap();
+    assert_eq!((made.operation, made.sequence), (envelope.operation, envelope.sequence));
+    assert!(matches!(reprocess(&message, &changes()), Err(FixError::NoPayload(_))));
+}

@@ -212,6 +212,29 @@ proptest! {
     }
 }
 
+/// The row of a change is somewhere in its message, and in DynamoDB's own form.
+#[test]
+fn a_change_of_a_row_is_masked_as_a_whole() {
+    let yaml = "
+dataset: people
+description: d
+owner: o
+changes: {kind: debezium}
+schema: {version: 1, file: v1.json}
+keys: {idempotency: [/id], business: [/id], event_time: /at}
+sinks: [{name: rows, kind: table}]
+personal_data: [/name]
+";
+    let files = std::collections::BTreeMap::from([(
+        "v1.json".to_owned(),
+        r#"{"type":"object"}"#.to_owned(),
+    )]);
+    let mut contracts = Catalog::default();
+    contracts.add("people", yaml, &files).unwrap();
+    let body = json!({"op": "d", "before": {"name": "Ada"}, "source": {}}).to_string();
+    assert_eq!(mask_body(&body, BodyKind::Payload, Some("people"), &contracts), "***");
+}
+
 /// What EventBridge, SNS and Lambda put around a payload has its personal places somewhere else.
 #[test]
 fn a_body_that_wraps_a_payload_is_masked_as_a_whole() {
