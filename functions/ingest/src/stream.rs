@@ -87,7 +87,7 @@ fn contract_of<'c, O: Store + FileSource, Q: Queue + Depths>(
     }
 }
 
-/// Holds a record to its contract. `None` if it tells of no row.
+/// The event of a record, raw and as its message; `None` if the record tells of no row.
 fn take<O: Store + FileSource, Q: Queue + Depths>(
     ingest: &Ingest<O, Q>,
     contract: &Contract,

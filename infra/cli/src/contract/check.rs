@@ -33,15 +33,32 @@ pub(super) fn check(root: &Path, args: &Check, output: &Output) -> Result<ExitCo
             Err(problem) => problems.push(problem),
         }
     }
+    let claims = check_claims(&folders, &contracts);
+    let are_tables_clear = claims.is_empty();
+    problems.extend(claims);
     if let Some(revision) = &args.base {
         problems.extend(check_base(root, revision, &folders, &contracts)?);
     }
     // Contracts can only be compared with each other and with the template if each of them can be read.
-    if contracts.len() == folders.len() {
+    if contracts.len() == folders.len() && are_tables_clear {
         problems.extend(check_deployment(root)?);
     }
     print(&folders, &problems, args.format, output);
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Finds the contracts that name a table whose changes another one takes.
+fn check_claims(folders: &[Folder], contracts: &BTreeMap<String, Contract>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for folder in folders {
+        let Some(contract) = contracts.get(&folder.texts.dataset) else { continue };
+        let others = contracts.values().filter(|other| other.dataset != contract.dataset);
+        for error in others.filter_map(|other| contract.check_claim(other).err()) {
+            let error = error.located(&folder.texts.yaml, &folder.texts.files);
+            problems.push(contract_problem(folder, &error));
+        }
+    }
+    problems
 }
 
 /// Reads the contract of a folder, and returns it with the problems of its versions.

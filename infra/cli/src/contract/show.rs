@@ -30,6 +30,13 @@ fn names_of_sources(contract: &Contract) -> Option<Vec<String>> {
     Some(contract.sources.listed()?.iter().map(ToString::to_string).collect())
 }
 
+/// Whose changes the events are, such as `dynamodb orders`; `None` if they are no changes.
+fn changes_of(contract: &Contract) -> Option<String> {
+    let changes = contract.changes.as_ref()?;
+    let table = changes.table.as_deref().unwrap_or("any table");
+    Some(format!("{} {table}", changes.kind))
+}
+
 fn text_of(contract: &Contract, page: &Page) -> String {
     let mut lines = Vec::new();
     let keys = &contract.keys;
@@ -41,6 +48,7 @@ fn text_of(contract: &Contract, page: &Page) -> String {
         ("domain", contract.domain.clone().unwrap_or_default()),
         ("tags", contract.tags.join(", ")),
         ("sources", names_of_sources(contract).unwrap_or_default().join(", ")),
+        ("changes", changes_of(contract).unwrap_or_default()),
         ("versions", versions_of(contract)),
         ("keeps", mode_of(contract).to_string()),
         ("key", keys.idempotency.join(", ")),
@@ -112,6 +120,11 @@ fn json_of(contract: &Contract) -> serde_json::Value {
         "domain": contract.domain,
         "tags": contract.tags,
         "sources": names_of_sources(contract),
+        "changes": contract.changes.as_ref().map(|changes| json!({
+            "kind": changes.kind.to_string(),
+            "table": changes.table,
+            "into": changes.into,
+        })),
         "compatibility": mode_of(contract).to_string(),
         "versions": versions,
         "keys": {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use contracts::Contract;
-use event::{Failure as EventFailure, Payload};
+use contracts::{Contract, Decoded};
+use event::Failure as EventFailure;
 use serde_json::json;
 use serde_json::value::RawValue;
 use verify::input::gunzip;
@@ -112,7 +112,10 @@ pub(super) fn verdicts_of(path: &Path, contract: &Contract) -> Result<Vec<EventV
 }
 
 fn verdict(bytes: &[u8], contract: &Contract) -> Result<(), EventFailure> {
-    contract.accept(&Payload::parse(bytes)?).map(drop)
+    match contract.decode(bytes)? {
+        Decoded::Event(event) => contract.accept(&event.payload).map(drop),
+        Decoded::Ignored(_) => Ok(()),
+    }
 }
 
 fn csv_verdicts(

@@ -114,6 +114,10 @@ fn custom_of(contract: &Contract) -> Vec<Json> {
         let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
         all.push(custom("sources", list(&names)));
     }
+    if let Some(changes) = &contract.changes {
+        let table = changes.table.as_deref().unwrap_or_default();
+        all.push(custom("changesOf", Json::text(&format!("{} {table}", changes.kind))));
+    }
     for (name, pointer) in [
         ("sequence", &keys.sequence),
         ("tenantPointer", &contract.tenant),
