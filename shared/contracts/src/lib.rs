@@ -28,6 +28,7 @@ mod sink;
 mod sources;
 mod text;
 mod time_rules;
+mod timeliness;
 mod triage;
 mod url;
 mod variables;

@@ -54,7 +54,7 @@ const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let faults = Plan::parse(DEATHS).unwrap();
-    let datasets = &["guarded", "authorized", "lookups"];
+    let datasets = &["guarded", "authorized", "lookups", "late"];
     let settings = Settings {
         faults,
         datasets,
@@ -98,6 +98,8 @@ async fn run(world: &World) {
     for observation in testkit::sample_lines("weather.ndjson.gz").iter().take(10) {
         world.send("Inbox", observation, &[("dataset", "weather")]);
     }
+    let late = json!({ "id": "a", "at": "2013-01-01T10:00:00Z", "revision": 1 });
+    world.send("Inbox", &late.to_string(), &[("dataset", "late")]);
     // It leaves no room for why it is a dead letter.
     world.send("Inbox", &"x".repeat(1_048_500), &[("dataset", "flights")]);
     // The service has whole hours alone, and refuses it.

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use super::book::{Book, key_of};
+use super::timeliness::is_rejected;
 use super::{Delivered, Judged, SeenTable, SinkVerdict, item, number};
 use crate::contract::{Dataset, RowKey, Sink, Table};
 use crate::input::object;
 use crate::instant::Instant;
 use crate::json::Json;
 use crate::lake::{LakeRow, check_payload};
-use crate::limits::is_rejected;
 use crate::{identity, shown};
 
 /// Places that hold at most one variant each: those of one identity, or of one row.

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::book::Book;
+use super::timeliness::may_be_kept_out;
 use super::{LetterGroup, Verdict, grounds, note};
 use crate::letters::{DIVERTED, Fault, Letter};
-use crate::limits::may_be_kept_out;
 use crate::shown;
 
 /// Checks that each letter is about something that was sent, and says where it was and why it

@@ -8,6 +8,7 @@ pub mod item;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod timeliness;
 mod totals;
 
 use std::collections::{BTreeMap, HashMap};

@@ -4,7 +4,7 @@ use event::Payload;
 use serde_json::json;
 
 use super::*;
-use crate::EventOrigin;
+use crate::{ContractError, EventOrigin};
 
 const YAML: &str = "
 dataset: readings
