@@ -120,8 +120,8 @@ fn no_late_queue() -> Failure {
     Failure::transient(Code::ContractBroken, reason)
 }
 
-/// The dead letter of a line of a file, or of a record of a stream. `form` says whether `bytes` are the line itself, or only where it is: a redrive
-/// reads the former again and leaves the latter as it is.
+/// The dead letter of a line of a file, or of a record of a stream. `form` says whether `bytes` are the line itself, or
+/// only where it is: a redrive reads the former again and leaves the latter as it is.
 pub(crate) fn dead_letter(
     bytes: &[u8],
     form: Form,

@@ -92,9 +92,9 @@ pub(crate) struct KeptOrigin {
 impl KeptOrigin {
     /// The origin of the event that a redriven letter has; `None` if it was a message.
     ///
-    /// The letter of an event without a queue has the event's id both in an attribute and in its failure. A producer cannot forge that
-    /// with a message of its own: in the failure of a message, the id is the one that SQS gave it, which its producer
-    /// could not know beforehand.
+    /// The letter of an event without a queue has the event's id both in an attribute and in its failure. A producer
+    /// cannot forge that with a message of its own: in the failure of a message, the id is the one that SQS gave it,
+    /// which its producer could not know beforehand.
     pub(crate) fn of(letter: &DeadLetter, attributes: &Attributes) -> Option<Self> {
         let id = attributes.get(EVENT_ID).filter(|id| id.value == letter.message_id)?;
         let source = attributes.get(SOURCE)?.value.clone();

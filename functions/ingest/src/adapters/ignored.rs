@@ -1,4 +1,5 @@
-//! What ingest has nothing to do for: announcements of S3, and messages of change data capture that tell of no row. It is counted by its kind, and logged once an invocation.
+//! What ingest has nothing to do for: announcements of S3, and messages of change data capture that tell of no row. It is
+//! counted by its kind, and logged once an invocation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
