@@ -109,7 +109,10 @@ pub fn open_contracts(dir: &Path) -> Result<Catalog, LoadError> {
     for entry in std::fs::read_dir(dir).map_err(|source| io_error(dir, source))? {
         let entry = entry.map_err(|source| io_error(dir, source))?;
         // What each folder has is not looked at, because that would take longer the more there are.
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let is_file = match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => entry.path().is_file(),
+            kind => kind.is_ok_and(|kind| kind.is_file()),
+        };
         let name = entry.file_name().to_string_lossy().into_owned();
         if !is_file && name != VARIABLES_FOLDER {
             catalog.add_later(&name, Arc::clone(&files));
@@ -187,5 +190,23 @@ mod tests {
         let error = error.to_string();
         assert!(error.starts_with("cannot read /nowhere/variables/moon.yaml: "), "{error}");
         assert!(error.contains("the template's parameter Environment chooses"), "{error}");
+    }
+
+    /// Such as in a folder that is put together of links. A dataset that cannot be read may have personal data, so that
+    /// letters would be masked.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_linked_is_no_dataset() {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/contracts");
+        let dir = std::env::temp_dir().join(format!("sluicegate-links-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        for name in ["flights", "weather", "dependencies.yaml"] {
+            std::os::unix::fs::symlink(own.join(name), dir.join(name)).unwrap();
+        }
+        let found: Vec<bool> =
+            open_contracts(&dir).unwrap().results().map(|it| it.is_ok()).collect();
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(found, [true, true]);
     }
 }
