@@ -6,6 +6,7 @@ mod canary;
 mod catalog;
 mod changes;
 mod contract;
+mod decode;
 mod dependencies;
 mod enricher;
 mod error;
@@ -59,12 +60,12 @@ pub use place::UrlError;
 pub use pointer::{pointer_index, pointer_tokens};
 pub use positions::Position;
 pub use retention::{MOST_CLOCK_SKEW, is_still_remembered};
-pub use schema::{Formats, Property, Schema, ValueKind};
+pub use schema::{Formats, Property, Schema, TimestampUnit, ValueKind};
 pub use secret::SecretReference;
 pub use sink::{
     Accumulate, ColumnType, Compression, CustomSink, HttpBody, HttpMethod, HttpSink, LakeFormat,
     LakeSink, Order, RowKey, RowOrder, RowVersion, Sink, SinkKind, TableMode, TableSink, Target,
-    TimeWindow, TimestampUnit, Tombstone, Window,
+    TimeWindow, Tombstone, Window,
 };
 pub use sources::{SourceKind, Sources};
 pub use text::TextTemplate;

@@ -19,7 +19,7 @@ use serde_json::Value;
 use self::documents::Documents;
 pub(crate) use self::members::PathToken;
 use self::members::{Declared, declared, types_of_any};
-pub use self::properties::{Property, ValueKind};
+pub use self::properties::{Property, TimestampUnit, ValueKind};
 pub(crate) use self::types::{Type, integer};
 use self::validator::Validator;
 pub(crate) use self::violation::Violation;

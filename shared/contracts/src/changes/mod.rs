@@ -13,7 +13,6 @@ use std::fmt;
 use event::{Code, Failure, Payload, Timestamp, pointer_to};
 use serde::Deserialize;
 
-use crate::Contract;
 use crate::enricher::Enricher;
 use crate::error::{ContractError, invalid};
 
@@ -193,54 +192,27 @@ impl RawChanges {
     }
 }
 
-impl Contract {
-    /// Checks that another contract does not name the same table. An event cannot be of two datasets.
-    ///
-    /// # Errors
-    /// [`ContractError::Invalid`], of the field `changes.table` of this contract.
-    pub fn check_claim(&self, other: &Self) -> Result<(), ContractError> {
-        let own = self.changes.as_ref().and_then(|own| Some((own.kind, own.table.as_deref()?)));
-        match (own, &other.changes) {
-            (Some((kind, table)), Some(changes)) if changes.claim(kind, table) => {
-                let problem = format!("`{table}` is the table of `{}` too", other.dataset);
-                Err(invalid("changes.table", &problem))
-            }
-            _ => Ok(()),
-        }
+impl Changes {
+    /// Whether they are the changes of this table.
+    pub(crate) fn claim(&self, kind: ChangeKind, table: &str) -> bool {
+        self.kind == kind && self.table.as_deref() == Some(table)
     }
 
-    /// Reads the bytes of an event. Without [`Changes`] they are the payload. With them, they are a message of whoever
-    /// writes the changes, and the payload is the row in it.
-    ///
-    /// # Errors
-    /// Those of [`Payload::parse`]. With [`Changes`] also [`Code::DecodeFormat`], if it is no such message,
-    /// [`Code::SourceRefused`], if it is of another table, and [`Code::ContractViolation`], if the row already has the
-    /// member that is to be added. All are permanent.
-    pub fn decode(&self, bytes: &[u8]) -> Result<Decoded<Incoming>, Failure> {
-        let Some(changes) = &self.changes else {
-            let payload = Payload::parse(bytes)?;
-            return Ok(Decoded::Event(payload.into()));
-        };
+    /// Reads a message of whoever writes the changes.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<Decoded<Incoming>, Failure> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let reason = format!("invalid UTF-8 at byte {}", error.valid_up_to());
             Failure::permanent(Code::DecodeUtf8, reason)
         })?;
-        let decoded = match changes.kind {
+        let decoded = match self.kind {
             ChangeKind::DynamoDb => Decoded::Event(dynamodb::decode(text)?),
             ChangeKind::Debezium => debezium::decode(text)?,
         };
         match decoded {
-            Decoded::Event(change) => changes.event(change).map(Decoded::Event),
+            Decoded::Event(change) => self.event(change).map(Decoded::Event),
             Decoded::Ignored(nothing) => Ok(Decoded::Ignored(nothing)),
         }
-    }
-}
-
-impl Changes {
-    /// Whether they are the changes of this table.
-    pub(crate) fn claim(&self, kind: ChangeKind, table: &str) -> bool {
-        self.kind == kind && self.table.as_deref() == Some(table)
     }
 
     fn event(&self, change: RowChange) -> Result<Incoming, Failure> {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
+use crate::Contract;
 
 /// A contract with these `changes`.
 pub(super) fn contract_of(changes: &str) -> Result<Contract, ContractError> {

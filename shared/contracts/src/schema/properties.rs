@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::branches::{Branch, branches};
@@ -9,7 +10,6 @@ use super::documents::{Documents, Node};
 use super::members::{root_members, types_of_any};
 use super::types::Type;
 use super::{Member, Schema};
-use crate::sink::TimestampUnit;
 
 /// A member that the root of a schema declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,17 @@ impl Schema {
             is_nullable: member.admits_null() || !self.inner.required.contains(name),
         })
     }
+}
+
+/// The unit in which a column of timestamps counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimestampUnit {
+    /// Thousandths of a second.
+    #[default]
+    Milliseconds,
+    /// Millionths of a second.
+    Microseconds,
 }
 
 impl Member {

@@ -6,7 +6,7 @@ use event::Decimal;
 use serde::Deserialize;
 
 use crate::error::{ContractError, invalid};
-use crate::schema::{Property, Schema, ValueKind};
+use crate::schema::{Property, Schema, TimestampUnit, ValueKind};
 
 /// How a sink writes objects with many events to S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +21,6 @@ pub struct LakeSink {
     /// The units of the members of the payload whose Parquet column is a timestamp that counts in another unit than
     /// the default, or that has to take any text. Empty for NDJSON.
     pub timestamps: BTreeMap<String, TimestampUnit>,
-}
-
-/// The unit in which a column of timestamps counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TimestampUnit {
-    /// Thousandths of a second.
-    #[default]
-    Milliseconds,
-    /// Millionths of a second.
-    Microseconds,
 }
 
 /// The type of a member's column.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) use self::http::check_header;
 pub use self::http::{HttpBody, HttpMethod, HttpSink};
-pub use self::lake::{ColumnType, Compression, LakeFormat, LakeSink, TimestampUnit};
+pub use self::lake::{ColumnType, Compression, LakeFormat, LakeSink};
 pub(crate) use self::table::integer_at;
 pub use self::table::{
     Accumulate, Order, RowKey, RowOrder, RowVersion, TableMode, TableSink, TimeWindow, Tombstone,
@@ -20,6 +20,7 @@ pub use self::table::{
 };
 use crate::error::{ContractError, check_name, invalid};
 use crate::keys::Keys;
+use crate::schema::TimestampUnit;
 
 /// One sink of a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
