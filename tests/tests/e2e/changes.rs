@@ -2,7 +2,7 @@
 
 use event::Code;
 use serde_json::{Value, json};
-use sluicegate_tests::{Settings, World, post};
+use sluicegate_tests::{Edit, Settings, World, post};
 
 const STREAM: &str =
     "arn:aws:dynamodb:eu-west-1:123456789012:table/shop-orders/stream/2024-06-10T19:26:16.525";
@@ -33,12 +33,14 @@ async fn invoke(world: &World, records: &[Value]) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_is_repeated_from_its_first_failure_on_and_rows_end_as_the_table_has_them() {
-    let settings = Settings { datasets: &["changed"], ..Settings::default() };
-    let world = World::start_with(settings).await;
     // The contract of a dataset that cannot be read may be the one of any table.
-    let broken = world.contracts().join("broken");
-    std::fs::create_dir_all(&broken).unwrap();
-    std::fs::write(broken.join("contract.yaml"), "dataset: [").unwrap();
+    let unreadable = Edit { old: "dataset: late", new: "dataset: [" };
+    let settings = Settings {
+        datasets: &["changed", "late"],
+        contract_edits: vec![("late/contract.yaml", unreadable)],
+        ..Settings::default()
+    };
+    let world = World::start_with(settings).await;
     let mut nobodys = record(4, "INSERT", 4, "1");
     nobodys["eventSourceARN"] = json!(STREAM.replace("shop-orders", "tides"));
     let batch = [
