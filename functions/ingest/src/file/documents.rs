@@ -9,17 +9,14 @@
 //! - before a line that begins like its own first line, with the same white space and a `{`, if no value may be there,
 //!   if a bracket did not fit the one that it closed, or if a string had a line end, which JSON does not allow.
 
+use super::buffer::Buffer;
 use super::entry::{Content, Entry, Place};
 use super::lines::BYTE_ORDER_MARK;
 use super::scan::{Indent, Scan, Step};
 
 pub(super) struct Documents {
     longest: usize,
-    buffer: Vec<u8>,
-    /// Where in `buffer` the current document begins. The next push removes all bytes before it.
-    start: usize,
-    /// Up to where `buffer` has been scanned.
-    scanned: usize,
+    buffer: Buffer,
     /// How many bytes of the current document were removed from `buffer`, because it is too long.
     dropped: u64,
     /// How many bytes of the file are before `start`, without `dropped`.
@@ -49,9 +46,7 @@ impl Documents {
     pub(super) fn new(longest: usize) -> Self {
         Self {
             longest,
-            buffer: Vec::new(),
-            start: 0,
-            scanned: 0,
+            buffer: Buffer::default(),
             dropped: 0,
             offset: 0,
             scan: None,
@@ -62,10 +57,7 @@ impl Documents {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start);
-        self.scanned -= self.start;
-        self.start = 0;
-        self.buffer.extend_from_slice(bytes);
+        self.buffer.push(bytes);
     }
 
     pub(super) fn end(&mut self) {
@@ -85,7 +77,7 @@ impl Documents {
         };
         let content = match kind {
             Kind::Blank => Content::Blank,
-            Kind::Document(text) => Content::Line(&self.buffer[text]),
+            Kind::Document(text) => Content::Line(&self.buffer.bytes[text]),
             Kind::TooLong => Content::TooLong { bytes },
         };
         Some(Entry { place: Place::Byte(offset), bytes, content })
@@ -96,16 +88,16 @@ impl Documents {
         if self.scan.is_some() {
             return None;
         }
-        let mut end = self.start;
+        let mut end = self.buffer.start;
         if self.offset == 0 {
-            if self.buffer.len() < BYTE_ORDER_MARK.len() && !self.is_ended {
+            if self.buffer.bytes.len() < BYTE_ORDER_MARK.len() && !self.is_ended {
                 return None;
             }
-            if self.buffer.starts_with(BYTE_ORDER_MARK) {
+            if self.buffer.bytes.starts_with(BYTE_ORDER_MARK) {
                 end = BYTE_ORDER_MARK.len();
             }
         }
-        while let Some(&byte) = self.buffer.get(end) {
+        while let Some(&byte) = self.buffer.bytes.get(end) {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' => self.indent.push(byte),
                 b'[' if !self.is_in_array => self.is_in_array = true,
@@ -115,56 +107,56 @@ impl Documents {
             }
             end += 1;
         }
-        (end > self.start).then(|| self.piece(end, Kind::Blank))
+        (end > self.buffer.start).then(|| self.piece(end, Kind::Blank))
     }
 
     fn document(&mut self) -> Option<Piece> {
-        if self.start == self.buffer.len() && self.scan.is_none() {
+        if self.buffer.start == self.buffer.bytes.len() && self.scan.is_none() {
             return None;
         }
-        if self.offset == 0 && self.buffer.len() < BYTE_ORDER_MARK.len() && !self.is_ended {
+        if self.offset == 0 && self.buffer.bytes.len() < BYTE_ORDER_MARK.len() && !self.is_ended {
             return None;
         }
         let mut scan = match self.scan.take() {
             Some(scan) => scan,
             None => Scan::new(self.is_in_array, self.indent.clone()),
         };
-        while let Some(&byte) = self.buffer.get(self.scanned) {
-            let length = self.dropped + (self.scanned - self.start) as u64;
+        while let Some(&byte) = self.buffer.bytes.get(self.buffer.scanned) {
+            let length = self.dropped + (self.buffer.scanned - self.buffer.start) as u64;
             let step = scan.step(byte, &self.indent, length > self.longest as u64);
             if step == Step::EndBefore {
-                return Some(self.end_document(self.scanned));
+                return Some(self.end_document(self.buffer.scanned));
             }
             self.indent.push(byte);
-            self.scanned += 1;
+            self.buffer.scanned += 1;
             if step == Step::EndAfter {
-                return Some(self.end_document(self.scanned));
+                return Some(self.end_document(self.buffer.scanned));
             }
         }
         if self.is_ended {
-            return Some(self.end_document(self.scanned));
+            return Some(self.end_document(self.buffer.scanned));
         }
-        if self.scanned - self.start > self.longest || self.dropped > 0 {
-            self.dropped += (self.scanned - self.start) as u64;
-            self.start = self.scanned;
+        if self.buffer.scanned - self.buffer.start > self.longest || self.dropped > 0 {
+            self.dropped += (self.buffer.scanned - self.buffer.start) as u64;
+            self.buffer.start = self.buffer.scanned;
         }
         self.scan = Some(scan);
         None
     }
 
     fn end_document(&mut self, end: usize) -> Piece {
-        let text = self.start..end;
+        let text = self.buffer.start..end;
         let is_too_long = self.dropped + text.len() as u64 > self.longest as u64;
         self.piece(end, if is_too_long { Kind::TooLong } else { Kind::Document(text) })
     }
 
     /// The piece that ends at `end`, where the next one begins.
     fn piece(&mut self, end: usize, kind: Kind) -> Piece {
-        let bytes = std::mem::take(&mut self.dropped) + (end - self.start) as u64;
+        let bytes = std::mem::take(&mut self.dropped) + (end - self.buffer.start) as u64;
         let offset = self.offset;
         self.offset += bytes;
-        self.start = end;
-        self.scanned = end;
+        self.buffer.start = end;
+        self.buffer.scanned = end;
         Piece { offset, bytes, kind }
     }
 }

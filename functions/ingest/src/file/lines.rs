@@ -2,18 +2,14 @@
 //!
 //! The memory is bounded: of a line that is longer than an event may be, only the length is kept.
 
+use super::buffer::Buffer;
 use super::entry::{Content, Entry, Place};
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 pub(super) struct Lines {
     longest: usize,
-    buffer: Vec<u8>,
-    /// Where in `buffer` the current line begins. The next push removes all bytes before it in one move, so that a file
-    /// of short lines is not moved for each line.
-    start: usize,
-    /// The part of `buffer` up to here has been searched for the current line's LF, without success.
-    scanned: usize,
+    buffer: Buffer,
     /// How many bytes of the current line were removed from `buffer`, because the line is too long.
     dropped: u64,
     /// The number of the current line, from 1.
@@ -24,22 +20,11 @@ pub(super) struct Lines {
 impl Lines {
     /// `longest` is the length of the longest line that is kept, in bytes.
     pub(super) fn new(longest: usize) -> Self {
-        Self {
-            longest,
-            buffer: Vec::new(),
-            start: 0,
-            scanned: 0,
-            dropped: 0,
-            line: 1,
-            is_ended: false,
-        }
+        Self { longest, buffer: Buffer::default(), dropped: 0, line: 1, is_ended: false }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start);
-        self.scanned -= self.start;
-        self.start = 0;
-        self.buffer.extend_from_slice(bytes);
+        self.buffer.push(bytes);
     }
 
     pub(super) fn end(&mut self) {
@@ -48,23 +33,24 @@ impl Lines {
 
     /// The next line. The last one needs no line end.
     pub(super) fn next(&mut self) -> Option<Entry<'_>> {
-        let unread = &self.buffer[self.scanned..];
+        let unread = &self.buffer.bytes[self.buffer.scanned..];
         let (end, line_end) = match unread.iter().position(|&byte| byte == b'\n') {
-            Some(place) => (self.scanned + place, 1),
+            Some(place) => (self.buffer.scanned + place, 1),
             None => {
-                self.scanned = self.buffer.len();
-                if self.scanned - self.start > self.longest {
-                    self.dropped += (self.scanned - self.start) as u64;
-                    self.start = self.scanned;
+                self.buffer.scanned = self.buffer.bytes.len();
+                if self.buffer.scanned - self.buffer.start > self.longest {
+                    self.dropped += (self.buffer.scanned - self.buffer.start) as u64;
+                    self.buffer.start = self.buffer.scanned;
                 }
-                let is_last = self.is_ended && (self.dropped > 0 || self.start < self.buffer.len());
+                let is_last = self.is_ended
+                    && (self.dropped > 0 || self.buffer.start < self.buffer.bytes.len());
                 if !is_last {
                     return None;
                 }
-                (self.buffer.len(), 0)
+                (self.buffer.bytes.len(), 0)
             }
         };
-        let text = &self.buffer[self.start..end];
+        let text = &self.buffer.bytes[self.buffer.start..end];
         let length = std::mem::take(&mut self.dropped) + text.len() as u64;
         let content = if length > self.longest as u64 {
             Content::TooLong { bytes: length }
@@ -76,8 +62,8 @@ impl Lines {
         let place = Place::Line(self.line);
         let entry = Entry { place, bytes: length + line_end as u64, content };
         self.line += 1;
-        self.start = end + line_end;
-        self.scanned = self.start;
+        self.buffer.start = end + line_end;
+        self.buffer.scanned = self.buffer.start;
         Some(entry)
     }
 }
@@ -148,9 +134,9 @@ mod tests {
         for _ in 0..999 {
             lines.next();
         }
-        assert_eq!(lines.buffer.len(), 1_000);
+        assert_eq!(lines.buffer.bytes.len(), 1_000);
         lines.push(b"a\n");
-        assert_eq!(lines.buffer, b"\na\n");
+        assert_eq!(lines.buffer.bytes, b"\na\n");
     }
 
     proptest! {

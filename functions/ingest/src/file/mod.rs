@@ -1,6 +1,7 @@
 //! Reads a file of events in bounded memory. Each entry becomes an event or a dead letter on its own.
 
 mod automaton;
+mod buffer;
 mod documents;
 mod entries;
 mod entry;

@@ -7,17 +7,15 @@
 use std::ops::Range;
 
 use super::automaton::Automaton;
+use super::buffer::Buffer;
 use super::entry::{Content, Entry, Place};
 use super::lines::BYTE_ORDER_MARK;
 
 pub(super) struct Records {
     longest: usize,
     automaton: Automaton,
-    buffer: Vec<u8>,
-    /// Where in `buffer` the current record begins. The next push removes all bytes before it.
-    start: usize,
-    /// Up to where the automaton has read `buffer`. If it equals `start`, no record has begun.
-    scanned: usize,
+    /// If nothing of it is scanned, no record has begun.
+    buffer: Buffer,
     /// How many bytes a record that is too long has so far. They are not kept in `buffer`.
     too_long: Option<u64>,
     lines: LineCounter,
@@ -49,9 +47,7 @@ impl Records {
         Self {
             longest,
             automaton: Automaton::new(delimiter),
-            buffer: Vec::new(),
-            start: 0,
-            scanned: 0,
+            buffer: Buffer::default(),
             too_long: None,
             lines: LineCounter { line: 1, is_after_cr: false },
             line: 1,
@@ -66,10 +62,7 @@ impl Records {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start);
-        self.scanned -= self.start;
-        self.start = 0;
-        self.buffer.extend_from_slice(bytes);
+        self.buffer.push(bytes);
     }
 
     pub(super) fn end(&mut self) {
@@ -82,9 +75,9 @@ impl Records {
         let content = match kind {
             Kind::Blank => Content::Blank,
             Kind::Record(raw) => {
-                Content::Record { raw: &self.buffer[raw], fields: self.automaton.fields() }
+                Content::Record { raw: &self.buffer.bytes[raw], fields: self.automaton.fields() }
             }
-            Kind::Unclosed(raw) => Content::Unclosed { raw: &self.buffer[raw] },
+            Kind::Unclosed(raw) => Content::Unclosed { raw: &self.buffer.bytes[raw] },
             Kind::TooLong { bytes } => Content::TooLong { bytes },
         };
         Some(Entry { place: Place::Line(line), bytes, content })
@@ -92,11 +85,11 @@ impl Records {
 
     fn next_piece(&mut self) -> Option<Piece> {
         if self.is_at_start {
-            if self.buffer.len() < BYTE_ORDER_MARK.len() && !self.is_ended {
+            if self.buffer.bytes.len() < BYTE_ORDER_MARK.len() && !self.is_ended {
                 return None;
             }
             self.is_at_start = false;
-            if self.buffer.starts_with(BYTE_ORDER_MARK) {
+            if self.buffer.bytes.starts_with(BYTE_ORDER_MARK) {
                 return Some(self.blank(BYTE_ORDER_MARK.len()));
             }
         }
@@ -104,8 +97,8 @@ impl Records {
             if let Some(dropped) = self.too_long {
                 return self.rest_of_too_long(dropped);
             }
-            if self.scanned == self.start {
-                let unread = &self.buffer[self.start..];
+            if self.buffer.scanned == self.buffer.start {
+                let unread = &self.buffer.bytes[self.buffer.start..];
                 let line_ends = unread.iter().take_while(|&&byte| is_line_end(byte)).count();
                 if line_ends > 0 {
                     return Some(self.blank(line_ends));
@@ -113,20 +106,20 @@ impl Records {
                 self.line = self.lines.line;
                 self.automaton.begin_record();
             }
-            if self.scanned == self.buffer.len() {
-                let is_open = self.is_ended && self.start < self.scanned;
+            if self.buffer.scanned == self.buffer.bytes.len() {
+                let is_open = self.is_ended && self.buffer.start < self.buffer.scanned;
                 return is_open.then(|| self.last_record());
             }
-            let room = self.longest + 1 - (self.scanned - self.start);
-            let end = self.buffer.len().min(self.scanned + room);
-            if let Some(read) = self.automaton.read(&self.buffer[self.scanned..end]) {
-                self.scanned += read;
+            let room = self.longest + 1 - (self.buffer.scanned - self.buffer.start);
+            let end = self.buffer.bytes.len().min(self.buffer.scanned + room);
+            if let Some(read) = self.automaton.read(&self.buffer.bytes[self.buffer.scanned..end]) {
+                self.buffer.scanned += read;
                 return Some(self.whole_record());
             }
-            self.scanned = end;
-            if self.scanned - self.start > self.longest {
-                self.too_long = Some((self.scanned - self.start) as u64);
-                self.discard_before(self.scanned);
+            self.buffer.scanned = end;
+            if self.buffer.scanned - self.buffer.start > self.longest {
+                self.too_long = Some((self.buffer.scanned - self.buffer.start) as u64);
+                self.discard_before(self.buffer.scanned);
                 self.automaton.reset();
             }
         }
@@ -134,24 +127,24 @@ impl Records {
 
     fn blank(&mut self, bytes: usize) -> Piece {
         let line = self.lines.line;
-        self.discard_before(self.start + bytes);
+        self.discard_before(self.buffer.start + bytes);
         Piece { line, bytes: bytes as u64, kind: Kind::Blank }
     }
 
     /// The record that ended with the byte before `scanned`. If CRLF ended it, that byte is the CR.
     fn whole_record(&mut self) -> Piece {
-        let raw = self.start..self.scanned - 1;
-        let bytes = (self.scanned - self.start) as u64;
-        self.discard_before(self.scanned);
+        let raw = self.buffer.start..self.buffer.scanned - 1;
+        let bytes = (self.buffer.scanned - self.buffer.start) as u64;
+        self.discard_before(self.buffer.scanned);
         Piece { line: self.line, bytes, kind: Kind::Record(raw) }
     }
 
     /// The last record, which has no line end. The automaton is given one: if that does not end the record, a quote is
     /// open.
     fn last_record(&mut self) -> Piece {
-        let raw = self.start..self.scanned;
+        let raw = self.buffer.start..self.buffer.scanned;
         let bytes = raw.len() as u64;
-        self.discard_before(self.scanned);
+        self.discard_before(self.buffer.scanned);
         let is_closed = self.automaton.read(b"\n").is_some();
         let kind = if is_closed { Kind::Record(raw) } else { Kind::Unclosed(raw) };
         Piece { line: self.line, bytes, kind }
@@ -159,12 +152,12 @@ impl Records {
 
     /// Skips a record that is too long, up to its line end. Returns it once that has come.
     fn rest_of_too_long(&mut self, dropped: u64) -> Option<Piece> {
-        let unread = &self.buffer[self.start..];
+        let unread = &self.buffer.bytes[self.buffer.start..];
         let place = unread.iter().position(|&byte| is_line_end(byte));
         let length = dropped + place.unwrap_or(unread.len()) as u64;
         let (end, bytes) = match place {
-            Some(place) => (self.start + place + 1, length + 1),
-            None => (self.buffer.len(), length),
+            Some(place) => (self.buffer.start + place + 1, length + 1),
+            None => (self.buffer.bytes.len(), length),
         };
         self.discard_before(end);
         if place.is_none() && !self.is_ended {
@@ -177,9 +170,9 @@ impl Records {
 
     /// Goes on at `end`. The bytes before it are needed only for the entry that is returned next.
     fn discard_before(&mut self, end: usize) {
-        self.lines.count(&self.buffer[self.start..end]);
-        self.start = end;
-        self.scanned = end;
+        self.lines.count(&self.buffer.bytes[self.buffer.start..end]);
+        self.buffer.start = end;
+        self.buffer.scanned = end;
     }
 }
 

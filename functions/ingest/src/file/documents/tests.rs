@@ -22,7 +22,7 @@ fn read(longest: usize, chunks: &[&[u8]]) -> Read {
         documents.push(chunk);
         take_all(&mut documents, &mut read);
         assert!(
-            documents.buffer.len() - documents.start <= longest + chunk.len() + 3,
+            documents.buffer.bytes.len() - documents.buffer.start <= longest + chunk.len() + 3,
             "kept too much"
         );
     }
