@@ -106,7 +106,7 @@ codes! {
     UnknownDataset = "contract.unknown-dataset",
     /// The contract of the dataset, or its schema, cannot be used.
     ContractBroken = "contract.broken",
-    /// So many events wait behind ingest that it takes no more of the dataset for now.
+    /// So many events wait behind ingest that it takes no more of the dataset until fewer do.
     BacklogFull = "backlog.full",
     /// The event came by a way that its contract does not allow.
     SourceRefused = "source.refused",
