@@ -78,6 +78,8 @@ pub(crate) struct Archived<B> {
     /// The object, with the entity tag of the bytes in the archive.
     pub(crate) object: Announced,
     pub(crate) body: B,
+    /// How many bytes it has; 0 if S3 did not say.
+    pub(crate) size: u64,
 }
 
 /// From this size on, a copy takes so long that S3 would close a connection from which nobody reads meanwhile. Such a
@@ -95,19 +97,34 @@ pub(crate) async fn open_archived<O: Store + FileSource>(
     mut object: Announced,
     archive_bucket: &str,
 ) -> Result<Archived<O::Body>, Failure> {
-    let Opened { body, etag, bytes } = objects.open(&object).await?;
+    let Opened { body, etag, bytes: size } = objects.open(&object, 0).await?;
     if object.etag.is_empty() {
         object.etag = etag;
     }
     let key = object_key(&object.bucket, &object.key, &object.etag);
-    if bytes < LONG_COPY_BYTES {
-        objects.copy(&object, bytes, archive_bucket, &key).await?;
-        return Ok(Archived { object, body });
+    if size < LONG_COPY_BYTES {
+        objects.copy(&object, size, archive_bucket, &key).await?;
+        return Ok(Archived { object, body, size });
     }
     drop(body);
-    objects.copy(&object, bytes, archive_bucket, &key).await?;
-    let body = objects.open(&object).await?.body;
-    Ok(Archived { object, body })
+    objects.copy(&object, size, archive_bucket, &key).await?;
+    let body = objects.open(&object, 0).await?.body;
+    Ok(Archived { object, body, size })
+}
+
+/// Opens a file in the archive, at the byte `from`. `object` has the entity tag that its copy has in its key.
+///
+/// # Errors
+/// As [`FileSource::open`].
+pub(crate) async fn open_copy<O: FileSource>(
+    objects: &O,
+    object: &Announced,
+    archive_bucket: &str,
+    from: u64,
+) -> Result<O::Body, Failure> {
+    let key = object_key(&object.bucket, &object.key, &object.etag);
+    let copy = Announced { bucket: archive_bucket.to_owned(), key, ..Announced::default() };
+    Ok(objects.open(&copy, from).await?.body)
 }
 
 /// The key of a batch of messages: `messages/<day>/<hour>/<Unix time in ms>-<id of the first>-<count>.ndjson.gz`, with
@@ -150,7 +167,7 @@ fn object_key(bucket: &str, key: &str, etag: &str) -> String {
 }
 
 /// The batch as gzipped NDJSON.
-pub(crate) fn encode(batch: &[Raw]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn encode(batch: &[impl Serialize]) -> std::io::Result<Vec<u8>> {
     // The encoder gets all lines in one write, since its cost for each of serde's many small writes is high.
     let mut plain = Vec::new();
     for raw in batch {

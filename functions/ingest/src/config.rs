@@ -1,6 +1,6 @@
 //! The settings of ingest, which it reads from its environment.
 
-use runtime::env::{EnvError, Lookup, optional_queue_url, queue_url, required};
+use runtime::env::{EnvError, Lookup, number, optional_queue_url, queue_url, required};
 use runtime::{Settings, TrustedSenders};
 
 /// The settings that the template gives this function.
@@ -13,6 +13,8 @@ pub(crate) struct Config {
     pub(crate) enrich_queue_url: String,
     /// The URL of the queue for events that contracts divert. `None` if there is none, and then no contract may.
     pub(crate) late_queue_url: Option<String>,
+    /// About how many bytes of a file one invocation reads. It ends earlier when its time is over.
+    pub(crate) slice_bytes: u64,
     /// The senders whose messages in the inbox may carry an earlier failure. Any producer may send to the inbox, so
     /// that of others such an attribute is not believed.
     pub(crate) trusted_senders: TrustedSenders,
@@ -25,6 +27,7 @@ impl Config {
             archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
             enrich_queue_url: queue_url(lookup, "ENRICH_QUEUE_URL")?,
             late_queue_url: optional_queue_url(lookup, "LATE_QUEUE_URL")?,
+            slice_bytes: u64::from(number(lookup, "SLICE_MIB", 1..=1_000_000)?) * 1_024 * 1_024,
             trusted_senders: TrustedSenders::read(lookup)?,
         })
     }
@@ -45,6 +48,7 @@ mod tests {
             ("ENRICH_QUEUE_URL", "http://127.0.0.1/1/enrich"),
             ("MAX_RECEIVE_COUNT", "5"),
             ("QUEUE_URL", "http://127.0.0.1/1/inbox"),
+            ("SLICE_MIB", "1024"),
             ("TRUSTED_SENDERS", "AROAREDRIVE"),
         ]);
         testkit::check_each_is_needed(&all, |variables| Config::read(variables));

@@ -3,12 +3,17 @@
 use contracts::Contract;
 use event::{Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
 use runtime::{DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, send_all};
+use tokio::sync::Semaphore;
 
 use crate::backlog::{Depths, FullBacklog, KnownDepth};
 use crate::wrap::{Accepted, Origin, Route};
 
 /// The most calls to a queue at the same time.
 const SENDS: usize = 8;
+
+/// The most bytes of messages that are being sent at the same time, by all files of a batch together. A message takes
+/// several times its size while it is sent.
+const SENDING_KIB: u32 = 4 * 1024;
 
 /// The next stage's queue, the queue for late events, and the dead-letter queue for lines of files. (The runtime sends
 /// the dead letters of whole messages.)
@@ -17,13 +22,17 @@ pub(crate) struct Emit<Q> {
     queue: Q,
     urls: QueueUrls,
     depth: KnownDepth,
+    /// A permit for each KiB that may be sent at the same time.
+    room: Semaphore,
     dead_letters: DeadLetterQueue<Q>,
 }
 
-/// The URLs of the queues that accepted events go to.
+/// The URLs of the queues that accepted events go to, and the rest of long files.
 #[derive(Clone, Debug)]
 pub(crate) struct QueueUrls {
     pub(crate) enrich: String,
+    /// Ingest's own queue, for files that are read in slices.
+    pub(crate) inbox: String,
     /// `None` if the function was given none.
     pub(crate) late: Option<String>,
 }
@@ -37,7 +46,8 @@ struct Sending {
 
 impl<Q: Queue> Emit<Q> {
     pub(crate) fn new(queue: Q, urls: QueueUrls, dead_letters: DeadLetterQueue<Q>) -> Self {
-        Self { queue, urls, depth: KnownDepth::default(), dead_letters }
+        let room = Semaphore::new(SENDING_KIB as usize);
+        Self { queue, urls, depth: KnownDepth::default(), room, dead_letters }
     }
 
     /// Checks that there is a queue for each event that the contract may accept.
@@ -54,6 +64,10 @@ impl<Q: Queue> Emit<Q> {
 
     /// Sends events to the next stage or to the late queue. Answers for each with how it counts, in their order.
     pub(crate) async fn pass_on(&self, events: Vec<Accepted>) -> Vec<Result<EventCounts, Failure>> {
+        let size: usize = events.iter().map(|event| event.message.size()).sum();
+        let kib = u32::try_from(size / 1024).unwrap_or(SENDING_KIB).min(SENDING_KIB);
+        // It is never closed, so that there is a permit.
+        let _room = self.room.acquire_many(kib).await;
         let mut results = Vec::with_capacity(events.len());
         let (mut to_enrich, mut to_late) = (Sending::default(), Sending::default());
         for (place, event) in events.into_iter().enumerate() {
@@ -79,6 +93,14 @@ impl<Q: Queue> Emit<Q> {
             }
         }
         results
+    }
+
+    /// Sends a message to the inbox.
+    ///
+    /// # Errors
+    /// When SQS does not confirm it.
+    pub(crate) async fn send_to_inbox(&self, message: Outgoing) -> Result<(), Failure> {
+        send_all(&self.queue, &self.urls.inbox, &[message], 1).await.into_iter().collect()
     }
 
     /// Logs dead letters and sends them to the dead-letter queue.

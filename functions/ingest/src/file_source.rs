@@ -11,13 +11,14 @@ use crate::adapters::Announced;
 pub(crate) trait FileSource: Send + Sync {
     type Body: Body;
 
-    /// Opens a file.
+    /// Opens a file at the byte `from`, which must be one of its bytes, or 0.
     ///
     /// # Errors
     /// When the object is gone, has another entity tag than it was announced with, or cannot be read.
     fn open(
         &self,
         object: &Announced,
+        from: u64,
     ) -> impl Future<Output = Result<Opened<Self::Body>, Failure>> + Send;
 }
 
@@ -26,6 +27,7 @@ pub(crate) struct Opened<B> {
     pub(crate) body: B,
     /// The entity tag of the bytes that are read, without quotes.
     pub(crate) etag: String,
+    /// How many bytes `body` has; 0 if S3 did not say.
     pub(crate) bytes: u64,
 }
 
@@ -40,9 +42,9 @@ pub(crate) trait Body: Send {
 impl FileSource for aws::Objects {
     type Body = ByteStream;
 
-    async fn open(&self, object: &Announced) -> Result<Opened<ByteStream>, Failure> {
+    async fn open(&self, object: &Announced, from: u64) -> Result<Opened<ByteStream>, Failure> {
         let Announced { bucket, key, etag, version, .. } = object;
-        let found = self.get(bucket, key, etag, version.as_deref()).await?;
+        let found = self.get(bucket, key, etag, version.as_deref(), from).await?;
         Ok(Opened { body: found.body, etag: found.etag, bytes: found.bytes })
     }
 }

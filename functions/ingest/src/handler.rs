@@ -7,13 +7,14 @@ use event::{
 };
 use runtime::{Deadline, EventCounts, Queue, Record, RejectedMessage, Stage};
 
-use crate::adapters::{self, Announced, IgnoredCounts, Meaning, SentChange, SentEvent};
+use crate::adapters::{self, IgnoredCounts, Meaning, SentChange, SentEvent};
 use crate::archive::{self, Raw, Store};
 use crate::backlog::Depths;
 use crate::emit::Emit;
-use crate::file::{File, read_file, read_row};
+use crate::file::read_row;
 use crate::file_source::FileSource;
 use crate::letters::{self, Archive};
+use crate::slices::Progress;
 use crate::wrap::{Accepted, DATASET, KeptOrigin, Origin, TRACE, at_place, wrap};
 
 pub(crate) struct Ingest<O, Q> {
@@ -21,13 +22,17 @@ pub(crate) struct Ingest<O, Q> {
     pub(crate) objects: O,
     pub(crate) archive_bucket: String,
     pub(crate) emit: Emit<Q>,
+    /// About how many bytes of a file one invocation reads.
+    pub(crate) slice_bytes: u64,
     /// What was announced in this invocation and is not read.
     pub(crate) ignored: IgnoredCounts,
 }
 
 /// A message as its producer sent it, with its dead letter if it was redriven.
-struct Message<'a> {
-    record: &'a Record,
+pub(crate) struct Message<'a> {
+    pub(crate) record: &'a Record,
+    /// The message as it was received, which is a dead letter if it was redriven.
+    pub(crate) received: &'a Record,
     /// How the message's body holds the original bytes.
     encoding: Encoding,
     /// The failure for which the message was a dead letter; `None` if it has not been one.
@@ -40,9 +45,15 @@ impl Message<'_> {
         self.letter.map_or_else(|| self.record.taken_in(now), DeadLetter::taken_in)
     }
 
+    /// How far the files that it announces are read.
+    pub(crate) fn progress(&self, now: Timestamp) -> Progress {
+        Progress::read(&self.record.attributes)
+            .unwrap_or_else(|| Progress::new(&self.record.message_id, self.taken_in(now)))
+    }
+
     /// The run of redrive that sent the message again. Only the dead letter is believed in this, since a producer may
     /// set any other attribute.
-    fn redriven(&self) -> Option<Redriven> {
+    pub(crate) fn redriven(&self) -> Option<Redriven> {
         self.letter?.redrive.clone().map(Redriven::from)
     }
 
@@ -73,9 +84,10 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         objects: O,
         archive_bucket: String,
         emit: Emit<Q>,
+        slice_bytes: u64,
     ) -> Self {
         let ignored = IgnoredCounts::default();
-        Self { contracts, objects, archive_bucket, emit, ignored }
+        Self { contracts, objects, archive_bucket, emit, slice_bytes, ignored }
     }
 
     /// Takes a message, which is one event or announces files.
@@ -100,12 +112,7 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
                 self.event(message, contract, sent.as_bytes(), trace.as_deref(), deadline.now())
             }
             Meaning::Announcement(announcement) => {
-                let mut total = EventCounts::default();
-                for object in &announcement.objects {
-                    total += self.file(object, message, deadline).await?;
-                }
-                self.ignored.add(&announcement.ignored);
-                Ok(Taken::Done(total))
+                self.read_files(&announcement, message, deadline).await.map(Taken::Done)
             }
         }
     }
@@ -183,32 +190,6 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         Ok(Taken::Event { raw, event })
     }
 
-    async fn file(
-        &self,
-        object: &Announced,
-        announcement: &Message<'_>,
-        deadline: &Deadline,
-    ) -> Result<EventCounts, Failure> {
-        let key = &object.key;
-        let dataset = key.split_once('/').map(|(dataset, _)| dataset).ok_or_else(|| {
-            let reason = format!("the key `{key}` has no folder; expected <dataset>/<file>");
-            Failure::permanent(Code::UnknownDataset, reason)
-        })?;
-        let contract = self.contract(dataset)?;
-        // A file that must not come is one letter, and not one for each of its events.
-        contract.sources.check(&object.source())?;
-        let now = deadline.now();
-        let has_room = self.emit.check_backlog(contract, now).await;
-        has_room.map_err(|full| full.of_file(now))?;
-        let archived =
-            archive::open_archived(&self.objects, object.clone(), &self.archive_bucket).await?;
-        let taken_in = announcement.taken_in(now);
-        let redriven = announcement.redriven();
-        let ignored = &self.ignored;
-        let file = File { object: &archived.object, contract, taken_in, redriven, ignored };
-        read_file(&file, archived.body, &self.emit, &self.letter_archive(), deadline).await
-    }
-
     pub(crate) fn letter_archive(&self) -> Archive<'_, O> {
         Archive { objects: &self.objects, bucket: &self.archive_bucket }
     }
@@ -267,11 +248,13 @@ impl<O: Store + FileSource, Q: Queue + Depths> Stage for Ingest<O, Q> {
 
     async fn prepare(&self, record: &Record, deadline: &Deadline) -> Result<Taken, Failure> {
         let Some(letter) = record.earlier() else {
-            let message = Message { record, encoding: Encoding::Text, letter: None };
+            let (received, encoding) = (record, Encoding::Text);
+            let message = Message { record, received, encoding, letter: None };
             return self.take(&message, deadline).await;
         };
+        let received = record;
         let (record, encoding) = letters::original(&self.letter_archive(), record, &letter).await?;
-        let message = Message { record: &record, encoding, letter: Some(&letter) };
+        let message = Message { record: &record, received, encoding, letter: Some(&letter) };
         self.take(&message, deadline).await
     }
 

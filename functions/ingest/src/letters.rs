@@ -148,7 +148,7 @@ async fn read_stored(
 ) -> Result<Kept, Failure> {
     let (bucket, key) = (bucket.to_owned(), claim.key.clone());
     let object = Announced { bucket, key, ..Announced::default() };
-    let Opened { mut body, .. } = objects.open(&object).await?;
+    let Opened { mut body, .. } = objects.open(&object, 0).await?;
     let mut zipped = Vec::new();
     while let Some(bytes) = body.next().await? {
         zipped.extend_from_slice(bytes.as_ref());

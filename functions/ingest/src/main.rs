@@ -8,11 +8,13 @@ mod direct;
 mod emit;
 mod file;
 mod file_source;
+mod files;
 mod handler;
 mod http;
 mod letters;
 #[cfg(test)]
 mod memory;
+mod slices;
 mod stream;
 mod trigger;
 mod wrap;
@@ -51,9 +53,14 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
     let dead_letters = config.settings.dead_letters(queue.clone());
-    let urls = QueueUrls { enrich: config.enrich_queue_url, late: config.late_queue_url };
+    let urls = QueueUrls {
+        enrich: config.enrich_queue_url,
+        inbox: config.settings.queue_url.clone(),
+        late: config.late_queue_url,
+    };
     let emit = Emit::new(queue.clone(), urls, dead_letters.clone());
-    let ingest = Ingest::new(contracts, Objects::new(&sdk), config.archive_bucket, emit);
+    let ingest =
+        Ingest::new(contracts, Objects::new(&sdk), config.archive_bucket, emit, config.slice_bytes);
     let trusted_senders = Some(config.trusted_senders);
     let policy = Policy { trusted_senders, ..config.settings.policy() };
     let batches = &Batches { stage: ingest, dead_letters, policy, queue };

@@ -20,6 +20,7 @@ use crate::handler::Ingest;
 use crate::http::Answers;
 
 pub(crate) const ENRICH: &str = "http://h/enrich";
+pub(crate) const INBOX: &str = "http://h/inbox";
 pub(crate) const LATE: &str = "http://h/late";
 pub(crate) const DLQ: &str = "http://h/dlq";
 pub(crate) const ARCHIVE: &str = "archive";
@@ -70,6 +71,8 @@ struct Objects {
     overwrite: Option<(Place, Object)>,
     /// The size that is reported for every object, in place of its own.
     size: Option<u64>,
+    /// The bytes of a piece in which objects arrive; all at once without it.
+    piece: Option<usize>,
     opened: usize,
 }
 
@@ -98,6 +101,12 @@ impl MemoryObjects {
     pub(crate) fn overwrite_once_opened(&self, bucket: &str, key: &str, etag: &str, body: &[u8]) {
         let place = (bucket.to_owned(), key.to_owned());
         self.0.lock().unwrap().overwrite = Some((place, (etag.to_owned(), body.to_vec())));
+    }
+
+    /// Objects arrive in pieces of so many bytes.
+    pub(crate) fn in_pieces(self, bytes: usize) -> Self {
+        self.0.lock().unwrap().piece = Some(bytes);
+        self
     }
 
     /// Reports this size for each object.
@@ -201,6 +210,11 @@ impl Answers for MemoryObjects {
 }
 
 impl Objects {
+    fn arriving(&self, bytes: &[u8]) -> Chunks {
+        let piece = self.piece.unwrap_or(bytes.len()).max(1);
+        Chunks(bytes.chunks(piece).map(<[u8]>::to_vec).collect())
+    }
+
     /// Like S3, checks the entity tag where one is given.
     fn read(&self, object: &Announced) -> Result<Object, Failure> {
         let place = (object.bucket.clone(), object.key.clone());
@@ -218,15 +232,17 @@ impl Objects {
 impl FileSource for MemoryObjects {
     type Body = Chunks;
 
-    async fn open(&self, object: &Announced) -> Result<Opened<Chunks>, Failure> {
+    async fn open(&self, object: &Announced, from: u64) -> Result<Opened<Chunks>, Failure> {
+        let from = usize::try_from(from).unwrap();
         let mut objects = self.0.lock().unwrap();
         if object.bucket == ARCHIVE {
             let kept = objects.archived.get(&object.key).cloned();
             let Some(kept) = kept else {
                 return Err(Failure::permanent(Code::InputNotFound, "no such object"));
             };
-            let bytes = kept.len() as u64;
-            return Ok(Opened { body: Chunks([kept].into()), etag: String::new(), bytes });
+            let bytes = (kept.len() - from) as u64;
+            let body = objects.arriving(&kept[from..]);
+            return Ok(Opened { body, etag: String::new(), bytes });
         }
         let (etag, body) = objects.read(object)?;
         if let Some((place, file)) = objects.overwrite.take() {
@@ -234,7 +250,7 @@ impl FileSource for MemoryObjects {
         }
         objects.opened += 1;
         let bytes = objects.size.unwrap_or(body.len() as u64);
-        Ok(Opened { body: Chunks([body].into()), etag, bytes })
+        Ok(Opened { body: objects.arriving(&body[from..]), etag, bytes })
     }
 }
 
@@ -247,7 +263,11 @@ impl Depths for MemoryQueue {
 
 pub(crate) fn emit(queue: &MemoryQueue) -> Emit<MemoryQueue> {
     let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
-    let urls = QueueUrls { enrich: ENRICH.to_owned(), late: Some(LATE.to_owned()) };
+    let urls = QueueUrls {
+        enrich: ENRICH.to_owned(),
+        inbox: INBOX.to_owned(),
+        late: Some(LATE.to_owned()),
+    };
     Emit::new(queue.clone(), urls, dead_letters)
 }
 
@@ -264,7 +284,7 @@ pub(crate) fn ingest_under(
     objects: &MemoryObjects,
     queue: &MemoryQueue,
 ) -> Ingest<MemoryObjects, MemoryQueue> {
-    Ingest::new(contracts, objects.clone(), ARCHIVE.to_owned(), emit(queue))
+    Ingest::new(contracts, objects.clone(), ARCHIVE.to_owned(), emit(queue), 1024 * 1024 * 1024)
 }
 
 /// A catalog with the contract of flights alone, with these fields more.

@@ -49,7 +49,8 @@ impl Objects {
 
     /// The content of an object as it was announced. `etag` is the announced entity tag, without quotes. An object that
     /// was overwritten since does not have it. If it is empty, the current content is returned. With a version, that
-    /// version is returned, which needs the right `s3:GetObjectVersion`.
+    /// version is returned, which needs the right `s3:GetObjectVersion`. The content begins at the byte `from`, which
+    /// must be one of the object's, or 0.
     ///
     /// # Errors
     /// [`Code::InputNotFound`] (permanent) when the object is gone or was overwritten, since the new content has an
@@ -60,9 +61,11 @@ impl Objects {
         key: &str,
         etag: &str,
         version: Option<&str>,
+        from: u64,
     ) -> Result<FetchedObject, Failure> {
         let call = self.client.get_object().bucket(bucket).key(key);
         let call = call.set_version_id(version.map(str::to_owned));
+        let call = call.set_range((from > 0).then(|| format!("bytes={from}-")));
         let etag = Some(quoted(etag)).filter(|_| !etag.is_empty());
         match call.set_if_match(etag).send().await {
             Ok(answer) => {

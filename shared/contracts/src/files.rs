@@ -1,6 +1,6 @@
 //! How the files of a dataset are written, where their names do not say it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{ContractError, invalid};
 
@@ -17,7 +17,7 @@ pub enum FileFormat {
 }
 
 /// The encoding of the texts in CSV files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TextEncoding {
     /// UTF-8. A file that begins with the byte order mark of UTF-16 is UTF-16.
     #[default]

@@ -10,6 +10,10 @@ use crate::noncharacters::escape_noncharacters;
 /// The message attribute that holds a [`DeadLetter`](crate::DeadLetter) as JSON.
 pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 
+/// The message attribute that says how far the files that a message announces are read. It is trusted only in messages
+/// of functions.
+pub const PROGRESS_ATTRIBUTE: &str = "sluicegate.progress";
+
 /// SQS allows ten message attributes:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
 const MOST_ATTRIBUTES: usize = 10;

@@ -21,7 +21,9 @@ mod timeliness;
 mod timestamp;
 mod trace;
 
-pub use attributes::{Attribute, Attributes, FAILURE_ATTRIBUTE, attributes_size};
+pub use attributes::{
+    Attribute, Attributes, FAILURE_ATTRIBUTE, PROGRESS_ATTRIBUTE, attributes_size,
+};
 pub use backoff::{Backoff, jitter};
 pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers, hex_sha256};
 pub use csv_header::{CSV_ATTRIBUTE, CsvHeader};

@@ -152,13 +152,12 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         let (due, mut outcomes) = self.take_due(records, deadline).await;
         let attempts: Vec<_> = stream::iter(due)
             .map(|record| async move {
-                let remaining = deadline.remaining();
-                if remaining < self.policy.reserve {
+                if deadline.remaining() < self.policy.reserve {
                     return (record, None);
                 }
-                // A record may take half of the time that is left. The other half is for the records after it and
-                // for the commit. So a record that hangs harms only itself, even if several do in a row.
-                let prepared = self.prepare(&record, deadline, remaining / 2).await;
+                // A record that hangs harms only itself, even if several do in a row.
+                let limit = deadline.of_record().remaining();
+                let prepared = self.prepare(&record, deadline, limit).await;
                 (record, Some(prepared))
             })
             .buffered(self.policy.concurrency)

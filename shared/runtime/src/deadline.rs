@@ -36,6 +36,13 @@ impl Deadline {
         Self { reserve: self.reserve + by, ..self.clone() }
     }
 
+    /// The deadline of one record of a batch, which may take half of the time that is left. The other half is for the
+    /// records after it and for the commit.
+    #[must_use]
+    pub fn of_record(&self) -> Self {
+        self.earlier(self.remaining() / 2)
+    }
+
     /// The present time by the deadline's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -4,8 +4,8 @@ use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::{
-    Attribute, Attributes, DeadLetter, Failure, FailureKind, PARKED_ATTRIBUTE, Parked,
-    REDRIVE_ATTRIBUTE, Redriven, Timestamp,
+    Attribute, Attributes, DeadLetter, FAILURE_ATTRIBUTE, Failure, FailureKind, PARKED_ATTRIBUTE,
+    PROGRESS_ATTRIBUTE, Parked, REDRIVE_ATTRIBUTE, Redriven, Timestamp,
 };
 
 /// A record of an SQS batch. [`Record::unpark`] turns a parked copy into the message that was first sent.
@@ -92,8 +92,9 @@ impl Record {
     /// of all copies. If the sender is not trusted, the attributes that only functions write are removed instead.
     pub fn unpark(&mut self) {
         if self.is_from_untrusted {
-            self.attributes.remove(PARKED_ATTRIBUTE);
-            self.attributes.remove(REDRIVE_ATTRIBUTE);
+            for written_by_functions in [PARKED_ATTRIBUTE, PROGRESS_ATTRIBUTE, REDRIVE_ATTRIBUTE] {
+                self.attributes.remove(written_by_functions);
+            }
             return;
         }
         let Some(parked) = Parked::read(&self.attributes) else { return };
@@ -148,6 +149,17 @@ impl Record {
     #[must_use]
     pub fn earlier(&self) -> Option<DeadLetter> {
         if self.is_from_untrusted { None } else { DeadLetter::read(&self.attributes) }
+    }
+
+    /// The attributes for a copy of the message that a function sends. An untrusted sender's claim of an earlier failure
+    /// is removed, because the receiver of the copy trusts its sender.
+    #[must_use]
+    pub fn trusted_attributes(&self) -> Attributes {
+        let mut attributes = self.attributes.clone();
+        if self.is_from_untrusted {
+            attributes.remove(FAILURE_ATTRIBUTE);
+        }
+        attributes
     }
 
     /// The run of redrive that brought back this message, or the message that an earlier stage made it of.

@@ -79,7 +79,7 @@ async fn a_copy_is_of_the_bytes_that_were_announced_and_of_no_tags() {
     let failure = buckets.objects.copy(&source(key, &old, 3), "archive", "late").await.unwrap_err();
     assert_eq!((failure.kind, failure.code), (FailureKind::Permanent, Code::InputNotFound));
     assert_eq!(buckets.archived("late"), None);
-    let found = buckets.objects.get("landing", key, "", None).await.unwrap();
+    let found = buckets.objects.get("landing", key, "", None, 0).await.unwrap();
     assert_eq!((found.bytes, found.etag == old), (3, false));
 }
 

@@ -34,5 +34,6 @@ mod rights;
 mod rows;
 mod runbooks;
 mod services;
+mod slices;
 mod time;
 mod types;

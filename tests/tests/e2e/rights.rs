@@ -49,6 +49,9 @@ const LOOK: Duration = Duration::from_millis(10);
 const LESS: Edit =
     Edit { old: "idempotency_days: 30", new: "idempotency_days: 15\nbacklog: {limit: 100000}" };
 
+/// A file of 2 MiB is read in slices.
+const SLICES: Edit = Edit { old: "SLICE_MIB: '1024'", new: "SLICE_MIB: '1'" };
+
 const STAGES: [&str; 5] = ["ingest", "enrich", "sink", "lake", "deliver"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,6 +61,7 @@ async fn each_right_that_is_granted_is_needed_and_none_is_missing() {
     let settings = Settings {
         faults,
         datasets,
+        edits: vec![SLICES],
         contract_edits: vec![("flights/contract.yaml", LESS)],
         ..Settings::default()
     };
@@ -92,6 +96,8 @@ async fn run(world: &World) {
     put_tagged(world, "flights/tagged.ndjson.gz", gzip(&lines(&files[..15]))).await;
     let bad_line = [lines(&files[15..]), b"{\n".to_vec()].concat();
     world.land("flights/mixed.ndjson.gz", gzip(&bad_line));
+    let blank = vec![b'\n'; 2 * 1024 * 1024];
+    world.land("flights/long.ndjson", [lines(&files[..1]), blank, lines(&files[1..2])].concat());
     world.send("Inbox", &announcement(world, "flights/gone.ndjson.gz"), &[]);
     world.send_flights(messages);
     world.send_flights(&messages[..10]);

@@ -56,6 +56,21 @@ impl Documents {
         }
     }
 
+    /// Goes on where this many bytes of the file precede, which end with `indent`.
+    pub(super) fn at(longest: usize, offset: u64, is_in_array: bool, indent: Indent) -> Self {
+        Self { offset, is_in_array, indent, ..Self::new(longest) }
+    }
+
+    /// How many bytes of the file precede the next document.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How the line of the next document is indented.
+    pub(super) fn indent(&self) -> &Indent {
+        self.scan.as_ref().map_or(&self.indent, Scan::indent)
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);
     }
@@ -64,8 +79,8 @@ impl Documents {
         self.is_ended = true;
     }
 
-    /// Whether the file ends within an array.
-    pub(super) fn is_cut_short(&self) -> bool {
+    /// Whether the next document is an item of an array. At the end of the file, the array is cut short.
+    pub(super) fn is_in_array(&self) -> bool {
         self.is_in_array
     }
 

@@ -6,7 +6,9 @@ use super::documents::Documents;
 use super::entry::Entry;
 use super::format::Format;
 use super::lines::Lines;
+use super::position::EntryPosition;
 use super::records::Records;
+use super::scan::Indent;
 
 /// Splits the bytes of a file into entries as they arrive.
 pub(super) enum Entries {
@@ -25,13 +27,45 @@ impl Entries {
         }
     }
 
+    /// Goes on at a place, as [`Entries::position`] has given it.
+    pub(super) fn at(position: &EntryPosition, delimiter: u8) -> Self {
+        const LONGEST: usize = MAX_PAYLOAD_BYTES;
+        match *position {
+            EntryPosition::Line { line } => Self::Lines(Lines::at(LONGEST, line)),
+            EntryPosition::Record { line, is_after_cr } => {
+                Self::Records(Box::new(Records::at(LONGEST, delimiter, line, is_after_cr)))
+            }
+            EntryPosition::Document { offset, is_in_array, ref indent, is_first_on_line } => {
+                let indent = Indent::new(indent.as_deref(), is_first_on_line);
+                Self::Documents(Documents::at(LONGEST, offset, is_in_array, indent))
+            }
+        }
+    }
+
+    /// Where the next entry begins. `None` in the middle of a CSV record that is too long.
+    pub(super) fn position(&self) -> Option<EntryPosition> {
+        Some(match self {
+            Self::Lines(lines) => EntryPosition::Line { line: lines.line() },
+            Self::Records(records) => {
+                let (line, is_after_cr) = records.place()?;
+                EntryPosition::Record { line, is_after_cr }
+            }
+            Self::Documents(documents) => EntryPosition::Document {
+                offset: documents.offset(),
+                is_in_array: documents.is_in_array(),
+                indent: documents.indent().space().map(str::to_owned),
+                is_first_on_line: documents.indent().is_all(),
+            },
+        })
+    }
+
     /// Checks that the file may end where it ended.
     ///
     /// # Errors
     /// [`Code::DecodeJson`], permanent, if an array is not closed.
     pub(super) fn check_end(&self) -> Result<(), Failure> {
         match self {
-            Self::Documents(documents) if documents.is_cut_short() => {
+            Self::Documents(documents) if documents.is_in_array() => {
                 let reason = "cut short: its array is never closed";
                 Err(Failure::permanent(Code::DecodeJson, reason))
             }

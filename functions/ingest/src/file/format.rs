@@ -5,10 +5,12 @@
 
 use contracts::FileFormat;
 use event::{Code, Failure};
+use serde::{Deserialize, Serialize};
 
 use super::lines::BYTE_ORDER_MARK;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Format {
     /// A JSON object on each line.
     Ndjson,
@@ -17,7 +19,8 @@ pub(super) enum Format {
     Csv,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Packing {
     Plain,
     Gzip,

@@ -38,6 +38,11 @@ impl Frames {
         Ok(Self { decoder, piece: vec![0; PIECE], are_whole: false })
     }
 
+    /// Goes on where a frame has ended.
+    pub(super) fn after_frame() -> Result<Self, Failure> {
+        Ok(Self { are_whole: true, ..Self::new()? })
+    }
+
     /// Unpacks at most [`PIECE`] bytes.
     pub(super) fn push(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<Progress, Failure> {
         let (mut input, mut output) =

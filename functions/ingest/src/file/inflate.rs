@@ -39,15 +39,27 @@ impl Inflate {
         })
     }
 
-    /// Unpacks bytes and adds the result to `plain`. It stops early rather than unpack more than the memory can hold. If
-    /// the bytes are broken, `plain` gets what precedes the fault.
+    /// Goes on where a member or frame has ended.
+    ///
+    /// # Errors
+    /// As [`Inflate::new`].
+    pub(super) fn at(packing: Packing) -> Result<Self, Failure> {
+        Ok(match packing {
+            Packing::Plain => Self::Plain,
+            Packing::Gzip => Self::Gzip(Members { current: None, has_whole: true }),
+            Packing::Zstd => Self::Zstd(Frames::after_frame()?),
+        })
+    }
+
+    /// Unpacks bytes and adds the result to `plain`. It stops early where a member or frame ends, and rather
+    /// than unpack more than the memory can hold. If the bytes are broken, `plain` gets what precedes the fault.
     pub(super) fn push(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<Progress, Failure> {
         match self {
             Self::Plain => {
                 plain.extend_from_slice(bytes);
                 Ok(Progress::All)
             }
-            Self::Gzip(members) => members.push(bytes, plain).map(|()| Progress::All),
+            Self::Gzip(members) => members.push(bytes, plain),
             Self::Zstd(frames) => frames.push(bytes, plain),
         }
     }
@@ -64,6 +76,15 @@ impl Inflate {
         }
     }
 
+    /// Whether no byte that was taken is needed to unpack those that follow.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Gzip(members) => members.current.is_none(),
+            Self::Zstd(frames) => frames.are_whole(),
+        }
+    }
+
     /// Whether the unpacked bytes end where a member or frame ends, so that the last line is not cut.
     pub(super) fn is_whole(&self) -> bool {
         match self {
@@ -75,27 +96,31 @@ impl Inflate {
 }
 
 impl Members {
-    fn push(&mut self, mut bytes: &[u8], plain: &mut Vec<u8>) -> Result<(), Failure> {
-        while !bytes.is_empty() {
-            if self.current.is_none() && self.has_whole && bytes[0] == 0 {
-                bytes = &bytes[1..];
+    fn push(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Result<Progress, Failure> {
+        let mut taken = 0;
+        while taken < bytes.len() {
+            if self.current.is_none() && self.has_whole && bytes[taken] == 0 {
+                taken += 1;
                 continue;
             }
             let member = self.current.get_or_insert_with(|| Box::new(GzDecoder::new(Vec::new())));
-            match member.write(bytes) {
+            match member.write(&bytes[taken..]) {
                 // The member ended before these bytes.
-                Ok(0) => self.end_member(plain)?,
+                Ok(0) => {
+                    self.end_member(plain)?;
+                    return Ok(Progress::Part(taken));
+                }
                 Ok(read) => {
                     // The decoder holds inflated bytes back until it is flushed.
                     let flushed = member.flush();
                     plain.append(member.get_mut());
                     flushed.map_err(|error| self.broken(&error))?;
-                    bytes = &bytes[read..];
+                    taken += read;
                 }
                 Err(error) => return Err(self.broken(&error)),
             }
         }
-        Ok(())
+        Ok(Progress::All)
     }
 
     fn finish(&mut self, plain: &mut Vec<u8>) -> Result<(), Failure> {

@@ -83,11 +83,31 @@ pub(super) struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     pub(super) fn new(file: &File<'a>, format: Format, now: Timestamp) -> Self {
-        let File { object, contract, taken_in, .. } = *file;
         let header = match format {
             Format::Ndjson | Format::Json => Header::Unneeded,
             Format::Csv => Header::Awaited,
         };
+        Self::with_header(file, header, now)
+    }
+
+    /// Goes on with a file whose columns, if it is CSV, have these names, and of which an entry could be decoded.
+    ///
+    /// # Errors
+    /// When the contract does not know a column any more.
+    pub(super) fn at(
+        file: &File<'a>,
+        columns: Option<&[String]>,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let header = match columns {
+            None => Header::Unneeded,
+            Some(names) => Header::known(file.contract, names.to_vec())?,
+        };
+        Ok(Self { is_proven: true, ..Self::with_header(file, header, now) })
+    }
+
+    fn with_header(file: &File<'a>, header: Header, now: Timestamp) -> Self {
+        let File { object, contract, taken_in, .. } = *file;
         Self {
             object,
             source: object.source(),
@@ -119,9 +139,7 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         if matches!(self.header, Header::Awaited) {
-            let names = self.columns(&entry.content)?;
-            let attribute = CsvHeader::new(&names, self.contract.csv.delimiter).attribute();
-            self.header = Header::Known { names, attribute };
+            self.header = Header::known(self.contract, columns(&entry.content)?)?;
             self.account.header = entry.bytes;
             return Ok(());
         }
@@ -191,19 +209,11 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// The columns that a header names.
-    fn columns(&self, content: &Content<'_>) -> Result<Vec<String>, Failure> {
-        match content {
-            Content::Record { fields, .. } => {
-                let names: Vec<String> = fields.texts()?.into_iter().map(str::to_owned).collect();
-                self.contract.check_header(&names)?;
-                Ok(names)
-            }
-            Content::TooLong { bytes } => {
-                Err(no_header(&format!("a first record of {bytes} bytes")))
-            }
-            Content::Unclosed { .. } => Err(no_header("its quote is never closed")),
-            Content::Blank | Content::Line(_) => Err(no_header("a line without columns")),
+    /// The names of the file's columns, if it is CSV and they are known.
+    pub(super) fn columns(&self) -> Option<&[String]> {
+        match &self.header {
+            Header::Known { names, .. } => Some(names),
+            Header::Unneeded | Header::Awaited => None,
         }
     }
 
@@ -298,6 +308,26 @@ impl<'a> Intake<'a> {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl Header {
+    fn known(contract: &Contract, names: Vec<String>) -> Result<Self, Failure> {
+        contract.check_header(&names)?;
+        let attribute = CsvHeader::new(&names, contract.csv.delimiter).attribute();
+        Ok(Self::Known { names, attribute })
+    }
+}
+
+/// The columns that a header names.
+fn columns(content: &Content<'_>) -> Result<Vec<String>, Failure> {
+    match content {
+        Content::Record { fields, .. } => {
+            Ok(fields.texts()?.into_iter().map(str::to_owned).collect())
+        }
+        Content::TooLong { bytes } => Err(no_header(&format!("a first record of {bytes} bytes"))),
+        Content::Unclosed { .. } => Err(no_header("its quote is never closed")),
+        Content::Blank | Content::Line(_) => Err(no_header("a line without columns")),
     }
 }
 

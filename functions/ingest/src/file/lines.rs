@@ -23,6 +23,16 @@ impl Lines {
         Self { longest, buffer: Buffer::default(), dropped: 0, line: 1, is_ended: false }
     }
 
+    /// Goes on at a line with this number.
+    pub(super) fn at(longest: usize, line: u64) -> Self {
+        Self { line, ..Self::new(longest) }
+    }
+
+    /// The number of the next line.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);
     }

@@ -61,6 +61,19 @@ impl Records {
         Self { is_at_start: false, ..Self::new(longest, delimiter) }
     }
 
+    /// Goes on at a record that begins on this line.
+    pub(super) fn at(longest: usize, delimiter: u8, line: u64, is_after_cr: bool) -> Self {
+        let lines = LineCounter { line, is_after_cr };
+        Self { lines, line, ..Self::after_header(longest, delimiter) }
+    }
+
+    /// Where the next record begins: its line, and whether the byte before it is a CR. `None` while a record that is too
+    /// long is skipped.
+    pub(super) fn place(&self) -> Option<(u64, bool)> {
+        let LineCounter { line, is_after_cr } = self.lines;
+        self.too_long.is_none().then_some((line, is_after_cr))
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);
     }

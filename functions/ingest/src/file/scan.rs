@@ -55,6 +55,11 @@ impl Scan {
         }
     }
 
+    /// How the line is indented on which the document begins.
+    pub(super) fn indent(&self) -> &Indent {
+        &self.indent
+    }
+
     /// Takes the next byte. `indent` is how its line is indented.
     pub(super) fn step(&mut self, byte: u8, indent: &Indent, is_too_long: bool) -> Step {
         if self.is_empty {
@@ -181,6 +186,21 @@ impl Default for Indent {
 }
 
 impl Indent {
+    /// The indent of a line that begins with this white space. `is_all` says that nothing else is before the place.
+    pub(super) fn new(space: Option<&str>, is_all: bool) -> Self {
+        Self { space: space.map(|space| space.as_bytes().to_vec()), is_all }
+    }
+
+    /// The white space; `None` if it is not known.
+    pub(super) fn space(&self) -> Option<&str> {
+        std::str::from_utf8(self.space.as_deref()?).ok()
+    }
+
+    /// Whether the line has nothing else before the place.
+    pub(super) fn is_all(&self) -> bool {
+        self.is_all
+    }
+
     pub(super) fn push(&mut self, byte: u8) {
         if byte == b'\n' {
             self.space.get_or_insert_default().clear();

@@ -5,6 +5,7 @@ mod formats;
 mod hostile;
 mod independent;
 mod inputs;
+mod slices;
 mod whole;
 
 use std::time::Duration;
@@ -51,13 +52,18 @@ async fn read_under(
         version: None,
     };
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
-    let body = Chunks(chunks.into());
+    let content = Content { body: Chunks(chunks.into()), size: 0, from: None };
     let ignored = &IgnoredCounts::default();
     let taken_in = deadline.now();
     let file = File { object: &object, contract, taken_in, redriven: None, ignored };
     let objects = MemoryObjects::default();
     let archive = Archive { objects: &objects, bucket: ARCHIVE };
-    let result = read_file(&file, body, &emit(&queue), &archive, &deadline).await;
+    let limits = SliceLimits::new(u64::MAX, &deadline);
+    let read = read_file(&file, content, &emit(&queue), &archive, &limits).await;
+    let result = read.map(|read| match read {
+        ReadFile::Whole(counts) => counts,
+        ReadFile::Part(..) => panic!("a part of the file"),
+    });
     Read { result, events: events(&queue), letters: letters(&queue), queue }
 }
 

@@ -47,6 +47,36 @@ impl Text {
         Self { decoder, decoded: Vec::new() }
     }
 
+    /// Goes on with an encoding that [`Text::encoding`] has given.
+    pub(super) fn at(encoding: TextEncoding) -> Self {
+        let mut text = Self::new(encoding);
+        if matches!(text.decoder, Decoder::Undecided { .. }) {
+            text.decoder = Decoder::Utf8;
+        }
+        text
+    }
+
+    /// The encoding that the file turned out to have; `None` before its first two bytes have come.
+    pub(super) fn encoding(&self) -> Option<TextEncoding> {
+        match &self.decoder {
+            Decoder::Undecided { .. } => None,
+            Decoder::Utf8 => Some(TextEncoding::Utf8),
+            Decoder::Latin1 => Some(TextEncoding::Latin1),
+            Decoder::Windows1252 => Some(TextEncoding::Windows1252),
+            Decoder::Utf16(Utf16 { order: ByteOrder::Little, .. }) => Some(TextEncoding::Utf16Le),
+            Decoder::Utf16(Utf16 { order: ByteOrder::Big, .. }) => Some(TextEncoding::Utf16Be),
+        }
+    }
+
+    /// Whether all bytes that were taken are decoded, so that another decoder can go on behind them.
+    pub(super) fn is_between_characters(&self) -> bool {
+        match &self.decoder {
+            Decoder::Undecided { .. } => false,
+            Decoder::Utf8 | Decoder::Latin1 | Decoder::Windows1252 => true,
+            Decoder::Utf16(Utf16 { half, high, .. }) => half.is_none() && high.is_none(),
+        }
+    }
+
     /// Whether the decoded bytes may be others than those of the file.
     pub(super) fn is_transcoded(&self) -> bool {
         !matches!(self.decoder, Decoder::Utf8 | Decoder::Undecided { .. })

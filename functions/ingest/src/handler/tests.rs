@@ -5,6 +5,7 @@ mod changes;
 mod late;
 mod letters;
 mod rows;
+mod slices;
 mod sources;
 mod wrapped;
 

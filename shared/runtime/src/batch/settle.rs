@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event::{Code, FAILURE_ATTRIBUTE, Failure, FailureKind, Parked};
+use event::{Code, Failure, FailureKind, Parked};
 use futures_util::future::join_all;
 
 use super::wait::{Next, Parking, after_failure};
@@ -180,8 +180,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
     }
 }
 
-/// The copy that waits: the message as it was first sent, and what is known of its tries. An untrusted sender's
-/// claim of an earlier failure is removed, because the receiver of the copy trusts its sender, which is this function.
+/// The copy that waits: the message as it was first sent, and what is known of its tries.
 fn copy_of(park: &ToPark, deadline: &Deadline) -> Outgoing {
     let ToPark { failed: FailedRecord { record, failure }, parking } = park;
     let mut parked = Parked::new(&record.message_id, record.sent_at, failure, deadline.now())
@@ -189,14 +188,10 @@ fn copy_of(park: &ToPark, deadline: &Deadline) -> Outgoing {
     parked.attempts = parking.attempts;
     parked.unavailable_since = parking.unavailable_since;
     parked.not_before = parking.not_before;
-    let mut attributes = record.attributes.clone();
-    if record.is_from_untrusted {
-        attributes.remove(FAILURE_ATTRIBUTE);
-    }
     let room = MAX_BATCH_BYTES.saturating_sub(record.body.len());
     Outgoing {
         body: record.body.clone(),
-        attributes: parked.write_within(attributes, room),
+        attributes: parked.write_within(record.trusted_attributes(), room),
         group: record.fair_group.clone(),
         deduplication_id: None,
         delay: Some(parking.delay),

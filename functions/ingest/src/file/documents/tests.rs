@@ -28,7 +28,7 @@ fn read(longest: usize, chunks: &[&[u8]]) -> Read {
     }
     documents.end();
     take_all(&mut documents, &mut read);
-    read.is_cut_short = documents.is_cut_short();
+    read.is_cut_short = documents.is_in_array();
     read
 }
 

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn zstd(plain: &[u8]) -> Vec<u8> {
+pub(super) fn zstd(plain: &[u8]) -> Vec<u8> {
     zstd::stream::encode_all(plain, 3).unwrap()
 }
 
 /// The contract of the flights of these tests, with more in it.
-fn contract(more: &str) -> Contract {
+pub(super) fn contract(more: &str) -> Contract {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/contracts/flights");
     let file = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
     let (yaml, schema) = (file("contract.yaml"), file("v1.schema.json"));

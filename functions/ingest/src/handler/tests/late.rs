@@ -5,7 +5,7 @@ use runtime::Stage;
 
 use super::*;
 use crate::emit::{Emit, QueueUrls};
-use crate::memory::{ARCHIVE, HEADER, LATE, flights_with, ingest_under, late_events, row};
+use crate::memory::{ARCHIVE, HEADER, INBOX, LATE, flights_with, ingest_under, late_events, row};
 
 /// The clock of the tests stands at 2026, and the flights are of 2013.
 const RULES: &str = "time: {lateness: {allowed_s: 3600, beyond: BEYOND}}";
@@ -108,10 +108,10 @@ async fn without_a_late_queue_a_contract_that_diverts_is_broken() {
     for (beyond, is_broken) in [("accept", false), ("divert", true), ("reject", false)] {
         let ((objects, batch), queue) = (both_ways(), MemoryQueue::default());
         let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
-        let urls = QueueUrls { enrich: ENRICH.to_owned(), late: None };
+        let urls = QueueUrls { enrich: ENRICH.to_owned(), inbox: INBOX.to_owned(), late: None };
         let emit = Emit::new(queue.clone(), urls, dead_letters);
         let contracts = flights_with(&RULES.replace("BEYOND", beyond));
-        let stage = Ingest::new(contracts, objects, ARCHIVE.to_owned(), emit);
+        let stage = Ingest::new(contracts, objects, ARCHIVE.to_owned(), emit, 1_024);
         let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
         for record in &batch {
             let failure = stage.prepare(record, &deadline).await.err();

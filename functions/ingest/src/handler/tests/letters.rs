@@ -8,7 +8,7 @@ use runtime::MAX_BATCH_BYTES;
 use super::*;
 use crate::memory::ARCHIVE;
 
-const REDRIVE: &str = "AROAREDRIVE:sluicegate-RedriveFunction";
+pub(super) const REDRIVE: &str = "AROAREDRIVE:sluicegate-RedriveFunction";
 
 /// A dead letter as redrive sends it to the inbox.
 pub(super) fn redriven(letter: &Outgoing) -> Record {

@@ -1,0 +1,48 @@
+//! Where in a file its reading goes on, in another invocation.
+
+use contracts::TextEncoding;
+use serde::{Deserialize, Serialize};
+
+use super::format::{Format, Packing};
+
+/// The end of a slice of a file, which is where the next slice begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// How many bytes of the object precede the place from which on it is read.
+    pub(crate) offset: u64,
+    /// How many bytes after that place, unpacked and decoded, belong to entries that were taken.
+    pub(super) skipped: u64,
+    pub(super) format: Format,
+    pub(super) packing: Packing,
+    /// The encoding that CSV turned out to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) encoding: Option<TextEncoding>,
+    /// The names of CSV's columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) columns: Option<Vec<String>>,
+    pub(super) entries: EntryPosition,
+}
+
+/// The place of the next entry, in the file's own count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EntryPosition {
+    /// In NDJSON.
+    Line { line: u64 },
+    /// In CSV.
+    Record {
+        line: u64,
+        /// Whether the byte before it is a CR, with which an LF would be one line end.
+        is_after_cr: bool,
+    },
+    /// Among JSON documents.
+    Document {
+        /// How many bytes of the unpacked file precede it.
+        offset: u64,
+        is_in_array: bool,
+        /// The white space with which its line begins; `None` if that is too long to be compared.
+        indent: Option<String>,
+        /// Whether its line has nothing else before it.
+        is_first_on_line: bool,
+    },
+}
