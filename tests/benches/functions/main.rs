@@ -13,6 +13,7 @@
 //! - `scale`: the same costs with 10,000 and with 10,000,000 dedupe records.
 //! - `letters`: groups over many dead letters, how many a second are redriven, and memory: with 10,000 and 100,000
 //!   letters, or as many as `--letters N` says.
+//! - `file`: a file of flights through ingest, be it January's, or that of `--flights FILE.csv.gz`.
 //! - `year`: the lake, with January's flights or those of `--flights FILE.csv.gz`.
 //!
 //! `--up-to STAGE` ends `stages` after that one, be it `ingest`, the first. `--binaries FOLDER` takes functions
@@ -26,6 +27,7 @@ mod cost;
 mod counts;
 mod datasets;
 mod events;
+mod file;
 mod host;
 mod invocation;
 mod lake;
@@ -131,7 +133,7 @@ impl Arguments {
                 // Cargo's own.
                 "--bench" => {}
                 "stages" | "lake" | "datasets" | "breaker" | "counts" | "scale" | "letters"
-                | "year" => {
+                | "file" | "year" => {
                     arguments.parts.push(argument);
                 }
                 other => panic!("no part or option of this benchmark: {other}"),
@@ -185,6 +187,9 @@ async fn main() -> ExitCode {
         let mut figures = Figures::new("the letter store");
         letters::measure(&folder, &counts, &mut figures).await;
         figures.print();
+    }
+    if arguments.wants("file") {
+        file(&folder, arguments.flights.as_deref()).await;
     }
     if arguments.wants("year") {
         year(&folder, &plan, &events, arguments.flights.as_deref()).await;
@@ -252,6 +257,18 @@ async fn scale(folder: &Path, plan: &Plan, events: &Events) -> bool {
     world.end().await;
     table.print();
     table.is_within_budgets()
+}
+
+async fn file(folder: &Path, file: Option<&Path>) {
+    let world = world(folder).await;
+    let mut figures = Figures::new("a file through ingest");
+    let landed = match file {
+        Some(file) => file::Landed::csv(std::fs::read(file).unwrap()),
+        None => file::Landed::january(),
+    };
+    file::measure(&world, folder, landed, &mut figures).await;
+    world.end().await;
+    figures.print();
 }
 
 async fn year(folder: &Path, plan: &Plan, events: &Events, file: Option<&Path>) {
