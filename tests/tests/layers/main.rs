@@ -4,6 +4,7 @@
 //! ships has test code in it.
 
 mod circles;
+mod features;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
