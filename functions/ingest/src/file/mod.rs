@@ -48,6 +48,10 @@ pub(crate) struct File<'a> {
     pub(crate) ignored: &'a IgnoredCounts,
 }
 
+/// The time of a record from which on a file that it did not suffice for is refused. A record that had less is tried
+/// again.
+const MUCH_TIME: Duration = Duration::from_secs(50);
+
 /// The bytes of a file, from the place on at which it is read.
 pub(crate) struct Content<B> {
     pub(crate) body: B,
@@ -91,6 +95,11 @@ impl SliceLimits {
     fn is_last_moment(&self) -> bool {
         self.deadline.remaining() < self.time / 10
     }
+
+    /// Whether another invocation is unlikely to have much more time.
+    fn had_much_time(&self) -> bool {
+        self.time >= MUCH_TIME
+    }
 }
 
 /// How far a file was read.
@@ -133,7 +142,7 @@ pub(crate) async fn read_file<Q: Queue>(
             if let Some((counts, position)) = reader.pause(emit).await? {
                 return Ok(ReadFile::Part(counts, position));
             }
-            if limits.is_last_moment() {
+            if limits.is_last_moment() && limits.had_much_time() {
                 return Err(too_long_for_one_invocation(reader.packing(), reader.offset(), size));
             }
         }

@@ -197,12 +197,16 @@ impl Body for SlowBody {
     }
 }
 
-async fn read_slowly(name: &str, bytes: &[u8]) -> (Result<ReadFile, Failure>, u64) {
+async fn read_slowly(
+    name: &str,
+    bytes: &[u8],
+    invocation: Duration,
+) -> (Result<ReadFile, Failure>, u64) {
     let contracts = testkit::contracts();
     let contract = contracts.get("flights").unwrap();
     let object = Announced { key: format!("flights/{name}"), ..Announced::default() };
     let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
-    let deadline = clock.deadline_in(Duration::from_secs(120));
+    let deadline = clock.deadline_in(invocation);
     let began = deadline.now();
     let ignored = &IgnoredCounts::default();
     let file = File { object: &object, contract, taken_in: began, redriven: None, ignored };
@@ -216,10 +220,12 @@ async fn read_slowly(name: &str, bytes: &[u8]) -> (Result<ReadFile, Failure>, u6
     (read, deadline.now().since(began).as_secs())
 }
 
+const TWO_MINUTES: Duration = Duration::from_secs(120);
+
 /// A record may take half of the invocation's two minutes.
 #[tokio::test]
 async fn a_slice_ends_when_two_thirds_of_its_time_are_over() {
-    let (read, seconds) = read_slowly("a.ndjson", ndjson().as_bytes()).await;
+    let (read, seconds) = read_slowly("a.ndjson", ndjson().as_bytes(), TWO_MINUTES).await;
     assert!(matches!(read, Ok(ReadFile::Part(..))), "{read:?}");
     assert!((40..=42).contains(&seconds), "{seconds} s");
 }
@@ -230,13 +236,22 @@ async fn a_file_that_cannot_be_read_in_slices_is_refused_before_its_time_is_over
         ("a.ndjson.gz", gzip(&incompressible()), "gzip without another member"),
         ("a.ndjson.zst", zstd(&incompressible()), "Zstandard without another frame"),
     ] {
-        let (read, seconds) = read_slowly(name, &bytes).await;
+        let (read, seconds) = read_slowly(name, &bytes, TWO_MINUTES).await;
         let failure = read.unwrap_err();
         assert_eq!(failure.code, Code::SizeExceeded);
         assert_eq!(failure.kind, event::FailureKind::Permanent);
         assert!(failure.reason.contains(what), "{failure}");
         assert!((54..60).contains(&seconds), "{seconds} s");
     }
+}
+
+/// The batch loop ends it then, and the file is tried again.
+#[tokio::test]
+async fn a_file_that_was_given_little_time_is_not_refused() {
+    let bytes = gzip(&incompressible());
+    let (read, seconds) = read_slowly("a.ndjson.gz", &bytes, TWO_MINUTES / 10).await;
+    assert!(matches!(read, Ok(ReadFile::Whole(_))), "{read:?}");
+    assert!(seconds > 12, "{seconds} s");
 }
 
 /// Lines of digits that follow no pattern.
