@@ -13,7 +13,7 @@ use letters::{
     DATASET, ENRICH, Entry, Evidence as _, INGEST, Indexed, LetterState, LetterStateName, Proof,
     RunId, Seen, Selection, SentEvent, StoredMessage,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::browse::shorten;
@@ -39,10 +39,13 @@ struct Identity {
     places: Vec<Value>,
 }
 
-/// The place of a line that is too large for a message, as ingest writes it.
-#[derive(Deserialize)]
-struct LinePlace {
-    line: u64,
+/// The place of a record that is too large for a message, as ingest writes it: its line or its first byte, and its length.
+#[derive(Deserialize, Serialize)]
+struct RecordPlace {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte: Option<u64>,
     bytes: u64,
 }
 
@@ -301,8 +304,8 @@ impl Identity {
         }
         match (form, encoding) {
             (Form::Place, _) => {
-                if let Ok(LinePlace { line, bytes }) = serde_json::from_str(&message.body) {
-                    self.places.push(json!({ "line": line, "bytes": bytes }));
+                if let Ok(place) = serde_json::from_str::<RecordPlace>(&message.body) {
+                    self.places.push(json!(place));
                 }
             }
             (_, Encoding::Claim) => {

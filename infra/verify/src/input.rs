@@ -1,12 +1,15 @@
 //! Reads files of events: their records, and the payload of each.
 
+use std::fmt;
 use std::io::{self, Read as _};
+use std::ops::Range;
 
 use flate2::bufread::GzDecoder;
 
 use crate::contract::Dataset;
 use crate::csv;
 use crate::decimal::Decimal;
+use crate::documents::{self, NotJson};
 use crate::json::Json;
 
 /// The format of a file of events.
@@ -16,6 +19,17 @@ pub enum Format {
     Csv,
     /// A JSON object in each line. LF ends a line.
     Ndjson,
+    /// JSON objects one after another, or in arrays.
+    Json,
+}
+
+/// Where in a file a record begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The number of a line, from 1.
+    Line(u64),
+    /// The number of bytes before a JSON document, many of which may be on one line.
+    Byte(u64),
 }
 
 /// An unpacked file of events, split into records.
@@ -43,8 +57,8 @@ pub struct Header {
 /// A record of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The line that it begins on, from 1.
-    pub line: u64,
+    /// Where it begins.
+    pub place: Place,
     /// The index of its first byte in the file.
     pub start: usize,
     /// The index after its last byte, without the line end.
@@ -62,6 +76,7 @@ impl Format {
         match plain.rsplit_once('.')?.1 {
             "csv" => Some(Self::Csv),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "json" => Some(Self::Json),
             _ => None,
         }
     }
@@ -72,7 +87,41 @@ impl Format {
         match self {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
+            Self::Json => "json",
         }
+    }
+}
+
+impl Place {
+    /// The end of the id of the event that is there.
+    #[must_use]
+    pub fn id(self) -> String {
+        match self {
+            Self::Line(number) => number.to_string(),
+            Self::Byte(number) => format!("@{number}"),
+        }
+    }
+
+    /// The number of the line or byte.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        let (Self::Line(number) | Self::Byte(number)) = self;
+        number
+    }
+
+    /// What is counted: `line` or `byte`.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Line(_) => "line",
+            Self::Byte(_) => "byte",
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.unit(), self.number())
     }
 }
 
@@ -94,12 +143,15 @@ pub fn gunzip(mut packed: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 impl File {
-    /// Splits a file into records. It accepts any bytes.
-    #[must_use]
-    pub fn read(format: Format, bytes: Vec<u8>) -> Self {
+    /// Splits a file into records. It accepts any bytes as CSV or NDJSON.
+    ///
+    /// # Errors
+    /// If the file is to be JSON, and is not: where its documents end is open then.
+    pub fn read(format: Format, bytes: Vec<u8>) -> Result<Self, NotJson> {
         match format {
-            Format::Csv => Self::read_csv(bytes),
-            Format::Ndjson => Self::read_lines(bytes),
+            Format::Csv => Ok(Self::read_csv(bytes)),
+            Format::Ndjson => Ok(Self::read_lines(bytes)),
+            Format::Json => Self::read_documents(bytes),
         }
     }
 
@@ -111,7 +163,7 @@ impl File {
             Header { names: row.fields, end }
         });
         let records = rows.map(|row| Record {
-            line: row.line,
+            place: Place::Line(row.line),
             start: marked + row.start,
             end: marked + row.end,
             fields: row.is_closed.then_some(row.fields),
@@ -126,11 +178,19 @@ impl File {
             number += 1;
             let end = start + line.strip_suffix(b"\r").unwrap_or(line).len();
             if !bytes[start..end].trim_ascii().is_empty() {
-                records.push(Record { line: number, start, end, fields: None });
+                records.push(Record { place: Place::Line(number), start, end, fields: None });
             }
             start += line.len() + 1;
         }
         Self { format: Format::Ndjson, bytes, header: None, records }
+    }
+
+    fn read_documents(bytes: Vec<u8>) -> Result<Self, NotJson> {
+        let mut records = Vec::new();
+        for Range { start, end } in documents::split(&bytes)? {
+            records.push(Record { place: Place::Byte(start as u64), start, end, fields: None });
+        }
+        Ok(Self { format: Format::Json, bytes, header: None, records })
     }
 
     /// The bytes of a record, without its line end.
@@ -140,9 +200,13 @@ impl File {
     }
 
     /// A file with the records from index `from` to before index `to`, byte for byte, and the
-    /// same header.
+    /// same header. JSON documents have a line each.
     #[must_use]
     pub fn part(&self, from: usize, to: usize) -> Vec<u8> {
+        if self.format == Format::Json {
+            let records = self.records[from..to].iter();
+            return records.flat_map(|record| [self.bytes_of(record), b"\n"].concat()).collect();
+        }
         let header = self.header.as_ref().map_or(0, |header| header.end);
         let start = if from == 0 { header } else { self.start_of(from) };
         [&self.bytes[..header], &self.bytes[start..self.start_of(to)]].concat()
@@ -158,7 +222,7 @@ impl File {
     #[must_use]
     pub fn payload(&self, record: &Record, dataset: &Dataset) -> Option<Json> {
         match self.format {
-            Format::Ndjson => object(self.bytes_of(record)),
+            Format::Ndjson | Format::Json => object(self.bytes_of(record)),
             Format::Csv => {
                 let header = self.header.as_ref()?;
                 let fields = record.fields.as_ref()?;
@@ -243,11 +307,11 @@ sinks: [{name: records, kind: table}]
 
     #[track_caller]
     fn check(format: Format, text: &str, expected: &[(u64, Option<&str>)]) {
-        let (dataset, file) = (dataset(), File::read(format, text.as_bytes().to_vec()));
+        let (dataset, file) = (dataset(), File::read(format, text.as_bytes().to_vec()).unwrap());
         let mut found: Vec<(u64, Option<String>)> = Vec::new();
         for record in &file.records {
             let payload = file.payload(record, &dataset);
-            found.push((record.line, payload.map(|payload| payload.to_string())));
+            found.push((record.place.number(), payload.map(|payload| payload.to_string())));
         }
         let expected: Vec<(u64, Option<String>)> =
             expected.iter().map(|(line, text)| (*line, text.map(str::to_owned))).collect();
@@ -303,13 +367,37 @@ sinks: [{name: records, kind: table}]
     }
 
     #[test]
+    fn documents_are_told_by_the_byte_at_which_they_begin() {
+        let text = "\u{feff}{\"id\":1}{\"id\":2} [\n {\"id\":3},7, {\"a\":\"]}\"}]\n[]";
+        let expected = [
+            (3, Some(r#"{"id":1}"#)),
+            (11, Some(r#"{"id":2}"#)),
+            (23, Some(r#"{"id":3}"#)),
+            (32, None),
+            (35, Some(r#"{"a":"]}"}"#)),
+        ];
+        check(Format::Json, text, &expected);
+        let file = File::read(Format::Json, text.as_bytes().to_vec()).unwrap();
+        assert_eq!(file.part(1, 3), b"{\"id\":2}\n{\"id\":3}\n");
+        assert_eq!(file.records[1].place.id(), "@11");
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_with_its_byte() {
+        for (text, at) in [("{\"id\":1} {\"id\":", 9), ("[{},", 4), ("[{} {}]", 4), ("{} x", 3)] {
+            let failure = File::read(Format::Json, text.as_bytes().to_vec()).unwrap_err();
+            assert_eq!(failure, NotJson { at }, "{text}");
+        }
+    }
+
+    #[test]
     fn parts_are_the_file_s_own_bytes_below_its_header() {
         let text = b"\xef\xbb\xbfid,size\r\n\r\n1,\"a\nb\"\r2,c\n\n3,d".to_vec();
-        let file = File::read(Format::Csv, text.clone());
+        let file = File::read(Format::Csv, text.clone()).unwrap();
         assert_eq!(file.part(0, 3), text);
         assert_eq!(file.part(0, 1), b"\xef\xbb\xbfid,size\r\n\r\n1,\"a\nb\"\r");
         assert_eq!(file.part(1, 3), b"\xef\xbb\xbfid,size\r\n2,c\n\n3,d");
-        let lines = File::read(Format::Ndjson, b"{}\n\n{}\n".to_vec());
+        let lines = File::read(Format::Ndjson, b"{}\n\n{}\n".to_vec()).unwrap();
         assert_eq!((lines.part(0, 1), lines.part(1, 2)), (b"{}\n\n".to_vec(), b"{}\n".to_vec()));
     }
 
@@ -334,6 +422,7 @@ sinks: [{name: records, kind: table}]
             ("a.b.csv.gz", Some(Format::Csv)),
             ("a.jsonl.gz", Some(Format::Ndjson)),
             ("a.ndjson", Some(Format::Ndjson)),
+            ("a.json.gz", Some(Format::Json)),
             ("a.xml", None),
             ("csv", None),
             ("a.gz", None),

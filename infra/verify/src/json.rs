@@ -183,6 +183,13 @@ fn write_text(text: &str, to: &mut String) {
     to.push('"');
 }
 
+/// Where the JSON value that begins at a byte of a text ends. `None` if there is none.
+pub(crate) fn value_at(text: &str, at: usize) -> Option<usize> {
+    let mut reader = Reader { text, at };
+    reader.value(0)?;
+    Some(reader.at)
+}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,

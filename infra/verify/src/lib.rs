@@ -4,6 +4,7 @@
 pub mod contract;
 mod csv;
 mod decimal;
+mod documents;
 mod event_time;
 mod identity;
 pub mod input;
@@ -24,6 +25,7 @@ fn shown(text: &str) -> String {
     if text.chars().nth(SHOWN).is_some() { format!("{line}…") } else { line }
 }
 
+pub use documents::NotJson;
 pub use event_time::EventTime;
 pub use instant::Instant;
 pub use json::Json;

@@ -1,5 +1,7 @@
 //! Whoever builds one function after the other compiles each library once: all of them want the same features of it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -11,6 +11,7 @@ use emulation::Emulation;
 use emulation::sqs::{MessageAttribute, NewMessage};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use verify::NotJson;
 use verify::contract::Dataset;
 use verify::input::{File, Format, object};
 use verify::judge::{Place, Sent};
@@ -45,8 +46,8 @@ impl SentEvents {
 }
 
 /// Sends the first half as objects and the second as messages. CSV is sent only as objects,
-/// because a record means nothing without its header. A file that fits one object is sent byte
-/// for byte.
+/// because a record means nothing without its header, and so is JSON, whose arrays are read in
+/// objects only. A file that fits one object is sent byte for byte.
 pub(crate) fn send_events(
     emulation: &Emulation,
     dataset: &Dataset,
@@ -55,7 +56,7 @@ pub(crate) fn send_events(
     let mut events = SentEvents::default();
     let file = &input.file;
     let in_objects = match file.format {
-        Format::Csv => input.wanted,
+        Format::Csv | Format::Json => input.wanted,
         Format::Ndjson => input.wanted.div_ceil(2),
     };
     if let Some(whole) = input.whole.as_ref().filter(|_| in_objects == file.records.len())
@@ -68,7 +69,7 @@ pub(crate) fn send_events(
     for start in (0..in_objects).step_by(MAX_EVENTS) {
         let part = file.part(start, in_objects.min(start + MAX_EVENTS));
         let extension = format!("{}.gz", file.format.extension());
-        let part = File::read(file.format, part);
+        let part = read_part(file.format, part)?;
         let body = compress(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
         put_object(emulation, dataset, &extension, body, &part, &mut events)?;
@@ -82,12 +83,22 @@ pub(crate) fn send_events(
     }
     if !not_allowed.is_empty() {
         let lines = not_allowed.iter().flat_map(|record| [file.bytes_of(record), b"\n"].concat());
-        let part = File::read(file.format, lines.collect());
+        let part = read_part(file.format, lines.collect())?;
         let body = compress(&part.bytes)
             .map_err(|error| Failure::new("an object was not compressed").because(error))?;
-        put_object(emulation, dataset, "ndjson.gz", body, &part, &mut events)?;
+        let extension = format!("{}.gz", file.format.extension());
+        put_object(emulation, dataset, &extension, body, &part, &mut events)?;
     }
     Ok(events)
+}
+
+/// Reads a part of a file that was read.
+fn read_part(format: Format, part: Vec<u8>) -> Result<File, Failure> {
+    File::read(format, part).map_err(|NotJson { at }| {
+        Failure::new(format!(
+            "a fault of Sluicegate: a part of a file is not JSON from byte {at} on"
+        ))
+    })
 }
 
 /// Sends all events as messages, spread evenly over a time. Each waits in the inbox until its
@@ -106,11 +117,11 @@ pub(crate) fn send_events_over(
     let count = u32::try_from(input.wanted).unwrap_or(u32::MAX).max(1);
     for (record, place) in input.file.records[..input.wanted].iter().zip(0_u32..) {
         let text = match input.file.format {
-            Format::Ndjson => message(input.file.bytes_of(record)),
+            Format::Ndjson | Format::Json => message(input.file.bytes_of(record)),
             Format::Csv => None,
         };
         let text = text.ok_or_else(|| {
-            Failure::new(format!("line {} cannot be sent as a message", record.line))
+            Failure::new(format!("{} cannot be sent as a message", record.place))
                 .next("give events as .ndjson, in texts that SQS takes")
         })?;
         send_message(emulation, dataset, text, over * place / count, &mut events)?;
@@ -147,8 +158,8 @@ fn put_object(
     let tag = tag.trim_matches('"');
     for record in &file.records {
         events.sent.push(Sent {
-            id: format!("{tag}:{}", record.line),
-            place: Some(Place { key: key.clone(), line: record.line }),
+            id: format!("{tag}:{}", record.place.id()),
+            place: Some(Place { key: key.clone(), at: record.place }),
             bytes: file.bytes_of(record).to_vec(),
             payload: file.payload(record, dataset),
         });

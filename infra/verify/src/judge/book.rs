@@ -232,7 +232,7 @@ impl<'a> Book<'a> {
         let sent = &self.sent[record];
         let text = shown(&String::from_utf8_lossy(&sent.bytes));
         match &sent.place {
-            Some(place) => format!("line {} of {}: {text}", place.line, place.key),
+            Some(place) => format!("{} of {}: {text}", place.at, place.key),
             None => format!("message {}: {text}", sent.id),
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn check(book: &Book<'_>, verdict: &mut Verdict) {
                 && letter.fault() == Fault::Event
                 && letter.objects.is_empty();
             // A line that was redriven is a message of its own. Only its id says where it was.
-            let is_named = names_line(letter.at.as_deref(), place.line)
+            let is_named = names_place(letter.at.as_deref(), place.at.number())
                 || (letter.was_redriven && letter.ids.contains(&sent.id));
             if is_of_line && !is_named {
                 verdict.contradictions += 1;
@@ -70,9 +70,9 @@ fn check_refusals(book: &Book<'_>, verdict: &mut Verdict) {
     }
 }
 
-fn names_line(at: Option<&str>, line: u64) -> bool {
-    let line = line.to_string();
-    at.is_some_and(|at| at.split(|c: char| !c.is_ascii_digit()).any(|number| number == line))
+fn names_place(at: Option<&str>, place: u64) -> bool {
+    let place = place.to_string();
+    at.is_some_and(|at| at.split(|c: char| !c.is_ascii_digit()).any(|number| number == place))
 }
 
 /// A conflict needs two payloads under one key.

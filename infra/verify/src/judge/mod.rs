@@ -33,13 +33,13 @@ pub struct Sent {
     pub payload: Option<Json>,
 }
 
-/// A line of an object.
+/// A place in an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The key of the object.
     pub key: String,
-    /// The line that the record begins on, from 1.
-    pub line: u64,
+    /// Where in it the record begins.
+    pub at: crate::input::Place,
 }
 
 /// What was found when no work was left.

@@ -31,10 +31,10 @@ sinks: [{sinks}]
 "
         );
         let dataset = Dataset::read(&yaml, |_| Some("{}".to_owned())).unwrap();
-        let file = File::read(Format::Ndjson, lines.join("\n").into_bytes());
+        let file = File::read(Format::Ndjson, lines.join("\n").into_bytes()).unwrap();
         let sent = file.records.iter().map(|record| Sent {
-            id: format!("tag:{}", record.line),
-            place: Some(Place { key: KEY.to_owned(), line: record.line }),
+            id: format!("tag:{}", record.place.id()),
+            place: Some(Place { key: KEY.to_owned(), at: record.place }),
             bytes: file.bytes_of(record).to_vec(),
             payload: file.payload(record, &dataset),
         });
@@ -365,7 +365,7 @@ fn a_message_that_came_back_under_another_id_is_the_same_event() {
 #[test]
 fn a_line_of_blanks_may_be_taken_for_an_empty_one() {
     let mut scene = Scene::new(RECORDS, &[ONE]).inserted("tag:1", ONE);
-    let place = Some(Place { key: KEY.to_owned(), line: 2 });
+    let place = Some(Place { key: KEY.to_owned(), at: crate::input::Place::Line(2) });
     scene.sent.push(Sent { id: "tag:2".to_owned(), place, bytes: b"  ".to_vec(), payload: None });
     scene.kept();
 }

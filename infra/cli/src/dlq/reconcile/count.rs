@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use verify::input::Place;
+
 /// What the sinks say about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -24,7 +26,7 @@ pub(super) enum Seen {
 pub(super) struct Event {
     /// The index of the file among those that were sent.
     pub(super) file: usize,
-    pub(super) line: u64,
+    pub(super) place: Place,
     /// The length of the record without its line end.
     pub(super) bytes: u64,
     pub(super) seen: Seen,
@@ -55,8 +57,8 @@ pub(super) struct Letter {
     pub(super) seen: Option<Seen>,
     pub(super) fingerprints: Vec<String>,
     pub(super) digests: Vec<String>,
-    /// The lines that are too long for a message: their numbers and lengths in bytes.
-    pub(super) places: Vec<(u64, u64)>,
+    /// Where in a file the records are that are too long for a message, and their lengths in bytes.
+    pub(super) places: Vec<(Place, u64)>,
 }
 
 /// What became of an event.
@@ -197,7 +199,7 @@ fn fate<'a>(event: &Event, letters: impl Iterator<Item = &'a Letter> + Clone) ->
 struct Index<'a> {
     fingerprints: BTreeMap<&'a str, Vec<usize>>,
     digests: BTreeMap<&'a str, Vec<usize>>,
-    places: BTreeMap<(u64, u64), Vec<usize>>,
+    places: BTreeMap<(Place, u64), Vec<usize>>,
 }
 
 impl<'a> Index<'a> {
@@ -226,7 +228,7 @@ impl<'a> Index<'a> {
     fn letters_of(&self, event: &Event, letters: &[Letter]) -> Vec<usize> {
         let print = event.fingerprint.as_deref();
         let by_print = print.and_then(|print| self.fingerprints.get(print));
-        let by_place = self.places.get(&(event.line, event.bytes));
+        let by_place = self.places.get(&(event.place, event.bytes));
         let mut found: BTreeSet<usize> = BTreeSet::new();
         found.extend(by_print.into_iter().flatten());
         found.extend(by_place.into_iter().flatten());
@@ -239,23 +241,23 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The number of a refused record among equal ones, from 0. Records on the same line of two files
+/// The number of a refused record among equal ones, from 0. Records at the same place of two files
 /// have the same number, because copies of a file make one letter.
-struct Ranks<'a>(BTreeMap<&'a str, BTreeMap<u64, usize>>);
+struct Ranks<'a>(BTreeMap<&'a str, BTreeMap<Place, usize>>);
 
 impl<'a> Ranks<'a> {
     fn of(events: &'a [Event]) -> Self {
-        let mut lines: BTreeMap<&str, BTreeMap<u64, usize>> = BTreeMap::new();
+        let mut lines: BTreeMap<&str, BTreeMap<Place, usize>> = BTreeMap::new();
         for event in events.iter().filter(|event| event.seen == Seen::Refused) {
             let alike = lines.entry(identity(event)).or_default();
             let rank = alike.len();
-            alike.entry(event.line).or_insert(rank);
+            alike.entry(event.place).or_insert(rank);
         }
         Self(lines)
     }
 
     fn rank(&self, event: &Event) -> usize {
-        self.0.get(identity(event)).and_then(|alike| alike.get(&event.line)).copied().unwrap_or(0)
+        self.0.get(identity(event)).and_then(|alike| alike.get(&event.place)).copied().unwrap_or(0)
     }
 }
 

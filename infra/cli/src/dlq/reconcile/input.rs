@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use event::{Code, MAX_PAYLOAD_BYTES, hex_sha256};
 use verify::contract::Dataset;
-use verify::input::{File, Format, Record};
+use verify::input::{File, Format, Place, Record};
 
 use crate::failure::Failure;
 use crate::root;
@@ -22,7 +22,7 @@ const MOST_BYTES: usize = 2_000_000;
 /// A record, before it is known where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sent {
-    pub(super) line: u64,
+    pub(super) place: Place,
     pub(super) bytes: u64,
     pub(super) digests: Vec<String>,
     /// Whether it has a payload that can be looked for.
@@ -86,7 +86,7 @@ pub(super) fn read_events(path: &Path) -> Result<File, Failure> {
     let file = verification::input::read(path, usize::MAX)?.file;
     if file.records.is_empty() {
         return Err(Failure::new(format!("there is no event in {}", path.display()))
-            .next("give the file as it was sent: .ndjson, .jsonl or .csv, gzipped or not"));
+            .next("give the file as it was sent: .ndjson, .jsonl, .json or .csv, gzipped or not"));
     }
     Ok(file)
 }
@@ -110,7 +110,7 @@ pub(super) fn parts<'a>(file: &'a File, dataset: &'a Dataset) -> impl Iterator<I
             bytes += size;
             let (is_asked, code) = (payload.is_some(), is_too_large.then_some(Code::SizeExceeded));
             part.sent.push(Sent {
-                line: record.line,
+                place: record.place,
                 bytes: file.bytes_of(record).len() as u64,
                 digests: digests(file, record),
                 is_asked,
@@ -156,7 +156,7 @@ sinks: [{name: records, kind: table}]
     }
 
     fn all_parts(format: Format, text: &str) -> Vec<Part> {
-        let file = File::read(format, text.as_bytes().to_vec());
+        let file = File::read(format, text.as_bytes().to_vec()).unwrap();
         parts(&file, &dataset()).collect()
     }
 

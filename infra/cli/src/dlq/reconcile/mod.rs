@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use verify::contract::Dataset;
-use verify::input::File;
+use verify::input::{File, Place};
 
 use self::count::{Account, Event, Fate, Letter, Seen, State};
 use self::input::{Part, Sent, parts};
@@ -123,7 +123,7 @@ async fn look_for(
 }
 
 fn event(file: usize, sent: Sent, answer: &Value) -> Result<Event, Failure> {
-    let Sent { line, bytes, digests, is_asked, code } = sent;
+    let Sent { place, bytes, digests, is_asked, code } = sent;
     let seen = match is_asked {
         true => seen(&answer["seen"])?,
         false => Some(Seen::Refused),
@@ -131,7 +131,7 @@ fn event(file: usize, sent: Sent, answer: &Value) -> Result<Event, Failure> {
     let seen = seen.ok_or_else(|| Failure::new("the function did not say where an event is"))?;
     let code = answer["code"].as_str().map(str::to_owned).or(code);
     let fingerprint = answer["fingerprint"].as_str().map(str::to_owned);
-    Ok(Event { file, line, bytes, seen, fingerprint, digests, code })
+    Ok(Event { file, place, bytes, seen, fingerprint, digests, code })
 }
 
 fn seen(word: &Value) -> Result<Option<Seen>, Failure> {
@@ -186,6 +186,13 @@ async fn read_letters(
     }
 }
 
+fn place_of(view: &Value) -> Place {
+    match view["byte"].as_u64() {
+        Some(byte) => Place::Byte(byte),
+        None => Place::Line(number(&view["line"])),
+    }
+}
+
 impl Letters {
     fn add(&mut self, view: &Value) -> Result<(), Failure> {
         let state = match view["state"].as_str() {
@@ -196,7 +203,7 @@ impl Letters {
             _ => return Err(unknown_word(&view["state"])),
         };
         let places = members(&view["places"]).iter();
-        let places = places.map(|place| (number(&place["line"]), number(&place["bytes"])));
+        let places = places.map(|place| (place_of(place), number(&place["bytes"])));
         self.files.extend(string_list(&view["files"]));
         self.all.push(Letter {
             id: string(&view["id"]),
@@ -272,7 +279,8 @@ fn answer(dataset: &Dataset, looked: &FoundEvents, letters: &Letters, account: &
 }
 
 fn line_view(files: &[String], event: &Event) -> Value {
-    let mut view = json!({ "file": files[event.file], "line": event.line });
+    let (unit, number) = (event.place.unit(), event.place.number());
+    let mut view = json!({ "file": files[event.file], unit: number });
     if let Some(code) = &event.code {
         view["refused"] = json!(code);
     }

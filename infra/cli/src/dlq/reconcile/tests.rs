@@ -28,7 +28,7 @@ fn seen_by_payload(request: &Request) -> Value {
 }
 
 async fn answer_to(text: &str, pages: &[Value]) -> Value {
-    let files = [File::read(Format::Ndjson, text.as_bytes().to_vec())];
+    let files = [File::read(Format::Ndjson, text.as_bytes().to_vec()).unwrap()];
     let asked = RefCell::new(0);
     let ask = async |request: &Request| {
         if request.verb == "reconcile" {
@@ -100,7 +100,7 @@ async fn a_letter_that_is_in_two_pages_is_what_the_later_one_says() {
 
 #[tokio::test]
 async fn an_answer_that_is_short_of_events_is_no_answer() {
-    let files = [File::read(Format::Ndjson, line(1, "everywhere").into_bytes())];
+    let files = [File::read(Format::Ndjson, line(1, "everywhere").into_bytes()).unwrap()];
     let ask = async |_: &Request| Ok(json!({ "events": [] }));
     let failed = look_for(&files, &dataset(), &ask, &Output::of_process()).await.unwrap_err();
     assert!(failed.to_string().contains("deploy this one"), "{failed}");

@@ -10,7 +10,7 @@ const STATES: [State; 4] = [State::Dead, State::Quarantined, State::Redriven, St
 fn event(value: &str, line: u64, seen: Seen) -> Event {
     Event {
         file: 0,
-        line,
+        place: Place::Line(line),
         bytes: 10,
         seen,
         fingerprint: Some(format!("print-{value}")),
@@ -121,9 +121,13 @@ fn a_letter_is_known_by_bytes_or_by_its_place_too() {
         digests: vec!["digest-a".to_owned()],
         ..letter("", State::Dead, None)
     };
-    let by_place =
-        Letter { fingerprints: Vec::new(), places: vec![(7, 10)], ..letter("", State::Dead, None) };
-    let other = Letter { places: vec![(7, 11), (8, 10)], ..by_place.clone() };
+    let by_place = Letter {
+        fingerprints: Vec::new(),
+        places: vec![(Place::Line(7), 10)],
+        ..letter("", State::Dead, None)
+    };
+    let other =
+        Letter { places: vec![(Place::Line(7), 11), (Place::Line(8), 10)], ..by_place.clone() };
     for (letter, fate) in [(by_bytes, Fate::Dead), (by_place, Fate::Dead), (other, Fate::NotFound)]
     {
         assert_eq!(Account::of(std::slice::from_ref(&unread), &[letter]).fates, [fate]);
