@@ -1,9 +1,11 @@
 //! Sends events on, and those that are refused to the dead-letter queue, many at a time.
 
 use contracts::Contract;
-use event::{Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
+use event::{
+    Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent, attributes_size,
+};
 use runtime::{DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, send_all};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::backlog::{Depths, FullBacklog, KnownDepth};
 use crate::wrap::{Accepted, Origin, Route};
@@ -64,10 +66,7 @@ impl<Q: Queue> Emit<Q> {
 
     /// Sends events to the next stage or to the late queue. Answers for each with how it counts, in their order.
     pub(crate) async fn pass_on(&self, events: Vec<Accepted>) -> Vec<Result<EventCounts, Failure>> {
-        let size: usize = events.iter().map(|event| event.message.size()).sum();
-        let kib = u32::try_from(size / 1024).unwrap_or(SENDING_KIB).min(SENDING_KIB);
-        // It is never closed, so that there is a permit.
-        let _room = self.room.acquire_many(kib).await;
+        let _room = self.room_for(events.iter().map(|event| event.message.size()).sum()).await;
         let mut results = Vec::with_capacity(events.len());
         let (mut to_enrich, mut to_late) = (Sending::default(), Sending::default());
         for (place, event) in events.into_iter().enumerate() {
@@ -95,6 +94,12 @@ impl<Q: Queue> Emit<Q> {
         results
     }
 
+    /// Waits until so many bytes may be sent. The room is never closed, so that there is a permit.
+    async fn room_for(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        let kib = u32::try_from(bytes / 1024).unwrap_or(SENDING_KIB).min(SENDING_KIB);
+        self.room.acquire_many(kib).await.ok()
+    }
+
     /// Sends a message to the inbox.
     ///
     /// # Errors
@@ -118,6 +123,9 @@ impl<Q: Queue> Emit<Q> {
                 "event dead-lettered"
             );
         }
+        let size =
+            |refused: &RejectedMessage| refused.body.len() + attributes_size(&refused.attributes);
+        let _room = self.room_for(refused.iter().map(size).sum()).await;
         self.dead_letters.send(refused).await.into_iter().collect()
     }
 }

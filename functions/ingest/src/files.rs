@@ -1,6 +1,6 @@
 //! Reads the files that a message announces, one after another, and hands on what one invocation cannot read.
 
-use event::{Code, Failure};
+use event::{Code, FAILURE_ATTRIBUTE, Failure};
 use runtime::{Deadline, EventCounts, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue};
 
 use crate::adapters::{Announced, Announcement};
@@ -47,9 +47,15 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
                 self.go_on_later(&progress, progress.after_slice(place, None), message).await?;
                 return Ok(total);
             }
-            match self.read_object(object, copy.take(), message, &progress, &limits).await? {
-                ReadObject::Whole(counts) => total += counts,
-                ReadObject::Part(counts, copy) => {
+            match self.read_object(object, copy.take(), message, &progress, &limits).await {
+                // Those before it are done, and need not be read again with it.
+                Err(_) if place > progress.object => {
+                    self.go_on_later(&progress, progress.after_slice(place, None), message).await?;
+                    return Ok(total);
+                }
+                Err(failure) => return Err(message.refused_if_tried(failure)),
+                Ok(ReadObject::Whole(counts)) => total += counts,
+                Ok(ReadObject::Part(counts, copy)) => {
                     total += counts;
                     let next = progress.after_slice(place, Some(copy));
                     self.go_on_later(&progress, next, message).await?;
@@ -107,8 +113,7 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         let archive = self.letter_archive();
         match read_file(&file, content, &self.emit, &archive, limits).await? {
             ReadFile::Whole(counts) => Ok(ReadObject::Whole(counts)),
-            ReadFile::Part(counts, position) => {
-                let from = Some(position);
+            ReadFile::Part(counts, from) => {
                 let etag = object.etag;
                 Ok(ReadObject::Part(counts, ArchivedCopy { etag, size, from }))
             }
@@ -144,13 +149,18 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
             group: received.fair_group.clone(),
             ..Outgoing::default()
         };
-        if again.attributes.len() > MOST_ATTRIBUTES || again.size() > MAX_STAGE_MESSAGE_BYTES {
+        let own = again.attributes.keys().filter(|name| *name != FAILURE_ATTRIBUTE).count();
+        if own > MOST_ATTRIBUTES || again.size() > MAX_STAGE_MESSAGE_BYTES {
             let reason = "one invocation cannot read its files, and the message has no room to say how far they are read";
             return Err(Failure::permanent(Code::SizeExceeded, reason));
         }
         self.emit.send_to_inbox(again).await?;
         let run = message.redriven().map(|redriven| redriven.run);
-        self.marks().add(done, run.as_deref()).await
+        if let Err(failure) = self.marks().add(done, run.as_deref()).await {
+            // The rest is handed on. Without the mark, the slice is read again if its message comes again.
+            tracing::warn!(stage = "ingest", failure.reason = %failure, "slice not marked");
+        }
+        Ok(())
     }
 
     fn marks(&self) -> Marks<'_, O> {

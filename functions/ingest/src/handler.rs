@@ -2,8 +2,8 @@
 
 use contracts::{Catalog, ChangeKind, Contract, Decoded, Incoming};
 use event::{
-    Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, Form, Redriven, Timestamp,
-    TraceParent,
+    Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, FailureKind, Form, Redriven,
+    Timestamp, TraceParent,
 };
 use runtime::{Deadline, EventCounts, Queue, Record, RejectedMessage, Stage};
 
@@ -28,6 +28,10 @@ pub(crate) struct Ingest<O, Q> {
     pub(crate) ignored: IgnoredCounts,
 }
 
+/// How often a file is read that takes longer than one invocation has, and that no other can go on with. Other files may
+/// have been read at the same time.
+const READINGS: u32 = 3;
+
 /// A message as its producer sent it, with its dead letter if it was redriven.
 pub(crate) struct Message<'a> {
     pub(crate) record: &'a Record,
@@ -45,10 +49,22 @@ impl Message<'_> {
         self.letter.map_or_else(|| self.record.taken_in(now), DeadLetter::taken_in)
     }
 
-    /// How far the files that it announces are read.
+    /// How far the files that it announces are read. The message as it was received says it: of a letter whose message is
+    /// in the archive, the archived attributes are those of the first message.
     pub(crate) fn progress(&self, now: Timestamp) -> Progress {
-        Progress::read(&self.record.attributes)
-            .unwrap_or_else(|| Progress::new(&self.record.message_id, self.taken_in(now)))
+        let received = Progress::read(&self.received.attributes);
+        received.or_else(|| Progress::read(&self.record.attributes)).unwrap_or_else(|| {
+            let id = self.letter.map_or(&self.record.message_id, |letter| &letter.message_id);
+            Progress::new(id, self.taken_in(now))
+        })
+    }
+
+    /// The failure of a file that no invocation can go on with is transient, until some have tried.
+    pub(crate) fn refused_if_tried(&self, mut failure: Failure) -> Failure {
+        if failure.code == Code::SizeExceeded && self.received.receive_count >= READINGS {
+            failure.kind = FailureKind::Permanent;
+        }
+        failure
     }
 
     /// The run of redrive that sent the message again. Only the dead letter is believed in this, since a producer may

@@ -97,6 +97,14 @@ impl MemoryObjects {
         self
     }
 
+    /// Gives a file in the landing bucket another key.
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        let place = |key: &str| ("landing".to_owned(), key.to_owned());
+        let files = &mut self.0.lock().unwrap().files;
+        let object = files.remove(&place(from)).unwrap();
+        files.insert(place(to), object);
+    }
+
     /// Overwrites this object as soon as it has been opened.
     pub(crate) fn overwrite_once_opened(&self, bucket: &str, key: &str, etag: &str, body: &[u8]) {
         let place = (bucket.to_owned(), key.to_owned());
@@ -138,6 +146,11 @@ impl MemoryObjects {
     /// From now on no letter can be archived.
     pub(crate) fn lose_letters(&self) {
         self.0.lock().unwrap().away = Some("letters/");
+    }
+
+    /// From now on no slice can be marked as done.
+    pub(crate) fn lose_marks(&self) {
+        self.0.lock().unwrap().away = Some("slices/");
     }
 
     /// Replaces an archived object's bytes.

@@ -55,7 +55,7 @@ pub(crate) async fn measure(world: &World, folder: &Path, file: Landed, figures:
     let seconds = begun.elapsed().as_secs_f64();
     let depth = |queue: &str| world.emulation().sqs().depth(world.name(queue)).unwrap();
     assert_eq!(depth("EnrichQueue").visible, events, "each event is sent on");
-    assert_eq!(depth("Inbox").visible, 0, "in one slice");
+    assert_eq!(depth("Inbox").visible, 1, "the announcement of S3 alone: one slice");
     figures.add("events", taken.events, "");
     figures.add("packed", float(packed as u64) / 1e6, "MB");
     figures.add("events a second, one environment", taken.events / seconds, "/s");

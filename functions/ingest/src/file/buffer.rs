@@ -12,6 +12,11 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
+    /// How many of the bytes belong to no entry yet.
+    pub(super) fn unread(&self) -> u64 {
+        (self.bytes.len() - self.start) as u64
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.start);
         self.scanned -= self.start;

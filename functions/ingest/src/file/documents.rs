@@ -71,6 +71,11 @@ impl Documents {
         self.scan.as_ref().map_or(&self.indent, Scan::indent)
     }
 
+    /// How many bytes came that belong to no document yet.
+    pub(super) fn unread(&self) -> u64 {
+        self.dropped + self.buffer.unread()
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);
     }

@@ -28,11 +28,11 @@ impl Entries {
     }
 
     /// Goes on at a place, as [`Entries::position`] has given it.
-    pub(super) fn at(position: &EntryPosition, delimiter: u8) -> Self {
+    pub(super) fn at(position: &EntryPosition) -> Self {
         const LONGEST: usize = MAX_PAYLOAD_BYTES;
         match *position {
             EntryPosition::Line { line } => Self::Lines(Lines::at(LONGEST, line)),
-            EntryPosition::Record { line, is_after_cr } => {
+            EntryPosition::Record { line, is_after_cr, delimiter } => {
                 Self::Records(Box::new(Records::at(LONGEST, delimiter, line, is_after_cr)))
             }
             EntryPosition::Document { offset, is_in_array, ref indent, is_first_on_line } => {
@@ -42,13 +42,22 @@ impl Entries {
         }
     }
 
+    /// How many bytes came that belong to no entry yet.
+    pub(super) fn unread(&self) -> u64 {
+        match self {
+            Self::Lines(lines) => lines.unread(),
+            Self::Documents(documents) => documents.unread(),
+            Self::Records(records) => records.unread(),
+        }
+    }
+
     /// Where the next entry begins. `None` in the middle of a CSV record that is too long.
     pub(super) fn position(&self) -> Option<EntryPosition> {
         Some(match self {
             Self::Lines(lines) => EntryPosition::Line { line: lines.line() },
             Self::Records(records) => {
                 let (line, is_after_cr) = records.place()?;
-                EntryPosition::Record { line, is_after_cr }
+                EntryPosition::Record { line, is_after_cr, delimiter: records.delimiter() }
             }
             Self::Documents(documents) => EntryPosition::Document {
                 offset: documents.offset(),

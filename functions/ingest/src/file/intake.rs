@@ -90,18 +90,19 @@ impl<'a> Intake<'a> {
         Self::with_header(file, header, now)
     }
 
-    /// Goes on with a file whose columns, if it is CSV, have these names, and of which an entry could be decoded.
+    /// Goes on with a file whose columns, if it is CSV, have these names and this delimiter between them, and of which an
+    /// entry could be decoded.
     ///
     /// # Errors
     /// When the contract does not know a column any more.
     pub(super) fn at(
         file: &File<'a>,
-        columns: Option<&[String]>,
+        columns: Option<(&[String], u8)>,
         now: Timestamp,
     ) -> Result<Self, Failure> {
         let header = match columns {
             None => Header::Unneeded,
-            Some(names) => Header::known(file.contract, names.to_vec())?,
+            Some((names, delimiter)) => Header::known(file.contract, names.to_vec(), delimiter)?,
         };
         Ok(Self { is_proven: true, ..Self::with_header(file, header, now) })
     }
@@ -139,7 +140,8 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         if matches!(self.header, Header::Awaited) {
-            self.header = Header::known(self.contract, columns(&entry.content)?)?;
+            let delimiter = self.contract.csv.delimiter;
+            self.header = Header::known(self.contract, columns(&entry.content)?, delimiter)?;
             self.account.header = entry.bytes;
             return Ok(());
         }
@@ -312,9 +314,9 @@ impl<'a> Intake<'a> {
 }
 
 impl Header {
-    fn known(contract: &Contract, names: Vec<String>) -> Result<Self, Failure> {
+    fn known(contract: &Contract, names: Vec<String>, delimiter: u8) -> Result<Self, Failure> {
         contract.check_header(&names)?;
-        let attribute = CsvHeader::new(&names, contract.csv.delimiter).attribute();
+        let attribute = CsvHeader::new(&names, delimiter).attribute();
         Ok(Self::Known { names, attribute })
     }
 }

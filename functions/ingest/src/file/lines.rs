@@ -33,6 +33,11 @@ impl Lines {
         self.line
     }
 
+    /// How many bytes came that belong to no line yet.
+    pub(super) fn unread(&self) -> u64 {
+        self.dropped + self.buffer.unread()
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);
     }

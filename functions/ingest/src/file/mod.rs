@@ -48,8 +48,7 @@ pub(crate) struct File<'a> {
     pub(crate) ignored: &'a IgnoredCounts,
 }
 
-/// The time of a record from which on a file that it did not suffice for is refused. A record that had less is tried
-/// again.
+/// From so much time for a record on, another invocation is unlikely to have much more.
 const MUCH_TIME: Duration = Duration::from_secs(50);
 
 /// The bytes of a file, from the place on at which it is read.
@@ -96,9 +95,9 @@ impl SliceLimits {
         self.deadline.remaining() < self.time / 10
     }
 
-    /// Whether another invocation is unlikely to have much more time.
-    fn had_much_time(&self) -> bool {
-        self.time >= MUCH_TIME
+    /// Whether this is about the beginning, so that another invocation would have no more time.
+    fn is_beginning(&self) -> bool {
+        self.deadline.remaining() >= self.time * 4 / 5 && self.time >= MUCH_TIME
     }
 }
 
@@ -106,8 +105,8 @@ impl SliceLimits {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReadFile {
     Whole(EventCounts),
-    /// Another invocation goes on from the position.
-    Part(EventCounts, Position),
+    /// Another invocation goes on from the position, or begins at the beginning.
+    Part(EventCounts, Option<Position>),
 }
 
 /// Reads a file, or as much of it as `limits` allow, and sends its events on. An entry that fails becomes a dead letter
@@ -115,8 +114,8 @@ pub(crate) enum ReadFile {
 ///
 /// # Errors
 /// A failure of the file as a whole. Events that were sent on before it are sent again by the next try; the sinks
-/// recognize them by their idempotency keys. [`Code::SizeExceeded`], permanent, if the time is over and nothing in the
-/// file lets another invocation go on.
+/// recognize them by their idempotency keys. [`Code::SizeExceeded`], transient, if the time was over and nothing in the
+/// file lets another invocation go on. It may have been short because other files were read at the same time.
 pub(crate) async fn read_file<Q: Queue>(
     file: &File<'_>,
     content: Content<impl Body>,
@@ -125,9 +124,9 @@ pub(crate) async fn read_file<Q: Queue>(
     limits: &SliceLimits,
 ) -> Result<ReadFile, Failure> {
     let Content { mut body, size, from } = content;
-    let now = limits.now();
-    let mut reader = match from {
-        Some(position) => Reader::at(file, &position, archive, now)?,
+    let (now, had_all_time) = (limits.now(), limits.is_beginning());
+    let mut reader = match &from {
+        Some(position) => Reader::at(file, position, archive, now)?,
         None => {
             let head = read_head(&mut body).await?;
             let layout = Layout::of(&file.object.key, file.contract.file_format, &head)?;
@@ -140,10 +139,16 @@ pub(crate) async fn read_file<Q: Queue>(
         let has_more = size == 0 || reader.offset() < size;
         if has_more && limits.is_over(reader.bytes_read()) {
             if let Some((counts, position)) = reader.pause(emit).await? {
-                return Ok(ReadFile::Part(counts, position));
+                return Ok(ReadFile::Part(counts, Some(position)));
             }
-            if limits.is_last_moment() && limits.had_much_time() {
-                return Err(too_long_for_one_invocation(reader.packing(), reader.offset(), size));
+            if limits.is_last_moment() {
+                reader.flush(emit).await?;
+                if had_all_time {
+                    let (packing, offset) = (reader.packing(), reader.offset());
+                    return Err(too_long_for_one_invocation(packing, offset, size));
+                }
+                // The next invocation reads this part again, and counts it.
+                return Ok(ReadFile::Part(EventCounts::default(), from));
             }
         }
         match body.next().await? {
@@ -164,7 +169,7 @@ fn too_long_for_one_invocation(packing: Packing, read: u64, size: u64) -> Failur
          which no other invocation can go on with; send smaller files, or pack them in several \
          members or frames"
     );
-    Failure::permanent(Code::SizeExceeded, reason)
+    Failure::transient(Code::SizeExceeded, reason)
 }
 
 /// The first bytes of a file: as many as are needed to recognize each format, and more if they come together.

@@ -23,6 +23,16 @@ pub(crate) struct Position {
     pub(super) entries: EntryPosition,
 }
 
+impl Position {
+    /// The names of CSV's columns, and the ASCII character between two fields.
+    pub(super) fn columns(&self) -> Option<(&[String], u8)> {
+        match (&self.columns, &self.entries) {
+            (Some(names), EntryPosition::Record { delimiter, .. }) => Some((names, *delimiter)),
+            _ => None,
+        }
+    }
+}
+
 /// The place of the next entry, in the file's own count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +44,8 @@ pub(super) enum EntryPosition {
         line: u64,
         /// Whether the byte before it is a CR, with which an LF would be one line end.
         is_after_cr: bool,
+        /// The ASCII character between two fields. The contract may have another one by now.
+        delimiter: u8,
     },
     /// Among JSON documents.
     Document {

@@ -94,8 +94,8 @@ impl<'a, O: Store> Reader<'a, O> {
         Ok(Self {
             inflate: Inflate::at(position.packing)?,
             text: position.encoding.map(Text::at),
-            entries: Entries::at(&position.entries, file.contract.csv.delimiter),
-            intake: Intake::at(file, position.columns.as_deref(), now)?,
+            entries: Entries::at(&position.entries),
+            intake: Intake::at(file, position.columns(), now)?,
             begin: position.offset,
             offset: position.offset,
             to_skip: position.skipped,
@@ -173,8 +173,7 @@ impl<'a, O: Store> Reader<'a, O> {
     ) -> Result<Option<(EventCounts, Position)>, Failure> {
         let Some(position) = self.position() else { return Ok(None) };
         self.flush(emit).await?;
-        let unread = self.bytes - self.intake.account.bytes();
-        self.check_account(unread)?;
+        self.check_account(self.entries.unread())?;
         self.log("slice of a file read");
         Ok(Some((self.done, position)))
     }
@@ -297,7 +296,8 @@ impl<'a, O: Store> Reader<'a, O> {
         plain
     }
 
-    async fn flush<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
+    /// Sends what is waiting.
+    pub(super) async fn flush<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
         self.pass_on(emit).await?;
         self.refuse_waiting(emit).await
     }

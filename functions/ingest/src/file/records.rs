@@ -13,6 +13,7 @@ use super::lines::BYTE_ORDER_MARK;
 
 pub(super) struct Records {
     longest: usize,
+    delimiter: u8,
     automaton: Automaton,
     /// If nothing of it is scanned, no record has begun.
     buffer: Buffer,
@@ -46,6 +47,7 @@ impl Records {
     pub(super) fn new(longest: usize, delimiter: u8) -> Self {
         Self {
             longest,
+            delimiter,
             automaton: Automaton::new(delimiter),
             buffer: Buffer::default(),
             too_long: None,
@@ -72,6 +74,16 @@ impl Records {
     pub(super) fn place(&self) -> Option<(u64, bool)> {
         let LineCounter { line, is_after_cr } = self.lines;
         self.too_long.is_none().then_some((line, is_after_cr))
+    }
+
+    /// How many bytes came that belong to no record yet.
+    pub(super) fn unread(&self) -> u64 {
+        self.too_long.unwrap_or(0) + self.buffer.unread()
+    }
+
+    /// The ASCII character between two fields.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {

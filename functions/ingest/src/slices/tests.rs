@@ -34,7 +34,7 @@ fn the_text_of_version_1_is_read_as_it_was_written() {
     let text = concat!(
         r#"{"progress_format":1,"message_id":"m-1","taken_in":"1970-01-01T00:00:01.000Z","slice":2,"object":1,"#,
         r#""copy":{"etag":"e1","size":900,"from":{"offset":10,"skipped":4,"format":"csv","packing":"plain","#,
-        r#""encoding":"utf-8","columns":["a","b"],"entries":{"record":{"line":7,"is_after_cr":true}}}}}"#
+        r#""encoding":"utf-8","columns":["a","b"],"entries":{"record":{"line":7,"is_after_cr":true,"delimiter":44}}}}}"#
     );
     let attributes: Attributes = [(PROGRESS_ATTRIBUTE.to_owned(), Attribute::string(text))].into();
     let progress = Progress::read(&attributes).unwrap();

@@ -2,7 +2,7 @@
 
 use event::PROGRESS_ATTRIBUTE;
 
-use super::letters::REDRIVE;
+use super::letters::{REDRIVE, redriven};
 use super::*;
 use crate::memory::{HEADER, row};
 
@@ -145,4 +145,46 @@ async fn a_slice_that_waits_keeps_its_progress() {
     let parked = other.sent_to(INBOX).remove(0);
     assert!(parked.delay.is_some(), "it is a parked copy");
     assert_eq!(parked.attributes[PROGRESS_ATTRIBUTE], progress);
+}
+
+/// The rest is handed on, and would be handed on twice if the slice counted as failed.
+#[tokio::test]
+async fn a_slice_without_its_mark_is_done() {
+    let ((objects, announced), queue) = (two_files(), MemoryQueue::default());
+    objects.lose_marks();
+    let kept = run_stage(stage(&objects, &queue), &queue, vec![announced]).await;
+    assert!(kept.is_empty(), "{kept:?}");
+    assert_eq!(queue.sent_to(INBOX).len(), 1);
+}
+
+#[tokio::test]
+async fn files_before_one_that_fails_are_not_read_again_with_it() {
+    let (objects, _) = two_files();
+    let queue = MemoryQueue::default();
+    let announced = announcement(&["flights/b.ndjson", "flights/gone.csv"]);
+    assert!(run(&objects, &queue, vec![announced]).await.is_empty());
+    let read = events(&queue).len();
+    assert_eq!((read, letters(&queue).len()), (20, 0));
+    let rest = continued(&queue, 0).remove(0);
+    assert!(run(&objects, &queue, vec![rest]).await.is_empty());
+    assert_eq!(events(&queue).len(), read);
+    assert_eq!(letters(&queue)[0].0.code, Code::InputNotFound);
+}
+
+/// The letter of a message that leaves no room for its failure has the message's place in the archive as its body, where
+/// the attributes are those of the first message.
+#[tokio::test]
+async fn an_announcement_that_is_redriven_from_the_archive_goes_on_where_it_ended() {
+    let ((objects, announced), queue) = (two_files(), MemoryQueue::default());
+    let space = " ".repeat(1_048_500 - announced.body.len());
+    let long = Record { body: announced.body.clone() + &space, ..announced };
+    objects.rename("flights/a.csv", "flights/hidden.csv");
+    run(&objects, &queue, vec![long]).await;
+    let (_, letter) = letters(&queue).remove(0);
+    assert!(letter.body.len() < 1_000, "it is a claim");
+    objects.rename("flights/hidden.csv", "flights/a.csv");
+    let queue = MemoryQueue::default();
+    work_off(&objects, &queue, redriven(&letter), 1).await;
+    assert_eq!(ids(&queue), in_one_go().await);
+    assert!(queue.sent_to(INBOX).len() < 30);
 }
