@@ -145,6 +145,10 @@ fn abandoned(
     letter.first_failed_at = record.sent_at.unwrap_or(now);
     letter.taken_in_at = record.sent_at;
     letter.attempts = record.receive_count;
+    if stage == INGEST {
+        // Anybody may send to the inbox, and only functions to the other queues.
+        letter.sender.clone_from(&record.sender);
+    }
     if let Some(parked) = &record.parked {
         letter.first_failed_at = parked.first_failed_at;
         letter.parks = parked.parks;

@@ -1,6 +1,10 @@
 //! The settings of ingest, which it reads from its environment.
 
-use runtime::env::{EnvError, Lookup, number, optional_queue_url, queue_url, required};
+use std::path::PathBuf;
+
+use runtime::env::{
+    EnvError, Lookup, number, optional_queue_url, queue_url, required, variables_file,
+};
 use runtime::{Settings, TrustedSenders};
 
 /// The settings that the template gives this function.
@@ -18,6 +22,8 @@ pub(crate) struct Config {
     /// The senders whose messages in the inbox may carry an earlier failure. Any producer may send to the inbox, so
     /// that of others such an attribute is not believed.
     pub(crate) trusted_senders: TrustedSenders,
+    /// The file with the variables by which contracts name who may send.
+    pub(crate) variables_file: PathBuf,
 }
 
 impl Config {
@@ -29,6 +35,7 @@ impl Config {
             late_queue_url: optional_queue_url(lookup, "LATE_QUEUE_URL")?,
             slice_bytes: u64::from(number(lookup, "SLICE_MIB", 1..=1_000_000)?) * 1_024 * 1_024,
             trusted_senders: TrustedSenders::read(lookup)?,
+            variables_file: variables_file(lookup)?,
         })
     }
 }
@@ -50,6 +57,7 @@ mod tests {
             ("QUEUE_URL", "http://127.0.0.1/1/inbox"),
             ("SLICE_MIB", "1024"),
             ("TRUSTED_SENDERS", "AROAREDRIVE"),
+            ("VARIABLES_FILE", "/opt/variables/local.yaml"),
         ]);
         testkit::check_each_is_needed(&all, |variables| Config::read(variables));
         assert_eq!(Config::read(&all).unwrap().late_queue_url, None);

@@ -1,6 +1,6 @@
 //! The stage: a message of the inbox is one event, such as the change of a row, or announces files of events.
 
-use contracts::{Catalog, ChangeKind, Contract, Decoded, Incoming};
+use contracts::{Catalog, ChangeKind, Contract, Decoded, Incoming, Sender, SourceKind, Variables};
 use event::{
     Code, ContractRef, CsvHeader, DeadLetter, Encoding, Failure, FailureKind, Form, Redriven,
     Timestamp, TraceParent,
@@ -19,6 +19,8 @@ use crate::wrap::{Accepted, DATASET, KeptOrigin, Origin, TRACE, at_place, wrap};
 
 pub(crate) struct Ingest<O, Q> {
     pub(crate) contracts: Catalog,
+    /// The values of the variables by which contracts name who may send.
+    pub(crate) variables: Variables,
     pub(crate) objects: O,
     pub(crate) archive_bucket: String,
     pub(crate) emit: Emit<Q>,
@@ -73,6 +75,22 @@ impl Message<'_> {
         self.letter?.redrive.clone().map(Redriven::from)
     }
 
+    /// Who sent the message to the inbox first. Only the dead letter is believed if there is one, since the message
+    /// was sent by redrive then. A letter of an earlier version does not say who it was.
+    fn sender(&self) -> Sender<'_> {
+        let id = match self.letter {
+            Some(letter) => letter.sender.as_deref(),
+            None => self.record.sender.as_deref(),
+        };
+        Sender { id, arn: None }
+    }
+
+    /// Whether the contract has to name who sent the message. An event that a later stage had before was taken in
+    /// then, and its sender was held to the contract.
+    fn is_held_to_senders(&self) -> bool {
+        self.letter.is_none_or(|letter| letter.stage == STAGE)
+    }
+
     /// The header of the message's columns, if it is a record of a CSV file.
     ///
     /// # Errors
@@ -94,16 +112,20 @@ pub(crate) enum Taken {
     Done(EventCounts),
 }
 
+/// The name of the stage.
+const STAGE: &str = "ingest";
+
 impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
     pub(crate) fn new(
         contracts: Catalog,
+        variables: Variables,
         objects: O,
         archive_bucket: String,
         emit: Emit<Q>,
         slice_bytes: u64,
     ) -> Self {
         let ignored = IgnoredCounts::default();
-        Self { contracts, objects, archive_bucket, emit, slice_bytes, ignored }
+        Self { contracts, variables, objects, archive_bucket, emit, slice_bytes, ignored }
     }
 
     /// Takes a message, which is one event or announces files.
@@ -168,6 +190,10 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         let Message { record, letter, .. } = *message;
         let header = message.csv_header()?;
         let kept = letter.and_then(|letter| KeptOrigin::of(letter, &record.attributes));
+        if kept.is_none() && message.is_held_to_senders() {
+            let (sources, sender) = (&contract.sources, message.sender());
+            sources.check_sender(SourceKind::Inbox, sender, &self.variables)?;
+        }
         let id = letter.map_or(&record.message_id, |letter| &letter.message_id);
         let source = kept.as_ref().map_or(&record.queue_arn, |kept| &kept.source);
         let origin = Origin {
@@ -258,7 +284,7 @@ fn read_message(record: &Record) -> Result<Meaning, Failure> {
 }
 
 impl<O: Store + FileSource, Q: Queue + Depths> Stage for Ingest<O, Q> {
-    const NAME: &'static str = "ingest";
+    const NAME: &'static str = STAGE;
 
     type Prepared = Taken;
 

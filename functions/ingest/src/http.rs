@@ -1,7 +1,7 @@
 //! Events over HTTP: `POST /<dataset>` with one event, an array of events, or NDJSON.
 //!
 //! The status is 202 if all events were accepted and 207 if only some were. If none was, it is 503 where another try
-//! may succeed, and 422 otherwise. The response has a result for each event. If none was accepted, or the whole request
+//! may succeed, and 422 otherwise. It is 403 if the contract does not let the sender send. The response has a result for each event. If none was accepted, or the whole request
 //! is refused, the response has problem details (RFC 9457). Refused events do not become dead letters, since their
 //! producer knows. `answers.rs` gives a repeated request its answer again.
 
@@ -12,7 +12,7 @@ mod problem;
 use aws_lambda_events::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
 };
-use contracts::{Contract, Decoded};
+use contracts::{Contract, Decoded, Sender, SourceKind};
 use event::{Code, Failure, FailureKind, Timestamp, TraceParent};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
@@ -77,7 +77,7 @@ async fn respond<O: Store + FileSource + Answers, Q: Queue + Depths>(
     let left_ms = i64::try_from(deadline.remaining().as_millis()).unwrap_or(i64::MAX);
     let keyed = KeyedRequest {
         dataset: opened.dataset,
-        caller: caller_of(request),
+        caller: sender_of(request).arn.unwrap_or_default(),
         key,
         body: &opened.body,
         id: opened.id,
@@ -140,10 +140,12 @@ impl Answered {
 }
 
 /// Who sends a request, if it was authorized by IAM.
-fn caller_of(request: &LambdaFunctionUrlRequest) -> &str {
+fn sender_of(request: &LambdaFunctionUrlRequest) -> Sender<'_> {
     let authorizer = request.request_context.authorizer.as_ref();
-    let iam = authorizer.and_then(|authorizer| authorizer.iam.as_ref());
-    iam.and_then(|iam| iam.user_arn.as_deref()).unwrap_or_default()
+    let Some(iam) = authorizer.and_then(|authorizer| authorizer.iam.as_ref()) else {
+        return Sender::default();
+    };
+    Sender { id: iam.user_id.as_deref(), arn: iam.user_arn.as_deref() }
 }
 
 /// The outcome of one event.
@@ -239,6 +241,10 @@ fn open<'a, O: Store + FileSource, Q: Queue + Depths>(
     let path = request.raw_path.as_deref().unwrap_or_default();
     let dataset = path.trim_matches('/');
     let contract = ingest.contract(dataset).map_err(Problem::no_contract)?;
+    contract.sources.check(path).map_err(Problem::of_source)?;
+    let sender = sender_of(request);
+    let checked = contract.sources.check_sender(SourceKind::Http, sender, &ingest.variables);
+    checked.map_err(Problem::of_source)?;
     let body = decode_body(request)?;
     let id = request.request_context.request_id.as_deref().unwrap_or_default();
     let trace = request.headers.get(TRACE).and_then(|v| TraceParent::parse(v.to_str().ok()?));

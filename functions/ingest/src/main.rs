@@ -28,7 +28,8 @@ use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{
-    Batches, Deadline, Policy, exit_code, init_logs, invocation_span, open_contracts, serve,
+    Batches, Deadline, Policy, exit_code, init_logs, invocation_span, load_variables,
+    open_contracts, serve,
 };
 use tracing::Instrument;
 
@@ -50,6 +51,7 @@ async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = open_contracts(&config.settings.contracts_dir)?;
+    let variables = load_variables(&config.variables_file)?;
     let sdk = sdk_config(&Process)?;
     let queue = Queues::new(&sdk);
     let dead_letters = config.settings.dead_letters(queue.clone());
@@ -59,8 +61,9 @@ async fn run() -> Result<(), Error> {
         late: config.late_queue_url,
     };
     let emit = Emit::new(queue.clone(), urls, dead_letters.clone());
-    let ingest =
-        Ingest::new(contracts, Objects::new(&sdk), config.archive_bucket, emit, config.slice_bytes);
+    let (objects, bucket) = (Objects::new(&sdk), config.archive_bucket);
+    let slice_bytes = config.slice_bytes;
+    let ingest = Ingest::new(contracts, variables, objects, bucket, emit, slice_bytes);
     let trusted_senders = Some(config.trusted_senders);
     let policy = Policy { trusted_senders, ..config.settings.policy() };
     let batches = &Batches { stage: ingest, dead_letters, policy, queue };

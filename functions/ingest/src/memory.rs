@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use contracts::Catalog;
+use contracts::{Catalog, Variables};
 use event::{Code, DeadLetter, Envelope, Failure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -297,7 +297,10 @@ pub(crate) fn ingest_under(
     objects: &MemoryObjects,
     queue: &MemoryQueue,
 ) -> Ingest<MemoryObjects, MemoryQueue> {
-    Ingest::new(contracts, objects.clone(), ARCHIVE.to_owned(), emit(queue), 1024 * 1024 * 1024)
+    let yaml = "variables: {CHECKOUT: AROACHECKOUT123456789}";
+    let variables = Variables::parse("variables/test.yaml", yaml).unwrap();
+    let (objects, bucket) = (objects.clone(), ARCHIVE.to_owned());
+    Ingest::new(contracts, variables, objects, bucket, emit(queue), 1024 * 1024 * 1024)
 }
 
 /// A catalog with the contract of flights alone, with these fields more.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use aws_types::SdkConfig;
 use contracts::Dependencies;
 use outbound::{BreakerParts, Client, DependencyClient, Reach, Secrets, TokioPause};
-use runtime::env::{EnvError, Lookup, number, required};
+use runtime::env::{EnvError, Lookup, number, required, variables_file};
 use runtime::{Clock, SystemClock, unique_name};
 
 use crate::{BreakerTable, SecretsManager};
@@ -35,9 +35,8 @@ impl ServiceSettings {
     /// # Errors
     /// The name of the variable that is missing or malformed.
     pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
-        let file = "a file such as /opt/variables/production.yaml";
         Ok(Self {
-            variables_file: required(lookup, "VARIABLES_FILE", file)?.into(),
+            variables_file: variables_file(lookup)?,
             secrets_prefix: required(lookup, "SECRETS_PREFIX", "a prefix such as sluicegate/")?,
             breakers_table: required(lookup, "BREAKERS_TABLE", "the name of a table")?,
             maximum_concurrency: number(lookup, "MAXIMUM_CONCURRENCY", 2..=1_000)?,

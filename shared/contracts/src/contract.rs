@@ -17,7 +17,7 @@ use crate::objectives::{Objectives, RawObjectives};
 use crate::pointers::Pointers;
 use crate::schema::Schema;
 use crate::sink::{self, RawSink, Sink, Target};
-use crate::sources::{SourceKind, Sources};
+use crate::sources::{RawSource, Sources};
 use crate::time_rules::{RawTimeRules, TimeRules};
 use crate::triage::{self, RawRule, TriageRule};
 use crate::versions::{RawSchema, Versions};
@@ -46,7 +46,7 @@ pub struct Contract {
     pub domain: Option<String>,
     /// Names by which datasets are found, each once.
     pub tags: Vec<String>,
-    /// The ways by which events may come.
+    /// The ways by which events may come, and who may send by them.
     pub sources: Sources,
     /// The table whose changes the events are. `None` if an event is what its producer sent.
     pub changes: Option<Changes>,
@@ -101,7 +101,7 @@ struct RawContract {
     domain: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
-    sources: Option<Vec<SourceKind>>,
+    sources: Option<Vec<RawSource>>,
     changes: Option<RawChanges>,
     #[serde(default)]
     objectives: RawObjectives,

@@ -67,7 +67,7 @@ pub use sink::{
     LakeSink, Order, RowKey, RowOrder, RowVersion, Sink, SinkKind, TableMode, TableSink, Target,
     TimeWindow, Tombstone, Window,
 };
-pub use sources::{SourceKind, Sources};
+pub use sources::{AllowedSource, Sender, SenderError, SourceKind, Sources};
 pub use text::TextTemplate;
 pub use time_rules::{Beyond, TimeRule, TimeRules};
 pub use triage::{TriageAction, TriageCause, TriageRule};

@@ -93,7 +93,7 @@ fn contracts() -> Vec<String> {
 contact: '#shop'
 domain: sales
 tags: [billing, eu]
-sources: [files, http]
+sources: [files, streams: , inbox: {{senders: ['{{CHECKOUT}}']}}, http: {{senders: ['arn:aws:iam::123456789012:role/a']}}]
 changes: {{kind: debezium, table: shop.inventory.orders, into: change}}
 objectives: {{freshness_s: 300, delivered_percent: 99.9, latency_p99_s: 60, duplicate_percent: 0.5}}
 backlog: {{limit: 100, retry_after_s: 60}}

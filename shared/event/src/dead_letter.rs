@@ -25,7 +25,8 @@ pub use self::group::{ContractRef, FailureFingerprint};
 /// | 2 | `fingerprint`, `dataset` and `contract_version`; a CSV record has its header with it ([`crate::CsvHeader`]) |
 /// | 3 | `redrive`: the letter of the store that it was, the run that brought it back, and until when its keys are
 /// remembered |
-const FORMAT: u32 = 3;
+/// | 4 | `sender`: who sent the message first |
+const FORMAT: u32 = 4;
 
 const FIRST_WITH_FINGERPRINT: u32 = 2;
 
@@ -130,6 +131,10 @@ pub struct DeadLetter {
     pub redrive: Option<RedriveMark>,
     /// The SQS id of the message when it first failed.
     pub message_id: String,
+    /// The `SenderId` of the message when it first failed, as SQS gave it. Only letters of messages have it to which
+    /// anybody may send, and letters of earlier versions do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
     /// The W3C trace context of the event; absent if it had none, or the message had no room for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -181,6 +186,7 @@ impl DeadLetter {
             redrives: 0,
             redrive: None,
             message_id: message_id.to_owned(),
+            sender: None,
             traceparent: None,
             encoding: Encoding::Text,
             form: Form::Message,
@@ -214,8 +220,8 @@ impl DeadLetter {
         })
     }
 
-    /// Takes over what the letter of an earlier life says: when the event was taken in and first failed, its redrives,
-    /// and how the body holds it.
+    /// Takes over what the letter of an earlier life says: when the event was taken in and first failed, who sent it,
+    /// its redrives, and how the body holds it.
     #[must_use]
     pub fn following(mut self, earlier: Option<&Self>) -> Self {
         if let Some(earlier) = earlier {
@@ -224,6 +230,7 @@ impl DeadLetter {
             self.redrives = earlier.redrives;
             self.redrive.clone_from(&earlier.redrive);
             self.message_id.clone_from(&earlier.message_id);
+            self.sender.clone_from(&earlier.sender);
             self.traceparent = self.traceparent.or_else(|| earlier.traceparent.clone());
             self.encoding = earlier.encoding;
             self.form = earlier.form;

@@ -14,7 +14,12 @@ use crate::{Attribute, Attributes, Code, Failure, FailureKind, Timestamp};
 pub const PARKED_ATTRIBUTE: &str = "sluicegate.parked";
 
 /// The version that is written. A reader of a version also reads the one before.
-const FORMAT: u32 = 1;
+///
+/// | version | what changed |
+/// | --- | --- |
+/// | 1 | |
+/// | 2 | `sender`: who sent the first message |
+const FORMAT: u32 = 2;
 
 /// The message that a parked copy stands for, and what became of it so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +30,10 @@ pub struct Parked {
     /// When the first message was sent; absent if SQS did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+    /// The `SenderId` of the first message, as SQS gave it. Only copies in a queue have it to which anybody may send, and
+    /// copies of the version before do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
     /// How often it was tried: the receives of all earlier copies, without waits for an unavailable dependency.
     pub attempts: u32,
     /// How often it was parked, this time included.
@@ -62,6 +71,7 @@ impl Parked {
             parked_format: FORMAT,
             message_id: message_id.to_owned(),
             sent_at,
+            sender: None,
             attempts: 1,
             parks: 1,
             first_failed_at: now,
@@ -80,6 +90,7 @@ impl Parked {
         if let Some(earlier) = earlier {
             self.message_id.clone_from(&earlier.message_id);
             self.sent_at = earlier.sent_at;
+            self.sender.clone_from(&earlier.sender);
             self.parks = earlier.parks.saturating_add(1);
             self.first_failed_at = earlier.first_failed_at;
             self.unavailable_since = earlier.unavailable_since;

@@ -98,6 +98,13 @@ fn dead_letters_stay_what_they_are() {
     // A letter of version 3 that a run brought back.
     const FIFTH: &str = r#"{"letter_format":3,"stage":"sink","code":"dedupe.conflict","kind":"permanent","reason":"another payload","fingerprint":"1-0000000000000000","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-02T00:00:00.000Z","attempts":1,"redrives":2,"redrive":{"letter":"0123456789abcdef0123","run":"r-1","count":2},"message_id":"m-1","encoding":"text"}"#;
     assert_eq!(written(read(FIFTH)), FIFTH);
+    // A letter of version 4, of a message to which anybody may send.
+    const SIXTH: &str = r#"{"letter_format":4,"stage":"ingest","code":"source.refused","kind":"permanent","reason":"`AROAEXAMPLE` sent it","fingerprint":"1-0000000000000000","first_failed_at":"2026-01-01T00:00:00.000Z","last_failed_at":"2026-01-02T00:00:00.000Z","attempts":1,"redrives":0,"message_id":"m-1","sender":"AROAEXAMPLE:session","encoding":"text"}"#;
+    assert_eq!(written(read(SIXTH)), SIXTH);
+    assert_eq!(
+        (read(SIXTH).sender.as_deref(), read(FIFTH).sender),
+        (Some("AROAEXAMPLE:session"), None)
+    );
 }
 
 /// The fingerprints by which letters are grouped. Each is the first 16 digits of the SHA-256 of Python's
@@ -148,7 +155,10 @@ fn parked_copies_stay_what_they_are() {
     const LEAST: &str = r#"{"parked_format":1,"message_id":"m-1","attempts":7,"parks":1,"first_failed_at":"2026-01-01T00:00:00.000Z","code":"dependency.throttled","reason":"later"}"#;
     const FULL: &str = r#"{"parked_format":1,"message_id":"m-1","sent_at":"2025-12-31T23:59:00.000Z","attempts":2,"parks":30,"first_failed_at":"2026-01-01T00:00:00.000Z","unavailable_since":"2026-01-01T00:01:00.000Z","not_before":"2026-01-01T02:00:00.000Z","code":"dependency.unavailable","reason":"weather is away","at":"line 3","displaced":["z",{"type":"String","value":"v"}]}"#;
     let nine = (0..9).map(|n| (format!("a{n}"), Attribute::string("v")));
-    for (json, attributes) in [(LEAST, Attributes::new()), (FULL, nine.collect())] {
+    // A copy of version 2, in a queue to which anybody may send.
+    const SECOND: &str = r#"{"parked_format":2,"message_id":"m-1","sender":"AROAEXAMPLE:session","attempts":7,"parks":1,"first_failed_at":"2026-01-01T00:00:00.000Z","code":"dependency.throttled","reason":"later"}"#;
+    let none = Attributes::new;
+    for (json, attributes) in [(LEAST, none()), (FULL, nine.collect()), (SECOND, none())] {
         let mut copy = attributes.clone();
         copy.insert(PARKED_ATTRIBUTE.to_owned(), Attribute::string(json));
         let parked = Parked::read(&copy).unwrap();

@@ -101,8 +101,10 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
     /// Processes a batch. It never fails as a whole.
     pub async fn run(&self, mut records: Vec<Record>, deadline: &Deadline) -> BatchResponse {
         for record in &mut records {
-            if let Some(trusted) = &self.policy.trusted_senders {
-                record.is_from_untrusted = !trusted.include(record);
+            match &self.policy.trusted_senders {
+                Some(trusted) => record.is_from_untrusted = !trusted.include(record),
+                // Only functions send to the queue. Its copies and letters need not say which of them did.
+                None => record.sender = None,
             }
             record.unpark();
         }

@@ -35,6 +35,7 @@ impl RejectedMessage {
         let earlier = record.earlier();
         let mut letter = DeadLetter::new(stage, failure, now, &record.message_id).held_to(contract);
         letter.attempts = record.attempts(failure);
+        letter.sender.clone_from(&record.sender);
         if let Some(parked) = &record.parked {
             letter.first_failed_at = parked.first_failed_at;
             letter.parks = parked.parks;

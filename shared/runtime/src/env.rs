@@ -3,6 +3,7 @@
 //! A missing or malformed variable stops the start, with its name, its value, and what was expected.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Where variables come from. A test passes a map.
 pub trait Lookup {
@@ -75,6 +76,15 @@ pub fn parsed<T>(
         found: text.chars().take(120).collect(),
         expected: expected.to_owned(),
     })
+}
+
+/// `VARIABLES_FILE`: the path of the YAML file with the values of the contracts' variables.
+///
+/// # Errors
+/// [`EnvError::Missing`].
+pub fn variables_file(lookup: &dyn Lookup) -> Result<PathBuf, EnvError> {
+    let file = "a file such as /opt/variables/production.yaml";
+    Ok(required(lookup, "VARIABLES_FILE", file)?.into())
 }
 
 /// The URL of an SQS queue.

@@ -29,7 +29,8 @@ pub struct Record {
     pub group: Option<String>,
     /// The message group of a standard queue, by which a fair queue shares its capacity. It does not order messages.
     pub fair_group: Option<String>,
-    /// The `SenderId` that SQS gives; see [`TrustedSenders`](crate::TrustedSenders).
+    /// The `SenderId` that SQS gives; see [`TrustedSenders`](crate::TrustedSenders). After [`Record::unpark`] it is the
+    /// sender of the message that was first sent, and absent if the copy does not say who that is.
     pub sender: Option<String>,
     /// The ARN of the queue from which SQS moved it into the dead-letter queue; absent if SQS did not move it.
     pub moved_from: Option<String>,
@@ -88,8 +89,8 @@ impl Record {
         self.attributes.get(name).map(|attribute| attribute.value.as_str())
     }
 
-    /// Turns a parked copy into the message that it is a copy of, with its id, its time, its attributes, and the attempts
-    /// of all copies. If the sender is not trusted, the attributes that only functions write are removed instead.
+    /// Turns a parked copy into the message that it is a copy of, with its id, its sender, its time, its attributes, and
+    /// the attempts of all copies. If the sender is not trusted, the attributes that only functions write are removed instead.
     pub fn unpark(&mut self) {
         if self.is_from_untrusted {
             for written_by_functions in [PARKED_ATTRIBUTE, PROGRESS_ATTRIBUTE, REDRIVE_ATTRIBUTE] {
@@ -102,6 +103,7 @@ impl Record {
         let copy_id = std::mem::replace(&mut self.message_id, parked.message_id.clone());
         self.copy_id = Some(copy_id);
         self.sent_at = parked.sent_at;
+        self.sender.clone_from(&parked.sender);
         self.receive_count = self.receive_count.saturating_add(parked.attempts);
         self.parked = Some(parked);
     }

@@ -33,6 +33,7 @@ mod remembered;
 mod rights;
 mod rows;
 mod runbooks;
+mod senders;
 mod services;
 mod slices;
 mod time;

@@ -200,3 +200,23 @@ fn what_the_index_says_of_a_letter_is_bounded() {
     let written = serde_json::to_string(&entry(&received)).unwrap();
     assert!(written.len() < 20_000, "{} bytes", written.len());
 }
+
+/// Redrive sends the letter to the inbox, so that ingest has to know who sent the message. Only functions send to the
+/// queues of other stages.
+#[test]
+fn a_letter_that_sqs_moved_out_of_the_inbox_keeps_the_sender_of_its_message() {
+    let producer = || Some("AROAPRODUCER:session".to_owned());
+    let letter_of = |stage: &str, record: Record| {
+        let received = Received::read(stage, record, time(NOW), &Catalog::default());
+        DeadLetter::read(&received.message.attributes).unwrap()
+    };
+    let record = Record { sender: producer(), ..moved(own()) };
+    assert_eq!(letter_of("ingest", record.clone()).sender, producer());
+    assert_eq!(letter_of("sink", record).sender, None);
+    let why = Failure::transient(Code::DependencyUnavailable, "away");
+    let mut parked = Parked::new("m-first", Some(time(1_000)), &why, time(2_000));
+    parked.sender = producer();
+    let attributes = parked.write_within(own(), usize::MAX);
+    let copy = Record { sender: Some("AROAINGEST:function".to_owned()), ..moved(attributes) };
+    assert_eq!(letter_of("ingest", copy).sender, producer());
+}

@@ -28,6 +28,13 @@ impl Problem {
         Self { status, failure }
     }
 
+    /// The contract does not take events of this sender, or by requests at all; or who may send is not known, which the
+    /// next deployment has to mend.
+    pub(super) fn of_source(failure: Failure) -> Self {
+        let status = if failure.code == Code::SourceRefused { 403 } else { 503 };
+        Self { status, failure }
+    }
+
     /// Why a request could not claim its `Idempotency-Key`. The draft of the header says which statuses.
     pub(super) fn of_claim(failure: Failure) -> Self {
         let status = match failure.code {
@@ -101,6 +108,7 @@ fn title(code: Code) -> &'static str {
         | Code::TimeLate
         | Code::TimeEarly
         | Code::NumberOutOfRange => "An event does not fit its contract",
+        Code::SourceRefused => "The contract of the dataset does not let this sender send",
         Code::BacklogFull => "Too many events are waiting",
         Code::RequestUnderWay => "A request with this Idempotency-Key is under way",
         Code::RequestKeyReused => "The Idempotency-Key was used for another payload",

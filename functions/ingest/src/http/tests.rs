@@ -2,6 +2,7 @@
 
 mod backlog;
 mod keyed;
+mod senders;
 
 use std::time::Duration;
 

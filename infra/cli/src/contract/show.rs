@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use contracts::{Contract, TimeRule, VersionState};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::Show;
 use super::list::{json_of_sinks, versions_of};
@@ -25,9 +25,29 @@ pub(super) fn show(root: &Path, args: &Show, output: &Output) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The names of the ways by which events may come; `None` if all are allowed.
-fn names_of_sources(contract: &Contract) -> Option<Vec<String>> {
-    Some(contract.sources.listed()?.iter().map(ToString::to_string).collect())
+/// The ways by which events may come, such as `files, inbox from {CHECKOUT_ROLE}`; empty if all are allowed.
+fn text_of_sources(contract: &Contract) -> String {
+    let mut texts = Vec::new();
+    for source in contract.sources.listed().unwrap_or_default() {
+        texts.push(match source.senders() {
+            Some(senders) => format!("{} from {}", source.kind, senders.join(" ")),
+            None => source.kind.to_string(),
+        });
+    }
+    texts.join(", ")
+}
+
+/// The ways by which events may come, as a contract has them; `None` if all are allowed.
+fn json_of_sources(contract: &Contract) -> Option<Vec<Value>> {
+    let mut all = Vec::new();
+    for source in contract.sources.listed()? {
+        let name = source.kind.to_string();
+        all.push(match source.senders() {
+            Some(senders) => json!({ name: { "senders": senders } }),
+            None => Value::from(name),
+        });
+    }
+    Some(all)
 }
 
 /// Whose changes the events are, such as `dynamodb orders`; `None` if they are no changes.
@@ -47,7 +67,7 @@ fn text_of(contract: &Contract, page: &Page) -> String {
         ("contact", contract.contact.clone().unwrap_or_default()),
         ("domain", contract.domain.clone().unwrap_or_default()),
         ("tags", contract.tags.join(", ")),
-        ("sources", names_of_sources(contract).unwrap_or_default().join(", ")),
+        ("sources", text_of_sources(contract)),
         ("changes", changes_of(contract).unwrap_or_default()),
         ("versions", versions_of(contract)),
         ("keeps", mode_of(contract).to_string()),
@@ -119,7 +139,7 @@ fn json_of(contract: &Contract) -> serde_json::Value {
         "contact": contract.contact,
         "domain": contract.domain,
         "tags": contract.tags,
-        "sources": names_of_sources(contract),
+        "sources": json_of_sources(contract),
         "changes": contract.changes.as_ref().map(|changes| json!({
             "kind": changes.kind.to_string(),
             "table": changes.table,

@@ -163,10 +163,13 @@ fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Checks that every variable in URLs, headers and keys has a value in an environment. A value may still be a
-/// placeholder, which the emulation or an operator replaces.
+/// Checks that every variable in senders, URLs, headers and keys has a value in an environment. A value in the latter
+/// three may still be a placeholder, which the emulation or an operator replaces.
 fn check_variables(contract: &Contract, variables: &Variables) -> Result<(), Failure> {
     let dataset = &contract.dataset;
+    contract.sources.check_variables(variables).map_err(|error| {
+        Failure::new(format!("who may send `{dataset}` is not known")).because(error)
+    })?;
     for enricher in &contract.enrichers {
         if let Some(error) = missing(enricher.bind(variables).err()) {
             let what = format!("the enricher `{}` of `{dataset}` cannot be asked", enricher.name);
@@ -306,6 +309,31 @@ mod tests {
             assert_eq!(is_told, is_refused, "{beyond}");
             check_template(&root.0, &catalog, &self::stack()).unwrap();
         }
+    }
+
+    #[test]
+    fn whoever_may_send_is_known_in_each_environment() {
+        let root = Root::new("senders", "{name: lake, kind: lake}");
+        let path = root.0.join("infra/contracts/orders/contract.yaml");
+        let yaml = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{yaml}\nsources: [inbox: {{senders: ['{{SHOP}}']}}]\n")).unwrap();
+        let production = root.0.join("infra/contracts/variables/production.yaml");
+        let variables = |value: &str| format!("variables: {{SHOP: {value}}}");
+        let local = root.0.join("infra/contracts/variables/local.yaml");
+        fs::write(&local, variables("'000000000000'")).unwrap();
+        for (value, told) in [
+            (None, "variables/production.yaml has no SHOP"),
+            (Some("shop"), "`shop` is no unique id"),
+        ] {
+            if let Some(value) = value {
+                fs::write(&production, variables(value)).unwrap();
+            }
+            let failure = check_repository(&root.0).unwrap_err().to_string();
+            assert!(failure.contains("who may send `orders` is not known"), "{failure}");
+            assert!(failure.contains(told), "{failure}");
+        }
+        fs::write(&production, variables("AROA1234567890ABCDEF")).unwrap();
+        check_repository(&root.0).unwrap();
     }
 
     #[test]

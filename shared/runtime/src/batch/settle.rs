@@ -185,6 +185,7 @@ fn copy_of(park: &ToPark, deadline: &Deadline) -> Outgoing {
     let ToPark { failed: FailedRecord { record, failure }, parking } = park;
     let mut parked = Parked::new(&record.message_id, record.sent_at, failure, deadline.now())
         .following(record.parked.as_ref());
+    parked.sender.clone_from(&record.sender);
     parked.attempts = parking.attempts;
     parked.unavailable_since = parking.unavailable_since;
     parked.not_before = parking.not_before;

@@ -5,6 +5,7 @@ mod outcomes;
 mod parking;
 mod property;
 mod redriven;
+mod senders;
 mod time;
 
 use std::collections::BTreeMap;

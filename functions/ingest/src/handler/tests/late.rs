@@ -111,7 +111,9 @@ async fn without_a_late_queue_a_contract_that_diverts_is_broken() {
         let urls = QueueUrls { enrich: ENRICH.to_owned(), inbox: INBOX.to_owned(), late: None };
         let emit = Emit::new(queue.clone(), urls, dead_letters);
         let contracts = flights_with(&RULES.replace("BEYOND", beyond));
-        let stage = Ingest::new(contracts, objects, ARCHIVE.to_owned(), emit, 1_024);
+        let variables = Variables::default();
+        let bucket = ARCHIVE.to_owned();
+        let stage = Ingest::new(contracts, variables, objects, bucket, emit, 1_024);
         let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
         for record in &batch {
             let failure = stage.prepare(record, &deadline).await.err();

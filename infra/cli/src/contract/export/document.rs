@@ -1,7 +1,7 @@
 //! A contract in the Open Data Contract Standard (ODCS) 3.1:
 //! <https://bitol-io.github.io/open-data-contract-standard/v3.1.0/>.
 
-use contracts::{Contract, Target, TimeRule, VersionState};
+use contracts::{AllowedSource, Contract, Target, TimeRule, VersionState};
 
 use super::merged::Part;
 use super::properties::{Describer, Places, member};
@@ -111,8 +111,12 @@ fn custom_of(contract: &Contract) -> Vec<Json> {
     ];
     all.extend(contract.contact.as_ref().map(|contact| custom("contact", Json::text(contact))));
     if let Some(sources) = contract.sources.listed() {
-        let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
+        let names: Vec<String> = sources.iter().map(|source| source.kind.to_string()).collect();
         all.push(custom("sources", list(&names)));
+        let senders = senders_of(sources);
+        if !senders.is_empty() {
+            all.push(custom("senders", Json::List(senders)));
+        }
     }
     if let Some(changes) = &contract.changes {
         let table = changes.table.as_deref().unwrap_or_default();
@@ -181,6 +185,20 @@ fn sinks_of(contract: &Contract) -> Vec<Json> {
         ]));
     }
     sinks
+}
+
+/// Who may send, for each way for which the contract says so.
+fn senders_of(sources: &[AllowedSource]) -> Vec<Json> {
+    let mut all = Vec::new();
+    for source in sources {
+        let Some(senders) = source.senders() else { continue };
+        let senders: Vec<String> = senders.into_iter().map(str::to_owned).collect();
+        all.push(Json::Members(vec![
+            member("source", Json::text(&source.kind.to_string())),
+            member("senders", list(&senders)),
+        ]));
+    }
+    all
 }
 
 fn custom(name: &str, value: Json) -> Json {

@@ -18,6 +18,7 @@ schema:
 keys: {idempotency: [/lines/0/sku, /id], business: [/customer/id], event_time: /at, sequence: /id}
 time: {lateness: {allowed_s: 3600, beyond: divert}}
 csv: {missing: ['NA', 'no']}
+sources: [files, inbox: {senders: ['{CHECKOUT}', AROA1234567890ABCDEF]}]
 tenant: /shop
 region: /shop
 personal_data: [/customer/mail, '/lines/*/note']
@@ -82,6 +83,9 @@ fn fundamentals_and_what_the_standard_has_no_word_for_are_there() {
     assert_eq!(value("csvMissing"), json!(["NA", "no"]));
     assert_eq!(value("tenantPointer"), json!("/shop"));
     assert_eq!((value("regionPointer"), value("sequence")), (json!("/shop"), json!("/id")));
+    assert_eq!(value("sources"), json!(["files", "inbox"]));
+    let senders = json!([{"source": "inbox", "senders": ["{CHECKOUT}", "AROA1234567890ABCDEF"]}]);
+    assert_eq!(value("senders"), senders);
     assert_eq!(value("allowedLateness"), json!({"seconds": 3600, "beyond": "divert"}));
     assert!(!custom.iter().any(|it| it["property"] == "allowedSkew"));
     let versions = json!([

@@ -120,6 +120,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ("MAX_RECEIVE_COUNT", "15"),
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
         ("SLICE_MIB", "1024"),
+        ("VARIABLES_FILE", "/opt/variables/local.yaml"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut environment = ingest.environment.clone();
