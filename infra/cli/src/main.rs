@@ -4,6 +4,7 @@ mod account;
 mod args;
 mod audit;
 mod breaker;
+mod cloudformation;
 mod completions;
 mod contract;
 
@@ -61,7 +62,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
     match args.command.unwrap_or_default() {
         Command::Demo(demo) => demo::run(&root::find(root)?, &demo, output).await,
         Command::Local(verb) => local::run(root, verb, output).await,
-        Command::Contracts(verb) => contract::run(&root::find(root)?, &verb, output),
+        Command::Contracts(verb) => contract::run(&root::find(root)?, &verb, output).await,
         Command::Lake(verb) => lake::run(root, verb, output).await,
         Command::Breaker(verb) => breaker::run(root, verb, output).await,
         Command::Dlq(verb) => dlq::run(root, *verb, output).await,

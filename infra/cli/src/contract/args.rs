@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use compatibility::Mode;
 
+use crate::account::Pipeline;
 use crate::options::Format;
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +34,9 @@ pub(crate) enum Contracts {
     /// Add the tables of a dataset's sinks to template.yaml, with their names for the functions and
     /// their rights
     AddTables(AddTables),
+    /// Deploy the contracts to a stack on AWS, without building the functions; the exit status is 1
+    /// if something is wrong with the contracts
+    Deploy(Deploy),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -129,6 +133,21 @@ pub(crate) struct Rollback {
     /// Only show what would be written
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Deploy {
+    /// The bucket for the contracts [default: the one that the stack has its contracts from]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
+    /// Only show what would be changed. The contracts are uploaded
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
 }
 
 /// What is not given is asked for on a terminal.

@@ -20,6 +20,20 @@ use crate::output::text::pluralize;
 use crate::project::contracts_of;
 
 pub(super) fn check(root: &Path, args: &Check, output: &Output) -> Result<ExitCode, Failure> {
+    let (folders, problems) = find_problems(root, args.base.as_deref(), output)?;
+    print(&folders, &problems, args.format, output);
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads all contracts and finds what is wrong with them, also in comparison with the revision `base` of git.
+///
+/// # Errors
+/// If the contracts, the revision or the template cannot be read.
+pub(super) fn find_problems(
+    root: &Path,
+    base: Option<&str>,
+    output: &Output,
+) -> Result<(Vec<Folder>, Vec<Problem>), Failure> {
     let folders = folders(root)?;
     let (mut problems, mut contracts) = (Vec::new(), BTreeMap::new());
     for folder in &folders {
@@ -36,15 +50,14 @@ pub(super) fn check(root: &Path, args: &Check, output: &Output) -> Result<ExitCo
     let claims = check_claims(&folders, &contracts);
     let are_tables_clear = claims.is_empty();
     problems.extend(claims);
-    if let Some(revision) = &args.base {
+    if let Some(revision) = base {
         problems.extend(check_base(root, revision, &folders, &contracts)?);
     }
     // Contracts can only be compared with each other and with the template if each of them can be read.
     if contracts.len() == folders.len() && are_tables_clear {
         problems.extend(check_deployment(root)?);
     }
-    print(&folders, &problems, args.format, output);
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((folders, problems))
 }
 
 /// Finds the contracts that name a table whose changes another one takes.
@@ -170,7 +183,12 @@ fn problem_of_failure(failure: &Failure) -> Problem {
     Problem::new(TEMPLATE.to_owned(), what)
 }
 
-fn print(folders: &[Folder], problems: &[Problem], format: CheckFormat, output: &Output) {
+pub(super) fn print(
+    folders: &[Folder],
+    problems: &[Problem],
+    format: CheckFormat,
+    output: &Output,
+) {
     if format == CheckFormat::Json {
         let found: Vec<_> = problems.iter().map(Problem::json).collect();
         output.result(&json!({ "contracts": folders.len(), "problems": found }).to_string());

@@ -5,6 +5,7 @@ mod add;
 mod add_tables;
 pub(crate) mod args;
 mod check;
+mod deploy;
 mod diff;
 mod edits;
 mod events;
@@ -44,7 +45,11 @@ use crate::output::Output;
 const TEMPLATE: &str = "template.yaml";
 
 /// Runs the command. The exit status is 1 if something is wrong with what was looked at.
-pub(crate) fn run(root: &Path, verb: &Contracts, output: &Output) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(
+    root: &Path,
+    verb: &Contracts,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     match verb {
         Contracts::List(args) => list::list(root, args, output),
         Contracts::Show(args) => show::show(root, args, output),
@@ -57,5 +62,6 @@ pub(crate) fn run(root: &Path, verb: &Contracts, output: &Output) -> Result<Exit
         Contracts::Infer(args) => infer::infer(args, output),
         Contracts::Export(args) => export::export(root, args, output),
         Contracts::AddTables(args) => add_tables::add_tables(root, args, output),
+        Contracts::Deploy(args) => deploy::deploy(root, args, output).await,
     }
 }

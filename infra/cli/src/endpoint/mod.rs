@@ -21,7 +21,9 @@ use hyper_util::rt::TokioExecutor;
 use runtime::env::{self, Lookup};
 use serde_json::Value;
 
+pub(crate) use self::stack::find_stack;
 use crate::account::{Account, Pipeline};
+use crate::cloudformation::CloudFormation;
 use crate::failure::Failure;
 
 /// The default address of `local up`.
@@ -92,6 +94,14 @@ impl Endpoint {
         let config = aws_sdk_s3::config::Builder::from(&self.config);
         let config = config.force_path_style(self.url.is_some()).build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// CloudFormation, for signed requests.
+    ///
+    /// # Errors
+    /// If there are no credentials to sign with.
+    pub(crate) async fn cloudformation(&self) -> Result<CloudFormation, Failure> {
+        CloudFormation::new(&self.config, self.url.as_deref(), self.advice()).await
     }
 
     /// The answer of the emulation about itself at this path.

@@ -304,8 +304,8 @@ fn a_person_is_asked_for_what_is_not_given() {
     root.check_passes("orders");
 }
 
-#[test]
-fn an_answer_that_names_no_kind_is_refused() {
+#[tokio::test]
+async fn an_answer_that_names_no_kind_is_refused() {
     assert!(parse_sink("orders=table").is_ok());
     assert!(parse_sink("queue").unwrap_err().contains("own-lookups-and-sinks"));
     // The command is reached through the verb.
@@ -314,7 +314,7 @@ fn an_answer_that_names_no_kind_is_refused() {
     else {
         panic!("another verb")
     };
-    run(&root.0, &Contracts::New(args), &Output::of_process()).unwrap();
+    run(&root.0, &Contracts::New(args), &Output::of_process()).await.unwrap();
 }
 
 #[test]

@@ -112,18 +112,3 @@ async fn whoever_is_no_cloudformation_is_not_believed() {
         assert!(text.contains("is not CloudFormation: HTTP"), "{text}");
     }
 }
-
-#[test]
-fn each_partition_has_its_own_address() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let variables = BTreeMap::from([("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s")]);
-    for (region, expected) in [
-        ("eu-west-1", "https://cloudformation.eu-west-1.amazonaws.com/"),
-        ("us-gov-west-1", "https://cloudformation.us-gov-west-1.amazonaws.com/"),
-        ("cn-north-1", "https://cloudformation.cn-north-1.amazonaws.com.cn/"),
-    ] {
-        let pipeline = Pipeline { region: Some(region.to_owned()), ..Pipeline::default() };
-        let endpoint = runtime.block_on(Endpoint::of(&pipeline, &variables)).unwrap();
-        assert_eq!(url(&endpoint), expected);
-    }
-}
