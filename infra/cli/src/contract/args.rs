@@ -101,7 +101,7 @@ pub(crate) struct Validate {
     /// The dataset: a folder of infra/contracts
     #[arg(value_name = "DATASET")]
     pub(crate) dataset: String,
-    /// A file of events: NDJSON, a JSON array or CSV (by its name), also gzipped
+    /// A file of events: NDJSON, JSON documents or CSV (by its name), also packed with gzip or Zstandard
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The output format
@@ -215,7 +215,7 @@ pub(crate) enum NewSinkKind {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Infer {
-    /// A file of events: NDJSON, a JSON array or CSV (by its name), also gzipped
+    /// A file of events: NDJSON, JSON documents or CSV (by its name), also packed with gzip or Zstandard
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Write no `enum`, even where many events have few values

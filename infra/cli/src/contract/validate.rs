@@ -1,16 +1,14 @@
 //! `sluicegate contracts validate` checks each event of a file against a contract.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use contracts::{Contract, Decoded};
-use event::Failure as EventFailure;
+use event::{Code, Failure as EventFailure};
 use serde_json::json;
-use serde_json::value::RawValue;
-use verify::input::gunzip;
 
 use super::args::Validate;
+use super::events::{Entry, Reading, each_entry};
 use crate::failure::Failure;
 use crate::folder::folder_of;
 use crate::options::Format;
@@ -20,7 +18,7 @@ use crate::output::text::pluralize;
 /// The result of checking one event against a contract.
 #[derive(Debug)]
 pub(super) struct EventVerdict {
-    /// The place of the event in its file: `line 3`, or `event 3` of an array.
+    /// The place of the event in its file: `line 3`, or `event 3` of JSON documents.
     pub(super) place: String,
     /// The reason why the event would become a dead letter, if it does not fit.
     pub(super) found: Result<(), EventFailure>,
@@ -71,43 +69,28 @@ fn json_of(verdicts: &[EventVerdict]) -> serde_json::Value {
     json!({ "events": events, "fit": verdicts.len() - refused, "refused": refused })
 }
 
-/// Checks each event of a file against a contract. The end of the file's name decides on the format, without `.gz`:
-/// `.csv`, `.json` for one event or an array, and NDJSON for all others. A text that begins with `[` is an array in any
-/// case.
+/// Checks each event of a file against a contract. The file is read as ingest reads it.
 pub(super) fn verdicts_of(path: &Path, contract: &Contract) -> Result<Vec<EventVerdict>, Failure> {
-    let bytes = read(path)?;
-    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = file_name.strip_suffix(".gz").unwrap_or(&file_name);
-    if name.ends_with(".csv") {
-        return csv_verdicts(path, &bytes, contract);
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    let trimmed = text.trim_start_matches('\u{feff}').trim();
-    if trimmed.starts_with('[') {
-        let items: Vec<&RawValue> = serde_json::from_str(trimmed).map_err(|error| {
-            Failure::new(format!("{} is no JSON array", path.display())).because(error)
-        })?;
-        let mut verdicts = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let place = format!("event {}", index + 1);
-            let found = verdict(item.get().as_bytes(), contract);
-            verdicts.push(EventVerdict { place, found });
-        }
-        return Ok(verdicts);
-    }
-    if name.ends_with(".json") {
-        return Ok(vec![EventVerdict {
-            place: "event 1".to_owned(),
-            found: verdict(trimmed.as_bytes(), contract),
-        }]);
-    }
     let mut verdicts = Vec::new();
-    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        if !line.trim_ascii().is_empty() {
-            let place = format!("line {}", index + 1);
-            verdicts.push(EventVerdict { place, found: verdict(line, contract) });
+    let mut is_header_refused = false;
+    each_entry(path, Reading::of(contract), &mut |place, entry| {
+        if is_header_refused {
+            return Ok(());
         }
-    }
+        let found = match entry {
+            Entry::Header(header) => match contract.check_header(&header) {
+                Ok(()) => return Ok(()),
+                Err(failure) => {
+                    is_header_refused = true;
+                    Err(failure)
+                }
+            },
+            Entry::Text(bytes) => verdict(&bytes, contract),
+            Entry::Record { header, fields } => row_verdict(&header, &fields, contract),
+        };
+        verdicts.push(EventVerdict { place, found });
+        Ok(())
+    })?;
     Ok(verdicts)
 }
 
@@ -118,49 +101,25 @@ fn verdict(bytes: &[u8], contract: &Contract) -> Result<(), EventFailure> {
     }
 }
 
-fn csv_verdicts(
-    path: &Path,
-    bytes: &[u8],
+fn row_verdict(
+    header: &[String],
+    fields: &[Option<String>],
     contract: &Contract,
-) -> Result<Vec<EventVerdict>, Failure> {
-    let mut builder = csv::ReaderBuilder::new();
-    let mut reader = builder.delimiter(contract.csv.delimiter).flexible(true).from_reader(bytes);
-    let columns = reader.headers().map_err(|error| not_csv(path, error))?;
-    let header: Vec<String> = columns.iter().map(str::to_owned).collect();
-    if let Err(failure) = contract.check_header(&header) {
-        return Ok(vec![EventVerdict { place: "line 1".to_owned(), found: Err(failure) }]);
+) -> Result<(), EventFailure> {
+    let mut texts = Vec::with_capacity(fields.len());
+    for (number, field) in (1..).zip(fields) {
+        texts.push(field.as_deref().ok_or_else(|| {
+            let reason = format!("field {number} is no text in the encoding of the file");
+            EventFailure::permanent(Code::DecodeUtf8, reason)
+        })?);
     }
-    let mut verdicts = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| not_csv(path, error))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let fields: Vec<&str> = record.iter().collect();
-        let found = contract.row(&header, &fields).and_then(|payload| contract.accept(&payload));
-        verdicts.push(EventVerdict { place: format!("line {line}"), found: found.map(drop) });
-    }
-    Ok(verdicts)
-}
-
-fn not_csv(path: &Path, error: csv::Error) -> Failure {
-    Failure::new(format!("{} is no CSV file of UTF-8", path.display())).because(error)
-}
-
-/// Reads a file, and unpacks it if it begins as gzip does (RFC 1952, section 2.3.1).
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = fs::read(path).map_err(|error| {
-        Failure::new(format!("{} cannot be read", path.display())).because(error)
-    })?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    gunzip(&bytes).map_err(|error| {
-        Failure::new(format!("{} cannot be unpacked", path.display())).because(error)
-    })
+    contract.row(header, &texts).and_then(|payload| contract.accept(&payload)).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fs;
 
     use super::*;
 
@@ -174,12 +133,12 @@ sinks: [{name: rows, kind: table}]
 ";
 
     #[track_caller]
-    fn check(name: &str, content: &str, expected: &[(&str, &str)]) {
+    fn check(name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &str)]) {
         check_under(YAML, name, content, expected);
     }
 
     #[track_caller]
-    fn check_under(yaml: &str, name: &str, content: &str, expected: &[(&str, &str)]) {
+    fn check_under(yaml: &str, name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &str)]) {
         let schema = r#"{"required":["id","at"],"properties":{"id":{"type":"integer"},"at":{"type":"string"}}}"#;
         let files = BTreeMap::from([("v1.schema.json".to_owned(), schema.to_owned())]);
         let contract = Contract::parse(yaml, &files).unwrap();
@@ -211,17 +170,79 @@ sinks: [{name: rows, kind: table}]
         );
         check(
             "b.json",
-            &format!("[{good},\n {bad}]"),
+            format!("[{good},\n {bad}]"),
             &[("event 1", "fits"), ("event 2", "contract.violation")],
         );
-        check("c.json", &good.replace(',', ",\n"), &[("event 1", "fits")]);
+        check("c.json", good.replace(',', ",\n"), &[("event 1", "fits")]);
         check(
             "d.csv",
-            &format!("id,at\n1,{AT}\nx,{AT}\n1\n"),
+            format!("id,at\n1,{AT}\nx,{AT}\n1\n"),
             &[("line 2", "fits"), ("line 3", "contract.violation"), ("line 4", "decode.csv")],
         );
         check("e.csv", "id\n1\n", &[("line 1", "decode.format")]);
         let semicolons = format!("{YAML}csv: {{delimiter: ';'}}\n");
-        check_under(&semicolons, "f.csv", &format!("id;at\n1;{AT}\n"), &[("line 2", "fits")]);
+        check_under(&semicolons, "f.csv", format!("id;at\n1;{AT}\n"), &[("line 2", "fits")]);
+    }
+
+    #[test]
+    fn a_file_is_read_as_its_contract_says() {
+        const AT: &str = "2026-01-01T00:00:00Z";
+        let good = format!(r#"{{"id":1,"at":"{AT}"}}"#);
+        let two = [("event 1", "fits"), ("event 2", "fits")];
+        check("g.json", format!("{good}{good}"), &two);
+        check("h", format!("{good}\n{good}"), &two);
+        let packed = zstd::encode_all(good.as_bytes(), 1).unwrap();
+        check("i.ndjson.zst", [packed.clone(), packed].concat(), &[("line 1", "decode.json")]);
+        check("j.ndjson", format!("[{good}]"), &[("line 1", "decode.json")]);
+        let declared = format!("{YAML}files: {{format: csv}}\n");
+        check_under(&declared, "k.txt", format!("id,at\n1,{AT}\n  \n"), &[("line 2", "fits")]);
+    }
+
+    #[track_caller]
+    fn check_encoding(encoding: &str, name: &str, bytes: &[u8], expected: &[(&str, &str)]) {
+        let yaml = format!("{YAML}csv: {{encoding: {encoding}, missing: ['\u{e9}\u{20ac}']}}\n");
+        check_under(&yaml, name, bytes, expected);
+    }
+
+    /// In the first row the key is the text that means that there is none, in the second it is a number.
+    #[test]
+    fn csv_is_decoded_by_its_encoding() {
+        let text = "id,at\r\n\u{e9}\u{20ac},2026-01-01T00:00:00Z\r\n7,2026-01-01T00:00:00Z\r\n";
+        let expected = [("line 2", "key.missing"), ("line 3", "fits")];
+        check_encoding("utf-8", "l.csv", text.as_bytes(), &expected);
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        check_encoding("utf-16le", "m.csv", &little, &expected);
+        check_encoding("utf-16be", "n.csv", &big, &expected);
+        check_encoding("utf-16", "o.csv", &[b"\xfe\xff".as_slice(), &big].concat(), &expected);
+        check_encoding("utf-8", "p.csv", &[b"\xff\xfe".as_slice(), &little].concat(), &expected);
+        let western =
+            [b"id,at\n\xe9\x80,".as_slice(), &text.as_bytes()[text.len() - 22..]].concat();
+        check_encoding("windows-1252", "q.csv", &western, &expected[..1]);
+        check_encoding("iso-8859-1", "r.csv", &western, &[("line 2", "contract.violation")]);
+        check_encoding("utf-8", "s.csv", &western, &[("line 2", "decode.utf8")]);
+    }
+
+    /// The files of `tests/inputs`, of which end-to-end tests show the same of ingest.
+    #[test]
+    fn odd_files_come_to_what_they_come_to_at_ingest() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+        let folder = runtime::read_contract_folder(&tests.join("datasets/probe")).unwrap();
+        let contract = Contract::parse(&folder.yaml, &folder.files).unwrap();
+        for (file, fit, refused) in [
+            ("stray-quote.csv", 3, 0),
+            ("carriage-returns.csv", 3, 0),
+            ("mixed-line-ends.csv", 3, 0),
+            ("integers-as-floats.csv", 1, 0),
+            ("header-like-magic.csv", 1, 0),
+            ("empty-column-name.csv", 0, 1),
+            ("header-only.csv", 0, 0),
+            ("zero-padded.ndjson.gz", 1, 0),
+            ("noncharacter.ndjson", 50, 0),
+        ] {
+            let verdicts = verdicts_of(&tests.join("inputs").join(file), &contract).unwrap();
+            let found = verdicts.iter().filter(|verdict| verdict.found.is_ok()).count();
+            assert_eq!((found, verdicts.len() - found), (fit, refused), "{file}: {verdicts:?}");
+        }
     }
 }

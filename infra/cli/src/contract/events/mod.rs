@@ -1,22 +1,30 @@
 //! Reads the events of a file one by one, in bounded memory: NDJSON, a JSON array, JSON documents, or CSV, each also
-//! gzipped.
+//! packed with gzip or Zstandard.
+//!
+//! Ingest reads the same files by code of its own, which nothing but ingest may use.
 
 mod gzip;
 mod json;
+mod text;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
+use contracts::{Contract, CsvFiles, FileFormat, TextEncoding};
 use event::{MAX_PAYLOAD_BYTES, Payload};
 
 use self::gzip::Gzip;
 use self::json::{Documents, Lines};
+use self::text::Decoded;
 use crate::failure::Failure;
 
 /// What is read at a time.
 const BLOCK: usize = 64 * 1024;
+
+/// The largest window of Zstandard, as a power of two: 8 MiB, as for ingest.
+const WINDOW_LOG: u32 = 23;
 
 /// An event as it is in the file.
 #[derive(Clone, Debug)]
@@ -32,15 +40,45 @@ pub(super) enum SampleEvent {
 /// A part of the file: an event, or why it is none.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
-    /// `line 3` of NDJSON and CSV, `event 3` of an array.
+    /// `line 3` of NDJSON and CSV, `event 3` of JSON documents.
     pub(super) place: String,
     pub(super) event: Result<SampleEvent, String>,
 }
 
-/// Reads all events of a file, and passes them on in their order.
-///
-/// The name's end without `.gz` decides on the format: `.csv`, `.json` for documents, and NDJSON for all others. A text
-/// that begins with `[` is an array in any case. Whether the file is gzipped is seen from its first bytes.
+/// How a file is read, as far as its contract says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// `None` if the name of the file and its first byte say it.
+    format: Option<FileFormat>,
+    delimiter: u8,
+    encoding: TextEncoding,
+}
+
+/// A part of the file before it is parsed.
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    /// The names of a CSV file's columns, which come first.
+    Header(Rc<[String]>),
+    /// A line of NDJSON, or a JSON document.
+    Text(Vec<u8>),
+    /// A CSV record, with any number of fields. `None` for a field that is not text in its encoding.
+    Record { header: Rc<[String]>, fields: Vec<Option<String>> },
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { format: None, delimiter: b',', encoding: TextEncoding::Utf8 }
+    }
+}
+
+impl Reading {
+    pub(super) fn of(contract: &Contract) -> Self {
+        let CsvFiles { delimiter, encoding, .. } = contract.csv;
+        Self { format: contract.file_format, delimiter, encoding }
+    }
+}
+
+/// Reads all events of a file that no contract says anything about, and passes them on in their order.
 ///
 /// # Errors
 /// If the file cannot be read, or `handle` fails. What is no event is passed on, and does not end it.
@@ -48,45 +86,98 @@ pub(super) fn each_event(
     path: &Path,
     handle: &mut dyn FnMut(Sample) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let file = File::open(path).map_err(|error| Failure::unreadable(path, error))?;
-    let mut raw = BufReader::with_capacity(BLOCK, file);
-    let start = raw.fill_buf().map_err(|error| Failure::unreadable(path, error))?;
-    // RFC 1952, section 2.3.1.
-    let is_packed = start.starts_with(&[0x1f, 0x8b]);
-    let mut text: Box<dyn BufRead> = match is_packed {
-        true => Box::new(BufReader::with_capacity(BLOCK, Gzip::new(raw))),
-        false => Box::new(raw),
-    };
+    each_entry(path, Reading::default(), &mut |place, entry| {
+        let event = match entry {
+            Entry::Header(header) => return check_header(path, &header),
+            Entry::Text(bytes) => Payload::parse(&bytes)
+                .map(SampleEvent::Json)
+                .map_err(|failure| failure.reason.into_owned()),
+            Entry::Record { header, fields } => row(header, fields),
+        };
+        handle(Sample { place, event })
+    })
+}
+
+/// Reads all entries of a file as ingest does, and passes each on with its place.
+///
+/// The format is the one of the contract; otherwise the name's end without `.gz` or `.zst` decides on it: `.ndjson`,
+/// `.jsonl`, `.json` or `.csv`. A file of another name is JSON documents if it begins like them. Whether a file is
+/// packed is seen from its first bytes.
+///
+/// # Errors
+/// If the file cannot be read, nothing says its format, or `handle` fails.
+pub(super) fn each_entry(
+    path: &Path,
+    reading: Reading,
+    handle: &mut dyn FnMut(String, Entry) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let unreadable = |error| Failure::unreadable(path, error);
+    let file = File::open(path).map_err(unreadable)?;
+    let mut text = unpacked(BufReader::with_capacity(BLOCK, file)).map_err(unreadable)?;
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = file_name.strip_suffix(".gz").unwrap_or(&file_name);
-    if name.ends_with(".csv") {
-        return rows(path, text, handle);
+    let name = file_name.strip_suffix(".gz").or(file_name.strip_suffix(".zst"));
+    let format = reading.format.or_else(|| format_of(name.unwrap_or(&file_name)));
+    if format == Some(FileFormat::Csv) {
+        return records(path, text, reading, handle);
     }
-    let is_array =
-        skip_to_text(&mut text).map_err(|error| Failure::unreadable(path, error))? == Some(b'[');
-    if is_array || name.ends_with(".json") {
-        let mut documents = Documents::new(text, is_array);
-        let mut number = 0;
-        while let Some(bytes) =
-            documents.next().map_err(|error| Failure::unreadable(path, error))?
-        {
-            number += 1;
-            handle(Sample { place: format!("event {number}"), event: parse(&bytes) })?;
+    let first = skip_to_text(&mut text).map_err(unreadable)?;
+    match format {
+        Some(FileFormat::Ndjson) => {
+            let mut lines = Lines::new(text);
+            while let Some(line) = lines.next().map_err(unreadable)? {
+                if !line.bytes.trim_ascii().is_empty() {
+                    handle(format!("line {}", line.number), Entry::Text(line.bytes))?;
+                }
+            }
         }
-        return Ok(());
-    }
-    let mut lines = Lines::new(text);
-    while let Some(line) = lines.next().map_err(|error| Failure::unreadable(path, error))? {
-        if !line.bytes.trim_ascii().is_empty() {
-            let place = format!("line {}", line.number);
-            handle(Sample { place, event: parse(&line.bytes) })?;
+        Some(FileFormat::Json) | None => {
+            if format.is_none() && first.is_some_and(|first| !matches!(first, b'{' | b'[')) {
+                return Err(no_format(path));
+            }
+            let mut documents = Documents::new(text, first == Some(b'['));
+            let mut number = 0;
+            while let Some(bytes) = documents.next().map_err(unreadable)? {
+                number += 1;
+                handle(format!("event {number}"), Entry::Text(bytes))?;
+            }
         }
+        Some(FileFormat::Csv) => {}
     }
     Ok(())
 }
 
-fn parse(bytes: &[u8]) -> Result<SampleEvent, String> {
-    Payload::parse(bytes).map(SampleEvent::Json).map_err(|failure| failure.reason.into_owned())
+/// The text of a file, which may be packed with gzip (RFC 1952, section 2.3.1) or Zstandard (RFC 8878, section 3.1).
+fn unpacked(mut raw: BufReader<File>) -> io::Result<Box<dyn BufRead>> {
+    let start = raw.fill_buf()?;
+    let is_skippable = matches!(start, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
+    if start.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Box::new(BufReader::with_capacity(BLOCK, Gzip::new(raw))));
+    }
+    if is_skippable || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(raw)?;
+        decoder.window_log_max(WINDOW_LOG)?;
+        return Ok(Box::new(BufReader::with_capacity(BLOCK, decoder)));
+    }
+    Ok(Box::new(raw))
+}
+
+fn format_of(name: &str) -> Option<FileFormat> {
+    if name.ends_with(".ndjson") || name.ends_with(".jsonl") {
+        Some(FileFormat::Ndjson)
+    } else if name.ends_with(".json") {
+        Some(FileFormat::Json)
+    } else if name.ends_with(".csv") {
+        Some(FileFormat::Csv)
+    } else {
+        None
+    }
+}
+
+fn no_format(path: &Path) -> Failure {
+    let what = format!("{} has no known format, and does not begin like JSON", path.display());
+    Failure::new(what).next(
+        "name it .ndjson, .jsonl, .json or .csv, each also with .gz or .zst, or set `files.format` in the contract",
+    )
 }
 
 /// Skips a byte order mark and returns the first byte that is not white space, without taking it. White space before
@@ -100,18 +191,23 @@ fn skip_to_text(text: &mut dyn BufRead) -> io::Result<Option<u8>> {
 }
 
 /// Reads the records of a CSV file.
-fn rows(
+fn records(
     path: &Path,
     text: Box<dyn BufRead>,
-    handle: &mut dyn FnMut(Sample) -> Result<(), Failure>,
+    reading: Reading,
+    handle: &mut dyn FnMut(String, Entry) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let text = Decoded::new(text, reading.encoding);
     let limited = Limited { inner: text, left: LIMIT };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(limited);
+    let mut builder = csv::ReaderBuilder::new();
+    builder.delimiter(reading.delimiter).flexible(true);
+    let mut reader = builder.from_reader(limited);
     let header: Rc<[String]> = match reader.headers() {
         Ok(header) => header.iter().map(str::to_owned).collect(),
         Err(error) => return Err(not_csv(path, error)),
     };
-    check_header(path, &header)?;
+    handle("line 1".to_owned(), Entry::Header(Rc::clone(&header)))?;
+    let mut next_line = 2 + line_ends(header.iter().map(|name| name.as_bytes()));
     let mut record = csv::ByteRecord::new();
     loop {
         reader.get_mut().left = LIMIT;
@@ -120,23 +216,40 @@ fn rows(
         if !is_there {
             return Ok(());
         }
-        let line = record.position().map_or(0, csv::Position::line);
-        handle(Sample { place: format!("line {line}"), event: row(&header, &record) })?;
+        // The reader has not come to the LF of a CRLF yet when it says where the next record begins.
+        let line = record.position().map_or(0, csv::Position::line).max(next_line);
+        next_line = line + 1 + line_ends(record.iter());
+        // White space is a value only where there is one column.
+        let is_blank = record.len() == 1 && record[0].trim_ascii().is_empty();
+        if is_blank && header.len() > 1 {
+            continue;
+        }
+        let mut fields = Vec::with_capacity(record.len());
+        for field in &record {
+            fields.push(std::str::from_utf8(field).ok().map(str::to_owned));
+        }
+        handle(format!("line {line}"), Entry::Record { header: Rc::clone(&header), fields })?;
     }
 }
 
-fn row(header: &Rc<[String]>, record: &csv::ByteRecord) -> Result<SampleEvent, String> {
-    if record.len() != header.len() {
-        return Err(format!("{} fields, and the header has {}", record.len(), header.len()));
+/// How many lines end within fields.
+fn line_ends<'a>(fields: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let mut count = 0;
+    for field in fields {
+        count += field.iter().filter(|byte| **byte == b'\n').count() as u64;
     }
-    let mut fields = Vec::with_capacity(record.len());
-    for field in record {
-        match std::str::from_utf8(field) {
-            Ok(field) => fields.push(field.to_owned()),
-            Err(_) => return Err("invalid UTF-8".to_owned()),
-        }
+    count
+}
+
+fn row(header: Rc<[String]>, fields: Vec<Option<String>>) -> Result<SampleEvent, String> {
+    if fields.len() != header.len() {
+        return Err(format!("{} fields, and the header has {}", fields.len(), header.len()));
     }
-    Ok(SampleEvent::Row { header: Rc::clone(header), fields })
+    let fields: Option<Vec<String>> = fields.into_iter().collect();
+    match fields {
+        Some(fields) => Ok(SampleEvent::Row { header, fields }),
+        None => Err("invalid UTF-8".to_owned()),
+    }
 }
 
 fn check_header(path: &Path, header: &[String]) -> Result<(), Failure> {
@@ -157,12 +270,12 @@ const LIMIT: usize = MAX_PAYLOAD_BYTES + BLOCK;
 
 /// A reader that ends with an error when a record takes too much, so that a quote that is never closed does not take
 /// all memory.
-struct Limited {
-    inner: Box<dyn BufRead>,
+struct Limited<R> {
+    inner: R,
     left: usize,
 }
 
-impl Read for Limited {
+impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             return Err(io::Error::other(format!(
@@ -177,7 +290,7 @@ impl Read for Limited {
 }
 
 fn not_csv(path: &Path, error: csv::Error) -> Failure {
-    Failure::new(format!("{} is no CSV file of UTF-8", path.display())).because(error)
+    Failure::new(format!("{} is no CSV file that can be read", path.display())).because(error)
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn each_event_comes_with_its_place() {
         ],
     );
     check(
-        "b.ndjson",
+        "b.json",
         " [ {\"a\":\"]},{\\\"\"} ,\n{\"b\":[{}]}, 7 , \"x,\"]",
         &[
             "event 1: {\"a\":\"]},{\\\"\"}",
