@@ -85,10 +85,10 @@ impl Message<'_> {
         Sender { id, arn: None }
     }
 
-    /// Whether the contract has to name who sent the message. An event that a later stage had before was taken in
-    /// then, and its sender was held to the contract.
-    fn is_held_to_senders(&self) -> bool {
-        self.letter.is_none_or(|letter| letter.stage == STAGE)
+    /// Whether a later stage had the event before. It was taken in then, and held to the ways and senders of its
+    /// contract, of which its letter says nothing.
+    fn was_taken_in(&self) -> bool {
+        self.letter.is_some_and(|letter| letter.stage != STAGE)
     }
 
     /// The header of the message's columns, if it is a record of a CSV file.
@@ -190,10 +190,7 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         let Message { record, letter, .. } = *message;
         let header = message.csv_header()?;
         let kept = letter.and_then(|letter| KeptOrigin::of(letter, &record.attributes));
-        if kept.is_none() && message.is_held_to_senders() {
-            let (sources, sender) = (&contract.sources, message.sender());
-            sources.check_sender(SourceKind::Inbox, sender, &self.variables)?;
-        }
+        let checked = self.check_source(message, contract, kept.as_ref());
         let id = letter.map_or(&record.message_id, |letter| &letter.message_id);
         let source = kept.as_ref().map_or(&record.queue_arn, |kept| &kept.source);
         let origin = Origin {
@@ -211,11 +208,12 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
             body: record.body.clone(),
         };
         let place = kept.and_then(|kept| kept.place);
-        let decoded = match header {
-            Some(header) => {
+        let decoded = match (checked, header) {
+            (Err(refused), _) => Err(refused),
+            (Ok(()), Some(header)) => {
                 read_row(contract, &header, bytes).map(Incoming::from).map(Decoded::Event)
             }
-            None => contract.decode(bytes),
+            (Ok(()), None) => contract.decode(bytes),
         };
         let wrapped = match decoded {
             Ok(Decoded::Event(event)) => wrap(contract, event, origin),
@@ -230,6 +228,27 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
             None => failure,
         })?;
         Ok(Taken::Event { raw, event })
+    }
+
+    /// Checks that the event of a message may come by this way, and from who sent it. `kept` is where it came from if
+    /// it is a letter of what came without a queue.
+    fn check_source(
+        &self,
+        message: &Message<'_>,
+        contract: &Contract,
+        kept: Option<&KeptOrigin>,
+    ) -> Result<(), Failure> {
+        if message.was_taken_in() {
+            return Ok(());
+        }
+        let sources = &contract.sources;
+        match kept {
+            Some(kept) => sources.check(&kept.source),
+            None => {
+                sources.check(&message.record.queue_arn)?;
+                sources.check_sender(SourceKind::Inbox, message.sender(), &self.variables)
+            }
+        }
     }
 
     pub(crate) fn letter_archive(&self) -> Archive<'_, O> {

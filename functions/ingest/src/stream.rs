@@ -101,6 +101,7 @@ fn take<O: Store + FileSource, Q: Queue + Depths>(
         }
     };
     let origin = record.origin.clone();
+    contract.sources.check(&origin.source)?;
     let raw = Raw {
         id: origin.id.clone(),
         source: origin.source.clone(),

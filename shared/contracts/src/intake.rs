@@ -45,10 +45,9 @@ impl Contract {
     /// over when the event was first taken in. A canary version is tried on the event, and refuses nothing.
     ///
     /// # Errors
-    /// [`Code::SourceRefused`], permanent, if it may not come from its source; those of [`Contract::accept`];
-    /// [`Code::TimeLate`] and [`Code::TimeEarly`], permanent, if the contract rejects an event of its time.
+    /// Those of [`Contract::accept`]; [`Code::TimeLate`] and [`Code::TimeEarly`], permanent, if the contract rejects an
+    /// event of its time. Whether it may come from its source is for [`Sources`](crate::Sources) to say.
     pub fn envelope(&self, payload: Payload, origin: EventOrigin) -> Result<Envelope, Failure> {
-        self.sources.check(&origin.source)?;
         let accepted = self.accept_at(&payload, Some(origin.taken_in))?;
         let timeliness = self.check_time(accepted.event_time, origin.taken_in)?;
         let payload = accepted.upgraded.unwrap_or(payload);

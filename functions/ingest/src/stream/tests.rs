@@ -112,6 +112,28 @@ async fn a_record_that_is_refused_for_good_harms_itself_alone_and_can_come_back(
 }
 
 #[tokio::test]
+async fn a_stream_that_the_contract_does_not_list_is_refused() {
+    for (sources, taken) in [("inbox, streams", 1), ("inbox", 0)] {
+        let yaml = format!(
+            "{{dataset: orders, description: Rows, owner: shop, sources: [{sources}],
+            changes: {{kind: dynamodb, table: orders, into: change}},
+            schema: {{version: 1, file: a.json}},
+            keys: {{idempotency: [/id], business: [/id], event_time: /change/time}},
+            sinks: [{{name: rows, kind: table}}]}}"
+        );
+        let schema = ("a.json".to_owned(), r#"{"type":"object"}"#.to_owned());
+        let mut catalog = Catalog::default();
+        catalog.add("orders", &yaml, &[schema].into()).unwrap();
+        let world = World::default();
+        assert_eq!(world.invoke_under(catalog, &[update(1)]).await, None);
+        assert_eq!(world.ids().len(), taken, "{sources}");
+        let dead = letters(&world.queue);
+        let refused = dead.iter().all(|(letter, _)| letter.code == Code::SourceRefused);
+        assert!(refused && dead.len() == 1 - taken, "{dead:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_is_repeated_from_the_first_record_that_could_not_be_sent() {
     let world = World::default();
     let away = || Failure::transient(Code::DependencyUnavailable, "away");

@@ -106,6 +106,18 @@ async fn a_letter_that_comes_back_is_held_to_who_sent_it_first() {
     assert_eq!(sent(forged).await.0, 0);
 }
 
+/// Such as `dlq redrive --to ingest` sends it, whose letter does not say that it came by a file.
+#[tokio::test]
+async fn an_event_that_a_later_stage_had_is_not_asked_again_how_it_came() {
+    for (stage, expected) in [("sink", (1, 0)), ("ingest", (0, 1))] {
+        let (objects, queue) = (MemoryObjects::default(), MemoryQueue::default());
+        let under = ingest_under(flights_with("sources: [files]"), &objects, &queue);
+        let letter = redriven_letter(stage, Some(CHECKOUT));
+        assert!(run_stage(under, &queue, vec![letter]).await.is_empty());
+        assert_eq!((events(&queue).len(), letters(&queue).len()), expected, "{stage}");
+    }
+}
+
 /// A message waits for more than a minute as a copy, which ingest sends itself.
 #[tokio::test]
 async fn a_parked_message_is_held_to_who_sent_it_first() {
