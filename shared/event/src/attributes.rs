@@ -14,14 +14,18 @@ pub const FAILURE_ATTRIBUTE: &str = "sluicegate.failure";
 /// of functions.
 pub const PROGRESS_ATTRIBUTE: &str = "sluicegate.progress";
 
+/// The message attribute which says that the body is a [`ClaimCheck`](crate::ClaimCheck). Its value is the version of
+/// the reference.
+pub const CLAIM_ATTRIBUTE: &str = "sluicegate.claim";
+
 /// SQS allows ten message attributes:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>.
 const MOST_ATTRIBUTES: usize = 10;
 
-/// The attributes by which a message is routed and traced. They are never moved. There is always another one that can
-/// be.
-const KEPT_ATTRIBUTES: [&str; 5] =
-    ["dataset", "eventid", "source", "traceparent", FAILURE_ATTRIBUTE];
+/// The attributes by which a message is read, routed and traced. They are never moved. There is always another one that
+/// can be.
+const KEPT_ATTRIBUTES: [&str; 6] =
+    ["dataset", "eventid", "source", "traceparent", FAILURE_ATTRIBUTE, CLAIM_ATTRIBUTE];
 
 /// Message attributes by name.
 pub type Attributes = BTreeMap<String, Attribute>;
@@ -182,12 +186,12 @@ mod tests {
     fn what_a_message_is_routed_by_is_never_displaced() {
         let mut attributes: Attributes =
             KEPT_ATTRIBUTES.map(|name| (name.to_owned(), Attribute::string("x"))).into();
-        for n in 0..4 {
+        for n in 0..3 {
             attributes.insert(format!("z{n}"), Attribute::string("v"));
         }
         assert_eq!(displace(&mut attributes), None, "there is room for one more");
         attributes.insert("a".to_owned(), Attribute::string("v"));
-        assert_eq!(displace(&mut attributes), Some(("z3".to_owned(), Attribute::string("v"))));
+        assert_eq!(displace(&mut attributes), Some(("z2".to_owned(), Attribute::string("v"))));
         assert_eq!(attributes.len(), 9);
         assert!(KEPT_ATTRIBUTES.iter().all(|name| attributes.contains_key(*name)));
     }

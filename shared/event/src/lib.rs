@@ -4,6 +4,7 @@
 mod attributes;
 mod backoff;
 mod canonical;
+mod claim_check;
 mod csv_header;
 mod dead_letter;
 mod decimal;
@@ -22,10 +23,11 @@ mod timestamp;
 mod trace;
 
 pub use attributes::{
-    Attribute, Attributes, FAILURE_ATTRIBUTE, PROGRESS_ATTRIBUTE, attributes_size,
+    Attribute, Attributes, CLAIM_ATTRIBUTE, FAILURE_ATTRIBUTE, PROGRESS_ATTRIBUTE, attributes_size,
 };
 pub use backoff::{Backoff, jitter};
 pub use canonical::{CanonicalError, Fingerprint, canonical_number, check_numbers, hex_sha256};
+pub use claim_check::{CLAIMS_FOLDER, ClaimCheck, TextDigest};
 pub use csv_header::{CSV_ATTRIBUTE, CsvHeader};
 pub use dead_letter::{ContractRef, DeadLetter, Encoding, FailureFingerprint, Form, RedriveMark};
 pub use decimal::{Decimal, DecimalError};

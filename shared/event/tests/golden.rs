@@ -7,9 +7,9 @@
 
 use serde_json::Value;
 use sluicegate_event::{
-    Attribute, Attributes, CSV_ATTRIBUTE, Code, CsvHeader, DeadLetter, Envelope, FAILURE_ATTRIBUTE,
-    FailureFingerprint, Fingerprint, Form, IdempotencyKey, PARKED_ATTRIBUTE, Parked, Timeliness,
-    row_key,
+    Attribute, Attributes, CLAIM_ATTRIBUTE, CSV_ATTRIBUTE, ClaimCheck, Code, CsvHeader, DeadLetter,
+    Envelope, FAILURE_ATTRIBUTE, FailureFingerprint, Fingerprint, Form, IdempotencyKey,
+    PARKED_ATTRIBUTE, Parked, Timeliness, row_key,
 };
 
 const FLIGHT: &str = r#"{"carrier":"UA","flight":1545,"origin":"EWR","delay":2.50,"note":"café \u0001","at":null,"list":[true,-0,1e21,1E-7]}"#;
@@ -164,5 +164,23 @@ fn parked_copies_stay_what_they_are() {
         let parked = Parked::read(&copy).unwrap();
         let original = parked.original(copy.clone());
         assert_eq!(parked.write_within(original, usize::MAX), copy);
+    }
+}
+
+/// The references to large events, which may be in queues while a deployment replaces the functions, and are in the
+/// letter store for months. The hash is that of `sha256sum`.
+#[test]
+fn references_to_large_events_stay_what_they_are() {
+    const LEAST: &str = r#"{"claim_format":1,"key":"claims/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","bytes":3,"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#;
+    const ABOUT: &str = r#","about":{"dataset":"flights","contract_version":3,"ingesttime":"2026-01-01T00:00:00.000Z"}}"#;
+    let mut marked = Attributes::new();
+    ClaimCheck::of("abc").mark(&mut marked);
+    assert_eq!(marked, [(CLAIM_ATTRIBUTE.to_owned(), Attribute::string("1"))].into());
+    assert_eq!(ClaimCheck::of("abc").to_json(), LEAST);
+    let full = format!("{}{ABOUT}", LEAST.strip_suffix('}').unwrap());
+    for written in [LEAST, &full] {
+        let claim = ClaimCheck::read(&marked, written).unwrap();
+        assert!(claim.digest.is_of("abc"));
+        assert_eq!(claim.to_json(), written);
     }
 }

@@ -26,9 +26,15 @@ impl ContractRef {
     /// The contract that the event was held to when it was taken in; `None` if the body is not an envelope.
     #[must_use]
     pub fn of_envelope(body: &str) -> Option<Self> {
-        let Envelope { dataset, dataschema, .. } = Envelope::from_json(body).ok()?;
-        let version = dataschema.rsplit_once('/').and_then(|(_, version)| version.parse().ok());
-        Some(Self { dataset, version })
+        Envelope::from_json(body).ok().map(|envelope| Self::of(&envelope))
+    }
+
+    /// The contract that the event was held to when it was taken in.
+    #[must_use]
+    pub fn of(envelope: &Envelope) -> Self {
+        let schema = envelope.dataschema.rsplit_once('/');
+        let version = schema.and_then(|(_, version)| version.parse().ok());
+        Self { dataset: envelope.dataset.clone(), version }
     }
 }
 
