@@ -10,7 +10,7 @@ use event::{Failure, Timestamp};
 use letters::{
     INGEST, IndexWrite, IndexWritten, Indexed, LetterId, LetterIndex, LetterObjects, Place, RunId,
 };
-use runtime::{BatchItemFailure, BatchResponse, Deadline, Record, TrustedSenders};
+use runtime::{BatchItemFailure, BatchResponse, Claims, Deadline, Record, TrustedSenders};
 
 use crate::letter::Received;
 use crate::segment::Segment;
@@ -30,6 +30,8 @@ pub(crate) struct Collector<I, O> {
     pub(crate) stages: BTreeMap<String, String>,
     /// The senders whose messages in the inbox may say that they failed or were redriven before.
     pub(crate) trusted_senders: TrustedSenders,
+    /// The events that are too large for a message.
+    pub(crate) claims: Claims,
 }
 
 /// What became of a received letter.
@@ -124,6 +126,7 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
         if pending.is_empty() {
             return outcomes;
         }
+        self.read_tenants(stage, &mut pending).await;
         if let Err(failure) = self.add_messages(stage, &mut pending, now).await {
             warn(stage, &failure, "no messages were written");
             return outcomes;
@@ -146,6 +149,17 @@ impl<I: LetterIndex, O: LetterObjects> Collector<I, O> {
             }
         }
         outcomes
+    }
+
+    /// Reads the tenants of large events, one event at a time. A letter whose event cannot be read has no tenant, and is
+    /// collected all the same: its failure may be that the event is gone.
+    async fn read_tenants(&self, stage: &str, pending: &mut [Pending]) {
+        for pending in pending {
+            if let Err(failure) = pending.received.read_tenant(&self.contracts, &self.claims).await
+            {
+                warn(stage, &failure, "the tenant of an event was not read");
+            }
+        }
     }
 
     /// Writes pending letters, and removes those from `pending` whose outcome is certain. Returns the letters whose

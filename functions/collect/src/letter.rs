@@ -3,11 +3,11 @@
 
 use contracts::{Catalog, Contract, DEFAULT_REDRIVE_LIMIT};
 use event::{
-    Attributes, Code, ContractRef, DeadLetter, Envelope, FAILURE_ATTRIBUTE, Failure, RedriveMark,
-    Redriven, Timestamp, attributes_size,
+    Attributes, CLAIM_ATTRIBUTE, ClaimCheck, Code, ContractRef, DeadLetter, Envelope,
+    FAILURE_ATTRIBUTE, Failure, RedriveMark, Redriven, Timestamp, attributes_size,
 };
 use letters::{Entry, INGEST, LETTER_STORE_FORMAT, LetterId, Place, StoredMessage, payload_of};
-use runtime::{MAX_BATCH_BYTES, Record};
+use runtime::{Claims, MAX_BATCH_BYTES, Record};
 
 /// The most characters of a text in the index, so that its items stay small. No function writes as many.
 const LONGEST_TEXT: usize = 1_024;
@@ -22,6 +22,8 @@ pub(crate) struct Received {
     pub(crate) tenant: Option<String>,
     /// How often the letter may come back before it is quarantined.
     pub(crate) redrive_limit: u32,
+    /// The reference that the message has in place of an event that is too large for it.
+    pub(crate) claim: Option<ClaimCheck>,
 }
 
 impl Received {
@@ -45,6 +47,7 @@ impl Received {
         } else {
             with_failure(&record, &failure)
         };
+        let claim = record.claim.take();
         let message = StoredMessage {
             message_format: LETTER_STORE_FORMAT,
             id: LetterId::of(stage, &failure.message_id, &record.body),
@@ -61,7 +64,29 @@ impl Received {
         let tenant = contract.and_then(|contract| tenant_of(contract, &message));
         let redrive_limit =
             contract.map_or(DEFAULT_REDRIVE_LIMIT, |contract| contract.redrive_limit);
-        Self { failure, message, tenant, redrive_limit }
+        Self { failure, message, tenant, redrive_limit, claim }
+    }
+
+    /// Reads the tenant from an event that is too large for its message, if the event's contract names one.
+    ///
+    /// # Errors
+    /// When the event could not be read.
+    pub(crate) async fn read_tenant(
+        &mut self,
+        contracts: &Catalog,
+        claims: &Claims,
+    ) -> Result<(), Failure> {
+        let dataset = self.failure.dataset.as_deref();
+        let contract = dataset.and_then(|dataset| contracts.get(dataset).ok());
+        let (Some(claim), Some(contract)) = (&self.claim, contract) else { return Ok(()) };
+        if contract.tenant.is_none() {
+            return Ok(());
+        }
+        let mut whole =
+            StoredMessage { body: claims.check_out(claim).await?, ..self.message.clone() };
+        whole.attributes.remove(CLAIM_ATTRIBUTE);
+        self.tenant = tenant_of(contract, &whole);
+        Ok(())
     }
 
     /// The mark of the run that sent it back, if a run did.
@@ -81,6 +106,9 @@ impl Received {
         let failed = self.failure.taken_in();
         if self.message.stage == INGEST {
             return failed;
+        }
+        if let Some(ingesttime) = self.claim.as_ref().and_then(ClaimCheck::ingesttime) {
+            return ingesttime.min(failed);
         }
         let envelope = Envelope::from_json(&self.message.body);
         envelope.map_or(failed, |envelope| envelope.ingesttime.min(failed))
@@ -113,7 +141,8 @@ impl Received {
             traceparent: failure.traceparent.as_deref().map(bounded),
             collected_as: vec![message.message_id.clone()],
             is_moved_by_sqs: message.moved_from.is_some(),
-            bytes: message.body.len() as u64,
+            bytes: self.claim.as_ref().map_or(message.body.len(), |claim| claim.digest.bytes)
+                as u64,
             place,
             original: None,
         }
@@ -172,9 +201,10 @@ fn with_failure(record: &Record, failure: &DeadLetter) -> Attributes {
 /// The contract of a message that SQS moved, as far as the message says. A message of the inbox names its dataset, and
 /// an envelope names its contract.
 fn contract_of(record: &Record) -> Option<ContractRef> {
+    let of_claim = record.claim.as_ref().and_then(ClaimCheck::contract);
     match record.attribute("dataset") {
         Some(dataset) => Some(ContractRef::of_dataset(dataset)),
-        None => ContractRef::of_envelope(&record.body),
+        None => of_claim.or_else(|| ContractRef::of_envelope(&record.body)),
     }
 }
 

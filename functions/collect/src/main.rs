@@ -8,7 +8,7 @@ mod step;
 
 use std::process::ExitCode;
 
-use aws::{LetterBucket, LetterTable, Objects, sdk_config};
+use aws::{LetterBucket, LetterTable, Objects, claims, sdk_config};
 use aws_lambda_events::sqs::SqsEvent;
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
@@ -35,6 +35,7 @@ async fn run() -> Result<(), Error> {
     let sdk = sdk_config(&Process)?;
     let collector = &Collector {
         index: LetterTable::new(&sdk, config.letters_table),
+        claims: claims(&sdk, config.letters_bucket.clone()),
         objects: LetterBucket::new(Objects::new(&sdk), config.letters_bucket),
         contracts,
         stages: config.stages,

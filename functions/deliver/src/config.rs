@@ -34,6 +34,7 @@ mod tests {
     #[test]
     fn each_variable_is_needed_and_named() {
         let all = BTreeMap::from([
+            ("ARCHIVE_BUCKET", "archive"),
             ("BREAKERS_TABLE", "breakers"),
             ("MAXIMUM_CONCURRENCY", "4"),
             ("CONTRACTS_DIR", "/opt"),

@@ -8,7 +8,7 @@ mod services;
 
 use std::process::ExitCode;
 
-use aws::{ClaimStore, Queues, cancelled_redrives, sdk_config};
+use aws::{ClaimStore, Queues, cancelled_redrives, claims, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
@@ -39,12 +39,17 @@ async fn run() -> Result<(), Error> {
     let queue = Queues::lazy(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
+    let claims = claims(&sdk, config.settings.archive_bucket.clone());
     let dependencies = contracts.declared_dependencies().clone();
     let client = config.services.client(&sdk, dependencies);
     serve_batches(Batches {
         stage: LeasedStage::new(contracts, Delivering::new(services, client), store),
         dead_letters: config.settings.dead_letters(queue.clone()),
-        policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
+        policy: Policy {
+            cancelled_redrives: Some(redrives),
+            claims: Some(claims),
+            ..config.settings.policy()
+        },
         queue,
     })
     .await

@@ -55,6 +55,7 @@ mod tests {
     #[test]
     fn each_variable_is_needed_and_named() {
         let all = BTreeMap::from([
+            ("ARCHIVE_BUCKET", "archive"),
             ("BREAKERS_TABLE", "breakers"),
             ("LOOKUP_TABLES", r#"{"airlines":"Airlines-1A2B"}"#),
             ("REFERENCE_BUCKET", "reference"),

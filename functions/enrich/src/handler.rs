@@ -9,7 +9,7 @@ use event::{Attribute, Attributes, Code, Envelope, Failure, FailureKind, Timesta
 use futures_util::future::join_all;
 use outbound::{DependencyClient, HttpClient, Pause, SecretStore};
 use runtime::sink::retry_during_deployment;
-use runtime::{Deadline, EventCounts, Outgoing, Queue, Record, Stage, send_all};
+use runtime::{Claims, Deadline, EventCounts, Outgoing, Queue, Record, Stage, send_all};
 use serde_json::Value;
 
 use crate::ask::{Enrichment, ask};
@@ -24,8 +24,15 @@ pub(crate) struct Enrich<A, K, B: Store, W: Host, Q> {
     contracts: Catalog,
     enrichers: Enrichers,
     client: DependencyClient<A, K, B, W>,
-    queue: Q,
-    sink_queues: BTreeMap<SinkKind, String>,
+    sending: Sending<Q>,
+}
+
+/// Where events go, and what is too large for a message.
+pub(crate) struct Sending<Q> {
+    pub(crate) queue: Q,
+    pub(crate) claims: Claims,
+    /// The URL of the queue of each kind of sink.
+    pub(crate) sink_queues: BTreeMap<SinkKind, String>,
 }
 
 /// An event as it is sent on, and to which sinks.
@@ -40,10 +47,9 @@ impl<A, K, B: Store, W: Host, Q> Enrich<A, K, B, W, Q> {
         contracts: Catalog,
         enrichers: Enrichers,
         client: DependencyClient<A, K, B, W>,
-        queue: Q,
-        sink_queues: BTreeMap<SinkKind, String>,
+        sending: Sending<Q>,
     ) -> Self {
-        Self { contracts, enrichers, client, queue, sink_queues }
+        Self { contracts, enrichers, client, sending }
     }
 }
 
@@ -154,8 +160,10 @@ where
         if let Some(redriven) = record.redriven() {
             redriven.write(&mut attributes);
         }
+        let message = Outgoing::for_stage(body, attributes)?;
         Ok(Enriched {
-            message: Outgoing::for_stage(body, attributes)?,
+            // Before the batch is complete, so that no large event stays in memory until then.
+            message: self.sending.claims.check_in(message).await?,
             sinks: contract.sinks.iter().map(contracts::Sink::kind).collect(),
             is_degraded,
         })
@@ -171,12 +179,13 @@ where
             let degraded = u64::from(enriched.is_degraded);
             results.push(Ok(EventCounts { degraded, ..EventCounts::PASSED }));
         }
-        for (kind, url) in &self.sink_queues {
+        let Sending { queue, sink_queues, .. } = &self.sending;
+        for (kind, url) in sink_queues {
             let chosen: Vec<usize> =
                 (0..batch.len()).filter(|&at| batch[at].sinks.contains(kind)).collect();
             let messages: Vec<Outgoing> =
                 chosen.iter().map(|&at| batch[at].message.clone()).collect();
-            let sent = send_all(&self.queue, url, &messages, SENDS).await;
+            let sent = send_all(queue, url, &messages, SENDS).await;
             for (at, sent) in chosen.into_iter().zip(sent) {
                 if let Err(failure) = sent {
                     results[at] = Err(failure);
@@ -184,7 +193,7 @@ where
             }
         }
         for (result, enriched) in results.iter_mut().zip(&batch) {
-            if let Some(kind) = enriched.sinks.iter().find(|k| !self.sink_queues.contains_key(k)) {
+            if let Some(kind) = enriched.sinks.iter().find(|k| !sink_queues.contains_key(k)) {
                 let reason = format!("no queue in SINK_QUEUES for a sink of kind {kind}");
                 *result = Err(Failure::transient(Code::DependencyRefused, reason));
             }

@@ -19,14 +19,14 @@ mod reference;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws::{LookupTables, Queues, ReferenceBucket, cancelled_redrives, sdk_config};
+use aws::{LookupTables, Queues, ReferenceBucket, cancelled_redrives, claims, sdk_config};
 use lambda_runtime::Error;
 use runtime::env::Process;
 use runtime::{Batches, Lookup, Policy, init_logs, load_variables, open_contracts, serve_batches};
 
 use crate::config::Config;
 use crate::enrichers::{Enrichers, Lookups};
-use crate::handler::Enrich;
+use crate::handler::{Enrich, Sending};
 
 /// Runs the stage in this process.
 ///
@@ -52,12 +52,19 @@ pub async fn run(custom: BTreeMap<String, Arc<dyn Lookup>>) -> Result<(), Error>
     let enrichers = Enrichers::new(variables, lookups);
     let queue = Queues::new(&sdk);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
+    let claims = claims(&sdk, config.settings.archive_bucket.clone());
+    let sending =
+        Sending { queue: queue.clone(), claims: claims.clone(), sink_queues: config.sink_queues };
     let dependencies = contracts.declared_dependencies().clone();
     let client = config.services.client(&sdk, dependencies);
     serve_batches(Batches {
-        stage: Enrich::new(contracts, enrichers, client, queue.clone(), config.sink_queues),
+        stage: Enrich::new(contracts, enrichers, client, sending),
         dead_letters: config.settings.dead_letters(queue.clone()),
-        policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
+        policy: Policy {
+            cancelled_redrives: Some(redrives),
+            claims: Some(claims),
+            ..config.settings.policy()
+        },
         queue,
     })
     .await

@@ -2,17 +2,13 @@
 
 use std::path::PathBuf;
 
-use runtime::env::{
-    EnvError, Lookup, number, optional_queue_url, queue_url, required, variables_file,
-};
+use runtime::env::{EnvError, Lookup, number, optional_queue_url, queue_url, variables_file};
 use runtime::{Settings, TrustedSenders};
 
 /// The settings that the template gives this function.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) settings: Settings,
-    /// The name of the bucket that has the archive.
-    pub(crate) archive_bucket: String,
     /// The URL of the queue that events are sent on to.
     pub(crate) enrich_queue_url: String,
     /// The URL of the queue for events that contracts divert. `None` if there is none, and then no contract may.
@@ -30,7 +26,6 @@ impl Config {
     pub(crate) fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
             settings: Settings::read(lookup)?,
-            archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
             enrich_queue_url: queue_url(lookup, "ENRICH_QUEUE_URL")?,
             late_queue_url: optional_queue_url(lookup, "LATE_QUEUE_URL")?,
             slice_bytes: u64::from(number(lookup, "SLICE_MIB", 1..=1_000_000)?) * 1_024 * 1_024,

@@ -4,7 +4,8 @@ use contracts::Contract;
 use event::{
     Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent, attributes_size,
 };
-use runtime::{DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, send_all};
+use futures_util::stream::{self, StreamExt as _};
+use runtime::{Claims, DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, send_all};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::backlog::{Depths, FullBacklog, KnownDepth};
@@ -16,6 +17,8 @@ const SENDS: usize = 8;
 /// The most bytes of messages that are being sent at the same time, by all files of a batch together. A message takes
 /// several times its size while it is sent.
 const SENDING_KIB: u32 = 4 * 1024;
+/// The most large events that are written to the archive bucket at the same time.
+const CHECK_INS: usize = 4;
 
 /// The next stage's queue, the queue for late events, and the dead-letter queue for lines of files. (The runtime sends
 /// the dead letters of whole messages.)
@@ -27,6 +30,8 @@ pub(crate) struct Emit<Q> {
     /// A permit for each KiB that may be sent at the same time.
     room: Semaphore,
     dead_letters: DeadLetterQueue<Q>,
+    /// Where events are kept that are too large for a message.
+    pub(crate) claims: Claims,
 }
 
 /// The URLs of the queues that accepted events go to, and the rest of long files.
@@ -47,9 +52,14 @@ struct Sending {
 }
 
 impl<Q: Queue> Emit<Q> {
-    pub(crate) fn new(queue: Q, urls: QueueUrls, dead_letters: DeadLetterQueue<Q>) -> Self {
+    pub(crate) fn new(
+        queue: Q,
+        urls: QueueUrls,
+        dead_letters: DeadLetterQueue<Q>,
+        claims: Claims,
+    ) -> Self {
         let room = Semaphore::new(SENDING_KIB as usize);
-        Self { queue, urls, depth: KnownDepth::default(), room, dead_letters }
+        Self { queue, urls, depth: KnownDepth::default(), room, dead_letters, claims }
     }
 
     /// Checks that there is a queue for each event that the contract may accept.
@@ -69,7 +79,14 @@ impl<Q: Queue> Emit<Q> {
         let _room = self.room_for(events.iter().map(|event| event.message.size()).sum()).await;
         let mut results = Vec::with_capacity(events.len());
         let (mut to_enrich, mut to_late) = (Sending::default(), Sending::default());
-        for (place, event) in events.into_iter().enumerate() {
+        for (place, event) in self.check_in(events).await.into_iter().enumerate() {
+            let event = match event {
+                Ok(event) => event,
+                Err(failure) => {
+                    results.push(Err(failure));
+                    continue;
+                }
+            };
             results.push(Ok(event.counts()));
             let sending = match event.route {
                 Route::Enrich => &mut to_enrich,
@@ -106,6 +123,18 @@ impl<Q: Queue> Emit<Q> {
     /// When SQS does not confirm it.
     pub(crate) async fn send_to_inbox(&self, message: Outgoing) -> Result<(), Failure> {
         send_all(&self.queue, &self.urls.inbox, &[message], 1).await.into_iter().collect()
+    }
+
+    /// The events as they can be sent, in their order: what is too large for a message is in the archive bucket.
+    async fn check_in(&self, events: Vec<Accepted>) -> Vec<Result<Accepted, Failure>> {
+        stream::iter(events)
+            .map(|event| async move {
+                let message = self.claims.check_in(event.message).await?;
+                Ok(Accepted { message, ..event })
+            })
+            .buffered(CHECK_INS)
+            .collect()
+            .await
     }
 
     /// Logs dead letters and sends them to the dead-letter queue.

@@ -1,14 +1,15 @@
 //! Dead letters that were redriven, and dead letters that are too large for a message.
 //!
 //! A message may be as large as SQS allows, which leaves no room for its failure. Such a message is stored whole in the
-//! archive bucket, and its dead letter says where (a "claim check"). The same is done with a record of a CSV file that
-//! leaves no room for its header. When the letter is redriven, the message is read from the archive, and its length and
+//! archive bucket, and its dead letter says where (a "claim check"). The same is done with a line or a record of a file
+//! that leaves no room for its failure. When the letter is redriven, the message is read from the archive, and its length and
 //! hash are compared with the letter's.
 
 use std::io::Read;
 
 use event::{
-    Attributes, Code, DeadLetter, Encoding, Failure, Form, Timestamp, attributes_size, hex_sha256,
+    Attributes, Code, DeadLetter, Encoding, Failure, Form, MAX_PAYLOAD_BYTES, TextDigest,
+    Timestamp, attributes_size,
 };
 use flate2::read::GzDecoder;
 use runtime::{MAX_BATCH_BYTES, Record, RejectedMessage};
@@ -26,10 +27,9 @@ struct Claim {
     bucket: String,
     /// The key of an object with one gzipped line of JSON, which has the message's `body` and `attributes`.
     key: String,
-    /// The length of the message's body.
-    bytes: usize,
-    /// The SHA-256 of the message's body, as `sha256sum` prints it.
-    sha256: String,
+    /// The length and the hash of the message's body.
+    #[serde(flatten)]
+    digest: TextDigest,
     /// How the message's body holds the original bytes.
     encoding: Encoding,
 }
@@ -47,8 +47,9 @@ const FOLDER: &str = "letters/";
 /// A longer attribute, in bytes, is stored with the message only, and left out of its letter.
 const LONGEST_ATTRIBUTE: usize = 1_024;
 
-/// The most bytes of one message as a line of JSON, compressed or not. A byte of the message takes at most six of them.
-const MOST_BYTES: usize = 8 * MAX_BATCH_BYTES;
+/// The most bytes of one message as a line of JSON, compressed or not. Of a body that is text, a byte takes at most two
+/// of them, and in Base64 a byte takes less. Attributes take at most six for each byte.
+const MOST_BYTES: usize = 2 * MAX_PAYLOAD_BYTES + 8 * MAX_BATCH_BYTES;
 
 /// The key of a stored message: `letters/<day>/<id>-<hash>.ndjson.gz`, with the day in UTC, the id of the SQS message
 /// or of the file's line, and the first 16 digits of the body's hash. So two bodies do not share a key.
@@ -74,13 +75,12 @@ pub(crate) async fn move_to_archive(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let Archive { objects, bucket } = *archive;
-    let sha256 = hex_sha256(refused.body.as_bytes());
-    let key = key_of(&refused.letter.message_id, &sha256, now);
+    let digest = TextDigest::of(&refused.body);
+    let key = key_of(&refused.letter.message_id, &digest.sha256, now);
     let claim = Claim {
         bucket: bucket.to_owned(),
         key: key.clone(),
-        bytes: refused.body.len(),
-        sha256,
+        digest,
         encoding: refused.letter.encoding,
     };
     let claim = serde_json::to_string(&claim).map_err(|error| unwritable(&error))?;
@@ -160,13 +160,7 @@ async fn read_stored(
     let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
     let read = GzDecoder::new(&zipped[..]).take(most).read_to_end(&mut line);
     let kept: Option<Kept> = read.ok().and_then(|_| serde_json::from_slice(&line).ok());
-    kept.filter(|kept| claim.is_of(&kept.body)).ok_or_else(|| not_the_message(claim))
-}
-
-impl Claim {
-    fn is_of(&self, body: &str) -> bool {
-        body.len() == self.bytes && hex_sha256(body.as_bytes()) == self.sha256
-    }
+    kept.filter(|kept| claim.digest.is_of(&kept.body)).ok_or_else(|| not_the_message(claim))
 }
 
 fn not_the_message(claim: &Claim) -> Failure {

@@ -21,7 +21,7 @@ mod wrap;
 
 use std::process::ExitCode;
 
-use aws::{Objects, Queues, sdk_config};
+use aws::{Objects, Queues, claims, sdk_config};
 use contracts::Catalog;
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
@@ -60,12 +60,16 @@ async fn run() -> Result<(), Error> {
         inbox: config.settings.queue_url.clone(),
         late: config.late_queue_url,
     };
-    let emit = Emit::new(queue.clone(), urls, dead_letters.clone());
-    let (objects, bucket) = (Objects::new(&sdk), config.archive_bucket);
+    let (objects, bucket) = (Objects::new(&sdk), config.settings.archive_bucket.clone());
+    let claims = claims(&sdk, bucket.clone());
+    let emit = Emit::new(queue.clone(), urls, dead_letters.clone(), claims.clone());
     let slice_bytes = config.slice_bytes;
     let ingest = Ingest::new(contracts, variables, objects, bucket, emit, slice_bytes);
-    let trusted_senders = Some(config.trusted_senders);
-    let policy = Policy { trusted_senders, ..config.settings.policy() };
+    let policy = Policy {
+        trusted_senders: Some(config.trusted_senders),
+        claims: Some(claims),
+        ..config.settings.policy()
+    };
     let batches = &Batches { stage: ingest, dead_letters, policy, queue };
     serve(async |trigger: Trigger, context: Context| {
         // Boxed, because the futures would nest deeper than the compiler's limit.

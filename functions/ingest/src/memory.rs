@@ -8,8 +8,8 @@ use contracts::{Catalog, Variables};
 use event::{Code, DeadLetter, Envelope, Failure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use runtime::{DeadLetterQueue, Outgoing};
-use testkit::MemoryQueue;
+use runtime::{Claims, DeadLetterQueue, Outgoing};
+use testkit::{MemoryClaims, MemoryQueue};
 
 use crate::adapters::Announced;
 use crate::archive::Store;
@@ -37,7 +37,11 @@ impl Body for Chunks {
 
 /// Objects in memory. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MemoryObjects(Arc<Mutex<Objects>>);
+pub(crate) struct MemoryObjects {
+    objects: Arc<Mutex<Objects>>,
+    /// The large events.
+    pub(crate) claims: MemoryClaims,
+}
 
 /// What goes wrong with a write of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +83,7 @@ struct Objects {
 impl MemoryObjects {
     pub(crate) fn with(self, bucket: &str, key: &str, etag: &str, body: &[u8]) -> Self {
         let place = (bucket.to_owned(), key.to_owned());
-        self.0.lock().unwrap().files.insert(place, (etag.to_owned(), body.to_vec()));
+        self.objects.lock().unwrap().files.insert(place, (etag.to_owned(), body.to_vec()));
         self
     }
 
@@ -93,14 +97,14 @@ impl MemoryObjects {
         body: &[u8],
     ) -> Self {
         let version = ((bucket.to_owned(), key.to_owned()), id.to_owned());
-        self.0.lock().unwrap().versions.insert(version, (etag.to_owned(), body.to_vec()));
+        self.objects.lock().unwrap().versions.insert(version, (etag.to_owned(), body.to_vec()));
         self
     }
 
     /// Gives a file in the landing bucket another key.
     pub(crate) fn rename(&self, from: &str, to: &str) {
         let place = |key: &str| ("landing".to_owned(), key.to_owned());
-        let files = &mut self.0.lock().unwrap().files;
+        let files = &mut self.objects.lock().unwrap().files;
         let object = files.remove(&place(from)).unwrap();
         files.insert(place(to), object);
     }
@@ -108,64 +112,64 @@ impl MemoryObjects {
     /// Overwrites this object as soon as it has been opened.
     pub(crate) fn overwrite_once_opened(&self, bucket: &str, key: &str, etag: &str, body: &[u8]) {
         let place = (bucket.to_owned(), key.to_owned());
-        self.0.lock().unwrap().overwrite = Some((place, (etag.to_owned(), body.to_vec())));
+        self.objects.lock().unwrap().overwrite = Some((place, (etag.to_owned(), body.to_vec())));
     }
 
     /// Objects arrive in pieces of so many bytes.
     pub(crate) fn in_pieces(self, bytes: usize) -> Self {
-        self.0.lock().unwrap().piece = Some(bytes);
+        self.objects.lock().unwrap().piece = Some(bytes);
         self
     }
 
     /// Reports this size for each object.
     pub(crate) fn with_size(self, bytes: u64) -> Self {
-        self.0.lock().unwrap().size = Some(bytes);
+        self.objects.lock().unwrap().size = Some(bytes);
         self
     }
 
     /// From now on, this goes wrong with each write of an answer.
     pub(crate) fn set_answers_fault(&self, fault: Option<AnswersFault>) {
-        self.0.lock().unwrap().answers_fault = fault;
+        self.objects.lock().unwrap().answers_fault = fault;
     }
 
     /// How many writes of answers there were.
     pub(crate) fn answers_written(&self) -> u64 {
-        self.0.lock().unwrap().answers_written
+        self.objects.lock().unwrap().answers_written
     }
 
     /// How often an object was opened.
     pub(crate) fn opened(&self) -> usize {
-        self.0.lock().unwrap().opened
+        self.objects.lock().unwrap().opened
     }
 
     /// From now on nothing can be archived.
     pub(crate) fn lose_archive(&self) {
-        self.0.lock().unwrap().away = Some("");
+        self.objects.lock().unwrap().away = Some("");
     }
 
     /// From now on no letter can be archived.
     pub(crate) fn lose_letters(&self) {
-        self.0.lock().unwrap().away = Some("letters/");
+        self.objects.lock().unwrap().away = Some("letters/");
     }
 
     /// From now on no slice can be marked as done.
     pub(crate) fn lose_marks(&self) {
-        self.0.lock().unwrap().away = Some("slices/");
+        self.objects.lock().unwrap().away = Some("slices/");
     }
 
     /// Replaces an archived object's bytes.
     pub(crate) fn overwrite(&self, key: &str, body: &[u8]) {
-        self.0.lock().unwrap().archived.insert(key.to_owned(), body.to_vec());
+        self.objects.lock().unwrap().archived.insert(key.to_owned(), body.to_vec());
     }
 
     /// The archived objects, by key.
     pub(crate) fn archived(&self) -> BTreeMap<String, Vec<u8>> {
-        self.0.lock().unwrap().archived.clone()
+        self.objects.lock().unwrap().archived.clone()
     }
 
     fn archive(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), Failure> {
         assert_eq!(bucket, ARCHIVE);
-        let mut objects = self.0.lock().unwrap();
+        let mut objects = self.objects.lock().unwrap();
         if objects.away.is_some_and(|keys| key.starts_with(keys)) {
             return Err(Failure::transient(Code::DependencyUnavailable, "the archive is away"));
         }
@@ -186,7 +190,7 @@ impl Store for MemoryObjects {
         bucket: &str,
         key: &str,
     ) -> Result<(), Failure> {
-        let body = self.0.lock().unwrap().read(from)?.1;
+        let body = self.objects.lock().unwrap().read(from)?.1;
         self.archive(bucket, key, body)
     }
 }
@@ -194,7 +198,7 @@ impl Store for MemoryObjects {
 impl Answers for MemoryObjects {
     async fn find(&self, bucket: &str, key: &str) -> Result<Option<(Vec<u8>, String)>, Failure> {
         assert_eq!(bucket, ARCHIVE);
-        let found = self.0.lock().unwrap().answers.get(key).cloned();
+        let found = self.objects.lock().unwrap().answers.get(key).cloned();
         Ok(found.map(|(body, number)| (body, number.to_string())))
     }
 
@@ -206,7 +210,7 @@ impl Answers for MemoryObjects {
         replaced: Option<&str>,
     ) -> Result<Option<String>, Failure> {
         assert_eq!(bucket, ARCHIVE);
-        let mut objects = self.0.lock().unwrap();
+        let mut objects = self.objects.lock().unwrap();
         if objects.answers_fault == Some(AnswersFault::Away) {
             return Err(Failure::transient(Code::DependencyUnavailable, "S3 is away"));
         }
@@ -247,7 +251,7 @@ impl FileSource for MemoryObjects {
 
     async fn open(&self, object: &Announced, from: u64) -> Result<Opened<Chunks>, Failure> {
         let from = usize::try_from(from).unwrap();
-        let mut objects = self.0.lock().unwrap();
+        let mut objects = self.objects.lock().unwrap();
         if object.bucket == ARCHIVE {
             let kept = objects.archived.get(&object.key).cloned();
             let Some(kept) = kept else {
@@ -275,13 +279,17 @@ impl Depths for MemoryQueue {
 }
 
 pub(crate) fn emit(queue: &MemoryQueue) -> Emit<MemoryQueue> {
+    emit_with(queue, MemoryClaims::default().claims())
+}
+
+fn emit_with(queue: &MemoryQueue, claims: Claims) -> Emit<MemoryQueue> {
     let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
     let urls = QueueUrls {
         enrich: ENRICH.to_owned(),
         inbox: INBOX.to_owned(),
         late: Some(LATE.to_owned()),
     };
-    Emit::new(queue.clone(), urls, dead_letters)
+    Emit::new(queue.clone(), urls, dead_letters, claims)
 }
 
 pub(crate) fn ingest(
@@ -299,8 +307,9 @@ pub(crate) fn ingest_under(
 ) -> Ingest<MemoryObjects, MemoryQueue> {
     let yaml = "variables: {CHECKOUT: AROACHECKOUT123456789}";
     let variables = Variables::parse("variables/test.yaml", yaml).unwrap();
+    let emit = emit_with(queue, objects.claims.claims());
     let (objects, bucket) = (objects.clone(), ARCHIVE.to_owned());
-    Ingest::new(contracts, variables, objects, bucket, emit(queue), 1024 * 1024 * 1024)
+    Ingest::new(contracts, variables, objects, bucket, emit, 1024 * 1024 * 1024)
 }
 
 /// A catalog with the contract of flights alone, with these fields more.

@@ -115,7 +115,7 @@ pub(crate) fn at_place(failure: Failure, place: Place) -> Failure {
     failure.at(at)
 }
 
-/// An event that was accepted, as the message with its envelope.
+/// An event that was accepted, as the message with its envelope, which may be too large for SQS.
 #[derive(Clone, Debug)]
 pub(crate) struct Accepted {
     pub(crate) message: Outgoing,
@@ -151,8 +151,7 @@ impl Accepted {
 /// row the event is.
 ///
 /// # Errors
-/// When the payload violates the contract, when the contract rejects its time, or when the envelope is too large for a
-/// message.
+/// When the payload violates the contract, when the contract rejects its time, or when the envelope is too large.
 pub(crate) fn wrap(
     contract: &Contract,
     event: Incoming,

@@ -39,6 +39,7 @@ mod tests {
     #[test]
     fn each_variable_is_needed_and_named() {
         let all = BTreeMap::from([
+            ("ARCHIVE_BUCKET", "archive"),
             ("CONTRACTS_DIR", "/opt"),
             ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
             ("DEDUPE_TABLE", "dedupe"),

@@ -6,7 +6,7 @@ mod handler;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws::{ClaimStore, Objects, Queues, cancelled_redrives, sdk_config};
+use aws::{ClaimStore, Objects, Queues, cancelled_redrives, claims, sdk_config};
 use lake_storage::{ConcurrencyLimit, S3Bucket};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
@@ -36,6 +36,7 @@ async fn run() -> Result<(), Error> {
     let queue = Queues::lazy(&sdk);
     let store = ConcurrencyLimit::new(ClaimStore::new(&sdk, config.dedupe_table));
     let redrives = cancelled_redrives(&sdk, config.letters_table);
+    let claims = claims(&sdk, config.settings.archive_bucket.clone());
     let bucket = S3Bucket::new(Objects::new(&sdk), config.lake_bucket);
     serve_batches(Batches {
         stage: LakeStage::new(contracts, store, bucket, Box::new(unique_name)),
@@ -43,6 +44,7 @@ async fn run() -> Result<(), Error> {
         policy: Policy {
             reserve: RESERVE,
             cancelled_redrives: Some(redrives),
+            claims: Some(claims),
             ..config.settings.policy()
         },
         queue,

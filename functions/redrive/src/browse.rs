@@ -8,7 +8,7 @@ use letters::{
     BodyKind, Entry, Groups, Indexed, LetterIndex as _, LetterStateName, Selection, StoredMessage,
     mask_body,
 };
-use runtime::AuditSubject;
+use runtime::{AuditSubject, MAX_BATCH_BYTES};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -202,12 +202,13 @@ impl<P: Ports> Redrive<P> {
 
     fn message_view(&self, message: &StoredMessage, entry: &Entry, is_revealed: bool) -> Value {
         let body = match is_revealed {
-            true => message.body.clone(),
+            true => shown(message.body.clone()),
             false => self.masked(message, &message.stage, entry),
         };
         json!({
             "message_id": message.message_id,
             "body": body,
+            "bytes": message.body.len(),
             "attributes": message.attributes,
             "group": message.group,
             "sent_at": message.sent_at,
@@ -216,11 +217,22 @@ impl<P: Ports> Redrive<P> {
         })
     }
 
-    /// The body of a message, without the members that its contract calls personal.
+    /// The body of a message, without the members that its contract calls personal, and cut if an answer has no room for
+    /// it.
     pub(crate) fn masked(&self, message: &StoredMessage, stage: &str, entry: &Entry) -> String {
         let kind = BodyKind::of_stage(stage);
-        mask_body(&message.body, kind, entry.dataset.as_deref(), &self.contracts)
+        shown(mask_body(&message.body, kind, entry.dataset.as_deref(), &self.contracts))
     }
+}
+
+/// The beginning of a body, followed by `…` if it is not the whole. An answer has room for a message of SQS, and not for
+/// every event that is kept in the archive bucket.
+fn shown(mut body: String) -> String {
+    if body.len() > MAX_BATCH_BYTES {
+        body.truncate(body.floor_char_boundary(MAX_BATCH_BYTES));
+        body.push('…');
+    }
+    body
 }
 
 /// Shortens a page to the letters whose messages can be read for one page. Returns the cursor of the next page, if
@@ -228,8 +240,8 @@ impl<P: Ports> Redrive<P> {
 pub(crate) fn shorten(letters: &mut Vec<Indexed>) -> Option<String> {
     let (mut bytes, mut fitting) = (0_u64, 0);
     for Indexed { entry, .. } in letters.iter() {
-        let original = entry.original.as_ref().map_or(0, |place| place.length);
-        bytes = bytes.saturating_add(entry.place.length).saturating_add(original);
+        let original = entry.original.as_ref().map_or(0, |_| entry.held_bytes());
+        bytes = bytes.saturating_add(entry.held_bytes()).saturating_add(original);
         if bytes > MOST_BYTES {
             break;
         }

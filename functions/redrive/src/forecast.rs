@@ -26,7 +26,7 @@ impl<P: Ports> Redrive<P> {
         let treatment = treatment(header.to.clone(), header.patch.as_ref())?;
         let entries: Vec<&Entry> = sample.letters().collect();
         let mut coming = Vec::with_capacity(entries.len());
-        for entries in parts_by_bytes(&entries, |entry| entry.place.length) {
+        for entries in parts_by_bytes(&entries, |entry| entry.held_bytes()) {
             for message in self.messages(entries).await? {
                 coming.push(self.coming(&treatment, message, header));
             }

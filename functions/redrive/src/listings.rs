@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use event::{Code, Failure, Timestamp};
+use event::{CLAIM_ATTRIBUTE, ClaimCheck, Code, Failure, Timestamp};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use letters::{
     Entry, Indexed, LetterId, LetterIndex as _, LetterObjects as _, PagePosition, Place, SHARDS,
@@ -117,7 +117,7 @@ impl<P: Ports> Redrive<P> {
         letters: Vec<Indexed>,
     ) -> Result<Vec<Indexed>, Problem> {
         let mut with_it = Vec::new();
-        for part in parts_by_bytes(&letters, |it| it.entry.place.length) {
+        for part in parts_by_bytes(&letters, |it| it.entry.held_bytes()) {
             let entries: Vec<&Entry> = part.iter().map(|it| &it.entry).collect();
             for (indexed, message) in part.iter().zip(self.messages(&entries).await?) {
                 if payload_of(&message).is_some_and(|payload| select.includes_payload(&payload)) {
@@ -128,7 +128,7 @@ impl<P: Ports> Redrive<P> {
         Ok(with_it)
     }
 
-    /// The messages of letters, in their order. There must not be more letters than [`parts_by_bytes`] has in a part.
+    /// The messages of letters, in their order, each with its event even if that is too large for a message. There must not be more letters than [`parts_by_bytes`] has in a part.
     pub(crate) async fn messages(&self, entries: &[&Entry]) -> Result<Vec<StoredMessage>, Failure> {
         let mut objects: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
         for entry in entries {
@@ -140,9 +140,29 @@ impl<P: Ports> Redrive<P> {
         let mut messages = Vec::with_capacity(entries.len());
         for entry in entries {
             let message = by_place.get(&entry.place).cloned();
-            messages.push(message.ok_or_else(|| unreadable(&entry.place))?);
+            let message = message.ok_or_else(|| unreadable(&entry.place))?;
+            messages.push(self.with_event(message).await?);
         }
         Ok(messages)
+    }
+
+    /// The message with its event in place of a reference to it. If the event is gone, the reference stays. Then the
+    /// letter can still be shown, and the stage that it is sent to says why it fails.
+    async fn with_event(&self, mut message: StoredMessage) -> Result<StoredMessage, Failure> {
+        let Some(claim) = ClaimCheck::read(&message.attributes, &message.body) else {
+            return Ok(message);
+        };
+        match self.ports.claims().check_out(&claim).await {
+            Ok(body) => {
+                message.body = body;
+                message.attributes.remove(CLAIM_ATTRIBUTE);
+            }
+            Err(failure) if failure.code == Code::ClaimNotFound => {
+                tracing::warn!(letter = message.id.0, failure.reason = %failure.reason, "its event is gone");
+            }
+            Err(failure) => return Err(failure),
+        }
+        Ok(message)
     }
 
     async fn read_places(

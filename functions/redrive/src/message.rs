@@ -1,12 +1,12 @@
 //! Prepares a letter's message for its way back.
 
 use contracts::Catalog;
-use event::{Attribute, DeadLetter, Envelope, RedriveMark, Timestamp};
+use event::{Attribute, DeadLetter, Envelope, Failure, RedriveMark, Timestamp};
 use letters::{
     DATASET, ENRICH, Fix, FixError, INGEST, Redrive, SentEvent, StoredMessage, apply_fix,
     enrich_again, extension_of, reprocess, without_extension,
 };
-use runtime::{MAX_BATCH_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing};
+use runtime::{Claims, MAX_BATCH_BYTES, MAX_CLAIMED_BYTES, Outgoing};
 
 /// What a plan does to each of its letters.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,7 @@ impl Treatment {
     ) -> Result<(String, StoredMessage), FixError> {
         let mut stage = self.to.clone().unwrap_or_else(|| message.stage.clone());
         if let Some(fix) = &self.fix {
-            let fixed = apply_fix(&message, fix, contracts, MAX_STAGE_MESSAGE_BYTES)?;
+            let fixed = apply_fix(&message, fix, contracts, MAX_CLAIMED_BYTES)?;
             if self.to.is_none() {
                 stage = fixed.stage;
             }
@@ -91,6 +91,24 @@ fn set_taken_in(message: &mut StoredMessage, at: Timestamp) {
     let Some(mut letter) = DeadLetter::read(&message.attributes) else { return };
     letter.taken_in_at = Some(letter.taken_in().min(at));
     message.attributes = letter.write(std::mem::take(&mut message.attributes));
+}
+
+/// The message with a reference in place of an event that is too large for it.
+///
+/// # Errors
+/// If the event could not be written to the archive bucket.
+pub(crate) async fn check_in(
+    mut message: StoredMessage,
+    claims: &Claims,
+) -> Result<StoredMessage, Failure> {
+    let StoredMessage { body, attributes, .. } = &mut message;
+    let whole = Outgoing {
+        body: std::mem::take(body),
+        attributes: std::mem::take(attributes),
+        ..Outgoing::default()
+    };
+    let Outgoing { body, attributes, .. } = claims.check_in(whole).await?;
+    Ok(StoredMessage { body, attributes, ..message })
 }
 
 /// The message as it is sent to a queue. Its attributes say how it had failed, and which run sends it back.

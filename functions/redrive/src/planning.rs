@@ -139,7 +139,7 @@ impl<P: Ports> Redrive<P> {
             };
             chosen.retain(sieve.includes);
             let young = self.young_enough(chosen, &mut draft)?;
-            for part in parts_by_bytes(&young, |it| it.entry.place.length) {
+            for part in parts_by_bytes(&young, |it| it.entry.held_bytes()) {
                 let fitting = self.fitting(&treatment, part, sieve, &mut draft).await?;
                 let room = usize::try_from(sieve.most - draft.letters).unwrap_or(usize::MAX);
                 for indexed in fitting.into_iter().take(room) {

@@ -7,7 +7,7 @@ use event::{Failure, Timestamp};
 use letters::{
     Controls, Evidence, KeyStore, LetterIndex, LetterObjects, Notes, OpenBreaker, RunId, Runs,
 };
-use runtime::{Audit, Queue};
+use runtime::{Audit, Claims, Queue};
 
 /// Everything outside this function: stores, queues, clock and Lambda.
 pub(crate) trait Ports {
@@ -24,6 +24,8 @@ pub(crate) trait Ports {
     fn audit(&self) -> &Self::Audit;
     fn evidence(&self) -> &Self::Evidence;
     fn keys(&self) -> &Self::Keys;
+    /// The events that are too large for a message.
+    fn claims(&self) -> &Claims;
     /// The keys of audit entries that begin with a prefix, in their order.
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure>;
     /// An entry of the audit log; `None` if there is none with the key.

@@ -11,7 +11,7 @@ use breaker::{NextCall, Store as _};
 use contracts::Dependencies;
 use event::{Failure, Timestamp};
 use letters::{OpenBreaker, RunId};
-use runtime::{Clock as _, SystemClock, unique_name};
+use runtime::{Claims, Clock as _, SystemClock, unique_name};
 use serde_json::json;
 
 use crate::config::Config;
@@ -30,6 +30,7 @@ pub(crate) struct Aws {
     dependencies: Dependencies,
     functions: Functions,
     own_name: String,
+    claims: Claims,
 }
 
 impl Aws {
@@ -45,6 +46,7 @@ impl Aws {
             dependencies,
             functions: Functions::new(sdk, PATIENCE),
             own_name: config.function.clone(),
+            claims: aws::claims(sdk, config.letters_bucket.clone()),
         }
     }
 }
@@ -75,6 +77,10 @@ impl Ports for Aws {
 
     fn evidence(&self) -> &EvidenceTables {
         &self.evidence
+    }
+
+    fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     fn keys(&self) -> &EvidenceTables {

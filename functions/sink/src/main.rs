@@ -8,7 +8,7 @@ mod write;
 
 use std::process::ExitCode;
 
-use aws::{Queues, TableStore, cancelled_redrives, sdk_config};
+use aws::{Queues, TableStore, cancelled_redrives, claims, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
@@ -34,10 +34,15 @@ async fn run() -> Result<(), Error> {
     let queue = Queues::lazy(&sdk);
     let store = TableStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
+    let claims = claims(&sdk, config.settings.archive_bucket.clone());
     serve_batches(Batches {
         stage: TransactionalStage::new(contracts, TableSinks(config.tables), store),
         dead_letters: config.settings.dead_letters(queue.clone()),
-        policy: Policy { cancelled_redrives: Some(redrives), ..config.settings.policy() },
+        policy: Policy {
+            cancelled_redrives: Some(redrives),
+            claims: Some(claims),
+            ..config.settings.policy()
+        },
         queue,
     })
     .await

@@ -131,7 +131,7 @@ impl Letter {
             | "time.late" | "time.early" | DIVERTED => Fault::Event,
             // Nobody deletes the demo's objects or sends to the queues between stages, so that only
             // the pipeline can have caused these.
-            "decode.envelope" | "input.not-found" => Fault::Pipeline,
+            "decode.envelope" | "input.not-found" | "claim.not-found" => Fault::Pipeline,
             code => match code.split('.').next() {
                 Some("decode" | "input" | "size" | "depth" | "number") => Fault::Event,
                 _ => Fault::Pipeline,

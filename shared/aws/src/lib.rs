@@ -5,6 +5,8 @@
 mod audit;
 #[cfg(feature = "breakers")]
 mod breakers;
+#[cfg(feature = "s3")]
+mod claims;
 mod classify;
 mod config;
 #[cfg(feature = "lambda")]
@@ -34,6 +36,8 @@ mod table;
 pub use audit::AuditBucket;
 #[cfg(feature = "breakers")]
 pub use breakers::BreakerTable;
+#[cfg(feature = "s3")]
+pub use claims::{ClaimBucket, claims};
 pub use classify::failure_of;
 pub use config::{ConfigError, http_client, sdk_config, sdk_config_as};
 #[cfg(feature = "lambda")]

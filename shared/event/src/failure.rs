@@ -94,6 +94,8 @@ codes! {
     InputEmpty = "input.empty",
     /// An S3 object does not exist, or may not be read.
     InputNotFound = "input.not-found",
+    /// The body of a message that is too large for SQS is not in the archive bucket any more, or is another one.
+    ClaimNotFound = "claim.not-found",
     /// The input is larger than an event, a message or a file may be.
     SizeExceeded = "size.exceeded",
     /// The payload is nested too deeply.

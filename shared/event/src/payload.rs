@@ -10,10 +10,12 @@ use serde_json::{Map, Value};
 use crate::reserved::{is_reserved, reserved_name};
 use crate::{Code, Failure};
 
-/// The longest payload of an event, in bytes. A message between stages may have 1 MiB
-/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>), and the
-/// envelope, the enrichment and the message attributes need room in it too.
-pub const MAX_PAYLOAD_BYTES: usize = 900 * 1024;
+/// The longest payload of an event, in bytes: 4 MiB, whichever way the event comes.
+///
+/// Lambda takes a request of 6 MB (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>). In
+/// Base64, in which a client's bytes may be, 4 MiB are 5.6 MB, which leaves room for the rest of the request. Parsed,
+/// a payload takes up to some 25 times its length, of which a function with 256 MB can hold one at a time.
+pub const MAX_PAYLOAD_BYTES: usize = 4 * 1024 * 1024;
 
 /// The deepest nesting that is read. It is far more than real payloads have, and far less than would overflow a stack.
 pub const MAX_DEPTH: usize = 64;
@@ -259,7 +261,7 @@ mod tests {
         check(br#"{"a":{"$serde_json::private::Number":"1"}}"#, Code::DecodeJson, "reserved");
         check(&vec![b'['; 100_000], Code::DepthExceeded, "64 levels");
         check(&vec![b' '; MAX_PAYLOAD_BYTES + 1], Code::InputEmpty, "nothing");
-        check(&vec![b'x'; 2 * 1024 * 1024], Code::SizeExceeded, "2097152 bytes");
+        check(&vec![b'x'; 5 * 1024 * 1024], Code::SizeExceeded, "5242880 bytes");
     }
 
     /// A parser keeps one of two such members, and the other one would be lost without notice.
@@ -296,7 +298,7 @@ mod tests {
         assert_eq!(largest.len(), MAX_PAYLOAD_BYTES);
         assert!(Payload::parse(largest.as_bytes()).is_ok());
         let larger = Value::Object(of_bytes(MAX_PAYLOAD_BYTES + 1)).to_string();
-        check(larger.as_bytes(), Code::SizeExceeded, "921601 bytes");
+        check(larger.as_bytes(), Code::SizeExceeded, "4194305 bytes");
         assert!(Payload::from_members(of_bytes(MAX_PAYLOAD_BYTES)).is_ok());
         let failure = Payload::from_members(of_bytes(MAX_PAYLOAD_BYTES + 1)).unwrap_err();
         assert_eq!(failure.code, Code::SizeExceeded);

@@ -73,13 +73,22 @@ pub struct Entry {
     /// failure is made from the message's receives.
     #[serde(default)]
     pub is_moved_by_sqs: bool,
-    /// The size of its message's body in bytes.
+    /// The size of its message's body in bytes. Of an event that is too large for a message, it is the size of the body
+    /// that is in the archive bucket.
     pub bytes: u64,
     /// The place of its message as it failed last.
     pub place: Place,
     /// The place of its message as it was collected first; absent if it has not come back since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Place>,
+}
+
+impl Entry {
+    /// The bytes that its message takes in memory once it is read, wherever its body is.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.place.length.max(self.bytes)
+    }
 }
 
 /// A part of an object in the store's bucket: one line, without its line feed.

@@ -11,8 +11,8 @@
 
 use contracts::{Catalog, Contract, Decoded, EventOrigin, Patch, PatchError, UpgradeError};
 use event::{
-    Attributes, CSV_ATTRIBUTE, DeadLetter, Encoding, Envelope, Failure, Form, Payload,
-    attributes_size, json_problem,
+    Attributes, CLAIM_ATTRIBUTE, CSV_ATTRIBUTE, DeadLetter, Encoding, Envelope, Failure, Form,
+    Payload, attributes_size, json_problem,
 };
 use serde_json::Value;
 
@@ -181,6 +181,7 @@ fn read_envelope<'a>(
     message: &StoredMessage,
     contracts: &'a Catalog,
 ) -> Result<(Envelope, &'a Contract, Value), FixError> {
+    check_is_there(&message.attributes)?;
     let envelope =
         Envelope::from_json(&message.body).map_err(|error| FixError::Unreadable(error.into()))?;
     let contract = contracts.get(&envelope.dataset).map_err(FixError::Unreadable)?;
@@ -215,7 +216,17 @@ pub(crate) fn inbox_event<'a>(
     Ok((&dataset.value, payload))
 }
 
+/// A message has a reference in place of its body if its event is too large for a message. Whoever reads letters puts
+/// the body in its place, unless it is gone.
+fn check_is_there(attributes: &Attributes) -> Result<(), FixError> {
+    if attributes.contains_key(CLAIM_ATTRIBUTE) {
+        return Err(FixError::NoPayload("its event is not in the archive bucket any more"));
+    }
+    Ok(())
+}
+
 fn check_is_message(attributes: &Attributes) -> Result<(), FixError> {
+    check_is_there(attributes)?;
     let letter = DeadLetter::read(attributes);
     let (form, encoding) = letter.map(|letter| (letter.form, letter.encoding)).unwrap_or_default();
     let problem = match (form, encoding) {
@@ -223,7 +234,7 @@ fn check_is_message(attributes: &Attributes) -> Result<(), FixError> {
         (Form::Place, _) => "it is a line of a file that no message could hold",
         (Form::Message, Encoding::Base64) => "its bytes are not text",
         (Form::Message, Encoding::Claim) => {
-            "it is as large as a message can be, and is kept in the archive"
+            "it is too large for a message with its failure, and is kept in the archive"
         }
         (Form::Message, Encoding::Text) if attributes.contains_key(CSV_ATTRIBUTE) => {
             "it is a row of a CSV file"

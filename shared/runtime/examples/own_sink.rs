@@ -5,14 +5,14 @@
 
 use std::process::ExitCode;
 
-use aws::{ClaimStore, Queues, sdk_config};
+use aws::{ClaimStore, Queues, claims, sdk_config};
 use contracts::Sink;
 use dedupe::leased::Delivery;
 use event::Failure;
 use lambda_runtime::Error;
 use sluicegate_runtime::env::{Process, queue_url, required};
 use sluicegate_runtime::sink::{DeliveryContext, Event, LeasedSink, LeasedStage};
-use sluicegate_runtime::{Batches, Outgoing, Queue, Settings};
+use sluicegate_runtime::{Batches, Outgoing, Policy, Queue, Settings};
 
 /// Announces events to a queue.
 pub(crate) struct Announce<Q> {
@@ -55,10 +55,11 @@ async fn run() -> Result<(), Error> {
     let queue = Queues::new(&sdk);
     let store = ClaimStore::new(&sdk, required(&Process, "DEDUPE_TABLE", "the name of a table")?);
     let sink = Announce { queue: queue.clone(), url: queue_url(&Process, "PARTNERS_QUEUE_URL")? };
+    let claims = Some(claims(&sdk, settings.archive_bucket.clone()));
     sluicegate_runtime::serve_batches(Batches {
         stage: LeasedStage::new(contracts, sink, store),
         dead_letters: settings.dead_letters(queue.clone()),
-        policy: settings.policy(),
+        policy: Policy { claims, ..settings.policy() },
         queue,
     })
     .await

@@ -7,18 +7,21 @@
 
 mod settle;
 mod wait;
+mod waves;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use breaker::polling::BatchSummary;
-use event::{Code, Failure};
+use event::{Code, Failure, FailureKind, MAX_LONGEST_WAIT, Timestamp};
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
+use self::waves::waves;
+use crate::claims::with_body;
 use crate::panics::catch_panic;
 use crate::{
-    CancelledRedrives, DeadLetterQueue, Deadline, EventCounts, Queue, Record, Stage, Tally,
+    CancelledRedrives, Claims, DeadLetterQueue, Deadline, EventCounts, Queue, Record, Stage, Tally,
     TrustedSenders,
 };
 
@@ -65,6 +68,9 @@ pub struct Policy {
     /// Knows which runs of redrive were cancelled. With `None`, the messages of such a run are processed like all
     /// others.
     pub cancelled_redrives: Option<CancelledRedrives>,
+    /// Fetches the events that are too large for a message. With `None`, their records are tried again until they
+    /// become dead letters.
+    pub claims: Option<Claims>,
 }
 
 impl Policy {
@@ -78,6 +84,7 @@ impl Policy {
             reserve: Duration::from_secs(2),
             trusted_senders: None,
             cancelled_redrives: None,
+            claims: None,
         }
     }
 }
@@ -110,7 +117,8 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         }
         let mut tally = Tally { received: records.len(), ..Tally::default() };
         let mut response = BatchResponse::default();
-        // The records of a standard queue are one wave. Those of a FIFO queue are one wave for each position in a group.
+        // The records of a standard queue are one wave, unless there are too many large events among them. Those of a
+        // FIFO queue are one wave for each position in a group.
         let mut waves = waves(records);
         while !waves.is_empty() {
             let wave = waves.remove(0);
@@ -152,23 +160,18 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         tally: &mut Tally,
     ) -> Vec<Record> {
         let (due, mut outcomes) = self.take_due(records, deadline).await;
-        let attempts: Vec<_> = stream::iter(due)
-            .map(|record| async move {
-                if deadline.remaining() < self.policy.reserve {
-                    return (record, None);
-                }
-                // A record that hangs harms only itself, even if several do in a row.
-                let limit = deadline.of_record().remaining();
-                let prepared = self.prepare(&record, deadline, limit).await;
-                (record, Some(prepared))
-            })
-            .buffered(self.policy.concurrency)
-            .collect()
-            .await;
+        let (large, small): (Vec<Record>, Vec<Record>) =
+            due.into_iter().partition(|record| record.claim.is_some());
+        let mut attempts = self.attempt(small, deadline, self.policy.concurrency).await;
+        // A large event is in memory as its text and, much larger, as its values. So there is one at a time.
+        attempts.extend(self.attempt(large, deadline, 1).await);
         let mut returned = Vec::new();
         let (mut ready, mut prepared) = (Vec::new(), Vec::new());
         for (record, attempt) in attempts {
             match attempt {
+                None if record.claim.is_some() && record.can_be_parked() => {
+                    outcomes.push((record, Err(no_time_left(deadline.now()))));
+                }
                 None => {
                     tally.untouched += 1;
                     returned.push(record);
@@ -184,6 +187,29 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         outcomes.extend(ready.into_iter().zip(committed));
         returned.extend(self.settle(outcomes, deadline, tally).await);
         returned
+    }
+
+    /// Prepares records, `concurrency` at a time. A record that was not started, because too little time is left, has
+    /// no result.
+    async fn attempt(
+        &self,
+        records: Vec<Record>,
+        deadline: &Deadline,
+        concurrency: usize,
+    ) -> Vec<(Record, Option<Result<S::Prepared, Failure>>)> {
+        stream::iter(records)
+            .map(|record| async move {
+                if deadline.remaining() < self.policy.reserve {
+                    return (record, None);
+                }
+                // A record that hangs harms only itself, even if several do in a row.
+                let limit = deadline.of_record().remaining();
+                let prepared = self.prepare(&record, deadline, limit).await;
+                (record, Some(prepared))
+            })
+            .buffered(concurrency)
+            .collect()
+            .await
     }
 
     /// The records that are to be tried now, and what becomes of the others.
@@ -219,7 +245,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         deadline: &Deadline,
         limit: Duration,
     ) -> Result<S::Prepared, Failure> {
-        let attempt = catch_panic(self.stage.prepare(record, deadline));
+        let attempt = catch_panic(self.prepare_whole(record, deadline));
         match tokio::time::timeout(limit, attempt).await {
             Ok(Ok(result)) => result,
             Ok(Err(panicked)) => {
@@ -229,6 +255,21 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             Err(_elapsed) => {
                 let reason = format!("not processed within {} ms", limit.as_millis());
                 Err(Failure::transient(Code::RecordTimedOut, reason))
+            }
+        }
+    }
+
+    /// Has the stage prepare a record, with the body that a reference stands for.
+    async fn prepare_whole(
+        &self,
+        record: &Record,
+        deadline: &Deadline,
+    ) -> Result<S::Prepared, Failure> {
+        match &record.claim {
+            None => self.stage.prepare(record, deadline).await,
+            Some(claim) => {
+                let whole = with_body(record, claim, self.policy.claims.as_ref()).await?;
+                self.stage.prepare(&whole, deadline).await
             }
         }
     }
@@ -257,29 +298,22 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
     }
 }
 
+/// How long a large event waits for which an invocation had no time left.
+const NEXT_TURN: Duration = Duration::from_secs(30);
+
+/// The failure of a large event that was not tried. A batch can stand for more of them than one invocation can process,
+/// however long their queue is. So this is a wait, and not an attempt.
+fn no_time_left(now: Timestamp) -> Failure {
+    let reason = "the invocation had no time left for this large event, and it waits for its turn";
+    let kind =
+        FailureKind::Unavailable { until: now.plus(NEXT_TURN), longest_wait: MAX_LONGEST_WAIT };
+    Failure { kind, ..Failure::transient(Code::RecordTimedOut, reason) }
+}
+
 /// The failure of a commit of which it is not known what it wrote. Each record is tried again, and the sink
 /// recognizes its key.
 fn unknown_commit(reason: impl Into<Cow<'static, str>>) -> Failure {
     Failure::transient(Code::RecordTimedOut, reason)
-}
-
-/// Splits a batch so that a wave holds at most one record of each FIFO group, in their order.
-fn waves(records: Vec<Record>) -> Vec<Vec<Record>> {
-    let mut waves: Vec<Vec<Record>> = Vec::new();
-    for record in records {
-        let place = match &record.group {
-            None => 0,
-            Some(group) => waves
-                .iter()
-                .rposition(|wave| wave.iter().any(|r| r.group.as_ref() == Some(group)))
-                .map_or(0, |last| last + 1),
-        };
-        match waves.get_mut(place) {
-            Some(wave) => wave.push(record),
-            None => waves.push(vec![record]),
-        }
-    }
-    waves
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod audit;
 mod backoff;
 mod batch;
 mod catalog;
+mod claims;
 mod clock;
 mod dead_letters;
 mod deadline;
@@ -35,6 +36,7 @@ pub use catalog::{
     ContractFolder, LoadError, contract_folders, load_contracts, load_variables, open_contracts,
     read_contract_folder,
 };
+pub use claims::{ClaimObjects, Claims};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetterQueue, RejectedMessage};
 pub use deadline::Deadline;
@@ -42,7 +44,9 @@ pub use logs::{exit_code, init_logs};
 pub use lookup::{FileRead, FileStore, Lookup, LookupAnswer, LookupError};
 pub use names::{time_of_name, unique_name};
 pub use outbox::send_all;
-pub use queue::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue};
+pub use queue::{
+    MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_CLAIMED_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue,
+};
 pub use record::Record;
 pub use redrives::{CancelledRedrives, RedriveRuns};
 pub use senders::TrustedSenders;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use event::{Attributes, Code, Failure, REDRIVE_ATTRIBUTE, attributes_size};
+use event::{Attributes, Code, Failure, MAX_PAYLOAD_BYTES, REDRIVE_ATTRIBUTE, attributes_size};
 
 /// The most messages of one call:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
@@ -16,8 +16,13 @@ pub const MAX_BATCH_BYTES: usize = 1_048_576;
 /// reason of at most 1,000 characters, a place of the same length, and names.
 const LETTER_ROOM_BYTES: usize = 32 * 1024;
 
-/// The most bytes of a message between stages, its body and its attributes together.
+/// The most bytes of a message between stages as SQS has it, its body and its attributes together. The body of a
+/// larger one goes to the archive bucket ([`Claims::check_in`](crate::Claims::check_in)).
 pub const MAX_STAGE_MESSAGE_BYTES: usize = MAX_BATCH_BYTES - LETTER_ROOM_BYTES;
+
+/// The most bytes of an event between stages, with its envelope and its attributes, wherever its body is: 5 MiB. That
+/// leaves 1 MiB for the envelope and the answers of enrichers.
+pub const MAX_CLAIMED_BYTES: usize = MAX_PAYLOAD_BYTES + 1024 * 1024;
 
 /// A message to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,21 +44,22 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message for the next stage. The attribute that a redrive adds does not count, so that an event that has fitted
-    /// once also fits when it is brought back.
+    /// A message for the next stage, which may be too large for SQS and has to be checked in before it is sent
+    /// ([`Claims::check_in`](crate::Claims::check_in)). The attribute that a redrive adds does not count, so that an
+    /// event that has fitted once also fits when it is brought back.
     ///
     /// # Errors
-    /// [`Code::SizeExceeded`], permanent, if it would leave no room for a failure.
+    /// [`Code::SizeExceeded`], permanent, if it has more than [`MAX_CLAIMED_BYTES`].
     pub fn for_stage(body: String, attributes: Attributes) -> Result<Self, Failure> {
         let mut own = attributes.clone();
         own.remove(REDRIVE_ATTRIBUTE);
         let size = body.len() + attributes_size(&own);
-        if size <= MAX_STAGE_MESSAGE_BYTES {
+        if size <= MAX_CLAIMED_BYTES {
             return Ok(Self { body, attributes, ..Self::default() });
         }
         let reason = format!(
             "{size} bytes with all that is added to it; between stages it may have \
-             {MAX_STAGE_MESSAGE_BYTES}"
+             {MAX_CLAIMED_BYTES}"
         );
         Err(Failure::permanent(Code::SizeExceeded, reason))
     }
@@ -99,15 +105,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn an_event_that_is_too_large_with_all_that_was_added_to_it_is_refused() {
+        let attributes: Attributes = [("eventid".to_owned(), Attribute::string("e1:1"))].into();
+        let largest = "x".repeat(MAX_CLAIMED_BYTES - attributes_size(&attributes));
+        let refused = Outgoing::for_stage(format!("{largest}x"), attributes.clone()).unwrap_err();
+        assert_eq!(refused.code, Code::SizeExceeded);
+        Outgoing::for_stage(largest, attributes).unwrap();
+    }
+
     /// The reason and the place may be of any length, and any characters of them may need escaping in JSON.
     #[test]
-    fn a_message_for_a_stage_leaves_room_for_any_failure() {
+    fn a_message_that_is_not_checked_in_leaves_room_for_any_failure() {
         let attributes: Attributes = [("eventid".to_owned(), Attribute::string("e1:1"))].into();
         let rest = attributes_size(&attributes);
         let largest = "x".repeat(MAX_STAGE_MESSAGE_BYTES - rest);
-        let refused = Outgoing::for_stage(format!("{largest}x"), attributes.clone()).unwrap_err();
-        assert_eq!(refused.code, Code::SizeExceeded);
-        Outgoing::for_stage(largest.clone(), attributes.clone()).unwrap();
         // It also fits after a redrive has brought it back.
         let mut redriven = attributes;
         let until = Some(Timestamp::from_unix_ms(0));

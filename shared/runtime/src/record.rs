@@ -4,8 +4,9 @@ use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::{
-    Attribute, Attributes, DeadLetter, FAILURE_ATTRIBUTE, Failure, FailureKind, PARKED_ATTRIBUTE,
-    PROGRESS_ATTRIBUTE, Parked, REDRIVE_ATTRIBUTE, Redriven, Timestamp,
+    Attribute, Attributes, CLAIM_ATTRIBUTE, ClaimCheck, DeadLetter, FAILURE_ATTRIBUTE, Failure,
+    FailureKind, PARKED_ATTRIBUTE, PROGRESS_ATTRIBUTE, Parked, REDRIVE_ATTRIBUTE, Redriven,
+    Timestamp,
 };
 
 /// A record of an SQS batch. [`Record::unpark`] turns a parked copy into the message that was first sent.
@@ -40,6 +41,9 @@ pub struct Record {
     pub parked: Option<Parked>,
     /// The SQS id of the parked copy itself.
     pub copy_id: Option<String>,
+    /// The reference that the body is, after [`Record::unpark`], if the event is in the archive bucket. A stage never
+    /// sees it: the batch loop prepares a record that has the event's own body.
+    pub claim: Option<ClaimCheck>,
 }
 
 impl Record {
@@ -90,14 +94,22 @@ impl Record {
     }
 
     /// Turns a parked copy into the message that it is a copy of, with its id, its sender, its time, its attributes, and
-    /// the attempts of all copies. If the sender is not trusted, the attributes that only functions write are removed instead.
+    /// the attempts of all copies, and reads the reference that the body may be. If the sender is not trusted, the
+    /// attributes that only functions write are removed instead.
     pub fn unpark(&mut self) {
         if self.is_from_untrusted {
-            for written_by_functions in [PARKED_ATTRIBUTE, PROGRESS_ATTRIBUTE, REDRIVE_ATTRIBUTE] {
+            for written_by_functions in
+                [CLAIM_ATTRIBUTE, PARKED_ATTRIBUTE, PROGRESS_ATTRIBUTE, REDRIVE_ATTRIBUTE]
+            {
                 self.attributes.remove(written_by_functions);
             }
             return;
         }
+        self.restore_parked();
+        self.claim = ClaimCheck::read(&self.attributes, &self.body);
+    }
+
+    fn restore_parked(&mut self) {
         let Some(parked) = Parked::read(&self.attributes) else { return };
         self.attributes = parked.original(std::mem::take(&mut self.attributes));
         let copy_id = std::mem::replace(&mut self.message_id, parked.message_id.clone());
@@ -221,10 +233,29 @@ mod tests {
         assert_eq!(record.attempts(&Failure::throttled(None, "later")), 8);
     }
 
+    /// What a function says of a large event, in a message that was parked.
+    fn claimed() -> Record {
+        let claim = ClaimCheck::of("the event");
+        let mut record = Record { body: claim.to_json(), ..copy() };
+        claim.mark(&mut record.attributes);
+        record
+    }
+
     #[test]
-    fn a_stranger_s_word_of_a_copy_is_taken_away() {
-        let mut record = Record { is_from_untrusted: true, ..copy() };
+    fn a_reference_is_read_of_a_parked_copy_too() {
+        let mut record = claimed();
         record.unpark();
+        assert_eq!(record.claim, Some(ClaimCheck::of("the event")));
+        assert_eq!(record.attributes.keys().collect::<Vec<_>>(), ["a", CLAIM_ATTRIBUTE]);
+        // A copy that is parked again, and a dead letter, carry it on.
+        assert_eq!(record.body, ClaimCheck::of("the event").to_json());
+    }
+
+    #[test]
+    fn a_stranger_s_word_of_a_copy_or_of_an_object_is_taken_away() {
+        let mut record = Record { is_from_untrusted: true, ..claimed() };
+        record.unpark();
+        assert_eq!(record.claim, None);
         assert_eq!((record.message_id.as_str(), record.received_id()), ("copy", "copy"));
         assert_eq!((record.receive_count, record.sent_at), (2, Some(time(9_000))));
         assert_eq!(record.attributes.keys().collect::<Vec<_>>(), ["a"]);

@@ -8,6 +8,8 @@ use crate::{DeadLetterQueue, Policy, Queue};
 /// The variables that the template gives each function that a queue triggers.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// `ARCHIVE_BUCKET`: the bucket that has the events which are too large for a message.
+    pub archive_bucket: String,
     /// `CONTRACTS_DIR`: the folder into which the layer with the contracts is unpacked.
     pub contracts_dir: PathBuf,
     /// `DEAD_LETTER_QUEUE_URL`: where records go that are given up.
@@ -25,6 +27,7 @@ impl Settings {
     /// [`EnvError`] of the first one that is missing or malformed.
     pub fn read(lookup: &dyn Lookup) -> Result<Self, EnvError> {
         Ok(Self {
+            archive_bucket: required(lookup, "ARCHIVE_BUCKET", "the name of a bucket")?,
             contracts_dir: required(lookup, "CONTRACTS_DIR", "a folder such as /opt")?.into(),
             dead_letter_queue_url: queue_url(lookup, "DEAD_LETTER_QUEUE_URL")?,
             max_receive_count: number(lookup, "MAX_RECEIVE_COUNT", 1..=1_000)?,
@@ -53,6 +56,7 @@ mod tests {
     #[test]
     fn each_variable_is_needed_and_named() {
         let all = BTreeMap::from([
+            ("ARCHIVE_BUCKET", "archive"),
             ("CONTRACTS_DIR", "/opt"),
             ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1/1/dlq"),
             ("MAX_RECEIVE_COUNT", "5"),

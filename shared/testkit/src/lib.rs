@@ -4,6 +4,8 @@
 mod breaker_conformance;
 mod breakers;
 mod chunks;
+mod claims;
+mod claims_conformance;
 mod clock;
 pub mod csv;
 mod dedupe_conformance;
@@ -25,6 +27,8 @@ mod variables;
 pub use breaker_conformance::breaker_conformance;
 pub use breakers::{Calls, MemoryBreakers, StoreFault};
 pub use chunks::cut;
+pub use claims::MemoryClaims;
+pub use claims_conformance::claims_conformance;
 pub use clock::ManualClock;
 pub use dedupe_conformance::{StoreUnderTest, dedupe_conformance};
 pub use effect::{Meeting, TestEffect};

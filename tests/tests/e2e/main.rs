@@ -8,6 +8,7 @@ mod breakers;
 mod calls;
 mod cancelled;
 mod changes;
+mod claims;
 mod collect;
 mod compaction;
 mod contracts;

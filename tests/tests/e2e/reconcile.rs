@@ -59,7 +59,7 @@ async fn each_line_of_odd_files_is_in_its_sinks_or_a_letter() {
     let world = World::start_with(probe_world()).await;
     let folder = new_folder();
     // A byte order mark, both line ends, blank lines, a noncharacter, one event twice, two lines alike that are none,
-    // bytes that are no text, and a line that no message could hold.
+    // bytes that are no text, and a line that is longer than an event may be.
     let at = r#""at":"2026-11-29T03:00:00Z","k":"a""#;
     let lines_file = [
         format!("\u{feff}{{\"id\":1,{at}}}\r\n\r\n").into_bytes(),
@@ -68,7 +68,7 @@ async fn each_line_of_odd_files_is_in_its_sinks_or_a_letter() {
         [b"{\"id\":3,\"size\":\"".as_slice(), b"\xff\"}\n"].concat(),
         format!(
             "{{\"id\":\"four\",{at}}}\n{{\"id\":5,{at},\"size\":\"{}\"}}\n",
-            "x".repeat(1_100_000)
+            "x".repeat(5_000_000)
         )
         .into_bytes(),
     ];

@@ -1,5 +1,6 @@
 //! The rights that the template grants: each is needed, and nothing else is.
 
+mod large;
 mod missing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +121,7 @@ async fn run(world: &World) {
         world.send(queue, "garbage", &[]);
         world.send(queue, "rubbish", &[]);
     }
+    let large = large::send(world);
     world.settle().await;
     // Delivered with a token, and enriched with one. Each is behind a breaker of its own, to which other stages
     // write nothing, and which opens.
@@ -139,6 +141,7 @@ async fn run(world: &World) {
     }
     world.settle().await;
     repeat_a_request(world, &messages[0]).await;
+    large::redrive_to_ingest(world).await;
     redrive_as_an_operator(world).await;
     move_a_breaker(world).await;
     pause_polling(world).await;
@@ -150,7 +153,7 @@ async fn run(world: &World) {
     assert_eq!(gone.count(), 2, "the file, and the message that was in the archive");
     assert_eq!(world.emulation().denied(), BTreeSet::new(), "the template does not grant it");
     let later = lose_environments(world).await;
-    world.assert_in_totals_whatever_was_extended(&[sample, later].concat());
+    world.assert_in_totals_whatever_was_extended(&[sample, vec![large], later].concat());
 }
 
 /// The second request is answered with what is kept of the first.

@@ -106,6 +106,26 @@ fn what_sqs_moved_is_believed_only_if_a_function_had_sent_it() {
     }
 }
 
+/// The event itself is too large for the message, and is not read for the entry.
+#[test]
+fn a_large_event_is_known_by_its_reference() {
+    let claim = ClaimCheck::of(
+        &ENVELOPE.replace("{}", &format!("{{\"a\":\"{}\"}}", "x".repeat(3_000_000))),
+    );
+    let mut attributes = Attributes::new();
+    claim.mark(&mut attributes);
+    for (is_from_untrusted, dataset) in [(false, Some("flights")), (true, None)] {
+        let record =
+            Record { body: claim.to_json(), is_from_untrusted, ..moved(attributes.clone()) };
+        let received = Received::read("sink", record, time(NOW), &Catalog::default());
+        let entry = entry(&received);
+        let bytes = if is_from_untrusted { claim.to_json().len() } else { claim.digest.bytes };
+        assert_eq!((entry.dataset.as_deref(), entry.bytes), (dataset, bytes as u64));
+        let marked = received.message.attributes.contains_key(CLAIM_ATTRIBUTE);
+        assert_eq!((marked, &received.message.body), (!is_from_untrusted, &claim.to_json()));
+    }
+}
+
 /// All receives of a parked copy ended in a crash. The letter is that of the message that was sent first.
 #[test]
 fn a_parked_copy_that_sqs_moved_is_the_message_that_it_stood_for() {

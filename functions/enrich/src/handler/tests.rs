@@ -8,13 +8,14 @@ use event::{DeadLetter, Payload};
 use outbound::{Answer, BreakerParts, Request, RequestError, SecretText, Secrets};
 use runtime::{Batches, DeadLetterQueue, Lookup, Policy};
 use serde_json::json;
-use testkit::{ManualClock, ManualHost, MemoryBreakers, MemoryQueue};
+use testkit::{ManualClock, ManualHost, MemoryBreakers, MemoryClaims, MemoryQueue};
 
 use super::*;
 use crate::doubles::{MemoryFiles, MemoryLookup};
 use crate::enrichers::Lookups;
 
 mod headers;
+mod large;
 mod lookups;
 mod outages;
 
@@ -108,6 +109,8 @@ impl Default for TestedLookups {
 struct Rig {
     batches: Batches<TestedStage, MemoryQueue>,
     clock: ManualClock,
+    /// The large events.
+    bucket: MemoryClaims,
 }
 
 impl Rig {
@@ -128,7 +131,8 @@ impl Rig {
         let variables = "variables: {WEATHER_URL: http://weather.test}";
         let variables = contracts::Variables::parse("variables/test.yaml", variables).unwrap();
         let enrichers = Enrichers::new(variables, lookups.bound());
-        let sinks =
+        let bucket = MemoryClaims::default();
+        let sink_queues =
             BTreeMap::from([(SinkKind::Table, SINK.to_owned()), (SinkKind::Lake, LAKE.to_owned())]);
         let clock = ManualClock::default();
         let breakers = BreakerParts {
@@ -140,13 +144,14 @@ impl Rig {
         let dependencies = contracts.declared_dependencies().clone();
         let secrets = Secrets::new(NoSecrets);
         let client = DependencyClient::new(service, secrets, breakers, dependencies);
+        let sending = Sending { queue: queue.clone(), claims: bucket.claims(), sink_queues };
         let batches = Batches {
-            stage: Enrich::new(contracts, enrichers, client, queue.clone(), sinks),
+            stage: Enrich::new(contracts, enrichers, client, sending),
             dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
-            policy: Policy::new(QUEUE.to_owned(), 5),
+            policy: Policy { claims: Some(bucket.claims()), ..Policy::new(QUEUE.to_owned(), 5) },
             queue: queue.clone(),
         };
-        Self { batches, clock }
+        Self { batches, clock, bucket }
     }
 
     /// Runs a batch; returns the ids that stay in the queue.
@@ -154,6 +159,13 @@ impl Rig {
         let deadline = self.clock.deadline_in(Duration::from_secs(30));
         let response = self.batches.run(records, &deadline).await;
         response.failures.into_iter().map(|failed| failed.message_id).collect()
+    }
+
+    /// The record of a large event, as ingest sends it.
+    async fn claimed(&self, id: &str, body: String) -> Record {
+        let whole = Outgoing { body, ..Outgoing::default() };
+        let Outgoing { body, attributes, .. } = self.bucket.claims().check_in(whole).await.unwrap();
+        Record { attributes, ..message(id, body) }
     }
 
     async fn prepare(&self, record: &Record) -> Result<Enriched, Failure> {
@@ -316,20 +328,6 @@ async fn a_member_of_the_producers_own_is_never_overwritten() {
     let letter = letter(&queue);
     assert_eq!((letter.code, letter.at.as_deref()), (Code::ContractViolation, Some("/weather")));
     assert_eq!(queue.sent_to(DLQ)[0].body, body);
-}
-
-#[tokio::test]
-async fn an_answer_that_makes_an_event_too_large_harms_it_alone() {
-    let queue = MemoryQueue::default();
-    let service = Service::new(|url| match url {
-        _ if url.contains("EWR") => answer(200, &format!("{{\"a\":\"{}\"}}", "x".repeat(200_000))),
-        _ => answer(200, WEATHER),
-    });
-    let large = payload("EWR").replace("\\u0049AH", &"x".repeat(870_000));
-    let batch = vec![message("m1", envelope(&large)), message("m2", envelope(&payload("JFK")))];
-    assert!(run(service, &queue, batch).await.is_empty());
-    assert_eq!((passed(&queue).len(), letter(&queue).code), (1, Code::SizeExceeded));
-    assert_eq!(queue.sent_to(DLQ)[0].body, envelope(&large));
 }
 
 #[tokio::test]

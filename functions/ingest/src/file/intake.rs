@@ -5,7 +5,7 @@ use event::{
     Attribute, CSV_ATTRIBUTE, Code, ContractRef, CsvHeader, Failure, Form, Redriven, Timestamp,
     attributes_size,
 };
-use runtime::{MAX_BATCH_BYTES, RejectedMessage};
+use runtime::RejectedMessage;
 
 use super::File;
 use super::entry::{Content, Entry};
@@ -14,10 +14,6 @@ use super::row::{no_event, payload_of, too_long};
 use crate::adapters::{Announced, IgnoredCounts};
 use crate::emit::dead_letter;
 use crate::wrap::{Accepted, Origin, Place, at_place, wrap};
-
-/// The bytes that a dead letter's message needs besides its body and a CSV header. Its attributes have the object's key
-/// twice (at most 1,024 bytes each) and a reason of at most 1,000 characters.
-const LETTER_ROOM_BYTES: usize = 32 * 1024;
 
 /// If none of this many first lines can be decoded, the file is not what its name says. Then the whole file becomes
 /// one dead letter, in place of one for each line.
@@ -231,7 +227,8 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Makes a dead letter of an entry. It has the entry's bytes, or only their place if no message could hold them.
+    /// Makes a dead letter of an entry. It has the entry's bytes, or only their place if they are more than an event may
+    /// have.
     fn refuse(&mut self, entry: &Entry<'_>, failure: Failure) {
         let is_undecodable = matches!(failure.code, Code::DecodeJson | Code::DecodeCsv);
         self.is_proven |= !is_undecodable;
@@ -242,13 +239,7 @@ impl<'a> Intake<'a> {
             // The original bytes are in the archive. They would not come back from what they were decoded to.
             _ if is_undecodable_text => self.place(&origin, entry.place, entry.bytes, &failure),
             Content::Line(raw) | Content::Record { raw, .. } | Content::Unclosed { raw } => {
-                let letter = self.letter(raw, &origin, &failure);
-                let fits = letter.body.len() + LETTER_ROOM_BYTES <= MAX_BATCH_BYTES;
-                if fits {
-                    letter
-                } else {
-                    self.place(&origin, entry.place, raw.len() as u64, &failure)
-                }
+                self.letter(raw, &origin, &failure)
             }
             Content::TooLong { bytes } => self.place(&origin, entry.place, *bytes, &failure),
             Content::Blank => self.place(&origin, entry.place, entry.bytes, &failure),

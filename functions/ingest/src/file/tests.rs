@@ -192,8 +192,8 @@ async fn a_bad_row_is_a_dead_letter_with_its_place_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn a_line_that_no_message_could_hold_is_a_dead_letter_that_says_where_it_is() {
-    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
+async fn a_line_that_is_too_long_for_an_event_is_a_dead_letter_that_says_where_it_is() {
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(5 * 1024 * 1024));
     let read = read("a.ndjson", [flight(1), long.clone(), flight(3)].join("\n").as_bytes()).await;
     read.check(2, 1);
     let (letter, message) = &read.letters[0];
@@ -205,15 +205,15 @@ async fn a_line_that_no_message_could_hold_is_a_dead_letter_that_says_where_it_i
 }
 
 #[tokio::test]
-async fn what_a_message_could_not_hold_in_base64_harms_itself_alone() {
-    // An event may have 800 KiB, but in base64 they are too long for a message.
+async fn what_a_message_could_not_hold_in_base64_is_kept_in_the_archive() {
     let bytes = [b"{\"a\":\"\xff", "x".repeat(800 * 1024).as_bytes(), b"\"}"].concat();
     let (one, three) = (flight(1), flight(3));
     let read = read("a.ndjson", &lines(&[one.as_bytes(), &bytes, three.as_bytes()])).await;
     read.check(2, 1);
     let (letter, message) = &read.letters[0];
-    assert_eq!((letter.code, letter.encoding), (Code::DecodeUtf8, Encoding::Text));
-    assert!(message.body.contains("\"line\":2"), "{}", message.body.len());
+    assert_eq!((letter.code, letter.encoding), (Code::DecodeUtf8, Encoding::Claim));
+    let claim: serde_json::Value = serde_json::from_str(&message.body).unwrap();
+    assert_eq!((&claim["encoding"], letter.at.as_deref()), (&"base64".into(), Some("line 2")));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod changes;
+mod large;
 mod late;
 mod letters;
 mod rows;
@@ -37,10 +38,11 @@ async fn run_stage(
 ) -> Vec<String> {
     let variables = std::collections::BTreeMap::from([("TRUSTED_SENDERS", "AROAREDRIVE")]);
     let trusted_senders = Some(TrustedSenders::read(&variables).unwrap());
+    let claims = Some(stage.emit.claims.clone());
     let batches = Batches {
         stage,
         dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
-        policy: Policy { trusted_senders, ..Policy::new(INBOX.to_owned(), 5) },
+        policy: Policy { trusted_senders, claims, ..Policy::new(INBOX.to_owned(), 5) },
         queue: queue.clone(),
     };
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));

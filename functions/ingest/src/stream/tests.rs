@@ -208,7 +208,7 @@ async fn a_record_without_a_number_repeats_the_whole_batch() {
 async fn a_record_that_no_message_can_hold_is_kept_in_the_archive() {
     let world = World::default();
     let mut large = update(1);
-    large["dynamodb"]["NewImage"]["text"] = json!({"S": "x".repeat(1_100_000)});
+    large["dynamodb"]["NewImage"]["text"] = json!({"S": "x".repeat(5_000_000)});
     assert_eq!(world.invoke(&[large]).await, None);
     let (letter, message) = letters(&world.queue).remove(0);
     assert_eq!((letter.code, letter.encoding), (Code::SizeExceeded, event::Encoding::Claim));

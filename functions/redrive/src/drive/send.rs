@@ -8,7 +8,7 @@ use runtime::{Outgoing, send_all};
 
 use super::Driver;
 use super::keys::Remembered;
-use crate::message::revive;
+use crate::message::{check_in, revive};
 use crate::parts::parts_by_bytes;
 use crate::ports::Ports;
 
@@ -32,7 +32,7 @@ impl<P: Ports> Driver<'_, P> {
     }
 
     fn message_bytes(&self, sending: &Sending) -> u64 {
-        self.part.get(&sending.letter).map_or(0, |held| held.entry.place.length)
+        self.part.get(&sending.letter).map_or(0, |held| held.entry.held_bytes())
     }
 
     /// Sends letters whose messages can be held at the same time.
@@ -61,6 +61,7 @@ impl<P: Ports> Driver<'_, P> {
             let route = treated
                 .and_then(|(stage, message)| Some((self.redrive.routes.get(&stage)?, message)));
             if let (Some((route, message)), Remembered::Until(until)) = (route, remembered) {
+                let message = check_in(message, self.redrive.ports.claims()).await?;
                 let outgoing = revive(message, sending.redrive.clone(), until, &route.queue);
                 by_queue.entry(&route.queue).or_default().push((sending.letter.clone(), outgoing));
             }

@@ -106,7 +106,7 @@ impl<P: Ports> Driver<'_, P> {
     async fn events_of(&self, sent: &[Indexed]) -> Result<Vec<Option<SentEvent>>, Problem> {
         let contracts = &self.redrive.contracts;
         let mut events = Vec::with_capacity(sent.len());
-        for part in parts_by_bytes(sent, |found| found.entry.place.length) {
+        for part in parts_by_bytes(sent, |found| found.entry.held_bytes()) {
             let entries: Vec<&Entry> = part.iter().map(|found| &found.entry).collect();
             for message in self.redrive.messages(&entries).await? {
                 events.push(self.treatment.event(message, contracts));

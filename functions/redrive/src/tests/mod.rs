@@ -3,6 +3,7 @@
 mod adversary;
 mod forecasts;
 mod keys;
+mod large;
 mod notes;
 mod plans;
 mod reconciling;
@@ -12,7 +13,7 @@ mod triage;
 mod verbs;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use aws::QueueDepth;
@@ -23,9 +24,9 @@ use letters::{
     LetterId, LetterIndex as _, LetterObjects as _, OpenBreaker, Place, Proof, Redrive as Life,
     RunId, StoredMessage, step_letter,
 };
-use runtime::{Audit, Clock as _};
+use runtime::{Audit, Claims, Clock as _};
 use serde_json::{Value, json};
-use testkit::{ManualClock, MemoryEvidence, MemoryLetters, MemoryQueue};
+use testkit::{ManualClock, MemoryClaims, MemoryEvidence, MemoryLetters, MemoryQueue};
 
 use crate::config::Route;
 use crate::function::Redrive;
@@ -111,6 +112,9 @@ struct Memory {
     meanwhile: Meanwhile,
     invoked_later: Arc<Mutex<Vec<RunId>>>,
     names: Arc<Mutex<u64>>,
+    /// The large events, and the port to them.
+    bucket: MemoryClaims,
+    claims: OnceLock<Claims>,
     /// The total time of all waits.
     slept: Arc<Mutex<Duration>>,
 }
@@ -145,6 +149,10 @@ impl Ports for Memory {
 
     fn keys(&self) -> &MemoryKeys {
         &self.keys
+    }
+
+    fn claims(&self) -> &Claims {
+        self.claims.get_or_init(|| self.bucket.claims())
     }
 
     async fn audit_keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {

@@ -11,7 +11,7 @@ use std::io::{self, Read as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -164,6 +164,7 @@ impl Weather {
     pub fn router(self) -> Router {
         Router::new()
             .route("/v1/stations/{origin}/hours/{time_hour}", get(hour).put(observe))
+            .layer(DefaultBodyLimit::max(MOST_PUT_BYTES))
             .with_state(self)
     }
 }
@@ -232,6 +233,9 @@ async fn observe(
         }
     }
 }
+
+/// The most bytes of an observation that is put: more than an event may have.
+const MOST_PUT_BYTES: usize = 8 * 1024 * 1024;
 
 const NO_HOUR: &str = "time_hour is not an hour like 2013-01-01T10:00:00Z";
 

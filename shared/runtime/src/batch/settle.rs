@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event::{Code, Failure, FailureKind, Parked};
+use event::{ClaimCheck, Code, Failure, FailureKind, Parked};
 use futures_util::future::join_all;
 
 use super::wait::{Next, Parking, after_failure};
@@ -97,7 +97,8 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         let now = deadline.now();
         let mut refused = Vec::with_capacity(dead.len());
         for FailedRecord { record, failure } in &dead {
-            let contract = self.stage.contract_of(record);
+            let of_claim = record.claim.as_ref().and_then(ClaimCheck::contract);
+            let contract = of_claim.or_else(|| self.stage.contract_of(record));
             refused.push(RejectedMessage::message(S::NAME, record, contract, failure, now));
         }
         for refused in refused.iter_mut().filter(|refused| !refused.fits()) {

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws::{LetterBucket, LetterTable, Objects};
+use aws::{ClaimBucket, LetterBucket, LetterTable, Objects};
 use emulation::clock::Clock;
 use emulation::dynamodb::DynamoDb;
 use serde_json::json;
 use sluicegate_tests::World;
 use testkit::{
-    controls_conformance, letter_index_conformance, letter_objects_conformance, notes_conformance,
-    runs_conformance,
+    claims_conformance, controls_conformance, letter_index_conformance, letter_objects_conformance,
+    notes_conformance, runs_conformance,
 };
 
 use super::sdk;
@@ -63,5 +63,12 @@ async fn the_s3_letters_pass_the_suite_of_their_port() {
         LetterBucket::new(Objects::new(&world.sdk()), world.archive().to_owned())
     })
     .await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_s3_bucket_for_large_events_passes_the_suite_of_its_port() {
+    let world = World::start().await;
+    claims_conformance(async || ClaimBucket::new(&world.sdk(), world.archive().to_owned())).await;
     world.end().await;
 }

@@ -8,7 +8,7 @@ use event::{Attribute, Attributes, ContractRef, DeadLetter, RedriveMark};
 use letters::{Letter, LetterState};
 use runtime::Clock;
 use serde_json::{Value, json};
-use testkit::{LetterFault, ManualClock, MemoryLetters};
+use testkit::{LetterFault, ManualClock, MemoryClaims, MemoryLetters};
 
 use crate::collector::*;
 
@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) store: MemoryLetters,
     pub(super) clock: ManualClock,
     pub(super) contracts: Catalog,
+    /// The large events.
+    pub(super) bucket: MemoryClaims,
     pub(super) queue: Vec<Record>,
     /// The number of ids that SQS has given.
     pub(super) ids: u32,
@@ -85,6 +87,7 @@ impl World {
             store: MemoryLetters::default(),
             clock: ManualClock::default(),
             contracts: Catalog::default(),
+            bucket: MemoryClaims::default(),
             queue: Vec::new(),
             ids: 0,
             failed: BTreeMap::new(),
@@ -108,6 +111,7 @@ impl World {
             contracts: self.contracts.clone(),
             stages: BTreeMap::from([(DLQ.to_owned(), "sink".to_owned())]),
             trusted_senders: TrustedSenders::read(&variables).unwrap(),
+            claims: self.bucket.claims(),
         }
     }
 

@@ -77,8 +77,8 @@ async fn a_bad_document_is_a_dead_letter_with_its_byte_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn a_document_that_no_message_could_hold_says_where_it_is() {
-    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
+async fn a_document_that_is_too_long_for_an_event_says_where_it_is() {
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(5 * 1024 * 1024));
     let file = format!("[{},{long},{}]", flight(1), flight(3));
     let read = read("a.json", file.as_bytes()).await;
     read.check(2, 1);

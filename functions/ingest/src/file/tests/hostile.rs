@@ -53,7 +53,7 @@ async fn what_waits_to_be_sent_is_bounded_in_bytes_too() {
 
 #[tokio::test]
 async fn an_open_quote_ends_where_an_event_would_have_to() {
-    let long = "x".repeat(1024 * 1024);
+    let long = "x".repeat(event::MAX_PAYLOAD_BYTES);
     let csv = format!("{HEADER}\n{}\n\"open,{long}\n{}\n", row(1), row(2));
     let read = read("a.csv", csv.as_bytes()).await;
     read.check(2, 1);

@@ -109,7 +109,7 @@ async fn without_a_late_queue_a_contract_that_diverts_is_broken() {
         let ((objects, batch), queue) = (both_ways(), MemoryQueue::default());
         let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
         let urls = QueueUrls { enrich: ENRICH.to_owned(), inbox: INBOX.to_owned(), late: None };
-        let emit = Emit::new(queue.clone(), urls, dead_letters);
+        let emit = Emit::new(queue.clone(), urls, dead_letters, objects.claims.claims());
         let contracts = flights_with(&RULES.replace("BEYOND", beyond));
         let variables = Variables::default();
         let bucket = ARCHIVE.to_owned();

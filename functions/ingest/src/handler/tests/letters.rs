@@ -220,9 +220,9 @@ async fn an_attribute_that_was_displaced_is_the_message_s_again() {
 }
 
 #[tokio::test]
-async fn a_line_that_no_message_holds_keeps_its_reason_too() {
+async fn a_line_that_is_too_long_for_an_event_keeps_its_reason_too() {
     let queue = MemoryQueue::default();
-    let file = format!("{}\n{{\"a\":\"{}\"}}\n", flight(1), "x".repeat(2_000_000));
+    let file = format!("{}\n{{\"a\":\"{}\"}}\n", flight(1), "x".repeat(5_000_000));
     let objects =
         MemoryObjects::default().with("landing", "flights/a.ndjson", "e1", file.as_bytes());
     run(&objects, &queue, vec![announcement(&["flights/a.ndjson"])]).await;

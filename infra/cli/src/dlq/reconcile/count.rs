@@ -13,7 +13,7 @@ pub(super) enum Seen {
     Everywhere,
     /// It is in each of its sinks that can be read, and there are others.
     InSeenSinks,
-    /// None of its sinks can be read.
+    /// None of its sinks can be read, or it is too large to be asked for.
     Unseen,
     /// It is missing in one of its sinks.
     Missing,

@@ -19,6 +19,10 @@ const MOST_EVENTS: usize = 500;
 /// more on the way.
 const MOST_BYTES: usize = 2_000_000;
 
+/// The most bytes that one event takes of an invocation of Lambda, which has 6 MB and some headers besides. An event that
+/// takes more cannot be asked for.
+const MOST_BYTES_OF_EVENT: usize = 5_500_000;
+
 /// A record, before it is known where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sent {
@@ -27,6 +31,8 @@ pub(super) struct Sent {
     pub(super) digests: Vec<String>,
     /// Whether it has a payload that can be looked for.
     pub(super) is_asked: bool,
+    /// Whether it has a payload that is too large to be looked for.
+    pub(super) is_unseen: bool,
     /// Why it is not looked for, if that is known.
     pub(super) code: Option<String>,
 }
@@ -102,7 +108,9 @@ pub(super) fn parts<'a>(file: &'a File, dataset: &'a Dataset) -> impl Iterator<I
             let payload = file.payload(record, dataset).map(|payload| payload.to_string());
             let is_too_large =
                 payload.as_ref().is_some_and(|payload| payload.len() > MAX_PAYLOAD_BYTES);
-            let payload = payload.filter(|_| !is_too_large);
+            let is_unseen = !is_too_large
+                && payload.as_deref().is_some_and(|it| size_in_event(it) > MOST_BYTES_OF_EVENT);
+            let payload = payload.filter(|_| !is_too_large && !is_unseen);
             let size = payload.as_deref().map_or(0, size_in_json);
             if bytes + size > MOST_BYTES && !part.sent.is_empty() {
                 break;
@@ -114,6 +122,7 @@ pub(super) fn parts<'a>(file: &'a File, dataset: &'a Dataset) -> impl Iterator<I
                 bytes: file.bytes_of(record).len() as u64,
                 digests: digests(file, record),
                 is_asked,
+                is_unseen,
                 code: code.map(|code| code.as_str().to_owned()),
             });
             part.payloads.extend(payload);
@@ -128,6 +137,12 @@ pub(super) fn parts<'a>(file: &'a File, dataset: &'a Dataset) -> impl Iterator<I
 fn size_in_json(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     text.len() + escaped + 3
+}
+
+/// The length that a text has in the event with which Lambda passes a request on: the request's JSON is a text of
+/// another JSON document there.
+fn size_in_event(text: &str) -> usize {
+    3 * size_in_json(text) - 2 * text.len()
 }
 
 /// A letter of a line holds everything before the line feed, which includes a carriage return.
@@ -189,13 +204,25 @@ sinks: [{name: records, kind: table}]
     }
 
     #[test]
-    fn what_no_message_could_hold_is_known_without_asking() {
-        let long = format!("{{\"id\":1,\"x\":\"{}\"}}\n{{\"id\":2}}\n", "x".repeat(1_000_000));
+    fn what_an_invocation_has_no_room_for_is_not_asked_and_may_be_anywhere() {
+        for (text, is_asked) in [("x".repeat(4_000_000), true), ("\\\"".repeat(1_000_000), false)] {
+            let parts = all_parts(Format::Ndjson, &format!("{{\"id\":1,\"x\":\"{text}\"}}\n"));
+            let Part { sent, payloads } = &parts[0];
+            assert_eq!((sent[0].is_asked, sent[0].is_unseen), (is_asked, !is_asked));
+            assert_eq!(payloads.len(), usize::from(is_asked));
+            let body = serde_json::json!({ "events": payloads }).to_string();
+            assert!(serde_json::to_string(&body).unwrap().len() < 6_000_000);
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_an_event_may_be_is_known_without_asking() {
+        let long = format!("{{\"id\":1,\"x\":\"{}\"}}\n{{\"id\":2}}\n", "x".repeat(5_000_000));
         let parts = all_parts(Format::Ndjson, &long);
         let Part { sent, payloads } = &parts[0];
         assert_eq!((sent.len(), payloads.len(), sent[0].is_asked), (2, 1, false));
         assert_eq!(sent[0].code.as_deref(), Some("size.exceeded"));
-        assert_eq!(sent[0].bytes, 1_000_015);
+        assert_eq!(sent[0].bytes, 5_000_015);
     }
 
     /// The SHA-256 of `abc`: FIPS 180-2, appendix B.1.

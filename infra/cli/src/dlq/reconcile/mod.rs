@@ -123,10 +123,11 @@ async fn look_for(
 }
 
 fn event(file: usize, sent: Sent, answer: &Value) -> Result<Event, Failure> {
-    let Sent { place, bytes, digests, is_asked, code } = sent;
-    let seen = match is_asked {
-        true => seen(&answer["seen"])?,
-        false => Some(Seen::Refused),
+    let Sent { place, bytes, digests, is_asked, is_unseen, code } = sent;
+    let seen = match (is_asked, is_unseen) {
+        (true, _) => seen(&answer["seen"])?,
+        (false, true) => Some(Seen::Unseen),
+        (false, false) => Some(Seen::Refused),
     };
     let seen = seen.ok_or_else(|| Failure::new("the function did not say where an event is"))?;
     let code = answer["code"].as_str().map(str::to_owned).or(code);

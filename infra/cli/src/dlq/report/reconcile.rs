@@ -127,8 +127,10 @@ fn not_found(page: &Page, answer: &Value) -> Vec<String> {
     let mut lines = page.line("not found", &format!("{word} {}{more}", named.join(", ")));
     let unseen = number(&answer["unseen"]);
     if unseen > 0 {
-        let words =
-            format!("{} go only to sinks of your own, which cannot be seen", group_digits(unseen));
+        let words = format!(
+            "{} cannot be asked for: too large, or only in sinks of your own",
+            group_digits(unseen)
+        );
         lines.extend(page.line("", &words));
     }
     let refused = number(&answer["refused_now"]);

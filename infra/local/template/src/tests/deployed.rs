@@ -107,7 +107,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
         "arn:aws:lambda:eu-west-1:000000000000:function:sluicegate-IngestFunction"
     );
     assert_eq!(ingest.timeout, Duration::from_secs(300));
-    assert_eq!(ingest.memory_mb, 256);
+    assert_eq!(ingest.memory_mb, 512);
     assert_eq!(ingest.layers, [Path::new("/project/infra/contracts")]);
     assert_eq!(ingest.url, Some(UrlAuth::AwsIam));
     let expected = [
@@ -208,7 +208,7 @@ fn functions_are_granted_exact_actions_on_exact_resources() {
             assert!(!action.contains('*'), "{}: {action}", role.name);
             // Objects and log streams have no narrower ARN, and traces have no ARN.
             let narrow = match action.split_once(':').unwrap().0 {
-                "s3" => ["/dead-letters/*", "/letters/*", "/requests/*", "/*"]
+                "s3" => ["/dead-letters/*", "/letters/*", "/requests/*", "/claims/*", "/*"]
                     .iter()
                     .find_map(|folder| resource.strip_suffix(folder)),
                 // The names of a stack's secrets have a common beginning.

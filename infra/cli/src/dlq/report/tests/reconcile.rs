@@ -44,7 +44,7 @@ fn everything_that_can_become_of_events_is_told() {
                  sent/a.ndjson:4, sent/a.ndjson:5, sent/a.ndjson:6,
                  sent/a.ndjson:7, sent/a.ndjson:8, sent/a.ndjson:9,
                  sent/a.ndjson:10, … (all are in --format json)
-                 2 go only to sinks of your own, which cannot be seen
+                 2 cannot be asked for: too large, or only in sinks of your own
                  1 of them the contract refuses as it is now, so that no key
                  tells where they are
   files          1 letter of whole files, each a letter for all that is in it,

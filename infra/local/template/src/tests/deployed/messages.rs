@@ -39,6 +39,22 @@ fn a_function_knows_its_queue_and_when_that_gives_up() {
     }
 }
 
+/// An event that is too large for a message is where every stage looks for it.
+#[test]
+fn all_stages_and_the_letter_store_have_one_archive_bucket() {
+    let stack = deployed();
+    for (_, _, function) in stages(&stack) {
+        let bucket = &function.environment["ARCHIVE_BUCKET"];
+        assert_eq!(bucket, "sluicegate-archivebucket", "{}", function.logical_id);
+    }
+    for name in ["CollectFunction", "RedriveFunction"] {
+        assert_eq!(
+            function(&stack, name).environment["LETTERS_BUCKET"],
+            "sluicegate-archivebucket"
+        );
+    }
+}
+
 #[test]
 fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
     let stack = deployed();
