@@ -152,6 +152,30 @@ fn what_sqs_moved_is_doubted_only_where_producers_may_send() {
     }
 }
 
+/// Its failure may be that the event is gone. So it is collected all the same.
+#[test]
+fn a_large_event_is_read_for_its_tenant_if_it_is_there() {
+    let event = format!(r#"{{"carrier":"UA","note":"{}"}}"#, "x".repeat(3_000_000));
+    let claim = event::ClaimCheck::of(&event);
+    for (is_there, tenant) in [(true, Some("UA")), (false, None)] {
+        let mut world = World::new();
+        world.contracts = test_catalog("flights", "tenant: /carrier");
+        if is_there {
+            world.bucket.put(&claim.key, &event);
+        }
+        world.fail(true);
+        let mut record = world.queue.remove(0);
+        record.body = claim.to_json();
+        claim.mark(&mut record.attributes);
+        let deadline = world.clock.deadline_in(Duration::from_secs(30));
+        assert!(block_on(world.collector().collect(vec![record], &deadline)).failures.is_empty());
+        let entry = world.store.letters().into_values().next().unwrap().entry;
+        assert_eq!((entry.tenant.as_deref(), entry.bytes), (tenant, event.len() as u64));
+        let stored = world.line(&entry.place);
+        assert_eq!(stored["body"], claim.to_json(), "the message is stored as it was");
+    }
+}
+
 /// The contract of the dataset sets the limit. Without a contract it is five.
 #[test]
 fn a_contract_says_how_often_a_letter_may_come_back() {
