@@ -145,6 +145,28 @@ async fn a_body_in_base64_is_its_bytes() {
     check_problem(broken, 400, Code::DecodeFormat).await;
 }
 
+/// The bytes of a client are in Base64, and Lambda takes 6 MB for all of the request.
+#[tokio::test]
+async fn an_event_as_large_as_one_may_be_fits_into_a_request_and_a_larger_one_is_refused() {
+    let room = event::MAX_PAYLOAD_BYTES - flight(1).len();
+    for (bytes, status) in [(room, 202), (room + 1, 422)] {
+        let large = flight(1).replace("IAH", &format!("IAH{}", "x".repeat(bytes)));
+        let request = request("POST", "/flights", large.as_bytes(), true);
+        assert!(serde_json::to_vec(&request).unwrap().len() < 6_000_000);
+        let answered = ask(request).await;
+        assert_eq!(answered.status, status, "{}", answered.body);
+        let sent = answered.queue.sent_to(ENRICH);
+        assert_eq!(sent.len(), usize::from(status == 202));
+        if let Some(sent) = sent.first() {
+            let claim = event::ClaimCheck::read(&sent.attributes, &sent.body).unwrap();
+            let whole = &answered.objects.claims.objects()[&claim.key];
+            assert!(whole.contains(&large), "other bytes");
+        } else {
+            assert_eq!(answered.body["code"], "size.exceeded");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_trace_goes_on() {
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
