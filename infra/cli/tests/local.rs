@@ -346,7 +346,10 @@ fn nobody_there_is_told_in_one_line_with_what_to_do() {
 fn what_cannot_be_sent_is_refused_before_anyone_is_asked() {
     let send = |words: &[&str]| run(root(), &[&["local", "send"], words].concat());
     check_failed(&send(&["flights", "no.ndjson"]), &["no.ndjson", "because: No such", "next: "]);
-    check_failed(&send(&["flights", "README.md"]), &["README.md", ".ndjson, .jsonl or .csv"]);
+    check_failed(
+        &send(&["flights", "README.md"]),
+        &["README.md", ".ndjson, .jsonl, .json or .csv"],
+    );
     check_failed(&send(&["nights", "no.ndjson"]), &["nights", "next: "]);
     let outside = run(Path::new("/"), &["local", "send", "x", sample().to_str().unwrap()]);
     check_failed(&outside, &["there is no template.yaml", "give --bucket"]);

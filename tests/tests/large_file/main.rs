@@ -33,8 +33,8 @@ use crate::host::Host;
 use crate::process::{cpu_ns, memory_mb};
 use crate::service::{Message, RECORD, Services};
 
-/// The memory of ingest in the template.
-const FUNCTION_MB: f64 = 256.0;
+/// Half of the memory of ingest in the template.
+const HALF_MB: f64 = 256.0;
 
 /// By this many invocations, connections and buffers are as large as they get.
 const EARLY: usize = 4;
@@ -65,8 +65,8 @@ struct Files {
 fn main() -> ExitCode {
     let Command { bytes, slice_mib, harness } = Command::parse();
     let records = bytes.div_ceil(RECORD);
-    let one = Files { count: 1, records, slice_mib, most_mb: FUNCTION_MB / 3.0 };
-    let ten = Files { count: 10, records: 40, slice_mib: 20, most_mb: FUNCTION_MB / 2.0 };
+    let one = Files { count: 1, records, slice_mib, most_mb: HALF_MB / 3.0 };
+    let ten = Files { count: 10, records: 40, slice_mib: 20, most_mb: HALF_MB };
     let trials = vec![
         trial("each_record_of_a_large_file_is_sent_on_once", one),
         trial("ten_files_at_a_time_stay_within_the_function_s_memory", ten),
@@ -149,6 +149,10 @@ fn variables(endpoint: &str, slice_mib: u32) -> BTreeMap<String, String> {
         ("QUEUE_URL", queue("inbox")),
         ("SLICE_MIB", slice_mib.to_string()),
         ("TRUSTED_SENDERS", "AROAINGEST".to_owned()),
+        (
+            "VARIABLES_FILE",
+            root().join("infra/contracts/variables/local.yaml").display().to_string(),
+        ),
     ];
     variables.map(|(name, value)| (name.to_owned(), value)).into()
 }

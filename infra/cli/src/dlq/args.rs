@@ -376,7 +376,7 @@ fn patch(text: &str) -> Result<Value, String> {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Reconcile {
-    /// The files of events, as they were sent: .ndjson, .jsonl or .csv, gzipped or not
+    /// The files of events, as they were sent: .ndjson, .jsonl, .json or .csv, gzipped or not
     #[arg(value_name = "FILE", required = true)]
     pub(super) files: Vec<PathBuf>,
     /// The dataset of the events
