@@ -191,7 +191,7 @@ pub(crate) struct New {
     /// repeated [default: table and lake]
     #[arg(long, value_name = "[NAME=]KIND", value_parser = parse_sink)]
     pub(crate) sink: Vec<NewSink>,
-    /// The URL of the sinks of kind http, such as https://orders.example/{/id}
+    /// The URL of the sinks of kind http, such as `https://orders.example/{/id}`
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Only show what would be written

@@ -46,7 +46,7 @@ impl EventSourceMappings {
         all.push(Arc::clone(&mapping.control));
     }
 
-    /// Answers one request whose path [belongs to this API](Self::is_meant).
+    /// Answers one request whose path [belongs to this API](Self::handles_path).
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         self.route(request).await.unwrap_or_else(|error| error.response())
     }
