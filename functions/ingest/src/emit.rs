@@ -1,9 +1,7 @@
 //! Sends events on, and those that are refused to the dead-letter queue, many at a time.
 
 use contracts::Contract;
-use event::{
-    Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent, attributes_size,
-};
+use event::{Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
 use futures_util::stream::{self, StreamExt as _};
 use runtime::{Claims, DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, send_all};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -152,9 +150,7 @@ impl<Q: Queue> Emit<Q> {
                 "event dead-lettered"
             );
         }
-        let size =
-            |refused: &RejectedMessage| refused.body.len() + attributes_size(&refused.attributes);
-        let _room = self.room_for(refused.iter().map(size).sum()).await;
+        let _room = self.room_for(refused.iter().map(RejectedMessage::size).sum()).await;
         self.dead_letters.send(refused).await.into_iter().collect()
     }
 }

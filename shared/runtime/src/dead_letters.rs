@@ -56,6 +56,12 @@ impl RejectedMessage {
         }
     }
 
+    /// The bytes of the body and the attributes, without the failure.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.body.len() + attributes_size(&self.attributes)
+    }
+
     /// Whether one message has room for the body and the failure, which may be shortened.
     #[must_use]
     pub fn fits(&self) -> bool {

@@ -3,7 +3,6 @@
 use contracts::{Contract, Decoded, Incoming};
 use event::{
     Attribute, CSV_ATTRIBUTE, Code, ContractRef, CsvHeader, Failure, Form, Redriven, Timestamp,
-    attributes_size,
 };
 use runtime::RejectedMessage;
 
@@ -244,7 +243,7 @@ impl<'a> Intake<'a> {
             Content::TooLong { bytes } => self.place(&origin, entry.place, *bytes, &failure),
             Content::Blank => self.place(&origin, entry.place, entry.bytes, &failure),
         };
-        self.refusing_bytes += letter.body.len() + attributes_size(&letter.attributes);
+        self.refusing_bytes += letter.size();
         self.refusing.push(letter);
     }
 

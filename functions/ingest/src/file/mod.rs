@@ -61,7 +61,6 @@ pub(crate) struct Content<B> {
 }
 
 /// How much of a file one invocation reads.
-#[derive(Clone)]
 pub(crate) struct SliceLimits {
     bytes: u64,
     /// When the record must be done.

@@ -38,19 +38,24 @@ async fn read_with(queue: MemoryQueue, name: &str, chunks: Vec<Vec<u8>>) -> Read
     read_under(contracts.get("flights").unwrap(), queue, name, chunks).await
 }
 
+/// An object of this name.
+fn announced(name: &str) -> Announced {
+    Announced {
+        partition: "aws".to_owned(),
+        bucket: "landing".to_owned(),
+        key: format!("flights/{name}"),
+        etag: "e1".to_owned(),
+        version: None,
+    }
+}
+
 async fn read_under(
     contract: &Contract,
     queue: MemoryQueue,
     name: &str,
     chunks: Vec<Vec<u8>>,
 ) -> Read {
-    let object = Announced {
-        partition: "aws".to_owned(),
-        bucket: "landing".to_owned(),
-        key: format!("flights/{name}"),
-        etag: "e1".to_owned(),
-        version: None,
-    };
+    let object = announced(name);
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let content = Content { body: Chunks(chunks.into()), size: 0, from: None };
     let ignored = &IgnoredCounts::default();

@@ -39,6 +39,19 @@ struct Answered {
     objects: MemoryObjects,
 }
 
+impl Answered {
+    fn of(response: LambdaFunctionUrlResponse, queue: MemoryQueue, objects: MemoryObjects) -> Self {
+        Self {
+            status: response.status_code,
+            content_type: response.headers["content-type"].to_str().unwrap().to_owned(),
+            headers: response.headers.clone(),
+            body: from_str(response.body.as_deref().unwrap()).unwrap(),
+            queue,
+            objects,
+        }
+    }
+}
+
 async fn ask_with(
     request: LambdaFunctionUrlRequest,
     objects: MemoryObjects,
@@ -47,14 +60,7 @@ async fn ask_with(
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
     let response = answer(&ingest(&objects, &queue), request, &deadline).await;
     assert!(!response.is_base64_encoded);
-    Answered {
-        status: response.status_code,
-        content_type: response.headers["content-type"].to_str().unwrap().to_owned(),
-        headers: response.headers.clone(),
-        body: from_str(response.body.as_deref().unwrap()).unwrap(),
-        queue,
-        objects,
-    }
+    Answered::of(response, queue, objects)
 }
 
 async fn ask(request: LambdaFunctionUrlRequest) -> Answered {

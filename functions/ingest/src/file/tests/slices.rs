@@ -22,13 +22,7 @@ async fn read_in_slices(
     piece: usize,
     slice: u64,
 ) -> Result<Sent, Failure> {
-    let object = Announced {
-        partition: "aws".to_owned(),
-        bucket: "landing".to_owned(),
-        key: format!("flights/{name}"),
-        etag: "e1".to_owned(),
-        version: None,
-    };
+    let object = announced(name);
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let ignored = &IgnoredCounts::default();
     let taken_in = deadline.now();
@@ -205,7 +199,7 @@ async fn read_slowly(
 ) -> (Result<ReadFile, Failure>, u64) {
     let contracts = testkit::contracts();
     let contract = contracts.get("flights").unwrap();
-    let object = Announced { key: format!("flights/{name}"), ..Announced::default() };
+    let object = announced(name);
     let (clock, queue) = (ManualClock::default(), MemoryQueue::default());
     let deadline = clock.deadline_in(invocation);
     let began = deadline.now();

@@ -24,14 +24,7 @@ impl World {
         let deadline = self.clock.deadline_in(Duration::from_secs(30));
         let stage = ingest(&self.objects, &self.queue);
         let response = answer(&stage, request, &deadline).await;
-        Answered {
-            status: response.status_code,
-            content_type: response.headers["content-type"].to_str().unwrap().to_owned(),
-            headers: response.headers.clone(),
-            body: from_str(response.body.as_deref().unwrap()).unwrap(),
-            queue: self.queue.clone(),
-            objects: self.objects.clone(),
-        }
+        Answered::of(response, self.queue.clone(), self.objects.clone())
     }
 
     fn taken(&self) -> usize {

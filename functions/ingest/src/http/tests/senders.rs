@@ -14,14 +14,7 @@ async fn ask_as(source: &str, iam: Option<Value>) -> Answered {
     request.request_context = serde_json::from_value(context).unwrap();
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(30));
     let response = answer(&stage, request, &deadline).await;
-    Answered {
-        status: response.status_code,
-        content_type: response.headers["content-type"].to_str().unwrap().to_owned(),
-        headers: response.headers.clone(),
-        body: from_str(response.body.as_deref().unwrap()).unwrap(),
-        queue,
-        objects,
-    }
+    Answered::of(response, queue, objects)
 }
 
 fn role() -> Value {
